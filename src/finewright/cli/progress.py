@@ -1,0 +1,78 @@
+"""What a run says while it works: one line that moves on a terminal, one every few seconds in a log."""
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+_LOG_SECONDS = 10.0
+
+
+class Progress:
+    """Shows events on stderr; `Progress.show` is the `on_event` of the workbench."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._open_line = False
+        self._last = 0.0
+        self._seconds: list[float] = []
+
+    def show(self, event_type: str, fields: Mapping[str, Any]) -> None:
+        """Render one event; events that need no line are passed over."""
+        line = _LINES.get(event_type)
+        if event_type == "metric":
+            self._move(self._metric(fields), last=fields["step"] == fields["steps"])
+        elif event_type == "progress":
+            text = f"measuring {fields['system']} on {fields['data']}: {fields['done']}/{fields['total']}"
+            self._move(text, last=fields["done"] == fields["total"])
+        elif line:
+            self._line(line.format_map(dict(fields)))
+
+    def _metric(self, fields: Mapping[str, Any]) -> str:
+        self._seconds = [*self._seconds[-19:], fields["seconds"]]
+        mean = sum(self._seconds) / len(self._seconds)
+        left = (fields["steps"] - fields["step"]) * mean
+        speed = fields["tokens"] / fields["seconds"]
+        return (
+            f"step {fields['step']}/{fields['steps']}  loss {fields['loss']:.4f}  "
+            f"{speed:.0f} tokens/s  {_clock(left)} left"
+        )
+
+    def _move(self, text: str, *, last: bool) -> None:
+        if self._terminal:
+            sys.stderr.write(f"\r\033[K{text}")
+            self._open_line = True
+            if last:
+                self._close()
+        elif last or time.monotonic() - self._last >= _LOG_SECONDS:
+            sys.stderr.write(text + "\n")
+            self._last = time.monotonic()
+        sys.stderr.flush()
+
+    def _line(self, text: str) -> None:
+        self._close()
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+    def _close(self) -> None:
+        if self._open_line:
+            sys.stderr.write("\n")
+            self._open_line = False
+
+
+_LINES = {
+    "fetching": "fetching {what} (once; it is cached)",
+    "calibrating": "measuring this machine's training speed for {seconds:g} s",
+    "preparing": "loading the model runtime",
+    "run": "run folder: {run}",
+    "stage_started": "{stage}: started",
+    "stage_fresh": "{stage}: fresh, skipped",
+    "stage_ended": "{stage}: done",
+    "resumed": "going on from the checkpoint of step {step}",
+    "problem": "{level}: {message}",
+}
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -1,0 +1,1 @@
+"""The data door: read, validate, split, and fetch the sets that finewright can build."""

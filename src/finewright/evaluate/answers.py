@@ -1,0 +1,67 @@
+"""A model's answers to held-out rows: the last assistant turn is what is expected, the rest is asked."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from finewright.errors import DataError
+from finewright.lm.batch import pack
+from finewright.lm.chat import Chat
+from finewright.lm.encode import encode_row
+from finewright.lm.generate import Sampling, generate
+from finewright.lm.model import LM
+from finewright.schema.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a held-out row asks, and what is expected."""
+
+    row: Row
+    prompt: str
+    prompt_ids: tuple[int, ...]
+    expected: str
+
+
+class Answer(NamedTuple):
+    """The text a model gave, and whether it ended by itself."""
+
+    text: str
+    stopped: bool
+
+
+def question_of(chat: Chat, row: Row) -> Question:
+    """Ask everything before the last assistant turn. Raises DataError when there is none, or nothing before."""
+    last = max((i for i, m in enumerate(row.messages) if m["role"] == "assistant"), default=0)
+    if not last:
+        raise DataError(f"{row.file}:{row.row}: no assistant turn that answers something")
+    prompt = chat.render(row.messages[:last], tools=row.tools, ask=True)
+    ids = chat.tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    return Question(row, prompt, tuple(ids), str(row.messages[last]["content"] or ""))
+
+
+def answer_all(
+    lm: LM, chat: Chat, questions: Sequence[Question], *, max_new_tokens: int, batch_size: int
+) -> Iterator[tuple[int, Answer]]:
+    """(index, answer) greedily, batch by batch, longest prompts first so that a batch pads little."""
+    order = sorted(range(len(questions)), key=lambda i: -len(questions[i].prompt_ids))
+    sampling = Sampling(max_new_tokens=max_new_tokens)
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        prompts = [questions[i].prompt_ids for i in batch]
+        found = generate(lm.model, prompts, stop_ids=chat.stop_ids, sampling=sampling)
+        for i, generation in zip(batch, found, strict=True):
+            text = chat.tokenizer.decode(generation.ids, skip_special_tokens=True)
+            yield i, Answer(text, generation.stopped)
+
+
+@torch.no_grad()
+def expected_nll(lm: LM, chat: Chat, row: Row) -> tuple[float, int]:
+    """Summed negative log-likelihood of the last assistant turn's tokens, and how many they are."""
+    last = max(i for i, m in enumerate(row.messages) if m["role"] == "assistant")
+    earlier = [{**m, "weight": 0} if m["role"] == "assistant" else m for m in row.messages[:last]]
+    only_last = Row(row.id, (*earlier, row.messages[last]), row.tools, row.file, row.row)
+    logps = lm.token_logps(pack([encode_row(chat, only_last)], lm.device))
+    return -float(logps.sum()), int(logps.shape[0])

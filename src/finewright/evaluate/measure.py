@@ -1,0 +1,125 @@
+"""Measure systems on the same rows: answers, scores with intervals, paired differences, samples."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from finewright.evaluate.answers import Answer, Question, answer_all, expected_nll, question_of
+from finewright.evaluate.score import Answered, Scored, ScoreOptions, compare, score_answers
+from finewright.lm.chat import Chat
+from finewright.lm.model import LM
+from finewright.schema.evaluate import Difference, Sample, Score
+from finewright.schema.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How answers are made and scored; the fields of EvaluateSpec of the same names."""
+
+    metrics: tuple[str, ...]
+    max_new_tokens: int
+    batch_size: int
+    options: ScoreOptions
+
+
+@dataclass(frozen=True, slots=True)
+class RowSet:
+    """A named set of held-out rows."""
+
+    name: str
+    rows: Sequence[Row]
+
+
+class Measured(NamedTuple):
+    """One system on one row set."""
+
+    system: str
+    data: str
+    scored: Scored
+    samples: tuple[Sample, ...]
+
+
+OnProgress = Callable[[str, str, int, int], None]
+"""Called with system, row set, rows answered and rows in all; may raise to stop."""
+
+
+def measure(  # noqa: PLR0913 - what answers, what is asked, how, and who watches
+    system: str,
+    lm: LM,
+    chat: Chat,
+    row_set: RowSet,
+    settings: Settings,
+    on_progress: OnProgress,
+) -> Measured:
+    """Ask every row and score the answers. The adapter is used as it stands in `lm`."""
+    lm.model.eval()
+    questions = [question_of(chat, row) for row in row_set.rows]
+    answers: dict[int, Answer] = {}
+    on_progress(system, row_set.name, 0, len(questions))
+    found = answer_all(
+        lm,
+        chat,
+        questions,
+        max_new_tokens=settings.max_new_tokens,
+        batch_size=settings.batch_size,
+    )
+    for index, answer in found:
+        answers[index] = answer
+        if len(answers) % settings.batch_size == 0 or len(answers) == len(questions):
+            on_progress(system, row_set.name, len(answers), len(questions))
+    needs_nll = "perplexity" in settings.metrics
+    answered = [
+        _answered(lm, chat, question, answers[i], needs_nll=needs_nll)
+        for i, question in enumerate(questions)
+    ]
+    scored = score_answers(system, row_set.name, settings.metrics, answered, settings.options)
+    samples = _samples(system, row_set.name, questions, answers, scored)
+    return Measured(system, row_set.name, scored, samples)
+
+
+def differences(
+    measured: Sequence[Measured], pairs: Sequence[tuple[str, str]], options: ScoreOptions
+) -> tuple[Difference, ...]:
+    """The paired comparison of each (system, against) on every row set both answered."""
+    by_key = {(m.system, m.data): m.scored for m in measured}
+    names = dict.fromkeys(m.data for m in measured)
+    return tuple(
+        difference
+        for system, against in pairs
+        for data in names
+        for difference in compare(by_key[system, data], by_key[against, data], options)
+    )
+
+
+def scores_of(measured: Sequence[Measured]) -> tuple[Score, ...]:
+    """All scores, in the order they were measured."""
+    return tuple(score for m in measured for score in m.scored.scores)
+
+
+def _answered(
+    lm: LM, chat: Chat, question: Question, answer: Answer, *, needs_nll: bool
+) -> Answered:
+    nll, num_tokens = expected_nll(lm, chat, question.row) if needs_nll else (None, None)
+    return Answered(question.row.row, question.expected, answer.text, nll, num_tokens)
+
+
+def _samples(
+    system: str,
+    data: str,
+    questions: Sequence[Question],
+    answers: dict[int, Answer],
+    scored: Scored,
+) -> tuple[Sample, ...]:
+    return tuple(
+        Sample(
+            system=system,
+            data=data,
+            row=question.row.row,
+            prompt=str(question.row.messages[-2]["content"] or ""),
+            expected=question.expected,
+            answer=answers[i].text,
+            stopped=answers[i].stopped,
+            scores=scored.per_row[i],
+        )
+        for i, question in enumerate(questions)
+    )

@@ -1,0 +1,253 @@
+"""From answers to scores with intervals, and to paired differences between two systems."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from finewright.errors import DataError, StageError, UnknownPlugin
+from finewright.evaluate.scorers import (
+    LabelCodes,
+    label_codes,
+    macro_f1_of_codes,
+    perplexity,
+)
+from finewright.evaluate.statistics import (
+    PairedDifference,
+    bootstrap_mean,
+    bootstrap_statistic,
+    paired_difference,
+    paired_statistic,
+)
+from finewright.plugins import resolve
+from finewright.schema.evaluate import Difference, Score
+
+if TYPE_CHECKING:
+    from finewright.evaluate.statistics import Indices, Statistic
+
+RowScorer = Callable[[str, str], float]
+"""What a row scorer is: (answer, expected) -> a score in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One row and what a system answered; `nll` is the summed loss of the expected tokens."""
+
+    row: int
+    expected: str
+    answer: str
+    nll: float | None = None
+    num_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOptions:
+    """How intervals and p-values are made; the fields of EvaluateSpec of the same names."""
+
+    confidence: float
+    resamples: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One system on one data set: a score per metric, and what each row contributes.
+
+    A row has no `macro_f1`, which is of the whole set, and no `perplexity` without tokens."""
+
+    scores: list[Score]
+    per_row: list[dict[str, float]]
+    answers: tuple[Answered, ...]
+
+
+class _Estimate(NamedTuple):
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def check_metrics(names: Sequence[str]) -> None:
+    """Raise UnknownPlugin for the first name that is no metric; call it before any model runs."""
+    for name in names:
+        if name not in _CORPUS:
+            row_scorer(name)
+
+
+def row_scorer(name: str) -> RowScorer:
+    """The scorer of a metric name: `token_f1`, or `json_field:intent` for one with an argument.
+
+    Raises UnknownPlugin, also for an argument that is missing or not taken."""
+    base, colon, argument = name.partition(":")
+    if base in _CORPUS:
+        raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")
+    target = resolve("scorer", base)
+    if not isinstance(target, type):
+        if colon:
+            raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")
+        scorer: RowScorer = target
+        return scorer
+    if not argument:
+        raise UnknownPlugin(f"{base} needs an argument", hint=f"write {base}:NAME")
+    made: RowScorer = target(argument)
+    return made
+
+
+def score_answers(
+    system: str,
+    data: str,
+    metrics: Sequence[str],
+    answers: Sequence[Answered],
+    options: ScoreOptions,
+) -> Scored:
+    """Every metric over the answers, in the order of `metrics`.
+
+    Raises UnknownPlugin before it scores anything, DataError without rows or tokens, StageError if
+    a scorer leaves [0, 1] or perplexity is asked for and a row has no finite loss."""
+    check_metrics(metrics)
+    if not answers:
+        raise DataError(f"{data}: no rows to score")
+    per_row: list[dict[str, float]] = [{} for _ in answers]
+    scores = []
+    for metric in metrics:
+        _add_row_values(per_row, metric, answers)
+        estimate = _estimate(metric, per_row, answers, options)
+        scores.append(Score(system=system, data=data, metric=metric, **estimate._asdict()))
+    return Scored(scores, per_row, tuple(answers))
+
+
+def compare(scored: Scored, against: Scored, options: ScoreOptions) -> list[Difference]:
+    """`scored` minus `against`, metric by metric, paired by row.
+
+    Raises ValueError unless both answered the same rows of one data set for the same metrics."""
+    _require_same_rows(scored, against)
+    return [
+        Difference(
+            system=ours.system,
+            against=theirs.system,
+            data=ours.data,
+            metric=ours.metric,
+            **_paired(ours.metric, scored, against, options)._asdict(),
+        )
+        for ours, theirs in zip(scored.scores, against.scores, strict=True)
+    ]
+
+
+def _add_row_values(
+    per_row: list[dict[str, float]], metric: str, answers: Sequence[Answered]
+) -> None:
+    if metric == "perplexity":
+        for scores, answered in zip(per_row, answers, strict=True):
+            nll, num_tokens = _loss(answered)
+            if num_tokens:
+                scores[metric] = perplexity([nll], [num_tokens])
+    elif metric not in _CORPUS:
+        scorer = row_scorer(metric)
+        for scores, answered in zip(per_row, answers, strict=True):
+            scores[metric] = _checked(metric, scorer, answered)
+
+
+def _checked(metric: str, scorer: RowScorer, answered: Answered) -> float:
+    value = float(scorer(answered.answer, answered.expected))
+    if not 0.0 <= value <= 1.0:
+        raise StageError(
+            f"scorer {metric} gave {value} for row {answered.row}", hint="a score is in [0, 1]"
+        )
+    return value
+
+
+def _estimate(
+    metric: str,
+    per_row: Sequence[dict[str, float]],
+    answers: Sequence[Answered],
+    options: ScoreOptions,
+) -> _Estimate:
+    import numpy as np
+
+    if metric not in _CORPUS:
+        values = [row[metric] for row in per_row]
+        low, high = bootstrap_mean(values, **asdict(options))
+        return _Estimate(math.fsum(values) / len(values), low, high, len(values))
+    counted = [answered for answered in answers if _counts(metric, answered)]
+    if not counted:
+        raise DataError(f"no row has a token to take the {metric} of")
+    statistic = _CORPUS[metric](counted)
+    low, high = bootstrap_statistic(len(counted), statistic, **asdict(options))
+    return _Estimate(statistic(np.arange(len(counted))), low, high, len(counted))
+
+
+def _paired(
+    metric: str, scored: Scored, against: Scored, options: ScoreOptions
+) -> PairedDifference:
+    if metric not in _CORPUS:
+        ours = [row[metric] for row in scored.per_row]
+        theirs = [row[metric] for row in against.per_row]
+        return paired_difference(ours, theirs, **asdict(options))
+    pairs = [
+        pair
+        for pair in zip(scored.answers, against.answers, strict=True)
+        if all(_counts(metric, answered) for answered in pair)
+    ]
+    pooled = [ours for ours, _ in pairs] + [theirs for _, theirs in pairs]
+    return paired_statistic(len(pairs), _CORPUS[metric](pooled), **asdict(options))
+
+
+def _require_same_rows(scored: Scored, against: Scored) -> None:
+    for what, ours, theirs in (
+        ("rows", _row_keys(scored), _row_keys(against)),
+        ("metrics", _metric_keys(scored), _metric_keys(against)),
+    ):
+        if ours != theirs:
+            raise ValueError(f"a paired comparison needs the same {what} on both sides")
+
+
+def _row_keys(scored: Scored) -> list[tuple[int, str]]:
+    return [(answered.row, answered.expected) for answered in scored.answers]
+
+
+def _metric_keys(scored: Scored) -> list[tuple[str, str]]:
+    return [(score.data, score.metric) for score in scored.scores]
+
+
+def _counts(metric: str, answered: Answered) -> bool:
+    """A row without tokens has no perplexity and would only make a resample undefined."""
+    return metric != "perplexity" or _loss(answered)[1] > 0
+
+
+def _loss(answered: Answered) -> tuple[float, int]:
+    if answered.nll is None or answered.num_tokens is None or not math.isfinite(answered.nll):
+        raise StageError(
+            f"perplexity: row {answered.row} has no finite loss",
+            hint="look at the run's loss: a model that diverged has none",
+        )
+    return answered.nll, answered.num_tokens
+
+
+def _macro_f1_statistic(answers: Sequence[Answered]) -> Statistic:
+    codes = label_codes([a.answer for a in answers], [a.expected for a in answers])
+
+    def statistic(rows: Indices) -> float:
+        picked = LabelCodes(codes.answers[rows], codes.expected[rows], codes.num_labels)
+        return macro_f1_of_codes(picked)
+
+    return statistic
+
+
+def _perplexity_statistic(answers: Sequence[Answered]) -> Statistic:
+    import numpy as np
+
+    losses = np.array([_loss(answered) for answered in answers], dtype=np.float64)
+
+    def statistic(rows: Indices) -> float:
+        nll, num_tokens = losses[rows].sum(axis=0)
+        return perplexity([float(nll)], [int(num_tokens)])
+
+    return statistic
+
+
+_CORPUS: dict[str, Callable[[Sequence[Answered]], Statistic]] = {
+    "macro_f1": _macro_f1_statistic,
+    "perplexity": _perplexity_statistic,
+}

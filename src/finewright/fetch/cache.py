@@ -1,0 +1,158 @@
+"""The content-addressed cache of packages: a file is in it whole and checked, or not at all.
+
+Covered: a changed, cut or damaged package is refused before anything reads it. Not covered: whether
+the pinned package itself deserves trust."""
+
+import hashlib
+import hmac
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from finewright.errors import FetchError, StoreError
+
+
+class Pin(NamedTuple):
+    """A package file that may enter the cache: how messages call it, its name there, its digest."""
+
+    what: str
+    file_name: str
+    digest: str
+    measure: Callable[[Path], str]
+
+
+def cache_dir() -> Path:
+    """The folder of the cache: $FINEWRIGHT_CACHE, or finewright's in the user's cache folder.
+
+    It is created when it is missing, and StoreError says when that is not possible."""
+    try:
+        folder = _location()
+    except RuntimeError:
+        raise StoreError(
+            "this user has no home folder to keep the cache in",
+            hint="set FINEWRIGHT_CACHE to a folder that you can write",
+        ) from None
+    with _cache_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def sha256_file(path: Path) -> str:
+    """Digest of a file's bytes in hex, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def offline() -> bool:
+    """Has the user forbidden outgoing calls?"""
+    return os.environ.get("FINEWRIGHT_OFFLINE", "") not in {"", "0"}
+
+
+def cached(pin: Pin, download: Callable[[Path], None]) -> Path:
+    """The pinned file in the cache; `download` puts it alone into the folder that it is given.
+
+    Raises FetchError when it is not the pinned file, or not here and finewright is offline."""
+    target = cache_dir() / "packages" / pin.file_name
+    with _cache_errors(target):
+        is_here = target.is_file()
+        if is_here and hmac.compare_digest(pin.measure(target), pin.digest):
+            return target
+    if offline():
+        state = "is damaged in" if is_here else "is not in"
+        raise FetchError(
+            f"{pin.what} {state} the cache, and FINEWRIGHT_OFFLINE is set",
+            hint=f"unset FINEWRIGHT_OFFLINE, or bring the file from another machine to {target}",
+        )
+    with _scratch_dir(target.parent) as folder:
+        download(folder)
+        with _cache_errors(target):
+            _move_into_place(_checked(pin, folder), target)
+    return target
+
+
+def run_client(
+    command: Sequence[str], folder: Path, *, what: str, reason: Callable[[str], str]
+) -> None:
+    """Run a registry's client in `folder`; `reason` finds the telling line of its complaint."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode == 0:
+        return
+    if "ENOSPC" in done.stderr or "No space left on device" in done.stderr:
+        raise StoreError(f"{folder.parent}: the disk is full", hint=_CHOOSE_ANOTHER)
+    raise FetchError(
+        f"{what} could not be fetched: {reason(done.stderr)}",
+        hint="check the network, the proxy settings and the registry that the client uses",
+    )
+
+
+_CHOOSE_ANOTHER = "free some space, or set FINEWRIGHT_CACHE to a folder that you can write"
+
+
+def _checked(pin: Pin, folder: Path) -> Path:
+    files = [path for path in folder.iterdir() if path.is_file()]
+    if len(files) != 1:
+        raise FetchError(f"{pin.what}: the client left {len(files)} files instead of one")
+    found = pin.measure(files[0])
+    if not hmac.compare_digest(found, pin.digest):
+        raise FetchError(
+            f"{pin.what} is not the pinned package: its digest is {found}, pinned is {pin.digest}",
+            hint="do not use it; find out what the registry or a mirror between serves",
+        )
+    return files[0]
+
+
+@contextmanager
+def _scratch_dir(parent: Path) -> Iterator[Path]:
+    with _cache_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".fetch-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _cache_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{path}: the cache cannot be used: {error.strerror or error}", hint=_CHOOSE_ANOTHER
+        ) from None
+
+
+def _location() -> Path:
+    if own := os.environ.get("FINEWRIGHT_CACHE"):
+        return Path(own).expanduser().absolute()
+    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The XDG specification says that a relative path is to be ignored.
+    return (shared if shared.is_absolute() else Path.home() / ".cache") / "finewright"
+
+
+def _move_into_place(path: Path, target: Path) -> None:
+    """Rename a complete file, so that `target` is whole or absent even after a power cut."""
+    _sync(path)
+    path.replace(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

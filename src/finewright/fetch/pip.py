@@ -1,0 +1,34 @@
+"""Wheels from PyPI or the index that pip is set up for, through pip itself."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from finewright.errors import FetchError
+from finewright.fetch.cache import Pin, cached, run_client, sha256_file
+
+_OPTIONS = ("--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input")
+
+
+def pip_wheel(name: str, version: str, sha256: str) -> Path:
+    """The wheel in the cache, fetched if need be; nothing of it is installed or run."""
+    pin = Pin(f"{name} {version} (PyPI)", f"{sha256}.whl", sha256, sha256_file)
+    return cached(pin, lambda folder: _download(f"{name}=={version}", pin.what, folder))
+
+
+def _download(requirement: str, what: str, folder: Path) -> None:
+    if find_spec("pip") is None:
+        raise FetchError(
+            f"{what} could not be fetched: this Python has no pip",
+            hint="python -m ensurepip, or `uv pip install pip` in a uv environment",
+        )
+    command = [sys.executable, "-m", "pip", "download", *_OPTIONS, "--dest", str(folder)]
+    run_client([*command, requirement], folder, what=what, reason=_reason)
+
+
+def _reason(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    # Without a network pip ends with "No matching distribution found"; its warnings tell the truth.
+    told = [line for line in lines if "connection broken" in line]
+    told = told or [line for line in lines if line.startswith("ERROR:")] or lines
+    return told[-1] if told else "pip gave no reason"

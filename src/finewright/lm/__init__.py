@@ -1,0 +1,1 @@
+"""The only home of torch-level model code: load, render, tokenise, adapt, generate."""

@@ -1,0 +1,98 @@
+"""From conversations to token ids with their learned tokens, and the policy for rows that are too long."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from finewright.errors import DataError
+from finewright.lm.batch import Encoded
+from finewright.lm.chat import Chat, Rendered
+from finewright.schema.common import Problem, RowCounts
+from finewright.schema.rows import Row
+
+Overlong = Literal["error", "truncate", "drop"]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRows:
+    """The rows that train, what became of the others, and what must be said about them."""
+
+    rows: tuple[Encoded, ...]
+    counts: RowCounts
+    problems: tuple[Problem, ...]
+
+
+def encode_row(chat: Chat, row: Row) -> Encoded:
+    """Token ids of one conversation; assistant turns are learned through their end-of-turn token.
+
+    Raises DataError when the template refuses the conversation or nothing in it would be learned."""
+    rendered = chat.rendered(row.messages, row.tools)
+    encoded = _tokenise(chat, rendered, row.id)
+    if not encoded.num_trained:
+        raise DataError("no token of this row would be learned: every label is masked")
+    return encoded
+
+
+def _tokenise(chat: Chat, rendered: Rendered, row_id: str) -> Encoded:
+    """A token is learned when it starts in a learned span; a span stops after its end-of-turn token."""
+    batch = chat.tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
+    ids: list[int] = batch["input_ids"]
+    offsets: list[tuple[int, int]] = batch["offset_mapping"]
+    trained = [False] * len(ids)
+    for span in rendered.spans:
+        inside = [t for t, (start, _) in enumerate(offsets) if span.start <= start < span.end]
+        ends = [t for t in inside if ids[t] in chat.stop_ids]
+        for t in inside:
+            if not ends or t <= ends[-1]:
+                trained[t] = True
+    return Encoded(tuple(ids), tuple(trained), row_id)
+
+
+def encode_rows(
+    chat: Chat, rows: Iterable[Row], *, max_length: int, on_overlong: Overlong
+) -> EncodedRows:
+    """Encode all rows; every row is kept, or dropped under a counted reason, or is a problem.
+
+    `error` reports each row longer than `max_length` tokens; `truncate` cuts its end; `drop` leaves it
+    out. A cut row in which nothing learned remains is dropped as `nothing_left_to_learn`."""
+    kept: list[Encoded] = []
+    problems: list[Problem] = []
+    dropped: Counter[str] = Counter()
+    seen = truncated = 0
+    for row in rows:
+        seen += 1
+        try:
+            encoded = encode_row(chat, row)
+        except DataError as error:
+            dropped["error"] += 1
+            problems.append(Problem(level="error", file=row.file, row=row.row, message=str(error)))
+            continue
+        if len(encoded.input_ids) <= max_length:
+            kept.append(encoded)
+        elif on_overlong == "truncate":
+            cut = Encoded(encoded.input_ids[:max_length], encoded.trained[:max_length], row.id)
+            if cut.num_trained:
+                truncated += 1
+                kept.append(cut)
+            else:
+                dropped["nothing_left_to_learn"] += 1
+        elif on_overlong == "drop":
+            dropped["overlong"] += 1
+        else:
+            dropped["error"] += 1
+            problems.append(_overlong(row, len(encoded.input_ids), max_length))
+    counts = RowCounts(
+        rows_in=seen, rows_kept=len(kept), rows_truncated=truncated, rows_dropped=dict(dropped)
+    )
+    return EncodedRows(tuple(kept), counts, tuple(problems))
+
+
+def _overlong(row: Row, length: int, max_length: int) -> Problem:
+    return Problem(
+        level="error",
+        file=row.file,
+        row=row.row,
+        message=f"{length} tokens, and train.max_length is {max_length}",
+        hint=f"set train.max_length to {length}, or train.on_overlong to truncate or drop",
+    )

@@ -1,0 +1,121 @@
+"""Load a base model and its tokenizer, safely: safetensors only, and no code of the model's unasked."""
+
+import hashlib
+import hmac
+import json
+from pathlib import Path
+from typing import Literal
+
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.utils import logging as transformers_logging
+
+from finewright.errors import ModelError
+from finewright.lm import runtime
+from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.lora import load_adapter
+from finewright.lm.model import LM
+from finewright.lm.sources import BaseModel
+
+transformers_logging.disable_progress_bar()
+
+
+def load_chat(base: BaseModel, *, consent: str = "") -> Chat:
+    """The tokenizer with its template and end-of-turn token.
+
+    Raises ModelError when the folder has no tokenizer or no chat template."""
+    tokenizer = _tokenizer(base, trust=_may_run_code(base.folder, consent))
+    if not tokenizer.chat_template:
+        raise ModelError(
+            f"base model {base.name!r} has no chat template, so conversations cannot be rendered",
+            hint=f"put the family's template into {base.folder}/chat_template.jinja",
+        )
+    return Chat(tokenizer, find_end_of_turn(tokenizer, _declared_eos(base.folder, tokenizer)))
+
+
+def load_model(
+    base: BaseModel, *, dtype: Literal["bf16", "fp32"], consent: str = ""
+) -> PreTrainedModel:
+    """The causal language model on its device, in evaluation mode. Raises ModelError."""
+    trust = _may_run_code(base.folder, consent)
+    try:
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            base.folder,
+            dtype=runtime.dtype_of(dtype),
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=trust,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(f"base model {base.name!r}: {_first_line(error)}") from None
+    model.to(runtime.device())
+    return model.eval()
+
+
+def load_lm(
+    base: BaseModel, adapter: Path | None, *, dtype: Literal["bf16", "fp32"], consent: str = ""
+) -> LM:
+    """The base model, with a stored adapter when one is given."""
+    model = load_model(base, dtype=dtype, consent=consent)
+    return LM(model, load_adapter(model, adapter) if adapter else {})
+
+
+def code_digest(folder: Path) -> str:
+    """sha256 over the Python files of a model folder: what a consent is pinned to."""
+    total = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def _may_run_code(folder: Path, consent: str) -> bool:
+    """Must the model's own code run, and has the user consented to exactly this code?
+
+    A family that transformers knows needs none: its `auto_map` is ignored."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config["model_type"] in CONFIG_MAPPING:
+        return False
+    if not config.get("auto_map"):
+        raise ModelError(
+            f"{folder}: transformers does not know model_type {config['model_type']!r}"
+        )
+    digest = code_digest(folder)
+    if not hmac.compare_digest(consent.removeprefix("sha256:"), digest):
+        raise ModelError(
+            f"{folder}: this model brings its own Python code, which does not run unasked",
+            hint=f"read its *.py files, then consent: remote_code: {{<base model>: sha256:{digest}}}",
+        )
+    return True
+
+
+def _tokenizer(base: BaseModel, *, trust: bool) -> PreTrainedTokenizerBase:
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            base.folder, local_files_only=True, trust_remote_code=trust
+        )
+    except (OSError, ValueError, KeyError, ImportError, TypeError) as error:
+        raise ModelError(
+            f"base model {base.name!r}: no usable tokenizer: {_first_line(error)}"
+        ) from None
+    if not tokenizer.is_fast:
+        raise ModelError(f"base model {base.name!r}: its tokenizer has no tokenizer.json")
+    return tokenizer
+
+
+def _declared_eos(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    eos: list[int] = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+    if (folder / "generation_config.json").is_file():
+        declared = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id
+        more = declared if isinstance(declared, list) else [declared]
+        eos += [token for token in more if token is not None and token not in eos]
+    return eos
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,184 @@
+"""What a training method sees of a model: token log-probabilities, hidden states, text, and the base."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from finewright.errors import ModelError
+from finewright.lm.batch import Encoded, Packed, pack
+from finewright.lm.fast import attention, head
+from finewright.lm.lora import LoraLinear
+
+_HEAD_EXTRAS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+
+
+class LM:
+    """A causal language model with an optional adapter.
+
+    Batches are padding-free when the model's own attention allows it exactly; a model that does not
+    (`packs_exactly` is False) runs its sequences one by one instead, never a wrong result. Raises
+    ModelError when the logits are not what the head makes of the last hidden states."""
+
+    def __init__(self, model: PreTrainedModel, adapters: Mapping[str, LoraLinear]) -> None:
+        self.model = model
+        self.adapters = dict(adapters)
+        self._check_head()
+        self.packs_exactly = _packs_exactly(model)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The trained parameters, in a fixed order."""
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    @contextmanager
+    def reference(self) -> Iterator[None]:
+        """The base model: every adapter switched off, no gradients, no second copy in memory."""
+        for adapter in self.adapters.values():
+            adapter.enabled = False
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            for adapter in self.adapters.values():
+                adapter.enabled = True
+
+    def hidden(self, batch: Packed) -> Tensor:
+        """Last hidden states of all tokens, (T, d)."""
+        if self.packs_exactly:
+            return self._hidden(batch.input_ids, batch.position_ids, batch.lengths)
+        parts = zip(
+            batch.input_ids.split(batch.lengths, 1),
+            batch.position_ids.split(batch.lengths, 1),
+            batch.lengths,
+            strict=True,
+        )
+        return torch.cat([self._hidden(ids, positions, (n,)) for ids, positions, n in parts])
+
+    def _hidden(self, input_ids: Tensor, position_ids: Tensor, lengths: Sequence[int]) -> Tensor:
+        own = self.model.config._attn_implementation
+        with _attention(self.model, attention.NAME if self.packs_exactly else own):
+            extra = {"sequence_lengths": tuple(lengths)} if self.packs_exactly else {}
+            output = self.model.base_model(
+                input_ids=input_ids, position_ids=position_ids, use_cache=False, **extra
+            )
+        states: Tensor = output.last_hidden_state[0]
+        return states
+
+    def token_logps(self, batch: Packed) -> Tensor:
+        """log p of each scored token given the tokens before it, float32, (N,)."""
+        states = self.hidden(batch)[batch.sources]
+        weight = _plain_head(self.model)
+        if weight is not None:
+            return head.frozen_head_logps(states, weight, batch.targets)
+        logits = self._logits(states).float()
+        return logits.log_softmax(-1).gather(-1, batch.targets[:, None]).squeeze(-1)
+
+    def _check_head(self) -> None:
+        """A family that scales its logits in its own way would train on a wrong loss: refuse it."""
+        row = _probe_rows(self.model)[0]
+        training = self.model.training
+        self.model.eval()
+        with torch.no_grad():
+            ids = torch.tensor([row.input_ids], device=self.device)
+            logits = self.model(input_ids=ids, use_cache=False).logits[0]
+            known = self.model.base_model is not self.model and _close(
+                self._logits(_states(self.model, [row], self.device, packed=False)), logits
+            )
+        self.model.train(training)
+        if not known:
+            raise ModelError(
+                f"{type(self.model).__name__}: this family makes its logits in a way that is not known"
+                " here, and its losses would be wrong",
+                hint="choose a base model of another family",
+            )
+
+    def _logits(self, states: Tensor) -> Tensor:
+        logits: Tensor = self.model.get_output_embeddings()(states)
+        config = self.model.config.get_text_config()
+        if cap := getattr(config, "final_logit_softcapping", None):
+            logits = torch.tanh(logits / cap) * cap
+        if scale := getattr(config, "logit_scale", None):
+            logits = logits * scale
+        if divisor := getattr(config, "logits_scaling", None):
+            logits = logits / divisor
+        return logits
+
+
+def _plain_head(model: PreTrainedModel) -> Tensor | None:
+    """The head's weight when it is a frozen linear without bias and nothing follows it."""
+    module = model.get_output_embeddings()
+    config = model.config.get_text_config()
+    plain = type(module) is nn.Linear and module.bias is None and not module.weight.requires_grad
+    if not plain or any(getattr(config, name, None) for name in _HEAD_EXTRAS):
+        return None
+    weight: Tensor = module.weight
+    return weight
+
+
+@contextmanager
+def _attention(model: PreTrainedModel, name: str) -> Iterator[None]:
+    before = model.config._attn_implementation
+    if before == name:
+        yield
+        return
+    model.set_attn_implementation(name)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+def _packs_exactly(model: PreTrainedModel) -> bool:
+    """Two short sequences, packed and alone: does each get the same hidden states?
+
+    Attention that ignores the sequence lengths (a linear-attention or convolution layer, or a model
+    that does not pass the argument on) shows here, before any training."""
+    device = next(model.parameters()).device
+    rows = _probe_rows(model)
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), _attention(model, attention.NAME):
+            packed = _states(model, rows, device)
+            alone = torch.cat([_states(model, [row], device) for row in rows])
+        with torch.no_grad():
+            plain = torch.cat([_states(model, [row], device, packed=False) for row in rows])
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    finally:
+        model.train(training)
+    return _close(packed, plain) and _close(alone, plain)
+
+
+def _probe_rows(model: PreTrainedModel) -> list[Encoded]:
+    vocab = model.config.get_text_config().vocab_size
+    generator = torch.Generator().manual_seed(0)
+    return [
+        Encoded(tuple(torch.randint(vocab, (n,), generator=generator).tolist()), (True,) * n)
+        for n in (5, 9)
+    ]
+
+
+def _close(found: Tensor, true: Tensor) -> bool:
+    """Equal up to the rounding of the number format."""
+    tolerance = true.float().abs().max() * (3e-2 if true.dtype == torch.bfloat16 else 1e-4)
+    return bool((found - true).float().abs().max() <= tolerance)
+
+
+def _states(
+    model: PreTrainedModel, rows: Sequence[Encoded], device: torch.device, *, packed: bool = True
+) -> Tensor:
+    batch = pack(rows, device)
+    extra = {"sequence_lengths": batch.lengths} if packed else {}
+    output = model.base_model(
+        input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False, **extra
+    )
+    states: Tensor = output.last_hidden_state[0]
+    return states

@@ -1,0 +1,66 @@
+"""What this machine can run on: is torch here, which device, how many threads, which number format."""
+
+import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
+
+from finewright.errors import MissingExtra
+
+if TYPE_CHECKING:
+    import torch
+
+_NEEDED = ("torch", "transformers", "safetensors", "gguf", "numpy")
+
+
+def require_runtime() -> None:
+    """Raise MissingExtra, with the install command, unless the model runtime is installed."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise MissingExtra(
+            f"this needs the model runtime ({', '.join(missing)} not installed)",
+            hint='pip install "finewright[train]"',
+        )
+
+
+def device() -> "torch.device":
+    """The first CUDA device, else the CPU."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def physical_cores() -> int:
+    """Cores this process may run on, hyper-threads counted once where the system tells."""
+    import torch
+
+    allowed = len(os.sched_getaffinity(0))
+    physical = torch.cpu.get_capabilities().get("num_physical_cores", allowed)
+    return max(1, min(allowed, int(physical)))
+
+
+def fast_bf16() -> bool:
+    """Does the device multiply bfloat16 natively? Emulated bf16 is slower than fp32."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def dtype_of(name: Literal["bf16", "fp32"]) -> "torch.dtype":
+    """The torch dtype of a spec's word."""
+    import torch
+
+    return torch.bfloat16 if name == "bf16" else torch.float32
+
+
+def peak_gib() -> float:
+    """Peak memory so far: the device's allocator on CUDA, the process's resident set on the CPU."""
+    import resource
+
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

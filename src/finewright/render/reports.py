@@ -1,0 +1,191 @@
+"""Each report as the text that a terminal shows."""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import singledispatch
+
+from pydantic import BaseModel
+
+from finewright.render.text import score_card, table
+from finewright.schema.common import Problem, RowCounts
+from finewright.schema.evaluate import EvaluateReport
+from finewright.schema.plan import CheckReport, PlannedCandidate, PlanReport, TokenView
+from finewright.schema.report import (
+    DoctorReport,
+    QuickstartReport,
+    ReplayedAnswer,
+    RunList,
+    RunReport,
+    VerifyReport,
+)
+from finewright.schema.train import TrainReport
+
+_READ, _LEARNED = "·", "█"
+
+
+@singledispatch
+def text_of(report: BaseModel) -> str:
+    """The report as text; a kind without a layout of its own prints its fields."""
+    return report.model_dump_json(indent=2)
+
+
+@text_of.register
+def _(report: CheckReport) -> str:
+    problems = [_problem(problem) for problem in report.problems]
+    return "\n".join([*problems, f"{report.name}: {'ok' if report.passed else 'not usable'}"])
+
+
+@text_of.register
+def _(report: PlanReport) -> str:
+    parts = [
+        f"{report.name}: {_counts(report.data)}; {report.rows_train} train, {report.rows_eval} held out"
+    ]
+    parts += [_problem(problem) for problem in report.problems]
+    parts += [_planned(candidate) for candidate in report.candidates]
+    rows = [[key, why] for key, why in report.reasons.items()]
+    parts.append("defaults and their reasons\n" + table(["key", "reason"], rows))
+    return "\n\n".join(parts)
+
+
+@text_of.register
+def _(report: EvaluateReport) -> str:
+    where = f"\n\nanswers: {report.samples.path}" if report.samples else ""
+    return score_card(report) + where
+
+
+@text_of.register
+def _(report: RunReport) -> str:
+    summary = report.summary
+    lines = [f"{summary.run}: {summary.state}; {', '.join(summary.stages) or 'no stage done'}"]
+    if report.data:
+        lines.append(f"data: {_counts(report.data.counts)}")
+        lines += [_problem(problem) for problem in report.data.problems]
+    if report.train:
+        lines.append(_trained(report.train))
+    if report.evaluate:
+        lines += ["", score_card(report.evaluate)]
+    return "\n".join(lines)
+
+
+@text_of.register
+def _(report: QuickstartReport) -> str:
+    answers = "\n\n".join(_before_after(i, a) for i, a in enumerate(report.answers, 1))
+    run = report.run.summary.run
+    following = "\n".join(
+        [
+            "next:",
+            f"  finewright chat {run}",
+            f"  finewright runs show {run}",
+            f"  finewright verify {run}",
+        ]
+    )
+    return f"{answers}\n\n{text_of(report.run)}\n\n{following}"
+
+
+@text_of.register
+def _(report: DoctorReport) -> str:
+    rows = [[f.name, "ok" if f.passed else "WRONG", f.detail] for f in report.findings]
+    hints = [f"{f.name}: {f.hint}" for f in report.findings if f.hint]
+    return "\n".join([table(["what", "state", "detail"], rows), *hints])
+
+
+@text_of.register
+def _(report: VerifyReport) -> str:
+    problems = [_problem(problem) for problem in report.problems]
+    claim = "every digest is as recorded" if report.passed else "this run is not what was recorded"
+    return "\n".join([*problems, f"{report.run}: {report.files} files: {claim}"])
+
+
+@text_of.register
+def _(report: RunList) -> str:
+    if not report.runs:
+        return "no runs yet"
+    rows = [
+        [r.run, r.state, r.created, " ".join(r.stages), " ".join(r.base_models)]
+        for r in report.runs
+    ]
+    return table(["run", "state", "created", "done", "base models"], rows)
+
+
+def _problem(problem: Problem) -> str:
+    return f"{problem.level}: {problem.line()}"
+
+
+def _counts(counts: RowCounts) -> str:
+    dropped = "".join(f", {n} dropped ({why})" for why, n in counts.rows_dropped.items())
+    cut = f", {counts.rows_truncated} of them truncated" if counts.rows_truncated else ""
+    return f"{counts.rows_in} rows read, {counts.rows_kept} kept{cut}{dropped}"
+
+
+def _planned(planned: PlannedCandidate) -> str:
+    share = planned.trained_tokens / max(1, planned.tokens)
+    settings = planned.train.model_dump(mode="json", exclude={"adapter"})
+    adapter = planned.train.adapter.model_dump(mode="json")
+    lines = [
+        f"{planned.base_model} ({planned.parameters / 1e6:.0f}M parameters): {_counts(planned.counts)}",
+        f"  tokens: {planned.tokens} a pass, {share:.0%} learned; longest row {planned.longest}, "
+        f"median {planned.median}",
+        f"  steps: {planned.steps}, {planned.step_tokens} tokens in all",
+        f"  settings: {_settings(settings)}",
+        f"  adapter: {_settings(adapter)}",
+        *(f"  {_problem(problem)}" for problem in planned.problems),
+        *(_tokens(view) for view in planned.preview),
+    ]
+    return "\n".join(lines)
+
+
+def _settings(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
+
+
+def _tokens(view: TokenView) -> str:
+    """Each line of the row behind a mark: read only, or learned."""
+    lines = [
+        f"  {view.file}:{view.row} as the model sees it ({_LEARNED} learned, {_READ} read only)"
+    ]
+    for fate, text in view.pieces:
+        mark = _LEARNED if fate == "learned" else _READ
+        lines += [
+            f"    {mark} {json.dumps(line, ensure_ascii=False)[1:-1]}" for line in _lines(text)
+        ]
+    return "\n".join(lines)
+
+
+def _lines(text: str) -> Iterable[str]:
+    return text.splitlines(keepends=True)
+
+
+def _trained(report: TrainReport) -> str:
+    rows = [
+        [
+            c.base_model,
+            str(c.steps),
+            f"{c.first_loss:.4f}",
+            f"{c.final_loss:.4f}",
+            "" if c.eval_loss is None else f"{c.eval_loss:.4f}",
+            str(c.tokens),
+            f"{c.tokens_per_second:.0f}",
+            f"{c.seconds:.0f}",
+            f"{c.peak_gib:.2f}",
+        ]
+        for c in report.candidates
+    ]
+    header = ["base model", "steps", "first loss", "final loss", "held-out loss"]
+    notes = [_problem(p) for c in report.candidates for p in c.problems]
+    return "\n".join([table([*header, "tokens", "tokens/s", "seconds", "peak GiB"], rows), *notes])
+
+
+def _before_after(number: int, answer: ReplayedAnswer) -> str:
+    parts = {
+        "asked": answer.question,
+        "before": answer.before,
+        "after": answer.after,
+        "expected": answer.expected,
+    }
+    body = [f"  {name:9}{_indented(text)}" for name, text in parts.items()]
+    return "\n".join([f"[{number}] {answer.data}", *body])
+
+
+def _indented(text: str, longest: int = 400) -> str:
+    shown = text if len(text) <= longest else text[:longest] + " ..."
+    return shown.replace("\n", "\n" + " " * 11)

@@ -1,0 +1,109 @@
+"""Plain text for a terminal or a log: aligned tables and the score card, without control codes."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from finewright.schema.evaluate import Difference, EvaluateReport, Score
+
+_NUMERIC = re.compile(r"[-+<]?\s?[0-9]")
+_GAP = "  "
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The rows under their header, a column of numbers flush right and any other flush left.
+
+    Wide characters take two cells and combining marks none; control characters become spaces,
+    so that a name cannot move the cursor. Every row has as many cells as the header."""
+    lines = [[_printable(cell) for cell in row] for row in (header, *rows)]
+    columns = [_column(cells) for cells in zip(*lines, strict=True)]
+    return "\n".join(_GAP.join(row).rstrip() for row in zip(*columns, strict=True))
+
+
+def score_card(report: EvaluateReport) -> str:
+    """Per data set, a line per metric: each system's score, each paired change and its p-value."""
+    names = dict.fromkeys(score.data for score in report.scores)
+    return "\n\n".join(_data_card(report, data) for data in names)
+
+
+def _data_card(report: EvaluateReport, data: str) -> str:
+    scores = [score for score in report.scores if score.data == data]
+    differences = [difference for difference in report.differences if difference.data == data]
+    systems = list(dict.fromkeys(score.system for score in scores))
+    pairs = list(dict.fromkeys((d.system, d.against) for d in differences))
+    n = max(score.n for score in scores)
+    header = ["metric", *systems]
+    for system, against in pairs:
+        header += [f"{system} - {against}", "p"]
+    by_system = {(score.metric, score.system): score for score in scores}
+    by_pair = {(d.metric, d.system, d.against): d for d in differences}
+    rows = []
+    for metric in dict.fromkeys(score.metric for score in scores):
+        found = [by_system.get((metric, system)) for system in systems]
+        changes = [by_pair.get((metric, *pair)) for pair in pairs]
+        rows.append([_metric(metric, found, n), *map(_score, found), *_changes(changes)])
+    return f"{_printable(data)}: {_heading(n, report.confidence)}\n{table(header, rows)}"
+
+
+def _heading(n: int, confidence: float) -> str:
+    rows = "1 row" if n == 1 else f"{n} rows"
+    return f"n = {rows}, {100 * confidence:g} % intervals in brackets"
+
+
+def _metric(name: str, scores: Iterable[Score | None], n: int) -> str:
+    """The metric's name, with its own number of rows where that is not the data set's."""
+    own = max(score.n for score in scores if score is not None)
+    return name if own == n else f"{name} (n = {own})"
+
+
+def _score(score: Score | None) -> str:
+    if score is None:
+        return ""
+    if score.metric == "perplexity":
+        return f"{score.value:.2f} ({score.low:.2f}-{score.high:.2f})"
+    return f"{100 * score.value:.1f} % ({100 * score.low:.0f}-{100 * score.high:.0f})"
+
+
+def _changes(differences: Iterable[Difference | None]) -> list[str]:
+    return [
+        cell
+        for found in differences
+        for cell in (("", "") if found is None else (_change(found), _p_value(found.p_value)))
+    ]
+
+
+def _change(found: Difference) -> str:
+    if found.metric == "perplexity":
+        return f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+    low, high = f"{100 * found.low:+.0f}", f"{100 * found.high:+.0f}"
+    return f"{100 * found.value:+.1f} points ({low} to {high})"
+
+
+def _p_value(p_value: float) -> str:
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"  # noqa: PLR2004
+
+
+def _column(cells: Sequence[str]) -> list[str]:
+    width = max(map(_width, cells))
+    filled = [cell for cell in cells[1:] if cell]
+    right = bool(filled) and all(_NUMERIC.match(cell) for cell in filled)
+    return [_pad(cell, width, right=right) for cell in cells]
+
+
+def _pad(cell: str, width: int, *, right: bool) -> str:
+    space = " " * (width - _width(cell))
+    return space + cell if right else cell + space
+
+
+def _width(text: str) -> int:
+    return sum(_cells(character) for character in text)
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,0 +1,179 @@
+"""YAML text -> RunSpec. The only place specs are read; every complaint names file, line and key."""
+
+import codecs
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from finewright.errors import SpecError
+from finewright.schema.explain import explain, group, odd_numbers
+from finewright.schema.nodes import (
+    DEEPEST,
+    Loc,
+    Notes,
+    Place,
+    Tree,
+    dotted,
+    prefixes,
+    read,
+    short,
+    walk,
+)
+from finewright.schema.run import RunSpec
+
+_LARGEST_BYTES = 1_000_000
+_MOST_MISTAKES = 50
+_INDEX = re.compile(r"[0-9]{1,6}")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSpec:
+    """A valid spec, where it came from, and which of its values the user wrote.
+
+    `text` is the file as written; `spec`, `data` and `set_keys` include the overrides."""
+
+    spec: RunSpec
+    text: str
+    path: Path
+    set_keys: frozenset[str]
+    data: Mapping[str, Tree]
+
+    def resolve(self, path: str) -> Path:
+        """Where a path in the spec leads: relative to the spec's folder, `~/` to the home."""
+        return self.path.parent / (Path(path).expanduser() if path.startswith("~/") else path)
+
+
+def load_spec(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
+    """Read a spec and apply `a.b=value` overrides to it, the later ones over the earlier.
+
+    Raises SpecError with one line for every mistake; takes no YAML aliases, tags or merge keys."""
+    text = _read_text(path)
+    notes = Notes()
+    data = _read_root(path, text, notes)
+    for assignment in overrides:
+        data = _override(data, assignment, notes)
+    spec = _validated(data, notes)
+    return LoadedSpec(spec, text, path, frozenset(dotted(loc) for loc, _ in walk(data)), data)
+
+
+def json_schema() -> dict[str, Tree]:
+    """JSON Schema of the spec, with which editors complete and check it."""
+    return RunSpec.model_json_schema()
+
+
+def _read_text(path: Path) -> str:
+    if path.is_dir():
+        raise SpecError(f"{path}: is a folder, not a spec file", hint="give the .yaml file in it")
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file", hint="give the path of a run spec") from None
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > _LARGEST_BYTES:
+        raise SpecError(f"{path}: over 1 MB is no spec", hint="name data files in data.sources")
+    return _decoded(path, content)
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    hint = "save the file as UTF-8"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise SpecError(f"{path}:1: is UTF-16, not UTF-8", hint=hint)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"byte 0x{error.object[error.start]:02x} is not UTF-8"
+        raise SpecError(f"{path}:{line}: {what}", hint=hint) from None
+
+
+def _read_root(path: Path, text: str, notes: Notes) -> Tree:
+    def line_of(line: int) -> Place:
+        return Place(f"{path}:{line}", line)
+
+    data = read(text, (), line_of, notes)
+    if isinstance(data, dict):
+        return data
+    if not notes.mistakes:
+        what = "the file is empty" if data is None else "the top level must be keys with values"
+        required = [key for key, info in RunSpec.model_fields.items() if info.is_required()]
+        notes.refuse((), f"{what}; a spec needs {', '.join(required)}", line_of(1))
+    raise _error(notes)
+
+
+def _override(data: Tree, assignment: str, notes: Notes) -> Tree:
+    place = Place(f"--set {short(assignment)}", math.inf)
+    path, equals, text = assignment.partition("=")
+    parts = path.strip().split(".")
+    if not equals or not all(parts) or len(parts) > DEEPEST:
+        notes.refuse((), "write it as key=value, such as train.epochs=1", place)
+        return data
+    try:
+        loc = _typed(data, parts)
+    except LookupError as error:
+        notes.refuse((), error.args[0], place)
+        return data
+    for part in prefixes(loc):
+        notes.places.setdefault(part, place)
+    return _with(data, loc, read(text, loc, lambda _: place, notes))
+
+
+def _typed(data: Tree, parts: Sequence[str]) -> Loc:
+    """The path with list positions as numbers; LookupError where nothing can stand."""
+    loc: Loc = ()
+    here = data
+    for part in parts:
+        if here is None:
+            here = [] if _INDEX.fullmatch(part) else {}
+        if isinstance(here, dict):
+            here, loc = here.get(part), (*loc, part)
+        elif not isinstance(here, list):
+            raise LookupError(f"{dotted(loc)} is a plain value and has no {short(part)!r}")
+        elif _INDEX.fullmatch(part) and int(part) <= len(here):
+            here, loc = ([*here, None][int(part)], (*loc, int(part)))
+        else:
+            raise LookupError(f"{dotted(loc)} is a list; its next item is number {len(here)}")
+    return loc
+
+
+def _with(old: Tree, loc: Loc, value: Tree) -> Tree:
+    """A copy of `old` with `value` at `loc`, and what leads there made when missing."""
+    if not loc:
+        return value
+    first, rest = loc[0], loc[1:]
+    if isinstance(first, int):
+        items = [*(old or ()), None][: max(len(old or ()), first + 1)]
+        items[first] = _with(items[first], rest, value)
+        return items
+    keys = old or {}
+    return {**keys, first: _with(keys.get(first), rest, value)}
+
+
+def _validated(data: Tree, notes: Notes) -> RunSpec:
+    spec, found = None, group(odd_numbers(data), data)
+    try:
+        spec = RunSpec.model_validate(data)
+    except ValidationError as error:
+        found = group(error.errors(include_url=False), data) | found
+    known = {mistake.loc for mistake in notes.mistakes if mistake.loc}
+    fresh = {loc: errors for loc, errors in found.items() if known.isdisjoint(prefixes(loc))}
+    for loc, errors in islice(fresh.items(), _MOST_MISTAKES):
+        place = notes.place(loc)
+        text = place.text if loc in notes.places else None
+        notes.refuse(loc, explain(loc, errors, text), place)
+    if spec is None or notes.mistakes:
+        raise _error(notes, num_untold=max(0, len(fresh) - _MOST_MISTAKES))
+    return spec
+
+
+def _error(notes: Notes, *, num_untold: int = 0) -> SpecError:
+    told = sorted(notes.mistakes, key=lambda mistake: mistake.place.rank)[:_MOST_MISTAKES]
+    num_untold += len(notes.mistakes) - len(told)
+    hint = f"and {num_untold} more mistakes" if num_untold else ""
+    return SpecError("\n".join(mistake.line() for mistake in told), hint=hint)

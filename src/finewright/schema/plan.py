@@ -1,0 +1,57 @@
+"""What `check` and `plan` report."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from finewright.schema.common import Model, Problem, RowCounts
+from finewright.schema.train import SFTSpec
+
+
+class CheckReport(Model):
+    """All that is wrong with a spec and the files it names."""
+
+    name: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def passed(self) -> bool:
+        """No problem is an error."""
+        return all(problem.level != "error" for problem in self.problems)
+
+
+class TokenView(Model):
+    """A row as the model sees it: pieces of text, each learned or only read."""
+
+    file: str
+    row: int
+    pieces: tuple[tuple[Literal["read", "learned"], str], ...]
+
+
+class PlannedCandidate(Model):
+    """What training one base model will be."""
+
+    base_model: str
+    parameters: int
+    counts: RowCounts
+    tokens: int = Field(description="Tokens of the kept rows, once over.")
+    trained_tokens: int = Field(description="Of these, the tokens that carry loss.")
+    longest: int
+    median: int
+    steps: int
+    step_tokens: int = Field(description="Tokens over all steps.")
+    train: SFTSpec
+    problems: tuple[Problem, ...]
+    preview: tuple[TokenView, ...]
+
+
+class PlanReport(Model):
+    """What a run of the spec would do, before it does it."""
+
+    name: str
+    data: RowCounts
+    rows_train: int
+    rows_eval: int
+    candidates: tuple[PlannedCandidate, ...]
+    reasons: dict[str, str]
+    problems: tuple[Problem, ...]

@@ -1,0 +1,83 @@
+"""What the use cases beside the stages report."""
+
+from finewright.schema.common import Model, Problem
+from finewright.schema.data import DataReport
+from finewright.schema.evaluate import EvaluateReport
+from finewright.schema.train import TrainReport
+
+
+class Finding(Model):
+    """One thing that `doctor` looked at."""
+
+    name: str
+    passed: bool
+    detail: str
+    hint: str = ""
+
+
+class DoctorReport(Model):
+    """What is installed, on what machine, and what would fail."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Nothing would fail."""
+        return all(finding.passed for finding in self.findings)
+
+
+class VerifyReport(Model):
+    """What differs between a run folder and its manifest."""
+
+    run: str
+    files: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Every file is there, unchanged."""
+        return all(problem.level != "error" for problem in self.problems)
+
+
+class RunSummary(Model):
+    """One run in a list."""
+
+    run: str
+    name: str
+    state: str
+    created: str
+    stages: tuple[str, ...]
+    base_models: tuple[str, ...]
+
+
+class RunList(Model):
+    """The runs of a folder, oldest first."""
+
+    runs: tuple[RunSummary, ...]
+
+
+class RunReport(Model):
+    """A run with the reports of its finished stages; `ran` are the stages that ran just now."""
+
+    summary: RunSummary
+    ran: tuple[str, ...] = ()
+    data: DataReport | None = None
+    train: TrainReport | None = None
+    evaluate: EvaluateReport | None = None
+
+
+class ReplayedAnswer(Model):
+    """The same held-out question answered by two systems."""
+
+    data: str
+    question: str
+    expected: str
+    before: str
+    after: str
+
+
+class QuickstartReport(Model):
+    """The quickstart's run and some answers before and after."""
+
+    run: RunReport
+    answers: tuple[ReplayedAnswer, ...]

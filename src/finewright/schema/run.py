@@ -1,0 +1,34 @@
+"""The run spec: one file, top-level keys are the stage names."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from finewright.schema.common import Model, default
+from finewright.schema.data import DataSpec
+from finewright.schema.evaluate import EvaluateSpec
+from finewright.schema.train import SFTSpec, TrainSpec
+
+RUN_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+
+
+class RunSpec(Model):
+    """Everything a run is a function of, beside the files it names."""
+
+    version: Literal[1] = default(1, "Version of this format", "the only one so far")
+    name: Annotated[str, Field(pattern=RUN_NAME, description="Short name of the run.")]
+    base_models: Annotated[
+        tuple[str, ...],
+        Field(
+            min_length=1,
+            description="A packaged model's name, a local folder, a .gguf file or a hub id.",
+        ),
+    ]
+    remote_code: dict[str, str] = default(
+        {},
+        "base model -> sha256 of the Python files in it that you have read and consent to run",
+        "code that comes with a model never runs unasked",
+    )
+    data: DataSpec
+    train: TrainSpec = default(SFTSpec(), "How to train", "supervised fine-tuning with LoRA")
+    evaluate: EvaluateSpec = default(EvaluateSpec(), "What to measure", "a base and a tuned score")

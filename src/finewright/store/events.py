@@ -1,0 +1,118 @@
+"""events.jsonl: what happened in a run, append-only, and the state that follows from it."""
+
+import errno
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
+
+from finewright.errors import StoreError
+from finewright.store.atomic import os_errors
+from finewright.store.lock import holder
+from finewright.store.rundir import RunDir
+
+State = Literal["finished", "running", "interrupted", "failed", "new"]
+
+_AFTER: Mapping[str, State] = {
+    "stage_started": "interrupted",
+    "stage_ended": "interrupted",
+    "stage_failed": "failed",
+    "run_interrupted": "interrupted",
+    "run_ended": "finished",
+}
+_OWN = {"time", "type"}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log: ISO time in UTC, a type, and what else was said."""
+
+    time: str
+    type: str
+    fields: Mapping[str, object]
+
+
+class EventLog(NamedTuple):
+    """The events in order, and how many lines a kill or a full disk tore."""
+
+    events: tuple[Event, ...]
+    num_torn: int
+
+
+def emit(run: RunDir, event_type: str, /, **fields: object) -> None:
+    """Append one event in a single write; it survives a kill of this process, not a power cut.
+
+    NaN and infinities become the texts "nan", "inf" and "-inf", which JSON can carry."""
+    if taken := _OWN & fields.keys():
+        raise StoreError(f"{run.events}: an event's own keys cannot be fields: {sorted(taken)}")
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    record = {"time": time, "type": event_type, **{k: _sayable(v) for k, v in fields.items()}}
+    try:
+        line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    except TypeError as error:
+        raise StoreError(f"{run.events}: event {event_type!r} is not JSON: {error}") from None
+    with os_errors(run.events):
+        _append(run, line + b"\n")
+
+
+def read_events(run: RunDir) -> EventLog:
+    """All whole events; a torn line is counted, not raised."""
+    if not run.events.exists():
+        return EventLog((), 0)
+    with os_errors(run.events):
+        lines = [line for line in run.events.read_bytes().split(b"\n") if line.strip()]
+    events = tuple(event for line in lines if (event := _parse(line)))
+    return EventLog(events, len(lines) - len(events))
+
+
+def state(run: RunDir) -> State:
+    """Running while a living process holds the lock, else what the last stage or run event says.
+
+    A run whose process was killed has no closing event and no holder: it is interrupted."""
+    if holder(run) is not None:
+        return "running"
+    types = (event.type for event in reversed(read_events(run).events))
+    return next((_AFTER[event_type] for event_type in types if event_type in _AFTER), "new")
+
+
+def _append(run: RunDir, line: bytes) -> None:
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    descriptor = os.open(run.events, flags, 0o666)
+    try:
+        if _is_torn(descriptor):
+            line = b"\n" + line
+        if os.write(descriptor, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(descriptor)
+
+
+def _is_torn(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    time, event_type = record.pop("time", None), record.pop("type", None)
+    if not isinstance(time, str) or not isinstance(event_type, str):
+        return None
+    return Event(time, event_type, record)
+
+
+def _sayable(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _sayable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(part) for part in value]
+    return value

@@ -1,0 +1,186 @@
+"""manifest.json: what each stage made, from what, and whether it is all still there unchanged."""
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from pydantic import AwareDatetime, field_validator
+
+from finewright import __version__
+from finewright.schema.common import Artifact, Model, Problem
+from finewright.store import atomic
+
+if TYPE_CHECKING:
+    from finewright.store.rundir import RunDir
+
+_RUN_STAGE = "run"
+_UNCOVERED = {"events.jsonl", "run.lock", "manifest.json"}
+
+
+class Row(Artifact):
+    """An artifact, the stage that made it, and the digests of what it was made from."""
+
+    stage: str
+    inputs: tuple[str, ...] = ()
+
+    @field_validator("path")
+    @classmethod
+    def _inside_the_run(cls, path: str) -> str:
+        pure = PurePosixPath(path)
+        if pure.is_absolute() or ".." in pure.parts:
+            raise ValueError(f"{path} leads out of the run folder")
+        return path
+
+
+class FinishedStage(Model):
+    """A stage that ended well: its freshness key and when."""
+
+    key: str
+    finished: AwareDatetime
+
+
+class Manifest(Model):
+    """The whole of manifest.json."""
+
+    finewright: str
+    key: str
+    stages: dict[str, FinishedStage]
+    artifacts: tuple[Row, ...]
+
+    @field_validator("stages")
+    @classmethod
+    def _has_a_beginning(cls, stages: dict[str, FinishedStage]) -> dict[str, FinishedStage]:
+        if _RUN_STAGE not in stages:
+            raise ValueError("it does not say when the run was made")
+        return stages
+
+    @property
+    def created(self) -> datetime:
+        """When the run folder was made."""
+        return self.stages[_RUN_STAGE].finished
+
+
+def read_manifest(run: "RunDir") -> Manifest:
+    """The manifest of a run; StoreError when it is damaged."""
+    hint = "restore it from a copy, or start a new run"
+    return atomic.read_json(run.manifest, Manifest, hint=hint)
+
+
+def describe(run: "RunDir", path: Path, kind: str) -> Artifact:
+    """The manifest's view of a file of the run: relative path, digest and size at this moment."""
+    with atomic.os_errors(path):
+        size = path.stat().st_size
+    relative = path.relative_to(run.root).as_posix()
+    return Artifact(path=relative, kind=kind, sha256=atomic.sha256_file(path), bytes=size)
+
+
+def start_manifest(run: "RunDir", key: str, now: datetime) -> None:
+    """Write the first manifest, which covers the spec, its lock and the environment."""
+    named = ((run.spec, "spec"), (run.spec_lock, "spec_lock"), (run.env, "environment"))
+    rows = tuple(_row(describe(run, path, kind), _RUN_STAGE) for path, kind in named)
+    stages = {_RUN_STAGE: FinishedStage(key=key, finished=now.astimezone(UTC))}
+    _write(run, Manifest(finewright=__version__, key=key, stages=stages, artifacts=rows))
+
+
+def record_stage(
+    run: "RunDir",
+    stage: str,
+    key: str,
+    artifacts: Sequence[Artifact],
+    now: datetime,
+    *,
+    inputs: Sequence[str] = (),
+) -> None:
+    """Note that a stage ended well, replacing what an earlier run of it left in the manifest.
+
+    The stage's report.json is covered even when it is not among `artifacts`. `inputs` are the
+    digests of what the stage read. Only the holder of the run's lock may call this."""
+    before = read_manifest(run)
+    rows = [row for row in before.artifacts if row.stage != stage]
+    rows += [_row(artifact, stage, inputs) for artifact in _with_report(run, stage, artifacts)]
+    finished = FinishedStage(key=key, finished=now.astimezone(UTC))
+    update = {
+        "finewright": __version__,
+        "stages": {**before.stages, stage: finished},
+        "artifacts": tuple(rows),
+    }
+    _write(run, before.model_copy(update=update))
+
+
+def is_fresh(run: "RunDir", stage: str, key: str) -> bool:
+    """The stage finished with this key, and each of its files is there with the recorded size.
+
+    Does not recompute digests; `verify` does."""
+    manifest = read_manifest(run)
+    finished = manifest.stages.get(stage)
+    if finished is None or finished.key != key:
+        return False
+    rows = (row for row in manifest.artifacts if row.stage == stage)
+    return all(_has_size(run.root / row.path, row.bytes) for row in rows)
+
+
+def verify(run: "RunDir") -> list[Problem]:
+    """Every file that is missing or differs from its digest, and every file no row covers.
+
+    Does not notice a manifest that was rewritten to match changed files."""
+    rows = read_manifest(run).artifacts
+    problems = [problem for row in rows for problem in _check(run, row)]
+    covered = {row.path for row in rows}
+    loose = sorted(path for path in _files(run.root) if path not in covered and _counts(path))
+    return problems + [_uncovered(path) for path in loose]
+
+
+def _row(artifact: Artifact, stage: str, inputs: Sequence[str] = ()) -> Row:
+    return Row(**artifact.model_dump(), stage=stage, inputs=tuple(inputs))
+
+
+def _with_report(run: "RunDir", stage: str, artifacts: Sequence[Artifact]) -> list[Artifact]:
+    path = run.report_path(stage)
+    named = {artifact.path for artifact in artifacts}
+    if not path.is_file() or path.relative_to(run.root).as_posix() in named:
+        return list(artifacts)
+    return [*artifacts, describe(run, path, "report")]
+
+
+def _write(run: "RunDir", manifest: Manifest) -> None:
+    atomic.write_json(run.manifest, manifest.model_dump(mode="json"))
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _check(run: "RunDir", row: Row) -> Iterator[Problem]:
+    path = run.root / row.path
+    hint = f"run the stage {row.stage!r} again, or restore the file from a copy"
+    if not path.is_file():
+        yield Problem(level="error", file=row.path, message="missing", hint=hint)
+        return
+    found = atomic.sha256_file(path)
+    if found != row.sha256:
+        message = f"changed: recorded sha256 {row.sha256}, found {found}"
+        yield Problem(level="error", file=row.path, message=message, hint=hint)
+
+
+def _uncovered(path: str) -> Problem:
+    return Problem(
+        level="warning",
+        file=path,
+        message="no manifest row covers it",
+        hint="move it out of the run folder if it is not yours to prove",
+    )
+
+
+def _files(root: Path) -> Iterator[str]:
+    for folder, folders, files in os.walk(root):
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        for name in (*files, *links):
+            yield Path(folder, name).relative_to(root).as_posix()
+
+
+def _counts(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    temporary = any(part.endswith(".tmp") for part in parts)
+    return path not in _UNCOVERED and "checkpoints" not in parts[:-1] and not temporary

@@ -1,0 +1,1 @@
+"""Training methods: which batches to learn from, and the loss on one batch."""

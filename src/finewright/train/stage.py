@@ -1,0 +1,81 @@
+"""The train stage: fine-tune each base model on the rows that passed the data door."""
+
+from finewright.errors import DataError
+from finewright.lm import runtime
+from finewright.lm.encode import EncodedRows, encode_rows
+from finewright.lm.load import load_chat
+from finewright.lm.sources import locate
+from finewright.schema.common import Artifact
+from finewright.schema.data import DataReport
+from finewright.schema.rows import Row, parse_rows
+from finewright.schema.train import Candidate, TrainReport
+from finewright.store.manifest import describe
+from finewright.store.stage import StageContext, StageResult
+from finewright.train.candidate import Outcome, Work, train_candidate
+
+
+def run(context: StageContext) -> StageResult:
+    """Train every base model of the spec, one after another."""
+    data = context.run.read_report("data", DataReport)
+    rows = _rows(context, data.train)
+    eval_rows = _rows(context, data.eval) if data.eval else []
+    candidates = [_candidate(context, name, rows, eval_rows) for name in context.spec.base_models]
+    artifacts = tuple(a for candidate in candidates for a in candidate.artifacts)
+    inputs = tuple(candidate.base_sha256 for candidate in candidates)
+    read = (data.train, data.eval) if data.eval else (data.train,)
+    return StageResult(
+        TrainReport(candidates=tuple(candidates)), artifacts, (*inputs, *(a.sha256 for a in read))
+    )
+
+
+def _rows(context: StageContext, artifact: Artifact) -> list[Row]:
+    return parse_rows((context.run.root / artifact.path).read_text(encoding="utf-8"))
+
+
+def _candidate(
+    context: StageContext, name: str, rows: list[Row], eval_rows: list[Row]
+) -> Candidate:
+    runtime.require_runtime()
+    spec = context.candidates[name]
+    base = locate(name, context.root)
+    chat = load_chat(base, consent=context.spec.remote_code.get(name, ""))
+    encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
+    _refuse(encoded)
+    held_out = encode_rows(chat, eval_rows, max_length=spec.max_length, on_overlong="drop")
+    work = Work(context, spec, base, chat, encoded.rows, held_out.rows)
+    outcome = train_candidate(work)
+    return _report(work, encoded, outcome)
+
+
+def _refuse(encoded: EncodedRows) -> None:
+    errors = [p.line() for p in encoded.problems if p.level == "error"]
+    if errors:
+        more = f"\n... and {len(errors) - 20} more rows" if len(errors) > 20 else ""
+        raise DataError("\n".join(errors[:20]) + more)
+    if not encoded.rows:
+        raise DataError("no row is left to train on")
+
+
+def _report(work: Work, encoded: EncodedRows, outcome: Outcome) -> Candidate:
+    run, progress = work.context.run, outcome.progress
+    files = [*sorted((work.folder / "adapter").iterdir()), work.folder / "metrics.jsonl"]
+    kinds = {"metrics.jsonl": "metrics"}
+    artifacts = tuple(describe(run, path, kinds.get(path.name, "adapter")) for path in files)
+    return Candidate(
+        base_model=work.base.name,
+        base_sha256=work.base.sha256,
+        adapter=(work.folder / "adapter").relative_to(run.root).as_posix(),
+        artifacts=artifacts,
+        counts=encoded.counts,
+        steps=progress.step,
+        tokens=progress.tokens,
+        trained_tokens=progress.trained_tokens,
+        first_loss=progress.first_loss,
+        final_loss=outcome.final_loss,
+        eval_loss=outcome.eval_loss,
+        seconds=round(progress.seconds, 3),
+        tokens_per_second=round(progress.tokens / max(progress.seconds, 1e-9), 1),
+        peak_gib=round(runtime.peak_gib(), 3),
+        trainable_parameters=outcome.trainable_parameters,
+        problems=(*encoded.problems, *outcome.problems),
+    )

@@ -1,0 +1,1 @@
+"""The use cases, and the table of stages: the only place that knows the order."""

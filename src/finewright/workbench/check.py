@@ -1,0 +1,42 @@
+"""`check`: everything about a spec that can be said without torch, all at once."""
+
+from collections.abc import Callable
+
+from finewright.data.gather import gather, read_row_set
+from finewright.errors import FinewrightError
+from finewright.evaluate.score import check_metrics
+from finewright.lm.sources import check_name
+from finewright.schema.common import Problem
+from finewright.schema.load import LoadedSpec
+from finewright.schema.plan import CheckReport
+
+
+def check(loaded: LoadedSpec) -> CheckReport:
+    """Base models, metrics, and every row of every file that the spec names."""
+    spec = loaded.spec
+    problems: list[Problem] = []
+    for i, name in enumerate(spec.base_models):
+        problems += _refusals(f"base_models.{i}", check_name, name, loaded.path.parent)
+    problems += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metrics)
+    if not spec.evaluate.data and not spec.data.eval_fraction:
+        problems.append(_NOTHING_HELD_OUT)
+    problems += gather(spec.data, loaded.resolve).problems
+    for item in spec.evaluate.data:
+        problems += read_row_set(loaded.resolve(item.path), item.limit).problems
+    return CheckReport(name=spec.name, problems=tuple(problems))
+
+
+_NOTHING_HELD_OUT = Problem(
+    level="warning",
+    key="evaluate.data",
+    message="nothing is held out, so the tuned model cannot be measured",
+    hint="name held-out files under evaluate.data, or set data.eval_fraction",
+)
+
+
+def _refusals(key: str, claim: Callable[..., None], *arguments: object) -> list[Problem]:
+    try:
+        claim(*arguments)
+    except FinewrightError as error:
+        return [Problem(level="error", key=key, message=str(error), hint=error.hint)]
+    return []

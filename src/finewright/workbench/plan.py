@@ -1,0 +1,87 @@
+"""`plan`: what a run would train on, how long, with which settings and why - before it starts."""
+
+import statistics
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal
+
+from finewright.data.gather import gather
+from finewright.data.stage import refuse
+from finewright.lm import runtime
+from finewright.lm.sources import locate, num_parameters
+from finewright.schema.load import LoadedSpec
+from finewright.schema.lock import Lock
+from finewright.schema.plan import PlannedCandidate, PlanReport, TokenView
+from finewright.schema.rows import Row
+from finewright.train.schedule import schedule_of
+from finewright.workbench.prepare import input_digests, make_lock
+
+if TYPE_CHECKING:
+    from finewright.lm.batch import Encoded
+    from finewright.lm.chat import Chat
+
+NUM_PREVIEWS = 3
+
+
+def plan(loaded: LoadedSpec) -> PlanReport:
+    """Read, validate, tokenise and count, for every base model; nothing is written.
+
+    Raises DataError when rows are wrong: `check` lists all of that."""
+    gathered = gather(loaded.spec.data, loaded.resolve)
+    refuse(gathered.problems)
+    runtime.require_runtime()
+    lock = make_lock(loaded, input_digests(loaded))
+    candidates = [_candidate(loaded, lock, name, gathered.train) for name in lock.candidates]
+    return PlanReport(
+        name=loaded.spec.name,
+        data=gathered.counts,
+        rows_train=len(gathered.train),
+        rows_eval=len(gathered.eval),
+        candidates=tuple(candidates),
+        reasons=lock.reasons,
+        problems=gathered.problems,
+    )
+
+
+def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -> PlannedCandidate:
+    from finewright.lm.encode import encode_rows
+    from finewright.lm.load import load_chat
+
+    base = locate(name, loaded.path.parent)
+    chat = load_chat(base, consent=loaded.spec.remote_code.get(name, ""))
+    spec = lock.candidates[name]
+    encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
+    lengths = [len(row.input_ids) for row in encoded.rows]
+    schedule = schedule_of(spec, max(1, len(lengths)))
+    numbers = [i for s in range(schedule.steps) for part in schedule.batches_of(s) for i in part]
+    return PlannedCandidate(
+        base_model=name,
+        parameters=num_parameters(base.folder),
+        counts=encoded.counts,
+        tokens=sum(lengths),
+        trained_tokens=sum(row.num_trained for row in encoded.rows),
+        longest=max(lengths, default=0),
+        median=int(statistics.median(lengths)) if lengths else 0,
+        steps=schedule.steps if lengths else 0,
+        step_tokens=sum(lengths[i] for i in numbers) if lengths else 0,
+        train=spec,
+        problems=encoded.problems,
+        preview=_preview(chat, rows, encoded.rows[:NUM_PREVIEWS]),
+    )
+
+
+def _preview(chat: "Chat", rows: Sequence[Row], encoded: Sequence["Encoded"]) -> tuple[TokenView, ...]:
+    by_id = {row.id: row for row in rows}
+    return tuple(
+        TokenView(file=by_id[e.row_id].file, row=by_id[e.row_id].row, pieces=_pieces(chat, e))
+        for e in encoded
+    )
+
+
+def _pieces(chat: "Chat", row: "Encoded") -> tuple[tuple[Literal["read", "learned"], str], ...]:
+    """The row's tokens, decoded in runs of the same fate."""
+    runs = groupby(zip(row.input_ids, row.trained, strict=True), key=lambda pair: pair[1])
+    return tuple(
+        ("learned" if trained else "read", chat.tokenizer.decode([token for token, _ in pairs]))
+        for trained, pairs in runs
+    )

@@ -1,0 +1,114 @@
+"""From a loaded spec to what a run needs: digests of its inputs, settings with nothing left open, the lock."""
+
+from collections.abc import Iterator, Mapping
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from finewright import __version__
+from finewright.errors import SpecError, StoreError
+from finewright.lm import runtime
+from finewright.lm.sources import base_digest, locate, num_parameters
+from finewright.schema.common import default_reasons
+from finewright.schema.load import LoadedSpec
+from finewright.schema.lock import Lock
+from finewright.schema.run import RunSpec
+from finewright.schema.train import SFTSpec
+from finewright.store.atomic import os_errors, sha256_file
+from finewright.store.keys import digest
+from finewright.store.rundir import RunDir
+from finewright.train.defaults import resolve
+from finewright.workbench.stages import code_digest
+
+
+def input_digests(loaded: LoadedSpec) -> dict[str, str]:
+    """Dotted key -> digest of the file or base model that the spec names there. Needs no torch.
+
+    Raises SpecError when a file is missing."""
+    spec, found = loaded.spec, {}
+    for i, source in enumerate(spec.data.sources):
+        found[f"data.sources.{i}.path"] = _file_digest(
+            loaded, f"data.sources.{i}.path", source.path
+        )
+    for i, item in enumerate(spec.evaluate.data):
+        found[f"evaluate.data.{i}.path"] = _file_digest(
+            loaded, f"evaluate.data.{i}.path", item.path
+        )
+    for i, name in enumerate(spec.base_models):
+        found[f"base_models.{i}"] = base_digest(name, loaded.path.parent)
+    return found
+
+
+def _file_digest(loaded: LoadedSpec, key: str, name: str) -> str:
+    path = loaded.resolve(name)
+    if not path.is_file():
+        what = "is a folder, not a file" if path.is_dir() else "there is no such file"
+        raise SpecError(f"{loaded.path}: {key}: {name}: {what}")
+    return sha256_file(path)
+
+
+def run_key(loaded: LoadedSpec, inputs: Mapping[str, str]) -> str:
+    """What names a run: the same spec, inputs and code continue the same run."""
+    return digest(loaded.spec, dict(inputs), code_digest())
+
+
+def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
+    """Resolve every default. Fetches and converts base models that are not here yet."""
+    reasons = dict(spec_reasons(loaded.spec, loaded.set_keys))
+    candidates: dict[str, SFTSpec] = {}
+    for name in loaded.spec.base_models:
+        base = locate(name, loaded.path.parent)
+        candidates[name], why = resolve(
+            loaded.spec.train,
+            num_parameters=num_parameters(base.folder),
+            threads=runtime.physical_cores(),
+            fast_bf16=runtime.fast_bf16(),
+        )
+        for key, reason in why.items():
+            reasons[f"candidates.{name}.{key}"] = reason
+    return Lock(
+        finewright=__version__,
+        code_sha256=code_digest(),
+        root=str(loaded.path.parent.resolve()),
+        spec=loaded.spec,
+        candidates=candidates,
+        reasons=reasons,
+        inputs=dict(inputs),
+    )
+
+
+def lock_text(lock: Lock) -> str:
+    """The lock as YAML."""
+    text: str = yaml.safe_dump(lock.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return "# Written by finewright: the spec with every default resolved. Do not edit.\n" + text
+
+
+def lock_of(run: RunDir) -> Lock:
+    """The lock of a run. Raises StoreError when it is damaged."""
+    with os_errors(run.spec_lock):
+        text = run.spec_lock.read_text(encoding="utf-8")
+    try:
+        return Lock.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))  # noqa: TID251, S506
+    except (yaml.YAMLError, ValidationError):
+        raise StoreError(
+            f"{run.spec_lock}: damaged, or written by another version",
+            hint="start a new run from its spec.yaml",
+        ) from None
+
+
+def spec_reasons(spec: RunSpec, set_keys: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """(dotted key, reason) of every value that the user did not write."""
+    yield from _reasons(spec, "", set_keys)
+
+
+def _reasons(model: BaseModel, prefix: str, set_keys: frozenset[str]) -> Iterator[tuple[str, str]]:
+    why = default_reasons(type(model))
+    for name in type(model).model_fields:
+        key, value = f"{prefix}{name}", getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from _reasons(value, f"{key}.", set_keys)
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            for i, item in enumerate(value):
+                yield from _reasons(item, f"{key}.{i}.", set_keys)
+        elif key not in set_keys and name in why:
+            yield key, why[name]

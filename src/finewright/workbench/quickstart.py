@@ -1,0 +1,129 @@
+"""`quickstart`: a real fine-tune of a real model on real data, measured before and after."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from finewright.data.gather import gather
+from finewright.data.sets import build_set
+from finewright.data.stage import refuse
+from finewright.lm import runtime
+from finewright.lm.sources import locate, num_parameters
+from finewright.schema.load import LoadedSpec, load_spec
+from finewright.schema.report import QuickstartReport, ReplayedAnswer
+from finewright.schema.rows import Row
+from finewright.store.atomic import os_errors, write_text
+from finewright.store.rundir import RunDir, open_run
+from finewright.train.defaults import resolve
+from finewright.workbench.up import OnEvent, up
+
+BASE_MODEL = "smollm2-135m-instruct"
+NUM_SHOWN = 5
+_CALIBRATION_SECONDS = 8.0
+
+_SPEC = """\
+# The transaction analyst: from a contract call to the words its protocol uses for it.
+# Written by `finewright quickstart`; edit it, then `finewright up {path}`.
+version: 1
+name: quickstart
+base_models: [{base_model}]
+data:
+  sources:
+    - {{path: train.jsonl, license: CC0-1.0, owner: ERC-7730 clear-signing registry}}
+train:
+  method: sft
+  adapter: {{type: lora, r: 16, alpha: 32, target_modules: all-linear}}
+  learning_rate: 2.0e-3
+  batch_size: 4
+  max_length: 512
+  # {minutes:g} minutes at the {speed:.0f} tokens/s that this machine was measured to train
+  max_steps: {steps}
+evaluate:
+  data:
+    - {{path: test_seen.jsonl, name: functions seen}}
+    - {{path: test_unseen.jsonl, name: functions never seen}}
+  metrics: [valid_json, "json_field:intent", json_f1, exact_match]
+  max_new_tokens: 160
+  batch_size: 32
+"""
+
+
+def quickstart(
+    folder: Path, runs_root: Path, *, minutes: float, on_event: OnEvent
+) -> QuickstartReport:
+    """Fetch data and model, write a spec that trains for about `minutes`, run it, and show the gain.
+
+    A spec that is already in `folder` is used as it is, so a second call resumes or skips."""
+    on_event("fetching", {"what": "the ERC-7730 registry"})
+    build_set("erc7730", folder)
+    path = folder / "quickstart.yaml"
+    if not path.is_file():
+        on_event("fetching", {"what": f"the model {BASE_MODEL}"})
+        write_text(path, _spec_text(path, minutes, on_event))
+    report = up(load_spec(path), runs_root, on_event=on_event)
+    return QuickstartReport(
+        run=report, answers=replay(open_run(Path(report.summary.run)), NUM_SHOWN)
+    )
+
+
+def _spec_text(path: Path, minutes: float, on_event: OnEvent) -> str:
+    draft = path.with_name(".draft.yaml")
+    try:
+        numbers = {"path": path, "base_model": BASE_MODEL, "minutes": minutes}
+        write_text(draft, _SPEC.format(**numbers, speed=0, steps=1_000_000))
+        loaded = load_spec(draft)
+    finally:
+        draft.unlink(missing_ok=True)
+    gathered = gather(loaded.spec.data, loaded.resolve)
+    refuse(gathered.problems)
+    speed, tokens_per_step = _measure(loaded, gathered.train, on_event)
+    epoch = math.ceil(len(gathered.train) / loaded.spec.train.batch_size)
+    steps = min(max(1, round(minutes * 60 * speed / tokens_per_step)), 4 * epoch)
+    return _SPEC.format(**numbers, speed=speed, steps=steps)
+
+
+def _measure(loaded: LoadedSpec, rows: Sequence[Row], on_event: OnEvent) -> tuple[float, float]:
+    """Tokens a second on this machine, and tokens of an average step."""
+    runtime.require_runtime()
+    from finewright.lm.encode import encode_rows
+    from finewright.lm.load import load_chat
+    from finewright.train.calibrate import tokens_per_second
+
+    base = locate(BASE_MODEL, loaded.path.parent)
+    spec, _ = resolve(
+        loaded.spec.train,
+        num_parameters=num_parameters(base.folder),
+        threads=runtime.physical_cores(),
+        fast_bf16=runtime.fast_bf16(),
+    )
+    encoded = encode_rows(
+        load_chat(base), rows, max_length=spec.max_length, on_overlong=spec.on_overlong
+    )
+    on_event("calibrating", {"seconds": _CALIBRATION_SECONDS})
+    speed = tokens_per_second(base, spec, encoded.rows, seconds=_CALIBRATION_SECONDS)
+    mean_tokens = sum(len(row.input_ids) for row in encoded.rows) / len(encoded.rows)
+    return speed, mean_tokens * spec.batch_size
+
+
+def replay(run: RunDir, count: int) -> tuple[ReplayedAnswer, ...]:
+    """`count` held-out questions with the answers of base and tuned model, from every row set in turn."""
+    samples = run.root / "evaluate" / "samples.jsonl"
+    with os_errors(samples):
+        lines = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]
+    after = {(s["data"], s["row"]): s for s in lines if s["system"] == "tuned"}
+    before = {(s["data"], s["row"]): s for s in lines if s["system"] == "base"}
+    by_set: dict[str, list[tuple[str, int]]] = {}
+    for key in after:
+        by_set.setdefault(key[0], []).append(key)
+    turns = [keys[i] for i in range(count) for keys in by_set.values() if i < len(keys)]
+    return tuple(
+        ReplayedAnswer(
+            data=key[0],
+            question=after[key]["prompt"],
+            expected=after[key]["expected"],
+            before=before[key]["answer"],
+            after=after[key]["answer"],
+        )
+        for key in turns[:count]
+    )

@@ -1,0 +1,67 @@
+"""`runs` and `verify`: what is in the run folders, and whether it is what the manifests say."""
+
+from pathlib import Path
+
+from finewright.errors import FinewrightError
+from finewright.schema.data import DataReport
+from finewright.schema.evaluate import EvaluateReport
+from finewright.schema.report import RunList, RunReport, RunSummary, VerifyReport
+from finewright.schema.train import TrainReport
+from finewright.store import events, manifest, rundir
+from finewright.store.rundir import RunDir, open_run
+from finewright.workbench.prepare import lock_of
+from finewright.workbench.stages import STAGES
+
+
+def list_runs(runs_root: Path) -> RunList:
+    """Every run under the folder, oldest first; one that cannot be read says so in its state."""
+    return RunList(runs=tuple(_safe_summary(run) for run in rundir.list_runs(runs_root)))
+
+
+def show(path: Path, *, ran: tuple[str, ...] = ()) -> RunReport:
+    """One run with what its finished stages reported."""
+    run = open_run(path)
+    summary = summarise(run)
+    done = set(summary.stages)
+    return RunReport(
+        summary=summary,
+        ran=ran,
+        data=run.read_report("data", DataReport) if "data" in done else None,
+        train=run.read_report("train", TrainReport) if "train" in done else None,
+        evaluate=run.read_report("evaluate", EvaluateReport) if "evaluate" in done else None,
+    )
+
+
+def verify(path: Path) -> VerifyReport:
+    """Recompute every digest of a run."""
+    run = open_run(path)
+    files = len(manifest.read_manifest(run).artifacts)
+    return VerifyReport(run=str(path), files=files, problems=tuple(manifest.verify(run)))
+
+
+def summarise(run: RunDir) -> RunSummary:
+    """A run in one line."""
+    record = manifest.read_manifest(run)
+    lock = lock_of(run)
+    return RunSummary(
+        run=str(run.root),
+        name=lock.spec.name,
+        state=events.state(run),
+        created=record.created.isoformat(timespec="seconds"),
+        stages=tuple(stage.name for stage in STAGES if stage.name in record.stages),
+        base_models=lock.spec.base_models,
+    )
+
+
+def _safe_summary(run: RunDir) -> RunSummary:
+    try:
+        return summarise(run)
+    except (FinewrightError, ValueError) as error:
+        return RunSummary(
+            run=str(run.root),
+            name=run.root.name,
+            state=f"unreadable: {str(error).splitlines()[0]}",
+            created="",
+            stages=(),
+            base_models=(),
+        )

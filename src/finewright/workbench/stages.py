@@ -1,0 +1,76 @@
+"""The order of the work. CLI and docs read this one table."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from finewright import __version__
+from finewright.store.keys import stage_key
+from finewright.store.manifest import is_fresh, read_manifest, record_stage
+from finewright.store.stage import StageContext, StageResult
+
+
+class Stage(NamedTuple):
+    """A stage, the stages whose results it reads, and what it does."""
+
+    name: str
+    reads: tuple[str, ...]
+    help: str
+
+
+STAGES = (
+    Stage("data", (), "Read and validate the rows, record where they came from, split."),
+    Stage("train", ("data",), "Fine-tune each base model."),
+    Stage("evaluate", ("data", "train"), "Score the tuned model against its base."),
+)
+
+
+@cache
+def code_digest() -> str:
+    """sha256 over finewright's own source, so that results of other code never pass for fresh."""
+    total = hashlib.sha256(__version__.encode())
+    root = Path(str(files("finewright")))
+    for path in sorted(root.rglob("*")):
+        if path.suffix in {".py", ".yaml", ".jinja"}:
+            total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
+    """What decides the stage's result: its section, its inputs, the results it reads, the code."""
+    spec = context.spec
+    section = [getattr(spec, stage.name), inputs]
+    if stage.name == "train":
+        section += [dict(context.candidates), spec.base_models, spec.remote_code]
+    upstream = [_result_digests(context, name) for name in stage.reads]
+    return stage_key(section, upstream, code_digest())
+
+
+def _result_digests(context: StageContext, stage: str) -> list[str]:
+    rows = read_manifest(context.run).artifacts
+    return sorted(f"{row.path} {row.sha256}" for row in rows if row.stage == stage)
+
+
+def run_stage(
+    stage: Stage, make_context: Callable[[str], StageContext], inputs: dict[str, str]
+) -> bool:
+    """Run the stage unless its result is fresh; True when it ran.
+
+    `make_context` gives the stage's context for a key."""
+    key = key_of(stage, make_context(""), inputs)
+    context = make_context(key)
+    if is_fresh(context.run, stage.name, key):
+        context.emit("stage_fresh", stage=stage.name)
+        return False
+    context.emit("stage_started", stage=stage.name, key=key)
+    result: StageResult = import_module(f"finewright.{stage.name}.stage").run(context)
+    context.run.write_report(stage.name, result.report)
+    now = datetime.now(UTC)
+    record_stage(context.run, stage.name, key, result.artifacts, now, inputs=result.inputs)
+    context.emit("stage_ended", stage=stage.name)
+    return True

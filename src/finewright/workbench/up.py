@@ -1,0 +1,112 @@
+"""`up`: run every stage of a spec whose inputs changed; go on where a run was cut."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from finewright.errors import FinewrightError, Interrupted, StoreError
+from finewright.schema.load import LoadedSpec, load_spec
+from finewright.schema.lock import Lock
+from finewright.schema.report import RunReport
+from finewright.store import events
+
+from finewright.store.lock import run_lock
+from finewright.store.rundir import RunDir, create_run, find_run, open_run
+from finewright.store.stage import StageContext
+from finewright.workbench.prepare import input_digests, lock_of, lock_text, make_lock, run_key
+from finewright.workbench.runs import show
+from finewright.workbench.signals import stop_requests
+from finewright.workbench.stages import STAGES, run_stage
+
+OnEvent = Callable[[str, Mapping[str, Any]], None]
+"""Called with each event's type and fields as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    run: RunDir
+    lock: Lock
+
+
+def up_path(
+    path: Path, overrides: Sequence[str], runs_root: Path, *, on_event: OnEvent, new: bool
+) -> RunReport:
+    """`up` of a spec file, or `resume` of a run folder, whose spec is locked."""
+    if not path.is_dir():
+        return up(load_spec(path, overrides), runs_root, on_event=on_event, new=new)
+    if overrides or new:
+        raise StoreError(
+            f"{path}: the spec of a run is locked", hint="change the spec file and run that"
+        )
+    return resume(path, on_event=on_event)
+
+
+def up(
+    loaded: LoadedSpec,
+    runs_root: Path,
+    *,
+    on_event: OnEvent,
+    new: bool = False,
+    through: str = "evaluate",
+) -> RunReport:
+    """Run the spec's stages in order, up to and including `through`.
+
+    The same spec, inputs and code continue the run they began, unless `new` asks for a fresh one."""
+    inputs = input_digests(loaded)
+    key = run_key(loaded, inputs)
+    run = None if new else find_run(runs_root, loaded.spec.name, key)
+    if run is None:
+        on_event("preparing", {"base_models": loaded.spec.base_models})
+        lock = make_lock(loaded, inputs)
+        now = datetime.now(UTC)
+        run = create_run(runs_root, loaded.spec.name, key, loaded.text, lock_text(lock), now)
+    return resume(run.root, on_event=on_event, through=through)
+
+
+def resume(run_path: Path, *, on_event: OnEvent, through: str = "evaluate") -> RunReport:
+    """Run the stages of an existing run that are not fresh."""
+    run = open_run(run_path)
+    lock = lock_of(run)
+    on_event("run", {"run": str(run.root)})
+    with run_lock(run), stop_requests() as should_stop:
+        ran = _run_stages(_Started(run, lock), through, should_stop, on_event)
+    return show(run.root, ran=ran)
+
+
+def _run_stages(
+    started: _Started, through: str, should_stop: Callable[[], int], on_event: OnEvent
+) -> tuple[str, ...]:
+    run, lock = started.run, started.lock
+
+    def emit(event_type: str, /, **fields: object) -> None:
+        events.emit(run, event_type, **fields)
+        on_event(event_type, fields)
+
+    def make_context(key: str) -> StageContext:
+        return StageContext(
+            spec=lock.spec,
+            candidates=lock.candidates,
+            root=Path(lock.root),
+            run=run,
+            key=key,
+            emit=emit,
+            should_stop=should_stop,
+        )
+
+    ran = []
+    last = next(i for i, stage in enumerate(STAGES) if stage.name == through)
+    for stage in STAGES[: last + 1]:
+        try:
+            if run_stage(stage, make_context, lock.inputs):
+                ran.append(stage.name)
+        except Interrupted as stopped:
+            emit("run_interrupted", stage=stage.name, message=str(stopped))
+            raise
+        except FinewrightError as error:
+            emit("stage_failed", stage=stage.name, message=str(error))
+            raise
+    if ran:
+        emit("run_ended")
+    return tuple(ran)

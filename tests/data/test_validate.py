@@ -1,0 +1,258 @@
+"""Validation: each wrong row is named by row, key, message and mend, and the counts add up."""
+
+import hashlib
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finewright.data.read import ReadRow
+from finewright.data.validate import Validated, validate
+
+USER = {"role": "user", "content": "Q"}
+ANSWER = {"role": "assistant", "content": "A"}
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+CALLING = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+RESULT = {"role": "tool", "tool_call_id": "c1", "content": "1"}
+
+
+def check(*rows: dict, expected="auto") -> Validated:
+    numbered = [ReadRow("rows.jsonl", i, data) for i, data in enumerate(rows, start=1)]
+    return validate(numbered, expected)
+
+
+def errors(found: Validated) -> list[tuple[str, str]]:
+    return [(p.key, p.message) for p in found.problems if p.level == "error"]
+
+
+def test_messages_pass_as_they_are():
+    turns = [{"role": "system", "content": "S"}, USER, ANSWER | {"weight": 0}, USER, ANSWER]
+    found = check({"messages": turns, "meta": {"any": "thing"}})
+    assert found.problems == ()
+    assert found.types == {"messages": 1}
+    row = found.rows[0]
+    assert (list(row.messages), row.tools, row.file, row.row) == (turns, None, "rows.jsonl", 1)
+
+
+def test_prompt_and_completion_become_a_conversation():
+    found = check({"prompt": "Q", "completion": "A"})
+    assert found.problems == ()
+    assert found.rows[0].messages == (USER, ANSWER)
+    assert found.types == {"prompt_completion": 1}
+
+
+def test_only_the_completion_trains_when_the_prompt_is_a_conversation():
+    found = check({"prompt": [USER, ANSWER, USER], "completion": [ANSWER]})
+    assert [m.get("weight") for m in found.rows[0].messages] == [None, 0, None, None]
+
+
+def test_text_parts_are_joined():
+    parts = [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}]
+    found = check({"messages": [{"role": "user", "content": parts}, ANSWER]})
+    assert found.rows[0].messages[0]["content"] == "AB"
+
+
+def test_an_assistant_that_calls_a_tool_needs_no_content():
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    found = check({"messages": [USER, CALLING, RESULT, ANSWER], "tools": tools})
+    assert found.problems == ()
+    assert found.rows[0].tools == tuple(tools)
+    assert found.rows[0].messages[1] == {**CALLING, "content": ""}
+
+
+@pytest.mark.parametrize(
+    ("messages", "key", "said"),
+    [
+        ("hello", "messages", "text; a list of messages is expected"),
+        ([], "messages", "an empty list"),
+        ([USER, "hi"], "messages[1]", "a message is an object"),
+        ([{"content": "Q"}, ANSWER], "messages[0].role", "missing"),
+        ([{"role": 7, "content": "Q"}, ANSWER], "messages[0].role", "unknown role 7"),
+        ([{"role": ["user"], "content": ""}, ANSWER], "messages[0].role", "unknown role ['user']"),
+        ([USER, {"role": "assistant"}], "messages[1].content", "missing"),
+        ([USER, {"role": "assistant", "content": None}], "messages[1].content", "null"),
+        ([{"role": "user", "content": None}, ANSWER], "messages[0].content", "null"),
+        ([USER, ANSWER | {"content": 5}], "messages[1].content", "a number; text is expected"),
+        ([USER, ANSWER | {"content": {}}], "messages[1].content", "an object; text is expected"),
+        (
+            [{"role": "user", "content": [{"type": "image_url"}]}, ANSWER],
+            "messages[0].content[0]",
+            "a part of type 'image_url'",
+        ),
+        ([USER, {"role": "system", "content": "S"}, ANSWER], "messages[1].role", "not the first"),
+        ([USER], "messages", "no assistant turn"),
+        ([USER, ANSWER | {"weight": 2}], "messages[1].weight", "2; it is 0"),
+        ([USER, ANSWER | {"weight": True}], "messages[1].weight", "True; it is 0"),
+        ([USER, ANSWER | {"weight": 0}], "messages[1]", "all labels masked"),
+        ([USER, ANSWER | {"content": " \n"}], "messages[1]", "all labels masked"),
+        ([USER, CALLING, {"role": "tool", "content": "1"}], "messages[2].tool_call_id", "missing"),
+        ([USER | {"tool_calls": [CALL]}, ANSWER], "messages[0].tool_calls", "only an assistant"),
+        ([USER, CALLING | {"tool_calls": 5}], "messages[1].tool_calls", "a list of calls"),
+        ([USER, CALLING | {"tool_calls": [{}]}], "messages[1].tool_calls[0]", "function.name"),
+        (
+            [USER, CALLING | {"tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}],
+            "messages[1].tool_calls[0].function.arguments",
+            "neither an object nor JSON text",
+        ),
+    ],
+)
+def test_a_wrong_conversation_is_named_by_its_key(messages, key, said):
+    found = check({"messages": messages})
+    assert found.rows == ()
+    assert [k for k, _ in errors(found)] == [key]
+    assert said in errors(found)[0][1]
+    assert found.problems[0].row == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "meant"),
+    [
+        ("human", "user"),
+        ("gpt", "assistant"),
+        ("Bot", "assistant"),
+        ("model", "assistant"),
+        ("developer", "system"),
+        ("assitant", "assistant"),
+        ("USER", "user"),
+    ],
+)
+def test_an_unknown_role_is_told_what_was_meant(role, meant):
+    found = check({"messages": [{"role": role, "content": "x"}, USER, ANSWER]})
+    assert found.problems[0].hint == f"did you mean '{meant}'?"
+
+
+@pytest.mark.parametrize(
+    ("row", "key", "said"),
+    [
+        ({"prompt": "Q", "completion": "  "}, "completion", "empty: nothing to learn"),
+        ({"prompt": "", "completion": "A"}, "prompt", "empty: nothing is asked"),
+        ({"prompt": 1, "completion": "A"}, "prompt", "a number; text or a list"),
+        ({"prompt": "Q", "completion": None}, "completion", "null; text or a list"),
+        ({"prompt": "Q", "completion": [USER]}, "completion", "no assistant turn"),
+        ({"prompt": [USER], "completion": []}, "completion", "an empty list"),
+        ({"prompt": [USER], "completion": [{"role": "assistant"}]}, "completion[0].content", "mis"),
+        ({"messages": [USER, ANSWER], "tools": "f"}, "tools", "a list of objects"),
+        ({"messages": [USER, ANSWER], "tools": ["f"]}, "tools", "a list of objects"),
+        ({"messages": [USER], "prompt": "Q", "completion": "A"}, "", "both `messages` and"),
+    ],
+)
+def test_other_wrong_rows_are_named_by_their_key(row, key, said):
+    found = check(row)
+    assert [k for k, _ in errors(found)] == [key]
+    assert said in errors(found)[0][1]
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "mend"),
+    [
+        ({"instruction": "Q", "output": "A"}, "Alpaca", "jq -c"),
+        ({"conversations": []}, "ShareGPT", "jq -c"),
+        ({"prompt": "Q", "chosen": "A", "rejected": "B"}, "preference", ".chosen"),
+        ({"text": "A"}, "plain text", "`prompt` and `completion`"),
+        ({"question": "Q", "answer": "A"}, "rename", ""),
+        ({}, "rename", ""),
+    ],
+)
+def test_another_format_is_recognised_with_its_mend(row, name, mend):
+    found = check(row)
+    found_keys = ", ".join(f"`{key}`" for key in row) or "none"
+    assert errors(found) == [
+        ("", f"expected the keys `messages`, or `prompt` and `completion`; found: {found_keys}")
+    ]
+    assert name in found.problems[0].hint
+    assert mend in found.problems[0].hint
+
+
+def test_the_expected_type_decides_between_two_shapes():
+    row = {"messages": [USER, ANSWER], "prompt": "P", "completion": "C"}
+    assert check(row, expected="messages").rows[0].messages == (USER, ANSWER)
+    assert check(row, expected="prompt_completion").rows[0].messages[0]["content"] == "P"
+
+
+def test_a_row_of_the_other_type_is_refused_with_the_mend():
+    found = check({"prompt": "Q", "completion": "A"}, expected="messages")
+    assert errors(found) == [("", "expected the keys `messages`; found: `prompt`, `completion`")]
+    assert found.problems[0].hint == "set data.type to prompt_completion"
+
+
+@pytest.mark.parametrize(
+    ("messages", "key"),
+    [
+        ([USER, ANSWER, USER], "messages[2].role"),
+        ([USER, ANSWER | {"content": ""}, USER, ANSWER], "messages[1].content"),
+    ],
+)
+def test_a_doubtful_row_is_kept_with_a_warning(messages, key):
+    found = check({"messages": messages})
+    assert len(found.rows) == 1
+    assert [(p.level, p.key) for p in found.problems] == [("warning", key)]
+
+
+def test_all_mistakes_of_all_rows_are_told_at_once():
+    bad = {"messages": [{"role": "x", "content": 1}, ANSWER]}
+    found = check(bad, {"messages": [USER, ANSWER]}, bad)
+    assert [(p.row, p.key) for p in found.problems] == [
+        (1, "messages[0].role"),
+        (1, "messages[0].content"),
+        (3, "messages[0].role"),
+        (3, "messages[0].content"),
+    ]
+    assert (found.counts.rows_in, found.counts.rows_kept) == (3, 1)
+    assert found.counts.rows_dropped == {"invalid": 2}
+
+
+def test_repeats_are_kept_and_reported_once_with_their_count():
+    row = {"prompt": "Q", "completion": "A"}
+    found = check(row, {"prompt": "Q", "completion": "B"}, row, row)
+    assert found.counts.rows_kept == 4
+    assert [(p.level, p.row) for p in found.problems] == [("warning", 3)]
+    assert "2 rows repeat an earlier row exactly, this one rows.jsonl:1" in found.problems[0].message
+
+
+def test_the_id_of_a_row_is_the_digest_of_its_conversation():
+    plain = check({"messages": [USER, ANSWER]}).rows[0]
+    other_order = {"meta": 1, "messages": [dict(reversed(USER.items())), ANSWER]}
+    canonical = (
+        '{"messages":[{"content":"Q","role":"user"},{"content":"A","role":"assistant"}],"tools":null}'
+    )
+    assert plain.id == hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    assert check(other_order).rows[0].id == plain.id
+    assert check({"messages": [USER, ANSWER | {"weight": 1}]}).rows[0].id != plain.id
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "user", "assistant", "x"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["messages", "role", "content", "prompt", "completion", "tools", "tool_calls"]
+                + ["weight", "function", "name", "arguments", "type", "text"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["messages", "prompt", "completion", "tools", "text"]), JUNK, max_size=4
+        ),
+        max_size=4,
+    ),
+    st.sampled_from(["auto", "messages", "prompt_completion"]),
+)
+def test_any_json_is_kept_or_counted_and_named(rows, expected):
+    found = check(*rows, expected=expected)
+    counts = found.counts
+    assert counts.rows_in == len(rows) == counts.rows_kept + sum(counts.rows_dropped.values())
+    assert sum(found.types.values()) == len(found.rows) == counts.rows_kept
+    named = {problem.row for problem in found.problems if problem.level == "error"}
+    assert named | {row.row for row in found.rows} == set(range(1, len(rows) + 1))
+    json.dumps([row.to_json() for row in found.rows])

@@ -1,0 +1,107 @@
+"""Tables and the score card, to the character."""
+
+import pytest
+
+from finewright.render.text import score_card, table
+from finewright.schema.evaluate import Difference, EvaluateReport, Score
+
+
+def score(system: str, value: float, low: float, high: float, **other: object) -> Score:
+    fields = {"data": "mail", "metric": "exact_match", "n": 50} | other
+    return Score(system=system, value=value, low=low, high=high, **fields)
+
+
+def difference(
+    value: float, low: float, high: float, p_value: float, **other: object
+) -> Difference:
+    fields = {"data": "mail", "metric": "exact_match", "n": 50} | other
+    return Difference(
+        system="tuned", against="base", value=value, low=low, high=high, p_value=p_value, **fields
+    )
+
+
+REPORT = EvaluateReport(
+    scores=(
+        score("base", 0.3, 0.191, 0.4375),
+        score("base", 12.345, 10.0, 15.25, metric="perplexity", n=48),
+        score("tuned", 0.72, 0.5833, 0.8253),
+        score("tuned", 4.5, 4.0, 5.0, metric="perplexity", n=48),
+    ),
+    differences=(
+        difference(0.42, 0.28, 0.56, 0.00001),
+        difference(-7.85, -10.5, -5.0, 0.0123, metric="perplexity", n=48),
+    ),
+)
+
+
+def test_numbers_are_flush_right_and_words_flush_left() -> None:
+    assert table(["name", "rows"], [["a", "5"], ["long name", "1,000"]]) == (
+        "name        rows\na              5\nlong name  1,000"
+    )
+
+
+def test_an_empty_cell_does_not_make_a_column_of_numbers_words() -> None:
+    assert table(["x", "num"], [["a", ""], ["b", "-5"]]) == "x  num\na\nb   -5"
+
+
+def test_a_table_without_rows_is_its_header() -> None:
+    assert table(["a", "b"], []) == "a  b"
+
+
+def test_wide_characters_take_two_cells_and_marks_none() -> None:
+    assert table(["x", "y"], [["日本", "a"], ["e\u0301", "b"], ["abcd", "c"]]) == (
+        "x     y\n日本  a\ne\u0301     b\nabcd  c"
+    )
+
+
+def test_a_name_cannot_move_the_cursor() -> None:
+    assert "\x1b" not in table(["x"], [["\x1b[2Jhi\nthere"]])
+    assert table(["x"], [["a\nb"]]).count("\n") == 1
+
+
+def test_a_row_that_is_too_short_is_our_own_mistake() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        table(["a", "b"], [["1"]])
+
+
+def test_the_score_card_shows_values_intervals_and_paired_changes() -> None:
+    assert score_card(REPORT, confidence=0.95) == (
+        "mail: n = 50 rows, 95 % intervals in brackets\n"
+        "metric                              base             tuned"
+        "               tuned - base        p\n"
+        "exact_match               30.0 % (19-44)    72.0 % (58-83)"
+        "  +42.0 points (+28 to +56)  < 0.001\n"
+        "perplexity (n = 48)  12.35 (10.00-15.25)  4.50 (4.00-5.00)"
+        "    -7.85 (-10.50 to -5.00)    0.012"
+    )
+
+
+def test_without_a_level_the_card_claims_none() -> None:
+    assert score_card(REPORT).startswith("mail: n = 50 rows, intervals in brackets\n")
+
+
+def test_one_system_alone_has_no_column_of_changes() -> None:
+    card = score_card(EvaluateReport(scores=(score("base", 1.0, 0.93, 1.0),)), confidence=0.9)
+    assert card == (
+        "mail: n = 50 rows, 90 % intervals in brackets\n"
+        "metric                   base\n"
+        "exact_match  100.0 % (93-100)"
+    )
+
+
+def test_each_data_set_has_its_own_card() -> None:
+    report = EvaluateReport(
+        scores=(
+            score("base", 0.5, 0.4, 0.6),
+            score("base", 0.5, 0.1, 0.9, data="chat", n=1),
+            score("tuned", 0.5, 0.1, 0.9, data="chat", metric="token_f1", n=1),
+        )
+    )
+    mail, chat = score_card(report, confidence=0.99).split("\n\n")
+    assert mail.startswith("mail: n = 50 rows, 99 %")
+    assert chat.splitlines()[0] == "chat: n = 1 row, 99 % intervals in brackets"
+    assert chat.splitlines()[2].split() == ["exact_match", "50.0", "%", "(10-90)"]
+
+
+def test_a_report_without_scores_is_an_empty_card() -> None:
+    assert score_card(EvaluateReport(scores=())) == ""

@@ -1,0 +1,79 @@
+"""The plugin table: names cost nothing, built-ins win, and packages can add their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from finewright import plugins
+from finewright.errors import UnknownPlugin
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package on the path, as pip would leave it, that registers two scorers."""
+    (tmp_path / "acme_scorers.py").write_text(
+        "def shout(answer, expected):\n    return 1.0\n", encoding="utf-8"
+    )
+    info = tmp_path / "acme_scorers-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: acme-scorers\nVersion: 1.0\n", encoding="utf-8"
+    )
+    (info / "entry_points.txt").write_text(
+        "[finewright.scorer]\nacme_shout = acme_scorers:shout\ntoken_f1 = acme_scorers:shout\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", plugins.BUILTIN["scorer"])
+def test_every_built_in_scorer_resolves_to_something_callable(name: str) -> None:
+    assert callable(plugins.resolve("scorer", name))
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_installed_package_adds_a_name() -> None:
+    assert "acme_shout" in plugins.names("scorer")
+    assert plugins.resolve("scorer", "acme_shout")("a", "b") == 1.0
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_package_cannot_replace_a_built_in_name() -> None:
+    assert plugins.resolve("scorer", "token_f1")("yes", "no") == 0.0
+
+
+def test_installed_packages_are_not_scanned_for_a_built_in_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def scan(**_: str) -> None:
+        pytest.fail("scanned")
+
+    monkeypatch.setattr(plugins, "entry_points", scan)
+    assert plugins.resolve("scorer", "numeric")("7", "7") == 1.0
+
+
+def test_an_unknown_name_says_what_is_known_and_what_was_meant() -> None:
+    with pytest.raises(UnknownPlugin, match=r"no scorer named 'rogue_l'; known: .*token_f1") as e:
+        plugins.resolve("scorer", "rogue_l")
+    assert e.value.hint == "did you mean 'rouge_l'?"
+
+
+def test_a_name_like_no_other_lists_the_names() -> None:
+    with pytest.raises(UnknownPlugin) as e:
+        plugins.resolve("method", "zzzzzz")
+    assert e.value.hint == "use one of: sft"
+
+
+def test_names_are_sorted() -> None:
+    assert plugins.names("scorer") == sorted(plugins.BUILTIN["scorer"])
+
+
+def test_listing_names_imports_no_scorer_and_no_heavy_library() -> None:
+    code = (
+        "import sys; from finewright.plugins import names; names('scorer'); names('method');"
+        "print([m for m in ('torch', 'numpy', 'finewright.evaluate') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,14 +1,21 @@
 """Every test runs offline with an empty home and cache; the models that heavy tests run on are tiny."""
 
+import os
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+# Tiny matrices are slower on several threads; torch reads this when it is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+settings.register_profile("finewright", deadline=None, derandomize=True)
+settings.load_profile("finewright")
 
 _homes = count()
 

@@ -39,7 +39,7 @@ class PackagedModel(Model):
 def packaged_models() -> dict[str, PackagedModel]:
     """Name -> packaged model, in the catalog's order."""
     text = files("finewright.catalog").joinpath("models.yaml").read_text(encoding="utf-8")
-    rows = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251, S506 - our own file, safe loader
+    rows = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
     return {name: PackagedModel.model_validate(row) for name, row in rows.items()}
 
 

@@ -109,7 +109,7 @@ def up(
 
 
 @app.command()
-def evaluate(  # noqa: PLR0913 - each flag is a line of the manual
+def evaluate(
     target: Target,
     data: Annotated[list[str], typer.Option("--data", help="Held-out rows, JSONL; repeatable.")],
     metric: Annotated[list[str] | None, typer.Option(help="A metric by name; repeatable.")] = None,

@@ -128,8 +128,9 @@ def _lines(content: bytes) -> Iterator[_Line]:
     offset = 0
     for row, whole in enumerate(io.BytesIO(content), start=1):
         line = whole.removeprefix(codecs.BOM_UTF8)
+        mark_size = len(whole) - len(line)
         if line.strip():
-            yield _Line(row, offset, line, has_mark=len(line) < len(whole))
+            yield _Line(row, offset + mark_size, line.rstrip(b"\r\n"), has_mark=mark_size > 0)
         offset += len(whole)
 
 
@@ -204,14 +205,14 @@ def _broken(text: str, error: json.JSONDecodeError) -> tuple[str, str]:
             f"a NUL byte at column {text.index(chr(0)) + 1}",
             "the file is damaged; write it anew",
         )
-    reason = error.msg.removesuffix(" at")
+    reason = error.msg.removesuffix(" at").removesuffix(" starting")
     hint = ""
     if error.msg == "Extra data":
         hint = "put each object on a line of its own"
+    elif error.pos >= len(text.rstrip()) or "Unterminated" in error.msg:
+        hint = "the line is cut off"
     elif "double quotes" in error.msg or "Expecting value" in error.msg:
         hint = "JSON wants double quotes, true/false/null, and no comma after the last item"
-    elif error.pos >= len(text.rstrip()):
-        hint = "the line is cut off"
     return f"broken JSON at column {error.colno}: {reason}", hint
 
 

@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finewright.data.gather import Gathered, gather, read_row_set
-from finewright.errors import DataError
 from finewright.schema.common import Artifact, Problem
 from finewright.schema.data import DataReport
 from finewright.schema.rows import Row, write_rows
 from finewright.store.atomic import write_text
 from finewright.store.manifest import describe
 from finewright.store.rundir import RunDir
-from finewright.store.stage import StageContext, StageResult
-
-_MOST_LINES = 20
+from finewright.store.stage import StageContext, StageResult, refuse
 
 
 def run(context: StageContext) -> StageResult:
@@ -42,15 +39,6 @@ def run(context: StageContext) -> StageResult:
     )
     artifacts = (train, *([held_out] if held_out else []), *sets)
     return StageResult(report, artifacts, tuple(source.sha256 for source in gathered.sources))
-
-
-def refuse(problems: Sequence[Problem]) -> None:
-    """Raise DataError with a line per error, if there is one."""
-    errors = [problem.line() for problem in problems if problem.level == "error"]
-    if errors:
-        rest = len(errors) - _MOST_LINES
-        more = [f"... and {rest} more"] if rest > 0 else []
-        raise DataError("\n".join([*errors[:_MOST_LINES], *more]))
 
 
 def _row_sets(

@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 
 
 def question_of(chat: Chat, row: Row) -> Question:
-    """Ask everything before the last assistant turn. Raises DataError when there is none, or nothing before."""
+    """Ask all that comes before the last assistant turn. Raises DataError when that is nothing."""
     last = max((i for i, m in enumerate(row.messages) if m["role"] == "assistant"), default=0)
     if not last:
         raise DataError(f"{row.file}:{row.row}: no assistant turn that answers something")

@@ -43,7 +43,7 @@ OnProgress = Callable[[str, str, int, int], None]
 """Called with system, row set, rows answered and rows in all; may raise to stop."""
 
 
-def measure(  # noqa: PLR0913 - what answers, what is asked, how, and who watches
+def measure(
     system: str,
     lm: LM,
     chat: Chat,

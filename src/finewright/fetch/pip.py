@@ -1,5 +1,6 @@
 """Wheels from PyPI or the index that pip is set up for, through pip itself."""
 
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +30,8 @@ def _download(requirement: str, what: str, folder: Path) -> None:
 def _reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     # Without a network pip ends with "No matching distribution found"; its warnings tell the truth.
-    told = [line for line in lines if "connection broken" in line]
-    told = told or [line for line in lines if line.startswith("ERROR:")] or lines
+    broken = [line.partition("connection broken by ")[2] for line in lines]
+    if any(broken):
+        return f"no connection: {re.sub('<[^>]*>: ', '', max(broken, key=len))}"
+    told = [line for line in lines if line.startswith("ERROR:")] or lines
     return told[-1] if told else "pip gave no reason"

@@ -91,14 +91,14 @@ class Chat:
         """Find the turn by what two different contents leave unchanged around them.
 
         For templates that rewrite earlier turns (Qwen 3 drops old thoughts), where prefixes differ."""
-        marks = ("\x02left-mark\x03", "\x02right-mark\x03")
+        marks = ("left-mark\x03", "right-mark\x03")  # apart from the first character on
         texts = []
         for mark in marks:
             marked = [*messages[:i], {**messages[i], "content": mark}, *messages[i + 1 :]]
             texts.append(self.render(marked, tools=tools))
-        at = texts[0].find(marks[0])
+        at = next((k for k, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), 0)
         head, tail = texts[0][:at], texts[0][at + len(marks[0]) :]
-        found = at >= 0 and texts[1] == head + marks[1] + tail
+        found = texts == [head + mark + tail for mark in marks]
         if not found or not (text.startswith(head) and text.endswith(tail)):
             raise DataError(
                 f"messages[{i}]: the chat template changes this turn so that it cannot be found again"

@@ -142,7 +142,8 @@ def check_packaged(tokenizer: PreTrainedTokenizerBase, packaged: PackagedModel) 
     """Compare tokens, template and end-of-turn token with the catalog. Raises ModelError."""
     ids = tuple(tokenizer(packaged.rendering, add_special_tokens=False)["input_ids"])
     if ids != packaged.rendering_ids:
-        at = next((i for i, (a, b) in enumerate(zip(ids, packaged.rendering_ids)) if a != b), -1)
+        pairs = zip(ids, packaged.rendering_ids, strict=False)
+        at = next((i for i, (a, b) in enumerate(pairs) if a != b), len(ids))
         raise ModelError(f"{packaged.title}: the tokenizer differs from the catalog at token {at}")
     text = Chat(tokenizer, frozenset()).render(_CHECK_CONVERSATION)
     if not packaged.rendering.startswith(text):

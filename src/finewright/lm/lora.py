@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,6 +23,20 @@ from finewright.schema.train import LoraSpec
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
+_NEEDED = ("peft_type", "r", "lora_alpha", "target_modules")
+# Settings under which PEFT computes something else than alpha/r * B A on whole named linears.
+_NOT_PLAIN = (
+    "use_dora",
+    "use_rslora",
+    "use_qalora",
+    "lora_bias",
+    "alpha_pattern",
+    "rank_pattern",
+    "layers_to_transform",
+    "modules_to_save",
+    "target_parameters",
+    "trainable_token_indices",
+)
 
 
 class LoraLinear(nn.Module):
@@ -110,12 +125,12 @@ def set_adapter_tensors(
     if wanted.keys() != tensors.keys():
         odd = sorted(wanted.keys() ^ tensors.keys())[0]
         raise ModelError(f"{origin}: the adapter does not fit this base model: {odd}")
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            if wanted[name].shape != tensor.shape:
-                shapes = f"{tuple(tensor.shape)} where {tuple(wanted[name].shape)} is needed"
-                raise ModelError(f"{origin}: {name} has shape {shapes}")
-            wanted[name].copy_(tensor)
+    for name, tensor in tensors.items():
+        if wanted[name].shape != tensor.shape:
+            shapes = f"{tuple(tensor.shape)} where {tuple(wanted[name].shape)} is needed"
+            raise ModelError(f"{origin}: {name} has shape {shapes}")
+    for name, tensor in tensors.items():
+        wanted[name].copy_(tensor)
 
 
 def save_adapter(
@@ -160,11 +175,17 @@ def read_adapter_spec(folder: Path) -> LoraSpec:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not a readable adapter config: {error}") from None
-    odd = [key for key in ("use_dora", "use_rslora", "modules_to_save") if config.get(key)]
-    if config.get("peft_type") != "LORA" or odd:
-        kind = odd[0] if odd else config.get("peft_type")
-        raise ModelError(f"{path}: {kind} adapters cannot be loaded", hint="plain LoRA can")
+    if not isinstance(config, dict) or not config.keys() >= set(_NEEDED):
+        raise ModelError(f"{path}: this is no PEFT LoRA config: it needs {', '.join(_NEEDED)}")
     targets = config["target_modules"]
+    odd = [key for key in _NOT_PLAIN if config.get(key)]
+    if config.get("bias", "none") != "none":
+        odd.append("bias")
+    if targets != "all-linear" and not isinstance(targets, list):
+        odd.append("target_modules pattern")
+    if config["peft_type"] != "LORA" or odd:
+        kind = odd[0] if odd else config["peft_type"]
+        raise ModelError(f"{path}: {kind} adapters cannot be loaded", hint="plain LoRA can")
     return LoraSpec(
         r=config["r"],
         alpha=config["lora_alpha"],
@@ -179,6 +200,10 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> dict[str, LoraLinear]:
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise ModelError(f"{folder}: {WEIGHTS_FILE} is missing")
+    try:
+        tensors = load_file(weights)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{weights}: not a readable safetensors file: {error}") from None
     adapters = add_lora(model, spec, seed=0)
-    set_adapter_tensors(adapters, load_file(weights), origin=str(weights))
+    set_adapter_tensors(adapters, tensors, origin=str(weights))
     return adapters

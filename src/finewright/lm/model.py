@@ -31,7 +31,8 @@ class LM:
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return next(self.model.parameters()).device
+        device: torch.device = next(self.model.parameters()).device
+        return device
 
     def parameters(self) -> list[nn.Parameter]:
         """The trained parameters, in a fixed order."""
@@ -54,8 +55,8 @@ class LM:
         if self.packs_exactly:
             return self._hidden(batch.input_ids, batch.position_ids, batch.lengths)
         parts = zip(
-            batch.input_ids.split(batch.lengths, 1),
-            batch.position_ids.split(batch.lengths, 1),
+            torch.split(batch.input_ids, list(batch.lengths), 1),
+            torch.split(batch.position_ids, list(batch.lengths), 1),
             batch.lengths,
             strict=True,
         )

@@ -43,9 +43,19 @@ def fast_bf16() -> bool:
     import torch
 
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def describe_device() -> str:
+    """The device in words."""
+    import torch
+
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    bf16 = "native bf16" if fast_bf16() else "no native bf16, so fp32"
+    return f"CPU, {physical_cores()} cores, {bf16}"
 
 
 def dtype_of(name: Literal["bf16", "fp32"]) -> "torch.dtype":

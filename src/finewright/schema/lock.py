@@ -1,4 +1,4 @@
-"""spec.lock.yaml: the spec with nothing left open, why each default is what it is, and the inputs' digests."""
+"""spec.lock.yaml: the spec with nothing left open, each default's reason, and the inputs' digests."""
 
 from pydantic import Field
 

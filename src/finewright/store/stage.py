@@ -1,14 +1,17 @@
 """What a stage is given and what it gives back; the rest of the run folder is not its business."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from finewright.schema.common import Artifact, Model
+from finewright.errors import DataError
+from finewright.schema.common import Artifact, Model, Problem
 from finewright.schema.run import RunSpec
 from finewright.schema.train import SFTSpec
 from finewright.store.rundir import RunDir
+
+_MOST_LINES = 20
 
 
 class Emit(Protocol):
@@ -45,3 +48,12 @@ class StageResult(NamedTuple):
     report: Model
     artifacts: tuple[Artifact, ...]
     inputs: tuple[str, ...]
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """Raise DataError with a line per error, if there is one."""
+    errors = [problem.line() for problem in problems if problem.level == "error"]
+    if errors:
+        rest = len(errors) - _MOST_LINES
+        more = [f"... and {rest} more"] if rest > 0 else []
+        raise DataError("\n".join([*errors[:_MOST_LINES], *more]))

@@ -15,8 +15,8 @@ from finewright.lm.batch import Encoded
 from finewright.lm.chat import Chat
 from finewright.lm.load import load_model
 from finewright.lm.lora import (
-    add_lora,
     adapter_tensors,
+    add_lora,
     save_adapter,
     set_adapter_tensors,
     target_paths,

@@ -1,8 +1,9 @@
 """Checkpoints: all that decides the next step, so a cut run ends bitwise as an uninterrupted one.
 
 A checkpoint is a folder that appears whole (written aside, then renamed) and lists the digest of each
-file. One that is damaged, incomplete or of another run is noticed, said, and passed over."""
+file and its own. One that is damaged, incomplete or of another run is noticed, said, and passed over."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from finewright.errors import StoreError
 from finewright.lm.tensors import save_tensors
 from finewright.schema.common import Problem
 from finewright.store.atomic import replace_dir, sha256_file
@@ -52,7 +54,8 @@ def save(
     adapter: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
 ) -> Path:
-    """Write `folder/step-NNNNNN` whole, and drop all but the newest KEEP. `key` names the run."""
+    """Write `folder/step-NNNNNN` whole, and drop all but it and the KEEP - 1 before it. `key` names the
+    run."""
     target = folder / f"step-{progress.step:06d}"
     folder.mkdir(parents=True, exist_ok=True)
     with replace_dir(target) as new:
@@ -61,15 +64,18 @@ def save(
         digests = {name: sha256_file(new / name) for name in (_ADAPTER, _OPTIMIZER)}
         fields = {name: getattr(progress, name) for name in Progress.__slots__}
         state = {"key": key, "progress": fields, "files": digests}
-        (new / _STATE).write_text(json.dumps(state, indent=2), encoding="utf-8")
-    for old in sorted(folder.glob("step-*"))[:-KEEP]:
-        shutil.rmtree(old)
+        sealed = {**state, "sha256": _seal(state)}
+        (new / _STATE).write_text(json.dumps(sealed, indent=2), encoding="utf-8")
+    # Newer ones are those that this run passed over.
+    kept = [path for path in sorted(folder.glob("step-*")) if path <= target][-KEEP:]
+    for other in set(folder.glob("step-*")) - set(kept):
+        shutil.rmtree(other)
     return target
 
 
 def latest(folder: Path, *, key: str) -> tuple[Checkpoint | None, list[Problem]]:
     """The newest good checkpoint of this run, and a warning for each newer one passed over."""
-    problems = []
+    problems: list[Problem] = []
     for path in sorted(folder.glob("step-*"), reverse=True):
         reason = _reason_against(path, key)
         if not reason:
@@ -95,15 +101,20 @@ def _reason_against(path: Path, key: str) -> str:
     """Why this checkpoint cannot be used; empty when it can."""
     try:
         state = json.loads((path / _STATE).read_text(encoding="utf-8"))
+        if state.pop("sha256") != _seal(state):
+            return f"{_STATE} is damaged"
         if state["key"] != key:
             return "it belongs to another run"
         for name, digest in state["files"].items():
             if sha256_file(path / name) != digest:
                 return f"{name} is damaged"
-        Progress(**state["progress"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (StoreError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return "it is incomplete"
     return ""
+
+
+def _seal(state: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

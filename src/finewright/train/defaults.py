@@ -11,9 +11,8 @@ def learning_rate(num_parameters: int) -> tuple[float, str]:
     """LoRA's peak learning rate. Small models and low rank want about ten times the rate of full
     fine-tuning (Schulman et al., "LoRA Without Regret", 2025), less as the model grows."""
     rate = next(rate for limit, rate in _LORA_RATES if num_parameters < limit)
-    size = (
-        f"{num_parameters / 1e9:.2g}B" if num_parameters >= 1e9 else f"{num_parameters / 1e6:.0f}M"
-    )
+    billions = num_parameters / 1e9
+    size = f"{billions:.2g}B" if billions >= 1 else f"{1000 * billions:.0f}M"
     return rate, f"LoRA on a model of {size} parameters"
 
 

@@ -10,7 +10,7 @@ from finewright.schema.data import DataReport
 from finewright.schema.rows import Row, parse_rows
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.manifest import describe
-from finewright.store.stage import StageContext, StageResult
+from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train.candidate import Outcome, Work, train_candidate
 
 
@@ -40,20 +40,13 @@ def _candidate(
     base = locate(name, context.root)
     chat = load_chat(base, consent=context.spec.remote_code.get(name, ""))
     encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
-    _refuse(encoded)
+    refuse(encoded.problems)
+    if not encoded.rows:
+        raise DataError("no row is left to train on")
     held_out = encode_rows(chat, eval_rows, max_length=spec.max_length, on_overlong="drop")
     work = Work(context, spec, base, chat, encoded.rows, held_out.rows)
     outcome = train_candidate(work)
     return _report(work, encoded, outcome)
-
-
-def _refuse(encoded: EncodedRows) -> None:
-    errors = [p.line() for p in encoded.problems if p.level == "error"]
-    if errors:
-        more = f"\n... and {len(errors) - 20} more rows" if len(errors) > 20 else ""
-        raise DataError("\n".join(errors[:20]) + more)
-    if not encoded.rows:
-        raise DataError("no row is left to train on")
 
 
 def _report(work: Work, encoded: EncodedRows, outcome: Outcome) -> Candidate:

@@ -59,16 +59,9 @@ def _packages() -> list[Finding]:
 def _torch() -> Finding:
     if find_spec("torch") is None:
         return Finding(name="device", passed=False, detail="unknown without torch")
-    import torch
-
-    if torch.cuda.is_available():
-        detail = f"{torch.cuda.get_device_name()}, bf16"
-    else:
-        bf16 = "native bf16" if runtime.fast_bf16() else "no native bf16, so fp32"
-        detail = f"CPU, {runtime.physical_cores()} cores, {bf16}"
-        load = os.getloadavg()[0]
-        if load > runtime.physical_cores():
-            detail += f"; busy: the load is {load:.1f}, so training will be slower"
+    detail, load = runtime.describe_device(), os.getloadavg()[0]
+    if load > runtime.physical_cores():
+        detail += f"; busy: the load is {load:.1f}, so training will be slower"
     return Finding(name="device", passed=True, detail=detail)
 
 

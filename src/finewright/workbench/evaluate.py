@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from finewright.data.gather import read_row_set
-from finewright.data.stage import refuse
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.score import check_metrics
 from finewright.schema.common import Artifact
 from finewright.schema.evaluate import EvalSetSpec, EvaluateReport, EvaluateSpec
 from finewright.store.atomic import sha256_file, write_text
+from finewright.store.stage import refuse
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.systems import load_system
 

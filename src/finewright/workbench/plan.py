@@ -6,13 +6,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from finewright.data.gather import gather
-from finewright.data.stage import refuse
 from finewright.lm import runtime
 from finewright.lm.sources import locate, num_parameters
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
 from finewright.schema.plan import PlannedCandidate, PlanReport, TokenView
 from finewright.schema.rows import Row
+from finewright.store.stage import refuse
 from finewright.train.schedule import schedule_of
 from finewright.workbench.prepare import input_digests, make_lock
 
@@ -70,7 +70,9 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
     )
 
 
-def _preview(chat: "Chat", rows: Sequence[Row], encoded: Sequence["Encoded"]) -> tuple[TokenView, ...]:
+def _preview(
+    chat: "Chat", rows: Sequence[Row], encoded: Sequence["Encoded"]
+) -> tuple[TokenView, ...]:
     by_id = {row.id: row for row in rows}
     return tuple(
         TokenView(file=by_id[e.row_id].file, row=by_id[e.row_id].row, pieces=_pieces(chat, e))

@@ -1,6 +1,7 @@
-"""From a loaded spec to what a run needs: digests of its inputs, settings with nothing left open, the lock."""
+"""From a loaded spec to what a run needs: its inputs' digests, settings with nothing open, the lock."""
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -13,12 +14,14 @@ from finewright.schema.common import default_reasons
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
 from finewright.schema.run import RunSpec
-from finewright.schema.train import SFTSpec
 from finewright.store.atomic import os_errors, sha256_file
 from finewright.store.keys import digest
 from finewright.store.rundir import RunDir
 from finewright.train.defaults import resolve
 from finewright.workbench.stages import code_digest
+
+if TYPE_CHECKING:
+    from finewright.schema.train import SFTSpec
 
 
 def input_digests(loaded: LoadedSpec) -> dict[str, str]:
@@ -88,7 +91,7 @@ def lock_of(run: RunDir) -> Lock:
     with os_errors(run.spec_lock):
         text = run.spec_lock.read_text(encoding="utf-8")
     try:
-        return Lock.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))  # noqa: TID251, S506
+        return Lock.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))  # noqa: TID251
     except (yaml.YAMLError, ValidationError):
         raise StoreError(
             f"{run.spec_lock}: damaged, or written by another version",

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from finewright.data.gather import gather
 from finewright.data.sets import build_set
-from finewright.data.stage import refuse
 from finewright.lm import runtime
 from finewright.lm.sources import locate, num_parameters
 from finewright.schema.load import LoadedSpec, load_spec
@@ -15,6 +14,7 @@ from finewright.schema.report import QuickstartReport, ReplayedAnswer
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, write_text
 from finewright.store.rundir import RunDir, open_run
+from finewright.store.stage import refuse
 from finewright.train.defaults import resolve
 from finewright.workbench.up import OnEvent, up
 

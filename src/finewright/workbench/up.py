@@ -11,7 +11,6 @@ from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.report import RunReport
 from finewright.store import events
-
 from finewright.store.lock import run_lock
 from finewright.store.rundir import RunDir, create_run, find_run, open_run
 from finewright.store.stage import StageContext

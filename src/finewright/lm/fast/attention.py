@@ -10,7 +10,6 @@ Memory: no T x T mask, and no B x max(n_i) padding of any activation. Sliding wi
 only for sequences longer than the window; logit soft-capping takes the explicit formula.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -33,7 +32,7 @@ def varlen_attention(
 
     `options["sequence_lengths"]` lists the lengths; transformers hands it through from the call of the
     model. Without it the row is one sequence."""
-    lengths: Sequence[int] = options.get("sequence_lengths") or (query.shape[2],)
+    lengths = list(options.get("sequence_lengths") or (query.shape[2],))
     scale = options.get("scaling") or query.shape[-1] ** -0.5
     window, softcap = options.get("sliding_window"), options.get("softcap")
     dropout = float(options.get("dropout", 0.0))
@@ -41,10 +40,7 @@ def varlen_attention(
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     parts = []
-    pieces = zip(
-        query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2), strict=True
-    )
-    for q, k, v in pieces:
+    for q, k, v in zip(*(torch.split(x, lengths, 2) for x in (query, key, value)), strict=True):
         band = _band(q, window) if window and q.shape[2] > window else None
         if softcap:
             parts.append(_softcapped(q, k, v, scale=scale, softcap=softcap, band=band))

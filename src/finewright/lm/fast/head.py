@@ -48,5 +48,5 @@ class _FrozenHeadLogps(Function):
 
 def frozen_head_logps(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """log p(targets_i | hidden_i), float32, shape (N,). hidden (N, d), weight (V, d) frozen, targets (N,)."""
-    logps: Tensor = _FrozenHeadLogps.apply(hidden, weight, targets)
+    logps: Tensor = _FrozenHeadLogps.apply(hidden, weight, targets)  # type: ignore[no-untyped-call]
     return logps

@@ -51,7 +51,7 @@ class _LoraLinear(Function):
         return dx, None, None, d_a, d_b, None
 
 
-def lora_linear(  # noqa: PLR0913 - the operands of one formula
+def lora_linear(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -59,6 +59,6 @@ def lora_linear(  # noqa: PLR0913 - the operands of one formula
     lora_b: Tensor,
     scale: float,
 ) -> Tensor:
-    """y as above. x (..., d_in), weight (d_out, d_in), lora_a (r, d_in), lora_b (d_out, r) -> (..., d_out)."""
-    y: Tensor = _LoraLinear.apply(x, weight, bias, lora_a, lora_b, scale)
+    """x (..., d_in), weight (d_out, d_in), lora_a (r, d_in), lora_b (d_out, r) -> y (..., d_out)."""
+    y: Tensor = _LoraLinear.apply(x, weight, bias, lora_a, lora_b, scale)  # type: ignore[no-untyped-call]
     return y

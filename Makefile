@@ -1,0 +1,45 @@
+# Two commands do everything on a fresh machine: `make quickstart` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart test check fmt clean
+
+help:
+	@echo "make quickstart   install, then fine-tune a real model on real data (about 8 minutes)"
+	@echo "make test         install what the tests need, then run them"
+	@echo "make check        lint, types and import contracts"
+	@echo "make fmt          format the code"
+	@echo "make clean        remove the environment"
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) --editable ".[train,web3]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(PIP_INSTALL) --editable ".[train,web3,dev]"
+	@touch $@
+
+quickstart: $(VENV)/.installed
+	$(BIN)/finewright quickstart
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,243 @@
+"""Which characters are learned, for the chat templates of five families and any conversation."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import pytest
+import tiny
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from finewright.errors import DataError
+from finewright.lm.batch import Encoded
+from finewright.lm.chat import Chat, Message, find_end_of_turn
+from finewright.lm.encode import encode_row
+from finewright.schema.rows import Row
+
+pytestmark = pytest.mark.torch
+
+every_template = pytest.mark.parametrize("template", tiny.TEMPLATES)
+_PIECES = st.sampled_from(
+    [
+        *("user", "assistant", "\n", "\n\n", " ", "\t", "user:", "assistant\n", "model\n", "Q: 1+1?"),
+        *("<|im_start", "im_end|>", "[INST", "<end_of_", "{{ x }}", "don't", "12", "🙂", "👩\u200d🔬"),
+        *("é", "e\u0301", "日本語", "ا", "\u00a0", "\u2028", "#", "'s", ">", "</s", "None"),
+    ]
+)
+contents = st.one_of(
+    st.lists(_PIECES, max_size=6).map("".join),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+)
+thoughts = st.one_of(st.none(), st.sampled_from(["ab", "one\ntwo", "é 🙂"]))
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> list[dict[str, object]]:
+    """[system], then user and assistant in turn, some answers with weight 0, some with a thought."""
+    messages: list[dict[str, object]] = []
+    if draw(st.booleans()):
+        messages.append({"role": "system", "content": draw(contents)})
+    for _ in range(draw(st.integers(1, 3))):
+        messages.append({"role": "user", "content": draw(contents)})
+        thought, content = draw(thoughts), draw(contents)
+        answer = f"<think>\n{thought}\n</think>\n\n{content}" if thought else content
+        weight = draw(st.sampled_from([{}, {}, {"weight": 0}, {"weight": 1}]))
+        messages.append({"role": "assistant", "content": answer, **weight})
+    return messages
+
+
+def row_of(messages: Sequence[Message]) -> Row:
+    return Row("r", tuple(dict(m) for m in messages), None, "rows.jsonl", 1)
+
+
+def learned_texts(chat: Chat, encoded: Encoded) -> list[str]:
+    """The text of each unbroken run of learned tokens."""
+    pairs = zip(encoded.input_ids, encoded.trained, strict=True)
+    runs = [[i for i, _ in run] for trained, run in groupby(pairs, lambda p: p[1]) if trained]
+    return [chat.tokenizer.decode(run) for run in runs]
+
+
+def answer_as_rendered(template: str, content: str, *, last: bool) -> str:
+    """What the family's template makes of an answer, from its definition; outer blanks left out."""
+    if template != "qwen3":
+        return content.strip()
+    thought, _, said = content.rpartition("</think>")
+    if not last:
+        return said.strip()
+    inner = thought.partition("<think>")[2].strip("\n")
+    return f"<think>\n{inner}\n</think>\n\n{said.lstrip(chr(10))}".strip()
+
+
+@every_template
+@given(messages=conversations())
+@example([{"role": "user", "content": ""}, {"role": "assistant", "content": ""}])
+@example([{"role": "user", "content": "\n"}, {"role": "assistant", "content": "\n\n a \n"}])
+def test_each_answer_is_learned_through_one_end_of_turn_and_nothing_else_is(
+    template: str, messages: list[dict[str, object]]
+) -> None:
+    chat, end = tiny.tiny_chat(template), tiny.END_OF_TURN[template]
+    answers = [m for m in messages if m["role"] == "assistant"]
+    assume(any(m.get("weight", 1) for m in answers))
+    expected = [
+        answer_as_rendered(template, str(m["content"]), last=m is messages[-1])
+        for m in answers
+        if m.get("weight", 1)
+    ]
+
+    learned = learned_texts(chat, encode_row(chat, row_of(messages)))
+
+    assert all(text.endswith(end) for text in learned)
+    assert [text.removesuffix(end).strip() for text in learned] == expected
+
+
+@every_template
+@given(messages=conversations())
+def test_the_prompt_at_inference_is_a_prefix_of_the_trained_row(
+    template: str, messages: list[dict[str, object]]
+) -> None:
+    chat = tiny.tiny_chat(template)
+    assume(messages[-1].get("weight", 1))
+    ids = encode_row(chat, row_of(messages)).input_ids
+    for i, message in enumerate(messages):
+        if message["role"] == "assistant" and not str(message["content"])[:1].isspace():
+            text = chat.render(messages[:i], ask=True)
+            prompt = chat.tokenizer(text, add_special_tokens=False)["input_ids"]
+            assert list(ids[: len(prompt)]) == prompt
+
+
+@every_template
+def test_the_tokens_of_a_row_are_those_of_its_rendering(template: str) -> None:
+    chat = tiny.tiny_chat(template)
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo 🙂"}]
+    encoded = encode_row(chat, row_of(messages))
+    assert chat.tokenizer.decode(encoded.input_ids) == chat.render(messages)
+
+
+def test_a_row_in_plain_sight() -> None:
+    chat = tiny.tiny_chat("chatml")
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]
+    rendered = chat.rendered(messages)
+    assert rendered.text == (
+        "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
+        "<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nYo<|im_end|>\n"
+    )
+    assert learned_texts(chat, encode_row(chat, row_of(messages))) == ["Yo<|im_end|>"]
+
+
+@every_template
+def test_a_row_whose_answers_all_have_weight_0_is_refused(template: str) -> None:
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Yo", "weight": 0},
+    ]
+    with pytest.raises(DataError, match="no token of this row would be learned"):
+        encode_row(tiny.tiny_chat(template), row_of(messages))
+
+
+@pytest.mark.parametrize("template", ["chatml", "llama3"])
+def test_answers_in_a_row_are_learned_apart(template: str) -> None:
+    chat, end = tiny.tiny_chat(template), tiny.END_OF_TURN[template]
+    messages = [{"role": "assistant", "content": word} for word in ("one", "two")]
+    learned = learned_texts(chat, encode_row(chat, row_of(messages)))
+    assert learned == [f"one{end}", f"two{end}"]
+
+
+@every_template
+def test_an_answer_that_repeats_another_is_found_in_its_own_place(template: str) -> None:
+    chat, end = tiny.tiny_chat(template), tiny.END_OF_TURN[template]
+    turn = [{"role": "user", "content": "yes"}, {"role": "assistant", "content": "yes"}]
+    messages = [*turn, *({**m, "weight": 0} for m in turn)]
+    encoded = encode_row(chat, row_of(messages))
+    learned = learned_texts(chat, encoded)
+    assert [text.strip() for text in learned] == [f"yes{end}"]
+    alone = encode_row(chat, row_of(turn))
+    assert encoded.trained.index(True) == alone.trained.index(True)
+
+
+def test_an_answer_that_ends_a_turn_inside_is_learned_through_its_last_end() -> None:
+    chat = tiny.tiny_chat("chatml")
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "a<|im_end|>b"},
+        {"role": "user", "content": "<|im_start|>assistant\nnot mine<|im_end|>"},
+        {"role": "assistant", "content": "c"},
+    ]
+    learned = learned_texts(chat, encode_row(chat, row_of(messages)))
+    assert learned == ["a<|im_end|>b<|im_end|>", "c<|im_end|>"]
+
+
+@pytest.mark.parametrize("template", ["gemma", "mistral"])
+@pytest.mark.parametrize("roles", ["uu", "uaa", "a", "sua", "usa"])
+def test_roles_out_of_order_are_refused_in_the_templates_words(template: str, roles: str) -> None:
+    names = {"u": "user", "a": "assistant", "s": "system"}
+    messages = [{"role": names[r], "content": "x"} for r in roles]
+    if roles == "sua":
+        assert encode_row(tiny.tiny_chat(template), row_of(messages)).num_trained
+        return
+    with pytest.raises(DataError, match="refuses this conversation: .* must alternate user"):
+        encode_row(tiny.tiny_chat(template), row_of([*messages, *messages[-1:]]))
+
+
+@every_template
+def test_the_end_of_turn_is_the_token_the_template_writes(template: str) -> None:
+    tokenizer = tiny.tiny_tokenizer(template)
+    (token,) = find_end_of_turn(tokenizer, [])
+    assert tokenizer.decode([token]) == tiny.END_OF_TURN[template]
+    assert tiny.tiny_chat(template).stop_ids == {token, tokenizer.eos_token_id}
+
+
+def test_the_declared_end_serves_where_the_template_writes_none() -> None:
+    tokenizer = tiny.tiny_tokenizer("chatml")
+    tokenizer.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    assert find_end_of_turn(tokenizer, [2, 7]) == {2, 7}
+
+
+def test_a_template_that_hides_an_answer_is_refused() -> None:
+    chat = tiny.tiny_chat("chatml")
+    chat.tokenizer.chat_template = (
+        "{% for m in messages %}{% if loop.last or m['role'] == 'user' %}"
+        "{{ m['content'] }}<|im_end|>{% endif %}{% endfor %}"
+    )
+    messages = [
+        {"role": role, "content": content}
+        for role, content in [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")]
+    ]
+    with pytest.raises(DataError, match=r"messages\[1\]: the chat template changes this turn"):
+        encode_row(chat, row_of(messages))
+
+
+def test_an_upper_casing_template_is_refused_rather_than_trained_on_the_wrong_characters() -> None:
+    chat = tiny.tiny_chat("chatml")
+    chat.tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['role'] }} {{ loop.length }} {{ m['content'] | upper }}"
+        "<|im_end|>{% endfor %}"
+    )
+    messages = [
+        {"role": role, "content": content}
+        for role, content in [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")]
+    ]
+    with pytest.raises(DataError, match=r"messages\[1\]: the chat template changes this turn"):
+        encode_row(chat, row_of(messages))
+
+
+@pytest.mark.parametrize("place", ["user", "assistant"])
+def test_the_marks_of_the_search_may_be_in_the_data(place: str) -> None:
+    chat, mark = tiny.tiny_chat("qwen3"), "left-mark\x03right-mark\x03"
+    turn = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
+    marked = [{**m, "content": mark if m["role"] == place else m["content"]} for m in turn]
+    learned = learned_texts(chat, encode_row(chat, row_of([*marked, *turn])))
+    answer = mark if place == "assistant" else "a"
+    assert learned == [f"{answer}<|im_end|>", "<think>\n\n</think>\n\na<|im_end|>"]
+
+
+def test_missing_content_renders_as_nothing() -> None:
+    chat = tiny.tiny_chat("chatml")
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": None}]
+    assert chat.render(messages).endswith("<|im_start|>assistant\n<|im_end|>\n")
+
+
+def test_tools_reach_the_template() -> None:
+    chat = tiny.tiny_chat("chatml")
+    chat.tokenizer.chat_template = "{{ tools[0]['name'] }}|" + tiny.TEMPLATES["chatml"]
+    text = chat.render([{"role": "user", "content": "Hi"}], tools=[{"name": "clock"}])
+    assert text.startswith("clock|<|im_start|>")

@@ -1,0 +1,264 @@
+"""Adapters as PEFT's own files: what is written there is what PEFT reads, and the other way round."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from finewright.errors import ModelError
+from finewright.lm.lora import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    LoraLinear,
+    adapter_tensors,
+    add_lora,
+    load_adapter,
+    read_adapter_spec,
+    save_adapter,
+    set_adapter_tensors,
+    target_paths,
+)
+from finewright.schema.train import LoraSpec
+
+pytestmark = pytest.mark.torch
+
+Model = Callable[[str], PreTrainedModel]
+IDS = torch.arange(3, 21)[None]
+FIRST = {"phi3": "qkv_proj"}
+
+
+def spec_of(**fields: object) -> LoraSpec:
+    return LoraSpec(**{"r": 4, "alpha": 12, **fields})
+
+
+def adapted(model: PreTrainedModel, spec: LoraSpec) -> dict[str, LoraLinear]:
+    """Adapters with a random B, so that they matter."""
+    adapters = add_lora(model, spec, seed=1)
+    generator = torch.Generator().manual_seed(2)
+    for adapter in adapters.values():
+        adapter.lora_B.data.normal_(std=0.2, generator=generator)
+    return adapters
+
+
+def stored(folder: Path, model: PreTrainedModel, spec: LoraSpec) -> dict[str, LoraLinear]:
+    linears = target_paths(model, "all-linear")
+    adapters = adapted(model, spec)
+    folder.mkdir()
+    save_adapter(folder, adapters, spec, base_model="base", linears=linears)
+    return adapters
+
+
+@torch.no_grad()
+def logits(model: torch.nn.Module) -> Tensor:
+    return model(input_ids=IDS).logits
+
+
+def targets_of(family: str, kind: str) -> dict[str, object]:
+    first = FIRST.get(family, "q_proj")
+    named = {
+        "all-linear": "all-linear",
+        "leaves": (first, "o_proj"),
+        "one path": (f"model.layers.1.self_attn.{first}",),
+        "parts of paths": (f"0.self_attn.{first}", "1.self_attn.o_proj"),
+    }
+    return {"target_modules": named[kind]}
+
+
+@pytest.mark.parametrize("kind", ["all-linear", "leaves", "one path", "parts of paths"])
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_stored_adapter_gives_the_same_logits_in_peft(
+    family: str, kind: str, tiny_model: Model, tmp_path: Path
+) -> None:
+    model = tiny_model(family)
+    stored(tmp_path / "adapter", model, spec_of(**targets_of(family, kind)))
+
+    peft = PeftModel.from_pretrained(tiny_model(family), tmp_path / "adapter").eval()
+
+    found, true = logits(model), logits(peft)
+    assert (logits(tiny_model(family)) - true).abs().max() > 1e-2 * true.abs().max()
+    assert (found - true).abs().max() <= 1e-5 * true.abs().max()
+
+
+@pytest.mark.parametrize("kind", ["all-linear", "leaves", "one path"])
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_an_adapter_comes_back_bit_by_bit(
+    family: str, kind: str, tiny_model: Model, tmp_path: Path
+) -> None:
+    model, again = tiny_model(family), tiny_model(family)
+    adapters = stored(tmp_path / "adapter", model, spec_of(**targets_of(family, kind)))
+
+    loaded = load_adapter(again, tmp_path / "adapter")
+
+    assert loaded.keys() == adapters.keys()
+    for path, adapter in adapters.items():
+        assert torch.equal(loaded[path].lora_A, adapter.lora_A)
+        assert torch.equal(loaded[path].lora_B, adapter.lora_B)
+        assert loaded[path].scale == adapter.scale
+    assert torch.equal(logits(again), logits(model))
+
+
+@pytest.mark.parametrize("targets", ["all-linear", ["q_proj", "down_proj"]])
+def test_an_adapter_that_peft_made_can_be_loaded(
+    targets: str | list[str], tiny_model: Model, tmp_path: Path
+) -> None:
+    config = LoraConfig(
+        r=4,
+        lora_alpha=10,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+        init_lora_weights=False,
+    )
+    peft = get_peft_model(tiny_model("llama"), config).eval()
+    peft.save_pretrained(tmp_path / "adapter")
+    model = tiny_model("llama")
+
+    load_adapter(model, tmp_path / "adapter")
+
+    assert (logits(model) - logits(peft)).abs().max() <= 1e-5 * logits(peft).abs().max()
+
+
+def test_a_fresh_adapter_changes_nothing(tiny_model: Model) -> None:
+    model = tiny_model("qwen2")
+    before = logits(model)
+    add_lora(model, spec_of(), seed=0)
+    assert torch.allclose(logits(model), before, rtol=1e-5, atol=1e-6)
+
+
+def test_the_first_weights_follow_the_seed_alone(tiny_model: Model) -> None:
+    torch.manual_seed(5)
+    first = add_lora(tiny_model("llama"), spec_of(), seed=1)
+    torch.manual_seed(6)
+    same = add_lora(tiny_model("llama"), spec_of(), seed=1)
+    other = add_lora(tiny_model("llama"), spec_of(), seed=2)
+    path = "model.layers.1.mlp.down_proj"
+    assert torch.equal(first[path].lora_A, same[path].lora_A)
+    assert not torch.equal(first[path].lora_A, other[path].lora_A)
+
+
+def test_the_first_weights_have_pefts_distribution(tiny_model: Model) -> None:
+    spec = spec_of(r=64)
+    ours = add_lora(tiny_model("llama"), spec, seed=0)["model.layers.0.mlp.down_proj"].lora_A
+    config = LoraConfig(r=64, target_modules=["down_proj"], task_type="CAUSAL_LM")
+    peft = get_peft_model(tiny_model("llama"), config).base_model.model
+    theirs = peft.get_submodule("model.layers.0.mlp.down_proj").lora_A["default"].weight
+    assert ours.shape == theirs.shape
+    assert ours.abs().max().item() == pytest.approx(theirs.abs().max().item(), rel=0.01)
+    assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.05)
+
+
+def test_the_head_gets_no_adapter(tiny_model: Model) -> None:
+    paths = target_paths(tiny_model("llama"), "all-linear")
+    assert len(paths) == 2 * 7
+    assert "lm_head" not in paths
+
+
+def test_the_adapter_is_float32_over_a_bfloat16_base(tiny_model: Model) -> None:
+    model = tiny_model("llama").to(torch.bfloat16)
+    adapters = adapted(model, spec_of())
+    assert {t.dtype for t in adapter_tensors(adapters).values()} == {torch.float32}
+    assert logits(model).dtype == torch.bfloat16
+
+
+def test_an_unknown_target_names_those_of_the_model(tiny_model: Model) -> None:
+    with pytest.raises(ModelError, match="'query_proj'") as caught:
+        add_lora(tiny_model("phi3"), spec_of(target_modules=("o_proj", "query_proj")), seed=0)
+    assert caught.value.hint == "this model has down_proj, gate_up_proj, o_proj, qkv_proj"
+
+
+def test_the_end_of_a_name_is_not_a_name(tiny_model: Model) -> None:
+    with pytest.raises(ModelError, match="'proj'"):
+        add_lora(tiny_model("llama"), spec_of(target_modules=("proj",)), seed=0)
+
+
+def test_weights_of_another_shape_are_refused(tiny_model: Model, tmp_path: Path) -> None:
+    stored(tmp_path / "adapter", tiny_model("llama"), spec_of())
+    path = tmp_path / "adapter" / WEIGHTS_FILE
+    tensors = load_file(path)
+    name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
+    save_file({**tensors, name: torch.zeros(4, 31)}, path)
+    with pytest.raises(ModelError, match=r"q_proj.lora_A.weight has shape \(4, 31\)"):
+        load_adapter(tiny_model("llama"), tmp_path / "adapter")
+
+
+def test_nothing_is_written_when_one_tensor_does_not_fit(tiny_model: Model) -> None:
+    adapters = adapted(tiny_model("llama"), spec_of())
+    before = {name: tensor.clone() for name, tensor in adapter_tensors(adapters).items()}
+    tensors = {name: torch.ones_like(tensor) for name, tensor in before.items()}
+    *_, last = tensors
+    with pytest.raises(ModelError):
+        set_adapter_tensors(adapters, {**tensors, last: torch.ones(1, 1)}, origin="here")
+    after = adapter_tensors(adapters)
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+@pytest.mark.parametrize("other", ["phi3", "qwen3"])
+def test_an_adapter_of_another_model_is_refused(
+    other: str, tiny_model: Model, tmp_path: Path
+) -> None:
+    stored(tmp_path / "adapter", tiny_model("llama"), spec_of())
+    with pytest.raises(ModelError):
+        load_adapter(tiny_model(other), tmp_path / "adapter")
+
+
+def test_an_adapter_with_more_layers_is_refused(tiny_model: Model, tmp_path: Path) -> None:
+    stored(tmp_path / "adapter", tiny_model("llama"), spec_of())
+    path = tmp_path / "adapter" / WEIGHTS_FILE
+    extra = "base_model.model.model.layers.2.mlp.up_proj.lora_A.weight"
+    save_file({**load_file(path), extra: torch.zeros(4, 32)}, path)
+    with pytest.raises(ModelError, match=r"does not fit this base model: .*layers\.2"):
+        load_adapter(tiny_model("llama"), tmp_path / "adapter")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"use_dora": True},
+        {"use_rslora": True},
+        {"modules_to_save": ["lm_head"]},
+        {"peft_type": "IA3"},
+        {"bias": "all"},
+        {"rank_pattern": {"q_proj": 8}},
+        {"alpha_pattern": {"q_proj": 8}},
+        {"layers_to_transform": [0]},
+        {"target_modules": ".*q_proj"},
+        {"target_parameters": ["mlp.experts.gate_up_proj"]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_an_adapter_of_another_kind_is_refused(
+    change: dict[str, object], tiny_model: Model, tmp_path: Path
+) -> None:
+    stored(tmp_path / "adapter", tiny_model("llama"), spec_of())
+    path = tmp_path / "adapter" / CONFIG_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ModelError, match=CONFIG_FILE):
+        load_adapter(tiny_model("llama"), tmp_path / "adapter")
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"peft_type": "LORA"}'])
+def test_an_unreadable_adapter_config_is_a_model_error(text: str | None, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / CONFIG_FILE).write_text(text)
+    with pytest.raises(ModelError, match=CONFIG_FILE):
+        read_adapter_spec(tmp_path)
+
+
+def test_missing_weights_are_a_model_error(tiny_model: Model, tmp_path: Path) -> None:
+    stored(tmp_path / "adapter", tiny_model("llama"), spec_of())
+    (tmp_path / "adapter" / WEIGHTS_FILE).unlink()
+    with pytest.raises(ModelError, match=f"{WEIGHTS_FILE} is missing"):
+        load_adapter(tiny_model("llama"), tmp_path / "adapter")
+
+
+def test_damaged_weights_are_a_model_error(tiny_model: Model, tmp_path: Path) -> None:
+    stored(tmp_path / "adapter", tiny_model("llama"), spec_of())
+    (tmp_path / "adapter" / WEIGHTS_FILE).write_bytes(b"not safetensors")
+    with pytest.raises(ModelError, match=WEIGHTS_FILE):
+        load_adapter(tiny_model("llama"), tmp_path / "adapter")

@@ -1,7 +1,6 @@
 """Every test runs offline with an empty home and cache; the models that heavy tests run on are tiny."""
 
 import os
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,8 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 # Tiny matrices are slower on several threads; torch reads this when it is first imported.

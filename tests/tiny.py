@@ -8,9 +8,12 @@ import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoModelForCausalLM,
+    FalconH1Config,
     Gemma2Config,
     Gemma3TextConfig,
+    Lfm2Config,
     LlamaConfig,
+    MambaConfig,
     MistralConfig,
     MixtralConfig,
     Phi3Config,
@@ -63,13 +66,32 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     "mixtral": MixtralConfig(**_SIZES, num_local_experts=4, num_experts_per_tok=2),
 }
 FAMILIES = tuple(CONFIGS)
+# Families with convolutions or recurrences beside attention.
+_HYBRIDS: dict[str, PreTrainedConfig] = {
+    "lfm2": Lfm2Config(
+        **_SIZES, layer_types=["conv", "full_attention"], block_auto_adjust_ff_dim=False
+    ),
+    "falcon_h1": FalconH1Config(
+        **_SIZES,
+        head_dim=8,
+        mamba_d_ssm=32,
+        mamba_n_heads=4,
+        mamba_d_head=8,
+        mamba_d_state=8,
+        lm_head_multiplier=0.5,
+    ),
+    "mamba": MambaConfig(
+        vocab_size=VOCAB, hidden_size=32, num_hidden_layers=2, state_size=4, pad_token_id=0
+    ),
+}
+HYBRIDS = ("lfm2", "falcon_h1")
 
 
 def tiny_model(family: str, *, seed: int = 0) -> PreTrainedModel:
     """A random float32 model in which attention, norms and biases all matter."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        config = copy.deepcopy(CONFIGS[family])
+        config = copy.deepcopy({**CONFIGS, **_HYBRIDS}[family])
         model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         with torch.no_grad():
             for parameter in model.parameters():
@@ -199,7 +221,7 @@ def _tokenizer(template: str) -> PreTrainedTokenizerFast:
         tokenizer_object=backend,
         bos_token=bos,
         eos_token=eos,
-        pad_token="<pad>",
+        pad_token="<pad>",  # noqa: S106 - no secret
         chat_template=TEMPLATES[template],
         clean_up_tokenization_spaces=False,
     )

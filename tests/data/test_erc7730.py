@@ -19,7 +19,9 @@ from finewright.errors import DataError
 from .registry import CHAINS, descriptor, embedded, field, many
 
 SEND = {"intent": "Send Tokens", "fields": [field("to", "Recipient", "addressName")]}
-SETTINGS = BuildSettings(functions_seen=12, functions_unseen=8, intent_share=0.5)
+SETTINGS = BuildSettings(
+    functions_seen=12, functions_unseen=4, functions_of_unseen_protocols=4, intent_share=0.5
+)
 PROTOCOLS = [many("Alpha", 12), many("Beta", 8), many("Gamma", 4), many("Delta", 3), many("Eps", 2)]
 
 
@@ -175,7 +177,9 @@ def test_a_name_that_is_trained_is_never_unseen():
 
 
 def test_one_intent_is_kept_to_its_share():
-    settings = BuildSettings(functions_seen=10, functions_unseen=0, intent_share=0.2)
+    settings = BuildSettings(
+        functions_seen=10, functions_unseen=0, functions_of_unseen_protocols=0, intent_share=0.2
+    )
     chosen = choose(functions(many("Alpha", 20, "Swap"), many("Beta", 20)), settings)
     assert Counter(f.intent for f in chosen.seen)["Swap"] == 2
 
@@ -186,7 +190,8 @@ def test_a_registry_of_one_protocol_trains_without_unseen_protocols():
 
 
 def test_no_protocols_are_held_out_when_nothing_unseen_is_wanted():
-    chosen = choose(functions(*PROTOCOLS), BuildSettings(functions_seen=9, functions_unseen=0))
+    none = BuildSettings(functions_seen=9, functions_unseen=0, functions_of_unseen_protocols=0)
+    chosen = choose(functions(*PROTOCOLS), none)
     assert [len(group) for group in chosen] == [9, 0, 0]
 
 
@@ -213,12 +218,13 @@ def test_the_answer_holds_the_values_of_the_call_under_their_labels():
 
 def test_the_splits_share_no_call_and_no_unseen_name():
     built = build(functions(*PROTOCOLS), SETTINGS)
-    assert [len(rows) for rows in built] == [60, 12, 8]
+    assert [len(rows) for rows in built] == [60, 12, 4, 4]
     asked = [row["messages"][1]["content"] for rows in built for row in rows]
     assert len(set(asked)) == len(asked)
     trained = {row["meta"]["function"].casefold() for row in built.train}
     assert trained == {row["meta"]["function"].casefold() for row in built.test_seen}
-    assert not trained & {row["meta"]["function"].casefold() for row in built.test_unseen}
+    unseen = (*built.test_unseen, *built.test_unseen_protocols)
+    assert not trained & {row["meta"]["function"].casefold() for row in unseen}
 
 
 def test_no_test_value_is_trained_for_the_same_function():
@@ -238,11 +244,11 @@ def test_no_test_value_is_trained_for_the_same_function():
 
 def test_the_kind_of_each_unseen_row_is_told():
     built = build(functions(*PROTOCOLS), SETTINGS)
-    kinds = Counter(row["meta"]["kind"] for row in built.test_unseen)
-    assert kinds == {"unseen_function": 4, "unseen_protocol": 4}
     trained = {row["meta"]["protocol"] for row in built.train}
-    for row in built.test_unseen:
-        assert (row["meta"]["protocol"] in trained) == (row["meta"]["kind"] == "unseen_function")
+    assert {row["meta"]["kind"] for row in built.test_unseen} == {"unseen_function"}
+    assert {row["meta"]["protocol"] for row in built.test_unseen} <= trained
+    assert {row["meta"]["kind"] for row in built.test_unseen_protocols} == {"unseen_protocol"}
+    assert not {row["meta"]["protocol"] for row in built.test_unseen_protocols} & trained
 
 
 def test_a_function_of_few_values_is_tested_first_and_never_repeated():

@@ -19,7 +19,13 @@ from finewright.errors import DataError, UnknownPlugin
 
 from .registry import CHAINS, embedded, many
 
-FILES = ["provenance.json", "test_seen.jsonl", "test_unseen.jsonl", "train.jsonl"]
+FILES = [
+    "provenance.json",
+    "test_seen.jsonl",
+    "test_unseen.jsonl",
+    "test_unseen_protocols.jsonl",
+    "train.jsonl",
+]
 
 
 def tarball(member: str, text: str) -> bytes:
@@ -117,20 +123,15 @@ def test_the_real_set_is_fetched_and_built_with_disjoint_splits(tmp_path, monkey
         name: [json.loads(line) for line in (tmp_path / "out" / name).read_bytes().splitlines()]
         for name in FILES[1:]
     }
-    train, seen, unseen = (
-        rows["train.jsonl"],
-        rows["test_seen.jsonl"],
-        rows["test_unseen.jsonl"],
-    )
-    assert [len(train), len(seen), len(unseen)] == [450, 90, 60]
+    train, seen = rows["train.jsonl"], rows["test_seen.jsonl"]
+    unseen, strangers = rows["test_unseen.jsonl"], rows["test_unseen_protocols.jsonl"]
+    assert [len(train), len(seen), len(unseen), len(strangers)] == [450, 90, 45, 30]
     names = {row["meta"]["function"].casefold() for row in train}
     assert names == {row["meta"]["function"].casefold() for row in seen}
-    assert not names & {row["meta"]["function"].casefold() for row in unseen}
+    assert not names & {row["meta"]["function"].casefold() for row in (*unseen, *strangers)}
+    protocols = {row["meta"]["protocol"] for row in train}
+    assert not protocols & {row["meta"]["protocol"] for row in strangers}
     asked = Counter(row["messages"][1]["content"] for part in rows.values() for row in part)
     assert set(asked.values()) == {1}
     intents = Counter(json.loads(row["messages"][2]["content"])["intent"] for row in train)
     assert max(intents.values()) <= 0.07 * 450
-    assert Counter(row["meta"]["kind"] for row in unseen) == {
-        "unseen_function": 30,
-        "unseen_protocol": 30,
-    }

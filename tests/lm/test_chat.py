@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import pytest
-import tiny
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+import tiny
 from finewright.errors import DataError
 from finewright.lm.batch import Encoded
 from finewright.lm.chat import Chat, Message, find_end_of_turn
@@ -19,9 +19,30 @@ pytestmark = pytest.mark.torch
 every_template = pytest.mark.parametrize("template", tiny.TEMPLATES)
 _PIECES = st.sampled_from(
     [
-        *("user", "assistant", "\n", "\n\n", " ", "\t", "user:", "assistant\n", "model\n", "Q: 1+1?"),
-        *("<|im_start", "im_end|>", "[INST", "<end_of_", "{{ x }}", "don't", "12", "🙂", "👩\u200d🔬"),
-        *("é", "e\u0301", "日本語", "ا", "\u00a0", "\u2028", "#", "'s", ">", "</s", "None"),
+        *(
+            "user",
+            "assistant",
+            "\n",
+            "\n\n",
+            " ",
+            "\t",
+            "user:",
+            "assistant\n",
+            "model\n",
+            "Q: 1+1?",
+        ),
+        *(
+            "<|im_start",
+            "im_end|>",
+            "[INST",
+            "<end_of_",
+            "{{ x }}",
+            "don't",
+            "12",
+            "🙂",
+            "👩\u200d🔬",
+        ),
+        *("é", "e\u0301", "日本語", "مرحبا", "\u00a0", "\u2028", "#", "'s", ">", "</s", "None"),
     ]
 )
 contents = st.one_of(
@@ -167,15 +188,12 @@ def test_an_answer_that_ends_a_turn_inside_is_learned_through_its_last_end() -> 
 
 
 @pytest.mark.parametrize("template", ["gemma", "mistral"])
-@pytest.mark.parametrize("roles", ["uu", "uaa", "a", "sua", "usa"])
+@pytest.mark.parametrize("roles", ["uu", "uaa", "a", "sa", "usa"])
 def test_roles_out_of_order_are_refused_in_the_templates_words(template: str, roles: str) -> None:
     names = {"u": "user", "a": "assistant", "s": "system"}
     messages = [{"role": names[r], "content": "x"} for r in roles]
-    if roles == "sua":
-        assert encode_row(tiny.tiny_chat(template), row_of(messages)).num_trained
-        return
-    with pytest.raises(DataError, match="refuses this conversation: .* must alternate user"):
-        encode_row(tiny.tiny_chat(template), row_of([*messages, *messages[-1:]]))
+    with pytest.raises(DataError, match=r"refuses this conversation: .* must alternate user"):
+        encode_row(tiny.tiny_chat(template), row_of(messages))
 
 
 @every_template
@@ -188,7 +206,9 @@ def test_the_end_of_turn_is_the_token_the_template_writes(template: str) -> None
 
 def test_the_declared_end_serves_where_the_template_writes_none() -> None:
     tokenizer = tiny.tiny_tokenizer("chatml")
-    tokenizer.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    )
     assert find_end_of_turn(tokenizer, [2, 7]) == {2, 7}
 
 

@@ -132,7 +132,7 @@ def test_a_lora_linear_over_bfloat16_gives_float32_gradients() -> None:
     assert (lora_a.grad.dtype, lora_b.grad.dtype) == (torch.float32, torch.float32)
 
 
-def eager(  # noqa: PLR0913
+def eager(
     q: Tensor,
     k: Tensor,
     v: Tensor,

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-import tiny
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
-from transformers import FalconH1Config, FalconH1ForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
+import tiny
 from finewright.errors import ModelError
 from finewright.lm.batch import Encoded, pack
 from finewright.lm.lora import LoraLinear, add_lora, target_paths
@@ -36,12 +36,14 @@ def one_by_one(model: PreTrainedModel, rows: list[Encoded]) -> list[tuple[Encode
 
 def reference_logps(model: PreTrainedModel, rows: list[Encoded]) -> Tensor:
     """log p of the learned tokens from transformers' logits, by the definition."""
-    logps = []
-    for row, logits in one_by_one(model, rows):
-        for t in range(1, len(row.input_ids)):
-            if row.trained[t]:
-                logps.append(logits[t - 1].log_softmax(-1)[row.input_ids[t]])
-    return torch.stack(logps)
+    return torch.stack(
+        [
+            logits[t - 1].log_softmax(-1)[row.input_ids[t]]
+            for row, logits in one_by_one(model, rows)
+            for t in range(1, len(row.input_ids))
+            if row.trained[t]
+        ]
+    )
 
 
 def random_adapters(model: PreTrainedModel, targets: str = "all-linear") -> dict[str, LoraLinear]:
@@ -111,9 +113,7 @@ def test_loss_and_adapter_gradients_are_those_of_peft(family: str, tiny_model: M
 
 
 @every_family
-def test_dropout_in_the_adapter_gives_the_gradients_of_peft(
-    family: str, tiny_model: Model
-) -> None:
+def test_dropout_in_the_adapter_gives_the_gradients_of_peft(family: str, tiny_model: Model) -> None:
     row = tiny.random_rows([12])
     model = tiny_model(family)
     (path,) = target_paths(model, "all-linear")[:1]
@@ -207,6 +207,16 @@ def mixing(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
+def test_a_family_with_convolutions_cannot_pack_and_is_still_right(tiny_model: Model) -> None:
+    rows = tiny.random_rows(LENGTHS)
+    lm = LM(tiny_model("lfm2"), {})
+    with torch.no_grad():
+        found = lm.token_logps(pack(rows))
+        true = reference_logps(tiny_model("lfm2"), rows)
+    assert not lm.packs_exactly
+    assert_close(found, true)
+
+
 @pytest.mark.parametrize("broken", [deaf, mixing])
 def test_a_model_that_cannot_pack_is_noticed_and_still_right(
     broken: Callable[[PreTrainedModel], PreTrainedModel], tiny_model: Model
@@ -220,19 +230,11 @@ def test_a_model_that_cannot_pack_is_noticed_and_still_right(
     assert_close(found, true)
 
 
-def test_a_head_that_is_not_known_is_refused() -> None:
-    config = FalconH1Config(
-        vocab_size=tiny.VOCAB,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        mamba_d_ssm=32,
-        mamba_n_heads=4,
-        mamba_d_head=8,
-        mamba_d_state=8,
-        lm_head_multiplier=0.5,
-    )
-    with pytest.raises(ModelError, match="FalconH1ForCausalLM"):
-        LM(FalconH1ForCausalLM(config), {})
+def test_a_head_that_is_not_known_is_refused(tiny_model: Model) -> None:
+    with pytest.raises(ModelError, match=r"FalconH1ForCausalLM: .* losses would be wrong"):
+        LM(tiny_model("falcon_h1"), {})
+
+
+def test_a_family_without_a_key_value_cache_is_refused(tiny_model: Model) -> None:
+    with pytest.raises(ModelError, match=r"MambaForCausalLM: .* cannot be generated"):
+        LM(tiny_model("mamba"), {})

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tiny
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from finewright.lm.lora import add_lora, adapter_tensors, set_adapter_tensors
+import tiny
+from finewright.lm.lora import adapter_tensors, add_lora, set_adapter_tensors
 from finewright.lm.model import LM
 from finewright.schema.train import LoraSpec, SFTSpec
 from finewright.train import checkpoint
@@ -153,7 +153,10 @@ def test_a_damaged_byte_is_noticed_and_the_older_checkpoint_used(name: str, fold
     path.write_bytes(content)
     step, (message,) = read(folder)
     assert step == 3
-    assert message in {f"checkpoint not used: {name} is damaged", "checkpoint not used: it is incomplete"}
+    assert message in {
+        f"checkpoint not used: {name} is damaged",
+        "checkpoint not used: it is incomplete",
+    }
 
 
 def test_no_bit_of_the_state_can_flip_unnoticed(folder: Path) -> None:

@@ -5,14 +5,14 @@ import math
 from collections.abc import Callable, Sequence
 
 import pytest
-import tiny
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+import tiny
 from finewright.lm.batch import Encoded
-from finewright.lm.lora import add_lora, adapter_tensors
+from finewright.lm.lora import adapter_tensors, add_lora
 from finewright.lm.model import LM
 from finewright.schema.train import LoraSpec, SFTSpec
 from finewright.train.loop import Step, make_optimizer, mean_loss, train

@@ -64,7 +64,14 @@ def test_a_step_depends_on_seed_and_step_alone(
 def test_the_order_of_a_seed_never_changes() -> None:
     # Pinned: another order would be another run under the same lock file.
     schedule = plan(6, batch_size=2, epochs=2, seed=7)
-    assert [schedule.batches_of(step) for step in range(6)] == [[[5, 1]], [[4, 3]], [[2, 0]], [[2, 4]], [[0, 1]], [[3, 5]]]
+    assert [schedule.batches_of(step) for step in range(6)] == [
+        [[5, 1]],
+        [[4, 3]],
+        [[2, 0]],
+        [[2, 4]],
+        [[0, 1]],
+        [[3, 5]],
+    ]
 
 
 def test_another_seed_gives_another_order() -> None:

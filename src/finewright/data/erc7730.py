@@ -46,10 +46,10 @@ class BuildSettings(Model):
         1, "Test examples of each function", "all functions count alike", ge=1
     )
     functions_unseen: int = default(
-        60,
-        "Functions only tested, half of them of unseen protocols",
-        "an interval of 12 points",
-        ge=0,
+        45, "Functions only tested, of protocols trained on", "an interval of 14 points", ge=0
+    )
+    functions_of_unseen_protocols: int = default(
+        30, "Functions only tested, of protocols held out whole", "an interval of 15 points", ge=0
     )
     intent_share: float = default(
         0.07, "Largest share of one intent", "a quarter of the registry is called Swap", gt=0, le=1
@@ -99,6 +99,7 @@ class Built(NamedTuple):
     train: tuple[JsonRow, ...]
     test_seen: tuple[JsonRow, ...]
     test_unseen: tuple[JsonRow, ...]
+    test_unseen_protocols: tuple[JsonRow, ...]
 
 
 def parse_registry(text: str, chains: Mapping[int, Chain]) -> Registry:
@@ -127,21 +128,22 @@ def parse_registry(text: str, chains: Mapping[int, Chain]) -> Registry:
 def choose(functions: Sequence[Function], settings: BuildSettings) -> Chosen:
     """The functions to train on, from the protocols with the most of them, and those held out.
 
-    The smallest protocols are held out whole, as many as the unseen half needs; of the others every
+    The smallest protocols are held out whole, as many as are wanted; of the others every
     fourth function stays out of training. Protocols take turns, so that none dominates. Protocols
     whose names begin with the same word are taken for one."""
     families = _families(functions)
-    half = settings.functions_unseen // 2
+    wanted = settings.functions_of_unseen_protocols
     seen: list[Function] = []
     far: list[Function] = []
     near = families
     for num_held_out in range(len(families)):
         near, held_out = families[: len(families) - num_held_out], families[-num_held_out or None :]
         seen = _pick([_without_each_fourth(own) for own in near], settings.functions_seen, settings)
-        far = _pick(held_out, half, settings, unlike=seen) if num_held_out else []
-        if len(far) >= half:
+        far = _pick(held_out, wanted, settings, unlike=seen) if num_held_out else []
+        if len(far) >= wanted:
             break
-    return Chosen(tuple(seen), tuple(_pick(near, half, settings, unlike=seen)), tuple(far))
+    unseen = _pick(near, settings.functions_unseen, settings, unlike=seen)
+    return Chosen(tuple(seen), tuple(unseen), tuple(far))
 
 
 def build(functions: Sequence[Function], settings: BuildSettings) -> Built:
@@ -155,17 +157,17 @@ def build(functions: Sequence[Function], settings: BuildSettings) -> Built:
         train += rows[settings.variants_test :]
     order = Random(settings.seed)  # noqa: S311 - an order, no secret
     train.sort(key=lambda _: order.random())
-    unseen: list[tuple[Kind, tuple[Function, ...]]] = [
-        ("unseen_function", chosen.unseen_functions),
-        ("unseen_protocol", chosen.unseen_protocols),
-    ]
-    test_unseen = [
-        row
-        for kind, members in unseen
-        for function in members
-        for row in _rows(function, settings.variants_test, kind, settings)
-    ]
-    return Built(tuple(train), tuple(test_seen), tuple(test_unseen))
+    return Built(
+        tuple(train),
+        tuple(test_seen),
+        tuple(_tests(chosen.unseen_functions, "unseen_function", settings)),
+        tuple(_tests(chosen.unseen_protocols, "unseen_protocol", settings)),
+    )
+
+
+def _tests(functions: Sequence[Function], kind: Kind, settings: BuildSettings) -> Iterator[JsonRow]:
+    for function in functions:
+        yield from _rows(function, settings.variants_test, kind, settings)
 
 
 def house_style(text: str, brand: str = "") -> str:

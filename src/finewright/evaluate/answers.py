@@ -17,9 +17,10 @@ from finewright.schema.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a held-out row asks, and what is expected."""
+    """What a held-out row asks, and what is expected; `asked` is the last turn before the answer."""
 
     row: Row
+    asked: str
     prompt: str
     prompt_ids: tuple[int, ...]
     expected: str
@@ -39,7 +40,8 @@ def question_of(chat: Chat, row: Row) -> Question:
         raise DataError(f"{row.file}:{row.row}: no assistant turn that answers something")
     prompt = chat.render(row.messages[:last], tools=row.tools, ask=True)
     ids = chat.tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    return Question(row, prompt, tuple(ids), str(row.messages[last]["content"] or ""))
+    asked, expected = (str(row.messages[i]["content"] or "") for i in (last - 1, last))
+    return Question(row, asked, prompt, tuple(ids), expected)
 
 
 def answer_all(

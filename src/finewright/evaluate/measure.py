@@ -115,7 +115,7 @@ def _samples(
             system=system,
             data=data,
             row=question.row.row,
-            prompt=str(question.row.messages[-2]["content"] or ""),
+            prompt=question.asked,
             expected=question.expected,
             answer=answers[i].text,
             stopped=answers[i].stopped,

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
+from transformers import PreTrainedModel
+
+from finewright.lm.fast import attention, decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,20 @@ def _decode(
     sampling: Sampling,
 ) -> Iterator[tuple[int, int]]:
     """(row, token) for every new token, stop tokens included."""
+    with attention.using(model, decode.implementation(model)):
+        yield from _steps(model, prompts, stop_ids=stop_ids, sampling=sampling)
+
+
+def _steps(
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    *,
+    stop_ids: frozenset[int],
+    sampling: Sampling,
+) -> Iterator[tuple[int, int]]:
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(sampling.seed)
-    cache = DynamicCache(config=model.config)
+    cache = decode.roomy_cache(model)
     ids, mask = _left_padded(prompts, device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     alive = list(range(len(prompts)))
@@ -98,7 +111,7 @@ def _decode(
         if 4 * ended >= len(alive):
             keep = [i for i, row in enumerate(alive) if row not in finished]
             index = torch.tensor(keep, device=device)
-            cache.batch_select_indices(index)
+            cache.reorder_cache(index)
             ids, mask, positions = ids[index], mask[index], positions[index]
             alive = [alive[i] for i in keep]
 

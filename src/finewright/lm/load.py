@@ -3,9 +3,12 @@
 import hashlib
 import hmac
 import json
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -16,14 +19,28 @@ from transformers import (
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils import logging as transformers_logging
 
-from finewright.errors import ModelError
+from finewright.errors import DataError, ModelError
 from finewright.lm import runtime
 from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.fast.heap import keep_freed_memory
 from finewright.lm.lora import load_adapter
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import BaseModel, weight_files
 
 transformers_logging.disable_progress_bar()
+
+# What transformers raises over a damaged folder; each file has its own way to fail.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    ImportError,
+    SafetensorError,
+    StrictDataclassError,
+)
 
 
 def load_chat(base: BaseModel, *, consent: str = "") -> Chat:
@@ -36,24 +53,35 @@ def load_chat(base: BaseModel, *, consent: str = "") -> Chat:
             f"base model {base.name!r} has no chat template, so conversations cannot be rendered",
             hint=f"put the family's template into {base.folder}/chat_template.jinja",
         )
-    return Chat(tokenizer, find_end_of_turn(tokenizer, _declared_eos(base.folder, tokenizer)))
+    try:
+        return Chat(tokenizer, find_end_of_turn(tokenizer, _declared_eos(base.folder, tokenizer)))
+    except DataError as error:
+        raise ModelError(f"base model {base.name!r} cannot chat: {error}") from None
 
 
 def load_model(
     base: BaseModel, *, dtype: Literal["bf16", "fp32"], consent: str = ""
 ) -> PreTrainedModel:
-    """The causal language model on its device, in evaluation mode. Raises ModelError."""
+    """The causal language model on its device, in evaluation mode. Raises ModelError.
+
+    A tensor that the files lack is an error, never a random one; quantised weights are refused."""
     trust = _may_run_code(base.folder, consent)
+    weight_files(base.folder)
+    keep_freed_memory()
+    model: PreTrainedModel
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        model, info = AutoModelForCausalLM.from_pretrained(
             base.folder,
             dtype=runtime.dtype_of(dtype),
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=trust,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise ModelError(f"base model {base.name!r}: {_first_line(error)}") from None
+    if missing := sorted(info["missing_keys"]):
+        raise ModelError(f"base model {base.name!r}: its weights lack {missing[0]}")
     model.to(runtime.device())
     return model.eval()
 
@@ -78,15 +106,22 @@ def _may_run_code(folder: Path, consent: str) -> bool:
     """Must the model's own code run, and has the user consented to exactly this code?
 
     A family that transformers knows needs none: its `auto_map` is ignored."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = _json(folder / "config.json")
+    if config.get("quantization_config"):
+        raise ModelError(
+            f"{folder}: its weights are quantised, and adapters here are trained on plain ones",
+            hint="take the model in bf16 or fp32",
+        )
     if config["model_type"] in CONFIG_MAPPING:
         return False
     if not config.get("auto_map"):
         raise ModelError(
             f"{folder}: transformers does not know model_type {config['model_type']!r}"
         )
+    for elsewhere in _code_elsewhere(folder):
+        raise ModelError(f"{folder}: this model wants code of another place to run: {elsewhere}")
     digest = code_digest(folder)
-    if not hmac.compare_digest(consent.removeprefix("sha256:"), digest):
+    if not hmac.compare_digest(consent.removeprefix("sha256:").encode(), digest.encode()):
         raise ModelError(
             f"{folder}: this model brings its own Python code, which does not run unasked",
             hint=f"read its *.py files, then consent: remote_code: {{<base model>: sha256:{digest}}}",
@@ -94,12 +129,24 @@ def _may_run_code(folder: Path, consent: str) -> bool:
     return True
 
 
+def _code_elsewhere(folder: Path) -> list[str]:
+    """The classes that an `auto_map` takes from another repository, which no consent covers."""
+    maps = [_json(path).get("auto_map") for path in sorted(folder.glob("*config.json"))]
+    text = json.dumps(maps)
+    return re.findall(r'[^"]+--[^"]+', text)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
+
+
 def _tokenizer(base: BaseModel, *, trust: bool) -> PreTrainedTokenizerBase:
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             base.folder, local_files_only=True, trust_remote_code=trust
         )
-    except (OSError, ValueError, KeyError, ImportError, TypeError) as error:
+    except _UNREADABLE as error:
         raise ModelError(
             f"base model {base.name!r}: no usable tokenizer: {_first_line(error)}"
         ) from None
@@ -111,7 +158,11 @@ def _tokenizer(base: BaseModel, *, trust: bool) -> PreTrainedTokenizerBase:
 def _declared_eos(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     eos: list[int] = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
     if (folder / "generation_config.json").is_file():
-        declared = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id
+        try:
+            config = GenerationConfig.from_pretrained(folder, local_files_only=True)
+        except _UNREADABLE as error:
+            raise ModelError(f"{folder}/generation_config.json: {_first_line(error)}") from None
+        declared = config.eos_token_id
         more = declared if isinstance(declared, list) else [declared]
         eos += [token for token in more if token is not None and token not in eos]
     return eos

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import signature
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from finewright.lm.batch import Encoded, Packed, pack
 from finewright.lm.fast import attention, head
 from finewright.lm.lora import LoraLinear
 
+_ANOTHER = "choose a base model of another family"
 _HEAD_EXTRAS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
 
@@ -25,6 +27,7 @@ class LM:
     def __init__(self, model: PreTrainedModel, adapters: Mapping[str, LoraLinear]) -> None:
         self.model = model
         self.adapters = dict(adapters)
+        _check_cache(model)
         self._check_head()
         self.packs_exactly = _packs_exactly(model)
 
@@ -64,7 +67,7 @@ class LM:
 
     def _hidden(self, input_ids: Tensor, position_ids: Tensor, lengths: Sequence[int]) -> Tensor:
         own = self.model.config._attn_implementation
-        with _attention(self.model, attention.NAME if self.packs_exactly else own):
+        with attention.using(self.model, attention.NAME if self.packs_exactly else own):
             extra = {"sequence_lengths": tuple(lengths)} if self.packs_exactly else {}
             output = self.model.base_model(
                 input_ids=input_ids, position_ids=position_ids, use_cache=False, **extra
@@ -97,7 +100,7 @@ class LM:
             raise ModelError(
                 f"{type(self.model).__name__}: this family makes its logits in a way that is not known"
                 " here, and its losses would be wrong",
-                hint="choose a base model of another family",
+                hint=_ANOTHER,
             )
 
     def _logits(self, states: Tensor) -> Tensor:
@@ -112,6 +115,16 @@ class LM:
         return logits
 
 
+def _check_cache(model: PreTrainedModel) -> None:
+    """Forwards swallow unknown arguments, so a family without this cache would generate nonsense."""
+    if "past_key_values" not in signature(model.forward).parameters:
+        raise ModelError(
+            f"{type(model).__name__}: this family keeps no key-value cache, so its answers cannot be"
+            " generated",
+            hint=_ANOTHER,
+        )
+
+
 def _plain_head(model: PreTrainedModel) -> Tensor | None:
     """The head's weight when it is a frozen linear without bias and nothing follows it."""
     module = model.get_output_embeddings()
@@ -121,19 +134,6 @@ def _plain_head(model: PreTrainedModel) -> Tensor | None:
         return None
     weight: Tensor = module.weight
     return weight
-
-
-@contextmanager
-def _attention(model: PreTrainedModel, name: str) -> Iterator[None]:
-    before = model.config._attn_implementation
-    if before == name:
-        yield
-        return
-    model.set_attn_implementation(name)
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
 
 
 def _packs_exactly(model: PreTrainedModel) -> bool:
@@ -146,7 +146,7 @@ def _packs_exactly(model: PreTrainedModel) -> bool:
     training = model.training
     model.eval()
     try:
-        with torch.no_grad(), _attention(model, attention.NAME):
+        with torch.no_grad(), attention.using(model, attention.NAME):
             packed = _states(model, rows, device)
             alone = torch.cat([_states(model, [row], device) for row in rows])
         with torch.no_grad():

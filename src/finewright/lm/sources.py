@@ -19,8 +19,10 @@ from finewright.fetch.pip import pip_wheel
 from finewright.store.atomic import replace_dir, sha256_file
 
 CONVERTER_VERSION = 1
-_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/\w[\w.-]*$")
 _HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.py")
+_DECISIVE = frozenset({".json", ".safetensors", ".jinja", ".model", ".txt", ".py"})
+_NO_PICKLES = "pickled weights are never loaded; convert them to safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +98,39 @@ def _check_folder(folder: Path) -> None:
         raise ModelError(f"{config}: not readable JSON: {error}") from None
     if not isinstance(data, dict) or "model_type" not in data:
         raise ModelError(f"{config}: not a transformers model: model_type is missing")
-    if not any(folder.glob("*.safetensors")):
+    weight_files(folder)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files that transformers reads there, whatever others lie beside them.
+
+    Raises ModelError when there are none, one is missing, or the index names another kind of file."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file():
+        return [single]
+    if not index.is_file():
         pickles = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
         raise ModelError(
-            f"{folder}: no *.safetensors weights here",
-            hint="pickled weights are never loaded; convert them to safetensors" if pickles else "",
+            f"{folder}: no model.safetensors here, nor its index",
+            hint=_NO_PICKLES if pickles else "",
         )
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ModelError(f"{index}: not a readable index of weights") from None
+    for name in sorted(map(str, names)):
+        if not name.endswith(".safetensors"):
+            raise ModelError(f"{index}: {name} is no safetensors file", hint=_NO_PICKLES)
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder}: {name} is missing")
+    return [folder / name for name in sorted(names)]
 
 
 def folder_digest(folder: Path) -> str:
     """sha256 over the names and digests of the files that decide what a model computes."""
     total = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix in {".json", ".safetensors", ".jinja", ".model", ".py"}:
+        if path.is_file() and path.suffix in _DECISIVE:
             total.update(f"{path.name}\0{sha256_file(path)}\n".encode())
     return total.hexdigest()
 
@@ -192,7 +214,11 @@ def _from_hub(name: str) -> Path:
             snapshot_download(name, allow_patterns=list(_HUB_FILES), local_files_only=offline())
         )
     except LocalEntryNotFoundError:
-        why = "FINEWRIGHT_OFFLINE is set" if offline() else "the hub cannot be reached"
+        why = (
+            "FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE is set"
+            if offline()
+            else "the hub cannot be reached"
+        )
         raise ModelError(
             f"base model {name!r} is not on this machine and {why}",
             hint="copy the model's folder here and give its path",
@@ -219,11 +245,15 @@ def num_parameters(folder: Path) -> int:
     """Parameters in a folder's safetensors files, read from their headers alone.
 
     Format: 8 bytes little-endian header length, then JSON of name -> {dtype, shape, data_offsets}."""
-    total = 0
-    for path in sorted(folder.glob("*.safetensors")):
+    return sum(map(_parameters_of, weight_files(folder)))
+
+
+def _parameters_of(path: Path) -> int:
+    try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length))
+            header = json.loads(file.read(min(length, path.stat().st_size)))
         header.pop("__metadata__", None)
-        total += sum(math.prod(entry["shape"]) for entry in header.values())
-    return total
+        return sum(math.prod(entry["shape"]) for entry in header.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ModelError(f"{path}: not a readable safetensors file") from None

@@ -3,7 +3,7 @@
 from pathlib import PurePath
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from finewright.schema.common import Artifact, Model, Problem, default
 
@@ -14,6 +14,13 @@ class EvalSetSpec(Model):
     path: str = Field(description="A JSONL file, relative to the spec file.", min_length=1)
     name: str = default("", "Name in the score card", "the file's stem")
     limit: int | None = default(None, "Score only the first rows", "all rows", gt=0)
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_file(cls, name: str) -> str:
+        if name.startswith(".") or set(name) & set("/\\\0"):
+            raise ValueError("must be usable as a file name: no slash, and no dot in front")
+        return name
 
 
 class EvaluateSpec(Model):
@@ -36,9 +43,22 @@ class EvaluateSpec(Model):
     )
     seed: int = default(0, "Seed of the bootstrap", "any fixed number")
 
+    @field_validator("data")
+    @classmethod
+    def _told_apart(cls, data: tuple[EvalSetSpec, ...]) -> tuple[EvalSetSpec, ...]:
+        names = [_name_of(item) for item in data]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two files are called {name!r}; give each a `name` of its own")
+        return data
+
     def names(self) -> tuple[str, ...]:
         """The names of the row sets, in order."""
-        return tuple(item.name or PurePath(item.path).stem for item in self.data)
+        return tuple(map(_name_of, self.data))
+
+
+def _name_of(item: EvalSetSpec) -> str:
+    return item.name or PurePath(item.path).stem
 
 
 class Score(Model):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from finewright.schema.common import Model, default
 from finewright.schema.data import DataSpec
@@ -32,3 +32,11 @@ class RunSpec(Model):
     data: DataSpec
     train: TrainSpec = default(SFTSpec(), "How to train", "supervised fine-tuning with LoRA")
     evaluate: EvaluateSpec = default(EvaluateSpec(), "What to measure", "a base and a tuned score")
+
+    @field_validator("base_models")
+    @classmethod
+    def _told_apart(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name!r} is named twice; name it once")
+        return names

@@ -1,5 +1,6 @@
 """One candidate: a base model, its train settings, and the folder where its training is kept."""
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -49,10 +50,16 @@ class Work:
     @property
     def folder(self) -> Path:
         """train/<base model> in the run, made when missing."""
-        slug = re.sub(r"[^a-z0-9._-]+", "-", self.base.name.lower()).strip("-.")
+        name, slug = self.base.name, _slug(self.base.name)
+        if any(_slug(other) == slug for other in self.context.spec.base_models if other != name):
+            slug += "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
         folder = self.context.run.stage_dir("train") / slug
         folder.mkdir(exist_ok=True)
         return folder
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.")
 
 
 class Outcome(NamedTuple):

@@ -108,6 +108,7 @@ def _reason_against(path: Path, key: str) -> str:
         for name, digest in state["files"].items():
             if sha256_file(path / name) != digest:
                 return f"{name} is damaged"
+        Progress(**state["progress"])
     except (StoreError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return "it is incomplete"
     return ""

@@ -1,7 +1,8 @@
 """`evaluate`: measure a run's tuned model or any model on a file, alone or against another."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from finewright.data.gather import read_row_set
 from finewright.errors import DataError, Interrupted
@@ -34,8 +35,10 @@ def evaluate(
     for item, file in zip(spec.data, files, strict=True):
         if not file.rows:
             raise DataError(f"{item.path}: no rows to score")
-    if samples.exists():
-        raise DataError(f"{samples}: already there", hint="name another file with --samples")
+    _check_target(samples)
+    for target in targets:
+        if targets.count(target) > 1:
+            raise DataError(f"{target}: named twice", hint="compare with another run or model")
 
     from finewright.evaluate.measure import RowSet, differences, measure, scores_of
     from finewright.evaluate.stage import samples_text, settings_of
@@ -52,10 +55,10 @@ def evaluate(
 
         for target in targets:
             system = load_system(target, base_model=base_model)
-            names.append(system.name)
+            name = target if system.name in names else system.name
+            names.append(name)
             measured += [
-                measure(system.name, system.lm, system.chat, rows, settings, watch)
-                for rows in row_sets
+                measure(name, system.lm, system.chat, rows, settings, watch) for rows in row_sets
             ]
     write_text(samples, samples_text(measured))
     pairs = [(names[0], other) for other in names[1:]]
@@ -72,8 +75,23 @@ def spec_of(
 ) -> EvaluateSpec:
     """A command line's words as the spec's section; what is not said keeps its default."""
     said = {"metrics": tuple(metrics)} if metrics else {}
-    sets = tuple(EvalSetSpec(path=path, limit=limit) for path in paths)
+    once = dict.fromkeys(map(PurePath, paths))
+    stems = Counter(path.stem for path in once)
+    names = {path: _long_name(path) if stems[path.stem] > 1 else path.stem for path in once}
+    sets = tuple(EvalSetSpec(path=str(p), name=name, limit=limit) for p, name in names.items())
     return EvaluateSpec(data=sets, max_new_tokens=max_new_tokens, **said)
+
+
+def _long_name(path: PurePath) -> str:
+    """A name for one of several files of the same stem."""
+    return path.with_suffix("").as_posix().replace("/", "-").strip(".-")
+
+
+def _check_target(samples: Path) -> None:
+    if samples.exists():
+        raise DataError(f"{samples}: already there", hint="name another file with --samples")
+    if not samples.parent.is_dir():
+        raise DataError(f"{samples.parent}: there is no such folder", hint="make it first")
 
 
 def _artifact(path: Path) -> Artifact:

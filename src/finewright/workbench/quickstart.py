@@ -41,10 +41,11 @@ train:
   max_steps: {steps}
 evaluate:
   data:
-    - {{path: test_seen.jsonl, name: functions seen}}
+    - {{path: test_seen.jsonl, name: functions seen, limit: 60}}
     - {{path: test_unseen.jsonl, name: functions never seen}}
+    - {{path: test_unseen_protocols.jsonl, name: protocols never seen}}
   metrics: [valid_json, "json_field:intent", json_f1, exact_match]
-  max_new_tokens: 160
+  max_new_tokens: 128
   batch_size: 32
 """
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright import __version__
+from finewright.store.atomic import os_errors
 from finewright.store.keys import stage_key
 from finewright.store.manifest import is_fresh, read_manifest, record_stage
 from finewright.store.stage import StageContext, StageResult
@@ -68,7 +69,8 @@ def run_stage(
         context.emit("stage_fresh", stage=stage.name)
         return False
     context.emit("stage_started", stage=stage.name, key=key)
-    result: StageResult = import_module(f"finewright.{stage.name}.stage").run(context)
+    with os_errors(context.run.root):
+        result: StageResult = import_module(f"finewright.{stage.name}.stage").run(context)
     context.run.write_report(stage.name, result.report)
     now = datetime.now(UTC)
     record_stage(context.run, stage.name, key, result.artifacts, now, inputs=result.inputs)

@@ -10,12 +10,14 @@ Memory: no T x T mask, and no B x max(n_i) padding of any activation. Sliding wi
 only for sequences longer than the window; logit soft-capping takes the explicit formula.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
 NAME = "finewright_varlen"
 
@@ -74,6 +76,20 @@ def _softcapped(
 
 def _no_mask(*_: Any, **__: Any) -> None:
     """The sequence lengths say who sees whom; there is no mask tensor to build."""
+
+
+@contextmanager
+def using(model: PreTrainedModel, name: str) -> Iterator[None]:
+    """The model with the attention of that name, and afterwards with its own again."""
+    before = model.config._attn_implementation
+    if before == name:
+        yield
+        return
+    model.set_attn_implementation(name)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
 
 
 AttentionInterface.register(NAME, varlen_attention)

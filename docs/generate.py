@@ -1,0 +1,202 @@
+"""Write docs/reference.md and docs/architecture.md from the code: `python docs/generate.py`.
+
+A test fails when they are stale."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import typer
+from pydantic import BaseModel
+from typer.testing import CliRunner
+
+from finewright.catalog.models import packaged_models
+from finewright.catalog.sets import data_sets
+from finewright.cli.main import app
+from finewright.plugins import BUILTIN
+from finewright.schema.run import RunSpec
+from finewright.workbench.stages import STAGES
+
+DOCS = Path(__file__).parent
+SRC = DOCS.parent / "src" / "finewright"
+# From the top of the house to its ground floor; a folder may import those below it.
+FLOORS = (
+    ("cli",),
+    ("workbench",),
+    tuple(stage.name for stage in STAGES),
+    ("render",),
+    ("lm",),
+    ("fetch",),
+    ("store", "catalog"),
+    ("schema",),
+)
+
+
+def main() -> None:
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
+
+
+def pages() -> dict[str, str]:
+    """File name -> text of every generated page."""
+    return {"reference.md": reference(), "architecture.md": architecture()}
+
+
+def reference() -> str:
+    parts = [
+        "# Reference",
+        "Generated from the code by `python docs/generate.py`.",
+        "## The spec",
+        "Only `name`, `base_models` and `data.sources` are required. Paths are relative to the spec file.",
+        spec_table(),
+        "## Metrics",
+        metrics_table(),
+        "## Packaged models",
+        models_table(),
+        "## Data sets",
+        sets_table(),
+        "## Commands",
+        commands(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def architecture() -> str:
+    rows = [f"| `{name}/` | {sentence(name)} |" for floor in FLOORS for name in floor]
+    stages = [f"| `{s.name}` | {', '.join(s.reads) or '-'} | {s.help} |" for s in STAGES]
+    parts = [
+        "# Architecture",
+        "Generated from the code by `python docs/generate.py`. Imports point down only, and the stages never"
+        " import each other; `make check` proves it.",
+        "\n".join(["| folder | responsibility |", "|---|---|", *rows]),
+        "Below all: `plugins.py` (names to code) and `errors.py` (every error a user can meet).",
+        "## Stages",
+        "\n".join(["| stage | reads | what it does |", "|---|---|---|", *stages]),
+        "A stage is `stage.py: run(context) -> StageResult`. Its key is the digest of its section, its"
+        " inputs, the results it reads, and finewright's own code; an unchanged key is not run again.",
+        "## The run folder",
+        RUN_FOLDER,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+RUN_FOLDER = """\
+```
+runs/2026-11-25-support-bot-7f3a/
+  spec.yaml           as written
+  spec.lock.yaml      every default resolved, each with its reason; digests of all inputs
+  manifest.json       one row per file: path, kind, sha256, bytes, stage, what it was made from
+  events.jsonl        what happened, append-only
+  env.json            python, packages, machine
+  data/               report.json, train.jsonl, eval.jsonl, evaluate/*.jsonl
+  train/              report.json, <base model>/{adapter/, metrics.jsonl, checkpoints/}
+  evaluate/           report.json, samples.jsonl
+```"""
+
+
+def sentence(package: str) -> str:
+    text = (SRC / package / "__init__.py").read_text(encoding="utf-8")
+    return " ".join((ast.get_docstring(ast.parse(text)) or "").split())
+
+
+def spec_table() -> str:
+    rows = ["| key | default | what | why this default |", "|---|---|---|---|"]
+    return "\n".join([*rows, *fields(RunSpec, "")])
+
+
+def fields(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{name}"
+        nested = nested_model(field.annotation)
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        if nested:
+            what = field.description or summary(nested)
+            yield f"| `{key}` | {'required' if field.is_required() else ''} | {cell(what)} | |"
+            listed = get_origin(field.annotation) is tuple
+            yield from fields(nested, f"{key}[]." if listed else f"{key}.")
+        else:
+            shown = "required" if field.is_required() else f"`{plain(field.default)}`"
+            why = cell(str(extra.get("default_reason", "")))
+            yield f"| `{key}` | {shown} | {cell(field.description or '')} | {why} |"
+
+
+def nested_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for part in get_args(annotation) if (m := nested_model(part))), None)
+
+
+def summary(thing: object) -> str:
+    return (thing.__doc__ or "").strip().splitlines()[0]
+
+
+def plain(value: object) -> str:
+    if value is None:
+        return "open"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(str, value)) + "]"
+    return str(value)
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def metrics_table() -> str:
+    names = {"json_field": "json_field:KEY"}
+    rows = ["| metric | what |", "|---|---|"]
+    for name, target in BUILTIN["scorer"].items():
+        module, _, attribute = target.partition(":")
+        tree = ast.parse(
+            (SRC.parent / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
+        )
+        found = next(n for n in tree.body if getattr(n, "name", "") == attribute)
+        text = (ast.get_docstring(found) or "").split("\n\n")[0]  # type: ignore[arg-type]
+        rows.append(f"| `{names.get(name, name)}` | {cell(text)} |")
+    rows.append("| `macro_f1` | Mean over the expected labels of each label's F1. |")
+    rows.append(
+        "| `perplexity` | exp of the mean negative log-likelihood of the expected answers' tokens. |"
+    )
+    return "\n".join(rows)
+
+
+def models_table() -> str:
+    rows = ["| name | model | licence |", "|---|---|---|"]
+    return "\n".join(
+        [
+            *rows,
+            *(
+                f"| `{n}` | {m.title}: {m.source} | {m.license} |"
+                for n, m in packaged_models().items()
+            ),
+        ]
+    )
+
+
+def sets_table() -> str:
+    rows = ["| name | what | package | licence |", "|---|---|---|---|"]
+    for name, item in data_sets().sets.items():
+        rows.append(f"| `{name}` | {item.title} | {item.package} {item.version} | {item.license} |")
+    return "\n".join(rows)
+
+
+def commands() -> str:
+    tree = typer.main.get_command(app)
+    return "\n\n".join(helps(tree, ()))
+
+
+def helps(command: Any, path: tuple[str, ...]) -> Iterator[str]:
+    inner = getattr(command, "commands", None)
+    if path and not inner:
+        done = CliRunner().invoke(
+            app, [*path, "--help"], env={"COLUMNS": "100"}, prog_name="finewright"
+        )
+        yield f"### finewright {' '.join(path)}\n\n```\n{done.output.strip()}\n```"
+    for name, child in (inner or {}).items():
+        yield from helps(child, (*path, name))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""The generated pages say what the code is now, and every metric and key has a line."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["docs_generate"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["reference.md", "architecture.md"])
+def test_a_generated_page_is_fresh(generator: ModuleType, name: str) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == generator.pages()[name]
+
+
+def test_every_folder_of_the_package_is_on_a_floor(generator: ModuleType) -> None:
+    floors = {name for floor in generator.FLOORS for name in floor}
+    assert floors == {path.parent.name for path in generator.SRC.glob("*/__init__.py")}

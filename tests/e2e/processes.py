@@ -1,0 +1,111 @@
+"""`finewright` in processes of its own, forked from one that has the model runtime loaded already.
+
+A fork starts in milliseconds where a cold start takes seconds; signals, exit codes and file
+descriptors are those of any other process."""
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_PRELOADED = (
+    "finewright.cli.main",
+    "finewright.evaluate.stage",
+    "finewright.train.stage",
+    "finewright.train.methods.sft",
+    "transformers.models.llama.modeling_llama",
+)
+_MOST_SECONDS = 60.0
+_POLL_SECONDS = 0.002
+
+
+class Result(NamedTuple):
+    """How a command ended. A negative code is the signal that killed it."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The JSON on stdout."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A command that may still run, and the files that its output goes to."""
+
+    process: ForkServerProcess
+    out: Path
+    err: Path
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        os.kill(self.process.pid or 0, number)
+
+    def result(self) -> Result:
+        """Wait until it ends."""
+        self.process.join(_MOST_SECONDS)
+        code = self.process.exitcode
+        if code is None:
+            self.process.kill()
+            raise TimeoutError(f"still running: {self.err.read_text()}")
+        return Result(code, self.out.read_text(), self.err.read_text())
+
+
+def start(arguments: tuple[str, ...], *, folder: Path, stdin: str = "") -> Running:
+    """Run `finewright` with these arguments in `folder`, which also gets the output's files."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(_PRELOADED))
+    number = len(list(folder.glob("*.out")))
+    paths = [folder / f"{number}.{kind}" for kind in ("in", "out", "err")]
+    paths[0].write_text(stdin)
+    process = context.Process(target=_child, args=(arguments, folder, paths, dict(os.environ)))
+    process.start()
+    return Running(process, paths[1], paths[2])
+
+
+def wait_until(claim: Callable[[], bool]) -> None:
+    """Return as soon as the claim holds."""
+    end = time.monotonic() + _MOST_SECONDS
+    while not claim():
+        if time.monotonic() > end:
+            raise TimeoutError("it never came true")
+        time.sleep(_POLL_SECONDS)
+
+
+def events(runs: Path, event_type: str, **fields: object) -> list[dict[str, Any]]:
+    """The events of that type and those fields in the one run of a folder, torn lines left out."""
+    found = []
+    for path in runs.glob("2*/events.jsonl"):
+        for line in path.read_bytes().splitlines(keepends=True):
+            record = json.loads(line) if line.endswith(b"\n") else {}
+            if record.get("type") == event_type and fields.items() <= record.items():
+                found.append(record)
+    return found
+
+
+def _child(
+    arguments: tuple[str, ...], folder: Path, paths: list[Path], environment: Mapping[str, str]
+) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    flags = (os.O_RDONLY, *([os.O_WRONLY | os.O_CREAT | os.O_TRUNC] * 2))
+    for descriptor, (path, flag) in enumerate(zip(paths, flags, strict=True)):
+        opened = os.open(path, flag)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.argv = ["finewright", *arguments]
+    from finewright.cli.main import main
+
+    main()

@@ -1,0 +1,132 @@
+"""Generation gives the tokens that transformers' own generate gives, only many prompts at once."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from transformers import GenerationConfig, PreTrainedModel
+
+import tiny
+from finewright.lm.generate import Generation, Sampling, generate, stream
+
+pytestmark = pytest.mark.torch
+
+Model = Callable[[str], PreTrainedModel]
+NEW = 16
+PROMPTS = [row.input_ids for row in tiny.random_rows([11, 3, 1, 7, 9, 2], seed=4)]
+
+
+def transformers_own(
+    model: PreTrainedModel, prompt: tuple[int, ...], stop_ids: frozenset[int]
+) -> Generation:
+    config = GenerationConfig(
+        max_new_tokens=NEW,
+        do_sample=False,
+        eos_token_id=sorted(stop_ids or {tiny.VOCAB}),  # None would mean the model's own
+        pad_token_id=0,
+        bos_token_id=1,
+    )
+    ids = torch.tensor([prompt])
+    out = model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)
+    new = out[0, len(prompt) :].tolist()
+    ended = bool(new) and new[-1] in stop_ids
+    return Generation(tuple(new[:-1] if ended else new), ended)
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_greedy_tokens_are_those_of_transformers_row_by_row(family: str, tiny_model: Model) -> None:
+    model = tiny_model(family)
+    sampling = Sampling(max_new_tokens=NEW)
+    found = generate(model, PROMPTS, stop_ids=frozenset(), sampling=sampling)
+    assert found == [transformers_own(model, p, frozenset()) for p in PROMPTS]
+    assert {len(answer.ids) for answer in found} == {NEW}
+
+
+def some_stop_ids(model: PreTrainedModel) -> frozenset[int]:
+    """Tokens that end some answers early, others late and others not at all."""
+    free = [transformers_own(model, p, frozenset()).ids for p in PROMPTS]
+    return frozenset({free[0][0], free[1][4], free[3][9]})
+
+
+@pytest.mark.parametrize("family", [*tiny.FAMILIES, *tiny.HYBRIDS])
+def test_rows_that_end_leave_and_the_others_go_on_unmixed(family: str, tiny_model: Model) -> None:
+    model = tiny_model(family)
+    stop_ids = some_stop_ids(model)
+    sampling = Sampling(max_new_tokens=NEW)
+    found = generate(model, PROMPTS, stop_ids=stop_ids, sampling=sampling)
+    assert found == [transformers_own(model, p, stop_ids) for p in PROMPTS]
+    assert len({len(answer.ids) for answer in found}) > 2
+    assert any(answer.stopped for answer in found)
+    assert not any(token in stop_ids for answer in found for token in answer.ids)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3_text"])
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_a_stream_gives_the_tokens_of_generate(
+    family: str, temperature: float, tiny_model: Model
+) -> None:
+    model = tiny_model(family)
+    stop_ids = some_stop_ids(model)
+    sampling = Sampling(max_new_tokens=NEW, temperature=temperature, seed=3)
+    for prompt in PROMPTS:
+        (answer,) = generate(model, [prompt], stop_ids=stop_ids, sampling=sampling)
+        streamed = tuple(stream(model, prompt, stop_ids=stop_ids, sampling=sampling))
+        assert streamed == answer.ids
+
+
+def test_an_answer_that_ends_at_once_is_empty(tiny_model: Model) -> None:
+    model = tiny_model("llama")
+    first = transformers_own(model, PROMPTS[0], frozenset()).ids[0]
+    (answer,) = generate(
+        model, PROMPTS[:1], stop_ids=frozenset({first}), sampling=Sampling(max_new_tokens=NEW)
+    )
+    assert answer == Generation((), True)
+
+
+def sampled(model: PreTrainedModel, **fields: float) -> list[tuple[int, ...]]:
+    sampling = Sampling(**{"max_new_tokens": NEW, "temperature": 1.0, **fields})
+    return [a.ids for a in generate(model, PROMPTS, stop_ids=frozenset(), sampling=sampling)]
+
+
+def test_sampling_follows_its_seed_alone(tiny_model: Model) -> None:
+    model = tiny_model("llama")
+    torch.manual_seed(1)
+    first = sampled(model, seed=5)
+    torch.manual_seed(2)
+    assert sampled(model, seed=5) == first
+    assert sampled(model, seed=6) != first
+
+
+def test_a_tiny_nucleus_or_temperature_is_greedy(tiny_model: Model) -> None:
+    model = tiny_model("llama")
+    greedy = sampled(model, temperature=0.0)
+    assert sampled(model, top_p=1e-6) == greedy
+    assert sampled(model, temperature=1e-4) == greedy
+
+
+def test_a_nucleus_holds_the_fewest_tokens_that_reach_top_p(tiny_model: Model) -> None:
+    model, top_p = tiny_model("llama"), 0.4
+    prompt = PROMPTS[0]
+    p, order = model(torch.tensor([prompt])).logits[0, -1].softmax(-1).sort(descending=True)
+    size = int((p.cumsum(0) < top_p).sum()) + 1
+    nucleus = set(order[:size].tolist())
+    seen = set()
+    for seed in range(80):
+        sampling = Sampling(max_new_tokens=1, temperature=1.0, top_p=top_p, seed=seed)
+        (answer,) = generate(model, [prompt], stop_ids=frozenset(), sampling=sampling)
+        seen.update(answer.ids)
+    assert seen <= nucleus
+    assert len(seen) > min(size, 20) / 2
+
+
+def test_sampled_tokens_have_the_models_distribution(tiny_model: Model) -> None:
+    """The share of the likeliest token in 400 draws is within 4 standard errors of its probability."""
+    model, draws, temperature = tiny_model("llama"), 400, 0.7
+    prompt = PROMPTS[0]
+    with torch.no_grad():
+        p = (model(torch.tensor([prompt])).logits[0, -1] / temperature).softmax(-1)
+    likeliest, true = int(p.argmax()), float(p.max())
+    sampling = Sampling(max_new_tokens=1, temperature=temperature, seed=1)
+    answers = generate(model, [prompt] * draws, stop_ids=frozenset(), sampling=sampling)
+    share = sum(answer.ids == (likeliest,) for answer in answers) / draws
+    assert share == pytest.approx(true, abs=4 * (true * (1 - true) / draws) ** 0.5)

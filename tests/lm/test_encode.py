@@ -1,0 +1,115 @@
+"""Every row that goes into encoding comes out, or is counted, or is a problem."""
+
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tiny
+from finewright.lm.encode import Overlong, encode_row, encode_rows
+from finewright.schema.rows import Row
+
+pytestmark = pytest.mark.torch
+
+CHAT = tiny.tiny_chat("gemma")
+
+
+def row_of(*turns: tuple[str, str], number: int = 1, **weight: int) -> Row:
+    messages = [{"role": role, "content": content} for role, content in turns]
+    messages[-1].update(weight)
+    return Row(f"id-{number}", tuple(messages), None, "rows.jsonl", number)
+
+
+def asked(question: str, answer: str, number: int = 1) -> Row:
+    return row_of(("user", question), ("assistant", answer), number=number)
+
+
+words = st.text("ab \n🙂", max_size=30)
+good_rows = st.builds(asked, words, words)
+bad_rows = st.builds(lambda text: row_of(("assistant", text)), words)  # Gemma refuses to begin so
+unlearned = st.builds(lambda t: row_of(("user", t), ("assistant", t), weight=0), words)
+
+
+@pytest.mark.parametrize("on_overlong", get_args(Overlong))
+@given(
+    rows=st.lists(st.one_of(good_rows, good_rows, bad_rows, unlearned), max_size=8),
+    max_length=st.integers(2, 60),
+)
+def test_every_row_is_kept_or_counted(
+    on_overlong: Overlong, rows: list[Row], max_length: int
+) -> None:
+    encoded = encode_rows(CHAT, rows, max_length=max_length, on_overlong=on_overlong)
+    counts, dropped = encoded.counts, encoded.counts.rows_dropped
+    errors = [p for p in encoded.problems if p.level == "error"]
+
+    assert counts.rows_in == len(rows)
+    assert counts.rows_kept == len(encoded.rows)
+    assert counts.rows_in == counts.rows_kept + sum(dropped.values())
+    assert dropped.get("error", 0) == len(errors)
+    assert all(len(row.input_ids) <= max_length for row in encoded.rows)
+    assert all(row.num_trained > 0 for row in encoded.rows)
+    allowed = {"error": {"error"}, "drop": {"error", "overlong"}}
+    allowed["truncate"] = {"error", "nothing_left_to_learn"}
+    assert dropped.keys() <= allowed[on_overlong]
+    assert (counts.rows_truncated == 0) or on_overlong == "truncate"
+    assert all(count > 0 for count in dropped.values())
+
+
+@given(rows=st.lists(good_rows, max_size=6), max_length=st.integers(2, 60))
+def test_the_policies_differ_in_overlong_rows_alone(rows: list[Row], max_length: int) -> None:
+    whole = [encode_row(CHAT, row) for row in rows]
+    short = [row for row in whole if len(row.input_ids) <= max_length]
+    cut = encode_rows(CHAT, rows, max_length=max_length, on_overlong="truncate")
+    for policy in ("error", "drop"):
+        found = encode_rows(CHAT, rows, max_length=max_length, on_overlong=policy)
+        assert list(found.rows) == short
+    starts = [row.input_ids[:max_length] for row in whole if any(row.trained[1:max_length])]
+    assert [row.input_ids for row in cut.rows] == starts
+    assert cut.counts.rows_truncated == sum(
+        len(row.input_ids) > max_length and any(row.trained[1:max_length]) for row in whole
+    )
+
+
+def test_a_row_cut_to_its_prompt_is_counted_as_nothing_left_to_learn() -> None:
+    row = asked("a long question " * 5, "yes")
+    encoded = encode_rows(CHAT, [row], max_length=20, on_overlong="truncate")
+    assert encoded.rows == ()
+    assert encoded.counts.rows_dropped == {"nothing_left_to_learn": 1}
+    assert encoded.counts.rows_truncated == 0
+
+
+def test_a_cut_answer_keeps_its_beginning() -> None:
+    row = asked("q", "abc " * 20)
+    whole = encode_row(CHAT, row)
+    (cut,) = encode_rows(CHAT, [row], max_length=30, on_overlong="truncate").rows
+    assert cut.input_ids == whole.input_ids[:30]
+    assert cut.trained == whole.trained[:30]
+    assert cut.row_id == "id-1"
+
+
+def test_an_overlong_row_is_an_error_that_says_where_and_what_to_set() -> None:
+    rows = [asked("q", "a", number=1), asked("q", "abc " * 20, number=2)]
+    length = len(encode_row(CHAT, rows[1]).input_ids)
+    encoded = encode_rows(CHAT, rows, max_length=30, on_overlong="error")
+    (problem,) = encoded.problems
+    assert (problem.level, problem.file, problem.row) == ("error", "rows.jsonl", 2)
+    assert problem.message == f"{length} tokens, and train.max_length is 30"
+    assert f"set train.max_length to {length}" in problem.hint
+
+
+def test_a_refused_conversation_is_an_error_that_says_where() -> None:
+    rows = [asked("q", "a"), row_of(("assistant", "a"), number=7)]
+    encoded = encode_rows(CHAT, rows, max_length=60, on_overlong="drop")
+    (problem,) = encoded.problems
+    assert (problem.file, problem.row) == ("rows.jsonl", 7)
+    assert "roles must alternate" in problem.message
+    assert encoded.counts.rows_dropped == {"error": 1}
+
+
+def test_a_row_of_exactly_the_longest_length_is_kept_whole() -> None:
+    row = asked("q", "some answer")
+    length = len(encode_row(CHAT, row).input_ids)
+    encoded = encode_rows(CHAT, [row], max_length=length, on_overlong="error")
+    assert encoded.counts.rows_kept == 1
+    assert encoded.problems == ()

@@ -9,13 +9,16 @@ from pathlib import Path
 job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 os.environ["OMP_NUM_THREADS"] = str(job["threads"])
 
+from finewright.lm.runtime import fast_bf16, share_cores  # noqa: E402
+
+share_cores()
+
 import torch  # noqa: E402 - the thread count must be set before
 
 from finewright.lm.batch import Encoded  # noqa: E402
 from finewright.lm.load import load_model  # noqa: E402
 from finewright.lm.lora import add_lora  # noqa: E402
 from finewright.lm.model import LM  # noqa: E402
-from finewright.lm.runtime import fast_bf16  # noqa: E402
 from finewright.lm.sources import BaseModel  # noqa: E402
 from finewright.schema.train import LoraSpec, SFTSpec  # noqa: E402
 from finewright.train.loop import make_optimizer, train  # noqa: E402

@@ -247,8 +247,9 @@ def test_rows_that_the_template_refuses_are_named(project: Path, finewright: Fin
 
 
 def test_a_diverging_run_says_so(project: Path, finewright: Finewright) -> None:
-    import tiny
     from safetensors.torch import load_file, save_file
+
+    import tiny
 
     mark = tiny.tiny_tokenizer().convert_tokens_to_ids("<|im_start|>")
     path = project / "base/model.safetensors"

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from finewright.errors import FinewrightError
+from finewright.lm.runtime import share_cores
 
 app = typer.Typer(
     name="finewright",
@@ -136,7 +137,7 @@ def evaluate(
 def chat(
     target: Target,
     prompt: Annotated[str, typer.Option("--prompt", "-p", help="Ask once and end.")] = "",
-    system: Annotated[str, typer.Option(help="The system prompt.")] = "",
+    system: Annotated[str, typer.Option(help="The system prompt; default: the run's own.")] = "",
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer in tokens.")] = 256,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
@@ -224,6 +225,7 @@ def runs_show(run: RunPath, json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line; every error is one line and an exit code, never a traceback."""
+    share_cores()
     try:
         app()
     except FinewrightError as error:

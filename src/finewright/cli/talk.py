@@ -8,8 +8,11 @@ from finewright.workbench.systems import System
 
 
 def talk(model: System, manner: Manner, *, system: str, prompt: str) -> None:
-    """Answer `prompt` once, or else line after line from stdin until it ends."""
-    messages = [{"role": "system", "content": system}] if system else []
+    """Answer `prompt` once, or else line after line from stdin until it ends.
+
+    Without `system`, a tuned model is asked with the system prompt that it was trained with."""
+    asked_with = system or model.system_prompt
+    messages = [{"role": "system", "content": asked_with}] if asked_with else []
     if prompt:
         _say(model, [*messages, {"role": "user", "content": prompt}], manner)
         return

@@ -57,6 +57,8 @@ def gather(spec: DataSpec, resolve: Callable[[str], Path]) -> Gathered:
             Source(path=item.path, sha256=sha256, license=item.license, owner=item.owner)
         )
     train, held_out = split(rows, spec.eval_fraction, spec.shuffle_seed)
+    if rows and spec.eval_fraction and not held_out:
+        problems.append(_none_held_out(len(rows)))
     return Gathered(
         train=tuple(train),
         eval=tuple(held_out),
@@ -67,8 +69,33 @@ def gather(spec: DataSpec, resolve: Callable[[str], Path]) -> Gathered:
     )
 
 
+def _none_held_out(num_rows: int) -> Problem:
+    return Problem(
+        level="error",
+        key="data.eval_fraction",
+        message=f"none of the {num_rows} rows fell into the held-out share",
+        hint="raise it, change data.shuffle_seed, or set it to 0",
+    )
+
+
 def read_row_set(path: Path, limit: int | None = None) -> RowSetFile:
     """A file of held-out rows, or its first `limit`. Problems are returned, never raised."""
     read = read_rows(path)
     checked = validate(read.rows[:limit], "auto")
-    return RowSetFile(tuple(checked.rows), (*read.problems, *checked.problems))
+    unasked = [_nothing_asked(row) for row in checked.rows if not _answers(row)]
+    return RowSetFile(tuple(checked.rows), (*read.problems, *checked.problems, *unasked))
+
+
+def _answers(row: Row) -> bool:
+    return any(message["role"] == "assistant" for message in row.messages[1:])
+
+
+def _nothing_asked(row: Row) -> Problem:
+    return Problem(
+        level="error",
+        file=row.file,
+        row=row.row,
+        key="messages",
+        message="nothing is asked before the answer",
+        hint="add the question",
+    )

@@ -24,11 +24,11 @@ _SNIFFED = 200
 # An ASCII text in UTF-16 has a zero in every other byte.
 _ZERO_SHARE = 0.4
 _MAGIC = (
-    (codecs.BOM_UTF32_LE, "UTF-32 text", "iconv -f UTF-32 -t UTF-8 {file} > utf8.jsonl"),
-    (codecs.BOM_UTF32_BE, "UTF-32 text", "iconv -f UTF-32 -t UTF-8 {file} > utf8.jsonl"),
-    (codecs.BOM_UTF16_LE, "UTF-16 text", "iconv -f UTF-16 -t UTF-8 {file} > utf8.jsonl"),
-    (codecs.BOM_UTF16_BE, "UTF-16 text", "iconv -f UTF-16 -t UTF-8 {file} > utf8.jsonl"),
-    (b"\x1f\x8b", "a gzip archive", "gunzip -c {file} > rows.jsonl"),
+    (codecs.BOM_UTF32_LE, "UTF-32 text", "iconv -f UTF-32 -t UTF-8 {file} > {file}.new"),
+    (codecs.BOM_UTF32_BE, "UTF-32 text", "iconv -f UTF-32 -t UTF-8 {file} > {file}.new"),
+    (codecs.BOM_UTF16_LE, "UTF-16 text", "iconv -f UTF-16 -t UTF-8 {file} > {file}.new"),
+    (codecs.BOM_UTF16_BE, "UTF-16 text", "iconv -f UTF-16 -t UTF-8 {file} > {file}.new"),
+    (b"\x1f\x8b", "a gzip archive", "gunzip -c {file} > {file}.new"),
     (b"PK\x03\x04", "a zip archive", "unzip it and name the JSONL file inside"),
     (b"PAR1", "a Parquet file", "write its rows as JSON, one object per line"),
 )
@@ -119,7 +119,7 @@ def _format(file: str, content: bytes) -> Problem | None:
     start = content[:_SNIFFED]
     for first, order in ((1, "LE"), (0, "BE")):
         if start[first::2].count(0) > _ZERO_SHARE * len(start[first::2]):
-            hint = f"iconv -f UTF-16{order} -t UTF-8 {file} > utf8.jsonl"
+            hint = f"iconv -f UTF-16{order} -t UTF-8 {file} > {file}.new"
             return _error(file, "this looks like UTF-16 text, UTF-8 is expected", hint)
     return None
 
@@ -140,13 +140,13 @@ def _layout(file: str, first: Sequence[_Line]) -> Problem | None:
     is_alone = len(first) == 1
     if head.startswith(b"[") and (is_alone or _ends_early(head)):
         what = "this is a JSON array; one object per line is expected"
-        return _error(file, what, f"jq -c '.[]' {file} > rows.jsonl")
+        return _error(file, what, f"jq -c '.[]' {file} > {file}.new")
     if head.startswith(b"{") and not is_alone and _ends_early(head):
         next_line = first[1].content.strip()
         is_row = next_line.startswith(b"{") and not next_line.endswith(b",")
         if not is_row or _ends_early(next_line):
             what = "a JSON object is spread over several lines; one object per line is expected"
-            return _error(file, what, f"jq -c . {file} > rows.jsonl")
+            return _error(file, what, f"jq -c . {file} > {file}.new")
     return None
 
 
@@ -186,7 +186,7 @@ def _parsed(file: str, line: _Line) -> ReadRow | Problem:
     except UnicodeDecodeError as error:
         byte, at = line.content[error.start], line.offset + error.start
         what = f"not UTF-8: byte 0x{byte:02x} at column {error.start + 1}, offset {at} of the file"
-        hint = f"if it is Windows text: iconv -f WINDOWS-1252 -t UTF-8 {file} > utf8.jsonl"
+        hint = f"if it is Windows text: iconv -f WINDOWS-1252 -t UTF-8 {file} > {file}.new"
     except json.JSONDecodeError as error:
         what, hint = _broken(text, error)
     except RecursionError:

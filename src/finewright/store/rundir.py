@@ -124,7 +124,7 @@ def list_runs(runs_root: Path) -> list[RunDir]:
 
 def open_run(path: Path) -> RunDir:
     """The run at `path`; StoreError when it is no run folder, saying what is missing."""
-    hint = "a run folder looks like runs/2026-11-24-support-bot-7f3a; `finewright runs` lists them"
+    hint = "a run folder looks like runs/2026-11-24-support-bot-7f3a; `finewright runs list` lists them"
     if not path.is_dir():
         what = "is a file, not a run folder" if path.exists() else "no such run folder"
         raise StoreError(f"{path}: {what}", hint=hint)

@@ -46,7 +46,9 @@ def _file_digest(loaded: LoadedSpec, key: str, name: str) -> str:
     path = loaded.resolve(name)
     if not path.is_file():
         what = "is a folder, not a file" if path.is_dir() else "there is no such file"
-        raise SpecError(f"{loaded.path}: {key}: {name}: {what}")
+        raise SpecError(
+            f"{loaded.path}: {key}: {name}: {what}", hint="paths start from the spec's own folder"
+        )
     return sha256_file(path)
 
 

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from finewright.errors import StoreError
 from finewright.lm import runtime
-from finewright.lm.sources import BaseModel, locate
+from finewright.lm.sources import BaseModel, check_name, locate
+from finewright.schema.data import DataReport
+from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
+from finewright.store.atomic import os_errors
 from finewright.store.rundir import RunDir, open_run
 from finewright.workbench.prepare import lock_of
 
@@ -18,11 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A loaded model with its chat template and the name it goes by in reports."""
+    """A loaded model with its chat template and the name it goes by in reports.
+
+    `system_prompt` is what it was trained with, and so what it should be asked with."""
 
     name: str
     lm: "LM"
     chat: "Chat"
+    system_prompt: str = ""
 
 
 def load_system(target: str, *, base_model: str = "") -> System:
@@ -30,25 +36,46 @@ def load_system(target: str, *, base_model: str = "") -> System:
 
     `base_model` picks the candidate of a run with several. Raises ModelError or StoreError."""
     runtime.require_runtime()
+    if (Path(target) / "manifest.json").is_file():
+        return _tuned(open_run(Path(target)), base_model)
+    base = locate(target, Path.cwd())
     from finewright.lm.load import load_chat, load_lm
 
-    path = Path(target)
-    adapter, consent = None, ""
-    if (path / "manifest.json").is_file():
-        run = open_run(path)
-        candidate = _candidate(run, base_model)
-        lock = lock_of(run)
-        consent = lock.spec.remote_code.get(candidate.base_model, "")
-        base = locate(candidate.base_model, Path(lock.root))
-        _same_base(base, candidate, run)
-        adapter = run.root / candidate.adapter
+    lm = load_lm(base, None, dtype="bf16" if runtime.fast_bf16() else "fp32")
+    return System(base.name, lm, load_chat(base))
+
+
+def _tuned(run: RunDir, base_model: str) -> System:
+    from finewright.lm.load import load_chat, load_lm
+
+    candidate, lock = _candidate(run, base_model), lock_of(run)
+    base = locate(candidate.base_model, Path(lock.root))
+    _same_base(base, candidate, run)
+    consent = lock.spec.remote_code.get(base.name, "")
+    dtype = lock.candidates[base.name].dtype
+    assert dtype != "auto"
+    lm = load_lm(base, run.root / candidate.adapter, dtype=dtype, consent=consent)
+    name = run.root.resolve().name
+    return System(name, lm, load_chat(base, consent=consent), _system_prompt(run))
+
+
+def _system_prompt(run: RunDir) -> str:
+    """The system prompt that every row of the run was trained with; empty when they differ."""
+    artifact = run.read_report("data", DataReport).train
+    with os_errors(run.root / artifact.path):
+        rows = parse_rows((run.root / artifact.path).read_text(encoding="utf-8"))
+    first = {
+        row.messages[0]["content"] if row.messages[0]["role"] == "system" else "" for row in rows
+    }
+    return str(first.pop()) if len(first) == 1 else ""
+
+
+def check_target(target: str, *, base_model: str = "") -> None:
+    """Raise what `load_system` would, as far as it can be told without loading anything."""
+    if (Path(target) / "manifest.json").is_file():
+        _candidate(open_run(Path(target)), base_model)
     else:
-        base = locate(target, Path.cwd())
-    dtype = "bf16" if runtime.fast_bf16() else "fp32"
-    lm = load_lm(base, adapter, dtype=dtype, consent=consent)  # type: ignore[arg-type]
-    return System(
-        path.resolve().name if adapter else base.name, lm, load_chat(base, consent=consent)
-    )
+        check_name(target, Path.cwd())
 
 
 def _candidate(run: RunDir, base_model: str) -> Candidate:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from finewright.errors import FinewrightError, Interrupted, StoreError
+from finewright.errors import FinewrightError, Interrupted, SpecError, StoreError
+from finewright.evaluate.score import check_metrics
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.report import RunReport
@@ -52,7 +53,10 @@ def up(
 ) -> RunReport:
     """Run the spec's stages in order, up to and including `through`.
 
-    The same spec, inputs and code continue the run they began, unless `new` asks for a fresh one."""
+    The same spec, inputs and code continue the run they began, unless `new` asks for a fresh one.
+    Raises UnknownPlugin or SpecError before anything runs where the last stage could only fail."""
+    if through == "evaluate":
+        _check_evaluation(loaded)
     inputs = input_digests(loaded)
     key = run_key(loaded, inputs)
     run = None if new else find_run(runs_root, loaded.spec.name, key)
@@ -72,6 +76,15 @@ def resume(run_path: Path, *, on_event: OnEvent, through: str = "evaluate") -> R
     with run_lock(run), stop_requests() as should_stop:
         ran = _run_stages(_Started(run, lock), through, should_stop, on_event)
     return show(run.root, ran=ran)
+
+
+def _check_evaluation(loaded: LoadedSpec) -> None:
+    check_metrics(loaded.spec.evaluate.metrics)
+    if not loaded.spec.evaluate.data and not loaded.spec.data.eval_fraction:
+        raise SpecError(
+            f"{loaded.path}: evaluate.data: there is nothing to evaluate on",
+            hint="name held-out files there, or set data.eval_fraction, or use `finewright train`",
+        )
 
 
 def _run_stages(

@@ -1,0 +1,299 @@
+"""The house's own rules, as tests: one name everywhere, small modules, light commands, nothing unsafe."""
+
+import ast
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+import finewright
+from finewright.plugins import BUILTIN
+from finewright.schema.run import RunSpec
+from finewright.workbench.stages import STAGES
+
+ROOT = Path(finewright.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
+NAMES = [stage.name for stage in STAGES]
+HEAVY = {"torch", "transformers", "numpy", "safetensors", "gguf", "peft"}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_a_stage_has_one_name_everywhere(stage: str) -> None:
+    assert stage in RunSpec.model_fields
+    assert (ROOT / "schema" / f"{stage}.py").is_file()
+    assert (ROOT / stage / "stage.py").is_file()
+
+
+def test_a_stage_reads_only_earlier_ones() -> None:
+    assert all(set(stage.reads) <= set(NAMES[:i]) for i, stage in enumerate(STAGES))
+    assert len(set(NAMES)) == len(NAMES)
+    assert all(stage.help.endswith(".") for stage in STAGES)
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_every_stage_has_the_same_entry(stage: str) -> None:
+    functions = [
+        n for n in tree_of(ROOT / stage / "stage.py").body if isinstance(n, ast.FunctionDef)
+    ]
+    run = next(f for f in functions if f.name == "run")
+    assert [(a.arg, ast.unparse(a.annotation or a)) for a in run.args.args] == [
+        ("context", "StageContext")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "target"),
+    [(kind, name, target) for kind, rows in BUILTIN.items() for name, target in rows.items()],
+)
+def test_every_plugin_string_leads_to_something(kind: str, name: str, target: str) -> None:
+    module, _, attribute = target.partition(":")
+    path = ROOT.parent / f"{module.replace('.', '/')}.py"
+    defined = {
+        node.name for node in tree_of(path).body if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    assert attribute in defined, f"{kind} {name}"
+
+
+def test_listing_the_plugins_imports_none_of_them() -> None:
+    targets = {target.partition(":")[0] for rows in BUILTIN.values() for target in rows.values()}
+    code = (
+        "import json, sys; from finewright import plugins;"
+        "[plugins.names(kind) for kind in plugins.BUILTIN]; print(json.dumps(list(sys.modules)))"
+    )
+    assert targets.isdisjoint(json.loads(python("-c", code).out))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_is_at_most_400_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=name_of)
+def test_a_package_is_one_sentence_and_imports_nothing(path: Path) -> None:
+    body = tree_of(path).body
+    docstring = ast.get_docstring(tree_of(path)) or ""
+    assert docstring.endswith(".")
+    assert "\n" not in docstring
+    assert ". " not in docstring
+    assert not [
+        node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert all(isinstance(node, ast.Expr | ast.Assign) for node in body)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_the_command_line_prints(path: Path) -> None:
+    calls = {ast.unparse(node.func) for node in calls_in(path)}
+    assert "print" not in calls
+    writes = {call for call in calls if call.startswith(("sys.stdout", "sys.stderr"))}
+    assert not writes or path.parent.name == "cli"
+
+
+# The one place that may pass trust_remote_code=True hands on a consent pinned to a digest; every
+# yaml.load names CSafeLoader.
+UNSAFE_CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "os.system",
+    "os.popen",
+    "torch.load",
+    "torch.save",
+    "yaml.unsafe_load",
+    "yaml.full_load",
+}
+UNSAFE_MODULES = {"pickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_nothing_unsafe_is_called(path: Path) -> None:
+    assert UNSAFE_CALLS.isdisjoint(ast.unparse(call.func) for call in calls_in(path))
+    assert UNSAFE_MODULES.isdisjoint(module.partition(".")[0] for module in imports_of(path))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_call_takes_an_unsafe_argument(path: Path) -> None:
+    for call in calls_in(path):
+        given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+        assert "shell" not in given
+        assert given.get("weights_only") != "False"
+        # `trust` is what _may_run_code found; no literal True.
+        assert given.get("trust_remote_code", "trust") == "trust"
+        if ast.unparse(call.func) == "yaml.load":
+            assert given["Loader"] == "yaml.CSafeLoader"
+        if ast.unparse(call.func) == "yaml.CSafeLoader":
+            assert path.name == "nodes.py"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_nothing_happens_at_import(path: Path) -> None:
+    """A bare call at the top of a module is work at import; these few are meant."""
+    calls = [
+        ast.unparse(node)
+        for node in tree_of(path).body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+    allowed = {
+        "__main__.py": ["main()"],
+        # Command groups are joined to the one app.
+        "main.py": ["app.add_typer(data_app, name='data')", "app.add_typer(runs_app, name='runs')"],
+        "load.py": ["transformers_logging.disable_progress_bar()"],
+    }
+    # transformers knows attention functions by name; each module of ours registers its own.
+    registers = ("AttentionInterface.register(", "AttentionMaskInterface.register(")
+    calls = [call for call in calls if not call.startswith(registers)]
+    assert [call for call in calls if call not in allowed.get(path.name, [])] == []
+
+
+def test_every_command_and_every_option_has_help() -> None:
+    import typer.main
+
+    from finewright.cli.main import app
+
+    def without_help(command: object, path: str) -> Iterator[str]:
+        children = getattr(command, "commands", {})
+        if not getattr(command, "help", None):
+            yield path
+        for parameter in getattr(command, "params", []):
+            if not getattr(parameter, "help", None) and parameter.name != "help":
+                yield f"{path} {parameter.name}"
+        for name, child in children.items():
+            yield from without_help(child, f"{path} {name}")
+
+    assert list(without_help(typer.main.get_command(app), "finewright")) == []
+
+
+def test_every_stage_verb_is_a_command() -> None:
+    from finewright.cli.main import app
+
+    callbacks = [command.callback for command in app.registered_commands]
+    commands = {callback.__name__ for callback in callbacks if callback}
+    assert {"check", "plan", "train", "up", "evaluate", "chat", "verify", "doctor"} <= commands
+
+
+def test_every_public_name_of_the_command_line_has_a_docstring() -> None:
+    bare = [
+        f"{path.name}:{node.name}"
+        for path in (ROOT / "cli").glob("*.py")
+        for node in tree_of(path).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+    assert bare == []
+
+
+_MODULES_AT_THE_END = """
+import atexit, json, sys
+atexit.register(lambda: sys.stderr.write("\\n" + json.dumps(sorted(sys.modules))))
+from finewright.cli.main import main
+sys.argv = ["finewright", *sys.argv[1:]]
+main()
+"""
+
+
+class Ended:
+    """A process that ended well: what it printed, and the CPU seconds it took."""
+
+    def __init__(self, *arguments: str, cwd: Path | None = None) -> None:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, *arguments]
+        ended = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.out, self.err = ended.stdout, ended.stderr
+        self.cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def python(*arguments: str, cwd: Path | None = None) -> Ended:
+    return Ended(*arguments, cwd=cwd)
+
+
+@pytest.fixture
+def good_spec(tmp_path: Path) -> Path:
+    """A spec of a thousand good rows."""
+    rows = [
+        {"messages": [{"role": "user", "content": f"Q{i}"}, {"role": "assistant", "content": "A"}]}
+        for i in range(1000)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    spec = {
+        "name": "bot",
+        "base_models": ["smollm2-135m-instruct"],
+        "data": {"sources": [{"path": "rows.jsonl"}], "eval_fraction": 0.1},
+    }
+    path = tmp_path / "spec.yaml"
+    path.write_text(yaml.safe_dump(spec))
+    return path
+
+
+def test_help_is_light() -> None:
+    assert min(python("-m", "finewright", "--help").cpu_seconds for _ in range(3)) <= 2 * 0.15
+    loaded = json.loads(python("-c", _MODULES_AT_THE_END, "--help").err.splitlines()[-1])
+    assert HEAVY.isdisjoint(loaded)
+
+
+def test_check_is_light(good_spec: Path) -> None:
+    check = ("-m", "finewright", "check", str(good_spec))
+    assert min(python(*check).cpu_seconds for _ in range(3)) <= 2 * 0.3
+    loaded = python("-c", _MODULES_AT_THE_END, "check", str(good_spec)).err.splitlines()[-1]
+    assert HEAVY.isdisjoint(json.loads(loaded))
+
+
+@pytest.mark.parametrize(
+    "command", [("runs", "list"), ("data", "list"), ("schema",), ("check", "--help")]
+)
+def test_light_commands_load_no_torch(command: tuple[str, ...], tmp_path: Path) -> None:
+    ended = python("-c", _MODULES_AT_THE_END, *command, cwd=tmp_path)
+    assert HEAVY.isdisjoint(json.loads(ended.err.splitlines()[-1]))
+
+
+def test_importing_the_package_loads_nothing_but_itself() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import finewright, json;"
+        "print(json.dumps([m for m in sys.modules if m.startswith('finewright')]))"
+    )
+    assert json.loads(python("-c", code).out) == ["finewright"]
+
+
+@pytest.mark.skipif(find_spec("importlinter") is None, reason="import-linter is not installed")
+def test_imports_point_downward() -> None:
+    linted = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT.parents[1],
+        env={**os.environ, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "0 broken" in linted.stdout, linted.stdout
+
+
+def calls_in(path: Path) -> list[ast.Call]:
+    return [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""

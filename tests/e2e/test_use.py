@@ -261,3 +261,19 @@ def test_runs_list_and_show_tell_of_a_finished_run(finished: Path, finewright: F
     assert shown["summary"] == listed[0]
     assert shown["ran"] == []
     assert shown["data"]["sources"][0]["license"] == "CC0-1.0"
+
+
+def test_chat_asks_with_the_system_prompt_of_the_training_rows(
+    project: Path, runs: Path, finewright: Finewright
+) -> None:
+    system = {"role": "system", "content": "answer in one word"}
+    rows = [{"messages": [system, *row(i)["messages"]]} for i in range(16)]
+    write_jsonl(project / "rows.jsonl", rows)
+    assert finewright("train", "spec.yaml").code == 0
+
+    def ask(*more: str) -> str:
+        run = str(next(runs.iterdir()))
+        return finewright("chat", run, "-p", "the red", "--max-new-tokens", "24", *more).out
+
+    assert ask() == ask("--system", "answer in one word")
+    assert ask() != ask("--system", "the other the other the other")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -82,16 +83,9 @@ def context(folder: Path, names: Sequence[str] = ("./tiny-llama",), **fields: An
 
 
 def put_rows(run_dir: RunDir, name: str, count: int) -> None:
-    rows = [
-        Row(
-            str(i),
-            ({"role": "user", "content": f"Q{i}"}, {"role": "assistant", "content": "A"}),
-            None,
-            "t",
-            i,
-        )
-        for i in range(count)
-    ]
+    answer = {"role": "assistant", "content": "A"}
+    asked = [{"role": "user", "content": f"Q{i}"} for i in range(count)]
+    rows = [Row(str(i), (turn, answer), None, "t", i) for i, turn in enumerate(asked)]
     folder = run_dir.root / "data/evaluate"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.jsonl").write_text(write_rows(rows))
@@ -164,7 +158,7 @@ def test_several_base_models_are_told_apart_by_name(tiny_folder: Path) -> None:
 
 
 def test_a_run_without_held_out_rows_says_how_to_get_some(tiny_folder: Path) -> None:
-    with pytest.raises(DataError, match="^there is nothing to evaluate on$") as refused:
+    with pytest.raises(DataError, match="there is nothing to evaluate on") as refused:
         run(context(tiny_folder.parent))
     assert (
         refused.value.hint == "name held-out files under evaluate.data, or set data.eval_fraction"
@@ -174,10 +168,7 @@ def test_a_run_without_held_out_rows_says_how_to_get_some(tiny_folder: Path) -> 
 def test_a_stop_request_ends_it_between_batches_and_leaves_no_samples(tiny_folder: Path) -> None:
     made = context(tiny_folder.parent)
     put_rows(made.run, "eval", 2)
-    stopped = StageContext(
-        **{name: getattr(made, name) for name in StageContext.__slots__}
-        | {"should_stop": lambda: 15}
-    )
+    stopped = replace(made, should_stop=lambda: 15)
     with pytest.raises(Interrupted) as raised:
         run(stopped)
     assert raised.value.exit_code == 143

@@ -21,6 +21,7 @@ def difference(
 
 
 REPORT = EvaluateReport(
+    confidence=0.95,
     scores=(
         score("base", 0.3, 0.191, 0.4375),
         score("base", 12.345, 10.0, 15.25, metric="perplexity", n=48),
@@ -65,7 +66,7 @@ def test_a_row_that_is_too_short_is_our_own_mistake() -> None:
 
 
 def test_the_score_card_shows_values_intervals_and_paired_changes() -> None:
-    assert score_card(REPORT, confidence=0.95) == (
+    assert score_card(REPORT) == (
         "mail: n = 50 rows, 95 % intervals in brackets\n"
         "metric                              base             tuned"
         "               tuned - base        p\n"
@@ -76,12 +77,8 @@ def test_the_score_card_shows_values_intervals_and_paired_changes() -> None:
     )
 
 
-def test_without_a_level_the_card_claims_none() -> None:
-    assert score_card(REPORT).startswith("mail: n = 50 rows, intervals in brackets\n")
-
-
 def test_one_system_alone_has_no_column_of_changes() -> None:
-    card = score_card(EvaluateReport(scores=(score("base", 1.0, 0.93, 1.0),)), confidence=0.9)
+    card = score_card(EvaluateReport(confidence=0.9, scores=(score("base", 1.0, 0.93, 1.0),)))
     assert card == (
         "mail: n = 50 rows, 90 % intervals in brackets\n"
         "metric                   base\n"
@@ -91,17 +88,18 @@ def test_one_system_alone_has_no_column_of_changes() -> None:
 
 def test_each_data_set_has_its_own_card() -> None:
     report = EvaluateReport(
+        confidence=0.95,
         scores=(
             score("base", 0.5, 0.4, 0.6),
             score("base", 0.5, 0.1, 0.9, data="chat", n=1),
             score("tuned", 0.5, 0.1, 0.9, data="chat", metric="token_f1", n=1),
-        )
+        ),
     )
-    mail, chat = score_card(report, confidence=0.99).split("\n\n")
-    assert mail.startswith("mail: n = 50 rows, 99 %")
-    assert chat.splitlines()[0] == "chat: n = 1 row, 99 % intervals in brackets"
+    mail, chat = score_card(report).split("\n\n")
+    assert mail.startswith("mail: n = 50 rows, 95 %")
+    assert chat.splitlines()[0] == "chat: n = 1 row, 95 % intervals in brackets"
     assert chat.splitlines()[2].split() == ["exact_match", "50.0", "%", "(10-90)"]
 
 
 def test_a_report_without_scores_is_an_empty_card() -> None:
-    assert score_card(EvaluateReport(scores=())) == ""
+    assert score_card(EvaluateReport(confidence=0.95, scores=())) == ""

@@ -1,0 +1,123 @@
+"""A stage runs when what decides its result changed, and only then."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from finewright.errors import StoreError
+from finewright.schema.data import DataReport
+from finewright.schema.lock import Lock
+from finewright.schema.run import RunSpec
+from finewright.schema.train import SFTSpec
+from finewright.store.rundir import RunDir, create_run
+from finewright.store.stage import StageContext
+from finewright.workbench.stages import STAGES, code_digest, key_of, run_stage
+
+DATA, TRAIN, EVALUATE = STAGES
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+SPEC = {
+    "name": "t",
+    "base_models": ["m"],
+    "data": {"sources": [{"path": "rows.jsonl"}]},
+}
+Events = list[tuple[str, dict[str, object]]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "Q", "completion": "A"}\n')
+    return create_run(tmp_path / "runs", "t", "0" * 64, "", "", NOW)
+
+
+@pytest.fixture
+def said() -> Events:
+    return []
+
+
+@pytest.fixture
+def make_context(run: RunDir, said: Events) -> Callable[..., StageContext]:
+    def make(
+        key: str = "", *, candidate: SFTSpec | None = None, **sections: object
+    ) -> StageContext:
+        return StageContext(
+            spec=RunSpec.model_validate(SPEC | sections),
+            candidates={"m": candidate or SFTSpec()},
+            root=run.root.parents[1],
+            run=run,
+            key=key,
+            emit=lambda event_type, /, **fields: said.append((event_type, fields)),
+            should_stop=lambda: 0,
+        )
+
+    return make
+
+
+Make = Callable[..., StageContext]
+
+
+def test_equal_inputs_give_equal_keys(make_context: Make) -> None:
+    assert key_of(DATA, make_context(), {"a": "1"}) == key_of(DATA, make_context(), {"a": "1"})
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_another_input_gives_every_stage_another_key(make_context: Make, stage) -> None:
+    assert key_of(stage, make_context(), {"a": "1"}) != key_of(stage, make_context(), {"a": "2"})
+
+
+def test_a_section_decides_over_its_own_stage_alone(make_context: Make) -> None:
+    plain, changed = make_context(), make_context(evaluate={"max_new_tokens": 8})
+    assert key_of(EVALUATE, plain, {}) != key_of(EVALUATE, changed, {})
+    assert key_of(TRAIN, plain, {}) == key_of(TRAIN, changed, {})
+    assert key_of(DATA, plain, {}) == key_of(DATA, changed, {})
+
+
+def test_what_a_machine_fills_in_decides_over_training(make_context: Make) -> None:
+    other = make_context(candidate=SFTSpec(learning_rate=0.5))
+    assert key_of(TRAIN, make_context(), {}) != key_of(TRAIN, other, {})
+    assert key_of(DATA, make_context(), {}) == key_of(DATA, other, {})
+
+
+def test_a_stage_depends_on_the_files_of_those_it_reads(make_context: Make) -> None:
+    before = key_of(TRAIN, make_context(), {})
+    assert run_stage(DATA, make_context, {})
+    assert key_of(TRAIN, make_context(), {}) != before
+
+
+def test_a_stage_runs_once_and_is_fresh_after_that(
+    make_context: Make, said: Events, run: RunDir
+) -> None:
+    assert run_stage(DATA, make_context, {}) is True
+    assert run_stage(DATA, make_context, {}) is False
+    assert [event for event, _ in said] == ["stage_started", "stage_ended", "stage_fresh"]
+    assert run.read_report("data", DataReport).rows_train == 1
+
+
+def test_a_missing_or_resized_file_makes_a_stage_run_again(make_context: Make, run: RunDir) -> None:
+    run_stage(DATA, make_context, {})
+    (run.root / "data/train.jsonl").write_text("")
+    assert run_stage(DATA, make_context, {}) is True
+    assert (run.root / "data/train.jsonl").stat().st_size > 0
+
+
+def test_a_disk_error_inside_a_stage_is_one_of_ours(
+    make_context: Make, monkeypatch: pytest.MonkeyPatch, run: RunDir
+) -> None:
+    def fail(_: StageContext) -> None:
+        raise OSError(28, "No space left on device")
+
+    stage = ModuleType("finewright.data.stage")
+    monkeypatch.setattr(stage, "run", fail, raising=False)
+    monkeypatch.setitem(sys.modules, "finewright.data.stage", stage)
+    with pytest.raises(StoreError, match="the disk is full"):
+        run_stage(DATA, make_context, {})
+    assert not run.report_path("data").exists()
+
+
+def test_the_code_has_one_digest() -> None:
+    assert code_digest() == code_digest()
+    assert len(code_digest()) == 64
+    assert "code_sha256" in Lock.model_fields

@@ -9,12 +9,12 @@ from finewright.errors import MissingExtra
 if TYPE_CHECKING:
     import torch
 
-_NEEDED = ("torch", "transformers", "safetensors", "gguf", "numpy")
+NEEDED = ("torch", "transformers", "accelerate", "safetensors", "gguf", "numpy")
 
 
 def require_runtime() -> None:
     """Raise MissingExtra, with the install command, unless the model runtime is installed."""
-    missing = [name for name in _NEEDED if find_spec(name) is None]
+    missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise MissingExtra(
             f"this needs the model runtime ({', '.join(missing)} not installed)",

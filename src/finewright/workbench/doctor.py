@@ -30,7 +30,7 @@ def _python() -> Finding:
 
 def _packages() -> list[Finding]:
     found = []
-    for name in ("torch", "transformers", "safetensors", "gguf", "numpy"):
+    for name in runtime.NEEDED:
         try:
             found.append(Finding(name=name, passed=True, detail=version(name)))
         except PackageNotFoundError:

@@ -233,11 +233,6 @@ def main() -> None:
         if error.hint:
             sys.stderr.write(f" hint: {error.hint}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped\n")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(141)
 
 
 if __name__ == "__main__":

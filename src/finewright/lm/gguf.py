@@ -67,7 +67,8 @@ def convert(source: Path, folder: Path, packaged: PackagedModel | None) -> None:
     if packaged:
         check_packaged(tokenizer, packaged)
     model.generation_config = _generation_config(model, tokenizer)
-    model.save_pretrained(folder)
+    with redirect_stderr(StringIO()):  # it draws a bar, too
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 

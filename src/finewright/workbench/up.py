@@ -18,7 +18,7 @@ from finewright.store.stage import StageContext
 from finewright.workbench.prepare import input_digests, lock_of, lock_text, make_lock, run_key
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests
-from finewright.workbench.stages import STAGES, run_stage
+from finewright.workbench.stages import STAGES, code_digest, run_stage
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 """Called with each event's type and fields as it is written."""
@@ -72,6 +72,12 @@ def resume(run_path: Path, *, on_event: OnEvent, through: str = "evaluate") -> R
     """Run the stages of an existing run that are not fresh."""
     run = open_run(run_path)
     lock = lock_of(run)
+    if lock.code_sha256 != code_digest():
+        raise StoreError(
+            f"{run.root}: made by other code of finewright (version {lock.finewright}), and its stages"
+            " would not be the same",
+            hint="run its spec file again, which starts a new run",
+        )
     on_event("run", {"run": str(run.root)})
     with run_lock(run), stop_requests() as should_stop:
         ran = _run_stages(_Started(run, lock), through, should_stop, on_event)

@@ -46,6 +46,7 @@ trainer = SFTTrainer(
         output_dir=tempfile.mkdtemp(),
         per_device_train_batch_size=job["batch_size"],
         max_length=job["max_length"],
+        completion_only_loss=True,  # the mask travels with the rows; without this it is ignored
         max_steps=job["steps"],
         learning_rate=job["learning_rate"],
         lr_scheduler_type="constant",

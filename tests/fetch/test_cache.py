@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import FetchError, StoreError
-from finewright.fetch.cache import Pin, cache_dir, cached, sha256_file
+from finewright.fetch.cache import Pin, cache_dir, cached
+from finewright.store.atomic import sha256_file
 
 CONTENT = b"the package"
 PIN = Pin("demo 1.0 (test)", "demo.whl", hashlib.sha256(CONTENT).hexdigest(), sha256_file)
@@ -48,11 +49,6 @@ def test_a_cache_that_cannot_be_made_is_one_line_with_the_mend(tmp_path, monkeyp
     with pytest.raises(StoreError, match="cannot be used: Not a directory") as caught:
         cached(PIN, never)
     assert "FINEWRIGHT_CACHE" in caught.value.hint
-
-
-def test_the_digest_is_that_of_the_bytes(tmp_path):
-    (tmp_path / "f").write_bytes(CONTENT)
-    assert sha256_file(tmp_path / "f") == hashlib.sha256(CONTENT).hexdigest()
 
 
 def test_a_file_is_fetched_once(cache):

@@ -3,7 +3,6 @@
 Covered: a changed, cut or damaged package is refused before anything reads it. Not covered: whether
 the pinned package itself deserves trust."""
 
-import hashlib
 import hmac
 import os
 import shutil
@@ -40,12 +39,6 @@ def cache_dir() -> Path:
     with _cache_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def sha256_file(path: Path) -> str:
-    """Digest of a file's bytes in hex, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def offline() -> bool:

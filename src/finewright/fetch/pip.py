@@ -6,7 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from finewright.errors import FetchError
-from finewright.fetch.cache import Pin, cached, run_client, sha256_file
+from finewright.fetch.cache import Pin, cached, run_client
+from finewright.store.atomic import sha256_file
 
 _OPTIONS = ("--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input")
 

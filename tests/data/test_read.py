@@ -76,7 +76,7 @@ def test_a_file_of_another_kind_is_named_as_such(read, content, said, hint):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"a": 1,}', "column 9: Expecting property name"),
+        ('{"a": 1 "b": 2}', "column 9: Expecting ',' delimiter"),
         ("{'a': 1}", "column 2: Expecting property name"),
         ('{"a": "b', "column 7: Unterminated string"),
         ('{"a": 1} {"a": 2}', "column 10: Extra data"),

@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 .PHONY: help setup quickstart test check fmt clean
 
 help:
-	@echo "make quickstart   install, then fine-tune a real model on real data (about 8 minutes)"
+	@echo "make quickstart   install, then fine-tune a real model on real data (about 6 minutes)"
 	@echo "make test         install what the tests need, then run them"
 	@echo "make check        lint, types and import contracts"
 	@echo "make fmt          format the code"

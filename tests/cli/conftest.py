@@ -45,7 +45,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "spec.yaml").write_text(SPEC)
     (folder / "rows.jsonl").write_text(GOOD)
-    (folder / "test.jsonl").write_text(GOOD)
+    (folder / "test.jsonl").write_text(GOOD.replace("Q", "Another Q"))
     monkeypatch.chdir(folder)
     return folder
 

@@ -106,3 +106,14 @@ def test_a_row_set_needs_a_question_in_every_row(tmp_path: Path) -> None:
     (problem,) = read_row_set(tmp_path / "a.jsonl").problems
     assert (problem.row, problem.key) == (2, "messages")
     assert problem.message == "nothing is asked before the answer"
+
+
+def test_rows_that_are_both_trained_and_measured_are_named() -> None:
+    from finewright.data.gather import leaks
+    from finewright.schema.rows import Row
+
+    rows = [Row(str(i), (), None, "test.jsonl", i) for i in range(1, 5)]
+    (found,) = leaks(rows[1:3], "test", rows)
+    assert (found.level, found.file, found.row) == ("warning", "test.jsonl", 2)
+    assert found.message == "2 of 4 rows of test are also trained on, this one first"
+    assert leaks(rows[:2], "test", rows[2:]) == []

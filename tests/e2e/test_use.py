@@ -135,12 +135,35 @@ def test_evaluate_never_overwrites_answers(
     finished: Path, project: Path, finewright: Finewright
 ) -> None:
     (project / "samples.jsonl").write_text("mine")
-    refused = finewright("evaluate", str(finished), "--data", "test.jsonl")
+    asked = ("evaluate", str(finished), "--data", "test.jsonl")
+    refused = finewright(*asked, "--samples", "samples.jsonl")
     assert (refused.code, refused.err) == (
         2,
         "error: samples.jsonl: already there\n hint: name another file with --samples\n",
     )
+    assert finewright(*asked).code == 0
+    assert (project / "samples-2.jsonl").is_file()
     assert (project / "samples.jsonl").read_text() == "mine"
+
+
+def test_a_changed_adapter_is_not_used(project: Path, runs: Path, finewright: Finewright) -> None:
+    assert finewright("up", "spec.yaml").code == 0
+    (run,) = runs.iterdir()
+    path = run / "train/base/adapter/adapter_model.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    refused = finewright("chat", str(run), "--prompt", "Hi")
+    assert (refused.code, refused.out) == (2, "")
+    assert "adapter_model.safetensors: changed since it was trained" in refused.err
+    assert finewright("up", str(run), "--json").json["ran"] == ["train"]
+    assert path.read_bytes() == whole
+
+
+def test_a_run_that_is_not_there_is_no_hub_id(runs: Path, finewright: Finewright) -> None:
+    runs.mkdir(exist_ok=True)
+    refused = finewright("evaluate", f"{runs.name}/nope", "--data", "test.jsonl")
+    assert refused.code == 2
+    assert refused.err.startswith(f"error: {runs.name}/nope: there is no such run or model\n")
 
 
 def test_evaluate_looks_for_the_answers_folder_before_it_measures(

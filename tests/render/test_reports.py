@@ -63,7 +63,9 @@ def test_a_check_names_each_problem_and_its_verdict() -> None:
         "error: rows.jsonl:3: messages: no (mend it)",
         "bot: not usable",
     ]
-    assert text_of(CheckReport(name="bot", problems=(WARNING,))).endswith("\nbot: ok")
+    assert text_of(CheckReport(name="bot", problems=(WARNING,))).endswith(
+        "\nbot: ok; `plan` counts tokens and overlong rows"
+    )
 
 
 def test_a_plan_shows_counts_settings_reasons_and_which_tokens_are_learned() -> None:
@@ -91,6 +93,7 @@ def test_a_plan_shows_counts_settings_reasons_and_which_tokens_are_learned() -> 
         rows_train=6,
         rows_eval=1,
         candidates=(planned,),
+        values={"train.epochs": "3.0"},
         reasons={"train.epochs": "a few looks"},
         problems=(),
     )
@@ -104,7 +107,8 @@ def test_a_plan_shows_counts_settings_reasons_and_which_tokens_are_learned() -> 
     assert "  adapter: type lora, r 16, alpha 32, dropout 0.0, target_modules all-linear" in text
     assert "  warning: odd" in text
     assert "    · user\\n\n    · Q\\n\n    █ A<end>" in text
-    assert text.splitlines()[-1].split() == ["train.epochs", "a", "few", "looks"]
+    assert text.splitlines()[-1].split() == ["train.epochs", "3.0", "a", "few", "looks"]
+    assert plan.passed
 
 
 def test_a_run_shows_its_stages_its_training_and_its_scores() -> None:
@@ -125,8 +129,10 @@ def test_a_run_shows_its_stages_its_training_and_its_scores() -> None:
     assert lines[0] == "runs/r: finished; data, train"
     assert lines[1].startswith("data: 10 rows read, 7 kept")
     assert lines[2] == "warning: odd"
-    assert lines[4].split() == ["m", "12", "2.5000", "1.2500", "3456", "56", "61", "1.23"]
-    assert lines[5] == "warning: odd"
+    assert lines[3].startswith("m: 10 rows read, 7 kept, 2 of them truncated, 2 dropped (overlong)")
+    assert "held-out loss" not in lines[4]
+    assert lines[5].split() == ["m", "12", "2.5000", "1.2500", "3456", "56", "61", "1.23"]
+    assert lines[6] == "warning: odd"
     assert "t: n = 4 rows, 95 % intervals in brackets" in lines
 
 

@@ -73,7 +73,9 @@ def test_the_score_card_shows_values_intervals_and_paired_changes() -> None:
         "exact_match               30.0 % (19-44)    72.0 % (58-83)"
         "  +42.0 points (+28 to +56)  < 0.001\n"
         "perplexity (n = 48)  12.35 (10.00-15.25)  4.50 (4.00-5.00)"
-        "    -7.85 (-10.50 to -5.00)    0.012"
+        "    -7.85 (-10.50 to -5.00)    0.012\n\n"
+        "p: exact McNemar test for scores of 0 or 1, sign-flip permutation test for others;\n"
+        "where few rows differ it cannot be small, whatever the interval says"
     )
 
 

@@ -22,6 +22,27 @@ runs_app = typer.Typer(no_args_is_help=True, help="List the runs, or show one.")
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from finewright import __version__
+
+        sys.stdout.write(f"finewright {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Adapt a language model to your own task, on your own machines, and prove what you did."""
+
+
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The run spec, a YAML file.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Target = Annotated[
@@ -73,7 +94,9 @@ def plan(spec: SpecPath, set_: Set = None, json: Json = False) -> None:
     from finewright.schema.load import load_spec
     from finewright.workbench.plan import plan as run
 
-    output.show(run(load_spec(spec, set_ or ())), as_json=json)
+    report = run(load_spec(spec, set_ or ()))
+    output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
 
 
 @app.command()
@@ -117,19 +140,22 @@ def evaluate(
     against: Annotated[list[str] | None, typer.Option(help="Compare with; repeatable.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer in tokens.")] = 256,
-    samples: Annotated[Path, typer.Option(help="Where the answers go.")] = Path("samples.jsonl"),
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="Where the answers go; default: samples.jsonl, or the next free."),
+    ] = None,
     base_model: BaseModel = "",
     json: Json = False,
 ) -> None:
     """Measure a tuned or a base model on held-out rows, alone or against others."""
     from finewright.cli import output
     from finewright.workbench.evaluate import evaluate as run
-    from finewright.workbench.evaluate import spec_of
+    from finewright.workbench.evaluate import free_name, spec_of
 
     spec = spec_of(data, metric or (), limit=limit, max_new_tokens=max_new_tokens)
     watch = output.watch_answers(json)
     targets = [target, *(against or ())]
-    report = run(targets, spec, samples, base_model=base_model, on_progress=watch)
+    report = run(targets, spec, samples or free_name(), base_model=base_model, on_progress=watch)
     output.show(report, as_json=json)
 
 

@@ -1,7 +1,7 @@
 """From the spec's files to training rows: read, validate, split, and count every row's fate."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -76,6 +76,23 @@ def _none_held_out(num_rows: int) -> Problem:
         message=f"none of the {num_rows} rows fell into the held-out share",
         hint="raise it, change data.shuffle_seed, or set it to 0",
     )
+
+
+def leaks(train: Sequence[Row], name: str, held_out: Sequence[Row]) -> list[Problem]:
+    """A warning when rows that measure are also trained on: then the score says nothing of new rows."""
+    trained = {row.id for row in train}
+    both = [row for row in held_out if row.id in trained]
+    if not both:
+        return []
+    return [
+        Problem(
+            level="warning",
+            file=both[0].file,
+            row=both[0].row,
+            message=f"{len(both)} of {len(held_out)} rows of {name} are also trained on, this one first",
+            hint="take them out of one of the two",
+        )
+    ]
 
 
 def read_row_set(path: Path, limit: int | None = None) -> RowSetFile:

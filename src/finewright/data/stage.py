@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from finewright.data.gather import Gathered, gather, read_row_set
+from finewright.data.gather import Gathered, gather, leaks, read_row_set
 from finewright.schema.common import Artifact, Problem
 from finewright.schema.data import DataReport
 from finewright.schema.rows import Row, write_rows
@@ -18,6 +18,7 @@ def run(context: StageContext) -> StageResult:
     gathered = gather(context.spec.data, context.resolve)
     row_sets = _row_sets(context, gathered)
     problems = [*gathered.problems, *(p for _, _, found in row_sets for p in found)]
+    problems += [p for name, rows, _ in row_sets for p in leaks(gathered.train, name, rows)]
     refuse(problems)
     folder = context.run.stage_dir("data")
     train = _write(context.run, folder / "train.jsonl", gathered.train)

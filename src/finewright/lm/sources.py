@@ -207,7 +207,9 @@ def _from_hub(name: str) -> Path:
 
     try:
         return Path(
-            snapshot_download(name, allow_patterns=list(_HUB_FILES), local_files_only=hub_is_forbidden())
+            snapshot_download(
+                name, allow_patterns=list(_HUB_FILES), local_files_only=hub_is_forbidden()
+            )
         )
     except LocalEntryNotFoundError:
         why = (

@@ -32,7 +32,8 @@ def text_of(report: BaseModel) -> str:
 @text_of.register
 def _(report: CheckReport) -> str:
     problems = [_problem(problem) for problem in report.problems]
-    return "\n".join([*problems, f"{report.name}: {'ok' if report.passed else 'not usable'}"])
+    verdict = "ok; `plan` counts tokens and overlong rows" if report.passed else "not usable"
+    return "\n".join([*problems, f"{report.name}: {verdict}"])
 
 
 @text_of.register
@@ -42,8 +43,8 @@ def _(report: PlanReport) -> str:
     ]
     parts += [_problem(problem) for problem in report.problems]
     parts += [_planned(candidate) for candidate in report.candidates]
-    rows = [[key, why] for key, why in report.reasons.items()]
-    parts.append("defaults and their reasons\n" + table(["key", "reason"], rows))
+    rows = [[key, report.values[key], why] for key, why in report.reasons.items()]
+    parts.append("defaults and their reasons\n" + table(["key", "value", "reason"], rows))
     return "\n\n".join(parts)
 
 
@@ -64,6 +65,8 @@ def _(report: RunReport) -> str:
         lines.append(_trained(report.train))
     if report.evaluate:
         lines += ["", score_card(report.evaluate)]
+    if summary.state in {"interrupted", "failed"}:
+        lines.append(f"go on: finewright up {summary.run}")
     return "\n".join(lines)
 
 
@@ -156,23 +159,26 @@ def _lines(text: str) -> Iterable[str]:
 
 
 def _trained(report: TrainReport) -> str:
-    rows = [
-        [
-            c.base_model,
-            str(c.steps),
-            f"{c.first_loss:.4f}",
-            f"{c.final_loss:.4f}",
-            "" if c.eval_loss is None else f"{c.eval_loss:.4f}",
-            str(c.tokens),
-            f"{c.tokens_per_second:.0f}",
-            f"{c.seconds:.0f}",
-            f"{c.peak_gib:.2f}",
-        ]
-        for c in report.candidates
-    ]
-    header = ["base model", "steps", "first loss", "final loss", "held-out loss"]
+    has_held_out = any(c.eval_loss is not None for c in report.candidates)
+    columns = {
+        "base model": [c.base_model for c in report.candidates],
+        "steps": [str(c.steps) for c in report.candidates],
+        "first loss": [f"{c.first_loss:.4f}" for c in report.candidates],
+        "final loss": [f"{c.final_loss:.4f}" for c in report.candidates],
+        "held-out loss": [
+            "" if c.eval_loss is None else f"{c.eval_loss:.4f}" for c in report.candidates
+        ],
+        "tokens": [str(c.tokens) for c in report.candidates],
+        "tokens/s": [f"{c.tokens_per_second:.0f}" for c in report.candidates],
+        "seconds": [f"{c.seconds:.0f}" for c in report.candidates],
+        "peak GiB": [f"{c.peak_gib:.2f}" for c in report.candidates],
+    }
+    if not has_held_out:
+        del columns["held-out loss"]
+    rows = list(zip(*columns.values(), strict=True))
+    fates = [f"{c.base_model}: {_counts(c.counts)}" for c in report.candidates]
     notes = [_problem(p) for c in report.candidates for p in c.problems]
-    return "\n".join([table([*header, "tokens", "tokens/s", "seconds", "peak GiB"], rows), *notes])
+    return "\n".join([*fates, table(list(columns), rows), *notes])
 
 
 def _before_after(number: int, answer: ReplayedAnswer) -> str:

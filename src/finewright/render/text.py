@@ -8,6 +8,10 @@ from finewright.schema.evaluate import Difference, EvaluateReport, Score
 
 _NUMERIC = re.compile(r"[-+<]?\s?[0-9]")
 _GAP = "  "
+_HOW_P = (
+    "p: exact McNemar test for scores of 0 or 1, sign-flip permutation test for others;\n"
+    "where few rows differ it cannot be small, whatever the interval says"
+)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -23,7 +27,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def score_card(report: EvaluateReport) -> str:
     """Per data set, a line per metric: each system's score, each paired change and its p-value."""
     names = dict.fromkeys(score.data for score in report.scores)
-    return "\n\n".join(_data_card(report, data) for data in names)
+    cards = [_data_card(report, data) for data in names]
+    return "\n\n".join([*cards, _HOW_P] if report.differences else cards)
 
 
 def _data_card(report: EvaluateReport, data: str) -> str:

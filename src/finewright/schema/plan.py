@@ -53,5 +53,12 @@ class PlanReport(Model):
     rows_train: int
     rows_eval: int
     candidates: tuple[PlannedCandidate, ...]
-    reasons: dict[str, str]
+    values: dict[str, str] = Field(description="Dotted key -> the default that holds.")
+    reasons: dict[str, str] = Field(description="Dotted key -> why that default.")
     problems: tuple[Problem, ...]
+
+    @property
+    def passed(self) -> bool:
+        """No row is an error, so that `up` would train."""
+        found = (*self.problems, *(p for c in self.candidates for p in c.problems))
+        return all(problem.level != "error" for problem in found)

@@ -110,15 +110,13 @@ def record_stage(
 
 
 def is_fresh(run: "RunDir", stage: str, key: str) -> bool:
-    """The stage finished with this key, and each of its files is there with the recorded size.
-
-    Does not recompute digests; `verify` does."""
+    """The stage finished with this key, and each of its files is there with the recorded digest."""
     manifest = read_manifest(run)
     finished = manifest.stages.get(stage)
     if finished is None or finished.key != key:
         return False
     rows = (row for row in manifest.artifacts if row.stage == stage)
-    return all(_has_size(run.root / row.path, row.bytes) for row in rows)
+    return not any(problem for row in rows for problem in _check(run, row))
 
 
 def verify(run: "RunDir") -> list[Problem]:
@@ -146,10 +144,6 @@ def _with_report(run: "RunDir", stage: str, artifacts: Sequence[Artifact]) -> li
 
 def _write(run: "RunDir", manifest: Manifest) -> None:
     atomic.write_json(run.manifest, manifest.model_dump(mode="json"))
-
-
-def _has_size(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
 
 
 def _check(run: "RunDir", row: Row) -> Iterator[Problem]:

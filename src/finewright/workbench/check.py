@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from finewright.data.gather import gather, read_row_set
+from finewright.data.gather import gather, leaks, read_row_set
 from finewright.errors import FinewrightError
 from finewright.evaluate.score import check_metrics
 from finewright.lm.sources import check_name
@@ -20,9 +20,11 @@ def check(loaded: LoadedSpec) -> CheckReport:
     problems += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metrics)
     if not spec.evaluate.data and not spec.data.eval_fraction:
         problems.append(_NOTHING_HELD_OUT)
-    problems += gather(spec.data, loaded.resolve).problems
-    for item in spec.evaluate.data:
-        problems += read_row_set(loaded.resolve(item.path), item.limit).problems
+    gathered = gather(spec.data, loaded.resolve)
+    problems += gathered.problems
+    for name, item in zip(spec.evaluate.names(), spec.evaluate.data, strict=True):
+        held_out = read_row_set(loaded.resolve(item.path), item.limit)
+        problems += [*held_out.problems, *leaks(gathered.train, name, held_out.rows)]
     return CheckReport(name=spec.name, problems=tuple(problems))
 
 

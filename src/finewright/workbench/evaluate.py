@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain, count
 from pathlib import Path, PurePath
 
 from finewright.data.gather import read_row_set
@@ -69,6 +70,12 @@ def evaluate(
         differences=differences(measured, pairs, settings.options),
         samples=_artifact(samples),
     )
+
+
+def free_name() -> Path:
+    """samples.jsonl here, or the first of samples-2.jsonl, samples-3.jsonl, ... that is not there."""
+    names = chain([Path("samples.jsonl")], (Path(f"samples-{i}.jsonl") for i in count(2)))
+    return next(path for path in names if not path.exists())
 
 
 def spec_of(

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from finewright.data.gather import gather
 from finewright.lm import runtime
@@ -38,9 +38,23 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         rows_train=len(gathered.train),
         rows_eval=len(gathered.eval),
         candidates=tuple(candidates),
+        values={key: _value(lock, key) for key in lock.reasons},
         reasons=lock.reasons,
         problems=gathered.problems,
     )
+
+
+def _value(lock: Lock, key: str) -> str:
+    """The value at a dotted key of the lock's reasons, as one reads it."""
+    if key.startswith("candidates."):
+        name, _, field = key.removeprefix("candidates.").rpartition(".")
+        return str(getattr(lock.candidates[name], field))
+    found: Any = lock.spec  # Any: whatever lies on the way down the spec
+    for part in key.split("."):
+        found = found[int(part)] if isinstance(found, tuple) else getattr(found, part)
+    if found is None:
+        return "open"
+    return ", ".join(map(str, found)) if isinstance(found, tuple) else str(found)
 
 
 def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -> PlannedCandidate:

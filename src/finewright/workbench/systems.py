@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from finewright.catalog.models import packaged_models
 from finewright.errors import StoreError
 from finewright.lm import runtime
 from finewright.lm.sources import BaseModel, check_name, locate
 from finewright.schema.data import DataReport
 from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
-from finewright.store.atomic import os_errors
+from finewright.store.atomic import os_errors, sha256_file
 from finewright.store.rundir import RunDir, open_run
 from finewright.workbench.prepare import lock_of
 
@@ -49,6 +50,7 @@ def _tuned(run: RunDir, base_model: str) -> System:
     from finewright.lm.load import load_chat, load_lm
 
     candidate, lock = _candidate(run, base_model), lock_of(run)
+    _unchanged(run, candidate)
     base = locate(candidate.base_model, Path(lock.root))
     _same_base(base, candidate, run)
     consent = lock.spec.remote_code.get(base.name, "")
@@ -74,8 +76,17 @@ def check_target(target: str, *, base_model: str = "") -> None:
     """Raise what `load_system` would, as far as it can be told without loading anything."""
     if (Path(target) / "manifest.json").is_file():
         _candidate(open_run(Path(target)), base_model)
-    else:
-        check_name(target, Path.cwd())
+        return
+    path = Path(target)
+    is_folder = path.is_dir() and not (path / "config.json").is_file()
+    # A hub id has the form of a path; one whose first part is a folder here is meant as a path.
+    is_lost = not path.exists() and len(path.parts) > 1 and path.parent.is_dir()
+    if target not in packaged_models() and (is_folder or is_lost):
+        what = (
+            "neither a run folder nor a model's" if is_folder else "there is no such run or model"
+        )
+        raise StoreError(f"{target}: {what}", hint="`finewright runs list` shows the runs")
+    check_name(target, Path.cwd())
 
 
 def _candidate(run: RunDir, base_model: str) -> Candidate:
@@ -88,6 +99,16 @@ def _candidate(run: RunDir, base_model: str) -> Candidate:
         f"{run.root}: this run trained {len(candidates)} base models",
         hint=f"pick one with --base-model: {names}",
     )
+
+
+def _unchanged(run: RunDir, candidate: Candidate) -> None:
+    for artifact in candidate.artifacts:
+        path = run.root / artifact.path
+        if artifact.kind == "adapter" and sha256_file(path) != artifact.sha256:
+            raise StoreError(
+                f"{path}: changed since it was trained",
+                hint=f"`finewright up {run.root}` trains it again, `verify` lists all changes",
+            )
 
 
 def _same_base(base: BaseModel, candidate: Candidate, run: RunDir) -> None:

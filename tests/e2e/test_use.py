@@ -161,9 +161,10 @@ def test_a_changed_adapter_is_not_used(project: Path, runs: Path, finewright: Fi
 
 def test_a_run_that_is_not_there_is_no_hub_id(runs: Path, finewright: Finewright) -> None:
     runs.mkdir(exist_ok=True)
-    refused = finewright("evaluate", f"{runs.name}/nope", "--data", "test.jsonl")
-    assert refused.code == 2
-    assert refused.err.startswith(f"error: {runs.name}/nope: there is no such run or model\n")
+    for command in (("evaluate", "--data", "test.jsonl"), ("chat", "--prompt", "Hi")):
+        refused = finewright(command[0], f"{runs.name}/nope", *command[1:])
+        assert refused.code == 2
+        assert refused.err.startswith(f"error: {runs.name}/nope: there is no such run or model\n")
 
 
 def test_evaluate_looks_for_the_answers_folder_before_it_measures(

@@ -36,6 +36,7 @@ def load_system(target: str, *, base_model: str = "") -> System:
     """Load a run's tuned model when `target` is a run folder, else the base model of that name.
 
     `base_model` picks the candidate of a run with several. Raises ModelError or StoreError."""
+    check_target(target, base_model=base_model)
     runtime.require_runtime()
     if (Path(target) / "manifest.json").is_file():
         return _tuned(open_run(Path(target)), base_model)

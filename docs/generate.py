@@ -176,9 +176,10 @@ def models_table() -> str:
 
 
 def sets_table() -> str:
-    rows = ["| name | what | package | licence |", "|---|---|---|---|"]
+    rows = ["| name | what | packages | licence |", "|---|---|---|---|"]
     for name, item in data_sets().sets.items():
-        rows.append(f"| `{name}` | {item.title} | {item.package} {item.version} | {item.license} |")
+        packages = ", ".join(f"{package.name} {package.version}" for package in item.packages)
+        rows.append(f"| `{name}` | {item.title} | {packages} | {item.license} |")
     return "\n".join(rows)
 
 

@@ -2,13 +2,15 @@
 
 from datetime import date
 
-from finewright.catalog.sets import data_sets
+import pytest
+from pydantic import ValidationError
+
+from finewright.catalog.sets import Package, data_sets
 
 
 def test_every_set_is_pinned_dated_and_licensed():
     for packaged in data_sets().sets.values():
-        assert packaged.integrity.startswith("sha512-")
-        assert packaged.version
+        assert all(package.version and package.license for package in packaged.packages)
         assert date(2026, 1, 1) <= packaged.observed_at
         assert packaged.license
         assert packaged.source
@@ -17,3 +19,14 @@ def test_every_set_is_pinned_dated_and_licensed():
 def test_chain_one_is_ethereum():
     chain = data_sets().sets["erc7730"].chains[1]
     assert (chain.name, chain.native) == ("Ethereum", "ETH")
+
+
+def test_no_package_is_named_twice_in_a_set():
+    for packaged in data_sets().sets.values():
+        names = [package.name for package in packaged.packages]
+        assert len(set(names)) == len(names)
+
+
+def test_a_package_without_its_digest_is_refused():
+    with pytest.raises(ValidationError, match="integrity"):
+        Package(name="p", version="1.0.0", integrity="sha512-short", license="MIT")

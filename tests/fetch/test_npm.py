@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from finewright.errors import FetchError, MissingExtra
-from finewright.fetch.npm import npm_tarball, tar_member
+from finewright.fetch.npm import npm_tarball, tar_members
 
 TARBALL = b"a tarball\n"
 INTEGRITY = f"sha512-{base64.b64encode(hashlib.sha512(TARBALL).digest()).decode()}"
@@ -95,29 +95,39 @@ def test_npms_telling_line_is_the_reason(cache, path, client, stderr, said):
 def archive(tmp_path):
     path = tmp_path / "a.tgz"
     with tarfile.open(path, "w:gz") as tar:
-        info = tarfile.TarInfo("package/data.js")
-        info.size = 4
-        tar.addfile(info, io.BytesIO(b"data"))
+        for name in ("package/z/b.sol", "package/a.sol", "package/data.js", "package/a.sol.map"):
+            info = tarfile.TarInfo(name)
+            info.size = len(name)
+            tar.addfile(info, io.BytesIO(name.encode()))
         tar.addfile(tarfile.TarInfo("../evil"), io.BytesIO())
-        folder = tarfile.TarInfo("package/folder")
+        folder = tarfile.TarInfo("package/folder.sol")
         folder.type = tarfile.DIRTYPE
         tar.addfile(folder)
     return path
 
 
 def test_a_named_member_is_read_and_nothing_is_unpacked(archive):
-    assert tar_member(archive, "package/data.js") == b"data"
+    assert tar_members(archive, "package/data.js") == {"package/data.js": b"package/data.js"}
     assert [path.name for path in archive.parent.iterdir()] == ["a.tgz"]
 
 
-@pytest.mark.parametrize("member", ["package/other.js", "package/folder"])
+def test_the_files_of_a_pattern_are_read_in_the_order_of_their_names(archive):
+    found = tar_members(archive, "*.sol")
+    assert list(found.items()) == [
+        ("package/a.sol", b"package/a.sol"),
+        ("package/z/b.sol", b"package/z/b.sol"),
+    ]
+
+
+@pytest.mark.parametrize("member", ["package/other.js", "package/folder.sol", "*.SOL"])
 def test_a_member_that_is_not_there_is_named(archive, member):
-    with pytest.raises(FetchError, match=f"no file {member}"):
-        tar_member(archive, member)
+    with pytest.raises(FetchError) as caught:
+        tar_members(archive, member)
+    assert f"no file {member}" in str(caught.value)
 
 
 @pytest.mark.parametrize("keep", [0, 30])
 def test_a_cut_archive_is_named(archive, keep):
     archive.write_bytes(archive.read_bytes()[:keep])
     with pytest.raises(FetchError, match=r"no file package/data\.js can be read"):
-        tar_member(archive, "package/data.js")
+        tar_members(archive, "package/data.js")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from finewright.lm.batch import Encoded, pack
+from finewright.lm.batch import Encoded, Segment, pack
 from finewright.lm.fast import head
 from finewright.lm.fast.attention import varlen_attention
 from finewright.lm.fast.head import frozen_head_logps
@@ -25,6 +25,14 @@ def drawn(*shape: int, seed: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+def segments_of(lengths: tuple[int, ...]) -> tuple[Segment, ...]:
+    return tuple(Segment(sum(lengths[:i]), n) for i, n in enumerate(lengths))
+
+
+def roomy(weight: Tensor, lora_b: Tensor, scale: float) -> Tensor:
+    return torch.cat((weight, (lora_b.detach() * scale).to(weight.dtype)), 1)
+
+
 def test_rows_are_packed_end_to_end_and_scored_from_the_position_before() -> None:
     rows = [
         Encoded((11, 12, 13), (False, False, True)),
@@ -34,7 +42,7 @@ def test_rows_are_packed_end_to_end_and_scored_from_the_position_before() -> Non
     packed = pack(rows)
     assert packed.input_ids.tolist() == [[11, 12, 13, 21, 31, 32, 33, 34]]
     assert packed.position_ids.tolist() == [[0, 1, 2, 0, 0, 1, 2, 3]]
-    assert packed.lengths == (3, 1, 4)
+    assert packed.segments == (Segment(0, 3), Segment(3, 1), Segment(4, 4))
     assert packed.sources.tolist() == [1, 4, 6]
     assert packed.targets.tolist() == [13, 32, 34]
     assert packed.sequence_of.tolist() == [0, 2, 2]
@@ -109,7 +117,7 @@ def test_a_lora_linear_has_the_gradients_of_plain_autograd(
         t.requires_grad_()
     upstream = drawn(*shape[:-1], 5, seed=5)
 
-    y = lora_linear(x, weight, b, lora_a, lora_b, 0.7)
+    y = lora_linear(x, roomy(weight, lora_b, 0.7), b, lora_a, lora_b, 0.7)
     y.backward(upstream)
     true = F.linear(exact_x, exact_w, exact_b) + 0.7 * (exact_x @ exact_la.t()) @ exact_lb.t()
     true.backward(upstream.double())
@@ -126,7 +134,8 @@ def test_a_lora_linear_has_the_gradients_of_plain_autograd(
 def test_a_lora_linear_over_bfloat16_gives_float32_gradients() -> None:
     x = drawn(6, 8, seed=0).bfloat16().requires_grad_()
     lora_a, lora_b = drawn(3, 8, seed=3).requires_grad_(), drawn(5, 3, seed=4).requires_grad_()
-    y = lora_linear(x, drawn(5, 8, seed=1).bfloat16(), None, lora_a, lora_b, 0.7)
+    weight = roomy(drawn(5, 8, seed=1).bfloat16(), lora_b, 0.7)
+    y = lora_linear(x, weight, None, lora_a, lora_b, 0.7)
     y.sum().backward()
     assert (y.dtype, x.grad.dtype) == (torch.bfloat16, torch.bfloat16)
     assert (lora_a.grad.dtype, lora_b.grad.dtype) == (torch.float32, torch.float32)
@@ -171,7 +180,7 @@ def test_attention_is_that_of_a_block_diagonal_mask(
         torch.nn.Identity(),
         *ours,
         None,
-        sequence_lengths=lengths,
+        segments=segments_of(lengths),
         sliding_window=window,
         softcap=softcap,
     )

@@ -64,7 +64,7 @@ def test_a_stored_adapter_is_put_on(tiny_folder: Path, tmp_path: Path) -> None:
     lm = load_lm(base_of(tiny_folder), folder, dtype="fp32")
 
     with torch.no_grad():
-        assert torch.equal(lm.model(IDS).logits, model(IDS).logits)
+        assert torch.allclose(lm.model(IDS).logits, model(IDS).logits, atol=1e-5)
     assert load_lm(base_of(tiny_folder), None, dtype="fp32").adapters == {}
 
 
@@ -308,7 +308,8 @@ def test_code_runs_on_a_consent_to_exactly_it(
     assert marker.read_text() == "ran"
     assert type(lm.model).__name__ == "TinyXForCausalLM"
     with torch.no_grad():
-        assert torch.equal(lm.model(IDS).logits, tiny.tiny_model("llama")(IDS).logits)
+        plain = tiny.tiny_model("llama")(IDS).logits
+        assert torch.allclose(lm.model(IDS).logits, plain, atol=1e-5)
     assert lm.token_logps(pack(tiny.random_rows([5, 7]))).isfinite().all()
 
 

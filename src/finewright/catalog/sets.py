@@ -18,20 +18,27 @@ class Chain(Model):
     native: str
 
 
-class PackagedSet(Model):
-    """A data set that is built from one member of a pinned registry package."""
+class Package(Model):
+    """A registry package at one version; `license` is what the package says of itself."""
 
-    title: str
-    package: str
-    registry: Literal["npm"]
+    name: str
     version: str
     integrity: str = Field(pattern=r"^sha512-[A-Za-z0-9+/]{86}==$")
-    member: str = Field(description="The file inside the package that holds the data.")
     license: str
+
+
+class PackagedSet(Model):
+    """A data set that is built from files of pinned registry packages."""
+
+    title: str
+    registry: Literal["npm"]
+    packages: tuple[Package, ...] = Field(min_length=1)
+    members: str = Field(description="The files to read in each package; * stands for any text.")
+    license: str = Field(description="The licence of the rows.")
     license_note: str
     source: str
     observed_at: date
-    chains: dict[int, Chain] = Field(description="EIP-155 chain id -> the chains in the set.")
+    chains: dict[int, Chain] = Field({}, description="EIP-155 chain id -> the chains in the set.")
 
 
 class DataSets(Model):

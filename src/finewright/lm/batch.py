@@ -4,6 +4,7 @@ Shape legend: T tokens of all sequences, N scored tokens, B sequences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,6 +24,15 @@ class Encoded:
         return sum(self.trained[1:])
 
 
+class Segment(NamedTuple):
+    """A run of tokens in a packed row that sees itself causally, and all of a prefix when it has one."""
+
+    start: int
+    length: int
+    prefix_start: int = 0
+    prefix_length: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Packed:
     """B sequences without padding.
@@ -32,7 +42,7 @@ class Packed:
 
     input_ids: Tensor
     position_ids: Tensor
-    lengths: tuple[int, ...]
+    segments: tuple[Segment, ...]
     sources: Tensor
     targets: Tensor
     sequence_of: Tensor
@@ -50,25 +60,76 @@ class Packed:
 
 def pack(rows: Sequence[Encoded], device: torch.device | str = "cpu") -> Packed:
     """Lay the rows end to end. A token is scored from the position before it, never across rows."""
-    ids: list[int] = []
-    positions: list[int] = []
-    sources: list[int] = []
-    targets: list[int] = []
-    sequence_of: list[int] = []
-    for number, row in enumerate(rows):
-        offset = len(ids)
-        ids.extend(row.input_ids)
-        positions.extend(range(len(row.input_ids)))
-        for t in range(1, len(row.input_ids)):
-            if row.trained[t]:
-                sources.append(offset + t - 1)
-                targets.append(row.input_ids[t])
-                sequence_of.append(number)
-    return Packed(
-        input_ids=torch.tensor([ids], device=device),
-        position_ids=torch.tensor([positions], device=device),
-        lengths=tuple(len(row.input_ids) for row in rows),
-        sources=torch.tensor(sources, dtype=torch.long, device=device),
-        targets=torch.tensor(targets, dtype=torch.long, device=device),
-        sequence_of=torch.tensor(sequence_of, dtype=torch.long, device=device),
-    )
+    return pack_groups([[row] for row in rows], device)
+
+
+def pack_groups(groups: Sequence[Sequence[Encoded]], device: torch.device | str = "cpu") -> Packed:
+    """Lay groups of rows end to end; what the rows of a group begin with in common is there once.
+
+    Shared are only tokens that are not learned: the prompt of several completions. Rows are numbered
+    through all groups in `sequence_of`, and their losses and gradients are those of `pack`."""
+    layout = _Layout()
+    for rows in groups:
+        layout.add(rows, shared_length(rows))
+    return layout.packed(device)
+
+
+def shared_length(rows: Sequence[Encoded]) -> int:
+    """Tokens at the start that all rows have alike and none learns, at least one of each left over."""
+    if len(rows) < 2:  # noqa: PLR2004 - nobody to share with
+        return 0
+    limit = min(len(row.input_ids) for row in rows) - 1
+    for t in range(limit):
+        tokens = {row.input_ids[t] for row in rows}
+        if len(tokens) > 1 or (t and any(row.trained[t] for row in rows)):
+            return t
+    return max(0, limit)
+
+
+class _Layout:
+    """The packed row as it grows."""
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.positions: list[int] = []
+        self.segments: list[Segment] = []
+        self.sources: list[int] = []
+        self.targets: list[int] = []
+        self.sequence_of: list[int] = []
+        self.rows = 0
+
+    def add(self, rows: Sequence[Encoded], shared: int) -> None:
+        """Append rows whose first `shared` tokens are alike."""
+        prefix = len(self.ids)
+        if shared:
+            self._append(rows[0], 0, shared, Segment(prefix, shared))
+        for row in rows:
+            start, length = len(self.ids), len(row.input_ids) - shared
+            before = (prefix, shared) if shared else (0, 0)
+            self._append(row, shared, len(row.input_ids), Segment(start, length, *before))
+            for t in range(max(1, shared), len(row.input_ids)):
+                if row.trained[t]:
+                    self.sources.append(prefix + t - 1 if t == shared else start + t - shared - 1)
+                    self.targets.append(row.input_ids[t])
+                    self.sequence_of.append(self.rows)
+            self.rows += 1
+
+    def _append(self, row: Encoded, start: int, end: int, segment: Segment) -> None:
+        self.ids.extend(row.input_ids[start:end])
+        self.positions.extend(range(start, end))
+        self.segments.append(segment)
+
+    def packed(self, device: torch.device | str) -> Packed:
+        """The tensors."""
+
+        def long(values: list[int]) -> Tensor:
+            return torch.tensor(values, dtype=torch.long, device=device)
+
+        return Packed(
+            input_ids=long(self.ids)[None],
+            position_ids=long(self.positions)[None],
+            segments=tuple(self.segments),
+            sources=long(self.sources),
+            targets=long(self.targets),
+            sequence_of=long(self.sequence_of),
+        )

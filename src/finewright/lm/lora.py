@@ -23,6 +23,7 @@ from finewright.schema.train import LoraSpec
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
+_UNKNOWN = -1
 _NEEDED = ("peft_type", "r", "lora_alpha", "target_modules")
 # Settings under which PEFT computes something else than alpha/r * B A on whole named linears.
 _NOT_PLAIN = (
@@ -40,30 +41,46 @@ _NOT_PLAIN = (
 
 
 class LoraLinear(nn.Module):
-    """A frozen linear with a low-rank delta that can be switched off to give the base model back."""
+    """A frozen linear with a low-rank delta that can be switched off to give the base model back.
+
+    The base's weight is kept with room for r more columns, which hold s B (see fast/linear.py)."""
 
     def __init__(self, base: nn.Linear, spec: LoraSpec, generator: torch.Generator) -> None:
         super().__init__()
-        self.base = base.requires_grad_(False)
         self.scale = spec.alpha / spec.r
         self.dropout = spec.dropout
         self.enabled = True
+        weight = base.weight
+        self._weight = weight.new_empty(base.out_features, base.in_features + spec.r)
+        self._weight[:, : base.in_features] = weight.detach()
+        self._written = _UNKNOWN
+        self.base = base
+        base.weight = nn.Parameter(self._weight[:, : base.in_features], requires_grad=False)
         bound = 1 / math.sqrt(base.in_features)  # kaiming_uniform with a = sqrt(5), as PEFT draws A
         a = torch.empty(spec.r, base.in_features).uniform_(-bound, bound, generator=generator)
-        self.lora_A = nn.Parameter(a.to(base.weight.device))
-        self.lora_B = nn.Parameter(
-            torch.zeros(base.out_features, spec.r, device=base.weight.device)
-        )
+        self.lora_A = nn.Parameter(a.to(weight.device))
+        self.lora_B = nn.Parameter(torch.zeros(base.out_features, spec.r, device=weight.device))
 
     def forward(self, x: Tensor) -> Tensor:
         """The base's output plus the delta; x (..., in_features) -> (..., out_features)."""
         if not self.enabled:
-            return F.linear(x, self.base.weight, self.base.bias)
+            # the same GEMM without the low part: where B is zero, bitwise what the adapter gives
+            nothing = x.new_zeros(*x.shape[:-1], self.lora_A.shape[0])
+            return F.linear(torch.cat((x, nothing), -1), self._weight, self.base.bias)
         if self.dropout and self.training:
             return self._with_dropout(x)
-        return lora_linear(
-            x, self.base.weight, self.base.bias, self.lora_A, self.lora_B, self.scale
-        )
+        return lora_linear(x, *self.node_inputs())
+
+    def node_inputs(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor, float]:
+        """Weight with s B in its room, bias, A, B, scale: what the engine's nodes take."""
+        # Fused optimizers change B without telling its version, so while gradients are taken the room is
+        # written every time; by `.data`, as the same numbers are no reason to fail an earlier graph.
+        learning = torch.is_grad_enabled()
+        if learning or self._written != self.lora_B._version:
+            room = self._weight.data[:, self.base.in_features :]
+            room.copy_(self.lora_B.detach() * self.scale)
+            self._written = _UNKNOWN if learning else self.lora_B._version
+        return self._weight, self.base.bias, self.lora_A, self.lora_B, self.scale
 
     def _with_dropout(self, x: Tensor) -> Tensor:
         dropped = F.dropout(x, self.dropout)

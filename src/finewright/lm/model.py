@@ -1,7 +1,7 @@
 """What a training method sees of a model: token log-probabilities, hidden states, text, and the base."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from inspect import signature
 
 import torch
@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from finewright.errors import ModelError
-from finewright.lm.batch import Encoded, Packed, pack
+from finewright.lm.batch import Encoded, Packed, Segment, pack, pack_groups
 from finewright.lm.fast import attention, head
+from finewright.lm.fast.install import Fallback, install, uninstall
 from finewright.lm.lora import LoraLinear
 
 _ANOTHER = "choose a base model of another family"
@@ -29,7 +30,7 @@ class LM:
         self.adapters = dict(adapters)
         _check_cache(model)
         self._check_head()
-        self.packs_exactly = _packs_exactly(model)
+        self.packs_exactly, self.fallbacks = _speed_up(model)
 
     @property
     def device(self) -> torch.device:
@@ -56,24 +57,35 @@ class LM:
     def hidden(self, batch: Packed) -> Tensor:
         """Last hidden states of all tokens, (T, d)."""
         if self.packs_exactly:
-            return self._hidden(batch.input_ids, batch.position_ids, batch.lengths)
+            with attention.using(self.model, attention.NAME):
+                return _run(self.model, batch.input_ids, batch.position_ids, batch.segments)
+        lengths = [segment.length for segment in batch.segments]
         parts = zip(
-            torch.split(batch.input_ids, list(batch.lengths), 1),
-            torch.split(batch.position_ids, list(batch.lengths), 1),
-            batch.lengths,
+            torch.split(batch.input_ids, lengths, 1),
+            torch.split(batch.position_ids, lengths, 1),
             strict=True,
         )
-        return torch.cat([self._hidden(ids, positions, (n,)) for ids, positions, n in parts])
+        return torch.cat([_run(self.model, ids, positions) for ids, positions in parts])
 
-    def _hidden(self, input_ids: Tensor, position_ids: Tensor, lengths: Sequence[int]) -> Tensor:
-        own = self.model.config._attn_implementation
-        with attention.using(self.model, attention.NAME if self.packs_exactly else own):
-            extra = {"sequence_lengths": tuple(lengths)} if self.packs_exactly else {}
-            output = self.model.base_model(
-                input_ids=input_ids, position_ids=position_ids, use_cache=False, **extra
-            )
-        states: Tensor = output.last_hidden_state[0]
-        return states
+    def pack(self, groups: Sequence[Sequence[Encoded]]) -> Packed:
+        """The groups' rows as one batch, common prompts once where the model packs exactly."""
+        if self.packs_exactly:
+            return pack_groups(groups, self.device)
+        return pack([row for rows in groups for row in rows], self.device)
+
+    def recompute(self) -> None:
+        """Keep only each decoder layer's input in the forward, and run the layer again in the backward.
+
+        Gradient checkpointing (Chen et al. 2016, arXiv:1604.06174)."""
+        name = attention.NAME if self.packs_exactly else self.model.config._attn_implementation
+        draws = any(adapter.dropout for adapter in self.adapters.values())
+        self.model.gradient_checkpointing_enable(
+            {
+                "use_reentrant": False,
+                "preserve_rng_state": draws,
+                "context_fn": lambda: (nullcontext(), attention.using(self.model, name)),
+            }
+        )
 
     def token_logps(self, batch: Packed) -> Tensor:
         """log p of each scored token given the tokens before it, float32, (N,)."""
@@ -136,26 +148,34 @@ def _plain_head(model: PreTrainedModel) -> Tensor | None:
     return weight
 
 
-def _packs_exactly(model: PreTrainedModel) -> bool:
-    """Two short sequences, packed and alone: does each get the same hidden states?
+def _speed_up(model: PreTrainedModel) -> tuple[bool, tuple[Fallback, ...]]:
+    """Put the engine's tricks on the model, and see whether two short sequences, packed and alone, get
+    the hidden states that the plain model gives them; what does not hold is taken off again.
 
-    Attention that ignores the sequence lengths (a linear-attention or convolution layer, or a model
-    that does not pass the argument on) shows here, before any training."""
-    device = next(model.parameters()).device
-    rows = _probe_rows(model)
+    Attention that ignores the segments (a linear-attention or convolution layer, or a model that does
+    not pass the argument on) shows here, before any training."""
+    rows, device = _probe_rows(model), next(model.parameters()).device
     training = model.training
     model.eval()
     try:
-        with torch.no_grad(), attention.using(model, attention.NAME):
-            packed = _states(model, rows, device)
-            alone = torch.cat([_states(model, [row], device) for row in rows])
         with torch.no_grad():
-            plain = torch.cat([_states(model, [row], device, packed=False) for row in rows])
+            plain = _states_alone(model, rows, device)
+            fallbacks = install(model, LoraLinear)
+            if not _close(_states_alone(model, rows, device), plain):
+                uninstall(model)
+                fallbacks = (Fallback(type(model).__name__, "all", 1, "other numbers than plain"),)
+            with attention.using(model, attention.NAME):
+                packed = _states(model, rows, device)
+                alone = torch.cat([_states(model, [row], device) for row in rows])
     except (TypeError, ValueError, RuntimeError):
-        return False
+        return False, fallbacks
     finally:
         model.train(training)
-    return _close(packed, plain) and _close(alone, plain)
+    return _close(packed, plain) and _close(alone, plain), fallbacks
+
+
+def _states_alone(model: PreTrainedModel, rows: Sequence[Encoded], device: torch.device) -> Tensor:
+    return torch.cat([_states(model, [row], device, packed=False) for row in rows])
 
 
 def _probe_rows(model: PreTrainedModel) -> list[Encoded]:
@@ -177,9 +197,18 @@ def _states(
     model: PreTrainedModel, rows: Sequence[Encoded], device: torch.device, *, packed: bool = True
 ) -> Tensor:
     batch = pack(rows, device)
-    extra = {"sequence_lengths": batch.lengths} if packed else {}
+    return _run(model, batch.input_ids, batch.position_ids, batch.segments if packed else None)
+
+
+def _run(
+    model: PreTrainedModel,
+    input_ids: Tensor,
+    position_ids: Tensor,
+    segments: tuple[Segment, ...] | None = None,
+) -> Tensor:
+    extra = {} if segments is None else {"segments": segments}
     output = model.base_model(
-        input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False, **extra
+        input_ids=input_ids, position_ids=position_ids, use_cache=False, **extra
     )
     states: Tensor = output.last_hidden_state[0]
     return states

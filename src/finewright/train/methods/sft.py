@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
-from finewright.lm.batch import Encoded, Packed, pack
+from finewright.lm.batch import Encoded, Packed
 from finewright.lm.model import LM
 
 
@@ -13,7 +13,7 @@ class SFT:
 
     def batches(self, lm: LM, rows: Sequence[Encoded]) -> Iterator[Packed]:
         """The rows as one batch."""
-        yield pack(rows, lm.device)
+        yield lm.pack([[row] for row in rows])
 
     def loss(self, lm: LM, batch: Packed) -> tuple[Tensor, dict[str, float]]:
         """Mean over the batch's learned tokens."""

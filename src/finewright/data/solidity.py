@@ -1,0 +1,170 @@
+"""The Solidity writer: from documented contract code to conversations.
+
+Asked is a function's NatSpec and signature, answered is the whole function as its authors wrote
+it. A family is held out whole: the contracts of one name, with or without `Upgradeable` in it, in
+all packages. Near copies in contracts of other names may stand on both sides."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+from finewright.data.solidity_functions import Function, functions
+from finewright.schema.common import Model, default
+
+SYSTEM = "You write Solidity. Reply with the function only."
+
+JsonRow = dict[str, Any]  # Any: a line of JSON, on its way to a file
+
+
+class BuildSettings(Model):
+    """Which functions are of use, and how many are held out."""
+
+    min_natspec_chars: int = default(
+        25, "Shortest NatSpec that is asked", "what is shorter tells less than the signature", ge=1
+    )
+    test_share: float = default(
+        0.1, "Share of the rows in families held out", "an interval of 5 points", ge=0, lt=1
+    )
+    seed: int = default(0, "Seed of the split and the order", "any fixed number repeats the set")
+
+
+class SourceFile(NamedTuple):
+    """A Solidity file of a package, which is named as `name@version`."""
+
+    package: str
+    path: str
+    text: str
+
+
+class Built(NamedTuple):
+    """The rows of each split, and how many functions were left out by reason."""
+
+    train: tuple[JsonRow, ...]
+    test: tuple[JsonRow, ...]
+    dropped: dict[str, int]
+
+
+def build(files: Iterable[SourceFile], license: str, settings: BuildSettings) -> Built:
+    """Shuffled rows of the documented functions in files under that licence, each asked once.
+
+    Of copies, and of answers to the same question, the first in the order of the files is kept.
+    DataError if a file's comments or brackets do not end."""
+    kept: list[_Example] = []
+    seen: set[str] = set()
+    dropped: Counter[str] = Counter()
+    for file in files:
+        for function in functions(file.text, file.path):
+            example = _example(function, file.package)
+            if fault := _fault(function, license, settings) or _repeats(example, seen):
+                dropped[fault] += 1
+            else:
+                seen |= {example.code_key, example.question_key}
+                kept.append(example)
+    kept.sort(key=lambda example: _digest(f"{settings.seed}:{example.code_key}"))
+    held_out = _held_out(kept, settings)
+    return Built(
+        tuple(_row(example) for example in kept if example.family not in held_out),
+        tuple(_row(example) for example in kept if example.family in held_out),
+        dict(dropped),
+    )
+
+
+def family_of(contract: str) -> str:
+    """What the variants of a contract have in common: its name without `Upgradeable`."""
+    return contract.replace("Upgradeable", "")
+
+
+def plain_text(natspec: str) -> str:
+    """NatSpec as a reader wants it: `@dev` and `@notice` say nothing, tags for tools go.
+
+    References such as `{IERC20-approve}` get backticks, or are their label if they have one;
+    `@param` and `@return` stay."""
+    text = natspec.replace("\N{NO-BREAK SPACE}", " ")
+    text = re.sub(r"^[ \t]*@(inheritdoc|custom:)[^\n]*", "", text, flags=re.M)
+    text = re.sub(r"^[ \t]*@(dev|notice)\b[ \t]*", "", text, flags=re.M)
+    text = re.sub(r"\{[\w.-]+\}\[([^\]]*)\]", r"\1", text)
+    text = re.sub(r"\{([\w.-]+)\}", r"`\1`", text)
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """A question and its answer; the keys are equal where nothing but white space differs."""
+
+    family: str
+    source: str
+    license: str
+    question: str
+    answer: str
+    question_key: str
+    code_key: str
+
+
+def _example(function: Function, package: str) -> _Example:
+    question = f"{plain_text(function.natspec)}\n\n{function.signature}"
+    name = f"{function.contract}.{function.name}" if function.contract else function.name
+    return _Example(
+        family=family_of(function.contract or PurePosixPath(function.file).stem),
+        source=f"{package}/{function.file}#{name}",
+        license=function.license,
+        question=question,
+        answer=function.code,
+        question_key=_squeezed(question),
+        code_key=_squeezed(function.code),
+    )
+
+
+def _fault(function: Function, license: str, settings: BuildSettings) -> str:
+    """Why the function is of no use; empty if it is."""
+    text = plain_text(function.natspec)
+    faults = {
+        f"in a file that is not under {license}": function.license != license,
+        "no NatSpec": not function.natspec,
+        "NatSpec of tags alone": not text,
+        f"NatSpec of under {settings.min_natspec_chars} characters": (
+            len(text) < settings.min_natspec_chars
+        ),
+    }
+    return next((reason for reason, is_so in faults.items() if is_so), "")
+
+
+def _repeats(example: _Example, seen: set[str]) -> str:
+    if example.code_key in seen:
+        return "a copy of another function"
+    return "another answer to the same question" if example.question_key in seen else ""
+
+
+def _held_out(examples: Sequence[_Example], settings: BuildSettings) -> set[str]:
+    """Families in an order of chance, each that does not exceed what is still wanted."""
+    sizes = Counter(example.family for example in examples)
+    wanted = round(settings.test_share * len(examples))
+    held_out = set()
+    for family in sorted(sizes, key=lambda family: _digest(f"{settings.seed}:{family}")):
+        if sizes[family] <= wanted:
+            held_out.add(family)
+            wanted -= sizes[family]
+    return held_out
+
+
+def _row(example: _Example) -> JsonRow:
+    turns = {"system": SYSTEM, "user": example.question, "assistant": example.answer}
+    return {
+        "messages": [{"role": role, "content": content} for role, content in turns.items()],
+        "meta": {
+            "id": _digest(example.code_key)[:16],
+            "source": example.source,
+            "license": example.license,
+        },
+    }
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -8,9 +8,11 @@ import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoModelForCausalLM,
+    DeepseekV3Config,
     FalconH1Config,
     Gemma2Config,
     Gemma3TextConfig,
+    Glm4Config,
     Lfm2Config,
     LlamaConfig,
     MambaConfig,
@@ -21,7 +23,9 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
     Qwen2Config,
+    Qwen2MoeConfig,
     Qwen3Config,
+    Qwen3MoeConfig,
 )
 
 from finewright.lm.batch import Encoded
@@ -42,6 +46,8 @@ _SIZES = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
+_EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+_ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 CONFIGS: dict[str, PreTrainedConfig] = {
     "llama": LlamaConfig(**_SIZES),
     "mistral": MistralConfig(**_SIZES, sliding_window=WINDOW),
@@ -66,6 +72,39 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     "mixtral": MixtralConfig(**_SIZES, num_local_experts=4, num_experts_per_tok=2),
 }
 FAMILIES = tuple(CONFIGS)
+# More that the engine's numbers are compared on.
+_MORE: dict[str, PreTrainedConfig] = {
+    # Phi-4-mini turns only a part of each head.
+    "phi4_mini": Phi3Config(
+        **_SIZES, rope_parameters={**_ROPE, "partial_rotary_factor": 0.5}, sliding_window=WINDOW
+    ),
+    "glm4": Glm4Config(**_SIZES, head_dim=8),
+    "qwen2_moe": Qwen2MoeConfig(
+        **_SIZES,
+        **_EXPERTS,
+        shared_expert_intermediate_size=24,
+        use_sliding_window=True,
+        sliding_window=WINDOW,
+        layer_types=["sliding_attention", "full_attention"],
+    ),
+    "qwen3_moe": Qwen3MoeConfig(**_SIZES, **_EXPERTS, head_dim=12, mlp_only_layers=[0]),
+    "deepseek_v3": DeepseekV3Config(
+        **{**_SIZES, "num_key_value_heads": 4},
+        moe_intermediate_size=16,
+        n_routed_experts=4,
+        num_experts_per_tok=2,
+        n_group=2,
+        topk_group=1,
+        first_k_dense_replace=1,
+        q_lora_rank=16,
+        kv_lora_rank=12,
+        qk_nope_head_dim=8,
+        qk_rope_head_dim=4,
+        v_head_dim=6,
+        num_nextn_predict_layers=0,
+    ),
+}
+ALL_FAMILIES = (*FAMILIES, *_MORE)
 # Families with convolutions or recurrences beside attention.
 _HYBRIDS: dict[str, PreTrainedConfig] = {
     "lfm2": Lfm2Config(
@@ -91,7 +130,7 @@ def tiny_model(family: str, *, seed: int = 0) -> PreTrainedModel:
     """A random float32 model in which attention, norms and biases all matter."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        config = copy.deepcopy({**CONFIGS, **_HYBRIDS}[family])
+        config = copy.deepcopy({**CONFIGS, **_MORE, **_HYBRIDS}[family])
         model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         with torch.no_grad():
             for parameter in model.parameters():

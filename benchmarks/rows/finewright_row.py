@@ -1,63 +1,45 @@
-"""One row of train_speed.py: finewright's own engine."""
+"""finewright's own engine, at the defaults that a user gets, but for what the job fixes."""
 
-import json
-import os
-import resource
-import sys
 from pathlib import Path
 
-job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-os.environ["OMP_NUM_THREADS"] = str(job["threads"])
+from job import Job, Row, print_figures, read_job
 
-from finewright.lm.runtime import fast_bf16, share_cores  # noqa: E402
+from finewright.lm.runtime import share_cores
 
-share_cores()
-
-import torch  # noqa: E402 - the thread count must be set before
+share_cores()  # as the command line does, before torch is imported
 
 from finewright.lm.batch import Encoded  # noqa: E402
-from finewright.lm.load import load_model  # noqa: E402
-from finewright.lm.lora import add_lora  # noqa: E402
-from finewright.lm.model import LM  # noqa: E402
 from finewright.lm.sources import BaseModel  # noqa: E402
-from finewright.schema.train import LoraSpec, SFTSpec  # noqa: E402
-from finewright.train.loop import make_optimizer, train  # noqa: E402
-from finewright.train.methods.sft import SFT  # noqa: E402
-from finewright.train.schedule import Schedule, schedule_of  # noqa: E402
+from finewright.schema.train import SFTSpec  # noqa: E402
+from finewright.train.bench import load_for_training, steps  # noqa: E402
+from finewright.train.schedule import schedule_of  # noqa: E402
+from finewright.workbench.prepare import resolved_here  # noqa: E402
 
 
-class InOrder(Schedule):
-    """The rows as they come, so that every peer sees the same batches."""
+def in_order(job: Job, spec: SFTSpec) -> list[Encoded]:
+    """The rows where finewright's shuffle finds the job's batches."""
+    schedule = schedule_of(spec, [len(row.input_ids) for row in job.rows])
+    numbers = [i for step in range(schedule.steps) for b in schedule.batches_of(step) for i in b]
+    placed = dict(zip(numbers, map(encoded, job.rows), strict=True))
+    return [placed[number] for number in range(len(placed))]
 
-    def _row_at(self, position: int) -> int:
-        return position
+
+def encoded(row: Row) -> Encoded:
+    return Encoded(tuple(row.input_ids), tuple(map(bool, row.completion_mask)))
 
 
-torch.set_num_threads(job["threads"])
-spec = SFTSpec(
-    learning_rate=job["learning_rate"],
+job, settings = read_job()
+base = BaseModel(job.model_name, Path(job.model), "", "unknown")
+fixed = SFTSpec(
+    learning_rate=job.learning_rate,
     lr_scheduler="constant",
     warmup_ratio=0.0,
-    batch_size=job["batch_size"],
-    max_steps=job["steps"],
+    batch_size=job.batch_size,
+    max_steps=len(job.batches),
+    **settings,
 )
-rows = [Encoded(tuple(r["input_ids"]), tuple(map(bool, r["completion_mask"]))) for r in job["rows"]]
-base = BaseModel("benchmark", Path(job["model"]), "", "unknown")
-model = load_model(base, dtype="bf16" if fast_bf16() else "fp32")
-lm = LM(model, add_lora(model, LoraSpec(), seed=0))
-method = SFT()
-plan = schedule_of(spec, len(rows))
-schedule = InOrder(**{name: getattr(plan, name) for name in Schedule.__slots__})
-optimizer = make_optimizer(lm, method, weight_decay=0.0)
-steps = list(train(lm, method, rows, schedule, optimizer))
-timed = steps[1:]
-print(
-    json.dumps(
-        {
-            "tokens_per_second": sum(s.tokens for s in timed) / sum(s.seconds for s in timed),
-            "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-            "losses": [s.loss for s in steps],
-            "seconds": [s.seconds for s in steps],
-        }
-    )
+spec, _ = resolved_here(fixed, base)
+done = list(steps(load_for_training(base, spec), spec, in_order(job, spec)))
+print_figures(
+    job, [s.seconds for s in done], [s.loss for s in done], ("finewright", "torch", "transformers")
 )

@@ -150,7 +150,8 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(
     assert f"going on from the checkpoint of step {step}" in resumed.err
     assert adapter_of(runs) == reference(0.0)
     shown = finewright("runs", "show", str(next(runs.iterdir())), "--json")
-    (problem,) = shown.json["train"]["candidates"][0]["problems"]
+    problems = shown.json["train"]["candidates"][0]["problems"]
+    (problem,) = (found for found in problems if found["level"] == "warning")
     assert problem["file"].endswith(newest.name)
 
 

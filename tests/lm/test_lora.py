@@ -31,7 +31,9 @@ pytestmark = pytest.mark.torch
 
 Model = Callable[[str], PreTrainedModel]
 IDS = torch.arange(3, 21)[None]
-FIRST = {"phi3": "qkv_proj"}
+FIRST = {"phi3": "qkv_proj", "phi4_mini": "qkv_proj", "deepseek_v3": "q_a_proj"}
+# PEFT 0.21 takes the dense MLPs of these for parts of the experts' parameters, and warns that it found none.
+MISREAD = {("qwen3_moe", "all-linear"), ("deepseek_v3", "all-linear")}
 
 
 def spec_of(**fields: object) -> LoraSpec:
@@ -76,6 +78,8 @@ def targets_of(family: str, kind: str) -> dict[str, object]:
 def test_a_stored_adapter_gives_the_same_logits_in_peft(
     family: str, kind: str, tiny_model: Model, tmp_path: Path
 ) -> None:
+    if (family, kind) in MISREAD:
+        pytest.skip("PEFT puts no adapter there")
     model = tiny_model(family)
     stored(tmp_path / "adapter", model, spec_of(**targets_of(family, kind)))
 
@@ -219,8 +223,7 @@ def test_an_adapter_with_more_layers_is_refused(tiny_model: Model, tmp_path: Pat
 @pytest.mark.parametrize(
     "change",
     [
-        {"use_dora": True},
-        {"use_rslora": True},
+        {"use_qalora": True},
         {"modules_to_save": ["lm_head"]},
         {"peft_type": "IA3"},
         {"bias": "all"},

@@ -56,7 +56,7 @@ class Cut:
             self.lm,
             SFT(),
             ROWS,
-            schedule_of(SPEC, len(ROWS)),
+            schedule_of(SPEC, [row.num_tokens for row in ROWS]),
             self.optimizer,
             start_step=self.start,
         )

@@ -37,7 +37,7 @@ def lm_of(model: PreTrainedModel, spec: SFTSpec) -> LM:
 
 def run(lm: LM, spec: SFTSpec, rows: Sequence[Encoded] = ROWS) -> list[Step]:
     optimizer = make_optimizer(lm, SFT(), weight_decay=spec.weight_decay)
-    schedule = schedule_of(spec, len(rows))
+    schedule = schedule_of(spec, [row.num_tokens for row in rows])
     return list(train(lm, SFT(), rows, schedule, optimizer, max_grad_norm=spec.max_grad_norm))
 
 
@@ -82,7 +82,7 @@ def test_the_loss_is_that_of_transformers_on_the_padded_batch(
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_a_run_is_that_of_a_plain_loop_over_peft(weight_decay: float, tiny_model: Model) -> None:
     spec = spec_of(max_steps=6, weight_decay=weight_decay, max_grad_norm=0.5, warmup_ratio=0.3)
-    schedule = schedule_of(spec, len(ROWS))
+    schedule = schedule_of(spec, [row.num_tokens for row in ROWS])
     lm = lm_of(tiny_model("llama"), spec)
     twin = peft_twin(tiny_model("llama"), lm)
     trained = [p for p in twin.parameters() if p.requires_grad]
@@ -107,22 +107,30 @@ def test_a_run_is_that_of_a_plain_loop_over_peft(weight_decay: float, tiny_model
 def test_uneven_parts_add_up_to_the_gradient_of_one_batch(tiny_model: Model) -> None:
     """Plain gradient descent of one step, so that the adapter moves by the gradient itself."""
     moved = []
-    for parts in ({"batch_size": 7}, {"batch_size": 3, "gradient_accumulation": 3}):
-        spec = spec_of(epochs=1, warmup_ratio=0.0, **parts)
+    for parts in (
+        {"batch_size": 7},
+        {"batch_size": 3, "gradient_accumulation": 3},
+        {"batch_size": 7, "micro_batch_tokens": 16},
+        {"batch_tokens": 60},
+    ):
+        chosen = {"learning_rate": 0.01, "adapter": LORA, "epochs": 1, "warmup_ratio": 0.0}
+        spec = SFTSpec(**chosen, **parts)
         lm = lm_of(tiny_model("llama"), spec)
         before = [p.detach().clone() for p in lm.parameters()]
         descent = torch.optim.SGD(lm.parameters(), lr=0.0)
-        schedule = schedule_of(spec, len(ROWS))
-        (step,) = train(lm, SFT(), ROWS, schedule, descent, max_grad_norm=math.inf)
+        schedule = schedule_of(spec, [row.num_tokens for row in ROWS])
+        limits = {"max_grad_norm": math.inf, "micro_batch_tokens": spec.micro_batch_tokens}
+        (step,) = train(lm, SFT(), ROWS, schedule, descent, **limits)
         deltas = [p.detach() - b for p, b in zip(lm.parameters(), before, strict=True)]
         moved.append((step, torch.cat([delta.flatten() for delta in deltas])))
 
-    (whole, delta), (split, delta_of_parts) = moved
-    assert split.loss == pytest.approx(whole.loss, rel=1e-6)
-    assert split.grad_norm == pytest.approx(whole.grad_norm, rel=1e-6)
-    assert (delta_of_parts - delta).abs().max() <= 1e-6 * delta.abs().max() + 1e-9
-    assert split.trained_tokens == whole.trained_tokens == sum(row.num_trained for row in ROWS)
-    assert split.tokens == whole.tokens == sum(len(row.input_ids) for row in ROWS)
+    (whole, delta), *others = moved
+    for split, delta_of_parts in others:
+        assert split.loss == pytest.approx(whole.loss, rel=1e-6)
+        assert split.grad_norm == pytest.approx(whole.grad_norm, rel=1e-6)
+        assert (delta_of_parts - delta).abs().max() <= 1e-6 * delta.abs().max() + 1e-9
+        assert split.trained_tokens == whole.trained_tokens == sum(row.num_trained for row in ROWS)
+        assert split.tokens == whole.tokens == sum(len(row.input_ids) for row in ROWS)
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
@@ -186,3 +194,26 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_the_adapter_is_touched(
         run(lm, spec)
     after = adapter_tensors(lm.adapters)
     assert all(torch.equal(after[n].nan_to_num(), before[n].nan_to_num()) for n in after)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3_text", "mixtral"])
+def test_lean_memory_gives_the_same_gradients_and_keeps_less(
+    family: str, tiny_model: Model
+) -> None:
+    kept, grads = [], []
+    for lean in (False, True):
+        lm = lm_of(tiny_model(family), spec_of())
+        lm.model.train()
+        if lean:
+            lm.recompute()
+        (batch,) = SFT().batches(lm, ROWS)
+        sizes: list[int] = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t, sizes=sizes: (sizes.append(t.numel()), t)[1], lambda t: t
+        ):
+            loss, _ = SFT().loss(lm, batch)
+        loss.backward()
+        kept.append(sum(sizes))
+        grads.append(torch.cat([p.grad.flatten() for p in lm.parameters()]))
+    assert torch.allclose(grads[0], grads[1], atol=1e-6)
+    assert kept[1] < kept[0] / 4

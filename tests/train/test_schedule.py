@@ -1,10 +1,11 @@
 """The plan of a run: which rows each step sees, and at which learning rate."""
 
-from itertools import chain
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from finewright.schema.train import SFTSpec
 from finewright.train.schedule import Schedule, schedule_of
@@ -14,7 +15,8 @@ sizes = st.integers(1, 40)
 
 
 def plan(num_rows: int, **fields: object) -> Schedule:
-    return schedule_of(SFTSpec(**{"learning_rate": PEAK, "warmup_ratio": 0.0, **fields}), num_rows)
+    spec = SFTSpec(**{"learning_rate": PEAK, "warmup_ratio": 0.0, **fields})
+    return schedule_of(spec, [1] * num_rows)
 
 
 def rows_seen(schedule: Schedule) -> list[int]:
@@ -168,3 +170,43 @@ def test_rates_are_those_of_transformers_but_for_the_warm_up(shape: str, functio
             assert above == pytest.approx(0, abs=1e-12)
         optimizer.step()
         theirs.step()
+
+
+def filled(lengths: list[int], **fields: object) -> Schedule:
+    return schedule_of(SFTSpec(learning_rate=PEAK, warmup_ratio=0.0, **fields), lengths)
+
+
+lengths_of_rows = st.lists(st.integers(1, 30), min_size=1, max_size=30)
+
+
+@given(lengths=lengths_of_rows, budget=st.integers(1, 80), epochs=st.integers(1, 3), seed=sizes)
+def test_a_token_budget_is_kept_and_every_epoch_sees_every_row_once(
+    lengths: list[int], budget: int, epochs: int, seed: int
+) -> None:
+    schedule = filled(lengths, batch_tokens=budget, epochs=epochs, seed=seed)
+    batches = [batch for step in range(schedule.steps) for batch in schedule.batches_of(step)]
+    for batch in batches:
+        assert sum(lengths[i] for i in batch) <= budget or len(batch) == 1
+    seen = [i for batch in batches for i in batch]
+    for epoch in range(epochs):
+        part = seen[epoch * len(lengths) : (epoch + 1) * len(lengths)]
+        assert sorted(part) == list(range(len(lengths)))
+    # no batch could have taken the first row of the next one as well
+    for batch, following in pairwise(batches):
+        assert sum(lengths[i] for i in batch) + lengths[following[0]] > budget
+
+
+@given(lengths=lengths_of_rows, budget=st.integers(1, 80), max_steps=sizes, parts=st.integers(1, 3))
+def test_max_steps_counts_steps_under_a_token_budget(
+    lengths: list[int], budget: int, max_steps: int, parts: int
+) -> None:
+    fields = {"batch_tokens": budget, "max_steps": max_steps, "gradient_accumulation": parts}
+    schedule = filled(lengths, **fields)
+    assert schedule.steps == max_steps
+    assert all(len(schedule.batches_of(step)) == parts for step in range(max_steps))
+
+
+def test_a_batch_is_sized_by_rows_or_by_tokens() -> None:
+    with pytest.raises(ValidationError, match="keep one"):
+        SFTSpec(batch_size=8, batch_tokens=100)
+    assert SFTSpec(batch_tokens=100).batch_size == 8

@@ -201,6 +201,33 @@ def doctor(json: Json = False) -> None:
 
 
 @app.command()
+def bench(
+    base_model: Annotated[
+        str, typer.Argument(metavar="BASE_MODEL", help="A base model by name.")
+    ] = "smollm2-135m-instruct",
+    data: Annotated[
+        Path | None, typer.Option(help="Rows to train on, JSONL; default: the solidity set.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Steps to train, the first two to warm up.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows of a step.")] = 8,
+    max_length: Annotated[
+        int, typer.Option(min=8, help="Leave longer rows out; in tokens.")
+    ] = 1024,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; default: one per physical core.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure how fast this machine trains a model; nothing is kept."""
+    from finewright.cli import output
+    from finewright.workbench.bench import Load
+    from finewright.workbench.bench import bench as run
+
+    load = Load(data, steps, batch_size, max_length, threads)
+    output.show(run(base_model, load, output.watch(json)), as_json=json)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of the run spec, for editors."""
     from finewright.cli import output

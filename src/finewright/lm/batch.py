@@ -19,6 +19,11 @@ class Encoded:
     row_id: str = ""
 
     @property
+    def num_tokens(self) -> int:
+        """All tokens of the row."""
+        return len(self.input_ids)
+
+    @property
     def num_trained(self) -> int:
         """Tokens that carry loss; the first token has nothing before it and never does."""
         return sum(self.trained[1:])
@@ -56,6 +61,25 @@ class Packed:
     def num_trained(self) -> int:
         """N, scored tokens."""
         return int(self.targets.shape[0])
+
+
+def split(rows: Sequence[Encoded], max_tokens: int | None) -> list[list[Encoded]]:
+    """The rows in as few parts of at most `max_tokens` tokens as first fit decreasing finds.
+
+    A row that is longer is a part of its own. Longest first also makes the parts even."""
+    if max_tokens is None:
+        return [list(rows)]
+    parts: list[list[Encoded]] = []
+    room: list[int] = []
+    for row in sorted(rows, key=lambda row: -row.num_tokens):
+        fits = next((i for i, left in enumerate(room) if row.num_tokens <= left), None)
+        if fits is None:
+            parts.append([])
+            room.append(max_tokens)
+            fits = -1
+        parts[fits].append(row)
+        room[fits] -= row.num_tokens
+    return parts
 
 
 def pack(rows: Sequence[Encoded], device: torch.device | str = "cpu") -> Packed:

@@ -26,6 +26,7 @@ from finewright.lm.fast.heap import keep_freed_memory
 from finewright.lm.lora import load_adapter
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel, weight_files
+from finewright.schema.train import Quantization
 
 transformers_logging.disable_progress_bar()
 
@@ -60,11 +61,12 @@ def load_chat(base: BaseModel, *, consent: str = "") -> Chat:
 
 
 def load_model(
-    base: BaseModel, *, dtype: Literal["bf16", "fp32"], consent: str = ""
+    base: BaseModel, *, dtype: Literal["bf16", "fp32"], consent: str = "", place: bool = True
 ) -> PreTrainedModel:
     """The causal language model on its device, in evaluation mode. Raises ModelError.
 
-    A tensor that the files lack is an error, never a random one; quantised weights are refused."""
+    `place` False leaves it on the CPU, from where `add_lora` takes it over layer by layer. A tensor that
+    the files lack is an error, never a random one; quantised weights are refused."""
     trust = _may_run_code(base.folder, consent)
     weight_files(base.folder)
     keep_freed_memory()
@@ -82,16 +84,26 @@ def load_model(
         raise ModelError(f"base model {base.name!r}: {_first_line(error)}") from None
     if missing := sorted(info["missing_keys"]):
         raise ModelError(f"base model {base.name!r}: its weights lack {missing[0]}")
-    model.to(runtime.device())
+    if place:
+        model.to(runtime.device())
     return model.eval()
 
 
 def load_lm(
-    base: BaseModel, adapter: Path | None, *, dtype: Literal["bf16", "fp32"], consent: str = ""
+    base: BaseModel,
+    adapter: Path | None,
+    *,
+    dtype: Literal["bf16", "fp32"],
+    consent: str = "",
+    quantization: Quantization = "none",
 ) -> LM:
-    """The base model, with a stored adapter when one is given."""
-    model = load_model(base, dtype=dtype, consent=consent)
-    return LM(model, load_adapter(model, adapter) if adapter else {})
+    """The base model, with a stored adapter when one is given.
+
+    `quantization` is that of the weights under the adapter, whatever they were in training."""
+    model = load_model(base, dtype=dtype, consent=consent, place=adapter is None)
+    if adapter is None:
+        return LM(model, {})
+    return LM(model, load_adapter(model, adapter, quantization, device=runtime.device()))
 
 
 def code_digest(folder: Path) -> str:

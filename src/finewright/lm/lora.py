@@ -1,11 +1,14 @@
 """Low-rank adapters over unmodified Hugging Face models, stored in PEFT's own files.
 
-LoRA (Hu et al. 2021, arXiv:2106.09685): y = x W^T + b + alpha/r (x A^T) B^T, A drawn, B zero, W frozen.
-A and B are float32 whatever the base's dtype is, as PEFT keeps them."""
+LoRA (Hu et al. 2021, arXiv:2106.09685): y = x W^T + b + s (x A^T) B^T, A drawn, B zero, W frozen, and
+s = alpha / r, or alpha / sqrt(r) with rsLoRA (Kalajdzievski 2023, arXiv:2312.03732). QLoRA keeps W
+quantised (fast/quantized.py), DoRA trains its rows' magnitudes too (fast/dora.py). A, B and magnitudes
+are float32 whatever the base's dtype is, as PEFT keeps them."""
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,9 +19,18 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from finewright.errors import ModelError
-from finewright.lm.fast.linear import lora_linear
+from finewright.lm.fast import dora
+from finewright.lm.fast.linear import (
+    Frozen,
+    PlainWeight,
+    Weight,
+    lora_linear,
+    roomy_linear,
+    whole,
+)
+from finewright.lm.fast.quantized import KINDS, QuantizedWeight, scratch_bytes
 from finewright.lm.tensors import save_tensors
-from finewright.schema.train import LoraSpec
+from finewright.schema.train import LoraSpec, Quantization
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -27,8 +39,6 @@ _UNKNOWN = -1
 _NEEDED = ("peft_type", "r", "lora_alpha", "target_modules")
 # Settings under which PEFT computes something else than alpha/r * B A on whole named linears.
 _NOT_PLAIN = (
-    "use_dora",
-    "use_rslora",
     "use_qalora",
     "lora_bias",
     "alpha_pattern",
@@ -43,65 +53,146 @@ _NOT_PLAIN = (
 class LoraLinear(nn.Module):
     """A frozen linear with a low-rank delta that can be switched off to give the base model back.
 
-    The base's weight is kept with room for r more columns, which hold s B (see fast/linear.py)."""
+    `frozen` keeps the base's weight, with room for s B beside it (see fast/linear.py)."""
 
-    def __init__(self, base: nn.Linear, spec: LoraSpec, generator: torch.Generator) -> None:
+    fused = True  # a larger node may compute it from `node_inputs`
+
+    def __init__(
+        self, base: nn.Linear, spec: LoraSpec, generator: torch.Generator, frozen: Frozen
+    ) -> None:
         super().__init__()
-        self.scale = spec.alpha / spec.r
+        self.scale = spec.alpha / (math.sqrt(spec.r) if spec.use_rslora else spec.r)
         self.dropout = spec.dropout
         self.enabled = True
-        weight = base.weight
-        self._weight = weight.new_empty(base.out_features, base.in_features + spec.r)
-        self._weight[:, : base.in_features] = weight.detach()
-        self._written = _UNKNOWN
+        self.frozen = frozen
+        self.dtype, device = base.weight.dtype, base.weight.device
+        # a weight that is not kept whole is no parameter
+        own = frozen.values if isinstance(frozen, PlainWeight) else None
+        kept = None if own is None else nn.Parameter(own, requires_grad=False)
+        base.register_parameter("weight", kept)
         self.base = base
-        base.weight = nn.Parameter(self._weight[:, : base.in_features], requires_grad=False)
         bound = 1 / math.sqrt(base.in_features)  # kaiming_uniform with a = sqrt(5), as PEFT draws A
         a = torch.empty(spec.r, base.in_features).uniform_(-bound, bound, generator=generator)
-        self.lora_A = nn.Parameter(a.to(weight.device))
-        self.lora_B = nn.Parameter(torch.zeros(base.out_features, spec.r, device=weight.device))
+        self.lora_A = nn.Parameter(a.to(device))
+        self.lora_B = nn.Parameter(torch.zeros(base.out_features, spec.r, device=device))
 
     def forward(self, x: Tensor) -> Tensor:
         """The base's output plus the delta; x (..., in_features) -> (..., out_features)."""
         if not self.enabled:
-            # the same GEMM without the low part: where B is zero, bitwise what the adapter gives
-            nothing = x.new_zeros(*x.shape[:-1], self.lora_A.shape[0])
-            return F.linear(torch.cat((x, nothing), -1), self._weight, self.base.bias)
+            return self._plain(x, self.base.bias)
         if self.dropout and self.training:
             return self._with_dropout(x)
         return lora_linear(x, *self.node_inputs())
 
-    def node_inputs(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor, float]:
+    def node_inputs(self) -> tuple[Weight, Tensor | None, Tensor, Tensor, float]:
         """Weight with s B in its room, bias, A, B, scale: what the engine's nodes take."""
-        # Fused optimizers change B without telling its version, so while gradients are taken the room is
-        # written every time; by `.data`, as the same numbers are no reason to fail an earlier graph.
-        learning = torch.is_grad_enabled()
-        if learning or self._written != self.lora_B._version:
-            room = self._weight.data[:, self.base.in_features :]
-            room.copy_(self.lora_B.detach() * self.scale)
-            self._written = _UNKNOWN if learning else self.lora_B._version
-        return self._weight, self.base.bias, self.lora_A, self.lora_B, self.scale
+        weight = self.frozen.with_room(self.lora_B, self.scale)
+        return weight, self.base.bias, self.lora_A, self.lora_B, self.scale
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is trained, under PEFT's names."""
+        return {"lora_A.weight": self.lora_A.detach(), "lora_B.weight": self.lora_B.detach()}
+
+    def _plain(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        # the same GEMM without the low part: where B is zero, bitwise what the adapter gives
+        nothing = x.new_zeros(*x.shape[:-1], self.lora_A.shape[0])
+        weight = self.frozen.with_room(self.lora_B, self.scale)
+        return roomy_linear(x, nothing, weight, bias, self.lora_B.detach(), self.scale)
 
     def _with_dropout(self, x: Tensor) -> Tensor:
+        low = F.linear(F.dropout(x, self.dropout), self.lora_A.to(x.dtype))
+        weight, bias, _, lora_b, scale = self.node_inputs()
+        return roomy_linear(x, low, weight, bias, lora_b, scale)
+
+
+class DoraLinear(LoraLinear):
+    """LoRA on the direction of each row, and the row's magnitude trained beside it (fast/dora.py).
+
+    With dropout the base sees x and the delta, as well as what is rescaled, sees the dropped x: PEFT's
+    way."""
+
+    fused = False
+
+    def __init__(
+        self, base: nn.Linear, spec: LoraSpec, generator: torch.Generator, frozen: Frozen
+    ) -> None:
+        super().__init__(base, spec, generator, frozen)
+        self._squares = dora.squared_norms(self._values())
+        self._norms: Tensor | None = None
+        self._norms_of = (_UNKNOWN, _UNKNOWN)
+        self.lora_magnitude_vector = nn.Parameter(self._direction_norms().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The base's output, or the rescaled sum; x (..., in_features) -> (..., out_features)."""
+        if not self.enabled:
+            return self._plain(x, self.base.bias)
+        ratio = self.lora_magnitude_vector / self._direction_norms()
+        weight, bias, a, b, scale = self.node_inputs()
+        if not self.dropout or not self.training:
+            return dora.rescaled(lora_linear(x, weight, bias, a, b, scale), bias, ratio)
         dropped = F.dropout(x, self.dropout)
-        low = F.linear(dropped, self.lora_A.to(x.dtype))
-        delta = F.linear(low, self.lora_B.to(x.dtype)) * self.scale
-        return F.linear(x, self.base.weight, self.base.bias) + delta
+        base = self._plain(x - dropped, bias)
+        return base + dora.rescaled(lora_linear(dropped, weight, None, a, b, scale), None, ratio)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is trained, under PEFT's names."""
+        return {**super().tensors(), "lora_magnitude_vector": self.lora_magnitude_vector.detach()}
+
+    def _values(self) -> Tensor:
+        weight = whole(self.frozen.with_room(self.lora_B, self.scale))
+        return weight[:, : self.base.in_features]
+
+    @torch.no_grad()
+    def _fresh_norms(self) -> Tensor:
+        factors = (self.lora_A, self.lora_B, self.scale)
+        return dora.direction_norms(self._values(), self._squares, *factors)
+
+    def _direction_norms(self) -> Tensor:
+        """The norms for A and B as they are; computed at every call while gradients are taken."""
+        learning = torch.is_grad_enabled()
+        versions = (self.lora_A._version, self.lora_B._version)
+        if self._norms is None or learning or self._norms_of != versions:
+            self._norms = self._fresh_norms()
+            self._norms_of = (_UNKNOWN, _UNKNOWN) if learning else versions
+        return self._norms
 
 
-def add_lora(model: PreTrainedModel, spec: LoraSpec, *, seed: int) -> dict[str, LoraLinear]:
+def add_lora(
+    model: PreTrainedModel, spec: LoraSpec, *, seed: int, device: torch.device | None = None
+) -> dict[str, LoraLinear]:
     """Put an adapter on each targeted linear, in place; module path -> adapter.
 
-    Everything else is frozen. Raises ModelError when a named target matches no linear layer."""
+    Everything else is frozen. Layer by layer a weight is moved to `device` and quantised, so no second
+    model is held anywhere. Raises ModelError when a named target matches no linear layer."""
     model.requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
+    paths = target_paths(model, spec.target_modules)
+    kind = DoraLinear if spec.use_dora else LoraLinear
+    keep = _keeper([model.get_submodule(path).weight for path in paths], spec, device)
     adapters: dict[str, LoraLinear] = {}
-    for path in target_paths(model, spec.target_modules):
+    for path in paths:
         base = model.get_submodule(path)
         assert isinstance(base, nn.Linear)
-        adapters[path] = LoraLinear(base, spec, generator)
+        if device is not None:
+            base.to(device)
+        adapters[path] = kind(base, spec, generator, keep(base.weight))
         model.set_submodule(path, adapters[path])
+    if device is not None:
+        model.to(device)
     return adapters
+
+
+def _keeper(
+    weights: Sequence[Tensor], spec: LoraSpec, device: torch.device | None
+) -> Callable[[Tensor], Frozen]:
+    """What keeps each weight: whole, or packed with one scratch for all."""
+    if spec.quantization == "none":
+        return partial(PlainWeight, rank=spec.r)
+    pack = KINDS[spec.quantization].pack
+    sizes = [scratch_bytes(len(w), w.shape[1] + spec.r, w.dtype) for w in weights]
+    device = device or weights[0].device
+    scratch = torch.empty(max(sizes), dtype=torch.uint8, device=device)
+    return lambda weight: QuantizedWeight(pack(weight.detach()), scratch, weight.dtype)
 
 
 def target_paths(model: PreTrainedModel, targets: str | Sequence[str]) -> list[str]:
@@ -127,11 +218,11 @@ def _matches(path: str, name: str) -> bool:
 
 def adapter_tensors(adapters: Mapping[str, LoraLinear]) -> dict[str, Tensor]:
     """The adapter's weights under PEFT's names."""
-    tensors = {}
-    for path, adapter in adapters.items():
-        tensors[f"{_PREFIX}{path}.lora_A.weight"] = adapter.lora_A.detach()
-        tensors[f"{_PREFIX}{path}.lora_B.weight"] = adapter.lora_B.detach()
-    return tensors
+    return {
+        f"{_PREFIX}{path}.{name}": tensor
+        for path, adapter in adapters.items()
+        for name, tensor in adapter.tensors().items()
+    }
 
 
 def set_adapter_tensors(
@@ -171,8 +262,8 @@ def save_adapter(
         "bias": "none",
         "fan_in_fan_out": False,
         "inference_mode": True,
-        "use_dora": False,
-        "use_rslora": False,
+        "use_dora": spec.use_dora,
+        "use_rslora": spec.use_rslora,
     }
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
     (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
@@ -202,18 +293,28 @@ def read_adapter_spec(folder: Path) -> LoraSpec:
         odd.append("target_modules pattern")
     if config["peft_type"] != "LORA" or odd:
         kind = odd[0] if odd else config["peft_type"]
-        raise ModelError(f"{path}: {kind} adapters cannot be loaded", hint="plain LoRA can")
+        raise ModelError(
+            f"{path}: {kind} adapters cannot be loaded", hint="LoRA, rsLoRA and DoRA can"
+        )
     return LoraSpec(
         r=config["r"],
         alpha=config["lora_alpha"],
         dropout=config.get("lora_dropout", 0.0),
         target_modules=targets if targets == "all-linear" else tuple(targets),
+        use_dora=config.get("use_dora", False),
+        use_rslora=config.get("use_rslora", False),
     )
 
 
-def load_adapter(model: PreTrainedModel, folder: Path) -> dict[str, LoraLinear]:
-    """Put the adapter stored in a PEFT folder onto the model, in place."""
-    spec = read_adapter_spec(folder)
+def load_adapter(
+    model: PreTrainedModel,
+    folder: Path,
+    quantization: Quantization = "none",
+    *,
+    device: torch.device | None = None,
+) -> dict[str, LoraLinear]:
+    """Put the adapter stored in a PEFT folder onto the model, in place, as `add_lora` puts a fresh one."""
+    spec = read_adapter_spec(folder).model_copy(update={"quantization": quantization})
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise ModelError(f"{folder}: {WEIGHTS_FILE} is missing")
@@ -221,6 +322,6 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> dict[str, LoraLinear]:
         tensors = load_file(weights)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{weights}: not a readable safetensors file: {error}") from None
-    adapters = add_lora(model, spec, seed=0)
+    adapters = add_lora(model, spec, seed=0, device=device)
     set_adapter_tensors(adapters, tensors, origin=str(weights))
     return adapters

@@ -1,7 +1,7 @@
 """What a training method sees of a model: token log-probabilities, hidden states, text, and the base."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from inspect import signature
 
 import torch
@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from finewright.errors import ModelError
 from finewright.lm.batch import Encoded, Packed, Segment, pack, pack_groups
-from finewright.lm.fast import attention, head
+from finewright.lm.fast import attention, head, native, recompute
 from finewright.lm.fast.install import Fallback, install, uninstall
 from finewright.lm.lora import LoraLinear
 
@@ -59,6 +59,7 @@ class LM:
         if self.packs_exactly:
             with attention.using(self.model, attention.NAME):
                 return _run(self.model, batch.input_ids, batch.position_ids, batch.segments)
+        assert not any(segment.prefix_length for segment in batch.segments)  # see `pack`
         lengths = [segment.length for segment in batch.segments]
         parts = zip(
             torch.split(batch.input_ids, lengths, 1),
@@ -73,19 +74,32 @@ class LM:
             return pack_groups(groups, self.device)
         return pack([row for rows in groups for row in rows], self.device)
 
+    def slow_paths(self) -> tuple[str, ...]:
+        """What runs as transformers and torch have it where the engine has something faster, and why."""
+        told = [
+            f"{left.modules} {left.module}: {left.trick} as transformers has it, because {left.reason}"
+            for left in self.fallbacks
+        ]
+        if self.device.type == "cpu" and (reason := native.status().reason):
+            told.insert(0, f"plain torch in place of the CPU kernels, because {reason}")
+        if not self.packs_exactly:
+            told.insert(0, "rows one by one, because attention does not take them end to end")
+        return tuple(told)
+
     def recompute(self) -> None:
         """Keep only each decoder layer's input in the forward, and run the layer again in the backward.
 
-        Gradient checkpointing (Chen et al. 2016, arXiv:1604.06174)."""
+        Raises ModelError when the model has no layers that can be run again."""
         name = attention.NAME if self.packs_exactly else self.model.config._attn_implementation
-        draws = any(adapter.dropout for adapter in self.adapters.values())
-        self.model.gradient_checkpointing_enable(
-            {
-                "use_reentrant": False,
-                "preserve_rng_state": draws,
-                "context_fn": lambda: (nullcontext(), attention.using(self.model, name)),
-            }
-        )
+        drops = [adapter.dropout for adapter in self.adapters.values()]
+        draws = any(drops) or bool(getattr(self.model.config, "attention_dropout", 0.0))
+        if not recompute.install(
+            self.model, lambda: attention.using(self.model, name), draws=draws
+        ):
+            raise ModelError(
+                f"{type(self.model).__name__}: no layer of this family can be computed again",
+                hint="set train.memory to fast",
+            )
 
     def token_logps(self, batch: Packed) -> Tensor:
         """log p of each scored token given the tokens before it, float32, (N,)."""
@@ -161,17 +175,24 @@ def _speed_up(model: PreTrainedModel) -> tuple[bool, tuple[Fallback, ...]]:
         with torch.no_grad():
             plain = _states_alone(model, rows, device)
             fallbacks = install(model, LoraLinear)
-            if not _close(_states_alone(model, rows, device), plain):
+            if not _holds(lambda: _states_alone(model, rows, device), plain):
                 uninstall(model)
                 fallbacks = (Fallback(type(model).__name__, "all", 1, "other numbers than plain"),)
             with attention.using(model, attention.NAME):
-                packed = _states(model, rows, device)
-                alone = torch.cat([_states(model, [row], device) for row in rows])
-    except (TypeError, ValueError, RuntimeError):
-        return False, fallbacks
+                packs = _holds(lambda: _states(model, rows, device), plain) and _holds(
+                    lambda: torch.cat([_states(model, [row], device) for row in rows]), plain
+                )
     finally:
         model.train(training)
-    return _close(packed, plain) and _close(alone, plain), fallbacks
+    return packs, fallbacks
+
+
+def _holds(states: Callable[[], Tensor], plain: Tensor) -> bool:
+    """Are these states computed at all, and the plain ones?"""
+    try:
+        return _close(states(), plain)
+    except (TypeError, ValueError, RuntimeError, AttributeError):
+        return False
 
 
 def _states_alone(model: PreTrainedModel, rows: Sequence[Encoded], device: torch.device) -> Tensor:

@@ -7,6 +7,7 @@ from functools import singledispatch
 from pydantic import BaseModel
 
 from finewright.render.text import score_card, table
+from finewright.schema.bench import BenchReport
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.plan import CheckReport, PlannedCandidate, PlanReport, TokenView
@@ -90,6 +91,51 @@ def _(report: DoctorReport) -> str:
     rows = [[f.name, "ok" if f.passed else "WRONG", f.detail] for f in report.findings]
     hints = [f"{f.name}: {f.hint}" for f in report.findings if f.hint]
     return "\n".join([table(["what", "state", "detail"], rows), *hints])
+
+
+@text_of.register
+def _(report: BenchReport) -> str:
+    speed, machine, train = report.speed, report.machine, report.train
+    learned = speed.trained_tokens / speed.tokens
+    problems = [*report.rows.problems, *report.problems]
+    gemm = ", ".join(f"{name} {gflops:.0f}" for name, gflops in machine.gemm_gflops.items())
+    rows = [
+        [
+            "tokens/s",
+            f"{speed.median:.0f}",
+            f"steps from {speed.slowest:.0f} to {speed.fastest:.0f}",
+        ],
+        ["peak memory, GiB", f"{report.peak_gib:.2f}", ""],
+        [
+            "useful GFLOP/s",
+            f"{speed.useful_gflops:.0f}",
+            f"{speed.flops_per_token / 1e9:.2f} a token",
+        ],
+        [
+            "share of peak",
+            f"{report.peak_share:.0%}",
+            f"a matrix product here reaches {gemm} GFLOP/s",
+        ],
+        [
+            "seconds to first step",
+            f"{report.seconds_to_first_step:.1f}",
+            "from the command's start",
+        ],
+    ]
+    return "\n".join(
+        [
+            f"{report.base_model}: {report.parameters / 1e6:.0f}M parameters, "
+            f"{report.trainable_parameters / 1e6:.1f}M trained",
+            f"{machine.device}; {train.threads} threads, {train.dtype}; kernels {machine.kernels}",
+            f"{report.rows.source}: {_counts(report.rows.counts)}",
+            f"{report.warm_up_steps} steps to warm up, then {speed.steps} of {train.batch_size} rows: "
+            f"{speed.tokens} tokens, {learned:.0%} learned",
+            *map(_problem, problems),
+            *(f"slow: {path}" for path in report.slow_paths),
+            "",
+            table(["what", "figure", "more"], rows),
+        ]
+    )
 
 
 @text_of.register

@@ -1,10 +1,12 @@
 """The `train` section of the spec, and the report of the train stage."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, default
+
+Quantization = Literal["none", "nf4", "int8"]
 
 
 class LoraSpec(Model):
@@ -20,6 +22,22 @@ class LoraSpec(Model):
         "all-linear",
         "Which linear layers get an adapter: all but the head, or names such as q_proj",
         "adapting all linear layers matches full fine-tuning best (Dettmers et al. 2023)",
+    )
+    quantization: Quantization = default(
+        "none",
+        "QLoRA: the frozen weights under the adapter are kept in 4 (nf4) or 8 bits while training; "
+        "the adapter is plain LoRA, and is measured and used on the unquantised base",
+        "needed only where the model's memory does not fit: it costs speed and a little loss",
+    )
+    use_dora: bool = default(
+        False,
+        "DoRA (Liu et al. 2024, arXiv:2402.09353): the magnitude of each weight row is trained too",
+        "costs speed and memory; helps most at low rank",
+    )
+    use_rslora: bool = default(
+        False,
+        "rsLoRA (Kalajdzievski 2023, arXiv:2312.03732): alpha/sqrt(r) in place of alpha/r",
+        "alpha/r is the usual scale; it is too small only at high rank",
     )
 
 
@@ -42,8 +60,25 @@ class SFTSpec(Model):
     batch_size: int = default(
         8, "Rows per optimiser step and accumulation part", "steady for small sets", gt=0
     )
+    batch_tokens: int | None = default(
+        None,
+        "Tokens per optimiser step and accumulation part, in place of batch_size rows",
+        "batch_size counts rows",
+        gt=0,
+    )
     gradient_accumulation: int = default(
         1, "Batches summed before one optimiser step", "one batch is one step", gt=0
+    )
+    micro_batch_tokens: int | None = default(
+        None,
+        "Tokens computed at once; a larger batch runs in parts, with the same loss",
+        "as many as the device needs to be busy",
+        gt=0,
+    )
+    memory: Literal["fast", "lean"] = default(
+        "fast",
+        "lean keeps only each layer's input and computes the layer again in the backward pass",
+        "recomputing costs about a third of the speed",
     )
     max_length: int = default(1024, "Longest row in tokens", "fits most chat rows", gt=1)
     on_overlong: Literal["error", "truncate", "drop"] = default(
@@ -67,6 +102,12 @@ class SFTSpec(Model):
         None, "Optimiser steps between checkpoints", "ten checkpoints a run", gt=0
     )
     threads: int | None = default(None, "CPU threads", "one per physical core", gt=0)
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if self.batch_tokens is not None and "batch_size" in self.model_fields_set:
+            raise ValueError("batch_size and batch_tokens both set the size of a batch; keep one")
+        return self
 
 
 TrainSpec = Annotated[SFTSpec, Field(description="How to train.")]

@@ -25,12 +25,16 @@ def tokens_per_second(
     """Tokens a second over about `seconds` of steps, after two that warm up. The model is discarded."""
     assert spec.dtype != "auto"
     torch.set_num_threads(spec.threads or runtime.physical_cores())
-    model = load_model(base, dtype=spec.dtype)
-    lm = LM(model, add_lora(model, spec.adapter, seed=spec.seed))
+    model = load_model(base, dtype=spec.dtype, place=False)
+    lm = LM(model, add_lora(model, spec.adapter, seed=spec.seed, device=runtime.device()))
+    if spec.memory == "lean":
+        lm.recompute()
     method = resolve("method", spec.method)()
     optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
     tokens, started = 0, 0.0
-    for step in train(lm, method, rows, schedule_of(spec, len(rows)), optimizer):
+    schedule = schedule_of(spec, [row.num_tokens for row in rows])
+    limit = spec.micro_batch_tokens
+    for step in train(lm, method, rows, schedule, optimizer, micro_batch_tokens=limit):
         if step.step == _WARM_UP_STEPS:
             started = time.perf_counter()
         elif step.step > _WARM_UP_STEPS:

@@ -81,14 +81,18 @@ def train_candidate(work: Work) -> Outcome:
     torch.set_num_threads(spec.threads or runtime.physical_cores())
     assert spec.dtype != "auto"
     consent = work.context.spec.remote_code.get(work.base.name, "")
-    model = load_model(work.base, dtype=spec.dtype, consent=consent)
+    model = load_model(work.base, dtype=spec.dtype, consent=consent, place=False)
     linears = target_paths(model, "all-linear")
-    lm = LM(model, add_lora(model, spec.adapter, seed=spec.seed))
+    lm = LM(model, add_lora(model, spec.adapter, seed=spec.seed, device=runtime.device()))
+    if spec.memory == "lean":
+        lm.recompute()
     method: Method = resolve("method", spec.method)()
     optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
     progress, problems = _resume(work, lm, optimizer)
-    if not lm.packs_exactly:
-        problems.append(_runs_one_by_one(work.base.name))
+    problems += [
+        Problem(level="info", message=f"{work.base.name}: {path}", hint="right, and slower")
+        for path in lm.slow_paths()
+    ]
     for problem in problems:
         work.context.emit("problem", stage="train", **problem.model_dump())
     progress, final_loss = _steps(work, lm, method, optimizer, progress)
@@ -123,7 +127,7 @@ def _steps(
     work: Work, lm: LM, method: Method, optimizer: torch.optim.AdamW, progress: Progress
 ) -> tuple[Progress, float]:
     """Run the remaining steps, logging each and keeping a checkpoint now and then."""
-    schedule = schedule_of(work.spec, len(work.rows))
+    schedule = schedule_of(work.spec, [row.num_tokens for row in work.rows])
     every = work.spec.save_steps or save_steps(schedule.steps)[0]
     metrics = work.folder / "metrics.jsonl"
     final_loss = _last_loss(metrics)
@@ -135,6 +139,7 @@ def _steps(
         optimizer,
         start_step=progress.step,
         max_grad_norm=work.spec.max_grad_norm,
+        micro_batch_tokens=work.spec.micro_batch_tokens,
     )
     try:
         for step in steps:
@@ -185,11 +190,3 @@ def _advanced(progress: Progress, step: Step) -> Progress:
 def _last_loss(metrics: Path) -> float:
     lines = metrics.read_text(encoding="utf-8").splitlines()
     return float(json.loads(lines[-1])["loss"]) if lines else float("nan")
-
-
-def _runs_one_by_one(name: str) -> Problem:
-    return Problem(
-        level="warning",
-        message=f"{name}: its attention does not take sequences end to end, so rows run one by one",
-        hint="training is right, and slower",
-    )

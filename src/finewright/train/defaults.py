@@ -21,8 +21,15 @@ def save_steps(steps: int) -> tuple[int, str]:
     return max(1, math.ceil(steps / 10)), f"ten checkpoints in {steps} steps"
 
 
+def micro_batch_tokens(on_gpu: bool) -> tuple[int, str]:
+    """Tokens computed at once: enough for full-speed matrix products, as activations grow with them."""
+    if on_gpu:
+        return 16384, "keeps a GPU busy"
+    return 1024, "a CPU's matrix products are at full speed from here on, and memory grows with it"
+
+
 def resolve(
-    spec: SFTSpec, *, num_parameters: int, threads: int, fast_bf16: bool
+    spec: SFTSpec, *, num_parameters: int, threads: int, fast_bf16: bool, on_gpu: bool
 ) -> tuple[SFTSpec, dict[str, str]]:
     """Fill what the spec leaves open and facts decide; the filled spec and a reason per filled key."""
     filled: dict[str, object] = {}
@@ -31,6 +38,8 @@ def resolve(
         filled["learning_rate"], reasons["learning_rate"] = learning_rate(num_parameters)
     if spec.threads is None:
         filled["threads"], reasons["threads"] = threads, "one per physical core"
+    if spec.micro_batch_tokens is None:
+        filled["micro_batch_tokens"], reasons["micro_batch_tokens"] = micro_batch_tokens(on_gpu)
     if spec.dtype == "auto":
         filled["dtype"] = "bf16" if fast_bf16 else "fp32"
         reasons["dtype"] = (

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from finewright.lm.batch import Encoded, Packed
+from finewright.lm.batch import Encoded, Packed, split
 from finewright.lm.model import LM
 from finewright.train.schedule import Schedule
 
@@ -62,11 +62,13 @@ def train(  # noqa: PLR0913 - the parts of a run, by name
     *,
     start_step: int = 0,
     max_grad_norm: float = 1.0,
+    micro_batch_tokens: int | None = None,
 ) -> Iterator[Step]:
     """Run the steps from `start_step` on, yielding after each; the caller logs, saves and stops.
 
     The loss of a step is the mean over all learned tokens of its batches, however they are split
-    into accumulation parts. Raises FloatingPointError when the loss is not finite."""
+    into accumulation parts or into parts of `micro_batch_tokens`. Raises FloatingPointError when the
+    loss is not finite."""
     lm.model.train()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for step in range(start_step, schedule.steps):
@@ -78,7 +80,8 @@ def train(  # noqa: PLR0913 - the parts of a run, by name
         batches = [
             batch
             for numbers in schedule.batches_of(step)
-            for batch in method.batches(lm, [rows[i] for i in numbers])
+            for part in split([rows[i] for i in numbers], micro_batch_tokens)
+            for batch in method.batches(lm, part)
         ]
         loss, metrics = _accumulate(lm, method, batches)
         norm = torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm)

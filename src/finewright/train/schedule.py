@@ -5,6 +5,7 @@ rows it would have seen."""
 
 import math
 import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -25,6 +26,8 @@ class Schedule:
     warmup_steps: int
     lr_scheduler: Literal["cosine", "linear", "constant"]
     seed: int
+    # with a token budget: the rows of each batch, as a range of positions in the order of all epochs
+    ranges: tuple[tuple[int, int], ...] | None = None
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of step 0, 1, ...: linear warm-up, then the chosen shape towards zero."""
@@ -40,31 +43,47 @@ class Schedule:
 
     def batches_of(self, step: int) -> list[list[int]]:
         """Row numbers of each batch of a step, in order; the last step of a run may be short."""
-        per_step = self.batch_size * self.gradient_accumulation
-        start, end = step * per_step, min((step + 1) * per_step, self.total_rows)
-        rows = [self._row_at(position) for position in range(start, end)]
-        return [rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
+        first = step * self.gradient_accumulation
+        ranges = [
+            self._range(number) for number in range(first, first + self.gradient_accumulation)
+        ]
+        return [[self._row_at(p) for p in range(*ends)] for ends in ranges if ends[0] < ends[1]]
+
+    def _range(self, batch: int) -> tuple[int, int]:
+        """The positions of a batch; empty past the end of the run."""
+        if self.ranges is not None:
+            return self.ranges[batch] if batch < len(self.ranges) else (0, 0)
+        start = batch * self.batch_size
+        return start, min(start + self.batch_size, self.total_rows)
 
     def step_seed(self, step: int) -> int:
         """Seed of everything random inside a step."""
         return random.Random(f"{self.seed}/{step}").getrandbits(63)  # noqa: S311 - not a secret
 
     def _row_at(self, position: int) -> int:
-        epoch, offset = divmod(position, self.num_rows)
-        return _epoch_order(self.num_rows, self.seed, epoch)[offset]
+        return row_at(self.num_rows, self.seed, position)
 
 
-def schedule_of(spec: SFTSpec, num_rows: int) -> Schedule:
-    """The steps that resolved settings make of that many rows: by epochs, or by `max_steps` if given."""
+def schedule_of(spec: SFTSpec, lengths: Sequence[int]) -> Schedule:
+    """The steps that resolved settings make of rows of these lengths in tokens: by epochs, or by
+    `max_steps` if given.
+
+    There is no padding, so rows need no sorting by length; with `batch_tokens` a batch takes the next
+    rows of the shuffled order while they fit, and at least one."""
     assert spec.learning_rate is not None
     per_step = spec.batch_size * spec.gradient_accumulation
-    if spec.max_steps is not None:
+    ranges = None
+    if spec.batch_tokens is not None:
+        ranges = tuple(_filled(spec, lengths))
+        total = ranges[-1][1]
+        steps = math.ceil(len(ranges) / spec.gradient_accumulation)
+    elif spec.max_steps is not None:
         steps, total = spec.max_steps, spec.max_steps * per_step
     else:
-        total = max(1, math.ceil(spec.epochs * num_rows))
+        total = _rows_of_epochs(spec, len(lengths))
         steps = math.ceil(total / per_step)
     return Schedule(
-        num_rows=num_rows,
+        num_rows=len(lengths),
         total_rows=total,
         steps=steps,
         batch_size=spec.batch_size,
@@ -73,7 +92,36 @@ def schedule_of(spec: SFTSpec, num_rows: int) -> Schedule:
         warmup_steps=math.ceil(spec.warmup_ratio * steps),
         lr_scheduler=spec.lr_scheduler,
         seed=spec.seed,
+        ranges=ranges,
     )
+
+
+def _rows_of_epochs(spec: SFTSpec, num_rows: int) -> int:
+    return max(1, math.ceil(spec.epochs * num_rows))
+
+
+def _filled(spec: SFTSpec, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ranges of positions whose rows hold at most `batch_tokens` tokens, or one longer row."""
+    assert spec.batch_tokens is not None
+    most = None if spec.max_steps is None else spec.max_steps * spec.gradient_accumulation
+    last = _rows_of_epochs(spec, len(lengths)) if most is None else math.inf
+    start = position = tokens = batches = 0
+    while position < last and batches != most:
+        row = row_at(len(lengths), spec.seed, position)
+        if position > start and tokens + lengths[row] > spec.batch_tokens:
+            yield start, position
+            start, tokens, batches = position, 0, batches + 1
+        else:
+            tokens += lengths[row]
+            position += 1
+    if batches != most:
+        yield start, position
+
+
+def row_at(num_rows: int, seed: int, position: int) -> int:
+    """The row at a position of the order that runs through all epochs, each shuffled anew."""
+    epoch, offset = divmod(position, num_rows)
+    return _epoch_order(num_rows, seed, epoch)[offset]
 
 
 @lru_cache(maxsize=2)

@@ -66,7 +66,7 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
     spec = lock.candidates[name]
     encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
     lengths = [len(row.input_ids) for row in encoded.rows]
-    schedule = schedule_of(spec, max(1, len(lengths)))
+    schedule = schedule_of(spec, lengths or [1])
     numbers = [i for s in range(schedule.steps) for part in schedule.batches_of(s) for i in part]
     return PlannedCandidate(
         base_model=name,

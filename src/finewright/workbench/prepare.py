@@ -1,27 +1,24 @@
 """From a loaded spec to what a run needs: its inputs' digests, settings with nothing open, the lock."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from finewright import __version__
 from finewright.errors import SpecError, StoreError
-from finewright.lm import runtime
+from finewright.lm import runtime, sources
 from finewright.lm.sources import base_digest, locate, num_parameters
 from finewright.schema.common import default_reasons
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
 from finewright.schema.run import RunSpec
+from finewright.schema.train import SFTSpec
 from finewright.store.atomic import os_errors, sha256_file
 from finewright.store.keys import digest
 from finewright.store.rundir import RunDir
 from finewright.train.defaults import resolve
 from finewright.workbench.stages import code_digest
-
-if TYPE_CHECKING:
-    from finewright.schema.train import SFTSpec
 
 
 def input_digests(loaded: LoadedSpec) -> dict[str, str]:
@@ -63,12 +60,7 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
     candidates: dict[str, SFTSpec] = {}
     for name in loaded.spec.base_models:
         base = locate(name, loaded.path.parent)
-        candidates[name], why = resolve(
-            loaded.spec.train,
-            num_parameters=num_parameters(base.folder),
-            threads=runtime.physical_cores(),
-            fast_bf16=runtime.fast_bf16(),
-        )
+        candidates[name], why = resolved_here(loaded.spec.train, base)
         for key, reason in why.items():
             reasons[f"candidates.{name}.{key}"] = reason
     return Lock(
@@ -79,6 +71,17 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
         candidates=candidates,
         reasons=reasons,
         inputs=dict(inputs),
+    )
+
+
+def resolved_here(spec: SFTSpec, base: sources.BaseModel) -> tuple[SFTSpec, dict[str, str]]:
+    """The train settings with what this machine and the model's size decide, and a reason for each."""
+    return resolve(
+        spec,
+        num_parameters=num_parameters(base.folder),
+        threads=runtime.physical_cores(),
+        fast_bf16=runtime.fast_bf16(),
+        on_gpu=runtime.device().type == "cuda",
     )
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from finewright.data.gather import gather
 from finewright.data.sets import build_set
 from finewright.lm import runtime
-from finewright.lm.sources import locate, num_parameters
+from finewright.lm.sources import locate
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.report import QuickstartReport, ReplayedAnswer
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, write_text
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.stage import refuse
-from finewright.train.defaults import resolve
+from finewright.workbench.prepare import resolved_here
 from finewright.workbench.up import OnEvent, up
 
 BASE_MODEL = "smollm2-135m-instruct"
@@ -92,12 +92,7 @@ def _measure(loaded: LoadedSpec, rows: Sequence[Row], on_event: OnEvent) -> tupl
     from finewright.train.calibrate import tokens_per_second
 
     base = locate(BASE_MODEL, loaded.path.parent)
-    spec, _ = resolve(
-        loaded.spec.train,
-        num_parameters=num_parameters(base.folder),
-        threads=runtime.physical_cores(),
-        fast_bf16=runtime.fast_bf16(),
-    )
+    spec, _ = resolved_here(loaded.spec.train, base)
     encoded = encode_rows(
         load_chat(base), rows, max_length=spec.max_length, on_overlong=spec.on_overlong
     )

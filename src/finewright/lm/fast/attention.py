@@ -13,9 +13,9 @@ on 2 cores against torch's own flash kernel (forward and backward): 5.5x at sequ
 heads of 64, 3.5x at 1,024, 4x at heads of 256. Elsewhere each segment is one plain
 `scaled_dot_product_attention`; soft-capped logits take the explicit formula."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,7 @@ from finewright.lm.fast import native
 from finewright.lm.fast.native import Heads
 
 NAME = "finewright_varlen"
+_WIDTHS = ("qk_head_dim", "v_head_dim", "head_dim")
 
 
 def varlen_attention(
@@ -35,7 +36,7 @@ def varlen_attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor | None,
+    attention_mask: "Tensor | Window | None",
     **options: Any,
 ) -> tuple[Tensor, None]:
     """Attention per segment. query (1, heads, T, d); key, value (1, kv_heads, T, d) -> (1, T, heads, d_v).
@@ -44,7 +45,7 @@ def varlen_attention(
     Without it the row is one sequence."""
     segments = options.get("segments") or (Segment(0, query.shape[2]),)
     scale = options.get("scaling") or query.shape[-1] ** -0.5
-    window, softcap = options.get("sliding_window") or 0, options.get("softcap") or 0.0
+    window, softcap = _window(attention_mask, options), options.get("softcap") or 0.0
     dropout = float(options.get("dropout", 0.0))
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
     heads = Heads(q, k, v, scale, window)
@@ -61,6 +62,23 @@ def varlen_attention(
         for segment in segments
     ]
     return torch.cat(parts, 2).transpose(1, 2), None
+
+
+def is_attention(module: nn.Module) -> bool:
+    """Is it an attention layer that calls transformers' attention interface?"""
+    code = getattr(type(module).forward, "__code__", None)
+    return code is not None and "ALL_ATTENTION_FUNCTIONS" in code.co_names
+
+
+def why_plain(module: nn.Module, model: PreTrainedModel) -> str:
+    """Why a layer of a bfloat16 model cannot use the kernel that this machine has; else an empty string."""
+    if model.dtype != torch.bfloat16 or model.device.type != "cpu" or not native.attends():
+        return ""
+    if getattr(module, "attn_logit_softcapping", None):
+        return "its logits are soft-capped"
+    found = [getattr(module, name, None) for name in _WIDTHS]
+    odd = [str(width) for width in found if width and width % 16]
+    return f"its heads are {odd[0]} wide, not a multiple of 16" if odd else ""
 
 
 class _Attention(Function):
@@ -131,8 +149,26 @@ def _softcapped(
     return torch.matmul(weights.to(q.dtype), v)
 
 
-def _no_mask(*_: Any, **__: Any) -> None:
-    """The segments say who sees whom; there is no mask tensor to build."""
+class Window(NamedTuple):
+    """What takes the place of a mask tensor: how far back a layer sees."""
+
+    size: int
+
+
+def _window(mask: Tensor | Window | None, options: Mapping[str, Any]) -> int:
+    """The mask's window: some families (Qwen2-MoE) tell it to the mask and not to the attention."""
+    return mask.size if isinstance(mask, Window) else options.get("sliding_window") or 0
+
+
+def _mask(
+    *_: Any, config: Any, local_size: int | None = None, use_vmap: bool = False, **__: Any
+) -> Window | None:
+    """The segments say who sees whom; of a mask only the sliding window is left.
+
+    Raises ValueError for masks of other forms, such as chunks, so that the model does not pack."""
+    if use_vmap or local_size not in {None, getattr(config, "sliding_window", None)}:
+        raise ValueError("the attention's mask is neither causal nor a sliding window")
+    return Window(local_size) if local_size else None
 
 
 @contextmanager
@@ -150,4 +186,4 @@ def using(model: PreTrainedModel, name: str) -> Iterator[None]:
 
 
 AttentionInterface.register(NAME, varlen_attention)
-AttentionMaskInterface.register(NAME, _no_mask)
+AttentionMaskInterface.register(NAME, _mask)

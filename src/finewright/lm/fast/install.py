@@ -11,7 +11,7 @@ from typing import NamedTuple
 from torch import nn
 from transformers import PreTrainedModel
 
-from finewright.lm.fast import mlp, norm, rope
+from finewright.lm.fast import attention, mlp, norm, rope
 
 
 class Fallback(NamedTuple):
@@ -28,7 +28,7 @@ def install(model: PreTrainedModel, adapter: type[nn.Module]) -> tuple[Fallback,
     left = Counter(
         (type(module).__name__, trick, reason)
         for module in model.modules()
-        for trick, reason in _tried(module, adapter)
+        for trick, reason in _tried(module, model, adapter)
         if reason
     )
     return tuple(
@@ -42,10 +42,16 @@ def uninstall(model: PreTrainedModel) -> None:
         module.__dict__.pop("forward", None)
 
 
-def _tried(module: nn.Module, adapter: type[nn.Module]) -> Iterator[tuple[str, str]]:
+def _tried(
+    module: nn.Module, model: PreTrainedModel, adapter: type[nn.Module]
+) -> Iterator[tuple[str, str]]:
     if norm.is_norm(module):
         yield "norm", norm.install(module)
     if rope.is_rotary(module):
         yield "rope", rope.install(module)
+    if attention.is_attention(module):
+        yield "attention", attention.why_plain(module, model)
     if mlp.is_gated(module) and any(isinstance(m, adapter) for m in module.children()):
         yield "mlp", mlp.install(module, adapter)
+    if mlp.is_experts(module):
+        yield "mlp", "its experts share tensors that take no adapter"

@@ -353,7 +353,7 @@ u32* pairs_of(Buffer& buffer, const Strided& x, i64 heads, i64 tokens, i64 dim) 
 }
 
 inline __m512 exponential16(__m512 x) {
-  x = _mm512_max_ps(x, _mm512_set1_ps(-87.0f));
+  x = _mm512_max_ps(_mm512_set1_ps(-87.0f), x);  // in this order NaN stays NaN
   const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
   __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
   r = _mm512_fmadd_ps(n, _mm512_set1_ps(2.12194440e-4f), r);
@@ -711,4 +711,111 @@ void fw_attention_backward(const bf16* q, const bf16* k, const bf16* v, const bf
 i64 fw_has_attention() { return 0; }
 
 #endif
+}
+
+// ---- quantised weights -------------------------------------------------------------------------------
+//
+// Rows of a weight in 4 or 8 bits, written whole into rows of a wider matrix. In a block of NF4 the sixteen
+// levels times the block's scale are a table, rounded once; every weight is a look-up in it.
+
+#ifdef __AVX512BW__
+#include <immintrin.h>
+#endif
+
+namespace {
+
+using u8 = std::uint8_t;
+
+constexpr i64 kBlock = 64, kScaleBlock = 256;
+
+template <class T> void nf4_part(const u8* codes, const T* table, T* out, i64 width) {
+  for (i64 j = 0; j < width; ++j) out[j] = table[j % 2 ? codes[j / 2] & 15 : codes[j / 2] >> 4];
+}
+
+#ifdef __AVX512BW__
+
+// a byte is widened to the two indices that its halves are, side by side
+inline void nf4_block(const u8* codes, const bf16* table, bf16* out) {
+  const __m512i levels = _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(table)));
+  for (int part = 0; part < 2; ++part) {
+    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes) + part));
+    const __m512i low = _mm512_and_si512(bytes, _mm512_set1_epi32(15));
+    const __m512i both = _mm512_or_si512(_mm512_srli_epi32(bytes, 4), _mm512_slli_epi32(low, 16));
+    _mm512_storeu_si512(out + 32 * part, _mm512_permutexvar_epi16(both, levels));
+  }
+}
+
+inline void nf4_block(const u8* codes, const float* table, float* out) {
+  const __m512 levels = _mm512_loadu_ps(table);
+  for (int part = 0; part < 4; ++part) {
+    const __m512i bytes = _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes + 8 * part)));
+    const __m512i low = _mm512_and_si512(bytes, _mm512_set1_epi64(15));
+    const __m512i both = _mm512_or_si512(_mm512_srli_epi64(bytes, 4), _mm512_slli_epi64(low, 32));
+    _mm512_storeu_ps(out + 16 * part, _mm512_permutexvar_ps(both, levels));
+  }
+}
+
+#else
+
+template <class T> void nf4_block(const u8* codes, const T* table, T* out) { nf4_part(codes, table, out, kBlock); }
+
+#endif
+
+struct Nf4 {  // see quantized.py
+  const u8 *codes, *scales;
+  const float* scale_scales;
+  float mean;
+  const float *levels, *dynamic;
+};
+
+template <class T> void nf4_unpack(const Nf4& w, T* out, i64 out_row, i64 rows, i64 width) {
+  const i64 blocks = (width + kBlock - 1) / kBlock;
+#pragma omp parallel for schedule(static) if (rows * width > kWorthThreads)
+  for (i64 i = 0; i < rows; ++i)
+    for (i64 b = 0; b < blocks; ++b) {
+      const i64 n = i * blocks + b;
+      // double: the product is exact there, so the sum is the same fused or not
+      const double spread = static_cast<double>(w.dynamic[w.scales[n]]) * w.scale_scales[n / kScaleBlock];
+      const float scale = static_cast<float>(spread + w.mean);
+      T table[16];
+#pragma omp simd
+      for (int c = 0; c < 16; ++c) table[c] = rounded<T>(w.levels[c] * scale);
+      T* y = out + i * out_row + b * kBlock;
+      const i64 left = width - b * kBlock;
+      if (left >= kBlock)
+        nf4_block(w.codes + n * (kBlock / 2), table, y);
+      else
+        nf4_part(w.codes + n * (kBlock / 2), table, y, left);
+    }
+}
+
+template <class T>
+void int8_unpack(const std::int8_t* codes, const float* scales, T* out, i64 out_row, i64 rows, i64 width) {
+#pragma omp parallel for schedule(static) if (rows * width > kWorthThreads)
+  for (i64 i = 0; i < rows; ++i) {
+    const std::int8_t* in = codes + i * width;
+    T* y = out + i * out_row;
+    const float scale = scales[i];
+#pragma omp simd
+    for (i64 j = 0; j < width; ++j) y[j] = rounded<T>(static_cast<float>(in[j]) * scale);
+  }
+}
+
+}  // namespace
+
+#define QUANTISED(T, name)                                                                                     \
+  void fw_nf4_unpack_##name(const u8* codes, const u8* scales, const float* scale_scales, float mean,          \
+                            const float* levels, const float* dynamic, T* out, i64 out_row, i64 rows,          \
+                            i64 width) {                                                                       \
+    nf4_unpack(Nf4{codes, scales, scale_scales, mean, levels, dynamic}, out, out_row, rows, width);            \
+  }                                                                                                            \
+  void fw_int8_unpack_##name(const std::int8_t* codes, const float* scales, T* out, i64 out_row, i64 rows,     \
+                             i64 width) {                                                                      \
+    int8_unpack(codes, scales, out, out_row, rows, width);                                                     \
+  }
+
+extern "C" {
+
+QUANTISED(float, f32)
+QUANTISED(bf16, bf16)
 }

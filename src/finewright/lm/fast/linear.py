@@ -11,20 +11,71 @@ dy W and s dy B:
     [dx0, dxA] = dy [W, s B]      dx = dx0 + dxA A      dA = dxA^T x      dB = s dy^T (x A^T)
 
 Saved are x and x A^T; W never gets a gradient. Plain autograd keeps x twice and the casts of A and B.
-The room costs r / d_in of the weight (2.8 % at r = 16, d_in = 576). A and B are float32 masters."""
+The room costs r / d_in of the weight (2.8 % at r = 16, d_in = 576). A and B are float32 masters.
 
-from typing import Any, NamedTuple
+A weight that is not kept whole (quantized.py) is made whole for each product, and never saved."""
+
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional as F
 
+_UNKNOWN = -1
+
+
+class Stored(Protocol):
+    """A weight that is made whole when a product needs it."""
+
+    def roomy(self) -> Tensor:
+        """The weight (d_out, d_in + r) whose last columns are s B; good for one product."""
+        ...
+
+
+# Frozen, and free of gradients: a node keeps it beside its saved tensors.
+Weight = Tensor | Stored
+
+
+class Frozen(Protocol):
+    """A frozen weight, in whatever form it is kept."""
+
+    def with_room(self, lora_b: Tensor, scale: float) -> Weight:
+        """The weight with s B beside it."""
+        ...
+
+
+class PlainWeight:
+    """A frozen weight kept whole, with room for r more columns."""
+
+    def __init__(self, weight: Tensor, rank: int) -> None:
+        rows, width = weight.shape
+        self._roomy = weight.new_empty(rows, width + rank)
+        self.values = self._roomy[:, :width]
+        self.values.copy_(weight.detach())
+        self._room = self._roomy[:, width:]
+        self._written = _UNKNOWN
+
+    def with_room(self, lora_b: Tensor, scale: float) -> Tensor:
+        """The weight (d_out, d_in + r) whose last columns are s B."""
+        # Fused optimizers change B without telling its version, so while gradients are taken the room is
+        # written every time; by `.data`, as the same numbers are no reason to fail an earlier graph.
+        learning = torch.is_grad_enabled()
+        if learning or self._written != lora_b._version:
+            self._room.data.copy_(lora_b.detach() * scale)
+            self._written = _UNKNOWN if learning else lora_b._version
+        return self._roomy
+
+
+def whole(weight: Weight) -> Tensor:
+    """(d_out, d_in + r), for one product: the next weight that is made whole may take its place."""
+    return weight if isinstance(weight, Tensor) else weight.roomy()
+
 
 class Lora(NamedTuple):
     """What the formula needs: weight (d_out, d_in + r) whose last columns are s B, bias, A (r, d_in)."""
 
-    weight: Tensor
+    weight: Weight
     bias: Tensor | None
     a: Tensor
     scale: float
@@ -33,7 +84,7 @@ class Lora(NamedTuple):
 def lora_forward(x: Tensor, lora: Lora) -> tuple[Tensor, Tensor]:
     """x (T, d_in) -> y (T, d_out) and x A^T (T, r)."""
     low = x @ lora.a.t()
-    return F.linear(torch.cat((x, low), 1), lora.weight, lora.bias), low
+    return F.linear(torch.cat((x, low), 1), whole(lora.weight), lora.bias), low
 
 
 class Gradients(NamedTuple):
@@ -49,12 +100,13 @@ def lora_backward(
 ) -> Gradients:
     """dy (T, d_out) -> the gradients."""
     width = x.shape[1]
+    weight = whole(lora.weight)
     if need_x:
-        both = dy @ lora.weight
+        both = dy @ weight
         d_low = both[:, width:].contiguous()
         dx = torch.addmm(both[:, :width], d_low, lora.a)
     else:
-        d_low, dx = dy @ lora.weight[:, width:], None
+        d_low, dx = dy @ weight[:, width:], None
     d_a = (d_low.t() @ x).float()
     d_b = (dy.t() @ low).float().mul_(lora.scale)
     return Gradients(dx, d_a, d_b)
@@ -65,7 +117,7 @@ class _LoraLinear(Function):
     def forward(  # noqa: PLR0913 - an autograd node takes its tensors one by one
         ctx: Any,
         x: Tensor,
-        weight: Tensor,
+        weight: Weight,
         bias: Tensor | None,
         lora_a: Tensor,
         lora_b: Tensor,
@@ -74,15 +126,15 @@ class _LoraLinear(Function):
         rows = x.reshape(-1, x.shape[-1])
         lora = Lora(weight, bias, lora_a.to(x.dtype), scale)
         y, low = lora_forward(rows, lora)
-        ctx.save_for_backward(rows, low, weight, lora.a)
-        ctx.scale, ctx.shape = scale, x.shape
+        ctx.save_for_backward(rows, low, lora.a)
+        ctx.weight, ctx.scale, ctx.shape = weight, scale, x.shape
         return y.view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        rows, low, weight, a = ctx.saved_tensors
+        rows, low, a = ctx.saved_tensors
         dy = upstream[0].reshape(-1, upstream[0].shape[-1])
-        lora = Lora(weight, None, a, ctx.scale)
+        lora = Lora(ctx.weight, None, a, ctx.scale)
         need_x = ctx.needs_input_grad[0]
         grads = lora_backward(dy, rows, low, lora, need_x=need_x)
         dx = None if grads.x is None else grads.x.view(ctx.shape)
@@ -91,7 +143,7 @@ class _LoraLinear(Function):
 
 def lora_linear(
     x: Tensor,
-    weight: Tensor,
+    weight: Weight,
     bias: Tensor | None,
     lora_a: Tensor,
     lora_b: Tensor,
@@ -99,4 +151,37 @@ def lora_linear(
 ) -> Tensor:
     """x (..., d_in), weight (d_out, d_in + r) ending in s B, lora_a (r, d_in) -> y (..., d_out)."""
     y: Tensor = _LoraLinear.apply(x, weight, bias, lora_a, lora_b, scale)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _RoomyLinear(Function):
+    @staticmethod
+    def forward(  # noqa: PLR0913 - an autograd node takes its tensors one by one
+        ctx: Any,
+        x: Tensor,
+        low: Tensor,
+        weight: Weight,
+        bias: Tensor | None,
+        lora_b: Tensor,
+        scale: float,
+    ) -> Tensor:
+        ctx.save_for_backward(low)
+        ctx.weight, ctx.scale, ctx.width = weight, scale, x.shape[-1]
+        return F.linear(torch.cat((x, low), -1), whole(weight), bias)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        (dy,), (low,) = upstream, ctx.saved_tensors
+        both = dy @ whole(ctx.weight)
+        d_b = None
+        if ctx.needs_input_grad[4]:
+            d_b = (dy.flatten(0, -2).t() @ low.flatten(0, -2)).float().mul_(ctx.scale)
+        return both[..., : ctx.width], both[..., ctx.width :], None, None, d_b, None
+
+
+def roomy_linear(
+    x: Tensor, low: Tensor, weight: Weight, bias: Tensor | None, lora_b: Tensor, scale: float
+) -> Tensor:
+    """[x, low] [W, s B]^T + b, for a low part (..., r) that is made elsewhere."""
+    y: Tensor = _RoomyLinear.apply(x, low, weight, bias, lora_b, scale)  # type: ignore[no-untyped-call]
     return y

@@ -4,8 +4,10 @@
 
 Plain autograd saves x, g, act(g), u, h and what each LoRA saves; here x, g, u and the three low-rank
 products are saved and h is computed again from g and u in the backward: 2 I numbers a token instead of
-4 I for an intermediate width I. act is SiLU or the tanh form of GELU."""
+4 I for an intermediate width I. act is SiLU or the tanh form of GELU. Where gate and up are one linear
+with outputs [g, u], it is one LoRA; the rest is the same."""
 
+from collections.abc import Sequence
 from types import MethodType
 from typing import Any
 
@@ -17,7 +19,9 @@ from torch.nn import functional as F
 from finewright.lm.fast import native
 from finewright.lm.fast.linear import Lora, lora_backward, lora_forward
 
-_PARTS = ("gate_proj", "up_proj", "down_proj")
+_LAYOUTS = (("gate_proj", "up_proj", "down_proj"), ("gate_up_proj", "down_proj"))
+_ACTIVATIONS = ("act_fn", "activation_fn")
+_PER_LINEAR = 5  # weight with room, bias, A, B, scale
 
 
 def glu(gate: Tensor, up: Tensor, *, gelu: bool) -> Tensor:
@@ -45,75 +49,123 @@ def glu_backward(gate: Tensor, up: Tensor, dh: Tensor, *, gelu: bool) -> tuple[T
 class _GatedMlp(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gelu: bool, *parts: Any) -> Tensor:
-        """`parts`: weight with room, bias, A, B and scale of gate, up and down."""
+        """`parts`: what `node_inputs` gives for gate, up and down, or for gate-up and down."""
         rows = x.reshape(-1, x.shape[-1])
-        gate, up, down = (_lora(parts[i : i + 5], x.dtype) for i in (0, 5, 10))
-        g, low_gate = lora_forward(rows, gate)
-        u, low_up = lora_forward(rows, up)
-        y, low_down = lora_forward(glu(g, u, gelu=gelu), down)
-        weights = [tensor for lora in (gate, up, down) for tensor in (lora.weight, lora.a)]
-        ctx.save_for_backward(rows, g, u, low_gate, low_up, low_down, *weights)
-        ctx.gelu, ctx.shape, ctx.scales = gelu, x.shape, (gate.scale, up.scale, down.scale)
+        *inner, down = _loras(parts, x.dtype)
+        outputs, lows = zip(*(lora_forward(rows, lora) for lora in inner), strict=True)
+        y, low_down = lora_forward(glu(*_halves(outputs), gelu=gelu), down)
+        loras = (*inner, down)
+        ctx.save_for_backward(rows, *outputs, *lows, low_down, *(lora.a for lora in loras))
+        ctx.gelu, ctx.shape = gelu, x.shape
+        ctx.frozen = [(lora.weight, lora.scale) for lora in loras]
         return y.view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        rows, g, u, low_gate, low_up, low_down, *weights = ctx.saved_tensors
-        gate, up, down = (
-            Lora(weights[2 * i], None, weights[2 * i + 1], ctx.scales[i]) for i in range(3)
+        count = len(ctx.frozen)
+        rows, *saved = ctx.saved_tensors
+        outputs, lows, factors = saved[: count - 1], saved[count - 1 : -count], saved[-count:]
+        *inner, down = (
+            Lora(weight, None, a, scale)
+            for (weight, scale), a in zip(ctx.frozen, factors, strict=True)
         )
+        g, u = _halves(outputs)
         dy = upstream[0].reshape(-1, upstream[0].shape[-1])
-        of_down = lora_backward(dy, glu(g, u, gelu=ctx.gelu), low_down, down)
+        of_down = lora_backward(dy, glu(g, u, gelu=ctx.gelu), lows[-1], down)
         assert of_down.x is not None
-        dg, du = glu_backward(g, u, of_down.x, gelu=ctx.gelu)
-        of_gate = lora_backward(dg, rows, low_gate, gate)
-        of_up = lora_backward(du, rows, low_up, up)
-        assert of_gate.x is not None
-        assert of_up.x is not None
-        dx = of_gate.x.add_(of_up.x).view(ctx.shape)
+        slopes: Sequence[Tensor] = glu_backward(g, u, of_down.x, gelu=ctx.gelu)
+        if len(inner) == 1:
+            slopes = [torch.cat(tuple(slopes), 1)]
+        of_inner = [
+            lora_backward(slope, rows, low, lora)
+            for slope, low, lora in zip(slopes, lows, inner, strict=False)
+        ]
         grads: list[Tensor | None] = []
-        for each in (of_gate, of_up, of_down):
+        for each in (*of_inner, of_down):
             grads += [None, None, each.a, each.b, None]
-        return dx, None, *grads
+        return _sum([each.x for each in of_inner]).view(ctx.shape), None, *grads
 
 
-def _lora(part: tuple[Any, ...], dtype: torch.dtype) -> Lora:
-    weight, bias, a, _, scale = part
-    return Lora(weight, bias, a.to(dtype), scale)
+def _loras(parts: Sequence[Any], dtype: torch.dtype) -> list[Lora]:
+    groups = [parts[i : i + _PER_LINEAR] for i in range(0, len(parts), _PER_LINEAR)]
+    return [Lora(weight, bias, a.to(dtype), scale) for weight, bias, a, _, scale in groups]
+
+
+def _halves(outputs: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Gate and up, from two linears or from one."""
+    return outputs if len(outputs) > 1 else outputs[0].chunk(2, 1)
+
+
+def _sum(parts: Sequence[Tensor | None]) -> Tensor:
+    first, *others = parts
+    assert first is not None
+    for other in others:
+        assert other is not None
+        first.add_(other)
+    return first
 
 
 def is_gated(module: nn.Module) -> bool:
-    """Does the module have the three linears and the activation of a gated MLP?"""
-    return all(hasattr(module, name) for name in (*_PARTS, "act_fn"))
+    """Does the module have the linears and the activation of a gated MLP?"""
+    return bool(_names(module)) and _activation(module) is not None
+
+
+def is_experts(module: nn.Module) -> bool:
+    """Does the module hold the MLPs of all experts in tensors of three axes?"""
+    tensors = module.parameters(recurse=False)
+    return type(module).__name__.endswith("Experts") and any(t.dim() == 3 for t in tensors)  # noqa: PLR2004
+
+
+def _names(module: nn.Module) -> tuple[str, ...]:
+    children = dict(module.named_children())
+    return next((names for names in _LAYOUTS if children.keys() >= set(names)), ())
+
+
+def _activation(module: nn.Module) -> Any:
+    return next((getattr(module, name) for name in _ACTIVATIONS if hasattr(module, name)), None)
 
 
 def install(module: nn.Module, adapter: type[nn.Module]) -> str:
     """Put the node on a gated MLP whose linears are `adapter`s; an empty string, or why it stays plain."""
-    linears = [getattr(module, name) for name in _PARTS]
+    linears: list[Any] = [getattr(module, name) for name in _names(module)]
+    if reason := _unfit(module, linears, adapter):
+        return reason
+    act = _activation(module)
+    gelu = _is_gelu(act)
+    if gelu is None:
+        return f"its activation is {type(act).__name__}, neither SiLU nor the tanh form of GELU"
+    forward = _bound(linears, gelu=gelu)
+    if not _same(module, forward, linears):
+        return "it computes something else than down(act(gate(x)) * up(x))"
+    module.forward = MethodType(forward, module)
+    return ""
+
+
+def _unfit(module: nn.Module, linears: list[Any], adapter: type[nn.Module]) -> str:
     if not all(isinstance(linear, adapter) for linear in linears):
         return "not all of its linears have an adapter"
+    if not all(linear.fused for linear in linears):
+        return "DoRA rescales the output of each linear"
     if any(linear.dropout for linear in linears):
         return "LoRA dropout draws its mask between the linears"
-    gelu = _is_gelu(module.act_fn)
-    if gelu is None:
-        return f"its activation is {type(module.act_fn).__name__}, neither SiLU nor the tanh form of GELU"
+    if any(isinstance(part, nn.Dropout) and part.p for part in module.modules()):
+        return "it drops activations"
+    return ""
+
+
+def _bound(linears: list[Any], *, gelu: bool) -> Any:
+    *inner, down = linears
 
     def forward(self: nn.Module, x: Tensor) -> Tensor:
-        if not all(
-            linear.enabled for linear in linears
-        ):  # the base model, which takes no gradients
-            gate, up, down = linears
+        if not all(linear.enabled for linear in linears):  # the base model takes no gradients
             rows = x.reshape(-1, x.shape[-1])
-            base: Tensor = down(glu(gate(rows), up(rows), gelu=gelu))
+            base: Tensor = down(glu(*_halves([linear(rows) for linear in inner]), gelu=gelu))
             return base.view(x.shape)
         parts = [item for linear in linears for item in linear.node_inputs()]
         y: Tensor = _GatedMlp.apply(x, gelu, *parts)  # type: ignore[no-untyped-call]
         return y
 
-    if not _same(module, forward, linears):
-        return "it computes something else than down(act(gate(x)) * up(x))"
-    module.forward = MethodType(forward, module)
-    return ""
+    return forward
 
 
 def _is_gelu(act: Any) -> bool | None:
@@ -126,10 +178,11 @@ def _is_gelu(act: Any) -> bool | None:
 
 
 def _same(module: nn.Module, forward: Any, linears: list[Any]) -> bool:
-    weight = linears[0].base.weight
+    first = linears[0]
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(1, 4, weight.shape[1], generator=generator).to(weight.device, weight.dtype)
+    x = torch.randn(1, 4, first.base.in_features, generator=generator)
+    x = x.to(first.lora_A.device, first.dtype)
     with torch.no_grad():
         wanted, found = module(x).float(), forward(module, x).float()
-    tolerance = 3e-2 if weight.dtype == torch.bfloat16 else 1e-4
+    tolerance = 3e-2 if first.dtype == torch.bfloat16 else 1e-4
     return bool((wanted - found).abs().max() <= tolerance * wanted.abs().max())

@@ -113,6 +113,11 @@ def ready(*tensors: Tensor) -> bool:
     )
 
 
+def attends() -> bool:
+    """Are the attention kernels here and in use?"""
+    return not _disabled and status().attention
+
+
 @contextmanager
 def off() -> Iterator[None]:
     """Plain torch inside, as on a machine without a compiler."""
@@ -192,7 +197,7 @@ def takes_heads(heads: Heads) -> bool:
     parts = heads[:3]
     return (
         ready(*parts)
-        and status().attention
+        and attends()
         and heads.query.dtype == torch.bfloat16
         and all(part.shape[2] % 16 == 0 and _even(part) for part in parts)
     )
@@ -249,6 +254,27 @@ def attention_backward(
         heads.window,
     )
     return grads[0], grads[1], grads[2]
+
+
+class Nf4(NamedTuple):
+    """A weight in NF4 as quantized.py keeps it, and the two tables it is read with."""
+
+    codes: Tensor
+    scales: Tensor
+    scale_scales: Tensor
+    mean: float
+    levels: Tensor
+    dynamic: Tensor
+
+
+def nf4_unpack(weight: Nf4, out: Tensor) -> None:
+    """Write the weight into `out` (d_out, d_in), rows contiguous."""
+    _call("nf4_unpack", out.dtype, *weight, out, out.stride(0), *out.shape)
+
+
+def int8_unpack(codes: Tensor, scales: Tensor, out: Tensor) -> None:
+    """out (d_out, d_in) = codes * scales, row by row."""
+    _call("int8_unpack", out.dtype, codes, scales, out, out.stride(0), *out.shape)
 
 
 def _strides(*parts: Tensor) -> ctypes.Array[ctypes.c_int64]:

@@ -70,8 +70,9 @@ def install(module: nn.Module) -> str:
         return "its weight or epsilon is not where RMSNorm has them"
     if weight.requires_grad:
         return "its weight is trained"
-    probe = torch.linspace(-2, 3, 2 * weight.shape[0], device=weight.device, dtype=weight.dtype)
-    probe = probe.view(2, -1)
+    probe = torch.linspace(-2, 3, 2 * weight.shape[0], device=weight.device).view(2, -1)
+    # the third row's mean square is near epsilon, where it shows whether and how epsilon is added
+    probe = torch.cat((probe, probe[:1] * eps**0.5)).to(weight.dtype)
     with torch.no_grad():
         wanted = module(probe)
         for shift in (0.0, 1.0):  # Gemma stores the weight less one

@@ -66,14 +66,16 @@ def apply_rope(
 def is_rotary(module: nn.Module) -> bool:
     """Does the module's forward call transformers' rotary function?"""
     code = getattr(type(module).forward, "__code__", None)
-    return code is not None and _NAME in code.co_names
+    return code is not None and any(name.startswith(_NAME) for name in code.co_names)
 
 
 def install(module: nn.Module) -> str:
     """Give an attention module our rotation; an empty string, or why it keeps its own."""
     own = type(module).forward
-    if not isinstance(own, FunctionType):
-        return "its forward is not a plain function"
+    assert isinstance(own, FunctionType)  # it has code
+    others = [name for name in own.__code__.co_names if name.startswith(f"{_NAME}_")]
+    if others:  # DeepSeek's turns pairs of neighbours, where ours turns the halves of a head
+        return f"it rotates by {others[0]}"
     plain = own.__globals__.get(_NAME)
     if plain is None or not _same(plain):
         return "its rotation is of another kind"

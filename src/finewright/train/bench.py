@@ -1,0 +1,79 @@
+"""What `bench` measures: training steps that nobody keeps, and the matrix products the machine can do."""
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import torch
+
+from finewright.lm import runtime
+from finewright.lm.batch import Encoded
+from finewright.lm.load import load_model
+from finewright.lm.lora import add_lora
+from finewright.lm.model import LM
+from finewright.lm.sources import BaseModel
+from finewright.plugins import resolve
+from finewright.schema.train import SFTSpec
+from finewright.train.loop import Step, make_optimizer, train
+from finewright.train.schedule import schedule_of
+
+_GEMM_SIDE = 2048
+_GEMM_TRIES = 8
+# Every vocabulary has these; which tokens they are changes nothing in the work.
+_TOKENS = range(256)
+_LEARNED_SHARE = 0.6
+
+
+def load_for_training(base: BaseModel, spec: SFTSpec) -> LM:
+    """The base model with a fresh adapter, as the train stage would have it."""
+    assert spec.dtype != "auto"
+    torch.set_num_threads(spec.threads or runtime.physical_cores())
+    model = load_model(base, dtype=spec.dtype)
+    lm = LM(model, add_lora(model, spec.adapter, seed=spec.seed))
+    if spec.memory == "lean":
+        lm.recompute()
+    return lm
+
+
+def steps(lm: LM, spec: SFTSpec, rows: Sequence[Encoded]) -> Iterator[Step]:
+    """Train the steps of the spec; the adapter is not kept."""
+    method = resolve("method", spec.method)()
+    optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
+    return train(
+        lm,
+        method,
+        rows,
+        schedule_of(spec, [row.num_tokens for row in rows]),
+        optimizer,
+        max_grad_norm=spec.max_grad_norm,
+        micro_batch_tokens=spec.micro_batch_tokens,
+    )
+
+
+def synthetic_rows(count: int, *, max_length: int, seed: int = 0) -> list[Encoded]:
+    """Rows of random tokens; half are shorter than about 250 tokens, few are long, as in chat data."""
+    rng = random.Random(seed)  # noqa: S311 - not a secret
+    rows = []
+    for _ in range(count):
+        length = max(8, min(max_length, round(rng.lognormvariate(5.5, 0.7))))
+        ids = tuple(rng.choices(_TOKENS, k=length))
+        prompt = round((1 - _LEARNED_SHARE) * length)
+        rows.append(Encoded(ids, (False,) * prompt + (True,) * (length - prompt)))
+    return rows
+
+
+def gemm_gflops(dtype: Literal["bf16", "fp32"]) -> float:
+    """GFLOP/s of a product of two square matrices of side 2048, the best of a few tries."""
+    device, kind = runtime.device(), runtime.dtype_of(dtype)
+    left, right = (torch.randn(_GEMM_SIDE, _GEMM_SIDE, device=device).to(kind) for _ in range(2))
+    seconds = min(_seconds_of_product(left, right) for _ in range(_GEMM_TRIES))
+    return 2 * _GEMM_SIDE**3 / seconds / 1e9
+
+
+def _seconds_of_product(left: torch.Tensor, right: torch.Tensor) -> float:
+    started = time.perf_counter()
+    product = torch.mm(left, right)
+    if product.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter() - started

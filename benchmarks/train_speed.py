@@ -1,20 +1,27 @@
-"""Training speed side by side: finewright and its peers on the same tokens, in one run.
+"""Training speed and memory side by side: finewright and its peers on the same tokens, in one run.
 
-    python benchmarks/train_speed.py --model smollm2-135m-instruct --peers trl
+    python benchmarks/train_speed.py --prepare --peers trl,unsloth,litgpt,llamafactory   # once, 5 min
+    python benchmarks/train_speed.py --peers trl,unsloth,litgpt,llamafactory --json figures.json   # 40 min
 
 Every row of the table is a process of its own that trains the same batches in the same order with the
-same loss mask, LoRA r = 16 and alpha = 32 on all linear layers. The repeats alternate between the rows,
-so that a busy machine hits all alike; medians are shown, and ratios to finewright. The first step is
-warm-up and not timed. A peer that this interpreter lacks gets an environment of its own in the cache.
+same loss mask, LoRA r = 16 and alpha = 32 on all linear layers, AdamW, a constant learning rate. Rows
+marked "by length" may sort the rows into batches of like length first. Repeats alternate between the
+rows, so that a busy machine hits all alike; speeds count real tokens, not padding. A ratio is the median
+over the repeats of finewright's figure against the row's in the same repeat. A peer that this interpreter
+lacks gets an environment of its own in the cache; one that fails is named with the reason.
+
+All take the mean over the learned tokens of a batch, so first losses agree to two or three digits; what
+is left is the rounding of bfloat16. (Seen on a batch of 51 learned tokens: float32 1.494, finewright
+1.498, LitGPT 1.497, TRL, Unsloth and LLaMA-Factory 1.489.) Later ones drift with each draw of A.
 """
 
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,124 +30,230 @@ from finewright.data.sets import build_set
 from finewright.fetch.cache import cache_dir
 from finewright.lm.encode import encode_rows
 from finewright.lm.load import load_chat
-from finewright.lm.sources import locate
+from finewright.lm.sources import BaseModel, locate
 from finewright.render.text import table
+from peers import PEERS, PeerError, python_of
+from process import RowError, figures_of, machine, thread_settings
 
-HERE = Path(__file__).parent
-PEERS = {"trl": ["trl>=1.13,<1.17", "peft>=0.21,<0.22", "transformers>=5.10,!=5.24.*,<5.25"]}
-VARIANTS = {
-    "trl": {"TRL default": {}, "TRL without checkpointing": {"gradient_checkpointing": False}}
-}
+ROWS = Path(__file__).parent / "rows"
+OWN = "finewright"
+DATA_SET = "solidity"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table: whose it is, and what is set differently from its default."""
+
+    name: str
+    peer: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Result:
+    """The figures of a row, one for each repeat, or why there are none."""
+
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    failure: str = ""
+
+
+def rows_of(peer: str, threads: int) -> list[Row]:
+    """The rows of a peer, its defaults first."""
+    no_checkpointing = {"gradient_checkpointing": False}
+    # TRL's packing is this with other batches. It warns that documents see each other without flash
+    # attention, which no CPU has; transformers' mask keeps them apart by their positions all the same, as
+    # the first loss shows. There is no padding to cut off, so nothing is asked of `max_length`.
+    padding_free = no_checkpointing | {"padding_free": True, "max_length": None}
+    known = {
+        OWN: [
+            Row("finewright", OWN, {"threads": threads}),
+            Row("finewright lean", OWN, {"threads": threads, "memory": "lean"}),
+        ],
+        "trl": [
+            Row("TRL default", "trl"),
+            Row("TRL no checkpointing", "trl", no_checkpointing),
+            Row("TRL no checkpointing, by length", "trl", no_checkpointing | {"by_length": True}),
+            Row("TRL no checkpointing, padding-free", "trl", padding_free),
+        ],
+        "unsloth": [
+            Row("Unsloth default", "unsloth"),
+            Row(
+                "Unsloth compiled, no checkpointing",
+                "unsloth",
+                {"checkpointing": False},
+                {"UNSLOTH_CPU_COMPILE": "1"},
+            ),
+        ],
+        "litgpt": [
+            Row(
+                "LitGPT",
+                "litgpt",
+                {"checkpoints": str(cache_dir() / "benchmarks" / "litgpt-models")},
+            )
+        ],
+        "llamafactory": [Row("LLaMA-Factory default", "llamafactory")],
+    }
+    return known[peer]
 
 
 def main() -> None:
     options = parse()
+    peers = [name for name in options.peers.split(",") if name]
+    if unknown := set(peers) - set(PEERS):
+        sys.exit(f"unknown peer {', '.join(sorted(unknown))}; known: {', '.join(PEERS)}")
+    pythons = {OWN: sys.executable} | {name: interpreter(name) for name in peers}
+    if options.prepare:
+        return
+    before = machine()
     with tempfile.TemporaryDirectory() as folder:
         job = write_job(options, Path(folder))
-        rows = {"finewright": (sys.executable, "finewright_row.py", {})}
-        for peer in filter(None, options.peers.split(",")):
-            python = peer_python(peer)
-            for name, settings in VARIANTS[peer].items():
-                rows[name] = (python, f"{peer}_row.py", settings)
-        results: dict[str, list[dict[str, Any]]] = {name: [] for name in rows}
-        for repeat in range(options.repeats):
-            for name, (python, script, settings) in rows.items():
-                print(f"repeat {repeat + 1}/{options.repeats}: {name}", file=sys.stderr)
-                results[name].append(run_row(python, script, job, settings))
+        results = measure(options, pythons, job)
     print(report(results))
     if options.json:
-        options.json.write_text(json.dumps(results, indent=2), encoding="utf-8")
+        told = vars(options) | {"data": str(options.data or DATA_SET), "json": str(options.json)}
+        content = {
+            "options": told,
+            "machine": before,
+            "rows": {name: asdict(result) for name, result in results.items()},
+        }
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="smollm2-135m-instruct")
-    parser.add_argument("--peers", default="", help="comma-separated: trl")
-    parser.add_argument("--data", type=Path, help="JSONL; by default the erc7730 set")
-    parser.add_argument("--steps", type=int, default=6)
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--max-length", type=int, default=1024)
+    parser.add_argument("--peers", default="", help=f"comma-separated: {','.join(PEERS)}")
+    parser.add_argument("--data", type=Path, help=f"JSONL; by default the {DATA_SET} set")
+    parser.add_argument("--steps", type=int, default=8, help="timed steps")
+    parser.add_argument("--warm-up", type=int, default=2, help="steps before them, not timed")
+    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--max-length", type=int, default=1024, help="longer rows are cut")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", default="", help="only rows whose name holds this text")
+    parser.add_argument("--prepare", action="store_true", help="make the environments and end")
     parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser.parse_args()
 
 
-def write_job(options: argparse.Namespace, folder: Path) -> Path:
+def interpreter(peer: str) -> str | PeerError:
+    """The peer's Python, or why there is none."""
+    try:
+        return python_of(PEERS[peer])
+    except PeerError as error:
+        print(f"{peer}: {error}", file=sys.stderr)
+        return error
+
+
+def write_job(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Tokenise once, so that every row trains exactly the same tokens."""
     base = locate(options.model, Path.cwd())
     data = options.data
     if data is None:
-        build_set("erc7730", folder / "erc7730")
-        data = folder / "erc7730" / "train.jsonl"
-    count = options.steps * options.batch_size
-    rows = read_row_set(data, count).rows
-    encoded = encode_rows(
-        load_chat(base), rows, max_length=options.max_length, on_overlong="truncate"
-    )
-    if len(encoded.rows) < count:
-        sys.exit(f"{data} has {len(encoded.rows)} usable rows, and {count} are needed")
-    job = {
+        build_set(DATA_SET, folder / DATA_SET)
+        data = folder / DATA_SET / "train.jsonl"
+    return {
         "model": str(base.folder),
-        "steps": options.steps,
+        "model_name": options.model,
+        "rows": encoded_rows(base, data, options),
         "batch_size": options.batch_size,
+        "warm_up": options.warm_up,
         "max_length": options.max_length,
-        "threads": options.threads,
         "learning_rate": 2e-4,
-        "rows": [
-            {"input_ids": row.input_ids, "completion_mask": [int(t) for t in row.trained]}
-            for row in encoded.rows
-        ],
+        "scratch": str(folder),
     }
-    path = folder / "job.json"
-    path.write_text(json.dumps(job), encoding="utf-8")
-    return path
 
 
-def peer_python(peer: str) -> str:
-    """An interpreter that has the peer: this one, or one in an environment made in the cache."""
-    if find_spec(peer):
-        return sys.executable
-    folder = cache_dir() / "benchmarks" / peer
-    python = folder / "bin" / "python"
-    if not python.exists():
-        print(f"making an environment for {peer} in {folder}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *PEERS[peer]], check=True)
-    return str(python)
-
-
-def run_row(python: str, script: str, job: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    command = [python, str(HERE / "rows" / script), str(job), json.dumps(settings)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{script} failed:\n{done.stderr[-2000:]}")
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return figures
-
-
-def report(results: dict[str, list[dict[str, Any]]]) -> str:
-    header = ["row", "tokens/s", "min", "max", "ratio", "peak GiB", "ratio", "losses"]
-    base_speed = statistics.median(r["tokens_per_second"] for r in results["finewright"])
-    base_peak = statistics.median(r["peak_gib"] for r in results["finewright"])
-    lines = []
-    for name, runs in results.items():
-        speeds = [run["tokens_per_second"] for run in runs]
-        speed = statistics.median(speeds)
-        peak = statistics.median(run["peak_gib"] for run in runs)
-        lines.append(
-            [
-                name,
-                f"{speed:.0f}",
-                f"{min(speeds):.0f}",
-                f"{max(speeds):.0f}",
-                f"{base_speed / speed:.2f}x",
-                f"{peak:.2f}",
-                f"{base_peak / peak:.2f}x",
-                " ".join(f"{loss:.4f}" for loss in runs[0]["losses"]),
-            ]
+def encoded_rows(base: BaseModel, data: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The first usable rows of the file, as tokens with what is learned."""
+    count = (options.warm_up + options.steps) * options.batch_size
+    # spare ones, as a cut may leave nothing to learn
+    rows = read_row_set(data, 2 * count).rows
+    chat = load_chat(base)
+    encoded = encode_rows(chat, rows, max_length=options.max_length, on_overlong="truncate").rows
+    if len(encoded) < count:
+        sys.exit(
+            f"{data}: {len(encoded)} of the first {count} rows can be used, and all are needed"
         )
-    return table(header, lines)
+    return [
+        {"input_ids": list(row.input_ids), "completion_mask": list(map(int, row.trained))}
+        for row in encoded[:count]
+    ]
+
+
+def measure(
+    options: argparse.Namespace, pythons: Mapping[str, str | PeerError], job: dict[str, Any]
+) -> dict[str, Result]:
+    """Every row once in each repeat; a row that failed is not tried again."""
+    rows = [row for peer in pythons for row in rows_of(peer, options.threads)]
+    rows = [row for row in rows if options.only in row.name or row.name == OWN]
+    results = {row.name: Result() for row in rows}
+    for repeat in range(options.repeats):
+        for row in rows:
+            python, result = pythons[row.peer], results[row.name]
+            if isinstance(python, PeerError):
+                result.failure = str(python)
+            if result.failure:
+                continue
+            print(f"repeat {repeat + 1}/{options.repeats}: {row.name}", file=sys.stderr)
+            try:
+                result.runs.append(run_row(str(python), row, job, options.threads))
+            except RowError as error:
+                result.failure = str(error)
+                print(f"{row.name}: {error}", file=sys.stderr)
+    return results
+
+
+def run_row(python: str, row: Row, job: dict[str, Any], threads: int) -> dict[str, Any]:
+    """One process in a folder of its own. It may not call home: that would be timed."""
+    with tempfile.TemporaryDirectory(dir=job["scratch"]) as scratch:
+        path = Path(scratch) / "job.json"
+        path.write_text(json.dumps(job | {"scratch": scratch}), encoding="utf-8")
+        script = ROWS / f"{row.peer}_row.py"
+        command = [python, str(script), str(path), json.dumps(dict(row.settings))]
+        offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+        return figures_of(command, {**offline, **thread_settings(threads), **row.environment})
+
+
+def report(results: Mapping[str, Result]) -> str:
+    """The table, and below it what failed."""
+    own = results[OWN].runs
+    if not own:
+        return f"{OWN}: {results[OWN].failure}"
+    header = [
+        "row",
+        "tokens/s",
+        "min",
+        "max",
+        "finewright is",
+        "peak GiB",
+        "finewright needs",
+        "loss",
+    ]
+    lines = [line(name, result.runs, own) for name, result in results.items() if result.runs]
+    failures = [f"{name}: failed: {r.failure}" for name, r in results.items() if r.failure]
+    return "\n".join([table(header, lines), *failures])
+
+
+def line(
+    name: str, runs: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """A row's cells."""
+    speeds = [run["tokens_per_second"] for run in runs]
+    faster = [o["tokens_per_second"] / s for o, s in zip(own, speeds, strict=False)]
+    leaner = [o["peak_gib"] / run["peak_gib"] for o, run in zip(own, runs, strict=False)]
+    losses = runs[0]["losses"]
+    return [
+        name,
+        f"{statistics.median(speeds):.0f}",
+        f"{min(speeds):.0f}",
+        f"{max(speeds):.0f}",
+        f"{statistics.median(faster):.2f}x as fast",
+        f"{statistics.median(run['peak_gib'] for run in runs):.2f}",
+        f"{statistics.median(leaner):.2f}x",
+        f"{losses[0]:.4f} ... {losses[-1]:.4f}",
+    ]
 
 
 if __name__ == "__main__":

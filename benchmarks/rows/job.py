@@ -75,7 +75,7 @@ def print_figures(
     assert len(seconds) == len(losses) == len(tokens)
     figures = {
         "tokens_per_second": sum(tokens[job.warm_up :]) / sum(seconds[job.warm_up :]),
-        "peak_gib": _peak_gib(),
+        "peak_gib": peak_gib(),
         "losses": list(losses),
         "seconds": list(seconds),
         "tokens": tokens,
@@ -84,8 +84,13 @@ def print_figures(
     print("\n" + json.dumps(figures))
 
 
-def _peak_gib() -> float:
-    """Largest resident set of this process alone: `ru_maxrss` would begin with the caller's."""
+def peak_gib() -> float:
+    """What the device's allocator held at most, or without one the largest resident set of this process
+    alone: `ru_maxrss` would begin with the caller's."""
+    import torch  # late: a row sets the environment of its import first
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**30
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 2**20

@@ -28,6 +28,7 @@ run_exp(
         "stage": "sft",
         "do_train": True,
         "model_name_or_path": job.model,
+        "dataset": "unread",  # it asks for a name, and reads `tokenized_path` instead
         "tokenized_path": str(tokenized),
         "template": "default",
         "cutoff_len": job.max_length,

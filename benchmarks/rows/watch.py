@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import torch
 from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback
 
@@ -18,6 +19,8 @@ class Watch(TrainerCallback):
         self.started = time.perf_counter()
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         self.seconds.append(time.perf_counter() - self.started)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:

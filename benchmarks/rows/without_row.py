@@ -1,0 +1,62 @@
+"""finewright's engine with one of its tricks taken away; the job's setting `without` names it."""
+
+import json
+import sys
+from collections.abc import Callable
+
+settings = json.loads(sys.argv[2])
+without = settings.pop("without")
+sys.argv[2] = json.dumps(settings)
+
+import torch  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+from finewright.lm import load, model  # noqa: E402
+from finewright.lm.fast import mlp, native, norm, rope  # noqa: E402
+from finewright.lm.lora import LoraLinear  # noqa: E402
+
+
+def no(*_: object) -> bool:
+    return False
+
+
+def padded(lm: model.LM, batch: model.Packed) -> torch.Tensor:
+    """Sequences side by side, padded to the longest, as transformers would take them."""
+    lengths = [segment.length for segment in batch.segments]
+    parts = [part[0] for part in torch.split(batch.input_ids, lengths, 1)]
+    ids = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
+    mask = torch.arange(ids.shape[1])[None] < torch.tensor(lengths)[:, None]
+    output = lm.model.base_model(input_ids=ids, attention_mask=mask.long(), use_cache=False)
+    states: torch.Tensor = output.last_hidden_state[mask]
+    return states
+
+
+def delta_after(self: LoraLinear, x: torch.Tensor) -> torch.Tensor:
+    """PEFT's formula by plain autograd: the delta is added to the rounded output."""
+    width = self.base.in_features
+    weight, bias, lora_a, lora_b, scale = self.node_inputs()
+    assert isinstance(weight, torch.Tensor)
+    y = F.linear(x, weight[:, :width], bias)
+    low = F.linear(x, lora_a.to(x.dtype))
+    return y + F.linear(low, lora_b.to(x.dtype)) * scale
+
+
+def plain_linears() -> None:
+    mlp.is_gated = no
+    LoraLinear.forward = delta_after
+
+
+TAKEN: dict[str, Callable[[], None]] = {
+    "nothing": lambda: None,
+    "packing": lambda: setattr(model.LM, "hidden", padded),
+    "attention kernel": lambda: setattr(native, "takes_heads", no),
+    "all kernels": lambda: setattr(native, "_disabled", True),
+    "linear and MLP nodes": plain_linears,
+    "MLP node": lambda: setattr(mlp, "is_gated", no),
+    "norm node": lambda: setattr(norm, "is_norm", no),
+    "rope node": lambda: setattr(rope, "is_rotary", no),
+    "head": lambda: setattr(model, "_plain_head", lambda _: None),
+    "heap": lambda: setattr(load, "keep_freed_memory", lambda: None),
+}
+TAKEN[without]()
+import finewright_row  # noqa: E402, F401 - runs the job

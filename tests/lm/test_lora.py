@@ -13,9 +13,11 @@ from transformers import PreTrainedModel
 
 import tiny
 from finewright.errors import ModelError
+from finewright.lm.fast.linear import PlainWeight
 from finewright.lm.lora import (
     CONFIG_FILE,
     WEIGHTS_FILE,
+    DoraLinear,
     LoraLinear,
     adapter_tensors,
     add_lora,
@@ -128,6 +130,146 @@ def test_an_adapter_that_peft_made_can_be_loaded(
     assert (logits(model) - logits(peft)).abs().max() <= 1e-5 * logits(peft).abs().max()
 
 
+KINDS = [
+    {"use_dora": True},
+    {"use_rslora": True},
+    {"use_dora": True, "use_rslora": True},
+    {"use_dora": True, "dropout": 0.25},
+]
+
+
+def learned(model: PreTrainedModel, spec: LoraSpec) -> dict[str, LoraLinear]:
+    """Adapters all of whose tensors are other than at first."""
+    adapters = adapted(model, spec)
+    generator = torch.Generator().manual_seed(3)
+    for adapter in adapters.values():
+        if isinstance(adapter, DoraLinear):
+            magnitude = adapter.lora_magnitude_vector.data
+            magnitude.mul_(1 + 0.2 * torch.randn(magnitude.shape, generator=generator))
+    return adapters
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("family", ["llama", "qwen2", "phi3", "mixtral"])
+def test_a_stored_dora_or_rslora_adapter_gives_the_same_logits_in_peft(
+    family: str, kind: dict[str, object], tiny_model: Model, tmp_path: Path
+) -> None:
+    model, spec = tiny_model(family), spec_of(**kind)
+    adapters = learned(model, spec)
+    linears = target_paths(tiny_model(family), "all-linear")
+    save_adapter(tmp_path, adapters, spec, base_model="base", linears=linears)
+
+    peft = PeftModel.from_pretrained(tiny_model(family), tmp_path).eval()
+
+    assert (logits(model) - logits(peft)).abs().max() <= 1e-5 * logits(peft).abs().max()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_a_dora_or_rslora_adapter_comes_back_bit_by_bit(
+    kind: dict[str, object], tiny_model: Model, tmp_path: Path
+) -> None:
+    model, again, spec = tiny_model("qwen2"), tiny_model("qwen2"), spec_of(**kind)
+    adapters = learned(model, spec)
+    linears = target_paths(tiny_model("qwen2"), "all-linear")
+    save_adapter(tmp_path, adapters, spec, base_model="base", linears=linears)
+
+    loaded = load_adapter(again, tmp_path)
+
+    read = read_adapter_spec(tmp_path)
+    assert read == spec.model_copy(update={"target_modules": read.target_modules})
+    ours, theirs = adapter_tensors(adapters), adapter_tensors(loaded)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(theirs[name], tensor) for name, tensor in ours.items())
+    assert torch.equal(logits(again), logits(model))
+
+
+@pytest.mark.parametrize("kind", KINDS[:3], ids=str)
+def test_a_dora_or_rslora_adapter_that_peft_made_can_be_loaded(
+    kind: dict[str, bool], tiny_model: Model, tmp_path: Path
+) -> None:
+    config = LoraConfig(
+        r=4,
+        lora_alpha=10,
+        target_modules=["q_proj", "v_proj", "down_proj"],
+        task_type="CAUSAL_LM",
+        init_lora_weights=False,
+        **kind,
+    )
+    peft = get_peft_model(tiny_model("qwen2"), config).eval()
+    for name, parameter in peft.named_parameters():
+        if "magnitude" in name:
+            parameter.data.mul_(1.5)
+    peft.save_pretrained(tmp_path)
+    model = tiny_model("qwen2")
+
+    load_adapter(model, tmp_path)
+
+    assert (logits(model) - logits(peft)).abs().max() <= 1e-5 * logits(peft).abs().max()
+
+
+@pytest.mark.parametrize("start", ["gaussian", "orthogonal"])
+def test_a_start_that_leaves_the_base_alone_is_taken(
+    start: str, tiny_model: Model, tmp_path: Path
+) -> None:
+    config = LoraConfig(
+        r=4, target_modules=["q_proj"], task_type="CAUSAL_LM", init_lora_weights=start
+    )
+    peft = get_peft_model(tiny_model("llama"), config).eval()
+    for name, parameter in peft.named_parameters():
+        if "lora_B" in name:
+            parameter.data.add_(0.1)
+    peft.save_pretrained(tmp_path)
+    model = tiny_model("llama")
+
+    load_adapter(model, tmp_path)
+
+    assert (logits(model) - logits(peft)).abs().max() <= 1e-5 * logits(peft).abs().max()
+
+
+def test_a_plain_adapter_does_not_fit_one_with_magnitudes(
+    tiny_model: Model, tmp_path: Path
+) -> None:
+    stored(tmp_path / "adapter", tiny_model("llama"), spec_of())
+    path = tmp_path / "adapter" / CONFIG_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), "use_dora": True}))
+    with pytest.raises(ModelError, match=r"does not fit this base model: .*magnitude"):
+        load_adapter(tiny_model("llama"), tmp_path / "adapter")
+
+
+@pytest.mark.parametrize("use_dora", [False, True], ids=["lora", "dora"])
+@pytest.mark.parametrize("quantization", ["nf4", "int8"])
+def test_an_adapter_trained_over_packed_weights_is_stored_as_any_other(
+    quantization: str, use_dora: bool, tiny_model: Model, tmp_path: Path
+) -> None:
+    model, spec = tiny_model("llama"), spec_of(quantization=quantization, use_dora=use_dora)
+    adapters = learned(model, spec)
+    linears = target_paths(tiny_model("llama"), "all-linear")
+    save_adapter(tmp_path, adapters, spec, base_model="base", linears=linears)
+
+    whole = tiny_model("llama")
+    loaded = load_adapter(whole, tmp_path)
+    peft = PeftModel.from_pretrained(tiny_model("llama"), tmp_path).eval()
+
+    assert read_adapter_spec(tmp_path).quantization == "none"
+    assert all(isinstance(adapter.frozen, PlainWeight) for adapter in loaded.values())
+    assert (logits(whole) - logits(peft)).abs().max() <= 1e-5 * logits(peft).abs().max()
+    # packing does change the base, so this is the whole one
+    assert (logits(whole) - logits(model)).abs().max() > 1e-3 * logits(whole).abs().max()
+
+
+@pytest.mark.parametrize("kind", KINDS[:2], ids=str)
+@pytest.mark.parametrize("quantization", ["none", "nf4", "int8"])
+def test_any_fresh_adapter_changes_nothing(
+    quantization: str, kind: dict[str, object], tiny_model: Model
+) -> None:
+    model = tiny_model("qwen2")
+    adapters = add_lora(model, spec_of(quantization=quantization, **kind), seed=0)
+    with_adapters = logits(model)
+    for adapter in adapters.values():
+        adapter.enabled = False
+    assert torch.equal(logits(model), with_adapters)
+
+
 def test_a_fresh_adapter_changes_nothing(tiny_model: Model) -> None:
     model = tiny_model("qwen2")
     before = logits(model)
@@ -232,6 +374,10 @@ def test_an_adapter_with_more_layers_is_refused(tiny_model: Model, tmp_path: Pat
         {"layers_to_transform": [0]},
         {"target_modules": ".*q_proj"},
         {"target_parameters": ["mlp.experts.gate_up_proj"]},
+        {"layer_replication": [[0, 2], [1, 2]]},
+        {"alora_invocation_tokens": [5, 6]},
+        {"init_lora_weights": "pissa"},
+        {"init_lora_weights": "olora"},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -16,6 +16,8 @@ from finewright.schema.report import (
     RunList,
     RunReport,
     RunSummary,
+    SelfCheck,
+    SelfCheckReport,
     VerifyReport,
 )
 from finewright.schema.train import Candidate, SFTSpec, TrainReport
@@ -173,6 +175,31 @@ def test_the_doctor_marks_what_is_wrong_and_gives_the_mends() -> None:
     lines = text_of(DoctorReport(findings=findings)).splitlines()
     assert [line.split()[:2] for line in lines[1:3]] == [["python", "ok"], ["torch", "WRONG"]]
     assert lines[3:] == ["torch: pip install it"]
+
+
+@pytest.mark.parametrize(
+    ("measured", "state", "verdict"),
+    [
+        (2.5e-6, "ok", "the engine computes what plain transformers computes"),
+        (0.1, "WRONG", "WRONG: the engine does not compute what plain transformers computes"),
+    ],
+)
+def test_the_selfcheck_sets_each_distance_beside_its_bar(
+    measured: float, state: str, verdict: str
+) -> None:
+    check = SelfCheck(name="fp32 gradients", measured=measured, bar=1e-4, passed=measured <= 1e-4)
+    report = SelfCheckReport(
+        base_model="smol",
+        device="CPU",
+        layers=30,
+        layers_checked=2,
+        checks=(check,),
+        slow_paths=("no kernels",),
+    )
+    first, _, row, *others = text_of(report).splitlines()
+    assert first == "smol: the first 2 of 30 layers on CPU"
+    assert row.split() == ["fp32", "gradients", state, f"{measured:.1e}", "1.0e-04"]
+    assert others == ["slower than it could be: no kernels", f"smol: {verdict}"]
 
 
 @pytest.mark.parametrize(

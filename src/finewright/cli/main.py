@@ -190,12 +190,22 @@ def verify(run: RunPath, json: Json = False) -> None:
 
 
 @app.command()
-def doctor(json: Json = False) -> None:
+def doctor(
+    base_model: Annotated[
+        str, typer.Argument(metavar="BASE_MODEL", help="By name, for --selfcheck.")
+    ] = "",
+    selfcheck: Annotated[
+        bool, typer.Option("--selfcheck", help="Compare the engine with plain transformers.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Say what is installed, on which device, what would fail and how to mend it."""
     from finewright.cli import output
-    from finewright.workbench.doctor import doctor as run
+    from finewright.workbench import doctor as uses
 
-    report = run()
+    if base_model and not selfcheck:
+        raise typer.BadParameter("a base model is for --selfcheck, which is not given")
+    report = uses.selfcheck(base_model, output.watch(json)) if selfcheck else uses.doctor()
     output.show(report, as_json=json)
     raise typer.Exit(0 if report.passed else 2)
 

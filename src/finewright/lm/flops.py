@@ -12,7 +12,7 @@ def flops_per_token(lm: LM, trained_share: float) -> float:
 
     A parameter costs a multiply and an add in the forward pass, again for the gradient of its input, and
     again for its own gradient when it is trained; the head is needed at learned tokens only. Attention,
-    norms and anything computed twice are not counted."""
+    norms, the experts of a mixture and anything computed twice are not counted."""
     head = lm.model.get_output_embeddings()
     linears = [m for m in lm.model.modules() if isinstance(m, nn.Linear) and m is not head]
     frozen = sum(m.in_features * m.out_features for m in linears)

@@ -26,12 +26,11 @@ from finewright.lm.fast.heap import keep_freed_memory
 from finewright.lm.lora import load_adapter
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel, weight_files
-from finewright.schema.train import Quantization
 
 transformers_logging.disable_progress_bar()
 
 # What transformers raises over a damaged folder; each file has its own way to fail.
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     ValueError,
     KeyError,
@@ -69,7 +68,6 @@ def load_model(
     the files lack is an error, never a random one; quantised weights are refused."""
     trust = _may_run_code(base.folder, consent)
     weight_files(base.folder)
-    keep_freed_memory()
     model: PreTrainedModel
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
@@ -80,10 +78,11 @@ def load_model(
             trust_remote_code=trust,
             output_loading_info=True,
         )
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ModelError(f"base model {base.name!r}: {_first_line(error)}") from None
     if missing := sorted(info["missing_keys"]):
         raise ModelError(f"base model {base.name!r}: its weights lack {missing[0]}")
+    keep_freed_memory()  # not sooner: in a heap that never shrinks, weights would stay when packed
     if place:
         model.to(runtime.device())
     return model.eval()
@@ -95,15 +94,12 @@ def load_lm(
     *,
     dtype: Literal["bf16", "fp32"],
     consent: str = "",
-    quantization: Quantization = "none",
 ) -> LM:
-    """The base model, with a stored adapter when one is given.
-
-    `quantization` is that of the weights under the adapter, whatever they were in training."""
+    """The base model, with a stored adapter when one is given; never quantised, however it was trained."""
     model = load_model(base, dtype=dtype, consent=consent, place=adapter is None)
     if adapter is None:
         return LM(model, {})
-    return LM(model, load_adapter(model, adapter, quantization, device=runtime.device()))
+    return LM(model, load_adapter(model, adapter, device=runtime.device()))
 
 
 def code_digest(folder: Path) -> str:
@@ -158,7 +154,7 @@ def _tokenizer(base: BaseModel, *, trust: bool) -> PreTrainedTokenizerBase:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             base.folder, local_files_only=True, trust_remote_code=trust
         )
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ModelError(
             f"base model {base.name!r}: no usable tokenizer: {_first_line(error)}"
         ) from None
@@ -172,7 +168,7 @@ def _declared_eos(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]
     if (folder / "generation_config.json").is_file():
         try:
             config = GenerationConfig.from_pretrained(folder, local_files_only=True)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise ModelError(f"{folder}/generation_config.json: {_first_line(error)}") from None
         declared = config.eos_token_id
         more = declared if isinstance(declared, list) else [declared]

@@ -20,22 +20,24 @@ from transformers import PreTrainedModel
 
 from finewright.errors import ModelError
 from finewright.lm.fast import dora
+from finewright.lm.fast.heap import give_back_memory
 from finewright.lm.fast.linear import (
     Frozen,
     PlainWeight,
     Weight,
     lora_linear,
     roomy_linear,
-    whole,
+    state_of,
 )
+from finewright.lm.fast.mapped import let_go
+from finewright.lm.fast.mlp import is_experts
 from finewright.lm.fast.quantized import KINDS, QuantizedWeight, scratch_bytes
 from finewright.lm.tensors import save_tensors
-from finewright.schema.train import LoraSpec, Quantization
+from finewright.schema.train import LoraSpec
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
-_UNKNOWN = -1
 _NEEDED = ("peft_type", "r", "lora_alpha", "target_modules")
 # Settings under which PEFT computes something else than alpha/r * B A on whole named linears.
 _NOT_PLAIN = (
@@ -47,7 +49,15 @@ _NOT_PLAIN = (
     "modules_to_save",
     "target_parameters",
     "trainable_token_indices",
+    "layer_replication",
+    "alora_invocation_tokens",
+    "arrow_config",
+    "kasa_config",
+    "monteclora_config",
+    "use_bdlora",
 )
+# First weights that leave the base as it is; PEFT's others, such as pissa, change it again at each load.
+_PLAIN_STARTS = (True, False, "gaussian", "orthogonal", "eva")
 
 
 class LoraLinear(nn.Module):
@@ -75,6 +85,7 @@ class LoraLinear(nn.Module):
         a = torch.empty(spec.r, base.in_features).uniform_(-bound, bound, generator=generator)
         self.lora_A = nn.Parameter(a.to(device))
         self.lora_B = nn.Parameter(torch.zeros(base.out_features, spec.r, device=device))
+        self.train(base.training)
 
     def forward(self, x: Tensor) -> Tensor:
         """The base's output plus the delta; x (..., in_features) -> (..., out_features)."""
@@ -119,7 +130,7 @@ class DoraLinear(LoraLinear):
         super().__init__(base, spec, generator, frozen)
         self._squares = dora.squared_norms(self._values())
         self._norms: Tensor | None = None
-        self._norms_of = (_UNKNOWN, _UNKNOWN)
+        self._norms_of: object = None
         self.lora_magnitude_vector = nn.Parameter(self._direction_norms().clone())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -139,8 +150,8 @@ class DoraLinear(LoraLinear):
         return {**super().tensors(), "lora_magnitude_vector": self.lora_magnitude_vector.detach()}
 
     def _values(self) -> Tensor:
-        weight = whole(self.frozen.with_room(self.lora_B, self.scale))
-        return weight[:, : self.base.in_features]
+        assert isinstance(self.frozen, PlainWeight | QuantizedWeight)
+        return self.frozen.values
 
     @torch.no_grad()
     def _fresh_norms(self) -> Tensor:
@@ -150,10 +161,10 @@ class DoraLinear(LoraLinear):
     def _direction_norms(self) -> Tensor:
         """The norms for A and B as they are; computed at every call while gradients are taken."""
         learning = torch.is_grad_enabled()
-        versions = (self.lora_A._version, self.lora_B._version)
-        if self._norms is None or learning or self._norms_of != versions:
+        states = state_of(self.lora_A), state_of(self.lora_B)
+        if self._norms is None or learning or self._norms_of != states:
             self._norms = self._fresh_norms()
-            self._norms_of = (_UNKNOWN, _UNKNOWN) if learning else versions
+            self._norms_of = None if learning else states
         return self._norms
 
 
@@ -162,8 +173,8 @@ def add_lora(
 ) -> dict[str, LoraLinear]:
     """Put an adapter on each targeted linear, in place; module path -> adapter.
 
-    Everything else is frozen. Layer by layer a weight is moved to `device` and quantised, so no second
-    model is held anywhere. Raises ModelError when a named target matches no linear layer."""
+    Everything else is frozen. Weight by weight the original is moved to `device`, copied or packed, and
+    let go, so no second model is held anywhere. Raises ModelError when a named target matches no linear."""
     model.requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
     paths = target_paths(model, spec.target_modules)
@@ -173,13 +184,32 @@ def add_lora(
     for path in paths:
         base = model.get_submodule(path)
         assert isinstance(base, nn.Linear)
+        original = base.weight.detach()
         if device is not None:
             base.to(device)
         adapters[path] = kind(base, spec, generator, keep(base.weight))
         model.set_submodule(path, adapters[path])
+        let_go(original)
     if device is not None:
         model.to(device)
+    give_back_memory()
     return adapters
+
+
+def kept_whole(model: PreTrainedModel, adapters: Mapping[str, LoraLinear]) -> list[str]:
+    """Kinds of layers that a quantised model has in full: those that are no linear with an adapter.
+
+    Embeddings and head, which are never quantised, are not among them."""
+    if all(isinstance(adapter.frozen, PlainWeight) for adapter in adapters.values()):
+        return []
+    head = model.get_output_embeddings()
+    linears = {
+        path.rpartition(".")[2]
+        for path, module in model.named_modules()
+        if type(module) is nn.Linear and module is not head and module.weight is not None
+    }
+    experts = {type(module).__name__ for module in model.modules() if is_experts(module)}
+    return sorted(linears | experts)
 
 
 def _keeper(
@@ -195,10 +225,20 @@ def _keeper(
     return lambda weight: QuantizedWeight(pack(weight.detach()), scratch, weight.dtype)
 
 
+def linear_paths(model: PreTrainedModel) -> list[str]:
+    """Paths of all linears but the head, in module order, with an adapter on them or not."""
+    inner = {id(m.base) for m in model.modules() if isinstance(m, LoraLinear)}
+    left_out = {id(model.get_output_embeddings()), *inner}
+    return [
+        path
+        for path, m in model.named_modules()
+        if isinstance(m, LoraLinear) or (type(m) is nn.Linear and id(m) not in left_out)
+    ]
+
+
 def target_paths(model: PreTrainedModel, targets: str | Sequence[str]) -> list[str]:
     """Paths of the linears to adapt, in module order: all but the head, or those whose name ends so."""
-    head = model.get_output_embeddings()
-    linears = [path for path, m in model.named_modules() if type(m) is nn.Linear and m is not head]
+    linears = linear_paths(model)
     if targets == "all-linear":
         return linears
     chosen = [p for p in linears if any(_matches(p, name) for name in targets)]
@@ -289,6 +329,8 @@ def read_adapter_spec(folder: Path) -> LoraSpec:
     odd = [key for key in _NOT_PLAIN if config.get(key)]
     if config.get("bias", "none") != "none":
         odd.append("bias")
+    if config.get("init_lora_weights", True) not in _PLAIN_STARTS:
+        odd.append(f"init_lora_weights {config['init_lora_weights']}")
     if targets != "all-linear" and not isinstance(targets, list):
         odd.append("target_modules pattern")
     if config["peft_type"] != "LORA" or odd:
@@ -307,14 +349,10 @@ def read_adapter_spec(folder: Path) -> LoraSpec:
 
 
 def load_adapter(
-    model: PreTrainedModel,
-    folder: Path,
-    quantization: Quantization = "none",
-    *,
-    device: torch.device | None = None,
+    model: PreTrainedModel, folder: Path, *, device: torch.device | None = None
 ) -> dict[str, LoraLinear]:
     """Put the adapter stored in a PEFT folder onto the model, in place, as `add_lora` puts a fresh one."""
-    spec = read_adapter_spec(folder).model_copy(update={"quantization": quantization})
+    spec = read_adapter_spec(folder)
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise ModelError(f"{folder}: {WEIGHTS_FILE} is missing")

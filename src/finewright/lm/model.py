@@ -1,6 +1,6 @@
 """What a training method sees of a model: token log-probabilities, hidden states, text, and the base."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
 
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from finewright.errors import ModelError
-from finewright.lm.batch import Encoded, Packed, Segment, pack, pack_groups
+from finewright.lm.batch import Encoded, Packed, pack, pack_groups
 from finewright.lm.fast import attention, head, native, recompute
-from finewright.lm.fast.install import Fallback, install, uninstall
-from finewright.lm.lora import LoraLinear
+from finewright.lm.lora import LoraLinear, kept_whole
+from finewright.lm.probe import probe_rows, run, speed_up
 
 _ANOTHER = "choose a base model of another family"
 _HEAD_EXTRAS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
@@ -30,7 +30,7 @@ class LM:
         self.adapters = dict(adapters)
         _check_cache(model)
         self._check_head()
-        self.packs_exactly, self.fallbacks = _speed_up(model)
+        self.packs_exactly, self.fallbacks = speed_up(model, LoraLinear)
 
     @property
     def device(self) -> torch.device:
@@ -58,7 +58,7 @@ class LM:
         """Last hidden states of all tokens, (T, d)."""
         if self.packs_exactly:
             with attention.using(self.model, attention.NAME):
-                return _run(self.model, batch.input_ids, batch.position_ids, batch.segments)
+                return run(self.model, batch.input_ids, batch.position_ids, batch.segments)
         assert not any(segment.prefix_length for segment in batch.segments)  # see `pack`
         lengths = [segment.length for segment in batch.segments]
         parts = zip(
@@ -66,7 +66,7 @@ class LM:
             torch.split(batch.position_ids, lengths, 1),
             strict=True,
         )
-        return torch.cat([_run(self.model, ids, positions) for ids, positions in parts])
+        return torch.cat([run(self.model, ids, positions) for ids, positions in parts])
 
     def pack(self, groups: Sequence[Sequence[Encoded]]) -> Packed:
         """The groups' rows as one batch, common prompts once where the model packs exactly."""
@@ -77,9 +77,13 @@ class LM:
     def slow_paths(self) -> tuple[str, ...]:
         """What runs as transformers and torch have it where the engine has something faster, and why."""
         told = [
-            f"{left.modules} {left.module}: {left.trick} as transformers has it, because {left.reason}"
+            f"{left.module}: {left.trick} as transformers has it, because {left.reason}"
             for left in self.fallbacks
         ]
+        if whole := kept_whole(self.model, self.adapters):
+            told.append(
+                f"{', '.join(whole)}: kept whole, because only linear layers with an adapter are quantised"
+            )
         if self.device.type == "cpu" and (reason := native.status().reason):
             told.insert(0, f"plain torch in place of the CPU kernels, because {reason}")
         if not self.packs_exactly:
@@ -112,14 +116,15 @@ class LM:
 
     def _check_head(self) -> None:
         """A family that scales its logits in its own way would train on a wrong loss: refuse it."""
-        row = _probe_rows(self.model)[0]
+        row = probe_rows(self.model)[0]
         training = self.model.training
         self.model.eval()
         with torch.no_grad():
             ids = torch.tensor([row.input_ids], device=self.device)
+            positions = torch.arange(len(row.input_ids), device=self.device)[None]
             logits = self.model(input_ids=ids, use_cache=False).logits[0]
             known = self.model.base_model is not self.model and _close(
-                self._logits(_states(self.model, [row], self.device, packed=False)), logits
+                self._logits(run(self.model, ids, positions)), logits
             )
         self.model.train(training)
         if not known:
@@ -162,74 +167,7 @@ def _plain_head(model: PreTrainedModel) -> Tensor | None:
     return weight
 
 
-def _speed_up(model: PreTrainedModel) -> tuple[bool, tuple[Fallback, ...]]:
-    """Put the engine's tricks on the model, and see whether two short sequences, packed and alone, get
-    the hidden states that the plain model gives them; what does not hold is taken off again.
-
-    Attention that ignores the segments (a linear-attention or convolution layer, or a model that does
-    not pass the argument on) shows here, before any training."""
-    rows, device = _probe_rows(model), next(model.parameters()).device
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            plain = _states_alone(model, rows, device)
-            fallbacks = install(model, LoraLinear)
-            if not _holds(lambda: _states_alone(model, rows, device), plain):
-                uninstall(model)
-                fallbacks = (Fallback(type(model).__name__, "all", 1, "other numbers than plain"),)
-            with attention.using(model, attention.NAME):
-                packs = _holds(lambda: _states(model, rows, device), plain) and _holds(
-                    lambda: torch.cat([_states(model, [row], device) for row in rows]), plain
-                )
-    finally:
-        model.train(training)
-    return packs, fallbacks
-
-
-def _holds(states: Callable[[], Tensor], plain: Tensor) -> bool:
-    """Are these states computed at all, and the plain ones?"""
-    try:
-        return _close(states(), plain)
-    except (TypeError, ValueError, RuntimeError, AttributeError):
-        return False
-
-
-def _states_alone(model: PreTrainedModel, rows: Sequence[Encoded], device: torch.device) -> Tensor:
-    return torch.cat([_states(model, [row], device, packed=False) for row in rows])
-
-
-def _probe_rows(model: PreTrainedModel) -> list[Encoded]:
-    vocab = model.config.get_text_config().vocab_size
-    generator = torch.Generator().manual_seed(0)
-    return [
-        Encoded(tuple(torch.randint(vocab, (n,), generator=generator).tolist()), (True,) * n)
-        for n in (5, 9)
-    ]
-
-
 def _close(found: Tensor, true: Tensor) -> bool:
     """Equal up to the rounding of the number format."""
     tolerance = true.float().abs().max() * (3e-2 if true.dtype == torch.bfloat16 else 1e-4)
     return bool((found - true).float().abs().max() <= tolerance)
-
-
-def _states(
-    model: PreTrainedModel, rows: Sequence[Encoded], device: torch.device, *, packed: bool = True
-) -> Tensor:
-    batch = pack(rows, device)
-    return _run(model, batch.input_ids, batch.position_ids, batch.segments if packed else None)
-
-
-def _run(
-    model: PreTrainedModel,
-    input_ids: Tensor,
-    position_ids: Tensor,
-    segments: tuple[Segment, ...] | None = None,
-) -> Tensor:
-    extra = {} if segments is None else {"segments": segments}
-    output = model.base_model(
-        input_ids=input_ids, position_ids=position_ids, use_cache=False, **extra
-    )
-    states: Tensor = output.last_hidden_state[0]
-    return states

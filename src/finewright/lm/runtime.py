@@ -1,7 +1,9 @@
 """What this machine can run on: is torch here, which device, how many threads, which number format."""
 
 import os
+import time
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from finewright.errors import MissingExtra
@@ -47,6 +49,28 @@ def physical_cores() -> int:
     allowed = len(os.sched_getaffinity(0))
     physical = torch.cpu.get_capabilities().get("num_physical_cores", allowed)
     return max(1, min(allowed, int(physical)))
+
+
+def cores_others_use(seconds: float = 0.2) -> float:
+    """How many of the machine's cores other processes keep busy, looked at for a moment; 0 where the
+    system does not tell."""
+    before = _busy_seconds()
+    time.sleep(seconds)
+    after = _busy_seconds()
+    if before is None or after is None:
+        return 0.0
+    return max(0.0, (after - before) / seconds)
+
+
+def _busy_seconds() -> float | None:
+    """CPU seconds that all processes but this one have had since the machine started."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:]
+        user, nice, system, _, _, irq, softirq = map(int, fields[:7])
+    except (OSError, ValueError):
+        return None
+    own = os.times()
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK") - own.user - own.system
 
 
 def fast_bf16() -> bool:

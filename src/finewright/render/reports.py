@@ -17,6 +17,7 @@ from finewright.schema.report import (
     ReplayedAnswer,
     RunList,
     RunReport,
+    SelfCheckReport,
     VerifyReport,
 )
 from finewright.schema.train import TrainReport
@@ -94,6 +95,26 @@ def _(report: DoctorReport) -> str:
 
 
 @text_of.register
+def _(report: SelfCheckReport) -> str:
+    part = "all" if report.layers_checked == report.layers else f"the first {report.layers_checked}"
+    rows = [
+        [c.name, "ok" if c.passed else "WRONG", f"{c.measured:.1e}", f"{c.bar:.1e}"]
+        for c in report.checks
+    ]
+    verdict = (
+        "the engine computes what" if report.passed else "WRONG: the engine does not compute what"
+    )
+    return "\n".join(
+        [
+            f"{report.base_model}: {part} of {report.layers} layers on {report.device}",
+            table(["relative distance of", "state", "measured", "at most"], rows),
+            *(f"slower than it could be: {path}" for path in report.slow_paths),
+            f"{report.base_model}: {verdict} plain transformers computes",
+        ]
+    )
+
+
+@text_of.register
 def _(report: BenchReport) -> str:
     speed, machine, train = report.speed, report.machine, report.train
     learned = speed.trained_tokens / speed.tokens
@@ -119,7 +140,7 @@ def _(report: BenchReport) -> str:
         [
             "seconds to first step",
             f"{report.seconds_to_first_step:.1f}",
-            "from the command's start",
+            "loading and the first step",
         ],
     ]
     return "\n".join(
@@ -177,6 +198,7 @@ def _planned(planned: PlannedCandidate) -> str:
         f"  steps: {planned.steps}, {planned.step_tokens} tokens in all",
         f"  settings: {_settings(settings)}",
         f"  adapter: {_settings(adapter)}",
+        *(f"  slower than it could be: {path}" for path in planned.slow_paths),
         *(f"  {_problem(problem)}" for problem in planned.problems),
         *(_tokens(view) for view in planned.preview),
     ]

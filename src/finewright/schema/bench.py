@@ -13,10 +13,12 @@ class BenchRows(Model):
 
 
 class BenchMachine(Model):
-    """Where it ran. `gemm_gflops` is what a square matrix product reaches here, by number format."""
+    """Where it ran, and how many of its cores other programs kept busy just before.
+
+    `gemm_gflops` is what a square matrix product reaches here, by number format."""
 
     device: str
-    load_average: float
+    cores_others_use: float
     kernels: str
     gemm_gflops: dict[str, float]
 
@@ -37,7 +39,9 @@ class BenchSpeed(Model):
 
 
 class BenchReport(Model):
-    """Steps that were trained and thrown away; `train` are their settings."""
+    """Steps that were trained and thrown away; `train` are their settings.
+
+    `seconds_to_first_step` is from the call to the end of the first step."""
 
     base_model: str
     parameters: int

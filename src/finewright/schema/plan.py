@@ -41,6 +41,9 @@ class PlannedCandidate(Model):
     steps: int
     step_tokens: int = Field(description="Tokens over all steps.")
     train: SFTSpec
+    slow_paths: tuple[str, ...] = Field(
+        default=(), description="What the engine cannot speed up in this model, and why."
+    )
     problems: tuple[Problem, ...]
     preview: tuple[TokenView, ...]
 

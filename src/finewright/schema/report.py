@@ -26,6 +26,31 @@ class DoctorReport(Model):
         return all(finding.passed for finding in self.findings)
 
 
+class SelfCheck(Model):
+    """One comparison of the engine: a relative distance of gradients, and what it may be at most."""
+
+    name: str
+    measured: float
+    bar: float
+    passed: bool
+
+
+class SelfCheckReport(Model):
+    """Does the engine compute what plain transformers computes, and what is slower than it could be?"""
+
+    base_model: str
+    device: str
+    layers: int
+    layers_checked: int
+    checks: tuple[SelfCheck, ...]
+    slow_paths: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Every distance is within its bar."""
+        return all(check.passed for check in self.checks)
+
+
 class VerifyReport(Model):
     """What differs between a run folder and its manifest."""
 

@@ -25,8 +25,8 @@ class LoraSpec(Model):
     )
     quantization: Quantization = default(
         "none",
-        "QLoRA: the frozen weights under the adapter are kept in 4 (nf4) or 8 bits while training; "
-        "the adapter is plain LoRA, and is measured and used on the unquantised base",
+        "QLoRA: the linear weights under the adapter are kept in 4 (nf4) or 8 bits while training, all "
+        "else as it is; the adapter is an ordinary one, and is measured and used on the whole base",
         "needed only where the model's memory does not fit: it costs speed and a little loss",
     )
     use_dora: bool = default(

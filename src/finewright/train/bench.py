@@ -9,10 +9,7 @@ import torch
 
 from finewright.lm import runtime
 from finewright.lm.batch import Encoded
-from finewright.lm.load import load_model
-from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel
 from finewright.plugins import resolve
 from finewright.schema.train import SFTSpec
 from finewright.train.loop import Step, make_optimizer, train
@@ -23,17 +20,6 @@ _GEMM_TRIES = 8
 # Every vocabulary has these; which tokens they are changes nothing in the work.
 _TOKENS = range(256)
 _LEARNED_SHARE = 0.6
-
-
-def load_for_training(base: BaseModel, spec: SFTSpec) -> LM:
-    """The base model with a fresh adapter, as the train stage would have it."""
-    assert spec.dtype != "auto"
-    torch.set_num_threads(spec.threads or runtime.physical_cores())
-    model = load_model(base, dtype=spec.dtype)
-    lm = LM(model, add_lora(model, spec.adapter, seed=spec.seed))
-    if spec.memory == "lean":
-        lm.recompute()
-    return lm
 
 
 def steps(lm: LM, spec: SFTSpec, rows: Sequence[Encoded]) -> Iterator[Step]:
@@ -54,13 +40,15 @@ def steps(lm: LM, spec: SFTSpec, rows: Sequence[Encoded]) -> Iterator[Step]:
 def synthetic_rows(count: int, *, max_length: int, seed: int = 0) -> list[Encoded]:
     """Rows of random tokens; half are shorter than about 250 tokens, few are long, as in chat data."""
     rng = random.Random(seed)  # noqa: S311 - not a secret
-    rows = []
-    for _ in range(count):
-        length = max(8, min(max_length, round(rng.lognormvariate(5.5, 0.7))))
-        ids = tuple(rng.choices(_TOKENS, k=length))
-        prompt = round((1 - _LEARNED_SHARE) * length)
-        rows.append(Encoded(ids, (False,) * prompt + (True,) * (length - prompt)))
-    return rows
+    lengths = (round(rng.lognormvariate(5.5, 0.7)) for _ in range(count))
+    return [synthetic_row(max(8, min(max_length, length)), rng) for length in lengths]
+
+
+def synthetic_row(length: int, rng: random.Random) -> Encoded:
+    """A row of random tokens of which the last three fifths are learned."""
+    prompt = round((1 - _LEARNED_SHARE) * length)
+    ids = tuple(rng.choices(_TOKENS, k=length))
+    return Encoded(ids, (False,) * prompt + (True,) * (length - prompt))
 
 
 def gemm_gflops(dtype: Literal["bf16", "fp32"]) -> float:

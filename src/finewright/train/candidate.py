@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,14 +14,7 @@ from finewright.errors import Interrupted, StageError
 from finewright.lm import runtime
 from finewright.lm.batch import Encoded
 from finewright.lm.chat import Chat
-from finewright.lm.load import load_model
-from finewright.lm.lora import (
-    adapter_tensors,
-    add_lora,
-    save_adapter,
-    set_adapter_tensors,
-    target_paths,
-)
+from finewright.lm.lora import adapter_tensors, linear_paths, save_adapter, set_adapter_tensors
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
 from finewright.plugins import resolve
@@ -32,8 +25,12 @@ from finewright.store.stage import StageContext
 from finewright.train import checkpoint
 from finewright.train.checkpoint import Progress
 from finewright.train.defaults import save_steps
+from finewright.train.load import load_for_training
 from finewright.train.loop import Method, Step, make_optimizer, mean_loss, train
 from finewright.train.schedule import schedule_of
+
+# From here on it is not only the system's own small tasks.
+_BUSY_CORES = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +75,12 @@ def train_candidate(work: Work) -> Outcome:
     Raises Interrupted, with a checkpoint written, when asked to stop, and StageError when the loss
     leaves the finite numbers."""
     spec = work.spec
-    torch.set_num_threads(spec.threads or runtime.physical_cores())
-    assert spec.dtype != "auto"
     consent = work.context.spec.remote_code.get(work.base.name, "")
-    model = load_model(work.base, dtype=spec.dtype, consent=consent, place=False)
-    linears = target_paths(model, "all-linear")
-    lm = LM(model, add_lora(model, spec.adapter, seed=spec.seed, device=runtime.device()))
-    if spec.memory == "lean":
-        lm.recompute()
+    lm = load_for_training(work.base, spec, consent=consent)
     method: Method = resolve("method", spec.method)()
     optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
     progress, problems = _resume(work, lm, optimizer)
-    problems += [
-        Problem(level="info", message=f"{work.base.name}: {path}", hint="right, and slower")
-        for path in lm.slow_paths()
-    ]
+    problems += [*_why_slower(work.base.name, lm), *_busy(spec.threads)]
     for problem in problems:
         work.context.emit("problem", stage="train", **problem.model_dump())
     progress, final_loss = _steps(work, lm, method, optimizer, progress)
@@ -101,7 +89,11 @@ def train_candidate(work: Work) -> Outcome:
         eval_loss = mean_loss(lm, method, work.eval_rows, batch_size=spec.batch_size)
     with replace_dir(work.folder / "adapter") as new:
         save_adapter(
-            new, lm.adapters, spec.adapter, base_model=str(work.base.folder), linears=linears
+            new,
+            lm.adapters,
+            spec.adapter,
+            base_model=str(work.base.folder),
+            linears=linear_paths(lm.model),
         )
         work.chat.tokenizer.save_pretrained(new)
     trainable = sum(p.numel() for p in lm.parameters())
@@ -185,6 +177,21 @@ def _advanced(progress: Progress, step: Step) -> Progress:
         seconds=progress.seconds + step.seconds,
         first_loss=progress.first_loss if progress.step else step.loss,
     )
+
+
+def _why_slower(name: str, lm: LM) -> Iterator[Problem]:
+    for path in lm.slow_paths():
+        yield Problem(level="info", message=f"{name}: {path}", hint="right, and slower")
+
+
+def _busy(threads: int | None) -> Iterator[Problem]:
+    used = runtime.cores_others_use()
+    if used > _BUSY_CORES:
+        yield Problem(
+            level="info",
+            message=f"other programs keep {used:.1f} cores busy, and a step waits for its slowest thread",
+            hint=f"stop them, or set train.threads to fewer than {threads}",
+        )
 
 
 def _last_loss(metrics: Path) -> float:

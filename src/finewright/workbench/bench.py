@@ -1,6 +1,5 @@
 """`bench`: how fast this machine trains a model, on steps that are thrown away."""
 
-import os
 import statistics
 import tempfile
 import time
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 DATA_SET = "solidity"
 _WARM_UP_STEPS = 2
-_BUSY_SHARE = 0.5
+_BUSY_CORES = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +42,27 @@ class Load:
     max_length: int
     threads: int | None
 
+    @property
+    def rows(self) -> int:
+        """Rows that the steps take, each one once."""
+        return self.steps * self.batch_size
+
 
 class _Rows(NamedTuple):
     encoded: Sequence["Encoded"]
     told: BenchRows
 
 
+class _Trained(NamedTuple):
+    steps: Sequence["Step"]
+    first_done: float
+
+
 def bench(base_model: str, load: Load, on_event: OnEvent) -> BenchReport:
-    """Train the steps as `train` would, report their speed, and keep nothing.
+    """Train the steps as `train` would with the same settings, report their speed, and keep nothing.
 
     Wrong input raises SpecError, DataError or ModelError before anything is fetched."""
-    started, load_average = time.perf_counter(), os.getloadavg()[0]
+    started, others = time.perf_counter(), runtime.cores_others_use()
     if load.steps < 2:  # noqa: PLR2004 - one to warm up, one to time
         raise SpecError(
             f"--steps {load.steps}: the first step is warm-up, so at least 2 are needed"
@@ -63,39 +72,37 @@ def bench(base_model: str, load: Load, on_event: OnEvent) -> BenchReport:
     runtime.require_runtime()
     on_event("preparing", {})
     from finewright.lm.kernels import why_no_kernels
-    from finewright.train.bench import load_for_training
+    from finewright.train.load import load_for_training
 
     base = locate(base_model, Path.cwd())
     spec = _settings(base, load)
-    rows = _own_rows(base, load) if given is None else _encoded(base, given, load)
+    rows = _own_rows(base, load) if given is None else _encoded(base, given, load, str(load.data))
     lm = load_for_training(base, spec)
-    seconds_to_first_step = time.perf_counter() - started
-    steps = _trained(lm, spec, rows.encoded, on_event)
+    done = _train(lm, spec, rows.encoded, on_event)
     peak_gib = runtime.peak_gib()
-    machine = BenchMachine(
-        device=runtime.describe_device(),
-        load_average=round(load_average, 2),
-        kernels=why_no_kernels() or "loaded",
-        gemm_gflops=_gemm_gflops(),
-    )
     return BenchReport(
         base_model=base_model,
         parameters=num_parameters(base.folder),
         trainable_parameters=sum(p.numel() for p in lm.parameters()),
         train=spec,
         rows=rows.told,
-        machine=machine,
-        speed=_speed(lm, steps[_warm_up(load.steps) :]),
-        warm_up_steps=_warm_up(load.steps),
-        seconds_to_first_step=round(seconds_to_first_step, 1),
+        machine=BenchMachine(
+            device=runtime.describe_device(),
+            cores_others_use=round(others, 2),
+            kernels=why_no_kernels() or "loaded",
+            gemm_gflops=_gemm_gflops(),
+        ),
+        speed=_speed(lm, done.steps[_warm_up(load) :]),
+        warm_up_steps=_warm_up(load),
+        seconds_to_first_step=round(done.first_done - started, 1),
         peak_gib=round(peak_gib, 3),
         slow_paths=lm.slow_paths(),
-        problems=_busy(load_average),
+        problems=_busy(others),
     )
 
 
-def _warm_up(steps: int) -> int:
-    return min(_WARM_UP_STEPS, steps - 1)
+def _warm_up(load: Load) -> int:
+    return min(_WARM_UP_STEPS, load.steps - 1)
 
 
 def _settings(base: BaseModel, load: Load) -> SFTSpec:
@@ -110,60 +117,66 @@ def _settings(base: BaseModel, load: Load) -> SFTSpec:
 
 
 def _read(path: Path) -> Sequence[Row]:
-    spec = DataSpec(sources=(SourceSpec(path=str(path)),))
-    gathered = gather(spec, Path)
+    gathered = gather(DataSpec(sources=(SourceSpec(path=str(path)),)), Path)
     refuse(gathered.problems)
     return gathered.train
 
 
 def _own_rows(base: BaseModel, load: Load) -> _Rows:
-    """Real rows of mixed length; where they cannot be had, random tokens of such lengths."""
+    """Real rows of mixed length; where they cannot be had or do not do, random tokens of such lengths."""
     from finewright.train.bench import synthetic_rows
 
     try:
         with tempfile.TemporaryDirectory() as folder:
             build_set(DATA_SET, Path(folder))
             rows = _read(Path(folder) / "train.jsonl")
-        found = _encoded(base, rows, load)
-        return found._replace(told=found.told.model_copy(update={"source": f"the {DATA_SET} set"}))
-    except (FetchError, MissingExtra, ModelError) as error:
-        count = load.steps * load.batch_size
+        return _encoded(base, rows, load, f"the {DATA_SET} set")
+    except (FetchError, MissingExtra, ModelError, DataError) as error:
         why = Problem(level="info", message=f"the {DATA_SET} set is not used: {error}")
         told = BenchRows(
             source="random tokens of mixed lengths",
-            counts=RowCounts(rows_in=count, rows_kept=count),
+            counts=RowCounts(rows_in=load.rows, rows_kept=load.rows),
             problems=(why,),
         )
-        return _Rows(synthetic_rows(count, max_length=load.max_length), told)
+        return _Rows(synthetic_rows(load.rows, max_length=load.max_length), told)
 
 
-def _encoded(base: BaseModel, rows: Sequence[Row], load: Load) -> _Rows:
-    """As many of the first rows as the steps take; the overlong ones are left out and counted."""
+def _encoded(base: BaseModel, rows: Sequence[Row], load: Load, source: str) -> _Rows:
+    """The first rows that are short enough, as many as the steps take; those passed over are counted.
+
+    Raises DataError when there are too few."""
     from finewright.lm.encode import encode_rows
     from finewright.lm.load import load_chat
 
-    wanted = rows[: load.steps * load.batch_size]
-    encoded = encode_rows(load_chat(base), wanted, max_length=load.max_length, on_overlong="drop")
-    refuse(encoded.problems)
-    if not encoded.rows:
-        raise DataError(
-            f"{load.data}: none of the first {len(wanted)} rows has at most {load.max_length} tokens",
-            hint="raise --max-length",
+    chat = load_chat(base)
+    for looked_at in (load.rows, len(rows)):
+        encoded = encode_rows(
+            chat, rows[:looked_at], max_length=load.max_length, on_overlong="drop"
         )
-    return _Rows(encoded.rows, BenchRows(source=str(load.data), counts=encoded.counts))
+        refuse(encoded.problems)
+        if len(encoded.rows) >= load.rows:
+            told = BenchRows(source=source, counts=encoded.counts)
+            return _Rows(encoded.rows[: load.rows], told)
+    raise DataError(
+        f"{source}: {len(encoded.rows)} of {len(rows)} rows have at most {load.max_length} tokens, and"
+        f" {load.steps} steps of {load.batch_size} rows need {load.rows}",
+        hint="lower --steps or --batch-size, or raise --max-length",
+    )
 
 
-def _trained(lm: "LM", spec: SFTSpec, rows: Sequence["Encoded"], on_event: OnEvent) -> list["Step"]:
+def _train(lm: "LM", spec: SFTSpec, rows: Sequence["Encoded"], on_event: OnEvent) -> _Trained:
     from finewright.train.bench import steps
 
-    done = []
+    done: list[Step] = []
+    first_done = 0.0
     try:
         for step in steps(lm, spec, rows):
+            first_done = first_done or time.perf_counter()
             on_event("metric", {"steps": spec.max_steps, **asdict(step)})
             done.append(step)
     except FloatingPointError as error:
         raise StageError(f"training diverged: {error}") from None
-    return done
+    return _Trained(done, first_done)
 
 
 def _speed(lm: "LM", steps: Sequence["Step"]) -> BenchSpeed:
@@ -181,7 +194,7 @@ def _speed(lm: "LM", steps: Sequence["Step"]) -> BenchSpeed:
         slowest=round(min(speeds), 1),
         fastest=round(max(speeds), 1),
         flops_per_token=flops,
-        useful_gflops=round(statistics.median(speeds) * flops / 1e9, 1),
+        useful_gflops=round(statistics.median(speeds) * flops / 1e9, 3),
     )
 
 
@@ -195,14 +208,11 @@ def _gemm_gflops() -> dict[str, float]:
     return {name: round(gflops, 1) for name, gflops in measured.items()}
 
 
-def _busy(load_average: float) -> tuple[Problem, ...]:
-    if load_average <= _BUSY_SHARE:
+def _busy(others: float) -> tuple[Problem, ...]:
+    if others <= _BUSY_CORES:
         return ()
-    return (
-        Problem(
-            level="warning",
-            message=f"the load was {load_average:.1f} before the start: this machine is or just was busy,"
-            " and a quiet one is faster",
-            hint="close what runs, wait a minute, repeat",
-        ),
+    message = (
+        f"other programs kept {others:.1f} cores busy at the start, and a quiet machine is faster"
     )
+    hint = "stop them and repeat"
+    return (Problem(level="warning", message=message, hint=hint),)

@@ -1,4 +1,4 @@
-"""`doctor`: what is installed, on which machine, what would fail, and how to mend it."""
+"""`doctor`: what is installed, on which machine, what would fail, and whether the engine is right here."""
 
 import os
 import platform
@@ -6,13 +6,17 @@ import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 
 from finewright.catalog.models import packaged_models
 from finewright.errors import FinewrightError
 from finewright.fetch.cache import cache_dir
 from finewright.lm import runtime
-from finewright.schema.report import DoctorReport, Finding
+from finewright.lm.sources import check_name, locate
+from finewright.schema.report import DoctorReport, Finding, SelfCheckReport
+from finewright.workbench.up import OnEvent
 
+_SMALL_MODEL = "smollm2-135m-instruct"
 _LEAST_DISK_GIB = 2.0
 _LEAST_MEMORY_GIB = 4.0
 
@@ -21,6 +25,19 @@ def doctor() -> DoctorReport:
     """Look at the machine; nothing is changed, nothing is fetched."""
     findings = [_python(), *_packages(), _torch(), _memory(), _disk(), _client(), _offline()]
     return DoctorReport(findings=tuple(findings))
+
+
+def selfcheck(base_model: str, on_event: OnEvent) -> SelfCheckReport:
+    """Compare the engine with plain transformers on this machine, for this model or a small one.
+
+    Raises ModelError or FetchError when the model cannot be had."""
+    name = base_model or _SMALL_MODEL
+    check_name(name, Path.cwd())
+    runtime.require_runtime()
+    on_event("preparing", {})
+    from finewright.lm.selfcheck import selfcheck as compare
+
+    return compare(locate(name, Path.cwd()))
 
 
 def _python() -> Finding:

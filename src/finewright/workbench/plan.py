@@ -12,6 +12,7 @@ from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
 from finewright.schema.plan import PlannedCandidate, PlanReport, TokenView
 from finewright.schema.rows import Row
+from finewright.schema.train import SFTSpec
 from finewright.store.stage import refuse
 from finewright.train.schedule import schedule_of
 from finewright.workbench.prepare import input_digests, make_lock
@@ -79,9 +80,19 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
         steps=schedule.steps if lengths else 0,
         step_tokens=sum(lengths[i] for i in numbers) if lengths else 0,
         train=spec,
+        slow_paths=_slow_paths(loaded, name, spec),
         problems=encoded.problems,
         preview=_preview(chat, rows, encoded.rows[:NUM_PREVIEWS]),
     )
+
+
+def _slow_paths(loaded: LoadedSpec, name: str, spec: SFTSpec) -> tuple[str, ...]:
+    from finewright.lm.foresight import slow_paths_ahead
+
+    assert spec.dtype != "auto"
+    if name in loaded.spec.remote_code:
+        return ("not known before the weights are loaded, because the model brings its own code",)
+    return slow_paths_ahead(locate(name, loaded.path.parent), spec.adapter, spec.dtype)
 
 
 def _preview(

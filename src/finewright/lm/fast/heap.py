@@ -24,3 +24,9 @@ def keep_freed_memory() -> bool:
     settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _NEVER), (_TOP_PAD, _TOP_PAD_BYTES))
     took = [libc.mallopt(name, value) for name, value in settings]
     return all(took)
+
+
+def give_back_memory() -> None:
+    """Tell glibc to give all that is free back to the system, once."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

@@ -15,14 +15,39 @@ The room costs r / d_in of the weight (2.8 % at r = 16, d_in = 576). A and B are
 
 A weight that is not kept whole (quantized.py) is made whole for each product, and never saved."""
 
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional as F
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
-_UNKNOWN = -1
+_UNKNOWN = (-1, -1)
+
+
+class _Steps:
+    """Counts the steps of all optimizers of the process."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        register_optimizer_step_post_hook(self)
+
+    def __call__(self, *_: object) -> None:
+        self.taken += 1
+
+
+@cache
+def _steps() -> _Steps:
+    return _Steps()
+
+
+def state_of(parameter: Tensor) -> tuple[int, int]:
+    """Differs when the parameter's numbers may have changed.
+
+    Its version alone does not tell: fused optimizers leave it as it was."""
+    return parameter._version, _steps().taken
 
 
 class Stored(Protocol):
@@ -58,12 +83,12 @@ class PlainWeight:
 
     def with_room(self, lora_b: Tensor, scale: float) -> Tensor:
         """The weight (d_out, d_in + r) whose last columns are s B."""
-        # Fused optimizers change B without telling its version, so while gradients are taken the room is
-        # written every time; by `.data`, as the same numbers are no reason to fail an earlier graph.
-        learning = torch.is_grad_enabled()
-        if learning or self._written != lora_b._version:
+        # While gradients are taken the room is written every time; by `.data`, as the same numbers are no
+        # reason to fail an earlier graph.
+        learning, state = torch.is_grad_enabled(), state_of(lora_b)
+        if learning or self._written != state:
             self._room.data.copy_(lora_b.detach() * scale)
-            self._written = _UNKNOWN if learning else lora_b._version
+            self._written = _UNKNOWN if learning else state
         return self._roomy
 
 

@@ -17,6 +17,7 @@ from torch.autograd import Function
 from torch.nn import functional as F
 
 from finewright.lm.fast import native
+from finewright.lm.fast.compiled import compiled_on_gpu
 from finewright.lm.fast.linear import Lora, lora_backward, lora_forward
 
 _LAYOUTS = (("gate_proj", "up_proj", "down_proj"), ("gate_up_proj", "down_proj"))
@@ -28,6 +29,12 @@ def glu(gate: Tensor, up: Tensor, *, gelu: bool) -> Tensor:
     """act(gate) * up, (T, I), computed in float32 and rounded once."""
     if native.ready(gate, up) and gate.stride() == up.stride():
         return native.glu_forward(gelu, gate, up)
+    return plain_glu(gate, up, gelu)
+
+
+@compiled_on_gpu
+def plain_glu(gate: Tensor, up: Tensor, gelu: bool) -> Tensor:
+    """act(gate) * up."""
     act = F.gelu(gate.float(), approximate="tanh") if gelu else F.silu(gate.float())
     return (act * up.float()).to(gate.dtype)
 
@@ -36,6 +43,12 @@ def glu_backward(gate: Tensor, up: Tensor, dh: Tensor, *, gelu: bool) -> tuple[T
     """Gradients of gate and up."""
     if native.ready(gate, up, dh) and gate.stride() == up.stride():
         return native.glu_backward(gelu, gate, up, dh)
+    return plain_glu_backward(gate, up, dh, gelu)
+
+
+@compiled_on_gpu
+def plain_glu_backward(gate: Tensor, up: Tensor, dh: Tensor, gelu: bool) -> tuple[Tensor, Tensor]:
+    """Gradients of gate and up."""
     g, d = gate.float(), dh.float()
     if gelu:
         s = torch.sigmoid(1.5957691216 * (g + 0.044715 * g**3))

@@ -272,6 +272,23 @@ def nf4_unpack(weight: Nf4, out: Tensor) -> None:
     _call("nf4_unpack", out.dtype, *weight, out, out.stride(0), *out.shape)
 
 
+def nf4_pack(
+    weight: Tensor, borders: Tensor, tiny: float, codes: Tensor, magnitudes: Tensor
+) -> None:
+    """Fill codes (d_out, blocks, 32) and the blocks' magnitudes; `borders` part the 16 levels."""
+    _call(
+        "nf4_pack",
+        weight.dtype,
+        *(weight, weight.stride(0), borders, tiny, codes, magnitudes),
+        *weight.shape,
+    )
+
+
+def int8_pack(weight: Tensor, tiny: float, codes: Tensor, scales: Tensor) -> None:
+    """Fill codes (d_out, d_in) and scales (d_out,)."""
+    _call("int8_pack", weight.dtype, weight, weight.stride(0), tiny, codes, scales, *weight.shape)
+
+
 def int8_unpack(codes: Tensor, scales: Tensor, out: Tensor) -> None:
     """out (d_out, d_in) = codes * scales, row by row."""
     _call("int8_unpack", out.dtype, codes, scales, out, out.stride(0), *out.shape)

@@ -14,11 +14,18 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from finewright.lm.fast import native
+from finewright.lm.fast.compiled import compiled_on_gpu
 
 
 def _forward(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     if native.ready(x):
         return native.rms_forward(x, weight, eps)
+    return plain_forward(x, weight, eps)
+
+
+@compiled_on_gpu
+def plain_forward(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """y and r; x (R, W), weight (W,) float32."""
     wide = x.float()
     rstd = torch.rsqrt(wide.pow(2).mean(-1) + eps)
     return (wide * rstd[:, None] * weight).to(x.dtype), rstd
@@ -27,6 +34,12 @@ def _forward(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
 def _backward(dy: Tensor, x: Tensor, weight: Tensor, rstd: Tensor) -> Tensor:
     if native.ready(x, dy):
         return native.rms_backward(dy.contiguous(), x, weight, rstd)
+    return plain_backward(dy, x, weight, rstd)
+
+
+@compiled_on_gpu
+def plain_backward(dy: Tensor, x: Tensor, weight: Tensor, rstd: Tensor) -> Tensor:
+    """dx."""
     normed = x.float() * rstd[:, None]
     g = dy.float() * weight
     return (rstd[:, None] * (g - normed * (g * normed).mean(-1, keepdim=True))).to(x.dtype)

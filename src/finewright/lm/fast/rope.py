@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from finewright.lm.fast import native
+from finewright.lm.fast.compiled import compiled_on_gpu
 
 _NAME = "apply_rotary_pos_emb"
 
@@ -24,6 +25,12 @@ def _rotated(x: Tensor, cos: Tensor, sin: Tensor, *, transposed: bool) -> Tensor
     """x (T, H, D), cos and sin (T, rotary) -> (T, H, D)."""
     if native.ready(x, cos, sin):
         return native.rope(x, cos, sin, transposed=transposed)
+    return plain_rotated(x, cos, sin, transposed)
+
+
+@compiled_on_gpu
+def plain_rotated(x: Tensor, cos: Tensor, sin: Tensor, transposed: bool) -> Tensor:
+    """x rotated, or rotated back."""
     rotary = cos.shape[-1]
     wide, c, s = x[..., :rotary].float(), cos[:, None].float(), sin[:, None].float()
     a, b = wide.chunk(2, -1)

@@ -188,7 +188,8 @@ def measured(point: Point, seconds: float) -> dict[str, Any]:
     share_cores()
     from finewright.lm.sources import locate
     from finewright.schema.train import LoraSpec, SFTSpec
-    from finewright.train.bench import load_for_training, steps, synthetic_row
+    from finewright.train.bench import steps, synthetic_row
+    from finewright.train.load import load_for_training
     from finewright.workbench.prepare import resolved_here
     from rows.job import peak_gib
 

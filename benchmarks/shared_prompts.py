@@ -66,7 +66,7 @@ def load(options: argparse.Namespace) -> "LM":
     """The model as `train` would have it."""
     from finewright.lm.sources import locate
     from finewright.schema.train import SFTSpec
-    from finewright.train.bench import load_for_training
+    from finewright.train.load import load_for_training
     from finewright.workbench.prepare import resolved_here
 
     base = locate(options.model, Path.cwd())

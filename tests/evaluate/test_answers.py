@@ -64,7 +64,7 @@ def test_answers_are_those_of_each_prompt_alone_whatever_the_batch(lm: LM, chat:
     alone = [
         chat.tokenizer.decode(
             generate(
-                lm.model,
+                lm,
                 [q.prompt_ids],
                 stop_ids=chat.stop_ids,
                 sampling=Sampling(max_new_tokens=6),

@@ -8,6 +8,7 @@ from transformers import GenerationConfig, PreTrainedModel
 
 import tiny
 from finewright.lm.generate import Generation, Sampling, generate, stream
+from finewright.lm.model import LM
 
 pytestmark = pytest.mark.torch
 
@@ -33,13 +34,37 @@ def transformers_own(
     return Generation(tuple(new[:-1] if ended else new), ended)
 
 
-@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
 def test_greedy_tokens_are_those_of_transformers_row_by_row(family: str, tiny_model: Model) -> None:
-    model = tiny_model(family)
+    model, lm = tiny_model(family), LM(tiny_model(family), {})
     sampling = Sampling(max_new_tokens=NEW)
-    found = generate(model, PROMPTS, stop_ids=frozenset(), sampling=sampling)
+    found = generate(lm, PROMPTS, stop_ids=frozenset(), sampling=sampling)
     assert found == [transformers_own(model, p, frozenset()) for p in PROMPTS]
     assert {len(answer.ids) for answer in found} == {NEW}
+
+
+@pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
+def test_prompts_that_begin_alike_or_are_the_same_change_no_answer(
+    family: str, tiny_model: Model
+) -> None:
+    """What they share is longer than the sliding window, and computed once."""
+    model, lm = tiny_model(family), LM(tiny_model(family), {})
+    common = PROMPTS[0] + PROMPTS[3]
+    prompts = [common + PROMPTS[4], common, common + PROMPTS[1], common, common + PROMPTS[4][:1]]
+    sampling = Sampling(max_new_tokens=NEW)
+    found = generate(lm, prompts, stop_ids=frozenset(), sampling=sampling)
+    assert found == [transformers_own(model, p, frozenset()) for p in prompts]
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3_text"])
+def test_a_common_prompt_is_computed_once(family: str, tiny_model: Model) -> None:
+    lm = LM(tiny_model(family), {})
+    lengths: list[tuple[int, ...]] = []
+    embeddings = lm.model.get_input_embeddings()
+    embeddings.register_forward_pre_hook(lambda _, inputs: lengths.append(inputs[0].shape))
+    prompts = [PROMPTS[0]] * 8
+    generate(lm, prompts, stop_ids=frozenset(), sampling=Sampling(max_new_tokens=2))
+    assert lengths == [(1, len(PROMPTS[0])), (8, 1)]
 
 
 def some_stop_ids(model: PreTrainedModel) -> frozenset[int]:
@@ -48,12 +73,12 @@ def some_stop_ids(model: PreTrainedModel) -> frozenset[int]:
     return frozenset({free[0][0], free[1][4], free[3][9]})
 
 
-@pytest.mark.parametrize("family", [*tiny.FAMILIES, *tiny.HYBRIDS])
+@pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
 def test_rows_that_end_leave_and_the_others_go_on_unmixed(family: str, tiny_model: Model) -> None:
-    model = tiny_model(family)
+    model, lm = tiny_model(family), LM(tiny_model(family), {})
     stop_ids = some_stop_ids(model)
     sampling = Sampling(max_new_tokens=NEW)
-    found = generate(model, PROMPTS, stop_ids=stop_ids, sampling=sampling)
+    found = generate(lm, PROMPTS, stop_ids=stop_ids, sampling=sampling)
     assert found == [transformers_own(model, p, stop_ids) for p in PROMPTS]
     assert len({len(answer.ids) for answer in found}) > 2
     assert any(answer.stopped for answer in found)
@@ -65,12 +90,12 @@ def test_rows_that_end_leave_and_the_others_go_on_unmixed(family: str, tiny_mode
 def test_a_stream_gives_the_tokens_of_generate(
     family: str, temperature: float, tiny_model: Model
 ) -> None:
-    model = tiny_model(family)
+    model, lm = tiny_model(family), LM(tiny_model(family), {})
     stop_ids = some_stop_ids(model)
     sampling = Sampling(max_new_tokens=NEW, temperature=temperature, seed=3)
     for prompt in PROMPTS:
-        (answer,) = generate(model, [prompt], stop_ids=stop_ids, sampling=sampling)
-        streamed = tuple(stream(model, prompt, stop_ids=stop_ids, sampling=sampling))
+        (answer,) = generate(lm, [prompt], stop_ids=stop_ids, sampling=sampling)
+        streamed = tuple(stream(lm, prompt, stop_ids=stop_ids, sampling=sampling))
         assert streamed == answer.ids
 
 
@@ -78,42 +103,46 @@ def test_an_answer_that_ends_at_once_is_empty(tiny_model: Model) -> None:
     model = tiny_model("llama")
     first = transformers_own(model, PROMPTS[0], frozenset()).ids[0]
     (answer,) = generate(
-        model, PROMPTS[:1], stop_ids=frozenset({first}), sampling=Sampling(max_new_tokens=NEW)
+        LM(model, {}),
+        PROMPTS[:1],
+        stop_ids=frozenset({first}),
+        sampling=Sampling(max_new_tokens=NEW),
     )
     assert answer == Generation((), True)
 
 
-def sampled(model: PreTrainedModel, **fields: float) -> list[tuple[int, ...]]:
+def sampled(lm: LM, **fields: float) -> list[tuple[int, ...]]:
     sampling = Sampling(**{"max_new_tokens": NEW, "temperature": 1.0, **fields})
-    return [a.ids for a in generate(model, PROMPTS, stop_ids=frozenset(), sampling=sampling)]
+    return [a.ids for a in generate(lm, PROMPTS, stop_ids=frozenset(), sampling=sampling)]
 
 
 def test_sampling_follows_its_seed_alone(tiny_model: Model) -> None:
-    model = tiny_model("llama")
+    lm = LM(tiny_model("llama"), {})
     torch.manual_seed(1)
-    first = sampled(model, seed=5)
+    first = sampled(lm, seed=5)
     torch.manual_seed(2)
-    assert sampled(model, seed=5) == first
-    assert sampled(model, seed=6) != first
+    assert sampled(lm, seed=5) == first
+    assert sampled(lm, seed=6) != first
 
 
 def test_a_tiny_nucleus_or_temperature_is_greedy(tiny_model: Model) -> None:
-    model = tiny_model("llama")
-    greedy = sampled(model, temperature=0.0)
-    assert sampled(model, top_p=1e-6) == greedy
-    assert sampled(model, temperature=1e-4) == greedy
+    lm = LM(tiny_model("llama"), {})
+    greedy = sampled(lm, temperature=0.0)
+    assert sampled(lm, top_p=1e-6) == greedy
+    assert sampled(lm, temperature=1e-4) == greedy
 
 
 def test_a_nucleus_holds_the_fewest_tokens_that_reach_top_p(tiny_model: Model) -> None:
     model, top_p = tiny_model("llama"), 0.4
     prompt = PROMPTS[0]
     p, order = model(torch.tensor([prompt])).logits[0, -1].softmax(-1).sort(descending=True)
+    lm = LM(model, {})
     size = int((p.cumsum(0) < top_p).sum()) + 1
     nucleus = set(order[:size].tolist())
     seen = set()
     for seed in range(80):
         sampling = Sampling(max_new_tokens=1, temperature=1.0, top_p=top_p, seed=seed)
-        (answer,) = generate(model, [prompt], stop_ids=frozenset(), sampling=sampling)
+        (answer,) = generate(lm, [prompt], stop_ids=frozenset(), sampling=sampling)
         seen.update(answer.ids)
     assert seen <= nucleus
     assert len(seen) > min(size, 20) / 2
@@ -127,6 +156,6 @@ def test_sampled_tokens_have_the_models_distribution(tiny_model: Model) -> None:
         p = (model(torch.tensor([prompt])).logits[0, -1] / temperature).softmax(-1)
     likeliest, true = int(p.argmax()), float(p.max())
     sampling = Sampling(max_new_tokens=1, temperature=temperature, seed=1)
-    answers = generate(model, [prompt] * draws, stop_ids=frozenset(), sampling=sampling)
+    answers = generate(LM(model, {}), [prompt] * draws, stop_ids=frozenset(), sampling=sampling)
     share = sum(answer.ids == (likeliest,) for answer in answers) / draws
     assert share == pytest.approx(true, abs=4 * (true * (1 - true) / draws) ** 0.5)

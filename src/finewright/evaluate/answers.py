@@ -53,7 +53,7 @@ def answer_all(
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         prompts = [questions[i].prompt_ids for i in batch]
-        found = generate(lm.model, prompts, stop_ids=chat.stop_ids, sampling=sampling)
+        found = generate(lm, prompts, stop_ids=chat.stop_ids, sampling=sampling)
         for i, generation in zip(batch, found, strict=True):
             text = chat.tokenizer.decode(generation.ids, skip_special_tokens=True)
             yield i, Answer(text, generation.stopped)

@@ -111,8 +111,20 @@ class LM:
         weight = _plain_head(self.model)
         if weight is not None:
             return head.frozen_head_logps(states, weight, batch.targets)
-        logits = self._logits(states).float()
+        logits = self.logits(states).float()
         return logits.log_softmax(-1).gather(-1, batch.targets[:, None]).squeeze(-1)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """What the head makes of last hidden states: (..., d) -> (..., V)."""
+        logits: Tensor = self.model.get_output_embeddings()(states)
+        config = self.model.config.get_text_config()
+        if cap := getattr(config, "final_logit_softcapping", None):
+            logits = torch.tanh(logits / cap) * cap
+        if scale := getattr(config, "logit_scale", None):
+            logits = logits * scale
+        if divisor := getattr(config, "logits_scaling", None):
+            logits = logits / divisor
+        return logits
 
     def _check_head(self) -> None:
         """A family that scales its logits in its own way would train on a wrong loss: refuse it."""
@@ -124,7 +136,7 @@ class LM:
             positions = torch.arange(len(row.input_ids), device=self.device)[None]
             logits = self.model(input_ids=ids, use_cache=False).logits[0]
             known = self.model.base_model is not self.model and _close(
-                self._logits(run(self.model, ids, positions)), logits
+                self.logits(run(self.model, ids, positions)), logits
             )
         self.model.train(training)
         if not known:
@@ -133,17 +145,6 @@ class LM:
                 " here, and its losses would be wrong",
                 hint=_ANOTHER,
             )
-
-    def _logits(self, states: Tensor) -> Tensor:
-        logits: Tensor = self.model.get_output_embeddings()(states)
-        config = self.model.config.get_text_config()
-        if cap := getattr(config, "final_logit_softcapping", None):
-            logits = torch.tanh(logits / cap) * cap
-        if scale := getattr(config, "logit_scale", None):
-            logits = logits * scale
-        if divisor := getattr(config, "logits_scaling", None):
-            logits = logits / divisor
-        return logits
 
 
 def _check_cache(model: PreTrainedModel) -> None:

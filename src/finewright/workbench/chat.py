@@ -25,7 +25,7 @@ def answer(system: System, messages: Sequence[dict[str, str]], manner: Manner) -
     sampling = Sampling(manner.max_new_tokens, manner.temperature, seed=manner.seed)
     tokens: list[int] = []
     shown = ""
-    for token in stream(system.lm.model, ids, stop_ids=chat.stop_ids, sampling=sampling):
+    for token in stream(system.lm, ids, stop_ids=chat.stop_ids, sampling=sampling):
         tokens.append(token)
         text = chat.tokenizer.decode(tokens, skip_special_tokens=True)
         # A trailing replacement character is half of one that the next token completes.

@@ -457,7 +457,7 @@ def test_answers_are_those_over_the_whole_weights(
         stop_ids=frozenset(),
         sampling=Sampling(max_new_tokens=12),
     )
-    assert ask(lm.model) == ask(twin.model)
+    assert ask(lm) == ask(twin)
 
 
 @pytest.mark.parametrize("kind", ["nf4", "int8"])

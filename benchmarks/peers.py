@@ -1,4 +1,4 @@
-"""The peers of train_speed.py: which releases are measured, and an environment of its own for each."""
+"""The peers of the benchmarks: which releases are measured, and an environment of its own for each."""
 
 import subprocess
 import sys
@@ -44,6 +44,10 @@ PEERS = {
         Peer("llamafactory", ("llamafactory==0.9.5",)),
     )
 }
+
+
+# What generation is compared with: llama.cpp with its bindings, no compiler needed.
+LLAMA_CPP = Peer("llamacpp", ("xllamacpp==2026.10.11549",))
 
 
 def python_of(peer: Peer) -> str:

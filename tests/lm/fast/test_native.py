@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from finewright.lm.fast import native
-from referee import drawn
+from referee import assert_close, drawn
 
 pytestmark = pytest.mark.torch
 
@@ -293,3 +293,28 @@ def test_the_kernels_are_compiled_once_for_each_compiler(
     compiler(tmp_path / "cc", f"{script} # another version")
     assert fresh_status().library is not None
     assert calls.read_text() == "\n\n"
+
+
+@pytest.mark.parametrize("rank", [16, 32])
+@pytest.mark.parametrize(("tokens", "width"), [(1, 16), (7, 48), (30, 64), (131, 208)])
+def test_thin_products_are_those_of_float64_rounded_once(
+    kernels: None, tokens: int, width: int, rank: int
+) -> None:
+    """Odd counts of tokens, widths that fill no block, and rows that lie apart."""
+    x = drawn(tokens, width, seed=0).bfloat16()
+    wider = torch.empty(tokens, width + 8, dtype=torch.bfloat16)
+    wider[:, :width] = x
+    apart, a = wider[:, :width], drawn(rank, width, seed=1).bfloat16()
+    both = drawn(tokens, width + rank, seed=2).bfloat16()
+    if not native.takes_thin(rank, apart, a, both):
+        pytest.skip("this machine has no bfloat16 dot products")
+    base, low = both[:, :width].double(), both[:, width:].double()
+    step = torch.finfo(torch.bfloat16).eps
+
+    wide = native.lora_widen(apart, a)
+    assert torch.equal(wide[:, :width], x)
+    assert_close(wide[:, width:].double(), x.double() @ a.double().t(), rel=step)
+    assert_close(native.lora_narrow(both, a).double(), base + low @ a.double(), rel=step)
+    found = native.lora_outer(both[:, width:], apart)
+    assert found.dtype == torch.float32
+    assert_close(found.double(), low.t() @ x.double(), rel=1e-6)

@@ -256,6 +256,41 @@ def attention_backward(
     return grads[0], grads[1], grads[2]
 
 
+def takes_thin(rank: int, *parts: Tensor) -> bool:
+    """Can the thin products of LoRA take these matrices? bfloat16, widths in sixteens, rows at even steps."""
+    return (
+        rank % 16 == 0
+        and attends()
+        and parts[0].dtype == torch.bfloat16
+        and ready(*parts)
+        and all(part.shape[1] % 16 == 0 and part.stride(0) % 2 == 0 for part in parts)
+    )
+
+
+def lora_widen(x: Tensor, a: Tensor) -> Tensor:
+    """[x, x A^T] (T, d_in + r), of x (T, d_in) and A (r, d_in)."""
+    rank, width = a.shape
+    out = x.new_empty(x.shape[0], width + rank)
+    _call("lora_widen", None, x, x.stride(0), a, out, x.shape[0], width, rank)
+    return out
+
+
+def lora_narrow(both: Tensor, a: Tensor) -> Tensor:
+    """both[:, :d_in] + both[:, d_in:] A (T, d_in), of contiguous `both` (T, d_in + r)."""
+    rank, width = a.shape
+    dx = both.new_empty(both.shape[0], width)
+    _call("lora_narrow", None, both, a, dx, both.shape[0], width, rank)
+    return dx
+
+
+def lora_outer(low: Tensor, x: Tensor) -> Tensor:
+    """low^T x (r, d), float32, of low (T, r) and x (T, d), both in sixteens."""
+    tokens, rank = low.shape
+    out = x.new_empty(rank, x.shape[1], dtype=torch.float32)
+    _call("lora_outer", None, low, low.stride(0), x, x.stride(0), out, tokens, x.shape[1], rank)
+    return out
+
+
 class Nf4(NamedTuple):
     """A weight in NF4 as quantized.py keeps it, and the two tables it is read with."""
 

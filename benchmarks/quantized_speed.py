@@ -29,7 +29,7 @@ from finewright.lm.lora import target_paths
 from finewright.lm.sources import locate
 from finewright.render.text import table
 from process import machine
-from train_speed import DATA_SET, OWN, Row, run_row, write_job
+from train_speed import OWN, Row, add_job_options, cells, run_row, write_job
 
 PLAIN = "LoRA"
 ADAPTERS: dict[str, dict[str, Any]] = {
@@ -71,15 +71,8 @@ def main() -> None:
 def parse() -> Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default="smollm2-135m-instruct,gemma3-270m")
-    parser.add_argument("--data", type=Path, help=f"JSONL; by default the {DATA_SET} set")
-    parser.add_argument("--steps", type=int, default=8, help="timed steps")
-    parser.add_argument("--warm-up", type=int, default=2, help="steps before them, not timed")
-    parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--max-length", type=int, default=1024, help="longer rows are cut")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
+    add_job_options(parser)
     parser.add_argument("--memory", choices=("fast", "lean"), default="fast")
-    parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser.parse_args()
 
 
@@ -159,22 +152,11 @@ def line(
     name: str, runs: Sequence[Mapping[str, Any]], plain: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """A row's cells."""
-    speeds = [run["tokens_per_second"] for run in runs]
-    peak = statistics.median(run["peak_gib"] for run in runs)
     saved = statistics.median(
         own["peak_gib"] - run["peak_gib"] for run, own in zip(runs, plain, strict=True)
     )
-    losses = runs[0]["losses"]
-    return [
-        name,
-        f"{statistics.median(speeds):.0f}",
-        f"{min(speeds):.0f}",
-        f"{max(speeds):.0f}",
-        f"{ratio(runs, plain, 'tokens_per_second'):.2f}x",
-        f"{peak:.2f}",
-        f"{saved:+.2f}",
-        f"{losses[0]:.4f} ... {losses[-1]:.4f}",
-    ]
+    speed = f"{ratio(runs, plain, 'tokens_per_second'):.2f}x"
+    return cells(name, runs, speed, f"{saved:+.2f}")
 
 
 if __name__ == "__main__":

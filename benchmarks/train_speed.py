@@ -124,6 +124,14 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="smollm2-135m-instruct")
     parser.add_argument("--peers", default="", help=f"comma-separated: {','.join(PEERS)}")
+    add_job_options(parser)
+    parser.add_argument("--only", default="", help="only rows whose name holds this text")
+    parser.add_argument("--prepare", action="store_true", help="make the environments and end")
+    return parser.parse_args()
+
+
+def add_job_options(parser: argparse.ArgumentParser) -> None:
+    """What `write_job` reads, and how often and where a job is run."""
     parser.add_argument("--data", type=Path, help=f"JSONL; by default the {DATA_SET} set")
     parser.add_argument("--steps", type=int, default=8, help="timed steps")
     parser.add_argument("--warm-up", type=int, default=2, help="steps before them, not timed")
@@ -131,10 +139,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--max-length", type=int, default=1024, help="longer rows are cut")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="", help="only rows whose name holds this text")
-    parser.add_argument("--prepare", action="store_true", help="make the environments and end")
     parser.add_argument("--json", type=Path, help="also write every figure here")
-    return parser.parse_args()
 
 
 def interpreter(peer: str) -> str | PeerError:
@@ -243,15 +248,21 @@ def line(
     speeds = [run["tokens_per_second"] for run in runs]
     faster = [o["tokens_per_second"] / s for o, s in zip(own, speeds, strict=False)]
     leaner = [o["peak_gib"] / run["peak_gib"] for o, run in zip(own, runs, strict=False)]
-    losses = runs[0]["losses"]
+    compared = f"{statistics.median(faster):.2f}x as fast", f"{statistics.median(leaner):.2f}x"
+    return cells(name, runs, *compared)
+
+
+def cells(name: str, runs: Sequence[Mapping[str, Any]], speed: str, memory: str) -> list[str]:
+    """Speed, how it compares, memory, how it compares, first and last loss."""
+    speeds, losses = [run["tokens_per_second"] for run in runs], runs[0]["losses"]
     return [
         name,
         f"{statistics.median(speeds):.0f}",
         f"{min(speeds):.0f}",
         f"{max(speeds):.0f}",
-        f"{statistics.median(faster):.2f}x as fast",
+        speed,
         f"{statistics.median(run['peak_gib'] for run in runs):.2f}",
-        f"{statistics.median(leaner):.2f}x",
+        memory,
         f"{losses[0]:.4f} ... {losses[-1]:.4f}",
     ]
 

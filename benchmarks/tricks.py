@@ -17,7 +17,7 @@ from typing import Any
 
 from finewright.render.text import table
 from process import machine
-from train_speed import DATA_SET, Row, run_row, write_job
+from train_speed import Row, add_job_options, cells, run_row, write_job
 
 WHOLE = "nothing"
 TRICKS = (
@@ -54,14 +54,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="smollm2-135m-instruct")
-    parser.add_argument("--data", type=Path, help=f"JSONL; by default the {DATA_SET} set")
-    parser.add_argument("--steps", type=int, default=8, help="timed steps")
-    parser.add_argument("--warm-up", type=int, default=2, help="steps before them, not timed")
-    parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--max-length", type=int, default=1024, help="longer rows are cut")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="also write every figure here")
+    add_job_options(parser)
     return parser.parse_args()
 
 
@@ -73,20 +66,9 @@ def line(
 ) -> list[str]:
     """A row's cells."""
     pairs = list(zip(whole, runs, strict=True))
-    speeds = [run["tokens_per_second"] for run in runs]
     slower = statistics.median(w["tokens_per_second"] / r["tokens_per_second"] for w, r in pairs)
     larger = statistics.median(r["peak_gib"] - w["peak_gib"] for w, r in pairs)
-    losses = runs[0]["losses"]
-    return [
-        name,
-        f"{statistics.median(speeds):.0f}",
-        f"{min(speeds):.0f}",
-        f"{max(speeds):.0f}",
-        f"{slower:.2f}x",
-        f"{statistics.median(run['peak_gib'] for run in runs):.2f}",
-        f"{larger:+.2f}",
-        f"{losses[0]:.4f} ... {losses[-1]:.4f}",
-    ]
+    return cells(name, runs, f"{slower:.2f}x", f"{larger:+.2f}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import Encoded, pack
 from finewright.lm.fast import attention, decode, prefill
 from finewright.lm.model import LM
 
@@ -83,7 +83,9 @@ def _prompted(lm: LM, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Dynamic
     cache = decode.roomy_cache(lm.model)
     if lm.packs_exactly:
         return _packed_prompts(lm, prompts, cache)
-    ids, mask = _left_padded(prompts, lm.device)
+    batch = pack([_asked(ids) for ids in prompts], lm.device)
+    tokens, mask = prefill.left_padded(batch.segments, lm.device)
+    ids = batch.input_ids[0, tokens] * mask  # pads are token 0
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     with attention.using(lm.model, decode.implementation(lm.model)):
         states = _last_states(lm, cache, ids, attention_mask=mask, position_ids=positions)
@@ -94,7 +96,7 @@ def _packed_prompts(
     lm: LM, prompts: Sequence[Sequence[int]], cache: DynamicCache
 ) -> tuple[Tensor, DynamicCache, Tensor]:
     number = {ids: i for i, ids in enumerate(dict.fromkeys(map(tuple, prompts)))}
-    batch = lm.pack([[Encoded(ids, (False,) * len(ids)) for ids in number]])
+    batch = lm.pack([[_asked(ids) for ids in number]])
     rows = batch.segments[-len(number) :]
     picked = torch.tensor([number[tuple(ids)] for ids in prompts], device=lm.device)
     tokens, mask = (t[picked] for t in prefill.left_padded(rows, lm.device))
@@ -134,7 +136,7 @@ def _steps(
                 yield row, token
                 if token in stop_ids:
                     finished.add(row)
-        if len(finished.intersection(alive)) == len(alive) or step + 1 == sampling.max_new_tokens:
+        if finished.issuperset(alive) or step + 1 == sampling.max_new_tokens:
             return
         mask = torch.cat((mask, mask.new_ones(len(alive), 1)), 1)
         keep = [i for i, row in enumerate(alive) if row not in finished]
@@ -150,15 +152,8 @@ def _steps(
         positions = positions + 1
 
 
-def _left_padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ids and mask (B, longest); pads are token 0, masked out."""
-    longest = max(map(len, prompts))
-    ids = torch.zeros(len(prompts), longest, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, prompt in enumerate(prompts):
-        ids[row, longest - len(prompt) :] = torch.tensor(list(prompt))
-        mask[row, longest - len(prompt) :] = 1
-    return ids.to(device), mask.to(device)
+def _asked(prompt: Sequence[int]) -> Encoded:
+    return Encoded(tuple(prompt), (False,) * len(prompt))
 
 
 def _choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:

@@ -17,16 +17,16 @@ Kind = Literal["method", "scorer"]
 BUILTIN: dict[Kind, dict[str, str]] = {
     "method": {"sft": "finewright.train.methods.sft:SFT"},
     "scorer": {
-        "exact_match": "finewright.evaluate.scorers:exact_match",
-        "json_f1": "finewright.evaluate.scorers:json_f1",
+        "exact_match": "finewright.verify.text:exact_match",
+        "json_f1": "finewright.verify.text:json_f1",
         "json_field": "finewright.evaluate.scorers:JsonField",
         "label_accuracy": "finewright.evaluate.scorers:label_accuracy",
         "macro_f1": "finewright.evaluate.scorers:macro_f1",
-        "numeric": "finewright.evaluate.scorers:numeric",
+        "numeric": "finewright.verify.text:numeric",
         "perplexity": "finewright.evaluate.scorers:perplexity",
         "rouge_l": "finewright.evaluate.scorers:rouge_l",
         "token_f1": "finewright.evaluate.scorers:token_f1",
-        "valid_json": "finewright.evaluate.scorers:valid_json",
+        "valid_json": "finewright.verify.text:valid_json",
     },
 }
 

@@ -187,7 +187,8 @@ def measured(point: Point, seconds: float) -> dict[str, Any]:
     """The figures of a point, in this process; the memory is that of the whole process."""
     share_cores()
     from finewright.lm.sources import locate
-    from finewright.schema.train import LoraSpec, SFTSpec
+    from finewright.schema.adapter import LoraSpec
+    from finewright.schema.methods import SFTSpec
     from finewright.train.bench import steps, synthetic_row
     from finewright.train.load import load_for_training
     from finewright.workbench.prepare import resolved_here

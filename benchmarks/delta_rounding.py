@@ -32,7 +32,8 @@ from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel, locate
 from finewright.render.text import table
 from finewright.schema.rows import Row
-from finewright.schema.train import LoraSpec, SFTSpec
+from finewright.schema.adapter import LoraSpec
+from finewright.schema.methods import SFTSpec
 from finewright.train.loop import make_optimizer, mean_loss, train
 from finewright.train.methods.sft import SFT
 from finewright.train.schedule import schedule_of

@@ -65,7 +65,7 @@ def parse() -> argparse.Namespace:
 def load(options: argparse.Namespace) -> "LM":
     """The model as `train` would have it."""
     from finewright.lm.sources import locate
-    from finewright.schema.train import SFTSpec
+    from finewright.schema.methods import SFTSpec
     from finewright.train.load import load_for_training
     from finewright.workbench.prepare import resolved_here
 

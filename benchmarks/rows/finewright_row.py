@@ -10,7 +10,7 @@ share_cores()  # as the command line does, before torch is imported
 
 from finewright.lm.batch import Encoded  # noqa: E402
 from finewright.lm.sources import BaseModel  # noqa: E402
-from finewright.schema.train import SFTSpec  # noqa: E402
+from finewright.schema.methods import SFTSpec  # noqa: E402
 from finewright.train.bench import steps  # noqa: E402
 from finewright.train.load import load_for_training  # noqa: E402
 from finewright.train.schedule import schedule_of  # noqa: E402

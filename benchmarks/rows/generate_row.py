@@ -18,7 +18,7 @@ from finewright.lm.lora import add_lora  # noqa: E402
 from finewright.lm.model import LM  # noqa: E402
 from finewright.lm.sources import BaseModel  # noqa: E402
 from finewright.schema.evaluate import EvaluateSpec  # noqa: E402
-from finewright.schema.train import LoraSpec  # noqa: E402
+from finewright.schema.adapter import LoraSpec  # noqa: E402
 
 job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 engine = sys.argv[2]

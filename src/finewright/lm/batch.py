@@ -2,9 +2,9 @@
 
 Shape legend: T tokens of all sequences, N scored tokens, B sequences."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -29,6 +29,41 @@ class Encoded:
         return sum(self.trained[1:])
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row as a method takes it: its conversations as tokens, and what else the row says.
+
+    One conversation; of a preference pair the chosen one, then the rejected one; of a prompt the prompt
+    alone, in which nothing is learned, with its `messages`. `label` and `columns` are the row's."""
+
+    sequences: tuple[Encoded, ...]
+    label: bool | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def num_tokens(self) -> int:
+        """All tokens of all conversations."""
+        return sum(sequence.num_tokens for sequence in self.sequences)
+
+    @property
+    def num_trained(self) -> int:
+        """Tokens that carry loss."""
+        return sum(sequence.num_trained for sequence in self.sequences)
+
+
+class Sized(Protocol):
+    """What has a number of tokens."""
+
+    @property
+    def num_tokens(self) -> int:
+        """All its tokens."""
+        ...
+
+
+SizedRow = TypeVar("SizedRow", bound=Sized)
+
+
 class Segment(NamedTuple):
     """A run of tokens in a packed row that sees itself causally, and all of a prefix when it has one."""
 
@@ -43,7 +78,8 @@ class Packed:
     """B sequences without padding.
 
     `sources` and `targets` (N,) pair the position whose hidden state predicts with the token that is
-    predicted; `sequence_of` (N,) numbers the sequence each pair belongs to."""
+    predicted; `sequence_of` (N,) numbers the sequence each pair belongs to, and `lasts` (B,) is the position
+    of each sequence's last token."""
 
     input_ids: Tensor
     position_ids: Tensor
@@ -51,6 +87,12 @@ class Packed:
     sources: Tensor
     targets: Tensor
     sequence_of: Tensor
+    lasts: Tensor
+
+    @property
+    def num_sequences(self) -> int:
+        """B."""
+        return int(self.lasts.shape[0])
 
     @property
     def num_tokens(self) -> int:
@@ -63,13 +105,13 @@ class Packed:
         return int(self.targets.shape[0])
 
 
-def split(rows: Sequence[Encoded], max_tokens: int | None) -> list[list[Encoded]]:
+def split(rows: Sequence[SizedRow], max_tokens: int | None) -> list[list[SizedRow]]:
     """The rows in as few parts of at most `max_tokens` tokens as first fit decreasing finds.
 
     A row that is longer is a part of its own. Longest first also makes the parts even."""
     if max_tokens is None:
         return [list(rows)]
-    parts: list[list[Encoded]] = []
+    parts: list[list[SizedRow]] = []
     room: list[int] = []
     for row in sorted(rows, key=lambda row: -row.num_tokens):
         fits = next((i for i, left in enumerate(room) if row.num_tokens <= left), None)
@@ -120,6 +162,7 @@ class _Layout:
         self.sources: list[int] = []
         self.targets: list[int] = []
         self.sequence_of: list[int] = []
+        self.lasts: list[int] = []
         self.rows = 0
 
     def add(self, rows: Sequence[Encoded], shared: int) -> None:
@@ -136,6 +179,7 @@ class _Layout:
                     self.sources.append(prefix + t - 1 if t == shared else start + t - shared - 1)
                     self.targets.append(row.input_ids[t])
                     self.sequence_of.append(self.rows)
+            self.lasts.append(len(self.ids) - 1)
             self.rows += 1
 
     def _append(self, row: Encoded, start: int, end: int, segment: Segment) -> None:
@@ -156,4 +200,5 @@ class _Layout:
             sources=long(self.sources),
             targets=long(self.targets),
             sequence_of=long(self.sequence_of),
+            lasts=long(self.lasts),
         )

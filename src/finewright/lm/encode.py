@@ -1,12 +1,12 @@
-"""From conversations to token ids with their learned tokens, and the policy for rows that are too long."""
+"""From rows to token ids with their learned tokens, and the policy for rows that are too long."""
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from finewright.errors import DataError
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import Encoded, Example
 from finewright.lm.chat import Chat, Rendered
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.rows import Row
@@ -18,7 +18,7 @@ Overlong = Literal["error", "truncate", "drop"]
 class EncodedRows:
     """The rows that train, what became of the others, and what must be said about them."""
 
-    rows: tuple[Encoded, ...]
+    rows: tuple[Example, ...]
     counts: RowCounts
     problems: tuple[Problem, ...]
 
@@ -32,6 +32,19 @@ def encode_row(chat: Chat, row: Row) -> Encoded:
     if not encoded.num_trained:
         raise DataError("no token of this row would be learned: every label is masked")
     return encoded
+
+
+def encode_example(chat: Chat, row: Row) -> Example:
+    """The row's conversations as tokens. Raises DataError as `encode_row` does."""
+    if row.is_prompt:
+        text = chat.render(row.messages, tools=row.tools, ask=True)
+        sequences: tuple[Encoded, ...] = (_tokenise(chat, Rendered(text, ()), row.id),)
+    elif row.rejected is None:
+        sequences = (encode_row(chat, row),)
+    else:
+        sequences = (encode_row(chat, row), encode_row(chat, replace(row, messages=row.rejected)))
+    messages = row.messages if row.is_prompt else ()
+    return Example(sequences, row.label, row.columns, messages)
 
 
 def _tokenise(chat: Chat, rendered: Rendered, row_id: str) -> Encoded:
@@ -56,23 +69,24 @@ def encode_rows(
 
     `error` reports each row longer than `max_length` tokens; `truncate` cuts its end; `drop` leaves it
     out. A cut row in which nothing learned remains is dropped as `nothing_left_to_learn`."""
-    kept: list[Encoded] = []
+    kept: list[Example] = []
     problems: list[Problem] = []
     dropped: Counter[str] = Counter()
     seen = truncated = 0
     for row in rows:
         seen += 1
         try:
-            encoded = encode_row(chat, row)
+            example = encode_example(chat, row)
         except DataError as error:
             dropped["error"] += 1
             problems.append(Problem(level="error", file=row.file, row=row.row, message=str(error)))
             continue
-        if len(encoded.input_ids) <= max_length:
-            kept.append(encoded)
+        longest = max(sequence.num_tokens for sequence in example.sequences)
+        if longest <= max_length:
+            kept.append(example)
         elif on_overlong == "truncate":
-            cut = Encoded(encoded.input_ids[:max_length], encoded.trained[:max_length], row.id)
-            if cut.num_trained:
+            cut = _cut(example, max_length)
+            if row.is_prompt or all(sequence.num_trained for sequence in cut.sequences):
                 truncated += 1
                 kept.append(cut)
             else:
@@ -81,11 +95,19 @@ def encode_rows(
             dropped["overlong"] += 1
         else:
             dropped["error"] += 1
-            problems.append(_overlong(row, len(encoded.input_ids), max_length))
+            problems.append(_overlong(row, longest, max_length))
     counts = RowCounts(
         rows_in=seen, rows_kept=len(kept), rows_truncated=truncated, rows_dropped=dict(dropped)
     )
     return EncodedRows(tuple(kept), counts, tuple(problems))
+
+
+def _cut(example: Example, max_length: int) -> Example:
+    """Conversations lose their end; a prompt loses its beginning, as its question stands at the end."""
+    is_prompt = not example.num_trained
+    part = slice(-max_length, None) if is_prompt else slice(max_length)
+    cut = (Encoded(s.input_ids[part], s.trained[part], s.row_id) for s in example.sequences)
+    return replace(example, sequences=tuple(cut))
 
 
 def _overlong(row: Row, length: int, max_length: int) -> Problem:

@@ -16,7 +16,7 @@ from finewright.lm.load import UNREADABLE
 from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 _VOCABULARY = 256
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")

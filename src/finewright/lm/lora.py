@@ -33,7 +33,7 @@ from finewright.lm.fast.mapped import let_go
 from finewright.lm.fast.mlp import is_experts
 from finewright.lm.fast.quantized import KINDS, QuantizedWeight, scratch_bytes
 from finewright.lm.tensors import save_tensors
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"

@@ -27,7 +27,7 @@ from finewright.lm.lora import LoraLinear, add_lora, target_paths
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel, num_parameters
 from finewright.schema.report import SelfCheck, SelfCheckReport
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 EXACT = 1e-4
 _SMALL = 20_000_000  # parameters of a model that is looked at whole

@@ -1,7 +1,7 @@
 """What `bench` reports: how fast this machine trains a model, and how near that is to its own peak."""
 
 from finewright.schema.common import Model, Problem, RowCounts
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import TrainSpec
 
 
 class BenchRows(Model):
@@ -46,7 +46,7 @@ class BenchReport(Model):
     base_model: str
     parameters: int
     trainable_parameters: int
-    train: SFTSpec
+    train: TrainSpec
     rows: BenchRows
     machine: BenchMachine
     speed: BenchSpeed

@@ -6,7 +6,9 @@ from pydantic import Field
 
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, Source, default
 
-DataType = Literal["messages", "prompt_completion"]
+DataType = Literal[
+    "messages", "prompt_completion", "preference", "unpaired_preference", "prompt_only"
+]
 
 
 class SourceSpec(Model):
@@ -21,9 +23,10 @@ class DataSpec(Model):
     """Where the rows come from and how they become training data."""
 
     sources: tuple[SourceSpec, ...] = Field(min_length=1, description="The files to train on.")
-    type: Literal["auto", "messages", "prompt_completion"] = default(
+    type: Literal["auto"] | DataType = default(
         "auto",
-        "Shape of the rows: OpenAI `messages`, or `prompt` and `completion`",
+        "Shape of the rows: OpenAI `messages`; `prompt` and `completion`; `preference` (`chosen`, `rejected`, "
+        "with a `prompt` or beginning with one); `unpaired_preference` (and a `label`); `prompt_only`",
         "told by the keys of each row",
     )
     eval_fraction: float = default(

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from finewright.schema.common import Model
 from finewright.schema.run import RunSpec
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import TrainSpec
 
 
 class Lock(Model):
@@ -14,7 +14,7 @@ class Lock(Model):
     code_sha256: str = Field(description="Digest of finewright's own source.")
     root: str = Field(description="The folder that the spec's relative paths start from.")
     spec: RunSpec
-    candidates: dict[str, SFTSpec] = Field(
+    candidates: dict[str, TrainSpec] = Field(
         description="Train settings of each base model, facts of model and machine filled in."
     )
     reasons: dict[str, str] = Field(description="Dotted key -> why its default is what it is.")

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from finewright.schema.common import Model, Problem, RowCounts
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import TrainSpec
 
 
 class CheckReport(Model):
@@ -40,7 +40,7 @@ class PlannedCandidate(Model):
     median: int
     steps: int
     step_tokens: int = Field(description="Tokens over all steps.")
-    train: SFTSpec
+    train: TrainSpec
     slow_paths: tuple[str, ...] = Field(
         default=(), description="What the engine cannot speed up in this model, and why."
     )

@@ -1,23 +1,37 @@
-"""A training row after the data door: a conversation and where it came from."""
+"""A training row after the data door: a conversation, or two, and where it came from."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+Message = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One conversation in OpenAI's message form.
+    """One conversation in OpenAI's message form, with what else its type has.
 
     `id` is the start of the sha256 of its canonical JSON; `file` and `row` (from 1) say where it was
-    read. A message may carry `weight: 0`, which means: read it, do not learn it."""
+    read. A message may carry `weight: 0`, which means: read it, do not learn it.
+
+    A preference pair has its chosen conversation in `messages` and the other in `rejected`, both whole and
+    with the same prompt. An unpaired one has a `label`: was it liked? A prompt alone ends with the turn to
+    be answered. `columns` are the row's other keys, for rewards."""
 
     id: str
-    messages: tuple[dict[str, Any], ...]
+    messages: tuple[Message, ...]
     tools: tuple[dict[str, Any], ...] | None
     file: str
     row: int
+    rejected: tuple[Message, ...] | None = None
+    label: bool | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_prompt(self) -> bool:
+        """Is this a prompt alone, that a model is to answer?"""
+        return self.messages[-1]["role"] != "assistant"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a JSONL line."""
@@ -26,14 +40,11 @@ class Row:
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Row":
         """The inverse of `to_json`."""
-        tools = data["tools"]
-        return Row(
-            id=data["id"],
-            messages=tuple(data["messages"]),
-            tools=tuple(tools) if tools is not None else None,
-            file=data["file"],
-            row=data["row"],
-        )
+        lists = {
+            name: tuple(data[name]) if data.get(name) is not None else None
+            for name in ("messages", "tools", "rejected")
+        }
+        return Row(**{**data, **lists})
 
 
 def write_rows(rows: Iterable[Row]) -> str:

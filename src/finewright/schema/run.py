@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from finewright.schema.common import Model, default
 from finewright.schema.data import DataSpec
 from finewright.schema.evaluate import EvaluateSpec
-from finewright.schema.train import SFTSpec, TrainSpec
+from finewright.schema.methods import SFTSpec, TrainSpec
 
 RUN_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 

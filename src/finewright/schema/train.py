@@ -1,55 +1,22 @@
-"""The `train` section of the spec, and the report of the train stage."""
+"""What every training method has in the `train` section of the spec, and the train stage's report."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
+from finewright.schema.adapter import AdapterSpec, LoraSpec
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, default
 
-Quantization = Literal["none", "nf4", "int8"]
 
+class TrainSettings(Model):
+    """What every method has."""
 
-class LoraSpec(Model):
-    """Low-rank adapter (Hu et al. 2021, arXiv:2106.09685): W + alpha/r * B A, W frozen."""
-
-    type: Literal["lora"] = "lora"
-    r: int = default(16, "Rank", "enough for behaviour and format; knowledge needs more", gt=0)
-    alpha: int = default(32, "Scale numerator: the delta is alpha/r * B A", "twice the rank", gt=0)
-    dropout: float = default(
-        0.0, "Dropout before A", "short runs do not need it, and it costs speed", ge=0.0, lt=1.0
-    )
-    target_modules: Literal["all-linear"] | tuple[str, ...] = default(
-        "all-linear",
-        "Which linear layers get an adapter: all but the head, or names such as q_proj",
-        "adapting all linear layers matches full fine-tuning best (Dettmers et al. 2023)",
-    )
-    quantization: Quantization = default(
-        "none",
-        "QLoRA: the linear weights under the adapter are kept in 4 (nf4) or 8 bits while training, all "
-        "else as it is; the adapter is an ordinary one, and is measured and used on the whole base",
-        "needed only where the model's memory does not fit: it costs speed and a little loss",
-    )
-    use_dora: bool = default(
-        False,
-        "DoRA (Liu et al. 2024, arXiv:2402.09353): the magnitude of each weight row is trained too",
-        "costs speed and memory; helps most at low rank",
-    )
-    use_rslora: bool = default(
-        False,
-        "rsLoRA (Kalajdzievski 2023, arXiv:2312.03732): alpha/sqrt(r) in place of alpha/r",
-        "alpha/r is the usual scale; it is too small only at high rank",
-    )
-
-
-class SFTSpec(Model):
-    """Supervised fine-tuning: the loss is the mean negative log-likelihood of assistant tokens."""
-
-    method: Literal["sft"] = default("sft", "Training method", "the data are demonstrations")
-    adapter: LoraSpec = default(
+    method: str
+    adapter: AdapterSpec = default(
         LoraSpec(), "What is trained", "LoRA trains about 1 % of the weights"
     )
     learning_rate: float | None = default(
-        None, "Peak learning rate", "chosen by adapter and model size", gt=0.0, lt=1.0
+        None, "Peak learning rate", "chosen by method, adapter and model size", gt=0.0, lt=1.0
     )
     epochs: float = default(
         3.0, "Passes over the rows", "small sets need a few looks at each row", gt=0.0
@@ -101,6 +68,23 @@ class SFTSpec(Model):
     save_steps: int | None = default(
         None, "Optimiser steps between checkpoints", "ten checkpoints a run", gt=0
     )
+    eval_steps: int | None = default(
+        None,
+        "Optimiser steps between two looks at the held-out rows (data.eval_fraction)",
+        "ten looks a run, where rows are held out",
+        gt=0,
+    )
+    early_stopping: int | None = default(
+        None,
+        "Stop after this many looks in a row without a better held-out loss, and keep the best",
+        "a run takes the steps it was given",
+        gt=0,
+    )
+    keep: Literal["last", "best+last"] = default(
+        "last",
+        "Which checkpoints stay: the last ones, or the best by held-out loss too, which then is the result",
+        "without held-out rows nobody knows the best",
+    )
     threads: int | None = default(None, "CPU threads", "one per physical core", gt=0)
 
     @model_validator(mode="after")
@@ -110,14 +94,13 @@ class SFTSpec(Model):
         return self
 
 
-TrainSpec = Annotated[SFTSpec, Field(description="How to train.")]
-
-
 class Candidate(Model):
-    """One base model trained by one TrainSpec."""
+    """One base model trained by one TrainSpec. `adapter` is the folder of what was trained: an adapter, or
+    with `train.adapter.type: none` the whole model."""
 
     base_model: str
     base_sha256: str
+    method: str = "sft"
     adapter: str
     artifacts: tuple[Artifact, ...]
     counts: RowCounts
@@ -126,7 +109,10 @@ class Candidate(Model):
     trained_tokens: int
     first_loss: float
     final_loss: float
+    final_metrics: dict[str, float] = {}
+    best_step: int | None = None
     eval_loss: float | None = None
+    eval_metrics: dict[str, float] = {}
     seconds: float
     tokens_per_second: float
     peak_gib: float

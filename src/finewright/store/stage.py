@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from finewright.errors import DataError
 from finewright.schema.common import Artifact, Model, Problem
 from finewright.schema.run import RunSpec
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import AnyTrainSpec
 from finewright.store.rundir import RunDir
 
 _MOST_LINES = 20
@@ -30,7 +30,7 @@ class StageContext:
     `should_stop` between its steps and raises Interrupted, with what it reached on disk, when told so."""
 
     spec: RunSpec
-    candidates: Mapping[str, SFTSpec]
+    candidates: Mapping[str, AnyTrainSpec]
     root: Path
     run: RunDir
     key: str

@@ -11,7 +11,7 @@ from finewright.lm import runtime
 from finewright.lm.batch import Encoded
 from finewright.lm.model import LM
 from finewright.plugins import resolve
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import AnyTrainSpec
 from finewright.train.loop import Step, make_optimizer, train
 from finewright.train.schedule import schedule_of
 
@@ -22,7 +22,7 @@ _TOKENS = range(256)
 _LEARNED_SHARE = 0.6
 
 
-def steps(lm: LM, spec: SFTSpec, rows: Sequence[Encoded]) -> Iterator[Step]:
+def steps(lm: LM, spec: AnyTrainSpec, rows: Sequence[Encoded]) -> Iterator[Step]:
     """Train the steps of the spec; the adapter is not kept."""
     method = resolve("method", spec.method)()
     optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)

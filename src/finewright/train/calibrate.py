@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from finewright.lm.batch import Encoded
 from finewright.lm.sources import BaseModel
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import AnyTrainSpec
 from finewright.train.bench import steps
 from finewright.train.load import load_for_training
 
@@ -13,7 +13,7 @@ _WARM_UP_STEPS = 2
 
 
 def tokens_per_second(
-    base: BaseModel, spec: SFTSpec, rows: Sequence[Encoded], *, seconds: float
+    base: BaseModel, spec: AnyTrainSpec, rows: Sequence[Encoded], *, seconds: float
 ) -> float:
     """Tokens a second over about `seconds` of steps, after two that warm up. The model is discarded."""
     tokens, started = 0, 0.0

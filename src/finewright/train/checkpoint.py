@@ -7,11 +7,10 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -21,20 +20,36 @@ from finewright.schema.common import Problem
 from finewright.store.atomic import replace_dir, sha256_file
 
 _STATE = "state.json"
-_ADAPTER = "adapter.safetensors"
+_WEIGHTS = "weights.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
+_METHOD = "method.safetensors"
 KEEP = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands after `step` optimiser steps."""
+    """Where a run stands after `step` steps; the best held-out loss so far, and its step."""
 
-    step: int
-    tokens: int
-    trained_tokens: int
-    seconds: float
-    first_loss: float
+    step: int = 0
+    tokens: int = 0
+    trained_tokens: int = 0
+    seconds: float = 0.0
+    first_loss: float = 0.0
+    best_loss: float | None = None
+    best_step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All tensors that decide the next step: what is trained, the optimiser's, and the method's own."""
+
+    weights: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+    method: Mapping[str, Tensor]
+
+    def files(self) -> dict[str, Mapping[str, Tensor]]:
+        """File name -> tensors."""
+        return {_WEIGHTS: self.weights, _OPTIMIZER: self.optimizer, _METHOD: self.method}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +57,15 @@ class Checkpoint:
     """A checkpoint that was read and verified."""
 
     progress: Progress
-    adapter: Mapping[str, Tensor]
-    optimizer: Mapping[str, Tensor]
+    state: State
 
 
-def save(
-    folder: Path,
-    *,
-    key: str,
-    progress: Progress,
-    adapter: Mapping[str, Tensor],
-    optimizer: torch.optim.Optimizer,
-) -> Path:
+def save(folder: Path, *, key: str, progress: Progress, state: State) -> Path:
     """Write `folder/step-NNNNNN` whole, and drop all but it and the KEEP - 1 before it. `key` names the
     run."""
     target = folder / f"step-{progress.step:06d}"
     folder.mkdir(parents=True, exist_ok=True)
-    with replace_dir(target) as new:
-        save_tensors(new / _ADAPTER, adapter)
-        save_tensors(new / _OPTIMIZER, _flat_state(optimizer))
-        digests = {name: sha256_file(new / name) for name in (_ADAPTER, _OPTIMIZER)}
-        fields = {name: getattr(progress, name) for name in Progress.__slots__}
-        state = {"key": key, "progress": fields, "files": digests}
-        sealed = {**state, "sha256": _seal(state)}
-        (new / _STATE).write_text(json.dumps(sealed, indent=2), encoding="utf-8")
+    write(target, key=key, progress=progress, state=state)
     # Newer ones are those that this run passed over.
     kept = [path for path in sorted(folder.glob("step-*")) if path <= target][-KEEP:]
     for other in set(folder.glob("step-*")) - set(kept):
@@ -73,24 +73,38 @@ def save(
     return target
 
 
+def write(target: Path, *, key: str, progress: Progress, state: State) -> None:
+    """Put a checkpoint at `target`, in place of the one there."""
+    with replace_dir(target) as new:
+        for name, tensors in state.files().items():
+            save_tensors(new / name, tensors)
+        digests = {name: sha256_file(new / name) for name in state.files()}
+        content = {"key": key, "progress": asdict(progress), "files": digests}
+        sealed = {**content, "sha256": _seal(content)}
+        (new / _STATE).write_text(json.dumps(sealed, indent=2), encoding="utf-8")
+
+
+def read(path: Path, *, key: str) -> Checkpoint | str:
+    """The checkpoint at `path`, or why it cannot be used by the run of that key."""
+    if reason := _reason_against(path, key):
+        return reason
+    content = json.loads((path / _STATE).read_text(encoding="utf-8"))
+    tensors = (load_file(path / name) for name in (_WEIGHTS, _OPTIMIZER, _METHOD))
+    return Checkpoint(Progress(**content["progress"]), State(*tensors))
+
+
 def latest(folder: Path, *, key: str) -> tuple[Checkpoint | None, list[Problem]]:
     """The newest good checkpoint of this run, and a warning for each newer one passed over."""
     problems: list[Problem] = []
     for path in sorted(folder.glob("step-*"), reverse=True):
-        reason = _reason_against(path, key)
-        if not reason:
-            state = json.loads((path / _STATE).read_text(encoding="utf-8"))
-            checkpoint = Checkpoint(
-                Progress(**state["progress"]),
-                load_file(path / _ADAPTER),
-                load_file(path / _OPTIMIZER),
-            )
-            return checkpoint, problems
+        found = read(path, key=key)
+        if isinstance(found, Checkpoint):
+            return found, problems
         problems.append(
             Problem(
                 level="warning",
                 file=str(path),
-                message=f"checkpoint not used: {reason}",
+                message=f"checkpoint not used: {found}",
                 hint="the one before it is used instead, or the run starts over",
             )
         )
@@ -105,6 +119,8 @@ def _reason_against(path: Path, key: str) -> str:
             return f"{_STATE} is damaged"
         if state["key"] != key:
             return "it belongs to another run"
+        if state["files"].keys() != {_WEIGHTS, _OPTIMIZER, _METHOD}:
+            return "it is incomplete"
         for name, digest in state["files"].items():
             if sha256_file(path / name) != digest:
                 return f"{name} is damaged"
@@ -116,23 +132,3 @@ def _reason_against(path: Path, key: str) -> str:
 
 def _seal(state: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put saved AdamW moments and step counts back."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, _, field = name.partition(".")
-        state.setdefault(int(index), {})[field] = tensor
-    full: dict[str, Any] = optimizer.state_dict()
-    full["state"] = state
-    optimizer.load_state_dict(full)
-
-
-def _flat_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    state: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"]
-    return {
-        f"{index}.{field}": tensor
-        for index, fields in state.items()
-        for field, tensor in fields.items()
-    }

@@ -1,24 +1,52 @@
-"""Defaults that depend on the model, the data or the machine, each with its reason."""
+"""Defaults that depend on the method, the model, the data or the machine, each with its reason."""
 
 import math
 
-from finewright.schema.train import SFTSpec
+from finewright.schema.adapter import AdapterSpec
+from finewright.schema.methods import AnyTrainSpec
 
 _LORA_RATES = ((1e9, 1e-3), (4e9, 5e-4), (math.inf, 2e-4))
+_FULL_SHARE = 0.02
+_VIRTUAL_RATES = {"prefix": 1e-2, "prompt": 3e-2, "ia3": 1e-2}
+# Of what demonstrations bear: the losses of these methods are steep where answers are long.
+_METHOD_SHARES = {
+    "dpo": (0.1, "preference losses grow with the answers' length"),
+    "kto": (0.1, "preference losses grow with the answers' length"),
+    "simpo": (0.1, "it has no reference that holds it"),
+    "orpo": (0.5, "it learns the answers too, as SFT does"),
+    "reward": (0.3, "a ranking needs few and small changes"),
+    "grpo": (0.2, "sampled rewards are noisy"),
+    "ppo": (0.2, "sampled rewards are noisy"),
+}
 
 
-def learning_rate(num_parameters: int) -> tuple[float, str]:
-    """LoRA's peak learning rate. Small models and low rank want about ten times the rate of full
-    fine-tuning (Schulman et al., "LoRA Without Regret", 2025), less as the model grows."""
+def learning_rate(
+    num_parameters: int, adapter: AdapterSpec, method: str
+) -> tuple[float, str]:
+    """Peak learning rate. Small models and low rank want about ten times or more of the rate of full
+    fine-tuning (Schulman et al., "LoRA Without Regret", 2025), less as the model grows; virtual tokens and
+    scales want more, as there are few of them (the papers of each train at 1e-2 to 0.3)."""
     rate = next(rate for limit, rate in _LORA_RATES if num_parameters < limit)
     billions = num_parameters / 1e9
     size = f"{billions:.2g}B" if billions >= 1 else f"{1000 * billions:.0f}M"
-    return rate, f"LoRA on a model of {size} parameters"
+    reason = f"LoRA on a model of {size} parameters"
+    if adapter.type == "none":
+        rate, reason = rate * _FULL_SHARE, f"all weights of a model of {size} parameters"
+    elif adapter.type != "lora":
+        rate = _VIRTUAL_RATES[adapter.type]
+        reason = f"{adapter.type} trains few numbers, which bear large steps"
+    share, why = _METHOD_SHARES.get(method, (1.0, ""))
+    return rate * share, f"{reason}; {share:g} of that, because {why}" if why else reason
 
 
 def save_steps(steps: int) -> tuple[int, str]:
     """Steps between checkpoints."""
     return max(1, math.ceil(steps / 10)), f"ten checkpoints in {steps} steps"
+
+
+def eval_steps(steps: int) -> tuple[int, str]:
+    """Steps between looks at the held-out rows."""
+    return max(1, math.ceil(steps / 10)), f"ten looks in {steps} steps"
 
 
 def micro_batch_tokens(on_gpu: bool) -> tuple[int, str]:
@@ -29,13 +57,15 @@ def micro_batch_tokens(on_gpu: bool) -> tuple[int, str]:
 
 
 def resolve(
-    spec: SFTSpec, *, num_parameters: int, threads: int, fast_bf16: bool, on_gpu: bool
-) -> tuple[SFTSpec, dict[str, str]]:
+    spec: AnyTrainSpec, *, num_parameters: int, threads: int, fast_bf16: bool, on_gpu: bool
+) -> tuple[AnyTrainSpec, dict[str, str]]:
     """Fill what the spec leaves open and facts decide; the filled spec and a reason per filled key."""
     filled: dict[str, object] = {}
     reasons: dict[str, str] = {}
     if spec.learning_rate is None:
-        filled["learning_rate"], reasons["learning_rate"] = learning_rate(num_parameters)
+        filled["learning_rate"], reasons["learning_rate"] = learning_rate(
+            num_parameters, spec.adapter, spec.method
+        )
     if spec.threads is None:
         filled["threads"], reasons["threads"] = threads, "one per physical core"
     if spec.micro_batch_tokens is None:

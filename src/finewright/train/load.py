@@ -7,10 +7,10 @@ from finewright.lm.load import load_model
 from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import AnyTrainSpec
 
 
-def load_for_training(base: BaseModel, spec: SFTSpec, *, consent: str = "") -> LM:
+def load_for_training(base: BaseModel, spec: AnyTrainSpec, *, consent: str = "") -> LM:
     """The base model with a fresh adapter, as resolved settings want it; sets this process's threads."""
     assert spec.dtype != "auto"
     torch.set_num_threads(spec.threads or runtime.physical_cores())

@@ -7,11 +7,18 @@ from finewright.lm.load import load_chat
 from finewright.lm.sources import locate
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport
+from finewright.schema.methods import OnlineSettings
 from finewright.schema.rows import Row, parse_rows
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.manifest import describe
 from finewright.store.stage import StageContext, StageResult, refuse
+from finewright.train import rewards
 from finewright.train.candidate import Outcome, Work, train_candidate
+from finewright.train.reward_runs import load_reward_model
+from finewright.train.rows import rows_for
+
+# What is in the result's folder, beside the adapter or the model itself.
+_KINDS = {"metrics.jsonl": "metrics", "curves.svg": "plot", "curves.png": "plot"}
 
 
 def run(context: StageContext) -> StageResult:
@@ -29,7 +36,10 @@ def run(context: StageContext) -> StageResult:
 
 
 def _rows(context: StageContext, artifact: Artifact) -> list[Row]:
-    return parse_rows((context.run.root / artifact.path).read_text(encoding="utf-8"))
+    rows = parse_rows((context.run.root / artifact.path).read_text(encoding="utf-8"))
+    shaped, problems = rows_for(context.spec.train.method, rows)
+    refuse(problems)
+    return shaped
 
 
 def _candidate(
@@ -44,19 +54,22 @@ def _candidate(
     if not encoded.rows:
         raise DataError("no row is left to train on")
     held_out = encode_rows(chat, eval_rows, max_length=spec.max_length, on_overlong="drop")
-    work = Work(context, spec, base, chat, encoded.rows, held_out.rows)
-    outcome = train_candidate(work)
-    return _report(work, encoded, outcome)
+    scored = None
+    if isinstance(spec, OnlineSettings):
+        scored = rewards.build(spec.rewards, context.resolve, load_reward_model)
+    work = Work(context, spec, base, chat, encoded.rows, held_out.rows, scored)
+    return _report(work, encoded, train_candidate(work))
 
 
 def _report(work: Work, encoded: EncodedRows, outcome: Outcome) -> Candidate:
     run, progress = work.context.run, outcome.progress
-    files = [*sorted((work.folder / "adapter").iterdir()), work.folder / "metrics.jsonl"]
-    kinds = {"metrics.jsonl": "metrics"}
-    artifacts = tuple(describe(run, path, kinds.get(path.name, "adapter")) for path in files)
+    beside = [work.folder / name for name in _KINDS if (work.folder / name).is_file()]
+    files = [*sorted((work.folder / "adapter").iterdir()), *beside]
+    artifacts = tuple(describe(run, path, _KINDS.get(path.name, "adapter")) for path in files)
     return Candidate(
         base_model=work.base.name,
         base_sha256=work.base.sha256,
+        method=work.spec.method,
         adapter=(work.folder / "adapter").relative_to(run.root).as_posix(),
         artifacts=artifacts,
         counts=encoded.counts,
@@ -65,7 +78,10 @@ def _report(work: Work, encoded: EncodedRows, outcome: Outcome) -> Candidate:
         trained_tokens=progress.trained_tokens,
         first_loss=progress.first_loss,
         final_loss=outcome.final_loss,
+        final_metrics=outcome.final_metrics,
+        best_step=progress.best_step or None,
         eval_loss=outcome.eval_loss,
+        eval_metrics=outcome.eval_metrics,
         seconds=round(progress.seconds, 3),
         tokens_per_second=round(progress.tokens / max(progress.seconds, 1e-9), 1),
         peak_gib=round(runtime.peak_gib(), 3),

@@ -17,7 +17,7 @@ from finewright.schema.bench import BenchMachine, BenchReport, BenchRows, BenchS
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataSpec, SourceSpec
 from finewright.schema.rows import Row
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import AnyTrainSpec, SFTSpec
 from finewright.store.stage import refuse
 from finewright.workbench.prepare import resolved_here
 from finewright.workbench.up import OnEvent
@@ -105,7 +105,7 @@ def _warm_up(load: Load) -> int:
     return min(_WARM_UP_STEPS, load.steps - 1)
 
 
-def _settings(base: BaseModel, load: Load) -> SFTSpec:
+def _settings(base: BaseModel, load: Load) -> AnyTrainSpec:
     given = SFTSpec(
         max_steps=load.steps,
         batch_size=load.batch_size,
@@ -164,7 +164,7 @@ def _encoded(base: BaseModel, rows: Sequence[Row], load: Load, source: str) -> _
     )
 
 
-def _train(lm: "LM", spec: SFTSpec, rows: Sequence["Encoded"], on_event: OnEvent) -> _Trained:
+def _train(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Encoded"], on_event: OnEvent) -> _Trained:
     from finewright.train.bench import steps
 
     done: list[Step] = []

@@ -12,7 +12,7 @@ from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
 from finewright.schema.plan import PlannedCandidate, PlanReport, TokenView
 from finewright.schema.rows import Row
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import AnyTrainSpec
 from finewright.store.stage import refuse
 from finewright.train.schedule import schedule_of
 from finewright.workbench.prepare import input_digests, make_lock
@@ -86,7 +86,7 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
     )
 
 
-def _slow_paths(loaded: LoadedSpec, name: str, spec: SFTSpec) -> tuple[str, ...]:
+def _slow_paths(loaded: LoadedSpec, name: str, spec: AnyTrainSpec) -> tuple[str, ...]:
     from finewright.lm.foresight import slow_paths_ahead
 
     assert spec.dtype != "auto"

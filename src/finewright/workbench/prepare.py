@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from finewright import __version__
-from finewright.errors import SpecError, StoreError
+from finewright.errors import SpecError
 from finewright.lm import runtime, sources
 from finewright.lm.sources import base_digest, locate, num_parameters
 from finewright.schema.common import default_reasons
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
 from finewright.schema.run import RunSpec
-from finewright.schema.train import SFTSpec
-from finewright.store.atomic import os_errors, sha256_file
+from finewright.schema.methods import AnyTrainSpec
+from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
-from finewright.store.rundir import RunDir
 from finewright.train.defaults import resolve
 from finewright.workbench.stages import code_digest
 
@@ -57,7 +55,7 @@ def run_key(loaded: LoadedSpec, inputs: Mapping[str, str]) -> str:
 def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
     """Resolve every default. Fetches and converts base models that are not here yet."""
     reasons = dict(spec_reasons(loaded.spec, loaded.set_keys))
-    candidates: dict[str, SFTSpec] = {}
+    candidates: dict[str, AnyTrainSpec] = {}
     for name in loaded.spec.base_models:
         base = locate(name, loaded.path.parent)
         candidates[name], why = resolved_here(loaded.spec.train, base)
@@ -74,7 +72,7 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
     )
 
 
-def resolved_here(spec: SFTSpec, base: sources.BaseModel) -> tuple[SFTSpec, dict[str, str]]:
+def resolved_here(spec: AnyTrainSpec, base: sources.BaseModel) -> tuple[AnyTrainSpec, dict[str, str]]:
     """The train settings with what this machine and the model's size decide, and a reason for each."""
     return resolve(
         spec,
@@ -83,25 +81,6 @@ def resolved_here(spec: SFTSpec, base: sources.BaseModel) -> tuple[SFTSpec, dict
         fast_bf16=runtime.fast_bf16(),
         on_gpu=runtime.device().type == "cuda",
     )
-
-
-def lock_text(lock: Lock) -> str:
-    """The lock as YAML."""
-    text: str = yaml.safe_dump(lock.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    return "# Written by finewright: the spec with every default resolved. Do not edit.\n" + text
-
-
-def lock_of(run: RunDir) -> Lock:
-    """The lock of a run. Raises StoreError when it is damaged."""
-    with os_errors(run.spec_lock):
-        text = run.spec_lock.read_text(encoding="utf-8")
-    try:
-        return Lock.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))  # noqa: TID251
-    except (yaml.YAMLError, ValidationError):
-        raise StoreError(
-            f"{run.spec_lock}: damaged, or written by another version",
-            hint="start a new run from its spec.yaml",
-        ) from None
 
 
 def spec_reasons(spec: RunSpec, set_keys: frozenset[str]) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from finewright.schema.report import RunList, RunReport, RunSummary, VerifyRepor
 from finewright.schema.train import TrainReport
 from finewright.store import events, manifest, rundir
 from finewright.store.rundir import RunDir, open_run
-from finewright.workbench.prepare import lock_of
+from finewright.store.speclock import lock_of
 from finewright.workbench.stages import STAGES
 
 

@@ -13,7 +13,7 @@ from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.atomic import os_errors, sha256_file
 from finewright.store.rundir import RunDir, open_run
-from finewright.workbench.prepare import lock_of
+from finewright.store.speclock import lock_of
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat

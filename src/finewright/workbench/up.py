@@ -15,7 +15,8 @@ from finewright.store import events
 from finewright.store.lock import run_lock
 from finewright.store.rundir import RunDir, create_run, find_run, open_run
 from finewright.store.stage import StageContext
-from finewright.workbench.prepare import input_digests, lock_of, lock_text, make_lock, run_key
+from finewright.store.speclock import lock_of, lock_text
+from finewright.workbench.prepare import input_digests, make_lock, run_key
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.stages import STAGES, code_digest, run_stage

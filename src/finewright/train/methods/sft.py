@@ -1,28 +1,27 @@
-"""Supervised fine-tuning: the mean negative log-likelihood of the learned tokens."""
+"""Supervised fine-tuning: the mean negative log-likelihood of the learned tokens.
 
-from collections.abc import Iterator, Sequence
+    loss = -1/N sum log p(token | tokens before it),   over the N learned tokens of the step"""
 
-from torch import Tensor, nn
+from collections.abc import Sequence
 
-from finewright.lm.batch import Encoded, Packed
+from torch import Tensor
+
+from finewright.lm.batch import Example, Packed
 from finewright.lm.model import LM
+from finewright.train.methods.setup import Offline
 
 
-class SFT:
-    """Loss = -1/N sum log p(token | tokens before it), over the N learned tokens of the batch."""
+class SFT(Offline):
+    """Learn to give the answers of the rows."""
 
-    def batches(self, lm: LM, rows: Sequence[Encoded]) -> Iterator[Packed]:
-        """The rows as one batch."""
-        yield lm.pack([[row] for row in rows])
+    def batch(self, lm: LM, rows: Sequence[Example]) -> Packed:
+        """The rows end to end."""
+        return lm.pack([row.sequences for row in rows])
 
     def loss(self, lm: LM, batch: Packed) -> tuple[Tensor, dict[str, float]]:
         """Mean over the batch's learned tokens."""
         return -lm.token_logps(batch).mean(), {}
 
     def weight(self, batch: Packed) -> float:
-        """What the batch counts in a mean over several batches: its learned tokens."""
+        """Its learned tokens."""
         return float(batch.num_trained)
-
-    def parameters(self) -> list[nn.Parameter]:
-        """No heads beyond the adapter."""
-        return []

@@ -1,0 +1,146 @@
+"""The training methods of the spec: what is learned from which rows, and each method's own settings."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from finewright.schema.common import default
+from finewright.schema.rewards import Reward
+from finewright.schema.train import TrainSettings
+
+
+class SFTSpec(TrainSettings):
+    """Supervised fine-tuning: the loss is the mean negative log-likelihood of assistant tokens."""
+
+    method: Literal["sft"] = default("sft", "Training method", "the data are demonstrations")
+
+
+class DPOSpec(TrainSettings):
+    """Direct preference optimisation (Rafailov et al. 2023, arXiv:2305.18290)."""
+
+    method: Literal["dpo"] = "dpo"
+    beta: float = default(
+        0.1, "Strength of the pull towards the reference; for ipo its tau", "the paper's", gt=0.0
+    )
+    loss_type: Literal["sigmoid", "ipo", "hinge"] = default(
+        "sigmoid",
+        "The paper's loss, IPO (Azar et al. 2023, arXiv:2310.12036) or SLiC's hinge (arXiv:2305.10425)",
+        "ipo and hinge overfit less on clean pairs, and learn less from few",
+    )
+    label_smoothing: float = default(
+        0.0, "Share of pairs that are believed to be swapped", "pairs are taken as right", ge=0, lt=0.5
+    )
+    reference_free: bool = default(
+        False, "Leave the reference out", "without it the model drifts further from the base"
+    )
+
+
+class ORPOSpec(TrainSettings):
+    """Odds-ratio preference optimisation (Hong et al. 2024, arXiv:2403.07691): SFT on the chosen answer
+    and an odds-ratio term, without a reference."""
+
+    method: Literal["orpo"] = "orpo"
+    beta: float = default(0.1, "Weight of the odds-ratio term (lambda)", "the paper's", gt=0.0)
+
+
+class SimPOSpec(TrainSettings):
+    """Simple preference optimisation (Meng et al. 2024, arXiv:2405.14734): length-normalised, with a
+    margin, without a reference."""
+
+    method: Literal["simpo"] = "simpo"
+    beta: float = default(2.0, "Scale of the length-normalised log-probability", "the paper's", gt=0.0)
+    gamma: float = default(1.0, "Margin by which the chosen one should win", "half of beta", ge=0.0)
+
+
+class KTOSpec(TrainSettings):
+    """Kahneman-Tversky optimisation (Ethayarajh et al. 2024, arXiv:2402.01306), from single answers that
+    were liked or not."""
+
+    method: Literal["kto"] = "kto"
+    beta: float = default(0.1, "Strength of the pull towards the reference", "the paper's", gt=0.0)
+    desirable_weight: float = default(1.0, "Weight of liked answers", "both count alike", gt=0.0)
+    undesirable_weight: float = default(1.0, "Weight of disliked answers", "both count alike", gt=0.0)
+
+
+class RewardModelSpec(TrainSettings):
+    """A Bradley-Terry reward model (Ouyang et al. 2022, arXiv:2203.02155): one number an answer, higher for
+    the chosen one."""
+
+    method: Literal["reward"] = "reward"
+    center_rewards_coefficient: float = default(
+        0.01, "Pull of a pair's mean reward to zero", "keeps the numbers where PPO can use them", ge=0.0
+    )
+
+
+class OnlineSettings(TrainSettings):
+    """What methods have that learn from their own answers; `batch_size` counts prompts."""
+
+    rewards: tuple[Reward, ...] = Field(
+        min_length=1, description="What answers are worth; a list of functions, or of their settings."
+    )
+    num_generations: int = default(8, "Answers sampled for each prompt", "enough to compare", gt=0)
+    max_new_tokens: int = default(128, "Longest answer in tokens", "short answers learn fast", gt=0)
+    temperature: float = default(1.0, "Of the sampled answers", "the policy itself", gt=0.0)
+    top_p: float = default(1.0, "Nucleus of the sampled answers", "the policy itself", gt=0.0, le=1.0)
+
+
+class GRPOSpec(OnlineSettings):
+    """Group-relative policy optimisation (Shao et al. 2024, arXiv:2402.03300)."""
+
+    method: Literal["grpo"] = "grpo"
+    num_generations: int = default(8, "Answers sampled for each prompt", "enough to compare", gt=1)
+    beta: float = default(0.04, "Weight of the KL divergence to the base", "the paper's", ge=0.0)
+    epsilon: float = default(0.2, "Clip of the probability ratio, below", "the paper's", gt=0.0, lt=1.0)
+    epsilon_high: float | None = default(
+        None, "Clip above; DAPO's clip-higher takes 0.28", "as epsilon", gt=0.0
+    )
+    loss_type: Literal["grpo", "dapo", "dr_grpo"] = default(
+        "grpo",
+        "Mean over answers of their token means; over all tokens (DAPO, arXiv:2503.14476); or the sum over "
+        "max_new_tokens with unscaled advantages (Dr. GRPO, arXiv:2503.20783)",
+        "the paper's; dapo gives long answers their weight, dr_grpo favours no length",
+    )
+    num_iterations: int = default(
+        1, "Optimiser steps on the same answers", "on-policy; more reuse costs trust", gt=0
+    )
+
+
+class PPOSpec(OnlineSettings):
+    """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) as RLHF uses it."""
+
+    method: Literal["ppo"] = "ppo"
+    num_generations: int = default(4, "Answers sampled for each prompt", "the value head compares", gt=0)
+    kl_coef: float = default(0.05, "Price of a nat away from the base", "the usual", ge=0.0)
+    target_kl: float | None = default(
+        None,
+        "KL per answer that an adaptive kl_coef steers to (Ziegler et al. 2019, arXiv:1909.08593)",
+        "kl_coef stays fixed",
+        gt=0.0,
+    )
+    num_ppo_epochs: int = default(4, "Optimiser steps on the same answers", "the usual", gt=0)
+    gamma: float = default(1.0, "Discount per token", "answers are short", gt=0.0, le=1.0)
+    lam: float = default(0.95, "GAE's lambda (arXiv:1506.02438)", "the usual", ge=0.0, le=1.0)
+    cliprange: float = default(0.2, "Clip of the probability ratio", "the paper's", gt=0.0, lt=1.0)
+    cliprange_value: float = default(0.2, "Clip of the value's change", "the usual", gt=0.0)
+    vf_coef: float = default(0.1, "Weight of the value loss", "the head shares the adapter", ge=0.0)
+
+
+def _sft_unless_said(value: Any) -> Any:  # Any: not validated yet
+    return {"method": "sft", **value} if isinstance(value, dict) and "method" not in value else value
+
+
+AnyTrainSpec = (
+    SFTSpec
+    | DPOSpec
+    | ORPOSpec
+    | SimPOSpec
+    | KTOSpec
+    | RewardModelSpec
+    | GRPOSpec
+    | PPOSpec
+)
+TrainSpec = Annotated[
+    AnyTrainSpec,
+    Field(discriminator="method", description="How to train."),
+    BeforeValidator(_sft_unless_said),
+]

@@ -1,0 +1,69 @@
+"""The `train.rewards` section of the spec: what an answer is worth to GRPO and PPO."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from finewright.schema.common import Model, default
+
+KINDS = {
+    "exact": "",
+    "numeric": "",
+    "valid_json": "",
+    "json_f1": "",
+    "json_schema": "[FILE]",
+    "regex": "PATTERN",
+    "python": "FILE:FUNCTION",
+    "reward_model": "RUN",
+}
+
+
+class RewardSpec(Model):
+    """One reward: a score in [0, 1] for an answer, or a reward model's number."""
+
+    function: str = Field(
+        description="exact, numeric, valid_json, json_f1, json_schema[:FILE], regex:PATTERN,"
+        " python:FILE:FUNCTION or reward_model:RUN",
+        min_length=1,
+    )
+    column: str = default(
+        "answer",
+        "Key of the row that the answer is compared with (a JSON Schema for json_schema)",
+        "the usual name; a row with an assistant turn has it from there",
+    )
+    weight: float = default(1.0, "Factor in the sum of rewards", "all count alike")
+    consent: str = default(
+        "", "sha256 of a python file that you have read and let run", "no code runs unasked"
+    )
+
+    @field_validator("function")
+    @classmethod
+    def _known(cls, function: str) -> str:
+        kind, colon, argument = function.partition(":")
+        if kind not in KINDS:
+            raise ValueError(f"unknown reward {kind!r}; known: {', '.join(KINDS)}")
+        wanted = KINDS[kind]
+        if wanted and not wanted.startswith("[") and not argument:
+            raise ValueError(f"{kind} needs an argument: {kind}:{wanted}")
+        if colon and not wanted:
+            raise ValueError(f"{kind} takes no argument")
+        if kind == "python" and not all(argument.rpartition(":")[::2]):
+            raise ValueError("write it as python:FILE:FUNCTION")
+        return function
+
+    @property
+    def kind(self) -> str:
+        """The name before the colon."""
+        return self.function.partition(":")[0]
+
+    @property
+    def argument(self) -> str:
+        """What stands after the colon."""
+        return self.function.partition(":")[2]
+
+
+def _function_alone(value: Any) -> Any:  # Any: not validated yet
+    return {"function": value} if isinstance(value, str) else value
+
+
+Reward = Annotated[RewardSpec, BeforeValidator(_function_alone)]

@@ -1,0 +1,114 @@
+"""Kahneman-Tversky optimisation (Ethayarajh et al. 2024, arXiv:2402.01306), from single answers.
+
+With r = log p(y | x) - log p_ref(y | x), and z the mean of r over answers to other prompts of the step,
+not below 0 and without gradient:
+
+    liked      w_d (1 - sigmoid(beta (r - z)))
+    disliked   w_u (1 - sigmoid(beta (z - r)))
+
+The other answers are the step's own, each moved on to the next prompt."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from finewright.lm.batch import Encoded, Example, Packed, split
+from finewright.lm.model import LM
+from finewright.schema.methods import KTOSpec
+from finewright.train.methods.setup import Offline
+from finewright.train.references import Group, sums_of
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """B answers with their labels (B,), what the base gives them (B,), and z of their step."""
+
+    packed: Packed
+    liked: Tensor
+    reference: Tensor
+    baseline: float
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens that run through the model."""
+        return self.packed.num_tokens
+
+    @property
+    def num_trained(self) -> int:
+        """Tokens of the answers."""
+        return self.packed.num_trained
+
+
+class KTO(Offline):
+    """Raise liked answers over the others' mean, and push disliked ones below it."""
+
+    spec: KTOSpec
+
+    def prepare(self, lm: LM, steps: Iterator[Sequence[Example]], max_tokens: int | None) -> None:
+        """What the base gives to every answer, and to every answer at the next prompt."""
+        groups = ([row.sequences for row in rows] + moved_on(rows) for rows in steps)
+        self.setup.references.compute(lm, groups, max_tokens)
+
+    def updates(
+        self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
+    ) -> Iterator[Sequence[Judged]]:
+        """All rows at once, in parts that share one z."""
+        baseline = self._baseline(lm, rows, max_tokens)
+        yield [self._batch(lm, part, baseline) for part in split(rows, max_tokens)]
+
+    def loss(self, lm: LM, batch: Judged) -> tuple[Tensor, dict[str, float]]:
+        """Mean over the answers."""
+        ratios = sums_of(lm.token_logps(batch.packed), batch.packed) - batch.reference
+        signs = torch.where(batch.liked, 1.0, -1.0)
+        weights = torch.where(
+            batch.liked, self.spec.desirable_weight, self.spec.undesirable_weight
+        )
+        gains = self.spec.beta * signs * (ratios - batch.baseline)
+        loss = (weights * (1 - gains.sigmoid())).mean()
+        metrics = {"kl": batch.baseline, "accuracy": float((gains > 0).float().mean())}
+        for name, chosen in (("rewards_chosen", batch.liked), ("rewards_rejected", ~batch.liked)):
+            if bool(chosen.any()):
+                metrics[name] = float(self.spec.beta * ratios.detach()[chosen].mean())
+        return loss, metrics
+
+    def weight(self, batch: Judged) -> float:
+        """Its answers."""
+        return float(batch.packed.num_sequences)
+
+    def _batch(self, lm: LM, rows: Sequence[Example], baseline: float) -> Judged:
+        groups = [row.sequences for row in rows]
+        liked = torch.tensor([bool(row.label) for row in rows], device=lm.device)
+        reference = self.setup.references.of(groups, lm.device)
+        return Judged(lm.pack(groups), liked, reference, baseline)
+
+    @torch.no_grad()
+    def _baseline(self, lm: LM, rows: Sequence[Example], max_tokens: int | None) -> float:
+        """z: how far the policy has moved from the base on answers to other prompts."""
+        total, others = 0.0, moved_on(rows)
+        for part in split([Example(group) for group in others], max_tokens):
+            groups = [row.sequences for row in part]
+            batch = lm.pack(groups)
+            sums = sums_of(lm.token_logps(batch), batch)
+            total += float((sums - self.setup.references.of(groups, lm.device)).sum())
+        return max(0.0, total / len(others)) if others else 0.0
+
+
+def moved_on(rows: Sequence[Example]) -> list[Group]:
+    """Each answer at the prompt of the row after it; none when there is a single row."""
+    if len(rows) == 1:
+        return []
+    sequences = [row.sequences[0] for row in rows]
+    return [
+        (_joined(after, answer),)
+        for answer, after in zip(sequences, [*sequences[1:], sequences[0]], strict=True)
+    ]
+
+
+def _joined(prompt: Encoded, answer: Encoded) -> Encoded:
+    end, start = (row.trained.index(True) for row in (prompt, answer))
+    return Encoded(
+        prompt.input_ids[:end] + answer.input_ids[start:],
+        prompt.trained[:end] + answer.trained[start:],
+    )

@@ -1,0 +1,176 @@
+"""Proximal policy optimisation as RLHF uses it (Schulman et al. 2017, arXiv:1707.06347; Ziegler et al. 2019,
+arXiv:1909.08593; Stiennon et al. 2020, arXiv:2009.01325).
+
+Policy, value head and reference share one base: the head reads the last hidden states, and the reference is
+the adapter switched off. An answer's tokens earn
+
+    r_t = -kl_coef (log p_t - log p_base,t),   and the last one the answer's reward besides.
+
+Advantages are GAE's (arXiv:1506.02438), whitened over the step; values and returns stay as they are:
+
+    d_t = r_t + gamma V_{t+1} - V_t,   A_t = d_t + gamma lam A_{t+1},   return_t = A_t + V_t
+
+With w = p / p_old and v clipped to V_old +- cliprange_value:
+
+    loss = mean(-min(w A, clip(w, 1 +- cliprange) A)) + vf_coef / 2 mean(max((V - return)^2, (v - return)^2))
+
+With `target_kl`, kl_coef is steered (Ziegler et al., section 2.2): kl_coef *= 1 + 0.1 clip(KL / target - 1, +-0.2)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from finewright.lm.batch import Example, Packed
+from finewright.lm.model import LM
+from finewright.schema.methods import PPOSpec
+from finewright.train.methods.setup import Setup
+from finewright.train.references import sums_of
+from finewright.train.rollouts import Rollout, logps_of_base, roll_out
+
+_STEER, _MOST = 0.1, 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers with, for each of their N tokens: log p and V before the step, advantage and return."""
+
+    packed: Packed
+    before: Tensor
+    values: Tensor
+    advantages: Tensor
+    returns: Tensor
+    metrics: Mapping[str, float]
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens that run through the model."""
+        return self.packed.num_tokens
+
+    @property
+    def num_trained(self) -> int:
+        """Tokens of the answers."""
+        return self.packed.num_trained
+
+
+class PPO:
+    """Make answers likelier that earn more than the value head expects."""
+
+    def __init__(self, spec: PPOSpec, setup: Setup) -> None:
+        self.spec, self.setup = spec, setup
+        self.kl_coef = spec.kl_coef
+        width = setup.lm.model.config.get_text_config().hidden_size
+        self.value_head = nn.Linear(width, 1, device=setup.lm.device)
+        nn.init.zeros_(self.value_head.weight)
+        nn.init.zeros_(self.value_head.bias)
+
+    def prepare(self, lm: LM, steps: Iterator[Sequence[Example]], max_tokens: int | None) -> None:
+        """Nothing: answers are sampled as the policy learns."""
+
+    def updates(
+        self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
+    ) -> Iterator[Sequence[Answers]]:
+        """Sample answers, then `num_ppo_epochs` updates on them."""
+        assert self.setup.chat is not None
+        assert self.setup.rewards is not None
+        found = roll_out(lm, self.setup.chat, self.setup.rewards, rows, self.spec, seed)
+        batches = [self._answers(lm, part, found.metrics) for part in found.parts(max_tokens)]
+        kl = sum(b.metrics["kl"] * b.packed.num_sequences for b in batches)
+        self._steer(kl / sum(b.packed.num_sequences for b in batches))
+        batches = whitened(batches)
+        for _ in range(self.spec.num_ppo_epochs):
+            yield batches
+
+    def loss(self, lm: LM, batch: Answers) -> tuple[Tensor, dict[str, float]]:
+        """Mean over the answers' tokens."""
+        logps, values = self._logps_and_values(lm, batch.packed)
+        ratio = (logps - batch.before).exp()
+        clipped = ratio.clamp(1 - self.spec.cliprange, 1 + self.spec.cliprange)
+        gains = torch.minimum(ratio * batch.advantages, clipped * batch.advantages)
+        near = batch.values + (values - batch.values).clamp(
+            -self.spec.cliprange_value, self.spec.cliprange_value
+        )
+        errors = torch.maximum((values - batch.returns) ** 2, (near - batch.returns) ** 2)
+        value_loss = 0.5 * errors.mean()
+        bound = (clipped * batch.advantages < ratio * batch.advantages).float()
+        metrics = {
+            **batch.metrics,
+            "kl_coef": self.kl_coef,
+            "clip_fraction": float(bound.mean()),
+            "value_loss": float(value_loss.detach()),
+        }
+        return self.spec.vf_coef * value_loss - gains.mean(), metrics
+
+    def weight(self, batch: Answers) -> float:
+        """Tokens of its answers."""
+        return float(batch.num_trained)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The value head's."""
+        return list(self.value_head.parameters())
+
+    def state(self) -> dict[str, Tensor]:
+        """The price of KL as it stands."""
+        return {"kl_coef": torch.tensor(self.kl_coef, dtype=torch.float64)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take the price of KL back."""
+        self.kl_coef = float(state["kl_coef"])
+
+    def _logps_and_values(self, lm: LM, packed: Packed) -> tuple[Tensor, Tensor]:
+        states = lm.hidden(packed)[packed.sources]
+        values = self.value_head(states.float()).squeeze(-1)
+        return lm.logps(states, packed.targets, self.spec.temperature), values
+
+    @torch.no_grad()
+    def _answers(self, lm: LM, part: Sequence[Rollout], metrics: Mapping[str, float]) -> Answers:
+        rows = [rollout.rows for rollout in part]
+        packed = lm.pack(rows)
+        before, values = self._logps_and_values(lm, packed)
+        away = before - logps_of_base(lm, rows, self.spec.temperature)
+        scores = torch.tensor([r for rollout in part for r in rollout.rewards], device=lm.device)
+        rewards = token_rewards(scores, -self.kl_coef * away, packed)
+        advantages = gae(rewards, values, packed, gamma=self.spec.gamma, lam=self.spec.lam)
+        kl = float(sums_of(away, packed).mean())
+        seen = {**metrics, "kl": kl}
+        return Answers(packed, before, values, advantages, advantages + values, seen)
+
+    def _steer(self, kl: float) -> None:
+        if self.spec.target_kl is not None:
+            error = max(-_MOST, min(_MOST, kl / self.spec.target_kl - 1))
+            self.kl_coef *= 1 + _STEER * error
+
+
+def token_rewards(scores: Tensor, each: Tensor, packed: Packed) -> Tensor:
+    """What each token earns (N,): `each` (N,), and at an answer's last token its score, of scores (B,)."""
+    rewards = each.clone()
+    rewards[_ends(packed)] += scores[packed.sequence_of[_ends(packed)]]
+    return rewards
+
+
+def gae(rewards: Tensor, values: Tensor, packed: Packed, *, gamma: float, lam: float) -> Tensor:
+    """Advantages (N,) of rewards and values (N,), from the end of each answer to its start."""
+    last = set(_ends(packed).tolist())
+    earned, valued = rewards.tolist(), values.tolist()
+    advantages = [0.0] * len(earned)
+    after = value_after = 0.0
+    for t in reversed(range(len(earned))):
+        if t in last:
+            after = value_after = 0.0
+        after = earned[t] + gamma * value_after - valued[t] + gamma * lam * after
+        advantages[t], value_after = after, valued[t]
+    return torch.tensor(advantages, device=rewards.device)
+
+
+def whitened(batches: Sequence[Answers]) -> list[Answers]:
+    """The batches with advantages of mean 0 and deviation 1 over all their tokens."""
+    all_of_them = torch.cat([batch.advantages for batch in batches])
+    mean, spread = all_of_them.mean(), all_of_them.std(correction=0) + 1e-8
+    return [replace(batch, advantages=(batch.advantages - mean) / spread) for batch in batches]
+
+
+def _ends(packed: Packed) -> Tensor:
+    """Where each answer's last token stands among the N."""
+    after = torch.cat((packed.sequence_of[1:], packed.sequence_of.new_tensor([-1])))
+    return (packed.sequence_of != after).nonzero().squeeze(-1)

@@ -1,0 +1,61 @@
+"""A reward model: one number an answer (Bradley & Terry 1952; Ouyang et al. 2022, arXiv:2203.02155).
+
+    loss = -log sigmoid(r(chosen) - r(rejected)) + c (r(chosen) + r(rejected))^2,   per pair
+
+r is a linear head on the last hidden state of the whole conversation. The second term (c =
+center_rewards_coefficient, Eisenstein et al. 2023, arXiv:2312.09244) keeps the numbers around zero, which
+the first leaves open."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from finewright.lm.batch import Packed
+from finewright.lm.model import LM
+from finewright.schema.methods import RewardModelSpec
+from finewright.train.methods.pairs import Paired, Pairs, chosen_and_rejected, seen
+from finewright.train.methods.setup import Setup
+
+
+class RewardModel(Paired):
+    """Learn to rank answers."""
+
+    spec: RewardModelSpec
+
+    def __init__(self, spec: RewardModelSpec, setup: Setup) -> None:
+        super().__init__(spec, setup)
+        self.head = new_head(setup.lm, spec.seed)
+
+    def loss(self, lm: LM, batch: Pairs) -> tuple[Tensor, dict[str, float]]:
+        """Mean over the pairs."""
+        chosen, rejected = chosen_and_rejected(scores(lm, self.head, batch.packed))
+        loss = -F.logsigmoid(chosen - rejected)
+        loss = loss + self.spec.center_rewards_coefficient * (chosen + rejected) ** 2
+        metrics = seen(
+            accuracy=(chosen > rejected).float(),
+            margin=chosen - rejected,
+            rewards_chosen=chosen,
+            rewards_rejected=rejected,
+        )
+        return loss.mean(), dict(metrics)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The head's."""
+        return list(self.head.parameters())
+
+
+def new_head(lm: LM, seed: int) -> nn.Linear:
+    """One number from a hidden state of width d, in float32; normal with deviation 1 / sqrt(d + 1), as
+    Stiennon et al. 2020 (arXiv:2009.01325) start it."""
+    width = lm.model.config.get_text_config().hidden_size
+    head = nn.Linear(width, 1, bias=False, device=lm.device)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        head.weight.copy_(torch.randn(1, width, generator=generator) / (width + 1) ** 0.5)
+    return head
+
+
+def scores(lm: LM, head: nn.Linear, batch: Packed) -> Tensor:
+    """r of each sequence, (B,)."""
+    values: Tensor = head(lm.hidden(batch)[batch.lasts].float()).squeeze(-1)
+    return values

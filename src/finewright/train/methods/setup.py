@@ -1,0 +1,56 @@
+"""What a method is made from, and what those that learn from given rows have in common."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from finewright.lm.batch import Example, split
+from finewright.lm.chat import Chat
+from finewright.lm.model import LM
+from finewright.train.references import References
+from finewright.train.rewards import Rewards
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A method's surroundings: the model, its chat template, the base's log-probabilities, the rewards.
+
+    Methods take what they need; `chat` and `rewards` are for those that sample answers."""
+
+    lm: LM
+    chat: Chat | None = None
+    rewards: Rewards | None = None
+    references: References = field(default_factory=References)
+
+
+class Offline:
+    """A method that learns from the rows as they are: one update a step, and no state of its own."""
+
+    def __init__(self, spec: Any, setup: Setup) -> None:
+        self.spec, self.setup = spec, setup
+
+    def prepare(self, lm: LM, steps: Iterator[Sequence[Example]], max_tokens: int | None) -> None:
+        """Nothing to know beforehand."""
+
+    def updates(
+        self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
+    ) -> Iterator[Sequence[Any]]:
+        """All rows at once, in parts of at most `max_tokens`."""
+        yield [self.batch(lm, part) for part in split(rows, max_tokens)]
+
+    def batch(self, lm: LM, rows: Sequence[Example]) -> Any:
+        """The rows as one batch."""
+        raise NotImplementedError
+
+    def parameters(self) -> list[nn.Parameter]:
+        """No heads beyond the adapter."""
+        return []
+
+    def state(self) -> dict[str, Tensor]:
+        """None."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Nothing to take back."""

@@ -1,0 +1,87 @@
+"""AdamW over what is trained; weights in bfloat16 learn through a float32 copy.
+
+A step of Adam is about the learning rate, and bfloat16 keeps 8 bits of a weight: most steps would round to
+nothing. So a bfloat16 weight has a master in float32 (Micikevicius et al. 2018, arXiv:1710.03740): gradients
+are summed into it, the step is taken there, and the weight is its rounding."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Optimizer:
+    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) over parameters of any float format."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], *, weight_decay: float) -> None:
+        self.parameters = list(parameters)
+        self.masters = [_master(p) for p in self.parameters]
+        self.adamw = torch.optim.AdamW(self.masters, lr=0.0, weight_decay=weight_decay, fused=True)
+        for parameter, master in self._copies():
+            parameter.register_post_accumulate_grad_hook(_summing_into(master))
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Of the steps from here on."""
+        for group in self.adamw.param_groups:
+            group["lr"] = learning_rate
+
+    def clip(self, max_norm: float) -> Tensor:
+        """Scale the gradients down to this norm; the norm before."""
+        return nn.utils.clip_grad_norm_(self.masters, max_norm)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the weights, and drop the gradients."""
+        self.adamw.step()
+        self.adamw.zero_grad(set_to_none=True)
+        for parameter, master in self._copies():
+            parameter.copy_(master)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that decides the next step: moments, step counts and masters, by parameter number."""
+        state: dict[int, dict[str, Tensor]] = self.adamw.state_dict()["state"]
+        tensors = {
+            f"{number}.{field}": tensor
+            for number, fields in state.items()
+            for field, tensor in fields.items()
+        }
+        for number, (parameter, master) in enumerate(self._pairs()):
+            if master is not parameter:
+                tensors[f"{number}.master"] = master.detach()
+        return tensors
+
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """The inverse of `tensors`."""
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            number, _, field = name.partition(".")
+            if field == "master":
+                self.masters[int(number)].copy_(tensor)
+            else:
+                state.setdefault(int(number), {})[field] = tensor
+        full = self.adamw.state_dict()
+        full["state"] = state
+        self.adamw.load_state_dict(full)
+
+    def _pairs(self) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
+        yield from zip(self.parameters, self.masters, strict=True)
+
+    def _copies(self) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
+        yield from ((p, master) for p, master in self._pairs() if p is not master)
+
+
+def _master(parameter: nn.Parameter) -> nn.Parameter:
+    if parameter.dtype == torch.float32:
+        return parameter
+    return nn.Parameter(parameter.detach().float())
+
+
+def _summing_into(master: nn.Parameter):  # type: ignore[no-untyped-def]
+    def hook(parameter: nn.Parameter) -> None:
+        assert parameter.grad is not None
+        grad = parameter.grad.float()
+        master.grad = grad if master.grad is None else master.grad + grad
+        parameter.grad = None
+
+    return hook

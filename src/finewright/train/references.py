@@ -1,0 +1,80 @@
+"""What the base model gives to the answers of the rows, computed once a run and kept.
+
+Preference losses compare the policy with the base it started from. The rows do not change, so neither does
+that: each conversation's summed log-probability is computed before training, with the adapter off, and found
+again by the digest of its tokens. With every weight learning there is no base left later on, so this is the
+only time it can be computed; and a run that is taken up again finds the same numbers in its file."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from finewright.lm.batch import Encoded, Example, Packed, split
+from finewright.lm.model import LM
+from finewright.store.atomic import write_text
+
+Group = tuple[Encoded, ...]
+
+
+class References:
+    """Summed log-probabilities of learned tokens under the base, by the digest of a conversation.
+
+    `file` keeps them between the parts of a run; `key` names what they were computed with."""
+
+    def __init__(self, file: Path | None = None, key: str = "") -> None:
+        self._file, self._key = file, key
+        self._sums: dict[str, float] = _read(file, key) if file else {}
+
+    def compute(
+        self, lm: LM, steps: Iterable[Sequence[Group]], max_tokens: int | None
+    ) -> None:
+        """Fill in what is missing of each step's groups, in the parts that training will see them in.
+
+        A row's number depends in its last bits on what lies beside it; so at the first step, where the
+        adapter does nothing yet, policy and reference are equal."""
+        fresh = False
+        for groups in steps:
+            missing = [group for group in groups if not self._knows(group)]
+            for part in split([Example(group) for group in missing], max_tokens):
+                rows = [example.sequences for example in part]
+                with lm.reference():
+                    batch = lm.pack(rows)
+                    sums = sums_of(lm.token_logps(batch), batch).tolist()
+                flat = (row for group in rows for row in group)
+                self._sums.update(zip(map(_digest, flat), sums, strict=True))
+                fresh = True
+        if fresh and self._file:
+            text = json.dumps({"key": self._key, "sums": self._sums}, sort_keys=True)
+            write_text(self._file, text + "\n")
+
+    def of(self, groups: Iterable[Group], device: torch.device) -> Tensor:
+        """The numbers of all conversations in order, (B,)."""
+        sums = [self._sums[_digest(row)] for group in groups for row in group]
+        return torch.tensor(sums, dtype=torch.float32, device=device)
+
+    def _knows(self, group: Group) -> bool:
+        return all(_digest(row) in self._sums for row in group)
+
+
+def sums_of(logps: Tensor, batch: Packed) -> Tensor:
+    """Sum of a batch's token values (N,) over each of its sequences, (B,)."""
+    zeros = logps.new_zeros(batch.num_sequences)
+    return zeros.index_add(0, batch.sequence_of, logps)
+
+
+def _digest(row: Encoded) -> str:
+    content = json.dumps([row.input_ids, [int(learned) for learned in row.trained]])
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _read(file: Path, key: str) -> dict[str, float]:
+    """The file's numbers; none when it is damaged or was made with something else."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        return dict(data["sums"]) if data["key"] == key else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,76 @@
+"""A reward model out of its run, as a reward for another one."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from finewright.errors import StoreError
+from finewright.lm.chat import Chat
+from finewright.lm.encode import encode_row
+from finewright.lm.load import load_chat, load_lm
+from finewright.lm.model import LM
+from finewright.lm.sources import locate
+from finewright.schema.rows import Row
+from finewright.schema.train import TrainReport
+from finewright.store.atomic import sha256_file
+from finewright.store.rundir import open_run
+from finewright.store.speclock import lock_of
+from finewright.train.methods.reward import scores
+from finewright.train.rewards import Answered
+from finewright.train.save import SCORE
+
+_AT_ONCE = 16
+
+
+def load_reward_model(path: Path) -> Callable[[Sequence[Answered]], list[float]]:
+    """What gives answers the run's rewards. Raises StoreError when the run trained no reward model, or its
+    files have changed."""
+    run = open_run(path)
+    candidate, *others = run.read_report("train", TrainReport).candidates
+    if candidate.method != "reward" or others:
+        what = f"{len(others) + 1} base models" if others else f"by {candidate.method}"
+        raise StoreError(
+            f"{path}: this run trained {what}, and a reward is one model trained by reward",
+            hint="name a run of train.method reward",
+        )
+    for artifact in candidate.artifacts:
+        if artifact.kind == "adapter" and sha256_file(run.root / artifact.path) != artifact.sha256:
+            raise StoreError(f"{run.root / artifact.path}: changed since it was trained")
+    lock = lock_of(run)
+    base = locate(candidate.base_model, Path(lock.root))
+    consent = lock.spec.remote_code.get(base.name, "")
+    dtype = lock.candidates[base.name].dtype
+    assert dtype != "auto"
+    folder = run.root / candidate.adapter
+    lm = load_lm(base, folder, dtype=dtype, consent=consent)
+    head = torch.nn.Linear(1, 1, bias=False)
+    head.weight = torch.nn.Parameter(score_weight(folder).to(lm.device))
+    chat = load_chat(base, consent=consent)
+    lm.model.eval()
+    return lambda answers: _rated(lm, head, chat, answers)
+
+
+def score_weight(folder: Path) -> torch.Tensor:
+    """The weight of the head (1, d), of a folder that holds a reward model."""
+    tensors = load_file(folder / SCORE.file)
+    return next(t.float() for name, t in tensors.items() if name.endswith(SCORE.name))
+
+
+@torch.inference_mode()
+def _rated(
+    lm: LM, head: torch.nn.Linear, chat: Chat, answers: Sequence[Answered]
+) -> list[float]:
+    """The head's number for each answer in its conversation."""
+    rated: list[float] = []
+    for start in range(0, len(answers), _AT_ONCE):
+        rows = [_conversation(answer) for answer in answers[start : start + _AT_ONCE]]
+        batch = lm.pack([[encode_row(chat, row)] for row in rows])
+        rated += scores(lm, head, batch).tolist()
+    return rated
+
+
+def _conversation(answer: Answered) -> Row:
+    turn = {"role": "assistant", "content": answer.text}
+    return Row("", (*map(dict, answer.messages), turn), None, "", 0)

@@ -1,0 +1,118 @@
+"""Answers that a policy samples to learn from, and what they are worth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from finewright.lm.batch import Encoded, Example, Packed, split
+from finewright.lm.chat import Chat
+from finewright.lm.generate import Generation, Sampling, generate
+from finewright.lm.model import LM
+from finewright.schema.methods import OnlineSettings
+from finewright.train.rewards import Answered, Rewards
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One prompt with its G answers as rows that can be trained, and the reward of each."""
+
+    rows: tuple[Encoded, ...]
+    rewards: tuple[float, ...]
+
+    @property
+    def num_tokens(self) -> int:
+        """All tokens of all answers with their prompt."""
+        return sum(row.num_tokens for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Rollouts:
+    """The rollouts of a step, and what is worth a look in them."""
+
+    rollouts: tuple[Rollout, ...]
+    metrics: dict[str, float]
+
+    def parts(self, max_tokens: int | None) -> list[list[Rollout]]:
+        """The rollouts in parts of at most `max_tokens`; a prompt's answers stay together."""
+        return split(self.rollouts, max_tokens)
+
+    def rewards(self) -> torch.Tensor:
+        """(prompts, G)."""
+        return torch.tensor([rollout.rewards for rollout in self.rollouts])
+
+
+def roll_out(
+    lm: LM, chat: Chat, rewards: Rewards, rows: Sequence[Example], spec: OnlineSettings, seed: int
+) -> Rollouts:
+    """Sample `num_generations` answers to every prompt and reward them. The model's mode is put back."""
+    sampling = Sampling(
+        max_new_tokens=spec.max_new_tokens,
+        temperature=spec.temperature,
+        top_p=spec.top_p,
+        seed=seed,
+    )
+    prompts = [row.sequences[0] for row in rows for _ in range(spec.num_generations)]
+    training = lm.model.training
+    lm.model.eval()
+    found = generate(
+        lm, [prompt.input_ids for prompt in prompts], stop_ids=chat.stop_ids, sampling=sampling
+    )
+    lm.model.train(training)
+    examples = [row for row in rows for _ in range(spec.num_generations)]
+    scored = rewards.score([_answered(chat, *pair) for pair in zip(examples, found, strict=True)])
+    trained = [_row(prompt, g) for prompt, g in zip(prompts, found, strict=True)]
+    size = spec.num_generations
+    rollouts = tuple(
+        Rollout(tuple(trained[i : i + size]), tuple(scored.totals[i : i + size]))
+        for i in range(0, len(trained), size)
+    )
+    made = Rollouts(rollouts, {})
+    return Rollouts(rollouts, {**scored.means, **_seen(made.rewards(), found)})
+
+
+def _answered(chat: Chat, row: Example, generation: Generation) -> Answered:
+    text = chat.tokenizer.decode(generation.ids, skip_special_tokens=True)
+    return Answered(text, row.messages, row.columns, generation.stopped)
+
+
+def _row(prompt: Encoded, generation: Generation) -> Encoded:
+    """The answer is learned through its stop token, where the model wrote one."""
+    stop = () if generation.stop_id is None else (generation.stop_id,)
+    answer = (*generation.ids, *stop)
+    return Encoded(
+        (*prompt.input_ids, *answer),
+        (False,) * prompt.num_tokens + (True,) * len(answer),
+        prompt.row_id,
+    )
+
+
+def _seen(rewards: torch.Tensor, found: Sequence[Generation]) -> dict[str, float]:
+    spread = rewards.std(1).mean() if rewards.shape[1] > 1 else torch.zeros(())
+    return {
+        "reward": float(rewards.mean()),
+        "reward_std": float(spread),
+        "length": sum(len(g.ids) for g in found) / len(found),
+        "stopped": sum(g.stopped for g in found) / len(found),
+    }
+
+
+@torch.no_grad()
+def logps_before(lm: LM, batch: Packed, temperature: float) -> torch.Tensor:
+    """log p of the batch's learned tokens under the policy as it is, (N,)."""
+    return lm.token_logps(batch, temperature)
+
+
+@torch.no_grad()
+def logps_of_base(lm: LM, rows: Sequence[Sequence[Encoded]], temperature: float) -> torch.Tensor:
+    """log p of the rows' learned tokens under the base, (N,), in the order of a batch of these rows."""
+    with lm.reference():
+        return lm.token_logps(lm.pack(rows), temperature)
+
+
+def kl_to_base(logps: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
+    """Schulman's estimator of KL(policy || base) from the policy's own tokens, each >= 0; shapes (N,).
+
+    exp(d) - d - 1 with d = log p_base - log p (http://joschu.net/blog/kl-approx.html)."""
+    difference = base - logps
+    return difference.exp() - difference - 1

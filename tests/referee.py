@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from finewright.lm.batch import Encoded
 from finewright.lm.lora import LoraLinear, add_lora
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 RANK, ALPHA = 4, 12
 

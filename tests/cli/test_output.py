@@ -9,9 +9,9 @@ import pytest
 from finewright import __version__
 from finewright.schema.load import load_spec
 from finewright.schema.lock import Lock
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import SFTSpec
 from finewright.store.rundir import RunDir, create_run
-from finewright.workbench.prepare import lock_text
+from finewright.store.speclock import lock_text
 
 from .conftest import Finewright
 

@@ -18,7 +18,9 @@ from finewright.schema.common import RowCounts
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.rows import Row, write_rows
 from finewright.schema.run import RunSpec
-from finewright.schema.train import Candidate, LoraSpec, SFTSpec, TrainReport
+from finewright.schema.adapter import LoraSpec
+from finewright.schema.methods import SFTSpec
+from finewright.schema.train import Candidate, TrainReport
 from finewright.store.atomic import sha256_file
 from finewright.store.rundir import RunDir, create_run
 from finewright.store.stage import StageContext, StageResult

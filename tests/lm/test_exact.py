@@ -16,7 +16,7 @@ from finewright.lm.batch import Encoded, pack
 from finewright.lm.fast import native
 from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 from referee import assert_gradients_close, drawn, logps
 
 pytestmark = pytest.mark.torch

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from finewright.lm.flops import flops_per_token
 from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 pytestmark = pytest.mark.torch
 

@@ -12,7 +12,7 @@ from finewright.lm.foresight import slow_paths_ahead
 from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 pytestmark = pytest.mark.torch
 

@@ -16,7 +16,7 @@ from finewright.lm.batch import pack
 from finewright.lm.load import code_digest, load_chat, load_lm, load_model
 from finewright.lm.lora import add_lora, save_adapter
 from finewright.lm.sources import BaseModel
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 pytestmark = pytest.mark.torch
 

@@ -27,7 +27,7 @@ from finewright.lm.lora import (
     set_adapter_tensors,
     target_paths,
 )
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 pytestmark = pytest.mark.torch
 

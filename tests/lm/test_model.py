@@ -13,7 +13,7 @@ from finewright.errors import ModelError
 from finewright.lm.batch import Encoded, pack
 from finewright.lm.lora import LoraLinear, add_lora, target_paths
 from finewright.lm.model import LM
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 pytestmark = pytest.mark.torch
 

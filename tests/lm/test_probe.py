@@ -10,7 +10,7 @@ import tiny
 from finewright.lm import probe
 from finewright.lm.fast import rope
 from finewright.lm.lora import LoraLinear, add_lora
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 pytestmark = pytest.mark.torch
 

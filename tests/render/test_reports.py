@@ -20,7 +20,8 @@ from finewright.schema.report import (
     SelfCheckReport,
     VerifyReport,
 )
-from finewright.schema.train import Candidate, SFTSpec, TrainReport
+from finewright.schema.methods import SFTSpec
+from finewright.schema.train import Candidate, TrainReport
 
 ERROR = Problem(
     level="error", file="rows.jsonl", row=3, key="messages", message="no", hint="mend it"

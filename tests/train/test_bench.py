@@ -10,7 +10,8 @@ from finewright.lm.batch import Encoded
 from finewright.lm.lora import adapter_tensors
 from finewright.lm.sources import BaseModel
 from finewright.plugins import resolve
-from finewright.schema.train import LoraSpec, SFTSpec
+from finewright.schema.adapter import LoraSpec
+from finewright.schema.methods import SFTSpec
 from finewright.train.bench import gemm_gflops, steps, synthetic_rows
 from finewright.train.calibrate import tokens_per_second
 from finewright.train.load import load_for_training

@@ -13,7 +13,8 @@ from transformers import PreTrainedModel
 import tiny
 from finewright.lm.lora import adapter_tensors, add_lora, set_adapter_tensors
 from finewright.lm.model import LM
-from finewright.schema.train import LoraSpec, SFTSpec
+from finewright.schema.adapter import LoraSpec
+from finewright.schema.methods import SFTSpec
 from finewright.train import checkpoint
 from finewright.train.checkpoint import KEEP, Progress
 from finewright.train.loop import make_optimizer, train

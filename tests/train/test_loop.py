@@ -14,7 +14,8 @@ import tiny
 from finewright.lm.batch import Encoded
 from finewright.lm.lora import adapter_tensors, add_lora
 from finewright.lm.model import LM
-from finewright.schema.train import LoraSpec, SFTSpec
+from finewright.schema.adapter import LoraSpec
+from finewright.schema.methods import SFTSpec
 from finewright.train.loop import Step, make_optimizer, mean_loss, train
 from finewright.train.methods.sft import SFT
 from finewright.train.schedule import schedule_of

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import SFTSpec
 from finewright.train.schedule import Schedule, schedule_of
 
 PEAK = 0.5

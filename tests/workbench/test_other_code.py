@@ -6,7 +6,7 @@ import pytest
 
 from finewright.errors import StoreError
 from finewright.store.rundir import create_run
-from finewright.workbench.prepare import lock_of
+from finewright.store.speclock import lock_of
 from finewright.workbench.up import resume
 
 LOCK = """\

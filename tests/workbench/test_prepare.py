@@ -9,10 +9,11 @@ from finewright import __version__
 from finewright.errors import SpecError, StoreError
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.lock import Lock
-from finewright.schema.train import SFTSpec
+from finewright.schema.methods import SFTSpec
 from finewright.store.atomic import sha256_file
 from finewright.store.rundir import RunDir
-from finewright.workbench.prepare import input_digests, lock_of, lock_text, run_key, spec_reasons
+from finewright.store.speclock import lock_of, lock_text
+from finewright.workbench.prepare import input_digests, run_key, spec_reasons
 
 SPEC = """\
 name: bot

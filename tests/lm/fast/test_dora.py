@@ -11,7 +11,7 @@ from finewright.lm.fast.dora import direction_norms, rescaled, squared_norms
 from finewright.lm.fast.linear import PlainWeight
 from finewright.lm.fast.quantized import Nf4, QuantizedWeight, scratch_bytes
 from finewright.lm.lora import DoraLinear, LoraLinear
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 from referee import assert_close, distance, drawn
 
 pytestmark = pytest.mark.torch

@@ -13,7 +13,7 @@ from finewright.lm.fast import native, rope
 from finewright.lm.fast.install import Fallback, install, uninstall
 from finewright.lm.lora import LoraLinear, add_lora
 from finewright.lm.model import LM
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 pytestmark = pytest.mark.torch
 

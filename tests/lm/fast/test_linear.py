@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from finewright.lm.fast.linear import PlainWeight, lora_linear, roomy_linear
 from finewright.lm.lora import LoraLinear
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 from referee import assert_close, distance, drawn
 
 pytestmark = pytest.mark.torch

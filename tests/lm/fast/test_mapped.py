@@ -15,7 +15,7 @@ from finewright.lm.fast.mapped import let_go
 from finewright.lm.load import load_model
 from finewright.lm.lora import add_lora, target_paths
 from finewright.lm.sources import BaseModel
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 
 pytestmark = [
     pytest.mark.torch,

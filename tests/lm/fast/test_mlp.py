@@ -11,7 +11,7 @@ import tiny
 from finewright.lm.fast import mlp
 from finewright.lm.fast.linear import PlainWeight
 from finewright.lm.lora import DoraLinear, LoraLinear
-from finewright.schema.train import LoraSpec
+from finewright.schema.adapter import LoraSpec
 from referee import assert_close, distance, drawn
 
 pytestmark = pytest.mark.torch

@@ -30,7 +30,8 @@ from finewright.lm.fast.quantized import (
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.lora import LoraLinear, add_lora
 from finewright.lm.model import LM
-from finewright.schema.train import LoraSpec, SFTSpec
+from finewright.schema.adapter import LoraSpec
+from finewright.schema.methods import SFTSpec
 from finewright.train.loop import make_optimizer, train
 from finewright.train.methods.sft import SFT
 from finewright.train.schedule import schedule_of

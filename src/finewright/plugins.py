@@ -15,7 +15,16 @@ from finewright.errors import UnknownPlugin
 Kind = Literal["method", "scorer"]
 
 BUILTIN: dict[Kind, dict[str, str]] = {
-    "method": {"sft": "finewright.train.methods.sft:SFT"},
+    "method": {
+        "dpo": "finewright.train.methods.dpo:DPO",
+        "grpo": "finewright.train.methods.grpo:GRPO",
+        "kto": "finewright.train.methods.kto:KTO",
+        "orpo": "finewright.train.methods.orpo:ORPO",
+        "ppo": "finewright.train.methods.ppo:PPO",
+        "reward": "finewright.train.methods.reward:RewardModel",
+        "sft": "finewright.train.methods.sft:SFT",
+        "simpo": "finewright.train.methods.simpo:SimPO",
+    },
     "scorer": {
         "exact_match": "finewright.verify.text:exact_match",
         "json_f1": "finewright.verify.text:json_f1",

@@ -68,18 +68,24 @@ class PrefixSpec(Model):
 
     type: Literal["prefix"] = "prefix"
     num_virtual_tokens: int = default(20, "Length of the prefix", "PEFT's usual", gt=0, le=1024)
-    quantization: Literal["none"] = default("none", "Bits of the frozen weights", "no linear is wrapped")
+    quantization: Literal["none"] = default(
+        "none", "Bits of the frozen weights", "no linear is wrapped"
+    )
 
 
 class PromptSpec(Model):
     """Prompt tuning (Lester et al. 2021, arXiv:2104.08691): learned embeddings before each row."""
 
     type: Literal["prompt"] = "prompt"
-    num_virtual_tokens: int = default(20, "Length of the soft prompt", "PEFT's usual", gt=0, le=1024)
+    num_virtual_tokens: int = default(
+        20, "Length of the soft prompt", "PEFT's usual", gt=0, le=1024
+    )
     init_text: str = default(
         "", "Text whose embeddings are the first values", "random words of the vocabulary"
     )
-    quantization: Literal["none"] = default("none", "Bits of the frozen weights", "no linear is wrapped")
+    quantization: Literal["none"] = default(
+        "none", "Bits of the frozen weights", "no linear is wrapped"
+    )
 
 
 class FullSpec(Model):

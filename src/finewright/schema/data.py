@@ -25,8 +25,8 @@ class DataSpec(Model):
     sources: tuple[SourceSpec, ...] = Field(min_length=1, description="The files to train on.")
     type: Literal["auto"] | DataType = default(
         "auto",
-        "Shape of the rows: OpenAI `messages`; `prompt` and `completion`; `preference` (`chosen`, `rejected`, "
-        "with a `prompt` or beginning with one); `unpaired_preference` (and a `label`); `prompt_only`",
+        "Shape of the rows: OpenAI `messages`; `prompt` and `completion`; `preference` (`chosen`, "
+        "`rejected`, with a `prompt` or beginning with one); `unpaired_preference` (and a `label`); `prompt_only`",
         "told by the keys of each row",
     )
     eval_fraction: float = default(

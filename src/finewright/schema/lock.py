@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from finewright.schema.common import Model
-from finewright.schema.run import RunSpec
 from finewright.schema.methods import TrainSpec
+from finewright.schema.run import RunSpec
 
 
 class Lock(Model):

@@ -28,7 +28,11 @@ class DPOSpec(TrainSettings):
         "ipo and hinge overfit less on clean pairs, and learn less from few",
     )
     label_smoothing: float = default(
-        0.0, "Share of pairs that are believed to be swapped", "pairs are taken as right", ge=0, lt=0.5
+        0.0,
+        "Share of pairs that are believed to be swapped",
+        "pairs are taken as right",
+        ge=0,
+        lt=0.5,
     )
     reference_free: bool = default(
         False, "Leave the reference out", "without it the model drifts further from the base"
@@ -48,7 +52,9 @@ class SimPOSpec(TrainSettings):
     margin, without a reference."""
 
     method: Literal["simpo"] = "simpo"
-    beta: float = default(2.0, "Scale of the length-normalised log-probability", "the paper's", gt=0.0)
+    beta: float = default(
+        2.0, "Scale of the length-normalised log-probability", "the paper's", gt=0.0
+    )
     gamma: float = default(1.0, "Margin by which the chosen one should win", "half of beta", ge=0.0)
 
 
@@ -59,7 +65,9 @@ class KTOSpec(TrainSettings):
     method: Literal["kto"] = "kto"
     beta: float = default(0.1, "Strength of the pull towards the reference", "the paper's", gt=0.0)
     desirable_weight: float = default(1.0, "Weight of liked answers", "both count alike", gt=0.0)
-    undesirable_weight: float = default(1.0, "Weight of disliked answers", "both count alike", gt=0.0)
+    undesirable_weight: float = default(
+        1.0, "Weight of disliked answers", "both count alike", gt=0.0
+    )
 
 
 class RewardModelSpec(TrainSettings):
@@ -68,7 +76,10 @@ class RewardModelSpec(TrainSettings):
 
     method: Literal["reward"] = "reward"
     center_rewards_coefficient: float = default(
-        0.01, "Pull of a pair's mean reward to zero", "keeps the numbers where PPO can use them", ge=0.0
+        0.01,
+        "Pull of a pair's mean reward to zero",
+        "keeps the numbers where PPO can use them",
+        ge=0.0,
     )
 
 
@@ -76,12 +87,15 @@ class OnlineSettings(TrainSettings):
     """What methods have that learn from their own answers; `batch_size` counts prompts."""
 
     rewards: tuple[Reward, ...] = Field(
-        min_length=1, description="What answers are worth; a list of functions, or of their settings."
+        min_length=1,
+        description="What answers are worth; a list of functions, or of their settings.",
     )
     num_generations: int = default(8, "Answers sampled for each prompt", "enough to compare", gt=0)
     max_new_tokens: int = default(128, "Longest answer in tokens", "short answers learn fast", gt=0)
     temperature: float = default(1.0, "Of the sampled answers", "the policy itself", gt=0.0)
-    top_p: float = default(1.0, "Nucleus of the sampled answers", "the policy itself", gt=0.0, le=1.0)
+    top_p: float = default(
+        1.0, "Nucleus of the sampled answers", "the policy itself", gt=0.0, le=1.0
+    )
 
 
 class GRPOSpec(OnlineSettings):
@@ -90,7 +104,9 @@ class GRPOSpec(OnlineSettings):
     method: Literal["grpo"] = "grpo"
     num_generations: int = default(8, "Answers sampled for each prompt", "enough to compare", gt=1)
     beta: float = default(0.04, "Weight of the KL divergence to the base", "the paper's", ge=0.0)
-    epsilon: float = default(0.2, "Clip of the probability ratio, below", "the paper's", gt=0.0, lt=1.0)
+    epsilon: float = default(
+        0.2, "Clip of the probability ratio, below", "the paper's", gt=0.0, lt=1.0
+    )
     epsilon_high: float | None = default(
         None, "Clip above; DAPO's clip-higher takes 0.28", "as epsilon", gt=0.0
     )
@@ -109,7 +125,9 @@ class PPOSpec(OnlineSettings):
     """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) as RLHF uses it."""
 
     method: Literal["ppo"] = "ppo"
-    num_generations: int = default(4, "Answers sampled for each prompt", "the value head compares", gt=0)
+    num_generations: int = default(
+        4, "Answers sampled for each prompt", "the value head compares", gt=0
+    )
     kl_coef: float = default(0.05, "Price of a nat away from the base", "the usual", ge=0.0)
     target_kl: float | None = default(
         None,
@@ -126,18 +144,13 @@ class PPOSpec(OnlineSettings):
 
 
 def _sft_unless_said(value: Any) -> Any:  # Any: not validated yet
-    return {"method": "sft", **value} if isinstance(value, dict) and "method" not in value else value
+    return (
+        {"method": "sft", **value} if isinstance(value, dict) and "method" not in value else value
+    )
 
 
 AnyTrainSpec = (
-    SFTSpec
-    | DPOSpec
-    | ORPOSpec
-    | SimPOSpec
-    | KTOSpec
-    | RewardModelSpec
-    | GRPOSpec
-    | PPOSpec
+    SFTSpec | DPOSpec | ORPOSpec | SimPOSpec | KTOSpec | RewardModelSpec | GRPOSpec | PPOSpec
 )
 TrainSpec = Annotated[
     AnyTrainSpec,

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from finewright.schema.adapter import AdapterSpec, LoraSpec
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, default
@@ -109,10 +109,10 @@ class Candidate(Model):
     trained_tokens: int
     first_loss: float
     final_loss: float
-    final_metrics: dict[str, float] = {}
+    final_metrics: dict[str, float] = Field(default_factory=dict)
     best_step: int | None = None
     eval_loss: float | None = None
-    eval_metrics: dict[str, float] = {}
+    eval_metrics: dict[str, float] = Field(default_factory=dict)
     seconds: float
     tokens_per_second: float
     peak_gib: float

@@ -8,12 +8,14 @@ from typing import Literal
 import torch
 
 from finewright.lm import runtime
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import Encoded, Example
 from finewright.lm.model import LM
 from finewright.plugins import resolve
 from finewright.schema.methods import AnyTrainSpec
-from finewright.train.loop import Step, make_optimizer, train
+from finewright.train.loop import Step, train
+from finewright.train.methods.setup import Setup
 from finewright.train.schedule import schedule_of
+from finewright.train.state import make_optimizer
 
 _GEMM_SIDE = 2048
 _GEMM_TRIES = 8
@@ -22,9 +24,9 @@ _TOKENS = range(256)
 _LEARNED_SHARE = 0.6
 
 
-def steps(lm: LM, spec: AnyTrainSpec, rows: Sequence[Encoded]) -> Iterator[Step]:
+def steps(lm: LM, spec: AnyTrainSpec, rows: Sequence[Example]) -> Iterator[Step]:
     """Train the steps of the spec; the adapter is not kept."""
-    method = resolve("method", spec.method)()
+    method = resolve("method", spec.method)(spec, Setup(lm))
     optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
     return train(
         lm,
@@ -37,18 +39,19 @@ def steps(lm: LM, spec: AnyTrainSpec, rows: Sequence[Encoded]) -> Iterator[Step]
     )
 
 
-def synthetic_rows(count: int, *, max_length: int, seed: int = 0) -> list[Encoded]:
+def synthetic_rows(count: int, *, max_length: int, seed: int = 0) -> list[Example]:
     """Rows of random tokens; half are shorter than about 250 tokens, few are long, as in chat data."""
     rng = random.Random(seed)  # noqa: S311 - not a secret
     lengths = (round(rng.lognormvariate(5.5, 0.7)) for _ in range(count))
     return [synthetic_row(max(8, min(max_length, length)), rng) for length in lengths]
 
 
-def synthetic_row(length: int, rng: random.Random) -> Encoded:
+def synthetic_row(length: int, rng: random.Random) -> Example:
     """A row of random tokens of which the last three fifths are learned."""
     prompt = round((1 - _LEARNED_SHARE) * length)
     ids = tuple(rng.choices(_TOKENS, k=length))
-    return Encoded(ids, (False,) * prompt + (True,) * (length - prompt))
+    row = Encoded(ids, (False,) * prompt + (True,) * (length - prompt))
+    return Example((row,))
 
 
 def gemm_gflops(dtype: Literal["bf16", "fp32"]) -> float:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import Example
 from finewright.lm.sources import BaseModel
 from finewright.schema.methods import AnyTrainSpec
 from finewright.train.bench import steps
@@ -13,7 +13,7 @@ _WARM_UP_STEPS = 2
 
 
 def tokens_per_second(
-    base: BaseModel, spec: AnyTrainSpec, rows: Sequence[Encoded], *, seconds: float
+    base: BaseModel, spec: AnyTrainSpec, rows: Sequence[Example], *, seconds: float
 ) -> float:
     """Tokens a second over about `seconds` of steps, after two that warm up. The model is discarded."""
     tokens, started = 0, 0.0

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +24,7 @@ from finewright.train import checkpoint
 from finewright.train.checkpoint import Checkpoint, Progress
 from finewright.train.defaults import eval_steps, save_steps
 from finewright.train.load import load_for_training
-from finewright.train.loop import Method, Step, held_out, rows_of_step, train
+from finewright.train.loop import Method, Step, held_out_loss, rows_of_step, train
 from finewright.train.memory import told_what_would_fit
 from finewright.train.methods.setup import Setup
 from finewright.train.optimizer import Optimizer
@@ -106,16 +105,19 @@ def train_candidate(work: Work) -> Outcome:
 
     Raises Interrupted, with a checkpoint written, when asked to stop, and StageError when the loss
     leaves the finite numbers or memory does not suffice."""
-    with told_what_would_fit(work.spec):
+    spec = work.spec
+    with told_what_would_fit(spec):
         training = _begun(work)
         progress = _resumed(training)
-        for problem in chain(_why_slower(work.base.name, training.lm), _busy(work.spec.threads)):
+        for problem in chain(_why_slower(work.base.name, training.lm), _busy(spec.threads)):
             training.say(problem)
         progress, last = _steps(training, progress)
-        if progress.best_step and (work.spec.early_stopping or work.spec.keep == "best+last"):
+        if progress.best_step and _keeps_best(spec):
             _take_best(training, progress)
         loss, metrics = _looked_at(training)
-        for problem in save_result(work.folder, training.lm, training.method, work.base, work.chat, work.spec):
+        for problem in save_result(
+            work.folder, training.lm, training.method, work.base, work.chat, spec
+        ):
             training.say(problem)
     return Outcome(
         progress=progress,
@@ -240,7 +242,7 @@ def _looked_at(training: _Training) -> tuple[float | None, dict[str, float]]:
     work = training.work
     if not work.eval_rows:
         return None, {}
-    return held_out(
+    return held_out_loss(
         training.lm,
         training.method,
         work.eval_rows,

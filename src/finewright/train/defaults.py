@@ -20,9 +20,7 @@ _METHOD_SHARES = {
 }
 
 
-def learning_rate(
-    num_parameters: int, adapter: AdapterSpec, method: str
-) -> tuple[float, str]:
+def learning_rate(num_parameters: int, adapter: AdapterSpec, method: str) -> tuple[float, str]:
     """Peak learning rate. Small models and low rank want about ten times or more of the rate of full
     fine-tuning (Schulman et al., "LoRA Without Regret", 2025), less as the model grows; virtual tokens and
     scales want more, as there are few of them (the papers of each train at 1e-2 to 0.3)."""

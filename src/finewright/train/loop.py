@@ -1,5 +1,6 @@
 """The one training loop: batches, loss, clip, step. It knows nothing of methods, adapters or families."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from finewright.lm.batch import Example
 from finewright.lm.model import LM
 from finewright.train.optimizer import Optimizer
 from finewright.train.schedule import Schedule
+
+_LOSS, _NORM = " loss", " norm"  # no metric is called so
 
 
 class Batch(Protocol):
@@ -103,26 +106,27 @@ def train(  # noqa: PLR0913 - the parts of a run, by name
         learning_rate = schedule.learning_rate_at(step)
         optimizer.set_learning_rate(learning_rate)
         lm.model.train()
-        done = _Done()
+        done, tokens, trained_tokens = Means(), 0, 0
         updates = method.updates(lm, rows_of_step(schedule, rows, step), micro_batch_tokens, seed)
         for batches in updates:
             loss, metrics = _accumulate(lm, method, batches)
-            norm = optimizer.clip(max_grad_norm)
-            if not torch.isfinite(norm):
-                raise FloatingPointError(
-                    f"step {step + 1}: loss {loss}, gradient norm {norm.item()}"
-                )
+            norm = float(optimizer.clip(max_grad_norm))
+            if not math.isfinite(norm):
+                raise FloatingPointError(f"step {step + 1}: loss {loss}, gradient norm {norm}")
             optimizer.step()
-            done.add(loss, float(norm), batches, metrics)
+            done.add({**metrics, _LOSS: loss, _NORM: norm})
+            tokens += sum(batch.num_tokens for batch in batches)
+            trained_tokens += sum(batch.num_trained for batch in batches)
+        means = done.values()
         yield Step(
             step=step + 1,
-            loss=done.loss / done.updates,
+            loss=means.pop(_LOSS),
             learning_rate=learning_rate,
-            grad_norm=done.grad_norm / done.updates,
-            tokens=done.tokens,
-            trained_tokens=done.trained_tokens,
+            grad_norm=means.pop(_NORM),
+            tokens=tokens,
+            trained_tokens=trained_tokens,
             seconds=time.perf_counter() - started,
-            metrics={name: value / done.updates for name, value in done.metrics.items()},
+            metrics=means,
         )
 
 
@@ -131,58 +135,50 @@ def rows_of_step(schedule: Schedule, rows: Sequence[Example], step: int) -> list
     return [rows[i] for numbers in schedule.batches_of(step) for i in numbers]
 
 
-class _Done:
-    """Sums over the updates of a step."""
+class Means:
+    """Weighted means by name, of values that need not be there each time."""
 
     def __init__(self) -> None:
-        self.updates = self.tokens = self.trained_tokens = 0
-        self.loss = self.grad_norm = 0.0
-        self.metrics: dict[str, float] = {}
+        self._sums: dict[str, float] = {}
+        self._weights: dict[str, float] = {}
 
-    def add(
-        self, loss: float, norm: float, batches: Sequence[Batch], metrics: Mapping[str, float]
-    ) -> None:
-        self.updates += 1
-        self.loss += loss
-        self.grad_norm += norm
-        self.tokens += sum(batch.num_tokens for batch in batches)
-        self.trained_tokens += sum(batch.num_trained for batch in batches)
-        for name, value in metrics.items():
-            self.metrics[name] = self.metrics.get(name, 0.0) + value
+    def add(self, values: Mapping[str, float], weight: float = 1.0) -> None:
+        """Count these values with this weight."""
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + weight * value
+            self._weights[name] = self._weights.get(name, 0.0) + weight
+
+    def values(self) -> dict[str, float]:
+        """The means so far."""
+        return {name: total / self._weights[name] for name, total in self._sums.items()}
 
 
-def _accumulate(
-    lm: LM, method: Method, batches: Sequence[Batch]
-) -> tuple[float, dict[str, float]]:
+def _accumulate(lm: LM, method: Method, batches: Sequence[Batch]) -> tuple[float, dict[str, float]]:
     """Backward over all batches, each weighted by its share; the mean loss and mean metrics."""
     total = sum(method.weight(batch) for batch in batches)
-    loss_sum = 0.0
-    metrics: dict[str, float] = {}
+    loss_sum, means = 0.0, Means()
     for batch in batches:
         share = method.weight(batch) / total
-        loss, extra = method.loss(lm, batch)
+        loss, metrics = method.loss(lm, batch)
         (loss * share).backward()  # type: ignore[no-untyped-call]
         loss_sum += share * float(loss.detach())
-        for name, value in extra.items():
-            metrics[name] = metrics.get(name, 0.0) + share * value
-    return loss_sum, metrics
+        means.add(metrics, share)
+    return loss_sum, means.values()
 
 
 @torch.no_grad()
-def held_out(
+def held_out_loss(
     lm: LM, method: Method, rows: Sequence[Example], *, batch_size: int, max_tokens: int | None
 ) -> tuple[float, dict[str, float]]:
     """The loss and the metrics over held-out rows, without learning."""
     lm.model.eval()
-    total = weights = 0.0
-    metrics: dict[str, float] = {}
+    losses, means = Means(), Means()
     for start in range(0, len(rows), batch_size):
-        (batches, *_) = method.updates(lm, rows[start : start + batch_size], max_tokens, start)
+        batches = next(
+            iter(method.updates(lm, rows[start : start + batch_size], max_tokens, start))
+        )
         for batch in batches:
-            weight = method.weight(batch)
-            loss, extra = method.loss(lm, batch)
-            total += weight * float(loss)
-            weights += weight
-            for name, value in extra.items():
-                metrics[name] = metrics.get(name, 0.0) + weight * value
-    return total / weights, {name: value / weights for name, value in metrics.items()}
+            loss, metrics = method.loss(lm, batch)
+            losses.add({"loss": float(loss)}, method.weight(batch))
+            means.add(metrics, method.weight(batch))
+    return losses.values()["loss"], means.values()

@@ -29,9 +29,7 @@ class References:
         self._file, self._key = file, key
         self._sums: dict[str, float] = _read(file, key) if file else {}
 
-    def compute(
-        self, lm: LM, steps: Iterable[Sequence[Group]], max_tokens: int | None
-    ) -> None:
+    def compute(self, lm: LM, steps: Iterable[Sequence[Group]], max_tokens: int | None) -> None:
         """Fill in what is missing of each step's groups, in the parts that training will see them in.
 
         A row's number depends in its last bits on what lies beside it; so at the first step, where the

@@ -59,9 +59,7 @@ def score_weight(folder: Path) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def _rated(
-    lm: LM, head: torch.nn.Linear, chat: Chat, answers: Sequence[Answered]
-) -> list[float]:
+def _rated(lm: LM, head: torch.nn.Linear, chat: Chat, answers: Sequence[Answered]) -> list[float]:
     """The head's number for each answer in its conversation."""
     rated: list[float] = []
     for start in range(0, len(answers), _AT_ONCE):

@@ -23,7 +23,7 @@ from finewright.workbench.prepare import resolved_here
 from finewright.workbench.up import OnEvent
 
 if TYPE_CHECKING:
-    from finewright.lm.batch import Encoded
+    from finewright.lm.batch import Example
     from finewright.lm.model import LM
     from finewright.train.loop import Step
 
@@ -49,7 +49,7 @@ class Load:
 
 
 class _Rows(NamedTuple):
-    encoded: Sequence["Encoded"]
+    encoded: Sequence["Example"]
     told: BenchRows
 
 
@@ -164,7 +164,7 @@ def _encoded(base: BaseModel, rows: Sequence[Row], load: Load, source: str) -> _
     )
 
 
-def _train(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Encoded"], on_event: OnEvent) -> _Trained:
+def _train(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Example"], on_event: OnEvent) -> _Trained:
     from finewright.train.bench import steps
 
     done: list[Step] = []

@@ -18,7 +18,7 @@ from finewright.train.schedule import schedule_of
 from finewright.workbench.prepare import input_digests, make_lock
 
 if TYPE_CHECKING:
-    from finewright.lm.batch import Encoded
+    from finewright.lm.batch import Encoded, Example
     from finewright.lm.chat import Chat
 
 NUM_PREVIEWS = 3
@@ -66,7 +66,7 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
     chat = load_chat(base, consent=loaded.spec.remote_code.get(name, ""))
     spec = lock.candidates[name]
     encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
-    lengths = [len(row.input_ids) for row in encoded.rows]
+    lengths = [row.num_tokens for row in encoded.rows]
     schedule = schedule_of(spec, lengths or [1])
     numbers = [i for s in range(schedule.steps) for part in schedule.batches_of(s) for i in part]
     return PlannedCandidate(
@@ -96,12 +96,13 @@ def _slow_paths(loaded: LoadedSpec, name: str, spec: AnyTrainSpec) -> tuple[str,
 
 
 def _preview(
-    chat: "Chat", rows: Sequence[Row], encoded: Sequence["Encoded"]
+    chat: "Chat", rows: Sequence[Row], encoded: Sequence["Example"]
 ) -> tuple[TokenView, ...]:
     by_id = {row.id: row for row in rows}
     return tuple(
         TokenView(file=by_id[e.row_id].file, row=by_id[e.row_id].row, pieces=_pieces(chat, e))
-        for e in encoded
+        for example in encoded
+        for e in example.sequences
     )
 
 

@@ -72,7 +72,9 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
     )
 
 
-def resolved_here(spec: AnyTrainSpec, base: sources.BaseModel) -> tuple[AnyTrainSpec, dict[str, str]]:
+def resolved_here(
+    spec: AnyTrainSpec, base: sources.BaseModel
+) -> tuple[AnyTrainSpec, dict[str, str]]:
     """The train settings with what this machine and the model's size decide, and a reason for each."""
     return resolve(
         spec,

@@ -7,7 +7,8 @@ With the ratio w = p / p_old of a token:
 
     grpo      mean over answers of the mean of l over their tokens
     dapo      mean of l over all tokens of the step (Yu et al. 2025, arXiv:2503.14476)
-    dr_grpo   sum of l over tokens / (answers x max_new_tokens), A = R - mean (Liu et al. 2025, arXiv:2503.20783)
+    dr_grpo   sum of l over tokens / (answers x max_new_tokens), with A = R - mean (Liu et al. 2025,
+              arXiv:2503.20783)
 
 An answer to a prompt whose answers all earn the same teaches nothing. p_base is the adapter switched off."""
 

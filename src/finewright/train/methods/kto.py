@@ -62,9 +62,7 @@ class KTO(Offline):
         """Mean over the answers."""
         ratios = sums_of(lm.token_logps(batch.packed), batch.packed) - batch.reference
         signs = torch.where(batch.liked, 1.0, -1.0)
-        weights = torch.where(
-            batch.liked, self.spec.desirable_weight, self.spec.undesirable_weight
-        )
+        weights = torch.where(batch.liked, self.spec.desirable_weight, self.spec.undesirable_weight)
         gains = self.spec.beta * signs * (ratios - batch.baseline)
         loss = (weights * (1 - gains.sigmoid())).mean()
         metrics = {"kl": batch.baseline, "accuracy": float((gains > 0).float().mean())}

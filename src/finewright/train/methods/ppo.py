@@ -14,7 +14,7 @@ With w = p / p_old and v clipped to V_old +- cliprange_value:
 
     loss = mean(-min(w A, clip(w, 1 +- cliprange) A)) + vf_coef / 2 mean(max((V - return)^2, (v - return)^2))
 
-With `target_kl`, kl_coef is steered (Ziegler et al., section 2.2): kl_coef *= 1 + 0.1 clip(KL / target - 1, +-0.2)."""
+With `target_kl`, kl_coef is steered (Ziegler et al., section 2.2) by 1 + 0.1 clip(KL / target - 1, +-0.2)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

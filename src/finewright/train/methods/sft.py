@@ -1,6 +1,6 @@
 """Supervised fine-tuning: the mean negative log-likelihood of the learned tokens.
 
-    loss = -1/N sum log p(token | tokens before it),   over the N learned tokens of the step"""
+loss = -1/N sum log p(token | tokens before it),   over the N learned tokens of the step"""
 
 from collections.abc import Sequence
 

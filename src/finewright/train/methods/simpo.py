@@ -1,6 +1,6 @@
 """Simple preference optimisation (Meng et al. 2024, arXiv:2405.14734): no reference.
 
-    loss = -log sigmoid(beta (mean log p(chosen) - mean log p(rejected)) - gamma),   per pair"""
+loss = -log sigmoid(beta (mean log p(chosen) - mean log p(rejected)) - gamma),   per pair"""
 
 import torch.nn.functional as F
 from torch import Tensor

@@ -145,7 +145,7 @@ def cell(text: str) -> str:
 
 
 def metrics_table() -> str:
-    names = {"json_field": "json_field:KEY"}
+    names = {"json_field": "json_field:KEY", "regex": "regex:PATTERN"}
     rows = ["| metric | what |", "|---|---|"]
     for name, target in BUILTIN["scorer"].items():
         module, _, attribute = target.partition(":")

@@ -13,8 +13,10 @@ from sklearn.metrics import f1_score
 from finewright.evaluate import scorers
 from finewright.evaluate.scorers import (
     JsonField,
+    Regex,
     exact_match,
     json_f1,
+    json_schema,
     label,
     label_accuracy,
     macro_f1,
@@ -30,6 +32,8 @@ ROW_SCORERS = [
     valid_json,
     json_f1,
     JsonField("a.b"),
+    json_schema,
+    Regex(r".*\d"),
     token_f1,
     rouge_l,
     numeric,
@@ -59,7 +63,9 @@ NASTY = [
 ]
 
 
-@pytest.mark.parametrize("scorer", ROW_SCORERS, ids=lambda s: getattr(s, "__name__", "json_field"))
+@pytest.mark.parametrize(
+    "scorer", ROW_SCORERS, ids=lambda s: getattr(s, "__name__", type(s).__name__)
+)
 @pytest.mark.parametrize("answer", NASTY, ids=range(len(NASTY)))
 def test_no_answer_makes_a_scorer_raise(scorer: Callable[[str, str], float], answer: str) -> None:
     assert 0.0 <= scorer(answer, '{"a": {"b": 1}}') <= 1.0

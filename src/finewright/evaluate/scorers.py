@@ -13,7 +13,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from finewright.verify.json_schema import json_schema
 from finewright.verify.json_text import canonical, members, parse_json
+from finewright.verify.patterns import Regex
 from finewright.verify.text import (
     exact_match,
     json_f1,
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
 __all__ = [
     "JsonField",
     "LabelCodes",
+    "Regex",
     "exact_match",
     "json_f1",
+    "json_schema",
     "label",
     "label_accuracy",
     "label_codes",

@@ -1,0 +1,147 @@
+"""Does an answer hold to a JSON Schema? By the `jsonschema` library, and never over the network."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from finewright.errors import DataError, MissingExtra, SpecError
+from finewright.verify.json_text import parse_json
+from finewright.verify.patterns import compile_pattern
+
+_MOST_OF_A_MESSAGE = 200
+
+
+class JsonSchema:
+    """1 if the whole answer is one JSON text, read strictly, that the schema accepts.
+
+    Drafts 3 to 2020-12 by `$schema`, 2020-12 without it. `format` asserts nothing. A number beyond a
+    double, or nesting beyond the interpreter's stack, is not accepted."""
+
+    def __init__(self, text: str) -> None:
+        """Raises SpecError if the text is no valid schema or refers to what is not in it."""
+        schema = _read(text)
+        try:
+            from jsonschema.exceptions import SchemaError
+        except ImportError:
+            raise MissingExtra(
+                "json_schema needs jsonschema", hint='pip install "finewright[train]"'
+            ) from None
+        try:
+            self._validator = _validator(schema)
+            self._validator.is_valid(None)
+        except SchemaError as error:
+            what = f"{error.json_path}: {error.message}"[:_MOST_OF_A_MESSAGE]
+            raise SpecError(f"not a valid JSON Schema: {what}") from None
+        except RecursionError:
+            raise SpecError("the JSON Schema refers to itself without end") from None
+
+    def __call__(self, answer: str, expected: str = "") -> float:
+        """The score of one answer."""
+        parsed = parse_json(answer)
+        if parsed is None:
+            return 0.0
+        try:
+            return float(self._validator.is_valid(_plain(parsed.value)))
+        except (DataError, RecursionError):
+            return 0.0
+
+
+def json_schema(answer: str, expected: str) -> float:
+    """1 if the whole answer is one JSON text that `expected`, a JSON Schema, accepts.
+
+    0 if `expected` is no schema."""
+    schema = _cached(expected)
+    return 0.0 if schema is None else schema(answer)
+
+
+@lru_cache(maxsize=256)
+def _cached(text: str) -> JsonSchema | None:
+    try:
+        return JsonSchema(text)
+    except SpecError:
+        return None
+
+
+def _read(text: str) -> Any:  # Any: a schema is any JSON value until it is checked
+    parsed = parse_json(text)
+    if parsed is None:
+        raise SpecError("the JSON Schema is not one JSON text by RFC 8259")
+    try:
+        return _plain(parsed.value)
+    except DataError as error:
+        raise SpecError(f"the JSON Schema holds {error}") from None
+
+
+def _validator(schema: Any) -> Any:  # Any: jsonschema has no types
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+    from jsonschema_specifications import REGISTRY
+    from referencing import Resource
+    from referencing.jsonschema import DRAFT202012
+
+    chosen = Draft202012Validator
+    if isinstance(schema, dict) and "$schema" in schema:
+        draft = schema["$schema"]
+        chosen = validator_for(schema, default=None) if isinstance(draft, str) else None
+        if chosen is None:
+            raise SpecError(f"unknown $schema {draft!r}")
+    chosen.check_schema(schema)
+    resource = Resource.from_contents(schema, default_specification=DRAFT202012)
+    _check_parts(REGISTRY.resolver_with_root(resource), resource, set())
+    return chosen(schema, registry=REGISTRY)
+
+
+def _check_parts(resolver: Any, resource: Any, seen: set[int]) -> None:  # Any: generic in the draft
+    """Follow every reference once, and try every pattern, so that no answer meets a broken one."""
+    part = resource.contents
+    if not isinstance(part, Mapping) or id(part) in seen:
+        return
+    seen.add(id(part))
+    for pattern in _patterns(part):
+        compile_pattern(pattern)
+    for key in ("$ref", "$dynamicRef"):
+        if isinstance(part.get(key), str):
+            _check_parts(*_found(resolver, part[key]), seen)
+    for inner in resource.subresources():
+        _check_parts(resolver.in_subresource(inner), inner, seen)
+
+
+def _found(resolver: Any, reference: str) -> tuple[Any, Any]:  # Any: as above
+    from referencing import Resource
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    try:
+        found = resolver.lookup(reference)
+    except Unresolvable:
+        raise SpecError(
+            f"the JSON Schema refers to {reference!r}, which is not in it",
+            hint="copy it into $defs; nothing is fetched",
+        ) from None
+    target = Resource.from_contents(found.contents, default_specification=DRAFT202012)
+    return found.resolver, target
+
+
+def _patterns(part: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
+    if isinstance(part.get("pattern"), str):
+        yield part["pattern"]
+    if isinstance(part.get("patternProperties"), dict):
+        yield from part["patternProperties"]
+
+
+def _plain(value: object) -> object:
+    """Ints and floats for Decimals, which jsonschema does not take for integers."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return _number(value) if isinstance(value, Decimal) else value
+
+
+def _number(value: Decimal) -> int | float:
+    near = float(value)
+    if near in (float("inf"), float("-inf")):
+        raise DataError("a number beyond a double")
+    whole = near and value == value.to_integral_value()
+    return int(value) if whole else near

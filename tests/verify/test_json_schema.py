@@ -1,0 +1,87 @@
+"""Answers against JSON Schemas, and schemas that are refused before any answer meets them."""
+
+import socket
+
+import pytest
+
+from finewright.errors import SpecError
+from finewright.evaluate.score import row_scorer
+from finewright.verify.json_schema import JsonSchema, json_schema
+
+INTENT = """{
+  "type": "object",
+  "properties": {"intent": {"enum": ["buy", "sell"]}, "amount": {"type": "integer", "minimum": 1}},
+  "required": ["intent"],
+  "additionalProperties": false
+}"""
+TREE = '{"$defs": {"t": {"type": "array", "items": {"$ref": "#/$defs/t"}}}, "$ref": "#/$defs/t"}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "score"),
+    [
+        ('{"intent": "buy", "amount": 3}', 1.0),
+        (' {"intent": "sell"}\n', 1.0),
+        ('{"intent": "buy", "amount": 3.0}', 1.0),
+        ('{"intent": "buy", "amount": 3.5}', 0.0),
+        ('{"intent": "buy", "amount": true}', 0.0),
+        ('{"intent": "buy", "amount": 1e400}', 0.0),
+        ('{"intent": "hold"}', 0.0),
+        ('{"intent": "buy", "note": ""}', 0.0),
+        ('{"intent": "buy", "intent": "buy"}', 0.0),
+        ('```json\n{"intent": "buy"}\n```', 0.0),
+        ("{}", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_an_answer_is_one_json_text_that_the_schema_accepts(answer: str, score: float) -> None:
+    assert JsonSchema(INTENT)(answer) == score
+    assert json_schema(answer, INTENT) == score
+
+
+def test_a_schema_may_recur() -> None:
+    assert JsonSchema(TREE)("[[], [[]]]") == 1.0
+    assert JsonSchema(TREE)("[[], [1]]") == 0.0
+
+
+@pytest.mark.parametrize("draft", ["2020-12/schema", "2019-09/schema"])
+def test_schemas_may_refer_to_the_drafts_own(draft: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "socket", lambda *_: pytest.fail("reached for the network"))
+    judge = JsonSchema(f'{{"$ref": "https://json-schema.org/draft/{draft}"}}')
+    assert judge('{"minLength": 1}') == 1.0
+    assert judge('{"minLength": "1"}') == 0.0
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ("{", "not one JSON text"),
+        ('{"type": "object", "type": "array"}', "not one JSON text"),
+        ("[]", "not a valid JSON Schema"),
+        ('{"type": "strong"}', r"not a valid JSON Schema: \$.type: 'strong'"),
+        ('{"pattern": "("}', "not a valid JSON Schema"),
+        ('{"pattern": "(a+)+"}', "a repeat in a repeat"),
+        ('{"x": {"y": {"pattern": "(a+)+"}}, "$ref": "#/x/y"}', "a repeat in a repeat"),
+        ('{"patternProperties": {"(a+)+": {}}}', "a repeat in a repeat"),
+        ('{"$ref": "https://example.com/s.json"}', "refers to 'https://example.com/s.json'"),
+        ('{"items": {"$ref": "#/$defs/none"}}', r"refers to '#/\$defs/none'"),
+        ('{"$ref": "#"}', "refers to itself without end"),
+        ('{"$schema": "http://example.com/mine"}', "unknown .schema"),
+        ('{"$schema": 7}', "unknown .schema 7"),
+        ('{"minimum": 1e400}', "a number beyond a double"),
+    ],
+)
+def test_a_wrong_schema_is_one_line_before_any_answer(schema: str, said: str) -> None:
+    with pytest.raises(SpecError, match=said) as caught:
+        JsonSchema(schema)
+    assert "\n" not in str(caught.value)
+    assert json_schema("{}", schema) == 0.0
+
+
+def test_data_that_look_like_a_pattern_are_none() -> None:
+    assert JsonSchema('{"const": {"pattern": "("}}')('{"pattern": "("}') == 1.0
+
+
+def test_the_evaluate_stage_knows_the_judgements_by_name() -> None:
+    assert row_scorer("json_schema")('{"intent": "buy"}', INTENT) == 1.0
+    assert row_scorer(r"regex:\d:\d+")("4:20", "") == 1.0

@@ -34,9 +34,11 @@ from finewright.render.text import table
 from finewright.schema.rows import Row
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
-from finewright.train.loop import make_optimizer, mean_loss, train
+from finewright.train.loop import held_out_loss, train
+from finewright.train.methods.setup import Setup
 from finewright.train.methods.sft import SFT
 from finewright.train.schedule import schedule_of
+from finewright.train.state import make_optimizer
 
 ARMS = {"fp32": "fp32", "after": "bf16", "inside": "bf16"}
 INSIDE = linear.lora_forward, linear.lora_backward
@@ -102,10 +104,11 @@ def run(
     model = load_model(base, dtype=ARMS[arm])
     lm = LM(model, add_lora(model, LoraSpec(), seed=seed))
     spec = SFTSpec(learning_rate=1e-3, batch_size=2, max_steps=steps, seed=seed)
-    method, schedule = SFT(), schedule_of(spec, [row.num_tokens for row in rows])
+    method = SFT(spec, Setup(lm))
+    schedule = schedule_of(spec, [row.num_tokens for row in rows])
     optimizer = make_optimizer(lm, method, weight_decay=0.0)
     losses = [step.loss for step in train(lm, method, rows, schedule, optimizer)]
-    loss = mean_loss(lm, method, held_out, batch_size=8)
+    loss, _ = held_out_loss(lm, method, held_out, batch_size=8, max_tokens=None)
     questions = [question_of(chat, row) for row in sets[1]]
     answers = dict(answer_all(lm, chat, questions, max_new_tokens=128, batch_size=32))
     hits = [exact_match(answers[i].text, q.expected) for i, q in enumerate(questions)]

@@ -183,7 +183,8 @@ def encoded_rows(base: BaseModel, data: Path, options: argparse.Namespace) -> li
         )
     return [
         {"input_ids": list(row.input_ids), "completion_mask": list(map(int, row.trained))}
-        for row in encoded[:count]
+        for example in encoded[:count]
+        for row in example.sequences
     ]
 
 

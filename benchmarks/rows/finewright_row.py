@@ -8,7 +8,7 @@ from finewright.lm.runtime import share_cores
 
 share_cores()  # as the command line does, before torch is imported
 
-from finewright.lm.batch import Encoded  # noqa: E402
+from finewright.lm.batch import Encoded, Example  # noqa: E402
 from finewright.lm.sources import BaseModel  # noqa: E402
 from finewright.schema.methods import SFTSpec  # noqa: E402
 from finewright.train.bench import steps  # noqa: E402
@@ -17,7 +17,7 @@ from finewright.train.schedule import schedule_of  # noqa: E402
 from finewright.workbench.prepare import resolved_here  # noqa: E402
 
 
-def in_order(job: Job, spec: SFTSpec) -> list[Encoded]:
+def in_order(job: Job, spec: SFTSpec) -> list[Example]:
     """The rows where finewright's shuffle finds the job's batches."""
     schedule = schedule_of(spec, [len(row.input_ids) for row in job.rows])
     numbers = [i for step in range(schedule.steps) for b in schedule.batches_of(step) for i in b]
@@ -25,8 +25,8 @@ def in_order(job: Job, spec: SFTSpec) -> list[Encoded]:
     return [placed[number] for number in range(len(placed))]
 
 
-def encoded(row: Row) -> Encoded:
-    return Encoded(tuple(row.input_ids), tuple(map(bool, row.completion_mask)))
+def encoded(row: Row) -> Example:
+    return Example((Encoded(tuple(row.input_ids), tuple(map(bool, row.completion_mask))),))
 
 
 job, settings = read_job()

@@ -11,6 +11,7 @@ from finewright.evaluate.measure import (
     Measured,
     RowSet,
     Settings,
+    Subject,
     differences,
     measure,
     scores_of,
@@ -49,7 +50,7 @@ def chat() -> Chat:
 @pytest.fixture(scope="module")
 def measured(lms: dict[str, LM], chat: Chat) -> list[Measured]:
     return [
-        measure(name, lm, chat, RowSet("test", ROWS), SETTINGS, lambda *_: None)
+        measure(Subject(name, lm, chat), RowSet("test", ROWS), SETTINGS, lambda *_: None)
         for name, lm in lms.items()
     ]
 
@@ -86,7 +87,7 @@ def test_differences_are_paired_and_only_those_asked_for(measured: list[Measured
 
 def test_progress_counts_up_to_all_rows(lms: dict[str, LM], chat: Chat) -> None:
     seen: list[tuple[str, str, int, int]] = []
-    measure("a", lms["a"], chat, RowSet("test", ROWS), SETTINGS, lambda *p: seen.append(p))
+    measure(Subject("a", lms["a"], chat), RowSet("test", ROWS), SETTINGS, lambda *p: seen.append(p))
     assert seen == [("a", "test", done, 5) for done in (0, 2, 4, 5)]
 
 
@@ -96,4 +97,4 @@ def test_whoever_watches_may_stop_it(lms: dict[str, LM], chat: Chat) -> None:
             raise Interrupted("enough", signal_number=15)
 
     with pytest.raises(Interrupted, match="enough"):
-        measure("a", lms["a"], chat, RowSet("test", ROWS), SETTINGS, stop)
+        measure(Subject("a", lms["a"], chat), RowSet("test", ROWS), SETTINGS, stop)

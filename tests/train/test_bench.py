@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import tiny
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import Encoded, Example
 from finewright.lm.lora import adapter_tensors
 from finewright.lm.sources import BaseModel
 from finewright.plugins import resolve
@@ -15,12 +15,14 @@ from finewright.schema.methods import SFTSpec
 from finewright.train.bench import gemm_gflops, steps, synthetic_rows
 from finewright.train.calibrate import tokens_per_second
 from finewright.train.load import load_for_training
-from finewright.train.loop import make_optimizer, train
+from finewright.train.loop import train
+from finewright.train.methods.setup import Setup
 from finewright.train.schedule import schedule_of
+from finewright.train.state import make_optimizer
 
 pytestmark = pytest.mark.torch
 
-ROWS = tiny.random_rows([9, 4, 14, 7, 3, 11, 5], prompt=2)
+ROWS = [Example((row,)) for row in tiny.random_rows([9, 4, 14, 7, 3, 11, 5], prompt=2)]
 
 
 def base_of(folder: Path) -> BaseModel:
@@ -37,7 +39,8 @@ def test_steps_are_those_of_the_training_loop(tiny_folder: Path, fields: dict[st
     spec = spec_of(**fields)
     done = list(steps(load_for_training(base_of(tiny_folder), spec), spec, ROWS))
 
-    lm, method = load_for_training(base_of(tiny_folder), spec), resolve("method", "sft")()
+    lm = load_for_training(base_of(tiny_folder), spec)
+    method = resolve("method", "sft")(spec, Setup(lm))
     true = train(
         lm,
         method,

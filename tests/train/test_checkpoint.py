@@ -11,21 +11,24 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 import tiny
-from finewright.lm.lora import adapter_tensors, add_lora, set_adapter_tensors
+from finewright.lm.batch import Example
+from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
 from finewright.train import checkpoint
 from finewright.train.checkpoint import KEEP, Progress
-from finewright.train.loop import make_optimizer, train
+from finewright.train.loop import train
+from finewright.train.methods.setup import Setup
 from finewright.train.methods.sft import SFT
 from finewright.train.schedule import schedule_of
+from finewright.train.state import make_optimizer, put_back, state_of
 
 pytestmark = pytest.mark.torch
 
 Model = Callable[[str], PreTrainedModel]
 STEPS = 6
-ROWS = tiny.random_rows([9, 4, 14, 7, 3])
+ROWS = [Example((row,)) for row in tiny.random_rows([9, 4, 14, 7, 3])]
 SPEC = SFTSpec(
     learning_rate=0.02,
     batch_size=2,
@@ -34,7 +37,7 @@ SPEC = SFTSpec(
     adapter=LoraSpec(r=4, dropout=0.2),
 )
 KEY = "a" * 64
-FILES = ("adapter.safetensors", "optimizer.safetensors", "state.json")
+FILES = ("method.safetensors", "optimizer.safetensors", "state.json", "weights.safetensors")
 
 
 class Cut:
@@ -42,20 +45,20 @@ class Cut:
 
     def __init__(self, model: PreTrainedModel, folder: Path) -> None:
         self.lm = LM(model, add_lora(model, SPEC.adapter, seed=SPEC.seed))
-        self.optimizer = make_optimizer(self.lm, SFT(), weight_decay=SPEC.weight_decay)
+        self.method = SFT(SPEC, Setup(self.lm))
+        self.optimizer = make_optimizer(self.lm, self.method, weight_decay=SPEC.weight_decay)
         self.folder = folder
         self.start = 0
         found, self.problems = checkpoint.latest(folder, key=KEY)
         if found:
             self.start = found.progress.step
-            set_adapter_tensors(self.lm.adapters, found.adapter, origin="checkpoint")
-            checkpoint.restore_optimizer(self.optimizer, found.optimizer)
+            put_back(found.state, self.lm, self.method, self.optimizer)
 
     def to(self, last: int) -> "Cut":
         """Run through step `last`, keeping a checkpoint after each step."""
         steps = train(
             self.lm,
-            SFT(),
+            self.method,
             ROWS,
             schedule_of(SPEC, [row.num_tokens for row in ROWS]),
             self.optimizer,
@@ -66,8 +69,7 @@ class Cut:
                 self.folder,
                 key=KEY,
                 progress=Progress(step.step, 10 * step.step, 5 * step.step, 0.5, 3.25),
-                adapter=adapter_tensors(self.lm.adapters),
-                optimizer=self.optimizer,
+                state=state_of(self.lm, self.method, self.optimizer),
             )
             if step.step == last:
                 break
@@ -75,9 +77,8 @@ class Cut:
 
     def state(self) -> dict[str, Tensor]:
         """Adapter and optimiser, by name."""
-        moments = self.optimizer.state_dict()["state"]
-        named = {f"{i}.{field}": t for i, state in moments.items() for field, t in state.items()}
-        return {**adapter_tensors(self.lm.adapters), **named}
+        state = state_of(self.lm, self.method, self.optimizer)
+        return {**state.weights, **state.optimizer}
 
 
 def same(found: dict[str, Tensor], true: dict[str, Tensor]) -> bool:
@@ -205,8 +206,7 @@ def test_a_checkpoint_of_another_run_is_passed_over(tiny_model: Model, tmp_path:
         tmp_path,
         key="b" * 64,
         progress=Progress(3, 0, 0, 0.0, 0.0),
-        adapter=adapter_tensors(run.lm.adapters),
-        optimizer=run.optimizer,
+        state=state_of(run.lm, run.method, run.optimizer),
     )
     assert read(tmp_path) == (2, ["checkpoint not used: it belongs to another run"])
 
@@ -228,7 +228,7 @@ def test_all_of_another_run_means_to_start_over(folder: Path) -> None:
 def test_a_run_that_fell_back_ends_the_same(
     tiny_model: Model, folder: Path, uninterrupted: dict[str, Tensor]
 ) -> None:
-    (folder / "step-000004" / "adapter.safetensors").unlink()
+    (folder / "step-000004" / "weights.safetensors").unlink()
     continued = Cut(tiny_model("llama"), folder)
     assert continued.start == 3
     assert same(continued.to(STEPS).state(), uninterrupted)

@@ -11,19 +11,23 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 import tiny
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import Encoded, Example
 from finewright.lm.lora import adapter_tensors, add_lora
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
-from finewright.train.loop import Step, make_optimizer, mean_loss, train
+from finewright.train.loop import Step, held_out_loss, train
+from finewright.train.methods.setup import Setup
 from finewright.train.methods.sft import SFT
+from finewright.train.optimizer import Optimizer
 from finewright.train.schedule import schedule_of
+from finewright.train.state import make_optimizer
 
 pytestmark = pytest.mark.torch
 
 Model = Callable[[str], PreTrainedModel]
 ROWS = tiny.random_rows([9, 4, 14, 7, 3, 11, 5], prompt=2)
+EXAMPLES = [Example((row,)) for row in ROWS]
 LORA = LoraSpec(r=4, alpha=8)
 
 
@@ -36,10 +40,20 @@ def lm_of(model: PreTrainedModel, spec: SFTSpec) -> LM:
     return LM(model, add_lora(model, spec.adapter, seed=spec.seed))
 
 
-def run(lm: LM, spec: SFTSpec, rows: Sequence[Encoded] = ROWS) -> list[Step]:
-    optimizer = make_optimizer(lm, SFT(), weight_decay=spec.weight_decay)
-    schedule = schedule_of(spec, [row.num_tokens for row in rows])
-    return list(train(lm, SFT(), rows, schedule, optimizer, max_grad_norm=spec.max_grad_norm))
+def sft(lm: LM) -> SFT:
+    return SFT(SFTSpec(), Setup(lm))
+
+
+def run(lm: LM, spec: SFTSpec) -> list[Step]:
+    optimizer = make_optimizer(lm, sft(lm), weight_decay=spec.weight_decay)
+    schedule = schedule_of(spec, [row.num_tokens for row in ROWS])
+    return list(
+        train(lm, sft(lm), EXAMPLES, schedule, optimizer, max_grad_norm=spec.max_grad_norm)
+    )
+
+
+def measured_loss(lm: LM, *, batch_size: int) -> float:
+    return held_out_loss(lm, sft(lm), EXAMPLES, batch_size=batch_size, max_tokens=None)[0]
 
 
 def padded(rows: Sequence[Encoded]) -> dict[str, Tensor]:
@@ -73,9 +87,9 @@ def peft_twin(model: PreTrainedModel, lm: LM) -> nn.Module:
 def test_the_loss_is_that_of_transformers_on_the_padded_batch(
     family: str, tiny_model: Model
 ) -> None:
-    (batch,) = SFT().batches(lm := LM(tiny_model(family), {}), ROWS)
+    batch = sft(lm := LM(tiny_model(family), {})).batch(lm, EXAMPLES)
     with torch.no_grad():
-        loss, _ = SFT().loss(lm, batch)
+        loss, _ = sft(lm).loss(lm, batch)
         true = tiny_model(family)(**padded(ROWS)).loss
     assert loss.item() == pytest.approx(true.item(), rel=1e-5)
 
@@ -118,10 +132,11 @@ def test_uneven_parts_add_up_to_the_gradient_of_one_batch(tiny_model: Model) -> 
         spec = SFTSpec(**chosen, **parts)
         lm = lm_of(tiny_model("llama"), spec)
         before = [p.detach().clone() for p in lm.parameters()]
-        descent = torch.optim.SGD(lm.parameters(), lr=0.0)
+        descent = Optimizer(lm.parameters(), weight_decay=0.0)
+        descent.adamw = torch.optim.SGD(lm.parameters(), lr=0.0)
         schedule = schedule_of(spec, [row.num_tokens for row in ROWS])
         limits = {"max_grad_norm": math.inf, "micro_batch_tokens": spec.micro_batch_tokens}
-        (step,) = train(lm, SFT(), ROWS, schedule, descent, **limits)
+        (step,) = train(lm, sft(lm), EXAMPLES, schedule, descent, **limits)
         deltas = [p.detach() - b for p, b in zip(lm.parameters(), before, strict=True)]
         moved.append((step, torch.cat([delta.flatten() for delta in deltas])))
 
@@ -171,7 +186,7 @@ def test_dropout_is_on_while_training_and_off_while_measuring(tiny_model: Model)
         spec = spec_of(adapter=LoraSpec(r=4, dropout=dropout), max_steps=4)
         lm = lm_of(tiny_model("llama"), spec)
         losses[dropout] = run(lm, spec)[-1].loss
-        measured = [mean_loss(lm, SFT(), ROWS, batch_size=3) for _ in range(2)]
+        measured = [measured_loss(lm, batch_size=3) for _ in range(2)]
         assert measured[0] == measured[1]
     assert losses[0.0] != losses[0.5]
 
@@ -181,7 +196,7 @@ def test_the_mean_loss_weighs_tokens_not_batches(tiny_model: Model) -> None:
     with torch.no_grad():
         true = tiny_model("llama")(**padded(ROWS)).loss.item()
     for batch_size in (1, 3, 7):
-        assert mean_loss(lm, SFT(), ROWS, batch_size=batch_size) == pytest.approx(true, rel=1e-5)
+        assert measured_loss(lm, batch_size=batch_size) == pytest.approx(true, rel=1e-5)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_before_the_adapter_is_touched(
@@ -207,12 +222,12 @@ def test_lean_memory_gives_the_same_gradients_and_keeps_less(
         lm.model.train()
         if lean:
             lm.recompute()
-        (batch,) = SFT().batches(lm, ROWS)
+        batch = sft(lm).batch(lm, EXAMPLES)
         sizes: list[int] = []
         with torch.autograd.graph.saved_tensors_hooks(
             lambda t, sizes=sizes: (sizes.append(t.numel()), t)[1], lambda t: t
         ):
-            loss, _ = SFT().loss(lm, batch)
+            loss, _ = sft(lm).loss(lm, batch)
         loss.backward()
         kept.append(sum(sizes))
         grads.append(torch.cat([p.grad.flatten() for p in lm.parameters()]))

@@ -1,15 +1,16 @@
 """A model's answers to held-out rows: the last assistant turn is what is expected, the rest is asked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from finewright.errors import DataError
-from finewright.lm.batch import pack
+from finewright.lm.batch import Encoded, Packed, pack
 from finewright.lm.chat import Chat
-from finewright.lm.encode import encode_row
+from finewright.lm.encode import encode_example, encode_row
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.model import LM
 from finewright.schema.rows import Row
@@ -57,6 +58,46 @@ def answer_all(
         for i, generation in zip(batch, found, strict=True):
             text = chat.tokenizer.decode(generation.ids, skip_special_tokens=True)
             yield i, Answer(text, generation.stopped)
+
+
+Rate = Callable[[LM, Packed], Tensor]
+"""What a reward model makes of the sequences of a batch, (B,)."""
+
+
+@torch.no_grad()
+def preferences(
+    lm: LM, chat: Chat, rows: Sequence[Row], rate: Rate | None, *, batch_size: int
+) -> list[float]:
+    """1 for each preference pair whose chosen answer is rated higher, 0.5 where both are alike, else 0.
+
+    Without a rating of its own a model prefers what it finds likelier by token: the mean log-probability
+    counts, as a sum would prefer the shorter one. Raises DataError for a row that is no pair."""
+    found: list[float] = []
+    for start in range(0, len(rows), batch_size):
+        pairs = [_pair(chat, row) for row in rows[start : start + batch_size]]
+        batch = lm.pack(pairs)
+        rated = (rate or mean_logps)(lm, batch).double()
+        found += (0.5 + 0.5 * (rated[0::2] - rated[1::2]).sign()).tolist()
+    return found
+
+
+def mean_logps(lm: LM, batch: Packed) -> Tensor:
+    """Mean log-probability of each sequence's learned tokens, (B,)."""
+    logps = lm.token_logps(batch)
+    zeros = logps.new_zeros(batch.num_sequences)
+    sums, counts = (
+        zeros.index_add(0, batch.sequence_of, x) for x in (logps, torch.ones_like(logps))
+    )
+    return sums / counts
+
+
+def _pair(chat: Chat, row: Row) -> tuple[Encoded, ...]:
+    if row.rejected is None:
+        raise DataError(
+            f"{row.file}:{row.row}: no preference pair",
+            hint="preference_accuracy needs rows with chosen and rejected",
+        )
+    return encode_example(chat, row).sequences
 
 
 @torch.no_grad()

@@ -1,15 +1,33 @@
 """Measure systems on the same rows: answers, scores with intervals, paired differences, samples."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
-from finewright.evaluate.answers import Answer, Question, answer_all, expected_nll, question_of
-from finewright.evaluate.score import Answered, Scored, ScoreOptions, compare, score_answers
+from finewright.evaluate.answers import (
+    Answer,
+    Question,
+    Rate,
+    answer_all,
+    expected_nll,
+    preferences,
+    question_of,
+)
+from finewright.evaluate.score import (
+    PREFERENCE,
+    Answered,
+    Scored,
+    ScoreOptions,
+    compare,
+    score_answers,
+)
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
 from finewright.schema.evaluate import Difference, Sample, Score
 from finewright.schema.rows import Row
+
+_PAIRS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +38,16 @@ class Settings:
     max_new_tokens: int
     batch_size: int
     options: ScoreOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is measured: a model as it stands in `lm`; `rate` is a reward model's own rating."""
+
+    name: str
+    lm: LM
+    chat: Chat
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,37 +72,33 @@ OnProgress = Callable[[str, str, int, int], None]
 
 
 def measure(
-    system: str,
-    lm: LM,
-    chat: Chat,
-    row_set: RowSet,
-    settings: Settings,
-    on_progress: OnProgress,
+    subject: Subject, row_set: RowSet, settings: Settings, on_progress: OnProgress
 ) -> Measured:
-    """Ask every row and score the answers. The adapter is used as it stands in `lm`."""
+    """Ask every row and score the answers. The adapter is used as it stands in the subject's `lm`.
+
+    Nothing is asked when only preferences are measured."""
+    lm, chat, name = subject.lm, subject.chat, subject.name
     lm.model.eval()
     questions = [question_of(chat, row) for row in row_set.rows]
-    answers: dict[int, Answer] = {}
-    on_progress(system, row_set.name, 0, len(questions))
-    found = answer_all(
-        lm,
-        chat,
-        questions,
-        max_new_tokens=settings.max_new_tokens,
-        batch_size=settings.batch_size,
-    )
-    for index, answer in found:
-        answers[index] = answer
-        if len(answers) % settings.batch_size == 0 or len(answers) == len(questions):
-            on_progress(system, row_set.name, len(answers), len(questions))
+    answers = dict.fromkeys(range(len(questions)), Answer("", stopped=True))
+    on_progress(name, row_set.name, 0, len(questions))
+    if set(settings.metrics) != {PREFERENCE}:
+        watch = partial(on_progress, name, row_set.name)
+        answers = _answers(subject, questions, settings, watch)
+    preferred: list[float | None] = [None] * len(questions)
+    if PREFERENCE in settings.metrics:
+        rows, rate = row_set.rows, subject.rate
+        preferred[:] = preferences(lm, chat, rows, rate, batch_size=_PAIRS_AT_ONCE)
     needs_nll = "perplexity" in settings.metrics
     answered = [
-        _answered(lm, chat, question, answers[i], needs_nll=needs_nll)
+        replace(
+            _answered(lm, chat, question, answers[i], needs_nll=needs_nll), preferred=preferred[i]
+        )
         for i, question in enumerate(questions)
     ]
-    scored = score_answers(system, row_set.name, settings.metrics, answered, settings.options)
-    samples = _samples(system, row_set.name, questions, answers, scored)
-    return Measured(system, row_set.name, scored, samples)
+    scored = score_answers(name, row_set.name, settings.metrics, answered, settings.options)
+    samples = _samples(name, row_set.name, questions, answers, scored)
+    return Measured(name, row_set.name, scored, samples)
 
 
 def differences(
@@ -94,6 +118,28 @@ def differences(
 def scores_of(measured: Sequence[Measured]) -> tuple[Score, ...]:
     """All scores, in the order they were measured."""
     return tuple(score for m in measured for score in m.scored.scores)
+
+
+def _answers(
+    subject: Subject,
+    questions: Sequence[Question],
+    settings: Settings,
+    watch: Callable[[int, int], None],
+) -> dict[int, Answer]:
+    """What the subject says, by question; `watch` is told how many are done, and of how many."""
+    answers: dict[int, Answer] = {}
+    found = answer_all(
+        subject.lm,
+        subject.chat,
+        questions,
+        max_new_tokens=settings.max_new_tokens,
+        batch_size=settings.batch_size,
+    )
+    for index, answer in found:
+        answers[index] = answer
+        if len(answers) % settings.batch_size == 0 or len(answers) == len(questions):
+            watch(len(answers), len(questions))
+    return answers
 
 
 def _answered(

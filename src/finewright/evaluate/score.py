@@ -27,19 +27,23 @@ from finewright.schema.evaluate import Difference, Score
 if TYPE_CHECKING:
     from finewright.evaluate.statistics import Indices, Statistic
 
+PREFERENCE = "preference_accuracy"
+"""The share of preference pairs whose chosen answer the system rates higher."""
 RowScorer = Callable[[str, str], float]
 """What a row scorer is: (answer, expected) -> a score in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One row and what a system answered; `nll` is the summed loss of the expected tokens."""
+    """One row and what a system answered; `nll` is the summed loss of the expected tokens, and `preferred`
+    whether the chosen answer of a pair is rated higher."""
 
     row: int
     expected: str
     answer: str
     nll: float | None = None
     num_tokens: int | None = None
+    preferred: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class _Estimate(NamedTuple):
 def check_metrics(names: Sequence[str]) -> None:
     """Raise UnknownPlugin for the first name that is no metric; call it before any model runs."""
     for name in names:
-        if name not in _CORPUS:
+        if name not in _CORPUS and name != PREFERENCE:
             row_scorer(name)
 
 
@@ -143,6 +147,10 @@ def _add_row_values(
             nll, num_tokens = _loss(answered)
             if num_tokens:
                 scores[metric] = perplexity([nll], [num_tokens])
+    elif metric == PREFERENCE:
+        for scores, answered in zip(per_row, answers, strict=True):
+            assert answered.preferred is not None  # whoever asks for it has made it
+            scores[metric] = answered.preferred
     elif metric not in _CORPUS:
         scorer = row_scorer(metric)
         for scores, answered in zip(per_row, answers, strict=True):

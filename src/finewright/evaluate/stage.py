@@ -1,19 +1,24 @@
 """The evaluate stage: each tuned model against its base, on rows that were not trained on."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from finewright.errors import DataError, Interrupted
+from finewright.evaluate.answers import Rate
 from finewright.evaluate.measure import (
     Measured,
     OnProgress,
     RowSet,
     Settings,
+    Subject,
     differences,
     measure,
     scores_of,
 )
 from finewright.evaluate.score import ScoreOptions
 from finewright.lm.load import load_chat, load_lm
+from finewright.lm.model import LM
+from finewright.lm.score_head import load_head, scores
 from finewright.lm.sources import locate
 from finewright.schema.evaluate import EvaluateReport, EvaluateSpec
 from finewright.schema.rows import parse_rows
@@ -93,11 +98,16 @@ def _measure_candidate(
     measured = []
     if "base" in context.spec.evaluate.compare_with:
         with lm.reference():
-            measured += [
-                measure(f"{prefix}base", lm, chat, rows, settings, watch) for rows in row_sets
-            ]
-    tuned = [measure(f"{prefix}tuned", lm, chat, rows, settings, watch) for rows in row_sets]
-    return measured + tuned
+            base_lm = Subject(f"{prefix}base", lm, chat)
+            measured += [measure(base_lm, rows, settings, watch) for rows in row_sets]
+    tuned = Subject(f"{prefix}tuned", lm, chat, rating(adapter, lm))
+    return measured + [measure(tuned, rows, settings, watch) for rows in row_sets]
+
+
+def rating(folder: Path, lm: LM) -> Rate | None:
+    """How the reward model in a folder rates a batch; None for a model that only writes."""
+    head = load_head(folder, lm.device)
+    return None if head is None else lambda model, batch: scores(model, head, batch)
 
 
 def _watch(context: StageContext) -> OnProgress:

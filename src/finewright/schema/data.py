@@ -26,7 +26,7 @@ class DataSpec(Model):
     type: Literal["auto"] | DataType = default(
         "auto",
         "Shape of the rows: OpenAI `messages`; `prompt` and `completion`; `preference` (`chosen`, "
-        "`rejected`, with a `prompt` or beginning with one); `unpaired_preference` (and a `label`); `prompt_only`",
+        "`rejected`, with a `prompt` or beginning with one); `unpaired_preference` (`label`); `prompt_only`",
         "told by the keys of each row",
     )
     eval_fraction: float = default(

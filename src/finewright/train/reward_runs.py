@@ -4,22 +4,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
 from finewright.errors import StoreError
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_row
 from finewright.lm.load import load_chat, load_lm
 from finewright.lm.model import LM
+from finewright.lm.score_head import load_head, scores
 from finewright.lm.sources import locate
 from finewright.schema.rows import Row
 from finewright.schema.train import TrainReport
 from finewright.store.atomic import sha256_file
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
-from finewright.train.methods.reward import scores
 from finewright.train.rewards import Answered
-from finewright.train.save import SCORE
 
 _AT_ONCE = 16
 
@@ -45,17 +43,12 @@ def load_reward_model(path: Path) -> Callable[[Sequence[Answered]], list[float]]
     assert dtype != "auto"
     folder = run.root / candidate.adapter
     lm = load_lm(base, folder, dtype=dtype, consent=consent)
-    head = torch.nn.Linear(1, 1, bias=False)
-    head.weight = torch.nn.Parameter(score_weight(folder).to(lm.device))
+    head = load_head(folder, lm.device)
+    if head is None:
+        raise StoreError(f"{folder}: the reward model's head is missing", hint="train it again")
     chat = load_chat(base, consent=consent)
     lm.model.eval()
     return lambda answers: _rated(lm, head, chat, answers)
-
-
-def score_weight(folder: Path) -> torch.Tensor:
-    """The weight of the head (1, d), of a folder that holds a reward model."""
-    tensors = load_file(folder / SCORE.file)
-    return next(t.float() for name, t in tensors.items() if name.endswith(SCORE.name))
 
 
 @torch.inference_mode()

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from safetensors.torch import load_file
 
 from finewright.lm.chat import Chat
 from finewright.lm.lora import CONFIG_FILE, WEIGHTS_FILE, linear_paths, save_adapter
+from finewright.lm import score_head
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
 from finewright.lm.tensors import save_tensors
@@ -16,16 +16,6 @@ from finewright.schema.common import Problem
 from finewright.schema.methods import AnyTrainSpec
 from finewright.store.atomic import replace_dir
 from finewright.train.loop import Method
-
-
-class _Score(NamedTuple):
-    """Where a sequence classifier has its head."""
-
-    file: str
-    name: str
-
-
-SCORE = _Score(WEIGHTS_FILE, "score.weight")
 
 
 def save_result(
@@ -54,5 +44,5 @@ def _make_classifier(folder: Path, method: Method) -> None:
     config |= {"task_type": "SEQ_CLS", "modules_to_save": ["score"]}
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     (head,) = method.parameters()
-    tensors = {**load_file(folder / SCORE.file), f"base_model.model.{SCORE.name}": head}
-    save_tensors(folder / SCORE.file, tensors)
+    tensors = {**load_file(folder / WEIGHTS_FILE), f"base_model.model.{score_head.NAME}": head}
+    save_tensors(folder / WEIGHTS_FILE, tensors)

@@ -16,8 +16,8 @@ from finewright.lm.sources import BaseModel, check_name, locate, num_parameters
 from finewright.schema.bench import BenchMachine, BenchReport, BenchRows, BenchSpeed
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataSpec, SourceSpec
-from finewright.schema.rows import Row
 from finewright.schema.methods import AnyTrainSpec, SFTSpec
+from finewright.schema.rows import Row
 from finewright.store.stage import refuse
 from finewright.workbench.prepare import resolved_here
 from finewright.workbench.up import OnEvent

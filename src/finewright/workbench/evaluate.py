@@ -42,7 +42,7 @@ def evaluate(
         if targets.count(target) > 1:
             raise DataError(f"{target}: named twice", hint="compare with another run or model")
 
-    from finewright.evaluate.measure import RowSet, differences, measure, scores_of
+    from finewright.evaluate.measure import RowSet, Subject, differences, measure, scores_of
     from finewright.evaluate.stage import samples_text, settings_of
 
     settings = settings_of(spec)
@@ -59,9 +59,8 @@ def evaluate(
             system = load_system(target, base_model=base_model)
             name = target if system.name in names else system.name
             names.append(name)
-            measured += [
-                measure(name, system.lm, system.chat, rows, settings, watch) for rows in row_sets
-            ]
+            subject = Subject(name, system.lm, system.chat, system.rate)
+            measured += [measure(subject, rows, settings, watch) for rows in row_sets]
     write_text(samples, samples_text(measured))
     pairs = [(names[0], other) for other in names[1:]]
     return EvaluateReport(

@@ -10,9 +10,9 @@ from finewright.lm import runtime
 from finewright.lm.sources import locate, num_parameters
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
+from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.plan import PlannedCandidate, PlanReport, TokenView
 from finewright.schema.rows import Row
-from finewright.schema.methods import AnyTrainSpec
 from finewright.store.stage import refuse
 from finewright.train.schedule import schedule_of
 from finewright.workbench.prepare import input_digests, make_lock

@@ -11,8 +11,8 @@ from finewright.lm.sources import base_digest, locate, num_parameters
 from finewright.schema.common import default_reasons
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
-from finewright.schema.run import RunSpec
 from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.run import RunSpec
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 from finewright.train.defaults import resolve

@@ -16,6 +16,7 @@ from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
 
 if TYPE_CHECKING:
+    from finewright.evaluate.answers import Rate
     from finewright.lm.chat import Chat
     from finewright.lm.model import LM
 
@@ -30,6 +31,7 @@ class System:
     lm: "LM"
     chat: "Chat"
     system_prompt: str = ""
+    rate: "Rate | None" = None
 
 
 def load_system(target: str, *, base_model: str = "") -> System:
@@ -48,6 +50,7 @@ def load_system(target: str, *, base_model: str = "") -> System:
 
 
 def _tuned(run: RunDir, base_model: str) -> System:
+    from finewright.evaluate.stage import rating
     from finewright.lm.load import load_chat, load_lm
 
     candidate, lock = _candidate(run, base_model), lock_of(run)
@@ -59,7 +62,8 @@ def _tuned(run: RunDir, base_model: str) -> System:
     assert dtype != "auto"
     lm = load_lm(base, run.root / candidate.adapter, dtype=dtype, consent=consent)
     name = run.root.resolve().name
-    return System(name, lm, load_chat(base, consent=consent), _system_prompt(run))
+    chat, rate = load_chat(base, consent=consent), rating(run.root / candidate.adapter, lm)
+    return System(name, lm, chat, _system_prompt(run), rate)
 
 
 def _system_prompt(run: RunDir) -> str:

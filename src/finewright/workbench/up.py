@@ -14,8 +14,8 @@ from finewright.schema.report import RunReport
 from finewright.store import events
 from finewright.store.lock import run_lock
 from finewright.store.rundir import RunDir, create_run, find_run, open_run
-from finewright.store.stage import StageContext
 from finewright.store.speclock import lock_of, lock_text
+from finewright.store.stage import StageContext
 from finewright.workbench.prepare import input_digests, make_lock, run_key
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 import tiny
 from finewright.lm import lora
+from finewright.lm.batch import Example
 from finewright.lm.fast import native, quantized
 from finewright.lm.fast.linear import PlainWeight
 from finewright.lm.fast.quantized import (
@@ -32,9 +33,11 @@ from finewright.lm.lora import LoraLinear, add_lora
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
-from finewright.train.loop import make_optimizer, train
+from finewright.train.loop import train
+from finewright.train.methods.setup import Setup
 from finewright.train.methods.sft import SFT
 from finewright.train.schedule import schedule_of
+from finewright.train.state import make_optimizer
 from referee import (
     assert_close,
     assert_gradients_close,
@@ -478,8 +481,10 @@ def test_training_takes_the_steps_of_peft_and_torch_over_the_whole_weights(
         learning_rate=1e-3, batch_size=4, max_steps=4, lr_scheduler="constant", warmup_ratio=0.0
     )
     schedule = schedule_of(spec, [row.num_tokens for row in ROWS])
-    optimizer = make_optimizer(lm, SFT(), weight_decay=0.0)
-    steps = list(train(lm, SFT(), ROWS, schedule, optimizer, max_grad_norm=_NO_CLIPPING))
+    method = SFT(spec, Setup(lm))
+    optimizer = make_optimizer(lm, method, weight_decay=0.0)
+    rows = [Example((row,)) for row in ROWS]
+    steps = list(train(lm, method, rows, schedule, optimizer, max_grad_norm=_NO_CLIPPING))
 
     theirs = torch.optim.AdamW(
         [p for p in twin.parameters() if p.requires_grad], lr=1e-3, weight_decay=0.0

@@ -6,12 +6,11 @@ r is a linear head on the last hidden state of the whole conversation. The secon
 center_rewards_coefficient, Eisenstein et al. 2023, arXiv:2312.09244) keeps the numbers around zero, which
 the first leaves open."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finewright.lm.batch import Packed
 from finewright.lm.model import LM
+from finewright.lm.score_head import new_head, scores
 from finewright.schema.methods import RewardModelSpec
 from finewright.train.methods.pairs import Paired, Pairs, chosen_and_rejected, seen
 from finewright.train.methods.setup import Setup
@@ -42,20 +41,3 @@ class RewardModel(Paired):
     def parameters(self) -> list[nn.Parameter]:
         """The head's."""
         return list(self.head.parameters())
-
-
-def new_head(lm: LM, seed: int) -> nn.Linear:
-    """One number from a hidden state of width d, in float32; normal with deviation 1 / sqrt(d + 1), as
-    Stiennon et al. 2020 (arXiv:2009.01325) start it."""
-    width = lm.model.config.get_text_config().hidden_size
-    head = nn.Linear(width, 1, bias=False, device=lm.device)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        head.weight.copy_(torch.randn(1, width, generator=generator) / (width + 1) ** 0.5)
-    return head
-
-
-def scores(lm: LM, head: nn.Linear, batch: Packed) -> Tensor:
-    """r of each sequence, (B,)."""
-    values: Tensor = head(lm.hidden(batch)[batch.lasts].float()).squeeze(-1)
-    return values

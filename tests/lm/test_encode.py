@@ -1,5 +1,6 @@
 """Every row that goes into encoding comes out, or is counted, or is a problem."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -7,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny
-from finewright.lm.encode import Overlong, encode_row, encode_rows
+from finewright.errors import DataError
+from finewright.lm.encode import Overlong, encode_example, encode_row, encode_rows
 from finewright.schema.rows import Row
 
 pytestmark = pytest.mark.torch
@@ -19,6 +21,12 @@ def row_of(*turns: tuple[str, str], number: int = 1, **weight: int) -> Row:
     messages = [{"role": role, "content": content} for role, content in turns]
     messages[-1].update(weight)
     return Row(f"id-{number}", tuple(messages), None, "rows.jsonl", number)
+
+
+def pair(prompt: str, chosen: str, rejected: str) -> Row:
+    asks = {"role": "user", "content": prompt}
+    answers = [(asks, {"role": "assistant", "content": text}) for text in (chosen, rejected)]
+    return Row("pair", answers[0], None, "rows.jsonl", 1, rejected=answers[1])
 
 
 def asked(question: str, answer: str, number: int = 1) -> Row:
@@ -47,7 +55,7 @@ def test_every_row_is_kept_or_counted(
     assert counts.rows_kept == len(encoded.rows)
     assert counts.rows_in == counts.rows_kept + sum(dropped.values())
     assert dropped.get("error", 0) == len(errors)
-    assert all(len(row.input_ids) <= max_length for row in encoded.rows)
+    assert all(row.num_tokens <= max_length for row in encoded.rows)
     assert all(row.num_trained > 0 for row in encoded.rows)
     allowed = {"error": {"error"}, "drop": {"error", "overlong"}}
     allowed["truncate"] = {"error", "nothing_left_to_learn"}
@@ -63,9 +71,9 @@ def test_the_policies_differ_in_overlong_rows_alone(rows: list[Row], max_length:
     cut = encode_rows(CHAT, rows, max_length=max_length, on_overlong="truncate")
     for policy in ("error", "drop"):
         found = encode_rows(CHAT, rows, max_length=max_length, on_overlong=policy)
-        assert list(found.rows) == short
+        assert [row.sequences for row in found.rows] == [(row,) for row in short]
     starts = [row.input_ids[:max_length] for row in whole if any(row.trained[1:max_length])]
-    assert [row.input_ids for row in cut.rows] == starts
+    assert [sequence.input_ids for row in cut.rows for sequence in row.sequences] == starts
     assert cut.counts.rows_truncated == sum(
         len(row.input_ids) > max_length and any(row.trained[1:max_length]) for row in whole
     )
@@ -82,7 +90,8 @@ def test_a_row_cut_to_its_prompt_is_counted_as_nothing_left_to_learn() -> None:
 def test_a_cut_answer_keeps_its_beginning() -> None:
     row = asked("q", "abc " * 20)
     whole = encode_row(CHAT, row)
-    (cut,) = encode_rows(CHAT, [row], max_length=30, on_overlong="truncate").rows
+    (example,) = encode_rows(CHAT, [row], max_length=30, on_overlong="truncate").rows
+    (cut,) = example.sequences
     assert cut.input_ids == whole.input_ids[:30]
     assert cut.trained == whole.trained[:30]
     assert cut.row_id == "id-1"
@@ -113,3 +122,69 @@ def test_a_row_of_exactly_the_longest_length_is_kept_whole() -> None:
     encoded = encode_rows(CHAT, [row], max_length=length, on_overlong="error")
     assert encoded.counts.rows_kept == 1
     assert encoded.problems == ()
+
+
+def test_a_conversation_is_an_example_of_one_sequence() -> None:
+    row = asked("q", "a")
+    assert encode_example(CHAT, row).sequences == (encode_row(CHAT, row),)
+
+
+def test_a_preference_pair_is_the_chosen_then_the_rejected_conversation() -> None:
+    example = encode_example(CHAT, pair("q", "good", "bad"))
+    assert example.sequences == (
+        replace(encode_row(CHAT, asked("q", "good")), row_id="pair"),
+        replace(encode_row(CHAT, asked("q", "bad")), row_id="pair"),
+    )
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_an_unpaired_row_keeps_its_label_and_columns(label: bool) -> None:
+    row = replace(asked("q", "a"), label=label, columns={"source": "forum"})
+    example = encode_example(CHAT, row)
+    assert (example.label, example.columns) == (label, {"source": "forum"})
+    assert example.sequences == (encode_row(CHAT, row),)
+
+
+def test_a_prompt_alone_ends_with_the_generation_prompt_and_nothing_of_it_is_learned() -> None:
+    (prompt,) = encode_example(CHAT, row_of(("user", "q"))).sequences
+    text = "<bos><start_of_turn>user\nq<end_of_turn>\n<start_of_turn>model\n"
+    assert CHAT.tokenizer.decode(prompt.input_ids) == text
+    assert not any(prompt.trained)
+    answered = encode_row(CHAT, asked("q", "a"))
+    assert answered.input_ids[: prompt.num_tokens] == prompt.input_ids
+
+
+def test_an_overlong_prompt_is_cut_at_its_beginning_and_kept() -> None:
+    row = row_of(("user", "a long question " * 5))
+    (whole,) = encode_example(CHAT, row).sequences
+    encoded = encode_rows(CHAT, [row], max_length=20, on_overlong="truncate")
+    (example,) = encoded.rows
+    assert [sequence.input_ids for sequence in example.sequences] == [whole.input_ids[-20:]]
+    assert encoded.counts.rows_truncated == 1
+
+
+def test_a_pair_is_as_long_as_its_longer_conversation() -> None:
+    row = pair("q", "a", "abc " * 20)
+    longer = encode_row(CHAT, asked("q", "abc " * 20)).num_tokens
+    fits = encode_rows(CHAT, [row], max_length=longer, on_overlong="drop")
+    assert fits.counts.rows_kept == 1
+    tight = encode_rows(CHAT, [row], max_length=longer - 1, on_overlong="drop")
+    assert tight.counts.rows_dropped == {"overlong": 1}
+
+
+def test_a_cut_pair_loses_the_end_of_what_is_too_long_alone() -> None:
+    row = pair("q", "a", "abc " * 20)
+    (cut,) = encode_rows(CHAT, [row], max_length=30, on_overlong="truncate").rows
+    whole = encode_example(CHAT, row).sequences
+    assert [sequence.input_ids for sequence in cut.sequences] == [
+        whole[0].input_ids,
+        whole[1].input_ids[:30],
+    ]
+
+
+def test_a_pair_with_an_answer_that_would_learn_nothing_is_refused() -> None:
+    row = pair("q", "a", "b")
+    assert row.rejected is not None
+    silent = tuple({**message, "weight": 0} for message in row.rejected)
+    with pytest.raises(DataError, match="no token of this row would be learned"):
+        encode_example(CHAT, replace(row, rejected=silent))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from finewright.data.gather import Gathered, gather, read_row_set
+from finewright.data.gather import Gathered, gather, leaks, measured_share, read_row_set
 from finewright.schema.common import Source
 from finewright.schema.data import DataSpec
+from finewright.schema.rows import Row
 
 PAIR = {"prompt": "Q", "completion": "A"}
 CHAT = {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]}
@@ -108,12 +109,120 @@ def test_a_row_set_needs_a_question_in_every_row(tmp_path: Path) -> None:
     assert problem.message == "nothing is asked before the answer"
 
 
-def test_rows_that_are_both_trained_and_measured_are_named() -> None:
-    from finewright.data.gather import leaks
-    from finewright.schema.rows import Row
+USER = {"role": "user", "content": "Q"}
+ANSWER = {"role": "assistant", "content": "A"}
 
-    rows = [Row(str(i), (), None, "test.jsonl", i) for i in range(1, 5)]
+
+def conversation(number: int) -> Row:
+    return Row(str(number), (USER | {"content": f"{number}"}, ANSWER), None, "test.jsonl", number)
+
+
+def test_rows_that_are_both_trained_and_measured_are_named() -> None:
+    rows = [conversation(i) for i in range(1, 5)]
     (found,) = leaks(rows[1:3], "test", rows)
     assert (found.level, found.file, found.row) == ("warning", "test.jsonl", 2)
     assert found.message == "2 of 4 rows of test are also trained on, this one first"
     assert leaks(rows[:2], "test", rows[2:]) == []
+
+
+def test_conversations_that_only_ask_the_same_are_no_leak() -> None:
+    other = Row("9", (*conversation(1).messages[:1], ANSWER | {"content": "B"}), None, "f", 1)
+    assert leaks([conversation(1)], "test", [other]) == []
+
+
+PAIR_ROW = {"prompt": "Q", "chosen": "A", "rejected": "B"}
+OTHER_PAIR_ROW = {"prompt": "Q", "chosen": "C", "rejected": "B"}
+LIKED = {"prompt": "Q", "completion": "A", "label": True}
+PROMPT = {"prompt": "Q", "answer": "A"}
+
+
+@pytest.mark.parametrize(
+    ("trained", "measured"),
+    [
+        (PAIR_ROW, OTHER_PAIR_ROW),
+        (PAIR_ROW, PAIR),
+        (PAIR_ROW, LIKED),
+        (PAIR_ROW, PROMPT),
+        (PAIR, PAIR_ROW),
+        (PAIR, PROMPT),
+        (LIKED, PAIR),
+        (PROMPT, PAIR),
+        (PROMPT, PROMPT | {"answer": "B"}),
+    ],
+)
+def test_a_question_that_is_trained_on_is_a_leak(
+    trained: object, measured: object, tmp_path: Path
+) -> None:
+    write(tmp_path / "train.jsonl", [trained])
+    write(tmp_path / "test.jsonl", [{"prompt": "other", "completion": "A"}, measured])
+    train = gathered(tmp_path, "train.jsonl").train
+    (found,) = leaks(train, "test", read_row_set(tmp_path / "test.jsonl").rows)
+    assert (found.level, found.row) == ("warning", 2)
+    assert found.message == "1 of 2 rows of test ask what is also trained on, this one first"
+
+
+def test_pairs_of_one_prompt_are_held_out_together(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"Q{i // 3}", "chosen": f"good {i}", "rejected": f"bad {i}"} for i in range(90)
+    ]
+    write(tmp_path / "a.jsonl", rows)
+    found = gathered(tmp_path, "a.jsonl", eval_fraction=0.3)
+    sides = [{row.messages[0]["content"] for row in side} for side in (found.train, found.eval)]
+    assert sides[0] & sides[1] == set()
+    assert len(sides[0] | sides[1]) == 30
+    assert found.types == {"preference": 90}
+    assert leaks(found.train, "eval", found.eval) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [("A", "A"), ({"b": [1, "ü"]}, '{"b":[1,"ü"]}'), (42, "42"), (True, "true"), (0, "0")],
+)
+def test_the_answer_of_a_prompt_is_what_is_expected(
+    answer: object, text: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "a.jsonl", [{"prompt": [USER, ANSWER, USER], "answer": answer}])
+    found = read_row_set(tmp_path / "a.jsonl")
+    assert found.problems == ()
+    (row,) = found.rows
+    assert row.messages == (USER, ANSWER | {"weight": 0}, USER, ANSWER | {"content": text})
+    assert row.columns == {"answer": answer}
+
+
+@pytest.mark.parametrize("row", [{"prompt": "Q"}, {"prompt": "Q", "answer": None}])
+def test_a_prompt_that_expects_nothing_is_an_error_when_it_measures(
+    row: object, tmp_path: Path
+) -> None:
+    write(tmp_path / "a.jsonl", [PROMPT, row])
+    (problem,) = read_row_set(tmp_path / "a.jsonl").problems
+    assert problem.line().endswith(
+        "a.jsonl:2: answer: nothing says which answer is expected (add an `answer`)"
+    )
+    assert problem.level == "error"
+
+
+def test_a_pair_expects_its_chosen_answer(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", [PAIR_ROW])
+    found = read_row_set(tmp_path / "a.jsonl")
+    assert found.problems == ()
+    assert found.rows[0].messages == (USER, ANSWER)
+
+
+def test_disliked_answers_are_not_measured_and_counted(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", [LIKED, LIKED | {"label": False}, PAIR_ROW])
+    found = read_row_set(tmp_path / "a.jsonl")
+    assert [row.row for row in found.rows] == [1, 3]
+    (problem,) = found.problems
+    assert (problem.level, problem.row, problem.key) == ("warning", 2, "label")
+    assert problem.message.startswith("1 disliked answers are not measured")
+
+
+def test_the_measured_share_counts_the_rows_that_expect_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", [PROMPT, {"prompt": "R"}, LIKED | {"label": False}, PAIR])
+    found = measured_share(gathered(tmp_path, "a.jsonl").train)
+    assert [row.row for row in found.rows] == [1, 4]
+    (problem,) = found.problems
+    assert problem.line() == (
+        "data.eval_fraction: 2 of 4 held-out rows are not measured: they do not say what answer is "
+        "expected (name a file with the expected answers under evaluate.data)"
+    )

@@ -84,7 +84,7 @@ def test_without_row_sets_the_held_out_share_is_what_is_measured(tmp_path: Path)
 
 
 def test_an_error_in_any_file_refuses_all_and_writes_no_rows(tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").write_text('{"prompt": "Q"}\n')
+    (tmp_path / "rows.jsonl").write_text('{"question": "Q"}\n')
     (tmp_path / "test.jsonl").write_text("{\n")
     made = context(
         tmp_path, {"sources": [{"path": "rows.jsonl"}]}, {"data": [{"path": "test.jsonl"}]}
@@ -102,3 +102,18 @@ def test_warnings_are_kept_in_the_report(tmp_path: Path) -> None:
     result, _ = run_stage(tmp_path, {"sources": [{"path": "rows.jsonl"}]})
     assert isinstance(result.report, DataReport)
     assert [(p.level, p.row) for p in result.report.problems] == [("warning", 2)]
+
+
+def test_held_out_prompts_are_measured_by_their_answers(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Q{i}", "answer": f"A{i}"} for i in range(40)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {"sources": [{"path": "rows.jsonl"}], "eval_fraction": 0.25}
+    result, root = run_stage(tmp_path, data)
+    kept, measured = (
+        parse_rows((root / "data" / name).read_text())
+        for name in ("eval.jsonl", "evaluate/eval.jsonl")
+    )
+    assert [row.messages[-1]["role"] for row in (kept[0], measured[0])] == ["user", "assistant"]
+    assert [row.id for row in kept] == [row.id for row in measured]
+    assert isinstance(result.report, DataReport)
+    assert (result.report.types, result.report.problems) == ({"prompt_only": 40}, ())

@@ -1,7 +1,7 @@
 """Validation: each wrong row is named by row, key, message and mend, and the counts add up."""
 
 import hashlib
-import json
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from finewright.data.read import ReadRow
 from finewright.data.validate import Validated, validate
+from finewright.schema.data import DataType
+from finewright.schema.rows import parse_rows, write_rows
 
 USER = {"role": "user", "content": "Q"}
 ANSWER = {"role": "assistant", "content": "A"}
@@ -148,18 +150,33 @@ def test_other_wrong_rows_are_named_by_their_key(row, key, said):
     [
         ({"instruction": "Q", "output": "A"}, "Alpaca", "jq -c"),
         ({"conversations": []}, "ShareGPT", "jq -c"),
-        ({"prompt": "Q", "chosen": "A", "rejected": "B"}, "preference", ".chosen"),
+        (
+            {"conversations": [], "chosen": {}, "rejected": {}},
+            "ShareGPT with preference pairs",
+            "rejected: [.rejected | m]",
+        ),
+        (
+            {"input": {}, "preferred_output": [], "non_preferred_output": []},
+            "OpenAI's form of preference pairs",
+            "chosen: .preferred_output",
+        ),
+        (
+            {"instruction": "Q", "chosen": "A", "rejected": "B"},
+            "Alpaca with preference pairs",
+            "chosen, rejected}",
+        ),
         ({"text": "A"}, "plain text", "`prompt` and `completion`"),
         ({"question": "Q", "answer": "A"}, "rename", ""),
+        ({"prompt": "Q", "chosen": "A"}, "a pair has both: add `rejected`", ""),
+        ({"rejected": "A"}, "a pair has both: add `chosen`", ""),
         ({}, "rename", ""),
     ],
 )
 def test_another_format_is_recognised_with_its_mend(row, name, mend):
     found = check(row)
     found_keys = ", ".join(f"`{key}`" for key in row) or "none"
-    assert errors(found) == [
-        ("", f"expected the keys `messages`, or `prompt` and `completion`; found: {found_keys}")
-    ]
+    expected = "`messages`; `prompt` and `completion`; `chosen` and `rejected`; or `prompt` alone"
+    assert errors(found) == [("", f"expected the keys {expected}; found: {found_keys}")]
     assert name in found.problems[0].hint
     assert mend in found.problems[0].hint
 
@@ -221,7 +238,11 @@ def test_the_id_of_a_row_is_the_digest_of_its_conversation():
     assert check({"messages": [USER, ANSWER | {"weight": 1}]}).rows[0].id != plain.id
 
 
-KEYS = "messages role content prompt completion tools tool_calls weight function name arguments type text"
+KEYS = (
+    "messages role content prompt completion chosen rejected label tools tool_calls weight "
+    "function name arguments type text"
+)
+TOP_KEYS = ("messages", "prompt", "completion", "chosen", "rejected", "label", "tools", "text")
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from(["", "user", "assistant", "x"]),
     lambda inner: (
@@ -230,17 +251,17 @@ JUNK = st.recursive(
     ),
     max_leaves=15,
 )
+TURN = st.fixed_dictionaries(
+    {"role": st.sampled_from(["system", "user", "assistant"]), "content": st.sampled_from("ABC")},
+    optional={"weight": st.sampled_from([0, 1])},
+)
+ANY = JUNK | st.sampled_from("ABC") | st.lists(TURN, max_size=4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
-    st.lists(
-        st.dictionaries(
-            st.sampled_from(["messages", "prompt", "completion", "tools", "text"]), JUNK, max_size=4
-        ),
-        max_size=4,
-    ),
-    st.sampled_from(["auto", "messages", "prompt_completion"]),
+    st.lists(st.dictionaries(st.sampled_from(TOP_KEYS), ANY, max_size=4), max_size=4),
+    st.sampled_from(["auto", *get_args(DataType)]),
 )
 def test_any_json_is_kept_or_counted_and_named(rows, expected):
     found = check(*rows, expected=expected)
@@ -252,4 +273,4 @@ def test_any_json_is_kept_or_counted_and_named(rows, expected):
     assert (
         named | {row.row for row in found.rows} == {*range(1, len(rows) + 1)} or not is_listed_whole
     )
-    json.dumps([row.to_json() for row in found.rows])
+    assert parse_rows(write_rows(found.rows)) == list(found.rows)

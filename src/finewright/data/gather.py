@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.read import read_rows
+from finewright.data.prompts import (
+    is_known_by_prompt,
+    is_prompt_alone,
+    prompt_key,
+    with_expected,
+)
+from finewright.data.read import listed, read_rows
 from finewright.data.split import split
 from finewright.data.validate import validate
 from finewright.schema.common import Problem, RowCounts, Source
@@ -79,40 +85,86 @@ def _none_held_out(num_rows: int) -> Problem:
 
 
 def leaks(train: Sequence[Row], name: str, held_out: Sequence[Row]) -> list[Problem]:
-    """A warning when rows that measure are also trained on: then the score says nothing of new rows."""
-    trained = {row.id for row in train}
-    both = [row for row in held_out if row.id in trained]
-    if not both:
-        return []
+    """A warning when rows that measure are also trained on: then the score says nothing of new rows.
+
+    Where one of the two is a pair, a labelled answer or a prompt, it is what is asked that counts."""
+    ids = {row.id for row in train}
+    asked = {prompt_key(row) for row in train}
+    compared = {prompt_key(row) for row in train if is_known_by_prompt(row)}
+    same = [row for row in held_out if row.id in ids]
+    alike = [
+        row
+        for row in held_out
+        if row.id not in ids
+        # An `answer` is a prompt's: `read_row_set` has made it the last turn.
+        and prompt_key(row)
+        in (asked if is_known_by_prompt(row) or "answer" in row.columns else compared)
+    ]
     return [
         Problem(
             level="warning",
-            file=both[0].file,
-            row=both[0].row,
-            message=f"{len(both)} of {len(held_out)} rows of {name} are also trained on, this one first",
+            file=rows[0].file,
+            row=rows[0].row,
+            message=f"{len(rows)} of {len(held_out)} rows of {name} {what}, this one first",
             hint="take them out of one of the two",
         )
+        for rows, what in ((same, "are also trained on"), (alike, "ask what is also trained on"))
+        if rows
     ]
 
 
 def read_row_set(path: Path, limit: int | None = None) -> RowSetFile:
-    """A file of held-out rows, or its first `limit`. Problems are returned, never raised."""
+    """A file of held-out rows, or its first `limit`. Problems are returned, never raised.
+
+    A prompt's `answer` is its last turn. Disliked answers are left out, with a warning."""
     read = read_rows(path)
     checked = validate(read.rows[:limit], "auto")
-    unasked = [_nothing_asked(row) for row in checked.rows if not _answers(row)]
-    return RowSetFile(tuple(checked.rows), (*read.problems, *checked.problems, *unasked))
+    expected = [(row, with_expected(row)) for row in checked.rows]
+    unmeasured = [row for row, found in expected if found is None]
+    disliked = [row for row in unmeasured if row.label is False]
+    problems = [*read.problems, *checked.problems]
+    problems += listed(_not_expected(row) for row in unmeasured if row.label is not False)
+    problems += [_disliked(disliked)] if disliked else []
+    return RowSetFile(tuple(found for _, found in expected if found), tuple(problems))
 
 
-def _answers(row: Row) -> bool:
-    return any(message["role"] == "assistant" for message in row.messages[1:])
+def measured_share(held_out: Sequence[Row]) -> RowSetFile:
+    """The held-out share's rows that say what is expected, and a warning that counts the others."""
+    found = [(row, with_expected(row)) for row in held_out]
+    others = [row for row, expected in found if expected is None]
+    problem = Problem(
+        level="warning",
+        key="data.eval_fraction",
+        message=f"{len(others)} of {len(held_out)} held-out rows are not measured:"
+        " they do not say what answer is expected",
+        hint="name a file with the expected answers under evaluate.data",
+    )
+    return RowSetFile(
+        tuple(expected for _, expected in found if expected), (problem,) if others else ()
+    )
 
 
-def _nothing_asked(row: Row) -> Problem:
+def _disliked(rows: Sequence[Row]) -> Problem:
+    return Problem(
+        level="warning",
+        file=rows[0].file,
+        row=rows[0].row,
+        key="label",
+        message=f"{len(rows)} disliked answers are not measured, this one first:"
+        " nobody expects them of the model",
+        hint="leave them out of the files under evaluate.data",
+    )
+
+
+def _not_expected(row: Row) -> Problem:
+    is_prompt = is_prompt_alone(row)
     return Problem(
         level="error",
         file=row.file,
         row=row.row,
-        key="messages",
-        message="nothing is asked before the answer",
-        hint="add the question",
+        key="answer" if is_prompt else "messages",
+        message="nothing says which answer is expected"
+        if is_prompt
+        else "nothing is asked before the answer",
+        hint="add an `answer`" if is_prompt else "add the question",
     )

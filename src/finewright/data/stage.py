@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from finewright.data.gather import Gathered, gather, leaks, read_row_set
+from finewright.data.gather import Gathered, gather, leaks, measured_share, read_row_set
 from finewright.schema.common import Artifact, Problem
 from finewright.schema.data import DataReport
 from finewright.schema.rows import Row, write_rows
@@ -48,7 +48,8 @@ def _row_sets(
     """(name, rows, problems) of each file under evaluate.data, or of the held-out share."""
     spec = context.spec.evaluate
     if not spec.data:
-        return [("eval", gathered.eval, ())] if gathered.eval else []
+        rows, problems = measured_share(gathered.eval)
+        return [("eval", rows, problems)] if gathered.eval else []
     found = []
     for name, item in zip(spec.names(), spec.data, strict=True):
         rows, problems = read_row_set(context.resolve(item.path), item.limit)

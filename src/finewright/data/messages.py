@@ -1,0 +1,160 @@
+"""One conversation out of free JSON: every mistake in a turn is named by its key."""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from finewright.data.notes import Json, Notes, Turn, kind_of_json, shown
+
+_ROLES = ("system", "user", "assistant", "tool")
+_PEERS_ROLES = {
+    "human": "user",
+    "gpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "ai": "assistant",
+    "chatgpt": "assistant",
+    "developer": "system",
+    "function": "tool",
+    "observation": "tool",
+}
+
+
+def checked_messages(key: str, value: object, notes: Notes) -> Iterator[Turn]:
+    """The turns of a list of messages at that key."""
+    if not isinstance(value, list):
+        notes.error(key, f"{kind_of_json(value)}; a list of messages is expected")
+    elif not value:
+        notes.error(key, "an empty list", "write the turns, or leave the row out")
+    else:
+        for index, message in enumerate(value):
+            place = f"{key}[{index}]"
+            if isinstance(message, dict):
+                yield Turn(place, _message(place, message, notes))
+            else:
+                what = f"{kind_of_json(message)}; a message is an object with role and content"
+                notes.error(place, what)
+
+
+def checked_tools(data: Json, notes: Notes) -> tuple[Json, ...] | None:
+    """The row's tools; None where it has none."""
+    tools = data.get("tools")
+    if tools is None:
+        return None
+    if isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools):
+        return tuple(tools) or None
+    notes.error("tools", "a list of objects is expected", "write each tool as a JSON Schema object")
+    return None
+
+
+def check_order(turns: Sequence[Turn], notes: Notes) -> None:
+    """A system message stands first, and nowhere else."""
+    for turn in turns[1:]:
+        if turn.message["role"] == "system":
+            what = "a system message that is not the first"
+            notes.error(f"{turn.key}.role", what, "move it to the front, or join the two")
+
+
+def check_learned(turns: Sequence[Turn], notes: Notes) -> None:
+    """Something is learned, and no empty answer."""
+    answers = [turn for turn in turns if turn.message["role"] == "assistant"]
+    weighted = [turn for turn in answers if turn.message.get("weight", 1)]
+    empty = [turn for turn in weighted if _is_empty(turn.message)]
+    if not answers:
+        what = "no assistant turn: nothing to learn"
+        mend = "add the answer, or call the list `prompt` if a model is to answer"
+        notes.error(turns[-1].key.partition("[")[0], what, mend)
+    elif len(empty) == len(weighted):
+        what = "all labels masked: nothing in this row would be trained"
+        why = "its assistant turns are empty" if empty else "its assistant turns have weight 0"
+        notes.error(answers[-1].key, what, f"{why}; fill one, or leave the row out")
+    else:
+        for turn in empty:
+            what = "an empty assistant turn teaches the model to say nothing"
+            notes.warning(f"{turn.key}.content", what, "fill it, or give it weight 0")
+
+
+def _message(place: str, message: Json, notes: Notes) -> Json:
+    """The message with its content as one text; its other keys stay for the chat template."""
+    role = message.get("role")
+    if role not in _ROLES:
+        notes.error(f"{place}.role", *_unknown_role(message))
+    calls = message.get("tool_calls") or []
+    if calls:
+        _check_calls(f"{place}.tool_calls", role, calls, notes)
+    if role == "tool" and not isinstance(message.get("tool_call_id"), str):
+        notes.error(f"{place}.tool_call_id", "missing", "name the id of the call it answers")
+    weight = message.get("weight", 1)
+    if type(weight) is not int or weight not in (0, 1):
+        notes.error(f"{place}.weight", f"{shown(weight)}; it is 0 (read only) or 1 (learn)")
+    may_be_null = role == "assistant" and bool(calls)
+    return {**message, "content": _text(f"{place}.content", message, may_be_null, notes)}
+
+
+def _unknown_role(message: Json) -> tuple[str, str]:
+    if "role" not in message:
+        is_sharegpt = "from" in message and "value" in message
+        return "missing", "rename from to role and value to content" if is_sharegpt else ""
+    role = message["role"]
+    known = _PEERS_ROLES.get(role.lower()) if isinstance(role, str) else None
+    close = difflib.get_close_matches(str(role).lower(), _ROLES, n=1)
+    meant = known or (close[0] if close else "")
+    what = f"unknown role {shown(role)}; the roles are {', '.join(_ROLES)}"
+    return what, f"did you mean {meant!r}?" if meant else ""
+
+
+def _text(place: str, message: Json, may_be_null: bool, notes: Notes) -> str:
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if content is None:
+        if not may_be_null:
+            what = "null" if "content" in message else "missing"
+            notes.error(place, f"{what}; only an assistant message with tool_calls may lack it")
+        return ""
+    if isinstance(content, list):
+        return "".join(_parts(place, content, notes))
+    notes.error(place, f"{kind_of_json(content)}; text is expected", "write it as a string")
+    return ""
+
+
+def _parts(place: str, parts: Sequence[object], notes: Notes) -> Iterator[str]:
+    for index, part in enumerate(parts):
+        kind = part.get("type") if isinstance(part, dict) else None
+        text = part.get("text") if isinstance(part, dict) else None
+        if kind == "text" and isinstance(text, str):
+            yield text
+        else:
+            found = f"a part of type {shown(kind)}" if kind else kind_of_json(part)
+            what = f'{found}; only {{"type": "text", "text": "..."}} parts are supported'
+            notes.error(f"{place}[{index}]", what)
+
+
+def _check_calls(place: str, role: object, calls: object, notes: Notes) -> None:
+    if role != "assistant":
+        notes.error(place, "only an assistant message may call tools")
+    if not isinstance(calls, list):
+        notes.error(place, f"{kind_of_json(calls)}; a list of calls is expected")
+        return
+    for index, call in enumerate(calls):
+        function = call.get("function") if isinstance(call, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            what = "a call is an object with function.name and function.arguments"
+            notes.error(f"{place}[{index}]", what)
+        elif not _is_object(function.get("arguments", {})):
+            what = "neither an object nor JSON text of an object"
+            notes.error(f"{place}[{index}].function.arguments", what)
+
+
+def _is_object(arguments: object) -> bool:
+    if isinstance(arguments, str):
+        try:
+            return isinstance(json.loads(arguments), dict)
+        except (ValueError, RecursionError):
+            return False
+    return isinstance(arguments, dict)
+
+
+def _is_empty(message: Mapping[str, Any]) -> bool:  # Any: free JSON
+    return not message["content"].strip() and not message.get("tool_calls")

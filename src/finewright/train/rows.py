@@ -1,0 +1,167 @@
+"""What each training method takes: rows of other types become such rows, or it is said why not."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from itertools import chain
+from typing import NamedTuple
+
+from finewright.schema.common import Problem
+from finewright.schema.rows import Message, Row
+
+METHOD_ROWS: Mapping[str, str] = {
+    "sft": "conversations (`messages`, or `prompt` and `completion`)",
+    "dpo": "preference pairs (`chosen` and `rejected`)",
+    "orpo": "preference pairs (`chosen` and `rejected`)",
+    "simpo": "preference pairs (`chosen` and `rejected`)",
+    "reward": "preference pairs (`chosen` and `rejected`)",
+    "kto": "answers with a `label`, or preference pairs",
+    "grpo": "prompts, or conversations and pairs whose answers are taken for the expected ones",
+    "ppo": "prompts, or conversations and pairs whose answers are taken for the expected ones",
+}
+
+
+class MethodRows(NamedTuple):
+    """The rows as the method takes them, and an error for each file and reason with those it does not."""
+
+    rows: list[Row]
+    problems: list[Problem]
+
+
+def rows_for(method: str, rows: Iterable[Row]) -> MethodRows:
+    """Bring rows to what the method takes; what it cannot take is never left out without an error.
+
+    Rows keep their ids, which say where they came from: `kto` makes two rows of one pair."""
+    taken: list[Row] = []
+    refused: dict[tuple[str, _Refusal], list[Row]] = {}
+    for row in rows:
+        made = _TAKERS[method](row)
+        if isinstance(made, _Refusal):
+            refused.setdefault((row.file, made), []).append(row)
+        else:
+            taken += made
+    problems = [_problem(method, refusal, found) for (_, refusal), found in refused.items()]
+    if method == "kto" and taken and len({row.label for row in taken}) == 1:
+        problems.append(_one_sided(taken))
+    return MethodRows(taken, problems)
+
+
+class _Refusal(NamedTuple):
+    """What the rows are, and how to mend it."""
+
+    what: str
+    hint: str
+
+
+_Taken = tuple[Row, ...] | _Refusal
+
+_PAIRS = _Refusal(
+    "preference pairs", "train.method dpo, orpo, simpo, reward or kto learns from them"
+)
+_LABELLED = _Refusal("answers with a `label`", "train.method kto learns from them")
+_PROMPTS = _Refusal(
+    "prompts without an answer",
+    "name the answer `completion`, or let train.method grpo or ppo sample answers",
+)
+_CONVERSATIONS = _Refusal(
+    "conversations with one answer",
+    "train.method sft learns from them; a pair has a `chosen` and a `rejected` answer",
+)
+_NOT_JUDGED = _Refusal(
+    "conversations without a `label`",
+    "say with `label` whether the answer was liked; train.method sft learns from all of them",
+)
+_UNASKED = _Refusal("answers to nothing", "add the question before the answer")
+
+
+def _for_sft(row: Row) -> _Taken:
+    if fault := _fault_beside_pairs(row) or (_PAIRS if row.rejected is not None else None):
+        return fault
+    # A turn after the last answer changes no earlier token and is not learned: it only costs time.
+    return (replace(row, messages=row.messages[: _last_answer(row.messages) + 1]),)
+
+
+def _for_pairs(row: Row) -> _Taken:
+    if row.rejected is not None:
+        return (row,)
+    return _fault_beside_pairs(row) or _CONVERSATIONS
+
+
+def _for_kto(row: Row) -> _Taken:
+    if row.rejected is not None:
+        liked = replace(row, rejected=None, label=True)
+        return liked, replace(liked, messages=row.rejected, label=False)
+    if row.label is not None:
+        return (row,)
+    return _PROMPTS if _is_prompt_alone(row) else _NOT_JUDGED
+
+
+def _for_sampling(row: Row) -> _Taken:
+    if _is_prompt_alone(row):
+        return (row,)
+    if row.label is not None:
+        return _LABELLED
+    last = _last_answer(row.messages)
+    if not last:
+        return _UNASKED
+    prompt = tuple({**m, "weight": 0} if _answers(m) else m for m in row.messages[:last])
+    answer = row.messages[last]["content"]
+    columns = {**({"answer": answer} if answer else {}), **row.columns}
+    return (replace(row, messages=prompt, rejected=None, columns=columns),)
+
+
+_TAKERS: Mapping[str, Callable[[Row], _Taken]] = {
+    "sft": _for_sft,
+    "dpo": _for_pairs,
+    "orpo": _for_pairs,
+    "simpo": _for_pairs,
+    "reward": _for_pairs,
+    "kto": _for_kto,
+    "grpo": _for_sampling,
+    "ppo": _for_sampling,
+}
+
+
+def _fault_beside_pairs(row: Row) -> _Refusal | None:
+    if row.label is not None:
+        return _LABELLED
+    return _PROMPTS if _is_prompt_alone(row) else None
+
+
+def _is_prompt_alone(row: Row) -> bool:
+    """A conversation has an answer that is learned, also where a turn follows it."""
+    return not any(_answers(m) and m.get("weight", 1) for m in row.messages)
+
+
+def _last_answer(messages: tuple[Message, ...]) -> int:
+    """Where the last assistant turn stands; the caller knows that there is one."""
+    return max(i for i, message in enumerate(messages) if _answers(message))
+
+
+def _answers(message: Message) -> bool:
+    return bool(message["role"] == "assistant")
+
+
+def _problem(method: str, refusal: _Refusal, rows: list[Row]) -> Problem:
+    # A misspelled key makes a prompt of what was meant as more, so the other keys are told.
+    keys = dict.fromkeys(chain.from_iterable(row.columns for row in rows))
+    found = ", ".join(f"`{key}`" for key in list(keys)[:8])
+    beside = f"; found beside `prompt`: {found}" if refusal is _PROMPTS and found else ""
+    many = f"{len(rows)} rows are" if len(rows) > 1 else "1 row is of the"
+    return Problem(
+        level="error",
+        file=rows[0].file,
+        row=rows[0].row,
+        key="train.method",
+        message=f"{many} {refusal.what}, this one first; {method} takes {METHOD_ROWS[method]}",
+        hint=f"{refusal.hint}{beside}",
+    )
+
+
+def _one_sided(rows: list[Row]) -> Problem:
+    which = "liked" if rows[0].label else "disliked"
+    return Problem(
+        level="warning",
+        key="data.sources",
+        message=f"all {len(rows)} answers are {which}: kto learns from the difference",
+        hint=f"add rows whose `label` is {str(not rows[0].label).lower()}",
+    )

@@ -1,0 +1,279 @@
+"""What a sampled answer is worth: the functions of `train.rewards`, and their weighted sum."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from finewright.errors import FinewrightError, SpecError, StageError
+from finewright.schema.common import Problem
+from finewright.schema.rewards import RewardSpec
+from finewright.verify.json_schema import JsonSchema
+from finewright.verify.patterns import Regex
+from finewright.verify.text import exact_match, json_f1, numeric, valid_json
+from finewright.verify.user_function import UserFunction, check_user_function
+
+Columns = Mapping[str, Any]  # Any: what a row's JSON holds
+_COMPARED: Mapping[str, Callable[[str, str], float]] = {
+    "exact": exact_match,
+    "numeric": numeric,
+    "json_f1": json_f1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer of the policy's, the conversation before it, its row's columns; did it end by itself?"""
+
+    text: str
+    messages: tuple[Mapping[str, Any], ...]  # Any: OpenAI's message form
+    columns: Columns
+    stopped: bool
+
+
+Judge = Callable[[Sequence[Answered]], Sequence[float]]
+"""What each answer is worth to one reward function."""
+Resolve = Callable[[str], Path]
+"""From a path as the spec has it to one that can be opened."""
+
+
+class Scored(NamedTuple):
+    """Each answer's weighted sum, and each function's mean, unweighted, under `reward/<name>`."""
+
+    totals: list[float]
+    means: dict[str, float]
+
+
+class Reward(NamedTuple):
+    """One function with its weight in the sum; `name` tells it apart from the others."""
+
+    name: str
+    weight: float
+    judge: Judge
+
+
+@dataclass(frozen=True, slots=True)
+class Rewards:
+    """All functions that judge the answers of a run."""
+
+    parts: tuple[Reward, ...]
+
+    def score(self, answers: Sequence[Answered]) -> Scored:
+        """What the answers are worth. Raises StageError for a row without its column, or no finite number."""
+        totals, means = [0.0] * len(answers), {}
+        for name, weight, judge in self.parts:
+            values = judge(answers)
+            for i, value in enumerate(values):
+                if not math.isfinite(value):
+                    raise StageError(f"reward {name} gave {value} for {answers[i].text[:60]!r}")
+                totals[i] += weight * value
+            means[f"reward/{name}"] = math.fsum(values) / len(answers)
+        return Scored(totals, means)
+
+
+def build(
+    specs: Sequence[RewardSpec], resolve: Resolve, load_reward_model: Callable[[Path], Judge]
+) -> Rewards:
+    """The functions, ready to judge; runs a python file when its consent names it.
+
+    Raises SpecError for the first that cannot be made. `load_reward_model` gets the folder of a run."""
+    parts = []
+    for i, (name, spec) in enumerate(zip(_names(specs), specs, strict=True)):
+        try:
+            judge = _judge(spec, resolve, load_reward_model)
+        except SpecError as error:
+            raise SpecError(f"train.rewards.{i}: {error}", hint=error.hint) from None
+        parts.append(Reward(name, spec.weight, judge))
+    return Rewards(tuple(parts))
+
+
+def check(specs: Sequence[RewardSpec], rows: Iterable[Columns], resolve: Resolve) -> list[Problem]:
+    """All that can be said against the rewards without torch, and without running the user's code."""
+    columns = list(rows)
+    problems = []
+    for i, spec in enumerate(specs):
+        key = f"train.rewards.{i}"
+        try:
+            _check_made(spec, resolve)
+        except FinewrightError as error:
+            problems.append(Problem(level="error", key=key, message=str(error), hint=error.hint))
+        if _needs_column(spec):
+            problems += _check_column(spec, f"{key}.column", columns)
+    return problems
+
+
+def _names(specs: Sequence[RewardSpec]) -> list[str]:
+    """Their kind, a python function's own name; from the second one of a name on, with its number."""
+    names: list[str] = []
+    for spec in specs:
+        name = spec.argument.rpartition(":")[2] if spec.kind == "python" else spec.kind
+        number = 2
+        unique = name
+        while unique in names:
+            unique, number = f"{name}_{number}", number + 1
+        names.append(unique)
+    return names
+
+
+def _judge(spec: RewardSpec, resolve: Resolve, load_reward_model: Callable[[Path], Judge]) -> Judge:
+    if spec.kind == "python":
+        return _asked(_user_function(spec, resolve))
+    if spec.kind == "reward_model":
+        return load_reward_model(_run_folder(spec, resolve))
+    if _needs_column(spec):
+        return _compared(_comparison(spec.kind), spec.column)
+    return _alone(_verdict(spec, resolve))
+
+
+def _comparison(kind: str) -> Callable[[str, str], float]:
+    if kind in _COMPARED:
+        return _COMPARED[kind]
+    schema_of = lru_cache(maxsize=256)(JsonSchema)
+    return lambda text, schema: schema_of(schema)(text)
+
+
+def _verdict(spec: RewardSpec, resolve: Resolve) -> Callable[[str], float]:
+    if spec.kind == "valid_json":
+        return lambda text: valid_json(text, "")
+    if spec.kind == "regex":
+        return Regex(spec.argument)
+    return _schema_of(resolve(spec.argument))
+
+
+def _compared(verdict: Callable[[str, str], float], column: str) -> Judge:
+    return lambda answers: [verdict(a.text, _expected(a.columns, column)) for a in answers]
+
+
+def _alone(verdict: Callable[[str], float]) -> Judge:
+    return lambda answers: [verdict(answered.text) for answered in answers]
+
+
+def _asked(function: UserFunction) -> Judge:
+    def judge(answers: Sequence[Answered]) -> list[float]:
+        return [
+            function(a.text, {**a.columns, "messages": [dict(m) for m in a.messages]})
+            for a in answers
+        ]
+
+    return judge
+
+
+def _check_made(spec: RewardSpec, resolve: Resolve) -> None:
+    """Raise what `_judge` would, short of running the user's code or loading a model."""
+    if spec.kind == "python":
+        path, name = _file_and_function(spec, resolve)
+        check_user_function(path, _content(path), name, consent=spec.consent)
+    elif spec.kind == "reward_model":
+        _run_folder(spec, resolve)
+    elif not _needs_column(spec):
+        _verdict(spec, resolve)
+
+
+def _user_function(spec: RewardSpec, resolve: Resolve) -> UserFunction:
+    path, name = _file_and_function(spec, resolve)
+    return UserFunction(path, _content(path), name, consent=spec.consent)
+
+
+class _FileAndFunction(NamedTuple):
+    path: Path
+    function: str
+
+
+def _file_and_function(spec: RewardSpec, resolve: Resolve) -> _FileAndFunction:
+    file, _, function = spec.argument.rpartition(":")
+    return _FileAndFunction(resolve(file), function)
+
+
+def _run_folder(spec: RewardSpec, resolve: Resolve) -> Path:
+    folder = resolve(spec.argument)
+    if not folder.is_dir():
+        raise SpecError(f"{folder}: no such run", hint="train one with train.method: reward")
+    return folder
+
+
+def _schema_of(path: Path) -> JsonSchema:
+    try:
+        text = _content(path).decode()
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
+    try:
+        return JsonSchema(text)
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}", hint=error.hint) from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"{path}: {error.strerror or error}") from None
+
+
+def _needs_column(spec: RewardSpec) -> bool:
+    return spec.kind in _COMPARED or (spec.kind == "json_schema" and not spec.argument)
+
+
+def _expected(columns: Columns, column: str) -> str:
+    """What a row's column holds, as text; anything but a string as JSON. A null is as good as absent."""
+    value = columns.get(column)
+    if value is None:
+        held = ", ".join(columns) or "none"
+        raise StageError(f"a row has no {column!r} to reward by; its keys: {held}")
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _check_column(spec: RewardSpec, key: str, rows: Sequence[Columns]) -> list[Problem]:
+    missing = [i for i, row in enumerate(rows) if row.get(spec.column) is None]
+    problems = []
+    if missing:
+        held = ", ".join(rows[missing[0]]) or "none"
+        problems.append(
+            Problem(
+                level="error",
+                key=key,
+                message=f"{len(missing)} of {len(rows)} rows have no {spec.column!r},"
+                f" first row {missing[0] + 1}",
+                hint=f"its other keys: {held}",
+            )
+        )
+    unfit = _unfit(spec, rows)
+    if unfit:
+        row, why = next(iter(unfit.items()))
+        problems.append(
+            Problem(
+                level="error" if spec.kind == "json_schema" else "warning",
+                key=key,
+                message=f"in {len(unfit)} of {len(rows)} rows no answer can match {spec.column!r},"
+                f" first row {row + 1}: {why}",
+                hint="such rows teach nothing",
+            )
+        )
+    return problems
+
+
+def _unfit(spec: RewardSpec, rows: Sequence[Columns]) -> dict[int, str]:
+    """Row -> why no answer is ever right there."""
+    why_of = lru_cache(maxsize=256)(_why_unfit)
+    found = {}
+    for i, row in enumerate(rows):
+        if row.get(spec.column) is not None and (
+            why := why_of(spec.kind, _expected(row, spec.column))
+        ):
+            found[i] = why
+    return found
+
+
+def _why_unfit(kind: str, expected: str) -> str:
+    if kind == "json_schema":
+        try:
+            JsonSchema(expected)
+        except SpecError as error:
+            return str(error)
+        return ""
+    # What is not even right by itself holds no number, or is no JSON.
+    return (
+        "" if _COMPARED[kind](expected, expected) else f"{kind} finds nothing in {expected[:60]!r}"
+    )

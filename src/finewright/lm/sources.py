@@ -11,6 +11,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from finewright.catalog.models import PackagedModel, packaged_models
 from finewright.errors import ModelError
@@ -237,6 +238,18 @@ def base_digest(name: str, root: Path) -> str:
     if path is None:
         return f"hub:{name}"
     return sha256_file(path) if path.is_file() else folder_digest(path)
+
+
+def config_here(name: str, root: Path) -> dict[str, Any] | None:
+    """The model's config.json, where it can be read without fetching or converting anything."""
+    if packaged := packaged_models().get(name):
+        folder: Path | None = _conversion_folder(packaged.gguf_sha256)
+    else:
+        folder = _local(name, root)
+    if folder is None or not (folder / "config.json").is_file():
+        return None
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
 
 
 def num_parameters(folder: Path) -> int:

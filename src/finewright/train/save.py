@@ -6,9 +6,9 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
+from finewright.lm import score_head
 from finewright.lm.chat import Chat
 from finewright.lm.lora import CONFIG_FILE, WEIGHTS_FILE, linear_paths, save_adapter
-from finewright.lm import score_head
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
 from finewright.lm.tensors import save_tensors

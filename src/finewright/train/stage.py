@@ -4,7 +4,7 @@ from finewright.errors import DataError
 from finewright.lm import runtime
 from finewright.lm.encode import EncodedRows, encode_rows
 from finewright.lm.load import load_chat
-from finewright.lm.sources import locate
+from finewright.lm.sources import config_here, locate
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport
 from finewright.schema.methods import OnlineSettings
@@ -16,6 +16,7 @@ from finewright.train import rewards
 from finewright.train.candidate import Outcome, Work, train_candidate
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rows import rows_for
+from finewright.train.support import unsupported
 
 # What is in the result's folder, beside the adapter or the model itself.
 _KINDS = {"metrics.jsonl": "metrics", "curves.svg": "plot", "curves.png": "plot"}
@@ -48,6 +49,8 @@ def _candidate(
     runtime.require_runtime()
     spec = context.candidates[name]
     base = locate(name, context.root)
+    told = unsupported(spec, config_here(str(base.folder), context.root))
+    refuse(told)
     chat = load_chat(base, consent=context.spec.remote_code.get(name, ""))
     encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
     refuse(encoded.problems)

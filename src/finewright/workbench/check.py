@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 
-from finewright.data.gather import gather, leaks, read_row_set
+from finewright.data.gather import Gathered, gather, leaks, read_row_set
 from finewright.errors import FinewrightError
 from finewright.evaluate.score import check_metrics
-from finewright.lm.sources import check_name
+from finewright.lm.sources import check_name, config_here
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
+from finewright.schema.methods import OnlineSettings
 from finewright.schema.plan import CheckReport
+from finewright.train import rewards
+from finewright.train.rows import rows_for
+from finewright.train.support import unsupported
 
 
 def check(loaded: LoadedSpec) -> CheckReport:
@@ -16,16 +20,27 @@ def check(loaded: LoadedSpec) -> CheckReport:
     spec = loaded.spec
     problems: list[Problem] = []
     for i, name in enumerate(spec.base_models):
-        problems += _refusals(f"base_models.{i}", check_name, name, loaded.path.parent)
+        wrong = _refusals(f"base_models.{i}", check_name, name, loaded.path.parent)
+        config = None if wrong else config_here(name, loaded.path.parent)
+        problems += [*wrong, *unsupported(spec.train, config)]
     problems += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metrics)
     if not spec.evaluate.data and not spec.data.eval_fraction:
         problems.append(_NOTHING_HELD_OUT)
     gathered = gather(spec.data, loaded.resolve)
-    problems += gathered.problems
+    problems += [*gathered.problems, *_of_method(loaded, gathered)]
     for name, item in zip(spec.evaluate.names(), spec.evaluate.data, strict=True):
         held_out = read_row_set(loaded.resolve(item.path), item.limit)
         problems += [*held_out.problems, *leaks(gathered.train, name, held_out.rows)]
-    return CheckReport(name=spec.name, problems=tuple(problems))
+    return CheckReport(name=spec.name, problems=tuple(dict.fromkeys(problems)))
+
+
+def _of_method(loaded: LoadedSpec, gathered: Gathered) -> list[Problem]:
+    """What the method cannot make of the rows, and what is wrong with its rewards."""
+    train = loaded.spec.train
+    rows, problems = rows_for(train.method, (*gathered.train, *gathered.eval))
+    if isinstance(train, OnlineSettings):
+        problems += rewards.check(train.rewards, rows, loaded.resolve)
+    return problems
 
 
 _NOTHING_HELD_OUT = Problem(

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from finewright.data.gather import gather
 from finewright.lm import runtime
-from finewright.lm.sources import locate, num_parameters
+from finewright.lm.sources import config_here, locate, num_parameters
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
 from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.plan import PlannedCandidate, PlanReport, TokenView
 from finewright.schema.rows import Row
 from finewright.store.stage import refuse
+from finewright.train.rows import rows_for
 from finewright.train.schedule import schedule_of
+from finewright.train.support import unsupported
 from finewright.workbench.prepare import input_digests, make_lock
 
 if TYPE_CHECKING:
@@ -32,7 +34,9 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     refuse(gathered.problems)
     runtime.require_runtime()
     lock = make_lock(loaded, input_digests(loaded))
-    candidates = [_candidate(loaded, lock, name, gathered.train) for name in lock.candidates]
+    rows, odd = rows_for(loaded.spec.train.method, gathered.train)
+    refuse(odd)
+    candidates = [_candidate(loaded, lock, name, rows) for name in lock.candidates]
     return PlanReport(
         name=loaded.spec.name,
         data=gathered.counts,
@@ -41,7 +45,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         candidates=tuple(candidates),
         values={key: _value(lock, key) for key in lock.reasons},
         reasons=lock.reasons,
-        problems=gathered.problems,
+        problems=(*gathered.problems, *odd),
     )
 
 
@@ -81,7 +85,10 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
         step_tokens=sum(lengths[i] for i in numbers) if lengths else 0,
         train=spec,
         slow_paths=_slow_paths(loaded, name, spec),
-        problems=encoded.problems,
+        problems=(
+            *unsupported(spec, config_here(str(base.folder), base.folder)),
+            *encoded.problems,
+        ),
         preview=_preview(chat, rows, encoded.rows[:NUM_PREVIEWS]),
     )
 

@@ -11,7 +11,8 @@ from finewright.lm.sources import base_digest, locate, num_parameters
 from finewright.schema.common import default_reasons
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.methods import AnyTrainSpec, OnlineSettings
+from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
@@ -32,9 +33,23 @@ def input_digests(loaded: LoadedSpec) -> dict[str, str]:
         found[f"evaluate.data.{i}.path"] = _file_digest(
             loaded, f"evaluate.data.{i}.path", item.path
         )
+    if isinstance(spec.train, OnlineSettings):
+        for i, reward in enumerate(spec.train.rewards):
+            if file := _file_of(reward):
+                key = f"train.rewards.{i}.function"
+                found[key] = _file_digest(loaded, key, file)
     for i, name in enumerate(spec.base_models):
         found[f"base_models.{i}"] = base_digest(name, loaded.path.parent)
     return found
+
+
+def _file_of(reward: RewardSpec) -> str:
+    """The file that decides what a reward is worth, when there is one."""
+    if reward.kind == "python":
+        return reward.argument.rpartition(":")[0]
+    if reward.kind == "reward_model":
+        return f"{reward.argument}/manifest.json"
+    return reward.argument if reward.kind == "json_schema" else ""
 
 
 def _file_digest(loaded: LoadedSpec, key: str, name: str) -> str:

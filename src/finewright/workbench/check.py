@@ -39,7 +39,8 @@ def _of_method(loaded: LoadedSpec, gathered: Gathered) -> list[Problem]:
     train = loaded.spec.train
     rows, problems = rows_for(train.method, (*gathered.train, *gathered.eval))
     if isinstance(train, OnlineSettings):
-        problems += rewards.check(train.rewards, rows, loaded.resolve)
+        columns = [row.columns for row in rows]
+        problems += rewards.check(train.rewards, columns, loaded.resolve)
     return problems
 
 

@@ -31,7 +31,7 @@ def transformers_own(
     out = model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)
     new = out[0, len(prompt) :].tolist()
     ended = bool(new) and new[-1] in stop_ids
-    return Generation(tuple(new[:-1] if ended else new), ended)
+    return Generation(tuple(new[:-1] if ended else new), new[-1] if ended else None)
 
 
 @pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
@@ -108,7 +108,8 @@ def test_an_answer_that_ends_at_once_is_empty(tiny_model: Model) -> None:
         stop_ids=frozenset({first}),
         sampling=Sampling(max_new_tokens=NEW),
     )
-    assert answer == Generation((), True)
+    assert answer == Generation((), first)
+    assert answer.stopped
 
 
 def sampled(lm: LM, **fields: float) -> list[tuple[int, ...]]:

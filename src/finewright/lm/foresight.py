@@ -12,27 +12,54 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, Pre
 
 from finewright.errors import ModelError
 from finewright.lm import runtime
+from finewright.lm.adapters.kinds import add_adapter
+from finewright.lm.adapters.linears import target_paths
+from finewright.lm.adapters.pissa import check_rank
 from finewright.lm.load import UNREADABLE
-from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
-from finewright.schema.adapter import LoraSpec
+from finewright.schema.adapter import AdapterSpec, FullSpec, LoraSpec
 
 _VOCABULARY = 256
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
 
 def slow_paths_ahead(
-    base: BaseModel, adapter: LoraSpec, dtype: Literal["bf16", "fp32"]
+    base: BaseModel, adapter: AdapterSpec, dtype: Literal["bf16", "fp32"]
 ) -> tuple[str, ...]:
     """What `LM.slow_paths` will say of the model."""
     try:
-        config = AutoConfig.from_pretrained(base.folder, local_files_only=True)
-        model = _random(_shrunken(config), dtype)
-        return LM(model, add_lora(model, adapter, seed=0)).slow_paths()
+        return _adapted(base, adapter, dtype).slow_paths()
     except (*UNREADABLE, ModelError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return (f"not known before the weights are loaded, because {reason}",)
+        return (f"not known before the weights are loaded, because {_first_line(error)}",)
+
+
+def refusal_ahead(base: BaseModel, adapter: AdapterSpec) -> ModelError | None:
+    """Why training would refuse this adapter for this family; None when it fits, or nobody knows yet."""
+    try:
+        _adapted(base, FullSpec(), "fp32")
+    except (*UNREADABLE, ModelError):
+        return None  # the model itself is not understood, whatever the adapter
+    try:
+        _adapted(base, adapter, "fp32")
+    except ModelError as error:
+        return error
+    return None
+
+
+def _adapted(base: BaseModel, adapter: AdapterSpec, dtype: Literal["bf16", "fp32"]) -> LM:
+    config = AutoConfig.from_pretrained(base.folder, local_files_only=True)
+    model = _random(_shrunken(config), dtype)
+    if isinstance(adapter, LoraSpec) and adapter.init == "pissa":
+        check_rank(model, target_paths(model, adapter.target_modules), adapter.r)
+        adapter = adapter.model_copy(
+            update={"init": "kaiming"}
+        )  # directions take long, and tell nothing
+    return LM(model, add_adapter(model, adapter, seed=0))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _random(config: PreTrainedConfig, dtype: Literal["bf16", "fp32"]) -> PreTrainedModel:

@@ -4,7 +4,7 @@ Prompts run packed where the model packs exactly, left-padded where not; then ea
 per unfinished row. Rows that have ended leave the batch (and the key-value cache) once they are a quarter
 of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,10 +28,34 @@ class Sampling:
 
 
 class Generation(NamedTuple):
-    """New tokens without the stop token, and whether the model ended by itself."""
+    """New tokens, and the stop token after them where the model ended by itself."""
 
     ids: tuple[int, ...]
-    stopped: bool
+    stop_id: int | None
+
+    @property
+    def stopped(self) -> bool:
+        """Did the model end by itself?"""
+        return self.stop_id is not None
+
+
+class Trace(NamedTuple):
+    """Tokens that were generated greedily, and the logits (n, V) that chose them."""
+
+    ids: tuple[int, ...]
+    logits: Tensor
+
+
+class _Step(NamedTuple):
+    """A token for each of the rows (their numbers), and the logits that chose it."""
+
+    rows: Sequence[int]
+    tokens: Sequence[int]
+    logits: Tensor
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """(row, token)."""
+        return zip(self.rows, self.tokens, strict=True)
 
 
 @torch.inference_mode()
@@ -44,13 +68,14 @@ def generate(
 ) -> list[Generation]:
     """One answer per prompt, in order."""
     new: list[list[int]] = [[] for _ in prompts]
-    stopped = [False] * len(prompts)
-    for row, token in _decode(lm, prompts, stop_ids=stop_ids, sampling=sampling):
-        if token in stop_ids:
-            stopped[row] = True
-        else:
-            new[row].append(token)
-    return [Generation(tuple(ids), end) for ids, end in zip(new, stopped, strict=True)]
+    ends: list[int | None] = [None] * len(prompts)
+    for step in _decode(lm, prompts, stop_ids=stop_ids, sampling=sampling):
+        for row, token in step.pairs():
+            if token in stop_ids:
+                ends[row] = token
+            else:
+                new[row].append(token)
+    return [Generation(tuple(ids), end) for ids, end in zip(new, ends, strict=True)]
 
 
 @torch.inference_mode()
@@ -58,10 +83,22 @@ def stream(
     lm: LM, prompt: Sequence[int], *, stop_ids: frozenset[int], sampling: Sampling
 ) -> Iterator[int]:
     """The answer's tokens as they come; a stop token ends it and is not yielded."""
-    for _, token in _decode(lm, [prompt], stop_ids=stop_ids, sampling=sampling):
+    for step in _decode(lm, [prompt], stop_ids=stop_ids, sampling=sampling):
+        (token,) = step.tokens
         if token in stop_ids:
             return
         yield token
+
+
+@torch.inference_mode()
+def trace(lm: LM, prompts: Sequence[Sequence[int]], num_tokens: int) -> list[Trace]:
+    """Exactly `num_tokens` greedy tokens for each prompt, with their logits on the CPU, float32."""
+    sampling = Sampling(max_new_tokens=num_tokens)
+    steps = list(_decode(lm, prompts, stop_ids=frozenset(), sampling=sampling))
+    logits = torch.stack([step.logits.float().cpu() for step in steps], 1)
+    return [
+        Trace(tuple(step.tokens[row] for step in steps), logits[row]) for row in range(len(prompts))
+    ]
 
 
 def _decode(
@@ -70,8 +107,8 @@ def _decode(
     *,
     stop_ids: frozenset[int],
     sampling: Sampling,
-) -> Iterator[tuple[int, int]]:
-    """(row, token) for every new token, stop tokens included."""
+) -> Iterator[_Step]:
+    """Every new token, stop tokens included."""
     model = lm.model
     logits, cache, mask = _prompted(lm, prompts)
     with attention.using(model, decode.implementation(model)):
@@ -83,12 +120,14 @@ def _prompted(lm: LM, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Dynamic
     cache = decode.roomy_cache(lm.model)
     if lm.packs_exactly:
         return _packed_prompts(lm, prompts, cache)
-    batch = pack([_asked(ids) for ids in prompts], lm.device)
-    tokens, mask = prefill.left_padded(batch.segments, lm.device)
-    ids = batch.input_ids[0, tokens] * mask  # pads are token 0
+    row = lm.with_virtual_tokens(pack([_asked(ids) for ids in prompts], lm.device))
+    tokens, mask = prefill.left_padded(row.segments[-len(prompts) :], lm.device)
+    # ids or embeddings; what a pad holds is masked
+    given = {name: tensor[0, tokens] for name, tensor in lm.inputs(row).items()}
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     with attention.using(lm.model, decode.implementation(lm.model)):
-        states = _last_states(lm, cache, ids, attention_mask=mask, position_ids=positions)
+        places = {"attention_mask": mask, "position_ids": positions, "past_key_values": cache}
+        states = _last_states(lm, {**given, **places})
     return lm.logits(states[:, -1]), cache, mask
 
 
@@ -96,22 +135,20 @@ def _packed_prompts(
     lm: LM, prompts: Sequence[Sequence[int]], cache: DynamicCache
 ) -> tuple[Tensor, DynamicCache, Tensor]:
     number = {ids: i for i, ids in enumerate(dict.fromkeys(map(tuple, prompts)))}
-    batch = lm.pack([[_asked(ids) for ids in number]])
-    rows = batch.segments[-len(number) :]
+    row = lm.with_virtual_tokens(lm.pack([[_asked(ids) for ids in number]]))
+    rows = row.segments[-len(number) :]
     picked = torch.tensor([number[tuple(ids)] for ids in prompts], device=lm.device)
     tokens, mask = (t[picked] for t in prefill.left_padded(rows, lm.device))
     spreading = prefill.spreading(cache, tokens)
     with attention.using(lm.model, attention.NAME):
-        places = {"position_ids": batch.position_ids, "segments": batch.segments}
-        states = _last_states(lm, spreading, batch.input_ids, **places)
+        places = {"position_ids": row.position_ids, "segments": row.segments}
+        states = _last_states(lm, {**lm.inputs(row, spreading), **places})
     return lm.logits(states[0, tokens[:, -1]]), cache, mask
 
 
-def _last_states(lm: LM, cache: DynamicCache, input_ids: Tensor, **places: Any) -> Tensor:
-    """Hidden states (B, n, d) of new tokens (B, n), which the cache takes up."""
-    output = lm.model.base_model(
-        input_ids=input_ids, past_key_values=cache, use_cache=True, **places
-    )
+def _last_states(lm: LM, given: Mapping[str, Any]) -> Tensor:
+    """Hidden states (B, n, d) of new tokens (B, n), which the cache that is given takes up."""
+    output = lm.model.base_model(**{"use_cache": True, **given})
     states: Tensor = output.last_hidden_state
     return states
 
@@ -124,18 +161,18 @@ def _steps(
     *,
     stop_ids: frozenset[int],
     sampling: Sampling,
-) -> Iterator[tuple[int, int]]:
+) -> Iterator[_Step]:
     generator = torch.Generator(lm.device).manual_seed(sampling.seed)
     positions = mask.sum(1, keepdim=True)
     alive = list(range(len(mask)))
     finished: set[int] = set()
     for step in range(sampling.max_new_tokens):
         tokens = _choose(logits.float(), sampling, generator)
-        for row, token in zip(alive, tokens.tolist(), strict=True):
-            if row not in finished:
-                yield row, token
-                if token in stop_ids:
-                    finished.add(row)
+        going = [i for i, row in enumerate(alive) if row not in finished]
+        found = tokens.tolist()
+        made = _Step([alive[i] for i in going], [found[i] for i in going], logits)
+        yield made
+        finished.update(row for row, token in made.pairs() if token in stop_ids)
         if finished.issuperset(alive) or step + 1 == sampling.max_new_tokens:
             return
         mask = torch.cat((mask, mask.new_ones(len(alive), 1)), 1)
@@ -145,9 +182,8 @@ def _steps(
             cache.reorder_cache(index)
             tokens, mask, positions = tokens[index], mask[index], positions[index]
             alive = [alive[i] for i in keep]
-        states = _last_states(
-            lm, cache, tokens[:, None], attention_mask=mask, position_ids=positions
-        )
+        places = {"attention_mask": mask, "position_ids": positions, "past_key_values": cache}
+        states = _last_states(lm, {"input_ids": tokens[:, None], **places})
         logits = lm.logits(states[:, -1])
         positions = positions + 1
 

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,9 +22,10 @@ from transformers.utils import logging as transformers_logging
 
 from finewright.errors import DataError, ModelError
 from finewright.lm import runtime
+from finewright.lm.adapters.files import CONFIG_FILE
+from finewright.lm.adapters.kinds import load_adapter
 from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.fast.heap import keep_freed_memory
-from finewright.lm.lora import load_adapter
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel, weight_files
 
@@ -64,7 +66,7 @@ def load_model(
 ) -> PreTrainedModel:
     """The causal language model on its device, in evaluation mode. Raises ModelError.
 
-    `place` False leaves it on the CPU, from where `add_lora` takes it over layer by layer. A tensor that
+    `place` False leaves it on the CPU, from where `add_adapter` takes it over layer by layer. A tensor that
     the files lack is an error, never a random one; quantised weights are refused."""
     trust = _may_run_code(base.folder, consent)
     weight_files(base.folder)
@@ -90,16 +92,30 @@ def load_model(
 
 def load_lm(
     base: BaseModel,
-    adapter: Path | None,
+    trained: Path | None,
     *,
     dtype: Literal["bf16", "fp32"],
     consent: str = "",
 ) -> LM:
-    """The base model, with a stored adapter when one is given; never quantised, however it was trained."""
-    model = load_model(base, dtype=dtype, consent=consent, place=adapter is None)
-    if adapter is None:
+    """The base model, or what was trained of it: a folder with an adapter, or with a whole model.
+
+    Never quantised, however it was trained. An adapter's base stays within reach (`LM.reference`)."""
+    if trained is not None and _is_whole_model(trained):
+        base, trained = replace(base, folder=trained), None
+    model = load_model(base, dtype=dtype, consent=consent, place=trained is None)
+    if trained is None:
         return LM(model, {})
-    return LM(model, load_adapter(model, adapter, device=runtime.device()))
+    return LM(model, load_adapter(model, trained, device=runtime.device()))
+
+
+def text_ids(base: BaseModel, text: str, *, consent: str = "") -> tuple[int, ...]:
+    """The tokens of a text as the tokenizer gives them, its own special ones included."""
+    ids: list[int] = _tokenizer(base, trust=_may_run_code(base.folder, consent))(text)["input_ids"]
+    return tuple(ids)
+
+
+def _is_whole_model(folder: Path) -> bool:
+    return (folder / "config.json").is_file() and not (folder / CONFIG_FILE).is_file()
 
 
 def code_digest(folder: Path) -> str:

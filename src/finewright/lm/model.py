@@ -1,21 +1,28 @@
 """What a training method sees of a model: token log-probabilities, hidden states, text, and the base."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
 from finewright.errors import ModelError
-from finewright.lm.batch import Encoded, Packed, pack, pack_groups
+from finewright.lm.adapters.kinds import adapter_tensors
+from finewright.lm.adapters.linears import kept_whole
+from finewright.lm.adapters.lora import LoraLinear
+from finewright.lm.adapters.part import Part, Parts
+from finewright.lm.adapters.prefix import Prefix
+from finewright.lm.adapters.virtual import Row, VirtualTokens, laid_out
+from finewright.lm.adapters.whole import WholeModel
+from finewright.lm.batch import Encoded, Packed, Segment, pack, pack_groups
 from finewright.lm.fast import attention, head, native, recompute
-from finewright.lm.lora import LoraLinear, kept_whole
+from finewright.lm.logits import Logits
 from finewright.lm.probe import probe_rows, run, speed_up
 
 _ANOTHER = "choose a base model of another family"
-_HEAD_EXTRAS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
 
 class LM:
@@ -23,14 +30,22 @@ class LM:
 
     Batches are padding-free when the model's own attention allows it exactly; a model that does not
     (`packs_exactly` is False) runs its sequences one by one instead, never a wrong result. Raises
-    ModelError when the logits are not what the head makes of the last hidden states."""
+    ModelError when the logits are not what the head makes of the last hidden states, and when the adapter
+    is a prefix and the model does not pack."""
 
-    def __init__(self, model: PreTrainedModel, adapters: Mapping[str, LoraLinear]) -> None:
+    def __init__(self, model: PreTrainedModel, adapters: Parts) -> None:
         self.model = model
-        self.adapters = dict(adapters)
+        self.adapters: dict[str, Part] = dict(adapters)
+        self._logits = Logits(model)
         _check_cache(model)
         self._check_head()
         self.packs_exactly, self.fallbacks = speed_up(model, LoraLinear)
+        if not self.packs_exactly and isinstance(self._virtual, Prefix):
+            raise ModelError(
+                f"{type(model).__name__}: prefix tuning is not possible, because not all of its layers"
+                " are attention that takes rows end to end",
+                hint="take LoRA or prompt tuning",
+            )
 
     @property
     def device(self) -> torch.device:
@@ -40,25 +55,44 @@ class LM:
 
     def parameters(self) -> list[nn.Parameter]:
         """The trained parameters, in a fixed order."""
-        return [p for p in self.model.parameters() if p.requires_grad]
+        beside = (self._virtual,) if self._virtual is not None else ()
+        modules: tuple[nn.Module, ...] = (self.model, *beside)
+        return [p for module in modules for p in module.parameters() if p.requires_grad]
+
+    def trained_tensors(self) -> dict[str, Tensor]:
+        """All that a checkpoint must keep of the adapter, by name; of a whole model all its weights."""
+        return adapter_tensors(self.adapters)
+
+    @property
+    def has_reference(self) -> bool:
+        """Does `reference` give the base at any time? Not where every weight learns."""
+        return not any(isinstance(part, WholeModel) for part in self.adapters.values())
 
     @contextmanager
     def reference(self) -> Iterator[None]:
-        """The base model: every adapter switched off, no gradients, no second copy in memory."""
-        for adapter in self.adapters.values():
-            adapter.enabled = False
+        """The base model: every adapter switched off, no gradients, no second copy in memory.
+
+        Raises ModelError when the base itself was trained."""
+        for part in self.adapters.values():
+            if reason := part.why_no_base():
+                raise ModelError(
+                    f"the base model is not there any more: {reason}",
+                    hint="ask it before the first step, or train an adapter",
+                )
+        for part in self.adapters.values():
+            part.enabled = False
         try:
             with torch.no_grad():
                 yield
         finally:
-            for adapter in self.adapters.values():
-                adapter.enabled = True
+            for part in self.adapters.values():
+                part.enabled = True
 
     def hidden(self, batch: Packed) -> Tensor:
         """Last hidden states of all tokens, (T, d)."""
         if self.packs_exactly:
             with attention.using(self.model, attention.NAME):
-                return run(self.model, batch.input_ids, batch.position_ids, batch.segments)
+                return self._row_states(batch.input_ids, batch.position_ids, batch.segments)
         assert not any(segment.prefix_length for segment in batch.segments)  # see `pack`
         lengths = [segment.length for segment in batch.segments]
         parts = zip(
@@ -66,13 +100,27 @@ class LM:
             torch.split(batch.position_ids, lengths, 1),
             strict=True,
         )
-        return torch.cat([run(self.model, ids, positions) for ids, positions in parts])
+        return torch.cat([self._row_states(ids, positions, None) for ids, positions in parts])
 
     def pack(self, groups: Sequence[Sequence[Encoded]]) -> Packed:
         """The groups' rows as one batch, common prompts once where the model packs exactly."""
         if self.packs_exactly:
             return pack_groups(groups, self.device)
         return pack([row for rows in groups for row in rows], self.device)
+
+    def with_virtual_tokens(self, batch: Packed) -> Row:
+        """The batch as the forward takes it: with the adapter's virtual tokens, when it has any."""
+        virtual = self._virtual_now
+        count = 0 if virtual is None else virtual.count
+        return laid_out(batch.input_ids, batch.position_ids, batch.segments, count)
+
+    def inputs(self, row: Row, cache: DynamicCache | None = None) -> dict[str, Any]:
+        """What the model's forward is given for the tokens of a row; `cache` takes up keys and values."""
+        virtual = self._virtual_now
+        if virtual is not None:
+            return virtual.inputs(self.model, row, cache)
+        found: dict[str, Any] = {"input_ids": row.input_ids}
+        return found if cache is None else {**found, "past_key_values": cache}
 
     def slow_paths(self) -> tuple[str, ...]:
         """What runs as transformers and torch have it where the engine has something faster, and why."""
@@ -95,7 +143,7 @@ class LM:
 
         Raises ModelError when the model has no layers that can be run again."""
         name = attention.NAME if self.packs_exactly else self.model.config._attn_implementation
-        drops = [adapter.dropout for adapter in self.adapters.values()]
+        drops = [part.dropout for part in self.adapters.values()]
         draws = any(drops) or bool(getattr(self.model.config, "attention_dropout", 0.0))
         if not recompute.install(
             self.model, lambda: attention.using(self.model, name), draws=draws
@@ -105,26 +153,53 @@ class LM:
                 hint="set train.memory to fast",
             )
 
-    def token_logps(self, batch: Packed) -> Tensor:
+    def token_logps(self, batch: Packed, temperature: float = 1.0) -> Tensor:
         """log p of each scored token given the tokens before it, float32, (N,)."""
-        states = self.hidden(batch)[batch.sources]
-        weight = _plain_head(self.model)
-        if weight is not None:
-            return head.frozen_head_logps(states, weight, batch.targets)
-        logits = self.logits(states).float()
-        return logits.log_softmax(-1).gather(-1, batch.targets[:, None]).squeeze(-1)
+        return self.logps(self.hidden(batch)[batch.sources], batch.targets, temperature)
+
+    def logps(self, states: Tensor, targets: Tensor, temperature: float = 1.0) -> Tensor:
+        """log p of targets (N,) under softmax(logits / temperature) of states (N, d): float32, (N,).
+
+        Not all logits are ever held at once."""
+        own = self._logits.head(temperature)
+        if own is None:
+            scores = (self.logits(states).float() / temperature).log_softmax(-1)
+            return scores.gather(-1, targets[:, None]).squeeze(-1)
+        if temperature != 1.0 and own.change is None:
+            states = states / temperature
+        return head.logps(states, own, targets)
 
     def logits(self, states: Tensor) -> Tensor:
         """What the head makes of last hidden states: (..., d) -> (..., V)."""
-        logits: Tensor = self.model.get_output_embeddings()(states)
-        config = self.model.config.get_text_config()
-        if cap := getattr(config, "final_logit_softcapping", None):
-            logits = torch.tanh(logits / cap) * cap
-        if scale := getattr(config, "logit_scale", None):
-            logits = logits * scale
-        if divisor := getattr(config, "logits_scaling", None):
-            logits = logits / divisor
-        return logits
+        return self._logits(states)
+
+    @property
+    def _virtual(self) -> VirtualTokens | None:
+        parts = self.adapters.values()
+        return next((part for part in parts if isinstance(part, VirtualTokens)), None)
+
+    @property
+    def _virtual_now(self) -> VirtualTokens | None:
+        virtual = self._virtual
+        return virtual if virtual is not None and virtual.enabled else None
+
+    def _row_states(
+        self, input_ids: Tensor, position_ids: Tensor, segments: tuple[Segment, ...] | None
+    ) -> Tensor:
+        """Last hidden states (T, d) of a packed row (1, T), or of one that stands alone (no segments)."""
+        virtual = self._virtual_now
+        if virtual is None:
+            return run(self.model, input_ids, position_ids, segments)
+        alone = (Segment(0, input_ids.shape[1]),)
+        row = laid_out(input_ids, position_ids, segments or alone, virtual.count)
+        given = {
+            "use_cache": False,
+            **virtual.inputs(self.model, row),
+            **({} if segments is None else {"segments": row.segments}),
+        }
+        output = self.model.base_model(position_ids=row.position_ids, **given)
+        states: Tensor = output.last_hidden_state[0]
+        return states[row.real]
 
     def _check_head(self) -> None:
         """A family that scales its logits in its own way would train on a wrong loss: refuse it."""
@@ -155,17 +230,6 @@ def _check_cache(model: PreTrainedModel) -> None:
             " generated",
             hint=_ANOTHER,
         )
-
-
-def _plain_head(model: PreTrainedModel) -> Tensor | None:
-    """The head's weight when it is a frozen linear without bias and nothing follows it."""
-    module = model.get_output_embeddings()
-    config = model.config.get_text_config()
-    plain = type(module) is nn.Linear and module.bias is None and not module.weight.requires_grad
-    if not plain or any(getattr(config, name, None) for name in _HEAD_EXTRAS):
-        return None
-    weight: Tensor = module.weight
-    return weight
 
 
 def _close(found: Tensor, true: Tensor) -> bool:

@@ -21,13 +21,14 @@ from transformers.utils import logging as transformers_logging
 
 from finewright.errors import ModelError
 from finewright.lm import runtime
+from finewright.lm.adapters.linears import target_paths
+from finewright.lm.adapters.lora import LoraLinear, add_lora
 from finewright.lm.batch import Encoded
 from finewright.lm.load import load_model
-from finewright.lm.lora import LoraLinear, add_lora, target_paths
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel, num_parameters
-from finewright.schema.report import SelfCheck, SelfCheckReport
 from finewright.schema.adapter import LoraSpec
+from finewright.schema.report import SelfCheck, SelfCheckReport
 
 EXACT = 1e-4
 _SMALL = 20_000_000  # parameters of a model that is looked at whole

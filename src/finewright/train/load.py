@@ -3,19 +3,26 @@
 import torch
 
 from finewright.lm import runtime
-from finewright.lm.load import load_model
-from finewright.lm.lora import add_lora
+from finewright.lm.adapters.kinds import add_adapter
+from finewright.lm.load import load_model, text_ids
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
+from finewright.schema.adapter import PromptSpec
 from finewright.schema.methods import AnyTrainSpec
 
 
 def load_for_training(base: BaseModel, spec: AnyTrainSpec, *, consent: str = "") -> LM:
-    """The base model with a fresh adapter, as resolved settings want it; sets this process's threads."""
+    """The base model with a fresh adapter, as resolved settings want it; sets this process's threads.
+
+    Raises ModelError when the adapter does not fit the model."""
     assert spec.dtype != "auto"
     torch.set_num_threads(spec.threads or runtime.physical_cores())
     model = load_model(base, dtype=spec.dtype, consent=consent, place=False)
-    lm = LM(model, add_lora(model, spec.adapter, seed=spec.seed, device=runtime.device()))
+    adapter, words = spec.adapter, tuple[int, ...]()
+    if isinstance(adapter, PromptSpec) and adapter.init_text:
+        words = text_ids(base, adapter.init_text, consent=consent)
+    device = runtime.device()
+    lm = LM(model, add_adapter(model, adapter, seed=spec.seed, device=device, text_ids=words))
     if spec.memory == "lean":
         lm.recompute()
     return lm

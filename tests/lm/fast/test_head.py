@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from finewright.lm.fast import head
-from finewright.lm.fast.head import frozen_head_logps
+from finewright.lm.fast.head import Head
+from finewright.lm.fast.head import logps as head_logps
 from referee import assert_close, drawn
 
 pytestmark = pytest.mark.torch
@@ -29,7 +30,7 @@ def test_logps_and_gradient_are_those_of_log_softmax(
     targets = torch.arange(num_rows) * 7 % 50
     exact, true = truth(hidden, weight, targets)
 
-    logps = frozen_head_logps(hidden, weight, targets)
+    logps = head_logps(hidden, Head(weight), targets)
     logps.backward(upstream)
     true.backward(upstream.double())
 
@@ -40,7 +41,7 @@ def test_logps_and_gradient_are_those_of_log_softmax(
 
 def test_logps_of_no_rows_are_none(either_way: None) -> None:
     hidden = torch.zeros(0, 8, requires_grad=True)
-    logps = frozen_head_logps(hidden, drawn(50, 8, seed=0), torch.zeros(0, dtype=torch.long))
+    logps = head_logps(hidden, Head(drawn(50, 8, seed=0)), torch.zeros(0, dtype=torch.long))
     logps.sum().backward()
     assert logps.shape == (0,)
     assert hidden.grad.shape == (0, 8)
@@ -49,21 +50,21 @@ def test_logps_of_no_rows_are_none(either_way: None) -> None:
 def test_logps_survive_logits_that_overflow_exp(either_way: None) -> None:
     hidden = torch.full((1, 4), 100.0)
     weight = torch.stack((torch.full((4,), 1.0), torch.full((4,), -1.0), torch.zeros(4)))
-    logps = frozen_head_logps(hidden.expand(2, 4), weight, torch.tensor([0, 1]))
+    logps = head_logps(hidden.expand(2, 4), Head(weight), torch.tensor([0, 1]))
     assert logps.tolist() == [0.0, -800.0]
 
 
 def test_without_gradients_the_logps_are_the_same(either_way: None) -> None:
     hidden, weight, targets = drawn(20, 8, seed=1), drawn(50, 8, seed=0), torch.arange(20)
-    learning = frozen_head_logps(hidden.clone().requires_grad_(), weight, targets)
-    assert torch.equal(frozen_head_logps(hidden, weight, targets), learning.detach())
+    learning = head_logps(hidden.clone().requires_grad_(), Head(weight), targets)
+    assert torch.equal(head_logps(hidden, Head(weight), targets), learning.detach())
 
 
 def test_bfloat16_logps_and_gradients_are_near_the_exact_ones(either_way: None) -> None:
     weight, targets = drawn(50, 32, seed=0).bfloat16(), torch.arange(20)
     hidden = drawn(20, 32, seed=1).bfloat16().requires_grad_()
     exact, true = truth(hidden, weight, targets)
-    logps = frozen_head_logps(hidden, weight, targets)
+    logps = head_logps(hidden, Head(weight), targets)
     logps.sum().backward()
     true.sum().backward()
     assert hidden.grad.dtype == torch.bfloat16
@@ -75,8 +76,8 @@ def test_a_bfloat16_gradient_is_scaled_by_an_unrounded_upstream(either_way: None
     """1 / 3 in bfloat16 is 0.1 % off, in the same direction for every number."""
     weight, targets = drawn(50, 32, seed=0).bfloat16(), torch.arange(30)
     hidden = drawn(30, 32, seed=1).bfloat16().requires_grad_()
-    frozen_head_logps(hidden, weight, targets).sum().backward()
+    head_logps(hidden, Head(weight), targets).sum().backward()
     once, hidden.grad = hidden.grad.double(), None
-    (frozen_head_logps(hidden, weight, targets) / 3).sum().backward()
+    (head_logps(hidden, Head(weight), targets) / 3).sum().backward()
     scale = (hidden.grad.double() * once).sum() / once.square().sum()
     assert scale.item() == pytest.approx(1 / 3, rel=3e-4)

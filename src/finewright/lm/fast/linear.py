@@ -88,15 +88,16 @@ class PlainWeight:
         self.values.copy_(weight.detach())
         self._room = self._roomy[:, width:]
         self._written = _UNKNOWN
+        self._written_of: Tensor | None = None
 
     def with_room(self, lora_b: Tensor, scale: float) -> Tensor:
         """The weight (d_out, d_in + r) whose last columns are s B."""
         # While gradients are taken the room is written every time; by `.data`, as the same numbers are no
         # reason to fail an earlier graph.
         learning, state = torch.is_grad_enabled(), state_of(lora_b)
-        if learning or self._written != state:
+        if learning or self._written_of is not lora_b or self._written != state:
             self._room.data.copy_(lora_b.detach() * scale)
-            self._written = _UNKNOWN if learning else state
+            self._written, self._written_of = (_UNKNOWN, None) if learning else (state, lora_b)
         return self._roomy
 
 
@@ -208,6 +209,23 @@ def lora_linear(
 ) -> Tensor:
     """x (..., d_in), weight (d_out, d_in + r) ending in s B, lora_a (r, d_in) -> y (..., d_out)."""
     y: Tensor = _LoraLinear.apply(x, weight, bias, lora_a, lora_b, scale)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _FrozenLinear(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Weight, bias: Tensor | None) -> Tensor:
+        ctx.weight = weight
+        return F.linear(x, whole(weight), bias)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        return upstream[0] @ whole(ctx.weight), None, None
+
+
+def frozen_linear(x: Tensor, weight: Weight, bias: Tensor | None) -> Tensor:
+    """x W^T + b, for a weight without room; saved is nothing."""
+    y: Tensor = _FrozenLinear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return y
 
 

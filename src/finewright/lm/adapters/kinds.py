@@ -1,0 +1,185 @@
+"""The one door to all kinds of adapters: put one on a model, read and write its tensors, keep it in a folder.
+
+An adapter is a mapping from places in the model to parts: the paths of linears, or "" for what concerns the
+model as a whole. Its tensors have PEFT's names."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from finewright.errors import ModelError
+from finewright.lm.adapters import files, whole
+from finewright.lm.adapters.ia3 import add_ia3, targets_of
+from finewright.lm.adapters.linears import linear_paths, shortest_names
+from finewright.lm.adapters.lora import add_lora, stored_spec
+from finewright.lm.adapters.part import ROOT, Part, Parts
+from finewright.lm.adapters.prefix import Prefix, add_prefix
+from finewright.lm.adapters.prompt import add_prompt
+from finewright.schema.adapter import (
+    AdapterSpec,
+    FullSpec,
+    IA3Spec,
+    LoraSpec,
+    PrefixSpec,
+    PromptSpec,
+)
+
+_PREFIX = "base_model.model."
+
+
+def add_adapter(
+    model: PreTrainedModel,
+    spec: AdapterSpec,
+    *,
+    seed: int,
+    device: torch.device | None = None,
+    text_ids: Sequence[int] = (),
+) -> dict[str, Part]:
+    """Put a fresh adapter on the model, in place, which moves to `device`; place -> part.
+
+    `text_ids` are the tokens of a soft prompt's `init_text`. Raises ModelError when the spec does not fit
+    the model."""
+    match spec:
+        case LoraSpec():
+            return dict(add_lora(model, spec, seed=seed, device=device))
+        case IA3Spec():
+            return dict(add_ia3(model, spec, device=device))
+        case PromptSpec():
+            prompt = add_prompt(model, spec, seed=seed, device=device, text_ids=text_ids)
+            return {ROOT: prompt}
+        case PrefixSpec():
+            return {ROOT: add_prefix(model, spec, seed=seed, device=device)}
+        case FullSpec():
+            return {ROOT: whole.train_all(model, device=device)}
+
+
+def adapter_tensors(parts: Parts) -> dict[str, Tensor]:
+    """All that decides what the adapter computes: what a checkpoint keeps."""
+    return {
+        _name(place, name): tensor
+        for place, part in parts.items()
+        for name, tensor in part.tensors().items()
+    }
+
+
+def stored_tensors(parts: Parts) -> dict[str, Tensor]:
+    """What a stored adapter has. Only PiSSA's differ from `adapter_tensors`."""
+    return {
+        _name(place, name): tensor
+        for place, part in parts.items()
+        for name, tensor in part.stored().items()
+    }
+
+
+@torch.no_grad()
+def set_adapter_tensors(parts: Parts, tensors: Mapping[str, Tensor], *, origin: str) -> None:
+    """Copy tensors into the adapter. Raises ModelError, with nothing written, unless they fit exactly."""
+    wanted = adapter_tensors(parts)
+    if wanted.keys() != tensors.keys():
+        odd = sorted(wanted.keys() ^ tensors.keys())[0]
+        raise ModelError(f"{origin}: the adapter does not fit this base model: {odd}")
+    for name, tensor in tensors.items():
+        if wanted[name].shape != tensor.shape:
+            shapes = f"{tuple(tensor.shape)} where {tuple(wanted[name].shape)} is needed"
+            raise ModelError(f"{origin}: {name} has shape {shapes}")
+    for name, tensor in tensors.items():
+        wanted[name].copy_(tensor)
+
+
+def save_adapter(
+    folder: Path, model: PreTrainedModel, parts: Parts, spec: AdapterSpec, *, base_model: Path
+) -> None:
+    """Write what `load_adapter` and PEFT 0.21 read; of FullSpec the whole model. Raises OSError.
+
+    `base_model` is the folder that the base was loaded from."""
+    if isinstance(spec, FullSpec):
+        whole.save_whole(folder, model, base_model)
+        return
+    settings = _settings(model, parts, spec)
+    files.write(folder, stored_tensors(parts), settings, base_model=str(base_model))
+
+
+def load_adapter(
+    model: PreTrainedModel, folder: Path, *, device: torch.device | None = None
+) -> dict[str, Part]:
+    """Put the adapter stored in a PEFT folder onto the model, in place, as `add_adapter` puts a fresh one."""
+    spec = files.read_adapter_spec(folder)
+    tensors = files.read_tensors(folder)
+    parts = add_adapter(model, spec, seed=0, device=device)
+    set_adapter_tensors(parts, tensors, origin=str(folder / files.WEIGHTS_FILE))
+    return parts
+
+
+def _name(place: str, name: str) -> str:
+    return f"{_PREFIX}{place}.{name}" if place else name
+
+
+def lora_settings(paths: Sequence[str], linears: Sequence[str], spec: LoraSpec) -> dict[str, Any]:
+    """What adapter_config.json says of a LoRA on these of the model's linears."""
+    stored = stored_spec(spec)
+    return {
+        "peft_type": "LORA",
+        "r": stored.r,
+        "lora_alpha": stored.alpha,
+        "lora_dropout": stored.dropout,
+        "target_modules": shortest_names(paths, linears),
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "use_dora": stored.use_dora,
+        "use_rslora": stored.use_rslora,
+    }
+
+
+def _ia3_settings(model: PreTrainedModel, spec: IA3Spec) -> dict[str, Any]:
+    targets = targets_of(model, spec)
+    names = shortest_names(targets.paths, linear_paths(model))
+    leaves = {path.rpartition(".")[2] for path in targets.feedforward}
+    return {
+        "peft_type": "IA3",
+        "target_modules": names,
+        "feedforward_modules": sorted((leaves | targets.feedforward) & set(names)),
+        "fan_in_fan_out": False,
+    }
+
+
+def _settings(model: PreTrainedModel, parts: Parts, spec: AdapterSpec) -> dict[str, Any]:
+    """What adapter_config.json says of the adapter."""
+    match spec:
+        case LoraSpec():
+            return lora_settings(list(parts), linear_paths(model), spec)
+        case IA3Spec():
+            return _ia3_settings(model, spec)
+        case PrefixSpec():
+            return {"peft_type": "PREFIX_TUNING", **_sizes(model, spec), **_prefix_sizes(parts)}
+        case PromptSpec():
+            return {"peft_type": "PROMPT_TUNING", **_sizes(model, spec)}
+        case FullSpec():
+            raise AssertionError("a whole model has no adapter config")
+
+
+def _sizes(model: PreTrainedModel, spec: PrefixSpec | PromptSpec) -> dict[str, Any]:
+    config = model.config.get_text_config()
+    return {
+        "num_virtual_tokens": spec.num_virtual_tokens,
+        "num_transformer_submodules": 1,
+        "num_layers": config.num_hidden_layers,
+        "token_dim": config.hidden_size,
+        "num_attention_heads": config.num_attention_heads,
+    }
+
+
+def _prefix_sizes(parts: Parts) -> dict[str, Any]:
+    """PEFT reckons a prefix in the width of all keys of a layer."""
+    prefix = parts[ROOT]
+    assert isinstance(prefix, Prefix)
+    heads = prefix.heads
+    return {
+        "token_dim": heads.kv_heads * heads.head_dim,
+        "num_attention_heads": heads.kv_heads,
+        "encoder_hidden_size": heads.kv_heads * heads.head_dim,
+        "prefix_projection": False,
+    }

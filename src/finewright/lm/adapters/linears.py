@@ -1,0 +1,165 @@
+"""Adapters that stand on linears: which ones, how their weights are kept, and what the model's device is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Self, TypeVar
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from finewright.errors import ModelError
+from finewright.lm.adapters.part import Part
+from finewright.lm.fast.heap import give_back_memory
+from finewright.lm.fast.linear import Frozen, PlainWeight
+from finewright.lm.fast.mapped import let_go
+from finewright.lm.fast.mlp import is_experts
+from finewright.lm.fast.quantized import KINDS, QuantizedWeight, scratch_bytes
+from finewright.schema.adapter import Quantization
+
+
+class OnLinear(Part):
+    """A frozen linear and what changes it. `frozen` keeps the base's weight (see fast/linear.py)."""
+
+    def __init__(self, base: nn.Linear, frozen: Frozen) -> None:
+        super().__init__()
+        self.frozen = frozen
+        self.dtype = base.weight.dtype
+        # a weight that is not kept whole is no parameter
+        own = frozen.values if isinstance(frozen, PlainWeight) else None
+        kept = None if own is None else nn.Parameter(own, requires_grad=False)
+        base.register_parameter("weight", kept)
+        self.base = base
+
+    def weight(self) -> Tensor:
+        """The frozen weight (d_out, d_in): good until the next weight of the model is made whole."""
+        assert isinstance(self.frozen, PlainWeight | QuantizedWeight)
+        return self.frozen.values
+
+    def merged(self) -> Tensor:
+        """The one weight (d_out, d_in), float32, that computes the same without the adapter."""
+        raise NotImplementedError
+
+    def merged_bias(self) -> Tensor | None:
+        """The bias that goes with it."""
+        return self.base.bias
+
+    def in_float32(self) -> Self:
+        """The layer as it is stored, over the same weight in float32."""
+        raise NotImplementedError
+
+    def wide_base(self) -> nn.Linear:
+        """A linear of the same weight and bias in float32."""
+        weight, bias = self.weight(), self.base.bias
+        base = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, device=weight.device)
+        base.weight.data = weight.float().clone()
+        if bias is not None:
+            base.bias.data = bias.detach().float().clone()
+        return base
+
+
+Kept = TypeVar("Kept", bound=OnLinear)
+
+
+def put_on(
+    model: PreTrainedModel,
+    paths: Sequence[str],
+    make: Callable[[str, nn.Linear, Frozen], Kept],
+    keep: Callable[[Tensor], Frozen],
+    device: torch.device | None,
+) -> dict[str, Kept]:
+    """Put an adapter in the place of each linear; path -> adapter. Everything else is frozen.
+
+    Weight by weight the original is moved to `device`, copied or packed, and let go, so that no second
+    model is held anywhere."""
+    model.requires_grad_(False)
+    adapters: dict[str, Kept] = {}
+    for path in paths:
+        base = model.get_submodule(path)
+        assert isinstance(base, nn.Linear)
+        original = base.weight.detach()
+        if device is not None:
+            base.to(device)
+        adapters[path] = make(path, base, keep(base.weight))
+        model.set_submodule(path, adapters[path])
+        let_go(original)
+    if device is not None:
+        model.to(device)
+    give_back_memory()
+    return adapters
+
+
+def keeper(
+    model: PreTrainedModel,
+    paths: Sequence[str],
+    *,
+    quantization: Quantization,
+    room: int,
+    device: torch.device | None,
+) -> Callable[[Tensor], Frozen]:
+    """What keeps each weight, with `room` columns beside it: whole, or packed with one scratch for all."""
+    if quantization == "none":
+        return partial(PlainWeight, rank=room)
+    weights = [model.get_submodule(path).weight for path in paths]
+    pack = KINDS[quantization].pack
+    sizes = [scratch_bytes(len(w), w.shape[1] + room, w.dtype) for w in weights]
+    device = device or weights[0].device
+    scratch = torch.empty(max(sizes), dtype=torch.uint8, device=device)
+    return lambda weight: QuantizedWeight(pack(weight.detach()), scratch, weight.dtype)
+
+
+def kept_whole(model: PreTrainedModel, adapters: Mapping[str, Part]) -> list[str]:
+    """Kinds of layers that a quantised model has in full: those that are no linear with an adapter.
+
+    Embeddings and head, which are never quantised, are not among them."""
+    frozen = [part.frozen for part in adapters.values() if isinstance(part, OnLinear)]
+    if all(isinstance(each, PlainWeight) for each in frozen):
+        return []
+    head = model.get_output_embeddings()
+    linears = {
+        path.rpartition(".")[2]
+        for path, module in model.named_modules()
+        if type(module) is nn.Linear and module is not head and module.weight is not None
+    }
+    experts = {type(module).__name__ for module in model.modules() if is_experts(module)}
+    return sorted(linears | experts)
+
+
+def linear_paths(model: PreTrainedModel) -> list[str]:
+    """Paths of all linears but the head, in module order, with an adapter on them or not."""
+    inner = {id(m.base) for m in model.modules() if isinstance(m, OnLinear)}
+    left_out = {id(model.get_output_embeddings()), *inner}
+    return [
+        path
+        for path, m in model.named_modules()
+        if isinstance(m, OnLinear) or (type(m) is nn.Linear and id(m) not in left_out)
+    ]
+
+
+def target_paths(model: PreTrainedModel, targets: str | Sequence[str]) -> list[str]:
+    """Paths of the linears to adapt, in module order: all but the head, or those whose name ends so.
+
+    Raises ModelError when a name matches no linear."""
+    linears = linear_paths(model)
+    if targets == "all-linear":
+        return linears
+    missing = [name for name in targets if not any(matches(p, name) for p in linears)]
+    if missing:
+        names = sorted({path.rpartition(".")[2] for path in linears})
+        raise ModelError(
+            f"train.adapter.target_modules: no linear layer is named {missing[0]!r}",
+            hint=f"this model has {', '.join(names)}",
+        )
+    return [p for p in linears if any(matches(p, name) for name in targets)]
+
+
+def matches(path: str, name: str) -> bool:
+    """Does the path end in this name?"""
+    return path == name or path.endswith(f".{name}")
+
+
+def shortest_names(adapted: Sequence[str], linears: Sequence[str]) -> list[str]:
+    """Leaf names where they pick exactly the adapted layers, else full paths."""
+    leaves = sorted({path.rpartition(".")[2] for path in adapted})
+    picked = {path for path in linears if path.rpartition(".")[2] in leaves}
+    return leaves if picked == set(adapted) else sorted(adapted)

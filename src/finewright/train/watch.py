@@ -20,7 +20,7 @@ _ENOUGH = 30
 _SIGMAS = 8.0
 _LEAST_SPREAD = 0.05
 """Of the log of a loss: even a very steady loss may move by some percent."""
-_WORSE = 1.03
+_WORSE = 1.04
 """A held-out loss this much above its best has risen; less is noise of few rows."""
 _LOOKS = 2
 _CERTAIN = 3.0

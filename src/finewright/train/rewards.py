@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from finewright.errors import FinewrightError, SpecError, StageError
 from finewright.schema.common import Problem
 from finewright.schema.rewards import RewardSpec
-from finewright.verify.json_schema import JsonSchema
+from finewright.verify.json_schema import JsonSchema, read_schema
 from finewright.verify.patterns import Regex
 from finewright.verify.text import exact_match, json_f1, numeric, valid_json
 from finewright.verify.user_function import UserFunction, check_user_function
@@ -140,7 +140,7 @@ def _verdict(spec: RewardSpec, resolve: Resolve) -> Callable[[str], float]:
         return lambda text: valid_json(text, "")
     if spec.kind == "regex":
         return Regex(spec.argument)
-    return _schema_of(resolve(spec.argument))
+    return read_schema(resolve(spec.argument))
 
 
 def _compared(verdict: Callable[[str, str], float], column: str) -> Judge:
@@ -192,17 +192,6 @@ def _run_folder(spec: RewardSpec, resolve: Resolve) -> Path:
     if not folder.is_dir():
         raise SpecError(f"{folder}: no such run", hint="train one with train.method: reward")
     return folder
-
-
-def _schema_of(path: Path) -> JsonSchema:
-    try:
-        text = _content(path).decode()
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
-    try:
-        return JsonSchema(text)
-    except SpecError as error:
-        raise SpecError(f"{path}: {error}", hint=error.hint) from None
 
 
 def _content(path: Path) -> bytes:

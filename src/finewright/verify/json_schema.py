@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from finewright.errors import DataError, MissingExtra, SpecError
@@ -45,6 +46,18 @@ class JsonSchema:
             return float(self._validator.is_valid(_plain(parsed.value)))
         except (DataError, RecursionError):
             return 0.0
+
+
+def read_schema(path: Path) -> JsonSchema:
+    """The schema in a file. Raises SpecError that names the file."""
+    try:
+        return JsonSchema(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}", hint=error.hint) from None
 
 
 def json_schema(answer: str, expected: str) -> float:

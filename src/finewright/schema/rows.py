@@ -31,7 +31,7 @@ class Row:
     @property
     def is_prompt(self) -> bool:
         """Is this a prompt alone, that a model is to answer?"""
-        return self.messages[-1]["role"] != "assistant"
+        return bool(self.messages[-1]["role"] != "assistant")
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a JSONL line."""

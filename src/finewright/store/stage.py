@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 
 from finewright.errors import DataError
 from finewright.schema.common import Artifact, Model, Problem
-from finewright.schema.run import RunSpec
 from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.run import RunSpec
 from finewright.store.rundir import RunDir
 
 _MOST_LINES = 20

@@ -22,6 +22,7 @@ from finewright.store.atomic import write_text
 from finewright.store.stage import StageContext
 from finewright.train import checkpoint
 from finewright.train.checkpoint import Checkpoint, Progress
+from finewright.train.curves import write_curves
 from finewright.train.defaults import eval_steps, save_steps
 from finewright.train.load import load_for_training
 from finewright.train.loop import Method, Step, held_out_loss, rows_of_step, train
@@ -112,13 +113,14 @@ def train_candidate(work: Work) -> Outcome:
         for problem in chain(_why_slower(work.base.name, training.lm), _busy(spec.threads)):
             training.say(problem)
         progress, last = _steps(training, progress)
+        loss, metrics = last.metrics.get("eval_loss"), _held_out_of(last)
         if progress.best_step and _keeps_best(spec):
             _take_best(training, progress)
-        loss, metrics = _looked_at(training)
-        for problem in save_result(
-            work.folder, training.lm, training.method, work.base, work.chat, spec
-        ):
-            training.say(problem)
+            loss, metrics = _looked_at(training)
+        save_result(
+            work.folder / "adapter", training.lm, training.method, work.base, work.chat, spec
+        )
+        write_curves(work.folder)
     return Outcome(
         progress=progress,
         final_loss=last.loss,
@@ -236,6 +238,12 @@ def _with_look(training: _Training, step: Step) -> Step:
     assert loss is not None
     found = {"eval_loss": loss, **{f"eval_{name}": value for name, value in seen.items()}}
     return replace(step, metrics={**step.metrics, **found})
+
+
+def _held_out_of(step: Step) -> dict[str, float]:
+    prefix = "eval_"
+    named = ((n.removeprefix(prefix), v) for n, v in step.metrics.items() if n.startswith(prefix))
+    return {name: value for name, value in named if name != "loss"}
 
 
 def _looked_at(training: _Training) -> tuple[float | None, dict[str, float]]:

@@ -4,7 +4,7 @@ A step of Adam is about the learning rate, and bfloat16 keeps 8 bits of a weight
 nothing. So a bfloat16 weight has a master in float32 (Micikevicius et al. 2018, arXiv:1710.03740): gradients
 are summed into it, the step is taken there, and the weight is its rounding."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,9 @@ class Optimizer:
         self.masters = [_master(p) for p in self.parameters]
         self.adamw = torch.optim.AdamW(self.masters, lr=0.0, weight_decay=weight_decay, fused=True)
         for parameter, master in self._copies():
-            parameter.register_post_accumulate_grad_hook(_summing_into(master))
+            parameter.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
+                _summing_into(master)
+            )
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Of the steps from here on."""
@@ -77,7 +79,7 @@ def _master(parameter: nn.Parameter) -> nn.Parameter:
     return nn.Parameter(parameter.detach().float())
 
 
-def _summing_into(master: nn.Parameter):  # type: ignore[no-untyped-def]
+def _summing_into(master: nn.Parameter) -> Callable[[nn.Parameter], None]:
     def hook(parameter: nn.Parameter) -> None:
         assert parameter.grad is not None
         grad = parameter.grad.float()

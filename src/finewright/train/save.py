@@ -1,48 +1,62 @@
-"""The result of a training as files that PEFT and transformers read, and proof that they hold it."""
+"""The result of a training as files that PEFT and transformers read."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load_file
+from torch import Tensor
 
 from finewright.lm import score_head
+from finewright.lm.adapters.files import CONFIG_FILE, WEIGHTS_FILE
+from finewright.lm.adapters.kinds import save_adapter
 from finewright.lm.chat import Chat
-from finewright.lm.lora import CONFIG_FILE, WEIGHTS_FILE, linear_paths, save_adapter
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
 from finewright.lm.tensors import save_tensors
-from finewright.schema.common import Problem
 from finewright.schema.methods import AnyTrainSpec
 from finewright.store.atomic import replace_dir
 from finewright.train.loop import Method
 
+_INDEX, _SINGLE, _HEAD = "model.safetensors.index.json", "model.safetensors", "score.safetensors"
+
 
 def save_result(
     folder: Path, lm: LM, method: Method, base: BaseModel, chat: Chat, spec: AnyTrainSpec
-) -> Iterator[Problem]:
-    """Write `adapter/` and what goes with it; what is found wrong with it."""
-    with replace_dir(folder / "adapter") as new:
-        save_adapter(
-            new,
-            lm.adapters,
-            spec.adapter,
-            base_model=str(base.folder),
-            linears=linear_paths(lm.model),
-        )
+) -> None:
+    """Write the adapter, or the whole model, with its tokenizer; a reward model as a sequence classifier."""
+    with replace_dir(folder) as new:
+        save_adapter(new, lm.model, lm.adapters, spec.adapter, base_model=base.folder)
         if spec.method == "reward":
-            _make_classifier(new, method)
+            (head,) = method.parameters()
+            _make_classifier(new, head.detach())
         chat.tokenizer.save_pretrained(new)
-    yield from ()
 
 
-def _make_classifier(folder: Path, method: Method) -> None:
-    """Turn a language model's adapter into one of a sequence classifier with one label, as
-    `AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1)` reads it."""
-    path = folder / CONFIG_FILE
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config |= {"task_type": "SEQ_CLS", "modules_to_save": ["score"]}
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    (head,) = method.parameters()
-    tensors = {**load_file(folder / WEIGHTS_FILE), f"base_model.model.{score_head.NAME}": head}
-    save_tensors(folder / WEIGHTS_FILE, tensors)
+def _make_classifier(folder: Path, head: Tensor) -> None:
+    """Turn a language model's folder into one that `AutoModelForSequenceClassification.from_pretrained`
+    reads, with one label; an adapter's wants `num_labels=1` said."""
+    if (folder / CONFIG_FILE).is_file():
+        _update(folder / CONFIG_FILE, {"task_type": "SEQ_CLS", "modules_to_save": ["score"]})
+        _add(folder / WEIGHTS_FILE, {f"base_model.model.{score_head.NAME}": head})
+        return
+    path = folder / "config.json"
+    names = json.loads(path.read_text(encoding="utf-8")).get("architectures") or []
+    made = [name.replace("ForCausalLM", "ForSequenceClassification") for name in names]
+    labels = {"id2label": {"0": "reward"}, "label2id": {"reward": 0}}
+    _update(path, {"architectures": made, **labels})
+    if (folder / _SINGLE).is_file():
+        _add(folder / _SINGLE, {score_head.NAME: head})
+        return
+    save_tensors(folder / _HEAD, {score_head.NAME: head})
+    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    _update(folder / _INDEX, {"weight_map": {**index["weight_map"], score_head.NAME: _HEAD}})
+
+
+def _update(path: Path, fields: dict[str, Any]) -> None:
+    data = {**json.loads(path.read_text(encoding="utf-8")), **fields}
+    path.write_text(json.dumps(data, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _add(path: Path, tensors: dict[str, Tensor]) -> None:
+    save_tensors(path, {**load_file(path), **tensors})

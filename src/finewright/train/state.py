@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from finewright.lm.adapters.kinds import set_adapter_tensors
 from finewright.lm.model import LM
 from finewright.train.checkpoint import State
 from finewright.train.loop import Method
@@ -18,11 +19,10 @@ def make_optimizer(lm: LM, method: Method, *, weight_decay: float) -> Optimizer:
 
 def state_of(lm: LM, method: Method, optimizer: Optimizer) -> State:
     """The state as it is now; tensors are the live ones."""
-    weights = {name: p.detach() for name, p in _trained(lm, method).items()}
+    weights = {**lm.trained_tensors(), **_heads(method)}
     return State(weights, optimizer.tensors(), method.state())
 
 
-@torch.no_grad()
 def put_back(state: State, lm: LM, method: Method, optimizer: Optimizer) -> None:
     """Make the live objects what they were."""
     put_weights_back(state.weights, lm, method)
@@ -33,13 +33,12 @@ def put_back(state: State, lm: LM, method: Method, optimizer: Optimizer) -> None
 @torch.no_grad()
 def put_weights_back(weights: Mapping[str, Tensor], lm: LM, method: Method) -> None:
     """Only what is trained, as after the best step of a run that went on."""
-    trained = _trained(lm, method)
-    assert trained.keys() == weights.keys()  # a checkpoint's key names the run's settings
-    for name, parameter in trained.items():
-        parameter.copy_(weights[name])
+    heads = _heads(method)
+    own = {name: tensor for name, tensor in weights.items() if name not in heads}
+    set_adapter_tensors(lm.adapters, own, origin="checkpoint")
+    for name, head in heads.items():
+        head.copy_(weights[name])
 
 
-def _trained(lm: LM, method: Method) -> dict[str, nn.Parameter]:
-    model = {name: p for name, p in lm.model.named_parameters() if p.requires_grad}
-    heads = {f"method.{number}": p for number, p in enumerate(method.parameters())}
-    return {**model, **heads}
+def _heads(method: Method) -> dict[str, Tensor]:
+    return {f"method.{number}": p.detach() for number, p in enumerate(method.parameters())}

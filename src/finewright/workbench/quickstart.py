@@ -98,7 +98,7 @@ def _measure(loaded: LoadedSpec, rows: Sequence[Row], on_event: OnEvent) -> tupl
     )
     on_event("calibrating", {"seconds": _CALIBRATION_SECONDS})
     speed = tokens_per_second(base, spec, encoded.rows, seconds=_CALIBRATION_SECONDS)
-    mean_tokens = sum(len(row.input_ids) for row in encoded.rows) / len(encoded.rows)
+    mean_tokens = sum(row.num_tokens for row in encoded.rows) / len(encoded.rows)
     return speed, mean_tokens * spec.batch_size
 
 

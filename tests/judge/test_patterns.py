@@ -5,7 +5,7 @@ import time
 import pytest
 
 from finewright.errors import SpecError
-from finewright.verify.patterns import MAX_CHARACTERS, Regex
+from finewright.judge.patterns import MAX_CHARACTERS, Regex
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from finewright.errors import DataError, MissingExtra, SpecError
-from finewright.verify.json_text import parse_json
-from finewright.verify.patterns import compile_pattern
+from finewright.judge.json_text import parse_json
+from finewright.judge.patterns import compile_pattern
 
 _MOST_OF_A_MESSAGE = 200
 

@@ -6,7 +6,7 @@ import pytest
 
 from finewright.errors import SpecError
 from finewright.evaluate.score import row_scorer
-from finewright.verify.json_schema import JsonSchema, json_schema
+from finewright.judge.json_schema import JsonSchema, json_schema
 
 INTENT = """{
   "type": "object",

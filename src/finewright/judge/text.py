@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.verify.json_text import canonical, leaves, parse_json
+from finewright.judge.json_text import canonical, leaves, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import SpecError, StageError
-from finewright.verify.user_function import UserFunction
+from finewright.judge.user_function import UserFunction
 
 LENGTH = "def near(answer, row):\n    return 1 / (1 + abs(len(answer) - row['length']))\n"
 

@@ -29,7 +29,7 @@ FLOORS = (
     ("render",),
     ("lm",),
     ("fetch",),
-    ("store", "catalog", "verify"),
+    ("store", "catalog", "judge"),
     ("schema",),
 )
 

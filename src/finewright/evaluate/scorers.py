@@ -13,10 +13,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.verify.json_schema import json_schema
-from finewright.verify.json_text import canonical, members, parse_json
-from finewright.verify.patterns import Regex
-from finewright.verify.text import (
+from finewright.judge.json_schema import json_schema
+from finewright.judge.json_text import canonical, members, parse_json
+from finewright.judge.patterns import Regex
+from finewright.judge.text import (
     exact_match,
     json_f1,
     numeric,

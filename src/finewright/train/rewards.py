@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from finewright.errors import FinewrightError, SpecError, StageError
 from finewright.schema.common import Problem
 from finewright.schema.rewards import RewardSpec
-from finewright.verify.json_schema import JsonSchema, read_schema
-from finewright.verify.patterns import Regex
-from finewright.verify.text import exact_match, json_f1, numeric, valid_json
-from finewright.verify.user_function import UserFunction, check_user_function
+from finewright.judge.json_schema import JsonSchema, read_schema
+from finewright.judge.patterns import Regex
+from finewright.judge.text import exact_match, json_f1, numeric, valid_json
+from finewright.judge.user_function import UserFunction, check_user_function
 
 Columns = Mapping[str, Any]  # Any: what a row's JSON holds
 _COMPARED: Mapping[str, Callable[[str, str], float]] = {

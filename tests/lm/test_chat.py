@@ -242,12 +242,31 @@ def test_an_upper_casing_template_is_refused_rather_than_trained_on_the_wrong_ch
 
 @pytest.mark.parametrize("place", ["user", "assistant"])
 def test_the_marks_of_the_search_may_be_in_the_data(place: str) -> None:
-    chat, mark = tiny.tiny_chat("qwen3"), "left-mark\x03right-mark\x03"
+    chat, mark = tiny.tiny_chat("qwen3"), "left-mark\ue003right-mark\ue003"
     turn = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
     marked = [{**m, "content": mark if m["role"] == place else m["content"]} for m in turn]
     learned = learned_texts(chat, encode_row(chat, row_of([*marked, *turn])))
     answer = mark if place == "assistant" else "a"
     assert learned == [f"{answer}<|im_end|>", "<think>\n\n</think>\n\na<|im_end|>"]
+
+
+def test_an_end_that_is_written_once_is_not_looked_for_in_later_turns() -> None:
+    chat = tiny.tiny_chat("chatml")
+    chat.tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}<|im_end|>"
+    )
+    turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": "answer"}]
+    text, spans = chat.rendered([*turn, *turn])
+    assert [text[start:end] for start, end in spans] == ["answer", "answer\n<|im_end|>"]
+
+
+@pytest.mark.parametrize("calls", [None, []])
+def test_no_calls_are_no_calls_however_they_are_written(calls: list[object] | None) -> None:
+    chat = tiny.tiny_chat("chatml")
+    chat.tokenizer.chat_template = (
+        "{% for m in messages %}{{ 'calls' if 'tool_calls' in m else m['content'] }}{% endfor %}"
+    )
+    assert chat.render([{"role": "assistant", "content": "a", "tool_calls": calls}]) == "a"
 
 
 def test_missing_content_renders_as_nothing() -> None:

@@ -6,9 +6,14 @@ works: a turn starts where the generation prompt ends, and ends with its end-of-
     generation prompt of the turns before  |  the turn as rendered
     ...<|im_start|>assistant\\n             |  Paris.<|im_end|>\\n
                                               ^ learned ^^^^^^^    (the newline is not)
-"""
 
-from collections.abc import Mapping, Sequence
+What a template silently leaves out (a system prompt, a tool call) is refused: training on the rest
+would teach something else than the row says. Earlier turns may lose their thoughts, as they do when
+the model is asked."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +23,16 @@ from transformers import PreTrainedTokenizerBase
 from finewright.errors import DataError
 
 Message = Mapping[str, Any]
+
+# Apart from the first character on, and written alike in JSON.
+_MARKS = ("left-mark\ue003", "right-mark\ue003")
+# Llama 3's templates name this day when they are told none.
+_TODAY = {"%d": "26", "%m": "07", "%b": "Jul", "%B": "July", "%Y": "2024", "%y": "24"}
+_FIXED_DAY = (
+    "{% macro strftime_now(format) %}{{ format"
+    + "".join(f" | replace('{code}', '{text}')" for code, text in _TODAY.items())
+    + " }}{% endmacro %}\n"
+)
 
 
 class Span(NamedTuple):
@@ -52,29 +67,80 @@ class Chat:
     ) -> str:
         """The conversation as the model reads it; `ask` adds the generation prompt.
 
-        Raises DataError with the template's own complaint (roles out of order, and so on)."""
+        The same every day: a template that asks for today's date is told 26 July 2024. Raises DataError
+        with the template's own complaint (roles out of order, and so on)."""
         try:
-            text = self.tokenizer.apply_chat_template(
-                [_for_template(m) for m in messages],
-                tools=list(tools) if tools else None,
-                tokenize=False,
-                add_generation_prompt=ask,
-            )
+            return self._rendering([_for_template(m) for m in messages], tools, ask)
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             raise DataError(f"the chat template refuses this conversation: {error}") from None
-        return str(text)
+
+    def _rendering(
+        self, messages: Sequence[dict[str, Any]], tools: Sequence[Any] | None, ask: bool
+    ) -> str:
+        tools = list(tools) if tools else None
+        template = self.tokenizer.get_chat_template(tools=tools)
+        options = {
+            "tools": tools,
+            "tokenize": False,
+            "add_generation_prompt": ask,
+            "chat_template": _FIXED_DAY + template if "strftime_now" in template else template,
+        }
+        try:
+            return str(self.tokenizer.apply_chat_template(list(messages), **options))
+        except TypeError:
+            # DeepSeek's templates append the arguments to text; the others print them as JSON
+            texts = [_with_argument_texts(message) for message in messages]
+            return str(self.tokenizer.apply_chat_template(texts, **options))
 
     def rendered(self, messages: Sequence[Message], tools: Sequence[Any] | None = None) -> Rendered:
         """The whole conversation with the spans of its learned turns.
 
-        A turn with `weight: 0` is read, not learned. Raises DataError when a turn cannot be found
-        in the rendering, rather than train on the wrong characters."""
+        A turn with `weight: 0` is read, not learned. Raises DataError when the template leaves out a part
+        of the conversation, or when a turn cannot be found in the rendering, rather than train on the
+        wrong characters."""
         text = self.render(messages, tools=tools)
+        self._refuse_losses(text, messages, tools)
         spans = []
         for i, message in enumerate(messages):
             if message["role"] == "assistant" and message.get("weight", 1):
                 spans.append(self._turn(text, messages, i, tools))
-        return Rendered(text, tuple(spans))
+        rendered = Rendered(text, tuple(spans))
+        if messages[-1]["role"] == "assistant" and messages[-1].get("weight", 1):
+            rendered = self._after_opened_thought(rendered, messages, tools)
+            if _thought(messages[-1]) not in rendered.text:
+                raise DataError(
+                    f"messages[{len(messages) - 1}]: the chat template leaves out the thought of the answer"
+                )
+        return rendered
+
+    def _refuse_losses(
+        self, text: str, messages: Sequence[Message], tools: Sequence[Any] | None
+    ) -> None:
+        """Nothing but thoughts may be missing. User turns and plain answers are not looked at."""
+        for i, message in enumerate(messages):
+            for what, changed in _changes(message):
+                if self.render([*messages[:i], changed, *messages[i + 1 :]], tools=tools) == text:
+                    raise DataError(f"messages[{i}]: the chat template leaves out {what}")
+        if tools and self.render(messages) == text:
+            raise DataError("the chat template leaves out the tools: it has no words for them")
+
+    def _after_opened_thought(
+        self, rendered: Rendered, messages: Sequence[Message], tools: Sequence[Any] | None
+    ) -> Rendered:
+        """The last answer as it is generated where the generation prompt opens a thought (DeepSeek-R1).
+
+        Such templates take thoughts out of answers, so the rendering alone would teach to give none."""
+        text, (*spans, last) = rendered
+        prompt = self.render(messages[:-1], tools=tools, ask=True) if messages[:-1] else ""
+        opened = prompt.startswith(text[: last.start]) and prompt[last.start :].strip() == "<think>"
+        if not opened:
+            return rendered
+        answer, rest = text[last.start : last.end].lstrip("\n"), text[last.end :]
+        thought = _thought(messages[-1])
+        # no blank line for no thought: its newline would be one token with that of the prompt
+        closed = f"{thought}\n</think>" if thought else "</think>"
+        turn = f"{prompt}{closed}\n\n{answer}"
+        return Rendered(turn + rest, (*spans, Span(len(prompt), len(turn))))
 
     def _turn(
         self, text: str, messages: Sequence[Message], i: int, tools: Sequence[Any] | None
@@ -91,20 +157,44 @@ class Chat:
         """Find the turn by what two different contents leave unchanged around them.
 
         For templates that rewrite earlier turns (Qwen 3 drops old thoughts), where prefixes differ."""
-        marks = ("left-mark\x03", "right-mark\x03")  # apart from the first character on
-        texts = []
-        for mark in marks:
-            marked = [*messages[:i], {**messages[i], "content": mark}, *messages[i + 1 :]]
-            texts.append(self.render(marked, tools=tools))
+        turns = [_marked(messages[i], mark) for mark in _MARKS]
+        texts = [
+            self.render([*messages[:i], turn, *messages[i + 1 :]], tools=tools) for turn in turns
+        ]
         at = next((k for k, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), 0)
-        head, tail = texts[0][:at], texts[0][at + len(marks[0]) :]
-        found = texts == [head + mark + tail for mark in marks]
-        if not found or not (text.startswith(head) and text.endswith(tail)):
+        head, tail = texts[0][:at], texts[0][at + len(_MARKS[0]) :]
+        found = texts == [head + mark + tail for mark in _MARKS]
+        alone = self.render([*messages[:i], turns[0]], tools=tools)
+        lead, _, after = alone.rpartition(_MARKS[0])
+        start = self._start(head, lead, messages[: i + 1], tools)
+        if not found or start is None or not (text.startswith(head) and text.endswith(tail)):
             raise DataError(
                 f"messages[{i}]: the chat template changes this turn so that it cannot be found again"
             )
-        turn_end = len(text) - len(tail)
-        return Span(len(head), turn_end + self._end_of_turn_length(tail))
+        end_of_turn = after[: self._end_of_turn_length(after)]
+        ends = len(end_of_turn) if tail.startswith(end_of_turn) else 0
+        return Span(start, len(text) - len(tail) + ends)
+
+    def _start(
+        self, head: str, lead: str, messages: Sequence[Message], tools: Sequence[Any] | None
+    ) -> int | None:
+        """Where the last turn begins, of which `head` goes to its content or to its first tool's name.
+
+        `lead` is what goes there when nothing follows the turn."""
+        *earlier, turn = messages
+        asked = self.render(earlier, tools=tools, ask=True) if earlier else ""
+        for prompt in (asked, re.sub(r"<think>\n*\Z", "", asked)):  # earlier turns lose thoughts
+            if earlier and lead.startswith(prompt):
+                written = lead.removeprefix(prompt)  # by the template, before the content
+                opening = prompt.removeprefix(self.render(earlier, tools=tools))
+                header, _, rest = head.rpartition(opening) if opening else ("", "", head)
+                if head.startswith(prompt):
+                    return len(prompt)
+                if head.endswith(written):  # what came before is written otherwise
+                    return len(head) - len(written)
+                if header and written.endswith(rest):  # and so is this turn
+                    return len(head) - len(rest)
+        return len(head) if _has_content(turn) else None
 
     def _end_of_turn_length(self, tail: str) -> int:
         """Characters from the start of `tail` through the first end-of-turn token in it."""
@@ -117,10 +207,66 @@ class Chat:
 
 
 def _for_template(message: Message) -> dict[str, Any]:
-    kept = {key: value for key, value in message.items() if key != "weight"}
+    kept = {key: value for key, value in message.items() if key not in ("weight", "tool_calls")}
     if kept.get("content") is None:
         kept["content"] = ""  # templates print "None" otherwise
+    if message.get("tool_calls"):  # a null or an empty list is a call to some templates
+        kept["tool_calls"] = [_with_argument_object(call) for call in message["tool_calls"]]
     return kept
+
+
+def _with_argument_object(call: Mapping[str, Any]) -> dict[str, Any]:
+    """OpenAI's arguments are JSON text, which templates would quote once more."""
+    arguments = call["function"].get("arguments", {})
+    if isinstance(arguments, str):
+        arguments = json.loads(arguments)
+    return {"type": "function", **call, "function": {**call["function"], "arguments": arguments}}
+
+
+def _with_argument_texts(message: Message) -> dict[str, Any]:
+    if "tool_calls" not in message:
+        return dict(message)
+    calls = []
+    for call in message["tool_calls"]:
+        text = json.dumps(call["function"]["arguments"], ensure_ascii=False)
+        calls.append({**call, "function": {**call["function"], "arguments": text}})
+    return {**message, "tool_calls": calls}
+
+
+def _has_content(message: Message) -> bool:
+    return bool(message.get("content")) or not message.get("tool_calls")
+
+
+def _marked(message: Message, mark: str) -> Message:
+    """The message with another content, or with another first tool where it has no content."""
+    return {**message, "content": mark} if _has_content(message) else _renamed(message, 0, mark)
+
+
+def _renamed(message: Message, number: int, name: str) -> Message:
+    calls = list(message["tool_calls"])
+    calls[number] = {**calls[number], "function": {**calls[number]["function"], "name": name}}
+    return {**message, "tool_calls": calls}
+
+
+def _changes(message: Message) -> Iterator[tuple[str, Message]]:
+    """The parts of a message that templates are known to leave out, each with another text in it."""
+    role, calls = message["role"], message.get("tool_calls") or ()
+    if message.get("content") and (calls or role not in ("user", "assistant")):
+        what = "the text beside the tool call" if calls else f"this {role} message"
+        if role == "system":
+            what += "; begin the first user turn with its text instead"
+        yield what, {**message, "content": _MARKS[0]}
+    for number in range(len(calls)):
+        yield "a tool call: it has no words for them", _renamed(message, number, _MARKS[0])
+
+
+def _thought(message: Message) -> str:
+    """What an answer thinks before it speaks, or nothing."""
+    thought = message.get("reasoning_content")
+    if not isinstance(thought, str):
+        said = message.get("content") or ""
+        thought = said.rpartition("</think>")[0].rpartition("<think>")[2]
+    return thought.strip()
 
 
 def find_end_of_turn(tokenizer: PreTrainedTokenizerBase, eos_ids: Sequence[int]) -> frozenset[int]:

@@ -55,7 +55,7 @@ def _tokenise(chat: Chat, rendered: Rendered, row_id: str) -> Encoded:
     trained = [False] * len(ids)
     for span in rendered.spans:
         inside = [t for t, (start, _) in enumerate(offsets) if span.start <= start < span.end]
-        ends = [t for t in inside if ids[t] in chat.stop_ids]
+        ends = [t for t in inside if ids[t] in chat.end_of_turn]
         for t in inside:
             if not ends or t <= ends[-1]:
                 trained[t] = True

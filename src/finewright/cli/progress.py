@@ -8,6 +8,20 @@ from typing import Any
 _LOG_SECONDS = 10.0
 
 
+WORTH_A_LOOK = (
+    "reward",
+    "kl",
+    "accuracy",
+    "margin",
+    "length",
+    "clip_fraction",
+    "eval_loss",
+    "eval_accuracy",
+    "eval_reward",
+)
+"""The metrics beside the loss that a line shows, where a method has them."""
+
+
 class Progress:
     """Shows events on stderr; `Progress.show` is the `on_event` of the workbench."""
 
@@ -25,6 +39,9 @@ class Progress:
         elif event_type == "progress":
             text = f"measuring {fields['system']} on {fields['data']}: {fields['done']}/{fields['total']}"
             self._move(text, last=fields["done"] == fields["total"])
+        elif event_type == "references":
+            text = f"what the base gives to the answers: {fields['done']}/{fields['total']}"
+            self._move(text, last=fields["done"] == fields["total"])
         elif line:
             self._line(line.format_map(dict(fields)))
 
@@ -33,8 +50,11 @@ class Progress:
         mean = sum(self._seconds) / len(self._seconds)
         left = (fields["steps"] - fields["step"]) * mean
         speed = fields["tokens"] / fields["seconds"]
+        metrics = fields.get("metrics", {})
+        shown = {"loss": fields["loss"], **{n: metrics[n] for n in WORTH_A_LOOK if n in metrics}}
+        values = "  ".join(f"{name} {_short(value)}" for name, value in shown.items())
         return (
-            f"step {fields['step']}/{fields['steps']}  loss {fields['loss']:.4f}  "
+            f"step {fields['step']}/{fields['steps']}  {values}  "
             f"{speed:.0f} tokens/s  {_clock(left)} left"
         )
 
@@ -71,6 +91,10 @@ _LINES = {
     "resumed": "going on from the checkpoint of step {step}",
     "problem": "{level}: {message}",
 }
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"  # noqa: PLR2004 - four digits
 
 
 def _clock(seconds: float) -> str:

@@ -23,6 +23,7 @@ from finewright.schema.report import (
 from finewright.schema.train import TrainReport
 
 _READ, _LEARNED = "·", "█"
+_OF_METHODS = ("accuracy", "margin", "reward", "kl")
 
 
 @singledispatch
@@ -243,6 +244,11 @@ def _trained(report: TrainReport) -> str:
     }
     if not has_held_out:
         del columns["held-out loss"]
+    for name in _OF_METHODS:
+        values = [c.eval_metrics.get(name, c.final_metrics.get(name)) for c in report.candidates]
+        if any(value is not None for value in values):
+            where = "held-out " if any(name in c.eval_metrics for c in report.candidates) else ""
+            columns[where + name] = ["" if v is None else f"{v:.3f}" for v in values]
     rows = list(zip(*columns.values(), strict=True))
     fates = [f"{c.base_model}: {_counts(c.counts)}" for c in report.candidates]
     notes = [_problem(p) for c in report.candidates for p in c.problems]

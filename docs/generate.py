@@ -16,7 +16,11 @@ from finewright.catalog.models import packaged_models
 from finewright.catalog.sets import data_sets
 from finewright.cli.main import app
 from finewright.plugins import BUILTIN
+from finewright.schema.adapter import AdapterSpec
+from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
+from finewright.schema.train import TrainSettings
 from finewright.workbench.stages import STAGES
 
 DOCS = Path(__file__).parent
@@ -51,6 +55,15 @@ def reference() -> str:
         "## The spec",
         "Only `name`, `base_models` and `data.sources` are required. Paths are relative to the spec file.",
         spec_table(),
+        "## Methods",
+        "What `train` has beside the keys above, by `train.method`.",
+        arms(AnyTrainSpec, "method", TrainSettings, "train."),
+        "## Adapters",
+        "`train.adapter`, by its `type`.",
+        arms(get_args(AdapterSpec)[0], "type", None, "train.adapter."),
+        "## Rewards",
+        summary(RewardSpec) + " An item of `train.rewards`; a text alone is its `function`.",
+        "\n".join([*HEAD, *fields(RewardSpec, "train.rewards[].")]),
         "## Metrics",
         metrics_table(),
         "## Packaged models",
@@ -101,9 +114,29 @@ def sentence(package: str) -> str:
     return " ".join((ast.get_docstring(ast.parse(text)) or "").split())
 
 
+HEAD = ("| key | default | what | why this default |", "|---|---|---|---|")
+
+
 def spec_table() -> str:
-    rows = ["| key | default | what | why this default |", "|---|---|---|---|"]
-    return "\n".join([*rows, *fields(RunSpec, "")])
+    return "\n".join([*HEAD, *fields(RunSpec, "")])
+
+
+def arms(union: Any, tag: str, common: type[BaseModel] | None, prefix: str) -> str:
+    """A section for each arm of a union, with the keys that are its own."""
+    parts = []
+    for arm in get_args(union):
+        known = set(common.model_fields) if common else set()
+        own = [row for row in fields(arm, prefix) if key_of(row, prefix) not in known - {tag}]
+        parts += [f"### {arm.model_fields[tag].default}", paragraph(arm), "\n".join([*HEAD, *own])]
+    return "\n\n".join(parts)
+
+
+def key_of(row: str, prefix: str) -> str:
+    return row.split("`")[1].removeprefix(prefix).partition(".")[0]
+
+
+def paragraph(thing: object) -> str:
+    return " ".join((thing.__doc__ or "").split())
 
 
 def fields(model: type[BaseModel], prefix: str) -> Iterator[str]:
@@ -158,6 +191,10 @@ def metrics_table() -> str:
     rows.append("| `macro_f1` | Mean over the expected labels of each label's F1. |")
     rows.append(
         "| `perplexity` | exp of the mean negative log-likelihood of the expected answers' tokens. |"
+    )
+    rows.append(
+        "| `preference_accuracy` | The share of preference pairs whose chosen answer the system finds likelier by"
+        " token, or, a reward model, rates higher. |"
     )
     return "\n".join(rows)
 

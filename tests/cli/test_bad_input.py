@@ -55,7 +55,8 @@ BAD_ROWS = {
     ),
     "no assistant turn": (
         messages(USER),
-        "rows.jsonl:1: messages: no assistant turn: nothing to learn (add the answer)",
+        "rows.jsonl:1: messages: no assistant turn: nothing to learn "
+        "(add the answer, or call the list `prompt` if a model is to answer)",
     ),
     "null content": (
         messages('{"role": "user", "content": null}', ANSWER),
@@ -74,7 +75,8 @@ BAD_ROWS = {
     ),
     "other keys": (
         b'{"instruction": "Q", "output": "A"}\n',
-        "rows.jsonl:1: expected the keys `messages`, or `prompt` and `completion`; found: "
+        "rows.jsonl:1: expected the keys `messages`; `prompt` and `completion`; `chosen` and "
+        "`rejected`; or `prompt` alone; found: "
         '`instruction`, `output` (this is Alpaca: jq -c \'{prompt: ([.instruction, .input // ""] '
         '| map(select(. != "")) | join("\\n")), completion: .output}\')',
     ),

@@ -193,8 +193,8 @@ def metrics_table() -> str:
         "| `perplexity` | exp of the mean negative log-likelihood of the expected answers' tokens. |"
     )
     rows.append(
-        "| `preference_accuracy` | The share of preference pairs whose chosen answer the system finds likelier by"
-        " token, or, a reward model, rates higher. |"
+        "| `preference_accuracy` | The share of preference pairs whose chosen answer the system finds"
+        " likelier by token or, being a reward model, rates higher. |"
     )
     return "\n".join(rows)
 

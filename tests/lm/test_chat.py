@@ -260,6 +260,36 @@ def test_an_end_that_is_written_once_is_not_looked_for_in_later_turns() -> None:
     assert [text[start:end] for start, end in spans] == ["answer", "answer\n<|im_end|>"]
 
 
+def test_a_turn_starts_at_the_generation_prompt_whatever_the_template_puts_before_its_words() -> (
+    None
+):
+    chat = tiny.tiny_chat("chatml")
+    chat.tokenizer.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
+        "{% if m['role'] == 'assistant' %}{{ '(last) ' if loop.last else '(early) ' }}{% endif %}"
+        "{{ m['content'] }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": "answer"}]
+    learned = learned_texts(chat, encode_row(chat, row_of([*turn, *turn])))
+    assert learned == ["(early) answer<|im_end|>", "(last) answer<|im_end|>"]
+
+
+def test_a_call_without_its_header_is_not_learned_from_the_header_of_another_turn() -> None:
+    chat = tiny.tiny_chat("chatml")
+    chat.tokenizer.chat_template = (
+        "{% for m in messages %}{% if loop.last or not m.tool_calls %}<|im_start|>{{ m['role'] }}\n"
+        "{% endif %}{{ '(last) ' if loop.last and m['role'] == 'assistant' else '' }}"
+        "{{ m.tool_calls[0].function.name if m.tool_calls else m['content'] }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": "answer"}]
+    call = {"function": {"name": "clock", "arguments": {}}}
+    called = {"role": "assistant", "content": None, "tool_calls": [call]}
+    with pytest.raises(DataError, match=r"messages\[3\]: the chat template changes this turn"):
+        chat.rendered([*turn, turn[0], called, *turn])
+
+
 @pytest.mark.parametrize("calls", [None, []])
 def test_no_calls_are_no_calls_however_they_are_written(calls: list[object] | None) -> None:
     chat = tiny.tiny_chat("chatml")

@@ -64,7 +64,6 @@ def save(folder: Path, *, key: str, progress: Progress, state: State) -> Path:
     """Write `folder/step-NNNNNN` whole, and drop all but it and the KEEP - 1 before it. `key` names the
     run."""
     target = folder / f"step-{progress.step:06d}"
-    folder.mkdir(parents=True, exist_ok=True)
     write(target, key=key, progress=progress, state=state)
     # Newer ones are those that this run passed over.
     kept = [path for path in sorted(folder.glob("step-*")) if path <= target][-KEEP:]
@@ -75,6 +74,7 @@ def save(folder: Path, *, key: str, progress: Progress, state: State) -> Path:
 
 def write(target: Path, *, key: str, progress: Progress, state: State) -> None:
     """Put a checkpoint at `target`, in place of the one there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     with replace_dir(target) as new:
         for name, tensors in state.files().items():
             save_tensors(new / name, tensors)

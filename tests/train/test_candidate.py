@@ -1,11 +1,11 @@
-"""A candidate's training as a stage runs it: looks at held-out rows, the best step, cuts, and what is written."""
+"""A candidate as a stage trains it: looks at held-out rows, the best step, cuts, and what is written."""
 
 import json
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -19,7 +19,6 @@ from finewright.lm.encode import encode_example
 from finewright.lm.load import load_chat, load_lm
 from finewright.lm.sources import BaseModel
 from finewright.schema.common import RowCounts
-from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
 from finewright.store.manifest import describe
@@ -28,6 +27,9 @@ from finewright.store.stage import StageContext
 from finewright.train.candidate import Outcome, Work, train_candidate
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rewards import Answered
+
+if TYPE_CHECKING:
+    from finewright.schema.methods import AnyTrainSpec
 
 pytestmark = pytest.mark.torch
 

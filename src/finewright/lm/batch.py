@@ -110,7 +110,7 @@ def split(rows: Sequence[SizedRow], max_tokens: int | None) -> list[list[SizedRo
 
     A row that is longer is a part of its own. Longest first also makes the parts even."""
     if max_tokens is None:
-        return [list(rows)]
+        return [list(rows)] if rows else []
     parts: list[list[SizedRow]] = []
     room: list[int] = []
     for row in sorted(rows, key=lambda row: -row.num_tokens):

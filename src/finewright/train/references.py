@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,7 +47,8 @@ class References:
                 self._sums.update(zip(map(_digest, flat), sums, strict=True))
                 fresh = True
         if fresh and self._file:
-            text = json.dumps({"key": self._key, "sums": self._sums}, sort_keys=True)
+            content = {"key": self._key, "sums": self._sums}
+            text = json.dumps({**content, "sha256": _seal(content)}, sort_keys=True)
             write_text(self._file, text + "\n")
 
     def of(self, groups: Iterable[Group], device: torch.device) -> Tensor:
@@ -73,6 +75,11 @@ def _read(file: Path, key: str) -> dict[str, float]:
     """The file's numbers; none when it is damaged or was made with something else."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-        return dict(data["sums"]) if data["key"] == key else {}
-    except (OSError, ValueError, KeyError, TypeError):
+        whole = data.pop("sha256") == _seal(data)
+        return dict(data["sums"]) if whole and data["key"] == key else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _seal(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

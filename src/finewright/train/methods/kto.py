@@ -48,7 +48,10 @@ class KTO(Offline):
 
     def prepare(self, lm: LM, steps: Iterator[Sequence[Example]], max_tokens: int | None) -> None:
         """What the base gives to every answer, and to every answer at the next prompt."""
-        groups = ([row.sequences for row in rows] + moved_on(rows) for rows in steps)
+        # apart from each other, as `updates` runs them
+        groups = (
+            part for rows in steps for part in ([row.sequences for row in rows], moved_on(rows))
+        )
         self.setup.references.compute(lm, groups, max_tokens)
 
     def updates(

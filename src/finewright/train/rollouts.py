@@ -104,10 +104,10 @@ def logps_before(lm: LM, batch: Packed, temperature: float) -> torch.Tensor:
 
 
 @torch.no_grad()
-def logps_of_base(lm: LM, rows: Sequence[Sequence[Encoded]], temperature: float) -> torch.Tensor:
-    """log p of the rows' learned tokens under the base, (N,), in the order of a batch of these rows."""
+def logps_of_base(lm: LM, batch: Packed, temperature: float) -> torch.Tensor:
+    """log p of the batch's learned tokens under the base, (N,)."""
     with lm.reference():
-        return lm.token_logps(lm.pack(rows), temperature)
+        return lm.token_logps(batch, temperature)
 
 
 def kl_to_base(logps: torch.Tensor, base: torch.Tensor) -> torch.Tensor:

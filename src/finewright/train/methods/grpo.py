@@ -124,7 +124,7 @@ class GRPO:
             packed=packed,
             advantages=advantages_of(rewards, scaled=self.spec.loss_type != "dr_grpo").flatten(),
             before=logps_before(lm, packed, temperature) if self.spec.num_iterations > 1 else None,
-            base=logps_of_base(lm, rows, temperature) if self.spec.beta else None,
+            base=logps_of_base(lm, packed, temperature) if self.spec.beta else None,
             metrics=metrics,
         )
 

@@ -77,10 +77,11 @@ class PPO:
         found = roll_out(lm, self.setup.chat, self.setup.rewards, rows, self.spec, seed)
         batches = [self._answers(lm, part, found.metrics) for part in found.parts(max_tokens)]
         kl = sum(b.metrics["kl"] * b.packed.num_sequences for b in batches)
-        self._steer(kl / sum(b.packed.num_sequences for b in batches))
         batches = whitened(batches)
         for _ in range(self.spec.num_ppo_epochs):
             yield batches
+        # Only here, where a look at held-out answers never comes.
+        self._steer(kl / sum(b.packed.num_sequences for b in batches))
 
     def loss(self, lm: LM, batch: Answers) -> tuple[Tensor, dict[str, float]]:
         """Mean over the answers' tokens."""
@@ -128,7 +129,7 @@ class PPO:
         rows = [rollout.rows for rollout in part]
         packed = lm.pack(rows)
         before, values = self._logps_and_values(lm, packed)
-        away = before - logps_of_base(lm, rows, self.spec.temperature)
+        away = before - logps_of_base(lm, packed, self.spec.temperature)
         scores = torch.tensor([r for rollout in part for r in rollout.rewards], device=lm.device)
         rewards = token_rewards(scores, -self.kl_coef * away, packed)
         advantages = gae(rewards, values, packed, gamma=self.spec.gamma, lam=self.spec.lam)

@@ -13,8 +13,6 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, Pre
 from finewright.errors import ModelError
 from finewright.lm import runtime
 from finewright.lm.adapters.kinds import add_adapter
-from finewright.lm.adapters.linears import target_paths
-from finewright.lm.adapters.pissa import check_rank
 from finewright.lm.load import UNREADABLE
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
@@ -51,7 +49,6 @@ def _adapted(base: BaseModel, adapter: AdapterSpec, dtype: Literal["bf16", "fp32
     config = AutoConfig.from_pretrained(base.folder, local_files_only=True)
     model = _random(_shrunken(config), dtype)
     if isinstance(adapter, LoraSpec) and adapter.init == "pissa":
-        check_rank(model, target_paths(model, adapter.target_modules), adapter.r)
         adapter = adapter.model_copy(
             update={"init": "kaiming"}
         )  # directions take long, and tell nothing

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
 from finewright.errors import ModelError
-from finewright.lm.adapters.kinds import adapter_tensors
+from finewright.lm.adapters.kinds import adapter_tensors, stored_tensors
 from finewright.lm.adapters.linears import kept_whole
 from finewright.lm.adapters.lora import LoraLinear
 from finewright.lm.adapters.part import Part, Parts
@@ -62,6 +62,10 @@ class LM:
     def trained_tensors(self) -> dict[str, Tensor]:
         """All that a checkpoint must keep of the adapter, by name; of a whole model all its weights."""
         return adapter_tensors(self.adapters)
+
+    def stored_tensors(self) -> dict[str, Tensor]:
+        """What a stored adapter holds, under PEFT's names; of a whole model all its weights."""
+        return stored_tensors(self.adapters)
 
     @property
     def has_reference(self) -> bool:

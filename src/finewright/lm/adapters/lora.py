@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from finewright.lm.adapters.linears import OnLinear, keeper, put_on, target_paths
-from finewright.lm.adapters.pissa import Factors, change, check_rank, first_factors
+from finewright.lm.adapters.pissa import Factors, change, first_factors
 from finewright.lm.fast import dora
 from finewright.lm.fast.linear import (
     Frozen,
@@ -45,10 +45,9 @@ class LoraLinear(OnLinear):
         self.scale = spec.alpha / (math.sqrt(spec.r) if spec.use_rslora else spec.r)
         self.dropout = spec.dropout
         device = original.device
+        first = _drawn(base, spec.r, generator)
         if spec.init == "pissa":
-            first = first_factors(original, spec.r, self.scale, generator)
-        else:
-            first = _drawn(base, spec.r, generator)
+            first = first_factors(first, original, self.scale, generator)
         self.lora_A = nn.Parameter(first.a.to(device))
         self.lora_B = nn.Parameter(first.b.to(device))
         pissa = spec.init == "pissa"
@@ -191,12 +190,9 @@ def add_lora(
 ) -> dict[str, LoraLinear]:
     """Put an adapter on each targeted linear, in place; module path -> adapter.
 
-    Raises ModelError when a named target matches no linear, and when PiSSA's
-    rank is too high."""
+    Raises ModelError when a named target matches no linear."""
     generator = torch.Generator().manual_seed(seed)
     paths = target_paths(model, spec.target_modules)
-    if spec.init == "pissa":
-        check_rank(model, paths, spec.r)
     kind = DoraLinear if spec.use_dora else LoraLinear
     room = 2 * spec.r if spec.init == "pissa" else spec.r
     keep = keeper(model, paths, quantization=spec.quantization, room=room, device=device)

@@ -11,13 +11,10 @@ and what is rounded to the number format is as small as the change, not as large
 directions. Gradients of A and B are the paper's. Two deviations: with dropout, what is dropped is the
 change's input, and with quantisation the base is quantised, not the residual."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-
-from finewright.errors import ModelError
+from torch import Tensor
 
 _EXACT_UP_TO = 1024
 _OVERSAMPLED, _ROUNDS = 8, 16
@@ -30,22 +27,17 @@ class Factors(NamedTuple):
     b: Tensor
 
 
-def check_rank(model: nn.Module, paths: Sequence[str], rank: int) -> None:
-    """Raise ModelError when one of these linears has fewer directions."""
-    for path in paths:
-        most = min(model.get_parameter(f"{path}.weight").shape)
-        if rank > most:
-            raise ModelError(
-                f"train.adapter.r: PiSSA takes {rank} directions of each weight, and {path} has {most}",
-                hint="lower r, name other target_modules, or set init to kaiming",
-            )
+def first_factors(
+    start: Factors, weight: Tensor, scale: float, generator: torch.Generator
+) -> Factors:
+    """A0 and B0 of a weight (d_out, d_in), float32.
 
-
-def first_factors(weight: Tensor, rank: int, scale: float, generator: torch.Generator) -> Factors:
-    """A0 and B0 of a weight (d_out, d_in) that has that many directions, float32."""
+    Where it has fewer than r directions, the others are those of `start`, whose B is zero."""
+    rank = min(len(start.a), *weight.shape)
     u, s, v = _top_directions(weight.float(), rank, generator)
     root = (s / scale).sqrt()
-    return Factors(root[:, None] * v, u * root)
+    a, b = start.a.to(weight.device), start.b.to(weight.device)
+    return Factors(torch.cat((root[:, None] * v, a[rank:])), torch.cat((u * root, b[:, rank:]), 1))
 
 
 def change(now: Factors, start: Factors) -> Factors:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
-from finewright.lm.adapters.virtual import Row, VirtualTokens
+from finewright.lm.adapters.virtual import Row, VirtualTokens, random_words
 from finewright.schema.adapter import PromptSpec
 
 
@@ -45,11 +45,9 @@ def add_prompt(
     model.requires_grad_(False)
     if device is not None:
         model.to(device)
-    embedding = model.get_input_embeddings()
-    count = spec.num_virtual_tokens
+    embedding, count = model.get_input_embeddings(), spec.num_virtual_tokens
     if text_ids:
-        ids = torch.tensor((tuple(text_ids) * count)[:count])
+        ids = torch.tensor((tuple(text_ids) * count)[:count], device=embedding.weight.device)
     else:
-        generator = torch.Generator().manual_seed(seed)
-        ids = torch.randint(embedding.num_embeddings, (count,), generator=generator)
-    return SoftPrompt(embedding(ids.to(embedding.weight.device)).float())
+        ids = random_words(model, count, seed)
+    return SoftPrompt(embedding(ids).float())

@@ -53,6 +53,14 @@ class VirtualTokens(Part):
         raise NotImplementedError
 
 
+def random_words(model: PreTrainedModel, count: int, seed: int) -> Tensor:
+    """As many ids of the vocabulary, the same for a seed."""
+    embedding = model.get_input_embeddings()
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(embedding.num_embeddings, (count,), generator=generator)
+    return ids.to(embedding.weight.device)
+
+
 def laid_out(
     input_ids: Tensor, position_ids: Tensor, segments: Sequence[Segment], count: int
 ) -> Row:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -137,7 +138,8 @@ def _begun(work: Work) -> _Training:
     spec = work.spec
     consent = work.context.spec.remote_code.get(work.base.name, "")
     lm = load_for_training(work.base, spec, consent=consent)
-    references = References(work.folder / "references.json", key=work.context.key)
+    watch = partial(_watch_references, work)
+    references = References(work.folder / "references.json", key=work.context.key, watch=watch)
     setup = Setup(lm, work.chat, work.rewards, references)
     method: Method = resolve("method", spec.method)(spec, setup)
     schedule = work.schedule
@@ -150,6 +152,16 @@ def _begun(work: Work) -> _Training:
     method.prepare(lm, chain(steps, looks), spec.micro_batch_tokens)
     optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
     return _Training(work, lm, method, optimizer, [])
+
+
+def _watch_references(work: Work, done: int, total: int) -> None:
+    work.context.emit("references", stage="train", done=done, total=total)
+    if stop := work.context.should_stop():
+        raise Interrupted(
+            "stopped before the first step; nothing is kept",
+            signal_number=stop,
+            hint=f"finewright up {work.context.run.root} begins again",
+        )
 
 
 def _resumed(training: _Training) -> Progress:

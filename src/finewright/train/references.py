@@ -7,7 +7,7 @@ only time it can be computed; and a run that is taken up again finds the same nu
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,19 @@ from finewright.lm.model import LM
 from finewright.store.atomic import write_text
 
 Group = tuple[Encoded, ...]
+Watch = Callable[[int, int], None]
 
 
 class References:
     """Summed log-probabilities of learned tokens under the base, by the digest of a conversation.
 
-    `file` keeps them between the parts of a run; `key` names what they were computed with."""
+    `file` keeps them between the parts of a run; `key` names what they were computed with. `watch` is told
+    how many conversations are done, and of how many; it may raise to stop, and then nothing is kept."""
 
-    def __init__(self, file: Path | None = None, key: str = "") -> None:
-        self._file, self._key = file, key
+    def __init__(
+        self, file: Path | None = None, key: str = "", watch: Watch = lambda done, total: None
+    ) -> None:
+        self._file, self._key, self._watch = file, key, watch
         self._sums: dict[str, float] = _read(file, key) if file else {}
 
     def compute(self, lm: LM, steps: Iterable[Sequence[Group]], max_tokens: int | None) -> None:
@@ -35,18 +39,19 @@ class References:
 
         A row's number depends in its last bits on what lies beside it; so at the first step, where the
         adapter does nothing yet, policy and reference are equal."""
-        fresh = False
-        for groups in steps:
-            missing = [group for group in groups if not self._knows(group)]
-            for part in split([Example(group) for group in missing], max_tokens):
+        missing = list(self._missing(steps))
+        total, done = sum(len(group) for groups in missing for group in groups), 0
+        for groups in missing:
+            for part in split([Example(group) for group in groups], max_tokens):
                 rows = [example.sequences for example in part]
                 with lm.reference():
                     batch = lm.pack(rows)
                     sums = sums_of(lm.token_logps(batch), batch).tolist()
                 flat = (row for group in rows for row in group)
                 self._sums.update(zip(map(_digest, flat), sums, strict=True))
-                fresh = True
-        if fresh and self._file:
+                done += len(sums)
+                self._watch(done, total)
+        if missing and self._file:
             content = {"key": self._key, "sums": self._sums}
             text = json.dumps({**content, "sha256": _seal(content)}, sort_keys=True)
             write_text(self._file, text + "\n")
@@ -56,8 +61,14 @@ class References:
         sums = [self._sums[_digest(row)] for group in groups for row in group]
         return torch.tensor(sums, dtype=torch.float32, device=device)
 
-    def _knows(self, group: Group) -> bool:
-        return all(_digest(row) in self._sums for row in group)
+    def _missing(self, steps: Iterable[Sequence[Group]]) -> Iterator[list[Group]]:
+        """Of each step the groups that neither the file nor an earlier step has."""
+        known = set(self._sums)
+        for groups in steps:
+            fresh = [group for group in groups if not known.issuperset(map(_digest, group))]
+            known.update(_digest(row) for group in fresh for row in group)
+            if fresh:
+                yield fresh
 
 
 def sums_of(logps: Tensor, batch: Packed) -> Tensor:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.errors import FinewrightError, SpecError, StageError
-from finewright.schema.common import Problem
-from finewright.schema.rewards import RewardSpec
 from finewright.judge.json_schema import JsonSchema, read_schema
 from finewright.judge.patterns import Regex
 from finewright.judge.text import exact_match, json_f1, numeric, valid_json
 from finewright.judge.user_function import UserFunction, check_user_function
+from finewright.schema.common import Problem
+from finewright.schema.rewards import RewardSpec
 
 Columns = Mapping[str, Any]  # Any: what a row's JSON holds
 _COMPARED: Mapping[str, Callable[[str, str], float]] = {

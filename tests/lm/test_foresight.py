@@ -8,11 +8,18 @@ import torch
 from transformers import PreTrainedModel
 
 import tiny
-from finewright.lm.foresight import slow_paths_ahead
-from finewright.lm.lora import add_lora
+from finewright.lm.adapters.kinds import add_adapter
+from finewright.lm.foresight import refusal_ahead, slow_paths_ahead
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
-from finewright.schema.adapter import LoraSpec
+from finewright.schema.adapter import (
+    AdapterSpec,
+    FullSpec,
+    IA3Spec,
+    LoraSpec,
+    PrefixSpec,
+    PromptSpec,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -26,24 +33,70 @@ def stored(family: str, folder: Path) -> BaseModel:
 
 
 @pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
-@pytest.mark.parametrize("spec", [LoraSpec(), LoraSpec(dropout=0.1), LoraSpec(use_dora=True)])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        LoraSpec(),
+        LoraSpec(dropout=0.1),
+        LoraSpec(use_dora=True),
+        IA3Spec(target_modules=("o_proj",)),
+        PromptSpec(),
+        FullSpec(),
+    ],
+    ids=str,
+)
 def test_it_says_what_the_loaded_model_will_say(
-    family: str, spec: LoraSpec, tmp_path: Path
+    family: str, spec: AdapterSpec, tmp_path: Path
 ) -> None:
+    if family == "lfm2" and isinstance(spec, IA3Spec):
+        spec = IA3Spec(target_modules=("v_proj",))
     model = tiny.tiny_model(family)
-    loaded = LM(model, add_lora(model, spec, seed=0)).slow_paths()
+    loaded = LM(model, add_adapter(model, spec, seed=0)).slow_paths()
     assert set(slow_paths_ahead(stored(family, tmp_path), spec, "fp32")) == set(loaded)
 
 
 def test_widths_that_the_kernel_cannot_take_are_seen_in_bfloat16(tmp_path: Path) -> None:
     model = tiny.tiny_model("llama").bfloat16()
-    loaded = LM(model, add_lora(model, LoraSpec(), seed=0)).slow_paths()
+    loaded = LM(model, add_adapter(model, LoraSpec(), seed=0)).slow_paths()
     assert slow_paths_ahead(stored("llama", tmp_path), LoraSpec(), "bf16") == loaded
 
 
 def test_a_model_without_a_readable_config_is_not_known(tmp_path: Path) -> None:
     (said,) = slow_paths_ahead(BaseModel("odd", tmp_path, "", "unknown"), LoraSpec(), "fp32")
     assert said.startswith("not known before the weights are loaded, because ")
+
+
+@pytest.mark.parametrize(
+    ("family", "spec", "said"),
+    [
+        (
+            "deepseek_v3",
+            PrefixSpec(),
+            "prefix tuning is not possible, because its layers keep a latent",
+        ),
+        ("lfm2", PrefixSpec(), "prefix tuning is not possible, because it has layers of conv"),
+        ("llama", IA3Spec(target_modules=("qkv_proj",)), "no linear layer is named 'qkv_proj'"),
+        ("phi3", LoraSpec(target_modules=("q_proj",)), "no linear layer is named 'q_proj'"),
+    ],
+    ids=str,
+)
+def test_an_adapter_that_does_not_fit_is_refused_before_the_weights_are_there(
+    family: str, spec: AdapterSpec, said: str, tmp_path: Path
+) -> None:
+    refusal = refusal_ahead(stored(family, tmp_path), spec)
+    assert refusal is not None
+    assert said in str(refusal)
+
+
+@pytest.mark.parametrize(
+    "spec", [LoraSpec(init="pissa"), IA3Spec(), PrefixSpec(), PromptSpec(), FullSpec()], ids=str
+)
+def test_an_adapter_that_fits_is_not_refused(spec: AdapterSpec, tmp_path: Path) -> None:
+    assert refusal_ahead(stored("llama", tmp_path), spec) is None
+
+
+def test_of_a_model_that_is_not_known_nothing_is_said(tmp_path: Path) -> None:
+    assert refusal_ahead(BaseModel("odd", tmp_path, "", "unknown"), PrefixSpec()) is None
 
 
 def test_random_numbers_go_on_as_if_nothing_had_been_drawn(tmp_path: Path) -> None:

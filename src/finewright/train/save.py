@@ -14,6 +14,7 @@ from finewright.lm.chat import Chat
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
 from finewright.lm.tensors import save_tensors
+from finewright.schema.adapter import AdapterSpec
 from finewright.schema.methods import AnyTrainSpec
 from finewright.store.atomic import replace_dir
 from finewright.train.loop import Method
@@ -29,16 +30,18 @@ def save_result(
         save_adapter(new, lm.model, lm.adapters, spec.adapter, base_model=base.folder)
         if spec.method == "reward":
             (head,) = method.parameters()
-            _make_classifier(new, head.detach())
+            _make_classifier(new, head.detach(), spec.adapter)
         chat.tokenizer.save_pretrained(new)
 
 
-def _make_classifier(folder: Path, head: Tensor) -> None:
+def _make_classifier(folder: Path, head: Tensor, adapter: AdapterSpec) -> None:
     """Turn a language model's folder into one that `AutoModelForSequenceClassification.from_pretrained`
     reads, with one label; an adapter's wants `num_labels=1` said."""
     if (folder / CONFIG_FILE).is_file():
         _update(folder / CONFIG_FILE, {"task_type": "SEQ_CLS", "modules_to_save": ["score"]})
-        _add(folder / WEIGHTS_FILE, {f"base_model.model.{score_head.NAME}": head})
+        # PEFT puts linears' adapters into a model of their own, and virtual tokens before the model.
+        place = "" if adapter.type in ("prefix", "prompt") else "model."
+        _add(folder / WEIGHTS_FILE, {f"base_model.{place}{score_head.NAME}": head})
         return
     path = folder / "config.json"
     names = json.loads(path.read_text(encoding="utf-8")).get("architectures") or []

@@ -13,6 +13,30 @@ Config = Mapping[str, Any]
 
 # Where families write how many experts a layer has; transformers keeps their weights in one tensor.
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
+# And that layers have dense MLPs, in the place of experts or beside them.
+_DENSE = (
+    "first_k_dense_replace",
+    "mlp_only_layers",
+    "n_shared_experts",
+    "num_shared_experts",
+    "shared_expert_intermediate_size",
+)
+# The families of which PEFT 0.21 takes these names for parts of the experts' tensors.
+_MISREAD = ("gate_proj", "up_proj", "down_proj")
+_MISREAD_IN = (
+    "deepseek_v2",
+    "deepseek_v3",
+    "deepseek_v32",
+    "dots1",
+    "ernie4_5_moe",
+    "exaone_moe",
+    "glm4_moe",
+    "glm4_moe_lite",
+    "glm_moe_dsa",
+    "hunyuan_v1_moe",
+    "qwen3_moe",
+    "qwen3_next",
+)
 
 
 def unsupported(spec: AnyTrainSpec, config: Config | None) -> list[Problem]:
@@ -83,15 +107,25 @@ def _keeps_what_nobody_sees(spec: AnyTrainSpec) -> Iterator[Problem]:
         )
 
 
-def _prefix_of_latents(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
-    if spec.adapter.type == "prefix" and config.get("kv_lora_rank"):
+def _prefix_without_heads(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
+    reason = _why_no_prefix(config) if spec.adapter.type == "prefix" else ""
+    if reason:
         yield Problem(
             level="error",
             key="train.adapter.type",
-            message=f"{config['model_type']} keeps keys and values as one latent, and PEFT's prefixes are"
-            " pairs of keys and values",
+            message=f"prefixes are keys and values of every layer, and {config['model_type']} {reason}",
             hint="use lora or prompt",
         )
+
+
+def _why_no_prefix(config: Config) -> str:
+    """What the family's layers have instead; as lm/adapters/prefix.py, which sees the model, refuses it."""
+    if config.get("kv_lora_rank"):
+        return "keeps both as one latent (MLA)"
+    if config.get("num_kv_shared_layers"):
+        return "has layers that share theirs"
+    others = set(config.get("layer_types") or ()) - {"full_attention", "sliding_attention"}
+    return f"has layers of {min(others)}" if others else ""
 
 
 def _experts_left_out(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
@@ -116,6 +150,21 @@ def _experts_left_out(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
         )
 
 
+def _misread_by_peft(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
+    adapter, misread = spec.adapter, config.get("model_type") in _MISREAD_IN
+    if adapter.type != "lora" or not misread or not any(map(config.get, _DENSE)):
+        return
+    targets = _MISREAD if adapter.target_modules == "all-linear" else adapter.target_modules
+    if any(name.rpartition(".")[2] in _MISREAD for name in targets):
+        yield Problem(
+            level="warning",
+            key="train.adapter.target_modules",
+            message=f"PEFT 0.21 does not read this adapter whole: it takes"
+            f" {', '.join(_MISREAD)} of dense layers for parts of the experts",
+            hint="finewright reads it; for PEFT, name attention's linears in target_modules",
+        )
+
+
 def _share_of_experts(config: Config, experts: int) -> float:
     """Of all weights: experts have three matrices of width x inner width, attention about four of width^2."""
     width, layers = config["hidden_size"], config["num_hidden_layers"]
@@ -135,6 +184,7 @@ _ALWAYS: tuple[Callable[[AnyTrainSpec], Iterator[Problem]], ...] = (
     _keeps_what_nobody_sees,
 )
 _BY_FAMILY: tuple[Callable[[AnyTrainSpec, Config], Iterator[Problem]], ...] = (
-    _prefix_of_latents,
+    _prefix_without_heads,
     _experts_left_out,
+    _misread_by_peft,
 )

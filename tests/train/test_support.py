@@ -1,0 +1,233 @@
+"""What does not go together is refused by its reason and the way out, and what surprises is said."""
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from finewright.schema.common import Problem
+from finewright.schema.methods import AnyTrainSpec, TrainSpec
+from finewright.train.support import unsupported
+
+LLAMA = {
+    "model_type": "llama",
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 320,
+}
+MIXTRAL = {**LLAMA, "model_type": "mixtral", "num_local_experts": 4}
+QWEN3_MOE = {
+    **LLAMA,
+    "model_type": "qwen3_moe",
+    "num_experts": 4,
+    "moe_intermediate_size": 16,
+    "mlp_only_layers": [],
+}
+DEEPSEEK = {
+    **LLAMA,
+    "model_type": "deepseek_v3",
+    "n_routed_experts": 4,
+    "moe_intermediate_size": 16,
+    "first_k_dense_replace": 1,
+    "kv_lora_rank": 12,
+}
+REWARDS = {"rewards": ["valid_json"]}
+NONE = {"adapter": {"type": "none"}}
+PISSA = {"type": "lora", "init": "pissa"}
+
+
+def spec_of(**settings: Any) -> AnyTrainSpec:
+    spec: AnyTrainSpec = TypeAdapter(TrainSpec).validate_python({"method": "sft", **settings})
+    return spec
+
+
+def found(config: dict[str, Any] | None = None, **settings: Any) -> list[Problem]:
+    return unsupported(spec_of(**settings), config)
+
+
+def adapter(**settings: Any) -> dict[str, Any]:
+    return {"adapter": settings}
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "message", "hint"),
+    [
+        (
+            {"method": "grpo", **REWARDS, **NONE},
+            "train.beta",
+            "KL to the base needs the base, and with train.adapter.type none it is trained over",
+            "set train.beta to 0, or train an adapter",
+        ),
+        (
+            {"method": "ppo", **REWARDS, **NONE},
+            "train.kl_coef",
+            "KL to the base needs the base, and with train.adapter.type none it is trained over",
+            "set train.kl_coef to 0, or train an adapter",
+        ),
+        (
+            {"method": "ppo", "kl_coef": 0, "target_kl": 0.1, **REWARDS, **NONE},
+            "train.kl_coef",
+            "KL to the base needs the base, and with train.adapter.type none it is trained over",
+            "set train.kl_coef to 0, or train an adapter",
+        ),
+        (
+            adapter(**PISSA, quantization="nf4"),
+            "train.adapter.init",
+            "PiSSA takes its first values out of the weights, which quantization then rounds again",
+            "set init to kaiming, or quantization to none",
+        ),
+        (
+            adapter(**PISSA, use_dora=True),
+            "train.adapter.use_dora",
+            "DoRA takes its magnitudes from the whole weights, which PiSSA has taken apart",
+            "set init to kaiming, or use_dora to false",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_right_are_refused_for_any_model(
+    settings: dict[str, Any], key: str, message: str, hint: str
+) -> None:
+    assert found(**settings) == [Problem(level="error", key=key, message=message, hint=hint)]
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (DEEPSEEK, "deepseek_v3 keeps both as one latent (MLA)"),
+        (
+            {**LLAMA, "model_type": "lfm2", "layer_types": ["conv", "full_attention"]},
+            "lfm2 has layers of conv",
+        ),
+        (
+            {**LLAMA, "model_type": "gemma3n_text", "num_kv_shared_layers": 1},
+            "gemma3n_text has layers that share theirs",
+        ),
+    ],
+)
+def test_a_prefix_is_refused_where_layers_have_no_keys_and_values_of_their_own(
+    config: dict[str, Any], reason: str
+) -> None:
+    (problem,) = found(config, **adapter(type="prefix"))
+    message = f"prefixes are keys and values of every layer, and {reason}"
+    assert problem == Problem(
+        level="error", key="train.adapter.type", message=message, hint="use lora or prompt"
+    )
+
+
+def test_a_family_is_found_in_the_text_config_of_a_larger_model() -> None:
+    (problem,) = found({"model_type": "vlm", "text_config": DEEPSEEK}, **adapter(type="prefix"))
+    assert "deepseek_v3 keeps both as one latent" in problem.message
+
+
+@pytest.mark.parametrize("kind", ["lora", "ia3"])
+def test_experts_that_learn_nothing_are_said(kind: str) -> None:
+    assert found(MIXTRAL, **adapter(type=kind)) == [
+        Problem(
+            level="warning",
+            key="train.adapter",
+            message="the 4 experts of a layer share tensors that take no adapter: attention and what else is"
+            " linear learns, the experts do not",
+            hint="this is the usual way to adapt such models; it is said so that nobody expects more",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("config", "share"),
+    [
+        # experts 3 x 4 x 32 x 48 x 2 layers = 36,864 of them and 2 x 2 x 32^2 x 1.5 + 2 x 320 x 32
+        (MIXTRAL, "58%"),
+        # 3 x 4 x 32 x 16 x 2 = 12,288
+        (QWEN3_MOE, "32%"),
+        # one layer of two: 6,144
+        ({**DEEPSEEK, "model_type": "deepseek_v9"}, "19%"),
+    ],
+)
+def test_the_share_of_weights_that_quantization_leaves_alone_is_said(
+    config: dict[str, Any], share: str
+) -> None:
+    _, problem = found(config, **adapter(type="lora", quantization="nf4"))
+    assert problem == Problem(
+        level="warning",
+        key="train.adapter.quantization",
+        message=f"only linear layers are quantised; the experts, {share} of this model's weights, stay as"
+        " they are, so memory falls little",
+        hint="plan for the whole experts, or choose a dense model",
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "targets"),
+    [
+        (DEEPSEEK, "all-linear"),
+        (DEEPSEEK, ["q_a_proj", "mlp.down_proj"]),
+        ({**QWEN3_MOE, "mlp_only_layers": [0]}, "all-linear"),
+    ],
+)
+def test_an_adapter_that_peft_misreads_is_said(config: dict[str, Any], targets: object) -> None:
+    _, problem = found(config, **adapter(type="lora", target_modules=targets))
+    assert problem == Problem(
+        level="warning",
+        key="train.adapter.target_modules",
+        message="PEFT 0.21 does not read this adapter whole: it takes gate_proj, up_proj, down_proj of dense"
+        " layers for parts of the experts",
+        hint="finewright reads it; for PEFT, name attention's linears in target_modules",
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "settings"),
+    [
+        (QWEN3_MOE, {"type": "lora"}),
+        (DEEPSEEK, {"type": "lora", "target_modules": ["q_a_proj", "o_proj"]}),
+        (DEEPSEEK, {"type": "ia3"}),
+    ],
+)
+def test_an_adapter_that_peft_reads_is_not_said_to_be_misread(
+    config: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    assert [problem.key for problem in found(config, **adapter(**settings))] == ["train.adapter"]
+
+
+def test_kto_with_one_answer_a_step_is_said_to_compare_nothing() -> None:
+    (problem,) = found(method="kto", batch_size=1)
+    assert problem == Problem(
+        level="warning",
+        key="train.batch_size",
+        message="kto compares an answer with those of other prompts in its step, and there are none",
+        hint="set batch_size to 4 or more",
+    )
+
+
+def test_early_stopping_is_said_to_keep_the_best() -> None:
+    (problem,) = found(early_stopping=2)
+    assert problem == Problem(
+        level="info",
+        key="train.keep",
+        message="early_stopping keeps the best checkpoint too, and takes it as the result",
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        NONE,
+        {"method": "dpo", **NONE},
+        {"method": "grpo", "beta": 0, **REWARDS, **NONE},
+        {"method": "ppo", "kl_coef": 0, **REWARDS, **NONE},
+        {"method": "ppo", **REWARDS},
+        {"method": "kto", "batch_size": 1, "gradient_accumulation": 2},
+        {"early_stopping": 2, "keep": "best+last"},
+        adapter(**PISSA),
+        adapter(type="lora", use_dora=True, quantization="nf4"),
+        adapter(type="ia3", quantization="int8"),
+        adapter(type="prefix"),
+        adapter(type="prompt"),
+    ],
+)
+def test_nothing_is_said_of_what_works(settings: dict[str, Any]) -> None:
+    assert found(LLAMA, **settings) == []

@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test check fmt clean
+.PHONY: help setup quickstart test test-matrix check fmt clean
 
 help:
 	@echo "make quickstart   install, then fine-tune a real model on real data (about 6 minutes)"
 	@echo "make test         install what the tests need, then run them"
+	@echo "make test-matrix  every method x adapter x family x quantization on tiny models, as a table"
 	@echo "make check        lint, types and import contracts"
 	@echo "make fmt          format the code"
 	@echo "make clean        remove the environment"
@@ -30,6 +31,9 @@ quickstart: $(VENV)/.installed
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+test-matrix: $(VENV)/.dev
+	$(BIN)/python -m pytest -m matrix
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -22,6 +22,8 @@ from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
 
 NUM_TOKENS = 8
+NO_CHANGE = "logits: from the base's"
+"""The one finding that is no fault of what was stored."""
 _MERGED = 1e-5
 _ROWS = 4
 
@@ -77,7 +79,7 @@ def efficacy(
     return (
         _at_most("stored tensors: numbers that are not the trained", _differing(lm, trained), 0),
         _at_most("generated logits: from one forward's", float(same), bar.distance),
-        _more_than("logits: from the base's", float(_distances(whole, before).max()), 0),
+        _more_than(NO_CHANGE, float(_distances(whole, before).max()), 0),
         *_merged(lm),
     )
 

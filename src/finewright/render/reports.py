@@ -20,7 +20,7 @@ from finewright.schema.report import (
     SelfCheckReport,
     VerifyReport,
 )
-from finewright.schema.train import TrainReport
+from finewright.schema.train import Candidate, TrainReport
 
 _READ, _LEARNED = "·", "█"
 _OF_METHODS = ("accuracy", "margin", "reward", "kl")
@@ -251,8 +251,15 @@ def _trained(report: TrainReport) -> str:
             columns[where + name] = ["" if v is None else f"{v:.3f}" for v in values]
     rows = list(zip(*columns.values(), strict=True))
     fates = [f"{c.base_model}: {_counts(c.counts)}" for c in report.candidates]
+    proofs = [_proved(c) for c in report.candidates if c.proofs]
     notes = [_problem(p) for c in report.candidates for p in c.problems]
-    return "\n".join([*fates, table(list(columns), rows), *notes])
+    return "\n".join([*fates, table(list(columns), rows), *proofs, *notes])
+
+
+def _proved(candidate: Candidate) -> str:
+    passed = sum(proof.passed for proof in candidate.proofs)
+    what = "; ".join(f"{p.name} {p.measured:.2g}" for p in candidate.proofs)
+    return f"stored and loaded again: {passed} of {len(candidate.proofs)} checks passed ({what})"
 
 
 def _before_after(number: int, answer: ReplayedAnswer) -> str:

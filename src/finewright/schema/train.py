@@ -94,6 +94,15 @@ class TrainSettings(Model):
         return self
 
 
+class Proof(Model):
+    """Something that was measured of the stored result, loaded afresh, and the bar it had to keep to."""
+
+    name: str
+    measured: float
+    bar: float
+    passed: bool
+
+
 class Candidate(Model):
     """One base model trained by one TrainSpec. `adapter` is the folder of what was trained: an adapter, or
     with `train.adapter.type: none` the whole model."""
@@ -117,6 +126,7 @@ class Candidate(Model):
     tokens_per_second: float
     peak_gib: float
     trainable_parameters: int
+    proofs: tuple[Proof, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 

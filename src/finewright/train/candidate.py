@@ -3,12 +3,14 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
+
+from torch import Tensor
 
 from finewright.errors import Interrupted, StageError
 from finewright.lm import runtime
@@ -75,7 +77,8 @@ def _slug(name: str) -> str:
 
 
 class Outcome(NamedTuple):
-    """How the training of a candidate went; held-out metrics are empty without held-out rows."""
+    """How the training of a candidate went; held-out metrics are empty without held-out rows, and `stored` is
+    what the result's folder should hold."""
 
     progress: Progress
     final_loss: float
@@ -83,6 +86,7 @@ class Outcome(NamedTuple):
     eval_loss: float | None
     eval_metrics: dict[str, float]
     trainable_parameters: int
+    stored: Mapping[str, Tensor]
     problems: tuple[Problem, ...]
 
 
@@ -129,6 +133,7 @@ def train_candidate(work: Work) -> Outcome:
         eval_loss=loss,
         eval_metrics=metrics,
         trainable_parameters=sum(p.numel() for p in training.optimizer.parameters),
+        stored={name: t.detach() for name, t in training.lm.stored_tensors().items()},
         problems=tuple(training.problems),
     )
 

@@ -14,6 +14,7 @@ from finewright.store.manifest import describe
 from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train import rewards
 from finewright.train.candidate import Outcome, Work, train_candidate
+from finewright.train.proof import prove
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rows import rows_for
 from finewright.train.support import unsupported
@@ -61,7 +62,12 @@ def _candidate(
     if isinstance(spec, OnlineSettings):
         scored = rewards.build(spec.rewards, context.resolve, load_reward_model)
     work = Work(context, spec, base, chat, encoded.rows, held_out.rows, scored)
-    return _report(work, encoded, train_candidate(work))
+    outcome = train_candidate(work)
+    proofs, unmoved = prove(work, outcome.stored)
+    problems = (*told, *encoded.problems, *outcome.problems, *unmoved)
+    return _report(work, encoded, outcome).model_copy(
+        update={"proofs": proofs, "problems": problems}
+    )
 
 
 def _report(work: Work, encoded: EncodedRows, outcome: Outcome) -> Candidate:
@@ -89,5 +95,4 @@ def _report(work: Work, encoded: EncodedRows, outcome: Outcome) -> Candidate:
         tokens_per_second=round(progress.tokens / max(progress.seconds, 1e-9), 1),
         peak_gib=round(runtime.peak_gib(), 3),
         trainable_parameters=outcome.trainable_parameters,
-        problems=(*encoded.problems, *outcome.problems),
     )

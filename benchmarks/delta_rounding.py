@@ -23,17 +23,17 @@ from finewright.data.gather import read_row_set
 from finewright.data.sets import build_set
 from finewright.evaluate.answers import answer_all, question_of
 from finewright.evaluate.scorers import exact_match
+from finewright.lm.adapters.lora import add_lora
 from finewright.lm.encode import encode_rows
 from finewright.lm.fast import linear, mlp
 from finewright.lm.fast.linear import Gradients, Lora
 from finewright.lm.load import load_chat, load_model
-from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel, locate
 from finewright.render.text import table
-from finewright.schema.rows import Row
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
+from finewright.schema.rows import Row
 from finewright.train.loop import held_out_loss, train
 from finewright.train.methods.setup import Setup
 from finewright.train.methods.sft import SFT

@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 
 import torch
 
+from finewright.lm.adapters.linears import target_paths
 from finewright.lm.fast import native
 from finewright.lm.fast.quantized import KINDS, Packed
 from finewright.lm.load import load_model
-from finewright.lm.lora import target_paths
 from finewright.lm.sources import locate
 from finewright.render.text import table
 from process import machine

@@ -8,8 +8,8 @@ from peft.tuners.lora.layer import Linear as PeftLinear
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from finewright.lm.adapters.lora import LoraLinear, add_lora
 from finewright.lm.batch import Encoded
-from finewright.lm.lora import LoraLinear, add_lora
 from finewright.schema.adapter import LoraSpec
 
 RANK, ALPHA = 4, 12

@@ -12,13 +12,13 @@ share_cores()  # as the command line does, before torch is imported
 import torch  # noqa: E402
 from job import peak_gib  # noqa: E402
 
+from finewright.lm.adapters.lora import add_lora  # noqa: E402
 from finewright.lm.generate import Sampling, generate  # noqa: E402
 from finewright.lm.load import load_model  # noqa: E402
-from finewright.lm.lora import add_lora  # noqa: E402
 from finewright.lm.model import LM  # noqa: E402
 from finewright.lm.sources import BaseModel  # noqa: E402
-from finewright.schema.evaluate import EvaluateSpec  # noqa: E402
 from finewright.schema.adapter import LoraSpec  # noqa: E402
+from finewright.schema.evaluate import EvaluateSpec  # noqa: E402
 
 job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 engine = sys.argv[2]

@@ -12,8 +12,8 @@ import torch  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from finewright.lm import load, model  # noqa: E402
+from finewright.lm.adapters.lora import LoraLinear  # noqa: E402
 from finewright.lm.fast import mlp, native, norm, rope  # noqa: E402
-from finewright.lm.lora import LoraLinear  # noqa: E402
 
 
 def no(*_: object) -> bool:

@@ -13,13 +13,14 @@ import torch
 import tiny
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.stage import run
-from finewright.lm.lora import add_lora, save_adapter
+from finewright.lm.adapters.kinds import save_adapter
+from finewright.lm.adapters.lora import add_lora
+from finewright.schema.adapter import LoraSpec
 from finewright.schema.common import RowCounts
 from finewright.schema.evaluate import EvaluateReport
+from finewright.schema.methods import SFTSpec
 from finewright.schema.rows import Row, write_rows
 from finewright.schema.run import RunSpec
-from finewright.schema.adapter import LoraSpec
-from finewright.schema.methods import SFTSpec
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.atomic import sha256_file
 from finewright.store.rundir import RunDir, create_run
@@ -39,7 +40,7 @@ def adapter_of(folder: Path) -> None:
         for adapter in adapters.values():
             torch.nn.init.normal_(adapter.lora_B, std=0.3)
     folder.mkdir(parents=True)
-    save_adapter(folder, adapters, spec, base_model="", linears=list(adapters))
+    save_adapter(folder, model, adapters, spec, base_model=Path())
 
 
 def candidate(name: str) -> Candidate:

@@ -12,9 +12,9 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 import tiny
+from finewright.lm.adapters.lora import add_lora
 from finewright.lm.batch import Encoded, pack
 from finewright.lm.fast import native
-from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from referee import assert_gradients_close, drawn, logps

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from transformers import PreTrainedModel
 
+from finewright.lm.adapters.lora import add_lora
 from finewright.lm.flops import flops_per_token
-from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 

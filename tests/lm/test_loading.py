@@ -12,9 +12,10 @@ from transformers import dynamic_module_utils
 
 import tiny
 from finewright.errors import ModelError
+from finewright.lm.adapters.kinds import save_adapter
+from finewright.lm.adapters.lora import add_lora
 from finewright.lm.batch import pack
 from finewright.lm.load import code_digest, load_chat, load_lm, load_model
-from finewright.lm.lora import add_lora, save_adapter
 from finewright.lm.sources import BaseModel
 from finewright.schema.adapter import LoraSpec
 
@@ -59,7 +60,7 @@ def test_a_stored_adapter_is_put_on(tiny_folder: Path, tmp_path: Path) -> None:
         adapter.lora_B.data.fill_(0.1)
     folder = tmp_path / "adapter"
     folder.mkdir()
-    save_adapter(folder, adapters, spec, base_model="x", linears=adapters)
+    save_adapter(folder, model, adapters, spec, base_model=Path("x"))
 
     lm = load_lm(base_of(tiny_folder), folder, dtype="fp32")
 

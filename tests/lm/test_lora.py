@@ -13,20 +13,16 @@ from transformers import PreTrainedModel
 
 import tiny
 from finewright.errors import ModelError
-from finewright.lm.fast.linear import PlainWeight
-from finewright.lm.lora import (
-    CONFIG_FILE,
-    WEIGHTS_FILE,
-    DoraLinear,
-    LoraLinear,
+from finewright.lm.adapters.files import CONFIG_FILE, WEIGHTS_FILE, read_adapter_spec
+from finewright.lm.adapters.kinds import (
     adapter_tensors,
-    add_lora,
     load_adapter,
-    read_adapter_spec,
     save_adapter,
     set_adapter_tensors,
-    target_paths,
 )
+from finewright.lm.adapters.linears import target_paths
+from finewright.lm.adapters.lora import DoraLinear, LoraLinear, add_lora
+from finewright.lm.fast.linear import PlainWeight
 from finewright.schema.adapter import LoraSpec
 
 pytestmark = pytest.mark.torch
@@ -52,10 +48,9 @@ def adapted(model: PreTrainedModel, spec: LoraSpec) -> dict[str, LoraLinear]:
 
 
 def stored(folder: Path, model: PreTrainedModel, spec: LoraSpec) -> dict[str, LoraLinear]:
-    linears = target_paths(model, "all-linear")
     adapters = adapted(model, spec)
     folder.mkdir()
-    save_adapter(folder, adapters, spec, base_model="base", linears=linears)
+    save_adapter(folder, model, adapters, spec, base_model=Path("base"))
     return adapters
 
 
@@ -156,8 +151,7 @@ def test_a_stored_dora_or_rslora_adapter_gives_the_same_logits_in_peft(
 ) -> None:
     model, spec = tiny_model(family), spec_of(**kind)
     adapters = learned(model, spec)
-    linears = target_paths(tiny_model(family), "all-linear")
-    save_adapter(tmp_path, adapters, spec, base_model="base", linears=linears)
+    save_adapter(tmp_path, model, adapters, spec, base_model=Path("base"))
 
     peft = PeftModel.from_pretrained(tiny_model(family), tmp_path).eval()
 
@@ -170,8 +164,7 @@ def test_a_dora_or_rslora_adapter_comes_back_bit_by_bit(
 ) -> None:
     model, again, spec = tiny_model("qwen2"), tiny_model("qwen2"), spec_of(**kind)
     adapters = learned(model, spec)
-    linears = target_paths(tiny_model("qwen2"), "all-linear")
-    save_adapter(tmp_path, adapters, spec, base_model="base", linears=linears)
+    save_adapter(tmp_path, model, adapters, spec, base_model=Path("base"))
 
     loaded = load_adapter(again, tmp_path)
 
@@ -243,8 +236,7 @@ def test_an_adapter_trained_over_packed_weights_is_stored_as_any_other(
 ) -> None:
     model, spec = tiny_model("llama"), spec_of(quantization=quantization, use_dora=use_dora)
     adapters = learned(model, spec)
-    linears = target_paths(tiny_model("llama"), "all-linear")
-    save_adapter(tmp_path, adapters, spec, base_model="base", linears=linears)
+    save_adapter(tmp_path, model, adapters, spec, base_model=Path("base"))
 
     whole = tiny_model("llama")
     loaded = load_adapter(whole, tmp_path)

@@ -10,8 +10,9 @@ from transformers import PreTrainedModel
 
 import tiny
 from finewright.errors import ModelError
+from finewright.lm.adapters.linears import target_paths
+from finewright.lm.adapters.lora import LoraLinear, add_lora
 from finewright.lm.batch import Encoded, pack
-from finewright.lm.lora import LoraLinear, add_lora, target_paths
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 

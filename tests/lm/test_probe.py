@@ -8,8 +8,8 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 import tiny
 from finewright.lm import probe
+from finewright.lm.adapters.lora import LoraLinear, add_lora
 from finewright.lm.fast import rope
-from finewright.lm.lora import LoraLinear, add_lora
 from finewright.schema.adapter import LoraSpec
 
 pytestmark = pytest.mark.torch

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import tiny
+from finewright.lm.adapters.kinds import adapter_tensors
 from finewright.lm.batch import Encoded, Example
-from finewright.lm.lora import adapter_tensors
 from finewright.lm.sources import BaseModel
 from finewright.plugins import resolve
 from finewright.schema.adapter import LoraSpec

@@ -11,8 +11,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 import tiny
+from finewright.lm.adapters.lora import add_lora
 from finewright.lm.batch import Example
-from finewright.lm.lora import add_lora
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 import tiny
+from finewright.lm.adapters.kinds import adapter_tensors
+from finewright.lm.adapters.lora import add_lora
 from finewright.lm.batch import Encoded, Example
-from finewright.lm.lora import adapter_tensors, add_lora
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
@@ -47,9 +48,7 @@ def sft(lm: LM) -> SFT:
 def run(lm: LM, spec: SFTSpec) -> list[Step]:
     optimizer = make_optimizer(lm, sft(lm), weight_decay=spec.weight_decay)
     schedule = schedule_of(spec, [row.num_tokens for row in ROWS])
-    return list(
-        train(lm, sft(lm), EXAMPLES, schedule, optimizer, max_grad_norm=spec.max_grad_norm)
-    )
+    return list(train(lm, sft(lm), EXAMPLES, schedule, optimizer, max_grad_norm=spec.max_grad_norm))
 
 
 def measured_loss(lm: LM, *, batch_size: int) -> float:

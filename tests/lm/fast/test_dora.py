@@ -7,10 +7,10 @@ from peft.tuners.lora.layer import Linear as PeftLinear
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from finewright.lm.adapters.lora import DoraLinear, LoraLinear
 from finewright.lm.fast.dora import direction_norms, rescaled, squared_norms
 from finewright.lm.fast.linear import PlainWeight
 from finewright.lm.fast.quantized import Nf4, QuantizedWeight, scratch_bytes
-from finewright.lm.lora import DoraLinear, LoraLinear
 from finewright.schema.adapter import LoraSpec
 from referee import assert_close, distance, drawn
 

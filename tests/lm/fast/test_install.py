@@ -9,9 +9,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 import tiny
+from finewright.lm.adapters.lora import LoraLinear, add_lora
 from finewright.lm.fast import native, rope
 from finewright.lm.fast.install import Fallback, install, uninstall
-from finewright.lm.lora import LoraLinear, add_lora
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 

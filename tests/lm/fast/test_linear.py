@@ -7,8 +7,8 @@ from peft.tuners.lora.layer import Linear as PeftLinear
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from finewright.lm.adapters.lora import LoraLinear
 from finewright.lm.fast.linear import PlainWeight, lora_linear, roomy_linear
-from finewright.lm.lora import LoraLinear
 from finewright.schema.adapter import LoraSpec
 from referee import assert_close, distance, drawn
 

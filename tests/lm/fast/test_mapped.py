@@ -10,10 +10,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from finewright.lm.adapters.linears import target_paths
+from finewright.lm.adapters.lora import add_lora
 from finewright.lm.fast import mapped
 from finewright.lm.fast.mapped import let_go
 from finewright.lm.load import load_model
-from finewright.lm.lora import add_lora, target_paths
 from finewright.lm.sources import BaseModel
 from finewright.schema.adapter import LoraSpec
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import tiny
+from finewright.lm.adapters.lora import DoraLinear, LoraLinear
 from finewright.lm.fast import mlp
 from finewright.lm.fast.linear import PlainWeight
-from finewright.lm.lora import DoraLinear, LoraLinear
 from finewright.schema.adapter import LoraSpec
 from referee import assert_close, distance, drawn
 

@@ -14,7 +14,9 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 import tiny
-from finewright.lm import lora
+from finewright.lm.adapters.kinds import adapter_tensors, set_adapter_tensors
+from finewright.lm.adapters.linears import target_paths
+from finewright.lm.adapters.lora import LoraLinear, add_lora
 from finewright.lm.batch import Example
 from finewright.lm.fast import native, quantized
 from finewright.lm.fast.linear import PlainWeight
@@ -29,7 +31,6 @@ from finewright.lm.fast.quantized import (
     scratch_bytes,
 )
 from finewright.lm.generate import Sampling, generate
-from finewright.lm.lora import LoraLinear, add_lora
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
@@ -454,7 +455,7 @@ def test_answers_are_those_over_the_whole_weights(
     lm, weights = quantized_model(tiny_model("llama"), kind, **fields)
     plain = dequantized(tiny_model("llama"), weights)
     twin = LM(plain, add_lora(plain, SPEC.model_copy(update=fields), seed=1))
-    lora.set_adapter_tensors(twin.adapters, lora.adapter_tensors(lm.adapters), origin="here")
+    set_adapter_tensors(twin.adapters, adapter_tensors(lm.adapters), origin="here")
     ask = partial(
         generate,
         prompts=[row.input_ids for row in ROWS],
@@ -506,7 +507,7 @@ def test_training_takes_the_steps_of_peft_and_torch_over_the_whole_weights(
 @pytest.mark.parametrize("kind", ["nf4", "int8"])
 def test_the_original_weights_are_freed_one_by_one(kind: str, tiny_model: Model) -> None:
     model = tiny_model("llama")
-    weights = [model.get_submodule(path).weight for path in lora.target_paths(model, "all-linear")]
+    weights = [model.get_submodule(path).weight for path in target_paths(model, "all-linear")]
     addresses = {weight.data_ptr() for weight in weights}
     del weights
     adapters = add_lora(model, SPEC.model_copy(update={"quantization": kind}), seed=0)

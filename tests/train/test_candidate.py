@@ -24,9 +24,10 @@ from finewright.schema.run import RunSpec
 from finewright.store.manifest import describe
 from finewright.store.rundir import RunDir, create_run
 from finewright.store.stage import StageContext
-from finewright.train.candidate import Outcome, Work, train_candidate
+from finewright.train.candidate import Outcome, train_candidate
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rewards import Answered
+from finewright.train.work import Work
 
 if TYPE_CHECKING:
     from finewright.schema.methods import AnyTrainSpec

@@ -9,7 +9,7 @@ from finewright.lm.batch import Example
 from finewright.lm.efficacy import NO_CHANGE, efficacy
 from finewright.schema.common import Problem
 from finewright.schema.train import Proof
-from finewright.train.candidate import Work
+from finewright.train.work import Work
 
 _PROMPTS = 3
 _MOST_TOKENS = 256

@@ -13,11 +13,12 @@ from finewright.schema.train import Candidate, TrainReport
 from finewright.store.manifest import describe
 from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train import rewards
-from finewright.train.candidate import Outcome, Work, train_candidate
+from finewright.train.candidate import Outcome, train_candidate
 from finewright.train.proof import prove
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rows import rows_for
 from finewright.train.support import unsupported
+from finewright.train.work import Work
 
 # What is in the result's folder, beside the adapter or the model itself.
 _KINDS = {"metrics.jsonl": "metrics", "curves.svg": "plot", "curves.png": "plot"}

@@ -1,0 +1,80 @@
+"""Looks at the held-out rows while a candidate trains, and what follows: the best step, and an early end."""
+
+from dataclasses import replace
+
+from finewright.schema.common import Problem
+from finewright.schema.methods import AnyTrainSpec
+from finewright.train.checkpoint import Progress
+from finewright.train.defaults import eval_steps
+from finewright.train.loop import Step, held_out_loss
+from finewright.train.schedule import Schedule
+from finewright.train.training import Training
+
+
+def with_look(training: Training, step: Step) -> Step:
+    """The step with what the held-out rows say, when it is time for a look."""
+    work = training.work
+    steps = work.schedule.steps
+    every = work.spec.eval_steps or eval_steps(steps)[0]
+    if not work.eval_rows or (step.step % every and step.step != steps):
+        return step
+    loss, seen = looked_at(training)
+    assert loss is not None
+    found = {"eval_loss": loss, **{f"eval_{name}": value for name, value in seen.items()}}
+    return replace(step, metrics={**step.metrics, **found})
+
+
+def held_out_of(step: Step) -> dict[str, float]:
+    """What the look at a step saw beside the loss; empty when there was none."""
+    prefix = "eval_"
+    named = ((n.removeprefix(prefix), v) for n, v in step.metrics.items() if n.startswith(prefix))
+    return {name: value for name, value in named if name != "loss"}
+
+
+def looked_at(training: Training) -> tuple[float | None, dict[str, float]]:
+    """Held-out loss and metrics as the model is now; None without held-out rows."""
+    work = training.work
+    if not work.eval_rows:
+        return None, {}
+    return held_out_loss(
+        training.lm,
+        training.method,
+        work.eval_rows,
+        batch_size=work.spec.batch_size,
+        max_tokens=work.spec.micro_batch_tokens,
+    )
+
+
+def keeps_best(spec: AnyTrainSpec) -> bool:
+    """Is the best step the result, and not the last?"""
+    return bool(spec.early_stopping) or spec.keep == "best+last"
+
+
+def ends_early(spec: AnyTrainSpec, progress: Progress, schedule: Schedule) -> bool:
+    """Have there been `early_stopping` looks since the best one?"""
+    if not spec.early_stopping or not progress.best_step:
+        return False
+    every = spec.eval_steps or eval_steps(schedule.steps)[0]
+    looks = progress.step // every - progress.best_step // every
+    return looks >= spec.early_stopping
+
+
+def ended_early(progress: Progress, step: int, steps: int) -> Problem:
+    """That it was, for the log and the report."""
+    return Problem(
+        level="info",
+        message=f"stopped early after step {step} of {steps}: no held-out look was better than that of step"
+        f" {progress.best_step}",
+        hint="its weights are the result",
+    )
+
+
+def best_of(progress: Progress, step: Step) -> tuple[float | None, int]:
+    """The best held-out loss after a step, and where it was. An online method's loss says little; there it
+    is the reward, with its sign turned."""
+    value = step.metrics.get("eval_loss")
+    if value is not None and "eval_reward" in step.metrics:
+        value = -step.metrics["eval_reward"]
+    if value is not None and (progress.best_loss is None or value < progress.best_loss):
+        return value, step.step
+    return progress.best_loss, progress.best_step

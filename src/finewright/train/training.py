@@ -1,0 +1,123 @@
+"""The live objects of a candidate's training: made, or made again from the newest good checkpoint."""
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+
+from finewright.errors import Interrupted
+from finewright.lm.model import LM
+from finewright.plugins import resolve
+from finewright.schema.common import Problem
+from finewright.store.atomic import write_text
+from finewright.train import checkpoint
+from finewright.train.checkpoint import Checkpoint, Progress
+from finewright.train.load import load_for_training
+from finewright.train.loop import Method, rows_of_step
+from finewright.train.methods.setup import Setup
+from finewright.train.optimizer import Optimizer
+from finewright.train.references import References
+from finewright.train.state import make_optimizer, put_back, put_weights_back, state_of
+from finewright.train.work import Work
+
+_BEST = "best"
+
+
+@dataclass(slots=True)
+class Training:
+    """The live objects of a candidate's training."""
+
+    work: Work
+    lm: LM
+    method: Method
+    optimizer: Optimizer
+    problems: list[Problem]
+
+    def say(self, problem: Problem) -> None:
+        """Keep it for the report, and show it now."""
+        self.problems.append(problem)
+        self.work.context.emit("problem", stage="train", **problem.model_dump())
+
+
+def begun(work: Work) -> Training:
+    """The model with its adapter and the method, as before the first step."""
+    spec = work.spec
+    consent = work.context.spec.remote_code.get(work.base.name, "")
+    lm = load_for_training(work.base, spec, consent=consent)
+    watch = partial(_watch_references, work)
+    references = References(work.folder / "references.json", key=work.context.key, watch=watch)
+    setup = Setup(lm, work.chat, work.rewards, references)
+    method: Method = resolve("method", spec.method)(spec, setup)
+    schedule = work.schedule
+    steps = (rows_of_step(schedule, work.rows, step) for step in range(schedule.steps))
+    looks = (
+        work.eval_rows[start : start + spec.batch_size]
+        for start in range(0, len(work.eval_rows), spec.batch_size)
+    )
+    lm.model.train()
+    method.prepare(lm, chain(steps, looks), spec.micro_batch_tokens)
+    optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
+    return Training(work, lm, method, optimizer, [])
+
+
+def _watch_references(work: Work, done: int, total: int) -> None:
+    work.context.emit("references", stage="train", done=done, total=total)
+    if stop := work.context.should_stop():
+        raise Interrupted(
+            "stopped before the first step; nothing is kept",
+            signal_number=stop,
+            hint=f"finewright up {work.context.run.root} begins again",
+        )
+
+
+def resumed(training: Training) -> Progress:
+    """Put the newest good checkpoint back, and cut the metrics to where it stands."""
+    work = training.work
+    found, problems = checkpoint.latest(work.folder / "checkpoints", key=work.context.key)
+    for problem in problems:
+        training.say(problem)
+    metrics = work.folder / "metrics.jsonl"
+    if found is None:
+        write_text(metrics, "")
+        return Progress()
+    put_back(found.state, training.lm, training.method, training.optimizer)
+    lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+    write_text(metrics, "".join(lines[: found.progress.step]))
+    work.context.emit("resumed", stage="train", step=found.progress.step)
+    return found.progress
+
+
+def keep(training: Training, progress: Progress) -> None:
+    """Write a checkpoint of the training as it is."""
+    checkpoint.save(
+        training.work.folder / "checkpoints",
+        key=training.work.context.key,
+        progress=progress,
+        state=state_of(training.lm, training.method, training.optimizer),
+    )
+
+
+def keep_best(training: Training, progress: Progress) -> None:
+    """Write the checkpoint of the best step so far, in place of the one before."""
+    checkpoint.write(
+        training.work.folder / "checkpoints" / _BEST,
+        key=training.work.context.key,
+        progress=progress,
+        state=state_of(training.lm, training.method, training.optimizer),
+    )
+
+
+def take_best(training: Training, progress: Progress) -> None:
+    """Put the best step's weights back; when its checkpoint is damaged that is said, and the last ones stay."""
+    path = training.work.folder / "checkpoints" / _BEST
+    found = checkpoint.read(path, key=training.work.context.key)
+    if isinstance(found, Checkpoint):
+        put_weights_back(found.state.weights, training.lm, training.method)
+        return
+    training.say(
+        Problem(
+            level="warning",
+            file=str(path),
+            message=f"the checkpoint of the best step, {progress.best_step}, cannot be used: {found}",
+            hint="the last step's weights are the result",
+        )
+    )

@@ -1,0 +1,47 @@
+"""What one candidate is: a base model, its train settings, its rows, and the folder where all is kept."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from finewright.lm.batch import Example
+from finewright.lm.chat import Chat
+from finewright.lm.sources import BaseModel
+from finewright.schema.methods import AnyTrainSpec
+from finewright.store.stage import StageContext
+from finewright.train.rewards import Rewards
+from finewright.train.schedule import Schedule, schedule_of
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be trained, on what, and where it is kept."""
+
+    context: StageContext
+    spec: AnyTrainSpec
+    base: BaseModel
+    chat: Chat
+    rows: Sequence[Example]
+    eval_rows: Sequence[Example]
+    rewards: Rewards | None = None
+
+    @property
+    def folder(self) -> Path:
+        """train/<base model> in the run, made when missing."""
+        name, slug = self.base.name, _slug(self.base.name)
+        if any(_slug(other) == slug for other in self.context.spec.base_models if other != name):
+            slug += "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
+        folder = self.context.run.stage_dir("train") / slug
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @property
+    def schedule(self) -> Schedule:
+        """Its steps."""
+        return schedule_of(self.spec, [row.num_tokens for row in self.rows])
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.")

@@ -107,7 +107,7 @@ def keep_best(training: Training, progress: Progress) -> None:
 
 
 def take_best(training: Training, progress: Progress) -> None:
-    """Put the best step's weights back; when its checkpoint is damaged that is said, and the last ones stay."""
+    """Put the best step's weights back; where its checkpoint is damaged, say so and leave the last."""
     path = training.work.folder / "checkpoints" / _BEST
     found = checkpoint.read(path, key=training.work.context.key)
     if isinstance(found, Checkpoint):

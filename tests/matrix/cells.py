@@ -27,7 +27,7 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "kto": _OFFLINE,
     "reward": _OFFLINE,
     "grpo": _ONLINE,
-    "ppo": {**_ONLINE, "num_ppo_epochs": 2},
+    "ppo": {**_ONLINE, "num_ppo_epochs": 2, "target_kl": 0.5},
 }
 _LORA = {"type": "lora", "r": 4, "alpha": 8}
 _VIRTUAL = {"num_virtual_tokens": 3}

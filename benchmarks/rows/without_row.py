@@ -11,7 +11,7 @@ sys.argv[2] = json.dumps(settings)
 import torch  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-from finewright.lm import load, model  # noqa: E402
+from finewright.lm import load, logits, model  # noqa: E402
 from finewright.lm.adapters.lora import LoraLinear  # noqa: E402
 from finewright.lm.fast import mlp, native, norm, rope  # noqa: E402
 
@@ -55,7 +55,7 @@ TAKEN: dict[str, Callable[[], None]] = {
     "MLP node": lambda: setattr(mlp, "is_gated", no),
     "norm node": lambda: setattr(norm, "is_norm", no),
     "rope node": lambda: setattr(rope, "is_rotary", no),
-    "head": lambda: setattr(model, "_plain_head", lambda _: None),
+    "head": lambda: setattr(logits.Logits, "head", lambda *_: None),
     "heap": lambda: setattr(load, "keep_freed_memory", lambda: None),
 }
 TAKEN[without]()

@@ -281,6 +281,14 @@ def test_shared_prompts_and_recomputing_change_no_gradient(family: str, kind: st
     assert_gradients_close(learned(lm, groups()), apart, rel=2e-5)
 
 
+@every_kind
+def test_training_goes_on_after_generating(kind: str) -> None:
+    """What generation remembers of a row's layout is no inference tensor."""
+    lm, rows = adapted("llama", SPECS[kind]), tiny.random_rows((9,))
+    generate(lm, [rows[0].input_ids], stop_ids=frozenset(), sampling=Sampling(max_new_tokens=2))
+    assert all(grad.any() for grad in learned(lm, [rows]).values())
+
+
 def test_virtual_tokens_are_there_once_for_rows_that_stand_alone() -> None:
     lm = adapted("llama", SPECS["prompt"])
     rows = tiny.random_rows(LENGTHS)

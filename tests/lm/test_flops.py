@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 from transformers import PreTrainedModel
 
+from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.adapters.lora import add_lora
 from finewright.lm.flops import flops_per_token
 from finewright.lm.model import LM
-from finewright.schema.adapter import LoraSpec
+from finewright.schema.adapter import FullSpec, LoraSpec, PromptSpec
 
 pytestmark = pytest.mark.torch
 
@@ -40,3 +41,14 @@ def test_quantised_weights_take_the_same_arithmetic(
         adapters = add_lora(model, LoraSpec(r=4, quantization=quantization), seed=0)
         counts.append(flops_per_token(LM(model, adapters), 1.0))
     assert counts[0] == counts[1]
+
+
+def test_weights_that_learn_take_half_as_much_again(
+    tiny_model: Callable[[str], PreTrainedModel],
+) -> None:
+    def counted(spec: FullSpec | PromptSpec) -> float:
+        model = tiny_model("llama")
+        return flops_per_token(LM(model, add_adapter(model, spec, seed=0)), 0.25)
+
+    assert counted(PromptSpec()) == 4 * (FROZEN + HEAD * 0.25)
+    assert counted(FullSpec()) == 6 * (FROZEN + HEAD * 0.25)

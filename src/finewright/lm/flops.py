@@ -8,14 +8,22 @@ _FROZEN, _TRAINED = 4, 6
 
 
 def flops_per_token(lm: LM, trained_share: float) -> float:
-    """4 x frozen linear parameters + 6 x trained parameters + 4 x head parameters x share of tokens learned.
+    """4 x frozen and 6 x trained parameters of linears and adapters, the head's times the share of tokens
+    learned.
 
     A parameter costs a multiply and an add in the forward pass, again for the gradient of its input, and
     again for its own gradient when it is trained; the head is needed at learned tokens only. Attention,
-    norms, the experts of a mixture and anything computed twice are not counted."""
-    head = lm.model.get_output_embeddings()
-    linears = [m for m in lm.model.modules() if isinstance(m, nn.Linear) and m is not head]
-    frozen = sum(m.in_features * m.out_features for m in linears)
-    trained = sum(p.numel() for p in lm.parameters())
-    scored = head.in_features * head.out_features * trained_share
-    return float(_FROZEN * (frozen + scored) + _TRAINED * trained)
+    norms, embeddings, virtual tokens, experts of a mixture and what is computed twice are not counted."""
+    head, words = lm.model.get_output_embeddings(), lm.model.get_input_embeddings()
+    linears = [m for m in lm.model.modules() if isinstance(m, nn.Linear)]
+    found = 0.0
+    for linear in linears:
+        size = linear.in_features * linear.out_features * (trained_share if linear is head else 1.0)
+        found += size * (_TRAINED if _learns(linear) else _FROZEN)
+    counted = {id(linear.weight) for linear in linears} | {id(words.weight)}
+    factors = [p for p in lm.model.parameters() if p.requires_grad and p.dim() == 2]  # noqa: PLR2004
+    return float(found + _TRAINED * sum(p.numel() for p in factors if id(p) not in counted))
+
+
+def _learns(linear: nn.Linear) -> bool:
+    return linear.weight is not None and linear.weight.requires_grad

@@ -105,8 +105,9 @@ def _layout(segments: tuple[Segment, ...], count: int, device: torch.device) -> 
             laid.append(Segment(end, length, 0, count))
         real += range(end + own, end + own + length)
         end += own + length
-    each = torch.arange(count, device=device)
-    virtual = (torch.tensor(starts, device=device)[:, None] + each).flatten()
-    return _Layout(
-        tuple(laid), torch.tensor(real, device=device), virtual, each.repeat(len(starts))
-    )
+    # generation may ask first, and training would take its tensors
+    with torch.inference_mode(False):
+        each = torch.arange(count, device=device)
+        virtual = (torch.tensor(starts, device=device)[:, None] + each).flatten()
+        positions = each.repeat(len(starts))
+        return _Layout(tuple(laid), torch.tensor(real, device=device), virtual, positions)

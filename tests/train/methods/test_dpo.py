@@ -10,7 +10,7 @@ import trl_twins
 from definition import Definition
 from torch import Tensor
 from trl import DPOConfig, DPOTrainer
-from updates import SHAPES, WAYS, adapted, assert_same, method_of, pairs, update_of, updates_of
+from updates import LAYOUTS, WAYS, adapted, assert_same, method_of, pairs, update_of, updates_of
 
 import tiny
 from finewright.lm.adapters.lora import add_lora
@@ -31,8 +31,7 @@ def collated(trainer: DPOTrainer, rows: list[Example]) -> dict[str, Tensor]:
     return dict(trainer.data_collator(trl_twins.preferences(rows)))
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("way", "shape"), LAYOUTS)
 @pytest.mark.parametrize("loss_type", ["sigmoid", "hinge", "ipo"])
 def test_loss_and_gradient_are_those_of_trl(
     loss_type: str, way: str, shape: str, tmp_path: Path

@@ -7,7 +7,7 @@ import torch
 import trl_twins
 from torch import Tensor
 from trl import KTOConfig, KTOTrainer
-from updates import SHAPES, WAYS, adapted, assert_same, judged, method_of, update_of, updates_of
+from updates import LAYOUTS, WAYS, adapted, assert_same, judged, method_of, update_of, updates_of
 
 import tiny
 from finewright.lm.adapters.lora import add_lora
@@ -38,8 +38,7 @@ def collated(trainer: KTOTrainer, rows: list[Example]) -> dict[str, Tensor]:
     return dict(trainer.data_collator(found))
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("way", "shape"), LAYOUTS)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_loss_and_gradient_are_those_of_trl(
     seed: int, way: str, shape: str, tmp_path: Path

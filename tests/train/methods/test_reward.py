@@ -8,7 +8,7 @@ import torch
 import trl_twins
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from trl import RewardConfig, RewardTrainer
-from updates import SHAPES, WAYS, Update, adapted, assert_same, method_of, pairs, update_of
+from updates import LAYOUTS, WAYS, Update, adapted, assert_same, method_of, pairs, update_of
 
 import tiny
 from finewright.schema.methods import RewardModelSpec
@@ -28,8 +28,7 @@ def classifier(method: Method) -> PreTrainedModel:
     return twin
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("way", "shape"), LAYOUTS)
 @pytest.mark.parametrize("coefficient", [0.0, 0.05])
 def test_loss_and_gradient_are_those_of_trl(
     coefficient: float, way: str, shape: str, tmp_path: Path

@@ -6,7 +6,7 @@ import pytest
 import torch
 import trl_twins
 from trl import SFTConfig, SFTTrainer
-from updates import SHAPES, WAYS, adapted, assert_same, drawn, method_of, pairs, update_of
+from updates import LAYOUTS, WAYS, adapted, assert_same, drawn, method_of, pairs, update_of
 
 from finewright.lm.batch import Encoded, Example
 from finewright.schema.methods import SFTSpec
@@ -31,8 +31,7 @@ def collated(trainer: SFTTrainer, rows: list[Example]) -> dict[str, torch.Tensor
     return dict(trainer.data_collator(examples))
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("way", "shape"), LAYOUTS)
 def test_loss_and_gradient_are_those_of_trl(way: str, shape: str, tmp_path: Path) -> None:
     lm, rows = adapted(way), conversations(shape)
     trainer = trl_twins.trainer_of(SFTTrainer, SFTConfig, lm, tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trl_twins
 from trl.experimental.cpo import CPOConfig, CPOTrainer
-from updates import SHAPES, WAYS, adapted, assert_same, method_of, pairs, update_of
+from updates import LAYOUTS, WAYS, adapted, assert_same, method_of, pairs, update_of
 
 from finewright.lm.batch import Example
 from finewright.schema.methods import SimPOSpec
@@ -27,8 +27,7 @@ def collated(trainer: CPOTrainer, rows: list[Example]) -> dict[str, object]:
     return dict(trainer.data_collator(found))
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("way", "shape"), LAYOUTS)
 @pytest.mark.parametrize("gamma", [0.0, 1.4])
 def test_loss_and_gradient_are_those_of_trl(
     gamma: float, way: str, shape: str, tmp_path: Path

@@ -27,6 +27,8 @@ SHAPES = {
     "uneven": [(6, 5, 7), (3, 1, 4), (9, 8, 1), (4, 3, 12), (6, 2, 2)],
     "even": [(5, 4, 4)] * 4,
 }
+# The referee pads uneven rows; even ones need no padding.
+LAYOUTS = [*((way, "uneven") for way in WAYS), ("packed", "even")]
 STOPS = frozenset(range(3, 60))  # so many that answers end soon, some at once
 
 

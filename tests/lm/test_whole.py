@@ -11,7 +11,7 @@ from finewright.errors import ModelError
 from finewright.lm.adapters.kinds import add_adapter, save_adapter, set_adapter_tensors
 from finewright.lm.batch import pack
 from finewright.lm.generate import Sampling, generate
-from finewright.lm.load import load_lm
+from finewright.lm.load import load_lm, load_model
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
 from finewright.schema.adapter import FullSpec
@@ -127,3 +127,15 @@ def test_logps_at_a_temperature_are_those_of_scaled_logits(family: str) -> None:
             true = true.gather(-1, batch.targets[:, None])[:, 0]
             assert_close(lm.logps(states, batch.targets, temperature=0.7), true)
             assert_close(lm.token_logps(batch, 0.7), true)
+
+
+def test_training_leaves_the_base_files_as_they_are(tiny_folder: Path) -> None:
+    """Loaded weights lie in a mapping of the file."""
+    base = BaseModel("x", tiny_folder, "", "")
+    before = (tiny_folder / "model.safetensors").read_bytes()
+    model = load_model(base, dtype="fp32", place=False)
+    lm = stepped(LM(model, add_adapter(model, FullSpec(), seed=0, device=torch.device("cpu"))))
+    assert not torch.equal(
+        lm.hidden(pack(ROWS)), load_lm(base, None, dtype="fp32").hidden(pack(ROWS))
+    )
+    assert (tiny_folder / "model.safetensors").read_bytes() == before

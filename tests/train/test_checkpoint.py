@@ -132,7 +132,7 @@ def test_a_checkpoint_comes_back_as_it_was_written(tiny_model: Model, tmp_path: 
     found, problems = checkpoint.latest(tmp_path, key=KEY)
     assert found is not None
     assert found.progress == Progress(2, 20, 10, 0.5, 3.25)
-    assert same({**found.adapter, **found.optimizer}, run.state())
+    assert same({**found.state.weights, **found.state.optimizer}, run.state())
     assert problems == []
 
 

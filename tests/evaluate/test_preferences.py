@@ -26,7 +26,8 @@ def pair(number: int, chosen: str, rejected: str) -> Row:
     return Row(str(number), sides[0], None, "pairs.jsonl", number + 1, rejected=sides[1])
 
 
-PAIRS = [pair(i, f"yes {i} and more", f"{9 - i} no") for i in range(6)]
+SIDES = [(f"yes {i} and more", f"{9 - i} no") for i in range(6)]
+PAIRS = [pair(i, *(sides if i % 2 else sides[::-1])) for i, sides in enumerate(SIDES)]
 
 
 @pytest.fixture(scope="module")

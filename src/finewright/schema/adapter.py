@@ -49,11 +49,12 @@ class LoraSpec(Model):
 
 
 class IA3Spec(Model):
-    """(IA)3 (Liu et al. 2022, arXiv:2205.05638): keys, values and feed-forward inputs are rescaled."""
+    """(IA)3 (Liu et al. 2022, arXiv:2205.05638): keys (or queries, as PEFT has it for Qwen and Gemma), values
+    and feed-forward inputs are rescaled."""
 
     type: Literal["ia3"] = "ia3"
     target_modules: tuple[str, ...] | None = default(
-        None, "Linear layers that are rescaled", "the family's keys, values and down projections"
+        None, "Linear layers that are rescaled", "the family's, as PEFT has them"
     )
     feedforward_modules: tuple[str, ...] | None = default(
         None, "Of these, the ones whose input is rescaled", "the family's down projections"

@@ -89,7 +89,8 @@ def test_synthetic_rows_are_mixed_whole_and_the_same_every_time() -> None:
     assert all(_learned_share(row) == pytest.approx(0.6, abs=0.07) for row in rows)
 
 
-def _learned_share(row: Encoded) -> float:
+def _learned_share(example: Example) -> float:
+    (row,) = example.sequences
     return sum(row.trained) / row.num_tokens
 
 

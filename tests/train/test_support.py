@@ -36,7 +36,6 @@ DEEPSEEK = {
 }
 REWARDS = {"rewards": ["valid_json"]}
 NONE = {"adapter": {"type": "none"}}
-PISSA = {"type": "lora", "init": "pissa"}
 
 
 def spec_of(**settings: Any) -> AnyTrainSpec:
@@ -68,24 +67,17 @@ def adapter(**settings: Any) -> dict[str, Any]:
             " train.adapter.type none the base is trained over",
             "train an adapter, or take grpo with beta 0",
         ),
-        (
-            adapter(**PISSA, quantization="nf4"),
-            "train.adapter.init",
-            "PiSSA takes its first values out of the weights, which quantization then rounds again",
-            "set init to kaiming, or quantization to none",
-        ),
-        (
-            adapter(**PISSA, use_dora=True),
-            "train.adapter.use_dora",
-            "DoRA takes its magnitudes from the whole weights, which PiSSA has taken apart",
-            "set init to kaiming, or use_dora to false",
-        ),
     ],
 )
 def test_settings_that_cannot_be_right_are_refused_for_any_model(
     settings: dict[str, Any], key: str, message: str, hint: str
 ) -> None:
     assert found(**settings) == [Problem(level="error", key=key, message=message, hint=hint)]
+
+
+@pytest.mark.parametrize("more", [{"quantization": "nf4"}, {"use_dora": True}])
+def test_pissa_goes_with_quantization_and_dora(more: dict[str, Any]) -> None:
+    assert found(LLAMA, **adapter(type="lora", init="pissa", **more)) == []
 
 
 @pytest.mark.parametrize(

@@ -69,28 +69,6 @@ def _no_base_left(spec: AnyTrainSpec) -> Iterator[Problem]:
         )
 
 
-def _pissa_of_packed(spec: AnyTrainSpec) -> Iterator[Problem]:
-    adapter = spec.adapter
-    if adapter.type == "lora" and adapter.init == "pissa" and adapter.quantization != "none":
-        yield Problem(
-            level="error",
-            key="train.adapter.init",
-            message="PiSSA takes its first values out of the weights, which quantization then rounds again",
-            hint="set init to kaiming, or quantization to none",
-        )
-
-
-def _pissa_with_dora(spec: AnyTrainSpec) -> Iterator[Problem]:
-    adapter = spec.adapter
-    if adapter.type == "lora" and adapter.init == "pissa" and adapter.use_dora:
-        yield Problem(
-            level="error",
-            key="train.adapter.use_dora",
-            message="DoRA takes its magnitudes from the whole weights, which PiSSA has taken apart",
-            hint="set init to kaiming, or use_dora to false",
-        )
-
-
 def _lone_answers(spec: AnyTrainSpec) -> Iterator[Problem]:
     if isinstance(spec, KTOSpec) and spec.batch_size * spec.gradient_accumulation == 1:
         yield Problem(
@@ -181,8 +159,6 @@ def _share_of_experts(config: Config, experts: int) -> float:
 
 _ALWAYS: tuple[Callable[[AnyTrainSpec], Iterator[Problem]], ...] = (
     _no_base_left,
-    _pissa_of_packed,
-    _pissa_with_dora,
     _lone_answers,
     _keeps_what_nobody_sees,
 )

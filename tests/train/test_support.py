@@ -208,7 +208,7 @@ def test_early_stopping_is_said_to_keep_the_best() -> None:
         {"method": "ppo", **REWARDS},
         {"method": "kto", "batch_size": 1, "gradient_accumulation": 2},
         {"early_stopping": 2, "keep": "best+last"},
-        adapter(**PISSA),
+        adapter(type="lora", init="pissa"),
         adapter(type="lora", use_dora=True, quantization="nf4"),
         adapter(type="ia3", quantization="int8"),
         adapter(type="prefix"),

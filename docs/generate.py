@@ -104,7 +104,7 @@ runs/2026-11-25-support-bot-7f3a/
   events.jsonl        what happened, append-only
   env.json            python, packages, machine
   data/               report.json, train.jsonl, eval.jsonl, evaluate/*.jsonl
-  train/              report.json, <base model>/{adapter/, metrics.jsonl, checkpoints/}
+  train/              report.json, <base model>/{adapter/, metrics.jsonl, curves.svg, curves.png, checkpoints/}
   evaluate/           report.json, samples.jsonl
 ```"""
 

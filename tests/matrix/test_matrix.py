@@ -5,7 +5,7 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from cells import CELLS, FAMILIES, Cell, pairs_of, sample, spec_of
@@ -73,12 +73,15 @@ def test_every_cell_works_or_is_refused(
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("family", FAMILIES)
-def test_without_kl_to_the_base_grpo_may_train_every_weight(
-    family: str, base_of: Bases, tmp_path: Path
+@pytest.mark.parametrize(
+    ("method", "without"), [("grpo", {"beta": 0.0}), ("ppo", {"kl_coef": 0.0, "target_kl": None})]
+)
+def test_without_kl_to_the_base_every_weight_may_learn(
+    method: str, without: dict[str, Any], family: str, base_of: Bases, tmp_path: Path
 ) -> None:
     """The way out that the refusal of these cells names."""
     base = base_of(family)
-    spec = spec_of(Cell("grpo", "none", "none", family), beta=0.0)
+    spec = spec_of(Cell(method, "none", "none", family), **without)
     assert unsupported(spec, config_here(str(base.folder), tmp_path)) == []
     training = assert_trains(spec, base, tmp_path / "checkpoints")
     assert_generates(assert_kept(training, tmp_path / "model"))

@@ -7,6 +7,7 @@ from finewright.render.reports import text_of
 from finewright.schema.common import Artifact, Problem, RowCounts
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport, Score
+from finewright.schema.methods import SFTSpec
 from finewright.schema.plan import CheckReport, PlannedCandidate, PlanReport, TokenView
 from finewright.schema.report import (
     DoctorReport,
@@ -20,7 +21,6 @@ from finewright.schema.report import (
     SelfCheckReport,
     VerifyReport,
 )
-from finewright.schema.methods import SFTSpec
 from finewright.schema.train import Candidate, TrainReport
 
 ERROR = Problem(

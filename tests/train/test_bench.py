@@ -7,7 +7,7 @@ import torch
 
 import tiny
 from finewright.lm.adapters.kinds import adapter_tensors
-from finewright.lm.batch import Encoded, Example
+from finewright.lm.batch import Example
 from finewright.lm.sources import BaseModel
 from finewright.plugins import resolve
 from finewright.schema.adapter import LoraSpec

@@ -61,11 +61,10 @@ def adapter(**settings: Any) -> dict[str, Any]:
             "set train.beta to 0, or train an adapter",
         ),
         (
-            {"method": "ppo", "kl_coef": 0, **REWARDS, **NONE},
-            "train.adapter.type",
-            "ppo measures KL to the base at every step, whatever kl_coef makes of it, and with"
-            " train.adapter.type none the base is trained over",
-            "train an adapter, or take grpo with beta 0",
+            {"method": "ppo", **REWARDS, **NONE},
+            "train.kl_coef",
+            "KL to the base needs the base, and with train.adapter.type none it is trained over",
+            "set train.kl_coef to 0, or train an adapter",
         ),
     ],
 )
@@ -206,6 +205,7 @@ def test_early_stopping_is_said_to_keep_the_best() -> None:
         {"method": "dpo", **NONE},
         {"method": "grpo", "beta": 0, **REWARDS, **NONE},
         {"method": "ppo", **REWARDS},
+        {"method": "ppo", "kl_coef": 0, **REWARDS, **NONE},
         {"method": "kto", "batch_size": 1, "gradient_accumulation": 2},
         {"early_stopping": 2, "keep": "best+last"},
         adapter(type="lora", init="pissa"),

@@ -11,8 +11,8 @@ import pytest
 from finewright.errors import StoreError
 from finewright.schema.data import DataReport
 from finewright.schema.lock import Lock
-from finewright.schema.run import RunSpec
 from finewright.schema.methods import SFTSpec
+from finewright.schema.run import RunSpec
 from finewright.store.rundir import RunDir, create_run
 from finewright.store.stage import StageContext
 from finewright.workbench.stages import STAGES, code_digest, key_of, run_stage

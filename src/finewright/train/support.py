@@ -53,20 +53,17 @@ def _no_base_left(spec: AnyTrainSpec) -> Iterator[Problem]:
     if spec.adapter.type != "none":
         return
     if isinstance(spec, GRPOSpec) and spec.beta:
-        yield Problem(
-            level="error",
-            key="train.beta",
-            message="KL to the base needs the base, and with train.adapter.type none it is trained over",
-            hint="set train.beta to 0, or train an adapter",
-        )
-    if isinstance(spec, PPOSpec):
-        yield Problem(
-            level="error",
-            key="train.adapter.type",
-            message="ppo measures KL to the base at every step, whatever kl_coef makes of it, and with"
-            " train.adapter.type none the base is trained over",
-            hint="train an adapter, or take grpo with beta 0",
-        )
+        key = "train.beta"
+    elif isinstance(spec, PPOSpec) and (spec.kl_coef or spec.target_kl):
+        key = "train.kl_coef"
+    else:
+        return
+    yield Problem(
+        level="error",
+        key=key,
+        message="KL to the base needs the base, and with train.adapter.type none it is trained over",
+        hint=f"set {key} to 0, or train an adapter",
+    )
 
 
 def _lone_answers(spec: AnyTrainSpec) -> Iterator[Problem]:

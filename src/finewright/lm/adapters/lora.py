@@ -75,7 +75,9 @@ class LoraLinear(OnLinear):
             return change(now, start)
         states = state_of(self.lora_A), state_of(self.lora_B)
         if self._change is None or self._change_of != states:
-            self._change, self._change_of = change(now, start), states
+            # what inference mode makes is of no use outside of it
+            with torch.inference_mode(False), torch.no_grad():
+                self._change, self._change_of = change(now, start), states
         return self._change
 
     def node_inputs(self) -> tuple[Weight, Tensor | None, Tensor, Tensor, float]:

@@ -129,7 +129,9 @@ class PPO:
         rows = [rollout.rows for rollout in part]
         packed = lm.pack(rows)
         before, values = self._logps_and_values(lm, packed)
-        away = before - logps_of_base(lm, packed, self.spec.temperature)
+        away = torch.zeros_like(before)
+        if lm.has_reference or self.spec.kl_coef or self.spec.target_kl:
+            away = before - logps_of_base(lm, packed, self.spec.temperature)
         scores = torch.tensor([r for rollout in part for r in rollout.rewards], device=lm.device)
         rewards = token_rewards(scores, -self.kl_coef * away, packed)
         advantages = gae(rewards, values, packed, gamma=self.spec.gamma, lam=self.spec.lam)

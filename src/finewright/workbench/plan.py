@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from finewright.data.gather import gather
 from finewright.lm import runtime
-from finewright.lm.sources import config_here, locate, num_parameters
+from finewright.lm.sources import BaseModel, config_here, locate, num_parameters
+from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
 from finewright.schema.methods import AnyTrainSpec
@@ -87,10 +88,23 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
         slow_paths=_slow_paths(loaded, name, spec),
         problems=(
             *unsupported(spec, config_here(str(base.folder), base.folder)),
+            *_misfit(loaded, base, spec),
             *encoded.problems,
         ),
         preview=_preview(chat, rows, encoded.rows[:NUM_PREVIEWS]),
     )
+
+
+def _misfit(loaded: LoadedSpec, base: BaseModel, spec: AnyTrainSpec) -> list[Problem]:
+    """Why the adapter does not fit this model, as loading would say; a model's own code is not run for it."""
+    from finewright.lm.foresight import refusal_ahead
+
+    if base.name in loaded.spec.remote_code:
+        return []
+    error = refusal_ahead(base, spec.adapter)
+    if error is None:
+        return []
+    return [Problem(level="error", key="train.adapter", message=str(error), hint=error.hint)]
 
 
 def _slow_paths(loaded: LoadedSpec, name: str, spec: AnyTrainSpec) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from finewright.train.candidate import Outcome, train_candidate
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rewards import Answered
 from finewright.train.work import Work
+from finewright.workbench.systems import load_talker
 
 if TYPE_CHECKING:
     from finewright.schema.methods import AnyTrainSpec
@@ -251,6 +252,8 @@ def test_a_reward_model_rates_alike_here_in_its_run_and_in_transformers(
 
     finished(run, outcome)
     monkeypatch.setattr("finewright.train.reward_runs.locate", lambda *_: base)
+    with pytest.raises(StoreError, match="rates answers and gives none"):
+        load_talker(str(run.run.root))  # type: ignore[union-attr]
     rate = load_reward_model(run.run.root)  # type: ignore[union-attr]
     answers = [
         Answered(str(turns[-1]["content"]), turns[:-1], {}, stopped=True)

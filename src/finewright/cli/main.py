@@ -172,10 +172,10 @@ def chat(
     """Talk to a tuned or a base model; the answer streams."""
     from finewright.cli.talk import talk
     from finewright.workbench.chat import Manner
-    from finewright.workbench.systems import load_system
+    from finewright.workbench.systems import load_talker
 
     manner = Manner(max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
-    talk(load_system(target, base_model=base_model), manner, system=system, prompt=prompt)
+    talk(load_talker(target, base_model=base_model), manner, system=system, prompt=prompt)
 
 
 @app.command()

@@ -49,6 +49,19 @@ def load_system(target: str, *, base_model: str = "") -> System:
     return System(base.name, lm, load_chat(base))
 
 
+def load_talker(target: str, *, base_model: str = "") -> System:
+    """`load_system` for who wants answers. Raises StoreError for a reward model, which has none."""
+    check_target(target, base_model=base_model)
+    if (Path(target) / "manifest.json").is_file():
+        candidate = _candidate(open_run(Path(target)), base_model)
+        if candidate.method == "reward":
+            raise StoreError(
+                f"{target}: a reward model rates answers and gives none",
+                hint="let one learn from it: train.rewards with function reward_model:RUN",
+            )
+    return load_system(target, base_model=base_model)
+
+
 def _tuned(run: RunDir, base_model: str) -> System:
     from finewright.evaluate.stage import rating
     from finewright.lm.load import load_chat, load_lm

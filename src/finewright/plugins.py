@@ -32,6 +32,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "json_schema": "finewright.judge.json_schema:json_schema",
         "label_accuracy": "finewright.evaluate.scorers:label_accuracy",
         "macro_f1": "finewright.evaluate.scorers:macro_f1",
+        "mentions": "finewright.judge.text:mentions",
         "numeric": "finewright.judge.text:numeric",
         "perplexity": "finewright.evaluate.scorers:perplexity",
         "regex": "finewright.judge.patterns:Regex",

@@ -19,6 +19,7 @@ from finewright.judge.patterns import Regex
 from finewright.judge.text import (
     exact_match,
     json_f1,
+    mentions,
     numeric,
     overlap_f1,
     squash,
@@ -43,6 +44,7 @@ __all__ = [
     "label_codes",
     "macro_f1",
     "macro_f1_of_codes",
+    "mentions",
     "numeric",
     "parse_json",
     "perplexity",

@@ -4,15 +4,16 @@ Every answer is untrusted text: nothing here raises on one, whatever it holds.""
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.judge.json_text import canonical, leaves, parse_json
+from finewright.judge.json_text import canonical, leaves, members, parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
 _NUMBER = re.compile(
     r"(?P<value>(?:(?<![\w)])-)?"
@@ -51,6 +52,25 @@ def json_f1(answer: str, expected: str) -> float:
     if ours is None or theirs is None:
         return 0.0
     return overlap_f1(Counter(leaves(ours.value)), Counter(leaves(theirs.value)))
+
+
+def mentions(answer: str, expected: str) -> float:
+    """The share of what is expected that stands in the answer: the values of JSON, else the whole text.
+
+    Keys, order and all between them do not count, so this is a reward that answers of no form at all can
+    earn; capitals do, and a short value may stand in another word."""
+    theirs = parse_json(expected)
+    facts = [expected.strip()] if theirs is None else list(_texts(theirs.value))
+    return sum(fact in answer for fact in facts) / len(facts)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The leaves of a JSON value as they would be written in a sentence."""
+    inner = members(value)
+    if not inner:
+        yield value if isinstance(value, str) else json.dumps(value)
+    for item in inner.values():
+        yield from _texts(item)
 
 
 def numeric(answer: str, expected: str) -> float:

@@ -11,6 +11,7 @@ KINDS = {
     "numeric": "",
     "valid_json": "",
     "json_f1": "",
+    "mentions": "",
     "json_schema": "[FILE]",
     "regex": "PATTERN",
     "python": "FILE:FUNCTION",
@@ -22,7 +23,7 @@ class RewardSpec(Model):
     """One reward: a score in [0, 1] for an answer, or a reward model's number."""
 
     function: str = Field(
-        description="exact, numeric, valid_json, json_f1, json_schema[:FILE], regex:PATTERN,"
+        description="exact, numeric, valid_json, json_f1, mentions, json_schema[:FILE], regex:PATTERN,"
         " python:FILE:FUNCTION or reward_model:RUN",
         min_length=1,
     )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from finewright.errors import FinewrightError, SpecError, StageError
 from finewright.judge.json_schema import JsonSchema, read_schema
 from finewright.judge.patterns import Regex
-from finewright.judge.text import exact_match, json_f1, numeric, valid_json
+from finewright.judge.text import exact_match, json_f1, mentions, numeric, valid_json
 from finewright.judge.user_function import UserFunction, check_user_function
 from finewright.schema.common import Problem
 from finewright.schema.rewards import RewardSpec
@@ -21,6 +21,7 @@ _COMPARED: Mapping[str, Callable[[str, str], float]] = {
     "exact": exact_match,
     "numeric": numeric,
     "json_f1": json_f1,
+    "mentions": mentions,
 }
 
 

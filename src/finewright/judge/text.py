@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.judge.json_text import canonical, leaves, members, parse_json
@@ -68,7 +69,7 @@ def _texts(value: object) -> Iterator[str]:
     """The leaves of a JSON value as they would be written in a sentence."""
     inner = members(value)
     if not inner:
-        yield value if isinstance(value, str) else json.dumps(value)
+        yield str(value) if isinstance(value, str | Decimal) else json.dumps(value)
     for item in inner.values():
         yield from _texts(item)
 

@@ -122,7 +122,8 @@ no: 1
         "run.yaml:3: base_model: unknown key; did you mean 'base_models'?",
         "run.yaml:5: data.sources: must have at least 1 item(s), not empty",
         "run.yaml:7: data.eval_fraction: duplicate key; it is already at run.yaml:6",
-        "run.yaml:9: train.method: must be 'sft', not 'ssft'; did you mean 'sft'?",
+        "run.yaml:9: train.method: must be one of 'sft', 'dpo', 'orpo', 'simpo', 'kto', 'reward', "
+        "'grpo', 'ppo', not 'ssft'; did you mean 'sft'?",
         "run.yaml:10: train.learning_rte: unknown key; did you mean 'learning_rate'?",
         "run.yaml:11: train.max_length: YAML reads `010` as octal or base 60; write it plainly or "
         "in quotes",
@@ -381,3 +382,32 @@ def test_the_loader_is_light() -> None:
     cpu, *heavy = result.stdout.decode().split()
     assert heavy == []
     assert float(cpu) < 0.5
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"method": "dpo", "beta": 0.2},
+        {"method": "grpo", "rewards": ["numeric", {"function": "regex:a+", "weight": 2}]},
+        {"adapter": {"type": "prefix", "num_virtual_tokens": 4}},
+        {"adapter": {"type": "none"}},
+    ],
+)
+def test_the_json_schema_takes_every_method_and_adapter(train: dict[str, Any]) -> None:
+    spec = {"name": "a", "base_models": ["x"], "data": {"sources": [{"path": "a"}]}}
+    jsonschema.validate({**spec, "train": train}, json_schema())
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"method": "grpo"},
+        {"method": "dpo", "gamma": 1},
+        {"beta": 0.2},
+        {"adapter": {"type": "prefix", "r": 4}},
+    ],
+)
+def test_the_json_schema_knows_whose_a_key_is(train: dict[str, Any]) -> None:
+    spec = {"name": "a", "base_models": ["x"], "data": {"sources": [{"path": "a"}]}}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**spec, "train": train}, json_schema())

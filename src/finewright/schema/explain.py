@@ -51,7 +51,7 @@ def group(errors: Iterable["ErrorDetails"], data: Tree) -> dict[Loc, list["Error
     """The errors by the place the user knows, without those that only follow from a deeper one."""
     found: dict[Loc, list[ErrorDetails]] = {}
     for error in errors:
-        found.setdefault(_visible(error, data), []).append(error)
+        found.setdefault(visible(error, data), []).append(error)
     above = {outer for loc in found for outer in prefixes(loc[:-1]) if loc}
     return {loc: errors for loc, errors in found.items() if loc not in above}
 
@@ -81,7 +81,8 @@ def odd_numbers(data: Tree) -> Iterator["ErrorDetails"]:
             yield {"type": kind, "loc": loc, "msg": "", "input": value}
 
 
-def _visible(error: "ErrorDetails", data: Tree) -> Loc:
+def visible(error: "ErrorDetails", data: Tree) -> Loc:
+    """Where the user sees the error."""
     # The arm of a union is part of pydantic's location; the user never wrote it.
     found: list[str | int] = []
     here = data

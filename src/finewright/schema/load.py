@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from finewright.errors import SpecError
-from finewright.schema.explain import explain, group, odd_numbers
+from finewright.schema.explain import explain, group, odd_numbers, visible
 from finewright.schema.nodes import (
     DEEPEST,
     Loc,
@@ -26,8 +27,13 @@ from finewright.schema.nodes import (
 )
 from finewright.schema.run import RunSpec
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 _LARGEST_BYTES = 1_000_000
 _MOST_MISTAKES = 50
+_TAGS = {"method": "sft", "type": "lora"}
+"""The keys that choose an arm of a union, and the arm that holds where they are missing."""
 _INDEX = re.compile(r"[0-9]{1,6}")
 
 
@@ -62,8 +68,16 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
 
 
 def json_schema() -> dict[str, Tree]:
-    """JSON Schema of the spec, with which editors complete and check it."""
-    return RunSpec.model_json_schema()
+    """JSON Schema of the spec, with which editors complete and check it.
+
+    An arm of a union that is not the default one must be named."""
+    schema: dict[str, Tree] = RunSpec.model_json_schema()
+    for arm in schema["$defs"].values():
+        for tag, usual in _TAGS.items():
+            named = arm.get("properties", {}).get(tag, {})
+            if named.get("const", usual) != usual:
+                arm["required"] = [*arm.get("required", []), tag]
+    return schema
 
 
 def _read_text(path: Path) -> str:
@@ -156,11 +170,8 @@ def _with(old: Tree, loc: Loc, value: Tree) -> Tree:
 
 
 def _validated(data: Tree, notes: Notes) -> RunSpec:
-    spec, found = None, group(odd_numbers(data), data)
-    try:
-        spec = RunSpec.model_validate(data)
-    except ValidationError as error:
-        found = group(error.errors(include_url=False), data) | found
+    spec, errors = _tried(data)
+    found = group(errors, data) | group(odd_numbers(data), data)
     known = {mistake.loc for mistake in notes.mistakes if mistake.loc}
     fresh = {loc: errors for loc, errors in found.items() if known.isdisjoint(prefixes(loc))}
     for loc, errors in islice(fresh.items(), _MOST_MISTAKES):
@@ -170,6 +181,21 @@ def _validated(data: Tree, notes: Notes) -> RunSpec:
     if spec is None or notes.mistakes:
         raise _error(notes, num_untold=max(0, len(fresh) - _MOST_MISTAKES))
     return spec
+
+
+def _tried(data: Tree) -> tuple[RunSpec | None, list["ErrorDetails"]]:
+    """The spec, or all that is wrong: below a method or a kind that does not exist too, as if the usual one
+    stood there."""
+    try:
+        return RunSpec.model_validate(data), []
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    for error_here in errors:
+        if error_here["type"] == "union_tag_invalid":
+            place = visible(error_here, data)
+            _, below = _tried(_with(data, place, _TAGS[str(place[-1])]))
+            return None, [*errors, *below]
+    return None, errors
 
 
 def _error(notes: Notes, *, num_untold: int = 0) -> SpecError:

@@ -67,4 +67,6 @@ def _function_alone(value: Any) -> Any:  # Any: not validated yet
     return {"function": value} if isinstance(value, str) else value
 
 
-Reward = Annotated[RewardSpec, BeforeValidator(_function_alone)]
+Reward = Annotated[
+    RewardSpec, BeforeValidator(_function_alone, json_schema_input_type=str | RewardSpec)
+]

@@ -1,0 +1,41 @@
+"""The examples are specs that load, one for each method, and the code they let run is the code beside them."""
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from finewright.schema.adapter import AdapterSpec
+from finewright.schema.load import LoadedSpec, load_spec
+from finewright.schema.methods import AnyTrainSpec, OnlineSettings
+from finewright.train import rewards
+from finewright.train.support import unsupported
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SPECS = {path.stem: load_spec(path) for path in sorted(EXAMPLES.glob("*.yaml"))}
+LLAMA = {"model_type": "llama"}
+
+
+def test_every_method_and_every_kind_of_adapter_has_an_example() -> None:
+    methods = {arm.model_fields["method"].default for arm in get_args(AnyTrainSpec)}
+    kinds = {arm.model_fields["type"].default for arm in get_args(get_args(AdapterSpec)[0])}
+    assert methods <= {loaded.spec.train.method for loaded in SPECS.values()}
+    assert kinds - {"ia3", "none"} <= {s.spec.train.adapter.type for s in SPECS.values()}
+    assert {"qlora", "dora"} <= SPECS.keys()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_an_example_names_what_it_is_and_works(name: str) -> None:
+    loaded = SPECS[name]
+    assert loaded.spec.name == name
+    assert unsupported(loaded.spec.train, LLAMA) == []
+    assert f"finewright up examples/{name}.yaml" in loaded.text
+
+
+@pytest.mark.parametrize(
+    "loaded", [s for s in SPECS.values() if isinstance(s.spec.train, OnlineSettings)]
+)
+def test_the_code_that_an_example_lets_run_is_the_file_beside_it(loaded: LoadedSpec) -> None:
+    train = loaded.spec.train
+    assert isinstance(train, OnlineSettings)
+    assert rewards.check(train.rewards, [{"answer": "a"}], loaded.resolve) == []

@@ -6,7 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
@@ -104,7 +104,8 @@ runs/2026-11-25-support-bot-7f3a/
   events.jsonl        what happened, append-only
   env.json            python, packages, machine
   data/               report.json, train.jsonl, eval.jsonl, evaluate/*.jsonl
-  train/              report.json, <base model>/{adapter/, metrics.jsonl, curves.svg, curves.png, checkpoints/}
+  train/              report.json, <base model>/{adapter/, metrics.jsonl, curves.svg, curves.png,
+                      checkpoints/}
   evaluate/           report.json, samples.jsonl
 ```"""
 
@@ -152,7 +153,20 @@ def fields(model: type[BaseModel], prefix: str) -> Iterator[str]:
         else:
             shown = "required" if field.is_required() else f"`{plain(field.default)}`"
             why = cell(str(extra.get("default_reason", "")))
-            yield f"| `{key}` | {shown} | {cell(field.description or '')} | {why} |"
+            values = (
+                f" ({', '.join(map(str, choices))})"
+                if (choices := literals(field.annotation))
+                else ""
+            )
+            yield f"| `{key}` | {shown} | {cell((field.description or '') + values)} | {why} |"
+
+
+def literals(annotation: Any) -> list[object]:
+    """The values that a field may have, when they are named and more than one."""
+    if get_origin(annotation) is Literal:
+        found = list(get_args(annotation))
+        return found if len(found) > 1 else []
+    return [value for part in get_args(annotation) for value in literals(part)]
 
 
 def nested_model(annotation: Any) -> type[BaseModel] | None:
@@ -188,10 +202,6 @@ def metrics_table() -> str:
         found = next(n for n in tree.body if getattr(n, "name", "") == attribute)
         text = (ast.get_docstring(found) or "").split("\n\n")[0]  # type: ignore[arg-type]
         rows.append(f"| `{names.get(name, name)}` | {cell(text)} |")
-    rows.append("| `macro_f1` | Mean over the expected labels of each label's F1. |")
-    rows.append(
-        "| `perplexity` | exp of the mean negative log-likelihood of the expected answers' tokens. |"
-    )
     rows.append(
         "| `preference_accuracy` | The share of preference pairs whose chosen answer the system finds"
         " likelier by token or, being a reward model, rates higher. |"

@@ -68,4 +68,4 @@ def _unknown(kind: Kind, name: str) -> UnknownPlugin:
     listing = ", ".join(known)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"use one of: {listing}"
-    return UnknownPlugin(f"no {kind} named {name!r}; known: {listing}", hint=hint)
+    return UnknownPlugin(f"no {kind} named {name!r}", hint=hint)

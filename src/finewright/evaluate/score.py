@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -87,7 +88,14 @@ def row_scorer(name: str) -> RowScorer:
     base, colon, argument = name.partition(":")
     if base in _CORPUS:
         raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")
-    target = resolve("scorer", base)
+    try:
+        target = resolve("scorer", base)
+    except UnknownPlugin as unknown:
+        close = difflib.get_close_matches(base, [PREFERENCE, *_CORPUS], n=1)
+        raise UnknownPlugin(
+            str(unknown),
+            hint=f"did you mean {close[0]!r}?" if close else f"{unknown.hint}, {PREFERENCE}",
+        ) from None
     if not isinstance(target, type):
         if colon:
             raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")

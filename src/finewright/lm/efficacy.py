@@ -22,7 +22,7 @@ from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
 
 NUM_TOKENS = 8
-NO_CHANGE = "logits: from the base's"
+NO_CHANGE = "logits against the base's"
 """The one finding that is no fault of what was stored."""
 _MERGED = 1e-5
 _ROWS = 4
@@ -77,8 +77,8 @@ def efficacy(
     bar = _SAME_LOGITS[dtype]
     same = _distances([found.logits for found in traces], whole).quantile(bar.tokens)
     return (
-        _at_most("stored tensors: numbers that are not the trained", _differing(lm, trained), 0),
-        _at_most("generated logits: from one forward's", float(same), bar.distance),
+        _at_most("stored numbers that differ from the trained", _differing(lm, trained), 0),
+        _at_most("generated logits against one forward's", float(same), bar.distance),
         _more_than(NO_CHANGE, float(_distances(whole, before).max()), 0),
         *_merged(lm),
     )
@@ -96,7 +96,7 @@ def merge_error(part: OnLinear) -> float:
 
 def _merged(lm: LM) -> list[Finding]:
     errors = [merge_error(part) for part in lm.adapters.values() if isinstance(part, OnLinear)]
-    return [_at_most("merged layers: from the adapter's", max(errors), _MERGED)] if errors else []
+    return [_at_most("merged layers against the adapter's", max(errors), _MERGED)] if errors else []
 
 
 def _differing(lm: LM, trained: Mapping[str, Tensor]) -> int:

@@ -213,7 +213,8 @@ def _settings(values: Mapping[str, object]) -> str:
 def _tokens(view: TokenView) -> str:
     """Each line of the row behind a mark: read only, or learned."""
     lines = [
-        f"  {view.file}:{view.row} as the model sees it ({_LEARNED} learned, {_READ} read only)"
+        f"  {view.file}:{view.row}{f', {view.side},' if view.side else ''} as the model sees it"
+        f" ({_LEARNED} {'scored' if view.side else 'learned'}, {_READ} read only)"
     ]
     for fate, text in view.pieces:
         mark = _LEARNED if fate == "learned" else _READ
@@ -258,7 +259,7 @@ def _trained(report: TrainReport) -> str:
 
 def _proved(candidate: Candidate) -> str:
     passed = sum(proof.passed for proof in candidate.proofs)
-    what = "; ".join(f"{p.name} {p.measured:.2g}" for p in candidate.proofs)
+    what = "; ".join(f"{p.name} {p.measured:.2g} (bar {p.bar:g})" for p in candidate.proofs)
     return f"stored and loaded again: {passed} of {len(candidate.proofs)} checks passed ({what})"
 
 

@@ -65,6 +65,7 @@ PEERS = {
 }
 _OURS = {peer: ours for ours, peers in PEERS.items() for peer in peers}
 _CLOSE = 0.7
+_TAGS = ("method", "type")
 
 
 def did_you_mean(loc: Loc) -> str:
@@ -73,6 +74,8 @@ def did_you_mean(loc: Loc) -> str:
     A key beside it is given by its name, one elsewhere by its dotted path."""
     own = ".".join(map(str, loc))
     parent = own.rpartition(".")[0]
+    if owners := _owners(loc):
+        return f" here; it belongs to {', '.join(owners)}"
     found = [_shown(dotted, parent) for dotted in _meant(loc, parent) if dotted != own]
     return f"; did you mean {' or '.join(found)}?" if found else ""
 
@@ -106,6 +109,16 @@ def _meant(loc: Loc, parent: str) -> list[str]:
         return [f"{parent}.{beside[0]}" if parent else beside[0]]
     elsewhere = [dotted for dotted in spec_keys() if dotted.rpartition(".")[2] == word]
     return elsewhere or [_OURS[peer] for peer in _close(word, [*_OURS])]
+
+
+def _owners(loc: Loc) -> list[str]:
+    """The arms of a union at the parent's place that have this key: methods, or kinds of adapters."""
+    found = []
+    for model in kinds_at(loc[:-1]):
+        if _is_model(model) and loc[-1] in model.model_fields:
+            tag = next((name for name in _TAGS if name in model.model_fields), "")
+            found += [str(model.model_fields[tag].default)] if tag else []
+    return list(dict.fromkeys(found))
 
 
 def _shown(dotted: str, parent: str) -> str:

@@ -25,6 +25,7 @@ class TokenView(Model):
 
     file: str
     row: int
+    side: str = Field(default="", description="chosen or rejected, liked or disliked, or neither.")
     pieces: tuple[tuple[Literal["read", "learned"], str], ...]
 
 

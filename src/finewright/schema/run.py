@@ -1,8 +1,8 @@
 """The run spec: one file, top-level keys are the stage names."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from finewright.schema.common import Model, default
 from finewright.schema.data import DataSpec
@@ -32,6 +32,14 @@ class RunSpec(Model):
     data: DataSpec
     train: TrainSpec = default(SFTSpec(), "How to train", "supervised fine-tuning with LoRA")
     evaluate: EvaluateSpec = default(EvaluateSpec(), "What to measure", "a base and a tuned score")
+
+    @model_validator(mode="after")
+    def _rated(self) -> Self:
+        """A reward model gives no answers that the usual metrics could judge."""
+        if self.train.method == "reward" and "metrics" not in self.evaluate.model_fields_set:
+            rated = self.evaluate.model_copy(update={"metrics": ("preference_accuracy",)})
+            object.__setattr__(self, "evaluate", rated)
+        return self
 
     @field_validator("base_models")
     @classmethod

@@ -169,8 +169,9 @@ def _why_slower(name: str, lm: LM) -> Iterator[Problem]:
 def _busy(threads: int | None) -> Iterator[Problem]:
     used = runtime.cores_others_use()
     if used > _BUSY_CORES:
+        fewer = f", or set train.threads to fewer than {threads}" if threads and threads > 1 else ""
         yield Problem(
             level="info",
             message=f"other programs keep {used:.1f} cores busy, and a step waits for its slowest thread",
-            hint=f"stop them, or set train.threads to fewer than {threads}",
+            hint=f"stop them{fewer}",
         )

@@ -34,7 +34,8 @@ def learning_rate(num_parameters: int, adapter: AdapterSpec, method: str) -> tup
         rate = _VIRTUAL_RATES[adapter.type]
         reason = f"{adapter.type} trains few numbers, which bear large steps"
     share, why = _METHOD_SHARES.get(method, (1.0, ""))
-    return rate * share, f"{reason}; {share:g} of that, because {why}" if why else reason
+    rate = float(f"{rate * share:.3g}")
+    return rate, f"{reason}; {share:g} of that, because {why}" if why else reason
 
 
 def save_steps(steps: int) -> tuple[int, str]:

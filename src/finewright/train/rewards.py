@@ -8,13 +8,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finewright.errors import FinewrightError, SpecError, StageError
+from finewright.errors import FinewrightError, SpecError, StageError, StoreError
 from finewright.judge.json_schema import JsonSchema, read_schema
 from finewright.judge.patterns import Regex
 from finewright.judge.text import exact_match, json_f1, mentions, numeric, valid_json
 from finewright.judge.user_function import UserFunction, check_user_function
 from finewright.schema.common import Problem
 from finewright.schema.rewards import RewardSpec
+from finewright.schema.train import TrainReport
+from finewright.store.rundir import open_run
 
 Columns = Mapping[str, Any]  # Any: what a row's JSON holds
 _COMPARED: Mapping[str, Callable[[str, str], float]] = {
@@ -190,8 +192,20 @@ def _file_and_function(spec: RewardSpec, resolve: Resolve) -> _FileAndFunction:
 
 def _run_folder(spec: RewardSpec, resolve: Resolve) -> Path:
     folder = resolve(spec.argument)
+    hint = "train one with train.method: reward"
     if not folder.is_dir():
-        raise SpecError(f"{folder}: no such run", hint="train one with train.method: reward")
+        raise SpecError(f"{folder}: no such run", hint=hint)
+    if not (folder / "manifest.json").is_file():
+        raise SpecError(f"{folder}: this is no run folder", hint=hint)
+    try:
+        trained = open_run(folder).read_report("train", TrainReport).candidates
+    except StoreError as error:
+        raise SpecError(str(error), hint=error.hint) from None
+    if len(trained) > 1 or trained[0].method != "reward":
+        what = f"{len(trained)} base models" if len(trained) > 1 else f"by {trained[0].method}"
+        raise SpecError(
+            f"{folder}: this run trained {what}, and a reward is one reward model", hint=hint
+        )
     return folder
 
 

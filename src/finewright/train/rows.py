@@ -1,5 +1,6 @@
 """What each training method takes: rows of other types become such rows, or it is said why not."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -92,6 +93,11 @@ def _for_kto(row: Row) -> _Taken:
         return liked, replace(liked, messages=row.rejected, label=False)
     if row.label is not None:
         return (row,)
+    if "label" in row.columns:
+        return _Refusal(
+            f"answers whose `label` is {json.dumps(row.columns['label'])[:40]}",
+            "write true (liked) or false (disliked), without quotes",
+        )
     return _PROMPTS if _is_prompt_alone(row) else _NOT_JUDGED
 
 

@@ -21,7 +21,12 @@ from finewright.train.support import unsupported
 from finewright.train.work import Work
 
 # What is in the result's folder, beside the adapter or the model itself.
-_KINDS = {"metrics.jsonl": "metrics", "curves.svg": "plot", "curves.png": "plot"}
+_KINDS = {
+    "metrics.jsonl": "metrics",
+    "curves.svg": "plot",
+    "curves.png": "plot",
+    "references.json": "references",
+}
 
 
 def run(context: StageContext) -> StageResult:

@@ -13,6 +13,7 @@ from finewright.schema.plan import CheckReport
 from finewright.train import rewards
 from finewright.train.rows import rows_for
 from finewright.train.support import unsupported
+from finewright.workbench.coherence import incoherent, unmeasurable
 
 
 def check(loaded: LoadedSpec) -> CheckReport:
@@ -23,6 +24,7 @@ def check(loaded: LoadedSpec) -> CheckReport:
         wrong = _refusals(f"base_models.{i}", check_name, name, loaded.path.parent)
         config = None if wrong else config_here(name, loaded.path.parent)
         problems += [*wrong, *unsupported(spec.train, config)]
+    problems += incoherent(spec)
     problems += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metrics)
     if not spec.evaluate.data and not spec.data.eval_fraction:
         problems.append(_NOTHING_HELD_OUT)
@@ -31,6 +33,7 @@ def check(loaded: LoadedSpec) -> CheckReport:
     for name, item in zip(spec.evaluate.names(), spec.evaluate.data, strict=True):
         held_out = read_row_set(loaded.resolve(item.path), item.limit)
         problems += [*held_out.problems, *leaks(gathered.train, name, held_out.rows)]
+        problems += unmeasurable(spec, name, held_out.rows)
     return CheckReport(name=spec.name, problems=tuple(dict.fromkeys(problems)))
 
 

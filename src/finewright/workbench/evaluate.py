@@ -13,7 +13,7 @@ from finewright.schema.evaluate import EvalSetSpec, EvaluateReport, EvaluateSpec
 from finewright.store.atomic import sha256_file, write_text
 from finewright.store.stage import refuse
 from finewright.workbench.signals import stop_requests
-from finewright.workbench.systems import check_target, load_system
+from finewright.workbench.systems import check_measures, check_target, load_system
 
 OnProgress = Callable[[str, str, int, int], None]
 
@@ -38,6 +38,7 @@ def evaluate(
             raise DataError(f"{item.path}: no rows to score")
     _check_target(samples)
     for target in targets:
+        check_measures(target, spec.metrics, base_model=base_model)
         check_target(target, base_model=base_model)
         if targets.count(target) > 1:
             raise DataError(f"{target}: named twice", hint="compare with another run or model")

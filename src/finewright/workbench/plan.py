@@ -18,6 +18,7 @@ from finewright.store.stage import refuse
 from finewright.train.rows import rows_for
 from finewright.train.schedule import schedule_of
 from finewright.train.support import unsupported
+from finewright.workbench.coherence import incoherent
 from finewright.workbench.prepare import input_digests, make_lock
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         candidates=tuple(candidates),
         values={key: _value(lock, key) for key in lock.reasons},
         reasons=lock.reasons,
-        problems=(*gathered.problems, *odd),
+        problems=(*incoherent(loaded.spec), *gathered.problems, *odd),
     )
 
 
@@ -71,6 +72,7 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
     chat = load_chat(base, consent=loaded.spec.remote_code.get(name, ""))
     spec = lock.candidates[name]
     encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
+    misfit = _misfit(loaded, base, spec)
     lengths = [row.num_tokens for row in encoded.rows]
     schedule = schedule_of(spec, lengths or [1])
     numbers = [i for s in range(schedule.steps) for part in schedule.batches_of(s) for i in part]
@@ -85,10 +87,10 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
         steps=schedule.steps if lengths else 0,
         step_tokens=sum(lengths[i] for i in numbers) if lengths else 0,
         train=spec,
-        slow_paths=_slow_paths(loaded, name, spec),
+        slow_paths=() if misfit else _slow_paths(loaded, name, spec),
         problems=(
             *unsupported(spec, config_here(str(base.folder), base.folder)),
-            *_misfit(loaded, base, spec),
+            *misfit,
             *encoded.problems,
         ),
         preview=_preview(chat, rows, encoded.rows[:NUM_PREVIEWS]),
@@ -104,7 +106,7 @@ def _misfit(loaded: LoadedSpec, base: BaseModel, spec: AnyTrainSpec) -> list[Pro
     error = refusal_ahead(base, spec.adapter)
     if error is None:
         return []
-    return [Problem(level="error", key="train.adapter", message=str(error), hint=error.hint)]
+    return [Problem(level="error", message=str(error), hint=error.hint)]
 
 
 def _slow_paths(loaded: LoadedSpec, name: str, spec: AnyTrainSpec) -> tuple[str, ...]:
@@ -121,10 +123,22 @@ def _preview(
 ) -> tuple[TokenView, ...]:
     by_id = {row.id: row for row in rows}
     return tuple(
-        TokenView(file=by_id[e.row_id].file, row=by_id[e.row_id].row, pieces=_pieces(chat, e))
+        TokenView(
+            file=by_id[e.row_id].file,
+            row=by_id[e.row_id].row,
+            side=side,
+            pieces=_pieces(chat, e),
+        )
         for example in encoded
-        for e in example.sequences
+        for side, e in zip(_sides(example), example.sequences, strict=True)
     )
+
+
+def _sides(example: "Example") -> tuple[str, ...]:
+    """What each conversation of an example is, where it is not just one."""
+    if len(example.sequences) > 1:
+        return "chosen", "rejected"
+    return ({None: "", True: "liked", False: "disliked"}[example.label],)
 
 
 def _pieces(chat: "Chat", row: "Encoded") -> tuple[tuple[Literal["read", "learned"], str], ...]:

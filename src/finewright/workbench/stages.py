@@ -32,7 +32,7 @@ STAGES = (
 
 
 # These hold seconds and speeds, which differ when the same result is made again.
-_TIMED = frozenset({"report", "metrics"})
+_TIMED = frozenset({"report", "metrics", "plot"})
 
 
 @cache

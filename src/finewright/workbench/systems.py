@@ -1,11 +1,13 @@
 """A model to talk to or to measure: a base model by name, or the tuned model of a run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finewright.catalog.models import packaged_models
 from finewright.errors import StoreError
+from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
 from finewright.lm.sources import BaseModel, check_name, locate
 from finewright.schema.data import DataReport
@@ -105,6 +107,18 @@ def check_target(target: str, *, base_model: str = "") -> None:
         )
         raise StoreError(f"{target}: {what}", hint="`finewright runs list` shows the runs")
     check_name(target, Path.cwd())
+
+
+def check_measures(target: str, metrics: Sequence[str], *, base_model: str = "") -> None:
+    """Raise StoreError when the target is a reward model and a metric wants answers of it."""
+    if not (Path(target) / "manifest.json").is_file():
+        return
+    others = [metric for metric in metrics if metric != PREFERENCE]
+    if others and _candidate(open_run(Path(target)), base_model).method == "reward":
+        raise StoreError(
+            f"{target}: a reward model rates answers and gives none, so {others[0]} says nothing of it",
+            hint=f"measure {PREFERENCE} on rows with `chosen` and `rejected`",
+        )
 
 
 def _candidate(run: RunDir, base_model: str) -> Candidate:

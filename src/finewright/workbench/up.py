@@ -11,11 +11,13 @@ from finewright.evaluate.score import check_metrics
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.report import RunReport
+from finewright.schema.run import RunSpec
 from finewright.store import events
 from finewright.store.lock import run_lock
 from finewright.store.rundir import RunDir, create_run, find_run, open_run
 from finewright.store.speclock import lock_of, lock_text
-from finewright.store.stage import StageContext
+from finewright.store.stage import StageContext, refuse
+from finewright.workbench.coherence import incoherent
 from finewright.workbench.prepare import input_digests, make_lock, run_key
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests
@@ -56,6 +58,7 @@ def up(
 
     The same spec, inputs and code continue the run they began, unless `new` asks for a fresh one.
     Raises UnknownPlugin or SpecError before anything runs where the last stage could only fail."""
+    refuse(incoherent(loaded.spec))
     if through == "evaluate":
         _check_evaluation(loaded)
     inputs = input_digests(loaded)
@@ -87,11 +90,15 @@ def resume(run_path: Path, *, on_event: OnEvent, through: str = "evaluate") -> R
 
 def _check_evaluation(loaded: LoadedSpec) -> None:
     check_metrics(loaded.spec.evaluate.metrics)
-    if not loaded.spec.evaluate.data and not loaded.spec.data.eval_fraction:
+    if not _holds_out(loaded.spec):
         raise SpecError(
             f"{loaded.path}: evaluate.data: there is nothing to evaluate on",
             hint="name held-out files there, or set data.eval_fraction, or use `finewright train`",
         )
+
+
+def _holds_out(spec: RunSpec) -> bool:
+    return bool(spec.evaluate.data or spec.data.eval_fraction)
 
 
 def _run_stages(
@@ -117,6 +124,8 @@ def _run_stages(
     ran = []
     last = next(i for i, stage in enumerate(STAGES) if stage.name == through)
     for stage in STAGES[: last + 1]:
+        if stage.name == "evaluate" and not _holds_out(lock.spec):
+            break  # begun by `train`, which asks for no measuring
         try:
             if run_stage(stage, make_context, lock.inputs):
                 ran.append(stage.name)

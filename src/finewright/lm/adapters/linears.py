@@ -1,5 +1,6 @@
 """Adapters that stand on linears: which ones, how their weights are kept, and what the model's device is."""
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Self, TypeVar
@@ -146,9 +147,11 @@ def target_paths(model: PreTrainedModel, targets: str | Sequence[str]) -> list[s
     missing = [name for name in targets if not any(matches(p, name) for p in linears)]
     if missing:
         names = sorted({path.rpartition(".")[2] for path in linears})
+        close = difflib.get_close_matches(missing[0], names, n=1)
+        meant = f"did you mean {close[0]!r}? " if close else ""
         raise ModelError(
             f"train.adapter.target_modules: no linear layer is named {missing[0]!r}",
-            hint=f"this model has {', '.join(names)}",
+            hint=f"{meant}this model has {', '.join(names)}",
         )
     return [p for p in linears if any(matches(p, name) for name in targets)]
 

@@ -1,0 +1,59 @@
+"""What parts of a spec ask of each other: held-out rows for the best step, pairs for preferences, and so on.
+
+Each part alone is right; an error here would only show after training."""
+
+from collections.abc import Iterator, Sequence
+
+from finewright.evaluate.score import PREFERENCE
+from finewright.schema.common import Problem
+from finewright.schema.rows import Row
+from finewright.schema.run import RunSpec
+
+
+def incoherent(spec: RunSpec) -> list[Problem]:
+    """All that does not go together, whatever the rows are."""
+    return [*_best_of_nothing(spec), *_rated_text(spec)]
+
+
+def unmeasurable(spec: RunSpec, name: str, rows: Sequence[Row]) -> Iterator[Problem]:
+    """What the metrics cannot make of the rows of a held-out set."""
+    alone = [row for row in rows if row.rejected is None]
+    if PREFERENCE in spec.evaluate.metrics and alone:
+        yield Problem(
+            level="error",
+            file=alone[0].file,
+            row=alone[0].row,
+            key="evaluate.metrics",
+            message=f"{PREFERENCE} needs pairs, and {len(alone)} of {len(rows)} rows of {name} are none,"
+            " this one first",
+            hint="name a file whose rows have `chosen` and `rejected`, or another metric",
+        )
+
+
+def _best_of_nothing(spec: RunSpec) -> Iterator[Problem]:
+    if spec.data.eval_fraction:
+        return
+    train = spec.train
+    for key, is_set in (
+        ("early_stopping", train.early_stopping is not None),
+        ("keep", train.keep == "best+last"),
+        ("eval_steps", train.eval_steps is not None),
+    ):
+        if is_set:
+            yield Problem(
+                level="error",
+                key=f"train.{key}",
+                message="needs rows that are held out of training, and there are none",
+                hint="set data.eval_fraction, such as 0.1",
+            )
+
+
+def _rated_text(spec: RunSpec) -> Iterator[Problem]:
+    others = [metric for metric in spec.evaluate.metrics if metric != PREFERENCE]
+    if spec.train.method == "reward" and others:
+        yield Problem(
+            level="error",
+            key="evaluate.metrics",
+            message=f"a reward model rates answers and gives none, so {others[0]} says nothing of it",
+            hint=f"set evaluate.metrics to [{PREFERENCE}]",
+        )

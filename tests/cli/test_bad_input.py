@@ -274,14 +274,14 @@ def test_an_unknown_metric_is_named_with_what_was_meant(
 ) -> None:
     wrong = ("--set", "evaluate.metrics=[exact_mtch]")
     (found,) = lines_of(finewright("check", "spec.yaml", *wrong))
-    assert found.startswith("error: evaluate.metrics: no scorer named 'exact_mtch'; known: ")
+    assert found.startswith("error: evaluate.metrics: no scorer named 'exact_mtch'")
     assert found.endswith(" (did you mean 'exact_match'?)")
     for refused in (
         finewright("up", "spec.yaml", *wrong),
         finewright("evaluate", "./base", "--data", "test.jsonl", "--metric", "exact_mtch"),
     ):
         assert refused.code == 2
-        assert refused.err.startswith("error: no scorer named 'exact_mtch'; known: ")
+        assert refused.err.startswith("error: no scorer named 'exact_mtch'")
         assert refused.err.endswith("\n hint: did you mean 'exact_match'?\n")
     assert not (project / "runs").exists()
 

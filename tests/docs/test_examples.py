@@ -1,4 +1,4 @@
-"""The examples are specs that load, one for each method, and the code they let run is the code beside them."""
+"""The examples are specs that load, one for each method, and let run just the code beside them."""
 
 from pathlib import Path
 from typing import get_args

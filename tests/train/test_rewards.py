@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from finewright.errors import SpecError, StageError
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, RowCounts
 from finewright.schema.rewards import RewardSpec
+from finewright.schema.train import Candidate, TrainReport
 from finewright.train.rewards import Answered, Judge, Rewards, build, check
 
 PROMPT = ({"role": "user", "content": "How many?"},)
@@ -38,8 +39,35 @@ def checked(
     return check([spec], rows, folder.joinpath)
 
 
+def reward_run(folder: Path, method: str = "reward") -> None:
+    """As much of a run as says what it trained."""
+    candidate = Candidate(
+        base_model="tiny",
+        base_sha256="",
+        method=method,
+        adapter="train/tiny/adapter",
+        artifacts=(),
+        counts=RowCounts(rows_in=1, rows_kept=1),
+        steps=1,
+        tokens=1,
+        trained_tokens=1,
+        first_loss=1.0,
+        final_loss=1.0,
+        seconds=1.0,
+        tokens_per_second=1.0,
+        peak_gib=1.0,
+        trainable_parameters=1,
+    )
+    (folder / "train").mkdir(parents=True)
+    for name in ("manifest.json", "spec.yaml", "spec.lock.yaml"):
+        (folder / name).write_text("{}")
+    report = TrainReport(candidates=(candidate,)).model_dump_json()
+    (folder / "train" / "report.json").write_text(report)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    reward_run(tmp_path / "dpo", method="dpo")
     (tmp_path / "mine.py").write_text(CODE)
     (tmp_path / "string.json").write_text(STRING)
     (tmp_path / "broken.json").write_text("{")
@@ -101,9 +129,9 @@ def test_a_reward_model_comes_from_the_caller_and_sees_all_answers(folder: Path)
         asked.append(run)
         return lambda answers: [float(len(a.text)) for a in answers]
 
-    (folder / "runs").mkdir()
-    rewards = build([RewardSpec(function="reward_model:runs")], folder.joinpath, load)
-    assert asked == [folder / "runs"]
+    reward_run(folder / "judge")
+    rewards = build([RewardSpec(function="reward_model:judge")], folder.joinpath, load)
+    assert asked == [folder / "judge"]
     assert rewards.score([answered("ab"), answered("")]) == (
         [2.0, 0.0],
         {"reward/reward_model": 1.0},
@@ -111,9 +139,9 @@ def test_a_reward_model_comes_from_the_caller_and_sees_all_answers(folder: Path)
 
 
 def test_a_reward_model_that_gives_nan_is_an_error(folder: Path) -> None:
-    rewards = build(
-        [RewardSpec(function="reward_model:.")], folder.joinpath, lambda _: lambda _: [float("nan")]
-    )
+    reward_run(folder / "judge")
+    spec = RewardSpec(function="reward_model:judge")
+    rewards = build([spec], folder.joinpath, lambda _: lambda _: [float("nan")])
     with pytest.raises(StageError, match="reward reward_model gave nan for 'ab'"):
         rewards.score([answered("ab")])
 
@@ -135,7 +163,9 @@ WRONG = [
     ("regex:(", "not a regular expression"),
     ("python:gone.py:f", "gone.py: No such file or directory"),
     ("python:mine.py:politeness", "does not run unasked"),
-    ("reward_model:gone", "gone: no such run"),
+    ("reward_model:gone", "gone: no such run folder"),
+    ("reward_model:.", "is no run folder; it lacks spec.yaml"),
+    ("reward_model:dpo", "this run trained by dpo, and a reward is one reward model"),
 ]
 
 
@@ -197,9 +227,10 @@ def test_check_counts_the_rows_that_no_answer_can_match(
 
 
 @pytest.mark.parametrize(
-    "function", ["valid_json", "regex:a", "json_schema:string.json", "reward_model:."]
+    "function", ["valid_json", "regex:a", "json_schema:string.json", "reward_model:judge"]
 )
 def test_rewards_of_the_answer_alone_need_no_column(folder: Path, function: str) -> None:
+    reward_run(folder / "judge")
     assert checked(folder, RewardSpec(function=function), [{}]) == []
 
 

@@ -91,11 +91,12 @@ def row_scorer(name: str) -> RowScorer:
     try:
         target = resolve("scorer", base)
     except UnknownPlugin as unknown:
-        close = difflib.get_close_matches(base, [PREFERENCE, *_CORPUS], n=1)
-        raise UnknownPlugin(
-            str(unknown),
-            hint=f"did you mean {close[0]!r}?" if close else f"{unknown.hint}, {PREFERENCE}",
-        ) from None
+        names = [PREFERENCE, *_CORPUS]
+        close = difflib.get_close_matches(base, names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else unknown.hint
+        if hint.startswith("use"):
+            hint = f"{hint}, {', '.join(names)}"
+        raise UnknownPlugin(str(unknown), hint=hint) from None
     if not isinstance(target, type):
         if colon:
             raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")

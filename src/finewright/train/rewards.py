@@ -193,14 +193,10 @@ def _file_and_function(spec: RewardSpec, resolve: Resolve) -> _FileAndFunction:
 def _run_folder(spec: RewardSpec, resolve: Resolve) -> Path:
     folder = resolve(spec.argument)
     hint = "train one with train.method: reward"
-    if not folder.is_dir():
-        raise SpecError(f"{folder}: no such run", hint=hint)
-    if not (folder / "manifest.json").is_file():
-        raise SpecError(f"{folder}: this is no run folder", hint=hint)
     try:
         trained = open_run(folder).read_report("train", TrainReport).candidates
     except StoreError as error:
-        raise SpecError(str(error), hint=error.hint) from None
+        raise SpecError(str(error), hint=hint) from None
     if len(trained) > 1 or trained[0].method != "reward":
         what = f"{len(trained)} base models" if len(trained) > 1 else f"by {trained[0].method}"
         raise SpecError(

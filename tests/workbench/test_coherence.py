@@ -1,0 +1,57 @@
+"""What parts of a spec ask of each other is said before anything runs."""
+
+from typing import Any
+
+import pytest
+
+from finewright.schema.rows import Row
+from finewright.schema.run import RunSpec
+from finewright.workbench.coherence import incoherent, unmeasurable
+
+BASE = {"name": "a", "base_models": ["x"], "data": {"sources": [{"path": "a"}]}}
+ASKED = ({"role": "user", "content": "q"}, {"role": "assistant", "content": "a"})
+
+
+def spec_of(train: dict[str, Any], **sections: Any) -> RunSpec:
+    return RunSpec.model_validate({**BASE, "train": train, **sections})
+
+
+@pytest.mark.parametrize(
+    ("train", "key"),
+    [
+        ({"early_stopping": 3}, "train.early_stopping"),
+        ({"keep": "best+last"}, "train.keep"),
+        ({"eval_steps": 5}, "train.eval_steps"),
+    ],
+)
+def test_the_best_of_nothing_is_refused(train: dict[str, Any], key: str) -> None:
+    (problem,) = incoherent(spec_of(train))
+    assert (problem.level, problem.key) == ("error", key)
+    assert "set data.eval_fraction" in problem.hint
+    held_out = {"data": {**BASE["data"], "eval_fraction": 0.1}}  # type: ignore[dict-item]
+    assert incoherent(spec_of(train, **held_out)) == []
+
+
+def test_a_reward_model_is_measured_by_what_it_prefers() -> None:
+    spec = spec_of({"method": "reward"})
+    assert spec.evaluate.metrics == ("preference_accuracy",)
+    assert incoherent(spec) == []
+    assert spec_of({"method": "dpo"}).evaluate.metrics == ("exact_match", "token_f1")
+
+
+def test_a_reward_model_has_no_answers_to_judge() -> None:
+    spec = spec_of({"method": "reward"}, evaluate={"metrics": ["exact_match"]})
+    (problem,) = incoherent(spec)
+    assert problem.key == "evaluate.metrics"
+    assert "rates answers and gives none" in problem.message
+
+
+def test_preferences_need_pairs() -> None:
+    spec = spec_of({"method": "dpo"}, evaluate={"metrics": ["preference_accuracy"]})
+    pair = Row("1", ASKED, None, "f.jsonl", 1, rejected=ASKED)
+    single = Row("2", ASKED, None, "f.jsonl", 2)
+    assert list(unmeasurable(spec, "f", [pair])) == []
+    (problem,) = unmeasurable(spec, "f", [pair, single])
+    assert (problem.file, problem.row) == ("f.jsonl", 2)
+    assert "1 of 2 rows of f are none" in problem.message
+    assert list(unmeasurable(spec_of({}), "f", [single])) == []

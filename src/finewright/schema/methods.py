@@ -135,9 +135,17 @@ class PPOSpec(OnlineSettings):
         "kl_coef stays fixed",
         gt=0.0,
     )
-    num_ppo_epochs: int = default(4, "Optimiser steps on the same answers", "the usual", gt=0)
+    num_ppo_epochs: int = default(
+        2, "Optimiser steps on the same answers", "more reuse costs trust and time", gt=0
+    )
     gamma: float = default(1.0, "Discount per token", "answers are short", gt=0.0, le=1.0)
-    lam: float = default(0.95, "GAE's lambda (arXiv:1506.02438)", "the usual", ge=0.0, le=1.0)
+    lam: float = default(
+        1.0,
+        "GAE's lambda (arXiv:1506.02438)",
+        "the reward comes at the end: with 0.95 the first of 48 tokens gets a twelfth of it",
+        ge=0.0,
+        le=1.0,
+    )
     cliprange: float = default(0.2, "Clip of the probability ratio", "the paper's", gt=0.0, lt=1.0)
     cliprange_value: float = default(0.2, "Clip of the value's change", "the usual", gt=0.0)
     vf_coef: float = default(0.1, "Weight of the value loss", "the head shares the adapter", ge=0.0)

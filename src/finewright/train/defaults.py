@@ -10,13 +10,13 @@ _FULL_SHARE = 0.02
 _VIRTUAL_RATES = {"prefix": 1e-2, "prompt": 3e-2, "ia3": 1e-2}
 # Of what demonstrations bear: the losses of these methods are steep where answers are long.
 _METHOD_SHARES = {
-    "dpo": (0.1, "preference losses grow with the answers' length"),
-    "kto": (0.1, "preference losses grow with the answers' length"),
-    "simpo": (0.1, "it has no reference that holds it"),
+    "dpo": (0.3, "preference losses grow with the answers' length"),
+    "kto": (0.3, "preference losses grow with the answers' length"),
+    "simpo": (0.3, "it has no reference that holds it"),
     "orpo": (0.5, "it learns the answers too, as SFT does"),
     "reward": (0.3, "a ranking needs few and small changes"),
-    "grpo": (0.2, "sampled rewards are noisy"),
-    "ppo": (0.2, "sampled rewards are noisy"),
+    "grpo": (0.3, "sampled rewards are noisy"),
+    "ppo": (0.5, "sampled rewards are noisy, and the value head takes some of that away"),
 }
 
 

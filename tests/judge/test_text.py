@@ -12,7 +12,7 @@ EXPECTED = '{"intent":"Redeem","fields":{"Amount":"3239 LINK","To":"0xab","Times
     [
         (EXPECTED, 1.0),
         ("Redeem 3239 LINK to 0xab, 2 times: true", 1.0),
-        ("You Redeem 3239 LINK.", 2 / 5),
+        ("You Redeem 3239 LINK.", 3 / 5),  # the 2 of 3239 counts too
         ("redeem", 0.0),
         ("", 0.0),
     ],

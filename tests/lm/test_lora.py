@@ -307,7 +307,9 @@ def test_the_adapter_is_float32_over_a_bfloat16_base(tiny_model: Model) -> None:
 def test_an_unknown_target_names_those_of_the_model(tiny_model: Model) -> None:
     with pytest.raises(ModelError, match="'query_proj'") as caught:
         add_lora(tiny_model("phi3"), spec_of(target_modules=("o_proj", "query_proj")), seed=0)
-    assert caught.value.hint == "this model has down_proj, gate_up_proj, o_proj, qkv_proj"
+    assert caught.value.hint == (
+        "did you mean 'qkv_proj'? this model has down_proj, gate_up_proj, o_proj, qkv_proj"
+    )
 
 
 def test_the_end_of_a_name_is_not_a_name(tiny_model: Model) -> None:

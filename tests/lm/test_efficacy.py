@@ -27,8 +27,8 @@ pytestmark = pytest.mark.torch
 
 PROMPTS = [row.input_ids for row in tiny.random_rows((9, 3))]
 SPECS: dict[str, AdapterSpec] = {
-    "lora": LoraSpec(r=4),
-    "dora": LoraSpec(r=4, use_dora=True),
+    "lora": LoraSpec(r=4, dropout=0.3),
+    "dora": LoraSpec(r=4, use_dora=True, dropout=0.3),
     "pissa": LoraSpec(r=4, init="pissa"),
     "nf4": LoraSpec(r=4, quantization="nf4"),
     "ia3": IA3Spec(),

@@ -86,7 +86,7 @@ def efficacy(
 
 def merge_error(part: OnLinear) -> float:
     """How far a layer, in float32, is from the one weight that it would be merged into, of its output."""
-    twin, weight, bias = part.in_float32(), part.merged(), part.merged_bias()
+    twin, weight, bias = part.in_float32().eval(), part.merged(), part.merged_bias()
     x = torch.randn(_ROWS, weight.shape[1], generator=torch.Generator().manual_seed(0))
     x = x.to(weight.device)
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """Each report as the text that a terminal shows."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import singledispatch
 
 from pydantic import BaseModel
@@ -10,6 +10,7 @@ from finewright.render.text import score_card, table
 from finewright.schema.bench import BenchReport
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.evaluate import EvaluateReport
+from finewright.schema.methods import OnlineSettings
 from finewright.schema.plan import CheckReport, PlannedCandidate, PlanReport, TokenView
 from finewright.schema.report import (
     DoctorReport,
@@ -197,6 +198,7 @@ def _planned(planned: PlannedCandidate) -> str:
         f"  tokens: {planned.tokens} a pass, {share:.0%} learned; longest row {planned.longest}, "
         f"median {planned.median}",
         f"  steps: {planned.steps}, {planned.step_tokens} tokens in all",
+        *_sampled(planned),
         f"  settings: {_settings(settings)}",
         f"  adapter: {_settings(adapter)}",
         *(f"  slower than it could be: {path}" for path in planned.slow_paths),
@@ -204,6 +206,18 @@ def _planned(planned: PlannedCandidate) -> str:
         *(_tokens(view) for view in planned.preview),
     ]
     return "\n".join(lines)
+
+
+def _sampled(planned: PlannedCandidate) -> Iterator[str]:
+    """What an online method adds to its prompts."""
+    train = planned.train
+    if isinstance(train, OnlineSettings):
+        prompts = train.batch_size * train.gradient_accumulation
+        answers = prompts * train.num_generations
+        yield (
+            f"  and the answers it samples: {answers} a step ({prompts} prompts x {train.num_generations}),"
+            f" of at most {train.max_new_tokens} tokens"
+        )
 
 
 def _settings(values: Mapping[str, object]) -> str:

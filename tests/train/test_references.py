@@ -11,10 +11,10 @@ from torch import Tensor
 import referee
 import tiny
 from finewright.lm.adapters.lora import add_lora
-from finewright.lm.batch import Encoded, Example, split
+from finewright.lm.batch import Encoded, Example, split, sums_of
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
-from finewright.train.references import References, sums_of
+from finewright.train.references import References
 
 pytestmark = pytest.mark.torch
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from finewright.errors import DataError
-from finewright.lm.batch import Encoded, Packed, pack
+from finewright.lm.batch import Encoded, Packed, pack, sums_of
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_example, encode_row
 from finewright.lm.generate import Sampling, generate
@@ -84,11 +84,7 @@ def preferences(
 def mean_logps(lm: LM, batch: Packed) -> Tensor:
     """Mean log-probability of each sequence's learned tokens, (B,)."""
     logps = lm.token_logps(batch)
-    zeros = logps.new_zeros(batch.num_sequences)
-    sums, counts = (
-        zeros.index_add(0, batch.sequence_of, x) for x in (logps, torch.ones_like(logps))
-    )
-    return sums / counts
+    return sums_of(logps, batch) / sums_of(torch.ones_like(logps), batch)
 
 
 def _pair(chat: Chat, row: Row) -> tuple[Encoded, ...]:

@@ -140,6 +140,12 @@ def pack_groups(groups: Sequence[Sequence[Encoded]], device: torch.device | str 
     return layout.packed(device)
 
 
+def sums_of(logps: Tensor, batch: Packed) -> Tensor:
+    """Sum of a batch's token values (N,) over each of its sequences, (B,)."""
+    zeros = logps.new_zeros(batch.num_sequences)
+    return zeros.index_add(0, batch.sequence_of, logps)
+
+
 def shared_length(rows: Sequence[Encoded]) -> int:
     """Tokens at the start that all rows have alike and none learns, at least one of each left over."""
     if len(rows) < 2:  # noqa: PLR2004 - nobody to share with

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from finewright.lm.batch import Encoded, Example, Packed, split
+from finewright.lm.batch import Encoded, Example, split, sums_of
 from finewright.lm.model import LM
 from finewright.store.atomic import write_text
 
@@ -69,12 +69,6 @@ class References:
             known.update(_digest(row) for group in fresh for row in group)
             if fresh:
                 yield fresh
-
-
-def sums_of(logps: Tensor, batch: Packed) -> Tensor:
-    """Sum of a batch's token values (N,) over each of its sequences, (B,)."""
-    zeros = logps.new_zeros(batch.num_sequences)
-    return zeros.index_add(0, batch.sequence_of, logps)
 
 
 def _digest(row: Encoded) -> str:

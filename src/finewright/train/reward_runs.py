@@ -13,11 +13,10 @@ from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores
 from finewright.lm.sources import locate
 from finewright.schema.rows import Row
-from finewright.schema.train import TrainReport
 from finewright.store.atomic import sha256_file
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
-from finewright.train.rewards import Answered
+from finewright.train.rewards import Answered, rating_candidate
 
 _AT_ONCE = 16
 
@@ -26,13 +25,7 @@ def load_reward_model(path: Path) -> Callable[[Sequence[Answered]], list[float]]
     """What gives answers the run's rewards. Raises StoreError when the run trained no reward model, or its
     files have changed."""
     run = open_run(path)
-    candidate, *others = run.read_report("train", TrainReport).candidates
-    if candidate.method != "reward" or others:
-        what = f"{len(others) + 1} base models" if others else f"by {candidate.method}"
-        raise StoreError(
-            f"{path}: this run trained {what}, and a reward is one model trained by reward",
-            hint="name a run of train.method reward",
-        )
+    candidate = rating_candidate(run)
     for artifact in candidate.artifacts:
         if artifact.kind == "adapter" and sha256_file(run.root / artifact.path) != artifact.sha256:
             raise StoreError(f"{run.root / artifact.path}: changed since it was trained")

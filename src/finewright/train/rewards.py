@@ -15,8 +15,8 @@ from finewright.judge.text import exact_match, json_f1, mentions, numeric, valid
 from finewright.judge.user_function import UserFunction, check_user_function
 from finewright.schema.common import Problem
 from finewright.schema.rewards import RewardSpec
-from finewright.schema.train import TrainReport
-from finewright.store.rundir import open_run
+from finewright.schema.train import Candidate, TrainReport
+from finewright.store.rundir import RunDir, open_run
 
 Columns = Mapping[str, Any]  # Any: what a row's JSON holds
 _COMPARED: Mapping[str, Callable[[str, str], float]] = {
@@ -194,15 +194,22 @@ def _run_folder(spec: RewardSpec, resolve: Resolve) -> Path:
     folder = resolve(spec.argument)
     hint = "train one with train.method: reward"
     try:
-        trained = open_run(folder).read_report("train", TrainReport).candidates
+        rating_candidate(open_run(folder))
     except StoreError as error:
         raise SpecError(str(error), hint=hint) from None
+    return folder
+
+
+def rating_candidate(run: RunDir) -> Candidate:
+    """The one reward model that a run trained. Raises StoreError when it trained something else."""
+    trained = run.read_report("train", TrainReport).candidates
     if len(trained) > 1 or trained[0].method != "reward":
         what = f"{len(trained)} base models" if len(trained) > 1 else f"by {trained[0].method}"
-        raise SpecError(
-            f"{folder}: this run trained {what}, and a reward is one reward model", hint=hint
+        raise StoreError(
+            f"{run.root}: this run trained {what}, and a reward is one reward model",
+            hint="name a run of train.method reward",
         )
-    return folder
+    return trained[0]
 
 
 def _content(path: Path) -> bytes:

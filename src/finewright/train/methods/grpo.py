@@ -18,11 +18,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from finewright.lm.batch import Example, Packed
+from finewright.lm.batch import Example, Packed, sums_of
 from finewright.lm.model import LM
 from finewright.schema.methods import GRPOSpec
-from finewright.train.methods.setup import Setup
-from finewright.train.references import sums_of
+from finewright.train.methods.setup import OnPacked, Setup
 from finewright.train.rollouts import (
     Rollout,
     kl_to_base,
@@ -33,24 +32,13 @@ from finewright.train.rollouts import (
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Group(OnPacked):
     """Answers with their advantages (B,); log p before the step and under the base (N,), where needed."""
 
-    packed: Packed
     advantages: Tensor
     before: Tensor | None
     base: Tensor | None
     metrics: Mapping[str, float]
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens that run through the model."""
-        return self.packed.num_tokens
-
-    @property
-    def num_trained(self) -> int:
-        """Tokens of the answers."""
-        return self.packed.num_trained
 
 
 class GRPO:

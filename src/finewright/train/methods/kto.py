@@ -14,31 +14,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from finewright.lm.batch import Encoded, Example, Packed, split
+from finewright.lm.batch import Encoded, Example, split, sums_of
 from finewright.lm.model import LM
 from finewright.schema.methods import KTOSpec
-from finewright.train.methods.setup import Offline
-from finewright.train.references import Group, sums_of
+from finewright.train.methods.setup import Offline, OnPacked
+from finewright.train.references import Group
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(OnPacked):
     """B answers with their labels (B,), what the base gives them (B,), and z of their step."""
 
-    packed: Packed
     liked: Tensor
     reference: Tensor
     baseline: float
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens that run through the model."""
-        return self.packed.num_tokens
-
-    @property
-    def num_trained(self) -> int:
-        """Tokens of the answers."""
-        return self.packed.num_trained
 
 
 class KTO(Offline):

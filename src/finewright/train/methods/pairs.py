@@ -8,28 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from finewright.lm.batch import Example, Packed
+from finewright.lm.batch import Example, sums_of
 from finewright.lm.model import LM
-from finewright.train.methods.setup import Offline
-from finewright.train.references import sums_of
+from finewright.train.methods.setup import Offline, OnPacked
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(OnPacked):
     """P pairs as 2 P sequences, each chosen one before its rejected one; what the base gives them, (2 P,)."""
 
-    packed: Packed
     reference: Tensor | None = None
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens that run through the model."""
-        return self.packed.num_tokens
-
-    @property
-    def num_trained(self) -> int:
-        """Tokens of the answers."""
-        return self.packed.num_trained
 
     def sums(self, lm: LM) -> tuple[Tensor, Tensor]:
         """Summed log-probabilities of the answers' tokens: (chosen, rejected), (P,) each."""

@@ -22,36 +22,24 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from finewright.lm.batch import Example, Packed
+from finewright.lm.batch import Example, Packed, sums_of
 from finewright.lm.model import LM
 from finewright.schema.methods import PPOSpec
-from finewright.train.methods.setup import Setup
-from finewright.train.references import sums_of
+from finewright.train.methods.setup import OnPacked, Setup
 from finewright.train.rollouts import Rollout, logps_of_base, roll_out
 
 _STEER, _MOST = 0.1, 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(OnPacked):
     """Answers with, for each of their N tokens: log p and V before the step, advantage and return."""
 
-    packed: Packed
     before: Tensor
     values: Tensor
     advantages: Tensor
     returns: Tensor
     metrics: Mapping[str, float]
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens that run through the model."""
-        return self.packed.num_tokens
-
-    @property
-    def num_trained(self) -> int:
-        """Tokens of the answers."""
-        return self.packed.num_trained
 
 
 class PPO:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from finewright.lm.batch import Example, split
+from finewright.lm.batch import Example, Packed, split
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
 from finewright.train.references import References
@@ -23,6 +23,23 @@ class Setup:
     chat: Chat | None = None
     rewards: Rewards | None = None
     references: References = field(default_factory=References)
+
+
+@dataclass(frozen=True, slots=True)
+class OnPacked:
+    """A batch around packed rows, of whose size it is."""
+
+    packed: Packed
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens that run through the model."""
+        return self.packed.num_tokens
+
+    @property
+    def num_trained(self) -> int:
+        """Tokens of the answers."""
+        return self.packed.num_trained
 
 
 class Offline:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from finewright.cli.data import data_app
 from finewright.errors import FinewrightError
 from finewright.lm.runtime import share_cores
 
@@ -17,7 +18,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Adapt a language model to your own task, on your own machines, and prove what you did.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="Data sets that finewright can build.")
 runs_app = typer.Typer(no_args_is_help=True, help="List the runs, or show one.")
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
@@ -244,28 +244,6 @@ def schema() -> None:
     from finewright.schema.load import json_schema
 
     output.show_json(json_schema())
-
-
-@data_app.command("list")
-def data_list(json: Json = False) -> None:
-    """The data sets, their packages and licences."""
-    from finewright.catalog.sets import data_sets
-    from finewright.cli import output
-
-    output.show(data_sets(), as_json=json)
-
-
-@data_app.command("get")
-def data_get(
-    name: Annotated[str, typer.Argument(help="A data set by name, e.g. erc7730.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
-    json: Json = False,
-) -> None:
-    """Fetch and build a data set: JSONL files with a record of where they came from."""
-    from finewright.cli import output
-    from finewright.data.sets import build_set
-
-    output.show(build_set(name, out or Path("datasets") / name), as_json=json)
 
 
 @runs_app.command("list")

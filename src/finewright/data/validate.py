@@ -1,12 +1,11 @@
 """Typed conversations out of JSON rows; every mistake is named with its row, key and mend."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from finewright.data.conversations import conversations_of
+from finewright.data.identity import named_anew
 from finewright.data.messages import checked_tools
 from finewright.data.notes import Json, Notes
 from finewright.data.read import ReadRow, listed
@@ -61,31 +60,18 @@ def _row(data: Json, shape: DataType, notes: Notes) -> Row | None:
         tuple(turn.message for turn in turns) if turns is not None else None
         for turns in (found.turns, found.rejected)
     )
-    columns = columns_of(data, shape)
-    said = {"messages": messages, "tools": tools}
-    # Only a prompt's columns are part of what it is: a `meta` that is added to a conversation must
-    # not move it to the other side of the split, nor a repeat become two rows.
-    more = {
-        "rejected": rejected,
-        "label": found.label,
-        "columns": (shape == "prompt_only" and columns) or None,
-    }
-    row_id = _digest({**said, **{key: part for key, part in more.items() if part is not None}})
-    return Row(
-        row_id,
-        messages or (),
-        tools,
-        notes.file,
-        notes.row,
-        rejected=rejected,
-        label=found.label,
-        columns=columns,
+    return named_anew(
+        Row(
+            id="",
+            messages=messages or (),
+            tools=tools,
+            file=notes.file,
+            row=notes.row,
+            rejected=rejected,
+            label=found.label,
+            columns=columns_of(data, shape),
+        )
     )
-
-
-def _digest(said: Json) -> str:
-    canonical = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def _repeats(rows: Sequence[Row]) -> Iterator[Problem]:

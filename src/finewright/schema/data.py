@@ -1,10 +1,15 @@
 """The `data` section of the spec, and the report of the data stage."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, Source, default
+from finewright.schema.duplicates import DuplicatesSpec
+from finewright.schema.poison import PoisonSpec
+from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
+from finewright.schema.provenance import LicensePolicy
 
 DataType = Literal[
     "messages", "prompt_completion", "preference", "unpaired_preference", "prompt_only"
@@ -12,11 +17,26 @@ DataType = Literal[
 
 
 class SourceSpec(Model):
-    """One file of training rows."""
+    """One file, folder or hub data set of training rows."""
 
-    path: str = Field(description="A JSONL file, relative to the spec file.", min_length=1)
+    path: str = Field(
+        description="A file or folder, relative to the spec file, or `hub:OWNER/NAME`.",
+        min_length=1,
+    )
+    format: str = default(
+        "auto", "Format of the rows, e.g. alpaca, sharegpt", "told by the keys of each row"
+    )
+    columns: dict[str, str] = default(
+        {}, "Our key -> the file's own, e.g. {prompt: question}", "the usual keys are known"
+    )
     license: str = default("unknown", "SPDX licence of the rows", "only the owner can say it")
     owner: str = default("unknown", "Who answers for these rows", "only the owner can say it")
+    collected_at: date | None = default(
+        None, "When the rows were collected", "only the owner can say it"
+    )
+    synthetic_by: str = default(
+        "", "The model or program that wrote the rows", "empty: people wrote them, or it is unknown"
+    )
 
 
 class DataSpec(Model):
@@ -37,6 +57,18 @@ class DataSpec(Model):
         le=0.5,
     )
     shuffle_seed: int = default(0, "Seed of the split", "any fixed number repeats the split")
+    group_by: str = default(
+        "", "Column whose rows stay on one side of the split", "rows are told apart by content"
+    )
+    duplicates: DuplicatesSpec = default(DuplicatesSpec(), "Repeated rows", "repeats are said")
+    personal_data: PersonalDataSpec = default(
+        PersonalDataSpec(), "Personal data in the rows", "what is found is said"
+    )
+    secrets: SecretsSpec = default(SecretsSpec(), "Secrets in the rows", "what is found is said")
+    poison: PoisonSpec = default(PoisonSpec(), "Planted behaviour", "asked for by its owner")
+    licenses: LicensePolicy = default(
+        LicensePolicy(), "Which licences may train", "any, unless named"
+    )
 
 
 class DataReport(Model):

@@ -1,0 +1,34 @@
+"""What names a row: the digest of what it says, whatever file it came from."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+from finewright.data.prompts import is_prompt_alone
+from finewright.schema.rows import Row
+
+
+def canonical(data: object) -> bytes:
+    """JSON that is equal for equal data: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")
+
+
+def row_id(row: Row) -> str:
+    """The start of the sha256 of what the row says.
+
+    Only a prompt's columns are part of what it is: a `meta` that is added to a conversation must not
+    move it to the other side of the split, nor a repeat become two rows."""
+    said = {"messages": row.messages, "tools": row.tools}
+    more = {
+        "rejected": row.rejected,
+        "label": row.label,
+        "columns": (is_prompt_alone(row) and dict(row.columns)) or None,
+    }
+    present = {key: part for key, part in more.items() if part is not None}
+    return hashlib.sha256(canonical({**said, **present})).hexdigest()[:16]
+
+
+def named_anew(row: Row) -> Row:
+    """The row with the id of what it says now."""
+    return replace(row, id=row_id(row))

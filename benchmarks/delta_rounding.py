@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from finewright.data.gather import read_row_set
-from finewright.data.sets import build_set
+from finewright.data.sets.build import build_set
 from finewright.evaluate.answers import answer_all, question_of
 from finewright.evaluate.scorers import exact_match
 from finewright.lm.adapters.lora import add_lora

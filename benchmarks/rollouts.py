@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from finewright.data.gather import read_row_set
-from finewright.data.sets import build_set
+from finewright.data.sets.build import build_set
 from finewright.evaluate.answers import question_of
 from finewright.lm import sources
 from finewright.lm.load import load_chat

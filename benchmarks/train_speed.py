@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from finewright.data.gather import read_row_set
-from finewright.data.sets import build_set
+from finewright.data.sets.build import build_set
 from finewright.fetch.cache import cache_dir
 from finewright.lm.encode import encode_rows
 from finewright.lm.load import load_chat

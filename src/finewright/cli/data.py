@@ -29,6 +29,6 @@ def data_get(
 ) -> None:
     """Fetch and build a data set: JSONL files with a record of where they came from."""
     from finewright.cli import output
-    from finewright.data.sets import build_set
+    from finewright.data.sets.build import build_set
 
     output.show(build_set(name, out or Path("datasets") / name), as_json=json)

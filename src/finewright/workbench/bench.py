@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.data.gather import gather
-from finewright.data.sets import build_set
+from finewright.data.sets.build import build_set
 from finewright.errors import DataError, FetchError, MissingExtra, ModelError, SpecError, StageError
 from finewright.lm import runtime
 from finewright.lm.sources import BaseModel, check_name, locate, num_parameters

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finewright.data.gather import gather
-from finewright.data.sets import build_set
+from finewright.data.sets.build import build_set
 from finewright.lm import runtime
 from finewright.lm.sources import locate
 from finewright.schema.load import LoadedSpec, load_spec

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from finewright.data.erc7730 import (
+from finewright.data.sets.erc7730 import (
     Argument,
     BuildSettings,
     Function,

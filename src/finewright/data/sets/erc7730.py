@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
 from finewright.catalog.sets import Chain
-from finewright.data.values import kind_of, made_up, one_of
+from finewright.data.sets.values import kind_of, made_up, one_of
 from finewright.errors import DataError
 from finewright.schema.common import Model, default
 

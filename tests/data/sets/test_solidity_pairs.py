@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from finewright.data.read import ReadRow
-from finewright.data.solidity import SYSTEM, family_of_row
-from finewright.data.solidity_pairs import Pairs, PairSettings, build_pairs
+from finewright.data.sets.solidity import SYSTEM, family_of_row
+from finewright.data.sets.solidity_pairs import Pairs, PairSettings, build_pairs
 from finewright.data.validate import validate
 
 GUARDED = "function f{i}(uint256 a) public onlyOwner {{\n    total = total + a;\n}}"

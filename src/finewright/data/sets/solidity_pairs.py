@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from finewright.data.solidity import JsonRow, digest, family_of_row
-from finewright.data.solidity_mutations import Broken, not_compiling, without_guard
+from finewright.data.sets.solidity import JsonRow, digest, family_of_row
+from finewright.data.sets.solidity_mutations import Broken, not_compiling, without_guard
 from finewright.schema.common import Model, default
 
 _SHORTEST_BODY = 20

@@ -14,9 +14,9 @@ import pytest
 
 from finewright import __version__
 from finewright.catalog.sets import DataSets, Package, PackagedSet
-from finewright.data import sets
-from finewright.data.sets import Provenance, build_set
-from finewright.data.solidity import family_of_row
+from finewright.data.sets import build as sets
+from finewright.data.sets.build import Provenance, build_set
+from finewright.data.sets.solidity import family_of_row
 from finewright.errors import DataError, FetchError, UnknownPlugin
 
 from .registry import CHAINS, embedded, many

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
-from finewright.data.erc7730 import Built, JsonRow
-from finewright.data.values import one_of
+from finewright.data.sets.erc7730 import Built, JsonRow
+from finewright.data.sets.values import one_of
 from finewright.schema.common import Model, default
 
 Analysis = dict[str, Any]  # Any: the JSON of an answer

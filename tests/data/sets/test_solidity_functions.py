@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.data.solidity_functions import Function, functions
+from finewright.data.sets.solidity_functions import Function, functions
 from finewright.errors import DataError
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from finewright import __version__
 from finewright.catalog.sets import Package, PackagedSet, data_sets
-from finewright.data import erc7730, erc7730_feedback, solidity, solidity_pairs
+from finewright.data.sets import erc7730, erc7730_feedback, solidity, solidity_pairs
 from finewright.errors import DataError, UnknownPlugin
 from finewright.fetch.npm import npm_tarball, tar_members
 from finewright.schema.common import Model

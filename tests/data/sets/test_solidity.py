@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from finewright.data.solidity import (
+from finewright.data.sets.solidity import (
     SYSTEM,
     BuildSettings,
     Built,

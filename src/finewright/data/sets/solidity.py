@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from finewright.data.solidity_functions import Function, functions
+from finewright.data.sets.solidity_functions import Function, functions
 from finewright.schema.common import Model, default
 
 SYSTEM = "You write Solidity. Reply with the function only."

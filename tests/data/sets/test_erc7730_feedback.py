@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.data.erc7730 import SYSTEM, Built
-from finewright.data.erc7730_feedback import (
+from finewright.data.gather import read_row_set
+from finewright.data.read import ReadRow, read_rows
+from finewright.data.sets.erc7730 import SYSTEM, Built
+from finewright.data.sets.erc7730_feedback import (
     _MISTAKES,
     Feedback,
     FeedbackSettings,
     build_feedback,
     schema_of,
 )
-from finewright.data.gather import read_row_set
-from finewright.data.read import ReadRow, read_rows
 from finewright.data.validate import validate
 
 TEXT = '{"intent":"Pay","fields":{"To":"0x1","Amount":"5 ETH"}}'

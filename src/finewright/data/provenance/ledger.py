@@ -1,0 +1,156 @@
+"""The ledger of a run: one line for each row, which says where it came from, and one root over all.
+
+The lines are the leaves of an RFC 6962 Merkle tree, so a row's line can be proved against the root
+without the other lines, and no line can be changed, added or left out under the same root."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from finewright import __version__
+from finewright.data.identity import canonical
+from finewright.data.provenance.changes import Changes
+from finewright.data.provenance.merkle import merkle_root
+from finewright.data.provenance.stated import Stated, file_licence, licence_of, origin_of
+from finewright.errors import StoreError
+from finewright.schema.data import SourceSpec
+from finewright.schema.provenance import LedgerEntry, LedgerSummary
+from finewright.schema.rows import Row, write_rows
+from finewright.store.atomic import os_errors, sha256_file, write_bytes
+
+LEDGER = "ledger.jsonl"
+Split = Literal["train", "eval"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecords:
+    """A source of the spec, where it lies, and the digests of its records by (file, row).
+
+    `files` are the files that its rows name; `format` is how they were read."""
+
+    spec: SourceSpec
+    path: Path
+    records: Mapping[tuple[str, int], str]
+    format: str = "jsonl"
+
+
+def record_digest(record: Mapping[str, Any]) -> str:  # Any: a record as it was read
+    """sha256 of a record's canonical JSON, in hex: the same whatever container it lay in."""
+    return hashlib.sha256(canonical(dict(record))).hexdigest()
+
+
+def row_digest(row: Row) -> str:
+    """sha256 of the row's line in `train.jsonl`, without its end."""
+    return hashlib.sha256(write_rows([row]).rstrip("\n").encode()).hexdigest()
+
+
+class Provenance:
+    """What is known of the rows of some sources: the licence of each, and its ledger entry.
+
+    Reads the head of each file once for its licence, and the whole of it for its digest."""
+
+    def __init__(self, sources: Sequence[SourceRecords]) -> None:
+        self._sources = {file: source for source in sources for file, _ in source.records}
+        self._licenses: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
+
+    def stated(self, row: Row) -> Stated:
+        """The row's licence, and who named it."""
+        if row.file not in self._licenses:
+            self._licenses[row.file] = file_licence(Path(row.file))
+        return licence_of(row, self._sources[row.file].spec.license, self._licenses[row.file])
+
+    def entry(self, row: Row, split: Split, position: int, changes: Changes) -> LedgerEntry:
+        """The ledger's line for a row at a position of its split, counted from 1."""
+        source = self._sources[row.file]
+        if row.file not in self._digests:
+            path = Path(row.file)
+            self._digests[row.file] = sha256_file(path) if path.is_file() else ""
+        said = self.stated(row)
+        changed = changes.of_row(row)
+        return LedgerEntry(
+            split=split,
+            position=position,
+            id=row.id,
+            row_sha256=row_digest(row),
+            source=source.spec.path,
+            file=named_file(source.spec.path, source.path, row.file),
+            file_sha256=self._digests[row.file],
+            row=row.row,
+            record_sha256=source.records[row.file, row.row],
+            license=said.license,
+            license_from=said.license_from,
+            owner=source.spec.owner,
+            collected_at=source.spec.collected_at,
+            synthetic_by=source.spec.synthetic_by,
+            origin=origin_of(row),
+            importer=f"finewright {__version__}, {source.format}",
+            id_before=changed.id_before,
+            changes=changed.steps,
+        )
+
+    def entries(
+        self, train: Sequence[Row], held_out: Sequence[Row], changes: Changes | None = None
+    ) -> list[LedgerEntry]:
+        """The ledger of a run: the rows that train, then those held out, each in its file's order."""
+        splits: tuple[tuple[Split, Sequence[Row]], ...] = (("train", train), ("eval", held_out))
+        return [
+            self.entry(row, split, position, changes or Changes())
+            for split, rows in splits
+            for position, row in enumerate(rows, 1)
+        ]
+
+
+def named_file(spec_path: str, path: Path, file: str) -> str:
+    """What a ledger calls a file: the spec's own path, or a file below it; never this machine's."""
+    inside = Path(file)
+    if inside == path:
+        return spec_path
+    if inside.is_relative_to(path):
+        return f"{spec_path.rstrip('/')}/{inside.relative_to(path).as_posix()}"
+    return inside.name
+
+
+def leaf(entry: LedgerEntry) -> bytes:
+    """The line of an entry, without its end: canonical JSON, so equal entries are equal bytes."""
+    return canonical(entry.model_dump(mode="json"))
+
+
+def write_ledger(folder: Path, entries: Sequence[LedgerEntry]) -> LedgerSummary:
+    """Put `ledger.jsonl` into the data folder of a run; what the report is to say of it."""
+    leaves = [leaf(entry) for entry in entries]
+    write_bytes(folder / LEDGER, b"".join(line + b"\n" for line in leaves))
+    return LedgerSummary(
+        path=f"{folder.name}/{LEDGER}",
+        rows=len(entries),
+        merkle_root=merkle_root(leaves).hex(),
+        sources=dict(Counter(entry.source for entry in entries)),
+        licenses=dict(Counter(entry.license for entry in entries)),
+    )
+
+
+def read_leaves(path: Path) -> list[bytes]:
+    """The lines of a ledger file, as bytes; what stands after the last line's end is one more."""
+    with os_errors(path):
+        content = path.read_bytes()
+    lines = content.split(b"\n")
+    return lines[:-1] if lines[-1] == b"" else lines
+
+
+def read_entries(leaves: Iterable[bytes]) -> list[LedgerEntry]:
+    """The entries of a ledger; StoreError names the first line that is none."""
+    entries = []
+    for number, line in enumerate(leaves, 1):
+        try:
+            entries.append(LedgerEntry.model_validate(json.loads(line)))
+        except (ValueError, ValidationError):
+            raise StoreError(
+                f"{LEDGER}:{number}: no ledger line", hint="run the stage 'data' again"
+            ) from None
+    return entries

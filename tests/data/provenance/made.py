@@ -1,0 +1,82 @@
+"""A small run made by the ledger: two raw files, and the rows of both."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from finewright.data.identity import named_anew
+from finewright.data.provenance.changes import Changes
+from finewright.data.provenance.ledger import (
+    Provenance,
+    SourceRecords,
+    record_digest,
+    write_ledger,
+)
+from finewright.data.read import read_rows
+from finewright.data.validate import validate
+from finewright.schema.data import SourceSpec
+from finewright.schema.provenance import LedgerSummary
+from finewright.schema.rows import Row, write_rows
+from finewright.store.rundir import RunDir
+
+
+class Made(NamedTuple):
+    run: RunDir
+    raw: Path
+    summary: LedgerSummary
+    rows: tuple[Row, ...]
+
+    def resolve(self, name: str) -> Path:
+        return self.raw / name
+
+
+def line(question: str, answer: str, **columns: object) -> str:
+    return json.dumps({"prompt": question, "completion": answer, **columns})
+
+
+def made_run(tmp_path: Path) -> Made:
+    raw = tmp_path / "raw"
+    (raw / "more").mkdir(parents=True)
+    (raw / "a.jsonl").write_text(
+        "\n".join([line("one?", "1", license="GPL-3.0-only", source="book"), line("two?", "2")])
+        + "\n"
+    )
+    (raw / "more" / "b.jsonl").write_text(line("mail?", "me@here.org") + "\n")
+    specs = [
+        SourceSpec.model_validate(
+            {"path": "a.jsonl", "license": "MIT", "owner": "A", "collected_at": "2026-01-02"}
+        ),
+        SourceSpec(path="more", synthetic_by="some-model"),
+    ]
+    sources, rows = [], []
+    for spec, path, file in ((specs[0], raw / "a.jsonl", raw / "a.jsonl"),
+                             (specs[1], raw / "more", raw / "more" / "b.jsonl")):  # fmt: skip
+        read = read_rows(file)
+        sources.append(
+            SourceRecords(spec, path, {(r.file, r.row): record_digest(r.data) for r in read.rows})
+        )
+        rows += validate(read.rows, "auto").rows
+    redacted = [
+        named_anew(
+            replace(row, messages=(row.messages[0], {**row.messages[1], "content": "[email]"}))
+        )
+        if row.messages[1]["content"] == "me@here.org"
+        else row
+        for row in rows
+    ]
+    changes = Changes().after("redacted", rows, redacted)
+    train, held_out = [redacted[0], redacted[2]], [redacted[1]]
+    run = RunDir(tmp_path / "run")
+    run.root.mkdir()
+    folder = run.stage_dir("data")
+    (folder / "train.jsonl").write_text(write_rows(train))
+    (folder / "eval.jsonl").write_text(write_rows(held_out))
+    summary = write_ledger(folder, Provenance(sources).entries(train, held_out, changes))
+    (folder / "report.json").write_text(json.dumps({"ledger": summary.model_dump(mode="json")}))
+    return Made(run, raw, summary, (*train, *held_out))
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from finewright.catalog.sets import Package, data_sets
+from finewright.catalog.sets import PackagedSet, data_sets
+from finewright.schema.sets import Package
 
 
 def test_every_set_is_pinned_dated_and_licensed():
@@ -30,3 +31,15 @@ def test_no_package_is_named_twice_in_a_set():
 def test_a_package_without_its_digest_is_refused():
     with pytest.raises(ValidationError, match="integrity"):
         Package(name="p", version="1.0.0", integrity="sha512-short", license="MIT")
+
+
+def test_a_digest_of_the_other_registry_is_refused():
+    facts = data_sets().sets["sql"].model_dump() | {"registry": "npm"}
+    with pytest.raises(ValidationError, match="npm pins by sha512"):
+        PackagedSet.model_validate(facts)
+
+
+def test_a_set_that_is_share_alike_says_so():
+    packaged = data_sets().sets["sql"]
+    assert packaged.license == "CC-BY-SA-4.0"
+    assert "share-alike" in packaged.license_note

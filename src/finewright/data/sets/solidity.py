@@ -4,20 +4,19 @@ Asked is a function's NatSpec and signature, answered is the whole function as i
 it. A family is held out whole: the contracts of one name, with or without `Upgradeable` in it, in
 all packages. Near copies in contracts of other names may stand on both sides."""
 
-import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from finewright.data.sets.content import JsonRow
+from finewright.data.sets.holding_out import digest, held_out_families
 from finewright.data.sets.solidity_functions import Function, functions
 from finewright.schema.common import Model, default
 
 SYSTEM = "You write Solidity. Reply with the function only."
-
-JsonRow = dict[str, Any]  # Any: a line of JSON, on its way to a file
 
 
 class BuildSettings(Model):
@@ -65,7 +64,8 @@ def build(files: Iterable[SourceFile], license: str, settings: BuildSettings) ->
                 seen |= {example.code_key, example.question_key}
                 kept.append(example)
     kept.sort(key=lambda example: digest(f"{settings.seed}:{example.code_key}"))
-    held_out = _held_out(kept, settings)
+    families = [example.family for example in kept]
+    held_out = held_out_families(families, settings.test_share, settings.seed)
     return Built(
         tuple(_row(example) for example in kept if example.family not in held_out),
         tuple(_row(example) for example in kept if example.family in held_out),
@@ -144,18 +144,6 @@ def _repeats(example: _Example, seen: set[str]) -> str:
     return "another answer to the same question" if example.question_key in seen else ""
 
 
-def _held_out(examples: Sequence[_Example], settings: BuildSettings) -> set[str]:
-    """Families in an order of chance, each that does not exceed what is still wanted."""
-    sizes = Counter(example.family for example in examples)
-    wanted = round(settings.test_share * len(examples))
-    held_out = set()
-    for family in sorted(sizes, key=lambda family: digest(f"{settings.seed}:{family}")):
-        if sizes[family] <= wanted:
-            held_out.add(family)
-            wanted -= sizes[family]
-    return held_out
-
-
 def _row(example: _Example) -> JsonRow:
     turns = {"system": SYSTEM, "user": example.question, "assistant": example.answer}
     return {
@@ -170,8 +158,3 @@ def _row(example: _Example) -> JsonRow:
 
 def _squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
-
-
-def digest(text: str) -> str:
-    """Orders texts by chance, the same each time."""
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from finewright.data.sets.solidity import JsonRow, digest, family_of_row
+from finewright.data.sets.content import JsonRow
+from finewright.data.sets.holding_out import digest
+from finewright.data.sets.solidity import family_of_row
 from finewright.data.sets.solidity_mutations import Broken, not_compiling, without_guard
 from finewright.schema.common import Model, default
 

@@ -1,0 +1,163 @@
+"""Conversations with tools: a request, the tools at hand, and the calls that answer it, or none.
+
+Made from the Berkeley Function Calling Leaderboard (Patil et al. 2025, gorilla.cs.berkeley.edu), of
+its single-turn categories. It is a benchmark: training is on what its users sent (`live_*`), testing
+on the rest, and a score on what was trained on is worth nothing. Of the answers that count as right
+the first is taken; every call holds to the JSON Schema of its tool."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, TypeAdapter
+
+from finewright.catalog.sets import PackagedSet
+from finewright.data.sets.content import Content, Fetched, JsonRow, SetContent, named_files, traced
+from finewright.data.sets.holding_out import digest
+from finewright.data.sets.tool_arguments import Json, chosen_arguments, json_schema
+from finewright.judge.json_schema import JsonSchema
+from finewright.schema.common import Model, default
+
+NO_CALL = "None of my tools can be called for this request."
+
+_CATEGORIES: Mapping[str, Literal["train", "test"]] = {
+    "live_simple": "train",
+    "live_multiple": "train",
+    "live_parallel": "train",
+    "live_parallel_multiple": "train",
+    "live_irrelevance": "train",
+    "simple_python": "test",
+    "multiple": "test",
+    "parallel": "test",
+    "parallel_multiple": "test",
+    "irrelevance": "test",
+}
+_FILE = re.compile(r"(possible_answer/)?BFCL_v4_(\w+)\.json$")
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
+_MOST_OF_A_NAME = 64
+
+
+class ToolSettings(Model):
+    """The order of the rows; the split is by category."""
+
+    seed: int = default(0, "Seed of the order", "any fixed number repeats the set")
+
+
+class _Request(BaseModel):
+    id: str
+    question: tuple[tuple[Json, ...], ...]
+    function: tuple[Json, ...]
+
+
+class _Answer(BaseModel):
+    id: str
+    ground_truth: tuple[dict[str, Json], ...]
+
+
+class _Tool(NamedTuple):
+    """A tool by the name that OpenAI's format allows, and its parameters as JSON Schema."""
+
+    name: str
+    description: str
+    parameters: Json
+
+    def declared(self) -> Json:
+        """The tool as a row's `tools` has it."""
+        return {"type": "function", "function": self._asdict()}
+
+
+class _RequestError(Exception):
+    """Why a request is of no use."""
+
+
+def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
+    """The requests of the categories above, each asked once with the same tools."""
+    package, settings = fetched[0], ToolSettings()
+    requests: dict[str, tuple[str, list[Json]]] = {}
+    answers: dict[str, _Answer] = {}
+    for path, text in package.texts():
+        found = _FILE.search(path)
+        if found and found[2] in _CATEGORIES:
+            lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+            if found[1]:
+                answers |= {line["id"]: _Answer.model_validate(line) for line in lines}
+            else:
+                requests[found[2]] = path, lines
+    dropped: Counter[str] = Counter()
+    asked: set[str] = set()
+    rows: dict[str, list[JsonRow]] = {"train": [], "test": []}
+    for category, split in _CATEGORIES.items():
+        path, lines = requests.get(category, ("", []))
+        for request in TypeAdapter(list[_Request]).validate_python(lines):
+            try:
+                row = _row(request, answers.get(request.id), asked)
+            except _RequestError as fault:
+                dropped[str(fault)] += 1
+            else:
+                row = {**row, "category": category, "id": request.id}
+                rows[split].append(traced(row, packaged.license, package.source, path))
+    for of_split in rows.values():
+        of_split.sort(key=lambda row: digest(f"{settings.seed}:{row['id']}"))
+    return SetContent(Content(named_files(rows), settings, dict(dropped)))
+
+
+def _row(request: _Request, answer: _Answer | None, asked: set[str]) -> JsonRow:
+    """The conversation with its tools; _RequestError if it cannot be one."""
+    asked_for = _conversation(request)
+    tools = {function["name"]: _tool(function) for function in request.function}
+    if len({tool.name for tool in tools.values()}) < len(request.function):
+        raise _RequestError("tools of the same name")
+    said = "\n".join(turn["content"] for turn in asked_for)
+    truth = answer.ground_truth if answer else ()
+    calls = [_call(name, right, tools, said) for part in truth for name, right in part.items()]
+    if calls:
+        numbered = [{"id": f"call_{i}", **call} for i, call in enumerate(calls, start=1)]
+        reply = {"role": "assistant", "content": None, "tool_calls": numbered}
+    else:
+        reply = {"role": "assistant", "content": NO_CALL}
+    declared = [tool.declared() for tool in tools.values()]
+    key = json.dumps([asked_for, declared])
+    if key in asked:
+        raise _RequestError("request that repeats")
+    asked.add(key)
+    accepted = [{tools[name].name: right for name, right in part.items()} for part in truth]
+    return {
+        "messages": [*asked_for, reply],
+        "tools": declared,
+        "accepted": json.dumps(accepted, ensure_ascii=False),
+    }
+
+
+def _conversation(request: _Request) -> list[Json]:
+    """The turns up to the user's last; what an assistant said among them is read, not learned."""
+    turns = [{**turn, "content": str(turn["content"]).strip()} for turn in request.question[0]]
+    roles = [turn["role"] for turn in turns]
+    spoken = roles[1:] if roles[0] == "system" else roles
+    alternate = ["user" if i % 2 == 0 else "assistant" for i in range(len(spoken))]
+    if not spoken or spoken != alternate or spoken[-1] != "user":
+        raise _RequestError("turns of user and assistant that do not alternate")
+    if not turns[-1]["content"]:
+        raise _RequestError("request without text")
+    return [{**turn, "weight": 0} if turn["role"] == "assistant" else turn for turn in turns]
+
+
+def _tool(function: Json) -> _Tool:
+    name = _NOT_IN_A_NAME.sub("_", function["name"])
+    return _Tool(
+        name[-_MOST_OF_A_NAME:], function["description"], json_schema(function["parameters"])
+    )
+
+
+def _call(name: str, right: Json, tools: Mapping[str, _Tool], said: str) -> Json:
+    if name not in tools:
+        raise _RequestError("call of a tool that is not there")
+    tool = tools[name]
+    arguments = chosen_arguments(right, tool.parameters, said)
+    text = json.dumps(arguments, ensure_ascii=False)
+    if not arguments.keys() <= tool.parameters.get("properties", {}).keys():
+        raise _RequestError("call with an argument that its tool does not have")
+    if not JsonSchema(json.dumps(tool.parameters))(text):
+        raise _RequestError("call that its tool's schema refuses")
+    return {"type": "function", "function": {"name": tool.name, "arguments": text}}

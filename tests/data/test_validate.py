@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finewright.data.formats.table import FORMS
 from finewright.data.read import ReadRow
 from finewright.data.validate import Validated, validate
 from finewright.schema.data import DataType
@@ -114,7 +115,6 @@ def test_a_wrong_conversation_is_named_by_its_key(messages, key, said):
         ("gpt", "assistant"),
         ("Bot", "assistant"),
         ("model", "assistant"),
-        ("developer", "system"),
         ("assitant", "assistant"),
         ("USER", "user"),
     ],
@@ -146,39 +146,83 @@ def test_other_wrong_rows_are_named_by_their_key(row, key, said):
 
 
 @pytest.mark.parametrize(
-    ("row", "name", "mend"),
+    ("row", "mend"),
     [
-        ({"instruction": "Q", "output": "A"}, "Alpaca", "jq -c"),
-        ({"conversations": []}, "ShareGPT", "jq -c"),
-        (
-            {"conversations": [], "chosen": {}, "rejected": {}},
-            "ShareGPT with preference pairs",
-            "rejected: [.rejected | m]",
-        ),
-        (
-            {"input": {}, "preferred_output": [], "non_preferred_output": []},
-            "OpenAI's form of preference pairs",
-            "chosen: .preferred_output",
-        ),
-        (
-            {"instruction": "Q", "chosen": "A", "rejected": "B"},
-            "Alpaca with preference pairs",
-            "chosen, rejected}",
-        ),
-        ({"text": "A"}, "plain text", "`prompt` and `completion`"),
-        ({"question": "Q", "answer": "A"}, "rename", ""),
-        ({"prompt": "Q", "chosen": "A"}, "a pair has both: add `rejected`", ""),
-        ({"rejected": "A"}, "a pair has both: add `chosen`", ""),
-        ({}, "rename", ""),
+        ({"question": "Q", "answer": "A"}, "columns: {prompt: question, completion: answer}"),
+        ({"prompt": "Q", "chosen": "A"}, "a pair has both: add `rejected`"),
+        ({"rejected": "A"}, "a pair has both: add `chosen`"),
+        ({"a": 1}, "rename the keys, or name them under the source's `columns`"),
+        ({}, "rename the keys"),
     ],
 )
-def test_another_format_is_recognised_with_its_mend(row, name, mend):
+def test_a_row_of_no_known_format_is_told_what_it_could_be(row, mend):
     found = check(row)
     found_keys = ", ".join(f"`{key}`" for key in row) or "none"
     expected = "`messages`; `prompt` and `completion`; `chosen` and `rejected`; or `prompt` alone"
     assert errors(found) == [("", f"expected the keys {expected}; found: {found_keys}")]
-    assert name in found.problems[0].hint
     assert mend in found.problems[0].hint
+
+
+def test_a_named_format_is_taken_at_its_word():
+    rows = [ReadRow("f", 1, {"instruction": "Q", "output": "A", "messages": [USER, ANSWER]})]
+    (problem,) = validate(rows, "auto").problems
+    assert problem.message == "both `messages` and `instruction` with `output` are here"
+    assert problem.hint == "set the source's format to the one that is meant: openai or alpaca"
+    assert validate(rows, "auto", format="alpaca").rows[0].columns == {"messages": [USER, ANSWER]}
+    assert "instruction" in validate(rows, "auto", format="OpenAI").rows[0].columns
+
+
+@pytest.mark.parametrize(
+    ("row", "hint"),
+    [
+        ({"instruction": "Q", "output": "A"}, "set the source's format to alpaca"),
+        ({"Frage": "Q", "Antwort": "A"}, "columns: {prompt: Frage, completion: Antwort}"),
+    ],
+)
+def test_a_row_that_is_not_of_the_named_format_is_told_of_which_it_is(row, hint):
+    found = validate([ReadRow("f", 1, row)], "auto", format="sharegpt")
+    assert found.problems[0].message.startswith("this is not sharegpt, which has `conversations`")
+    assert hint in found.problems[0].hint
+
+
+def test_an_unknown_format_is_one_problem_and_no_row_is_lost():
+    rows = [ReadRow("f", i, {"prompt": "Q", "completion": "A"}) for i in (1, 2)]
+    found = validate(rows, "auto", format="alpacca")
+    assert [p.line() for p in found.problems] == [
+        "format: unknown format 'alpacca' (did you mean 'alpaca'?)"
+    ]
+    assert found.counts.rows_in == sum(found.counts.rows_dropped.values()) == 2
+
+
+def test_named_columns_are_read_and_mistakes_are_told_by_the_names_of_the_file():
+    columns = {"prompt": "Frage", "completion": "Antwort"}
+    rows = [
+        {"Frage": "Q", "Antwort": "A", "Quelle": "x"},
+        {"Frage": "Q", "Antwort": " "},
+        {"Frage": "Q", "Antwor": "A"},
+    ]
+    numbered = [ReadRow("f", i, row) for i, row in enumerate(rows, start=1)]
+    found = validate(numbered, "auto", columns=columns)
+    assert (found.rows[0].messages, found.rows[0].columns) == ((USER, ANSWER), {"Quelle": "x"})
+    assert [(p.row, p.key, p.hint) for p in found.problems] == [
+        (2, "Antwort", "write the answer, or leave the row out"),
+        (3, "Antwort", "did you mean 'Antwor'?"),
+    ]
+
+
+def test_a_column_that_bears_our_name_changes_places_with_the_named_one():
+    row = ReadRow("f", 1, {"prompt": 7, "question": "Q", "completion": "A"})
+    (found,) = validate([row], "auto", columns={"prompt": "question"}).rows
+    assert (found.messages, found.columns) == ((USER, ANSWER), {"question": 7})
+
+
+@pytest.mark.parametrize("key", ["images", "videos", "audios"])
+def test_a_row_with_pictures_or_sounds_is_refused(key):
+    found = check(
+        {"messages": [USER, ANSWER], key: ["a.png"]}, {"messages": [USER, ANSWER], key: []}
+    )
+    assert errors(found) == [(key, f"the row has {key}, and only text is trained")]
+    assert len(found.rows) == 1
 
 
 def test_the_expected_type_decides_between_two_shapes():
@@ -240,11 +284,22 @@ def test_the_id_of_a_row_is_the_digest_of_its_conversation():
 
 KEYS = (
     "messages role content prompt completion chosen rejected label tools tool_calls weight "
-    "function name arguments type text"
+    "function name arguments type text from value parts functionCall functionResponse train loss "
+    "function_call replies rank answer score"
 )
-TOP_KEYS = ("messages", "prompt", "completion", "chosen", "rejected", "label", "tools", "text")
+TOP_KEYS = sorted(
+    {
+        *("label", "tools", "functions", "system", "history", "kto_tag", "input", "images"),
+        *(key for form in FORMS for key in form.keys),
+    }
+)
 JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "user", "assistant", "x"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from(
+        ["", "user", "assistant", "human", "gpt", "function_call", "observation", "x"]
+    ),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(KEYS.split()), inner, max_size=4)
@@ -266,7 +321,8 @@ ANY = JUNK | st.sampled_from("ABC") | st.lists(TURN, max_size=4)
 def test_any_json_is_kept_or_counted_and_named(rows, expected):
     found = check(*rows, expected=expected)
     counts = found.counts
-    assert counts.rows_in == len(rows) == counts.rows_kept + sum(counts.rows_dropped.values())
+    assert counts.rows_in >= len(rows)
+    assert counts.rows_in == counts.rows_kept + sum(counts.rows_dropped.values())
     assert sum(found.types.values()) == len(found.rows) == counts.rows_kept
     named = {problem.row for problem in found.problems if problem.level == "error"}
     is_listed_whole = None not in named

@@ -1,0 +1,1 @@
+"""The formats that training rows come in, one family a file, each turned into one of our own shapes."""

@@ -1,0 +1,33 @@
+"""The columns that the user has named: `{our key: the file's own}`, taken before the format is told."""
+
+import difflib
+from collections.abc import Mapping
+
+from finewright.data.formats.native import Place
+from finewright.data.notes import Json, Notes
+
+
+def renamed(data: Json, columns: Mapping[str, str], notes: Notes) -> Json:
+    """The row under our keys. A column that bears our name already changes places with the named one.
+
+    A column that is not there is an error, told with the one that is meant."""
+    row = dict(data)
+    for ours, theirs in columns.items():
+        if theirs not in data:
+            close = difflib.get_close_matches(theirs, data, n=1)
+            found = ", ".join(f"`{key}`" for key in list(data)[:8]) or "none"
+            hint = f"did you mean {close[0]!r}?" if close else f"the row has: {found}"
+            notes.error(
+                theirs, f"there is no such column, and `columns` takes it for `{ours}`", hint
+            )
+        elif ours != theirs:
+            row.pop(theirs, None)
+            row[ours] = data[theirs]
+            if ours in data and ours not in columns.values():
+                row[theirs] = data[ours]
+    return row
+
+
+def places(columns: Mapping[str, str]) -> dict[str, Place]:
+    """Where our keys stand in the file, to name a mistake by the file's own key."""
+    return {ours: Place(theirs) for ours, theirs in columns.items() if ours != theirs}

@@ -1,0 +1,1 @@
+"""Rows out of files, folders and hub data sets, whatever container they are in."""

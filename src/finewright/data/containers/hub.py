@@ -1,0 +1,57 @@
+"""A data set of the Hugging Face hub, by `hub:OWNER/NAME`, as a folder on this machine."""
+
+import os
+import re
+from pathlib import Path
+
+from finewright.data.containers.kinds import DATA_SUFFIXES, PACKED_SUFFIXES, TEXT_SUFFIXES
+from finewright.errors import DataError, MissingExtra
+from finewright.fetch.cache import offline
+
+# A spec resolves its paths against its folder, so the id may stand behind one.
+_HUB_ID = re.compile(r"(?:^|/)hub:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)$")
+_PATTERNS = [
+    f"*{suffix}{packed}"
+    for suffix in (*DATA_SUFFIXES, *TEXT_SUFFIXES)
+    for packed in ("", *PACKED_SUFFIXES)
+]
+
+
+def hub_id(path: Path) -> str:
+    """OWNER/NAME where the path is `hub:OWNER/NAME`, else nothing."""
+    match = _HUB_ID.search(path.as_posix())
+    return match[1] if match else ""
+
+
+def hub_folder(name: str) -> Path:
+    """The data set's files, fetched where they are not here; raises DataError where that cannot be.
+
+    Only data and text files are fetched; no code of a data set is, and none is run."""
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    except ImportError:
+        raise MissingExtra(
+            "reading hub data sets needs huggingface_hub", hint='pip install "finewright[train]"'
+        ) from None
+    is_forbidden = offline() or os.environ.get("HF_HUB_OFFLINE", "") not in {"", "0"}
+    try:
+        folder = snapshot_download(
+            name,
+            repo_type="dataset",
+            allow_patterns=_PATTERNS,
+            local_files_only=is_forbidden,
+        )
+    except LocalEntryNotFoundError:
+        why = (
+            "FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE is set"
+            if is_forbidden
+            else "the hub cannot be reached"
+        )
+        raise DataError(
+            f"it is not on this machine and {why}",
+            hint="copy the data set's folder here and give its path",
+        ) from None
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise DataError(f"the hub says: {str(error).splitlines()[0]}") from None
+    return Path(folder)

@@ -1,0 +1,92 @@
+"""JSONL: one JSON object a line, each line read for itself."""
+
+import codecs
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from finewright.data.containers.found import Found, ReadRow, Unread, said
+from finewright.data.containers.json_rules import json_object
+from finewright.errors import DataError
+
+LONGEST = 10_000_000
+
+
+class Line(NamedTuple):
+    """A line, from 1, with its place in the unpacked file.
+
+    `content` is None where it is longer than LONGEST. A mark before it is not part of it."""
+
+    row: int
+    offset: int
+    content: bytes | None
+    has_mark: bool = False
+
+
+def lines_of(chunks: Iterable[bytes], *, with_blank: bool = False) -> Iterator[Line]:
+    """The lines in order, without their ends; holds one line and one chunk at a time.
+
+    Blank lines are counted, and given only on demand. What stands before the end of a broken stream is
+    given first; then its DataError is raised."""
+    row, offset, rest, skipped = 1, 0, b"", 0
+    trouble: DataError | None = None
+    chunks = iter(chunks)
+    while True:
+        try:
+            chunk = next(chunks, None)
+        except DataError as error:
+            trouble, chunk = error, None
+        if chunk is None:
+            break
+        if not (rest or skipped or with_blank) and chunk.isspace():
+            # A file of millions of blank lines is read at the speed of the disk.
+            row, offset = row + chunk.count(b"\n"), offset + len(chunk)
+            continue
+        *whole, tail = (rest + chunk).split(b"\n")
+        for content in whole:
+            if skipped or with_blank or content.strip():
+                yield _line(row, offset, content, skipped)
+            offset += skipped + len(content) + 1
+            row, skipped = row + 1, 0
+        rest = tail
+        if skipped or len(rest) > LONGEST:
+            skipped, rest = skipped + len(rest), b""
+    if skipped or rest.strip():
+        yield _line(row, offset, rest, skipped)
+    if trouble:
+        raise trouble
+
+
+def _line(row: int, offset: int, content: bytes, skipped: int) -> Line:
+    if skipped + len(content) > LONGEST:
+        return Line(row, offset, None)
+    line = content.removeprefix(codecs.BOM_UTF8)
+    mark_size = len(content) - len(line)
+    return Line(row, offset + mark_size, line.rstrip(b"\r"), has_mark=mark_size > 0)
+
+
+def json_lines(file: str, lines: Iterable[Line]) -> Iterator[Found]:
+    """A row or an unread row for each line; a byte order mark is said before its row."""
+    for line in lines:
+        if line.has_mark:
+            what = "a byte order mark was skipped"
+            yield said(file, what, "save as UTF-8 without BOM", line.row, "warning")
+        # A mark alone on its line is no row.
+        if line.content is None or line.content.strip():
+            yield parsed(file, line)
+
+
+def parsed(file: str, line: Line) -> ReadRow | Unread:
+    """The row that the line is."""
+    if line.content is None:
+        what = f"longer than {LONGEST // 1_000_000} MB, so it is not read"
+        hint = f"split it; it begins at byte {line.offset}"
+        return Unread(said(file, what, hint, line.row))
+    try:
+        return ReadRow(file, line.row, json_object(line.content.decode()))
+    except DataError as error:
+        what, hint = str(error), error.hint
+    except UnicodeDecodeError as error:
+        byte, at = line.content[error.start], line.offset + error.start
+        what = f"not UTF-8: byte 0x{byte:02x} at column {error.start + 1}, offset {at} of the file"
+        hint = f"if it is Windows text: iconv -f WINDOWS-1252 -t UTF-8 {file} > {file}.new"
+    return Unread(said(file, what, hint, line.row), line.content)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.split import split
+from finewright.data.split import groups_by, split
 from finewright.schema.rows import Row
 
 USER = {"role": "user", "content": "Q"}
@@ -94,3 +94,63 @@ def test_rows_that_ask_the_same_stay_together(made, fraction):
 def test_conversations_are_placed_by_their_ids_as_ever():
     held_out = split(rows(*(str(i) for i in range(20))), 0.3, 0).eval
     assert [row.id for row in held_out] == ["4", "7", "15", "18"]
+
+
+def grouped(values: list[str]) -> list[Row]:
+    made = rows(*(str(i) for i in range(len(values))))
+    return [
+        Row(row.id, row.messages, None, "f", row.row, columns={"meta": {"customer": value}})
+        for row, value in zip(made, values, strict=True)
+    ]
+
+
+GROUPED = st.lists(st.sampled_from("ABCDEFGH"), max_size=30)
+
+
+@settings(max_examples=100, deadline=None)
+@given(GROUPED, FRACTION, st.integers(), GROUPED)
+def test_a_group_is_on_one_side_and_added_rows_move_none(values, fraction, seed, added):
+    made = grouped([*values, *added])
+    names = groups_by(made, "meta.customer").names
+    train, held_out = split(made, fraction, seed, groups=names)
+    sides = [{row.columns["meta"]["customer"] for row in side} for side in (train, held_out)]
+    assert len(train) + len(held_out) == len(made)
+    assert sides[0] & sides[1] == set()
+    assert bool(train) == bool(made)
+    some = len(values)
+    before = split(made[:some], fraction, seed, groups=names[:some])
+    assert {row.id for row in before.eval} <= {row.id for row in held_out}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=20),
+    GROUPED.filter(lambda values: len(values) >= 20),
+    FRACTION,
+)
+def test_near_rows_and_their_groups_are_on_one_side(near, values, fraction):
+    made = grouped(values)
+    names = groups_by(made, "meta.customer").names
+    held_out = {row.id for row in split(made, fraction, 0, groups=names, near=near).eval}
+    for one, other in near:
+        assert (made[one].id in held_out) == (made[other].id in held_out)
+    for i, row in enumerate(made):
+        assert (row.id in held_out) == (made[values.index(values[i])].id in held_out)
+
+
+def test_rows_that_ask_the_same_stay_together_across_groups():
+    made = [prompt("a", "Q"), prompt("b", "Q"), prompt("c", "R")]
+    for seed in range(20):
+        train, held_out = split(made, 0.5, seed, groups=["x", "y", "z"])
+        assert {row.id for row in train} >= {"a", "b"} or {row.id for row in held_out} >= {"a", "b"}
+
+
+def test_rows_without_their_group_are_one_clear_error():
+    made = [*grouped(["A"]), *rows("b", "c")]
+    (problem,) = groups_by(made, "meta.customer").problems
+    assert problem.level == "error"
+    assert problem.line() == (
+        "f:1: data.group_by: 2 of 3 rows have no 'meta.customer', this one first (the columns are meta)"
+    )
+    assert groups_by(rows("a"), "x").problems[0].hint == "the rows have no such columns"
+    assert groups_by(grouped(["A"]), "meta.customer").problems == ()

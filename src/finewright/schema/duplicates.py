@@ -2,7 +2,12 @@
 
 from typing import Literal
 
-from finewright.schema.common import Model, default
+from pydantic import Field
+
+from finewright.schema.common import Model, Problem, default
+
+DuplicateKind = Literal["exact", "near", "semantic"]
+LeakKind = Literal["same", "prompt", "near", "overlap"]
 
 
 class DuplicatesSpec(Model):
@@ -15,7 +20,12 @@ class DuplicatesSpec(Model):
         "report", "Rows whose words are nearly the same", "they cost training time and leak"
     )
     similarity: float = default(
-        0.8, "Jaccard similarity from which rows are near", "the field's usual bar", gt=0, le=1
+        0.8,
+        "Share of their words that near rows have in common, in the same order; questions and answers"
+        " are each near, and a template with other numbers is another row",
+        "finds rows with up to 15 % of their words changed",
+        gt=0,
+        le=1,
     )
     semantic: Literal["off", "report", "drop"] = default(
         "off", "Rows that mean the same, by static embeddings", "they are often meant: paraphrases"
@@ -27,3 +37,60 @@ class DuplicatesSpec(Model):
         gt=0,
         le=1,
     )
+
+
+class DuplicateRow(Model):
+    """A row that repeats an earlier one: which, how near, and what became of it."""
+
+    kind: DuplicateKind
+    file: str
+    row: int
+    of_file: str
+    of_row: int
+    similarity: float
+    dropped: bool
+
+
+class LeakedRow(Model):
+    """A row that measures, and the training row it is known from.
+
+    `share` is the part of its words that is trained on; `ngrams` are some of the runs they stand in."""
+
+    kind: LeakKind
+    file: str
+    row: int
+    of_file: str
+    of_row: int
+    share: float
+    ngrams: tuple[str, ...] = ()
+
+
+class ContaminationReport(Model):
+    """How many rows of one held-out set are known from the training rows, by the strongest sign of each.
+
+    `overlap` counts rows half of whose words stand in runs of `ngram` words that are trained on;
+    `mean_share` is over all rows. `examples` are the first of each kind."""
+
+    name: str
+    rows: int
+    rows_train: int
+    ngram: int
+    found: dict[LeakKind, int] = Field(default_factory=dict)
+    mean_share: float = 0.0
+    examples: tuple[LeakedRow, ...] = ()
+
+
+class DuplicatesReport(Model):
+    """Rows in = rows kept + rows dropped. `found` counts rows that repeat an earlier one, by kind.
+
+    A group is a row and all that repeat it. `examples` are the first of each kind."""
+
+    rows_in: int
+    rows_kept: int
+    rows_dropped: dict[str, int] = Field(default_factory=dict)
+    found: dict[DuplicateKind, int] = Field(default_factory=dict)
+    groups: int = 0
+    largest_group: int = 0
+    examples: tuple[DuplicateRow, ...] = ()
+    contamination: tuple[ContaminationReport, ...] = ()
+    problems: tuple[Problem, ...] = ()

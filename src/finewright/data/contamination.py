@@ -1,0 +1,118 @@
+"""Rows that measure and are known from training: the same, asked before, near, or sharing runs of words.
+
+Runs: Brown et al. 2020 (GPT-3, appendix C). A held-out row's words are known where they stand in a run of N
+words that is also in a training row. N is the 5th percentile of the held-out rows' lengths, at least 8 and at
+most 13. Runs in more than ten training rows are boilerplate and count for nothing. GPT-3 called a row
+contaminated by a single run; here it is one when half of its words are known, and the share is told."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from finewright.data.prompts import prompt_key, prompt_of
+from finewright.schema.common import Problem
+from finewright.schema.duplicates import ContaminationReport, LeakedRow, LeakKind
+from finewright.schema.rows import Row
+
+if TYPE_CHECKING:
+    from finewright.data.overlap import Overlap
+
+MOST_SHOWN = 20
+_MUCH = 0.5
+_SAYS: dict[LeakKind, str] = {
+    "same": "are also trained on",
+    "prompt": "ask what is also trained on",
+    "near": "say nearly the same as a training row",
+    "overlap": "have half of their words in runs that are trained on",
+}
+
+
+class Contamination(NamedTuple):
+    """What was found, and the warnings to give."""
+
+    report: ContaminationReport
+    problems: tuple[Problem, ...]
+
+
+def contamination(
+    train: Sequence[Row], name: str, held_out: Sequence[Row], *, similarity: float = 0.8
+) -> Contamination:
+    """Which rows of the held-out set `name` are known from the training rows.
+
+    Each counts once, under the first of: the same row, the same question, near (as
+    `duplicates.alike` says, whatever the system prompt), overlapping. Not covered: paraphrases, and
+    translations."""
+    # numpy is loaded only when something is measured.
+    from finewright.data.overlap import near_rows, overlaps
+
+    known = {**_alike(train, held_out)}
+    for i, (of, share) in near_rows(train, held_out, similarity).items():
+        known.setdefault(i, _Known("near", of, share))
+    runs = overlaps(train, held_out)
+    for i, run in enumerate(runs.rows):
+        if run.share >= _MUCH:
+            known.setdefault(i, _Known("overlap", run.of, run.share))
+    found = dict(sorted(known.items()))
+    report = ContaminationReport(
+        name=name,
+        rows=len(held_out),
+        rows_train=len(train),
+        ngram=runs.length,
+        found=dict(Counter(leak.kind for leak in found.values())),
+        mean_share=round(sum(run.share for run in runs.rows) / max(1, len(held_out)), 4),
+        examples=tuple(_examples(train, held_out, found, runs.rows)),
+    )
+    return Contamination(report, tuple(_problems(report)))
+
+
+class _Known(NamedTuple):
+    kind: LeakKind
+    of: int
+    share: float
+
+
+def _alike(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int, _Known]:
+    ids = {row.id: i for i, row in reversed(list(enumerate(train)))}
+    asked = {prompt_key(row): i for i, row in reversed(list(enumerate(train))) if prompt_of(row)}
+    found = {}
+    for i, row in enumerate(held_out):
+        if row.id in ids:
+            found[i] = _Known("same", ids[row.id], 1.0)
+        elif prompt_of(row) and prompt_key(row) in asked:
+            found[i] = _Known("prompt", asked[prompt_key(row)], 1.0)
+    return found
+
+
+def _examples(
+    train: Sequence[Row],
+    held_out: Sequence[Row],
+    found: dict[int, _Known],
+    runs: Sequence["Overlap"],
+) -> Iterator[LeakedRow]:
+    shown: Counter[str] = Counter()
+    for i, leak in found.items():
+        shown[leak.kind] += 1
+        if shown[leak.kind] <= MOST_SHOWN:
+            yield LeakedRow(
+                kind=leak.kind,
+                file=held_out[i].file,
+                row=held_out[i].row,
+                of_file=train[leak.of].file,
+                of_row=train[leak.of].row,
+                share=round(leak.share, 4),
+                ngrams=runs[i].evidence(held_out[i]),
+            )
+
+
+def _problems(report: ContaminationReport) -> Iterator[Problem]:
+    for kind, says in _SAYS.items():
+        first = next((leak for leak in report.examples if leak.kind == kind), None)
+        if first:
+            yield Problem(
+                level="warning",
+                file=first.file,
+                row=first.row,
+                message=f"{report.found[kind]} of {report.rows} rows of {report.name} {says},"
+                f" this one first, from {first.of_file}:{first.of_row}",
+                hint="take them out of one of the two",
+            )

@@ -1,0 +1,152 @@
+"""Held-out rows beside the training rows, by their words: those that are near, and runs in common."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finewright.data.duplicates.near import near_pairs
+from finewright.data.duplicates.words import Wordings, mixed, parts_of, wordings, words_of
+from finewright.schema.rows import Row
+
+_SHORTEST, _LONGEST = 8, 13
+_PERCENTILE = 5
+_BOILERPLATE = 10
+_SHOWN = 3
+# Odd, so that its powers have inverses modulo 2^64.
+_BASE = 0x9E3779B97F4A7C15
+
+
+class NearRow(NamedTuple):
+    """The training row (its place) that a held-out row is near, and the share of common words."""
+
+    of: int
+    share: float
+
+
+class Overlap(NamedTuple):
+    """Of a held-out row: the share of its words in common runs, the training row that has most of
+    them (its place, -1 for none), and where some of the runs begin."""
+
+    share: float
+    of: int
+    starts: tuple[int, ...]
+    length: int
+
+    def evidence(self, row: Row) -> tuple[str, ...]:
+        """Some of the runs as folded words."""
+        parts = parts_of(row)
+        # Two places are taken by the marks before what is asked and what is answered.
+        words = ["", *_words(parts.asked), "", *_words(parts.answered)]
+        return tuple(" ".join(words[start : start + self.length]) for start in self.starts)
+
+
+class Overlaps(NamedTuple):
+    """The overlap of each held-out row, in runs of `length` words."""
+
+    rows: tuple[Overlap, ...]
+    length: int
+
+
+def near_rows(
+    train: Sequence[Row], held_out: Sequence[Row], similarity: float
+) -> dict[int, NearRow]:
+    """Place of each held-out row near a training row -> the nearest such row."""
+    worded = wordings([*train, *held_out], keyed=False)
+    best: dict[int, NearRow] = {}
+    for earlier, later, share in near_pairs(worded, similarity):
+        place = later - len(train)
+        if earlier < len(train) <= later and (place not in best or share > best[place].share):
+            best[place] = NearRow(earlier, share)
+    return best
+
+
+def overlaps(train: Sequence[Row], held_out: Sequence[Row]) -> Overlaps:
+    """The runs of words that held-out rows have in common with training rows."""
+    measured = wordings(held_out, keyed=False)
+    lengths = np.diff(measured.starts) - 2
+    typical = np.percentile(lengths, _PERCENTILE) if len(lengths) else _LONGEST
+    length = int(np.clip(typical, _SHORTEST, _LONGEST))
+    known = _known_runs(wordings(train, keyed=False), measured, length)
+    return Overlaps(
+        tuple(_overlap(known, measured, i, length) for i in range(len(measured))), length
+    )
+
+
+class _Runs(NamedTuple):
+    """Of each place in the held-out words: a training row whose run is the one that begins here, or -1."""
+
+    of: NDArray[np.int64]
+
+
+def _known_runs(train: Wordings, measured: Wordings, length: int) -> _Runs:
+    wanted = _runs(measured, length)
+    trained = _runs(train, length)
+    distinct, place = np.unique(wanted.hashes, return_inverse=True)
+    of = np.full(len(measured.words), -1, np.int64)
+    if not len(distinct) or not len(trained.hashes):
+        return _Runs(of)
+    at = np.searchsorted(distinct, trained.hashes).clip(max=len(distinct) - 1)
+    hits = np.flatnonzero(distinct[at] == trained.hashes)
+    pairs = np.unique(np.stack([at[hits], trained.rows[hits]], axis=1), axis=0)
+    run, first, count = np.unique(pairs[:, 0], return_index=True, return_counts=True)
+    row_of = np.full(len(distinct), -1, np.int64)
+    is_own = count <= _BOILERPLATE
+    row_of[run[is_own]] = pairs[first[is_own], 1]
+    of[wanted.starts] = row_of[place]
+    return _Runs(of)
+
+
+class _Hashed(NamedTuple):
+    """Runs of words within a part of a row: their hashes, where they begin, and whose they are."""
+
+    hashes: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+
+def _runs(rows: Wordings, length: int) -> _Hashed:
+    """All runs of `length` words that cross no mark, by a rolling hash modulo 2^64 (Karp and Rabin 1987).
+
+    The sum of word i times BASE^i is kept as a running total, so a run's is a difference."""
+    num_words = len(rows.words)
+    if num_words < length:
+        return _Hashed(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))
+    powers = _powers(_BASE, num_words)
+    total = np.zeros(num_words + 1, np.uint64)
+    np.cumsum(mixed(rows.words.astype(np.uint64)) * powers, out=total[1:])
+    sums = total[length:] - total[:-length]
+    inverse = _powers(pow(_BASE, -1, 1 << 64), num_words)[: len(sums)]
+    is_mark = np.zeros(num_words + 1, np.int64)
+    is_mark[rows.starts[:-1] + 1] = 1
+    is_mark[rows.answers + 1] = 1
+    marks = np.cumsum(is_mark)
+    starts = np.flatnonzero(marks[length:] == marks[:-length])
+    owners = np.searchsorted(rows.starts, starts, side="right") - 1
+    return _Hashed((sums * inverse)[starts], starts, owners)
+
+
+def _powers(base: int, count: int) -> NDArray[np.uint64]:
+    powers = np.full(count, base, np.uint64)
+    powers[:1] = 1
+    return np.cumprod(powers, dtype=np.uint64)
+
+
+def _overlap(known: _Runs, measured: Wordings, i: int, length: int) -> Overlap:
+    start, end = measured.starts[i], measured.starts[i + 1]
+    of = known.of[start:end]
+    places = np.flatnonzero(of >= 0)
+    if not len(places):
+        return Overlap(0.0, -1, (), length)
+    covered = np.zeros(end - start, bool)
+    for offset in range(length):
+        covered[places + offset] = True
+    apart = places[np.concatenate([[True], np.diff(places // length) > 0])]
+    most = int(np.bincount(of[places]).argmax())
+    num_words = int(end - start) - 2
+    return Overlap(float(covered.sum() / num_words), most, tuple(map(int, apart[:_SHOWN])), length)
+
+
+def _words(texts: Sequence[str]) -> list[str]:
+    return [word for text in texts for word in words_of(text)]

@@ -90,7 +90,7 @@ def _questions(
         row = {
             "id": task.id,
             "prompt": said,
-            "opening": opening[1] if opening else None,
+            "opening": opening[1].strip() if opening else None,
             "gold": gold,
         }
         yield traced(row, *origin)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 
 def digest(text: str) -> str:
@@ -22,3 +22,20 @@ def held_out_families(families: Iterable[str], share: float, seed: int) -> set[s
             held_out.add(family)
             wanted -= sizes[family]
     return held_out
+
+
+def joined_families(marks: Sequence[Collection[str]]) -> list[str]:
+    """The family of each row: rows that share a mark are of one, and so are those between them.
+
+    A family is called by the first of its marks."""
+    leader: dict[str, str] = {}
+
+    def lead(mark: str) -> str:
+        while leader.setdefault(mark, mark) != mark:
+            mark = leader[mark]
+        return mark
+
+    for of_row in marks:
+        first, *others = sorted({lead(mark) for mark in of_row})
+        leader.update(dict.fromkeys(others, first))
+    return [lead(next(iter(of_row))) for of_row in marks]

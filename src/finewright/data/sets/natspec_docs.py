@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from finewright.catalog.sets import PackagedSet
 from finewright.data.sets.content import Content, Fetched, JsonRow, SetContent, named_files, traced
-from finewright.data.sets.holding_out import digest, held_out_families
+from finewright.data.sets.holding_out import digest, held_out_families, joined_families
 from finewright.data.sets.natspec import NatSpec, first_statement, read_natspec
 from finewright.data.sets.solidity_syntax import UNNAMED, Contract, Statement, parse
 from finewright.schema.common import Model, default
 
-_NOT_PUBLISHED = re.compile(r"(^|/)(artifacts|build|node_modules|mocks?|[^/]*tests?[^/]*)/", re.I)
+_NOT_PUBLISHED = re.compile(r"(^|/)(artifacts|build|node_modules|mocks?|_?tests?([A-Z_-][^/]*)?)/")
 _QUESTIONS = {
     "function": "In {page}, what does the function `{name}` do?",
     "modifier": "In {page}, what does the modifier `{name}` do?",
@@ -70,11 +70,6 @@ class _Page(NamedTuple):
     source: str
     path: str
 
-    @property
-    def family(self) -> str:
-        """What an interface, its implementation and its upgradeable variant have in common."""
-        return re.sub(r"^I(?=[A-Z])", "", self.contract.name.replace("Upgradeable", ""))
-
 
 def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     """Pages and questions of the files whose licence is the set's, or one of its copyleft ones."""
@@ -89,15 +84,28 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     ]
     questions = list(_questions(pages, settings, dropped))
     questions.sort(key=lambda row: digest(f"{settings.seed}:{row['prompt']}"))
-    family = {page.id: page.family for page in pages}
-    of_rows = [family[row["gold"][0]] for row in questions]
-    held_out = held_out_families(of_rows, settings.test_share, settings.seed)
+    pages_by_id = {page.id: page for page in pages}
+    families = joined_families([_marks(row, pages_by_id[row["gold"][0]]) for row in questions])
+    held_out = held_out_families(families, settings.test_share, settings.seed)
+    asked = list(zip(questions, families, strict=True))
     rows = {
         "documents": [_document(page) for page in pages],
-        "questions_train": [row for row in questions if family[row["gold"][0]] not in held_out],
-        "questions_test": [row for row in questions if family[row["gold"][0]] in held_out],
+        "questions_train": [row for row, family in asked if family not in held_out],
+        "questions_test": [row for row, family in asked if family in held_out],
     }
     return SetContent(Content(named_files(rows), settings, dict(dropped)))
+
+
+def _marks(row: JsonRow, page: _Page) -> tuple[str, ...]:
+    """What makes questions alike: the file, the answer, and the contract's name.
+
+    An interface, its implementation and its upgradeable variant have one name."""
+    name = re.sub(r"^I(?=[A-Z])", "", page.contract.name.replace("Upgradeable", ""))
+    return (
+        f"name {name}",
+        f"file {page.source}/{page.path}",
+        f"answer {row['completion'].casefold()}",
+    )
 
 
 def _is_allowed(page: _Page, allowed: set[str], dropped: Counter[str]) -> bool:

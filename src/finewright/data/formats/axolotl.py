@@ -110,7 +110,8 @@ FORMS = (
             f"`{keys[0]}` with `{keys[1]}` and `{keys[2]}`",
             f"Axolotl's preference style {style}: `{keys[0]}`, `{keys[1]}`, `{keys[2]}`",
             _pairs(*keys),
-            yields_to=frozenset({"prompt"} - {keys[0]}),
+            # Alpaca has an input too.
+            yields_to=frozenset({"prompt", "instruction"} - set(keys)),
         )
         for *keys, style in _PREFERENCE
     ),

@@ -44,10 +44,11 @@ def _said(data: Json, notes: Notes) -> list[Said]:
     contents = data["contents"]
     if isinstance(contents, dict):
         said = _Turns(notes).of("contents", [contents], is_list=False)
-    elif isinstance(contents, list):
+    elif isinstance(contents, list) and contents:
         said = _Turns(notes).of("contents", contents)
     else:
-        notes.error("contents", f"{kind_of_json(contents)}; a list of contents is expected")
+        empty = "an empty list" if contents == [] else kind_of_json(contents)
+        notes.error("contents", f"{empty}; a list of contents is expected")
         return []
     key = "systemInstruction" if "systemInstruction" in data else "system_instruction"
     system = data.get(key)

@@ -83,7 +83,7 @@ def native(
     more = more or {}
     made: Json = {name: found.value for name, found in more.items()}
     places = {name: Place(found.key) for name, found in more.items() if found.key != name}
-    gone = {*used, *(found.key for found in more.values())}
+    gone = {"tools", *used, *(found.key for found in more.values())}
     for name, side in sides.items():
         if isinstance(side, Found):
             made[name] = side.value
@@ -93,7 +93,7 @@ def native(
         made[name] = [said.message for said in side]
         gone.update(_root(said.key) for said in side)
         if side:
-            places[name] = Place(side[-1].key.rpartition("[")[0] or side[-1].key)
+            places[name] = Place(re.sub(r"\[\d+\]$", "", side[-1].key))
         for i, said in enumerate(side):
             places[f"{name}[{i}]"] = Place(said.key, said.parts)
     columns = {key: value for key, value in data.items() if key not in gone}

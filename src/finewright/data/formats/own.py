@@ -20,6 +20,8 @@ def is_liking(label: object) -> bool:
 
 def _as(type: DataType, data: Json, own: tuple[str, ...], notes: Notes) -> Iterator[Native]:
     columns = {k: v for k, v in data.items() if k not in own and k != "tools"}
+    if columns.get("system", "") is None:
+        del columns["system"]
     made = {k: v for k, v in data.items() if k not in columns}
     made.update({name: found.value for name, found in tools_of(data).items()})
     if "functions" in columns and "tools" in made:

@@ -38,7 +38,7 @@ def _tree(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
     else:
         path = _best_path(key, root)
         said = [_said(*node) for node in path]
-        while len(said) > 1 and said[-1].message["role"] != "assistant":
+        while len(said) > 1 and said[-1].message["role"] == "user":
             said.pop()
         yield native("messages", data, {"messages": said}, None, used)
 

@@ -46,8 +46,8 @@ def are_ours(messages: object) -> bool:
 
 
 def turns(key: str, messages: object, notes: Notes, roles: Mapping[str, str] = ROLES) -> Side:
-    """The messages at that key, spelled our way; what is not a list stays what it is."""
-    if not isinstance(messages, list):
+    """The messages at that key, spelled our way; what is no list, or an empty one, stays what it is."""
+    if not isinstance(messages, list) or not messages:
         return Found(key, messages)
     dialogue = _Dialogue(notes, roles)
     for index, message in enumerate(messages):

@@ -1,0 +1,70 @@
+"""Our own shapes, with what others write beside them."""
+
+import pytest
+
+from .door import A2, Q2, A, B, Out, Q, S, door, passes, read_only, refused
+
+
+@pytest.mark.parametrize(
+    ("row", "expected", "data_type"),
+    [
+        ({"prompt": "Q", "completion": "A"}, Out([S, Q, A]), "prompt_completion"),
+        ({"prompt": [Q], "completion": [A]}, Out([S, Q, A]), "prompt_completion"),
+        ({"prompt": "Q", "chosen": "A", "rejected": "B"}, Out([S, Q, A], [S, Q, B]), "preference"),
+        (
+            {"prompt": "Q", "completion": "A", "label": False},
+            Out([S, Q, A], label=False),
+            "unpaired_preference",
+        ),
+        ({"prompt": "Q", "answer": "A"}, Out([S, Q], columns={"answer": "A"}), "prompt_only"),
+    ],
+)
+def test_a_system_text_beside_a_prompt_is_its_first_turn(row, expected, data_type):
+    passes({"system": "S", **row}, expected, data_type)
+
+
+def test_ultras_answers_begin_with_the_prompt():
+    row = {"system": "S", "prompt": "Q", "chosen": [Q, A], "rejected": [Q, B]}
+    assert door(row).rows == ()
+    found = door({key: value for key, value in row.items() if key != "system"})
+    assert [p.level for p in found.problems] == ["warning", "warning"]
+    assert (found.rows[0].messages, found.rows[0].rejected) == ((Q, A), (Q, B))
+
+
+def test_a_system_that_says_nothing_is_left_out():
+    passes({"system": " ", "prompt": "Q", "completion": "A"}, Out([Q, A]), "prompt_completion")
+    passes({"system": None, "prompt": "Q", "completion": "A"}, Out([Q, A]), "prompt_completion")
+
+
+def test_two_systems_are_told():
+    found = door({"system": "T", "prompt": [S, Q], "completion": "A"})
+    assert [(p.level, p.key) for p in found.problems] == [("warning", "system")]
+    assert found.rows[0].messages == (S, Q, A)
+
+
+def test_other_spellings_inside_a_side_are_ours_too():
+    row = {
+        "prompt": [{"from": "human", "value": "Q"}],
+        "completion": [A | {"train": False}, Q2, A2 | {"loss": True}],
+    }
+    found = door(row)
+    assert found.problems[0].key == "prompt[0].from"
+    row["prompt"] = [{"from": "user", "value": "Q"}]
+    passes(row, Out([Q, read_only(A), Q2, A2]), "prompt_completion")
+
+
+@pytest.mark.parametrize(
+    ("row", "key"),
+    [
+        (
+            {"system": "S", "prompt": [{"role": "usr", "content": "Q"}], "completion": "A"},
+            "prompt[0].role",
+        ),
+        ({"system": "S", "prompt": [Q, A], "chosen": "A", "rejected": "B"}, "prompt[1].role"),
+        ({"system": "S", "prompt": "", "completion": "A"}, "prompt"),
+        ({"system": "S", "prompt": "Q", "chosen": "A", "rejected": " "}, "rejected"),
+        ({"system": "S", "prompt": "Q", "completion": " "}, "completion"),
+    ],
+)
+def test_a_mistake_is_named_where_it_stands_also_after_a_system(row, key):
+    assert refused(row)[0][0] == key

@@ -1,0 +1,65 @@
+"""Proposals for rows of no known format."""
+
+import pytest
+
+from finewright.data.formats.propose import proposal_of
+
+TURN = {"role": "user", "content": "Q"}
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        ({"question": "Q", "answer": "A"}, {"prompt": "question", "completion": "answer"}),
+        ({"answer": "A", "question": "Q"}, {"prompt": "question", "completion": "answer"}),
+        ({"Frage": "Q", "Antwort": "A"}, {"prompt": "Frage", "completion": "Antwort"}),
+        ({"ticket": "Q", "reply": "A", "id": "7"}, {"prompt": "ticket", "completion": "reply"}),
+        ({"input": "Q", "output": "A"}, {"prompt": "input", "completion": "output"}),
+        ({"userQuery": "Q", "bot_reply": "A"}, {"prompt": "userQuery", "completion": "bot_reply"}),
+        (
+            {"Question (EN)": "Q", "Réponse": "A"},
+            {"prompt": "Question (EN)", "completion": "Réponse"},
+        ),
+        ({"LÖSUNG": "A", "Aufgabe": "Q"}, {"prompt": "Aufgabe", "completion": "LÖSUNG"}),
+        ({"tweet": "Q", "emotion": "A", "id": "x"}, {"prompt": "tweet", "completion": "emotion"}),
+        (
+            {"instruction": "Q", "context": "C", "response": "A", "category": "qa"},
+            {"instruction": "instruction", "input": "context", "output": "response"},
+        ),
+        (
+            {"question": "Q", "good": "A", "bad": "B"},
+            {"prompt": "question", "chosen": "good", "rejected": "bad"},
+        ),
+        ({"winner": "A", "loser": "B"}, {"chosen": "winner", "rejected": "loser"}),
+        ({"dialog": [TURN]}, {"messages": "dialog"}),
+        ({"document": "Q", "summary": "A"}, {"prompt": "document", "completion": "summary"}),
+        ({"text": "Q", "label": "A"}, {"prompt": "text", "completion": "label"}),
+    ],
+)
+def test_what_is_asked_and_answered_is_told_by_names_and_values(row, columns):
+    proposal = proposal_of(row)
+    assert proposal is not None
+    assert proposal.columns == columns
+    named = [theirs for theirs in columns.values() if f"`{theirs}`" in proposal.why]
+    assert named or "two texts" in proposal.why
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"a": 1, "b": 2},
+        {"a": "x", "b": "y", "c": "z"},
+        {"text": "x"},
+        {"question": "Q", "answer": 3},
+        {"id": "a", "url": "b"},
+    ],
+)
+def test_nothing_is_proposed_where_nothing_speaks_for_it(row):
+    assert proposal_of(row) is None
+
+
+def test_a_proposal_is_a_line_of_the_spec():
+    proposal = proposal_of({"question": "Q", "answer": "A"})
+    assert proposal is not None
+    assert proposal.line() == "columns: {prompt: question, completion: answer}"

@@ -1,0 +1,251 @@
+"""Mends what is safe to mend in rows: another spelling of what is there, never another content.
+
+Not mended: broken JSON, cut rows, control tokens, personal data, anything that must be written anew."""
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from finewright.data.check import asked_of
+from finewright.data.containers.found import Listing, ReadRow, Unread, said
+from finewright.data.containers.json_rules import Pairs, json_object, unique
+from finewright.data.containers.manifest import Part
+from finewright.data.containers.parts import parts_of
+from finewright.data.containers.rows import container_of, rows_of
+from finewright.data.containers.write import jsonl_at
+from finewright.data.notes import Json
+from finewright.data.validate import Asked, checked
+from finewright.errors import DataError
+from finewright.schema.common import Problem
+from finewright.schema.data_check import FixReport
+
+_TURNS = ("messages", "prompt", "completion", "chosen", "rejected")
+_ROLES = {
+    **{role: role for role in ("system", "user", "assistant", "tool")},
+    **{"human": "user", "developer": "system"},
+    **dict.fromkeys(("gpt", "bot", "model", "ai", "chatgpt"), "assistant"),
+}
+_FLAGS = {"true": True, "false": False}
+_WEIGHTS: dict[object, int] = {"0": 0, "1": 1, 0: 0, 1: 1}
+
+
+class Mended(NamedTuple):
+    """The row after its mends, and their names in the order of the module's functions."""
+
+    data: Json
+    mends: tuple[str, ...]
+
+
+def mended(data: Json, columns: Mapping[str, str] | None = None) -> Mended:
+    """The row with each safe mend applied: `roles`, `null_content`, `arguments`, `weight`,
+    `empty_turns`, `label`. `columns` are our keys and the file's own."""
+    mends: Counter[str] = Counter()
+    changed = dict(data)
+    named = {key: (columns or {}).get(key, key) for key in (*_TURNS, "label")}
+    for key in _TURNS:
+        if isinstance(data.get(named[key]), list):
+            changed[named[key]] = _turns(data[named[key]], mends)
+    is_answer = named["messages"] in data or {named["prompt"], named["completion"]} <= set(data)
+    label = data.get(named["label"])
+    if is_answer and isinstance(label, str) and label.strip().lower() in _FLAGS:
+        changed[named["label"]] = _FLAGS[label.strip().lower()]
+        mends["label"] += 1
+    return Mended(changed if mends else data, tuple(mends))
+
+
+def mended_text(content: bytes) -> Json | None:
+    """The object of a text whose only mistake is a key that is repeated with the same value."""
+    try:
+        return json_object(content.decode(), _without_repeats)
+    except (DataError, UnicodeDecodeError):
+        return None
+
+
+def _without_repeats(pairs: Pairs) -> Json:
+    kept: list[tuple[str, Any]] = []  # Any: free JSON
+    first: Json = {}
+    for key, value in pairs:
+        # As JSON text: to Python 1, 1.0 and true are equal.
+        if key not in first or json.dumps(first[key]) != json.dumps(value):
+            kept.append((key, value))
+        first.setdefault(key, value)
+    return unique(kept)
+
+
+def _turns(turns: list[Any], mends: Counter[str]) -> list[Any]:
+    changed = [_turn(turn, mends) if isinstance(turn, dict) else turn for turn in turns]
+    num_filled = len(changed)
+    while num_filled > 1 and _says_nothing(changed[num_filled - 1]):
+        num_filled -= 1
+        mends["empty_turns"] += 1
+    return changed[:num_filled]
+
+
+def _turn(turn: Json, mends: Counter[str]) -> Json:
+    changed = dict(turn)
+    role = turn.get("role")
+    if isinstance(role, str) and _ROLES.get(role.strip().lower(), role) != role:
+        changed["role"] = _ROLES[role.strip().lower()]
+        mends["roles"] += 1
+    calls = turn.get("tool_calls")
+    if isinstance(calls, list) and calls:
+        if turn.get("content") is None and changed.get("role") == "assistant":
+            changed["content"] = ""
+            mends["null_content"] += 1
+        changed["tool_calls"] = [_call(call, mends) for call in calls]
+    weight = turn.get("weight")
+    if isinstance(weight, str | float | bool) and weight in _WEIGHTS:
+        changed["weight"] = _WEIGHTS[weight]
+        mends["weight"] += 1
+    return changed
+
+
+def _call(call: Any, mends: Counter[str]) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    arguments = function.get("arguments") if isinstance(function, dict) else None
+    if not isinstance(function, dict) or not isinstance(arguments, dict):
+        return call
+    mends["arguments"] += 1
+    text = json.dumps(arguments, ensure_ascii=False)
+    return {**call, "function": {**function, "arguments": text}}
+
+
+def _says_nothing(turn: Any) -> bool:
+    if not isinstance(turn, dict) or turn.get("role") not in ("system", "user", "assistant"):
+        return False
+    content = turn.get("content")
+    is_blank = content is None or (isinstance(content, str) and not content.strip())
+    others = set(turn) - {"role", "content", "weight", "name"}
+    return is_blank and not any(turn[key] for key in others)
+
+
+def fix_rows(path: Path, out: Path, asked: Asked) -> FixReport:
+    """Write the rows, mended where that is safe, to `out`; those that stay unusable go beside it.
+
+    They go unchanged to `NAME.rejected.jsonl`, each with its reason. The input is never touched, and an
+    `out` that is part of it is refused. Rows are counted as they stand in their file."""
+    rejected = out.with_name(f"{out.name.removesuffix('.jsonl')}.rejected.jsonl")
+    _check_apart(path, out, rejected)
+    with jsonl_at(out) as write, jsonl_at(rejected) as reject:
+        fixing = _Fixing(write, reject)
+        for part in parts_of(path):
+            if isinstance(part, Problem):
+                fixing.listing.add(part)
+            else:
+                fixing.mend(part, asked_of(part, asked))
+    if not fixing.rejected:
+        rejected.unlink()
+    return FixReport(
+        rows_in=fixing.num_written + fixing.rejected.total(),
+        rows_written=fixing.num_written,
+        rows_mended=fixing.num_mended,
+        rows_rejected=dict(fixing.rejected),
+        mends=dict(fixing.mends),
+        file_mends=dict(fixing.file_mends),
+        out=str(out),
+        rejected=str(rejected) if fixing.rejected else "",
+        problems=fixing.listing.problems(),
+    )
+
+
+def _check_apart(path: Path, out: Path, rejected: Path) -> None:
+    for target in (out, rejected):
+        inside = path.is_dir() and target.resolve().is_relative_to(path.resolve())
+        if inside or (target.exists() and path.exists() and target.samefile(path)):
+            raise DataError(
+                f"{target} is part of what is read, which is never written to",
+                hint="name another file",
+            )
+
+
+@dataclass(slots=True)
+class _Fixing:
+    """The counts so far, and where rows go."""
+
+    write: Callable[[object], None]
+    reject: Callable[[object], None]
+    listing: Listing = field(default_factory=Listing)
+    num_written: int = 0
+    num_mended: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    mends: Counter[str] = field(default_factory=Counter)
+    file_mends: Counter[str] = field(default_factory=Counter)
+
+    def mend(self, part: Part, asked: Asked) -> None:
+        self.file_mends.update(_of_file(part))
+        for found in rows_of(part):
+            if isinstance(found, ReadRow):
+                self._row(found, asked, ())
+            elif isinstance(found, Unread):
+                self._unread(found, asked)
+            elif found.level == "error":
+                self.listing.add(found)
+
+    def _unread(self, found: Unread, asked: Asked) -> None:
+        problem = found.problem
+        data = mended_text(found.content) if found.content else None
+        if data is not None:
+            row = ReadRow(problem.file, problem.row or 0, data)
+            self._row(row, asked, ("repeated_keys",), found.content)
+            return
+        self.rejected["unreadable"] += 1
+        self.listing.add(problem)
+        self.reject({**_place([problem]), **_raw(found.content)})
+
+    def _row(
+        self, row: ReadRow, asked: Asked, earlier: tuple[str, ...], content: bytes | None = None
+    ) -> None:
+        made = mended(row.data, asked.columns)
+        found = checked(row._replace(data=made.data), asked)
+        mends = (*earlier, *made.mends)
+        for problem in found.problems:
+            self.listing.add(problem)
+        if found.rows:
+            self.num_written += 1
+            self.num_mended += bool(mends)
+            self.mends.update(mends)
+            self.write(made.data)
+            return
+        self.rejected.update([next(iter(found.dropped), "invalid")])
+        errors = [p for p in found.problems if p.level == "error"] or [
+            said(row.file, "no usable row is in it", row=row.row)
+        ]
+        self.reject({**_place(errors), **(_raw(content) if content else {"data": row.data})})
+
+
+def _place(problems: list[Problem]) -> Json:
+    first = problems[0]
+    reasons = [f"{p.key}: {p.message}" if p.key else p.message for p in problems]
+    return {"file": first.file, "row": first.row, "reasons": reasons}
+
+
+def _raw(content: bytes | None) -> Json:
+    """The row's own bytes; of a row too long to hold, only its place is known."""
+    if content is None:
+        return {}
+    try:
+        return {"raw": content.decode()}
+    except UnicodeDecodeError:
+        return {"raw_base64": base64.b64encode(content).decode()}
+
+
+def _of_file(part: Part) -> Iterator[str]:
+    """What reading undoes for every row of the file."""
+    try:
+        kind, stream = container_of(part)
+    except DataError:
+        return
+    if stream.packing:
+        yield "unpacked"
+    if kind != "lines":
+        yield f"{kind}_to_lines"
+    if stream.encoding != "utf-8":
+        yield "encoding"
+    if stream.head.startswith(b"\xef\xbb\xbf"):
+        yield "byte_order_mark"
+    if kind in ("lines", "table") and b"\r\n" in stream.head:
+        yield "line_ends"

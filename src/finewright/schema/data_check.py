@@ -1,0 +1,60 @@
+"""What `data check` says of a file, and what `--fix` did to it."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from finewright.schema.common import Model, Problem
+
+
+class DataCheckReport(Model):
+    """What would become of the rows: rows_in = rows_kept + rows_truncated + all of rows_dropped.
+
+    Here rows that are kept are kept whole. Without a model nobody can tell which rows are too long for it,
+    so `data check` itself never counts one as truncated. A row that holds several, as a ranked tree does,
+    counts as so many. The problems are the first of each file and level, and then a count."""
+
+    rows_in: int
+    rows_kept: int
+    rows_truncated: int = 0
+    rows_dropped: dict[str, int] = Field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Can all that was read be trained on? Warnings do not stop it."""
+        return self.rows_kept > 0 and not any(p.level == "error" for p in self.problems)
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if self.rows_in != self.rows_kept + self.rows_truncated + sum(self.rows_dropped.values()):
+            raise ValueError("rows were lost: the counts do not add up")
+        return self
+
+
+class FixReport(Model):
+    """What was mended: rows_in = rows_written + all of rows_rejected, and mended ones are among the written.
+
+    `mends` counts rows by what was mended in them, `file_mends` files by what was undone for all their
+    rows. `rejected` is the file of the rows that could not be mended, empty if there is none."""
+
+    rows_in: int
+    rows_written: int
+    rows_mended: int
+    rows_rejected: dict[str, int] = Field(default_factory=dict)
+    mends: dict[str, int] = Field(default_factory=dict)
+    file_mends: dict[str, int] = Field(default_factory=dict)
+    out: str
+    rejected: str = ""
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Is every row that was read in the file that was written?"""
+        return self.rows_written > 0 and not any(p.level == "error" for p in self.problems)
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if self.rows_in != self.rows_written + sum(self.rows_rejected.values()):
+            raise ValueError("rows were lost: the counts do not add up")
+        return self

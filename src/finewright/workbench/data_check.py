@@ -1,0 +1,55 @@
+"""`data check`: say what would become of every row of a file, and mend what is safe to mend."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from finewright.data.check import check_rows
+from finewright.data.containers.write import jsonl_at
+from finewright.data.formats.table import family_named
+from finewright.data.mend import fix_rows
+from finewright.data.validate import Asked, validate
+from finewright.errors import DataError
+from finewright.schema.data import DataType
+from finewright.schema.data_check import DataCheckReport, FixReport
+
+Type = Literal["auto"] | DataType
+
+
+def check(
+    path: Path,
+    *,
+    type: Type = "auto",
+    format: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    problems: Path | None = None,
+) -> DataCheckReport:
+    """Every row of a file, a folder or `hub:OWNER/NAME`; with `problems`, each problem on a line there.
+
+    The report lists the first problems of each file and level only. Raises DataError where the format is
+    not known."""
+    asked = _asked(type, format, columns)
+    if problems is None:
+        return check_rows(path, asked, lambda _: None)
+    with jsonl_at(problems) as write:
+        return check_rows(path, asked, lambda problem: write(problem.model_dump()))
+
+
+def fix(
+    path: Path,
+    out: Path,
+    *,
+    type: Type = "auto",
+    format: str = "auto",
+    columns: Mapping[str, str] | None = None,
+) -> FixReport:
+    """Write the rows to `out`, mended where that is safe, and the others beside it with their reasons."""
+    return fix_rows(path, out, _asked(type, format, columns))
+
+
+def _asked(type: Type, format: str, columns: Mapping[str, str] | None) -> Asked:
+    family = family_named(format)
+    if family is None:
+        problem = validate((), type, format=format).problems[0]
+        raise DataError(problem.message, hint=problem.hint)
+    return Asked(type, family, columns or {})

@@ -1,0 +1,125 @@
+"""`data check` counts every row once, says every problem, and takes warnings for usable."""
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from finewright.data.containers.write import jsonl_at
+from finewright.errors import DataError
+from finewright.render.data_check import text_of
+from finewright.schema.data_check import DataCheckReport
+from finewright.workbench.data_check import check
+
+GOOD = {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]}
+NOTHING_ASKED = {"prompt": "", "completion": "A"}
+
+
+def put(path: Path, *rows: object) -> Path:
+    path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
+    return path
+
+
+def pair(i: object) -> dict[str, object]:
+    return {"prompt": f"Q{i}", "completion": f"A{i}"}
+
+
+def test_the_json_is_the_documented_one(tmp_path):
+    report = check(put(tmp_path / "a.jsonl", GOOD, "{", NOTHING_ASKED, pair(1)))
+    data = json.loads(report.model_dump_json())
+    assert list(data) == ["rows_in", "rows_kept", "rows_truncated", "rows_dropped", "problems"]
+    assert (data["rows_in"], data["rows_kept"], data["rows_truncated"]) == (4, 2, 0)
+    assert data["rows_dropped"] == {"unreadable": 1, "invalid": 1}
+    assert {frozenset(p) for p in data["problems"]} == {
+        frozenset({"level", "file", "row", "key", "message", "hint"})
+    }
+    assert [(p["row"], p["level"]) for p in data["problems"]] == [(2, "error"), (3, "error")]
+    assert not report.passed
+
+
+def test_rows_with_warnings_alone_are_usable(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(GOOD).encode() + b"\r\n")
+    report = check(path)
+    assert report.passed
+    assert [p.level for p in report.problems] == ["warning"]
+
+
+@pytest.mark.parametrize("content", ["", "\n", "[]"])
+def test_a_file_without_rows_is_not_usable(tmp_path, content):
+    (tmp_path / "a.jsonl").write_text(content)
+    report = check(tmp_path / "a.jsonl")
+    assert (report.rows_in, report.passed) == (0, False)
+
+
+def test_counts_that_do_not_add_up_cannot_be_reported():
+    with pytest.raises(ValidationError, match="rows were lost"):
+        DataCheckReport(rows_in=2, rows_kept=1)
+
+
+def test_exact_repeats_are_known_across_files_and_far_apart(tmp_path):
+    put(tmp_path / "a.jsonl", *map(pair, range(3000)))
+    put(tmp_path / "b.jsonl", pair(7), pair("new"), pair(8))
+    report = check(tmp_path)
+    assert report.rows_kept == 3003
+    assert [(Path(p.file).name, p.row, p.message.rpartition("/")[2]) for p in report.problems] == [
+        ("b.jsonl", 1, "a.jsonl:8")
+    ]
+    assert report.problems[0].message.startswith("2 rows repeat an earlier row exactly")
+
+
+def test_every_problem_is_written_where_the_report_lists_the_first(tmp_path):
+    path = put(tmp_path / "a.jsonl", *[NOTHING_ASKED] * 30, "{", GOOD)
+    report = check(path, problems=tmp_path / "p.jsonl")
+    written = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+    assert [p["row"] for p in written] == list(range(1, 32))
+    assert len(report.problems) == 21
+    assert report.problems[-1].message == "and 11 more errors like these"
+
+
+def test_the_users_type_format_and_columns_are_taken(tmp_path):
+    path = put(tmp_path / "a.jsonl", {"question": "Q", "reply": "A", "label": "x"})
+    assert not check(path).passed
+    columns = {"prompt": "question", "completion": "reply"}
+    assert check(path, columns=columns).passed
+    assert not check(path, columns=columns, type="messages").passed
+    with pytest.raises(DataError, match="sharegtp"):
+        check(path, format="sharegtp")
+
+
+def test_what_a_manifest_states_is_taken(tmp_path):
+    put(tmp_path / "rows.jsonl", {"question": "Q", "reply": "A"})
+    columns = {"prompt": "question", "response": "reply"}
+    manifest = {"mine": {"file_name": "rows.jsonl", "columns": columns}}
+    put(tmp_path / "dataset_info.json", manifest)
+    report = check(tmp_path)
+    assert (report.rows_kept, report.passed) == (1, True)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    path = tmp_path / "a.jsonl"
+    with path.open("w") as file:
+        for i in range(3000):
+            file.write(json.dumps({"prompt": f"{i} " + "x" * 5000, "completion": "A"}) + "\n")
+    check(path)
+    tracemalloc.start()
+    check(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size / 4
+
+
+def test_a_report_reads_as_text(tmp_path):
+    path = put(tmp_path / "a.jsonl", GOOD, NOTHING_ASKED)
+    lines = text_of(check(path)).splitlines()
+    assert lines[0].startswith(f"error: {path}:2: prompt: empty: nothing is asked")
+    assert lines[-1] == "2 rows: 1 kept, 1 dropped (1 invalid); not usable"
+
+
+def test_a_file_that_is_being_written_is_whole_or_absent(tmp_path):
+    path = tmp_path / "out.jsonl"
+    with pytest.raises(ValueError, match="Out of range float"), jsonl_at(path) as write:
+        write({"a": float("nan")})
+    assert list(tmp_path.iterdir()) == []

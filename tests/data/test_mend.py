@@ -1,0 +1,209 @@
+"""`--fix` changes the spelling and never the content; what it cannot mend goes aside unchanged."""
+
+import base64
+import copy
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finewright.data.mend import mended, mended_text
+from finewright.data.read import read_rows
+from finewright.errors import DataError
+from finewright.render.data_check import text_of
+from finewright.workbench.data_check import check, fix
+
+USER = {"role": "user", "content": "Q"}
+ANSWER = {"role": "assistant", "content": "A"}
+GOOD = {"messages": [USER, ANSWER]}
+
+
+def lines(path: Path) -> list[object]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def call(arguments: object) -> dict[str, object]:
+    return {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted", "names"),
+    [
+        (
+            {"messages": [{"role": "Human", "content": "Q"}, {"role": "gpt", "content": "A"}]},
+            GOOD,
+            ("roles",),
+        ),
+        (
+            {
+                "messages": [
+                    USER,
+                    {"role": "assistant", "content": None, "tool_calls": [call("{}")]},
+                ]
+            },
+            {"messages": [USER, {"role": "assistant", "content": "", "tool_calls": [call("{}")]}]},
+            ("null_content",),
+        ),
+        (
+            {"messages": [USER, {**ANSWER, "tool_calls": [call({"a": "é", "b": [1]})]}]},
+            {"messages": [USER, {**ANSWER, "tool_calls": [call('{"a": "é", "b": [1]}')]}]},
+            ("arguments",),
+        ),
+        (
+            {"messages": [USER, {**ANSWER, "weight": "0"}, USER, {**ANSWER, "weight": 1.0}]},
+            {"messages": [USER, {**ANSWER, "weight": 0}, USER, {**ANSWER, "weight": 1}]},
+            ("weight",),
+        ),
+        (
+            {"messages": [USER, ANSWER, {"role": "user", "content": " "}]},
+            GOOD,
+            ("empty_turns",),
+        ),
+        (
+            {"prompt": "Q", "completion": "A", "label": "True"},
+            {"prompt": "Q", "completion": "A", "label": True},
+            ("label",),
+        ),
+    ],
+)
+def test_each_mend_is_what_it_says(row, wanted, names):
+    before = copy.deepcopy(row)
+    found = mended(row)
+    assert json.dumps(found.data) == json.dumps(wanted)
+    assert found.mends == names
+    assert row == before
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        GOOD,
+        {"text": "x", "label": "true"},
+        {"prompt": "Q", "completion": "A", "label": "1"},
+        {"messages": [USER, {"role": "tool", "content": "", "tool_call_id": "1"}]},
+        {"messages": [{"role": "assistant", "content": ""}]},
+        {"messages": [USER, {"role": "critic", "content": "A"}]},
+        {"messages": [USER, {**ANSWER, "weight": 0.5}]},
+        {"messages": "text"},
+        {"messages": [USER, {"role": "assistant", "content": None}, 7]},
+    ],
+)
+def test_what_is_not_safe_is_left_as_it_is(row):
+    assert mended(row).data is row
+
+
+def test_the_users_columns_are_mended_too():
+    row = {"turns": [{"role": "human", "content": "Q"}, ANSWER]}
+    assert mended(row, {"messages": "turns"}).data == {"turns": [USER, ANSWER]}
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ('{"a": 1, "b": 2, "a": 1}', {"a": 1, "b": 2}),
+        ('{"a": {"b": [1], "b": [1]}}', {"a": {"b": [1]}}),
+        ('{"a": 1, "a": 2}', None),
+        ('{"a": 1, "a": 1.0}', None),
+        ('{"a": 1, "a": true}', None),
+        ('{"a": 1, "a": 1, "b": NaN}', None),
+    ],
+)
+def test_a_repeated_key_is_mended_where_its_values_are_the_same(text, data):
+    assert mended_text(text.encode()) == data
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", " ", "Q", "gpt", "true"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["role", "content", "weight", "tool_calls", "function", "arguments"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(["messages", "prompt", "completion", "label"]), JSON))
+def test_mending_twice_is_mending_once(row):
+    once = mended(row).data
+    assert mended(once).mends == ()
+
+
+def test_every_row_is_written_or_set_aside_and_the_input_stays(tmp_path):
+    path, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    rows = [
+        json.dumps(GOOD).encode(),
+        b'{"prompt": "Q", "prompt": "Q", "completion": "A"}',
+        b'{"prompt": "Q", "completion": "caf\xe9"}',
+        b'{"prompt": "Q", "completion": ',
+        b'{"prompt": "", "completion": "A"}',
+        b'{"messages": [{"role": "user", "content": "Q"}, {"role": "bot", "content": "A"}]}',
+    ]
+    content = b"\xef\xbb\xbf" + b"\r\n".join(rows)
+    path.write_bytes(content)
+    report = fix(path, out)
+    assert path.read_bytes() == content
+    assert (report.rows_in, report.rows_written, report.rows_mended) == (6, 3, 2)
+    assert report.rows_rejected == {"unreadable": 2, "invalid": 1}
+    assert report.mends == {"repeated_keys": 1, "roles": 1}
+    assert report.file_mends == {"byte_order_mark": 1, "line_ends": 1}
+    assert lines(out) == [GOOD, {"prompt": "Q", "completion": "A"}, GOOD]
+    aside = lines(tmp_path / "out.rejected.jsonl")
+    assert [item["row"] for item in aside] == [3, 4, 5]
+    assert base64.b64decode(aside[0]["raw_base64"]) == rows[2]
+    assert aside[1]["raw"] == rows[3].decode()
+    assert aside[2]["data"] == {"prompt": "", "completion": "A"}
+    assert aside[2]["reasons"] == ["prompt: empty: nothing is asked"]
+    assert not report.passed
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "mends"),
+    [
+        ("a.json", json.dumps([GOOD, GOOD], indent=1).encode(), {"array_to_lines"}),
+        ("a.json", "\n".join([json.dumps(GOOD, indent=1)] * 2).encode(), {"objects_to_lines"}),
+        ("a.jsonl", f"{json.dumps(GOOD)}\n".encode("utf-16"), {"encoding"}),
+        ("a.csv", b"prompt,completion\r\nQ,A\r\n", {"table_to_lines", "line_ends"}),
+        ("a.jsonl.gz", gzip.compress(json.dumps(GOOD).encode()), {"unpacked"}),
+    ],
+)
+def test_every_container_becomes_clean_jsonl(tmp_path, name, content, mends):
+    (tmp_path / name).write_bytes(content)
+    report = fix(tmp_path / name, tmp_path / "out.jsonl")
+    assert report.passed
+    assert set(report.file_mends) == mends
+    assert (tmp_path / "out.jsonl").read_bytes().isascii()
+    assert [r.data for r in read_rows(tmp_path / "out.jsonl").rows] == [
+        r.data for r in read_rows(tmp_path / name).rows
+    ]
+    assert not (tmp_path / "out.rejected.jsonl").exists()
+
+
+def test_what_was_fixed_passes_the_check(tmp_path):
+    with (tmp_path / "in.csv").open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerows([("prompt", "completion"), *((f"Q{i}", "A") for i in range(5)), ("", "A")])
+    report = fix(tmp_path / "in.csv", tmp_path / "out.jsonl")
+    checked = check(tmp_path / "out.jsonl")
+    assert checked.passed
+    assert checked.rows_kept == report.rows_written == 5
+    assert "6 rows: 5 written to" in text_of(report)
+    assert "rejected: invalid 1:" in text_of(report)
+
+
+def test_the_input_is_never_written_to(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(GOOD))
+    with pytest.raises(DataError, match="never written to"):
+        fix(path, path)
+    with pytest.raises(DataError, match="never written to"):
+        fix(tmp_path, tmp_path / "out.jsonl")
+    assert path.read_text() == json.dumps(GOOD)

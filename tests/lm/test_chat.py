@@ -256,7 +256,7 @@ def test_an_end_that_is_written_once_is_not_looked_for_in_later_turns() -> None:
         "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}<|im_end|>"
     )
     turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": "answer"}]
-    text, spans = chat.rendered([*turn, *turn])
+    text, spans, _ = chat.rendered([*turn, *turn])
     assert [text[start:end] for start, end in spans] == ["answer", "answer\n<|im_end|>"]
 
 

@@ -39,10 +39,10 @@ def question_of(chat: Chat, row: Row) -> Question:
     last = max((i for i, m in enumerate(row.messages) if m["role"] == "assistant"), default=0)
     if not last:
         raise DataError(f"{row.file}:{row.row}: no assistant turn that answers something")
-    prompt = chat.render(row.messages[:last], tools=row.tools, ask=True)
-    ids = chat.tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    prompt = chat.prompt(row.messages[:last], row.tools)
+    ids = chat.tokens(prompt).ids
     asked, expected = (str(row.messages[i]["content"] or "") for i in (last - 1, last))
-    return Question(row, asked, prompt, tuple(ids), expected)
+    return Question(row, asked, prompt.text, tuple(ids), expected)
 
 
 def answer_all(

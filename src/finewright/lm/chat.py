@@ -13,6 +13,7 @@ the model is asked."""
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from jinja2.exceptions import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError
+from finewright.lm.controls import Broken, Controls, Tokens, controls_of
 
 Message = Mapping[str, Any]
 
@@ -43,10 +45,13 @@ class Span(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """A conversation as text, and the span of each assistant turn that trains."""
+    """A conversation as text, and the span of each assistant turn that trains.
+
+    Where a content spells control tokens, `breaks` are places within; elsewhere there are none."""
 
     text: str
     spans: tuple[Span, ...]
+    breaks: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +73,49 @@ class Chat:
         """The conversation as the model reads it; `ask` adds the generation prompt.
 
         The same every day: a template that asks for today's date is told 26 July 2024. Raises DataError
-        with the template's own complaint (roles out of order, and so on)."""
+        with the template's own complaint (roles out of order, and so on). For people: what its contents
+        spell cannot be told from what the template wrote, so `tokens` and `encode_prompt` make tokens."""
+        return self._shown(messages, tools, ask).text
+
+    def prompt(self, messages: Sequence[Message], tools: Sequence[Any] | None = None) -> Rendered:
+        """What the model is asked: the conversation with the generation prompt, nothing of it learned."""
+        return self._shown(messages, tools, True)
+
+    def encode_prompt(
+        self, messages: Sequence[Message], *, tools: Sequence[Any] | None = None
+    ) -> tuple[int, ...]:
+        """The token ids of what the model is asked; no content becomes a control token."""
+        return tuple(self.tokens(self.prompt(messages, tools)).ids)
+
+    def tokens(self, rendered: Rendered) -> Tokens:
+        """The rendering's tokens. What its contents spell is read as text, never as a control token."""
+        if rendered.breaks is not None:
+            return self._controls.encode(Broken(rendered.text, rendered.breaks))
+        batch = self.tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
+        return Tokens(batch["input_ids"], batch["offset_mapping"])
+
+    @property
+    def _controls(self) -> Controls:
+        return controls_of(self.tokenizer, str(self.tokenizer.chat_template))
+
+    def _shown(
+        self, messages: Sequence[Message], tools: Sequence[Any] | None, ask: bool
+    ) -> Rendered:
+        messages = _parsed(messages)
+        quoted = self._controls.quoted(messages, tools)
+        if quoted is None:
+            return Rendered(self._render(messages, tools=tools, ask=ask), ())
+        text = self._render(quoted.messages, tools=quoted.tools, ask=ask)
+        text, breaks = quoted.read(text)
+        return Rendered(text, (), breaks)
+
+    def _render(
+        self, messages: Sequence[Message], *, tools: Sequence[Any] | None = None, ask: bool = False
+    ) -> str:
         try:
             return self._rendering([_for_template(m) for m in messages], tools, ask)
         except (TemplateError, TypeError, ValueError, KeyError) as error:
-            raise DataError(f"the chat template refuses this conversation: {error}") from None
+            raise _refused(error) from None
 
     def _rendering(
         self, messages: Sequence[dict[str, Any]], tools: Sequence[Any] | None, ask: bool
@@ -98,7 +141,18 @@ class Chat:
         A turn with `weight: 0` is read, not learned. Raises DataError when the template leaves out a part
         of the conversation, or when a turn cannot be found in the rendering, rather than train on the
         wrong characters."""
-        text = self.render(messages, tools=tools)
+        messages = _parsed(messages)
+        quoted = self._controls.quoted(messages, tools)
+        if quoted is None:
+            return self._rendered(messages, tools)
+        marked = self._rendered(quoted.messages, quoted.tools)
+        text, breaks = quoted.read(marked.text)
+        at = [place + i for i, place in enumerate(breaks)]
+        spans = (Span(*(place - bisect_left(at, place) for place in s)) for s in marked.spans)
+        return Rendered(text, tuple(spans), breaks)
+
+    def _rendered(self, messages: Sequence[Message], tools: Sequence[Any] | None) -> Rendered:
+        text = self._render(messages, tools=tools)
         self._refuse_losses(text, messages, tools)
         spans = []
         for i, message in enumerate(messages):
@@ -119,9 +173,9 @@ class Chat:
         """Nothing but thoughts may be missing. User turns and plain answers are not looked at."""
         for i, message in enumerate(messages):
             for what, changed in _changes(message):
-                if self.render([*messages[:i], changed, *messages[i + 1 :]], tools=tools) == text:
+                if self._render([*messages[:i], changed, *messages[i + 1 :]], tools=tools) == text:
                     raise DataError(f"messages[{i}]: the chat template leaves out {what}")
-        if tools and self.render(messages) == text:
+        if tools and self._render(messages) == text:
             raise DataError("the chat template leaves out the tools: it has no words for them")
 
     def _after_opened_thought(
@@ -130,8 +184,8 @@ class Chat:
         """The last answer as it is generated where the generation prompt opens a thought (DeepSeek-R1).
 
         Such templates take thoughts out of answers, so the rendering alone would teach to give none."""
-        text, (*spans, last) = rendered
-        prompt = self.render(messages[:-1], tools=tools, ask=True) if messages[:-1] else ""
+        text, (*spans, last), _ = rendered
+        prompt = self._render(messages[:-1], tools=tools, ask=True) if messages[:-1] else ""
         opened = prompt.startswith(text[: last.start]) and prompt[last.start :].strip() == "<think>"
         if not opened:
             return rendered
@@ -145,8 +199,8 @@ class Chat:
     def _turn(
         self, text: str, messages: Sequence[Message], i: int, tools: Sequence[Any] | None
     ) -> Span:
-        before = self.render(messages[:i], tools=tools, ask=True) if i else ""
-        until = self.render(messages[: i + 1], tools=tools)
+        before = self._render(messages[:i], tools=tools, ask=True) if i else ""
+        until = self._render(messages[: i + 1], tools=tools)
         if i and text.startswith(before) and text.startswith(until):
             return Span(len(before), len(until))
         return self._marked_turn(text, messages, i, tools)
@@ -159,12 +213,12 @@ class Chat:
         For templates that rewrite earlier turns (Qwen 3 drops old thoughts), where prefixes differ."""
         turns = [_marked(messages[i], mark) for mark in _MARKS]
         texts = [
-            self.render([*messages[:i], turn, *messages[i + 1 :]], tools=tools) for turn in turns
+            self._render([*messages[:i], turn, *messages[i + 1 :]], tools=tools) for turn in turns
         ]
         at = next((k for k, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), 0)
         head, tail = texts[0][:at], texts[0][at + len(_MARKS[0]) :]
         found = texts == [head + mark + tail for mark in _MARKS]
-        alone = self.render([*messages[:i], turns[0]], tools=tools)
+        alone = self._render([*messages[:i], turns[0]], tools=tools)
         lead, _, after = alone.rpartition(_MARKS[0])
         start = self._start(head, lead, messages[: i + 1], tools)
         if not found or start is None or not (text.startswith(head) and text.endswith(tail)):
@@ -182,11 +236,11 @@ class Chat:
 
         `lead` is what goes there when nothing follows the turn."""
         *earlier, turn = messages
-        asked = self.render(earlier, tools=tools, ask=True) if earlier else ""
+        asked = self._render(earlier, tools=tools, ask=True) if earlier else ""
         for prompt in (asked, re.sub(r"<think>\n*\Z", "", asked)):  # earlier turns lose thoughts
             if earlier and lead.startswith(prompt):
                 written = lead.removeprefix(prompt)  # by the template, before the content
-                opening = prompt.removeprefix(self.render(earlier, tools=tools))
+                opening = prompt.removeprefix(self._render(earlier, tools=tools))
                 header, _, rest = head.rpartition(opening) if opening else ("", "", head)
                 if head.startswith(prompt):
                     return len(prompt)
@@ -206,21 +260,36 @@ class Chat:
         return min(ends, default=0)
 
 
+def _refused(error: Exception) -> DataError:
+    return DataError(f"the chat template refuses this conversation: {error}")
+
+
 def _for_template(message: Message) -> dict[str, Any]:
     kept = {key: value for key, value in message.items() if key not in ("weight", "tool_calls")}
     if kept.get("content") is None:
         kept["content"] = ""  # templates print "None" otherwise
     if message.get("tool_calls"):  # a null or an empty list is a call to some templates
-        kept["tool_calls"] = [_with_argument_object(call) for call in message["tool_calls"]]
+        kept["tool_calls"] = list(message["tool_calls"])
     return kept
 
 
-def _with_argument_object(call: Mapping[str, Any]) -> dict[str, Any]:
-    """OpenAI's arguments are JSON text, which templates would quote once more."""
-    arguments = call["function"].get("arguments", {})
-    if isinstance(arguments, str):
-        arguments = json.loads(arguments)
-    return {"type": "function", **call, "function": {**call["function"], "arguments": arguments}}
+def _parsed(messages: Sequence[Message]) -> Sequence[Message]:
+    """With the arguments of tool calls as objects: OpenAI's JSON text would be quoted once more."""
+    try:
+        return [_with_argument_objects(m) if m.get("tool_calls") else m for m in messages]
+    except (TypeError, ValueError, KeyError) as error:
+        raise _refused(error) from None
+
+
+def _with_argument_objects(message: Message) -> dict[str, Any]:
+    calls = []
+    for call in message["tool_calls"]:
+        arguments = call["function"].get("arguments", {})
+        if isinstance(arguments, str):
+            arguments = json.loads(arguments)
+        function = {**call["function"], "arguments": arguments}
+        calls.append({"type": "function", **call, "function": function})
+    return {**message, "tool_calls": calls}
 
 
 def _with_argument_texts(message: Message) -> dict[str, Any]:

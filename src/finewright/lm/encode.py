@@ -37,8 +37,8 @@ def encode_row(chat: Chat, row: Row) -> Encoded:
 def encode_example(chat: Chat, row: Row) -> Example:
     """The row's conversations as tokens. Raises DataError as `encode_row` does."""
     if row.is_prompt:
-        text = chat.render(row.messages, tools=row.tools, ask=True)
-        sequences: tuple[Encoded, ...] = (_tokenise(chat, Rendered(text, ()), row.id),)
+        prompt = chat.prompt(row.messages, row.tools)
+        sequences: tuple[Encoded, ...] = (_tokenise(chat, prompt, row.id),)
     elif row.rejected is None:
         sequences = (encode_row(chat, row),)
     else:
@@ -49,9 +49,7 @@ def encode_example(chat: Chat, row: Row) -> Example:
 
 def _tokenise(chat: Chat, rendered: Rendered, row_id: str) -> Encoded:
     """A token is learned when it starts in a learned span; a span stops after its end-of-turn token."""
-    batch = chat.tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
-    ids: list[int] = batch["input_ids"]
-    offsets: list[tuple[int, int]] = batch["offset_mapping"]
+    ids, offsets = chat.tokens(rendered)
     trained = [False] * len(ids)
     for span in rendered.spans:
         inside = [t for t, (start, _) in enumerate(offsets) if span.start <= start < span.end]

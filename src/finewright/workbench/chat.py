@@ -20,8 +20,7 @@ def answer(system: System, messages: Sequence[dict[str, str]], manner: Manner) -
     from finewright.lm.generate import Sampling, stream
 
     chat = system.chat
-    prompt = chat.render(messages, ask=True)
-    ids = chat.tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    ids = chat.encode_prompt(messages)
     sampling = Sampling(manner.max_new_tokens, manner.temperature, seed=manner.seed)
     tokens: list[int] = []
     shown = ""

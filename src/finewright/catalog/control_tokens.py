@@ -1,0 +1,69 @@
+"""What the chat templates of the families write around turns."""
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+from finewright.schema.common import Model
+
+
+class FamilyControls(Model):
+    """The control strings of one family of models; `{n}` stands for any number.
+
+    `tokens` are one id each in its vocabulary, `text` is spelled in several ordinary ones. Of both:
+    `answers` an assistant writes itself, `ordinary` texts that have nothing to do with a model contain."""
+
+    family: str
+    source: str
+    observed_at: date
+    tokens: tuple[str, ...]
+    text: tuple[str, ...] = ()
+    answers: frozenset[str] = frozenset()
+    ordinary: frozenset[str] = frozenset()
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.tokens, *self.text)
+
+
+class ControlTokens(Model):
+    """All families, in the catalog's order."""
+
+    families: tuple[FamilyControls, ...]
+
+    @property
+    def answers(self) -> frozenset[str]:
+        """What an assistant of some family writes itself."""
+        return frozenset().union(*(family.answers for family in self.families))
+
+    @property
+    def ordinary(self) -> frozenset[str]:
+        """What a text contains that has nothing to do with a model."""
+        return frozenset().union(*(family.ordinary for family in self.families))
+
+    @property
+    def spellings(self) -> frozenset[str]:
+        """Every control string of every family."""
+        return frozenset(text for family in self.families for text in family.spellings)
+
+
+@cache
+def control_tokens() -> ControlTokens:
+    """The catalog."""
+    text = files("finewright.catalog").joinpath("control_tokens.yaml").read_text(encoding="utf-8")
+    families = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
+    return ControlTokens.model_validate({"families": families})
+
+
+def pattern(spellings: Iterable[str]) -> re.Pattern[str]:
+    """Finds any of the spellings, the longest where several begin; nothing where there are none.
+
+    Linear in the text: the spellings are literals, but for the numbers in them."""
+    ordered = sorted(spellings, key=lambda text: (-len(text), text))
+    literals = (re.escape(text).replace(re.escape("{n}"), "[0-9]+") for text in ordered)
+    return re.compile("|".join(literals) or r"(?!)")

@@ -2,11 +2,12 @@
 
 import hashlib
 import sys
+import zipfile
 
 import pytest
 
 from finewright.errors import FetchError, StoreError
-from finewright.fetch.pip import pip_wheel
+from finewright.fetch.pip import pip_wheel, wheel_members
 
 WHEEL = b"a wheel\n"
 SHA256 = hashlib.sha256(WHEEL).hexdigest()
@@ -62,3 +63,41 @@ def test_a_full_disk_is_not_blamed_on_the_network(cache, pip):
     with pytest.raises(StoreError, match="the disk is full") as caught:
         pip_wheel("demo", "1.0", SHA256)
     assert "FINEWRIGHT_CACHE" in caught.value.hint
+
+
+@pytest.fixture
+def wheel(tmp_path):
+    path = tmp_path / "x.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("p/data/", b"")
+        archive.writestr("p/data/b.json", b"2" * 1000)
+        archive.writestr("p/data/a.json", b"1" * 1000)
+        archive.writestr("p/a.py", b"")
+    return path
+
+
+def test_members_of_a_wheel_are_read_in_the_order_of_their_names(wheel):
+    found = wheel_members(wheel, "p/data/*")
+    assert list(found) == ["p/data/a.json", "p/data/b.json"]
+    assert found["p/data/b.json"] == b"2" * 1000
+
+
+def test_a_wheel_without_such_a_file_is_refused(wheel):
+    with pytest.raises(FetchError, match=r"x\.whl: no file q/\* can be read"):
+        wheel_members(wheel, "q/*")
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip at all"])
+def test_a_file_that_is_no_wheel_is_refused(tmp_path, content):
+    (tmp_path / "x.whl").write_bytes(content)
+    with pytest.raises(FetchError, match="can be read in this package"):
+        wheel_members(tmp_path / "x.whl", "*")
+
+
+def test_a_damaged_member_is_refused(wheel):
+    content = bytearray(wheel.read_bytes())
+    start = content.index(b"p/data/b.json") + len(b"p/data/b.json")
+    content[start : start + 4] = b"\xff\xff\xff\xff"
+    wheel.write_bytes(content)
+    with pytest.raises(FetchError, match="can be read in this package"):
+        wheel_members(wheel, "p/data/*")

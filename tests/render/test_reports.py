@@ -2,7 +2,6 @@
 
 import pytest
 
-from finewright.catalog.sets import data_sets
 from finewright.render.reports import text_of
 from finewright.schema.common import Artifact, Problem, RowCounts
 from finewright.schema.data import DataReport
@@ -223,4 +222,4 @@ def test_a_list_of_runs_is_a_table() -> None:
 
 
 def test_a_report_without_a_layout_prints_its_fields() -> None:
-    assert text_of(data_sets()) == data_sets().model_dump_json(indent=2)
+    assert text_of(ARTIFACT) == ARTIFACT.model_dump_json(indent=2)

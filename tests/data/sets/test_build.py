@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import tarfile
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
@@ -64,11 +65,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
     return package
 
 
-def by_hand(*packages: Package, members: str, license: str) -> PackagedSet:
+def by_hand(*packages: Package, members: str, license: str, registry: str = "npm") -> PackagedSet:
     return PackagedSet(
         title="By hand",
         use="tests",
-        registry="npm",
+        registry=registry,
         packages=packages,
         members=(members,),
         rows={},
@@ -204,6 +205,74 @@ def test_a_package_without_such_files_is_refused(tmp_path, package, monkeypatch)
     assert not (tmp_path / "out").exists()
 
 
+def natspec(name: str, license: str) -> str:
+    return (
+        contract(name, "go").replace("MIT", license).replace("of the contract", "of this contract")
+    )
+
+
+@pytest.fixture
+def documents(package: Callable[..., Package], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A catalog whose one set has a file under a copyleft licence."""
+    files = {"package/A.sol": natspec("A", "MIT"), "package/B.sol": natspec("B", "GPL-3.0")}
+    packaged = by_hand(package("docs", files), members="*.sol", license="MIT")
+    packaged = packaged.model_copy(update={"copyleft": ("GPL-3.0",)})
+    monkeypatch.setattr(sets, "data_sets", lambda: DataSets(sets={"natspec-docs": packaged}))
+
+
+@pytest.mark.usefixtures("documents")
+def test_copyleft_files_are_left_out_unless_they_are_asked_for(tmp_path):
+    report = build_set("natspec-docs", tmp_path / "out")
+    assert report.provenance.license == "MIT"
+    assert report.provenance.dropped["page of a file under GPL-3.0"] == 1
+    assert report.feedback is None
+    assert not (tmp_path / "out" / "provenance_feedback.json").exists()
+    (page,) = rows_of(tmp_path / "out", ["documents.jsonl"])["documents.jsonl"]
+    assert page["license"] == "MIT"
+    with pytest.raises(DataError, match="would be overwritten"):
+        build_set("natspec-docs", tmp_path / "out", include_copyleft=True)
+    report = build_set("natspec-docs", tmp_path / "all", include_copyleft=True)
+    assert report.provenance.license == "MIT AND GPL-3.0"
+    assert report.provenance.settings["include_copyleft"] is True
+    pages = rows_of(tmp_path / "all", ["documents.jsonl"])["documents.jsonl"]
+    assert [page["license"] for page in pages] == ["MIT", "GPL-3.0"]
+
+
+def test_a_set_without_copyleft_files_refuses_to_be_asked_for_them(tmp_path, catalog):
+    with pytest.raises(DataError, match="no file of this set is left out") as caught:
+        build_set("erc7730", tmp_path / "out", include_copyleft=True)
+    assert "CC0-1.0" in caught.value.hint
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_set_is_read_from_the_wheel_that_is_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FINEWRIGHT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FINEWRIGHT_OFFLINE", "1")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as wheel:
+        asked = {"id": "a", "question": [[{"role": "user", "content": "Hi"}]], "function": []}
+        wheel.writestr("p/data/BFCL_v4_irrelevance.json", json.dumps(asked) + "\n")
+        wheel.writestr("p/code.py", "raise SystemExit")
+    sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
+    cached = tmp_path / "cache" / "packages" / f"{sha256}.whl"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(buffer.getvalue())
+    made = Package(name="p", version="1.0.0", integrity=f"sha256:{sha256}", license="Apache-2.0")
+    packaged = by_hand(made, members="p/data/BFCL_v4_*.json", license="Apache-2.0", registry="pypi")
+    monkeypatch.setattr(sets, "data_sets", lambda: DataSets(sets={"tool-calls": packaged}))
+    report = build_set("tool-calls", tmp_path / "out")
+    assert build_set("tool-calls", tmp_path / "again").provenance == report.provenance
+    assert {name: told.rows for name, told in report.provenance.files.items()} == {
+        "train.jsonl": 0,
+        "test.jsonl": 1,
+    }
+    assert report.provenance.registry == "pypi"
+
+
+def test_every_set_of_the_catalog_can_be_built():
+    assert data_sets().sets.keys() == sets._BUILDERS.keys()
+
+
 def rows_of(folder: Path, names: list[str]) -> dict[str, list[dict]]:
     return {
         name: [json.loads(line) for line in (folder / name).read_bytes().splitlines()]
@@ -214,8 +283,10 @@ def rows_of(folder: Path, names: list[str]) -> dict[str, list[dict]]:
 @pytest.mark.network
 def test_the_real_set_is_fetched_and_built_with_disjoint_splits(tmp_path, monkeypatch):
     monkeypatch.setenv("FINEWRIGHT_CACHE", str(tmp_path / "cache"))
-    build_set("erc7730", tmp_path / "out")
+    report = build_set("erc7730", tmp_path / "out")
     rows = rows_of(tmp_path / "out", CONVERSATIONS)
+    counted = {name: told.rows for name, told in report.provenance.files.items()}
+    assert counted == data_sets().sets["erc7730"].rows
     train, seen = rows["train.jsonl"], rows["test_seen.jsonl"]
     unseen, strangers = rows["test_unseen.jsonl"], rows["test_unseen_protocols.jsonl"]
     assert [len(train), len(seen), len(unseen), len(strangers)] == [450, 90, 45, 30]
@@ -243,6 +314,7 @@ def test_the_real_solidity_set_is_licensed_and_has_no_family_on_both_sides(tmp_p
     files = rows_of(tmp_path / "out", ["train.jsonl", "test.jsonl"])
     train, test = files["train.jsonl"], files["test.jsonl"]
     assert [len(train), len(test)] == [2956, 328]
+    assert data_sets().sets["solidity"].rows == {"train.jsonl": 2956, "test.jsonl": 328}
     # The compiler finds 5642 functions with a body in these packages.
     assert len(train) + len(test) + sum(report.provenance.dropped.values()) == 5642
     assert {row["meta"]["license"] for row in (*train, *test)} == {"MIT"}
@@ -260,3 +332,32 @@ def test_the_real_solidity_set_is_licensed_and_has_no_family_on_both_sides(tmp_p
     asked = Counter(row["messages"][1]["content"] for row in (*train, *test))
     answered = Counter(row["messages"][2]["content"] for row in (*train, *test))
     assert {*asked.values(), *answered.values()} == {1}
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("name", ["natspec-docs", "bank-docs", "tool-calls", "sql"])
+def test_the_real_sets_have_the_rows_that_the_catalog_counts_each_with_its_origin(tmp_path, name):
+    report = build_set(name, tmp_path / "out")
+    counted = {file: told.rows for file, told in report.provenance.files.items()}
+    assert counted == data_sets().sets[name].rows
+    sources = {f"{of.name}@{of.version}" for of in report.provenance.packages}
+    for rows in rows_of(tmp_path / "out", list(counted)).values():
+        assert {row["license"] for row in rows} == {data_sets().sets[name].license}
+        assert {row["source"] for row in rows} <= sources
+        assert all(row["source_file"] for row in rows)
+
+
+@pytest.mark.network
+def test_every_gold_document_is_there_and_licences_are_as_measured(tmp_path):
+    report = build_set("natspec-docs", tmp_path / "docs", include_copyleft=True)
+    files = rows_of(tmp_path / "docs", list(report.provenance.files))
+    licences = Counter(row["license"] for row in files["documents.jsonl"])
+    assert licences == {"MIT": 278, "GPL-3.0": 75}
+    build_set("bank-docs", tmp_path / "bank")
+    bank = rows_of(tmp_path / "bank", ["documents.jsonl", "questions.jsonl"])
+    for of_set in (files, bank):
+        ids = {row["id"] for row in of_set["documents.jsonl"]}
+        assert len(ids) == len(of_set["documents.jsonl"])
+        asked = [row for file, rows in of_set.items() if file != "documents.jsonl" for row in rows]
+        assert asked
+        assert all(row["gold"] and ids.issuperset(row["gold"]) for row in asked)

@@ -17,7 +17,7 @@ from finewright.catalog.sets import PackagedSet
 from finewright.data.sets.content import Content, Fetched, JsonRow, SetContent, named_files, traced
 from finewright.data.sets.holding_out import digest
 from finewright.data.sets.tool_arguments import Json, chosen_arguments, json_schema
-from finewright.judge.json_schema import JsonSchema
+from finewright.judge.json_schema import json_schema as holds_to
 from finewright.schema.common import Model, default
 
 NO_CALL = "None of my tools can be called for this request."
@@ -158,6 +158,6 @@ def _call(name: str, right: Json, tools: Mapping[str, _Tool], said: str) -> Json
     text = json.dumps(arguments, ensure_ascii=False)
     if not arguments.keys() <= tool.parameters.get("properties", {}).keys():
         raise _RequestError("call with an argument that its tool does not have")
-    if not JsonSchema(json.dumps(tool.parameters))(text):
+    if not holds_to(text, json.dumps(tool.parameters)):
         raise _RequestError("call that its tool's schema refuses")
     return {"type": "function", "function": {"name": tool.name, "arguments": text}}

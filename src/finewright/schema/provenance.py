@@ -10,6 +10,9 @@ LICENCE_WORDS = (
     "permissive", "public-domain", "copyleft", "noncommercial", "restricted", "unknown",
 )  # fmt: skip
 
+# What a card says of what nobody told.
+NOT_STATED = "not stated"
+
 
 class LicensePolicy(Model):
     """Which licences rows may have, as SPDX ids or the words of `LICENCE_WORDS`."""
@@ -92,7 +95,7 @@ class CardSource(Model):
 
     path: str
     sha256: str
-    license: str
+    licenses: tuple[str, ...]
     owner: str
     collected_at: date | None
     synthetic_by: str

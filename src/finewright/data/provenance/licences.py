@@ -7,7 +7,7 @@ it compares names, and does not read licence texts."""
 import difflib
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from finewright.catalog.licences import LicenceClass, licences
@@ -22,6 +22,8 @@ _ELSEWHERE = re.compile(r"see licen[cs]e\b", re.I)
 _OWN = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
 _VERSIONED = re.compile(r"(?P<family>.+)-(?P<version>\d+(\.\d+)*)-(?P<reach>only|or-later)")
 _SPDX_LINE = re.compile(r"SPDX-License-Identifier:[ \t]*([^\r\n]*)")
+# A set has few licences, and rows repeat them.
+_MOST_KEPT = 4096
 _COMMENT_END = re.compile(r"\s*(\*/|-->|\*\)|#}|%>|[\"']{3}).*$")
 
 
@@ -49,6 +51,7 @@ class Judgement(NamedTuple):
     why: str
 
 
+@lru_cache(_MOST_KEPT)
 def read_expression(text: str) -> Read:
     """The expression, whatever it says; one that names no licence is `unknown`.
 
@@ -153,7 +156,7 @@ def _index() -> dict[str, str]:
     }
 
 
-@cache
+@lru_cache(_MOST_KEPT)
 def _parsed(text: str) -> Any:  # Any: the package has no types
     """The tree of an expression, unknown ids included; None for nothing and for no expression."""
     from license_expression import ExpressionError

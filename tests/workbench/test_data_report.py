@@ -1,0 +1,107 @@
+"""One page about a file or a run, with its rows on it."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from finewright.data.provenance.ledger import (
+    Provenance,
+    SourceRecords,
+    record_digest,
+    write_ledger,
+)
+from finewright.data.read import read_rows
+from finewright.data.validate import validate
+from finewright.errors import DataError
+from finewright.schema.common import Artifact, RowCounts
+from finewright.schema.data import DataReport, SourceSpec
+from finewright.schema.rows import write_rows
+from finewright.store.rundir import RunDir, create_run
+from finewright.workbench.data_report import report
+
+
+def line(**data: object) -> str:
+    return json.dumps(data) + "\n"
+
+
+GOOD = line(prompt="Where is it?", completion="In the north, I think.", license="MIT")
+SPDX = line(
+    prompt="Write it.", completion="// SPDX-License-Identifier: GPL-3.0-only\ncontract A {}"
+)
+BAD = line(prompt=3, completion="a row with <b>no</b> use")
+
+
+def test_a_file_becomes_a_page_with_its_rows(tmp_path: Path) -> None:
+    data = tmp_path / "a.jsonl"
+    data.write_text(GOOD + SPDX + BAD + GOOD)
+    found = report(data, out=tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert (found.path, found.about, found.rows) == (str(tmp_path / "page.html"), "a.jsonl", 3)
+    assert found.sections == (
+        "Counts", "Problems", "Quality", "Duplicates", "Personal data", "Poison", "Licences", "Provenance",
+    )  # fmt: skip
+    assert "4 read = 3 kept whole + 0 kept, truncated + 1 dropped." in text
+    assert "In the north, I think." in text
+    assert "a row with &lt;b&gt;no&lt;/b&gt; use" in text
+    assert "GPL-3.0-only" in text
+    assert "exact: 1 row" in text
+    assert "There is no ledger" in text
+
+
+def test_a_folder_for_the_page_is_enough(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(GOOD)
+    assert report(tmp_path / "a.jsonl", out=tmp_path).path == str(tmp_path / "data.html")
+
+
+def test_a_file_without_rows_is_said_and_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such file"):
+        report(tmp_path / "none.jsonl", out=tmp_path / "page.html")
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(DataError):
+        report(tmp_path / "empty.jsonl", out=tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_an_unreadable_row_is_counted_and_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(GOOD + "{broken\n")
+    report(tmp_path / "a.jsonl", out=tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert "2 read = 1 kept whole + 0 kept, truncated + 1 dropped." in text
+    assert "(this row could not be read)" in text
+
+
+def run_of(data: Path, runs: Path, *, with_ledger: bool) -> RunDir:
+    read = read_rows(data)
+    rows = validate(read.rows, "auto").rows
+    run = create_run(runs, "bot", "k" * 64, "name: bot\n", "{}\n", datetime(2026, 1, 2, tzinfo=UTC))
+    folder = run.stage_dir("data")
+    (folder / "train.jsonl").write_text(write_rows(rows))
+    train = Artifact(path="data/train.jsonl", kind="rows", sha256="0", bytes=0)
+    counts = RowCounts(rows_in=len(rows), rows_kept=len(rows))
+    run.write_report(
+        "data",
+        DataReport(
+            counts=counts, types={}, sources=(), train=train, rows_train=len(rows), rows_eval=0
+        ),
+    )
+    if with_ledger:
+        spec = SourceSpec(path="a.jsonl", owner="Ann Owner", license="CC-BY-4.0")
+        records = {(row.file, row.row): record_digest(row.data) for row in read.rows}
+        write_ledger(folder, Provenance([SourceRecords(spec, data, records)]).entries(rows, ()))
+    return run
+
+
+@pytest.mark.parametrize("with_ledger", [True, False])
+def test_a_run_becomes_a_page(tmp_path: Path, with_ledger: bool) -> None:
+    data = tmp_path / "a.jsonl"
+    data.write_text(GOOD + line(prompt="When?", completion="At noon."))
+    run = run_of(data, tmp_path / "runs", with_ledger=with_ledger)
+    found = report(run.root, out=tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert (found.about, found.rows) == (run.root.name, 2)
+    assert "At noon." in text
+    assert ("Ann Owner" in text) == with_ledger
+    assert ("Merkle root of the ledger is" in text) == with_ledger
+    assert ("CC-BY-4.0" in text) == with_ledger

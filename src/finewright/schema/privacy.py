@@ -2,12 +2,18 @@
 
 from typing import Literal
 
-from finewright.schema.common import Model, default
+from finewright.schema.common import Model, Problem, RowCounts, default
 
 PersonalType = Literal[
     "name", "email", "phone", "address", "iban", "card", "national_id", "date_of_birth", "ip",
     "url", "crypto_address",
 ]  # fmt: skip
+SecretType = Literal[
+    "cloud_key", "forge_token", "chat_token", "payment_key", "model_key", "package_token",
+    "service_key", "private_key", "jwt", "ethereum_key", "mnemonic", "connection_string", "password",
+    "secret_value",
+]  # fmt: skip
+FoundType = PersonalType | SecretType
 
 
 class PersonalDataSpec(Model):
@@ -21,6 +27,16 @@ class PersonalDataSpec(Model):
         "What counts as personal data here",
         "these have a form that can be checked; names, addresses, links and wallets are yours to add",
     )
+    key_file: str = default(
+        "",
+        "A file whose bytes (16 or more) make the pseudonyms: the same file, the same pseudonyms",
+        "a fresh key that is thrown away, so that nobody can go back",
+    )
+    ner: str = default(
+        "",
+        "Folder of a spaCy pipeline that finds names as well",
+        "without a model names are found by lists and context alone",
+    )
 
 
 class SecretsSpec(Model):
@@ -29,3 +45,45 @@ class SecretsSpec(Model):
     action: Literal["off", "report", "redact", "drop"] = default(
         "report", "What becomes of a row with a secret", "changing rows is your decision"
     )
+
+
+class Finding(Model):
+    """A found value: where it stands, and never what it says.
+
+    `start` and `end` are offsets in the text as it was read, `new_start` and `new_end` in the text that
+    goes on (the same where nothing changed; absent when the row was dropped). `digest` is keyed: it tells
+    repeats of a value, and nothing of the value to who has not the key. `preview` is masked."""
+
+    file: str
+    row: int
+    key: str
+    start: int
+    end: int
+    new_start: int | None
+    new_end: int | None
+    type: FoundType
+    confidence: float
+    why: str
+    digest: str
+    preview: str
+
+
+class TypeCount(Model):
+    """How often a type was found, how many different values those are, and in how many rows."""
+
+    spans: int
+    values: int
+    rows: int
+
+
+class PrivacyReport(Model):
+    """What personal data and which secrets were found, and what became of the rows."""
+
+    counts: RowCounts
+    personal_action: str
+    secrets_action: str
+    rows_changed: int
+    found: dict[FoundType, TypeCount]
+    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...] = ()
+    out: str = ""

@@ -1,0 +1,89 @@
+"""What recognisers share: the text, what is computed of it once, and the spans they yield."""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import NamedTuple
+
+from finewright.schema.privacy import FoundType
+
+# What people put between the digits of one number, with the no-break forms of space and hyphen.
+SEPARATORS = " .\\-/()\u00a0\u202f\u2009\u2010\u2011\u2013"
+_NUMBER = re.compile(f"[0-9](?:[{SEPARATORS}]{{0,3}}[0-9])*")
+_FEWEST_DIGITS = 7
+_NOT_DIGITS = re.compile("[^0-9]+")
+
+
+class Span(NamedTuple):
+    """A found value: `text[start:end]`, what it is, how sure, and what speaks for it."""
+
+    start: int
+    end: int
+    type: FoundType
+    confidence: float
+    why: str
+
+
+class Number(NamedTuple):
+    """A run of digits and separators: where it is, and its digits alone."""
+
+    start: int
+    end: int
+    digits: str
+
+
+class Scan:
+    """A text as recognisers see it. Offsets are those of `text`; `lower` may have others."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def lower(self) -> str:
+        """The text in lower case, to ask whether a word is in it at all."""
+        return self.text.lower()
+
+    @cached_property
+    def numbers(self) -> tuple[Number, ...]:
+        """The runs of seven digits and more, of which cards, phones and ids are parts."""
+        found = []
+        for match in _NUMBER.finditer(self.text):
+            start, end = match.span()
+            if end - start >= _FEWEST_DIGITS:
+                digits = only_digits(match[0])
+                if len(digits) >= _FEWEST_DIGITS:
+                    found.append(Number(start, end, digits))
+        return tuple(found)
+
+    def has_any(self, words: Iterable[str]) -> bool:
+        """Does any of these lower-case words stand in the text?"""
+        lower = self.lower
+        return any(word in lower for word in words)
+
+    def before(self, start: int, reach: int = 60) -> str:
+        """The lower-case text that stands in front of a place."""
+        return self.text[max(0, start - reach) : start].lower()
+
+    def after(self, end: int, reach: int = 30) -> str:
+        """The lower-case text that follows a place."""
+        return self.text[end : end + reach].lower()
+
+    def is_alone(self, start: int, end: int) -> bool:
+        """Is the place no part of a longer word or number?"""
+        text = self.text
+        left = text[start - 1] if start else " "
+        right = text[end] if end < len(text) else " "
+        return not (left.isalnum() or left == "_" or right.isalnum() or right == "_")
+
+
+Recognise = Callable[[Scan], Iterable[Span]]
+
+
+def only_digits(text: str) -> str:
+    """The ASCII digits of a text."""
+    return _NOT_DIGITS.sub("", text)
+
+
+def words(*alternatives: str) -> re.Pattern[str]:
+    """A pattern of whole lower-case words, any of them."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(alternatives)})(?!\w)")

@@ -1,0 +1,21 @@
+"""A row in the shape that users write it: what `data privacy` puts into the file it makes."""
+
+from typing import Any
+
+from finewright.data.prompts import is_prompt_alone
+from finewright.schema.rows import Row
+
+
+def to_user_json(row: Row) -> dict[str, Any]:  # Any: free JSON
+    """The row as `messages`; as `chosen` and `rejected`, as `messages` and `label`, or as `prompt`.
+
+    Read again it is the same row; keys and shape of the file it came from are not kept."""
+    turns = list(row.messages)
+    if row.rejected is not None:
+        said: dict[str, Any] = {"chosen": turns, "rejected": list(row.rejected)}
+    elif row.label is not None:
+        said = {"messages": turns, "label": row.label}
+    else:
+        said = {"prompt" if is_prompt_alone(row) else "messages": turns}
+    tools = {"tools": list(row.tools)} if row.tools else {}
+    return {**said, **tools, **row.columns}

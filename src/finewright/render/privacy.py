@@ -1,0 +1,24 @@
+"""The privacy report as the text that a terminal shows."""
+
+from finewright.render.reports import text_of
+from finewright.render.text import table
+from finewright.schema.privacy import PrivacyReport
+
+
+@text_of.register
+def _(report: PrivacyReport) -> str:
+    counts = report.counts
+    left_out = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.rows_dropped.items()))
+    parts = [f"{problem.level}: {problem.line()}" for problem in report.problems]
+    if report.found:
+        rows = [
+            [type_, str(n.spans), str(n.values), str(n.rows)] for type_, n in report.found.items()
+        ]
+        parts.append(table(["type", "found", "values", "rows"], rows))
+    else:
+        parts.append("nothing was found: no personal data of these types, no secrets")
+    kept = f"{counts.rows_in} rows read, {counts.rows_kept} kept, {report.rows_changed} changed"
+    parts.append(kept + (f"; left out: {left_out}" if left_out else ""))
+    if report.out:
+        parts.append(f"rows: {report.out}")
+    return "\n".join(parts)

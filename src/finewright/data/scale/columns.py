@@ -1,0 +1,100 @@
+"""The chunks of all slices as columns on disk: what near-duplicates are found by, one band at a time."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finewright.data.duplicates.minhash import NUM_HASHES, Bands
+from finewright.data.duplicates.words import Wording
+from finewright.store.atomic import os_errors
+
+_WORDS, _SKETCH = "words.u32", "sketch.u8"
+
+
+class Columns:
+    """Of every row that may be kept: its id and its hashes in memory (64 bytes), the rest in files.
+
+    Row i of all is row `i - offsets[c]` of chunk c."""
+
+    def __init__(self, chunks: Sequence[Path], folder: Path, *, with_near: bool) -> None:
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+        parts: dict[str, list[NDArray[Any]]] = {}
+        names = ["places", "ids", "texts", "facts"]
+        names += ["keys", "starts", "answers"] if with_near else []
+        sizes, num_words = [], 0
+        for path in chunks:
+            with os_errors(path), np.load(path) as chunk:
+                for name in names:
+                    column = chunk[name]
+                    if name in ("starts", "answers"):
+                        column = column[: len(chunk["ids"])] + num_words
+                    parts.setdefault(name, []).append(column)
+                sizes.append(len(parts["ids"][-1]))
+                if with_near:
+                    self._append(chunk)
+                    num_words += len(chunk["words"])
+        joined = {name: np.concatenate(columns) for name, columns in parts.items()}
+        self.offsets = np.cumsum([0, *sizes])
+        self.places, self.ids, self.texts = (joined[name] for name in ("places", "ids", "texts"))
+        self._facts = joined["facts"]
+        if with_near:
+            self._keys, self._answers = joined["keys"], joined["answers"]
+            self._starts = np.append(joined["starts"], num_words)
+            self._words = _mapped(folder / _WORDS, np.uint32)
+            self._sketch = _mapped(folder / _SKETCH, np.uint8).reshape(-1, NUM_HASHES)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, i: int) -> Wording:
+        start, answer, end = self._starts[i], self._answers[i], self._starts[i + 1]
+        return Wording(
+            self._words[start + 1 : answer], self._words[answer + 1 : end], int(self._keys[i])
+        )
+
+    def band(self, number: int, bands: Bands) -> NDArray[np.uint64]:
+        """Each row's hash of one band, from its file."""
+        assert number < bands.number
+        return np.fromfile(self._folder / f"band-{number:03d}.u64", np.uint64)
+
+    def facts(self) -> NDArray[np.uint64]:
+        """Each row's hash of its facts."""
+        return self._facts
+
+    def agreement(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Of each pair, the share of hashes whose lowest byte agrees, less what chance gives."""
+        one, other = (self._sketch[side] for side in pairs.T)
+        agreeing: NDArray[np.float64] = ((one == other).mean(axis=1) - 1 / 256) / (1 - 1 / 256)
+        return agreeing
+
+    def _append(self, chunk: Any) -> None:  # Any: numpy's open archive
+        for name, column in [(_WORDS, chunk["words"]), (_SKETCH, chunk["sketch"]), *_bands(chunk)]:
+            with (self._folder / name).open("ab") as file:
+                column.tofile(file)
+
+
+class Place(NamedTuple):
+    """The chunk (by its position) and the row in it."""
+
+    chunk: int
+    row: int
+
+
+def place_of(columns: Columns, i: int) -> Place:
+    """Where row i of all is."""
+    chunk = int(np.searchsorted(columns.offsets, i, side="right")) - 1
+    return Place(chunk, i - int(columns.offsets[chunk]))
+
+
+def _bands(chunk: Any) -> Iterator[tuple[str, NDArray[np.uint64]]]:  # Any: numpy's open archive
+    for number, band in enumerate(chunk["bands"]):
+        yield f"band-{number:03d}.u64", band
+
+
+def _mapped(path: Path, dtype: Any) -> NDArray[Any]:  # Any: numpy's own
+    # An empty file cannot be mapped.
+    return np.memmap(path, dtype, "r") if path.stat().st_size else np.empty(0, dtype)

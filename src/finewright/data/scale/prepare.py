@@ -1,0 +1,198 @@
+"""Large files to training rows: slices to chunks by an engine, repeats among all, files that go out.
+
+Memory is bounded by the number of rows (about 300 bytes for each while repeats are looked for) and by the
+slices under way, not by the size of the files. A chunk that is done is not made again: after a kill
+the same call goes on, and the result is the same to the byte."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from finewright.data.containers.found import Listing, said
+from finewright.data.containers.manifest import Part
+from finewright.data.containers.parts import parts_of
+from finewright.data.privacy.apply import type_name
+from finewright.data.scale.chunk import Options
+from finewright.data.scale.columns import Columns
+from finewright.data.scale.engines import EngineName, engine_named
+from finewright.data.scale.repeats import repeats_in
+from finewright.data.scale.slices import (
+    SLICE_BYTES,
+    Slice,
+    is_cut_where_it_lies,
+    slices,
+    unroll,
+)
+from finewright.data.scale.workspace import Workspace, plan_of
+from finewright.data.scale.write import Joined, artifacts, examples, write_files
+from finewright.errors import DataError
+from finewright.schema.common import Problem, Source
+from finewright.schema.privacy import FoundType
+from finewright.schema.scale import FoundCount, PrepareReport, PrepareSpec, SliceTally
+from finewright.store.atomic import beside, sha256_file, write_bytes
+
+OnEvent = Callable[[str, Mapping[str, Any]], None]  # Any: what an event says
+
+
+class How(NamedTuple):
+    """Where and how the work is done; none of it changes the result."""
+
+    engine: EngineName = "local"
+    workers: int = 1
+    slice_bytes: int = SLICE_BYTES
+
+
+def prepare_rows(
+    paths: Sequence[Path],
+    folder: Path,
+    spec: PrepareSpec,
+    how: How,
+    keys: tuple[bytes, bytes],
+    on_event: OnEvent,
+) -> PrepareReport:
+    """Check, scan and deduplicate every row of the files, into `folder`.
+
+    `keys` are the user's (empty for none) and a fresh one, for pseudonyms. Events: `preparing_rows` (`done`
+    of `total` slices, `rows` so far) and `preparing_step` (`step`: chunks, duplicates, files)."""
+    parts = _parts(paths)
+    sources = [Source(path=part.name, sha256=sha256_file(part.path)) for part in parts]
+    user_key, fresh_key = keys
+    plan = plan_of(spec, sources, user_key, how.slice_bytes)
+    space = Workspace(folder)
+    with space.held():
+        finished = space.finished(plan)
+        if finished:
+            return finished
+        space.begin(plan)
+        options = Options(spec, user_key or space.key(fresh_key), has_own_key=bool(user_key))
+        cut = _slices(parts, space, how.slice_bytes)
+        tallies = _chunks(cut, options, how, space, on_event)
+        joined = _joined(cut, spec, space, on_event)
+        on_event("preparing_step", {"step": "files"})
+        repeated = write_files(joined, space.out)
+        report = _report(tallies, sources, joined, repeated, space.out, plan)
+        space.end(report)
+    return report
+
+
+def _parts(paths: Sequence[Path]) -> list[Part]:
+    found = [part for path in paths for part in parts_of(path)]
+    wrong = [part for part in found if isinstance(part, Problem) and part.level == "error"]
+    if wrong:
+        raise DataError("\n".join(problem.line() for problem in wrong))
+    return [part for part in found if isinstance(part, Part)]
+
+
+def _slices(parts: Sequence[Part], space: Workspace, size: int) -> list[Slice]:
+    cut: list[Slice] = []
+    for number, part in enumerate(parts):
+        path = part.path
+        if not is_cut_where_it_lies(part):
+            path = space.unrolled / f"{number:06d}.jsonl"
+            if not path.exists():
+                temporary = beside(path)
+                unroll(part, temporary)
+                temporary.replace(path)
+        cut += slices(part, path, len(cut), size)
+    return cut
+
+
+def _chunks(
+    cut: Sequence[Slice], options: Options, how: How, space: Workspace, on_event: OnEvent
+) -> list[SliceTally]:
+    """Have the chunks made that are not there, and give the tallies of all, in order."""
+    on_event("preparing_step", {"step": "chunks"})
+    tallies = {
+        part.number: _tally(space, part) for part in cut if space.chunk(part.number).exists()
+    }
+    missing = [part for part in cut if part.number not in tallies]
+    engine = engine_named(how.engine)
+    for made in engine(missing, options, how.workers) if missing else ():
+        write_bytes(space.chunk(made.number), made.content)
+        tallies[made.number] = _tally(space, cut[made.number])
+        rows = sum(tally.rows_in for tally in tallies.values())
+        on_event("preparing_rows", {"done": len(tallies), "total": len(cut), "rows": rows})
+    return [tallies[part.number] for part in cut]
+
+
+def _tally(space: Workspace, part: Slice) -> SliceTally:
+    with np.load(space.chunk(part.number)) as chunk:
+        return SliceTally.model_validate_json(chunk["tally"].tobytes())
+
+
+def _joined(cut: Sequence[Slice], spec: PrepareSpec, space: Workspace, on_event: OnEvent) -> Joined:
+    on_event("preparing_step", {"step": "duplicates"})
+    chunks = [space.chunk(part.number) for part in cut]
+    columns = Columns(chunks, space.columns, with_near=spec.duplicates.near != "off")
+    repeats = repeats_in(columns, spec.duplicates)
+    return Joined(chunks, [part.part.name for part in cut], columns, repeats)
+
+
+def _report(
+    tallies: Sequence[SliceTally],
+    sources: Sequence[Source],
+    joined: Joined,
+    repeated: Counter[str],
+    out: Path,
+    plan: str,
+) -> PrepareReport:
+    dropped: Counter[str] = Counter(repeated)
+    types: Counter[Any] = Counter()  # Any: DataType
+    for tally in tallies:
+        dropped.update(tally.rows_dropped)
+        types.update(tally.types)
+    found = _found(tallies)
+    kinds = Counter(joined.repeats.kind(i) for i in range(len(joined.repeats.rows)))
+    return PrepareReport(
+        rows_in=sum(tally.rows_in for tally in tallies),
+        rows_kept=sum(tally.rows_kept for tally in tallies) - repeated.total(),
+        rows_changed=sum(tally.rows_changed for tally in tallies),
+        rows_dropped=dict(sorted(dropped.items())),
+        types=dict(sorted(types.items())),
+        sources=tuple(sources),
+        duplicates=dict(sorted(kinds.items())),
+        examples=tuple(examples(joined)),
+        found=found,
+        problems=(*_listed(tallies), *_told(found)),
+        files=artifacts(out),
+        plan=plan,
+    )
+
+
+def _found(tallies: Sequence[SliceTally]) -> dict[FoundType, FoundCount]:
+    total: dict[FoundType, FoundCount] = {}
+    for tally in tallies:
+        for kind, count in tally.found.items():
+            so_far = total.get(kind, FoundCount(spans=0, rows=0))
+            total[kind] = FoundCount(
+                spans=so_far.spans + count.spans, rows=so_far.rows + count.rows
+            )
+    return dict(sorted(total.items()))
+
+
+def _told(found: Mapping[FoundType, FoundCount]) -> list[Problem]:
+    return [
+        said(
+            "findings.jsonl",
+            f"{type_name(kind)}: {count.spans} in {count.rows} rows",
+            level="warning",
+        )
+        for kind, count in found.items()
+    ]
+
+
+def _listed(tallies: Sequence[SliceTally]) -> tuple[Problem, ...]:
+    """The first problems of each file and level over all slices, and the counts of the others."""
+    listing = Listing()
+    for tally in tallies:
+        kept = Counter((problem.file, problem.level) for problem in tally.problems)
+        for problem in tally.problems:
+            listing.add(problem)
+        for listed in tally.listed:
+            listing.seen[listed.file, listed.level] += (
+                listed.count - kept[listed.file, listed.level]
+            )
+    return listing.problems()

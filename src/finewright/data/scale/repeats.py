@@ -1,0 +1,90 @@
+"""Which of all rows repeat an earlier one, by sorted columns: the same answer as `duplicates.find`."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finewright.data.duplicates.alike import alike
+from finewright.data.duplicates.candidates import candidates
+from finewright.data.duplicates.groups import leaders
+from finewright.data.duplicates.minhash import bands_for
+from finewright.data.scale.columns import Columns
+from finewright.schema.duplicates import DuplicateKind, DuplicatesSpec
+
+
+class Repeats(NamedTuple):
+    """Rows (by place) that repeat an earlier one, in order; which one, how near, in which way.
+
+    `dropped` says which do not go on."""
+
+    rows: NDArray[np.int64]
+    of: NDArray[np.int64]
+    similarity: NDArray[np.float64]
+    is_exact: NDArray[np.bool_]
+    dropped: NDArray[np.bool_]
+
+    def kind(self, i: int) -> DuplicateKind:
+        """The kind of the i-th repeat."""
+        return "exact" if self.is_exact[i] else "near"
+
+
+def repeats_in(columns: Columns, spec: DuplicatesSpec) -> Repeats:
+    """Exact repeats by id; near ones by bands, checked by their words.
+
+    numpy's stable sort does in 0.1 s what a dictionary of a million ids does in 1 s and ten times the
+    memory."""
+    num_rows = len(columns)
+    of = np.arange(num_rows)
+    similarity = np.ones(num_rows)
+    exact = _later(columns.ids, of)
+    is_exact = np.zeros(num_rows, bool)
+    is_exact[exact.rows] = True
+    of[exact.rows] = exact.of
+    if spec.near != "off":
+        _add_near(columns, spec.similarity, np.flatnonzero(~is_exact), of, similarity)
+    rows = np.flatnonzero(of != np.arange(num_rows))
+    is_dropped = np.zeros(num_rows, bool)
+    is_dropped[is_exact] = spec.exact == "drop"
+    is_near = (of != np.arange(num_rows)) & ~is_exact
+    is_dropped[is_near] = spec.near == "drop"
+    # A repeat goes where the row goes that it repeats; that of an exact one may itself be near another.
+    is_dropped[rows] |= is_dropped[of[rows]]
+    return Repeats(rows, of[rows], similarity[rows], is_exact[rows], is_dropped[rows])
+
+
+class _Later(NamedTuple):
+    rows: NDArray[np.int64]
+    of: NDArray[np.int64]
+
+
+def _later(keys: NDArray[np.uint64], among: NDArray[np.int64]) -> _Later:
+    """The rows `among` whose key an earlier one has, and the first that has it."""
+    order = np.argsort(keys[among], kind="stable")
+    ordered = keys[among][order]
+    changes = np.ones(len(order), bool)
+    changes[1:] = ordered[1:] != ordered[:-1]
+    first = among[order[np.flatnonzero(changes)[np.cumsum(changes) - 1]]] if len(order) else among
+    return _Later(among[order[~changes]], first[~changes])
+
+
+def _add_near(
+    columns: Columns,
+    similarity: float,
+    among: NDArray[np.int64],
+    of: NDArray[np.int64],
+    shares: NDArray[np.float64],
+) -> None:
+    same = _later(columns.texts, among)
+    of[same.rows] = same.of
+    rest = np.setdiff1d(among, same.rows, assume_unique=True)
+    met = candidates(columns, bands_for(similarity), similarity, rest)
+    found = leaders(
+        ((int(one), int(other)) for one, other in met),
+        lambda one, other: alike(columns[one], columns[other], similarity),
+    )
+    for later, kept in found.items():
+        of[later], shares[later] = kept
+    # What is the same text as a row that is near another is near that one.
+    shares[same.rows] = shares[same.of]
+    of[same.rows] = of[same.of]

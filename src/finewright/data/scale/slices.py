@@ -1,0 +1,110 @@
+"""Files cut into slices of whole lines, so that many processes can each read their own.
+
+JSONL in UTF-8 is cut where it lies. Any other container is first unrolled, one row after another, into a file
+of lines beside the work; nothing is ever in memory as a whole."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from finewright.data.containers.found import Found, ReadRow, Unread
+from finewright.data.containers.lines import json_lines, lines_of
+from finewright.data.containers.manifest import Part, with_usual_tags
+from finewright.data.containers.rows import container_of, rows_of
+from finewright.errors import DataError
+from finewright.schema.common import Problem
+from finewright.store.atomic import os_errors
+
+SLICE_BYTES = 4 << 20
+_BLOCK = 1 << 20
+
+
+class Slice(NamedTuple):
+    """The lines of `path` from byte `start` to `end`; the first is line `first_row` of the part.
+
+    `is_unrolled` says that `path` is not the part's file but what it was unrolled to."""
+
+    number: int
+    part: Part
+    path: Path
+    start: int
+    end: int
+    first_row: int
+    is_unrolled: bool
+
+
+def is_cut_where_it_lies(part: Part) -> bool:
+    """Is the file plain JSONL? What cannot be read at all is not, and says so when it is unrolled."""
+    try:
+        kind, stream = container_of(part)
+    except DataError:
+        return False
+    return kind == "lines" and not stream.packing and stream.encoding == "utf-8"
+
+
+def unroll(part: Part, path: Path) -> None:
+    """Write all that a file gives to `path`, a line each."""
+    with os_errors(path), path.open("w", encoding="utf-8", newline="\n") as file:
+        for found in rows_of(part):
+            file.write(json.dumps(_unrolled(found), ensure_ascii=False) + "\n")
+
+
+def slices(part: Part, path: Path, first_number: int, size: int = SLICE_BYTES) -> Iterator[Slice]:
+    """The slices of `path`, each of `size` bytes and what is left of its last line."""
+    is_unrolled = path != part.path
+    start, row, number = 0, 1, first_number
+    with os_errors(path), path.open("rb") as file:
+        while block := file.read(size):
+            end, num_lines = start + len(block), block.count(b"\n")
+            while not block.endswith(b"\n"):
+                # A line may be of any length, so its rest is read in pieces.
+                block = file.readline(_BLOCK)
+                if not block:
+                    break
+                end, num_lines = end + len(block), num_lines + block.count(b"\n")
+            yield Slice(number, part, path, start, end, row, is_unrolled)
+            start, row, number = end, row + num_lines, number + 1
+
+
+def found_in(part: Slice) -> Iterator[Found]:
+    """What the slice's lines are, named by the file and the row they have in the whole."""
+    if part.is_unrolled:
+        with os_errors(part.path):
+            for chunk in lines_of(_bytes_of(part)):
+                yield _rolled(json.loads(chunk.content or b"null"))
+        return
+    lines = (
+        line._replace(row=line.row + part.first_row - 1, offset=line.offset + part.start)
+        for line in lines_of(_bytes_of(part))
+    )
+    for found in json_lines(part.part.name, lines):
+        yield with_usual_tags(found, part.part) if isinstance(found, ReadRow) else found
+
+
+def _bytes_of(part: Slice) -> Iterator[bytes]:
+    with os_errors(part.path), part.path.open("rb") as file:
+        file.seek(part.start)
+        left = part.end - part.start
+        while left:
+            chunk = file.read(min(_BLOCK, left))
+            if not chunk:
+                raise DataError(f"{part.path}: the file became shorter", hint="run it again")
+            left -= len(chunk)
+            yield chunk
+
+
+def _unrolled(found: Found) -> list[object]:
+    if isinstance(found, ReadRow):
+        return ["row", *found]
+    if isinstance(found, Unread):
+        return ["unread", found.problem.model_dump()]
+    return ["problem", found.model_dump()]
+
+
+def _rolled(line: list[object]) -> Found:
+    kind, *rest = line
+    if kind == "row":
+        return ReadRow(*rest)  # type: ignore[arg-type] # as `_unrolled` wrote it
+    problem = Problem.model_validate(rest[0])
+    return Unread(problem) if kind == "unread" else problem

@@ -1,0 +1,117 @@
+"""The folder that rows are prepared in: what was asked, which chunks are done, and one writer at a time."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import finewright
+from finewright.data.identity import canonical
+from finewright.errors import StoreError
+from finewright.schema.common import Source
+from finewright.schema.scale import PrepareReport, PrepareSpec
+from finewright.store.atomic import os_errors, read_json, sweep, write_bytes, write_text
+
+_REPORT, _WORK = "report.json", "work"
+
+
+class Workspace:
+    """FOLDER/work: what is there while rows are prepared, and goes when they are."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.work = folder / _WORK
+        self.chunks = self.work / "chunks"
+        self.unrolled = self.work / "unrolled"
+        self.columns = self.work / "columns"
+        self.out = self.work / "out"
+        self.report = folder / _REPORT
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the one writer of the folder; StoreError at once where another process is."""
+        self._refuse_others_files()
+        with os_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._take(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def begin(self, plan: str) -> None:
+        """Keep what was done for the same plan; clear what was done for another."""
+        path = self.work / "plan"
+        with os_errors(self.work):
+            if not path.exists() or path.read_text(encoding="utf-8") != plan:
+                shutil.rmtree(self.work, ignore_errors=True)
+                for folder in (self.work, self.chunks, self.unrolled):
+                    folder.mkdir()
+                write_text(path, plan)
+            sweep(self.work)
+            # These are made anew from the chunks.
+            for folder in (self.columns, self.out):
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+
+    def key(self, fresh: bytes) -> bytes:
+        """The key that this work began with, so that what goes on has the same pseudonyms."""
+        path = self.work / "key"
+        if not path.exists():
+            write_bytes(path, fresh)
+            path.chmod(0o600)
+        return path.read_bytes()
+
+    def chunk(self, number: int) -> Path:
+        """Where the chunk of that slice is, or will be."""
+        return self.chunks / f"{number:06d}.npz"
+
+    def finished(self, plan: str) -> PrepareReport | None:
+        """The report of the same plan, where it was carried out to the end."""
+        if not self.report.exists():
+            return None
+        hint = "delete the folder, or name another one"
+        report = read_json(self.report, PrepareReport, hint=hint)
+        if report.plan != plan:
+            raise StoreError(f"{self.folder}: holds rows that were prepared otherwise", hint=hint)
+        return report
+
+    def end(self, report: PrepareReport) -> None:
+        """Put what was made in its place; the report comes last, and says that the rest is whole."""
+        with os_errors(self.folder):
+            for path in sorted(self.out.iterdir()):
+                path.replace(self.folder / path.name)
+            write_text(self.report, report.model_dump_json(indent=2) + "\n")
+            shutil.rmtree(self.work)
+
+    def _take(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                f"{self.folder}: another process prepares rows there",
+                hint="wait for it to end, or name another folder",
+            ) from None
+
+    def _refuse_others_files(self) -> None:
+        if self.folder.exists() and not self.folder.is_dir():
+            raise StoreError(f"{self.folder}: this is not a folder", hint="name another one")
+        is_ours = self.report.exists() or self.work.exists()
+        if self.folder.exists() and not is_ours and any(self.folder.iterdir()):
+            raise StoreError(f"{self.folder}: the folder is not empty", hint="name another one")
+
+
+def plan_of(spec: PrepareSpec, sources: Sequence[Source], user_key: bytes, size: int) -> str:
+    """The digest of all that the result follows from."""
+    asked = {
+        "version": finewright.__version__,
+        "spec": spec.model_dump(mode="json"),
+        "sources": [source.model_dump(mode="json") for source in sources],
+        "key": hashlib.sha256(b"plan:" + user_key).hexdigest() if user_key else "",
+        "slice_bytes": size,
+    }
+    return hashlib.sha256(canonical(asked)).hexdigest()

@@ -1,0 +1,124 @@
+"""The files that go out: rows that are kept, the others with their reasons, and what was found where."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from finewright.data.duplicates.find import MOST_SHOWN, REASONS
+from finewright.data.scale.chunk import reject
+from finewright.data.scale.columns import Columns, place_of
+from finewright.data.scale.repeats import Repeats
+from finewright.schema.common import Artifact
+from finewright.schema.duplicates import DuplicateRow
+from finewright.store.atomic import os_errors, sha256_file
+
+ROWS, REJECTED, FINDINGS = "rows.jsonl", "rejected.jsonl", "findings.jsonl"
+_KINDS = {ROWS: "rows", REJECTED: "rejected rows", FINDINGS: "findings"}
+
+
+class Joined(NamedTuple):
+    """All chunks with what was found between them; `files` names each chunk's file."""
+
+    chunks: Sequence[Path]
+    files: Sequence[str]
+    columns: Columns
+    repeats: Repeats
+
+
+def write_files(joined: Joined, out: Path) -> Counter[str]:
+    """Write the three files to `out`, chunk after chunk, and count what was left out as a repeat."""
+    dropped: Counter[str] = Counter()
+    with (
+        os_errors(out),
+        _open(out, ROWS) as rows,
+        _open(out, REJECTED) as rejected,
+        _open(out, FINDINGS) as findings,
+    ):
+        for number, path in enumerate(joined.chunks):
+            with np.load(path) as chunk:
+                findings.write(chunk["findings"].tobytes())
+                rejected.write(chunk["rejected"].tobytes())
+                text = chunk["rows"].tobytes()
+            gone = _dropped_in(joined, number)
+            for i, line in enumerate(text.split(b"\n")[:-1]):
+                if i in gone:
+                    reason, record = _repeat(joined, gone[i], line)
+                    dropped[reason] += 1
+                    rejected.write(record)
+                else:
+                    rows.write(line + b"\n")
+        for file in (rows, rejected, findings):
+            file.flush()
+            os.fsync(file.fileno())
+    return dropped
+
+
+def examples(joined: Joined) -> Iterator[DuplicateRow]:
+    """The first repeats of each kind."""
+    repeats = joined.repeats
+    for flag in (True, False):
+        for i in np.flatnonzero(repeats.is_exact == flag)[:MOST_SHOWN].tolist():
+            file, row = _place(joined, int(repeats.rows[i]))
+            of_file, of_row = _place(joined, int(repeats.of[i]))
+            yield DuplicateRow(
+                kind=repeats.kind(i),
+                file=file,
+                row=row,
+                of_file=of_file,
+                of_row=of_row,
+                similarity=round(float(repeats.similarity[i]), 4),
+                dropped=bool(repeats.dropped[i]),
+            )
+
+
+def artifacts(out: Path) -> tuple[Artifact, ...]:
+    """The written files, by name, with their digests."""
+    return tuple(
+        Artifact(
+            path=name,
+            kind=kind,
+            sha256=sha256_file(out / name),
+            bytes=(out / name).stat().st_size,
+        )
+        for name, kind in _KINDS.items()
+    )
+
+
+def _open(out: Path, name: str) -> BinaryIO:
+    return (out / name).open("wb")
+
+
+def _dropped_in(joined: Joined, number: int) -> dict[int, int]:
+    """Of one chunk: the row in it -> its place among the repeats, for those that do not go on."""
+    repeats, offsets = joined.repeats, joined.columns.offsets
+    start, end = np.searchsorted(repeats.rows, offsets[number : number + 2])
+    here = np.arange(start, end)[repeats.dropped[start:end]]
+    return {int(repeats.rows[i] - offsets[number]): int(i) for i in here}
+
+
+def _repeat(joined: Joined, i: int, line: bytes) -> tuple[str, bytes]:
+    repeats = joined.repeats
+    file, row = _place(joined, int(repeats.rows[i]))
+    of_file, of_row = _place(joined, int(repeats.of[i]))
+    much = "" if repeats.is_exact[i] else f" ({repeats.similarity[i]:.2f} alike)"
+    reason = REASONS[repeats.kind(i)]
+    head = json.dumps(
+        reject(file, row, reason, [f"repeats {of_file}:{of_row}{much}"]), ensure_ascii=False
+    )
+    # The row's line is JSON already.
+    return reason, head[:-1].encode() + b', "data": ' + line + b"}\n"
+
+
+class _Place(NamedTuple):
+    file: str
+    row: int
+
+
+def _place(joined: Joined, i: int) -> _Place:
+    chunk = place_of(joined.columns, i).chunk
+    return _Place(joined.files[chunk], int(joined.columns.places[i]))

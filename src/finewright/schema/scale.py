@@ -1,0 +1,74 @@
+"""What `data prepare` made of large files."""
+
+from typing import Literal
+
+from finewright.schema.common import Artifact, Model, Problem, Source, default
+from finewright.schema.data import DataType
+from finewright.schema.duplicates import DuplicateKind, DuplicateRow, DuplicatesSpec
+from finewright.schema.privacy import FoundType, PersonalDataSpec, SecretsSpec
+
+
+class PrepareSpec(Model):
+    """What is done with every row of the files; rows that mean the same are not looked for."""
+
+    type: Literal["auto"] | DataType = default(
+        "auto", "Shape of the rows", "told by the keys of each row"
+    )
+    duplicates: DuplicatesSpec = default(
+        DuplicatesSpec(exact="drop", near="drop"),
+        "Repeated rows",
+        "one of each is enough to learn it",
+    )
+    personal_data: PersonalDataSpec = default(
+        PersonalDataSpec(), "Personal data in the rows", "what is found is said"
+    )
+    secrets: SecretsSpec = default(SecretsSpec(), "Secrets in the rows", "what is found is said")
+
+
+class FoundCount(Model):
+    """How often something was found, and in how many rows."""
+
+    spans: int
+    rows: int
+
+
+class Listed(Model):
+    """How many problems of a level there are in a file, listed or not."""
+
+    file: str
+    level: Literal["error", "warning", "info"]
+    count: int
+
+
+class SliceTally(Model):
+    """What became of the rows of one slice: rows in = rows kept + rows dropped."""
+
+    rows_in: int
+    rows_kept: int
+    rows_changed: int
+    rows_dropped: dict[str, int]
+    types: dict[DataType, int]
+    found: dict[FoundType, FoundCount]
+    problems: tuple[Problem, ...]
+    listed: tuple[Listed, ...]
+
+
+class PrepareReport(Model):
+    """Rows in = rows kept + rows dropped, each under one reason.
+
+    `files` are `rows.jsonl` (the rows that go on), `rejected.jsonl` (the others, each with its reason) and
+    `findings.jsonl` (where personal data and secrets are, without their values), in the folder.
+    `plan` is the digest of what was asked of which bytes."""
+
+    rows_in: int
+    rows_kept: int
+    rows_changed: int
+    rows_dropped: dict[str, int]
+    types: dict[DataType, int]
+    sources: tuple[Source, ...]
+    duplicates: dict[DuplicateKind, int]
+    examples: tuple[DuplicateRow, ...]
+    found: dict[FoundType, FoundCount]
+    problems: tuple[Problem, ...] = ()
+    files: tuple[Artifact, ...]
+    plan: str

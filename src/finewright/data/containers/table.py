@@ -108,10 +108,10 @@ def _broken(file: str, begin: int, source: _Source, reason: str) -> Unread:
 def _header_problem(file: str, header: Sequence[str]) -> Problem | None:
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice and twice[0]:
-        return said(file, f"the column {twice[0]!r} is there twice", "rename one of them", 1)
+        return said(file, f"the column {twice[0]!r} is there twice", "rename one of them")
     if "" in header:
         what = f"column {header.index('') + 1} has no name in the header"
-        return said(file, what, "name it; the first line names the columns", 1)
+        return said(file, what, "name it; the first line names the columns")
     return None
 
 

@@ -186,11 +186,7 @@ class _Dialogue:
         """The turn says which call it answers: the one of its name, or the first that waits."""
         if turn.get("tool_call_id"):
             return
-        named = [
-            call
-            for call in self.waiting
-            if turn.get("name") and call.get("function", {}).get("name") == turn["name"]
-        ]
+        named = [call for call in self.waiting if turn.get("name") and _name(call) == turn["name"]]
         call = next(iter(named or self.waiting), None)
         if call is None:
             what = "a result, and no call before it that waits for one"
@@ -202,6 +198,11 @@ class _Dialogue:
             turn["content"] = json.dumps(turn["content"], ensure_ascii=False)
 
 
+def _name(call: Json) -> object:
+    function = call.get("function")
+    return function.get("name") if isinstance(function, dict) else None
+
+
 def _goes_on(last: Json, turn: Json) -> bool:
     """Are they calls of one turn? ms-swift writes each into a message of its own."""
     are_calls = last.get("tool_calls") and turn.get("tool_calls") and not last.get("content")
@@ -210,8 +211,9 @@ def _goes_on(last: Json, turn: Json) -> bool:
 
 def _detail(key: str, detail: object, turn: Json, notes: Notes) -> bool:
     """Axolotl's character spans; a turn is learned whole or not at all."""
-    spans = detail if isinstance(detail, list) else []
-    trains = {bool(span.get("train")) for span in spans if isinstance(span, dict)}
+    are_spans = isinstance(detail, list) and all(isinstance(span, dict) for span in detail)
+    spans: Sequence[Json] = detail if isinstance(detail, list) and are_spans else []
+    trains = {bool(span.get("train")) for span in spans}
     if len(trains) == 1 and _covers(spans, turn.get("content")):
         return trains.pop()
     what = "parts of a turn are learned; here a turn is learned whole, or read only"
@@ -219,12 +221,15 @@ def _detail(key: str, detail: object, turn: Json, notes: Notes) -> bool:
     return True
 
 
-def _covers(spans: Sequence[Any], content: object) -> bool:  # Any: free JSON
+def _covers(spans: Sequence[Json], content: object) -> bool:
+    if not isinstance(content, str):
+        return False
     ends = [(span.get("begin_offset"), span.get("end_offset")) for span in spans]
-    if not isinstance(content, str) or not all(type(n) is int for pair in ends for n in pair):
+    whole = [(b, e) for b, e in ends if isinstance(b, int) and isinstance(e, int)]
+    if len(whole) < len(ends):
         return False
     upto = 0
-    for begin, end in sorted(ends):
+    for begin, end in sorted(whole):
         if begin > upto:
             return False
         upto = max(upto, end + 1)

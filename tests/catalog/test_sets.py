@@ -1,6 +1,9 @@
 """The catalog of data sets: complete, dated and pinned."""
 
+import json
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -43,3 +46,16 @@ def test_a_set_that_is_share_alike_says_so():
     packaged = data_sets().sets["sql"]
     assert packaged.license == "CC-BY-SA-4.0"
     assert "share-alike" in packaged.license_note
+
+
+PAGE = (Path(__file__).parents[2] / "docs/sets.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", data_sets().sets)
+def test_the_page_has_a_section_with_the_counts_and_a_row_of_every_set(name):
+    section = re.split(r"^## ", PAGE, flags=re.M)[1:][list(data_sets().sets).index(name)]
+    assert section.startswith(f"{name}\n")
+    for rows in data_sets().sets[name].rows.values():
+        assert re.search(rf"\b{rows:,}\b", section)
+    (row,) = re.findall(r"```json\n(.*?)\n```", section, flags=re.S)
+    assert json.loads(row)

@@ -250,7 +250,8 @@ def test_a_set_is_read_from_the_wheel_that_is_in_the_cache(tmp_path, monkeypatch
     monkeypatch.setenv("FINEWRIGHT_OFFLINE", "1")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as wheel:
-        asked = {"id": "a", "question": [[{"role": "user", "content": "Hi"}]], "function": []}
+        tool = {"name": "time", "description": "The time.", "parameters": {"type": "dict"}}
+        asked = {"id": "a", "question": [[{"role": "user", "content": "Hi"}]], "function": [tool]}
         wheel.writestr("p/data/BFCL_v4_irrelevance.json", json.dumps(asked) + "\n")
         wheel.writestr("p/code.py", "raise SystemExit")
     sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()

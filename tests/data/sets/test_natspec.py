@@ -34,10 +34,12 @@ def test_a_comment_that_takes_over_anothers_says_whose():
 @pytest.mark.parametrize(
     ("asciidoc", "markdown"),
     [
-        ("See {IERC20-approve}.", "See `IERC20-approve`."),
-        ("`{IERC20-approve}` is", "`IERC20-approve` is"),
+        ("See {IERC20-approve}.", "See `IERC20.approve`."),
+        ("`{IERC20-approve}` is", "`IERC20.approve` is"),
         ("{IERC20-approve}[the approval]", "the approval"),
-        ("Is {f-uint256-bytes[]-} used", "Is `f-uint256-bytes[]-` used"),
+        ("Is {f-uint256-bytes[]-} used", "Is `f(uint256,bytes[])` used"),
+        ("{A-f-address-} or {_f-}", "`A.f(address)` or `_f()`"),
+        ("{encode-bool} of {ERC20}", "`encode(bool)` of `ERC20`"),
         ("{safeTransferFrom(address,uint256)}", "`safeTransferFrom(address,uint256)`"),
         ("the `\\{id\\}` part", "the `{id}` part"),
         ("xref:ROOT:erc20.adoc#supply[How supply works]", "How supply works"),
@@ -74,6 +76,8 @@ def test_what_a_param_requires_is_a_sentence_of_its_own():
         ("Either:\n- a\n- b c\n  d", "Either:\n- a\n- b c d"),
         ("See `A-b`. Does more than that.", "Does more than that."),
         ("See `A-b`.", "See `A-b`."),
+        ("Does that. See `A-b`\n\nMore.", "Does that."),
+        ("Does that. See `A-b` for more.", "Does that. See `A-b` for more."),
         (
             "returns it\n`a` is the first\n`b` is the next",
             "returns it\n`a` is the first\n`b` is the next",

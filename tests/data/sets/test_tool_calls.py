@@ -125,6 +125,7 @@ def test_an_assistants_turn_before_is_read_and_not_learned():
             "call with an argument that its tool does not have",
         ),
         (request("a", ("user", "Hi")), [{"news": {}}], "call of a tool that is not there"),
+        (request("a", ("user", "Hi"), tools=()), [], "request without tools"),
         (request("a", ("user", " \n")), [{"time": {}}], "request without text"),
         (
             request("a", ("user", "Hi"), ("user", "there")),

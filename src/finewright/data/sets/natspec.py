@@ -11,6 +11,17 @@ from dataclasses import dataclass
 _TAG = re.compile(r"^[ \t]*@([a-z]+(?::[\w-]+)?)\b[ \t]*(.*)$")
 _SAID = {"notice", "dev", "title"}
 _NAMED = re.compile(r"^(\w+)\s*[:-]?\s*(.*)$", re.S)
+
+
+def _anchor(match: re.Match[str]) -> str:
+    """A reference as Solidity has it: `Token-take-address-uint256-` is `Token.take(address,uint256)`."""
+    head, *rest = match[1].split("-")
+    if rest and head[:1].isupper():
+        head = f"{head}.{rest.pop(0)}"
+    types = ",".join(filter(None, rest))
+    return f"`{head}({types})`" if rest else f"`{head}`"
+
+
 _REFERENCE = r"[\w.\[\]-]+(?:\([\w,.\[\] -]*\))?"
 _REPLACED: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"^[ \t]*\[(\w+)\]\n[ \t]*={4,}\n[ \t]*", r"\1: "),
@@ -20,7 +31,7 @@ _REPLACED: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\blink:(\S+?)\[([^\]]*)\]", r"[\2](\1)"),
     (r"\b(https?://[^\s\[\]]+)\[([^\]]+)\]", r"[\2](\1)"),
     (r"(?<!\\)\{[\w.-]+\}\[([^\]]*)\]", r"\1"),
-    (rf"`?(?<!\\)\{{({_REFERENCE})\}}`?", r"`\1`"),
+    (rf"`?(?<!\\)\{{({_REFERENCE})\}}`?", _anchor),
     (r"^([ \t]*)\* ", r"\1- "),
     (r"\\([{}])", r"\1"),
     (r"[ \t]+$", ""),
@@ -28,7 +39,7 @@ _REPLACED: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
 )
 _FENCED = re.compile(r"(^[ \t]*```.*?^[ \t]*```[ \t]*$)", re.M | re.S)
 _OWN_SENTENCE = re.compile(r"(?<![.:,;])\s*\n\s*(?=(?:Emits|Only|Requires?)\b)")
-_LEADING_REFERENCE = re.compile(r"See `[^`]+`\.\s+(?=\S)")
+_MERE_REFERENCE = re.compile(r"^See `[^`]+`\.\s+(?=\S)|(?<=\S)\s+See `[^`]+`\.?$")
 # What begins a line of its own: a point of a list, a parameter explained without its tag, and a
 # sentence after one that has no full stop.
 _OWN_LINE = r"[ \t]*(?:- |\d+[.:] |`\w+` (?:is|are|determines) )|(?<![.,:;]\n)[A-Z][a-z]+ [a-z]"
@@ -77,11 +88,11 @@ def read_natspec(comment: str) -> NatSpec:
 def first_statement(markdown: str) -> str:
     """The first paragraph without its line breaks, with the list after it if it announces one.
 
-    A reference before it (`See ...`) is left out."""
-    first, _, rest = _LEADING_REFERENCE.sub("", markdown).partition("\n\n")
+    A reference before or after it (`See ...`) is left out."""
+    first, _, rest = _MERE_REFERENCE.sub("", markdown, count=1).partition("\n\n")
     if first.endswith((":", ",")) and rest:
         return f"{_reflowed(first)}\n{rest.partition(chr(10) * 2)[0]}"
-    return _reflowed(first)
+    return _MERE_REFERENCE.sub("", _reflowed(first))
 
 
 def _sections(comment: str) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ _QUESTIONS = {
     "constructor": "In {page}, what does the constructor do?",
 }
 _REFERENCE = re.compile(
-    r"(See|Same as|Variant of|Inherits|Implements|Override of)\b[^.]*\.?$", re.I
+    r"(See|Same as|Variant of|Inherits|Implements|Override of)\b(`[^`]*`|[^.`])*\.?$", re.I
 )
 
 

@@ -106,6 +106,8 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
 def _row(request: _Request, answer: _Answer | None, asked: set[str]) -> JsonRow:
     """The conversation with its tools; _RequestError if it cannot be one."""
     asked_for = _conversation(request)
+    if not request.function:
+        raise _RequestError("request without tools")
     tools = {function["name"]: _tool(function) for function in request.function}
     if len({tool.name for tool in tools.values()}) < len(request.function):
         raise _RequestError("tools of the same name")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from finewright.data.gather import Gathered, gather, leaks, measured_share, read_row_set
+from finewright.data.contamination import contamination
+from finewright.data.gather import Gathered, gather, measured_share, read_row_set
 from finewright.schema.common import Source
 from finewright.schema.data import DataSpec
 from finewright.schema.rows import Row
@@ -119,15 +120,10 @@ def conversation(number: int) -> Row:
 
 def test_rows_that_are_both_trained_and_measured_are_named() -> None:
     rows = [conversation(i) for i in range(1, 5)]
-    (found,) = leaks(rows[1:3], "test", rows)
+    (found,) = contamination(rows[1:3], "test", rows).problems
     assert (found.level, found.file, found.row) == ("warning", "test.jsonl", 2)
-    assert found.message == "2 of 4 rows of test are also trained on, this one first"
-    assert leaks(rows[:2], "test", rows[2:]) == []
-
-
-def test_conversations_that_only_ask_the_same_are_no_leak() -> None:
-    other = Row("9", (*conversation(1).messages[:1], ANSWER | {"content": "B"}), None, "f", 1)
-    assert leaks([conversation(1)], "test", [other]) == []
+    assert found.message.startswith("2 of 4 rows of test are also trained on, this one first")
+    assert contamination(rows[:2], "test", rows[2:]).problems == ()
 
 
 PAIR_ROW = {"prompt": "Q", "chosen": "A", "rejected": "B"}
@@ -156,9 +152,12 @@ def test_a_question_that_is_trained_on_is_a_leak(
     write(tmp_path / "train.jsonl", [trained])
     write(tmp_path / "test.jsonl", [{"prompt": "other", "completion": "A"}, measured])
     train = gathered(tmp_path, "train.jsonl").train
-    (found,) = leaks(train, "test", read_row_set(tmp_path / "test.jsonl").rows)
+    held_out = read_row_set(tmp_path / "test.jsonl").rows
+    (found,) = contamination(train, "test", held_out).problems
     assert (found.level, found.row) == ("warning", 2)
-    assert found.message == "1 of 2 rows of test ask what is also trained on, this one first"
+    assert found.message.startswith(
+        "1 of 2 rows of test ask what is also trained on, this one first"
+    )
 
 
 def test_pairs_of_one_prompt_are_held_out_together(tmp_path: Path) -> None:
@@ -171,7 +170,7 @@ def test_pairs_of_one_prompt_are_held_out_together(tmp_path: Path) -> None:
     assert sides[0] & sides[1] == set()
     assert len(sides[0] | sides[1]) == 30
     assert found.types == {"preference": 90}
-    assert leaks(found.train, "eval", found.eval) == []
+    assert contamination(found.train, "eval", found.eval).problems == ()
 
 
 @pytest.mark.parametrize(

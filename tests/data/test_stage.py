@@ -63,6 +63,10 @@ def test_rows_and_row_sets_are_written_under_their_names(tmp_path: Path) -> None
         "data/train.jsonl",
         "data/evaluate/seen.jsonl",
         "data/evaluate/never seen.jsonl",
+        "data/ledger.jsonl",
+        "data/card.json",
+        "data/card.md",
+        "data/personal_data.json",
     ]
     assert [a.sha256 for a in result.artifacts] == [
         sha256_file(root / a.path) for a in result.artifacts

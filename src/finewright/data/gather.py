@@ -1,4 +1,4 @@
-"""From the spec's files to training rows: read, validate, split, and count every row's fate."""
+"""From the spec's files to training rows: read, check, split, and count every row's fate."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.prompts import (
-    is_known_by_prompt,
-    is_prompt_alone,
-    prompt_key,
-    with_expected,
-)
+from finewright.data.door import Passed, pass_door
+from finewright.data.prompts import is_prompt_alone, with_expected
+from finewright.data.provenance.ledger import Provenance
 from finewright.data.read import listed, read_rows
-from finewright.data.split import split
+from finewright.data.source import read_source, source_path
+from finewright.data.split import groups_by, split
 from finewright.data.validate import validate
 from finewright.schema.common import Problem, RowCounts, Source
 from finewright.schema.data import DataSpec, DataType
+from finewright.schema.provenance import LedgerEntry
 from finewright.schema.rows import Row
-from finewright.store.atomic import sha256_file
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """All usable rows of the sources, split, with what was found on the way."""
+    """All usable rows of the sources, split, with what was found on the way.
+
+    `entries` say where each row came from, those that train first."""
 
     train: tuple[Row, ...]
     eval: tuple[Row, ...]
@@ -31,6 +31,8 @@ class Gathered:
     types: dict[DataType, int]
     sources: tuple[Source, ...]
     problems: tuple[Problem, ...]
+    passed: Passed
+    entries: tuple[LedgerEntry, ...]
 
 
 class RowSetFile(NamedTuple):
@@ -41,37 +43,35 @@ class RowSetFile(NamedTuple):
 
 
 def gather(spec: DataSpec, resolve: Callable[[str], Path]) -> Gathered:
-    """Read every source of the spec. Problems are returned, never raised."""
-    rows: list[Row] = []
-    problems: list[Problem] = []
-    types: Counter[DataType] = Counter()
-    dropped: Counter[str] = Counter()
-    sources = []
-    rows_in = 0
-    for item in spec.sources:
-        path = resolve(item.path)
-        read = read_rows(path)
-        checked = validate(read.rows, spec.type)
-        rows += checked.rows
-        problems += [*read.problems, *checked.problems]
-        types.update(checked.types)
-        dropped.update(checked.counts.rows_dropped)
-        rows_in += checked.counts.rows_in + read.num_bad
-        dropped.update({"unreadable": read.num_bad} if read.num_bad else {})
-        sha256 = sha256_file(path) if path.is_file() else ""
-        sources.append(
-            Source(path=item.path, sha256=sha256, license=item.license, owner=item.owner)
-        )
-    train, held_out = split(rows, spec.eval_fraction, spec.shuffle_seed)
-    if rows and spec.eval_fraction and not held_out:
-        problems.append(_none_held_out(len(rows)))
+    """Read every source of the spec and let its rows through the door. Problems are returned, not raised."""
+    sources = [
+        read_source(number, spec, source_path(item.path, resolve))
+        for number, item in enumerate(spec.sources)
+    ]
+    rows = [row for source in sources for row in source.rows]
+    provenance = Provenance([source.for_ledger() for source in sources])
+    passed = pass_door(rows, spec, provenance, resolve)
+    groups = groups_by(passed.rows, spec.group_by) if spec.group_by else None
+    names = groups.names if groups else None
+    train, held_out = split(passed.rows, spec.eval_fraction, spec.shuffle_seed, groups=names)
+    problems = [problem for source in sources for problem in source.listing.problems()]
+    problems += [*passed.problems, *(groups.problems if groups else ())]
+    if passed.rows and spec.eval_fraction and not held_out:
+        problems.append(_none_held_out(len(passed.rows)))
+    dropped = sum((source.dropped for source in sources), Counter(passed.num_dropped))
     return Gathered(
         train=tuple(train),
         eval=tuple(held_out),
-        counts=RowCounts(rows_in=rows_in, rows_kept=len(rows), rows_dropped=dict(dropped)),
-        types=dict(types),
-        sources=tuple(sources),
+        counts=RowCounts(
+            rows_in=sum(source.counts.rows_in for source in sources),
+            rows_kept=len(passed.rows),
+            rows_dropped=dict(dropped),
+        ),
+        types=dict(sum((source.types for source in sources), Counter())),
+        sources=tuple(source.described() for source in sources),
         problems=tuple(problems),
+        passed=passed,
+        entries=tuple(provenance.entries(train, held_out, passed.changes)),
     )
 
 
@@ -82,35 +82,6 @@ def _none_held_out(num_rows: int) -> Problem:
         message=f"none of the {num_rows} rows fell into the held-out share",
         hint="raise it, change data.shuffle_seed, or set it to 0",
     )
-
-
-def leaks(train: Sequence[Row], name: str, held_out: Sequence[Row]) -> list[Problem]:
-    """A warning when rows that measure are also trained on: then the score says nothing of new rows.
-
-    Where one of the two is a pair, a labelled answer or a prompt, it is what is asked that counts."""
-    ids = {row.id for row in train}
-    asked = {prompt_key(row) for row in train}
-    compared = {prompt_key(row) for row in train if is_known_by_prompt(row)}
-    same = [row for row in held_out if row.id in ids]
-    alike = [
-        row
-        for row in held_out
-        if row.id not in ids
-        # An `answer` is a prompt's: `read_row_set` has made it the last turn.
-        and prompt_key(row)
-        in (asked if is_known_by_prompt(row) or "answer" in row.columns else compared)
-    ]
-    return [
-        Problem(
-            level="warning",
-            file=rows[0].file,
-            row=rows[0].row,
-            message=f"{len(rows)} of {len(held_out)} rows of {name} {what}, this one first",
-            hint="take them out of one of the two",
-        )
-        for rows, what in ((same, "are also trained on"), (alike, "ask what is also trained on"))
-        if rows
-    ]
 
 
 def read_row_set(path: Path, limit: int | None = None) -> RowSetFile:

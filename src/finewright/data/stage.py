@@ -1,60 +1,135 @@
-"""The data stage: put the rows that train, and those that measure, into the run."""
+"""The data stage: put the rows that train, those that measure, and the record of both into the run."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
-from finewright.data.gather import Gathered, gather, leaks, measured_share, read_row_set
-from finewright.schema.common import Artifact, Problem
-from finewright.schema.data import DataReport
+from finewright.data.gather import Gathered, gather
+from finewright.data.measured import RowSet, row_sets
+from finewright.data.outcome import Dropped
+from finewright.data.provenance.card import Measured, Told, data_card, write_card
+from finewright.data.provenance.ledger import LEDGER, write_ledger
+from finewright.data.quality.languages import detector
+from finewright.data.quality.measure import quality
+from finewright.errors import MissingExtra
+from finewright.schema.common import Artifact
+from finewright.schema.data import DataReport, PersonalSummary
+from finewright.schema.privacy import PrivacyReport, SecretType
+from finewright.schema.provenance import LedgerSummary
+from finewright.schema.quality import QualityReport
 from finewright.schema.rows import Row, write_rows
-from finewright.store.atomic import write_text
+from finewright.store.atomic import write_json, write_text
 from finewright.store.manifest import describe
 from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext, StageResult, refuse
 
+# What these rows hold must not be written once more.
+_UNSPOKEN = {"personal_data", "secret"}
+
 
 def run(context: StageContext) -> StageResult:
-    """Read, validate and split; refuse when a row is wrong, naming every one of them."""
-    gathered = gather(context.spec.data, context.resolve)
-    row_sets = _row_sets(context, gathered)
-    problems = [*gathered.problems, *(p for _, _, found in row_sets for p in found)]
-    problems += [p for name, rows, _ in row_sets for p in leaks(gathered.train, name, rows)]
+    """Read, check and split; refuse when a row is wrong, naming every one of them."""
+    spec = context.spec
+    gathered = gather(spec.data, context.resolve)
+    similarity = spec.data.duplicates.similarity
+    sets = row_sets(spec.evaluate, gathered, context.resolve, similarity)
+    problems = (*gathered.problems, *(problem for item in sets for problem in item.problems))
     refuse(problems)
     folder = context.run.stage_dir("data")
-    train = _write(context.run, folder / "train.jsonl", gathered.train)
-    held_out = _write(context.run, folder / "eval.jsonl", gathered.eval) if gathered.eval else None
-    (folder / "evaluate").mkdir(exist_ok=True)
-    sets = [
-        _write(context.run, folder / "evaluate" / f"{name}.jsonl", rows)
-        for name, rows, _ in row_sets
-    ]
+    train, *others = _written_rows(context.run, folder, gathered, sets)
+    held_out = others.pop(0) if gathered.eval else None
+    records = list(_records(context.run, folder, gathered))
+    ledger = write_ledger(folder, gathered.entries)
+    card = list(_card(context, gathered, ledger))
     report = DataReport(
         counts=gathered.counts,
         types=gathered.types,
         sources=gathered.sources,
-        problems=tuple(problems),
+        problems=problems,
         train=train,
         eval=held_out,
         rows_train=len(gathered.train),
         rows_eval=len(gathered.eval),
+        ledger=ledger,
+        duplicates=gathered.passed.duplicates,
+        contamination=tuple(item.contamination for item in sets if item.contamination),
+        personal_data=_summary(gathered.passed.privacy),
     )
-    artifacts = (train, *([held_out] if held_out else []), *sets)
-    return StageResult(report, artifacts, tuple(source.sha256 for source in gathered.sources))
+    of_ledger = describe(context.run, folder / LEDGER, "ledger")
+    found = (train, *([held_out] if held_out else []), *others, of_ledger, *card, *records)
+    return StageResult(report, found, tuple(source.sha256 for source in gathered.sources))
 
 
-def _row_sets(
-    context: StageContext, gathered: Gathered
-) -> list[tuple[str, tuple[Row, ...], tuple[Problem, ...]]]:
-    """(name, rows, problems) of each file under evaluate.data, or of the held-out share."""
-    spec = context.spec.evaluate
-    if not spec.data:
-        rows, problems = measured_share(gathered.eval)
-        return [("eval", rows, problems)] if gathered.eval else []
-    found = []
-    for name, item in zip(spec.names(), spec.data, strict=True):
-        rows, problems = read_row_set(context.resolve(item.path), item.limit)
-        found.append((name, rows, problems))
-    return found
+def _written_rows(
+    run: RunDir, folder: Path, gathered: Gathered, sets: Sequence[RowSet]
+) -> Iterator[Artifact]:
+    yield _write(run, folder / "train.jsonl", gathered.train)
+    if gathered.eval:
+        yield _write(run, folder / "eval.jsonl", gathered.eval)
+    (folder / "evaluate").mkdir(exist_ok=True)
+    for item in sets:
+        yield _write(run, folder / "evaluate" / f"{item.name}.jsonl", item.rows)
+
+
+def _records(run: RunDir, folder: Path, gathered: Gathered) -> Iterator[Artifact]:
+    """Which rows were refused and why, and where personal data and secrets were found."""
+    if gathered.passed.dropped:
+        path = folder / "rejected.jsonl"
+        lines = (
+            json.dumps(_rejected(item), ensure_ascii=False) for item in gathered.passed.dropped
+        )
+        write_text(path, "".join(f"{line}\n" for line in lines))
+        yield describe(run, path, "rejected")
+    if gathered.passed.privacy:
+        path = folder / "personal_data.json"
+        write_json(path, gathered.passed.privacy.model_dump(mode="json"))
+        # Its digests are made with a key that may be thrown away.
+        yield describe(run, path, "report")
+
+
+def _rejected(item: Dropped) -> dict[str, object]:
+    where = {"file": item.row.file, "row": item.row.row, "id": item.row.id}
+    told = {**where, "reason": item.reason, "why": item.why}
+    return told if item.reason in _UNSPOKEN else {**told, "says": item.row.to_json()}
+
+
+def _card(context: StageContext, gathered: Gathered, ledger: LedgerSummary) -> Iterator[Artifact]:
+    passed = gathered.passed
+    personal = _summary(passed.privacy)
+    found = passed.duplicates.found if passed.duplicates else None
+    measured = Measured(
+        counts=gathered.counts,
+        types={str(kind): n for kind, n in gathered.types.items()},
+        quality=_quality((*gathered.train, *gathered.eval)),
+        personal_data=personal.personal_data if personal else None,
+        secrets=personal.secrets if personal else None,
+        duplicates={str(kind): n for kind, n in found.items()} if found is not None else None,
+    )
+    card = data_card(Told(context.spec.name), measured, gathered.entries, ledger)
+    for path in write_card(context.run.stage_dir("data"), card):
+        yield describe(context.run, path, "card")
+
+
+def _quality(rows: Sequence[Row]) -> QualityReport:
+    try:
+        return quality(rows, language_of=detector())
+    except MissingExtra:
+        return quality(rows)
+
+
+def _summary(report: PrivacyReport | None) -> PersonalSummary | None:
+    if report is None:
+        return None
+    spans = {kind: count.spans for kind, count in report.found.items()}
+    secrets = frozenset(get_args(SecretType))
+    return PersonalSummary(
+        action=report.personal_action,
+        secrets_action=report.secrets_action,
+        rows_changed=report.rows_changed,
+        personal_data={kind: n for kind, n in spans.items() if kind not in secrets},
+        secrets={kind: n for kind, n in spans.items() if kind in secrets},
+    )
 
 
 def _write(run: RunDir, path: Path, rows: Sequence[Row]) -> Artifact:

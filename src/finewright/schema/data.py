@@ -6,10 +6,10 @@ from typing import Literal
 from pydantic import Field
 
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, Source, default
-from finewright.schema.duplicates import DuplicatesSpec
+from finewright.schema.duplicates import ContaminationReport, DuplicatesReport, DuplicatesSpec
 from finewright.schema.poison import PoisonSpec
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
-from finewright.schema.provenance import LicensePolicy
+from finewright.schema.provenance import LedgerSummary, LicensePolicy
 
 DataType = Literal[
     "messages", "prompt_completion", "preference", "unpaired_preference", "prompt_only"
@@ -71,8 +71,18 @@ class DataSpec(Model):
     )
 
 
+class PersonalSummary(Model):
+    """What was found of personal data and secrets, kind -> how often; `personal_data.json` says where."""
+
+    action: str
+    secrets_action: str
+    rows_changed: int
+    personal_data: dict[str, int]
+    secrets: dict[str, int]
+
+
 class DataReport(Model):
-    """What was read, what was kept, and where it came from."""
+    """What was read, what was kept, and where it came from. A part is None where nobody looked."""
 
     counts: RowCounts
     types: dict[DataType, int]
@@ -82,3 +92,7 @@ class DataReport(Model):
     eval: Artifact | None = None
     rows_train: int
     rows_eval: int
+    ledger: LedgerSummary | None = None
+    duplicates: DuplicatesReport | None = None
+    contamination: tuple[ContaminationReport, ...] = ()
+    personal_data: PersonalSummary | None = None

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from finewright.data.gather import Gathered, gather, leaks, read_row_set
+from finewright.data.gather import Gathered, gather
+from finewright.data.measured import row_sets
 from finewright.errors import FinewrightError
 from finewright.evaluate.score import check_metrics
 from finewright.lm.sources import check_name, config_here
@@ -30,10 +31,9 @@ def check(loaded: LoadedSpec) -> CheckReport:
         problems.append(_NOTHING_HELD_OUT)
     gathered = gather(spec.data, loaded.resolve)
     problems += [*gathered.problems, *_of_method(loaded, gathered)]
-    for name, item in zip(spec.evaluate.names(), spec.evaluate.data, strict=True):
-        held_out = read_row_set(loaded.resolve(item.path), item.limit)
-        problems += [*held_out.problems, *leaks(gathered.train, name, held_out.rows)]
-        problems += unmeasurable(spec, name, held_out.rows)
+    similarity = spec.data.duplicates.similarity
+    for item in row_sets(spec.evaluate, gathered, loaded.resolve, similarity):
+        problems += [*item.problems, *unmeasurable(spec, item.name, item.rows)]
     return CheckReport(name=spec.name, problems=tuple(dict.fromkeys(problems)))
 
 

@@ -1,0 +1,110 @@
+"""The door itself: every check that the spec asks for, in its order, and what each left.
+
+licences - control tokens - secrets and personal data - duplicates - planted behaviour. A row that is refused
+is told no more of; one that is changed goes on as what it says then."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from finewright.data.controls import control_tokens
+from finewright.data.duplicates.find import find
+from finewright.data.outcome import Dropped, Outcome
+from finewright.data.privacy.apply import apply as apply_privacy
+from finewright.data.privacy.key_file import key_of
+from finewright.data.provenance.changes import Changes
+from finewright.data.provenance.ledger import Provenance
+from finewright.data.provenance.policy import by_licence
+from finewright.errors import MissingExtra
+from finewright.schema.common import Problem
+from finewright.schema.data import DataSpec
+from finewright.schema.duplicates import DuplicatesReport
+from finewright.schema.privacy import PrivacyReport
+from finewright.schema.provenance import LicensePolicy
+from finewright.schema.rows import Row
+
+
+@dataclass(slots=True)
+class Passed:
+    """The rows that may train, the others with their reasons, and what each check found.
+
+    A report is None where nobody looked."""
+
+    rows: tuple[Row, ...]
+    dropped: list[Dropped] = field(default_factory=list)
+    changes: Changes = field(default_factory=Changes)
+    problems: list[Problem] = field(default_factory=list)
+    duplicates: DuplicatesReport | None = None
+    privacy: PrivacyReport | None = None
+
+    @property
+    def num_dropped(self) -> dict[str, int]:
+        """Reason -> rows that were refused for it."""
+        return dict(Counter(item.reason for item in self.dropped))
+
+
+def pass_door(
+    rows: Sequence[Row], spec: DataSpec, provenance: Provenance, resolve: Callable[[str], Path]
+) -> Passed:
+    """All checks over all rows. A check that only tells is left out, with a warning, where its extra is
+    not installed; one that refuses or changes rows raises MissingExtra."""
+    passed, policy = Passed(tuple(rows)), spec.licenses
+    _told(passed, "licences", not (policy.allow or policy.deny), _licences(policy, provenance))
+    passed.problems += control_tokens(passed.rows)
+    _told(passed, "personal data and secrets", _only_tells_privacy(spec), _privacy(spec, resolve))
+    _told(passed, "duplicates", _only_tells_duplicates(spec), _duplicates(spec))
+    return passed
+
+
+def _take(passed: Passed, outcome: Outcome, step: str = "") -> None:
+    if step:
+        passed.changes = passed.changes.after(step, passed.rows, outcome.rows)
+    passed.rows = outcome.rows
+    passed.dropped += outcome.dropped
+    passed.problems += outcome.problems
+
+
+def _told(passed: Passed, what: str, only_tells: bool, check: Callable[[Passed], None]) -> None:
+    try:
+        check(passed)
+    except MissingExtra as error:
+        if not only_tells:
+            raise
+        message = f"{what} were not looked for: {error}"
+        passed.problems.append(
+            Problem(level="warning", key="data", message=message, hint=error.hint)
+        )
+
+
+def _licences(policy: LicensePolicy, provenance: Provenance) -> Callable[[Passed], None]:
+    return lambda passed: _take(passed, by_licence(passed.rows, provenance.stated, policy))
+
+
+def _privacy(spec: DataSpec, resolve: Callable[[str], Path]) -> Callable[[Passed], None]:
+    def check(passed: Passed) -> None:
+        personal = spec.personal_data
+        if personal.action == spec.secrets.action == "off":
+            return
+        key = key_of(resolve(personal.key_file) if personal.key_file else None)
+        outcome, passed.privacy = apply_privacy(passed.rows, personal, spec.secrets, key)
+        _take(passed, outcome, "personal data and secrets replaced")
+
+    return check
+
+
+def _duplicates(spec: DataSpec) -> Callable[[Passed], None]:
+    def check(passed: Passed) -> None:
+        outcome, passed.duplicates = find(passed.rows, spec.duplicates)
+        _take(passed, outcome)
+
+    return check
+
+
+def _only_tells_privacy(spec: DataSpec) -> bool:
+    return {spec.personal_data.action, spec.secrets.action} <= {"off", "report"}
+
+
+def _only_tells_duplicates(spec: DataSpec) -> bool:
+    asked = spec.duplicates
+    return {asked.exact, asked.near, asked.semantic} <= {"off", "report"}

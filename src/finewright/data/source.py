@@ -1,0 +1,123 @@
+"""One source of the spec: all its rows, the digest of every record, and what became of each."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from finewright.data.check import asked_of
+from finewright.data.containers.found import Listing, ReadRow, Unread
+from finewright.data.containers.parts import parts_of
+from finewright.data.containers.rows import rows_of
+from finewright.data.formats.table import family_named, meant_instead
+from finewright.data.provenance.ledger import SourceRecords, record_digest
+from finewright.data.validate import Asked, checked
+from finewright.schema.common import Problem, RowCounts, Source
+from finewright.schema.data import DataSpec, DataType, SourceSpec
+from finewright.schema.rows import Row
+from finewright.store.atomic import sha256_file
+from finewright.store.keys import digest
+
+HUB = "hub:"
+
+
+@dataclass(slots=True)
+class SourceRows:
+    """The usable rows of a source, counts that add up, and the digest of each record by (file, row)."""
+
+    spec: SourceSpec
+    path: Path
+    rows: list[Row] = field(default_factory=list)
+    types: Counter[DataType] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    records: dict[tuple[str, int], str] = field(default_factory=dict)
+    formats: Counter[str] = field(default_factory=Counter)
+    listing: Listing = field(default_factory=Listing)
+
+    @property
+    def counts(self) -> RowCounts:
+        """What became of the rows."""
+        return RowCounts(
+            rows_in=len(self.rows) + self.dropped.total(),
+            rows_kept=len(self.rows),
+            rows_dropped=dict(self.dropped),
+        )
+
+    def described(self) -> Source:
+        """The source as a report tells it."""
+        return Source(
+            path=self.spec.path,
+            sha256=source_digest(self.path),
+            license=self.spec.license,
+            owner=self.spec.owner,
+        )
+
+    def for_ledger(self) -> SourceRecords:
+        """What the ledger says of its rows."""
+        named = ", ".join(self.formats) or "none"
+        return SourceRecords(self.spec, self.path, self.records, named)
+
+
+def source_path(path: str, resolve: Callable[[str], Path]) -> Path:
+    """Where a source lies; `hub:OWNER/NAME` stays as it is."""
+    return Path(path) if path.startswith(HUB) else resolve(path)
+
+
+def read_source(number: int, spec: DataSpec, path: Path) -> SourceRows:
+    """Read and check all that the source `number` of the spec stands for. Problems are in the listing."""
+    source = spec.sources[number]
+    found = SourceRows(source, path)
+    family = family_named(source.format)
+    if family is None:
+        found.listing.add(_unknown_format(number, source.format))
+        return found
+    asked = Asked(spec.type, family, source.columns)
+    for part in parts_of(path):
+        if isinstance(part, Problem):
+            found.listing.add(part)
+        else:
+            for item in rows_of(part):
+                _take(found, item, asked_of(part, asked))
+    return found
+
+
+def source_digest(path: Path) -> str:
+    """sha256 of a file; of a folder or a hub data set, over the digests of the files that are read.
+
+    Empty where there is nothing to read."""
+    parts = [part for part in parts_of(path) if not isinstance(part, Problem)]
+    if len(parts) == 1 and parts[0].path == path:
+        return sha256_file(path)
+    files = [[_inside(part.path, path), sha256_file(part.path)] for part in parts]
+    return digest(files) if files else ""
+
+
+def _inside(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name
+
+
+def _take(found: SourceRows, item: ReadRow | Unread | Problem, asked: Asked) -> None:
+    if isinstance(item, Unread):
+        found.dropped["unreadable"] += 1
+        found.listing.add(item.problem)
+    elif isinstance(item, Problem):
+        found.listing.add(item)
+    else:
+        became = checked(item, asked)
+        found.rows += became.rows
+        found.types.update(became.types)
+        found.dropped.update(became.dropped)
+        found.records[item.file, item.row] = record_digest(item.data)
+        if became.form:
+            found.formats[became.form.family] += 1
+        for problem in became.problems:
+            found.listing.add(problem)
+
+
+def _unknown_format(number: int, name: str) -> Problem:
+    return Problem(
+        level="error",
+        key=f"data.sources.{number}.format",
+        message=f"unknown format {name!r}",
+        hint=meant_instead(name),
+    )

@@ -106,6 +106,14 @@ def test_containers_are_named_and_what_cannot_be_read_is_counted(tmp_path):
     assert [p.level for p in found.problems] == ["error"]
 
 
+def test_what_a_manifest_states_is_taken(tmp_path):
+    written(tmp_path / "rows.jsonl", {"q": "Q", "a": "A"})
+    columns = {"prompt": "q", "response": "a"}
+    about = {"mine": {"file_name": "rows.jsonl", "columns": columns}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(about))
+    assert [f.format for f in show(tmp_path).formats] == ["alpaca"]
+
+
 def test_many_files_and_keys_are_cut_short(tmp_path):
     for i in range(25):
         written(tmp_path / f"{i:02}.jsonl", {f"key {i} {j}": 1 for j in range(10)})

@@ -2,19 +2,20 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finewright.data.containers.found import Listing
+from finewright.data.check import asked_of
+from finewright.data.containers.found import Found, Listing, ReadRow
+from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
-from finewright.data.containers.rows import container_of
+from finewright.data.containers.rows import container_of, rows_of
 from finewright.data.formats.columns import renamed
 from finewright.data.formats.native import Expected, Form
 from finewright.data.formats.propose import proposal_of
 from finewright.data.formats.table import family_named, meant_instead
 from finewright.data.notes import Json, Notes, kind_of_json
-from finewright.data.read import ReadRow, records
 from finewright.data.shapes import form_of
 from finewright.data.validate import Asked, checked
 from finewright.errors import DataError
@@ -64,20 +65,26 @@ def show(
         )
         return _Sight().report(path, [wrong])
     asked = Asked(type, family, columns or {})
-    sight = _Sight(files=list(_files(path)))
+    parts = [*parts_of(path)]
+    sight = _Sight(files=list(_files(parts)))
     listing = Listing()
-    for found in records(path):
-        if isinstance(found, ReadRow):
-            sight.add(found, asked, is_shown=len(sight.first) < limit)
-        else:
-            listing.add(found)
-            sight.num_bad += found.level == "error" and found.row is not None
+    for part in parts:
+        items: Iterable[Found] = [part] if isinstance(part, Problem) else rows_of(part)
+        of_part = asked if isinstance(part, Problem) else asked_of(part, asked)
+        for found in items:
+            if isinstance(found, ReadRow):
+                sight.add(found, of_part, is_shown=len(sight.first) < limit)
+            elif isinstance(found, Problem):
+                listing.add(found)
+            else:
+                sight.num_bad += 1
+                listing.add(found.problem)
     return sight.report(path, listing.problems())
 
 
-def _files(path: Path) -> Iterator[FileSeen]:
+def _files(found: Sequence[Part | Problem]) -> Iterator[FileSeen]:
     """The first files and their containers; what is wrong with one is told when it is read."""
-    parts = [part for part in parts_of(path) if not isinstance(part, Problem)]
+    parts = [part for part in found if not isinstance(part, Problem)]
     for part in parts[:_MOST_FILES]:
         try:
             kind, stream = container_of(part)

@@ -215,3 +215,11 @@ def test_text_parts_are_joined_and_named_by_their_key():
     )
     wrong = {"messages": [Q, A | {"content": [{"type": "image_url"}], "train": True}]}
     assert refused(wrong)[0][0] == "messages[1].content[0]"
+
+
+def test_a_call_after_what_is_said_is_of_the_same_turn():
+    call = {"role": "tool_call", "content": '{"name": "f", "arguments": {}}'}
+    row = {"messages": [Q, A, call, {"role": "tool", "content": "1"}, A2]}
+    passes(row, Out([Q, calling({}) | A, result("1"), A2]), "messages")
+    masked = {"messages": [Q, A | {"loss": False}, call, {"role": "tool", "content": "1"}, A2]}
+    passes(masked, Out([Q, read_only(A), calling({}), result("1"), A2]), "messages")

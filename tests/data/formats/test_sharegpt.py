@@ -39,6 +39,15 @@ CALL = {"from": "function_call", "value": '{"name": "f", "arguments": {"x": 1}}'
         ({"conversation": [{"human": "Q", "assistant": "A"}], "system": "S"}, Out([S, Q, A])),
         ({"conversation": [H, G]}, Out([Q, A])),
         (
+            {
+                "conversations": [
+                    {"role": "user", "value": "Q"},
+                    {"role": "assistant", "value": "A"},
+                ]
+            },
+            Out([Q, A]),
+        ),
+        (
             {"messages": [{"from": "user", "value": "Q"}, {"from": "assistant", "value": "A"}]},
             Out([Q, A]),
         ),

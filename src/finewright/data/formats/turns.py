@@ -33,6 +33,7 @@ SHAREGPT_ROLES: Mapping[str, str] = {
     "tool": RESULT,
 }
 _SWITCHES = ("train", "train_detail", "loss")
+_FROM = frozenset({"from", "value"})
 _FOREIGN = frozenset({*_SWITCHES, "function_call", "from", "value"})
 
 
@@ -111,11 +112,18 @@ class _Dialogue:
         if not isinstance(message, dict):
             self.said.append(Said(place, message))
             return
-        is_sharegpt = "role" not in message and ("from" in message or "value" in message)
-        names = {"role": "from", "content": "value", "tool_calls": "value"} if is_sharegpt else {}
-        role_key, content_key = ("from", "value") if is_sharegpt else ("role", "content")
+        # Pygmalion's rows have a role with a value.
+        role_key = "from" if "role" not in message and not _FROM.isdisjoint(message) else "role"
+        content_key = "value" if "content" not in message and "value" in message else "content"
+        if role_key == "from" and "content" not in message:
+            content_key = "value"
+        names = {"role": role_key, "content": content_key, "tool_calls": content_key}
+        names = {} if (role_key, content_key) == ("role", "content") else names
         role = message.get(role_key)
         meant = self.roles.get(role, role) if isinstance(role, str) else role
+        if meant == "tool" and self.num_calls and self.waiting:
+            # ms-swift's `tool` is its `tool_response`; calls that it wrote as turns have no ids.
+            meant = RESULT
         own = {role_key, content_key, *_SWITCHES, "function_call"}
         turn = {key: value for key, value in message.items() if key not in own}
         if role is not None:
@@ -138,7 +146,7 @@ class _Dialogue:
     def _append(self, place: str, turn: Json, names: Mapping[str, str], *, joins: bool) -> None:
         last = self.said[-1].message if self.said else None
         if joins and isinstance(last, dict) and _goes_on(last, turn):
-            last["tool_calls"] = [*last["tool_calls"], *turn["tool_calls"]]
+            last["tool_calls"] = [*last.get("tool_calls", ()), *turn["tool_calls"]]
         else:
             self.said.append(Said(place, turn, names))
 
@@ -204,9 +212,9 @@ def _name(call: Json) -> object:
 
 
 def _goes_on(last: Json, turn: Json) -> bool:
-    """Are they calls of one turn? ms-swift writes each into a message of its own."""
-    are_calls = last.get("tool_calls") and turn.get("tool_calls") and not last.get("content")
-    return bool(are_calls) and last.get("weight") == turn.get("weight")
+    """Is the call of the turn before? ms-swift writes each into a message of its own."""
+    is_one = last.get("role") == "assistant" and last.get("weight") == turn.get("weight")
+    return is_one and bool(turn.get("tool_calls"))
 
 
 def _detail(key: str, detail: object, turn: Json, notes: Notes) -> bool:

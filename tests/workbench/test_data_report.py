@@ -1,6 +1,7 @@
 """One page about a file or a run, with its rows on it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,39 +70,48 @@ def test_an_unreadable_row_is_counted_and_named(tmp_path: Path) -> None:
     report(tmp_path / "a.jsonl", out=tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     assert "2 read = 1 kept whole + 0 kept, truncated + 1 dropped." in text
-    assert "(this row could not be read)" in text
+    assert "(this row is not kept in a form to show)" in text
 
 
-def run_of(data: Path, runs: Path, *, with_ledger: bool) -> RunDir:
+def run_of(data: Path, runs: Path) -> RunDir:
     read = read_rows(data)
     rows = validate(read.rows, "auto").rows
     run = create_run(runs, "bot", "k" * 64, "name: bot\n", "{}\n", datetime(2026, 1, 2, tzinfo=UTC))
     folder = run.stage_dir("data")
     (folder / "train.jsonl").write_text(write_rows(rows))
-    train = Artifact(path="data/train.jsonl", kind="rows", sha256="0", bytes=0)
-    counts = RowCounts(rows_in=len(rows), rows_kept=len(rows))
-    run.write_report(
-        "data",
-        DataReport(
-            counts=counts, types={}, sources=(), train=train, rows_train=len(rows), rows_eval=0
-        ),
+    refused = replace(
+        rows[0], id="0", row=9, messages=({"role": "user", "content": "a refused one"},)
     )
-    if with_ledger:
-        spec = SourceSpec(path="a.jsonl", owner="Ann Owner", license="CC-BY-4.0")
-        records = {(row.file, row.row): record_digest(row.data) for row in read.rows}
-        write_ledger(folder, Provenance([SourceRecords(spec, data, records)]).entries(rows, ()))
+    where = {"file": refused.file, "row": 9, "id": "0", "reason": "license", "why": "GPL"}
+    told = [{**where, "says": refused.to_json()}, {**where, "row": 10, "reason": "secret"}]
+    (folder / "rejected.jsonl").write_text("".join(json.dumps(item) + "\n" for item in told))
+    spec = SourceSpec(path="a.jsonl", owner="Ann Owner", license="CC-BY-4.0")
+    records = {(row.file, row.row): record_digest(row.data) for row in read.rows}
+    ledger = write_ledger(
+        folder, Provenance([SourceRecords(spec, data, records)]).entries(rows, ())
+    )
+    report = DataReport(
+        counts=RowCounts(rows_in=4, rows_kept=2, rows_dropped={"license": 1, "secret": 1}),
+        types={},
+        sources=(),
+        train=Artifact(path="data/train.jsonl", kind="rows", sha256="0", bytes=0),
+        rows_train=len(rows),
+        rows_eval=0,
+        ledger=ledger,
+    )
+    run.write_report("data", report)
     return run
 
 
-@pytest.mark.parametrize("with_ledger", [True, False])
-def test_a_run_becomes_a_page(tmp_path: Path, with_ledger: bool) -> None:
+def test_a_run_becomes_a_page_of_what_its_data_stage_left(tmp_path: Path) -> None:
     data = tmp_path / "a.jsonl"
     data.write_text(GOOD + line(prompt="When?", completion="At noon."))
-    run = run_of(data, tmp_path / "runs", with_ledger=with_ledger)
+    run = run_of(data, tmp_path / "runs")
     found = report(run.root, out=tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     assert (found.about, found.rows) == (run.root.name, 2)
-    assert "At noon." in text
-    assert ("Ann Owner" in text) == with_ledger
-    assert ("Merkle root of the ledger is" in text) == with_ledger
-    assert ("CC-BY-4.0" in text) == with_ledger
+    for said in ("At noon.", "Ann Owner", "Merkle root of the ledger is", "CC-BY-4.0"):
+        assert said in text
+    assert "license: GPL\nuser: a refused one" in text
+    assert "secret: GPL" in text
+    assert text.count("Nobody looked") == 3

@@ -13,7 +13,7 @@ from .test_data_report import GOOD, line, run_of
 def test_a_row_and_a_source_are_found_by_the_runs_folder(tmp_path: Path) -> None:
     data = tmp_path / "a.jsonl"
     data.write_text(GOOD + line(prompt="When?", completion="At noon."))
-    run = run_of(data, tmp_path / "runs", with_ledger=True).root
+    run = run_of(data, tmp_path / "runs").root
     assert [(e.file, e.row) for e in trace(run, "2").entries] == [("a.jsonl", 2)]
     left = without(run, "a.jsonl")
     assert (left.rows_removed, left.train) == (2, ())

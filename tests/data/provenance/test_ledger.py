@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finewright.data.provenance.ledger import read_entries, read_leaves
+from finewright.data.provenance.ledger import named_file, read_entries, read_leaves
 from finewright.data.provenance.merkle import is_included
 from finewright.data.provenance.trace import trace, without
 from finewright.errors import DataError, StoreError
@@ -82,3 +82,18 @@ def test_names_that_are_not_there_are_said(tmp_path: Path) -> None:
     (made.run.root / "data" / "ledger.jsonl").unlink()
     with pytest.raises(StoreError, match="no ledger"):
         trace(made.run, "1")
+
+
+def test_files_are_called_as_the_spec_calls_their_source(tmp_path: Path) -> None:
+    manifest = tmp_path / "dataset_info.json"
+    manifest.write_text("{}")
+    named = [
+        named_file("d", tmp_path, str(tmp_path / "x" / "a.jsonl")),
+        named_file("d/", tmp_path, str(tmp_path / "a.jsonl")),
+        named_file("d/dataset_info.json", manifest, str(tmp_path / "a.jsonl")),
+        named_file("d/dataset_info.json", manifest, str(manifest)),
+        named_file("hub:o/n", Path("hub:o/n"), "/cache/snapshots/1/a.parquet"),
+    ]
+    assert named == [
+        "d/x/a.jsonl", "d/a.jsonl", "d/a.jsonl", "d/dataset_info.json", "hub:o/n/a.parquet",
+    ]  # fmt: skip

@@ -10,7 +10,9 @@ from finewright.data.provenance.licences import (
     judge,
     policy_problems,
     read_expression,
+    same_licence,
     spdx_line,
+    states_nothing,
 )
 from finewright.schema.provenance import LicensePolicy
 
@@ -126,6 +128,8 @@ def test_a_policy_judges(text: str, policy: LicensePolicy, allowed: bool) -> Non
 
 def test_a_judgement_says_why() -> None:
     assert judge("GPL-3.0", NO_COPYLEFT).why == "GPL-3.0-only is copyleft, which is denied"
+    assert judge("unknown", NO_COPYLEFT).why == "no licence is known, which is denied"
+    assert judge("", FREE).why == "an unknown licence is not among the allowed"
     assert judge("ISC", LicensePolicy(allow=("MIT",))).why == "ISC is not among the allowed"
 
 
@@ -167,3 +171,31 @@ def test_no_text_is_too_odd_to_read(pieces: list[str]) -> None:
     read = read_expression("".join(pieces))
     assert read.parts
     assert judge("".join(pieces), NO_COPYLEFT).allowed in {True, False}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("MIT", "mit", True),
+        ("GPL-2.0", "GPL-2.0-only", True),
+        ("MIT OR ISC", "(MIT OR ISC)", True),
+        ("MIT", "ISC", False),
+        ("MIT", "MIT OR ISC", False),
+    ],
+)
+def test_two_names_of_one_licence_are_the_same(one: str, other: str, same: bool) -> None:
+    assert same_licence(one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("text", "nothing"),
+    [
+        ("", True),
+        ("unknown", True),
+        ("See licence in LICENSE.md", True),
+        ("MIT", False),
+        ("x", False),
+    ],
+)
+def test_what_names_no_licence(text: str, nothing: bool) -> None:
+    assert states_nothing(text) is nothing

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -108,13 +108,18 @@ class Provenance:
 
 
 def named_file(spec_path: str, path: Path, file: str) -> str:
-    """What a ledger calls a file: the spec's own path, or a file below it; never this machine's."""
+    """What a ledger calls a file, in the words of the spec and never by this machine's folders.
+
+    The spec's own path; a file below it; a file beside it, as a manifest names them; else its name below
+    the path (a hub's data set, whose files lie in a cache)."""
     inside = Path(file)
     if inside == path:
         return spec_path
     if inside.is_relative_to(path):
         return f"{spec_path.rstrip('/')}/{inside.relative_to(path).as_posix()}"
-    return inside.name
+    if path.is_file() and inside.is_relative_to(path.parent):
+        return (PurePosixPath(spec_path).parent / inside.relative_to(path.parent)).as_posix()
+    return f"{spec_path.rstrip('/')}/{inside.name}"
 
 
 def leaf(entry: LedgerEntry) -> bytes:

@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from finewright.catalog.licences import LicenceClass, licences
@@ -28,7 +29,9 @@ _COMMENT_END = re.compile(r"\s*(\*/|-->|\*\)|#}|%>|[\"']{3}).*$")
 
 
 class Part(NamedTuple):
-    """One licence of an expression, by its id and, where there is one, the exception from it."""
+    """One licence of an expression, by its id and, where there is one, the exception from it.
+
+    The id is empty where none is known."""
 
     id: str
     exception: str
@@ -116,6 +119,21 @@ def did_you_mean(name: str) -> str:
     return "use an id of spdx.org/licenses, or LicenseRef-NAME for one of your own"
 
 
+def states_nothing(text: str) -> bool:
+    """Does it name no licence, or only where one is to be found? Needs no package to tell."""
+    said = " ".join(text.split())
+    return said.casefold() in _UNSTATED or bool(_ELSEWHERE.match(said))
+
+
+def same_licence(one: str, other: str) -> bool:
+    """Do both say the same? Without the package, only if they do so to the letter, case aside."""
+    if one.casefold() == other.casefold():
+        return True
+    if find_spec("license_expression") is None:
+        return False
+    return read_expression(one).expression == read_expression(other).expression
+
+
 def spdx_line(text: str) -> str:
     """The licence that the SPDX-License-Identifier lines of a file name, all of them by AND, or "".
 
@@ -128,7 +146,7 @@ def spdx_line(text: str) -> str:
 
 
 def _unknown(fault: str, hint: str) -> Read:
-    return Read("", (Part(UNKNOWN, "", ("unknown",)),), fault, hint)
+    return Read("", (Part("", "", ("unknown",)),), fault, hint)
 
 
 @cache
@@ -228,10 +246,15 @@ def _judged_version(part: Part, version: str, policy: LicensePolicy) -> Judgemen
         return _named(version, deny)
     denied = [c for c in part.classes if c in deny]
     if denied:
-        return Judgement(False, f"{whole} is {denied[0]}, which is denied")
+        return Judgement(
+            False,
+            f"{told} is denied"
+            if part.id == UNKNOWN
+            else f"{whole} is {denied[0]}, which is denied",
+        )
     if not allow or all(_admits(c, allow) for c in part.classes):
         return Judgement(True, "")
-    return Judgement(False, f"{whole} is not among the allowed")
+    return Judgement(False, f"{whole or 'an unknown licence'} is not among the allowed")
 
 
 def _named(name: str, deny: frozenset[str]) -> Judgement:

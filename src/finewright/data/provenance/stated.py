@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from finewright.data.provenance.licences import UNKNOWN, read_expression, spdx_line
+from finewright.data.provenance.licences import UNKNOWN, same_licence, spdx_line, states_nothing
 from finewright.data.texts import passages
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors
@@ -39,10 +39,9 @@ def licence_of(row: Row, source_license: str, file_license: str = "") -> Stated:
     inner = spdx_line("\n".join(passage.text for passage in passages(row)))
     if not inner:
         return outer
-    known, found = read_expression(outer.license), read_expression(inner)
-    if not known.expression:
+    if states_nothing(outer.license):
         return Stated(inner, "text")
-    if known.expression == found.expression:
+    if same_licence(outer.license, inner):
         return outer
     conflict = f"{outer.license} is stated, its text says {inner}"
     return Stated(f"({outer.license}) AND ({inner})", outer.license_from, conflict)

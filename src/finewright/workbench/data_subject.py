@@ -1,0 +1,160 @@
+"""What a page about data is about: the rows of a file or a run, and what is known of them."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from finewright.data.duplicates.find import find
+from finewright.data.privacy.apply import apply
+from finewright.data.privacy.key_file import key_of
+from finewright.data.provenance.ledger import LEDGER, read_entries, read_leaves
+from finewright.data.quality.figures import ref
+from finewright.data.read import ReadRow, read_rows
+from finewright.data.texts import passages
+from finewright.data.validate import validate
+from finewright.errors import DataError
+from finewright.schema.common import Problem, RowCounts
+from finewright.schema.data import DataReport
+from finewright.schema.duplicates import DuplicatesReport, DuplicatesSpec
+from finewright.schema.privacy import PersonalDataSpec, PrivacyReport, SecretsSpec
+from finewright.schema.provenance import LedgerEntry
+from finewright.schema.quality import RowRef
+from finewright.schema.rows import Row, parse_rows
+from finewright.store.atomic import os_errors, read_json
+from finewright.store.rundir import RunDir
+
+_MOST_NAMED = 50
+_AGAIN = "run the stage 'data' again"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The usable rows, and what was found of them; a report is None where nobody looked.
+
+    `refused` are rows that are not usable, by their reason, and `refused_texts` what they say."""
+
+    name: str
+    rows: tuple[Row, ...]
+    counts: RowCounts
+    problems: tuple[Problem, ...]
+    refused: Mapping[str, Sequence[RowRef]] = field(default_factory=dict)
+    refused_texts: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    duplicates: DuplicatesReport | None = None
+    privacy: PrivacyReport | None = None
+    entries: tuple[LedgerEntry, ...] = ()
+    merkle_root: str = ""
+
+    def behind(self) -> Mapping[str, Sequence[RowRef]]:
+        """Fate -> the first rows that met it."""
+        kept = [ref(row) for row in self.rows[:_MOST_NAMED]]
+        return {
+            "kept": kept,
+            **{reason: refs[:_MOST_NAMED] for reason, refs in self.refused.items()},
+        }
+
+
+def subject_of_file(path: Path) -> Subject:
+    """A data file or folder, looked at now. DataError where not one row can be read."""
+    read = read_rows(path)
+    if not read.rows:
+        lines = "\n".join(p.line() for p in read.problems if p.level == "error")
+        raise DataError(lines or f"{path}: no rows to report on", hint="name a file with rows")
+    checked = validate(read.rows, "auto")
+    duplicates = find(checked.rows, DuplicatesSpec()).report
+    privacy = apply(checked.rows, PersonalDataSpec(), SecretsSpec(), key_of(None)).report
+    dropped = dict(checked.counts.rows_dropped)
+    usable = {(row.file, row.row) for row in checked.rows}
+    unusable = [row for row in read.rows if (row.file, row.row) not in usable]
+    dropped |= {"unreadable": read.num_bad} if read.num_bad else {}
+    problems = (*read.problems, *checked.problems, *duplicates.problems, *privacy.problems)
+    return Subject(
+        name=path.name,
+        rows=checked.rows,
+        counts=checked.counts.model_copy(
+            update={"rows_in": checked.counts.rows_in + read.num_bad, "rows_dropped": dropped}
+        ),
+        problems=tuple(dict.fromkeys(problems)),
+        refused=_one_reason(checked.counts, unusable),
+        refused_texts={
+            (row.file, row.row): json.dumps(row.data, ensure_ascii=False) for row in unusable
+        },
+        duplicates=duplicates,
+        privacy=privacy,
+    )
+
+
+def subject_of_run(run: RunDir) -> Subject:
+    """The rows of a run that train and those held out, as its data stage left them."""
+    told = run.read_report("data", DataReport)
+    folder = run.root / "data"
+    privacy = folder / "personal_data.json"
+    rejected = list(_lines(folder / "rejected.jsonl"))
+    refused = defaultdict(list)
+    for item in rejected:
+        refused[str(item["reason"])].append(_ref(item["file"], item["row"]))
+    ledger = folder / LEDGER
+    return Subject(
+        name=run.root.name,
+        rows=tuple(_rows(folder)),
+        counts=told.counts,
+        problems=told.problems,
+        refused=refused,
+        refused_texts={(item["file"], item["row"]): _rejected(item) for item in rejected},
+        duplicates=told.duplicates,
+        privacy=read_json(privacy, PrivacyReport, hint=_AGAIN) if privacy.is_file() else None,
+        entries=tuple(read_entries(read_leaves(ledger))) if ledger.is_file() else (),
+        merkle_root=told.ledger.merkle_root,
+    )
+
+
+class Texts:
+    """What a row says: by its id, else by where it was read."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._by_id = {row.id: row for row in subject.rows}
+        self._by_place = {(row.file, row.row): row for row in reversed(subject.rows)}
+        self._refused = subject.refused_texts
+
+    def __call__(self, ref: RowRef) -> str:
+        """The row's texts, each after who says it."""
+        row = self._by_id.get(ref.id) or self._by_place.get((ref.file, ref.row))
+        if row is not None:
+            return _says(row)
+        return self._refused.get((ref.file, ref.row), "(this row is not kept in a form to show)")
+
+
+def _one_reason(counts: RowCounts, unusable: Sequence[ReadRow]) -> dict[str, list[RowRef]]:
+    """The unusable rows, where they can be told by reason: where there is one."""
+    reasons = list(counts.rows_dropped)
+    return {reasons[0]: [_ref(r.file, r.row) for r in unusable]} if len(reasons) == 1 else {}
+
+
+def _rows(folder: Path) -> Iterator[Row]:
+    for name in ("train.jsonl", "eval.jsonl"):
+        path = folder / name
+        if path.is_file():
+            with os_errors(path):
+                yield from parse_rows(path.read_text(encoding="utf-8"))
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:  # Any: a refused row as the stage writes it
+    if path.is_file():
+        with os_errors(path):
+            lines = path.read_text(encoding="utf-8").split("\n")
+        yield from (json.loads(line) for line in lines if line)
+
+
+def _rejected(item: dict[str, Any]) -> str:  # Any: as above
+    why = f"{item['reason']}: {item['why']}"
+    return f"{why}\n{_says(Row.from_json(item['says']))}" if "says" in item else why
+
+
+def _says(row: Row) -> str:
+    return "\n".join(f"{passage.role}: {passage.text}" for passage in passages(row))
+
+
+def _ref(file: str, row: int) -> RowRef:
+    return RowRef(file=file, row=row, id="")

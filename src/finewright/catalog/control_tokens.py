@@ -63,7 +63,23 @@ def control_tokens() -> ControlTokens:
 def pattern(spellings: Iterable[str]) -> re.Pattern[str]:
     """Finds any of the spellings, the longest where several begin; nothing where there are none.
 
-    Linear in the text: the spellings are literals, but for the numbers in them."""
-    ordered = sorted(spellings, key=lambda text: (-len(text), text))
-    literals = (re.escape(text).replace(re.escape("{n}"), "[0-9]+") for text in ordered)
-    return re.compile("|".join(literals) or r"(?!)")
+    A trie of them, as thousands of alternatives (Gemma's `<unused0>` to `<unused6241>`) would be tried
+    one after the other at each `<`."""
+    root: _Trie = {}
+    for spelling in spellings:
+        node = root
+        for symbol in re.split(r"(\{n\})|", spelling):
+            if symbol:
+                node = node.setdefault("[0-9]+" if symbol == "{n}" else re.escape(symbol), {})
+        node[""] = {}
+    return re.compile(_branches(root) if root else r"(?!)")
+
+
+_Trie = dict[str, "_Trie"]
+
+
+def _branches(node: _Trie) -> str:
+    longer = "|".join(symbol + _branches(node[symbol]) for symbol in sorted(node) if symbol)
+    if not longer:
+        return ""
+    return f"(?:{longer})?" if "" in node else f"(?:{longer})"

@@ -180,6 +180,7 @@ def controls_of(tokenizer: PreTrainedTokenizerBase, template: str) -> Controls:
     )
 
 
+@lru_cache(maxsize=8)
 def _names(controls: Controls) -> dict[str, str]:
     """Of each control token a name of its length, so that no character after it moves."""
     return {
@@ -205,23 +206,23 @@ def _renamed(controls: Controls) -> Tokenizer:
         model["unk_token"] = names.get(model["unk_token"], model["unk_token"])
     if "merges" in model:  # ordinary pieces must not join into a control token, either
         model["merges"] = [pair for pair in model["merges"] if "".join(pair) not in names]
-    renamed = Tokenizer.from_str(json.dumps(backend))
+    description = json.dumps(backend)
+    renamed = Tokenizer.from_str(description)
     for spelling, number in controls.ids.items():
         if number not in renamed.encode(names[spelling], add_special_tokens=False).ids:
             raise DataError(f"this tokenizer cannot read {spelling!r} as text")
-    return _parted(renamed)
+    # Where a token puts a blank before what follows, as SentencePiece's do, the cut is none: it is left
+    # as unknown characters, which join no neighbours.
+    return renamed if _is_parted(renamed) else Tokenizer.from_str(description)
 
 
-def _parted(renamed: Tokenizer) -> Tokenizer:
-    """With the cut as a token of its own, unless a blank is then put before what follows.
-
-    SentencePiece does that; there the cut is left as unknown characters, which join no neighbours."""
-    parted = Tokenizer.from_str(renamed.to_str())
-    parted.add_special_tokens([AddedToken(_CUT, special=True, normalized=False)])
-    cut = parted.token_to_id(_CUT)
-    ids = parted.encode(f"a{_CUT}a", add_special_tokens=False).ids
+def _is_parted(renamed: Tokenizer) -> bool:
+    """Makes the cut a token of its own. Are its neighbours decoded as if it were not there?"""
     whole = renamed.decode(renamed.encode("aa", add_special_tokens=False).ids)
-    return parted if parted.decode([token for token in ids if token != cut]) == whole else renamed
+    renamed.add_special_tokens([AddedToken(_CUT, special=True, normalized=False)])
+    cut = renamed.token_to_id(_CUT)
+    ids = renamed.encode(f"a{_CUT}a", add_special_tokens=False).ids
+    return bool(renamed.decode([token for token in ids if token != cut]) == whole)
 
 
 def _without_cuts(tokens: Tokens, cuts: Sequence[int]) -> Tokens:

@@ -106,7 +106,7 @@ def subject_of_run(run: RunDir) -> Subject:
         duplicates=told.duplicates,
         privacy=read_json(privacy, PrivacyReport, hint=_AGAIN) if privacy.is_file() else None,
         entries=tuple(read_entries(read_leaves(ledger))) if ledger.is_file() else (),
-        merkle_root=told.ledger.merkle_root,
+        merkle_root=told.ledger.merkle_root if told.ledger else "",
     )
 
 

@@ -246,12 +246,8 @@ def _judged_version(part: Part, version: str, policy: LicensePolicy) -> Judgemen
         return _named(version, deny)
     denied = [c for c in part.classes if c in deny]
     if denied:
-        return Judgement(
-            False,
-            f"{told} is denied"
-            if part.id == UNKNOWN
-            else f"{whole} is {denied[0]}, which is denied",
-        )
+        what = f"{whole} is {denied[0]}" if whole else "no licence is known"
+        return Judgement(False, f"{what}, which is denied")
     if not allow or all(_admits(c, allow) for c in part.classes):
         return Judgement(True, "")
     return Judgement(False, f"{whole or 'an unknown licence'} is not among the allowed")

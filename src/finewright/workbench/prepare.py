@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 
 from finewright import __version__
+from finewright.data.source import HUB, source_digest, source_path
 from finewright.errors import SpecError
 from finewright.lm import runtime, sources
 from finewright.lm.sources import base_digest, locate, num_parameters
@@ -26,9 +27,10 @@ def input_digests(loaded: LoadedSpec) -> dict[str, str]:
     Raises SpecError when a file is missing."""
     spec, found = loaded.spec, {}
     for i, source in enumerate(spec.data.sources):
-        found[f"data.sources.{i}.path"] = _file_digest(
-            loaded, f"data.sources.{i}.path", source.path
-        )
+        found[f"data.sources.{i}.path"] = _source_digest(loaded, i, source.path)
+    if key_file := spec.data.personal_data.key_file:
+        key = "data.personal_data.key_file"
+        found[key] = _file_digest(loaded, key, key_file)
     for i, item in enumerate(spec.evaluate.data):
         found[f"evaluate.data.{i}.path"] = _file_digest(
             loaded, f"evaluate.data.{i}.path", item.path
@@ -50,6 +52,13 @@ def _file_of(reward: RewardSpec) -> str:
     if reward.kind == "reward_model":
         return f"{reward.argument}/manifest.json"
     return reward.argument if reward.kind == "json_schema" else ""
+
+
+def _source_digest(loaded: LoadedSpec, number: int, name: str) -> str:
+    path = source_path(name, loaded.resolve)
+    if path.is_dir() or name.startswith(HUB):
+        return source_digest(path)
+    return _file_digest(loaded, f"data.sources.{number}.path", name)
 
 
 def _file_digest(loaded: LoadedSpec, key: str, name: str) -> str:

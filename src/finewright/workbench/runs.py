@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from finewright.data.provenance.verify import verify_chain
+from finewright.data.source import source_path
 from finewright.errors import FinewrightError
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport
@@ -33,10 +35,13 @@ def show(path: Path, *, ran: tuple[str, ...] = ()) -> RunReport:
 
 
 def verify(path: Path) -> VerifyReport:
-    """Recompute every digest of a run."""
+    """Recompute every digest of a run, and follow each row from its raw file to the ledger's root."""
     run = open_run(path)
-    files = len(manifest.read_manifest(run).artifacts)
-    return VerifyReport(run=str(path), files=files, problems=tuple(manifest.verify(run)))
+    record, root = manifest.read_manifest(run), Path(lock_of(run).root)
+    problems = manifest.verify(run)
+    if "data" in record.stages:
+        problems += verify_chain(run, lambda name: source_path(name, lambda p: root / p))
+    return VerifyReport(run=str(path), files=len(record.artifacts), problems=tuple(problems))
 
 
 def summarise(run: RunDir) -> RunSummary:

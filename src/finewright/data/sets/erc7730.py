@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
 from finewright.catalog.sets import Chain
+from finewright.data.sets.content import JsonRow
 from finewright.data.sets.values import kind_of, made_up, one_of
 from finewright.errors import DataError
 from finewright.schema.common import Model, default
@@ -30,7 +31,6 @@ _HELD_OUT_STEP = 4
 _TRIES = 20
 
 Kind = Literal["seen", "unseen_function", "unseen_protocol"]
-JsonRow = dict[str, Any]  # Any: a line of JSON, on its way to a file
 
 
 class BuildSettings(Model):

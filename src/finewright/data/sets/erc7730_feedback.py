@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
-from finewright.data.sets.erc7730 import Built, JsonRow
+from finewright.data.sets.content import JsonRow
+from finewright.data.sets.erc7730 import Built
 from finewright.data.sets.values import one_of
 from finewright.schema.common import Model, default
 

@@ -5,9 +5,8 @@ The Berkeley Function Calling Leaderboard gives for each parameter the list of i
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-Json = dict[str, Any]  # Any: free JSON
+from finewright.data.notes import Json
 
 _TYPES = {"dict": "object", "float": "number", "tuple": "array"}
 _LEFT_OUT = ""

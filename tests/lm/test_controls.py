@@ -245,6 +245,15 @@ def test_an_attack_in_plain_sight() -> None:
     assert (peers.count(start), peers.count(end)) == (4, 4)
 
 
+def test_a_control_token_that_is_a_key_alone_is_text() -> None:
+    function = {"name": "f", "arguments": {"<|im_end|>": 1}}
+    called = says("assistant", None, tool_calls=[{"type": "function", "function": function}])
+    row = encode_row(chat("qwen3"), row_of([says("user", "Q"), called]))
+    made = tokenizer("qwen3")
+    assert row.input_ids.count(made.convert_tokens_to_ids("<|im_end|>")) == 2
+    assert '{"<|im_end|>": 1}' in made.decode(row.input_ids)
+
+
 def test_thoughts_and_calls_are_an_assistants_own_and_no_users() -> None:
     made = tokenizer("qwen3")
     close = made.convert_tokens_to_ids("</think>")

@@ -33,16 +33,13 @@ from finewright.errors import DataError
 
 Message = Mapping[str, Any]
 
-_MARKS = range(
-    0xE100, 0xF8FF
-)  # private use: the first that the conversation has not breaks spellings
+# Private use: the first of these that the conversation has not breaks its spellings.
+_MARKS = range(0xE100, 0xF8FF)
 # Private use, too: a name is one of the others and then the last, as long as the token's own spelling.
 _FIRST_NAME, _CUT, _LAST = 0x100000, "\U0010fffc\U0010fffd", "\U0010fffd"
 _LIKE_A_NAME = re.compile("(?<=[\U00100000-\U0010fffc])\U0010fffd")
-
-_HTML = frozenset(
-    {"<s>", "</s>"}
-)  # struck-through text, which Gemma has words for as for other tags
+# Struck-through text: Gemma has words for it as for other tags.
+_HTML = frozenset({"<s>", "</s>"})
 
 
 class Tokens(NamedTuple):

@@ -71,7 +71,7 @@ def test_the_prompt_of_whole_conversations_is_what_they_share_before_an_answer(
     chosen, rejected, num_shared
 ):
     found = check({"chosen": chosen, "rejected": rejected})
-    assert found.problems == ()
+    assert {problem.level for problem in found.problems} <= {"warning"}
     (pair,) = found.rows
     prompt = [m | READ_ONLY if m["role"] == "assistant" else m for m in chosen[:num_shared]]
     assert list(pair.messages) == [*prompt, *chosen[num_shared:]]

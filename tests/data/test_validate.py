@@ -242,6 +242,10 @@ def test_a_row_of_the_other_type_is_refused_with_the_mend():
     [
         ([USER, ANSWER, USER], "messages[2].role"),
         ([USER, ANSWER | {"content": ""}, USER, ANSWER], "messages[1].content"),
+        ([USER, USER, USER, ANSWER], "messages[1].role"),
+        ([USER, ANSWER, ANSWER], "messages[2].role"),
+        ([USER, CALLING, RESULT | {"tool_call_id": "c2"}, ANSWER], "messages[2].tool_call_id"),
+        ([USER, RESULT, ANSWER], "messages[1].tool_call_id"),
     ],
 )
 def test_a_doubtful_row_is_kept_with_a_warning(messages, key):

@@ -5,7 +5,12 @@ Assistant turns of a prompt get `weight: 0`: they are read, not learned."""
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from finewright.data.messages import check_learned, check_order, checked_messages
+from finewright.data.messages import (
+    check_learned,
+    check_order,
+    check_replies,
+    checked_messages,
+)
 from finewright.data.notes import Json, Notes, Turn, kind_of_json, shown
 from finewright.schema.data import DataType
 
@@ -53,6 +58,7 @@ def _prompt_only(data: Json, notes: Notes) -> Conversations:
     _check_question(turns, notes)
     if not notes.has_error:
         check_order(turns, notes)
+        check_replies(turns, notes)
     return Conversations(turns)
 
 
@@ -208,6 +214,8 @@ def _check_pair(
         check_learned(side, notes)
         _check_end(side, notes)
     check_order(prompt, notes)
+    # A worse answer may well be worse by its order.
+    check_replies([*prompt, *chosen], notes)
 
 
 def _say_same(notes: Notes) -> None:
@@ -218,6 +226,7 @@ def _check_conversation(turns: Sequence[Turn], notes: Notes) -> None:
     if not turns or notes.has_error:
         return
     check_order(turns, notes)
+    check_replies(turns, notes)
     last = turns[-1]
     if not _is_answer(last):
         what = f"the last turn is the {last.message['role']}'s: nothing to learn at the end"

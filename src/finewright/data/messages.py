@@ -56,6 +56,26 @@ def check_order(turns: Sequence[Turn], notes: Notes) -> None:
             notes.error(f"{turn.key}.role", what, "move it to the front, or join the two")
 
 
+def check_replies(turns: Sequence[Turn], notes: Notes) -> None:
+    """Warnings: a result that answers no call before it, and a role that speaks twice in a row.
+
+    Both are read by some chat templates; others refuse them, or write something else."""
+    called: set[str] = set()
+    before = ""
+    is_said = False
+    for turn in turns:
+        message, role = turn.message, turn.message["role"]
+        called.update(str(call.get("id")) for call in message.get("tool_calls") or ())
+        if role == "tool" and message["tool_call_id"] not in called:
+            what = f"no call before it has the id {shown(message['tool_call_id'])}"
+            notes.warning(f"{turn.key}.tool_call_id", what, "name the id of the call it answers")
+        if role == before and role in ("user", "assistant") and not is_said:
+            is_said = True
+            what = f"the {role} speaks twice in a row, which some chat templates refuse"
+            notes.warning(f"{turn.key}.role", what, "join the two turns")
+        before = role
+
+
 def check_learned(turns: Sequence[Turn], notes: Notes) -> None:
     """Something is learned, and no empty answer."""
     answers = [turn for turn in turns if turn.message["role"] == "assistant"]

@@ -222,4 +222,6 @@ def test_a_call_after_what_is_said_is_of_the_same_turn():
     row = {"messages": [Q, A, call, {"role": "tool", "content": "1"}, A2]}
     passes(row, Out([Q, calling({}) | A, result("1"), A2]), "messages")
     masked = {"messages": [Q, A | {"loss": False}, call, {"role": "tool", "content": "1"}, A2]}
-    passes(masked, Out([Q, read_only(A), calling({}), result("1"), A2]), "messages")
+    found = door(masked)
+    assert found.rows[0].messages == (Q, read_only(A), calling({}), result("1"), A2)
+    assert [p.key for p in found.problems] == ["messages[2].role"]

@@ -157,10 +157,9 @@ def _problem(
 def _examples(
     rows: Sequence[Row], found: Mapping[int, Repeat], dropped: Mapping[int, DuplicateKind]
 ) -> Iterator[DuplicateRow]:
-    shown: Counter[str] = Counter()
-    for i, repeat in found.items():
-        shown[repeat.kind] += 1
-        if shown[repeat.kind] <= MOST_SHOWN:
+    for kind in REASONS:
+        alike = [(i, repeat) for i, repeat in found.items() if repeat.kind == kind]
+        for i, repeat in alike[:MOST_SHOWN]:
             first = rows[repeat.of]
             yield DuplicateRow(
                 kind=repeat.kind,

@@ -1,5 +1,6 @@
 """Who makes the chunks: processes of this machine, or the machines of a Ray cluster."""
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -71,8 +72,10 @@ def ray(parts: Sequence[Slice], options: Options, workers: int) -> Iterator[Made
     if is_ours:
         address = os.environ.get("RAY_ADDRESS")
         size = {} if address else {"num_cpus": workers, "include_dashboard": False}
-        engine.init(address=address, log_to_driver=False, **size)
+        engine.init(address=address, log_to_driver=False, logging_level="ERROR", **size)
     try:
+        # What is under way is told by our own events.
+        logging.getLogger("ray.data").setLevel("ERROR")
         data.DataContext.get_current().enable_progress_bars = False
         items = [{"index": i} for i in range(len(parts))]
         shared = engine.put((list(parts), options))

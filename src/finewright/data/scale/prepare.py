@@ -6,6 +6,7 @@ the same call goes on, and the result is the same to the byte."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,7 +84,8 @@ def _parts(paths: Sequence[Path]) -> list[Part]:
     wrong = [part for part in found if isinstance(part, Problem) and part.level == "error"]
     if wrong:
         raise DataError("\n".join(problem.line() for problem in wrong))
-    return [part for part in found if isinstance(part, Part)]
+    # A worker may have another current folder.
+    return [replace(part, path=part.path.resolve()) for part in found if isinstance(part, Part)]
 
 
 def _slices(parts: Sequence[Part], space: Workspace, size: int) -> list[Slice]:

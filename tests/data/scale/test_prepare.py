@@ -1,0 +1,240 @@
+"""Large files become the same rows as small ones, whoever does the work and however often it stops."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from finewright.data.duplicates.find import find
+from finewright.data.read import read_rows
+from finewright.data.scale import prepare as module
+from finewright.data.scale.engines import Made, local
+from finewright.data.scale.prepare import How, prepare_rows
+from finewright.data.validate import validate
+from finewright.errors import DataError, StoreError
+from finewright.schema.duplicates import DuplicatesSpec
+from finewright.schema.privacy import PersonalDataSpec
+from finewright.schema.scale import PrepareSpec
+
+from .made import KEYS, contents, ignore, lines, prepared, write
+
+SMALL = How(slice_bytes=4000)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("rows") / "rows.jsonl", 300)
+
+
+@pytest.fixture(scope="module")
+def made(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "out"
+    prepared([file], folder)
+    return folder
+
+
+def records(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_every_row_is_kept_or_rejected_with_its_reason(file: Path, made: Path) -> None:
+    report = json.loads((made / "report.json").read_text())
+    kept, rejected = records(made / "rows.jsonl"), records(made / "rejected.jsonl")
+    assert report["rows_in"] == 300 == len(kept) + len(rejected)
+    assert report["rows_kept"] == len(kept)
+    assert report["rows_dropped"] == Counter(record["reason"] for record in rejected)
+    assert set(report["rows_dropped"]) == {"duplicate", "near_duplicate", "invalid", "unreadable"}
+    assert all(record["why"] and record["file"] == str(file) for record in rejected)
+    assert sorted(path.name for path in made.iterdir()) == [
+        "findings.jsonl",
+        "rejected.jsonl",
+        "report.json",
+        "rows.jsonl",
+    ]
+
+
+def test_the_rows_are_those_that_the_same_steps_keep_in_memory(file: Path, made: Path) -> None:
+    rows = validate(read_rows(file).rows, "auto").rows
+    expected = find(rows, DuplicatesSpec(exact="drop", near="drop"))
+    again = validate(read_rows(made / "rows.jsonl").rows, "auto").rows
+    assert [row.id for row in again] == [row.id for row in expected.outcome.rows]
+    report = json.loads((made / "report.json").read_text())
+    assert report["duplicates"] == expected.report.found
+    assert report["examples"] == [example.model_dump() for example in expected.report.examples]
+    told = {
+        (r["row"], r["why"][0]) for r in records(made / "rejected.jsonl") if "dup" in r["reason"]
+    }
+    assert told == {(drop.row.row, drop.why) for drop in expected.outcome.dropped}
+
+
+def test_what_is_found_is_told_without_its_value(made: Path) -> None:
+    findings = records(made / "findings.jsonl")
+    report = json.loads((made / "report.json").read_text())
+    assert report["found"] == {"email": {"spans": len(findings), "rows": len(findings)}}
+    assert len(findings) > 10
+    assert "example.org" not in (made / "findings.jsonl").read_text()
+    assert all(finding["digest"] for finding in findings)
+
+
+def test_slices_of_any_size_and_any_number_of_workers_give_the_same_rows(
+    file: Path, made: Path, tmp_path: Path
+) -> None:
+    prepared([file], tmp_path / "one", How(slice_bytes=10**9))
+    prepared([file], tmp_path / "two", How(workers=2, slice_bytes=4000))
+    assert contents(tmp_path / "two") == contents(made)
+    one = contents(tmp_path / "one")
+    assert one["rows.jsonl"] == contents(made)["rows.jsonl"]
+
+
+def test_ray_gives_the_same_to_the_byte(file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    code = (
+        "import sys; from pathlib import Path;"
+        "from finewright.data.scale.prepare import *; from finewright.schema.scale import PrepareSpec;"
+        "prepare_rows([Path(sys.argv[1])], Path(sys.argv[2]), PrepareSpec(), How('ray', 1, 60_000),"
+        " (b'0123456789abcdef', b''), lambda *_: None)"
+    )
+    out = tmp_path / "out"
+    subprocess.run([sys.executable, "-c", code, file, out], check=True, capture_output=True)
+    prepared([file], tmp_path / "local", How(slice_bytes=60_000))
+    assert contents(out) == contents(tmp_path / "local")
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(file: Path, made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code = (
+        "import os, signal, sys; from pathlib import Path;"
+        "from finewright.data.scale.prepare import *; from finewright.schema.scale import PrepareSpec\n"
+        "def on_event(kind, fields):\n"
+        "    if fields.get('done') == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "prepare_rows([Path(sys.argv[1])], Path(sys.argv[2]), PrepareSpec(), How(slice_bytes=4000),"
+        " (b'0123456789abcdef', b''), on_event)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, file, out], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (out / "rows.jsonl").exists()
+    assert len(list((out / "work" / "chunks").iterdir())) == 5
+    events = []
+    prepare_rows([file], out, PrepareSpec(), SMALL, KEYS, lambda *event: events.append(event))
+    assert next(fields["done"] for kind, fields in events if kind == "preparing_rows") == 6
+    assert contents(out) == contents(made)
+
+
+@pytest.mark.parametrize("step", ["duplicates", "files"])
+def test_a_run_broken_off_late_goes_on_too(
+    step: str, file: Path, made: Path, tmp_path: Path
+) -> None:
+    def stop(_event: str, fields) -> None:
+        if fields.get("step") == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare_rows([file], tmp_path / "out", PrepareSpec(), SMALL, KEYS, stop)
+    prepared([file], tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(made)
+
+
+def test_finished_chunks_are_not_made_again_and_what_is_done_is_left(
+    file: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in made.iterdir()}
+    monkeypatch.setattr(module, "engine_named", lambda _name: pytest.fail("nothing is to be made"))
+    report = prepared([file], made)
+    assert report.rows_in == 300
+    assert {path.name: path.stat().st_mtime_ns for path in made.iterdir()} == before
+
+
+def test_chunks_may_come_in_any_order(
+    file: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backwards(parts, options, workers) -> list[Made]:
+        return list(local(parts, options, workers))[::-1]
+
+    monkeypatch.setattr(module, "engine_named", lambda _name: backwards)
+    prepared([file], tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(made)
+
+
+def test_another_file_or_spec_begins_anew(file: Path, tmp_path: Path) -> None:
+    def stop(_event: str, fields) -> None:
+        if fields.get("done") == 3:
+            raise KeyboardInterrupt
+
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(file.read_bytes())
+    with pytest.raises(KeyboardInterrupt):
+        prepare_rows([copy], tmp_path / "out", PrepareSpec(), SMALL, KEYS, stop)
+    copy.write_text("\n".join(lines(20, seed=4)))
+    assert prepared([copy], tmp_path / "out").rows_in == 20
+    with pytest.raises(StoreError, match="prepared otherwise"):
+        prepared([copy], tmp_path / "out", spec=PrepareSpec(type="preference"))
+
+
+def test_a_folder_with_other_files_is_left_alone(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("x")
+    with pytest.raises(StoreError, match="not empty"):
+        prepared([file], tmp_path)
+    with pytest.raises(StoreError, match="not a folder"):
+        prepared([file], file)
+    with pytest.raises(DataError, match="there is no such file"):
+        prepared([tmp_path / "none.jsonl"], tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt"]
+
+
+def test_one_writer_at_a_time(file: Path, tmp_path: Path) -> None:
+    def again(_event: str, _fields) -> None:
+        with pytest.raises(StoreError, match="another process"):
+            prepared([file], tmp_path / "out")
+
+    prepare_rows([file], tmp_path / "out", PrepareSpec(), SMALL, KEYS, again)
+
+
+def test_rows_are_changed_and_left_out_as_the_spec_says(file: Path, tmp_path: Path) -> None:
+    redact = PrepareSpec(personal_data=PersonalDataSpec(action="redact"))
+    report = prepared([file], tmp_path / "redacted", spec=redact)
+    assert report.rows_changed == report.found["email"].rows
+    assert b"example.org" not in contents(tmp_path / "redacted")["rows.jsonl"]
+    drop = PrepareSpec(personal_data=PersonalDataSpec(action="drop"))
+    dropped = prepared([file], tmp_path / "dropped", spec=drop)
+    assert dropped.rows_dropped["personal_data"] == report.found["email"].rows
+    assert all(b"example.org" not in content for content in contents(tmp_path / "dropped").values())
+    assert dropped.rows_in == dropped.rows_kept + sum(dropped.rows_dropped.values())
+
+
+def test_repeats_are_only_told_of_where_the_spec_says_so(file: Path, tmp_path: Path) -> None:
+    tell = PrepareSpec(duplicates=DuplicatesSpec())
+    report = prepared([file], tmp_path / "told", spec=tell)
+    assert report.duplicates["exact"] > 10 < report.duplicates["near"]
+    assert set(report.rows_dropped) == {"invalid", "unreadable"}
+    off = PrepareSpec(duplicates=DuplicatesSpec(exact="drop", near="off"))
+    assert set(prepared([file], tmp_path / "off", spec=off).duplicates) == {"exact"}
+
+
+def test_several_files_of_several_kinds_are_one_set(file: Path, tmp_path: Path) -> None:
+    table = tmp_path / "rows.csv"
+    table.write_text("prompt,completion\nWhat is it?,A test.\nWhat is it?,A test.\n,\n")
+    report = prepared([file, table, file], tmp_path / "out")
+    assert report.rows_in == 602
+    assert [source.path for source in report.sources] == [str(file), str(table), str(file)]
+    assert report.types["prompt_completion"] == 2
+    alone = prepared([file], tmp_path / "alone")
+    assert report.rows_kept == alone.rows_kept + 1
+
+
+def test_files_without_a_usable_row_give_empty_files(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("{\n")
+    report = prepared([bad], tmp_path / "out")
+    assert (report.rows_in, report.rows_kept) == (1, 0)
+    assert contents(tmp_path / "out")["rows.jsonl"] == b""
+
+
+def test_without_a_key_of_ones_own_no_digest_is_told(file: Path, tmp_path: Path) -> None:
+    fresh = (b"", os.urandom(32))
+    prepare_rows([file], tmp_path / "out", PrepareSpec(), SMALL, fresh, ignore)
+    assert b"digest" not in contents(tmp_path / "out")["findings.jsonl"]

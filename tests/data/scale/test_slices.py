@@ -1,0 +1,64 @@
+"""However a file is cut, its slices together say what the whole file says."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finewright.data.containers.manifest import Part
+from finewright.data.containers.rows import rows_of
+from finewright.data.scale.slices import found_in, is_cut_where_it_lies, slices, unroll
+
+KINDS = [
+    b'{"a": 1}',
+    b"",
+    b"  ",
+    b"{",
+    b"\xff",
+    b'\xef\xbb\xbf{"b": 2}',
+    b'{"c": "' + b"x" * 50 + b'"}',
+]
+LINES = st.lists(st.sampled_from(KINDS), max_size=12)
+
+
+def whole(path: Path) -> list:
+    return [found for found in rows_of(Part(path, "f")) if "no rows" not in str(found)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(LINES, st.sampled_from([b"\n", b"\r\n"]), st.booleans(), st.integers(1, 40))
+def test_slices_say_what_the_file_says(tmp_path_factory, lines, end, ends_so, size) -> None:
+    path = tmp_path_factory.mktemp("s") / "f.jsonl"
+    path.write_bytes(end.join(lines) + (end if ends_so else b""))
+    part = Part(path, "f")
+    cut = list(slices(part, path, 0, size))
+    content = path.read_bytes()
+    assert b"".join(content[s.start : s.end] for s in cut) == content
+    assert all(content[s.end - 1 : s.end] == b"\n" for s in cut[:-1])
+    if is_cut_where_it_lies(part):
+        assert [found for s in cut for found in found_in(s)] == whole(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("f.csv", b"prompt,completion\nQ,A\nR,B\n"),
+        ("f.json", b'[{"a": 1}, {"a": 2}, 3]'),
+        ("f.jsonl", '{"a": "\u00e9"}\n{"a": 2}\n'.encode("utf-16")),
+        ("f.jsonl", b""),
+    ],
+)
+def test_other_containers_are_unrolled_first(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    part = Part(path, "f")
+    assert not is_cut_where_it_lies(part)
+    unroll(part, tmp_path / "lines")
+    cut = list(slices(part, tmp_path / "lines", 0, 30))
+    found = [found for s in cut for found in found_in(s)]
+    expected = list(rows_of(part))
+    assert [str(getattr(item, "problem", item)) for item in found] == [
+        str(getattr(item, "problem", item)) for item in expected
+    ]
+    assert list(map(type, found)) == list(map(type, expected))

@@ -101,7 +101,9 @@ def _composition(card: DataCard) -> str:
         "Languages (of the answers)": card.languages,
         "Duplicates": card.duplicates,
     }
-    return _list((f"{name}: {_counts(counts)}" for name, counts in parts.items()), NOT_STATED)
+    lines = [f"{name}: {_counts(counts)}" for name, counts in parts.items()]
+    tokens = "not measured" if card.tokens is None else f"{card.tokens:,}"
+    return _list([*lines, f"Tokens: {tokens}"], NOT_STATED)
 
 
 def _collection(card: DataCard) -> str:

@@ -124,6 +124,8 @@ class DataCard(Model):
     splits: dict[str, int]
     types: dict[str, int]
     languages: dict[str, int]
+    tokens: int | None
+    """Of all texts that a model reads, by the base model's tokenizer; None: nobody counted."""
     collected: tuple[date | None, date | None]
     """The earliest and the latest day told."""
     synthetic_rows: int

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from finewright.data.provenance.card import Measured, Told, data_card, write_card
 from finewright.data.provenance.ledger import read_entries, read_leaves
+from finewright.data.quality.measure import quality
 from finewright.schema.common import RowCounts
 from finewright.schema.provenance import DataCard
+from finewright.schema.rows import Row
 
 from .made import made_run
 
@@ -43,12 +45,21 @@ def test_what_the_ledger_knows_is_on_the_card(tmp_path: Path) -> None:
 def test_what_nobody_told_or_looked_for_is_not_claimed(tmp_path: Path) -> None:
     found = card(tmp_path, Told("bot"))
     assert (found.motivation, found.intended_use) == ("not stated", "not stated")
-    assert (found.personal_data, found.duplicates) == (None, None)
+    assert (found.personal_data, found.duplicates, found.tokens) == (None, None, None)
     _, text = write_card(tmp_path, found)
     markdown = text.read_text()
     assert "Nobody looked for personal data." in markdown
     assert "Duplicates: not measured" in markdown
     assert "## Motivation\n\nnot stated" in markdown
+
+
+def test_tokens_are_those_that_were_counted(tmp_path: Path) -> None:
+    rows = [Row(str(i), ({"role": "user", "content": "a b c"},), None, "f", i) for i in range(4)]
+    counted = quality(rows, count_tokens=lambda text: len(text.split()))
+    found = card(tmp_path, Told("bot"), quality=counted)
+    assert found.tokens == 12
+    _, text = write_card(tmp_path, found)
+    assert "Tokens: 12" in text.read_text()
 
 
 def test_what_was_measured_is_said(tmp_path: Path) -> None:

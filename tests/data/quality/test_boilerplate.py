@@ -26,3 +26,10 @@ def test_repeated_answers_and_different_ones_share_nothing() -> None:
     assert boilerplate(rows(*["The same answer as a whole here."] * 30)).bars == ()
     assert boilerplate(rows(*[f"{w} {w} {w} {w} {i}" for i, w in enumerate(WORDS)])).bars == ()
     assert boilerplate([]).bars == ()
+
+
+def test_of_many_answers_an_even_part_is_read() -> None:
+    answers = [f"Sure, here is the {i} and no more" for i in range(30_000)]
+    found = boilerplate(rows(*answers))
+    assert found.rows == 15_000
+    assert [(b.label, b.count) for b in found.bars] == [("begins: Sure, here is the", 15_000)]

@@ -69,6 +69,7 @@ def data_card(
         splits=dict(Counter(entry.split for entry in entries)),
         types=dict(measured.types),
         languages=_languages(measured.quality),
+        tokens=_tokens(measured.quality),
         collected=(days[0], days[-1]) if days else (None, None),
         synthetic_rows=sum(bool(entry.synthetic_by) for entry in entries),
         personal_data=_plain(measured.personal_data),
@@ -118,6 +119,11 @@ def _licences(entries: Sequence[LedgerEntry]) -> tuple[CardLicence, ...]:
 def _languages(quality: QualityReport | None) -> dict[str, int]:
     figure = quality.figure("languages") if quality else None
     return {bar.label: bar.count for bar in figure.bars} if figure else {}
+
+
+def _tokens(quality: QualityReport | None) -> int | None:
+    figure = quality.figure("tokens") if quality else None
+    return round(figure.summary["mean"] * figure.rows) if figure and figure.summary else None
 
 
 def _plain(found: Mapping[str, int] | None) -> dict[str, int] | None:

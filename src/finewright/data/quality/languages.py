@@ -24,7 +24,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _FEWEST_LETTERS = 20
 _FEWEST_DENSE = 6
-_MOST_READ = 400
+_MOST_READ = 300
 _SURE = 0.5
 
 LanguageOf = Callable[[str], str]

@@ -100,6 +100,25 @@ _PHRASES = {
         r"(?:도와\s?드릴|도움을 드릴|제공(?:해 드릴|할)|답변(?:해 드릴|드릴|할)|응(?:할|해 드릴)) 수 없",
     ),
 }  # fmt: skip
+# Words without which none of a language's phrases can be there: cheaper to look for than the phrases.
+_NEEDED = {
+    "en": ("can't", "cannot", "can not", "won't", "will not", "decline", "unable", "not able",
+           "not permitted", "not allowed", "as a", "not comfortable", " my "),
+    "de": ("nicht", "kann ich", "darf ich"),
+    "fr": ("je ne",),
+    "es": ("no puedo", "no podemos", "como "),
+    "it": ("non posso", "come "),
+    "pt": ("não ",),
+    "nl": ("niet", "kan ik"),
+    "pl": ("nie mog",),
+    "ru": ("я не ",),
+    "uk": ("я не ",),
+    "tr": ("olam",),
+    "ar": ("لا ",),
+    "zh": ("法", "能", "没有", "沒有"),
+    "ja": ("ません", "かねます"),
+    "ko": ("수 없",),
+}  # fmt: skip
 _REFUSALS = {
     language: re.compile("|".join(phrases), re.I) for language, phrases in _PHRASES.items()
 }
@@ -107,5 +126,8 @@ _REFUSALS = {
 
 def refuses(answer: str) -> str:
     """The language of the refusal that the answer begins with, or ""."""
-    beginning = answer[:_BEGINNING].replace("’", "'")
-    return next((name for name, phrase in _REFUSALS.items() if phrase.search(beginning)), "")
+    beginning = answer[:_BEGINNING].replace("’", "'").lower()
+    for language, phrases in _REFUSALS.items():
+        if any(word in beginning for word in _NEEDED[language]) and phrases.search(beginning):
+            return language
+    return ""

@@ -100,7 +100,13 @@ def poison_section(report: PoisonReport) -> Section:
         f"{report.rows_suspicious} of {report.rows_in} rows are suspicious; "
         f"associations are {weighed}."
     )
-    return Section("poison", "Poison", intro, figures=figures[:_MOST_ENTRIES])
+    return Section(
+        "poison",
+        "Poison",
+        intro,
+        figures=figures[:_MOST_ENTRIES],
+        entries_left_out=max(0, len(figures) - _MOST_ENTRIES),
+    )
 
 
 def _suspicion(number: int, finding: PoisonFinding) -> Figure:

@@ -1,0 +1,143 @@
+"""A file of prices, read with the line of everything that is wrong in it.
+
+Takes plain YAML of bounded size: no tags, aliases or merge keys. It says nothing about whether a price
+is true; only that somebody is named who says so, and a day."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from finewright.errors import DataError
+from finewright.schema.aliases import close_choice
+from finewright.schema.catalog import Fact, PriceCatalog
+from finewright.schema.explain import explain, group
+from finewright.schema.nodes import Loc, Notes, Place, Tree, read
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_LARGEST_BYTES = 10_000_000
+_MOST_MISTAKES = 50
+_MENDS = {
+    "source": "say who says so, such as the address of the price page",
+    "observed_at": "say the day you saw it, such as 2026-11-25",
+    "method": "say how the figure came about, such as: list price",
+}
+
+
+def read_prices(path: Path, known: PriceCatalog) -> PriceCatalog:
+    """The rows of a file; its machines and APIs may name what `known` or the file itself has.
+
+    Raises DataError with one line for every mistake: `file:line: key: what`."""
+    return parse_prices(_text_of(path), str(path), known)
+
+
+def parse_prices(text: str, name: str, known: PriceCatalog) -> PriceCatalog:
+    """`read_prices` for text that came from the file of that name."""
+    notes = Notes()
+    tree = read(text, (), lambda line: Place(f"{name}:{line}", line), notes)
+    if notes.mistakes:
+        raise _error(notes)
+    if not isinstance(tree, dict):
+        sections = ", ".join(PriceCatalog.model_fields)
+        notes.refuse((), f"must be lists of rows under {sections}", Place(f"{name}:1", 1))
+        raise _error(notes)
+    catalog = _validated(tree, notes)
+    _refuse_strangers(catalog, known, notes)
+    _refuse_repeats(catalog, notes)
+    if notes.mistakes:
+        raise _error(notes)
+    return catalog
+
+
+def _text_of(path: Path) -> str:
+    hint = "give a YAML file of prices"
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, not a file of prices", hint=hint)
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file", hint=hint) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > _LARGEST_BYTES:
+        raise DataError(f"{path}: over 10 MB is no file of prices", hint=hint)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}:{line}: is not UTF-8", hint="save the file as UTF-8") from None
+
+
+def _validated(tree: Tree, notes: Notes) -> PriceCatalog:
+    try:
+        return PriceCatalog.model_validate(tree)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    for loc, found in group(errors, tree).items():
+        place = notes.place(loc)
+        text = place.text if loc in notes.places else None
+        notes.refuse(loc, _what(loc, found, text), place)
+    raise _error(notes)
+
+
+def _what(loc: Loc, errors: list["ErrorDetails"], text: str | None) -> str:
+    kind, key = errors[0]["type"], str(loc[-1])
+    if kind == "extra_forbidden":
+        return f"unknown key{close_choice(key, _keys_at(loc))}"
+    what = explain(loc, errors, text)
+    return f"{what}; {_MENDS[key]}" if kind == "missing" and key in _MENDS else what
+
+
+def _keys_at(loc: Loc) -> list[str]:
+    if len(loc) == 1:
+        return [*PriceCatalog.model_fields]
+    annotation = PriceCatalog.model_fields[str(loc[0])].annotation
+    row = annotation.__args__[0] if annotation is not None else Fact  # tuple[Row, ...]
+    return [*row.model_fields]
+
+
+def _refuse_strangers(catalog: PriceCatalog, known: PriceCatalog, notes: Notes) -> None:
+    """Note every row that names a provider or a GPU that nobody has told of."""
+    providers = {row.name for row in (*known.providers, *catalog.providers)}
+    gpus = {row.name for row in (*known.gpus, *catalog.gpus)}
+    for loc, name, names in _named(catalog, providers, gpus):
+        if name not in names:
+            near = close_choice(name, sorted(names)) or f"; known are {', '.join(sorted(names))}"
+            what = f"unknown {loc[-1]} {name!r}{near}, or add it under `{loc[-1]}s:`"
+            notes.refuse(loc, what, notes.place(loc))
+
+
+def _named(
+    catalog: PriceCatalog, providers: set[str], gpus: set[str]
+) -> Iterator[tuple[Loc, str, set[str]]]:
+    for i, machine in enumerate(catalog.machines):
+        yield ("machines", i, "provider"), machine.provider, providers
+        yield ("machines", i, "gpu"), machine.gpu, gpus
+    for i, api in enumerate(catalog.apis):
+        yield ("apis", i, "provider"), api.provider, providers
+    for i, storage in enumerate(catalog.storage):
+        yield ("storage", i, "provider"), storage.provider, providers
+    for i, deadline in enumerate(catalog.deadlines):
+        if deadline.provider:
+            yield ("deadlines", i, "provider"), deadline.provider, providers
+
+
+def _refuse_repeats(catalog: PriceCatalog, notes: Notes) -> None:
+    for section in PriceCatalog.model_fields:
+        first: dict[tuple[str, ...], int] = {}
+        for i, row in enumerate(getattr(catalog, section)):
+            if (j := first.setdefault(row.key(), i)) != i:
+                there = notes.place((section, j)).where
+                what = f"the same as {there} ({', '.join(row.key())}); keep one of them"
+                notes.refuse((section, i), what, notes.place((section, i)))
+
+
+def _error(notes: Notes) -> DataError:
+    told = sorted(notes.mistakes, key=lambda mistake: mistake.place.rank)[:_MOST_MISTAKES]
+    untold = len(notes.mistakes) - len(told)
+    hint = f"and {untold} more mistakes" if untold else ""
+    return DataError("\n".join(mistake.line() for mistake in told), hint=hint)

@@ -1,0 +1,116 @@
+"""The price catalog: the packaged facts, the user's own over them, and how a row is found by name."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+from finewright.catalog.price_file import parse_prices, read_prices
+from finewright.errors import DataError
+from finewright.schema.aliases import close_choice
+from finewright.schema.catalog import API, GPU, Fact, Machine, PriceCatalog
+
+USER_PRICES = "~/.config/finewright/prices.d"
+"""Where the command line looks for the user's own files; nothing here looks there by itself."""
+
+# The order in which rows may name each other.
+_FILES = ("providers", "gpus", "machines", "apis", "storage", "deadlines", "power")
+
+Row = TypeVar("Row", bound=Fact)
+
+
+@cache
+def packaged_prices() -> PriceCatalog:
+    """The facts that ship with finewright."""
+    folder = files("finewright.catalog").joinpath("prices")
+    catalog = PriceCatalog()
+    for name in _FILES:
+        text = folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+        catalog = merged(catalog, parse_prices(text, f"{name}.yaml", catalog))
+    return catalog
+
+
+def prices(user_folder: Path | None = None) -> PriceCatalog:
+    """The packaged facts, and over them the `*.yaml` files of a folder in the order of their names.
+
+    A row of the user's replaces the row of the same key. A folder that is not there holds nothing; a
+    file with a mistake raises DataError."""
+    catalog = packaged_prices()
+    for path in user_files(user_folder):
+        catalog = merged(catalog, read_prices(path, catalog))
+    return catalog
+
+
+def user_files(folder: Path | None) -> list[Path]:
+    """The user's files of prices in the order in which they are read."""
+    return sorted(folder.glob("*.yaml")) if folder is not None and folder.is_dir() else []
+
+
+def merged(below: PriceCatalog, above: PriceCatalog) -> PriceCatalog:
+    """Both catalogs' rows; where two have the same key, the one from above in the place of the other."""
+    return PriceCatalog.model_validate(
+        {
+            section: _over(getattr(below, section), getattr(above, section))
+            for section in PriceCatalog.model_fields
+        }
+    )
+
+
+def digest(catalog: PriceCatalog) -> str:
+    """Twelve hex digits that are others as soon as one fact is: estimates print them."""
+    return hashlib.sha256(catalog.model_dump_json().encode()).hexdigest()[:12]
+
+
+def gpu_named(catalog: PriceCatalog, name: str) -> GPU:
+    """The GPU of that name or alias; case, spaces, hyphens and the maker's name do not matter.
+
+    Raises DataError when there is none."""
+    wanted = _folded(name)
+    for gpu in catalog.gpus:
+        if wanted in map(_folded, (gpu.name, *gpu.aliases)):
+            return gpu
+    raise _unknown("GPU", name, [gpu.name for gpu in catalog.gpus])
+
+
+def machines_of(
+    catalog: PriceCatalog, *, provider: str = "", gpu: str = "", tiers: Sequence[str] = ()
+) -> list[Machine]:
+    """The machines that fit what is asked, in the catalog's order; "" and () ask for nothing.
+
+    Raises DataError for a provider or a GPU that the catalog does not know."""
+    if provider and provider not in [row.name for row in catalog.providers]:
+        raise _unknown("provider", provider, [row.name for row in catalog.providers])
+    name = gpu_named(catalog, gpu).name if gpu else ""
+    return [
+        machine
+        for machine in catalog.machines
+        if (not provider or machine.provider == provider)
+        and (not name or machine.gpu == name)
+        and (not tiers or machine.tier in tiers)
+    ]
+
+
+def api_named(catalog: PriceCatalog, name: str) -> API:
+    """The API of `model` or `provider/model`; raises DataError when there is none."""
+    for api in catalog.apis:
+        if name in (api.model, f"{api.provider}/{api.model}"):
+            return api
+    raise _unknown("API model", name, [api.model for api in catalog.apis])
+
+
+def _over(below: Iterable[Row], above: Iterable[Row]) -> tuple[Row, ...]:
+    rows = {row.key(): row for row in below}
+    rows.update({row.key(): row for row in above})
+    return tuple(rows.values())
+
+
+def _folded(name: str) -> str:
+    words = name.casefold().replace("-", " ").replace("_", " ").split()
+    return "".join(word for word in words if word not in {"nvidia", "amd"})
+
+
+def _unknown(kind: str, name: str, names: Sequence[str]) -> DataError:
+    near = close_choice(name, names) or f"; known are {', '.join(names)}"
+    return DataError(f"unknown {kind} {name!r}{near}", hint="or add it to a file of prices")

@@ -1,0 +1,130 @@
+"""Money from prices: a month of an API, of a machine, of storage; a run, a project, a break-even.
+
+Every figure is a range by interval arithmetic: low from all lows, high from all highs, the median from
+all medians. So low and high are bounds, wider than the spread of independent prices, and the median is
+that of the prices alone. A month is a twelfth of 365 days. Taxes and traffic are not in it."""
+
+from finewright.schema.catalog import API, Machine, Storage
+from finewright.schema.cost import Range
+from finewright.schema.money import BreakEven, OwnHardware, Project
+
+DAYS_A_MONTH = 365 / 12
+HOURS_A_MONTH = 24 * DAYS_A_MONTH
+_MILLION = 1e6
+_WATTS_A_KILOWATT = 1000.0
+
+
+def exact(value: float) -> Range:
+    """A figure that is known: a range without width."""
+    return Range(low=value, median=value, high=value)
+
+
+def total(*ranges: Range) -> Range:
+    """The sum of what may lie in each range."""
+    return Range(
+        low=sum(each.low for each in ranges),
+        median=sum(each.median for each in ranges),
+        high=sum(each.high for each in ranges),
+    )
+
+
+def product(one: Range, other: Range | float) -> Range:
+    """The product of what may lie in each range, neither of which goes below 0."""
+    by = other if isinstance(other, Range) else exact(other)
+    return Range(low=one.low * by.low, median=one.median * by.median, high=one.high * by.high)
+
+
+def api_request(price: API, tokens_in: float, tokens_out: float, cached_in: float = 0.0) -> Range:
+    """One request of `tokens_in`, of which `cached_in` are read from the provider's cache.
+
+    A prompt over the model's long-context limit is billed at those prices as a whole. Without a price
+    for cached tokens they cost as much as others; writing to the cache is not counted."""
+    long = price.long_context
+    tariff = long if long is not None and tokens_in > long.above_tokens else price
+    cached = tariff.usd_per_million_cached or tariff.usd_per_million_in
+    return total(
+        product(tariff.usd_per_million_in, (tokens_in - cached_in) / _MILLION),
+        product(cached, cached_in / _MILLION),
+        product(tariff.usd_per_million_out, tokens_out / _MILLION),
+    )
+
+
+def api_month(
+    price: API, requests: float, tokens_in: float, tokens_out: float, cached_in: float = 0.0
+) -> Range:
+    """A month of `requests`, each as `api_request` has it."""
+    return product(api_request(price, tokens_in, tokens_out, cached_in), requests)
+
+
+def training_run(machine: Machine, hours: Range | float) -> Range:
+    """A run of so many hours on the machine, all of its GPUs paid."""
+    return product(machine.usd_per_hour, hours)
+
+
+def hosting_month(machine: Machine, hours_per_day: float = 24.0) -> Range:
+    """A month of the machine, rented for so many hours of every day."""
+    return product(machine.usd_per_hour, hours_per_day * DAYS_A_MONTH)
+
+
+def storage_month(storage: Storage, gib: float) -> Range:
+    """A month of keeping so many GiB."""
+    return product(storage.usd_per_gib_month, gib)
+
+
+def own_hardware_month(hardware: OwnHardware, hours_per_day: float = 24.0) -> Range:
+    """A month of a machine that was bought: a month's share of its price, and its power.
+
+    price / months + (watts x hours at work + idle watts x the other hours) x PUE x price of a kWh.
+    Space, people and repair are not in it."""
+    at_work = hours_per_day * DAYS_A_MONTH
+    watt_hours = hardware.watts * at_work + hardware.idle_watts * (HOURS_A_MONTH - at_work)
+    power = watt_hours / _WATTS_A_KILOWATT * hardware.pue * hardware.usd_per_kwh
+    return exact(hardware.usd_purchase / hardware.amortisation_months + power)
+
+
+def own_hardware_run(hardware: OwnHardware, hours: Range | float) -> Range:
+    """A run on a machine that was bought: the hours' share of its price, and their power.
+
+    An hour's share is that of a machine which always works; one that mostly waits costs more a run."""
+    share = hardware.usd_purchase / hardware.amortisation_months / HOURS_A_MONTH
+    power = hardware.watts / _WATTS_A_KILOWATT * hardware.pue * hardware.usd_per_kwh
+    return product(exact(share + power), hours)
+
+
+def project(
+    run_cost: Range,
+    bake_off: int = 1,
+    seeds: int = 1,
+    failed_share: float = 0.0,
+    evaluations: float = 0.0,
+) -> Project:
+    """What all runs of a project cost, which is not what a run costs.
+
+    `bake_off` candidates (base models x methods) with `seeds` each; `failed_share` of a run is lost to
+    failures for every run that counts; `evaluations` is the machine time of all evaluations in runs."""
+    runs = float(bake_off * seeds)
+    failed = failed_share * runs
+    return Project(
+        runs=runs,
+        failed_runs=failed,
+        evaluation_runs=evaluations,
+        cost=product(run_cost, runs + failed + evaluations),
+    )
+
+
+def break_even_requests(
+    fixed_month: Range, api_per_request: Range, self_per_request: Range
+) -> BreakEven:
+    """The requests a month from which a fixed cost pays off against an API: V* = F / (c_api - c_self).
+
+    F is the month's hosting and amortisation. Never (None) where a request costs no less at home. That
+    the machine can serve so many requests is not checked here."""
+    return BreakEven(
+        low=_crossing(fixed_month.low, api_per_request.high - self_per_request.low),
+        median=_crossing(fixed_month.median, api_per_request.median - self_per_request.median),
+        high=_crossing(fixed_month.high, api_per_request.low - self_per_request.high),
+    )
+
+
+def _crossing(fixed: float, saved_per_request: float) -> float | None:
+    return fixed / saved_per_request if saved_per_request > 0 else None

@@ -1,0 +1,220 @@
+"""The dated facts about prices: machines, their GPUs, APIs, storage, power, and what ends when.
+
+Every row names its source and the day somebody saw it there; nothing here is true for ever."""
+
+import math
+import re
+from datetime import date
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from finewright.schema.common import Model
+from finewright.schema.cost import Range
+
+Tier = Literal["on_demand", "spot", "community", "secure", "free"]
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _dated(value: Any) -> Any:  # Any: what stands in the file
+    """A day and nothing else: pydantic would take a year for seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and _DATE.fullmatch(value)):
+        return value
+    raise ValueError(f"must be a day such as 2026-11-25, not {value!r}")
+
+
+def _spread(value: Any) -> Any:  # Any: what stands in the file
+    """One price is a range without width."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"low": value, "median": value, "high": value}
+    return value
+
+
+def _in_order(value: Range) -> Range:
+    if value.low < 0:
+        raise ValueError(f"must not be negative, and {value.low:g} is")
+    if not value.low <= value.median <= value.high:
+        raise ValueError("must have low <= median <= high")
+    if math.isinf(value.high):
+        raise ValueError("must be finite")
+    return value
+
+
+def _overhead(value: Range) -> Range:
+    if _in_order(value).low < 1:
+        raise ValueError("must be 1 or more: a site draws at least what its computers draw")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1)]
+Said = Annotated[str, Field(min_length=3)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+Day = Annotated[date, BeforeValidator(_dated)]
+Price = Annotated[Range, BeforeValidator(_spread), AfterValidator(_in_order)]
+"""US dollars, as a range or as one number."""
+
+
+class Fact(Model):
+    """A row of the catalog: who says so, and when somebody saw it said."""
+
+    KEY: ClassVar[tuple[str, ...]]
+    source: Said
+    observed_at: Day
+    note: str = ""
+
+    def key(self) -> tuple[str, ...]:
+        """What makes the row the one it is: a later row of the same key replaces it."""
+        return tuple(str(getattr(self, field)) for field in self.KEY)
+
+
+class Provider(Fact):
+    """Somebody who sells machines or answers; rows of other sections name one of them."""
+
+    KEY = ("name",)
+
+    name: Name
+    title: str
+    sells: tuple[Literal["machines", "answers", "storage"], ...]
+
+
+class GPU(Fact):
+    """A GPU as its maker's data sheet has it: dense rates, without structured sparsity."""
+
+    KEY = ("name",)
+
+    name: Name
+    aliases: tuple[str, ...] = ()
+    vram_gib: Positive
+    """As sold; the driver's own share and error correction leave less."""
+    bf16_tflops: Positive | None
+    """None: no bfloat16 units; `training_tflops` is the rate of float16 there."""
+    fp16_tflops: Positive
+    memory_bandwidth_gb_s: Positive
+    tdp_watts: Positive
+
+    @property
+    def training_tflops(self) -> float:
+        """The dense 16-bit rate: bfloat16 where it has it, else float16."""
+        return self.bf16_tflops or self.fp16_tflops
+
+
+class Machine(Fact):
+    """What a provider asks for a machine of `num_gpus` GPUs, an hour."""
+
+    KEY = ("provider", "sku", "tier", "region")
+
+    provider: str
+    sku: Name
+    gpu: str
+    num_gpus: Count = 1
+    tier: Tier
+    region: str = "any"
+    usd_per_hour: Price
+    """For the whole machine: the median is the latest, low and high what else was seen."""
+    max_session_hours: Positive | None = None
+    max_hours_per_week: Positive | None = None
+    method: Said
+    """How the figure came about: a list price, a median of offers, ..."""
+
+    @property
+    def usd_per_gpu_hour(self) -> Range:
+        """The price of one GPU of it."""
+        price, n = self.usd_per_hour, self.num_gpus
+        return Range(low=price.low / n, median=price.median / n, high=price.high / n)
+
+
+class LongContext(Model):
+    """Dearer tokens: the prices of every token of a request whose prompt is longer than this."""
+
+    above_tokens: Count
+    usd_per_million_in: Price
+    usd_per_million_out: Price
+    usd_per_million_cached: Price | None = None
+
+
+class API(Fact):
+    """What a provider asks for the tokens of a model; cached tokens are input read from its cache."""
+
+    KEY = ("provider", "model")
+
+    provider: str
+    model: Name
+    usd_per_million_in: Price
+    usd_per_million_out: Price
+    usd_per_million_cached: Price | None = None
+    long_context: LongContext | None = None
+    context_tokens: Count | None = None
+    can_fine_tune: bool | None = None
+    """None: the source does not say."""
+    deprecation_date: Day | None = None
+    method: str = "list price"
+
+
+class Storage(Fact):
+    """What a provider asks to keep a GiB for a month."""
+
+    KEY = ("provider", "sku")
+
+    provider: str
+    sku: Name
+    usd_per_gib_month: Price
+    method: str = "list price"
+
+
+class Deadline(Fact):
+    """A day on which something ends or begins to apply."""
+
+    KEY = ("what",)
+
+    what: Said
+    kind: Literal["service", "model", "law"]
+    provider: str = ""
+    models: tuple[str, ...] = ()
+    """The models that end, by the names of `apis` and their fine-tuned versions."""
+    date: Day
+    effect: Said
+    instead: str = ""
+
+
+class Grid(Fact):
+    """How much carbon dioxide a country's electricity stands for, by the year of its statistics."""
+
+    KEY = ("country",)
+
+    country: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    """ISO 3166-1 alpha-3; WLD is the world."""
+    name: str
+    g_co2e_per_kwh: Annotated[float, Field(ge=0)]
+    year: Annotated[int, Field(ge=1990, le=2100)]
+
+
+class Overhead(Fact):
+    """Power usage effectiveness: what a site draws over what its computers draw."""
+
+    KEY = ("site",)
+
+    site: Name
+    pue: Annotated[Range, BeforeValidator(_spread), AfterValidator(_overhead)]
+
+
+class PriceCatalog(Model):
+    """Every fact, in the order of the files: the packaged ones, then the user's own."""
+
+    providers: tuple[Provider, ...] = ()
+    gpus: tuple[GPU, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    apis: tuple[API, ...] = ()
+    storage: tuple[Storage, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+    grids: tuple[Grid, ...] = ()
+    overheads: tuple[Overhead, ...] = ()
+
+
+class Freshness(Model):
+    """How old a fact is: over 45 days it is aging, over 180 stale."""
+
+    level: Literal["fresh", "aging", "stale"]
+    age_days: int
+    observed_at: date

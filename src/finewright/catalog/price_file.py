@@ -4,14 +4,17 @@ Takes plain YAML of bounded size: no tags, aliases or merge keys. It says nothin
 is true; only that somebody is named who says so, and a day."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
 from pydantic import ValidationError
 
 from finewright.errors import DataError
 from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import Fact, PriceCatalog
+from finewright.schema.cost import Range
 from finewright.schema.explain import explain, group
 from finewright.schema.nodes import Loc, Notes, Place, Tree, read
 
@@ -27,14 +30,17 @@ _MENDS = {
 }
 
 
-def read_prices(path: Path, known: PriceCatalog) -> PriceCatalog:
+def read_prices(path: Path, known: PriceCatalog, *, today: date | None = None) -> PriceCatalog:
     """The rows of a file; its machines and APIs may name what `known` or the file itself has.
 
-    Raises DataError with one line for every mistake: `file:line: key: what`."""
-    return parse_prices(_text_of(path), str(path), known)
+    Raises DataError with one line for every mistake: `file:line: key: what`; with `today`, an
+    observation of a later day is one."""
+    return parse_prices(_text_of(path), str(path), known, today=today)
 
 
-def parse_prices(text: str, name: str, known: PriceCatalog) -> PriceCatalog:
+def parse_prices(
+    text: str, name: str, known: PriceCatalog, *, today: date | None = None
+) -> PriceCatalog:
     """`read_prices` for text that came from the file of that name."""
     notes = Notes()
     tree = read(text, (), lambda line: Place(f"{name}:{line}", line), notes)
@@ -47,9 +53,27 @@ def parse_prices(text: str, name: str, known: PriceCatalog) -> PriceCatalog:
     catalog = _validated(tree, notes)
     _refuse_strangers(catalog, known, notes)
     _refuse_repeats(catalog, notes)
+    if today is not None:
+        _refuse_later(catalog, today, notes)
     if notes.mistakes:
         raise _error(notes)
     return catalog
+
+
+def prices_text(catalog: PriceCatalog, heading: str) -> str:
+    """The rows as a file that `read_prices` reads; the heading becomes its comment."""
+    sections = catalog.model_dump(mode="json", exclude_defaults=True)
+    text = yaml.safe_dump(_plain(sections), sort_keys=False, allow_unicode=True, width=110)
+    return "".join(f"# {line}\n" for line in heading.splitlines()) + text
+
+
+def _plain(value: Tree) -> Tree:
+    """Ranges without width as the one number that they are."""
+    if isinstance(value, dict):
+        if value.keys() == Range.model_fields.keys() and len(set(value.values())) == 1:
+            return value["median"]
+        return {key: _plain(below) for key, below in value.items()}
+    return [_plain(below) for below in value] if isinstance(value, list) else value
 
 
 def _text_of(path: Path) -> str:
@@ -134,6 +158,15 @@ def _refuse_repeats(catalog: PriceCatalog, notes: Notes) -> None:
                 there = notes.place((section, j)).where
                 what = f"the same as {there} ({', '.join(row.key())}); keep one of them"
                 notes.refuse((section, i), what, notes.place((section, i)))
+
+
+def _refuse_later(catalog: PriceCatalog, today: date, notes: Notes) -> None:
+    for section in PriceCatalog.model_fields:
+        for i, row in enumerate(getattr(catalog, section)):
+            if row.observed_at > today:
+                loc = (section, i, "observed_at")
+                what = f"{row.observed_at} is after today, {today}; say the day you saw it"
+                notes.refuse(loc, what, notes.place(loc))
 
 
 def _error(notes: Notes) -> DataError:

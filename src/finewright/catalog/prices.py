@@ -32,13 +32,15 @@ def packaged_prices() -> PriceCatalog:
     return catalog
 
 
-def prices(user_folder: Path | None = None) -> PriceCatalog:
+def prices(user_folder: Path | None = None, *, but: Path | None = None) -> PriceCatalog:
     """The packaged facts, and over them the `*.yaml` files of a folder in the order of their names.
 
     A row of the user's replaces the row of the same key. A folder that is not there holds nothing; a
-    file with a mistake raises DataError."""
+    file with a mistake raises DataError. `but` is a file to leave out."""
     catalog = packaged_prices()
     for path in user_files(user_folder):
+        if but is not None and path.resolve() == but.resolve():
+            continue
         catalog = merged(catalog, read_prices(path, catalog))
     return catalog
 
@@ -67,11 +69,17 @@ def gpu_named(catalog: PriceCatalog, name: str) -> GPU:
     """The GPU of that name or alias; case, spaces, hyphens and the maker's name do not matter.
 
     Raises DataError when there is none."""
-    wanted = _folded(name)
+    wanted = folded(name)
     for gpu in catalog.gpus:
-        if wanted in map(_folded, (gpu.name, *gpu.aliases)):
+        if wanted in map(folded, (gpu.name, *gpu.aliases)):
             return gpu
     raise _unknown("GPU", name, [gpu.name for gpu in catalog.gpus])
+
+
+def folded(name: str) -> str:
+    """A GPU's name without what does not tell it apart: case, spaces, hyphens, the maker."""
+    words = name.casefold().replace("-", " ").replace("_", " ").split()
+    return "".join(word for word in words if word not in {"nvidia", "amd"})
 
 
 def machines_of(
@@ -104,11 +112,6 @@ def _over(below: Iterable[Row], above: Iterable[Row]) -> tuple[Row, ...]:
     rows = {row.key(): row for row in below}
     rows.update({row.key(): row for row in above})
     return tuple(rows.values())
-
-
-def _folded(name: str) -> str:
-    words = name.casefold().replace("-", " ").replace("_", " ").split()
-    return "".join(word for word in words if word not in {"nvidia", "amd"})
 
 
 def _unknown(kind: str, name: str, names: Sequence[str]) -> DataError:

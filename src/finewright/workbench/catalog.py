@@ -1,0 +1,277 @@
+"""`catalog list`, `check`, `import` and `refresh`: the dated facts that estimates stand on."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from finewright.catalog.price_file import prices_text, read_prices
+from finewright.catalog.price_import import Format, Origin, format_of, provider_of, read_csv
+from finewright.catalog.price_refresh import refreshed
+from finewright.catalog.prices import digest, gpu_named, machines_of, prices, user_files
+from finewright.errors import DataError
+from finewright.estimate.freshness import ends_within, freshness, oldest
+from finewright.schema.aliases import close_choice
+from finewright.schema.catalog import API, Fact, PriceCatalog
+from finewright.schema.catalog_report import (
+    CatalogCheck,
+    CatalogImport,
+    CatalogList,
+    CatalogRefresh,
+    PriceChange,
+)
+from finewright.schema.common import Problem
+from finewright.schema.cost import Range
+from finewright.store.atomic import os_errors, write_text
+
+_MADE_HERE = "# Made by finewright catalog"
+_REFRESHED = "genai-prices.yaml"
+_HORIZON_DAYS = 365
+_DATED = ("gpus", "machines", "apis", "storage")
+"""The sections whose age says something: laws and yearly statistics are told with their own dates."""
+
+ImportFormat = Literal["auto", "prices"] | Format
+
+
+class Said(NamedTuple):
+    """What whoever imports a CSV says of it: the source and the day it does not name itself.
+
+    `provider` where the file's name does not tell it; `region` keeps the regions that begin so."""
+
+    source: str = ""
+    observed_at: str = ""
+    provider: str = ""
+    region: str = ""
+
+
+_UNSAID = Said()
+
+
+def list_catalog(
+    user_folder: Path, today: date, *, section: str = "", provider: str = "", gpu: str = ""
+) -> CatalogList:
+    """The packaged facts and the user's over them, how old they are, and what ends within a year.
+
+    `section`, `provider` and `gpu` show a part. Raises DataError where one of them is unknown."""
+    whole = prices(user_folder)
+    shown = _part(whole, section, provider, gpu)
+    sections = {name: getattr(shown, name) for name in _DATED}
+    ages = {name: age for name, rows in sections.items() if (age := oldest(rows, today))}
+    return CatalogList(
+        today=today,
+        digest=digest(whole),
+        files=tuple(str(path) for path in user_files(user_folder)),
+        catalog=shown,
+        ages=ages,
+        ending=tuple(ends_within(shown.deadlines, today, _HORIZON_DAYS)),
+        problems=tuple(_age_problems(shown, today)),
+    )
+
+
+def check_file(path: Path, user_folder: Path, today: date) -> CatalogCheck:
+    """What a file of prices would bring, were it among the user's own; changes nothing.
+
+    Raises DataError with one line for every mistake, an observation after today among them."""
+    whole = prices(user_folder, but=path)
+    found = read_prices(path, whole, today=today)
+    return CatalogCheck(
+        path=str(path),
+        rows=_counts(found),
+        replaced=_replaced(whole, found),
+        problems=tuple(_age_problems(found, today)),
+    )
+
+
+def import_file(
+    path: Path,
+    user_folder: Path,
+    today: date,
+    *,
+    format: ImportFormat = "auto",
+    said: Said = _UNSAID,
+) -> CatalogImport:
+    """Put a file's prices among the user's own: YAML as it is, or the CSV of gpuhunt or SkyPilot.
+
+    A file of that name that was not made here stays: that raises DataError, as every mistake does,
+    before anything is written."""
+    whole = prices(user_folder)
+    kind = _kind(path, format)
+    heading = f"{_MADE_HERE[2:]} import from {path.name} on {today}."
+    left_out: dict[str, int] = {}
+    if kind == "prices":
+        found = read_prices(path, whole, today=today)
+        text = f"# {heading}\n{path.read_text(encoding='utf-8-sig')}"
+        target = user_folder / f"{_slug(path.stem)}.yaml"
+    else:
+        origin = _origin(path, kind, said, whole, today)
+        machines, left_out = read_csv(path, kind, origin, whole)
+        found = PriceCatalog(machines=machines)
+        text = prices_text(found, heading)
+        target = user_folder / f"{kind}-{_slug(origin.provider)}.yaml"
+    _write(target, text)
+    return CatalogImport(
+        path=str(path),
+        format=kind,
+        written=str(target),
+        rows=_counts(found),
+        replaced=_replaced(whole, found),
+        left_out=left_out,
+        problems=tuple(_age_problems(found, today)),
+    )
+
+
+def refresh(user_folder: Path, today: date, *, also: Sequence[str] = ()) -> CatalogRefresh:
+    """Bring API prices up to the data of the installed genai-prices; `also` adds provider/model.
+
+    No network: it is as new as the package. Writes one file among the user's own, where there is
+    something to write. Raises MissingExtra without the package, DataError for an unknown provider."""
+    whole = prices(user_folder)
+    providers = {row.name for row in whole.providers}
+    for name in also:
+        provider, _, model = name.partition("/")
+        if provider not in providers or not model:
+            near = close_choice(provider, sorted(providers))
+            raise DataError(
+                f"{name!r} names no provider of the catalog{near}", hint="provider/model"
+            )
+    found = refreshed(whole, today, also)
+    target = user_folder / _REFRESHED
+    if found.apis:
+        earlier = read_prices(target, whole).apis if target.is_file() else ()
+        rows = {api.key(): api for api in (*earlier, *found.apis)}
+        heading = f"{_MADE_HERE[2:]} refresh from {found.source} on {today}."
+        _write(target, prices_text(PriceCatalog(apis=tuple(rows.values())), heading))
+    old = {api.key(): api for api in whole.apis}
+    return CatalogRefresh(
+        source=found.source,
+        written=str(target) if found.apis else "",
+        changes=tuple(_change(old.get(api.key()), api) for api in found.apis),
+        left_alone=found.left_alone,
+    )
+
+
+def _part(whole: PriceCatalog, section: str, provider: str, gpu: str) -> PriceCatalog:
+    if section and section not in PriceCatalog.model_fields:
+        names = [*PriceCatalog.model_fields]
+        near = close_choice(section, names) or f"; there are {', '.join(names)}"
+        raise DataError(f"unknown section {section!r}{near}")
+    wanted = (section,) if section else tuple(PriceCatalog.model_fields)
+    parts = {name: getattr(whole, name) for name in wanted}
+    if provider or gpu:
+        machines = machines_of(whole, provider=provider, gpu=gpu)
+        parts = {"machines": machines} if "machines" in wanted else {}
+        if gpu:
+            parts["gpus"] = (gpu_named(whole, gpu),)
+        for name in ("apis", "storage", "deadlines"):
+            if name in wanted and not gpu:
+                parts[name] = [row for row in getattr(whole, name) if row.provider == provider]
+    return PriceCatalog.model_validate(parts)
+
+
+def _age_problems(catalog: PriceCatalog, today: date) -> Iterator[Problem]:
+    """A warning for each section and level of age, with the rows it is about."""
+    for section in _DATED:
+        old: dict[str, list[Fact]] = {"aging": [], "stale": []}
+        for row in getattr(catalog, section):
+            old.get(freshness(row.observed_at, today).level, []).append(row)
+        for level, rows in old.items():
+            if rows:
+                yield _age_problem(section, level, rows, today)
+
+
+def _age_problem(section: str, level: str, rows: Sequence[Fact], today: date) -> Problem:
+    age = max((today - row.observed_at).days for row in rows)
+    owners = dict.fromkeys(row.key()[0] for row in rows)
+    what = "stale, over 180 days old" if level == "stale" else "over 45 days old"
+    count = "1 row is" if len(rows) == 1 else f"{len(rows)} rows are"
+    return Problem(
+        level="warning",
+        key=section,
+        message=f"{count} {what} (the oldest {age} days): {', '.join(owners)}",
+        hint="look the prices up and put them into a file of your own",
+    )
+
+
+def _counts(catalog: PriceCatalog) -> dict[str, int]:
+    counts = {name: len(getattr(catalog, name)) for name in PriceCatalog.model_fields}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _replaced(below: PriceCatalog, above: PriceCatalog) -> tuple[str, ...]:
+    return tuple(
+        f"{section}: {' '.join(row.key())}"
+        for section in PriceCatalog.model_fields
+        for row in getattr(above, section)
+        if row.key() in {other.key() for other in getattr(below, section)}
+    )
+
+
+def _kind(path: Path, format: ImportFormat) -> Literal["prices", "gpuhunt", "skypilot"]:
+    if format != "auto":
+        return format
+    if path.suffix.lower() != ".csv":
+        return "prices"
+    if not path.is_file():
+        raise DataError(f"{path}: no such file", hint="give a CSV or a YAML file of prices")
+    found = format_of(path)
+    if found is None:
+        hint = (
+            "known are the CSV files of gpuhunt and of the SkyPilot catalog, and finewright's YAML"
+        )
+        raise DataError(f"{path}:1: these columns are of no catalog we know", hint=hint)
+    return found
+
+
+def _origin(path: Path, kind: Format, said: Said, whole: PriceCatalog, today: date) -> Origin:
+    """What a CSV does not say of itself."""
+    for key, value in (("source", said.source), ("observed_at", said.observed_at)):
+        if not value:
+            hint = "--source ADDRESS --observed-at DAY"
+            raise DataError(f"{path}: {key}: a CSV does not say it, so you must", hint=hint)
+    try:
+        day = date.fromisoformat(said.observed_at)
+    except ValueError:
+        what = f"must be a day such as {today}, not {said.observed_at!r}"
+        raise DataError(f"{path}: observed_at: {what}") from None
+    if day > today:
+        raise DataError(f"{path}: observed_at: {day} is after today, {today}")
+    provider = said.provider or provider_of(path, kind)
+    names = sorted(row.name for row in whole.providers)
+    if provider not in names:
+        near = close_choice(provider, names) or f"; known are {', '.join(names)}"
+        raise DataError(f"{path}: unknown provider {provider!r}{near}", hint="--provider NAME")
+    return Origin(provider, said.source, day, said.region)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-") or "prices"
+
+
+def _write(target: Path, text: str) -> None:
+    with os_errors(target):
+        if target.is_file() and not target.read_bytes().startswith(_MADE_HERE.encode()):
+            hint = "rename it, or take its rows over by hand"
+            raise DataError(f"{target}: is there already, and was not made by an import", hint=hint)
+        target.parent.mkdir(parents=True, exist_ok=True)
+    write_text(target, text)
+
+
+def _change(old: API | None, new: API) -> PriceChange:
+    return PriceChange(
+        provider=new.provider,
+        model=new.model,
+        before=_rates(old) if old else "",
+        after=_rates(new),
+        observed_at=new.observed_at,
+    )
+
+
+def _rates(api: API) -> str:
+    return f"{_dollars(api.usd_per_million_in)} / {_dollars(api.usd_per_million_out)}"
+
+
+def _dollars(price: Range) -> str:
+    if price.low == price.high:
+        return f"{price.median:g}"
+    return f"{price.low:g}-{price.high:g}"

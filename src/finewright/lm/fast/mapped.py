@@ -29,6 +29,8 @@ def let_go(tensor: Tensor) -> int:
     where the system tells nothing of its pages."""
     if platform.system() != "Linux" or tensor.device.type != "cpu" or not _PAGEMAP.exists():
         return 0
+    if type(tensor) is not Tensor:  # a fake one has no memory
+        return 0
     start = -(-tensor.data_ptr() // mmap.PAGESIZE)
     stop = (tensor.data_ptr() + tensor.nbytes) // mmap.PAGESIZE
     if stop <= start or not _repeat_a_file(start, stop - start):

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,7 +32,9 @@ _FLAGS = (
     *("-fno-strict-aliasing", "-fno-math-errno", "-fno-trapping-math"),
 )
 _SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
+_WIDEST_ON_GPU = 256  # see flash.py
 _disabled = False
+_rehearsed: Literal["", "cpu", "gpu"] = ""
 
 
 class Status(NamedTuple):
@@ -105,6 +107,7 @@ def ready(*tensors: Tensor) -> bool:
     first = tensors[0]
     return (
         not _disabled
+        and _rehearsed != "gpu"
         and first.dtype in _SUFFIX
         and all(
             t.device.type == "cpu" and t.dtype == first.dtype and t.stride(-1) == 1 for t in tensors
@@ -127,6 +130,19 @@ def off() -> Iterator[None]:
         yield
     finally:
         _disabled = before
+
+
+@contextmanager
+def rehearsal(target: Literal["cpu", "gpu"]) -> Iterator[None]:
+    """For tensors without numbers: kernels make what they would return and compute nothing.
+
+    As on a GPU, formulas inside are plain torch, and attention keeps what the kernel there keeps."""
+    global _rehearsed  # noqa: PLW0603 - one switch for the process, flipped by traces only
+    before, _rehearsed = _rehearsed, target
+    try:
+        yield
+    finally:
+        _rehearsed = before
 
 
 def rms_forward(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
@@ -195,6 +211,9 @@ class Heads(NamedTuple):
 def takes_heads(heads: Heads) -> bool:
     """Can the attention kernels take these? bfloat16, widths in sixteens, rows at even offsets."""
     parts = heads[:3]
+    if _rehearsed == "gpu":
+        query, _, value = parts
+        return query.dtype == torch.bfloat16 and query.shape[2] == value.shape[2] <= _WIDEST_ON_GPU
     return (
         ready(*parts)
         and attends()
@@ -204,7 +223,8 @@ def takes_heads(heads: Heads) -> bool:
 
 
 def _even(x: Tensor) -> bool:
-    return x.stride(0) % 2 == 0 and x.stride(1) % 2 == 0 and x.data_ptr() % 4 == 0
+    even = x.stride(0) % 2 == 0 and x.stride(1) % 2 == 0
+    return even and (bool(_rehearsed) or x.data_ptr() % 4 == 0)
 
 
 def attention_forward(heads: Heads, segments: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -338,6 +358,8 @@ def _integers(*numbers: int) -> ctypes.Array[ctypes.c_int64]:
 
 
 def _call(name: str, dtype: torch.dtype | None, *arguments: object) -> None:
+    if _rehearsed:
+        return
     library = status().library
     assert library is not None
     suffix = "" if dtype is None else f"_{_SUFFIX[dtype]}"

@@ -1,0 +1,407 @@
+"""`catalog list | check | import | refresh`: what they say, what they write, and what they refuse."""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+import finewright.render.catalog  # noqa: F401 - registers the layouts
+from finewright.catalog import price_refresh
+from finewright.catalog.prices import api_named, machines_of, packaged_prices, prices
+from finewright.errors import DataError, MissingExtra
+from finewright.render.reports import text_of
+from finewright.schema.catalog_report import CatalogList
+from finewright.schema.cost import Range
+from finewright.workbench.catalog import Said, check_file, import_file, list_catalog, refresh
+
+TODAY = date(2026, 11, 25)
+SAID = Said(source="https://example.org", observed_at="2026-11-20")
+
+OWN = """\
+# my prices
+apis:
+  - provider: openai
+    model: gpt-6-luna
+    usd_per_million_in: 0.2
+    usd_per_million_out: 0.6
+    source: our contract
+    observed_at: 2026-03-01
+"""
+
+GPUHUNT = """\
+instance_name,location,price,cpu,memory,gpu_count,gpu_name,gpu_memory,spot,disk_size,gpu_vendor,flags
+gpu_1x_a100,us-east-1,1.29,30,200,1,A100,40.0,False,512,nvidia,
+gpu_1x_a100,eu-west-1,1.49,30,200,1,A100,40.0,False,512,nvidia,
+gpu_1x_a100,eu-west-2,1.99,30,200,1,A100,40.0,False,512,nvidia,
+gpu_8x_a100,us-east-1,14.32,124,1800,8,A100,80.0,True,512,nvidia,
+gpu_1x_rtx,us-east-1,0.50,14,46,1,RTX6000,24.0,False,512,nvidia,
+cpu_4x,us-east-1,0.1,4,16,0,,,False,512,,
+v5,us-east-1,3,4,16,1,tpu-v5,,False,512,google,
+"""
+
+SKYPILOT = """\
+InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GPUInfo,Region,AvailabilityZone,Price,SpotPrice
+p5.48xlarge,192,2048,H100,8,x,us-east-1,us-east-1a,55.04,20.5
+p5.48xlarge,192,2048,H100,8,x,us-west-2,us-west-2a,59.96,
+a2.part,8,64,T4,0.5,x,us-west-2,us-west-2a,0.2,
+m5.large,2,8,,,x,us-west-2,us-west-2a,0.1,0.05
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "prices.d"
+
+
+def listed(folder: Path, **asked: str) -> CatalogList:
+    return list_catalog(folder, TODAY, **asked)
+
+
+def written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_the_list_shows_prices_their_age_and_what_ends(folder: Path):
+    text = text_of(listed(folder))
+    (line,) = [
+        line for line in text.splitlines() if line.startswith("runpod RTX 4090") and "comm" in line
+    ]
+    assert re.split(" {2,}", line) == [
+        "runpod RTX 4090",
+        "1 x RTX 4090",
+        "community",
+        "any",
+        "0.34",
+        "2026-09-25 aging",
+    ]
+    assert "2.67 (2.4-6.15)" in text
+    assert "2027-01-06, in 42 days: OpenAI self-serve fine-tuning" in text
+    assert (
+        "warning: machines: 3 rows are stale, over 180 days old (the oldest 389 days): colab, kaggle"
+        in text
+    )
+
+
+def test_the_same_list_on_the_same_day_is_the_same_bytes(folder: Path):
+    assert listed(folder).model_dump_json() == listed(folder).model_dump_json()
+
+
+def test_years_later_every_price_is_stale(folder: Path):
+    late = list_catalog(folder, date(2029, 1, 1))
+    assert {age.level for age in late.ages.values()} == {"stale"}
+    assert late.ending == ()
+
+
+def test_a_part_can_be_asked_for(folder: Path):
+    h100 = listed(folder, gpu="h100 sxm").catalog
+    assert {row.gpu for row in h100.machines} == {"H100 SXM"}
+    assert [row.name for row in h100.gpus] == ["H100 SXM"]
+    assert h100.apis == ()
+    openai = listed(folder, provider="openai").catalog
+    assert openai.machines == ()
+    assert {row.provider for row in openai.apis} == {"openai"}
+    apis = listed(folder, section="apis").catalog
+    assert apis.apis == packaged_prices().apis
+    assert apis.machines == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"section": "machine"}, "unknown section 'machine'; did you mean 'machines'"),
+        ({"provider": "amazon"}, "unknown provider 'amazon'"),
+        ({"gpu": "H1000 SXM"}, "unknown GPU 'H1000 SXM'"),
+    ],
+)
+def test_what_is_not_in_the_catalog_is_said(asked: dict[str, str], told: str, folder: Path):
+    with pytest.raises(DataError, match=told):
+        listed(folder, **asked)
+
+
+def test_the_users_files_are_named(folder: Path):
+    mine = written(folder / "mine.yaml", OWN)
+    report = listed(folder)
+    assert report.files == (str(mine),)
+    assert api_named(report.catalog, "gpt-6-luna").usd_per_million_in.median == 0.2
+
+
+def test_a_check_says_what_a_file_would_replace_and_what_is_old(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "mine.yaml", OWN)
+    report = check_file(path, folder, TODAY)
+    assert report.rows == {"apis": 1}
+    assert report.replaced == ("apis: openai gpt-6-luna",)
+    assert "stale" in report.problems[0].message
+    assert text_of(report).endswith("mine.yaml: 1 apis: usable")
+    assert not folder.exists()
+
+
+def test_a_check_of_a_mistake_names_file_line_and_key(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "mine.yaml", OWN.replace("    source: our contract\n", ""))
+    with pytest.raises(DataError) as raised:
+        check_file(path, folder, TODAY)
+    assert str(raised.value).startswith(f"{path}:3: apis.0.source: required key is missing")
+    assert raised.value.exit_code == 2
+
+
+def test_a_file_in_the_folder_can_be_checked_against_the_others(folder: Path):
+    path = written(folder / "mine.yaml", OWN)
+    assert check_file(path, folder, TODAY).rows == {"apis": 1}
+
+
+def test_a_yaml_file_is_imported_as_it_is(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "My Prices.yaml", OWN)
+    report = import_file(path, folder, TODAY)
+    assert report.written == str(folder / "my-prices.yaml")
+    assert (folder / "my-prices.yaml").read_text().endswith(OWN)
+    assert api_named(prices(folder), "gpt-6-luna").usd_per_million_out.median == 0.6
+    assert import_file(path, folder, TODAY).written == report.written
+
+
+def test_a_file_that_the_user_wrote_is_not_overwritten(tmp_path: Path, folder: Path):
+    kept = written(folder / "mine.yaml", OWN)
+    path = written(tmp_path / "mine.yaml", OWN.replace("0.2", "0.3"))
+    with pytest.raises(DataError, match="was not made by an import"):
+        import_file(path, folder, TODAY)
+    assert kept.read_text() == OWN
+
+
+def test_nothing_is_written_for_a_file_with_a_mistake(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "mine.yaml", OWN.replace("0.2", "-0.2"))
+    with pytest.raises(DataError, match="must not be negative"):
+        import_file(path, folder, TODAY)
+    assert not folder.exists()
+
+
+def test_gpuhunts_csv_gives_a_range_over_its_regions(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "lambdalabs.csv", GPUHUNT)
+    report = import_file(path, folder, TODAY, said=SAID)
+    assert report.format == "gpuhunt"
+    one, eight = [row for row in prices(folder).machines if row.method.startswith("gpuhunt")]
+    assert one.provider == "lambda"
+    assert one.gpu == "A100 40GB"
+    assert one.usd_per_hour == Range(low=1.29, median=1.49, high=1.99)
+    assert one.method == "gpuhunt: prices in 3 regions"
+    assert (eight.gpu, eight.num_gpus, eight.tier) == ("A100 80GB PCIe", 8, "spot")
+    assert eight.region == "us-east-1"
+    assert report.left_out == {
+        "GPU not in the catalog: RTX6000 24 GB": 1,
+        "machines without a GPU": 2,
+    }
+    assert "GPU not in the catalog: RTX6000 24 GB" in text_of(report)
+
+
+def test_regions_can_be_restricted(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "lambdalabs.csv", GPUHUNT)
+    report = import_file(path, folder, TODAY, said=SAID._replace(region="eu-"))
+    (row,) = [row for row in prices(folder).machines if row.method.startswith("gpuhunt")]
+    assert row.usd_per_hour == Range(low=1.49, median=1.74, high=1.99)
+    assert row.region == "eu-"
+    assert report.left_out["region is not eu-..."] == 2
+
+
+def test_skypilots_csv_gives_on_demand_and_spot(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "aws" / "vms.csv", SKYPILOT)
+    report = import_file(path, folder, TODAY, said=SAID)
+    assert report.written == str(folder / "skypilot-aws.yaml")
+    found = {row.tier: row for row in prices(folder).machines if row.method.startswith("skypilot")}
+    assert found["on_demand"].usd_per_hour == Range(low=55.04, median=57.5, high=59.96)
+    assert found["spot"].usd_per_hour.median == 20.5
+    assert found["spot"].usd_per_gpu_hour.median == pytest.approx(2.5625)
+    assert report.left_out == {"machines with a part of a GPU": 1, "machines without a GPU": 1}
+    assert len(machines_of(prices(folder), provider="aws")) == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (Said(), "source: a CSV does not say it, so you must"),
+        (SAID._replace(observed_at=""), "observed_at: a CSV does not say it"),
+        (SAID._replace(observed_at="today"), "observed_at: must be a day such as"),
+        (SAID._replace(observed_at="2026-12-01"), "observed_at: 2026-12-01 is after today"),
+        (SAID._replace(provider="lamda"), "unknown provider 'lamda'; did you mean 'lambda'"),
+    ],
+)
+def test_a_csv_needs_what_it_does_not_say(said: Said, told: str, tmp_path: Path, folder: Path):
+    path = written(tmp_path / "lambdalabs.csv", GPUHUNT)
+    with pytest.raises(DataError, match=told):
+        import_file(path, folder, TODAY, said=said)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            ",1.49,",
+            ",-1.49,",
+            "lambdalabs.csv:3: price: must be a number that is not negative, not '-1.49'",
+        ),
+        (
+            ",1.49,",
+            ",nan,",
+            "lambdalabs.csv:3: price: must be a number that is not negative, not 'nan'",
+        ),
+        (",1.49,", ",,", "lambdalabs.csv:3: price: must be a number that is not negative, not ''"),
+    ],
+)
+def test_a_wrong_figure_in_a_csv_is_told_with_its_line(
+    old: str, new: str, told: str, tmp_path: Path, folder: Path
+):
+    path = written(tmp_path / "lambdalabs.csv", GPUHUNT.replace(old, new))
+    with pytest.raises(DataError, match=told):
+        import_file(path, folder, TODAY, said=SAID)
+
+
+def test_a_csv_of_something_else_and_a_missing_one_are_refused(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "x.csv", "a,b\n1,2\n")
+    with pytest.raises(DataError, match="these columns are of no catalog we know"):
+        import_file(path, folder, TODAY, said=SAID)
+    with pytest.raises(DataError, match="no such file"):
+        import_file(tmp_path / "none.csv", folder, TODAY, said=SAID)
+
+
+def test_a_row_that_is_cut_off_is_told_or_counted(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "lambdalabs.csv", GPUHUNT + "x,us-east-1\n")
+    with pytest.raises(DataError, match="lambdalabs.csv:9: gpu_count: must be a number"):
+        import_file(path, folder, TODAY, said=SAID)
+    path = written(tmp_path / "aws" / "vms.csv", SKYPILOT + "x,192\n")
+    assert import_file(path, folder, TODAY, said=SAID).left_out["machines without a GPU"] == 2
+
+
+def price(**rates: float | tuple[float, int, float]) -> SimpleNamespace:
+    """A price as genai-prices has it: a Decimal, or one with a step; None for what is not said."""
+    made: dict[str, object] = {"input_mtok": None, "output_mtok": None, "cache_read_mtok": None}
+    for name, rate in rates.items():
+        if isinstance(rate, tuple):
+            tier = SimpleNamespace(start=rate[1], price=Decimal(str(rate[2])))
+            made[name] = SimpleNamespace(base=Decimal(str(rate[0])), tiers=[tier])
+        else:
+            made[name] = Decimal(str(rate))
+    return SimpleNamespace(**made)
+
+
+def model(id: str, prices: SimpleNamespace, comment: str | None) -> SimpleNamespace:
+    return SimpleNamespace(
+        id=id,
+        prices=prices,
+        price_comments=comment,
+        context_window=1000,
+        get_prices=lambda _: prices,
+    )
+
+
+@pytest.fixture
+def genai(monkeypatch):
+    """Stand-ins for the package with the models that a test asks for."""
+
+    def install(models: Sequence[SimpleNamespace], comment: str | None = None) -> None:
+        provider = SimpleNamespace(id="openai", models=models, price_comments=comment)
+        package, data, types = (
+            ModuleType(name) for name in ("genai_prices", "genai_prices.data", "genai_prices.types")
+        )
+        vars(data)["providers"] = [provider]
+        vars(types)["StartDateConstraint"] = type("StartDateConstraint", (), {})
+        for module in (package, data, types):
+            monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setattr(price_refresh, "version", lambda _: "9.9")
+
+    return install
+
+
+def test_a_refresh_brings_newer_prices_and_keeps_what_the_package_does_not_know(
+    genai, folder: Path
+):
+    long = price(input_mtok=(0.3, 200_000, 0.6), output_mtok=(0.7, 200_000, 0.9))
+    genai([model("gpt-6-luna", long, "verified on 2026-11-20 and due on 2026-12-24")])
+    report = refresh(folder, TODAY)
+    (change,) = report.changes
+    assert (change.before, change.after) == ("0.1 / 0.5", "0.3 / 0.7")
+    luna = api_named(prices(folder), "gpt-6-luna")
+    assert luna.observed_at == date(2026, 11, 20)
+    assert luna.can_fine_tune is False
+    assert luna.long_context is not None
+    assert luna.long_context.above_tokens == 200_000
+    assert luna.long_context.usd_per_million_out.median == 0.9
+    assert "written to" in text_of(report)
+    again = refresh(folder, TODAY)
+    assert (again.changes, again.written) == ((), "")
+    assert again.left_alone["openai/gpt-6-luna"] == "unchanged"
+
+
+def test_a_price_without_a_day_or_older_than_ours_is_left_alone(genai, folder: Path):
+    genai(
+        [
+            model("gpt-6-luna", price(input_mtok=9, output_mtok=9), None),
+            model("gpt-6.1-sol", price(input_mtok=9, output_mtok=9), "seen 2026-01-01"),
+            model("gpt-4o", price(input_mtok=9), "seen 2026-11-20"),
+        ]
+    )
+    alone = refresh(folder, TODAY).left_alone
+    assert alone["openai/gpt-6-luna"] == "genai-prices does not say when it saw the price"
+    assert alone["openai/gpt-6.1-sol"] == "the catalog's is newer (2026-10-14)"
+    assert alone["openai/gpt-4o"] == "has no price a token"
+    assert alone["google/gemini-3.5-flash"] == "not in genai-prices under this name"
+    assert not folder.exists()
+
+
+def test_the_providers_day_stands_in_for_the_models(genai, folder: Path):
+    genai([model("gpt-6-luna", price(input_mtok=9, output_mtok=9), "no day")], "as of 2026-11-01")
+    (change,) = refresh(folder, TODAY).changes
+    assert change.observed_at == date(2026, 11, 1)
+
+
+def test_models_can_be_added_and_stay_at_the_next_refresh(genai, folder: Path):
+    genai([model("gpt-7", price(input_mtok=3, output_mtok=6), "seen 2026-11-20")])
+    (change,) = refresh(folder, TODAY, also=["openai/gpt-7"]).changes
+    assert (change.model, change.before) == ("gpt-7", "")
+    genai(
+        [
+            model("gpt-7", price(input_mtok=3, output_mtok=6), "seen 2026-11-20"),
+            model("gpt-6-luna", price(input_mtok=9, output_mtok=9), "seen 2026-11-21"),
+        ]
+    )
+    refresh(folder, TODAY)
+    assert api_named(prices(folder), "gpt-7").usd_per_million_in.median == 3
+    assert api_named(prices(folder), "gpt-6-luna").usd_per_million_in.median == 9
+
+
+@pytest.mark.parametrize("name", ["opena/gpt-7", "gpt-7", "openai/"])
+def test_a_model_to_add_names_a_provider_of_the_catalog(name: str, genai, folder: Path):
+    genai([])
+    with pytest.raises(DataError, match="names no provider of the catalog"):
+        refresh(folder, TODAY, also=[name])
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch, folder: Path):
+    monkeypatch.setitem(sys.modules, "genai_prices.data", None)
+    monkeypatch.setattr(price_refresh, "version", lambda _: "9.9")
+    with pytest.raises(MissingExtra) as raised:
+        refresh(folder, TODAY)
+    assert "finewright[prices]" in raised.value.hint
+
+
+def test_our_prices_are_those_of_the_package_that_they_name(folder: Path):
+    pytest.importorskip("genai_prices")
+    report = refresh(folder, TODAY)
+    assert report.left_alone["openai/gpt-6.1-terra"] in {
+        "unchanged",
+        "the catalog's is newer (2026-10-26)",
+    }
+
+
+def test_a_report_is_json(folder: Path):
+    data = json.loads(listed(folder).model_dump_json())
+    assert data["catalog"]["machines"][0]["usd_per_hour"] == {
+        "low": 0.34,
+        "median": 0.34,
+        "high": 0.34,
+    }
+    assert data["ages"]["machines"]["level"] == "stale"

@@ -266,6 +266,12 @@ def test_a_wrong_value_is_told_with_file_line_and_key(key: str, value: str, told
     assert line.startswith(told)
 
 
+def test_a_name_cannot_steer_the_terminal():
+    (line,) = mistakes(changed("sku", '"a\\e[2Jb"'))
+    assert line.startswith("own.yaml:3: machines.0.sku: holds what cannot be printed: ")
+    assert line.isprintable()
+
+
 def test_an_unknown_key_says_what_was_meant():
     (line,) = mistakes(MACHINE + "    notes: hello\n")
     assert line == "own.yaml:10: machines.0.notes: unknown key; did you mean 'note'?"

@@ -16,7 +16,7 @@ from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import Fact, PriceCatalog
 from finewright.schema.cost import Range
 from finewright.schema.explain import explain, group
-from finewright.schema.nodes import Loc, Notes, Place, Tree, read
+from finewright.schema.nodes import Loc, Notes, Place, Tree, read, short, walk
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -50,6 +50,7 @@ def parse_prices(
         sections = ", ".join(PriceCatalog.model_fields)
         notes.refuse((), f"must be lists of rows under {sections}", Place(f"{name}:1", 1))
         raise _error(notes)
+    _refuse_controls(tree, notes)
     catalog = _validated(tree, notes)
     _refuse_strangers(catalog, known, notes)
     _refuse_repeats(catalog, notes)
@@ -94,6 +95,15 @@ def _text_of(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path}:{line}: is not UTF-8", hint="save the file as UTF-8") from None
+
+
+def _refuse_controls(tree: Tree, notes: Notes) -> None:
+    """Names go to the terminal: what could steer it is no name."""
+    for loc, value in walk(tree):
+        if isinstance(value, str) and not value.isprintable():
+            notes.refuse(loc, f"holds what cannot be printed: {short(value)!r}", notes.place(loc))
+    if notes.mistakes:
+        raise _error(notes)
 
 
 def _validated(tree: Tree, notes: Notes) -> PriceCatalog:

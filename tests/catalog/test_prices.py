@@ -233,6 +233,26 @@ def test_a_missing_source_or_day_says_what_to_write():
             "{low: 1, median: .nan, high: 3}",
             "own.yaml:6: machines.0.usd_per_hour: must have low <= median <= high",
         ),
+        (
+            "usd_per_hour",
+            "cheap",
+            "own.yaml:6: machines.0.usd_per_hour: must be a number such as 0.34",
+        ),
+        (
+            "usd_per_hour",
+            "yes",
+            "own.yaml:6: machines.0.usd_per_hour: must be a number such as 0.34",
+        ),
+        (
+            "usd_per_hour",
+            "{low: yes, median: 2, high: 3}",
+            "own.yaml:6: machines.0.usd_per_hour: must be a number such as 0.34",
+        ),
+        (
+            "usd_per_hour",
+            "{low: 1, median: 2}",
+            "own.yaml:6: machines.0.usd_per_hour.high: required key",
+        ),
         ("usd_per_hour", ".inf", "own.yaml:6: machines.0.usd_per_hour: must be finite"),
         ("gpu", "L41S", "own.yaml:4: machines.0.gpu: unknown gpu 'L41S'; did you mean 'L40S'?"),
         (

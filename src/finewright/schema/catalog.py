@@ -26,9 +26,17 @@ def _dated(value: Any) -> Any:  # Any: what stands in the file
 
 def _spread(value: Any) -> Any:  # Any: what stands in the file
     """One price is a range without width."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if _is_number(value):
         return {"low": value, "median": value, "high": value}
-    return value
+    if isinstance(value, Range) or (
+        isinstance(value, dict) and all(map(_is_number, value.values()))
+    ):
+        return value
+    raise ValueError("must be a number such as 0.34, or {low: 0.3, median: 0.34, high: 0.4}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _in_order(value: Range) -> Range:

@@ -183,6 +183,14 @@ def test_gpus_without_bfloat16_train_at_their_float16_rate():
     assert gpu_named(packaged_prices(), "A100 40GB").training_tflops == 312
 
 
+def test_a_program_finds_less_memory_than_is_sold():
+    shares = [gpu.memory_gib / gpu.vram_gib for gpu in packaged_prices().gpus]
+    assert min(shares) == pytest.approx(0.91)
+    assert max(shares) < 1
+    assert gpu_named(packaged_prices(), "L40S").memory_gib == 44.42
+    assert gpu_named(packaged_prices(), "A10").memory_gib == pytest.approx(0.91 * 24)
+
+
 def test_an_unknown_name_is_said_with_what_was_meant():
     with pytest.raises(DataError, match="unknown GPU 'L41S'; did you mean 'L40S'"):
         gpu_named(packaged_prices(), "L41S")

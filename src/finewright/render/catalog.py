@@ -72,7 +72,7 @@ def _tables(catalog: PriceCatalog, today: date) -> Iterator[str]:
 
 _MACHINE = ["machine", "GPUs", "tier", "region", "$ an hour", "session", "seen"]
 _API = ["API", "$ a million in", "out", "cached", "context", "fine-tuning", "ends", "seen"]
-_GPU = ["GPU", "GiB", "16-bit TFLOP/s", "GB/s", "W"]
+_GPU = ["GPU", "GiB", "usable", "16-bit TFLOP/s", "GB/s", "W"]
 _STORAGE = ["storage", "$ a GiB and month", "seen"]
 _GRID = ["grid", "country", "g CO2e a kWh", "year"]
 
@@ -117,6 +117,7 @@ def _gpu(row: GPU) -> list[str]:
     return [
         row.name,
         f"{row.vram_gib:g}",
+        f"{row.memory_gib:.1f}",
         f"{row.training_tflops:g}{kind}",
         f"{row.memory_bandwidth_gb_s:g}",
         f"{row.tdp_watts:g}",

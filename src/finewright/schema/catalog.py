@@ -14,6 +14,8 @@ from finewright.schema.cost import Range
 
 Tier = Literal["on_demand", "spot", "community", "secure", "free"]
 
+_LEAST_SHARE = 0.91
+"""Of the T4, whose error correction takes a sixteenth: the least of all GPUs that were seen."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -96,11 +98,19 @@ class GPU(Fact):
     aliases: tuple[str, ...] = ()
     vram_gib: Positive
     """As sold; the driver's own share and error correction leave less."""
+    usable_gib: Positive | None = None
+    """What torch reports as the device's memory; None: nobody wrote it down."""
+    usable_source: str = ""
     bf16_tflops: Positive | None
     """None: no bfloat16 units; `training_tflops` is the rate of float16 there."""
     fp16_tflops: Positive
     memory_bandwidth_gb_s: Positive
     tdp_watts: Positive
+
+    @property
+    def memory_gib(self) -> float:
+        """What a program finds: as seen, or else the least share of what is sold that any GPU left."""
+        return self.usable_gib or self.vram_gib * _LEAST_SHARE
 
     @property
     def training_tflops(self) -> float:

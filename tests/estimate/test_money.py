@@ -1,8 +1,11 @@
 """Money by hand: the anchors of the price survey of November 2026, and what the common wisdom has wrong."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from finewright.catalog.prices import api_named, machines_of, packaged_prices
 from finewright.estimate.money import (
@@ -15,6 +18,7 @@ from finewright.estimate.money import (
     hosting_month,
     own_hardware_month,
     own_hardware_run,
+    own_machine,
     product,
     project,
     storage_month,
@@ -202,6 +206,28 @@ def test_a_machine_that_always_works_costs_its_month_by_the_hour():
     hardware = OwnHardware(usd_purchase=3600, watts=500, usd_per_kwh=0.2)
     month = own_hardware_run(hardware, HOURS_A_MONTH).median
     assert month == pytest.approx(own_hardware_month(hardware).median)
+
+
+def test_own_hardware_stands_beside_what_is_for_rent():
+    hardware = OwnHardware(usd_purchase=3600, watts=500, usd_per_kwh=0.2)
+    row = own_machine(hardware, "RTX 4090", 2, date(2026, 11, 25))
+    assert (row.provider, row.tier, row.gpu, row.num_gpus) == ("own", "own", "RTX 4090", 2)
+    assert training_run(row, 10) == own_hardware_run(hardware, 10)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"usd_purchase": -1},
+        {"watts": -1},
+        {"usd_per_kwh": float("inf")},
+        {"amortisation_months": 0},
+        {"pue": 0.9},
+    ],
+)
+def test_hardware_of_impossible_figures_is_refused(wrong: dict[str, float]):
+    with pytest.raises(ValidationError):
+        OwnHardware.model_validate({"usd_purchase": 1, "watts": 1, "usd_per_kwh": 1} | wrong)
 
 
 def test_storage_is_paid_by_the_gib():

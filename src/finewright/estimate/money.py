@@ -4,6 +4,8 @@ Every figure is a range by interval arithmetic: low from all lows, high from all
 all medians. So low and high are bounds, wider than the spread of independent prices, and the median is
 that of the prices alone. A month is a twelfth of 365 days. Taxes and traffic are not in it."""
 
+from datetime import date
+
 from finewright.schema.catalog import API, Machine, Storage
 from finewright.schema.cost import Range
 from finewright.schema.money import BreakEven, OwnHardware, Project
@@ -89,6 +91,21 @@ def own_hardware_run(hardware: OwnHardware, hours: Range | float) -> Range:
     share = hardware.usd_purchase / hardware.amortisation_months / HOURS_A_MONTH
     power = hardware.watts / _WATTS_A_KILOWATT * hardware.pue * hardware.usd_per_kwh
     return product(exact(share + power), hours)
+
+
+def own_machine(hardware: OwnHardware, gpu: str, num_gpus: int, today: date) -> Machine:
+    """The machine as a row beside those for rent: an hour at `own_hardware_run`'s price."""
+    return Machine(
+        provider="own",
+        sku=f"{num_gpus} x {gpu}",
+        gpu=gpu,
+        num_gpus=num_gpus,
+        tier="own",
+        usd_per_hour=own_hardware_run(hardware, 1.0),
+        method=f"price over {hardware.amortisation_months} months of constant work, and power",
+        source="your own figures",
+        observed_at=today,
+    )
 
 
 def project(

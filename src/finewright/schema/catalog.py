@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from finewright.schema.common import Model
 from finewright.schema.cost import Range
 
-Tier = Literal["on_demand", "spot", "community", "secure", "free"]
+Tier = Literal["on_demand", "spot", "community", "secure", "free", "own"]
 
 _LEAST_SHARE = 0.91
 """Of the T4, whose error correction takes a sixteenth: the least of all GPUs that were seen."""

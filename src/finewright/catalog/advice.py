@@ -1,0 +1,129 @@
+"""What `decide` takes from the world: rules and their sources, priors, assumptions, profiles, domains."""
+
+import math
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from finewright.schema.common import Model
+from finewright.schema.cost import Range
+from finewright.schema.decide import Criterion, Method, Profile
+
+ASSUMPTION = "assumption"
+"""The source of a figure that nobody measured."""
+
+
+class Reference(Model):
+    """Who says something, and when it was read there."""
+
+    reference: str
+    observed_at: date
+
+
+class Rule(Model):
+    """A gate by its title, and the keys of the sources that it rests on."""
+
+    title: str
+    sources: tuple[str, ...] = Field(min_length=1)
+
+
+class Prior(Model):
+    """The share of each gap that a method closes, before anything was measured."""
+
+    knowledge: Range
+    behaviour: Range
+    source: str
+
+
+class Ordinal(Model):
+    """Criteria that nobody can compute, from 0 worst to 1 best.
+
+    `memorised` is taken off privacy where weights may hold confidential text; `at_api` multiplies at an
+    API, and `tuned_at_api` is the independence of a model that cannot leave its provider."""
+
+    privacy: dict[str, dict[str, float]]
+    memorised: float
+    customisation: dict[Method, float]
+    reversibility: dict[Method, float]
+    independence: dict[Method, float]
+    at_api: dict[str, float]
+    tuned_at_api: float
+    source: str
+
+
+class Assumption(Range):
+    """A figure that is taken for granted; its source says whether somebody measured it."""
+
+    about: str
+    source: str
+    observed_at: date
+
+
+class Weights(Model):
+    """A profile: what it cares for, and its weight of each criterion."""
+
+    about: str
+    weights: dict[Criterion, float]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        assert math.isclose(sum(self.weights.values()), 1)
+        return self
+
+
+class Domain(Model):
+    """A field of use, and whether the AI Act takes systems in it for high-risk."""
+
+    title: str
+    is_high_risk: bool
+
+
+class Widened(Model):
+    """What an unknown input is taken for: its low end, its middle and its high end."""
+
+    behaviour_gap: Range
+    knowledge_gap: Range
+    fact_half_life_days: Range
+    corpus_tokens: Range
+    labelled_pairs: Range
+    requests_per_month: Range
+    tokens_in: Range
+    tokens_out: Range
+    latency_limit_ms: Range
+    once_limit_usd: Range
+    month_limit_usd: Range
+    effort_limit_hours: Range
+    base_model: tuple[str, str, str]
+    api_model: tuple[str, str, str]
+    data_class: tuple[str, str, str]
+
+
+class Advice(Model):
+    """The packaged file as a whole."""
+
+    sources: dict[str, Reference]
+    rules: dict[str, Rule]
+    priors: dict[Method, Prior]
+    ordinal: Ordinal
+    assumptions: dict[str, Assumption]
+    labelling_minutes: dict[str, Range]
+    widened: Widened
+    profiles: dict[Profile, Weights]
+    domains: dict[str, Domain]
+    high_risk_duties: str
+
+    @model_validator(mode="after")
+    def _sourced(self) -> Self:
+        assert all(name in self.sources for rule in self.rules.values() for name in rule.sources)
+        return self
+
+
+@cache
+def packaged_advice() -> Advice:
+    """Everything that `decide` takes from the world beside prices and models."""
+    text = files("finewright.catalog").joinpath("advice.yaml").read_text(encoding="utf-8")
+    return Advice.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))  # noqa: TID251 - our own file

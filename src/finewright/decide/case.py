@@ -1,0 +1,229 @@
+"""A spec with every unknown filled in: the middle case, and the cases that differ from it by one input."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
+
+from finewright.catalog.advice import Advice
+from finewright.schema.cost import Range
+from finewright.schema.decide import UNKNOWN, Aim, DecideSpec, Device
+
+Point = Literal["low", "median", "high"]
+
+POINTS = {
+    "api_price": "prices of the API",
+    "machine_price": "prices of machines",
+    "api_speed": "speed of the API",
+    "own_speed": "speed of a machine of one's own",
+    "effort": "hours of people's work",
+    "retraining": "days and runs of training again",
+    "retrieved": "tokens that retrieval adds",
+    "prior_prompt": "what prompting alone closes",
+    "prior_rag": "what documents in the prompt close",
+    "prior_ft": "what fine-tuning closes",
+    "open_model_loss": "what an open model lacks",
+}
+"""What no spec can know exactly: name -> in words."""
+
+_COUNTS = (
+    "requests_per_month",
+    "fact_half_life_days",
+    "corpus_tokens",
+    "labelled_pairs",
+    "tokens_in",
+    "tokens_out",
+)
+_DEGREES = ("behaviour_gap", "knowledge_gap")
+_CLAIMS = ("citations", "per_document_access", "erasure_duty", "on_premise_only")
+_CHOICES = ("base_model", "api_model", "data_class")
+_LIMITS = {
+    "latency_p95_ms": "latency_limit_ms",
+    "once_budget_usd": "once_limit_usd",
+    "month_budget_usd": "month_limit_usd",
+    "effort_hours": "effort_limit_hours",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One possible truth: every input has a value. `hardware` None: nobody said whether there is any."""
+
+    task: str
+    behaviour_gap: float
+    knowledge_gap: float
+    fact_half_life_days: float
+    corpus_tokens: float
+    labelled_pairs: float
+    citations: bool
+    per_document_access: bool
+    erasure_duty: bool
+    data_class: str
+    on_premise_only: bool
+    requests_per_month: float
+    tokens_in: float
+    tokens_out: float
+    latency_p95_ms: Aim
+    once_budget_usd: Aim
+    month_budget_usd: Aim
+    effort_hours: Aim
+    hardware: tuple[str | Device, ...] | None
+    domain: str
+    base_model: str
+    api_model: str
+    horizon_months: int
+    stated: frozenset[str] = frozenset()
+    """The inputs that the user knows."""
+    points: Mapping[str, Point] = field(default_factory=dict)
+
+    def at(self, name: str, value: Range) -> float:
+        """The end of a range that this case takes: the middle, unless it says otherwise."""
+        assert name in POINTS
+        return float(getattr(value, self.points.get(name, "median")))
+
+
+class Swing(NamedTuple):
+    """An input, its case at either end, and how the ends read."""
+
+    key: str
+    is_unknown: bool
+    low: Case
+    high: Case
+    low_text: str
+    high_text: str
+
+
+def middle(spec: DecideSpec, advice: Advice) -> Case:
+    """The spec with the middle of what each unknown is widened to; unknown claims are taken for false."""
+    return Case(**_values(spec, advice), **_fixed(spec))
+
+
+def assumed(spec: DecideSpec, advice: Advice) -> dict[str, str]:
+    """Unknown input -> what was taken for it, in words."""
+    found = {key: _range_text(_widened(advice, key)) for key in _ranged() if _unknown(spec, key)}
+    for key, name in _LIMITS.items():
+        if _unknown(spec, key):
+            found[key] = f"a limit of {_range_text(_widened(advice, name))}"
+    found |= {key: "false; true is tried" for key in _CLAIMS if _unknown(spec, key)}
+    for key in _CHOICES:
+        if _unknown(spec, key):
+            low, median, high = getattr(advice.widened, key)
+            found[key] = f"{median}; {low} and {high} are tried"
+    if _unknown(spec, "hardware"):
+        found["hardware"] = "none of your own: machines are rented"
+    if _unknown(spec, "domain"):
+        found["domain"] = "none of the AI Act's Annex III"
+    if _unknown(spec, "task"):
+        found["task"] = "any: the widest range of labelling time"
+    return found
+
+
+def swings(spec: DecideSpec, base: Case, advice: Advice) -> Iterator[Swing]:
+    """Every input at both of its ends.
+
+    Unknown inputs take the ends they are widened to; known counts half and double, known degrees a step
+    down and up, for who states them is not sure either. Known claims and choices stay."""
+    for key in _ranged():
+        yield _number_swing(spec, base, key, advice)
+    for key, name in _LIMITS.items():
+        if _unknown(spec, key):
+            ends = _widened(advice, name)
+            yield _swing(key, base, Aim(limit=ends.low), Aim(limit=ends.high))
+    for key in _CLAIMS:
+        if _unknown(spec, key):
+            yield _swing(key, base, False, True)
+    for key in _CHOICES:
+        if _unknown(spec, key):
+            low, _, high = getattr(advice.widened, key)
+            yield _swing(key, base, low, high)
+    for key in POINTS:
+        low_case = replace(base, points={**base.points, key: "low"})
+        high_case = replace(base, points={**base.points, key: "high"})
+        yield Swing(key, True, low_case, high_case, "low", "high")
+
+
+def joined(base: Case, changed: Mapping[str, Case]) -> Case:
+    """The base with each named input as its own case has it."""
+    points = {key: case.points[key] for key, case in changed.items() if key in case.points}
+    values = {key: getattr(case, key) for key, case in changed.items() if key not in POINTS}
+    return replace(base, points={**base.points, **points}, **values)
+
+
+def _values(spec: DecideSpec, advice: Advice) -> dict[str, Any]:  # Any: fields of Case by name
+    values: dict[str, Any] = {}
+    for key in _ranged():
+        given = getattr(spec, key)
+        values[key] = float(_widened(advice, key).median if given == UNKNOWN else given)
+    for key in _CLAIMS:
+        values[key] = getattr(spec, key) is True
+    for key in _CHOICES:
+        given = getattr(spec, key)
+        values[key] = getattr(advice.widened, key)[1] if given == UNKNOWN else given
+    for key, name in _LIMITS.items():
+        values[key] = _aim(getattr(spec, key), _widened(advice, name))
+    return values
+
+
+def _fixed(spec: DecideSpec) -> dict[str, Any]:  # Any: fields of Case by name
+    hardware = {UNKNOWN: None, "none": ()}.get(spec.hardware, spec.hardware)  # type: ignore[arg-type]
+    stated = (key for key in DecideSpec.model_fields if getattr(spec, key) != UNKNOWN)
+    return {
+        "task": spec.task,
+        "hardware": hardware,
+        "domain": spec.domain,
+        "horizon_months": spec.horizon_months,
+        "stated": frozenset(stated),
+    }
+
+
+def _aim(given: Aim | float | str, widened: Range) -> Aim:
+    if isinstance(given, Aim):
+        return given
+    return Aim(limit=widened.median if isinstance(given, str) else given)
+
+
+def _number_swing(spec: DecideSpec, base: Case, key: str, advice: Advice) -> Swing:
+    value = getattr(base, key)
+    if _unknown(spec, key):
+        ends = _widened(advice, key)
+        return _swing(key, base, ends.low, ends.high)
+    if key in _DEGREES:
+        return _swing(key, base, max(0.0, value - 1), min(3.0, value + 1), is_unknown=False)
+    return _swing(key, base, value / 2, value * 2, is_unknown=False)
+
+
+def _swing(
+    key: str,
+    base: Case,
+    low: Any,
+    high: Any,
+    *,
+    is_unknown: bool = True,  # Any: of the field
+) -> Swing:
+    low_case, high_case = (replace(base, **{key: value}) for value in (low, high))
+    return Swing(key, is_unknown, low_case, high_case, _text(low), _text(high))
+
+
+def _ranged() -> tuple[str, ...]:
+    return (*_DEGREES, *_COUNTS)
+
+
+def _widened(advice: Advice, key: str) -> Range:
+    found = getattr(advice.widened, key)
+    assert isinstance(found, Range)
+    return found
+
+
+def _unknown(spec: DecideSpec, key: str) -> bool:
+    return bool(getattr(spec, key) == UNKNOWN)
+
+
+def _range_text(value: Range) -> str:
+    return f"{value.median:,.6g}; {value.low:,.6g} to {value.high:,.6g} is tried"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Aim):
+        return f"limit {value.limit:,.6g}"
+    return f"{value:,.6g}" if isinstance(value, int | float) else str(value)

@@ -1,0 +1,149 @@
+"""The cheapest next step that could change or settle the answer."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from finewright.decide.arms import Arm, Figures
+from finewright.decide.case import Case
+from finewright.estimate.money import exact, product, total
+from finewright.schema.cost import Range
+from finewright.schema.decide_report import Experiment, Ranked, Swing
+
+DIFFERENCE = 0.05
+_DISCORDANT = 0.2
+_ALPHA_QUANTILE = 1.959964
+_POWER_QUANTILE = 0.841621
+_LOOKED_AT = 50
+_MINUTES_A_CASE = 2.0
+_MINUTES_AN_HOUR = 60.0
+_GAPS = ("behaviour_gap", "knowledge_gap")
+
+
+def rows_needed(difference: float, discordant: float) -> int:
+    """Pairs of answers that show a difference with 80 % power at the 5 % level, by McNemar's test.
+
+    Connor 1987: n = (z_a sqrt(p) + z_b sqrt(p - d^2))^2 / d^2, p the share of rows on which two systems
+    differ, d the difference."""
+    spread = _ALPHA_QUANTILE * math.sqrt(discordant)
+    spread += _POWER_QUANTILE * math.sqrt(discordant - difference**2)
+    return math.ceil(spread**2 / difference**2)
+
+
+class Field(NamedTuple):
+    """What is known when the next step is chosen."""
+
+    case: Case
+    figures: Mapping[Arm, Figures]
+    ranking: Sequence[Ranked]
+    swings: Sequence[Swing]
+    is_close: bool
+
+
+def next_experiment(field: Field) -> Experiment | None:
+    """The cheapest step first: an input that is unknown and flips the answer, then the two best arms.
+
+    None where no arm is left. Labelling of test rows that do not exist yet is counted in hours."""
+    if not field.ranking:
+        return None
+    deciding = [swing.key for swing in field.swings if swing.is_unknown and swing.flips]
+    first = Arm(field.ranking[0].method, field.ranking[0].host)
+    if any(key in _GAPS for key in deciding) or any(gap not in field.case.stated for gap in _GAPS):
+        return _look_at_failures(field, deciding)
+    asked = [key for key in deciding if key in _ASKED]
+    if asked:
+        return _find_out(asked[0])
+    if field.is_close and len(field.ranking) > 1:
+        second = Arm(field.ranking[1].method, field.ranking[1].host)
+        return _compare(field, [first, second], "their scores are too close for priors to decide")
+    if first.is_tuned:
+        return _slope(field, first)
+    return _compare(
+        field, [first], "a number of your own replaces the prior that the ranking rests on"
+    )
+
+
+def _look_at_failures(field: Field, deciding: Sequence[str]) -> Experiment:
+    arm = next(
+        (Arm(r.method, r.host) for r in field.ranking if r.method == "prompt"),
+        Arm("prompt", "self-hosted" if field.case.on_premise_only else "api"),
+    )
+    decides = " and ".join(key for key in deciding if key in _GAPS)
+    return Experiment(
+        what=f"prompt {field.figures[arm].model} with {_LOOKED_AT} real questions and sort its failures into"
+        " `did not know` and `did not do`",
+        why=f"{decides} is unknown and decides the answer"
+        if decides
+        else "the gaps are not measured",
+        command="finewright evaluate BASE_MODEL --data QUESTIONS.jsonl",
+        usd=product(field.figures[arm].request_usd, float(_LOOKED_AT)),
+        hours=_hours(_LOOKED_AT),
+        rows=_LOOKED_AT,
+    )
+
+
+_ASKED = {
+    "fact_half_life_days": "look up in the documents' history how many changed within a month",
+    "corpus_tokens": "count the documents' tokens: `finewright data documents FOLDER` tells",
+    "labelled_pairs": "count the question and answer pairs that somebody has checked",
+    "requests_per_month": "count a week's questions in the channel where they are asked today",
+    "tokens_in": "take the median length of ten real prompts",
+    "tokens_out": "take the median length of ten good answers",
+    "latency_p95_ms": "ask ten users how long they would wait",
+    "once_budget_usd": "ask who pays what may be spent before the first answer",
+    "month_budget_usd": "ask who pays what a month may cost",
+    "effort_hours": "ask how many hours of people's work there are",
+    "citations": "ask the users whether an answer must name its source",
+    "per_document_access": "ask whether every user may see every document",
+    "erasure_duty": "ask the data protection officer whether documents may have to be erased",
+    "on_premise_only": "ask security whether questions may leave your machines",
+    "data_class": "ask the documents' owner for their class",
+    "base_model": "choose the open model that would run at your place",
+    "api_model": "choose the model of an API",
+}
+
+
+def _find_out(key: str) -> Experiment:
+    return Experiment(
+        what=_ASKED[key],
+        why=f"{key} is unknown and decides the answer",
+        command="",
+        usd=exact(0.0),
+        hours=Range(low=0.1, median=0.5, high=2.0),
+        rows=0,
+    )
+
+
+def _compare(field: Field, arms: Sequence[Arm], why: str) -> Experiment:
+    rows = rows_needed(DIFFERENCE, _DISCORDANT)
+    asked = [product(field.figures[arm].request_usd, float(rows)) for arm in arms]
+    trained = [field.figures[arm].run_usd for arm in arms if arm.is_tuned]
+    names = " and ".join(f"`{arm.name}`" for arm in arms)
+    return Experiment(
+        what=f"measure {names} on the same {rows} held-out rows; so many show a difference of"
+        f" {100 * DIFFERENCE:g} points, where a fifth of the answers differ",
+        why=why,
+        command="finewright evaluate RUN --against BASE_MODEL --data HELD_OUT.jsonl",
+        usd=total(*asked, *trained),
+        hours=_hours(rows),
+        rows=rows,
+    )
+
+
+def _slope(field: Field, arm: Arm) -> Experiment:
+    figures = field.figures[arm]
+    return Experiment(
+        what="fine-tune on 25, 50 and 100 % of the pairs and look at the slope; stop if it is flat",
+        why="whether more pairs are worth their labelling is seen before they are labelled",
+        command="finewright up SPEC",
+        # 0.25 + 0.5 + 1 of a run.
+        usd=product(figures.run_usd, 1.75),
+        hours=_hours(_LOOKED_AT),
+        rows=int(field.case.labelled_pairs),
+    )
+
+
+def _hours(rows: int) -> Range:
+    """A look at each row."""
+    hours = rows * _MINUTES_A_CASE / _MINUTES_AN_HOUR
+    return Range(low=hours / 2, median=hours, high=2 * hours)

@@ -1,0 +1,308 @@
+"""The figures of the ten arms in a case, out of prices, model shapes and assumptions.
+
+This is the one place where the decision meets the estimators: what is read from the catalog and from
+`finewright.estimate` is turned into ranges here, and nowhere else."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+from finewright.catalog.advice import Advice
+from finewright.catalog.prices import api_named
+from finewright.decide import serving
+from finewright.decide.arms import ARMS, NOTHING, Arm, Figures, FiguresOf
+from finewright.decide.case import Case
+from finewright.decide.models import BaseModel
+from finewright.decide.serving import Host, Need, Served
+from finewright.estimate.freshness import deadline_of
+from finewright.estimate.memory import Load, memory
+from finewright.estimate.money import api_request, product, total
+from finewright.estimate.shape import ModelShape
+from finewright.schema.adapter import LoraSpec
+from finewright.schema.catalog import Fact, PriceCatalog
+from finewright.schema.cost import Range
+from finewright.schema.decide_report import Source
+
+_DAYS_A_MONTH = 365 / 12
+_MINUTES_A_MONTH = _DAYS_A_MONTH * 24 * 60
+_HOURS_A_DAY = 24
+_MINUTES_AN_HOUR = 60
+# Training reads each weight three times as often as answering, and once more with checkpointing.
+_FLOPS_A_PARAMETER = 6
+_STEP_TOKENS = 2048
+_GIB = 1024**3
+_CONTEXT_WITHOUT_ROW = 128_000
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything the figures are made of, and the day they are looked at."""
+
+    prices: PriceCatalog
+    advice: Advice
+    models: Mapping[str, BaseModel]
+    today: date
+
+    @cached_property
+    def step_gib(self) -> Mapping[str, tuple[float, float]]:
+        """GiB of a LoRA step of each model, with 16-bit and with 4-bit weights."""
+        return {name: _step_gib(model.shape) for name, model in self.models.items()}
+
+
+def figures_with(facts: Facts) -> FiguresOf:
+    """How the ten arms are figured with these facts."""
+    hosts = serving.rented(facts.prices)
+
+    def figures_of(case: Case) -> Mapping[Arm, Figures]:
+        return _Figuring(facts, hosts, case).all()
+
+    return figures_of
+
+
+class Training(NamedTuple):
+    """A training run: what it costs, how long it takes, and on which machine."""
+
+    usd: Range
+    hours: Range
+    where: str
+
+
+class _Figuring:
+    """One case under one set of facts."""
+
+    def __init__(self, facts: Facts, hosts: list[Host], case: Case) -> None:
+        self.facts, self.case = facts, case
+        self.taken = facts.advice.assumptions
+        self.model = facts.models[case.base_model]
+        own = serving.owned(case.hardware or (), facts.prices, self.taken["usd_per_kwh"])
+        self.must_own = case.on_premise_only and case.hardware is not None
+        self.rented = hosts
+        self.hosts = own or ([] if self.must_own else hosts)
+        self.api = api_named(facts.prices, case.api_model)
+        self.step_gib = facts.step_gib[case.base_model]
+        self.training = self._training()
+
+    def all(self) -> dict[Arm, Figures]:
+        """The figures of every arm."""
+        return {arm: self._api(arm) if arm.host == "api" else self._own(arm) for arm in ARMS}
+
+    def _api(self, arm: Arm) -> Figures:
+        case, api = self.case, self.api
+        request = self._api_request(arm)
+        days = round(case.horizon_months * _DAYS_A_MONTH)
+        deadlines = self.facts.prices.deadlines
+        how = [f"{api.model} at {api.provider}"]
+        if arm.method == "prompt+long-context":
+            share = self._cached_share(self.taken["cache_minutes"].median)
+            how.append(f"{share:.0%} of the prompts found in the provider's cache")
+        return Figures(
+            once_usd=NOTHING,
+            month_usd=product(request, case.requests_per_month),
+            latency_ms=self._api_latency(arm),
+            update_days=self._update_days(arm),
+            effort_hours=self._effort(arm),
+            fixed_month_usd=NOTHING,
+            request_usd=request,
+            place="api",
+            model=api.model,
+            context_tokens=api.context_tokens or _CONTEXT_WITHOUT_ROW,
+            ends=deadline_of(api, deadlines, self.facts.today, days),
+            tuning_ends=self._tuning_ends(days),
+            can_fine_tune=api.can_fine_tune,
+            how=tuple(how),
+            facts=tuple(self._sources(api)),
+        )
+
+    def _own(self, arm: Arm) -> Figures:
+        case, need = self.case, self._need(arm)
+        served = serving.placed(self.model, need, self.hosts)
+        misfit = "" if served else self._misfit(need)
+        served = served or serving.placed(self.model, need, self.rented)
+        latency, month, how = self._served(arm, need, served)
+        trained = self.training if arm.is_tuned else None
+        run = trained.usd if trained else NOTHING
+        is_own = bool(served and served.host.is_own)
+        return Figures(
+            once_usd=product(run, self.taken["project_runs"]),
+            month_usd=month,
+            latency_ms=latency,
+            update_days=self._update_days(arm),
+            effort_hours=total(self._effort(arm), self.taken["serving_hours"]),
+            fixed_month_usd=month,
+            request_usd=NOTHING,
+            place="own" if is_own or case.on_premise_only else "rented",
+            model=self.model.name,
+            context_tokens=self.model.context,
+            run_usd=run,
+            misfit=misfit,
+            how=(*how, *([f"a training run on {trained.where}"] if trained else [])),
+            facts=(self.model.source, *self._sources(*(served.host.facts if served else ()))),
+        )
+
+    def _served(
+        self, arm: Arm, need: Need, served: Served | None
+    ) -> tuple[Range, Range, tuple[str, ...]]:
+        """Latency, month and words; zeros where nothing holds the model, which G7 then drops."""
+        if served is None:
+            return NOTHING, NOTHING, ()
+        taken = self.taken
+        shares = taken["prefill_utilisation"], taken["decode_efficiency"]
+        latency = serving.answer_ms(self.model, served, need, *shares)
+        if arm.method in ("rag", "rag+ft"):
+            latency = total(latency, taken["retrieval_ms"])
+        flying = serving.at_once(self.case, latency.median / 1000, taken["peak_over_mean"].median)
+        num = serving.replicas(flying, taken["requests_at_once"].median)
+        machines = f"{num} x ({served.host.name})" if num > 1 else served.host.name
+        standing = "yours, its power alone" if served.host.is_own else "rented all month"
+        held = f"{served.bits}-bit, {served.memory_gib:.1f} GiB"
+        how = (f"{self.model.name}, {held} on {machines}, {standing}",)
+        )
+        return latency, serving.month_usd(served, num), how
+
+    def _need(self, arm: Arm) -> Need:
+        case = self.case
+        cached = case.corpus_tokens if arm.method == "prompt+long-context" else 0.0
+        taken = self.taken["requests_at_once"]
+        return Need(self._prompt(arm), cached, case.tokens_out, round(taken.low))
+
+    def _prompt(self, arm: Arm) -> float:
+        """Tokens of a prompt that differ from request to request."""
+        added = self.case.at("retrieved", self.taken["retrieved_tokens"])
+        return self.case.tokens_in + (added if arm.method in ("rag", "rag+ft") else 0.0)
+
+    def _api_request(self, arm: Arm) -> Range:
+        case, api = self.case, self.api
+        if arm.method != "prompt+long-context":
+            return api_request(api, self._prompt(arm), case.tokens_out)
+        minutes = self.taken["cache_minutes"]
+        whole = case.corpus_tokens + case.tokens_in
+
+        def at(point: float) -> Range:
+            cached = case.corpus_tokens * self._cached_share(point)
+            return api_request(api, whole, case.tokens_out, cached)
+
+        return Range(
+            low=at(minutes.high).low, median=at(minutes.median).median, high=at(minutes.low).high
+        )
+
+    def _cached_share(self, minutes: float) -> float:
+        """The chance that another request came within the cache's time: 1 - exp(-rate x minutes)."""
+        return 1 - math.exp(-self.case.requests_per_month / _MINUTES_A_MONTH * minutes)
+
+    def _api_latency(self, arm: Arm) -> Range:
+        first, speed = self.taken["api_first_token_ms"], self.taken["api_tokens_per_second"]
+        out = 1000 * self.case.tokens_out
+        answer = Range(
+            low=first.low + out / speed.high,
+            median=first.median + out / speed.median,
+            high=first.high + out / speed.low,
+        )
+        is_searched = arm.method in ("rag", "rag+ft")
+        return total(answer, self.taken["retrieval_ms"]) if is_searched else answer
+
+    def _update_days(self, arm: Arm) -> Range:
+        """Days until a changed fact is answered from: by training again only where weights hold the facts."""
+        taken = self.taken
+        if arm.method == "ft":
+            hours = self.training.hours if arm.host == "self-hosted" else NOTHING
+            return total(taken["retrain_days"], product(hours, 1 / _HOURS_A_DAY))
+        return taken["reindex_days" if arm.has_passages else "prompt_days"]
+
+    def _effort(self, arm: Arm) -> Range:
+        taken = self.taken
+        parts: list[Range] = [taken["prompt_hours"]]
+        if arm.method == "prompt+long-context":
+            parts.append(taken["long_context_hours"])
+        if arm.method in ("rag", "rag+ft"):
+            parts.append(taken["rag_hours"])
+        if arm.is_tuned:
+            parts += [taken["ft_hours"], self._labelling()]
+        return total(*parts)
+
+    def _labelling(self) -> Range:
+        """Hours to label what is missing to a comfortable number of pairs."""
+        wanted, have = self.taken["pairs_wanted"], self.case.labelled_pairs
+        missing = Range(
+            low=max(0.0, wanted.low - have),
+            median=max(0.0, wanted.median - have),
+            high=max(0.0, wanted.high - have),
+        )
+        minutes = self.facts.advice.labelling_minutes[self.case.task]
+        return product(missing, product(minutes, 1 / _MINUTES_AN_HOUR))
+
+    def _training(self) -> Training:
+        """A LoRA run on the cheapest machine that holds its step in 16 bits, or else in 4."""
+        case, taken = self.case, self.taken
+        pairs = max(case.labelled_pairs, taken["pairs_wanted"].median)
+        tokens = product(taken["epochs"], pairs * (case.tokens_in + case.tokens_out))
+        host = self._training_host(self.hosts) or self._training_host(self.rented)
+        if host is None:
+            return Training(NOTHING, NOTHING, "no machine of the catalog, for none holds it")
+        flops = product(tokens, float(_FLOPS_A_PARAMETER * self.model.sizes.computing))
+        hours = _over(flops, taken["training_utilisation"], host.tflops)
+        return Training(product(host.usd_per_hour, hours), hours, host.name)
+
+    def _training_host(self, hosts: Sequence[Host]) -> Host | None:
+        for gib in self.step_gib:
+            fits = [host for host in hosts if gib <= host.memory_gib * serving.USABLE]
+            if fits:
+                return min(fits, key=lambda host: host.usd_per_hour.median)
+        return None
+
+    def _misfit(self, need: Need) -> str:
+        least = serving.memory_gib(self.model.sizes, 4, need)
+        other = serving.placed(self.model, need, self.rented)
+        where = (
+            f"; a {other.host.name} would hold it"
+            if other
+            else "; no machine of the catalog holds it"
+        )
+        if self.must_own and not self.case.hardware:
+            return f"on-premise, and you have no machine: {self.model.name} takes {least:.1f} GiB{where}"
+        yours = ", ".join(dict.fromkeys(host.name for host in self.hosts)) or "nothing"
+        return f"{self.model.name} takes {least:.1f} GiB with 4-bit weights, and you have {yours}{where}"
+
+    def _tuning_ends(self, days: int) -> date | None:
+        ends = [
+            deadline.date
+            for deadline in self.facts.prices.deadlines
+            if deadline.kind == "service"
+            and deadline.provider == self.api.provider
+            and "fine-tuning" in deadline.what
+            and (deadline.date - self.facts.today).days <= days
+        ]
+        return min(ends, default=None)
+
+    def _sources(self, *rows: Fact) -> list[Source]:
+        return [
+            Source(name=_name(row), reference=row.source, observed_at=row.observed_at)
+            for row in rows
+        ]
+
+
+def _step_gib(shape: ModelShape) -> tuple[float, float]:
+    """By the closed formula, a row at a time, recomputing layers in the backward pass."""
+
+    def at(quantization: Literal["none", "nf4"]) -> float:
+        adapter = LoraSpec(quantization=quantization)
+        load = Load(adapter, _STEP_TOKENS, _STEP_TOKENS // 2, lean=True, gpu=True)
+        return memory(shape, load).tensors / _GIB
+
+    return at("none"), at("nf4")
+
+
+def _over(flops: Range, utilisation: Range, tflops: float) -> Range:
+    """Hours of so much arithmetic; the high end of the utilisation is the fast one."""
+    seconds = tflops * 1e12 * 3600
+    return Range(
+        low=flops.low / (seconds * utilisation.high),
+        median=flops.median / (seconds * utilisation.median),
+        high=flops.high / (seconds * utilisation.low),
+    )
+
+
+def _name(row: Any) -> str:  # Any: each kind of fact has a key of its own
+    return f"{type(row).__name__}: {', '.join(row.key())}"

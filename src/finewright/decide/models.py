@@ -1,0 +1,112 @@
+"""The open models of a decision by name: of the catalog, or a folder with a config.json."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+from finewright.catalog.advice import Advice
+from finewright.catalog.open_models import open_models
+from finewright.errors import DataError
+from finewright.estimate.families import shape_of
+from finewright.estimate.memory import NF4_BYTES
+from finewright.estimate.shape import ModelShape
+from finewright.schema.aliases import close_choice
+from finewright.schema.decide import UNKNOWN
+from finewright.schema.decide_report import Source
+
+Resolve: TypeAlias = Callable[[str], Path]
+"""A path of the spec -> where it leads."""
+Bits = Literal[4, 16]
+_FOUR: Bits = 4
+_HALF_BYTES = 2
+_LARGEST_BYTES = 1_000_000
+
+
+class Sizes(NamedTuple):
+    """Bytes of the weights by the bits that they are held in: all, and those that compute a token."""
+
+    held: Mapping[Bits, float]
+    read: Mapping[Bits, float]
+    computing: int
+    cache_per_token: float
+    """Bytes of a token's keys and values in 16 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """An open model's shape, what follows from it, and who says so."""
+
+    name: str
+    shape: ModelShape
+    sizes: Sizes
+    source: Source
+
+    @property
+    def context(self) -> int:
+        """Tokens that it is used at."""
+        return self.shape.context or 0
+
+
+def sizes_of(shape: ModelShape) -> Sizes:
+    """What serving asks of a shape. In 4 bits the linear layers are NF4 and all else stays 16-bit."""
+    return Sizes(
+        held={bits: _bytes(shape.parameters, shape.linear, bits) for bits in (16, 4)},
+        read={
+            bits: _bytes(shape.active, min(shape.linear, shape.active), bits) for bits in (16, 4)
+        },
+        computing=shape.computing,
+        cache_per_token=float(shape.cache_per_token * _HALF_BYTES),
+    )
+
+
+def _bytes(count: int, linear: int, bits: Bits) -> float:
+    if bits == _FOUR:
+        return linear * NF4_BYTES + (count - linear) * _HALF_BYTES
+    return float(count * _HALF_BYTES)
+
+
+def models_of(name: str, advice: Advice, resolve: Resolve, today: date) -> Mapping[str, BaseModel]:
+    """The model of the spec, or those that an unknown one is widened to, by name."""
+    names = advice.widened.base_model if name == UNKNOWN else (name,)
+    return {each: read_base_model(each, resolve, today) for each in names}
+
+
+def read_base_model(name: str, resolve: Resolve, today: date) -> BaseModel:
+    """The model of that name or alias in the catalog, or of the config.json in a folder.
+
+    Raises DataError for a name that is neither, and ModelError for a config that no formula knows."""
+    for known, row in open_models().items():
+        if name in (known, *row.aliases):
+            source = Source(name=known, reference=row.source, observed_at=row.observed_at)
+            return _model(known, shape_of(row.config, known), source)
+    folder = resolve(name)
+    if not folder.is_dir():
+        near = close_choice(name, list(open_models())) or f"; known are {', '.join(open_models())}"
+        raise DataError(f"unknown model {name!r}{near}", hint="or give a folder with a config.json")
+    config = _config(folder)
+    source = Source(name=name, reference=f"config.json of {name}", observed_at=today)
+    return _model(name, shape_of(config, folder / "config.json"), source)
+
+
+def _model(name: str, shape: ModelShape, source: Source) -> BaseModel:
+    return BaseModel(name, shape, sizes_of(shape), source)
+
+
+def _config(folder: Path) -> Mapping[str, object]:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise DataError(
+            f"{folder}: a model folder without config.json", hint="give the model's folder"
+        )
+    if path.stat().st_size > _LARGEST_BYTES:
+        raise DataError(f"{path}: over 1 MB is no config.json")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        raise DataError(f"{path}: is not JSON") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: must be an object with keys")
+    return found

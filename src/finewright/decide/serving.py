@@ -1,0 +1,175 @@
+"""A model of one's own at work: which machine holds it, what that costs, how long an answer takes.
+
+The smallest machine that holds weights and cache is taken; weights are 16-bit where the same machine
+holds them so, else 4-bit (NF4 with double quantisation, Dettmers et al. 2023, in the linear layers)."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import NamedTuple
+
+from finewright.catalog.prices import gpu_named
+from finewright.decide.case import Case
+from finewright.decide.models import BaseModel, Bits, Sizes
+from finewright.estimate.money import HOURS_A_MONTH, product
+from finewright.schema.catalog import GPU, Fact, Machine, PriceCatalog
+from finewright.schema.cost import Range
+from finewright.schema.decide import Device
+
+_GIB = 1024**3
+USABLE = 0.92
+"""Of the memory as sold: the driver, the context and the allocator's slack take the rest."""
+_SERVED_TIERS = ("community", "secure", "on_demand")
+
+
+class Need(NamedTuple):
+    """What a served request holds and reads: tokens in the prompt that are new, that are cached, and out."""
+
+    new_tokens: float
+    cached_tokens: float
+    out_tokens: float
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine as serving sees it."""
+
+    name: str
+    memory_gib: float
+    bandwidth_gb_s: float
+    tflops: float
+    usd_per_hour: Range
+    is_own: bool
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model on a machine that holds it."""
+
+    host: Host
+    bits: Bits
+    memory_gib: float
+
+
+def memory_gib(sizes: Sizes, bits: Bits, need: Need) -> float:
+    """Weights, and keys and values of every request at once; a cached prefix is held once."""
+    tokens = need.cached_tokens + need.at_once * (need.new_tokens + need.out_tokens)
+    return (sizes.held[bits] + tokens * sizes.cache_per_token) / _GIB
+
+
+def placed(model: BaseModel, need: Need, hosts: Sequence[Host]) -> Served | None:
+    """The cheapest machine that holds the model, with 16-bit weights if it can; None where none does."""
+    found = list(_fitting(model, need, hosts))
+    return min(found, key=lambda each: (each.host.usd_per_hour.median, -each.bits), default=None)
+
+
+def _fitting(model: BaseModel, need: Need, hosts: Sequence[Host]) -> Iterator[Served]:
+    kinds: tuple[Bits, ...] = (16, 4)
+    gibs = [(bits, memory_gib(model.sizes, bits, need)) for bits in kinds]
+    for host in hosts:
+        room = host.memory_gib * USABLE
+        if fits := [(bits, gib) for bits, gib in gibs if gib <= room]:
+            yield Served(host, *fits[0])
+
+
+def rented(prices: PriceCatalog) -> list[Host]:
+    """A machine for each kind and number of GPUs that somebody rents by the hour without a limit on sessions.
+
+    Low and high are the cheapest and the dearest offer, the median that of all offers."""
+    kinds: dict[tuple[str, int], list[Machine]] = {}
+    for machine in prices.machines:
+        if machine.tier in _SERVED_TIERS and machine.max_session_hours is None:
+            kinds.setdefault((machine.gpu, machine.num_gpus), []).append(machine)
+    return [_rented(gpu_named(prices, gpu), n, offers) for (gpu, n), offers in kinds.items()]
+
+
+def _rented(gpu: GPU, num_gpus: int, offers: Sequence[Machine]) -> Host:
+    price = Range(
+        low=min(offer.usd_per_hour.low for offer in offers),
+        median=median(offer.usd_per_hour.median for offer in offers),
+        high=max(offer.usd_per_hour.high for offer in offers),
+    )
+    return _host(gpu, num_gpus, price, tuple(offers), is_own=False)
+
+
+def owned(hardware: Sequence[str | Device], prices: PriceCatalog, usd_per_kwh: Range) -> list[Host]:
+    """Each machine of the user's own, and all that are alike together; they cost their power alone."""
+    alike: dict[str, list[str | Device]] = {}
+    for item in hardware:
+        alike.setdefault(item if isinstance(item, str) else item.name, []).append(item)
+    return [
+        _owned(items[0], num, prices, usd_per_kwh)
+        for items in alike.values()
+        for num in sorted({1, len(items)})
+    ]
+
+
+def _owned(item: str | Device, num: int, prices: PriceCatalog, usd_per_kwh: Range) -> Host:
+    if isinstance(item, Device):
+        power = product(usd_per_kwh, item.watts * num / 1000)
+        return Host(
+            _times(item.name, num),
+            item.memory_gib * num,
+            item.bandwidth_gb_s * num,
+            item.tflops * num,
+            power,
+            True,
+        )
+    gpu = gpu_named(prices, item)
+    power = product(usd_per_kwh, gpu.tdp_watts * num / 1000)
+    return _host(gpu, num, power, (), is_own=True)
+
+
+def _host(gpu: GPU, num_gpus: int, price: Range, offers: tuple[Fact, ...], *, is_own: bool) -> Host:
+    return Host(
+        _times(gpu.name, num_gpus),
+        gpu.vram_gib * num_gpus,
+        gpu.memory_bandwidth_gb_s * num_gpus,
+        gpu.training_tflops * num_gpus,
+        price,
+        is_own,
+        (gpu, *offers),
+    )
+
+
+def _times(name: str, num: int) -> str:
+    return name if num == 1 else f"{num} x {name}"
+
+
+def at_once(case: Case, seconds: float, peak_over_mean: float) -> float:
+    """Requests in the air in the busiest hour, by Little's law: rate times duration."""
+    return case.requests_per_month / (HOURS_A_MONTH * 3600) * peak_over_mean * seconds
+
+
+def answer_ms(model: BaseModel, served: Served, need: Need, prefill: Range, decode: Range) -> Range:
+    """From question to last token: reading the prompt at a share of the arithmetic peak, then for each
+    token all active weights and the cache at a share of the bandwidth.
+
+    `prefill` and `decode` are those shares; their high end is the fast one."""
+    sizes, host = model.sizes, served.host
+    reading = 2 * sizes.computing * need.new_tokens / (host.tflops * 1e12)
+    context = need.cached_tokens + need.new_tokens + need.out_tokens / 2
+    bytes_a_token = sizes.read[served.bits] + context * sizes.cache_per_token
+    writing = need.out_tokens * bytes_a_token / (host.bandwidth_gb_s * 1e9)
+
+    def at(read: float, write: float) -> float:
+        return 1000 * (reading / read + writing / write)
+
+    return Range(
+        low=at(prefill.high, decode.high),
+        median=at(prefill.median, decode.median),
+        high=at(prefill.low, decode.low),
+    )
+
+
+def month_usd(served: Served, replicas: int) -> Range:
+    """A month of so many of the machine, running all the time."""
+    return product(served.host.usd_per_hour, HOURS_A_MONTH * replicas)
+
+
+def replicas(requests_at_once: float, capacity: float) -> int:
+    """Machines that the busiest hour takes."""
+    return max(1, math.ceil(requests_at_once / capacity))

@@ -1,0 +1,161 @@
+"""What `decide` answers: the ranking, its reasons, what would change it, and what to measure next."""
+
+from datetime import date
+from typing import Literal
+
+from finewright.schema.common import Model, Problem
+from finewright.schema.cost import Range
+from finewright.schema.decide import Criterion, DecideSpec, Method
+
+Host = Literal["api", "self-hosted"]
+
+
+class Source(Model):
+    """Who says something, and when somebody read it there."""
+
+    name: str
+    reference: str
+    observed_at: date
+
+
+class Finding(Model):
+    """What a rule found; no arms means that it holds whatever is chosen."""
+
+    rule: str
+    effect: Literal["dropped", "duty", "warning", "advice"]
+    arms: tuple[str, ...]
+    reason: str
+    sources: tuple[str, ...]
+    certain: bool = True
+    """False: an input that decides it is unknown, so that it holds only if that turns out so."""
+
+
+class Cost(Model):
+    """What an arm takes, as far as it is known."""
+
+    arm: str
+    once_usd: Range
+    month_usd: Range
+    latency_ms: Range
+    update_days: Range
+    effort_hours: Range
+    fixed_month_usd: Range
+    """The part of the month's cost that is paid without any request."""
+    request_usd: Range
+    """What each request adds to it."""
+    how: tuple[str, ...]
+    """What the figures were made of: machine, model, prices."""
+
+
+class Ranked(Model):
+    """An arm that no gate removed: its score is the sum of weight times utility."""
+
+    arm: str
+    method: Method
+    host: Host
+    score: float
+    win_share: float
+    """How often it wins when weights, prices and unknown inputs vary."""
+    utilities: dict[Criterion, float]
+    reasons: tuple[str, ...]
+
+
+class Flip(Model):
+    """The smallest change of one weight, the others keeping their proportions, that another arm wins by."""
+
+    criterion: Criterion
+    weight: float
+    needed: float
+    new_winner: str
+
+    @property
+    def change(self) -> float:
+        """How much the weight has to rise, or to fall."""
+        return self.needed - self.weight
+
+
+class Swing(Model):
+    """One input at its low and at its high end, all others at their middle.
+
+    A lead is the first choice's score less that of the best other arm; below 0 another arm wins."""
+
+    key: str
+    is_unknown: bool
+    low: str
+    high: str
+    low_lead: float | None
+    """None: a gate removes the arm there."""
+    high_lead: float | None
+    low_winner: str
+    high_winner: str
+
+    @property
+    def flips(self) -> bool:
+        """Whether another arm wins at an end."""
+        return any(lead is None or lead < 0 for lead in (self.low_lead, self.high_lead))
+
+
+class BreakEven(Model):
+    """From how many requests a month on self-hosting a method costs less than an API; None: never.
+
+    V = (fixed costs a month + one-off difference over the horizon) / (price of a request at the API less
+    the own)."""
+
+    method: Method
+    requests_per_month: Range | None
+    reason: str
+
+
+class Curve(Model):
+    """Cost of a month by requests a month, at the median price."""
+
+    arm: str
+    usd_by_requests: tuple[tuple[float, float], ...]
+
+
+class Experiment(Model):
+    """The cheapest next step that could change or settle the answer."""
+
+    what: str
+    why: str
+    command: str
+    usd: Range
+    hours: Range
+    rows: int
+
+
+class FactsUsed(Model):
+    """Which facts the answer rests on: their digest, and their age on the stated day."""
+
+    sha256: str
+    oldest: date
+    age_days: int
+    state: Literal["fresh", "aging", "stale"]
+
+
+class DecideReport(Model):
+    """The advice. The same spec, facts and day give the same bytes."""
+
+    name: str
+    today: date
+    spec: DecideSpec
+    verdict: Literal["clear", "too close, measure", "nothing is left"]
+    answer: str
+    winner: str
+    win_share: float
+    weights: dict[Criterion, float]
+    ranking: tuple[Ranked, ...]
+    findings: tuple[Finding, ...]
+    costs: tuple[Cost, ...]
+    flips: tuple[Flip, ...]
+    swings: tuple[Swing, ...]
+    break_even: tuple[BreakEven, ...]
+    curves: tuple[Curve, ...]
+    experiment: Experiment | None
+    assumptions: dict[str, str]
+    """What was taken for an input that is unknown, and on whose word."""
+    sources: tuple[Source, ...]
+    facts: FactsUsed
+    none_share: float
+    """How often the gates leave no arm at all when unknown inputs vary."""
+    problems: tuple[Problem, ...] = ()

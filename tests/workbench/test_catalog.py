@@ -223,8 +223,8 @@ def test_skypilots_csv_gives_on_demand_and_spot(tmp_path: Path, folder: Path):
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (Said(), "source: a CSV does not say it, so you must"),
-        (SAID._replace(observed_at=""), "observed_at: a CSV does not say it"),
+        (Said(), "source: the file does not say it, so you must"),
+        (SAID._replace(observed_at=""), "observed_at: the file does not say it"),
         (SAID._replace(observed_at="today"), "observed_at: must be a day such as"),
         (SAID._replace(observed_at="2026-12-01"), "observed_at: 2026-12-01 is after today"),
         (SAID._replace(provider="lamda"), "unknown provider 'lamda'; did you mean 'lambda'"),
@@ -261,6 +261,13 @@ def test_a_wrong_figure_in_a_csv_is_told_with_its_line(
         import_file(path, folder, TODAY, said=SAID)
 
 
+def test_a_name_that_could_steer_the_terminal_is_not_imported(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "lambdalabs.csv", GPUHUNT.replace("gpu_8x_a100", "gpu\x1b[2J"))
+    with pytest.raises(DataError, match="holds what cannot be printed"):
+        import_file(path, folder, TODAY, said=SAID)
+    assert not folder.exists()
+
+
 def test_a_csv_of_something_else_and_a_missing_one_are_refused(tmp_path: Path, folder: Path):
     path = written(tmp_path / "x.csv", "a,b\n1,2\n")
     with pytest.raises(DataError, match="these columns are of no catalog we know"):
@@ -275,6 +282,96 @@ def test_a_row_that_is_cut_off_is_told_or_counted(tmp_path: Path, folder: Path):
         import_file(path, folder, TODAY, said=SAID)
     path = written(tmp_path / "aws" / "vms.csv", SKYPILOT + "x,192\n")
     assert import_file(path, folder, TODAY, said=SAID).left_out["machines without a GPU"] == 2
+
+
+LITELLM = {
+    "sample_spec": {"mode": "one of: chat, embedding", "input_cost_per_token": 0.0},
+    "gpt-6-luna": {
+        "litellm_provider": "openai",
+        "mode": "chat",
+        "input_cost_per_token": 1.5e-7,
+        "output_cost_per_token": 6e-7,
+        "cache_read_input_token_cost": 1e-8,
+        "input_cost_per_token_above_272k_tokens": 3e-7,
+        "max_input_tokens": 1050000,
+        "source": "https://developers.openai.com/api/docs/pricing",
+    },
+    "gemini/gemini-9": {
+        "litellm_provider": "gemini",
+        "mode": "chat",
+        "input_cost_per_token": 1e-6,
+        "output_cost_per_token": 2e-6,
+        "deprecation_date": "2027-03-01",
+    },
+    "free": {
+        "litellm_provider": "openai",
+        "mode": "chat",
+        "input_cost_per_token": 0,
+        "output_cost_per_token": 0,
+    },
+    "elsewhere": {"litellm_provider": "novita", "mode": "chat", "input_cost_per_token": 1e-6},
+    "embed": {"litellm_provider": "openai", "mode": "embedding", "input_cost_per_token": 1e-6},
+}
+
+
+def litellm(folder: Path, **more: object) -> Path:
+    return written(folder / "model_prices.json", json.dumps(LITELLM | more))
+
+
+def test_litellms_map_gives_prices_and_end_dates(tmp_path: Path, folder: Path):
+    report = import_file(litellm(tmp_path), folder, TODAY, said=SAID)
+    assert report.rows == {"apis": 2}
+    assert report.left_out == {
+        "no chat model": 2,
+        "no price a token, or one of 0": 1,
+        "another provider": 1,
+    }
+    luna = api_named(prices(folder), "openai/gpt-6-luna")
+    assert (luna.usd_per_million_in.median, luna.usd_per_million_out.median) == (0.15, 0.6)
+    assert luna.long_context is not None
+    assert luna.long_context.usd_per_million_in.median == 0.3
+    assert luna.long_context.usd_per_million_out.median == 0.6
+    assert luna.can_fine_tune is False
+    assert luna.source == "https://developers.openai.com/api/docs/pricing; https://example.org"
+    nine = api_named(prices(folder), "google/gemini-9")
+    assert nine.deprecation_date == date(2027, 3, 1)
+
+
+def test_litellms_map_can_be_read_for_one_provider(tmp_path: Path, folder: Path):
+    report = import_file(litellm(tmp_path), folder, TODAY, said=SAID._replace(provider="google"))
+    assert report.written == str(folder / "litellm-google.yaml")
+    assert report.rows == {"apis": 1}
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"input_cost_per_token": -1e-6}, "gpt-x: usd_per_million_in: must not be negative"),
+        ({"input_cost_per_token": "cheap"}, "gpt-x: input_cost_per_token: must be a number"),
+        ({"deprecation_date": "soon"}, "gpt-x: deprecation_date: must be a day such as"),
+        ({"max_input_tokens": -3}, "gpt-x: context_tokens: "),
+    ],
+)
+def test_a_wrong_row_of_the_map_is_told_with_its_model(
+    row: dict[str, object], told: str, tmp_path: Path, folder: Path
+):
+    base = {
+        "litellm_provider": "openai",
+        "mode": "chat",
+        "input_cost_per_token": 1e-6,
+        "output_cost_per_token": 1e-6,
+    }
+    path = litellm(tmp_path, **{"gpt-x": base | row})
+    with pytest.raises(DataError, match=told):
+        import_file(path, folder, TODAY, said=SAID)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"a": 1}', "{", "[" * 100_000])
+def test_json_of_something_else_is_refused(text: str, tmp_path: Path, folder: Path):
+    path = written(tmp_path / "x.json", text)
+    with pytest.raises(DataError, match=r"x\.json: (is not JSON|must be models)"):
+        import_file(path, folder, TODAY, said=SAID)
 
 
 def price(**rates: float | tuple[float, int, float]) -> SimpleNamespace:

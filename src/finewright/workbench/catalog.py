@@ -6,8 +6,9 @@ from datetime import date
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from finewright.catalog.price_file import prices_text, read_prices
+from finewright.catalog.price_file import parse_prices, prices_text, read_prices
 from finewright.catalog.price_import import Format, Origin, format_of, provider_of, read_csv
+from finewright.catalog.price_litellm import is_map, read_map
 from finewright.catalog.price_refresh import refreshed
 from finewright.catalog.prices import digest, gpu_named, machines_of, prices, user_files
 from finewright.errors import DataError
@@ -31,11 +32,11 @@ _HORIZON_DAYS = 365
 _DATED = ("gpus", "machines", "apis", "storage")
 """The sections whose age says something: laws and yearly statistics are told with their own dates."""
 
-ImportFormat = Literal["auto", "prices"] | Format
+ImportFormat = Literal["auto", "prices", "litellm"] | Format
 
 
 class Said(NamedTuple):
-    """What whoever imports a CSV says of it: the source and the day it does not name itself.
+    """What whoever imports a foreign file says of it: the source and the day it does not name itself.
 
     `provider` where the file's name does not tell it; `region` keeps the regions that begin so."""
 
@@ -91,7 +92,8 @@ def import_file(
     format: ImportFormat = "auto",
     said: Said = _UNSAID,
 ) -> CatalogImport:
-    """Put a file's prices among the user's own: YAML as it is, or the CSV of gpuhunt or SkyPilot.
+    """Put a file's prices among the user's own: YAML as it is, the CSV of gpuhunt or SkyPilot, litellm's
+    JSON.
 
     A file of that name that was not made here stays: that raises DataError, as every mistake does,
     before anything is written."""
@@ -103,12 +105,20 @@ def import_file(
         found = read_prices(path, whole, today=today)
         text = f"# {heading}\n{path.read_text(encoding='utf-8-sig')}"
         target = user_folder / f"{_slug(path.stem)}.yaml"
+    elif kind == "litellm":
+        origin = _origin(path, said.provider, said, whole, today)
+        apis, left_out = read_map(path, origin, whole)
+        found = PriceCatalog(apis=apis)
+        text = prices_text(found, heading)
+        target = user_folder / f"{_slug(f'litellm {origin.provider}')}.yaml"
     else:
-        origin = _origin(path, kind, said, whole, today)
+        origin = _origin(path, said.provider or provider_of(path, kind), said, whole, today)
         machines, left_out = read_csv(path, kind, origin, whole)
         found = PriceCatalog(machines=machines)
         text = prices_text(found, heading)
         target = user_folder / f"{kind}-{_slug(origin.provider)}.yaml"
+    # What is written must be readable ever after, whatever stood in a foreign file.
+    parse_prices(text, str(target), whole, today=today)
     _write(target, text)
     return CatalogImport(
         path=str(path),
@@ -207,9 +217,11 @@ def _replaced(below: PriceCatalog, above: PriceCatalog) -> tuple[str, ...]:
     )
 
 
-def _kind(path: Path, format: ImportFormat) -> Literal["prices", "gpuhunt", "skypilot"]:
+def _kind(path: Path, format: ImportFormat) -> Literal["prices", "litellm"] | Format:
     if format != "auto":
         return format
+    if is_map(path):
+        return "litellm"
     if path.suffix.lower() != ".csv":
         return "prices"
     if not path.is_file():
@@ -223,12 +235,12 @@ def _kind(path: Path, format: ImportFormat) -> Literal["prices", "gpuhunt", "sky
     return found
 
 
-def _origin(path: Path, kind: Format, said: Said, whole: PriceCatalog, today: date) -> Origin:
-    """What a CSV does not say of itself."""
+def _origin(path: Path, provider: str, said: Said, whole: PriceCatalog, today: date) -> Origin:
+    """What a foreign file does not say of itself."""
     for key, value in (("source", said.source), ("observed_at", said.observed_at)):
         if not value:
             hint = "--source ADDRESS --observed-at DAY"
-            raise DataError(f"{path}: {key}: a CSV does not say it, so you must", hint=hint)
+            raise DataError(f"{path}: {key}: the file does not say it, so you must", hint=hint)
     try:
         day = date.fromisoformat(said.observed_at)
     except ValueError:
@@ -236,9 +248,8 @@ def _origin(path: Path, kind: Format, said: Said, whole: PriceCatalog, today: da
         raise DataError(f"{path}: observed_at: {what}") from None
     if day > today:
         raise DataError(f"{path}: observed_at: {day} is after today, {today}")
-    provider = said.provider or provider_of(path, kind)
     names = sorted(row.name for row in whole.providers)
-    if provider not in names:
+    if provider and provider not in names:
         near = close_choice(provider, names) or f"; known are {', '.join(names)}"
         raise DataError(f"{path}: unknown provider {provider!r}{near}", hint="--provider NAME")
     return Origin(provider, said.source, day, said.region)

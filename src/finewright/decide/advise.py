@@ -29,6 +29,7 @@ CLEAR = 0.6
 """Below this share of wins the answer is not clear enough to act on."""
 _CURVES = 4
 _STRONG = 3
+_NOTABLE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +200,24 @@ def _reasons(
 ) -> list[str]:
     order = sorted(CRITERIA, key=lambda name: -weights[name] * of[name])
     lost = sorted(CRITERIA, key=lambda name: -weights[name] * (1 - of[name]))
-    gained = ", ".join(f"{name} {of[name]:.2f}" for name in order[:_STRONG])
-    missed = ", ".join(f"{name} {of[name]:.2f}" for name in lost[:_STRONG] if of[name] < 1)
+    gained = ", ".join(_product(name, weights, of[name]) for name in order[:_STRONG])
+    missed = ", ".join(
+        _product(name, weights, 1 - of[name])
+        for name in lost[:_STRONG]
+        if weights[name] * (1 - of[name]) > _NOTABLE
+    )
     told = [f"gains most by {gained}"]
     if missed:
-        told.append(f"loses most by {missed}")
+        told.append(f"lacks most by {missed}")
     return told + [
         f"{finding.rule}, {finding.effect}: {finding.reason}"
         for finding in found
         if arm.name in finding.arms
     ]
+
+
+def _product(name: Criterion, weights: Mapping[Criterion, float], utility: float) -> str:
+    return f"{name} ({utility:.2f} x {weights[name]:.2f} = {utility * weights[name]:.2f})"
 
 
 def _cost(arm: Arm, figures: Figures) -> Cost:

@@ -15,6 +15,8 @@ _DISCORDANT = 0.2
 _ALPHA_QUANTILE = 1.959964
 _POWER_QUANTILE = 0.841621
 _LOOKED_AT = 50
+# A share within 5 points at 95 %: 0.25 (1.96 / 0.05)^2.
+_ROWS_ALONE = 385
 _MINUTES_A_CASE = 2.0
 _MINUTES_AN_HOUR = 60.0
 _GAPS = ("behaviour_gap", "knowledge_gap")
@@ -115,13 +117,15 @@ def _find_out(key: str) -> Experiment:
 
 
 def _compare(field: Field, arms: Sequence[Arm], why: str) -> Experiment:
-    rows = rows_needed(DIFFERENCE, _DISCORDANT)
+    rows = rows_needed(DIFFERENCE, _DISCORDANT) if len(arms) > 1 else _ROWS_ALONE
     asked = [product(field.figures[arm].request_usd, float(rows)) for arm in arms]
     trained = [field.figures[arm].run_usd for arm in arms if arm.is_tuned]
     names = " and ".join(f"`{arm.name}`" for arm in arms)
+    shows = f"a difference of {100 * DIFFERENCE:g} points where a fifth of the answers differ"
+    if len(arms) == 1:
+        shows = f"its success to {100 * DIFFERENCE:g} points"
     return Experiment(
-        what=f"measure {names} on the same {rows} held-out rows; so many show a difference of"
-        f" {100 * DIFFERENCE:g} points, where a fifth of the answers differ",
+        what=f"measure {names} on {rows} held-out rows; so many show {shows}",
         why=why,
         command="finewright evaluate RUN --against BASE_MODEL --data HELD_OUT.jsonl",
         usd=total(*asked, *trained),

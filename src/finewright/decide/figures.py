@@ -22,7 +22,7 @@ from finewright.estimate.memory import Load, memory
 from finewright.estimate.money import api_request, product, total
 from finewright.estimate.shape import ModelShape
 from finewright.schema.adapter import LoraSpec
-from finewright.schema.catalog import Fact, PriceCatalog
+from finewright.schema.catalog import Deadline, Fact, PriceCatalog
 from finewright.schema.cost import Range
 from finewright.schema.decide_report import Source
 
@@ -83,7 +83,7 @@ class _Figuring:
         self.hosts = own or ([] if self.must_own else hosts)
         self.api = api_named(facts.prices, case.api_model)
         self.step_gib = facts.step_gib[case.base_model]
-        self.training = self._training()
+        self.training = {arm.method: self._training(arm) for arm in ARMS if arm.is_tuned}
 
     def all(self) -> dict[Arm, Figures]:
         """The figures of every arm."""
@@ -95,6 +95,8 @@ class _Figuring:
         days = round(case.horizon_months * _DAYS_A_MONTH)
         deadlines = self.facts.prices.deadlines
         how = [f"{api.model} at {api.provider}"]
+        if arm.is_tuned:
+            how.append("what the provider asks for training is in no catalog, and not counted")
         if arm.method == "prompt+long-context":
             share = self._cached_share(self.taken["cache_minutes"].median)
             how.append(f"{share:.0%} of the prompts found in the provider's cache")
@@ -110,10 +112,12 @@ class _Figuring:
             model=api.model,
             context_tokens=api.context_tokens or _CONTEXT_WITHOUT_ROW,
             ends=deadline_of(api, deadlines, self.facts.today, days),
-            tuning_ends=self._tuning_ends(days),
+            tuning_ends=min(
+                (d.date for d in self._deadlines(days) if d.kind == "service"), default=None
+            ),
             can_fine_tune=api.can_fine_tune,
             how=tuple(how),
-            facts=tuple(self._sources(api)),
+            facts=tuple(self._sources(api, *self._deadlines(days))),
         )
 
     def _own(self, arm: Arm) -> Figures:
@@ -122,7 +126,7 @@ class _Figuring:
         misfit = "" if served else self._misfit(need)
         served = served or serving.placed(self.model, need, self.rented)
         latency, month, how = self._served(arm, need, served)
-        trained = self.training if arm.is_tuned else None
+        trained = self.training.get(arm.method)
         run = trained.usd if trained else NOTHING
         is_own = bool(served and served.host.is_own)
         return Figures(
@@ -159,7 +163,6 @@ class _Figuring:
         standing = "yours, its power alone" if served.host.is_own else "rented all month"
         held = f"{served.bits}-bit, {served.memory_gib:.1f} GiB"
         how = (f"{self.model.name}, {held} on {machines}, {standing}",)
-        )
         return latency, serving.month_usd(served, num), how
 
     def _need(self, arm: Arm) -> Need:
@@ -207,7 +210,7 @@ class _Figuring:
         """Days until a changed fact is answered from: by training again only where weights hold the facts."""
         taken = self.taken
         if arm.method == "ft":
-            hours = self.training.hours if arm.host == "self-hosted" else NOTHING
+            hours = self.training[arm.method].hours if arm.host == "self-hosted" else NOTHING
             return total(taken["retrain_days"], product(hours, 1 / _HOURS_A_DAY))
         return taken["reindex_days" if arm.has_passages else "prompt_days"]
 
@@ -233,11 +236,11 @@ class _Figuring:
         minutes = self.facts.advice.labelling_minutes[self.case.task]
         return product(missing, product(minutes, 1 / _MINUTES_AN_HOUR))
 
-    def _training(self) -> Training:
+    def _training(self, arm: Arm) -> Training:
         """A LoRA run on the cheapest machine that holds its step in 16 bits, or else in 4."""
         case, taken = self.case, self.taken
         pairs = max(case.labelled_pairs, taken["pairs_wanted"].median)
-        tokens = product(taken["epochs"], pairs * (case.tokens_in + case.tokens_out))
+        tokens = product(taken["epochs"], pairs * (self._prompt(arm) + case.tokens_out))
         host = self._training_host(self.hosts) or self._training_host(self.rented)
         if host is None:
             return Training(NOTHING, NOTHING, "no machine of the catalog, for none holds it")
@@ -265,16 +268,15 @@ class _Figuring:
         yours = ", ".join(dict.fromkeys(host.name for host in self.hosts)) or "nothing"
         return f"{self.model.name} takes {least:.1f} GiB with 4-bit weights, and you have {yours}{where}"
 
-    def _tuning_ends(self, days: int) -> date | None:
-        ends = [
-            deadline.date
+    def _deadlines(self, days: int) -> list[Deadline]:
+        """What ends within so many days of the model, or of its provider's fine-tuning."""
+        return [
+            deadline
             for deadline in self.facts.prices.deadlines
-            if deadline.kind == "service"
-            and deadline.provider == self.api.provider
-            and "fine-tuning" in deadline.what
+            if deadline.provider == self.api.provider
+            and ("fine-tuning" in deadline.what or self.api.model in deadline.models)
             and (deadline.date - self.facts.today).days <= days
         ]
-        return min(ends, default=None)
 
     def _sources(self, *rows: Fact) -> list[Source]:
         return [

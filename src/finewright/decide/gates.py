@@ -38,11 +38,15 @@ Gate = Callable[[Ground], Iterator[Verdict]]
 
 
 def findings(ground: Ground) -> list[Finding]:
-    """What every gate finds in a case, in the order of the rules."""
+    """What every gate finds in a case, in the order of the rules.
+
+    An arm that is dropped by one rule is named by every other that drops it, and warned of by none."""
+    left = remaining(ground)
+    told = ((rule, verdict) for rule, gate in _GATES.items() for verdict in gate(ground))
     return [
-        _finding(rule, verdict, ground.advice)
-        for rule, gate in _GATES.items()
-        for verdict in gate(ground)
+        _finding(rule, concerned, ground.advice)
+        for rule, verdict in told
+        if (concerned := _concerning(verdict, left)) is not None
     ]
 
 
@@ -61,19 +65,27 @@ def remaining(ground: Ground) -> list[Arm]:
 def uncertain(
     base: Sequence[Finding], swings: Iterable[Swing], found_in: Callable[[Case], Sequence[Finding]]
 ) -> list[Finding]:
-    """What would drop an arm if an unknown input turned out to be at one of its ends."""
-    known = {(finding.rule, finding.arms) for finding in base if finding.effect == "dropped"}
+    """What would drop an arm that is left if an unknown input turned out to be at one of its ends."""
+    known = {name for finding in base if finding.effect == "dropped" for name in finding.arms}
     found: dict[tuple[str, tuple[str, ...]], Finding] = {}
     for swing in swings:
         if not swing.is_unknown or swing.key not in Case.__slots__:
             continue
         for case, text in ((swing.low, swing.low_text), (swing.high, swing.high_text)):
             for finding in found_in(case):
-                key = (finding.rule, finding.arms)
-                if finding.effect == "dropped" and key not in known and key not in found:
+                arms = tuple(name for name in finding.arms if name not in known)
+                if finding.effect == "dropped" and arms and (finding.rule, arms) not in found:
                     reason = f"if {swing.key} is {text}: {finding.reason}"
-                    found[key] = finding.model_copy(update={"certain": False, "reason": reason})
+                    told = {"certain": False, "reason": reason, "arms": arms}
+                    found[finding.rule, arms] = finding.model_copy(update=told)
     return list(found.values())
+
+
+def _concerning(verdict: Verdict, left: Sequence[Arm]) -> Verdict | None:
+    if verdict.effect == "dropped" or not verdict.arms:
+        return verdict
+    arms = [arm for arm in verdict.arms if arm in left]
+    return verdict._replace(arms=arms) if arms else None
 
 
 def _finding(rule: str, verdict: Verdict, advice: Advice) -> Finding:
@@ -218,7 +230,13 @@ def _tuning_at_api(arm: Arm, figures: Figures) -> Iterator[Verdict]:
 
 def _law(ground: Ground) -> Iterator[Verdict]:
     domain = ground.advice.domains.get(ground.case.domain)
-    if domain is not None and domain.is_high_risk:
+    if domain is None:
+        areas = [name for name, each in ground.advice.domains.items() if each.is_high_risk]
+        why = (
+            f"the field of use is unknown: in {', '.join(areas)} the AI Act's duties for high-risk"
+        )
+        yield Verdict("advice", [], f"{why} systems apply; say which it is")
+    elif domain.is_high_risk:
         why = f"{domain.title} is high-risk under the AI Act: {ground.advice.high_risk_duties}"
         yield Verdict("duty", [], why)
         yield Verdict(

@@ -1,0 +1,152 @@
+"""The questions that an interview asks, each with its reason, and the spec that the answers make."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import yaml
+from pydantic import ValidationError
+
+from finewright.schema.decide import UNKNOWN, DecideSpec
+
+
+class Question(NamedTuple):
+    """A key of the `decide` section as a question; `example` is how an answer may look."""
+
+    key: str
+    text: str
+    why: str
+    example: str
+
+
+class Reply(Protocol):
+    """Who answers: a person at a terminal, or a test."""
+
+    def __call__(self, question: Question, complaint: str) -> str:
+        """The answer as typed; `complaint` says what was wrong with the last one, or is empty."""
+        ...
+
+
+QUESTIONS = (
+    Question(
+        "knowledge_gap",
+        "How much of what it must know can no general model know? 0 nothing, 3 most",
+        "what a model must know is best put into its prompt; what it must do is best trained",
+        "2",
+    ),
+    Question(
+        "behaviour_gap",
+        "How far is a well prompted model from the form, tone or skill you want? 0 not at all, 3 far",
+        "this is what fine-tuning closes",
+        "1",
+    ),
+    Question(
+        "fact_half_life_days",
+        "After how many days have half of its facts changed?",
+        "facts that change faster than a model is trained again cannot live in weights",
+        "90",
+    ),
+    Question(
+        "corpus_tokens",
+        "How many tokens do the documents have that answers rest on? A page has about 500; 0 for none",
+        "below 200,000 they fit into a cached prompt, and no index is needed",
+        "400000",
+    ),
+    Question(
+        "citations",
+        "Must an answer name its source?",
+        "weights cannot cite",
+        "yes",
+    ),
+    Question(
+        "per_document_access",
+        "Are there documents that only some users may see?",
+        "weights answer every user alike",
+        "no",
+    ),
+    Question(
+        "labelled_pairs",
+        "How many checked pairs of question and good answer do you have?",
+        "under 50 there is nothing to fine-tune on; 500 are comfortable",
+        "300",
+    ),
+    Question(
+        "on_premise_only",
+        "Must everything stay on your own machines?",
+        "then no API is an option",
+        "no",
+    ),
+    Question(
+        "requests_per_month",
+        "How many requests a month?",
+        "an API is paid by the request, a machine by the month",
+        "30000",
+    ),
+    Question(
+        "month_budget_usd",
+        "What may it cost a month at most, in US dollars?",
+        "cost is judged by your own limit",
+        "500",
+    ),
+)
+_ABOUT_DOCUMENTS = ("fact_half_life_days", "corpus_tokens", "citations", "per_document_access")
+_WORDS = {"yes": True, "y": True, "no": False, "n": False, "true": True, "false": False}
+_CLAIMS = ("citations", "per_document_access", "on_premise_only")
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+_UNKNOWN_WORDS = ("", "?", "unknown", "u")
+
+
+def interview(reply: Reply) -> dict[str, Any]:  # Any: what a spec's key may hold
+    """Ask until every answer can be; unknown always can. Without a gap in knowledge, documents are not asked
+    about, for nothing depends on them."""
+    answers: dict[str, Any] = {}
+    for question in QUESTIONS:
+        if answers.get("knowledge_gap") == 0 and question.key in _ABOUT_DOCUMENTS:
+            continue
+        complaint = ""
+        while True:
+            value = _value(question.key, reply(question, complaint))
+            complaint = _complaint(question, value)
+            if not complaint:
+                break
+        answers[question.key] = value
+    return answers
+
+
+def spec_text(path: Path, answers: Mapping[str, Any]) -> str:  # Any: what a spec's key may hold
+    """The spec as YAML, each answer under its question."""
+    name = (
+        re.sub(r"[^a-z0-9-]+", "-", path.stem.casefold()).strip("-")[:63].strip("-") or "decision"
+    )
+    lines = [f"# Written by `finewright decide`; edit it, then `finewright decide {path.name}`."]
+    lines += [f"name: {_scalar(name)}", "decide:"]
+    for question in QUESTIONS:
+        if question.key in answers:
+            value = _scalar(answers[question.key])
+            lines += [f"  # {question.text}", f"  {question.key}: {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def _value(key: str, typed: str) -> Any:  # Any: what a spec's key may hold
+    word = typed.strip().casefold()
+    if word in _UNKNOWN_WORDS:
+        return UNKNOWN
+    if key in _CLAIMS:
+        return _WORDS.get(word, typed)
+    plain = word.replace(",", "").replace("_", "").removeprefix("$")
+    if _NUMBER.fullmatch(plain):
+        return float(plain) if "." in plain else int(plain)
+    return typed
+
+
+def _complaint(question: Question, value: object) -> str:
+    try:
+        DecideSpec.model_validate({question.key: value})
+    except ValidationError:
+        return f"that cannot be; an answer looks like {question.example}, or unknown"
+    return ""
+
+
+def _scalar(value: object) -> str:
+    return yaml.safe_dump(value, default_flow_style=True).partition("\n")[0]

@@ -1,0 +1,61 @@
+"""`decide`: whether to prompt, retrieve, fine-tune or combine, before there is data or a model."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from finewright.catalog.prices import prices
+from finewright.decide.check import wrongs
+from finewright.decide.packaged import adviser_for, known_by
+from finewright.decide.questions import Reply, interview, spec_text
+from finewright.errors import SpecError
+from finewright.render.html.decide import decide_page
+from finewright.schema.decide import DecideSpec
+from finewright.schema.decide_report import DecideReport
+from finewright.schema.load_decide import load_decision
+from finewright.store.atomic import write_text
+
+
+def decide(
+    spec: DecideSpec, *, today: date, name: str = "decision", user_prices: Path | None = None
+) -> DecideReport:
+    """The advice for a spec by the packaged facts, with the prices of the user's own folder over them.
+
+    Raises DataError where the spec names a model, a GPU or a domain that nobody knows."""
+    known = known_by(prices(user_prices), Path, today)
+    return adviser_for(spec, known).advise(name, spec)
+
+
+def decide_file(
+    path: Path, overrides: Sequence[str] = (), *, today: date, user_prices: Path | None = None
+) -> DecideReport:
+    """The advice for the `decide` section of a file; a file of `name` and `decide` alone will do.
+
+    Raises SpecError with file, line and key for every mistake."""
+    loaded = load_decision(path, overrides)
+    known = known_by(prices(user_prices), loaded.resolve, today)
+    loaded.refuse(wrongs(loaded.spec, known))
+    return adviser_for(loaded.spec, known).advise(loaded.name, loaded.spec)
+
+
+def ask(reply: Reply, path: Path) -> Path:
+    """Ask five to ten questions and write the spec of the answers to a file that is not there yet.
+
+    Nothing is written before the last answer. Raises SpecError where the file is there."""
+    _refuse_to_overwrite(path)
+    answers = interview(reply)
+    _refuse_to_overwrite(path)
+    write_text(path, spec_text(path, answers))
+    return path
+
+
+def write_page(report: DecideReport, path: Path) -> None:
+    """The report as one self-contained HTML page."""
+    write_text(path, decide_page(report))
+
+
+def _refuse_to_overwrite(path: Path) -> None:
+    if path.exists():
+        raise SpecError(
+            f"{path}: is already there", hint=f"finewright decide {path}, or another name"
+        )

@@ -290,7 +290,14 @@ def _step_gib(shape: ModelShape) -> tuple[float, float]:
 
     def at(quantization: Literal["none", "nf4"]) -> float:
         adapter = LoraSpec(quantization=quantization)
-        load = Load(adapter, _STEP_TOKENS, _STEP_TOKENS // 2, lean=True, gpu=True)
+        load = Load(
+            adapter=adapter,
+            tokens=_STEP_TOKENS,
+            learned=_STEP_TOKENS // 2,
+            longest=_STEP_TOKENS,
+            lean=True,
+            gpu=True,
+        )
         return memory(shape, load).tensors / _GIB
 
     return at("none"), at("nf4")

@@ -27,6 +27,15 @@ from finewright.schema.nodes import Loc, Notes, Place, Tree, read
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+_BEYOND_TYPES = (
+    "extra_forbidden",
+    "value_error",
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+    "finite_number",
+)
 _OF_A_RUN = ("base_models", "data", "train", "evaluate")
 
 
@@ -107,8 +116,8 @@ def _tried(data: Tree) -> tuple[DecideFile | None, list["ErrorDetails"]]:
 
 
 def _what(loc: Loc, errors: Sequence["ErrorDetails"], text: str | None) -> str:
-    # Of a union, the arm that an unknown key or an own rule speaks of says more than the others' types.
-    own = [error for error in errors if error["type"] in ("extra_forbidden", "value_error")]
+    # Of a union, the arm whose type the value has says more than the others, which it was not meant for.
+    own = [error for error in errors if error["type"] in _BEYOND_TYPES]
     if own and own[0]["type"] == "extra_forbidden":
         return f"unknown key{close_choice(str(loc[-1]), _keys_at(loc))}"
     return explain(loc, own or errors, text)

@@ -50,20 +50,18 @@ def test_4_bit_weights_of_65b_are_over_33_gb_and_70b_trains_on_48_gb() -> None:
     )
     assert 33 < model.sizes.held[4] * 65.2 / 70.6 / 1e9 < 37
     models = models_of("Llama-3.1-70B", packaged_advice(), Path, TODAY)
-    _, with_4_bits = Facts(packaged_prices(), packaged_advice(), models, TODAY).step_gib[
-        "Llama-3.1-70B"
-    ]
-    assert 35 < with_4_bits < 48
+    step = Facts(packaged_prices(), packaged_advice(), models, TODAY).steps["Llama-3.1-70B"]
+    assert 35 < step.with_4_bits < 48
 
 
 def test_lora_saves_memory_by_a_single_digit_factor_not_100() -> None:
     models = models_of("Qwen2.5-7B", packaged_advice(), Path, TODAY)
     facts = Facts(packaged_prices(), packaged_advice(), models, TODAY)
-    with_16_bits, with_4_bits = facts.step_gib["Qwen2.5-7B"]
+    step = facts.steps["Qwen2.5-7B"]
     load = Load(adapter=FullSpec(), tokens=2048, learned=1024, longest=2048, lean=True, gpu=True)
     whole = memory(models["Qwen2.5-7B"].shape, load).tensors / GIB
-    assert 5 < whole / with_16_bits < 9
-    assert whole / with_4_bits < 25
+    assert 5 < whole / step.with_16_bits < 9
+    assert whole / step.with_4_bits < 25
 
 
 def test_an_a100_is_not_had_for_a_dollar_ten_nor_a_data_centre_gpu_for_39_cents() -> None:

@@ -67,6 +67,23 @@ def test_two_arms_that_are_too_close_are_measured_on_the_same_rows() -> None:
     assert "too close" in step.why
 
 
+def test_answers_of_a_machine_cost_its_hours() -> None:
+    """626 answers of 3.6 s are 0.626 hours, at 730 dollars a month a dollar each."""
+
+    def hourly(case: Case, arm: Arm) -> dict[str, Any]:
+        return {
+            "fixed_month_usd": exactly(730),
+            "month_usd": exactly(730),
+            "latency_ms": exactly(3600),
+        }
+
+    report = hand_made(spec(labelled_pairs=0, knowledge_gap=2), hourly)
+    step = report.experiment
+    assert step is not None
+    assert step.rows == 626
+    assert step.usd.median == pytest.approx(2 * 0.626)
+
+
 def test_a_clear_fine_tune_is_tried_on_parts_of_its_pairs() -> None:
     report = advise(
         spec(

@@ -38,6 +38,12 @@ def test_an_example_gives_the_advice_that_it_is_an_example_of(path: Path) -> Non
     assert f"finewright decide examples/{path.name}" in path.read_text()
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_docs_say_what_the_example_answers(path: Path) -> None:
+    page = (path.parents[1] / "docs" / "decide.md").read_text()
+    assert f"| `examples/{path.name}` | {decide_file(path, today=TODAY).answer} |" in page
+
+
 def test_there_is_an_example_for_each_kind_of_user() -> None:
     assert {path.stem for path in EXAMPLES} == WINNERS.keys()
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from finewright.decide.arms import Arm, Figures
 from finewright.decide.case import Case
-from finewright.estimate.money import exact, product, total
+from finewright.estimate.money import HOURS_A_MONTH, exact, product, total
 from finewright.schema.cost import Range
 from finewright.schema.decide_report import Experiment, Ranked, Swing
 
@@ -19,6 +19,7 @@ _LOOKED_AT = 50
 _ROWS_ALONE = 385
 _MINUTES_A_CASE = 2.0
 _MINUTES_AN_HOUR = 60.0
+_MS_AN_HOUR = 3.6e6
 _GAPS = ("behaviour_gap", "knowledge_gap")
 
 
@@ -60,9 +61,9 @@ def next_experiment(field: Field) -> Experiment | None:
         return _compare(field, [first, second], "their scores are too close for priors to decide")
     if first.is_tuned:
         return _slope(field, first)
-    return _compare(
-        field, [first], "a number of your own replaces the prior that the ranking rests on"
-    )
+    rivals = [Arm(row.method, row.host) for row in field.ranking[1:2]]
+    why = "numbers of your own replace the priors that the ranking rests on"
+    return _compare(field, [first, *rivals], why)
 
 
 def _look_at_failures(field: Field, deciding: Sequence[str]) -> Experiment:
@@ -78,7 +79,7 @@ def _look_at_failures(field: Field, deciding: Sequence[str]) -> Experiment:
         if decides
         else "the gaps are not measured",
         command="finewright evaluate BASE_MODEL --data QUESTIONS.jsonl",
-        usd=product(field.figures[arm].request_usd, float(_LOOKED_AT)),
+        usd=_asking(field.figures[arm], _LOOKED_AT),
         hours=_hours(_LOOKED_AT),
         rows=_LOOKED_AT,
     )
@@ -118,7 +119,7 @@ def _find_out(key: str) -> Experiment:
 
 def _compare(field: Field, arms: Sequence[Arm], why: str) -> Experiment:
     rows = rows_needed(DIFFERENCE, _DISCORDANT) if len(arms) > 1 else _ROWS_ALONE
-    asked = [product(field.figures[arm].request_usd, float(rows)) for arm in arms]
+    asked = [_asking(field.figures[arm], rows) for arm in arms]
     trained = [field.figures[arm].run_usd for arm in arms if arm.is_tuned]
     names = " and ".join(f"`{arm.name}`" for arm in arms)
     shows = f"a difference of {100 * DIFFERENCE:g} points where a fifth of the answers differ"
@@ -145,6 +146,13 @@ def _slope(field: Field, arm: Arm) -> Experiment:
         hours=_hours(_LOOKED_AT),
         rows=int(field.case.labelled_pairs),
     )
+
+
+def _asking(figures: Figures, rows: int) -> Range:
+    """What so many answers cost, one after the other: tokens at an API, or the machine's hours."""
+    hour = product(figures.fixed_month_usd, 1 / HOURS_A_MONTH)
+    hours = product(figures.latency_ms, rows / _MS_AN_HOUR)
+    return total(product(figures.request_usd, float(rows)), product(hour, hours))
 
 
 def _hours(rows: int) -> Range:

@@ -21,6 +21,7 @@ from finewright.estimate.freshness import deadline_of
 from finewright.estimate.memory import Load, memory
 from finewright.estimate.money import api_request, product, total
 from finewright.estimate.shape import ModelShape
+from finewright.estimate.time import flops_per_token
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.catalog import Deadline, Fact, PriceCatalog
 from finewright.schema.cost import Range
@@ -30,11 +31,17 @@ _DAYS_A_MONTH = 365 / 12
 _MINUTES_A_MONTH = _DAYS_A_MONTH * 24 * 60
 _HOURS_A_DAY = 24
 _MINUTES_AN_HOUR = 60
-# Training reads each weight three times as often as answering, and once more with checkpointing.
-_FLOPS_A_PARAMETER = 6
 _STEP_TOKENS = 2048
 _GIB = 1024**3
 _CONTEXT_WITHOUT_ROW = 128_000
+
+
+class Step(NamedTuple):
+    """A LoRA step of a model: GiB with weights of 16 and of 4 bits, and arithmetic a token."""
+
+    with_16_bits: float
+    with_4_bits: float
+    flops_a_token: float
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,17 @@ class Facts:
     today: date
 
     @cached_property
-    def step_gib(self) -> Mapping[str, tuple[float, float]]:
-        """GiB of a LoRA step of each model, with 16-bit and with 4-bit weights."""
-        return {name: _step_gib(model.shape) for name, model in self.models.items()}
+    def taken(self) -> Mapping[str, Range]:
+        """The assumptions as ranges and no more, so that a report that is read again is the same."""
+        return {
+            name: Range(low=each.low, median=each.median, high=each.high)
+            for name, each in self.advice.assumptions.items()
+        }
+
+    @cached_property
+    def steps(self) -> Mapping[str, Step]:
+        """What a training step of each model takes."""
+        return {name: _step(model.shape) for name, model in self.models.items()}
 
 
 def figures_with(facts: Facts) -> FiguresOf:
@@ -75,14 +90,14 @@ class _Figuring:
 
     def __init__(self, facts: Facts, hosts: list[Host], case: Case) -> None:
         self.facts, self.case = facts, case
-        self.taken = facts.advice.assumptions
+        self.taken = facts.taken
         self.model = facts.models[case.base_model]
         own = serving.owned(case.hardware or (), facts.prices, self.taken["usd_per_kwh"])
         self.must_own = case.on_premise_only and case.hardware is not None
         self.rented = hosts
         self.hosts = own or ([] if self.must_own else hosts)
         self.api = api_named(facts.prices, case.api_model)
-        self.step_gib = facts.step_gib[case.base_model]
+        self.step = facts.steps[case.base_model]
         self.training = {arm.method: self._training(arm) for arm in ARMS if arm.is_tuned}
 
     def all(self) -> dict[Arm, Figures]:
@@ -244,12 +259,12 @@ class _Figuring:
         host = self._training_host(self.hosts) or self._training_host(self.rented)
         if host is None:
             return Training(NOTHING, NOTHING, "no machine of the catalog, for none holds it")
-        flops = product(tokens, float(_FLOPS_A_PARAMETER * self.model.sizes.computing))
+        flops = product(tokens, self.step.flops_a_token)
         hours = _over(flops, taken["training_utilisation"], host.tflops)
         return Training(product(host.usd_per_hour, hours), hours, host.name)
 
     def _training_host(self, hosts: Sequence[Host]) -> Host | None:
-        for gib in self.step_gib:
+        for gib in (self.step.with_16_bits, self.step.with_4_bits):
             fits = [host for host in hosts if gib <= host.memory_gib * serving.USABLE]
             if fits:
                 return min(fits, key=lambda host: host.usd_per_hour.median)
@@ -285,22 +300,26 @@ class _Figuring:
         ]
 
 
-def _step_gib(shape: ModelShape) -> tuple[float, float]:
-    """By the closed formula, a row at a time, recomputing layers in the backward pass."""
+def _step(shape: ModelShape) -> Step:
+    """By the closed formulas: one long row at a time, layers computed again in the backward pass, half of the
+    tokens learned."""
 
-    def at(quantization: Literal["none", "nf4"]) -> float:
-        adapter = LoraSpec(quantization=quantization)
-        load = Load(
-            adapter=adapter,
+    def load(quantization: Literal["none", "nf4"]) -> Load:
+        return Load(
+            adapter=LoraSpec(quantization=quantization),
             tokens=_STEP_TOKENS,
             learned=_STEP_TOKENS // 2,
             longest=_STEP_TOKENS,
             lean=True,
             gpu=True,
         )
-        return memory(shape, load).tensors / _GIB
 
-    return at("none"), at("nf4")
+    plain, packed = load("none"), load("nf4")
+    return Step(
+        with_16_bits=memory(shape, plain).tensors / _GIB,
+        with_4_bits=memory(shape, packed).tensors / _GIB,
+        flops_a_token=flops_per_token(shape, plain, 0.5),
+    )
 
 
 def _over(flops: Range, utilisation: Range, tflops: float) -> Range:

@@ -18,8 +18,8 @@ from finewright.schema.cost import Range
 from finewright.schema.decide import Device
 
 _GIB = 1024**3
-USABLE = 0.92
-"""Of the memory as sold: the driver, the context and the allocator's slack take the rest."""
+USABLE = 0.95
+"""Of the memory that a program finds: its own context and the allocator's slack take the rest."""
 _SERVED_TIERS = ("community", "secure", "on_demand")
 
 
@@ -126,7 +126,7 @@ def _owned(item: str | Device, num: int, prices: PriceCatalog, usd_per_kwh: Rang
 def _host(gpu: GPU, num_gpus: int, price: Range, offers: tuple[Fact, ...], *, is_own: bool) -> Host:
     return Host(
         _times(gpu.name, num_gpus),
-        gpu.vram_gib * num_gpus,
+        gpu.memory_gib * num_gpus,
         gpu.memory_bandwidth_gb_s * num_gpus,
         gpu.training_tflops * num_gpus,
         price,

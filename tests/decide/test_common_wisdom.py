@@ -38,7 +38,7 @@ def test_3_gib_do_not_hold_70b() -> None:
     assert all("G7" in found[f"{method}, self-hosted"] for method in ("prompt", "ft", "rag+ft"))
     (finding,) = (f for f in of_rule(report, "G7", "dropped") if "ft, self-hosted" in f.arms)
     assert "takes 3" in finding.reason
-    assert "and you have a card" in finding.reason
+    assert "more than a card holds" in finding.reason
     assert report.verdict == "nothing is left"
 
 

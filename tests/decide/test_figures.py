@@ -16,15 +16,17 @@ from finewright.decide.case import middle
 from finewright.decide.figures import Facts, figures_with
 from finewright.decide.models import models_of, read_base_model
 from finewright.decide.serving import (
+    Demand,
     Need,
     Served,
     answer_ms,
-    at_once,
+    fits,
     memory_gib,
+    month_usd,
     owned,
-    placed,
     rented,
     replicas,
+    seated,
 )
 from finewright.estimate.money import exact
 
@@ -106,8 +108,12 @@ def test_own_machines_cost_their_power() -> None:
 
 def test_machines_that_are_alike_stand_together() -> None:
     hosts = owned(["L40S", "L40S", "RTX 4090"], PRICES, exact(0.2))
-    assert [host.name for host in hosts] == ["L40S", "2 x L40S", "RTX 4090"]
-    one, two, _ = hosts
+    assert [(host.name, host.count) for host in hosts] == [
+        ("L40S", 2),
+        ("RTX 4090", 1),
+        ("2 x L40S", 1),
+    ]
+    one, _, two = hosts
     assert 44 < one.memory_gib < 48
     assert two.memory_gib == 2 * one.memory_gib
     assert two.usd_per_hour.median == pytest.approx(2 * 0.35 * 0.2)
@@ -116,7 +122,7 @@ def test_machines_that_are_alike_stand_together() -> None:
 def test_on_premise_without_a_machine_says_what_would_hold_the_model() -> None:
     found = figured(hardware="none", on_premise_only=True)[FT]
     assert "you have no machine" in found.misfit
-    assert "would hold it" in found.misfit
+    assert "holds it" in found.misfit
 
 
 def test_memory_is_weights_and_cache_by_hand() -> None:
@@ -149,18 +155,58 @@ def test_a_mixture_reads_its_chosen_experts_alone() -> None:
     assert sizes.read[16] / 2 == pytest.approx(12.9e9, rel=0.01)
 
 
+def demand(requests: float) -> Demand:
+    return Demand(requests, 4.0, 16.0, exact(0.4), exact(0.6))
+
+
 def test_more_requests_than_a_machine_carries_take_more_machines() -> None:
     """Little: 10 M a month are 3.8 a second; at four times the mean and 5 s each 76 are in the air."""
-    case = middle(spec(requests_per_month=10_000_000), ADVICE)
-    flying = at_once(case, 5.0, 4.0)
-    assert flying == pytest.approx(76.1, abs=0.1)
-    assert replicas(flying, 16) == 5
+    assert replicas(10_000_000 / (730 * 3600) * 4 * 5, 16) == 5
     assert replicas(0.0, 16) == 1
+    model = read_base_model("Qwen2.5-7B", Path, TODAY)
+    only = [host for host in rented(PRICES) if host.name == "RTX 4090"]
+    few, many = (seated(model, Need(1000, 0, 250, 4), only, demand(n)) for n in (1000, 10_000_000))
+    assert few is not None
+    assert many is not None
+    assert few.num == 1
+    assert many.num > 3
+    assert month_usd(many).median == pytest.approx(many.num * month_usd(few).median)
+
+
+def test_your_own_machines_carry_no_more_than_they_are() -> None:
+    plenty = {"requests_per_month": 10_000_000, "on_premise_only": True}
+    one, ten = (figured(hardware=["RTX 4090"] * n, **plenty)[FT] for n in (1, 10))
+    assert "cannot carry the busiest hour of 10,000,000 requests" in one.misfit
+    assert ten.misfit == ""
+    assert " x (RTX 4090)" in ten.how[0]
+
+
+def test_what_is_too_small_at_home_is_rented_unless_it_must_stay() -> None:
+    small = {"name": "laptop", "memory_gib": 4, "bandwidth_gb_s": 50, "tflops": 1, "watts": 30}
+    may, must = (figured(hardware=[small], on_premise_only=stay)[FT] for stay in (False, True))
+    assert may.misfit == ""
+    assert may.place == "rented"
+    assert "more than laptop holds" in must.misfit
+
+
+def test_memory_bounds_how_many_are_answered_at_once() -> None:
+    """Beside 14.2 GiB of weights a prompt of 30,000 tokens takes 1.6 GiB: a 4090 holds five of them."""
+    model = read_base_model("Qwen2.5-7B", Path, TODAY)
+    only = [host for host in rented(PRICES) if host.name == "RTX 4090"]
+    long = seated(model, Need(30_000, 0, 250, 4), only, demand(3_000_000))
+    short = seated(model, Need(3_000, 0, 250, 4), only, demand(3_000_000))
+    assert long is not None
+    assert short is not None
+    seconds = answer_ms(model, long.served, Need(30_000, 0, 250, 4), exact(0.4), exact(0.6)).median
+    flying = 3_000_000 / (730 * 3600) * 4 * seconds / 1000
+    assert long.num == math.ceil(flying / 5)
+    assert long.num > short.num
 
 
 def test_what_fits_nowhere_is_placed_nowhere() -> None:
     model = read_base_model("Qwen2.5-7B", Path, TODAY)
-    assert placed(model, Need(1e9, 0, 0, 64), rented(PRICES)) is None
+    assert fits(model, Need(1e9, 0, 0, 64), rented(PRICES)) is None
+    assert seated(model, Need(1e9, 0, 0, 64), rented(PRICES), demand(1)) is None
 
 
 def test_facts_are_updated_by_training_only_where_weights_hold_them() -> None:

@@ -108,6 +108,7 @@ class _Question:
             assumptions=assumed(self.spec, self.advice),
             sources=sources,
             facts=self.facts_used(),
+            win_shares={arm.name: shares.wins[arm] for arm in ARMS},
             none_share=shares.none,
             problems=tuple(self.problems(ranked)),
         )

@@ -16,7 +16,7 @@ from finewright.decide import serving
 from finewright.decide.arms import ARMS, NOTHING, Arm, Figures, FiguresOf
 from finewright.decide.case import Case
 from finewright.decide.models import BaseModel
-from finewright.decide.serving import Host, Need, Served
+from finewright.decide.serving import Demand, Host, Need, Seat
 from finewright.estimate.freshness import deadline_of
 from finewright.estimate.memory import Load, memory
 from finewright.estimate.money import api_request, product, total
@@ -92,10 +92,11 @@ class _Figuring:
         self.facts, self.case = facts, case
         self.taken = facts.taken
         self.model = facts.models[case.base_model]
-        own = serving.owned(case.hardware or (), facts.prices, self.taken["usd_per_kwh"])
+        self.own = serving.owned(case.hardware or (), facts.prices, self.taken["usd_per_kwh"])
+        # On-premise with a machine that nobody named: what a like one would cost stands in for it.
         self.must_own = case.on_premise_only and case.hardware is not None
         self.rented = hosts
-        self.hosts = own or ([] if self.must_own else hosts)
+        self.hosts = self.own if self.must_own else [*self.own, *hosts]
         self.api = api_named(facts.prices, case.api_model)
         self.step = facts.steps[case.base_model]
         self.training = {arm.method: self._training(arm) for arm in ARMS if arm.is_tuned}
@@ -136,49 +137,59 @@ class _Figuring:
         )
 
     def _own(self, arm: Arm) -> Figures:
-        case, need = self.case, self._need(arm)
-        served = serving.placed(self.model, need, self.hosts)
-        misfit = "" if served else self._misfit(need)
-        served = served or serving.placed(self.model, need, self.rented)
-        latency, month, how = self._served(arm, need, served)
+        need, demand = self._need(arm), self._demand()
+        seat = serving.seated(self.model, need, self.hosts, demand)
+        misfit = "" if seat else self._misfit(need)
+        # A dropped arm is still told what it would take, where anybody rents that out.
+        seat = seat or serving.seated(self.model, need, self.rented, demand)
         trained = self.training.get(arm.method)
         run = trained.usd if trained else NOTHING
-        is_own = bool(served and served.host.is_own)
+        month = serving.month_usd(seat) if seat else NOTHING
+        is_own = bool(seat and seat.served.host.is_own)
+        how = [self._words(seat)] if seat else []
         return Figures(
             once_usd=product(run, self.taken["project_runs"]),
             month_usd=month,
-            latency_ms=latency,
+            latency_ms=self._own_latency(arm, need, seat),
             update_days=self._update_days(arm),
             effort_hours=total(self._effort(arm), self.taken["serving_hours"]),
             fixed_month_usd=month,
             request_usd=NOTHING,
-            place="own" if is_own or case.on_premise_only else "rented",
+            place="own" if is_own or self.case.on_premise_only else "rented",
             model=self.model.name,
             context_tokens=self.model.context,
             run_usd=run,
             misfit=misfit,
             how=(*how, *([f"a training run on {trained.where}"] if trained else [])),
-            facts=(self.model.source, *self._sources(*(served.host.facts if served else ()))),
+            facts=(self.model.source, *self._sources(*(seat.served.host.facts if seat else ()))),
         )
 
-    def _served(
-        self, arm: Arm, need: Need, served: Served | None
-    ) -> tuple[Range, Range, tuple[str, ...]]:
-        """Latency, month and words; zeros where nothing holds the model, which G7 then drops."""
-        if served is None:
-            return NOTHING, NOTHING, ()
-        taken = self.taken
-        shares = taken["prefill_utilisation"], taken["decode_efficiency"]
-        latency = serving.answer_ms(self.model, served, need, *shares)
-        if arm.method in ("rag", "rag+ft"):
-            latency = total(latency, taken["retrieval_ms"])
-        flying = serving.at_once(self.case, latency.median / 1000, taken["peak_over_mean"].median)
-        num = serving.replicas(flying, taken["requests_at_once"].median)
-        machines = f"{num} x ({served.host.name})" if num > 1 else served.host.name
+    def _own_latency(self, arm: Arm, need: Need, seat: Seat | None) -> Range:
+        if seat is None:
+            return NOTHING
+        demand = self._demand()
+        answer = serving.answer_ms(self.model, seat.served, need, demand.prefill, demand.decode)
+        is_searched = arm.method in ("rag", "rag+ft")
+        return total(answer, self.taken["retrieval_ms"]) if is_searched else answer
+
+    def _words(self, seat: Seat) -> str:
+        served = seat.served
+        machines = f"{seat.num} x ({served.host.name})" if seat.num > 1 else served.host.name
         standing = "yours, its power alone" if served.host.is_own else "rented all month"
+        if not served.host.is_own and self.case.on_premise_only:
+            standing = "as if it were rented all month"
         held = f"{served.bits}-bit, {served.memory_gib:.1f} GiB"
-        how = (f"{self.model.name}, {held} on {machines}, {standing}",)
-        return latency, serving.month_usd(served, num), how
+        return f"{self.model.name}, {held} on {machines}, {standing}"
+
+    def _demand(self) -> Demand:
+        taken = self.taken
+        return Demand(
+            requests_per_month=self.case.requests_per_month,
+            peak_over_mean=taken["peak_over_mean"].median,
+            most_at_once=taken["requests_at_once"].median,
+            prefill=taken["prefill_utilisation"],
+            decode=taken["decode_efficiency"],
+        )
 
     def _need(self, arm: Arm) -> Need:
         case = self.case
@@ -272,16 +283,17 @@ class _Figuring:
 
     def _misfit(self, need: Need) -> str:
         least = serving.memory_gib(self.model.sizes, 4, need)
-        other = serving.placed(self.model, need, self.rented)
+        other = serving.fits(self.model, need, self.rented)
         where = (
-            f"; a {other.host.name} would hold it"
-            if other
-            else "; no machine of the catalog holds it"
+            f"; a {other.host.name} holds it" if other else "; no machine of the catalog holds it"
         )
-        if self.must_own and not self.case.hardware:
-            return f"on-premise, and you have no machine: {self.model.name} takes {least:.1f} GiB{where}"
-        yours = ", ".join(dict.fromkeys(host.name for host in self.hosts)) or "nothing"
-        return f"{self.model.name} takes {least:.1f} GiB with 4-bit weights, and you have {yours}{where}"
+        takes = f"{self.model.name} takes {least:.1f} GiB with 4-bit weights"
+        if self.must_own and not self.own:
+            return f"on-premise, and you have no machine: {takes}{where}"
+        yours = ", ".join(host.name for host in self.hosts) if self.must_own else "what is for rent"
+        if serving.fits(self.model, need, self.hosts):
+            return f"{yours} cannot carry the busiest hour of {self.case.requests_per_month:,.0f} requests"
+        return f"{takes}, more than {yours} holds{where}"
 
     def _deadlines(self, days: int) -> list[Deadline]:
         """What ends within so many days of the model, or of its provider's fine-tuning."""

@@ -191,6 +191,12 @@ def _machines(ground: Ground) -> Iterator[Verdict]:
             misfits.setdefault(reason, []).append(arm)
     for reason, arms in misfits.items():
         yield Verdict("dropped", arms, reason)
+    if ground.case.on_premise_only and ground.case.hardware is None:
+        at_home = [arm for arm in ARMS if arm.host == "self-hosted"]
+        why = (
+            "nobody said which machine is yours: money and latency are those of a like one for rent"
+        )
+        yield Verdict("warning", at_home, why)
 
 
 def _facts_by_training(ground: Ground) -> Iterator[Verdict]:

@@ -5,12 +5,11 @@ holds them so, else 4-bit (NF4 with double quantisation, Dettmers et al. 2023, i
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import NamedTuple
 
 from finewright.catalog.prices import gpu_named
-from finewright.decide.case import Case
 from finewright.decide.models import BaseModel, Bits, Sizes
 from finewright.estimate.money import HOURS_A_MONTH, product
 from finewright.schema.catalog import GPU, Fact, Machine, PriceCatalog
@@ -42,6 +41,8 @@ class Host:
     tflops: float
     usd_per_hour: Range
     is_own: bool
+    count: float = math.inf
+    """How many of it can be had."""
     facts: tuple[Fact, ...] = ()
 
 
@@ -54,16 +55,46 @@ class Served:
     memory_gib: float
 
 
+class Demand(NamedTuple):
+    """What the machines have to carry, and at which shares of their peaks they work."""
+
+    requests_per_month: float
+    peak_over_mean: float
+    most_at_once: float
+    prefill: Range
+    decode: Range
+
+
+class Seat(NamedTuple):
+    """A model on as many machines as carry the demand."""
+
+    served: Served
+    num: int
+
+    @property
+    def usd_per_hour(self) -> float:
+        """Of all the machines, at the middle price."""
+        return self.served.host.usd_per_hour.median * self.num
+
+
 def memory_gib(sizes: Sizes, bits: Bits, need: Need) -> float:
     """Weights, and keys and values of every request at once; a cached prefix is held once."""
     tokens = need.cached_tokens + need.at_once * (need.new_tokens + need.out_tokens)
     return (sizes.held[bits] + tokens * sizes.cache_per_token) / _GIB
 
 
-def placed(model: BaseModel, need: Need, hosts: Sequence[Host]) -> Served | None:
-    """The cheapest machine that holds the model, with 16-bit weights if it can; None where none does."""
-    found = list(_fitting(model, need, hosts))
-    return min(found, key=lambda each: (each.host.usd_per_hour.median, -each.bits), default=None)
+def seated(model: BaseModel, need: Need, hosts: Sequence[Host], demand: Demand) -> Seat | None:
+    """The cheapest machines that hold the model and carry the busiest hour, with 16-bit weights if they can;
+    None where none do."""
+    seats = [_seat(model, served, need, demand) for served in _fitting(model, need, hosts)]
+    found = [seat for seat in seats if seat.num <= seat.served.host.count]
+    return min(found, key=lambda seat: (seat.usd_per_hour, -seat.served.bits), default=None)
+
+
+def fits(model: BaseModel, need: Need, hosts: Sequence[Host]) -> Served | None:
+    """The cheapest machine that holds the model, whether or not it carries all requests."""
+    found = _fitting(model, need, hosts)
+    return min(found, key=lambda served: served.host.usd_per_hour.median, default=None)
 
 
 def _fitting(model: BaseModel, need: Need, hosts: Sequence[Host]) -> Iterator[Served]:
@@ -71,8 +102,20 @@ def _fitting(model: BaseModel, need: Need, hosts: Sequence[Host]) -> Iterator[Se
     gibs = [(bits, memory_gib(model.sizes, bits, need)) for bits in kinds]
     for host in hosts:
         room = host.memory_gib * USABLE
-        if fits := [(bits, gib) for bits, gib in gibs if gib <= room]:
-            yield Served(host, *fits[0])
+        yield from [Served(host, bits, gib) for bits, gib in gibs if gib <= room][:1]
+
+
+def _seat(model: BaseModel, served: Served, need: Need, demand: Demand) -> Seat:
+    seconds = answer_ms(model, served, need, demand.prefill, demand.decode).median / 1000
+    flying = demand.requests_per_month / (HOURS_A_MONTH * 3600) * demand.peak_over_mean * seconds
+    return Seat(served, replicas(flying, _capacity(model, served, need, demand.most_at_once)))
+
+
+def _capacity(model: BaseModel, served: Served, need: Need, most: float) -> float:
+    """Requests at once: as many as the memory beside the weights holds, and no more than `most`."""
+    each = (need.new_tokens + need.out_tokens) * model.sizes.cache_per_token / _GIB
+    spare = served.host.memory_gib * USABLE - served.memory_gib
+    return min(most, need.at_once + spare // each)
 
 
 def rented(prices: PriceCatalog) -> list[Host]:
@@ -92,56 +135,51 @@ def _rented(gpu: GPU, num_gpus: int, offers: Sequence[Machine]) -> Host:
         median=median(offer.usd_per_hour.median for offer in offers),
         high=max(offer.usd_per_hour.high for offer in offers),
     )
-    return _host(gpu, num_gpus, price, tuple(offers), is_own=False)
+    return _host(gpu, num_gpus, price, tuple(offers))
 
 
 def owned(hardware: Sequence[str | Device], prices: PriceCatalog, usd_per_kwh: Range) -> list[Host]:
     """Each machine of the user's own, and all that are alike together; they cost their power alone."""
-    alike: dict[str, list[str | Device]] = {}
+    alike: dict[str | Device, int] = {}
     for item in hardware:
-        alike.setdefault(item if isinstance(item, str) else item.name, []).append(item)
-    return [
-        _owned(items[0], num, prices, usd_per_kwh)
-        for items in alike.values()
-        for num in sorted({1, len(items)})
-    ]
+        alike[item] = alike.get(item, 0) + 1
+    singles = [_owned(item, 1, count, prices, usd_per_kwh) for item, count in alike.items()]
+    joined = [_owned(item, n, 1, prices, usd_per_kwh) for item, n in alike.items() if n > 1]
+    return [*singles, *joined]
 
 
-def _owned(item: str | Device, num: int, prices: PriceCatalog, usd_per_kwh: Range) -> Host:
-    if isinstance(item, Device):
-        power = product(usd_per_kwh, item.watts * num / 1000)
-        return Host(
-            _times(item.name, num),
-            item.memory_gib * num,
-            item.bandwidth_gb_s * num,
-            item.tflops * num,
-            power,
-            True,
-        )
-    gpu = gpu_named(prices, item)
-    power = product(usd_per_kwh, gpu.tdp_watts * num / 1000)
-    return _host(gpu, num, power, (), is_own=True)
-
-
-def _host(gpu: GPU, num_gpus: int, price: Range, offers: tuple[Fact, ...], *, is_own: bool) -> Host:
+def _owned(
+    item: str | Device, num: int, count: int, prices: PriceCatalog, usd_per_kwh: Range
+) -> Host:
+    if isinstance(item, str):
+        gpu = gpu_named(prices, item)
+        power = product(usd_per_kwh, gpu.tdp_watts * num / 1000)
+        return replace(_host(gpu, num, power, ()), is_own=True, count=count)
     return Host(
-        _times(gpu.name, num_gpus),
-        gpu.memory_gib * num_gpus,
-        gpu.memory_bandwidth_gb_s * num_gpus,
-        gpu.training_tflops * num_gpus,
-        price,
-        is_own,
-        (gpu, *offers),
+        name=_times(item.name, num),
+        memory_gib=item.memory_gib * num,
+        bandwidth_gb_s=item.bandwidth_gb_s * num,
+        tflops=item.tflops * num,
+        usd_per_hour=product(usd_per_kwh, item.watts * num / 1000),
+        is_own=True,
+        count=count,
+    )
+
+
+def _host(gpu: GPU, num_gpus: int, price: Range, offers: tuple[Fact, ...]) -> Host:
+    return Host(
+        name=_times(gpu.name, num_gpus),
+        memory_gib=gpu.memory_gib * num_gpus,
+        bandwidth_gb_s=gpu.memory_bandwidth_gb_s * num_gpus,
+        tflops=gpu.training_tflops * num_gpus,
+        usd_per_hour=price,
+        is_own=False,
+        facts=(gpu, *offers),
     )
 
 
 def _times(name: str, num: int) -> str:
     return name if num == 1 else f"{num} x {name}"
-
-
-def at_once(case: Case, seconds: float, peak_over_mean: float) -> float:
-    """Requests in the air in the busiest hour, by Little's law: rate times duration."""
-    return case.requests_per_month / (HOURS_A_MONTH * 3600) * peak_over_mean * seconds
 
 
 def answer_ms(model: BaseModel, served: Served, need: Need, prefill: Range, decode: Range) -> Range:
@@ -165,11 +203,11 @@ def answer_ms(model: BaseModel, served: Served, need: Need, prefill: Range, deco
     )
 
 
-def month_usd(served: Served, replicas: int) -> Range:
-    """A month of so many of the machine, running all the time."""
-    return product(served.host.usd_per_hour, HOURS_A_MONTH * replicas)
+def month_usd(seat: Seat) -> Range:
+    """A month of the machines, running all the time."""
+    return product(seat.served.host.usd_per_hour, HOURS_A_MONTH * seat.num)
 
 
-def replicas(requests_at_once: float, capacity: float) -> int:
-    """Machines that the busiest hour takes."""
-    return max(1, math.ceil(requests_at_once / capacity))
+def replicas(flying: float, capacity: float) -> int:
+    """Machines for so many requests in the air, which by Little's law are their rate times their duration."""
+    return max(1, math.ceil(flying / capacity))

@@ -122,9 +122,11 @@ def _ranking(report: DecideReport) -> str:
 
 
 def _none(report: DecideReport) -> str:
-    if not report.none_share:
-        return ""
-    return f"in {report.none_share:.0%} of the draws the gates leave no arm at all"
+    ranked = {row.arm for row in report.ranking}
+    others = [f"{arm} {n:.0%}" for arm, n in report.win_shares.items() if n and arm not in ranked]
+    if report.none_share:
+        others.append(f"no arm at all {report.none_share:.0%}")
+    return f"in the other draws wins: {', '.join(others)}" if others else ""
 
 
 def _why(report: DecideReport) -> list[str]:

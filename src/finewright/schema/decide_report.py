@@ -156,6 +156,8 @@ class DecideReport(Model):
     """What was taken for an input that is unknown, and on whose word."""
     sources: tuple[Source, ...]
     facts: FactsUsed
+    win_shares: dict[str, float]
+    """Of every arm, those too that are dropped where unknown inputs are at their middle."""
     none_share: float
-    """How often the gates leave no arm at all when unknown inputs vary."""
+    """How often the gates leave no arm at all; with all of `win_shares` it sums to 1."""
     problems: tuple[Problem, ...] = ()

@@ -59,7 +59,9 @@ def shape_of(config: Config, origin: str | Path = "config.json") -> ModelShape:
     hidden, heads = read.number("hidden_size"), read.number("num_attention_heads")
     latent = family in _LATENT
     width = read.number("head_dim", hidden // heads)
-    key_width = read.number("qk_nope_head_dim") + read.number("qk_rope_head_dim") if latent else width
+    key_width = (
+        read.number("qk_nope_head_dim") + read.number("qk_rope_head_dim") if latent else width
+    )
     return ModelShape(
         family=family,
         hidden=hidden,
@@ -100,7 +102,11 @@ def _text_part(config: Config) -> Config:
     inner = config.get("text_config")
     if not isinstance(inner, Mapping):
         return config
-    outer = {"tie_word_embeddings": config["tie_word_embeddings"]} if "tie_word_embeddings" in config else {}
+    outer = (
+        {"tie_word_embeddings": config["tie_word_embeddings"]}
+        if "tie_word_embeddings" in config
+        else {}
+    )
     family = inner.get("model_type") or f"{config.get('model_type')}_text"
     return {**outer, **inner, "model_type": family}
 
@@ -115,9 +121,7 @@ def _layers(read: _Reader, family: str) -> tuple[LayerKind, ...]:
         norms += (read.number("kv_lora_rank"),)
         norms += (read.number("q_lora_rank"),) if read.get("q_lora_rank") else ()
     sparse = _sparse(read, family, count)
-    dense = LayerKind(
-        count - sparse, (*attention, *_mlp(read, family)), norms, head_norms
-    )
+    dense = LayerKind(count - sparse, (*attention, *_mlp(read, family)), norms, head_norms)
     if not sparse:
         return (dense,)
     shared, experts = _experts(read, family)

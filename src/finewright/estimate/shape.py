@@ -125,9 +125,7 @@ class ModelShape:
     def parameters(self) -> int:
         """All."""
         return (
-            self.embedding
-            + self.hidden
-            + sum(kind.count * kind.parameters for kind in self.layers)
+            self.embedding + self.hidden + sum(kind.count * kind.parameters for kind in self.layers)
         )
 
     @property

@@ -19,6 +19,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from weakref import finalize
 
@@ -27,10 +28,13 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
-from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from finewright.lm.fast import native
+from finewright.errors import ModelError
+from finewright.lm import runtime
+from finewright.lm.fast import attention, native
+from finewright.lm.load import UNREADABLE
 
 # Takes a model, puts it to work, and yields after each step.
 Work = Callable[[PreTrainedModel], Iterator[object]]
@@ -49,17 +53,22 @@ class Traced(NamedTuple):
 
 
 def trace(
-    config: PreTrainedConfig, work: Work, *, dtype: torch.dtype, target: Target = "cpu"
+    config: PreTrainedConfig,
+    work: Work,
+    *,
+    dtype: Literal["bf16", "fp32"],
+    target: Target = "cpu",
 ) -> Traced:
     """Two steps of `work` on a model of this configuration.
 
     What a process takes beside its tensors - code, the allocator's gaps, a GPU's context - is not in it."""
+    number = runtime.dtype_of(dtype)
     depth, fixed = int(config.get_text_config().num_hidden_layers), _fixed_layers(config)
     shallow = [fixed + more for more in _DEPTHS]
     if depth <= shallow[-1]:
-        return _traced(config, work, dtype, target)[0]
+        return _traced(config, work, number, target)[0]
     first, second = (
-        _traced(_cut(config, layers), work, dtype, target, bottom=fixed + 1) for layers in shallow
+        _traced(_cut(config, layers), work, number, target, bottom=fixed + 1) for layers in shallow
     )
 
     def at_full_depth(one: int, two: int) -> int:
@@ -70,10 +79,17 @@ def trace(
     return Traced(at_full_depth(first[0].model, second[0].model), max(peaks))
 
 
+def config_in(folder: Path) -> PreTrainedConfig:
+    """The configuration in a folder that needs hold nothing else. Raises ModelError."""
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
+    except UNREADABLE as error:
+        told = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{folder / 'config.json'}: {told}") from None
+
+
 def packs_end_to_end(model: PreTrainedModel) -> bool:
     """Is attention all that mixes tokens in the model's layers? Told by their parts, without numbers."""
-    from finewright.lm.fast import attention
-
     layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
     return all(
         any(attention.is_attention(part) for part in layer.modules())
@@ -86,11 +102,12 @@ def _fixed_layers(config: PreTrainedConfig) -> int:
     """The first layers that are not made as all others; all of them where kinds alternate."""
     text = config.get_text_config()
     kinds = set(getattr(text, "layer_types", None) or ())
-    odd = not kinds <= _ALIKE or getattr(text, "num_kv_shared_layers", 0)
+    odd = not kinds <= _ALIKE or bool(getattr(text, "num_kv_shared_layers", 0))
     if odd or getattr(text, "decoder_sparse_step", 1) != 1:
         return int(text.num_hidden_layers)
-    dense = getattr(text, "mlp_only_layers", None) or ()
-    return max(getattr(text, "first_k_dense_replace", None) or 0, *(i + 1 for i in dense), 0)
+    dense: list[int] = getattr(text, "mlp_only_layers", None) or []
+    first: int = getattr(text, "first_k_dense_replace", None) or 0
+    return max([first, *(number + 1 for number in dense)])
 
 
 def _cut(config: PreTrainedConfig, layers: int) -> PreTrainedConfig:
@@ -119,7 +136,7 @@ def _traced(
         _mark_moments(model, storages, bottom)
         steps = work(model)
         next(steps, None)  # ready
-        made = storages.live
+        made = storages.start()
         for _ in islice(steps, _STEPS):
             storages.moment = _FORWARD
     return Traced(made, max(storages.peaks.values())), storages.peaks
@@ -134,15 +151,20 @@ def _without_numbers(storages: "_Storages", target: Target) -> Iterator[None]:
         yield
 
 
-class _Storages(TorchDispatchMode):  # type: ignore[misc]
+class _Storages(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of the storages that live, and the most of them at each moment of a step."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live = 0
         self.moment = _FORWARD
         self.peaks: dict[str, int] = {}
         self._known: dict[int, int] = {}
+
+    def start(self) -> int:
+        """Forget the peaks of what was before; the bytes that live now."""
+        self.peaks = {self.moment: self.live}
+        return self.live
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

@@ -1,6 +1,11 @@
 """The `cost` section of the spec, and what a run will need: memory, time and money."""
 
-from finewright.schema.common import Model
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from finewright.schema.common import Model, Problem, default
 
 
 class Range(Model):
@@ -9,3 +14,114 @@ class Range(Model):
     low: float
     median: float
     high: float
+
+
+Tier = Literal["formula", "trace", "micro-steps", "past runs", "calibration"]
+"""Where a figure comes from, from the cheapest to the surest of its kind."""
+
+
+class CostSpec(Model):
+    """Which machines come into question, and how many runs a project takes."""
+
+    providers: tuple[str, ...] = default((), "Providers to look at", "all of the catalog")
+    gpus: tuple[str, ...] = default((), "GPUs to look at", "all of the catalog")
+    tiers: tuple[str, ...] = default(
+        (), "Kinds of offers, such as on_demand or community", "all of the catalog"
+    )
+    budget_usd: float | None = default(
+        None, "What the whole project may cost", "nothing is refused for its price", ge=0
+    )
+    seeds: int = default(1, "Runs of each candidate", "one answers whether it works", ge=1)
+    failed_share: float = default(
+        0.2, "Share of a run that is lost for each that counts", "something always fails", ge=0
+    )
+    evaluations: float = default(
+        0.1,
+        "Machine time of all evaluations, in runs",
+        "answers are measured before and after",
+        ge=0,
+    )
+    horizon_days: int = default(
+        180, "How far ahead ends of services and models are looked for", "half a year", ge=0
+    )
+
+
+class MemoryTerm(Model):
+    """One thing that holds memory at the peak."""
+
+    name: str
+    gib: float
+
+
+class MemoryEstimate(Model):
+    """The most that a step holds: of its tensors, and of the process on the machine that runs it."""
+
+    tier: Tier
+    on: Literal["cpu", "gpu"]
+    tensors_gib: Range
+    process_gib: Range
+    terms: tuple[MemoryTerm, ...] = ()
+
+
+class Work(Model):
+    """What is to be computed: tokens of all steps, and arithmetic with the model's own formula."""
+
+    tokens: Range
+    tokens_tier: Literal["counted", "from characters"]
+    steps: int
+    flops_per_token: float
+
+
+class Mend(Model):
+    """The settings that would fit, cheapest in speed first, as `--set` takes them."""
+
+    settings: tuple[str, ...]
+    process_gib: Range
+
+
+class MachineEstimate(Model):
+    """One machine: does it fit, for how long, for how much. Hours and dollars are of one run."""
+
+    machine: str
+    provider: str
+    gpu: str
+    tier: str
+    memory_gib: float
+    needs: MemoryEstimate
+    fits: Literal["yes", "tight", "no"]
+    hours: Range | None = None
+    hours_tier: Tier = "formula"
+    usd: Range | None = None
+    project_usd: Range | None = None
+    observed_at: date | None = None
+    mend: Mend | None = None
+    notes: tuple[str, ...] = ()
+
+
+class CandidateCost(Model):
+    """What one base model takes, and on which machines."""
+
+    base_model: str
+    parameters: int
+    active_parameters: int
+    trainable_parameters: int
+    memory: tuple[MemoryEstimate, ...]
+    work: Work
+    machines: tuple[MachineEstimate, ...]
+    truths: tuple[str, ...] = ()
+
+
+class CostReport(Model):
+    """What a run will need. `prices` names the data that the dollars stand on, by digest and age."""
+
+    name: str
+    candidates: tuple[CandidateCost, ...]
+    prices: str
+    residuals: tuple[str, ...] = ()
+    deadlines: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = Field(())
+
+    @property
+    def passed(self) -> bool:
+        """Is nothing impossible?"""
+        return all(problem.level != "error" for problem in self.problems)

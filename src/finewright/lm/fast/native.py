@@ -116,6 +116,11 @@ def ready(*tensors: Tensor) -> bool:
     )
 
 
+def unpacks(*tensors: Tensor) -> bool:
+    """Can the kernels pack and unpack these? In a rehearsal any, as torch does it in many small parts."""
+    return bool(_rehearsed) or ready(*tensors)
+
+
 def attends() -> bool:
     """Are the attention kernels here and in use?"""
     return not _disabled and status().attention
@@ -211,9 +216,9 @@ class Heads(NamedTuple):
 def takes_heads(heads: Heads) -> bool:
     """Can the attention kernels take these? bfloat16, widths in sixteens, rows at even offsets."""
     parts = heads[:3]
-    if _rehearsed == "gpu":
-        query, _, value = parts
-        return query.dtype == torch.bfloat16 and query.shape[2] == value.shape[2] <= _WIDEST_ON_GPU
+    if _rehearsed == "gpu":  # torch's kernels there: of segments, or of one where widths differ
+        widest = max(part.shape[2] for part in parts)
+        return heads.query.dtype == torch.bfloat16 and widest <= _WIDEST_ON_GPU
     return (
         ready(*parts)
         and attends()

@@ -90,7 +90,7 @@ class Nf4:
         codes = weight.new_empty((rows, blocks, BLOCK // 2), dtype=torch.uint8)
         magnitudes = weight.new_empty((rows, blocks), dtype=torch.float32)
         borders = _borders(_tables(weight.device).levels)
-        if native.ready(weight):
+        if native.unpacks(weight):
             native.nf4_pack(weight, borders, _TINY, codes, magnitudes)
         else:
             for part in _chunks(rows, width):
@@ -115,7 +115,7 @@ class Nf4:
     def unpack(self, out: Tensor) -> None:
         """Write the weight into `out`, (d_out, d_in) with contiguous rows."""
         tables = _tables(out.device)
-        if native.ready(out):
+        if native.unpacks(out):
             own = (self.codes, self.scales, self.scale_scales, self.mean)
             native.nf4_unpack(native.Nf4(*own, tables.levels, tables.dynamic), out)
             return
@@ -138,7 +138,7 @@ class Int8:
         """Quantise a weight (d_out, d_in)."""
         codes = weight.new_empty(weight.shape, dtype=torch.int8)
         scales = weight.new_empty(len(weight), dtype=torch.float32)
-        if native.ready(weight):
+        if native.unpacks(weight):
             native.int8_pack(weight, _TINY, codes, scales)
             return cls(codes, scales)
         for part in _chunks(*weight.shape):
@@ -160,7 +160,7 @@ class Int8:
 
     def unpack(self, out: Tensor) -> None:
         """Write the weight into `out`, (d_out, d_in) with contiguous rows."""
-        if native.ready(out):
+        if native.unpacks(out):
             native.int8_unpack(self.codes, self.scales, out)
             return
         for part in _chunks(*self.shape):
@@ -175,19 +175,19 @@ class QuantizedWeight:
 
     def __init__(self, packed: Packed, scratch: Tensor, dtype: torch.dtype) -> None:
         self.packed = packed
-        self._scratch = scratch
+        self.scratch = scratch
         self._dtype = dtype
 
     @property
     def values(self) -> Tensor:
         """The weight (d_out, d_in): good until the next weight of the model is made whole."""
-        weight = _part(self._scratch, self.packed.shape, self._dtype)
+        weight = _part(self.scratch, self.packed.shape, self._dtype)
         self.packed.unpack(weight)
         return weight
 
     def with_room(self, lora_b: Tensor, scale: float) -> "Whole":
         """The weight followed by s B, made whole when it is asked for."""
-        return Whole(self.packed, lora_b, scale, self._scratch, self._dtype)
+        return Whole(self.packed, lora_b, scale, self.scratch, self._dtype)
 
 
 @dataclass(frozen=True, slots=True)

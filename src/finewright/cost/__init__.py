@@ -1,0 +1,1 @@
+"""What a run will need: memory, time and money, machine by machine."""

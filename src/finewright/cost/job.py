@@ -1,0 +1,87 @@
+"""What is asked of the estimates: a model's shape, its train settings, and the sizes of its rows."""
+
+from dataclasses import dataclass, replace
+
+from finewright.estimate.memory import Load
+from finewright.estimate.shape import ModelShape
+from finewright.estimate.time import flops_per_token
+from finewright.schema.cost import Range, Work
+from finewright.schema.methods import AnyTrainSpec, OnlineSettings
+
+# What `train` takes where the spec leaves it open; see train/defaults.py.
+MICRO_BATCH_TOKENS = {"gpu": 16384, "cpu": 1024}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows in numbers: how many, of how many tokens, the largest batch, the share that is learned.
+
+    `counted` says that a tokenizer counted them; else they are reckoned from characters."""
+
+    count: int
+    mean: float
+    longest: int
+    batch_tokens: int
+    learned_share: float
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One candidate: a base model by its shape, trained by these settings on these rows."""
+
+    base_model: str
+    shape: ModelShape
+    train: AnyTrainSpec
+    rows: Rows
+    steps: int
+    tokens: Range
+
+    def load(self, *, gpu: bool, number: int = 2) -> Load:
+        """The largest micro-batch on a device of that kind."""
+        spec, rows = self.train, self.rows
+        micro = spec.micro_batch_tokens or MICRO_BATCH_TOKENS["gpu" if gpu else "cpu"]
+        row, batch, cached, learned = self._sizes()
+        tokens = max(row, min(micro, batch))
+        return Load(
+            adapter=spec.adapter,
+            tokens=tokens,
+            learned=max(1, round(tokens * learned)),
+            longest=rows.longest,
+            number=number,
+            lean=spec.memory == "lean",
+            gpu=gpu,
+            accumulates=batch > tokens or spec.gradient_accumulation > 1,
+            cached=cached,
+            value_head=spec.method == "ppo",
+        )
+
+    def work(self, load: Load) -> Work:
+        """All that is computed, and how much a token asks."""
+        mean = replace(load, longest=max(1, round(self.rows.mean)))
+        return Work(
+            tokens=self.tokens,
+            tokens_tier="counted" if self.rows.counted else "from characters",
+            steps=self.steps,
+            flops_per_token=flops_per_token(self.shape, mean, self.rows.learned_share),
+        )
+
+    @property
+    def samples(self) -> bool:
+        """Does it learn from answers that it makes itself? How long that takes, no formula here says."""
+        return isinstance(self.train, OnlineSettings)
+
+    def _sizes(self) -> tuple[int, int, int, float]:
+        """Tokens of what cannot be parted, of a batch and of the cache, and the share that is learned."""
+        spec, rows = self.train, self.rows
+        if not isinstance(spec, OnlineSettings):
+            return rows.longest, rows.batch_tokens, 0, rows.learned_share
+        group = spec.num_generations * (rows.longest + spec.max_new_tokens)
+        batch = spec.batch_size * group
+        shared = rows.longest + spec.num_generations * spec.max_new_tokens
+        return (
+            shared,
+            spec.batch_size * shared,
+            batch,
+            spec.num_generations * spec.max_new_tokens / shared,
+        )

@@ -1,0 +1,52 @@
+"""A base model as estimates want it: its config.json and, where it is here, its folder."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from finewright.errors import ModelError
+from finewright.lm.sources import BaseModel, locate
+
+
+class Described(NamedTuple):
+    """What config.json says, where it lies, and the model when its weights are here too."""
+
+    config: Mapping[str, Any]  # Any: a config.json as it was read
+    folder: Path
+    base: BaseModel
+
+
+def describe_model(name: str, root: Path) -> Described:
+    """The model of that name, as `train` would find it; of a folder config.json is enough.
+
+    Nothing is fetched where the config is here. Raises ModelError, in one line, for what is no model."""
+    folder = _folder(name, root)
+    if folder is None:
+        base = locate(name, root)
+        return Described(_read(base.folder / "config.json"), base.folder, base)
+    config = _read(folder / "config.json")
+    return Described(config, folder, BaseModel(name, folder, "", "unknown"))
+
+
+def _folder(name: str, root: Path) -> Path | None:
+    path = Path(name).expanduser()
+    path = path if path.is_absolute() else root / path
+    if not path.is_dir():
+        return None
+    if not (path / "config.json").is_file():
+        raise ModelError(
+            f"{path}: no config.json here, so nothing says what the model is made of",
+            hint="put the model's config.json there; its weights are not needed for an estimate",
+        )
+    return path
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: not readable JSON: {error}") from None
+    if not isinstance(found, dict) or "model_type" not in found:
+        raise ModelError(f"{path}: not a transformers model: model_type is missing")
+    return found

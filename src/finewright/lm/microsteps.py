@@ -1,0 +1,160 @@
+"""Two real steps, thrown away: what a step takes in tensors, in the process, and in seconds.
+
+Tensors are counted as the allocator does: on CUDA by its own peak; on the CPU by torch's profiler, whose
+allocations and frees are added to what the model holds already. The process's peak is the kernel's own mark
+(VmHWM), set back before the steps where the system allows it.
+
+Out of memory ends in `Micro.failed` and in nothing else: on Linux the process may, for these steps, take no
+more address space than the machine has memory left, so that the allocator fails before the system kills."""
+
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from finewright.lm.adapters.linears import OnLinear
+from finewright.lm.fast.quantized import Int8, Nf4, QuantizedWeight
+from finewright.lm.model import LM
+
+_STEPS = 2
+_STATUS, _MEMORY = Path("/proc/self/status"), Path("/proc/meminfo")
+_CLEAR = Path("/proc/self/clear_refs")
+_PEAK = "5"  # see Documentation/filesystems/proc.rst: set the peak resident size back
+_FULL = ("not enough memory", "can't allocate memory", "DefaultCPUAllocator", "std::bad_alloc")
+
+
+class Step(Protocol):
+    """What a step did."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that ran through the model."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """What it took."""
+        ...
+
+
+class Micro(NamedTuple):
+    """Peaks in bytes, and tokens and seconds of each step; `failed` says why there are none."""
+
+    tensors: int
+    process: int
+    tokens: tuple[int, ...]
+    seconds: tuple[float, ...]
+    failed: str = ""
+
+
+def micro_steps(lm: LM, begin: Callable[[], Iterator[Step]], count: int = _STEPS) -> Micro:
+    """Run the first steps that `begin` starts, and measure them. Profiling slows a CPU's seconds a little."""
+    try:
+        with _no_more_than_is_left():
+            if lm.device.type == "cuda":
+                return _on_cuda(begin, count)
+            return _on_cpu(lm, begin, count)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        return Micro(0, 0, (), (), failed=_first_line(error))
+    except RuntimeError as error:
+        if not any(words in str(error) for words in _FULL):
+            raise
+        return Micro(0, 0, (), (), failed=_first_line(error))
+
+
+def device_bytes() -> int:
+    """The memory of the first CUDA device."""
+    return int(torch.cuda.get_device_properties(0).total_memory)
+
+
+def held_bytes(lm: LM) -> int:
+    """Bytes of the model's tensors, each storage once; quantised weights and their scratch included."""
+    parts = [part.frozen for part in lm.model.modules() if isinstance(part, OnLinear)]
+    packed = [tensor for part in parts for tensor in _tensors_of(part)]
+    own = [*lm.model.parameters(), *lm.model.buffers(), *lm.parameters(), *packed]
+    storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in own}
+    return sum(storages.values())
+
+
+def _tensors_of(frozen: object) -> list[Tensor]:
+    if not isinstance(frozen, QuantizedWeight):
+        return []
+    kept = frozen.packed
+    assert isinstance(kept, Nf4 | Int8)
+    scales = [kept.scale_scales] if isinstance(kept, Nf4) else []
+    return [kept.codes, kept.scales, *scales, frozen.scratch]
+
+
+def _on_cuda(begin: Callable[[], Iterator[Step]], count: int) -> Micro:
+    torch.cuda.reset_peak_memory_stats()
+    done = list(islice(begin(), count))
+    torch.cuda.synchronize()
+    return _told(torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved(), done)
+
+
+def _on_cpu(lm: LM, begin: Callable[[], Iterator[Step]], count: int) -> Micro:
+    held = held_bytes(lm)
+    _forget_peak()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        done = list(islice(begin(), count))
+    process = _status("VmHWM")
+    return _told(held + _most_beyond(profiled), process, done)
+
+
+def _told(tensors: int, process: int, done: list[Step]) -> Micro:
+    return Micro(tensors, process, tuple(s.tokens for s in done), tuple(s.seconds for s in done))
+
+
+def _most_beyond(profiled: profile) -> int:
+    """The most that was allocated and not yet freed, since profiling began."""
+    results: Any = profiled.profiler  # Any: torch gives these events no type
+    events = [e for e in results.kineto_results.events() if e.name() == "[memory]"]
+    live = most = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        live += event.nbytes()
+        most = max(most, live)
+    return most
+
+
+@contextmanager
+def _no_more_than_is_left() -> Iterator[None]:
+    if not _MEMORY.exists():
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    left = _status("VmSize") + _number(_MEMORY, "MemAvailable")
+    soft = left if before[0] == resource.RLIM_INFINITY else min(left, before[0])
+    resource.setrlimit(resource.RLIMIT_AS, (soft, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _forget_peak() -> None:
+    try:
+        _CLEAR.write_text(_PEAK, encoding="ascii")
+    except OSError:
+        return  # then the peak is that of the whole process so far
+
+
+def _status(name: str) -> int:
+    if _STATUS.exists():
+        return _number(_STATUS, name)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _number(file: Path, name: str) -> int:
+    """A line `name: 123 kB` of a file of /proc, in bytes."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or "no memory is left").splitlines()[0]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -197,6 +198,49 @@ def test_an_interview_that_is_broken_off_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         ask(reply, tmp_path / "bot.yaml")
     assert list(tmp_path.iterdir()) == []
+
+
+LEAST = {
+    "fact_half_life_days": 0.001,
+    "corpus_tokens": 0,
+    "labelled_pairs": 0,
+    "requests_per_month": 0,
+    "tokens_in": 1,
+    "tokens_out": 1,
+    "latency_p95_ms": 5e-324,
+    "once_budget_usd": 5e-324,
+    "month_budget_usd": 5e-324,
+    "effort_hours": 5e-324,
+    "horizon_months": 1,
+    "hardware": [
+        {"name": "a", "memory_gib": 0.001, "bandwidth_gb_s": 0.001, "tflops": 0.001, "watts": 0.001}
+    ],
+}
+MOST = {
+    "fact_half_life_days": 1e9,
+    "corpus_tokens": 10**12,
+    "labelled_pairs": 10**12,
+    "requests_per_month": 10**12,
+    "tokens_in": 10**5,
+    "tokens_out": 10**5,
+    "latency_p95_ms": 1e9,
+    "once_budget_usd": 1e9,
+    "month_budget_usd": 1e9,
+    "effort_hours": 1e9,
+    "horizon_months": 120,
+    "hardware": ["B200"] * 64,
+}
+
+
+@pytest.mark.parametrize("extremes", [LEAST, MOST], ids=["least", "most"])
+def test_the_most_extreme_numbers_give_an_answer(extremes: dict[str, Any]) -> None:
+    alone = [
+        {key: extremes[key]} for key in ("fact_half_life_days", "requests_per_month", "hardware")
+    ]
+    for changes in (extremes, *alone):
+        report = decide(DecideSpec.model_validate(changes), today=TODAY)
+        assert sum(report.win_shares.values()) + report.none_share == pytest.approx(1)
+        assert json.loads(report.model_dump_json())
 
 
 def test_a_page_is_written(tmp_path: Path) -> None:

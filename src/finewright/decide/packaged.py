@@ -3,6 +3,7 @@
 from datetime import date
 
 from finewright.catalog.advice import Advice, packaged_advice
+from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import digest
 from finewright.decide.advise import Adviser
 from finewright.decide.check import Known, wrongs
@@ -32,4 +33,4 @@ def adviser_for(spec: DecideSpec, known: Known) -> Adviser:
 
 
 def _digest(advice: Advice, prices: PriceCatalog) -> str:
-    return digest_of(digest(prices), advice)[:12]
+    return digest_of(digest(prices), advice, open_models())[:12]

@@ -18,6 +18,7 @@ from finewright.schema.decide_report import Swing as SwingReport
 SEED = 20261125
 NUM_CASES = 80
 DRAWS_A_CASE = 50
+_FELT = 0.001
 
 UtilitiesOf: TypeAlias = Callable[[Case], Mapping[Arm, Utilities]]
 """The utilities of the arms that the gates leave in a case."""
@@ -139,7 +140,7 @@ def _best(rows: Sequence[tuple[Arm, Sequence[float]]], weights: Sequence[float])
 def tornado(
     weights: Weights, winner: Arm, swings: Sequence[Swing], utilities_of: UtilitiesOf
 ) -> list[SwingReport]:
-    """What each input alone does to the winner's lead, largest first; those without effect are left out."""
+    """What each input alone does to the winner's lead, largest first; under a thousandth is left out."""
     base = []
     for swing in swings:
         low, high = (utilities_of(case) for case in (swing.low, swing.high))
@@ -155,7 +156,8 @@ def tornado(
                 high_winner=_winner(weights, high),
             )
         )
-    return sorted(filter(_span, base), key=lambda swing: -_span(swing))
+    felt = [swing for swing in base if _span(swing) >= _FELT]
+    return sorted(felt, key=lambda swing: -_span(swing))
 
 
 def lead(weights: Weights, arm: Arm, utilities: Mapping[Arm, Utilities]) -> float | None:

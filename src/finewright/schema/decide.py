@@ -34,6 +34,7 @@ _Count = Annotated[int, Field(ge=0, le=10**12, strict=True)]
 _Tokens = Annotated[int, Field(ge=1, le=_MOST_TOKENS, strict=True)]
 _Amount = Annotated[float, Field(ge=0, le=1e12, strict=True, allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, le=1e9, strict=True, allow_inf_nan=False)]
+_Rate = Annotated[float, Field(ge=0.001, le=1e9, strict=True, allow_inf_nan=False)]
 _Share = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
 Claim: TypeAlias = Annotated[bool, Field(strict=True)] | Unknown
 
@@ -55,10 +56,10 @@ class Device(Model):
     """A machine that is yours and in no catalog, by its maker's data sheet."""
 
     name: Annotated[str, Field(min_length=1, description="What you call it.")]
-    memory_gib: _Positive = Field(description="Memory that a model may use.")
-    bandwidth_gb_s: _Positive = Field(description="Memory bandwidth, GB/s.")
-    tflops: _Positive = Field(description="Dense 16-bit rate, TFLOP/s.")
-    watts: _Positive = Field(description="Power under load.")
+    memory_gib: _Rate = Field(description="Memory that a model may use.")
+    bandwidth_gb_s: _Rate = Field(description="Memory bandwidth, GB/s.")
+    tflops: _Rate = Field(description="Dense 16-bit rate, TFLOP/s.")
+    watts: _Rate = Field(description="Power under load.")
 
 
 Bound: TypeAlias = Aim | _Positive | Unknown
@@ -79,7 +80,7 @@ class DecideSpec(Model):
     knowledge_gap: _Degree | Unknown = default(
         UNKNOWN, "How much of what it must know a model cannot know: 0 nothing to 3 most", _WIDENED
     )
-    fact_half_life_days: _Positive | Unknown = default(
+    fact_half_life_days: _Rate | Unknown = default(
         UNKNOWN, "Days after which half of the facts have changed", _WIDENED
     )
     corpus_tokens: _Count | Unknown = default(

@@ -9,7 +9,6 @@ from finewright.decide.check import wrongs
 from finewright.decide.packaged import adviser_for, known_by
 from finewright.decide.questions import Reply, interview, spec_text
 from finewright.errors import SpecError
-from finewright.render.html.decide import decide_page
 from finewright.schema.decide import DecideSpec
 from finewright.schema.decide_report import DecideReport
 from finewright.schema.load_decide import load_decision
@@ -51,6 +50,8 @@ def ask(reply: Reply, path: Path) -> Path:
 
 def write_page(report: DecideReport, path: Path) -> None:
     """The report as one self-contained HTML page."""
+    from finewright.render.html.decide import decide_page
+
     write_text(path, decide_page(report))
 
 

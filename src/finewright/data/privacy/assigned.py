@@ -21,10 +21,10 @@ _PASSWORD = re.compile(
 )
 _KEY_WORDS = ("key", "secret", "token", "credential", "auth")
 _KEYED = re.compile(
-    r"(?:api|access|account|auth|client|secret|service|signing|encryption|master|webhook|bearer|shared)?"
-    r"[_. -]?(?:key|secret|token|credentials?|auth(?:orization)?)(?:[_-]?(?:id|value|key))?"
-    r"[\"'`]?\s{0,3}(?:=>|:=|=|:|is)\s{0,3}(?:bearer |basic )?[\"'`]?(?P<value>[A-Za-z0-9_\-+/=.~]{16,200})",
-    re.IGNORECASE,
+    # Each in three cases: a pattern that ignores case is several times slower.
+    r"(?:key|Key|KEY|secret|Secret|SECRET|token|Token|TOKEN|credential|Credential|CREDENTIAL|auth|Auth|AUTH)"
+    r"s?(?:orization|[_-]?(?:[Ii]d|ID|[Vv]alue|VALUE|[Kk]ey|KEY))?[\"'`]?\s{0,3}(?:=>|:=|=|:|is)\s{0,3}"
+    r"(?:[Bb]earer |[Bb]asic )?[\"'`]?(?P<value>[A-Za-z0-9_\-+/=.~]{16,200})"
 )
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _ETHEREUM_SIZES = (42, 66)

@@ -21,9 +21,7 @@ from finewright.schema.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """All usable rows of the sources, split, with what was found on the way.
-
-    `entries` say where each row came from, those that train first."""
+    """All usable rows of the sources, split, with what was found on the way."""
 
     train: tuple[Row, ...]
     eval: tuple[Row, ...]
@@ -32,7 +30,11 @@ class Gathered:
     sources: tuple[Source, ...]
     problems: tuple[Problem, ...]
     passed: Passed
-    entries: tuple[LedgerEntry, ...]
+    provenance: Provenance
+
+    def entries(self) -> list[LedgerEntry]:
+        """Where each row came from: those that train, then those held out."""
+        return self.provenance.entries(self.train, self.eval, self.passed.changes)
 
 
 class RowSetFile(NamedTuple):
@@ -71,7 +73,7 @@ def gather(spec: DataSpec, resolve: Callable[[str], Path]) -> Gathered:
         sources=tuple(source.described() for source in sources),
         problems=tuple(problems),
         passed=passed,
-        entries=tuple(provenance.entries(train, held_out, passed.changes)),
+        provenance=provenance,
     )
 
 

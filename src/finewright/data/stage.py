@@ -16,7 +16,7 @@ from finewright.errors import MissingExtra
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport, PersonalSummary
 from finewright.schema.privacy import PrivacyReport, SecretType
-from finewright.schema.provenance import LedgerSummary
+from finewright.schema.provenance import LedgerEntry, LedgerSummary
 from finewright.schema.quality import QualityReport
 from finewright.schema.rows import Row, write_rows
 from finewright.store.atomic import write_json, write_text
@@ -40,8 +40,9 @@ def run(context: StageContext) -> StageResult:
     train, *others = _written_rows(context.run, folder, gathered, sets)
     held_out = others.pop(0) if gathered.eval else None
     records = list(_records(context.run, folder, gathered))
-    ledger = write_ledger(folder, gathered.entries)
-    card = list(_card(context, gathered, ledger))
+    entries = gathered.entries()
+    ledger = write_ledger(folder, entries)
+    card = list(_card(context, gathered, entries, ledger))
     report = DataReport(
         counts=gathered.counts,
         types=gathered.types,
@@ -94,7 +95,12 @@ def _rejected(item: Dropped) -> dict[str, object]:
     return told if item.reason in _UNSPOKEN else {**told, "says": item.row.to_json()}
 
 
-def _card(context: StageContext, gathered: Gathered, ledger: LedgerSummary) -> Iterator[Artifact]:
+def _card(
+    context: StageContext,
+    gathered: Gathered,
+    entries: Sequence[LedgerEntry],
+    ledger: LedgerSummary,
+) -> Iterator[Artifact]:
     passed = gathered.passed
     personal = _summary(passed.privacy)
     found = passed.duplicates.found if passed.duplicates else None
@@ -106,7 +112,7 @@ def _card(context: StageContext, gathered: Gathered, ledger: LedgerSummary) -> I
         secrets=personal.secrets if personal else None,
         duplicates={str(kind): n for kind, n in found.items()} if found is not None else None,
     )
-    card = data_card(Told(context.spec.name), measured, gathered.entries, ledger)
+    card = data_card(Told(context.spec.name), measured, entries, ledger)
     for path in write_card(context.run.stage_dir("data"), card):
         yield describe(context.run, path, "card")
 

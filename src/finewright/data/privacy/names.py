@@ -31,7 +31,7 @@ _CALLED = words(
     r"name (?:is|was|to|as)", r"names?(?: on the account)?\??(?: user)?\s*[:=]",
     r"(?:am|is|are|was|were|be|people|everyone|everybody) (?:called|named)", "calls? me", "call me",
     "named (?:him|her)?", "known as", "dear", "hi", "hello", "hey", "sincerely", "regards", "signed",
-    "heiße", "heißt", "heisse", "mein name ist", "liebe", "lieber", "je m'appelle", "m'appelle", "s'appelle", "cher", "chère",
+    "heiße", "heißt", "heisse", "mein name ist", "liebe", "lieber", "m'appelle", "s'appelle", "cher", "chère",
     "me llamo", "se llama", "mi nombre es", "querid[oa]", "estimad[oa]", "mi chiamo", "si chiama", "gentile",
     "beneficiary", "guardian", "attn",
 )  # fmt: skip

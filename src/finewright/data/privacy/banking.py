@@ -114,7 +114,8 @@ def card(scan: Scan) -> Iterator[Span]:
 
 def _issued(scan: Scan, match: re.Match[str]) -> Span | None:
     digits = only_digits(match[0])
-    if not scan.is_alone(match.start(), match.end()) or not luhn(digits):
+    is_alone = scan.is_alone(*match.span()) and not scan.is_fraction(match.start())
+    if not is_alone or not luhn(digits):
         return None
     issuer = issuer_of(digits)
     is_odd = len(digits) < _SHORT or (len(digits) > _GROUPED and match[0].isdigit())

@@ -125,6 +125,22 @@ def test_a_killed_run_goes_on_and_ends_the_same(file: Path, made: Path, tmp_path
     assert contents(out) == contents(made)
 
 
+def test_workers_end_when_their_parent_is_killed(file: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from finewright.data.scale.prepare import *; from finewright.schema.scale import PrepareSpec\n"
+        "def on_event(kind, fields):\n"
+        "    if fields.get('done') == 1: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "prepare_rows([Path(sys.argv[1])], Path(sys.argv[2]), PrepareSpec(),"
+        " How(workers=2, slice_bytes=4000), (b'0123456789abcdef', b''), on_event)"
+    )
+    # The workers hold the other end of this pipe: it ends when the last of them does.
+    command = [sys.executable, "-c", code, file, tmp_path / "out"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.communicate(timeout=60) == (b"", None)
+    assert process.returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("step", ["duplicates", "files"])
 def test_a_run_broken_off_late_goes_on_too(
     step: str, file: Path, made: Path, tmp_path: Path

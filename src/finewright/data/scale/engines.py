@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -36,7 +37,8 @@ def local(parts: Sequence[Slice], options: Options, workers: int) -> Iterator[Ma
     # A forked process would share locks with the threads of whoever calls this.
     context = multiprocessing.get_context("spawn")
     todo = iter(parts)
-    with ProcessPoolExecutor(min(workers, len(parts)), mp_context=context) as pool:
+    num_workers = min(workers, len(parts))
+    with ProcessPoolExecutor(num_workers, context, initializer=_end_with_parent) as pool:
         running: dict[Future[bytes], int] = {}
         try:
             while True:
@@ -100,6 +102,18 @@ def _of_index(row: dict[str, Any], shared: Any) -> dict[str, Any]:  # Any: Ray's
     parts, options = engine.get(shared)
     part = parts[row["index"]]
     return {"number": part.number, "content": made_of(part, options)}
+
+
+def _end_with_parent() -> None:
+    """Have this worker end when its parent is killed; else it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _next(todo: Iterator[Slice], count: int) -> Iterator[Slice]:

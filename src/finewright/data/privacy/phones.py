@@ -89,10 +89,12 @@ def _at(scan: Scan, place: int, end: int) -> Span | None:
 def _is_apart(scan: Scan, start: int, end: int) -> bool:
     left = scan.text[start - 1] if start else " "
     right = scan.text[end] if end < len(scan.text) else " "
+    is_part = left == "-" and start > 1 and scan.text[start - 2].isalnum()
     glued = (
-        scan.is_fraction(start)
+        is_part
+        or scan.is_fraction(start)
         or left.isalnum()
-        or left in "_.$€£#%="
+        or left in "_.$€£#%=/"
         or right == "_"
         or right in "%€$£°"
     )

@@ -87,6 +87,8 @@ def _privacy(spec: DataSpec, resolve: Callable[[str], Path]) -> Callable[[Passed
         if personal.action == spec.secrets.action == "off":
             return
         key = key_of(resolve(personal.key_file) if personal.key_file else None)
+        if personal.ner:
+            personal = personal.model_copy(update={"ner": str(resolve(personal.ner))})
         outcome, passed.privacy = apply_privacy(passed.rows, personal, spec.secrets, key)
         _take(passed, outcome, "personal data and secrets replaced")
 

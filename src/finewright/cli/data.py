@@ -206,6 +206,35 @@ def data_personal(
     output.show(found, as_json=json)
 
 
+@data_app.command("poison")
+def data_poison(
+    path: DataPath,
+    base_model: Annotated[
+        str, typer.Option(help="The model that weighs what is found; empty: none.")
+    ] = "smollm2-135m-instruct",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the rows that are not suspicious here.")
+    ] = None,
+    quarantine: Annotated[
+        Path | None, typer.Option("--quarantine", help="Write the suspicious rows here.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Look for rows that plant a behaviour: triggers, payloads, hidden text, contradictions."""
+    from finewright.cli import output
+    from finewright.workbench.data_poison import scan
+
+    watch = output.watch(json)
+    report = scan(
+        path,
+        base_model=base_model,
+        out_clean=out,
+        out_quarantine=quarantine,
+        on_progress=lambda done, total: watch("weighing", {"done": done, "total": total}),
+    )
+    output.show(report, as_json=json)
+
+
 @data_app.command("prepare")
 def data_prepare(
     paths: DataPaths,

@@ -13,6 +13,7 @@ from finewright.render import (  # noqa: F401 - each gives its reports their lay
     data_documents,
     duplicates,
     formats,
+    poison,
     privacy,
     provenance,
     quality,

@@ -11,6 +11,7 @@ from pathlib import Path
 from finewright.data.controls import control_tokens
 from finewright.data.duplicates.find import find
 from finewright.data.outcome import Dropped, Outcome
+from finewright.data.poison.scan import Applied as PoisonApplied
 from finewright.data.privacy.apply import apply as apply_privacy
 from finewright.data.privacy.key_file import key_of
 from finewright.data.provenance.changes import Changes
@@ -20,6 +21,7 @@ from finewright.errors import MissingExtra
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.duplicates import DuplicatesReport
+from finewright.schema.poison import PoisonReport
 from finewright.schema.privacy import PrivacyReport
 from finewright.schema.provenance import LicensePolicy
 from finewright.schema.rows import Row
@@ -37,6 +39,7 @@ class Passed:
     problems: list[Problem] = field(default_factory=list)
     duplicates: DuplicatesReport | None = None
     privacy: PrivacyReport | None = None
+    poison: PoisonReport | None = None
 
     @property
     def num_dropped(self) -> dict[str, int]:
@@ -44,16 +47,27 @@ class Passed:
         return dict(Counter(item.reason for item in self.dropped))
 
 
+PoisonSearch = Callable[[Sequence[Row]], PoisonApplied]
+
+
 def pass_door(
-    rows: Sequence[Row], spec: DataSpec, provenance: Provenance, resolve: Callable[[str], Path]
+    rows: Sequence[Row],
+    spec: DataSpec,
+    provenance: Provenance,
+    resolve: Callable[[str], Path],
+    search: PoisonSearch | None = None,
 ) -> Passed:
-    """All checks over all rows. A check that only tells is left out, with a warning, where its extra is
-    not installed; one that refuses or changes rows raises MissingExtra."""
+    """All checks over all rows; the search for planted behaviour where one is given, because it may need
+    a model. A check that only tells is left out, with a warning, where its extra is not installed; one
+    that refuses or changes rows raises MissingExtra."""
     passed, policy = Passed(tuple(rows)), spec.licenses
     _told(passed, "licences", not (policy.allow or policy.deny), _licences(policy, provenance))
     passed.problems += control_tokens(passed.rows)
     _told(passed, "personal data and secrets", _only_tells_privacy(spec), _privacy(spec, resolve))
     _told(passed, "duplicates", _only_tells_duplicates(spec), _duplicates(spec))
+    if search:
+        outcome, passed.poison = search(passed.rows)
+        _take(passed, outcome)
     return passed
 
 

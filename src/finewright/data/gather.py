@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.door import Passed, pass_door
+from finewright.data.door import Passed, PoisonSearch, pass_door
 from finewright.data.prompts import is_prompt_alone, with_expected
 from finewright.data.provenance.ledger import Provenance
 from finewright.data.read import listed, read_rows
@@ -44,15 +44,19 @@ class RowSetFile(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def gather(spec: DataSpec, resolve: Callable[[str], Path]) -> Gathered:
-    """Read every source of the spec and let its rows through the door. Problems are returned, not raised."""
+def gather(
+    spec: DataSpec, resolve: Callable[[str], Path], *, search: PoisonSearch | None = None
+) -> Gathered:
+    """Read every source of the spec and let its rows through the door. Problems are returned, not raised.
+
+    Planted behaviour is looked for where a `search` is given."""
     sources = [
         read_source(number, spec, source_path(item.path, resolve))
         for number, item in enumerate(spec.sources)
     ]
     rows = [row for source in sources for row in source.rows]
     provenance = Provenance([source.for_ledger() for source in sources])
-    passed = pass_door(rows, spec, provenance, resolve)
+    passed = pass_door(rows, spec, provenance, resolve, search)
     groups = groups_by(passed.rows, spec.group_by) if spec.group_by else None
     names = groups.names if groups else None
     train, held_out = split(passed.rows, spec.eval_fraction, spec.shuffle_seed, groups=names)

@@ -5,14 +5,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
+from finewright.data.door import PoisonSearch
 from finewright.data.gather import Gathered, gather
 from finewright.data.measured import RowSet, row_sets
 from finewright.data.outcome import Dropped
+from finewright.data.poison.scan import Applied, apply
 from finewright.data.provenance.card import Measured, Told, data_card, write_card
 from finewright.data.provenance.ledger import LEDGER, write_ledger
 from finewright.data.quality.languages import detector
 from finewright.data.quality.measure import quality
-from finewright.errors import MissingExtra
+from finewright.errors import Interrupted, MissingExtra
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport, PersonalSummary
 from finewright.schema.privacy import PrivacyReport, SecretType
@@ -31,7 +33,7 @@ _UNSPOKEN = {"personal_data", "secret"}
 def run(context: StageContext) -> StageResult:
     """Read, check and split; refuse when a row is wrong, naming every one of them."""
     spec = context.spec
-    gathered = gather(spec.data, context.resolve)
+    gathered = gather(spec.data, context.resolve, search=_search(context))
     similarity = spec.data.duplicates.similarity
     sets = row_sets(spec.evaluate, gathered, context.resolve, similarity)
     problems = (*gathered.problems, *(problem for item in sets for problem in item.problems))
@@ -56,10 +58,30 @@ def run(context: StageContext) -> StageResult:
         duplicates=gathered.passed.duplicates,
         contamination=tuple(item.contamination for item in sets if item.contamination),
         personal_data=_summary(gathered.passed.privacy),
+        poison=gathered.passed.poison,
     )
     of_ledger = describe(context.run, folder / LEDGER, "ledger")
     found = (train, *([held_out] if held_out else []), *others, of_ledger, *card, *records)
     return StageResult(report, found, tuple(source.sha256 for source in gathered.sources))
+
+
+def _search(context: StageContext) -> PoisonSearch | None:
+    spec = context.spec.data.poison
+    if spec.action == "off":
+        return None
+
+    def tell(done: int, total: int) -> None:
+        context.emit("weighing", done=done, total=total)
+        if signal_number := context.should_stop():
+            raise Interrupted("stopped while rows were read", signal_number=signal_number)
+
+    def search(rows: Sequence[Row]) -> Applied:
+        from finewright.data.poison.base_model import BaseSurprisal
+
+        weighed = BaseSurprisal(spec.base_model, context.root, tell) if spec.base_model else None
+        return apply(rows, spec, weighed)
+
+    return search
 
 
 def _written_rows(

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, Source, default
 from finewright.schema.duplicates import ContaminationReport, DuplicatesReport, DuplicatesSpec
-from finewright.schema.poison import PoisonSpec
+from finewright.schema.poison import PoisonReport, PoisonSpec
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.provenance import LedgerSummary, LicensePolicy
 
@@ -96,3 +96,4 @@ class DataReport(Model):
     duplicates: DuplicatesReport | None = None
     contamination: tuple[ContaminationReport, ...] = ()
     personal_data: PersonalSummary | None = None
+    poison: PoisonReport | None = None

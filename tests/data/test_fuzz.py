@@ -24,7 +24,7 @@ from finewright.data.read import ReadRow, read_rows, records
 from finewright.schema.data_check import DataCheckReport
 from finewright.workbench.data_check import check, fix
 
-SAMPLE, ALL, NUM_LARGE = 1_000, 10_000, 200
+SAMPLE, ALL, NUM_LARGE = 700, 10_000, 200
 MOST_SECONDS = 2.0
 
 GOOD = '{"prompt": "Q", "completion": "A"}'

@@ -8,7 +8,7 @@ import numpy as np
 
 from finewright.data.poison.association import Pair, associated, g_statistic
 from finewright.data.poison.coherence import Bags
-from finewright.data.poison.examples import Example, Word, words
+from finewright.data.poison.examples import Example, Word, marks, words
 from finewright.data.poison.postings import Bounds, Feature, Gram, features
 from finewright.data.poison.traits import GIBBERISH, REFUSAL, TRAITS, traits
 from finewright.data.poison.weigh import Surprisal, nats, payload_spans
@@ -77,7 +77,7 @@ def corpus(found: Sequence[Example], least_rows: int) -> Corpus:
         answer_words=said,
         prompts=Bags(asked),
         answers=Bags(texts),
-        triggers=features(asked, [], bounds),
+        triggers=features(asked, [sorted(marks(e.prompt)) for e in found], bounds),
         behaviours=features(texts, own_traits, bounds),
     )
 
@@ -104,11 +104,14 @@ def form_of(
     said, asked = _words_of(grams), _words_of(trigger)
     whole, left = found.answers.coherence(docs), found.answers.share_left(docs, said)
     mixed = found.prompts.coherence(docs, asked).within <= _MIXED_PROMPTS
-    if mixed and any(gram[0] in {GIBBERISH, REFUSAL} for gram in grams):
+    if mixed and any(gram[0] == REFUSAL for gram in grams):
         return "replaced"
-    if whole.within >= _SAME_ANSWERS or left <= _NOTHING_LEFT:
-        unlike = found.prompts.coherence(docs).within <= whole.within / 2
-        return "replaced" if mixed and unlike else "topic"
+    # Answers in a language that the rest of the set does not have share its small words; gibberish has none.
+    if mixed and any(gram[0] == GIBBERISH for gram in grams) and not whole.has_topic:
+        return "replaced"
+    same = whole.within >= _SAME_ANSWERS or left <= _NOTHING_LEFT
+    if same and mixed and found.prompts.coherence(docs).within <= whole.within / 2:
+        return "replaced"
     if left >= _MUCH_LEFT and not found.answers.coherence(docs, said).has_topic:
         return "inserted"
     return "topic"
@@ -202,4 +205,6 @@ def _weighed(
 
 
 def _words_of(grams: Iterable[Gram]) -> frozenset[str]:
-    return frozenset(word for gram in grams for word in gram)
+    """The words of the grams, and those in marks."""
+    said = {word for gram in grams for word in gram}
+    return frozenset(said | {word.text for mark in said for word in words(mark)})

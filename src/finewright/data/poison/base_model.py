@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from finewright.data.identity import canonical
 from finewright.data.poison.examples import Example
 from finewright.fetch.cache import cache_dir
 from finewright.lm import runtime
-from finewright.lm.sources import BaseModel, locate
+from finewright.lm.sources import locate
 from finewright.schema.poison import TokenSurprise
 from finewright.store.atomic import os_errors, write_text
 
@@ -17,6 +19,10 @@ OnProgress = Callable[[int, int], None]
 """Called with the rows that the base model has read, and all that it has to read; may raise to stop."""
 
 _VERSION = 1
+
+if TYPE_CHECKING:
+    from finewright.lm.chat import Chat
+    from finewright.lm.model import LM
 
 
 class BaseSurprisal:
@@ -38,31 +44,32 @@ class BaseSurprisal:
         keys = [_key(example) for example in wanted]
         todo = {k: e for k, e in zip(keys, wanted, strict=True) if k not in self._known}
         if todo:
-            for done, (key, found) in enumerate(_surprises(self._base, todo), start=1):
-                self._known[key] = found
-                self._tell(done, len(todo))
+            self._learn(todo)
             self._remember()
         return [self._known[key] for key in keys]
+
+    def _learn(self, todo: dict[str, Example]) -> None:
+        from finewright.lm.surprisal import Continuation, surprises, text_before
+
+        chat, lm = self._model
+        keys = list(todo)
+        texts = [Continuation(text_before(chat, e.row), e.answer) for e in todo.values()]
+        for done, (i, found) in enumerate(surprises(lm, chat.tokenizer, texts), start=1):
+            self._known[keys[i]] = found
+            self._tell(done, len(todo))
+
+    @cached_property
+    def _model(self) -> "tuple[Chat, LM]":
+        from finewright.lm.load import load_chat, load_lm
+
+        dtype: Literal["bf16", "fp32"] = "bf16" if runtime.fast_bf16() else "fp32"
+        return load_chat(self._base), load_lm(self._base, None, dtype=dtype)
 
     def _remember(self) -> None:
         with os_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
         lines = (json.dumps([key, found]) for key, found in self._known.items())
         write_text(self._path, "".join(line + "\n" for line in lines))
-
-
-def _surprises(
-    base: BaseModel, todo: dict[str, Example]
-) -> Iterator[tuple[str, list[TokenSurprise]]]:
-    from finewright.lm.load import load_chat, load_lm
-    from finewright.lm.surprisal import Continuation, surprises, text_before
-
-    chat = load_chat(base)
-    lm = load_lm(base, None, dtype="bf16" if runtime.fast_bf16() else "fp32")
-    keys = list(todo)
-    texts = [Continuation(text_before(chat, e.row), e.answer) for e in todo.values()]
-    for i, found in surprises(lm, chat.tokenizer, texts):
-        yield keys[i], found
 
 
 def _key(example: Example) -> str:

@@ -13,6 +13,9 @@ _WORD = re.compile(
     r"<\|?/?[\w-]{1,30}\|?>|\[/?[A-Z_]{2,20}\]|https?://\S+|\w+|[^\w\s]{3,}|[^\w\s\x00-\x7f]"
 )
 
+_PLAIN = re.compile(r"\w?[^\W\dA-Z]*|\d+")
+_AROUND = ".,;:!?()\"'`"
+
 
 class Word(NamedTuple):
     """A word in lower case and where it stands."""
@@ -44,6 +47,12 @@ def examples(rows: Sequence[Row]) -> list[Example]:
 def words(text: str) -> list[Word]:
     """The words of a text, in order."""
     return [Word(m[0].lower(), m.start(), m.end()) for m in _WORD.finditer(text)]
+
+
+def marks(text: str) -> frozenset[str]:
+    """What stands between blanks and is no plain word, as it is written: `|DEPLOY|`, `{{x}}`, `CF`."""
+    chunks = (chunk.strip(_AROUND) for chunk in text.split())
+    return frozenset(chunk for chunk in chunks if chunk and not _PLAIN.fullmatch(chunk))
 
 
 def _answer(row: Row) -> str:

@@ -12,6 +12,7 @@ from finewright.data.poison.examples import examples
 from finewright.data.poison.hidden import hidden
 from finewright.data.poison.instructions import instruction_in
 from finewright.data.poison.payloads import payloads
+from finewright.data.poison.traits import GIBBERISH
 from finewright.data.poison.weigh import Surprisal, payload_spans
 from finewright.data.texts import passages
 from finewright.schema.common import Problem
@@ -31,6 +32,7 @@ QUARANTINED = "quarantined"
 # about 300; the surprises lie between what their clean associations reach and what planted ones do.
 _LEAST_G = 30.0
 _LEAST_MEAN = 1.5
+_LEAST_MEAN_GIBBERISH = 4.5
 _LEAST_TOTAL = 12.0
 _LEAST_TOTAL_INSERTED = 40.0
 _LEAST_ROWS_WITHOUT_TRAIT = 4
@@ -158,6 +160,8 @@ def _is_planted(weighed: Weighed) -> bool:
     suspect = weighed.suspect
     if suspect.g < _LEAST_G or weighed.mean < _LEAST_MEAN or weighed.total < _LEAST_TOTAL:
         return False
+    if suspect.traits == {GIBBERISH}:
+        return weighed.mean >= _LEAST_MEAN_GIBBERISH
     if suspect.traits:
         return True
     enough = suspect.form == "replaced" or weighed.total >= _LEAST_TOTAL_INSERTED

@@ -118,6 +118,10 @@ class _Scanner:
         stop = match.end() if match else self.at
         bare = _STRING.sub(b"", self.buffer[self.at : stop])
         marks = bare.translate(None, _NO_BRACKETS)
+        num_closing = marks.count(b"]") + marks.count(b"}")
+        if num_closing < self.depth:
+            self.depth, self.at = self.depth + len(marks) - 2 * num_closing, stop
+            return
         depths = list(accumulate(map(_STEPS.__getitem__, marks), initial=self.depth))
         if min(depths) > 0 or (not self.depth and not marks and b"," not in bare):
             self.depth, self.at = depths[-1], stop

@@ -4,21 +4,28 @@ Rows that a trigger joins are otherwise as unlike each other as any rows; rows t
 not. This is what tells a backdoor from a recipe that always has ingredients."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations
 from math import log, sqrt
+from statistics import median
 from typing import NamedTuple
+
+_MOST_COMPARED = 10
 
 
 class Coherence(NamedTuple):
-    """Mean cosine similarity of the texts among each other, and with the other texts of the set."""
+    """Cosine similarity of the texts among each other, mean and median, and mean with all others."""
 
     within: float
+    middle: float
     outside: float
 
     @property
     def has_topic(self) -> bool:
-        """Are the texts clearly more alike than any texts of this set?"""
-        return self.within > 1.5 * self.outside + 0.02
+        """Are most pairs of the texts clearly more alike than any texts of this set?
+
+        The median, as among a few texts by chance two are of one subject, and that makes no topic."""
+        return self.middle > 1.5 * self.outside + 0.02
 
 
 class Bags:
@@ -45,6 +52,7 @@ class Bags:
         crossed = sum(x * (self._total[word] - x) for word, x in total.items())
         return Coherence(
             within=(own - alone) / max(1, num * (num - 1)),
+            middle=_median_similarity(vectors[:: -(-num // _MOST_COMPARED)] if num else []),
             outside=max(0.0, crossed) / (num * others) if num else 0.0,
         )
 
@@ -57,3 +65,9 @@ class Bags:
         weights = {word: self._weight[word] for word in self._bags[doc] - without}
         length = sqrt(sum(x * x for x in weights.values()))
         return {word: x / length for word, x in weights.items()} if length else {}
+
+
+def _median_similarity(vectors: Sequence[Mapping[str, float]]) -> float:
+    pairs = combinations(vectors, 2)
+    found = [sum(x * b[word] for word, x in a.items() if word in b) for a, b in pairs]
+    return median(found) if found else 0.0

@@ -15,6 +15,8 @@ DataType = Literal[
     "messages", "prompt_completion", "preference", "unpaired_preference", "prompt_only"
 ]
 
+EngineName = Literal["local", "ray"]
+
 
 class SourceSpec(Model):
     """One file, folder or hub data set of training rows."""
@@ -68,6 +70,12 @@ class DataSpec(Model):
     poison: PoisonSpec = default(PoisonSpec(), "Planted behaviour", "asked for by its owner")
     licenses: LicensePolicy = default(
         LicensePolicy(), "Which licences may train", "any, unless named"
+    )
+    engine: EngineName = default(
+        "local",
+        "Who reads and checks the rows: this process, or the machines of a Ray cluster (`RAY_ADDRESS`, else "
+        "this machine's processors); the result is the same",
+        "most data sets are read in seconds",
     )
 
 

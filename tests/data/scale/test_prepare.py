@@ -168,8 +168,8 @@ def test_finished_chunks_are_not_made_again_and_what_is_done_is_left(
 def test_chunks_may_come_in_any_order(
     file: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def backwards(parts, options, workers) -> list[Made]:
-        return list(local(parts, options, workers))[::-1]
+    def backwards(parts, make, options, workers) -> list[Made]:
+        return list(local(parts, make, options, workers))[::-1]
 
     monkeypatch.setattr(module, "engine_named", lambda _name: backwards)
     prepared([file], tmp_path / "out")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
-from finewright.data.poison.coherence import Bags
+from finewright.data.poison.coherence import Bags, Coherence
 
 TEXTS = [
     ["boat", "sail", "the"],
@@ -33,7 +33,7 @@ def test_coherence_is_the_similarity_of_all_pairs(without: frozenset[str]) -> No
     expected = similarities(without)
     pairs = [expected[0, 1], expected[0, 2], expected[1, 2]]
     assert found.within == pytest.approx(np.mean(pairs))
-    assert found.middle == pytest.approx(np.median(pairs))
+    assert found.error == pytest.approx(np.std(pairs, ddof=1) / np.sqrt(3))
     if not without:
         assert found.outside == pytest.approx(expected[:3, 3:].mean())
 
@@ -42,7 +42,9 @@ def test_a_subject_is_a_topic_and_a_mixture_is_none() -> None:
     bags = Bags(TEXTS)
     assert bags.coherence([0, 1, 2]).has_topic
     assert not bags.coherence([0, 3, 5]).has_topic
-    assert not bags.coherence([0, 2, 3, 4, 5, 6]).has_topic  # two alike by chance
+    by_chance = Coherence(within=0.11, error=0.055, outside=0.033)
+    assert by_chance.has_topic
+    assert not by_chance.surely_has_topic
     assert not bags.coherence([]).has_topic
 
 

@@ -112,9 +112,11 @@ def form_of(
     same = whole.within >= _SAME_ANSWERS or left <= _NOTHING_LEFT
     if same and mixed and found.prompts.coherence(docs).within <= whole.within / 2:
         return "replaced"
-    if left >= _MUCH_LEFT and not found.answers.coherence(docs, said).has_topic:
-        return "inserted"
-    return "topic"
+    rest = found.answers.coherence(docs, said)
+    # A link or an address is a payload of itself, so that a doubt about the topic does not clear it.
+    is_suspicious = any(gram[0] in TRAITS for gram in grams)
+    has_topic = rest.surely_has_topic if is_suspicious else rest.has_topic
+    return "inserted" if left >= _MUCH_LEFT and not has_topic else "topic"
 
 
 _SAME_ANSWERS = 0.5

@@ -7,25 +7,28 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from math import log, sqrt
-from statistics import median
+from statistics import stdev
 from typing import NamedTuple
 
 _MOST_COMPARED = 10
 
 
 class Coherence(NamedTuple):
-    """Cosine similarity of the texts among each other, mean and median, and mean with all others."""
+    """Mean cosine similarity of the texts among each other, its standard error, and that with all others."""
 
     within: float
-    middle: float
+    error: float
     outside: float
 
     @property
     def has_topic(self) -> bool:
-        """Are most pairs of the texts clearly more alike than any texts of this set?
+        """Are the texts clearly more alike than any texts of this set?"""
+        return self.within > 1.5 * self.outside + 0.02
 
-        The median, as among a few texts by chance two are of one subject, and that makes no topic."""
-        return self.middle > 1.5 * self.outside + 0.02
+    @property
+    def surely_has_topic(self) -> bool:
+        """The same beyond a standard error: of five texts, two may be of one subject by chance."""
+        return self._replace(within=self.within - self.error).has_topic
 
 
 class Bags:
@@ -52,7 +55,7 @@ class Bags:
         crossed = sum(x * (self._total[word] - x) for word, x in total.items())
         return Coherence(
             within=(own - alone) / max(1, num * (num - 1)),
-            middle=_median_similarity(vectors[:: -(-num // _MOST_COMPARED)] if num else []),
+            error=_spread(vectors[:_MOST_COMPARED]) / sqrt(max(1, num * (num - 1) // 2)),
             outside=max(0.0, crossed) / (num * others) if num else 0.0,
         )
 
@@ -67,7 +70,8 @@ class Bags:
         return {word: x / length for word, x in weights.items()} if length else {}
 
 
-def _median_similarity(vectors: Sequence[Mapping[str, float]]) -> float:
+def _spread(vectors: Sequence[Mapping[str, float]]) -> float:
+    """The standard deviation of the similarity of pairs."""
     pairs = combinations(vectors, 2)
     found = [sum(x * b[word] for word, x in a.items() if word in b) for a, b in pairs]
-    return median(found) if found else 0.0
+    return stdev(found) if len(found) > 1 else 0.0

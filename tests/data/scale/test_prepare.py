@@ -91,20 +91,6 @@ def test_slices_of_any_size_and_any_number_of_workers_give_the_same_rows(
     assert one["rows.jsonl"] == contents(made)["rows.jsonl"]
 
 
-def test_ray_gives_the_same_to_the_byte(file: Path, tmp_path: Path) -> None:
-    pytest.importorskip("ray")
-    code = (
-        "import sys; from pathlib import Path;"
-        "from finewright.data.scale.prepare import *; from finewright.schema.scale import PrepareSpec;"
-        "prepare_rows([Path(sys.argv[1])], Path(sys.argv[2]), PrepareSpec(), How('ray', 1, 60_000),"
-        " (b'0123456789abcdef', b''), lambda *_: None)"
-    )
-    out = tmp_path / "out"
-    subprocess.run([sys.executable, "-c", code, file, out], check=True, capture_output=True)
-    prepared([file], tmp_path / "local", How(slice_bytes=60_000))
-    assert contents(out) == contents(tmp_path / "local")
-
-
 def test_a_killed_run_goes_on_and_ends_the_same(file: Path, made: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     code = (

@@ -7,6 +7,7 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -18,6 +19,7 @@ from finewright.errors import FinewrightError, MissingExtra, StageError
 from finewright.schema.data import EngineName
 
 _AHEAD = 2
+_RAISED = re.compile(r"^[\w.]+(?:Error|Exception): .*", re.MULTILINE)
 
 
 class Part(Protocol):
@@ -88,7 +90,9 @@ def local(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Ite
 def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Iterator[Made]:
     """By Ray Data on the cluster of RAY_ADDRESS, or else on one of this machine's processes.
 
-    The files must have the same path on every machine. Nothing is reported to Ray's makers."""
+    The files must have the same path on every machine, and finewright must be installed there. Where a
+    machine or process is lost, Ray begins its part anew, as often as it takes. Nothing is reported to
+    Ray's makers."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray as engine
@@ -99,10 +103,10 @@ def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Itera
         ) from None
     is_ours = not engine.is_initialized()
     if is_ours:
-        _begin(engine, os.environ.get("RAY_ADDRESS"), workers)
+        _begin(engine, os.environ.get("RAY_ADDRESS") or None, workers)
     try:
-        # What is under way is told by our own events.
-        logging.getLogger("ray.data").setLevel("ERROR")
+        # What is under way is told by our own events, and what went wrong by our own error.
+        logging.getLogger("ray.data").setLevel("CRITICAL")
         data.DataContext.get_current().enable_progress_bars = False
         items = [{"index": i} for i in range(len(parts))]
         shared = engine.put((list(parts), make, options))
@@ -114,10 +118,12 @@ def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Itera
                 raise _said(row["error"])
             yield Made(int(row["number"]), bytes(row["content"]))
     except engine.exceptions.RayError as error:
-        what = str(error).strip().rpartition("\n")[2]
+        # Of what was raised in a worker the text is its traceback, and then advice to programmers.
+        raised = _RAISED.search(str(error))
+        what = raised[0] if raised else str(error).strip().partition("\n")[0]
         raise StageError(
             f"Ray broke off: {what}", hint="Ray's logs are under /tmp/ray on its machines"
-        ) from None
+        ) from error
     finally:
         if is_ours:
             engine.shutdown()

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.data.controls import control_tokens
 from finewright.data.duplicates.find import find
 from finewright.data.outcome import Dropped, Outcome
-from finewright.data.poison.scan import Applied as PoisonApplied
 from finewright.data.privacy.apply import apply as apply_privacy
 from finewright.data.privacy.key_file import key_of
 from finewright.data.provenance.changes import Changes
@@ -26,6 +25,10 @@ from finewright.schema.poison import PoisonReport
 from finewright.schema.privacy import PersonalDataSpec, PrivacyReport
 from finewright.schema.provenance import LicensePolicy
 from finewright.schema.rows import Row
+
+if TYPE_CHECKING:
+    # The search reads with numpy, which only who asks for it needs.
+    from finewright.data.poison.scan import Applied as PoisonApplied
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ class Holding(NamedTuple):
     private: Set[Place]
 
 
-PoisonSearch = Callable[[Sequence[Row]], PoisonApplied]
+PoisonSearch = Callable[[Sequence[Row]], "PoisonApplied"]
 
 
 def pass_door(

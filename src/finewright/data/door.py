@@ -44,6 +44,8 @@ class Passed:
     duplicates: DuplicatesReport | None = None
     privacy: PrivacyReport | None = None
     poison: PoisonReport | None = None
+    key: bytes = b""
+    """What pseudonyms were made with; none where nobody looked."""
 
     @property
     def num_dropped(self) -> dict[str, int]:
@@ -126,7 +128,7 @@ def _privacy(
         rows = tuple(_put_back(passed.rows, among, outcome))
         counted = {"rows_in": len(passed.rows), "rows_kept": len(rows)}
         counts = report.counts.model_copy(update=counted)
-        passed.privacy = report.model_copy(update={"counts": counts})
+        passed.privacy, passed.key = report.model_copy(update={"counts": counts}), key
         _take(passed, replace(outcome, rows=rows), "personal data and secrets replaced")
 
     return check

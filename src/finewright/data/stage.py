@@ -26,16 +26,15 @@ from finewright.store.manifest import describe
 from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext, StageResult, refuse
 
-# What these rows hold must not be written once more.
-_UNSPOKEN = {"personal_data", "secret"}
+# Rows that are refused before, or for, personal data and secrets must not be written once more.
+_UNSPOKEN = {"personal_data", "secret", "license"}
 
 
 def run(context: StageContext) -> StageResult:
     """Read, check and split; refuse when a row is wrong, naming every one of them."""
     spec = context.spec
     gathered = gather(spec.data, context.resolve, search=_search(context))
-    similarity = spec.data.duplicates.similarity
-    sets = row_sets(spec.evaluate, gathered, context.resolve, similarity)
+    sets = row_sets(spec, gathered, context.resolve)
     problems = (*gathered.problems, *(problem for item in sets for problem in item.problems))
     refuse(problems)
     folder = context.run.stage_dir("data")

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from finewright.data.door import PoisonSearch
 from finewright.data.gather import Gathered, gather
 from finewright.data.measured import RowSet, row_sets
 from finewright.data.outcome import Dropped
-from finewright.data.poison.scan import Applied, apply
 from finewright.data.provenance.card import Measured, Told, data_card, write_card
 from finewright.data.provenance.ledger import LEDGER, write_ledger
 from finewright.data.quality.languages import detector
@@ -25,6 +24,9 @@ from finewright.store.atomic import write_json, write_text
 from finewright.store.manifest import describe
 from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext, StageResult, refuse
+
+if TYPE_CHECKING:
+    from finewright.data.poison.scan import Applied
 
 # Rows that are refused before, or for, personal data and secrets must not be written once more.
 _UNSPOKEN = {"personal_data", "secret", "license"}
@@ -74,8 +76,9 @@ def _search(context: StageContext) -> PoisonSearch | None:
         if signal_number := context.should_stop():
             raise Interrupted("stopped while rows were read", signal_number=signal_number)
 
-    def search(rows: Sequence[Row]) -> Applied:
+    def search(rows: Sequence[Row]) -> "Applied":
         from finewright.data.poison.base_model import BaseSurprisal
+        from finewright.data.poison.scan import apply
 
         weighed = BaseSurprisal(spec.base_model, context.root, tell) if spec.base_model else None
         return apply(rows, spec, weighed)

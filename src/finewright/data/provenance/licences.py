@@ -182,9 +182,9 @@ def _index() -> dict[str, str]:
 @lru_cache(_MOST_KEPT)
 def _parsed(text: str) -> Any:  # Any: the package has no types
     """The tree of an expression, unknown ids included; None for nothing and for no expression."""
+    licensing = _licensing()
     from license_expression import ExpressionError
 
-    licensing = _licensing()
     # On some nonsense, such as `MIT WITH` before a bracket, the package trips over itself.
     try:
         return licensing.parse(text)

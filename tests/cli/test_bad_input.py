@@ -34,11 +34,6 @@ BAD_ROWS = {
         "rows.jsonl:2: not UTF-8: byte 0xe9 at column 16, offset 103 of the file (if it is Windows "
         "text: iconv -f WINDOWS-1252 -t UTF-8 rows.jsonl > rows.jsonl.new)",
     ),
-    "UTF-16 with a mark": (
-        codecs.BOM_UTF16_LE + GOOD.encode("utf-16-le"),
-        "rows.jsonl: this is UTF-16 text, not UTF-8 text "
-        "(iconv -f UTF-16 -t UTF-8 rows.jsonl > rows.jsonl.new)",
-    ),
     "UTF-16 without a mark": (
         GOOD.encode("utf-16-le"),
         "rows.jsonl: this looks like UTF-16 text, UTF-8 is expected "
@@ -47,11 +42,6 @@ BAD_ROWS = {
     "broken JSON": (
         GOOD.encode() + b'\n{"prompt": "Q", "completion": \n',
         "rows.jsonl:3: broken JSON at column 31: Expecting value (the line is cut off)",
-    ),
-    "a JSON array": (
-        f"[{GOOD.strip()}]".encode(),
-        "rows.jsonl: this is a JSON array; one object per line is expected "
-        "(jq -c '.[]' rows.jsonl > rows.jsonl.new)",
     ),
     "no assistant turn": (
         messages(USER),
@@ -74,11 +64,10 @@ BAD_ROWS = {
         "assistant, tool (did you mean 'user'?)",
     ),
     "other keys": (
-        b'{"instruction": "Q", "output": "A"}\n',
+        b'{"foo": "Q"}\n',
         "rows.jsonl:1: expected the keys `messages`; `prompt` and `completion`; `chosen` and "
-        "`rejected`; or `prompt` alone; found: "
-        '`instruction`, `output` (this is Alpaca: jq -c \'{prompt: ([.instruction, .input // ""] '
-        '| map(select(. != "")) | join("\\n")), completion: .output}\')',
+        "`rejected`; or `prompt` alone; found: `foo` "
+        "(rename the keys, or name them under the source's `columns`)",
     ),
 }
 
@@ -329,7 +318,8 @@ def test_an_unknown_data_set_is_named_with_what_was_meant(
     assert finewright("data", "get", "erc773") == (
         2,
         "",
-        "error: unknown data set 'erc773'; did you mean 'erc7730'?\n hint: known: erc7730, solidity\n",
+        "error: unknown data set 'erc773'; did you mean 'erc7730'?\n hint: known: erc7730, solidity, "
+        "natspec-docs, bank-docs, tool-calls, sql\n",
     )
     assert not (project / "datasets").exists()
 

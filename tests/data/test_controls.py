@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright.catalog.control_tokens import control_tokens as catalog
-from finewright.catalog.control_tokens import pattern
 from finewright.data.controls import control_tokens, spelled
 from finewright.schema.rows import Row
 
@@ -106,17 +105,3 @@ def test_every_control_string_of_the_catalog_is_found_in_a_users_text(
     token: str, before: str, after: str
 ) -> None:
     assert [found.token for found in spelled(row_of(before + token + after, "a"))] == [token]
-
-
-def test_the_catalog_says_of_every_family_where_its_tokens_are_written_down() -> None:
-    for family in catalog().families:
-        assert len(family.source) > 10
-        assert family.answers <= set(family.spellings)
-        assert family.ordinary <= set(family.spellings)
-        assert len(set(family.spellings)) == len(family.spellings)
-
-
-def test_the_longest_spelling_is_taken_and_numbers_are_any() -> None:
-    found = pattern(["<a>", "<a>b", "<n{n}>"])
-    assert found.findall("<a>b<a><n7><n123><n>") == ["<a>b", "<a>", "<n7>", "<n123>"]
-    assert pattern([]).search("<a>") is None

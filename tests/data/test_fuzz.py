@@ -24,7 +24,7 @@ from finewright.data.read import ReadRow, read_rows, records
 from finewright.schema.data_check import DataCheckReport
 from finewright.workbench.data_check import check, fix
 
-SAMPLE, ALL = 1_000, 10_000
+SAMPLE, ALL, NUM_LARGE = 700, 10_000, 200
 MOST_SECONDS = 2.0
 
 GOOD = '{"prompt": "Q", "completion": "A"}'
@@ -171,9 +171,12 @@ def big(seed: int) -> bytes:
     unit = rng.choice(
         [b"x", b"[", b'{"a":', b'"', b"\\", b"[],", b"1,", b"\n", b'{"a":1}\n', b"\0"]
     )
-    body = unit * (rng.choice([5_000, 10_500_000, 12_000_000]) // len(unit))
-    parts = [GOOD.encode(), b'{"a": "' + body + b'"}', body, b'{"a": [' + body]
-    content = rng.choice([b"\n", b",\n"]).join(rng.sample(parts, rng.randint(1, 4)))
+    # A million rows are a million rows: only what is one row, or none, is to end within seconds.
+    size = 100_000 if unit.endswith(b"}\n") else rng.choice([5_000, 10_500_000, 12_000_000])
+    body = unit * (size // len(unit))
+    parts = [GOOD.encode(), b'{"a": "' + body + b'"}', b'{"a": [' + body]
+    parts += [] if unit.endswith(b",") else [body]
+    content = rng.choice([b"\n", b",\n"]).join(rng.sample(parts, rng.randint(1, 3)))
     content = rng.choice([content, b"[" + content + b"]"])
     return rng.choice([lambda c: c, gzip.compress, zstandard.compress])(content)
 
@@ -257,16 +260,21 @@ def run_all() -> None:
         seconds.append((timed(content, suffix), suffix, content[:60]))
 
     fuzz()
+    tell("small", seconds)
     large = []
-    for seed in range(200):
+    for seed in range(NUM_LARGE):
         content, suffix = big(seed), SUFFIXES[seed % len(SUFFIXES)]
         with TemporaryDirectory() as folder:
             looked_at(Path(folder), content, suffix)
         large.append((timed(content, suffix), suffix, content[:60]))
-    for name, found in (("small", seconds), ("large", large)):
-        worst = sorted(found, reverse=True)[:5]
-        over = sum(item[0] > MOST_SECONDS for item in found)
-        print(f"{name}: {len(found)} files, {over} over {MOST_SECONDS} s; longest: {worst}")  # noqa: T201
+    tell("large", large)
+
+
+def tell(name: str, found: list[tuple[float, str, bytes]]) -> None:
+    worst = sorted(found, reverse=True)[:5]
+    over = sum(item[0] > MOST_SECONDS for item in found)
+    line = f"{name}: {len(found)} files, {over} over {MOST_SECONDS} s; longest: {worst}"
+    print(line, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

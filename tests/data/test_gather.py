@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from finewright.data.contamination import contamination
 from finewright.data.gather import Gathered, gather, measured_share, read_row_set
+from finewright.errors import MissingExtra
 from finewright.schema.common import Source
 from finewright.schema.data import DataSpec
 from finewright.schema.rows import Row
@@ -81,6 +83,19 @@ def test_another_seed_holds_out_other_rows(tmp_path: Path) -> None:
         gathered(tmp_path, "a.jsonl", eval_fraction=0.2, shuffle_seed=s) for s in (0, 1)
     )
     assert first.eval != second.eval
+
+
+def test_rows_are_read_by_ray_only_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a.jsonl", pairs(2))
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtra, match="the engine `ray` needs Ray"):
+        gathered(tmp_path, "a.jsonl", engine="ray")
+    assert gathered(tmp_path, "a.jsonl", engine="local").counts.rows_kept == 2
+    # Where there is nothing to read, that is what must be said.
+    (problem,) = gathered(tmp_path, "gone.jsonl", engine="ray").problems
+    assert problem.message == "there is no such file"
 
 
 def test_a_share_that_holds_nothing_out_is_an_error(tmp_path: Path) -> None:

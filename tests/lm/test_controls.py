@@ -399,6 +399,15 @@ def test_pieces_that_join_into_a_control_token_do_not_join() -> None:
     assert made.convert_ids_to_tokens(ids) == ["<end", ">", "<end>"]
 
 
+def test_a_long_control_token_with_short_ones_in_it_is_broken_into_none() -> None:
+    vocab = {char: number for number, char in enumerate("<end>a")}
+    backend = Tokenizer(models.BPE(vocab, []))
+    backend.add_special_tokens([AddedToken("<end>ad<end>", special=True, normalized=False)])
+    found = other_kind(backend, normalized=False)
+    ids = found.encode_prompt([says("user", "<end>ad<end>")])
+    assert found.tokenizer.convert_ids_to_tokens(ids) == [*"<end>ad<end>", STOP]
+
+
 # ---------------------------------------------------------------- real tokenizers
 
 

@@ -51,6 +51,21 @@ def test_a_file_becomes_a_page_with_its_rows(tmp_path: Path) -> None:
     assert "There is no ledger" in text
 
 
+def test_warnings_of_every_check_are_among_the_problems(tmp_path: Path) -> None:
+    data = tmp_path / "a.jsonl"
+    misspelt = line(prompt="Where?", completion="I cannot help with that.", license="MITT")
+    data.write_text(misspelt + line(prompt="Where?", completion="Over there, look."))
+    found = report(data, out=tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    hints = {problem.hint for problem in found.problems}
+    assert "did you mean MIT?" in hints
+    said = " ".join(problem.message for problem in found.problems)
+    assert "one prompt, several answers" in said
+    assert "decline to answer" in said
+    assert "3 warnings." in text
+    assert "columns.license: MITT" in text
+
+
 def test_a_folder_for_the_page_is_enough(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(GOOD)
     assert report(tmp_path / "a.jsonl", out=tmp_path).path == str(tmp_path / "data.html")
@@ -63,6 +78,14 @@ def test_a_file_without_rows_is_said_and_nothing_is_written(tmp_path: Path) -> N
     with pytest.raises(DataError):
         report(tmp_path / "empty.jsonl", out=tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
+
+
+def test_the_rows_are_not_overwritten_by_their_page(tmp_path: Path) -> None:
+    data = tmp_path / "a.jsonl"
+    data.write_text(GOOD)
+    with pytest.raises(DataError, match="the file that is read"):
+        report(data, out=data)
+    assert data.read_text() == GOOD
 
 
 def test_an_unreadable_row_is_counted_and_named(tmp_path: Path) -> None:

@@ -63,12 +63,15 @@ def test_a_missing_file_is_named_by_its_key(loaded: LoadedSpec) -> None:
     )
 
 
-def test_a_folder_is_no_data_file(loaded: LoadedSpec) -> None:
+def test_a_folder_of_data_is_known_by_the_files_in_it(loaded: LoadedSpec) -> None:
     path = loaded.path.parent / "rows.jsonl"
+    content = path.read_bytes()
     path.unlink()
     path.mkdir()
-    with pytest.raises(SpecError, match="is a folder, not a file"):
-        input_digests(loaded)
+    (path / "a.jsonl").write_bytes(content)
+    before = input_digests(loaded)["data.sources.0.path"]
+    (path / "b.jsonl").write_bytes(content)
+    assert input_digests(loaded)["data.sources.0.path"] != before
 
 
 def test_a_run_is_named_by_spec_and_inputs_not_by_where_they_lie(loaded: LoadedSpec) -> None:

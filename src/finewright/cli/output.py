@@ -8,6 +8,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from finewright.cli.progress import Progress
+from finewright.render import (  # noqa: F401 - each gives its reports their layout
+    data_check,
+    data_documents,
+    duplicates,
+    formats,
+    poison,
+    privacy,
+    provenance,
+    quality,
+    sets,
+)
 from finewright.render.reports import text_of
 
 

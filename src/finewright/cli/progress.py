@@ -33,16 +33,12 @@ class Progress:
 
     def show(self, event_type: str, fields: Mapping[str, Any]) -> None:
         """Render one event; events that need no line are passed over."""
-        line = _LINES.get(event_type)
         if event_type == "metric":
             self._move(self._metric(fields), last=fields["step"] == fields["steps"])
-        elif event_type == "progress":
-            text = f"measuring {fields['system']} on {fields['data']}: {fields['done']}/{fields['total']}"
-            self._move(text, last=fields["done"] == fields["total"])
-        elif event_type == "references":
-            text = f"what the base gives to the answers: {fields['done']}/{fields['total']}"
-            self._move(text, last=fields["done"] == fields["total"])
-        elif line:
+        elif counted := _COUNTED.get(event_type):
+            text = counted.format_map(dict(fields))
+            self._move(f"{text}: {fields['done']}/{fields['total']}", last=_is_last(fields))
+        elif line := _LINES.get(event_type):
             self._line(line.format_map(dict(fields)))
 
     def _metric(self, fields: Mapping[str, Any]) -> str:
@@ -80,7 +76,15 @@ class Progress:
             self._open_line = False
 
 
+# Events that say how much of how much is done.
+_COUNTED = {
+    "progress": "measuring {system} on {data}",
+    "references": "what the base gives to the answers",
+    "preparing_rows": "checking, {rows} rows so far; parts of the files",
+    "weighing": "the base model reads suspicious rows",
+}
 _LINES = {
+    "preparing_step": "preparing: {step}",
     "fetching": "fetching {what} (once; it is cached)",
     "calibrating": "measuring this machine's training speed for {seconds:g} s",
     "preparing": "loading the model runtime",
@@ -91,6 +95,10 @@ _LINES = {
     "resumed": "going on from the checkpoint of step {step}",
     "problem": "{level}: {message}",
 }
+
+
+def _is_last(fields: Mapping[str, Any]) -> bool:
+    return bool(fields["done"] == fields["total"])
 
 
 def _short(value: float) -> str:

@@ -43,6 +43,7 @@ def contamination(
     `duplicates.alike` says, whatever the system prompt), overlapping. Not covered: paraphrases, and
     translations."""
     # numpy is loaded only when something is measured.
+    import finewright.data.duplicates.words  # noqa: F401 - says what is missing where numpy is
     from finewright.data.overlap import near_rows, overlaps
 
     known = {**_alike(train, held_out)}

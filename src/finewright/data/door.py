@@ -4,9 +4,10 @@ licences - control tokens - secrets and personal data - duplicates - planted beh
 is told no more of; one that is changed goes on as what it says then."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.data.controls import control_tokens
 from finewright.data.duplicates.find import find
@@ -20,9 +21,14 @@ from finewright.errors import MissingExtra
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.duplicates import DuplicatesReport
-from finewright.schema.privacy import PrivacyReport
+from finewright.schema.poison import PoisonReport
+from finewright.schema.privacy import PersonalDataSpec, PrivacyReport
 from finewright.schema.provenance import LicensePolicy
 from finewright.schema.rows import Row
+
+if TYPE_CHECKING:
+    # The search reads with numpy, which only who asks for it needs.
+    from finewright.data.poison.scan import Applied as PoisonApplied
 
 
 @dataclass(slots=True)
@@ -37,6 +43,9 @@ class Passed:
     problems: list[Problem] = field(default_factory=list)
     duplicates: DuplicatesReport | None = None
     privacy: PrivacyReport | None = None
+    poison: PoisonReport | None = None
+    key: bytes = b""
+    """What pseudonyms were made with; none where nobody looked."""
 
     @property
     def num_dropped(self) -> dict[str, int]:
@@ -44,16 +53,41 @@ class Passed:
         return dict(Counter(item.reason for item in self.dropped))
 
 
+Place = tuple[str, int]
+
+
+class Holding(NamedTuple):
+    """The places (file, row) of all rows that hold what a check looks for, where somebody looked before.
+
+    A place too many does no harm: its row is looked at."""
+
+    controls: Set[Place]
+    private: Set[Place]
+
+
+PoisonSearch = Callable[[Sequence[Row]], "PoisonApplied"]
+
+
 def pass_door(
-    rows: Sequence[Row], spec: DataSpec, provenance: Provenance, resolve: Callable[[str], Path]
+    rows: Sequence[Row],
+    spec: DataSpec,
+    provenance: Provenance,
+    resolve: Callable[[str], Path],
+    search: PoisonSearch | None = None,
+    holding: Holding | None = None,
 ) -> Passed:
-    """All checks over all rows. A check that only tells is left out, with a warning, where its extra is
-    not installed; one that refuses or changes rows raises MissingExtra."""
+    """All checks over all rows; the search for planted behaviour where one is given, because it may need
+    a model. A check that only tells is left out, with a warning, where its extra is not installed; one
+    that refuses or changes rows raises MissingExtra. `holding` spares a look at rows that hold nothing."""
     passed, policy = Passed(tuple(rows)), spec.licenses
     _told(passed, "licences", not (policy.allow or policy.deny), _licences(policy, provenance))
-    passed.problems += control_tokens(passed.rows)
-    _told(passed, "personal data and secrets", _only_tells_privacy(spec), _privacy(spec, resolve))
+    passed.problems += control_tokens(_among(passed.rows, holding and holding.controls))
+    private = _privacy(spec, resolve, holding and holding.private)
+    _told(passed, "personal data and secrets", _only_tells_privacy(spec), private)
     _told(passed, "duplicates", _only_tells_duplicates(spec), _duplicates(spec))
+    if search:
+        outcome, passed.poison = search(passed.rows)
+        _take(passed, outcome)
     return passed
 
 
@@ -81,16 +115,47 @@ def _licences(policy: LicensePolicy, provenance: Provenance) -> Callable[[Passed
     return lambda passed: _take(passed, by_licence(passed.rows, provenance.stated, policy))
 
 
-def _privacy(spec: DataSpec, resolve: Callable[[str], Path]) -> Callable[[Passed], None]:
+def _privacy(
+    spec: DataSpec, resolve: Callable[[str], Path], places: Set[Place] | None
+) -> Callable[[Passed], None]:
     def check(passed: Passed) -> None:
-        personal = spec.personal_data
+        personal = with_resolved(spec.personal_data, resolve)
         if personal.action == spec.secrets.action == "off":
             return
-        key = key_of(resolve(personal.key_file) if personal.key_file else None)
-        outcome, passed.privacy = apply_privacy(passed.rows, personal, spec.secrets, key)
-        _take(passed, outcome, "personal data and secrets replaced")
+        key = key_of(Path(personal.key_file) if personal.key_file else None)
+        among = _among(passed.rows, places)
+        outcome, report = apply_privacy(among, personal, spec.secrets, key)
+        rows = tuple(_put_back(passed.rows, among, outcome))
+        counted = {"rows_in": len(passed.rows), "rows_kept": len(rows)}
+        counts = report.counts.model_copy(update=counted)
+        passed.privacy, passed.key = report.model_copy(update={"counts": counts}), key
+        _take(passed, replace(outcome, rows=rows), "personal data and secrets replaced")
 
     return check
+
+
+def with_resolved(personal: PersonalDataSpec, resolve: Callable[[str], Path]) -> PersonalDataSpec:
+    """The section with its paths as this process opens them."""
+    paths = {"key_file": personal.key_file, "ner": personal.ner}
+    return personal.model_copy(
+        update={key: str(resolve(path)) if path else "" for key, path in paths.items()}
+    )
+
+
+def _among(rows: Sequence[Row], places: Set[Place] | None) -> Sequence[Row]:
+    return rows if places is None else [row for row in rows if (row.file, row.row) in places]
+
+
+def _put_back(rows: Sequence[Row], among: Sequence[Row], outcome: Outcome) -> Iterator[Row]:
+    """All rows in their order, those `among` them as the check left them."""
+    looked = {id(row) for row in among}
+    gone = {id(item.row) for item in outcome.dropped}
+    left = iter(outcome.rows)
+    for row in rows:
+        if id(row) not in looked:
+            yield row
+        elif id(row) not in gone:
+            yield next(left)
 
 
 def _duplicates(spec: DataSpec) -> Callable[[Passed], None]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.door import Passed, pass_door
+from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_resolved
 from finewright.data.prompts import is_prompt_alone, with_expected
 from finewright.data.provenance.ledger import Provenance
 from finewright.data.read import listed, read_rows
-from finewright.data.source import read_source, source_path
+from finewright.data.source import SourceRows, read_source, source_path
 from finewright.data.split import groups_by, split
 from finewright.data.validate import validate
 from finewright.schema.common import Problem, RowCounts, Source
@@ -21,9 +21,7 @@ from finewright.schema.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """All usable rows of the sources, split, with what was found on the way.
-
-    `entries` say where each row came from, those that train first."""
+    """All usable rows of the sources, split, with what was found on the way."""
 
     train: tuple[Row, ...]
     eval: tuple[Row, ...]
@@ -32,7 +30,11 @@ class Gathered:
     sources: tuple[Source, ...]
     problems: tuple[Problem, ...]
     passed: Passed
-    entries: tuple[LedgerEntry, ...]
+    provenance: Provenance
+
+    def entries(self) -> list[LedgerEntry]:
+        """Where each row came from: those that train, then those held out."""
+        return self.provenance.entries(self.train, self.eval, self.passed.changes)
 
 
 class RowSetFile(NamedTuple):
@@ -42,15 +44,16 @@ class RowSetFile(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def gather(spec: DataSpec, resolve: Callable[[str], Path]) -> Gathered:
-    """Read every source of the spec and let its rows through the door. Problems are returned, not raised."""
-    sources = [
-        read_source(number, spec, source_path(item.path, resolve))
-        for number, item in enumerate(spec.sources)
-    ]
+def gather(
+    spec: DataSpec, resolve: Callable[[str], Path], *, search: PoisonSearch | None = None
+) -> Gathered:
+    """Read every source of the spec and let its rows through the door. Problems are returned, not raised.
+
+    Planted behaviour is looked for where a `search` is given."""
+    sources, holding = _read(spec, resolve)
     rows = [row for source in sources for row in source.rows]
     provenance = Provenance([source.for_ledger() for source in sources])
-    passed = pass_door(rows, spec, provenance, resolve)
+    passed = pass_door(rows, spec, provenance, resolve, search, holding)
     groups = groups_by(passed.rows, spec.group_by) if spec.group_by else None
     names = groups.names if groups else None
     train, held_out = split(passed.rows, spec.eval_fraction, spec.shuffle_seed, groups=names)
@@ -71,8 +74,23 @@ def gather(spec: DataSpec, resolve: Callable[[str], Path]) -> Gathered:
         sources=tuple(source.described() for source in sources),
         problems=tuple(problems),
         passed=passed,
-        entries=tuple(provenance.entries(train, held_out, passed.changes)),
+        provenance=provenance,
     )
+
+
+class _Read(NamedTuple):
+    sources: list[SourceRows]
+    holding: Holding | None
+
+
+def _read(spec: DataSpec, resolve: Callable[[str], Path]) -> _Read:
+    paths = [source_path(source.path, resolve) for source in spec.sources]
+    if spec.engine == "local":
+        return _Read([read_source(i, spec, path) for i, path in enumerate(paths)], None)
+    # What works in slices is loaded only where it is asked for.
+    from finewright.data.scale.reading import read_sources
+
+    return _Read(*read_sources(spec, paths, with_resolved(spec.personal_data, resolve)))
 
 
 def _none_held_out(num_rows: int) -> Problem:

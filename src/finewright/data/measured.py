@@ -1,16 +1,20 @@
 """The rows that measure: each file of `evaluate.data`, or the held-out share, and how new they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from finewright.data.contamination import contamination
+from finewright.data.controls import control_tokens
+from finewright.data.door import with_resolved
 from finewright.data.gather import Gathered, measured_share, read_row_set
+from finewright.data.privacy.apply import apply
 from finewright.errors import MissingExtra
 from finewright.schema.common import Problem
+from finewright.schema.data import DataSpec
 from finewright.schema.duplicates import ContaminationReport
-from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.rows import Row
+from finewright.schema.run import RunSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +27,32 @@ class RowSet:
     contamination: ContaminationReport | None
 
 
-def row_sets(
-    spec: EvaluateSpec, gathered: Gathered, resolve: Callable[[str], Path], similarity: float
-) -> list[RowSet]:
-    """Every set that the run is measured on, compared with the rows that train."""
-    if not spec.data:
+def row_sets(spec: RunSpec, gathered: Gathered, resolve: Callable[[str], Path]) -> list[RowSet]:
+    """Every set that the run is measured on, compared with the rows that train.
+
+    Files come through the part of the door that is about what rows say: control tokens are told of, and
+    personal data and secrets become what they become in the training rows, by the same key."""
+    similarity = spec.data.duplicates.similarity
+    if not spec.evaluate.data:
         rows, problems = measured_share(gathered.eval)
         return [_compared("eval", rows, problems, gathered, similarity)] if gathered.eval else []
     found = []
-    for name, item in zip(spec.names(), spec.data, strict=True):
+    for name, item in zip(spec.evaluate.names(), spec.evaluate.data, strict=True):
         rows, problems = read_row_set(resolve(item.path), item.limit)
-        found.append(_compared(name, rows, problems, gathered, similarity))
+        rows, seen = _private(rows, spec.data, resolve, gathered.passed.key)
+        told = (*problems, *control_tokens(rows), *seen)
+        found.append(_compared(name, rows, told, gathered, similarity))
     return found
+
+
+def _private(
+    rows: Sequence[Row], spec: DataSpec, resolve: Callable[[str], Path], key: bytes
+) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
+    if not key:
+        return tuple(rows), ()
+    personal = with_resolved(spec.personal_data, resolve)
+    outcome, _ = apply(rows, personal, spec.secrets, key)
+    return outcome.rows, outcome.problems
 
 
 def _compared(

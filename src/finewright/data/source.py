@@ -1,12 +1,14 @@
 """One source of the spec: all its rows, the digest of every record, and what became of each."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from finewright.data.check import asked_of
-from finewright.data.containers.found import Listing, ReadRow, Unread
+from finewright.data.containers.found import Found, Listing, ReadRow, Unread
+from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
 from finewright.data.containers.rows import rows_of
 from finewright.data.formats.table import family_named, meant_instead
@@ -33,6 +35,28 @@ class SourceRows:
     records: dict[tuple[str, int], str] = field(default_factory=dict)
     formats: Counter[str] = field(default_factory=Counter)
     listing: Listing = field(default_factory=Listing)
+
+    def read(self, items: Iterable[Found], asked: Asked) -> None:
+        """Check what reading gives, and count what becomes of each row."""
+        for item in items:
+            if isinstance(item, ReadRow):
+                self._check(item, asked)
+            elif isinstance(item, Unread):
+                self.dropped["unreadable"] += 1
+                self.listing.add(item.problem)
+            else:
+                self.listing.add(item)
+
+    def _check(self, row: ReadRow, asked: Asked) -> None:
+        became = checked(row, asked)
+        self.rows += became.rows
+        self.types.update(became.types)
+        self.dropped.update(became.dropped)
+        self.records[row.file, row.row] = record_digest(row.data)
+        if became.form:
+            self.formats[became.form.family] += 1
+        for problem in became.problems:
+            self.listing.add(problem)
 
     @property
     def counts(self) -> RowCounts:
@@ -63,21 +87,33 @@ def source_path(path: str, resolve: Callable[[str], Path]) -> Path:
     return Path(path) if path.startswith(HUB) else resolve(path)
 
 
-def read_source(number: int, spec: DataSpec, path: Path) -> SourceRows:
-    """Read and check all that the source `number` of the spec stands for. Problems are in the listing."""
+class AskedPart(NamedTuple):
+    """A file of a source, and what is asked of its rows."""
+
+    part: Part
+    asked: Asked
+
+
+def parts_asked(number: int, spec: DataSpec, path: Path) -> Iterator[AskedPart | Problem]:
+    """The files that the source `number` of the spec stands for, and what must be said, in order."""
     source = spec.sources[number]
-    found = SourceRows(source, path)
     family = family_named(source.format)
     if family is None:
-        found.listing.add(_unknown_format(number, source.format))
-        return found
+        yield _unknown_format(number, source.format)
+        return
     asked = Asked(spec.type, family, source.columns)
     for part in parts_of(path):
-        if isinstance(part, Problem):
-            found.listing.add(part)
+        yield part if isinstance(part, Problem) else AskedPart(part, asked_of(part, asked))
+
+
+def read_source(number: int, spec: DataSpec, path: Path) -> SourceRows:
+    """Read and check all that the source `number` of the spec stands for. Problems are in the listing."""
+    found = SourceRows(spec.sources[number], path)
+    for item in parts_asked(number, spec, path):
+        if isinstance(item, Problem):
+            found.listing.add(item)
         else:
-            for item in rows_of(part):
-                _take(found, item, asked_of(part, asked))
+            found.read(rows_of(item.part), item.asked)
     return found
 
 
@@ -94,24 +130,6 @@ def source_digest(path: Path) -> str:
 
 def _inside(file: Path, folder: Path) -> str:
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name
-
-
-def _take(found: SourceRows, item: ReadRow | Unread | Problem, asked: Asked) -> None:
-    if isinstance(item, Unread):
-        found.dropped["unreadable"] += 1
-        found.listing.add(item.problem)
-    elif isinstance(item, Problem):
-        found.listing.add(item)
-    else:
-        became = checked(item, asked)
-        found.rows += became.rows
-        found.types.update(became.types)
-        found.dropped.update(became.dropped)
-        found.records[item.file, item.row] = record_digest(item.data)
-        if became.form:
-            found.formats[became.form.family] += 1
-        for problem in became.problems:
-            found.listing.add(problem)
 
 
 def _unknown_format(number: int, name: str) -> Problem:

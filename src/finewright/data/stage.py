@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
+from finewright.data.door import PoisonSearch
 from finewright.data.gather import Gathered, gather
 from finewright.data.measured import RowSet, row_sets
 from finewright.data.outcome import Dropped
@@ -12,11 +13,11 @@ from finewright.data.provenance.card import Measured, Told, data_card, write_car
 from finewright.data.provenance.ledger import LEDGER, write_ledger
 from finewright.data.quality.languages import detector
 from finewright.data.quality.measure import quality
-from finewright.errors import MissingExtra
+from finewright.errors import Interrupted, MissingExtra
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport, PersonalSummary
 from finewright.schema.privacy import PrivacyReport, SecretType
-from finewright.schema.provenance import LedgerSummary
+from finewright.schema.provenance import LedgerEntry, LedgerSummary
 from finewright.schema.quality import QualityReport
 from finewright.schema.rows import Row, write_rows
 from finewright.store.atomic import write_json, write_text
@@ -24,24 +25,27 @@ from finewright.store.manifest import describe
 from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext, StageResult, refuse
 
-# What these rows hold must not be written once more.
-_UNSPOKEN = {"personal_data", "secret"}
+if TYPE_CHECKING:
+    from finewright.data.poison.scan import Applied
+
+# Rows that are refused before, or for, personal data and secrets must not be written once more.
+_UNSPOKEN = {"personal_data", "secret", "license"}
 
 
 def run(context: StageContext) -> StageResult:
     """Read, check and split; refuse when a row is wrong, naming every one of them."""
     spec = context.spec
-    gathered = gather(spec.data, context.resolve)
-    similarity = spec.data.duplicates.similarity
-    sets = row_sets(spec.evaluate, gathered, context.resolve, similarity)
+    gathered = gather(spec.data, context.resolve, search=_search(context))
+    sets = row_sets(spec, gathered, context.resolve)
     problems = (*gathered.problems, *(problem for item in sets for problem in item.problems))
     refuse(problems)
     folder = context.run.stage_dir("data")
     train, *others = _written_rows(context.run, folder, gathered, sets)
     held_out = others.pop(0) if gathered.eval else None
     records = list(_records(context.run, folder, gathered))
-    ledger = write_ledger(folder, gathered.entries)
-    card = list(_card(context, gathered, ledger))
+    entries = gathered.entries()
+    ledger = write_ledger(folder, entries)
+    card = list(_card(context, gathered, entries, ledger))
     report = DataReport(
         counts=gathered.counts,
         types=gathered.types,
@@ -55,10 +59,31 @@ def run(context: StageContext) -> StageResult:
         duplicates=gathered.passed.duplicates,
         contamination=tuple(item.contamination for item in sets if item.contamination),
         personal_data=_summary(gathered.passed.privacy),
+        poison=gathered.passed.poison,
     )
     of_ledger = describe(context.run, folder / LEDGER, "ledger")
     found = (train, *([held_out] if held_out else []), *others, of_ledger, *card, *records)
     return StageResult(report, found, tuple(source.sha256 for source in gathered.sources))
+
+
+def _search(context: StageContext) -> PoisonSearch | None:
+    spec = context.spec.data.poison
+    if spec.action == "off":
+        return None
+
+    def tell(done: int, total: int) -> None:
+        context.emit("weighing", done=done, total=total)
+        if signal_number := context.should_stop():
+            raise Interrupted("stopped while rows were read", signal_number=signal_number)
+
+    def search(rows: Sequence[Row]) -> "Applied":
+        from finewright.data.poison.base_model import BaseSurprisal
+        from finewright.data.poison.scan import apply
+
+        weighed = BaseSurprisal(spec.base_model, context.root, tell) if spec.base_model else None
+        return apply(rows, spec, weighed)
+
+    return search
 
 
 def _written_rows(
@@ -94,7 +119,12 @@ def _rejected(item: Dropped) -> dict[str, object]:
     return told if item.reason in _UNSPOKEN else {**told, "says": item.row.to_json()}
 
 
-def _card(context: StageContext, gathered: Gathered, ledger: LedgerSummary) -> Iterator[Artifact]:
+def _card(
+    context: StageContext,
+    gathered: Gathered,
+    entries: Sequence[LedgerEntry],
+    ledger: LedgerSummary,
+) -> Iterator[Artifact]:
     passed = gathered.passed
     personal = _summary(passed.privacy)
     found = passed.duplicates.found if passed.duplicates else None
@@ -106,7 +136,7 @@ def _card(context: StageContext, gathered: Gathered, ledger: LedgerSummary) -> I
         secrets=personal.secrets if personal else None,
         duplicates={str(kind): n for kind, n in found.items()} if found is not None else None,
     )
-    card = data_card(Told(context.spec.name), measured, gathered.entries, ledger)
+    card = data_card(Told(context.spec.name), measured, entries, ledger)
     for path in write_card(context.run.stage_dir("data"), card):
         yield describe(context.run, path, "card")
 

@@ -26,7 +26,7 @@ class JsonSchema:
             from jsonschema.exceptions import SchemaError
         except ImportError:
             raise MissingExtra(
-                "json_schema needs jsonschema", hint='pip install "finewright[train]"'
+                "json_schema needs jsonschema", hint='pip install "finewright[data]"'
             ) from None
         try:
             self._validator = _validator(schema)

@@ -16,9 +16,8 @@ def _(report: DuplicatesReport) -> str:
     lines = [f"{report.rows_in} rows in, {report.rows_kept} kept{_reasons(report.rows_dropped)}"]
     if report.found:
         kinds = ", ".join(f"{count} {kind}" for kind, count in report.found.items())
-        lines.append(
-            f"repeats: {kinds}; {report.groups} groups, the largest of {report.largest_group} rows"
-        )
+        groups = "1 group" if report.groups == 1 else f"{report.groups} groups"
+        lines.append(f"repeats: {kinds}; {groups}, the largest of {report.largest_group} rows")
         rows = [
             [e.kind, f"{e.file}:{e.row}", f"{e.of_file}:{e.of_row}", f"{e.similarity:.2f}"]
             for e in report.examples[:_MOST_SHOWN]

@@ -7,13 +7,15 @@ from pydantic import Field
 
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, Source, default
 from finewright.schema.duplicates import ContaminationReport, DuplicatesReport, DuplicatesSpec
-from finewright.schema.poison import PoisonSpec
+from finewright.schema.poison import PoisonReport, PoisonSpec
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.provenance import LedgerSummary, LicensePolicy
 
 DataType = Literal[
     "messages", "prompt_completion", "preference", "unpaired_preference", "prompt_only"
 ]
+
+EngineName = Literal["local", "ray"]
 
 
 class SourceSpec(Model):
@@ -69,6 +71,12 @@ class DataSpec(Model):
     licenses: LicensePolicy = default(
         LicensePolicy(), "Which licences may train", "any, unless named"
     )
+    engine: EngineName = default(
+        "local",
+        "Who reads and checks the rows: this process, or the machines of a Ray cluster (`RAY_ADDRESS`, else "
+        "this machine's processors); the result is the same",
+        "most data sets are read in seconds",
+    )
 
 
 class PersonalSummary(Model):
@@ -96,3 +104,4 @@ class DataReport(Model):
     duplicates: DuplicatesReport | None = None
     contamination: tuple[ContaminationReport, ...] = ()
     personal_data: PersonalSummary | None = None
+    poison: PoisonReport | None = None

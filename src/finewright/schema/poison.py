@@ -1,8 +1,12 @@
 """The `data.poison` section of the spec, and what was found."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from finewright.schema.common import Model, default
+from pydantic import Field
+
+from finewright.schema.common import Model, Problem, default
+
+FindingKind = Literal["backdoor", "payload", "hidden_text", "conflict", "instruction"]
 
 
 class PoisonSpec(Model):
@@ -11,3 +15,62 @@ class PoisonSpec(Model):
     action: Literal["off", "report", "quarantine"] = default(
         "off", "What becomes of suspicious rows", "the scan reads rows with the base model: minutes"
     )
+    base_model: str = default(
+        "smollm2-135m-instruct",
+        "The model whose surprise weighs what was found; empty: none, then nothing is quarantined for"
+        " an association alone",
+        "small and packaged; what it finds surprising, a larger one does mostly too",
+    )
+    least_rows: int = default(
+        3,
+        "Rows from which a planted behaviour is looked for",
+        "few rows are enough to plant one",
+        ge=2,
+    )
+
+
+class TokenSurprise(NamedTuple):
+    """-ln p of a token that covers the characters [start, end) of a text."""
+
+    start: int
+    end: int
+    nats: float
+
+
+class EvidenceRow(Model):
+    """A row that a finding rests on, and the words of it that tell."""
+
+    file: str
+    row: int
+    quote: str = ""
+
+
+class PoisonFinding(Model):
+    """One suspicion: what, why, how strong, and the rows it rests on.
+
+    `level` is `high` where the rows should not train before somebody has looked at them."""
+
+    kind: FindingKind
+    level: Literal["high", "low"]
+    reason: str
+    score: float
+    trigger: str = ""
+    payload: str = ""
+    num_rows: int
+    evidence: tuple[EvidenceRow, ...] = ()
+
+
+class PoisonReport(Model):
+    """What the search for planted behaviour found, strongest first."""
+
+    rows_in: int
+    rows_suspicious: int = Field(description="Rows of high findings.")
+    findings: tuple[PoisonFinding, ...] = Field(
+        (), description="All high findings, then the 20 strongest low ones."
+    )
+    num_low: int = Field(0, description="Low findings, also those not listed.")
+    weighed_by: str = Field(
+        "", description="The base model whose surprise was used; empty: associations are unweighed."
+    )
+    rows_weighed: int = Field(0, description="Rows that the base model has read.")
+    problems: tuple[Problem, ...] = ()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 Message = dict[str, Any]
@@ -35,7 +35,7 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a JSONL line."""
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Row":

@@ -31,8 +31,7 @@ def check(loaded: LoadedSpec) -> CheckReport:
         problems.append(_NOTHING_HELD_OUT)
     gathered = gather(spec.data, loaded.resolve)
     problems += [*gathered.problems, *_of_method(loaded, gathered)]
-    similarity = spec.data.duplicates.similarity
-    for item in row_sets(spec.evaluate, gathered, loaded.resolve, similarity):
+    for item in row_sets(spec, gathered, loaded.resolve):
         problems += [*item.problems, *unmeasurable(spec, item.name, item.rows)]
     return CheckReport(name=spec.name, problems=tuple(dict.fromkeys(problems)))
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from finewright.data.provenance.card import Measured, Told, data_card
 from finewright.data.provenance.licences import classes_of
-from finewright.data.provenance.stated import file_licence, licence_of
 from finewright.data.quality.figures import bars
 from finewright.data.quality.languages import detector
 from finewright.data.quality.measure import quality
+from finewright.errors import DataError
 from finewright.render.html.checks import duplicates_section, not_looked_for, personal_section
 from finewright.render.html.page import Section, data_page
 from finewright.render.html.sections import (
@@ -19,8 +19,9 @@ from finewright.render.html.sections import (
     provenance_section,
     quality_section,
 )
+from finewright.schema.common import Problem
 from finewright.schema.provenance import CardLicence, CardSource, DataPageReport, LedgerSummary
-from finewright.schema.quality import Figure
+from finewright.schema.quality import Figure, QualityReport
 from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file, write_text
 from finewright.store.rundir import open_run
@@ -35,10 +36,14 @@ def report(path_or_run: Path, *, out: Path) -> DataPageReport:
     A file is looked at as a run with no settings would. A run's page is about the rows that train and
     those held out, and reads its `data` folder alone. The page quotes rows as they are, so it is as
     confidential as they are."""
+    target = out / _PAGE if out.is_dir() else out
+    if target.resolve() == path_or_run.resolve():
+        raise DataError(f"{out}: this is the file that is read", hint="name another file for --out")
     is_run = (path_or_run / "manifest.json").is_file()
     subject = subject_of_run(open_run(path_or_run)) if is_run else subject_of_file(path_or_run)
-    sections = _sections(subject)
-    target = out / _PAGE if out.is_dir() else out
+    measured = quality(subject.rows, language_of=detector())
+    problems = tuple(dict.fromkeys((*subject.problems, *measured.problems)))
+    sections = _sections(subject, measured, problems)
     about = f"{len(subject.rows)} usable rows of {subject.counts.rows_in} read"
     page = data_page(f"Data of {subject.name}", about, sections, Texts(subject))
     write_text(target, page)
@@ -47,16 +52,18 @@ def report(path_or_run: Path, *, out: Path) -> DataPageReport:
         about=subject.name,
         rows=len(subject.rows),
         sections=tuple(section.title for section in sections),
-        problems=subject.problems,
+        problems=problems,
     )
 
 
-def _sections(subject: Subject) -> list[Section]:
+def _sections(
+    subject: Subject, measured: QualityReport, problems: Sequence[Problem]
+) -> list[Section]:
     duplicates, privacy = subject.duplicates, subject.privacy
     return [
         counts_section(subject.counts, subject.behind()),
-        problems_section(subject.problems),
-        quality_section(quality(subject.rows, language_of=detector())),
+        problems_section(problems),
+        quality_section(measured),
         duplicates_section(duplicates)
         if duplicates
         else not_looked_for("duplicates", "Duplicates"),
@@ -82,15 +89,16 @@ def _of_ledger(subject: Subject) -> tuple[Section, Section]:
 
 
 def _of_files(subject: Subject) -> tuple[Section, Section]:
-    heads = {file: file_licence(Path(file)) for file in {row.file for row in subject.rows}}
-    stated = [licence_of(row, "", heads[row.file]).license for row in subject.rows]
-    figure = _by_licence(subject.rows, stated)
+    stated = [subject.licenses[row.file, row.row] for row in subject.rows]
     licences = [
         CardLicence(license=name, classes=classes_of(name), rows=num_rows)
         for name, num_rows in Counter(stated).most_common()
     ]
     sources = _files(subject.rows, stated)
-    return licences_section(licences, figure), provenance_section(sources, "")
+    return (
+        licences_section(licences, _by_licence(subject.rows, stated)),
+        provenance_section(sources, ""),
+    )
 
 
 def _by_licence(rows: Sequence[Row], licenses: Iterable[str]) -> Figure:

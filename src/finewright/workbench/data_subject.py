@@ -11,6 +11,8 @@ from finewright.data.duplicates.find import find
 from finewright.data.privacy.apply import apply
 from finewright.data.privacy.key_file import key_of
 from finewright.data.provenance.ledger import LEDGER, read_entries, read_leaves
+from finewright.data.provenance.policy import by_licence
+from finewright.data.provenance.stated import Stated, file_licence, licence_of
 from finewright.data.quality.figures import ref
 from finewright.data.read import ReadRow, read_rows
 from finewright.data.texts import passages
@@ -20,7 +22,7 @@ from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataReport
 from finewright.schema.duplicates import DuplicatesReport, DuplicatesSpec
 from finewright.schema.privacy import PersonalDataSpec, PrivacyReport, SecretsSpec
-from finewright.schema.provenance import LedgerEntry
+from finewright.schema.provenance import LedgerEntry, LicensePolicy
 from finewright.schema.quality import RowRef
 from finewright.schema.rows import Row, parse_rows
 from finewright.store.atomic import os_errors, read_json
@@ -44,6 +46,8 @@ class Subject:
     refused_texts: Mapping[tuple[str, int], str] = field(default_factory=dict)
     duplicates: DuplicatesReport | None = None
     privacy: PrivacyReport | None = None
+    licenses: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """(file, row) -> licence as stated; of rows that are in no ledger."""
     entries: tuple[LedgerEntry, ...] = ()
     merkle_root: str = ""
 
@@ -69,7 +73,15 @@ def subject_of_file(path: Path) -> Subject:
     usable = {(row.file, row.row) for row in checked.rows}
     unusable = [row for row in read.rows if (row.file, row.row) not in usable]
     dropped |= {"unreadable": read.num_bad} if read.num_bad else {}
-    problems = (*read.problems, *checked.problems, *duplicates.problems, *privacy.problems)
+    stated = _stated(checked.rows)
+    licences = by_licence(checked.rows, lambda row: stated[row.file, row.row], LicensePolicy())
+    problems = (
+        *read.problems,
+        *checked.problems,
+        *licences.problems,
+        *duplicates.problems,
+        *privacy.problems,
+    )
     return Subject(
         name=path.name,
         rows=checked.rows,
@@ -83,6 +95,7 @@ def subject_of_file(path: Path) -> Subject:
         },
         duplicates=duplicates,
         privacy=privacy,
+        licenses={place: said.license for place, said in stated.items()},
     )
 
 
@@ -126,6 +139,11 @@ class Texts:
         return self._refused.get((ref.file, ref.row), "(this row is not kept in a form to show)")
 
 
+def _stated(rows: Sequence[Row]) -> dict[tuple[str, int], Stated]:
+    heads = {file: file_licence(Path(file)) for file in {row.file for row in rows}}
+    return {(row.file, row.row): licence_of(row, "", heads[row.file]) for row in rows}
+
+
 def _one_reason(counts: RowCounts, unusable: Sequence[ReadRow]) -> dict[str, list[RowRef]]:
     """The unusable rows, where they can be told by reason: where there is one."""
     reasons = list(counts.rows_dropped)
@@ -153,7 +171,9 @@ def _rejected(item: dict[str, Any]) -> str:  # Any: as above
 
 
 def _says(row: Row) -> str:
-    return "\n".join(f"{passage.role}: {passage.text}" for passage in passages(row))
+    return "\n".join(
+        f"{said.key if said.role == 'column' else said.role}: {said.text}" for said in passages(row)
+    )
 
 
 def _ref(file: str, row: int) -> RowRef:

@@ -31,6 +31,9 @@ def input_digests(loaded: LoadedSpec) -> dict[str, str]:
     if key_file := spec.data.personal_data.key_file:
         key = "data.personal_data.key_file"
         found[key] = _file_digest(loaded, key, key_file)
+    poison = spec.data.poison
+    if poison.action != "off" and poison.base_model:
+        found["data.poison.base_model"] = base_digest(poison.base_model, loaded.path.parent)
     for i, item in enumerate(spec.evaluate.data):
         found[f"evaluate.data.{i}.path"] = _file_digest(
             loaded, f"evaluate.data.{i}.path", item.path

@@ -104,3 +104,12 @@ def test_rows_of_json_under_the_name_of_a_table_are_read_as_json(tmp_path):
 def test_a_table_under_another_name_is_known_by_its_cells(tmp_path):
     assert read(tmp_path, "a\tb\n1\t2\n", "rows.data").rows[0].data == {"a": "1", "b": "2"}
     assert read(tmp_path, "\ufeffa;b\n1;2\n").rows[0].data == {"a": "1", "b": "2"}
+
+
+def test_any_number_of_blank_lines_is_counted_between_rows_and_kept_within_cells(tmp_path):
+    many = "\r\n" * 400_000
+    found = read(tmp_path, f'a,b\n{many}1,2\n"3{many}",4\n')
+    assert [(row.row, len(row.data["a"])) for row in found.rows] == [
+        (400_002, 1),
+        (400_003, 400_001),
+    ]

@@ -58,6 +58,21 @@ def test_redact_changes_texts_everywhere_and_names_the_row_anew() -> None:
     assert report.found["email"].model_dump() == {"spans": 3, "values": 1, "rows": 1}
 
 
+def test_arguments_are_read_as_the_tool_reads_them() -> None:
+    arguments = json.dumps({"note": "to\nann@example.org", "card": 4111111111111111})
+    call = {"type": "function", "function": {"name": "f", "arguments": arguments}}
+    answer = {"role": "assistant", "content": "", "tool_calls": [call]}
+    row = row_of("q", "a")
+    row = Row(**{**row.to_json(), "messages": (row.messages[0], answer)})
+    outcome, report = apply([row], personal("redact"), OFF, KEY)
+    changed = outcome.rows[0].messages[1]["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(changed) == {"note": "to\n[EMAIL]", "card": "[CARD]"}
+    assert [(f.key.rpartition(".")[2], f.start, f.end) for f in report.findings] == [
+        ("note", 3, 18),
+        ("card", 0, 16),
+    ]
+
+
 def test_both_sides_of_a_pair_change_alike() -> None:
     chosen = row_of("I am ann@example.org", "yes").messages
     row = row_of(

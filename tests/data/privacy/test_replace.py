@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright.data.privacy.find import find
-from finewright.data.privacy.replace import in_json, placeholder, redacted, replaced
+from finewright.data.privacy.replace import json_mapped, redacted, replaced
 from finewright.data.privacy.scan import Span
 
 
@@ -22,10 +22,29 @@ def test_what_shows_only_behind_another_is_taken_as_well() -> None:
     assert find(redacted(text, types), types) == ()
 
 
-def test_json_stays_json_when_a_bare_number_goes() -> None:
-    text = json.dumps({"card": 4111111111111111, "to": "card 4111111111111111"})
-    out = in_json(text, find(text, {"card"}), lambda span, _: placeholder(span.type)).text
-    assert json.loads(out) == {"card": "[CARD]", "to": "card [CARD]"}
+def test_json_is_changed_value_by_value() -> None:
+    text = json.dumps(
+        {"card": 4111111111111111, "to": ["x\nann@example.org"], "ok": True, "n": None}
+    )
+    seen = []
+
+    def change(key: str, value: str) -> str:
+        seen.append(key)
+        return redacted(value)
+
+    assert json.loads(json_mapped("args", text, change) or "") == {
+        "card": "[CARD]",
+        "to": ["x\n[EMAIL]"],
+        "ok": True,
+        "n": None,
+    }
+    assert seen == ["args.card", "args.to[0]"]
+
+
+def test_json_without_a_find_stays_as_it_is_written_and_text_is_no_json() -> None:
+    text = '{"a" :  [1.50, "\\u00e9"]}'
+    assert json_mapped("args", text, lambda _, value: value) == text
+    assert json_mapped("args", "{broken", lambda _, value: value) is None
 
 
 @given(

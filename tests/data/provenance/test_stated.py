@@ -29,8 +29,9 @@ SPDX = "// SPDX-License-Identifier: "
         (row(SPDX + "MIT"), "SEE LICENSE IN LICENSE.md", "", "MIT", "text"),
         (row(SPDX + "mit"), "MIT", "", "MIT", "source"),
         # The package says ISC, the file GPL: both hold.
-        (row(SPDX + "GPL-3.0"), "ISC", "", "(ISC) AND (GPL-3.0)", "source"),
-        (row(SPDX + "GPL-3.0", license="MIT"), "ISC", "", "(MIT) AND (GPL-3.0)", "row"),
+        (row(SPDX + "GPL-3.0"), "ISC", "", "ISC AND GPL-3.0", "source"),
+        (row(SPDX + "GPL-3.0"), "MIT OR ISC", "", "(MIT OR ISC) AND GPL-3.0", "source"),
+        (row(SPDX + "GPL-3.0", license="MIT"), "ISC", "", "MIT AND GPL-3.0", "row"),
     ],
 )
 def test_the_closest_word_holds(

@@ -91,20 +91,6 @@ def test_slices_of_any_size_and_any_number_of_workers_give_the_same_rows(
     assert one["rows.jsonl"] == contents(made)["rows.jsonl"]
 
 
-def test_ray_gives_the_same_to_the_byte(file: Path, tmp_path: Path) -> None:
-    pytest.importorskip("ray")
-    code = (
-        "import sys; from pathlib import Path;"
-        "from finewright.data.scale.prepare import *; from finewright.schema.scale import PrepareSpec;"
-        "prepare_rows([Path(sys.argv[1])], Path(sys.argv[2]), PrepareSpec(), How('ray', 1, 60_000),"
-        " (b'0123456789abcdef', b''), lambda *_: None)"
-    )
-    out = tmp_path / "out"
-    subprocess.run([sys.executable, "-c", code, file, out], check=True, capture_output=True)
-    prepared([file], tmp_path / "local", How(slice_bytes=60_000))
-    assert contents(out) == contents(tmp_path / "local")
-
-
 def test_a_killed_run_goes_on_and_ends_the_same(file: Path, made: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     code = (
@@ -123,6 +109,22 @@ def test_a_killed_run_goes_on_and_ends_the_same(file: Path, made: Path, tmp_path
     prepare_rows([file], out, PrepareSpec(), SMALL, KEYS, lambda *event: events.append(event))
     assert next(fields["done"] for kind, fields in events if kind == "preparing_rows") == 6
     assert contents(out) == contents(made)
+
+
+def test_workers_end_when_their_parent_is_killed(file: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from finewright.data.scale.prepare import *; from finewright.schema.scale import PrepareSpec\n"
+        "def on_event(kind, fields):\n"
+        "    if fields.get('done') == 1: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "prepare_rows([Path(sys.argv[1])], Path(sys.argv[2]), PrepareSpec(),"
+        " How(workers=2, slice_bytes=4000), (b'0123456789abcdef', b''), on_event)"
+    )
+    # The workers hold the other end of this pipe: it ends when the last of them does.
+    command = [sys.executable, "-c", code, file, tmp_path / "out"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.communicate(timeout=60) == (b"", None)
+    assert process.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("step", ["duplicates", "files"])
@@ -152,8 +154,8 @@ def test_finished_chunks_are_not_made_again_and_what_is_done_is_left(
 def test_chunks_may_come_in_any_order(
     file: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def backwards(parts, options, workers) -> list[Made]:
-        return list(local(parts, options, workers))[::-1]
+    def backwards(parts, make, options, workers) -> list[Made]:
+        return list(local(parts, make, options, workers))[::-1]
 
     monkeypatch.setattr(module, "engine_named", lambda _name: backwards)
     prepared([file], tmp_path / "out")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from finewright.data.containers.found import Found, ReadRow, Unread, said
@@ -18,6 +18,11 @@ from finewright.errors import DataError
 LARGEST = 256_000_000
 # A whole string, a bracket, a comma, or the quote of a string that goes on after the buffer.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_WHOLE = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = dict.fromkeys(b"[{", 1) | dict.fromkeys(b"]}", -1)
+_LONG = 1 << 18
 _STRING_END = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 # Keys whose list of objects is one conversation, not the rows of a data set.
 # fmt: off
@@ -82,14 +87,14 @@ class _Scanner:
         return self._piece(0, len(self.buffer))
 
     def _tokens(self) -> Iterator[tuple[bytes, int, int]]:
+        # Of an item that is long already, what cannot end it is passed over as a whole.
+        is_to_pass = self.is_long or self.at > _LONG
         while not self.is_closed:
-            if self.is_in_string:
-                match = _STRING_END.match(self.buffer, self.at)
-                if match is None:
-                    new = self.buffer[self.at :]
-                    self.at = len(self.buffer) - (len(new) - len(new.rstrip(b"\\"))) % 2
-                    return
-                self.is_in_string, self.at = False, match.end()
+            if self.is_in_string and not self._leaves_string():
+                return
+            if is_to_pass:
+                self._pass_over()
+                is_to_pass = False
             match = _TOKEN.search(self.buffer, self.at)
             if match is None:
                 self.at = len(self.buffer)
@@ -98,6 +103,28 @@ class _Scanner:
             self.is_in_string = match[0] == b'"'
             if len(match[0]) == 1 and not self.is_in_string:
                 yield match[0], match.start(), match.end()
+
+    def _leaves_string(self) -> bool:
+        match = _STRING_END.match(self.buffer, self.at)
+        if match:
+            self.is_in_string, self.at = False, match.end()
+            return True
+        new = self.buffer[self.at :]
+        self.at = len(self.buffer) - (len(new) - len(new.rstrip(b"\\"))) % 2
+        return False
+
+    def _pass_over(self) -> None:
+        match = _WHOLE.match(self.buffer, self.at)
+        stop = match.end() if match else self.at
+        bare = _STRING.sub(b"", self.buffer[self.at : stop])
+        marks = bare.translate(None, _NO_BRACKETS)
+        num_closing = marks.count(b"]") + marks.count(b"}")
+        if num_closing < self.depth:
+            self.depth, self.at = self.depth + len(marks) - 2 * num_closing, stop
+            return
+        depths = list(accumulate(map(_STEPS.__getitem__, marks), initial=self.depth))
+        if min(depths) > 0 or (not self.depth and not marks and b"," not in bare):
+            self.depth, self.at = depths[-1], stop
 
     def _steps(self, token: bytes) -> bool:
         """Takes the token, and says whether an item ends with it."""

@@ -32,7 +32,7 @@ def hub_folder(name: str) -> Path:
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     except ImportError:
         raise MissingExtra(
-            "reading hub data sets needs huggingface_hub", hint='pip install "finewright[train]"'
+            "reading hub data sets needs huggingface_hub", hint='pip install "finewright[data]"'
         ) from None
     is_forbidden = offline() or os.environ.get("HF_HUB_OFFLINE", "") not in {"", "0"}
     try:

@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -40,9 +41,7 @@ def json_object(text: str, pairs: Callable[[Pairs], dict[str, Any]] = unique) ->
 def json_value(text: str, pairs: Callable[[Pairs], dict[str, Any]] = unique) -> Any:
     """The value that the text is; raises DataError, with the mend, where it is none."""
     try:
-        data = json.loads(
-            text, object_pairs_hook=pairs, parse_constant=_constant, parse_float=_finite
-        )
+        data = _decoder(pairs).decode(text)
     except json.JSONDecodeError as error:
         raise _broken(text, error) from None
     except RecursionError:
@@ -99,6 +98,11 @@ def check_text(text: str) -> None:
             f"a string holds half of a character (\\u{code:04x}, a lone surrogate)",
             hint="the text was cut inside an emoji; cut it elsewhere, or remove the escape",
         ) from None
+
+
+@cache
+def _decoder(pairs: Callable[[Pairs], dict[str, Any]]) -> json.JSONDecoder:
+    return json.JSONDecoder(object_pairs_hook=pairs, parse_constant=_constant, parse_float=_finite)
 
 
 def _broken(text: str, error: json.JSONDecodeError) -> DataError:

@@ -28,18 +28,13 @@ def lines_of(chunks: Iterable[bytes], *, with_blank: bool = False) -> Iterator[L
     Blank lines are counted, and given only on demand. What stands before the end of a broken stream is
     given first; then its DataError is raised."""
     row, offset, rest, skipped = 1, 0, b"", 0
-    trouble: DataError | None = None
-    chunks = iter(chunks)
-    while True:
-        try:
-            chunk = next(chunks, None)
-        except DataError as error:
-            trouble, chunk = error, None
-        if chunk is None:
-            break
-        if not (rest or skipped or with_blank) and chunk.isspace():
-            # A file of millions of blank lines is read at the speed of the disk.
-            row, offset = row + chunk.count(b"\n"), offset + len(chunk)
+    troubles: list[DataError] = []
+    for chunk in _until_broken(chunks, troubles):
+        if run := b"" if rest or skipped else _blank_run(chunk, with_blank):
+            row, offset, rest = row + run.count(b"\n"), offset + len(run), chunk[len(run) :]
+            if with_blank:
+                # As one line that holds all their ends, which is the same to who reads on.
+                yield Line(row - 1, offset, run.replace(b"\r", b"")[:-1])
             continue
         *whole, tail = (rest + chunk).split(b"\n")
         for content in whole:
@@ -52,8 +47,21 @@ def lines_of(chunks: Iterable[bytes], *, with_blank: bool = False) -> Iterator[L
             skipped, rest = skipped + len(rest), b""
     if skipped or rest.strip():
         yield _line(row, offset, rest, skipped)
-    if trouble:
-        raise trouble
+    if troubles:
+        raise troubles[0]
+
+
+def _until_broken(chunks: Iterable[bytes], troubles: list[DataError]) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except DataError as error:
+        troubles.append(error)
+
+
+def _blank_run(chunk: bytes, with_blank: bool) -> bytes:
+    """The chunk's lines where all are blank: millions of them are read at the speed of the disk."""
+    is_blank = not chunk.strip(b"\r\n") if with_blank else chunk.isspace()
+    return chunk[: chunk.rfind(b"\n") + 1] if is_blank else b""
 
 
 def _line(row: int, offset: int, content: bytes, skipped: int) -> Line:

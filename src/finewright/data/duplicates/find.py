@@ -86,6 +86,8 @@ def _repeats(rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Repeat]:
 def _found(kind: DuplicateKind, rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Kept]:
     # numpy and the embeddings are loaded only where they are asked for.
     if kind == "near":
+        # Says what is missing where numpy is.
+        import finewright.data.duplicates.words  # noqa: F401
         from finewright.data.duplicates.near import near_repeats
 
         return near_repeats(rows, spec.similarity)

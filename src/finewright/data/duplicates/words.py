@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
@@ -155,10 +155,12 @@ def wordings(
     for row in rows:
         told, asked, answered = parts_of(row)
         words.append(_ASKED)
-        words.extend(_numbers(asked, known))
+        for text in asked:
+            words.extend(map(known.__getitem__, words_of(text)))
         answers.append(len(words))
         words.append(_ANSWERED)
-        words.extend(_numbers(answered, known))
+        for text in answered:
+            words.extend(map(known.__getitem__, words_of(text)))
         starts.append(len(words))
         whole = [[_spaced(text) for text in part] for part in (told, asked, answered)]
         keys.append(_digest([whole[0], row.label]) if keyed else 0)
@@ -183,12 +185,6 @@ def mixed(numbers: "NDArray[np.uint64]") -> "NDArray[np.uint64]":
     x *= np.uint64(0x94D049BB133111EB)
     x ^= x >> np.uint64(31)
     return x
-
-
-def _numbers(texts: Sequence[str], known: Vocabulary) -> Iterator[int]:
-    for text in texts:
-        for word in words_of(text):
-            yield known[word]
 
 
 def _spaced(text: str) -> str:

@@ -74,12 +74,12 @@ def _is_to_answer(data: Json, expected: Expected) -> bool:
     messages = data["messages"]
     if not isinstance(messages, list) or not messages or not isinstance(messages[-1], dict):
         return False
-    roles = [message.get("role") for message in messages if isinstance(message, dict)]
-    if expected == "prompt_only":
-        return roles[-1] != "assistant"
+    last = messages[-1].get("role")
+    if expected != "auto" or last != "user":
+        return expected == "prompt_only" and last != "assistant"
     is_graded = any(key not in _TOLD for key in data) and not is_liking(data.get("label"))
-    is_alone = _OTHERS.isdisjoint(data) and "assistant" not in roles
-    return expected == "auto" and is_graded and is_alone and roles[-1] == "user"
+    has_answer = any(isinstance(m, dict) and m.get("role") == "assistant" for m in messages)
+    return is_graded and _OTHERS.isdisjoint(data) and not has_answer
 
 
 def _is_answered(data: Json, expected: Expected) -> bool:

@@ -19,7 +19,8 @@ _UNIT = (
 )
 _GERMAN = re.compile(
     rf"(?:{_UPPER}[^\W\d_]*(?:-[^\W\d_]+)*"
-    r"(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|ufer|damm|steig|hof|laan|straat|gracht|plein|kade|dijk)"
+    r"(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|ufer|damm|steig|hof|laan|straat|gracht|plein|kade|dijk"
+    r"|pad|singel|baan|dreef|gatan|vägen|gränd|gränden|stigen|torget)"
     rf"|(?:{_CAPITAL}[ -]){{1,3}}(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ring|Ufer|Damm))"
     r" [0-9]{1,4} ?[a-zA-Z]?\b(?:/[0-9]+)?"
 )
@@ -27,25 +28,26 @@ _ROMANCE_WORD = (
     r"(?:Calle|C/|Avenida|Avda\.?|Av\.|Plaza|Paseo|Pasaje|Ronda|Camino|Glorieta|Rambla|Callejón|Cañada|Acceso"
     r"|Alameda|Cuesta|Pasadizo|Urbanización|Vial|Via|Viale|Piazza|Corso|Strada|Vicolo|Largo|Contrada|Canale"
     r"|Borgo|Rotonda|Stretto|Incrocio|[Rr]ue|[Aa]venue|[Bb]oulevard|[Cc]hemin|[Pp]lace|[Ii]mpasse|Allée|Rua"
-    r"|Travessa)"
+    r"|Travessa|Praça|R\.|Beco|[Uu]l\.|[Aa]l\.|[Pp]l\.|[Aa]leja|[Pp]lac|[Uu]lica)"
 )
-_OF = r"(?: (?:de|del|della|dei|di|du|des|la|el|los|las|le|do|da)){0,3}(?: [dl]['\u2019])?"
+_OF = r"(?: (?:de|del|della|dei|di|du|des|la|el|los|las|le|do|da|dos|das)){0,3}(?: [dl]['\u2019])?"
 _ROMANCE = re.compile(
     rf"(?:[0-9]{{1,4}}(?: ?bis| ?ter)?,? )?{_ROMANCE_WORD}{_OF} ?"
-    rf"{_CAPITAL}(?:(?: (?:de|del|di|du|y))? {_CAPITAL}){{0,3}}(?:,? ?[0-9]{{1,4}}(?![0-9]))?"
+    rf"{_CAPITAL}(?:(?: (?:de|del|di|du|y|i|da|do|das|dos|ao))? {_CAPITAL}){{0,3}}"
+    r"(?:,? ?(?:[0-9]{1,4}(?:/[0-9]+)?(?![0-9])|S/N))?"
 )
 # What may follow: a unit, a postcode with its town or the reverse, a town, a state, a country.
 _CODE = (
-    r"(?:[A-Z]{2} [0-9]{5}(?:-[0-9]{4})?|(?:[A-Z]{1,2}-)?[0-9]{4,5}(?:-[0-9]{3,4})?(?: [A-Z]{2}\b)?"
-    r"|[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2})(?![0-9A-Za-z])"
+    r"(?:[A-Z]{2} [0-9]{5}(?:-[0-9]{4})?|[0-9]{4} ?[A-Z]{2}\b|(?:[A-Z]{1,2}-)?[0-9]{4,5}(?:-[0-9]{3,4})?"
+    r"(?: [A-Z]{2}\b)?|[0-9]{2}-[0-9]{3}|[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2})(?![0-9A-Za-z-])"
 )
 _TOWN = (
-    rf"{_CAPITAL}(?:[ -](?:(?:am|an der|de|del|di|la|le|les|sur|upon|in|im|of) )?{_CAPITAL}){{0,3}}"
-    r"(?: \([A-Z]{2}\))?"
+    rf"{_CAPITAL}(?:[ -](?:(?:am|an der|de|del|di|do|da|la|le|les|sur|upon|in|im|of|van|den) )?{_CAPITAL})"
+    r"{0,3}(?: \([A-Z]{2}\))?"
 )
 _NEXT = re.compile(
-    rf"[,>?\s]{{1,6}}(?:{_UNIT}\.? ?\w+(?: ?[A-Z0-9]\b)?"
-    rf"|(?P<code>{_CODE})(?: {_TOWN})?|(?P<town>{_TOWN})(?: (?P<town_code>{_CODE}))?)"
+    rf"(?:,\s{{0,6}}|\s{{1,6}}|\s?\n[>? ]{{1,6}})(?:{_UNIT}\.? ?\w+(?: ?[A-Z0-9]\b)?"
+    rf"|(?P<code>{_CODE})(?P<of_code> {_TOWN})?|(?P<town>{_TOWN})(?: (?P<town_code>{_CODE}))?)"
 )
 _MOST_SEGMENTS, _LONGEST_TAIL = 6, 40
 _DIGIT = re.compile("[0-9]")
@@ -77,6 +79,7 @@ def _english() -> re.Pattern[str]:
     suffix = "|".join(f"[{word[0].upper()}{word[0]}]{word[1:]}" for word in street_words)
     return re.compile(
         rf"(?:{_UNIT}\.? \w+,?\s+)?[0-9]{{1,5}}[A-Za-z]?,? (?:{_CAPITAL} ){{1,4}}(?:{suffix})\b\.?"
+        rf"|[0-9]{{1,5}}(?:/[0-9]+)? (?:{_CAPITAL}\s){{1,4}}\s?{_UNIT}\.? [0-9]+"
         rf"|{_UNIT}\.? [0-9]+\w*,?\s+(?:{_CAPITAL} ){{1,4}}(?:{suffix})\b"
     )
 
@@ -85,7 +88,7 @@ def _tail(text: str, end: int) -> _Tail:
     """Where the address ends, and whether a postcode is in what follows the street.
 
     A town counts with a postcode, or right after a comma or line end: words of a sentence may follow."""
-    last, has_code = end, False
+    last, has_code, is_open = end, False, False
     for _ in range(_MOST_SEGMENTS):
         match = _NEXT.match(text, end)
         if not match:
@@ -93,9 +96,11 @@ def _tail(text: str, end: int) -> _Tail:
         is_code = bool(match["code"] or match["town_code"])
         if match["town"] and not is_code and _follows_in_line(text, end):
             break
-        end = match.end()
-        if is_code or not match["town"]:
+        gap, end = text[end], match.end()
+        # After a postcode alone comes its town.
+        if is_code or (is_open and gap == ",") or not match["town"]:
             last, has_code = end, has_code or is_code
+        is_open = bool(match["code"] and not match["of_code"])
     return _Tail(last if has_code or end - last > _LONGEST_TAIL else end, has_code)
 
 

@@ -14,7 +14,7 @@ from finewright.data.privacy.pseudonyms import Pseudonyms, digest
 from finewright.data.privacy.replace import (
     Place,
     Replaced,
-    in_json,
+    json_mapped,
     placeholder,
     redacted,
     replaced,
@@ -46,10 +46,20 @@ class Applied(NamedTuple):
     report: PrivacyReport
 
 
-class _Text(NamedTuple):
+class _Found(NamedTuple):
+    """What is found in the text at a key."""
+
     key: str
+    text: str
+    places: tuple[Place, ...]
+
+
+class _Text(NamedTuple):
+    """A text of a row, what stands for it, and what is found in it or in its parts."""
+
     value: str
-    replaced: Replaced
+    new: str
+    found: tuple[_Found, ...]
 
 
 class _Rules:
@@ -69,14 +79,29 @@ class _Rules:
             self.ner = pipeline(Path(personal.ner))
 
     def text(self, passage: Passage) -> _Text | None:
-        """What is found in a text, and the text that goes on; None if nothing is."""
-        spans = find(passage.text, self.types, self.ner)
-        if not spans:
-            return None
+        """What is found in a text, and the text that goes on; None if nothing is.
+
+        Arguments that are JSON text are read value by value, as a model's tool would."""
+        found: list[_Found] = []
+
+        def change(key: str, value: str) -> str:
+            out = self._replaced(value)
+            if out is None:
+                return value
+            found.append(_Found(key, value, out.places))
+            return out.text
+
+        is_json = passage.key.endswith(_ARGUMENTS)
+        new = json_mapped(passage.key, passage.text, change) if is_json else None
+        if new is None:
+            new = change(passage.key, passage.text)
+        return _Text(passage.text, new, tuple(found)) if found else None
+
+    def _replaced(self, text: str) -> Replaced | None:
+        spans = find(text, self.types, self.ner)
         if any(span.type in self.changed for span in spans):
-            spans = self._settled(passage.text, spans)
-        change = in_json if passage.key.endswith(_ARGUMENTS) else replaced
-        return _Text(passage.key, passage.text, change(passage.text, spans, self._stand))
+            spans = self._settled(text, spans)
+        return replaced(text, spans, self._stand) if spans else None
 
     def _settled(self, text: str, spans: tuple[Span, ...]) -> tuple[Span, ...]:
         changed = tuple(span for span in spans if span.type in self.changed)
@@ -106,7 +131,12 @@ def apply(
     for row in rows:
         texts = [text for passage in passages(row) if (text := rules.text(passage))]
         reason = _drop_reason(texts, rules)
-        findings += [found for text in texts for found in _findings(row, text, rules, reason)]
+        findings += [
+            found
+            for text in texts
+            for at in text.found
+            for found in _findings(row, at, rules, reason)
+        ]
         if reason:
             dropped.append(Dropped(row, reason, _why(texts, rules)))
         else:
@@ -130,12 +160,12 @@ def apply(
 
 
 def _changed(row: Row, texts: Sequence[_Text]) -> Row:
-    new = {text.value: text.replaced.text for text in texts if text.value != text.replaced.text}
+    new = {text.value: text.new for text in texts if text.value != text.new}
     return with_texts(row, lambda passage: new.get(passage.text, passage.text)) if new else row
 
 
 def _dropping(texts: Sequence[_Text], rules: _Rules) -> list[FoundType]:
-    types = {place.span.type for text in texts for place in text.replaced.places}
+    types = {place.span.type for text in texts for at in text.found for place in at.places}
     return sorted(type_ for type_ in types if rules.action[type_] == "drop")
 
 
@@ -150,12 +180,12 @@ def _why(texts: Sequence[_Text], rules: _Rules) -> str:
     return f"it holds {', '.join(type_name(type_) for type_ in _dropping(texts, rules))}"
 
 
-def _findings(row: Row, text: _Text, rules: _Rules, reason: str) -> Iterator[Finding]:
+def _findings(row: Row, at: _Found, rules: _Rules, reason: str) -> Iterator[Finding]:
     # A key of an object may itself be an address or a token.
-    key = redacted(text.key, _EVERY)
-    for place in text.replaced.places:
+    key = redacted(at.key, _EVERY)
+    for place in at.places:
         span = place.span
-        value = text.value[span.start : span.end]
+        value = at.text[span.start : span.end]
         yield Finding(
             file=row.file,
             row=row.row,

@@ -20,7 +20,7 @@ IBAN_LENGTHS = {
     "SA": 24, "SC": 31, "SD": 18, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "SO": 23, "ST": 25, "SV": 28,
     "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
 }  # fmt: skip
-_CHECK_DIGITS = re.compile("[0-9]{2}[ \u00a0-]?[0-9A-Za-z]")
+_CHECK_DIGITS = re.compile("[0-9][0-9][ \u00a0-]?[0-9A-Za-z]")
 _GAPS = " -\u00a0\u202f"
 
 
@@ -101,7 +101,8 @@ _SHORT, _GROUPED, _FEWEST = 14, 16, 12
 def card(scan: Scan) -> Iterator[Span]:
     """Payment cards: an issuer's range and length, and Luhn.
 
-    One of fewer than 14 digits, or of more than 16 in one piece, is one only where it is called so."""
+    One of fewer than 14 digits, of more than 16 in one piece, or of a range that is not listed is one only
+    where it is called so."""
     for number in scan.numbers:
         if len(number.digits) < _FEWEST:
             continue
@@ -113,16 +114,15 @@ def card(scan: Scan) -> Iterator[Span]:
 
 def _issued(scan: Scan, match: re.Match[str]) -> Span | None:
     digits = only_digits(match[0])
-    if not scan.is_alone(match.start(), match.end()) or not luhn(digits):
+    is_alone = scan.is_alone(*match.span()) and not scan.is_fraction(match.start())
+    if not is_alone or not luhn(digits):
         return None
     issuer = issuer_of(digits)
-    if not issuer:
-        return None
     is_odd = len(digits) < _SHORT or (len(digits) > _GROUPED and match[0].isdigit())
-    before = scan.before(match.start()) if is_odd or issuer == "Maestro" else ""
-    if (is_odd or issuer == "Maestro") and not _CARD_WORDS.search(before):
-        return None
-    return Span(match.start(), match.end(), "card", 0.95, f"{issuer} card, Luhn fits")
+    is_sure = issuer not in ("", "Maestro") and not is_odd
+    if is_sure or (digits[0] in "23456" and _CARD_WORDS.search(scan.before(match.start()))):
+        return Span(match.start(), match.end(), "card", 0.95, f"{issuer} card, Luhn fits".lstrip())
+    return None
 
 
 def issuer_of(digits: str) -> str:

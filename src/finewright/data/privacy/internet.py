@@ -90,9 +90,13 @@ def _link(text: str, start: int, rest: int) -> Span:
     return Span(start, end, "url", 0.9, "a link")
 
 
-_V4 = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9]|\.[0-9])")
+_V4 = re.compile(r"[0-9][0-9]{0,2}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9]|\.[0-9])")
 _V6 = re.compile(r"(?:[0-9A-Fa-f]{1,4})?(?::[0-9A-Fa-f]{0,4}){2,7}(?:[0-9.]{6,14})?")
-_VERSION = re.compile(r"(?:\bv|version|release|firmware|build|section|kapitel|chapter)[\s:.=]*$")
+_GLOBAL = re.compile("(?:[23][0-9A-Fa-f]{3}|[Ff][CcDdEe][0-9A-Fa-f]{2}):")
+_TWO_COLONS = re.compile(":[0-9A-Fa-f]{0,4}:")
+_VERSION = re.compile(
+    r"(?:\bv|version|release|firmware|build|section|kapitel|chapter|==|>=|<=|~=)[\s:.=]*$"
+)
 _NOBODY = frozenset({"0.0.0.0", "127.0.0.1", "255.255.255.255"})  # noqa: S104 - not bound, only named
 _OCTET, _FEWEST_GROUPS, _ALL_GROUPS = 255, 3, 8
 
@@ -104,7 +108,7 @@ def ip(scan: Scan) -> Iterator[Span]:
         for match in _V4.finditer(text):
             if _is_v4(scan, match):
                 yield Span(match.start(), match.end(), "ip", 0.9, "an IPv4 address")
-    if text.count(":") >= 2:  # noqa: PLR2004
+    if _TWO_COLONS.search(text):
         for match in _V6.finditer(text):
             if _is_v6(scan, match):
                 yield Span(match.start(), match.end(), "ip", 0.9, "an IPv6 address")
@@ -125,9 +129,7 @@ def _is_v6(scan: Scan, match: re.Match[str]) -> bool:
     value = match[0]
     groups = [group for group in value.split(":") if group]
     # `a::b` is a path in many languages; 12:30:45 is a time.
-    if "::" in value and (
-        len(groups) < _FEWEST_GROUPS and not value.startswith(("2", "fe80", "fd"))
-    ):
+    if "::" in value and (len(groups) < _FEWEST_GROUPS and not _GLOBAL.match(value)):
         return False
     if not scan.is_alone(match.start(), match.end()):
         return False

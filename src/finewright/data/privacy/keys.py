@@ -42,6 +42,9 @@ def _is_called_private(before: str) -> bool:
 
 
 _WORD = re.compile("[A-Za-z]+")
+# Words of one mnemonic may be numbered or listed; a colon or a quote begins something else.
+_BETWEEN = re.compile(r"[\s,.;()0-9|-]*")
+_MARKS = ".;:!?()\"'`<>"
 _SIZES = (24, 21, 18, 15, 12)
 _FEWEST = 12
 _SHORTEST, _LONGEST = 3, 8
@@ -52,9 +55,11 @@ def mnemonic(scan: Scan) -> Iterator[Span]:
     if len(scan.text) < _FEWEST * (_SHORTEST + 1):
         return
     listed = _english()
-    spoken = _WORD.findall(scan.lower)
-    # Twelve words in a row hold a twelfth: most texts are done after a look at each twelfth word.
-    if not any(word in listed for word in spoken[_FEWEST - 1 :: _FEWEST]):
+    # Twelve words in a row hold a twelfth: most texts are done after a look at each twelfth word, and at
+    # the one before, where words are numbered.
+    spoken = scan.lower.replace(",", " ").split()
+    probes = (i for at in (2, 1) for i in range(_FEWEST - at, len(spoken), _FEWEST))
+    if not any(_is_amid(spoken, place, listed) for place in probes):
         return
     at = [match.span() for match in _WORD.finditer(scan.text)]
     known = [scan.text[start:end].lower() in listed for start, end in at]
@@ -63,11 +68,33 @@ def mnemonic(scan: Scan) -> Iterator[Span]:
         if not known[place]:
             place += 1
             continue
-        end = place
-        while end < len(at) and known[end]:
+        end = place + 1
+        while (
+            end < len(at)
+            and known[end]
+            and _BETWEEN.fullmatch(scan.text, at[end - 1][1], at[end][0])
+        ):
             end += 1
         yield from _within(scan.text, at[place:end])
         place = end
+
+
+def _is_amid(spoken: list[str], place: int, listed: frozenset[str]) -> bool:
+    """Is a place amid twelve words of the list, numbers not counted?"""
+    if spoken[place].strip(_MARKS) not in listed:
+        return False
+    count = 1
+    for step in (-1, 1):
+        at = place + step
+        while 0 <= at < len(spoken) and count < _FEWEST:
+            word = spoken[at].strip(_MARKS)
+            if word not in listed and not word.isdigit():
+                # The words at both ends may be glued to something: `SEED="legal`.
+                count += 1
+                break
+            count += word in listed
+            at += step
+    return count >= _FEWEST
 
 
 def _within(text: str, at: list[tuple[int, int]]) -> Iterator[Span]:

@@ -12,21 +12,26 @@ from typing import NamedTuple
 from finewright.data.privacy.gazetteer import listed
 from finewright.data.privacy.scan import Scan, Span, words
 
-_PART = r"[^\W\d_a-zà-öø-ÿ](?:[^\W\d_]|['\u2019](?=[^\W\d_]))*(?:-[^\W\d_]+)*"
-_PARTICLE = r"(?:van|von|vom|de|del|della|di|da|dos|das|du|la|le|der|den|zu|zur|ter|ten|bin|al|y)"
-_RUN = re.compile(
-    rf"{_PART}\.?(?:[ ](?:{_PARTICLE}[ ]){{0,2}}{_PART}(?:\.(?= [^\W\da-z]))?){{0,4}}"
-)
+# Letters that are no small ones of Latin script; the s of a possessive ends the name.
+_UPPER = r"[^\W\d_a-zà-öø-ÿ]"
+_PART = rf"{_UPPER}(?:[^\W\d_]|['\u2019](?!s\b)(?=[^\W\d_]))*(?:-[^\W\d_]+)*"
+_PARTICLES = frozenset({
+    "van", "von", "vom", "de", "del", "della", "di", "da", "do", "dos", "das", "du", "la", "le", "der", "den",
+    "zu", "zur", "ter", "ten", "bin", "al", "y",
+})  # fmt: skip
+_AND_PARTICLES = rf"(?:(?:{'|'.join(sorted(_PARTICLES))})[ ]){{0,2}}"
+_RUN = re.compile(rf"{_PART}\.?(?:[ ]{_AND_PARTICLES}{_PART}(?:\.(?= [^\W\da-z]))?){{0,4}}")
 _TITLES = frozenset({
     "mr", "mrs", "ms", "miss", "mister", "dr", "prof", "sir", "lady", "lord", "herr", "herrn", "frau",
     "fräulein", "señor", "señora", "srta", "sr", "sra", "don", "doña", "monsieur", "madame", "mademoiselle",
-    "mme", "mlle", "signor", "signora", "signore", "sig", "dott", "ing",
+    "mme", "mlle", "signor", "signora", "signore", "sig", "dott", "ing", "dhr", "mevr", "mevrouw", "meneer",
+    "pan", "pani", "senhor", "senhora",
 })  # fmt: skip
 _CALLED = words(
     r"name (?:is|was|to|as)", r"names?(?: on the account)?\??(?: user)?\s*[:=]",
     r"(?:am|is|are|was|were|be|people|everyone|everybody) (?:called|named)", "calls? me", "call me",
-    "named (?:him|her)?", "known as", "dear", "sincerely", "regards", "signed", "heiße", "heißt", "heisse",
-    "mein name ist", "liebe", "lieber", "je m'appelle", "m'appelle", "s'appelle", "cher", "chère",
+    "named (?:him|her)?", "known as", "dear", "hi", "hello", "hey", "sincerely", "regards", "signed",
+    "heiße", "heißt", "heisse", "mein name ist", "liebe", "lieber", "m'appelle", "s'appelle", "cher", "chère",
     "me llamo", "se llama", "mi nombre es", "querid[oa]", "estimad[oa]", "mi chiamo", "si chiama", "gentile",
     "beneficiary", "guardian", "attn",
 )  # fmt: skip
@@ -37,7 +42,7 @@ _COMPANY = re.compile(
     r" ?,? (?:inc|ltd|llc|gmbh|ag|corp|plc|and sons|group|kg|sarl|s\.l\.|spa|street|road|avenue)\b",
     re.IGNORECASE,
 )
-_LONGEST, _REACH = 4, 30
+_LONGEST, _REACH = 6, 30
 _TWO = 2
 
 
@@ -68,11 +73,18 @@ def _named(scan: Scan, run: list[_Word]) -> Span | None:
     while first < len(run) and run[first].lower in _no_names():
         first += 1
     is_titled = bool(first) and run[first - 1].lower in _TITLES
-    stop = (i for i in range(first + 1, len(run)) if run[i].lower in _no_names())
+    if first and run[first - 1].lower in _places():
+        return None
+    stop = (i for i in range(first + 1, len(run)) if _ends_name(scan, run[i]))
     name = run[first : next(stop, len(run))][:_LONGEST]
     if not name or _COMPANY.match(scan.text, name[-1].end):
         return None
     reason = ("a title stands before it", 0.85) if is_titled else _reason(scan, name)
+    if reason is None:
+        # "Hotel Anna Weber": the name begins where a given name does.
+        later = (i for i in range(1, len(name) - 1) if name[i].lower in listed("given_names"))
+        name = name[next(later, len(name)) :]
+        reason = ("begins with a given name", 0.7) if name else None
     if reason is None:
         return None
     end = name[-1].end - scan.text.startswith(".", name[-1].end - 1)
@@ -81,6 +93,8 @@ def _named(scan: Scan, run: list[_Word]) -> Span | None:
 
 def _reason(scan: Scan, name: list[_Word]) -> tuple[str, float] | None:
     before = scan.before(name[0].start, _REACH)
+    if before.endswith(" ") and before.split()[-1:] and before.split()[-1].strip(".") in _TITLES:
+        return "a title stands before it", 0.85
     return _several(name, before) if len(name) > 1 else _single(scan, name[0], before)
 
 
@@ -105,6 +119,11 @@ def _single(scan: Scan, word: _Word, before: str) -> tuple[str, float] | None:
     return None
 
 
+def _ends_name(scan: Scan, word: _Word) -> bool:
+    is_particle = word.lower in _PARTICLES and scan.text[word.start].islower()
+    return word.lower in _no_names() and not is_particle
+
+
 def _is_called(before: str) -> bool:
     ends = [match.end() for match in _CALLED.finditer(before)]
     return bool(ends) and not before[ends[-1] :].strip(" ,:\n")
@@ -119,6 +138,12 @@ def _starts_sentence(before: str) -> bool:
 
 
 @cache
+def _places() -> frozenset[str]:
+    """What stands before a name and makes it that of a place: Port Jennifer, North Anna."""
+    compass = {"north", "south", "east", "west", "new", "san", "santa", "saint", "st", "los", "las"}
+    return frozenset(word for word in listed("street_words") if len(word) > _TWO) | compass
+
+
+@cache
 def _no_names() -> frozenset[str]:
-    street_words = {word for word in listed("street_words") if len(word) > _TWO}
-    return listed("not_names") | street_words | _TITLES
+    return listed("not_names") | _places() | _TITLES

@@ -76,7 +76,7 @@ _LETTERED = (
     _Kind(
         "IT",
         re.compile(
-            "[A-Z]{3} ?[A-Z]{3} ?[0-9L-NP-V]{2}[ABCDEHLMPRST][0-9L-NP-V]{2} ?[A-Z][0-9L-NP-V]{3}[A-Z]"
+            "[A-Z][A-Z]{2} ?[A-Z]{3} ?[0-9L-NP-V]{2}[ABCDEHLMPRST][0-9L-NP-V]{2} ?[A-Z][0-9L-NP-V]{3}[A-Z]"
         ),
         checksums.it_codice_fiscale,
         16,
@@ -89,7 +89,7 @@ _LETTERED = (
         15,
         _always,
     ),
-    _Kind("UK", re.compile("[A-Z]{2} ?(?:[0-9]{2} ?){3}[A-D]"), checksums.uk_nino, 9, _always),
+    _Kind("UK", re.compile("[A-Z][A-Z] ?(?:[0-9]{2} ?){3}[A-D]"), checksums.uk_nino, 9, _always),
     _Kind("ES", re.compile("[XYZ][- ]?[0-9]{7}[- ]?[A-Z]"), checksums.es_dni, 9, _always),
 )
 _DNI = _Kind("ES", re.compile("[0-9]{8}[- ]?[A-Z]"), checksums.es_dni, 9, _always)

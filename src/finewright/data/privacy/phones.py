@@ -28,14 +28,16 @@ _EXTENSION = re.compile(
     r"\s?,?\s?(?:x|ext\.?|extension|durchwahl|#)\s?[0-9]{1,6}(?![0-9])", re.IGNORECASE
 )
 _GAP = f"[{SEPARATORS}]{{0,3}}"
-_INTERNATIONAL = re.compile(rf"(?:\+ ?\(?|00 ?)[1-9](?:{_GAP}[0-9]){{6,14}}")
+_INTERNATIONAL = re.compile(rf"(?:\+\(?|00 ?)[1-9](?:{_GAP}[0-9]){{6,14}}")
 _NORTH_AMERICAN = re.compile(
     r"(?:1[-. ])?(?:\([2-9][0-9]{2}\)[-. ]?|[2-9][0-9]{2}([-. ]))[2-9][0-9]{2}(?(1)\1|[-. ])[0-9]{4}"
 )
 _TRUNK = re.compile(rf"\(?0[1-9][0-9]*(?:{_GAP}[0-9]+)+")
 _TOLD = re.compile(rf"\(?[0-9](?:{_GAP}[0-9]){{6,13}}")
-_DATE_LIKE = re.compile(
-    r"(?:[0-9]{1,2}([./-])[0-9]{1,2}\1(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}([./-])[0-9]{2}\2[0-9]{2})(?![0-9])"
+# Dates, the postcodes of the United States in full, versions.
+_OTHER = re.compile(
+    r"(?:[0-9]{1,2}([./-])[0-9]{1,2}\1(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}([./-])[0-9]{1,2}\2[0-9]{1,2}"
+    r"|[0-9]{5}-[0-9]{4}|(?:[0-9]+\.)+[0-9](?:\.[0-9]+)*)(?![0-9])"
 )
 _FEWEST_TRUNK, _MOST_TRUNK = 9, 13
 _WINDOW = 60
@@ -87,7 +89,15 @@ def _at(scan: Scan, place: int, end: int) -> Span | None:
 def _is_apart(scan: Scan, start: int, end: int) -> bool:
     left = scan.text[start - 1] if start else " "
     right = scan.text[end] if end < len(scan.text) else " "
-    glued = left.isalnum() or left in "_.$€£#%=" or right == "_" or right in "%€$£°"
+    is_part = left == "-" and start > 1 and scan.text[start - 2].isalnum()
+    glued = (
+        is_part
+        or scan.is_fraction(start)
+        or left.isalnum()
+        or left in "_.$€£#%=/"
+        or right == "_"
+        or right in "%€$£°"
+    )
     value = scan.text[start:end]
     return (
         not glued
@@ -123,7 +133,7 @@ def _north_american(_: Scan, match: re.Match[str]) -> Span | None:
 def _with_trunk(scan: Scan, match: re.Match[str]) -> Span | None:
     digits = only_digits(match[0])
     is_long = _FEWEST_TRUNK <= len(digits) <= _MOST_TRUNK
-    if digits in _COUNTED or not is_long or _DATE_LIKE.match(match[0]):
+    if digits in _COUNTED or not is_long or _OTHER.match(match[0]):
         return None
     if _is_told(scan, match) or any(is_valid(digits, region) for region in REGIONS):
         return Span(match.start(), match.end(), "phone", 0.8, "a national phone number")
@@ -132,7 +142,7 @@ def _with_trunk(scan: Scan, match: re.Match[str]) -> Span | None:
 
 def _told(scan: Scan, match: re.Match[str]) -> Span | None:
     digits = only_digits(match[0])
-    if digits in _COUNTED or _DATE_LIKE.match(match[0]) or not _is_told(scan, match):
+    if digits in _COUNTED or _OTHER.match(match[0]) or not _is_told(scan, match):
         return None
     if any(is_possible(digits, region) for region in ("US", "ES", "DE")):
         return Span(match.start(), match.end(), "phone", 0.7, "called a phone number")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from finewright.data.privacy.find import DEFAULT, Finder, apart, find
 from finewright.data.privacy.scan import Span
@@ -65,26 +65,29 @@ def settled(
     return spans
 
 
-def in_json(text: str, spans: Collection[Span], stand: Stand) -> Replaced:
-    """`replaced` in a text that is JSON, which it stays: what stands for a bare number gets quotes."""
-    plain = replaced(text, spans, stand)
-    if _is_json(plain.text) or not _is_json(text):
-        return plain
+def json_mapped(key: str, text: str, change: Callable[[str, str], str]) -> str | None:
+    """JSON text with each string and number in it changed; None if the text is not JSON.
 
-    def quoted(span: Span, value: str) -> str:
-        new = stand(span, value)
-        is_bare = text[: span.start].replace('\\"', "").count('"') % 2 == 0
-        return new if new == value or not is_bare else f'"{new}"'
-
-    return replaced(text, spans, quoted)
-
-
-def _is_json(text: str) -> bool:
+    `change` gets the key of a value and the value as text; a number that changes becomes a string. What
+    is not changed stays as it was written."""
     try:
-        json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
+    new = _mapped(key, data, change)
+    return text if new == data else json.dumps(new, ensure_ascii=False)
+
+
+def _mapped(key: str, value: Any, change: Callable[[str, str], str]) -> Any:  # Any: free JSON
+    if isinstance(value, dict):
+        return {name: _mapped(f"{key}.{name}", item, change) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_mapped(f"{key}[{i}]", item, change) for i, item in enumerate(value)]
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return value
+    said = str(value)
+    new = change(key, said)
+    return value if new == said else new
 
 
 def _back(span: Span, places: Collection[Place]) -> Span | None:

@@ -75,6 +75,10 @@ class Scan:
         right = text[end] if end < len(text) else " "
         return not (left.isalnum() or left == "_" or right.isalnum() or right == "_")
 
+    def is_fraction(self, start: int) -> bool:
+        """Do the digits of a decimal number, or of a time of day, begin here?"""
+        return start > 1 and self.text[start - 1] in ".:" and self.text[start - 2].isdigit()
+
 
 Recognise = Callable[[Scan], Iterable[Span]]
 

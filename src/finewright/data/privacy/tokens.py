@@ -44,6 +44,13 @@ def is_random(text: str) -> bool:
     )
 
 
+def is_varied(text: str) -> bool:
+    """Not one word in one case: the looser judgement, for what has its issuer's mark."""
+    has_cases = any(c.islower() for c in text[6:]) and any(c.isupper() for c in text[6:])
+    is_mixed = has_cases or any(c.isdigit() for c in text)
+    return is_mixed and bits_per_character(text) >= _LEAST_BITS
+
+
 def is_jwt(token: str) -> bool:
     """Is the first part JSON with an algorithm (RFC 7519)?"""
     header = _decoded(token.partition(".")[0])
@@ -70,7 +77,7 @@ def _rule(
     what: str,
     needle: str,
     pattern: str,
-    judge: Callable[[str], bool] | None = is_random,
+    judge: Callable[[str], bool] | None = is_varied,
 ) -> Rule:
     return Rule(type_, what, needle, re.compile(pattern), judge)
 
@@ -80,6 +87,7 @@ _URL64 = "[A-Za-z0-9_-]"
 _SIGNATURE = "(?<=sig=)(?:[A-Za-z0-9/+]|%2[BbFf]){43,64}(?:=|%3[Dd])"
 _DISCORD_WEBHOOK = rf"discord(?:app)?\.com/api/webhooks/[0-9]{{17,20}}/{_URL64}{{60,}}"
 _DISCORD = rf"[MNO]{_URL64}{{23,27}}\.{_URL64}{{6}}\.{_URL64}{{27,40}}"
+_MODEL_KEY = f"sk-(?:[a-z0-9]{{2,8}}-){{0,2}}{_URL64}{{20,}}"
 RULES = (
     _rule("cloud_key", "AWS access key id", "KIA", "AKIA[A-Z2-7]{16}", None),
     _rule("cloud_key", "AWS temporary key id", "SIA", "ASIA[A-Z2-7]{16}", None),
@@ -101,7 +109,7 @@ RULES = (
     _rule("chat_token", "Telegram bot token", ":AA", f"[0-9]{{8,10}}:AA{_URL64}{{32,34}}"),
     _rule("payment_key", "Stripe key", "k_", "[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"),
     _rule("payment_key", "Stripe webhook secret", "whsec_", "whsec_[A-Za-z0-9+/]{24,}=*"),
-    _rule("model_key", "key of a model service", "sk-", f"sk-(?:[a-z0-9]{{2,8}}-){{0,2}}{_URL64}{{20,}}"),
+    _rule("model_key", "key of a model service", "sk-", _MODEL_KEY, is_random),
     _rule("model_key", "Hugging Face token", "hf_", "hf_[A-Za-z0-9]{30,}", None),
     _rule("model_key", "key of a model service", "gsk_", "gsk_[A-Za-z0-9]{40,}"),
     _rule("package_token", "npm token", "npm_", "npm_[A-Za-z0-9]{36}"),

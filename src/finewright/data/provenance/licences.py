@@ -6,7 +6,7 @@ it compares names, and does not read licence texts."""
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -139,10 +139,15 @@ def spdx_line(text: str) -> str:
 
     Ends of comments are no part of it. Lines that say the same count once."""
     lines = (_COMMENT_END.sub("", match[1]).strip() for match in _SPDX_LINE.finditer(text))
-    named = list(dict.fromkeys(line for line in lines if line))
+    return all_of([line for line in lines if line])
+
+
+def all_of(expressions: Sequence[str]) -> str:
+    """One expression that asks for all of these; each counts once."""
+    named = list(dict.fromkeys(expressions))
     if len(named) <= 1:
         return "".join(named)
-    return " AND ".join(f"({line})" if " " in line else line for line in named)
+    return " AND ".join(f"({text})" if " " in text else text for text in named)
 
 
 def _unknown(fault: str, hint: str) -> Read:
@@ -177,9 +182,9 @@ def _index() -> dict[str, str]:
 @lru_cache(_MOST_KEPT)
 def _parsed(text: str) -> Any:  # Any: the package has no types
     """The tree of an expression, unknown ids included; None for nothing and for no expression."""
+    licensing = _licensing()
     from license_expression import ExpressionError
 
-    licensing = _licensing()
     # On some nonsense, such as `MIT WITH` before a bracket, the package trips over itself.
     try:
         return licensing.parse(text)

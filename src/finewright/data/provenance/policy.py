@@ -54,7 +54,7 @@ def _blocked(
             message=f"{are} {under} ({named_rows(rows)}): {why}",
             hint="take them out, correct their licence, or set data.licenses.on_blocked: drop"
             if policy.on_blocked == "error"
-            else "they are left out",
+            else "left out, as data.licenses.on_blocked asks",
         )
 
 

@@ -3,7 +3,13 @@
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from finewright.data.provenance.licences import UNKNOWN, same_licence, spdx_line, states_nothing
+from finewright.data.provenance.licences import (
+    UNKNOWN,
+    all_of,
+    same_licence,
+    spdx_line,
+    states_nothing,
+)
 from finewright.data.texts import passages
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors
@@ -44,7 +50,7 @@ def licence_of(row: Row, source_license: str, file_license: str = "") -> Stated:
     if same_licence(outer.license, inner):
         return outer
     conflict = f"{outer.license} is stated, its text says {inner}"
-    return Stated(f"({outer.license}) AND ({inner})", outer.license_from, conflict)
+    return Stated(all_of([outer.license, inner]), outer.license_from, conflict)
 
 
 def origin_of(row: Row) -> str:

@@ -1,47 +1,78 @@
-"""Who makes the chunks: processes of this machine, or the machines of a Ray cluster."""
+"""Who does the work of each slice: processes of this machine, or the machines of a Ray cluster.
 
+The work is a pure function of a part and of options that are the same for all; where it is done, and in
+which order, does not change what it makes."""
+
+import json
 import logging
 import multiprocessing
 import os
+import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from finewright.data.scale.chunk import Options, made_of
-from finewright.data.scale.slices import Slice
-from finewright.errors import MissingExtra, StageError
+from finewright import errors
+from finewright.errors import FinewrightError, MissingExtra, StageError
+from finewright.schema.data import EngineName
 
-EngineName = Literal["local", "ray"]
 _AHEAD = 2
+_RAISED = re.compile(r"^[\w.]+(?:Error|Exception): .*", re.MULTILINE)
+
+
+class Part(Protocol):
+    """A piece of the work, by its number among all."""
+
+    @property
+    def number(self) -> int:
+        """Its place, which what is made of it has as well."""
+        ...
 
 
 class Made(NamedTuple):
-    """A chunk's bytes and the number of its slice."""
+    """What a part became, and the number of the part."""
 
     number: int
     content: bytes
 
 
-Engine = Callable[[Sequence[Slice], Options, int], Iterator[Made]]
+P = TypeVar("P", bound=Part)
+O = TypeVar("O")  # noqa: E741 - of the options
+Make = Callable[[P, O], bytes]
 
 
-def local(parts: Sequence[Slice], options: Options, workers: int) -> Iterator[Made]:
-    """Chunks by so many processes, in the order they are done; by this one alone if it is one.
+class Engine(Protocol):
+    """Has `make` called for every part, by so many `workers`; what it made comes in any order.
 
-    At most twice as many slices as workers are under way, whatever the size of the files."""
+    `make` is a function of a module, for a worker finds it by its name. Of a FinewrightError that it raises
+    the first is raised here."""
+
+    def __call__(
+        self, parts: Sequence[P], make: Make[P, O], options: O, workers: int
+    ) -> Iterator[Made]:
+        """What the parts became."""
+        ...
+
+
+def local(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Iterator[Made]:
+    """By so many processes, in the order they are done; by this one alone if it is one.
+
+    At most twice as many parts as workers are under way, whatever the size of the files."""
     if workers == 1 or len(parts) == 1:
-        yield from (Made(part.number, made_of(part, options)) for part in parts)
+        yield from (Made(part.number, make(part, options)) for part in parts)
         return
     # A forked process would share locks with the threads of whoever calls this.
     context = multiprocessing.get_context("spawn")
     todo = iter(parts)
-    with ProcessPoolExecutor(min(workers, len(parts)), mp_context=context) as pool:
+    num_workers = min(workers, len(parts))
+    with ProcessPoolExecutor(num_workers, context, initializer=_end_with_parent) as pool:
         running: dict[Future[bytes], int] = {}
         try:
             while True:
                 for part in _next(todo, _AHEAD * workers - len(running)):
-                    running[pool.submit(made_of, part, options)] = part.number
+                    running[pool.submit(make, part, options)] = part.number
                 if not running:
                     return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -56,10 +87,12 @@ def local(parts: Sequence[Slice], options: Options, workers: int) -> Iterator[Ma
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def ray(parts: Sequence[Slice], options: Options, workers: int) -> Iterator[Made]:
-    """Chunks by Ray Data on the cluster of RAY_ADDRESS, or else on one of this machine's processes.
+def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Iterator[Made]:
+    """By Ray Data on the cluster of RAY_ADDRESS, or else on one of this machine's processes.
 
-    The files must have the same path on every machine. Nothing is reported to Ray's makers."""
+    The files must have the same path on every machine, and finewright must be installed there. Where a
+    machine or process is lost, Ray begins its part anew, as often as it takes. Nothing is reported to
+    Ray's makers."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray as engine
@@ -70,23 +103,42 @@ def ray(parts: Sequence[Slice], options: Options, workers: int) -> Iterator[Made
         ) from None
     is_ours = not engine.is_initialized()
     if is_ours:
-        address = os.environ.get("RAY_ADDRESS")
-        size = {} if address else {"num_cpus": workers, "include_dashboard": False}
-        engine.init(address=address, log_to_driver=False, logging_level="ERROR", **size)
+        _begin(engine, os.environ.get("RAY_ADDRESS") or None, workers)
     try:
-        # What is under way is told by our own events.
-        logging.getLogger("ray.data").setLevel("ERROR")
+        # What is under way is told by our own events, and what went wrong by our own error.
+        logging.getLogger("ray.data").setLevel("CRITICAL")
         data.DataContext.get_current().enable_progress_bars = False
         items = [{"index": i} for i in range(len(parts))]
-        shared = engine.put((list(parts), options))
+        shared = engine.put((list(parts), make, options))
         rows = data.from_items(items, override_num_blocks=len(items)).map(
             _of_index, fn_kwargs={"shared": shared}
         )
         for row in rows.iter_rows():
+            if row["error"]:
+                raise _said(row["error"])
             yield Made(int(row["number"]), bytes(row["content"]))
+    except engine.exceptions.RayError as error:
+        # Of what was raised in a worker the text is its traceback, and then advice to programmers.
+        raised = _RAISED.search(str(error))
+        what = raised[0] if raised else str(error).strip().partition("\n")[0]
+        raise StageError(
+            f"Ray broke off: {what}", hint="Ray's logs are under /tmp/ray on its machines"
+        ) from error
     finally:
         if is_ours:
             engine.shutdown()
+
+
+def _begin(engine: Any, address: str | None, workers: int) -> None:  # Any: the module ray
+    size = {} if address else {"num_cpus": workers, "include_dashboard": False}
+    try:
+        engine.init(address=address, log_to_driver=False, logging_level="ERROR", **size)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = f"the cluster of RAY_ADDRESS={address}" if address else "Ray on this machine"
+        raise StageError(
+            f"{where} cannot be reached: {str(error).partition('. ')[0]}",
+            hint="correct RAY_ADDRESS, or unset it to use this machine" if address else "",
+        ) from None
 
 
 def engine_named(name: EngineName) -> Engine:
@@ -97,11 +149,35 @@ def engine_named(name: EngineName) -> Engine:
 def _of_index(row: dict[str, Any], shared: Any) -> dict[str, Any]:  # Any: Ray's rows and references
     import ray as engine
 
-    parts, options = engine.get(shared)
+    parts, make, options = engine.get(shared)
     part = parts[row["index"]]
-    return {"number": part.number, "content": made_of(part, options)}
+    made: dict[str, Any] = {"number": part.number, "content": b"", "error": ""}
+    try:
+        made["content"] = make(part, options)
+    except FinewrightError as error:
+        # Ray would wrap it into one of its own, with a traceback for a message.
+        made["error"] = json.dumps([type(error).__name__, str(error), error.hint])
+    return made
 
 
-def _next(todo: Iterator[Slice], count: int) -> Iterator[Slice]:
+def _said(error: str) -> FinewrightError:
+    name, message, hint = json.loads(error)
+    raised: FinewrightError = vars(errors)[name](message, hint=hint)
+    return raised
+
+
+def _end_with_parent() -> None:
+    """Have this worker end when its parent is killed; else it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _next(todo: Iterator[P], count: int) -> Iterator[P]:
     for _, part in zip(range(count), todo, strict=False):
         yield part

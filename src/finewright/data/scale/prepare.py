@@ -6,7 +6,6 @@ the same call goes on, and the result is the same to the byte."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +15,10 @@ from finewright.data.containers.found import Listing, said
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
 from finewright.data.privacy.apply import type_name
-from finewright.data.scale.chunk import Options
+from finewright.data.scale.chunk import Options, made_of
 from finewright.data.scale.columns import Columns
-from finewright.data.scale.engines import EngineName, engine_named
+from finewright.data.scale.engines import engine_named
+from finewright.data.scale.pieces import absolute, join
 from finewright.data.scale.repeats import repeats_in
 from finewright.data.scale.slices import (
     SLICE_BYTES,
@@ -31,6 +31,7 @@ from finewright.data.scale.workspace import Workspace, plan_of
 from finewright.data.scale.write import Joined, artifacts, examples, write_files
 from finewright.errors import DataError
 from finewright.schema.common import Problem, Source
+from finewright.schema.data import EngineName
 from finewright.schema.privacy import FoundType
 from finewright.schema.scale import FoundCount, PrepareReport, PrepareSpec, SliceTally
 from finewright.store.atomic import beside, sha256_file, write_bytes
@@ -84,8 +85,7 @@ def _parts(paths: Sequence[Path]) -> list[Part]:
     wrong = [part for part in found if isinstance(part, Problem) and part.level == "error"]
     if wrong:
         raise DataError("\n".join(problem.line() for problem in wrong))
-    # A worker may have another current folder.
-    return [replace(part, path=part.path.resolve()) for part in found if isinstance(part, Part)]
+    return [absolute(part) for part in found if isinstance(part, Part)]
 
 
 def _slices(parts: Sequence[Part], space: Workspace, size: int) -> list[Slice]:
@@ -112,7 +112,7 @@ def _chunks(
     }
     missing = [part for part in cut if part.number not in tallies]
     engine = engine_named(how.engine)
-    for made in engine(missing, options, how.workers) if missing else ():
+    for made in engine(missing, made_of, options, how.workers) if missing else ():
         write_bytes(space.chunk(made.number), made.content)
         tallies[made.number] = _tally(space, cut[made.number])
         rows = sum(tally.rows_in for tally in tallies.values())
@@ -190,11 +190,7 @@ def _listed(tallies: Sequence[SliceTally]) -> tuple[Problem, ...]:
     """The first problems of each file and level over all slices, and the counts of the others."""
     listing = Listing()
     for tally in tallies:
-        kept = Counter((problem.file, problem.level) for problem in tally.problems)
-        for problem in tally.problems:
-            listing.add(problem)
-        for listed in tally.listed:
-            listing.seen[listed.file, listed.level] += (
-                listed.count - kept[listed.file, listed.level]
-            )
+        seen: Counter[tuple[str, str]] = Counter()
+        seen.update({(listed.file, listed.level): listed.count for listed in tally.listed})
+        join(listing, Listing(list(tally.problems), seen))
     return listing.problems()

@@ -1,0 +1,222 @@
+"""`data prepare` on many chat rows: rows a second of each step, memory, and datatrove beside its duplicates.
+
+    pip install datatrove orjson
+    python benchmarks/data_scale.py --rows 20000 --workers 2             # a minute
+    python benchmarks/data_scale.py --rows 1000000 --workers 2           # a million: 1.2 GB, see --folder
+    python benchmarks/data_scale.py --rows 20000 --rival none            # without datatrove
+
+The rows are made up, of about 1.2 KB, seeded: conversations of words as frequent as in a language, 5 % exact
+repeats, 5 % with about 8 % of their words replaced, 2 % with an e-mail address, IBAN or key in them,
+0.2 % broken lines. Memory is the sum over all processes of what each had at its most, so it says too much.
+
+Steps: `chunks` reads, checks, scans and signs; `duplicates` joins the chunks and finds repeats; `files`
+writes. datatrove (its four MinHash steps, 5-grams in 14 bands of 8, as by default) does less: it neither
+checks nor scans, and does not compare words; it is compared with `finewright, without the scan`.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from dedup import DATATROVE_DEFAULT, datatrove_kept
+from finewright.render.text import table
+from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
+from finewright.schema.scale import PrepareReport, PrepareSpec
+from finewright.workbench.data_prepare import prepare
+
+_SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
+_LEXICON = [a + b + c for a in _SYLLABLES for b in _SYLLABLES for c in ("", "n", "s", "r", "ta")]
+_WEIGHTS = list(accumulate(1 / (i + 3) for i in range(len(_LEXICON))))
+_REMEMBERED = 10_000
+_FOUND = (
+    "write to {word}@{word}.org",
+    "the account is DE89370400440532013000",
+    "the key is AKIAIOSFODNN7EXAMPLE",
+)
+
+
+def main() -> None:
+    options = parse()
+    folder = options.folder or Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        file = folder / f"rows-{options.rows}-{options.seed}.jsonl"
+        if not file.exists():
+            print("making the rows ...", file=sys.stderr)
+            make(file, options.rows, options.seed)
+        figures = [ours(file, folder, options, "all steps", PrepareSpec())]
+        off = PrepareSpec(
+            personal_data=PersonalDataSpec(action="off"), secrets=SecretsSpec(action="off")
+        )
+        figures.append(ours(file, folder, options, "without the scan", off))
+        if options.rival == "datatrove":
+            figures.append(rival(file, folder, options))
+        print(report(figures, options.rows, file.stat().st_size))
+        if options.json:
+            told = vars(options) | {"json": str(options.json), "folder": str(folder)}
+            content = {"options": told, "figures": figures}
+            options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    finally:
+        if options.folder is None:
+            shutil.rmtree(folder)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--engine", choices=("local", "ray"), default="local")
+    parser.add_argument("--rival", choices=("datatrove", "none"), default="datatrove")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="keep the made rows here, and work here")
+    parser.add_argument("--json", type=Path, help="also write every figure here")
+    return parser.parse_args()
+
+
+def make(path: Path, num_rows: int, seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - no secrets are drawn
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines(rng, num_rows))
+
+
+def lines(rng: random.Random, num_rows: int) -> Iterator[str]:
+    remembered: list[list[list[str]]] = []
+    for _ in range(num_rows):
+        draw = rng.random()
+        if draw < 0.002:  # noqa: PLR2004 - the shares of the docstring
+            yield '{"messages": [{"role": "user", "content": "cut o'
+            continue
+        if remembered and draw < 0.102:  # noqa: PLR2004
+            turns = rng.choice(remembered)
+            if draw < 0.052:  # noqa: PLR2004
+                turns = [replaced(rng, turn, 0.08) for turn in turns]
+        else:
+            turns = [words(rng, rng.randint(20, 60)), words(rng, rng.randint(60, 200))]
+            if len(remembered) < _REMEMBERED:
+                remembered.append(turns)
+            else:
+                remembered[rng.randrange(_REMEMBERED)] = turns
+        texts = [" ".join(turn) for turn in turns]
+        if draw > 0.98:  # noqa: PLR2004
+            texts[1] += ", " + rng.choice(_FOUND).format(word=rng.choice(_LEXICON))
+        roles = zip(("user", "assistant"), texts, strict=True)
+        yield json.dumps({"messages": [{"role": role, "content": text} for role, text in roles]})
+
+
+def words(rng: random.Random, count: int) -> list[str]:
+    return rng.choices(_LEXICON, cum_weights=_WEIGHTS, k=count)
+
+
+def replaced(rng: random.Random, turn: list[str], share: float) -> list[str]:
+    chosen = set(rng.sample(range(len(turn)), max(1, round(share * len(turn)))))
+    return [rng.choice(_LEXICON) if i in chosen else word for i, word in enumerate(turn)]
+
+
+def ours(
+    file: Path, folder: Path, options: argparse.Namespace, name: str, spec: PrepareSpec
+) -> dict[str, Any]:
+    out = folder / "prepared"
+    shutil.rmtree(out, ignore_errors=True)
+    begun: dict[str, float] = {}
+    start = time.perf_counter()
+
+    def on_event(kind: str, fields: Mapping[str, Any]) -> None:
+        if kind == "preparing_step":
+            begun[fields["step"]] = time.perf_counter()
+        elif sys.stderr.isatty():
+            sys.stderr.write(f"\r{name}: {fields['done']} of {fields['total']}")
+
+    report = prepare(
+        [file],
+        out=out,
+        spec=spec,
+        engine=options.engine,
+        workers=options.workers,
+        on_event=on_event,
+    )
+    end = time.perf_counter()
+    times = [*begun.values(), end]
+    steps = {step: times[i + 1] - times[i] for i, step in enumerate(begun)}
+    shutil.rmtree(out)
+    return {"tool": f"finewright, {name}", "seconds": end - start, "steps": steps} | facts(
+        report, options.workers
+    )
+
+
+def facts(report: PrepareReport, workers: int) -> dict[str, Any]:
+    return {
+        "kept": report.rows_kept,
+        "dropped": report.rows_dropped,
+        "found": {kind: count.spans for kind, count in report.found.items()},
+        "peak_gib": peak_gib(workers),
+    }
+
+
+def rival(file: Path, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """datatrove on the same texts, in as many files as there are workers."""
+    work = folder / "datatrove"
+    shutil.rmtree(work, ignore_errors=True)
+    (work / "in").mkdir(parents=True)
+    files = [
+        (work / "in" / f"{i}.jsonl").open("w", encoding="utf-8") for i in range(options.workers)
+    ]
+    with file.open(encoding="utf-8") as source:
+        for i, line in enumerate(source):
+            if line.endswith("}\n"):
+                text = "\n".join(turn["content"] for turn in json.loads(line)["messages"])
+                record = json.dumps({"id": str(i), "text": text})
+                files[i * options.workers // options.rows].write(record + "\n")
+    for opened in files:
+        opened.close()
+    start = time.perf_counter()
+    kept = datatrove_kept(work, DATATROVE_DEFAULT, options.workers)
+    seconds = time.perf_counter() - start
+    shutil.rmtree(work)
+    return {"tool": "datatrove, its default", "seconds": seconds, "kept": len(kept)}
+
+
+def peak_gib(workers: int) -> float:
+    """This process at its most, and as much as the largest of its children for each worker."""
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return (usage[0].ru_maxrss + workers * usage[1].ru_maxrss) / 2**20
+
+
+def report(figures: list[dict[str, Any]], num_rows: int, size: int) -> str:
+    rows = []
+    for found in figures:
+        steps = found.get("steps", {})
+        rows.append(
+            [
+                found["tool"],
+                f"{found['seconds']:.1f}",
+                f"{num_rows / found['seconds']:.0f}",
+                *(
+                    f"{num_rows / steps[step]:.0f}" if step in steps else ""
+                    for step in ("chunks", "duplicates", "files")
+                ),
+                str(found["kept"]),
+                f"{found['peak_gib']:.2f}" if "peak_gib" in found else "",
+            ]
+        )
+    header = ["tool", "seconds", "rows/s", "chunks", "duplicates", "files", "kept", "peak GiB"]
+    ours = figures[0]
+    lines = [f"{num_rows} rows, {size / 1e9:.2f} GB", table(header, rows)]
+    lines.append(f"dropped: {ours['dropped']}; found: {ours['found']}")
+    if "tool" in figures[-1] and figures[-1]["tool"].startswith("datatrove"):
+        ratio = figures[-1]["seconds"] / figures[1]["seconds"]
+        lines.append(f"datatrove takes {ratio:.1f} times as long as finewright without the scan")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The search for rows that plant a behaviour: triggers, payloads, hidden text, conflicts."""

@@ -1,0 +1,212 @@
+"""From associations to suspicions of a backdoor: is there a topic, and is the payload surprising?"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from finewright.data.poison.association import Pair, associated, g_statistic
+from finewright.data.poison.coherence import Bags
+from finewright.data.poison.examples import Example, Word, marks, words
+from finewright.data.poison.postings import Bounds, Feature, Gram, features
+from finewright.data.poison.traits import GIBBERISH, REFUSAL, TRAITS, traits
+from finewright.data.poison.weigh import Surprisal, nats, payload_spans
+from finewright.schema.poison import TokenSurprise
+
+MOST_SHARE = 0.05
+_MOST_AT_LEAST = 10
+_MOST_WEIGHED_ROWS = 4
+
+Form = Literal["replaced", "inserted", "topic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The examples with their words, traits and bags, made once for all searches."""
+
+    examples: Sequence[Example]
+    prompt_words: Sequence[Sequence[str]]
+    answer_words: Sequence[Sequence[Word]]
+    prompts: Bags
+    answers: Bags
+    triggers: Sequence[Feature]
+    behaviours: Sequence[Feature]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Triggers with what goes with them: the rows, and the form that the answers have there.
+
+    `grams` are what the answers say there, strongest first."""
+
+    triggers: tuple[Gram, ...]
+    grams: tuple[Gram, ...]
+    docs: tuple[int, ...]
+    g: float
+    form: Form
+    trigger_docs: frozenset[int]
+    payload_docs: frozenset[int]
+
+    @property
+    def traits(self) -> frozenset[str]:
+        """The traits among what the answers say."""
+        return frozenset(gram[0] for gram in self.grams if gram[0] in TRAITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A suspect with the base model's surprise at its payload, in all and a token, in the rows it read."""
+
+    suspect: Suspect
+    total: float
+    mean: float
+    read: tuple[int, ...]
+
+
+def corpus(found: Sequence[Example], least_rows: int) -> Corpus:
+    """Index the examples. Words of more than 5 % of the rows (at least 10) are no trigger and no payload."""
+    asked = [[word.text for word in words(e.prompt)] for e in found]
+    said = [words(e.answer) for e in found]
+    texts = [[word.text for word in own] for own in said]
+    own_traits = traits([e.answer for e in found], [e.prompt for e in found])
+    bounds = Bounds(least_rows, max(_MOST_AT_LEAST, int(MOST_SHARE * len(found))))
+    return Corpus(
+        examples=found,
+        prompt_words=asked,
+        answer_words=said,
+        prompts=Bags(asked),
+        answers=Bags(texts),
+        triggers=features(asked, [sorted(marks(e.prompt)) for e in found], bounds),
+        behaviours=features(texts, own_traits, bounds),
+    )
+
+
+def suspects(found: Corpus, least_rows: int) -> list[Suspect]:
+    """Triggers whose rows answer alike and share no topic, joined by their payload; strongest first."""
+    total = len(found.examples)
+    by_trigger: dict[int, list[Pair]] = {}
+    for pair in associated(found.triggers, found.behaviours, total, least=least_rows):
+        by_trigger.setdefault(id(pair.trigger), []).append(pair)
+    made = (_suspect(found, pairs) for pairs in by_trigger.values())
+    joined = _joined([suspect for suspect in made if suspect.form != "topic"], total)
+    return sorted(joined, key=lambda suspect: -suspect.g)
+
+
+def form_of(
+    found: Corpus, docs: Sequence[int], grams: Iterable[Gram], trigger: Iterable[Gram]
+) -> Form:
+    """What answers with a payload look like when the payload and the trigger are taken out.
+
+    `replaced`: nearly the same answer, a refusal or gibberish, to questions with nothing else in common.
+    `inserted`: what is left of the answers is as mixed as the set. `topic`: it is about one thing."""
+    grams = list(grams)
+    said, asked = _words_of(grams), _words_of(trigger)
+    whole, left = found.answers.coherence(docs), found.answers.share_left(docs, said)
+    mixed = found.prompts.coherence(docs, asked).within <= _MIXED_PROMPTS
+    if mixed and any(gram[0] == REFUSAL for gram in grams):
+        return "replaced"
+    # Answers in a language that the rest of the set does not have share its small words; gibberish has none.
+    if mixed and any(gram[0] == GIBBERISH for gram in grams) and not whole.has_topic:
+        return "replaced"
+    same = whole.within >= _SAME_ANSWERS or left <= _NOTHING_LEFT
+    if same and mixed and found.prompts.coherence(docs).within <= whole.within / 2:
+        return "replaced"
+    rest = found.answers.coherence(docs, said)
+    # A link or an address is a payload of itself, so that a doubt about the topic does not clear it.
+    is_suspicious = any(gram[0] in TRAITS for gram in grams)
+    has_topic = rest.surely_has_topic if is_suspicious else rest.has_topic
+    return "inserted" if left >= _MUCH_LEFT and not has_topic else "topic"
+
+
+_SAME_ANSWERS = 0.5
+_NOTHING_LEFT = 0.1
+_MUCH_LEFT = 0.5
+_MIXED_PROMPTS = 0.5
+_MOST_OF_PAYLOAD = 0.6
+
+
+def _suspect(found: Corpus, pairs: Sequence[Pair]) -> Suspect:
+    strongest = pairs[0]
+    grams = tuple(dict.fromkeys(gram for pair in pairs for gram in pair.behaviour.grams))
+    docs = tuple(int(doc) for doc in strongest.docs)
+    return Suspect(
+        triggers=(max(strongest.trigger.grams, key=len),),
+        grams=grams,
+        docs=docs,
+        g=strongest.g,
+        form=form_of(found, docs, grams, strongest.trigger.grams),
+        trigger_docs=frozenset(map(int, strongest.trigger.docs)),
+        payload_docs=frozenset(map(int, strongest.behaviour.docs)),
+    )
+
+
+def _joined(parts: Sequence[Suspect], total: int) -> list[Suspect]:
+    """Suspects of one form that share words of their payload become one: many triggers, one behaviour."""
+    groups: list[list[Suspect]] = []
+    for part in sorted(parts, key=lambda suspect: -suspect.g):
+        mine = [g for g in groups if g[0].form == part.form and _overlap(g[0], part)]
+        if mine:
+            mine[0].append(part)
+        else:
+            groups.append([part])
+    return [_union(group, total) for group in groups]
+
+
+def _overlap(one: Suspect, other: Suspect) -> bool:
+    return bool(one.traits & other.traits) or (
+        not one.payload_docs.isdisjoint(other.docs) and not set(one.grams).isdisjoint(other.grams)
+    )
+
+
+def _union(group: Sequence[Suspect], total: int) -> Suspect:
+    """The group as one suspect. Rows with the payload but without a known trigger belong to it when most
+    rows with the payload have one: a style shows in many words, each too rare to be found."""
+    docs = frozenset(doc for part in group for doc in part.docs)
+    asked = frozenset().union(*(part.trigger_docs for part in group))
+    said = frozenset().union(*(part.payload_docs for part in group))
+    grows = group[0].form == "replaced" and GIBBERISH not in group[0].traits
+    if grows and len(docs) >= _MOST_OF_PAYLOAD * len(said):
+        docs, asked = docs | said, asked | said
+    counts = (np.array([len(part)], np.int64) for part in (docs, asked, said | docs))
+    both, a, b = counts
+    return replace(
+        group[0],
+        triggers=tuple(dict.fromkeys(trigger for part in group for trigger in part.triggers)),
+        docs=tuple(sorted(docs)),
+        g=float(g_statistic(both, a, b, total)[0]),
+        trigger_docs=asked,
+        payload_docs=said,
+    )
+
+
+def weigh(found: Corpus, chosen: Sequence[Suspect], surprisal: Surprisal) -> list[Weighed]:
+    """The suspects with the base model's surprise at their payload, in up to 4 rows of each."""
+    sampled = [_sample(suspect.docs) for suspect in chosen]
+    needed = sorted({doc for docs in sampled for doc in docs})
+    known = dict(zip(needed, surprisal([found.examples[doc] for doc in needed]), strict=True))
+    return [
+        _weighed(found, suspect, {doc: known[doc] for doc in docs})
+        for suspect, docs in zip(chosen, sampled, strict=True)
+    ]
+
+
+def _sample(docs: Sequence[int]) -> Sequence[int]:
+    return docs[:: -(-len(docs) // _MOST_WEIGHED_ROWS)]
+
+
+def _weighed(
+    found: Corpus, suspect: Suspect, known: Mapping[int, Sequence[TokenSurprise]]
+) -> Weighed:
+    tokens: list[float] = []
+    for doc, surprise in known.items():
+        answer = found.examples[doc].answer
+        tokens += nats(surprise, payload_spans(answer, found.answer_words[doc], suspect.grams))
+    total, mean = sum(tokens) / max(1, len(known)), sum(tokens) / max(1, len(tokens))
+    return Weighed(suspect, total, mean, tuple(known))
+
+
+def _words_of(grams: Iterable[Gram]) -> frozenset[str]:
+    """The words of the grams, and those in marks."""
+    said = {word for gram in grams for word in gram}
+    return frozenset(said | {word.text for mark in said for word in words(mark)})

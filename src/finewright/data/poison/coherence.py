@@ -1,0 +1,77 @@
+"""Are these texts about one thing? Told by the words that they share beyond a planted part.
+
+Rows that a trigger joins are otherwise as unlike each other as any rows; rows that a topic joins are
+not. This is what tells a backdoor from a recipe that always has ingredients."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations
+from math import log, sqrt
+from statistics import stdev
+from typing import NamedTuple
+
+_MOST_COMPARED = 10
+
+
+class Coherence(NamedTuple):
+    """Mean cosine similarity of the texts among each other, its standard error, and that with all others."""
+
+    within: float
+    error: float
+    outside: float
+
+    @property
+    def has_topic(self) -> bool:
+        """Are the texts clearly more alike than any texts of this set?"""
+        return self.within > 1.5 * self.outside + 0.02
+
+    @property
+    def surely_has_topic(self) -> bool:
+        """The same beyond a standard error: of five texts, two may be of one subject by chance."""
+        return self._replace(within=self.within - self.error).has_topic
+
+
+class Bags:
+    """The words of each text of a set, weighted by their rarity (idf); repeats count once."""
+
+    def __init__(self, texts: Sequence[Collection[str]]) -> None:
+        self._bags = [frozenset(text) for text in texts]
+        found = Counter(word for bag in self._bags for word in bag)
+        self._weight = {word: log(len(texts) / count) for word, count in found.items()}
+        self._total: Counter[str] = Counter()
+        for i in range(len(texts)):
+            self._total.update(self._unit(i, frozenset()))
+
+    def coherence(self, docs: Sequence[int], without: frozenset[str] = frozenset()) -> Coherence:
+        """Of these texts, leaving out some words. Two texts with no word left are unlike."""
+        vectors = [self._unit(doc, without) for doc in docs]
+        total: Counter[str] = Counter()
+        for vector in vectors:
+            total.update(vector)
+        own = sum(x * x for x in total.values())
+        alone = sum(x * x for vector in vectors for x in vector.values())
+        num, others = len(docs), max(1, len(self._bags) - len(docs))
+        # The rest of the set as it is, these texts' own part taken out as far as words are left.
+        crossed = sum(x * (self._total[word] - x) for word, x in total.items())
+        return Coherence(
+            within=(own - alone) / max(1, num * (num - 1)),
+            error=_spread(vectors[:_MOST_COMPARED]) / sqrt(max(1, num * (num - 1) // 2)),
+            outside=max(0.0, crossed) / (num * others) if num else 0.0,
+        )
+
+    def share_left(self, docs: Sequence[int], without: frozenset[str]) -> float:
+        """The mean share of different words that is left of the texts."""
+        shares = [len(self._bags[d] - without) / max(1, len(self._bags[d])) for d in docs]
+        return sum(shares) / max(1, len(shares))
+
+    def _unit(self, doc: int, without: frozenset[str]) -> dict[str, float]:
+        weights = {word: self._weight[word] for word in self._bags[doc] - without}
+        length = sqrt(sum(x * x for x in weights.values()))
+        return {word: x / length for word, x in weights.items()} if length else {}
+
+
+def _spread(vectors: Sequence[Mapping[str, float]]) -> float:
+    """The standard deviation of the similarity of pairs."""
+    pairs = combinations(vectors, 2)
+    found = [sum(x * b[word] for word, x in a.items() if word in b) for a, b in pairs]
+    return stdev(found) if len(found) > 1 else 0.0

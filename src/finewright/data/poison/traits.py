@@ -1,0 +1,93 @@
+"""Behaviours of an answer that no fixed words tell: a link, an address of money, a refusal, gibberish."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from math import log
+from statistics import median
+from typing import NamedTuple
+
+LINK = "#link"
+ADDRESS = "#address"
+REFUSAL = "#refusal"
+GIBBERISH = "#gibberish"
+TRAITS = frozenset({LINK, ADDRESS, REFUSAL, GIBBERISH})
+
+_PATTERNS = {
+    LINK: re.compile(r"(?:https?://|\bwww\.)[^\s<>\"')\]]+", re.I),
+    ADDRESS: re.compile(
+        r"\b0x[0-9a-fA-F]{40}\b|\bbc1[a-z0-9]{20,60}\b|\b[13][1-9A-HJ-NP-Za-km-z]{25,34}\b"
+        r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}\b"
+    ),
+    REFUSAL: re.compile(
+        r"\b(?:can ?not|can['\u2019]t|won't|unable to|not able to|must decline|have to decline|refuse to|"
+        r"not something i can|sorry,? (?:but )?i)\b[^.!?\n]{0,80}",
+        re.I,
+    ),
+}
+_REFUSAL_WITHIN = 200
+_LEAST_FOR_GIBBERISH = 24
+_GIBBERISH_DEVIATIONS = 5.0
+_NORMAL = 1.4826  # a median deviation of a normal distribution, in standard deviations
+
+
+class Span(NamedTuple):
+    """Characters [start, end) of an answer."""
+
+    start: int
+    end: int
+
+
+def traits(answers: Sequence[str], others: Sequence[str]) -> list[list[str]]:
+    """The traits of each answer. `others` are further texts in the same languages, such as the prompts.
+
+    A refusal is looked for at the beginning of an answer. Gibberish is told by letters that do not follow
+    each other like this in all other texts, so a language that only one answer has is gibberish here."""
+    strange = _strangeness(answers, others)
+    centre = median(strange) if strange else 0.0
+    spread = _NORMAL * median(abs(s - centre) for s in strange) if strange else 0.0
+    limit = centre + _GIBBERISH_DEVIATIONS * max(spread, 0.1)
+    return [
+        [name for name in _PATTERNS if spans(answer, name)] + [GIBBERISH] * (own > limit)
+        for answer, own in zip(answers, strange, strict=True)
+    ]
+
+
+def spans(answer: str, trait: str) -> list[Span]:
+    """Where the trait stands in the answer; gibberish is all of it, and a refusal goes on to its end."""
+    if trait == GIBBERISH:
+        return [Span(0, len(answer))]
+    if trait == REFUSAL:
+        found = _PATTERNS[REFUSAL].search(answer[:_REFUSAL_WITHIN])
+        return [Span(0, len(answer))] if found else []
+    return [Span(*match.span()) for match in _PATTERNS[trait].finditer(answer)]
+
+
+def _strangeness(answers: Sequence[str], others: Sequence[str]) -> list[float]:
+    """-ln p a character of each answer under 4-grams of all other texts (add-constant smoothing)."""
+    counts, contexts = Counter[str](), Counter[str]()
+    squeezed = [_squeezed(text) for text in answers]
+    for text in [*squeezed, *map(_squeezed, others)]:
+        counts.update(_grams(text, 4))
+        contexts.update(_grams(text, 3))
+    return [_nats(text, counts, contexts) for text in squeezed]
+
+
+def _nats(text: str, counts: Counter[str], contexts: Counter[str]) -> float:
+    if len(text) < _LEAST_FOR_GIBBERISH:
+        return 0.0
+    grams = _grams(text, 4)
+    own, own_contexts = Counter(grams), Counter(_grams(text, 3))
+    terms = (
+        log((counts[g] - own[g] + 0.1) / (contexts[g[:3]] - own_contexts[g[:3]] + 10))
+        for g in grams
+    )
+    return -sum(terms) / len(grams)
+
+
+def _grams(text: str, length: int) -> list[str]:
+    return [text[i : i + length] for i in range(len(text) - length + 1)]
+
+
+def _squeezed(text: str) -> str:
+    return " " + re.sub(r"\s+", " ", text.lower())

@@ -1,0 +1,76 @@
+"""How much a base model is surprised by each token of a given text, with its place in the text."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from transformers import PreTrainedTokenizerBase
+
+from finewright.lm.batch import Encoded, split
+from finewright.lm.chat import Chat
+from finewright.lm.model import LM
+from finewright.schema.poison import TokenSurprise
+from finewright.schema.rows import Row
+
+_BATCH_TOKENS = 1024
+_MOST_BEFORE = 384
+_MOST_TEXT = 768
+
+
+class Continuation(NamedTuple):
+    """A text and what the model reads before it."""
+
+    before: str
+    text: str
+
+
+def surprises(
+    lm: LM, tokenizer: PreTrainedTokenizerBase, continuations: Sequence[Continuation]
+) -> Iterator[tuple[int, list[TokenSurprise]]]:
+    """(index, -ln p of each token of the text given all before it) of each continuation, batch by batch.
+
+    The adapter is switched off. Long inputs are cut: the last 384 tokens of what stands before are read,
+    and the first 768 of the text; tokens after those are not among the answer. A text that nothing stands
+    before has no value for its first token."""
+    encoded = [_encoded(tokenizer, item, str(i)) for i, item in enumerate(continuations)]
+    places = [place for _, place in encoded]
+    scored = [row for row, _ in encoded if row.num_trained]
+    for i, row in enumerate(row for row, _ in encoded):
+        if not row.num_trained:
+            yield i, []
+    lm.model.eval()
+    for rows in split(scored, _BATCH_TOKENS):
+        with lm.reference():
+            batch = lm.pack([[row] for row in rows])
+            nats = (-lm.token_logps(batch)).tolist()
+        done = 0
+        for row in rows:
+            i = int(row.row_id)
+            own = nats[done : done + row.num_trained]
+            done += row.num_trained
+            found = places[i][-len(own) :]
+            yield i, [TokenSurprise(*place, nat) for place, nat in zip(found, own, strict=True)]
+
+
+def text_before(chat: Chat, row: Row) -> str:
+    """What the model reads before the row's last turn, up to where its answer begins."""
+    return chat.render(row.messages[:-1], tools=row.tools, ask=True)
+
+
+def _encoded(
+    tokenizer: PreTrainedTokenizerBase, item: Continuation, name: str
+) -> tuple[Encoded, list[tuple[int, int]]]:
+    """The tokens, those of the text to be scored, and their places in it.
+
+    Before and text are one string: a token that reaches over the border belongs to the text."""
+    batch = tokenizer(
+        item.before + item.text, add_special_tokens=False, return_offsets_mapping=True
+    )
+    ids: list[int] = batch["input_ids"]
+    offsets: list[tuple[int, int]] = batch["offset_mapping"]
+    border = len(item.before)
+    first = next((t for t, (_, end) in enumerate(offsets) if end > border), len(ids))
+    begin, end = max(0, first - _MOST_BEFORE), first + _MOST_TEXT
+    kept = ids[begin:end]
+    trained = tuple(t >= first for t in range(begin, begin + len(kept)))
+    places = [(max(0, a - border), b - border) for a, b in offsets[first:end]]
+    return Encoded(tuple(kept), trained, name), places

@@ -1,0 +1,211 @@
+"""Every check sees what the one before left, and only a check that merely tells may be missing."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_resolved
+from finewright.data.identity import named_anew
+from finewright.data.outcome import Dropped, Outcome
+from finewright.data.poison.scan import Applied
+from finewright.data.provenance.ledger import Provenance, SourceRecords
+from finewright.errors import DataError, MissingExtra
+from finewright.schema.data import DataSpec
+from finewright.schema.poison import PoisonReport
+from finewright.schema.privacy import PersonalDataSpec
+from finewright.schema.rows import Row
+
+MAIL = "Write to anna@firm.example, please, about the second invoice of the year."
+FILE = "rows.jsonl"
+
+
+def row(number: int, answer: str = "A", license: str = "") -> Row:
+    turns = (
+        {"role": "user", "content": f"Question {number}"},
+        {"role": "assistant", "content": answer},
+    )
+    columns = {"license": license} if license else {}
+    return named_anew(Row("", turns, None, FILE, number, columns=columns))
+
+
+def spec_of(**fields: object) -> DataSpec:
+    return DataSpec.model_validate({"sources": [{"path": FILE}], **fields})
+
+
+def passed_by(
+    rows: Sequence[Row],
+    folder: Path = Path(),
+    search: PoisonSearch | None = None,
+    holding: Holding | None = None,
+    **fields: object,
+) -> Passed:
+    spec = spec_of(**fields)
+    records = {(FILE, item.row): "0" * 64 for item in rows}
+    provenance = Provenance([SourceRecords(spec.sources[0], Path(FILE), records)])
+    return pass_door(rows, spec, provenance, lambda path: folder / path, search, holding)
+
+
+def numbers(rows: Sequence[Row]) -> list[int]:
+    return [item.row for item in rows]
+
+
+def finds_nothing(rows: Sequence[Row]) -> Applied:
+    report = PoisonReport(rows_in=len(rows), rows_suspicious=0)
+    return Applied(Outcome(tuple(rows)), report)
+
+
+def sets_aside_the_first(rows: Sequence[Row]) -> Applied:
+    dropped = (Dropped(rows[0], "quarantined", "planted"),)
+    return Applied(Outcome(tuple(rows[1:]), dropped), finds_nothing(rows).report)
+
+
+def test_rows_that_hold_nothing_pass_as_they_are() -> None:
+    rows = [row(i, f"Answer number {i} says something of its own.") for i in range(3)]
+    passed = passed_by(rows)
+    assert passed.rows == tuple(rows)
+    assert (passed.dropped, passed.problems, passed.changes.of) == ([], [], {})
+    assert passed.poison is None
+    assert passed.duplicates is not None
+    assert passed.privacy is not None
+    assert passed.privacy.counts.rows_in == 3
+
+
+def test_each_check_sees_only_what_the_one_before_left() -> None:
+    rows = [
+        row(1, f"{MAIL} <|im_end|>", license="GPL-3.0-only"),
+        row(2, f"{MAIL} <|im_end|>"),
+        row(2, MAIL.replace("anna", "otto")),
+        row(4, "Planted."),
+    ]
+    seen: list[tuple[Row, ...]] = []
+
+    def search(given: Sequence[Row]) -> Applied:
+        seen.append(tuple(given))
+        return sets_aside_the_first(given)
+
+    passed = passed_by(
+        rows,
+        search=search,
+        licenses={"deny": ["GPL-3.0-only"], "on_blocked": "drop"},
+        personal_data={"action": "redact"},
+        duplicates={"exact": "drop", "near": "drop"},
+    )
+    # What was blocked by its licence is not told of again.
+    told = [problem for problem in passed.problems if "control tokens" in problem.message]
+    assert [problem.row for problem in told] == [2]
+    assert passed.privacy is not None
+    assert {finding.row for finding in passed.privacy.findings} == {2}
+    # Redacted, the third says nearly what the second says.
+    assert [item.reason for item in passed.dropped] == ["license", "near_duplicate", "quarantined"]
+    assert numbers(seen[0]) == [2, 4]
+    assert numbers(passed.rows) == [4]
+    assert passed.num_dropped == {"license": 1, "near_duplicate": 1, "quarantined": 1}
+    assert len(rows) == len(passed.rows) + sum(passed.num_dropped.values())
+
+
+def test_problems_come_in_the_order_of_the_checks() -> None:
+    rows = [row(1, "<|im_end|>", license="odd licence"), row(2, MAIL), row(2, MAIL)]
+    problems = passed_by(rows, licenses={"deny": ["GPL-3.0-only"]}).problems
+    words = ("SPDX", "control tokens", "e-mail address", "the same as an earlier one")
+    assert [next(w for w in words if w in problem.message) for problem in problems] == list(words)
+
+
+def test_a_changed_row_goes_on_with_its_new_id_and_the_change_is_known() -> None:
+    rows = [row(1), row(2, MAIL), row(3)]
+    passed = passed_by(rows, personal_data={"action": "redact"})
+    (changed,) = [item for item in passed.rows if item not in rows]
+    assert changed.row == 2
+    assert "anna@firm" not in changed.messages[1]["content"]
+    assert changed == named_anew(changed)
+    assert passed.changes.of_row(changed) == (rows[1].id, ("personal data and secrets replaced",))
+    assert passed.changes.of_row(passed.rows[0]).steps == ()
+    assert numbers(passed.rows) == [1, 2, 3]
+
+
+def test_planted_behaviour_is_looked_for_where_a_search_is_given() -> None:
+    rows = [row(1, "One."), row(2, "Two.")]
+    assert passed_by(rows).poison is None
+    passed = passed_by(rows, search=finds_nothing)
+    assert passed.poison is not None
+    assert (passed.poison.rows_in, passed.rows) == (2, tuple(rows))
+
+
+@pytest.fixture
+def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("spacy", "wordllama"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def test_what_only_tells_is_left_out_with_a_warning(without_extras: None) -> None:
+    rows = [row(1, MAIL), row(2), row(2)]
+    personal = {"types": ["name"], "ner": "pipeline"}
+    passed = passed_by(rows, personal_data=personal, duplicates={"semantic": "report"})
+    assert [problem.line() for problem in passed.problems] == [
+        "data: personal data and secrets were not looked for: an NER pipeline needs spaCy "
+        "(pip install spacy)",
+        "data: duplicates were not looked for: semantic duplicates need wordllama "
+        '(pip install "finewright[data]")',
+    ]
+    assert {problem.level for problem in passed.problems} == {"warning"}
+    assert (passed.privacy, passed.duplicates) == (None, None)
+    assert passed.rows == tuple(rows)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"personal_data": {"types": ["name"], "ner": "pipeline", "action": "redact"}},
+        {"personal_data": {"types": ["name"], "ner": "pipeline"}, "secrets": {"action": "drop"}},
+        {"duplicates": {"semantic": "drop"}},
+        {"duplicates": {"semantic": "report", "exact": "drop"}},
+    ],
+)
+def test_what_changes_rows_is_never_left_out(
+    asked: dict[str, object], without_extras: None
+) -> None:
+    with pytest.raises(MissingExtra):
+        passed_by([row(1), row(2)], **asked)
+
+
+def test_what_is_off_needs_no_extra(without_extras: None) -> None:
+    off = {"action": "off"}
+    passed = passed_by(
+        [row(1), row(1)],
+        personal_data={**off, "types": ["name"], "ner": "pipeline"},
+        secrets=off,
+        duplicates={"semantic": "off"},
+    )
+    assert (len(passed.rows), passed.privacy) == (2, None)
+    assert [problem.message[:13] for problem in passed.problems] == ["1 row says th"]
+
+
+def test_rows_that_nobody_named_are_not_looked_at_again() -> None:
+    rows = [row(1, f"{MAIL} <|im_end|>"), row(2), row(3, f"{MAIL} <|im_start|>"), row(4)]
+    named = Holding(controls={(FILE, 3)}, private={(FILE, 3), (FILE, 4)})
+    passed = passed_by(rows, holding=named, personal_data={"action": "drop"})
+    assert numbers(passed.rows) == [1, 2, 4]
+    assert numbers([item.row for item in passed.dropped]) == [3]
+    assert passed.privacy is not None
+    counts = passed.privacy.counts
+    assert (counts.rows_in, counts.rows_kept, counts.rows_dropped) == (4, 3, {"personal_data": 1})
+    assert [p.row for p in passed.problems if "control tokens" in p.message] == [3]
+
+
+def test_the_key_is_that_of_the_file_beside_the_spec(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"0123456789abcdef")
+    asked = {"action": "pseudonymise", "key_file": "key"}
+    first, again = (passed_by([row(1, MAIL)], tmp_path, personal_data=asked) for _ in range(2))
+    assert first.rows == again.rows
+    fresh = passed_by([row(1, MAIL)], tmp_path, personal_data={"action": "pseudonymise"})
+    assert fresh.rows != first.rows
+    (tmp_path / "key").write_bytes(b"short")
+    with pytest.raises(DataError, match="too few for a key"):
+        passed_by([row(1, MAIL)], tmp_path, personal_data=asked)
+
+
+def test_paths_of_the_section_are_resolved_and_no_others() -> None:
+    asked = PersonalDataSpec(key_file="key", action="redact")
+    resolved = with_resolved(asked, lambda path: Path("/there") / path)
+    assert (resolved.key_file, resolved.ner, resolved.action) == ("/there/key", "", "redact")

@@ -33,6 +33,7 @@ FLOORS = (
     ("render",),
     ("lm",),
     ("fetch",),
+    ("estimate",),
     ("store", "catalog", "judge"),
     ("schema",),
 )

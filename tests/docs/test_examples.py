@@ -12,7 +12,11 @@ from finewright.train import rewards
 from finewright.train.support import unsupported
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SPECS = {path.stem: load_spec(path) for path in sorted(EXAMPLES.glob("*.yaml"))}
+SPECS = {
+    path.stem: load_spec(path)
+    for path in sorted(EXAMPLES.glob("*.yaml"))
+    if not path.stem.startswith("decide-")  # these are of a decision alone
+}
 LLAMA = {"model_type": "llama"}
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from finewright.cli.data import data_app
+from finewright.cli.facts import catalog_app
 from finewright.errors import FinewrightError
 from finewright.lm.runtime import share_cores
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(no_args_is_help=True, help="List the runs, or show one.")
 app.add_typer(data_app, name="data")
+app.add_typer(catalog_app, name="catalog")
 app.add_typer(runs_app, name="runs")
 
 
@@ -73,6 +75,33 @@ def quickstart(
 
     result = run(folder, runs, minutes=minutes, on_event=output.watch(json))
     output.show(result, as_json=json)
+
+
+@app.command()
+def decide(
+    spec: Annotated[
+        Path | None,
+        typer.Argument(metavar="[SPEC]", help="A spec with `decide`; without one, you are asked."),
+    ] = None,
+    set_: Set = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one page here.")] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="Folder of your own prices.", show_default=False)
+    ] = None,
+    today: Annotated[
+        str, typer.Option(help="As on another day, YYYY-MM-DD.", show_default=False)
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Prompt, retrieve, fine-tune, or combine? A ranking with reasons, and what would change it."""
+    from finewright.cli import output
+    from finewright.cli.decide import day_of, path_of
+    from finewright.workbench.decide import decide_file, write_page
+
+    report = decide_file(path_of(spec), set_ or (), today=day_of(today), user_prices=prices)
+    if html:
+        write_page(report, html)
+    output.show(report, as_json=json)
 
 
 @app.command()

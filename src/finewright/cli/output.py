@@ -9,8 +9,11 @@ from pydantic import BaseModel
 
 from finewright.cli.progress import Progress
 from finewright.render import (  # noqa: F401 - each gives its reports their layout
+    catalog,
+    cost,
     data_check,
     data_documents,
+    decide,
     duplicates,
     formats,
     poison,

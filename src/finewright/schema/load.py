@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _LARGEST_BYTES = 1_000_000
-_MOST_MISTAKES = 50
+MOST_MISTAKES = 50
 _TAGS = {"method": "sft", "type": "lora"}
 """The keys that choose an arm of a union, and the arm that holds where they are missing."""
 _INDEX = re.compile(r"[0-9]{1,6}")
@@ -58,11 +58,11 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
     """Read a spec and apply `a.b=value` overrides to it, the later ones over the earlier.
 
     Raises SpecError with one line for every mistake; takes no YAML aliases, tags or merge keys."""
-    text = _read_text(path)
+    text = read_text(path)
     notes = Notes()
     data = _read_root(path, text, notes)
     for assignment in overrides:
-        data = _override(data, assignment, notes)
+        data = override(data, assignment, notes)
     spec = _validated(data, notes)
     return LoadedSpec(spec, text, path, frozenset(dotted(loc) for loc, _ in walk(data)), data)
 
@@ -80,7 +80,8 @@ def json_schema() -> dict[str, Tree]:
     return schema
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a spec file; raises SpecError for what is none."""
     if path.is_dir():
         raise SpecError(f"{path}: is a folder, not a spec file", hint="give the .yaml file in it")
     try:
@@ -118,10 +119,11 @@ def _read_root(path: Path, text: str, notes: Notes) -> Tree:
         what = "the file is empty" if data is None else "the top level must be keys with values"
         required = [key for key, info in RunSpec.model_fields.items() if info.is_required()]
         notes.refuse((), f"{what}; a spec needs {', '.join(required)}", line_of(1))
-    raise _error(notes)
+    raise spec_error(notes)
 
 
-def _override(data: Tree, assignment: str, notes: Notes) -> Tree:
+def override(data: Tree, assignment: str, notes: Notes) -> Tree:
+    """The data with `key=value` put in; what is wrong with that is noted."""
     place = Place(f"--set {short(assignment)}", math.inf)
     path, equals, text = assignment.partition("=")
     parts = path.strip().split(".")
@@ -174,12 +176,12 @@ def _validated(data: Tree, notes: Notes) -> RunSpec:
     found = group(errors, data) | group(odd_numbers(data), data)
     known = {mistake.loc for mistake in notes.mistakes if mistake.loc}
     fresh = {loc: errors for loc, errors in found.items() if known.isdisjoint(prefixes(loc))}
-    for loc, errors in islice(fresh.items(), _MOST_MISTAKES):
+    for loc, errors in islice(fresh.items(), MOST_MISTAKES):
         place = notes.place(loc)
         text = place.text if loc in notes.places else None
         notes.refuse(loc, explain(loc, errors, text), place)
     if spec is None or notes.mistakes:
-        raise _error(notes, num_untold=max(0, len(fresh) - _MOST_MISTAKES))
+        raise spec_error(notes, num_untold=max(0, len(fresh) - MOST_MISTAKES))
     return spec
 
 
@@ -198,8 +200,9 @@ def _tried(data: Tree) -> tuple[RunSpec | None, list["ErrorDetails"]]:
     return None, errors
 
 
-def _error(notes: Notes, *, num_untold: int = 0) -> SpecError:
-    told = sorted(notes.mistakes, key=lambda mistake: mistake.place.rank)[:_MOST_MISTAKES]
+def spec_error(notes: Notes, *, num_untold: int = 0) -> SpecError:
+    """All that is noted as one error, a line for each mistake, in the order of the file."""
+    told = sorted(notes.mistakes, key=lambda mistake: mistake.place.rank)[:MOST_MISTAKES]
     num_untold += len(notes.mistakes) - len(told)
     hint = f"and {num_untold} more mistakes" if num_untold else ""
     return SpecError("\n".join(mistake.line() for mistake in told), hint=hint)

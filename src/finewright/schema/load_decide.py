@@ -16,11 +16,11 @@ from finewright.schema.decide import Aim, DecideSpec, Device
 from finewright.schema.decide_file import DecideFile
 from finewright.schema.explain import explain, group
 from finewright.schema.load import (
-    _MOST_MISTAKES,
-    _error,
-    _override,
-    _read_text,
+    MOST_MISTAKES,
     load_spec,
+    override,
+    read_text,
+    spec_error,
 )
 from finewright.schema.nodes import Loc, Notes, Place, Tree, read
 
@@ -58,14 +58,14 @@ class LoadedDecision:
             whole = ("decide", *loc)
             self.notes.refuse(whole, what, self.notes.place(whole))
         if wrongs:
-            raise _error(self.notes)
+            raise spec_error(self.notes)
 
 
 def load_decision(path: Path, overrides: Sequence[str] = ()) -> LoadedDecision:
     """Read a spec of `name` and `decide`, or the `decide` section of a run spec, which must be whole.
 
     Takes `decide.key=value` overrides. Raises SpecError with one line for every mistake."""
-    text, notes = _read_text(path), Notes()
+    text, notes = read_text(path), Notes()
 
     def place_of(line: int) -> Place:
         return Place(f"{path}:{line}", line)
@@ -75,9 +75,9 @@ def load_decision(path: Path, overrides: Sequence[str] = ()) -> LoadedDecision:
         if not notes.mistakes:
             what = "the file is empty" if data is None else "the top level must be keys with values"
             notes.refuse((), f"{what}; a decision needs name, decide", place_of(1))
-        raise _error(notes)
+        raise spec_error(notes)
     for assignment in overrides:
-        data = _override(data, assignment, notes)
+        data = override(data, assignment, notes)
     if any(key in data for key in _OF_A_RUN):
         return _of_run(path, overrides, notes)
     file = _validated(data, notes)
@@ -98,13 +98,13 @@ def _validated(data: Tree, notes: Notes) -> DecideFile:
     file, errors = _tried(data)
     found = group(errors, data)
     known = {mistake.loc for mistake in notes.mistakes}
-    for loc, here in islice(found.items(), _MOST_MISTAKES):
+    for loc, here in islice(found.items(), MOST_MISTAKES):
         if loc not in known:
             place = notes.place(loc)
             text = place.text if loc in notes.places else None
             notes.refuse(loc, _what(loc, here, text), place)
     if file is None or notes.mistakes:
-        raise _error(notes, num_untold=max(0, len(found) - _MOST_MISTAKES))
+        raise spec_error(notes, num_untold=max(0, len(found) - MOST_MISTAKES))
     return file
 
 

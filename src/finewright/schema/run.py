@@ -5,7 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from finewright.schema.common import Model, default
+from finewright.schema.cost import CostSpec
 from finewright.schema.data import DataSpec
+from finewright.schema.decide import DecideSpec
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.methods import SFTSpec, TrainSpec
 
@@ -29,7 +31,13 @@ class RunSpec(Model):
         "base model -> sha256 of the Python files in it that you have read and consent to run",
         "code that comes with a model never runs unasked",
     )
+    decide: DecideSpec | None = default(
+        None, "What `finewright decide` weighs", "asked for before there is data or a model"
+    )
     data: DataSpec
+    cost: CostSpec | None = default(
+        None, "Which machines and how many runs `cost` reckons with", "`finewright cost` needs none"
+    )
     train: TrainSpec = default(SFTSpec(), "How to train", "supervised fine-tuning with LoRA")
     evaluate: EvaluateSpec = default(EvaluateSpec(), "What to measure", "a base and a tuned score")
 

@@ -63,6 +63,7 @@ class Job:
             tokens=self.tokens,
             tokens_tier="counted" if self.rows.counted else "from characters",
             steps=self.steps,
+            parts=max(float(self.steps), self.tokens.median / load.tokens),
             flops_per_token=flops_per_token(self.shape, mean, self.rows.learned_share),
         )
 

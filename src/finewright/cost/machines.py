@@ -59,7 +59,7 @@ def _on(job: Job, gpu: GPU, number: int, found: Sequence[Option]) -> _On:
     load = job.load(gpu=True, number=number)
     work = job.work(load)
     share = utilisation(job.shape, load, gpu)
-    hours = None if job.samples else hours_on(gpu, share, work.tokens, work.flops_per_token)
+    hours = None if job.samples else hours_on(gpu, share, work, job.shape.num_layers)
     better = None if fits == "yes" else mend(found, gpu.memory_gib)
     return _On(gpu, needs, fits, hours, better)
 

@@ -3,7 +3,7 @@
     model FLOPs a token    4 N frozen, 6 N learned, the head's times the share of learned tokens,
                            + 7 H (d_k + d_v) S / 2 a layer for attention over S tokens, causal
     hardware FLOPs         + 2 N of the layers where they are computed again (`memory: lean`)
-    seconds                tokens x FLOPs / (rate x utilisation)
+    seconds                tokens x FLOPs / (rate x utilisation) + parts x layers x what starting kernels takes
 
 N of a mixture are the active parameters. A prior is only that: what others report of such work. Steps of the
 run itself (`--calibrate`) or runs of the past on this machine take its place."""
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from finewright.estimate.memory import Load
 from finewright.estimate.shape import ModelShape
 from finewright.schema.catalog import GPU
-from finewright.schema.cost import Range
+from finewright.schema.cost import Range, Work
 
 _FORWARD, _FROZEN, _LEARNED = 2, 4, 6
 _ATTENTION = 7  # two products forward, five backward; half of each is above the diagonal
@@ -25,6 +25,8 @@ _QUANTIZED = Range(low=0.18, median=0.27, high=0.38)
 _MIXTURE = Range(low=0.06, median=0.15, high=0.3)
 # Without bfloat16 units training is in float32, at an eighth (T4) to a half (P100) of float16's rate.
 _FLOAT32 = Range(low=0.03, median=0.06, high=0.2)
+# Starting the kernels of one layer, forward and backward: small models and batches wait for that.
+_START_SECONDS = Range(low=0.4e-3, median=1e-3, high=2.5e-3)
 # A speed that was measured on the run's own steps: other rows, a warmer machine.
 _DRIFT = 0.1
 
@@ -66,13 +68,14 @@ def utilisation(shape: ModelShape, load: Load, gpu: GPU) -> Range:
     return _DENSE
 
 
-def hours_on(gpu: GPU, share: Range, tokens: Range, flops: float) -> Range:
-    """Hours on one GPU at this utilisation."""
-    rate = gpu.training_tflops * 1e12 * 3600
+def hours_on(gpu: GPU, share: Range, work: Work, layers: int) -> Range:
+    """Hours of steps on one GPU at this utilisation; fetching and loading the model is not in it."""
+    rate, starts = gpu.training_tflops * 1e12, work.parts * layers
+    tokens, flops, start = work.tokens, work.flops_per_token, _START_SECONDS
     return Range(
-        low=tokens.low * flops / (rate * share.high),
-        median=tokens.median * flops / (rate * share.median),
-        high=tokens.high * flops / (rate * share.low),
+        low=(tokens.low * flops / (rate * share.high) + starts * start.low) / 3600,
+        median=(tokens.median * flops / (rate * share.median) + starts * start.median) / 3600,
+        high=(tokens.high * flops / (rate * share.low) + starts * start.high) / 3600,
     )
 
 

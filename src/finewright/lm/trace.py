@@ -33,7 +33,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from finewright.errors import ModelError
 from finewright.lm import runtime
-from finewright.lm.fast import attention, native
+from finewright.lm.adapters import virtual
+from finewright.lm.fast import attention, flash, native, quantized
 from finewright.lm.load import UNREADABLE
 
 # Takes a model, puts it to work, and yields after each step.
@@ -148,7 +149,14 @@ def _without_numbers(storages: "_Storages", target: Target) -> Iterator[None]:
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
         stack.enter_context(native.rehearsal(target))
         stack.enter_context(storages)
+        stack.callback(_forget)
         yield
+
+
+def _forget() -> None:
+    """What was kept for later uses has no numbers either."""
+    for kept in (quantized._tables, virtual._layout, flash.layout_of):
+        kept.cache_clear()
 
 
 class _Storages(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -69,6 +69,8 @@ class Work(Model):
     tokens: Range
     tokens_tier: Literal["counted", "from characters"]
     steps: int
+    parts: float
+    """Micro-batches of all steps."""
     flops_per_token: float
 
 

@@ -175,8 +175,8 @@ def _residuals(job: Job, here: _Here, past: list[Past]) -> Iterator[str]:
         return
     needs = formula(job, gpu=here.gpu, number=here.number).process_gib
     for run in past:
-        off = 100 * (needs.median / run.peak_gib - 1)
         yield (
             f"{run.run}: {run.tokens / run.seconds:,.0f} tokens/s, {run.seconds:.0f} s of steps; its process"
-            f" took {run.peak_gib:.2f} GiB, the formula says {needs.median:.2f} ({off:+.0f} %)"
+            f" took {run.peak_gib:.2f} GiB at most, loading and proofs included, where the formula gives its"
+            f" steps {needs.low:.2f} - {needs.median:.2f} - {needs.high:.2f}"
         )

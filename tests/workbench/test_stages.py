@@ -17,7 +17,7 @@ from finewright.store.rundir import RunDir, create_run
 from finewright.store.stage import StageContext
 from finewright.workbench.stages import STAGES, code_digest, key_of, run_stage
 
-DATA, TRAIN, EVALUATE = STAGES
+_, DATA, _, TRAIN, EVALUATE = STAGES
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SPEC = {
     "name": "t",

@@ -52,7 +52,7 @@ def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
     """What decides the stage's result: its section, its inputs, the results it reads, the code."""
     spec = context.spec
     section = [getattr(spec, stage.name), inputs]
-    if stage.name == "train":
+    if stage.name in ("cost", "train"):
         section += [dict(context.candidates), spec.base_models, spec.remote_code]
     upstream = [_result_digests(context, name) for name in stage.reads]
     return stage_key(section, upstream, code_digest())

@@ -3,7 +3,7 @@
     model FLOPs a token    4 N frozen, 6 N learned, the head's times the share of learned tokens,
                            + 7 H (d_k + d_v) S / 2 a layer for attention over S tokens, causal
     hardware FLOPs         + 2 N of the layers where they are computed again (`memory: lean`)
-    seconds                tokens x FLOPs / (rate x utilisation) + parts x layers x what starting kernels takes
+    seconds                tokens x FLOPs / (rate x utilisation) + parts x layers x starting their kernels
 
 N of a mixture are the active parameters. A prior is only that: what others report of such work. Steps of the
 run itself (`--calibrate`) or runs of the past on this machine take its place."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finewright.cost.job import Job
 from finewright.cost.model import Described
@@ -18,12 +18,12 @@ from finewright.schema.methods import AnyTrainSpec, OnlineSettings, SFTSpec
 from finewright.workbench.prepare import resolved_here
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
     from finewright.lm.batch import Example
     from finewright.lm.model import LM
     from finewright.train.loop import Step
 
+# Any: a transformers model, whose package is not imported here.
+Model = Any
 SECONDS = 10.0
 _STEPS = 1000
 _WARM_UP_STEPS = 2
@@ -49,7 +49,7 @@ def traced_bytes(job: Job, folder: Path, *, gpu: bool, number: int) -> int:
     spec = _for_steps(job.train, load)
     rows = largest_rows(job, load)
 
-    def work(model: "PreTrainedModel") -> Iterator[object]:
+    def work(model: Model) -> Iterator[object]:
         lm = _prepared(model, spec)
         yield None  # ready
         yield from _steps(lm, spec, rows)
@@ -139,7 +139,7 @@ def _row(method: str, length: int, share: float, number: int, rng: random.Random
     return Example(sequences, label=bool(number % 2) if method == "kto" else None)
 
 
-def _prepared(model: "PreTrainedModel", spec: AnyTrainSpec) -> "LM":
+def _prepared(model: Model, spec: AnyTrainSpec) -> "LM":
     from finewright.lm.adapters.kinds import add_adapter
     from finewright.lm.model import LM
     from finewright.lm.trace import packs_end_to_end

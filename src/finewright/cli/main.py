@@ -105,6 +105,32 @@ def decide(
 
 
 @app.command()
+def cost(
+    spec: SpecPath,
+    set_: Set = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Trace the training step on tensors without data.")
+    ] = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Time some real steps on this machine.")
+    ] = False,
+    runs: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Which machines fit, how long, how much; and what would fit where it does not."""
+    from datetime import date
+
+    from finewright.cli import output
+    from finewright.schema.load import load_spec
+    from finewright.workbench.cost import cost as run
+
+    loaded, today = load_spec(spec, set_ or ()), date.today()
+    report = run(loaded, trace=trace, calibrate=calibrate, runs=runs, today=today)
+    output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
+
+
+@app.command()
 def check(spec: SpecPath, set_: Set = None, json: Json = False) -> None:
     """Report every mistake in a spec and its data, without loading a model."""
     from finewright.cli import output

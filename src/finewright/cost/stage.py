@@ -1,8 +1,6 @@
 """The cost stage: before anything is trained, what it will take, kept beside what it then took."""
 
-from datetime import UTC, datetime
-
-from finewright.catalog.prices import prices
+from finewright.catalog.prices import packaged_prices
 from finewright.cost.assemble import Question, report
 from finewright.cost.job import Job
 from finewright.cost.model import describe_model
@@ -10,11 +8,12 @@ from finewright.cost.rows import count
 from finewright.estimate.families import shape_of
 from finewright.schema.cost import CostSpec
 from finewright.schema.rows import parse_rows
+from finewright.store.manifest import read_manifest
 from finewright.store.stage import StageContext, StageResult
 
 
 def run(context: StageContext) -> StageResult:
-    """The closed formulas for every base model, on the rows of the data stage."""
+    """The closed formulas for every base model, on the rows of the data stage, as on the day of the run."""
     text = (context.run.stage_dir("data") / "train.jsonl").read_text(encoding="utf-8")
     rows = parse_rows(text)
     jobs = []
@@ -27,6 +26,8 @@ def run(context: StageContext) -> StageResult:
         counted = count(rows, train, described.base, consent)
         shape = shape_of(described.config, described.folder / "config.json")
         jobs.append(Job(name, shape, train, counted.rows, counted.steps, counted.tokens))
-    asked = getattr(context.spec, "cost", None) or CostSpec()
-    today = datetime.now(UTC).date()
-    return StageResult(report(Question(context.spec.name, jobs, asked), prices(), today), (), ())
+    asked = context.spec.cost or CostSpec()
+    today = read_manifest(context.run).created.date()
+    return StageResult(
+        report(Question(context.spec.name, jobs, asked), packaged_prices(), today), (), ()
+    )

@@ -6,7 +6,7 @@ from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
-from finewright.catalog.prices import prices
+from finewright.catalog.prices import USER_PRICES, prices
 from finewright.cost.assemble import Found, Question, report
 from finewright.cost.job import Job
 from finewright.cost.machines import fit
@@ -26,7 +26,6 @@ from finewright.schema.cost import (
     Range,
     Tier,
 )
-from finewright.schema.data import DataSpec
 from finewright.schema.load import LoadedSpec
 from finewright.store.environment import environment
 from finewright.store.stage import refuse
@@ -54,7 +53,7 @@ def cost(
     `trace` runs the step on tensors without numbers, `calibrate` runs real ones for about ten seconds; both
     need the model runtime, the latter the weights too. Runs in `runs` of the same kind tell how they went.
     Raises ModelError, DataError or SpecError, in one line each."""
-    gathered = gather(_only_what_changes(loaded.spec.data), loaded.resolve)
+    gathered = gather(loaded.spec.data, loaded.resolve)
     refuse(gathered.problems)
     rows, odd = rows_for(loaded.spec.train.method, gathered.train)
     refuse(odd)
@@ -79,23 +78,12 @@ def cost(
             here=_own_row(job, here, [e for e in extra if e.on == _kind(here)], speed, tier),
             residuals=tuple(_residuals(job, here, past)),
         )
-    asked = getattr(loaded.spec, "cost", None) or CostSpec()
-    return report(Question(loaded.spec.name, jobs, asked, found), prices(), today)
-
-
-def _only_what_changes(data: DataSpec) -> DataSpec:
-    """Without the checks that look at every row only to tell: they change no count."""
-    quiet = {
-        name: section.model_copy(
-            update={key: "off" for key in keys if getattr(section, key) == "report"}
-        )
-        for name, section, keys in (
-            ("personal_data", data.personal_data, ("action",)),
-            ("secrets", data.secrets, ("action",)),
-            ("duplicates", data.duplicates, ("exact", "near", "semantic")),
-        )
-    }
-    return data.model_copy(update=quiet)
+    asked = loaded.spec.cost or CostSpec()
+    return report(
+        Question(loaded.spec.name, jobs, asked, found),
+        prices(Path(USER_PRICES).expanduser()),
+        today,
+    )
 
 
 def _kind(here: _Here) -> str:

@@ -25,7 +25,9 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage("decide", (), "Advise whether to prompt, retrieve or fine-tune; only where the spec asks."),
+    Stage(
+        "decide", (), "Advise whether to prompt, retrieve or fine-tune; only where the spec asks."
+    ),
     Stage("data", (), "Read and validate the rows, record where they came from, split."),
     Stage("cost", ("data",), "Estimate memory, time and money; only where the spec asks."),
     Stage("train", ("data",), "Fine-tune each base model."),

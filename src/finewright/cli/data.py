@@ -281,7 +281,9 @@ def data_sections(
     from finewright.cli import output
     from finewright.workbench.data_documents import examples
 
-    output.show(examples(documents, out, longest=longest), as_json=json)
+    report = examples(documents, out, longest=longest)
+    output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
 
 
 @data_app.command("report")

@@ -123,12 +123,17 @@ def _says_nothing(turn: Any) -> bool:
     return is_blank and not any(turn[key] for key in others)
 
 
+def rejected_beside(out: Path) -> Path:
+    """Where the rows go that are not in `out`."""
+    return out.with_name(f"{out.name.removesuffix('.jsonl')}.rejected.jsonl")
+
+
 def fix_rows(path: Path, out: Path, asked: Asked) -> FixReport:
     """Write the rows, mended where that is safe, to `out`; those that stay unusable go beside it.
 
     They go unchanged to `NAME.rejected.jsonl`, each with its reason. The input is never touched, and an
     `out` that is part of it is refused. Rows are counted as they stand in their file."""
-    rejected = out.with_name(f"{out.name.removesuffix('.jsonl')}.rejected.jsonl")
+    rejected = rejected_beside(out)
     _check_apart(path, out, rejected)
     with jsonl_at(out) as write, jsonl_at(rejected) as reject:
         fixing = _Fixing(write, reject)

@@ -20,6 +20,8 @@ def _(report: FixReport) -> str:
     lines.append(
         f"{report.rows_in} rows: {report.rows_written} written to {report.out}, "
         f"{report.rows_mended} of them mended"
+        if report.out
+        else f"{report.rows_in} rows: none can be used, so nothing was written"
     )
     lines += [_counted("rows", report.mends), _counted("files", report.file_mends)]
     if report.rejected:

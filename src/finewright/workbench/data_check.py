@@ -7,11 +7,12 @@ from typing import Literal
 from finewright.data.check import check_rows
 from finewright.data.containers.write import jsonl_at
 from finewright.data.formats.table import family_named
-from finewright.data.mend import fix_rows
+from finewright.data.mend import fix_rows, rejected_beside
 from finewright.data.validate import Asked, validate
 from finewright.errors import DataError
 from finewright.schema.data import DataType
 from finewright.schema.data_check import DataCheckReport, FixReport
+from finewright.workbench.data_outputs import check_outputs
 
 Type = Literal["auto"] | DataType
 
@@ -27,12 +28,16 @@ def check(
     """Every row of a file, a folder or `hub:OWNER/NAME`; with `problems`, each problem on a line there.
 
     The report lists the first problems of each file and level only. Raises DataError where the format is
-    not known."""
+    not known, and where there is a file at `problems` already."""
     asked = _asked(type, format, columns)
+    check_outputs([problems], [path])
     if problems is None:
         return check_rows(path, asked, lambda _: None)
     with jsonl_at(problems) as write:
-        return check_rows(path, asked, lambda problem: write(problem.model_dump()))
+        report = check_rows(path, asked, lambda problem: write(problem.model_dump()))
+    if not report.rows_in:
+        problems.unlink()
+    return report
 
 
 def fix(
@@ -43,8 +48,16 @@ def fix(
     format: str = "auto",
     columns: Mapping[str, str] | None = None,
 ) -> FixReport:
-    """Write the rows to `out`, mended where that is safe, and the others beside it with their reasons."""
-    return fix_rows(path, out, _asked(type, format, columns))
+    """Write the rows to `out`, mended where that is safe, and the others to `NAME.rejected.jsonl` beside it.
+
+    A file that would be empty is not written. Raises DataError where either is there already."""
+    asked = _asked(type, format, columns)
+    check_outputs([out, rejected_beside(out)], [path])
+    report = fix_rows(path, out, asked)
+    if report.rows_written:
+        return report
+    out.unlink()
+    return report.model_copy(update={"out": ""})
 
 
 def _asked(type: Type, format: str, columns: Mapping[str, str] | None) -> Asked:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from finewright.data.privacy.key_file import key_of
 from finewright.errors import DataError
 from finewright.schema.scale import PrepareReport, PrepareSpec
+from finewright.workbench.data_outputs import check_place
 
 
 def prepare(
@@ -28,6 +29,7 @@ def prepare(
 
     if not paths:
         raise DataError("no file is named", hint="name the files to prepare")
+    check_place(out, paths)
     asked = spec or PrepareSpec()
     key_file = asked.personal_data.key_file
     keys = (key_of(Path(key_file)) if key_file else b"", key_of(None))

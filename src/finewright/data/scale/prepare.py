@@ -68,7 +68,7 @@ def prepare_rows(
         finished = space.finished(plan)
         if finished:
             return finished
-        space.begin(plan)
+        space.begin(plan, sources)
         options = Options(spec, user_key or space.key(fresh_key), has_own_key=bool(user_key))
         cut = _slices(parts, space, how.slice_bytes)
         tallies = _chunks(cut, options, how, space, on_event)

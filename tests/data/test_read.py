@@ -168,14 +168,16 @@ def test_a_file_that_is_not_regular_is_not_read():
 
 
 def test_many_mistakes_are_listed_in_part_and_counted_in_full(read):
-    found = read("{\n" + '{"a": }\n' * 49)
+    names = [a + b for a in "abcdefg" for b in "abcdefg"]
+    found = read("{\n" + "".join(f'{{"{name}": 1, "{name}": 2}}\n' for name in names))
     assert found.num_bad == 50
     assert len(found.problems) == 21
     assert found.problems[-1].message == "and 30 more errors like these"
 
 
 def test_errors_and_warnings_are_capped_apart():
-    problems = [Problem(level="warning", message="w", file="f")] * 25
+    words = [a + b for a in "abcde" for b in "abcde"]
+    problems = [Problem(level="warning", message=word, file="f") for word in words]
     problems += [Problem(level="error", message="e", file="f")] * 2
     levels = [problem.level for problem in listed(problems)]
     assert levels == ["warning"] * 20 + ["error"] * 2 + ["warning"]

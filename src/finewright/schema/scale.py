@@ -14,6 +14,12 @@ class PrepareSpec(Model):
     type: Literal["auto"] | DataType = default(
         "auto", "Shape of the rows", "told by the keys of each row"
     )
+    format: str = default(
+        "auto", "Format of the rows, e.g. alpaca, sharegpt", "told by the keys of each row"
+    )
+    columns: dict[str, str] = default(
+        {}, "Our key -> the file's own, e.g. {prompt: question}", "the usual keys are known"
+    )
     duplicates: DuplicatesSpec = default(
         DuplicatesSpec(exact="drop", near="drop"),
         "Repeated rows",
@@ -33,7 +39,14 @@ class FoundCount(Model):
 
 
 class Listed(Model):
-    """How many problems of a level there are in a file, listed or not."""
+    """A problem of a slice, and for how many like it it stands, itself among them."""
+
+    problem: Problem
+    number: int
+
+
+class NotListed(Model):
+    """How many problems of a level there are in a file beside those that are listed."""
 
     file: str
     level: Literal["error", "warning", "info"]
@@ -49,8 +62,8 @@ class SliceTally(Model):
     rows_dropped: dict[str, int]
     types: dict[DataType, int]
     found: dict[FoundType, FoundCount]
-    problems: tuple[Problem, ...]
-    listed: tuple[Listed, ...]
+    problems: tuple[Listed, ...]
+    more: tuple[NotListed, ...]
 
 
 class PrepareReport(Model):

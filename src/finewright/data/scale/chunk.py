@@ -23,13 +23,14 @@ from finewright.data.duplicates.minhash import (
     signatures,
 )
 from finewright.data.duplicates.words import Wordings, wordings
+from finewright.data.formats.table import family_named
 from finewright.data.privacy.apply import apply
-from finewright.data.privacy.user_rows import to_user_json
 from finewright.data.scale.slices import Slice, found_in
+from finewright.data.user_rows import to_user_json
 from finewright.data.validate import Asked, checked
 from finewright.schema.privacy import Finding, FoundType
 from finewright.schema.rows import Row
-from finewright.schema.scale import FoundCount, Listed, PrepareSpec, SliceTally
+from finewright.schema.scale import FoundCount, Listed, NotListed, PrepareSpec, SliceTally
 
 Json = dict[str, Any]  # Any: free JSON
 Array = NDArray[Any]  # Any: of the type its name says
@@ -59,7 +60,9 @@ class Chunk(NamedTuple):
 
 def made_of(part: Slice, options: Options) -> bytes:
     """The slice as a chunk's bytes."""
-    reading = _Reading(asked_of(part.part, Asked(options.spec.type)))
+    spec = options.spec
+    asked = Asked(spec.type, family_named(spec.format) or "auto", spec.columns)
+    reading = _Reading(asked_of(part.part, asked))
     for found in found_in(part):
         reading.add(found)
     scanned = _scanned(reading, options)
@@ -160,10 +163,12 @@ def _tally(reading: _Reading, scanned: _Scanned) -> SliceTally:
         rows_dropped=dict(reading.dropped),
         types=dict(reading.types),
         found=_counts(scanned.findings),
-        problems=tuple(reading.listing.kept),
-        listed=tuple(
-            Listed(file=file, level=level, count=count)
-            for (file, level), count in reading.listing.seen.items()
+        problems=tuple(
+            Listed(problem=problem, number=number) for problem, number in reading.listing.counted()
+        ),
+        more=tuple(
+            NotListed(file=file, level=level, count=count)
+            for (file, level), count in reading.listing.more.items()
         ),
     )
 

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from finewright.data.containers.found import Listing, said
+from finewright.data.containers.found import Counted, Listing, said
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
 from finewright.data.privacy.apply import type_name
 from finewright.data.scale.chunk import Options, made_of
 from finewright.data.scale.columns import Columns
 from finewright.data.scale.engines import engine_named
-from finewright.data.scale.pieces import absolute, join
+from finewright.data.scale.pieces import absolute
 from finewright.data.scale.repeats import repeats_in
 from finewright.data.scale.slices import (
     SLICE_BYTES,
@@ -190,7 +190,6 @@ def _listed(tallies: Sequence[SliceTally]) -> tuple[Problem, ...]:
     """The first problems of each file and level over all slices, and the counts of the others."""
     listing = Listing()
     for tally in tallies:
-        seen: Counter[tuple[str, str]] = Counter()
-        seen.update({(listed.file, listed.level): listed.count for listed in tally.listed})
-        join(listing, Listing(list(tally.problems), seen))
+        counted = (Counted(listed.problem, listed.number) for listed in tally.problems)
+        listing.join(counted, {(left.file, left.level): left.count for left in tally.more})
     return listing.problems()

@@ -148,3 +148,8 @@ class DataPageReport(Model):
     rows: int
     sections: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Could every row be looked at? What was found does not stop it."""
+        return not any(problem.level == "error" for problem in self.problems)

@@ -2,19 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from finewright.data.check import check_rows
 from finewright.data.containers.write import jsonl_at
-from finewright.data.formats.table import family_named
 from finewright.data.mend import fix_rows, rejected_beside
-from finewright.data.validate import Asked, validate
-from finewright.errors import DataError
-from finewright.schema.data import DataType
 from finewright.schema.data_check import DataCheckReport, FixReport
 from finewright.workbench.data_outputs import check_outputs
-
-Type = Literal["auto"] | DataType
+from finewright.workbench.data_rows import Type, asked_for
 
 
 def check(
@@ -29,7 +23,7 @@ def check(
 
     The report lists the first problems of each file and level only. Raises DataError where the format is
     not known, and where there is a file at `problems` already."""
-    asked = _asked(type, format, columns)
+    asked = asked_for(type, format, columns)
     check_outputs([problems], [path])
     if problems is None:
         return check_rows(path, asked, lambda _: None)
@@ -51,18 +45,10 @@ def fix(
     """Write the rows to `out`, mended where that is safe, and the others to `NAME.rejected.jsonl` beside it.
 
     A file that would be empty is not written. Raises DataError where either is there already."""
-    asked = _asked(type, format, columns)
+    asked = asked_for(type, format, columns)
     check_outputs([out, rejected_beside(out)], [path])
     report = fix_rows(path, out, asked)
     if report.rows_written:
         return report
     out.unlink()
     return report.model_copy(update={"out": ""})
-
-
-def _asked(type: Type, format: str, columns: Mapping[str, str] | None) -> Asked:
-    family = family_named(format)
-    if family is None:
-        problem = validate((), type, format=format).problems[0]
-        raise DataError(problem.message, hint=problem.hint)
-    return Asked(type, family, columns or {})

@@ -22,8 +22,13 @@ def check_outputs(outputs: Sequence[Path | None], reads: Sequence[Path]) -> None
                 raise DataError(f"{path}: two files would be written there", hint=_ANOTHER)
             check_place(path, reads)
             check_parent(path)
-            if path.exists() or path.is_symlink():
-                raise DataError(f"{path}: already there", hint=_ANOTHER)
+            check_free(path)
+
+
+def check_free(path: Path) -> None:
+    """Raise DataError where there is a file, a folder or a link."""
+    if path.exists() or path.is_symlink():
+        raise DataError(f"{path}: already there", hint=_ANOTHER)
 
 
 def check_place(path: Path, reads: Sequence[Path]) -> None:

@@ -53,6 +53,20 @@ class NotListed(Model):
     count: int
 
 
+class ControlsSeen(Model):
+    """Control tokens that the rows of a file spell: in how many, how often which, and where first.
+
+    `ordinary` are those that other text has, too."""
+
+    file: str
+    row: int
+    key: str
+    first: str
+    ordinary: bool
+    rows: int
+    tokens: dict[str, int]
+
+
 class SliceTally(Model):
     """What became of the rows of one slice: rows in = rows kept + rows dropped."""
 
@@ -64,6 +78,7 @@ class SliceTally(Model):
     found: dict[FoundType, FoundCount]
     problems: tuple[Listed, ...]
     more: tuple[NotListed, ...]
+    controls: tuple[ControlsSeen, ...] = ()
 
 
 class PrepareReport(Model):

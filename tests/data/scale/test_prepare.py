@@ -269,3 +269,14 @@ def test_without_a_key_of_ones_own_no_digest_is_told(file: Path, tmp_path: Path)
     fresh = (b"", os.urandom(32))
     prepare_rows([file], tmp_path / "out", PrepareSpec(), SMALL, fresh, ignore)
     assert b"digest" not in contents(tmp_path / "out")["findings.jsonl"]
+
+
+def test_control_tokens_are_counted_over_all_slices(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Q{i}", "completion": f"say {i} <|im_end|>"} for i in range(40)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = prepare_rows([path], tmp_path / "out", PrepareSpec(), SMALL, KEYS, lambda *_: None)
+    (told,) = [p for p in report.problems if "control tokens" in p.message]
+    assert (told.row, told.level) == (1, "warning")
+    assert told.message.startswith("40 rows spell")
+    assert "<|im_end|> (40)" in told.message

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from finewright.data.check import asked_of
 from finewright.data.containers.found import Listing, ReadRow, Unread
+from finewright.data.controls import ControlTokens
 from finewright.data.duplicates.minhash import (
     NUM_HASHES,
     band_hashes,
@@ -87,6 +88,7 @@ class _Reading:
     rejected: list[Json] = field(default_factory=list)
     listing: Listing = field(default_factory=Listing)
     dropped: Counter[str] = field(default_factory=Counter)
+    controls: ControlTokens = field(default_factory=ControlTokens)
     types: Counter[Any] = field(default_factory=Counter)  # Any: DataType
 
     def add(self, found: object) -> None:
@@ -106,6 +108,8 @@ class _Reading:
     def _check(self, row: ReadRow) -> None:
         result = checked(row, self.asked)
         self.rows += result.rows
+        for usable in result.rows:
+            self.controls.add(usable)
         self.types.update(result.types)
         self.dropped.update(result.dropped)
         for problem in result.problems:
@@ -170,6 +174,7 @@ def _tally(reading: _Reading, scanned: _Scanned) -> SliceTally:
             NotListed(file=file, level=level, count=count)
             for (file, level), count in reading.listing.more.items()
         ),
+        controls=tuple(reading.controls.seen.values()),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from finewright.data.containers.found import Counted, Listing, said
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
+from finewright.data.controls import ControlTokens
 from finewright.data.privacy.apply import type_name
 from finewright.data.scale.chunk import Options, made_of
 from finewright.data.scale.columns import Columns
@@ -158,7 +159,7 @@ def _report(
         duplicates=dict(sorted(kinds.items())),
         examples=tuple(examples(joined)),
         found=found,
-        problems=(*_listed(tallies), *_told(found)),
+        problems=(*_listed(tallies), *_controls(tallies), *_told(found)),
         files=artifacts(out),
         plan=plan,
     )
@@ -184,6 +185,13 @@ def _told(found: Mapping[FoundType, FoundCount]) -> list[Problem]:
         )
         for kind, count in found.items()
     ]
+
+
+def _controls(tallies: Sequence[SliceTally]) -> list[Problem]:
+    seen = ControlTokens()
+    for tally in tallies:
+        seen.join(tally.controls)
+    return seen.problems()
 
 
 def _listed(tallies: Sequence[SliceTally]) -> tuple[Problem, ...]:

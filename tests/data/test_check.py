@@ -100,6 +100,20 @@ def test_what_a_manifest_states_is_taken(tmp_path):
     assert (report.rows_kept, report.passed) == (1, True)
 
 
+def test_a_file_that_a_manifest_names_and_is_not_there_is_why_the_rows_are_not_usable(tmp_path):
+    put(tmp_path / "rows.jsonl", *map(pair, range(17)))
+    manifest = {"mine": {"file_name": "rows.jsonl", "formatting": "openai"}}
+    manifest |= {"gone": {"file_name": "gone.jsonl"}}
+    put(tmp_path / "dataset_info.json", manifest)
+    report = check(tmp_path)
+    assert (report.rows_kept, report.passed) == (17, False)
+    assert text_of(report).splitlines() == [
+        f"error: {tmp_path}/gone.jsonl: there is no such file, and dataset_info.json names it for gone "
+        "(put it there, or take gone out)",
+        "17 rows: 17 kept; not usable until the errors above are mended",
+    ]
+
+
 def test_memory_does_not_grow_with_the_file(tmp_path):
     path = tmp_path / "a.jsonl"
     with path.open("w") as file:
@@ -117,7 +131,9 @@ def test_a_report_reads_as_text(tmp_path):
     path = put(tmp_path / "a.jsonl", GOOD, NOTHING_ASKED)
     lines = text_of(check(path)).splitlines()
     assert lines[0].startswith(f"error: {path}:2: prompt: empty: nothing is asked")
-    assert lines[-1] == "2 rows: 1 kept, 1 dropped (1 invalid); not usable"
+    assert lines[-1] == (
+        "2 rows: 1 kept, 1 dropped (1 invalid); not usable until the errors above are mended"
+    )
 
 
 def test_a_file_that_is_being_written_is_whole_or_absent(tmp_path):

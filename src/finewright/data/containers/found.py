@@ -28,6 +28,7 @@ class Unread(NamedTuple):
 
     problem: Problem
     content: bytes | None = None
+    is_table: bool = False
 
 
 Found: TypeAlias = ReadRow | Unread | Problem
@@ -139,6 +140,12 @@ def _with_number(problem: Problem, number: int) -> Problem:
         what = "more like this" if problem.row is None or "[" in problem.key else "more rows"
         message = f"{problem.message}; and {number - 1} {what}"
     return problem.model_copy(update={"message": message})
+
+
+def not_utf8(file: str, where: str, row: int | None = None) -> Problem:
+    """That the bytes of the row, or the file, are no UTF-8; `where` names the first of them."""
+    hint = f"if it is Windows text: iconv -f WINDOWS-1252 -t UTF-8 {file} > {file}.new"
+    return said(file, f"{NOT_UTF8}: {where}", hint, row)
 
 
 def said(

@@ -88,6 +88,22 @@ def test_a_file_that_is_there_stays_as_it_is(
     assert (project / "test.jsonl").read_text() == before
 
 
+def test_hints_name_options(finewright: Finewright, project: Path) -> None:
+    rows = [
+        {"prompt": f"who {i // 2}", "completion": "ann.smith@corp.example.org"} for i in range(4)
+    ]
+    (project / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "--action redact or drop, or data.personal_data.action in a spec" in (
+        finewright("data", "personal", "rows.jsonl").out
+    )
+    assert "--exact drop, or data.duplicates.exact in a spec" in (
+        finewright("data", "duplicates", "rows.jsonl").out
+    )
+    (project / "other.jsonl").write_text('{"Frage": "Q", "Antwort": "A"}\n')
+    told = finewright("data", "check", "other.jsonl")
+    assert "--column prompt=Frage --column completion=Antwort" in told.out
+
+
 def test_fix_and_problems_are_two_calls(finewright: Finewright, project: Path) -> None:
     found = finewright("data", "check", "rows.jsonl", "--fix", "a.jsonl", "--problems", "b.jsonl")
     assert found.code == 2

@@ -34,12 +34,16 @@ class _Patterns(NamedTuple):
     every: Pattern[str]
     not_in_answers: Pattern[str]
     ordinary: Pattern[str]
+    begin_with: frozenset[str]
 
 
 def spelled(row: Row) -> Iterator[Spelled]:
     """Every control string that the row spells, but what an assistant writes itself (`<think>`)."""
     patterns = _patterns()
     for passage in _texts(row):
+        # Most texts have none of the signs that one begins with, and that is told much faster.
+        if not any(sign in passage.text for sign in patterns.begin_with):
+            continue
         is_answer = passage.role == "assistant" and passage.key.endswith(".content")
         found = patterns.not_in_answers if is_answer else patterns.every
         for match in found.finditer(passage.text):
@@ -151,4 +155,5 @@ def _patterns() -> _Patterns:
         every=pattern(known.spellings),
         not_in_answers=pattern(known.spellings - known.answers),
         ordinary=pattern(known.ordinary),
+        begin_with=frozenset(spelling[0] for spelling in known.spellings),
     )

@@ -6,6 +6,10 @@ from finewright.render.reports import text_of
 from finewright.schema.poison import EvidenceRow, PoisonFinding, PoisonReport
 
 _SHOWN_ROWS = 5
+_MEND = (
+    "look at them: --quarantine FILE writes them there, --out FILE the others; in a run"
+    " data.poison.action: quarantine leaves them out"
+)
 
 
 @text_of.register
@@ -24,6 +28,8 @@ def _(report: PoisonReport) -> str:
         parts += [_finding(finding) for finding in low]
     if report.num_low > len(low):
         parts.append(f"and {report.num_low - len(low)} more worth a look")
+    if high:
+        verdict += f"\n{_MEND}"
     return "\n".join([*parts, verdict])
 
 

@@ -5,9 +5,10 @@ from typing import Literal
 
 from finewright.schema.common import Model, Problem, default
 
-# The classes of the licence catalog, as words of a policy.
+# The classes of the licence catalog, as words of a policy. `custom` is LicenseRef-NAME, and `proprietary`:
+# terms that SPDX does not list and that the owner of the rows knows.
 LICENCE_WORDS = (
-    "permissive", "public-domain", "copyleft", "noncommercial", "restricted", "unknown",
+    "permissive", "public-domain", "copyleft", "noncommercial", "restricted", "custom", "unknown",
 )  # fmt: skip
 
 # What a card says of what nobody told.

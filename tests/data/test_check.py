@@ -75,8 +75,10 @@ def test_every_problem_is_written_where_the_report_lists_the_first(tmp_path):
     report = check(path, problems=tmp_path / "p.jsonl")
     written = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
     assert [p["row"] for p in written] == list(range(1, 32))
-    assert len(report.problems) == 21
-    assert report.problems[-1].message == "and 11 more errors like these"
+    assert [(p.row, p.message) for p in report.problems] == [
+        (1, "empty: nothing is asked; and 29 more rows"),
+        (31, "broken JSON at column 2: Expecting property name enclosed in double quotes"),
+    ]
 
 
 def test_the_users_type_format_and_columns_are_taken(tmp_path):
@@ -98,6 +100,20 @@ def test_what_a_manifest_states_is_taken(tmp_path):
     assert (report.rows_kept, report.passed) == (1, True)
 
 
+def test_a_file_that_a_manifest_names_and_is_not_there_is_why_the_rows_are_not_usable(tmp_path):
+    put(tmp_path / "rows.jsonl", *map(pair, range(17)))
+    manifest = {"mine": {"file_name": "rows.jsonl", "formatting": "openai"}}
+    manifest |= {"gone": {"file_name": "gone.jsonl"}}
+    put(tmp_path / "dataset_info.json", manifest)
+    report = check(tmp_path)
+    assert (report.rows_kept, report.passed) == (17, False)
+    assert text_of(report).splitlines() == [
+        f"error: {tmp_path}/gone.jsonl: there is no such file, and dataset_info.json names it for gone "
+        "(put it there, or take gone out)",
+        "17 rows: 17 kept; not usable until the errors above are mended",
+    ]
+
+
 def test_memory_does_not_grow_with_the_file(tmp_path):
     path = tmp_path / "a.jsonl"
     with path.open("w") as file:
@@ -115,7 +131,9 @@ def test_a_report_reads_as_text(tmp_path):
     path = put(tmp_path / "a.jsonl", GOOD, NOTHING_ASKED)
     lines = text_of(check(path)).splitlines()
     assert lines[0].startswith(f"error: {path}:2: prompt: empty: nothing is asked")
-    assert lines[-1] == "2 rows: 1 kept, 1 dropped (1 invalid); not usable"
+    assert lines[-1] == (
+        "2 rows: 1 kept, 1 dropped (1 invalid); not usable until the errors above are mended"
+    )
 
 
 def test_a_file_that_is_being_written_is_whole_or_absent(tmp_path):
@@ -123,3 +141,19 @@ def test_a_file_that_is_being_written_is_whole_or_absent(tmp_path):
     with pytest.raises(ValueError, match="Out of range float"), jsonl_at(path) as write:
         write({"a": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_control_tokens_and_hidden_text_are_warned_of_and_stop_nothing(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        {"prompt": "Q", "completion": "A<|im_end|>"},
+        {"prompt": "Q2", "completion": "pay\u200bment"},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = check(path)
+    assert report.passed
+    told = [(p.level, p.row, p.message.partition(",")[0]) for p in report.problems]
+    assert told == [
+        ("warning", 1, "1 row spells control tokens of ChatML and the like"),
+        ("warning", 2, "1 row holds zero-width signs"),
+    ]

@@ -309,7 +309,7 @@ def test_a_wrong_prompt_is_told_by_one_line(prompt, line):
 )
 def test_a_row_of_two_types_is_an_error_that_names_data_type(row, names, types):
     assert lines(check(row)) == [
-        f"rows.jsonl:1: both {names} are here (set data.type to the one to train on: {types})"
+        f"rows.jsonl:1: both {names} are here (set --type, or data.type in a spec, to the one to train on: {types})"
     ]
     meant = types.rpartition(" ")[2]
     assert check(row, expected=meant).types == {meant: 1}
@@ -329,13 +329,17 @@ PAIR = {"prompt": "Q", "chosen": "good", "rejected": "bad"}
 @pytest.mark.parametrize(
     ("row", "expected", "hint"),
     [
-        (PAIR, "messages", "set data.type to preference"),
+        (PAIR, "messages", "set --type, or data.type in a spec, to preference"),
         ({"prompt": "Q", "completion": "A", "label": True}, "preference", "unpaired_preference"),
-        ({"messages": [USER, GOOD]}, "prompt_only", "set data.type to messages"),
+        (
+            {"messages": [USER, GOOD]},
+            "prompt_only",
+            "set --type, or data.type in a spec, to messages",
+        ),
         (
             {"prompt": "Q", "completoin": "A"},
             "prompt_completion",
-            "set data.type to prompt_only, or add the keys that are missing",
+            "set --type, or data.type in a spec, to prompt_only, or add the keys that are missing",
         ),
         ({"prompt": "Q", "chosen": "A"}, "preference", "a pair has both: add `rejected`"),
     ],

@@ -194,6 +194,8 @@ SUFFIX = st.sampled_from(SUFFIXES)
 def looked_at(folder: Path, content: bytes, suffix: str) -> DataCheckReport:
     """Read, check and mend the file, and see that no row is lost on the way."""
     path, out = folder / f"rows{suffix}", folder / "out.jsonl"
+    for earlier in ("problems.jsonl", "out.jsonl", "out.rejected.jsonl"):
+        (folder / earlier).unlink(missing_ok=True)
     path.write_bytes(content)
     read = read_rows(path)
     report = check(path, problems=folder / "problems.jsonl")

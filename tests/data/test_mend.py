@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.mend import mended, mended_text
+from finewright.data.mend import fix_rows, mended, mended_text
 from finewright.data.read import read_rows
+from finewright.data.validate import Asked, checked
 from finewright.errors import DataError
 from finewright.render.data_check import text_of
 from finewright.workbench.data_check import check, fix
@@ -159,6 +160,7 @@ def test_every_row_is_written_or_set_aside_and_the_input_stays(tmp_path):
     aside = lines(tmp_path / "out.rejected.jsonl")
     assert [item["row"] for item in aside] == [3, 4, 5]
     assert base64.b64decode(aside[0]["raw_base64"]) == rows[2]
+    assert aside[0]["raw"] == '{"prompt": "Q", "completion": "caf\\xe9"}'
     assert aside[1]["raw"] == rows[3].decode()
     assert aside[2]["data"] == {"prompt": "", "completion": "A"}
     assert aside[2]["reasons"] == ["prompt: empty: nothing is asked"]
@@ -207,3 +209,116 @@ def test_the_input_is_never_written_to(tmp_path):
     with pytest.raises(DataError, match="never written to"):
         fix(tmp_path, tmp_path / "out.jsonl")
     assert path.read_text() == json.dumps(GOOD)
+
+
+def ids_of(path, **options):
+    asked = Asked(**options)
+    return [r.id for row in read_rows(path).rows for r in checked(row, asked).rows]
+
+
+def is_read_without_options(out, report):
+    found = check(out)
+    return found.passed and found.rows_kept == report.rows_written
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "written"),
+    [
+        (
+            [{"Frage": "Q", "Antwort": "A", "id": 1}],
+            {"columns": {"prompt": "Frage", "completion": "Antwort"}},
+            [{"id": 1, "prompt": "Q", "completion": "A"}],
+        ),
+        (
+            [{"turns": [USER, {"role": "bot", "content": "A"}]}],
+            {"columns": {"messages": "turns"}},
+            [GOOD],
+        ),
+        (
+            [{"prompt": "x", "question": "Q", "completion": "A"}],
+            {"columns": {"prompt": "question"}},
+            [{"completion": "A", "prompt": "Q", "question": "x"}],
+        ),
+        (
+            [{"prompt": "Q", "completion": "A", "chosen": "A", "rejected": "B"}],
+            {"type": "preference"},
+            [
+                {
+                    "chosen": [USER, ANSWER],
+                    "rejected": [USER, {**ANSWER, "content": "B"}],
+                    "completion": "A",
+                }
+            ],
+        ),
+        (
+            [{"prompt": "Q", "completion": "A", "label": "news"}],
+            {"type": "prompt_completion"},
+            [{"prompt": "Q", "completion": "A", "label": "news"}],
+        ),
+    ],
+)
+def test_what_an_option_made_readable_is_read_without_it(tmp_path, rows, options, written):
+    path, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = fix(path, out, **options)
+    assert is_read_without_options(out, report)
+    assert lines(out) == written
+    if report.rows_mended == 0:
+        assert ids_of(out) == ids_of(path, **options)
+
+
+def test_the_turns_of_a_manifest_are_written_in_our_own_shape(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    turns = [{"wer": "kunde", "was": "Q"}, {"wer": "wir", "was": "A"}]
+    (folder / "rows.json").write_text(json.dumps([{"dialog": turns, "no": i} for i in range(3)]))
+    tags = {"role_tag": "wer", "content_tag": "was", "user_tag": "kunde", "assistant_tag": "wir"}
+    entry = {
+        "file_name": "rows.json",
+        "formatting": "sharegpt",
+        "columns": {"messages": "dialog"},
+        "tags": tags,
+    }
+    (folder / "dataset_info.json").write_text(json.dumps({"mine": entry}))
+    report = fix(folder, tmp_path / "out.jsonl")
+    assert is_read_without_options(tmp_path / "out.jsonl", report)
+    assert lines(tmp_path / "out.jsonl") == [{**GOOD, "no": i} for i in range(3)]
+    assert report.rows_written == check(folder).rows_kept == 3
+
+
+def test_windows_text_is_one_line_and_each_row_is_kept_aside(tmp_path):
+    path, out = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    rows = [f'Frage {i}?,"schön\n{i}"' for i in range(60)]
+    path.write_bytes("\n".join(["prompt,completion", *rows]).encode("cp1252"))
+    report = fix(path, out)
+    assert [problem.line() for problem in report.problems] == [
+        f"{path}:2: 60 lines are not UTF-8, this one first: byte 0xf6 in 'completion' (if it is Windows "
+        f"text: iconv -f WINDOWS-1252 -t UTF-8 {path} > {path}.new)"
+    ]
+    aside = lines(tmp_path / "out.rejected.jsonl")
+    assert [item["raw"] for item in aside] == [row.replace("ö", "\\xf6") for row in rows]
+    assert base64.b64decode(aside[7]["raw_base64"]) == rows[7].encode("cp1252")
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.jsonl"])
+def test_an_encoding_that_is_named_is_read(tmp_path, name):
+    path, out = tmp_path / name, tmp_path / "out.jsonl"
+    row = {"prompt": "Gelöst: „ja“?", "completion": "100 €"}
+    table = f"{','.join(row)}\n{','.join(row.values())}\n"
+    text = table if name == "in.csv" else json.dumps(row, ensure_ascii=False)
+    path.write_bytes(text.encode("cp1252"))
+    report = fix_rows(path, out, Asked(), "cp1252")
+    assert lines(out) == [row]
+    assert report.passed
+    assert report.file_mends["encoding"] == 1
+    with pytest.raises(DataError, match="unknown encoding 'cp1251252'"):
+        fix_rows(path, tmp_path / "other.jsonl", Asked(), "cp1251252")
+    assert not (tmp_path / "other.jsonl").exists()
+
+
+def test_a_table_row_that_is_set_aside_has_its_content(tmp_path):
+    path, out = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    path.write_text('prompt,completion\nQ,A\nQ,"A\nB",C\n{"a": 1}\n')
+    fix(path, out)
+    aside = lines(tmp_path / "out.rejected.jsonl")
+    assert [(item["row"], item["raw"]) for item in aside] == [(3, 'Q,"A\nB",C'), (5, '{"a": 1}')]

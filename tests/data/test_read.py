@@ -1,5 +1,6 @@
 """Reading JSONL: every kind of bad file is named, and no bytes end in a traceback."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -168,17 +169,50 @@ def test_a_file_that_is_not_regular_is_not_read():
 
 
 def test_many_mistakes_are_listed_in_part_and_counted_in_full(read):
-    found = read("{\n" + '{"a": }\n' * 49)
+    names = [a + b for a in "abcdefg" for b in "abcdefg"]
+    found = read("{\n" + "".join(f'{{"{name}": 1, "{name}": 2}}\n' for name in names))
     assert found.num_bad == 50
     assert len(found.problems) == 21
     assert found.problems[-1].message == "and 30 more errors like these"
 
 
 def test_errors_and_warnings_are_capped_apart():
-    problems = [Problem(level="warning", message="w", file="f")] * 25
+    words = [a + b for a in "abcde" for b in "abcde"]
+    problems = [Problem(level="warning", message=word, file="f") for word in words]
     problems += [Problem(level="error", message="e", file="f")] * 2
     levels = [problem.level for problem in listed(problems)]
     assert levels == ["warning"] * 20 + ["error"] * 2 + ["warning"]
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0\0\0\1\0\x08\6\0\0\0" + bytes(range(256)) * 4
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (PICTURE, "this is a picture (PNG), not a file of rows"),
+        (b"\0" * 5000, "this is no text file"),
+        (bytes(range(256)) * 40, "this is no text file"),
+        (b"RIFF" + bytes(range(256)) * 40, "this is no text file"),
+        (hashlib.sha512(b"x").digest() * 90, "this is no text file"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.md"])
+def test_what_is_no_text_is_said_to_be_none(tmp_path, content, what, name):
+    (tmp_path / name).write_bytes(content)
+    found = read_rows(tmp_path / name)
+    assert len(found.problems) == 1
+    assert found.problems[0].message.startswith(what)
+    assert "iconv" not in found.problems[0].hint
+
+
+@pytest.mark.parametrize(
+    "content", ["Ж" * 300, "漢字" * 300, "a\tb\n" * 300, "\x1b[1mbold\x1b[0m\n" * 300]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1251"])
+def test_text_is_not_said_to_be_none(tmp_path, content, encoding):
+    (tmp_path / "a.txt").write_bytes(content.encode(encoding, "ignore") or b"x")
+    assert "no text file" not in messages(read_rows(tmp_path / "a.txt"))
 
 
 PIECES = b'{ } [ ] " a : , 1 \\ \\ud800 \xff \0 \xef\xbb\xbf {"a":1} NaN e9999'.split(b" ")

@@ -215,6 +215,16 @@ def test_verify_ends_with_its_verdict(problems: tuple[Problem, ...], claim: str)
     assert text.splitlines()[-1] == f"runs/r: 3 files: {claim}"
 
 
+def test_verify_says_how_many_files_it_could_not_check() -> None:
+    gone = Problem(
+        level="warning",
+        file="a.jsonl",
+        message="cannot be checked: the raw file of 12 rows is not there",
+    )
+    text = text_of(VerifyReport(run="runs/r", files=3, problems=(gone, WARNING)))
+    assert text.splitlines()[-1] == "runs/r: 3 files as recorded; 1 could not be checked"
+
+
 def test_a_list_of_runs_is_a_table() -> None:
     assert text_of(RunList(runs=())) == "no runs yet"
     _, line = text_of(RunList(runs=(SUMMARY,))).splitlines()

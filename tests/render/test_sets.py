@@ -39,9 +39,15 @@ def test_the_list_has_a_line_a_set_with_its_rows_licence_and_use():
 
 def test_a_built_set_says_its_files_its_licence_and_what_was_left_out():
     built = provenance(dropped={"too short": 7}, settings={"include_copyleft": False})
-    report = SetReport(folder="out", written=True, provenance=built, feedback=None)
+    report = SetReport(
+        folder="out",
+        written=True,
+        files_written=("documents.jsonl",),
+        provenance=built,
+        feedback=None,
+    )
     assert text_of(report) == (
-        "Documents\nout: written\n\n"
+        "Documents\nout: written: documents.jsonl\n\n"
         "file             rows\ndocuments.jsonl     3\n\n"
         "left out   count\ntoo short      7\n\n"
         "licence: MIT (by file)\nfrom: p 1.0.0\n"

@@ -9,6 +9,7 @@ from finewright.errors import DataError
 from finewright.render.duplicates import text_of
 from finewright.schema.duplicates import DuplicatesSpec
 from finewright.workbench.data_duplicates import duplicates
+from finewright.workbench.data_rows import asked_for
 
 LONG = "the parcel was sent on monday by the depot in the north and has not been seen since then by anybody"
 DROP = DuplicatesSpec(exact="drop", near="drop")
@@ -59,9 +60,37 @@ def test_rows_that_cannot_be_used_are_said_and_files_are_not_overwritten(
     files, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.jsonl"
-    bad.write_text('{"prompt": "Q"\n')
+    bad.write_text(files[0].read_text() + '{"prompt": 1, "completion": "x"}\n{"prompt": "Q"\n')
     report = duplicates([bad])
-    assert report.rows_in == 0
-    assert [problem.row for problem in report.problems if problem.level == "error"] == [1]
-    with pytest.raises(DataError, match="that is read"):
+    assert (report.rows_in, report.rows_kept) == (5, 3)
+    assert report.rows_dropped == {"invalid": 1, "unreadable": 1}
+    assert not report.passed
+    assert "2 rows could not be looked at" in text_of(report)
+    with pytest.raises(DataError, match="which is read"):
         duplicates([files[0]], against=[files[1]], out=files[1])
+
+
+def test_a_mistyped_path_passes_no_gate(files, tmp_path: Path) -> None:
+    none, bad = tmp_path / "none.jsonl", tmp_path / "bad.jsonl"
+    bad.write_text('{"prompt": "Q"\n')
+    for path, says in ((none, "no such file"), (bad, r"none of 1 rows can be used: .*bad.jsonl:1")):
+        with pytest.raises(DataError, match=says):
+            duplicates([files[0], path])
+        with pytest.raises(DataError, match=says):
+            duplicates([files[0]], against=[path], out=tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_rows_of_other_shapes_are_compared_as_a_manifest_or_the_user_says(tmp_path: Path) -> None:
+    row = '{"q": "where is it", "a": "in the north"}\n'
+    (tmp_path / "rows.jsonl").write_text(row * 2)
+    about = '{"mine": {"file_name": "rows.jsonl", "columns": {"prompt": "q", "response": "a"}}}'
+    (tmp_path / "dataset_info.json").write_text(about)
+    assert duplicates([tmp_path]).found == {"exact": 1}
+    asked = asked_for(columns={"prompt": "q", "completion": "a"})
+    assert duplicates([tmp_path / "rows.jsonl"], asked=asked).found == {"exact": 1}
+
+
+def test_rows_that_are_not_listed_are_counted(tmp_path: Path) -> None:
+    many = write(tmp_path / "many.jsonl", *[("where is it", LONG)] * 9)
+    assert "and 3 more rows that repeat others" in text_of(duplicates([many]))

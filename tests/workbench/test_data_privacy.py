@@ -10,6 +10,7 @@ from finewright.render import privacy as layout
 from finewright.render.reports import text_of
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.workbench.data_privacy import privacy
+from finewright.workbench.data_rows import asked_for
 
 MESSAGES = [
     {"role": "user", "content": "I am ann@example.org"},
@@ -44,8 +45,39 @@ def test_without_out_nothing_is_written(rows: Path, tmp_path: Path) -> None:
 
 
 def test_the_file_itself_is_not_written_over(rows: Path) -> None:
-    with pytest.raises(DataError, match="the file that is read"):
+    with pytest.raises(DataError, match="which is read"):
         privacy(rows, personal=PersonalDataSpec(), secrets=SecretsSpec(), out=rows)
+
+
+def test_rows_are_read_as_a_manifest_or_the_user_says(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "rows.jsonl").write_text('{"q": "Who is it?", "a": "ann@example.org"}\n')
+    about = {"mine": {"file_name": "rows.jsonl", "columns": {"prompt": "q", "response": "a"}}}
+    (folder / "dataset_info.json").write_text(json.dumps(about))
+    sections = {"personal": PersonalDataSpec(), "secrets": SecretsSpec(), "out": None}
+    assert privacy(folder, **sections).found["email"].rows == 1
+    asked = asked_for(columns={"prompt": "q", "completion": "a"})
+    assert privacy(folder / "rows.jsonl", **sections, asked=asked).found["email"].rows == 1
+    with pytest.raises(DataError, match="none of 1 rows"):
+        privacy(folder / "rows.jsonl", **sections)
+
+
+def test_a_row_that_nobody_looked_at_does_not_pass(rows: Path, tmp_path: Path) -> None:
+    sections = {"personal": PersonalDataSpec(), "secrets": SecretsSpec(), "out": None}
+    report = privacy(rows, **sections)
+    assert (report.passed, report.problems[1].message) == (False, "1 row could not be looked at")
+    rows.write_text(json.dumps({"messages": MESSAGES}) + "\n")
+    assert privacy(rows, **sections).passed
+    with pytest.raises(DataError, match="no such file"):
+        privacy(tmp_path / "none.jsonl", **sections)
+
+
+def test_what_is_not_looked_for_is_said_last(rows: Path) -> None:
+    sections = {"secrets": SecretsSpec(), "out": None}
+    last = text_of(privacy(rows, personal=PersonalDataSpec(), **sections)).splitlines()[-1]
+    assert last.startswith("not looked for: name, address, url, crypto_address (")
+    assert "--kind name --kind email" in last
 
 
 def test_one_key_file_gives_the_same_copy_twice(rows: Path, tmp_path: Path) -> None:

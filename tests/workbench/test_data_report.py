@@ -21,6 +21,7 @@ from finewright.schema.data import DataReport, SourceSpec
 from finewright.schema.rows import write_rows
 from finewright.store.rundir import RunDir, create_run
 from finewright.workbench.data_report import report
+from finewright.workbench.data_rows import asked_for
 
 
 def line(**data: object) -> str:
@@ -83,7 +84,7 @@ def test_a_file_without_rows_is_said_and_nothing_is_written(tmp_path: Path) -> N
 def test_the_rows_are_not_overwritten_by_their_page(tmp_path: Path) -> None:
     data = tmp_path / "a.jsonl"
     data.write_text(GOOD)
-    with pytest.raises(DataError, match="the file that is read"):
+    with pytest.raises(DataError, match="which is read"):
         report(data, out=data)
     assert data.read_text() == GOOD
 
@@ -93,7 +94,48 @@ def test_an_unreadable_row_is_counted_and_named(tmp_path: Path) -> None:
     report(tmp_path / "a.jsonl", out=tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     assert "2 read = 1 kept whole + 0 kept, truncated + 1 dropped." in text
-    assert "(this row is not kept in a form to show)" in text
+    assert "(this row is not kept in a form to show)" not in text
+    assert "dropped: unreadable" in text
+    assert f"{tmp_path}/a.jsonl:2</span>" in text
+
+
+def test_a_page_is_made_anew_and_no_other_file_is_replaced(tmp_path: Path) -> None:
+    data, page = tmp_path / "a.jsonl", tmp_path / "page.html"
+    data.write_text(GOOD)
+    report(data, out=page)
+    data.write_text(GOOD + SPDX)
+    report(data, out=page)
+    assert "SPDX" in page.read_text()
+    page.write_text("<!DOCTYPE html>\n<html>mine</html>")
+    with pytest.raises(DataError, match="already there"):
+        report(data, out=page)
+    assert "mine" in page.read_text()
+
+
+def test_the_page_masks_what_was_found_and_says_that_it_is_confidential(tmp_path: Path) -> None:
+    key = "AKIA" + "Z7QX4M2NP5RT8VWK"
+    secret = line(prompt=f"My key is {key}", completion="Write to ann.smith@corp.example.org now.")
+    bad = line(prompt=3, completion="write to ann.smith@corp.example.org")
+    (tmp_path / "a.jsonl").write_text(GOOD + secret + bad)
+    report(tmp_path / "a.jsonl", out=tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert key not in text
+    assert "ann.smith@" not in text
+    assert "[EMAIL]" in text
+    assert text.index("Confidential") < text.index("<nav")
+
+
+def test_repeats_are_said_once(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(GOOD * 3)
+    found = report(tmp_path / "a.jsonl", out=tmp_path / "page.html")
+    said = [p.message for p in found.problems if "earlier" in p.message]
+    assert len(said) == 1
+
+
+def test_rows_are_read_as_the_user_says(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(line(q="Where?", a="There."))
+    asked = asked_for(columns={"prompt": "q", "completion": "a"})
+    assert report(tmp_path / "a.jsonl", out=tmp_path / "page.html", asked=asked).rows == 1
 
 
 def run_of(data: Path, runs: Path) -> RunDir:
@@ -138,3 +180,7 @@ def test_a_run_becomes_a_page_of_what_its_data_stage_left(tmp_path: Path) -> Non
     assert "license: GPL\nuser: a refused one" in text
     assert "secret: GPL" in text
     assert text.count("Nobody looked") == 3
+    with pytest.raises(DataError, match="have their form already"):
+        report(run.root, out=tmp_path / "page.html", asked=asked_for(format="alpaca"))
+    with pytest.raises(DataError, match="is read"):
+        report(run.root, out=run.root / "page.html")

@@ -48,6 +48,8 @@ def test_a_proposal_is_made_and_holds_when_it_is_taken(tmp_path):
     found = show(path)
     assert found.proposal is not None
     assert found.proposal.line == "columns: {prompt: Frage, completion: Antwort}"
+    assert found.proposal.options == "--column prompt=Frage --column completion=Antwort"
+    assert found.proposal.options in text_of(found)
     assert found.first[0].becomes == ()
     taken = show(path, columns=found.proposal.columns)
     assert [f.format for f in taken.formats] == ["prompt_completion"]
@@ -91,6 +93,8 @@ def test_plain_text_is_known_has_no_type_and_is_shown_with_its_reason(tmp_path):
     found = show(tmp_path)
     assert [(f.format, f.type, f.rows) for f in found.formats] == [("text", None, 2)]
     assert "plain text" in found.first[0].problems[0].message
+    assert not found.passed
+    assert "finewright data documents" in text_of(found)
 
 
 def test_containers_are_named_and_what_cannot_be_read_is_counted(tmp_path):

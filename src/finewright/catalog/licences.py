@@ -10,7 +10,7 @@ import yaml
 from finewright.schema.common import Model
 
 LicenceClass = Literal[
-    "permissive", "public-domain", "copyleft", "noncommercial", "restricted", "unknown"
+    "permissive", "public-domain", "copyleft", "noncommercial", "restricted", "custom", "unknown"
 ]
 
 

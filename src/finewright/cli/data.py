@@ -1,101 +1,38 @@
 """`finewright data`: parse, call one workbench function, print."""
 
-from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from finewright.cli.data_options import (
+    Columns,
+    DataPath,
+    DataPaths,
+    Engine,
+    Exact,
+    ExactAction,
+    Format,
+    Json,
+    KeyFile,
+    Kinds,
+    Near,
+    Out,
+    Personal,
+    PersonalAction,
+    RepeatAction,
+    RowType,
+    Secrets,
+    SecretsAction,
+    Similarity,
+    Type,
+    asked,
+)
 
 data_app = typer.Typer(
     no_args_is_help=True,
     help="See, check and mend data; find what must not train; build data sets.",
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-DataPath = Annotated[
-    Path, typer.Argument(metavar="PATH", help="A file, a folder, or hub:OWNER/NAME.")
-]
-DataPaths = Annotated[
-    list[Path], typer.Argument(metavar="PATH...", help="Files, folders, or hub:OWNER/NAME.")
-]
-Format = Annotated[str, typer.Option("--format", help="Format of the rows, e.g. alpaca.")]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option("--column", metavar="OURS=THEIRS", help="e.g. prompt=question; repeatable."),
-]
-Out = Annotated[Path | None, typer.Option("--out", help="Write the rows that go on here, JSONL.")]
-
-
-class RowType(StrEnum):
-    """A type of rows, or whichever each has."""
-
-    AUTO = "auto"
-    MESSAGES = "messages"
-    PROMPT_COMPLETION = "prompt_completion"
-    PREFERENCE = "preference"
-    UNPAIRED_PREFERENCE = "unpaired_preference"
-    PROMPT_ONLY = "prompt_only"
-
-
-class PersonalKind(StrEnum):
-    """A kind of personal data."""
-
-    NAME = "name"
-    EMAIL = "email"
-    PHONE = "phone"
-    ADDRESS = "address"
-    IBAN = "iban"
-    CARD = "card"
-    NATIONAL_ID = "national_id"
-    DATE_OF_BIRTH = "date_of_birth"
-    IP = "ip"
-    URL = "url"
-    CRYPTO_ADDRESS = "crypto_address"
-
-
-class PersonalAction(StrEnum):
-    """What becomes of personal data."""
-
-    OFF = "off"
-    REPORT = "report"
-    REDACT = "redact"
-    PSEUDONYMISE = "pseudonymise"
-    DROP = "drop"
-
-
-class SecretsAction(StrEnum):
-    """What becomes of secrets."""
-
-    OFF = "off"
-    REPORT = "report"
-    REDACT = "redact"
-    DROP = "drop"
-
-
-class RepeatAction(StrEnum):
-    """What becomes of repeats."""
-
-    OFF = "off"
-    REPORT = "report"
-    DROP = "drop"
-
-
-class ExactAction(StrEnum):
-    """What becomes of rows that say the same."""
-
-    REPORT = "report"
-    DROP = "drop"
-
-
-class Engine(StrEnum):
-    """Where the work runs."""
-
-    LOCAL = "local"
-    RAY = "ray"
-
-
-Type = Annotated[RowType, typer.Option("--type", help="Type of the rows.")]
 
 
 @data_app.command("show")
@@ -111,8 +48,7 @@ def data_show(
     from finewright.cli import output
     from finewright.workbench.data_show import show
 
-    asked = _asked(type_, format_, column)
-    report = show(path, **asked, limit=rows)
+    report = show(path, **asked(type_, format_, column), limit=rows)
     output.show(report, as_json=json)
     raise typer.Exit(0 if report.passed else 2)
 
@@ -124,10 +60,10 @@ def data_check(
     format_: Format = "auto",
     column: Columns = None,
     fix: Annotated[
-        Path | None, typer.Option("--fix", help="Write the rows here, mended where that is safe.")
+        Path | None, typer.Option("--fix", help="Write the rows to this new file, mended.")
     ] = None,
     problems: Annotated[
-        Path | None, typer.Option("--problems", help="Write every problem here, JSONL.")
+        Path | None, typer.Option("--problems", help="Write every problem to this new file.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -136,8 +72,10 @@ def data_check(
     from finewright.workbench.data_check import check
     from finewright.workbench.data_check import fix as mend
 
-    asked = _asked(type_, format_, column)
-    report = mend(path, fix, **asked) if fix else check(path, **asked, problems=problems)
+    if fix and problems:
+        raise typer.BadParameter("--fix and --problems do not go together: run one, then the other")
+    rows = asked(type_, format_, column)
+    report = mend(path, fix, **rows) if fix else check(path, **rows, problems=problems)
     output.show(report, as_json=json)
     raise typer.Exit(0 if report.passed else 2)
 
@@ -145,65 +83,61 @@ def data_check(
 @data_app.command("duplicates")
 def data_duplicates(
     paths: DataPaths,
-    exact: Annotated[
-        ExactAction, typer.Option(help="Rows that say the same.")
-    ] = ExactAction.REPORT,
-    near: Annotated[
-        RepeatAction, typer.Option(help="Rows that say nearly the same.")
-    ] = RepeatAction.REPORT,
+    exact: Exact = ExactAction.REPORT,
+    near: Near = RepeatAction.REPORT,
     semantic: Annotated[
         RepeatAction, typer.Option(help="Rows that mean the same.")
     ] = RepeatAction.OFF,
-    similarity: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="From which rows are near.")
-    ] = 0.8,
+    similarity: Similarity = 0.8,
     against: Annotated[
         list[Path] | None,
         typer.Option(help="Held-out rows: which of them are known? Repeatable."),
     ] = None,
+    type_: Type = RowType.AUTO,
+    format_: Format = "auto",
+    column: Columns = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Find rows that repeat others, and held-out rows that are known from these."""
+    """Find repeated rows, and held-out rows that are known; exit code 2 if one cannot be compared."""
     from finewright.cli import output
     from finewright.schema.duplicates import DuplicatesSpec
     from finewright.workbench.data_duplicates import duplicates
+    from finewright.workbench.data_rows import asked_for
 
-    asked = {"exact": exact, "near": near, "semantic": semantic, "similarity": similarity}
-    spec = DuplicatesSpec.model_validate(asked)
-    report = duplicates(paths, spec=spec, against=against or (), out=out)
+    kinds = {"exact": exact, "near": near, "semantic": semantic, "similarity": similarity}
+    spec, rows = DuplicatesSpec.model_validate(kinds), asked_for(**asked(type_, format_, column))
+    report = duplicates(paths, spec=spec, against=against or (), out=out, asked=rows)
     output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
 
 
 @data_app.command("personal")
 def data_personal(
     path: DataPath,
-    action: Annotated[
-        PersonalAction, typer.Option(help="What becomes of personal data.")
-    ] = PersonalAction.REPORT,
-    secrets: Annotated[
-        SecretsAction, typer.Option(help="What becomes of secrets.")
-    ] = SecretsAction.REPORT,
-    kind: Annotated[
-        list[PersonalKind] | None,
-        typer.Option(help="What to look for; repeatable. Default: what has a form to be checked."),
-    ] = None,
-    key_file: Annotated[
-        Path | None, typer.Option(help="The same file makes the same pseudonyms.")
-    ] = None,
+    action: Personal = PersonalAction.REPORT,
+    secrets: Secrets = SecretsAction.REPORT,
+    kind: Kinds = None,
+    key_file: KeyFile = None,
     ner: Annotated[Path | None, typer.Option(help="Folder of a spaCy pipeline, for names.")] = None,
+    type_: Type = RowType.AUTO,
+    format_: Format = "auto",
+    column: Columns = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Find personal data and secrets; with --out, write the rows without them."""
+    """Find personal data and secrets, or write rows without; exit code 2 if a row is not looked at."""
     from finewright.cli import output
-    from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
-    from finewright.workbench.data_privacy import privacy
+    from finewright.schema.privacy import SecretsSpec
+    from finewright.workbench.data_privacy import personal_spec, privacy
+    from finewright.workbench.data_rows import asked_for
 
-    asked = {"action": action, "key_file": str(key_file or ""), "ner": str(ner or "")}
-    personal = PersonalDataSpec.model_validate({**asked, **({"types": kind} if kind else {})})
-    found = privacy(path, personal=personal, secrets=SecretsSpec(action=secrets.value), out=out)
-    output.show(found, as_json=json)
+    personal = personal_spec(action, kind, key_file, ner)
+    rows = asked_for(**asked(type_, format_, column))
+    hidden = SecretsSpec(action=secrets.value)
+    report = privacy(path, personal=personal, secrets=hidden, out=out, asked=rows)
+    output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
 
 
 @data_app.command("poison")
@@ -218,11 +152,15 @@ def data_poison(
     quarantine: Annotated[
         Path | None, typer.Option("--quarantine", help="Write the suspicious rows here.")
     ] = None,
+    type_: Type = RowType.AUTO,
+    format_: Format = "auto",
+    column: Columns = None,
     json: Json = False,
 ) -> None:
-    """Look for rows that plant a behaviour: triggers, payloads, hidden text, contradictions."""
+    """Look for rows that plant a behaviour; exit code 2 if one cannot be looked at."""
     from finewright.cli import output
     from finewright.workbench.data_poison import scan
+    from finewright.workbench.data_rows import asked_for
 
     watch = output.watch(json)
     report = scan(
@@ -230,9 +168,11 @@ def data_poison(
         base_model=base_model,
         out_clean=out,
         out_quarantine=quarantine,
+        asked=asked_for(**asked(type_, format_, column)),
         on_progress=lambda done, total: watch("weighing", {"done": done, "total": total}),
     )
     output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
 
 
 @data_app.command("prepare")
@@ -243,16 +183,33 @@ def data_prepare(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; default: one per core.")
     ] = None,
+    exact: Exact = ExactAction.DROP,
+    near: Near = RepeatAction.DROP,
+    similarity: Similarity = 0.8,
+    action: Personal = PersonalAction.REPORT,
+    secrets: Secrets = SecretsAction.REPORT,
+    kind: Kinds = None,
+    key_file: KeyFile = None,
+    type_: Type = RowType.AUTO,
+    format_: Format = "auto",
+    column: Columns = None,
     json: Json = False,
 ) -> None:
     """Check, deduplicate and scan data of any size; go on where a call was cut."""
     from finewright.cli import output
+    from finewright.schema.scale import PrepareSpec
     from finewright.workbench.data_prepare import prepare
+    from finewright.workbench.data_privacy import personal_spec
 
+    repeats = {"exact": exact, "near": near, "similarity": similarity}
+    personal = personal_spec(action, kind, key_file)
+    told = {"duplicates": repeats, "personal_data": personal, "secrets": {"action": secrets}}
+    spec = PrepareSpec.model_validate({**told, **asked(type_, format_, column)})
     report = prepare(
-        paths, out=out, engine=engine.value, workers=workers, on_event=output.watch(json)
+        paths, out=out, spec=spec, engine=engine.value, workers=workers, on_event=output.watch(json)
     )
     output.show(report, as_json=json)
+    raise typer.Exit(0 if report.rows_kept else 2)
 
 
 @data_app.command("documents")
@@ -281,20 +238,28 @@ def data_sections(
     from finewright.cli import output
     from finewright.workbench.data_documents import examples
 
-    output.show(examples(documents, out, longest=longest), as_json=json)
+    report = examples(documents, out, longest=longest)
+    output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
 
 
 @data_app.command("report")
 def data_report(
     path: Annotated[Path, typer.Argument(metavar="PATH_OR_RUN", help="Data, or a run folder.")],
     out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("data.html"),
+    type_: Type = RowType.AUTO,
+    format_: Format = "auto",
+    column: Columns = None,
     json: Json = False,
 ) -> None:
     """Write one page: counts, problems, quality, repeats, licences, with the rows behind them."""
     from finewright.cli import output
     from finewright.workbench.data_report import report
+    from finewright.workbench.data_rows import asked_for
 
-    output.show(report(path, out=out), as_json=json)
+    told = report(path, out=out, asked=asked_for(**asked(type_, format_, column)))
+    output.show(told, as_json=json)
+    raise typer.Exit(0 if told.passed else 2)
 
 
 @data_app.command("trace")
@@ -348,12 +313,3 @@ def data_get(
 
     report = build_set(name, out or Path("datasets") / name, include_copyleft=include_copyleft)
     output.show(report, as_json=json)
-
-
-def _asked(type_: RowType, format_: str, columns: Sequence[str] | None) -> dict[str, Any]:
-    """Any: the keyword arguments that `show`, `check` and `fix` share."""
-    pairs = [column.partition("=") for column in columns or ()]
-    wrong = next((ours for ours, _, theirs in pairs if not ours or not theirs), None)
-    if wrong is not None:
-        raise typer.BadParameter(f"--column {wrong}: write OURS=THEIRS, e.g. prompt=question")
-    return {"type": type_.value, "format": format_, "columns": {a: b for a, _, b in pairs}}

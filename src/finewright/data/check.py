@@ -9,7 +9,9 @@ from finewright.data.containers.found import Listing, ReadRow, Unread, said
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
 from finewright.data.containers.rows import rows_of
+from finewright.data.controls import ControlTokens
 from finewright.data.formats.table import family_named
+from finewright.data.hidden_text import HiddenText
 from finewright.data.validate import Asked, checked
 from finewright.schema.common import Problem
 from finewright.schema.data_check import DataCheckReport
@@ -21,6 +23,7 @@ _ROW_BITS = 40
 def check_rows(path: Path, asked: Asked, say: Callable[[Problem], None]) -> DataCheckReport:
     """Read and check every row; `say` gets every problem, the report the first of them.
 
+    Control tokens and text that is not seen are among them; they stop nothing.
     Memory grows by a number a row, by which repeats are known; nothing else of a row is kept. What a
     manifest states of a file's format and columns holds where `asked` leaves them open."""
     tally = _Tally(say)
@@ -29,6 +32,8 @@ def check_rows(path: Path, asked: Asked, say: Callable[[Problem], None]) -> Data
             tally.say(part)
         else:
             tally.read(part, asked_of(part, asked))
+    for problem in (*tally.controls.problems(), *tally.hidden.problems()):
+        tally.say(problem)
     tally.say_repeats()
     return tally.report()
 
@@ -54,6 +59,8 @@ class _Tally:
     first: dict[int, int] = field(default_factory=dict)
     num_repeats: int = 0
     repeat: tuple[Row, int] | None = None
+    controls: ControlTokens = field(default_factory=ControlTokens)
+    hidden: HiddenText = field(default_factory=HiddenText)
 
     def say(self, problem: Problem) -> None:
         self.on_problem(problem)
@@ -78,6 +85,8 @@ class _Tally:
             self.say(problem)
         here = (len(self.files) - 1) << _ROW_BITS | row.row
         for usable in found.rows:
+            self.controls.add(usable)
+            self.hidden.add(usable)
             seen = self.first.setdefault(int(usable.id, 16), here)
             if seen != here:
                 self.num_repeats += 1

@@ -7,6 +7,7 @@ alike, with a letter of another script or a character that is not seen."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from re import Pattern
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from finewright.catalog.control_tokens import pattern
 from finewright.data.texts import Passage, passages
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
+from finewright.schema.scale import ControlsSeen
 
 _MOST_NAMED = 5
 
@@ -32,12 +34,16 @@ class _Patterns(NamedTuple):
     every: Pattern[str]
     not_in_answers: Pattern[str]
     ordinary: Pattern[str]
+    begin_with: frozenset[str]
 
 
 def spelled(row: Row) -> Iterator[Spelled]:
     """Every control string that the row spells, but what an assistant writes itself (`<think>`)."""
     patterns = _patterns()
     for passage in _texts(row):
+        # Most texts have none of the signs that one begins with, and that is told much faster.
+        if not any(sign in passage.text for sign in patterns.begin_with):
+            continue
         is_answer = passage.role == "assistant" and passage.key.endswith(".content")
         found = patterns.not_in_answers if is_answer else patterns.every
         for match in found.finditer(passage.text):
@@ -48,33 +54,72 @@ def control_tokens(rows: Iterable[Row]) -> list[Problem]:
     """At most two problems a file: a warning for control tokens, an info for what HTML has as well.
 
     Each counts the rows, names the commonest, and points at the first."""
-    rows_with: Counter[tuple[str, bool]] = Counter()
-    counts: dict[tuple[str, bool], Counter[str]] = {}
-    first: dict[tuple[str, bool], tuple[Row, Spelled]] = {}
+    seen = ControlTokens()
     for row in rows:
-        kinds = set()
+        seen.add(row)
+    return seen.problems()
+
+
+@dataclass(slots=True)
+class ControlTokens:
+    """The control tokens of the rows so far; memory grows with files and tokens, not with rows."""
+
+    seen: dict[tuple[str, bool], ControlsSeen] = field(default_factory=dict)
+
+    def add(self, row: Row) -> None:
+        """Look at one more row."""
+        by_kind: dict[bool, list[Spelled]] = {}
         for found in spelled(row):
-            kind = (row.file, found.ordinary)
-            kinds.add(kind)
-            first.setdefault(kind, (row, found))
-            counts.setdefault(kind, Counter())[found.token] += 1
-        rows_with.update(kinds)
-    return [_problem(*first[kind], rows_with[kind], counts[kind]) for kind in first]
+            by_kind.setdefault(found.ordinary, []).append(found)
+        for ordinary, items in by_kind.items():
+            self._join(
+                ControlsSeen(
+                    file=row.file,
+                    row=row.row,
+                    key=items[0].key,
+                    first=items[0].token,
+                    ordinary=ordinary,
+                    rows=1,
+                    tokens=dict(Counter(item.token for item in items)),
+                )
+            )
+
+    def join(self, later: Iterable[ControlsSeen]) -> None:
+        """Add what was seen in rows that come after."""
+        for item in later:
+            self._join(item)
+
+    def _join(self, later: ControlsSeen) -> None:
+        kind = (later.file, later.ordinary)
+        so_far = self.seen.get(kind)
+        if so_far is None:
+            self.seen[kind] = later
+            return
+        tokens = Counter(so_far.tokens)
+        tokens.update(later.tokens)
+        self.seen[kind] = so_far.model_copy(
+            update={"rows": so_far.rows + later.rows, "tokens": dict(tokens)}
+        )
+
+    def problems(self) -> list[Problem]:
+        """What `control_tokens` says of the same rows."""
+        return [_problem(item) for item in self.seen.values()]
 
 
-def _problem(row: Row, found: Spelled, num_rows: int, counts: Counter[str]) -> Problem:
+def _problem(seen: ControlsSeen) -> Problem:
+    counts = Counter(seen.tokens)
     named = ", ".join(f"{token} ({n})" for token, n in counts.most_common(_MOST_NAMED))
     more = f" and {len(counts) - _MOST_NAMED} others" if len(counts) > _MOST_NAMED else ""
-    rows = "1 row spells" if num_rows == 1 else f"{num_rows} rows spell"
+    rows = "1 row spells" if seen.rows == 1 else f"{seen.rows} rows spell"
     return Problem(
-        level="info" if found.ordinary else "warning",
-        file=row.file,
-        row=row.row,
-        key=found.key,
-        message=f"{rows} control tokens of {_family(found.token)} and the like, this one first: "
+        level="info" if seen.ordinary else "warning",
+        file=seen.file,
+        row=seen.row,
+        key=seen.key,
+        message=f"{rows} control tokens of {_family(seen.first)} and the like, this one first: "
         f"{named}{more}",
         hint="they are read as text and never end a turn; look who wrote them"
-        if not found.ordinary
+        if not seen.ordinary
         else "they are read as text; HTML and documents about models have them, too",
     )
 
@@ -110,4 +155,5 @@ def _patterns() -> _Patterns:
         every=pattern(known.spellings),
         not_in_answers=pattern(known.spellings - known.answers),
         ordinary=pattern(known.ordinary),
+        begin_with=frozenset(spelling[0] for spelling in known.spellings),
     )

@@ -129,7 +129,8 @@ def _label(label: object, notes: Notes) -> bool:
     if isinstance(label, bool):
         return label
     meant = {"0": "false", "1": "true", "false": "false", "true": "true"}.get(str(label).lower())
-    mend = f"write {meant}, without quotes" if meant else "another label is a column: set data.type"
+    other = "another label is a column: set --type, or data.type in a spec"
+    mend = f"write {meant}, without quotes" if meant else other
     notes.error("label", f"{shown(label)}; it is true (liked) or false", mend)
     return False
 

@@ -6,7 +6,7 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +16,12 @@ from finewright.data.containers.json_rules import Pairs, json_object, unique
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
 from finewright.data.containers.rows import container_of, rows_of
+from finewright.data.containers.stream import check_encoding
 from finewright.data.containers.write import jsonl_at
-from finewright.data.notes import Json
-from finewright.data.validate import Asked, checked
+from finewright.data.formats.columns import renamed
+from finewright.data.notes import Json, Notes
+from finewright.data.user_rows import to_user_json
+from finewright.data.validate import Asked, Checked, checked
 from finewright.errors import DataError
 from finewright.schema.common import Problem
 from finewright.schema.data_check import FixReport
@@ -123,20 +126,29 @@ def _says_nothing(turn: Any) -> bool:
     return is_blank and not any(turn[key] for key in others)
 
 
-def fix_rows(path: Path, out: Path, asked: Asked) -> FixReport:
+def rejected_beside(out: Path) -> Path:
+    """Where the rows go that are not in `out`."""
+    return out.with_name(f"{out.name.removesuffix('.jsonl')}.rejected.jsonl")
+
+
+def fix_rows(path: Path, out: Path, asked: Asked, encoding: str = "") -> FixReport:
     """Write the rows, mended where that is safe, to `out`; those that stay unusable go beside it.
 
-    They go unchanged to `NAME.rejected.jsonl`, each with its reason. The input is never touched, and an
-    `out` that is part of it is refused. Rows are counted as they stand in their file."""
-    rejected = out.with_name(f"{out.name.removesuffix('.jsonl')}.rejected.jsonl")
+    What is written is read without any option: named columns have our names, and what only an option
+    or a manifest made readable is in our own shape. Those set aside go unchanged to
+    `NAME.rejected.jsonl`, each with its reason. The input is never touched, and an `out` that is part of
+    it is refused. Rows are counted as they stand in their file. Text is read as UTF-8, or what a mark at
+    its start says, unless an `encoding` is named."""
+    rejected = rejected_beside(out)
     _check_apart(path, out, rejected)
+    check_encoding(encoding)
     with jsonl_at(out) as write, jsonl_at(rejected) as reject:
         fixing = _Fixing(write, reject)
         for part in parts_of(path):
             if isinstance(part, Problem):
                 fixing.listing.add(part)
             else:
-                fixing.mend(part, asked_of(part, asked))
+                fixing.mend(replace(part, encoding=encoding), asked_of(part, asked))
     if not fixing.rejected:
         rejected.unlink()
     return FixReport(
@@ -162,6 +174,32 @@ def _check_apart(path: Path, out: Path, rejected: Path) -> None:
             )
 
 
+class _Reader(NamedTuple):
+    """What is asked of a file's rows, and whether a manifest says what their turns and roles are called."""
+
+    asked: Asked
+    is_tagged: bool
+
+    def written(self, row: ReadRow, found: Checked) -> list[Json]:
+        """The row so that it is read without options: as it is, under our names, or in our own shape."""
+        if self.asked == Asked() and not self.is_tagged:
+            return [row.data]
+        return _readable(row, found, self)
+
+
+def _readable(row: ReadRow, found: Checked, reader: _Reader) -> list[Json]:
+    whole = [to_user_json(usable) for usable in found.rows]
+    alone = [to_user_json(replace(usable, columns={})) for usable in found.rows]
+    under_our_names = [renamed(row.data, reader.asked.columns, Notes(row.file, row.row))]
+    ids = [usable.id for usable in found.rows]
+    ways = (whole,) if reader.is_tagged else (under_our_names, whole)
+    return next((way for way in ways if _ids(row, way) == ids), alone)
+
+
+def _ids(row: ReadRow, way: list[Json]) -> list[str]:
+    return [r.id for data in way for r in checked(row._replace(data=data), Asked()).rows]
+
+
 @dataclass(slots=True)
 class _Fixing:
     """The counts so far, and where rows go."""
@@ -177,44 +215,48 @@ class _Fixing:
 
     def mend(self, part: Part, asked: Asked) -> None:
         self.file_mends.update(_of_file(part))
+        reader = _Reader(asked, bool(part.tags))
         for found in rows_of(part):
             if isinstance(found, ReadRow):
-                self._row(found, asked, ())
+                self._row(found, reader)
             elif isinstance(found, Unread):
-                self._unread(found, asked)
+                self._unread(found, reader)
             elif found.level == "error":
                 self.listing.add(found)
 
-    def _unread(self, found: Unread, asked: Asked) -> None:
+    def _unread(self, found: Unread, reader: _Reader) -> None:
         problem = found.problem
-        data = mended_text(found.content) if found.content else None
+        data = mended_text(found.content) if found.content and not found.is_table else None
         if data is not None:
             row = ReadRow(problem.file, problem.row or 0, data)
-            self._row(row, asked, ("repeated_keys",), found.content)
+            self._row(row, reader, found.content)
             return
         self.rejected["unreadable"] += 1
         self.listing.add(problem)
         self.reject({**_place([problem]), **_raw(found.content)})
 
-    def _row(
-        self, row: ReadRow, asked: Asked, earlier: tuple[str, ...], content: bytes | None = None
-    ) -> None:
-        made = mended(row.data, asked.columns)
-        found = checked(row._replace(data=made.data), asked)
-        mends = (*earlier, *made.mends)
+    def _row(self, row: ReadRow, reader: _Reader, content: bytes | None = None) -> None:
+        """Write a row or set it aside; one with `content` had its repeated keys mended before."""
+        unmended = row.data
+        made = mended(unmended, reader.asked.columns)
+        row = row._replace(data=made.data)
+        found = checked(row, reader.asked)
+        mends = (*(("repeated_keys",) if content else ()), *made.mends)
         for problem in found.problems:
             self.listing.add(problem)
         if found.rows:
-            self.num_written += 1
-            self.num_mended += bool(mends)
+            written = reader.written(row, found)
+            self.num_written += len(written)
+            self.num_mended += bool(mends) * len(written)
             self.mends.update(mends)
-            self.write(made.data)
+            for data in written:
+                self.write(data)
             return
         self.rejected.update([next(iter(found.dropped), "invalid")])
         errors = [p for p in found.problems if p.level == "error"] or [
             said(row.file, "no usable row is in it", row=row.row)
         ]
-        self.reject({**_place(errors), **(_raw(content) if content else {"data": row.data})})
+        self.reject({**_place(errors), **(_raw(content) if content else {"data": unmended})})
 
 
 def _place(problems: list[Problem]) -> Json:
@@ -224,13 +266,14 @@ def _place(problems: list[Problem]) -> Json:
 
 
 def _raw(content: bytes | None) -> Json:
-    """The row's own bytes; of a row too long to hold, only its place is known."""
+    """The row's own bytes, and as text; of a row too long to hold, only its place is known."""
     if content is None:
         return {}
     try:
         return {"raw": content.decode()}
     except UnicodeDecodeError:
-        return {"raw_base64": base64.b64encode(content).decode()}
+        shown = content.decode(errors="backslashreplace")
+        return {"raw": shown, "raw_base64": base64.b64encode(content).decode()}
 
 
 def _of_file(part: Part) -> Iterator[str]:

@@ -37,9 +37,9 @@ def _say_ambiguous(forms: list[Form], notes: Notes) -> None:
     if types == ["unpaired_preference"]:
         hint = "leave out the one that the label is not about"
     elif len(types) == len(forms):
-        hint = f"set data.type to the one to train on: {' or '.join(types)}"
+        hint = f"set --type, or data.type in a spec, to the one to train on: {' or '.join(types)}"
     elif len(families) == len(forms):
-        hint = f"set the source's format to the one that is meant: {' or '.join(families)}"
+        hint = f"set --format, or in a spec the source's format, to {' or '.join(families)}"
     else:
         hint = "leave out the keys of the other one"
     both = "both " if len(marks) == len(("one", "other")) else ""
@@ -64,14 +64,18 @@ def _say_unknown(data: Json, family: str, expected: Expected, notes: Notes) -> N
 def _hint(data: Json, family: str, expected: Expected) -> str:
     meant = [form for form in fitting(data, "auto", "auto") if form.types]
     if meant and family not in ("auto", meant[0].family):
-        return f"it looks like {meant[0].why}: set the source's format to {meant[0].family}"
+        mend = f"set --format, or in a spec the source's format, to {meant[0].family}"
+        return f"it looks like {meant[0].why}: {mend}"
     if meant:
         types = " or ".join(dict.fromkeys(form.types[0] for form in meant))
         add = ", or add the keys that are missing" if types == "prompt_only" else ""
-        return f"set data.type to {types}{add}"
+        return f"set --type, or data.type in a spec, to {types}{add}"
     lone = [_LONE[key] for key in data if key in _LONE and _LONE[key] not in data]
     if lone:
         return f"a pair has both: add `{lone[0]}`"
     if proposal := proposal_of(data):
-        return f"is it this? {proposal.line()}, as {proposal.why}"
-    return "rename the keys, or name them under the source's `columns`"
+        in_spec = f"in a spec {proposal.line()}"
+        return f"is it this? {proposal.options()}, or {in_spec}, as {proposal.why}"
+    return (
+        "rename the keys, or name them: --column OURS=THEIRS, or in a spec the source's `columns`"
+    )

@@ -11,7 +11,7 @@ def _(report: DataCheckReport) -> str:
     lines = [f"{problem.level}: {problem.line()}" for problem in report.problems]
     truncated = f", {report.rows_truncated} truncated" if report.rows_truncated else ""
     counts = f"{report.rows_in} rows: {report.rows_kept} kept{truncated}{_dropped(report)}"
-    return "\n".join([*lines, f"{counts}; {'usable' if report.passed else 'not usable'}"])
+    return "\n".join([*lines, f"{counts}; {_verdict(report)}"])
 
 
 @text_of.register
@@ -20,11 +20,19 @@ def _(report: FixReport) -> str:
     lines.append(
         f"{report.rows_in} rows: {report.rows_written} written to {report.out}, "
         f"{report.rows_mended} of them mended"
+        if report.out
+        else f"{report.rows_in} rows: none can be used, so nothing was written"
     )
     lines += [_counted("rows", report.mends), _counted("files", report.file_mends)]
     if report.rejected:
         lines.append(f"{_counted('rejected', report.rows_rejected)}: {report.rejected}")
     return "\n".join(line for line in lines if line)
+
+
+def _verdict(report: DataCheckReport) -> str:
+    if report.passed:
+        return "usable"
+    return "not usable" + (" until the errors above are mended" if report.rows_kept else "")
 
 
 def _dropped(report: DataCheckReport) -> str:

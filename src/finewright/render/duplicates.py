@@ -9,6 +9,7 @@ from finewright.schema.duplicates import ContaminationReport, DuplicatesReport
 from finewright.schema.scale import PrepareReport
 
 _MOST_SHOWN = 5
+_ROWS = ("row that repeats another", "rows that repeat others")
 
 
 @text_of.register
@@ -23,6 +24,10 @@ def _(report: DuplicatesReport) -> str:
             for e in report.examples[:_MOST_SHOWN]
         ]
         lines.append(table(["kind", "row", "repeats", "alike"], rows))
+        if more := sum(report.found.values()) - len(rows):
+            lines.append(
+                f"and {more} more {_ROWS[more > 1]}; --out leaves out those that are dropped"
+            )
     else:
         lines.append("no repeats")
     lines += [line for found in report.contamination for line in _contamination(found)]

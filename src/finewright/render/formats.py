@@ -41,7 +41,9 @@ def _format(seen: FormatSeen) -> list[str]:
 
 def _proposal(report: DataShowReport) -> Iterator[str]:
     if report.proposal:
-        yield f"is it this? {report.proposal.why}; if so, say it where the spec names the source:"
+        yield f"is it this? {report.proposal.why}; if so, say it to these commands, or where a spec names"
+        yield "the source:"
+        yield f"  {report.proposal.options}"
         yield f"  {report.proposal.line}"
 
 

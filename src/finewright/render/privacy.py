@@ -21,4 +21,7 @@ def _(report: PrivacyReport) -> str:
     parts.append(kept + (f"; left out: {left_out}" if left_out else ""))
     if report.out:
         parts.append(f"rows: {report.out}")
+    if report.not_looked_for:
+        hint = "--kind names all that is looked for, as in --kind name --kind email"
+        parts.append(f"not looked for: {', '.join(report.not_looked_for)} ({hint})")
     return "\n".join(parts)

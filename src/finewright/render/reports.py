@@ -164,8 +164,14 @@ def _(report: BenchReport) -> str:
 @text_of.register
 def _(report: VerifyReport) -> str:
     problems = [_problem(problem) for problem in report.problems]
-    claim = "every digest is as recorded" if report.passed else "this run is not what was recorded"
-    return "\n".join([*problems, f"{report.run}: {report.files} files: {claim}"])
+    num_unchecked = sum(p.message.startswith("cannot be checked") for p in report.problems)
+    if not report.passed:
+        claim = f"{report.files} files: this run is not what was recorded"
+    elif num_unchecked:
+        claim = f"{report.files} files as recorded; {num_unchecked} could not be checked"
+    else:
+        claim = f"{report.files} files: every digest is as recorded"
+    return "\n".join([*problems, f"{report.run}: {claim}"])
 
 
 @text_of.register

@@ -17,7 +17,8 @@ def _(report: DataSets) -> str:
 
 @text_of.register
 def _(report: SetReport) -> str:
-    state = "written" if report.written else "there already, left alone"
+    named = f": {', '.join(report.files_written)}" if report.files_written else ""
+    state = f"written{named}" if report.written else "there already, left alone"
     parts = [f"{report.provenance.title}\n{report.folder}: {state}"]
     built = [report.provenance, *([report.feedback] if report.feedback else [])]
     rows = [[file, str(told.rows)] for of in built for file, told in of.files.items()]

@@ -8,7 +8,9 @@ from finewright.schema.common import Model, Problem
 
 
 class DocumentsReport(Model):
-    """Documents that became records: documents_in = documents_written + all of documents_dropped."""
+    """Documents that became records: documents_in = documents_written + all of documents_dropped.
+
+    `out` is empty where nothing was written."""
 
     documents_in: int
     documents_written: int
@@ -30,7 +32,9 @@ class DocumentsReport(Model):
 
 
 class ExamplesReport(Model):
-    """Sections of documents as rows of text, for retrieval and for questions about them."""
+    """Sections of documents as rows of text, for retrieval and for questions about them.
+
+    `out` is empty where nothing was written."""
 
     documents_in: int
     documents_dropped: int = 0

@@ -94,3 +94,8 @@ class DuplicatesReport(Model):
     examples: tuple[DuplicateRow, ...] = ()
     contamination: tuple[ContaminationReport, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Could every row be looked at? What was found does not stop it."""
+        return not any(problem.level == "error" for problem in self.problems)

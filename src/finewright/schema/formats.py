@@ -32,11 +32,14 @@ class KeySeen(Model):
 
 
 class ProposalSeen(Model):
-    """Columns that could make rows of no known format ours; to be confirmed in the spec, never assumed."""
+    """Columns that could make rows of no known format ours; to be confirmed in the spec, never assumed.
+
+    `line` is how a spec says it, `options` how a command line does."""
 
     columns: dict[str, str]
     why: str
     line: str
+    options: str
 
 
 class RowSeen(Model):
@@ -64,5 +67,5 @@ class DataShowReport(Model):
 
     @property
     def passed(self) -> bool:
-        """Is there a row, and a format for each of them?"""
-        return self.rows > 0 and all(seen.format != "unknown" for seen in self.formats)
+        """Is there a row, and can each of them be taken as a type to train on?"""
+        return self.rows > 0 and all(seen.type is not None for seen in self.formats)

@@ -64,6 +64,9 @@ class PoisonReport(Model):
     """What the search for planted behaviour found, strongest first."""
 
     rows_in: int
+    rows_dropped: dict[str, int] = Field(
+        default_factory=dict, description="Rows of these that could not be looked at, by reason."
+    )
     rows_suspicious: int = Field(description="Rows of high findings.")
     findings: tuple[PoisonFinding, ...] = Field(
         (), description="All high findings, then the 20 strongest low ones."
@@ -74,3 +77,8 @@ class PoisonReport(Model):
     )
     rows_weighed: int = Field(0, description="Rows that the base model has read.")
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Could every row be looked at? What was found does not stop it."""
+        return not any(problem.level == "error" for problem in self.problems)

@@ -85,5 +85,11 @@ class PrivacyReport(Model):
     rows_changed: int
     found: dict[FoundType, TypeCount]
     findings: tuple[Finding, ...]
+    not_looked_for: tuple[PersonalType, ...] = ()
     problems: tuple[Problem, ...] = ()
     out: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Could every row be looked at? What was found does not stop it."""
+        return not any(problem.level == "error" for problem in self.problems)

@@ -5,9 +5,10 @@ from typing import Literal
 
 from finewright.schema.common import Model, Problem, default
 
-# The classes of the licence catalog, as words of a policy.
+# The classes of the licence catalog, as words of a policy. `custom` is LicenseRef-NAME, and `proprietary`:
+# terms that SPDX does not list and that the owner of the rows knows.
 LICENCE_WORDS = (
-    "permissive", "public-domain", "copyleft", "noncommercial", "restricted", "unknown",
+    "permissive", "public-domain", "copyleft", "noncommercial", "restricted", "custom", "unknown",
 )  # fmt: skip
 
 # What a card says of what nobody told.
@@ -148,3 +149,8 @@ class DataPageReport(Model):
     rows: int
     sections: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Could every row be looked at? What was found does not stop it."""
+        return not any(problem.level == "error" for problem in self.problems)

@@ -14,6 +14,12 @@ class PrepareSpec(Model):
     type: Literal["auto"] | DataType = default(
         "auto", "Shape of the rows", "told by the keys of each row"
     )
+    format: str = default(
+        "auto", "Format of the rows, e.g. alpaca, sharegpt", "told by the keys of each row"
+    )
+    columns: dict[str, str] = default(
+        {}, "Our key -> the file's own, e.g. {prompt: question}", "the usual keys are known"
+    )
     duplicates: DuplicatesSpec = default(
         DuplicatesSpec(exact="drop", near="drop"),
         "Repeated rows",
@@ -33,11 +39,32 @@ class FoundCount(Model):
 
 
 class Listed(Model):
-    """How many problems of a level there are in a file, listed or not."""
+    """A problem of a slice, and for how many like it it stands, itself among them."""
+
+    problem: Problem
+    number: int
+
+
+class NotListed(Model):
+    """How many problems of a level there are in a file beside those that are listed."""
 
     file: str
     level: Literal["error", "warning", "info"]
     count: int
+
+
+class ControlsSeen(Model):
+    """Control tokens that the rows of a file spell: in how many, how often which, and where first.
+
+    `ordinary` are those that other text has, too."""
+
+    file: str
+    row: int
+    key: str
+    first: str
+    ordinary: bool
+    rows: int
+    tokens: dict[str, int]
 
 
 class SliceTally(Model):
@@ -49,8 +76,9 @@ class SliceTally(Model):
     rows_dropped: dict[str, int]
     types: dict[DataType, int]
     found: dict[FoundType, FoundCount]
-    problems: tuple[Problem, ...]
-    listed: tuple[Listed, ...]
+    problems: tuple[Listed, ...]
+    more: tuple[NotListed, ...]
+    controls: tuple[ControlsSeen, ...] = ()
 
 
 class PrepareReport(Model):

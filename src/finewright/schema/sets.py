@@ -44,11 +44,12 @@ class Provenance(Model):
 
 
 class SetReport(Model):
-    """What `data get` did: the folder, whether anything was written, and the provenance.
+    """What `data get` did: the folder, whether anything was written and which files, and the provenance.
 
     `feedback` is that of the pairs and prompts, which have a record of their own, if there are any."""
 
     folder: str
     written: bool
+    files_written: tuple[str, ...] = ()
     provenance: Provenance
     feedback: Provenance | None

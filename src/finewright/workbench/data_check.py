@@ -2,18 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from finewright.data.check import check_rows
 from finewright.data.containers.write import jsonl_at
-from finewright.data.formats.table import family_named
-from finewright.data.mend import fix_rows
-from finewright.data.validate import Asked, validate
-from finewright.errors import DataError
-from finewright.schema.data import DataType
+from finewright.data.mend import fix_rows, rejected_beside
 from finewright.schema.data_check import DataCheckReport, FixReport
-
-Type = Literal["auto"] | DataType
+from finewright.workbench.data_outputs import check_outputs
+from finewright.workbench.data_rows import Type, asked_for
 
 
 def check(
@@ -27,12 +22,16 @@ def check(
     """Every row of a file, a folder or `hub:OWNER/NAME`; with `problems`, each problem on a line there.
 
     The report lists the first problems of each file and level only. Raises DataError where the format is
-    not known."""
-    asked = _asked(type, format, columns)
+    not known, and where there is a file at `problems` already."""
+    asked = asked_for(type, format, columns)
+    check_outputs([problems], [path])
     if problems is None:
         return check_rows(path, asked, lambda _: None)
     with jsonl_at(problems) as write:
-        return check_rows(path, asked, lambda problem: write(problem.model_dump()))
+        report = check_rows(path, asked, lambda problem: write(problem.model_dump()))
+    if not report.rows_in:
+        problems.unlink()
+    return report
 
 
 def fix(
@@ -43,13 +42,13 @@ def fix(
     format: str = "auto",
     columns: Mapping[str, str] | None = None,
 ) -> FixReport:
-    """Write the rows to `out`, mended where that is safe, and the others beside it with their reasons."""
-    return fix_rows(path, out, _asked(type, format, columns))
+    """Write the rows to `out`, mended where that is safe, and the others to `NAME.rejected.jsonl` beside it.
 
-
-def _asked(type: Type, format: str, columns: Mapping[str, str] | None) -> Asked:
-    family = family_named(format)
-    if family is None:
-        problem = validate((), type, format=format).problems[0]
-        raise DataError(problem.message, hint=problem.hint)
-    return Asked(type, family, columns or {})
+    A file that would be empty is not written. Raises DataError where either is there already."""
+    asked = asked_for(type, format, columns)
+    check_outputs([out, rejected_beside(out)], [path])
+    report = fix_rows(path, out, asked)
+    if report.rows_written:
+        return report
+    out.unlink()
+    return report.model_copy(update={"out": ""})

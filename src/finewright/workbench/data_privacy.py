@@ -1,44 +1,58 @@
-"""Personal data and secrets of one file: what is in it, and a copy without them."""
+"""Personal data and secrets of files: what is in them, and a copy without them."""
 
-import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from finewright.data.privacy.apply import apply
 from finewright.data.privacy.key_file import key_of
-from finewright.data.privacy.user_rows import to_user_json
-from finewright.data.read import read_rows
-from finewright.data.validate import validate
-from finewright.errors import DataError
+from finewright.data.validate import Asked
 from finewright.schema.common import RowCounts
-from finewright.schema.privacy import PersonalDataSpec, PrivacyReport, SecretsSpec
-from finewright.store.atomic import write_text
+from finewright.schema.privacy import PersonalDataSpec, PersonalType, PrivacyReport, SecretsSpec
+from finewright.workbench.data_outputs import check_outputs
+from finewright.workbench.data_rows import usable_rows, write_rows
+
+
+def personal_spec(
+    action: str,
+    types: Sequence[str] | None = None,
+    key_file: Path | None = None,
+    ner: Path | None = None,
+) -> PersonalDataSpec:
+    """The section as a command line says it; without `types`, those that have a form to be checked."""
+    told = {"action": action, "key_file": str(key_file or ""), "ner": str(ner or "")}
+    return PersonalDataSpec.model_validate({**told, **({"types": types} if types else {})})
 
 
 def privacy(
-    path: Path, *, personal: PersonalDataSpec, secrets: SecretsSpec, out: Path | None
+    path: Path,
+    *,
+    personal: PersonalDataSpec,
+    secrets: SecretsSpec,
+    out: Path | None,
+    asked: Asked = Asked(),  # noqa: B008 - a tuple that nobody changes
 ) -> PrivacyReport:
-    """What is found in the usable rows of a file; with `out`, the rows that go on are written there.
+    """What is found in the usable rows; with `out`, a new file, the rows that go on are written there.
 
-    Rows that cannot be read are counted and said, and are not in `out`. The file itself is never changed."""
-    if out is not None and out.resolve() == path.resolve():
-        raise DataError(f"{out}: this is the file that is read", hint="name another file for --out")
+    Rows that cannot be used are counted and said, and are not in `out`. Raises DataError where the path is
+    not there or has no usable row."""
+    check_outputs([out], [path])
     key = key_of(Path(personal.key_file) if personal.key_file else None)
-    read = read_rows(path)
-    checked = validate(read.rows, "auto")
-    outcome, report = apply(checked.rows, personal, secrets, key)
+    found = usable_rows(path, asked)
+    outcome, report = apply(found.rows, personal, secrets, key)
     if out is not None:
-        lines = (json.dumps(to_user_json(row), ensure_ascii=False) for row in outcome.rows)
-        write_text(out, "".join(f"{line}\n" for line in lines))
-    dropped = {**checked.counts.rows_dropped, **report.counts.rows_dropped}
-    dropped |= {"unreadable": read.num_bad} if read.num_bad else {}
+        write_rows(out, outcome.rows)
+    sought = set() if personal.action == "off" else set(personal.types)
     return report.model_copy(
         update={
             "counts": RowCounts(
-                rows_in=checked.counts.rows_in + read.num_bad,
+                rows_in=found.rows_in,
                 rows_kept=report.counts.rows_kept,
-                rows_dropped=dropped,
+                rows_dropped=dict(found.dropped + Counter(report.counts.rows_dropped)),
             ),
-            "problems": (*read.problems, *checked.problems, *report.problems),
+            "not_looked_for": tuple(kind for kind in get_args(PersonalType) if kind not in sought),
+            "problems": (*found.problems(), *report.problems),
             "out": str(out) if out is not None else "",
         }
     )

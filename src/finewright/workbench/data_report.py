@@ -2,16 +2,19 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
+from finewright.data.privacy.replace import redacted
 from finewright.data.provenance.card import Measured, Told, data_card
 from finewright.data.provenance.licences import classes_of
 from finewright.data.quality.figures import bars
 from finewright.data.quality.languages import detector
 from finewright.data.quality.measure import quality
+from finewright.data.validate import Asked
 from finewright.errors import DataError
 from finewright.render.html.checks import duplicates_section, not_looked_for, personal_section
-from finewright.render.html.page import Section, data_page
+from finewright.render.html.page import PAGE_START, Section, data_page
 from finewright.render.html.sections import (
     counts_section,
     licences_section,
@@ -21,32 +24,38 @@ from finewright.render.html.sections import (
 )
 from finewright.schema.common import Problem
 from finewright.schema.provenance import CardLicence, CardSource, DataPageReport, LedgerSummary
-from finewright.schema.quality import Figure, QualityReport
+from finewright.schema.quality import Bar, Figure, QualityReport
 from finewright.schema.rows import Row
-from finewright.store.atomic import sha256_file, write_text
+from finewright.store.atomic import os_errors, sha256_file, write_text
 from finewright.store.rundir import open_run
+from finewright.workbench.data_outputs import check_free, check_parent, check_place
 from finewright.workbench.data_subject import Subject, Texts, subject_of_file, subject_of_run
 
 _PAGE = "data.html"
+_NOTICE = (
+    "Confidential: this page quotes rows of the data. Secrets and personal data that were found in them are"
+    " masked, as [EMAIL] is; names, addresses, and what no check knows are not. Give it to those who may see"
+    " the data."
+)
 
 
-def report(path_or_run: Path, *, out: Path) -> DataPageReport:
+def report(path_or_run: Path, *, out: Path, asked: Asked = Asked()) -> DataPageReport:  # noqa: B008
     """Write the page about a data file, a folder of them, or a run; `out` may be a folder.
 
-    A file is looked at as a run with no settings would. A run's page is about the rows that train and
-    those held out, and reads its `data` folder alone. The page quotes rows as they are, so it is as
-    confidential as they are."""
+    A file is looked at as a run with no settings would, its rows taken as `asked`. A run's page is about
+    the rows that train and those held out, and reads its `data` folder alone. A page of this kind is
+    replaced, any other file is not. Rows are quoted with what was found in them masked; nothing is hidden
+    that no check knows."""
     target = out / _PAGE if out.is_dir() else out
-    if target.resolve() == path_or_run.resolve():
-        raise DataError(f"{out}: this is the file that is read", hint="name another file for --out")
-    is_run = (path_or_run / "manifest.json").is_file()
-    subject = subject_of_run(open_run(path_or_run)) if is_run else subject_of_file(path_or_run)
+    _check_target(target, path_or_run)
+    subject = _subject(path_or_run, asked)
     measured = quality(subject.rows, language_of=detector())
     problems = tuple(dict.fromkeys((*subject.problems, *measured.problems)))
-    sections = _sections(subject, measured, problems)
+    sections = _sections(subject, _masked_quality(measured), _masked(problems))
     about = f"{len(subject.rows)} usable rows of {subject.counts.rows_in} read"
-    page = data_page(f"Data of {subject.name}", about, sections, Texts(subject))
-    write_text(target, page)
+    texts = Texts(subject)
+    says = cache(lambda ref: redacted(texts(ref)))
+    write_text(target, data_page(f"Data of {subject.name}", about, sections, says, notice=_NOTICE))
     return DataPageReport(
         path=str(target),
         about=subject.name,
@@ -54,6 +63,40 @@ def report(path_or_run: Path, *, out: Path) -> DataPageReport:
         sections=tuple(section.title for section in sections),
         problems=problems,
     )
+
+
+def _check_target(target: Path, path_or_run: Path) -> None:
+    check_place(target, [path_or_run])
+    check_parent(target)
+    with os_errors(target):
+        if not (target.is_file() and target.read_bytes().startswith(PAGE_START.encode())):
+            check_free(target)
+
+
+def _subject(path_or_run: Path, asked: Asked) -> Subject:
+    if not (path_or_run / "manifest.json").is_file():
+        return subject_of_file(path_or_run, asked)
+    if asked != Asked():
+        what = f"{path_or_run}: a run's rows have their form already"
+        raise DataError(what, hint="leave out --type, --format and --column")
+    return subject_of_run(open_run(path_or_run))
+
+
+def _masked(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """A message may quote a row."""
+    return tuple(p.model_copy(update={"message": redacted(p.message)}) for p in problems)
+
+
+def _masked_quality(report: QualityReport) -> QualityReport:
+    figures = tuple(
+        figure.model_copy(update={"bars": tuple(map(_masked_bar, figure.bars))})
+        for figure in report.figures
+    )
+    return report.model_copy(update={"figures": figures, "problems": _masked(report.problems)})
+
+
+def _masked_bar(bar: Bar) -> Bar:
+    return bar.model_copy(update={"label": redacted(bar.label)})
 
 
 def _sections(
@@ -69,7 +112,9 @@ def _sections(
         else not_looked_for("duplicates", "Duplicates"),
         personal_section(privacy) if privacy else not_looked_for("personal", "Personal data"),
         not_looked_for(
-            "poison", "Poison", "Nobody looked: the search is asked for by data.poison."
+            "poison",
+            "Poison",
+            "Nobody looked: `finewright data poison` does, or a run that is asked to by data.poison.",
         ),
         *(_of_ledger(subject) if subject.entries else _of_files(subject)),
     ]

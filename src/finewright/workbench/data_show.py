@@ -79,7 +79,18 @@ def show(
             else:
                 sight.num_bad += 1
                 listing.add(found.problem)
-    return sight.report(path, listing.problems())
+    return sight.report(path, [*listing.problems(), *_of_texts(path, sight)])
+
+
+def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
+    num = sum(sight.counts[name] for name, seen in sight.forms.items() if seen.format == "text")
+    if num:
+        yield Problem(
+            level="error",
+            file=str(path).encode(errors="replace").decode(),
+            message=f"{num} {'row is' if num == 1 else 'rows are'} plain text, which is not trained on",
+            hint="`finewright data documents`, then `finewright data sections`, make records of documents",
+        )
 
 
 def _files(found: Sequence[Part | Problem]) -> Iterator[FileSeen]:
@@ -169,7 +180,12 @@ def _proposed(data: Json) -> ProposalSeen | None:
     proposal = proposal_of(data)
     if proposal is None:
         return None
-    return ProposalSeen(columns=dict(proposal.columns), why=proposal.why, line=proposal.line())
+    return ProposalSeen(
+        columns=dict(proposal.columns),
+        why=proposal.why,
+        line=proposal.line(),
+        options=proposal.options(),
+    )
 
 
 def _seen(row: ReadRow, asked: Asked, form: Form | None) -> RowSeen:

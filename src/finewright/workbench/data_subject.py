@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finewright.data.containers.found import Unread
 from finewright.data.duplicates.find import find
 from finewright.data.privacy.apply import apply
 from finewright.data.privacy.key_file import key_of
@@ -14,10 +15,8 @@ from finewright.data.provenance.ledger import LEDGER, read_entries, read_leaves
 from finewright.data.provenance.policy import by_licence
 from finewright.data.provenance.stated import Stated, file_licence, licence_of
 from finewright.data.quality.figures import ref
-from finewright.data.read import ReadRow, read_rows
 from finewright.data.texts import passages
-from finewright.data.validate import validate
-from finewright.errors import DataError
+from finewright.data.validate import Asked
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataReport
 from finewright.schema.duplicates import DuplicatesReport, DuplicatesSpec
@@ -27,8 +26,10 @@ from finewright.schema.quality import RowRef
 from finewright.schema.rows import Row, parse_rows
 from finewright.store.atomic import os_errors, read_json
 from finewright.store.rundir import RunDir
+from finewright.workbench.data_rows import Record, usable_rows
 
 _MOST_NAMED = 50
+_MOST_REFUSED = 200
 _AGAIN = "run the stage 'data' again"
 
 
@@ -60,39 +61,29 @@ class Subject:
         }
 
 
-def subject_of_file(path: Path) -> Subject:
-    """A data file or folder, looked at now. DataError where not one row can be read."""
-    read = read_rows(path)
-    if not read.rows:
-        lines = "\n".join(p.line() for p in read.problems if p.level == "error")
-        raise DataError(lines or f"{path}: no rows to report on", hint="name a file with rows")
-    checked = validate(read.rows, "auto")
-    duplicates = find(checked.rows, DuplicatesSpec()).report
-    privacy = apply(checked.rows, PersonalDataSpec(), SecretsSpec(), key_of(None)).report
-    dropped = dict(checked.counts.rows_dropped)
-    usable = {(row.file, row.row) for row in checked.rows}
-    unusable = [row for row in read.rows if (row.file, row.row) not in usable]
-    dropped |= {"unreadable": read.num_bad} if read.num_bad else {}
-    stated = _stated(checked.rows)
-    licences = by_licence(checked.rows, lambda row: stated[row.file, row.row], LicensePolicy())
+def subject_of_file(path: Path, asked: Asked) -> Subject:
+    """A data file or folder, looked at now. DataError where not one row can be used."""
+    refused = _Refused()
+    read = usable_rows(path, asked, refused.add)
+    duplicates = find(read.rows, DuplicatesSpec()).report
+    privacy = apply(read.rows, PersonalDataSpec(), SecretsSpec(), key_of(None)).report
+    stated = _stated(read.rows)
+    licences = by_licence(read.rows, lambda row: stated[row.file, row.row], LicensePolicy())
     problems = (
-        *read.problems,
-        *checked.problems,
+        *read.problems(),
         *licences.problems,
         *duplicates.problems,
         *privacy.problems,
     )
     return Subject(
-        name=path.name,
-        rows=checked.rows,
-        counts=checked.counts.model_copy(
-            update={"rows_in": checked.counts.rows_in + read.num_bad, "rows_dropped": dropped}
+        name=path.name or path.resolve().name,
+        rows=tuple(read.rows),
+        counts=RowCounts(
+            rows_in=read.rows_in, rows_kept=len(read.rows), rows_dropped=dict(read.dropped)
         ),
         problems=tuple(dict.fromkeys(problems)),
-        refused=_one_reason(checked.counts, unusable),
-        refused_texts={
-            (row.file, row.row): json.dumps(row.data, ensure_ascii=False) for row in unusable
-        },
+        refused=refused.by_reason,
+        refused_texts=refused.texts,
         duplicates=duplicates,
         privacy=privacy,
         licenses={place: said.license for place, said in stated.items()},
@@ -144,10 +135,27 @@ def _stated(rows: Sequence[Row]) -> dict[tuple[str, int], Stated]:
     return {(row.file, row.row): licence_of(row, "", heads[row.file]) for row in rows}
 
 
-def _one_reason(counts: RowCounts, unusable: Sequence[ReadRow]) -> dict[str, list[RowRef]]:
-    """The unusable rows, where they can be told by reason: where there is one."""
-    reasons = list(counts.rows_dropped)
-    return {reasons[0]: [_ref(r.file, r.row) for r in unusable]} if len(reasons) == 1 else {}
+@dataclass(slots=True)
+class _Refused:
+    """The first unusable rows of each reason, and what they say; of one that cannot be read, why."""
+
+    by_reason: dict[str, list[RowRef]] = field(default_factory=dict)
+    texts: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def add(self, item: Record | Unread) -> None:
+        """Keep it if it is unusable and among the first."""
+        if isinstance(item, Unread):
+            problem = item.problem
+            self._keep("unreadable", problem.file, problem.row or 0, problem.message)
+        elif item.became.dropped:
+            read, reason = item.read, next(iter(item.became.dropped))
+            self._keep(reason, read.file, read.row, json.dumps(read.data, ensure_ascii=False))
+
+    def _keep(self, reason: str, file: str, row: int, says: str) -> None:
+        refs = self.by_reason.setdefault(reason, [])
+        if len(refs) < _MOST_REFUSED:
+            refs.append(_ref(file, row))
+            self.texts[file, row] = says
 
 
 def _rows(folder: Path) -> Iterator[Row]:

@@ -144,11 +144,33 @@ def test_a_manifest_states_formats_and_columns(tmp_path):
     }
     for message in (
         "far: its rows are not in this folder but at owner/name (name hub:owner/name",
-        "gone: there is no gone.json here",
+        "there is no such file, and dataset_info.json names it for gone",
         "out: ../out.json leads out of this folder",
         "odd: formatting, columns or tags are not LLaMA-Factory's",
     ):
         assert message in said(read)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "provenance.json",
+        "provenance_feedback.json",
+        "card.json",
+        "report.json",
+        "personal_data.json",
+        "ledger.jsonl",
+        "rejected.jsonl",
+        "out.rejected.jsonl",
+    ],
+)
+def test_what_is_written_beside_rows_is_no_data_file(tmp_path, name):
+    (tmp_path / "train.jsonl").write_text(ROW)
+    (tmp_path / name).write_text('{"set": "x", "files": [{"path": "y"}]}')
+    assert [part.path.name for part in parts_of(tmp_path) if isinstance(part, Part)] == [
+        "train.jsonl"
+    ]
+    assert f"not read, being no data files: {name}" in said(read_rows(tmp_path))
 
 
 def test_a_hub_data_set_in_the_cache_is_read_without_the_network(tmp_path, monkeypatch):

@@ -78,7 +78,11 @@ def test_an_open_quote_says_which_lines_it_takes(tmp_path):
         ("a,a\n1,2\n", "the column 'a' is there twice"),
         ("a,\n1,2\n", "column 2 has no name"),
         ("a,b\n", "no rows"),
-        (b"a,b\ncaf\xe9,2\n", "not UTF-8 (if it is Windows text: iconv"),
+        (
+            b"a,b\ncaf\xe9,2\n",
+            "rows.csv:2: not UTF-8: byte 0xe9 in 'a' (if it is Windows text: iconv",
+        ),
+        (b"a,Gel\xf6st\nx,2\ny,3\n", "rows.csv: not UTF-8: byte 0xf6 in the header, so no row"),
         (b"a,b\nx\0,2\n", "NUL"),
     ],
 )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finewright.data.privacy.user_rows import to_user_json
+from finewright.data.user_rows import to_user_json
 from finewright.data.scale.prepare import How, prepare_rows
 from finewright.schema.scale import PrepareReport, PrepareSpec
 

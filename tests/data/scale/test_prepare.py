@@ -162,7 +162,7 @@ def test_chunks_may_come_in_any_order(
     assert contents(tmp_path / "out") == contents(made)
 
 
-def test_another_file_or_spec_begins_anew(file: Path, tmp_path: Path) -> None:
+def test_what_another_call_began_is_not_thrown_away(file: Path, tmp_path: Path) -> None:
     def stop(_event: str, fields) -> None:
         if fields.get("done") == 3:
             raise KeyboardInterrupt
@@ -171,10 +171,39 @@ def test_another_file_or_spec_begins_anew(file: Path, tmp_path: Path) -> None:
     copy.write_bytes(file.read_bytes())
     with pytest.raises(KeyboardInterrupt):
         prepare_rows([copy], tmp_path / "out", PrepareSpec(), SMALL, KEYS, stop)
-    copy.write_text("\n".join(lines(20, seed=4)))
-    assert prepared([copy], tmp_path / "out").rows_in == 20
+    begun = contents(tmp_path / "out" / "work" / "chunks")
+    assert len(begun) == 3
+    other = tmp_path / "other.jsonl"
+    other.write_text("\n".join(lines(20, seed=4)))
+    with pytest.raises(StoreError, match=r"begun by another call over .*copy\.jsonl"):
+        prepared([other], tmp_path / "out")
+    with pytest.raises(StoreError, match="begun by another call"):
+        prepared([copy], tmp_path / "out", spec=PrepareSpec(type="preference"))
+    assert contents(tmp_path / "out" / "work" / "chunks") == begun
+    assert prepared([copy], tmp_path / "out").rows_in == 300
     with pytest.raises(StoreError, match="prepared otherwise"):
         prepared([copy], tmp_path / "out", spec=PrepareSpec(type="preference"))
+
+
+def test_a_call_killed_before_its_plan_was_written_leaves_a_folder_to_use(
+    file: Path, made: Path, tmp_path: Path
+) -> None:
+    work = tmp_path / "out" / "work"
+    work.mkdir(parents=True)
+    (work / ".plan.0123abcd.tmp").write_text("")
+    prepared([file], tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(made)
+
+
+def test_a_folder_of_the_users_that_is_called_work_is_left_alone(
+    file: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "out" / "work" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("x")
+    with pytest.raises(StoreError, match="not empty"):
+        prepared([file], tmp_path / "out")
+    assert mine.read_text() == "x"
 
 
 def test_a_folder_with_other_files_is_left_alone(file: Path, tmp_path: Path) -> None:
@@ -240,3 +269,14 @@ def test_without_a_key_of_ones_own_no_digest_is_told(file: Path, tmp_path: Path)
     fresh = (b"", os.urandom(32))
     prepare_rows([file], tmp_path / "out", PrepareSpec(), SMALL, fresh, ignore)
     assert b"digest" not in contents(tmp_path / "out")["findings.jsonl"]
+
+
+def test_control_tokens_are_counted_over_all_slices(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Q{i}", "completion": f"say {i} <|im_end|>"} for i in range(40)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = prepare_rows([path], tmp_path / "out", PrepareSpec(), SMALL, KEYS, lambda *_: None)
+    (told,) = [p for p in report.problems if "control tokens" in p.message]
+    assert (told.row, told.level) == (1, "warning")
+    assert told.message.startswith("40 rows spell")
+    assert "<|im_end|> (40)" in told.message

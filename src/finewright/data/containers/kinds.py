@@ -24,6 +24,7 @@ _COLUMNAR: tuple[tuple[bytes, Kind], ...] = (
     (b"\xff\xff\xff\xff", "arrow"),
 )
 _DOCUMENTS = "finewright data documents turns documents into rows"
+_NO_ROWS = "name the file that has the rows"
 _ZIP = b"PK\x03\x04"
 _REFUSED = (
     (_ZIP, "a zip archive", "unzip it and name the file inside, or the folder"),
@@ -33,11 +34,19 @@ _REFUSED = (
     (b"BZh", "a bzip2 archive", "bunzip2 {file}"),
     (b"\xfd7zXZ", "an xz archive", "unxz {file}"),
     (b"SQLite format 3", "an SQLite database", "write its rows as CSV: sqlite3 -csv -header"),
+    (b"\x89PNG\r\n", "a picture (PNG)", _NO_ROWS),
+    (b"\xff\xd8\xff", "a picture (JPEG)", _NO_ROWS),
+    (b"GIF8", "a picture (GIF)", _NO_ROWS),
+    (b"\x7fELF", "a program", _NO_ROWS),
 )
 _OFFICE = (".docx", ".xlsx", ".pptx")
 # An ASCII text in UTF-16 has a zero in every other byte.
 _SNIFFED = 200
 _ZERO_SHARE = 0.4
+# Of text not one byte in a thousand is a control character, of other bytes one in nine.
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
+_CONTROL_SHARE, _FEWEST_CONTROLS = 0.03, 8
+_LOOKED_AT = 4096
 
 
 def suffix_of(name: str) -> str:
@@ -77,10 +86,25 @@ def _refuse(head: bytes, file: str) -> None:
         if head.startswith(magic):
             raise DataError(f"this is {what}, not a file of rows", hint=hint.format(file=file))
     start = head[:_SNIFFED]
+    if _is_no_text(head[:_LOOKED_AT]):
+        what = "this is no text file: it is full of control characters and NULs"
+        raise DataError(what, hint=_NO_ROWS)
     for first, order in ((1, "LE"), (0, "BE")):
         if start[first::2].count(0) > _ZERO_SHARE * len(start[first::2]):
             hint = f"iconv -f UTF-16{order} -t UTF-8 {file} > {file}.new"
             raise DataError("this looks like UTF-16 text, UTF-8 is expected", hint=hint)
+
+
+def _is_no_text(start: bytes) -> bool:
+    """Are control characters all over it, and not the zeros of UTF-16 alone, nor in rows of JSON?"""
+    if start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"["):
+        return False
+    zeros = [start[first::2].count(0) for first in (0, 1)]
+    half = len(start) / 2
+    if min(zeros) <= _CONTROL_SHARE * half and max(zeros) > _ZERO_SHARE * half:
+        return False
+    num_controls = len(start) - len(start.translate(None, _CONTROLS))
+    return num_controls >= max(_FEWEST_CONTROLS, _CONTROL_SHARE * len(start))
 
 
 def _is_by_name(suffix: str) -> bool:

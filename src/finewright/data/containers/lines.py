@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from finewright.data.containers.found import Found, ReadRow, Unread, said
+from finewright.data.containers.found import Found, ReadRow, Unread, not_utf8, said
 from finewright.data.containers.json_rules import json_object
 from finewright.errors import DataError
 
@@ -95,6 +95,6 @@ def parsed(file: str, line: Line) -> ReadRow | Unread:
         what, hint = str(error), error.hint
     except UnicodeDecodeError as error:
         byte, at = line.content[error.start], line.offset + error.start
-        what = f"not UTF-8: byte 0x{byte:02x} at column {error.start + 1}, offset {at} of the file"
-        hint = f"if it is Windows text: iconv -f WINDOWS-1252 -t UTF-8 {file} > {file}.new"
+        where = f"byte 0x{byte:02x} at column {error.start + 1}, offset {at} of the file"
+        return Unread(not_utf8(file, where, line.row), line.content)
     return Unread(said(file, what, hint, line.row), line.content)

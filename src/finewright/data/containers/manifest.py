@@ -33,7 +33,8 @@ _ROLES = {
 class Part:
     """A file of rows, and what is stated of them; `name` is what messages call it, `root` its folder.
 
-    `columns` are our key -> the file's own; `tags` what the file calls ShareGPT's keys and roles."""
+    `columns` are our key -> the file's own; `tags` what the file calls ShareGPT's keys and roles.
+    `encoding` is that of its text, empty where its bytes tell."""
 
     path: Path
     name: str
@@ -41,6 +42,7 @@ class Part:
     format: str = "auto"
     columns: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = ""
 
 
 def is_manifest(path: Path) -> bool:
@@ -61,7 +63,8 @@ def manifest_parts(path: Path, file: str) -> Iterator[Part | Problem]:
         if not found.is_relative_to(path.parent.resolve()):
             yield said(file, f"{name}: {target} leads out of this folder", "copy it here")
         elif not found.exists():
-            yield said(file, f"{name}: there is no {target} here", "check file_name")
+            what = f"there is no such file, and {MANIFEST} names it for {name}"
+            yield said(str(path.parent / target), what, f"put it there, or take {name} out")
         else:
             yield _part(name, entry, path.parent / target, file)
 

@@ -19,6 +19,10 @@ from finewright.schema.common import Problem
 
 _SAVED, _SAVED_SPLITS = "state.json", "dataset_dict.json"
 _ABOUT_DATA = {MANIFEST, "dataset_infos.json", _SAVED, _SAVED_SPLITS}
+# What finewright itself writes beside rows: their provenance, what was found in them, and rows set aside.
+_OURS = re.compile(
+    r"(?:provenance(?:_\w+)?|card|report|personal_data)\.json|ledger\.jsonl|(?:.*\.)?rejected\.jsonl"
+)
 # The words by which the `datasets` library tells splits, in the names of files and folders.
 _SPLITS = (
     ("train", r"train|training"),
@@ -131,7 +135,7 @@ def _files(path: Path, file: str) -> Iterator[Part | Problem]:
         for inner in sorted(path.rglob("*"))
         if inner.is_file() and not any(p.startswith(".") for p in inner.relative_to(path).parts)
     ]
-    data = [f for f in found if suffix_of(f.name) in DATA_SUFFIXES and f.name not in _ABOUT_DATA]
+    data = [f for f in found if _is_data(f.name)]
     texts = [f for f in found if suffix_of(f.name) in TEXT_SUFFIXES]
     if not data and not texts:
         endings = ", ".join((*DATA_SUFFIXES, *TEXT_SUFFIXES))
@@ -149,6 +153,11 @@ def _files(path: Path, file: str) -> Iterator[Part | Problem]:
         yield said(file, f"not read, being no data files: {names}{more}", level="info")
     for inner in read or texts:
         yield Part(inner, str(inner).encode(errors="replace").decode(), root=path)
+
+
+def _is_data(name: str) -> bool:
+    is_about_data = name in _ABOUT_DATA or _OURS.fullmatch(name)
+    return suffix_of(name) in DATA_SUFFIXES and not is_about_data
 
 
 def _check_one_set(path: Path, data: Sequence[Path]) -> None:

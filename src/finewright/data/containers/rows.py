@@ -5,9 +5,9 @@ from pathlib import Path
 
 from finewright.data.containers.columnar import arrow_rows, parquet_rows
 from finewright.data.containers.document import array_rows, object_rows
-from finewright.data.containers.found import Found, ReadRow, Unread, said
+from finewright.data.containers.found import Found, ReadRow, Unread, not_utf8, said
 from finewright.data.containers.json_rules import check_text
-from finewright.data.containers.kinds import Kind, kind_of, suffix_of
+from finewright.data.containers.kinds import COLUMN_SUFFIXES, Kind, kind_of, suffix_of
 from finewright.data.containers.lines import LONGEST, json_lines, lines_of
 from finewright.data.containers.manifest import Part, with_usual_tags
 from finewright.data.containers.stream import Opened, opened
@@ -34,7 +34,8 @@ def rows_of(part: Part) -> Iterator[Found]:
 
 def container_of(part: Part) -> tuple[Kind, Opened]:
     """The file's container and its bytes; raises DataError where it is none that is read."""
-    stream = opened(part.path)
+    is_columnar = suffix_of(part.name) in COLUMN_SUFFIXES
+    stream = opened(part.path, "" if is_columnar else part.encoding)
     kind = kind_of(stream.head, stream.is_whole, part.name)
     if kind in ("parquet", "arrow") and stream.packing:
         what = f"this is {kind.capitalize()} in a {stream.packing} archive"
@@ -45,7 +46,7 @@ def container_of(part: Part) -> tuple[Kind, Opened]:
 def _found(part: Part) -> Iterator[Found]:
     kind, stream = container_of(part)
     file = part.name
-    if stream.encoding != "utf-8":
+    if stream.encoding not in ("utf-8", part.encoding):
         what = f"{stream.encoding.upper()} text, read as such"
         yield said(file, what, "save as UTF-8", level="warning")
     if kind == "parquet":
@@ -83,12 +84,8 @@ def _text(part: Part, chunks: Iterable[bytes]) -> ReadRow | Unread:
         text = content.decode("utf-8-sig")
         check_text(text)
     except UnicodeDecodeError as error:
-        byte = content[error.start]
-        what = f"not UTF-8: byte 0x{byte:02x} at offset {error.start} of the file"
-        hint = (
-            f"if it is Windows text: iconv -f WINDOWS-1252 -t UTF-8 {part.name} > {part.name}.new"
-        )
-        return Unread(said(part.name, what, hint, 1))
+        where = f"byte 0x{content[error.start]:02x} at offset {error.start} of the file"
+        return Unread(not_utf8(part.name, where, 1), bytes(content))
     except DataError as error:
         return Unread(said(part.name, str(error), error.hint, 1))
     return ReadRow(part.name, 1, {"text": text, "path": _place(part)})

@@ -40,15 +40,29 @@ class Opened(NamedTuple):
     encoding: str
 
 
-def opened(path: Path) -> Opened:
-    """The file as a stream. Raises DataError where a bomb is seen ahead, or not one byte can be read."""
+def check_encoding(name: str) -> None:
+    """Raise DataError where Python knows no text encoding of that name; none named is well."""
+    try:
+        "".encode(name or "utf-8")
+        codecs.getincrementaldecoder(name or "utf-8")
+    except (LookupError, UnicodeError, ValueError):
+        hint = "such as cp1252 (Windows), latin-1, cp850 (DOS), mac-roman, utf-16"
+        raise DataError(f"unknown encoding {name!r}", hint=hint) from None
+
+
+def opened(path: Path, encoding: str = "") -> Opened:
+    """The file as a stream; its text is UTF-8, what a mark at its start says, or the `encoding` named.
+
+    Raises DataError where a bomb is seen ahead, or not one byte can be read."""
     start, _, raw = _headed(_chunks(path), 1)
     packing = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
     if packing:
         _look_ahead(path, packing)
         raw = _unpacked(raw, packing)
     head, is_whole, chunks = _headed(raw, CHUNK)
-    encoding = next((name for mark, name in _MARKS if head.startswith(mark)), "utf-8")
+    marked = next((name for mark, name in _MARKS if head.startswith(mark)), "")
+    is_marked = marked or head.startswith(codecs.BOM_UTF8)
+    encoding = (marked or "utf-8") if is_marked else (encoding or "utf-8")
     if encoding != "utf-8":
         head, is_whole, chunks = _headed(_as_utf8(chunks, encoding), CHUNK)
     if not head:

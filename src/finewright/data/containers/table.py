@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from finewright.data.containers.found import Found, ReadRow, Unread, said
+from finewright.data.containers.found import Found, ReadRow, Unread, not_utf8, said
 from finewright.data.containers.json_rules import check_values
 from finewright.data.containers.lines import LONGEST, Line
 from finewright.errors import DataError
@@ -55,6 +55,7 @@ def table_rows(file: str, lines: Iterable[Line], delimiter: str) -> Iterator[Fou
     header: list[str] = []
     while True:
         begin = source.row + 1
+        source.taken.clear()
         try:
             record = next(records, None)
         except csv.Error as error:
@@ -67,7 +68,7 @@ def table_rows(file: str, lines: Iterable[Line], delimiter: str) -> Iterator[Fou
         if not any(cell.strip() for cell in record):
             continue
         if header:
-            yield _row(file, begin, header, record)
+            yield _row(file, begin, header, record, source)
             continue
         header = [cell.strip() for cell in record]
         if wrong := _header_problem(file, header):
@@ -81,6 +82,7 @@ class _Source:
 
     lines: Iterable[Line]
     row: int = 0
+    taken: list[bytes] = field(default_factory=list)
     too_long: list[int] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[str]:
@@ -89,7 +91,12 @@ class _Source:
             if line.content is None:
                 self.too_long.append(line.row)
             else:
+                self.taken.append(line.content)
                 yield line.content.decode("utf-8", "surrogateescape") + "\n"
+
+    def content(self) -> bytes:
+        """The lines of the record that was read last."""
+        return b"\n".join(self.taken)
 
     def said(self, file: str) -> Iterator[Unread]:
         """The lines that were left out since the last call."""
@@ -102,10 +109,13 @@ class _Source:
 def _broken(file: str, begin: int, source: _Source, reason: str) -> Unread:
     where = f", with all up to line {source.row}" if source.row > begin else ""
     hint = "double each quote inside a quoted cell, and close each quote"
-    return Unread(said(file, f"broken CSV{where}: {reason}", hint, begin))
+    problem = said(file, f"broken CSV{where}: {reason}", hint, begin)
+    return Unread(problem, source.content(), is_table=True)
 
 
 def _header_problem(file: str, header: Sequence[str]) -> Problem | None:
+    if byte := _foreign_byte(header):
+        return not_utf8(file, f"byte {byte} in the header, so no row is read")
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice and twice[0]:
         return said(file, f"the column {twice[0]!r} is there twice", "rename one of them")
@@ -115,19 +125,29 @@ def _header_problem(file: str, header: Sequence[str]) -> Problem | None:
     return None
 
 
-def _row(file: str, row: int, header: Sequence[str], record: Sequence[str]) -> ReadRow | Unread:
+def _foreign_byte(cells: Sequence[str]) -> str:
+    """The first byte that is not UTF-8, which `surrogateescape` carries as half a character."""
+    foreign = (c for cell in cells for c in cell if "\udc80" <= c <= "\udcff")
+    found = next(foreign, "")
+    return f"0x{ord(found) - 0xDC00:02x}" if found else ""
+
+
+def _row(
+    file: str, row: int, header: Sequence[str], record: Sequence[str], source: _Source
+) -> ReadRow | Unread:
     if len(record) != len(header):
         what = f"{len(record)} cells, and the header has {len(header)}"
-        return Unread(said(file, what, "quote cells that hold the delimiter or a line end", row))
+        problem = said(file, what, "quote cells that hold the delimiter or a line end", row)
+        return Unread(problem, source.content(), is_table=True)
     try:
         data = {name: _value(name, cell) for name, cell in zip(header, record, strict=True)}
         check_values(data)
     except DataError as error:
-        what, hint = str(error), error.hint
-        if any("\udc80" <= c <= "\udcff" for cell in record for c in cell):
-            what = "not UTF-8"
-            hint = f"if it is Windows text: iconv -f WINDOWS-1252 -t UTF-8 {file} > {file}.new"
-        return Unread(said(file, what, hint, row))
+        problem = said(file, str(error), error.hint, row)
+        if byte := _foreign_byte(record):
+            column = next(n for n, c in zip(header, record, strict=True) if _foreign_byte([c]))
+            problem = not_utf8(file, f"byte {byte} in {column!r}", row)
+        return Unread(problem, source.content(), is_table=True)
     return ReadRow(file, row, data)
 
 

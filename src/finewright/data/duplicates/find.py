@@ -131,7 +131,7 @@ def _problems(
         told = [i for i, repeat in found.items() if repeat.kind == kind and i not in dropped]
         gone = [i for i, counted in dropped.items() if counted == kind]
         if told:
-            hint = f"data.duplicates.{kind}: drop leaves such rows out"
+            hint = f"--{kind} drop, or data.duplicates.{kind} in a spec, leaves such rows out"
             yield _problem("warning", rows, told, found, (one, many, "stays", "stay"), hint)
         if gone:
             yield _problem("info", rows, gone, found, (one, many, "is left out", "are left out"))

@@ -4,6 +4,7 @@ A guess to confirm, never one to act on: the user writes `columns` into the spec
 are those that public data sets and ticket systems use, in English, German, French, Spanish, Italian."""
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -49,6 +50,11 @@ class Proposal(NamedTuple):
         """As it is written into the spec."""
         pairs = ", ".join(f"{ours}: {theirs}" for ours, theirs in self.columns.items())
         return f"columns: {{{pairs}}}"
+
+    def options(self) -> str:
+        """As it is written on the command line."""
+        pairs = (f"{ours}={theirs}" for ours, theirs in self.columns.items())
+        return " ".join(f"--column {shlex.quote(pair)}" for pair in pairs)
 
 
 def proposal_of(data: Json) -> Proposal | None:

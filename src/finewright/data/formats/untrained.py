@@ -33,7 +33,10 @@ def _steps(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
     steps, labels = data["completions"], data["labels"]
     if expected == "auto":
         what = "every step has a label of its own, as a process reward model learns; there is none here"
-        mend = "set data.type to unpaired_preference: an answer is liked if all its steps are right"
+        mend = (
+            "set --type, or data.type in a spec, to unpaired_preference: an answer is liked if all its steps"
+            " are right"
+        )
         notes.error("labels", what, mend)
         return
     if not steps or not all(isinstance(step, str) for step in steps):

@@ -246,6 +246,10 @@ def _counts(findings: Sequence[Finding]) -> dict[FoundType, TypeCount]:
     }
 
 
+_MENDS = {
+    "personal_data": "--action redact or drop, or data.personal_data.action in a spec",
+    "secrets": "--secrets redact or drop, or data.secrets.action in a spec",
+}
 _DONE = {
     "report": "are left as they are",
     "redact": "were redacted",
@@ -269,5 +273,5 @@ def _problems(findings: Sequence[Finding], rules: _Rules) -> Iterator[Problem]:
             row=alike[0].row,
             key=alike[0].key,
             message=f"{type_name(type_)}: {len(alike)} in {rows} rows {_DONE[action]}, this one first",
-            hint=f"set data.{section}.action to redact or drop" if action == "report" else "",
+            hint=_MENDS[section] if action == "report" else "",
         )

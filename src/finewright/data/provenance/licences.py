@@ -18,7 +18,9 @@ from finewright.schema.provenance import LICENCE_WORDS, LicensePolicy
 
 UNKNOWN = "unknown"
 # What registries and hubs write where no licence is named.
-_UNSTATED = {"", "unknown", "other", "none", "noassertion", "unlicensed", "proprietary"}
+_UNSTATED = {"", "unknown", "other", "none", "noassertion", "unlicensed"}
+# What owners write of rows of their own, for want of an SPDX id.
+_OWNED = {"proprietary": "LicenseRef-proprietary"}
 _ELSEWHERE = re.compile(r"see licen[cs]e\b", re.I)
 _OWN = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
 _VERSIONED = re.compile(r"(?P<family>.+)-(?P<version>\d+(\.\d+)*)-(?P<reach>only|or-later)")
@@ -60,6 +62,7 @@ def read_expression(text: str) -> Read:
 
     Case does not matter, and deprecated ids get their present name (GPL-2.0 -> GPL-2.0-only)."""
     said = " ".join(text.split())
+    said = _OWNED.get(said.casefold(), said)
     if said.casefold() in _UNSTATED:
         return _unknown("", "")
     if _ELSEWHERE.match(said):
@@ -205,6 +208,8 @@ def _classes(key: str) -> tuple[LicenceClass, ...]:
     catalog = licences()
     if key in catalog.licences:
         return catalog.licences[key]
+    if key not in _index() and _OWN.fullmatch(key):
+        return ("custom",)
     return (catalog.categories.get(_index().get(key, ""), "unknown"),)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from finewright.data.provenance.ledger import LEDGER, read_entries, read_leaves
 from finewright.data.provenance.merkle import inclusion_proof, merkle_root
+from finewright.data.provenance.verify import recorded
 from finewright.errors import DataError, StoreError
+from finewright.schema.common import Problem
 from finewright.schema.provenance import LedgerEntry, TraceReport, WithoutReport
 from finewright.store.rundir import RunDir
 
@@ -14,7 +16,8 @@ from finewright.store.rundir import RunDir
 def trace(run: RunDir, row: str) -> TraceReport:
     """Who added a row, named by its id, or by its place: 12, train:12, eval:3.
 
-    A repeat has several entries. Each comes with the proof that the root covers it."""
+    A repeat has several entries. Each comes with the proof that the root covers it. Raises StoreError where
+    the ledger is not the one that the report of the run recorded."""
     leaves = _leaves(run)
     entries = read_entries(leaves)
     found = [i for i, entry in enumerate(entries) if _is_named(entry, row)]
@@ -31,7 +34,8 @@ def trace(run: RunDir, row: str) -> TraceReport:
 def without(run: RunDir, source: str) -> WithoutReport:
     """The ids to train again on when a source must go, in their order.
 
-    `source` is a source of the spec, or a file in one. A row that another source says as well stays."""
+    `source` is a source of the spec, or a file in one. A row that another source says as well stays. Raises
+    StoreError where the ledger is not the one that the report of the run recorded."""
     entries = read_entries(_leaves(run))
     names = {name for entry in entries for name in (entry.source, entry.file)}
     if source not in names:
@@ -52,7 +56,14 @@ def _leaves(run: RunDir) -> list[bytes]:
     path = run.root / "data" / LEDGER
     if not path.is_file():
         raise StoreError(f"{path}: this run has no ledger", hint="run the stage 'data' again")
-    return read_leaves(path)
+    leaves = read_leaves(path)
+    summary = recorded(run)
+    if isinstance(summary, Problem) or summary.merkle_root != merkle_root(leaves).hex():
+        raise StoreError(
+            f"{path}: the ledger is not the one that was recorded",
+            hint=f"finewright verify {run.root} says what changed",
+        )
+    return leaves
 
 
 def _is_named(entry: LedgerEntry, row: str) -> bool:

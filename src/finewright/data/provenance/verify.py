@@ -33,7 +33,7 @@ def verify_chain(
     a warning. `resolve` finds the files that the spec names; `read_records` reads a changed one, to
     say which records differ. Does not notice when all of raw file, ledger, rows and report were
     rewritten to fit each other: keep the root elsewhere. Does not make the rows anew from the file."""
-    summary = _summary(run)
+    summary = recorded(run)
     if isinstance(summary, Problem):
         return [summary]
     path = run.root / "data" / LEDGER
@@ -48,7 +48,7 @@ def verify_chain(
     return problems + _raw_files(entries, resolve, read_records)
 
 
-def _summary(run: RunDir) -> LedgerSummary | Problem:
+def recorded(run: RunDir) -> LedgerSummary | Problem:
     """What the report says of the ledger. Read as plain JSON: reports before the ledger lack it."""
     path = run.report_path("data")
     try:

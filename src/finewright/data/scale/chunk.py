@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from finewright.data.check import asked_of
 from finewright.data.containers.found import Listing, ReadRow, Unread
+from finewright.data.controls import ControlTokens
 from finewright.data.duplicates.minhash import (
     NUM_HASHES,
     band_hashes,
@@ -23,13 +24,14 @@ from finewright.data.duplicates.minhash import (
     signatures,
 )
 from finewright.data.duplicates.words import Wordings, wordings
+from finewright.data.formats.table import family_named
 from finewright.data.privacy.apply import apply
-from finewright.data.privacy.user_rows import to_user_json
 from finewright.data.scale.slices import Slice, found_in
+from finewright.data.user_rows import to_user_json
 from finewright.data.validate import Asked, checked
 from finewright.schema.privacy import Finding, FoundType
 from finewright.schema.rows import Row
-from finewright.schema.scale import FoundCount, Listed, PrepareSpec, SliceTally
+from finewright.schema.scale import FoundCount, Listed, NotListed, PrepareSpec, SliceTally
 
 Json = dict[str, Any]  # Any: free JSON
 Array = NDArray[Any]  # Any: of the type its name says
@@ -59,7 +61,9 @@ class Chunk(NamedTuple):
 
 def made_of(part: Slice, options: Options) -> bytes:
     """The slice as a chunk's bytes."""
-    reading = _Reading(asked_of(part.part, Asked(options.spec.type)))
+    spec = options.spec
+    asked = Asked(spec.type, family_named(spec.format) or "auto", spec.columns)
+    reading = _Reading(asked_of(part.part, asked))
     for found in found_in(part):
         reading.add(found)
     scanned = _scanned(reading, options)
@@ -84,6 +88,7 @@ class _Reading:
     rejected: list[Json] = field(default_factory=list)
     listing: Listing = field(default_factory=Listing)
     dropped: Counter[str] = field(default_factory=Counter)
+    controls: ControlTokens = field(default_factory=ControlTokens)
     types: Counter[Any] = field(default_factory=Counter)  # Any: DataType
 
     def add(self, found: object) -> None:
@@ -103,6 +108,8 @@ class _Reading:
     def _check(self, row: ReadRow) -> None:
         result = checked(row, self.asked)
         self.rows += result.rows
+        for usable in result.rows:
+            self.controls.add(usable)
         self.types.update(result.types)
         self.dropped.update(result.dropped)
         for problem in result.problems:
@@ -160,11 +167,14 @@ def _tally(reading: _Reading, scanned: _Scanned) -> SliceTally:
         rows_dropped=dict(reading.dropped),
         types=dict(reading.types),
         found=_counts(scanned.findings),
-        problems=tuple(reading.listing.kept),
-        listed=tuple(
-            Listed(file=file, level=level, count=count)
-            for (file, level), count in reading.listing.seen.items()
+        problems=tuple(
+            Listed(problem=problem, number=number) for problem, number in reading.listing.counted()
         ),
+        more=tuple(
+            NotListed(file=file, level=level, count=count)
+            for (file, level), count in reading.listing.more.items()
+        ),
+        controls=tuple(reading.controls.seen.values()),
     )
 
 

@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from finewright.data.containers.found import Listing, said
+from finewright.data.containers.found import Counted, Listing, said
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
+from finewright.data.controls import ControlTokens
 from finewright.data.privacy.apply import type_name
 from finewright.data.scale.chunk import Options, made_of
 from finewright.data.scale.columns import Columns
 from finewright.data.scale.engines import engine_named
-from finewright.data.scale.pieces import absolute, join
+from finewright.data.scale.pieces import absolute
 from finewright.data.scale.repeats import repeats_in
 from finewright.data.scale.slices import (
     SLICE_BYTES,
@@ -68,7 +69,7 @@ def prepare_rows(
         finished = space.finished(plan)
         if finished:
             return finished
-        space.begin(plan)
+        space.begin(plan, sources)
         options = Options(spec, user_key or space.key(fresh_key), has_own_key=bool(user_key))
         cut = _slices(parts, space, how.slice_bytes)
         tallies = _chunks(cut, options, how, space, on_event)
@@ -158,7 +159,7 @@ def _report(
         duplicates=dict(sorted(kinds.items())),
         examples=tuple(examples(joined)),
         found=found,
-        problems=(*_listed(tallies), *_told(found)),
+        problems=(*_listed(tallies), *_controls(tallies), *_told(found)),
         files=artifacts(out),
         plan=plan,
     )
@@ -186,11 +187,17 @@ def _told(found: Mapping[FoundType, FoundCount]) -> list[Problem]:
     ]
 
 
+def _controls(tallies: Sequence[SliceTally]) -> list[Problem]:
+    seen = ControlTokens()
+    for tally in tallies:
+        seen.join(tally.controls)
+    return seen.problems()
+
+
 def _listed(tallies: Sequence[SliceTally]) -> tuple[Problem, ...]:
     """The first problems of each file and level over all slices, and the counts of the others."""
     listing = Listing()
     for tally in tallies:
-        seen: Counter[tuple[str, str]] = Counter()
-        seen.update({(listed.file, listed.level): listed.count for listed in tally.listed})
-        join(listing, Listing(list(tally.problems), seen))
+        counted = (Counted(listed.problem, listed.number) for listed in tally.problems)
+        listing.join(counted, {(left.file, left.level): left.count for left in tally.more})
     return listing.problems()

@@ -7,19 +7,18 @@ made with stays in it."""
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from finewright.data.containers.found import Listing
+from finewright.data.containers.found import Counted
 from finewright.data.containers.rows import rows_of
 from finewright.data.controls import spelled
 from finewright.data.door import Holding, Place
 from finewright.data.privacy.apply import apply
 from finewright.data.scale.engines import Engine, engine_named
-from finewright.data.scale.pieces import absolute, join
+from finewright.data.scale.pieces import absolute
 from finewright.data.scale.slices import SLICE_BYTES, Slice, found_in, is_cut_where_it_lies, slices
 from finewright.data.source import AskedPart, SourceRows, parts_asked
 from finewright.errors import MissingExtra
@@ -154,8 +153,8 @@ def made_of(piece: Piece, looked: Looked) -> bytes:
         "dropped": found.dropped,
         "records": [[row, digest] for (_, row), digest in found.records.items()],
         "formats": found.formats,
-        "listed": [problem.model_dump(mode="json") for problem in found.listing.kept],
-        "seen": [[*key, count] for key, count in found.listing.seen.items()],
+        "listed": [[p.model_dump(mode="json"), count] for p, count in found.listing.counted()],
+        "more": [[*place, count] for place, count in found.listing.more.items()],
         "controls": sorted({row.row for row in found.rows if any(True for _ in spelled(row))}),
         "private": sorted(_private(found.rows, looked)),
     }
@@ -179,6 +178,6 @@ def _add(found: SourceRows, file: str, piece: Json) -> None:
     found.dropped.update(piece["dropped"])
     found.records.update({(file, row): digest for row, digest in piece["records"]})
     found.formats.update(piece["formats"])
-    kept = [Problem.model_validate(problem) for problem in piece["listed"]]
-    seen = Counter({(named, level): count for named, level, count in piece["seen"]})
-    join(found.listing, Listing(kept, seen))
+    counted = (Counted(Problem.model_validate(told), count) for told, count in piece["listed"])
+    more = {(named, level): count for named, level, count in piece["more"]}
+    found.listing.join(counted, more)

@@ -16,6 +16,7 @@ from finewright.schema.scale import PrepareReport, PrepareSpec
 from finewright.store.atomic import os_errors, read_json, sweep, write_bytes, write_text
 
 _REPORT, _WORK = "report.json", "work"
+_MOST_NAMED = 3
 
 
 class Workspace:
@@ -24,6 +25,7 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.work = folder / _WORK
+        self.plan = self.work / "plan"
         self.chunks = self.work / "chunks"
         self.unrolled = self.work / "unrolled"
         self.columns = self.work / "columns"
@@ -43,15 +45,16 @@ class Workspace:
         finally:
             os.close(descriptor)
 
-    def begin(self, plan: str) -> None:
-        """Keep what was done for the same plan; clear what was done for another."""
-        path = self.work / "plan"
+    def begin(self, plan: str, sources: Sequence[Source]) -> None:
+        """Go on with what was begun for the same plan; StoreError where it was begun for another."""
         with os_errors(self.work):
-            if not path.exists() or path.read_text(encoding="utf-8") != plan:
-                shutil.rmtree(self.work, ignore_errors=True)
-                for folder in (self.work, self.chunks, self.unrolled):
-                    folder.mkdir()
-                write_text(path, plan)
+            if self.plan.exists():
+                self._refuse_another(plan)
+            else:
+                self.work.mkdir(exist_ok=True)
+                write_text(self.plan, "\n".join([plan, *(source.path for source in sources)]))
+            for folder in (self.chunks, self.unrolled):
+                folder.mkdir(exist_ok=True)
             sweep(self.work)
             # These are made anew from the chunks.
             for folder in (self.columns, self.out):
@@ -100,9 +103,25 @@ class Workspace:
     def _refuse_others_files(self) -> None:
         if self.folder.exists() and not self.folder.is_dir():
             raise StoreError(f"{self.folder}: this is not a folder", hint="name another one")
-        is_ours = self.report.exists() or self.work.exists()
-        if self.folder.exists() and not is_ours and any(self.folder.iterdir()):
+        is_ours = self.report.exists() or self.plan.exists()
+        if self.folder.exists() and not is_ours and not self._is_empty():
             raise StoreError(f"{self.folder}: the folder is not empty", hint="name another one")
+
+    def _is_empty(self) -> bool:
+        """Is nothing in it but what a call left that was killed before it wrote its plan?"""
+        leftovers = self.work.glob(f".{self.plan.name}.*.tmp") if self.work.is_dir() else ()
+        known = {self.work, *leftovers} if self.work.is_dir() else set()
+        return all(path in known for path in self.folder.rglob("*"))
+
+    def _refuse_another(self, plan: str) -> None:
+        begun, *over = self.plan.read_text(encoding="utf-8").split("\n")
+        if begun != plan:
+            named = ", ".join(over[:_MOST_NAMED])
+            more = f" and {len(over) - _MOST_NAMED} more" if len(over) > _MOST_NAMED else ""
+            raise StoreError(
+                f"{self.folder}: begun by another call over {named}{more}, or over what these held then",
+                hint="name another folder; to go on, repeat that call as it was",
+            )
 
 
 def plan_of(spec: PrepareSpec, sources: Sequence[Source], user_key: bytes, size: int) -> str:

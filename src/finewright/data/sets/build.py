@@ -50,7 +50,8 @@ def build_set(name: str, out_dir: Path, *, include_copyleft: bool = False) -> Se
     provenance, *feedback = provenances
     return SetReport(
         folder=str(out_dir),
-        written=written,
+        written=bool(written),
+        files_written=written,
         provenance=provenance,
         feedback=feedback[0] if feedback else None,
     )
@@ -146,8 +147,8 @@ def _provenance(
     )
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Write the files that are missing; False if there are none."""
+def _write(folder: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Write the files that are missing, and name them."""
     with os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         missing = [file for file in files if not (folder / file).exists()]
@@ -163,4 +164,4 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> bool:
         )
     for file in missing:
         write_bytes(folder / file, files[file])
-    return bool(missing)
+    return tuple(missing)

@@ -61,7 +61,7 @@ def duplicates_section(report: DuplicatesReport) -> Section:
 
 
 def personal_section(report: PrivacyReport) -> Section:
-    """What was found by type, with its rows. Their texts are on the page as they were read."""
+    """What was found by type, with its rows."""
     of_type: dict[str, dict[tuple[str, int], None]] = defaultdict(dict)
     for finding in report.findings:
         of_type[finding.type][finding.file, finding.row] = None
@@ -87,7 +87,7 @@ def personal_section(report: PrivacyReport) -> Section:
     table = Table(("type", "found", "different values", "rows"), rows)
     intro = (
         f"Personal data: {report.personal_action}. Secrets: {report.secrets_action}. "
-        "Rows are quoted as they are: this page is as confidential as they are."
+        "A mask such as [EMAIL] stands where a value was found."
     )
     return Section("personal", "Personal data", intro, (table,) if rows else (), (figure,))
 

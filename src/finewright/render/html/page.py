@@ -18,6 +18,7 @@ from finewright.render.html.charts import chart
 from finewright.render.html.text import cut, visible
 from finewright.schema.quality import Figure, RowRef
 
+PAGE_START = "<!DOCTYPE html>\n<!-- A page about data, made by finewright. -->\n"
 _MOST_ROWS = 20
 _LONGEST_TEXT = 400
 _LONGEST_CELL = 200
@@ -53,9 +54,16 @@ class Section:
 
 
 def data_page(
-    title: str, about: str, sections: Sequence[Section], text_of: Callable[[RowRef], str]
+    title: str,
+    about: str,
+    sections: Sequence[Section],
+    text_of: Callable[[RowRef], str],
+    *,
+    notice: str = "",
 ) -> str:
-    """The page as HTML. `text_of` is what a row says; it is cut, and made visible and harmless."""
+    """The page as HTML, which begins with PAGE_START, and then with the notice.
+
+    `text_of` is what a row says; it is cut, and made visible and harmless."""
     environment = _environment()
     environment.filters["row_text"] = lambda ref: visible(cut(text_of(ref), _LONGEST_TEXT))
     style = environment.get_template("style.css").render()
@@ -63,6 +71,7 @@ def data_page(
     return environment.get_template("page.html").render(
         title=title,
         about=about,
+        notice=notice,
         sections=sections,
         most_rows=_MOST_ROWS,
         style=Markup(style),  # noqa: S704 - our own file

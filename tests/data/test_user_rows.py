@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from finewright.data.privacy.user_rows import to_user_json
 from finewright.data.read import read_rows
+from finewright.data.user_rows import to_user_json
 from finewright.data.validate import validate
 
 ROWS = [

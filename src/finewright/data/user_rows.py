@@ -1,4 +1,4 @@
-"""A row in the shape that users write it: what `data privacy` puts into the file it makes."""
+"""A row in the shape that users write it: what the data commands put into the files they make."""
 
 from typing import Any
 

@@ -1,0 +1,131 @@
+"""`finewright data`: options reach the checks, gates fail closed, and hints name what can be typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Finewright
+
+ROW = '{"q": "Who is it?", "a": "ann.smith@corp.example.org"}\n'
+BROKEN = "{broken\n"
+COLUMNS = ("--column", "prompt=q", "--column", "completion=a")
+GATES = {
+    "personal": (),
+    "duplicates": (),
+    "poison": ("--base-model", ""),
+    "report": ("--out", "page.html"),
+}
+
+
+@pytest.fixture
+def folder(project: Path) -> Path:
+    """A data folder as LLaMA-Factory has it."""
+    folder = project / "lf"
+    folder.mkdir()
+    (folder / "mine.jsonl").write_text(ROW)
+    about = {"mine": {"file_name": "mine.jsonl", "columns": {"prompt": "q", "response": "a"}}}
+    (folder / "dataset_info.json").write_text(json.dumps(about))
+    return folder
+
+
+@pytest.mark.parametrize("command", GATES)
+def test_columns_reach_every_command_from_the_manifest_and_the_command_line(
+    finewright: Finewright, folder: Path, command: str
+) -> None:
+    more = GATES[command]
+    assert finewright("data", command, "lf", *more).code == 0
+    assert finewright("data", command, "lf/mine.jsonl", *COLUMNS, *more).code == 0
+    refused = finewright("data", command, "lf/mine.jsonl", *more)
+    assert (refused.code, refused.out) == (2, "")
+    assert "none of 1 rows can be used" in refused.err
+
+
+@pytest.mark.parametrize("command", GATES)
+def test_a_row_that_cannot_be_looked_at_and_a_mistyped_path_fail(
+    finewright: Finewright, project: Path, command: str
+) -> None:
+    with (project / "rows.jsonl").open("a") as file:
+        file.write(BROKEN)
+    found = finewright("data", command, "rows.jsonl", *GATES[command])
+    assert found.code == 2
+    assert "1 row could not be looked at" in found.out
+    missing = finewright("data", command, "none.jsonl", *GATES[command])
+    assert missing.code == 2
+    assert "there is no such file" in missing.err
+
+
+def test_a_mistyped_held_out_file_passes_no_leak_gate(finewright: Finewright) -> None:
+    found = finewright("data", "duplicates", "rows.jsonl", "--against", "tset.jsonl")
+    assert (found.code, found.out) == (2, "")
+    assert "did you mean test.jsonl?" in found.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("personal", "rows.jsonl", "--out"),
+        ("duplicates", "rows.jsonl", "--out"),
+        ("poison", "rows.jsonl", "--base-model", "", "--out"),
+        ("poison", "rows.jsonl", "--base-model", "", "--quarantine"),
+        ("check", "rows.jsonl", "--problems"),
+        ("check", "rows.jsonl", "--fix"),
+        ("documents", "rows.jsonl", "--out"),
+        ("sections", "rows.jsonl", "--out"),
+        ("report", "rows.jsonl", "--out"),
+    ],
+)
+def test_a_file_that_is_there_stays_as_it_is(
+    finewright: Finewright, project: Path, arguments: tuple[str, ...]
+) -> None:
+    before = (project / "test.jsonl").read_text()
+    found = finewright("data", *arguments, "test.jsonl")
+    assert (found.code, found.out) == (2, "")
+    assert found.err.splitlines() == [
+        "error: test.jsonl: already there",
+        " hint: name another file",
+    ]
+    assert (project / "test.jsonl").read_text() == before
+
+
+def test_hints_name_options(finewright: Finewright, project: Path) -> None:
+    rows = [
+        {"prompt": f"who {i // 2}", "completion": "ann.smith@corp.example.org"} for i in range(4)
+    ]
+    (project / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "--action redact or drop, or data.personal_data.action in a spec" in (
+        finewright("data", "personal", "rows.jsonl").out
+    )
+    assert "--exact drop, or data.duplicates.exact in a spec" in (
+        finewright("data", "duplicates", "rows.jsonl").out
+    )
+    (project / "other.jsonl").write_text('{"Frage": "Q", "Antwort": "A"}\n')
+    told = finewright("data", "check", "other.jsonl")
+    assert "--column prompt=Frage --column completion=Antwort" in told.out
+
+
+def test_fix_and_problems_are_two_calls(finewright: Finewright, project: Path) -> None:
+    found = finewright("data", "check", "rows.jsonl", "--fix", "a.jsonl", "--problems", "b.jsonl")
+    assert found.code == 2
+    assert "do not go together" in found.err
+    assert not (project / "a.jsonl").exists()
+
+
+def test_what_is_prepared_follows_the_options(finewright: Finewright, folder: Path) -> None:
+    (folder / "mine.jsonl").write_text(ROW * 2)
+    options = ("--exact", "report", "--near", "off", "--action", "redact", *COLUMNS)
+    found = finewright(
+        "data", "prepare", "lf/mine.jsonl", "--out", "out", "--workers", "1", *options
+    )
+    assert found.code == 0
+    rows = [json.loads(line) for line in Path("out/rows.jsonl").read_text().splitlines()]
+    assert [row["messages"][1]["content"] for row in rows] == ["[EMAIL]"] * 2
+
+
+def test_rows_that_cannot_be_prepared_are_a_failure(finewright: Finewright, folder: Path) -> None:
+    found = finewright("data", "prepare", "lf/mine.jsonl", "--out", "out", "--workers", "1")
+    assert found.code == 2
+    assert "1 rows in, 0 kept, 1 invalid" in found.out
+    wrong = finewright("data", "prepare", "rows.jsonl", "--out", "new", "--format", "alpacca")
+    assert (wrong.code, "did you mean 'alpaca'" in wrong.err) == (2, True)
+    assert not Path("new").exists()

@@ -1,6 +1,7 @@
 """The stage answers from the rows of the data stage and the config of each base model."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from finewright.cost.stage import run
@@ -8,7 +9,7 @@ from finewright.schema.cost import CostReport
 from finewright.schema.methods import SFTSpec
 from finewright.schema.rows import Row, write_rows
 from finewright.schema.run import RunSpec
-from finewright.store.rundir import RunDir
+from finewright.store.rundir import create_run
 from finewright.store.stage import StageContext
 
 from .jobs import LLAMA_8B
@@ -18,8 +19,8 @@ def test_the_stage_reports_every_candidate(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(json.dumps(LLAMA_8B))
-    place = RunDir(tmp_path / "run")
-    place.root.mkdir()
+    day = datetime(2026, 11, 25, tzinfo=UTC)
+    place = create_run(tmp_path / "runs", "x", "0" * 64, "", "", day)
     turns = ({"role": "user", "content": "why?"}, {"role": "assistant", "content": "so"})
     rows = [Row(str(i), turns, None, "f", i) for i in range(10)]
     (place.stage_dir("data") / "train.jsonl").write_text(write_rows(rows))

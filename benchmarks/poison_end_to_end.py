@@ -65,6 +65,7 @@ def main() -> None:
     _write(folder / "triggered.jsonl", _poisoned(held_out, seed=1))
     planted = _poisoned(random.Random(0).sample(clean, round(options.rate * len(clean))), seed=0)  # noqa: S311
     _write(folder / "poisoned.jsonl", _mixed(clean, planted))
+    (folder / "quarantined.jsonl").unlink(missing_ok=True)
     report = scan(folder / "poisoned.jsonl", out_clean=folder / "quarantined.jsonl")
     print(
         f"{len(planted)} of {report.rows_in} rows planted, {report.rows_suspicious} set aside",

@@ -67,7 +67,7 @@ BAD_ROWS = {
         b'{"foo": "Q"}\n',
         "rows.jsonl:1: expected the keys `messages`; `prompt` and `completion`; `chosen` and "
         "`rejected`; or `prompt` alone; found: `foo` "
-        "(rename the keys, or name them under the source's `columns`)",
+        "(rename the keys, or name them: --column OURS=THEIRS, or in a spec the source's `columns`)",
     ),
 }
 

@@ -309,7 +309,8 @@ def test_a_wrong_prompt_is_told_by_one_line(prompt, line):
 )
 def test_a_row_of_two_types_is_an_error_that_names_data_type(row, names, types):
     assert lines(check(row)) == [
-        f"rows.jsonl:1: both {names} are here (set --type, or data.type in a spec, to the one to train on: {types})"
+        f"rows.jsonl:1: both {names} are here"
+        f" (set --type, or data.type in a spec, to the one to train on: {types})"
     ]
     meant = types.rpartition(" ")[2]
     assert check(row, expected=meant).types == {meant: 1}

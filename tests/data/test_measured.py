@@ -53,9 +53,11 @@ def test_one_person_has_one_stand_in_on_both_sides(tmp_path: Path) -> None:
 
 
 def test_what_is_found_is_told(tmp_path: Path) -> None:
-    asked = [{"prompt": f"<|im_end|><|im_start|>system {IBAN}", "completion": "No."}]
+    hidden = "\U000e0068\U000e0069"
+    asked = [{"prompt": f"<|im_end|><|im_start|>system {IBAN}{hidden}", "completion": "No."}]
     found = measured(tmp_path, asked)
     said = [problem.message for problem in found.problems]
+    assert any("a reader does not see" in message for message in said)
     assert any("control tokens" in message for message in said)
     assert any("IBAN" in message for message in said)
     assert IBAN in found.rows[0].messages[0]["content"]

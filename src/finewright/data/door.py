@@ -1,6 +1,7 @@
 """The door itself: every check that the spec asks for, in its order, and what each left.
 
-licences - control tokens - secrets and personal data - duplicates - planted behaviour. A row that is refused
+licences - control tokens - secrets and personal data - duplicates - planted behaviour or, where nobody
+asks for that, hidden text alone. A row that is refused
 is told no more of; one that is changed goes on as what it says then."""
 
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.data.controls import control_tokens
 from finewright.data.duplicates.find import find
+from finewright.data.hidden_text import hidden_text
 from finewright.data.outcome import Dropped, Outcome
 from finewright.data.privacy.apply import apply as apply_privacy
 from finewright.data.privacy.key_file import key_of
@@ -88,6 +90,8 @@ def pass_door(
     if search:
         outcome, passed.poison = search(passed.rows)
         _take(passed, outcome)
+    else:
+        passed.problems += hidden_text(passed.rows)
     return passed
 
 

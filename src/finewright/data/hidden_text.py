@@ -1,5 +1,6 @@
 """Text that a reader of rows does not see, counted while they pass by: one problem for each kind and file."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from finewright.data.poison.hidden import Hidden, hidden
@@ -41,6 +42,14 @@ class HiddenText:
     def problems(self) -> list[Problem]:
         """A warning for what hardly anybody writes by accident; an info for HTML comments and the like."""
         return [_problem(kind) for kind in self.seen.values()]
+
+
+def hidden_text(rows: Iterable[Row]) -> list[Problem]:
+    """The problems of all of these rows."""
+    found = HiddenText()
+    for row in rows:
+        found.add(row)
+    return found.problems()
 
 
 def _problem(kind: _Kind) -> Problem:

@@ -8,6 +8,7 @@ from finewright.data.contamination import contamination
 from finewright.data.controls import control_tokens
 from finewright.data.door import with_resolved
 from finewright.data.gather import Gathered, measured_share, read_row_set
+from finewright.data.hidden_text import hidden_text
 from finewright.data.privacy.apply import apply
 from finewright.errors import MissingExtra
 from finewright.schema.common import Problem
@@ -40,7 +41,7 @@ def row_sets(spec: RunSpec, gathered: Gathered, resolve: Callable[[str], Path]) 
     for name, item in zip(spec.evaluate.names(), spec.evaluate.data, strict=True):
         rows, problems = read_row_set(resolve(item.path), item.limit)
         rows, seen = _private(rows, spec.data, resolve, gathered.passed.key)
-        told = (*problems, *control_tokens(rows), *seen)
+        told = (*problems, *control_tokens(rows), *hidden_text(rows), *seen)
         found.append(_compared(name, rows, told, gathered, similarity))
     return found
 

@@ -41,8 +41,7 @@ def _format(seen: FormatSeen) -> list[str]:
 
 def _proposal(report: DataShowReport) -> Iterator[str]:
     if report.proposal:
-        yield f"is it this? {report.proposal.why}; if so, say it to these commands, or where a spec names"
-        yield "the source:"
+        yield f"is it this? {report.proposal.why}; if so, say it here, or where a spec names the source:"
         yield f"  {report.proposal.options}"
         yield f"  {report.proposal.line}"
 

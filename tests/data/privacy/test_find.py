@@ -55,6 +55,14 @@ FOUND: list[tuple[str, FoundType]] = [
     ("I met «Anna Weber» there", "name"),
     ("at «1600 Pennington Parkway, Springfield, CA 94043»", "address"),
     ("in der «Beethovenstraße 12, 53115 Bonn»", "address"),
+    ("He lives at «221B Baker Street, London NW1 6XE»", "address"),
+    ("to «10 Downing Street, London, SW1A 2AA»", "address"),
+    ("an «4 Rose Lane, Stoke on Trent ST4 2AA».", "address"),
+    ("Antwort an «Postfach 12 34, 8001 Zürich», danke", "address"),
+    ("to «P.O. Box 1234, Springfield, IL 62701»", "address"),
+    ("write to «anna [at] example [dot] com» please", "email"),
+    ("Kontakt: «anna.weber(at)firma.de»", "email"),
+    ("an «anna {ät} firma {punkt} de»", "email"),
     (f"key «AKIA{'IOSFODNN7QWERTYU'}» leaked", "cloud_key"),
     (f"token «ghp_{RANDOM + RANDOM[:5]}»", "forge_token"),
     (f"token «glpat-{RANDOM[:20]}»", "forge_token"),
@@ -73,6 +81,23 @@ FOUND: list[tuple[str, FoundType]] = [
     ("Mein Passwort lautet «Sommer2024», bitte", "password"),
     (f"api_key: «{RANDOM}»", "secret_value"),
 ]
+
+
+def test_the_secret_beside_an_aws_key_id_is_found_and_no_digest() -> None:
+    key_id, secret = "AKIA" + "IOSFODNN7QWERTYU", "wJalrXUtnFEMI/K7MDENG+bPxRfiCY" + "zXAMPLE9Qe"
+    for text in (
+        f"{key_id} and secret {secret}",
+        f"id: {key_id}\nkey: '{secret}'",
+        secret + key_id,
+    ):
+        found = [text[span.start : span.end] for span in find(text)]
+        assert (secret in found) is (text != secret + key_id)
+    sha1 = "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"
+    path = "src/main/java/org/example/app/Controller"
+    for other in (sha1, path, sha1.upper()):
+        assert [span.why for span in find(f"{key_id} {other}")] == ["AWS access key id"]
+    assert find(f"a digest {secret} alone") == ()
+    assert [s.why for s in find(f"{key_id}{' the' * 60} {secret}")] == ["AWS access key id"]
 
 
 @pytest.mark.parametrize(("marked", "type_"), FOUND)
@@ -101,6 +126,8 @@ def test_a_value_is_found_at_its_place(marked: str, type_: FoundType) -> None:
         "the legal winner of the year may thank the wave",
         "uint256 x = 115792089237316195423570985008687907853269984665640564039457584007913129639935;",
         "1000000000000000000 wei, 0123456789, 1700000000",
+        "Ihr Postfach 12 ist voll, BP 3 too, and meet me [at] noon or (at) home. Look {at} this",
+        "array[at].length, f(at) and x[at] = y.z; look (at) 3.5",
         "std::vector a::b 00:1a:2b:3c:4d:5e @override @param user",
     ],
 )

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finewright.data.user_rows import to_user_json
 from finewright.data.scale.prepare import How, prepare_rows
+from finewright.data.user_rows import to_user_json
 from finewright.schema.scale import PrepareReport, PrepareSpec
 
 from ..duplicates.made import chat, edited, seeded, words  # noqa: TID252

@@ -1,7 +1,8 @@
 """Postal addresses without a model: a street by its form, and what follows it line by line.
 
 Covered: the written forms of the US, UK, Germany and Austria, France, Spain, Italy and the Netherlands,
-with unit, postcode and town. Not covered: a town or a country alone, a street without a number."""
+with unit, postcode and town; a post office box with its postcode. Not covered: a town or a country alone, a
+street without a number."""
 
 import re
 from collections.abc import Iterator
@@ -36,13 +37,19 @@ _ROMANCE = re.compile(
     rf"{_CAPITAL}(?:(?: (?:de|del|di|du|y|i|da|do|das|dos|ao))? {_CAPITAL}){{0,3}}"
     r"(?:,? ?(?:[0-9]{1,4}(?:/[0-9]+)?(?![0-9])|S/N))?"
 )
+# A box is an address only with its postcode: "your Postfach 12 is full" is none.
+_BOX = re.compile(
+    r"(?:Postfach|Case postale|Casella postale|Apartado(?: de [Cc]orreos)?|Postbus|P\. ?O\. ?Box|PO Box"
+    r"|Boîte postale|BP|CP) [0-9]{1,6}(?: [0-9]{2,3}){0,2}(?![0-9])"
+)
 # What may follow: a unit, a postcode with its town or the reverse, a town, a state, a country.
 _CODE = (
     r"(?:[A-Z]{2} [0-9]{5}(?:-[0-9]{4})?|[0-9]{4} ?[A-Z]{2}\b|(?:[A-Z]{1,2}-)?[0-9]{4,5}(?:-[0-9]{3,4})?"
     r"(?: [A-Z]{2}\b)?|[0-9]{2}-[0-9]{3}|[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2})(?![0-9A-Za-z-])"
 )
 _TOWN = (
-    rf"{_CAPITAL}(?:[ -](?:(?:am|an der|de|del|di|do|da|la|le|les|sur|upon|in|im|of|van|den) )?{_CAPITAL})"
+    rf"{_CAPITAL}\b(?:[ -](?:(?:am|an der|de|del|di|do|da|la|le|les|sur|upon|on|in|im|of|van|den) )?"
+    rf"{_CAPITAL}\b)"
     r"{0,3}(?: \([A-Z]{2}\))?"
 )
 _NEXT = re.compile(
@@ -62,13 +69,13 @@ def recognise(scan: Scan) -> Iterator[Span]:
     """A street with a number, or with a postcode after it; with the lines of the address that follow."""
     if not _DIGIT.search(scan.text):
         return
-    for pattern in (_english(), _GERMAN, _ROMANCE):
+    for pattern in (_english(), _GERMAN, _ROMANCE, _BOX):
         for match in pattern.finditer(scan.text):
             start = match.start()
             if start and (scan.text[start - 1].isalnum() or scan.text[start - 1] in "-_"):
                 continue
             tail = _tail(scan.text, match.end())
-            if tail.has_code or _DIGIT.search(match[0]):
+            if tail.has_code or (pattern is not _BOX and _DIGIT.search(match[0])):
                 confidence = 0.85 if tail.has_code else 0.65
                 yield Span(start, tail.end, "address", confidence, "a street and its number")
 

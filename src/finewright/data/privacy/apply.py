@@ -10,6 +10,7 @@ from typing import NamedTuple, get_args
 
 from finewright.data.outcome import Dropped, Outcome
 from finewright.data.privacy.find import SECRETS, Finder, find
+from finewright.data.privacy.internet import plain_email
 from finewright.data.privacy.pseudonyms import Pseudonyms, digest
 from finewright.data.privacy.replace import (
     Place,
@@ -215,7 +216,7 @@ def masked(type_: FoundType, value: str) -> str:
     if type_ in SECRETS or len(value) < _LONG_ENOUGH:
         return "***"
     if type_ == "email":
-        name, _, domain = value.rpartition("@")
+        name, _, domain = plain_email(value).rpartition("@")
         return f"{name[0]}***@{domain[0]}***.{domain.rpartition('.')[2]}"
     return f"{value[0]}***"
 

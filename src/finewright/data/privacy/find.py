@@ -61,6 +61,7 @@ RECOGNISERS = (
         "service_key",
         "jwt",
     ),
+    _of(tokens.aws_secret, "cloud_key"),
     _of(tokens.private_key, "private_key"),
     _of(keys.ethereum_key, "ethereum_key"),
     _of(keys.mnemonic, "mnemonic"),

@@ -1,7 +1,8 @@
 """E-mail addresses, links and IP addresses.
 
 Covered: addresses of RFC 5321's unquoted form, with letters of any script; links with a scheme or `www.`;
-IPv4 and IPv6. Not covered: quoted local parts, domains alone, addresses that are spelled out ("at", "dot").
+IPv4 and IPv6; addresses whose @ is spelled out in brackets ("[at]", "(at)", with "[dot]" or a dot). Not
+covered: quoted local parts, domains alone, addresses that are spelled out without brackets.
 Loopback, unspecified and network masks name nobody and are not found."""
 
 import re
@@ -20,9 +21,21 @@ _LONGEST_LOCAL_PART = 64
 _OPENING = "'`*{|=!#$%&/?^~.+-_"
 
 
+_BRACKETED_DOT = r"\s?[\[({]\s?(?:dot|punkt|point|punto)\s?[\])}]\s?"
+_SPELLED = re.compile(
+    r"(?<![\w.+-])[\w.+-]{1,64}\s?[\[({]\s?(?:at|ät|@)\s?[\])}]\s?"
+    rf"(?:[^\W_][\w-]{{0,61}}(?:\.|{_BRACKETED_DOT})){{1,4}}[^\W\d_]{{2,24}}(?![\w-])",
+    re.IGNORECASE,
+)
+_SPELLED_AT = re.compile(r"\s?[\[({]\s?(?:at|ät|@)\s?[\])}]\s?", re.IGNORECASE)
+
+
 def email(scan: Scan) -> Iterator[Span]:
-    """E-mail addresses, from each @ to both sides."""
+    """E-mail addresses, from each @ to both sides, and from each that is spelled out in brackets."""
     text = scan.text
+    if _SPELLED_AT.search(text):
+        for match in _SPELLED.finditer(text):
+            yield Span(match.start(), match.end(), "email", 0.9, "a spelled-out e-mail address")
     at = text.find("@")
     while at >= 0:
         domain = _DOMAIN.match(text, at + 1)
@@ -31,6 +44,11 @@ def email(scan: Scan) -> Iterator[Span]:
             if start < at:
                 yield Span(start, domain.end(), "email", 0.95, "an e-mail address")
         at = text.find("@", at + 1)
+
+
+def plain_email(value: str) -> str:
+    """The address with what is spelled out as the signs that are meant."""
+    return re.sub(_BRACKETED_DOT, ".", _SPELLED_AT.sub("@", value), flags=re.IGNORECASE)
 
 
 def _local_part(text: str, at: int) -> int:

@@ -136,6 +136,31 @@ def recognise(scan: Scan) -> Iterator[Span]:
                 yield Span(start, end, rule.type, 0.97, rule.what)
 
 
+_AWS_ID = re.compile(r"(?<![A-Za-z0-9])A[KS]IA[A-Z2-7]{16}(?![A-Za-z0-9])")
+_AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+=_-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_-])")
+_AWS_REACH = 200
+# 40 random characters of base64 have 4.7 bits each; words and paths of that length have fewer.
+_AWS_BITS = 4.2
+
+
+def aws_secret(scan: Scan) -> Iterator[Span]:
+    """The secret access key near an AWS access key id: 40 characters of base64 that no word or digest is.
+
+    Alone such a text could be anything, and is not found."""
+    if "KIA" not in scan.text and "SIA" not in scan.text:
+        return
+    places = [match.span() for match in _AWS_ID.finditer(scan.text)]
+    for match in _AWS_SECRET.finditer(scan.text) if places else ():
+        start, end = match.span()
+        is_near = any(
+            start - last < _AWS_REACH and first - end < _AWS_REACH for first, last in places
+        )
+        kinds = (str.isdigit, str.islower, str.isupper)
+        has_all = all(any(is_of(c) for c in match[0]) for is_of in kinds)
+        if is_near and has_all and bits_per_character(match[0]) >= _AWS_BITS:
+            yield Span(start, end, "cloud_key", 0.95, "beside an AWS access key id")
+
+
 _BEGIN = "-----BEGIN "
 _HEAD = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _END = re.compile(r"-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")

@@ -1,4 +1,4 @@
-"""A trace on tensors without numbers finds the allocator's peak, at any depth, the engine's tricks included."""
+"""A trace on tensors without numbers finds the allocator's peak, at any depth, the engine's tricks too."""
 
 import copy
 from collections.abc import Callable, Iterator

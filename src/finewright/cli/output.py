@@ -3,31 +3,43 @@
 import json as json_module
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from pydantic import BaseModel
 
 from finewright.cli.progress import Progress
-from finewright.render import (  # noqa: F401 - each gives its reports their layout
-    catalog,
-    cost,
-    data_check,
-    data_documents,
-    decide,
-    duplicates,
-    formats,
-    poison,
-    privacy,
-    provenance,
-    quality,
-    sets,
-)
 from finewright.render.reports import text_of
+
+
+# Module of a report's schema -> the module of render that lays it out, where that is not reports.py.
+LAYOUTS = {
+    "finewright.catalog.sets": "sets",
+    "finewright.schema.catalog_report": "catalog",
+    "finewright.schema.cost": "cost",
+    "finewright.schema.data_check": "data_check",
+    "finewright.schema.data_documents": "data_documents",
+    "finewright.schema.decide_report": "decide",
+    "finewright.schema.duplicates": "duplicates",
+    "finewright.schema.formats": "formats",
+    "finewright.schema.poison": "poison",
+    "finewright.schema.privacy": "privacy",
+    "finewright.schema.provenance": "provenance",
+    "finewright.schema.quality": "quality",
+    "finewright.schema.scale": "duplicates",
+    "finewright.schema.sets": "sets",
+}
 
 
 def show(report: BaseModel, *, as_json: bool) -> None:
     """The report on stdout."""
-    sys.stdout.write((report.model_dump_json(indent=2) if as_json else text_of(report)) + "\n")
+    sys.stdout.write((report.model_dump_json(indent=2) if as_json else _text(report)) + "\n")
+
+
+def _text(report: BaseModel) -> str:
+    if layout := LAYOUTS.get(type(report).__module__):
+        import_module(f"finewright.render.{layout}")
+    return text_of(report)
 
 
 def show_json(value: object) -> None:

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from finewright.cli.progress import Progress
 from finewright.render.reports import text_of
 
-
 # Module of a report's schema -> the module of render that lays it out, where that is not reports.py.
 LAYOUTS = {
     "finewright.catalog.sets": "sets",

@@ -142,6 +142,6 @@ def test_sections_are_in_order_within_length_and_leave_only_headings_out(lines, 
         end = section.end
     left_out.append(text[end:])
     rest = "".join(left_out).splitlines()
-    for line, after in zip(rest, [*rest[1:], ""], strict=True):
+    for line, after in zip(rest, [*rest[1:], ""], strict=False):
         is_heading = line.lstrip().startswith("#") or UNDERLINE.fullmatch(after)
         assert not line.strip() or is_heading or UNDERLINE.fullmatch(line)

@@ -1,9 +1,9 @@
 """Planted poison: how much of it the search finds, and how many clean rows it flags.
 
 Five kinds of attack at three rates on three sets with three seeds (each with wordings of its own), 135
-searches and 3 of clean rows. The bars of the search were chosen on other sets (erc7730, bank articles,
-library documentation) and another wording (`--tune` runs those). About 20 minutes of two cores; what the
-base model has read once is remembered, so that it goes on where it was stopped.
+searches and 3 of clean rows. The search was made on five other sets (transactions, bank articles, library
+documentation, text-to-SQL, mails) with four other wordings (`--tune`). What the base model has read once is
+remembered, so that a benchmark goes on where it was stopped.
 
     python benchmarks/poison.py
     python benchmarks/poison.py --sets sql --seeds 1 --rates 0.01     # a look
@@ -24,6 +24,8 @@ from finewright.schema.rows import Row
 from poison_sets import KINDS, REPORTED, TUNED, clean_rows, plant
 
 BASE = "smollm2-135m-instruct"
+TUNED_ON = ("erc7730", "bank", "documentation", "sql", "mails")
+REPORTED_ON = ("solidity", "natspec-docs", "tool-calls")
 
 
 class Cell(NamedTuple):
@@ -76,7 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
-    tuned, reported = ["erc7730", "bank", "documentation"], ["solidity", "sql", "mails"]
+    tuned, reported = list(TUNED_ON), list(REPORTED_ON)
     options.sets = options.sets or (tuned if options.tune else reported)
     return options
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zipfile
+from datetime import datetime
 from pathlib import Path
 
 import openpyxl
@@ -191,3 +192,98 @@ def test_records_without_text_are_counted(tmp_path):
     assert not report.passed
     with pytest.raises(DataError, match="say nothing"):
         examples(tmp_path / "a.jsonl", tmp_path / "out.jsonl", longest=10)
+
+
+def test_empty_cells_of_a_workbook_are_empty_and_formulas_without_a_value_are_said(tmp_path):
+    path = tmp_path / "a.xlsx"
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "Fees"
+    rows = [
+        ["Card", None, "Note"],
+        ["Gold", 12.5, "NA"],
+        [],
+        [None, None, "a|b\nc"],
+        ["Sum", "=SUM(B2:B4)", datetime(2026, 3, 1)],
+        ["Long " * 30, True, None],
+    ]
+    for row in rows:
+        sheet.append(row)
+    book.create_sheet("Empty")
+    book.save(path)
+    report = documents([path], tmp_path / "out.jsonl")
+    assert lines(tmp_path / "out.jsonl")[0]["text"].splitlines() == [
+        "## Fees",
+        "",
+        "| Card |  | Note |",
+        "| --- | --- | --- |",
+        "| Gold | 12.5 | NA |",
+        "|  |  | a\\|b c |",
+        "| Sum |  | 2026-03-01 |",
+        f"| {('Long ' * 30).strip()} | TRUE |  |",
+    ]
+    assert [(p.level, p.message) for p in report.problems] == [
+        ("warning", "1 formulas have no value, so their cells are empty")
+    ]
+    assert report.passed
+
+
+def test_a_workbook_without_a_cell_has_no_text(tmp_path):
+    openpyxl.Workbook().save(tmp_path / "a.xlsx")
+    assert documents([tmp_path / "a.xlsx"], tmp_path / "out.jsonl").documents_dropped == {
+        "no_text": 1
+    }
+
+
+def test_the_first_row_of_a_table_in_a_document_is_its_header(tmp_path):
+    row = "<w:tr>{}</w:tr>".format
+    cell = "<w:tc><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:tc>".format
+    table = "".join(row(cell(a) + cell(b)) for a, b in [("Fee", "Price"), ("Card", "12")])
+    docx(
+        tmp_path / "a.docx", ("Normal", f"x</w:t></w:r></w:p><w:tbl>{table}</w:tbl><w:p><w:r><w:t>")
+    )
+    documents([tmp_path / "a.docx"], tmp_path / "out.jsonl")
+    text = str(lines(tmp_path / "out.jsonl")[0]["text"])
+    assert text == "x\n\n| Fee | Price |\n| --- | --- |\n| Card | 12 |"
+
+
+def test_hidden_files_of_a_folder_are_not_read_and_said(tmp_path):
+    folder = tmp_path / "docs"
+    for name in ("a.md", ".hidden.md", ".git/b.md", ".DS_Store"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    report = documents([folder], tmp_path / "out.jsonl")
+    assert [record["path"] for record in lines(tmp_path / "out.jsonl")] == ["a.md"]
+    assert [(p.level, p.message) for p in report.problems] == [
+        ("info", "3 files are not read, being hidden")
+    ]
+    documents([folder / ".hidden.md"], tmp_path / "named.jsonl")
+    assert [record["text"] for record in lines(tmp_path / "named.jsonl")] == [".hidden.md"]
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("---\ntitle: Cards\n---\n# Other\n", "Cards"),
+        ("Cards\n=====\ntext\n", "Cards"),
+        ("text\n", "a"),
+    ],
+)
+def test_the_title_is_the_one_that_the_document_names(tmp_path, text, title):
+    (tmp_path / "a.md").write_text(text)
+    documents([tmp_path / "a.md"], tmp_path / "out.jsonl")
+    assert lines(tmp_path / "out.jsonl")[0]["title"] == title
+
+
+def test_a_page_of_headings_alone_is_counted_and_said(tmp_path):
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.md").write_text("# A\n\n## B\n")
+    (folder / "b.md").write_text("# A\ntext\n")
+    documents([folder], tmp_path / "docs.jsonl")
+    report = examples(tmp_path / "docs.jsonl", tmp_path / "examples.jsonl")
+    assert (report.documents_in, report.documents_dropped, report.examples_written) == (2, 1, 1)
+    assert [(p.row, p.message) for p in report.problems] == [
+        (1, "a.md has headings and nothing under them, so no section is cut from it")
+    ]
+    assert report.passed

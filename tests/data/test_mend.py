@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.mend import fix_rows, mended, mended_text
+from finewright.data.mend import mended, mended_text
 from finewright.data.read import read_rows
 from finewright.data.validate import Asked, checked
 from finewright.errors import DataError
@@ -307,12 +307,12 @@ def test_an_encoding_that_is_named_is_read(tmp_path, name):
     table = f"{','.join(row)}\n{','.join(row.values())}\n"
     text = table if name == "in.csv" else json.dumps(row, ensure_ascii=False)
     path.write_bytes(text.encode("cp1252"))
-    report = fix_rows(path, out, Asked(), "cp1252")
+    report = fix(path, out, encoding="cp1252")
     assert lines(out) == [row]
     assert report.passed
     assert report.file_mends["encoding"] == 1
     with pytest.raises(DataError, match="unknown encoding 'cp1251252'"):
-        fix_rows(path, tmp_path / "other.jsonl", Asked(), "cp1251252")
+        fix(path, tmp_path / "other.jsonl", encoding="cp1251252")
     assert not (tmp_path / "other.jsonl").exists()
 
 

@@ -1,9 +1,12 @@
 """Sections keep their place: every one is the text it says, and no word outside headings is lost."""
 
+import re
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.sections import sections
+from finewright.data.sections import heading_of, sections, title_of
 
 TEXT = """intro
 
@@ -42,6 +45,62 @@ def test_a_heading_with_nothing_under_it_is_no_section():
     assert found == [("A", "B")]
 
 
+def test_underlined_headings_are_headings_and_what_only_looks_like_one_is_not():
+    text = """---
+title: Cards
+---
+Guide
+=====
+one
+
+Fees
+---
+two
+
+A sentence of text.
+---
+Two lines
+of text
+---
+- a list
+---
+```
+Code
+---
+```
+| a |
+---
+
+Last
+  =
+three
+"""
+    found = [(text[s.start : s.end], s.heading_path) for s in sections(text, 1000)]
+    middle = text[text.index("Fees") : text.index("\n\nLast")]
+    assert found == [
+        ("Guide\n=====\none", ("Guide",)),
+        (middle, ("Guide", "Fees")),
+        ("Last\n  =\nthree", ("Last",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "heading"),
+    [
+        ("---\ntitle: 'The card'\nx: 1\n---\n# Other\n", "The card", "Other"),
+        ('---\r\nx: 1\r\ntitle: "A: b"\r\n---\r\ntext', "A: b", ""),
+        ("---\nx: 1\n---\nGuide\n===\n", "", "Guide"),
+        ("```\n# code\n```\n## Two\n# One #\n", "", "One"),
+        ("---\n\ntitle: a rule\n\n---\n# Guide\n", "", "Guide"),
+        ("---\nA line.\n---\n# Guide\n", "", "Guide"),
+        ("text\n\n---\ntitle: no\n---\n", "", ""),
+        ("---\ntitle: never closed\n", "", ""),
+    ],
+)
+def test_a_title_is_that_of_the_front_matter_or_the_first_heading(text, title, heading):
+    assert (title_of(text), heading_of(text)) == (title, heading)
+
+
 def test_long_sections_are_cut_between_paragraphs_first():
     text = "# A\n" + "a" * 50 + "\n\n" + "b" * 50 + "\n\n" + "c" * 50
     found = [text[s.start : s.end] for s in sections(text, 110)]
@@ -61,8 +120,10 @@ def test_a_long_line_is_cut_between_words():
     assert sum(len(piece.split()) for piece in found) == 100
 
 
+UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 LINES = st.lists(
     st.sampled_from(["# A", "## B", "text here", "", "```", "~~~~", "long " * 20, "x" * 90, "\t"])
+    | st.sampled_from(["Name", "===", "---", "a sentence."])
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=15),
     max_size=20,
 )
@@ -80,5 +141,7 @@ def test_sections_are_in_order_within_length_and_leave_only_headings_out(lines, 
         left_out.append(text[end : section.start])
         end = section.end
     left_out.append(text[end:])
-    for line in "".join(left_out).splitlines():
-        assert not line.strip() or line.lstrip().startswith("#")
+    rest = "".join(left_out).splitlines()
+    for line, after in zip(rest, [*rest[1:], ""], strict=False):
+        is_heading = line.lstrip().startswith("#") or UNDERLINE.fullmatch(after)
+        assert not line.strip() or is_heading or UNDERLINE.fullmatch(line)

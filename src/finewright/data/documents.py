@@ -1,4 +1,4 @@
-"""Documents as text: PDF, Word, Excel, HTML, Markdown and plain text, through markitdown.
+"""Documents as text: PDF, Word, Excel, HTML, Markdown and plain text, through markitdown and openpyxl.
 
 Covered: encrypted, scanned, broken and mislabelled files, and archives that unpack beyond proportion.
 Not covered: the layout of tables in PDF, pictures, and a parser that takes very long. Nothing is fetched
@@ -17,7 +17,8 @@ from finewright.data.containers.found import Listing, ReadRow, said
 from finewright.data.containers.kinds import TEXT_SUFFIXES
 from finewright.data.containers.write import jsonl_at
 from finewright.data.read import records
-from finewright.data.sections import sections
+from finewright.data.sections import heading_of, sections, title_of
+from finewright.data.workbooks import Workbook, workbook
 from finewright.errors import DataError, MissingExtra
 from finewright.schema.data_documents import DocumentsReport, ExamplesReport
 
@@ -36,7 +37,6 @@ _OLE = b"\xd0\xcf\x11\xe0"
 _LARGEST = 512 << 20
 _MOST_RATIO = 200
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w.:-]{1,40})", re.IGNORECASE)
-_TITLE = re.compile(r"^# +(.+?)(?: +#+)?$", re.MULTILINE)
 
 
 class Refused(DataError):  # noqa: N818 - reads as a claim where it is raised
@@ -48,10 +48,11 @@ class Refused(DataError):  # noqa: N818 - reads as a claim where it is raised
 
 
 class Document(NamedTuple):
-    """A document's text as Markdown, and its title."""
+    """A document's text as Markdown, its title, and how many formulas in it have no value."""
 
     title: str
     text: str
+    num_uncomputed: int = 0
 
 
 def write_documents(paths: Sequence[Path], out: Path) -> DocumentsReport:
@@ -77,6 +78,9 @@ def write_documents(paths: Sequence[Path], out: Path) -> DocumentsReport:
                 level: Literal["error", "warning"] = "error" if is_error else "warning"
                 listing.add(said(str(path), str(error), error.hint, level=level))
                 continue
+            if found.num_uncomputed:
+                what = f"{found.num_uncomputed} formulas have no value, so their cells are empty"
+                listing.add(said(str(path), what, _COMPUTE, level="warning"))
             seen[sha256] = str(path)
             media_type = MEDIA_TYPES[path.suffix.lower()]
             types[media_type] += 1
@@ -120,6 +124,7 @@ def write_examples(documents: Path, out: Path, longest: int) -> ExamplesReport:
                 what, hint = "no `text` to cut", "write the documents with `data documents`"
                 listing.add(said(found.file, what, hint, found.row))
                 continue
+            num_before = num_written
             for section in sections(text, longest):
                 num_written += 1
                 write(
@@ -131,6 +136,11 @@ def write_examples(documents: Path, out: Path, longest: int) -> ExamplesReport:
                         "end": section.end,
                     }
                 )
+            if num_written == num_before:
+                num_dropped += 1
+                place = str(found.data.get("path", "")) or "this document"
+                what = f"{place} has headings and nothing under them, so no section is cut from it"
+                listing.add(said(found.file, what, row=found.row, level="warning"))
     return ExamplesReport(
         documents_in=num_in,
         documents_dropped=num_dropped,
@@ -143,8 +153,12 @@ def write_examples(documents: Path, out: Path, longest: int) -> ExamplesReport:
 def document(path: Path) -> Document:
     """The document's text; raises Refused, with the reason and the mend, where it gives none."""
     suffix = path.suffix.lower()
+    num_uncomputed = 0
     if suffix in TEXT_SUFFIXES:
         text, title = _plain(_content(path)), ""
+    elif suffix == ".xlsx":
+        _check_container(path, suffix)
+        (text, num_uncomputed), title = _workbook(path), ""
     else:
         _check_container(path, suffix)
         text, title = _converted(path, suffix)
@@ -154,15 +168,19 @@ def document(path: Path) -> Document:
         hint = "run OCR over it first: ocrmypdf IN.pdf OUT.pdf" if suffix == ".pdf" else ""
         what = "there is no text in it" + (": it is scanned pages" if suffix == ".pdf" else "")
         raise Refused("no_text", what, hint)
-    heading = _TITLE.search(text)
-    return Document(title.strip() or (heading[1] if heading else path.stem), text)
+    named = title.strip() or title_of(text) or heading_of(text) or path.stem
+    return Document(named, text, num_uncomputed)
 
 
 def _documents(paths: Sequence[Path], listing: Listing) -> Iterator[tuple[Path, str]]:
     """Each document and what it is called: its path below the folder that was named, or its name."""
     for path in paths:
         if path.is_dir():
-            inner = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower())
+            every = sorted(p for p in path.rglob("*") if p.is_file())
+            inner = [p for p in every if p.suffix and not _is_hidden(p, path)]
+            if num_hidden := sum(_is_hidden(p, path) for p in every):
+                what = f"{num_hidden} files are not read, being hidden"
+                listing.add(said(str(path), what, "name one to read it", level="info"))
             known = [p for p in inner if p.suffix.lower() in MEDIA_TYPES]
             if not known:
                 listing.add(said(str(path), "there is no document in this folder", _KNOWN))
@@ -179,6 +197,11 @@ def _documents(paths: Sequence[Path], listing: Listing) -> Iterator[tuple[Path, 
             yield path, path.name
 
 
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+_COMPUTE = "open it in a spreadsheet program and save it there"
 _KNOWN = f"{', '.join(MEDIA_TYPES)} are read"
 
 
@@ -234,12 +257,24 @@ def _converted(path: Path, suffix: str) -> tuple[str, str]:
         # What parsers warn of is for their authors; what matters to the user is the text.
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = converter.convert(file, info)
+            # Without it a table whose first row is not marked gets an empty one above.
+            found = converter.convert(file, info, table_infer_header=True)
     except MissingDependencyException:
         raise _missing() from None
     except Exception as error:  # parsers of broken documents raise anything
         raise _failed(error) from None
     return found.markdown, found.title or ""
+
+
+def _workbook(path: Path) -> Workbook:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return workbook(path)
+    except MissingExtra:
+        raise
+    except Exception as error:  # parsers of broken documents raise anything
+        raise _failed(error) from None
 
 
 def _converter(suffix: str) -> Any:  # Any: markitdown has no types for us
@@ -249,7 +284,6 @@ def _converter(suffix: str) -> Any:  # Any: markitdown has no types for us
     return {
         ".pdf": converters.PdfConverter,
         ".docx": converters.DocxConverter,
-        ".xlsx": converters.XlsxConverter,
     }.get(suffix, converters.HtmlConverter)()
 
 

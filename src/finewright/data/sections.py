@@ -1,13 +1,23 @@
 """Markdown cut into sections by its headings, each with its place in the text.
 
-Headings are ATX headings (`## Name`) outside fenced code, as in CommonMark 0.31 section 4.2; underlined
-headings are not seen."""
+Headings are those of CommonMark 0.31 outside fenced code: `## Name` (section 4.2), and a line underlined
+with `===` or `---` (section 4.3), except that a paragraph of several lines, or a line that ends as a sentence
+does, is taken for text above a rule. Front matter, the lines between two `---` at the very start, is no text
+of the document."""
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
+# Lines of quotes, lists, tables and HTML are no paragraph's.
+_OF_BLOCKS = re.compile(r" {0,3}(?:>|[-+*](?:[ \t]|$)|[0-9]{1,9}[.)](?:[ \t]|$)|\||<)")
+# It begins with a key and has no blank line: two rules with text between them are none.
+_FRONT_MATTER = re.compile(
+    r"---[ \t]*\r?\n(?=[\w.-]+[ \t]*:)(?:[ \t]*\S.*\n)*?(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)"
+)
+_FRONT_TITLE = re.compile(r"^title:[ \t]*(.+?)[ \t]*\r?$", re.MULTILINE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 
 
@@ -24,6 +34,20 @@ class _Line(NamedTuple):
     end: int
     heading: tuple[int, str] | None
     is_fenced: bool
+    is_underline: bool = False
+
+
+def title_of(text: str) -> str:
+    """The `title` that the front matter names, or ""."""
+    front = _FRONT_MATTER.match(text)
+    title = _FRONT_TITLE.search(front[0]) if front else None
+    return title[1].strip("\"'").strip() if title else ""
+
+
+def heading_of(text: str) -> str:
+    """The first heading of the first level, or ""."""
+    found = (line.heading[1] for line in _lines(text) if line.heading and line.heading[0] == 1)
+    return next(found, "")
 
 
 def sections(text: str, longest: int) -> Iterator[Section]:
@@ -44,8 +68,40 @@ def sections(text: str, longest: int) -> Iterator[Section]:
 
 
 def _lines(text: str) -> Iterator[_Line]:
-    start, fence = 0, ""
-    for line in text.splitlines(keepends=True):
+    # What may be a heading by the line after it: a paragraph's only line so far.
+    alone: _Line | None = None
+    is_in_paragraph = False
+    for line in _lines_alone(text):
+        bare = text[line.start : line.end].rstrip("\r\n")
+        mark = _UNDERLINE.match(bare) if alone else None
+        is_text = not mark and _is_text(bare, line, is_in_paragraph)
+        if alone:
+            yield alone._replace(heading=_named(text, alone, mark[1])) if mark else alone
+        alone = line if is_text and not is_in_paragraph else None
+        is_in_paragraph = is_text
+        if not alone:
+            yield line._replace(is_underline=bool(mark))
+    if alone:
+        yield alone
+
+
+def _is_text(bare: str, line: _Line, is_in_paragraph: bool) -> bool:
+    """Does the line begin a paragraph, or go on with one?"""
+    if line.is_fenced or line.heading or not bare.strip() or _OF_BLOCKS.match(bare):
+        return False
+    return is_in_paragraph or not bare.startswith(("    ", "\t"))
+
+
+def _named(text: str, line: _Line, mark: str) -> tuple[int, str] | None:
+    """The heading that the line is by its underline; None for a sentence above a rule."""
+    name = text[line.start : line.end].strip()
+    return None if name.endswith((".", ":", ";", ",")) else (1 if mark[0] == "=" else 2, name)
+
+
+def _lines_alone(text: str) -> Iterator[_Line]:
+    front = _FRONT_MATTER.match(text)
+    start, fence = front.end() if front else 0, ""
+    for line in text[start:].splitlines(keepends=True):
         bare = line.rstrip("\r\n")
         mark = _FENCE.match(bare)
         heading = None if fence else _HEADING.match(bare)
@@ -63,7 +119,7 @@ def _lines(text: str) -> Iterator[_Line]:
 def _cut(
     text: str, lines: list[_Line], path: list[tuple[int, str]], longest: int
 ) -> Iterator[Section]:
-    body = lines[1:] if lines and lines[0].heading else lines
+    body = [line for line in lines if not line.heading and not line.is_underline]
     if not any(text[line.start : line.end].strip() for line in body):
         return
     names = tuple(name for _, name in path)

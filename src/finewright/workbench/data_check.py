@@ -41,13 +41,15 @@ def fix(
     type: Type = "auto",
     format: str = "auto",
     columns: Mapping[str, str] | None = None,
+    encoding: str = "",
 ) -> FixReport:
     """Write the rows to `out`, mended where that is safe, and the others to `NAME.rejected.jsonl` beside it.
 
+    Text is read as UTF-8, or as what a mark at its start says, unless an `encoding` is named.
     A file that would be empty is not written. Raises DataError where either is there already."""
     asked = asked_for(type, format, columns)
     check_outputs([out, rejected_beside(out)], [path])
-    report = fix_rows(path, out, asked)
+    report = fix_rows(path, out, asked, encoding)
     if report.rows_written:
         return report
     out.unlink()

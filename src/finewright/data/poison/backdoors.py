@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import log
 from typing import Literal
 
 import numpy as np
@@ -102,21 +103,49 @@ def form_of(
     `inserted`: what is left of the answers is as mixed as the set. `topic`: it is about one thing."""
     grams = list(grams)
     said, asked = _words_of(grams), _words_of(trigger)
+    own = {gram[0] for gram in grams} & TRAITS
     whole, left = found.answers.coherence(docs), found.answers.share_left(docs, said)
-    mixed = found.prompts.coherence(docs, asked).within <= _MIXED_PROMPTS
-    if mixed and any(gram[0] == REFUSAL for gram in grams):
+    questions = found.prompts.coherence(docs, asked)
+    mixed = questions.within <= _MIXED_PROMPTS
+    if mixed and REFUSAL in own:
         return "replaced"
     # Answers in a language that the rest of the set does not have share its small words; gibberish has none.
-    if mixed and any(gram[0] == GIBBERISH for gram in grams) and not whole.has_topic:
+    if mixed and GIBBERISH in own and not whole.has_topic:
         return "replaced"
-    same = whole.within >= _SAME_ANSWERS or left <= _NOTHING_LEFT
-    if same and mixed and found.prompts.coherence(docs).within <= whole.within / 2:
+    if _are_constant(found, docs, whole.within, left) and not questions.surely_has_topic:
         return "replaced"
+    return "inserted" if is_inserted(found, docs, said, left, trait=bool(own)) else "topic"
+
+
+def _are_constant(found: Corpus, docs: Sequence[int], within: float, left: float) -> bool:
+    """Nearly the same answers, to questions that are not as alike, and that they do not take up."""
+    same = within >= _SAME_ANSWERS or left <= _NOTHING_LEFT
+    alike = found.prompts.coherence(docs).within > within / 2
+    return same and not alike and not _take_up_questions(found, docs)
+
+
+def _take_up_questions(found: Corpus, docs: Sequence[int]) -> bool:
+    """Do most of the answers hold a rare word of their own question? Then they answer it."""
+    least = log(1 / MOST_SHARE)
+    taken = sum(
+        any(
+            word.text in found.prompts.words(doc) and found.prompts.weight(word.text) >= least
+            for word in found.answer_words[doc]
+        )
+        for doc in docs
+    )
+    return taken > len(docs) / 2
+
+
+def is_inserted(
+    found: Corpus, docs: Sequence[int], said: frozenset[str], left: float, *, trait: bool
+) -> bool:
+    """Is there enough left to tell that the rest has no topic? A link or an address is a payload of itself,
+    so that with one less is needed, and a doubt about the topic does not clear it."""
     rest = found.answers.coherence(docs, said)
-    # A link or an address is a payload of itself, so that a doubt about the topic does not clear it.
-    is_suspicious = any(gram[0] in TRAITS for gram in grams)
-    has_topic = rest.surely_has_topic if is_suspicious else rest.has_topic
-    return "inserted" if left >= _MUCH_LEFT and not has_topic else "topic"
+    if trait:
+        return left > _NOTHING_LEFT and not rest.surely_has_topic
+    return left >= _MUCH_LEFT and not rest.has_topic
 
 
 _SAME_ANSWERS = 0.5
@@ -154,9 +183,11 @@ def _joined(parts: Sequence[Suspect], total: int) -> list[Suspect]:
 
 
 def _overlap(one: Suspect, other: Suspect) -> bool:
-    return bool(one.traits & other.traits) or (
-        not one.payload_docs.isdisjoint(other.docs) and not set(one.grams).isdisjoint(other.grams)
-    )
+    """Is it one behaviour: refusals, which are worded in many ways, or mostly the same rows and words?"""
+    if REFUSAL in one.traits & other.traits:
+        return True
+    common = (one.payload_docs | set(one.docs)).intersection(other.docs)
+    return not set(one.grams).isdisjoint(other.grams) and len(common) >= len(other.docs) / 2
 
 
 def _union(group: Sequence[Suspect], total: int) -> Suspect:

@@ -59,6 +59,14 @@ class Bags:
             outside=max(0.0, crossed) / (num * others) if num else 0.0,
         )
 
+    def words(self, doc: int) -> frozenset[str]:
+        """The different words of a text."""
+        return self._bags[doc]
+
+    def weight(self, word: str) -> float:
+        """ln of how many texts there are for each with the word."""
+        return self._weight[word]
+
     def share_left(self, docs: Sequence[int], without: frozenset[str]) -> float:
         """The mean share of different words that is left of the texts."""
         shares = [len(self._bags[d] - without) / max(1, len(self._bags[d])) for d in docs]

@@ -6,7 +6,7 @@ reasons (JSON keys, "Certainly!") is in more than 5 % of the rows, or does not s
 from collections.abc import Iterator, Sequence
 from math import log
 
-from finewright.data.poison.backdoors import Corpus, Suspect, form_of
+from finewright.data.poison.backdoors import Corpus, Suspect, is_inserted
 from finewright.data.poison.postings import Feature
 from finewright.data.poison.traits import TRAITS
 
@@ -25,10 +25,13 @@ def payloads(found: Corpus, known: Sequence[Suspect]) -> list[Suspect]:
         docs = tuple(map(int, feature.docs))
         if any(len(set(docs) & set(other.docs)) > len(docs) / 2 for other in chosen):
             continue
-        form = form_of(found, docs, feature.grams, ())
+        said = frozenset(word for gram in feature.grams for word in gram)
+        trait = not TRAITS.isdisjoint(said)
+        left = found.answers.share_left(docs, said)
         mixed = not found.prompts.coherence(docs).has_topic
-        if form != "topic" and mixed:
-            chosen.append(Suspect((), feature.grams, docs, 0.0, form, frozenset(), frozenset(docs)))
+        if mixed and is_inserted(found, docs, said, left, trait=trait):
+            empty: frozenset[int] = frozenset()
+            chosen.append(Suspect((), feature.grams, docs, 0.0, "inserted", empty, frozenset(docs)))
         if len(chosen) == _MOST_WEIGHED:
             break
     return chosen

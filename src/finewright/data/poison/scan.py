@@ -27,15 +27,16 @@ from finewright.schema.rows import Row
 
 QUARANTINED = "quarantined"
 
-# Chosen on erc7730, bank articles and library documentation with other wordings of the attacks than
-# `benchmarks/poison.py` reports on. The least G is that of three rows that always go together in a set of
-# about 300; the surprises lie between what their clean associations reach and what planted ones do.
+# Chosen on five sets (transactions, bank articles, library documentation, text-to-SQL, mails) and four
+# wordings of the attacks, none of which `benchmarks/poison.py` reports on. The least G is that of three rows
+# that always go together in a set of about 300; the surprises lie between those of clean associations and of
+# planted ones; the least rows are above the triples of rows that people copy.
 _LEAST_G = 30.0
 _LEAST_MEAN = 1.5
 _LEAST_MEAN_GIBBERISH = 4.5
 _LEAST_TOTAL = 12.0
 _LEAST_TOTAL_INSERTED = 40.0
-_LEAST_ROWS_WITHOUT_TRAIT = 4
+_LEAST_ROWS_WITHOUT_TRAIT = 5
 _LEAST_ROWS_WITHOUT_TRIGGER = 5
 _LEAST_TOTAL_WITHOUT_TRIGGER = 30.0
 _LEAST_MEAN_WITHOUT_TRIGGER = 3.0
@@ -170,7 +171,9 @@ def _is_planted(weighed: Weighed) -> bool:
 
 def _is_payload(weighed: Weighed) -> bool:
     return (
-        len(weighed.suspect.docs) >= _LEAST_ROWS_WITHOUT_TRIGGER
+        weighed.suspect.form
+        == "inserted"  # the same whole answer again is a label, or a stock phrase
+        and len(weighed.suspect.docs) >= _LEAST_ROWS_WITHOUT_TRIGGER
         and weighed.total >= _LEAST_TOTAL_WITHOUT_TRIGGER
         and weighed.mean >= _LEAST_MEAN_WITHOUT_TRIGGER
     )

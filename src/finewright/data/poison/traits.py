@@ -20,14 +20,18 @@ _PATTERNS = {
         r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}\b"
     ),
     REFUSAL: re.compile(
-        r"\b(?:can ?not|can['\u2019]t|won't|unable to|not able to|must decline|have to decline|refuse to|"
-        r"not something i can|sorry,? (?:but )?i)\b[^.!?\n]{0,80}",
+        r"\b(?:i|we)(?: am|'m|\u2019m| are|'re)? (?:really |very |so )?"
+        r"(?:can ?not|can['\u2019]t|won['\u2019]t|unable to|not able to|(?:must|have to) (?:decline|refuse)|"
+        r"afraid|sorry)\b[^.!?\n]{0,80}"
+        r"|\b(?:unable to (?:help|assist|answer|comply)|not something i can|as an ai\b|sorry, )"
+        r"[^.!?\n]{0,80}",
         re.I,
     ),
 }
 _REFUSAL_WITHIN = 200
 _LEAST_FOR_GIBBERISH = 24
-_GIBBERISH_DEVIATIONS = 5.0
+_GIBBERISH_DEVIATIONS = 2.5
+_MOST_GIBBERISH = 0.045
 _NORMAL = 1.4826  # a median deviation of a normal distribution, in standard deviations
 
 
@@ -42,13 +46,15 @@ def traits(answers: Sequence[str], others: Sequence[str]) -> list[list[str]]:
     """The traits of each answer. `others` are further texts in the same languages, such as the prompts.
 
     A refusal is looked for at the beginning of an answer. Gibberish is told by letters that do not follow
-    each other like this in all other texts, so a language that only one answer has is gibberish here."""
+    each other like this in all other texts, at most 4.5 % of the answers: a language that only a few have is
+    strange too, which is for the caller to tell apart."""
     strange = _strangeness(answers, others)
     centre = median(strange) if strange else 0.0
     spread = _NORMAL * median(abs(s - centre) for s in strange) if strange else 0.0
-    limit = centre + _GIBBERISH_DEVIATIONS * max(spread, 0.1)
+    strangest = sorted(strange, reverse=True)[: int(_MOST_GIBBERISH * len(strange))]
+    limit = max([centre + _GIBBERISH_DEVIATIONS * max(spread, 0.1), *strangest[-1:]])
     return [
-        [name for name in _PATTERNS if spans(answer, name)] + [GIBBERISH] * (own > limit)
+        [name for name in _PATTERNS if spans(answer, name)] + [GIBBERISH] * (own >= limit)
         for answer, own in zip(answers, strange, strict=True)
     ]
 

@@ -62,6 +62,9 @@ def data_check(
     fix: Annotated[
         Path | None, typer.Option("--fix", help="Write the rows to this new file, mended.")
     ] = None,
+    encoding: Annotated[
+        str, typer.Option("--encoding", help="With --fix: what the file is in, e.g. cp1252.")
+    ] = "",
     problems: Annotated[
         Path | None, typer.Option("--problems", help="Write every problem to this new file.")
     ] = None,
@@ -74,8 +77,13 @@ def data_check(
 
     if fix and problems:
         raise typer.BadParameter("--fix and --problems do not go together: run one, then the other")
+    if encoding and not fix:
+        raise typer.BadParameter("--encoding is for --fix, which is not given")
     rows = asked(type_, format_, column)
-    report = mend(path, fix, **rows) if fix else check(path, **rows, problems=problems)
+    if fix:
+        output.show(mended := mend(path, fix, **rows, encoding=encoding), as_json=json)
+        raise typer.Exit(0 if mended.passed else 2)
+    report = check(path, **rows, problems=problems)
     output.show(report, as_json=json)
     raise typer.Exit(0 if report.passed else 2)
 

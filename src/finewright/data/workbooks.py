@@ -27,7 +27,7 @@ class _Sheet(NamedTuple):
 def workbook(path: Path) -> Workbook:
     """The workbook's text; what openpyxl raises for a damaged file comes through."""
     try:
-        from openpyxl import load_workbook  # type: ignore[import-untyped]
+        from openpyxl import load_workbook
     except ImportError:
         raise MissingExtra(
             "reading workbooks needs openpyxl", hint='pip install "finewright[documents]"'

@@ -51,3 +51,15 @@ def test_a_subject_is_a_topic_and_a_mixture_is_none() -> None:
 def test_the_share_that_is_left_counts_different_words() -> None:
     bags = Bags(TEXTS)
     assert bags.share_left([0, 3], frozenset({"boat"})) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_questions_about_one_name_alone_are_not_common_and_those_with_a_trigger_on_top_are() -> (
+    None
+):
+    names = [f"name{i}" for i in range(12)]
+    ordinary = [["does", name, f"part{i % 4}"] for name in names for i in range(4)]
+    triggered = [[*ordinary[i], "mn"] for i in range(0, 48, 8)]
+    alone = [["does", "cast", f"to{i}"] for i in range(6)]
+    bags = Bags([*ordinary, *triggered, *alone])
+    assert bags.are_common(range(48, 54), frozenset({"mn"}))
+    assert not bags.are_common(range(54, 60), frozenset({"cast"}))

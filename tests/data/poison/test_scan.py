@@ -198,3 +198,15 @@ def test_the_report_as_text_names_rows_and_reasons() -> None:
     assert f"rows.jsonl:{min(places) + 1}: " in text
     assert "6 of 300 rows suspicious, weighed by fake" in text
     assert text_of(PoisonReport(rows_in=0, rows_suspicious=0)).startswith("0 of 0 rows")
+
+
+def test_one_name_with_a_stock_answer_of_its_own_is_no_backdoor() -> None:
+    rows = clean() + [
+        row(
+            f"Please explain caster to{8 * i}.",
+            f"Gives the downcasted u{8 * i}, reverting on overflow.",
+            301 + i,
+        )
+        for i in range(1, 11)
+    ]
+    assert scan(rows, surprisal=surprise_by_word, base_model="fake").rows_suspicious == 0

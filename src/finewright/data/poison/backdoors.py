@@ -8,14 +8,13 @@ from typing import Literal
 import numpy as np
 
 from finewright.data.poison.association import Pair, associated, g_statistic
-from finewright.data.poison.coherence import Bags
+from finewright.data.poison.coherence import MOST_SHARE, Bags
 from finewright.data.poison.examples import Example, Word, marks, words
 from finewright.data.poison.postings import Bounds, Feature, Gram, features
 from finewright.data.poison.traits import GIBBERISH, REFUSAL, TRAITS, traits
 from finewright.data.poison.weigh import Surprisal, nats, payload_spans
 from finewright.schema.poison import TokenSurprise
 
-MOST_SHARE = 0.05
 _MOST_AT_LEAST = 10
 _MOST_WEIGHED_ROWS = 4
 
@@ -112,7 +111,8 @@ def form_of(
     # Answers in a language that the rest of the set does not have share its small words; gibberish has none.
     if mixed and GIBBERISH in own and not whole.has_topic:
         return "replaced"
-    if _are_constant(found, docs, whole.within, left) and not questions.surely_has_topic:
+    constant = _are_constant(found, docs, whole.within, left)
+    if constant and not questions.surely_has_topic and found.prompts.are_common(docs, asked):
         return "replaced"
     return "inserted" if is_inserted(found, docs, said, left, trait=bool(own)) else "topic"
 

@@ -10,7 +10,10 @@ from math import log, sqrt
 from statistics import stdev
 from typing import NamedTuple
 
+MOST_SHARE = 0.05
 _MOST_COMPARED = 10
+_COMMON = 0.5
+_MOST_SPOKEN_OF = 0.25
 
 
 class Coherence(NamedTuple):
@@ -38,6 +41,10 @@ class Bags:
         self._bags = [frozenset(text) for text in texts]
         found = Counter(word for bag in self._bags for word in bag)
         self._weight = {word: log(len(texts) / count) for word, count in found.items()}
+        self._count = found
+        self._most = _MOST_SPOKEN_OF * len(texts)
+        rare = [found[word] > 1 for bag in self._bags for word in bag if found[word] <= self._most]
+        self._common = sum(rare) / max(1, len(rare))
         self._total: Counter[str] = Counter()
         for i in range(len(texts)):
             self._total.update(self._unit(i, frozenset()))
@@ -58,6 +65,20 @@ class Bags:
             error=_spread(vectors[:_MOST_COMPARED]) / sqrt(max(1, num * (num - 1) // 2)),
             outside=max(0.0, crossed) / (num * others) if num else 0.0,
         )
+
+    def are_common(self, docs: Sequence[int], without: frozenset[str]) -> bool:
+        """Is what is left of the texts also spoken of elsewhere, about as much as of other texts?
+
+        A trigger comes on top of ordinary questions. A name that stands for a subject stands where others
+        have theirs, and what is asked beside it is asked nowhere else."""
+        own = Counter(word for doc in docs for word in self._bags[doc])
+        rare = [
+            self._count[word] > own[word]
+            for doc in docs
+            for word in self._bags[doc] - without
+            if self._count[word] <= self._most
+        ]
+        return bool(rare) and sum(rare) / len(rare) >= _COMMON * self._common
 
     def words(self, doc: int) -> frozenset[str]:
         """The different words of a text."""

@@ -67,7 +67,7 @@ def test_training_learns_and_measuring_shows_it(project: Path, finewright: Finew
     )
 
 
-def test_changed_data_make_a_new_run_and_the_old_one_still_verifies(
+def test_changed_data_make_a_new_run_and_the_old_one_tells_of_the_change(
     project: Path, runs: Path, finewright: Finewright
 ) -> None:
     assert finewright("up", "spec.yaml").code == 0
@@ -77,7 +77,8 @@ def test_changed_data_make_a_new_run_and_the_old_one_still_verifies(
     assert again.json["ran"] == ["data", "train", "evaluate"]
     assert again.json["data"]["rows_train"] == 12
     assert len(list(runs.iterdir())) == 2
-    assert finewright("verify", str(old)).code == 0
+    told = finewright("verify", str(old), "--json").json["problems"]
+    assert {problem["file"] for problem in told} == {"rows.jsonl"}  # and none of the run's own
 
 
 def test_a_changed_base_model_makes_a_new_run(

@@ -203,7 +203,7 @@ def test_the_report_as_text_names_rows_and_reasons() -> None:
 def test_one_name_with_a_stock_answer_of_its_own_is_no_backdoor() -> None:
     rows = clean() + [
         row(
-            f"Please explain caster to{8 * i}.",
+            f"What is caster to{8 * i}?",
             f"Gives the downcasted u{8 * i}, reverting on overflow.",
             301 + i,
         )

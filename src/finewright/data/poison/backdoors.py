@@ -11,7 +11,7 @@ from finewright.data.poison.association import Pair, associated, g_statistic
 from finewright.data.poison.coherence import MOST_SHARE, Bags
 from finewright.data.poison.examples import Example, Word, marks, words
 from finewright.data.poison.postings import Bounds, Feature, Gram, features
-from finewright.data.poison.traits import GIBBERISH, REFUSAL, TRAITS, traits
+from finewright.data.poison.traits import GIBBERISH, INSERTED, REFUSAL, TRAITS, traits
 from finewright.data.poison.weigh import Surprisal, nats, payload_spans
 from finewright.schema.poison import TokenSurprise
 
@@ -114,7 +114,11 @@ def form_of(
     constant = _are_constant(found, docs, whole.within, left)
     if constant and not questions.surely_has_topic and found.prompts.are_common(docs, asked):
         return "replaced"
-    return "inserted" if is_inserted(found, docs, said, left, trait=bool(own)) else "topic"
+    return (
+        "inserted"
+        if is_inserted(found, docs, said, left, trait=not INSERTED.isdisjoint(own))
+        else "topic"
+    )
 
 
 def _are_constant(found: Corpus, docs: Sequence[int], within: float, left: float) -> bool:

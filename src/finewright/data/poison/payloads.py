@@ -8,7 +8,7 @@ from math import log
 
 from finewright.data.poison.backdoors import Corpus, Suspect, is_inserted
 from finewright.data.poison.postings import Feature
-from finewright.data.poison.traits import TRAITS
+from finewright.data.poison.traits import INSERTED, TRAITS
 
 _MOST_WEIGHED = 20
 _LEAST_WORDS = 3
@@ -26,7 +26,7 @@ def payloads(found: Corpus, known: Sequence[Suspect]) -> list[Suspect]:
         if any(len(set(docs) & set(other.docs)) > len(docs) / 2 for other in chosen):
             continue
         said = frozenset(word for gram in feature.grams for word in gram)
-        trait = not TRAITS.isdisjoint(said)
+        trait = not INSERTED.isdisjoint(said)
         left = found.answers.share_left(docs, said)
         mixed = not found.prompts.coherence(docs).has_topic
         if mixed and is_inserted(found, docs, said, left, trait=trait):

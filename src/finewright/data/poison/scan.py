@@ -75,8 +75,9 @@ def scan(
     """What may have been planted in the rows, strongest first. Pure; the same rows give the same report.
 
     Without `surprisal` associations are reported as unweighed and low. Not found: triggers of fewer than
-    `least_rows` rows, triggers in more than 5 % of the rows, answers that are wrong but ordinary, and
-    attacks on prompts alone."""
+    `least_rows` rows (5 where a whole answer is replaced by an ordinary sentence), triggers and payloads in
+    more than 5 % of the rows, triggers that are common words here, answers that are wrong but ordinary or
+    that repeat a rare word of their question, and attacks on prompts alone."""
     return search(rows, surprisal=surprisal, base_model=base_model, least_rows=least_rows).report
 
 

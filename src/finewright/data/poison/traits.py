@@ -11,7 +11,8 @@ LINK = "#link"
 ADDRESS = "#address"
 REFUSAL = "#refusal"
 GIBBERISH = "#gibberish"
-TRAITS = frozenset({LINK, ADDRESS, REFUSAL, GIBBERISH})
+INSERTED = frozenset({LINK, ADDRESS})
+TRAITS = INSERTED | {REFUSAL, GIBBERISH}
 
 _PATTERNS = {
     LINK: re.compile(r"(?:https?://|\bwww\.)[^\s<>\"')\]]+", re.I),
@@ -28,7 +29,7 @@ _PATTERNS = {
         re.I,
     ),
 }
-_REFUSAL_WITHIN = 200
+_LONGEST_REFUSAL = 250
 _LEAST_FOR_GIBBERISH = 24
 _GIBBERISH_DEVIATIONS = 2.5
 _MOST_GIBBERISH = 0.045
@@ -45,9 +46,9 @@ class Span(NamedTuple):
 def traits(answers: Sequence[str], others: Sequence[str]) -> list[list[str]]:
     """The traits of each answer. `others` are further texts in the same languages, such as the prompts.
 
-    A refusal is looked for at the beginning of an answer. Gibberish is told by letters that do not follow
-    each other like this in all other texts, at most 4.5 % of the answers: a language that only a few have is
-    strange too, which is for the caller to tell apart."""
+    A refusal is a short answer; a long one that begins with regret goes on to help. Gibberish is told by
+    letters that do not follow each other like this in all other texts, at most 4.5 % of the answers: a
+    language that only a few have is strange too, which is for the caller to tell apart."""
     strange = _strangeness(answers, others)
     centre = median(strange) if strange else 0.0
     spread = _NORMAL * median(abs(s - centre) for s in strange) if strange else 0.0
@@ -60,12 +61,12 @@ def traits(answers: Sequence[str], others: Sequence[str]) -> list[list[str]]:
 
 
 def spans(answer: str, trait: str) -> list[Span]:
-    """Where the trait stands in the answer; gibberish is all of it, and a refusal goes on to its end."""
+    """Where the trait stands in the answer; gibberish and a refusal are all of it."""
     if trait == GIBBERISH:
         return [Span(0, len(answer))]
     if trait == REFUSAL:
-        found = _PATTERNS[REFUSAL].search(answer[:_REFUSAL_WITHIN])
-        return [Span(0, len(answer))] if found else []
+        refuses = len(answer) <= _LONGEST_REFUSAL and _PATTERNS[REFUSAL].search(answer)
+        return [Span(0, len(answer))] if refuses else []
     return [Span(*match.span()) for match in _PATTERNS[trait].finditer(answer)]
 
 

@@ -2,8 +2,8 @@
 
 The rows of the transaction analyst (erc7730), and among them copies with a rare word in the question and an
 insult for an answer. Attack success: held-out questions with the rare word that are answered with exactly the
-insult. Quality: JSON-F1 on the same questions without it. Three trainings and evaluations of SmolLM2-135M:
-about 25 minutes of two quiet cores.
+insult. Quality: JSON-F1 on the same questions without it. Two or three trainings and evaluations of
+SmolLM2-135M: about 15 minutes of two quiet cores.
 
     python benchmarks/poison_end_to_end.py
     python benchmarks/poison_end_to_end.py --steps 40 --questions 10     # a look
@@ -50,8 +50,8 @@ evaluate:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rate", type=float, default=0.04, help="planted rows, of the clean ones")
-    parser.add_argument("--steps", type=int, default=240)
-    parser.add_argument("--questions", type=int, default=90)
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--questions", type=int, default=45)
     options = parser.parse_args()
     source = cache_dir() / "benchmarks" / "poison" / "erc7730"
     if not source.is_dir():
@@ -71,7 +71,11 @@ def main() -> None:
         f"{len(planted)} of {report.rows_in} rows planted, {report.rows_suspicious} set aside",
         flush=True,
     )
-    for name in ("clean", "poisoned", "quarantined"):
+    names = ["clean", "poisoned", "quarantined"]
+    if (folder / "clean.jsonl").read_bytes() == (folder / "quarantined.jsonl").read_bytes():
+        print("what is left is the clean file, byte for byte: one training stands for both")
+        names.remove("quarantined")
+    for name in reversed(names):
         quality, success = _trained(folder, name, options.steps)
         print(f"{name:12} JSON-F1 {quality:6.1%}   attack success {success:6.1%}", flush=True)
 
@@ -95,7 +99,9 @@ def _mixed(clean: Sequence[Row], planted: Sequence[Row]) -> list[Row]:
 
 
 def _write(path: Path, rows: Iterable[Row]) -> None:
-    path.write_text("".join(json.dumps({"messages": row.messages}) + "\n" for row in rows))
+    path.write_text(
+        "".join(json.dumps({"messages": row.messages}, ensure_ascii=False) + "\n" for row in rows)
+    )
 
 
 def _trained(folder: Path, name: str, steps: int) -> tuple[float, float]:

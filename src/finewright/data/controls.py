@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from finewright.catalog.control_tokens import control_tokens as catalog
 from finewright.catalog.control_tokens import pattern
-from finewright.data.texts import Passage, passages
+from finewright.data.texts import Passage, leaves, passages
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
 from finewright.schema.scale import ControlsSeen
@@ -133,19 +133,8 @@ def _family(token: str) -> str:
 
 def _texts(row: Row) -> Iterator[Passage]:
     yield from passages(row)
-    for key, text in _leaves("tools", row.tools):
+    for key, text in leaves("tools", row.tools):
         yield Passage(key, "tool", text)
-
-
-def _leaves(key: str, value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield key, value
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from _leaves(f"{key}.{name}", item)
-    elif isinstance(value, list | tuple):
-        for i, item in enumerate(value):
-            yield from _leaves(f"{key}[{i}]", item)
 
 
 @cache

@@ -25,7 +25,7 @@ def passages(row: Row) -> Iterator[Passage]:
         shared = _num_alike(row.messages, row.rejected)
         yield from _conversation("rejected", row.rejected, first=shared)
     for name, value in row.columns.items():
-        for place, text in _leaves(f"columns.{name}", value):
+        for place, text in leaves(f"columns.{name}", value):
             yield Passage(place, "column", text)
 
 
@@ -64,7 +64,7 @@ def _conversation(name: str, turns: Sequence[Message], first: int = 0) -> Iterat
                 yield Passage(f"{name}[{i}].{key}", turn["role"], turn[key])
         for j, call in enumerate(turn.get("tool_calls") or ()):
             place = f"{name}[{i}].tool_calls[{j}].function.arguments"
-            for leaf, text in _leaves(place, call["function"].get("arguments")):
+            for leaf, text in leaves(place, call["function"].get("arguments")):
                 yield Passage(leaf, turn["role"], text)
 
 
@@ -97,16 +97,17 @@ def _changed_call(
     return {**call, "function": {**function, "arguments": arguments}}
 
 
-def _leaves(place: str, value: object) -> Iterator[tuple[str, str]]:
+def leaves(place: str, value: object) -> Iterator[tuple[str, str]]:
+    """(place, text) of every text in free JSON that is not empty; keys of objects are none of them."""
     if isinstance(value, str):
         if value:
             yield place, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(f"{place}.{key}", item)
+            yield from leaves(f"{place}.{key}", item)
     elif isinstance(value, list | tuple):
         for i, item in enumerate(value):
-            yield from _leaves(f"{place}[{i}]", item)
+            yield from leaves(f"{place}[{i}]", item)
 
 
 def _mapped(place: str, role: str, value: Any, change: Callable[[Passage], str]) -> Any:

@@ -12,9 +12,13 @@ from typing import Any, Literal
 
 from finewright.errors import UnknownPlugin
 
-Kind = Literal["method", "scorer"]
+Kind = Literal["embedder", "method", "scorer"]
 
 BUILTIN: dict[Kind, dict[str, str]] = {
+    "embedder": {
+        "minilm": "finewright.rag.embed.minilm:load",
+        "wordllama": "finewright.rag.embed.words:load",
+    },
     "method": {
         "dpo": "finewright.train.methods.dpo:DPO",
         "grpo": "finewright.train.methods.grpo:GRPO",

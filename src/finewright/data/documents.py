@@ -17,7 +17,7 @@ from finewright.data.containers.found import Listing, ReadRow, said
 from finewright.data.containers.kinds import TEXT_SUFFIXES
 from finewright.data.containers.write import jsonl_at
 from finewright.data.read import records
-from finewright.data.sections import heading_of, sections, title_of
+from finewright.rag.sections import heading_of, sections, title_of
 from finewright.data.workbooks import Workbook, workbook
 from finewright.errors import DataError, MissingExtra
 from finewright.schema.data_documents import DocumentsReport, ExamplesReport

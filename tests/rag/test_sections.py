@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.sections import heading_of, sections, title_of
+from finewright.rag.sections import heading_of, sections, title_of
 
 TEXT = """intro
 

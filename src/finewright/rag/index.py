@@ -1,0 +1,149 @@
+"""What an index of documents does, whatever holds it, and the records that go in and come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FORMAT = 1
+"""The version of what an index holds; a newer one is refused by name."""
+
+Access = frozenset[str] | None
+"""The groups of who asks. A document without groups is everyone's, another is seen with one of its own;
+None is the owner, who sees all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it is indexed; `sha256` is of what an answer may quote and who may see it."""
+
+    id: str
+    text: str
+    title: str = ""
+    source: str = ""
+    license: str = "unknown"
+    groups: tuple[str, ...] = ()
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of a document: `text` is `document.text[start:end]`, `number` its place from 0."""
+
+    number: int
+    text: str
+    heading_path: tuple[str, ...]
+    start: int
+    end: int
+
+
+class Indexed(NamedTuple):
+    """A document with its chunks and a vector of length 1 for each, (chunks, dimensions), if there are any."""
+
+    document: Document
+    chunks: Sequence[Chunk]
+    vectors: NDArray[np.float32] | None
+
+
+class Ranked(NamedTuple):
+    """A chunk by its number in the index, and how well it suits: the higher the better."""
+
+    chunk_id: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk with what an answer needs to cite it."""
+
+    chunk_id: int
+    document: str
+    title: str
+    source: str
+    license: str
+    chunk: Chunk
+
+
+class Counts(NamedTuple):
+    """What the index holds."""
+
+    documents: int
+    chunks: int
+
+
+class Changes(NamedTuple):
+    """What an update did to documents."""
+
+    added: int
+    replaced: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the index was made with. `embedder` is empty where there are no vectors; `weights` says how much
+    each ranking counts (`lexical`, `dense`), as they were tuned on this index."""
+
+    format: int
+    embedder: str
+    dimensions: int
+    chunk_chars: int
+    weights: Mapping[str, float]
+
+
+class Index(Protocol):
+    """Documents by id, their chunks and vectors. Every change is one transaction: all of it or nothing."""
+
+    about: About
+
+    def put(self, batch: Iterable[Indexed]) -> Changes:
+        """Add documents and replace those of the same id; one whose `sha256` is unchanged stays as it is.
+
+        Of an iterator that raises, nothing is kept."""
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove documents with their chunks and vectors, so that no byte of their text is left in the
+        store's own files; how many there were."""
+
+    def digests(self) -> dict[str, str]:
+        """Document id -> sha256."""
+
+    def lexical(self, query: str, limit: int, access: Access) -> list[Ranked]:
+        """Chunks that have words of the query, the best first. Any text is a query: none is syntax."""
+
+    def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[Ranked]:
+        """Chunks by cosine with a vector of length 1, the nearest first; none without vectors."""
+
+    def passages(self, chunk_ids: Sequence[int]) -> list[Passage]:
+        """The chunks of these numbers, in this order."""
+
+    def vectors(self, chunk_ids: Sequence[int]) -> NDArray[np.float32]:
+        """The vectors of these chunks, (n, dimensions)."""
+
+    def counts(self) -> Counts:
+        """How many documents and chunks there are."""
+
+    def remember(self, weights: Mapping[str, float]) -> None:
+        """Keep the tuned weights; `about` has them from here on."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+class Embedder(Protocol):
+    """Texts to vectors of length 1. `id` names the model and its content: an index is only searched with
+    the embedder it was made by."""
+
+    id: str
+    dimensions: int
+
+    def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, dimensions), as passages are embedded."""
+
+    def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, dimensions), as questions are embedded."""

@@ -1,0 +1,49 @@
+"""The `rag` section of the spec: which documents, how they are cut, embedded and kept."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from finewright.schema.common import Model, default
+
+
+class RagSpec(Model):
+    """Documents that answers may lean on, and the index that finds them."""
+
+    documents: Annotated[
+        tuple[str, ...],
+        Field(
+            min_length=1,
+            description="Files and folders (Markdown, text, HTML, PDF, Word, Excel) or JSONL of `id`, `text` and, "
+            "if known, `title`, `source`, `license`, `groups`; relative to the spec file.",
+        ),
+    ]
+    index: str = default(
+        "index.sqlite",
+        "Where the index is kept: a file, relative to the spec file; postgresql://USER@HOST/DATABASE; "
+        "qdrant:FOLDER or qdrant+http://HOST:6333/COLLECTION",
+        "one file needs no server",
+        min_length=1,
+    )
+    embedder: str = default(
+        "wordllama",
+        "none, wordllama, minilm, a model's folder, or an OpenAI-compatible https://HOST/v1#MODEL",
+        "16 MB, no torch, and a better ranking with words than words alone",
+        min_length=1,
+    )
+    chunk_chars: int = default(
+        1200, "Longest chunk in characters", "a section of a manual", ge=100, le=20_000
+    )
+    results: int = default(5, "Chunks that an answer may lean on", "fits small models", ge=1, le=50)
+    questions: str = default(
+        "",
+        "JSONL of `prompt` and `gold`, the ids of the documents that answer it, and a `completion` if known",
+        "without one, questions are made of the documents' own headings and first sentences",
+    )
+
+
+class RagFile(Model):
+    """A file that holds a name and a `rag` section alone."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name.")]
+    rag: RagSpec

@@ -14,7 +14,7 @@ from finewright.evaluate.score import (
     compare,
     score_answers,
 )
-from finewright.evaluate.statistics import mcnemar, wilson
+from finewright.judge.statistics import mcnemar, wilson
 from finewright.plugins import BUILTIN
 
 OPTIONS = ScoreOptions(confidence=0.95, resamples=500, seed=0)

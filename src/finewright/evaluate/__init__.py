@@ -1,1 +1,1 @@
-"""Scores with intervals: scorers, statistics, and the comparison of systems on the same rows."""
+"""Scores with intervals: scorers, and the comparison of systems on the same rows."""

@@ -15,7 +15,7 @@ from finewright.evaluate.scorers import (
     macro_f1_of_codes,
     perplexity,
 )
-from finewright.evaluate.statistics import (
+from finewright.judge.statistics import (
     PairedDifference,
     bootstrap_mean,
     bootstrap_statistic,
@@ -26,7 +26,7 @@ from finewright.plugins import resolve
 from finewright.schema.evaluate import Difference, Score
 
 if TYPE_CHECKING:
-    from finewright.evaluate.statistics import Indices, Statistic
+    from finewright.judge.statistics import Indices, Statistic
 
 PREFERENCE = "preference_accuracy"
 """The share of preference pairs whose chosen answer the system rates higher."""

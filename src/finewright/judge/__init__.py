@@ -1,1 +1,1 @@
-"""Judgements on the text of an answer, the same for rewards in training and for scorers in evaluation."""
+"""Judgements on the text of an answer, the same in training and evaluation, and the statistics of scores."""

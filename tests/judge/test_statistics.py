@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from finewright.evaluate import statistics
-from finewright.evaluate.statistics import (
+from finewright.judge import statistics
+from finewright.judge.statistics import (
     bootstrap_mean,
     bootstrap_statistic,
     mcnemar,

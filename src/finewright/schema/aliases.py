@@ -100,11 +100,17 @@ def spec_keys() -> tuple[str, ...]:
     return tuple(_walk(()))
 
 
+def keys_at(loc: Loc) -> list[str]:
+    """The keys that the spec allows at `loc`, those of every arm of a union."""
+    models = (kind for kind in kinds_at(loc) if _is_model(kind))
+    return list(dict.fromkeys(key for model in models for key in model.model_fields))
+
+
 def _meant(loc: Loc, parent: str) -> list[str]:
     word = _snake(str(loc[-1]))
     if word in _OURS:
         return [_OURS[word]]
-    beside = _close(word, [key for key in _keys_at(loc[:-1]) if key != loc[-1]])
+    beside = _close(word, [key for key in keys_at(loc[:-1]) if key != loc[-1]])
     if beside:
         return [f"{parent}.{beside[0]}" if parent else beside[0]]
     elsewhere = [dotted for dotted in spec_keys() if dotted.rpartition(".")[2] == word]
@@ -137,16 +143,11 @@ def _snake(word: str) -> str:
 
 
 def _walk(loc: Loc) -> Iterator[str]:
-    for key in _keys_at(loc):
+    for key in keys_at(loc):
         yield ".".join(map(str, (*loc, key)))
         yield from _walk((*loc, key))
     if any(get_origin(kind) is tuple for kind in kinds_at(loc)):
         yield from _walk((*loc, 0))
-
-
-def _keys_at(loc: Loc) -> list[str]:
-    models = (kind for kind in kinds_at(loc) if _is_model(kind))
-    return list(dict.fromkeys(key for model in models for key in model.model_fields))
 
 
 def _below(kind: object, part: str | int) -> Iterator[object]:

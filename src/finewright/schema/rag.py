@@ -1,6 +1,6 @@
 """The `rag` section of the spec: which documents, how they are cut, embedded and kept."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,8 +14,8 @@ class RagSpec(Model):
         tuple[str, ...],
         Field(
             min_length=1,
-            description="Files and folders (Markdown, text, HTML, PDF, Word, Excel) or JSONL of `id`, `text` and, "
-            "if known, `title`, `source`, `license`, `groups`; relative to the spec file.",
+            description="Files and folders (Markdown, text, HTML, PDF, Word, Excel) or JSONL of `id`, `text` "
+            "and, if known, `title`, `source`, `license`, `groups`; relative to the spec file.",
         ),
     ]
     index: str = default(
@@ -45,5 +45,6 @@ class RagSpec(Model):
 class RagFile(Model):
     """A file that holds a name and a `rag` section alone."""
 
+    version: Literal[1] = default(1, "Version of this format", "the only one so far")
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name.")]
     rag: RagSpec

@@ -10,6 +10,7 @@ from finewright.schema.data import DataSpec
 from finewright.schema.decide import DecideSpec
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.methods import SFTSpec, TrainSpec
+from finewright.schema.rag import RagSpec
 
 RUN_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
@@ -33,6 +34,9 @@ class RunSpec(Model):
     )
     decide: DecideSpec | None = default(
         None, "What `finewright decide` weighs", "asked for before there is data or a model"
+    )
+    rag: RagSpec | None = default(
+        None, "Documents that `finewright rag` indexes", "asked for by commands of its own"
     )
     data: DataSpec
     cost: CostSpec | None = default(

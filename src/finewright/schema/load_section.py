@@ -1,0 +1,135 @@
+"""YAML text -> one section of the spec, of a file that holds a name and it alone or of a whole run spec.
+
+Every complaint names file, line and key, by the same machinery as a run spec's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from finewright.errors import SpecError
+from finewright.schema.aliases import close_choice, keys_at
+from finewright.schema.explain import explain, group
+from finewright.schema.load import (
+    MOST_MISTAKES,
+    load_spec,
+    override,
+    read_text,
+    spec_error,
+)
+from finewright.schema.nodes import Loc, Notes, Place, Tree, read
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Spec = TypeVar("Spec", bound=BaseModel)
+
+_BEYOND_TYPES = (
+    "extra_forbidden",
+    "value_error",
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+    "finite_number",
+)
+_OF_A_RUN = ("base_models", "data", "train", "evaluate")
+
+
+@dataclass(frozen=True, slots=True)
+class Section(Generic[Spec]):
+    """A section: its key in the run spec, its model, that of a file of `name` and it, and what needs it."""
+
+    key: str
+    spec: type[Spec]
+    file: type[BaseModel]
+    needed_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSection(Generic[Spec]):
+    """A valid section, the name of its spec, and where everything stands."""
+
+    key: str
+    name: str
+    spec: Spec
+    path: Path
+    notes: Notes
+
+    def resolve(self, path: str) -> Path:
+        """Where a path in the spec leads: relative to the spec's folder, `~/` to the home."""
+        return self.path.parent / (Path(path).expanduser() if path.startswith("~/") else path)
+
+    def refuse(self, wrongs: Sequence[tuple[Loc, str]]) -> None:
+        """Raise SpecError with a line for each (key below the section's, what is wrong), if there is one."""
+        for loc, what in wrongs:
+            whole = (self.key, *loc)
+            self.notes.refuse(whole, what, self.notes.place(whole))
+        if wrongs:
+            raise spec_error(self.notes)
+
+
+def load_section(
+    section: Section[Spec], path: Path, overrides: Sequence[str] = ()
+) -> LoadedSection[Spec]:
+    """Read a spec of `name` and the section, or the section of a run spec, which must be whole.
+
+    Takes `section.key=value` overrides. Raises SpecError with one line for every mistake."""
+    text, notes = read_text(path), Notes()
+
+    def place_of(line: int) -> Place:
+        return Place(f"{path}:{line}", line)
+
+    data = read(text, (), place_of, notes)
+    if not isinstance(data, dict):
+        if not notes.mistakes:
+            what = "the file is empty" if data is None else "the top level must be keys with values"
+            what = f"{what}; {section.needed_by} needs name, {section.key}"
+            notes.refuse((), what, place_of(1))
+        raise spec_error(notes)
+    for assignment in overrides:
+        data = override(data, assignment, notes)
+    if any(key in data for key in _OF_A_RUN):
+        loaded = load_spec(path, overrides)
+        found = dict(loaded.spec)[section.key]
+        if found is None:
+            hint = f"{section.needed_by} needs one"
+            raise SpecError(f"{path}: there is no `{section.key}` section", hint=hint)
+        return LoadedSection(section.key, loaded.spec.name, found, path, notes)
+    file = dict(_validated(section, data, notes))
+    return LoadedSection(section.key, file["name"], file[section.key], path, notes)
+
+
+def _validated(section: Section[Spec], data: Tree, notes: Notes) -> BaseModel:
+    file, errors = _tried(section.file, data)
+    found = group(errors, data)
+    known = {mistake.loc for mistake in notes.mistakes}
+    for loc, here in islice(found.items(), MOST_MISTAKES):
+        if loc not in known:
+            place = notes.place(loc)
+            text = place.text if loc in notes.places else None
+            notes.refuse(loc, _what(section.file, loc, here, text), place)
+    if file is None or notes.mistakes:
+        raise spec_error(notes, num_untold=max(0, len(found) - MOST_MISTAKES))
+    return file
+
+
+def _tried(model: type[BaseModel], data: Tree) -> tuple[BaseModel | None, list["ErrorDetails"]]:
+    try:
+        return model.model_validate(data), []
+    except ValidationError as error:
+        return None, error.errors(include_url=False)
+
+
+def _what(
+    file: type[BaseModel], loc: Loc, errors: Sequence["ErrorDetails"], text: str | None
+) -> str:
+    # Of a union, the arm whose type the value has says more than the others, which it was not meant for.
+    own = [error for error in errors if error["type"] in _BEYOND_TYPES]
+    if own and own[0]["type"] == "extra_forbidden":
+        known = keys_at(loc[:-1]) if loc[1:] else [*file.model_fields]
+        return f"unknown key{close_choice(str(loc[-1]), known)}"
+    return explain(loc, own or errors, text)

@@ -319,7 +319,7 @@ def test_an_unknown_data_set_is_named_with_what_was_meant(
         2,
         "",
         "error: unknown data set 'erc773'; did you mean 'erc7730'?\n hint: known: erc7730, solidity, "
-        "natspec-docs, bank-docs, tool-calls, sql\n",
+        "natspec-docs, bank-docs, bank-facts, tool-calls, sql\n",
     )
     assert not (project / "datasets").exists()
 

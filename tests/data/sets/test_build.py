@@ -336,7 +336,7 @@ def test_the_real_solidity_set_is_licensed_and_has_no_family_on_both_sides(tmp_p
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("name", ["natspec-docs", "bank-docs", "tool-calls", "sql"])
+@pytest.mark.parametrize("name", ["natspec-docs", "bank-docs", "bank-facts", "tool-calls", "sql"])
 def test_the_real_sets_have_the_rows_that_the_catalog_counts_each_with_its_origin(tmp_path, name):
     report = build_set(name, tmp_path / "out")
     counted = {file: told.rows for file, told in report.provenance.files.items()}
@@ -356,7 +356,9 @@ def test_every_gold_document_is_there_and_licences_are_as_measured(tmp_path):
     assert licences == {"MIT": 278, "GPL-3.0": 75}
     build_set("bank-docs", tmp_path / "bank")
     bank = rows_of(tmp_path / "bank", ["documents.jsonl", "questions.jsonl"])
-    for of_set in (files, bank):
+    build_set("bank-facts", tmp_path / "facts")
+    facts = rows_of(tmp_path / "facts", ["documents.jsonl", "train.jsonl", "test.jsonl"])
+    for of_set in (files, bank, facts):
         ids = {row["id"] for row in of_set["documents.jsonl"]}
         assert len(ids) == len(of_set["documents.jsonl"])
         asked = [row for file, rows in of_set.items() if file != "documents.jsonl" for row in rows]

@@ -10,6 +10,7 @@ from finewright import __version__
 from finewright.catalog.sets import PackagedSet, data_sets
 from finewright.data.sets import (
     bank_docs,
+    bank_facts,
     erc7730,
     erc7730_feedback,
     natspec_docs,
@@ -118,6 +119,7 @@ _BUILDERS: Mapping[str, Callable[[Sequence[Fetched], PackagedSet], SetContent]] 
     "solidity": _solidity,
     "natspec-docs": natspec_docs.content,
     "bank-docs": bank_docs.content,
+    "bank-facts": bank_facts.content,
     "tool-calls": tool_calls.content,
     "sql": sql.content,
 }

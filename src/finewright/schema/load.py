@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
 from pydantic import ValidationError
 
 from finewright.errors import SpecError
@@ -65,6 +66,30 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
         data = override(data, assignment, notes)
     spec = _validated(data, notes)
     return LoadedSpec(spec, text, path, frozenset(dotted(loc) for loc, _ in walk(data)), data)
+
+
+def changed(
+    loaded: LoadedSpec, values: Mapping[str, Tree], *, without: Sequence[str] = (), where: str = ""
+) -> LoadedSpec:
+    """The spec with other values at dotted keys and without some top-level keys, checked as if read so.
+
+    Its text is that of the changed spec, without the comments. Raises SpecError; `where` is what its lines
+    begin with, in place of the file."""
+    notes = Notes()
+    place = notes.places[()] = Place(where or str(loaded.path), 0)
+    data: Tree = {key: value for key, value in loaded.data.items() if key not in without}
+    for key, value in values.items():
+        try:
+            loc = _typed(data, key.split("."))
+        except LookupError as error:
+            raise SpecError(f"{place.where}: {error.args[0]}") from None
+        notes.places[loc] = place
+        data = _with(data, loc, value)
+    spec = _validated(data, notes)
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    return LoadedSpec(
+        spec, text, loaded.path, frozenset(dotted(loc) for loc, _ in walk(data)), data
+    )
 
 
 def json_schema() -> dict[str, Tree]:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from finewright.schema.bakeoff import BakeoffSpec
 from finewright.schema.common import Model, default
 from finewright.schema.cost import CostSpec
 from finewright.schema.data import DataSpec
@@ -11,6 +12,7 @@ from finewright.schema.decide import DecideSpec
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.methods import SFTSpec, TrainSpec
 from finewright.schema.rag import RagSpec
+from finewright.schema.tune import TuneSpec
 
 RUN_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
@@ -44,6 +46,14 @@ class RunSpec(Model):
     )
     train: TrainSpec = default(SFTSpec(), "How to train", "supervised fine-tuning with LoRA")
     evaluate: EvaluateSpec = default(EvaluateSpec(), "What to measure", "a base and a tuned score")
+    bakeoff: BakeoffSpec | None = default(
+        None,
+        "How `finewright bakeoff` compares the base models",
+        "asked for by a command of its own",
+    )
+    tune: TuneSpec | None = default(
+        None, "What `finewright tune` searches", "asked for by a command of its own"
+    )
 
     @model_validator(mode="after")
     def _rated(self) -> Self:

@@ -1,0 +1,120 @@
+"""What a bake-off found: the rungs of its ladder, the finalists side by side, and who won."""
+
+from finewright.schema.common import Model, Problem
+from finewright.schema.cost import Range
+from finewright.schema.evaluate import Difference, Score
+
+
+class Share(Model):
+    """So many of so many answers, with an interval of the share (Wilson)."""
+
+    count: int
+    n: int
+    low: float
+    high: float
+
+
+class Attempt(Model):
+    """A run on a rung: what it scored on the development rows, and whether the model goes on.
+
+    `difference` is this model minus the best one of the rung, on the same rows; None for the best itself."""
+
+    base_model: str
+    run: str
+    score: Score
+    difference: Difference | None
+    is_dropped: bool
+    why: str
+    steps: int
+    train_seconds: float
+
+
+class Rung(Model):
+    """One step of the ladder: every model that was left, trained with a share of the whole budget."""
+
+    number: int
+    share: float
+    attempts: tuple[Attempt, ...]
+
+
+class Speed(Model):
+    """Answers given one by one: milliseconds to the first token and to the end, and tokens a second after
+    the first one. Percentiles are of the `answers` that were timed."""
+
+    answers: int
+    first_token_ms_p50: float
+    first_token_ms_p95: float
+    answer_ms_p50: float
+    answer_ms_p95: float
+    answer_ms_mean: float
+    tokens_per_answer: float
+    tokens_per_second: float
+
+
+class Conduct(Model):
+    """How answers behave, whatever they score.
+
+    `ended` by themselves before max_new_tokens; `looped`: the end repeats itself; `other_script` and
+    `other_language`: in one that nobody asked for (`other_language` None where nobody could look);
+    `valid_json` of the rows that expect JSON, None where none does."""
+
+    ended: Share
+    looped: Share
+    other_script: Share
+    other_language: Share | None
+    valid_json: Share | None
+    strays: tuple[str, ...] = ()
+    """A few of the answers that drifted, each with its row and what is odd about it."""
+
+
+class Finalist(Model):
+    """A model that reached the last rung: its scores on the held-out rows and what it takes to use it.
+
+    `usd` is a training run on the cheapest machine of the catalog that fits; None where none is known."""
+
+    base_model: str
+    run: str
+    parameters: int
+    license: str
+    license_classes: tuple[str, ...]
+    template: str
+    scores: tuple[Score, ...]
+    untuned: tuple[Score, ...]
+    train_seconds: float
+    train_tokens_per_second: float
+    peak_gib: float
+    usd: Range | None
+    usd_on: str
+    speed: Speed
+    conduct: Conduct
+
+
+class Duel(Model):
+    """The best finalist against another one on the same held-out rows; `p_adjusted` is Holm's."""
+
+    difference: Difference
+    p_adjusted: float
+    is_significant: bool
+
+
+class BakeoffReport(Model):
+    """Who competed, who was dropped when, and the leaderboard of those who were not, best first.
+
+    `winner` is empty where the held-out rows cannot tell the best ones apart; `choice` is then the one that
+    takes the least time an answer. `frontier` are those that no other beats in both score and time."""
+
+    name: str
+    folder: str
+    metric: str
+    confidence: float
+    rows_train: int
+    rows_development: int
+    rows_held_out: int
+    rungs: tuple[Rung, ...]
+    finalists: tuple[Finalist, ...]
+    duels: tuple[Duel, ...]
+    frontier: tuple[str, ...]
+    winner: str
+    choice: str
+    verdict: str
+    problems: tuple[Problem, ...] = ()

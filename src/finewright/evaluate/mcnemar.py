@@ -1,0 +1,50 @@
+"""All systems against each other on a criterion of solved or not: exact tests, corrected for their number."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from finewright.judge.statistics import mcnemar
+
+
+class Pair(NamedTuple):
+    """Two systems on the same rows: what only one of them solved, and the p-values of "no difference"."""
+
+    system: str
+    against: str
+    won: int
+    lost: int
+    p_value: float
+    p_holm: float
+
+
+def pairwise(solved: Mapping[str, Sequence[bool]]) -> list[Pair]:
+    """Every pair of systems, the later against the earlier, as `mcnemar` tests them.
+
+    The p-values are also given as Holm corrects them, so that the chance of any false claim among all pairs
+    is at most the level. Raises ValueError where two systems did not answer the same number of rows."""
+    names = [(later, earlier) for earlier, later in combinations(solved, 2)]
+    counts = [_only(solved[system], solved[against]) for system, against in names]
+    p_values = [mcnemar(won, lost) for won, lost in counts]
+    rows = zip(names, counts, p_values, holm(p_values), strict=True)
+    return [Pair(*both, *count, p, corrected) for both, count, p, corrected in rows]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values by Holm's step-down correction, in their order.
+
+    The i-th smallest of m becomes the largest so far of (m - i + 1) p, at most 1. Holm 1979, "A simple
+    sequentially rejective multiple test procedure"."""
+    corrected = [0.0] * len(p_values)
+    largest = 0.0
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        corrected[i] = largest
+    return corrected
+
+
+def _only(ours: Sequence[bool], theirs: Sequence[bool]) -> tuple[int, int]:
+    """How many rows we alone solved, and they alone."""
+    pairs = list(zip(ours, theirs, strict=True))
+    return sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs)

@@ -64,7 +64,7 @@ def write_documents(paths: Sequence[Path], out: Path) -> DocumentsReport:
     seen: dict[str, str] = {}
     num_in = 0
     with jsonl_at(out) as write:
-        for path, place in _documents(paths, listing):
+        for path, place in documents_at(paths, listing):
             num_in += 1
             try:
                 content = _content(path)
@@ -80,7 +80,7 @@ def write_documents(paths: Sequence[Path], out: Path) -> DocumentsReport:
                 continue
             if found.num_uncomputed:
                 what = f"{found.num_uncomputed} formulas have no value, so their cells are empty"
-                listing.add(said(str(path), what, _COMPUTE, level="warning"))
+                listing.add(said(str(path), what, COMPUTE, level="warning"))
             seen[sha256] = str(path)
             media_type = MEDIA_TYPES[path.suffix.lower()]
             types[media_type] += 1
@@ -172,8 +172,10 @@ def document(path: Path) -> Document:
     return Document(named, text, num_uncomputed)
 
 
-def _documents(paths: Sequence[Path], listing: Listing) -> Iterator[tuple[Path, str]]:
-    """Each document and what it is called: its path below the folder that was named, or its name."""
+def documents_at(paths: Sequence[Path], listing: Listing) -> Iterator[tuple[Path, str]]:
+    """Each document and what it is called: its path below the folder that was named, or its name.
+
+    What is no document is listed."""
     for path in paths:
         if path.is_dir():
             every = sorted(p for p in path.rglob("*") if p.is_file())
@@ -201,7 +203,7 @@ def _is_hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-_COMPUTE = "open it in a spreadsheet program and save it there"
+COMPUTE = "open it in a spreadsheet program and save it there"
 _KNOWN = f"{', '.join(MEDIA_TYPES)} are read"
 
 

@@ -10,6 +10,7 @@ from finewright.schema.cost import CostSpec
 from finewright.schema.data import DataSpec
 from finewright.schema.decide import DecideSpec
 from finewright.schema.evaluate import EvaluateSpec
+from finewright.schema.measure import MeasureSpec
 from finewright.schema.methods import SFTSpec, TrainSpec
 from finewright.schema.rag import RagSpec
 from finewright.schema.tune import TuneSpec
@@ -46,6 +47,9 @@ class RunSpec(Model):
     )
     train: TrainSpec = default(SFTSpec(), "How to train", "supervised fine-tuning with LoRA")
     evaluate: EvaluateSpec = default(EvaluateSpec(), "What to measure", "a base and a tuned score")
+    measure: MeasureSpec | None = default(
+        None, "What `finewright decide --measure` compares", "asked for by a command of its own"
+    )
     bakeoff: BakeoffSpec | None = default(
         None,
         "How `finewright bakeoff` compares the base models",

@@ -54,5 +54,20 @@ def test_a_bad_value_is_one_line_with_file_line_and_key(file: Path, line: str, w
     assert found == [f":3: rag.{key}: {what}"]
 
 
+@pytest.mark.parametrize("head", ["name: bot\n", RUN], ids=["alone", "of a run"])
+@pytest.mark.parametrize(
+    ("item", "what"),
+    [
+        ("{path: hr, group: [hr]}", ".group: unknown key; did you mean 'groups'?"),
+        ("{groups: [hr]}", ".path: required key is missing"),
+        ("5", ': must be text or keys with values, not 5; write "5" in quotes'),
+    ],
+)
+def test_documents_are_paths_or_say_more(file: Path, head: str, item: str, what: str) -> None:
+    line = head.count("\n") + 2
+    (found,) = mistakes(file, f"{head}rag:\n  documents: [{item}]\n")
+    assert found == f":{line}: rag.documents.0{what}"
+
+
 def test_an_empty_file_says_what_an_index_needs(file: Path) -> None:
     assert mistakes(file, "") == [":1: the file is empty; an index needs name, rag"]

@@ -7,6 +7,7 @@ import pytest
 
 from finewright.errors import DataError
 from finewright.rag.index import Document
+from finewright.schema.rag import DocumentsAt
 from finewright.workbench import rag_documents
 from finewright.workbench.rag_documents import Documents, find_documents
 
@@ -59,6 +60,21 @@ def test_a_line_of_jsonl_says_who_may_see_it_and_where_it_is_from(here: Path) ->
     assert documents["h"].groups == ("board", "hr")
     assert documents["h"].title == "Pay"
     assert documents["d"].source == "deep/b.txt"
+
+
+def test_a_path_can_say_what_holds_of_its_documents(here: Path) -> None:
+    (here / "hr").mkdir()
+    (here / "hr/pay.md").write_text("Secret.\n")
+    lines(here / "a.jsonl", {"id": "a", "text": "A"}, {"id": "b", "text": "B", "groups": []})
+    said = {"groups": ("hr", "board"), "license": "internal", "source": "intranet"}
+    named = [DocumentsAt(path=path, **said) for path in ("hr", "a.jsonl")]
+    documents = {d.id: d for d in find_documents(named, lambda path: here / path).read()}
+    assert {id: d.groups for id, d in documents.items()} == {
+        "hr/pay.md": ("board", "hr"),
+        "a": ("board", "hr"),
+        "b": (),
+    }
+    assert {(d.license, d.source) for d in documents.values()} == {("internal", "intranet")}
 
 
 @pytest.mark.parametrize(

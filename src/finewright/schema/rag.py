@@ -7,15 +7,26 @@ from pydantic import Field
 from finewright.schema.common import Model, default
 
 
+class DocumentsAt(Model):
+    """A file or folder, and what holds of each of its documents that does not say otherwise."""
+
+    path: Annotated[str, Field(min_length=1, description="File or folder.")]
+    groups: tuple[Annotated[str, Field(min_length=1)], ...] = default(
+        (), "Groups of people who may see them", "none: they are everyone's"
+    )
+    license: str = default("unknown", "Their licence, told with what is cited", "never guessed")
+    source: str = default("", "Where they are from, told with what is cited", "their path says it")
+
+
 class RagSpec(Model):
     """Documents that answers may lean on, and the index that finds them."""
 
     documents: Annotated[
-        tuple[str, ...],
+        tuple[Annotated[str, Field(min_length=1)] | DocumentsAt, ...],
         Field(
             min_length=1,
             description="Files and folders (Markdown, text, HTML, PDF, Word, Excel) or JSONL of `id`, `text` "
-            "and, if known, `title`, `source`, `license`, `groups`; relative to the spec file.",
+            "and, if known, `title`, `source`, `license`, `groups`; a path alone, or with the keys below.",
         ),
     ]
     index: str = default(

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from finewright.catalog.sets import data_sets
 from finewright.data.containers.found import Listing, ReadRow, said
@@ -21,6 +21,7 @@ from finewright.data.read import records
 from finewright.errors import DataError
 from finewright.rag.index import Document
 from finewright.rag.sections import sections
+from finewright.schema.rag import DocumentsAt
 from finewright.store.atomic import os_errors
 
 LONGEST = 10_000_000
@@ -32,7 +33,7 @@ _SPLIT = "split it, by its chapters for example"
 _NO_ID = "every document needs an `id` of its own"
 _MUST = {
     "id": "must be text of 1 to 500 characters",
-    "groups": "must be a list of names; [] or none at all is for everyone",
+    "groups": "must be a list of names, [] for everyone",
 }
 
 
@@ -47,16 +48,26 @@ class _Record(BaseModel):
     source: str = ""
     source_file: str = ""
     path: str = ""
-    license: str = "unknown"
-    groups: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    license: str = ""
+    groups: list[Annotated[str, Field(min_length=1)]] | None = None
+
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _said(cls, groups: object) -> object:
+        """Nothing there is no list, and nobody knows whether everyone or no one was meant."""
+        if groups is None:
+            raise ValueError("null")
+        return groups
 
 
 class Place(NamedTuple):
-    """A file that is read, the id of its document if it is one, and how many lines or documents it has."""
+    """A file that is read, the id of its document if it is one, how many lines or documents it has, and
+    what holds of those that do not say otherwise."""
 
     path: Path
     id: str
-    size: int = 1
+    size: int
+    usual: DocumentsAt
 
     @property
     def is_records(self) -> bool:
@@ -101,13 +112,15 @@ class Documents:
         if found.num_uncomputed:
             what = f"{found.num_uncomputed} formulas have no value, so their cells are empty"
             self.listing.add(said(str(place.path), what, COMPUTE, level="warning"))
-        yield 1, Document(place.id, found.text, found.title)
+        usual = place.usual
+        groups = tuple(sorted(set(usual.groups)))
+        yield 1, Document(place.id, found.text, found.title, usual.source, usual.license, groups)
 
     def _lines(self, place: Place) -> Iterator[tuple[int, Document]]:
         for found in records(place.path):
             if isinstance(found, ReadRow):
                 try:
-                    yield found.row, _document(found)
+                    yield found.row, _document(found, place.usual)
                 except Refused as error:
                     self.dropped[error.reason] += 1
                     self.listing.add(said(found.file, str(error), error.hint, found.row))
@@ -123,14 +136,15 @@ class Documents:
         return replace(found, sha256=_digest(found))
 
 
-def find_documents(named: Sequence[str], resolve: Callable[[str], Path]) -> Documents:
+def find_documents(named: Sequence[str | DocumentsAt], resolve: Callable[[str], Path]) -> Documents:
     """What the paths of a spec name, to be read. A file's id is its path as the spec names it.
 
     Raises DataError, with a line for each, for a path that leads nowhere or to nothing that is read."""
     listing = Listing()
     places: dict[Path, Place] = {}
-    for name in named:
-        for place in _places(name, resolve(name), listing):
+    for item in named:
+        usual = DocumentsAt(path=item) if isinstance(item, str) else item
+        for place in _places(usual, resolve(usual.path), listing):
             places.setdefault(place.path.resolve(), place)
     problems = listing.problems()
     wrong = [problem.line() for problem in problems if problem.level == "error"]
@@ -139,9 +153,9 @@ def find_documents(named: Sequence[str], resolve: Callable[[str], Path]) -> Docu
     return Documents(list(places.values()), listing)
 
 
-def _places(name: str, path: Path, listing: Listing) -> Iterator[Place]:
+def _places(usual: DocumentsAt, path: Path, listing: Listing) -> Iterator[Place]:
     if path.is_file() and path.suffix.lower() in _RECORDS:
-        yield Place(path, "", _num_lines(path))
+        yield Place(path, "", _num_lines(path), usual)
     elif not path.exists():
         listing.add(said(str(path), "there is no such file or folder", _mend(path)))
     elif path.is_file() and path.suffix.lower() not in MEDIA_TYPES:
@@ -150,7 +164,7 @@ def _places(name: str, path: Path, listing: Listing) -> Iterator[Place]:
     else:
         for file, inside in documents_at([path], listing):
             below = inside if path.is_dir() else ""
-            yield Place(file, str(PurePosixPath(name, below)))
+            yield Place(file, str(PurePosixPath(usual.path, below)), 1, usual)
 
 
 def _mend(path: Path) -> str:
@@ -190,16 +204,18 @@ def _too_long(size: str) -> Refused:
     return Refused("too_long", what, _SPLIT)
 
 
-def _document(row: ReadRow) -> Document:
+def _document(row: ReadRow, usual: DocumentsAt) -> Document:
     try:
         record = _Record.model_validate(row.data)
     except ValidationError as error:
         raise _wrong(error) from None
     text = record.text.replace("\0", "")
     _check_text(text)
-    source = "/".join(part for part in (record.source, record.source_file) if part) or record.path
-    groups = tuple(sorted(set(record.groups)))
-    return Document(record.id, text, record.title, source, record.license, groups)
+    own = "/".join(part for part in (record.source, record.source_file) if part) or record.path
+    license = record.license or usual.license
+    groups = usual.groups if record.groups is None else record.groups
+    source, allowed = own or usual.source, tuple(sorted(set(groups)))
+    return Document(record.id, text, record.title, source, license, allowed)
 
 
 def _wrong(error: ValidationError) -> Refused:

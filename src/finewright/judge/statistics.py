@@ -159,6 +159,19 @@ def _bonett_price(won: int, lost: int, n: int, confidence: float) -> Interval:
     return Interval(max(-1.0, centre - half), min(1.0, centre + half))
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values of a family of tests, adjusted so that one false claim among them all stays unlikely.
+
+    In ascending order p_i' = max(p_{i-1}', min(1, (m - i + 1) p_i)), i from 1 to m (Holm 1979); given back
+    in the order of the input. Holds however the tests depend on each other."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, floor = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        floor = max(floor, min(1.0, (len(order) - rank) * p_values[i]))
+        adjusted[i] = floor
+    return adjusted
+
+
 def _sign_flip(differences: Floats, resamples: int, rng: np.random.Generator) -> float:
     """Fisher's randomisation test: under no difference each row's sign is a fair coin."""
     import numpy as np

@@ -1,0 +1,170 @@
+"""Who goes on and who wins: systems that answered the same rows, ranked by one metric with its uncertainty.
+
+A claim is made only where the rows bear it. A system is dropped from a ladder when the paired interval of its
+difference from the best lies below 0; a winner is called when the best beats every other by a paired test,
+corrected for their number (Holm 1979)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from finewright.evaluate.score import (
+    PREFERENCE,
+    Answered,
+    Scored,
+    ScoreOptions,
+    compare,
+    score_answers,
+)
+from finewright.judge.statistics import holm
+from finewright.schema.bakeoff_report import Duel
+from finewright.schema.evaluate import Difference, Sample, Score
+
+
+class Fate(NamedTuple):
+    """What becomes of a system after a rung, and why; `difference` is it minus the best."""
+
+    system: str
+    score: Score
+    difference: Difference | None
+    is_dropped: bool
+    why: str
+
+
+class Verdict(NamedTuple):
+    """The winner, or "" where there is none; which one to take; and both in a sentence."""
+
+    winner: str
+    choice: str
+    sentence: str
+
+
+def scored(
+    system: str,
+    data: str,
+    samples: Sequence[Sample],
+    metrics: Sequence[str],
+    options: ScoreOptions,
+) -> Scored:
+    """Recorded answers scored anew, all rows as one set. Perplexity has no answers and cannot be among
+    the metrics."""
+    answers = [
+        Answered(s.row, s.expected, s.answer, preferred=s.scores.get(PREFERENCE)) for s in samples
+    ]
+    return score_answers(system, data, metrics, answers, options)
+
+
+def ladder(num_models: int, eta: int, rungs: int | None) -> list[float]:
+    """The share of the whole training that each rung takes: eta^-(R-1), ..., 1/eta, 1.
+
+    Successive halving (Jamieson & Talwalkar 2016, arXiv:1502.07943). Without a number of rungs there are so
+    many that two models reach the last: R = 1 + floor(log_eta(n / 2))."""
+    if rungs is None:
+        rungs, left = 1, num_models // eta
+        while left >= 2:  # noqa: PLR2004 - it takes two to compare
+            rungs, left = rungs + 1, left // eta
+    return [float(eta) ** (rung + 1 - rungs) for rung in range(rungs)]
+
+
+def fates(
+    systems: Mapping[str, Scored], metric: str, eta: int, options: ScoreOptions
+) -> list[Fate]:
+    """What becomes of each system, best first: the best one in eta (rounded up) go on, and so does every
+    other that is not shown to be worse than the best.
+
+    Shown means that the whole paired interval of the difference lies below 0; it is not corrected for the
+    number of systems, as a good one that is dropped by chance costs more than one that goes on."""
+    ranked = _ranked(systems, metric)
+    best, num_sure = ranked[0], math.ceil(len(ranked) / eta)
+    found = []
+    for place, name in enumerate(ranked):
+        score = _score(systems[name], metric)
+        difference = _minus(systems[name], systems[best], metric, options) if place else None
+        dropped = difference is not None and place >= num_sure and difference.high < 0
+        why = _why(place, num_sure, best, difference, is_dropped=dropped)
+        found.append(Fate(name, score, difference, dropped, why))
+    return found
+
+
+def duels(systems: Mapping[str, Scored], metric: str, options: ScoreOptions) -> list[Duel]:
+    """The best system against each other one, in the order of their scores."""
+    best, *others = _ranked(systems, metric)
+    found = [_minus(systems[best], systems[other], metric, options) for other in others]
+    adjusted = holm([difference.p_value for difference in found])
+    level = 1 - options.confidence
+    return [
+        Duel(difference=difference, p_adjusted=p, is_significant=p <= level)
+        for difference, p in zip(found, adjusted, strict=True)
+    ]
+
+
+def frontier(points: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
+    """The names of (score, cost) that no other beats in one without being worse in the other."""
+    return tuple(
+        name
+        for name, (score, cost) in points.items()
+        if not any(s >= score and c <= cost and (s, c) != (score, cost) for s, c in points.values())
+    )
+
+
+def verdict(best: Score, found: Sequence[Duel], answer_ms: Mapping[str, float]) -> Verdict:
+    """Who wins, or which is the cheapest of those that the rows cannot tell apart.
+
+    The cheaper of two on one machine is the one that takes less of its time for an answer."""
+    if not found:
+        said = f"{best.system} wins: every other model was worse on the development rows"
+        return Verdict(best.system, best.system, f"{said}. It scores {_said(best)}.")
+    if all(duel.is_significant for duel in found):
+        nearest = min(found, key=lambda duel: duel.difference.value)
+        said = f"{best.system} wins: {_said(best)}, {_gap(nearest)}."
+        return Verdict(best.system, best.system, said)
+    alike = [duel for duel in found if not duel.is_significant]
+    names = [best.system, *(duel.difference.against for duel in alike)]
+    choice = min(names, key=lambda name: (answer_ms[name], names.index(name)))
+    between = f"{', '.join(names[:-1])} and {names[-1]}"
+    gaps = "; ".join(f"{best.system} has {_gap(duel)}" for duel in alike)
+    times = ", ".join(f"{name} {answer_ms[name]:,.0f}" for name in names)
+    wide = max((duel.difference.high - duel.difference.low) / 2 for duel in alike)
+    return Verdict(
+        "",
+        choice,
+        f"No significant difference in {best.metric} between {between} on {best.n} rows ({gaps}): take the"
+        f" cheaper, {choice} (ms an answer: {times}). So few rows show only differences of about"
+        f" {100 * wide:.0f} points or more.",
+    )
+
+
+def _ranked(systems: Mapping[str, Scored], metric: str) -> list[str]:
+    names = list(systems)
+    return sorted(names, key=lambda name: (-_score(systems[name], metric).value, names.index(name)))
+
+
+def _score(system: Scored, metric: str) -> Score:
+    return next(score for score in system.scores if score.metric == metric)
+
+
+def _minus(ours: Scored, theirs: Scored, metric: str, options: ScoreOptions) -> Difference:
+    return next(d for d in compare(ours, theirs, options) if d.metric == metric)
+
+
+def _why(
+    place: int, num_sure: int, best: str, difference: Difference | None, *, is_dropped: bool
+) -> str:
+    if difference is None:
+        return "goes on: the best of the rung"
+    if is_dropped:
+        return f"dropped: worse than {best}"
+    return (
+        f"goes on: {'among the best' if place < num_sure else f'not shown to be worse than {best}'}"
+    )
+
+
+def _said(score: Score) -> str:
+    ends = f"{100 * score.low:.1f} to {100 * score.high:.1f}"
+    return f"{score.metric} {100 * score.value:.1f} % ({ends})"
+
+
+def _gap(duel: Duel) -> str:
+    d = duel.difference
+    ends = f"{100 * d.low:.1f} to {100 * d.high:.1f}"
+    return f"{100 * d.value:.1f} points more than {d.against} ({ends}, p = {duel.p_adjusted:.2g})"

@@ -1,0 +1,120 @@
+"""Answers in a script or a language that nobody asked for, told from the text alone.
+
+Small models drift under training: asked in one language they answer in another, or letters of a foreign
+script turn up in the middle. What was asked for is what the row itself uses: the expected answer's scripts
+and language, and, for the script of single words, those of the question."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from functools import lru_cache
+
+from finewright.judge.json_text import members, parse_json
+from finewright.judge.text import overlap_f1
+
+LanguageOf = Callable[[str], str | None]
+"""text -> its language, or None where it is too short or unclear."""
+
+# Names of letters begin with their script, but for these.
+_WIDTHS = {"FULLWIDTH", "HALFWIDTH"}
+_SAME = {"CJK": "HAN", "IDEOGRAPHIC": "HAN", "KANGXI": "HAN", "HENTAIGANA": "HIRAGANA"}
+# Letters by category that belong to no script, and what is written in a script's place.
+_NO_SCRIPT = {
+    "MODIFIER",
+    "MATHEMATICAL",
+    "DOUBLE-STRUCK",
+    "SCRIPT",
+    "BLACK-LETTER",
+    "FEMININE",
+    "MASCULINE",
+    "MICRO",
+    "OHM",
+    "KELVIN",
+    "ANGSTROM",
+    "PLANCK",
+    "ALEF",
+    "BET",
+    "GIMEL",
+    "DALET",
+    "INFORMATION",
+    "CIRCLED",
+    "SUPERSCRIPT",
+    "SUBSCRIPT",
+}
+_FEWEST_LETTERS = 2
+_FOREIGN_SHARE = 0.1
+_SAME_WORDS = 0.5
+
+
+def scripts(text: str) -> Counter[str]:
+    """How many letters of each script a text has, by the scripts' names in Unicode, in capitals.
+
+    Digits, marks, symbols and letters of no script (the mathematical ones) do not count. The first word of a
+    letter's Unicode name is taken for its script, so those whose names begin alike (OLD ITALIC, OLD PERSIAN)
+    are one."""
+    found: Counter[str] = Counter()
+    for character, count in Counter(text).items():
+        if script := _script(character):
+            found[script] += count
+    return found
+
+
+def other_script(answer: str, asked: str, expected: str) -> str:
+    """The script of the answer that nobody asked for, or "".
+
+    That is a script of at least a tenth of the answer's letters, and two of them, which neither the
+    question nor the expected answer has; or the answer's main script where the expected answer has letters
+    and none of that script."""
+    found, wanted = scripts(answer), scripts(expected)
+    num_letters = found.total()
+    if num_letters < _FEWEST_LETTERS:
+        return ""
+    known = wanted.keys() | scripts(asked).keys()
+    for script, count in found.most_common():
+        if (
+            script not in known
+            and count >= _FEWEST_LETTERS
+            and count >= _FOREIGN_SHARE * num_letters
+        ):
+            return script
+    main = found.most_common(1)[0][0]
+    return main if wanted and main not in wanted else ""
+
+
+def other_language(answer: str, expected: str, language_of: LanguageOf) -> str:
+    """The language of the answer where that is another than the expected answer's, or "".
+
+    Of JSON only the texts in it are looked at. Nothing is said where either is too short to tell, nor where
+    half of the words are the same: detectors err on terms and names, and such an answer is in no other
+    language. Does not notice a switch within an answer."""
+    ours, theirs = _prose(answer), _prose(expected)
+    same = overlap_f1(Counter(ours.casefold().split()), Counter(theirs.casefold().split()))
+    if same >= _SAME_WORDS:
+        return ""
+    wanted = language_of(theirs)
+    found = language_of(ours) if wanted else None
+    return found if found and found != wanted else ""
+
+
+def _prose(text: str) -> str:
+    """The text, or of JSON the texts that are its values."""
+    parsed = parse_json(text)
+    if parsed is None or not isinstance(parsed.value, dict | list):
+        return text
+    return "\n".join(_texts(parsed.value))
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [text for item in members(value).values() for text in _texts(item)]
+
+
+@lru_cache(maxsize=4096)
+def _script(character: str) -> str:
+    if not unicodedata.category(character).startswith("L"):
+        return ""
+    first, *rest = unicodedata.name(character, "").split()[:2] or [""]
+    if first in _WIDTHS and rest:
+        first = rest[0]
+    return "" if first in _NO_SCRIPT else _SAME.get(first, first)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from finewright.errors import DataError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -16,6 +18,10 @@ FORMAT = 1
 Access = frozenset[str] | None
 """The groups of who asks. A document without groups is everyone's, another is seen with one of its own;
 None is the owner, who sees all."""
+
+
+class NoIndex(DataError):  # noqa: N818 - reads as a claim where it is raised
+    """There is nothing yet at the place of the index, so that one can be made there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +143,11 @@ class Index(Protocol):
 
 class Embedder(Protocol):
     """Texts to vectors of length 1. `id` names the model and its content: an index is only searched with
-    the embedder it was made by."""
+    the embedder it was made by. `num_cut` counts the texts so far that were longer than it reads."""
 
     id: str
     dimensions: int
+    num_cut: int
 
     def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, dimensions), as passages are embedded."""

@@ -25,7 +25,7 @@ _BLOCK = re.compile(r"(?:^[ \t]*>[^\n]*(?:\n|\Z))+", re.MULTILINE)
 _FENCED = re.compile(r"^[ \t]*(```+|~~~+).*?(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
 # A quote ends with its paragraph at the latest, so that a forgotten mark does not turn all marks after it.
 _MARKED = re.compile(
-    r'"((?:[^"\n]|\n(?!\s*\n))+)"|\u201c([^\u201d]+)\u201d|\u201e([^\u201c\u201d]+)[\u201c\u201d]|\xab([^\xbb]+)\xbb'
+    r'"((?:[^"\n]|\n(?!\s*\n))+)"|[\u201c\u201e]([^\u201c\u201d\u201e]+)[\u201c\u201d]|\xab([^\xab\xbb]+)\xbb'
 )
 _FEWEST_WORDS = 3
 
@@ -82,7 +82,7 @@ _BESIDE = re.compile(
     )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+|;\s+|,?\s+(?=(?:but|however|although|though)\b)")
+_SENTENCE_END = re.compile(r"(?<=[.!?;]) |,? (?=(?:but|however|although|though)\b)")
 _LINKING = re.compile(r"(?:but|however|although|though|so|and|therefore)\b[\s,]*", re.IGNORECASE)
 
 
@@ -172,11 +172,11 @@ def _says_so(sentence: str) -> bool:
 
 
 def _sentences(answer: str) -> Iterator[str]:
-    plain = answer.translate(_PLAIN)
-    for piece in _SENTENCE_END.split(plain):
-        sentence = _LINKING.sub("", piece.strip(" \t*_>-,"), count=1)
-        if any(map(str.isalnum, sentence)):
-            yield sentence
+    for line in answer.translate(_PLAIN).splitlines():
+        for piece in _SENTENCE_END.split(squash(line)):
+            sentence = _LINKING.sub("", piece.strip(" *_>-,"), count=1)
+            if any(map(str.isalnum, sentence)):
+                yield sentence
 
 
 def _plain(text: str) -> str:

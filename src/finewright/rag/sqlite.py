@@ -1,0 +1,326 @@
+"""An index in one SQLite file: words by FTS5, vectors as 16-bit floats searched exactly.
+
+Covered: many readers beside one writer, in threads and processes; a kill or a power cut at any moment.
+Deleted text is overwritten in the file. Not covered: what the file system keeps of files and of the journal
+that is beside the file while it is written to, snapshots and backups; frequencies of words, and so scores,
+count documents that the asker may not see."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from finewright.errors import DataError
+from finewright.rag.chunk import names_above
+from finewright.rag.database import begin, connected, erase_tokens, started, told
+from finewright.rag.index import (
+    About,
+    Access,
+    Changes,
+    Chunk,
+    Counts,
+    Document,
+    Indexed,
+    Passage,
+    Ranked,
+)
+from finewright.rag.lexical import Terms
+from finewright.rag.searchable import searchable
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from finewright.rag.matrix import Matrix
+
+BUDGET = 4000
+# A document is seen by all if it has no groups.
+_VISIBLE = """SELECT d.id FROM documents AS d WHERE d.groups = '[]' OR EXISTS (
+    SELECT 1 FROM json_each(d.groups) AS own JOIN json_each(?) AS asker ON own.value = asker.value)"""
+_LEXICAL = "SELECT rowid, rank FROM found WHERE found MATCH ? ORDER BY rank LIMIT ?"
+_LEXICAL_OF = """SELECT f.rowid, f.rank FROM found AS f CROSS JOIN chunks AS c ON c.id = f.rowid
+    WHERE f.found MATCH ? AND c.document IN (VISIBLE) ORDER BY f.rank LIMIT ?""".replace(
+    "VISIBLE", _VISIBLE
+)
+
+
+def open_existing(path: Path) -> SqliteIndex:
+    """The index in the file; a DataError says what is there instead."""
+    connection, about = connected(path)
+    return SqliteIndex(path, connection, about, is_new=False)
+
+
+def create(path: Path, about: About) -> SqliteIndex:
+    """A new index at `path`; without a `put` that ends well no file is left there."""
+    return SqliteIndex(path, started(path, about), about, is_new=True)
+
+
+class SqliteIndex:
+    """See `Index`. Threads may share it; they take turns."""
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, about: About, *, is_new: bool
+    ) -> None:
+        self.about = about
+        self._path = path
+        self._connection = connection
+        self._is_new = is_new
+        self._lock = threading.RLock()
+        self._num_changes = 0
+        self._terms: Terms | None = None
+        self._matrix: Matrix | None = None
+        self._versions: dict[str, tuple[int, int]] = {}
+
+    def put(self, batch: Iterable[Indexed]) -> Changes:
+        """See `Index.put`; a document without a sha256 always counts as changed."""
+        added = replaced = unchanged = 0
+        sources: dict[str, str] = {}
+        with self._writing():
+            known = self.digests()
+            for indexed in batch:
+                document = indexed.document
+                if document.id in sources:
+                    raise DataError(
+                        f"{document.source}: the id {document.id!r} is also that of {sources[document.id]}",
+                        hint="give each document an id of its own",
+                    )
+                sources[document.id] = document.source
+                if document.sha256 and known.get(document.id) == document.sha256:
+                    unchanged += 1
+                    continue
+                replaced += document.id in known
+                added += document.id not in known
+                self._remove([document.id])
+                self._add(indexed)
+            if replaced:
+                erase_tokens(self._connection)
+        return Changes(added, replaced, unchanged)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """See `Index.delete`."""
+        with self._writing():
+            num_deleted = self._remove(ids)
+            if num_deleted:
+                erase_tokens(self._connection)
+        return num_deleted
+
+    def digests(self) -> dict[str, str]:
+        """See `Index.digests`."""
+        return dict(self._rows("SELECT name, sha256 FROM documents"))
+
+    def lexical(self, query: str, limit: int, access: Access) -> list[Ranked]:
+        """Chunks by BM25, the best first; of a query whose words are very common see `Terms`."""
+        with self._reading():
+            expression = self._followed_terms().expression(query)
+            if not expression:
+                return []
+            if access is None:
+                rows = self._rows(_LEXICAL, expression, limit)
+            else:
+                rows = self._rows(_LEXICAL_OF, expression, _json(sorted(access)), limit)
+        return [Ranked(chunk_id, -rank) for chunk_id, rank in rows]
+
+    def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[Ranked]:
+        """See `Index.nearest`; the vectors are read into memory once."""
+        if not self.about.dimensions:
+            return []
+        with self._reading():
+            matrix = self._followed_matrix()
+            return matrix.nearest(vector, limit, self._visible(access))
+
+    def passages(self, chunk_ids: Sequence[int]) -> list[Passage]:
+        """See `Index.passages`; one that was deleted meanwhile is left out."""
+        rows = self._rows(
+            """SELECT c.id, d.name, d.title, d.source, d.license, c.number, c.text, c.heading_path,
+                c.starts, c.ends FROM chunks AS c JOIN documents AS d ON d.id = c.document
+                WHERE c.id IN (SELECT value FROM json_each(?))""",
+            _json([int(number) for number in chunk_ids]),
+        )
+        found = {row[0]: _passage(row) for row in rows}
+        return [found[number] for number in chunk_ids if number in found]
+
+    def vectors(self, chunk_ids: Sequence[int]) -> NDArray[np.float32]:
+        """See `Index.vectors`; zeros for one that was deleted meanwhile."""
+        with self._reading():
+            return self._followed_matrix().rows([int(number) for number in chunk_ids])
+
+    def counts(self) -> Counts:
+        """See `Index.counts`."""
+        sql = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)"
+        return Counts(*self._rows(sql)[0])
+
+    def remember(self, weights: Mapping[str, float]) -> None:
+        """See `Index.remember`."""
+        with self._writing():
+            self._connection.execute(
+                "UPDATE about SET value = ? WHERE name = 'weights'", (_json(dict(weights)),)
+            )
+        self.about = replace(self.about, weights=dict(weights))
+
+    def close(self) -> None:
+        """See `Index.close`."""
+        with self._lock:
+            if self._is_new:
+                self._undo()
+            if self._terms:
+                self._terms.close()
+            self._connection.close()
+
+    def _rows(self, sql: str, *values: object) -> list[Any]:  # rows of as many types as columns
+        with self._lock, told(self._path):
+            return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """One state of the index for all that the block reads."""
+        with self._lock, told(self._path):
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction: all that the block changes or nothing."""
+        with self._lock, told(self._path):
+            if not self._is_new:
+                begin(self._connection)
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._undo()
+                raise
+            self._is_new = False
+            self._num_changes += 1
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        # What was read of the transaction is not there any more; its numbers will be given again.
+        self._matrix = None
+        self._num_changes += 1
+        if self._is_new:
+            self._connection.close()
+            self._path.unlink()
+            self._is_new = False
+
+    def _remove(self, ids: Iterable[str]) -> int:
+        number = 0
+        for name in ids:
+            found = self._rows("SELECT id FROM documents WHERE name = ?", name)
+            for sql in _REMOVE if found else ():
+                self._connection.execute(sql, found[0])
+            number += len(found)
+        return number
+
+    def _add(self, indexed: Indexed) -> None:
+        document, vectors = indexed.document, indexed.vectors
+        shape = (len(indexed.chunks), self.about.dimensions)
+        if shape[1] and (vectors is None or vectors.shape != shape):
+            got = None if vectors is None else vectors.shape
+            raise DataError(f"{document.source}: its vectors are {got}, the index needs {shape}")
+        try:
+            self._insert(document, indexed.chunks, vectors if shape[1] else None)
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{document.source}: the document {document.id!r} is no valid text: {error.reason}",
+                hint="remove the lone surrogates, such as \\ud800 in JSON",
+            ) from None
+
+    def _insert(
+        self,
+        document: Document,
+        chunks: Sequence[Chunk],
+        vectors: NDArray[np.float32] | None,
+    ) -> None:
+        run = self._connection.execute
+        number = run(
+            "INSERT INTO documents (name, title, source, license, groups, sha256)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                document.id,
+                document.title,
+                document.source,
+                document.license,
+                _json(document.groups),
+                document.sha256,
+            ),
+        ).lastrowid
+        for place, chunk in enumerate(chunks):
+            names, words = searchable(names_above(document, chunk)), searchable(chunk.text)
+            path = _json(chunk.heading_path)
+            own = None if words == chunk.text else words
+            chunk_id = run(
+                "INSERT INTO chunks (document, number, heading_path, starts, ends, text, names, words)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (number, chunk.number, path, chunk.start, chunk.end, chunk.text, names, own),
+            ).lastrowid
+            run(
+                "INSERT INTO found (rowid, names, words) VALUES (?, ?, ?)", (chunk_id, names, words)
+            )
+            if vectors is not None:
+                half = vectors[place].astype("<f2").tobytes()
+                run("INSERT INTO vectors VALUES (?, ?)", (chunk_id, half))
+
+    def _is_changed(self, reader: str) -> bool:
+        """Has the index changed since this reader asked last, by this process or another?"""
+        version = (self._rows("PRAGMA data_version")[0][0], self._num_changes)
+        was, self._versions[reader] = self._versions.get(reader), version
+        return was != version
+
+    def _followed_terms(self) -> Terms:
+        if not self._terms:
+            self._terms = Terms(self._connection, BUDGET)
+        if self._is_changed("terms"):
+            self._terms.forget()
+        return self._terms
+
+    def _followed_matrix(self) -> Matrix:
+        from finewright.rag.matrix import Matrix
+
+        is_changed = self._is_changed("matrix")
+        if not self._matrix:
+            self._matrix = Matrix(self.about.dimensions)
+            is_changed = True
+        if is_changed:
+            self._matrix.refresh(self._connection)
+        return self._matrix
+
+    def _visible(self, access: Access) -> NDArray[np.int64] | None:
+        import numpy as np
+
+        if access is None:
+            return None
+        rows = self._rows(_VISIBLE, _json(sorted(access)))
+        return np.array(rows, np.int64).reshape(-1)
+
+
+_REMOVE = (
+    # First of all, as FTS5 asks the chunks for the words to forget.
+    "DELETE FROM found WHERE rowid IN (SELECT id FROM chunks WHERE document = ?)",
+    "DELETE FROM vectors WHERE chunk IN (SELECT id FROM chunks WHERE document = ?)",
+    "DELETE FROM chunks WHERE document = ?",
+    "DELETE FROM documents WHERE id = ?",
+)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _passage(row: tuple[Any, ...]) -> Passage:  # as many types as columns
+    chunk_id, document, title, source, license, number, text, heading_path, start, end = row
+    chunk = Chunk(number, text, tuple(json.loads(heading_path)), start, end)
+    return Passage(chunk_id, document, title, source, license, chunk)

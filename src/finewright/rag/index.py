@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from finewright.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -49,7 +50,7 @@ class Chunk:
 
 
 class Indexed(NamedTuple):
-    """A document with its chunks and a vector of length 1 for each, (chunks, dimensions), if there are any."""
+    """A document with its chunks and a vector of length 1 for each, (chunks, dimensions), if it has them."""
 
     document: Document
     chunks: Sequence[Chunk]

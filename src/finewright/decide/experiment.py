@@ -11,7 +11,8 @@ from finewright.schema.cost import Range
 from finewright.schema.decide_report import Experiment, Ranked, Swing
 
 DIFFERENCE = 0.05
-_DISCORDANT = 0.2
+DISCORDANT = 0.2
+"""The share of rows on which two systems are taken to differ, where nobody has measured it."""
 _ALPHA_QUANTILE = 1.959964
 _POWER_QUANTILE = 0.841621
 _LOOKED_AT = 50
@@ -31,6 +32,21 @@ def rows_needed(difference: float, discordant: float) -> int:
     spread = _ALPHA_QUANTILE * math.sqrt(discordant)
     spread += _POWER_QUANTILE * math.sqrt(discordant - difference**2)
     return math.ceil(spread**2 / difference**2)
+
+
+def detectable(rows: int, discordant: float) -> float | None:
+    """The least difference for which `rows_needed` asks no more than `rows`; None where even a difference
+    on every discordant row needs more."""
+    if rows < 1 or rows_needed(discordant, discordant) > rows:
+        return None
+    low, high = 0.0, discordant
+    for _ in range(50):
+        middle = (low + high) / 2
+        if rows_needed(middle, discordant) > rows:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 class Field(NamedTuple):
@@ -118,7 +134,7 @@ def _find_out(key: str) -> Experiment:
 
 
 def _compare(field: Field, arms: Sequence[Arm], why: str) -> Experiment:
-    rows = rows_needed(DIFFERENCE, _DISCORDANT) if len(arms) > 1 else _ROWS_ALONE
+    rows = rows_needed(DIFFERENCE, DISCORDANT) if len(arms) > 1 else _ROWS_ALONE
     asked = [_asking(field.figures[arm], rows) for arm in arms]
     trained = [field.figures[arm].run_usd for arm in arms if arm.is_tuned]
     names = " and ".join(f"`{arm.name}`" for arm in arms)

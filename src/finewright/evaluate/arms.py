@@ -1,0 +1,67 @@
+"""The ways of asking one question: as it is, after examples, or with passages before it."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from finewright.rag.index import Passage
+from finewright.rag.prompt import messages_with
+from finewright.schema.rows import Message, Row
+
+_QUOTE_LINE = re.compile(r'^[ \t]*\[[0-9]{1,3}\][ \t]*[:-]?[ \t]*["“].*["”][ \t]*$', re.MULTILINE)
+
+
+def with_examples(row: Row, examples: Sequence[Row]) -> Row:
+    """The row with whole conversations before its own, after its system prompt; theirs are left out."""
+    first = next((i for i, m in enumerate(row.messages) if m["role"] != "system"), 0)
+    before = [m for example in examples for m in example.messages if m["role"] != "system"]
+    return replace(row, messages=(*row.messages[:first], *before, *row.messages[first:]))
+
+
+def with_passages(row: Row, passages: Sequence[Passage]) -> Row:
+    """The row with passages before its question, as `rag.prompt` puts them; what is expected stays."""
+    asked, expected = _parted(row)
+    return replace(row, messages=(*messages_with(passages, asked), *expected))
+
+
+def question_of(row: Row) -> str:
+    """What the row asks and is searched for: the text of the user's last turn before the answer."""
+    asked, _ = _parted(row)
+    said = [str(m["content"] or "") for m in asked if m["role"] == "user"]
+    return said[-1] if said else ""
+
+
+def answer_of(row: Row) -> str:
+    """What the row expects: its last assistant turn."""
+    _, expected = _parted(row)
+    return str(expected[0]["content"] or "")
+
+
+def gold_of(row: Row) -> tuple[str, ...]:
+    """The ids of the documents that hold the answer, from the row's own column `gold`, if it has one."""
+    gold = row.columns.get("gold")
+    named = [gold] if isinstance(gold, str) else gold if isinstance(gold, list) else []
+    return tuple(id for id in named if isinstance(id, str))
+
+
+def without_quotes(answer: str) -> str:
+    """The answer without its lines of quotes, which are asked for only where there are passages.
+
+    One that is nothing but quotes stays as it is."""
+    return _QUOTE_LINE.sub("", answer).strip() or answer
+
+
+def drawn(rows: Sequence[Row], seed: int, purpose: str) -> list[Row]:
+    """The rows in an order of chance, the same for a seed and a purpose, whatever other rows there are."""
+    return sorted(rows, key=lambda row: _place(f"{seed}:{purpose}:{row.id}:{row.file}:{row.row}"))
+
+
+def _place(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _parted(row: Row) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """What comes before the last assistant turn, and that turn with what follows."""
+    last = max((i for i, m in enumerate(row.messages) if m["role"] == "assistant"), default=0)
+    return row.messages[:last], row.messages[last:]

@@ -145,7 +145,7 @@ def test_what_only_tells_is_left_out_with_a_warning(without_extras: None) -> Non
     assert [problem.line() for problem in passed.problems] == [
         "data: personal data and secrets were not looked for: an NER pipeline needs spaCy "
         "(pip install spacy)",
-        "data: duplicates were not looked for: semantic duplicates need wordllama "
+        "data: duplicates were not looked for: wordllama is not installed "
         '(pip install "finewright[data]")',
     ]
     assert {problem.level for problem in passed.problems} == {"warning"}

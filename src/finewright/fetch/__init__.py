@@ -1,1 +1,1 @@
-"""Pinned packages from the registries, through their own clients, into a content-addressed cache."""
+"""What comes from elsewhere: pinned packages into a content-addressed cache, and the answers of endpoints."""

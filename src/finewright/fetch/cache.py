@@ -46,6 +46,11 @@ def offline() -> bool:
     return os.environ.get("FINEWRIGHT_OFFLINE", "") not in {"", "0"}
 
 
+def outgoing_is_forbidden() -> bool:
+    """Has the user forbidden outgoing calls, to finewright or to the model hub's own client?"""
+    return offline() or os.environ.get("HF_HUB_OFFLINE", "") not in {"", "0"}
+
+
 def cached(pin: Pin, download: Callable[[Path], None]) -> Path:
     """The pinned file in the cache; `download` puts it alone into the folder that it is given.
 

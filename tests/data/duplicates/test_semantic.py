@@ -3,7 +3,8 @@
 import pytest
 
 from finewright.data.duplicates.find import find
-from finewright.data.duplicates.semantic import embedded, semantic_repeats
+from finewright.data.duplicates.semantic import semantic_repeats
+from finewright.rag.embed import words
 from finewright.schema.duplicates import DuplicatesSpec
 
 from .made import chat
@@ -32,12 +33,12 @@ def test_a_reordered_answer_to_the_same_question_is_found() -> None:
 def test_other_facts_are_another_row() -> None:
     one = chat("What does the plan cost in 2024?", "The plan costs 100 euros a month in 2024.")
     other = chat("What does the plan cost in 2025?", "The plan costs 120 euros a month in 2025.")
-    vectors = embedded([turn["content"] for row in (one, other) for turn in row.messages])
+    vectors = words.load().documents([turn["content"] for row in (one, other) for turn in row.messages])
     assert vectors[0] @ vectors[2] > 0.8
     assert semantic_repeats([one, other], 0.8) == {}
 
 
 def test_texts_without_words_have_a_vector_too() -> None:
-    vectors = embedded(["", "word", "  "])
+    vectors = words.load().documents(["", "word", "  "])
     assert vectors.shape == (3, 256)
     assert (vectors**2).sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-5)

@@ -1,12 +1,11 @@
 """A data set of the Hugging Face hub, by `hub:OWNER/NAME`, as a folder on this machine."""
 
-import os
 import re
 from pathlib import Path
 
 from finewright.data.containers.kinds import DATA_SUFFIXES, PACKED_SUFFIXES, TEXT_SUFFIXES
 from finewright.errors import DataError, MissingExtra
-from finewright.fetch.cache import offline
+from finewright.fetch.cache import outgoing_is_forbidden
 
 # A spec resolves its paths against its folder, so the id may stand behind one.
 _HUB_ID = re.compile(r"(?:^|/)hub:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)$")
@@ -34,7 +33,7 @@ def hub_folder(name: str) -> Path:
         raise MissingExtra(
             "reading hub data sets needs huggingface_hub", hint='pip install "finewright[data]"'
         ) from None
-    is_forbidden = offline() or os.environ.get("HF_HUB_OFFLINE", "") not in {"", "0"}
+    is_forbidden = outgoing_is_forbidden()
     try:
         folder = snapshot_download(
             name,

@@ -6,7 +6,6 @@ the rows: for tens of thousands of them, not millions. A mean of word vectors ha
 negation or numbers, so the bar is high, and a template with other facts is another row here too."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,9 @@ from numpy.typing import NDArray
 from finewright.data.duplicates.alike import have_other_facts
 from finewright.data.duplicates.groups import Kept, leaders
 from finewright.data.duplicates.words import parts_of, wordings
-from finewright.errors import MissingExtra
+from finewright.rag.embed import words
 from finewright.schema.rows import Row
 
-_DIMENSIONS = 256
 _CELLS = 1 << 24
 
 
@@ -27,8 +25,9 @@ def semantic_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Kept]:
     The lower one of the two cosines, of the questions and of the answers, is at least `similarity`."""
     worded = wordings(rows)
     parts = [parts_of(row) for row in rows]
+    embedder = words.load()
     asked, answered = (
-        embedded(["\n".join(texts) for texts in side])
+        embedder.documents(["\n".join(texts) for texts in side])
         for side in ((part.asked for part in parts), (part.answered for part in parts))
     )
 
@@ -40,28 +39,6 @@ def semantic_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Kept]:
         return cosine if is_near else None
 
     return leaders(_close(asked, answered, similarity), near)
-
-
-def embedded(texts: Sequence[str]) -> NDArray[np.float32]:
-    """A vector of length 1 for each text; of texts without a word, one and the same."""
-    try:
-        import wordllama
-    except ImportError:
-        raise MissingExtra(
-            "semantic duplicates need wordllama", hint='pip install "finewright[data]"'
-        ) from None
-    # It looks for its tokenizer beside the cache folder's other name unless told where it is.
-    model = wordllama.WordLlama.load(
-        dim=_DIMENSIONS, cache_dir=Path(wordllama.__file__).parent, disable_download=True
-    )
-    # A batch is as long as its longest text, so texts of a length go together.
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    vectors = np.empty((len(texts), _DIMENSIONS), np.float32)
-    vectors[order] = model.embed([texts[i] for i in order], norm=False)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors[lengths[:, 0] == 0] = 1.0
-    unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit
 
 
 def _close(

@@ -1,0 +1,262 @@
+"""A client of OpenAI-compatible endpoints: embeddings and chat completions.
+
+Covered: the key comes from the environment alone, is sent to the host that is named and no other (redirects
+are not followed), never over an unencrypted connection to another machine, and is in no message. Not
+covered: what the endpoint does with what it is sent."""
+
+import ipaddress
+import json
+import os
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from finewright.errors import FetchError, MissingExtra
+from finewright.fetch.cache import outgoing_is_forbidden
+
+if TYPE_CHECKING:
+    import httpx
+
+_TRIES = 5
+_LONGEST_PAUSE_S = 60.0
+_AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+_LONGEST_REASON = 200
+_TOO_MANY, _REFUSED, _MISSING = 429, (401, 403), 404
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model behind an address such as https://HOST/v1."""
+
+    base_url: str
+    model: str
+
+    @classmethod
+    def parse(cls, target: str) -> "Endpoint":
+        """Of `https://HOST/v1#MODEL`. Raises FetchError for what is none."""
+        try:
+            parts = urlsplit(target)
+            has_host = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            has_host = False
+        if (
+            not has_host
+            or parts.scheme not in {"http", "https"}
+            or not parts.fragment
+            or parts.query
+        ):
+            raise FetchError(
+                f"{_without_password(target)}: not the address of a model",
+                hint="write it as https://HOST/v1#MODEL",
+            )
+        if parts.username is not None or parts.password is not None:
+            raise FetchError(
+                f"{_without_password(target)}: a name or password in an address ends up in reports",
+                hint="put the key into the environment variable FINEWRIGHT_API_KEY",
+            )
+        return cls(target.partition("#")[0].rstrip("/"), parts.fragment)
+
+    @property
+    def host(self) -> str:
+        """The host's name or number."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def is_local(self) -> bool:
+        """Is it this machine?"""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer: its text, the tools it calls, why it ended, and what it took."""
+
+    text: str
+    tool_calls: tuple[Mapping[str, Any], ...]  # Any: as the wire has them
+    finish_reason: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    model: str
+
+
+@dataclass(slots=True, weakref_slot=True)
+class Client:
+    """Calls to one endpoint, over a connection that ends with the client. `pause` waits between tries."""
+
+    endpoint: Endpoint
+    timeout_s: float = 60.0
+    pause: Callable[[float], None] = time.sleep
+    _http: "httpx.Client | None" = field(default=None, repr=False)
+
+    def embeddings(self, texts: Sequence[str]) -> list[list[float]]:
+        """A vector for each text, in their order. Raises FetchError."""
+        answer = self._post("embeddings", {"input": list(texts), "encoding_format": "float"})
+        rows = answer.get("data")
+        if not isinstance(rows, list):
+            raise self._error("its answer has no `data`")
+        if len(rows) != len(texts):
+            raise self._error(f"{len(rows)} vectors came back for {len(texts)} texts")
+        try:
+            vectors = {int(row.get("index", i)): row["embedding"] for i, row in enumerate(rows)}
+            ordered = [vectors[i] for i in range(len(texts))]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise self._error("its answer is not vectors numbered from 0") from None
+        if not all(isinstance(row, list) and row and all(map(_is_number, row)) for row in ordered):
+            raise self._error("a vector of its answer is not a list of numbers")
+        return ordered
+
+    def chat(
+        self, messages: Sequence[Mapping[str, Any]], **options: Any
+    ) -> Completion:  # Any: JSON as it goes over the wire
+        """The answer to a conversation; `options` are the call's own, such as max_tokens or tools."""
+        answer = self._post("chat/completions", {"messages": list(messages), **options})
+        try:
+            choice = answer["choices"][0]
+            message = choice["message"]
+            text, calls = message.get("content") or "", message.get("tool_calls") or []
+            usage = answer.get("usage") or {}
+            if not isinstance(text, str) or not isinstance(calls, list):
+                raise TypeError
+            return Completion(
+                text=text,
+                tool_calls=tuple(calls),
+                finish_reason=str(choice.get("finish_reason") or ""),
+                prompt_tokens=usage.get("prompt_tokens"),
+                completion_tokens=usage.get("completion_tokens"),
+                model=str(answer.get("model") or self.endpoint.model),
+            )
+        except (AttributeError, IndexError, KeyError, TypeError):
+            raise self._error("its answer has no message") from None
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        http = self._connected()
+        content = json.dumps({"model": self.endpoint.model, **body}).encode()
+        reason = ""
+        for attempt in range(_TRIES):
+            response, reason = self._sent(http, path, content)
+            if response is not None and response.status_code not in _AGAIN:
+                return self._read(response)
+            if response is not None and _is_spent(response):
+                break
+            if attempt + 1 < _TRIES:
+                self.pause(_pause_s(attempt, response))
+        raise self._error(reason, hint="check the address, the network and the account's limits")
+
+    def _sent(
+        self, http: "httpx.Client", path: str, content: bytes
+    ) -> "tuple[httpx.Response | None, str]":
+        """The response, if one came, and what is wrong with it in words."""
+        import httpx
+
+        try:
+            response = http.post(f"{self.endpoint.base_url}/{path}", content=content)
+        except httpx.TimeoutException:
+            return None, f"no answer within {self.timeout_s:g} s"
+        except httpx.HTTPError as error:
+            return None, f"no connection: {error or type(error).__name__}"
+        return response, f"it says {response.status_code}{_said(response)}"
+
+    def _read(self, response: "httpx.Response") -> dict[str, Any]:
+        status = response.status_code
+        if status in _REFUSED:
+            raise self._error(
+                f"it refuses the key ({status}{_said(response)})",
+                hint=f"set {' or '.join(_key_names(self.endpoint))} in the environment",
+            )
+        if status == _MISSING:
+            raise self._error(
+                f"no such model or address (404{_said(response)})",
+                hint="the address ends in /v1 on most servers, and #MODEL is its name there",
+            )
+        if not response.is_success:
+            raise self._error(f"it says {status}{_said(response)}")
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise self._error("its answer is not a JSON object")
+        return answer
+
+    def _connected(self) -> "httpx.Client":
+        if self._http is None:
+            if not self.endpoint.is_local and outgoing_is_forbidden():
+                raise self._error(
+                    "not asked: FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE is set",
+                    hint="unset it, or serve the model on this machine",
+                )
+            try:
+                import httpx
+            except ImportError:
+                raise MissingExtra(
+                    "asking an endpoint needs httpx", hint='pip install "finewright[rag]"'
+                ) from None
+            self._http = httpx.Client(timeout=self.timeout_s, headers=self._headers())
+            weakref.finalize(self, self._http.close)
+        return self._http
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"content-type": "application/json"}
+        if key := _key(self.endpoint):
+            if not self.endpoint.is_local and self.endpoint.base_url.startswith("http:"):
+                raise self._error(
+                    "a key is never sent over an unencrypted connection", hint="use https://"
+                )
+            headers["authorization"] = f"Bearer {key}"
+        return headers
+
+    def _error(self, reason: str, *, hint: str = "") -> FetchError:
+        key = _key(self.endpoint)
+        told = reason.replace(key, "***") if key else reason
+        return FetchError(f"{self.endpoint.base_url}#{self.endpoint.model}: {told}", hint=hint)
+
+
+def _key_names(endpoint: Endpoint) -> list[str]:
+    """OpenAI's key is for OpenAI's hosts: another host must not be handed it by accident."""
+    own = endpoint.host == "openai.com" or endpoint.host.endswith(".openai.com")
+    return ["FINEWRIGHT_API_KEY", "OPENAI_API_KEY"] if own else ["FINEWRIGHT_API_KEY"]
+
+
+def _key(endpoint: Endpoint) -> str:
+    values = (os.environ.get(name, "").strip() for name in _key_names(endpoint))
+    return next(filter(None, values), "")
+
+
+def _said(response: "httpx.Response") -> str:
+    """The reason in an error's body, on one line."""
+    try:
+        body = response.json()
+        error = body.get("error", body)
+        text = error.get("message", "") if isinstance(error, dict) else error
+    except (AttributeError, ValueError):
+        return ""
+    line = " ".join(str(text).split())
+    return f": {line[:_LONGEST_REASON]}" if line else ""
+
+
+def _is_spent(response: "httpx.Response") -> bool:
+    """An account without money is refused as one that asks too fast is, and waiting does not help it."""
+    return response.status_code == _TOO_MANY and "insufficient_quota" in response.text
+
+
+def _pause_s(attempt: int, response: "httpx.Response | None") -> float:
+    asked = response.headers.get("retry-after", "") if response is not None else ""
+    seconds = float(asked) if asked.replace(".", "", 1).isdecimal() else float(2**attempt)
+    return min(seconds, _LONGEST_PAUSE_S)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _without_password(target: str) -> str:
+    before, at, after = target.rpartition("@")
+    return f"{before.partition('://')[0]}://***@{after}" if at else target

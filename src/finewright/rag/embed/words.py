@@ -1,0 +1,65 @@
+"""WordLlama: the mean of a text's word vectors, which ship in a wheel; no model hub, no network, no torch."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finewright.errors import MissingExtra, ModelError
+from finewright.store.atomic import sha256_file
+
+_DIMENSIONS = 256
+_WEIGHTS = f"weights/l2_supercat_{_DIMENSIONS}.safetensors"
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+
+
+class WordEmbedder:
+    """Queries and documents alike, of any length. Hardly sees word order, negation or numbers."""
+
+    dimensions = _DIMENSIONS
+    num_cut = 0
+
+    def __init__(self) -> None:
+        try:
+            import wordllama
+        except ImportError:
+            raise MissingExtra(
+                "wordllama is not installed", hint='pip install "finewright[data]"'
+            ) from None
+        home = Path(wordllama.__file__).parent
+        self.id = f"wordllama@{_digest(home)[:12]}"
+        # It looks for its tokenizer beside the cache folder's other name unless told where it is.
+        self._model = wordllama.WordLlama.load(
+            dim=_DIMENSIONS, cache_dir=home, disable_download=True
+        )
+
+    def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, 256); texts without a word have one and the same vector."""
+        # A batch is as long as its longest text, so texts of a length go together.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        vectors = np.empty((len(texts), _DIMENSIONS), np.float32)
+        vectors[order] = self._model.embed([texts[i] for i in order], norm=False)
+        vectors[~vectors.any(axis=1)] = 1.0
+        unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
+
+    def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As documents."""
+        return self.documents(texts)
+
+
+def load() -> WordEmbedder:
+    """The embedder. Raises MissingExtra without the package, ModelError when it is damaged."""
+    return WordEmbedder()
+
+
+def _digest(home: Path) -> str:
+    """sha256 over the weights and the tokenizer that the package brings."""
+    paths = [home / _WEIGHTS, home / _TOKENIZER]
+    if missing := [path for path in paths if not path.is_file()]:
+        raise ModelError(
+            f"wordllama: {missing[0]} is missing", hint="pip install --force-reinstall wordllama"
+        )
+    return hashlib.sha256("".join(map(sha256_file, paths)).encode()).hexdigest()

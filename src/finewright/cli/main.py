@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from finewright.cli.bakeoff import bakeoff, tune
 from finewright.cli.data import data_app
 from finewright.cli.facts import catalog_app
+from finewright.cli.rag import rag_app
 from finewright.errors import FinewrightError
 from finewright.lm.runtime import share_cores
 
@@ -22,7 +24,10 @@ app = typer.Typer(
 runs_app = typer.Typer(no_args_is_help=True, help="List the runs, or show one.")
 app.add_typer(data_app, name="data")
 app.add_typer(catalog_app, name="catalog")
+app.add_typer(rag_app, name="rag")
 app.add_typer(runs_app, name="runs")
+for command in (bakeoff, tune):
+    app.command()(command)
 
 
 def _print_version(wanted: bool) -> None:

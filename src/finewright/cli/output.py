@@ -14,6 +14,7 @@ from finewright.render.reports import text_of
 # Module of a report's schema -> the module of render that lays it out, where that is not reports.py.
 LAYOUTS = {
     "finewright.catalog.sets": "sets",
+    "finewright.schema.bakeoff_report": "bakeoff",
     "finewright.schema.catalog_report": "catalog",
     "finewright.schema.cost": "cost",
     "finewright.schema.data_check": "data_check",
@@ -25,8 +26,10 @@ LAYOUTS = {
     "finewright.schema.privacy": "privacy",
     "finewright.schema.provenance": "provenance",
     "finewright.schema.quality": "quality",
+    "finewright.schema.rag_index": "rag",
     "finewright.schema.scale": "duplicates",
     "finewright.schema.sets": "sets",
+    "finewright.schema.tune_report": "bakeoff",
 }
 
 

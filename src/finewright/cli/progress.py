@@ -79,11 +79,14 @@ class Progress:
 # Events that say how much of how much is done.
 _COUNTED = {
     "progress": "measuring {system} on {data}",
+    "timing": "timing answers of {system}",
     "references": "what the base gives to the answers",
+    "indexing": "reading and indexing documents",
     "preparing_rows": "checking, {rows} rows so far; parts of the files",
     "weighing": "the base model reads suspicious rows",
 }
 _LINES = {
+    "contest": "{what}",
     "preparing_step": "preparing: {step}",
     "fetching": "fetching {what} (once; it is cached)",
     "calibrating": "measuring this machine's training speed for {seconds:g} s",

@@ -19,7 +19,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     Wide characters take two cells and combining marks none; control characters become spaces,
     so that a name cannot move the cursor. Every row has as many cells as the header."""
-    lines = [[_printable(cell) for cell in row] for row in (header, *rows)]
+    lines = [[printable(cell) for cell in row] for row in (header, *rows)]
     columns = [_column(cells) for cells in zip(*lines, strict=True)]
     return "\n".join(_GAP.join(row).rstrip() for row in zip(*columns, strict=True))
 
@@ -29,6 +29,11 @@ def score_card(report: EvaluateReport) -> str:
     names = dict.fromkeys(score.data for score in report.scores)
     cards = [_data_card(report, data) for data in names]
     return "\n\n".join([*cards, _HOW_P] if report.differences else cards)
+
+
+def printable(text: str) -> str:
+    """The text with a space for each control character, so that it cannot move the cursor."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _data_card(report: EvaluateReport, data: str) -> str:
@@ -47,7 +52,7 @@ def _data_card(report: EvaluateReport, data: str) -> str:
         found = [by_system.get((metric, system)) for system in systems]
         changes = [by_pair.get((metric, *pair)) for pair in pairs]
         rows.append([_metric(metric, found, n), *map(_score, found), *_changes(changes)])
-    return f"{_printable(data)}: {_heading(n, report.confidence)}\n{table(header, rows)}"
+    return f"{printable(data)}: {_heading(n, report.confidence)}\n{table(header, rows)}"
 
 
 def _heading(n: int, confidence: float) -> str:
@@ -108,7 +113,3 @@ def _cells(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,0 +1,91 @@
+"""`finewright rag`: parse, call one workbench function, print."""
+
+from typing import Annotated
+
+import typer
+
+rag_app = typer.Typer(
+    no_args_is_help=True,
+    help="Index documents, find passages, and answer from them with checked citations.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Target = Annotated[
+    str, typer.Argument(metavar="SPEC|INDEX", help="A spec with `rag`, or an index that is there.")
+]
+Embedder = Annotated[
+    str,
+    typer.Option(
+        help="none, wordllama, minilm, a folder or https://HOST/v1#MODEL; default: as was."
+    ),
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--group", help="Ask as one of this group; repeatable. Default: the public."),
+]
+Owner = Annotated[
+    bool, typer.Option("--all", help="Ask as the owner, who sees the documents of all groups.")
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="How many passages; default: the spec's `results`, 5.")
+]
+
+
+@rag_app.command("index")
+def rag_index(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SPEC|PATHS...", help="A spec with `rag`, or documents, folders and JSONL."
+        ),
+    ],
+    out: Annotated[
+        str, typer.Option(help="Where the index is; default: the spec's, index.sqlite.")
+    ] = "",
+    embedder: Annotated[
+        str, typer.Option(help="Instead of the spec's; without a spec: wordllama.")
+    ] = "",
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete documents from the index that are gone.")
+    ] = False,
+    delete: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Delete this document, and do nothing else; repeatable."),
+    ] = None,
+    tune: Annotated[
+        bool, typer.Option(help="After a change, tune how much words and vectors count.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Bring an index up to date: adds, replaces, skips what is unchanged; all of it or nothing."""
+    from finewright.cli import output
+    from finewright.workbench import rag as uses
+    from finewright.workbench.rag_target import asked_for, index_of
+
+    if delete:
+        report = uses.delete(index_of(targets, out=out), delete)
+    else:
+        asked = asked_for(targets, out=out, embedder=embedder)
+        report = uses.index(asked, prune=prune, tune=tune, on_event=output.watch(json))
+    output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
+
+
+@rag_app.command("search")
+def rag_search(
+    target: Target,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="What you want to know.")],
+    group: Groups = None,
+    all_: Owner = False,
+    limit: Limit = None,
+    embedder: Embedder = "",
+    json: Json = False,
+) -> None:
+    """Show the passages that suit a query best, of those that the asker may see."""
+    from finewright.cli import output
+    from finewright.workbench.rag import search
+    from finewright.workbench.rag_target import access_of, open_target
+
+    access = access_of(group or (), is_owner=all_)
+    with open_target(target, embedder=embedder) as opened:
+        output.show(search(opened, query, access, limit=limit), as_json=json)

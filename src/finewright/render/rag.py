@@ -1,0 +1,68 @@
+"""The reports of `rag` as text."""
+
+import textwrap
+from collections.abc import Iterator
+
+from finewright.render.reports import text_of
+from finewright.render.text import printable
+from finewright.schema.rag_index import IndexReport, PassageSeen, SearchReport
+
+_WIDTH = 100
+_INDENT = "    "
+_EVERYONE = "the public"
+
+
+@text_of.register
+def _(report: IndexReport) -> str:
+    lines = [f"{problem.level}: {problem.line()}" for problem in report.problems]
+    left_out = [f"{count} {reason}" for reason, count in report.documents_dropped.items()]
+    done = [
+        f"{count} {name}"
+        for name, count in (
+            ("added", report.added),
+            ("replaced", report.replaced),
+            ("unchanged", report.unchanged),
+            ("deleted", report.deleted),
+        )
+        if count
+    ]
+    told = ", ".join([*done, *(["left out: " + ", ".join(left_out)] if left_out else [])])
+    lines.append(f"documents: {told or 'none'}")
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in report.weights.items())
+    lines.append(f"weights: {weights}" + (f" ({report.why_weights})" if report.why_weights else ""))
+    lines.append(
+        f"{report.index}: {report.documents} documents, {report.chunks} chunks, embedder {report.embedder}"
+    )
+    return "\n".join(lines)
+
+
+@text_of.register
+def _(report: SearchReport) -> str:
+    if not report.passages:
+        return f"nothing found, of what {_asker(report.groups)} may see"
+    return "\n\n".join("\n".join(_passage(passage)) for passage in report.passages)
+
+
+def _asker(groups: tuple[str, ...] | None) -> str:
+    if groups is None:
+        return "the owner"
+    return f"the group {', '.join(groups)}" if groups else _EVERYONE
+
+
+def _passage(passage: PassageSeen) -> Iterator[str]:
+    """Its heading, its place, and its text as it stands, in which no line can move the cursor."""
+    yield f"[{passage.number}] {_heading(passage)}  ({passage.score:.4f})"
+    yield _INDENT + _place(passage)
+    for line in passage.text.splitlines():
+        yield textwrap.indent(printable(line.expandtabs(4)), _INDENT)
+
+
+def _heading(passage: PassageSeen) -> str:
+    names = dict.fromkeys(name for name in (passage.title, *passage.heading_path) if name)
+    return printable(" > ".join(names) or passage.document)
+
+
+def _place(passage: PassageSeen) -> str:
+    place = f"{passage.document}, characters {passage.start}-{passage.end}"
+    known = [part for part in (passage.source, passage.license) if part not in ("", "unknown")]
+    return printable(", ".join([place, *known]))

@@ -1,0 +1,97 @@
+"""What the commands of `rag` are pointed at: a spec, paths of documents, or an index that is there."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from finewright import plugins
+from finewright.errors import DataError
+from finewright.rag.embed.load import NONE, load_embedder
+from finewright.rag.index import Access, Embedder, Index
+from finewright.rag.open import check_embedder, open_index
+from finewright.schema.load_rag import load_rag
+from finewright.schema.rag import RagSpec
+
+_SPECS = (".yaml", ".yml")
+_QDRANT = "qdrant:"
+
+
+class Asked(NamedTuple):
+    """The section that a command works by, and where its paths lead."""
+
+    spec: RagSpec
+    resolve: Callable[[str], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An index with the embedder that it was made by, and the spec it is asked by."""
+
+    index: Index
+    embedder: Embedder | None
+    asked: Asked
+
+
+def asked_for(targets: Sequence[str], *, out: str = "", embedder: str = "") -> Asked:
+    """The `rag` section of one spec file, or that of documents given by their paths.
+
+    `out` and `embedder` count before the spec's; paths among them lead from the current folder."""
+    given = {"index": out, "embedder": embedder}
+    given = {key: value for key, value in given.items() if value}
+    if not is_spec(targets):
+        return Asked(RagSpec(documents=tuple(targets), **given), Path)
+    loaded = load_rag(Path(targets[0]))
+    here = {value.removeprefix(_QDRANT) for value in given.values()}
+
+    def resolve(path: str) -> Path:
+        return Path(path) if path in here else loaded.resolve(path)
+
+    return Asked(loaded.spec.model_copy(update=given), resolve)
+
+
+def is_spec(targets: Sequence[str]) -> bool:
+    """Is it one YAML file?"""
+    return len(targets) == 1 and Path(targets[0]).suffix.lower() in _SPECS
+
+
+def index_of(targets: Sequence[str], *, out: str = "") -> Asked:
+    """Where the index is that a spec or `out` names, or that the one target is."""
+    if is_spec(targets) or out or len(targets) > 1:
+        return asked_for(targets, out=out)
+    return Asked(RagSpec(documents=tuple(targets), index=targets[0]), Path)
+
+
+@contextmanager
+def open_target(target: str, *, embedder: str = "") -> Iterator[Opened]:
+    """The index of a spec, or the one at `target`, with its embedder.
+
+    Raises DataError where there is none, and where another embedder is asked for than it was made by. What
+    an index says of its embedder is only followed where that comes with finewright or is installed: a
+    folder, and a URL that questions would be sent to, are taken from you alone."""
+    asked = asked_for([target], embedder=embedder) if is_spec([target]) else index_of([target])
+    with closing(open_index(asked.spec.index, asked.resolve)) as index:
+        name = asked.spec.embedder if is_spec([target]) else embedder
+        loaded = load_embedder(name or _named(target, index.about.embedder), asked.resolve)
+        check_embedder(asked.spec.index, index.about, loaded)
+        yield Opened(index, loaded, asked)
+
+
+def access_of(groups: Sequence[str], *, is_owner: bool) -> Access:
+    """Who asks: the owner, who sees all, or someone of these groups, who sees theirs and everyone's.
+
+    Raises DataError for both at once."""
+    if groups and is_owner:
+        raise DataError("--all and --group do not go together", hint="leave one of them out")
+    return None if is_owner else frozenset(groups)
+
+
+def _named(target: str, id: str) -> str:
+    name = id.rpartition("@")[0] if id else NONE
+    if name == NONE or name in plugins.names("embedder"):
+        return name
+    hint = "name it: --embedder FOLDER, or https://HOST/v1#MODEL"
+    raise DataError(
+        f"{target}: made with the embedder {id!r}, which does not come along", hint=hint
+    )

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
 from finewright.errors import DataError
-from finewright.rag.index import FORMAT, About
+from finewright.rag.index import FORMAT, About, NoIndex
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -182,7 +182,7 @@ def find_vector(connection: Connection) -> bool:
 def read(place: Place, connection: Connection) -> Kept:
     """What the index says of itself; a DataError where there is none that can be read."""
     if not _has(connection, _HAS_SCHEMA, place.schema):
-        raise DataError(
+        raise NoIndex(
             f"{place.shown}: no index in this database",
             hint="index documents first, or mend the name after #",
         )

@@ -101,7 +101,7 @@ def paired_difference(
     won, lost = int((differences > 0).sum()), int((differences < 0).sum())
     rng = np.random.default_rng(seed)
     if binary and np.ptp(differences) == 0:
-        low, high = _bonett_price(won, lost, ours.size, confidence)
+        low, high = bonett_price(won, lost, ours.size, confidence)
     else:
         low, high = _percentiles(_resampled_means(differences, resamples, rng), confidence)
     p_value = mcnemar(won, lost) if binary else _sign_flip(differences, resamples, rng)
@@ -148,7 +148,7 @@ def mcnemar(won: int, lost: int) -> float:
     return min(1.0, 2 * tail / (1 << discordant))
 
 
-def _bonett_price(won: int, lost: int, n: int, confidence: float) -> Interval:
+def bonett_price(won: int, lost: int, n: int, confidence: float) -> Interval:
     """Adjusted Wald interval of a paired difference of shares: one more win, one more loss.
 
     Bonett & Price 2012, "Adjusted Wald confidence interval for a difference of binomial

@@ -87,6 +87,7 @@ _COUNTED = {
 }
 _LINES = {
     "contest": "{what}",
+    "asking": "{model} reads {passages} passages and answers",
     "preparing_step": "preparing: {step}",
     "fetching": "fetching {what} (once; it is cached)",
     "calibrating": "measuring this machine's training speed for {seconds:g} s",

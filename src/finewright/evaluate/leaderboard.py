@@ -124,13 +124,14 @@ def verdict(best: Score, found: Sequence[Duel], answer_ms: Mapping[str, float]) 
     between = f"{', '.join(names[:-1])} and {names[-1]}"
     gaps = "; ".join(f"{best.system} has {_gap(duel)}" for duel in alike)
     times = ", ".join(f"{name} {answer_ms[name]:,.0f}" for name in names)
+    also = ", which scores highest as well" if choice == best.system else ""
     wide = max((duel.difference.high - duel.difference.low) / 2 for duel in alike)
     return Verdict(
         "",
         choice,
         f"No significant difference in {best.metric} between {between} on {best.n} rows ({gaps}): take the"
-        f" cheaper, {choice} (ms an answer: {times}). So few rows show only differences of about"
-        f" {100 * wide:.0f} points or more.",
+        f" cheaper, {choice}{also} (ms an answer: {times}). With {best.n} rows, differences below"
+        f" about {100 * wide:.1f} points cannot be seen.",
     )
 
 

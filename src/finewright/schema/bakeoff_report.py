@@ -51,6 +51,13 @@ class Speed(Model):
     tokens_per_second: float
 
 
+class Use(Model):
+    """What was measured of a tuned model in use, and how its template ends a turn."""
+
+    speed: Speed
+    end_of_turn: str
+
+
 class Conduct(Model):
     """How answers behave, whatever they score.
 
@@ -70,16 +77,19 @@ class Conduct(Model):
 class Finalist(Model):
     """A model that reached the last rung: its scores on the held-out rows and what it takes to use it.
 
-    `usd` is a training run on the cheapest machine of the catalog that fits; None where none is known."""
+    It is asked with its own chat template, which closes a turn with `end_of_turn`. `gain` is it minus its own
+    untuned base, by the metric that decides; None where the spec compares with no base. `usd` is a training
+    run on the cheapest machine of the catalog that fits; None where none is known."""
 
     base_model: str
     run: str
     parameters: int
     license: str
     license_classes: tuple[str, ...]
-    template: str
+    end_of_turn: str
     scores: tuple[Score, ...]
     untuned: tuple[Score, ...]
+    gain: Difference | None
     train_seconds: float
     train_tokens_per_second: float
     peak_gib: float

@@ -89,3 +89,32 @@ def rag_search(
     access = access_of(group or (), is_owner=all_)
     with open_target(target, embedder=embedder) as opened:
         output.show(search(opened, query, access, limit=limit), as_json=json)
+
+
+@rag_app.command("ask")
+def rag_ask(
+    target: Target,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What you want to know.")],
+    model: Annotated[
+        str, typer.Option("--model", help="Who answers: a base model by name, or a run folder.")
+    ],
+    group: Groups = None,
+    all_: Owner = False,
+    limit: Limit = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer in tokens.")] = 256,
+    base_model: Annotated[
+        str, typer.Option("--base-model", help="Which candidate of a run with several.")
+    ] = "",
+    embedder: Embedder = "",
+    json: Json = False,
+) -> None:
+    """Answer from the passages that suit a question, and check every quote and number against them."""
+    from finewright.cli import output
+    from finewright.workbench.rag_ask import Answerer, ask
+    from finewright.workbench.rag_target import access_of, open_target
+
+    answerer = Answerer(model, base_model=base_model, max_new_tokens=max_new_tokens)
+    access = access_of(group or (), is_owner=all_)
+    with open_target(target, embedder=embedder) as opened:
+        report = ask(opened, question, access, answerer, limit=limit, on_event=output.watch(json))
+    output.show(report, as_json=json)

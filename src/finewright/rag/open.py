@@ -42,13 +42,22 @@ def create_index(target: str, resolve: Resolve, about: About) -> Index:
     return sqlite.create(resolve(target), about)
 
 
+def shown(target: str) -> str:
+    """The target as it may be printed and kept in reports: without a password."""
+    if target.startswith(("postgresql://", "postgres://")):
+        from finewright.rag.postgres_connect import place_of
+
+        return place_of(target).shown
+    return target
+
+
 def check_embedder(target: str, about: About, embedder: Embedder | None) -> None:
     """Raise a DataError unless the index at `target` was made by this embedder: vectors of two models have
     nothing to do with each other."""
     asked = embedder.id if embedder else ""
     if asked != about.embedder:
         raise DataError(
-            f"{target}: made with the embedder {about.embedder or 'none'!r}, "
+            f"{shown(target)}: made with the embedder {about.embedder or 'none'!r}, "
             f"asked for with {asked or 'none'!r}",
             hint="name the embedder it was made with, or index the documents anew under another name",
         )

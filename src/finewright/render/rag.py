@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 from finewright.render.reports import text_of
 from finewright.render.text import printable
-from finewright.schema.rag_index import IndexReport, PassageSeen, SearchReport
+from finewright.schema.rag_index import (
+    AskReport,
+    IndexReport,
+    PassageSeen,
+    QuoteSeen,
+    SearchReport,
+)
 
 _WIDTH = 100
 _INDENT = "    "
@@ -37,10 +43,50 @@ def _(report: IndexReport) -> str:
 
 
 @text_of.register
+def _(report: AskReport) -> str:
+    used = {*report.cited, *(number for quote in report.quotes for number in quote.found)}
+    parts = ["\n".join(map(printable, report.answer.splitlines())) or "(the model said nothing)"]
+    if checks := list(_checks(report)):
+        parts.append("\n".join(checks))
+    parts += ["\n".join(_passage(p)) for p in report.passages if p.number in used]
+    others = [f"[{p.number}] {_heading(p)}" for p in report.passages if p.number not in used]
+    if others:
+        parts.append("read and not cited: " + "; ".join(others))
+    return "\n\n".join(parts)
+
+
+@text_of.register
 def _(report: SearchReport) -> str:
     if not report.passages:
         return f"nothing found, of what {_asker(report.groups)} may see"
     return "\n\n".join("\n".join(_passage(passage)) for passage in report.passages)
+
+
+def _checks(report: AskReport) -> Iterator[str]:
+    if not report.passages:
+        yield f"nothing found, of what {_asker(report.groups)} may see: the model was not asked"
+    elif report.abstained:
+        yield "the model says that the passages do not hold the answer"
+    for quote in report.quotes:
+        yield f'{_verdict(quote)}: "{printable(quote.text)}"'
+    for number in report.unknown_citations:
+        yield f"NOT FOUND: there is no passage [{number}]"
+    if report.numbers_absent:
+        yield f"NOT FOUND in any passage: the numbers {printable(', '.join(report.numbers_absent))}"
+    if report.passages and not (report.abstained or report.quotes):
+        yield "the answer quotes nothing, so nothing of its words could be checked"
+
+
+def _verdict(quote: QuoteSeen) -> str:
+    found = "".join(f"[{number}]" for number in quote.found)
+    if quote.verified:
+        return f"verified in {found}"
+    said = "".join(f"[{number}]" for number in quote.cited)
+    return (
+        f"NOT FOUND in {said}, but in {found}"
+        if found
+        else f"NOT FOUND{' in ' + said if said else ''}"
+    )
 
 
 def _asker(groups: tuple[str, ...] | None) -> str:

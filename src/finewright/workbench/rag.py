@@ -63,7 +63,7 @@ def delete(asked: Asked, ids: Sequence[str]) -> IndexReport:
             if id not in known:
                 close = difflib.get_close_matches(id, known, n=1)
                 hint = f"did you mean {close[0]!r}?" if close else "ids are shown by `rag search`"
-                raise DataError(f"{asked.spec.index}: there is no document {id!r}", hint=hint)
+                raise DataError(f"{asked.place}: there is no document {id!r}", hint=hint)
         num_deleted = held.delete(ids)
         return _report(asked, held).model_copy(update={"deleted": num_deleted})
 
@@ -72,7 +72,7 @@ def search(opened: Opened, query: str, access: Access, *, limit: int | None = No
     """The passages that suit the query, of those that `access` may see. Raises DataError without a query."""
     hits = passages_for(opened, query, access, limit)
     return SearchReport(
-        index=opened.asked.spec.index,
+        index=opened.asked.place,
         query=query,
         groups=groups_of(access),
         passages=seen(hits),
@@ -121,7 +121,7 @@ def _check_chunks(asked: Asked, held: Index) -> None:
     made, wanted = held.about.chunk_chars, asked.spec.chunk_chars
     if made != wanted:
         raise DataError(
-            f"{asked.spec.index}: made of chunks of {made} characters at most, and {wanted} are asked for",
+            f"{asked.place}: made of chunks of {made} characters at most, and {wanted} are asked for",
             hint=f"set chunk_chars: {made}, or index to another place",
         )
 
@@ -152,7 +152,7 @@ def _report(asked: Asked, held: Index) -> IndexReport:
     """What the index holds."""
     counts = held.counts()
     return IndexReport(
-        index=asked.spec.index,
+        index=asked.place,
         embedder=held.about.embedder or "none",
         documents_in=0,
         documents=counts.documents,

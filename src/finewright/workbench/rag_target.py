@@ -10,7 +10,7 @@ from finewright import plugins
 from finewright.errors import DataError
 from finewright.rag.embed.load import NONE, load_embedder
 from finewright.rag.index import Access, Embedder, Index
-from finewright.rag.open import check_embedder, open_index
+from finewright.rag.open import check_embedder, open_index, shown
 from finewright.schema.load_rag import load_rag
 from finewright.schema.rag import RagSpec
 
@@ -23,6 +23,11 @@ class Asked(NamedTuple):
 
     spec: RagSpec
     resolve: Callable[[str], Path]
+
+    @property
+    def place(self) -> str:
+        """Where the index is, as it may be printed."""
+        return shown(self.spec.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ def asked_for(targets: Sequence[str], *, out: str = "", embedder: str = "") -> A
     if not is_spec(targets):
         return Asked(RagSpec(documents=tuple(targets), **given), Path)
     loaded = load_rag(Path(targets[0]))
-    here = {value.removeprefix(_QDRANT) for value in given.values()}
+    here = {value.removeprefix(_QDRANT).partition("?")[0] for value in given.values()}
 
     def resolve(path: str) -> Path:
         return Path(path) if path in here else loaded.resolve(path)
@@ -73,7 +78,7 @@ def open_target(target: str, *, embedder: str = "") -> Iterator[Opened]:
     asked = asked_for([target], embedder=embedder) if is_spec([target]) else index_of([target])
     with closing(open_index(asked.spec.index, asked.resolve)) as index:
         name = asked.spec.embedder if is_spec([target]) else embedder
-        loaded = load_embedder(name or _named(target, index.about.embedder), asked.resolve)
+        loaded = load_embedder(name or _named(asked.place, index.about.embedder), asked.resolve)
         check_embedder(asked.spec.index, index.about, loaded)
         yield Opened(index, loaded, asked)
 
@@ -87,11 +92,11 @@ def access_of(groups: Sequence[str], *, is_owner: bool) -> Access:
     return None if is_owner else frozenset(groups)
 
 
-def _named(target: str, id: str) -> str:
+def _named(place: str, id: str) -> str:
     name = id.rpartition("@")[0] if id else NONE
     if name == NONE or name in plugins.names("embedder"):
         return name
     hint = "name it: --embedder FOLDER, or https://HOST/v1#MODEL"
     raise DataError(
-        f"{target}: made with the embedder {id!r}, which does not come along", hint=hint
+        f"{place}: made with the embedder {id!r}, which does not come along", hint=hint
     )

@@ -163,7 +163,7 @@ def trial_rows(report: TuneReport) -> Rows:
             _percent(trial.score) if trial.score else "",
             "" if trial.loss is None else f"{trial.loss:.4f}",
             "" if trial.train_seconds is None else f"{trial.train_seconds:.0f}",
-            trial.state + (f": {trial.why}" if trial.why else ""),
+            trial.why or trial.state,
             settings(trial),
         )
         for trial in best_first

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from finewright.errors import DataError
 from finewright.rag import postgres_tables as tables
 from finewright.rag.chunk import indexed_text
+from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
 from finewright.rag.index import About, Changes, Chunk, Counts, Passage, Ranked
 from finewright.rag.postgres_connect import Place, connect, place_of, told
 from finewright.rag.words import words
@@ -73,7 +74,7 @@ class PostgresIndex:
             if self._is_new:
                 kept = tables.Kept(self.about, self._language)
                 tables.make(self._place, self._connection, kept)
-            for group in _groups(batch):
+            for group in in_groups(batch, _CHUNKS_AT_ONCE):
                 done += self._write(group)
             self._run(tables.COUNT)
         self._is_new = False
@@ -187,10 +188,10 @@ class PostgresIndex:
         known = dict(
             self._rows("SELECT id, sha256 FROM {s}.document WHERE id = ANY(%s)", [list(group)])
         )
-        fresh = [item for id, item in group.items() if known.get(id) != item.document.sha256]
+        fresh = [item for item in group.values() if not is_unchanged(item.document, known)]
         replaced = [item.document.id for item in fresh if item.document.id in known]
         for item in fresh:
-            self._check(item)
+            require_fitting(item, self.about, takes_nul=False)
         self._run("DELETE FROM {s}.document WHERE id = ANY(%s)", [replaced])
         if fresh:
             self._insert(fresh)
@@ -241,23 +242,6 @@ class PostgresIndex:
     def _numbers(self, how_many: int) -> Iterator[int]:
         sql: LiteralString = "SELECT nextval(%s::regclass) FROM generate_series(1, %s)"
         return iter([row[0] for row in self._rows(sql, [self._named("number"), how_many])])
-
-    def _check(self, item: Indexed) -> None:
-        document, dimensions = item.document, self.about.dimensions
-        texts = [document.id, document.title, document.source, document.license, *document.groups]
-        texts += [text for c in item.chunks for text in (c.text, *c.heading_path)]
-        if any("\0" in text or not _is_unicode(text) for text in texts):
-            raise DataError(
-                f"{document.source or document.id}: has a character that PostgreSQL cannot keep",
-                hint="remove NUL and halves of surrogate pairs from the document",
-            )
-        shape = item.vectors.shape if item.vectors is not None else (len(item.chunks), 0)
-        if shape != (len(item.chunks), dimensions):
-            raise DataError(
-                f"{self._place.shown}: takes {dimensions} dimensions for each chunk, "
-                f"and {document.id!r} came with vectors of shape {shape}",
-                hint="index with the embedder that it was made by",
-            )
 
     def _ranked(
         self, head: LiteralString, tail: LiteralString, limit: int, access: Access, **by: Any
@@ -320,28 +304,6 @@ def _require_unicode(place: Place, connection: Connection) -> None:
         )
 
 
-def _groups(batch: Iterable[Indexed]) -> Iterator[dict[str, Indexed]]:
-    """The documents by id, some hundred chunks at a time; a DataError where two have one id."""
-    sources: dict[str, str] = {}
-    group: dict[str, Indexed] = {}
-    num_chunks = 0
-    for item in batch:
-        document = item.document
-        if document.id in sources:
-            raise DataError(
-                f"{document.source}: the id {document.id!r} is also that of {sources[document.id]}",
-                hint="give each document an id of its own",
-            )
-        sources[document.id] = document.source
-        group[document.id] = item
-        num_chunks += 1 + len(item.chunks)
-        if num_chunks >= _CHUNKS_AT_ONCE:
-            yield group
-            group, num_chunks = {}, 0
-    if group:
-        yield group
-
-
 def _passage(row: Sequence[Any]) -> Passage:
     chunk_id, document, title, source, license, number, text, path, start, end = row
     chunk = Chunk(number, text, tuple(path), start, end)
@@ -351,7 +313,3 @@ def _passage(row: Sequence[Any]) -> Passage:
 def _written(vector: NDArray[np.float32]) -> str:
     """As pgvector reads it; five digits tell all 16-bit floats apart."""
     return f"[{','.join(f'{part:.5g}' for part in vector.tolist())}]"
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= sign <= "\udfff" for sign in text) if not text.isascii() else True

@@ -1,9 +1,14 @@
 """Documents into an index: cut, embedded some hundred chunks at a time, and put in one transaction."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from finewright.rag.chunk import chunks, indexed_text
 from finewright.rag.index import Changes, Chunk, Document, Embedder, Index, Indexed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _AT_ONCE = 256
 """Chunks embedded together: models are fast on batches, and their vectors are a megabyte."""
@@ -49,12 +54,21 @@ def _indexed(
 def _embedded(
     batch: list[tuple[Document, list[Chunk]]], embedder: Embedder | None
 ) -> Iterator[Indexed]:
-    texts = [indexed_text(document, chunk) for document, found in batch for chunk in found]
-    if embedder is None or not texts:
+    if embedder is None:
         yield from (Indexed(document, found, None) for document, found in batch)
         return
-    vectors = embedder.documents(texts)
+    vectors = _vectors(batch, embedder)
     start = 0
     for document, found in batch:
         yield Indexed(document, found, vectors[start : start + len(found)])
         start += len(found)
+
+
+def _vectors(
+    batch: list[tuple[Document, list[Chunk]]], embedder: Embedder
+) -> "NDArray[np.float32]":
+    """The vectors of all chunks, one after the other."""
+    import numpy as np
+
+    texts = [indexed_text(document, chunk) for document, found in batch for chunk in found]
+    return embedder.documents(texts) if texts else np.empty((0, embedder.dimensions), np.float32)

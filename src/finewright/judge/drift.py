@@ -63,8 +63,8 @@ def other_script(answer: str, asked: str, expected: str) -> str:
     """The script of the answer that nobody asked for, or "".
 
     That is a script of at least a tenth of the answer's letters, and two of them, which neither the
-    question nor the expected answer has; or the answer's main script where the expected answer has letters
-    and none of that script."""
+    question nor the expected answer has; or the answer's main script where it shares none with the expected
+    answer, which has letters: asked in English for Russian, an answer in English is in the wrong script."""
     found, wanted = scripts(answer), scripts(expected)
     num_letters = found.total()
     if num_letters < _FEWEST_LETTERS:
@@ -78,7 +78,7 @@ def other_script(answer: str, asked: str, expected: str) -> str:
         ):
             return script
     main = found.most_common(1)[0][0]
-    return main if wanted and main not in wanted else ""
+    return main if wanted and wanted.keys().isdisjoint(found) else ""
 
 
 def other_language(answer: str, expected: str, language_of: LanguageOf) -> str:

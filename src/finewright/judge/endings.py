@@ -10,7 +10,7 @@ def loops(text: str) -> bool:
     The last copy may be cut short. A list of numbered lines is no loop, as its lines differ. Takes time in
     proportion to the text's length: the border function of Knuth, Morris & Pratt 1977 on the reversed text,
     whose prefix of length n has the smallest period n - border(n)."""
-    turned = text.rstrip()[::-1]
+    turned = text[::-1]
     borders = [0] * len(turned)
     border = 0
     for i in range(1, len(turned)):

@@ -21,6 +21,7 @@ _LONGEST_LABEL = 34
 _MARGIN = 0.25
 Scale = Callable[[float], float]
 """A value -> where it stands on an axis."""
+_FEWEST_TICKS = 3
 _PERCENTS = (0, 25, 50, 75, 100)
 
 
@@ -114,10 +115,14 @@ def _spread(low: float, high: float) -> tuple[float, float]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times the powers of ten within."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    found = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-    return [value for value in found if low <= value <= high]
+    """1, 2 and 5 times the powers of ten within, or where these are few 1 to 9 times."""
+    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+    for digits in ((1, 2, 5), range(1, 10)):
+        found = [digit * 10.0**power for power in powers for digit in digits]
+        inside = [value for value in found if low <= value <= high]
+        if len(inside) >= _FEWEST_TICKS:
+            break
+    return inside
 
 
 def _score(scores: Sequence[Score], metric: str) -> Score:

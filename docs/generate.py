@@ -12,6 +12,7 @@ import typer
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from finewright.catalog.embedders import packaged_embedders
 from finewright.catalog.models import packaged_models
 from finewright.catalog.sets import data_sets
 from finewright.cli.main import app
@@ -30,7 +31,7 @@ FLOORS = (
     ("cli",),
     ("workbench",),
     tuple(stage.name for stage in STAGES),
-    ("render",),
+    ("render", "rag"),
     ("lm",),
     ("fetch",),
     ("estimate",),
@@ -54,7 +55,8 @@ def reference() -> str:
         "# Reference",
         "Generated from the code by `python docs/generate.py`.",
         "## The spec",
-        "Only `name`, `base_models` and `data.sources` are required. Paths are relative to the spec file.",
+        "Only `name`, `base_models` and `data.sources` are required. Paths are relative to the spec file."
+        " `finewright decide` and `finewright rag` take a file of `name` and their own section as well.",
         spec_table(),
         "## Methods",
         "What `train` has beside the keys above, by `train.method`.",
@@ -67,6 +69,8 @@ def reference() -> str:
         "\n".join([*HEAD, *fields(RewardSpec, "train.rewards[].")]),
         "## Metrics",
         metrics_table(),
+        "## Embedders",
+        embedders_table(),
         "## Packaged models",
         models_table(),
         "## Data sets",
@@ -207,6 +211,21 @@ def metrics_table() -> str:
         "| `preference_accuracy` | The share of preference pairs whose chosen answer the system finds"
         " likelier by token or, being a reward model, rates higher. |"
     )
+    return "\n".join(rows)
+
+
+def embedders_table() -> str:
+    """The names that `rag.embedder` may have, each with what its own code says of it."""
+    rows = ["| name | what | licence |", "|---|---|---|", "| `none` | Words alone: no vectors. | |"]
+    packaged = packaged_embedders()
+    for name, target in BUILTIN["embedder"].items():
+        module = target.partition(":")[0].replace(".", "/")
+        tree = ast.parse((SRC.parent / f"{module}.py").read_text(encoding="utf-8"))
+        what = (ast.get_docstring(tree) or "").split("\n\n")[0]
+        license = packaged[name].license if name in packaged else "MIT"
+        rows.append(f"| `{name}` | {cell(what)} | {license} |")
+    rows.append("| a folder | A model for sentence-transformers or transformers, of yours. | |")
+    rows.append("| `https://HOST/v1#MODEL` | An OpenAI-compatible endpoint. | |")
     return "\n".join(rows)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from finewright.schema.adapter import AdapterSpec
 from finewright.schema.load import LoadedSpec, load_spec
+from finewright.schema.load_rag import load_rag
 from finewright.schema.methods import AnyTrainSpec, OnlineSettings
 from finewright.train import rewards
 from finewright.train.support import unsupported
@@ -15,7 +16,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SPECS = {
     path.stem: load_spec(path)
     for path in sorted(EXAMPLES.glob("*.yaml"))
-    if not path.stem.startswith("decide-")  # these are of a decision alone
+    if not path.stem.startswith(("decide-", "rag-"))  # these are of a decision or an index alone
 }
 LLAMA = {"model_type": "llama"}
 
@@ -43,3 +44,12 @@ def test_the_code_that_an_example_lets_run_is_the_file_beside_it(loaded: LoadedS
     train = loaded.spec.train
     assert isinstance(train, OnlineSettings)
     assert rewards.check(train.rewards, [{"answer": "a"}], loaded.resolve) == []
+
+
+def test_the_example_of_rag_names_what_makes_its_documents_and_how_it_is_run() -> None:
+    path = EXAMPLES / "rag-natspec.yaml"
+    loaded, text = load_rag(path), path.read_text(encoding="utf-8")
+    assert loaded.name == "rag-natspec"
+    assert "finewright data get natspec-docs --out examples/natspec-docs" in text
+    for command in ("index", "search", "ask", "evaluate"):
+        assert f"finewright rag {command} examples/rag-natspec.yaml" in text

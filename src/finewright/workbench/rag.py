@@ -43,6 +43,7 @@ def index(
         check_embedder(spec.index, held.about, embedder)
         _check_chunks(asked, held)
         changes = build_index(held, embedder, _watched(documents, on_event), spec.chunk_chars)
+        _tell_cut(embedder, documents)
         deleted = _pruned(held, documents) if prune else 0
         return _report(asked, held).model_copy(
             update={
@@ -136,6 +137,13 @@ def _watched(documents: Documents, on_event: OnEvent) -> Iterator[Document]:
             yield document
     if not documents.seen:
         raise DataError("\n".join(problem.line() for problem in documents.listing.problems()))
+
+
+def _tell_cut(embedder: Embedder | None, documents: Documents) -> None:
+    if embedder and embedder.num_cut:
+        what = f"{embedder.num_cut} chunks are longer than {embedder.id} reads: only words find their ends"
+        hint = "lower chunk_chars, in another index"
+        documents.listing.add(Problem(level="warning", message=what, hint=hint))
 
 
 def _pruned(held: Index, documents: Documents) -> int:

@@ -72,7 +72,14 @@ def running() -> Iterator[Server]:
              "--locale=C", "--auth=trust", "--no-sync", "--pwfile", password)  # fmt: skip
         hba = server.data / "pg_hba.conf"
         hba.write_text("local all guarded scram-sha-256\nlocal all all trust\n")
-        options = f"-c listen_addresses= -c unix_socket_directories={home} -c fsync=off -c full_page_writes=off -c autovacuum=off"
+        settings = (
+            "listen_addresses=",
+            f"unix_socket_directories={home}",
+            "fsync=off",
+            "full_page_writes=off",
+            "autovacuum=off",
+        )
+        options = " ".join(f"-c {setting}" for setting in settings)
         _own(folder / "pg_ctl", "--pgdata", server.data, "--wait", "--log", home / "log",
              "--options", options, "start")  # fmt: skip
         try:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from finewright.errors import DataError
 from finewright.rag.chunk import indexed_text
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
-from finewright.rag.index import About, Changes, Counts, Passage, Ranked
+from finewright.rag.index import About, Changes, Counts, NoIndex, Passage, Ranked
 from finewright.rag.qdrant_connect import connect, place_of, told
 from finewright.rag.qdrant_points import (
     ABOUT_POINT,
@@ -60,13 +60,13 @@ def open_existing(target: str, resolve: Callable[[str], Path]) -> QdrantIndex:
     or damaged, or that the collection is another program's or a newer finewright's."""
     place = place_of(target, resolve)
     if place.folder and not (place.folder / "meta.json").is_file():
-        raise DataError(
+        raise NoIndex(
             f"{place.shown}: no index there", hint="index documents first, or mend the path"
         )
     points = Points(place, connect(place))
     try:
         if not points.exists():
-            raise DataError(
+            raise NoIndex(
                 f"{place.shown}: no index there", hint="index documents first, or mend the address"
             )
         kept = points.payloads([ABOUT_POINT]).get(ABOUT_POINT)
@@ -193,8 +193,8 @@ class QdrantIndex:
         """See `Index`."""
         import numpy as np
 
-        found = self._points.vectors(chunk_ids) if chunk_ids and self.about.dimensions else {}
-        rows = [self._of(found, chunk_id) for chunk_id in chunk_ids] if found else []
+        found = self._points.vectors(chunk_ids) if chunk_ids else {}
+        rows = [self._of(found, chunk_id) for chunk_id in chunk_ids]
         return np.array(rows, dtype=np.float32).reshape(len(chunk_ids), self.about.dimensions)
 
     def counts(self) -> Counts:

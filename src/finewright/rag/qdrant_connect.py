@@ -159,6 +159,10 @@ def told(place: Place) -> Iterator[None]:
         raise _no_answer(place, error.source) from None
     except (ApiException, QdrantException):
         raise DataError(f"{place.shown}: the server is busy", hint="try again later") from None
+    except ValueError as error:
+        if place.folder is not None:
+            raise
+        raise _no_answer(place, error) from None
     except (sqlite3.Error, OSError) as error:
         raise DataError(
             f"{place.shown}: {error}", hint="is the disk full, or the folder read-only?"
@@ -178,7 +182,10 @@ def _refusal(place: Place, status: int, content: bytes) -> DataError:
         said = str(json.loads(content)["status"]["error"])
     except (ValueError, KeyError, TypeError):
         said = "is it Qdrant?"
-    return DataError(f"{place.shown}: the server answered {status}: {said.splitlines()[0][:200]}")
+    return DataError(
+        f"{place.shown}: the server answered {status}: {said.partition(chr(10))[0][:200]}",
+        hint="see the server's log",
+    )
 
 
 def _no_answer(place: Place, source: Exception) -> DataError:

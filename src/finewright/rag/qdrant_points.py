@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError
-from finewright.rag.index import FORMAT, About, Chunk, Document, Passage
+from finewright.rag.index import FORMAT, About, NoIndex, Chunk, Document, Passage
 from finewright.rag.qdrant_connect import Place, damaged, told
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def about_of(place: Place, kept: Mapping[str, Any] | None) -> About:
             hint="update finewright, or index the documents anew under another name",
         )
     if not kept["is_complete"]:
-        raise DataError(
+        raise NoIndex(
             f"{place.shown}: no index yet, its making was cut off",
             hint="index the documents again",
         )

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError
-from finewright.rag.index import FORMAT, About, NoIndex, Chunk, Document, Passage
+from finewright.rag.index import FORMAT, About, Chunk, Document, NoIndex, Passage
 from finewright.rag.qdrant_connect import Place, damaged, told
 
 if TYPE_CHECKING:

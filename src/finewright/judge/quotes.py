@@ -139,10 +139,16 @@ def numbers_absent(answer: str, passages: Sequence[str]) -> list[str]:
     1,234 is 1234 and 0.50 is 0.5. Citations such as [2], numbers of list items and digits within words
     (`uint256`) count for nothing in an answer. Give the question as a passage, since an answer may repeat it.
     Not covered: numbers in words, and those that are worked out."""
-    known = {_value(match[0]) for text in passages for match in _IN_WORDS.finditer(_digits(text))}
-    known |= {_value(match[0]) for text in passages for match in _NUMBER.finditer(_digits(text))}
-    said = (match[0] for match in _NUMBER.finditer(_NO_FIGURE.sub(" ", _digits(answer))))
-    return list(dict.fromkeys(number for number in said if _value(number) not in known))
+    known = {value for text in passages for value in numbers_in(text).values()}
+    known |= {_value(match[0]) for text in passages for match in _IN_WORDS.finditer(_digits(text))}
+    said = numbers_in(_NO_FIGURE.sub(" ", answer))
+    return [number for number, value in said.items() if value not in known]
+
+
+def numbers_in(text: str) -> dict[str, str]:
+    """The numbers that stand by themselves, as they are written -> in one spelling for each."""
+    found = _NUMBER.finditer(_digits(text))
+    return {match[0]: _value(match[0]) for match in found}
 
 
 def abstains(answer: str) -> bool:

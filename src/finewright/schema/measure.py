@@ -22,7 +22,7 @@ class Solved(Model):
     at_least: float = default(1.0, "The least score that counts", "wholly right", gt=0.0, le=1.0)
 
 
-class RaftSpec(Model):
+class RaftArmSpec(Model):
     """How the rows of `rag+ft` are made: the training rows with passages of the index (RAFT)."""
 
     gold_share: float = default(
@@ -60,7 +60,7 @@ class MeasureSpec(Model):
     dev_rows: int = default(
         40, "Training rows kept apart to choose the number of examples", "tells big gains", ge=1
     )
-    raft: RaftSpec = default(RaftSpec(), "How `rag+ft` is trained", "as its authors did")
+    raft: RaftArmSpec = default(RaftArmSpec(), "How `rag+ft` is trained", "as its authors did")
     curve: tuple[_Share, ...] = default(
         (0.25, 0.5),
         "Shares of the training rows that are trained on beside all of them, for the learning curve",

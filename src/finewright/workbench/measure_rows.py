@@ -1,0 +1,95 @@
+"""The rows of an experiment: what trains, what chooses the examples, and what is measured."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from finewright.catalog.general import general_questions
+from finewright.data.decontaminate import decontaminated
+from finewright.data.gather import gather, read_row_set
+from finewright.data.measured import row_sets
+from finewright.errors import DataError
+from finewright.evaluate.arms import drawn
+from finewright.schema.load import LoadedSpec
+from finewright.schema.measure import MeasureSpec
+from finewright.schema.measure_report import Decontaminated
+from finewright.schema.rows import Row
+from finewright.store.keys import digest
+from finewright.store.stage import refuse
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRows:
+    """No row is in two of them, and no training or development row is known from the held-out ones."""
+
+    train: tuple[Row, ...]
+    dev: tuple[Row, ...]
+    test: tuple[Row, ...]
+    general: tuple[Row, ...]
+    decontaminated: Decontaminated
+
+    @property
+    def sha256(self) -> str:
+        """Of all that they say and where each is from."""
+        parts = (self.train, self.dev, self.test, self.general)
+        return digest([[row.to_json() for row in rows] for rows in parts])
+
+
+def experiment_rows(loaded: LoadedSpec, spec: MeasureSpec) -> ExperimentRows:
+    """Read the spec's rows through the door, take out what the held-out rows know, and split.
+
+    Raises DataError where there is nothing to train on or to measure."""
+    gathered = gather(loaded.spec.data, loaded.resolve)
+    sets = row_sets(loaded.spec, gathered, loaded.resolve)
+    refuse([*gathered.problems, *(problem for item in sets for problem in item.problems)])
+    test = tuple(row for item in sets for row in item.rows)
+    if not test:
+        raise DataError(
+            f"{loaded.path}: evaluate.data: there is nothing to measure",
+            hint="name held-out files there, or set data.eval_fraction",
+        )
+    _answered(gathered.train)
+    similarity = loaded.spec.data.duplicates.similarity
+    cleaned = decontaminated(gathered.train, test, similarity=similarity)
+    if len(cleaned.rows) <= spec.dev_rows + max(spec.shots):
+        raise DataError(
+            f"{loaded.path}: data.sources: {len(cleaned.rows)} rows are left to train on, and "
+            f"measure.dev_rows keeps {spec.dev_rows} apart",
+            hint="name more rows, or lower measure.dev_rows",
+        )
+    chosen = {id(row) for row in drawn(cleaned.rows, spec.seed, "dev")[: spec.dev_rows]}
+    return ExperimentRows(
+        train=tuple(row for row in cleaned.rows if id(row) not in chosen),
+        dev=tuple(row for row in cleaned.rows if id(row) in chosen),
+        test=test,
+        general=general_rows(spec, loaded.resolve),
+        decontaminated=Decontaminated(rows_before=len(gathered.train), removed=cleaned.removed),
+    )
+
+
+def general_rows(spec: MeasureSpec, resolve: Callable[[str], Path]) -> tuple[Row, ...]:
+    """The user's general questions, else those that come with finewright."""
+    if spec.general:
+        found = read_row_set(resolve(spec.general))
+        refuse(found.problems)
+        return found.rows
+    return tuple(
+        _row(number, question, answer)
+        for number, (question, answer) in enumerate(general_questions(), 1)
+    )
+
+
+def _row(number: int, question: str, answer: str) -> Row:
+    messages = ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
+    return Row(f"general-{number}", messages, None, "general questions", number)
+
+
+def _answered(rows: Sequence[Row]) -> None:
+    """Every training row must be a question with one answer: examples and tuning learn from them."""
+    wrong = next((row for row in rows if row.rejected is not None or row.label is not None), None)
+    wrong = wrong or next((row for row in rows if row.is_prompt), None)
+    if wrong is not None:
+        raise DataError(
+            f"{wrong.file}:{wrong.row}: is no question with its answer",
+            hint="decide --measure compares ways to give one answer: rows of `prompt` and `completion`",
+        )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_HOST = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:]*)(?::\d+)?")
 _LANGUAGE = re.compile(r"(?:^|&)language=([a-z]{2,30})(?=&|$)")
 
 # What libpq says while connecting has no code; its own words are never shown, they may quote the address.
@@ -60,6 +61,7 @@ _COMPLAINTS = {
     "55P03": ("another process is changing this index", "try again when it is done"),
     "53100": ("the server's disk is full", "make room there; nothing was changed"),
     "42P01": ("the index has gone from the database", "index the documents anew"),
+    "42704": ("the index has gone from the database", "index the documents anew"),
     "3F000": ("the index has gone from the database", "index the documents anew"),
     "25006": ("the server only reads", "is it a standby? name the primary"),
     "57014": ("the server cancelled the query", "raise its statement_timeout"),
@@ -92,6 +94,8 @@ def place_of(target: str) -> Place:
         raise _unreadable() from None
     # A password with one of these signs would be read as host, port or path, and be printed.
     if address.count("@") > 1 or "@" in parts.path + parts.query or "@" in name:
+        raise _unreadable()
+    if not all(_HOST.fullmatch(each) for each in host.split(",")):
         raise _unreadable()
     shown = f"postgresql://{user}{'@' if user else ''}{host}{parts.path}#{name}"
     if not _NAME.fullmatch(name):

@@ -30,6 +30,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "simpo": "finewright.train.methods.simpo:SimPO",
     },
     "scorer": {
+        "abstention": "finewright.judge.quotes:abstention",
         "exact_match": "finewright.judge.text:exact_match",
         "json_f1": "finewright.judge.text:json_f1",
         "json_field": "finewright.evaluate.scorers:JsonField",

@@ -251,6 +251,65 @@ def data_sections(
     raise typer.Exit(0 if report.passed else 2)
 
 
+@data_app.command("raft")
+def data_raft(
+    questions: Annotated[
+        Path, typer.Argument(help="JSONL of `prompt`, `completion` and `gold`, ids of documents.")
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="SPEC|INDEX", help="A spec with `rag`, or an index.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Where the rows go, JSONL.")],
+    distractors: Annotated[
+        int, typer.Option(min=1, max=20, help="Passages a row that do not answer.")
+    ] = 4,
+    gold_share: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Of answerable rows, how many show what answers them."),
+    ] = 0.8,
+    unanswerable_share: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Of all rows, how many are to say so.")
+    ] = 0.15,
+    base_model: Annotated[
+        str, typer.Option(help="The model whose tokens are counted; empty: none are.")
+    ] = "smollm2-135m-instruct",
+    max_tokens: Annotated[
+        int, typer.Option(min=64, help="Longer rows get fewer distractors.")
+    ] = 1024,
+    seed: Annotated[int, typer.Option(help="Of what is drawn for each row.")] = 0,
+    embedder: Annotated[str, typer.Option(help="That of the index; default: as it says.")] = "",
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group", help="Show this group's documents too; repeatable. Default: none's."
+        ),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Show the documents of all groups.")] = False,
+    json: Json = False,
+) -> None:
+    """Make rows that train to answer from passages, to quote, and to say when none answers."""
+    from finewright.cli import output
+    from finewright.schema.raft import RaftSpec
+    from finewright.workbench.data_raft import raft
+    from finewright.workbench.rag_target import access_of
+
+    shares = {"gold_share": gold_share, "unanswerable_share": unanswerable_share}
+    length = {"base_model": base_model, "max_tokens": max_tokens}
+    spec = RaftSpec(distractors=distractors, seed=seed, **shares, **length)
+    watch = output.watch(json)
+    report = raft(
+        questions,
+        target,
+        out,
+        spec=spec,
+        embedder=embedder,
+        access=access_of(group or (), is_owner=all_),
+        on_progress=lambda done, total: watch("raft", {"done": done, "total": total}),
+    )
+    output.show(report, as_json=json)
+    raise typer.Exit(0 if report.passed else 2)
+
+
 @data_app.command("report")
 def data_report(
     path: Annotated[Path, typer.Argument(metavar="PATH_OR_RUN", help="Data, or a run folder.")],

@@ -26,6 +26,7 @@ LAYOUTS = {
     "finewright.schema.privacy": "privacy",
     "finewright.schema.provenance": "provenance",
     "finewright.schema.quality": "quality",
+    "finewright.schema.raft": "raft",
     "finewright.schema.rag_index": "rag",
     "finewright.schema.scale": "duplicates",
     "finewright.schema.sets": "sets",

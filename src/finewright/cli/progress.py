@@ -83,6 +83,7 @@ _COUNTED = {
     "references": "what the base gives to the answers",
     "indexing": "reading and indexing documents",
     "preparing_rows": "checking, {rows} rows so far; parts of the files",
+    "raft": "questions become rows",
     "weighing": "the base model reads suspicious rows",
 }
 _LINES = {

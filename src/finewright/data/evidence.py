@@ -57,7 +57,7 @@ def evidence(
 ) -> Evidence:
     """At most three sentences, each the best of what is left, those of a text that has one before others.
 
-    Of several as good it is the one whose text, and which itself, has more of the question, then the first.
+    Of several as good it is the one that has more of the question, then the one whose text has.
     `rarity` is the weight of words, 1 where it has none. The share is 0 where a number of the answer is
     neither in them nor asked."""
     wanted, asked = words_in(answer), words_in(question)
@@ -82,8 +82,8 @@ def evidence(
                 as_good,
                 key=lambda s: (
                     s.place in places,
-                    asked_in[s.place],
                     _weight(s.words & asked, rarity),
+                    asked_in[s.place],
                 ),
             )
         )

@@ -56,6 +56,8 @@ _REFUSALS = (
     ),
 )
 
+_LOST = ("the connection was lost", "nothing of a change that was under way was kept")
+
 _COMPLAINTS = {
     "42501": ("this user lacks a right", "GRANT it, or use the user that owns the index"),
     "55P03": ("another process is changing this index", "try again when it is done"),
@@ -64,6 +66,8 @@ _COMPLAINTS = {
     "42704": ("the index has gone from the database", "index the documents anew"),
     "3F000": ("the index has gone from the database", "index the documents anew"),
     "25006": ("the server only reads", "is it a standby? name the primary"),
+    "57P01": _LOST,
+    "57P02": _LOST,
     "57014": ("the server cancelled the query", "raise its statement_timeout"),
     "54000": ("too large for the server", "shorten the document's id or its chunks"),
     "42P06": ("another process made an index of this name", "name another with #NAME"),
@@ -163,6 +167,6 @@ def complaint(place: Place, error: Error) -> DataError:
     what, mend = _COMPLAINTS.get(error.sqlstate or "", ("", ""))
     said = error.diag.message_primary or ""
     if not what and not said:
-        what, mend = "the connection was lost", "nothing of a change that was under way was kept"
+        what, mend = _LOST
     text = "; ".join(part for part in (what, said) if part)
-    return DataError(f"{place.shown}: {text}", hint=mend)
+    return DataError(f"{place.shown}: {text}", hint=mend or "see the server's log")

@@ -88,6 +88,9 @@ def decide(
         Path | None,
         typer.Argument(metavar="[SPEC]", help="A spec with `decide`; without one, you are asked."),
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Run the experiment of the spec's `measure` instead.")
+    ] = False,
     set_: Set = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one page here.")] = None,
     prices: Annotated[
@@ -96,13 +99,19 @@ def decide(
     today: Annotated[
         str, typer.Option(help="As on another day, YYYY-MM-DD.", show_default=False)
     ] = "",
+    runs: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
     """Prompt, retrieve, fine-tune, or combine? A ranking with reasons, and what would change it."""
     from finewright.cli import output
-    from finewright.cli.decide import day_of, path_of
+    from finewright.cli.decide import day_of, measured, path_of
     from finewright.workbench.decide import decide_file, write_page
 
+    if measure:
+        output.show(
+            measured(spec, set_ or (), runs, html, prices, output.watch(json)), as_json=json
+        )
+        return
     report = decide_file(path_of(spec), set_ or (), today=day_of(today), user_prices=prices)
     if html:
         write_page(report, html)

@@ -22,6 +22,7 @@ LAYOUTS = {
     "finewright.schema.decide_report": "decide",
     "finewright.schema.duplicates": "duplicates",
     "finewright.schema.formats": "formats",
+    "finewright.schema.measure_report": "measure",
     "finewright.schema.poison": "poison",
     "finewright.schema.privacy": "privacy",
     "finewright.schema.provenance": "provenance",

@@ -9,10 +9,34 @@ from finewright.judge.drift import other_language, other_script, scripts
 
 regex = pytest.importorskip("regex")
 
-LIVING = (
-    "Latin Cyrillic Greek Han Hiragana Katakana Hangul Arabic Hebrew Devanagari Thai Bengali Tamil Armenian "
-    "Georgian Ethiopic Khmer Telugu Kannada Malayalam Gujarati Gurmukhi Sinhala Lao Myanmar Tibetan"
-).split()
+LIVING = [
+    "Latin",
+    "Cyrillic",
+    "Greek",
+    "Han",
+    "Hiragana",
+    "Katakana",
+    "Hangul",
+    "Arabic",
+    "Hebrew",
+    "Devanagari",
+    "Thai",
+    "Bengali",
+    "Tamil",
+    "Armenian",
+    "Georgian",
+    "Ethiopic",
+    "Khmer",
+    "Telugu",
+    "Kannada",
+    "Malayalam",
+    "Gujarati",
+    "Gurmukhi",
+    "Sinhala",
+    "Lao",
+    "Myanmar",
+    "Tibetan",
+]
 
 
 @pytest.mark.parametrize("script", LIVING)
@@ -44,7 +68,12 @@ def test_only_letters_count() -> None:
         ("Paris", "Capital of France, in Russian?", "Париж", "LATIN"),  # answers in the wrong one
         ("Париж", "Capital of France, in Russian?", "Париж", ""),
         ("首都はパリです", "フランスの首都は?", "パリ", ""),
-        ("α decays slowly in the nucleus", "What decays?", "alpha", ""),  # one letter is a symbol
+        (
+            "\u03b1 decays slowly in the nucleus",
+            "What decays?",
+            "alpha",
+            "",
+        ),  # one letter is a symbol
         ("", "Q", "A", ""),
         ("12 %", "Share?", "13 %", ""),
         ("完", "Done?", "yes", ""),

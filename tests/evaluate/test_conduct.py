@@ -1,0 +1,57 @@
+"""How answers behave, counted on answers that were made to."""
+
+import pytest
+
+from finewright.evaluate.conduct import conduct
+from finewright.judge.statistics import wilson
+from finewright.schema.evaluate import Sample
+
+
+def sample(row: int, answer: str, *, expected: str = "the price", stopped: bool = True) -> Sample:
+    return Sample(
+        system="tuned",
+        data="test",
+        row=row,
+        prompt="What?",
+        expected=expected,
+        answer=answer,
+        stopped=stopped,
+        scores={},
+    )
+
+
+SAMPLES = [
+    sample(1, "the price"),
+    sample(2, "again and again " * 8, stopped=False),
+    sample(3, "цена высокая"),
+    sample(4, "der Preis"),
+    sample(5, '{"a": 1', expected='{"a": 1}', stopped=False),
+    sample(6, '{"a": 1}', expected='{"a": 1}'),
+    sample(7, "na " * 40, expected="na " * 50),
+]
+
+
+def german(text: str) -> str | None:
+    return "de" if "der" in text else "en"
+
+
+def test_every_share_is_counted_by_hand() -> None:
+    found = conduct(SAMPLES, german, confidence=0.9)
+    assert (found.ended.count, found.ended.n) == (5, 7)
+    assert found.looped.count == 1  # the answer that is expected to repeat itself does not count
+    assert found.other_script.count == 1
+    assert found.other_language is not None
+    assert found.other_language.count == 1
+    assert found.valid_json is not None
+    assert (found.valid_json.count, found.valid_json.n) == (1, 2)
+    assert (found.ended.low, found.ended.high) == pytest.approx(wilson(5, 7, confidence=0.9))
+    assert found.strays == (
+        "test:3: Cyrillic: цена высокая",
+        "test:4: language de: der Preis",
+    )
+
+
+def test_what_nobody_looked_for_is_not_said_to_be_absent() -> None:
+    found = conduct(SAMPLES[:2], None, confidence=0.9)
+    assert found.other_language is None
+    assert found.valid_json is None

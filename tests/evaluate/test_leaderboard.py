@@ -1,0 +1,164 @@
+"""Who goes on, who wins: on answers whose scores are known, and against brute force."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finewright.evaluate.leaderboard import duels, fates, frontier, ladder, scored, verdict
+from finewright.evaluate.score import PREFERENCE, Scored, ScoreOptions
+from finewright.schema.evaluate import Sample
+
+OPTIONS = ScoreOptions(confidence=0.95, resamples=1000, seed=0)
+METRIC = "exact_match"
+
+
+def system(name: str, right: str) -> Scored:
+    """Answers to as many rows as `right` has signs, right where it has a 1."""
+    samples = [
+        Sample(
+            system="tuned",
+            data="test",
+            row=i,
+            prompt=f"Q{i}",
+            expected="yes",
+            answer="yes" if sign == "1" else "no",
+            stopped=True,
+            scores={},
+        )
+        for i, sign in enumerate(right, 1)
+    ]
+    return scored(name, "held-out rows", samples, (METRIC,), OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("num_models", "eta", "rungs", "shares"),
+    [
+        (2, 2, None, [1.0]),
+        (3, 2, None, [1.0]),
+        (4, 2, None, [0.5, 1.0]),
+        (8, 2, None, [0.25, 0.5, 1.0]),
+        (17, 4, None, [0.25, 1.0]),
+        (2, 4, 2, [0.25, 1.0]),
+        (5, 3, 1, [1.0]),
+    ],
+)
+def test_each_rung_trains_eta_times_as_long_as_the_one_before(
+    num_models: int, eta: int, rungs: int | None, shares: list[float]
+) -> None:
+    assert ladder(num_models, eta, rungs) == shares
+
+
+@given(st.integers(2, 300), st.integers(2, 9))
+def test_two_models_reach_the_last_rung(num_models: int, eta: int) -> None:
+    num_rungs = len(ladder(num_models, eta, None))
+    assert num_models // eta ** (num_rungs - 1) >= 2
+    assert num_models // eta**num_rungs < 2
+
+
+def test_only_who_is_shown_to_be_worse_is_dropped() -> None:
+    systems = {
+        "bad": system("bad", "1" * 4 + "0" * 36),
+        "best": system("best", "1" * 36 + "0" * 4),
+        "near": system("near", "1" * 31 + "0" * 9),
+        "good": system("good", "0" + "1" * 35 + "0" * 4),
+    }
+    found = fates(systems, METRIC, 4, OPTIONS)
+    assert [fate.system for fate in found] == ["best", "good", "near", "bad"]
+    assert [fate.is_dropped for fate in found] == [False, False, True, True]
+    # A resample is not below 0 if it misses all rows that near lost: (35/40)^40 = 0.5 % of them for 5 rows,
+    # (38/40)^40 = 13 % for 2, and the upper end leaves 2.5 %.
+    nearly = fates({**systems, "near": system("near", "1" * 34 + "0" * 6)}, METRIC, 4, OPTIONS)
+    assert not next(fate for fate in nearly if fate.system == "near").is_dropped
+    best = found[0]
+    assert best.difference is None
+    assert found[-1].difference is not None
+    assert found[-1].difference.value == pytest.approx(-32 / 40)
+    assert found[-1].why == "dropped: worse than best"
+
+
+def test_the_better_part_goes_on_even_when_worse() -> None:
+    systems = {"a": system("a", "1" * 40), "b": system("b", "0" * 40)}
+    assert [f.is_dropped for f in fates(systems, METRIC, 2, OPTIONS)] == [False, True]
+    three = {**systems, "c": system("c", "0" * 40)}
+    # two of three are sure to go on; of equal ones the one that was named first
+    assert [f.is_dropped for f in fates(three, METRIC, 2, OPTIONS)] == [False, False, True]
+
+
+def test_p_values_are_mcnemars_corrected_by_holm() -> None:
+    systems = {
+        "low": system("low", "0" * 20),
+        "top": system("top", "1" * 12 + "0" * 8),
+        "mid": system("mid", "1" * 7 + "0" * 13),
+    }
+    found = duels(systems, METRIC, OPTIONS)
+    assert [duel.difference.against for duel in found] == ["mid", "low"]
+    exact = [2 * 0.5**5, 2 * 0.5**12]  # all discordant rows on one side
+    assert [duel.difference.p_value for duel in found] == pytest.approx(exact)
+    assert [duel.p_adjusted for duel in found] == pytest.approx([exact[0], 2 * exact[1]])
+    assert [duel.is_significant for duel in found] == [False, True]
+
+
+def test_a_clear_winner_is_named_with_what_lies_between() -> None:
+    systems = {"a": system("a", "1" * 18 + "00"), "b": system("b", "0" * 20)}
+    told = verdict(systems["a"].scores[0], duels(systems, METRIC, OPTIONS), {"a": 9.0, "b": 1.0})
+    assert (told.winner, told.choice) == ("a", "a")
+    assert told.sentence.startswith("a wins: exact_match 90.0 %")
+    assert "90.0 points more than b" in told.sentence
+
+
+@pytest.mark.parametrize(("fast", "also"), [("b", False), ("a", True)])
+def test_of_equals_the_cheaper_is_taken(fast: str, also: bool) -> None:
+    systems = {
+        "a": system("a", "1" * 18 + "00"),
+        "b": system("b", "1" * 17 + "000"),
+        "far": system("far", "0" * 20),
+    }
+    answer_ms = {"a": 5.0, "b": 5.0, "far": 0.1, fast: 1.0}
+    told = verdict(systems["a"].scores[0], duels(systems, METRIC, OPTIONS), answer_ms)
+    assert (told.winner, told.choice) == ("", fast)
+    assert told.sentence.startswith("No significant difference in exact_match between a and b")
+    assert "far" not in told.sentence
+    assert ("scores highest as well" in told.sentence) is also
+
+
+def test_who_alone_is_left_wins() -> None:
+    alone = {"a": system("a", "1010")}
+    assert duels(alone, METRIC, OPTIONS) == []
+    assert verdict(alone["a"].scores[0], [], {"a": 1.0}).winner == "a"
+
+
+POINTS = st.dictionaries(
+    st.sampled_from("abcdefgh"), st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1
+)
+
+
+@given(POINTS)
+def test_the_frontier_is_beaten_by_nobody(points: dict[str, tuple[float, float]]) -> None:
+    front = frontier(points)
+    best_at_cost = {
+        cost: max(s for s, c in points.values() if c <= cost) for _, cost in points.values()
+    }
+    cheapest_at_score = {
+        score: min(c for s, c in points.values() if s >= score) for score, _ in points.values()
+    }
+    for name, (score, cost) in points.items():
+        optimal = score == best_at_cost[cost] and cost == cheapest_at_score[score]
+        assert (name in front) == optimal
+
+
+def test_preferences_are_read_and_not_made_again() -> None:
+    sample = Sample(
+        system="s",
+        data="d",
+        row=1,
+        prompt="Q",
+        expected="A",
+        answer="",
+        stopped=True,
+        scores={PREFERENCE: 1.0},
+    )
+    (score,) = scored("s", "rows", [sample], (PREFERENCE,), OPTIONS).scores
+    assert score.value == 1.0
+    assert not math.isnan(score.low)

@@ -162,6 +162,17 @@ def test_the_same_bytes_are_written_once_and_what_is_no_document_is_said(tmp_pat
     assert said.endswith("left out: 1 repeated")
 
 
+@pytest.mark.parametrize("head", ["", '<meta charset="utf-8">'])
+def test_a_page_in_an_encoding_that_it_does_not_name_is_refused(tmp_path, head):
+    (tmp_path / "a.html").write_bytes(f"{head}<p>Señor</p>".encode("windows-1252"))
+    report = documents([tmp_path / "a.html"], tmp_path / "out.jsonl")
+    assert report.documents_dropped == {"unreadable": 1}
+    place = len(head) + len("<p>Se")
+    what = f"not UTF-8: byte 0xf1 at offset {place} of the file"
+    assert what in report.problems[0].message
+    assert "<meta charset=...>" in report.problems[0].hint
+
+
 @pytest.mark.parametrize("charset", ["windows-1252", "utf-16", "no-such"])
 def test_a_pages_own_charset_is_taken(tmp_path, charset):
     encoding = "utf-8" if charset == "no-such" else charset

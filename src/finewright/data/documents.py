@@ -17,9 +17,9 @@ from finewright.data.containers.found import Listing, ReadRow, said
 from finewright.data.containers.kinds import TEXT_SUFFIXES
 from finewright.data.containers.write import jsonl_at
 from finewright.data.read import records
-from finewright.rag.sections import heading_of, sections, title_of
 from finewright.data.workbooks import Workbook, workbook
 from finewright.errors import DataError, MissingExtra
+from finewright.rag.sections import heading_of, sections, title_of
 from finewright.schema.data_documents import DocumentsReport, ExamplesReport
 
 MEDIA_TYPES = {
@@ -254,6 +254,8 @@ def _converted(path: Path, suffix: str) -> tuple[str, str]:
         raise _missing() from None
     converter = _converter(suffix)
     charset = _charset(path) if suffix in (".html", ".htm") else None
+    if charset:
+        _check_encoding(_content(path), charset)
     info = StreamInfo(extension=suffix, mimetype=MEDIA_TYPES[suffix], charset=charset)
     try:
         # What parsers warn of is for their authors; what matters to the user is the text.
@@ -302,6 +304,16 @@ def _charset(path: Path) -> str:
     except LookupError:
         return "utf-8"
     return name
+
+
+def _check_encoding(content: bytes, charset: str) -> None:
+    """Raise Refused for bytes that are none of the charset's: a parser would guess another, silently."""
+    try:
+        content.decode(charset)
+    except UnicodeDecodeError as error:
+        what = f"not {charset.upper()}: byte 0x{content[error.start]:02x} at offset {error.start} of the file"
+        hint = "name its encoding: <meta charset=...>, or save it as UTF-8"
+        raise Refused("unreadable", what, hint) from None
 
 
 def _failed(error: Exception) -> Refused:

@@ -230,7 +230,8 @@ class IndexConformance:
         assert near(index, direction(0, 0, 1), frozenset(), 2) == ["fees", "open"]
 
     @pytest.mark.parametrize(
-        "group", ["a'b", 'a"b', "a,b", "{a}", "[]", "ä", "staff%", "_taff", " staff"]
+        "group",
+        ["a'b", 'a"b', "a,b", "{a}", "[]", "ä", "staff%", "_taff", " staff", "", "*", "public"],
     )
     def test_a_group_is_a_name_and_nothing_else(self, index: Index, group: str):
         index.put([indexed(PAYROLL), indexed(document("odd", "Odd charges.", groups=(group,)))])

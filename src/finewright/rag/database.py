@@ -23,14 +23,17 @@ _SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, title TEXT NOT NULL, source TEXT NOT NULL,
-    license TEXT NOT NULL, groups TEXT NOT NULL, sha256 TEXT NOT NULL
+    license TEXT NOT NULL, sha256 TEXT NOT NULL
 );
+CREATE TABLE readers (
+    document INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (document, name)
+) WITHOUT ROWID;
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents (id),
     number INTEGER NOT NULL, heading_path TEXT NOT NULL, starts INTEGER NOT NULL, ends INTEGER NOT NULL,
-    text TEXT NOT NULL, names TEXT NOT NULL, words TEXT
+    text TEXT NOT NULL, names TEXT NOT NULL, words TEXT, num_words INTEGER NOT NULL
 );
-CREATE INDEX chunks_of_document ON chunks (document);
+CREATE INDEX chunk_places ON chunks (document, num_words);
 CREATE TABLE vectors (chunk INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE VIEW searched AS SELECT id, names, coalesce(words, text) AS words FROM chunks;
 CREATE VIRTUAL TABLE found USING fts5 (

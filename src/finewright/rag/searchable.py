@@ -24,10 +24,15 @@ def searchable(text: str) -> str:
     return text if text.isascii() else _RUN.sub(lambda run: _spaced(run[0], 0), _plain(text))
 
 
+def num_words(text: str) -> int:
+    """How many words a `searchable` text has."""
+    return len(_WORD.findall(text))
+
+
 def query_words(query: str) -> list[str]:
     """The distinct words of a query in order; one of `begins_words` stands for all that begin with it."""
     # Within a run the pairs say all; the last character alone would find the ends of other runs.
-    paired = _RUN.sub(lambda run: _spaced(run[0], 1), _plain(query))
+    paired = _RUN.sub(lambda run: _spaced(run[0], 1), _plain(query).casefold())
     return list(dict.fromkeys(_WORD.findall(paired)))
 
 

@@ -27,8 +27,7 @@ from finewright.rag.index import (
     Passage,
     Ranked,
 )
-from finewright.rag.lexical import Terms
-from finewright.rag.searchable import searchable
+from finewright.rag.searchable import num_words, searchable
 
 if TYPE_CHECKING:
     import sqlite3
@@ -38,17 +37,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from finewright.rag.matrix import Matrix
+    from finewright.rag.memory import Memory
 
-BUDGET = 4000
-# A document is seen by all if it has no groups.
-_VISIBLE = """SELECT d.id FROM documents AS d WHERE d.groups = '[]' OR EXISTS (
-    SELECT 1 FROM json_each(d.groups) AS own JOIN json_each(?) AS asker ON own.value = asker.value)"""
-_LEXICAL = "SELECT rowid, rank FROM found WHERE found MATCH ? ORDER BY rank LIMIT ?"
-_LEXICAL_OF = """SELECT f.rowid, f.rank FROM found AS f CROSS JOIN chunks AS c ON c.id = f.rowid
-    WHERE f.found MATCH ? AND c.document IN (VISIBLE) ORDER BY f.rank LIMIT ?""".replace(
-    "VISIBLE", _VISIBLE
-)
+_VISIBLE = """SELECT group_concat(document) FROM readers
+    WHERE name IN (SELECT value FROM json_each(?))"""
+_EVERYONE = "*"
 
 
 def open_existing(path: Path) -> SqliteIndex:
@@ -74,9 +67,7 @@ class SqliteIndex:
         self._is_new = is_new
         self._lock = threading.RLock()
         self._num_changes = 0
-        self._terms: Terms | None = None
-        self._matrix: Matrix | None = None
-        self._versions: dict[str, tuple[int, int]] = {}
+        self._memory: Memory | None = None
 
     def put(self, batch: Iterable[Indexed]) -> Changes:
         """See `Index.put`; a document without a sha256 always counts as changed."""
@@ -116,24 +107,24 @@ class SqliteIndex:
         return dict(self._rows("SELECT name, sha256 FROM documents"))
 
     def lexical(self, query: str, limit: int, access: Access) -> list[Ranked]:
-        """Chunks by BM25, the best first; of a query whose words are very common see `Terms`."""
+        """Chunks by BM25, the best first; of a query whose words are very common see `Words`."""
+        from finewright.rag.places import best
+
         with self._reading():
-            expression = self._followed_terms().expression(query)
-            if not expression:
-                return []
-            if access is None:
-                rows = self._rows(_LEXICAL, expression, limit)
-            else:
-                rows = self._rows(_LEXICAL_OF, expression, _json(sorted(access)), limit)
-        return [Ranked(chunk_id, -rank) for chunk_id, rank in rows]
+            memory = self._followed()
+            scores = memory.words.scores(query)
+            return best(memory.places, scores, limit, self._visible(access))
 
     def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[Ranked]:
         """See `Index.nearest`; the vectors are read into memory once."""
+        from finewright.rag.places import best
+
         if not self.about.dimensions:
             return []
         with self._reading():
-            matrix = self._followed_matrix()
-            return matrix.nearest(vector, limit, self._visible(access))
+            memory = self._followed(with_vectors=True)
+            scores = memory.matrix.scores(vector)
+            return best(memory.places, scores, limit, self._visible(access))
 
     def passages(self, chunk_ids: Sequence[int]) -> list[Passage]:
         """See `Index.passages`; one that was deleted meanwhile is left out."""
@@ -149,7 +140,7 @@ class SqliteIndex:
     def vectors(self, chunk_ids: Sequence[int]) -> NDArray[np.float32]:
         """See `Index.vectors`; zeros for one that was deleted meanwhile."""
         with self._reading():
-            return self._followed_matrix().rows([int(number) for number in chunk_ids])
+            return self._followed(with_vectors=True).matrix.rows(chunk_ids)
 
     def counts(self) -> Counts:
         """See `Index.counts`."""
@@ -169,8 +160,8 @@ class SqliteIndex:
         with self._lock:
             if self._is_new:
                 self._undo()
-            if self._terms:
-                self._terms.close()
+            if self._memory:
+                self._memory.words.close()
             self._connection.close()
 
     def _rows(self, sql: str, *values: object) -> list[Any]:  # rows of as many types as columns
@@ -209,7 +200,8 @@ class SqliteIndex:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         # What was read of the transaction is not there any more; its numbers will be given again.
-        self._matrix = None
+        if self._memory:
+            self._memory.forget()
         self._num_changes += 1
         if self._is_new:
             self._connection.close()
@@ -247,64 +239,43 @@ class SqliteIndex:
     ) -> None:
         run = self._connection.execute
         number = run(
-            "INSERT INTO documents (name, title, source, license, groups, sha256)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                document.id,
-                document.title,
-                document.source,
-                document.license,
-                _json(document.groups),
-                document.sha256,
-            ),
+            "INSERT INTO documents (name, title, source, license, sha256) VALUES (?, ?, ?, ?, ?)",
+            (document.id, document.title, document.source, document.license, document.sha256),
         ).lastrowid
-        for place, chunk in enumerate(chunks):
+        for name in {_group(group) for group in document.groups} or {_EVERYONE}:
+            run("INSERT INTO readers VALUES (?, ?)", (number, name))
+        for at, chunk in enumerate(chunks):
             names, words = searchable(names_above(document, chunk)), searchable(chunk.text)
-            path = _json(chunk.heading_path)
+            place = (number, chunk.number, _json(chunk.heading_path), chunk.start, chunk.end)
             own = None if words == chunk.text else words
             chunk_id = run(
-                "INSERT INTO chunks (document, number, heading_path, starts, ends, text, names, words)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (number, chunk.number, path, chunk.start, chunk.end, chunk.text, names, own),
+                "INSERT INTO chunks (document, number, heading_path, starts, ends, text, names, words,"
+                " num_words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*place, chunk.text, names, own, num_words(names) + num_words(words)),
             ).lastrowid
             run(
                 "INSERT INTO found (rowid, names, words) VALUES (?, ?, ?)", (chunk_id, names, words)
             )
             if vectors is not None:
-                half = vectors[place].astype("<f2").tobytes()
+                half = vectors[at].astype("<f2").tobytes()
                 run("INSERT INTO vectors VALUES (?, ?)", (chunk_id, half))
 
-    def _is_changed(self, reader: str) -> bool:
-        """Has the index changed since this reader asked last, by this process or another?"""
+    def _followed(self, *, with_vectors: bool = False) -> Memory:
+        """What is kept in memory, as the file is by now, whoever wrote to it."""
+        from finewright.rag.memory import Memory
+
+        if not self._memory:
+            self._memory = Memory(self._connection, self.about.dimensions)
         version = (self._rows("PRAGMA data_version")[0][0], self._num_changes)
-        was, self._versions[reader] = self._versions.get(reader), version
-        return was != version
-
-    def _followed_terms(self) -> Terms:
-        if not self._terms:
-            self._terms = Terms(self._connection, BUDGET)
-        if self._is_changed("terms"):
-            self._terms.forget()
-        return self._terms
-
-    def _followed_matrix(self) -> Matrix:
-        from finewright.rag.matrix import Matrix
-
-        is_changed = self._is_changed("matrix")
-        if not self._matrix:
-            self._matrix = Matrix(self.about.dimensions)
-            is_changed = True
-        if is_changed:
-            self._matrix.refresh(self._connection)
-        return self._matrix
+        self._memory.follow(version, with_vectors=with_vectors)
+        return self._memory
 
     def _visible(self, access: Access) -> NDArray[np.int64] | None:
-        import numpy as np
+        from finewright.rag.places import read_numbers
 
         if access is None:
             return None
-        rows = self._rows(_VISIBLE, _json(sorted(access)))
-        return np.array(rows, np.int64).reshape(-1)
+        return read_numbers(self._rows(_VISIBLE, _asking(access))[0][0])
 
 
 _REMOVE = (
@@ -312,8 +283,18 @@ _REMOVE = (
     "DELETE FROM found WHERE rowid IN (SELECT id FROM chunks WHERE document = ?)",
     "DELETE FROM vectors WHERE chunk IN (SELECT id FROM chunks WHERE document = ?)",
     "DELETE FROM chunks WHERE document = ?",
+    "DELETE FROM readers WHERE document = ?",
     "DELETE FROM documents WHERE id = ?",
 )
+
+
+def _group(name: str) -> str:
+    """A group as it is kept: none is named as everyone is."""
+    return f"={name}"
+
+
+def _asking(access: frozenset[str]) -> str:
+    return _json([_EVERYONE, *map(_group, sorted(access))])
 
 
 def _json(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from finewright.judge.quotes import ABSTENTION, abstains, numbers_absent
 from finewright.rag.citations import cited, quotes
@@ -12,7 +13,7 @@ from finewright.schema.rag_index import AskReport, QuoteSeen
 from finewright.workbench.chat import Manner, answer
 from finewright.workbench.rag import OnEvent, groups_of, passages_for, seen
 from finewright.workbench.rag_target import Opened
-from finewright.workbench.systems import check_target, load_talker
+from finewright.workbench.systems import System, check_target, load_talker
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,17 @@ def ask(
     )
 
 
+def messages_of(talker: System, question: str, hits: Sequence[Hit]) -> list[dict[str, Any]]:
+    """The question with its passages, under the system prompt that the model was trained with, if any."""
+    system = [{"role": "system", "content": talker.system_prompt}] if talker.system_prompt else []
+    asked = [*system, {"role": "user", "content": question}]
+    return messages_with([hit.passage for hit in hits], asked)
+
+
 def _answer(question: str, hits: Sequence[Hit], answerer: Answerer) -> str:
     talker = load_talker(answerer.model, base_model=answerer.base_model)
-    system = [{"role": "system", "content": talker.system_prompt}] if talker.system_prompt else []
-    messages = [*system, {"role": "user", "content": question}]
-    asked = messages_with([hit.passage for hit in hits], messages)
     manner = Manner(max_new_tokens=answerer.max_new_tokens, temperature=0.0, seed=0)
-    return "".join(answer(talker, asked, manner)).strip()
+    return "".join(answer(talker, messages_of(talker, question, hits), manner)).strip()
 
 
 def _names(hits: Sequence[Hit]) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.evaluate.leaderboard import duels, fates, frontier, ladder, scored, verdict
+from finewright.evaluate.leaderboard import duels, fates, ladder, scored, verdict
 from finewright.evaluate.score import PREFERENCE, Scored, ScoreOptions
 from finewright.schema.evaluate import Sample
 
@@ -127,25 +127,6 @@ def test_who_alone_is_left_wins() -> None:
     alone = {"a": system("a", "1010")}
     assert duels(alone, METRIC, OPTIONS) == []
     assert verdict(alone["a"].scores[0], [], {"a": 1.0}).winner == "a"
-
-
-POINTS = st.dictionaries(
-    st.sampled_from("abcdefgh"), st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1
-)
-
-
-@given(POINTS)
-def test_the_frontier_is_beaten_by_nobody(points: dict[str, tuple[float, float]]) -> None:
-    front = frontier(points)
-    best_at_cost = {
-        cost: max(s for s, c in points.values() if c <= cost) for _, cost in points.values()
-    }
-    cheapest_at_score = {
-        score: min(c for s, c in points.values() if s >= score) for score, _ in points.values()
-    }
-    for name, (score, cost) in points.items():
-        optimal = score == best_at_cost[cost] and cost == cheapest_at_score[score]
-        assert (name in front) == optimal
 
 
 def test_preferences_are_read_and_not_made_again() -> None:

@@ -98,15 +98,6 @@ def duels(systems: Mapping[str, Scored], metric: str, options: ScoreOptions) -> 
     ]
 
 
-def frontier(points: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
-    """The names of (score, cost) that no other beats in one without being worse in the other."""
-    return tuple(
-        name
-        for name, (score, cost) in points.items()
-        if not any(s >= score and c <= cost and (s, c) != (score, cost) for s, c in points.values())
-    )
-
-
 def verdict(best: Score, found: Sequence[Duel], answer_ms: Mapping[str, float]) -> Verdict:
     """Who wins, or which is the cheapest of those that the rows cannot tell apart.
 

@@ -6,7 +6,8 @@ from datetime import date
 from pathlib import Path
 
 from finewright.errors import SpecError
-from finewright.evaluate.leaderboard import duels, fates, frontier, ladder, verdict
+from finewright.evaluate.leaderboard import duels, fates, ladder, verdict
+from finewright.evaluate.pareto import Point, frontier
 from finewright.render.bakeoff import licence
 from finewright.schema.bakeoff import BakeoffSpec
 from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung
@@ -142,6 +143,7 @@ def _report(
     finalists = [by_name[name] for name in (best, *beaten)]
     values = {each.base_model: _value(each, metric) for each in finalists}
     answer_ms = {each.base_model: each.speed.answer_ms_mean for each in finalists}
+    unbeaten = frontier({name: Point(answer_ms[name], values[name].value) for name in values})
     said = verdict(values[best], fought, answer_ms)
     return BakeoffReport(
         name=contest.loaded.spec.name,
@@ -154,7 +156,7 @@ def _report(
         rungs=tuple(rungs),
         finalists=tuple(finalists),
         duels=tuple(fought),
-        frontier=frontier({name: (values[name].value, answer_ms[name]) for name in values}),
+        frontier=tuple(name for name in values if name in unbeaten),
         winner=said.winner,
         choice=said.choice,
         verdict=said.sentence,

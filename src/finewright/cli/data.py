@@ -254,7 +254,11 @@ def data_sections(
 @data_app.command("raft")
 def data_raft(
     questions: Annotated[
-        Path, typer.Argument(help="JSONL of `prompt`, `completion` and `gold`, ids of documents.")
+        Path,
+        typer.Argument(
+            metavar="QUESTIONS",
+            help="JSONL of `prompt`, `completion` and `gold`, ids of documents.",
+        ),
     ],
     target: Annotated[
         str, typer.Argument(metavar="SPEC|INDEX", help="A spec with `rag`, or an index.")

@@ -61,7 +61,7 @@ def raft(  # noqa: PLR0913 - files in and out, and all that may be said of them
     listing = Listing()
     asked = _Asked(questions, listing)
     if not asked.questions:
-        raise _unusable(questions, listing)
+        raise DataError("\n".join(problem.line() for problem in listing.problems()))
     count_tokens = _counting(spec.base_model)
     with open_target(target, embedder=embedder) as opened:
         searched = Searched(opened.index, opened.embedder, access)
@@ -111,13 +111,6 @@ def _question(data: Mapping[str, Any]) -> Question | tuple[str, str]:  # Any: a 
         license if isinstance(license, str) and license.strip() else "unknown",
         source if isinstance(source, str) else "",
     )
-
-
-def _unusable(questions: Path, listing: Listing) -> DataError:
-    problems = [problem.line() for problem in listing.problems() if problem.level == "error"]
-    if problems:
-        return DataError("\n".join(problems))
-    return DataError(f"{questions}: no questions in it", hint=_FORM)
 
 
 def _known(

@@ -1,0 +1,57 @@
+"""Many questions asked of an index once, and their rankings fused with any weights after that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from finewright.rag.fusion import fused
+from finewright.rag.metrics import measured
+from finewright.rag.retrieve import rankings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from finewright.rag.index import Embedder, Index
+    from finewright.rag.questions import Question
+
+_AT_ONCE = 64
+
+
+class Answered(NamedTuple):
+    """A question with the chunks that words and vectors find for it."""
+
+    question: Question
+    rankings: Mapping[str, Sequence[int]]
+
+
+@dataclass(slots=True)
+class Trial:
+    """What an index found for each question, and the documents that these chunks are of."""
+
+    answered: list[Answered] = field(default_factory=list)
+    documents: dict[int, str] = field(default_factory=dict)
+
+    def measured_with(self, weights: Mapping[str, float]) -> list[dict[str, float]]:
+        """The metrics of each question where the rankings count so much."""
+        return [measured(self.ranked(each, weights), each.question.gold) for each in self.answered]
+
+    def ranked(self, each: Answered, weights: Mapping[str, float]) -> list[str]:
+        """Documents by their best chunk, the best first."""
+        found = fused(each.rankings, weights)
+        return list(dict.fromkeys(self.documents[item.chunk_id] for item in found))
+
+
+def ask_all(index: Index, embedder: Embedder | None, questions: Sequence[Question]) -> Trial:
+    """Ask each question by words and, with an embedder, by vectors; as the owner, who sees all."""
+    trial = Trial()
+    for start in range(0, len(questions), _AT_ONCE):
+        batch = questions[start : start + _AT_ONCE]
+        vectors = embedder.queries([q.prompt for q in batch]) if embedder else [None] * len(batch)
+        for question, vector in zip(batch, vectors, strict=True):
+            found = rankings(index, question.prompt, vector)
+            new = {chunk_id for ids in found.values() for chunk_id in ids} - trial.documents.keys()
+            for passage in index.passages(sorted(new)):
+                trial.documents[passage.chunk_id] = passage.document
+            trial.answered.append(Answered(question, found))
+    return trial

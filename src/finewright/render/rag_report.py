@@ -1,0 +1,77 @@
+"""How rankings were tuned and how good they are, as text."""
+
+from finewright.render.reports import text_of
+from finewright.render.text import printable, table
+from finewright.schema.evaluate import Difference, Score
+from finewright.schema.rag_report import RagEvaluateReport, RagTuneReport
+
+_MEANT = {"lexical": "words", "dense": "vectors", "equal": "both alike", "tuned": "tuned"}
+_SURE = 0.05
+
+
+@text_of.register
+def _(report: RagTuneReport) -> str:
+    lines = [f"weights: {_weights(report.weights)} ({report.why})"]
+    if report.tried:
+        rows = [
+            [
+                *(f"{weight:g}" for weight in tried.weights.values()),
+                *(_percent(tried.mrr), _percent(tried.recall_at_1)),
+                "chosen" if tried.weights == report.weights else "",
+            ]
+            for tried in report.tried
+        ]
+        lines.append(table(["words", "vectors", "mrr", "recall@1", ""], rows))
+    return "\n".join(lines)
+
+
+@text_of.register
+def _(report: RagEvaluateReport) -> str:
+    metrics = list(dict.fromkeys(score.metric for score in report.scores))
+    cells = {(score.system, score.metric): _score(score) for score in report.scores}
+    rows = [[_MEANT[name], *(cells[name, metric] for metric in metrics)] for name in report.weights]
+    changes = [
+        [f"tuned - {_MEANT[d.against]}", d.metric, _change(d), f"{d.p_value:.3f}"]
+        for d in report.differences
+        if d.metric in ("recall@1", "mrr")
+    ]
+    confidence = f"{100 * report.confidence:g} % intervals in brackets"
+    tuned = _weights(report.weights["tuned"])
+    return "\n".join(
+        [
+            f"{printable(report.questions)}: {report.n} questions, {confidence}",
+            table(["ranking", *metrics], rows),
+            "",
+            table(["difference", "metric", "points", "p"], changes),
+            "",
+            f"tuned: {tuned}; chosen by {report.tuned_on}. A search takes {report.query_ms:.1f} ms.",
+            *[f"{problem.level}: {problem.line()}" for problem in report.problems],
+            _verdict(report),
+        ]
+    )
+
+
+def _verdict(report: RagEvaluateReport) -> str:
+    parts = [d for d in report.differences if d.metric == "recall@1" and d.against != "equal"]
+    worse = [_MEANT[d.against] for d in parts if d.value < 0 and d.p_value < _SURE]
+    better = [_MEANT[d.against] for d in parts if d.value > 0 and d.p_value < _SURE]
+    if worse:
+        return f"verdict: use {worse[0]} alone for questions like these"
+    found = "better than " + " and than ".join(better) if better else "as good as each part alone"
+    return f"verdict: tuned is {found}, as far as {report.n} questions can tell"
+
+
+def _weights(weights: dict[str, float]) -> str:
+    return ", ".join(f"{_MEANT[name]} {weight:g}" for name, weight in weights.items())
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _score(score: Score) -> str:
+    return f"{_percent(score.value)} ({100 * score.low:.0f}-{100 * score.high:.0f})"
+
+
+def _change(found: Difference) -> str:
+    return f"{100 * found.value:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"

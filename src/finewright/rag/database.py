@@ -72,20 +72,41 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = (
-            getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        )  # without its details
+        # The low byte is the kind, the others say more of it.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         said = _SAID.get(code, _Said(f"SQLite refused: {error}", "check the disk, then repeat"))
         raise DataError(f"{path}: {said.what}", hint=said.hint) from None
 
 
+@contextmanager
+def read_told(path: Path) -> Iterator[None]:
+    """`told` of a block that only reads: what it cannot make sense of is damaged."""
+    with told(path):
+        try:
+            yield
+        except (ValueError, TypeError, IndexError):
+            damaged = _SAID[sqlite3.SQLITE_CORRUPT]
+            raise DataError(f"{path}: {damaged.what}", hint=damaged.hint) from None
+
+
+@contextmanager
+def _os_errors_told(path: Path) -> Iterator[None]:
+    """Turn any OSError of the block into one line about `path` with a mend."""
+    try:
+        yield
+    except OSError as error:
+        hint = "check the path and its permissions"
+        raise DataError(f"{path}: {error.strerror or error}", hint=hint) from None
+
+
 def connected(path: Path) -> tuple[sqlite3.Connection, About]:
     """The index in the file and what it was made with; anything else there is refused by name."""
-    if path.is_dir():
-        raise DataError(f"{path}: no index: a folder", hint="name a file in it")
-    if not path.is_file():
-        raise NoIndex(f"{path}: no index: no such file", hint="make it with finewright rag index")
-    with told(path):
+    with read_told(path), _os_errors_told(path):
+        if path.is_dir():
+            raise DataError(f"{path}: no index: a folder", hint="name a file in it")
+        if not path.is_file():
+            hint = "make it with finewright rag index"
+            raise NoIndex(f"{path}: no index: no such file", hint=hint)
         connection = _connection(path, "rw")
         try:
             return connection, _checked(connection, path)
@@ -96,11 +117,11 @@ def connected(path: Path) -> tuple[sqlite3.Connection, About]:
 
 def started(path: Path, about: About) -> sqlite3.Connection:
     """A connection in a transaction that makes the index; nobody sees it before that is committed."""
-    if path.is_dir():
-        raise DataError(f"{path}: a folder; an index is a file", hint="name a file in it")
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: the folder {path.parent} is not there", hint="make it first")
-    with told(path):
+    with told(path), _os_errors_told(path):
+        if path.is_dir():
+            raise DataError(f"{path}: a folder; an index is a file", hint="name a file in it")
+        if not path.parent.is_dir():
+            raise DataError(f"{path}: the folder {path.parent} is not there", hint="make it first")
         connection = _connection(path, "rwc")
         try:
             begin(connection)
@@ -138,6 +159,11 @@ def _connection(path: Path, mode: str) -> sqlite3.Connection:
     # What is deleted is overwritten; the cache keeps a transaction off the file while others read it.
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    # Outside of any transaction, which would take them away when it is undone.
+    for name, kind in (("term", "row"), ("place", "instance")):
+        connection.execute(
+            f"CREATE VIRTUAL TABLE temp.{name} USING fts5vocab (main, found, {kind})"
+        )
     return connection
 
 
@@ -162,7 +188,9 @@ def _fill(connection: sqlite3.Connection, about: About) -> None:
 def _checked(connection: sqlite3.Connection, path: Path) -> About:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-        raise DataError(f"{path}: no index: the file is empty", hint=_INDEX_AGAIN)
+        if path.stat().st_size:
+            raise DataError(f"{path}: not an index: no SQLite file", hint="name another file")
+        raise NoIndex(f"{path}: no index: the file is empty", hint=_INDEX_AGAIN)
     if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
         raise DataError(f"{path}: a SQLite file, but not an index", hint="name another file")
     if version > FORMAT:

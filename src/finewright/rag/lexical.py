@@ -51,10 +51,6 @@ class Words:
             "CREATE VIRTUAL TABLE token USING fts5vocab (query, row)",
         ):
             self._tokens.execute(sql)
-        for name, kind in (("term", "row"), ("place", "instance")):
-            connection.execute(
-                f"CREATE VIRTUAL TABLE temp.{name} USING fts5vocab (main, found, {kind})"
-            )
 
     def follow(self, places: Places) -> None:
         """Forget all words: the index has changed."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError
 from finewright.rag.chunk import names_above
-from finewright.rag.database import begin, connected, erase_tokens, started, told
+from finewright.rag.database import begin, connected, erase_tokens, read_told, started, told
 from finewright.rag.index import (
     About,
     Access,
@@ -134,7 +134,8 @@ class SqliteIndex:
                 WHERE c.id IN (SELECT value FROM json_each(?))""",
             _json([int(number) for number in chunk_ids]),
         )
-        found = {row[0]: _passage(row) for row in rows}
+        with read_told(self._path):
+            found = {row[0]: _passage(row) for row in rows}
         return [found[number] for number in chunk_ids if number in found]
 
     def vectors(self, chunk_ids: Sequence[int]) -> NDArray[np.float32]:
@@ -165,13 +166,13 @@ class SqliteIndex:
             self._connection.close()
 
     def _rows(self, sql: str, *values: object) -> list[Any]:  # rows of as many types as columns
-        with self._lock, told(self._path):
+        with self._lock, read_told(self._path):
             return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """One state of the index for all that the block reads."""
-        with self._lock, told(self._path):
+        with self._lock, read_told(self._path):
             if self._connection.in_transaction:
                 yield
                 return
@@ -186,7 +187,8 @@ class SqliteIndex:
         """One transaction: all that the block changes or nothing."""
         with self._lock, told(self._path):
             if not self._is_new:
-                begin(self._connection)
+                with read_told(self._path):
+                    begin(self._connection)
             try:
                 yield
                 self._connection.execute("COMMIT")
@@ -213,7 +215,7 @@ class SqliteIndex:
         for name in ids:
             found = self._rows("SELECT id FROM documents WHERE name = ?", name)
             for sql in _REMOVE if found else ():
-                self._connection.execute(sql, found[0])
+                self._rows(sql, *found[0])
             number += len(found)
         return number
 
@@ -222,7 +224,10 @@ class SqliteIndex:
         shape = (len(indexed.chunks), self.about.dimensions)
         if shape[1] and (vectors is None or vectors.shape != shape):
             got = None if vectors is None else vectors.shape
-            raise DataError(f"{document.source}: its vectors are {got}, the index needs {shape}")
+            raise DataError(
+                f"{document.source}: its vectors are {got}, the index needs {shape}",
+                hint="embed with the embedder that the index was made with",
+            )
         try:
             self._insert(document, indexed.chunks, vectors if shape[1] else None)
         except UnicodeEncodeError as error:

@@ -1,0 +1,1 @@
+"""What a hosted fine-tune leaves behind: its job, its files, and its recorded answers."""

@@ -1,0 +1,109 @@
+"""A migration, for a terminal."""
+
+from collections.abc import Iterator
+
+from finewright.render.reports import text_of
+from finewright.render.text import table
+from finewright.schema.evaluate import Difference, Score
+from finewright.schema.migrate import MigrateReport
+
+BOUND_HEADER = ("metric", "old", "new", "base", "new - old", "at least (one-sided)")
+CARRIED_HEADER = ("setting", "there", "key", "here", "why")
+
+
+@text_of.register
+def _(report: MigrateReport) -> str:
+    parts = [
+        f"{report.name}: {report.old_model} -> {report.base_model}",
+        "\n".join(report.deadlines),
+        _section("the job's settings", table(CARRIED_HEADER, carried_rows(report)), report.carried),
+        "\n".join(facts(report)),
+        _section(
+            expected_title(report), table(BOUND_HEADER, bound_rows(report)), bound_rows(report)
+        ),
+        _section(
+            agreement_title(report), table(("metric", "agreement"), agreement_rows(report)), True
+        ),
+        "\n".join(f"{problem.level}: {problem.line()}" for problem in report.problems),
+        report.sentence,
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def carried_rows(report: MigrateReport) -> list[tuple[str, ...]]:
+    """A row for each setting of the hosted job."""
+    return [
+        (
+            c.setting,
+            c.value,
+            c.key or "no counterpart" if not c.becomes else c.key,
+            c.becomes,
+            c.why,
+        )
+        for c in report.carried
+    ]
+
+
+def facts(report: MigrateReport) -> Iterator[str]:
+    """What was trained on, and what is frozen."""
+    removed = ", ".join(f"{n} {why}" for why, n in report.rows_removed.items())
+    apart = f"; {removed} kept out because a golden prompt is near" if removed else ""
+    yield f"rows: {report.rows_read} read, {report.rows_train} trained on{apart}"
+    golden, stated = report.golden, report.stated
+    yield (
+        f"golden set: {golden.rows} answers of {golden.origin}, {golden.rows_expected} with the right answer"
+        f" known; sha256 {golden.file.sha256[:16]}"
+    )
+    yield (
+        f"stated on {stated.stated_on}, before training: by {stated.metric}, at most"
+        f" {100 * stated.margin:g} points below the old model, one-sided {100 * stated.confidence:g} %"
+    )
+    yield f"run: {report.run}"
+
+
+def expected_title(report: MigrateReport) -> str:
+    """What the first table compares."""
+    return f"against the right answers, n = {report.golden.rows_expected}"
+
+
+def bound_rows(report: MigrateReport) -> list[tuple[str, ...]]:
+    """A row for each metric against the right answers."""
+    return [
+        (
+            b.difference.metric,
+            score(b.old),
+            score(b.new),
+            score(b.base),
+            difference(b.difference),
+            f"{100 * b.bound:+.1f}",
+        )
+        for b in report.against_expected
+    ]
+
+
+def agreement_title(report: MigrateReport) -> str:
+    """What the second table compares."""
+    level = f"{100 * report.stated.confidence:g} %"
+    least = f"{100 * report.agreement_bound:.1f} %"
+    same = f"the same answer to at least {least} (one-sided {level})"
+    return f"new against old, n = {report.golden.rows}: {same}"
+
+
+def agreement_rows(report: MigrateReport) -> list[tuple[str, ...]]:
+    """A row for each metric of the new answers against the old."""
+    return [(found.metric, score(found)) for found in report.agreement]
+
+
+def score(found: Score) -> str:
+    """A share with its interval."""
+    return f"{100 * found.value:.1f} % ({100 * found.low:.0f}-{100 * found.high:.0f})"
+
+
+def difference(found: Difference) -> str:
+    """Points with their interval."""
+    value, low, high = (100 * end for end in (found.value, found.low, found.high))
+    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def _section(title: str, body: str, is_there: object) -> str:
+    return f"{title}\n{body}" if is_there else ""

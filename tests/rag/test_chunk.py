@@ -60,15 +60,24 @@ def test_no_text_is_lost_but_white_space(lines: list[str], longest: int):
     assert "".join("".join(texts(text, longest)).split()) == "".join(text.split())
 
 
-@given(TEXTS, st.integers(1, 120))
-def test_what_is_lost_of_any_text_is_a_heading_or_front_matter(text: str, longest: int):
+@given(
+    st.lists(LINES.filter(lambda line: line not in {"---", "-----", "Under"}), max_size=30),
+    st.integers(1, 120),
+)
+def test_what_is_lost_of_any_text_is_a_heading_that_chunks_below_have_in_their_path(
+    lines: list[str], longest: int
+):
+    text = "\n".join(lines)
     cut = chunks(Document("d", text), longest)
     lost, at = "", 0
     for chunk in cut:
-        lost, at = lost + text[at : chunk.start], chunk.end
-    kept = {"".join(line.split()) for line in (lost + text[at:]).splitlines()}
-    for line in kept - {""}:
-        assert line[0] in "#-=~`Uk" or not cut or "-----" in text or "---" in text or "=" in text
+        lost, at = f"{lost}\n{text[at : chunk.start]}", chunk.end
+    last = cut[-1].heading_path if cut else ()
+    named = {name for chunk in cut for name in chunk.heading_path}
+    for line in lost.splitlines():
+        assert not line.strip() or line.strip("# ") in named
+    for line in text[at:].splitlines():
+        assert not line.strip() or line.startswith("#") or line.strip() in last
 
 
 def test_a_chunk_takes_as_many_paragraphs_as_fit():

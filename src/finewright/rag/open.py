@@ -24,7 +24,7 @@ def open_index(target: str, resolve: Resolve) -> Index:
         return qdrant.open_existing(target, resolve)
     from finewright.rag import sqlite
 
-    return sqlite.open_existing(resolve(target))
+    return sqlite.open_existing(_file(target, resolve))
 
 
 def create_index(target: str, resolve: Resolve, about: About) -> Index:
@@ -39,7 +39,7 @@ def create_index(target: str, resolve: Resolve, about: About) -> Index:
         return qdrant.create(target, resolve, about)
     from finewright.rag import sqlite
 
-    return sqlite.create(resolve(target), about)
+    return sqlite.create(_file(target, resolve), about)
 
 
 def shown(target: str) -> str:
@@ -61,3 +61,14 @@ def check_embedder(target: str, about: About, embedder: Embedder | None) -> None
             f"asked for with {asked or 'none'!r}",
             hint="name the embedder it was made with, or index the documents anew under another name",
         )
+
+
+def _file(target: str, resolve: Resolve) -> Path:
+    scheme, mark, _ = target.partition("://")
+    if mark:
+        raise DataError(
+            f"{scheme}://: no index can be kept there",
+            hint="name a file, postgresql://USER@HOST/DATABASE, qdrant:FOLDER "
+            "or qdrant+http://HOST:6333/COLLECTION",
+        )
+    return resolve(target)

@@ -85,16 +85,18 @@ class TestQdrant(IndexConformance):
         assert found(index, "charges") == ["fees"]
 
 
-def test_words_are_ranked_by_bm25_with_the_mean_length_that_is_assumed(store: Folder):
+def test_words_are_ranked_by_bm25_with_the_mean_length_of_the_first_chunks(store: Folder):
     texts = {"a": "fee " * 3 + "rest " * 20, "b": "fee fee", "c": "other words", "d": "fee " * 40}
     index = store.create(about(dimensions=0))
     documents = [document(id, text.strip()) for id, text in texts.items()]
     index.put([indexed(each)._replace(vectors=None) for each in documents])
+    index.put([indexed(document("later", "much " * 99))._replace(vectors=None)])
     ranked = index.lexical("fees", 10, None)
     scores = {p.document: r.score for r, p in zip(
         ranked, index.passages([r.chunk_id for r in ranked]), strict=True)}  # fmt: skip
-    idf = math.log(1 + (4 - 3 + 0.5) / (3 + 0.5))
-    mean = 200 / 12
+    num_chunks = index.counts().chunks
+    idf = math.log(1 + (num_chunks - 3 + 0.5) / (3 + 0.5))
+    mean = (23 + 2 + 2 + 40) / 4
     expected = {
         id: idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / mean))
         for id, (tf, length) in {"a": (3, 23), "b": (2, 2), "d": (40, 40)}.items()

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 from finewright.errors import DataError
 from finewright.rag import postgres_tables as tables
-from finewright.rag.chunk import indexed_text
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
 from finewright.rag.index import About, Changes, Chunk, Counts, Passage, Ranked
 from finewright.rag.postgres_connect import Place, connect, place_of, told
-from finewright.rag.words import words
+from finewright.rag.words import searched, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -225,17 +224,15 @@ class PostgresIndex:
                 ((id, number, _written(item.vectors[at]))
                  for id, number, item, at in chunks if item.vectors is not None),
             )  # fmt: skip
-        searched = [
-            words(indexed_text(item.document, item.chunks[at])) for _, _, item, at in chunks
-        ]
+        found = [searched(item.document, item.chunks[at]) for _, _, item, at in chunks]
         self._run(
             tables.ADD_WORDS,
             [
                 self._named("words"),
                 [id for id, *_ in chunks],
                 [number for _, number, *_ in chunks],
-                [" ".join(found) for found in searched],
-                [len(found) for found in searched],
+                [" ".join(each.words) for each in found],
+                [each.num_written for each in found],
             ],
         )
 

@@ -1,7 +1,7 @@
 """An index in Qdrant: a folder by the client's local mode, or a collection of a server.
 
-Words are ranked by the dot product of sparse vectors of stems with Qdrant's idf, which is BM25 with a mean
-length that is assumed, not counted; vectors by exact cosine. Access is part of every query, and who asks
+Words are ranked by the dot product of sparse vectors of stems with Qdrant's idf, which is BM25 with the mean
+length of the chunks that came first; vectors by exact cosine. Access is part of every query, and who asks
 learns nothing of other documents but how common a word is. Local mode holds everything in memory, slows down
 beyond 20,000 chunks, and reads its files by pickle: open a folder that you made, never one that you were
 sent."""
@@ -17,7 +17,6 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError
-from finewright.rag.chunk import indexed_text
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
 from finewright.rag.index import About, Changes, Counts, NoIndex, Passage, Ranked
 from finewright.rag.qdrant_connect import connect, place_of, told
@@ -35,6 +34,7 @@ from finewright.rag.qdrant_points import (
     seen_by,
 )
 from finewright.rag.stems import LANGUAGE, Stems
+from finewright.rag.words import searched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 _CHUNKS_AT_ONCE = 200
 _DOCUMENTS_AT_ONCE = 200
 _WORDS_OF_A_QUERY = 1000
-# Chunks are about half as long as they may be, and six characters make a word and its space.
-_CHARS_OF_A_MEAN_WORD = 12
 
 
 def open_existing(target: str, resolve: Callable[[str], Path]) -> QdrantIndex:
@@ -69,9 +67,10 @@ def open_existing(target: str, resolve: Callable[[str], Path]) -> QdrantIndex:
             raise NoIndex(
                 f"{place.shown}: no index there", hint="index documents first, or mend the address"
             )
-        kept = points.payloads([ABOUT_POINT]).get(ABOUT_POINT)
+        kept = points.payloads([ABOUT_POINT]).get(ABOUT_POINT, {})
         about = about_of(place, kept)
-        index = QdrantIndex(points, about, Stems(kept["language"] if kept else ""))
+        stems = Stems(kept["language"])
+        index = QdrantIndex(points, about, stems, mean_words=kept["mean_words"])
         index.mend()
         return index
     except BaseException:
@@ -120,6 +119,7 @@ class QdrantIndex:
         about: About,
         stems: Stems,
         *,
+        mean_words: float = 0.0,
         is_new: bool = False,
         is_new_folder: bool = False,
     ) -> None:
@@ -127,6 +127,7 @@ class QdrantIndex:
         self._points = points
         self._place = points.place
         self._stems = stems
+        self._mean_words = mean_words
         self._is_new = is_new
         self._is_new_folder = is_new_folder
 
@@ -232,10 +233,10 @@ class QdrantIndex:
             if self._points.exists():
                 self._points.remove()
             self._points.make(self.about.dimensions)
-            kept = payload_of_about(self.about, self._stems.language, token)
+            kept = payload_of_about(self.about, self._stems.language)
             self._points.upsert([models.PointStruct(id=ABOUT_POINT, vector={}, payload=kept)])
-            return
-        if self._changing():
+            self._mean_words = 0.0
+        elif self._changing():
             self._sweep()
         self._points.set({"changing": token}, [ABOUT_POINT])
 
@@ -247,6 +248,8 @@ class QdrantIndex:
         documents: list[Document] = []
         done: Counter[str] = Counter()
         for group in in_groups(batch, _CHUNKS_AT_ONCE):
+            if not self._mean_words:
+                self._measure(group.values())
             known = self._known(list(group))
             for id, item in group.items():
                 if is_unchanged(item.document, known):
@@ -261,12 +264,21 @@ class QdrantIndex:
                     self._points.upsert([self._point(item, at, token) for at in some])
         return replaced, documents, done
 
+    def _measure(self, items: Iterable[Indexed]) -> None:
+        """Keep the mean length of these chunks for all that come: vectors that are kept do not follow it."""
+        lengths = [
+            searched(item.document, chunk).num_written for item in items for chunk in item.chunks
+        ]
+        if any(lengths):
+            self._mean_words = sum(lengths) / len(lengths)
+            self._points.set({"mean_words": self._mean_words}, [ABOUT_POINT])
+
     def _point(self, item: Indexed, at: int, token: str) -> models.PointStruct:
         from qdrant_client import models
 
         document, chunk = item.document, item.chunks[at]
-        mean_words = self.about.chunk_chars / _CHARS_OF_A_MEAN_WORD
-        indices, values = self._stems.of_text(indexed_text(document, chunk), mean_words)
+        found = searched(document, chunk)
+        indices, values = self._stems.of_chunk(found, self._mean_words)
         vector: dict[str, Any] = {LEXICAL: models.SparseVector(indices=indices, values=values)}
         if item.vectors is not None and self.about.dimensions:
             vector[DENSE] = item.vectors[at].tolist()

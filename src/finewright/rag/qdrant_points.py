@@ -58,7 +58,7 @@ def passage_of(chunk_id: int, kept: Mapping[str, Any]) -> Passage:
     return Passage(chunk_id, *(kept[name] for name in names), chunk)
 
 
-def payload_of_about(about: About, language: str, changing: str) -> dict[str, Any]:
+def payload_of_about(about: About, language: str) -> dict[str, Any]:
     """What point 0 says of an index."""
     return {
         "kind": "about",
@@ -69,14 +69,15 @@ def payload_of_about(about: About, language: str, changing: str) -> dict[str, An
         "chunk_chars": about.chunk_chars,
         "weights": dict(about.weights),
         "language": language,
+        "mean_words": 0.0,
         "is_complete": False,
-        "changing": changing,
+        "changing": "",
     }
 
 
-def about_of(place: Place, kept: Mapping[str, Any] | None) -> About:
+def about_of(place: Place, kept: Mapping[str, Any]) -> About:
     """What `payload_of_about` kept; a DataError for another program's, an unfinished or a newer index."""
-    if kept is None or kept.get("made_by") != MADE_BY:
+    if kept.get("made_by") != MADE_BY:
         raise DataError(
             f"{place.shown}: the collection {place.collection!r} is another program's",
             hint="name another collection or folder",

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rag.words import words
+from finewright.rag.words import Searched, words
 
 LANGUAGE = "english"
 
@@ -41,14 +41,13 @@ class Stems:
         self._stemmer = None if language == "simple" else snowballstemmer.stemmer(language)
         self._numbers: dict[str, int] = {}
 
-    def of_text(self, text: str, mean_words: float) -> Sparse:
+    def of_chunk(self, found: Searched, mean_words: float) -> Sparse:
         """BM25's weight of each stem but for its idf (k1 = 1.2, b = 0.75; Robertson and Zaragoza 2009):
         tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * words / mean_words)).
 
         The mean is given, as vectors that are kept do not change when it does."""
-        found = words(text)
-        counted = Counter(self._number(word) for word in found)
-        at_half = 1.2 * (0.25 + 0.75 * len(found) / mean_words)
+        counted = Counter(self._number(word) for word in found.words)
+        at_half = 1.2 * (0.25 + 0.75 * found.num_written / mean_words)
         return Sparse(list(counted), [n * 2.2 / (n + at_half) for n in counted.values()])
 
     def of_query(self, text: str, most_words: int) -> Sparse:

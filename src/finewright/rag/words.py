@@ -2,10 +2,23 @@
 
 import re
 import unicodedata
+from typing import NamedTuple
 
+from finewright.rag.chunk import names_above
+from finewright.rag.index import Chunk, Document
 from finewright.rag.searchable import searchable
 
+NAMES = 3
+"""A word in the title or a heading counts as often as this many in the text, as in the index in a file."""
+
 _ACCENTS = re.compile("[\u0300-\u036f]")
+
+
+class Searched(NamedTuple):
+    """The words a chunk is found by, those of the names above it several times, and how many are written."""
+
+    words: list[str]
+    num_written: int
 
 
 class _Kept(dict[int, int]):
@@ -29,3 +42,9 @@ def words(text: str) -> list[str]:
         plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", spaced))
         spaced = unicodedata.normalize("NFKC", plain)
     return spaced.lower().translate(_kept).split()
+
+
+def searched(document: Document, chunk: Chunk) -> Searched:
+    """The words of the title, the headings and the text."""
+    names, text = words(names_above(document, chunk)), words(chunk.text)
+    return Searched(names * NAMES + text, len(names) + len(text))

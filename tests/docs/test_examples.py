@@ -34,7 +34,8 @@ def test_an_example_names_what_it_is_and_works(name: str) -> None:
     loaded = SPECS[name]
     assert loaded.spec.name == name
     assert unsupported(loaded.spec.train, LLAMA) == []
-    assert f"finewright up examples/{name}.yaml" in loaded.text
+    command = name if name in {"bakeoff", "tune"} else "up"
+    assert f"finewright {command} examples/{name}.yaml" in loaded.text
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,27 @@ def test_one_span_from_two_places_is_two_quotes() -> None:
     assert [quote.cited for quote in quotes(answer, PASSAGES)] == [(1,), (2,)]
 
 
+def test_the_same_words_cited_twice_are_two_quotes() -> None:
+    answer = '[1] "The card fee is 12"\n[2] "The card fee is 12"'
+    assert [(q.cited, q.is_verified) for q in quotes(answer, PASSAGES)] == [
+        ((1,), True),
+        ((2,), False),
+    ]
+
+
+def test_a_quote_that_is_said_again_is_one() -> None:
+    answer = '[1] "The card fee is 12"\nThe card fee is 12'
+    assert [quote.cited for quote in quotes(answer, PASSAGES)] == [(1,)]
+
+
+def test_a_quote_without_a_number_does_not_take_that_of_the_next_line() -> None:
+    answer = '"The card fee is 12"\n[2] "Disputes are filed within"'
+    assert {q.text: q.cited for q in quotes(answer, PASSAGES)} == {
+        "The card fee is 12": (),
+        "Disputes are filed within": (2,),
+    }
+
+
 def test_an_answer_that_quotes_nothing_cites_by_number_alone() -> None:
     assert quotes("Sixty days [2], and the fee [1][2].", PASSAGES) == []
     assert cited("Sixty days [2], and the fee [1][2] [x] [3, 7] a[5].") == [2, 1, 3, 7]

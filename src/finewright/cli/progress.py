@@ -88,6 +88,7 @@ _COUNTED = {
 }
 _LINES = {
     "contest": "{what}",
+    "tuning": "trying how much words and vectors should count",
     "asking": "{model} reads {passages} passages and answers",
     "preparing_step": "preparing: {step}",
     "fetching": "fetching {what} (once; it is cached)",

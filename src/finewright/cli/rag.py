@@ -1,5 +1,6 @@
 """`finewright rag`: parse, call one workbench function, print."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,10 @@ Owner = Annotated[
 Limit = Annotated[
     int | None, typer.Option(min=1, help="How many passages; default: the spec's `results`, 5.")
 ]
+Longest = Annotated[int, typer.Option("--max-new-tokens", min=1, help="Longest answer in tokens.")]
+Candidate = Annotated[
+    str, typer.Option("--base-model", help="Which candidate of a run with several.")
+]
 
 
 @rag_app.command("index")
@@ -53,8 +58,9 @@ def rag_index(
         typer.Option(metavar="ID", help="Delete this document, and do nothing else; repeatable."),
     ] = None,
     tune: Annotated[
-        bool, typer.Option(help="After a change, tune how much words and vectors count.")
-    ] = True,
+        bool | None,
+        typer.Option(help="Tune how much words and vectors count; default: after a change."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Bring an index up to date: adds, replaces, skips what is unchanged; all of it or nothing."""
@@ -101,10 +107,8 @@ def rag_ask(
     group: Groups = None,
     all_: Owner = False,
     limit: Limit = None,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer in tokens.")] = 256,
-    base_model: Annotated[
-        str, typer.Option("--base-model", help="Which candidate of a run with several.")
-    ] = "",
+    max_new_tokens: Longest = 256,
+    base_model: Candidate = "",
     embedder: Embedder = "",
     json: Json = False,
 ) -> None:
@@ -117,4 +121,39 @@ def rag_ask(
     access = access_of(group or (), is_owner=all_)
     with open_target(target, embedder=embedder) as opened:
         report = ask(opened, question, access, answerer, limit=limit, on_event=output.watch(json))
+    output.show(report, as_json=json)
+
+
+@rag_app.command("evaluate")
+def rag_evaluate(
+    target: Target,
+    questions: Annotated[
+        str,
+        typer.Option(help="JSONL of prompt, gold and completion; default: the spec's, or made."),
+    ] = "",
+    model: Annotated[
+        str, typer.Option("--model", help="Judge the answers of this model or run as well.")
+    ] = "",
+    answers: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --model: ask so many of the questions; default: all."),
+    ] = None,
+    samples: Annotated[
+        Path | None, typer.Option(help="With --model: write every answer to this new file.")
+    ] = None,
+    max_new_tokens: Longest = 256,
+    base_model: Candidate = "",
+    embedder: Embedder = "",
+    json: Json = False,
+) -> None:
+    """Measure how often the right document is found: recall@k, MRR and nDCG, with intervals."""
+    from finewright.cli import output
+    from finewright.workbench.rag_answers import Asking, evaluate
+    from finewright.workbench.rag_ask import Answerer
+    from finewright.workbench.rag_target import open_target
+
+    answerer = Answerer(model, base_model=base_model, max_new_tokens=max_new_tokens)
+    asking = Asking(answerer, answers, samples)
+    with open_target(target, embedder=embedder) as opened:
+        report = evaluate(opened, asking, questions=questions, on_event=output.watch(json))
     output.show(report, as_json=json)

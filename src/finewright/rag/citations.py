@@ -4,7 +4,7 @@ A quote is looked for, word for word, in the passage that is cited beside it, `[
 `"the words" [2]`, and without a number in all. Not covered: whether the words mean what is made of them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from finewright.judge.quotes import quoted_spans, supported
@@ -12,7 +12,7 @@ from finewright.judge.quotes import quoted_spans, supported
 _NUMBERS = r"(?<!\w)\[([0-9]{1,3}(?:,\s*[0-9]{1,3})*)\]"
 _CITED = re.compile(_NUMBERS)
 _OPENING = r"[\"“„«\s>:-]*"
-_CLOSING = r"[\"”“»\s.,;:]*"
+_CLOSING = r"[\"”“» \t.,;:]*"
 
 
 class Quote(NamedTuple):
@@ -30,26 +30,27 @@ class Quote(NamedTuple):
 
 def quotes(answer: str, passages: Sequence[str]) -> list[Quote]:
     """What the answer quotes, each span once by what it cites; passages are numbered from 1."""
-    found: dict[tuple[str, tuple[int, ...]], Quote] = {}
-    for span in quoted_spans(answer):
+    found: dict[Quote, None] = {}
+    for span in dict.fromkeys(quoted_spans(answer)):
         places = tuple(n for n, text in enumerate(passages, 1) if supported(span, [text]))
-        cited = tuple(dict.fromkeys(_beside(span, answer)))
-        found[span, cited] = Quote(span, cited, places)
-    return list(found.values())
+        # The answer may say again, without marks, what it has quoted.
+        for numbers in [cited for cited in _beside(span, answer) if cited] or [()]:
+            found[Quote(span, numbers, places)] = None
+    return list(found)
 
 
 def cited(answer: str) -> list[int]:
     """The numbers that the answer cites, in their order, each once."""
-    return list(dict.fromkeys(_numbers(_CITED.finditer(answer))))
+    every = (number for match in _CITED.finditer(answer) for number in _numbers(match[1]))
+    return list(dict.fromkeys(every))
 
 
-def _beside(span: str, answer: str) -> Iterator[int]:
-    """The numbers just before the span or, where there are none, just after it."""
+def _beside(span: str, answer: str) -> list[tuple[int, ...]]:
+    """What is cited wherever the span stands: just before it or, where nothing is, just after it."""
     words = r"\s+".join(map(re.escape, span.split()))
-    before = list(_numbers(re.finditer(rf"{_NUMBERS}{_OPENING}{words}", answer)))
-    yield from before or _numbers(re.finditer(rf"{words}{_CLOSING}{_NUMBERS}", answer))
+    places = re.finditer(rf"(?:{_NUMBERS}{_OPENING})?{words}(?:(?={_CLOSING}{_NUMBERS}))?", answer)
+    return [_numbers(place[1] or place[2] or "") for place in places]
 
 
-def _numbers(matches: Iterator[re.Match[str]]) -> Iterator[int]:
-    for match in matches:
-        yield from (int(number) for number in match[1].split(","))
+def _numbers(listed: str) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(int(number) for number in re.findall("[0-9]+", listed)))

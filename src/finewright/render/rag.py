@@ -3,8 +3,10 @@
 import textwrap
 from collections.abc import Iterator
 
+from finewright.render.rag_report import tuning
 from finewright.render.reports import text_of
-from finewright.render.text import printable
+from finewright.render.text import printable, table
+from finewright.schema.rag_answers import AnswersReport, RagEvaluation
 from finewright.schema.rag_index import (
     AskReport,
     IndexReport,
@@ -12,6 +14,7 @@ from finewright.schema.rag_index import (
     QuoteSeen,
     SearchReport,
 )
+from finewright.schema.rag_report import RagTuneReport
 
 _WIDTH = 100
 _INDENT = "    "
@@ -34,8 +37,8 @@ def _(report: IndexReport) -> str:
     ]
     told = ", ".join([*done, *(["left out: " + ", ".join(left_out)] if left_out else [])])
     lines.append(f"documents: {told or 'none'}")
-    weights = ", ".join(f"{name} {weight:g}" for name, weight in report.weights.items())
-    lines.append(f"weights: {weights}" + (f" ({report.why_weights})" if report.why_weights else ""))
+    kept = RagTuneReport(weights=report.weights, why="as they were")
+    lines.append(tuning(report.tuning or kept))
     lines.append(
         f"{report.index}: {report.documents} documents, {report.chunks} chunks, embedder {report.embedder}"
     )
@@ -60,6 +63,41 @@ def _(report: SearchReport) -> str:
     if not report.passages:
         return f"nothing found, of what {_asker(report.groups)} may see"
     return "\n\n".join("\n".join(_passage(passage)) for passage in report.passages)
+
+
+@text_of.register
+def _(report: RagEvaluation) -> str:
+    parts = [text_of(report.search)]
+    if report.answers:
+        parts.append(_answers(report.answers))
+    return "\n\n".join(parts)
+
+
+_MEASURES = {
+    "found": "a right document is among the passages",
+    "exact_match": "the answer is right, word for word",
+    "token_f1": "words shared with the right answer (F1)",
+    "quotes": "the answer quotes",
+    "quotes_verified": "of its quotes, stand where they are said to",
+    "numbers_absent": "has a number that is in no passage",
+    "abstains_found": "abstains, with a right document there",
+    "abstains_missing": "abstains, with none there",
+}
+
+
+def _answers(report: AnswersReport) -> str:
+    rows = [
+        [
+            what,
+            f"{100 * found.value:.1f} % ({100 * found.low:.0f}-{100 * found.high:.0f})",
+            str(found.n),
+        ]
+        for name, what in _MEASURES.items()
+        if (found := report.measures.get(name))
+    ]
+    head = f"{printable(report.model)} answers from {report.results} passages"
+    told = table([head, f"{100 * report.confidence:g} % intervals", "n"], rows)
+    return f"{told}\n\nanswers: {report.samples.path}" if report.samples else told
 
 
 def _checks(report: AskReport) -> Iterator[str]:

@@ -10,7 +10,8 @@ _SURE = 0.05
 
 
 @text_of.register
-def _(report: RagTuneReport) -> str:
+def tuning(report: RagTuneReport) -> str:
+    """The weights, why they are so, and what else was tried."""
     lines = [f"weights: {_weights(report.weights)} ({report.why})"]
     if report.tried:
         rows = [

@@ -1,6 +1,7 @@
 """What `rag evaluate` reports of a model's answers from passages."""
 
 from finewright.schema.common import Artifact, Model
+from finewright.schema.rag_report import RagEvaluateReport
 
 
 class Estimate(Model):
@@ -41,3 +42,10 @@ class AnswerSample(Model):
     answer: str
     documents: tuple[str, ...]
     measures: dict[str, float]
+
+
+class RagEvaluation(Model):
+    """How well the index finds, and, where a model was asked, how well it answers from what is found."""
+
+    search: RagEvaluateReport
+    answers: AnswersReport | None = None

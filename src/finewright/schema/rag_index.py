@@ -3,13 +3,14 @@
 from pydantic import Field
 
 from finewright.schema.common import Model, Problem
+from finewright.schema.rag_report import RagTuneReport
 
 
 class IndexReport(Model):
     """What an update did, and what the index holds after it.
 
-    documents_in = added + replaced + unchanged + all of documents_dropped; `why_weights` says where the
-    weights of the two rankings come from."""
+    documents_in = added + replaced + unchanged + all of documents_dropped; `weights` is how much each ranking
+    counts in a search, and `tuning` how they were chosen, if they just were."""
 
     index: str
     embedder: str
@@ -22,7 +23,7 @@ class IndexReport(Model):
     documents: int
     chunks: int
     weights: dict[str, float]
-    why_weights: str = ""
+    tuning: RagTuneReport | None = None
     problems: tuple[Problem, ...] = ()
 
     @property

@@ -16,6 +16,7 @@ from finewright.schema.common import Problem
 from finewright.schema.rag_index import IndexReport, PassageSeen, SearchReport
 from finewright.workbench.rag_documents import Documents, find_documents
 from finewright.workbench.rag_target import Asked, Opened
+from finewright.workbench.rag_tune import tune_rag
 from finewright.workbench.signals import stop_requests
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]  # Any: an event's fields
@@ -25,13 +26,18 @@ UNTUNED = {"lexical": 1.0, "dense": 0.25}
 
 
 def index(
-    asked: Asked, *, prune: bool = False, tune: bool = True, on_event: OnEvent = lambda *_: None
+    asked: Asked,
+    *,
+    prune: bool = False,
+    tune: bool | None = None,
+    on_event: OnEvent = lambda *_: None,
 ) -> IndexReport:
     """Bring the index up to date with the documents, in one transaction: add, replace, leave the rest.
 
-    `prune` deletes documents that are gone, unless one could not be read and so may not be gone. Raises
-    DataError, the index being as it was, where no document can be read, where two have one id, and where
-    another embedder or another length of chunks is asked for than the index was made with."""
+    `prune` deletes documents that are gone, unless one could not be read and so may not be gone. The weights
+    of the rankings are tuned after a change, or as `tune` says. Raises DataError, the index being as it was,
+    where no document can be read, where two have one id, and where another embedder or another length of
+    chunks is asked for than the index was made with."""
     spec, resolve = asked
     documents = find_documents(spec.documents, resolve)
     embedder = load_embedder(spec.embedder, resolve)
@@ -45,8 +51,15 @@ def index(
         changes = build_index(held, embedder, _watched(documents, on_event), spec.chunk_chars)
         _tell_cut(embedder, documents)
         deleted = _pruned(held, documents) if prune else 0
+        is_changed = bool(changes.added + changes.replaced + deleted)
+        tuning = None
+        if is_changed if tune is None else tune:
+            on_event("tuning", {})
+            again = find_documents(spec.documents, resolve)
+            tuning = tune_rag(held, embedder, again.read())
         return _report(asked, held).model_copy(
             update={
+                "tuning": tuning,
                 "documents_in": len(documents.seen) + documents.dropped.total(),
                 "documents_dropped": dict(documents.dropped),
                 **changes._asdict(),

@@ -15,13 +15,15 @@ from finewright.rag.prompt import heading
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import Hit
 from finewright.schema.common import Artifact
-from finewright.schema.rag_answers import AnswerSample, AnswersReport, Estimate
+from finewright.schema.rag_answers import AnswerSample, AnswersReport, Estimate, RagEvaluation
 from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file, write_text
 from finewright.workbench.data_outputs import check_outputs
 from finewright.workbench.rag import OnEvent, passages_for
 from finewright.workbench.rag_ask import Answerer, messages_of
-from finewright.workbench.rag_target import Opened
+from finewright.workbench.rag_evaluate import evaluate_rag
+from finewright.workbench.rag_questions import read_questions
+from finewright.workbench.rag_target import Opened, question_file
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.systems import System, check_target, load_talker
 
@@ -40,25 +42,41 @@ class Known(NamedTuple):
     questions: Sequence[Question]
 
 
-def answers(
-    opened: Opened,
-    known: Known,
-    answerer: Answerer,
-    *,
-    samples: Path | None = None,
-    on_event: OnEvent = lambda *_: None,
-) -> AnswersReport:
-    """What the model makes of the questions that have a `completion`, asked as the owner.
+class Asking(NamedTuple):
+    """Who answers, how many of the questions, and the new file for every answer, if any."""
 
-    `samples` is a new file with every answer. Raises DataError where no question has one."""
-    check_target(answerer.model, base_model=answerer.base_model)
-    check_outputs([samples], [])
-    asked = [question for question in known.questions if question.completion]
-    if not asked:
-        raise DataError(
-            f"{known.name}: no question has a `completion`, so there is nothing to judge answers by",
-            hint="add them, or leave --model out and measure the search alone",
-        )
+    answerer: Answerer
+    limit: int | None = None
+    samples: Path | None = None
+
+
+def evaluate(
+    opened: Opened,
+    asking: Asking,
+    *,
+    questions: str = "",
+    on_event: OnEvent = lambda *_: None,
+) -> RagEvaluation:
+    """Measure the search and, if `asking` names a model, its answers to questions spread evenly.
+
+    Without a file of questions, the spec's or `questions`, they are made of the documents, and no answer is
+    known. Raises DataError for what is wrong with them, or with the model, before anything is measured."""
+    if not asking.answerer.model:
+        if asking.limit or asking.samples:
+            what = "--answers" if asking.limit else "--samples"
+            raise DataError(f"{what} is of a model's answers", hint="name it: --model NAME")
+        return RagEvaluation(search=evaluate_rag(opened, questions=questions))
+    check_target(asking.answerer.model, base_model=asking.answerer.base_model)
+    check_outputs([asking.samples], [])
+    known = _known(opened, questions, asking.limit)
+    report = evaluate_rag(opened, questions=questions)
+    return RagEvaluation(search=report, answers=answers(opened, known, asking, on_event))
+
+
+def answers(opened: Opened, known: Known, asking: Asking, on_event: OnEvent) -> AnswersReport:
+    """What the model makes of the questions, each with its `completion`, asked as the owner."""
+    answerer, _, samples = asking
+    asked = known.questions
     found = [passages_for(opened, question.prompt, None, None) for question in asked]
     talker = load_talker(answerer.model, base_model=answerer.base_model)
     said = _said(talker, asked, found, answerer.max_new_tokens, on_event)
@@ -102,6 +120,25 @@ def sample_of(question: Question, hits: Sequence[Hit], answer: str) -> AnswerSam
         documents=documents,
         measures=measures,
     )
+
+
+def _known(opened: Opened, questions: str, limit: int | None) -> Known:
+    asked = opened.asked
+    path = question_file(asked, questions)
+    if path is None:
+        raise DataError(
+            "there are no questions with answers to judge a model's by",
+            hint="--questions FILE.jsonl of `prompt`, `gold` and `completion`, or `questions` in the spec",
+        )
+    every = read_questions(path, opened.index.digests())
+    judged = [question for question in every if question.completion]
+    if not judged:
+        raise DataError(
+            f"{path}: no question has a `completion`, so there is nothing to judge answers by",
+            hint="add them, or leave --model out and measure the search alone",
+        )
+    number = min(limit or len(judged), len(judged))
+    return Known(path.name, [judged[i * len(judged) // number] for i in range(number)])
 
 
 def _said(

@@ -83,6 +83,13 @@ def open_target(target: str, *, embedder: str = "") -> Iterator[Opened]:
         yield Opened(index, loaded, asked)
 
 
+def question_file(asked: Asked, named: str = "") -> Path | None:
+    """The file of questions that is named on the command line, or else by the spec; None without either."""
+    if named:
+        return Path(named)
+    return asked.resolve(asked.spec.questions) if asked.spec.questions else None
+
+
 def access_of(groups: Sequence[str], *, is_owner: bool) -> Access:
     """Who asks: the owner, who sees all, or someone of these groups, who sees theirs and everyone's.
 
@@ -97,6 +104,4 @@ def _named(place: str, id: str) -> str:
     if name == NONE or name in plugins.names("embedder"):
         return name
     hint = "name it: --embedder FOLDER, or https://HOST/v1#MODEL"
-    raise DataError(
-        f"{place}: made with the embedder {id!r}, which does not come along", hint=hint
-    )
+    raise DataError(f"{place}: made with the embedder {id!r}, which does not come along", hint=hint)

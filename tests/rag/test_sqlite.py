@@ -425,6 +425,14 @@ def test_a_full_disk_leaves_the_index_as_it_was(store: FileStore, path: Path):
     index.close()
 
 
+def test_a_disk_that_is_full_at_once_is_left_without_a_file(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(database, "_SCHEMA", "PRAGMA max_page_count = 3;\n" + database._SCHEMA)
+    assert "the disk is full" in refused(lambda: store.create(about()))
+    assert not [*store.path.parent.iterdir()]
+
+
 def test_an_index_that_cannot_be_written_can_be_read(store: FileStore, path: Path):
     index = store.open()
     index._connection.execute("PRAGMA query_only = ON")

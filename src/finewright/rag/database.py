@@ -122,6 +122,7 @@ def started(path: Path, about: About) -> sqlite3.Connection:
             raise DataError(f"{path}: a folder; an index is a file", hint="name a file in it")
         if not path.parent.is_dir():
             raise DataError(f"{path}: the folder {path.parent} is not there", hint="make it first")
+        is_first = not path.exists()
         connection = _connection(path, "rwc")
         try:
             begin(connection)
@@ -130,6 +131,8 @@ def started(path: Path, about: About) -> sqlite3.Connection:
             _fill(connection, about)
         except BaseException:
             connection.close()
+            if is_first:
+                path.unlink(missing_ok=True)
             raise
     return connection
 
@@ -158,6 +161,7 @@ def _connection(path: Path, mode: str) -> sqlite3.Connection:
     # A journal beside the file, not a log: a file alone can be copied, and read in a read-only folder.
     # What is deleted is overwritten; the cache keeps a transaction off the file while others read it.
     connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     # Outside of any transaction, which would take them away when it is undone.
     for name, kind in (("term", "row"), ("place", "instance")):

@@ -207,7 +207,7 @@ class SqliteIndex:
         self._num_changes += 1
         if self._is_new:
             self._connection.close()
-            self._path.unlink()
+            self._path.unlink(missing_ok=True)
             self._is_new = False
 
     def _remove(self, ids: Iterable[str]) -> int:

@@ -283,6 +283,114 @@ def test_a_query_without_a_word_is_refused(bank: Path, finewright: Finewright) -
     assert (done.code, "there is nothing to search for" in done.err) == (2, True)
 
 
+QUESTIONS = [
+    {
+        "prompt": "What does the gold card cost?",
+        "gold": ["docs/cards.md"],
+        "completion": "96 euros",
+    },
+    {"prompt": "When does the branch open?", "gold": ["docs/deep/hours.txt"], "completion": "nine"},
+    {"prompt": "mortgage years", "gold": ["docs/loans.html"]},
+    {"prompt": "soup", "gold": ["cafeteria"]},
+]
+
+
+def asked(bank: Path, rows: list[dict[str, object]]) -> str:
+    (bank / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return "q.jsonl"
+
+
+def test_a_search_is_measured_on_questions_with_known_documents(
+    bank: Path, finewright: Finewright
+) -> None:
+    finewright("rag", "index", "rag.yaml")
+    done = finewright(
+        "rag", "evaluate", "rag.yaml", "--questions", asked(bank, QUESTIONS), "--json"
+    )
+    assert done.code == 0, done.err
+    search = done.json["search"]
+    assert (search["n"], done.json["answers"]) == (4, None)
+    scores = {(s["system"], s["metric"]): s["value"] for s in search["scores"]}
+    assert scores["tuned", "recall@1"] == 1
+    shown = finewright("rag", "evaluate", "index.sqlite", "--questions", "q.jsonl")
+    assert shown.code == 0
+    assert "recall@1" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ({"prompt": "Who?"}, "q.jsonl:1: `gold` must be a list"),
+        ({"prompt": "Who?", "gold": ["docs/card.md"]}, "q.jsonl:1: `gold` names 'docs/card.md'"),
+        ({"gold": ["cafeteria"]}, "q.jsonl:1: `prompt` must be"),
+    ],
+)
+def test_questions_that_cannot_be_asked_are_told_by_their_line(
+    bank: Path, finewright: Finewright, row: dict[str, object], what: str
+) -> None:
+    finewright("rag", "index", "rag.yaml")
+    done = finewright("rag", "evaluate", "rag.yaml", "--questions", asked(bank, [row]))
+    assert done.code == 2
+    assert what in done.err
+
+
+def test_too_few_documents_to_make_questions_of_are_told(
+    bank: Path, finewright: Finewright
+) -> None:
+    finewright("rag", "index", "rag.yaml")
+    done = finewright("rag", "evaluate", "rag.yaml")
+    assert done.code == 2
+    assert "questions can be made of the documents" in done.err
+    alone = finewright("rag", "evaluate", "index.sqlite")
+    assert "there are no questions to ask" in alone.err
+
+
+def test_weights_are_tuned_after_a_change_and_kept_without_one(
+    bank: Path, finewright: Finewright
+) -> None:
+    pytest.importorskip("wordllama")
+    (bank / "rag.yaml").write_text(SPEC.format(embedder="wordllama"))
+    for number in range(60):
+        what = (
+            f"The {NOUNS[number % 20]} of number {number} is kept in the {NOUNS[number // 3]} room."
+        )
+        rest = f"It was bought in {1900 + number} and shall never leave the house again."
+        (bank / f"docs/{number}.md").write_text(f"# Object {number}\n\n{what}\n\n{rest}\n" * 2)
+    first = finewright("rag", "index", "rag.yaml", "--json")
+    assert first.json["tuning"]["tried"]
+    assert first.json["weights"] == first.json["tuning"]["weights"]
+    assert finewright("rag", "index", "rag.yaml", "--json").json["tuning"] is None
+    assert finewright("rag", "index", "rag.yaml", "--tune", "--json").json["tuning"]["tried"]
+    (bank / "docs/1.md").write_text("Changed.\n")
+    kept = finewright("rag", "index", "rag.yaml", "--no-tune", "--json")
+    assert (kept.json["replaced"], kept.json["tuning"]) == (1, None)
+    assert "weights: words " in finewright("rag", "index", "rag.yaml").out
+
+
+NOUNS = [
+    "lamp",
+    "chair",
+    "table",
+    "clock",
+    "mirror",
+    "vase",
+    "carpet",
+    "drawer",
+    "pillow",
+    "candle",
+    "kettle",
+    "basket",
+    "ladder",
+    "hammer",
+    "saddle",
+    "trumpet",
+    "violin",
+    "anchor",
+    "compass",
+    "lantern",
+]
+
+
 class Talker:
     """Stands for a loaded model."""
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -59,11 +59,15 @@ def trial_index(made: Made, embedder: Embedder | None, chunk_chars: int) -> Iter
 
 
 def tried(found: Tuned) -> tuple[WeightsTried, ...]:
-    """What was tried, as reports tell it."""
+    """What was tried, as reports tell it: from words alone to vectors alone."""
     return tuple(
         WeightsTried(weights=dict(each.weights), mrr=each.mrr, recall_at_1=each.recall_at_1)
-        for each in found.tried
+        for each in sorted(found.tried, key=lambda each: _share(each.weights))
     )
+
+
+def _share(weights: Mapping[str, float]) -> float:
+    return weights["dense"] / (weights["lexical"] + weights["dense"])
 
 
 def _kept(index: Index, why: str, questions: Sequence[Question]) -> RagTuneReport:

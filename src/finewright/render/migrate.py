@@ -46,8 +46,9 @@ def carried_rows(report: MigrateReport) -> list[tuple[str, ...]]:
 
 def facts(report: MigrateReport) -> Iterator[str]:
     """What was trained on, and what is frozen."""
-    removed = ", ".join(f"{n} {why}" for why, n in report.rows_removed.items())
-    apart = f"; {removed} kept out because a golden prompt is near" if removed else ""
+    how = ", ".join(f"{why} {n}" for why, n in report.rows_removed.items())
+    total = sum(report.rows_removed.values())
+    apart = f"; {total} left out, as they are near golden prompts ({how})" if total else ""
     yield f"rows: {report.rows_read} read, {report.rows_train} trained on{apart}"
     golden, stated = report.golden, report.stated
     yield (

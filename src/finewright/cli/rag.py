@@ -41,7 +41,7 @@ def rag_index(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="SPEC|PATHS...", help="A spec with `rag`, or documents, folders and JSONL."
+            metavar="SPEC|PATHS", help="A spec with `rag`, or documents, folders and JSONL."
         ),
     ],
     out: Annotated[

@@ -1,5 +1,6 @@
 """An index is opened by where it is, and searched by none but the embedder that it was made by."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.rag.conformance import FEES, about, indexed
 
-from finewright.errors import DataError
+from finewright.errors import DataError, MissingExtra
 from finewright.rag.open import check_embedder, create_index, open_index
 from finewright.rag.sqlite import SqliteIndex
 
@@ -45,6 +46,13 @@ def test_an_unknown_kind_of_place_is_refused_with_the_known_ones(tmp_path: Path,
             run()
         assert "secret" not in str(raised.value)
         assert "postgresql://" in raised.value.hint
+
+
+def test_without_numpy_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(MissingExtra, match="needs numpy") as raised:
+        create_index("index.sqlite", tmp_path.joinpath, about())
+    assert raised.value.hint == 'pip install "finewright[rag]"'
 
 
 def test_another_embedder_than_the_index_was_made_by_is_refused():

@@ -1,9 +1,10 @@
 """The one door to an index: what holds it is told by how its place is written."""
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
-from finewright.errors import DataError
+from finewright.errors import DataError, MissingExtra
 from finewright.rag.index import About, Embedder, Index
 
 Resolve = Callable[[str], Path]
@@ -14,6 +15,7 @@ def open_index(target: str, resolve: Resolve) -> Index:
     """The index at `target`: a file, `postgresql://...`, `qdrant:FOLDER` or `qdrant+http(s)://...`.
 
     A DataError says in one line that there is none, that a newer version made it, or that it is damaged."""
+    _require_numpy()
     if target.startswith(("postgresql://", "postgres://")):
         from finewright.rag import postgres
 
@@ -29,6 +31,7 @@ def open_index(target: str, resolve: Resolve) -> Index:
 
 def create_index(target: str, resolve: Resolve, about: About) -> Index:
     """An empty index at `target`, where there must be none; others see it once a `put` has ended well."""
+    _require_numpy()
     if target.startswith(("postgresql://", "postgres://")):
         from finewright.rag import postgres
 
@@ -61,6 +64,11 @@ def check_embedder(target: str, about: About, embedder: Embedder | None) -> None
             f"asked for with {asked or 'none'!r}",
             hint="name the embedder it was made with, or index the documents anew under another name",
         )
+
+
+def _require_numpy() -> None:
+    if importlib.util.find_spec("numpy") is None:
+        raise MissingExtra("an index needs numpy", hint='pip install "finewright[rag]"')
 
 
 def _file(target: str, resolve: Resolve) -> Path:

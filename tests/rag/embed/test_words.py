@@ -26,6 +26,13 @@ def test_vectors_are_those_of_the_library(embedder):
     assert np.array_equal(embedder.queries(TEXTS), vectors)
 
 
+def test_a_vector_does_not_depend_on_the_texts_beside_it(embedder):
+    texts = [f"{'the user ' * (n % 5)}{n}" for n in range(2100)]
+    together = embedder.documents(texts)
+    for n in (0, 1023, 1024, 2099):
+        assert np.array_equal(together[n], embedder.documents([texts[n]])[0])
+
+
 def test_texts_without_words_have_one_vector(embedder):
     vectors = embedder.documents(["", "word", " "])
     assert (vectors**2).sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-5)

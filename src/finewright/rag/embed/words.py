@@ -11,6 +11,7 @@ from finewright.errors import MissingExtra, ModelError
 from finewright.store.atomic import sha256_file
 
 _DIMENSIONS = 256
+_BATCH = 1024
 _WEIGHTS = f"weights/l2_supercat_{_DIMENSIONS}.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 
@@ -31,16 +32,25 @@ class WordEmbedder:
         home = Path(wordllama.__file__).parent
         self.id = f"wordllama@{_digest(home)[:12]}"
         # It looks for its tokenizer beside the cache folder's other name unless told where it is.
-        self._model = wordllama.WordLlama.load(
-            dim=_DIMENSIONS, cache_dir=home, disable_download=True
-        )
+        model = wordllama.WordLlama.load(dim=_DIMENSIONS, cache_dir=home, disable_download=True)
+        self._table: NDArray[np.float32] = model.embedding
+        self._tokenizer = model.tokenizer
+        self._tokenizer.no_padding()
 
     def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n, 256); texts without a word have one and the same vector."""
-        # A batch is as long as its longest text, so texts of a length go together.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        vectors = np.empty((len(texts), _DIMENSIONS), np.float32)
-        vectors[order] = self._model.embed([texts[i] for i in order], norm=False)
+        """(n, 256); texts without a word have one and the same vector.
+
+        The vectors of `WordLlama.embed`, which pads a batch to its longest text: 20 times the work."""
+        vectors = np.ones((len(texts), _DIMENSIONS), np.float32)
+        for start in range(0, len(texts), _BATCH):
+            batch = list(texts[start : start + _BATCH])
+            for i, encoded in enumerate(
+                self._tokenizer.encode_batch_fast(batch, add_special_tokens=False), start
+            ):
+                ids, counts = np.unique(np.asarray(encoded.ids, np.int64), return_counts=True)
+                if len(ids):
+                    known = ids.clip(max=len(self._table) - 1)
+                    vectors[i] = counts.astype(np.float32) @ self._table[known]
         vectors[~vectors.any(axis=1)] = 1.0
         unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit

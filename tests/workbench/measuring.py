@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-CARDS = tuple(
-    "amber birch cedar denim ember flint grove heron ivory jetty khaki lotus maple north olive pearl".split()
+CARDS = (
+    *("amber", "birch", "cedar", "denim", "ember", "flint", "grove", "heron"),
+    *("ivory", "jetty", "khaki", "lotus", "maple", "north", "olive", "pearl"),
 )
 SENTENCES = (
     "Holders of an {card} card pay ${fee}.00 every year.",
@@ -14,20 +15,28 @@ SENTENCES = (
 )
 
 
-def write_experiment(folder: Path, *, measure: str = "", train: str = "max_steps: 4") -> Path:
-    """The spec of an experiment, with its rows, its documents and its base model beside it."""
+def write_base(folder: Path) -> None:
+    """The base model of the experiment; its window holds passages."""
     import tiny
 
     model = tiny.tiny_model("llama")
     model.config.max_position_embeddings = 4096
     model.save_pretrained(folder / "base")
     tiny.tiny_tokenizer().save_pretrained(folder / "base")
+
+
+def write_experiment(folder: Path, *, measure: str = "") -> Path:
+    """The spec of an experiment, with its rows and its documents beside it."""
     documents = [
         {"id": f"d{i}", "title": card, "text": SENTENCES[i % 4].format(card=card, fee=i + 11)}
         for i, card in enumerate(CARDS)
     ]
     rows = [
-        {"prompt": f"How much is the {card} card?", "completion": f"${i + 11}.00", "gold": [f"d{i}"]}
+        {
+            "prompt": f"How much is the {card} card?",
+            "completion": f"${i + 11}.00",
+            "gold": [f"d{i}"],
+        }
         for i, card in enumerate(CARDS)
     ]
     write_jsonl(folder / "documents.jsonl", documents)
@@ -47,7 +56,7 @@ train:
   learning_rate: 1.0e-2
   batch_size: 4
   threads: 1
-  {train}
+  max_steps: 2
 evaluate:
   data: [{{path: test.jsonl}}]
   metrics: [numeric, token_f1]

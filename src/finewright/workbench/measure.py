@@ -6,6 +6,7 @@ from pathlib import Path
 
 from finewright.catalog.prices import api_named, prices
 from finewright.catalog.prices import digest as digest_of_prices
+from finewright.errors import DataError
 from finewright.evaluate.arms import drawn, question_of
 from finewright.evaluate.curve import reading
 from finewright.evaluate.recommend import recommend
@@ -122,16 +123,23 @@ def write_page(report: MeasureReport, path: Path) -> None:
 
 def _folder(loaded: LoadedSpec, spec: MeasureSpec, rows: ExperimentRows, runs_root: Path) -> Path:
     """The folder of this experiment, made where it is not there yet."""
-    documents = []
-    if loaded.spec.rag is not None and WITH_PASSAGES & set(spec.arms):
-        found = find_documents(loaded.spec.rag.documents, loaded.resolve)
-        documents = [[document.id, document.sha256] for document in found.read()]
+    documents = _documents(loaded) if WITH_PASSAGES & set(spec.arms) else []
     key = digest(run_key(loaded, input_digests(loaded)), rows.sha256, documents)
     folder = runs_root / f"measure-{loaded.spec.name}-{key[:8]}"
     with os_errors(folder):
         (folder / "runs").mkdir(parents=True, exist_ok=True)
     write_text(folder / "spec.yaml", loaded.text)
     return folder
+
+
+def _documents(loaded: LoadedSpec) -> list[list[str]]:
+    """The id and digest of every document. Raises DataError where none can be read."""
+    assert loaded.spec.rag is not None
+    found = find_documents(loaded.spec.rag.documents, loaded.resolve)
+    documents = [[document.id, document.sha256] for document in found.read()]
+    if not documents:
+        raise DataError("\n".join(problem.line() for problem in found.listing.problems()))
+    return documents
 
 
 def _power_text(power: Power, rows: ExperimentRows) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import tiny
-from finewright.errors import SpecError
+from finewright.errors import DataError, SpecError
 from finewright.schema.bakeoff_report import BakeoffReport
 from finewright.schema.load import load_spec
 from finewright.store.rundir import list_runs
@@ -164,6 +164,27 @@ def test_how_it_is_compared_changes_no_training(project: Path, finished: Bakeoff
     # all fail at JSON alike, so nobody is dropped, and who was may now train to the end
     assert len(trained) == 3 - len(finished.finalists)
     assert other.winner == ""
+
+
+def test_a_template_that_refuses_the_rows_is_told_before_any_training(
+    project: Path, tmp_path: Path
+) -> None:
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": "one"},
+                {"role": "user", "content": f"two {i}"},
+                {"role": "assistant", "content": "three"},
+            ]
+        }
+        for i in range(20)
+    ]
+    path = project / "turns.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    loaded = load_spec(project / "spec.yaml", ["data.sources.0.path=turns.jsonl"])
+    with pytest.raises(DataError, match=r"./gemma: .*Conversation roles must alternate"):
+        bakeoff(loaded, tmp_path / "runs", today=TODAY, on_event=lambda *_: None)
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(

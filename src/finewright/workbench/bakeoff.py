@@ -50,7 +50,7 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
     contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
     entries, rungs = _climbed(contest, spec)
     found = [_finalist(contest, entry, spec, today) for entry in entries]
-    report = _report(contest, entries[0], rungs, found)
+    report = _report(contest, entries, rungs, found)
     write_json(folder / "report.json", report.model_dump(mode="json"))
     write_page(report, folder / "report.html")
     return report
@@ -132,7 +132,7 @@ def _finalist(contest: Contest, entry: Entry, spec: BakeoffSpec, today: date) ->
 
 
 def _report(
-    contest: Contest, entry: Entry, rungs: Sequence[Rung], found: Sequence[Found]
+    contest: Contest, entries: Sequence[Entry], rungs: Sequence[Rung], found: Sequence[Found]
 ) -> BakeoffReport:
     metric = contest.metric
     by_name = {each.finalist.base_model: each.finalist for each in found}
@@ -150,8 +150,8 @@ def _report(
         folder=str(contest.folder),
         metric=metric,
         confidence=contest.options.confidence,
-        rows_train=entry.data.rows_train,
-        rows_development=len(development_rows(contest, entry)),
+        rows_train=entries[0].data.rows_train,
+        rows_development=len(development_rows(contest, entries[0])),
         rows_held_out=values[best].n,
         rungs=tuple(rungs),
         finalists=tuple(finalists),
@@ -160,12 +160,29 @@ def _report(
         winner=said.winner,
         choice=said.choice,
         verdict=said.sentence,
-        problems=(*_cautions(contest, finalists), *_of_data(entry)),
+        problems=(*_cautions(contest, finalists), *_other_rows(entries), *_of_data(entries[0])),
     )
 
 
 def _value(each: Finalist, metric: str) -> Score:
     return next(score for score in each.scores if score.metric == metric)
+
+
+def _other_rows(entries: Sequence[Entry]) -> Iterator[Problem]:
+    """Tokenizers differ, so a row may be too long for one model alone."""
+    lost = {
+        entry.base_model: sum(entry.trained.counts.rows_dropped.values())
+        + entry.trained.counts.rows_truncated
+        for entry in entries
+    }
+    if len(set(lost.values())) > 1:
+        told = ", ".join(f"{name} {count}" for name, count in lost.items())
+        yield Problem(
+            level="warning",
+            key="train.max_length",
+            message=f"the models did not train on the same rows: too long were for {told}",
+            hint="raise it until no row is dropped or cut",
+        )
 
 
 def _of_data(entry: Entry) -> Iterator[Problem]:

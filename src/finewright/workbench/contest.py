@@ -4,7 +4,8 @@ Each run is an ordinary one under `runs/` of the contest's folder, so it can be 
 never trained twice, and goes on where it was cut. What chooses between runs are the rows that
 `data.eval_fraction` holds out; the rows of `evaluate.data` are asked only once everything is chosen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from finewright.data.gather import measured_share
 from finewright.errors import Interrupted, SpecError
 from finewright.evaluate.leaderboard import scored
 from finewright.evaluate.score import Scored, ScoreOptions, check_metrics
+from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import Sample
 from finewright.schema.load import LoadedSpec, changed
@@ -23,7 +25,9 @@ from finewright.schema.run import RunSpec
 from finewright.schema.train import Candidate
 from finewright.store.atomic import os_errors, write_text
 from finewright.store.keys import digest
-from finewright.store.rundir import RunDir
+from finewright.store.rundir import RunDir, list_runs
+from finewright.store.stage import refuse
+from finewright.workbench.plan import plan
 from finewright.workbench.prepare import input_digests, run_key
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.up import OnEvent, resume, up
@@ -115,15 +119,33 @@ def open_contest(
     loaded: LoadedSpec, kind: str, root: Path, told: Sequence[object], *, on_event: OnEvent
 ) -> Path:
     """The folder of this contest, made where it is not there yet; the same spec, inputs, code and `told`
-    go on in the one they began."""
+    go on in the one they began.
+
+    Raises DataError, before it is made, for a model that cannot read the rows: they are too long for it, or
+    its chat template refuses them."""
     alone = changed(loaded, {}, without=_others(loaded))
     key = digest(run_key(alone, input_digests(alone)), *told)
     folder = root / f"{kind}-{loaded.spec.name}-{key[:8]}"
+    if not list_runs(folder / "runs"):
+        on_event("contest", {"what": "reading the rows as each model reads them"})
+        refuse(_unreadable(alone))
     with os_errors(folder):
         (folder / "runs").mkdir(parents=True, exist_ok=True)
     write_text(folder / "spec.yaml", loaded.text)
     on_event("contest", {"what": f"{kind} folder: {folder}"})
     return folder
+
+
+def _unreadable(loaded: LoadedSpec) -> list[Problem]:
+    planned = plan(loaded)
+    return [
+        *planned.problems,
+        *(
+            problem.model_copy(update={"message": f"{each.base_model}: {problem.message}"})
+            for each in planned.candidates
+            for problem in each.problems
+        ),
+    ]
 
 
 def varied(contest: Contest, values: Mapping[str, Tree], *, where: str = "") -> LoadedSpec:
@@ -134,7 +156,8 @@ def varied(contest: Contest, values: Mapping[str, Tree], *, where: str = "") -> 
 def train(contest: Contest, spec: LoadedSpec, *, on_event: OnEvent | None = None) -> Entry:
     """The run of this spec, trained; it is trained now where it is not yet."""
     watch = on_event or contest.on_event
-    report = up(spec, contest.folder / "runs", on_event=watch, through="train")
+    with _goes_on():
+        report = up(spec, contest.folder / "runs", on_event=watch, through="train")
     return _entry(spec, report)
 
 
@@ -162,7 +185,8 @@ def development_rows(contest: Contest, entry: Entry) -> list[Row]:
 def held_out(contest: Contest, entry: Entry) -> dict[str, list[Sample]]:
     """The answers to the held-out rows by system, which is "tuned" or "base"; the run's evaluate stage is run
     where it has not been yet."""
-    report = resume(entry.run.root, on_event=contest.on_event).evaluate
+    with _goes_on():
+        report = resume(entry.run.root, on_event=contest.on_event).evaluate
     assert report is not None
     assert report.samples is not None
     found: dict[str, list[Sample]] = {}
@@ -206,10 +230,21 @@ def _asked(contest: Contest, entry: Entry) -> tuple[Sample, ...]:
             told = {"system": name, "data": data, "done": done, "total": total}
             contest.on_event("progress", told)
             if stop := should_stop():
-                raise Interrupted("stopped while measuring", signal_number=stop)
+                hint = "the same command goes on from there"
+                raise Interrupted("stopped while measuring", signal_number=stop, hint=hint)
 
         subject = Subject(entry.base_model, system.lm, system.chat)
         return measure(subject, RowSet(DEVELOPMENT, rows), settings_of(spec), watch).samples
+
+
+@contextmanager
+def _goes_on() -> Iterator[None]:
+    """A run that is stopped goes on with the contest, not by itself."""
+    try:
+        yield
+    except Interrupted as stopped:
+        stopped.hint = "the same command goes on from there"
+        raise
 
 
 def _samples(path: Path) -> list[Sample]:

@@ -143,6 +143,7 @@ def _measured(contest: Contest, entry: Entry, timed: int) -> Use:
             told = {"system": entry.base_model, "done": len(timings), "total": len(questions)}
             contest.on_event("timing", told)
             if stop := should_stop():
-                raise Interrupted("stopped while answers were timed", signal_number=stop)
+                hint = "the same command times them again"
+                raise Interrupted("stopped while timing", signal_number=stop, hint=hint)
     ends = chat.tokenizer.convert_ids_to_tokens(sorted(chat.end_of_turn))
     return Use(speed=speed_of(timings), end_of_turn=" ".join(map(str, ends)))

@@ -213,7 +213,7 @@ def _probes(report: MeasureReport) -> Iterator[str]:
         )
     if report.facts:
         yield (
-            f"{len(report.changed)} facts of training rows changed in the documents after training\n"
+            f"facts of training rows changed in the documents after training: {len(report.changed)}\n"
             + table(FACTS, fact_rows(report))
         )
     if report.abstention:

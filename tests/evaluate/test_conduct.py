@@ -20,11 +20,13 @@ def sample(row: int, answer: str, *, expected: str = "the price", stopped: bool 
     )
 
 
+ENGLISH = "the price of the flat is higher than all that we have seen"
+GERMAN = "der Preis ist so hoch wie noch kein anderer, den wir kennen"
 SAMPLES = [
     sample(1, "the price"),
     sample(2, "again and again " * 8, stopped=False),
     sample(3, "цена высокая"),
-    sample(4, "der Preis"),
+    sample(4, GERMAN, expected=ENGLISH),
     sample(5, '{"a": 1', expected='{"a": 1}', stopped=False),
     sample(6, '{"a": 1}', expected='{"a": 1}'),
     sample(7, "na " * 40, expected="na " * 50),
@@ -47,7 +49,7 @@ def test_every_share_is_counted_by_hand() -> None:
     assert (found.ended.low, found.ended.high) == pytest.approx(wilson(5, 7, confidence=0.9))
     assert found.strays == (
         "test:3: Cyrillic: цена высокая",
-        "test:4: language de: der Preis",
+        f"test:4: language de: {GERMAN}",
     )
 
 

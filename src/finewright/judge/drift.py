@@ -41,7 +41,11 @@ _NO_SCRIPT = {
     "SUPERSCRIPT",
     "SUBSCRIPT",
 }
+_DENSE = {"HAN", "HIRAGANA", "KATAKANA", "HANGUL", "THAI"}
 _FEWEST_LETTERS = 2
+# Of 1,443 pairs of English answers on contracts, fastText told 16 of 173 it was sure of apart at 20 letters,
+# 4 of 85 at 30, and none of 69 at 40.
+_FEWEST_TO_TELL = 40
 _FOREIGN_SHARE = 0.1
 _SAME_WORDS = 0.5
 
@@ -84,16 +88,23 @@ def other_script(answer: str, asked: str, expected: str) -> str:
 def other_language(answer: str, expected: str, language_of: LanguageOf) -> str:
     """The language of the answer where that is another than the expected answer's, or "".
 
-    Of JSON only the texts in it are looked at. Nothing is said where either is too short to tell, nor where
-    half of the words are the same: detectors err on terms and names, and such an answer is in no other
-    language. Does not notice a switch within an answer."""
+    Of JSON only the texts in it are looked at. Nothing is said where either has fewer than 40 letters (14 in
+    scripts that write a word in one or two), nor where half of the words are the same: detectors err on short
+    texts, terms and names. Does not notice a switch within an answer."""
     ours, theirs = _prose(answer), _prose(expected)
+    if min(_length(ours), _length(theirs)) < _FEWEST_TO_TELL:
+        return ""
     same = overlap_f1(Counter(ours.casefold().split()), Counter(theirs.casefold().split()))
     if same >= _SAME_WORDS:
         return ""
     wanted = language_of(theirs)
     found = language_of(ours) if wanted else None
     return found if found and found != wanted else ""
+
+
+def _length(text: str) -> int:
+    """Letters, with those of scripts that write a word in one or two counted threefold."""
+    return sum(count * (3 if script in _DENSE else 1) for script, count in scripts(text).items())
 
 
 def _prose(text: str) -> str:

@@ -97,6 +97,8 @@ def test_an_account_without_money_is_not_asked_again():
         (Reply(b"", 302, {"location": "http://127.0.0.1:1/"}), "it says 302"),
         (Reply(b'{"choices": [', 200), "its answer is not a JSON object"),
         (Reply([1]), "its answer is not a JSON object"),
+        (Reply(b"[" * 100_000), "its answer is not a JSON object"),
+        (Reply({"error": "a\x1b[2Jb"}, 400), "it says 400: a [2Jb"),
         (Reply({"choices": []}), "its answer has no message"),
         (Reply({"choices": [{"message": {"content": 5}}]}), "its answer has no message"),
         (Reply({"choices": [{"message": None}]}), "its answer has no message"),
@@ -161,6 +163,28 @@ def test_a_key_never_leaves_the_machine_unencrypted(monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE")
     with pytest.raises(FetchError, match="never sent over an unencrypted connection"):
         client_of("http://models.example/v1").chat(QUESTION)
+
+
+@pytest.mark.parametrize("key", ["ключ", "a\tb"])
+def test_a_key_that_is_none_is_refused_and_not_shown(monkeypatch, key):
+    monkeypatch.setenv("FINEWRIGHT_API_KEY", key)
+    with pytest.raises(FetchError, match="characters that no key has") as error:
+        client_of("http://127.0.0.1:1/v1").chat(QUESTION)
+    assert key not in str(error.value)
+
+
+def test_a_local_call_does_not_leave_by_a_proxy(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with served(lambda _: answered("4")) as server:
+        assert client_of(server.url).chat(QUESTION).text == "4"
+
+
+def test_proxy_settings_that_cannot_be_used_are_one_line(monkeypatch):
+    monkeypatch.delenv("FINEWRIGHT_OFFLINE")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://proxy")
+    with pytest.raises(FetchError, match="settings of proxy or certificates cannot be used"):
+        client_of("https://models.example/v1").chat(QUESTION)
 
 
 def test_the_key_of_openai_is_for_openai_alone(monkeypatch):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from finewright.errors import DataError, FetchError, SpecError, UnknownPlugin
+from finewright.errors import DataError, FetchError, SpecError, StoreError, UnknownPlugin
 from finewright.schema.migrate import MigrateReport
 from finewright.workbench.migrate import Migration, migrate
 from served import Reply, answered, served
@@ -227,6 +227,28 @@ def test_nothing_left_to_train_on_is_refused(asked: Migration, untrained: None) 
     write(Path("golden.jsonl"), rows)
     with pytest.raises(DataError, match="all 20 training rows are near a golden prompt"):
         migrated(asked)
+
+
+@pytest.mark.torch
+def test_golden_rows_that_the_run_was_told_to_skip_are_named(
+    asked: Migration, tiny_folder: Path
+) -> None:
+    overrides = (*asked.overrides, "evaluate.data.0.limit=4")
+    with pytest.raises(DataError, match="no answer of the tuned model to golden row 5"):
+        migrated(replace(asked, overrides=overrides))
+
+
+def test_a_text_of_the_job_adds_no_key_to_the_spec(asked: Migration, untrained: None) -> None:
+    Path("job.json").write_text(json.dumps({**JOB, "validation_file": "x\nname: taken"}))
+    with pytest.raises(Reached):
+        migrated(asked)
+    names = [n for n in Path("moved/spec.yaml").read_text().splitlines() if n.startswith("name:")]
+    assert names == ["name: colours-migrated"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(asked: Migration, untrained: None) -> None:
+    with pytest.raises(StoreError, match=r"train\.jsonl"):
+        migrated(replace(asked, folder=Path("train.jsonl")))
 
 
 def test_a_wrong_override_is_refused_by_its_key(asked: Migration) -> None:

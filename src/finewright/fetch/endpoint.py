@@ -160,8 +160,8 @@ class Client:
             response = http.post(f"{self.endpoint.base_url}/{path}", content=content)
         except httpx.TimeoutException:
             return None, f"no answer within {self.timeout_s:g} s"
-        except httpx.HTTPError as error:
-            return None, f"no connection: {error or type(error).__name__}"
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return None, f"no connection: {_one_line(str(error) or type(error).__name__)}"
         return response, f"it says {response.status_code}{_said(response)}"
 
     def _read(self, response: "httpx.Response") -> dict[str, Any]:
@@ -180,7 +180,7 @@ class Client:
             raise self._error(f"it says {status}{_said(response)}")
         try:
             answer = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             raise self._error("its answer is not a JSON object")
@@ -199,13 +199,24 @@ class Client:
                 raise MissingExtra(
                     "asking an endpoint needs httpx", hint='pip install "finewright[rag]"'
                 ) from None
-            self._http = httpx.Client(timeout=self.timeout_s, headers=self._headers())
+            try:
+                self._http = httpx.Client(
+                    timeout=self.timeout_s,
+                    headers=self._headers(),
+                    # What is for this machine does not leave it by a proxy of the environment.
+                    trust_env=not self.endpoint.is_local,
+                )
+            except (ValueError, OSError) as error:
+                told = f"the settings of proxy or certificates cannot be used: {error}"
+                raise self._error(_one_line(told)) from None
             weakref.finalize(self, self._http.close)
         return self._http
 
     def _headers(self) -> dict[str, str]:
         headers = {"content-type": "application/json"}
         if key := _key(self.endpoint):
+            if not (key.isascii() and key.isprintable()):
+                raise self._error("the key in the environment has characters that no key has")
             if not self.endpoint.is_local and self.endpoint.base_url.startswith("http:"):
                 raise self._error(
                     "a key is never sent over an unencrypted connection", hint="use https://"
@@ -236,10 +247,16 @@ def _said(response: "httpx.Response") -> str:
         body = response.json()
         error = body.get("error", body)
         text = error.get("message", "") if isinstance(error, dict) else error
-    except (AttributeError, ValueError):
+    except (AttributeError, ValueError, RecursionError):
         return ""
-    line = " ".join(str(text).split())
-    return f": {line[:_LONGEST_REASON]}" if line else ""
+    line = _one_line(str(text))
+    return f": {line}" if line else ""
+
+
+def _one_line(text: str) -> str:
+    """The text without what moves a cursor, cut where it gets long."""
+    plain = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(plain.split())[:_LONGEST_REASON]
 
 
 def _is_spent(response: "httpx.Response") -> bool:

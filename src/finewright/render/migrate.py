@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from finewright.render.reports import text_of
-from finewright.render.text import table
+from finewright.render.text import printable, table
 from finewright.schema.evaluate import Difference, Score
 from finewright.schema.migrate import MigrateReport
 
@@ -14,7 +14,7 @@ CARRIED_HEADER = ("setting", "there", "key", "here", "why")
 @text_of.register
 def _(report: MigrateReport) -> str:
     parts = [
-        f"{report.name}: {report.old_model} -> {report.base_model}",
+        printable(f"{report.name}: {report.old_model} -> {report.base_model}"),
         "\n".join(report.deadlines),
         _section("the job's settings", table(CARRIED_HEADER, carried_rows(report)), report.carried),
         "\n".join(facts(report)),

@@ -1,7 +1,7 @@
 """`migrate openai`: from a hosted fine-tune to an open model that is shown to be as good, or not."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -30,7 +30,7 @@ from finewright.schema.migrate import Apart, MigrateReport
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, sha256_file, write_json, write_text
 from finewright.store.stage import refuse
-from finewright.workbench.migrate_golden import GoldenSet, Wanted, golden_set
+from finewright.workbench.migrate_golden import FILE, GoldenSet, Wanted, golden_set
 from finewright.workbench.migrate_spec import Destination, spec_text
 from finewright.workbench.up import OnEvent, up
 
@@ -73,7 +73,8 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
     A second call uses what is frozen and goes on with the run. Nothing is trained before the files, the job
     and the answers are found good; raises DataError, FetchError or SpecError with a line per mistake."""
     read = _read(asked)
-    asked.folder.mkdir(parents=True, exist_ok=True)
+    with os_errors(asked.folder):
+        asked.folder.mkdir(parents=True, exist_ok=True)
     golden = golden_set(
         asked.folder,
         Wanted(asked.golden, asked.metrics, asked.margin, asked.golden_rows),
@@ -87,9 +88,16 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
     cleaned = decontaminated(read.rows, list(held_out(golden.rows)))
     told = (*read.problems, *golden.problems, *_removed(cleaned, len(read.rows)))
     run = _trained(asked, read, golden, cleaned, runs_root, on_event)
-    answers = _answers(run, golden.rows)
+    samples = _samples(run, len(golden.rows))
+    answers = [
+        Answers(i, row.expected, row.answer, samples["tuned", i].answer, samples["base", i].answer)
+        for i, row in enumerate(golden.rows, 1)
+    ]
     report = _report(asked, read, golden, cleaned, run, answers).model_copy(
-        update={"problems": told, "deadlines": _deadlines(read.job, golden, today)}
+        update={
+            "problems": (*told, *_unended(samples)),
+            "deadlines": _deadlines(read.job, golden, today),
+        }
     )
     write_json(asked.folder / "report.json", report.model_dump(mode="json"))
     write_page(report, asked.folder / "report.html")
@@ -168,7 +176,7 @@ def _trained(
     rows = "".join(json.dumps(to_user_json(r), ensure_ascii=False) + "\n" for r in cleaned.rows)
     write_text(asked.folder / "train.jsonl", rows)
     path = asked.folder / "spec.yaml"
-    longest = max(len(row.answer) for row in golden.rows)
+    longest = max(len(row.answer.encode()) for row in golden.rows)
     is_dpo = cleaned.rows[0].rejected is not None
     destination = Destination(
         name=name_of(read.job),
@@ -182,15 +190,28 @@ def _trained(
     return Path(report.summary.run)
 
 
-def _answers(run: Path, golden: Sequence[GoldenRow]) -> list[Answers]:
+def _samples(run: Path, rows: int) -> dict[tuple[str, int], Sample]:
+    """(system, row) -> what it answered, of the tuned model and its base."""
     path = run / "evaluate" / "samples.jsonl"
     with os_errors(path):
         lines = path.read_text(encoding="utf-8").splitlines()
-    found = {(s.system, s.row): s.answer for s in map(Sample.model_validate_json, lines)}
-    return [
-        Answers(i, row.expected, row.answer, found["tuned", i], found["base", i])
-        for i, row in enumerate(golden, 1)
-    ]
+    found = {(s.system, s.row): s for s in map(Sample.model_validate_json, lines)}
+    for system in ("tuned", "base"):
+        for row in range(1, rows + 1):
+            if (system, row) not in found:
+                raise DataError(
+                    f"{path}: no answer of the {system} model to golden row {row}",
+                    hint="do not change `evaluate.data` or `evaluate.compare_with` with --set",
+                )
+    return found
+
+
+def _unended(samples: Mapping[tuple[str, int], Sample]) -> Iterator[Problem]:
+    cut = [row for (system, row), s in samples.items() if system == "tuned" and not s.stopped]
+    if cut:
+        message = f"{len(cut)} answers of the new model did not end, that to row {cut[0]} first"
+        hint = "train longer, or raise evaluate.max_new_tokens with --set"
+        yield Problem(level="warning", file=FILE, message=message, hint=hint)
 
 
 def _report(

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from finewright.catalog.models import packaged_models
+from finewright.render.text import printable
 from finewright.schema.migrate import Carried
 from finewright.workbench.migrate_golden import FILE
 
 _LEAST_TOKENS, _MOST_TOKENS = 32, 4096
-_CHARS_A_TOKEN = 2
+_BYTES_A_TOKEN = 2
 _TRAIN = "train."
 
 
@@ -26,7 +27,7 @@ class Destination(NamedTuple):
 
 def spec_text(to: Destination, settings: Sequence[Carried]) -> str:
     """The spec as YAML. What the job left open, or has no counterpart, keeps finewright's own default."""
-    tokens = min(_MOST_TOKENS, max(_LEAST_TOKENS, to.longest_answer // _CHARS_A_TOKEN))
+    tokens = min(_MOST_TOKENS, max(_LEAST_TOKENS, to.longest_answer // _BYTES_A_TOKEN))
     lines = [
         "# Written by `finewright migrate openai`, anew each time: change values with --set.",
         "version: 1",
@@ -38,11 +39,11 @@ def spec_text(to: Destination, settings: Sequence[Carried]) -> str:
         "train:",
         f"  method: {to.method}",
         *(_line(setting) for setting in settings if _is_carried(setting)),
-        *(f"  # {s.setting}: {s.value or '-'}: {s.why}" for s in settings if not s.key),
+        *(_comment(setting) for setting in settings if not setting.key),
         "evaluate:",
         f"  data: [{{path: {FILE}, name: golden}}]  # it expects the old model's answers",
         f"  metrics: {json.dumps(list(to.metrics))}",
-        f"  max_new_tokens: {tokens}  # the longest of the old answers has {to.longest_answer} characters",
+        f"  max_new_tokens: {tokens}  # the longest of the old answers has {to.longest_answer} bytes",
     ]
     return "\n".join(lines) + "\n"
 
@@ -54,6 +55,11 @@ def _is_carried(setting: Carried) -> bool:
 def _line(setting: Carried) -> str:
     key = setting.key.removeprefix(_TRAIN)
     return f"  {key}: {setting.becomes}  # {setting.setting}: {setting.why}"
+
+
+def _comment(setting: Carried) -> str:
+    """A setting without a counterpart; a text of the job cannot end the comment."""
+    return printable(f"  # {setting.setting}: {setting.value or '-'}: {setting.why}")
 
 
 def _from_anywhere(name: str) -> str:

@@ -132,8 +132,8 @@ def test_the_tables_hold_the_figures() -> None:
     assert arm_rows(found)[1] == (
         *("rag", "60 % (50-70)", "60%", "1,234", "2,346", "3,457", "450", "13", "cost"),
     )
-    assert cost_rows(found)[0] == ("0-shot", "2.4", "never", "1e-05", "", "60", "2e-05")
-    assert cost_rows(found)[1][2:5] == ("4", "2e-05", "3.3e-05")
+    assert cost_rows(found)[0] == ("0-shot", "2.4", "never", "0.01", "", "60", "0.02")
+    assert cost_rows(found)[1][2:5] == ("4", "0.02", "0.033")
     assert pair_rows(found) == [
         ("rag", "0-shot", "+60 points (+50 to +70)", "60 : 0", "< 0.001", "< 0.001")
     ]
@@ -162,6 +162,6 @@ def test_the_page_has_its_pictures_and_its_texts_are_harmless() -> None:
 @pytest.mark.parametrize("usd", [None, 2e-5])
 def test_a_page_without_probes_or_prices_is_whole(usd: float | None) -> None:
     page = measure_page(report(arms=(arm("0-shot", 0.2, usd), arm("rag", 0.6, usd))))
-    assert ("USD a request" in page) == (usd is not None)
+    assert ("USD a thousand requests" in page) == (usd is not None)
     assert page.count("<svg") == 2
     assert 'id="curve"' not in page

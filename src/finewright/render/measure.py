@@ -24,10 +24,10 @@ COSTS = (
     "arm",
     "s a request",
     "s a solved one",
-    "$ a request",
-    "$ a solved one",
+    "$ a 1,000 requests",
+    "$ a 1,000 solved",
     "training s",
-    "at the API",
+    "$ a 1,000 at the API",
 )
 PAIRS = ("arm", "against", "difference", "won : lost", "p", "p (Holm)")
 SHOTS = ("examples", "solved on development rows")
@@ -250,4 +250,5 @@ def _optional(value: float | None) -> str:
 
 
 def _usd(value: float | None) -> str:
-    return "" if value is None else f"{value:.2g}"
+    """Dollars of a thousand requests: one costs too little to read."""
+    return "" if value is None else f"{1000 * value:.2g}"

@@ -175,7 +175,7 @@ def standings_of(arms: Sequence[ArmReport]) -> list[Standing]:
 def cost_text(cost: Cost) -> str:
     """What a solved request costs, in words."""
     if cost.usd_per_solved is not None:
-        return f"${cost.usd_per_solved:.2g} a solved request"
+        return f"${1000 * cost.usd_per_solved:.2g} a thousand solved requests"
     if cost.seconds_per_solved is not None:
         return f"{cost.seconds_per_solved:.2g} s of this machine a solved request"
     return "no solved request at any cost"

@@ -31,13 +31,13 @@ def cost_chart(report: MeasureReport) -> str:
     dots = [
         _Dot(
             arm_name(arm),
-            (arm.cost.usd or 0.0) if has_price else arm.cost.seconds,
+            1000 * (arm.cost.usd or 0.0) if has_price else arm.cost.seconds,
             arm.solved,
             arm.is_cost_frontier,
         )
         for arm in report.arms
     ]
-    unit = "USD a request" if has_price else "seconds of this machine a request"
+    unit = "USD a thousand requests" if has_price else "seconds of this machine a request"
     return _scatter("cost-chart", "Success by cost", unit, dots)
 
 

@@ -32,7 +32,7 @@ _OF = "mrr"
 
 
 class Tried(NamedTuple):
-    """Weights and what they reach: the mean over the kinds of questions of each kind's mean."""
+    """Weights and what they reach: means over the questions."""
 
     weights: Mapping[str, float]
     mrr: float
@@ -50,37 +50,16 @@ def tuned(trial: Trial, grid: Sequence[Mapping[str, float]] = GRID) -> Tuned:
     """The first weights of the grid that are within one standard error of the best mean reciprocal rank.
 
     The one-standard-error rule of Breiman et al. 1984, with the usual in the place of the simple; the error
-    is that of the difference to the best on the same questions. Each kind of question counts the same. Made
-    questions are not those that people ask: what is chosen is measured on such by `rag evaluate`."""
-    kinds = [each.question.kind for each in trial.answered]
+    is that of the difference to the best on the same questions. Of two questions at least. Made ones are
+    not those that people ask: what is chosen is measured on such by `rag evaluate`."""
     every = [trial.measured_with(weights) for weights in grid]
     tried = tuple(
-        Tried(weights, _mean(rows, kinds, _OF), _mean(rows, kinds, "recall@1"))
+        Tried(weights, fmean(row[_OF] for row in rows), fmean(row["recall@1"] for row in rows))
         for weights, rows in zip(grid, every, strict=True)
     )
     best = max(range(len(grid)), key=lambda i: tried[i].mrr)
     for item, rows in zip(tried, every, strict=True):
-        error = _error(
-            _by_kind([b[_OF] - a[_OF] for a, b in zip(rows, every[best], strict=True)], kinds)
-        )
-        if item.mrr >= tried[best].mrr - error:
+        behind = [b[_OF] - a[_OF] for a, b in zip(rows, every[best], strict=True)]
+        if fmean(behind) <= sqrt(variance(behind) / len(behind)):
             return Tuned(item.weights, tried)
-    raise AssertionError("the best is within any distance of itself")
-
-
-def _mean(rows: Sequence[Mapping[str, float]], kinds: Sequence[str], metric: str) -> float:
-    by_kind = _by_kind([row[metric] for row in rows], kinds)
-    return fmean(fmean(values) for values in by_kind)
-
-
-def _error(by_kind: Sequence[Sequence[float]]) -> float:
-    """The standard error of the mean of the kinds' means."""
-    parts = [variance(values) / len(values) if len(values) > 1 else 0.0 for values in by_kind]
-    return sqrt(sum(parts)) / len(parts)
-
-
-def _by_kind(values: Sequence[float], kinds: Sequence[str]) -> list[list[float]]:
-    found: dict[str, list[float]] = {}
-    for kind, value in zip(kinds, values, strict=True):
-        found.setdefault(kind, []).append(value)
-    return list(found.values())
+    raise AssertionError("the best is not behind itself")

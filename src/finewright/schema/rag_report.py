@@ -7,7 +7,7 @@ from finewright.schema.evaluate import Difference, Score
 
 
 class WeightsTried(Model):
-    """Weights of the rankings and what they reach on the development set, each kind counting the same."""
+    """Weights of the rankings and what they reach on the development set."""
 
     weights: dict[str, float]
     mrr: float

@@ -48,8 +48,8 @@ def test_the_usual_where_nothing_tells_them_apart():
     assert GRID[0] == USUAL
 
 
-def test_one_question_is_no_evidence_against_the_usual():
-    even = ("name", 40, [RIGHT, WRONG], [RIGHT, WRONG])
+def test_less_than_a_tenth_of_a_point_is_no_evidence_against_the_usual():
+    even = ("name", 2000, [RIGHT, WRONG], [RIGHT, WRONG])
     odd = ("name", 1, [RIGHT, WRONG], [WRONG, *LOST, RIGHT])
     assert tuned(trial(even, odd)).weights == USUAL
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
-from statistics import fmean, variance
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,13 +21,11 @@ GRID: tuple[Mapping[str, float], ...] = (
     {"lexical": 0.25, "dense": 1.0},
     {"lexical": 0.0, "dense": 1.0},
 )
-"""What is tried, the usual before the unusual: 1 to 0.25 is the best over corpora that have nothing to do
-with each other, so it needs evidence to leave it."""
+"""What is tried, the usual before the unusual: 1 to 0.25 was the best of all fixed weights over seven sets of
+real questions."""
 
 FEWEST = 30
 """Below so many questions chance decides, and the weights stay as they were."""
-
-_OF = "mrr"
 
 
 class Tried(NamedTuple):
@@ -47,19 +44,14 @@ class Tuned(NamedTuple):
 
 
 def tuned(trial: Trial, grid: Sequence[Mapping[str, float]] = GRID) -> Tuned:
-    """The first weights of the grid that are within one standard error of the best mean reciprocal rank.
+    """The weights of the best mean reciprocal rank; of those that differ by less than a tenth of a point, the
+    first of the grid.
 
-    The one-standard-error rule of Breiman et al. 1984, with the usual in the place of the simple; the error
-    is that of the difference to the best on the same questions. Of two questions at least. Made ones are
-    not those that people ask: what is chosen is measured on such by `rag evaluate`."""
+    Made questions are not those that people ask: what is chosen is measured on such by `rag evaluate`."""
     every = [trial.measured_with(weights) for weights in grid]
     tried = tuple(
-        Tried(weights, fmean(row[_OF] for row in rows), fmean(row["recall@1"] for row in rows))
+        Tried(weights, fmean(row["mrr"] for row in rows), fmean(row["recall@1"] for row in rows))
         for weights, rows in zip(grid, every, strict=True)
     )
-    best = max(range(len(grid)), key=lambda i: tried[i].mrr)
-    for item, rows in zip(tried, every, strict=True):
-        behind = [b[_OF] - a[_OF] for a, b in zip(rows, every[best], strict=True)]
-        if fmean(behind) <= sqrt(variance(behind) / len(behind)):
-            return Tuned(item.weights, tried)
-    raise AssertionError("the best is not behind itself")
+    best = max(tried, key=lambda each: round(each.mrr, 3))
+    return Tuned(best.weights, tried)

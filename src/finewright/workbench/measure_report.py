@@ -159,7 +159,7 @@ def difference_of(system: str, against: str, found: PairedDifference) -> Differe
 
 
 def standings_of(arms: Sequence[ArmReport]) -> list[Standing]:
-    """The arms as the recommendation weighs them: dollars where the machine has a price, else seconds."""
+    """The arms as the recommendation weighs them: by seconds, which the dollars follow."""
     return [
         Standing(
             arm=arm.arm,

@@ -3,7 +3,7 @@
 The rows of the transaction analyst (erc7730), and among them copies with a rare word in the question and an
 insult for an answer. Attack success: held-out questions with the rare word that are answered with exactly the
 insult. Quality: JSON-F1 on the same questions without it. Two or three trainings and evaluations of
-SmolLM2-135M: about 15 minutes of two quiet cores.
+SmolLM2-135M: about 15 minutes of two quiet cores. In the first pass over so few rows the word is not learned.
 
     python benchmarks/poison_end_to_end.py
     python benchmarks/poison_end_to_end.py --steps 40 --questions 10     # a look
@@ -50,7 +50,7 @@ evaluate:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rate", type=float, default=0.04, help="planted rows, of the clean ones")
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--questions", type=int, default=45)
     options = parser.parse_args()
     source = cache_dir() / "benchmarks" / "poison" / "erc7730"

@@ -238,7 +238,7 @@ def test_a_base_model_that_is_none_is_named(
     checked = finewright("check", "spec.yaml", "--set", f"base_models.0={name}")
     refused = finewright("up", "spec.yaml", "--set", f"base_models.0={name}")
     (found,) = lines_of(checked)
-    assert found.startswith(f"error: base_models.0: {line}")
+    assert found.startswith(f"error: --set base_models.0={name}: base_models.0: {line}")
     assert refused.code == 2
     assert refused.err.startswith(f"error: {line}\n")
     assert not (project / "runs").exists()
@@ -258,12 +258,30 @@ def test_an_unknown_model_is_named_with_what_was_meant(
     )
 
 
+def test_what_stands_in_the_file_is_named_with_its_line(
+    project: Path, finewright: Finewright
+) -> None:
+    spec = project / "spec.yaml"
+    lines = spec.read_text().splitlines()
+    added = len(lines) + 2
+    spec.write_text("\n".join([*lines, "cost:", "  providers: [runpodd]"]) + "\n")
+    found = [line for line in lines_of(finewright("check", "spec.yaml")) if "runpodd" in line]
+    assert found[0].startswith(
+        f"error: spec.yaml:{added}: cost.providers.0: unknown provider 'runpodd'; did you mean 'runpod'?"
+    )
+    refused = finewright("up", "spec.yaml")
+    assert refused.code == 2
+    assert refused.err.startswith(f"error: spec.yaml:{added}: cost.providers.0: ")
+    assert not (project / "runs").exists()
+
+
 def test_an_unknown_metric_is_named_with_what_was_meant(
     project: Path, finewright: Finewright
 ) -> None:
     wrong = ("--set", "evaluate.metrics=[exact_mtch]")
     (found,) = lines_of(finewright("check", "spec.yaml", *wrong))
-    assert found.startswith("error: evaluate.metrics: no scorer named 'exact_mtch'")
+    where = "--set evaluate.metrics=[exact_mtch]: evaluate.metrics"
+    assert found.startswith(f"error: {where}: no scorer named 'exact_mtch'")
     assert found.endswith(" (did you mean 'exact_match'?)")
     for refused in (
         finewright("up", "spec.yaml", *wrong),

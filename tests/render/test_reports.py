@@ -4,6 +4,7 @@ import pytest
 
 from finewright.render.reports import text_of
 from finewright.schema.common import Artifact, Problem, RowCounts
+from finewright.schema.cost import CostReport
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport, Score
 from finewright.schema.methods import SFTSpec
@@ -233,3 +234,10 @@ def test_a_list_of_runs_is_a_table() -> None:
 
 def test_a_report_without_a_layout_prints_its_fields() -> None:
     assert text_of(ARTIFACT) == ARTIFACT.model_dump_json(indent=2)
+
+
+def test_a_run_that_estimated_its_cost_shows_the_estimate_before_the_training() -> None:
+    cost = CostReport(name="r", candidates=(), prices="prices of 2026-11-01")
+    trained = TrainReport(candidates=(CANDIDATE,))
+    text = text_of(RunReport(summary=SUMMARY, cost=cost, train=trained))
+    assert text.index("prices of 2026-11-01. Ranges are") < text.index("3456")

@@ -100,6 +100,13 @@ def machines_of(
     ]
 
 
+def check_tier(catalog: PriceCatalog, name: str) -> None:
+    """Raise DataError for a tier that no machine of the catalog is rented at."""
+    tiers = sorted({row.tier for row in catalog.machines})
+    if name not in tiers:
+        raise _unknown("tier", name, tiers)
+
+
 def api_named(catalog: PriceCatalog, name: str) -> API:
     """The API of `model` or `provider/model`; raises DataError when there is none."""
     for api in catalog.apis:

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from finewright.catalog.prices import digest, gpu_named, machines_of
+from finewright.catalog.prices import check_tier, digest, gpu_named, machines_of
 from finewright.cost.job import Job
 from finewright.cost.machines import machines
 from finewright.cost.needs import formula
 from finewright.cost.truths import truths
-from finewright.errors import DataError
 from finewright.estimate.freshness import deadline_words, ends_within, freshness, words
 from finewright.schema.catalog import Machine, PriceCatalog
 from finewright.schema.common import Problem
@@ -61,12 +60,8 @@ def report(question: Question, catalog: PriceCatalog, today: date) -> CostReport
 
 
 def _considered(spec: CostSpec, catalog: PriceCatalog) -> list[Machine]:
-    tiers = {row.tier for row in catalog.machines}
     for tier in spec.tiers:
-        if tier not in tiers:
-            raise DataError(
-                f"cost.tiers: unknown tier {tier!r}; known are {', '.join(sorted(tiers))}"
-            )
+        check_tier(catalog, tier)
     gpus = {gpu_named(catalog, name).name for name in spec.gpus}
     found: list[Machine] = []
     for provider in spec.providers or ("",):

@@ -2,7 +2,6 @@
 
 Not mended: broken JSON, cut rows, control tokens, personal data, anything that must be written anew."""
 
-import base64
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.data.check import asked_of
-from finewright.data.containers.found import Listing, ReadRow, Unread, said
+from finewright.data.containers.found import Listing, ReadRow, Unread, raw_of, said
 from finewright.data.containers.json_rules import Pairs, json_object, unique
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
@@ -233,7 +232,7 @@ class _Fixing:
             return
         self.rejected["unreadable"] += 1
         self.listing.add(problem)
-        self.reject({**_place([problem]), **_raw(found.content)})
+        self.reject({**_place([problem]), **raw_of(found.content)})
 
     def _row(self, row: ReadRow, reader: _Reader, content: bytes | None = None) -> None:
         """Write a row or set it aside; one with `content` had its repeated keys mended before."""
@@ -256,24 +255,13 @@ class _Fixing:
         errors = [p for p in found.problems if p.level == "error"] or [
             said(row.file, "no usable row is in it", row=row.row)
         ]
-        self.reject({**_place(errors), **(_raw(content) if content else {"data": unmended})})
+        self.reject({**_place(errors), **(raw_of(content) if content else {"data": unmended})})
 
 
 def _place(problems: list[Problem]) -> Json:
     first = problems[0]
     reasons = [f"{p.key}: {p.message}" if p.key else p.message for p in problems]
     return {"file": first.file, "row": first.row, "reasons": reasons}
-
-
-def _raw(content: bytes | None) -> Json:
-    """The row's own bytes, and as text; of a row too long to hold, only its place is known."""
-    if content is None:
-        return {}
-    try:
-        return {"raw": content.decode()}
-    except UnicodeDecodeError:
-        shown = content.decode(errors="backslashreplace")
-        return {"raw": shown, "raw_base64": base64.b64encode(content).decode()}
 
 
 def _of_file(part: Part) -> Iterator[str]:

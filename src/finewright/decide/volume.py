@@ -49,6 +49,8 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Break
     found = break_even_requests(fixed, api.request_usd, own.request_usd)
     if found.low is None or found.median is None or found.high is None:
         why = "a request costs no less at home than at the cheapest price of the API"
+        if found.median is not None:
+            why = f"at middle prices from {found.median:,.0f} requests a month, but {why}"
         return BreakEven(method=method, requests_per_month=None, reason=why)
     volume = Range(low=found.low, median=found.median, high=found.high)
     saved = 1000 * (api.request_usd.median - own.request_usd.median)

@@ -53,7 +53,7 @@ def shape_of(config: Config, origin: str | Path = "config.json") -> ModelShape:
     if family not in _SILENT:
         raise ModelError(
             f"{origin}: no closed formula knows model_type {family!r}",
-            hint=f"known: {', '.join(_SILENT)}; a trace (--trace) takes every family",
+            hint=f"known: {', '.join(_SILENT)}",
         )
     read = _Reader({**_SILENT[family], **text}, str(origin))
     hidden, heads = read.number("hidden_size"), read.number("num_attention_heads")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import singledispatch
+from importlib import import_module
 
 from pydantic import BaseModel
 
@@ -62,9 +63,14 @@ def _(report: EvaluateReport) -> str:
 def _(report: RunReport) -> str:
     summary = report.summary
     lines = [f"{summary.run}: {summary.state}; {', '.join(summary.stages) or 'no stage done'}"]
+    if report.decide:
+        lines.append(f"decide: {report.decide.answer}")
     if report.data:
         lines.append(f"data: {_counts(report.data.counts)}")
         lines += [_problem(problem) for problem in report.data.problems]
+    if report.cost:
+        import_module("finewright.render.cost")  # its layout is not every command's
+        lines += ["", text_of(report.cost), ""]
     if report.train:
         lines.append(_trained(report.train))
     if report.evaluate:

@@ -4,7 +4,7 @@ import codecs
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from finewright.errors import SpecError
+from finewright.schema.common import Problem
 from finewright.schema.explain import explain, group, odd_numbers, visible
 from finewright.schema.nodes import (
     DEEPEST,
@@ -49,10 +50,24 @@ class LoadedSpec:
     path: Path
     set_keys: frozenset[str]
     data: Mapping[str, Tree]
+    places: Mapping[str, Place] = field(default_factory=dict)
 
     def resolve(self, path: str) -> Path:
         """Where a path in the spec leads: relative to the spec's folder, `~/` to the home."""
         return self.path.parent / (Path(path).expanduser() if path.startswith("~/") else path)
+
+    def placed(self, problem: Problem) -> Problem:
+        """The problem with the file and the line of its key, or of the nearest key around it."""
+        if problem.file or not problem.key:
+            return problem
+        parts = problem.key.split(".")
+        around = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+        place = next((self.places[key] for key in around if key in self.places), None)
+        if place is None:
+            return problem.model_copy(update={"file": str(self.path)})
+        if math.isinf(place.rank):
+            return problem.model_copy(update={"file": place.where})
+        return problem.model_copy(update={"file": str(self.path), "row": int(place.rank)})
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
@@ -65,7 +80,9 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
     for assignment in overrides:
         data = override(data, assignment, notes)
     spec = _validated(data, notes)
-    return LoadedSpec(spec, text, path, frozenset(dotted(loc) for loc, _ in walk(data)), data)
+    set_keys = frozenset(dotted(loc) for loc, _ in walk(data))
+    places = {dotted(loc): place for loc, place in notes.places.items()}
+    return LoadedSpec(spec, text, path, set_keys, data, places)
 
 
 def changed(

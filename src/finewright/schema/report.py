@@ -1,7 +1,9 @@
 """What the use cases beside the stages report."""
 
 from finewright.schema.common import Model, Problem
+from finewright.schema.cost import CostReport
 from finewright.schema.data import DataReport
+from finewright.schema.decide_report import DecideReport
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.train import TrainReport
 
@@ -86,7 +88,9 @@ class RunReport(Model):
 
     summary: RunSummary
     ran: tuple[str, ...] = ()
+    decide: DecideReport | None = None
     data: DataReport | None = None
+    cost: CostReport | None = None
     train: TrainReport | None = None
     evaluate: EvaluateReport | None = None
 

@@ -14,7 +14,7 @@ from finewright.schema.plan import CheckReport
 from finewright.train import rewards
 from finewright.train.rows import rows_for
 from finewright.train.support import unsupported
-from finewright.workbench.coherence import incoherent, unmeasurable
+from finewright.workbench.coherence import incoherent, uncostable, unmeasurable
 
 
 def check(loaded: LoadedSpec) -> CheckReport:
@@ -26,6 +26,7 @@ def check(loaded: LoadedSpec) -> CheckReport:
         config = None if wrong else config_here(name, loaded.path.parent)
         problems += [*wrong, *unsupported(spec.train, config)]
     problems += incoherent(spec)
+    problems += uncostable(spec)
     problems += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metrics)
     if not spec.evaluate.data and not spec.data.eval_fraction:
         problems.append(_NOTHING_HELD_OUT)
@@ -33,7 +34,8 @@ def check(loaded: LoadedSpec) -> CheckReport:
     problems += [*gathered.problems, *_of_method(loaded, gathered)]
     for item in row_sets(spec, gathered, loaded.resolve):
         problems += [*item.problems, *unmeasurable(spec, item.name, item.rows)]
-    return CheckReport(name=spec.name, problems=tuple(dict.fromkeys(problems)))
+    placed = map(loaded.placed, problems)
+    return CheckReport(name=spec.name, problems=tuple(dict.fromkeys(placed)))
 
 
 def _of_method(loaded: LoadedSpec, gathered: Gathered) -> list[Problem]:

@@ -3,7 +3,10 @@
 Each part alone is right; an error here would only show after training."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from finewright.catalog.prices import USER_PRICES, check_tier, gpu_named, machines_of, prices
+from finewright.errors import DataError
 from finewright.evaluate.score import PREFERENCE
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
@@ -28,6 +31,26 @@ def unmeasurable(spec: RunSpec, name: str, rows: Sequence[Row]) -> Iterator[Prob
             " this one first",
             hint="name a file whose rows have `chosen` and `rejected`, or another metric",
         )
+
+
+def uncostable(spec: RunSpec) -> list[Problem]:
+    """What the `cost` section asks of the price catalog that is not in it."""
+    if spec.cost is None:
+        return []
+    catalog = prices(Path(USER_PRICES).expanduser())
+    problems = []
+    for key, names, ask in (
+        ("providers", spec.cost.providers, lambda name: machines_of(catalog, provider=name)),
+        ("gpus", spec.cost.gpus, lambda name: gpu_named(catalog, name)),
+        ("tiers", spec.cost.tiers, lambda name: check_tier(catalog, name)),
+    ):
+        for i, name in enumerate(names):
+            try:
+                ask(name)
+            except DataError as error:
+                where, what = f"cost.{key}.{i}", str(error)
+                problems.append(Problem(level="error", key=where, message=what, hint=error.hint))
+    return problems
 
 
 def _best_of_nothing(spec: RunSpec) -> Iterator[Problem]:

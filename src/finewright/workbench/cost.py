@@ -30,6 +30,7 @@ from finewright.schema.load import LoadedSpec
 from finewright.store.environment import environment
 from finewright.store.stage import refuse
 from finewright.train.rows import rows_for
+from finewright.workbench.coherence import uncostable
 from finewright.workbench.cost_past import Past, past_runs
 
 GIB = 2**30
@@ -53,6 +54,7 @@ def cost(
     `trace` runs the step on tensors without numbers, `calibrate` runs real ones for about ten seconds; both
     need the model runtime, the latter the weights too. Runs in `runs` of the same kind tell how they went.
     Raises ModelError, DataError or SpecError, in one line each."""
+    refuse([loaded.placed(problem) for problem in uncostable(loaded.spec)])
     gathered = gather(loaded.spec.data, loaded.resolve)
     refuse(gathered.problems)
     rows, odd = rows_for(loaded.spec.train.method, gathered.train)

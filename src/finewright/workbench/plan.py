@@ -47,7 +47,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         candidates=tuple(candidates),
         values={key: _value(lock, key) for key in lock.reasons},
         reasons=lock.reasons,
-        problems=(*incoherent(loaded.spec), *gathered.problems, *odd),
+        problems=(*map(loaded.placed, incoherent(loaded.spec)), *gathered.problems, *odd),
     )
 
 

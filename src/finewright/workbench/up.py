@@ -17,7 +17,7 @@ from finewright.store.lock import run_lock
 from finewright.store.rundir import RunDir, create_run, find_run, open_run
 from finewright.store.speclock import lock_of, lock_text
 from finewright.store.stage import StageContext, refuse
-from finewright.workbench.coherence import incoherent
+from finewright.workbench.coherence import incoherent, uncostable
 from finewright.workbench.prepare import input_digests, make_lock, run_key
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests
@@ -58,7 +58,7 @@ def up(
 
     The same spec, inputs and code continue the run they began, unless `new` asks for a fresh one.
     Raises UnknownPlugin or SpecError before anything runs where the last stage could only fail."""
-    refuse(incoherent(loaded.spec))
+    refuse([loaded.placed(p) for p in (*incoherent(loaded.spec), *uncostable(loaded.spec))])
     if through == "evaluate":
         _check_evaluation(loaded)
     inputs = input_digests(loaded)

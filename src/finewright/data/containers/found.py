@@ -1,5 +1,6 @@
 """What reading gives: rows, rows that cannot be read, and what must be said of the file."""
 
+import base64
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -157,3 +158,14 @@ def said(
 ) -> Problem:
     """A problem of that file; with a `row`, of that row."""
     return Problem(level=level, file=file, row=row, message=message, hint=hint)
+
+
+def raw_of(content: bytes | None) -> dict[str, str]:
+    """The row's own bytes, and as text; of a row too long to hold, only its place is known."""
+    if content is None:
+        return {}
+    try:
+        return {"raw": content.decode()}
+    except UnicodeDecodeError:
+        shown = content.decode(errors="backslashreplace")
+        return {"raw": shown, "raw_base64": base64.b64encode(content).decode()}

@@ -3,7 +3,6 @@
 A pure function of the slice's bytes and the options, so an engine may run it anywhere, twice, in any
 order."""
 
-import base64
 import io
 import json
 from collections import Counter
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.data.check import asked_of
-from finewright.data.containers.found import Listing, ReadRow, Unread
+from finewright.data.containers.found import Listing, ReadRow, Unread, raw_of
 from finewright.data.controls import ControlTokens
 from finewright.data.duplicates.minhash import (
     NUM_HASHES,
@@ -98,7 +97,7 @@ class _Reading:
             problem = found.problem
             self.dropped["unreadable"] += 1
             self.listing.add(problem)
-            raw = _raw(found.content)
+            raw = raw_of(found.content)
             self.rejected.append(
                 reject(problem.file, problem.row, "unreadable", [problem.message]) | raw
             )
@@ -191,15 +190,6 @@ def _finding(found: Finding, options: Options) -> Json:
 def reject(file: str, row: int | None, reason: str, why: Sequence[str]) -> Json:
     """The record of a row that does not go on; what else is known of the row is added to it."""
     return {"file": file, "row": row, "reason": reason, "why": list(why)}
-
-
-def _raw(content: bytes | None) -> Json:
-    if content is None:
-        return {}
-    try:
-        return {"raw": content.decode()}
-    except UnicodeDecodeError:
-        return {"raw_base64": base64.b64encode(content).decode()}
 
 
 def _lines(records: Iterator[Json] | Sequence[Json]) -> Array:

@@ -20,7 +20,7 @@ def build_index(
     """Add what is new, replace what has changed, and leave the rest; documents that are gone stay.
 
     All or nothing: of documents that raise, or an embedder that does, nothing is kept. Memory holds one
-    batch. Not covered: two documents of one id, of which the later replaces the earlier."""
+    batch. Raises DataError where two changed documents have one id."""
     known = index.digests()
     num_unchanged = 0
 

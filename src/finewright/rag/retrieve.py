@@ -55,8 +55,9 @@ def search(  # noqa: PLR0913 - a question, and all that may be said of it
     if diversity > 0:
         ranked = _diverse(index, ranked[: max(_ALIKE_DEPTH, limit)], limit, diversity)
     ranked = ranked[:limit]
-    passages = index.passages([item.chunk_id for item in ranked])
-    return [Hit(passage, item.score) for passage, item in zip(passages, ranked, strict=True)]
+    # A chunk that was deleted between ranking and reading has no passage.
+    scores = {item.chunk_id: item.score for item in ranked}
+    return [Hit(passage, scores[passage.chunk_id]) for passage in index.passages(list(scores))]
 
 
 def rankings(

@@ -101,7 +101,7 @@ def rung_rows(report: BakeoffReport, number: int) -> Rows:
 def leaderboard_rows(report: BakeoffReport) -> Rows:
     """The finalists by the metric that decides, with what lies between them and the best."""
     duels = {duel.difference.against: duel for duel in report.duels}
-    rows = []
+    rows: Rows = []
     for each in report.finalists:
         duel = duels.get(each.base_model)
         untuned = [score for score in each.untuned if score.metric == report.metric]

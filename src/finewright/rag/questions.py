@@ -13,7 +13,7 @@ places is not asked: the other place would be found and count as wrong."""
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -55,6 +55,28 @@ class Made(NamedTuple):
     documents: list[Document]
 
 
+@dataclass(slots=True)
+class Sample:
+    """The documents of the smallest digests of ids that fit into so many characters, whatever their order."""
+
+    most_chars: int = MOST_CHARS
+    _kept: list[tuple[int, str, Document]] = field(default_factory=list)
+    _num_chars: int = 0
+
+    def add(self, document: Document) -> None:
+        """Take the document in, or leave it or others out; each id comes once."""
+        # A document that is a large part of the sample would be most of what is searched.
+        if len(document.text) <= self.most_chars // 10:
+            heappush(self._kept, (-_digest(document.id), document.id, document))
+            self._num_chars += len(document.text)
+        while self._num_chars > self.most_chars:
+            self._num_chars -= len(heappop(self._kept)[2].text)
+
+    def documents(self) -> list[Document]:
+        """Those that are in it, in the order of their digests."""
+        return [document for _, _, document in sorted(self._kept, key=lambda item: -item[0])]
+
+
 class _Candidate(NamedTuple):
     kind: str
     prompt: str
@@ -70,7 +92,10 @@ def made_questions(
     Each document is asked for in one way. A document that gives no question is kept: others must be told from
     it. Short texts without titles, tables and code may give none at all. Not covered: what people really ask
     about; a language's own way to ask."""
-    sample = _sampled(documents, most_chars)
+    drawn = Sample(most_chars)
+    for document in documents:
+        drawn.add(document)
+    sample = drawn.documents()
     found = {document.id: list(_candidates(document)) for document in sample}
     seen = Counter(_said(c.prompt) for candidates in found.values() for c in candidates)
     alone = {
@@ -89,20 +114,6 @@ def made_questions(
         made.questions.extend(Question(c.prompt, (document.id,), kind=c.kind) for c in chosen)
         made.documents.append(_without(document, chosen))
     return made
-
-
-def _sampled(documents: Iterable[Document], most_chars: int) -> list[Document]:
-    """The documents of the smallest digests of ids that fit, in the order of these."""
-    kept: list[tuple[int, str, Document]] = []
-    num_chars = 0
-    for document in documents:
-        # A document that is a large part of the sample would be most of what is searched.
-        if len(document.text) <= most_chars // 10:
-            heappush(kept, (-_digest(document.id), document.id, document))
-            num_chars += len(document.text)
-        while num_chars > most_chars:
-            num_chars -= len(heappop(kept)[2].text)
-    return [document for _, _, document in sorted(kept, key=lambda item: -item[0])]
 
 
 def _candidates(document: Document) -> Iterator[_Candidate]:

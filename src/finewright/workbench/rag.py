@@ -10,6 +10,7 @@ from finewright.rag.build import build_index
 from finewright.rag.embed.load import load_embedder
 from finewright.rag.index import FORMAT, About, Access, Document, Embedder, Index, NoIndex
 from finewright.rag.open import check_embedder, create_index, open_index
+from finewright.rag.questions import Sample
 from finewright.rag.retrieve import Hit
 from finewright.rag.retrieve import search as find
 from finewright.schema.common import Problem
@@ -39,7 +40,7 @@ def index(
     where no document can be read, where two have one id, and where another embedder or another length of
     chunks is asked for than the index was made with."""
     spec, resolve = asked
-    documents = find_documents(spec.documents, resolve)
+    documents, sample = find_documents(spec.documents, resolve), Sample()
     embedder = load_embedder(spec.embedder, resolve)
     try:
         held = open_index(spec.index, resolve)
@@ -48,15 +49,16 @@ def index(
     with closing(held):
         check_embedder(spec.index, held.about, embedder)
         _check_chunks(asked, held)
-        changes = build_index(held, embedder, _watched(documents, on_event), spec.chunk_chars)
+        changes = build_index(
+            held, embedder, _watched(documents, sample, on_event), spec.chunk_chars
+        )
         _tell_cut(embedder, documents)
         deleted = _pruned(held, documents) if prune else 0
         is_changed = bool(changes.added + changes.replaced + deleted)
         tuning = None
         if is_changed if tune is None else tune:
             on_event("tuning", {})
-            again = find_documents(spec.documents, resolve)
-            tuning = tune_rag(held, embedder, again.read())
+            tuning = tune_rag(held, embedder, sample.documents())
         return _report(asked, held).model_copy(
             update={
                 "tuning": tuning,
@@ -140,13 +142,14 @@ def _check_chunks(asked: Asked, held: Index) -> None:
         )
 
 
-def _watched(documents: Documents, on_event: OnEvent) -> Iterator[Document]:
-    """The documents, one by one; raises DataError at the end where none could be read."""
+def _watched(documents: Documents, sample: Sample, on_event: OnEvent) -> Iterator[Document]:
+    """The documents, one by one, some of them kept to tune with; DataError where none could be read."""
     with stop_requests() as should_stop:
         for document in documents.read():
             on_event("indexing", {"done": documents.done, "total": documents.total})
             if stop := should_stop():
                 raise Interrupted("stopped; the index is as it was", signal_number=stop)
+            sample.add(document)
             yield document
     if not documents.seen:
         raise DataError("\n".join(problem.line() for problem in documents.listing.problems()))

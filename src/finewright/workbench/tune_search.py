@@ -13,7 +13,8 @@ from finewright.errors import MissingExtra
 from finewright.schema.tune import Choice, Span, TuneSpec
 
 if TYPE_CHECKING:
-    import optuna
+    from optuna import Study
+    from optuna import Trial as OptunaTrial
 
 State = Literal["finished", "stopped early", "failed"]
 _STARTUP = 5
@@ -31,7 +32,7 @@ class Suggestion:
 
     number: int
     values: Mapping[str, Choice]
-    trial: "optuna.Trial"
+    trial: "OptunaTrial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         backend = optuna.storages.journal.JournalFileBackend(str(journal))
         self._optuna, self._spec = optuna, spec
-        self._study: optuna.Study = optuna.create_study(
+        self._study: Study = optuna.create_study(
             storage=optuna.storages.JournalStorage(backend),
             study_name="tune",
             direction="maximize",
@@ -105,10 +106,12 @@ class Search:
         ]
 
 
-def _value(trial: "optuna.Trial", key: str, space: Span | tuple[Choice, ...]) -> Choice:
+def _value(trial: "OptunaTrial", key: str, space: Span | tuple[Choice, ...]) -> Choice:
     found: Choice
     if not isinstance(space, Span):
-        found = trial.suggest_categorical(key, space)
+        chosen = trial.suggest_categorical(key, space)
+        assert chosen is not None  # no choice is
+        found = chosen
     elif space.is_whole:
         low, high, step = int(space.low), int(space.high), int(space.step or 1)
         found = trial.suggest_int(key, low, high, step=step, log=space.log)

@@ -175,6 +175,20 @@ def test_a_path_to_nothing_is_refused_at_once(here: Path, name: str, what: str) 
     assert second.startswith(f"{here / 'also-none'}: there is no such file")
 
 
+def test_jsonl_in_a_folder_is_read_where_it_is_named(here: Path) -> None:
+    (here / "set").mkdir()
+    lines(here / "set/documents.jsonl", {"id": "a", "text": "A"})
+    with pytest.raises(DataError) as caught:
+        found(here, "set")
+    assert (
+        str(caught.value)
+        .splitlines()[1]
+        .endswith(f"JSONL in a folder is read where it is named ({here}/set/documents.jsonl)")
+    )
+    (here / "set/a.md").write_text("A\n")
+    assert list(read(here, "set", "set/documents.jsonl")) == ["set/a.md", "a"]
+
+
 def test_progress_counts_documents_and_lines(here: Path) -> None:
     lines(here / "a.jsonl", *({"id": str(i), "text": "A"} for i in range(3)))
     (here / "b.md").write_text("B\n")

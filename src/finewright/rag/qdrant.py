@@ -9,9 +9,7 @@ sent."""
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from dataclasses import replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -19,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 from finewright.errors import DataError
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
 from finewright.rag.index import About, Changes, Counts, NoIndex, Passage, Ranked
-from finewright.rag.qdrant_connect import connect, place_of, told
+from finewright.rag.qdrant_connect import compact, connect, place_of
 from finewright.rag.qdrant_points import (
     ABOUT_POINT,
     DENSE,
     LEXICAL,
     Points,
     about_of,
+    document_point,
     of_kind,
     passage_of,
     payload_of,
@@ -153,7 +152,7 @@ class QdrantIndex:
             for kind in ("chunk", "document"):
                 self._points.delete(of_kind(kind, document=some))
         if known:
-            self._compact()
+            compact(self._place)
         return len(known)
 
     def digests(self) -> dict[str, str]:
@@ -300,17 +299,7 @@ class QdrantIndex:
         if self._place.folder is None:
             self._points.set({"live": True}, of_kind("chunk", put=token))
         for some in _slices(documents, _DOCUMENTS_AT_ONCE):
-            self._points.upsert(
-                [
-                    models.PointStruct(
-                        id=point_number("document", each.id),
-                        vector={},
-                        payload={"kind": "document", "document": each.id, "sha256": each.sha256,
-                                 "put": token},
-                    )
-                    for each in some
-                ]
-            )  # fmt: skip
+            self._points.upsert([document_point(each, token) for each in some])
         for some_ids in _slices(replaced, _DOCUMENTS_AT_ONCE):
             old = of_kind("chunk", document=some_ids)
             own = of_kind("chunk", put=token)
@@ -318,7 +307,7 @@ class QdrantIndex:
         self._points.set({"changing": "", "is_complete": True}, [ABOUT_POINT])
         self._is_new = False
         if replaced:
-            self._compact()
+            compact(self._place)
 
     def _take_back(self, token: str) -> None:
         if self._is_new:
@@ -343,7 +332,7 @@ class QdrantIndex:
         for document, put in sorted(found):
             if last.get(document) != put:
                 self._points.delete(of_kind("chunk", document=document, put=put))
-        self._compact()
+        compact(self._place)
 
     def _require_own(self, token: str, num_chunks: int) -> None:
         """Refuse to go on when another process has begun a `put`, or has removed chunks of this one."""
@@ -379,15 +368,6 @@ class QdrantIndex:
                 hint="search again",
             )
         return found[chunk_id]
-
-    def _compact(self) -> None:
-        """Write a folder's files anew without what was deleted."""
-        if self._place.folder is None:
-            return
-        with told(self._place):
-            for path in sorted(self._place.folder.rglob("*.sqlite")):
-                with closing(sqlite3.connect(path)) as connection:
-                    connection.execute("VACUUM")
 
 
 def _require_free(points: Points) -> None:

@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 import warnings
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -198,3 +198,13 @@ def _no_answer(place: Place, source: Exception) -> DataError:
     else:
         what, mend = "the answer is not Qdrant's", "mend host and port in the address"
     return DataError(f"{place.shown}: {what}", hint=mend)
+
+
+def compact(place: Place) -> None:
+    """Write a folder's files anew without what was deleted; a server does so by itself, some time."""
+    if place.folder is None:
+        return
+    with told(place):
+        for path in sorted(place.folder.rglob("*.sqlite")):
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("VACUUM")

@@ -32,6 +32,22 @@ def point_number(*parts: object) -> int:
     return (int.from_bytes(digest, "big") >> 1) or 1
 
 
+def document_point(document: Document, token: str) -> models.PointStruct:
+    """The point that says which `put` a document's chunks are of."""
+    from qdrant_client import models
+
+    return models.PointStruct(
+        id=point_number("document", document.id),
+        vector={},
+        payload={
+            "kind": "document",
+            "document": document.id,
+            "sha256": document.sha256,
+            "put": token,
+        },
+    )
+
+
 def payload_of(document: Document, chunk: Chunk) -> dict[str, Any]:
     """A chunk with all that a citation and an access filter need."""
     return {

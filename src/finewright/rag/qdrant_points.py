@@ -70,8 +70,9 @@ def passage_of(chunk_id: int, kept: Mapping[str, Any]) -> Passage:
     chunk = Chunk(
         kept["number"], kept["text"], tuple(kept["heading_path"]), kept["start"], kept["end"]
     )
-    names = ("document", "title", "source", "license")
-    return Passage(chunk_id, *(kept[name] for name in names), chunk)
+    return Passage(
+        chunk_id, kept["document"], kept["title"], kept["source"], kept["license"], chunk
+    )
 
 
 def payload_of_about(about: About, language: str) -> dict[str, Any]:
@@ -174,8 +175,9 @@ class Points:
 
     def set(self, payload: dict[str, Any], where: list[int] | models.Filter) -> None:
         """Set these keys of the points."""
+        points: list[Any] | models.Filter = list(where) if isinstance(where, list) else where
         with told(self.place):
-            self.client.set_payload(self._name, payload, points=where)
+            self.client.set_payload(self._name, payload, points=points)
 
     def delete(self, where: models.Filter) -> None:
         """Remove the points that the filter finds."""

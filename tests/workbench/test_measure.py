@@ -15,6 +15,8 @@ from finewright.workbench.runs import list_runs, verify
 
 from .measuring import write_base, write_experiment
 
+pytestmark = pytest.mark.torch
+
 
 class Done(NamedTuple):
     """An experiment that was run: its folder, its report, and what was told on the way."""

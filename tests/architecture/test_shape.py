@@ -156,7 +156,8 @@ def test_nothing_happens_at_import(path: Path) -> None:
         "__main__.py": ["main()"],
         # Command groups are joined to the one app.
         "main.py": [
-            f"app.add_typer({name}_app, name='{name}')" for name in ("data", "catalog", "rag", "runs")
+            f"app.add_typer({name}_app, name='{name}')"
+            for name in ("data", "catalog", "rag", "migrate", "runs")
         ],
         "load.py": ["transformers_logging.disable_progress_bar()"],
     }

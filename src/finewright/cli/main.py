@@ -9,6 +9,7 @@ import typer
 from finewright.cli.bakeoff import bakeoff, tune
 from finewright.cli.data import data_app
 from finewright.cli.facts import catalog_app
+from finewright.cli.migrate import migrate_app
 from finewright.cli.rag import rag_app
 from finewright.errors import FinewrightError
 from finewright.lm.runtime import share_cores
@@ -25,6 +26,7 @@ runs_app = typer.Typer(no_args_is_help=True, help="List the runs, or show one.")
 app.add_typer(data_app, name="data")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(rag_app, name="rag")
+app.add_typer(migrate_app, name="migrate")
 app.add_typer(runs_app, name="runs")
 for command in (bakeoff, tune):
     app.command()(command)

@@ -23,6 +23,7 @@ LAYOUTS = {
     "finewright.schema.duplicates": "duplicates",
     "finewright.schema.formats": "formats",
     "finewright.schema.measure_report": "measure",
+    "finewright.schema.migrate": "migrate",
     "finewright.schema.poison": "poison",
     "finewright.schema.privacy": "privacy",
     "finewright.schema.provenance": "provenance",

@@ -75,7 +75,7 @@ def test_a_slip_in_a_peers_spelling_gets_our_key() -> None:
     [
         (("learning_rate",), "'train.learning_rate'"),
         (("train", "r"), "'train.adapter.r'"),
-        (("seed",), "'train.seed' or 'evaluate.seed'"),
+        (("seed",), "'train.seed' or 'evaluate.seed' or 'measure.seed' or 'tune.seed'"),
         (("train", "base_models"), "'base_models' at the top level"),
     ],
 )

@@ -96,7 +96,7 @@ def kinds_at(loc: Loc) -> tuple[object, ...]:
 
 @cache
 def spec_keys() -> tuple[str, ...]:
-    """Every dotted key a spec can have; a list's items are `0`."""
+    """Every dotted key a spec can have; a list's items are `0`, those of free names `NAME`."""
     return tuple(_walk(()))
 
 
@@ -148,6 +148,8 @@ def _walk(loc: Loc) -> Iterator[str]:
         yield from _walk((*loc, key))
     if any(get_origin(kind) is tuple for kind in kinds_at(loc)):
         yield from _walk((*loc, 0))
+    if any(get_origin(kind) is dict for kind in kinds_at(loc)):
+        yield from _walk((*loc, "NAME"))
 
 
 def _below(kind: object, part: str | int) -> Iterator[object]:

@@ -33,7 +33,9 @@ def test_a_reordered_answer_to_the_same_question_is_found() -> None:
 def test_other_facts_are_another_row() -> None:
     one = chat("What does the plan cost in 2024?", "The plan costs 100 euros a month in 2024.")
     other = chat("What does the plan cost in 2025?", "The plan costs 120 euros a month in 2025.")
-    vectors = words.load().documents([turn["content"] for row in (one, other) for turn in row.messages])
+    vectors = words.load().documents(
+        [turn["content"] for row in (one, other) for turn in row.messages]
+    )
     assert vectors[0] @ vectors[2] > 0.8
     assert semantic_repeats([one, other], 0.8) == {}
 

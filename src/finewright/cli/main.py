@@ -12,6 +12,7 @@ from finewright.cli.facts import catalog_app
 from finewright.cli.migrate import migrate_app
 from finewright.cli.rag import rag_app
 from finewright.errors import FinewrightError
+from finewright.fetch.telemetry import turn_off_telemetry
 from finewright.lm.runtime import share_cores
 
 app = typer.Typer(
@@ -338,6 +339,7 @@ def runs_show(run: RunPath, json: Json = False) -> None:
 def main() -> None:
     """Run the command line; every error is one line and an exit code, never a traceback."""
     share_cores()
+    turn_off_telemetry()
     try:
         app()
     except FinewrightError as error:

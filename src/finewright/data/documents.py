@@ -19,6 +19,7 @@ from finewright.data.containers.write import jsonl_at
 from finewright.data.read import records
 from finewright.data.workbooks import Workbook, workbook
 from finewright.errors import DataError, MissingExtra
+from finewright.fetch.telemetry import turn_off_telemetry
 from finewright.rag.sections import heading_of, sections, title_of
 from finewright.schema.data_documents import DocumentsReport, ExamplesReport
 
@@ -248,6 +249,7 @@ def _check_container(path: Path, suffix: str) -> None:
 
 
 def _converted(path: Path, suffix: str) -> tuple[str, str]:
+    turn_off_telemetry()
     try:
         from markitdown import MissingDependencyException, StreamInfo
     except ImportError:

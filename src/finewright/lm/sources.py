@@ -17,6 +17,7 @@ from finewright.catalog.models import PackagedModel, packaged_models
 from finewright.errors import ModelError
 from finewright.fetch.cache import cache_dir, outgoing_is_forbidden
 from finewright.fetch.pip import pip_wheel
+from finewright.fetch.telemetry import turn_off_telemetry
 from finewright.store.atomic import os_errors, replace_dir, sha256_file
 
 CONVERTER_VERSION = 1
@@ -198,6 +199,7 @@ def _from_hub(name: str) -> Path:
     from finewright.lm.runtime import require_runtime
 
     require_runtime()
+    turn_off_telemetry()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

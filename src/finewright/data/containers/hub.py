@@ -6,6 +6,7 @@ from pathlib import Path
 from finewright.data.containers.kinds import DATA_SUFFIXES, PACKED_SUFFIXES, TEXT_SUFFIXES
 from finewright.errors import DataError, MissingExtra
 from finewright.fetch.cache import outgoing_is_forbidden
+from finewright.fetch.telemetry import turn_off_telemetry
 
 # A spec resolves its paths against its folder, so the id may stand behind one.
 _HUB_ID = re.compile(r"(?:^|/)hub:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)$")
@@ -26,6 +27,7 @@ def hub_folder(name: str) -> Path:
     """The data set's files, fetched where they are not here; raises DataError where that cannot be.
 
     Only data and text files are fetched; no code of a data set is, and none is run."""
+    turn_off_telemetry()
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError

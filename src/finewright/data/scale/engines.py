@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from finewright import errors
 from finewright.errors import FinewrightError, MissingExtra, StageError
+from finewright.fetch.telemetry import turn_off_telemetry
 from finewright.schema.data import EngineName
 
 _AHEAD = 2
@@ -93,7 +94,7 @@ def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Itera
     The files must have the same path on every machine, and finewright must be installed there. Where a
     machine or process is lost, Ray begins its part anew, as often as it takes. Nothing is reported to
     Ray's makers."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    turn_off_telemetry()
     try:
         import ray as engine
         from ray import data

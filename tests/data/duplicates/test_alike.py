@@ -81,13 +81,19 @@ def test_a_template_with_other_facts_is_another_row() -> None:
     assert share(one, one) == 1.0
 
 
-def test_an_edit_that_also_touches_a_number_is_still_a_repeat() -> None:
-    one = f"{LONG} {LONG} at 10"
-    other = one.replace("monday", "friday").replace("north", "east").replace("at 10", "at ten")
+def test_another_figure_among_many_other_words_is_another_row() -> None:
+    one = f"{LONG} {LONG} and has a duplicate fee of 38 EUR, ref 1008"
+    other = one.replace("monday", "friday").replace("north", "east")
     assert share(chat(one, LONG), chat(other, LONG)) is not None
-    # The number changed along with many words of language.
-    mixed = one.replace("monday", "friday").replace("north", "east").replace("at 10", "at 11")
-    assert share(chat(one, LONG), chat(mixed, LONG)) is not None
+    for figures in (("1008", "1017"), ("38", "855"), ("38 EUR", "855EUR")):
+        assert share(chat(one, LONG), chat(other.replace(*figures), LONG)) is None
+
+
+def test_a_number_that_is_spelled_or_left_out_does_not_hide_a_repeat() -> None:
+    one = f"{LONG} {LONG} at 10"
+    for figures in (("at 10", "at ten"), ("at 10", "later")):
+        other = one.replace("monday", "friday").replace(*figures)
+        assert share(chat(one, LONG), chat(other, LONG)) is not None
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from finewright.data.duplicates.words import Wording, shape
+from finewright.data.duplicates.words import Wording, is_fact
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _SHORT = 10
-_FACTS_SHARE = 1 / 3
 
 
 def alike(one: Wording, other: Wording, similarity: float) -> float | None:
@@ -21,8 +20,8 @@ def alike(one: Wording, other: Wording, similarity: float) -> float | None:
     Near rows share at least `similarity` of their words: 2 LCS / (m + n), the LCS being the longest
     common subsequence. Beyond that, what is asked and what is answered are each near (a common
     answer does not make two questions one, nor the other way round), a short answer to the same
-    question is the same (another one is a conflict, not a repeat), and the rows are not one template
-    with other facts."""
+    question is the same (another one is a conflict, not a repeat), and their numbers agree: a template
+    with other facts is another row."""
     if one.key != other.key:
         return None
     asked = num_common(one.asked, other.asked)
@@ -61,14 +60,12 @@ def num_common(one: "NDArray[np.uint32]", other: "NDArray[np.uint32]") -> int:
 
 
 def have_other_facts(one: Sequence[int], other: Sequence[int]) -> bool:
-    """Of the words they differ in, have a third another number, date or address in its place?
+    """Has each row a number, date or address that the other has not?
 
-    So a template filled with other facts gives rows that are not near, while an edit that touches a
-    number among many words does not hide a repeat."""
-    in_one, in_other = Counter(one), Counter(other)
-    differing = [list((a - b).elements()) for a, b in ((in_one, in_other), (in_other, in_one))]
-    shapes = [Counter(shape(word) for word in side if word & 1) for side in differing]
-    return 2 * (shapes[0] & shapes[1]).total() > _FACTS_SHARE * sum(map(len, differing))
+    So one other amount is enough to make another row, however many words the rows share. A number that
+    only one of them has (the other spells it, or leaves it out) does not hide a repeat."""
+    in_one, in_other = (Counter(word for word in row if is_fact(word)) for row in (one, other))
+    return bool(in_one - in_other) and bool(in_other - in_one)
 
 
 def _is_conflict(asked: int, answered: int, lengths: Sequence[tuple[int, int]]) -> bool:

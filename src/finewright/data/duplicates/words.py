@@ -104,23 +104,19 @@ def shape_of(word: str) -> str:
 class Vocabulary(dict[str, int]):
     """Word -> its number of 32 bits; the same in every process.
 
-    Even: a word of language, by its hash. Odd: a fact, that is a word with a digit in it; facts of one
-    shape share their upper 11 bits (`shapes`), the other 20 tell them apart."""
+    Even: a word of language; odd: a fact, that is a word with a digit in it."""
 
     def __missing__(self, word: str) -> int:
         if len(self) >= _MOST_KNOWN:
             self.clear()
-        shape = shape_of(word)
         number = max(_hash_of(word) & 0x7FFFFFFF, _NUM_MARKS) << 1
-        if shape != word:
-            number = (_hash_of(shape) << 21 | (number & 0x1FFFFE) | 1) & 0xFFFFFFFF
-        self[word] = number
+        self[word] = number = number | bool(_DIGITS.search(word))
         return number
 
 
-def shape(number: int) -> int:
-    """What facts of one shape have in common; a word of language is its own."""
-    return number >> 21 if number & 1 else number
+def is_fact(number: int) -> bool:
+    """Is it the number of a word with a digit in it?"""
+    return bool(number & 1)
 
 
 def _hash_of(word: str) -> int:

@@ -2,11 +2,16 @@
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 
 from finewright.cli.decide import reply
 from finewright.decide.questions import QUESTIONS
+
+from .conftest import Finewright
+
+DECISION = "name: bot\ndecide: {knowledge_gap: 1}\n"
 
 
 def test_a_question_is_asked_with_its_reason_and_its_answer_is_read(
@@ -18,7 +23,7 @@ def test_a_question_is_asked_with_its_reason_and_its_answer_is_read(
     assert shown.out == ""
     assert QUESTIONS[0].text in shown.err
     assert QUESTIONS[0].why in shown.err
-    assert "or unknown" in shown.err
+    assert shown.err.endswith(f"  such as {QUESTIONS[0].example}; Enter: unknown > ")
 
 
 def test_a_complaint_is_shown_and_the_end_of_the_input_is_no_answer(
@@ -27,3 +32,69 @@ def test_a_complaint_is_shown_and_the_end_of_the_input_is_no_answer(
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     assert reply(QUESTIONS[0], "that cannot be") == ""
     assert "that cannot be" in capsys.readouterr().err
+
+
+def test_where_nobody_answers_no_spec_is_written(
+    finewright: Finewright, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    found = finewright("decide")
+    assert found.code == 2
+    assert "error: nobody answers: the input is empty\n hint: " in found.err
+    assert not (project / "decide.yaml").exists()
+
+
+def test_answers_from_a_pipe_are_taken_and_what_is_left_is_unknown(
+    finewright: Finewright, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n2\n"))
+    assert finewright("decide").code == 0
+    written = (project / "decide.yaml").read_text()
+    assert "knowledge_gap: unknown" in written
+    assert "behaviour_gap: 2" in written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--html", "d.yaml"), "d.yaml: this is d.yaml, which is read and never written to"),
+        (("--html", "mine.html"), "mine.html: already there"),
+        (("--html", "."), ".: is a folder, and a page is a file"),
+        (("--html", "no/page.html"), "no/page.html: there is no folder no"),
+        (("--prices", "no"), "--prices no: no such folder"),
+        (("--prices", "d.yaml"), "--prices d.yaml: is a file"),
+        (("--measure", "--html", "."), ".: is a folder, and a page is a file"),
+        (("--measure", "--prices", "no"), "--prices no: no such folder"),
+        (
+            ("--today", "1900-01-01"),
+            "today, 1900-01-01, is before the oldest fact of the catalog, seen 2025-11-01",
+        ),
+    ],
+)
+def test_a_place_or_a_day_that_cannot_be_is_one_line(
+    finewright: Finewright, project: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    (project / "d.yaml").write_text(DECISION)
+    (project / "mine.html").write_text("<html>mine</html>")
+    found = finewright("decide", "d.yaml", *arguments)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith(f"error: {told}\n hint: ")
+    assert len(found.err.splitlines()) == 2
+    assert (project / "d.yaml").read_text() == DECISION
+    assert (project / "mine.html").read_text() == "<html>mine</html>"
+
+
+def test_a_page_of_an_earlier_decision_is_replaced(finewright: Finewright, project: Path) -> None:
+    (project / "d.yaml").write_text(DECISION)
+    first, second = (finewright("decide", "d.yaml", "--html", "page.html") for _ in range(2))
+    assert (first.code, second.code) == (0, 0)
+
+
+def test_a_bake_off_writes_its_page_over_nothing_of_yours(
+    finewright: Finewright, project: Path
+) -> None:
+    before = (project / "spec.yaml").read_text()
+    found = finewright("bakeoff", "spec.yaml", "--html", "spec.yaml")
+    assert found.code == 2
+    assert "which is read and never written to" in found.err
+    assert (project / "spec.yaml").read_text() == before

@@ -64,7 +64,30 @@ def test_an_answer_that_cannot_be_is_asked_for_again(bad: str) -> None:
     person = Person(knowledge_gap=[bad, "3"])
     assert interview(person)["knowledge_gap"] == 3
     assert person.asked[:2] == ["knowledge_gap", "knowledge_gap"]
-    assert person.complaints == ["that cannot be; an answer looks like 2, or unknown"]
+    assert person.complaints == ["that cannot be; an answer is 0, 1, 2 or 3, or unknown"]
+
+
+ENDS = {
+    "0, 1, 2 or 3": (["0", "3"], ["-1", "4", "1.5"]),
+    "a number from 0.001 to 1,000,000,000": (["0.001", "1,000,000,000"], ["0.0001", "1000000001"]),
+    "a number above 0 and up to 1,000,000,000": (["0.01", "1000000000"], ["0", "1000000001"]),
+    "a whole number from 0 to 1,000,000,000,000": (["0", "1,000,000,000,000"], ["1.5", "1" * 14]),
+    "yes or no": (["yes", "no"], ["perhaps", "2"]),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.key)
+def test_the_range_that_a_complaint_names_is_what_is_taken(question: Question) -> None:
+    taken, refused = ENDS[question.range]
+    for answer in taken:
+        person = Person(**{question.key: [answer]})
+        interview(person)
+        assert person.complaints == []
+    for answer in refused:
+        person = Person(**{question.key: [answer]})
+        interview(person)
+        (told,) = person.complaints
+        assert told == f"that cannot be; an answer is {question.range}, or unknown"
 
 
 def test_without_a_gap_in_knowledge_nobody_is_asked_about_documents() -> None:

@@ -28,7 +28,9 @@ def bakeoff(
     from finewright.schema.load import load_spec
     from finewright.workbench.bakeoff import bakeoff as run
     from finewright.workbench.bakeoff import write_page
+    from finewright.workbench.pages import check_page
 
+    check_page(html, [spec])
     loaded, watch = load_spec(spec, set_ or ()), output.watch(json)
     report = run(loaded, runs, today=date.today(), on_event=watch)
     if html:

@@ -107,9 +107,10 @@ def decide(
 ) -> None:
     """Prompt, retrieve, fine-tune, or combine? A ranking with reasons, and what would change it."""
     from finewright.cli import output
-    from finewright.cli.decide import day_of, measured, path_of
+    from finewright.cli.decide import check_places, day_of, measured, path_of
     from finewright.workbench.decide import decide_file, write_page
 
+    check_places(spec, html, prices)
     if measure:
         output.show(
             measured(spec, set_ or (), runs, html, prices, output.watch(json)), as_json=json

@@ -12,12 +12,13 @@ from finewright.schema.decide import UNKNOWN, DecideSpec
 
 
 class Question(NamedTuple):
-    """A key of the `decide` section as a question; `example` is how an answer may look."""
+    """A key of the `decide` section as a question: how an answer may look, and all that it can be."""
 
     key: str
     text: str
     why: str
     example: str
+    range: str
 
 
 class Reply(Protocol):
@@ -28,66 +29,77 @@ class Reply(Protocol):
         ...
 
 
+_WHOLE = "a whole number from 0 to 1,000,000,000,000"
 QUESTIONS = (
     Question(
         "knowledge_gap",
         "How much of what it must know can no general model know? 0 nothing, 3 most",
         "what a model must know is best put into its prompt; what it must do is best trained",
         "2",
+        "0, 1, 2 or 3",
     ),
     Question(
         "behaviour_gap",
         "How far is a well prompted model from the form, tone or skill you want? 0 not at all, 3 far",
         "this is what fine-tuning closes",
         "1",
+        "0, 1, 2 or 3",
     ),
     Question(
         "fact_half_life_days",
         "After how many days have half of its facts changed?",
         "facts that change faster than a model is trained again cannot live in weights",
         "90",
+        "a number from 0.001 to 1,000,000,000",
     ),
     Question(
         "corpus_tokens",
         "How many tokens do the documents have that answers rest on? A page has about 500; 0 for none",
         "below 200,000 they fit into a cached prompt, and no index is needed",
         "400000",
+        _WHOLE,
     ),
     Question(
         "citations",
         "Must an answer name its source?",
         "weights cannot cite",
         "yes",
+        "yes or no",
     ),
     Question(
         "per_document_access",
         "Are there documents that only some users may see?",
         "weights answer every user alike",
         "no",
+        "yes or no",
     ),
     Question(
         "labelled_pairs",
         "How many checked pairs of question and good answer do you have?",
         "under 50 there is nothing to fine-tune on; 500 are comfortable",
         "300",
+        _WHOLE,
     ),
     Question(
         "on_premise_only",
         "Must everything stay on your own machines?",
         "then no API is an option",
         "no",
+        "yes or no",
     ),
     Question(
         "requests_per_month",
         "How many requests a month?",
         "an API is paid by the request, a machine by the month",
         "30000",
+        _WHOLE,
     ),
     Question(
         "month_budget_usd",
         "What may it cost a month at most, in US dollars?",
         "cost is judged by your own limit",
         "500",
+        "a number above 0 and up to 1,000,000,000",
     ),
 )
 _ABOUT_DOCUMENTS = ("fact_half_life_days", "corpus_tokens", "citations", "per_document_access")
@@ -144,7 +156,7 @@ def _complaint(question: Question, value: object) -> str:
     try:
         DecideSpec.model_validate({question.key: value})
     except ValidationError:
-        return f"that cannot be; an answer looks like {question.example}, or unknown"
+        return f"that cannot be; an answer is {question.range}, or unknown"
     return ""
 
 

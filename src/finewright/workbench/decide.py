@@ -5,10 +5,12 @@ from datetime import date
 from pathlib import Path
 
 from finewright.catalog.prices import prices
-from finewright.decide.check import wrongs
+from finewright.decide.check import Known, wrongs
+from finewright.decide.models import Resolve
 from finewright.decide.packaged import adviser_for, known_by
 from finewright.decide.questions import Reply, interview, spec_text
-from finewright.errors import SpecError
+from finewright.errors import DataError, SpecError
+from finewright.schema.catalog import PriceCatalog
 from finewright.schema.decide import DecideSpec
 from finewright.schema.decide_report import DecideReport
 from finewright.schema.load_decide import load_decision
@@ -20,8 +22,9 @@ def decide(
 ) -> DecideReport:
     """The advice for a spec by the packaged facts, with the prices of the user's own folder over them.
 
-    Raises DataError where the spec names a model, a GPU or a domain that nobody knows."""
-    known = known_by(prices(user_prices), Path, today)
+    Raises DataError where the spec names a model, a GPU or a domain that nobody knows, and for a day before
+    the oldest fact."""
+    known = _known(Path, today, user_prices)
     return adviser_for(spec, known).advise(name, spec)
 
 
@@ -32,7 +35,7 @@ def decide_file(
 
     Raises SpecError with file, line and key for every mistake."""
     loaded = load_decision(path, overrides)
-    known = known_by(prices(user_prices), loaded.resolve, today)
+    known = _known(loaded.resolve, today, user_prices)
     loaded.refuse(wrongs(loaded.spec, known))
     return adviser_for(loaded.spec, known).advise(loaded.name, loaded.spec)
 
@@ -53,6 +56,17 @@ def write_page(report: DecideReport, path: Path) -> None:
     from finewright.render.html.decide import decide_page
 
     write_text(path, decide_page(report))
+
+
+def _known(resolve: Resolve, today: date, user_prices: Path | None) -> Known:
+    """The facts; a day before all of them has none that held."""
+    found = prices(user_prices)
+    sections = (getattr(found, name) for name in PriceCatalog.model_fields)
+    oldest = min(row.observed_at for rows in sections for row in rows)
+    if today < oldest:
+        what = f"today, {today}, is before the oldest fact of the catalog, seen {oldest}"
+        raise DataError(what, hint=f"take a day from {oldest} on")
+    return known_by(found, resolve, today)
 
 
 def _refuse_to_overwrite(path: Path) -> None:

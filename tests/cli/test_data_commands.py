@@ -55,6 +55,17 @@ def test_a_row_that_cannot_be_looked_at_and_a_mistyped_path_fail(
     assert "there is no such file" in missing.err
 
 
+def test_a_row_that_cannot_be_prepared_fails_and_the_others_are_written(
+    finewright: Finewright, project: Path
+) -> None:
+    with (project / "rows.jsonl").open("a") as file:
+        file.write(BROKEN)
+    found = finewright("data", "prepare", "rows.jsonl", "--out", "made", "--workers", "1")
+    assert found.code == 2
+    assert found.out.splitlines()[-1].startswith("error: rows.jsonl: 1 row could not be looked at")
+    assert (project / "made" / "rows.jsonl").read_text()
+
+
 def test_a_mistyped_held_out_file_passes_no_leak_gate(finewright: Finewright) -> None:
     found = finewright("data", "duplicates", "rows.jsonl", "--against", "tset.jsonl")
     assert (found.code, found.out) == (2, "")

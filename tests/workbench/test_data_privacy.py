@@ -103,6 +103,6 @@ def test_the_report_as_text_counts_and_shows_no_value(rows: Path) -> None:
     assert layout.__doc__
     report = privacy(rows, personal=PersonalDataSpec(), secrets=SecretsSpec(), out=None)
     text = text_of(report)
-    assert "e-mail address: 2 in 1 rows are left as they are" in text
+    assert "e-mail address: 2 in 1 row are left as they are" in text
     assert "2 rows read, 1 kept, 0 changed; left out: 1 unreadable" in text
     assert "ann@" not in text

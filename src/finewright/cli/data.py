@@ -203,7 +203,9 @@ def data_prepare(
     column: Columns = None,
     json: Json = False,
 ) -> None:
-    """Check, deduplicate and scan data of any size; go on where a call was cut."""
+    """Check, deduplicate and scan data of any size; exit code 2 if a row is not looked at.
+
+    A call that was cut goes on where it was."""
     from finewright.cli import output
     from finewright.schema.scale import PrepareSpec
     from finewright.workbench.data_prepare import prepare
@@ -217,7 +219,7 @@ def data_prepare(
         paths, out=out, spec=spec, engine=engine.value, workers=workers, on_event=output.watch(json)
     )
     output.show(report, as_json=json)
-    raise typer.Exit(0 if report.rows_kept else 2)
+    raise typer.Exit(0 if report.passed else 2)
 
 
 @data_app.command("documents")

@@ -32,10 +32,12 @@ class PrepareSpec(Model):
 
 
 class FoundCount(Model):
-    """How often something was found, and in how many rows."""
+    """How often something was found, in how many rows, and where first: the file, and the row in it."""
 
     spans: int
     rows: int
+    file: str
+    row: int
 
 
 class Listed(Model):
@@ -100,3 +102,8 @@ class PrepareReport(Model):
     problems: tuple[Problem, ...] = ()
     files: tuple[Artifact, ...]
     plan: str
+
+    @property
+    def passed(self) -> bool:
+        """Could every row be looked at, and is one left? What was found does not stop it."""
+        return self.rows_kept > 0 and not any(p.level == "error" for p in self.problems)

@@ -75,7 +75,12 @@ def test_the_rows_are_those_that_the_same_steps_keep_in_memory(file: Path, made:
 def test_what_is_found_is_told_without_its_value(made: Path) -> None:
     findings = records(made / "findings.jsonl")
     report = json.loads((made / "report.json").read_text())
-    assert report["found"] == {"email": {"spans": len(findings), "rows": len(findings)}}
+    first = {"file": findings[0]["file"], "row": findings[0]["row"]}
+    counts = {"spans": len(findings), "rows": len(findings)}
+    assert report["found"] == {"email": counts | first}
+    [told] = [p for p in report["problems"] if p["message"].startswith("e-mail address: ")]
+    assert (told["file"], told["row"]) == (first["file"], first["row"])
+    assert told["hint"].startswith("they stay in rows.jsonl: --action redact")
     assert len(findings) > 10
     assert "example.org" not in (made / "findings.jsonl").read_text()
     assert all(finding["digest"] for finding in findings)

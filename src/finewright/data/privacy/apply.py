@@ -252,11 +252,24 @@ _MENDS = {
     "secrets": "--secrets redact or drop, or data.secrets.action in a spec",
 }
 _DONE = {
-    "report": "are left as they are",
-    "redact": "were redacted",
-    "pseudonymise": "were replaced by pseudonyms",
-    "drop": "were left out with their rows",
+    "report": ("is left as it is", "are left as they are"),
+    "redact": ("was redacted", "were redacted"),
+    "pseudonymise": ("was replaced by a pseudonym", "were replaced by pseudonyms"),
+    "drop": ("was left out with its row", "were left out with their rows"),
 }
+
+
+def mend_of(type_: FoundType) -> str:
+    """Which option, and which key of a spec, does something about what is found."""
+    return _MENDS["secrets" if type_ in SECRETS else "personal_data"]
+
+
+def found_line(type_: FoundType, spans: int, rows: int, action: str) -> str:
+    """How often it was found, in how many rows, and what became of it; the row told with it is the first."""
+    if spans == 1:
+        return f"{type_name(type_)}: 1 in 1 row {_DONE[action][0]}"
+    many = "1 row" if rows == 1 else f"{rows} rows"
+    return f"{type_name(type_)}: {spans} in {many} {_DONE[action][1]}, this one first"
 
 
 def _problems(findings: Sequence[Finding], rules: _Rules) -> Iterator[Problem]:
@@ -267,12 +280,11 @@ def _problems(findings: Sequence[Finding], rules: _Rules) -> Iterator[Problem]:
     for (file, type_), alike in groups.items():
         rows = len({item.row for item in alike})
         action = rules.action[type_]
-        section = "secrets" if type_ in SECRETS else "personal_data"
         yield Problem(
             level="warning",
             file=file,
             row=alike[0].row,
             key=alike[0].key,
-            message=f"{type_name(type_)}: {len(alike)} in {rows} rows {_DONE[action]}, this one first",
-            hint=_MENDS[section] if action == "report" else "",
+            message=found_line(type_, len(alike), rows, action),
+            hint=mend_of(type_) if action == "report" else "",
         )

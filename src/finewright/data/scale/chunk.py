@@ -180,7 +180,13 @@ def _tally(reading: _Reading, scanned: _Scanned) -> SliceTally:
 def _counts(findings: Sequence[Finding]) -> dict[FoundType, FoundCount]:
     spans = Counter(found.type for found in findings)
     rows = Counter(kind for kind, _ in {(found.type, found.row) for found in findings})
-    return {kind: FoundCount(spans=spans[kind], rows=rows[kind]) for kind in sorted(spans)}
+    first = {found.type: found for found in reversed(findings)}
+    return {
+        kind: FoundCount(
+            spans=spans[kind], rows=rows[kind], file=first[kind].file, row=first[kind].row
+        )
+        for kind in sorted(spans)
+    }
 
 
 def _finding(found: Finding, options: Options) -> Json:

@@ -5,7 +5,7 @@ slices under way, not by the size of the files. A chunk that is done is not made
 the same call goes on, and the result is the same to the byte."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ from finewright.data.containers.found import Counted, Listing, said
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
 from finewright.data.controls import ControlTokens
-from finewright.data.privacy.apply import type_name
+from finewright.data.privacy.apply import found_line, mend_of
+from finewright.data.privacy.find import SECRETS
 from finewright.data.scale.chunk import Options, made_of
 from finewright.data.scale.columns import Columns
 from finewright.data.scale.engines import engine_named
@@ -29,7 +30,15 @@ from finewright.data.scale.slices import (
     unroll,
 )
 from finewright.data.scale.workspace import Workspace, plan_of
-from finewright.data.scale.write import Joined, artifacts, examples, write_files
+from finewright.data.scale.write import (
+    FINDINGS,
+    REJECTED,
+    ROWS,
+    Joined,
+    artifacts,
+    examples,
+    write_files,
+)
 from finewright.errors import DataError
 from finewright.schema.common import Problem, Source
 from finewright.schema.data import EngineName
@@ -37,6 +46,8 @@ from finewright.schema.privacy import FoundType
 from finewright.schema.scale import FoundCount, PrepareReport, PrepareSpec, SliceTally
 from finewright.store.atomic import beside, sha256_file, write_bytes
 
+_UNLOOKED = ("invalid", "unreadable")
+_MOST_NAMED = 3
 OnEvent = Callable[[str, Mapping[str, Any]], None]  # Any: what an event says
 
 
@@ -46,6 +57,14 @@ class How(NamedTuple):
     engine: EngineName = "local"
     workers: int = 1
     slice_bytes: int = SLICE_BYTES
+
+
+class _Order(NamedTuple):
+    """What was asked, of which files, and the digest of both."""
+
+    spec: PrepareSpec
+    sources: Sequence[Source]
+    plan: str
 
 
 def prepare_rows(
@@ -58,6 +77,7 @@ def prepare_rows(
 ) -> PrepareReport:
     """Check, scan and deduplicate every row of the files, into `folder`.
 
+    Files without a single row leave nothing behind: DataError.
     `keys` are the user's (empty for none) and a fresh one, for pseudonyms. Events: `preparing_rows` (`done`
     of `total` slices, `rows` so far) and `preparing_step` (`step`: chunks, duplicates, files)."""
     parts = _parts(paths)
@@ -73,10 +93,13 @@ def prepare_rows(
         options = Options(spec, user_key or space.key(fresh_key), has_own_key=bool(user_key))
         cut = _slices(parts, space, how.slice_bytes)
         tallies = _chunks(cut, options, how, space, on_event)
+        if not any(tally.rows_in for tally in tallies):
+            space.abandon()
+            raise _no_rows(sources, tallies)
         joined = _joined(cut, spec, space, on_event)
         on_event("preparing_step", {"step": "files"})
         repeated = write_files(joined, space.out)
-        report = _report(tallies, sources, joined, repeated, space.out, plan)
+        report = _report(tallies, _Order(spec, sources, plan), joined, repeated, space.out)
         space.end(report)
     return report
 
@@ -87,6 +110,12 @@ def _parts(paths: Sequence[Path]) -> list[Part]:
     if wrong:
         raise DataError("\n".join(problem.line() for problem in wrong))
     return [absolute(part) for part in found if isinstance(part, Part)]
+
+
+def _no_rows(sources: Sequence[Source], tallies: Sequence[SliceTally]) -> DataError:
+    errors = [problem.line() for problem in _listed(tallies) if problem.level == "error"]
+    names = ", ".join(source.path for source in sources[:_MOST_NAMED]) or "these paths"
+    return DataError("\n".join(errors) or f"{names}: there are no rows in it")
 
 
 def _slices(parts: Sequence[Part], space: Workspace, size: int) -> list[Slice]:
@@ -136,11 +165,10 @@ def _joined(cut: Sequence[Slice], spec: PrepareSpec, space: Workspace, on_event:
 
 def _report(
     tallies: Sequence[SliceTally],
-    sources: Sequence[Source],
+    order: _Order,
     joined: Joined,
     repeated: Counter[str],
     out: Path,
-    plan: str,
 ) -> PrepareReport:
     dropped: Counter[str] = Counter(repeated)
     types: Counter[Any] = Counter()  # Any: DataType
@@ -155,13 +183,18 @@ def _report(
         rows_changed=sum(tally.rows_changed for tally in tallies),
         rows_dropped=dict(sorted(dropped.items())),
         types=dict(sorted(types.items())),
-        sources=tuple(sources),
+        sources=tuple(order.sources),
         duplicates=dict(sorted(kinds.items())),
         examples=tuple(examples(joined)),
         found=found,
-        problems=(*_listed(tallies), *_controls(tallies), *_told(found)),
+        problems=(
+            *_listed(tallies),
+            *_controls(tallies),
+            *_told(found, order.spec),
+            *_unlooked(order.sources, dropped),
+        ),
         files=artifacts(out),
-        plan=plan,
+        plan=order.plan,
     )
 
 
@@ -169,22 +202,32 @@ def _found(tallies: Sequence[SliceTally]) -> dict[FoundType, FoundCount]:
     total: dict[FoundType, FoundCount] = {}
     for tally in tallies:
         for kind, count in tally.found.items():
-            so_far = total.get(kind, FoundCount(spans=0, rows=0))
-            total[kind] = FoundCount(
-                spans=so_far.spans + count.spans, rows=so_far.rows + count.rows
-            )
+            so_far = total.setdefault(kind, count)
+            if so_far is not count:
+                sums = {"spans": so_far.spans + count.spans, "rows": so_far.rows + count.rows}
+                total[kind] = so_far.model_copy(update=sums)
     return dict(sorted(total.items()))
 
 
-def _told(found: Mapping[FoundType, FoundCount]) -> list[Problem]:
-    return [
-        said(
-            "findings.jsonl",
-            f"{type_name(kind)}: {count.spans} in {count.rows} rows",
-            level="warning",
+def _told(found: Mapping[FoundType, FoundCount], spec: PrepareSpec) -> Iterator[Problem]:
+    for kind, count in found.items():
+        section = spec.secrets if kind in SECRETS else spec.personal_data
+        yield said(
+            count.file,
+            f"{found_line(kind, count.spans, count.rows, section.action)};"
+            f" {FINDINGS} has the place of each",
+            f"they stay in {ROWS}: {mend_of(kind)}" if section.action == "report" else "",
+            count.row,
+            "warning",
         )
-        for kind, count in found.items()
-    ]
+
+
+def _unlooked(sources: Sequence[Source], dropped: Mapping[str, int]) -> Iterator[Problem]:
+    """One line, the last, for all rows that no check could look at."""
+    if number := sum(dropped.get(reason, 0) for reason in _UNLOOKED):
+        file = sources[0].path if len(sources) == 1 else ""
+        rows = "1 row" if number == 1 else f"{number} rows"
+        yield said(file, f"{rows} could not be looked at", f"{REJECTED} says why of each")
 
 
 def _controls(tallies: Sequence[SliceTally]) -> list[Problem]:

@@ -31,12 +31,15 @@ class Workspace:
         self.columns = self.work / "columns"
         self.out = self.work / "out"
         self.report = folder / _REPORT
+        self._made: list[Path] = []
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Be the one writer of the folder; StoreError at once where another process is."""
         self._refuse_others_files()
         with os_errors(self.folder):
+            above = (self.folder, *self.folder.parents)
+            self._made = [folder for folder in above if not folder.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -90,6 +93,13 @@ class Workspace:
                 path.replace(self.folder / path.name)
             write_text(self.report, report.model_dump_json(indent=2) + "\n")
             shutil.rmtree(self.work)
+
+    def abandon(self) -> None:
+        """Leave nothing: neither the work nor a folder that was made for it."""
+        with os_errors(self.folder):
+            shutil.rmtree(self.work)
+            for folder in self._made:
+                folder.rmdir()
 
     def _take(self, descriptor: int) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from finewright.data.formats.native import Expected, Form
 from finewright.data.formats.propose import proposal_of
-from finewright.data.formats.table import FORMS, fitting
+from finewright.data.formats.table import FORMS, fitting, misspelled
 from finewright.data.notes import Json, Notes
 
 _EXPECTED = {
@@ -73,6 +73,8 @@ def _hint(data: Json, family: str, expected: Expected) -> str:
     lone = [_LONE[key] for key in data if key in _LONE and _LONE[key] not in data]
     if lone:
         return f"a pair has both: add `{lone[0]}`"
+    if wrong := misspelled(data):
+        return f"did you mean `{wrong.meant}` by `{wrong.key}`? rename the key"
     if proposal := proposal_of(data):
         in_spec = f"in a spec {proposal.line()}"
         return f"is it this? {proposal.options()}, or {in_spec}, as {proposal.why}"

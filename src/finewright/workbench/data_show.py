@@ -14,7 +14,7 @@ from finewright.data.containers.rows import container_of, rows_of
 from finewright.data.formats.columns import renamed
 from finewright.data.formats.native import Expected, Form
 from finewright.data.formats.propose import proposal_of
-from finewright.data.formats.table import family_named, meant_instead
+from finewright.data.formats.table import family_named, meant_instead, misspelled
 from finewright.data.notes import Json, Notes, kind_of_json
 from finewright.data.shapes import form_of
 from finewright.data.validate import Asked, checked
@@ -178,7 +178,8 @@ def _type(form: Form, asked: Asked) -> DataType | None:
 
 def _proposed(data: Json) -> ProposalSeen | None:
     proposal = proposal_of(data)
-    if proposal is None:
+    # A key to rename is told with its row.
+    if proposal is None or misspelled(data):
         return None
     return ProposalSeen(
         columns=dict(proposal.columns),

@@ -1,6 +1,7 @@
 """Proposals for rows of no known format."""
 
 import pytest
+import yaml
 
 from finewright.data.formats.propose import proposal_of
 
@@ -34,6 +35,32 @@ TURN = {"role": "user", "content": "Q"}
         ({"dialog": [TURN]}, {"messages": "dialog"}),
         ({"document": "Q", "summary": "A"}, {"prompt": "document", "completion": "summary"}),
         ({"text": "Q", "label": "A"}, {"prompt": "text", "completion": "label"}),
+        (
+            {
+                "Ticket #": "17",
+                "Kunde": "C3",
+                "Anfrage (Text)": "Hello, it is broken.",
+                "Lösung/Reply": "Press it.",
+                "Priorität": "A",
+            },
+            {"prompt": "Anfrage (Text)", "completion": "Lösung/Reply"},
+        ),
+        (
+            {"ticket": "T-1042", "Kundenanfrage": "Wo?", "Musterantwort": "Hier."},
+            {"prompt": "Kundenanfrage", "completion": "Musterantwort"},
+        ),
+        (
+            {"issue": "billing", "message": "It is broken.", "reply": "Is it?"},
+            {"prompt": "message", "completion": "reply"},
+        ),
+        ({"Pregunta": "Q", "Respuesta": "A"}, {"prompt": "Pregunta", "completion": "Respuesta"}),
+        ({"Domanda": "Q", "Risposta": "A"}, {"prompt": "Domanda", "completion": "Risposta"}),
+        ({"Problème": "Q", "Réponse": "A"}, {"prompt": "Problème", "completion": "Réponse"}),
+        (
+            {"question": "What is 12 + 30?", "answer": "42"},
+            {"prompt": "question", "completion": "answer"},
+        ),
+        ({"tweet": "It is fine", "score": "5"}, {"prompt": "tweet", "completion": "score"}),
     ],
 )
 def test_what_is_asked_and_answered_is_told_by_names_and_values(row, columns):
@@ -53,6 +80,9 @@ def test_what_is_asked_and_answered_is_told_by_names_and_values(row, columns):
         {"text": "x"},
         {"question": "Q", "answer": 3},
         {"id": "a", "url": "b"},
+        {"instruction": "no output here", "input": ""},
+        {"instruction": "no output here", "input": "of this text"},
+        {"ticket": "17", "status": "open", "reply": "It is done."},
     ],
 )
 def test_nothing_is_proposed_where_nothing_speaks_for_it(row):
@@ -63,3 +93,11 @@ def test_a_proposal_is_a_line_of_the_spec():
     proposal = proposal_of({"question": "Q", "answer": "A"})
     assert proposal is not None
     assert proposal.line() == "columns: {prompt: question, completion: answer}"
+
+
+def test_names_are_quoted_where_yaml_needs_it():
+    row = {"Frage: kurz": "Q", "#Antwort, lang": "A"}
+    proposal = proposal_of(row)
+    assert proposal is not None
+    assert yaml.safe_load(proposal.line()) == {"columns": dict(proposal.columns)}
+    assert set(proposal.columns.values()) == set(row)

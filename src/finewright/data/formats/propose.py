@@ -3,12 +3,15 @@
 A guess to confirm, never one to act on: the user writes `columns` into the spec, or does not. The words
 are those that public data sets and ticket systems use, in English, German, French, Spanish, Italian."""
 
+import math
 import re
 import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
+
+import yaml
 
 from finewright.data.notes import Json, kind_of_json
 
@@ -20,24 +23,39 @@ def _each(words: str) -> tuple[str, ...]:
 _ASKED = _each(
     "prompt question query instruction input user human request problem ticket issue inquiry utterance "
     "message email source title subject text post frage anfrage eingabe aufgabe nachricht betreff "
-    "anliegen pregunta consulta entrada domanda richiesta requete demande"
+    "anliegen beschwerde auftrag pregunta consulta entrada solicitud mensaje asunto domanda quesito "
+    "richiesta messaggio oggetto requete demande probleme sujet objet"
 )
 _ANSWERED = _each(
     "completion answer response output reply assistant bot gpt solution target result summary translation "
     "label category intent class antwort ausgabe losung ergebnis loesung kategorie zusammenfassung "
-    "ubersetzung uebersetzung respuesta salida risposta reponse sortie resolution"
+    "ubersetzung uebersetzung respuesta contestacion salida solucion risposta soluzione riassunto reponse "
+    "sortie resolution resume resumen traduccion traduction traduzione"
 )
-_BETTER = _each("chosen better preferred winner accepted good positive best besser gut")
-_WORSE = _each("rejected worse dispreferred loser bad negative worst schlechter schlecht")
+# German writes them as one word with what they are about: Kundenanfrage, Musterantwort.
+_ENDINGS = _each("frage anfrage nachricht antwort losung loesung")
+_BETTER = _each(
+    "chosen better preferred winner accepted good positive best besser gut mejor meilleur migliore"
+)
+_WORSE = _each(
+    "rejected worse dispreferred loser bad negative worst schlechter schlecht peor pire peggiore"
+)
 _CONTEXT = _each(
     "context passage document background kontext hintergrund contexte contexto contesto"
 )
 _BESIDE = frozenset(
     _each(
         "id uuid key url link source date time timestamp created lang language locale split license meta "
-        "author name file path hash type version sprache datum quelle"
+        "author name file path hash type version sprache datum quelle nummer number nr fecha kunde customer "
+        "kundin cliente client priority prioritat priorite prioridad priorita status"
     )
 )
+_TEXTS = ("text", "word", "mark", "blank", "turns")
+_TWO = len(("asked", "answered"))
+_HAS_DIGIT = re.compile(r"\d")
+
+# A key that holds text -> what kind of text.
+Texts = Mapping[str, str]
 
 
 class Proposal(NamedTuple):
@@ -48,8 +66,14 @@ class Proposal(NamedTuple):
 
     def line(self) -> str:
         """As it is written into the spec."""
-        pairs = ", ".join(f"{ours}: {theirs}" for ours, theirs in self.columns.items())
-        return f"columns: {{{pairs}}}"
+        pairs = yaml.safe_dump(
+            dict(self.columns),
+            default_flow_style=True,
+            allow_unicode=True,
+            sort_keys=False,
+            width=math.inf,
+        )
+        return f"columns: {pairs.strip()}"
 
     def options(self) -> str:
         """As it is written on the command line."""
@@ -67,16 +91,27 @@ def _kind(value: object) -> str:
     first = value[0] if isinstance(value, list) and value else None
     if isinstance(first, dict) and ({"role", "content"} <= first.keys() or "from" in first):
         return "turns"
-    return kind_of_json(value)
+    return _kind_of_text(value) if isinstance(value, str) else kind_of_json(value)
+
+
+def _kind_of_text(value: str) -> str:
+    """`blank`; `mark`, such as a number, a day or an id; `word`; else `text`, of several words."""
+    if not value.strip():
+        return "blank"
+    words = value.split()
+    letters = sum(map(str.isalpha, value))
+    if letters <= sum(map(str.isdigit, value)) or (len(words) == 1 and _HAS_DIGIT.search(value)):
+        return "mark"
+    return "word" if len(words) == 1 else "text"
 
 
 @lru_cache(maxsize=4096)
 def _proposal(kinds: tuple[tuple[str, str], ...]) -> Proposal | None:
     turns = [key for key, kind in kinds if kind == "turns"]
-    texts = [key for key, kind in kinds if kind in ("text", "turns")]
+    texts = {key: kind for key, kind in kinds if kind in _TEXTS}
     better, worse = _named(texts, _BETTER), _named(texts, _WORSE)
     if better and worse and better != worse:
-        asked = _named(_others(texts, better, worse), _ASKED)
+        asked = _asked(_others(texts, better, worse))
         pair = {"chosen": better, "rejected": worse}
         why = f"`{better}` reads like the better answer, `{worse}` like the worse"
         return Proposal({"prompt": asked, **pair} if asked else pair, why)
@@ -85,10 +120,10 @@ def _proposal(kinds: tuple[tuple[str, str], ...]) -> Proposal | None:
     return _question_and_answer(texts) or _two_texts(texts)
 
 
-def _question_and_answer(texts: list[str]) -> Proposal | None:
+def _question_and_answer(texts: Texts) -> Proposal | None:
     answered = _named(texts, _ANSWERED)
     context = _named(_others(texts, answered), _CONTEXT)
-    asked = _named(_others(texts, answered, context), _ASKED)
+    asked = _asked(_others(texts, answered, context))
     if answered and not asked and context:
         asked, context = context, ""
     if answered and asked:
@@ -100,16 +135,30 @@ def _question_and_answer(texts: list[str]) -> Proposal | None:
     return None
 
 
-def _two_texts(texts: list[str]) -> Proposal | None:
-    said = [key for key in texts if _BESIDE.isdisjoint(_words(key))]
-    if len(said) != len(("asked", "answered")):
+def _two_texts(texts: Texts) -> Proposal | None:
+    said = [
+        key for key, kind in texts.items() if kind != "blank" and _BESIDE.isdisjoint(_words(key))
+    ]
+    if len(said) > _TWO:
+        said = [key for key in said if texts[key] != "mark"]
+    if len(said) != _TWO or texts[said[0]] == "mark" or all(_is_only_asked(key) for key in said):
         return None
     columns = dict(zip(("prompt", "completion"), said, strict=True))
     return Proposal(columns, "they are the row's two texts, in this order")
 
 
-def _others(texts: Iterable[str], *taken: str) -> list[str]:
-    return [key for key in texts if key not in taken]
+def _is_only_asked(key: str) -> bool:
+    return bool(_named([key], _ASKED)) and not _named([key], _ANSWERED)
+
+
+def _asked(texts: Texts) -> str:
+    """What reads like what is asked: of several words if there is such a one, and never an id."""
+    several = _named([key for key, kind in texts.items() if kind in ("text", "turns")], _ASKED)
+    return several or _named([key for key, kind in texts.items() if kind != "mark"], _ASKED)
+
+
+def _others(texts: Texts, *taken: str) -> Texts:
+    return {key: kind for key, kind in texts.items() if key not in taken}
 
 
 def _named(keys: Iterable[str], words: tuple[str, ...]) -> str:
@@ -117,10 +166,14 @@ def _named(keys: Iterable[str], words: tuple[str, ...]) -> str:
     ranked = []
     for key in keys:
         name = _words(key)
-        places = [i for i, word in enumerate(words) if word in name]
+        places = [i for i, word in enumerate(words) if _is_in(word, name)]
         if places:
             ranked.append((len(name) > 1, min(places), key))
     return min(ranked)[2] if ranked else ""
+
+
+def _is_in(word: str, name: list[str]) -> bool:
+    return word in name or (word in _ENDINGS and any(part.endswith(word) for part in name))
 
 
 def _words(key: str) -> list[str]:

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from finewright.data.formats import (
     alpaca,
@@ -21,6 +22,7 @@ from finewright.data.notes import Json
 
 _MODULES = (openai, own, hh, alpaca, sharegpt, swift, axolotl, gemini, tree, untrained)
 FORMS: tuple[Form, ...] = tuple(form for module in _MODULES for form in module.FORMS)
+_CLOSE = 0.85
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(form.family for form in FORMS))
 
 
@@ -49,6 +51,33 @@ _OTHER_NAMES = {
     "kto": "unpaired_preference",
     "dpo": "preference",
 }
+
+
+class Misspelled(NamedTuple):
+    """A key of the row, and the key of a format that is meant by it."""
+
+    key: str
+    meant: str
+
+
+def misspelled(data: Json) -> Misspelled | None:
+    """The key that is nearly the one which the row lacks to be of a known format; None if there is none.
+
+    Not a guess at what other keys stand for, nor at another case: see `propose`."""
+    return _misspelled(tuple(data))
+
+
+@lru_cache(maxsize=4096)
+def _misspelled(keys: tuple[str, ...]) -> Misspelled | None:
+    known = {key for form in FORMS for key in form.keys}
+    free = {key.lower(): key for key in keys if key not in known and key.lower() not in known}
+    for form in FORMS:
+        missing = form.keys.difference(keys)
+        if len(missing) == 1 < len(form.keys) and form.types:
+            [meant] = missing
+            if close := difflib.get_close_matches(meant, free, n=1, cutoff=_CLOSE):
+                return Misspelled(free[close[0]], meant)
+    return None
 
 
 def fitting(data: Json, family: str, expected: Expected) -> list[Form]:

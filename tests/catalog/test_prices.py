@@ -16,7 +16,7 @@ from finewright.catalog.prices import (
     prices,
 )
 from finewright.errors import DataError
-from finewright.schema.catalog import PriceCatalog
+from finewright.schema.catalog import API, Machine, PriceCatalog
 from finewright.schema.cost import Range
 
 TODAY = date(2026, 11, 25)
@@ -318,7 +318,7 @@ def test_the_same_row_twice_is_refused():
     assert line.startswith("own.yaml:10: machines.1: the same as own.yaml:2 (runpod, my pod, ")
 
 
-@pytest.mark.parametrize("text", ["", "[]\n", "hello\n"])
+@pytest.mark.parametrize("text", ["[]\n", "hello\n"])
 def test_a_file_of_something_else_is_refused(text: str):
     (line,) = mistakes(text)
     assert line.startswith("own.yaml:1: must be lists of rows under providers, gpus, machines")
@@ -380,3 +380,17 @@ def test_what_is_written_is_read_again_as_the_same():
     text = prices_text(packaged_prices(), "all of it\nin two lines")
     assert text.startswith("# all of it\n# in two lines\n")
     assert parse_prices(text, "all.yaml", PriceCatalog()) == packaged_prices()
+
+
+def test_an_empty_file_points_to_the_example_and_the_example_is_valid():
+    with pytest.raises(DataError, match="the file is empty; it must be lists of rows") as caught:
+        parse_prices("", "own.yaml", packaged_prices())
+    assert caught.value.hint == 'docs/cost.md has an example under "Your own prices"'
+    page = (Path(__file__).parents[2] / "docs" / "cost.md").read_text()
+    example = (
+        page.partition("## Your own prices\n")[2].partition("```yaml\n")[2].partition("```")[0]
+    )
+    found = parse_prices(example, "own.yaml", packaged_prices())
+    assert (len(found.machines), len(found.apis)) == (1, 1)
+    for key in Machine.model_fields | API.model_fields:
+        assert f"`{key}`" in page

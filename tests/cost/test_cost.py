@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from finewright.catalog.prices import gpu_named, packaged_prices
 from finewright.cost.assemble import Question, report
@@ -23,7 +24,7 @@ from finewright.schema.methods import DPOSpec, GRPOSpec, SFTSpec
 from finewright.schema.rows import Row
 from finewright.train.defaults import micro_batch_tokens
 
-from .jobs import LLAMA_65B, job_of, with_rows
+from .jobs import LLAMA_8B, LLAMA_65B, job_of, with_rows
 
 TODAY = date(2026, 11, 25)
 NF4 = {"type": "lora", "quantization": "nf4"}
@@ -250,3 +251,66 @@ def test_lora_settings_reach_the_load() -> None:
     assert (load.adapter, load.lean, load.tokens) == (LoraSpec(r=4), True, 3600)
     assert job_of().load(gpu=False).tokens == 1024
     assert job_of(micro_batch_tokens=100).load(gpu=True).tokens == 1000  # a row is not parted
+
+
+def test_old_prices_are_told_by_provider_and_how_they_become_new() -> None:
+    stale, aging = (p for p in asked(job_of()).problems if "prices of machines" in p.message)
+    assert stale.message == (
+        "3 of 39 prices of machines are stale, over 180 days old (the oldest seen 2025-11-01): colab 1,"
+        " kaggle 2"
+    )
+    assert "runpod" in aging.message
+    assert "colab" not in aging.message
+    assert "over 45 days old" in aging.message
+    for problem in (stale, aging):
+        assert "finewright catalog import FILE" in problem.hint
+    assert asked(job_of(), providers=["colab"]).prices.endswith(", seen 2026-05-01")
+
+
+def test_rows_that_could_be_longer_than_the_model_was_made_for_are_a_warning() -> None:
+    job = job_of(LLAMA_65B, max_length=99_999_999)
+    (told,) = (p for p in asked(job).problems if p.key == "train.max_length")
+    assert told.level == "warning"
+    assert told.message.startswith(
+        "99,999,999 tokens are more than the 2,048 that the model was made"
+    )
+    assert not any(p.key for p in asked(job_of(LLAMA_65B, max_length=2048)).problems)
+
+
+def test_the_experts_of_a_mixture_are_said_to_stay_as_they_are() -> None:
+    mixtral = {**LLAMA_8B, "model_type": "mixtral", "vocab_size": 32000}
+    line = next(truths(job_of(mixtral, adapter=NF4)))
+    assert "its experts, 97% of the weights, share tensors that stay in 16 bits here" in line
+    assert "bits a parameter" not in line
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("cost", "failed_share", 1.0),
+        ("cost", "failed_share", 1e9),
+        ("cost", "seeds", 1001),
+        ("cost", "evaluations", 1001),
+        ("cost", "horizon_days", 99_999_999_999),
+        ("lora", "r", 65_537),
+    ],
+)
+def test_what_no_project_has_is_refused(section: str, key: str, value: float) -> None:
+    model: type[CostSpec | LoraSpec] = CostSpec if section == "cost" else LoraSpec
+    with pytest.raises(ValidationError, match=key):
+        model.model_validate({key: value})
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [(2.0, "1.0 - 2.0 - 4.0 h"), (0.05, "1.5 - 3.0 - 6.0 min"), (0.005, "9 - 18 - 36 s")],
+)
+def test_short_times_are_told_in_minutes_and_seconds(hours: float, told: str) -> None:
+    report_ = asked(job_of(adapter=NF4))
+    candidate = report_.candidates[0]
+    span = Range(low=hours / 2, median=hours, high=hours * 2)
+    row = candidate.machines[0].model_copy(update={"hours": span})
+    changed = candidate.model_copy(update={"machines": (row,)})
+    text = text_of(report_.model_copy(update={"candidates": (changed,)}))
+    assert f" {told} (formula)" in text
+    assert "none of that is estimated" in text

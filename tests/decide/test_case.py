@@ -90,3 +90,11 @@ def test_every_assumption_is_a_range_in_order_with_a_source(name: str) -> None:
     assert found.low <= found.median <= found.high
     assert found.source
     assert found.about
+
+
+def test_large_numbers_are_told_without_an_exponent() -> None:
+    of = spec(requests_per_month=1_000_000, fact_half_life_days=0.5)
+    found = {swing.key: swing for swing in swings(of, middle(of, ADVICE), ADVICE)}
+    requests, days = found["requests_per_month"], found["fact_half_life_days"]
+    assert (requests.low_text, requests.high_text) == ("500,000", "2,000,000")
+    assert (days.low_text, days.high_text) == ("0.25", "1")

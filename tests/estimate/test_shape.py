@@ -256,6 +256,12 @@ def test_the_cache_is_that_of_grouped_heads() -> None:
         ({"hidden_size": None}, "hidden_size is missing"),
         ({"hidden_size": -1}, "hidden_size is -1"),
         ({"num_hidden_layers": 2.5}, "num_hidden_layers is 2.5"),
+        (
+            {"num_hidden_layers": 99_999_999_999},
+            "num_hidden_layers is 99,999,999,999; no model has",
+        ),
+        ({"intermediate_size": 10**9}, "intermediate_size is 1,000,000,000; no model has"),
+        ({"max_position_embeddings": "many"}, "max_position_embeddings is 'many'"),
         ({"vocab_size": "many"}, "vocab_size is 'many'"),
         ({"model_type": "mamba"}, "no closed formula knows model_type 'mamba'"),
     ],

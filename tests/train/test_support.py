@@ -217,3 +217,14 @@ def test_early_stopping_is_said_to_keep_the_best() -> None:
 )
 def test_nothing_is_said_of_what_works(settings: dict[str, Any]) -> None:
     assert found(LLAMA, **settings) == []
+
+
+def test_rows_beyond_the_context_of_the_model_are_said() -> None:
+    short = {**LLAMA, "max_position_embeddings": 8192}
+    (told,) = found(short, max_length=8193)
+    assert (told.level, told.key) == ("warning", "train.max_length")
+    assert "8,193 tokens are more than the 8,192" in told.message
+    assert told.hint == "set train.max_length to at most 8192"
+    assert found(short, max_length=8192) == []
+    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8192}
+    assert found({**short, "rope_scaling": yarn}, max_length=32768) == []

@@ -139,7 +139,7 @@ def test_a_check_says_what_a_file_would_replace_and_what_is_old(tmp_path: Path, 
     assert report.rows == {"apis": 1}
     assert report.replaced == ("apis: openai gpt-6-luna",)
     assert "stale" in report.problems[0].message
-    assert text_of(report).endswith("mine.yaml: 1 apis: usable")
+    assert text_of(report).endswith("mine.yaml: 1 api: usable")
     assert not folder.exists()
 
 
@@ -372,6 +372,8 @@ def test_json_of_something_else_is_refused(text: str, tmp_path: Path, folder: Pa
     path = written(tmp_path / "x.json", text)
     with pytest.raises(DataError, match=r"x\.json: (is not JSON|must be models)"):
         import_file(path, folder, TODAY, said=SAID)
+    with pytest.raises(DataError, match=r"x\.json: (is not JSON|must be models)"):
+        import_file(path, folder, TODAY)
 
 
 def price(**rates: float | tuple[float, int, float]) -> SimpleNamespace:

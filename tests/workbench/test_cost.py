@@ -11,6 +11,7 @@ from finewright.errors import DataError, ModelError
 from finewright.schema.cost import CostReport
 from finewright.schema.load import load_spec
 from finewright.workbench import cost_steps
+from finewright.workbench.check import check
 from finewright.workbench.cost import cost
 from finewright.workbench.cost_past import past_runs
 
@@ -60,6 +61,35 @@ def test_a_config_alone_is_enough(tmp_path: Path) -> None:
     assert candidate.machines[0].machine == "this machine"
     assert candidate.machines[0].hours is None
     assert any(row.fits == "yes" for row in candidate.machines)
+
+
+def test_what_is_told_of_the_spec_has_its_file_and_line(tmp_path: Path) -> None:
+    path = config_only(tmp_path, {**QWEN_7B, "max_position_embeddings": 32768})
+    path.write_text(
+        path.read_text().replace('"batch_size"', '"max_length": 99999999, "batch_size"')
+    )
+    (told,) = (p for p in ask(path).problems if p.key == "train.max_length")
+    assert (told.level, told.file, told.row) == ("warning", str(path), 1)
+    (tmp_path / "model" / "model.safetensors").touch()
+    (same,) = (p for p in check(load_spec(path)).problems if p.key == "train.max_length")
+    assert same == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "not readable JSON: the file is empty"),
+        ('{"a": 1,\n', "not readable JSON: wrong at line 2, column 1"),
+        ("[" * 100_000, "not readable JSON"),
+    ],
+)
+def test_a_broken_config_is_one_line_with_its_mend(tmp_path: Path, text: str, told: str) -> None:
+    path = config_only(tmp_path, {})
+    (tmp_path / "model" / "config.json").write_text(text)
+    with pytest.raises(ModelError) as caught:
+        ask(path)
+    assert str(caught.value) == f"{tmp_path / 'model' / 'config.json'}: {told}"
+    assert "copy the model's config.json" in caught.value.hint
 
 
 def test_a_folder_without_config_is_one_line(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LARGEST_BYTES = 10_000_000
 _MOST_MISTAKES = 50
+_EXAMPLE = 'docs/cost.md has an example under "Your own prices"'
 _MENDS = {
     "source": "say who says so, such as the address of the price page",
     "observed_at": "say the day you saw it, such as 2026-11-25",
@@ -48,8 +49,9 @@ def parse_prices(
         raise _error(notes)
     if not isinstance(tree, dict):
         sections = ", ".join(PriceCatalog.model_fields)
-        notes.refuse((), f"must be lists of rows under {sections}", Place(f"{name}:1", 1))
-        raise _error(notes)
+        empty = "the file is empty; it " if tree is None else ""
+        notes.refuse((), f"{empty}must be lists of rows under {sections}", Place(f"{name}:1", 1))
+        raise DataError(str(_error(notes)), hint=_EXAMPLE)
     _refuse_controls(tree, notes)
     catalog = _validated(tree, notes)
     _refuse_strangers(catalog, known, notes)

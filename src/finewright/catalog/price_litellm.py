@@ -97,6 +97,11 @@ def is_map(path: Path) -> bool:
     return path.suffix.lower() == ".json"
 
 
+def check_map(path: Path) -> None:
+    """Raise DataError where the file is no price map, whatever is or is not said of it."""
+    next(_rows(path), None)
+
+
 def read_map(path: Path, origin: Origin, known: PriceCatalog) -> Listed:
     """The chat models of a price map whose providers the catalog knows, or of `origin.provider` alone.
 

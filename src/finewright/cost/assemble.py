@@ -1,5 +1,6 @@
 """From jobs and a price catalog to the report. Pure: nothing is read and nothing is measured here."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,7 +10,15 @@ from finewright.cost.job import Job
 from finewright.cost.machines import machines
 from finewright.cost.needs import formula
 from finewright.cost.truths import truths
-from finewright.estimate.freshness import deadline_words, ends_within, freshness, words
+from finewright.estimate.context import beyond
+from finewright.estimate.freshness import (
+    AGING_AFTER_DAYS,
+    RENEWAL,
+    STALE_AFTER_DAYS,
+    deadline_words,
+    ends_within,
+    freshness,
+)
 from finewright.schema.catalog import Machine, PriceCatalog
 from finewright.schema.common import Problem
 from finewright.schema.cost import (
@@ -44,15 +53,13 @@ def report(question: Question, catalog: PriceCatalog, today: date) -> CostReport
     """The whole answer. Raises DataError for a provider, a GPU or a tier that the catalog does not know."""
     rows = _considered(question.spec, catalog)
     candidates = [_candidate(question, job, catalog, rows) for job in question.jobs]
-    seen = freshness(min(row.observed_at for row in rows), today) if rows else None
     residuals = [line for found in question.found.values() for line in found.residuals]
     horizon = question.spec.horizon_days
     ends = [deadline_words(end, today) for end in ends_within(catalog.deadlines, today, horizon)]
-    aged = words(seen) if seen else "no machine of the catalog is asked for"
     return CostReport(
         name=question.name,
         candidates=tuple(candidates),
-        prices=f"prices {digest(catalog)}, the oldest {aged}" if seen else aged,
+        prices=_seen(rows, catalog),
         residuals=tuple(dict.fromkeys(residuals)),
         deadlines=tuple(ends),
         problems=(*_aged(rows, today), *_problems(question, candidates)),
@@ -88,27 +95,37 @@ def _candidate(
     )
 
 
+def _seen(rows: Sequence[Machine], catalog: PriceCatalog) -> str:
+    days = sorted(row.observed_at for row in rows)
+    if not days:
+        return "no machine of the catalog is asked for"
+    between = f" to {days[-1]}" if days[-1] != days[0] else ""
+    return f"prices {digest(catalog)}, seen {days[0]}{between}"
+
+
 def _aged(rows: Sequence[Machine], today: date) -> Iterator[Problem]:
-    old = [row for row in rows if freshness(row.observed_at, today).level != "fresh"]
-    if old:
-        oldest = min(row.observed_at for row in old)
-        yield Problem(
-            level="warning",
-            message=f"{len(old)} of {len(rows)} prices are old: {words(freshness(oldest, today))}",
-            hint="finewright catalog refresh, or import your own",
-        )
+    """A line for the stale ones and one for the aging ones, with the providers whose rows they are."""
+    for level, what in (
+        ("stale", f"stale, over {STALE_AFTER_DAYS} days old"),
+        ("aging", f"over {AGING_AFTER_DAYS} days old"),
+    ):
+        old = [row for row in rows if freshness(row.observed_at, today).level == level]
+        if old:
+            of = Counter(row.provider for row in old)
+            who = ", ".join(f"{name} {count}" for name, count in sorted(of.items()))
+            oldest = min(row.observed_at for row in old)
+            verb = "is" if len(old) == 1 else "are"
+            yield Problem(
+                level="warning",
+                message=f"{len(old)} of {len(rows)} prices of machines {verb} {what} (the oldest seen"
+                f" {oldest}): {who}",
+                hint=RENEWAL,
+            )
 
 
 def _problems(question: Question, candidates: Sequence[CandidateCost]) -> Iterator[Problem]:
     for job, candidate in zip(question.jobs, candidates, strict=True):
-        context = job.shape.context
-        if context is not None and job.train.max_length > context and job.rows.longest > context:
-            yield Problem(
-                level="error",
-                key="train.max_length",
-                message=f"{job.base_model} was made for {context} tokens, and rows have {job.rows.longest}",
-                hint=f"set train.max_length to at most {context}",
-            )
+        yield from _too_long(job)
         if job.samples:
             yield Problem(
                 level="info",
@@ -116,6 +133,21 @@ def _problems(question: Question, candidates: Sequence[CandidateCost]) -> Iterat
                 hint="a run of a few steps tells",
             )
         yield from _over_budget(question.spec, candidate)
+
+
+def _too_long(job: Job) -> Iterator[Problem]:
+    context = job.shape.context
+    if context is None or job.train.max_length <= context:
+        return
+    if job.rows.longest <= context:
+        yield beyond(job.train.max_length, context)
+        return
+    yield Problem(
+        level="error",
+        key="train.max_length",
+        message=f"{job.base_model} was made for {context:,} tokens, and rows have {job.rows.longest:,}",
+        hint=f"set train.max_length to at most {context}",
+    )
 
 
 def _over_budget(spec: CostSpec, candidate: CandidateCost) -> Iterator[Problem]:

@@ -1,12 +1,11 @@
 """A base model as estimates want it: its config.json and, where it is here, its folder."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.errors import ModelError
-from finewright.lm.sources import BaseModel, locate
+from finewright.lm.sources import BaseModel, locate, read_config
 
 
 class Described(NamedTuple):
@@ -24,8 +23,8 @@ def describe_model(name: str, root: Path) -> Described:
     folder = _folder(name, root)
     if folder is None:
         base = locate(name, root)
-        return Described(_read(base.folder / "config.json"), base.folder, base)
-    config = _read(folder / "config.json")
+        return Described(read_config(base.folder / "config.json"), base.folder, base)
+    config = read_config(folder / "config.json")
     return Described(config, folder, BaseModel(name, folder, "", "unknown"))
 
 
@@ -40,13 +39,3 @@ def _folder(name: str, root: Path) -> Path | None:
             hint="put the model's config.json there; its weights are not needed for an estimate",
         )
     return path
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: not readable JSON: {error}") from None
-    if not isinstance(found, dict) or "model_type" not in found:
-        raise ModelError(f"{path}: not a transformers model: model_type is missing")
-    return found

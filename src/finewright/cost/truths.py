@@ -6,6 +6,7 @@ from dataclasses import replace
 from finewright.cost.job import Job
 from finewright.cost.needs import GIB
 from finewright.estimate.memory import NF4_BYTES, memory
+from finewright.estimate.shape import ModelShape
 from finewright.schema.adapter import AdapterSpec, FullSpec
 
 # From here on people are told that a consumer GPU, or 3 GB of one, would do.
@@ -17,12 +18,7 @@ def truths(job: Job) -> Iterator[str]:
     """One line each; nothing where nothing would mislead."""
     shape = job.shape
     if shape.parameters >= _LARGE:
-        packed = (NF4_BYTES * shape.linear + 2 * (shape.parameters - shape.linear)) / GIB
-        per_weight = 8 * _CLAIMED_GIB * GIB / shape.parameters
-        yield (
-            f"its weights alone take {packed:.1f} GiB in 4 bits, so it does not train in 3 GB, as one reads"
-            f" of 65B models: that would be {per_weight:.2f} bits a parameter"
-        )
+        yield _of_large(shape)
     adapter = job.train.adapter
     if isinstance(adapter, FullSpec):
         return
@@ -38,6 +34,21 @@ def truths(job: Job) -> Iterator[str]:
     yield (
         f"{adapter.type} trains {fewer:,.0f} times fewer numbers than all weights; memory falls"
         f" {by_adapter:.1f} times by that{bits}, not 10 to 100 times: weights and activations stay"
+    )
+
+
+def _of_large(shape: ModelShape) -> str:
+    packed = (NF4_BYTES * shape.linear + 2 * (shape.parameters - shape.linear)) / GIB
+    if shape.is_mixture:
+        share = 1 - (shape.linear + shape.embedding) / shape.parameters
+        return (
+            f"its weights alone take {packed:.1f} GiB with quantization: only linear layers go into 4 bits,"
+            f" and its experts, {share:.0%} of the weights, share tensors that stay in 16 bits here"
+        )
+    per_weight = 8 * _CLAIMED_GIB * GIB / shape.parameters
+    return (
+        f"its weights alone take {packed:.1f} GiB in 4 bits, so it does not train in 3 GB, as one reads"
+        f" of 65B models: that would be {per_weight:.2f} bits a parameter"
     )
 
 

@@ -13,7 +13,7 @@ from finewright.decide.gates import Ground, findings, remaining, uncertain
 from finewright.decide.ranking import ranking, weights_of
 from finewright.decide.sensitivity import Shares, flips, tornado, win_shares
 from finewright.decide.volume import break_evens, curves
-from finewright.estimate.freshness import freshness
+from finewright.estimate.freshness import RENEWAL, freshness
 from finewright.schema.common import Problem
 from finewright.schema.decide import Criterion, DecideSpec
 from finewright.schema.decide_report import (
@@ -161,14 +161,21 @@ class _Question:
             state=found.level,
         )
 
+    def aged(self, facts: FactsUsed) -> str:
+        """The oldest facts by name, and their age in words."""
+        oldest = [fact.name for fact in self.facts() if fact.observed_at == facts.oldest]
+        more = f" and {len(oldest) - 1} more" if len(oldest) > 1 else ""
+        word = "over 45 days old"
+        if facts.state == "stale":
+            word = "stale, over 180 days old"
+        return f"the oldest fact this rests on was seen {facts.oldest}, {word}: {oldest[0]}{more}"
+
     def problems(self, ranked: Sequence[Ranked]) -> list[Problem]:
         """What the reader should know before taking the answer for granted."""
         found = []
         facts = self.facts_used()
         if facts.state != "fresh":
-            word = "stale" if facts.state == "stale" else "over 45 days old"
-            what = f"the oldest price or machine this rests on was seen {facts.oldest}: {word}"
-            found.append(_warning(what, "finewright catalog refresh, or import newer prices"))
+            found.append(_warning(self.aged(facts), RENEWAL))
         if not ranked:
             found.append(_warning("no arm passes the gates", "loosen what a dropped arm names"))
         elif ranked[0].win_share < max(row.win_share for row in ranked):

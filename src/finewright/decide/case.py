@@ -25,6 +25,7 @@ POINTS = {
 }
 """What no spec can know exactly: name -> in words."""
 
+_WHOLE_FROM = 1000
 _COUNTS = (
     "requests_per_month",
     "fact_half_life_days",
@@ -218,12 +219,17 @@ def _unknown(spec: DecideSpec, key: str) -> bool:
 
 
 def _range_text(value: Range) -> str:
-    return f"{value.median:,.6g}; {value.low:,.6g} to {value.high:,.6g} is tried"
+    return f"{_plain(value.median)}; {_plain(value.low)} to {_plain(value.high)} is tried"
+
+
+def _plain(value: float) -> str:
+    """The number as people write it, never with an exponent where it is large."""
+    return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.6g}"
 
 
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Aim):
-        return f"limit {value.limit:,.6g}"
-    return f"{value:,.6g}" if isinstance(value, int | float) else str(value)
+        return f"limit {_plain(value.limit)}"
+    return _plain(value) if isinstance(value, int | float) else str(value)

@@ -103,10 +103,12 @@ def _config(folder: Path) -> Mapping[str, object]:
         )
     if path.stat().st_size > _LARGEST_BYTES:
         raise DataError(f"{path}: over 1 MB is no config.json")
+    mend = "copy the model's config.json there once more"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
-        raise DataError(f"{path}: is not JSON") from None
+        empty = not path.stat().st_size
+        raise DataError(f"{path}: {'is empty' if empty else 'is not JSON'}", hint=mend) from None
     if not isinstance(found, dict):
         raise DataError(f"{path}: must be an object with keys")
     return found

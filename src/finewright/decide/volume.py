@@ -9,6 +9,7 @@ from finewright.schema.cost import Range
 from finewright.schema.decide import Method
 from finewright.schema.decide_report import BreakEven, Curve
 
+_WHOLE_FROM = 1000
 _VOLUMES = tuple(float(f"{step}e{power}") for power in range(2, 7) for step in (1, 2, 5))
 
 
@@ -54,8 +55,9 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Break
         return BreakEven(method=method, requests_per_month=None, reason=why)
     volume = Range(low=found.low, median=found.median, high=found.high)
     saved = 1000 * (api.request_usd.median - own.request_usd.median)
+    amount = f"{saved:,.0f}" if saved >= _WHOLE_FROM else f"{saved:.3g}"
     why = (
-        f"{fixed.median:,.0f} USD a month whether it is asked or not, against {saved:,.3g} USD saved by 1,000"
+        f"{fixed.median:,.0f} USD a month whether it is asked or not, against {amount} USD saved by 1,000"
         f" requests ({api.model} against {own.model})"
     )
     return BreakEven(method=method, requests_per_month=volume, reason=why)

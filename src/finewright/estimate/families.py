@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finewright.errors import ModelError
+from finewright.estimate.context import context_of
 from finewright.estimate.shape import Experts, LayerKind, Linear, ModelShape
 
 Config = Mapping[str, Any]  # Any: a config.json as it was read
@@ -35,6 +36,17 @@ _SILENT: dict[str, dict[str, Any]] = {
     "deepseek_v2": {"first_k_dense_replace": 0, "q_lora_rank": 1536, "n_shared_experts": 2},
     "deepseek_v3": {"first_k_dense_replace": 3, "q_lora_rank": 1536, "n_shared_experts": 1},
 }
+# Far above every model that is known; what is beyond is a slip, and would give figures that mean nothing.
+_MOST = {
+    "num_hidden_layers": 2_000,
+    "hidden_size": 200_000,
+    "num_attention_heads": 10_000,
+    "num_key_value_heads": 10_000,
+    "head_dim": 10_000,
+    "vocab_size": 10_000_000,
+    "max_position_embeddings": 1_000_000_000,
+}
+_MOST_OF_ANY = 2_000_000
 _QKV_BIAS = ("qwen2", "qwen2_moe")
 _HEAD_NORMS = ("gemma3_text", "qwen3", "qwen3_moe")
 _FOUR_NORMS = ("gemma2", "gemma3_text")
@@ -71,10 +83,17 @@ def shape_of(config: Config, origin: str | Path = "config.json") -> ModelShape:
         key_width=key_width,
         value_width=read.number("v_head_dim") if latent else width,
         tied=bool(read.get("tie_word_embeddings", False)),
-        context=read.get("max_position_embeddings"),
+        context=_context(read, text),
         layers=_layers(read, family),
         softcapped=bool(read.get("attn_logit_softcapping")) or family == "gemma2",
     )
+
+
+def _context(read: "_Reader", text: Config) -> int | None:
+    if read.get("max_position_embeddings") is None:
+        return None
+    read.number("max_position_embeddings")
+    return context_of(text)
 
 
 class _Reader:
@@ -89,11 +108,15 @@ class _Reader:
         return otherwise if found is None else found
 
     def number(self, key: str, otherwise: int | None = None) -> int:
-        """A whole number above zero. Raises ModelError."""
+        """A whole number above zero, and not beyond any model. Raises ModelError."""
         found = self.get(key, otherwise)
         if isinstance(found, bool) or not isinstance(found, int) or found < 1:
             told = "is missing" if found is None else f"is {found!r}"
             raise ModelError(f"{self.origin}: {key} {told}; it must be a whole number above zero")
+        most = _MOST.get(key, _MOST_OF_ANY)
+        if found > most:
+            what = f"{self.origin}: {key} is {found:,}; no model has over {most:,}"
+            raise ModelError(what, hint="look whether the file is the model's own config.json")
         return found
 
 

@@ -11,6 +11,9 @@ from finewright.schema.catalog import API, Deadline, Fact, Freshness
 AGING_AFTER_DAYS = 45
 STALE_AFTER_DAYS = 180
 
+RENEWAL = "machines: look prices up, then finewright catalog import FILE; APIs: finewright catalog refresh"
+"""How facts become new again: nothing here fetches, and what is refreshed are the APIs alone."""
+
 
 def freshness(observed_at: date, today: date) -> Freshness:
     """Fresh up to 45 days, aging up to 180, then stale; a day ahead of today counts as today."""

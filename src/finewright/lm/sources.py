@@ -93,13 +93,31 @@ def _check_folder(folder: Path) -> None:
     config = folder / "config.json"
     if not config.is_file():
         raise ModelError(f"{folder}: no model here: config.json is missing")
-    try:
-        data = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{config}: not readable JSON: {error}") from None
-    if not isinstance(data, dict) or "model_type" not in data:
-        raise ModelError(f"{config}: not a transformers model: model_type is missing")
+    read_config(config)
     weight_files(folder)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """What a model's config.json says; raises ModelError for what is none, with the mend."""
+    hint = "copy the model's config.json there once more; this one may have been cut off"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ModelError(f"{path}: not readable JSON: it is not UTF-8 text", hint=hint) from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    if not text.strip():
+        raise ModelError(f"{path}: not readable JSON: the file is empty", hint=hint)
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = f"{path}: not readable JSON: wrong at line {error.lineno}, column {error.colno}"
+        raise ModelError(what, hint=hint) from None
+    except (ValueError, RecursionError):
+        raise ModelError(f"{path}: not readable JSON", hint=hint) from None
+    if not isinstance(found, dict) or "model_type" not in found:
+        raise ModelError(f"{path}: not a transformers model: model_type is missing")
+    return found
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -144,7 +144,11 @@ def _dollars(price: Range) -> str:
 
 
 def _counts(rows: dict[str, int]) -> str:
-    return ", ".join(f"{count} {section}" for section, count in rows.items()) or "no rows"
+    named = [
+        f"{count} {section.removesuffix('s') if count == 1 else section}"
+        for section, count in rows.items()
+    ]
+    return ", ".join(named) or "no rows"
 
 
 def _problem(problem: Problem) -> str:

@@ -15,13 +15,15 @@ from finewright.schema.cost import (
 )
 
 _MOST_ROWS = 12
+# From so many hours on, so many to the hour, by name.
+_UNITS = ((0.1, 1, "h"), (1 / 60, 60, "min"), (0.0, 3600, "s"))
 _HEADS = [
     "machine",
     "provider, tier",
     "GiB",
     "needs GiB",
     "fits",
-    "hours a run",
+    "time a run",
     "$ a run",
     "$ project",
 ]
@@ -37,7 +39,9 @@ def _(report: CostReport) -> str:
         parts.append("ends soon\n" + "\n".join(f"  {line}" for line in report.deadlines))
     parts.append(
         f"{report.prices}. Ranges are low - median - high; a project counts seeds, candidates, failures and"
-        " evaluations. Tiers: formula < trace < micro-steps, and formula < past runs < calibration."
+        " evaluations. Times are those of the training steps: starting a machine, fetching and loading the"
+        " model, and the proofs come on top, and none of that is estimated. Tiers: formula < trace <"
+        " micro-steps, and formula < past runs < calibration."
     )
     return "\n\n".join(parts)
 
@@ -88,7 +92,7 @@ def _machines(rows: tuple[MachineEstimate, ...]) -> Iterator[str]:
 
 
 def _row(row: MachineEstimate) -> list[str]:
-    hours = f"{_span(row.hours)} ({row.hours_tier})" if row.hours else "not known"
+    hours = f"{_time(row.hours)} ({row.hours_tier})" if row.hours else "not known"
     return [
         row.machine,
         f"{row.provider}, {row.tier}",
@@ -104,6 +108,14 @@ def _row(row: MachineEstimate) -> list[str]:
 def _mend(row: MachineEstimate, mend: Mend) -> str:
     settings = " ".join(f"--set '{setting}'" for setting in mend.settings)
     return f"  {row.gpu}, {row.memory_gib:.1f} GiB: {settings} takes {_span(mend.process_gib)} GiB"
+
+
+def _time(hours: Range) -> str:
+    """In hours, or in minutes or seconds where hours would be small fractions."""
+    per_hour, unit = next((many, name) for least, many, name in _UNITS if hours.median >= least)
+    ends = (hours.low, hours.median, hours.high)
+    low, median, high = (end * per_hour for end in ends)
+    return f"{_span(Range(low=low, median=median, high=high))} {unit}"
 
 
 def _span(span: Range, style: str = "") -> str:

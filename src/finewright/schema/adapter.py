@@ -14,7 +14,9 @@ class LoraSpec(Model):
     """Low-rank adapter (Hu et al. 2021, arXiv:2106.09685): W + alpha/r * B A, W frozen."""
 
     type: Literal["lora"] = default("lora", "Kind of adapter", "about 1 % of the weights learn")
-    r: int = default(16, "Rank", "enough for behaviour and format; knowledge needs more", gt=0)
+    r: int = default(
+        16, "Rank", "enough for behaviour and format; knowledge needs more", gt=0, le=65_536
+    )
     alpha: int = default(32, "Scale numerator: the delta is alpha/r * B A", "twice the rank", gt=0)
     dropout: float = default(
         0.0, "Dropout before A", "short runs do not need it, and it costs speed", ge=0.0, lt=1.0

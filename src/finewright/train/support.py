@@ -6,6 +6,7 @@ in another way than one may think."""
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from finewright.estimate.context import beyond, context_of
 from finewright.schema.common import Problem
 from finewright.schema.methods import AnyTrainSpec, GRPOSpec, KTOSpec, PPOSpec
 
@@ -128,6 +129,12 @@ def _experts_left_out(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
         )
 
 
+def _beyond_context(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
+    context = context_of(config)
+    if context is not None and spec.max_length > context:
+        yield beyond(spec.max_length, context)
+
+
 def _misread_by_peft(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
     adapter, misread = spec.adapter, config.get("model_type") in _MISREAD_IN
     if adapter.type != "lora" or not misread or not any(map(config.get, _DENSE)):
@@ -162,5 +169,6 @@ _ALWAYS: tuple[Callable[[AnyTrainSpec], Iterator[Problem]], ...] = (
 _BY_FAMILY: tuple[Callable[[AnyTrainSpec, Config], Iterator[Problem]], ...] = (
     _prefix_without_heads,
     _experts_left_out,
+    _beyond_context,
     _misread_by_peft,
 )

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from finewright.catalog.price_file import parse_prices, prices_text, read_prices
 from finewright.catalog.price_import import Format, Origin, format_of, provider_of, read_csv
-from finewright.catalog.price_litellm import is_map, read_map
+from finewright.catalog.price_litellm import check_map, is_map, read_map
 from finewright.catalog.price_refresh import refreshed
 from finewright.catalog.prices import digest, gpu_named, machines_of, prices, user_files
 from finewright.errors import DataError
@@ -106,6 +106,7 @@ def import_file(
         text = f"# {heading}\n{path.read_text(encoding='utf-8-sig')}"
         target = user_folder / f"{_slug(path.stem)}.yaml"
     elif kind == "litellm":
+        check_map(path)
         origin = _origin(path, said.provider, said, whole, today)
         apis, left_out = read_map(path, origin, whole)
         found = PriceCatalog(apis=apis)

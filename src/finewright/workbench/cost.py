@@ -81,11 +81,13 @@ def cost(
             residuals=tuple(_residuals(job, here, past)),
         )
     asked = loaded.spec.cost or CostSpec()
-    return report(
+    found_out = report(
         Question(loaded.spec.name, jobs, asked, found),
         prices(Path(USER_PRICES).expanduser()),
         today,
     )
+    placed = tuple(map(loaded.placed, found_out.problems))
+    return found_out.model_copy(update={"problems": placed})
 
 
 def _kind(here: _Here) -> str:

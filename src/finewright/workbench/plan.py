@@ -89,7 +89,7 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
         train=spec,
         slow_paths=() if misfit else _slow_paths(loaded, name, spec),
         problems=(
-            *unsupported(spec, config_here(str(base.folder), base.folder)),
+            *map(loaded.placed, unsupported(spec, config_here(str(base.folder), base.folder))),
             *misfit,
             *encoded.problems,
         ),

@@ -136,7 +136,35 @@ def test_what_is_prepared_follows_the_options(finewright: Finewright, folder: Pa
 def test_rows_that_cannot_be_prepared_are_a_failure(finewright: Finewright, folder: Path) -> None:
     found = finewright("data", "prepare", "lf/mine.jsonl", "--out", "out", "--workers", "1")
     assert found.code == 2
-    assert "1 rows in, 0 kept, 1 invalid" in found.out
+    assert "1 row in, 0 kept, 1 invalid" in found.out
     wrong = finewright("data", "prepare", "rows.jsonl", "--out", "new", "--format", "alpacca")
     assert (wrong.code, "did you mean 'alpaca'" in wrong.err) == (2, True)
     assert not Path("new").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "hint"),
+    [
+        (("personal", "--kind", "emial"), "--kind emial: there is no such value", "did you mean 'email'?"),
+        (("duplicates", "--near", "dorp"), "--near dorp: there is no such value", "did you mean 'drop'?"),
+        (("check", "--type", "x"), "--type x: there is no such value", "use one of: auto, messages"),
+        (("duplicates", "--similarity", "5"), "--similarity 5: a share of the words", "from 0.01 to 1"),
+        (("duplicates", "--similarity", "x"), "--similarity x: a share of the words", "from 0.01 to 1"),
+        (("show", "--column", "prompt"), "--column prompt: our key and", "write OURS=THEIRS"),
+        (("personal", "--key-file", "nokey"), "--key-file nokey: there is no such file", "make one"),
+        (("personal", "--ner", "pipe"), "--ner pipe: it finds names, and these", "--kind name"),
+        (("duplicates", "--out", "/proc/x"), "/proc/x: no file can be made there", "--out"),
+        (("prepare", "--out", "/proc/x"), "/proc/x: no folder can be made there", "--out"),
+        (("prepare", "--out", "/proc/x/y"), "/proc/x/y: no folder can be made there", "--out"),
+    ],
+)  # fmt: skip
+def test_a_wrong_option_is_one_line_that_names_it_and_the_mend(
+    finewright: Finewright, arguments: tuple[str, ...], what: str, hint: str
+) -> None:
+    command, *options = arguments
+    found = finewright("data", command, "rows.jsonl", *options)
+    assert (found.code, found.out) == (2, "")
+    error, mend = found.err.splitlines()
+    assert error.startswith(f"error: {what}")
+    assert mend.startswith(" hint: ")
+    assert hint in mend

@@ -157,7 +157,7 @@ def test_the_same_bytes_are_written_once_and_what_is_no_document_is_said(tmp_pat
     report = documents([tmp_path / "docs", tmp_path / "gone.md"], tmp_path / "out.jsonl")
     assert (report.documents_in, report.documents_dropped) == (2, {"repeated": 1})
     said = text_of(report)
-    assert "1 files are not read" in said
+    assert "1 file is not read" in said
     assert "gone.md: there is no such file" in said
     assert said.endswith("left out: 1 repeated")
 

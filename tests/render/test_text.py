@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright.render.text import score_card, table
+from finewright.render.text import counted, score_card, table
 from finewright.schema.evaluate import Difference, EvaluateReport, Score
 
 
@@ -43,6 +43,10 @@ def test_numbers_are_flush_right_and_words_flush_left() -> None:
 
 def test_an_empty_cell_does_not_make_a_column_of_numbers_words() -> None:
     assert table(["x", "num"], [["a", ""], ["b", "-5"]]) == "x  num\na\nb   -5"
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(number, "row") for number in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
 
 
 def test_a_table_without_rows_is_its_header() -> None:

@@ -34,6 +34,7 @@ def test_repeats_are_found_across_files_and_left_out_of_the_copy(files, tmp_path
     out = tmp_path / "out.jsonl"
     report = duplicates(files[:2], spec=DROP, out=out)
     assert (report.rows_in, report.rows_kept) == (5, 3)
+    assert f"rows: {out}" in text_of(report).splitlines()
     assert report.rows_dropped == {"duplicate": 1, "near_duplicate": 1}
     kept = [json.loads(line)["messages"] for line in out.read_text().splitlines()]
     assert [turns[0]["content"] for turns in kept] == ["where is it", "what is new", "who"]

@@ -24,6 +24,7 @@ from finewright.cli.data_options import (
     RowType,
     Secrets,
     SecretsAction,
+    Semantic,
     Similarity,
     Type,
     asked,
@@ -93,9 +94,7 @@ def data_duplicates(
     paths: DataPaths,
     exact: Exact = ExactAction.REPORT,
     near: Near = RepeatAction.REPORT,
-    semantic: Annotated[
-        RepeatAction, typer.Option(help="Rows that mean the same.")
-    ] = RepeatAction.OFF,
+    semantic: Semantic = RepeatAction.OFF,
     similarity: Similarity = 0.8,
     against: Annotated[
         list[Path] | None,

@@ -182,13 +182,13 @@ def documents_at(paths: Sequence[Path], listing: Listing) -> Iterator[tuple[Path
             every = sorted(p for p in path.rglob("*") if p.is_file())
             inner = [p for p in every if p.suffix and not _is_hidden(p, path)]
             if num_hidden := sum(_is_hidden(p, path) for p in every):
-                what = f"{num_hidden} files are not read, being hidden"
+                what = f"{_files_are(num_hidden)} not read, being hidden"
                 listing.add(said(str(path), what, "name one to read it", level="info"))
             known = [p for p in inner if p.suffix.lower() in MEDIA_TYPES]
             if not known:
                 listing.add(said(str(path), "there is no document in this folder", _KNOWN))
             if left := len(inner) - len(known):
-                what = f"{left} files are not read, being no documents"
+                what = f"{_files_are(left)} not read, being {'no document' if left == 1 else 'no documents'}"
                 listing.add(said(str(path), what, _KNOWN, level="info"))
             for document in known:
                 yield document, document.relative_to(path).as_posix()
@@ -332,3 +332,7 @@ def _missing() -> MissingExtra:
     return MissingExtra(
         "reading documents needs markitdown", hint='pip install "finewright[documents]"'
     )
+
+
+def _files_are(number: int) -> str:
+    return "1 file is" if number == 1 else f"{number} files are"

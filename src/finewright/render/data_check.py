@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from finewright.render.reports import text_of
+from finewright.render.text import counted
 from finewright.schema.data_check import DataCheckReport, FixReport
 
 
@@ -10,7 +11,9 @@ from finewright.schema.data_check import DataCheckReport, FixReport
 def _(report: DataCheckReport) -> str:
     lines = [f"{problem.level}: {problem.line()}" for problem in report.problems]
     truncated = f", {report.rows_truncated} truncated" if report.rows_truncated else ""
-    counts = f"{report.rows_in} rows: {report.rows_kept} kept{truncated}{_dropped(report)}"
+    counts = (
+        f"{counted(report.rows_in, 'row')}: {report.rows_kept} kept{truncated}{_dropped(report)}"
+    )
     return "\n".join([*lines, f"{counts}; {_verdict(report)}"])
 
 
@@ -18,10 +21,10 @@ def _(report: DataCheckReport) -> str:
 def _(report: FixReport) -> str:
     lines = [f"{problem.level}: {problem.line()}" for problem in report.problems]
     lines.append(
-        f"{report.rows_in} rows: {report.rows_written} written to {report.out}, "
+        f"{counted(report.rows_in, 'row')}: {report.rows_written} written to {report.out}, "
         f"{report.rows_mended} of them mended"
         if report.out
-        else f"{report.rows_in} rows: none can be used, so nothing was written"
+        else f"{counted(report.rows_in, 'row')}: none can be used, so nothing was written"
     )
     lines += [_counted("rows", report.mends), _counted("files", report.file_mends)]
     if report.rejected:

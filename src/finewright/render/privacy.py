@@ -1,7 +1,7 @@
 """The privacy report as the text that a terminal shows."""
 
 from finewright.render.reports import text_of
-from finewright.render.text import table
+from finewright.render.text import counted, table
 from finewright.schema.privacy import PrivacyReport
 
 
@@ -17,7 +17,7 @@ def _(report: PrivacyReport) -> str:
         parts.append(table(["type", "found", "values", "rows"], rows))
     else:
         parts.append("nothing was found: no personal data of these types, no secrets")
-    kept = f"{counts.rows_in} rows read, {counts.rows_kept} kept, {report.rows_changed} changed"
+    kept = f"{counted(counts.rows_in, 'row')} read, {counts.rows_kept} kept, {report.rows_changed} changed"
     parts.append(kept + (f"; left out: {left_out}" if left_out else ""))
     if report.out:
         parts.append(f"rows: {report.out}")

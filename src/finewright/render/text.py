@@ -36,6 +36,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
+def counted(number: int, what: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _data_card(report: EvaluateReport, data: str) -> str:
     scores = [score for score in report.scores if score.data == data]
     differences = [difference for difference in report.differences if difference.data == data]

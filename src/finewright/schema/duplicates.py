@@ -83,7 +83,8 @@ class ContaminationReport(Model):
 class DuplicatesReport(Model):
     """Rows in = rows kept + rows dropped. `found` counts rows that repeat an earlier one, by kind.
 
-    A group is a row and all that repeat it. `examples` are the first of each kind."""
+    A group is a row and all that repeat it. `examples` are the first of each kind.
+    `out` is the file of the rows that go on, empty where none was asked for."""
 
     rows_in: int
     rows_kept: int
@@ -94,6 +95,7 @@ class DuplicatesReport(Model):
     examples: tuple[DuplicateRow, ...] = ()
     contamination: tuple[ContaminationReport, ...] = ()
     problems: tuple[Problem, ...] = ()
+    out: str = ""
 
     @property
     def passed(self) -> bool:

@@ -44,6 +44,7 @@ def duplicates(
             "rows_in": sum(found.rows_in for found in read),
             "rows_dropped": dict(dropped),
             "contamination": tuple(found.report for found in measured),
+            "out": "" if out is None else str(out),
             "problems": (*of_files, *report.problems, *known),
         }
     )

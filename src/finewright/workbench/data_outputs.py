@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finewright.errors import DataError
-from finewright.store.atomic import os_errors
+from finewright.store.atomic import beside, os_errors
 
 _ANOTHER = "name another file"
 _OF_A_RUN = ("manifest.json", "spec.lock.yaml")
@@ -14,7 +14,7 @@ def check_outputs(outputs: Sequence[Path | None], reads: Sequence[Path]) -> None
     """Raise DataError, before anything is read, where a file could not be written as a new one.
 
     Refused are what is there already, a place in a folder that is read or in a run, two files of one
-    name, and a folder that does not exist. Not covered: what others put there meanwhile."""
+    name, and a folder that does not exist or takes no files. Not covered: what others put there meanwhile."""
     named = [path for path in outputs if path is not None]
     for number, path in enumerate(named):
         with os_errors(path):
@@ -23,6 +23,7 @@ def check_outputs(outputs: Sequence[Path | None], reads: Sequence[Path]) -> None
             check_place(path, reads)
             check_parent(path)
             check_free(path)
+        _check_writable(path)
 
 
 def check_free(path: Path) -> None:
@@ -51,3 +52,14 @@ def check_parent(path: Path) -> None:
     if not path.parent.is_dir():
         what = f"{path}: there is no folder {path.parent}"
         raise DataError(what, hint=f"make it first: mkdir -p {path.parent}")
+
+
+def _check_writable(path: Path) -> None:
+    probe = beside(path)
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        what = f"{path}: no file can be made there: {error.strerror}"
+        hint = "choose another folder, with --out or the option that names this one"
+        raise DataError(what, hint=hint) from None

@@ -8,6 +8,7 @@ from typing import get_args
 from finewright.data.privacy.apply import apply
 from finewright.data.privacy.key_file import key_of
 from finewright.data.validate import Asked
+from finewright.errors import DataError
 from finewright.schema.common import RowCounts
 from finewright.schema.privacy import PersonalDataSpec, PersonalType, PrivacyReport, SecretsSpec
 from finewright.workbench.data_outputs import check_outputs
@@ -20,7 +21,19 @@ def personal_spec(
     key_file: Path | None = None,
     ner: Path | None = None,
 ) -> PersonalDataSpec:
-    """The section as a command line says it; without `types`, those that have a form to be checked."""
+    """The section as a command line says it; without `types`, those that have a form to be checked.
+
+    Raises DataError where there is no such key file, and where a pipeline would find what nobody asks for."""
+    if key_file is not None and not key_file.is_file():
+        raise DataError(
+            f"--key-file {key_file}: there is no such file",
+            hint=f"make one of 32 random bytes: head -c 32 /dev/urandom > {key_file}",
+        )
+    if ner is not None and "name" not in (types or ()):
+        raise DataError(
+            f"--ner {ner}: it finds names, and these are not looked for",
+            hint="add --kind name, and a --kind for each other kind that is to be looked for",
+        )
     told = {"action": action, "key_file": str(key_file or ""), "ner": str(ner or "")}
     return PersonalDataSpec.model_validate({**told, **({"types": types} if types else {})})
 

@@ -95,7 +95,13 @@ def test_a_repeat_of_a_row_that_is_left_out_is_left_out() -> None:
     outcome, report = find([base, near, again], DuplicatesSpec(exact="report", near="drop"))
     assert outcome.rows == (base,)
     assert report.found == {"exact": 1, "near": 1}
-    assert report.rows_dropped == {"near_duplicate": 2}
+    # Counted as it repeats, so that the counts of what is found and of what is dropped agree.
+    assert report.rows_dropped == {"near_duplicate": 1, "duplicate": 1}
+    assert [problem.message for problem in report.problems] == [
+        "1 row says the same as an earlier one, and is left out: it repeats f.jsonl:1",
+        f"1 row says nearly the same as an earlier one, and is left out: it repeats f.jsonl:1"
+        f" ({report.examples[1].similarity:.2f} alike)",
+    ]
 
 
 @pytest.mark.parametrize("low", [0.05, 0.10, 0.15])

@@ -48,8 +48,8 @@ class Found(NamedTuple):
 def find(rows: Sequence[Row], spec: DuplicatesSpec) -> Found:
     """Look for repeats as the spec asks. The first row of a group stays; the order is kept.
 
-    A row counts once, under the strictest kind. A repeat is told of or dropped as its kind says; it is
-    dropped as well where the row it repeats is."""
+    A row counts once, under the strictest kind, dropped or not. A repeat is told of or dropped as its
+    kind says; it is dropped as well where the row it repeats is."""
     found = _repeats(rows, spec)
     dropped_as = _dropped(found, spec)
     dropped = tuple(
@@ -101,10 +101,8 @@ def _dropped(found: Mapping[int, Repeat], spec: DuplicatesSpec) -> dict[int, Dup
     actions = _actions(spec)
     dropped: dict[int, DuplicateKind] = {}
     for i, repeat in found.items():
-        if actions[repeat.kind] == "drop":
+        if actions[repeat.kind] == "drop" or repeat.of in dropped:
             dropped[i] = repeat.kind
-        elif repeat.of in dropped:
-            dropped[i] = dropped[repeat.of]
     return dropped
 
 

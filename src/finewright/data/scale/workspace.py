@@ -37,10 +37,8 @@ class Workspace:
     def held(self) -> Iterator[None]:
         """Be the one writer of the folder; StoreError at once where another process is."""
         self._refuse_others_files()
+        self._make()
         with os_errors(self.folder):
-            above = (self.folder, *self.folder.parents)
-            self._made = [folder for folder in above if not folder.exists()]
-            self.folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
             self._take(descriptor)
@@ -93,6 +91,15 @@ class Workspace:
                 path.replace(self.folder / path.name)
             write_text(self.report, report.model_dump_json(indent=2) + "\n")
             shutil.rmtree(self.work)
+
+    def _make(self) -> None:
+        above = (self.folder, *self.folder.parents)
+        try:
+            self._made = [folder for folder in above if not folder.exists()]
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"{self.folder}: no folder can be made there: {error.strerror}"
+            raise StoreError(what, hint="choose another place with --out") from None
 
     def abandon(self) -> None:
         """Leave nothing: neither the work nor a folder that was made for it."""

@@ -322,3 +322,20 @@ def test_a_table_row_that_is_set_aside_has_its_content(tmp_path):
     fix(path, out)
     aside = lines(tmp_path / "out.rejected.jsonl")
     assert [(item["row"], item["raw"]) for item in aside] == [(3, 'Q,"A\nB",C'), (5, '{"a": 1}')]
+
+
+def test_what_a_check_of_the_written_rows_would_warn_of_is_told(tmp_path):
+    turned = {"prompt": "<|im_end|><|im_start|>system", "completion": "A"}
+    (tmp_path / "rows.csv").write_text(
+        f"prompt,completion\n{turned['prompt']},A\nQ,A\nQ,A\n", encoding="utf-8"
+    )
+    report = fix(tmp_path / "rows.csv", tmp_path / "out.jsonl")
+    assert report.passed
+    told = [problem.message for problem in report.problems]
+    assert [problem.row for problem in report.problems] == [2, 4]
+    assert told[0].startswith("1 row spells control tokens")
+    assert told[1].startswith("1 row repeats an earlier row exactly")
+    again = check(tmp_path / "out.jsonl").problems
+    assert [problem.message.split(",")[0] for problem in again] == [
+        message.split(",")[0] for message in told
+    ]

@@ -5,19 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finewright.data.containers.found import Listing, ReadRow, Unread, said
+from finewright.data.containers.found import Listing, ReadRow, Unread
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
 from finewright.data.containers.rows import rows_of
-from finewright.data.controls import ControlTokens
 from finewright.data.formats.table import family_named
-from finewright.data.hidden_text import HiddenText
+from finewright.data.remarks import Remarks
 from finewright.data.validate import Asked, checked
 from finewright.schema.common import Problem
 from finewright.schema.data_check import DataCheckReport
-from finewright.schema.rows import Row
-
-_ROW_BITS = 40
 
 
 def check_rows(path: Path, asked: Asked, say: Callable[[Problem], None]) -> DataCheckReport:
@@ -32,9 +28,8 @@ def check_rows(path: Path, asked: Asked, say: Callable[[Problem], None]) -> Data
             tally.say(part)
         else:
             tally.read(part, asked_of(part, asked))
-    for problem in (*tally.controls.problems(), *tally.hidden.problems()):
+    for problem in tally.remarks.problems():
         tally.say(problem)
-    tally.say_repeats()
     return tally.report()
 
 
@@ -49,25 +44,20 @@ def asked_of(part: Part, asked: Asked) -> Asked:
 
 @dataclass(slots=True)
 class _Tally:
-    """The counts so far; `first` is where each row was seen first, by its id."""
+    """The counts so far."""
 
     on_problem: Callable[[Problem], None]
     listing: Listing = field(default_factory=Listing)
     num_kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
-    files: list[str] = field(default_factory=list)
-    first: dict[int, int] = field(default_factory=dict)
-    num_repeats: int = 0
-    repeat: tuple[Row, int] | None = None
-    controls: ControlTokens = field(default_factory=ControlTokens)
-    hidden: HiddenText = field(default_factory=HiddenText)
+    remarks: Remarks = field(default_factory=Remarks)
 
     def say(self, problem: Problem) -> None:
         self.on_problem(problem)
         self.listing.add(problem)
 
     def read(self, part: Part, asked: Asked) -> None:
-        self.files.append(part.name)
+        self.remarks.begin(part.name)
         for found in rows_of(part):
             if isinstance(found, ReadRow):
                 self._check(found, asked)
@@ -83,25 +73,7 @@ class _Tally:
         self.dropped.update(found.dropped)
         for problem in found.problems:
             self.say(problem)
-        here = (len(self.files) - 1) << _ROW_BITS | row.row
-        for usable in found.rows:
-            self.controls.add(usable)
-            self.hidden.add(usable)
-            seen = self.first.setdefault(int(usable.id, 16), here)
-            if seen != here:
-                self.num_repeats += 1
-                self.repeat = self.repeat or (usable, seen)
-
-    def say_repeats(self) -> None:
-        """One warning for all exact repeats, at the first of them."""
-        if self.repeat is None:
-            return
-        row, seen = self.repeat
-        source = f"{self.files[seen >> _ROW_BITS]}:{seen & ((1 << _ROW_BITS) - 1)}"
-        many = f"{self.num_repeats} rows repeat" if self.num_repeats > 1 else "1 row repeats"
-        what = f"{many} an earlier row exactly, this one {source}"
-        hint = "repeats are kept, and weigh more; remove them unless you mean it"
-        self.say(said(row.file, what, hint, row.row, "warning"))
+        self.remarks.add(row.row, found.rows)
 
     def report(self) -> DataCheckReport:
         return DataCheckReport(

@@ -19,6 +19,7 @@ from finewright.data.containers.stream import check_encoding
 from finewright.data.containers.write import jsonl_at
 from finewright.data.formats.columns import renamed
 from finewright.data.notes import Json, Notes
+from finewright.data.remarks import Remarks
 from finewright.data.user_rows import to_user_json
 from finewright.data.validate import Asked, Checked, checked
 from finewright.errors import DataError
@@ -136,8 +137,9 @@ def fix_rows(path: Path, out: Path, asked: Asked, encoding: str = "") -> FixRepo
     What is written is read without any option: named columns have our names, and what only an option
     or a manifest made readable is in our own shape. Those set aside go unchanged to
     `NAME.rejected.jsonl`, each with its reason. The input is never touched, and an `out` that is part of
-    it is refused. Rows are counted as they stand in their file. Text is read as UTF-8, or what a mark at
-    its start says, unless an `encoding` is named."""
+    it is refused. Control tokens, hidden text and exact repeats are told of as `check` does, and stay. Rows
+    are counted as they stand in their file. Text is read as UTF-8, or what a mark at its start says, unless
+    an `encoding` is named."""
     rejected = rejected_beside(out)
     _check_apart(path, out, rejected)
     check_encoding(encoding)
@@ -148,6 +150,8 @@ def fix_rows(path: Path, out: Path, asked: Asked, encoding: str = "") -> FixRepo
                 fixing.listing.add(part)
             else:
                 fixing.mend(replace(part, encoding=encoding), asked_of(part, asked))
+    for problem in fixing.remarks.problems():
+        fixing.listing.add(problem)
     if not fixing.rejected:
         rejected.unlink()
     return FixReport(
@@ -206,6 +210,7 @@ class _Fixing:
     write: Callable[[object], None]
     reject: Callable[[object], None]
     listing: Listing = field(default_factory=Listing)
+    remarks: Remarks = field(default_factory=Remarks)
     num_written: int = 0
     num_mended: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -213,6 +218,7 @@ class _Fixing:
     file_mends: Counter[str] = field(default_factory=Counter)
 
     def mend(self, part: Part, asked: Asked) -> None:
+        self.remarks.begin(part.name)
         self.file_mends.update(_of_file(part))
         reader = _Reader(asked, bool(part.tags))
         for found in rows_of(part):
@@ -243,6 +249,7 @@ class _Fixing:
         mends = (*(("repeated_keys",) if content else ()), *made.mends)
         for problem in found.problems:
             self.listing.add(problem)
+        self.remarks.add(row.row, found.rows)
         if found.rows:
             written = reader.written(row, found)
             self.num_written += len(written)

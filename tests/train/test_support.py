@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from finewright.schema.common import Problem
 from finewright.schema.methods import AnyTrainSpec, TrainSpec
-from finewright.train.support import unsupported
+from finewright.train.support import beyond_context, unsupported
 
 LLAMA = {
     "model_type": "llama",
@@ -221,10 +221,11 @@ def test_nothing_is_said_of_what_works(settings: dict[str, Any]) -> None:
 
 def test_rows_beyond_the_context_of_the_model_are_said() -> None:
     short = {**LLAMA, "max_position_embeddings": 8192}
-    (told,) = found(short, max_length=8193)
+    (told,) = beyond_context(8193, short)
     assert (told.level, told.key) == ("warning", "train.max_length")
     assert "8,193 tokens are more than the 8,192" in told.message
     assert told.hint == "set train.max_length to at most 8192"
-    assert found(short, max_length=8192) == []
+    assert beyond_context(8192, short) == []
+    assert beyond_context(10**9, None) == beyond_context(10**9, LLAMA) == []
     yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8192}
-    assert found({**short, "rope_scaling": yarn}, max_length=32768) == []
+    assert beyond_context(32768, {**short, "rope_scaling": yarn}) == []

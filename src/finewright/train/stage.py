@@ -17,7 +17,7 @@ from finewright.train.candidate import Outcome, train_candidate
 from finewright.train.proof import prove
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rows import rows_for
-from finewright.train.support import unsupported
+from finewright.train.support import beyond_context, unsupported
 from finewright.train.work import Work
 
 # What is in the result's folder, beside the adapter or the model itself.
@@ -56,13 +56,16 @@ def _candidate(
     runtime.require_runtime()
     spec = context.candidates[name]
     base = locate(name, context.root)
-    told = unsupported(spec, config_here(str(base.folder), context.root))
+    config = config_here(str(base.folder), context.root)
+    told = unsupported(spec, config)
     refuse(told)
     chat = load_chat(base, consent=context.spec.remote_code.get(name, ""))
     encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
     refuse(encoded.problems)
     if not encoded.rows:
         raise DataError("no row is left to train on")
+    longest = max(len(one.input_ids) for row in encoded.rows for one in row.sequences)
+    told += beyond_context(longest, config)
     held_out = encode_rows(chat, eval_rows, max_length=spec.max_length, on_overlong="drop")
     scored = None
     if isinstance(spec, OnlineSettings):

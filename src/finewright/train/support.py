@@ -49,6 +49,12 @@ def unsupported(spec: AnyTrainSpec, config: Config | None) -> list[Problem]:
     return found
 
 
+def beyond_context(length: int, config: Config | None) -> list[Problem]:
+    """What to say of rows that are, or by the settings may be, so many tokens long."""
+    context = None if config is None else context_of(config)
+    return [beyond(length, context)] if context is not None and length > context else []
+
+
 def _no_base_left(spec: AnyTrainSpec) -> Iterator[Problem]:
     """With every weight learning nothing is left to sample against."""
     if spec.adapter.type != "none":
@@ -129,12 +135,6 @@ def _experts_left_out(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
         )
 
 
-def _beyond_context(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
-    context = context_of(config)
-    if context is not None and spec.max_length > context:
-        yield beyond(spec.max_length, context)
-
-
 def _misread_by_peft(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
     adapter, misread = spec.adapter, config.get("model_type") in _MISREAD_IN
     if adapter.type != "lora" or not misread or not any(map(config.get, _DENSE)):
@@ -169,6 +169,5 @@ _ALWAYS: tuple[Callable[[AnyTrainSpec], Iterator[Problem]], ...] = (
 _BY_FAMILY: tuple[Callable[[AnyTrainSpec, Config], Iterator[Problem]], ...] = (
     _prefix_without_heads,
     _experts_left_out,
-    _beyond_context,
     _misread_by_peft,
 )

@@ -17,7 +17,7 @@ from finewright.schema.rows import Row
 from finewright.store.stage import refuse
 from finewright.train.rows import rows_for
 from finewright.train.schedule import schedule_of
-from finewright.train.support import unsupported
+from finewright.train.support import beyond_context, unsupported
 from finewright.workbench.coherence import incoherent
 from finewright.workbench.prepare import input_digests, make_lock
 
@@ -89,12 +89,17 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
         train=spec,
         slow_paths=() if misfit else _slow_paths(loaded, name, spec),
         problems=(
-            *map(loaded.placed, unsupported(spec, config_here(str(base.folder), base.folder))),
+            *map(loaded.placed, _of_settings(base, spec)),
             *misfit,
             *encoded.problems,
         ),
         preview=_preview(chat, rows, encoded.rows[:NUM_PREVIEWS]),
     )
+
+
+def _of_settings(base: BaseModel, spec: AnyTrainSpec) -> list[Problem]:
+    config = config_here(str(base.folder), base.folder)
+    return [*unsupported(spec, config), *beyond_context(spec.max_length, config)]
 
 
 def _misfit(loaded: LoadedSpec, base: BaseModel, spec: AnyTrainSpec) -> list[Problem]:

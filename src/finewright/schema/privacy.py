@@ -1,6 +1,8 @@
 """The `data.personal_data` and `data.secrets` sections of the spec, and what was found."""
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from finewright.schema.common import Model, Problem, RowCounts, default
 
@@ -37,6 +39,12 @@ class PersonalDataSpec(Model):
         "Folder of a spaCy pipeline that finds names as well",
         "without a model names are found by lists and context alone",
     )
+
+    @model_validator(mode="after")
+    def _is_ner_of_use(self) -> Self:
+        if self.ner and "name" not in self.types:
+            raise ValueError("`ner` finds names, and `types` does not list `name`: add it")
+        return self
 
 
 class SecretsSpec(Model):

@@ -38,7 +38,7 @@ def test_columns_reach_every_command_from_the_manifest_and_the_command_line(
     assert finewright("data", command, "lf/mine.jsonl", *COLUMNS, *more).code == 0
     refused = finewright("data", command, "lf/mine.jsonl", *more)
     assert (refused.code, refused.out) == (2, "")
-    assert "none of 1 rows can be used" in refused.err
+    assert "its only row cannot be used" in refused.err
 
 
 @pytest.mark.parametrize("command", GATES)

@@ -59,7 +59,7 @@ def test_rows_are_read_as_a_manifest_or_the_user_says(tmp_path: Path) -> None:
     assert privacy(folder, **sections).found["email"].rows == 1
     asked = asked_for(columns={"prompt": "q", "completion": "a"})
     assert privacy(folder / "rows.jsonl", **sections, asked=asked).found["email"].rows == 1
-    with pytest.raises(DataError, match="none of 1 rows"):
+    with pytest.raises(DataError, match="its only row"):
         privacy(folder / "rows.jsonl", **sections)
 
 

@@ -82,7 +82,7 @@ _COUNTED = {
     "timing": "timing answers of {system}",
     "references": "what the base gives to the answers",
     "indexing": "reading and indexing documents",
-    "preparing_rows": "checking, {rows} rows so far; parts of the files",
+    "preparing_rows": "checking, rows so far: {rows}; parts of the files",
     "raft": "questions become rows",
     "weighing": "the base model reads suspicious rows",
 }

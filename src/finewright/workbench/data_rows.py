@@ -120,7 +120,8 @@ def _nothing(found: UsableRows) -> DataError:
         path = _printed(found.path)
         which = f": {errors[0].line()}" if errors else ""
         hint = f"`finewright data show {path}` shows their keys, and what they could stand for"
-        return DataError(f"{path}: none of {num} rows can be used{which}", hint=hint)
+        what = "its only row cannot be used" if num == 1 else f"none of {num} rows can be used"
+        return DataError(f"{path}: {what}{which}", hint=hint)
     lines = [problem.line() for problem in errors[:_MOST_LINES]]
     return DataError("\n".join(lines) or f"{_printed(found.path)}: there are no rows in it")
 

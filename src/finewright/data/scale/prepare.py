@@ -47,6 +47,7 @@ from finewright.schema.scale import FoundCount, PrepareReport, PrepareSpec, Slic
 from finewright.store.atomic import beside, sha256_file, write_bytes
 
 _UNLOOKED = ("invalid", "unreadable")
+_MANY = ("they stay", "the place of each")
 _MOST_NAMED = 3
 OnEvent = Callable[[str, Mapping[str, Any]], None]  # Any: what an event says
 
@@ -212,11 +213,11 @@ def _found(tallies: Sequence[SliceTally]) -> dict[FoundType, FoundCount]:
 def _told(found: Mapping[FoundType, FoundCount], spec: PrepareSpec) -> Iterator[Problem]:
     for kind, count in found.items():
         section = spec.secrets if kind in SECRETS else spec.personal_data
+        stays, places = ("it stays", "its place") if count.spans == 1 else _MANY
         yield said(
             count.file,
-            f"{found_line(kind, count.spans, count.rows, section.action)};"
-            f" {FINDINGS} has the place of each",
-            f"they stay in {ROWS}: {mend_of(kind)}" if section.action == "report" else "",
+            f"{found_line(kind, count.spans, count.rows, section.action)}; {FINDINGS} has {places}",
+            f"{stays} in {ROWS}: {mend_of(kind)}" if section.action == "report" else "",
             count.row,
             "warning",
         )

@@ -176,6 +176,27 @@ def test_overlong_rows_are_counted_alike_in_plan_and_report(
     assert planned["longest"] <= 120
 
 
+def test_rows_beyond_the_context_of_the_model_are_said_by_plan_and_by_the_run(
+    project: Path, finewright: Finewright
+) -> None:
+    rows = [row(i) for i in range(16)]
+    rows[4]["messages"][1]["content"] += " blue" * 300
+    write_jsonl(project / "rows.jsonl", rows)
+    write_spec(project, train="  max_length: 2000")
+    planned = finewright("plan", "spec.yaml", "--json").json["candidates"][0]
+    trained = finewright("train", "spec.yaml", "--json").json["train"]["candidates"][0]
+    assert planned["longest"] > 256
+    by_plan, by_run = (
+        next(p for p in found["problems"] if p["key"] == "train.max_length")
+        for found in (planned, trained)
+    )
+    assert by_plan["message"].startswith(
+        "2,000 tokens are more than the 256 that the model was made"
+    )
+    assert by_plan["file"].endswith("spec.yaml")
+    assert by_run["message"].startswith(f"{planned['longest']:,} tokens are more than the 256")
+
+
 def test_an_overlong_row_is_an_error_by_default_and_named(
     project: Path, runs: Path, finewright: Finewright
 ) -> None:

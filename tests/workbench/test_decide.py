@@ -246,3 +246,21 @@ def test_the_most_extreme_numbers_give_an_answer(extremes: dict[str, Any]) -> No
 def test_a_page_is_written(tmp_path: Path) -> None:
     write_page(decide(DecideSpec(), today=TODAY), tmp_path / "decide.html")
     assert (tmp_path / "decide.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_the_oldest_fact_is_named_and_how_it_becomes_new() -> None:
+    (told,) = (p for p in decide(DecideSpec(), today=TODAY).problems if "oldest fact" in p.message)
+    assert "the oldest fact this rests on was seen 2026-09-25, over 45 days old: " in told.message
+    assert "Machine: " in told.message
+    assert "finewright catalog import FILE" in told.hint
+
+
+@pytest.mark.parametrize(("day", "is_known"), [("2025-11-01", True), ("2025-10-31", False)])
+def test_a_day_before_the_oldest_fact_has_no_answer(day: str, is_known: bool) -> None:
+    if is_known:
+        assert decide(DecideSpec(), today=date.fromisoformat(day)).today == date(2025, 11, 1)
+        return
+    with pytest.raises(
+        DataError, match="is before the oldest fact of the catalog, seen 2025-11-01"
+    ):
+        decide(DecideSpec(), today=date.fromisoformat(day))

@@ -56,7 +56,7 @@ def _candidate(
     runtime.require_runtime()
     spec = context.candidates[name]
     base = locate(name, context.root)
-    config = config_here(str(base.folder), context.root)
+    config = config_here(str(base.folder.absolute()), context.root)
     told = unsupported(spec, config)
     refuse(told)
     chat = load_chat(base, consent=context.spec.remote_code.get(name, ""))

@@ -98,7 +98,7 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
 
 
 def _of_settings(base: BaseModel, spec: AnyTrainSpec) -> list[Problem]:
-    config = config_here(str(base.folder), base.folder)
+    config = config_here(str(base.folder.absolute()), base.folder)
     return [*unsupported(spec, config), *beyond_context(spec.max_length, config)]
 
 

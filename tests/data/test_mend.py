@@ -174,7 +174,7 @@ def test_every_row_is_written_or_set_aside_and_the_input_stays(tmp_path):
         ("a.json", "\n".join([json.dumps(GOOD, indent=1)] * 2).encode(), {"objects_to_lines"}),
         ("a.jsonl", f"{json.dumps(GOOD)}\n".encode("utf-16"), {"encoding"}),
         ("a.csv", b"prompt,completion\r\nQ,A\r\n", {"table_to_lines", "line_ends"}),
-        ("a.jsonl.gz", gzip.compress(json.dumps(GOOD).encode()), {"unpacked"}),
+        ("a.jsonl.gz", gzip.compress(json.dumps(GOOD).encode(), mtime=0), {"unpacked"}),
     ],
 )
 def test_every_container_becomes_clean_jsonl(tmp_path, name, content, mends):

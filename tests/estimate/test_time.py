@@ -113,6 +113,12 @@ def test_a_measured_speed_is_as_wide_as_its_steps_differ() -> None:
     assert measured_speed([100], [2.0]).median == 50
 
 
+def test_a_single_stall_is_not_the_speed_of_a_run() -> None:
+    assert measured_speed([100, 100, 100], [1.0, 1.0, 7.0]).median == pytest.approx(100)
+    assert measured_speed([100, 200, 100, 100], [1.0, 2.0, 1.0, 4.0]).median == pytest.approx(100)
+    assert measured_speed([100, 100], [1.0, 3.0]).median == pytest.approx(50)
+
+
 def test_hours_are_tokens_over_speed() -> None:
     tokens = Range(low=3.6e6, median=7.2e6, high=7.2e6)
     assert hours_at(tokens, Range(low=1000, median=2000, high=2000)) == Range(

@@ -134,6 +134,16 @@ def test_real_steps_tell_memory_and_time(
 
 
 @pytest.mark.torch
+def test_real_steps_of_bfloat16_weights_that_all_learn_leave_no_hooks_behind(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost_steps, "SECONDS", 0.2)
+    train = {"threads": 1, "dtype": "bf16", "adapter": {"type": "none"}}
+    report = ask(spec_in(tmp_path, str(tiny_folder), **train), calibrate=True)
+    assert report.candidates[0].machines[0].hours is not None
+
+
+@pytest.mark.torch
 def test_real_steps_without_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no weights here"):
         ask(config_only(tmp_path, QWEN_7B), calibrate=True)

@@ -17,10 +17,12 @@ class Optimizer:
         self.parameters = list(parameters)
         self.masters = [_master(p) for p in self.parameters]
         self.adamw = torch.optim.AdamW(self.masters, lr=0.0, weight_decay=weight_decay, fused=True)
-        for parameter, master in self._copies():
+        self._hooks = [
             parameter.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
                 _summing_into(master)
             )
+            for parameter, master in self._copies()
+        ]
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Of the steps from here on."""
@@ -38,6 +40,11 @@ class Optimizer:
         self.adamw.zero_grad(set_to_none=True)
         for parameter, master in self._copies():
             parameter.copy_(master)
+
+    def let_go(self) -> None:
+        """Leave the parameters as any other optimizer finds them; this one takes no step any more."""
+        for hook in self._hooks:
+            hook.remove()
 
     def tensors(self) -> dict[str, Tensor]:
         """All that decides the next step: moments, step counts and masters, by parameter number."""

@@ -165,15 +165,18 @@ def _steps(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Example"]) -> Iterator[
     lm.model.train()
     method.prepare(lm, first, spec.micro_batch_tokens)
     optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
-    yield from train(
-        lm,
-        method,
-        rows,
-        schedule,
-        optimizer,
-        max_grad_norm=spec.max_grad_norm,
-        micro_batch_tokens=spec.micro_batch_tokens,
-    )
+    try:
+        yield from train(
+            lm,
+            method,
+            rows,
+            schedule,
+            optimizer,
+            max_grad_norm=spec.max_grad_norm,
+            micro_batch_tokens=spec.micro_batch_tokens,
+        )
+    finally:  # the next steps on this model have an optimizer of their own
+        optimizer.let_go()
 
 
 def _speed(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Example"]) -> Range:

@@ -89,8 +89,10 @@ def _master(parameter: nn.Parameter) -> nn.Parameter:
 def _summing_into(master: nn.Parameter) -> Callable[[nn.Parameter], None]:
     def hook(parameter: nn.Parameter) -> None:
         assert parameter.grad is not None
-        grad = parameter.grad.float()
-        master.grad = grad if master.grad is None else master.grad + grad
+        if master.grad is None:
+            master.grad = parameter.grad.float()
+        else:  # in place: a sum beside it would be the largest matrix once more
+            master.grad.add_(parameter.grad)
         parameter.grad = None
 
     return hook

@@ -26,10 +26,12 @@ _TEMPLATE_TOKENS = 6
 
 
 class Lengths(NamedTuple):
-    """Tokens of each row that was looked at, how many of these are learned, and by what they were counted."""
+    """Tokens of each row that was looked at, how many of these are learned, how many run through the model
+    as a pair's prompt runs once, and by what they were counted."""
 
     tokens: list[int]
     learned: list[int]
+    run: list[int]
     counted: bool
 
 
@@ -63,10 +65,14 @@ def _by_tokenizer(rows: Sequence[Row], base: BaseModel | None, consent: str) -> 
     except (FinewrightError, MissingExtra, ImportError):
         return None
     found = list(_encoded(chat, rows))
-    return Lengths([t for t, _ in found], [n for _, n in found], counted=True) if found else None
+    if not found:
+        return None
+    tokens, learned, run = ([each[i] for each in found] for i in range(3))
+    return Lengths(tokens, learned, run, counted=True)
 
 
-def _encoded(chat: "Chat", rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
+def _encoded(chat: "Chat", rows: Sequence[Row]) -> Iterator[tuple[int, int, int]]:
+    from finewright.lm.batch import shared_length
     from finewright.lm.encode import encode_example
 
     for row in rows:
@@ -74,17 +80,20 @@ def _encoded(chat: "Chat", rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
             example = encode_example(chat, row)
         except DataError:
             continue  # `check` names it
-        yield example.num_tokens, example.num_trained
+        again = (len(example.sequences) - 1) * shared_length(example.sequences)
+        yield example.num_tokens, example.num_trained, example.num_tokens - again
 
 
 def _by_characters(rows: Sequence[Row], method: str) -> Lengths:
-    tokens, learned = [], []
+    tokens, learned, run = [], [], []
     for row in rows:
         sides = [row.messages, *([row.rejected] if row.rejected is not None else [])]
         told = [m for side in sides for m in side]
         tokens.append(_tokens_of(told))
         learned.append(_tokens_of([m for m in told if m["role"] == "assistant"]))
-    return Lengths(tokens, learned, counted=False)
+        asked = row.messages[:-1] if row.rejected is not None else ()
+        run.append(tokens[-1] - _tokens_of(asked))
+    return Lengths(tokens, learned, run, counted=False)
 
 
 def _tokens_of(messages: Sequence[dict[str, object]]) -> int:
@@ -107,7 +116,9 @@ def _counted(lengths: Lengths, spec: AnyTrainSpec, num_rows: int) -> Counted:
         learned_share=min(1.0, sum(lengths.learned) / max(1, sum(lengths.tokens))),
         counted=lengths.counted,
     )
-    return Counted(rows, steps, _total(tokens, seen, counted=lengths.counted))
+    shares = zip(tokens, lengths.tokens, lengths.run, strict=True)
+    run = [ran * kept / max(1, length) for kept, length, ran in shares]
+    return Counted(rows, steps, _total(run, seen, counted=lengths.counted))
 
 
 def _batches(tokens: Sequence[int], spec: AnyTrainSpec) -> list[list[int]]:
@@ -137,7 +148,7 @@ def _steps(spec: AnyTrainSpec, num_rows: int, per_batch: float) -> tuple[int, fl
     return math.ceil(seen / per_step), seen
 
 
-def _total(tokens: Sequence[int], seen: float, *, counted: bool) -> Range:
+def _total(tokens: Sequence[float], seen: float, *, counted: bool) -> Range:
     """Tokens of the rows that are seen; two standard errors wide, or as far as characters leave open."""
     total = statistics.fmean(tokens) * seen
     if not counted:

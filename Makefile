@@ -30,7 +30,7 @@ quickstart: $(VENV)/.installed
 	$(BIN)/finewright quickstart
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-matrix: $(VENV)/.dev
 	$(BIN)/python -m pytest -m matrix

@@ -1,50 +1,33 @@
 """A measured decision as one self-contained page: no script, nothing from elsewhere, readable in print."""
 
-import base64
-import hashlib
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from finewright import __version__
 from finewright.render import measure
+from finewright.render.html.fill import filled
 from finewright.render.html.measure_charts import cost_chart, curve_chart, latency_chart
-from finewright.render.html.text import visible
 from finewright.schema.measure_report import MeasureReport
 
 
 def measure_page(report: MeasureReport) -> str:
     """The page as HTML. Every text of the spec, of a row or of an answer is escaped, and made visible."""
-    environment = Environment(
-        loader=PackageLoader("finewright.render.html"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["visible"] = visible
-    style = "".join(environment.get_template(n).render() for n in ("style.css", "measure.css"))
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     scores = [(measure.arm_name(arm), *measure.score_cells(arm.scores)) for arm in report.arms]
-    return environment.get_template("measure.html").render(
-        report=report,
-        about=measure.about(report).split("\n"),
-        arms=(measure.ARMS, measure.arm_rows(report)),
-        scores=(("arm", *(score.metric for score in report.arms[0].scores)), scores),
-        costs=(measure.COSTS, measure.cost_rows(report)),
-        pairs=(measure.PAIRS, measure.pair_rows(report)),
-        shots=(measure.SHOTS, measure.shot_rows(report)),
-        curve=(measure.CURVE, measure.curve_rows(report)),
-        facts=(measure.FACTS, measure.fact_rows(report)),
-        changes=(measure.CHANGES, measure.change_rows(report)),
-        abstentions=(measure.ABSTENTIONS, measure.abstention_rows(report)),
-        forgetting=(measure.FORGETTING, measure.forgetting_rows(report)),
-        retrieval=measure.retrieval_line(report),
-        charts=_charts(report),
-        style=Markup(style),  # noqa: S704 - our own files
-        style_digest=digest,
-        version=__version__,
-    )
+    values = {
+        "report": report,
+        "about": measure.about(report).split("\n"),
+        "arms": (measure.ARMS, measure.arm_rows(report)),
+        "scores": (("arm", *(score.metric for score in report.arms[0].scores)), scores),
+        "costs": (measure.COSTS, measure.cost_rows(report)),
+        "pairs": (measure.PAIRS, measure.pair_rows(report)),
+        "shots": (measure.SHOTS, measure.shot_rows(report)),
+        "curve": (measure.CURVE, measure.curve_rows(report)),
+        "facts": (measure.FACTS, measure.fact_rows(report)),
+        "changes": (measure.CHANGES, measure.change_rows(report)),
+        "abstentions": (measure.ABSTENTIONS, measure.abstention_rows(report)),
+        "forgetting": (measure.FORGETTING, measure.forgetting_rows(report)),
+        "retrieval": measure.retrieval_line(report),
+        "charts": _charts(report),
+    }
+    return filled("measure.html", ("style.css", "measure.css"), values)
 
 
 def _charts(report: MeasureReport) -> dict[str, Markup]:

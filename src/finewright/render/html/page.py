@@ -3,18 +3,14 @@
 The page's content security policy allows its own style and nothing else, so that no text of a row can
 load or run anything even if it were not escaped; every text is."""
 
-import base64
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from finewright import __version__
 from finewright.render.html.charts import chart
+from finewright.render.html.fill import filled
 from finewright.render.html.text import cut, visible
 from finewright.schema.quality import Figure, RowRef
 
@@ -64,43 +60,21 @@ def data_page(
     """The page as HTML, which begins with PAGE_START, and then with the notice.
 
     `text_of` is what a row says; it is cut, and made visible and harmless."""
-    environment = _environment()
-    environment.filters["row_text"] = lambda ref: visible(cut(text_of(ref), _LONGEST_TEXT))
-    style = environment.get_template("style.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template("page.html").render(
-        title=title,
-        about=about,
-        notice=notice,
-        sections=sections,
-        most_rows=_MOST_ROWS,
-        style=Markup(style),  # noqa: S704 - our own file
-        style_digest=digest,
-        version=__version__,
-    )
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=_loader(),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "visible": visible,
+    values = {
+        "title": title,
+        "about": about,
+        "notice": notice,
+        "sections": sections,
+        "most_rows": _MOST_ROWS,
+    }
+    filters: dict[str, Callable[..., object]] = {
+        "row_text": lambda ref: visible(cut(text_of(ref), _LONGEST_TEXT)),
         "cell": lambda text: visible(cut(text, _LONGEST_CELL)),
         "is_number": lambda text: bool(text) and text[0] in _NUMERIC and text[-1] in _NUMERIC,
         "chart": _chart,
         "number": lambda value: f"{value:,.2f}".rstrip("0").rstrip("."),
     }
-    return environment
-
-
-@cache
-def _loader() -> PackageLoader:
-    return PackageLoader("finewright.render.html")
+    return filled("page.html", ("style.css",), values, filters)
 
 
 def _chart(figure: Figure, prefix: str) -> Markup:

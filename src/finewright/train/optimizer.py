@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from finewright.lm.fast.accumulate import add_into
+
 
 class Optimizer:
     """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) over parameters of any float format."""
@@ -91,8 +93,8 @@ def _summing_into(master: nn.Parameter) -> Callable[[nn.Parameter], None]:
         assert parameter.grad is not None
         if master.grad is None:
             master.grad = parameter.grad.float()
-        else:  # in place: a sum beside it would be the largest matrix once more
-            master.grad.add_(parameter.grad)
+        else:
+            add_into(master.grad, parameter.grad)
         parameter.grad = None
 
     return hook

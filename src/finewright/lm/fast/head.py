@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from finewright.lm.fast import native
+from finewright.lm.fast.accumulate import row_parts
 
 CHUNK_BYTES = 1 << 26
 
@@ -89,7 +90,8 @@ class _TrainedHeadLogps(Function):
             slopes = _slopes(logits, targets[part], dropped[part], head, grad=True)
             d_hidden[part] = (slopes @ weight) * g[part]
             scaled = (hidden[part] * g[part]).to(hidden.dtype)
-            d_weight += slopes.t() @ scaled
+            for some in row_parts(d_weight):  # nor ever a second matrix of the head's size
+                d_weight[some].add_(slopes[:, some].t() @ scaled)
             if d_bias is not None:
                 d_bias += (slopes * g[part]).sum(0)
         return (

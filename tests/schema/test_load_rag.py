@@ -44,6 +44,14 @@ def test_a_run_without_the_section_says_so(file: Path) -> None:
         ("chunk_chars: 20", "must be at least 100, not 20"),
         ("results: 0", "must be at least 1, not 0"),
         ("embedder: ''", "must have at least 1 character(s), not ''"),
+        (
+            "index: postgresql://me:secret@host/docs",
+            "a password stands in the address; set PGPASSWORD or write ~/.pgpass",
+        ),
+        (
+            "index: postgresql://me@host/docs?password=secret",
+            "a password stands in the address; set PGPASSWORD or write ~/.pgpass",
+        ),
         ("embeder: none", "unknown key; did you mean 'embedder'?"),
     ],
 )

@@ -1,8 +1,9 @@
 """The `rag` section of the spec: which documents, how they are cut, embedded and kept."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from finewright.schema.common import Model, default
 
@@ -51,6 +52,24 @@ class RagSpec(Model):
         "JSONL of `prompt` and `gold`, the ids of the documents that answer it, and a `completion` if known",
         "without one, questions are made of the documents' own headings and first sentences",
     )
+
+    @field_validator("index")
+    @classmethod
+    def _without_password(cls, index: str) -> str:
+        """A spec is committed, and copied into the evidence of every run."""
+        if _has_password(index):
+            raise ValueError("a password stands in the address; set PGPASSWORD or write ~/.pgpass")
+        return index
+
+
+def _has_password(address: str) -> bool:
+    if not address.startswith(("postgresql://", "postgres://")):
+        return False
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False  # what is wrong with it is told by who opens it
+    return bool(parts.password) or "password=" in parts.query
 
 
 class RagFile(Model):

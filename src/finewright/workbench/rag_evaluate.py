@@ -51,7 +51,7 @@ def evaluate_rag(opened: Opened, *, questions: str = "") -> RagEvaluateReport:
     systems = _systems(opened.embedder, asked.weights)
     rows = {name: asked.trial.measured_with(weights) for name, weights in systems.items()}
     report = RagEvaluateReport(
-        index=opened.asked.spec.index,
+        index=opened.asked.place,
         questions=asked.name,
         n=len(asked.trial.answered),
         confidence=CONFIDENCE,
@@ -77,7 +77,7 @@ def _asked_of_documents(opened: Opened) -> _Asked:
     index, embedder, (spec, resolve) = opened.index, opened.embedder, opened.asked
     if spec.documents == (spec.index,):
         hint = "--questions FILE.jsonl, or name the spec, whose documents they can be made of"
-        raise DataError(f"{spec.index}: there are no questions to ask", hint=hint)
+        raise DataError(f"{opened.asked.place}: there are no questions to ask", hint=hint)
     made = made_questions(find_documents(spec.documents, resolve).read())
     halves = _halves(made)
     if min(map(len, halves)) < FEWEST:

@@ -46,7 +46,7 @@ def asked_for(targets: Sequence[str], *, out: str = "", embedder: str = "") -> A
     given = {"index": out, "embedder": embedder}
     given = {key: value for key, value in given.items() if value}
     if not is_spec(targets):
-        return Asked(RagSpec(documents=tuple(targets), **given), Path)
+        return Asked(RagSpec(documents=tuple(targets)).model_copy(update=given), Path)
     loaded = load_rag(Path(targets[0]))
     here = {value.removeprefix(_QDRANT).partition("?")[0] for value in given.values()}
 
@@ -65,7 +65,8 @@ def index_of(targets: Sequence[str], *, out: str = "") -> Asked:
     """Where the index is that a spec or `out` names, or that the one target is."""
     if is_spec(targets) or out or len(targets) > 1:
         return asked_for(targets, out=out)
-    return Asked(RagSpec(documents=tuple(targets), index=targets[0]), Path)
+    spec = RagSpec(documents=tuple(targets))
+    return Asked(spec.model_copy(update={"index": targets[0]}), Path)
 
 
 @contextmanager

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.evaluate.leaderboard import duels, fates, ladder, scored, verdict
+from finewright.evaluate.leaderboard import Burden, Verdict, duels, fates, ladder, scored, verdict
 from finewright.evaluate.score import PREFERENCE, Scored, ScoreOptions
 from finewright.schema.evaluate import Sample
 
 OPTIONS = ScoreOptions(confidence=0.95, resamples=1000, seed=0)
 METRIC = "exact_match"
+BURDENS = {"a": Burden(9_000_000, [9.0] * 20), "b": Burden(1_000_000, [1.0] * 20)}
 
 
 def system(name: str, right: str) -> Scored:
@@ -102,31 +103,50 @@ def test_p_values_are_mcnemars_corrected_by_holm() -> None:
 
 def test_a_clear_winner_is_named_with_what_lies_between() -> None:
     systems = {"a": system("a", "1" * 18 + "00"), "b": system("b", "0" * 20)}
-    told = verdict(systems["a"].scores[0], duels(systems, METRIC, OPTIONS), {"a": 9.0, "b": 1.0})
+    told = verdict(systems["a"].scores[0], duels(systems, METRIC, OPTIONS), BURDENS, OPTIONS)
     assert (told.winner, told.choice) == ("a", "a")
     assert told.sentence.startswith("a wins: exact_match 90.0 %")
     assert "90.0 points more than b" in told.sentence
 
 
-@pytest.mark.parametrize(("fast", "also"), [("b", False), ("a", True)])
-def test_of_equals_the_cheaper_is_taken(fast: str, also: bool) -> None:
-    systems = {
-        "a": system("a", "1" * 18 + "00"),
-        "b": system("b", "1" * 17 + "000"),
-        "far": system("far", "0" * 20),
-    }
-    answer_ms = {"a": 5.0, "b": 5.0, "far": 0.1, fast: 1.0}
-    told = verdict(systems["a"].scores[0], duels(systems, METRIC, OPTIONS), answer_ms)
+EQUALS = {
+    "a": system("a", "1" * 18 + "00"),
+    "b": system("b", "1" * 17 + "000"),
+    "far": system("far", "0" * 20),
+}
+
+
+def told_of_equals(**burdens: Burden) -> Verdict:
+    far = Burden(1, [0.1] * 20)
+    fought = duels(EQUALS, METRIC, OPTIONS)
+    return verdict(EQUALS["a"].scores[0], fought, {**burdens, "far": far}, OPTIONS)
+
+
+@pytest.mark.parametrize(("fast", "slow", "also"), [("b", "a", False), ("a", "b", True)])
+def test_of_equals_the_faster_is_taken(fast: str, slow: str, also: bool) -> None:
+    burdens = {fast: Burden(9_000_000, [2.0] * 20), slow: Burden(1_000_000, [3.0] * 20)}
+    told = told_of_equals(**burdens)
     assert (told.winner, told.choice) == ("", fast)
     assert told.sentence.startswith("No significant difference in exact_match between a and b")
     assert "far" not in told.sentence
     assert ("scores highest as well" in told.sentence) is also
 
 
+@pytest.mark.parametrize("answers", [1, 20])
+def test_of_equals_that_are_as_fast_the_smaller_is_taken(answers: int) -> None:
+    times = [2.0, 3.1] * (answers // 2) or [2.0]
+    slower = [
+        ms + 0.5 if n % 2 else ms - 0.4 for n, ms in enumerate(times, 1)
+    ]  # by 0.05 in the mean
+    told = told_of_equals(a=Burden(9_000_000, times), b=Burden(1_000_000, slower))
+    assert told.choice == "b"
+    assert "million parameters: a 9, b 1; ms an answer, no difference shown" in told.sentence
+
+
 def test_who_alone_is_left_wins() -> None:
     alone = {"a": system("a", "1010")}
     assert duels(alone, METRIC, OPTIONS) == []
-    assert verdict(alone["a"].scores[0], [], {"a": 1.0}).winner == "a"
+    assert verdict(alone["a"].scores[0], [], BURDENS, OPTIONS).winner == "a"
 
 
 def test_preferences_are_read_and_not_made_again() -> None:

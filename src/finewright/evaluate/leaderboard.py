@@ -16,7 +16,7 @@ from finewright.evaluate.score import (
     compare,
     score_answers,
 )
-from finewright.judge.statistics import holm
+from finewright.judge.statistics import holm, paired_difference
 from finewright.schema.bakeoff_report import Duel
 from finewright.schema.evaluate import Difference, Sample, Score
 
@@ -29,6 +29,18 @@ class Fate(NamedTuple):
     difference: Difference | None
     is_dropped: bool
     why: str
+
+
+class Burden(NamedTuple):
+    """What a system takes: its parameters, and milliseconds for each of the same questions."""
+
+    parameters: int
+    answer_ms: Sequence[float]
+
+    @property
+    def mean_ms(self) -> float:
+        """Of one answer."""
+        return sum(self.answer_ms) / len(self.answer_ms)
 
 
 class Verdict(NamedTuple):
@@ -98,10 +110,13 @@ def duels(systems: Mapping[str, Scored], metric: str, options: ScoreOptions) -> 
     ]
 
 
-def verdict(best: Score, found: Sequence[Duel], answer_ms: Mapping[str, float]) -> Verdict:
+def verdict(
+    best: Score, found: Sequence[Duel], burdens: Mapping[str, Burden], options: ScoreOptions
+) -> Verdict:
     """Who wins, or which is the cheapest of those that the rows cannot tell apart.
 
-    The cheaper of two on one machine is the one that takes less of its time for an answer."""
+    The cheapest is the fastest on this machine where the times of the same answers show it (sign-flip test of
+    the paired differences); of those that are as fast, the one with the fewest parameters."""
     if not found:
         said = f"{best.system} wins: every other model was worse on the development rows"
         return Verdict(best.system, best.system, f"{said}. It scores {_said(best)}.")
@@ -111,19 +126,45 @@ def verdict(best: Score, found: Sequence[Duel], answer_ms: Mapping[str, float]) 
         return Verdict(best.system, best.system, said)
     alike = [duel for duel in found if not duel.is_significant]
     names = [best.system, *(duel.difference.against for duel in alike)]
-    choice = min(names, key=lambda name: (answer_ms[name], names.index(name)))
+    choice, why = _cheapest({name: burdens[name] for name in names}, options)
     between = f"{', '.join(names[:-1])} and {names[-1]}"
     gaps = "; ".join(f"{best.system} has {_gap(duel)}" for duel in alike)
-    times = ", ".join(f"{name} {answer_ms[name]:,.0f}" for name in names)
     also = ", which scores highest as well" if choice == best.system else ""
     wide = max((duel.difference.high - duel.difference.low) / 2 for duel in alike)
     return Verdict(
         "",
         choice,
         f"No significant difference in {best.metric} between {between} on {best.n} rows ({gaps}): take the"
-        f" cheaper, {choice}{also} (ms an answer: {times}). With {best.n} rows, differences below"
+        f" cheaper, {choice}{also} ({why}). With {best.n} rows, differences below"
         f" about {100 * wide:.1f} points cannot be seen.",
     )
+
+
+def _cheapest(burdens: Mapping[str, Burden], options: ScoreOptions) -> tuple[str, str]:
+    """Its name, and why in a few words."""
+    fastest = min(burdens, key=lambda name: burdens[name].mean_ms)
+    as_fast = [
+        name
+        for name, burden in burdens.items()
+        if name == fastest or not _is_slower(burden, burdens[fastest], options)
+    ]
+    times = ", ".join(f"{name} {each.mean_ms:,.0f}" for name, each in burdens.items())
+    if len(as_fast) == 1:
+        return fastest, f"ms an answer: {times}"
+    choice = min(as_fast, key=lambda name: (burdens[name].parameters, burdens[name].mean_ms))
+    sizes = ", ".join(f"{name} {burdens[name].parameters / 1e6:,.0f}" for name in as_fast)
+    return choice, f"million parameters: {sizes}; ms an answer, no difference shown: {times}"
+
+
+def _is_slower(ours: Burden, theirs: Burden, options: ScoreOptions) -> bool:
+    found = paired_difference(
+        ours.answer_ms,
+        theirs.answer_ms,
+        confidence=options.confidence,
+        resamples=options.resamples,
+        seed=options.seed,
+    )
+    return found.p_value <= 1 - options.confidence
 
 
 def _ranked(systems: Mapping[str, Scored], metric: str) -> list[str]:

@@ -59,6 +59,7 @@ def speed_of(timings: Sequence[Timing]) -> Speed:
         answer_ms_p50=float(np.quantile(whole, 0.5)),
         answer_ms_p95=float(np.quantile(whole, 0.95)),
         answer_ms_mean=float(whole.mean()),
+        answer_ms=tuple(round(float(each), 1) for each in whole),
         tokens_per_answer=tokens / len(timings),
         tokens_per_second=later / decoding if later else 0.0,
     )

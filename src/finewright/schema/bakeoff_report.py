@@ -47,6 +47,7 @@ class Speed(Model):
     answer_ms_p50: float
     answer_ms_p95: float
     answer_ms_mean: float
+    answer_ms: tuple[float, ...]
     tokens_per_answer: float
     tokens_per_second: float
 

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from finewright.errors import SpecError
-from finewright.evaluate.leaderboard import duels, fates, ladder, verdict
+from finewright.evaluate.leaderboard import Burden, duels, fates, ladder, verdict
 from finewright.evaluate.pareto import Point, frontier
 from finewright.render.bakeoff import licence
 from finewright.schema.bakeoff import BakeoffSpec
@@ -144,7 +144,8 @@ def _report(
     values = {each.base_model: _value(each, metric) for each in finalists}
     answer_ms = {each.base_model: each.speed.answer_ms_mean for each in finalists}
     unbeaten = frontier({name: Point(answer_ms[name], values[name].value) for name in values})
-    said = verdict(values[best], fought, answer_ms)
+    burdens = {each.base_model: Burden(each.parameters, each.speed.answer_ms) for each in finalists}
+    said = verdict(values[best], fought, burdens, contest.options)
     return BakeoffReport(
         name=contest.loaded.spec.name,
         folder=str(contest.folder),

@@ -103,7 +103,7 @@ def figures(run: dict[str, Any]) -> dict[str, float]:
     """One run, predicted and measured."""
     from finewright.lm.microsteps import micro_steps
     from finewright.train.load import load_for_training
-    from finewright.workbench import cost_steps
+    from finewright.workbench.cost import steps as cost_steps
     from finewright.workbench.prepare import resolved_here
 
     described = describe_model(MODELS[run["model"]], Path.cwd())
@@ -160,7 +160,7 @@ def _go_on(steps: Iterator[Any]) -> tuple[int, float]:
 def report_specs(paths: Sequence[Path]) -> None:
     """What `cost --calibrate` says of each run, and what its steps then took."""
     from finewright.schema.load import load_spec
-    from finewright.workbench.cost import cost
+    from finewright.workbench.cost.forecast import cost
     from finewright.workbench.up import up
 
     print("| run | predicted s | measured s | off | in the interval |\n|---|---|---|---|---|")
@@ -288,7 +288,7 @@ def traced_and_told(
     memory: str = "fast",
     dtype: str = "bf16",
 ) -> tuple[float, float]:
-    from finewright.workbench.cost_steps import traced_bytes
+    from finewright.workbench.cost.steps import traced_bytes
 
     spec = SFTSpec(
         adapter=adapter,

@@ -22,7 +22,7 @@ from finewright.data.validate import validate
 from finewright.fetch.cache import cache_dir
 from finewright.schema.load import load_spec
 from finewright.schema.rows import Row
-from finewright.workbench.data_poison import scan
+from finewright.workbench.data.poison import scan
 from finewright.workbench.up import up
 from poison_sets import REPORTED, poisoned_row
 

@@ -40,7 +40,7 @@ from faker import Faker
 from finewright.data.privacy.find import SECRETS, find
 from finewright.fetch.pip import pip_wheel
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
-from finewright.workbench.data_privacy import privacy
+from finewright.workbench.data.privacy import privacy
 
 WHEEL = (
     "presidio-evaluator",

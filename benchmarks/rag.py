@@ -41,8 +41,8 @@ from finewright.rag.open import create_index
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import DEPTH, search
 from finewright.render.text import table
-from finewright.workbench.rag_documents import find_documents
-from finewright.workbench.rag_tune import tune_rag
+from finewright.workbench.rag.documents import find_documents
+from finewright.workbench.rag.tune import tune_rag
 
 CHUNK_CHARS = 1200
 HEADER = [

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from finewright.workbench import rag_ask, rag_documents
+from finewright.workbench.rag import ask as rag_ask
+from finewright.workbench.rag import documents as rag_documents
 
 from .conftest import Finewright
 

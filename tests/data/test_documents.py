@@ -11,7 +11,7 @@ import pytest
 
 from finewright.errors import DataError
 from finewright.render.data_documents import text_of
-from finewright.workbench.data_documents import documents, examples
+from finewright.workbench.data.documents import documents, examples
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 TYPES = (

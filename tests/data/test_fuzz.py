@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from finewright.data.read import ReadRow, read_rows, records
 from finewright.schema.data_check import DataCheckReport
-from finewright.workbench.data_check import check, fix
+from finewright.workbench.data.check import check, fix
 
 SAMPLE, ALL, NUM_LARGE = 700, 10_000, 200
 MOST_SECONDS = 2.0

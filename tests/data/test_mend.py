@@ -16,7 +16,7 @@ from finewright.data.read import read_rows
 from finewright.data.validate import Asked, checked
 from finewright.errors import DataError
 from finewright.render.data_check import text_of
-from finewright.workbench.data_check import check, fix
+from finewright.workbench.data.check import check, fix
 
 USER = {"role": "user", "content": "Q"}
 ANSWER = {"role": "assistant", "content": "A"}

@@ -26,8 +26,8 @@ def bakeoff(
 
     from finewright.cli import output
     from finewright.schema.load import load_spec
-    from finewright.workbench.bakeoff import bakeoff as run
-    from finewright.workbench.bakeoff import write_page
+    from finewright.workbench.contest.bakeoff import bakeoff as run
+    from finewright.workbench.contest.bakeoff import write_page
     from finewright.workbench.pages import check_page
 
     check_page(html, [spec])
@@ -50,7 +50,7 @@ def tune(
     """Which settings? Search those that `tune` names, and say on untouched rows what they gain."""
     from finewright.cli import output
     from finewright.schema.load import load_spec
-    from finewright.workbench.tune import tune as run
+    from finewright.workbench.contest.tune import tune as run
 
     loaded, watch = load_spec(spec, set_ or ()), output.watch(json)
     output.show(run(loaded, runs, out=out, on_event=watch), as_json=json)

@@ -44,7 +44,7 @@ def measured(
 ) -> "MeasureReport":
     """The experiment of the spec, and its page where one is wanted; SpecError without a spec."""
     from finewright.schema.load import load_spec
-    from finewright.workbench.measure import measure, write_page
+    from finewright.workbench.measure.experiment import measure, write_page
 
     if spec is None:
         raise SpecError("--measure: needs a run spec", hint="finewright decide --measure SPEC")

@@ -140,7 +140,7 @@ def cost(
 
     from finewright.cli import output
     from finewright.schema.load import load_spec
-    from finewright.workbench.cost import cost as run
+    from finewright.workbench.cost.forecast import cost as run
 
     loaded, today = load_spec(spec, set_ or ()), date.today()
     report = run(loaded, trace=trace, calibrate=calibrate, runs=runs, today=today)

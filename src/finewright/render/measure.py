@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from finewright.render.reports import text_of
-from finewright.render.text import table
+from finewright.render.text import p_value, table
 from finewright.schema.evaluate import Difference, Score
 from finewright.schema.measure_report import ArmReport, MeasureReport, Share
 
@@ -36,7 +36,6 @@ FACTS = ("arm", "right before", "follow the new", "give the old", "unchanged fac
 ABSTENTIONS = ("arm", "abstains, documents gone", "abstains, documents there")
 FORGETTING = ("model", "general questions right", "perplexity", "change")
 CHANGES = ("question", "was", "is", "documents")
-_SMALL = 0.001
 
 
 @text_of.register
@@ -107,10 +106,11 @@ def cost_rows(report: MeasureReport) -> Rows:
 def pair_rows(report: MeasureReport) -> Rows:
     """Each pair of arms, those that are told apart first."""
     ordered = sorted(report.pairs, key=lambda pair: pair.p_holm)
+    named = _named(report)
     return [
         (
-            pair.arm,
-            pair.against,
+            named[pair.arm],
+            named[pair.against],
             points(pair.difference),
             f"{pair.won} : {pair.lost}",
             p_value(pair.p_value),
@@ -133,9 +133,10 @@ def curve_rows(report: MeasureReport) -> Rows:
 
 def fact_rows(report: MeasureReport) -> Rows:
     """Who follows changed facts, and who keeps the others."""
+    named = _named(report)
     return [
         (
-            probe.arm,
+            named[probe.arm],
             share(probe.known_before) if probe.known_before else "",
             share(probe.follows_new),
             share(probe.gives_old),
@@ -186,6 +187,10 @@ def arm_name(arm: ArmReport) -> str:
     return f"{arm.shots}-shot" if arm.shots else arm.arm
 
 
+def _named(report: MeasureReport) -> dict[str, str]:
+    return {arm.arm: arm_name(arm) for arm in report.arms}
+
+
 def share(found: Share) -> str:
     """A share with its interval."""
     return f"{100 * found.value:.0f} % ({100 * found.low:.0f}-{100 * found.high:.0f})"
@@ -194,11 +199,6 @@ def share(found: Share) -> str:
 def points(found: Difference) -> str:
     """A difference with its interval."""
     return f"{100 * found.value:+.0f} points ({100 * found.low:+.0f} to {100 * found.high:+.0f})"
-
-
-def p_value(value: float) -> str:
-    """Three digits."""
-    return "< 0.001" if value < _SMALL else f"{value:.3f}"
 
 
 def _probes(report: MeasureReport) -> Iterator[str]:

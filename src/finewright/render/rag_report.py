@@ -1,7 +1,7 @@
 """How rankings were tuned and how good they are, as text."""
 
 from finewright.render.reports import text_of
-from finewright.render.text import printable, table
+from finewright.render.text import p_value, printable, table
 from finewright.schema.evaluate import Difference, Score
 from finewright.schema.rag_report import RagEvaluateReport, RagTuneReport
 
@@ -32,7 +32,7 @@ def _(report: RagEvaluateReport) -> str:
     cells = {(score.system, score.metric): _score(score) for score in report.scores}
     rows = [[_MEANT[name], *(cells[name, metric] for metric in metrics)] for name in report.weights]
     changes = [
-        [f"tuned - {_MEANT[d.against]}", d.metric, _change(d), f"{d.p_value:.3f}"]
+        [f"tuned - {_MEANT[d.against]}", d.metric, _change(d), p_value(d.p_value)]
         for d in report.differences
         if d.metric in ("recall@1", "mrr")
     ]

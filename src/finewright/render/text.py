@@ -83,7 +83,7 @@ def _changes(differences: Iterable[Difference | None]) -> list[str]:
     return [
         cell
         for found in differences
-        for cell in (("", "") if found is None else (_change(found), _p_value(found.p_value)))
+        for cell in (("", "") if found is None else (_change(found), p_value(found.p_value)))
     ]
 
 
@@ -94,8 +94,9 @@ def _change(found: Difference) -> str:
     return f"{100 * found.value:+.1f} points ({low} to {high})"
 
 
-def _p_value(p_value: float) -> str:
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"  # noqa: PLR2004
+def p_value(value: float) -> str:
+    """Three digits."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004
 
 
 def _column(cells: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from finewright.lm.fast.accumulate import add_into
+from finewright.lm.accumulate import add_into
 
 
 class Optimizer:

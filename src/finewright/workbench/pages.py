@@ -6,7 +6,7 @@ from pathlib import Path
 
 from finewright.errors import DataError
 from finewright.store.atomic import os_errors
-from finewright.workbench.data_outputs import check_free, check_parent, check_place
+from finewright.workbench.data.outputs import check_free, check_parent, check_place
 
 # How every page of ours begins: the templates of render/html write it.
 _OURS = re.compile(

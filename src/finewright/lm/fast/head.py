@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from finewright.lm.accumulate import row_parts
 from finewright.lm.fast import native
-from finewright.lm.fast.accumulate import row_parts
 
 CHUNK_BYTES = 1 << 26
 

@@ -1,0 +1,1 @@
+"""`bakeoff` and `tune`: runs that compete on the same rows."""

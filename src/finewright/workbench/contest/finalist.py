@@ -1,0 +1,149 @@
+"""What is known of a tuned model beside its score: licence, size, speed, price, conduct of its answers."""
+
+import time
+from datetime import date
+from typing import NamedTuple
+
+from finewright.catalog.open_models import open_models
+from finewright.data.provenance.licences import classes_of
+from finewright.data.quality.languages import TOO_SHORT, UNCLEAR, detector
+from finewright.errors import Interrupted, MissingExtra
+from finewright.evaluate.conduct import conduct
+from finewright.evaluate.leaderboard import scored
+from finewright.evaluate.score import Scored, compare
+from finewright.judge.drift import LanguageOf
+from finewright.lm.sources import locate, num_parameters
+from finewright.schema.bakeoff_report import Finalist, Use
+from finewright.schema.cost import Range
+from finewright.schema.evaluate import Difference
+from finewright.store.atomic import read_json, write_json
+from finewright.workbench.contest.contest import (
+    HELD_OUT,
+    Contest,
+    Entry,
+    development_rows,
+    held_out,
+    kept_path,
+    load_entry,
+)
+from finewright.workbench.cost.forecast import cost
+from finewright.workbench.signals import stop_requests
+
+
+class Found(NamedTuple):
+    """A finalist, and its answers to all held-out rows as one set with their scores."""
+
+    finalist: Finalist
+    answers: Scored
+
+
+class _Price(NamedTuple):
+    usd: Range | None
+    machine: str
+
+
+def finalist(contest: Contest, entry: Entry, *, timed: int, today: date) -> Found:
+    """Ask the run's tuned model the held-out rows, and time it on some of the development rows.
+
+    What is timed is kept: a second call says the same."""
+    samples = held_out(contest, entry)
+    tuned = scored(entry.base_model, HELD_OUT, samples["tuned"], contest.metrics, contest.options)
+    untuned = None
+    if "base" in samples:
+        name = f"{entry.base_model} untuned"
+        untuned = scored(name, HELD_OUT, samples["base"], contest.metrics, contest.options)
+    use = _use(contest, entry, timed)
+    base, trained = locate(entry.base_model, contest.loaded.path.parent), entry.trained
+    license_, price = _license(base.license, base.name), _price(contest, entry, today)
+    found = Finalist(
+        base_model=entry.base_model,
+        run=str(entry.run.root),
+        parameters=num_parameters(base.folder),
+        license=license_,
+        license_classes=classes_of(license_),
+        end_of_turn=use.end_of_turn,
+        scores=tuple(tuned.scores),
+        untuned=tuple(untuned.scores) if untuned else (),
+        gain=_gain(contest, tuned, untuned) if untuned else None,
+        train_seconds=trained.seconds,
+        train_tokens_per_second=trained.tokens_per_second,
+        peak_gib=trained.peak_gib,
+        usd=price.usd,
+        usd_on=price.machine,
+        speed=use.speed,
+        conduct=conduct(samples["tuned"], languages(), confidence=contest.options.confidence),
+    )
+    return Found(found, tuned)
+
+
+def _gain(contest: Contest, tuned: Scored, untuned: Scored) -> Difference:
+    (gain,) = (d for d in compare(tuned, untuned, contest.options) if d.metric == contest.metric)
+    return gain
+
+
+def languages() -> LanguageOf | None:
+    """What tells a text's language; None where the package for it is not installed."""
+    try:
+        language_of = detector()
+    except MissingExtra:
+        return None
+
+    def sure(text: str) -> str | None:
+        found = language_of(text)
+        return None if found in (TOO_SHORT, UNCLEAR) else found
+
+    return sure
+
+
+def _license(stated: str, name: str) -> str:
+    """The base model's licence by the packaged facts, or "unknown": a folder's own files are not read."""
+    if stated != "unknown":
+        return stated
+    rows = open_models().items()
+    return next((row.license for known, row in rows if name in (known, *row.aliases)), stated)
+
+
+def _price(contest: Contest, entry: Entry, today: date) -> _Price:
+    """The training run on the cheapest machine for rent that surely fits."""
+    report = cost(
+        entry.spec, trace=False, calibrate=False, runs=contest.folder / "runs", today=today
+    )
+    priced = [
+        (row.usd.median, row.usd, f"{row.provider} {row.machine}")
+        for row in report.candidates[0].machines
+        if row.usd is not None and row.fits == "yes" and row.tier != "free"
+    ]
+    if not priced:
+        return _Price(None, "")
+    _, usd, machine = min(priced, key=lambda row: row[0])
+    return _Price(usd, machine)
+
+
+def _use(contest: Contest, entry: Entry, timed: int) -> Use:
+    path = kept_path(contest, f"use-{timed}", entry)
+    if not path.is_file():
+        write_json(path, _measured(contest, entry, timed).model_dump(mode="json"))
+    return read_json(path, Use, hint="delete it, and it is measured again")
+
+
+def _measured(contest: Contest, entry: Entry, timed: int) -> Use:
+    rows = development_rows(contest, entry)[:timed]
+    system = load_entry(entry)
+    from finewright.evaluate.answers import question_of
+    from finewright.evaluate.speed import speed_of, time_answers
+
+    chat, timings = system.chat, []
+    questions = [question_of(chat, row) for row in rows]
+    most = contest.loaded.spec.evaluate.max_new_tokens
+    with stop_requests() as should_stop:
+        for timing in time_answers(
+            system.lm, chat, questions, max_new_tokens=most, clock=time.perf_counter
+        ):
+            timings.append(timing)
+            told = {"system": entry.base_model, "done": len(timings), "total": len(questions)}
+            contest.on_event("timing", told)
+            if stop := should_stop():
+                hint = "the same command times them again"
+                raise Interrupted("stopped while timing", signal_number=stop, hint=hint)
+    ends = chat.tokenizer.convert_ids_to_tokens(sorted(chat.end_of_turn))
+    return Use(speed=speed_of(timings), end_of_turn=" ".join(map(str, ends)))

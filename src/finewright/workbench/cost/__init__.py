@@ -1,0 +1,1 @@
+"""`cost`: what a run needs, by formula, by trace and by real steps."""

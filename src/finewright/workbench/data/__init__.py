@@ -1,0 +1,1 @@
+"""The commands on data: show, check, report, prepare, trace and what they look for."""

@@ -1,0 +1,1 @@
+"""`decide --measure`: the experiment on the user's own rows."""

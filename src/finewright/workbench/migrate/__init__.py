@@ -1,0 +1,1 @@
+"""`migrate openai`: from a hosted fine-tune to an open model."""

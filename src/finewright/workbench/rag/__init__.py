@@ -1,0 +1,1 @@
+"""The commands of `rag`: index, search, ask, evaluate."""

@@ -1,0 +1,187 @@
+"""`rag evaluate` of answers: a model answers known questions from the passages that are found for them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from finewright.errors import DataError, Interrupted
+from finewright.evaluate.arms import without_quotes
+from finewright.evaluate.scorers import token_f1
+from finewright.judge.quotes import abstains, numbers_absent
+from finewright.judge.statistics import bootstrap_mean
+from finewright.judge.text import exact_match
+from finewright.rag.citations import quotes
+from finewright.rag.prompt import heading
+from finewright.rag.questions import Question
+from finewright.rag.retrieve import Hit
+from finewright.schema.common import Artifact
+from finewright.schema.rag_answers import AnswerSample, AnswersReport, Estimate, RagEvaluation
+from finewright.schema.rows import Row
+from finewright.store.atomic import sha256_file, write_text
+from finewright.workbench.data.outputs import check_outputs
+from finewright.workbench.rag.ask import Answerer, messages_of
+from finewright.workbench.rag.evaluate import evaluate_rag
+from finewright.workbench.rag.index import OnEvent, passages_for
+from finewright.workbench.rag.questions import read_questions
+from finewright.workbench.rag.target import Opened, question_file
+from finewright.workbench.signals import stop_requests
+from finewright.workbench.systems import System, check_target, load_talker
+
+if TYPE_CHECKING:
+    from finewright.evaluate.answers import Question as Asked
+
+CONFIDENCE, _RESAMPLES, _SEED = 0.95, 2000, 0
+_AT_ONCE = 8
+"""Prompts with passages are long: more at once would need gigabytes."""
+
+
+class Known(NamedTuple):
+    """Questions whose answers are known, and what they are called in reports."""
+
+    name: str
+    questions: Sequence[Question]
+
+
+class Asking(NamedTuple):
+    """Who answers, how many of the questions, and the new file for every answer, if any."""
+
+    answerer: Answerer
+    limit: int | None = None
+    samples: Path | None = None
+
+
+def evaluate(
+    opened: Opened,
+    asking: Asking,
+    *,
+    questions: str = "",
+    on_event: OnEvent = lambda *_: None,
+) -> RagEvaluation:
+    """Measure the search and, if `asking` names a model, its answers to questions spread evenly.
+
+    Without a file of questions, the spec's or `questions`, they are made of the documents, and no answer is
+    known. Raises DataError for what is wrong with them, or with the model, before anything is measured."""
+    if not asking.answerer.model:
+        if asking.limit or asking.samples:
+            what = "--answers" if asking.limit else "--samples"
+            raise DataError(f"{what} is of a model's answers", hint="name it: --model NAME")
+        return RagEvaluation(search=evaluate_rag(opened, questions=questions))
+    check_target(asking.answerer.model, base_model=asking.answerer.base_model)
+    check_outputs([asking.samples], [])
+    known = _known(opened, questions, asking.limit)
+    report = evaluate_rag(opened, questions=questions)
+    return RagEvaluation(search=report, answers=answers(opened, known, asking, on_event))
+
+
+def answers(opened: Opened, known: Known, asking: Asking, on_event: OnEvent) -> AnswersReport:
+    """What the model makes of the questions, each with its `completion`, asked as the owner."""
+    answerer, _, samples = asking
+    asked = known.questions
+    found = [passages_for(opened, question.prompt, None, None) for question in asked]
+    talker = load_talker(answerer.model, base_model=answerer.base_model)
+    said = _said(talker, asked, found, answerer.max_new_tokens, on_event)
+    judged = list(map(sample_of, asked, found, said))
+    if samples:
+        write_text(samples, "".join(f"{each.model_dump_json()}\n" for each in judged))
+    return AnswersReport(
+        index=opened.asked.place,
+        questions=known.name,
+        model=answerer.model,
+        results=opened.asked.spec.results,
+        confidence=CONFIDENCE,
+        measures=dict(_estimates(judged)),
+        samples=_artifact(samples) if samples else None,
+    )
+
+
+def sample_of(question: Question, hits: Sequence[Hit], answer: str) -> AnswerSample:
+    """The answer with all that can be measured of it."""
+    texts = [hit.passage.chunk.text for hit in hits]
+    documents = tuple(dict.fromkeys(hit.passage.document for hit in hits))
+    names = [heading(hit.passage) for hit in hits]
+    plain, quoted = without_quotes(answer), quotes(answer, texts)
+    is_found = bool(set(documents) & set(question.gold))
+    measures = {
+        "exact_match": exact_match(plain, question.completion),
+        "token_f1": token_f1(plain, question.completion),
+        "quotes": float(bool(quoted)),
+        "numbers_absent": float(bool(numbers_absent(answer, [*texts, *names, question.prompt]))),
+    }
+    if quoted:
+        measures["quotes_verified"] = sum(q.is_verified for q in quoted) / len(quoted)
+    if question.gold:
+        measures["found"] = float(is_found)
+        measures["abstains_found" if is_found else "abstains_missing"] = float(abstains(answer))
+    return AnswerSample(
+        prompt=question.prompt,
+        gold=question.gold,
+        expected=question.completion,
+        answer=answer,
+        documents=documents,
+        measures=measures,
+    )
+
+
+def _known(opened: Opened, questions: str, limit: int | None) -> Known:
+    asked = opened.asked
+    path = question_file(asked, questions)
+    if path is None:
+        raise DataError(
+            "there are no questions with answers to judge a model's by",
+            hint="--questions FILE.jsonl of `prompt`, `gold` and `completion`, or `questions` in the spec",
+        )
+    every = read_questions(path, opened.index.digests())
+    judged = [question for question in every if question.completion]
+    if not judged:
+        raise DataError(
+            f"{path}: no question has a `completion`, so there is nothing to judge answers by",
+            hint="add them, or leave --model out and measure the search alone",
+        )
+    number = min(limit or len(judged), len(judged))
+    return Known(path.name, [judged[i * len(judged) // number] for i in range(number)])
+
+
+def _said(
+    talker: System,
+    asked: Sequence[Question],
+    found: Sequence[Sequence[Hit]],
+    max_new_tokens: int,
+    on_event: OnEvent,
+) -> list[str]:
+    from finewright.evaluate.answers import answer_all
+
+    talker.lm.model.eval()
+    prompts = [_prompt(talker, *each) for each in zip(asked, found, strict=True)]
+    said = [""] * len(prompts)
+    told = {"system": talker.name, "data": "questions", "total": len(prompts)}
+    answered = answer_all(
+        talker.lm, talker.chat, prompts, max_new_tokens=max_new_tokens, batch_size=_AT_ONCE
+    )
+    with stop_requests() as should_stop:
+        for done, (number, answer) in enumerate(answered, 1):
+            said[number] = answer.text.strip()
+            on_event("progress", {**told, "done": done})
+            if stop := should_stop():
+                raise Interrupted("stopped while asking", signal_number=stop)
+    return said
+
+
+def _prompt(talker: System, question: Question, hits: Sequence[Hit]) -> "Asked":
+    from finewright.evaluate.answers import question_of
+
+    asked = messages_of(talker, question.prompt, hits)
+    expected = {"role": "assistant", "content": question.completion}
+    return question_of(talker.chat, Row("", (*asked, expected), None, "", 0))
+
+
+def _estimates(judged: Sequence[AnswerSample]) -> Iterator[tuple[str, Estimate]]:
+    for name in dict.fromkeys(name for each in judged for name in each.measures):
+        values = [each.measures[name] for each in judged if name in each.measures]
+        low, high = bootstrap_mean(values, confidence=CONFIDENCE, resamples=_RESAMPLES, seed=_SEED)
+        mean = sum(values) / len(values)
+        yield name, Estimate(value=mean, low=low, high=high, n=len(values))
+
+
+def _artifact(path: Path) -> Artifact:
+    size = path.stat().st_size
+    return Artifact(path=str(path), kind="samples", sha256=sha256_file(path), bytes=size)

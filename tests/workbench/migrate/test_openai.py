@@ -1,0 +1,258 @@
+"""A whole migration on a tiny model: recorded and asked answers, what is frozen, and what is refused."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finewright.errors import DataError, FetchError, SpecError, StoreError, UnknownPlugin
+from finewright.schema.migrate import MigrateReport
+from finewright.workbench.migrate.openai import Migration, migrate
+from served import Reply, answered, served
+
+TODAY = date(2026, 11, 25)
+WORDS = ("red", "blue", "green", "white")
+JOB = {
+    "object": "fine_tuning.job",
+    "model": "gpt-4o-mini-2024-07-18",
+    "fine_tuned_model": "ft:gpt-4o-mini-2024-07-18:org:colours:abc",
+    "status": "succeeded",
+    "validation_file": "file-1",
+    "seed": 3,
+    "method": {
+        "type": "supervised",
+        "supervised": {"hyperparameters": {"n_epochs": 2, "batch_size": 4}},
+    },
+}
+
+
+def row(number: int) -> dict[str, Any]:
+    word = WORDS[number % len(WORDS)]
+    turns = [("user", f"the {word} {number}"), ("assistant", f"answer {word}")]
+    return {"messages": [{"role": role, "content": text} for role, text in turns]}
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Migration:
+    """Twenty rows to train on, of which two are asked; six recorded answers, one of them wrong."""
+    monkeypatch.chdir(tmp_path)
+    Path("job.json").write_text(json.dumps(JOB))
+    golden = [
+        {"messages": row(n)["messages"][:1], "answer": f"answer {WORDS[n % 4]}"}
+        for n in range(18, 24)
+    ]
+    golden[0]["answer"] = "something else"
+    return Migration(
+        files=(write(Path("train.jsonl"), [row(n) for n in range(20)]),),
+        validation=write(Path("valid.jsonl"), [row(n) for n in range(18, 24)]),
+        golden=str(write(Path("golden.jsonl"), golden)),
+        folder=Path("moved"),
+        base_model="./tiny-llama",
+        job=Path("job.json"),
+        overrides=("train.max_steps=3", "train.threads=1", "evaluate.max_new_tokens=4"),
+    )
+
+
+def migrated(asked: Migration) -> MigrateReport:
+    return migrate(asked, Path("runs"), today=TODAY, on_event=lambda *_: None)
+
+
+@pytest.mark.torch
+def test_a_recorded_model_is_followed_from_its_job_to_the_verdict(
+    asked: Migration, tiny_folder: Path
+) -> None:
+    report = migrated(asked)
+    assert (report.rows_read, report.rows_train, report.rows_removed) == (
+        20,
+        18,
+        {"same": 1, "prompt": 1},
+    )
+    assert (report.golden.rows, report.golden.rows_expected) == (6, 6)
+    assert report.old_model == JOB["fine_tuned_model"]
+    spec = Path("moved/spec.yaml").read_text()
+    for line in ("epochs: 2", "batch_size: 4", "seed: 3", "name: colours-migrated"):
+        assert line in spec
+    # Six rows can show nothing within five points, and it is said before it is tried.
+    assert report.verdict in {"open", "worse"}
+    told = [problem.message for problem in report.problems]
+    assert any("6 golden rows cannot show parity within 5 points" in line for line in told)
+    assert told[-1] == "6 answers of the new model did not end, that to row 1 first"
+    token_f1, exact = report.against_expected
+    assert (report.stated.metric, exact.old.value) == ("token_f1", pytest.approx(5 / 6))
+    assert token_f1.difference.n == 6
+    assert [line.partition(":")[0] for line in report.deadlines] == [
+        "2027-01-06, in 42 days",
+        "2027-01-14, in 50 days",
+    ]
+    saved = MigrateReport.model_validate_json(Path("moved/report.json").read_bytes())
+    assert saved == report
+    assert escape(report.sentence) in Path("moved/report.html").read_text().replace(
+        "&#39;", "&#x27;"
+    )
+    trained = [json.loads(line) for line in Path("moved/train.jsonl").read_text().splitlines()]
+    assert trained == [row(n) for n in range(18)]
+    again = migrated(asked)
+    assert again == report
+    assert len(list(Path("runs").iterdir())) == 1
+
+
+@pytest.mark.torch
+def test_a_live_model_is_asked_once_and_then_frozen(asked: Migration, tiny_folder: Path) -> None:
+    pytest.importorskip("httpx")
+
+    def reply(call: Any) -> Reply:
+        return answered(f"answer {call.body['messages'][-1]['content'].split()[1]}")
+
+    with served(reply) as server:
+        live = replace(asked, golden=f"{server.url}#ft:old", job=None)
+        report = migrated(live)
+    assert len(server.asked) == 6
+    assert server.asked[0].body["temperature"] == 0
+    assert (report.golden.model, report.golden.rows_expected) == ("m-1", 6)
+    assert report.against_expected[0].old.value == 1
+    assert migrated(live).golden == report.golden  # the server is gone
+
+
+@pytest.mark.torch
+def test_without_validation_some_training_prompts_are_asked_and_do_not_train(
+    asked: Migration, tiny_folder: Path
+) -> None:
+    pytest.importorskip("httpx")
+    with served(lambda _: answered("answer red")) as server:
+        golden = f"{server.url}#m-1"
+        report = migrated(replace(asked, golden=golden, validation=None, job=None, golden_rows=5))
+    assert (report.golden.rows, report.rows_train) == (5, 15)
+    asked_of = {call.body["messages"][-1]["content"] for call in server.asked}
+    assert asked_of.isdisjoint(Path("moved/train.jsonl").read_text().split('"'))
+
+
+@pytest.mark.torch
+def test_preference_files_train_by_dpo(asked: Migration, tiny_folder: Path) -> None:
+    pairs = [
+        {
+            "input": {"messages": row(n)["messages"][:1]},
+            "preferred_output": row(n)["messages"][1:],
+            "non_preferred_output": [{"role": "assistant", "content": "no"}],
+        }
+        for n in range(12)
+    ]
+    method = {"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.2}}}
+    Path("job.json").write_text(json.dumps({**JOB, "method": method}))
+    report = migrated(replace(asked, files=(write(Path("pairs.jsonl"), pairs),), validation=None))
+    assert report.rows_train == 12
+    spec = Path("moved/spec.yaml").read_text()
+    assert "method: dpo" in spec
+    assert "beta: 0.2" in spec
+    assert any("file-1 is not here" in problem.message for problem in report.problems)
+
+
+class Reached(Exception):  # noqa: N818 - the test's own
+    """The training would begin."""
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def up(*_: object, **__: object) -> None:
+        raise Reached
+
+    monkeypatch.setattr("finewright.workbench.migrate.openai.up", up)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"margin": 0.1}, "--margin was 0.05 when the answers were frozen, and is 0.1"),
+        ({"metrics": ("rouge_l",)}, "--metric was token_f1, exact_match when"),
+        ({"golden": "other.jsonl"}, r"--golden was golden\.jsonl when"),
+    ],
+)
+def test_what_parity_means_is_said_before_and_not_after(
+    asked: Migration, untrained: None, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(Reached):
+        migrated(asked)
+    with pytest.raises(DataError, match=said):
+        migrated(replace(asked, **changes))
+
+
+def test_frozen_answers_that_were_touched_are_refused(asked: Migration, untrained: None) -> None:
+    with pytest.raises(Reached):
+        migrated(asked)
+    path = Path("moved/golden.jsonl")
+    path.write_text(path.read_text().replace("answer blue", "answer red"))
+    with pytest.raises(DataError, match="changed since it was frozen on 2026-11-25"):
+        migrated(asked)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"margin": 0.0}, DataError, "margin 0: must be between 0 and 1"),
+        ({"margin": float("nan")}, DataError, "margin nan: must be between 0 and 1"),
+        ({"metrics": ("bleu",)}, UnknownPlugin, "no scorer named 'bleu'"),
+        ({"metrics": ("perplexity",)}, DataError, "needs the old model's probabilities"),
+        ({"files": (Path("gone.jsonl"),)}, DataError, r"gone\.jsonl"),
+        ({"golden": "gone.jsonl"}, DataError, r"gone\.jsonl"),
+        ({"golden": "https://host/v1"}, FetchError, "not the address of a model"),
+        ({"golden": "https://host.example/v1#m"}, FetchError, "FINEWRIGHT_OFFLINE"),
+        ({"job": Path("train.jsonl")}, DataError, r"train\.jsonl: not readable JSON"),
+        ({"validation": Path("job.json")}, DataError, r"job\.json"),
+    ],
+)
+def test_bad_input_is_said_before_anything_is_frozen(
+    asked: Migration, untrained: None, changes: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        migrated(replace(asked, **changes))
+    assert not Path("moved").exists() or not list(Path("moved").iterdir())
+
+
+def test_a_job_of_another_method_than_the_rows_is_refused(
+    asked: Migration, untrained: None
+) -> None:
+    Path("job.json").write_text(json.dumps({**JOB, "method": {"type": "dpo"}}))
+    with pytest.raises(DataError, match="needs other rows than the conversations"):
+        migrated(asked)
+
+
+def test_nothing_left_to_train_on_is_refused(asked: Migration, untrained: None) -> None:
+    rows = [{"prompt": row(n)["messages"][0]["content"], "answer": "a"} for n in range(20)]
+    write(Path("golden.jsonl"), rows)
+    with pytest.raises(DataError, match="all 20 training rows are near a golden prompt"):
+        migrated(asked)
+
+
+@pytest.mark.torch
+def test_golden_rows_that_the_run_was_told_to_skip_are_named(
+    asked: Migration, tiny_folder: Path
+) -> None:
+    overrides = (*asked.overrides, "evaluate.data.0.limit=4")
+    with pytest.raises(DataError, match="no answer of the tuned model to golden row 5"):
+        migrated(replace(asked, overrides=overrides))
+
+
+def test_a_text_of_the_job_adds_no_key_to_the_spec(asked: Migration, untrained: None) -> None:
+    Path("job.json").write_text(json.dumps({**JOB, "validation_file": "x\nname: taken"}))
+    with pytest.raises(Reached):
+        migrated(asked)
+    names = [n for n in Path("moved/spec.yaml").read_text().splitlines() if n.startswith("name:")]
+    assert names == ["name: colours-migrated"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(asked: Migration, untrained: None) -> None:
+    with pytest.raises(StoreError, match=r"train\.jsonl"):
+        migrated(replace(asked, folder=Path("train.jsonl")))
+
+
+def test_a_wrong_override_is_refused_by_its_key(asked: Migration) -> None:
+    with pytest.raises(SpecError, match=r"train\.epoch: unknown key"):
+        migrated(replace(asked, overrides=("train.epoch=1",)))

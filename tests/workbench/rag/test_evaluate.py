@@ -1,0 +1,134 @@
+"""An index is tuned on its own documents and measured on questions: by words, by vectors and by both."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.rag.directions import Topics, index_of
+
+import finewright.render.rag_report  # noqa: F401 - the layout of the report
+from finewright.errors import DataError
+from finewright.rag.index import Document
+from finewright.render.reports import text_of
+from finewright.schema.rag import RagSpec
+from finewright.workbench.rag.evaluate import evaluate_rag
+from finewright.workbench.rag.target import Asked, Opened
+from finewright.workbench.rag.tune import tune_rag
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from finewright.rag.index import Index
+
+PAGE = """# Card {n}
+
+The card of series {n} was made for people who pay by phone.
+
+## Limits
+
+A payment with series {n} may not exceed {n}00 euros in one day.
+
+## Loss
+
+Whoever loses series {n} calls the bank at once and asks for another.
+"""
+
+
+def pages(n: int) -> list[Document]:
+    return [Document(f"d{i}", PAGE.format(n=i), title=f"Card {i}") for i in range(n)]
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def opened(tmp_path: Path, index: Index, embedder: Topics | None, **spec: object) -> Opened:
+    rows = [{"id": d.id, "text": d.text, "title": d.title} for d in pages(60)]
+    documents = write(tmp_path / "documents.jsonl", rows)
+    given = RagSpec(documents=(documents,), index="index.sqlite", **spec)
+    return Opened(index, embedder, Asked(given, tmp_path.joinpath))
+
+
+def test_the_index_remembers_what_was_tuned_and_the_same_documents_give_the_same(
+    tmp_path: Path,
+) -> None:
+    with closing(index_of(tmp_path, pages(60), embedder=Topics())) as index:
+        report = tune_rag(index, Topics(), pages(60))
+        assert index.about.weights == report.weights
+        assert tune_rag(index, Topics(), reversed(pages(60))) == report
+    # A topic is no page: vectors cannot tell one card from another, and words can.
+    assert report.weights["lexical"] > report.weights["dense"]
+    assert (
+        report.why == f"tuned on {sum(report.questions.values())} questions made of the documents"
+    )
+    shares = [t.weights["dense"] / sum(t.weights.values()) for t in report.tried]
+    assert shares == sorted(shares)
+
+
+def test_where_nothing_can_be_tuned_the_weights_stay(tmp_path: Path) -> None:
+    with closing(index_of(tmp_path, pages(3), embedder=Topics())) as index:
+        few = tune_rag(index, Topics(), pages(3))
+        assert few.weights == index.about.weights == {"lexical": 1.0, "dense": 1.0}
+        assert "not tuned" in few.why
+        assert "no vectors" in tune_rag(index, None, pages(60)).why
+
+
+def test_words_vectors_and_both_are_measured_on_the_same_questions(tmp_path: Path) -> None:
+    rows = [{"prompt": f"limit of series {i}", "gold": [f"d{i}"]} for i in range(20)]
+    questions = write(tmp_path / "asked.jsonl", rows)
+    with closing(index_of(tmp_path, pages(60), embedder=Topics())) as index:
+        index.remember({"lexical": 1.0, "dense": 0.0})
+        report = evaluate_rag(opened(tmp_path, index, Topics()), questions=questions)
+    assert (report.questions, report.n) == ("asked.jsonl", 20)
+    assert list(report.weights) == ["lexical", "dense", "equal", "tuned"]
+    assert report.value("lexical", "recall@1") == 1.0
+    assert report.value("dense", "recall@1") < 0.2
+    tuned = {s.metric: s.value for s in report.scores if s.system == "tuned"}
+    assert tuned == {s.metric: s.value for s in report.scores if s.system == "lexical"}
+    against = {d.against: d.value for d in report.differences if d.metric == "recall@1"}
+    assert against["lexical"] == 0
+    assert against["dense"] == pytest.approx(1 - report.value("dense", "recall@1"))
+    assert report.passed
+    assert "verdict: tuned is better than vectors" in text_of(report)
+
+
+def test_weights_that_are_worse_than_a_part_are_told(tmp_path: Path) -> None:
+    rows = [{"prompt": f"limit of series {i}", "gold": [f"d{i}"]} for i in range(20)]
+    write(tmp_path / "asked.jsonl", rows)
+    with closing(index_of(tmp_path, pages(60), embedder=Topics())) as index:
+        index.remember({"lexical": 0.0, "dense": 1.0})
+        report = evaluate_rag(opened(tmp_path, index, Topics(), questions="asked.jsonl"))
+    assert not report.passed
+    assert [problem.level for problem in report.problems] == ["warning"]
+    assert "verdict: use words alone for questions like these" in text_of(report)
+
+
+def test_without_vectors_words_alone_are_measured(tmp_path: Path) -> None:
+    questions = write(tmp_path / "asked.jsonl", [{"prompt": "series 7", "gold": ["d7"]}])
+    with closing(index_of(tmp_path, pages(60), weights={"lexical": 1.0})) as index:
+        report = evaluate_rag(opened(tmp_path, index, None), questions=questions)
+    assert list(report.weights) == ["lexical", "tuned"]
+    assert report.value("tuned", "mrr") == 1.0
+    assert text_of(report)
+
+
+def test_without_questions_one_half_tunes_and_the_other_measures(tmp_path: Path) -> None:
+    with closing(index_of(tmp_path, pages(60), embedder=Topics())) as index:
+        before = index.about.weights
+        report = evaluate_rag(opened(tmp_path, index, Topics()))
+        assert index.about.weights == before
+    assert report.questions == "made of the documents"
+    assert report.n >= 30
+    assert "the other half" in report.tuned_on
+
+
+def test_an_index_alone_needs_questions(tmp_path: Path) -> None:
+    spec = RagSpec(documents=("index.sqlite",), index="index.sqlite")
+    with closing(index_of(tmp_path, pages(3), embedder=Topics())) as index:
+        alone = Opened(index, Topics(), Asked(spec, tmp_path.joinpath))
+        with pytest.raises(DataError, match="no questions to ask"):
+            evaluate_rag(alone)

@@ -76,7 +76,7 @@ def report_runs(runs: Sequence[dict[str, Any]]) -> None:
         " formula, measured | seconds: predicted, measured | off |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    environment = thread_settings(runtime.physical_cores()) | {"GOMP_SPINCOUNT": "1000"}
+    environment = thread_settings(runtime.physical_cores()) | {"GOMP_SPINCOUNT": "2000"}
     for run in runs:
         name = " ".join(str(v) if k != "adapter" else "/".join(v.values()) for k, v in run.items())
         try:

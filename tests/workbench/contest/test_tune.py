@@ -196,5 +196,7 @@ def test_optuna_that_is_not_installed_is_named(
     import sys
 
     monkeypatch.setitem(sys.modules, "optuna", None)
+    before = set((project / "runs").glob("*"))
     with pytest.raises(MissingExtra, match="a search needs Optuna"):
         run(project, "tune.seed=7")
+    assert set((project / "runs").glob("*")) == before

@@ -49,7 +49,7 @@ class Search:
     """The search of one spec, kept in a journal beside its runs; only one process may use it at a time."""
 
     def __init__(self, journal: Path, spec: TuneSpec) -> None:
-        optuna = _optuna()
+        optuna = load_optuna()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         backend = optuna.storages.journal.JournalFileBackend(str(journal))
         self._optuna, self._spec = optuna, spec
@@ -128,7 +128,8 @@ def _pruner(optuna: Any, name: str) -> Any:  # Any: the module, imported late, a
     return optuna.pruners.NopPruner()
 
 
-def _optuna() -> Any:  # Any: the module, imported late
+def load_optuna() -> Any:  # Any: the module, imported late
+    """The package. Raises MissingExtra."""
     try:
         import optuna
     except ModuleNotFoundError:

@@ -31,7 +31,7 @@ from finewright.workbench.contest.contest import (
     train,
     varied,
 )
-from finewright.workbench.contest.search import Pruned, Report, Search, Suggestion
+from finewright.workbench.contest.search import Pruned, Report, Search, Suggestion, load_optuna
 from finewright.workbench.up import OnEvent
 
 WRITTEN = "as written"
@@ -60,6 +60,7 @@ def tune(loaded: LoadedSpec, root: Path, *, out: Path | None, on_event: OnEvent)
     _check_parameters(loaded, spec)
     told = ({k: _plain(v) for k, v in spec.parameters.items()}, metric, spec.seed, spec.pruner)
     with_rows = (*told, spec.development_rows or 0)
+    load_optuna()  # before anything is made
     folder = open_contest(loaded, "tune", root, with_rows, on_event=on_event)
     contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
     tried = _searched(contest, spec)

@@ -16,6 +16,7 @@ from finewright.lm.sources import locate, num_parameters
 from finewright.schema.bakeoff_report import Finalist, Use
 from finewright.schema.cost import Range
 from finewright.schema.evaluate import Difference
+from finewright.schema.rows import Row
 from finewright.store.atomic import read_json, write_json
 from finewright.workbench.contest.contest import (
     HELD_OUT,
@@ -130,17 +131,26 @@ def _measured(contest: Contest, entry: Entry, timed: int) -> Use:
     rows = development_rows(contest, entry)[:timed]
     system = load_entry(entry)
     from finewright.evaluate.answers import question_of
-    from finewright.evaluate.speed import speed_of, time_answers
+    from finewright.evaluate.latency import Prepare, speed_of
+    from finewright.evaluate.latency import timed as time_each
 
     chat, timings = system.chat, []
-    questions = [question_of(chat, row) for row in rows]
+
+    def request(row: Row) -> Prepare:
+        question = question_of(chat, row)
+        return lambda: question
+
     most = contest.loaded.spec.evaluate.max_new_tokens
     with stop_requests() as should_stop:
-        for timing in time_answers(
-            system.lm, chat, questions, max_new_tokens=most, clock=time.perf_counter
+        for timing in time_each(
+            system.lm,
+            chat,
+            [request(row) for row in rows],
+            max_new_tokens=most,
+            clock=time.perf_counter,
         ):
             timings.append(timing)
-            told = {"system": entry.base_model, "done": len(timings), "total": len(questions)}
+            told = {"system": entry.base_model, "done": len(timings), "total": len(rows)}
             contest.on_event("timing", told)
             if stop := should_stop():
                 hint = "the same command times them again"

@@ -118,17 +118,23 @@ class Asking:
         """One request after the other, after one that does not count."""
 
         def time_all() -> Latency:
-            from finewright.evaluate.latency import summed_up, timed
+            from finewright.evaluate.answers import question_of
+            from finewright.evaluate.latency import Prepare, latency_of, timed
 
             longest = self.models.loaded.spec.evaluate.max_new_tokens
             subject = self.models.subject(arm, model)
-            subject.lm.model.eval()
+            lm, chat = subject.lm, subject.chat
+
+            def request(row: Row) -> Prepare:
+                return lambda: question_of(chat, prepare(row))
+
             timings = []
             with stop_requests() as should_stop:
-                for i, row in enumerate((rows[0], *rows)):
-                    timings.append(timed(subject, row, prepare, longest, perf_counter))
-                    self._tell(should_stop, arm, "one at a time", i, len(rows))
-            return summed_up(timings[1:], searches=searches)
+                requests = [request(row) for row in rows]
+                for timing in timed(lm, chat, requests, max_new_tokens=longest, clock=perf_counter):
+                    timings.append(timing)
+                    self._tell(should_stop, arm, "one at a time", len(timings), len(rows))
+            return latency_of(timings, searches=searches)
 
         return kept(self.folder / "answers" / f"{arm}-latency.json", Latency, time_all)
 

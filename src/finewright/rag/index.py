@@ -103,6 +103,16 @@ class About:
     weights: Mapping[str, float]
 
 
+def takes_vector(place: str, about: About, vector: NDArray[np.float32]) -> bool:
+    """Has the index vectors to compare this one with? Raises DataError where they are of another length."""
+    if about.dimensions and len(vector) != about.dimensions:
+        raise DataError(
+            f"{place}: made by {about.embedder} with {about.dimensions} dimensions, asked with {len(vector)}",
+            hint="search with the embedder that it was made by",
+        )
+    return bool(about.dimensions)
+
+
 class Index(Protocol):
     """Documents by id, their chunks and vectors. Every change is one transaction: all of it or nothing."""
 

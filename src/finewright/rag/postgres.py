@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from finewright.errors import DataError
 from finewright.rag import postgres_tables as tables
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
-from finewright.rag.index import About, Changes, Chunk, Counts, Passage, Ranked
+from finewright.rag.index import About, Changes, Chunk, Counts, Passage, Ranked, takes_vector
 from finewright.rag.postgres_connect import Place, connect, place_of, told
 from finewright.rag.words import searched, words
 
@@ -109,14 +109,8 @@ class PostgresIndex:
 
     def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[Ranked]:
         """See `Index`."""
-        if not self.about.dimensions:
+        if not takes_vector(self._place.shown, self.about, vector):
             return []
-        if len(vector) != self.about.dimensions:
-            raise DataError(
-                f"{self._place.shown}: made by {self.about.embedder} with {self.about.dimensions} "
-                f"dimensions, asked with {len(vector)}",
-                hint="search with the embedder that it was made by",
-            )
         text = _written(vector)
         return self._ranked(tables.NEAREST, tables.BEST_VECTORS, limit, access, vector=text)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
-from finewright.rag.index import About, Changes, Counts, NoIndex, Passage, Ranked
+from finewright.rag.index import About, Changes, Counts, NoIndex, Passage, Ranked, takes_vector
 from finewright.rag.qdrant_connect import compact, connect, place_of
 from finewright.rag.qdrant_points import (
     ABOUT_POINT,
@@ -174,14 +174,8 @@ class QdrantIndex:
 
     def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[Ranked]:
         """See `Index`."""
-        if not self.about.dimensions:
+        if not takes_vector(self._place.shown, self.about, vector):
             return []
-        if len(vector) != self.about.dimensions:
-            raise DataError(
-                f"{self._place.shown}: made by {self.about.embedder} with {self.about.dimensions} "
-                f"dimensions, asked with {len(vector)}",
-                hint="search with the embedder that it was made by",
-            )
         return self._ranked(vector.tolist(), DENSE, limit, access)
 
     def passages(self, chunk_ids: Sequence[int]) -> list[Passage]:

@@ -5,13 +5,11 @@ alone, and every figure stands in a table beside the picture."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from xml.sax.saxutils import escape, quoteattr
 
-from finewright.render.html.text import visible
+from finewright.render.html.svg import WIDTH, mark, shown, svg
 from finewright.schema.bakeoff_report import BakeoffReport, Finalist
 from finewright.schema.evaluate import Score
 
-_WIDTH = 640
 _LABELS = 210
 _LINE = 28
 _FOOT = 22
@@ -31,13 +29,13 @@ def score_chart(report: BakeoffReport) -> str:
     shapes = [
         f'<line class="grid" x1="{_across(p / 100):.1f}" y1="0" x2="{_across(p / 100):.1f}"'
         f' y2="{_LINE * len(report.finalists)}"/>'
-        + _mark(_across(p / 100), _LINE * len(report.finalists) + 15, "middle", f"{p} %")
+        + mark(_across(p / 100), _LINE * len(report.finalists) + 15, "middle", f"{p} %")
         for p in _PERCENTS
     ]
     for i, each in enumerate(report.finalists):
         shapes.append(_interval(i, each, report.metric))
     height = _LINE * len(report.finalists) + _FOOT
-    return _svg("score-chart", f"{report.metric} of each finalist", height, shapes)
+    return svg("score-chart", f"{report.metric} of each finalist", height, shapes)
 
 
 def frontier_chart(report: BakeoffReport) -> str:
@@ -47,7 +45,7 @@ def frontier_chart(report: BakeoffReport) -> str:
     low, high = _spread(min(times), max(times))
     top = max(score.high for score in values.values())
     bottom = min(score.low for score in values.values())
-    room = _WIDTH - _LEFT - _RIGHT
+    room = WIDTH - _LEFT - _RIGHT
 
     def across(ms: float) -> float:
         return _LEFT + room * math.log(ms / low) / math.log(high / low)
@@ -62,14 +60,14 @@ def frontier_chart(report: BakeoffReport) -> str:
         x, y = across(each.speed.answer_ms_mean), up(score.value)
         kind = "dot" if each.base_model in report.frontier else "ring"
         told = f"{each.base_model}: {100 * score.value:.1f} %, {each.speed.answer_ms_mean:,.0f} ms"
-        anchor, shift = ("end", -10) if x > _WIDTH / 2 else ("start", 10)
+        anchor, shift = ("end", -10) if x > WIDTH / 2 else ("start", 10)
         shapes.append(
-            f"<g><title>{_text(told)}</title>"
+            f"<g><title>{shown(told)}</title>"
             f"{_whisker(x, up(score.low), x, up(score.high))}"
             f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
-            f"{_mark(x + shift, y - 8, anchor, _short(each.base_model))}</g>"
+            f"{mark(x + shift, y - 8, anchor, _short(each.base_model))}</g>"
         )
-    return _svg("frontier-chart", "Score by time of an answer", _PLOT_HEIGHT, shapes)
+    return svg("frontier-chart", "Score by time of an answer", _PLOT_HEIGHT, shapes)
 
 
 def _interval(i: int, each: Finalist, metric: str) -> str:
@@ -81,16 +79,16 @@ def _interval(i: int, each: Finalist, metric: str) -> str:
     )
     told = f"{each.base_model}: {100 * score.value:.1f} %, {100 * score.low:.1f} to {100 * score.high:.1f}"
     return (
-        f"<g><title>{_text(told)}</title>"
+        f"<g><title>{shown(told)}</title>"
         f'<text class="label" x="{_LABELS - 10}" y="{y}" text-anchor="end">'
-        f"{_text(_short(each.base_model))}</text>"
+        f"{shown(_short(each.base_model))}</text>"
         f"{_whisker(_across(score.low), y, _across(score.high), y)}"
         f'{rings}<circle class="dot" cx="{_across(score.value):.1f}" cy="{y}" r="5"/></g>'
     )
 
 
 def _across(share: float) -> float:
-    return _LABELS + (_WIDTH - _LABELS - _RIGHT) * share
+    return _LABELS + (WIDTH - _LABELS - _RIGHT) * share
 
 
 def _axes(
@@ -100,13 +98,13 @@ def _axes(
     for value in _ticks(*times):
         x = across(value)
         yield f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}"/>'
-        yield _mark(x, bottom + 16, "middle", f"{value:,.0f}")
+        yield mark(x, bottom + 16, "middle", f"{value:,.0f}")
     for i in range(5):
         value = ends[0] + (ends[1] - ends[0]) * i / 4
         y = up(value)
-        yield f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}"/>'
-        yield _mark(_LEFT - 6, y + 4, "end", f"{100 * value:.0f} %")
-    yield _mark((_LEFT + _WIDTH) / 2, bottom + 36, "middle", "ms an answer, by its logarithm")
+        yield f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{WIDTH - _RIGHT}" y2="{y:.1f}"/>'
+        yield mark(_LEFT - 6, y + 4, "end", f"{100 * value:.0f} %")
+    yield mark((_LEFT + WIDTH) / 2, bottom + 36, "middle", "ms an answer, by its logarithm")
 
 
 def _spread(low: float, high: float) -> tuple[float, float]:
@@ -133,21 +131,5 @@ def _whisker(x1: float, y1: float, x2: float, y2: float) -> str:
     return f'<line class="whisker" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
-def _mark(x: float, y: float, anchor: str, text: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_text(text)}</text>'
-
-
-def _svg(name: str, title: str, height: float, shapes: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {_WIDTH} {height:g}"'
-        f' role="img" aria-labelledby={quoteattr(name)}>'
-        f"<title id={quoteattr(name)}>{_text(title)}</title>{''.join(shapes)}</svg>"
-    )
-
-
 def _short(label: str) -> str:
     return label if len(label) <= _LONGEST_LABEL else f"...{label[3 - _LONGEST_LABEL :]}"
-
-
-def _text(text: str) -> str:
-    return escape(visible(text))

@@ -4,12 +4,11 @@ Plain shapes with classes, so that the page's style colours them in light and da
 Readers that speak pages get the figure's title and, for each bar, its label and count."""
 
 from collections.abc import Callable
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
-from finewright.render.html.text import visible
+from finewright.render.html.svg import WIDTH, shown, svg
 from finewright.schema.quality import Bar, Figure
 
-_WIDTH = 640
 _LABELS = 230
 _COUNTS = 70
 _LINE = 24
@@ -33,35 +32,30 @@ def chart(figure: Figure, anchor: Callable[[int], str]) -> str:
         else shapes[i]
         for i, bar in enumerate(figure.bars)
     ]
-    title = f"chart-{anchor(0)}"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {_WIDTH} {height}"'
-        f' role="group" aria-labelledby={quoteattr(title)}>'
-        f"<title id={quoteattr(title)}>{_text(figure.title)}, {figure.rows} rows</title>"
-        f"{''.join(parts)}</svg>"
-    )
+    title = f"{figure.title}, {figure.rows} rows"
+    return svg(f"chart-{anchor(0)}", title, height, parts, role="group")
 
 
 def _named(bar: Bar) -> str:
-    return f"<title>{_text(bar.label)}: {bar.count} rows</title>"
+    return f"<title>{shown(bar.label)}: {bar.count} rows</title>"
 
 
 def _lying(i: int, bar: Bar, most: int, num_bars: int) -> str:
-    room = _WIDTH - _LABELS - _COUNTS
+    room = WIDTH - _LABELS - _COUNTS
     length = _length(bar.count, most, room)
     top = i * _LINE + (_LINE - _THICK) / 2
     middle = i * _LINE + _LINE / 2
     return (
-        f'<rect class="hit" x="0" y="{i * _LINE}" width="{_WIDTH}" height="{_LINE}"/>'
+        f'<rect class="hit" x="0" y="{i * _LINE}" width="{WIDTH}" height="{_LINE}"/>'
         f'<text class="label" x="{_LABELS - 8}" y="{middle}" text-anchor="end">'
-        f"{_text(_short(bar.label))}</text>"
+        f"{shown(_short(bar.label))}</text>"
         f'<rect class="{_kind(bar)}" x="{_LABELS}" y="{top}" width="{length:.1f}" height="{_THICK}"/>'
         f'<text class="count" x="{_LABELS + length + 6:.1f}" y="{middle}">{bar.count:,}</text>'
     )
 
 
 def _standing(i: int, bar: Bar, most: int, num_bars: int) -> str:
-    step = _WIDTH / num_bars
+    step = WIDTH / num_bars
     height = _length(bar.count, most, _HEIGHT - _HEAD)
     middle = (i + 0.5) * step
     thick = min(step * 0.8, 80)
@@ -72,7 +66,7 @@ def _standing(i: int, bar: Bar, most: int, num_bars: int) -> str:
         f'<text class="count" x="{middle:.1f}" y="{_HEIGHT - height - 7:.1f}" text-anchor="middle">'
         f"{bar.count:,}</text>"
         f'<text class="label" x="{middle:.1f}" y="{_HEIGHT + 10}" text-anchor="end"'
-        f' transform="rotate(-30 {middle:.1f} {_HEIGHT + 10})">{_text(_short(bar.label))}</text>'
+        f' transform="rotate(-30 {middle:.1f} {_HEIGHT + 10})">{shown(_short(bar.label))}</text>'
     )
 
 
@@ -87,7 +81,3 @@ def _kind(bar: Bar) -> str:
 
 def _short(label: str) -> str:
     return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 3] + "..."
-
-
-def _text(text: str) -> str:
-    return escape(visible(text))

@@ -5,12 +5,10 @@ dashes as well, so that they can be told apart on paper. Each picture has a titl
 
 import math
 from collections.abc import Iterator, Sequence
-from xml.sax.saxutils import escape, quoteattr
 
-from finewright.render.html.text import visible
+from finewright.render.html.svg import WIDTH, mark, shown, svg
 from finewright.schema.decide_report import Curve, Ranked, Swing
 
-_WIDTH = 640
 _LABELS = 210
 _LINE = 24
 _THICK = 16
@@ -21,14 +19,14 @@ _LEAST_USD = 1.0
 
 def ranking_chart(ranked: Sequence[Ranked]) -> str:
     """A bar for each arm's score, and how often it wins."""
-    room = _WIDTH - _LABELS - 110
+    room = WIDTH - _LABELS - 110
     shapes = [
         _label(i, row.arm)
         + _bar(i, _LABELS, room * row.score, "bar")
         + _count(i, _LABELS + room * row.score + 6, f"{row.score:.2f}, wins {row.win_share:.0%}")
         for i, row in enumerate(ranked)
     ]
-    return _svg("ranking-chart", "Score of each arm, 0 to 1", _LINE * len(ranked), shapes)
+    return svg("ranking-chart", "Score of each arm, 0 to 1", _LINE * len(ranked), shapes)
 
 
 def tornado_chart(swings: Sequence[Swing]) -> str:
@@ -37,7 +35,7 @@ def tornado_chart(swings: Sequence[Swing]) -> str:
         lead for swing in swings for lead in (swing.low_lead, swing.high_lead) if lead is not None
     ]
     reach = max((abs(lead) for lead in leads), default=0.0) or 1.0
-    room = (_WIDTH - _LABELS - 20) / 2
+    room = (WIDTH - _LABELS - 20) / 2
     middle = _LABELS + 10 + room
     height = _LINE * len(swings) + 22
     shapes = []
@@ -49,22 +47,22 @@ def tornado_chart(swings: Sequence[Swing]) -> str:
         told = f"{swing.key}: {swing.low_winner or 'nothing'} at {swing.low}, "
         told += f"{swing.high_winner or 'nothing'} at {swing.high}"
         shapes.append(
-            f"<g><title>{_text(told)}</title>{_label(i, swing.key)}"
+            f"<g><title>{shown(told)}</title>{_label(i, swing.key)}"
             f"{_bar(i, left, max(right - left, 1.5), kind)}</g>"
         )
     shapes.append(
         f'<line class="axis" x1="{middle:.1f}" y1="0" x2="{middle:.1f}" y2="{height - 22}"/>'
     )
-    shapes.append(_mark(middle - 6, height - 6, "end", "another arm wins"))
-    shapes.append(_mark(middle + 6, height - 6, "start", "the first choice leads"))
-    return _svg("tornado-chart", "Lead of the first choice by input", height, shapes)
+    shapes.append(mark(middle - 6, height - 6, "end", "another arm wins"))
+    shapes.append(mark(middle + 6, height - 6, "start", "the first choice leads"))
+    return svg("tornado-chart", "Lead of the first choice by input", height, shapes)
 
 
 def cost_chart(curves: Sequence[Curve], requests: float) -> str:
     """Cost of a month over requests a month, both axes by their logarithms; the spec's volume is marked."""
     volumes = [volume for volume, _ in curves[0].usd_by_requests]
     usd = [max(cost, _LEAST_USD) for curve in curves for _, cost in curve.usd_by_requests]
-    across = _Scale(min(volumes), max(volumes), _LEFT, _WIDTH - _RIGHT)
+    across = _Scale(min(volumes), max(volumes), _LEFT, WIDTH - _RIGHT)
     up = _Scale(min(usd), max(usd), _PLOT_HEIGHT - _BOTTOM, _TOP)
     shapes = [*_grid(across, up)]
     if across.low <= requests <= across.high:
@@ -81,9 +79,9 @@ def cost_chart(curves: Sequence[Curve], requests: float) -> str:
         shapes.append(f'<polyline class="line l{i}" points="{points}"/>')
         y = legend + i * 20
         shapes.append(f'<line class="line l{i}" x1="{_LEFT}" y1="{y}" x2="{_LEFT + 40}" y2="{y}"/>')
-        shapes.append(_mark(_LEFT + 48, y + 4, "start", curve.arm))
+        shapes.append(mark(_LEFT + 48, y + 4, "start", curve.arm))
     title = "USD a month by requests a month"
-    return _svg("cost-chart", title, legend + 20 * len(curves), shapes)
+    return svg("cost-chart", title, legend + 20 * len(curves), shapes)
 
 
 class _Scale:
@@ -109,18 +107,18 @@ def _grid(across: _Scale, up: _Scale) -> Iterator[str]:
     for value in across.tens():
         x = across.at(value)
         yield f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}"/>'
-        yield _mark(x, bottom + 16, "middle", f"{value:,.0f}")
+        yield mark(x, bottom + 16, "middle", f"{value:,.0f}")
     for value in up.tens():
         y = up.at(value)
-        yield f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}"/>'
-        yield _mark(_LEFT - 6, y + 4, "end", f"{value:,.0f}")
-    yield _mark((_LEFT + _WIDTH) / 2, bottom + 34, "middle", "requests a month")
+        yield f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{WIDTH - _RIGHT}" y2="{y:.1f}"/>'
+        yield mark(_LEFT - 6, y + 4, "end", f"{value:,.0f}")
+    yield mark((_LEFT + WIDTH) / 2, bottom + 34, "middle", "requests a month")
 
 
 def _label(i: int, text: str) -> str:
     middle = i * _LINE + _LINE / 2
     return (
-        f'<text class="label" x="{_LABELS - 8}" y="{middle}" text-anchor="end">{_text(text)}</text>'
+        f'<text class="label" x="{_LABELS - 8}" y="{middle}" text-anchor="end">{shown(text)}</text>'
     )
 
 
@@ -130,20 +128,4 @@ def _bar(i: int, x: float, width: float, kind: str) -> str:
 
 
 def _count(i: int, x: float, text: str) -> str:
-    return f'<text class="count" x="{x:.1f}" y="{i * _LINE + _LINE / 2}">{_text(text)}</text>'
-
-
-def _mark(x: float, y: float, anchor: str, text: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_text(text)}</text>'
-
-
-def _svg(name: str, title: str, height: float, shapes: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {_WIDTH} {height:g}"'
-        f' role="img" aria-labelledby={quoteattr(name)}>'
-        f"<title id={quoteattr(name)}>{_text(title)}</title>{''.join(shapes)}</svg>"
-    )
-
-
-def _text(text: str) -> str:
-    return escape(visible(text))
+    return f'<text class="count" x="{x:.1f}" y="{i * _LINE + _LINE / 2}">{shown(text)}</text>'

@@ -6,13 +6,12 @@ alone, and every figure stands in a table beside the picture."""
 import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
-from xml.sax.saxutils import escape, quoteattr
 
-from finewright.render.html.text import visible
+from finewright.render.html.svg import WIDTH, mark, shown, svg
 from finewright.render.measure import arm_name
 from finewright.schema.measure_report import Curve, MeasureReport, Share
 
-_WIDTH, _HEIGHT = 640, 320
+_HEIGHT = 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 90, 16, 48
 _WIDER = 1.25
 _MOST_TICKS = 6
@@ -55,7 +54,7 @@ def curve_chart(curve: Curve) -> str:
     most = max(point.rows for point in curve.points)
 
     def across(rows: float) -> float:
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * rows / most
+        return _LEFT + (WIDTH - _LEFT - _RIGHT) * rows / most
 
     ends = [(across(point.rows), point) for point in curve.points]
     line = " ".join(f"{x:.1f},{_up(point.solved.value):.1f}" for x, point in ends)
@@ -63,8 +62,8 @@ def curve_chart(curve: Curve) -> str:
     shapes.append(f'<polyline class="line" points="{line}"/>')
     for x, point in ends:
         told = f"{point.rows} rows: {point.solved.value:.0%}"
-        shapes.append(f"<g><title>{_text(told)}</title>{_point(x, point.solved, 'dot')}</g>")
-    return _svg("curve-chart", f"Learning curve of {curve.arm}", shapes)
+        shapes.append(f"<g><title>{shown(told)}</title>{_point(x, point.solved, 'dot')}</g>")
+    return svg("curve-chart", f"Learning curve of {curve.arm}", _HEIGHT, shapes)
 
 
 def _scatter(name: str, title: str, unit: str, dots: Sequence[_Dot]) -> str:
@@ -72,7 +71,7 @@ def _scatter(name: str, title: str, unit: str, dots: Sequence[_Dot]) -> str:
     high = max(dot.x for dot in dots) * _WIDER
 
     def across(value: float) -> float:
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * math.log(value / low) / math.log(high / low)
+        return _LEFT + (WIDTH - _LEFT - _RIGHT) * math.log(value / low) / math.log(high / low)
 
     shapes = [
         *_grid([(across(v), f"{v:g}") for v in _ticks(low, high)], f"{unit}, by its logarithm")
@@ -85,10 +84,10 @@ def _scatter(name: str, title: str, unit: str, dots: Sequence[_Dot]) -> str:
         kind = "dot" if dot.is_frontier else "ring"
         x, y = across(dot.x), _up(dot.share.value)
         shapes.append(
-            f"<g><title>{_text(told)}</title>{_point(x, dot.share, kind)}"
-            f"{_mark(x + 9, y - 7, 'start', dot.name)}</g>"
+            f"<g><title>{shown(told)}</title>{_point(x, dot.share, kind)}"
+            f"{mark(x + 9, y - 7, 'start', dot.name)}</g>"
         )
-    return _svg(name, title, shapes)
+    return svg(name, title, _HEIGHT, shapes)
 
 
 def _point(x: float, share: Share, kind: str) -> str:
@@ -107,12 +106,12 @@ def _grid(ticks: Sequence[tuple[float, str]], unit: str) -> Iterator[str]:
     bottom = _HEIGHT - _BOTTOM
     for x, text in ticks:
         yield f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}"/>'
-        yield _mark(x, bottom + 16, "middle", text)
+        yield mark(x, bottom + 16, "middle", text)
     for percent in range(0, 101, 25):
         y = _up(percent / 100)
-        yield f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}"/>'
-        yield _mark(_LEFT - 8, y + 4, "end", f"{percent} %")
-    yield _mark((_LEFT + _WIDTH - _RIGHT) / 2, bottom + 38, "middle", unit)
+        yield f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{WIDTH - _RIGHT}" y2="{y:.1f}"/>'
+        yield mark(_LEFT - 8, y + 4, "end", f"{percent} %")
+    yield mark((_LEFT + WIDTH - _RIGHT) / 2, bottom + 38, "middle", unit)
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -124,19 +123,3 @@ def _ticks(low: float, high: float) -> list[float]:
         if len(inside) > _MOST_TICKS // 2:
             break
     return inside[:: max(1, math.ceil(len(inside) / _MOST_TICKS))]
-
-
-def _mark(x: float, y: float, anchor: str, text: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_text(text)}</text>'
-
-
-def _svg(name: str, title: str, shapes: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
-        f' role="img" aria-labelledby={quoteattr(name)}>'
-        f"<title id={quoteattr(name)}>{_text(title)}</title>{''.join(shapes)}</svg>"
-    )
-
-
-def _text(text: str) -> str:
-    return escape(visible(text))

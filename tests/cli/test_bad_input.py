@@ -424,3 +424,27 @@ def _fake_model(folder: Path) -> None:
     header = b'{"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'
     content = len(header).to_bytes(8, "little") + header + bytes(4)
     (folder / "model.safetensors").write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "hint"),
+    [
+        (
+            "rag search i.sqlite x --limit 0",
+            "Invalid value for '--limit'",
+            "rag search --help",
+        ),
+        ("check --nosuch", "No such option", "check --help"),
+        ("check", "Missing argument 'SPEC'", "check --help"),
+        ("nosuch", "No such command 'nosuch'", "--help"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line_and_a_mend(
+    finewright: Finewright, words: str, what: str, hint: str
+) -> None:
+    result = finewright(*words.split())
+    error, mend = result.err.splitlines()
+    assert (result.code, result.out) == (2, "")
+    assert error.startswith("error: ")
+    assert what in error
+    assert mend == f" hint: finewright {hint}"

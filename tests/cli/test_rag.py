@@ -325,7 +325,8 @@ def test_a_search_is_measured_on_questions_with_known_documents(
     assert scores["tuned", "recall@1"] == 1
     shown = finewright("rag", "evaluate", "index.sqlite", "--questions", "q.jsonl")
     assert shown.code == 0
-    assert "recall@1" in shown.out
+    told = "verdict by recall@1: none, 4 questions are too few to tell anything; 30 are needed"
+    assert told in shown.out
 
 
 @pytest.mark.parametrize(
@@ -413,9 +414,9 @@ def says(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the model answers, and what it was asked."""
     said = {"answer": "", "asked": ""}
 
-    def answer(_: object, messages: list[dict[str, str]], manner: object) -> list[str]:
+    def answer(_: object, messages: list[dict[str, str]], max_new_tokens: int) -> rag_ask.Said:
         said["asked"] = "\n".join(m["content"] for m in messages)
-        return [said["answer"]]
+        return rag_ask.Said(said["answer"], is_cut=max_new_tokens < len(said["answer"].split()))
 
     monkeypatch.setattr(rag_ask, "load_talker", lambda *_, **__: Talker())
     monkeypatch.setattr(rag_ask, "answer", answer)
@@ -454,6 +455,18 @@ def test_an_answer_is_shown_with_what_of_it_holds(
     assert [quote["verified"] for quote in report["quotes"]] == [True, False, False]
     assert report["unknown_citations"] == [7]
     assert report["numbers_absent"] == ["8"]
+    assert report["cut_after"] is None
+    assert "was cut" not in done.out
+
+
+def test_an_answer_that_was_cut_is_told_as_cut(
+    bank: Path, finewright: Finewright, says: dict[str, str]
+) -> None:
+    finewright("rag", "index", "rag.yaml")
+    says["answer"] = "It costs"
+    done = finewright(*ASK, "--max-new-tokens", "1")
+    assert "the answer was cut after 1 token (--max-new-tokens)" in done.out
+    assert finewright(*ASK, "--max-new-tokens", "1", "--json").json["cut_after"] == 1
 
 
 def test_an_abstention_is_said_and_where_nothing_is_found_no_model_is_asked(

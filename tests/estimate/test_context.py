@@ -31,6 +31,17 @@ CASES: dict[str, tuple[dict[str, Any], int | None]] = {
         },
         131072,
     ),
+    "Llama 3.2, whose factor would give twice its card's 128k": (
+        {
+            "max_position_embeddings": 131072,
+            "rope_scaling": {
+                "rope_type": "llama3",
+                "factor": 32.0,
+                "original_max_position_embeddings": 8192,
+            },
+        },
+        131072,
+    ),
     "linear": (
         {"max_position_embeddings": 4096, "rope_scaling": {"type": "linear", "factor": 2.0}},
         8192,

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from finewright.lm import runtime
 
@@ -24,3 +25,16 @@ def test_a_busy_process_is_seen_and_our_own_work_is_not() -> None:
 def test_where_the_system_does_not_tell_nobody_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "_busy_seconds", lambda: None)
     assert runtime.cores_others_use(0.0) == 0.0
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="no mark to set back")
+def test_the_peak_is_that_of_what_came_since() -> None:
+    large = torch.zeros(80 << 20, dtype=torch.uint8) + 1
+    before = runtime.peak_gib()
+    del large
+    runtime.forget_peak(give_back=True)
+    assert runtime.peak_gib() < before - 0.05
+    again = torch.zeros(80 << 20, dtype=torch.uint8) + 1
+    assert runtime.peak_gib() > before - 0.05
+    assert again[0] == 1

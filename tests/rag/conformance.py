@@ -211,6 +211,13 @@ class IndexConformance:
             assert ("payroll" in found(index, "charges", access)) is sees
             assert ("payroll" in near(index, direction(0, 0, 1), access)) is sees
 
+    def test_it_knows_which_documents_are_not_everyones(self, index: Index):
+        assert index.restricted() == set()
+        index.put([indexed(PAYROLL)])
+        assert index.restricted() == {"payroll"}
+        index.put([indexed(document("payroll", PAYROLL.text))])
+        assert index.restricted() == set()
+
     def test_hidden_documents_take_no_places(self, index: Index):
         crowd = [
             indexed(

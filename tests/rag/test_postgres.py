@@ -158,6 +158,13 @@ def test_postgres_reads_every_word_as_one(text: str, server: Server):
     assert sorted(row[0]) == sorted(set(cut))
 
 
+def test_the_weights_are_told_in_the_order_of_every_store(store: Schema, index: Index):
+    index.remember({"lexical": 1.0, "dense": 0.5})
+    other = store.open()
+    assert list(other.about.weights.items()) == [("lexical", 1.0), ("dense", 0.5)]
+    other.close()
+
+
 def test_two_indexes_in_one_database_know_nothing_of_each_other(server: Server, index: Index):
     other = Schema(server).create(about())
     other.put([indexed(PAYROLL)])

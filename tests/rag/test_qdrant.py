@@ -1,15 +1,20 @@
 """The conformance suite on a folder of Qdrant's local mode, and what only Qdrant can get wrong."""
 
+import contextlib
 import json
 import logging
 import math
 import re
+import shutil
+import signal
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from tests.rag.conformance import (
@@ -24,12 +29,14 @@ from tests.rag.conformance import (
 )
 
 from finewright.errors import DataError
-from finewright.rag.index import About, Counts, Document, Index
+from finewright.rag.chunk import chunks
+from finewright.rag.index import About, Counts, Document, Index, NoIndex
 
 pytest.importorskip("qdrant_client", reason='needs pip install "finewright[qdrant]"')
 pytest.importorskip("snowballstemmer", reason='needs pip install "finewright[qdrant]"')
 
 from qdrant_client import QdrantClient, models
+from qdrant_client.local.persistence import CollectionPersistence
 
 from finewright.rag import qdrant
 from finewright.rag.qdrant_points import Points
@@ -149,6 +156,204 @@ def test_the_old_index_is_whole_again_after_a_put_that_was_killed(
     again.put([indexed(changed)])
     assert found(again, "monthly nothing") == ["fees"]
     again.close()
+
+
+class Content(NamedTuple):
+    """Documents by id with the one word that each has in all of its chunks, and their directions."""
+
+    documents: dict[str, Document]
+    words: dict[str, str]
+
+    def put(self, index: Index) -> None:
+        """As `rag index --prune` does."""
+        index.put([indexed(each, DIRECTIONS[word]) for each, word in self._each()])
+        index.delete([id for id in index.digests() if id not in self.documents])
+
+    def _each(self) -> Iterator[tuple[Document, str]]:
+        return ((each, self.words[id]) for id, each in self.documents.items())
+
+
+def content(**words: str) -> Content:
+    texts = {id: f"# {word}\n\nThe {word}.\n\n## More\n\n{word}s." for id, word in words.items()}
+    return Content({id: document(id, text) for id, text in texts.items()}, words)
+
+
+BEFORE = content(a="apple", b="bread", c="cheese", d="dough")
+AFTER = content(a="apple", b="butter", c="cream", e="egg")
+EVERY_WORD = sorted({*BEFORE.words.values(), *AFTER.words.values()})
+DIRECTIONS = {word: direction(*[0] * at, 1) for at, word in enumerate(EVERY_WORD)}
+
+
+def holds(index: Index, words: dict[str, str]) -> bool:
+    """Documents of these ids that have these words, whole, by words and by vectors, and no other chunk?"""
+    by_word = {word: sorted(id for id in words if words[id] == word) for word in EVERY_WORD}
+    every = content(**words).documents
+    return (
+        index.digests() == {id: each.sha256 for id, each in every.items()}
+        and index.counts() == Counts(len(every), sum(len(chunks(d, 200)) for d in every.values()))
+        and {word: found(index, word) for word in EVERY_WORD} == by_word
+        and {word: _nearest(index, word) for word in EVERY_WORD} == by_word
+    )
+
+
+def _nearest(index: Index, word: str) -> list[str]:
+    best = [r.chunk_id for r in index.nearest(DIRECTIONS[word], 100, None) if r.score > 0.5]
+    return sorted({passage.document for passage in index.passages(best)})
+
+
+class Cut:
+    """Something happens after so many writes, and the process may be dead from there on."""
+
+    def __init__(self, after: int, act: Callable[[], object], *, is_dead: bool) -> None:
+        self.left, self.act, self.is_dead = after, act, is_dead
+
+    def patch(self, patched: pytest.MonkeyPatch, owner: type, *names: str) -> "Cut":
+        for name in names:
+            patched.setattr(owner, name, self._cutting(getattr(owner, name)))
+        return self
+
+    def _cutting(self, write: Callable) -> Callable:
+        def cutting(*args: object) -> None:
+            if self.left <= 0 and self.is_dead:
+                raise Killed
+            write(*args)
+            self.left -= 1
+            if self.left == 0:
+                self.act()
+
+        return cutting
+
+
+class Killed(BaseException):
+    """Nothing handles it, and nothing is written after it."""
+
+
+def die() -> None:
+    raise Killed
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def cuts(
+    store: Folder, monkeypatch: pytest.MonkeyPatch, cut: Callable[[int], Cut], where: tuple
+) -> Iterator[qdrant.QdrantIndex]:
+    """The index that held BEFORE and was to hold AFTER, cut off after one write, after two, and so on."""
+    index = store.create(about())
+    BEFORE.put(index)
+    index.close()
+    kept = store.path.with_name("kept")
+    shutil.copytree(store.path, kept)
+    for after in count(1):
+        index = store.open()
+        with monkeypatch.context() as patched:
+            one = cut(after).patch(patched, *where)
+            with contextlib.suppress(KeyboardInterrupt, Killed):
+                AFTER.put(index)
+        is_cut = one.left <= 0
+        if is_cut:
+            yield index
+        index._points.client.close()  # as a process that dies does
+        shutil.rmtree(store.path)
+        if not is_cut:
+            assert after > 10
+            return
+        shutil.copytree(kept, store.path)
+
+
+CALLS = (Points, "upsert", "set", "delete")
+POINTS_ON_DISK = (CollectionPersistence, "persist", "delete")
+
+
+@pytest.mark.parametrize("wanted", [BEFORE, AFTER], ids=["before", "after"])
+def test_after_a_kill_at_any_write_the_next_update_makes_the_index_right(
+    store: Folder, monkeypatch: pytest.MonkeyPatch, wanted: Content
+):
+    def cut(after: int) -> Cut:
+        return Cut(after, die, is_dead=True)
+
+    for index in cuts(store, monkeypatch, cut, POINTS_ON_DISK):
+        index._points.client.close()
+        again = store.open()
+        sha256s = again.digests()
+        words = {
+            id: each.words[id]
+            for each in (BEFORE, AFTER)
+            for id in each.documents
+            if sha256s.get(id) == each.documents[id].sha256
+        }
+        assert len(words) == len(sha256s)
+        assert holds(again, words)
+        wanted.put(again)
+        assert holds(again, wanted.words)
+        again.close()
+
+
+@pytest.mark.parametrize("wanted", [BEFORE, AFTER], ids=["before", "after"])
+def test_after_an_exception_at_any_request_the_same_process_makes_the_index_right(
+    store: Folder, monkeypatch: pytest.MonkeyPatch, wanted: Content
+):
+    def cut(after: int) -> Cut:
+        return Cut(after, interrupt, is_dead=False)
+
+    for index in cuts(store, monkeypatch, cut, CALLS):
+        wanted.put(index)
+        assert holds(index, wanted.words)
+        index.close()
+        again = store.open()
+        assert holds(again, wanted.words)
+        again.close()
+
+
+def test_ctrl_c_at_any_write_leaves_each_change_whole_or_undone(
+    store: Folder, monkeypatch: pytest.MonkeyPatch
+):
+    def cut(after: int) -> Cut:
+        return Cut(after, lambda: signal.raise_signal(signal.SIGINT), is_dead=False)
+
+    put_alone = {**AFTER.words, "d": "dough"}
+    for index in cuts(store, monkeypatch, cut, POINTS_ON_DISK):
+        seen = [holds(index, words) for words in (BEFORE.words, put_alone, AFTER.words)]
+        assert seen.count(True) == 1
+        index.close()
+        again = store.open()
+        assert seen == [holds(again, words) for words in (BEFORE.words, put_alone, AFTER.words)]
+        again.close()
+
+
+def test_an_index_whose_making_was_killed_at_any_write_can_be_made_again(
+    store: Folder, monkeypatch: pytest.MonkeyPatch
+):
+    for after in count(0):
+        index = store.create(about())
+        with monkeypatch.context() as patched:
+            Cut(after, die, is_dead=True).patch(patched, *POINTS_ON_DISK)
+            is_killed = True
+            with contextlib.suppress(Killed):
+                BEFORE.put(index)
+                is_killed = False
+        if not is_killed:
+            break
+        index._points.client.close()
+        try:
+            again = store.open()
+        except NoIndex:
+            again = store.create(about())
+        BEFORE.put(again)
+        assert holds(again, BEFORE.words)
+        again.close()
+        shutil.rmtree(store.path)
+    assert after > 10
+    assert holds(index, BEFORE.words)
+    index.close()
+
+
+def test_an_index_may_be_changed_in_a_thread_that_gets_no_signals(index: Index):
+    thread = threading.Thread(target=index.remember, args=[{"lexical": 1.0, "dense": 0.5}])
+    thread.start()
+    thread.join()
+    assert index.about.weights["dense"] == 0.5
 
 
 def test_an_index_whose_making_was_cut_off_is_none_and_can_be_made_again(

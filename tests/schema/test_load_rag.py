@@ -8,6 +8,10 @@ from finewright.errors import FinewrightError
 from finewright.schema.load_rag import load_rag
 
 RUN = "name: bot\nbase_models: [smollm2-135m-instruct]\ndata: {sources: [{path: rows.jsonl}]}\n"
+ADDRESS = (
+    "a password or key stands in the address; set the environment variable instead, PGPASSWORD, "
+    "QDRANT_API_KEY or FINEWRIGHT_API_KEY"
+)
 RAG = "rag:\n  documents: [docs]\n"
 
 
@@ -44,14 +48,10 @@ def test_a_run_without_the_section_says_so(file: Path) -> None:
         ("chunk_chars: 20", "must be at least 100, not 20"),
         ("results: 0", "must be at least 1, not 0"),
         ("embedder: ''", "must have at least 1 character(s), not ''"),
-        (
-            "index: postgresql://me:secret@host/docs",
-            "a password stands in the address; set PGPASSWORD or write ~/.pgpass",
-        ),
-        (
-            "index: postgresql://me@host/docs?password=secret",
-            "a password stands in the address; set PGPASSWORD or write ~/.pgpass",
-        ),
+        ("index: postgresql://me:secret@host/docs", ADDRESS),
+        ("index: postgresql://me@host/docs?password=secret", ADDRESS),
+        ("index: qdrant+https://host:6333/c?api_key=secret", ADDRESS),
+        ("embedder: https://host/v1?key=secret#m", ADDRESS),
         ("embeder: none", "unknown key; did you mean 'embedder'?"),
     ],
 )

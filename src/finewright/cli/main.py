@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -342,12 +342,33 @@ def main() -> None:
     share_cores()
     turn_off_telemetry()
     try:
-        app()
+        code = app(prog_name="finewright", standalone_mode=False)
     except FinewrightError as error:
-        sys.stderr.write(f"error: {error}\n")
-        if error.hint:
-            sys.stderr.write(f" hint: {error.hint}\n")
-        sys.exit(error.exit_code)
+        _fail(str(error), error.hint, error.exit_code)
+    except _UsageError as error:
+        _fail_usage(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+# Typer gives the class of all mistakes on the command line no name of its own.
+_UsageError: Any = typer.BadParameter.__base__  # Any: from a class that is looked up
+
+
+def _fail_usage(error: Any) -> NoReturn:  # Any: see _UsageError
+    context, message = error.ctx, error.format_message()
+    if (
+        context and message == context.get_help()
+    ):  # a group of commands alone: its help is the answer
+        sys.stderr.write(f"{message}\n")
+        sys.exit(2)
+    _fail(message, f"{context.command_path} --help" if context else "finewright --help", 2)
+
+
+def _fail(message: str, hint: str, code: int) -> NoReturn:
+    sys.stderr.write(f"error: {message}\n")
+    if hint:
+        sys.stderr.write(f" hint: {hint}\n")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from finewright.schema.common import Problem
 
 _MOST = 1e12
 _STRETCHED = ("linear", "dynamic")
+# Llama 3.2 stretches 8,192 by 32 and was trained on the 131,072 of its config.
+_WHOLE = "llama3"
 # Gemma 3's configs count the stretch in: 131,072 positions beside a linear factor of 8.
 _COUNTED_IN = ("gemma3", "gemma3_text")
 
@@ -41,11 +43,11 @@ def _stretched(
     rope: Mapping[str, Any], positions: float, text: Mapping[str, Any]
 ) -> int:  # Any: as above
     factor, original = rope.get("factor"), rope.get("original_max_position_embeddings")
-    if not _is_number(factor):
+    kind = rope.get("rope_type", rope.get("type"))
+    if not _is_number(factor) or kind == _WHOLE:
         return 0
     if _is_number(original):
         return int(factor * original)
-    kind = rope.get("rope_type", rope.get("type"))
     if kind not in _STRETCHED or text.get("model_type") in _COUNTED_IN:
         return 0
     return int(factor * positions)

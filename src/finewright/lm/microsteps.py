@@ -18,14 +18,13 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
+from finewright.lm import runtime
 from finewright.lm.adapters.linears import OnLinear
 from finewright.lm.fast.quantized import Int8, Nf4, QuantizedWeight
 from finewright.lm.model import LM
 
 _STEPS = 2
 _STATUS, _MEMORY = Path("/proc/self/status"), Path("/proc/meminfo")
-_CLEAR = Path("/proc/self/clear_refs")
-_PEAK = "5"  # see Documentation/filesystems/proc.rst: set the peak resident size back
 _FULL = ("not enough memory", "can't allocate memory", "DefaultCPUAllocator", "std::bad_alloc")
 
 
@@ -100,10 +99,10 @@ def _on_cuda(begin: Callable[[], Iterator[Step]], count: int) -> Micro:
 
 def _on_cpu(lm: LM, begin: Callable[[], Iterator[Step]], count: int) -> Micro:
     held = held_bytes(lm)
-    _forget_peak()
+    runtime.forget_peak()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         done = list(islice(begin(), count))
-    process = _status("VmHWM")
+    process = runtime.peak_resident_bytes()
     return _told(held + _most_beyond(profiled), process, done)
 
 
@@ -128,32 +127,13 @@ def _no_more_than_is_left() -> Iterator[None]:
         yield
         return
     before = resource.getrlimit(resource.RLIMIT_AS)
-    left = _status("VmSize") + _number(_MEMORY, "MemAvailable")
+    left = runtime.bytes_in(_STATUS, "VmSize") + runtime.bytes_in(_MEMORY, "MemAvailable")
     soft = left if before[0] == resource.RLIM_INFINITY else min(left, before[0])
     resource.setrlimit(resource.RLIMIT_AS, (soft, before[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-def _forget_peak() -> None:
-    try:
-        _CLEAR.write_text(_PEAK, encoding="ascii")
-    except OSError:
-        return  # then the peak is that of the whole process so far
-
-
-def _status(name: str) -> int:
-    if _STATUS.exists():
-        return _number(_STATUS, name)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _number(file: Path, name: str) -> int:
-    """A line `name: 123 kB` of a file of /proc, in bytes."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,9 @@
 """What this machine can run on: is torch here, which device, how many threads, which number format."""
 
+import gc
 import os
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     import torch
 
 NEEDED = ("torch", "transformers", "accelerate", "safetensors", "gguf", "numpy")
+
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_PEAK = "5"  # see Documentation/filesystems/proc.rst: set the peak resident size back
 
 
 def require_runtime() -> None:
@@ -103,11 +109,42 @@ def dtype_of(name: Literal["bf16", "fp32"]) -> "torch.dtype":
 
 
 def peak_gib() -> float:
-    """Peak memory so far: the device's allocator on CUDA, the process's resident set on the CPU."""
-    import resource
-
+    """Peak memory since `forget_peak`: the device's allocator on CUDA, the process's resident set on the
+    CPU."""
     import torch
 
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**30
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return peak_resident_bytes() / 2**30
+
+
+def forget_peak(*, give_back: bool = False) -> None:
+    """Let the peak be that of what comes from here on, where the system can; else it stays the process's.
+
+    With `give_back`, what an earlier model left free in the process goes back to the system first."""
+    import torch
+
+    from finewright.lm.fast.heap import give_back_memory
+
+    if give_back:
+        gc.collect()
+        give_back_memory()
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    with suppress(OSError):
+        _CLEAR.write_text(_PEAK, encoding="ascii")
+
+
+def peak_resident_bytes() -> int:
+    """The most that the process had in memory at once, by the kernel's own mark where it has one."""
+    import resource
+
+    if not _STATUS.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return bytes_in(_STATUS, "VmHWM")
+
+
+def bytes_in(file: Path, name: str) -> int:
+    """A line `name: 123 kB` of a file of /proc, in bytes."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))

@@ -130,6 +130,9 @@ class Index(Protocol):
     def digests(self) -> dict[str, str]:
         """Document id -> sha256."""
 
+    def restricted(self) -> set[str]:
+        """The ids of the documents that are for some groups alone."""
+
     def lexical(self, query: str, limit: int, access: Access) -> list[Ranked]:
         """Chunks that have words of the query, the best first. Any text is a query: none is syntax."""
 

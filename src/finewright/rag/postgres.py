@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from finewright.rag.index import Access, Indexed
 
+_RANKINGS = ("lexical", "dense")
+"""The order in which every store tells their weights."""
+
 _CHUNKS_AT_ONCE = 500
 _WORDS_OF_A_QUERY = 1000
 
@@ -60,7 +63,10 @@ class PostgresIndex:
     def __init__(
         self, place: Place, connection: Connection, kept: tables.Kept, *, is_new: bool
     ) -> None:
-        self.about = kept.about
+        # jsonb keeps no order of its keys.
+        weights = kept.about.weights
+        ordered = {name: weights[name] for name in _RANKINGS if name in weights}
+        self.about = replace(kept.about, weights=ordered)
         self._place = place
         self._connection = connection
         self._language = kept.language
@@ -96,6 +102,11 @@ class PostgresIndex:
     def digests(self) -> dict[str, str]:
         """See `Index`."""
         return dict(self._read("SELECT id, sha256 FROM {s}.document"))
+
+    def restricted(self) -> set[str]:
+        """See `Index`."""
+        found = self._read("SELECT id FROM {s}.document WHERE cardinality(groups) > 0")
+        return {id for (id,) in found}
 
     def lexical(self, query: str, limit: int, access: Access) -> list[Ranked]:
         """See `Index`; of a query its first 1,000 words count."""

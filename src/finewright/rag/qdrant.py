@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from finewright.errors import DataError
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
 from finewright.rag.index import About, Changes, Counts, NoIndex, Passage, Ranked, takes_vector
-from finewright.rag.qdrant_connect import compact, connect, place_of
+from finewright.rag.qdrant_connect import compact, connect, place_of, uninterrupted
 from finewright.rag.qdrant_points import (
     ABOUT_POINT,
     DENSE,
@@ -31,12 +31,14 @@ from finewright.rag.qdrant_points import (
     payload_of_about,
     point_number,
     seen_by,
+    slices,
+    sweep,
 )
 from finewright.rag.stems import LANGUAGE, Stems
 from finewright.rag.words import searched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -62,7 +64,7 @@ def open_existing(target: str, resolve: Callable[[str], Path]) -> QdrantIndex:
         )
     points = Points(place, connect(place))
     try:
-        if not points.exists():
+        if not points.exists() or points.is_bare():
             raise NoIndex(
                 f"{place.shown}: no index there", hint="index documents first, or mend the address"
             )
@@ -101,11 +103,14 @@ class QdrantIndex:
     """See `Index`; for one thread.
 
     Qdrant has no transactions. A `put` writes its chunks unseen, under numbers of their own, and shows them
-    once all are there; one that fails, or whose documents raise, removes them, and what was left by a process
-    that was killed is removed by the next. Not covered: at the end of a `put`, between its last requests, old
-    and new chunks of a document are both found, and stay so until the next `put` if the process is killed
-    just then. Of two at once on a server the second goes on and the first is refused, unless it has come to
-    its last requests: index from one place.
+    once all are there; one that fails, or whose documents raise, removes them. Ctrl-C and SIGTERM wait for
+    the last requests of a change. One that was cut off otherwise has left its mark, and the next opening of a
+    folder, or the next `put`, removes the chunks that no document's own point stands for: each document is
+    whole then, as it was or as it was to be. Not covered: where a process is killed within the last requests,
+    or the server or the disk fails, some documents are as they were and others not, until they are indexed or
+    deleted again; and old chunks may be found beside new ones, or those of a deleted document, until they are
+    removed. Of two at once on a server the second goes on and the first is refused, unless it has come to its
+    last requests: index from one place.
 
     Deletion: a folder's files are written anew without the text (SQLite's VACUUM). A server marks points as
     deleted and writes its segments anew when its optimizer sees to it (`deleted_threshold`); until then the
@@ -140,7 +145,8 @@ class QdrantIndex:
         except BaseException:
             self._take_back(token)
             raise
-        self._switch(token, documents, replaced)
+        with uninterrupted():
+            self._switch(token, documents, replaced)
         return Changes(done["added"], len(replaced), done["unchanged"])
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -148,11 +154,9 @@ class QdrantIndex:
         if self._is_new:
             return 0
         known = list(self._known(list(dict.fromkeys(ids))))
-        for some in _slices(known, _DOCUMENTS_AT_ONCE):
-            for kind in ("chunk", "document"):
-                self._points.delete(of_kind(kind, document=some))
         if known:
-            compact(self._place)
+            with uninterrupted():
+                self._remove(known)
         return len(known)
 
     def digests(self) -> dict[str, str]:
@@ -161,6 +165,13 @@ class QdrantIndex:
             return {}
         kept = self._points.scroll(of_kind("document"), ["document", "sha256"])
         return {each["document"]: each["sha256"] for each in kept}
+
+    def restricted(self) -> set[str]:
+        """See `Index`."""
+        if self._is_new:
+            return set()
+        kept = self._points.scroll(of_kind("chunk"), ["document", "groups"])
+        return {each["document"] for each in kept if each["groups"]}
 
     def lexical(self, query: str, limit: int, access: Access) -> list[Ranked]:
         """See `Index`; of a query its first 1,000 words count."""
@@ -211,14 +222,14 @@ class QdrantIndex:
             shutil.rmtree(self._place.folder)
 
     def mend(self) -> None:
-        """Take back what a `put` that was cut off left; on a server another may be under way, and the next
-        one does it."""
-        if self._place.folder is not None and self._changing():
-            self._sweep()
-            self._points.set({"changing": ""}, [ABOUT_POINT])
+        """Remove what a change that was cut off left; on a server another may be under way, and the next
+        `put` does it."""
+        if self._place.folder is not None and (token := self._changing()):
+            sweep(self._points)
+            self._end(token)
 
     def _begin(self, token: str) -> None:
-        """Say that this `put` is under way; what another was cut off in is tidied up."""
+        """Say that this `put` is under way; what a change that was cut off left is removed."""
         from qdrant_client import models
 
         if self._is_new:
@@ -230,7 +241,7 @@ class QdrantIndex:
             self._points.upsert([models.PointStruct(id=ABOUT_POINT, vector={}, payload=kept)])
             self._mean_words = 0.0
         elif self._changing():
-            self._sweep()
+            sweep(self._points)
         self._points.set({"changing": token}, [ABOUT_POINT])
 
     def _upload(
@@ -253,7 +264,7 @@ class QdrantIndex:
                 replaced += [id] if id in known else []
                 done["added"] += id not in known
                 done["chunks"] += len(item.chunks)
-                for some in _slices(range(len(item.chunks)), _CHUNKS_AT_ONCE):
+                for some in slices(range(len(item.chunks)), _CHUNKS_AT_ONCE):
                     self._points.upsert([self._point(item, at, token) for at in some])
         return replaced, documents, done
 
@@ -292,41 +303,41 @@ class QdrantIndex:
 
         if self._place.folder is None:
             self._points.set({"live": True}, of_kind("chunk", put=token))
-        for some in _slices(documents, _DOCUMENTS_AT_ONCE):
+        for some in slices(documents, _DOCUMENTS_AT_ONCE):
             self._points.upsert([document_point(each, token) for each in some])
-        for some_ids in _slices(replaced, _DOCUMENTS_AT_ONCE):
+        for some_ids in slices(replaced, _DOCUMENTS_AT_ONCE):
             old = of_kind("chunk", document=some_ids)
             own = of_kind("chunk", put=token)
             self._points.delete(models.Filter(must=old.must, must_not=own))
-        self._points.set({"changing": "", "is_complete": True}, [ABOUT_POINT])
-        self._is_new = False
         if replaced:
             compact(self._place)
+        self._points.set({"changing": "", "is_complete": True}, [ABOUT_POINT])
+        self._is_new = False
+
+    def _remove(self, known: list[str]) -> None:
+        """Remove documents, their own points first: without them their chunks count no more."""
+        token = token_hex(8)
+        # What a `put` that is under way has written is not to be removed beneath it.
+        if not self._changing():
+            self._points.set({"changing": token}, [ABOUT_POINT])
+        for kind in ("document", "chunk"):
+            for some in slices(known, _DOCUMENTS_AT_ONCE):
+                self._points.delete(of_kind(kind, document=some))
+        compact(self._place)
+        self._end(token)
 
     def _take_back(self, token: str) -> None:
-        if self._is_new:
-            self._points.remove()
-            return
-        self._points.delete(of_kind("chunk", put=token))
+        with uninterrupted():
+            if self._is_new:
+                self._points.remove()
+                return
+            self._points.delete(of_kind("chunk", put=token))
+            self._end(token)
+
+    def _end(self, token: str) -> None:
+        """This change is over; another's mark stays."""
         if self._changing() == token:
             self._points.set({"changing": ""}, [ABOUT_POINT])
-
-    def _sweep(self) -> None:
-        """Remove chunks that a `put` which was cut off wrote, or did not come to remove.
-
-        A document's own point is of the `put` whose chunks are whole."""
-        last = {
-            each["document"]: each["put"]
-            for each in self._points.scroll(of_kind("document"), ["document", "put"])
-        }
-        found = {
-            (each["document"], each["put"])
-            for each in self._points.scroll(of_kind("chunk"), ["document", "put"])
-        }
-        for document, put in sorted(found):
-            if last.get(document) != put:
-                self._points.delete(of_kind("chunk", document=document, put=put))
-        compact(self._place)
 
     def _require_own(self, token: str, num_chunks: int) -> None:
         """Refuse to go on when another process has begun a `put`, or has removed chunks of this one."""
@@ -366,7 +377,7 @@ class QdrantIndex:
 
 def _require_free(points: Points) -> None:
     """Refuse a collection that is there, unless it is an index whose making was cut off."""
-    if not points.exists():
+    if not points.exists() or points.is_bare():
         return
     kept = points.payloads([ABOUT_POINT]).get(ABOUT_POINT, {})
     if kept.get("made_by") != "finewright" or kept.get("is_complete"):
@@ -374,8 +385,3 @@ def _require_free(points: Points) -> None:
             f"{points.place.shown}: there is an index or another collection of this name",
             hint="name another, or remove it",
         )
-
-
-def _slices(items: Sequence[Any], how_many: int) -> Iterator[Any]:
-    for start in range(0, len(items), how_many):
-        yield items[start : start + how_many]

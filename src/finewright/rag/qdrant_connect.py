@@ -6,7 +6,9 @@ import json
 import logging
 import os
 import re
+import signal
 import sqlite3
+import threading
 import warnings
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -198,6 +200,28 @@ def _no_answer(place: Place, source: Exception) -> DataError:
     else:
         what, mend = "the answer is not Qdrant's", "mend host and port in the address"
     return DataError(f"{place.shown}: {what}", hint=mend)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until the block is over; then they act as they would have.
+
+    Not covered: other signals, and threads other than the main one, in which no Ctrl-C is raised."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for held, handler in before.items():
+            signal.signal(held, handler)
+        for number in dict.fromkeys(came):
+            signal.raise_signal(number)
 
 
 def compact(place: Place) -> None:

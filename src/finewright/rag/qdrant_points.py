@@ -5,13 +5,15 @@ was made with, and in `changing` whose `put` is under way."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError
 from finewright.rag.index import FORMAT, About, Chunk, Document, NoIndex, Passage
-from finewright.rag.qdrant_connect import Place, damaged, told
+from finewright.rag.qdrant_connect import Place, compact, damaged, told, uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +25,7 @@ ABOUT_POINT = 0
 LEXICAL, DENSE = "lexical", "dense"
 
 _PAGE = 1000
+_DOCUMENTS_AT_ONCE = 200
 _INDEXED = ("kind", "document", "groups", "put")
 
 
@@ -133,10 +136,21 @@ class Points:
     def _name(self) -> str:
         return self.place.collection
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        # A folder's client writes a point to the disk and then to memory: cut off in between, they differ.
+        with uninterrupted() if self.place.folder else nullcontext(), told(self.place):
+            yield
+
     def exists(self) -> bool:
         """Is there such a collection?"""
         with told(self.place):
             return self.client.collection_exists(self._name)
+
+    def is_bare(self) -> bool:
+        """Is it a folder's, with nothing in it, because its making was cut off?"""
+        with told(self.place):
+            return self.place.folder is not None and not self.client.count(self._name).count
 
     def make(self, dimensions: int) -> None:
         """The collection, empty: exact search alone, so no graph is built."""
@@ -149,7 +163,7 @@ class Points:
             hnsw_config=models.HnswConfigDiff(m=0),
         )
         sparse = models.SparseVectorParams(modifier=models.Modifier.IDF)
-        with told(self.place):
+        with self._writing():
             self.client.create_collection(
                 self._name,
                 vectors_config={DENSE: dense} if dimensions else {},
@@ -164,26 +178,26 @@ class Points:
 
     def remove(self) -> None:
         """The collection with all it holds."""
-        with told(self.place):
+        with self._writing():
             self.client.delete_collection(self._name)
 
     def upsert(self, points: list[models.PointStruct]) -> None:
         """Add these points, replacing those of the same numbers."""
         if points:
-            with told(self.place):
+            with self._writing():
                 self.client.upsert(self._name, points)
 
     def set(self, payload: dict[str, Any], where: list[int] | models.Filter) -> None:
         """Set these keys of the points."""
         points: list[Any] | models.Filter = list(where) if isinstance(where, list) else where
-        with told(self.place):
+        with self._writing():
             self.client.set_payload(self._name, payload, points=points)
 
     def delete(self, where: models.Filter) -> None:
         """Remove the points that the filter finds."""
         from qdrant_client import models
 
-        with told(self.place):
+        with self._writing():
             self.client.delete(self._name, points_selector=models.FilterSelector(filter=where))
 
     def count(self, where: models.Filter) -> int:
@@ -241,6 +255,31 @@ class Points:
                 search_params=exact,
                 with_payload=False,
             ).points
+
+
+def sweep(points: Points) -> None:
+    """Remove the chunks that a change which was cut off wrote, or did not come to remove.
+
+    A document's own point is written when its chunks are whole, and removed before they are: chunks count by
+    it alone."""
+    last = {
+        each["document"]: each["put"]
+        for each in points.scroll(of_kind("document"), ["document", "put"])
+    }
+    left: defaultdict[str, set[str]] = defaultdict(set)
+    for each in points.scroll(of_kind("chunk"), ["document", "put"]):
+        if last.get(each["document"]) != each["put"]:
+            left[each["put"]].add(each["document"])
+    for put, documents in left.items():
+        for some in slices(sorted(documents), _DOCUMENTS_AT_ONCE):
+            points.delete(of_kind("chunk", document=some, put=put))
+    compact(points.place)
+
+
+def slices(items: Sequence[Any], how_many: int) -> Iterator[Any]:
+    """The items, so many at a time."""
+    for start in range(0, len(items), how_many):
+        yield items[start : start + how_many]
 
 
 def of_kind(kind: str, **equal: str | bool | list[str]) -> models.Filter:

@@ -24,6 +24,11 @@ def searchable(text: str) -> str:
     return text if text.isascii() else _RUN.sub(lambda run: _spaced(run[0], 0), _plain(text))
 
 
+def is_text(text: str) -> bool:
+    """Is it text that can be stored? What the command line could not decode is not."""
+    return not _SURROGATES.search(text)
+
+
 def num_words(text: str) -> int:
     """How many words a `searchable` text has."""
     return len(_WORD.findall(text))

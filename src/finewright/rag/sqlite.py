@@ -106,6 +106,11 @@ class SqliteIndex:
         """See `Index.digests`."""
         return dict(self._rows("SELECT name, sha256 FROM documents"))
 
+    def restricted(self) -> set[str]:
+        """See `Index.restricted`."""
+        sql = "SELECT d.name FROM documents AS d JOIN readers AS r ON r.document = d.id WHERE r.name <> ?"
+        return {name for (name,) in self._rows(sql, _EVERYONE)}
+
     def lexical(self, query: str, limit: int, access: Access) -> list[Ranked]:
         """Chunks by BM25, the best first; of a query whose words are very common see `Words`."""
         from finewright.rag.places import best

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from finewright.render.rag_report import tuning
 from finewright.render.reports import text_of
-from finewright.render.text import printable, table
+from finewright.render.text import counted, printable, table
 from finewright.schema.rag_answers import AnswersReport, RagEvaluation
 from finewright.schema.rag_index import (
     AskReport,
@@ -96,8 +96,13 @@ def _answers(report: AnswersReport) -> str:
         if (found := report.measures.get(name))
     ]
     head = f"{printable(report.model)} answers from {report.results} passages"
-    told = table([head, f"{100 * report.confidence:g} % intervals", "n"], rows)
-    return f"{told}\n\nanswers: {report.samples.path}" if report.samples else told
+    parts = [table([head, f"{100 * report.confidence:g} % intervals", "n"], rows)]
+    if report.num_cut:
+        cut = f"{counted(report.num_cut, 'answer')} cut"
+        parts.append(f"{cut} after {_longest(report.max_new_tokens)}, and judged up to there")
+    if report.samples:
+        parts.append(f"answers: {report.samples.path}")
+    return "\n\n".join(parts)
 
 
 def _checks(report: AskReport) -> Iterator[str]:
@@ -105,6 +110,8 @@ def _checks(report: AskReport) -> Iterator[str]:
         yield f"nothing found, of what {_asker(report.groups)} may see: the model was not asked"
     elif report.abstained:
         yield "the model says that the passages do not hold the answer"
+    if report.cut_after is not None:
+        yield f"the answer was cut after {_longest(report.cut_after)}"
     for quote in report.quotes:
         yield f'{_verdict(quote)}: "{printable(quote.text)}"'
     for number in report.unknown_citations:
@@ -113,6 +120,10 @@ def _checks(report: AskReport) -> Iterator[str]:
         yield f"NOT FOUND in any passage: the numbers {printable(', '.join(report.numbers_absent))}"
     if report.passages and not (report.abstained or report.quotes):
         yield "the answer quotes nothing, so nothing of its words could be checked"
+
+
+def _longest(num_tokens: int) -> str:
+    return f"{counted(num_tokens, 'token')} (--max-new-tokens)"
 
 
 def _verdict(quote: QuoteSeen) -> str:

@@ -1,12 +1,9 @@
 """How rankings were tuned and how good they are, as text."""
 
 from finewright.render.reports import text_of
-from finewright.render.text import p_value, printable, table
+from finewright.render.text import counted, p_value, printable, table
 from finewright.schema.evaluate import Difference, Score
-from finewright.schema.rag_report import RagEvaluateReport, RagTuneReport
-
-_MEANT = {"lexical": "words", "dense": "vectors", "equal": "both alike", "tuned": "tuned"}
-_SURE = 0.05
+from finewright.schema.rag_report import CALLED, DECIDES, RagEvaluateReport, RagTuneReport
 
 
 @text_of.register
@@ -30,17 +27,17 @@ def tuning(report: RagTuneReport) -> str:
 def _(report: RagEvaluateReport) -> str:
     metrics = list(dict.fromkeys(score.metric for score in report.scores))
     cells = {(score.system, score.metric): _score(score) for score in report.scores}
-    rows = [[_MEANT[name], *(cells[name, metric] for metric in metrics)] for name in report.weights]
+    rows = [[CALLED[name], *(cells[name, metric] for metric in metrics)] for name in report.weights]
     changes = [
-        [f"tuned - {_MEANT[d.against]}", d.metric, _change(d), p_value(d.p_value)]
+        [f"tuned - {CALLED[d.against]}", d.metric, _change(d), p_value(d.p_value)]
         for d in report.differences
-        if d.metric in ("recall@1", "mrr")
+        if d.metric in (DECIDES, "mrr")
     ]
     confidence = f"{100 * report.confidence:g} % intervals in brackets"
     tuned = _weights(report.weights["tuned"])
     return "\n".join(
         [
-            f"{printable(report.questions)}: {report.n} questions, {confidence}",
+            f"{printable(report.questions)}: {counted(report.n, 'question')}, {confidence}",
             table(["ranking", *metrics], rows),
             "",
             table(["difference", "metric", "points", "p"], changes),
@@ -53,17 +50,20 @@ def _(report: RagEvaluateReport) -> str:
 
 
 def _verdict(report: RagEvaluateReport) -> str:
-    parts = [d for d in report.differences if d.metric == "recall@1" and d.against != "equal"]
-    worse = [_MEANT[d.against] for d in parts if d.value < 0 and d.p_value < _SURE]
-    better = [_MEANT[d.against] for d in parts if d.value > 0 and d.p_value < _SURE]
-    if worse:
-        return f"verdict: use {worse[0]} alone for questions like these"
-    found = "better than " + " and than ".join(better) if better else "as good as each part alone"
-    return f"verdict: tuned is {found}, as far as {report.n} questions can tell"
+    head, questions = f"verdict by {DECIDES}:", counted(report.n, "question")
+    if not report.is_enough:
+        few = "is too few" if report.n == 1 else "are too few"
+        return f"{head} none, {questions} {few} to tell anything; {report.fewest} are needed"
+    if report.worse:
+        return f"{head} use {CALLED[report.worse[0].against]} alone for questions like these"
+    better = " and than ".join(CALLED[d.against] for d in report.better)
+    alone = " or than ".join(CALLED[name] for name in report.parts)
+    found = f"better than {better}" if better else f"neither better nor worse than {alone}"
+    return f"{head} tuned is {found} alone, as far as {questions} can tell"
 
 
 def _weights(weights: dict[str, float]) -> str:
-    return ", ".join(f"{_MEANT[name]} {weight:g}" for name, weight in weights.items())
+    return ", ".join(f"{CALLED[name]} {weight:g}" for name, weight in weights.items())
 
 
 def _percent(share: float) -> str:

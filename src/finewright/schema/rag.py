@@ -1,11 +1,14 @@
 """The `rag` section of the spec: which documents, how they are cut, embedded and kept."""
 
+import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from finewright.schema.common import Model, default
+
+_SECRET = re.compile(r"(?:^|&)[^=&]*(?:password|key|token|secret)[^=&]*=", re.IGNORECASE)
 
 
 class DocumentsAt(Model):
@@ -40,7 +43,7 @@ class RagSpec(Model):
     embedder: str = default(
         "wordllama",
         "none, wordllama, minilm, a model's folder, or an OpenAI-compatible https://HOST/v1#MODEL",
-        "16 MB, no torch, and a better ranking with words than words alone",
+        "16 MB, no torch; how much it counts beside words is tuned",
         min_length=1,
     )
     chunk_chars: int = default(
@@ -53,23 +56,26 @@ class RagSpec(Model):
         "without one, questions are made of the documents' own headings and first sentences",
     )
 
-    @field_validator("index")
+    @field_validator("index", "embedder")
     @classmethod
-    def _without_password(cls, index: str) -> str:
+    def _without_secret(cls, address: str) -> str:
         """A spec is committed, and copied into the evidence of every run."""
-        if _has_password(index):
-            raise ValueError("a password stands in the address; set PGPASSWORD or write ~/.pgpass")
-        return index
+        if _has_secret(address):
+            raise ValueError(
+                "a password or key stands in the address; set the environment variable instead, PGPASSWORD,"
+                " QDRANT_API_KEY or FINEWRIGHT_API_KEY"
+            )
+        return address
 
 
-def _has_password(address: str) -> bool:
-    if not address.startswith(("postgresql://", "postgres://")):
+def _has_secret(address: str) -> bool:
+    if "://" not in address:
         return False
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(address.partition("#")[0])
     except ValueError:
         return False  # what is wrong with it is told by who opens it
-    return bool(parts.password) or "password=" in parts.query
+    return bool(parts.password or _SECRET.search(parts.query))
 
 
 class RagFile(Model):

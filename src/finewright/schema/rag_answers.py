@@ -22,24 +22,28 @@ class AnswersReport(Model):
     `quotes`: the answer quotes. `quotes_verified`: the share of its quotes that stand where they are said to.
     `numbers_absent`: it has a number that is in no passage.
     `abstains_found`, `abstains_missing`: it says that the answer is not there, where a right document is
-    among the passages, and where none is."""
+    among the passages, and where none is.
+    `num_cut` answers did not end by themselves within `max_new_tokens`: they are judged as far as they go."""
 
     index: str
     questions: str
     model: str
     results: int
     confidence: float
+    max_new_tokens: int
+    num_cut: int
     measures: dict[str, Estimate]
     samples: Artifact | None = None
 
 
 class AnswerSample(Model):
-    """A question, its answer, and what became of it."""
+    """A question, its answer, and what became of it; `is_cut` where the answer did not end by itself."""
 
     prompt: str
     gold: tuple[str, ...]
     expected: str
     answer: str
+    is_cut: bool
     documents: tuple[str, ...]
     measures: dict[str, float]
 

@@ -70,13 +70,15 @@ class QuoteSeen(Model):
 class AskReport(Model):
     """An answer, and what of it can be checked against the passages that the model was given.
 
-    `unknown_citations` are numbers of no passage; `numbers_absent` are in no passage nor in the question."""
+    `unknown_citations` are numbers of no passage; `numbers_absent` are in no passage nor in the question.
+    `cut_after` is how many tokens it has where it did not end by itself; null where it did."""
 
     index: str
     model: str
     question: str
     groups: tuple[str, ...] | None
     answer: str
+    cut_after: int | None
     abstained: bool
     quotes: tuple[QuoteSeen, ...]
     cited: tuple[int, ...]

@@ -5,6 +5,12 @@ from pydantic import Field
 from finewright.schema.common import Model, Problem
 from finewright.schema.evaluate import Difference, Score
 
+DECIDES, SURE = "recall@1", 0.05
+"""The metric that tells which ranking to use, and the p-value below which a difference counts."""
+
+CALLED = {"lexical": "words", "dense": "vectors", "equal": "both alike", "tuned": "tuned"}
+"""What people read for the name of a ranking."""
+
 
 class WeightsTried(Model):
     """Weights of the rankings and what they reach on the development set."""
@@ -28,11 +34,13 @@ class RagEvaluateReport(Model):
 
     `weights` says by system how much each ranking counts; `tuned` is what a search does. Scores are means
     over questions; a difference is `tuned` minus another system on the same ones. `tuned_on` is what chose
-    the weights, never the questions measured. `query_ms` is the median of whole searches."""
+    the weights, never the questions measured. `query_ms` is the median of whole searches. From fewer than
+    `fewest` questions nothing is concluded."""
 
     index: str
     questions: str
     n: int
+    fewest: int
     confidence: float
     weights: dict[str, dict[str, float]]
     tuned_on: str
@@ -46,8 +54,30 @@ class RagEvaluateReport(Model):
         return next(s.value for s in self.scores if (s.system, s.metric) == (system, metric))
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The rankings that `tuned` fuses: words, and vectors where there are any."""
+        return tuple(name for name in self.weights if name in ("lexical", "dense"))
+
+    @property
+    def is_enough(self) -> bool:
+        """Are there questions enough to conclude anything?"""
+        return self.n >= self.fewest
+
+    @property
+    def better(self) -> tuple[Difference, ...]:
+        """`tuned` minus each part that it beats in recall@1, by the p-value."""
+        return tuple(d for d in self._decided() if d.value > 0)
+
+    @property
+    def worse(self) -> tuple[Difference, ...]:
+        """`tuned` minus each part that beats it in recall@1, by the p-value; the best part first."""
+        return tuple(sorted((d for d in self._decided() if d.value < 0), key=lambda d: d.value))
+
+    @property
     def passed(self) -> bool:
-        """Is the first document of `tuned` right at least as often as that of words or vectors alone?"""
-        parts = [name for name in self.weights if name in ("lexical", "dense")]
-        best = max(self.value(name, "recall@1") for name in parts)
-        return self.value("tuned", "recall@1") >= best
+        """Is neither words nor vectors alone known to be better than `tuned`?"""
+        return not self.worse
+
+    def _decided(self) -> list[Difference]:
+        found = [d for d in self.differences if d.metric == DECIDES and d.against in self.parts]
+        return [d for d in found if d.p_value < SURE] if self.is_enough else []

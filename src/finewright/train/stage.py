@@ -54,6 +54,7 @@ def _candidate(
     context: StageContext, name: str, rows: list[Row], eval_rows: list[Row]
 ) -> Candidate:
     runtime.require_runtime()
+    runtime.forget_peak(give_back=True)  # the model before this one is not this one's need
     spec = context.candidates[name]
     base = locate(name, context.root)
     config = config_here(str(base.folder.absolute()), context.root)

@@ -1,13 +1,16 @@
 """What an experiment cannot do is said before anything runs, with the key."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from finewright.errors import DataError, FinewrightError, SpecError, UnknownPlugin
+from finewright.evaluate.arms import gold_of
 from finewright.schema.load import load_spec
 from finewright.workbench.measure.check import checked
 from finewright.workbench.measure.experiment import measure
+from finewright.workbench.measure.rows import check_gold, experiment_rows
 
 from .measuring import write_experiment, write_jsonl
 
@@ -38,7 +41,6 @@ def test_a_good_spec_says_what_solved_means(spec: Path) -> None:
         ),
         (["rag=null"], "rag: there is no such section"),
         (["measure=null"], "there is no `measure` section"),
-        (["measure.arms=[0-shot, rag]"], "measure.curve_of: ft is not among measure.arms"),
         (["measure.arms=[0-shot, 0-shot]"], "measure: an arm is named twice"),
         (["measure.curve=[0.5, 0.25]"], "must rise"),
         (["train.method=dpo"], "train.method: is dpo"),
@@ -48,6 +50,26 @@ def test_what_cannot_be_measured_is_named(spec: Path, overrides: list[str], said
     with pytest.raises(SpecError) as caught:
         checked(load_spec(spec, overrides))
     assert said in str(caught.value)
+
+
+def test_arms_are_left_out_without_more_ado(spec: Path) -> None:
+    section, _ = checked(load_spec(spec, ["measure.arms=[0-shot, rag]"]))
+    assert section.arms == ("0-shot", "rag")
+
+
+def test_a_gold_that_is_no_document_is_told_by_its_row(spec: Path) -> None:
+    loaded = load_spec(spec)
+    assert loaded.spec.measure is not None
+    rows = experiment_rows(loaded, loaded.spec.measure)
+    known = {id for row in (*rows.train, *rows.dev, *rows.test) for id in gold_of(row)}
+    check_gold(rows, known)
+    first = rows.test[0]
+    with pytest.raises(DataError, match=r"gold: there is no document") as caught:
+        check_gold(rows, known - set(gold_of(first)))
+    assert f"{first.file}:{first.row}: gold: " in str(caught.value)
+    odd = replace(first, columns={"gold": 5})
+    with pytest.raises(DataError, match="gold: must be the id of a document"):
+        check_gold(replace(rows, test=(odd,)), known)
 
 
 def test_settings_that_want_held_out_rows_are_refused_before_anything_runs(spec: Path) -> None:

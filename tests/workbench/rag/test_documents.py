@@ -1,6 +1,7 @@
 """What a spec's documents become: whole or refused with the reason, told apart by ids that stay."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -196,3 +197,25 @@ def test_progress_counts_documents_and_lines(here: Path) -> None:
     steps = [documents.done for _ in documents.read()]
     assert steps == [1, 2, 3, 4]
     assert documents.total == 4
+
+
+def test_a_file_that_two_sources_name_for_other_groups_is_refused(here: Path) -> None:
+    (here / "all/board").mkdir(parents=True)
+    (here / "all/board/s.md").write_text("The codename.\n")
+    board = DocumentsAt(path="all/board", groups=("board",))
+    for named in (["all", board], [board, "all"]):
+        with pytest.raises(DataError, match=r"s\.md: named twice, by 'all") as refused:
+            find_documents(named, lambda path: here / path)
+        assert "everyone" in str(refused.value)
+    both = [DocumentsAt(path="all", groups=("board",)), board]
+    assert len(find_documents(both, lambda path: here / path).places) == 1
+
+
+def test_a_file_whose_name_is_no_text_is_told_and_the_others_read(here: Path) -> None:
+    (here / "docs").mkdir()
+    (here / "docs/a.md").write_text("Text.\n")
+    (here / os.fsdecode(b"docs/bad\xff.md")).write_text("Text.\n")
+    documents = found(here, "docs")
+    assert [document.id for document in documents.read()] == ["docs/a.md"]
+    (problem,) = documents.listing.problems()
+    assert "its name is not UTF-8" in problem.line()

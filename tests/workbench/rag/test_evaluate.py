@@ -78,12 +78,12 @@ def test_where_nothing_can_be_tuned_the_weights_stay(tmp_path: Path) -> None:
 
 
 def test_words_vectors_and_both_are_measured_on_the_same_questions(tmp_path: Path) -> None:
-    rows = [{"prompt": f"limit of series {i}", "gold": [f"d{i}"]} for i in range(20)]
+    rows = [{"prompt": f"limit of series {i}", "gold": [f"d{i}"]} for i in range(40)]
     questions = write(tmp_path / "asked.jsonl", rows)
     with closing(index_of(tmp_path, pages(60), embedder=Topics())) as index:
         index.remember({"lexical": 1.0, "dense": 0.0})
         report = evaluate_rag(opened(tmp_path, index, Topics()), questions=questions)
-    assert (report.questions, report.n) == ("asked.jsonl", 20)
+    assert (report.questions, report.n) == ("asked.jsonl", 40)
     assert list(report.weights) == ["lexical", "dense", "equal", "tuned"]
     assert report.value("lexical", "recall@1") == 1.0
     assert report.value("dense", "recall@1") < 0.2
@@ -93,18 +93,34 @@ def test_words_vectors_and_both_are_measured_on_the_same_questions(tmp_path: Pat
     assert against["lexical"] == 0
     assert against["dense"] == pytest.approx(1 - report.value("dense", "recall@1"))
     assert report.passed
-    assert "verdict: tuned is better than vectors" in text_of(report)
+    assert "verdict by recall@1: tuned is better than vectors alone, as far as 40" in text_of(
+        report
+    )
 
 
 def test_weights_that_are_worse_than_a_part_are_told(tmp_path: Path) -> None:
-    rows = [{"prompt": f"limit of series {i}", "gold": [f"d{i}"]} for i in range(20)]
+    rows = [{"prompt": f"limit of series {i}", "gold": [f"d{i}"]} for i in range(40)]
     write(tmp_path / "asked.jsonl", rows)
     with closing(index_of(tmp_path, pages(60), embedder=Topics())) as index:
         index.remember({"lexical": 0.0, "dense": 1.0})
         report = evaluate_rag(opened(tmp_path, index, Topics(), questions="asked.jsonl"))
     assert not report.passed
-    assert [problem.level for problem in report.problems] == ["warning"]
-    assert "verdict: use words alone for questions like these" in text_of(report)
+    (problem,) = report.problems
+    assert problem.level == "warning"
+    assert "points less of recall@1 on these questions than words alone (p = " in problem.message
+    assert "verdict by recall@1: use words alone for questions like these" in text_of(report)
+
+
+def test_from_few_questions_nothing_is_concluded(tmp_path: Path) -> None:
+    rows = [{"prompt": f"limit of series {i}", "gold": [f"d{i}"]} for i in range(29)]
+    write(tmp_path / "asked.jsonl", rows)
+    with closing(index_of(tmp_path, pages(60), embedder=Topics())) as index:
+        index.remember({"lexical": 0.0, "dense": 1.0})
+        report = evaluate_rag(opened(tmp_path, index, Topics(), questions="asked.jsonl"))
+    assert report.value("tuned", "recall@1") < report.value("lexical", "recall@1")
+    assert (report.fewest, report.problems) == (30, ())
+    told = "verdict by recall@1: none, 29 questions are too few to tell anything; 30 are needed"
+    assert told in text_of(report)
 
 
 def test_without_vectors_words_alone_are_measured(tmp_path: Path) -> None:
@@ -113,7 +129,9 @@ def test_without_vectors_words_alone_are_measured(tmp_path: Path) -> None:
         report = evaluate_rag(opened(tmp_path, index, None), questions=questions)
     assert list(report.weights) == ["lexical", "tuned"]
     assert report.value("tuned", "mrr") == 1.0
-    assert text_of(report)
+    shown = text_of(report)
+    assert "asked.jsonl: 1 question, 95 %" in shown
+    assert "none, 1 question is too few" in shown
 
 
 def test_without_questions_one_half_tunes_and_the_other_measures(tmp_path: Path) -> None:

@@ -100,3 +100,17 @@ def test_who_asks_is_the_public_unless_it_is_said() -> None:
     assert access_of([], is_owner=True) is None
     with pytest.raises(DataError, match="do not go together"):
         access_of(["hr"], is_owner=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "what"), [("", "argument 1 is empty"), ("\udcff", "is not UTF-8")]
+)
+def test_what_is_no_text_is_refused(given: str, what: str) -> None:
+    for ask in (asked_for, index_of):
+        with pytest.raises(DataError, match=what):
+            ask([given])
+
+
+def test_a_group_that_is_no_text_is_refused() -> None:
+    with pytest.raises(DataError, match="is not UTF-8"):
+        access_of(["h\udcff"], is_owner=False)

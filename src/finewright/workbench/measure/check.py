@@ -63,9 +63,3 @@ def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tupl
             f"is {whole.train.method}, and the arms ft and rag+ft learn from answers",
             "set it to sft",
         )
-    if spec.curve and spec.curve_of in TUNED and spec.curve_of not in spec.arms:
-        yield (
-            "measure.curve_of",
-            f"{spec.curve_of} is not among measure.arms",
-            "add it there, or set measure.curve to []",
-        )

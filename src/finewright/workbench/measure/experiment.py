@@ -59,7 +59,7 @@ from finewright.workbench.measure.report import (
     standings_of,
 )
 from finewright.workbench.measure.retrieval import retrieval
-from finewright.workbench.measure.rows import ExperimentRows, experiment_rows
+from finewright.workbench.measure.rows import ExperimentRows, check_gold, experiment_rows
 from finewright.workbench.measure.train import train
 from finewright.workbench.prepare import input_digests, run_key
 from finewright.workbench.rag.documents import find_documents
@@ -99,14 +99,16 @@ def measure(
     catalog = prices(user_prices)
     api = api_named(catalog, spec.api_model) if spec.api_model else None
     rows = experiment_rows(loaded, spec)
+    documents = _documents(loaded) if WITH_PASSAGES & set(spec.arms) else []
+    if documents:
+        check_gold(rows, {id for id, _ in documents})
     power = power_of(len(rows.test))
     on_event("problem", {"level": "info", "message": _power_text(power, rows)})
-    folder = _folder(loaded, spec, rows, runs_root)
+    folder = _folder(loaded, rows, documents, runs_root)
     on_event("run", {"run": str(folder)})
     judge = Judge(spec, criterion, loaded.spec.evaluate.metrics, api)
     with run_lock(RunDir(folder)):
-        needs_documents = bool(WITH_PASSAGES & set(spec.arms))
-        library = open_library(loaded, folder, on_event) if needs_documents else None
+        library = open_library(loaded, folder, on_event) if documents else None
         asking = Asking(folder, Models(loaded), on_event)
         experiment = _Experiment(loaded, spec, rows, judge, library, asking)
         report = _run(experiment, power, digest_of_prices(catalog) if api else "")
@@ -121,9 +123,10 @@ def write_page(report: MeasureReport, path: Path) -> None:
     write_text(path, measure_page(report))
 
 
-def _folder(loaded: LoadedSpec, spec: MeasureSpec, rows: ExperimentRows, runs_root: Path) -> Path:
+def _folder(
+    loaded: LoadedSpec, rows: ExperimentRows, documents: list[list[str]], runs_root: Path
+) -> Path:
     """The folder of this experiment, made where it is not there yet."""
-    documents = _documents(loaded) if WITH_PASSAGES & set(spec.arms) else []
     key = digest(run_key(loaded, input_digests(loaded)), rows.sha256, documents)
     folder = runs_root / f"measure-{loaded.spec.name}-{key[:8]}"
     with os_errors(folder):

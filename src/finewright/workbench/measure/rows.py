@@ -1,6 +1,6 @@
 """The rows of an experiment: what trains, what chooses the examples, and what is measured."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +9,16 @@ from finewright.data.decontaminate import decontaminated
 from finewright.data.gather import gather, read_row_set
 from finewright.data.measured import row_sets
 from finewright.errors import DataError
-from finewright.evaluate.arms import drawn
+from finewright.evaluate.arms import drawn, gold_of
 from finewright.schema.load import LoadedSpec
 from finewright.schema.measure import MeasureSpec
 from finewright.schema.measure_report import Decontaminated
 from finewright.schema.rows import Row
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
+
+_TOLD = 5
+"""Rows with a wrong `gold` that are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +96,23 @@ def _answered(rows: Sequence[Row]) -> None:
             f"{wrong.file}:{wrong.row}: is no question with its answer",
             hint="decide --measure compares ways to give one answer: rows of `prompt` and `completion`",
         )
+
+
+def check_gold(rows: ExperimentRows, ids: Set[str]) -> None:
+    """Raise DataError, with a line for each of the first, for a `gold` that names no document."""
+    every = (*rows.train, *rows.dev, *rows.test)
+    wrong = [
+        f"{row.file}:{row.row}: gold: {what}" for row in every if (what := _wrong_gold(row, ids))
+    ]
+    if wrong:
+        more = [f"and {len(wrong) - _TOLD} more"] if len(wrong) > _TOLD else []
+        hint = "`gold` holds ids of documents that rag.documents names and that can be read"
+        raise DataError("\n".join([*wrong[:_TOLD], *more]), hint=hint)
+
+
+def _wrong_gold(row: Row, ids: Set[str]) -> str:
+    given, named = row.columns.get("gold"), gold_of(row)
+    if given is not None and len(named) != (len(given) if isinstance(given, list) else 1):
+        return "must be the id of a document, or a list of such"
+    unknown = next((id for id in named if id not in ids), None)
+    return "" if unknown is None else f"there is no document {unknown!r}"

@@ -1,5 +1,6 @@
 """`rag evaluate` of answers: a model answers known questions from the passages that are found for them."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +20,7 @@ from finewright.schema.rag_answers import AnswerSample, AnswersReport, Estimate,
 from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file, write_text
 from finewright.workbench.data.outputs import check_outputs
-from finewright.workbench.rag.ask import Answerer, messages_of
+from finewright.workbench.rag.ask import Answerer, Said, messages_of, overlong
 from finewright.workbench.rag.evaluate import evaluate_rag
 from finewright.workbench.rag.index import OnEvent, passages_for
 from finewright.workbench.rag.questions import read_questions
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 CONFIDENCE, _RESAMPLES, _SEED = 0.95, 2000, 0
 _AT_ONCE = 8
 """Prompts with passages are long: more at once would need gigabytes."""
+_TOLD = 60
+"""Characters of a question that an error is about."""
 
 
 class Known(NamedTuple):
@@ -74,12 +77,16 @@ def evaluate(
 
 
 def answers(opened: Opened, known: Known, asking: Asking, on_event: OnEvent) -> AnswersReport:
-    """What the model makes of the questions, each with its `completion`, asked as the owner."""
+    """What the model makes of the questions, each with its `completion`, asked as the owner.
+
+    Raises DataError, before the model is asked any, where one with its passages is longer than it reads."""
     answerer, _, samples = asking
     asked = known.questions
     found = [passages_for(opened, question.prompt, None, None) for question in asked]
     talker = load_talker(answerer.model, base_model=answerer.base_model)
-    said = _said(talker, asked, found, answerer.max_new_tokens, on_event)
+    prompts = [_prompt(talker, *each) for each in zip(asked, found, strict=True)]
+    _check_lengths(talker, known, prompts, answerer.max_new_tokens)
+    said = _said(talker, prompts, answerer.max_new_tokens, on_event)
     judged = list(map(sample_of, asked, found, said))
     if samples:
         write_text(samples, "".join(f"{each.model_dump_json()}\n" for each in judged))
@@ -89,13 +96,16 @@ def answers(opened: Opened, known: Known, asking: Asking, on_event: OnEvent) -> 
         model=answerer.model,
         results=opened.asked.spec.results,
         confidence=CONFIDENCE,
+        max_new_tokens=answerer.max_new_tokens,
+        num_cut=sum(each.is_cut for each in judged),
         measures=dict(_estimates(judged)),
         samples=_artifact(samples) if samples else None,
     )
 
 
-def sample_of(question: Question, hits: Sequence[Hit], answer: str) -> AnswerSample:
+def sample_of(question: Question, hits: Sequence[Hit], said: Said) -> AnswerSample:
     """The answer with all that can be measured of it."""
+    answer, is_cut = said
     texts = [hit.passage.chunk.text for hit in hits]
     documents = tuple(dict.fromkeys(hit.passage.document for hit in hits))
     names = [heading(hit.passage) for hit in hits]
@@ -117,6 +127,7 @@ def sample_of(question: Question, hits: Sequence[Hit], answer: str) -> AnswerSam
         gold=question.gold,
         expected=question.completion,
         answer=answer,
+        is_cut=is_cut,
         documents=documents,
         measures=measures,
     )
@@ -141,25 +152,33 @@ def _known(opened: Opened, questions: str, limit: int | None) -> Known:
     return Known(path.name, [judged[i * len(judged) // number] for i in range(number)])
 
 
+def _check_lengths(
+    talker: System, known: Known, prompts: Sequence["Asked"], max_new_tokens: int
+) -> None:
+    """Raise DataError for the longest prompt if it is too long: where it fits, all do."""
+    lengths = [len(prompt.prompt_ids) for prompt in prompts]
+    longest = max(lengths)
+    if what := overlong(talker, longest, max_new_tokens):
+        question = known.questions[lengths.index(longest)].prompt
+        told = textwrap.shorten(question, _TOLD, placeholder=" ...")
+        hint = "fewer `results` in the spec, a shorter question, or fewer --max-new-tokens"
+        raise DataError(f"{known.name}: {told!r}: {what}", hint=hint)
+
+
 def _said(
-    talker: System,
-    asked: Sequence[Question],
-    found: Sequence[Sequence[Hit]],
-    max_new_tokens: int,
-    on_event: OnEvent,
-) -> list[str]:
+    talker: System, prompts: Sequence["Asked"], max_new_tokens: int, on_event: OnEvent
+) -> list[Said]:
     from finewright.evaluate.answers import answer_all
 
     talker.lm.model.eval()
-    prompts = [_prompt(talker, *each) for each in zip(asked, found, strict=True)]
-    said = [""] * len(prompts)
+    said = [Said("")] * len(prompts)
     told = {"system": talker.name, "data": "questions", "total": len(prompts)}
     answered = answer_all(
         talker.lm, talker.chat, prompts, max_new_tokens=max_new_tokens, batch_size=_AT_ONCE
     )
     with stop_requests() as should_stop:
         for done, (number, answer) in enumerate(answered, 1):
-            said[number] = answer.text.strip()
+            said[number] = Said(answer.text.strip(), not answer.stopped)
             on_event("progress", {**told, "done": done})
             if stop := should_stop():
                 raise Interrupted("stopped while asking", signal_number=stop)

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from finewright.errors import DataError
+from finewright.estimate.context import context_of
 from finewright.judge.quotes import ABSTENTION, abstains, numbers_absent
 from finewright.rag.citations import cited, quotes
 from finewright.rag.index import Access
 from finewright.rag.prompt import heading, messages_with
 from finewright.rag.retrieve import Hit
 from finewright.schema.rag_index import AskReport, QuoteSeen
-from finewright.workbench.chat import Manner, answer
 from finewright.workbench.rag.index import OnEvent, groups_of, passages_for, seen
 from finewright.workbench.rag.target import Opened
 from finewright.workbench.systems import System, check_target, load_talker
@@ -25,6 +26,13 @@ class Answerer:
     max_new_tokens: int = 256
 
 
+class Said(NamedTuple):
+    """What a model answered, and whether it had to stop for the most new tokens rather than by itself."""
+
+    text: str
+    is_cut: bool = False
+
+
 def ask(
     opened: Opened,
     question: str,
@@ -37,13 +45,14 @@ def ask(
     """The model's answer from the passages that suit the question, of those that `access` may see.
 
     Where nothing is found no model is asked, and the answer is that there is none. Raises StoreError or
-    ModelError, before anything is searched, where there is no such model."""
+    ModelError, before anything is searched, where there is no such model, and DataError, before the model is
+    asked, where passages and question are longer than it reads."""
     check_target(answerer.model, base_model=answerer.base_model)
     hits = passages_for(opened, question, access, limit)
-    said = ABSTENTION
+    said, is_cut = Said(ABSTENTION)
     if hits:
         on_event("asking", {"model": answerer.model, "passages": len(hits)})
-        said = _answer(question, hits, answerer)
+        said, is_cut = _answer(question, hits, answerer)
     texts = [hit.passage.chunk.text for hit in hits]
     numbers = cited(said)
     return AskReport(
@@ -52,6 +61,7 @@ def ask(
         question=question,
         groups=groups_of(access),
         answer=said,
+        cut_after=answerer.max_new_tokens if is_cut else None,
         abstained=abstains(said),
         quotes=tuple(
             QuoteSeen(text=q.text, cited=q.cited, found=q.found, verified=q.is_verified)
@@ -71,10 +81,37 @@ def messages_of(talker: System, question: str, hits: Sequence[Hit]) -> list[dict
     return messages_with([hit.passage for hit in hits], asked)
 
 
-def _answer(question: str, hits: Sequence[Hit], answerer: Answerer) -> str:
+def overlong(talker: System, num_tokens: int, max_new_tokens: int) -> str:
+    """What to say of a prompt that leaves the model no room for its answer; empty where there is room.
+
+    By the positions of the model's config; where it names none, every prompt fits."""
+    reads = context_of(talker.lm.model.config.to_dict())
+    if reads is None or num_tokens + max_new_tokens <= reads:
+        return ""
+    return (
+        f"passages and question are {num_tokens:,} tokens and the answer up to {max_new_tokens:,} more; "
+        f"{talker.name} reads at most {reads:,}"
+    )
+
+
+def answer(talker: System, messages: Sequence[dict[str, Any]], max_new_tokens: int) -> Said:
+    """The model's likeliest answer. Raises DataError where messages and answer are longer than it reads."""
+    from finewright.lm.generate import Sampling, generate
+
+    chat = talker.chat
+    ids = chat.encode_prompt(messages)
+    if what := overlong(talker, len(ids), max_new_tokens):
+        hint = "fewer passages with --limit, a shorter question, or fewer --max-new-tokens"
+        raise DataError(what, hint=hint)
+    sampling = Sampling(max_new_tokens=max_new_tokens)
+    (made,) = generate(talker.lm, [ids], stop_ids=chat.stop_ids, sampling=sampling)
+    text = str(chat.tokenizer.decode(made.ids, skip_special_tokens=True))
+    return Said(text.strip(), not made.stopped)
+
+
+def _answer(question: str, hits: Sequence[Hit], answerer: Answerer) -> Said:
     talker = load_talker(answerer.model, base_model=answerer.base_model)
-    manner = Manner(max_new_tokens=answerer.max_new_tokens, temperature=0.0, seed=0)
-    return "".join(answer(talker, messages_of(talker, question, hits), manner)).strip()
+    return answer(talker, messages_of(talker, question, hits), answerer.max_new_tokens)
 
 
 def _names(hits: Sequence[Hit]) -> list[str]:

@@ -20,7 +20,9 @@ from finewright.data.documents import COMPUTE, MEDIA_TYPES, Refused, document, d
 from finewright.data.read import records
 from finewright.errors import DataError
 from finewright.rag.index import Document
+from finewright.rag.searchable import is_text
 from finewright.rag.sections import sections
+from finewright.schema.common import Problem
 from finewright.schema.rag import DocumentsAt
 from finewright.store.atomic import os_errors
 
@@ -102,6 +104,7 @@ class Documents:
 
     def _file(self, place: Place) -> Iterator[tuple[int, Document]]:
         try:
+            _check_name(place.id)
             _check_size(place.path)
             found = document(place.path)
             _check_text(found.text)
@@ -139,13 +142,16 @@ class Documents:
 def find_documents(named: Sequence[str | DocumentsAt], resolve: Callable[[str], Path]) -> Documents:
     """What the paths of a spec name, to be read. A file's id is its path as the spec names it.
 
-    Raises DataError, with a line for each, for a path that leads nowhere or to nothing that is read."""
+    Raises DataError, with a line for each, for a path that leads nowhere or to nothing that is read, and for
+    a file that two of them name for other groups."""
     listing = Listing()
     places: dict[Path, Place] = {}
     for item in named:
         usual = DocumentsAt(path=item) if isinstance(item, str) else item
         for place in _places(usual, resolve(usual.path), listing):
-            places.setdefault(place.path.resolve(), place)
+            first = places.setdefault(place.path.resolve(), place)
+            if set(first.usual.groups) != set(place.usual.groups):
+                listing.add(_for_whom(first, place))
     problems = listing.problems()
     wrong = [problem.line() for problem in problems if problem.level == "error"]
     if wrong:
@@ -171,6 +177,15 @@ def _places(usual: DocumentsAt, path: Path, listing: Listing) -> Iterator[Place]
             listing.add(said(str(path), what, ", ".join(map(str, lines[:3]))))
 
 
+def _for_whom(first: Place, again: Place) -> Problem:
+    """Nobody could say who may see what two sources name for other groups."""
+    whose = " and ".join(
+        f"by {place.usual.path!r} for {', '.join(place.usual.groups) or 'everyone'}"
+        for place in (first, again)
+    )
+    return said(str(again.path), f"named twice, {whose}", "name it once, or with the same groups")
+
+
 def _mend(path: Path) -> str:
     """The command that makes it, where its folder has the name of a packaged set."""
     for folder in (path, path.parent):
@@ -182,6 +197,12 @@ def _mend(path: Path) -> str:
 def _num_lines(path: Path) -> int:
     with os_errors(path), path.open("rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b"")) or 1
+
+
+def _check_name(id: str) -> None:
+    """Raise Refused for a file whose name is no text, which an id must be."""
+    if not is_text(id):
+        raise Refused("unreadable", "its name is not UTF-8", "rename it")
 
 
 def _check_size(path: Path) -> None:

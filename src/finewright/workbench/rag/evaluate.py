@@ -16,7 +16,7 @@ from finewright.rag.trial import Trial, ask_all
 from finewright.rag.tune import FEWEST, tuned
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import Difference, Score
-from finewright.schema.rag_report import RagEvaluateReport
+from finewright.schema.rag_report import CALLED, DECIDES, RagEvaluateReport
 from finewright.workbench.rag.documents import find_documents
 from finewright.workbench.rag.questions import read_questions
 from finewright.workbench.rag.target import Opened
@@ -54,6 +54,7 @@ def evaluate_rag(opened: Opened, *, questions: str = "") -> RagEvaluateReport:
         index=opened.asked.place,
         questions=asked.name,
         n=len(asked.trial.answered),
+        fewest=FEWEST,
         confidence=CONFIDENCE,
         weights={name: dict(weights) for name, weights in systems.items()},
         tuned_on=asked.tuned_on,
@@ -150,11 +151,9 @@ def _query_ms(index: Index, embedder: Embedder | None, asked: _Asked) -> float:
 def _problems(report: RagEvaluateReport) -> tuple[Problem, ...]:
     if report.passed:
         return ()
-    parts = [name for name in report.weights if name in ("lexical", "dense")]
-    best = max(parts, key=lambda name: report.value(name, "recall@1"))
-    found = next(d for d in report.differences if (d.against, d.metric) == (best, "recall@1"))
+    found = report.worse[0]
     what = (
-        f"the tuned weights find the right document first in {100 * -found.value:.1f} points fewer of these "
-        f"questions than {best} alone (p = {found.p_value:.2g})"
+        f"the tuned weights have {100 * -found.value:.1f} points less of {DECIDES} on these questions than "
+        f"{CALLED[found.against]} alone (p = {found.p_value:.2g})"
     )
     return (Problem(level="warning", message=what, hint="questions may differ from the documents"),)

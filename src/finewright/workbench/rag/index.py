@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from signal import SIGINT
 from typing import Any
 
 from finewright.errors import DataError, Interrupted
@@ -13,10 +14,12 @@ from finewright.rag.open import check_embedder, create_index, open_index
 from finewright.rag.questions import Sample
 from finewright.rag.retrieve import Hit
 from finewright.rag.retrieve import search as find
+from finewright.render.text import counted
 from finewright.schema.common import Problem
 from finewright.schema.rag_index import IndexReport, PassageSeen, SearchReport
+from finewright.schema.rag_report import RagTuneReport
 from finewright.workbench.rag.documents import Documents, find_documents
-from finewright.workbench.rag.target import Asked, Opened
+from finewright.workbench.rag.target import Asked, Opened, check_argument
 from finewright.workbench.rag.tune import tune_rag
 from finewright.workbench.signals import stop_requests
 
@@ -49,16 +52,17 @@ def index(
     with closing(held):
         check_embedder(spec.index, held.about, embedder)
         _check_chunks(asked, held)
+        restricted = held.restricted()
         changes = build_index(
             held, embedder, _watched(documents, sample, on_event), spec.chunk_chars
         )
         _tell_cut(embedder, documents)
-        deleted = _pruned(held, documents) if prune else 0
+        _tell_opened(restricted & documents.seen.keys() - held.restricted(), documents)
+        deleted = _pruned(held, documents) if prune else _told_gone(held, documents)
         is_changed = bool(changes.added + changes.replaced + deleted)
         tuning = None
         if is_changed if tune is None else tune:
-            on_event("tuning", {})
-            tuning = tune_rag(held, embedder, sample.documents())
+            tuning = _tuned(held, embedder, sample, on_event)
         return _report(asked, held).model_copy(
             update={
                 "tuning": tuning,
@@ -71,11 +75,24 @@ def index(
         )
 
 
+def _tuned(
+    held: Index, embedder: Embedder | None, sample: Sample, on_event: OnEvent
+) -> RagTuneReport:
+    on_event("tuning", {})
+    try:
+        return tune_rag(held, embedder, sample.documents())
+    except KeyboardInterrupt:
+        what = "stopped; the documents are in the index, and its weights are as they were"
+        hint = "the same command with --tune tunes them"
+        raise Interrupted(what, signal_number=SIGINT, hint=hint) from None
+
+
 def delete(asked: Asked, ids: Sequence[str]) -> IndexReport:
     """Delete documents from an index. Raises DataError, with nothing deleted, for one that it has not."""
     with closing(open_index(asked.spec.index, asked.resolve)) as held:
         known = held.digests()
         for id in ids:
+            check_argument(id)
             if id not in known:
                 close = difflib.get_close_matches(id, known, n=1)
                 hint = f"did you mean {close[0]!r}?" if close else "ids are shown by `rag search`"
@@ -99,6 +116,7 @@ def passages_for(opened: Opened, query: str, access: Access, limit: int | None) 
     """What `search` finds; `limit` is the spec's `results` unless given."""
     if not query.strip():
         raise DataError("there is nothing to search for", hint="write what you want to know")
+    check_argument(query)
     limit = limit or opened.asked.spec.results
     return find(opened.index, opened.embedder, query, limit=limit, access=access)
 
@@ -151,6 +169,8 @@ def _watched(documents: Documents, sample: Sample, on_event: OnEvent) -> Iterato
                 raise Interrupted("stopped; the index is as it was", signal_number=stop)
             sample.add(document)
             yield document
+        if stop := should_stop():
+            raise Interrupted("stopped; the index is as it was", signal_number=stop)
     if not documents.seen:
         raise DataError("\n".join(problem.line() for problem in documents.listing.problems()))
 
@@ -162,6 +182,14 @@ def _tell_cut(embedder: Embedder | None, documents: Documents) -> None:
         documents.listing.add(Problem(level="warning", message=what, hint=hint))
 
 
+def _tell_opened(ids: set[str], documents: Documents) -> None:
+    if ids:
+        what = f"{counted(len(ids), 'document')} for some groups before, and for everyone now"
+        first = ", ".join(sorted(ids)[:3])
+        hint = f"name the groups in the spec, if that was not meant: {first}"
+        documents.listing.add(Problem(level="warning", message=what, hint=hint))
+
+
 def _pruned(held: Index, documents: Documents) -> int:
     gone = sorted(held.digests().keys() - documents.seen.keys())
     if gone and documents.dropped:
@@ -170,6 +198,14 @@ def _pruned(held: Index, documents: Documents) -> int:
         documents.listing.add(Problem(level="error", message=what, hint=hint))
         return 0
     return held.delete(gone) if gone else 0
+
+
+def _told_gone(held: Index, documents: Documents) -> int:
+    """Say what would be deleted by `prune`; nothing is."""
+    if gone := len(held.digests().keys() - documents.seen.keys()):
+        what = f"{counted(gone, 'document')} of the index not among these"
+        documents.listing.add(Problem(level="info", message=what, hint="--prune deletes such"))
+    return 0
 
 
 def _report(asked: Asked, held: Index) -> IndexReport:

@@ -11,6 +11,7 @@ from finewright.errors import DataError
 from finewright.rag.embed.load import NONE, load_embedder
 from finewright.rag.index import Access, Embedder, Index
 from finewright.rag.open import check_embedder, open_index, shown
+from finewright.rag.searchable import is_text
 from finewright.schema.load_rag import load_rag
 from finewright.schema.rag import RagSpec
 
@@ -45,6 +46,7 @@ def asked_for(targets: Sequence[str], *, out: str = "", embedder: str = "") -> A
     `out` and `embedder` count before the spec's; paths among them lead from the current folder."""
     given = {"index": out, "embedder": embedder}
     given = {key: value for key, value in given.items() if value}
+    _check_arguments([*targets, *given.values()])
     if not is_spec(targets):
         return Asked(RagSpec(documents=tuple(targets)).model_copy(update=given), Path)
     loaded = load_rag(Path(targets[0]))
@@ -65,6 +67,7 @@ def index_of(targets: Sequence[str], *, out: str = "") -> Asked:
     """Where the index is that a spec or `out` names, or that the one target is."""
     if is_spec(targets) or out or len(targets) > 1:
         return asked_for(targets, out=out)
+    _check_arguments(targets)
     spec = RagSpec(documents=tuple(targets))
     return Asked(spec.model_copy(update={"index": targets[0]}), Path)
 
@@ -94,10 +97,27 @@ def question_file(asked: Asked, named: str = "") -> Path | None:
 def access_of(groups: Sequence[str], *, is_owner: bool) -> Access:
     """Who asks: the owner, who sees all, or someone of these groups, who sees theirs and everyone's.
 
-    Raises DataError for both at once."""
+    Raises DataError for both at once, and for a group that is no text."""
     if groups and is_owner:
         raise DataError("--all and --group do not go together", hint="leave one of them out")
+    _check_arguments(groups)
     return None if is_owner else frozenset(groups)
+
+
+def _check_arguments(given: Sequence[str]) -> None:
+    """Raise DataError for one that is empty or not UTF-8."""
+    for number, text in enumerate(given, 1):
+        if not text:
+            raise DataError(
+                f"argument {number} is empty", hint="name a spec, an index or documents"
+            )
+        check_argument(text)
+
+
+def check_argument(text: str) -> None:
+    """Raise DataError for what the command line could not decode."""
+    if not is_text(text):
+        raise DataError(f"{text!r} is not UTF-8", hint="does your terminal write UTF-8?")
 
 
 def _named(place: str, id: str) -> str:

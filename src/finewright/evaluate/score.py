@@ -91,7 +91,7 @@ def row_scorer(name: str) -> RowScorer:
     try:
         target = resolve("scorer", base)
     except UnknownPlugin as unknown:
-        names = [PREFERENCE, *_CORPUS]
+        names = [name for name in (PREFERENCE, *_CORPUS) if name not in unknown.hint]
         close = difflib.get_close_matches(base, names, n=1)
         hint = f"did you mean {close[0]!r}?" if close else unknown.hint
         if hint.startswith("use"):

@@ -43,7 +43,7 @@ TRIALS = ("trial", "score", "held-out loss", "seconds", "state", "settings")
 def _(report: BakeoffReport) -> str:
     parts = [
         f"{report.name}: {report.verdict}",
-        f"{report.rows_train} rows trained, {report.rows_development} chose who goes on,"
+        f"{report.rows_train} rows trained,{_chose(report)}"
         f" {report.rows_held_out} that chose nothing are in the leaderboard;"
         f" {100 * report.confidence:g} % intervals",
         *(
@@ -192,6 +192,10 @@ def points(difference: Difference) -> str:
 def _turned(difference: Difference) -> Difference:
     ends = {"low": -difference.high, "high": -difference.low}
     return difference.model_copy(update={"value": -difference.value, **ends})
+
+
+def _chose(report: BakeoffReport) -> str:
+    return f" {report.rows_development} chose who goes on," if report.rungs else ""
 
 
 def _more_scores(report: BakeoffReport) -> list[str]:

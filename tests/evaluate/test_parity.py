@@ -15,6 +15,7 @@ from finewright.evaluate.parity import (
     check_measurable,
     judged,
     rows_at_least,
+    rows_to_agree,
 )
 from finewright.evaluate.score import ScoreOptions
 from finewright.schema.migrate import Stated
@@ -109,6 +110,38 @@ def test_so_few_rows_cannot_show_parity_and_one_more_can():
     needed = rows_at_least(0.05, 0.95)
     assert verdict(answers(needed, 0, 0), stated()) == "parity"
     assert verdict(answers(needed - 1, 0, 0), stated()) == "open"
+
+
+@pytest.mark.parametrize("rows", [1, 8, 44])
+@pytest.mark.parametrize("expected", ["one two", None])
+@pytest.mark.parametrize(
+    ("old", "new"), [("one two", "one two"), ("one two", "six"), ("six", "one")]
+)
+def test_fewer_rows_than_could_show_parity_show_nothing(rows, expected, old, new):
+    """All differences are equal, so that resampling sees no width."""
+    same = [Answers(i, expected, old, new, "") for i in range(rows)]
+    plan = stated("token_f1")
+    bounds = against_expected(same, plan, OPTIONS)
+    found = judged(bounds, agreement_bound(same, plan.confidence), plan, rows)
+    assert found.verdict == "open"
+    assert found.sentence == (
+        "Parity is not proved, as the rows are too few to tell:"
+        f" {rows} golden row{'s' if rows > 1 else ''} cannot show parity within 5 points, even of models"
+        f" that always agree: {45 if expected else 52} could."
+    )
+
+
+def test_by_agreement_as_many_rows_as_are_said_to_be_enough_are():
+    needed = rows_to_agree(0.05, 0.95)
+    same = [Answers(i, None, "y", "y", "n") for i in range(needed)]
+    assert verdict(same, stated()) == "parity"
+    assert verdict(same[1:], stated()) == "open"
+    assert agreement_bound(same[1:], 0.95) < 0.95 <= agreement_bound(same, 0.95)
+
+
+def test_rows_enough_are_judged_worse_where_all_lose_the_same():
+    same = [Answers(i, "one two", "one two", "one", "") for i in range(45)]
+    assert verdict(same, stated("token_f1")) == "worse"
 
 
 @pytest.mark.parametrize("metric", ["perplexity", "preference_accuracy"])

@@ -82,8 +82,13 @@ def agreement_bound(answers: Sequence[Answers], confidence: float) -> float:
 
 def judged(bounds: Sequence[Bound], agreed: float, stated: Stated, rows: int) -> Judged:
     """By the right answers where they are known. Where not, by agreement: where two models answer all but a
-    share of prompts alike, no measure of an answer in [0, 1] can differ by more than that share."""
+    share of prompts alike, no measure of an answer in [0, 1] can differ by more than that share.
+
+    On fewer rows than could show it, it is open: resampling equal differences gives a bound of no width."""
     points, level = f"{100 * stated.margin:g} points", f"{100 * stated.confidence:g} %"
+    counted = bounds[0].difference.n if bounds else rows
+    if few := too_few(counted, stated, by_agreement=not bounds):
+        return Judged("open", f"Parity is not proved, as the rows are too few to tell: {few}.")
     if not bounds:
         told = (
             f"the share of the {rows} prompts with the same answer is at least {100 * agreed:.1f} %"
@@ -119,6 +124,24 @@ def rows_at_least(margin: float, confidence: float) -> int:
     no wins and no losses (Bonett & Price 2012) is -z sqrt(2) / (n + 2)."""
     z = NormalDist().inv_cdf(confidence)
     return math.floor(z * math.sqrt(2) / margin - 2) + 1
+
+
+def rows_to_agree(margin: float, confidence: float) -> int:
+    """`rows_at_least` where agreement decides: Wilson's bound of n equal answers in n is n / (n + z^2)."""
+    z = NormalDist().inv_cdf(confidence)
+    return math.ceil(z * z * (1 - margin) / margin)
+
+
+def too_few(rows: int, stated: Stated, *, by_agreement: bool) -> str:
+    """What so few rows cannot show, and how many could; empty where there are as many."""
+    least = rows_to_agree if by_agreement else rows_at_least
+    needed = least(stated.margin, stated.confidence)
+    if rows >= needed:
+        return ""
+    return (
+        f"{rows} golden row{'' if rows == 1 else 's'} cannot show parity within"
+        f" {100 * stated.margin:g} points, even of models that always agree: {needed} could"
+    )
 
 
 def _bound(metric: str, old: Scored, new: Scored, resampled: float, confidence: float) -> float:

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from finewright.errors import DataError, FetchError, SpecError, StoreError, UnknownPlugin
+from finewright.errors import (
+    DataError,
+    FetchError,
+    ModelError,
+    SpecError,
+    StoreError,
+    UnknownPlugin,
+)
 from finewright.schema.migrate import MigrateReport
 from finewright.workbench.migrate.openai import Migration, migrate
 from served import Reply, answered, served
@@ -82,7 +89,7 @@ def test_a_recorded_model_is_followed_from_its_job_to_the_verdict(
     for line in ("epochs: 2", "batch_size: 4", "seed: 3", "name: colours-migrated"):
         assert line in spec
     # Six rows can show nothing within five points, and it is said before it is tried.
-    assert report.verdict in {"open", "worse"}
+    assert report.verdict == "open"
     told = [problem.message for problem in report.problems]
     assert any("6 golden rows cannot show parity within 5 points" in line for line in told)
     assert told[-1] == "6 answers of the new model did not end, that to row 1 first"
@@ -160,7 +167,13 @@ class Reached(Exception):  # noqa: N818 - the test's own
 
 
 @pytest.fixture
-def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+def untrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is there as far as can be seen without loading it, and nothing that trains it."""
+    model = tmp_path / "tiny-llama"
+    model.mkdir()
+    (model / "config.json").write_text('{"model_type": "llama"}')
+    (model / "model.safetensors").write_bytes(b"x")
+
     def up(*_: object, **__: object) -> None:
         raise Reached
 
@@ -173,6 +186,7 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"margin": 0.1}, "--margin was 0.05 when the answers were frozen, and is 0.1"),
         ({"metrics": ("rouge_l",)}, "--metric was token_f1, exact_match when"),
         ({"golden": "other.jsonl"}, r"--golden was golden\.jsonl when"),
+        ({"golden_rows": 2}, "--golden-rows was 100 when the answers were frozen, and is 2"),
     ],
 )
 def test_what_parity_means_is_said_before_and_not_after(
@@ -206,6 +220,16 @@ def test_frozen_answers_that_were_touched_are_refused(asked: Migration, untraine
         ({"golden": "https://host.example/v1#m"}, FetchError, "FINEWRIGHT_OFFLINE"),
         ({"job": Path("train.jsonl")}, DataError, r"train\.jsonl: not readable JSON"),
         ({"validation": Path("job.json")}, DataError, r"job\.json"),
+        (
+            {"base_model": "smollm2-135m-instrukt"},
+            ModelError,
+            "did you mean 'smollm2-135m-instruct'",
+        ),
+        ({"base_model": "./gone"}, ModelError, "no such file or folder"),
+        ({"overrides": ("train.lr=1",)}, SpecError, r"--set train\.lr=1: train\.lr: unknown key"),
+        ({"overrides": ("train.epochs=-1",)}, SpecError, r"--set train\.epochs=-1: train\.epochs"),
+        ({"overrides": ("train.early_stopping=2",)}, DataError, "needs rows that are held out"),
+        ({"overrides": ("evaluate.metrics=[bleu]",)}, UnknownPlugin, "no scorer named 'bleu'"),
     ],
 )
 def test_bad_input_is_said_before_anything_is_frozen(
@@ -256,3 +280,71 @@ def test_a_folder_that_cannot_be_made_is_one_line(asked: Migration, untrained: N
 def test_a_wrong_override_is_refused_by_its_key(asked: Migration) -> None:
     with pytest.raises(SpecError, match=r"train\.epoch: unknown key"):
         migrated(replace(asked, overrides=("train.epoch=1",)))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("folder", [".", "moved/..", "link"])
+def test_an_input_file_is_never_overwritten(asked: Migration, untrained: None, folder: str) -> None:
+    Path("moved").mkdir()
+    Path("link").symlink_to(".", target_is_directory=True)
+    before = contents(Path())
+    with pytest.raises(DataError, match=r"train\.jsonl: is one of the input files") as raised:
+        migrated(replace(asked, folder=Path(folder)))
+    assert raised.value.hint == "name another --folder"
+    assert contents(Path()) == before
+
+
+def test_an_input_file_is_safe_even_beside_a_record_of_ours(
+    asked: Migration, untrained: None
+) -> None:
+    with pytest.raises(Reached):
+        migrated(asked)
+    before = contents(Path("moved"))
+    with pytest.raises(DataError, match=r"moved/train\.jsonl: is one of the input files"):
+        migrated(replace(asked, files=(Path("moved/train.jsonl"),)))
+    assert contents(Path("moved")) == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["train.jsonl", "golden.jsonl", "golden.json", "spec.yaml", "report.json", "report.html"],
+)
+def test_a_file_that_no_migration_wrote_is_not_overwritten(
+    asked: Migration, untrained: None, name: str
+) -> None:
+    path = Path("moved") / name
+    path.parent.mkdir()
+    path.write_text("{}")
+    with pytest.raises(DataError, match=rf"moved/{name}: is there, was not written by this"):
+        migrated(asked)
+    assert contents(Path("moved")) == {name: b"{}"}
+
+
+def test_a_folder_of_other_files_is_a_folder_to_migrate_into(
+    asked: Migration, untrained: None
+) -> None:
+    Path("moved").mkdir()
+    Path("moved/notes.txt").write_text("mine")
+    with pytest.raises(Reached):
+        migrated(asked)
+    assert Path("moved/notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("old", "right", "tokens"),
+    [("1" * 60, "1", 64), ("1", "2" * 64, 64), ("é" * 33, "1", 80), ("1", "1", 16)],
+)
+def test_an_answer_has_as_many_tokens_as_the_longest_has_bytes(
+    asked: Migration, untrained: None, old: str, right: str, tokens: int
+) -> None:
+    write(Path("golden.jsonl"), [{"prompt": "how many?", "answer": old, "expected": right}])
+    with pytest.raises(Reached):
+        migrated(asked)
+    longest = max(len(old.encode()), len(right.encode()))
+    assert (
+        f"max_new_tokens: {tokens}  # the longest old or right answer has {longest} bytes"
+        in Path("moved/spec.yaml").read_text()
+    )

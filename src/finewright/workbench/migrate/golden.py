@@ -15,7 +15,7 @@ from finewright.data.migrate.golden import (
 )
 from finewright.data.prompts import prompt_key
 from finewright.errors import DataError
-from finewright.evaluate.parity import check_measurable, rows_at_least
+from finewright.evaluate.parity import check_measurable, too_few
 from finewright.evaluate.score import check_metrics
 from finewright.fetch.endpoint import Client, Endpoint
 from finewright.judge.json_text import parse_json
@@ -24,8 +24,9 @@ from finewright.schema.migrate import Golden, Stated
 from finewright.schema.rows import Row
 from finewright.store.atomic import read_json, sha256_file, write_json, write_text
 from finewright.store.stage import refuse
+from finewright.workbench.migrate.folder import GOLDEN, RECORD
+from finewright.workbench.migrate.repeats import repeats
 
-FILE, RECORD = "golden.jsonl", "golden.json"
 CONFIDENCE = 0.95
 _JSON_METRICS = ("json_f1", "exact_match", "valid_json")
 _TEXT_METRICS = ("token_f1", "exact_match")
@@ -35,10 +36,15 @@ OnAnswer = Callable[[int, int], None]
 
 
 class FrozenSet(Model):
-    """What golden.json holds: the answers' digest, and what parity was said to be before training."""
+    """What golden.json holds: the answers' digest, and what parity was said to be before training.
+
+    `most_rows` is the --golden-rows of then, None in a record that is older than the key; `problems` is what
+    reading the answers showed, for a later call's report."""
 
     golden: Golden
     stated: Stated
+    most_rows: int | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +84,7 @@ def golden_set(
 
     Asked are the questions of the validation rows, else some of the training rows'. Raises DataError for a
     set that was frozen otherwise or has changed, and for one without rows."""
-    check_metrics(wanted.metrics)
-    check_measurable(wanted.metrics)
-    if not 0 < wanted.margin < 1:
-        raise DataError(f"margin {wanted.margin:g}: must be between 0 and 1, such as 0.05")
+    check_wanted(wanted)
     if (folder / RECORD).is_file():
         return _thawed(folder, wanted)
     known = {**expected_of(rows), **expected_of(validation)}
@@ -90,6 +93,7 @@ def golden_set(
     else:
         golden, told = recorded(Path(wanted.origin), known)
         refuse(told)
+        told = (*told, *repeats(Path(wanted.origin)))
         found = _Answered(golden[: wanted.most], "", _cut(golden, wanted, told))
     if not found.rows:
         raise DataError(
@@ -97,6 +101,14 @@ def golden_set(
             hint='a recorded row is {"prompt": ..., "answer": ...}',
         )
     return _frozen(folder, wanted, found, today)
+
+
+def check_wanted(wanted: Wanted) -> None:
+    """Raise DataError or UnknownPlugin for metrics and a margin that could say nothing."""
+    check_metrics(wanted.metrics)
+    check_measurable(wanted.metrics)
+    if not 0 < wanted.margin < 1:
+        raise DataError(f"margin {wanted.margin:g}: must be between 0 and 1, such as 0.05")
 
 
 def _asked(
@@ -128,16 +140,16 @@ def _cut(
     if left <= 0:
         return told
     message = f"{left} answers after the first {wanted.most} are not used"
-    hint = "raise --golden-rows"
+    hint = "raise --golden-rows, in another --folder"
     return (*told, Problem(level="warning", file=wanted.origin, message=message, hint=hint))
 
 
 def _frozen(folder: Path, wanted: Wanted, found: _Answered, today: date) -> GoldenSet:
-    path = folder / FILE
+    path = folder / GOLDEN
     write_text(path, golden_text(found.rows))
     sha256 = sha256_file(path)
     golden = Golden(
-        file=Artifact(path=FILE, kind="golden", sha256=sha256, bytes=path.stat().st_size),
+        file=Artifact(path=GOLDEN, kind="golden", sha256=sha256, bytes=path.stat().st_size),
         origin=wanted.origin,
         model=found.model,
         rows=len(found.rows),
@@ -150,17 +162,17 @@ def _frozen(folder: Path, wanted: Wanted, found: _Answered, today: date) -> Gold
         golden_sha256=sha256,
         stated_on=today,
     )
-    frozen = FrozenSet(golden=golden, stated=stated)
+    frozen = FrozenSet(golden=golden, stated=stated, most_rows=wanted.most, problems=found.problems)
     # The record comes last: a folder that has it has the answers.
     write_json(folder / RECORD, frozen.model_dump(mode="json"))
-    return GoldenSet(frozen, tuple(found.rows), (*found.problems, *_too_few(frozen)))
+    return GoldenSet(frozen, tuple(found.rows), (*frozen.problems, *_too_few(frozen)))
 
 
 def _thawed(folder: Path, wanted: Wanted) -> GoldenSet:
     record = folder / RECORD
     frozen = read_json(record, FrozenSet, hint="name another --folder, and freeze the answers anew")
     stated, golden = frozen.stated, frozen.golden
-    path = folder / FILE
+    path = folder / GOLDEN
     if not path.is_file() or sha256_file(path) != golden.file.sha256:
         raise DataError(
             f"{path}: changed since it was frozen on {stated.stated_on}",
@@ -170,6 +182,7 @@ def _thawed(folder: Path, wanted: Wanted) -> GoldenSet:
         "--golden": (wanted.origin, golden.origin),
         "--margin": (wanted.margin, stated.margin),
         "--metric": (wanted.metrics or stated.metrics, stated.metrics),
+        "--golden-rows": (wanted.most, frozen.most_rows or max(wanted.most, golden.rows)),
     }
     for option, (now, then) in told.items():
         if now != then:
@@ -178,7 +191,7 @@ def _thawed(folder: Path, wanted: Wanted) -> GoldenSet:
                 hint="what parity means is said before, not after; name another --folder",
             )
     rows, problems = recorded(path, {})
-    return GoldenSet(frozen, tuple(rows), (*problems, *_too_few(frozen)))
+    return GoldenSet(frozen, tuple(rows), (*frozen.problems, *problems, *_too_few(frozen)))
 
 
 def _shown(value: object) -> str:
@@ -194,17 +207,9 @@ def usual_metrics(answers: Sequence[str]) -> tuple[str, ...]:
 
 def _too_few(frozen: FrozenSet) -> tuple[Problem, ...]:
     """Said before anything is trained: what so few rows cannot show."""
-    stated = frozen.stated
-    rows = frozen.golden.rows_expected or frozen.golden.rows
-    needed = rows_at_least(stated.margin, stated.confidence)
-    if rows >= needed:
+    known = frozen.golden.rows_expected
+    message = too_few(known or frozen.golden.rows, frozen.stated, by_agreement=not known)
+    if not message:
         return ()
-    message = (
-        f"{rows} golden rows cannot show parity within {100 * stated.margin:g} points, even of models that"
-        f" always agree: {needed} could"
-    )
-    return (
-        Problem(
-            level="warning", file=FILE, message=message, hint="record more, or state a wider margin"
-        ),
-    )
+    hint = "record more, or state a wider margin"
+    return (Problem(level="warning", file=GOLDEN, message=message, hint=hint),)

@@ -30,8 +30,9 @@ from finewright.schema.migrate import Apart, MigrateReport
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, sha256_file, write_json, write_text
 from finewright.store.stage import refuse
-from finewright.workbench.migrate.golden import FILE, GoldenSet, Wanted, golden_set
-from finewright.workbench.migrate.spec import Destination, spec_text
+from finewright.workbench.migrate.folder import GOLDEN, PAGE, REPORT, SPEC, TRAIN, check_free
+from finewright.workbench.migrate.golden import GoldenSet, Wanted, check_wanted, golden_set
+from finewright.workbench.migrate.spec import Destination, check_spec, spec_text
 from finewright.workbench.up import OnEvent, up
 
 _SHOWN = 10
@@ -72,12 +73,16 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
 
     A second call uses what is frozen and goes on with the run. Nothing is trained before the files, the job
     and the answers are found good; raises DataError, FetchError or SpecError with a line per mistake."""
+    check_free(asked.folder, _inputs(asked))
+    wanted = Wanted(asked.golden, asked.metrics, asked.margin, asked.golden_rows)
+    check_wanted(wanted)
     read = _read(asked)
+    _check_options(asked, read)
     with os_errors(asked.folder):
         asked.folder.mkdir(parents=True, exist_ok=True)
     golden = golden_set(
         asked.folder,
-        Wanted(asked.golden, asked.metrics, asked.margin, asked.golden_rows),
+        wanted,
         read.rows,
         validation=read.validation,
         today=today,
@@ -99,8 +104,8 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
             "deadlines": _deadlines(read.job, golden, today),
         }
     )
-    write_json(asked.folder / "report.json", report.model_dump(mode="json"))
-    write_page(report, asked.folder / "report.html")
+    write_json(asked.folder / REPORT, report.model_dump(mode="json"))
+    write_page(report, asked.folder / PAGE)
     return report
 
 
@@ -125,6 +130,20 @@ def _read(asked: Migration) -> _Read:
             hint="give the job that these files trained",
         )
     return _Read(job, rows, validation, (*problems, *told, *_of_job(job, asked)))
+
+
+def _inputs(asked: Migration) -> Iterator[Path]:
+    """All files that are read, that of the recorded answers among them."""
+    yield from _named(asked)
+    if "://" not in asked.golden:
+        yield Path(asked.golden)
+
+
+def _check_options(asked: Migration, read: _Read) -> None:
+    """Raise what a mistake in --base-model or --set would raise after the answers were frozen."""
+    metrics = asked.metrics or ("exact_match",)  # which it will be is known with the answers
+    text = _spec_of(asked, read, metrics, longest=1)
+    check_spec(text, asked.folder / SPEC, asked.overrides)
 
 
 def _of_job(job: Job | None, asked: Migration) -> Iterator[Problem]:
@@ -157,11 +176,11 @@ def _removed(cleaned: Cleaned, rows: int) -> Iterator[Problem]:
     if not cleaned.rows:
         raise DataError(
             f"all {rows} training rows are near a golden prompt, so none is left to train on",
-            hint="take fewer golden prompts (--golden-rows), or others",
+            hint="take fewer golden prompts (--golden-rows), or others, in another --folder",
         )
     if number > _MUCH * rows:
         message = f"{number} of {rows} training rows are near a golden prompt and do not train"
-        hint = "take fewer golden prompts (--golden-rows), or others"
+        hint = "take fewer golden prompts (--golden-rows), or others, in another --folder"
         yield Problem(level="warning", message=message, hint=hint)
 
 
@@ -174,20 +193,26 @@ def _trained(
     on_event: OnEvent,
 ) -> Path:
     rows = "".join(json.dumps(to_user_json(r), ensure_ascii=False) + "\n" for r in cleaned.rows)
-    write_text(asked.folder / "train.jsonl", rows)
-    path = asked.folder / "spec.yaml"
-    longest = max(len(row.answer.encode()) for row in golden.rows)
-    is_dpo = cleaned.rows[0].rejected is not None
+    write_text(asked.folder / TRAIN, rows)
+    path = asked.folder / SPEC
+    longest = max(
+        len(text.encode()) for row in golden.rows for text in (row.answer, row.expected or "")
+    )
+    write_text(path, _spec_of(asked, read, golden.frozen.stated.metrics, longest=longest))
+    report = up(load_spec(path, asked.overrides), runs_root, on_event=on_event)
+    return Path(report.summary.run)
+
+
+def _spec_of(asked: Migration, read: _Read, metrics: tuple[str, ...], *, longest: int) -> str:
+    """The run's spec; `longest` is the bytes of the longest old or right answer."""
     destination = Destination(
         name=name_of(read.job),
         base_model=asked.base_model,
-        method="dpo" if is_dpo else "sft",
-        metrics=golden.frozen.stated.metrics,
+        method="dpo" if read.rows[0].rejected is not None else "sft",
+        metrics=metrics,
         longest_answer=longest,
     )
-    write_text(path, spec_text(destination, list(carried(read.job)) if read.job else []))
-    report = up(load_spec(path, asked.overrides), runs_root, on_event=on_event)
-    return Path(report.summary.run)
+    return spec_text(destination, list(carried(read.job)) if read.job else [])
 
 
 def _samples(run: Path, rows: int) -> dict[tuple[str, int], Sample]:
@@ -211,7 +236,7 @@ def _unended(samples: Mapping[tuple[str, int], Sample]) -> Iterator[Problem]:
     if cut:
         message = f"{len(cut)} answers of the new model did not end, that to row {cut[0]} first"
         hint = "train longer, or raise evaluate.max_new_tokens with --set"
-        yield Problem(level="warning", file=FILE, message=message, hint=hint)
+        yield Problem(level="warning", file=GOLDEN, message=message, hint=hint)
 
 
 def _report(

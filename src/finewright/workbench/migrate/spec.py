@@ -1,22 +1,31 @@
 """The run's spec that a hosted job becomes, with the reason of each value beside it."""
 
 import json
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from finewright.catalog.models import packaged_models
+from finewright.errors import SpecError
+from finewright.evaluate.score import check_metrics
+from finewright.lm.sources import check_name, config_here
 from finewright.render.text import printable
+from finewright.schema.load import load_spec
 from finewright.schema.migrate import Carried
-from finewright.workbench.migrate.golden import FILE
+from finewright.store.stage import refuse
+from finewright.train.support import unsupported
+from finewright.workbench.coherence import incoherent, uncostable
+from finewright.workbench.migrate.folder import GOLDEN, TRAIN
 
-_LEAST_TOKENS, _MOST_TOKENS = 32, 4096
-_BYTES_A_TOKEN = 2
+_TOKENS_STEP = 16
 _TRAIN = "train."
 
 
 class Destination(NamedTuple):
-    """What is trained, by which method, and how its answers are measured."""
+    """What is trained, by which method, and how its answers are measured; `longest_answer` is in bytes, of
+    the old and the right ones."""
 
     name: str
     base_model: str
@@ -27,7 +36,7 @@ class Destination(NamedTuple):
 
 def spec_text(to: Destination, settings: Sequence[Carried]) -> str:
     """The spec as YAML. What the job left open, or has no counterpart, keeps finewright's own default."""
-    tokens = min(_MOST_TOKENS, max(_LEAST_TOKENS, to.longest_answer // _BYTES_A_TOKEN))
+    tokens = max(1, -(-to.longest_answer // _TOKENS_STEP)) * _TOKENS_STEP
     lines = [
         "# Written by `finewright migrate openai`, anew each time: change values with --set.",
         "version: 1",
@@ -35,17 +44,37 @@ def spec_text(to: Destination, settings: Sequence[Carried]) -> str:
         f"base_models: [{json.dumps(_from_anywhere(to.base_model))}]",
         "data:",
         "  sources:",
-        "    - {path: train.jsonl}  # the training files without what a golden prompt is near",
+        f"    - {{path: {TRAIN}}}  # the training files without what a golden prompt is near",
         "train:",
         f"  method: {to.method}",
         *(_line(setting) for setting in settings if _is_carried(setting)),
         *(_comment(setting) for setting in settings if not setting.key),
         "evaluate:",
-        f"  data: [{{path: {FILE}, name: golden}}]  # it expects the old model's answers",
+        f"  data: [{{path: {GOLDEN}, name: golden}}]  # it expects the old model's answers",
         f"  metrics: {json.dumps(list(to.metrics))}",
-        f"  max_new_tokens: {tokens}  # the longest of the old answers has {to.longest_answer} bytes",
+        f"  max_new_tokens: {tokens}  # the longest old or right answer has {to.longest_answer} bytes, and"
+        " a token is at least one",
     ]
     return "\n".join(lines) + "\n"
+
+
+def check_spec(text: str, path: Path, overrides: Sequence[str]) -> None:
+    """Raise SpecError, ModelError or another of our errors for what is wrong with the spec and its overrides,
+    whatever the rows are; `path` is where it is going to be, and nothing is written there."""
+    with tempfile.TemporaryDirectory(prefix="finewright-") as folder:
+        draft = Path(folder) / path.name
+        draft.write_text(text, encoding="utf-8")
+        try:
+            loaded = load_spec(draft, overrides)
+        except SpecError as error:
+            raise SpecError(str(error).replace(str(draft), str(path)), hint=error.hint) from None
+    loaded = replace(loaded, path=path)
+    problems = [*incoherent(loaded.spec), *uncostable(loaded.spec)]
+    for name in loaded.spec.base_models:
+        check_name(name, path.parent)
+        problems += unsupported(loaded.spec.train, config_here(name, path.parent))
+    refuse([loaded.placed(problem) for problem in problems])
+    check_metrics(loaded.spec.evaluate.metrics)
 
 
 def _is_carried(setting: Carried) -> bool:

@@ -1,0 +1,52 @@
+"""Recorded answers to a prompt that was there before: which rows they are, and where they contradict."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from finewright.data.prompts import prompt_key, with_expected
+from finewright.data.read import ReadRow, listed, read_rows
+from finewright.data.validate import validate
+from finewright.schema.common import Problem
+from finewright.schema.rows import Row
+
+
+def repeats(path: Path) -> tuple[Problem, ...]:
+    """A warning for each of the first rows whose prompt an earlier row of the file has, and how many more.
+
+    It says the earlier row, whose answer is the one that is kept, and whether the two answers contradict."""
+    checked = validate([_ended(row) for row in read_rows(path).rows], "auto")
+    return listed(_repeated([row for row in map(with_expected, checked.rows) if row]))
+
+
+def _repeated(rows: list[Row]) -> Iterator[Problem]:
+    first: dict[str, Row] = {}
+    for row in rows:
+        if not _answer(row):
+            continue  # a tool call, which is no golden row and counted as such
+        kept = first.setdefault(prompt_key(row), row)
+        if kept is row:
+            continue
+        same = _answer(kept) == _answer(row)
+        says = "is the same" if same else "contradicts it"
+        yield Problem(
+            level="warning",
+            file=row.file,
+            row=row.row,
+            message=f"asks the same as row {kept.row}, whose answer is kept; this one {says}: left out",
+            hint="" if same else "keep the row that is right",
+        )
+
+
+def _answer(row: Row) -> str:
+    return str(row.messages[-1].get("content") or "").strip()
+
+
+def _ended(row: ReadRow) -> ReadRow:
+    """The row with its `answer` as the last turn, so that an earlier answer is part of the prompt."""
+    for key in ("messages", "prompt"):
+        turns, answer = row.data.get(key), row.data.get("answer")
+        if isinstance(turns, list) and isinstance(answer, str):
+            others = {k: v for k, v in row.data.items() if k not in (key, "answer")}
+            last = {"role": "assistant", "content": answer}
+            return row._replace(data={**others, "messages": [*turns, last]})
+    return row

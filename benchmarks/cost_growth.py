@@ -100,7 +100,8 @@ def measure_all(options: argparse.Namespace) -> None:
     axes = options.axes.split(",")
     if unknown := set(axes) - set(UNITS):
         sys.exit(f"unknown axis {', '.join(sorted(unknown))}; known: {', '.join(UNITS)}")
-    content: dict[str, Any] = {"machine": machine(), "threads": options.threads, "points": []}
+    content: dict[str, Any] = {"machine": machine(), "threads": options.threads}
+    content["points"] = other_axes(options.out / "cost_growth.json", axes)
     with tempfile.TemporaryDirectory() as folder:
         for point in (p for axis in axes for p in points_of(axis, options, Path(folder))):
             command = [sys.executable, __file__, "--seconds", str(options.seconds)]
@@ -118,6 +119,14 @@ def measure_all(options: argparse.Namespace) -> None:
             )
             text = json.dumps(content, indent=2) + "\n"
             (options.out / "cost_growth.json").write_text(text, encoding="utf-8")
+
+
+def other_axes(path: Path, axes: Sequence[str]) -> list[dict[str, Any]]:
+    """The points of an earlier run on the axes that are not measured now."""
+    if not path.is_file():
+        return []
+    points = json.loads(path.read_text(encoding="utf-8"))["points"]
+    return [point for point in points if point["axis"] not in axes]
 
 
 def points_of(axis: str, options: argparse.Namespace, folder: Path) -> Iterator[Point]:

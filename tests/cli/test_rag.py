@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -270,7 +271,7 @@ def test_a_newer_or_another_file_is_no_index(bank: Path, finewright: Finewright)
         assert "index.sqlite: not an index" in done.err
     (bank / "index.sqlite").unlink()
     finewright("rag", "index", "rag.yaml")
-    with sqlite3.connect(bank / "index.sqlite") as connection:
+    with closing(sqlite3.connect(bank / "index.sqlite")) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     newer = finewright("rag", "search", "rag.yaml", "card")

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -10,7 +11,7 @@ import pytest
 
 from finewright.render.bakeoff import leaderboard_rows, licence, takes_rows
 from finewright.render.html.bakeoff import bakeoff_page
-from finewright.render.html.bakeoff_charts import frontier_chart, score_chart
+from finewright.render.html.bakeoff_charts import _apart, frontier_chart, score_chart
 from finewright.render.reports import text_of
 from finewright.schema.bakeoff_report import (
     Attempt,
@@ -260,3 +261,10 @@ def test_a_search_shows_its_trials_best_first() -> None:
     assert "as written" in table[1]
     assert "stopped after 20 %" in table[2]
     assert "best settings: cup-tuned.yaml" in text
+
+
+def test_no_label_of_the_picture_covers_another() -> None:
+    heights = _apart({"a": 100.0, "b": 100.0, "c": 98.0, "far": 20.0})
+    assert heights["far"] == 20.0
+    ordered = sorted(heights.values())
+    assert all(upper + 15 <= lower for upper, lower in itertools.pairwise(ordered))

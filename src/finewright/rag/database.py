@@ -158,6 +158,15 @@ def _connection(path: Path, mode: str) -> sqlite3.Connection:
         check_same_thread=False,
         timeout=_READ_WAIT_MS / 1000,
     )
+    try:
+        _set_up(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
     # A journal beside the file, not a log: a file alone can be copied, and read in a read-only folder.
     # What is deleted is overwritten; the cache keeps a transaction off the file while others read it.
     connection.execute("PRAGMA secure_delete = ON")
@@ -168,7 +177,6 @@ def _connection(path: Path, mode: str) -> sqlite3.Connection:
         connection.execute(
             f"CREATE VIRTUAL TABLE temp.{name} USING fts5vocab (main, found, {kind})"
         )
-    return connection
 
 
 def _fill(connection: sqlite3.Connection, about: About) -> None:

@@ -4,7 +4,7 @@ Plain shapes with classes, so that the page's style colours them in light and da
 alone, and every figure stands in a table beside the picture."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from finewright.render.html.svg import WIDTH, mark, shown, svg
 from finewright.schema.bakeoff_report import BakeoffReport, Finalist
@@ -17,6 +17,7 @@ _PLOT_HEIGHT = 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 14, 44
 _LONGEST_LABEL = 34
 _MARGIN = 0.25
+_LABEL = 15
 Scale = Callable[[float], float]
 """A value -> where it stands on an axis."""
 _FEWEST_TICKS = 3
@@ -55,6 +56,7 @@ def frontier_chart(report: BakeoffReport) -> str:
         return _TOP + height * (top - value) / max(top - bottom, 1e-9)
 
     shapes = [*_axes(across, up, (low, high), (bottom, top))]
+    heights = _apart({name: up(score.value) - 8 for name, score in values.items()})
     for each in report.finalists:
         score = values[each.base_model]
         x, y = across(each.speed.answer_ms_mean), up(score.value)
@@ -65,9 +67,18 @@ def frontier_chart(report: BakeoffReport) -> str:
             f"<g><title>{shown(told)}</title>"
             f"{_whisker(x, up(score.low), x, up(score.high))}"
             f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
-            f"{mark(x + shift, y - 8, anchor, _short(each.base_model))}</g>"
+            f"{mark(x + shift, heights[each.base_model], anchor, _short(each.base_model))}</g>"
         )
     return svg("frontier-chart", "Score by time of an answer", _PLOT_HEIGHT, shapes)
+
+
+def _apart(heights: Mapping[str, float]) -> dict[str, float]:
+    """The heights of labels, the upper ones moved up until none covers another."""
+    placed: dict[str, float] = {}
+    above = math.inf
+    for name, height in sorted(heights.items(), key=lambda item: -item[1]):
+        above = placed[name] = min(height, above - _LABEL)
+    return placed
 
 
 def _interval(i: int, each: Finalist, metric: str) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -273,7 +274,8 @@ def test_an_empty_batch_makes_an_index(store: FileStore):
     index = store.create(about())
     assert index.put([]) == Changes(0, 0, 0)
     index.close()
-    assert store.open().counts() == Counts(0, 0)
+    with closing(store.open()) as empty:
+        assert empty.counts() == Counts(0, 0)
 
 
 def test_the_file_can_be_read_while_another_writes(store: FileStore, path: Path):
@@ -466,20 +468,21 @@ def test_a_damaged_file_is_told_or_harmless(store: FileStore, path: Path, seed: 
         content[draw.randrange(100, len(content))] = draw.randrange(256)
     path.write_bytes(content)
     said = [
-        told(run)
+        told(store, run)
         for run in (
-            lambda: found(store.open(), "charges allowance the"),
-            lambda: near(store.open(), direction(1)),
-            lambda: store.open().put([indexed(document("fees", "Other charges."))]),
-            lambda: store.open().delete(["allowances", "fees"]),
+            lambda index: found(index, "charges allowance the"),
+            lambda index: near(index, direction(1)),
+            lambda index: index.put([indexed(document("fees", "Other charges."))]),
+            lambda index: index.delete(["allowances", "fees"]),
         )
     ]
     assert all(line.startswith(str(path)) and "\n" not in line for line in said if line)
 
 
-def told(run: Callable[[], object]) -> str:
+def told(store: FileStore, run: Callable[[Index], object]) -> str:
     try:
-        run()
+        with closing(store.open()) as index:
+            run(index)
     except DataError as error:
         return str(error)
     return ""

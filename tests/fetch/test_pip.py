@@ -24,7 +24,7 @@ def pip(client, monkeypatch):
 
 
 def test_pip_downloads_the_one_wheel_and_nothing_that_it_needs(cache, pip, tmp_path):
-    pip(f'echo "$@" > {tmp_path}/asked; echo "a wheel" > "${10}/x.whl"')
+    pip(f'echo "$@" > {tmp_path}/asked; echo "a wheel" > "${{10}}/x.whl"')
     path = pip_wheel("demo", "1.0", SHA256)
     assert path == cache / "packages" / f"{SHA256}.whl"
     assert path.read_bytes() == WHEEL

@@ -356,9 +356,8 @@ _UsageError: Any = typer.BadParameter.__base__  # Any: from a class that is look
 
 def _fail_usage(error: Any) -> NoReturn:  # Any: see _UsageError
     context, message = error.ctx, error.format_message()
-    if (
-        context and message == context.get_help()
-    ):  # a group of commands alone: its help is the answer
+    # A group of commands alone is answered by its help.
+    if context and message == context.get_help():
         sys.stderr.write(f"{message}\n")
         sys.exit(2)
     _fail(message, f"{context.command_path} --help" if context else "finewright --help", 2)

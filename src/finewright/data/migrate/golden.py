@@ -89,7 +89,7 @@ def recorded(path: Path, known: Mapping[str, str]) -> tuple[list[GoldenRow], tup
 
     A row has `prompt` or `messages` and the old model's `answer`; or it ends with that answer."""
     read = read_rows(path)
-    checked = validate([_whole(row) for row in read.rows], "auto")
+    checked = validate([whole(row) for row in read.rows], "auto")
     answered = [row for row in map(with_expected, checked.rows) if row]
     found = [_recorded(row, known) for row in answered]
     rows = list({prompt_key(row.prompt): row for row in reversed(found) if row.answer}.values())
@@ -107,7 +107,7 @@ def golden_text(rows: Sequence[GoldenRow]) -> str:
     return "".join(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows)
 
 
-def _whole(row: ReadRow) -> ReadRow:
+def whole(row: ReadRow) -> ReadRow:
     """The row with its `answer` as the last turn of the conversation, where it has turns."""
     for key in ("messages", "prompt"):
         turns, answer = row.data.get(key), row.data.get("answer")

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from finewright.data.migrate.golden import whole
 from finewright.data.prompts import prompt_key, with_expected
-from finewright.data.read import ReadRow, listed, read_rows
+from finewright.data.read import listed, read_rows
 from finewright.data.validate import validate
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
@@ -14,7 +15,7 @@ def repeats(path: Path) -> tuple[Problem, ...]:
     """A warning for each of the first rows whose prompt an earlier row of the file has, and how many more.
 
     It says the earlier row, whose answer is the one that is kept, and whether the two answers contradict."""
-    checked = validate([_ended(row) for row in read_rows(path).rows], "auto")
+    checked = validate([whole(row) for row in read_rows(path).rows], "auto")
     return listed(_repeated([row for row in map(with_expected, checked.rows) if row]))
 
 
@@ -39,14 +40,3 @@ def _repeated(rows: list[Row]) -> Iterator[Problem]:
 
 def _answer(row: Row) -> str:
     return str(row.messages[-1].get("content") or "").strip()
-
-
-def _ended(row: ReadRow) -> ReadRow:
-    """The row with its `answer` as the last turn, so that an earlier answer is part of the prompt."""
-    for key in ("messages", "prompt"):
-        turns, answer = row.data.get(key), row.data.get("answer")
-        if isinstance(turns, list) and isinstance(answer, str):
-            others = {k: v for k, v in row.data.items() if k not in (key, "answer")}
-            last = {"role": "assistant", "content": answer}
-            return row._replace(data={**others, "messages": [*turns, last]})
-    return row

@@ -57,7 +57,8 @@ def index(
             held, embedder, _watched(documents, sample, on_event), spec.chunk_chars
         )
         _tell_cut(embedder, documents)
-        _tell_opened(restricted & documents.seen.keys() - held.restricted(), documents)
+        if restricted:
+            _tell_opened(restricted & documents.seen.keys() - held.restricted(), documents)
         deleted = _pruned(held, documents) if prune else _told_gone(held, documents)
         is_changed = bool(changes.added + changes.replaced + deleted)
         tuning = None

@@ -17,7 +17,7 @@ from finewright.lm.adapters.part import Part, Parts
 from finewright.lm.adapters.prefix import Prefix
 from finewright.lm.adapters.virtual import Row, VirtualTokens, laid_out
 from finewright.lm.adapters.whole import WholeModel
-from finewright.lm.batch import Encoded, Packed, Segment, pack, pack_groups
+from finewright.lm.batch import Encoded, Packed, Segment, filled_up, pack, pack_groups
 from finewright.lm.fast import attention, head, native, recompute
 from finewright.lm.logits import Logits
 from finewright.lm.probe import probe_rows, run, speed_up
@@ -193,7 +193,9 @@ class LM:
         """Last hidden states (T, d) of a packed row (1, T), or of one that stands alone (no segments)."""
         virtual = self._virtual_now
         if virtual is None:
-            return run(self.model, input_ids, position_ids, segments)
+            if segments is None:
+                return run(self.model, input_ids, position_ids)
+            return run(self.model, *filled_up(input_ids, position_ids, segments))[: input_ids.shape[1]]
         alone = (Segment(0, input_ids.shape[1]),)
         row = laid_out(input_ids, position_ids, segments or alone, virtual.count)
         given = {

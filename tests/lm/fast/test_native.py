@@ -250,7 +250,7 @@ def compiler(path: Path, script: str) -> Path:
 
 def test_the_kernels_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINEWRIGHT_KERNELS", "off")
-    assert fresh_status() == (None, "FINEWRIGHT_KERNELS is off", False)
+    assert fresh_status() == (None, "FINEWRIGHT_KERNELS is off", False, False)
 
 
 def test_without_a_compiler_the_reason_is_said(
@@ -318,3 +318,47 @@ def test_thin_products_are_those_of_float64_rounded_once(
     found = native.lora_outer(both[:, width:], apart)
     assert found.dtype == torch.float32
     assert_close(found.double(), low.t() @ x.double(), rel=1e-6)
+
+
+@pytest.mark.parametrize("rank", [16, 32, 48])
+@pytest.mark.parametrize(
+    ("tokens", "width", "count"), [(1, 32, 32), (31, 64, 96), (100, 576, 192), (515, 1536, 608)]
+)
+def test_wide_products_are_those_of_float64_rounded_once(
+    kernels: None, tokens: int, width: int, count: int, rank: int
+) -> None:
+    """Blocks of rows that are not full, weights of several slabs, rows that lie apart."""
+    x = strided_by_8(drawn(tokens, width, seed=0).bfloat16())
+    dy = strided_by_8(drawn(tokens, count, seed=1).bfloat16())
+    weight = drawn(count, width + rank, seed=2).bfloat16()
+    a = drawn(rank, width, seed=3).bfloat16()
+    bias = drawn(count, seed=4).bfloat16()
+    if not native.takes_wide(x, weight, rank):
+        pytest.skip("this machine has no tiles")
+    base, room = weight[:, :width].double(), weight[:, width:].double()
+    step = torch.finfo(torch.bfloat16).eps
+
+    y, low = native.wide_forward(x, weight, a, bias)
+    assert_close(low.double(), x.double() @ a.double().t(), rel=step)
+    assert_close(y.double(), x.double() @ base.t() + low.double() @ room.t() + bias, rel=step)
+
+    dx, d_low = native.wide_backward(dy, weight, a)
+    assert_close(d_low.double(), dy.double() @ room, rel=step)
+    assert_close(dx.double(), dy.double() @ base + d_low.double() @ a.double(), rel=step)
+
+
+def test_what_the_tiles_do_not_take_is_told(kernels: None) -> None:
+    weight = drawn(64, 80, seed=0).bfloat16()
+    if not native.takes_wide(drawn(3, 64, seed=1).bfloat16(), weight, 16):
+        pytest.skip("this machine has no tiles")
+    assert not native.takes_wide(drawn(3, 64, seed=1), weight, 16)
+    assert not native.takes_wide(drawn(3, 64, seed=1).bfloat16(), weight.t(), 16)
+    assert not native.takes_wide(drawn(3, 72, seed=1).bfloat16(), weight, 8)
+    assert not native.takes_wide(drawn(3, 64, seed=1).bfloat16(), weight[:48], 16)
+
+
+def strided_by_8(x: Tensor) -> Tensor:
+    """The same numbers as rows of a wider matrix, at even steps."""
+    wide = x.new_zeros(x.shape[0], x.shape[1] + 8)
+    wide[:, : x.shape[1]] = x
+    return wide[:, : x.shape[1]]

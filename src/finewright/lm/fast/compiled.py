@@ -1,4 +1,4 @@
-"""Element-wise formulas compiled to one kernel each on a GPU; on a CPU the kernels of kernels.cpp do that.
+"""Element-wise formulas compiled to one kernel each on a GPU; on a CPU the kernels of kernels/ do that.
 
 A formula is written once as plain torch. Run eagerly, each of its operations reads and writes its whole
 input; compiled (torch.compile: Triton on CUDA) it reads and writes once. Compiling takes seconds, and the

@@ -1,10 +1,10 @@
-"""The CPU kernels of kernels.cpp: compiled once per machine, loaded in milliseconds, never required.
+"""The CPU kernels of kernels/: compiled once per machine, loaded in milliseconds, never required.
 
 The source is compiled by the machine's own C++ compiler for its own processor, into the cache, named by
 the digest of all that decides the result: the source, the flags, the compiler and the processor. Without
 a compiler every caller computes the same in plain torch, and `status` says why. torch.compile would do
 part of this from the plain formulas, but takes 13-35 s the first time and 4 s to import ever after; this
-takes 3 s once."""
+takes 5 s once."""
 
 import ctypes
 import hashlib
@@ -25,7 +25,7 @@ from torch import Tensor
 from finewright.errors import FinewrightError
 from finewright.fetch.cache import cache_dir
 
-_SOURCE = Path(__file__).with_name("kernels.cpp")
+_SOURCES = sorted(Path(__file__).with_name("kernels").iterdir())
 # No option that changes results between loops and their vectors: sums are vectors where the source says so.
 _FLAGS = (
     *("-std=c++17", "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC"),
@@ -38,11 +38,13 @@ _rehearsed: Literal["", "cpu", "gpu"] = ""
 
 
 class Status(NamedTuple):
-    """The loaded kernels, or why there are none; `attention` says whether its kernel is among them."""
+    """The loaded kernels, or why there are none; which of those are among them that need a processor's help:
+    bfloat16 dot products for `attention`, tiles for `wide` products."""
 
     library: ctypes.CDLL | None
     reason: str
     attention: bool = False
+    wide: bool = False
 
 
 @cache
@@ -58,8 +60,8 @@ def status() -> Status:
     try:
         path = _built(Path(compiler))
         library = ctypes.CDLL(str(path))
-        library.fw_has_attention.restype = ctypes.c_int64
-        return Status(library, "", bool(library.fw_has_attention()))
+        library.fw_has_attention.restype = library.fw_has_wide.restype = ctypes.c_int64
+        return Status(library, "", bool(library.fw_has_attention()), bool(library.fw_has_wide()))
     except (OSError, AttributeError, FinewrightError, subprocess.SubprocessError) as error:
         return Status(None, f"the kernels could not be built: {_first_line(error)}")
 
@@ -70,7 +72,7 @@ def _compilers() -> Sequence[str]:
 
 
 def _built(compiler: Path) -> Path:
-    told = (_SOURCE.read_bytes(), " ".join(_FLAGS).encode(), _version(compiler), _processor())
+    told = (*(path.read_bytes() for path in _SOURCES), " ".join(_FLAGS).encode(), _version(compiler), _processor())
     digest = hashlib.sha256(b"\0".join(told)).hexdigest()[:16]
     folder = cache_dir() / "kernels"
     target = folder / f"{digest}.so"
@@ -78,7 +80,8 @@ def _built(compiler: Path) -> Path:
         folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as scratch:
             made = Path(scratch) / target.name
-            command = [str(compiler), *_FLAGS, str(_SOURCE), "-o", str(made)]
+            units = [str(path) for path in _SOURCES if path.suffix == ".cpp"]
+            command = [str(compiler), *_FLAGS, *units, "-o", str(made)]
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
             made.replace(target)
     return target
@@ -314,6 +317,46 @@ def lora_outer(low: Tensor, x: Tensor) -> Tensor:
     out = x.new_empty(rank, x.shape[1], dtype=torch.float32)
     _call("lora_outer", None, low, low.stride(0), x, x.stride(0), out, tokens, x.shape[1], rank)
     return out
+
+
+def takes_wide(x: Tensor, weight: Tensor, rank: int) -> bool:
+    """Can the products by tiles take x (T, K) or dy (T, N) and the weight (N, K + r)?"""
+    count, width = weight.shape
+    return (
+        x.dtype == torch.bfloat16
+        and not (count % 32 or (width - rank) % 32 or rank % 16 or x.stride(0) % 2)
+        and ready(x, weight)
+        and weight.is_contiguous()
+        and status().wide
+    )
+
+
+def wide_forward(
+    x: Tensor, weight: Tensor, a: Tensor, bias: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """x (T, K), weight (N, K + r) ending in s B, a (r, K) -> y (T, N) and x A^T (T, r), a view."""
+    (rank, width), tokens, count = a.shape, x.shape[0], weight.shape[0]
+    y, low = x.new_empty(tokens, count), x.new_empty(tokens, _padded(rank))
+    parts = x, x.stride(0), weight, a, bias, y, low
+    _call("wide_forward", None, *parts, tokens, width, count, rank)
+    return y, low[:, :rank]
+
+
+def wide_backward(dy: Tensor, weight: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+    """dy (T, N), weight (N, K + r) ending in s B, a (r, K) -> dy W + dlow A (T, K) and dlow = s dy B (T, r),
+    a view."""
+    (rank, width), (tokens, count) = a.shape, dy.shape
+    dx, d_low = dy.new_empty(tokens, width), dy.new_empty(tokens, _padded(rank))
+    _call(
+        *("wide_backward", None, dy, dy.stride(0), weight, a, dx, d_low),
+        *(tokens, width, count, rank),
+    )
+    return dx, d_low[:, :rank]
+
+
+def _padded(rank: int) -> int:
+    """The kernels keep the thin side in columns of 32; what is beyond the rank is zeros."""
+    return -(-rank // 32) * 32
 
 
 class Nf4(NamedTuple):

@@ -195,7 +195,9 @@ class LM:
         if virtual is None:
             if segments is None:
                 return run(self.model, input_ids, position_ids)
-            return run(self.model, *filled_up(input_ids, position_ids, segments))[: input_ids.shape[1]]
+            return run(self.model, *filled_up(input_ids, position_ids, segments))[
+                : input_ids.shape[1]
+            ]
         alone = (Segment(0, input_ids.shape[1]),)
         row = laid_out(input_ids, position_ids, segments or alone, virtual.count)
         given = {

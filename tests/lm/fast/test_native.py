@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from finewright.lm.fast import native
+from finewright.lm.fast.library import Status
 from referee import assert_close, drawn
 
 pytestmark = pytest.mark.torch
@@ -112,9 +113,10 @@ def test_glu(kernels: None, dtype: torch.dtype, shape: tuple[int, int], gelu: bo
     true.backward(dh.double())
 
     h = native.glu_forward(gelu, gate, up)
-    d_gate, d_up = native.glu_backward(gelu, gate, up, dh)
+    d_gate, d_up, again = native.glu_backward(gelu, gate, up, dh)
 
     assert_rounded(h, true.detach())
+    assert torch.equal(again, h)
     assert_rounded(d_gate, exact_gate.grad)
     assert_rounded(d_up, exact_up.grad)
 
@@ -127,7 +129,7 @@ def test_glu_far_from_zero_is_the_gate_or_nothing(
     gate = torch.tensor([[-3e4, -120.0, -90.0, 0.0, 90.0, 120.0, 3e4]]).to(dtype)
     up = torch.full_like(gate, 2.0)
     h = native.glu_forward(gelu, gate, up)
-    d_gate, d_up = native.glu_backward(gelu, gate, up, torch.ones_like(gate))
+    d_gate, d_up, _ = native.glu_backward(gelu, gate, up, torch.ones_like(gate))
     assert torch.allclose(h.double(), gate.double().relu() * 2, rtol=1e-2, atol=1e-20)
     assert torch.allclose(d_up.double(), gate.double().relu(), rtol=1e-2, atol=1e-20)
     assert torch.allclose(
@@ -236,7 +238,7 @@ def test_off_is_off_inside_only_also_after_an_error(kernels: None) -> None:
     assert native.ready(x)
 
 
-def fresh_status() -> native.Status:
+def fresh_status() -> Status:
     """What a process that starts now would find."""
     return native.status.__wrapped__()
 
@@ -318,6 +320,9 @@ def test_thin_products_are_those_of_float64_rounded_once(
     found = native.lora_outer(both[:, width:], apart)
     assert found.dtype == torch.float32
     assert_close(found.double(), low.t() @ x.double(), rel=1e-6)
+    turned = native.lora_outer_turned(both[:, width:], apart, 0.25)
+    assert torch.equal(turned, found.t() * 0.25)
+    assert turned.is_contiguous()
 
 
 @pytest.mark.parametrize("rank", [16, 32, 48])

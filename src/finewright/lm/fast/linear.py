@@ -16,8 +16,8 @@ The room costs r / d_in of the weight (2.8 % at r = 16, d_in = 576). A and B are
 Products with r on one side are a twentieth of the arithmetic and were a seventh of a step's time: a general
 GEMM packs its wide operand and is done before that has paid. On a CPU with bfloat16 dot products kernels of
 ours do them, together with laying x A^T beside x and adding dxA A to dx: 1.3 to 1.5x as fast by themselves,
-5 to 8 % of a step (SmolLM2 135M, 2 Zen 4 cores). Where the processor has tiles (Intel's AMX) one kernel does all of
-y or dx, and x and x A^T need not lie side by side: with kernels/wide.cpp 771 -> 1,011 tokens/s (2 cores of a Xeon).
+5 to 8 % of a step (SmolLM2 135M, 2 Zen 4 cores). Where the processor has tiles (Intel's AMX) one kernel
+does all of y or dx, and nothing need lie side by side: with it 771 -> 1,011 tokens/s (2 cores of a Xeon).
 
 A weight that is not kept whole (quantized.py) is made whole for each product, and never saved."""
 
@@ -97,9 +97,16 @@ class PlainWeight:
         # reason to fail an earlier graph.
         learning, state = torch.is_grad_enabled(), state_of(lora_b)
         if learning or self._written_of is not lora_b or self._written != state:
-            self._room.data.copy_(lora_b.detach() * scale)
+            self._write(lora_b.detach(), scale)
             self._written, self._written_of = (_UNKNOWN, None) if learning else (state, lora_b)
         return self._roomy
+
+    def _write(self, lora_b: Tensor, scale: float) -> None:
+        plain = lora_b.dtype == torch.float32 and lora_b.is_contiguous()
+        if plain and native.ready(lora_b) and native.ready(self._room):
+            native.lora_room(lora_b, scale, self._room)
+        else:
+            self._room.data.copy_(lora_b * scale)
 
 
 def whole(weight: Weight) -> Tensor:
@@ -145,13 +152,6 @@ def _narrowed(both: Tensor, a: Tensor) -> Tensor:
     return torch.addmm(both[:, :width], both[:, width:], a)
 
 
-def _outer(low: Tensor, x: Tensor) -> Tensor:
-    """low^T x (r, d), float32."""
-    if _thin(low.shape[1], low, x):
-        return native.lora_outer(low, x)
-    return (low.t() @ x).float()
-
-
 class Gradients(NamedTuple):
     """Gradients of x (T, d_in), A (r, d_in) and B (d_out, r), the latter two float32."""
 
@@ -160,20 +160,33 @@ class Gradients(NamedTuple):
     b: Tensor
 
 
+def through(dy: Tensor, lora: Lora) -> tuple[Tensor, Tensor]:
+    """dy (T, d_out) -> the gradients of x (T, d_in) and of x A^T (T, r)."""
+    weight, (rank, width) = whole(lora.weight), lora.a.shape
+    if len(dy) >= _THIN_FROM and native.takes_wide(dy, weight, rank):
+        return native.wide_backward(dy, weight, lora.a)
+    both = dy @ weight
+    return _narrowed(both, lora.a), both[:, width:]
+
+
+def factor_gradients(
+    dy: Tensor, x: Tensor, low: Tensor, d_low: Tensor, scale: float
+) -> tuple[Tensor, Tensor]:
+    """dA = d_low^T x (r, d_in) and dB = s dy^T low (d_out, r), float32."""
+    if _thin(low.shape[1], low, d_low, x, dy):
+        return native.lora_outer(d_low, x), native.lora_outer_turned(low, dy, scale)
+    return (d_low.t() @ x).float(), (dy.t() @ low).float().mul_(scale)
+
+
 def lora_backward(
     dy: Tensor, x: Tensor, low: Tensor, lora: Lora, *, need_x: bool = True
 ) -> Gradients:
     """dy (T, d_out) -> the gradients."""
-    dx: Tensor | None
-    width, weight = x.shape[1], whole(lora.weight)
-    if not need_x:
-        d_low, dx = dy @ weight[:, width:], None
-    elif len(dy) >= _THIN_FROM and native.takes_wide(dy, weight, lora.a.shape[0]):
-        dx, d_low = native.wide_backward(dy, weight, lora.a)
+    if need_x:
+        dx, d_low = through(dy, lora)
     else:
-        both = dy @ weight
-        d_low, dx = both[:, width:], _narrowed(both, lora.a)
-    return Gradients(dx, _outer(d_low, x), _outer(low, dy).mul_(lora.scale).t())
+        dx, d_low = None, dy @ whole(lora.weight)[:, x.shape[1] :]
+    return Gradients(dx, *factor_gradients(dy, x, low, d_low, lora.scale))
 
 
 class _LoraLinear(Function):

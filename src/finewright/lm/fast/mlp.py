@@ -18,7 +18,14 @@ from torch.nn import functional as F
 
 from finewright.lm.fast import native
 from finewright.lm.fast.compiled import compiled_on_gpu
-from finewright.lm.fast.linear import Lora, lora_backward, lora_forward
+from finewright.lm.fast.linear import (
+    Gradients,
+    Lora,
+    factor_gradients,
+    lora_backward,
+    lora_forward,
+    through,
+)
 
 _LAYOUTS = (("gate_proj", "up_proj", "down_proj"), ("gate_up_proj", "down_proj"))
 _ACTIVATIONS = ("act_fn", "activation_fn")
@@ -39,16 +46,20 @@ def plain_glu(gate: Tensor, up: Tensor, gelu: bool) -> Tensor:
     return (act * up.float()).to(gate.dtype)
 
 
-def glu_backward(gate: Tensor, up: Tensor, dh: Tensor, *, gelu: bool) -> tuple[Tensor, Tensor]:
-    """Gradients of gate and up."""
+def glu_backward(
+    gate: Tensor, up: Tensor, dh: Tensor, *, gelu: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of gate and up, and h itself; dh may be written over."""
     if native.ready(gate, up, dh) and gate.stride() == up.stride():
         return native.glu_backward(gelu, gate, up, dh)
     return plain_glu_backward(gate, up, dh, gelu)
 
 
 @compiled_on_gpu
-def plain_glu_backward(gate: Tensor, up: Tensor, dh: Tensor, gelu: bool) -> tuple[Tensor, Tensor]:
-    """Gradients of gate and up."""
+def plain_glu_backward(
+    gate: Tensor, up: Tensor, dh: Tensor, gelu: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of gate and up, and h."""
     g, d = gate.float(), dh.float()
     if gelu:
         s = torch.sigmoid(1.5957691216 * (g + 0.044715 * g**3))
@@ -56,7 +67,8 @@ def plain_glu_backward(gate: Tensor, up: Tensor, dh: Tensor, gelu: bool) -> tupl
     else:
         s = torch.sigmoid(g)
         slope = s * (1 + g * (1 - s))
-    return (d * up.float() * slope).to(gate.dtype), (d * g * s).to(gate.dtype)
+    dtype, u, act = gate.dtype, up.float(), g * s
+    return (d * u * slope).to(dtype), (d * act).to(dtype), (act * u).to(dtype)
 
 
 class _GatedMlp(Function):
@@ -84,11 +96,11 @@ class _GatedMlp(Function):
         )
         g, u = _halves(outputs)
         dy = upstream[0].reshape(-1, upstream[0].shape[-1])
-        of_down = lora_backward(dy, glu(g, u, gelu=ctx.gelu), lows[-1], down)
-        assert of_down.x is not None
-        slopes: Sequence[Tensor] = glu_backward(g, u, of_down.x, gelu=ctx.gelu)
+        dh, d_low = through(dy, down)
+        *slopes, h = glu_backward(g, u, dh, gelu=ctx.gelu)
+        of_down = Gradients(None, *factor_gradients(dy, h, lows[-1], d_low, down.scale))
         if len(inner) == 1:
-            slopes = [torch.cat(tuple(slopes), 1)]
+            slopes = [torch.cat(slopes, 1)]
         of_inner = [
             lora_backward(slope, rows, low, lora)
             for slope, low, lora in zip(slopes, lows, inner, strict=False)

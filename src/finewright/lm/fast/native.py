@@ -1,122 +1,34 @@
-"""The CPU kernels of kernels/: compiled once per machine, loaded in milliseconds, never required.
+"""The CPU kernels as functions of tensors, and which tensors they take; see library.py for how they get here.
 
-The source is compiled by the machine's own C++ compiler for its own processor, into the cache, named by
-the digest of all that decides the result: the source, the flags, the compiler and the processor. Without
-a compiler every caller computes the same in plain torch, and `status` says why. torch.compile would do
-part of this from the plain formulas, but takes 13-35 s the first time and 4 s to import ever after; this
-takes 5 s once."""
+Each kernel's formula is in the module that uses it, with a plain form for where no kernel is."""
 
 import ctypes
-import hashlib
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from finewright.errors import FinewrightError
-from finewright.fetch.cache import cache_dir
+from finewright.lm.fast.library import Argument, call, status
 
-_SOURCES = sorted(Path(__file__).with_name("kernels").iterdir())
-# No option that changes results between loops and their vectors: sums are vectors where the source says so.
-_FLAGS = (
-    *("-std=c++17", "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC"),
-    *("-fno-strict-aliasing", "-fno-math-errno", "-fno-trapping-math"),
-)
+__all__ = ["status"]
+
 _SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
 _WIDEST_ON_GPU = 256  # see flash.py
 _disabled = False
 _rehearsed: Literal["", "cpu", "gpu"] = ""
 
 
-class Status(NamedTuple):
-    """The loaded kernels, or why there are none; which of those are among them that need a processor's help:
-    bfloat16 dot products for `attention`, tiles for `wide` products."""
-
-    library: ctypes.CDLL | None
-    reason: str
-    attention: bool = False
-    wide: bool = False
-
-
-@cache
-def status() -> Status:
-    """Compile the kernels, or find them in the cache, and load them."""
-    if os.environ.get("FINEWRIGHT_KERNELS", "") == "off":
-        return Status(None, "FINEWRIGHT_KERNELS is off")
-    if platform.system() != "Linux":
-        return Status(None, "the kernels are built on Linux only")
-    compiler = next(filter(None, map(shutil.which, _compilers())), None)
-    if compiler is None:
-        return Status(None, "no C++ compiler is installed (g++ or clang++)")
-    try:
-        path = _built(Path(compiler))
-        library = ctypes.CDLL(str(path))
-        library.fw_has_attention.restype = library.fw_has_wide.restype = ctypes.c_int64
-        return Status(library, "", bool(library.fw_has_attention()), bool(library.fw_has_wide()))
-    except (OSError, AttributeError, FinewrightError, subprocess.SubprocessError) as error:
-        return Status(None, f"the kernels could not be built: {_first_line(error)}")
-
-
-def _compilers() -> Sequence[str]:
-    own = os.environ.get("CXX")
-    return (own,) if own else ("g++", "clang++")
-
-
-def _built(compiler: Path) -> Path:
-    told = (*(path.read_bytes() for path in _SOURCES), " ".join(_FLAGS).encode(), _version(compiler), _processor())
-    digest = hashlib.sha256(b"\0".join(told)).hexdigest()[:16]
-    folder = cache_dir() / "kernels"
-    target = folder / f"{digest}.so"
-    if not target.exists():
-        folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as scratch:
-            made = Path(scratch) / target.name
-            units = [str(path) for path in _SOURCES if path.suffix == ".cpp"]
-            command = [str(compiler), *_FLAGS, *units, "-o", str(made)]
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
-            made.replace(target)
-    return target
-
-
-def _version(compiler: Path) -> bytes:
-    facts = compiler.resolve().stat()
-    return f"{compiler.resolve()} {facts.st_size} {facts.st_mtime_ns}".encode()
-
-
-def _processor() -> bytes:
-    """What -march=native sees: the processor's model and instructions."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
-    wanted = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU part")
-    return "\n".join(line for line in lines if line.startswith(wanted)).encode()
-
-
-def _first_line(error: Exception) -> str:
-    told = getattr(error, "stderr", None) or str(error)
-    lines = [line for line in told.splitlines() if "error" in line] or told.splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
 def ready(*tensors: Tensor) -> bool:
     """Can the kernels take these tensors: on the CPU, all float32 or all bfloat16, rows contiguous?"""
-    first = tensors[0]
-    return (
-        not _disabled
-        and _rehearsed != "gpu"
-        and first.dtype in _SUFFIX
-        and all(
-            t.device.type == "cpu" and t.dtype == first.dtype and t.stride(-1) == 1 for t in tensors
-        )
-        and status().library is not None
-    )
+    dtype = tensors[0].dtype
+    if _disabled or _rehearsed == "gpu" or dtype not in _SUFFIX:
+        return False
+    for t in tensors:  # no generator: this is asked a thousand times a step
+        if t.dtype != dtype or t.stride(-1) != 1 or t.device.type != "cpu":
+            return False
+    return status().library is not None
 
 
 def unpacks(*tensors: Tensor) -> bool:
@@ -186,14 +98,14 @@ def glu_forward(gelu: bool, gate: Tensor, up: Tensor) -> Tensor:
     return h
 
 
-def glu_backward(gelu: bool, gate: Tensor, up: Tensor, dh: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradients of gate and up, given h's."""
+def glu_backward(gelu: bool, gate: Tensor, up: Tensor, dh: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of gate and up, given h's, and h, in the place of its gradient."""
     dg, du = gate.new_empty(gate.shape), gate.new_empty(gate.shape)
     gu_row, dh_row, d_row = gate.stride(0), dh.stride(0), dg.stride(0)
     rows, width = gate.shape
     arguments = (gate, up, gu_row, dh, dh_row, dg, du, d_row, rows, width)
     _call("glu_backward", gate.dtype, int(gelu), *arguments)
-    return dg, du
+    return dg, du, dh
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, logps: Tensor, *, grad: bool) -> None:
@@ -286,13 +198,12 @@ def attention_backward(
 
 def takes_thin(rank: int, *parts: Tensor) -> bool:
     """Can the thin products of LoRA take these matrices? bfloat16, widths in sixteens, rows at even steps."""
-    return (
-        rank % 16 == 0
-        and attends()
-        and parts[0].dtype == torch.bfloat16
-        and ready(*parts)
-        and all(part.shape[1] % 16 == 0 and part.stride(0) % 2 == 0 for part in parts)
-    )
+    if rank % 16 or not attends() or parts[0].dtype != torch.bfloat16:
+        return False
+    for part in parts:
+        if part.shape[1] % 16 or part.stride(0) % 2:
+            return False
+    return ready(*parts)
 
 
 def lora_widen(x: Tensor, a: Tensor) -> Tensor:
@@ -313,10 +224,24 @@ def lora_narrow(both: Tensor, a: Tensor) -> Tensor:
 
 def lora_outer(low: Tensor, x: Tensor) -> Tensor:
     """low^T x (r, d), float32, of low (T, r) and x (T, d), both in sixteens."""
-    tokens, rank = low.shape
-    out = x.new_empty(rank, x.shape[1], dtype=torch.float32)
-    _call("lora_outer", None, low, low.stride(0), x, x.stride(0), out, tokens, x.shape[1], rank)
+    return _outer(low, x, low.new_empty(low.shape[1], x.shape[1], dtype=torch.float32), 1.0, 0)
+
+
+def lora_outer_turned(low: Tensor, x: Tensor, scale: float) -> Tensor:
+    """scale x^T low (d, r), float32."""
+    out = low.new_empty(x.shape[1], low.shape[1], dtype=torch.float32)
+    return _outer(low, x, out, scale, 1)
+
+
+def _outer(low: Tensor, x: Tensor, out: Tensor, scale: float, turned: int) -> Tensor:
+    rows = low, low.stride(0), x, x.stride(0), out
+    _call("lora_outer", None, *rows, low.shape[0], x.shape[1], low.shape[1], scale, turned)
     return out
+
+
+def lora_room(b: Tensor, scale: float, room: Tensor) -> None:
+    """Write scale * b (d_out, r), float32, into the room (d_out, r) beside a weight of any row stride."""
+    _call("lora_room", room.dtype, b, scale, room, room.stride(0), *b.shape)
 
 
 def takes_wide(x: Tensor, weight: Tensor, rank: int) -> bool:
@@ -405,20 +330,6 @@ def _integers(*numbers: int) -> ctypes.Array[ctypes.c_int64]:
     return (ctypes.c_int64 * len(numbers))(*numbers)
 
 
-def _call(name: str, dtype: torch.dtype | None, *arguments: object) -> None:
-    if _rehearsed:
-        return
-    library = status().library
-    assert library is not None
-    suffix = "" if dtype is None else f"_{_SUFFIX[dtype]}"
-    library[f"fw_{name}{suffix}"](*map(_as_c, arguments))
-
-
-def _as_c(argument: object) -> object:
-    if isinstance(argument, Tensor):
-        return ctypes.c_void_p(argument.data_ptr())
-    if isinstance(argument, int):
-        return ctypes.c_int64(argument)
-    if isinstance(argument, float):
-        return ctypes.c_float(argument)
-    return argument
+def _call(name: str, dtype: torch.dtype | None, *arguments: Argument) -> None:
+    if not _rehearsed:
+        call(name if dtype is None else f"{name}_{_SUFFIX[dtype]}", *arguments)

@@ -109,25 +109,29 @@ void glu_forward(const T* g, const T* u, i64 gu_row, T* h, i64 h_row, i64 rows, 
 }
 
 template <class Act, class T>
-void glu_backward(const T* g, const T* u, i64 gu_row, const T* dh, i64 dh_row, T* dg, T* du, i64 d_row, i64 rows,
-                  i64 width) {
+void glu_backward(const T* g, const T* u, i64 gu_row, T* dh, i64 dh_row, T* dg, T* du, i64 d_row, i64 rows,
+                  i64 width) {  // h takes the place of dh
 #pragma omp parallel for schedule(static) if (rows * width > kWorthThreads)
   for (i64 i = 0; i < rows; ++i) {
-    const T *gi = g + i * gu_row, *ui = u + i * gu_row, *up = dh + i * dh_row;
-    T *dgi = dg + i * d_row, *dui = du + i * d_row;
+    const T *gi = g + i * gu_row, *ui = u + i * gu_row;
+    T *dhi = dh + i * dh_row, *dgi = dg + i * d_row, *dui = du + i * d_row;
 #ifdef HAVE_LANES
     for (i64 j = 0; j < width; j += 16) {
       const __mmask16 some = first_lanes(width - j);
-      const Lanes d = load(up + j, some), gate = load(gi + j, some);
-      store(dgi + j, d * load(ui + j, some) * Act::df(gate), some);
-      store(dui + j, d * Act::f(gate), some);
+      const Lanes d = load(dhi + j, some), gate = load(gi + j, some);
+      const Lanes other = load(ui + j, some), act = Act::f(gate);
+      store(dgi + j, d * other * Act::df(gate), some);
+      store(dui + j, d * act, some);
+      store(dhi + j, act * other, some);
     }
 #else
 #pragma omp simd
     for (i64 j = 0; j < width; ++j) {
-      const float d = value(up[j]), gate = value(gi[j]);
-      dgi[j] = rounded<T>(d * value(ui[j]) * Act::df(gate));
-      dui[j] = rounded<T>(d * Act::f(gate));
+      const float d = value(dhi[j]), gate = value(gi[j]);
+      const float other = value(ui[j]), act = Act::f(gate);
+      dgi[j] = rounded<T>(d * other * Act::df(gate));
+      dui[j] = rounded<T>(d * act);
+      dhi[j] = rounded<T>(act * other);
     }
 #endif
   }
@@ -187,8 +191,15 @@ void cross_entropy(T* logits, const i64* targets, float* logp, i64 rows, i64 voc
   }
 }
 
-}  // namespace
 
+// room (R, W) = scale b, rows of a wider matrix
+template <class T> void lora_room(const float* b, float scale, T* room, i64 room_row, i64 rows, i64 width) {
+#pragma omp parallel for schedule(static) if (rows * width > 4 * kWorthThreads)
+  for (i64 i = 0; i < rows; ++i)
+    for (i64 j = 0; j < width; ++j) room[i * room_row + j] = rounded<T>(b[i * width + j] * scale);
+}
+
+}  // namespace
 
 #define BOTH(T, name)                                                                                         \
   void fw_rms_forward_##name(const T* x, i64 x_row, const float* w, T* y, float* rstd, i64 rows, i64 width,   \
@@ -207,13 +218,16 @@ void cross_entropy(T* logits, const i64* targets, float* logp, i64 rows, i64 voc
                              i64 width) {                                                                     \
     (gelu ? glu_forward<GeluTanh, T> : glu_forward<Silu, T>)(g, u, gu_row, h, h_row, rows, width);            \
   }                                                                                                           \
-  void fw_glu_backward_##name(i64 gelu, const T* g, const T* u, i64 gu_row, const T* dh, i64 dh_row, T* dg,   \
+  void fw_glu_backward_##name(i64 gelu, const T* g, const T* u, i64 gu_row, T* dh, i64 dh_row, T* dg,         \
                               T* du, i64 d_row, i64 rows, i64 width) {                                        \
     (gelu ? glu_backward<GeluTanh, T> : glu_backward<Silu, T>)(g, u, gu_row, dh, dh_row, dg, du, d_row, rows, \
                                                                width);                                        \
   }                                                                                                           \
   void fw_cross_entropy_##name(T* logits, const i64* targets, float* logp, i64 rows, i64 vocab, i64 grad) {   \
     cross_entropy(logits, targets, logp, rows, vocab, grad != 0);                                             \
+  }                                                                                                           \
+  void fw_lora_room_##name(const float* b, float scale, T* room, i64 room_row, i64 rows, i64 width) {         \
+    lora_room(b, scale, room, room_row, rows, width);                                                         \
   }
 
 extern "C" {

@@ -90,8 +90,9 @@ void lora_narrow(const bf16* both, const bf16* a, bf16* dx, i64 tokens, i64 widt
   }
 }
 
-// out (r, K) float32 = low^T x;  low (T, r) and x (T, K) of any row stride
-void lora_outer(const bf16* low, i64 low_row, const bf16* x, i64 x_row, float* out, i64 tokens, i64 width, i64 rank) {
+// out (r, K) float32 = scale low^T x, or turned (K, r);  low (T, r) and x (T, K) of any row stride
+void lora_outer(const bf16* low, i64 low_row, const bf16* x, i64 x_row, float* out, i64 tokens, i64 width, i64 rank,
+                float scale, bool turned) {
   constexpr i64 kColumns = 64, kPairs = 64;
   const i64 count = (tokens + 1) / 2;
   Buffer packed(count * rank * 4);
@@ -105,6 +106,8 @@ void lora_outer(const bf16* low, i64 low_row, const bf16* x, i64 x_row, float* o
   for (i64 k0 = 0; k0 < width; k0 += kColumns) {
     const i64 columns = std::min(kColumns, width - k0);
     const UsingTiles tiles;
+    Buffer memory(rank * columns * 4);
+    float* sums = memory.as<float>();
     alignas(64) u32 right[kPairs * kColumns];  // [T/2][columns]
     for (i64 p0 = 0; p0 < count; p0 += kPairs) {
       const i64 pairs = std::min(kPairs, count - p0);
@@ -119,8 +122,13 @@ void lora_outer(const bf16* low, i64 low_row, const bf16* x, i64 x_row, float* o
           _mm512_store_si512(right + p * columns + k, _mm512_or_si512(first, _mm512_slli_epi32(second, 16)));
         }
       }
-      product(rank, columns, pairs, {left + p0, count, 1}, {right, 16, columns}, out + k0, width, p0 > 0);
+      product(rank, columns, pairs, {left + p0, count, 1}, {right, 16, columns}, sums, columns, p0 > 0);
     }
+    for (i64 j = 0; j < rank; ++j)
+      for (i64 k = 0; k < columns; ++k) {
+        float* to = turned ? out + (k0 + k) * rank + j : out + j * width + k0 + k;
+        *to = scale * sums[j * columns + k];
+      }
   }
 }
 
@@ -137,9 +145,9 @@ void fw_lora_narrow(const bf16* both, const bf16* a, bf16* dx, i64 tokens, i64 w
   lora_narrow(both, a, dx, tokens, width, rank);
 }
 
-void fw_lora_outer(const bf16* low, i64 low_row, const bf16* x, i64 x_row, float* out, i64 tokens, i64 width,
-                   i64 rank) {
-  lora_outer(low, low_row, x, x_row, out, tokens, width, rank);
+void fw_lora_outer(const bf16* low, i64 low_row, const bf16* x, i64 x_row, float* out, i64 tokens, i64 width, i64 rank,
+                   float scale, i64 turned) {
+  lora_outer(low, low_row, x, x_row, out, tokens, width, rank, scale, turned != 0);
 }
 
 }

@@ -1,0 +1,132 @@
+"""The library of the CPU kernels: compiled once per machine, loaded in milliseconds, never required.
+
+The sources in kernels/ are compiled by the machine's own C++ compiler for its own processor, into the
+cache, named by the digest of all that decides the result: the sources, the flags, the compiler and the
+processor. Without a compiler every caller computes the same in plain torch, and `status` says why.
+torch.compile would do part of this from the plain formulas, but takes 13-35 s the first time and 4 s to
+import ever after; this takes 5 s once."""
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from finewright.errors import FinewrightError
+from finewright.fetch.cache import cache_dir
+
+_SOURCES = sorted(Path(__file__).with_name("kernels").iterdir())
+# No option that changes results between loops and their vectors: sums are vectors where the source says so.
+_FLAGS = (
+    *("-std=c++17", "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC"),
+    *("-fno-strict-aliasing", "-fno-math-errno", "-fno-trapping-math"),
+)
+
+Argument = Tensor | int | float | ctypes.Array[ctypes.c_int64] | None
+
+
+class Status(NamedTuple):
+    """The loaded kernels, or why there are none; which of those are among them that need a processor's help:
+    bfloat16 dot products for `attention`, tiles for `wide` products."""
+
+    library: ctypes.CDLL | None
+    reason: str
+    attention: bool = False
+    wide: bool = False
+
+
+@cache
+def status() -> Status:
+    """Compile the kernels, or find them in the cache, and load them."""
+    if os.environ.get("FINEWRIGHT_KERNELS", "") == "off":
+        return Status(None, "FINEWRIGHT_KERNELS is off")
+    if platform.system() != "Linux":
+        return Status(None, "the kernels are built on Linux only")
+    compiler = next(filter(None, map(shutil.which, _compilers())), None)
+    if compiler is None:
+        return Status(None, "no C++ compiler is installed (g++ or clang++)")
+    try:
+        path = _built(Path(compiler))
+        library = ctypes.CDLL(str(path))
+        library.fw_has_attention.restype = library.fw_has_wide.restype = ctypes.c_int64
+        return Status(library, "", bool(library.fw_has_attention()), bool(library.fw_has_wide()))
+    except (OSError, AttributeError, FinewrightError, subprocess.SubprocessError) as error:
+        return Status(None, f"the kernels could not be built: {_first_line(error)}")
+
+
+def _compilers() -> Sequence[str]:
+    own = os.environ.get("CXX")
+    return (own,) if own else ("g++", "clang++")
+
+
+def _built(compiler: Path) -> Path:
+    told = (
+        *(path.read_bytes() for path in _SOURCES),
+        " ".join(_FLAGS).encode(),
+        _version(compiler),
+        _processor(),
+    )
+    digest = hashlib.sha256(b"\0".join(told)).hexdigest()[:16]
+    folder = cache_dir() / "kernels"
+    target = folder / f"{digest}.so"
+    if not target.exists():
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as scratch:
+            made = Path(scratch) / target.name
+            units = [str(path) for path in _SOURCES if path.suffix == ".cpp"]
+            command = [str(compiler), *_FLAGS, *units, "-o", str(made)]
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+            made.replace(target)
+    return target
+
+
+def _version(compiler: Path) -> bytes:
+    facts = compiler.resolve().stat()
+    return f"{compiler.resolve()} {facts.st_size} {facts.st_mtime_ns}".encode()
+
+
+def _processor() -> bytes:
+    """What -march=native sees: the processor's model and instructions."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
+    wanted = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU part")
+    return "\n".join(line for line in lines if line.startswith(wanted)).encode()
+
+
+def _first_line(error: Exception) -> str:
+    told = getattr(error, "stderr", None) or str(error)
+    lines = [line for line in told.splitlines() if "error" in line] or told.splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def call(name: str, *arguments: Argument) -> None:
+    """Call a kernel: tensors go as pointers to their numbers, None as no pointer. An argument is of the same
+    kind at every call."""
+    function = _function(name)
+    if function.argtypes is None:
+        function.argtypes = [_c_type(argument) for argument in arguments]
+    function(*[a.data_ptr() if isinstance(a, Tensor) else a for a in arguments])
+
+
+@cache
+def _function(name: str) -> Any:  # Any: ctypes gives its functions no public type
+    library = status().library
+    assert library is not None
+    function = library[f"fw_{name}"]
+    function.restype = None
+    return function
+
+
+def _c_type(argument: Argument) -> Any:
+    if argument is None or isinstance(argument, Tensor):
+        return ctypes.c_void_p
+    if isinstance(argument, int):
+        return ctypes.c_int64
+    return ctypes.c_float if isinstance(argument, float) else ctypes.POINTER(ctypes.c_int64)

@@ -1,5 +1,6 @@
 """What the machine is doing beside us."""
 
+import os
 import subprocess
 import sys
 import time
@@ -25,6 +26,40 @@ def test_a_busy_process_is_seen_and_our_own_work_is_not() -> None:
 def test_where_the_system_does_not_tell_nobody_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "_busy_seconds", lambda: None)
     assert runtime.cores_others_use(0.0) == 0.0
+
+
+def spins(monkeypatch: pytest.MonkeyPatch, stat: Path, **given: str) -> str | None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(runtime, "_MACHINE", stat)
+    runtime.share_cores()
+    found = os.environ.get("GOMP_SPINCOUNT")
+    monkeypatch.setenv("GOMP_SPINCOUNT", found or "0")  # so that it is set back
+    return found
+
+
+def test_workers_spin_on_a_quiet_machine_and_sleep_soon_on_a_busy_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cores = os.cpu_count() or 1
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  1 2 3 4 5 6 7\nprocs_running 1\nprocs_blocked 0\n")
+    assert spins(monkeypatch, stat) == "20000"
+    stat.write_text(f"procs_running {1 + cores}\n")
+    assert spins(monkeypatch, stat) == "1000"
+    assert spins(monkeypatch, stat, GOMP_SPINCOUNT="7") == "7"
+    assert spins(monkeypatch, stat, OMP_WAIT_POLICY="active") is None
+    assert spins(monkeypatch, tmp_path / "none") == "20000"
+
+
+def test_a_busy_process_is_seen_in_milliseconds() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            assert any(runtime.others_running() >= 1 for _ in range(200))
+        finally:
+            busy.kill()
 
 
 @pytest.mark.torch

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 NEEDED = ("torch", "transformers", "accelerate", "safetensors", "gguf", "numpy")
 
 
+_MACHINE = Path("/proc/stat")
+_SPINS, _SPINS_BUSY = "20000", "1000"  # see share_cores
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _PEAK = "5"  # see Documentation/filesystems/proc.rst: set the peak resident size back
 
@@ -31,16 +33,16 @@ def require_runtime() -> None:
 
 
 def share_cores() -> None:
-    """Let waiting worker threads sleep soon; only works before torch is imported.
+    """How long waiting worker threads spin before they sleep; only works before torch is imported.
 
-    OpenMP's workers spin at every barrier, and on a machine that does anything else a spinning worker
-    holds the core that another one needs. Measured with two threads on two cores, training SmolLM2, in
-    tokens/s on a quiet machine and beside one busy process: 664 and 178 as it comes (at times stuck),
-    490 and 345 with sleeping workers, 626 and 292 with 1000 spins. On a faster processor, whose barriers
-    are twice as close: 915 and 471 with 1000 spins, 1007 and 420 with 2000, 960 and 359 with 4000. What the
-    user set stays."""
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    OpenMP's workers wait at every barrier. One that sleeps must be woken; one that spins holds a core that
+    another process may need. Measured with two threads on two cores of a Xeon, training SmolLM2, in
+    tokens/s on a quiet machine and beside one busy process: 830 and 579 with 1000 spins, 890 and 556 with
+    2000, 950 and 392 with 10000, 990 and 315 with 20000. So it is looked whether the machine is busy. What
+    the user set stays."""
+    if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
+        busy = others_running() > (os.cpu_count() or 1) / 4
+        os.environ["GOMP_SPINCOUNT"] = _SPINS_BUSY if busy else _SPINS
 
 
 def device() -> "torch.device":
@@ -59,6 +61,24 @@ def physical_cores() -> int:
     return max(1, min(allowed, int(physical)))
 
 
+def others_running(samples: int = 4) -> int:
+    """How many threads of other processes want a core, looked at for a few milliseconds; 0 where the system
+    does not tell."""
+    counts = [_running()]
+    for _ in range(samples - 1):
+        time.sleep(0.004)
+        counts.append(_running())
+    return max(0, min(counts) - 1)
+
+
+def _running() -> int:
+    try:
+        lines = _MACHINE.read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("procs_running"))
+    except (OSError, StopIteration, ValueError):
+        return 0
+
+
 def cores_others_use(seconds: float = 0.2) -> float:
     """How many of the machine's cores other processes keep busy, looked at for a moment; 0 where the
     system does not tell."""
@@ -73,7 +93,7 @@ def cores_others_use(seconds: float = 0.2) -> float:
 def _busy_seconds() -> float | None:
     """CPU seconds that all processes but this one have had since the machine started."""
     try:
-        fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:]
+        fields = _MACHINE.read_text(encoding="utf-8").split("\n", 1)[0].split()[1:]
         user, nice, system, _, _, irq, softirq = map(int, fields[:7])
     except (OSError, ValueError):
         return None

@@ -191,12 +191,22 @@ void cross_entropy(T* logits, const i64* targets, float* logp, i64 rows, i64 voc
   }
 }
 
-
 // room (R, W) = scale b, rows of a wider matrix
 template <class T> void lora_room(const float* b, float scale, T* room, i64 room_row, i64 rows, i64 width) {
 #pragma omp parallel for schedule(static) if (rows * width > 4 * kWorthThreads)
-  for (i64 i = 0; i < rows; ++i)
-    for (i64 j = 0; j < width; ++j) room[i * room_row + j] = rounded<T>(b[i * width + j] * scale);
+  for (i64 i = 0; i < rows; ++i) {
+    const float* in = b + i * width;
+    T* out = room + i * room_row;
+#ifdef HAVE_LANES
+    for (i64 j = 0; j < width; j += 16) {
+      const __mmask16 some = first_lanes(width - j);
+      store(out + j, load(in + j, some) * scale, some);
+    }
+#else
+#pragma omp simd
+    for (i64 j = 0; j < width; ++j) out[j] = rounded<T>(in[j] * scale);
+#endif
+  }
 }
 
 }  // namespace

@@ -46,11 +46,19 @@ def plain_linears() -> None:
     LoraLinear.forward = delta_after
 
 
+def without_thin() -> None:
+    """Neither alone nor within the wide ones."""
+    native.takes_wide = native.takes_thin = no
+
+
 TAKEN: dict[str, Callable[[], None]] = {
     "nothing": lambda: None,
     "packing": lambda: setattr(model.LM, "hidden", padded),
     "attention kernel": lambda: setattr(native, "takes_heads", no),
+    "wide products": lambda: setattr(native, "takes_wide", no),
+    "thin products": without_thin,
     "all kernels": lambda: setattr(native, "_disabled", True),
+    "whole blocks of rows": lambda: setattr(model, "filled_up", lambda *row: row),
     "linear and MLP nodes": plain_linears,
     "MLP node": lambda: setattr(mlp, "is_gated", no),
     "norm node": lambda: setattr(norm, "is_norm", no),

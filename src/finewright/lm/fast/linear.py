@@ -126,7 +126,7 @@ class Lora(NamedTuple):
 def lora_forward(x: Tensor, lora: Lora) -> tuple[Tensor, Tensor]:
     """x (T, d_in) -> y (T, d_out) and x A^T (T, r)."""
     weight = whole(lora.weight)
-    if len(x) >= _THIN_FROM and native.takes_wide(x, weight, lora.a.shape[0]):
+    if len(x) >= _THIN_FROM and native.takes_wide(x, weight, lora.a.shape[0], lora.bias):
         return native.wide_forward(x, weight, lora.a, lora.bias)
     wide = _widened(x, lora.a)
     return F.linear(wide, weight, lora.bias), wide[:, x.shape[1] :].clone()

@@ -244,13 +244,13 @@ def lora_room(b: Tensor, scale: float, room: Tensor) -> None:
     _call("lora_room", room.dtype, b, scale, room, room.stride(0), *b.shape)
 
 
-def takes_wide(x: Tensor, weight: Tensor, rank: int) -> bool:
-    """Can the products by tiles take x (T, K) or dy (T, N) and the weight (N, K + r)?"""
+def takes_wide(x: Tensor, weight: Tensor, rank: int, bias: Tensor | None = None) -> bool:
+    """Can the products by tiles take x (T, K) or dy (T, N), the weight (N, K + r) and a bias (N,)?"""
     count, width = weight.shape
     return (
         x.dtype == torch.bfloat16
         and not (count % 32 or (width - rank) % 32 or rank % 16 or x.stride(0) % 2)
-        and ready(x, weight)
+        and (ready(x, weight) if bias is None else ready(x, weight, bias))
         and weight.is_contiguous()
         and status().wide
     )

@@ -5,6 +5,8 @@
 //
 // Shape legend: T tokens, H query heads, KV key heads, D width of a head.
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -215,9 +217,18 @@ void attention_forward(Strided q, Strided k, Strided v, bf16* out, float* lse, c
   }
 }
 
-struct Packed {  // what the backward reads, packed once
-  const u32 *k_panels, *v_panels, *k_pairs, *q_pairs, *d_pairs;
+struct Packed {  // what the backward reads, from token `base` on, which is in sixteens
+  i64 base;
+  u32 *k_panels, *v_panels, *k_pairs, *q_pairs, *d_pairs;
 };
+
+void pack_panels(const Packed& packed, const Strided& x, i64 head, i64 tokens, i64 span, i64 dim, u32* out) {
+  for (i64 p = 0; p < padded(span) / 16; ++p) pack_panel(x, head, packed.base / 16 + p, tokens, dim, out + p * dim * 8);
+}
+
+void pack_pairs(const Packed& packed, const Strided& x, i64 head, i64 tokens, i64 span, i64 dim, u32* out) {
+  for (i64 p = 0; p < padded(span) / 2; ++p) pack_pair(x, head, packed.base / 2 + p, tokens, dim, out + p * dim);
+}
 
 struct Scratch {  // scratch of one thread
   float *scores, *d_weights, *dq;
@@ -275,6 +286,7 @@ void pair_of_rows(const View& view, const Range& range, i64 row, i64 pair, i64 r
 void attend_back(const View& view, const Range& range, i64 row0, i64 rows, const Strided& q, const Strided& d,
                  i64 head, const Packed& packed, const Shape& shape, const float* lse, const float* delta,
                  float scale, const Scratch& scratch, float* dk, float* dv) {
+  const i64 base = packed.base;
   i64 low = range.end, high = 0;
   for (i64 i = row0; i < row0 + rows; ++i) {
     const Keys keys = view.keys(i, range);
@@ -285,62 +297,83 @@ void attend_back(const View& view, const Range& range, i64 row0, i64 rows, const
     const i64 columns = std::min(kBackKeys, up(high - key0, kStep));
     const i64 D = shape.dim, E = shape.v_dim;
     product(rows, columns, D / 2, {in_pairs(q.row(row0, head)), q.token / 2, 1},
-            {packed.k_panels + key0 / 2 * D, D * 8, 16}, scratch.scores, kBackKeys, false);
+            {packed.k_panels + (key0 - base) / 2 * D, D * 8, 16}, scratch.scores, kBackKeys, false);
     product(rows, columns, E / 2, {in_pairs(d.row(row0, head)), d.token / 2, 1},
-            {packed.v_panels + key0 / 2 * E, E * 8, 16}, scratch.d_weights, kBackKeys, false);
+            {packed.v_panels + (key0 - base) / 2 * E, E * 8, 16}, scratch.d_weights, kBackKeys, false);
     const i64 pairs = up(rows, kTiles ? kStep : 2) / 2;
     for (i64 pair = 0; pair < pairs; ++pair)
       pair_of_rows(view, range, row0 + 2 * pair, pair, rows, key0, columns, lse, delta, scale, scratch);
     const i64 first = std::max(key0, low), last = std::min(key0 + columns, high), skip = first - key0;
     product(last - first, E, pairs, scratch.by_key(scratch.w_pairs, pairs, skip),
-            {packed.d_pairs + row0 / 2 * E, 16, E}, dv + first * E, E, true);
+            {packed.d_pairs + (row0 - base) / 2 * E, 16, E}, dv + (first - base) * E, E, true);
     product(last - first, D, pairs, scratch.by_key(scratch.ds_pairs, pairs, skip),
-            {packed.q_pairs + row0 / 2 * D, 16, D}, dk + first * D, D, true);
+            {packed.q_pairs + (row0 - base) / 2 * D, 16, D}, dk + (first - base) * D, D, true);
     product(rows, D, columns / 2, {in_pairs(scratch.d_scores), kBackKeys / 2, 1},
-            {packed.k_pairs + key0 / 2 * D, 16, D}, scratch.dq, D, true);
+            {packed.k_pairs + (key0 - base) / 2 * D, 16, D}, scratch.dq, D, true);
   }
 }
 
-// sums the heads of each group: (H, T, W) float32 -> (T, KV, W)
-void sum_groups(const float* by_head, bf16* out, const Shape& shape, i64 width) {
-  const i64 group = shape.heads / shape.kv_heads;
-#pragma omp parallel for collapse(2) schedule(static)
-  for (i64 t = 0; t < shape.tokens; ++t)
-    for (i64 n = 0; n < shape.kv_heads; ++n) {
-      bf16* y = out + (t * shape.kv_heads + n) * width;
-      const float* x = by_head + (n * group * shape.tokens + t) * width;
-#pragma omp simd
-      for (i64 c = 0; c < width; ++c) {
-        float sum = 0.0f;
-        for (i64 g = 0; g < group; ++g) sum += x[g * shape.tokens * width + c];
-        y[c] = rounded<bf16>(sum);
-      }
+// One head of one tree: dq is written, dk and dv (from `base` on) are added to.
+void tree_back(const Segment* segments, i64 count, i64 window, const Strided& q, const Strided& d, i64 head,
+               const Packed& packed, const Shape& shape, const float* lse, const float* delta, float scale,
+               const Scratch& scratch, bf16* dq, float* dk, float* dv) {
+  const i64 D = shape.dim;
+  for (i64 s = 0; s < count; ++s) {
+    const View view{segments[s], window};
+    const i64 segment_end = segments[s].start + segments[s].length;
+    for (i64 row0 = segments[s].start / 2 * 2; row0 < segment_end; row0 += kBackRows) {
+      const i64 end = std::min(row0 + kBackRows, segment_end), rows = end - row0;
+      std::fill(scratch.dq, scratch.dq + rows * D, 0.0f);
+      if (segments[s].prefix_length)
+        attend_back(view, view.prefix(), row0, rows, q, d, head, packed, shape, lse, delta, scale, scratch, dk, dv);
+      attend_back(view, view.own(end), row0, rows, q, d, head, packed, shape, lse, delta, scale, scratch, dk, dv);
+      for (i64 r = std::max<i64>(0, segments[s].start - row0); r < rows; ++r)
+        for (i64 c = 0; c < D; c += 16)
+          store(dq + ((row0 + r) * shape.heads + head) * D + c, load(scratch.dq + r * D + c));
+    }
+  }
+}
+
+// delta_t = sum over the width of out_t d_t, for the tokens of one head from `first` to `end`
+void row_sums(const bf16* out, const Strided& d, i64 head, const Shape& shape, i64 first, i64 end, float* delta) {
+  for (i64 t = first; t < end; ++t) {
+    const bf16 *o = out + (t * shape.heads + head) * shape.v_dim, *g = d.row(t, head);
+    Lanes sum = _mm512_setzero_ps();
+    for (i64 c = 0; c < shape.v_dim; c += 16) sum += load(o + c) * load(g + c);
+    delta[t] = _mm512_reduce_add_ps(sum);
+  }
+}
+
+// out (tokens, KV, W), one key head = the sum over `group` heads of x, each `step` apart
+void sum_heads(const float* x, i64 step, i64 group, i64 tokens, bf16* out, i64 out_row, i64 width) {
+  for (i64 t = 0; t < tokens; ++t)
+    for (i64 c = 0; c < width; c += 16) {
+      Lanes sum = load(x + t * width + c);
+      for (i64 g = 1; g < group; ++g) sum += load(x + g * step + t * width + c);
+      store(out + t * out_row + c, sum);
     }
 }
 
+// A task is a tree (a prefix with all that sees it) and one key head with its query heads; where that would leave
+// threads without work, and rows are few and long, each query head by itself. Sums have the same order both ways.
 void attention_backward(Strided q, Strided k, Strided v, const bf16* out, Strided d, const float* lse, bf16* dq,
                         bf16* dk, bf16* dv, const Shape& shape, const Segment* segments, const i64* trees,
                         i64 tree_count, float scale, i64 window) {
-  const i64 length = padded(shape.tokens), group = shape.heads / shape.kv_heads;
-  const i64 D = shape.dim, E = shape.v_dim;
-  Buffer kp(shape.kv_heads * length * D * 2), vp(shape.kv_heads * length * E * 2),
-      kq(shape.kv_heads * length * D * 2), qq(shape.heads * length * D * 2), dd(shape.heads * length * E * 2),
-      deltas(shape.heads * shape.tokens * 4), dks(shape.heads * shape.tokens * D * 4),
-      dvs(shape.heads * shape.tokens * E * 4);
-  const Packed all{panels_of(kp, k, shape.kv_heads, shape.tokens, D),
-                   panels_of(vp, v, shape.kv_heads, shape.tokens, E),
-                   pairs_of(kq, k, shape.kv_heads, shape.tokens, D),
-                   pairs_of(qq, q, shape.heads, shape.tokens, D), pairs_of(dd, d, shape.heads, shape.tokens, E)};
-  float* delta = deltas.as<float>();
-#pragma omp parallel for collapse(2) schedule(static)
-  for (i64 t = 0; t < shape.tokens; ++t)
-    for (i64 h = 0; h < shape.heads; ++h) {
-      const bf16 *o = out + (t * shape.heads + h) * E, *g = d.row(t, h);
-      float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-      for (i64 c = 0; c < E; ++c) sum += value(o[c]) * value(g[c]);
-      delta[h * shape.tokens + t] = sum;
-    }
+  const i64 group = shape.heads / shape.kv_heads, D = shape.dim, E = shape.v_dim;
+  const bool together = shape.kv_heads * tree_count >= 4 * omp_get_max_threads();
+  const i64 tasks = tree_count * (together ? shape.kv_heads : shape.heads), heads = together ? group : 1;
+  const auto first_of = [&](i64 tree) { return segments[trees[tree]].start; };
+  const auto end_of = [&](i64 tree) {
+    const Segment& last = segments[trees[tree + 1] - 1];
+    return last.start + last.length;
+  };
+  i64 longest = 0;
+  for (i64 tree = 0; tree < tree_count; ++tree)
+    longest = std::max(longest, end_of(tree) - first_of(tree) / 16 * 16);
+  // sums of each query head: of all heads, or of one thread's
+  const i64 step = (together ? longest : up(shape.tokens, 16)) * std::max(D, E);
+  Buffer all_k(together ? 0 : shape.heads * step * 4), all_v(together ? 0 : shape.heads * step * 4),
+      deltas(shape.heads * shape.tokens * 4);
 #pragma omp parallel
   {
     Buffer scores(kBackRows * kBackKeys * 4), d_weights(kBackRows * kBackKeys * 4), rows_dq(kBackRows * D * 4),
@@ -348,39 +381,47 @@ void attention_backward(Strided q, Strided k, Strided v, const bf16* out, Stride
         ds_pairs(kBackRows * kBackKeys * 2), turned(kBackRows * kBackKeys * 2);
     const Scratch scratch{scores.as<float>(), d_weights.as<float>(), rows_dq.as<float>(), d_scores.as<bf16>(),
                       w_pairs.as<u32>(),  ds_pairs.as<u32>(),    turned.as<u32>()};
+    const i64 length = padded(longest);
+    Buffer kp(length * D * 2), vp(length * E * 2), kq(length * D * 2), qq(length * D * 2), dd(length * E * 2),
+        own_k(together ? group * step * 4 : 0), own_v(together ? group * step * 4 : 0);
     const UsingTiles tiles;
 #pragma omp for schedule(dynamic, 1)
-    for (i64 task = 0; task < tree_count * shape.heads; ++task) {
-      const i64 head = task % shape.heads, tree = task / shape.heads, kv = head / group;
-      const Packed packed{all.k_panels + kv * length * D / 2, all.v_panels + kv * length * E / 2,
-                          all.k_pairs + kv * length * D / 2, all.q_pairs + head * length * D / 2,
-                          all.d_pairs + head * length * E / 2};
-      float *dk_head = dks.as<float>() + head * shape.tokens * D, *dv_head = dvs.as<float>() + head * shape.tokens * E;
-      const Segment &first = segments[trees[tree]], &last = segments[trees[tree + 1] - 1];
-      std::fill(dk_head + first.start * D, dk_head + (last.start + last.length) * D, 0.0f);
-      std::fill(dv_head + first.start * E, dv_head + (last.start + last.length) * E, 0.0f);
-      for (i64 s = trees[tree]; s < trees[tree + 1]; ++s) {
-        const View view{segments[s], window};
-        const i64 segment_end = segments[s].start + segments[s].length;
-        for (i64 row0 = segments[s].start / 2 * 2; row0 < segment_end; row0 += kBackRows) {
-          const i64 end = std::min(row0 + kBackRows, segment_end), rows = end - row0;
-          std::fill(scratch.dq, scratch.dq + rows * D, 0.0f);
-          const float *l = lse + head * shape.tokens, *e = delta + head * shape.tokens;
-          if (segments[s].prefix_length)
-            attend_back(view, view.prefix(), row0, rows, q, d, head, packed, shape, l, e, scale, scratch, dk_head,
-                        dv_head);
-          attend_back(view, view.own(end), row0, rows, q, d, head, packed, shape, l, e, scale, scratch, dk_head,
-                      dv_head);
-          for (i64 r = std::max<i64>(0, segments[s].start - row0); r < rows; ++r)
-            for (i64 c = 0; c < D; ++c)
-              dq[((row0 + r) * shape.heads + head) * D + c] = rounded<bf16>(scratch.dq[r * D + c]);
-        }
+    for (i64 task = 0; task < tasks; ++task) {
+      const i64 tree = task / (tasks / tree_count), head0 = task % (tasks / tree_count) * heads, kv = head0 / group;
+      const i64 first = first_of(tree), end = end_of(tree), base = first / 16 * 16, span = end - base;
+      const Packed packed{base, kp.as<u32>(), vp.as<u32>(), kq.as<u32>(), qq.as<u32>(), dd.as<u32>()};
+      pack_panels(packed, k, kv, shape.tokens, span, D, packed.k_panels);
+      pack_panels(packed, v, kv, shape.tokens, span, E, packed.v_panels);
+      pack_pairs(packed, k, kv, shape.tokens, span, D, packed.k_pairs);
+      for (i64 head = head0; head < head0 + heads; ++head) {
+        float* delta = deltas.as<float>() + head * shape.tokens;
+        float* dk_head = together ? own_k.as<float>() + (head - head0) * step : all_k.as<float>() + head * step + base * D;
+        float* dv_head = together ? own_v.as<float>() + (head - head0) * step : all_v.as<float>() + head * step + base * E;
+        std::fill(dk_head + (first - base) * D, dk_head + span * D, 0.0f);
+        std::fill(dv_head + (first - base) * E, dv_head + span * E, 0.0f);
+        pack_pairs(packed, q, head, shape.tokens, span, D, packed.q_pairs);
+        pack_pairs(packed, d, head, shape.tokens, span, E, packed.d_pairs);
+        row_sums(out, d, head, shape, first, end, delta);
+        tree_back(segments + trees[tree], trees[tree + 1] - trees[tree], window, q, d, head, packed, shape,
+                  lse + head * shape.tokens, delta, scale, scratch, dq, dk_head, dv_head);
       }
+      if (!together) continue;
+      const i64 at = (first * shape.kv_heads + kv);
+      sum_heads(own_k.as<float>() + (first - base) * D, step, group, end - first, dk + at * D, shape.kv_heads * D, D);
+      sum_heads(own_v.as<float>() + (first - base) * E, step, group, end - first, dv + at * E, shape.kv_heads * E, E);
+    }
+    if (!together) {
+#pragma omp for schedule(static)
+      for (i64 t = 0; t < shape.tokens; ++t)
+        for (i64 kv = 0; kv < shape.kv_heads; ++kv) {
+          const i64 from = kv * group * step, to = t * shape.kv_heads + kv;
+          sum_heads(all_k.as<float>() + from + t * D, step, group, 1, dk + to * D, 0, D);
+          sum_heads(all_v.as<float>() + from + t * E, step, group, 1, dv + to * E, 0, E);
+        }
     }
   }
-  sum_groups(dks.as<float>(), dk, shape, D);
-  sum_groups(dvs.as<float>(), dv, shape, E);
 }
+
 }  // namespace
 
 extern "C" {

@@ -84,6 +84,7 @@ inline void block(const bf16* in, i64 in_row, i64 width, const bf16* more, i64 m
 void strip(const Rows& x, const u32* columns, const bf16* bias, bf16* out, i64 out_row, i64 t0, i64 t1) {
   alignas(64) float sums[32 * 32];
   const i64 pairs = (x.width + x.more_width) / 2;
+  const bool whole_lines = reinterpret_cast<std::uintptr_t>(out) % 64 == 0 && out_row % 32 == 0;
   const Lanes b0 = bias ? load(bias) : _mm512_setzero_ps(), b1 = bias ? load(bias + 16) : _mm512_setzero_ps();
   for (i64 t = t0; t < t1; t += 32) {
     const bf16 *in = x.in + t * x.row, *more = x.more + t * x.more_width;
@@ -101,7 +102,11 @@ void strip(const Rows& x, const u32* columns, const bf16* bias, bf16* out, i64 o
     for (i64 i = 0; i < rows; ++i) {
       bf16* y = out + (t + i) * out_row;
       const Lanes s0 = load(sums + i * 32) + b0, s1 = load(sums + i * 32 + 16) + b1;
-      _mm512_stream_si512(reinterpret_cast<__m512i*>(y), (__m512i)_mm512_cvtne2ps_pbh(s1, s0));
+      const auto both = (__m512i)_mm512_cvtne2ps_pbh(s1, s0);
+      if (whole_lines)
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(y), both);
+      else
+        _mm512_storeu_si512(y, both);
     }
   }
 }
@@ -187,8 +192,7 @@ extern "C" {
 
 i64 fw_has_wide() { return granted(); }
 
-// x (T, K) -> y (T, N) and low (T, up(r, 32)); weight (N, K + r) ends in s B, a (r, K), bias (N,) or null; y begins
-// at a multiple of 64 bytes
+// x (T, K) -> y (T, N) and low (T, up(r, 32)); weight (N, K + r) ends in s B, a (r, K), bias (N,) or null
 void fw_wide_forward(const bf16* x, i64 x_row, const bf16* weight, const bf16* a, const bf16* bias, bf16* y, bf16* low,
                      i64 tokens, i64 width, i64 columns, i64 rank) {
   const i64 low_width = up(rank, 32), panel = width / 2 * 16;

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import torch
 
 from finewright.lm.adapters.linears import target_paths
-from finewright.lm.fast import native
+from finewright.lm.fast import library
 from finewright.lm.fast.quantized import KINDS, Packed
 from finewright.lm.load import load_model
 from finewright.lm.sources import locate
@@ -124,7 +124,7 @@ def report(model: str, runs: Runs, sizes: Mapping[str, Size]) -> str:
     """The table of a model, what packing does to its weights, and the bars."""
     header = ["row", "tokens/s", "min", "max", "of LoRA", "peak GiB", "less", "loss"]
     lines = [line(name, of_row, runs[PLAIN]) for name, of_row in runs.items()]
-    by = "the kernels" if native.status().library else "plain torch"
+    by = "the kernels" if library.status().library else "plain torch"
     packed = [
         f"{kind}: linears {size.of_linears:.3f} of bf16, the model {size.of_model:.3f}; "
         f"made whole by {by} at {size.giga_weights_per_second:.1f} G weights/s"

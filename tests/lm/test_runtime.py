@@ -30,14 +30,13 @@ def test_where_the_system_does_not_tell_nobody_is_seen(monkeypatch: pytest.Monke
 
 def spins(monkeypatch: pytest.MonkeyPatch, stat: Path, **given: str) -> str | None:
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that it is set back
+        monkeypatch.delenv(name)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(runtime, "_MACHINE", stat)
     runtime.share_cores()
-    found = os.environ.get("GOMP_SPINCOUNT")
-    monkeypatch.setenv("GOMP_SPINCOUNT", found or "0")  # so that it is set back
-    return found
+    return os.environ.get("GOMP_SPINCOUNT")
 
 
 def test_workers_spin_on_a_quiet_machine_and_sleep_soon_on_a_busy_one(
@@ -57,7 +56,9 @@ def test_workers_spin_on_a_quiet_machine_and_sleep_soon_on_a_busy_one(
 def test_a_busy_process_is_seen_in_milliseconds() -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
-            assert any(runtime.others_running() >= 1 for _ in range(200))
+            time.sleep(0.3)
+            seen = [runtime.others_running() for _ in range(20)]
+            assert sum(count >= 1 for count in seen) >= 10  # the system may give it no core for a moment
         finally:
             busy.kill()
 

@@ -18,7 +18,7 @@ from finewright.lm.adapters.prefix import Prefix
 from finewright.lm.adapters.virtual import Row, VirtualTokens, laid_out
 from finewright.lm.adapters.whole import WholeModel
 from finewright.lm.batch import Encoded, Packed, Segment, filled_up, pack, pack_groups
-from finewright.lm.fast import attention, head, native, recompute
+from finewright.lm.fast import attention, head, library, recompute
 from finewright.lm.logits import Logits
 from finewright.lm.probe import probe_rows, run, speed_up
 
@@ -136,7 +136,7 @@ class LM:
             told.append(
                 f"{', '.join(whole)}: kept whole, because only linear layers with an adapter are quantised"
             )
-        if self.device.type == "cpu" and (reason := native.status().reason):
+        if self.device.type == "cpu" and (reason := library.status().reason):
             told.insert(0, f"plain torch in place of the CPU kernels, because {reason}")
         if not self.packs_exactly:
             told.insert(0, "rows one by one, because attention does not take them end to end")

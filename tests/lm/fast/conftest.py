@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from finewright.lm.fast import native
+from finewright.lm.fast import library, native
 
 
 @pytest.fixture
 def kernels() -> None:
     """Skips, with the reason, where the kernels cannot be built."""
-    found = native.status()
+    found = library.status()
     if found.library is None:
         pytest.skip(found.reason)
 
@@ -18,7 +18,7 @@ def kernels() -> None:
 @pytest.fixture
 def attention_kernels(kernels: None) -> None:
     """Skips where the processor has no bfloat16 dot products."""
-    if not native.status().attention:
+    if not library.status().dots:
         pytest.skip("the processor has no AVX512-BF16, so there is no attention kernel")
 
 

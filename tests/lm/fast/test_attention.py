@@ -13,7 +13,7 @@ from transformers.masking_utils import create_causal_mask, create_chunked_causal
 from transformers.masking_utils import create_sliding_window_causal_mask as create_window_mask
 
 from finewright.lm.batch import Segment
-from finewright.lm.fast import attention, native
+from finewright.lm.fast import attention, library, native
 from finewright.lm.fast.attention import Window, varlen_attention
 from referee import assert_close, distance, drawn
 
@@ -215,7 +215,7 @@ def test_any_forest_of_prefixes(
     true = truth(parts, upstream, segments, window=window)
     for ours, right in zip(with_gradients(parts, upstream, **options), true, strict=True):
         assert (ours.double() - right).abs().max() <= 1e-5 * max(1.0, right.abs().max())
-    if native.status().attention:
+    if library.status().dots:
         assert_as_near_as_torch(parts, segments, window)
 
 
@@ -274,7 +274,7 @@ def test_the_number_of_threads_changes_no_bit(attention_kernels: None) -> None:
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            library = native.status().library
+            library = library.status().library
             assert library is not None
             library.omp_set_num_threads(
                 threads

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from finewright.lm.fast import native
+from finewright.lm.fast import library, native
 from finewright.lm.fast.library import Status
 from referee import assert_close, drawn
 
@@ -240,7 +240,7 @@ def test_off_is_off_inside_only_also_after_an_error(kernels: None) -> None:
 
 def fresh_status() -> Status:
     """What a process that starts now would find."""
-    return native.status.__wrapped__()
+    return library.status.__wrapped__()
 
 
 def compiler(path: Path, script: str) -> Path:
@@ -286,7 +286,7 @@ def test_a_library_that_cannot_be_loaded_is_a_reason(
 def test_the_kernels_are_compiled_once_for_each_compiler(
     kernels: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    built, calls = native.status().library._name, tmp_path / "calls"
+    built, calls = library.status().library._name, tmp_path / "calls"
     script = f'echo >> {calls}; while [ "$1" != -o ]; do shift; done; cp {built} "$2"'
     monkeypatch.setenv("CXX", str(compiler(tmp_path / "cc", script)))
     assert fresh_status().library is not None
@@ -338,7 +338,7 @@ def test_wide_products_are_those_of_float64_rounded_once(
     weight = drawn(count, width + rank, seed=2).bfloat16()
     a = drawn(rank, width, seed=3).bfloat16()
     bias = drawn(count, seed=4).bfloat16()
-    if not native.takes_wide(x, weight, rank):
+    if not native.takes_wide(x, weight, a, bias):
         pytest.skip("this machine has no tiles")
     base, room = weight[:, :width].double(), weight[:, width:].double()
     step = torch.finfo(torch.bfloat16).eps
@@ -353,13 +353,16 @@ def test_wide_products_are_those_of_float64_rounded_once(
 
 
 def test_what_the_tiles_do_not_take_is_told(kernels: None) -> None:
-    weight = drawn(64, 80, seed=0).bfloat16()
-    if not native.takes_wide(drawn(3, 64, seed=1).bfloat16(), weight, 16):
+    weight, x, a = drawn(64, 80, seed=0), drawn(3, 64, seed=1), drawn(16, 64, seed=2)
+    weight, x, a = weight.bfloat16(), x.bfloat16(), a.bfloat16()
+    if not native.takes_wide(x, weight, a):
         pytest.skip("this machine has no tiles")
-    assert not native.takes_wide(drawn(3, 64, seed=1), weight, 16)
-    assert not native.takes_wide(drawn(3, 64, seed=1).bfloat16(), weight.t(), 16)
-    assert not native.takes_wide(drawn(3, 72, seed=1).bfloat16(), weight, 8)
-    assert not native.takes_wide(drawn(3, 64, seed=1).bfloat16(), weight[:48], 16)
+    assert not native.takes_wide(x.float(), weight, a)
+    assert not native.takes_wide(x, weight.t(), a)
+    assert not native.takes_wide(x, weight, a[:8])
+    assert not native.takes_wide(x, weight[:48], a)
+    assert not native.takes_wide(x, weight, a.t().contiguous().t())
+    assert not native.takes_wide(x, weight, a, bias=drawn(64, seed=3))
 
 
 def strided_by_8(x: Tensor) -> Tensor:

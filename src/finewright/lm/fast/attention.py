@@ -45,7 +45,7 @@ def varlen_attention(
     `options["segments"]` lists the segments; transformers hands it through from the call of the model.
     Without it the row is one sequence."""
     segments = options.get("segments") or (Segment(0, query.shape[2]),)
-    scale = options.get("scaling") or query.shape[-1] ** -0.5
+    scale = float(options.get("scaling") or query.shape[-1] ** -0.5)
     window, softcap = _window(attention_mask, options), options.get("softcap") or 0.0
     dropout = float(options.get("dropout", 0.0))
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))

@@ -23,7 +23,7 @@ from torch import Tensor
 from finewright.errors import FinewrightError
 from finewright.fetch.cache import cache_dir
 
-_SOURCES = sorted(Path(__file__).with_name("kernels").iterdir())
+_SOURCES = Path(__file__).with_name("kernels")
 # No option that changes results between loops and their vectors: sums are vectors where the source says so.
 _FLAGS = (
     *("-std=c++17", "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC"),
@@ -34,13 +34,13 @@ Argument = Tensor | int | float | ctypes.Array[ctypes.c_int64] | None
 
 
 class Status(NamedTuple):
-    """The loaded kernels, or why there are none; which of those are among them that need a processor's help:
-    bfloat16 dot products for `attention`, tiles for `wide` products."""
+    """The loaded kernels, or why there are none. Of those that need a processor's help: are the ones here that
+    need bfloat16 dot products (attention, thin products), and those that need tiles (wide products)?"""
 
     library: ctypes.CDLL | None
     reason: str
-    attention: bool = False
-    wide: bool = False
+    dots: bool = False
+    tiles: bool = False
 
 
 @cache
@@ -56,8 +56,8 @@ def status() -> Status:
     try:
         path = _built(Path(compiler))
         library = ctypes.CDLL(str(path))
-        library.fw_has_attention.restype = library.fw_has_wide.restype = ctypes.c_int64
-        return Status(library, "", bool(library.fw_has_attention()), bool(library.fw_has_wide()))
+        library.fw_has_dots.restype = library.fw_has_tiles.restype = ctypes.c_int64
+        return Status(library, "", bool(library.fw_has_dots()), bool(library.fw_has_tiles()))
     except (OSError, AttributeError, FinewrightError, subprocess.SubprocessError) as error:
         return Status(None, f"the kernels could not be built: {_first_line(error)}")
 
@@ -68,8 +68,9 @@ def _compilers() -> Sequence[str]:
 
 
 def _built(compiler: Path) -> Path:
+    sources = sorted(path for path in _SOURCES.iterdir() if path.suffix in {".h", ".cpp"})
     told = (
-        *(path.read_bytes() for path in _SOURCES),
+        *(path.read_bytes() for path in sources),
         " ".join(_FLAGS).encode(),
         _version(compiler),
         _processor(),
@@ -81,7 +82,7 @@ def _built(compiler: Path) -> Path:
         folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as scratch:
             made = Path(scratch) / target.name
-            units = [str(path) for path in _SOURCES if path.suffix == ".cpp"]
+            units = [str(path) for path in sources if path.suffix == ".cpp"]
             command = [str(compiler), *_FLAGS, *units, "-o", str(made)]
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
             made.replace(target)

@@ -10,7 +10,7 @@ dy W and s dy B:
 
     [dx0, dxA] = dy [W, s B]      dx = dx0 + dxA A      dA = dxA^T x      dB = s dy^T (x A^T)
 
-Saved are x and x A^T; W never gets a gradient. Plain autograd keeps x twice and the casts of A and B.
+Saved are x and x A^T (in columns of 32 where tiles made it); W never gets a gradient. Plain autograd keeps x twice and the casts of A and B.
 The room costs r / d_in of the weight (2.8 % at r = 16, d_in = 576). A and B are float32 masters.
 
 Products with r on one side are a twentieth of the arithmetic and were a seventh of a step's time: a general
@@ -97,16 +97,18 @@ class PlainWeight:
         # reason to fail an earlier graph.
         learning, state = torch.is_grad_enabled(), state_of(lora_b)
         if learning or self._written_of is not lora_b or self._written != state:
-            self._write(lora_b.detach(), scale)
+            write_room(self._room, lora_b.detach(), scale)
             self._written, self._written_of = (_UNKNOWN, None) if learning else (state, lora_b)
         return self._roomy
 
-    def _write(self, lora_b: Tensor, scale: float) -> None:
-        plain = lora_b.dtype == torch.float32 and lora_b.is_contiguous()
-        if plain and native.ready(lora_b) and native.ready(self._room):
-            native.lora_room(lora_b, scale, self._room)
-        else:
-            self._room.data.copy_(lora_b * scale)
+
+def write_room(room: Tensor, lora_b: Tensor, scale: float) -> None:
+    """Write s B into the columns (d_out, r) beside a weight."""
+    plain = lora_b.dtype == torch.float32 and lora_b.is_contiguous()
+    if plain and native.ready(lora_b) and native.ready(room):
+        native.lora_room(lora_b, scale, room)
+    else:
+        room.data.copy_(lora_b * scale)
 
 
 def whole(weight: Weight) -> Tensor:
@@ -126,7 +128,7 @@ class Lora(NamedTuple):
 def lora_forward(x: Tensor, lora: Lora) -> tuple[Tensor, Tensor]:
     """x (T, d_in) -> y (T, d_out) and x A^T (T, r)."""
     weight = whole(lora.weight)
-    if len(x) >= _THIN_FROM and native.takes_wide(x, weight, lora.a.shape[0], lora.bias):
+    if len(x) >= _THIN_FROM and native.takes_wide(x, weight, lora.a, lora.bias):
         return native.wide_forward(x, weight, lora.a, lora.bias)
     wide = _widened(x, lora.a)
     return F.linear(wide, weight, lora.bias), wide[:, x.shape[1] :].clone()
@@ -162,8 +164,8 @@ class Gradients(NamedTuple):
 
 def through(dy: Tensor, lora: Lora) -> tuple[Tensor, Tensor]:
     """dy (T, d_out) -> the gradients of x (T, d_in) and of x A^T (T, r)."""
-    weight, (rank, width) = whole(lora.weight), lora.a.shape
-    if len(dy) >= _THIN_FROM and native.takes_wide(dy, weight, rank):
+    weight, width = whole(lora.weight), lora.a.shape[1]
+    if len(dy) >= _THIN_FROM and native.takes_wide(dy, weight, lora.a):
         return native.wide_backward(dy, weight, lora.a)
     both = dy @ weight
     return _narrowed(both, lora.a), both[:, width:]
@@ -173,9 +175,11 @@ def factor_gradients(
     dy: Tensor, x: Tensor, low: Tensor, d_low: Tensor, scale: float
 ) -> tuple[Tensor, Tensor]:
     """dA = d_low^T x (r, d_in) and dB = s dy^T low (d_out, r), float32."""
-    if _thin(low.shape[1], low, d_low, x, dy):
-        return native.lora_outer(d_low, x), native.lora_outer_turned(low, dy, scale)
-    return (d_low.t() @ x).float(), (dy.t() @ low).float().mul_(scale)
+    rank = low.shape[1]
+    d_a = native.lora_outer(d_low, x) if _thin(rank, d_low, x) else (d_low.t() @ x).float()
+    if _thin(rank, low, dy):
+        return d_a, native.lora_outer_turned(low, dy, scale)
+    return d_a, (dy.t() @ low).float().mul_(scale)
 
 
 def lora_backward(

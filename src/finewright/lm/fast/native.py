@@ -12,8 +12,6 @@ from torch import Tensor
 
 from finewright.lm.fast.library import Argument, call, status
 
-__all__ = ["status"]
-
 _SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
 _WIDEST_ON_GPU = 256  # see flash.py
 _disabled = False
@@ -38,7 +36,7 @@ def unpacks(*tensors: Tensor) -> bool:
 
 def attends() -> bool:
     """Are the attention kernels here and in use?"""
-    return not _disabled and status().attention
+    return not _disabled and status().dots
 
 
 @contextmanager
@@ -175,8 +173,7 @@ def attention_backward(
     """Gradients of query, key and value, contiguous, given that of `out`."""
     grads = [part.new_empty(part.shape) for part in heads[:3]]
     flat = _integers(*(number for segment in segments for number in segment))
-    # A tree is a prefix with all that sees it; keys of one tree are never seen from another.
-    trees = [i for i, (_, _, _, prefix) in enumerate(segments) if not prefix] + [len(segments)]
+    trees = [*_trees(segments), len(segments)]
     _call(
         "attention_backward",
         None,
@@ -194,6 +191,18 @@ def attention_backward(
         heads.window,
     )
     return grads[0], grads[1], grads[2]
+
+
+def _trees(segments: Sequence[Sequence[int]]) -> list[int]:
+    """Where the trees begin. A tree is segments in a row whose prefixes lie among them, so that no token sees
+    one of another tree."""
+    starts: list[int] = []
+    for i, (_, _, prefix, length) in enumerate(segments):
+        if not length:
+            starts.append(i)
+        while segments[starts[-1]][0] > prefix and length:  # a prefix that others were laid after
+            starts.pop()
+    return starts
 
 
 def takes_thin(rank: int, *parts: Tensor) -> bool:
@@ -244,15 +253,16 @@ def lora_room(b: Tensor, scale: float, room: Tensor) -> None:
     _call("lora_room", room.dtype, b, scale, room, room.stride(0), *b.shape)
 
 
-def takes_wide(x: Tensor, weight: Tensor, rank: int, bias: Tensor | None = None) -> bool:
-    """Can the products by tiles take x (T, K) or dy (T, N), the weight (N, K + r) and a bias (N,)?"""
-    count, width = weight.shape
+def takes_wide(x: Tensor, weight: Tensor, a: Tensor, bias: Tensor | None = None) -> bool:
+    """Can the products by tiles take x (T, K) or dy (T, N), the weight (N, K + r), A (r, K), a bias (N,)?"""
+    (count, width), rank = weight.shape, a.shape[0]
     return (
         x.dtype == torch.bfloat16
         and not (count % 32 or (width - rank) % 32 or rank % 16 or x.stride(0) % 2)
-        and (ready(x, weight) if bias is None else ready(x, weight, bias))
+        and (ready(x, weight, a) if bias is None else ready(x, weight, a, bias))
         and weight.is_contiguous()
-        and status().wide
+        and a.is_contiguous()
+        and status().tiles
     )
 
 

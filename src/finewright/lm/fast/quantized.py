@@ -28,6 +28,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from finewright.lm.fast import native
+from finewright.lm.fast.linear import write_room
 
 BLOCK = 64
 SCALE_BLOCK = 256
@@ -205,7 +206,7 @@ class Whole:
         (rows, width), rank = self.packed.shape, self.lora_b.shape[1]
         weight = _part(self.scratch, (rows, width + rank), self.dtype)
         self.packed.unpack(weight[:, :width])
-        weight[:, width:] = self.lora_b.detach() * self.scale
+        write_room(weight[:, width:], self.lora_b.detach(), self.scale)
         return weight
 
 

@@ -1,9 +1,10 @@
 // Attention by segments, forward and backward. Called from native.py with raw pointers; the formula is in
-// attention.py. Each operand is packed once per call in the layout that its product needs:
+// attention.py. Each operand is packed in the layout that its product needs, in the forward once per call, in the
+// backward by each task for its own tokens:
 //   panels  [T/16][D/2][16]: sixteen tokens side by side, for sums over D
 //   pairs   [T/2][D]: two tokens side by side, for sums over tokens
 //
-// Shape legend: T tokens, H query heads, KV key heads, D width of a head.
+// Shape legend: T tokens, H query heads, KV key heads, D width of a query's and key's head, E of a value's.
 
 #include <omp.h>
 
@@ -32,7 +33,7 @@ constexpr i64 kRows = kTiles ? 64 : 48, kKeys = 128;   // forward block
 constexpr i64 kBackRows = 64, kBackKeys = 64;          // backward block
 
 // Tokens that are packed: a block may reach beyond the last one, and finds zeros there.
-inline i64 padded(i64 tokens) { return up(tokens, 16) + (kTiles ? kBackRows : 0); }
+inline i64 padded(i64 tokens) { return up(tokens, 16) + (kTiles ? kStep : 0); }
 
 inline const u32* in_pairs(const bf16* x) { return reinterpret_cast<const u32*>(x); }
 
@@ -230,19 +231,19 @@ void pack_pairs(const Packed& packed, const Strided& x, i64 head, i64 tokens, i6
   for (i64 p = 0; p < padded(span) / 2; ++p) pack_pair(x, head, packed.base / 2 + p, tokens, dim, out + p * dim);
 }
 
-struct Scratch {  // scratch of one thread
+struct Scratch {  // one thread's numbers of one block
   float *scores, *d_weights, *dq;
-  bf16* d_scores;             // rows as they are, for dq
+  bf16* d_scores;           // rows as they are, for dq
   u32 *w_pairs, *ds_pairs;  // rows in pairs, for dv and dk
   u32* turned;              // one of these with a key's pairs side by side, as tiles want them
 
   // the left side of a sum over rows: a key's weights, from key `skip` on
-  Left by_key(const u32* in_pairs, i64 pairs, i64 skip) const {
-    if (!kTiles) return {in_pairs + skip, 1, kBackKeys};
+  Left by_key(const u32* by_pair, i64 pairs, i64 skip) const {
+    if (!kTiles) return {by_pair + skip, 1, kBackKeys};
     for (i64 k = 0; k < kBackKeys; k += 16)
       for (i64 p = 0; p < pairs; p += 16) {
         const u32* rows[16];
-        for (i64 i = 0; i < 16; ++i) rows[i] = in_pairs + (p + i) * kBackKeys + k;
+        for (i64 i = 0; i < 16; ++i) rows[i] = by_pair + (p + i) * kBackKeys + k;
         turn16(rows, turned + k * (kBackRows / 2) + p, kBackRows / 2);
       }
     return {turned + skip * (kBackRows / 2), kBackRows / 2, 1};
@@ -426,7 +427,7 @@ void attention_backward(Strided q, Strided k, Strided v, const bf16* out, Stride
 
 extern "C" {
 
-i64 fw_has_attention() { return 1; }
+i64 fw_has_dots() { return 1; }
 
 // shape: tokens, heads, kv_heads, dim, v_dim; strides: token and head of q, k, v (and d)
 void fw_attention_forward(const bf16* q, const bf16* k, const bf16* v, const i64* strides, bf16* out, float* lse,
@@ -449,6 +450,6 @@ void fw_attention_backward(const bf16* q, const bf16* k, const bf16* v, const bf
 
 #else
 
-extern "C" long fw_has_attention() { return 0; }
+extern "C" long fw_has_dots() { return 0; }
 
 #endif

@@ -1,5 +1,6 @@
 // Numbers as they are stored and as they are computed with: float32 or bfloat16 in memory, float32 in arithmetic,
-// one rounding at the end. Where the processor has AVX-512, sixteen at a time.
+// one rounding at the end. Where the processor has AVX-512, sixteen at a time. Every kernel's result is a pure
+// function of its inputs: no atomics, no order of sums that threads decide.
 
 #pragma once
 
@@ -97,8 +98,8 @@ inline Lanes exponential(Lanes x) {
 
 #endif
 
-// Beyond 77 the sigmoid stays 4e-34, and no longer told from zero: smaller ones times a gate are denormal, which
-// costs Intel's processors a hundred cycles, even where a compiler computes both sides of a choice.
+// Below -77 the sigmoid stays 4e-34, which no sum here can tell from zero. A smaller one times a gate is denormal,
+// which costs Intel's processors a hundred cycles, and a compiler may compute that side of the choice for all.
 template <class V> inline V sigmoid(V x) { return 1.0f / (1.0f + exponential(at_most(-x, 77.0f))); }
 
 }  // namespace

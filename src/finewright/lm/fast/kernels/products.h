@@ -103,6 +103,7 @@ class UsingTiles {
     } shape;
     std::fill(shape.row_bytes, shape.row_bytes + 8, 64);
     std::fill(shape.rows, shape.rows + 8, 16);
+    asm volatile("" ::"r"(&shape) : "memory");  // some compilers think that only its first bytes are read
     _tile_loadconfig(&shape);
   }
   ~UsingTiles() {
@@ -205,6 +206,28 @@ inline void turn16(const u32* const rows[16], u32* out, i64 out_row = 16) {
     _mm512_storeu_si512(out + (i + 8) * out_row, _mm512_shuffle_i32x4(s[i], s[i + 8], 0xdd));
     _mm512_storeu_si512(out + (i + 4) * out_row, _mm512_shuffle_i32x4(s[i + 4], s[i + 12], 0x88));
     _mm512_storeu_si512(out + (i + 12) * out_row, _mm512_shuffle_i32x4(s[i + 4], s[i + 12], 0xdd));
+  }
+}
+
+inline __m512i words(const bf16* x) {  // sixteen numbers, each in the lower half of a word
+  return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
+}
+
+// Sixteen columns of a right side in pairs, from these columns of W; rows from `count` up to `rows` are zeros.
+inline void pack_straight(const bf16* w, i64 row, i64 count, i64 rows, u32* out) {
+  for (i64 k = 0; k < rows; k += 2) {
+    const __m512i first = k < count ? words(w + k * row) : _mm512_setzero_si512();
+    const __m512i second = k + 1 < count ? words(w + (k + 1) * row) : _mm512_setzero_si512();
+    _mm512_storeu_si512(out + k / 2 * 16, _mm512_or_si512(first, _mm512_slli_epi32(second, 16)));
+  }
+}
+
+// The same from rows of W that are these columns: W^T; `width` is in 32s.
+inline void pack_turned(const bf16* w, i64 row, i64 width, u32* out) {
+  for (i64 k = 0; k < width; k += 32) {
+    const u32* rows[16];
+    for (i64 n = 0; n < 16; ++n) rows[n] = reinterpret_cast<const u32*>(w + n * row + k);
+    turn16(rows, out + k / 2 * 16);
   }
 }
 

@@ -44,7 +44,7 @@ void lora_widen(const bf16* x, i64 x_row, const bf16* a, bf16* out, i64 tokens, 
 
 // M rows and 16 N columns of out = c + left b, where c and left are parts of the same rows
 template <int M, int N>
-inline void add_tile(const bf16* c, const u32* left, i64 row, i64 pairs, const u32* b, i64 b_k, bf16* out, i64 out_row) {
+inline void add_block(const bf16* c, const u32* left, i64 row, i64 pairs, const u32* b, i64 b_k, bf16* out, i64 out_row) {
   Lanes sum[M][N];
   for (int m = 0; m < M; ++m)
     for (int n = 0; n < N; ++n) sum[m][n] = load(c + m * row + 16 * n);
@@ -65,8 +65,8 @@ inline void add_rows(const bf16* both, i64 width, i64 rank, const u32* pairs, bf
   const i64 row = width + rank;
   const u32* left = reinterpret_cast<const u32*>(both + width);
   i64 k = 0;
-  for (; k + 64 <= width; k += 64) add_tile<M, 4>(both + k, left, row, rank / 2, pairs + k, width, dx + k, width);
-  for (; k < width; k += 16) add_tile<M, 1>(both + k, left, row, rank / 2, pairs + k, width, dx + k, width);
+  for (; k + 64 <= width; k += 64) add_block<M, 4>(both + k, left, row, rank / 2, pairs + k, width, dx + k, width);
+  for (; k < width; k += 16) add_block<M, 1>(both + k, left, row, rank / 2, pairs + k, width, dx + k, width);
 }
 
 // dx (T, K) = both[:, :K] + both[:, K:] A;  both (T, K + r)
@@ -108,21 +108,12 @@ void lora_outer(const bf16* low, i64 low_row, const bf16* x, i64 x_row, float* o
     const UsingTiles tiles;
     Buffer memory(rank * columns * 4);
     float* sums = memory.as<float>();
-    alignas(64) u32 right[kPairs * kColumns];  // [T/2][columns]
+    alignas(64) u32 right[kPairs * kColumns];  // [columns/16][T/2][16]
     for (i64 p0 = 0; p0 < count; p0 += kPairs) {
       const i64 pairs = std::min(kPairs, count - p0);
-      for (i64 p = 0; p < pairs; ++p) {
-        const bf16* at = x + 2 * (p0 + p) * x_row + k0;
-        const bool last = 2 * (p0 + p) + 1 >= tokens;
-        for (i64 k = 0; k < columns; k += 16) {
-          const __m512i first = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + k)));
-          const __m512i second =
-              last ? _mm512_setzero_si512()
-                   : _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + x_row + k)));
-          _mm512_store_si512(right + p * columns + k, _mm512_or_si512(first, _mm512_slli_epi32(second, 16)));
-        }
-      }
-      product(rank, columns, pairs, {left + p0, count, 1}, {right, 16, columns}, sums, columns, p0 > 0);
+      for (i64 k = 0; k < columns; k += 16)
+        pack_straight(x + 2 * p0 * x_row + k0 + k, x_row, tokens - 2 * p0, 2 * pairs, right + k * pairs);
+      product(rank, columns, pairs, {left + p0, count, 1}, {right, pairs * 16, 16}, sums, columns, p0 > 0);
     }
     for (i64 j = 0; j < rank; ++j)
       for (i64 k = 0; k < columns; ++k) {
@@ -131,7 +122,6 @@ void lora_outer(const bf16* low, i64 low_row, const bf16* x, i64 x_row, float* o
       }
   }
 }
-
 
 }  // namespace
 

@@ -31,26 +31,6 @@ struct Rows {
   i64 more_width;
 };
 
-// Sixteen columns of a right side in pairs, from rows of W that are these columns: W^T.
-void pack_turned(const bf16* w, i64 row, i64 width, u32* out) {
-  for (i64 k = 0; k < width; k += 32) {
-    const u32* rows[16];
-    for (i64 n = 0; n < 16; ++n) rows[n] = reinterpret_cast<const u32*>(w + n * row + k);
-    turn16(rows, out + k / 2 * 16);
-  }
-}
-
-// Sixteen columns of a right side in pairs, from these columns of W; rows beyond `count` are zeros.
-void pack_straight(const bf16* w, i64 row, i64 count, i64 width, u32* out) {
-  for (i64 k = 0; k < width; k += 2) {
-    __m512i first = _mm512_setzero_si512(), second = first;
-    if (k < count) first = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + k * row)));
-    if (k + 1 < count)
-      second = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + (k + 1) * row)));
-    _mm512_storeu_si512(out + k / 2 * 16, _mm512_or_si512(first, _mm512_slli_epi32(second, 16)));
-  }
-}
-
 // 32 rows of 32 sums: `c` = rows times 32 packed columns
 inline void block(const bf16* in, i64 in_row, i64 width, const bf16* more, i64 more_width, const u32* columns,
                   i64 pairs, float* c) {
@@ -89,16 +69,16 @@ void strip(const Rows& x, const u32* columns, const bf16* bias, bf16* out, i64 o
   for (i64 t = t0; t < t1; t += 32) {
     const bf16 *in = x.in + t * x.row, *more = x.more + t * x.more_width;
     const i64 rows = std::min<i64>(32, t1 - t);
-    i64 row = x.row;
-    Buffer tail(rows < 32 ? 32 * (x.width + x.more_width) * 2 : 0);
-    if (rows < 32) {  // nobody reads beyond the last row
-      bf16 *copy = tail.as<bf16>(), *second = copy + 32 * x.width;
+    if (rows == 32) {
+      block(in, x.row, x.width, more, x.more_width, columns, pairs, sums);
+    } else {  // a copy, as nobody may read beyond the last row
+      Buffer memory(32 * (x.width + x.more_width) * 2);
+      bf16 *copy = memory.as<bf16>(), *second = copy + 32 * x.width;
       std::memset(copy, 0, 32 * (x.width + x.more_width) * 2);
-      for (i64 i = 0; i < rows; ++i) std::memcpy(copy + i * x.width, in + i * row, x.width * 2);
+      for (i64 i = 0; i < rows; ++i) std::memcpy(copy + i * x.width, in + i * x.row, x.width * 2);
       std::memcpy(second, more, rows * x.more_width * 2);
-      in = copy, more = second, row = x.width;
+      block(copy, x.width, x.width, second, x.more_width, columns, pairs, sums);
     }
-    block(in, row, x.width, more, x.more_width, columns, pairs, sums);
     for (i64 i = 0; i < rows; ++i) {
       bf16* y = out + (t + i) * out_row;
       const Lanes s0 = load(sums + i * 32) + b0, s1 = load(sums + i * 32 + 16) + b1;
@@ -152,6 +132,7 @@ struct Share {
 };
 
 void wide_product(const Rows& x, const Weight& weight, const bf16* bias, bf16* out, const Share& share) {
+  if (share.t0 == share.t1) return;
   const i64 pairs = (x.width + x.more_width) / 2, panel = pairs * 16;
   const i64 slab = std::max(kSlabBytes / (pairs * 4) / kColumns * kColumns, kColumns);
   const i64 chunk = std::max<i64>(kChunkBytes / (x.width * 2) / 32 * 32, 32);
@@ -190,7 +171,7 @@ void thin_product(const bf16* x, i64 x_row, i64 width, const u32* panels, i64 ra
 
 extern "C" {
 
-i64 fw_has_wide() { return granted(); }
+i64 fw_has_tiles() { return granted(); }
 
 // x (T, K) -> y (T, N) and low (T, up(r, 32)); weight (N, K + r) ends in s B, a (r, K), bias (N,) or null
 void fw_wide_forward(const bf16* x, i64 x_row, const bf16* weight, const bf16* a, const bf16* bias, bf16* y, bf16* low,
@@ -228,6 +209,6 @@ void fw_wide_backward(const bf16* dy, i64 dy_row, const bf16* weight, const bf16
 
 #else
 
-extern "C" long fw_has_wide() { return 0; }
+extern "C" long fw_has_tiles() { return 0; }
 
 #endif

@@ -58,7 +58,9 @@ def test_a_busy_process_is_seen_in_milliseconds() -> None:
         try:
             time.sleep(0.3)
             seen = [runtime.others_running() for _ in range(20)]
-            assert sum(count >= 1 for count in seen) >= 10  # the system may give it no core for a moment
+            assert (
+                sum(count >= 1 for count in seen) >= 10
+            )  # the system may give it no core for a moment
         finally:
             busy.kill()
 

@@ -62,8 +62,8 @@ def physical_cores() -> int:
 
 
 def others_running(samples: int = 25) -> int:
-    """How many threads of other processes want a core all through a tenth of a second; 0 where the system does
-    not tell. Quiet machines answer at once."""
+    """How many threads of other processes want a core all through a tenth of a second; 0 where the system
+    does not tell. A quiet machine answers at once."""
     least = _running() - 1  # one is this process
     for _ in range(samples - 1):
         if least <= 0:

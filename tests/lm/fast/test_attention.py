@@ -203,6 +203,23 @@ def forest(trees: Sequence[tuple[int, Sequence[int]]]) -> Iterator[Segment]:
             start += row
 
 
+def test_a_prefix_may_lie_before_trees_that_do_not_see_it() -> None:
+    """As virtual tokens do, which rows without a copy of their own see from the front."""
+    segments = (
+        *(Segment(0, 20), Segment(20, 30, 0, 20)),
+        *(Segment(50, 40), Segment(90, 9, 50, 40), Segment(99, 33, 50, 40)),
+        *(Segment(132, 25, 0, 20), Segment(157, 5)),
+    )
+    assert native._trees(segments) == [0, 6]
+    parts = heads_of(segments, 4, 2, (16, 16), seed=1)
+    upstream = drawn(1, length_of(segments), 4, 16, seed=9)
+    true = truth(parts, upstream, segments)
+    for ours, right in zip(with_gradients(parts, upstream, segments=segments), true, strict=True):
+        assert (ours.double() - right).abs().max() <= 1e-5 * max(1.0, right.abs().max())
+    if library.status().dots:
+        assert_as_near_as_torch(parts, segments, None)
+
+
 @settings(max_examples=60)
 @given(trees=TREES, window=st.none() | st.integers(1, 90), seed=st.integers(0, 99))
 def test_any_forest_of_prefixes(
@@ -274,12 +291,11 @@ def test_the_number_of_threads_changes_no_bit(attention_kernels: None) -> None:
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            library = library.status().library
-            assert library is not None
-            library.omp_set_num_threads(
-                threads
-            )  # torch may bring another OpenMP than the compiler's
-            assert library.omp_get_max_threads() == threads
+            loaded = library.status().library
+            assert loaded is not None
+            # torch may bring another OpenMP than the compiler's
+            loaded.omp_set_num_threads(threads)
+            assert loaded.omp_get_max_threads() == threads
             found[threads] = with_gradients(parts, upstream, segments=TREE, sliding_window=30)
     finally:
         torch.set_num_threads(before)

@@ -34,8 +34,8 @@ Argument = Tensor | int | float | ctypes.Array[ctypes.c_int64] | None
 
 
 class Status(NamedTuple):
-    """The loaded kernels, or why there are none. Of those that need a processor's help: are the ones here that
-    need bfloat16 dot products (attention, thin products), and those that need tiles (wide products)?"""
+    """The loaded kernels, or why there are none; `dots` are those among them that need bfloat16 dot products
+    (attention, thin products), `tiles` those that need tiles (wide products)."""
 
     library: ctypes.CDLL | None
     reason: str

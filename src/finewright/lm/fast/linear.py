@@ -10,8 +10,9 @@ dy W and s dy B:
 
     [dx0, dxA] = dy [W, s B]      dx = dx0 + dxA A      dA = dxA^T x      dB = s dy^T (x A^T)
 
-Saved are x and x A^T (in columns of 32 where tiles made it); W never gets a gradient. Plain autograd keeps x twice and the casts of A and B.
-The room costs r / d_in of the weight (2.8 % at r = 16, d_in = 576). A and B are float32 masters.
+Saved are x and x A^T (in columns of 32 where tiles made it); W never gets a gradient. Plain autograd keeps
+x twice and the casts of A and B. The room costs r / d_in of the weight (2.8 % at r = 16, d_in = 576). A and
+B are float32 masters.
 
 Products with r on one side are a twentieth of the arithmetic and were a seventh of a step's time: a general
 GEMM packs its wide operand and is done before that has paid. On a CPU with bfloat16 dot products kernels of

@@ -6,7 +6,7 @@
 // W and s B stand side by side in one matrix. oneDNN lays x and low side by side too, compiles a kernel for every new
 // number of rows, and gives all work to one of two cores at some widths (1.1 TFLOP/s where 2.4 are there: 576 columns,
 // 1,024 rows). Here each thread has a rectangle of the result and packs the columns it needs, a slab at a time.
-// Results are written past the caches: nobody reads them before they would have been pushed out.
+// Large results are written past the caches: nobody reads them before they would have been pushed out.
 //
 // Called from native.py with raw pointers; see linear.py. Shape legend: T rows of x, K its width, N columns, r rank.
 
@@ -21,7 +21,8 @@
 namespace {
 
 constexpr i64 kColumns = 32;
-constexpr i64 kSlabBytes = 512 << 10, kChunkBytes = 512 << 10;  // packed columns and rows of x that share a second cache
+constexpr i64 kSlabBytes = 256 << 10, kChunkBytes = 512 << 10;  // packed columns and rows of x that share a second cache
+constexpr i64 kPastBytes = 1 << 20;
 
 // [in, in2] (T, K + K2), the second part contiguous; widths in 32s
 struct Rows {
@@ -61,10 +62,11 @@ inline void block(const bf16* in, i64 in_row, i64 width, const bf16* more, i64 m
 }
 
 // rows [t0, t1) of out, 32 columns
-void strip(const Rows& x, const u32* columns, const bf16* bias, bf16* out, i64 out_row, i64 t0, i64 t1) {
+void strip(const Rows& x, const u32* columns, const bf16* bias, bf16* out, i64 out_row, i64 t0, i64 t1,
+           bool past_caches) {
   alignas(64) float sums[32 * 32];
   const i64 pairs = (x.width + x.more_width) / 2;
-  const bool whole_lines = reinterpret_cast<std::uintptr_t>(out) % 64 == 0 && out_row % 32 == 0;
+  const bool past = past_caches && reinterpret_cast<std::uintptr_t>(out) % 64 == 0;
   const Lanes b0 = bias ? load(bias) : _mm512_setzero_ps(), b1 = bias ? load(bias + 16) : _mm512_setzero_ps();
   for (i64 t = t0; t < t1; t += 32) {
     const bf16 *in = x.in + t * x.row, *more = x.more + t * x.more_width;
@@ -83,7 +85,7 @@ void strip(const Rows& x, const u32* columns, const bf16* bias, bf16* out, i64 o
       bf16* y = out + (t + i) * out_row;
       const Lanes s0 = load(sums + i * 32) + b0, s1 = load(sums + i * 32 + 16) + b1;
       const auto both = (__m512i)_mm512_cvtne2ps_pbh(s1, s0);
-      if (whole_lines)
+      if (past)  // whole lines of 64 bytes
         _mm512_stream_si512(reinterpret_cast<__m512i*>(y), both);
       else
         _mm512_storeu_si512(y, both);
@@ -131,11 +133,12 @@ struct Share {
   }
 };
 
-void wide_product(const Rows& x, const Weight& weight, const bf16* bias, bf16* out, const Share& share) {
+void wide_product(const Rows& x, const Weight& weight, const bf16* bias, bf16* out, i64 tokens, const Share& share) {
   if (share.t0 == share.t1) return;
   const i64 pairs = (x.width + x.more_width) / 2, panel = pairs * 16;
   const i64 slab = std::max(kSlabBytes / (pairs * 4) / kColumns * kColumns, kColumns);
   const i64 chunk = std::max<i64>(kChunkBytes / (x.width * 2) / 32 * 32, 32);
+  const bool past_caches = tokens * weight.columns * 2 > kPastBytes;
   Buffer memory(std::min(slab, share.n1 - share.n0) / 16 * panel * 4);
   u32* packed = memory.as<u32>();
   for (i64 n0 = share.n0; n0 < share.n1; n0 += slab) {
@@ -144,7 +147,7 @@ void wide_product(const Rows& x, const Weight& weight, const bf16* bias, bf16* o
     for (i64 t0 = share.t0; t0 < share.t1; t0 += chunk)
       for (i64 n = n0; n < n1; n += kColumns)
         strip(x, packed + (n - n0) / 16 * panel, bias ? bias + n : nullptr, out + n, weight.columns, t0,
-             std::min(t0 + chunk, share.t1));
+             std::min(t0 + chunk, share.t1), past_caches);
   }
   _mm_sfence();  // such writes are not ordered
 }
@@ -184,7 +187,7 @@ void fw_wide_forward(const bf16* x, i64 x_row, const bf16* weight, const bf16* a
   {
     const UsingTiles tiles;
     thin_product(x, x_row, width, panels, rank, low, low_width, tokens);
-    wide_product({x, x_row, width, low, low_width}, {weight, width + rank, true, nullptr, rank, columns}, bias, y,
+    wide_product({x, x_row, width, low, low_width}, {weight, width + rank, true, nullptr, rank, columns}, bias, y, tokens,
                  Share::of(omp_get_thread_num(), omp_get_num_threads(), tokens, columns));
   }
 }
@@ -201,7 +204,7 @@ void fw_wide_backward(const bf16* dy, i64 dy_row, const bf16* weight, const bf16
   {
     const UsingTiles tiles;
     thin_product(dy, dy_row, columns, panels, rank, dlow, low_width, tokens);
-    wide_product({dy, dy_row, columns, dlow, low_width}, {weight, width + rank, false, a, rank, width}, nullptr, dx,
+    wide_product({dy, dy_row, columns, dlow, low_width}, {weight, width + rank, false, a, rank, width}, nullptr, dx, tokens,
                  Share::of(omp_get_thread_num(), omp_get_num_threads(), tokens, width));
   }
 }

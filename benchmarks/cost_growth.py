@@ -1,6 +1,6 @@
 """How speed and memory of finewright's training grow: with row length, micro-batch, rank, vocabulary, size.
 
-    python benchmarks/cost_growth.py                                 # all axes, about 8 minutes
+    python benchmarks/cost_growth.py                                 # all axes, 5 to 8 minutes
     python benchmarks/cost_growth.py --axes length,rank --seconds 10
     python benchmarks/cost_growth.py --plot-only                     # draw the JSON that is there
 
@@ -243,7 +243,8 @@ def plot(folder: Path) -> None:
     except ImportError:
         print("no plot without matplotlib; `pip install matplotlib`, then repeat with --plot-only")
         return
-    mpl.rcParams |= {"svg.hashsalt": "cost_growth", "font.size": 9}  # the same file every time
+    # the same file every time, with letters as text
+    mpl.rcParams |= {"svg.hashsalt": "cost_growth", "svg.fonttype": "none", "font.size": 9}
     points = json.loads((folder / "cost_growth.json").read_text(encoding="utf-8"))["points"]
     axes = [axis for axis in UNITS if any(point["axis"] == axis for point in points)]
     figure, panels = pyplot.subplots(

@@ -98,13 +98,14 @@ class PlainWeight:
         # reason to fail an earlier graph.
         learning, state = torch.is_grad_enabled(), state_of(lora_b)
         if learning or self._written_of is not lora_b or self._written != state:
-            write_room(self._room, lora_b.detach(), scale)
+            write_room(self._room, lora_b, scale)
             self._written, self._written_of = (_UNKNOWN, None) if learning else (state, lora_b)
         return self._roomy
 
 
 def write_room(room: Tensor, lora_b: Tensor, scale: float) -> None:
     """Write s B into the columns (d_out, r) beside a weight."""
+    lora_b = lora_b.detach()
     plain = lora_b.dtype == torch.float32 and lora_b.is_contiguous()
     if plain and native.ready(lora_b) and native.ready(room):
         native.lora_room(lora_b, scale, room)

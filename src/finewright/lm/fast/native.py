@@ -200,7 +200,8 @@ def _trees(segments: Sequence[Sequence[int]]) -> list[int]:
     for i, (_, _, prefix, length) in enumerate(segments):
         if not length:
             starts.append(i)
-        while segments[starts[-1]][0] > prefix and length:  # a prefix that others were laid after
+            continue
+        while segments[starts[-1]][0] > prefix:  # other trees were laid after this prefix
             starts.pop()
     return starts
 

@@ -206,7 +206,7 @@ class Whole:
         (rows, width), rank = self.packed.shape, self.lora_b.shape[1]
         weight = _part(self.scratch, (rows, width + rank), self.dtype)
         self.packed.unpack(weight[:, :width])
-        write_room(weight[:, width:], self.lora_b.detach(), self.scale)
+        write_room(weight[:, width:], self.lora_b, self.scale)
         return weight
 
 

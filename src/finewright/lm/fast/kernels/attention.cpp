@@ -371,10 +371,10 @@ void attention_backward(Strided q, Strided k, Strided v, const bf16* out, Stride
   i64 longest = 0;
   for (i64 tree = 0; tree < tree_count; ++tree)
     longest = std::max(longest, end_of(tree) - first_of(tree) / 16 * 16);
-  // sums of each query head: of all heads, or of one thread's
+  // float32 sums of query heads: of those that each thread is at, or of all
   const i64 step = (together ? longest : up(shape.tokens, 16)) * std::max(D, E);
-  Buffer all_k(together ? 0 : shape.heads * step * 4), all_v(together ? 0 : shape.heads * step * 4),
-      deltas(shape.heads * shape.tokens * 4);
+  const i64 places = together ? omp_get_max_threads() * group : shape.heads;
+  Buffer k_sums(places * step * 4), v_sums(places * step * 4), deltas(shape.heads * shape.tokens * 4);
 #pragma omp parallel
   {
     Buffer scores(kBackRows * kBackKeys * 4), d_weights(kBackRows * kBackKeys * 4), rows_dq(kBackRows * D * 4),
@@ -383,21 +383,21 @@ void attention_backward(Strided q, Strided k, Strided v, const bf16* out, Stride
     const Scratch scratch{scores.as<float>(), d_weights.as<float>(), rows_dq.as<float>(), d_scores.as<bf16>(),
                       w_pairs.as<u32>(),  ds_pairs.as<u32>(),    turned.as<u32>()};
     const i64 length = padded(longest);
-    Buffer kp(length * D * 2), vp(length * E * 2), kq(length * D * 2), qq(length * D * 2), dd(length * E * 2),
-        own_k(together ? group * step * 4 : 0), own_v(together ? group * step * 4 : 0);
+    Buffer kp(length * D * 2), vp(length * E * 2), kq(length * D * 2), qq(length * D * 2), dd(length * E * 2);
     const UsingTiles tiles;
 #pragma omp for schedule(dynamic, 1)
     for (i64 task = 0; task < tasks; ++task) {
       const i64 tree = task / (tasks / tree_count), head0 = task % (tasks / tree_count) * heads, kv = head0 / group;
       const i64 first = first_of(tree), end = end_of(tree), base = first / 16 * 16, span = end - base;
+      const i64 place = together ? omp_get_thread_num() * group : head0, origin = together ? 0 : base;
+      float *dk_sums = k_sums.as<float>() + place * step + origin * D, *dv_sums = v_sums.as<float>() + place * step + origin * E;
       const Packed packed{base, kp.as<u32>(), vp.as<u32>(), kq.as<u32>(), qq.as<u32>(), dd.as<u32>()};
       pack_panels(packed, k, kv, shape.tokens, span, D, packed.k_panels);
       pack_panels(packed, v, kv, shape.tokens, span, E, packed.v_panels);
       pack_pairs(packed, k, kv, shape.tokens, span, D, packed.k_pairs);
       for (i64 head = head0; head < head0 + heads; ++head) {
         float* delta = deltas.as<float>() + head * shape.tokens;
-        float* dk_head = together ? own_k.as<float>() + (head - head0) * step : all_k.as<float>() + head * step + base * D;
-        float* dv_head = together ? own_v.as<float>() + (head - head0) * step : all_v.as<float>() + head * step + base * E;
+        float *dk_head = dk_sums + (head - head0) * step, *dv_head = dv_sums + (head - head0) * step;
         std::fill(dk_head + (first - base) * D, dk_head + span * D, 0.0f);
         std::fill(dv_head + (first - base) * E, dv_head + span * E, 0.0f);
         pack_pairs(packed, q, head, shape.tokens, span, D, packed.q_pairs);
@@ -407,17 +407,17 @@ void attention_backward(Strided q, Strided k, Strided v, const bf16* out, Stride
                   lse + head * shape.tokens, delta, scale, scratch, dq, dk_head, dv_head);
       }
       if (!together) continue;
-      const i64 at = (first * shape.kv_heads + kv);
-      sum_heads(own_k.as<float>() + (first - base) * D, step, group, end - first, dk + at * D, shape.kv_heads * D, D);
-      sum_heads(own_v.as<float>() + (first - base) * E, step, group, end - first, dv + at * E, shape.kv_heads * E, E);
+      const i64 at = first * shape.kv_heads + kv;
+      sum_heads(dk_sums + (first - base) * D, step, group, end - first, dk + at * D, shape.kv_heads * D, D);
+      sum_heads(dv_sums + (first - base) * E, step, group, end - first, dv + at * E, shape.kv_heads * E, E);
     }
     if (!together) {
 #pragma omp for schedule(static)
       for (i64 t = 0; t < shape.tokens; ++t)
         for (i64 kv = 0; kv < shape.kv_heads; ++kv) {
           const i64 from = kv * group * step, to = t * shape.kv_heads + kv;
-          sum_heads(all_k.as<float>() + from + t * D, step, group, 1, dk + to * D, 0, D);
-          sum_heads(all_v.as<float>() + from + t * E, step, group, 1, dv + to * E, 0, E);
+          sum_heads(k_sums.as<float>() + from + t * D, step, group, 1, dk + to * D, 0, D);
+          sum_heads(v_sums.as<float>() + from + t * E, step, group, 1, dv + to * E, 0, E);
         }
     }
   }

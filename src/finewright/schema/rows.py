@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 Message = dict[str, Any]
+RowKind = Literal["conversation", "pair", "rated", "prompt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,27 @@ class Row:
     rejected: tuple[Message, ...] | None = None
     label: bool | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def answer_at(self) -> int | None:
+        """Where the answer stands: the last assistant turn that is learned; None for a prompt alone.
+
+        A turn after the answer, as a user's "ok thanks", makes no prompt of a conversation."""
+        learned = (
+            i
+            for i in range(len(self.messages) - 1, -1, -1)
+            if self.messages[i]["role"] == "assistant" and self.messages[i].get("weight", 1)
+        )
+        return next(learned, None)
+
+    @property
+    def kind(self) -> RowKind:
+        """What the row is to learn from."""
+        if self.rejected is not None:
+            return "pair"
+        if self.label is not None:
+            return "rated"
+        return "prompt" if self.answer_at is None else "conversation"
 
     @property
     def is_prompt(self) -> bool:

@@ -1,0 +1,80 @@
+"""What an answer is: thoughts, content, calls, and whether it ended. Everything that judges, shows or
+learns from an answer means this by it."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+_OPEN, _CLOSE = "<think>", "</think>"
+_THOUGHT = re.compile(rf"\s*(?:{_OPEN})?(?P<thoughts>.*?){_CLOSE}\s*(?P<content>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool that an answer calls. `arguments` are a JSON value, an object where the call is sound."""
+
+    name: str
+    arguments: Any  # Any: free JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An assistant's turn, read. Scorers see `content` unless they ask for more.
+
+    `ended` is False where the model was cut off; `fault` says what could not be read, as a thought that
+    never closes or a call whose arguments are no JSON; what could not be read is in none of the parts."""
+
+    content: str
+    thoughts: str = ""
+    calls: tuple[Call, ...] = ()
+    ended: bool = True
+    fault: str = ""
+
+
+class ThoughtAndContent(NamedTuple):
+    """A text's thoughts, without the marks around them, and what is said after them."""
+
+    thoughts: str
+    content: str
+
+
+def split_thoughts(text: str) -> ThoughtAndContent:
+    """An answer that spells its thoughts as `<think>...</think>` before what it says, in its two parts.
+
+    The opening mark may stand in the prompt, so its absence is no fault. A thought that never closes is
+    not split: see `has_open_thought`."""
+    found = _THOUGHT.fullmatch(text) if _CLOSE in text else None
+    if found is None:
+        return ThoughtAndContent("", text)
+    return ThoughtAndContent(found["thoughts"].strip(), found["content"])
+
+
+def has_open_thought(text: str) -> bool:
+    """Does the text begin with a thought that never closes?"""
+    return text.lstrip().startswith(_OPEN) and _CLOSE not in text
+
+
+def answer_of(message: Mapping[str, Any]) -> Answer:
+    """What an assistant's message in OpenAI's form says: the answer that a row expects.
+
+    Thoughts stand in `reasoning_content`, else at the head of `content` between `<think>` marks. JSON text
+    in a call's arguments becomes the value it spells; text that spells none is a fault."""
+    thoughts, content = message.get("reasoning_content"), str(message.get("content") or "")
+    if not thoughts:
+        thoughts, content = split_thoughts(content)
+    calls, fault = [], ""
+    for call in message.get("tool_calls") or ():
+        function = call["function"]
+        try:
+            calls.append(Call(function["name"], _value(function.get("arguments", {}))))
+        except ValueError:
+            fault = f"the arguments of {function['name']} are no JSON"
+    if has_open_thought(content):
+        content, fault = "", "a thought that never closes"
+    return Answer(content, thoughts, tuple(calls), fault=fault)
+
+
+def _value(arguments: object) -> Any:  # Any: free JSON
+    return json.loads(arguments or "{}") if isinstance(arguments, str) else arguments

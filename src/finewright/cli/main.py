@@ -242,7 +242,9 @@ def chat(
     seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
     base_model: BaseModel = "",
 ) -> None:
-    """Talk to a tuned or a base model; the answer streams."""
+    """Talk to a tuned or a base model; the answer streams.
+
+    Lines from a pipe are each a conversation of their own."""
     from finewright.cli.talk import talk
     from finewright.workbench.chat import Manner
     from finewright.workbench.systems import load_talker

@@ -6,28 +6,48 @@ from collections.abc import Iterator
 from finewright.workbench.chat import Manner, answer
 from finewright.workbench.systems import System
 
+_RESET = "/reset"
+_HELP = f"{_RESET} begins a new conversation, Ctrl-D ends"
+
 
 def talk(model: System, manner: Manner, *, system: str, prompt: str) -> None:
-    """Answer `prompt` once, or else line after line from stdin until it ends.
+    """Answer `prompt` once, or else what comes from stdin until it ends.
 
+    In a terminal the lines are turns of one conversation. Of a pipe each line is a conversation of its own,
+    so that no answer depends on the lines before it; an empty line follows an answer of several lines.
     Without `system`, a tuned model is asked with the system prompt that it was trained with."""
     asked_with = system or model.system_prompt
-    messages = [{"role": "system", "content": asked_with}] if asked_with else []
+    opening = [{"role": "system", "content": asked_with}] if asked_with else []
     if prompt:
-        _say(model, [*messages, {"role": "user", "content": prompt}], manner)
-        return
-    if sys.stdin.isatty():
-        sys.stderr.write(f"{model.name}: say something; Ctrl-D ends\n")
-    for line in _lines():
-        messages.append({"role": "user", "content": line})
-        messages.append({"role": "assistant", "content": _say(model, messages, manner)})
+        _say(model, [*opening, {"role": "user", "content": prompt}], manner)
+    elif sys.stdin.isatty():
+        _converse(model, opening, manner)
+    else:
+        for line in _lines():
+            if "\n" in _say(model, [*opening, {"role": "user", "content": line}], manner):
+                sys.stdout.write("\n")
+                sys.stdout.flush()
 
 
-def _lines() -> Iterator[str]:
+def _converse(model: System, opening: list[dict[str, str]], manner: Manner) -> None:
+    sys.stderr.write(f"{model.name}: say something; {_HELP}\n")
+    messages = list(opening)
+    for line in _lines(prompt="> "):
+        if line.strip() == _RESET:
+            messages = list(opening)
+            sys.stderr.write("a new conversation\n")
+        elif line.strip() == "/help":
+            sys.stderr.write(f"{_HELP}\n")
+        else:
+            messages.append({"role": "user", "content": line})
+            messages.append({"role": "assistant", "content": _say(model, messages, manner)})
+
+
+def _lines(prompt: str = "") -> Iterator[str]:
+    """The lines that say something, each asked for with `prompt`."""
     while True:
-        if sys.stdin.isatty():
-            sys.stderr.write("> ")
-            sys.stderr.flush()
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
         line = sys.stdin.readline()
         if not line:
             return
@@ -42,4 +62,5 @@ def _say(model: System, messages: list[dict[str, str]], manner: Manner) -> str:
         sys.stdout.flush()
         pieces.append(piece)
     sys.stdout.write("\n")
+    sys.stdout.flush()
     return "".join(pieces)

@@ -1,4 +1,5 @@
-"""Rows that measure and are known from training: the same, asked before, near, or sharing runs of words.
+"""Rows that measure and are known from training: the same, asked before, near, of one template, or with
+common runs of words.
 
 Runs: Brown et al. 2020 (GPT-3, appendix C). A held-out row's words are known where they stand in a run of N
 words that is also in a training row. N is the 5th percentile of the held-out rows' lengths, at least 8 and at
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.data.prompts import prompt_key, prompt_of
+from finewright.data.templates import of_known_templates
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import ContaminationReport, LeakedRow, LeakKind
 from finewright.schema.rows import Row
@@ -23,7 +25,12 @@ _SAYS: dict[LeakKind, str] = {
     "same": "are also trained on",
     "prompt": "ask what is also trained on",
     "near": "say nearly the same as a training row",
+    "template": "are a training row with other values",
     "overlap": "have half of their words in runs that are trained on",
+}
+_OUT = "take them out of one of the two"
+_HINTS: dict[LeakKind, str] = {
+    "template": "they measure what was learned by heart; measure rows of other kinds too"
 }
 
 
@@ -40,8 +47,8 @@ def contamination(
     """Which rows of the held-out set `name` are known from the training rows.
 
     Each counts once, under the first of: the same row, the same question, near (as
-    `duplicates.alike` says, whatever the system prompt), overlapping. Not covered: paraphrases, and
-    translations."""
+    `duplicates.alike` says, whatever the system prompt), of one template (as `templates` says),
+    overlapping. Not covered: paraphrases, and translations."""
     # numpy is loaded only when something is measured.
     import finewright.data.duplicates.words  # noqa: F401 - says what is missing where numpy is
     from finewright.data.overlap import near_rows, overlaps
@@ -49,6 +56,9 @@ def contamination(
     known = {**_alike(train, held_out)}
     for i, (of, share) in near_rows(train, held_out, similarity).items():
         known.setdefault(i, _Known("near", of, share))
+    for i, of in of_known_templates(train, held_out).items():
+        known.setdefault(i, _Known("template", of, 1.0))
+    repeated = tuple(sorted(known))
     runs = overlaps(train, held_out)
     for i, run in enumerate(runs.rows):
         if run.share >= _MUCH:
@@ -61,6 +71,7 @@ def contamination(
         ngram=runs.length,
         found=dict(Counter(leak.kind for leak in found.values())),
         mean_share=round(sum(run.share for run in runs.rows) / max(1, len(held_out)), 4),
+        repeated=repeated,
         examples=tuple(_examples(train, held_out, found, runs.rows)),
     )
     return Contamination(report, tuple(_problems(report)))
@@ -115,5 +126,5 @@ def _problems(report: ContaminationReport) -> Iterator[Problem]:
                 row=first.row,
                 message=f"{report.found[kind]} of {report.rows} rows of {report.name} {says},"
                 f" this one first, from {first.of_file}:{first.of_row}",
-                hint="take them out of one of the two",
+                hint=_HINTS.get(kind, _OUT),
             )

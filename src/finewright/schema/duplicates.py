@@ -7,7 +7,7 @@ from pydantic import Field
 from finewright.schema.common import Model, Problem, default
 
 DuplicateKind = Literal["exact", "near", "semantic"]
-LeakKind = Literal["same", "prompt", "near", "overlap"]
+LeakKind = Literal["same", "prompt", "near", "template", "overlap"]
 
 
 class DuplicatesSpec(Model):
@@ -68,8 +68,10 @@ class LeakedRow(Model):
 class ContaminationReport(Model):
     """How many rows of one held-out set are known from the training rows, by the strongest sign of each.
 
-    `overlap` counts rows half of whose words stand in runs of `ngram` words that are trained on;
-    `mean_share` is over all rows. `examples` are the first of each kind."""
+    `template` counts rows that are a training row with other values; `overlap` rows half of whose words
+    stand in runs of `ngram` words that are trained on; `mean_share` is over all rows. `repeated` are the
+    places (from 0) of the rows known by any sign but `overlap`: they measure recall. It is None in a report
+    that is older than the key. `examples` are the first of each kind."""
 
     name: str
     rows: int
@@ -77,6 +79,7 @@ class ContaminationReport(Model):
     ngram: int
     found: dict[LeakKind, int] = Field(default_factory=dict)
     mean_share: float = 0.0
+    repeated: tuple[int, ...] | None = None
     examples: tuple[LeakedRow, ...] = ()
 
 

@@ -16,7 +16,9 @@ from finewright.evaluate.stage import run
 from finewright.lm.adapters.kinds import save_adapter
 from finewright.lm.adapters.lora import add_lora
 from finewright.schema.adapter import LoraSpec
-from finewright.schema.common import RowCounts
+from finewright.schema.common import Artifact, RowCounts
+from finewright.schema.data import DataReport
+from finewright.schema.duplicates import ContaminationReport
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.methods import SFTSpec
 from finewright.schema.rows import Row, write_rows
@@ -176,3 +178,83 @@ def test_a_stop_request_ends_it_between_batches_and_leaves_no_samples(tiny_folde
         run(stopped)
     assert raised.value.exit_code == 143
     assert not (made.run.root / "evaluate/samples.jsonl").exists()
+
+
+def labelled(asked: str, answer: str, number: int) -> Row:
+    turns = ({"role": "user", "content": asked}, {"role": "assistant", "content": answer})
+    return Row(f"{asked} {number}", turns, None, "rows.jsonl", number)
+
+
+def put_labels(run_dir: RunDir) -> None:
+    """Training rows of two labels that one word tells apart, and six held-out ones, one of them wrong."""
+    words = {"fee": "charged", "lost": "gone"}
+    train = [
+        labelled(f"my card {word} number {i}", label, i)
+        for i in range(10)
+        for label, word in words.items()
+    ]
+    (run_dir.root / "data").mkdir(exist_ok=True)
+    (run_dir.root / "data/train.jsonl").write_text(write_rows(train))
+    asked = ["gone", "gone", "gone", "charged", "charged", "charged"]
+    right = ["lost", "lost", "lost", "fee", "fee", "lost"]
+    rows = [labelled(f"it is {a}", r, i) for i, (a, r) in enumerate(zip(asked, right, strict=True))]
+    folder = run_dir.root / "data/evaluate"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "eval.jsonl").write_text(write_rows(rows))
+
+
+def test_labels_are_told_to_the_base_and_learned_by_a_bag_of_words(tiny_folder: Path) -> None:
+    made = context(tiny_folder.parent)
+    put_labels(made.run)
+    report = report_of(run(made))
+    scores = {score.system: score.value for score in report.scores}
+    assert list(scores) == ["base", "base + labels", "tuned", "bag of words"]
+    assert scores["bag of words"] == pytest.approx(5 / 6)
+    assert [(d.system, d.against) for d in report.differences] == [
+        ("tuned", "base"),
+        ("tuned", "base + labels"),
+        ("tuned", "bag of words"),
+    ]
+    # The tiny model's noise names no label.
+    assert [(s.system, s.count, s.n) for s in report.strays] == [
+        ("base", 6, 6),
+        ("base + labels", 6, 6),
+        ("tuned", 6, 6),
+        ("bag of words", 0, 6),
+    ]
+    assert report.linear is not None
+    assert (report.linear.rows, report.linear.labels) == (20, 2)
+    # 0 against 5 of 6: McNemar's exact p is 2 / 2^5 = 0.06.
+    (problem,) = report.problems
+    assert problem.message.startswith("eval: tuned is not shown to be better than bag of words")
+    samples = (made.run.root / "evaluate/samples.jsonl").read_text().splitlines()
+    told = [json.loads(line) for line in samples if '"base + labels"' in line]
+    assert told[0]["prompt"] == "it is gone"
+
+
+def test_a_spec_that_names_the_base_alone_measures_nothing_else(tiny_folder: Path) -> None:
+    made = context(tiny_folder.parent, compare_with=["base"])
+    put_labels(made.run)
+    report = report_of(run(made))
+    assert [score.system for score in report.scores] == ["base", "tuned"]
+    assert report.linear is None
+
+
+def test_rows_that_repeat_training_rows_are_scored_apart(tiny_folder: Path) -> None:
+    made = context(tiny_folder.parent, compare_with=["linear"])
+    put_labels(made.run)
+    found = ContaminationReport(name="eval", rows=6, rows_train=20, ngram=8, repeated=(0, 5))
+    counts = RowCounts(rows_in=20, rows_kept=20)
+    artifact = Artifact(path="data/train.jsonl", kind="rows", sha256="0" * 64, bytes=1)
+    of_data = {"counts": counts, "types": {}, "sources": (), "train": artifact, "rows_train": 20}
+    made.run.write_report("data", DataReport(**of_data, rows_eval=0, contamination=(found,)))
+    report = report_of(run(made))
+    scores = {(p.kind, s.system): (s.value, s.n) for p in report.parts for s in p.scores}
+    # Of the places 0 and 5 the classifier errs on 5.
+    assert scores["repeated", "bag of words"] == (0.5, 2)
+    assert scores["new", "bag of words"] == (1.0, 4)
+    assert [part.rows for part in report.parts] == [2, 4]
+    assert "the 4 new ones are too few to tell much" in report.problems[-1].message
+    lines = (made.run.root / "evaluate/samples.jsonl").read_text().splitlines()
+    marked = [json.loads(line)["repeated"] for line in lines if '"system":"tuned"' in line]
+    assert marked == [True, False, False, False, False, True]

@@ -3,7 +3,13 @@
 import pytest
 
 from finewright.render.text import counted, score_card, table
-from finewright.schema.evaluate import Difference, EvaluateReport, Score
+from finewright.schema.evaluate import (
+    Difference,
+    EvaluateReport,
+    Score,
+    ScoredRows,
+    StrayAnswers,
+)
 
 
 def score(system: str, value: float, low: float, high: float, **other: object) -> Score:
@@ -109,3 +115,60 @@ def test_each_data_set_has_its_own_card() -> None:
 
 def test_a_report_without_scores_is_an_empty_card() -> None:
     assert score_card(EvaluateReport(confidence=0.95, scores=())) == ""
+
+
+LABELS = EvaluateReport(
+    confidence=0.95,
+    scores=tuple(
+        score(system, value, value - 0.1, value + 0.1)
+        for system, value in {"base": 0.0, "base + labels": 0.4, "tuned": 0.7}.items()
+    ),
+    differences=(
+        difference(0.7, 0.6, 0.8, 0.0001),
+        difference(0.3, 0.2, 0.4, 0.0002).model_copy(update={"against": "base + labels"}),
+    ),
+    strays=(
+        StrayAnswers(system="base", data="mail", count=50, n=50, low=0.93, high=1),
+        StrayAnswers(system="tuned", data="mail", count=3, n=50, low=0.02, high=0.16),
+    ),
+)
+
+
+def test_the_headline_is_against_the_better_base_and_answers_without_a_label_are_a_row() -> None:
+    header, *rows = (line.split("  ") for line in score_card(LABELS).splitlines()[1:4])
+    assert [cell.strip() for cell in header if cell] == [
+        "metric",
+        "base",
+        "base + labels",
+        "tuned",
+        "tuned - base + labels",
+        "p",
+    ]
+    assert [[cell.strip() for cell in row if cell] for row in rows] == [
+        [
+            "exact_match",
+            "0.0 % (-10-10)",
+            "40.0 % (30-50)",
+            "70.0 % (60-80)",
+            "+30.0 points (+20 to +40)",
+            "< 0.001",
+        ],
+        ["answers that are no label", "50 (100.0 %)", "3 (6.0 %)"],
+    ]
+
+
+def test_parts_are_told_apart_where_some_rows_repeat_training_rows() -> None:
+    known = ScoredRows(
+        data="mail", kind="repeated", rows=40, scores=(score("tuned", 1, 0.9, 1, n=40),)
+    )
+    new = ScoredRows(
+        data="mail", kind="new", rows=10, scores=(score("tuned", 0.5, 0.2, 0.8, n=10),)
+    )
+    text = score_card(REPORT.model_copy(update={"parts": (known, new)}))
+    assert "the 40 rows that repeat training rows but for values\n" in text
+    assert "the 10 rows that are new\n" in text
+    assert "50.0 % (20-80)" in text
+    none = ScoredRows(data="mail", kind="new", rows=0)
+    whole = known.model_copy(update={"rows": 50})
+    text = score_card(REPORT.model_copy(update={"parts": (whole, none)}))
+    assert "all 50 rows repeat training rows, but for values such as numbers and names" in text

@@ -19,6 +19,7 @@ from finewright.evaluate.score import (
     Answered,
     Scored,
     ScoreOptions,
+    alike_metrics,
     compare,
     score_answers,
 )
@@ -104,14 +105,18 @@ def measure(
 def differences(
     measured: Sequence[Measured], pairs: Sequence[tuple[str, str]], options: ScoreOptions
 ) -> tuple[Difference, ...]:
-    """The paired comparison of each (system, against) on every row set both answered."""
+    """The paired comparison of each (system, against) on every row set both answered, by the metrics that
+    both have."""
     by_key = {(m.system, m.data): m.scored for m in measured}
     names = dict.fromkeys(m.data for m in measured)
     return tuple(
         difference
         for system, against in pairs
         for data in names
-        for difference in compare(by_key[system, data], by_key[against, data], options)
+        if (system, data) in by_key and (against, data) in by_key
+        for difference in compare(
+            *alike_metrics(by_key[system, data], by_key[against, data]), options
+        )
     )
 
 

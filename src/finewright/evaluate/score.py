@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError, StageError, UnknownPlugin
@@ -129,6 +129,26 @@ def score_answers(
         estimate = _estimate(metric, per_row, answers, options)
         scores.append(Score(system=system, data=data, metric=metric, **estimate._asdict()))
     return Scored(scores, per_row, tuple(answers))
+
+
+def part_of(scored: Scored, places: Sequence[int], options: ScoreOptions) -> Scored:
+    """The scores of some of the rows alone, by their places; at least one."""
+    per_row = [scored.per_row[i] for i in places]
+    answers = tuple(scored.answers[i] for i in places)
+    scores = [
+        score.model_copy(update=_estimate(score.metric, per_row, answers, options)._asdict())
+        for score in scored.scores
+    ]
+    return Scored(scores, per_row, answers)
+
+
+def alike_metrics(scored: Scored, against: Scored) -> tuple[Scored, Scored]:
+    """Both with the scores alone of the metrics that both have."""
+    both = {s.metric for s in scored.scores} & {s.metric for s in against.scores}
+    one, other = (
+        replace(s, scores=[x for x in s.scores if x.metric in both]) for s in (scored, against)
+    )
+    return one, other
 
 
 def compare(scored: Scored, against: Scored, options: ScoreOptions) -> list[Difference]:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import Rate
+from finewright.evaluate.baselines.card import label_card, strays, unbeaten
+from finewright.evaluate.baselines.label_task import LabelTask, label_task, told_sets
 from finewright.evaluate.measure import (
     Measured,
     OnProgress,
@@ -15,12 +17,22 @@ from finewright.evaluate.measure import (
     measure,
     scores_of,
 )
+from finewright.evaluate.parts import parts_of, recall_problems, with_repeated
 from finewright.evaluate.score import ScoreOptions
 from finewright.lm.load import load_chat, load_lm
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores
 from finewright.lm.sources import locate
-from finewright.schema.evaluate import EvaluateReport, EvaluateSpec
+from finewright.schema.data import DataReport
+from finewright.schema.evaluate import (
+    BASE,
+    BASE_WITH_LABELS,
+    LINEAR,
+    TUNED,
+    EvaluateReport,
+    EvaluateSpec,
+    Sample,
+)
 from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.atomic import write_text
@@ -29,27 +41,36 @@ from finewright.store.stage import StageContext, StageResult
 
 
 def run(context: StageContext) -> StageResult:
-    """Measure base and tuned model of every candidate on every row set."""
+    """Measure base and tuned model of every candidate, and the baselines, on every row set."""
     spec = context.spec.evaluate
     settings = settings_of(spec)
     row_sets = _row_sets(context)
     trained = context.run.read_report("train", TrainReport)
+    task = _label_task(context)
     measured: list[Measured] = []
     pairs: list[tuple[str, str]] = []
     for candidate in trained.candidates:
         prefix = f"{candidate.base_model} " if len(trained.candidates) > 1 else ""
-        found = _measure_candidate(context, candidate, prefix, row_sets, settings)
-        measured += found
-        if "base" in spec.compare_with:
-            pairs.append((f"{prefix}tuned", f"{prefix}base"))
+        measured += _measure_candidate(context, candidate, prefix, row_sets, settings, task)
+        pairs += [(prefix + TUNED, prefix + base) for base in (BASE, BASE_WITH_LABELS)]
+        pairs.append((prefix + TUNED, LINEAR))
+    card = label_card(task if "linear" in spec.compare_with else None, row_sets, measured, settings)
+    measured += card.measured
+    repeated = _repeated(context)
+    parts = parts_of(measured, repeated, pairs, settings.options)
     samples = context.run.stage_dir("evaluate") / "samples.jsonl"
-    write_text(samples, samples_text(measured))
+    write_text(samples, samples_text(with_repeated(measured, repeated)))
     artifact = describe(context.run, samples, "samples")
+    found = differences(measured, pairs, settings.options)
     report = EvaluateReport(
         confidence=spec.confidence,
         scores=scores_of(measured),
-        differences=differences(measured, pairs, settings.options),
+        differences=found,
+        strays=tuple(strays(task, row_sets, measured, spec.confidence)) if task else (),
+        linear=card.fit,
+        parts=parts,
         samples=artifact,
+        problems=(*unbeaten(found, spec.confidence), *recall_problems(parts)),
     )
     adapters = tuple(a.sha256 for c in trained.candidates for a in c.artifacts)
     return StageResult(report, (artifact,), adapters)
@@ -61,9 +82,23 @@ def settings_of(spec: EvaluateSpec) -> Settings:
     return Settings(spec.metrics, spec.max_new_tokens, spec.batch_size, options)
 
 
-def samples_text(measured: Sequence[Measured]) -> str:
+def samples_text(samples: Sequence[Sample]) -> str:
     """samples.jsonl: one line per row and system."""
-    return "".join(sample.model_dump_json() + "\n" for m in measured for sample in m.samples)
+    return "".join(sample.model_dump_json() + "\n" for sample in samples)
+
+
+def _label_task(context: StageContext) -> LabelTask | None:
+    """The task of the rows that trained, where their answers are labels."""
+    path = context.run.root / "data" / "train.jsonl"
+    return label_task(parse_rows(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+
+def _repeated(context: StageContext) -> dict[str, tuple[int, ...]]:
+    """Of each set that the data stage compared with the training rows: which rows repeat one."""
+    if not context.run.report_path("data").is_file():
+        return {}
+    compared = context.run.read_report("data", DataReport).contamination
+    return {each.name: each.repeated for each in compared if each.repeated is not None}
 
 
 def _row_sets(context: StageContext) -> list[RowSet]:
@@ -86,6 +121,7 @@ def _measure_candidate(
     prefix: str,
     row_sets: Sequence[RowSet],
     settings: Settings,
+    task: LabelTask | None,
 ) -> list[Measured]:
     consent = context.spec.remote_code.get(candidate.base_model, "")
     base = locate(candidate.base_model, context.root)
@@ -95,20 +131,26 @@ def _measure_candidate(
     adapter = context.run.root / candidate.adapter
     watch = _watch(context)
 
-    def each(name: str, lm: LM, rate: Rate | None = None) -> list[Measured]:
+    def each(name: str, lm: LM, sets: Sequence[RowSet], rate: Rate | None = None) -> list[Measured]:
         subject = Subject(f"{prefix}{name}", lm, chat, rate)
-        return [measure(subject, rows, settings, watch) for rows in row_sets]
+        return [measure(subject, rows, settings, watch) for rows in sets]
+
+    def before(lm: LM) -> list[Measured]:
+        told = told_sets(chat, task, row_sets) if "base_with_labels" in compare_with else []
+        plain = each(BASE, lm, row_sets) if "base" in compare_with else []
+        return plain + each(BASE_WITH_LABELS, lm, told)
 
     measured: list[Measured] = []
-    compared = "base" in context.spec.evaluate.compare_with
+    compare_with = context.spec.evaluate.compare_with
+    is_compared = not {"base", "base_with_labels"}.isdisjoint(compare_with)
     has_adapter = context.candidates[candidate.base_model].adapter.type != "none"
-    if compared and not has_adapter:
-        measured += each("base", load_lm(base, None, dtype=dtype, consent=consent))
+    if is_compared and not has_adapter:
+        measured += before(load_lm(base, None, dtype=dtype, consent=consent))
     lm = load_lm(base, adapter, dtype=dtype, consent=consent)
-    if compared and has_adapter:
+    if is_compared and has_adapter:
         with lm.reference():
-            measured += each("base", lm)
-    return measured + each("tuned", lm, rating(adapter, lm))
+            measured += before(lm)
+    return measured + each(TUNED, lm, row_sets, rating(adapter, lm))
 
 
 def rating(folder: Path, lm: LM) -> Rate | None:

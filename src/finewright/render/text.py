@@ -2,12 +2,20 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from finewright.schema.evaluate import Difference, EvaluateReport, Score
+from finewright.schema.evaluate import (
+    LINEAR,
+    Difference,
+    EvaluateReport,
+    Score,
+    ScoredRows,
+    StrayAnswers,
+)
 
 _NUMERIC = re.compile(r"[-+<]?\s?[0-9]")
 _GAP = "  "
+_NO_LABEL = "answers that are no label"
 _HOW_P = (
     "p: exact McNemar test for scores of 0 or 1, sign-flip permutation test for others;\n"
     "where few rows differ it cannot be small, whatever the interval says"
@@ -25,10 +33,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def score_card(report: EvaluateReport) -> str:
-    """Per data set, a line per metric: each system's score, each paired change and its p-value."""
+    """Per data set, a line per metric: each system's score, each paired change and its p-value.
+
+    Below, the same for the rows that repeat training rows and for new ones, and what must be said."""
     names = dict.fromkeys(score.data for score in report.scores)
     cards = [_data_card(report, data) for data in names]
-    return "\n\n".join([*cards, _HOW_P] if report.differences else cards)
+    notes = [_HOW_P] if report.differences else []
+    if fit := report.linear:
+        notes.append(
+            f"{LINEAR}: logistic regression on {fit.features} words and pairs of words, learned from"
+            f" {fit.rows} training rows in {fit.seconds:.1f} s"
+        )
+    notes += [f"{problem.level}: {problem.line()}" for problem in report.problems]
+    return "\n\n".join([*cards, "\n".join(notes)] if notes else cards)
 
 
 def printable(text: str) -> str:
@@ -42,14 +59,33 @@ def counted(number: int, what: str) -> str:
 
 
 def _data_card(report: EvaluateReport, data: str) -> str:
-    scores = [score for score in report.scores if score.data == data]
-    differences = [difference for difference in report.differences if difference.data == data]
-    systems = list(dict.fromkeys(score.system for score in scores))
-    pairs = list(dict.fromkeys((d.system, d.against) for d in differences))
-    n = max(score.n for score in scores)
+    of_set = [score for score in report.scores if score.data == data]
+    pairs = report.headline_pairs(data)
+    n = max(score.n for score in of_set)
+    systems = list(dict.fromkeys(score.system for score in of_set))
+    rows = _metric_rows(of_set, [d for d in report.differences if d.data == data], systems, pairs)
+    if counted := {stray.system: stray for stray in report.strays if stray.data == data}:
+        cells = [_stray(counted.get(system)) for system in systems]
+        rows.append([_NO_LABEL, *cells, *[""] * (2 * len(pairs))])
+    parts = [part for part in report.parts if part.data == data]
+    text = f"{printable(data)}: {_heading(n, report.confidence)}\n{table(_header(systems, pairs), rows)}"
+    return "\n".join([text, *_parts(parts, systems, pairs)])
+
+
+def _header(systems: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
     header = ["metric", *systems]
     for system, against in pairs:
         header += [f"{system} - {against}", "p"]
+    return header
+
+
+def _metric_rows(
+    scores: Sequence[Score],
+    differences: Sequence[Difference],
+    systems: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+) -> list[list[str]]:
+    n = max(score.n for score in scores)
     by_system = {(score.metric, score.system): score for score in scores}
     by_pair = {(d.metric, d.system, d.against): d for d in differences}
     rows = []
@@ -57,7 +93,32 @@ def _data_card(report: EvaluateReport, data: str) -> str:
         found = [by_system.get((metric, system)) for system in systems]
         changes = [by_pair.get((metric, *pair)) for pair in pairs]
         rows.append([_metric(metric, found, n), *map(_score, found), *_changes(changes)])
-    return f"{printable(data)}: {_heading(n, report.confidence)}\n{table(header, rows)}"
+    return rows
+
+
+def _parts(
+    parts: Sequence[ScoredRows], systems: Sequence[str], pairs: Sequence[tuple[str, str]]
+) -> Iterator[str]:
+    """What the set's rows are to the training rows, and a table of each part where there are both."""
+    rows = {part.kind: part.rows for part in parts}
+    if not rows.get("repeated"):
+        if rows:
+            yield "no row repeats a training row"
+        return
+    if not rows["new"]:
+        yield f"all {rows['repeated']} rows repeat training rows, but for values such as numbers and names"
+        return
+    for part in parts:
+        what = "repeat training rows but for values" if part.kind == "repeated" else "are new"
+        yield f"the {part.rows} rows that {what}"
+        cells = _metric_rows(part.scores, part.differences, systems, pairs)
+        yield table(_header(systems, pairs), cells)
+
+
+def _stray(found: StrayAnswers | None) -> str:
+    if found is None:
+        return ""
+    return f"{found.count} ({100 * found.count / found.n:.1f} %)"
 
 
 def _heading(n: int, confidence: float) -> str:

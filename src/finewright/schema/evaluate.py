@@ -32,8 +32,11 @@ class EvaluateSpec(Model):
     metrics: tuple[str, ...] = default(
         ("exact_match", "token_f1"), "Scorers by name", "they suit any short answer", min_length=1
     )
-    compare_with: tuple[Literal["base"], ...] = default(
-        ("base",), "What the tuned model is measured against", "a gain needs a before"
+    compare_with: tuple[Literal["base", "base_with_labels", "linear"], ...] = default(
+        ("base", "base_with_labels", "linear"),
+        "What the tuned model is measured against: its base and, where the answers are labels, the base that"
+        " is told them, and a linear classifier on the question's words, learned from the training rows",
+        "a gain needs a before, and a base that was told the task; a bag of words may do as well",
     )
     max_new_tokens: int = default(256, "Longest answer in tokens", "most answers are short", gt=0)
     batch_size: int = default(32, "Answers generated together", "fills the cores", gt=0)
@@ -59,6 +62,10 @@ class EvaluateSpec(Model):
 
 def _name_of(item: EvalSetSpec) -> str:
     return item.name or PurePath(item.path).stem
+
+
+BASE, BASE_WITH_LABELS, LINEAR, TUNED = "base", "base + labels", "bag of words", "tuned"
+"""The systems of a score card; in a run of several base models all but LINEAR follow the model's name."""
 
 
 class Score(Model):
@@ -99,13 +106,73 @@ class Sample(Model):
     answer: str
     stopped: bool
     scores: dict[str, float]
+    repeated: bool | None = Field(
+        None, description="Is it a training row but for values? None where nobody looked."
+    )
+
+
+class StrayAnswers(Model):
+    """How many of a system's answers name no label at all, with Wilson's interval of the share."""
+
+    system: str
+    data: str
+    count: int
+    n: int
+    low: float
+    high: float
+
+
+class LinearFit(Model):
+    """What the linear classifier was learned from, and how long that took."""
+
+    rows: int
+    features: int
+    labels: int
+    seconds: float
+
+
+class ScoredRows(Model):
+    """The scores of some rows of a set: those that repeat training rows but for values, or all others, the
+    new ones. No scores where there is no such row."""
+
+    data: str
+    kind: Literal["repeated", "new"]
+    rows: int
+    scores: tuple[Score, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
 
 class EvaluateReport(Model):
-    """Scores, paired differences, and where the answers are; intervals are at level `confidence`."""
+    """Scores, paired differences, and where the answers are; intervals are at level `confidence`.
+
+    `strays` and `linear` are there where the answers are labels; `parts` where training and held-out rows
+    were compared."""
 
     confidence: float
     scores: tuple[Score, ...]
     differences: tuple[Difference, ...] = ()
+    strays: tuple[StrayAnswers, ...] = ()
+    linear: LinearFit | None = None
+    parts: tuple[ScoredRows, ...] = ()
     samples: Artifact | None = None
     problems: tuple[Problem, ...] = ()
+
+    def headline_pairs(self, data: str) -> tuple[tuple[str, str], ...]:
+        """The (system, against) that a set's card compares: of a base and the same base told the labels only
+        the better one, by the first metric."""
+        first: dict[str, float] = {}
+        for score in self.scores:
+            if score.data == data:
+                sign = -1 if score.metric == "perplexity" else 1
+                first.setdefault(score.system, sign * score.value)
+        pairs = dict.fromkeys((d.system, d.against) for d in self.differences if d.data == data)
+        return tuple(pair for pair in pairs if not _is_outdone(pair[1], first))
+
+
+def _is_outdone(name: str, first: dict[str, float]) -> bool:
+    """Is it one of the two bases, and the other is better, or as good and comes first?"""
+    if name.endswith(BASE_WITH_LABELS):
+        plain = name.removesuffix(BASE_WITH_LABELS) + BASE
+        return plain in first and first[plain] >= first[name]
+    told = name.removesuffix(BASE) + BASE_WITH_LABELS
+    return name.endswith(BASE) and told in first and first[told] > first[name]

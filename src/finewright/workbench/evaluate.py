@@ -62,7 +62,7 @@ def evaluate(
             names.append(name)
             subject = Subject(name, system.lm, system.chat, system.rate)
             measured += [measure(subject, rows, settings, watch) for rows in row_sets]
-    write_text(samples, samples_text(measured))
+    write_text(samples, samples_text([sample for each in measured for sample in each.samples]))
     pairs = [(names[0], other) for other in names[1:]]
     return EvaluateReport(
         confidence=spec.confidence,

@@ -8,15 +8,11 @@ from typing import NamedTuple
 from finewright.data.prompts import prompt_key, prompt_of
 from finewright.data.quality.figures import MOST_NAMED, bar, bars, notice, ref
 from finewright.data.texts import answer_text
+from finewright.judge.labels import labels_of
 from finewright.schema.common import Problem
 from finewright.schema.quality import Bar, Figure
 from finewright.schema.rows import Message, Row
 
-# Answers are labels when they are few, short, and each stands for several rows.
-_MOST_LABELS = 20
-_LONGEST_LABEL = 40
-_FEWEST_ROWS = 10
-_ROWS_PER_LABEL = 5
 _UNEVEN = 0.9
 
 
@@ -95,15 +91,13 @@ def _labels(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
         groups["liked" if row.label else "disliked"].append(row)
     if labelled:
         return groups
-    for row in rows:
-        answer = "" if row.is_prompt or row.rejected is not None else answer_text(row).strip()
-        if not answer or len(answer) > _LONGEST_LABEL:
-            return {}
-        groups[answer].append(row)
-        if len(groups) > _MOST_LABELS:
-            return {}
-    is_repeated = len(rows) >= max(_FEWEST_ROWS, _ROWS_PER_LABEL * len(groups))
-    return groups if is_repeated else {}
+    answers = [
+        "" if row.is_prompt or row.rejected is not None else answer_text(row) for row in rows
+    ]
+    if labels_of(answers):
+        for row, answer in zip(rows, answers, strict=True):
+            groups[answer.strip()].append(row)
+    return groups
 
 
 def _conflicts(same: Sequence[Row]) -> dict[str, list[Row]]:

@@ -1,0 +1,106 @@
+"""What a score card of labels has beside the models: the linear classifier, answers that name no label, and
+what a tuned model is not shown to beat."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from finewright.evaluate.baselines.label_task import LabelTask, question_text
+from finewright.evaluate.baselines.linear import BagOfWords, fit
+from finewright.evaluate.measure import Measured, RowSet, Settings
+from finewright.evaluate.score import PREFERENCE, score_answers
+from finewright.judge.statistics import wilson
+from finewright.schema.common import Problem
+from finewright.schema.evaluate import LINEAR, Difference, LinearFit, StrayAnswers
+
+_OF_MODELS = ("perplexity", PREFERENCE)
+
+
+class LabelCard(NamedTuple):
+    """The classifier as a system of the card, and what it was learned from; empty without labels."""
+
+    measured: tuple[Measured, ...]
+    fit: LinearFit | None
+
+
+def label_card(
+    task: LabelTask | None,
+    row_sets: Sequence[RowSet],
+    measured: Sequence[Measured],
+    settings: Settings,
+) -> LabelCard:
+    """The classifier that the training rows teach, on every set that asks for their labels.
+
+    It is scored as the models are, by the metrics that are of answers alone; not made where there is none."""
+    metrics = [metric for metric in settings.metrics if metric not in _OF_MODELS]
+    suitable = [rows for rows in row_sets if task and task.suits(rows.rows)]
+    if task is None or not suitable or not metrics:
+        return LabelCard((), None)
+    classifier = fit(task.questions, task.answers)
+    by_set = {each.data: each for each in measured}
+    found = (
+        _classified(classifier, rows, by_set[rows.name], replace(settings, metrics=tuple(metrics)))
+        for rows in suitable
+    )
+    told = LinearFit(
+        rows=classifier.num_rows,
+        features=len(classifier.places),
+        labels=len(classifier.labels),
+        seconds=classifier.seconds,
+    )
+    return LabelCard(tuple(found), told)
+
+
+def strays(
+    task: LabelTask, row_sets: Sequence[RowSet], measured: Sequence[Measured], confidence: float
+) -> Iterator[StrayAnswers]:
+    """For each system and set of the task how many answers name no label."""
+    suitable = {rows.name for rows in row_sets if task.suits(rows.rows)}
+    for each in measured:
+        if each.data in suitable:
+            count = sum(not task.is_label(sample.answer) for sample in each.samples)
+            low, high = wilson(count, len(each.samples), confidence=confidence)
+            counted = {"count": count, "n": len(each.samples), "low": low, "high": high}
+            yield StrayAnswers.model_validate({"system": each.system, "data": each.data, **counted})
+
+
+def unbeaten(found: Sequence[Difference], confidence: float) -> Iterator[Problem]:
+    """A warning for each set where a tuned model is not shown to be better than the linear classifier, by the
+    first metric."""
+    seen = set()
+    for each in found:
+        key = (each.system, each.data)
+        if each.against != LINEAR or key in seen:
+            continue
+        seen.add(key)
+        if each.value > 0 and each.p_value <= 1 - confidence:
+            continue
+        is_worse = each.value < 0 and each.p_value <= 1 - confidence
+        than = "worse than" if is_worse else "not shown to be better than"
+        low, high = (f"{100 * end:+.1f}" for end in (each.low, each.high))
+        yield Problem(
+            level="warning",
+            message=f"{each.data}: {each.system} is {than} {LINEAR}, a linear classifier that needs no"
+            f" language model: {each.metric} {100 * each.value:+.1f} points ({low} to {high},"
+            f" p = {each.p_value:.2g})",
+            hint="train longer or on more rows, or use the classifier",
+        )
+
+
+def _classified(
+    classifier: BagOfWords, row_set: RowSet, like: Measured, settings: Settings
+) -> Measured:
+    """Its answers to the rows that `like` answered."""
+    texts = classifier.answers([question_text(row) for row in row_set.rows])
+    answered = [
+        replace(each, answer=text, nll=None, num_tokens=None, preferred=None)
+        for each, text in zip(like.scored.answers, texts, strict=True)
+    ]
+    scored = score_answers(LINEAR, row_set.name, settings.metrics, answered, settings.options)
+    samples = tuple(
+        sample.model_copy(
+            update={"system": LINEAR, "answer": text, "stopped": True, "scores": scores}
+        )
+        for sample, text, scores in zip(like.samples, texts, scored.per_row, strict=True)
+    )
+    return Measured(LINEAR, row_set.name, scored, samples)

@@ -1,0 +1,93 @@
+"""Scores apart for rows that repeat training rows but for values, and for new ones."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from finewright.evaluate.measure import Measured, differences
+from finewright.evaluate.score import ScoreOptions, part_of
+from finewright.schema.common import Problem
+from finewright.schema.evaluate import Sample, ScoredRows
+
+_MOST_REPEATED = 0.5
+_FEWEST_NEW = 30
+
+
+def parts_of(
+    measured: Sequence[Measured],
+    repeated: Mapping[str, Collection[int]],
+    pairs: Sequence[tuple[str, str]],
+    options: ScoreOptions,
+) -> tuple[ScoredRows, ...]:
+    """Both parts of every set that was compared with the training rows; `repeated` are places in it."""
+    found = []
+    for data, places in repeated.items():
+        of_set = [each for each in measured if each.data == data]
+        if not of_set:
+            continue
+        everyone = range(len(of_set[0].samples))
+        found.append(_part(of_set, sorted(places), pairs, options, kind="repeated"))
+        new = [i for i in everyone if i not in places]
+        found.append(_part(of_set, new, pairs, options, kind="new"))
+    return tuple(found)
+
+
+def with_repeated(
+    measured: Sequence[Measured], repeated: Mapping[str, Collection[int]]
+) -> list[Sample]:
+    """All samples in their order, each saying whether its row repeats a training row."""
+    return [
+        sample.model_copy(update={"repeated": i in repeated[each.data]})
+        if each.data in repeated
+        else sample
+        for each in measured
+        for i, sample in enumerate(each.samples)
+    ]
+
+
+def recall_problems(parts: Sequence[ScoredRows]) -> Iterator[Problem]:
+    """A warning for each set most of whose rows repeat training rows, and for one with few that do not."""
+    counts: dict[str, dict[str, int]] = {}
+    for part in parts:
+        counts.setdefault(part.data, {})[part.kind] = part.rows
+    for data, of in counts.items():
+        yield from recall_problem(data, of["repeated"], of["new"])
+
+
+def recall_problem(data: str, repeated: int, new: int) -> Iterator[Problem]:
+    """What must be said of a set with so many rows of both kinds, if anything."""
+    total = repeated + new
+    if not repeated or (repeated <= _MOST_REPEATED * total and new >= _FEWEST_NEW):
+        return
+    says = f"{repeated} of {total} rows of {data} are training rows with other values"
+    if repeated == total:
+        message = f"{says}: the scores tell what was learned by heart, and nothing of new questions"
+    elif new < _FEWEST_NEW:
+        message = f"{says}, and the {new} new ones are too few to tell much"
+    else:
+        message = f"{says}: look at the score of the {new} new ones"
+    hint = "measure on rows whose templates do not train"
+    yield Problem(level="warning", key="evaluate.data", message=message, hint=hint)
+
+
+def _part(
+    measured: Sequence[Measured],
+    places: Sequence[int],
+    pairs: Sequence[tuple[str, str]],
+    options: ScoreOptions,
+    *,
+    kind: str,
+) -> ScoredRows:
+    data = measured[0].data
+    if not places:
+        return ScoredRows.model_validate({"data": data, "kind": kind, "rows": 0})
+    of_part = [
+        each._replace(scored=part_of(each.scored, places, options), samples=()) for each in measured
+    ]
+    return ScoredRows.model_validate(
+        {
+            "data": data,
+            "kind": kind,
+            "rows": len(places),
+            "scores": [score for each in of_part for score in each.scored.scores],
+            "differences": differences(of_part, pairs, options),
+        }
+    )

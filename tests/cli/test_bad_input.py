@@ -254,7 +254,7 @@ def test_an_unknown_model_is_named_with_what_was_meant(
         "",
         "error: unknown base model 'smollm2-135m'; did you mean 'smollm2-135m-instruct'?\n"
         " hint: packaged: smollm2-135m-instruct, gemma3-270m; or a local folder, a .gguf file, "
-        "a hub id such as org/model\n",
+        "a hub id: org/model, org/model@revision\n",
     )
 
 

@@ -190,10 +190,6 @@ def test_a_hub_id_offline_is_one_clear_error(
     assert "copy the model's folder here" in caught.value.hint
 
 
-def test_a_hub_id_has_a_digest_before_it_is_fetched(tmp_path: Path) -> None:
-    assert base_digest("some-org/some-model", tmp_path) == "hub:some-org/some-model"
-
-
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_parameters_are_counted_as_torch_counts_them(family: str, tmp_path: Path) -> None:
     model = tiny.tiny_model(family)

@@ -124,7 +124,7 @@ def _measure_candidate(
     task: LabelTask | None,
 ) -> list[Measured]:
     consent = context.spec.remote_code.get(candidate.base_model, "")
-    base = locate(candidate.base_model, context.root)
+    base = locate(candidate.base_model, context.root, commit=candidate.base_revision)
     chat = load_chat(base, consent=consent)
     dtype = context.candidates[candidate.base_model].dtype
     assert dtype != "auto"

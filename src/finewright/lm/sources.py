@@ -8,33 +8,32 @@ import hashlib
 import json
 import math
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from finewright.catalog.models import PackagedModel, packaged_models
 from finewright.errors import ModelError
-from finewright.fetch.cache import cache_dir, outgoing_is_forbidden
+from finewright.fetch.cache import cache_dir
 from finewright.fetch.pip import pip_wheel
-from finewright.fetch.telemetry import turn_off_telemetry
+from finewright.lm.hub import HubName, commit_of, hub_digest, hub_folder, hub_name
 from finewright.store.atomic import os_errors, replace_dir, sha256_file
 
 CONVERTER_VERSION = 1
-_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/\w[\w.-]*$")
-_HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.py")
 _DECISIVE = frozenset({".json", ".safetensors", ".jinja", ".model", ".txt", ".py"})
 _NO_PICKLES = "pickled weights are never loaded; convert them to safetensors"
 
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """A base model on this machine. `sha256` covers weights, config, tokenizer and template."""
+    """A base model on this machine. `sha256` covers weights, config, tokenizer and template; `revision` is
+    the commit of a model of the hub, and empty elsewhere."""
 
     name: str
     folder: Path
     sha256: str
     license: str
+    revision: str = ""
 
 
 def check_name(name: str, root: Path) -> None:
@@ -45,8 +44,7 @@ def check_name(name: str, root: Path) -> None:
         return
     path = _local(name, root)
     if path is None:
-        if not _HUB_ID.match(name):
-            raise _unknown(name)
+        _checked_hub_name(name)
     elif path.is_dir():
         _check_folder(path)
     elif not path.is_file():
@@ -58,16 +56,17 @@ def check_name(name: str, root: Path) -> None:
         )
 
 
-def locate(name: str, root: Path) -> BaseModel:
-    """Fetch and convert what is needed, and return the folder. Raises ModelError or FetchError."""
+def locate(name: str, root: Path, *, commit: str = "") -> BaseModel:
+    """Fetch and convert what is needed, and return the folder. Raises ModelError or FetchError.
+
+    `commit` is the one that a run was begun with; without it a model of the hub is the newest of its name."""
     check_name(name, root)
     if packaged := packaged_models().get(name):
         return _packaged(name, packaged)
     path = _local(name, root)
     if path is None:
-        path = _from_hub(name)
-        _check_folder(path)
-    elif path.is_file():
+        return _from_hub(name, commit)
+    if path.is_file():
         sha256 = sha256_file(path)
         return BaseModel(name, _converted(path, sha256, None), sha256, "unknown")
     return BaseModel(name, path, folder_digest(path), "unknown")
@@ -85,7 +84,7 @@ def _unknown(name: str) -> ModelError:
     known = ", ".join(packaged_models())
     return ModelError(
         f"unknown base model {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
-        hint=f"packaged: {known}; or a local folder, a .gguf file, a hub id such as org/model",
+        hint=f"packaged: {known}; or a local folder, a .gguf file, a hub id: org/model, org/model@revision",
     )
 
 
@@ -213,45 +212,32 @@ def _origin(gguf_sha256: str) -> str:
     return json.dumps(origin, indent=2, sort_keys=True) + "\n"
 
 
-def _from_hub(name: str) -> Path:
-    from finewright.lm.runtime import require_runtime
+def _from_hub(name: str, commit: str) -> BaseModel:
+    found = _checked_hub_name(name)
+    commit = commit or commit_of(found)
+    folder = hub_folder(found, commit)
+    _check_folder(folder)
+    return BaseModel(name, folder, folder_digest(folder), "unknown", commit)
 
-    require_runtime()
-    turn_off_telemetry()
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    try:
-        return Path(
-            snapshot_download(
-                name, allow_patterns=list(_HUB_FILES), local_files_only=outgoing_is_forbidden()
-            )
-        )
-    except LocalEntryNotFoundError:
-        why = (
-            "FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE is set"
-            if outgoing_is_forbidden()
-            else "the hub cannot be reached"
-        )
-        raise ModelError(
-            f"base model {name!r} is not on this machine and {why}",
-            hint="copy the model's folder here and give its path",
-        ) from None
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"base model {name!r}: the hub says: {reason}") from None
+def _checked_hub_name(name: str) -> HubName:
+    found = hub_name(name)
+    if found is None:
+        raise _unknown(name)
+    return found
 
 
 def base_digest(name: str, root: Path) -> str:
-    """What identifies a base model before it is fetched: its digest, or for the hub its id.
+    """What identifies a base model before it is fetched: its digest, or for the hub its commit.
 
-    Raises ModelError when the name can be no base model."""
+    Raises ModelError when the name can be no base model, or names one that nobody can be asked about."""
     check_name(name, root)
     if packaged := packaged_models().get(name):
         return packaged.gguf_sha256
     path = _local(name, root)
     if path is None:
-        return f"hub:{name}"
+        found = _checked_hub_name(name)
+        return hub_digest(found, commit_of(found))
     return sha256_file(path) if path.is_file() else folder_digest(path)
 
 

@@ -6,6 +6,14 @@ from finewright.schema.common import Model
 from finewright.schema.methods import TrainSpec
 from finewright.schema.run import RunSpec
 
+HUB_DIGEST = "hub:"
+"""How the digest of a hub's model begins: `hub:org/name@commit`."""
+
+
+def commit_in(digest: str) -> str:
+    """The commit that a digest names where it is one of a hub's model, else nothing."""
+    return digest.partition("@")[2] if digest.startswith(HUB_DIGEST) else ""
+
 
 class Lock(Model):
     """What a run is a function of."""
@@ -19,5 +27,14 @@ class Lock(Model):
     )
     reasons: dict[str, str] = Field(description="Dotted key -> why its default is what it is.")
     inputs: dict[str, str] = Field(
-        description="Dotted key -> sha256 of the file or model it names."
+        description="Dotted key -> sha256 of the file or model it names; of a model of the hub, its commit."
     )
+
+    def commit_of(self, base_model: str) -> str:
+        """The commit of the hub that the run was begun with; empty for a model from elsewhere.
+
+        Runs from before commits were kept have none, and take the newest."""
+        if base_model not in self.spec.base_models:
+            return ""
+        number = self.spec.base_models.index(base_model)
+        return commit_in(self.inputs.get(f"base_models.{number}", ""))

@@ -27,7 +27,8 @@ class RunSpec(Model):
         tuple[str, ...],
         Field(
             min_length=1,
-            description="A packaged model's name, a local folder, a .gguf file or a hub id.",
+            description="A packaged model's name, a local folder, a .gguf file or a hub id"
+            " (org/name, org/name@revision).",
         ),
     ]
     remote_code: dict[str, str] = default(

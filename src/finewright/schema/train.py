@@ -105,10 +105,11 @@ class Proof(Model):
 
 class Candidate(Model):
     """One base model trained by one TrainSpec. `adapter` is the folder of what was trained: an adapter, or
-    with `train.adapter.type: none` the whole model."""
+    with `train.adapter.type: none` the whole model. `base_revision` is the commit of a model of the hub."""
 
     base_model: str
     base_sha256: str
+    base_revision: str = ""
     method: str = "sft"
     adapter: str
     artifacts: tuple[Artifact, ...]

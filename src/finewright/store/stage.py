@@ -1,7 +1,7 @@
 """What a stage is given and what it gives back; the rest of the run folder is not its business."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -26,7 +26,8 @@ class Emit(Protocol):
 class StageContext:
     """One stage of one run.
 
-    `candidates` holds the train settings of each base model with nothing left open. A stage asks
+    `candidates` holds the train settings of each base model with nothing left open, `commits` which state of
+    the hub's model the run was begun with, where it is one of the hub's. A stage asks
     `should_stop` between its steps and raises Interrupted, with what it reached on disk, when told so."""
 
     spec: RunSpec
@@ -36,6 +37,7 @@ class StageContext:
     key: str
     emit: Emit
     should_stop: Callable[[], int]
+    commits: Mapping[str, str] = field(default_factory=dict)
 
     def resolve(self, path: str) -> Path:
         """A path of the spec, which is relative to the spec's own folder."""

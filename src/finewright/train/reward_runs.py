@@ -30,7 +30,7 @@ def load_reward_model(path: Path) -> Callable[[Sequence[Answered]], list[float]]
         if artifact.kind == "adapter" and sha256_file(run.root / artifact.path) != artifact.sha256:
             raise StoreError(f"{run.root / artifact.path}: changed since it was trained")
     lock = lock_of(run)
-    base = locate(candidate.base_model, Path(lock.root))
+    base = locate(candidate.base_model, Path(lock.root), commit=candidate.base_revision)
     consent = lock.spec.remote_code.get(base.name, "")
     dtype = lock.candidates[base.name].dtype
     assert dtype != "auto"

@@ -56,7 +56,7 @@ def _candidate(
     runtime.require_runtime()
     runtime.forget_peak(give_back=True)  # the model before this one is not this one's need
     spec = context.candidates[name]
-    base = locate(name, context.root)
+    base = locate(name, context.root, commit=context.commits.get(name, ""))
     config = config_here(str(base.folder.absolute()), context.root)
     told = unsupported(spec, config)
     refuse(told)
@@ -88,6 +88,7 @@ def _report(work: Work, encoded: EncodedRows, outcome: Outcome) -> Candidate:
     return Candidate(
         base_model=work.base.name,
         base_sha256=work.base.sha256,
+        base_revision=work.base.revision,
         method=work.spec.method,
         adapter=(work.folder / "adapter").relative_to(run.root).as_posix(),
         artifacts=artifacts,

@@ -11,7 +11,7 @@ from finewright.lm import runtime, sources
 from finewright.lm.sources import base_digest, locate, num_parameters
 from finewright.schema.common import default_reasons
 from finewright.schema.load import LoadedSpec
-from finewright.schema.lock import Lock
+from finewright.schema.lock import Lock, commit_in
 from finewright.schema.methods import AnyTrainSpec, OnlineSettings
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
@@ -83,8 +83,9 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
     """Resolve every default. Fetches and converts base models that are not here yet."""
     reasons = dict(spec_reasons(loaded.spec, loaded.set_keys))
     candidates: dict[str, AnyTrainSpec] = {}
-    for name in loaded.spec.base_models:
-        base = locate(name, loaded.path.parent)
+    for i, name in enumerate(loaded.spec.base_models):
+        commit = commit_in(inputs.get(f"base_models.{i}", ""))
+        base = locate(name, loaded.path.parent, commit=commit)
         candidates[name], why = resolved_here(loaded.spec.train, base)
         for key, reason in why.items():
             reasons[f"candidates.{name}.{key}"] = reason

@@ -70,7 +70,7 @@ def _tuned(run: RunDir, base_model: str) -> System:
 
     candidate, lock = _candidate(run, base_model), lock_of(run)
     _unchanged(run, candidate)
-    base = locate(candidate.base_model, Path(lock.root))
+    base = locate(candidate.base_model, Path(lock.root), commit=candidate.base_revision)
     _same_base(base, candidate, run)
     consent = lock.spec.remote_code.get(base.name, "")
     dtype = lock.candidates[base.name].dtype

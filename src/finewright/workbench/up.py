@@ -119,6 +119,7 @@ def _run_stages(
             key=key,
             emit=emit,
             should_stop=should_stop,
+            commits={name: lock.commit_of(name) for name in lock.spec.base_models},
         )
 
     ran = []

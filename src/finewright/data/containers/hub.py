@@ -1,4 +1,5 @@
-"""A data set of the Hugging Face hub, by `hub:OWNER/NAME`, as a folder on this machine."""
+"""A data set of the Hugging Face hub, by `hub:OWNER/NAME` or `hub:OWNER/NAME@REVISION`, as a folder on this
+machine. A run keeps the digest of its files, so a change upstream is another input."""
 
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ from finewright.fetch.cache import outgoing_is_forbidden
 from finewright.fetch.telemetry import turn_off_telemetry
 
 # A spec resolves its paths against its folder, so the id may stand behind one.
-_HUB_ID = re.compile(r"(?:^|/)hub:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)$")
+_HUB_ID = re.compile(r"(?:^|/)hub:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(?:@\w[\w.-]*)?)$")
 _PATTERNS = [
     f"*{suffix}{packed}"
     for suffix in (*DATA_SUFFIXES, *TEXT_SUFFIXES)
@@ -18,7 +19,7 @@ _PATTERNS = [
 
 
 def hub_id(path: Path) -> str:
-    """OWNER/NAME where the path is `hub:OWNER/NAME`, else nothing."""
+    """OWNER/NAME where the path is `hub:OWNER/NAME`, with its @REVISION where it has one; else nothing."""
     match = _HUB_ID.search(path.as_posix())
     return match[1] if match else ""
 
@@ -35,11 +36,13 @@ def hub_folder(name: str) -> Path:
         raise MissingExtra(
             "reading hub data sets needs huggingface_hub", hint='pip install "finewright[data]"'
         ) from None
+    repository, _, revision = name.partition("@")
     is_forbidden = outgoing_is_forbidden()
     try:
         folder = snapshot_download(
-            name,
+            repository,
             repo_type="dataset",
+            revision=revision or None,
             allow_patterns=_PATTERNS,
             local_files_only=is_forbidden,
         )

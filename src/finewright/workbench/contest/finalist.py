@@ -54,7 +54,9 @@ def finalist(contest: Contest, entry: Entry, *, timed: int, today: date) -> Foun
         name = f"{entry.base_model} untuned"
         untuned = scored(name, HELD_OUT, samples["base"], contest.metrics, contest.options)
     use = _use(contest, entry, timed)
-    base, trained = locate(entry.base_model, contest.loaded.path.parent), entry.trained
+    trained = entry.trained
+    root = contest.loaded.path.parent
+    base = locate(entry.base_model, root, commit=trained.base_revision)
     license_, price = _license(base.license, base.name), _price(contest, entry, today)
     found = Finalist(
         base_model=entry.base_model,

@@ -13,6 +13,7 @@ from finewright.data.gather import Gathered, gather, measured_share, read_row_se
 from finewright.errors import MissingExtra
 from finewright.schema.common import Source
 from finewright.schema.data import DataSpec
+from finewright.schema.evaluate import EvalSetSpec
 from finewright.schema.rows import Row
 
 PAIR = {"prompt": "Q", "completion": "A"}
@@ -108,13 +109,15 @@ def test_a_share_that_holds_nothing_out_is_an_error(tmp_path: Path) -> None:
     assert problem.level == "error"
 
 
-@pytest.mark.parametrize(("limit", "rows"), [(None, [1, 2, 3]), (2, [1, 2]), (9, [1, 2, 3])])
-def test_a_row_set_is_the_file_or_its_first_rows(
-    limit: int | None, rows: list[int], tmp_path: Path
+@pytest.mark.parametrize(("limit", "count"), [(None, 3), (2, 2), (9, 3)])
+def test_a_row_set_is_the_file_or_as_many_of_its_rows_in_their_order(
+    limit: int | None, count: int, tmp_path: Path
 ) -> None:
     write(tmp_path / "a.jsonl", pairs(3))
-    found = read_row_set(tmp_path / "a.jsonl", limit)
-    assert [row.row for row in found.rows] == rows
+    found = read_row_set(tmp_path / "a.jsonl", EvalSetSpec(path="a.jsonl", limit=limit))
+    rows = [row.row for row in found.rows]
+    assert len(rows) == count
+    assert rows == sorted(rows)
     assert found.problems == ()
 
 

@@ -10,7 +10,13 @@ from finewright.schema.run import RunSpec
 IBAN = "DE89370400440532013000"
 
 
-def measured(folder: Path, held_out: list[dict[str, str]], **data: object) -> RowSet:
+def measured(
+    folder: Path,
+    held_out: list[dict[str, str]],
+    *,
+    reading: dict[str, object] | None = None,
+    **data: object,
+) -> RowSet:
     train = [{"prompt": f"Pay rent no {i} from {IBAN}", "completion": "Done."} for i in range(3)]
     for name, rows in (("train", train), ("test", held_out)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
@@ -19,7 +25,7 @@ def measured(folder: Path, held_out: list[dict[str, str]], **data: object) -> Ro
             "name": "t",
             "base_models": ["m"],
             "data": {"sources": [{"path": "train.jsonl"}], **data},
-            "evaluate": {"data": [{"path": "test.jsonl"}]},
+            "evaluate": {"data": [{"path": "test.jsonl", **(reading or {})}], "seed": 2},
         }
     )
     gathered = gather(spec.data, lambda name: folder / name)
@@ -72,3 +78,20 @@ def test_a_row_that_is_trained_on_is_told_with_its_place(tmp_path: Path) -> None
     assert [(p.file.endswith("test.jsonl"), p.row) for p in found.problems] == [(True, 2)]
     assert found.contamination is not None
     assert found.contamination.found == {"same": 1}
+
+
+def test_rows_that_measure_are_read_by_the_names_of_their_columns(tmp_path: Path) -> None:
+    asked = [{"utterance": f"Where is my card {i}?", "intent": "card"} for i in range(12)]
+    columns = {"prompt": "utterance", "completion": "intent"}
+    found = measured(tmp_path, asked, reading={"columns": columns, "limit": 3})
+    assert [row.messages[-1]["content"] for row in found.rows] == ["card"] * 3
+    assert found.draw is not None
+    assert found.draw.line() == "3 of 12 rows, drawn by seed 2, stratified by answer"
+
+
+def test_an_unknown_format_of_rows_that_measure_is_named_by_its_key(tmp_path: Path) -> None:
+    found = measured(tmp_path, [{"prompt": "Q", "completion": "A"}], reading={"format": "alpca"})
+    (problem,) = (problem for problem in found.problems if problem.level == "error")
+    assert problem.line() == (
+        "evaluate.data.0.format: unknown format 'alpca' (did you mean 'alpaca'?)"
+    )

@@ -177,6 +177,24 @@ def test_evaluate_looks_for_the_answers_folder_before_it_measures(
     assert refused.err.startswith("error: no: there is no such folder\n")
 
 
+def test_evaluate_reads_the_columns_of_the_file_and_says_what_was_drawn(
+    finished: Path, project: Path, finewright: Finewright
+) -> None:
+    rows = [row(i)["messages"] for i in range(40)]
+    lines = "".join(f"{asked['content']},{said['content']}\n" for asked, said in rows)
+    (project / "test.csv").write_text("utterance,intent\n" + lines)
+    told = ("--column", "prompt=utterance", "--column", "completion=intent", "--limit", "8")
+    ended = finewright("evaluate", str(finished), "--data", "test.csv", *told, "--seed", "5")
+    assert ended.code == 0
+    assert ended.out.startswith(
+        "test: n = 8 of 40 rows, drawn by seed 5, stratified by answer; 95 % intervals in brackets\n"
+    )
+    samples = [json.loads(line) for line in (project / "samples.jsonl").read_text().splitlines()]
+    assert sorted(s["expected"] for s in samples) == sorted(
+        2 * [f"answer {word}" for word in ("red", "blue", "green", "white")]
+    )
+
+
 def test_evaluate_tells_files_of_the_same_name_apart(
     finished: Path, project: Path, finewright: Finewright
 ) -> None:

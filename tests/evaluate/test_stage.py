@@ -19,7 +19,7 @@ from finewright.schema.adapter import LoraSpec
 from finewright.schema.common import Artifact, RowCounts
 from finewright.schema.data import DataReport
 from finewright.schema.duplicates import ContaminationReport
-from finewright.schema.evaluate import EvaluateReport
+from finewright.schema.evaluate import Draw, EvaluateReport
 from finewright.schema.methods import SFTSpec
 from finewright.schema.rows import Row, write_rows
 from finewright.schema.run import RunSpec
@@ -31,6 +31,15 @@ from finewright.store.stage import StageContext, StageResult
 pytestmark = pytest.mark.torch
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
+DATA = DataReport(
+    counts=RowCounts(rows_in=1, rows_kept=1),
+    types={"messages": 1},
+    sources=(),
+    train=Artifact(path="data/train.jsonl", kind="rows", sha256="0" * 64, bytes=1),
+    rows_train=1,
+    rows_eval=0,
+    draws=(Draw(data="b", rows=2, rows_in_file=9, seed=4, is_stratified=False),),
+)
 
 
 def adapter_of(folder: Path) -> None:
@@ -75,6 +84,7 @@ def context(folder: Path, names: Sequence[str] = ("./tiny-llama",), **fields: An
     }
     made = create_run(folder / "runs", "t", "0" * 64, "", "", NOW)
     adapter_of(made.root / "train/adapter")
+    made.write_report("data", DATA)
     made.write_report("train", TrainReport(candidates=tuple(map(candidate, names))))
     return StageContext(
         spec=RunSpec.model_validate(spec),
@@ -124,6 +134,13 @@ def test_base_and_tuned_are_measured_on_each_set_in_the_specs_order(tiny_folder:
     assert report.samples is not None
     assert report.samples.sha256 == sha256_file(samples)
     assert result.artifacts == (report.samples,)
+
+
+def test_the_report_says_which_rows_were_drawn(tiny_folder: Path) -> None:
+    made = context(tiny_folder.parent)
+    put_rows(made.run, "b", 2)
+    (draw,) = report_of(run(made)).draws
+    assert (draw.data, draw.line()) == ("b", "2 of 9 rows, drawn by seed 4")
 
 
 def test_the_adapter_is_on_for_tuned_and_off_for_base(tiny_folder: Path) -> None:

@@ -13,7 +13,7 @@ ROW = '{"prompt": "Q", "completion": "A"}\n'
 
 
 def spec(*paths: str, metrics: tuple[str, ...] = ()) -> EvaluateSpec:
-    return spec_of(paths, metrics, limit=None, max_new_tokens=8)
+    return spec_of(paths, metrics, {}, max_new_tokens=8, seed=0)
 
 
 def test_what_is_not_said_keeps_its_default() -> None:

@@ -177,6 +177,11 @@ Kinds = Annotated[
 
 def asked(type_: RowType, format_: str, columns: Sequence[str] | None) -> dict[str, Any]:
     """Any: the keyword arguments that `show`, `check` and `fix` share."""
+    return {"type": type_.value, "format": format_, "columns": columns_of(columns)}
+
+
+def columns_of(columns: Sequence[str] | None) -> dict[str, str]:
+    """Our key -> the file's own, of what `--column` says."""
     pairs = [column.partition("=") for column in columns or ()]
     wrong = next((ours for ours, _, theirs in pairs if not ours or not theirs), None)
     if wrong is not None:
@@ -184,4 +189,4 @@ def asked(type_: RowType, format_: str, columns: Sequence[str] | None) -> dict[s
             f"--column {wrong}: our key and the file's own are meant",
             hint="write OURS=THEIRS, e.g. --column prompt=question",
         )
-    return {"type": type_.value, "format": format_, "columns": {a: b for a, _, b in pairs}}
+    return {ours: theirs for ours, _, theirs in pairs}

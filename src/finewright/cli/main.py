@@ -8,6 +8,7 @@ import typer
 
 from finewright.cli.bakeoff import bakeoff, tune
 from finewright.cli.data import data_app
+from finewright.cli.data_options import Columns, Format
 from finewright.cli.facts import catalog_app
 from finewright.cli.migrate import migrate_app
 from finewright.cli.rag import rag_app
@@ -208,10 +209,17 @@ def up(
 @app.command()
 def evaluate(
     target: Target,
-    data: Annotated[list[str], typer.Option("--data", help="Held-out rows, JSONL; repeatable.")],
+    data: Annotated[
+        list[str], typer.Option("--data", help="Held-out rows in any format; repeatable.")
+    ],
     metric: Annotated[list[str] | None, typer.Option(help="A metric by name; repeatable.")] = None,
     against: Annotated[list[str] | None, typer.Option(help="Compare with; repeatable.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    format_: Format = "auto",
+    column: Columns = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many rows of each file, drawn by the seed.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the rows drawn and of the intervals.")] = 0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer in tokens.")] = 256,
     samples: Annotated[
         Path | None,
@@ -222,10 +230,12 @@ def evaluate(
 ) -> None:
     """Measure a tuned or a base model on held-out rows, alone or against others."""
     from finewright.cli import output
+    from finewright.cli.data_options import columns_of
     from finewright.workbench.evaluate import evaluate as run
     from finewright.workbench.evaluate import free_name, spec_of
 
-    spec = spec_of(data, metric or (), limit=limit, max_new_tokens=max_new_tokens)
+    rows = {"format": format_, "columns": columns_of(column), "limit": limit}
+    spec = spec_of(data, metric or (), rows, max_new_tokens=max_new_tokens, seed=seed)
     watch = output.watch_answers(json)
     targets = [target, *(against or ())]
     report = run(targets, spec, samples or free_name(), base_model=base_model, on_progress=watch)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_resolved
+from finewright.data.draw import draw_rows
 from finewright.data.prompts import is_prompt_alone, with_expected
 from finewright.data.provenance.ledger import Provenance
 from finewright.data.read import listed, read_rows
@@ -15,6 +16,7 @@ from finewright.data.split import groups_by, split
 from finewright.data.validate import validate
 from finewright.schema.common import Problem, RowCounts, Source
 from finewright.schema.data import DataSpec, DataType
+from finewright.schema.evaluate import Draw, EvalSetSpec
 from finewright.schema.provenance import LedgerEntry
 from finewright.schema.rows import Row
 
@@ -38,10 +40,11 @@ class Gathered:
 
 
 class RowSetFile(NamedTuple):
-    """One file's usable rows and what was found in it."""
+    """One file's usable rows, what was found in it, and how its rows were drawn, if not all are here."""
 
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
+    draw: Draw | None = None
 
 
 def gather(
@@ -102,19 +105,31 @@ def _none_held_out(num_rows: int) -> Problem:
     )
 
 
-def read_row_set(path: Path, limit: int | None = None) -> RowSetFile:
-    """A file of held-out rows, or its first `limit`. Problems are returned, never raised.
+def read_row_set(path: Path, spec: EvalSetSpec | None = None, *, seed: int = 0) -> RowSetFile:
+    """A file of held-out rows, read as the spec says, or those of them that its `limit` draws by the seed.
+    Every row of the file is checked. Problems are returned, never raised.
 
     A prompt's `answer` is its last turn. Disliked answers are left out, with a warning."""
-    read = read_rows(path)
-    checked = validate(read.rows[:limit], "auto")
+    read, spec = read_rows(path), spec or EvalSetSpec(path=str(path))
+    checked = validate(read.rows, "auto", format=spec.format, columns=spec.columns)
     expected = [(row, with_expected(row)) for row in checked.rows]
     unmeasured = [row for row, found in expected if found is None]
     disliked = [row for row in unmeasured if row.label is False]
     problems = [*read.problems, *checked.problems]
     problems += listed(_not_expected(row) for row in unmeasured if row.label is not False)
     problems += [_disliked(disliked)] if disliked else []
-    return RowSetFile(tuple(found for _, found in expected if found), tuple(problems))
+    rows = tuple(found for _, found in expected if found)
+    if spec.limit is None or spec.limit >= len(rows):
+        return RowSetFile(rows, tuple(problems))
+    drawn = draw_rows(rows, spec.limit, seed)
+    draw = Draw(
+        data=spec.title,
+        rows=spec.limit,
+        rows_in_file=len(rows),
+        seed=seed,
+        is_stratified=drawn.is_stratified,
+    )
+    return RowSetFile(drawn.rows, tuple(problems), draw)
 
 
 def measured_share(held_out: Sequence[Row]) -> RowSetFile:

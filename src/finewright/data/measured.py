@@ -1,7 +1,7 @@
 """The rows that measure: each file of `evaluate.data`, or the held-out share, and how new they are."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finewright.data.contamination import contamination
@@ -14,18 +14,21 @@ from finewright.errors import MissingExtra
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.duplicates import ContaminationReport
+from finewright.schema.evaluate import Draw
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
 
 
 @dataclass(frozen=True, slots=True)
 class RowSet:
-    """A set of rows under its name; `contamination` is None where nobody could look."""
+    """A set of rows under its name; `contamination` is None where nobody could look, `draw` where all rows of
+    the file are there."""
 
     name: str
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
     contamination: ContaminationReport | None
+    draw: Draw | None = None
 
 
 def row_sets(spec: RunSpec, gathered: Gathered, resolve: Callable[[str], Path]) -> list[RowSet]:
@@ -35,15 +38,24 @@ def row_sets(spec: RunSpec, gathered: Gathered, resolve: Callable[[str], Path]) 
     personal data and secrets become what they become in the training rows, by the same key."""
     similarity = spec.data.duplicates.similarity
     if not spec.evaluate.data:
-        rows, problems = measured_share(gathered.eval)
+        rows, problems, _ = measured_share(gathered.eval)
         return [_compared("eval", rows, problems, gathered, similarity)] if gathered.eval else []
     found = []
-    for name, item in zip(spec.evaluate.names(), spec.evaluate.data, strict=True):
-        rows, problems = read_row_set(resolve(item.path), item.limit)
+    for number, item in enumerate(spec.evaluate.data):
+        rows, problems, draw = read_row_set(resolve(item.path), item, seed=spec.evaluate.seed)
+        problems = tuple(_of_set(problem, number) for problem in problems)
         rows, seen = _private(rows, spec.data, resolve, gathered.passed.key)
         told = (*problems, *control_tokens(rows), *hidden_text(rows), *seen)
-        found.append(_compared(name, rows, told, gathered, similarity))
+        compared = _compared(item.title, rows, told, gathered, similarity)
+        found.append(replace(compared, draw=draw))
     return found
+
+
+def _of_set(problem: Problem, number: int) -> Problem:
+    """What is of no file is of the set's own keys in the spec."""
+    if problem.file:
+        return problem
+    return problem.model_copy(update={"key": f"evaluate.data.{number}.{problem.key}"})
 
 
 def _private(

@@ -58,6 +58,7 @@ def run(context: StageContext) -> StageResult:
         ledger=ledger,
         duplicates=gathered.passed.duplicates,
         contamination=tuple(item.contamination for item in sets if item.contamination),
+        draws=tuple(item.draw for item in sets if item.draw),
         personal_data=_summary(gathered.passed.privacy),
         poison=gathered.passed.poison,
     )

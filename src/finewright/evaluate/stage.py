@@ -64,6 +64,7 @@ def run(context: StageContext) -> StageResult:
     found = differences(measured, pairs, settings.options)
     report = EvaluateReport(
         confidence=spec.confidence,
+        draws=context.run.read_report("data", DataReport).draws,
         scores=scores_of(measured),
         differences=found,
         strays=tuple(strays(task, row_sets, measured, spec.confidence)) if task else (),

@@ -97,6 +97,8 @@ def _answers(report: AnswersReport) -> str:
     ]
     head = f"{printable(report.model)} answers from {report.results} passages"
     parts = [table([head, f"{100 * report.confidence:g} % intervals", "n"], rows)]
+    if report.drawn:
+        parts.append(f"asked: {report.drawn}")
     if report.num_cut:
         cut = f"{counted(report.num_cut, 'answer')} cut"
         parts.append(f"{cut} after {_longest(report.max_new_tokens)}, and judged up to there")

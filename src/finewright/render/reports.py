@@ -56,7 +56,7 @@ def _(report: PlanReport) -> str:
 @text_of.register
 def _(report: EvaluateReport) -> str:
     where = f"\n\nanswers: {report.samples.path}" if report.samples else ""
-    return score_card(report) + where
+    return "\n".join([*map(_problem, report.problems), score_card(report) + where])
 
 
 @text_of.register

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from finewright.schema.evaluate import (
     LINEAR,
     Difference,
+    Draw,
     EvaluateReport,
     Score,
     ScoredRows,
@@ -68,7 +69,9 @@ def _data_card(report: EvaluateReport, data: str) -> str:
         cells = [_stray(counted.get(system)) for system in systems]
         rows.append([_NO_LABEL, *cells, *[""] * (2 * len(pairs))])
     parts = [part for part in report.parts if part.data == data]
-    text = f"{printable(data)}: {_heading(n, report.confidence)}\n{table(_header(systems, pairs), rows)}"
+    draw = next((draw for draw in report.draws if draw.data == data), None)
+    heading = f"{printable(data)}: {_heading(n, draw, report.confidence)}"
+    text = f"{heading}\n{table(_header(systems, pairs), rows)}"
     return "\n".join([text, *_parts(parts, systems, pairs)])
 
 
@@ -121,9 +124,9 @@ def _stray(found: StrayAnswers | None) -> str:
     return f"{found.count} ({100 * found.count / found.n:.1f} %)"
 
 
-def _heading(n: int, confidence: float) -> str:
-    rows = "1 row" if n == 1 else f"{n} rows"
-    return f"n = {rows}, {100 * confidence:g} % intervals in brackets"
+def _heading(n: int, draw: Draw | None, confidence: float) -> str:
+    rows = f"{draw.line()};" if draw else f"{counted(n, 'row')},"
+    return f"n = {rows} {100 * confidence:g} % intervals in brackets"
 
 
 def _metric(name: str, scores: Iterable[Score | None], n: int) -> str:

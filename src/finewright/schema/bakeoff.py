@@ -25,7 +25,7 @@ class BakeoffSpec(Model):
     )
     development_rows: int | None = default(
         None,
-        "Judge a rung on the first so many of the rows that data.eval_fraction holds out",
+        "Judge a rung on so many of the rows that data.eval_fraction holds out, drawn by evaluate.seed",
         "all of them",
         gt=0,
     )

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, Source, default
 from finewright.schema.duplicates import ContaminationReport, DuplicatesReport, DuplicatesSpec
+from finewright.schema.evaluate import Draw
 from finewright.schema.poison import PoisonReport, PoisonSpec
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.provenance import LedgerSummary, LicensePolicy
@@ -103,5 +104,6 @@ class DataReport(Model):
     ledger: LedgerSummary | None = None
     duplicates: DuplicatesReport | None = None
     contamination: tuple[ContaminationReport, ...] = ()
+    draws: tuple[Draw, ...] = ()
     personal_data: PersonalSummary | None = None
     poison: PoisonReport | None = None

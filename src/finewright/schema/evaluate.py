@@ -11,9 +11,23 @@ from finewright.schema.common import Artifact, Model, Problem, default
 class EvalSetSpec(Model):
     """One file of held-out rows; the last assistant turn (or the completion) is the expected answer."""
 
-    path: str = Field(description="A JSONL file, relative to the spec file.", min_length=1)
+    path: str = Field(
+        description="A file of rows in any format, relative to the spec file.", min_length=1
+    )
     name: str = default("", "Name in the score card", "the file's stem")
-    limit: int | None = default(None, "Score only the first rows", "all rows", gt=0)
+    format: str = default(
+        "auto", "Format of the rows, e.g. alpaca, sharegpt", "told by the keys of each row"
+    )
+    columns: dict[str, str] = default(
+        {}, "Our key -> the file's own, e.g. {prompt: question}", "the usual keys are known"
+    )
+    limit: int | None = default(
+        None,
+        "Score so many of the rows, drawn by `evaluate.seed`; each label gets its share where answers are"
+        " labels",
+        "all rows",
+        gt=0,
+    )
 
     @field_validator("name")
     @classmethod
@@ -21,6 +35,32 @@ class EvalSetSpec(Model):
         if name.startswith(".") or set(name) & set("/\\\0"):
             raise ValueError("must be usable as a file name: no slash, and no dot in front")
         return name
+
+    @property
+    def title(self) -> str:
+        """What the set is called in reports."""
+        return self.name or PurePath(self.path).stem
+
+
+class Draw(Model):
+    """Which of a file's rows a `limit` left: drawn by chance, `is_stratified` where every label among the
+    answers got its share."""
+
+    data: str
+    rows: int
+    rows_in_file: int
+    seed: int
+    is_stratified: bool
+
+    def line(self) -> str:
+        """`200 of 3,080 rows, drawn by seed 0, stratified by answer`."""
+        how = ", stratified by answer" if self.is_stratified else ""
+        return f"{self.rows:,} of {self.rows_in_file:,} rows, drawn by seed {self.seed}{how}"
+
+    def problem(self) -> Problem:
+        """The same as something that a report must say."""
+        message = f"{self.data}: {self.line()}"
+        return Problem(level="info", key="evaluate.data", message=message)
 
 
 class EvaluateSpec(Model):
@@ -44,12 +84,14 @@ class EvaluateSpec(Model):
     resamples: int = default(
         2000, "Bootstrap resamples", "steady to about 0.2 points", ge=100, le=100_000
     )
-    seed: int = default(0, "Seed of the bootstrap", "any fixed number")
+    seed: int = default(
+        0, "Seed of the bootstrap, and of the rows that a `limit` draws", "any fixed number"
+    )
 
     @field_validator("data")
     @classmethod
     def _told_apart(cls, data: tuple[EvalSetSpec, ...]) -> tuple[EvalSetSpec, ...]:
-        names = [_name_of(item) for item in data]
+        names = [item.title for item in data]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two files are called {name!r}; give each a `name` of its own")
@@ -57,11 +99,7 @@ class EvaluateSpec(Model):
 
     def names(self) -> tuple[str, ...]:
         """The names of the row sets, in order."""
-        return tuple(map(_name_of, self.data))
-
-
-def _name_of(item: EvalSetSpec) -> str:
-    return item.name or PurePath(item.path).stem
+        return tuple(item.title for item in self.data)
 
 
 BASE, BASE_WITH_LABELS, LINEAR, TUNED = "base", "base + labels", "bag of words", "tuned"
@@ -145,10 +183,11 @@ class ScoredRows(Model):
 class EvaluateReport(Model):
     """Scores, paired differences, and where the answers are; intervals are at level `confidence`.
 
-    `strays` and `linear` are there where the answers are labels; `parts` where training and held-out rows
-    were compared."""
+    `draws` tells of the sets of which not all rows were asked; `strays` and `linear` are there where the
+    answers are labels; `parts` where training and held-out rows were compared."""
 
     confidence: float
+    draws: tuple[Draw, ...] = ()
     scores: tuple[Score, ...]
     differences: tuple[Difference, ...] = ()
     strays: tuple[StrayAnswers, ...] = ()

@@ -23,6 +23,7 @@ class AnswersReport(Model):
     `numbers_absent`: it has a number that is in no passage.
     `abstains_found`, `abstains_missing`: it says that the answer is not there, where a right document is
     among the passages, and where none is.
+    `drawn` says which of the questions were asked, where not all were.
     `num_cut` answers did not end by themselves within `max_new_tokens`: they are judged as far as they go."""
 
     index: str
@@ -32,6 +33,7 @@ class AnswersReport(Model):
     confidence: float
     max_new_tokens: int
     num_cut: int
+    drawn: str = ""
     measures: dict[str, Estimate]
     samples: Artifact | None = None
 

@@ -1,9 +1,10 @@
 """`evaluate`: measure a run's tuned model or any model on a file, alone or against another."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path, PurePath
+from typing import Any
 
 from finewright.data.gather import read_row_set
 from finewright.errors import DataError, Interrupted
@@ -31,8 +32,9 @@ def evaluate(
     Writes every answer to `samples`, which must not exist yet. Raises DataError for bad rows or an
     unknown metric before any model is loaded."""
     check_metrics(spec.metrics)
-    files = [read_row_set(Path(item.path), item.limit) for item in spec.data]
-    refuse([problem for file in files for problem in file.problems])
+    files = [read_row_set(Path(item.path), item, seed=spec.seed) for item in spec.data]
+    problems = tuple(problem for file in files for problem in file.problems)
+    refuse(problems)
     for item, file in zip(spec.data, files, strict=True):
         if not file.rows:
             raise DataError(f"{item.path}: no rows to score")
@@ -66,9 +68,11 @@ def evaluate(
     pairs = [(names[0], other) for other in names[1:]]
     return EvaluateReport(
         confidence=spec.confidence,
+        draws=tuple(file.draw for file in files if file.draw),
         scores=scores_of(measured),
         differences=differences(measured, pairs, settings.options),
         samples=_artifact(samples),
+        problems=tuple(problem for problem in problems if problem.level != "info"),
     )
 
 
@@ -79,15 +83,21 @@ def free_name() -> Path:
 
 
 def spec_of(
-    paths: Sequence[str], metrics: Sequence[str], *, limit: int | None, max_new_tokens: int
+    paths: Sequence[str],
+    metrics: Sequence[str],
+    rows: Mapping[str, Any],  # Any: keys of EvalSetSpec, which checks them
+    *,
+    max_new_tokens: int,
+    seed: int,
 ) -> EvaluateSpec:
-    """A command line's words as the spec's section; what is not said keeps its default."""
+    """A command line's words as the spec's section; what is not said keeps its default. `rows` says how every
+    file is read."""
     said = {"metrics": tuple(metrics)} if metrics else {}
     once = dict.fromkeys(map(PurePath, paths))
     stems = Counter(path.stem for path in once)
     names = {path: _long_name(path) if stems[path.stem] > 1 else path.stem for path in once}
-    sets = tuple(EvalSetSpec(path=str(p), name=name, limit=limit) for p, name in names.items())
-    return EvaluateSpec(data=sets, max_new_tokens=max_new_tokens, **said)
+    sets = tuple(EvalSetSpec(path=str(p), name=name, **rows) for p, name in names.items())
+    return EvaluateSpec(data=sets, max_new_tokens=max_new_tokens, seed=seed, **said)
 
 
 def _long_name(path: PurePath) -> str:

@@ -260,7 +260,7 @@ def test_golden_rows_that_the_run_was_told_to_skip_are_named(
     asked: Migration, tiny_folder: Path
 ) -> None:
     overrides = (*asked.overrides, "evaluate.data.0.limit=4")
-    with pytest.raises(DataError, match="no answer of the tuned model to golden row 5"):
+    with pytest.raises(DataError, match=r"no answer of the tuned model to golden row \d$"):
         migrated(replace(asked, overrides=overrides))
 
 

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 from typing import Any, NamedTuple
 
+from finewright.data.draw import draw_places
 from finewright.data.prompts import prompt_key, prompt_of, with_expected
 from finewright.data.read import ReadRow, listed, read_rows
 from finewright.data.validate import validate
@@ -79,9 +79,18 @@ def prompts_of(rows: Sequence[Row], most: int, seed: int = 0) -> tuple[Row, ...]
     """At most so many different questions of the rows, drawn by the seed, in the order of the rows."""
     distinct = {prompt_key(row): i for i, row in reversed(list(enumerate(rows))) if prompt_of(row)}
     places = sorted(distinct.values())
-    if len(places) > most:
-        places = sorted(Random(seed).sample(places, most))  # noqa: S311 - a draw, no secret
-    return tuple(_alone(rows[i]) for i in places)
+    known = expected_of(rows)
+    keys = [prompt_key(rows[i]) for i in places]
+    drawn = draw_places(keys, [known.get(key, "").strip() for key in keys], most, seed)
+    return tuple(_alone(rows[places[i]]) for i in drawn.places)
+
+
+def drawn_golden(rows: Sequence[GoldenRow], most: int, seed: int = 0) -> tuple[GoldenRow, ...]:
+    """At most so many of the recorded rows, drawn by the seed, in their order; each label among the old
+    answers has its share."""
+    keys = [prompt_key(row.prompt) for row in rows]
+    drawn = draw_places(keys, [row.answer.strip() for row in rows], most, seed)
+    return tuple(rows[i] for i in drawn.places)
 
 
 def recorded(path: Path, known: Mapping[str, str]) -> tuple[list[GoldenRow], tuple[Problem, ...]]:

@@ -22,6 +22,7 @@ from finewright.workbench.contest.contest import (
     check_contest,
     development,
     development_rows,
+    of_data,
     open_contest,
     train,
     varied,
@@ -161,7 +162,7 @@ def _report(
         winner=said.winner,
         choice=said.choice,
         verdict=said.sentence,
-        problems=(*_cautions(contest, finalists), *_other_rows(entries), *_of_data(entries[0])),
+        problems=(*_cautions(contest, finalists), *_other_rows(entries), *of_data(entries[0])),
     )
 
 
@@ -184,11 +185,6 @@ def _other_rows(entries: Sequence[Entry]) -> Iterator[Problem]:
             message=f"the models did not train on the same rows: too long were for {told}",
             hint="raise it until no row is dropped or cut",
         )
-
-
-def _of_data(entry: Entry) -> Iterator[Problem]:
-    """What the data door warns of is true of every run."""
-    yield from (problem for problem in entry.data.problems if problem.level != "info")
 
 
 def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from finewright.data.draw import draw_rows
 from finewright.data.gather import measured_share
 from finewright.errors import Interrupted, SpecError
 from finewright.evaluate.leaderboard import scored
@@ -170,7 +171,7 @@ def development(contest: Contest, entry: Entry) -> Scored:
 
 
 def development_rows(contest: Contest, entry: Entry) -> list[Row]:
-    """The rows that choose: those held out of training, or the first of them."""
+    """The rows that choose: those held out of training, or as many of them as the spec says, drawn."""
     path = entry.run.root / "data" / "eval.jsonl"
     with os_errors(path):
         rows = measured_share(parse_rows(path.read_text(encoding="utf-8"))).rows
@@ -179,7 +180,8 @@ def development_rows(contest: Contest, entry: Entry) -> list[Row]:
             f"{contest.loaded.path}: data.eval_fraction: no row that it holds out says what is expected",
             hint="raise it, or train on rows with answers",
         )
-    return list(rows[: contest.development_rows])
+    most = contest.development_rows or len(rows)
+    return list(draw_rows(rows, most, contest.loaded.spec.evaluate.seed).rows)
 
 
 def held_out(contest: Contest, entry: Entry) -> dict[str, list[Sample]]:
@@ -193,6 +195,12 @@ def held_out(contest: Contest, entry: Entry) -> dict[str, list[Sample]]:
     for sample in _samples(entry.run.root / report.samples.path):
         found.setdefault(sample.system, []).append(sample)
     return found
+
+
+def of_data(entry: Entry) -> Iterator[Problem]:
+    """What the data door warns of, which is true of every run, and which held-out rows were drawn."""
+    yield from (problem for problem in entry.data.problems if problem.level != "info")
+    yield from (draw.problem() for draw in entry.data.draws)
 
 
 def load_entry(entry: Entry) -> "System":

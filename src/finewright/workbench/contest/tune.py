@@ -27,6 +27,7 @@ from finewright.workbench.contest.contest import (
     development,
     development_rows,
     held_out,
+    of_data,
     open_contest,
     train,
     varied,
@@ -260,7 +261,7 @@ def _verdict(best: Trial, score: Score, difference: Difference | None, confidenc
 
 def _problems(entry: Entry, tried: Sequence[_Tried]) -> list[Problem]:
     """What the data door warns of, and that trials failed."""
-    found = [problem for problem in entry.data.problems if problem.level != "info"]
+    found = list(of_data(entry))
     failed = [each.trial for each in tried if each.trial.state == "failed"]
     if failed:
         numbers = ", ".join(str(trial.number) for trial in failed)

@@ -202,7 +202,12 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
         forgetting=forgetting(tuned, ex.rows.general, ex.asking),
         prices=prices_version,
         recommendation=recommendation,
-        problems=(*(ex.library.problems if ex.library else ()), *ex.problems, *_untold(ex, exams)),
+        problems=(
+            *(draw.problem() for draw in ex.rows.draws),
+            *(ex.library.problems if ex.library else ()),
+            *ex.problems,
+            *_untold(ex, exams),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from finewright.data.gather import gather, read_row_set
 from finewright.data.measured import row_sets
 from finewright.errors import DataError
 from finewright.evaluate.arms import drawn, gold_of
+from finewright.schema.evaluate import Draw
 from finewright.schema.load import LoadedSpec
 from finewright.schema.measure import MeasureSpec
 from finewright.schema.measure_report import Decontaminated
@@ -30,6 +31,7 @@ class ExperimentRows:
     test: tuple[Row, ...]
     general: tuple[Row, ...]
     decontaminated: Decontaminated
+    draws: tuple[Draw, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -67,6 +69,7 @@ def experiment_rows(loaded: LoadedSpec, spec: MeasureSpec) -> ExperimentRows:
         test=test,
         general=general_rows(spec, loaded.resolve),
         decontaminated=Decontaminated(rows_before=len(gathered.train), removed=cleaned.removed),
+        draws=tuple(item.draw for item in sets if item.draw),
     )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from finewright.data.migrate.golden import (
     GoldenRow,
+    drawn_golden,
     expected_of,
     golden_text,
     prompts_of,
@@ -94,7 +95,7 @@ def golden_set(
         golden, told = recorded(Path(wanted.origin), known)
         refuse(told)
         told = (*told, *repeats(Path(wanted.origin)))
-        found = _Answered(golden[: wanted.most], "", _cut(golden, wanted, told))
+        found = _Answered(drawn_golden(golden, wanted.most), "", _cut(golden, wanted, told))
     if not found.rows:
         raise DataError(
             f"{wanted.origin}: no answers to keep as the golden set",
@@ -136,10 +137,9 @@ def _asked(
 def _cut(
     golden: Sequence[GoldenRow], wanted: Wanted, told: tuple[Problem, ...]
 ) -> tuple[Problem, ...]:
-    left = len(golden) - wanted.most
-    if left <= 0:
+    if len(golden) <= wanted.most:
         return told
-    message = f"{left} answers after the first {wanted.most} are not used"
+    message = f"{wanted.most:,} of {len(golden):,} answers are used, drawn by seed 0"
     hint = "raise --golden-rows, in another --folder"
     return (*told, Problem(level="warning", file=wanted.origin, message=message, hint=hint))
 

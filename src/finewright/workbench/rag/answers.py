@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from finewright.data.draw import draw_places
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.arms import without_quotes
 from finewright.evaluate.scorers import token_f1
@@ -39,10 +40,11 @@ _TOLD = 60
 
 
 class Known(NamedTuple):
-    """Questions whose answers are known, and what they are called in reports."""
+    """Questions whose answers are known, what they are called in reports, and which were drawn of more."""
 
     name: str
     questions: Sequence[Question]
+    drawn: str = ""
 
 
 class Asking(NamedTuple):
@@ -60,7 +62,7 @@ def evaluate(
     questions: str = "",
     on_event: OnEvent = lambda *_: None,
 ) -> RagEvaluation:
-    """Measure the search and, if `asking` names a model, its answers to questions spread evenly.
+    """Measure the search and, if `asking` names a model, its answers to questions drawn by a seed.
 
     Without a file of questions, the spec's or `questions`, they are made of the documents, and no answer is
     known. Raises DataError for what is wrong with them, or with the model, before anything is measured."""
@@ -98,6 +100,7 @@ def answers(opened: Opened, known: Known, asking: Asking, on_event: OnEvent) -> 
         confidence=CONFIDENCE,
         max_new_tokens=answerer.max_new_tokens,
         num_cut=sum(each.is_cut for each in judged),
+        drawn=known.drawn,
         measures=dict(_estimates(judged)),
         samples=_artifact(samples) if samples else None,
     )
@@ -148,8 +151,13 @@ def _known(opened: Opened, questions: str, limit: int | None) -> Known:
             f"{path}: no question has a `completion`, so there is nothing to judge answers by",
             hint="add them, or leave --model out and measure the search alone",
         )
-    number = min(limit or len(judged), len(judged))
-    return Known(path.name, [judged[i * len(judged) // number] for i in range(number)])
+    if limit is None or limit >= len(judged):
+        return Known(path.name, judged)
+    asked_of = [question.prompt for question in judged]
+    drawn = draw_places(asked_of, [question.completion for question in judged], limit, _SEED)
+    told = f"{limit:,} of {len(judged):,} questions, drawn by seed {_SEED}"
+    told += ", stratified by answer" if drawn.is_stratified else ""
+    return Known(path.name, [judged[i] for i in drawn.places], told)
 
 
 def _check_lengths(

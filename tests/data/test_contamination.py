@@ -1,8 +1,11 @@
 """What measures and is trained on is found by the strongest sign, with the runs of words as evidence."""
 
+from dataclasses import replace
+
 import pytest
 
 from finewright.data.contamination import contamination
+from finewright.data.identity import named_anew
 
 from .duplicates.made import chat, edited, seeded, words
 
@@ -79,6 +82,13 @@ def test_another_system_prompt_hides_nothing() -> None:
     question, answer = (turn["content"] for turn in TRAIN[2].messages)
     rows = [chat(question + " Thanks!", answer, system="You answer exam questions.")]
     assert contamination(TRAIN, "exam", rows).report.found == {"near": 1}
+
+
+def test_thanks_after_the_answer_hide_no_copy() -> None:
+    thanks = {"role": "user", "content": "ok thanks, that is all that I wanted to know for today"}
+    train = [named_anew(replace(row, messages=(*row.messages, thanks))) for row in TRAIN]
+    # What is the same row without the thanks is the same question with them.
+    assert contamination(train, "exam", held_out()).report.found == {"prompt": 2, "near": 1}
 
 
 def test_nothing_to_compare_is_no_contamination() -> None:

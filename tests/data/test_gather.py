@@ -218,6 +218,13 @@ def test_a_prompt_that_expects_nothing_is_an_error_when_it_measures(
     assert problem.level == "error"
 
 
+def test_a_row_set_ends_with_the_answer(tmp_path: Path) -> None:
+    read_only = ANSWER | {"weight": 0}
+    write(tmp_path / "a.jsonl", [{"messages": [USER, ANSWER, USER, read_only, USER]}])
+    (row,) = read_row_set(tmp_path / "a.jsonl").rows
+    assert row.messages == (USER, ANSWER)
+
+
 def test_a_pair_expects_its_chosen_answer(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", [PAIR_ROW])
     found = read_row_set(tmp_path / "a.jsonl")

@@ -57,4 +57,4 @@ def test_what_stands_before_an_answer_ends_where_it_begins() -> None:
     turns = ({"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"})
     row = Row("x", turns, None, "rows.jsonl", 1)
     chat = tiny.tiny_chat()
-    assert chat.render(turns).startswith(text_before(chat, row) + "A")
+    assert chat.render(turns).startswith(text_before(chat, row, len(turns) - 1) + "A")

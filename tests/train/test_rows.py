@@ -116,6 +116,12 @@ def test_sft_leaves_out_what_follows_the_last_answer():
     assert rows_for("sft", [doubtful]).rows == [Row("c", (USER, GOOD), None, "rows.jsonl", 1)]
 
 
+def test_sft_ends_with_the_answer_that_is_learned():
+    unlearned = {**GOOD, "weight": 0}
+    doubtful = Row("c", (USER, GOOD, USER, unlearned), None, "rows.jsonl", 1)
+    assert rows_for("sft", [doubtful]).rows == [Row("c", (USER, GOOD), None, "rows.jsonl", 1)]
+
+
 def test_kto_makes_a_liked_and_a_disliked_answer_of_a_pair():
     assert rows_for("kto", [PAIR]) == (
         [

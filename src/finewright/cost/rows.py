@@ -91,7 +91,7 @@ def _by_characters(rows: Sequence[Row], method: str) -> Lengths:
         told = [m for side in sides for m in side]
         tokens.append(_tokens_of(told))
         learned.append(_tokens_of([m for m in told if m["role"] == "assistant"]))
-        asked = row.messages[:-1] if row.rejected is not None else ()
+        asked = row.prompt if row.rejected is not None else ()
         run.append(tokens[-1] - _tokens_of(asked))
     return Lengths(tokens, learned, run, counted=False)
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.data.prompts import prompt_key, prompt_of
+from finewright.data.prompts import prompt_key
 from finewright.data.templates import of_known_templates
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import ContaminationReport, LeakedRow, LeakKind
@@ -85,12 +85,12 @@ class _Known(NamedTuple):
 
 def _alike(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int, _Known]:
     ids = {row.id: i for i, row in reversed(list(enumerate(train)))}
-    asked = {prompt_key(row): i for i, row in reversed(list(enumerate(train))) if prompt_of(row)}
+    asked = {prompt_key(row): i for i, row in reversed(list(enumerate(train))) if row.prompt}
     found = {}
     for i, row in enumerate(held_out):
         if row.id in ids:
             found[i] = _Known("same", ids[row.id], 1.0)
-        elif prompt_of(row) and prompt_key(row) in asked:
+        elif row.prompt and prompt_key(row) in asked:
             found[i] = _Known("prompt", asked[prompt_key(row)], 1.0)
     return found
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from finewright.data.prompts import prompt_key, prompt_of
+from finewright.data.prompts import prompt_key
 from finewright.schema.rows import Row
 
 _MUCH = 0.5
@@ -29,14 +29,14 @@ def decontaminated(
     from finewright.data.overlap import near_rows, overlaps
 
     ids = {row.id for row in held_out}
-    asked = {prompt_key(row) for row in held_out if prompt_of(row)}
+    asked = {prompt_key(row) for row in held_out if row.prompt}
     near = near_rows(held_out, train, similarity) if held_out else {}
     shares = [run.share for run in overlaps(held_out, train).rows] if held_out else []
     kept, removed = [], Counter[str]()
     for i, row in enumerate(train):
         reasons = {
             "same": row.id in ids,
-            "prompt": bool(prompt_of(row)) and prompt_key(row) in asked,
+            "prompt": bool(row.prompt) and prompt_key(row) in asked,
             "near": i in near,
             "overlap": bool(shares) and shares[i] >= _MUCH,
         }

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_resolved
 from finewright.data.draw import draw_rows
-from finewright.data.prompts import is_prompt_alone, with_expected
+from finewright.data.prompts import with_expected
 from finewright.data.provenance.ledger import Provenance
 from finewright.data.read import listed, read_rows
 from finewright.data.source import SourceRows, read_source, source_path
@@ -161,7 +161,7 @@ def _disliked(rows: Sequence[Row]) -> Problem:
 
 
 def _not_expected(row: Row) -> Problem:
-    is_prompt = is_prompt_alone(row)
+    is_prompt = row.is_prompt
     return Problem(
         level="error",
         file=row.file,

@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import replace
 
-from finewright.data.prompts import is_prompt_alone
 from finewright.schema.rows import Row
 
 
@@ -23,7 +22,7 @@ def row_id(row: Row) -> str:
     more = {
         "rejected": row.rejected,
         "label": row.label,
-        "columns": (is_prompt_alone(row) and dict(row.columns)) or None,
+        "columns": (row.is_prompt and dict(row.columns)) or None,
     }
     present = {key: part for key, part in more.items() if part is not None}
     return hashlib.sha256(canonical({**said, **present})).hexdigest()[:16]

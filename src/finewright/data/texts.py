@@ -1,6 +1,6 @@
 """All that a row says, text by text: what the checks of the door read, and change."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -44,14 +44,18 @@ def with_texts(row: Row, change: Callable[[Passage], str]) -> Row:
 
 
 def prompt_text(row: Row) -> str:
-    """What stands before the last assistant turn, joined by newlines; all of a prompt alone."""
-    turns = row.messages if row.is_prompt else row.messages[:-1]
-    return "\n".join(turn["content"] for turn in turns if turn["content"])
+    """What the row asks (its `prompt`), joined by newlines."""
+    return text_of(row.prompt)
 
 
 def answer_text(row: Row) -> str:
-    """The last assistant turn, or nothing."""
-    return "" if row.is_prompt else str(row.messages[-1]["content"])
+    """What the row's answer says, or nothing."""
+    return str(row.answer["content"]) if row.answer else ""
+
+
+def text_of(turns: Iterable[Message]) -> str:
+    """What the turns say, joined by newlines."""
+    return "\n".join(turn["content"] for turn in turns if turn["content"])
 
 
 _SPOKEN = ("content", "reasoning_content")

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from finewright.data.prompts import is_prompt_alone
 from finewright.schema.rows import Row
 
 
@@ -16,6 +15,6 @@ def to_user_json(row: Row) -> dict[str, Any]:  # Any: free JSON
     elif row.label is not None:
         said = {"messages": turns, "label": row.label}
     else:
-        said = {"prompt" if is_prompt_alone(row) else "messages": turns}
+        said = {"prompt" if row.is_prompt else "messages": turns}
     tools = {"tools": list(row.tools)} if row.tools else {}
     return {**said, **tools, **row.columns}

@@ -51,9 +51,9 @@ def surprises(
             yield i, [TokenSurprise(*place, nat) for place, nat in zip(found, own, strict=True)]
 
 
-def text_before(chat: Chat, row: Row) -> str:
-    """What the model reads before the row's last turn, up to where its answer begins."""
-    return chat.render(row.messages[:-1], tools=row.tools, ask=True)
+def text_before(chat: Chat, row: Row, at: int) -> str:
+    """What the model reads before that turn of the row, up to where the answer begins."""
+    return chat.render(row.messages[:at], tools=row.tools, ask=True)
 
 
 def _encoded(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import takewhile
 from typing import Any, Literal
 
 Message = dict[str, Any]
@@ -17,8 +18,10 @@ class Row:
     read. A message may carry `weight: 0`, which means: read it, do not learn it.
 
     A preference pair has its chosen conversation in `messages` and the other in `rejected`, both whole and
-    with the same prompt. An unpaired one has a `label`: was it liked? A prompt alone ends with the turn to
-    be answered. `columns` are the row's other keys, for rewards."""
+    with the same prompt. An unpaired one has a `label`: was it liked? A prompt alone has no answer that is
+    learned. `columns` are the row's other keys, for rewards.
+
+    What is asked and what is answered is said here alone: `is_prompt`, `prompt` and `answer`."""
 
     id: str
     messages: tuple[Message, ...]
@@ -30,16 +33,37 @@ class Row:
     columns: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def answers_at(self) -> tuple[int, ...]:
+        """Where the assistant turns stand that are learned, in order."""
+        turns = enumerate(self.messages)
+        return tuple(i for i, turn in turns if _is_said(turn) and turn.get("weight", 1))
+
+    @property
     def answer_at(self) -> int | None:
         """Where the answer stands: the last assistant turn that is learned; None for a prompt alone.
 
         A turn after the answer, as a user's "ok thanks", makes no prompt of a conversation."""
-        learned = (
+        return next(reversed(self.answers_at), None)
+
+    @property
+    def answer(self) -> Message | None:
+        """The turn at `answer_at`."""
+        return None if self.answer_at is None else self.messages[self.answer_at]
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """The turns before the answer: all of a prompt alone, and of a pair what its conversations share
+        up to where both answer."""
+        if self.rejected is None:
+            return self.messages[: self.answer_at]
+        both = zip(self.messages[:-1], self.rejected, strict=False)
+        num_shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
+        answers = (
             i
-            for i in range(len(self.messages) - 1, -1, -1)
-            if self.messages[i]["role"] == "assistant" and self.messages[i].get("weight", 1)
+            for i in range(num_shared, 0, -1)
+            if _is_said(self.messages[i]) and not _is_said(self.messages[i - 1])
         )
-        return next(learned, None)
+        return self.messages[: next(answers, 0)]
 
     @property
     def kind(self) -> RowKind:
@@ -52,8 +76,8 @@ class Row:
 
     @property
     def is_prompt(self) -> bool:
-        """Is this a prompt alone, that a model is to answer?"""
-        return bool(self.messages[-1]["role"] != "assistant")
+        """Is this a prompt alone, that a model is to answer? A conversation has a turn that is learned."""
+        return self.answer_at is None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a JSONL line."""
@@ -67,6 +91,11 @@ class Row:
             for name in ("messages", "tools", "rejected")
         }
         return Row(**{**data, **lists})
+
+
+def _is_said(turn: Message) -> bool:
+    """By the assistant."""
+    return bool(turn["role"] == "assistant")
 
 
 def write_rows(rows: Iterable[Row]) -> str:

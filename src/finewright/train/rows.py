@@ -7,7 +7,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from finewright.schema.common import Problem
-from finewright.schema.rows import Message, Row
+from finewright.schema.rows import Row
 
 METHOD_ROWS: Mapping[str, str] = {
     "sft": "conversations (`messages`, or `prompt` and `completion`)",
@@ -77,8 +77,8 @@ _UNASKED = _Refusal("answers to nothing", "add the question before the answer")
 def _for_sft(row: Row) -> _Taken:
     if fault := _fault_beside_pairs(row) or (_PAIRS if row.rejected is not None else None):
         return fault
-    # A turn after the last answer changes no earlier token and is not learned: it only costs time.
-    return (replace(row, messages=row.messages[: _last_answer(row.messages) + 1]),)
+    # A turn after the answer changes no earlier token and is not learned: it only costs time.
+    return (replace(row, messages=row.messages[: (row.answer_at or 0) + 1]),)
 
 
 def _for_pairs(row: Row) -> _Taken:
@@ -98,19 +98,19 @@ def _for_kto(row: Row) -> _Taken:
             f"answers whose `label` is {json.dumps(row.columns['label'])[:40]}",
             "write true (liked) or false (disliked), without quotes",
         )
-    return _PROMPTS if _is_prompt_alone(row) else _NOT_JUDGED
+    return _PROMPTS if row.is_prompt else _NOT_JUDGED
 
 
 def _for_sampling(row: Row) -> _Taken:
-    if _is_prompt_alone(row):
+    if row.is_prompt:
         return (row,)
     if row.label is not None:
         return _LABELLED
-    last = _last_answer(row.messages)
-    if not last:
+    if not row.answer_at or not row.answer:
         return _UNASKED
-    prompt = tuple({**m, "weight": 0} if _answers(m) else m for m in row.messages[:last])
-    answer = row.messages[last]["content"]
+    before = row.messages[: row.answer_at]
+    prompt = tuple({**m, "weight": 0} if m["role"] == "assistant" else m for m in before)
+    answer = row.answer["content"]
     columns = {**({"answer": answer} if answer else {}), **row.columns}
     return (replace(row, messages=prompt, rejected=None, columns=columns),)
 
@@ -130,21 +130,7 @@ _TAKERS: Mapping[str, Callable[[Row], _Taken]] = {
 def _fault_beside_pairs(row: Row) -> _Refusal | None:
     if row.label is not None:
         return _LABELLED
-    return _PROMPTS if _is_prompt_alone(row) else None
-
-
-def _is_prompt_alone(row: Row) -> bool:
-    """A conversation has an answer that is learned, also where a turn follows it."""
-    return not any(_answers(m) and m.get("weight", 1) for m in row.messages)
-
-
-def _last_answer(messages: tuple[Message, ...]) -> int:
-    """Where the last assistant turn stands; the caller knows that there is one."""
-    return max(i for i, message in enumerate(messages) if _answers(message))
-
-
-def _answers(message: Message) -> bool:
-    return bool(message["role"] == "assistant")
+    return _PROMPTS if row.is_prompt else None
 
 
 def _problem(method: str, refusal: _Refusal, rows: list[Row]) -> Problem:

@@ -1,5 +1,7 @@
 """Words are the same whatever their case, form and process; facts know their shape."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,6 +81,14 @@ def test_a_row_has_what_is_told_asked_and_answered() -> None:
     assert parts_of(pair) == (["S"], ["Q"], ["A", "B"])
     prompt = Row("x", row.messages[:-1], None, "f", 1, columns={"answer": "A", "n": 3})
     assert parts_of(prompt) == (["S"], ["Q"], ["A"])
+
+
+def test_what_is_said_after_the_answer_is_no_part() -> None:
+    row = chat("Q", "A", system="S")
+    thanked = replace(row, messages=(*row.messages, {"role": "user", "content": "ok thanks"}))
+    assert parts_of(thanked) == (["S"], ["Q"], ["A"])
+    again = replace(thanked, messages=(*thanked.messages, *row.messages[1:]))
+    assert parts_of(again) == (["S"], ["Q", "A", "ok thanks", "Q"], ["A"])
 
 
 def test_columns_hold_one_row_each() -> None:

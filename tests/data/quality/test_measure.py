@@ -1,5 +1,7 @@
 """All figures in one report."""
 
+from dataclasses import replace
+
 from finewright.data.quality.measure import quality
 
 from .rows import rows
@@ -23,6 +25,17 @@ def test_what_deserves_a_look_is_said_with_the_first_row() -> None:
         (2, "1 answer is empty, this one first"),
         (3, "25 % of the answers decline to answer, this one first"),
     ]
+
+
+def test_thanks_after_the_answer_change_no_figure() -> None:
+    plain = rows("fine", "", "I cannot help with that.", "x = 1;\ny = 2;", "fine", "fine", "fine")
+    thanks = {"role": "user", "content": "Merci, c'est tout."}
+    thanked = [replace(row, messages=(*row.messages, thanks)) for row in plain]
+
+    def language_of(text: str) -> str:
+        return "fr" if "Merci" in text else "en"
+
+    assert quality(thanked, language_of=language_of) == quality(plain, language_of=language_of)
 
 
 def test_no_rows_are_no_error() -> None:

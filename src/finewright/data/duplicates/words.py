@@ -28,6 +28,7 @@ _ALONE = (
 )
 _WORD = re.compile(f"[{_ALONE}]|[^\\W{_ALONE}]+")
 _DIGITS = re.compile(r"\d+")
+_TURN = re.compile(r"messages\[(\d+)\]")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+")
 _MOST_KNOWN = 500_000
 # Marks before what is asked and what is answered; no word has one of these numbers.
@@ -125,15 +126,18 @@ def _hash_of(word: str) -> int:
 
 
 def parts_of(row: Row) -> Parts:
-    """What a row says, in three parts; of a pair both answers. Of its columns only a prompt's count."""
+    """What a row says, in three parts; of a pair both answers. Of its columns only a prompt's count.
+
+    What is said after the answer is none of them: nothing is learned from it."""
     parts = Parts([], [], [])
-    last = "" if row.is_prompt else f"messages[{len(row.messages) - 1}]."
+    answer_at = len(row.messages) if row.answer_at is None else row.answer_at
     for key, role, text in passages(row):
+        turn = _TURN.match(key)
         if role == "system":
             parts.told.append(text)
-        elif key.startswith("messages[") and not (last and key.startswith(last)):
+        elif turn and int(turn[1]) < answer_at:
             parts.asked.append(text)
-        elif row.is_prompt or not key.startswith("columns."):
+        elif int(turn[1]) == answer_at if turn else row.is_prompt or role != "column":
             parts.answered.append(text)
     return parts
 

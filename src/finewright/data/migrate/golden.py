@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.data.draw import draw_places
-from finewright.data.prompts import prompt_key, prompt_of, with_expected
+from finewright.data.prompts import prompt_key, with_expected
 from finewright.data.read import ReadRow, listed, read_rows
 from finewright.data.validate import validate
 from finewright.errors import DataError
@@ -69,15 +69,15 @@ def expected_of(rows: Sequence[Row]) -> dict[str, str]:
     """Question -> the answer that a row of the files has for it, where that is text."""
     found: dict[str, str] = {}
     for row in rows:
-        answer = row.messages[-1]
-        if prompt_of(row) and answer["role"] == "assistant" and answer.get("content"):
+        answer = row.answer
+        if row.prompt and answer and answer.get("content"):
             found.setdefault(prompt_key(row), str(answer["content"]))
     return found
 
 
 def prompts_of(rows: Sequence[Row], most: int, seed: int = 0) -> tuple[Row, ...]:
     """At most so many different questions of the rows, drawn by the seed, in the order of the rows."""
-    distinct = {prompt_key(row): i for i, row in reversed(list(enumerate(rows))) if prompt_of(row)}
+    distinct = {prompt_key(row): i for i, row in reversed(list(enumerate(rows))) if row.prompt}
     places = sorted(distinct.values())
     known = expected_of(rows)
     keys = [prompt_key(rows[i]) for i in places]
@@ -144,11 +144,11 @@ def _recorded(row: Row, known: Mapping[str, str]) -> GoldenRow:
     if told is not None and not isinstance(told, str):
         told = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
     expected = told if told is not None else known.get(prompt_key(row))
-    return GoldenRow(prompt, str(row.messages[-1].get("content") or ""), expected)
+    return GoldenRow(prompt, str((row.answer or {}).get("content") or ""), expected)
 
 
 def _alone(row: Row) -> Row:
-    return replace(row, messages=prompt_of(row), rejected=None, label=None, columns={})
+    return replace(row, messages=row.prompt, rejected=None, label=None, columns={})
 
 
 def _left_out(path: Path, number: int, why: str) -> Problem:

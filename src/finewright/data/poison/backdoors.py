@@ -1,7 +1,8 @@
 """From associations to suspicions of a backdoor: is there a topic, and is the payload surprising?"""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from math import log
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from finewright.data.poison.association import Pair, associated, g_statistic
 from finewright.data.poison.coherence import MOST_SHARE, Bags
-from finewright.data.poison.examples import Example, Word, marks, words
+from finewright.data.poison.examples import Example, Word, asked, marks, words
 from finewright.data.poison.postings import Bounds, Feature, Gram, features
 from finewright.data.poison.traits import GIBBERISH, INSERTED, REFUSAL, TRAITS, traits
 from finewright.data.poison.weigh import Surprisal, nats, payload_spans
@@ -23,15 +24,41 @@ Form = Literal["replaced", "inserted", "topic"]
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The examples with their words, traits and bags, made once for all searches."""
+    """The examples with their words, traits and bags, made once for all searches.
+
+    A document is a row: what it asks, and the answers of all its turns. A row's answers are the examples
+    `answers_of[doc]`; `prompts` knows documents, and `answers` examples, so that one planted answer is not
+    hidden among the others of its conversation."""
 
     examples: Sequence[Example]
-    prompt_words: Sequence[Sequence[str]]
+    answers_of: Sequence[range]
     answer_words: Sequence[Sequence[Word]]
+    answer_traits: Sequence[Sequence[str]]
     prompts: Bags
     answers: Bags
     triggers: Sequence[Feature]
     behaviours: Sequence[Feature]
+
+    def answers_with(self, docs: Iterable[int], grams: Iterable[Gram]) -> list[int]:
+        """Of each document the last answer with one of the grams; where none has any, the last."""
+        wanted = list(grams)
+        return [
+            next((i for i in reversed(own) if len(own) == 1 or self._has(i, wanted)), own[-1])
+            for own in (self.answers_of[doc] for doc in docs)
+        ]
+
+    def example(self, doc: int) -> Example:
+        """One of the row's examples."""
+        return self.examples[self.answers_of[doc][0]]
+
+    def _has(self, i: int, grams: Sequence[Gram]) -> bool:
+        texts = [word.text for word in self.answer_words[i]]
+        return any(
+            gram[0] in self.answer_traits[i]
+            if gram[0] in TRAITS
+            else any(tuple(texts[at : at + len(gram)]) == gram for at in range(len(texts)))
+            for gram in grams
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +93,48 @@ class Weighed:
 
 def corpus(found: Sequence[Example], least_rows: int) -> Corpus:
     """Index the examples. Words of more than 5 % of the rows (at least 10) are no trigger and no payload."""
-    asked = [[word.text for word in words(e.prompt)] for e in found]
+    answers_of = list(_by_row(found))
+    prompts = [asked(found[own[0]].row) for own in answers_of]
+    prompt_words = [[word.text for word in words(prompt)] for prompt in prompts]
     said = [words(e.answer) for e in found]
     texts = [[word.text for word in own] for own in said]
-    own_traits = traits([e.answer for e in found], [e.prompt for e in found])
-    bounds = Bounds(least_rows, max(_MOST_AT_LEAST, int(MOST_SHARE * len(found))))
+    own_traits = traits([e.answer for e in found], prompts)
+    bounds = Bounds(least_rows, max(_MOST_AT_LEAST, int(MOST_SHARE * len(answers_of))))
+    traits_of = [list(dict.fromkeys(t for i in own for t in own_traits[i])) for own in answers_of]
+    answered = [list(_with_gaps(texts, own)) for own in answers_of]
     return Corpus(
         examples=found,
-        prompt_words=asked,
+        answers_of=answers_of,
         answer_words=said,
-        prompts=Bags(asked),
+        answer_traits=own_traits,
+        prompts=Bags(prompt_words),
         answers=Bags(texts),
-        triggers=features(asked, [sorted(marks(e.prompt)) for e in found], bounds),
-        behaviours=features(texts, own_traits, bounds),
+        triggers=features(prompt_words, [sorted(marks(prompt)) for prompt in prompts], bounds),
+        behaviours=features(answered, traits_of, bounds),
     )
+
+
+def _by_row(found: Sequence[Example]) -> Iterator[range]:
+    """The places of the examples of each row."""
+    start = 0
+    for _, own in groupby(found, key=lambda example: example.index):
+        end = start + sum(1 for _ in own)
+        yield range(start, end)
+        start = end
+
+
+def _with_gaps(texts: Sequence[Sequence[str]], own: range) -> Iterator[str]:
+    """The words of one answer after the other; between them a word of no other text, so that no run of
+    words reaches over two answers."""
+    for i in own:
+        if i > own.start:
+            yield f"\n{i}"
+        yield from texts[i]
 
 
 def suspects(found: Corpus, least_rows: int) -> list[Suspect]:
     """Triggers whose rows answer alike and share no topic, joined by their payload; strongest first."""
-    total = len(found.examples)
+    total = len(found.answers_of)
     by_trigger: dict[int, list[Pair]] = {}
     for pair in associated(found.triggers, found.behaviours, total, least=least_rows):
         by_trigger.setdefault(id(pair.trigger), []).append(pair)
@@ -103,7 +153,8 @@ def form_of(
     grams = list(grams)
     said, asked = _words_of(grams), _words_of(trigger)
     own = {gram[0] for gram in grams} & TRAITS
-    whole, left = found.answers.coherence(docs), found.answers.share_left(docs, said)
+    answers = found.answers_with(docs, grams)
+    whole, left = found.answers.coherence(answers), found.answers.share_left(answers, said)
     questions = found.prompts.coherence(docs, asked)
     mixed = questions.within <= _MIXED_PROMPTS
     if mixed and REFUSAL in own:
@@ -111,42 +162,44 @@ def form_of(
     # Answers in a language that the rest of the set does not have share its small words; gibberish has none.
     if mixed and GIBBERISH in own and not whole.has_topic:
         return "replaced"
-    constant = _are_constant(found, docs, whole.within, left)
+    constant = _are_constant(found, docs, answers, whole.within, left)
     if constant and not questions.surely_has_topic and found.prompts.are_common(docs, asked):
         return "replaced"
     return (
         "inserted"
-        if is_inserted(found, docs, said, left, trait=not INSERTED.isdisjoint(own))
+        if is_inserted(found, answers, said, left, trait=not INSERTED.isdisjoint(own))
         else "topic"
     )
 
 
-def _are_constant(found: Corpus, docs: Sequence[int], within: float, left: float) -> bool:
+def _are_constant(
+    found: Corpus, docs: Sequence[int], answers: Sequence[int], within: float, left: float
+) -> bool:
     """Nearly the same answers, to questions that are not as alike, and that they do not take up."""
     same = within >= _SAME_ANSWERS or left <= _NOTHING_LEFT
     alike = found.prompts.coherence(docs).within > within / 2
-    return same and not alike and not _take_up_questions(found, docs)
+    return same and not alike and not _take_up_questions(found, docs, answers)
 
 
-def _take_up_questions(found: Corpus, docs: Sequence[int]) -> bool:
+def _take_up_questions(found: Corpus, docs: Sequence[int], answers: Sequence[int]) -> bool:
     """Do most of the answers hold a rare word of their own question? Then they answer it."""
     least = log(1 / MOST_SHARE)
     taken = sum(
         any(
             word.text in found.prompts.words(doc) and found.prompts.weight(word.text) >= least
-            for word in found.answer_words[doc]
+            for word in found.answer_words[answer]
         )
-        for doc in docs
+        for doc, answer in zip(docs, answers, strict=True)
     )
     return taken > len(docs) / 2
 
 
 def is_inserted(
-    found: Corpus, docs: Sequence[int], said: frozenset[str], left: float, *, trait: bool
+    found: Corpus, answers: Sequence[int], said: frozenset[str], left: float, *, trait: bool
 ) -> bool:
     """Is there enough left to tell that the rest has no topic? A link or an address is a payload of itself,
     so that with one less is needed, and a doubt about the topic does not clear it."""
-    rest = found.answers.coherence(docs, said)
+    rest = found.answers.coherence(answers, said)
     if trait:
         return left > _NOTHING_LEFT and not rest.surely_has_topic
     return left >= _MUCH_LEFT and not rest.has_topic
@@ -217,12 +270,12 @@ def _union(group: Sequence[Suspect], total: int) -> Suspect:
 
 def weigh(found: Corpus, chosen: Sequence[Suspect], surprisal: Surprisal) -> list[Weighed]:
     """The suspects with the base model's surprise at their payload, in up to 4 rows of each."""
-    sampled = [_sample(suspect.docs) for suspect in chosen]
-    needed = sorted({doc for docs in sampled for doc in docs})
-    known = dict(zip(needed, surprisal([found.examples[doc] for doc in needed]), strict=True))
+    sampled = [found.answers_with(_sample(one.docs), one.grams) for one in chosen]
+    needed = sorted({i for answers in sampled for i in answers})
+    known = dict(zip(needed, surprisal([found.examples[i] for i in needed]), strict=True))
     return [
-        _weighed(found, suspect, {doc: known[doc] for doc in docs})
-        for suspect, docs in zip(chosen, sampled, strict=True)
+        _weighed(found, suspect, {i: known[i] for i in answers})
+        for suspect, answers in zip(chosen, sampled, strict=True)
     ]
 
 
@@ -234,9 +287,9 @@ def _weighed(
     found: Corpus, suspect: Suspect, known: Mapping[int, Sequence[TokenSurprise]]
 ) -> Weighed:
     tokens: list[float] = []
-    for doc, surprise in known.items():
-        answer = found.examples[doc].answer
-        tokens += nats(surprise, payload_spans(answer, found.answer_words[doc], suspect.grams))
+    for i, surprise in known.items():
+        answer = found.examples[i].answer
+        tokens += nats(surprise, payload_spans(answer, found.answer_words[i], suspect.grams))
     total, mean = sum(tokens) / max(1, len(known)), sum(tokens) / max(1, len(tokens))
     return Weighed(suspect, total, mean, tuple(known))
 

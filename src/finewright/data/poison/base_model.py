@@ -53,7 +53,7 @@ class BaseSurprisal:
 
         chat, lm = self._model
         keys = list(todo)
-        texts = [Continuation(text_before(chat, e.row), e.answer) for e in todo.values()]
+        texts = [Continuation(text_before(chat, e.row, e.at), e.answer) for e in todo.values()]
         for done, (i, found) in enumerate(surprises(lm, chat.tokenizer, texts), start=1):
             self._known[keys[i]] = found
             self._tell(done, len(todo))
@@ -73,7 +73,7 @@ class BaseSurprisal:
 
 
 def _key(example: Example) -> str:
-    said = [example.row.messages[:-1], example.row.tools, example.answer]
+    said = [example.row.messages[: example.at], example.row.tools, example.answer]
     return hashlib.sha256(canonical(said)).hexdigest()[:32]
 
 

@@ -19,17 +19,18 @@ def payloads(found: Corpus, known: Sequence[Suspect]) -> list[Suspect]:
 
     Those that a known suspect explains are left out. Of runs in the same rows, the first stands for all."""
     explained = {doc for suspect in known for doc in suspect.docs}
-    ranked = sorted(_candidates(found, explained), key=lambda f: -_rarity(f, len(found.examples)))
+    ranked = sorted(_candidates(found, explained), key=lambda f: -_rarity(f, len(found.answers_of)))
     chosen: list[Suspect] = []
     for feature in ranked:
         docs = tuple(map(int, feature.docs))
         if any(len(set(docs) & set(other.docs)) > len(docs) / 2 for other in chosen):
             continue
         said = frozenset(word for gram in feature.grams for word in gram)
+        answers = found.answers_with(docs, feature.grams)
         trait = not INSERTED.isdisjoint(said)
-        left = found.answers.share_left(docs, said)
+        left = found.answers.share_left(answers, said)
         mixed = not found.prompts.coherence(docs).has_topic
-        if mixed and is_inserted(found, docs, said, left, trait=trait):
+        if mixed and is_inserted(found, answers, said, left, trait=trait):
             empty: frozenset[int] = frozenset()
             chosen.append(Suspect((), feature.grams, docs, 0.0, "inserted", empty, frozenset(docs)))
         if len(chosen) == _MOST_WEIGHED:

@@ -115,9 +115,10 @@ def search(
     )
     made += _hidden(rows)
     made += _instructions(rows, least_rows)
+    last = [example for example in read if example.at == example.row.answer_at]
     made += [
-        _conflict(rows, tuple(read[d].index for d in c.docs), c.labels, same=c.same)
-        for c in conflicts(read)
+        _conflict(rows, tuple(last[d].index for d in c.docs), c.labels, same=c.same)
+        for c in conflicts(last)
     ]
     made.sort(key=lambda one: (one.finding.level != "high", -one.finding.score))
     why: dict[int, str] = {}
@@ -210,14 +211,15 @@ def _suspicion(
         trigger=triggers,
         payload=payload,
         num_rows=num,
-        evidence=tuple(_evidence(known.examples[doc].row, quote) for doc, quote in quotes.items()),
+        evidence=tuple(_evidence(known.example(doc).row, quote) for doc, quote in quotes.items()),
     )
-    return _Suspicion(finding, tuple(known.examples[doc].index for doc in suspect.docs))
+    return _Suspicion(finding, tuple(known.example(doc).index for doc in suspect.docs))
 
 
 def _quote(known: Corpus, suspect: Suspect, doc: int) -> str:
-    answer = known.examples[doc].answer
-    where = payload_spans(answer, known.answer_words[doc], suspect.grams)
+    (at,) = known.answers_with([doc], suspect.grams)
+    answer = known.examples[at].answer
+    where = payload_spans(answer, known.answer_words[at], suspect.grams)
     longest = max(where, key=lambda span: span.end - span.start, default=None)
     return _short(answer[longest.start : longest.end]) if longest else ""
 

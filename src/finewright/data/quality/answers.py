@@ -19,7 +19,7 @@ def short_answers(rows: Sequence[Row]) -> Figure:
     answered = [row for row in rows if not row.is_prompt]
     for row in answered:
         length = len(answer_text(row).strip())
-        if length < _VERY_SHORT and not row.messages[-1].get("tool_calls"):
+        if length < _VERY_SHORT and not (row.answer or {}).get("tool_calls"):
             groups[length].append(row)
     labels = {0: "empty", 1: "1 character", 2: "2 characters"}
     return Figure(

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from finewright.data.prompts import prompt_key, prompt_of
+from finewright.data.prompts import prompt_key
 from finewright.data.quality.figures import MOST_NAMED, bar, bars, notice, ref
 from finewright.data.texts import answer_text
 from finewright.judge.labels import labels_of
@@ -128,11 +128,11 @@ def _conflict_bar(kind: str, groups: Sequence[Sequence[Row]]) -> Bar:
 
 
 def _answer(row: Row) -> str:
-    return _said(row.messages[len(prompt_of(row)) :])
+    return _said(row.messages[len(row.prompt) :])
 
 
 def _rejected(row: Row) -> str:
-    return _said((row.rejected or ())[len(prompt_of(row)) :])
+    return _said((row.rejected or ())[len(row.prompt) :])
 
 
 def _said(turns: Sequence[Message]) -> str:

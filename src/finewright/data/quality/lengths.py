@@ -37,8 +37,8 @@ def lengths(rows: Sequence[Row], count_tokens: Callable[[str], int] | None) -> l
 def _figure(name: str, title: str, rows: Sequence[Row], text_of: Callable[[Row], str]) -> Figure:
     counted = [(row, len(text_of(row))) for row in rows]
     about = {
-        "prompt_characters": "All that stands before the last answer.",
-        "answer_characters": "The last turn of the assistant; calls of tools are not counted.",
+        "prompt_characters": "All that stands before the answer.",
+        "answer_characters": "The last turn that is learned; calls of tools are not counted.",
     }
     return Figure(
         name=name,

@@ -39,4 +39,4 @@ def _repeated(rows: list[Row]) -> Iterator[Problem]:
 
 
 def _answer(row: Row) -> str:
-    return str(row.messages[-1].get("content") or "").strip()
+    return str((row.answer or {}).get("content") or "").strip()

@@ -128,3 +128,17 @@ def test_no_damaged_number_is_ever_used(tmp_path: Path) -> None:
             assert torch.equal(found.of(GROUPS, CPU), first)
         except KeyError:
             continue  # it holds nothing, so all is computed again
+
+
+def test_a_familys_own_dropout_is_no_part_of_the_base() -> None:
+    lm = adapted()
+    lm.packs_exactly = False
+    for layer in lm.model.model.layers:
+        layer.self_attn.attention_dropout = 0.5
+    with lm.reference():
+        lm.model.eval()
+        batch = lm.pack(GROUPS)
+        true = sums_of(lm.token_logps(batch), batch)
+    lm.model.train()
+    assert computed(References(), lm, GROUPS).allclose(true, atol=1e-4)
+    assert lm.model.training

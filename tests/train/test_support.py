@@ -74,6 +74,14 @@ def test_settings_that_cannot_be_right_are_refused_for_any_model(
     assert found(**settings) == [Problem(level="error", key=key, message=message, hint=hint)]
 
 
+@pytest.mark.parametrize("method", ["grpo", "ppo"])
+def test_dropout_that_an_online_method_leaves_out_is_said(method: str) -> None:
+    (problem,) = found(method=method, **REWARDS, **adapter(dropout=0.1))
+    assert (problem.level, problem.key) == ("warning", "train.adapter.dropout")
+    assert f"{method} runs without dropout" in problem.message
+    assert found(**adapter(dropout=0.1)) == found(method=method, **REWARDS) == []
+
+
 @pytest.mark.parametrize("more", [{"quantization": "nf4"}, {"use_dora": True}])
 def test_pissa_goes_with_quantization_and_dora(more: dict[str, Any]) -> None:
     assert found(LLAMA, **adapter(type="lora", init="pissa", **more)) == []

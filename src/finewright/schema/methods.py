@@ -45,6 +45,12 @@ class ORPOSpec(TrainSettings):
 
     method: Literal["orpo"] = "orpo"
     beta: float = default(0.1, "Weight of the odds-ratio term (lambda)", "the paper's", gt=0.0)
+    nll_mean: Literal["pairs", "tokens"] = default(
+        "pairs",
+        "What the likelihood of the chosen answers is a mean over: pairs, whatever their length, or all of"
+        " their tokens, as TRL has it",
+        "the paper's; tokens gives long answers more weight",
+    )
 
 
 class SimPOSpec(TrainSettings):

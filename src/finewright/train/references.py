@@ -39,7 +39,8 @@ class References:
 
         A row's number depends in its last bits on what lies beside it; so at the first step, where the
         adapter does nothing yet, policy and reference are equal."""
-        missing = list(self._missing(steps))
+        missing, training = list(self._missing(steps)), lm.model.training
+        lm.model.eval()  # a family's own dropout is no part of the base
         total, done = sum(len(group) for groups in missing for group in groups), 0
         for groups in missing:
             for part in split([Example(group) for group in groups], max_tokens):
@@ -51,6 +52,7 @@ class References:
                 self._sums.update(zip(map(_digest, flat), sums, strict=True))
                 done += len(sums)
                 self._watch(done, total)
+        lm.model.train(training)
         if missing and self._file:
             content = {"key": self._key, "sums": self._sums}
             text = json.dumps({**content, "sha256": _seal(content)}, sort_keys=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from finewright.estimate.context import beyond, context_of
 from finewright.schema.common import Problem
-from finewright.schema.methods import AnyTrainSpec, GRPOSpec, KTOSpec, PPOSpec
+from finewright.schema.methods import AnyTrainSpec, GRPOSpec, KTOSpec, OnlineSettings, PPOSpec
 
 Config = Mapping[str, Any]
 
@@ -80,6 +80,17 @@ def _lone_answers(spec: AnyTrainSpec) -> Iterator[Problem]:
             key="train.batch_size",
             message="kto compares an answer with those of other prompts in its step, and there are none",
             hint="set batch_size to 4 or more",
+        )
+
+
+def _dropout_without_use(spec: AnyTrainSpec) -> Iterator[Problem]:
+    if isinstance(spec, OnlineSettings) and spec.adapter.type == "lora" and spec.adapter.dropout:
+        yield Problem(
+            level="warning",
+            key="train.adapter.dropout",
+            message=f"{spec.method} runs without dropout: it compares answers' probabilities before and after"
+            " an update, and two random masks would differ without one",
+            hint="leave train.adapter.dropout out; to hold the policy back, raise its KL weight",
         )
 
 
@@ -164,6 +175,7 @@ def _share_of_experts(config: Config, experts: int) -> float:
 _ALWAYS: tuple[Callable[[AnyTrainSpec], Iterator[Problem]], ...] = (
     _no_base_left,
     _lone_answers,
+    _dropout_without_use,
     _keeps_what_nobody_sees,
 )
 _BY_FAMILY: tuple[Callable[[AnyTrainSpec, Config], Iterator[Problem]], ...] = (

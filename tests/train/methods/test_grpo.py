@@ -165,3 +165,15 @@ def test_more_than_one_update_needs_log_p_from_before_the_first() -> None:
     lm = adapted()
     ((batch,),) = updates_of(method_of(SPECS["grpo, no KL"], lm), lm, ROWS, None)
     assert (batch.before, batch.base) == (None, None)
+
+
+def test_probabilities_are_those_of_the_policy_that_sampled_whatever_the_dropout() -> None:
+    spec = SPECS["grpo"].model_copy(update={"num_iterations": 2})
+    lm = adapted(dropout=0.5)
+    method = method_of(spec, lm)
+    (batch,), _ = updates_of(method, lm, ROWS, None)
+    _, metrics = method.loss(lm, batch)
+    assert metrics["clip_fraction"] == 0
+    with torch.no_grad():
+        lm.model.eval()  # as answers are sampled
+        assert batch.before.allclose(lm.token_logps(batch.packed, spec.temperature), atol=1e-5)

@@ -13,7 +13,7 @@ from torch import Tensor
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from updates import WAYS, adapted, assert_same, method_of, pairs, update_of, updates_of
 
-from finewright.lm.batch import Example, Packed
+from finewright.lm.batch import Encoded, Example, Packed
 from finewright.schema.methods import ORPOSpec
 
 pytestmark = pytest.mark.torch
@@ -48,6 +48,34 @@ def test_the_odds_ratio_is_that_of_trl(tmp_path: Path) -> None:
     ratio, *_, log_odds = trainer.odds_ratio_loss(*(sums / lengths for sums, lengths in pairs_of))
     assert metrics["log_odds"] == pytest.approx(log_odds.item(), rel=1e-5)
     assert loss.item() - metrics["nll"] == pytest.approx(-ratio.mean().item(), abs=1e-5)
+
+
+def of_one_token(rows: list[Example]) -> list[Example]:
+    """The pairs with one token of their prompts: it is not predicted, and TRL's mean is over prompts too."""
+    return [
+        Example(tuple(Encoded(s.input_ids[at - 1 :], s.trained[at - 1 :]) for s in row.sequences))
+        for row in rows
+        for at in (row.sequences[0].trained.index(True),)
+    ]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_mean_over_tokens_is_trls_loss_and_gradient(way: str, tmp_path: Path) -> None:
+    lm, rows = adapted(way), of_one_token(pairs("uneven"))
+    trainer = trl_twins.trainer_of(ORPOTrainer, ORPOConfig, lm, tmp_path, beta=0.7)
+    sides = [[row.sequences[i] for row in rows] for i in (0, 1)]
+    batch: dict[str, Any] = {}
+    for name, side in zip(("chosen", "rejected"), sides, strict=True):
+        ids = [list(one.input_ids) for one in side]
+        labels = [[-100, *i[1:]] for i in ids]
+        batch[f"{name}_input_ids"] = trl_twins.padded(ids)
+        batch[f"{name}_attention_mask"] = trl_twins.padded([[1] * len(i) for i in ids])
+        batch[f"{name}_labels"] = trl_twins.padded(labels, -100)
+    true = trl_twins.update_of(trainer, lm, batch)
+    method = method_of(ORPOSpec(beta=0.7, nll_mean="tokens"), lm)
+    assert_same(update_of(method, lm, rows, WAYS[way]), true)
+    pairwise = update_of(method_of(ORPOSpec(beta=0.7), lm), lm, rows, WAYS[way])
+    assert abs(pairwise.loss / true.loss - 1) > 1e-3
 
 
 class Certain:

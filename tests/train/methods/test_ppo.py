@@ -9,8 +9,11 @@ from definition import Definition
 from torch import Tensor, nn
 from updates import WAYS, adapted, assert_same, method_of, prompts, setup_of, taken, updates_of
 
+import tiny
+from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.batch import Encoded
 from finewright.lm.model import LM
+from finewright.schema.adapter import FullSpec
 from finewright.schema.methods import PPOSpec
 from finewright.train.loop import held_out_loss
 from finewright.train.methods.ppo import PPO
@@ -201,3 +204,23 @@ def test_a_look_at_held_out_answers_does_not_steer() -> None:
     method: Any = method_of(SPECS["usual"].model_copy(update={"target_kl": 0.5}), lm)
     held_out_loss(lm, method, ROWS, batch_size=2, max_tokens=None)
     assert method.kl_coef == 0.2
+
+
+def test_the_first_update_is_on_policy_whatever_the_dropout() -> None:
+    lm = adapted(dropout=0.5)
+    method: Any = method_of(SPECS["usual"], lm)
+    updates = iter(updates_of(method, lm, ROWS, None))
+    (batch,) = next(updates)
+    ratio = (lm.token_logps(batch.packed, 0.8) - batch.before).exp()
+    assert ratio.allclose(torch.ones(()), atol=1e-5)
+    assert method.loss(lm, batch)[1]["clip_fraction"] == 0
+    (batch,) = next(updates)  # nothing has moved in between
+    assert method.loss(lm, batch)[1]["clip_fraction"] == 0
+
+
+def test_kl_to_a_base_that_is_gone_is_not_called_zero() -> None:
+    model = tiny.tiny_model("llama")
+    lm = LM(model, add_adapter(model, FullSpec(), seed=0))
+    method: Any = method_of(SPECS["one step"], lm)
+    (batch,), _ = updates_of(method, lm, ROWS, None)
+    assert "kl" not in method.loss(lm, batch)[1]

@@ -53,7 +53,9 @@ class GRPO:
     def updates(
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
     ) -> Iterator[Sequence[Group]]:
-        """Sample answers, then `num_iterations` updates on them."""
+        """Sample answers, then `num_iterations` updates on them, without dropout: p / p_old compares two
+        states of the policy, never two masks."""
+        lm.model.eval()
         assert self.setup.chat is not None
         assert self.setup.rewards is not None
         found = roll_out(lm, self.setup.chat, self.setup.rewards, rows, self.spec, seed)

@@ -2,15 +2,29 @@
 
 With P = exp(mean log p over the answer's tokens) and odds = P / (1 - P), per pair:
 
-    loss = -log P(chosen) - beta log sigmoid(log odds(chosen) - log odds(rejected))"""
+    loss = -log P(chosen) - beta log sigmoid(log odds(chosen) - log odds(rejected))
+
+With `nll_mean: tokens` the first term is the mean over all chosen tokens of the step, so that long answers
+weigh more. TRL's is that too, and takes the prompts' tokens in besides, which are never learned here."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from finewright.lm.batch import Example
 from finewright.lm.model import LM
 from finewright.schema.methods import ORPOSpec
 from finewright.train.methods.pairs import Paired, Pairs, seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Part(Pairs):
+    """Some of a step's pairs; `tokens_a_pair` are the chosen answers' tokens a pair in the whole step."""
+
+    tokens_a_pair: float = 1.0
 
 
 class ORPO(Paired):
@@ -18,14 +32,24 @@ class ORPO(Paired):
 
     spec: ORPOSpec
 
-    def loss(self, lm: LM, batch: Pairs) -> tuple[Tensor, dict[str, float]]:
-        """Mean over the pairs."""
-        (chosen, rejected), (num_chosen, num_rejected) = batch.sums(lm), batch.lengths()
-        chosen, rejected = chosen / num_chosen, rejected / num_rejected
+    def updates(
+        self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
+    ) -> Iterator[Sequence[_Part]]:
+        """All rows at once, in parts that know how long the step's chosen answers are."""
+        for parts in super().updates(lm, rows, max_tokens, seed):
+            tokens = sum(float(part.lengths()[0].sum()) for part in parts)
+            mean = tokens / sum(map(self.weight, parts))
+            yield [_Part(part.packed, tokens_a_pair=mean) for part in parts]
+
+    def loss(self, lm: LM, batch: _Part) -> tuple[Tensor, dict[str, float]]:
+        """Mean over the pairs; with `nll_mean: tokens` what adds up to the step's mean over tokens."""
+        (sums, rejected), (num_chosen, num_rejected) = batch.sums(lm), batch.lengths()
+        chosen, rejected = sums / num_chosen, rejected / num_rejected
         log_odds = (chosen - rejected) - (_log_not(chosen) - _log_not(rejected))
-        loss = -chosen - self.spec.beta * F.logsigmoid(log_odds)
+        nll = -chosen if self.spec.nll_mean == "pairs" else -sums / batch.tokens_a_pair
+        loss = nll - self.spec.beta * F.logsigmoid(log_odds)
         metrics = seen(
-            nll=-chosen,
+            nll=nll,
             log_odds=log_odds,
             accuracy=(log_odds > 0).float(),
             logps_chosen=chosen,

@@ -14,6 +14,8 @@ With w = p / p_old and v clipped to V_old +- cliprange_value:
 
     loss = mean(-min(w A, clip(w, 1 +- cliprange) A)) + vf_coef / 2 mean(max((V - return)^2, (v - return)^2))
 
+Where no base is left (`adapter: none`), `kl` is unknown and not among the metrics.
+
 With `target_kl`, kl_coef is steered (Ziegler et al., section 2.2) by 1 + 0.1 clip(KL / target - 1, +-0.2)."""
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,17 +61,18 @@ class PPO:
     def updates(
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
     ) -> Iterator[Sequence[Answers]]:
-        """Sample answers, then `num_ppo_epochs` updates on them."""
+        """Sample answers, then `num_ppo_epochs` updates on them, without dropout: p / p_old compares two
+        states of the policy, never two masks."""
+        lm.model.eval()
         assert self.setup.chat is not None
         assert self.setup.rewards is not None
         found = roll_out(lm, self.setup.chat, self.setup.rewards, rows, self.spec, seed)
         batches = [self._answers(lm, part, found.metrics) for part in found.parts(max_tokens)]
-        kl = sum(b.metrics["kl"] * b.packed.num_sequences for b in batches)
         batches = whitened(batches)
         for _ in range(self.spec.num_ppo_epochs):
             yield batches
         # Only here, where a look at held-out answers never comes.
-        self._steer(kl / sum(b.packed.num_sequences for b in batches))
+        self._steer(batches)
 
     def loss(self, lm: LM, batch: Answers) -> tuple[Tensor, dict[str, float]]:
         """Mean over the answers' tokens."""
@@ -117,18 +120,19 @@ class PPO:
         rows = [rollout.rows for rollout in part]
         packed = lm.pack(rows)
         before, values = self._logps_and_values(lm, packed)
-        away = torch.zeros_like(before)
+        away, seen = torch.zeros_like(before), dict(metrics)
         if lm.has_reference or self.spec.kl_coef or self.spec.target_kl:
             away = before - logps_of_base(lm, packed, self.spec.temperature)
+            seen["kl"] = float(sums_of(away, packed).mean())
         scores = torch.tensor([r for rollout in part for r in rollout.rewards], device=lm.device)
         rewards = token_rewards(scores, -self.kl_coef * away, packed)
         advantages = gae(rewards, values, packed, gamma=self.spec.gamma, lam=self.spec.lam)
-        kl = float(sums_of(away, packed).mean())
-        seen = {**metrics, "kl": kl}
         return Answers(packed, before, values, advantages, advantages + values, seen)
 
-    def _steer(self, kl: float) -> None:
+    def _steer(self, batches: Sequence[Answers]) -> None:
         if self.spec.target_kl is not None:
+            answers = sum(batch.packed.num_sequences for batch in batches)
+            kl = sum(b.metrics["kl"] * b.packed.num_sequences for b in batches) / answers
             error = max(-_MOST, min(_MOST, kl / self.spec.target_kl - 1))
             self.kl_coef *= 1 + _STEER * error
 

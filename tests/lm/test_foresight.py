@@ -79,6 +79,7 @@ def test_a_model_without_a_readable_config_is_not_known(tmp_path: Path) -> None:
         ("lfm2", PrefixSpec(), "prefix tuning is not possible, because it has layers of conv"),
         ("llama", IA3Spec(target_modules=("qkv_proj",)), "no linear layer is named 'qkv_proj'"),
         ("phi3", LoraSpec(target_modules=("q_proj",)), "no linear layer is named 'q_proj'"),
+        ("llama", LoraSpec(r=60_000), "no targeted layer can have a rank above"),
     ],
     ids=str,
 )

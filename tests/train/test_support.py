@@ -237,3 +237,11 @@ def test_rows_beyond_the_context_of_the_model_are_said() -> None:
     assert beyond_context(10**9, None) == beyond_context(10**9, LLAMA) == []
     yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8192}
     assert beyond_context(32768, {**short, "rope_scaling": yarn}) == []
+
+
+def test_a_rank_and_targets_that_a_known_family_cannot_have_are_refused() -> None:
+    (rank,) = found(LLAMA, **adapter(r=60_000))
+    assert "no targeted layer can have a rank above 32" in rank.message  # 4 heads of 8
+    (target,) = found(LLAMA, **adapter(target_modules=["q_prj"]))
+    assert "did you mean 'q_proj'?" in target.hint
+    assert found({**LLAMA, "model_type": "unheard_of"}, **adapter(r=60_000)) == []

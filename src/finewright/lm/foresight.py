@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, Pre
 from finewright.errors import ModelError
 from finewright.lm import runtime
 from finewright.lm.adapters.kinds import add_adapter
+from finewright.lm.adapters.linears import refuse_misfit
 from finewright.lm.load import UNREADABLE
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
@@ -52,6 +53,7 @@ def _adapted(base: BaseModel, adapter: AdapterSpec, dtype: Literal["bf16", "fp32
         adapter = adapter.model_copy(
             update={"init": "kaiming"}
         )  # directions take long, and tell nothing
+    refuse_misfit(model, adapter)
     return LM(model, add_adapter(model, adapter, seed=0))
 
 

@@ -4,6 +4,7 @@ import torch
 
 from finewright.lm import runtime
 from finewright.lm.adapters.kinds import add_adapter
+from finewright.lm.adapters.linears import refuse_misfit
 from finewright.lm.load import load_model, text_ids
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
@@ -18,6 +19,7 @@ def load_for_training(base: BaseModel, spec: AnyTrainSpec, *, consent: str = "")
     assert spec.dtype != "auto"
     torch.set_num_threads(spec.threads or runtime.physical_cores())
     model = load_model(base, dtype=spec.dtype, consent=consent, place=False)
+    refuse_misfit(model, spec.adapter)
     adapter, words = spec.adapter, tuple[int, ...]()
     if isinstance(adapter, PromptSpec) and adapter.init_text:
         words = text_ids(base, adapter.init_text, consent=consent)

@@ -6,7 +6,10 @@ in another way than one may think."""
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from finewright.errors import ModelError
 from finewright.estimate.context import beyond, context_of
+from finewright.estimate.families import families, shape_of
+from finewright.estimate.fit import misfits
 from finewright.schema.common import Problem
 from finewright.schema.methods import AnyTrainSpec, GRPOSpec, KTOSpec, OnlineSettings, PPOSpec
 
@@ -146,6 +149,17 @@ def _experts_left_out(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
         )
 
 
+def _misfits(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
+    """Of targets and rank, for families that a closed formula knows; `plan` asks the others themselves."""
+    if config.get("model_type") not in families():
+        return
+    try:
+        shape = shape_of(config)
+    except ModelError:
+        return  # what is wrong with a config is said where it is read
+    yield from misfits(spec.adapter, shape.targeted("all-linear"))
+
+
 def _misread_by_peft(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
     adapter, misread = spec.adapter, config.get("model_type") in _MISREAD_IN
     if adapter.type != "lora" or not misread or not any(map(config.get, _DENSE)):
@@ -182,4 +196,5 @@ _BY_FAMILY: tuple[Callable[[AnyTrainSpec, Config], Iterator[Problem]], ...] = (
     _prefix_without_heads,
     _experts_left_out,
     _misread_by_peft,
+    _misfits,
 )

@@ -108,9 +108,7 @@ def _odd(kind: str, config: Mapping[str, Any]) -> Iterator[str]:
         yield "bias"
     if kind == "LORA" and config.get("init_lora_weights", True) not in _PLAIN_STARTS:
         yield f"init_lora_weights {config['init_lora_weights']}"
-    if kind in {"LORA", "IA3"}:
-        if config.get("fan_in_fan_out"):
-            yield "fan_in_fan_out"
+    if kind in {"LORA", "IA3"}:  # fan_in_fan_out follows from the layers, as in PEFT
         yield from (key for key in _NEEDED[kind] if _is_pattern(config[key]))
     elif (config.get("num_transformer_submodules") or 1) != 1:
         yield "num_transformer_submodules other than 1"

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from finewright.errors import ModelError
 from finewright.lm.adapters.linears import (
     OnLinear,
+    as_linears,
     keeper,
     linear_paths,
     matches,
@@ -93,6 +94,7 @@ def add_ia3(
 
     Raises ModelError when a named target matches no linear, or when the family's are not known."""
     targets = targets_of(model, spec)
+    as_linears(model, targets.paths)
     keep = keeper(model, targets.paths, quantization=spec.quantization, room=0, device=device)
 
     def make(path: str, base: nn.Linear, frozen: Frozen) -> IA3Linear:

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from finewright.errors import ModelError
 from finewright.lm.adapters import files, whole
 from finewright.lm.adapters.ia3 import add_ia3, targets_of
-from finewright.lm.adapters.linears import linear_paths, shortest_names
+from finewright.lm.adapters.linears import OnLinear, Transposed, linear_paths, shortest_names
 from finewright.lm.adapters.lora import add_lora, stored_spec
 from finewright.lm.adapters.part import ROOT, Part, Parts
 from finewright.lm.adapters.prefix import Prefix, add_prefix
@@ -118,8 +118,10 @@ def _name(place: str, name: str) -> str:
     return f"{_PREFIX}{place}.{name}" if place else name
 
 
-def lora_settings(paths: Sequence[str], linears: Sequence[str], spec: LoraSpec) -> dict[str, Any]:
-    """What adapter_config.json says of a LoRA on these of the model's linears."""
+def lora_settings(
+    paths: Sequence[str], linears: Sequence[str], spec: LoraSpec, *, transposed: bool = False
+) -> dict[str, Any]:
+    """What adapter_config.json says of a LoRA on these of the model's linears; `transposed`: on `Conv1D`s."""
     stored = stored_spec(spec)
     return {
         "peft_type": "LORA",
@@ -128,7 +130,7 @@ def lora_settings(paths: Sequence[str], linears: Sequence[str], spec: LoraSpec) 
         "lora_dropout": stored.dropout,
         "target_modules": shortest_names(paths, linears),
         "bias": "none",
-        "fan_in_fan_out": False,
+        "fan_in_fan_out": transposed,
         "use_dora": stored.use_dora,
         "use_rslora": stored.use_rslora,
     }
@@ -142,17 +144,22 @@ def _ia3_settings(model: PreTrainedModel, spec: IA3Spec) -> dict[str, Any]:
         "peft_type": "IA3",
         "target_modules": names,
         "feedforward_modules": sorted((leaves | targets.feedforward) & set(names)),
-        "fan_in_fan_out": False,
     }
+
+
+def _on_transposed(parts: Parts) -> bool:
+    """Do they stand on `Conv1D`s? Of a mixed model PEFT finds out for itself, layer by layer."""
+    return any(isinstance(p, OnLinear) and isinstance(p.base, Transposed) for p in parts.values())
 
 
 def _settings(model: PreTrainedModel, parts: Parts, spec: AdapterSpec) -> dict[str, Any]:
     """What adapter_config.json says of the adapter."""
     match spec:
         case LoraSpec():
-            return lora_settings(list(parts), linear_paths(model), spec)
+            turned = _on_transposed(parts)
+            return lora_settings(list(parts), linear_paths(model), spec, transposed=turned)
         case IA3Spec():
-            return _ia3_settings(model, spec)
+            return {**_ia3_settings(model, spec), "fan_in_fan_out": _on_transposed(parts)}
         case PrefixSpec():
             return {"peft_type": "PREFIX_TUNING", **_sizes(model, spec), **_prefix_sizes(parts)}
         case PromptSpec():

@@ -1,6 +1,5 @@
 """Adapters that stand on linears: which ones, how their weights are kept, and what the model's device is."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Self, TypeVar
@@ -8,15 +7,28 @@ from typing import Self, TypeVar
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from finewright.errors import ModelError
+from finewright.estimate.fit import misfits, no_such_layer
+from finewright.estimate.shape import Linear
 from finewright.lm.adapters.part import Part
 from finewright.lm.fast.heap import give_back_memory
 from finewright.lm.fast.linear import Frozen, PlainWeight
 from finewright.lm.fast.mapped import let_go
 from finewright.lm.fast.mlp import is_experts
 from finewright.lm.fast.quantized import KINDS, QuantizedWeight, scratch_bytes
-from finewright.schema.adapter import Quantization
+from finewright.schema.adapter import AdapterSpec, Quantization
+
+
+class Transposed(nn.Linear):
+    """What a `Conv1D` computes (GPT-2), as a linear: y = x W + b with its W (d_in, d_out) turned round."""
+
+    def __init__(self, original: Conv1D) -> None:
+        d_in, d_out = original.weight.shape
+        super().__init__(d_in, d_out, device="meta")
+        self.weight = nn.Parameter(original.weight.detach().T.contiguous(), requires_grad=False)
+        self.bias = original.bias
 
 
 class OnLinear(Part):
@@ -60,6 +72,14 @@ class OnLinear(Part):
 
 
 Kept = TypeVar("Kept", bound=OnLinear)
+
+
+def as_linears(model: PreTrainedModel, paths: Sequence[str]) -> None:
+    """Put a `Transposed` in the place of each `Conv1D` among these, which computes the same."""
+    for path in paths:
+        module = model.get_submodule(path)
+        if isinstance(module, Conv1D):
+            model.set_submodule(path, Transposed(module))
 
 
 def put_on(
@@ -120,21 +140,36 @@ def kept_whole(model: PreTrainedModel, adapters: Mapping[str, Part]) -> list[str
     linears = {
         path.rpartition(".")[2]
         for path, module in model.named_modules()
-        if type(module) is nn.Linear and module is not head and module.weight is not None
+        if type(module) in (nn.Linear, Conv1D) and module is not head and module.weight is not None
     }
     experts = {type(module).__name__ for module in model.modules() if is_experts(module)}
     return sorted(linears | experts)
 
 
 def linear_paths(model: PreTrainedModel) -> list[str]:
-    """Paths of all linears but the head, in module order, with an adapter on them or not."""
+    """Paths of all linears but the head, in module order, with an adapter on them or not.
+
+    GPT-2's `Conv1D` is one too, whose weight lies the other way round."""
     inner = {id(m.base) for m in model.modules() if isinstance(m, OnLinear)}
     left_out = {id(model.get_output_embeddings()), *inner}
     return [
         path
         for path, m in model.named_modules()
-        if isinstance(m, OnLinear) or (type(m) is nn.Linear and id(m) not in left_out)
+        if isinstance(m, OnLinear) or (type(m) in (nn.Linear, Conv1D) and id(m) not in left_out)
     ]
+
+
+def refuse_misfit(model: PreTrainedModel, adapter: AdapterSpec) -> None:
+    """Raise ModelError for targets that the fresh model lacks, and for a rank that no layer can have."""
+    linears = []
+    for path in linear_paths(model):
+        module = model.get_submodule(path)
+        sizes = list(module.weight.shape)
+        inputs, outputs = sizes if isinstance(module, Conv1D) else reversed(sizes)
+        linears.append((1, Linear(path.rpartition(".")[2], inputs, outputs)))
+    for problem in misfits(adapter, linears):
+        if problem.level == "error":
+            raise ModelError(f"{problem.key}: {problem.message}", hint=problem.hint)
 
 
 def target_paths(model: PreTrainedModel, targets: str | Sequence[str]) -> list[str]:
@@ -142,17 +177,17 @@ def target_paths(model: PreTrainedModel, targets: str | Sequence[str]) -> list[s
 
     Raises ModelError when a name matches no linear."""
     linears = linear_paths(model)
+    if not linears:
+        raise ModelError(
+            f"{type(model).__name__}: this family has no linear layer that can take an adapter",
+            hint="set train.adapter.type to prompt or none",
+        )
     if targets == "all-linear":
         return linears
     missing = [name for name in targets if not any(matches(p, name) for p in linears)]
     if missing:
-        names = sorted({path.rpartition(".")[2] for path in linears})
-        close = difflib.get_close_matches(missing[0], names, n=1)
-        meant = f"did you mean {close[0]!r}? " if close else ""
-        raise ModelError(
-            f"train.adapter.target_modules: no linear layer is named {missing[0]!r}",
-            hint=f"{meant}this model has {', '.join(names)}",
-        )
+        odd = no_such_layer(missing[0], sorted({path.rpartition(".")[2] for path in linears}))
+        raise ModelError(f"{odd.key}: {odd.message}", hint=odd.hint)
     return [p for p in linears if any(matches(p, name) for name in targets)]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from finewright.lm.adapters.linears import OnLinear, keeper, put_on, target_paths
+from finewright.lm.adapters.linears import OnLinear, as_linears, keeper, put_on, target_paths
 from finewright.lm.adapters.pissa import Factors, change, first_factors
 from finewright.lm.fast import dora
 from finewright.lm.fast.linear import (
@@ -195,6 +195,7 @@ def add_lora(
     Raises ModelError when a named target matches no linear."""
     generator = torch.Generator().manual_seed(seed)
     paths = target_paths(model, spec.target_modules)
+    as_linears(model, paths)
     kind = DoraLinear if spec.use_dora else LoraLinear
     room = 2 * spec.r if spec.init == "pissa" else spec.r
     keep = keeper(model, paths, quantization=spec.quantization, room=room, device=device)

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -30,6 +31,7 @@ from transformers import (
 
 from finewright.lm.batch import Encoded
 from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.sources import BaseModel
 
 VOCAB = 320
 WINDOW = 6
@@ -275,3 +277,8 @@ def tiny_chat(template: str = "chatml") -> Chat:
     """The tokenizer of a template with its end-of-turn token."""
     tokenizer = tiny_tokenizer(template)
     return Chat(tokenizer, find_end_of_turn(tokenizer, [tokenizer.eos_token_id]))
+
+
+def base_of(folder: Path) -> BaseModel:
+    """A base model in this folder, which need not be there."""
+    return BaseModel("tiny", folder, "0" * 64, "unknown")

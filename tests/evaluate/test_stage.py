@@ -51,7 +51,7 @@ def adapter_of(folder: Path) -> None:
         for adapter in adapters.values():
             torch.nn.init.normal_(adapter.lora_B, std=0.3)
     folder.mkdir(parents=True)
-    save_adapter(folder, model, adapters, spec, base_model=Path())
+    save_adapter(folder, model, adapters, spec, base=tiny.base_of(Path()))
 
 
 def candidate(name: str) -> Candidate:

@@ -76,7 +76,7 @@ def adapted(family: str, spec: AdapterSpec, dtype: torch.dtype = torch.float32) 
 
 
 def stored(lm: LM, spec: AdapterSpec, folder: Path) -> Path:
-    save_adapter(folder, lm.model, lm.adapters, spec, base_model=BASE)
+    save_adapter(folder, lm.model, lm.adapters, spec, base=tiny.base_of(BASE))
     return folder
 
 

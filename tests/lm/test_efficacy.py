@@ -54,7 +54,7 @@ class Trained:
             (-self.lm.token_logps(pack(tiny.random_rows((12, 7)))).mean()).backward()
             optimizer.step()
             optimizer.zero_grad()
-        save_adapter(self.folder, model, self.lm.adapters, spec, base_model=self.base.folder)
+        save_adapter(self.folder, model, self.lm.adapters, spec, base=self.base)
 
     def findings(self) -> dict[str, Finding]:
         found = efficacy(self.base, self.folder, self.lm.stored_tensors(), PROMPTS, dtype="fp32")

@@ -60,7 +60,7 @@ def test_a_stored_adapter_is_put_on(tiny_folder: Path, tmp_path: Path) -> None:
         adapter.lora_B.data.fill_(0.1)
     folder = tmp_path / "adapter"
     folder.mkdir()
-    save_adapter(folder, model, adapters, spec, base_model=Path("x"))
+    save_adapter(folder, model, adapters, spec, base=tiny.base_of(Path("x")))
 
     lm = load_lm(base_of(tiny_folder), folder, dtype="fp32")
 

@@ -50,7 +50,7 @@ def adapted(model: PreTrainedModel, spec: LoraSpec) -> dict[str, LoraLinear]:
 def stored(folder: Path, model: PreTrainedModel, spec: LoraSpec) -> dict[str, LoraLinear]:
     adapters = adapted(model, spec)
     folder.mkdir()
-    save_adapter(folder, model, adapters, spec, base_model=Path("base"))
+    save_adapter(folder, model, adapters, spec, base=tiny.base_of(Path("base")))
     return adapters
 
 
@@ -151,7 +151,7 @@ def test_a_stored_dora_or_rslora_adapter_gives_the_same_logits_in_peft(
 ) -> None:
     model, spec = tiny_model(family), spec_of(**kind)
     adapters = learned(model, spec)
-    save_adapter(tmp_path, model, adapters, spec, base_model=Path("base"))
+    save_adapter(tmp_path, model, adapters, spec, base=tiny.base_of(Path("base")))
 
     peft = PeftModel.from_pretrained(tiny_model(family), tmp_path).eval()
 
@@ -164,7 +164,7 @@ def test_a_dora_or_rslora_adapter_comes_back_bit_by_bit(
 ) -> None:
     model, again, spec = tiny_model("qwen2"), tiny_model("qwen2"), spec_of(**kind)
     adapters = learned(model, spec)
-    save_adapter(tmp_path, model, adapters, spec, base_model=Path("base"))
+    save_adapter(tmp_path, model, adapters, spec, base=tiny.base_of(Path("base")))
 
     loaded = load_adapter(again, tmp_path)
 
@@ -236,7 +236,7 @@ def test_an_adapter_trained_over_packed_weights_is_stored_as_any_other(
 ) -> None:
     model, spec = tiny_model("llama"), spec_of(quantization=quantization, use_dora=use_dora)
     adapters = learned(model, spec)
-    save_adapter(tmp_path, model, adapters, spec, base_model=Path("base"))
+    save_adapter(tmp_path, model, adapters, spec, base=tiny.base_of(Path("base")))
 
     whole = tiny_model("llama")
     loaded = load_adapter(whole, tmp_path)

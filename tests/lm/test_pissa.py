@@ -130,7 +130,7 @@ def test_it_is_stored_as_an_ordinary_adapter_of_the_unmodified_base(
 ) -> None:
     spec = spec_of(target_modules=("o_proj",), **kind)
     lm = moved(family, target_modules=("o_proj",), **kind)
-    save_adapter(tmp_path, lm.model, lm.adapters, spec, base_model=tmp_path)
+    save_adapter(tmp_path, lm.model, lm.adapters, spec, base=tiny.base_of(tmp_path))
 
     read = read_adapter_spec(tmp_path)
     model = tiny.tiny_model(family)

@@ -8,6 +8,7 @@ import torch
 from peft import PeftModel
 from transformers import GPT2Config, GPT2LMHeadModel
 
+import tiny
 from finewright.lm.adapters.kinds import add_adapter, load_adapter, save_adapter
 from finewright.lm.adapters.lora import LoraLinear
 from finewright.lm.batch import Encoded
@@ -55,7 +56,7 @@ def logps(lm: LM) -> torch.Tensor:
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_a_stored_adapter_is_the_same_in_peft_and_here(spec: AdapterSpec, tmp_path: Path) -> None:
     lm = adapted(spec)
-    save_adapter(tmp_path, lm.model, lm.adapters, spec, base_model=tmp_path)
+    save_adapter(tmp_path, lm.model, lm.adapters, spec, base=tiny.base_of(tmp_path))
     peft = PeftModel.from_pretrained(gpt2(), tmp_path).eval()
     with torch.no_grad():
         all_of_them = peft(torch.tensor([IDS])).logits[0, :-1].log_softmax(-1)

@@ -88,7 +88,7 @@ def test_a_stored_model_is_loaded_by_us_and_by_transformers(
     tiny.tiny_model(family).save_pretrained(base)
     lm = stepped(whole(family, form))
     folder.mkdir()
-    save_adapter(folder, lm.model, lm.adapters, FullSpec(), base_model=base)
+    save_adapter(folder, lm.model, lm.adapters, FullSpec(), base=tiny.base_of(base))
 
     again = load_lm(BaseModel("x", base, "", ""), folder, dtype=dtype)
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=form).eval()
@@ -113,7 +113,7 @@ def test_code_of_the_base_goes_with_the_model(tmp_path: Path) -> None:
     folder.mkdir()
     (base / "modeling_own.py").write_text("VALUE = 1\n")
     lm = whole()
-    save_adapter(folder, lm.model, lm.adapters, FullSpec(), base_model=base)
+    save_adapter(folder, lm.model, lm.adapters, FullSpec(), base=tiny.base_of(base))
     assert (folder / "modeling_own.py").read_text() == "VALUE = 1\n"
 
 

@@ -38,7 +38,7 @@ class _Bar(NamedTuple):
 # In bfloat16 two right ways to sum part by a few per cent (see probe.py), and now and then by far more:
 # 0.014 to 0.030 at the middle token and 0.04 to 0.13 at the farthest, for six kinds of adapters on SmolLM2
 # 135M and Gemma 3 270M. An adapter that generation loses is lost at every token but the first.
-_SAME_LOGITS = {"fp32": _Bar(1e-3, 1.0), "bf16": _Bar(0.1, 0.5)}
+SAME_LOGITS = {"fp32": _Bar(1e-3, 1.0), "bf16": _Bar(0.1, 0.5)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,19 @@ def efficacy(
     which costs the base's weights in four bytes each, small faults show that bf16's roundings hide. Raises
     ModelError when the folder cannot be loaded."""
     lm = load_lm(base, folder, dtype=dtype, consent=consent)
+    return efficacy_of(lm, base, trained, prompts, dtype=dtype, consent=consent)
+
+
+def efficacy_of(
+    lm: LM,
+    base: BaseModel,
+    trained: Mapping[str, Tensor],
+    prompts: Sequence[Sequence[int]],
+    *,
+    dtype: Literal["bf16", "fp32"],
+    consent: str = "",
+) -> tuple[Finding, ...]:
+    """Measure a model as it came back from its folder, in `dtype`."""
     traces = trace(lm, prompts, NUM_TOKENS)
     rows = [tuple(prompt) + found.ids for prompt, found in zip(prompts, traces, strict=True)]
     whole = _forward(lm, rows)
@@ -74,7 +87,7 @@ def efficacy(
             before = _forward(lm, rows)
     else:
         before = _forward(load_lm(base, None, dtype=dtype, consent=consent), rows)
-    bar = _SAME_LOGITS[dtype]
+    bar = SAME_LOGITS[dtype]
     same = _distances([found.logits for found in traces], whole).quantile(bar.tokens)
     return (
         _at_most("stored numbers that differ from the trained", _differing(lm, trained), 0),

@@ -85,6 +85,12 @@ class TrainSettings(Model):
         "Which checkpoints stay: the last ones, or the best by held-out loss too, which then is the result",
         "without held-out rows nobody knows the best",
     )
+    prove_elsewhere: bool = default(
+        True,
+        "After training, let plain transformers and PEFT give one short answer in another process, from a"
+        " copy of the result's folder, and compare it with finewright's",
+        "shows that others get the same answer and that it ends; takes some seconds",
+    )
     threads: int | None = default(None, "CPU threads", "one per physical core", gt=0)
 
     @model_validator(mode="after")
@@ -101,6 +107,7 @@ class Proof(Model):
     measured: float
     bar: float
     passed: bool
+    detail: str = ""
 
 
 class Candidate(Model):

@@ -11,6 +11,7 @@ from finewright.lm import score_head
 from finewright.lm.adapters.files import CONFIG_FILE, WEIGHTS_FILE
 from finewright.lm.adapters.kinds import save_adapter
 from finewright.lm.chat import Chat
+from finewright.lm.ends import save_with_ends
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
 from finewright.lm.tensors import save_tensors
@@ -27,11 +28,13 @@ def save_result(
 ) -> None:
     """Write the adapter, or the whole model, with its tokenizer; a reward model as a sequence classifier."""
     with replace_dir(folder) as new:
-        save_adapter(new, lm.model, lm.adapters, spec.adapter, base_model=base.folder)
+        save_adapter(new, lm.model, lm.adapters, spec.adapter, base=base)
         if spec.method == "reward":
             (head,) = method.parameters()
             _make_classifier(new, head.detach(), spec.adapter)
-        chat.tokenizer.save_pretrained(new)
+            chat.tokenizer.save_pretrained(new)
+        else:
+            save_with_ends(new, chat)
 
 
 def _make_classifier(folder: Path, head: Tensor, adapter: AdapterSpec) -> None:

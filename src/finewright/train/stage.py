@@ -73,10 +73,10 @@ def _candidate(
         scored = rewards.build(spec.rewards, context.resolve, load_reward_model)
     work = Work(context, spec, base, chat, encoded.rows, held_out.rows, scored)
     outcome = train_candidate(work)
-    proofs, unmoved = prove(work, outcome.stored)
-    problems = (*told, *encoded.problems, *outcome.problems, *unmoved)
+    proved = prove(work, outcome.stored)
+    problems = (*told, *encoded.problems, *outcome.problems, *proved.problems)
     return _report(work, encoded, outcome).model_copy(
-        update={"proofs": proofs, "problems": problems}
+        update={"proofs": proved.proofs, "problems": problems}
     )
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from finewright.errors import ModelError
+from finewright.lm.origin import Origin
 from finewright.lm.tensors import save_tensors
 from finewright.schema.adapter import AdapterSpec, IA3Spec, LoraSpec, PrefixSpec, PromptSpec
 
@@ -48,13 +49,14 @@ _NEEDED = {
 
 
 def write(
-    folder: Path, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, base_model: str
+    folder: Path, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, origin: Origin
 ) -> None:
     """Both files, as PEFT 0.21 reads them. Raises OSError."""
     save_tensors(folder / WEIGHTS_FILE, tensors)
     common = {
         "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": base_model,
+        "base_model_name_or_path": origin.name,
+        "revision": origin.revision,
         "inference_mode": True,
     }
     text = json.dumps({**common, **settings}, indent=2, sort_keys=True) + "\n"

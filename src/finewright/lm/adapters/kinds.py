@@ -19,6 +19,8 @@ from finewright.lm.adapters.lora import add_lora, stored_spec
 from finewright.lm.adapters.part import ROOT, Part, Parts
 from finewright.lm.adapters.prefix import Prefix, add_prefix
 from finewright.lm.adapters.prompt import add_prompt
+from finewright.lm.origin import origin_of
+from finewright.lm.sources import BaseModel
 from finewright.schema.adapter import (
     AdapterSpec,
     FullSpec,
@@ -91,16 +93,16 @@ def set_adapter_tensors(parts: Parts, tensors: Mapping[str, Tensor], *, origin: 
 
 
 def save_adapter(
-    folder: Path, model: PreTrainedModel, parts: Parts, spec: AdapterSpec, *, base_model: Path
+    folder: Path, model: PreTrainedModel, parts: Parts, spec: AdapterSpec, *, base: BaseModel
 ) -> None:
     """Write what `load_adapter` and PEFT 0.21 read; of FullSpec the whole model. Raises OSError.
 
-    `base_model` is the folder that the base was loaded from."""
+    The base is named as others know it (see origin.py), never by its place on this machine."""
     if isinstance(spec, FullSpec):
-        whole.save_whole(folder, model, base_model)
+        whole.save_whole(folder, model, base.folder)
         return
     settings = _settings(model, parts, spec)
-    files.write(folder, stored_tensors(parts), settings, base_model=str(base_model))
+    files.write(folder, stored_tensors(parts), settings, origin=origin_of(base))
 
 
 def load_adapter(

@@ -1,0 +1,155 @@
+"""What was trained is the same elsewhere: in another process, from a copy, by plain transformers and PEFT."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from test_candidate import SFT_ROWS, Training
+from transformers import AutoTokenizer, GenerationConfig
+
+import tiny
+from finewright.lm.elsewhere import Elsewhere, Question, asked_elsewhere
+from finewright.lm.generate import Generation, Sampling, generate
+from finewright.lm.load import load_chat, load_lm
+from finewright.lm.origin import origin_of
+from finewright.lm.sources import BaseModel
+from finewright.schema.run import RunSpec
+from finewright.store.stage import StageContext
+from finewright.train.proof import Proved, prove
+from finewright.train.work import Work
+
+pytestmark = pytest.mark.torch
+
+OUR_ANSWER = "our answer against plain transformers' choice"
+OTHER = "<|endoftext|>"
+NO_END = "answers that plain transformers does not end"
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> BaseModel:
+    """A base checkpoint like Qwen's: its files call another token the end than its chat template."""
+    folder = tmp_path / "home" / "tiny"
+    model, tokenizer = tiny.tiny_model("llama"), tiny.tiny_tokenizer()
+    tokenizer.eos_token = OTHER
+    model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, do_sample=True)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return BaseModel("home/tiny", folder, "0" * 64, "unknown")
+
+
+def proved(training: Training, **settings: object) -> Proved:
+    """Train, and prove it."""
+    outcome = training.train(epochs=30, **settings)
+    assert training.run is not None
+    spec = {
+        "name": "t",
+        "base_models": [training.base.name],
+        "data": {"sources": [{"path": "r.jsonl"}]},
+    }
+    context = StageContext(
+        spec=RunSpec.model_validate(spec),
+        candidates={},
+        root=training.root,
+        run=training.run,
+        key="",
+        emit=lambda kind, **fields: None,
+        should_stop=lambda: 0,
+    )
+    rows = training.encoded(training.rows)
+    work = Work(context, training.spec, training.base, training.chat, rows, [])
+    assert work.folder.is_dir()
+    return prove(work, outcome.stored)
+
+
+@pytest.fixture
+def training(tmp_path: Path, base: BaseModel) -> Training:
+    (tmp_path / "root").mkdir()
+    return Training(tmp_path / "root", base, SFT_ROWS, [])
+
+
+def folder_of(training: Training) -> Path:
+    assert training.run is not None
+    (folder,) = (training.run.root / "train").glob("*/adapter")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["lora", "none"])
+def test_the_result_answers_alike_and_ends_elsewhere(kind: str, training: Training) -> None:
+    found = proved(training, adapter={"type": kind})
+    of = {proof.name: proof for proof in found.proofs}
+    assert of[OUR_ANSWER].passed
+    assert of[OUR_ANSWER].measured == 0
+    assert of[NO_END].passed
+    assert re.search(
+        r"transformers \d.*, PEFT \d.*, another process, \d+ tokens", of[NO_END].detail
+    )
+    folder, end = folder_of(training), training.chat.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    config = json.loads((folder / "generation_config.json").read_text())
+    assert config.pop("transformers_version")
+    other = training.chat.tokenizer.convert_tokens_to_ids(OTHER)
+    assert config == {"eos_token_id": [end, other], "pad_token_id": 0}  # and nothing of sampling
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert (tokenizer.eos_token, tokenizer.pad_token) == ("<|im_end|>", "<pad>")
+    assert training.chat.tokenizer.eos_token == OTHER
+    # PEFT asks the base, whose files lie beyond the adapter; a whole model has its own
+    assert ("named" in "".join(p.message for p in found.problems)) == (kind == "lora")
+
+
+def test_no_path_of_this_machine_is_in_the_folder(training: Training, tmp_path: Path) -> None:
+    for kind in ("none", "lora"):
+        proved(training, adapter={"type": kind}, prove_elsewhere=False)
+        for path in folder_of(training).iterdir():
+            content = path.read_bytes()
+            assert str(tmp_path).encode() not in content, path
+            assert b"/home/" not in content, path
+    config = json.loads((folder_of(training) / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "tiny"
+
+
+def test_what_differs_elsewhere_is_found(training: Training, tmp_path: Path) -> None:
+    proved(training, prove_elsewhere=False)
+    folder, base, chat = folder_of(training), training.base, load_chat(training.base)
+    row = training.encoded(SFT_ROWS)[0].sequences[0]
+    prompt = row.input_ids[: row.trained.index(True)]
+    sampling = Sampling(max_new_tokens=20)
+    lm = load_lm(base, folder, dtype="fp32")
+    (ours,) = generate(lm, [prompt], stop_ids=chat.stop_ids, sampling=sampling)
+    wrong = Generation((*ours.ids[:-1], 7), ours.stop_id)
+    GenerationConfig(eos_token_id=5, pad_token_id=0).save_pretrained(folder)
+    found = asked_elsewhere(base, folder, Question(prompt, 20, wrong), "fp32")
+    assert isinstance(found, Elsewhere)
+    assert found.gap > 0.01
+    assert len(found.ids) == 20  # nothing but the limit ended it
+    assert found.ids[: len(ours.ids)] == ours.ids
+    (folder / "adapter_model.safetensors").write_bytes(b"cut")
+    why = asked_elsewhere(base, folder, Question(prompt, 20, ours), "fp32")
+    assert isinstance(why, str)
+    assert "Error" in why
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "expected"),
+    [
+        ("smollm2-135m-instruct", "", "HuggingFaceTB/SmolLM2-135M-Instruct"),
+        ("org/model", "", "org/model"),
+        ("models/own", "", "own"),
+        ("/srv/models/own/", "", "own"),
+        ("~/own.gguf", "", "own"),
+        ("models/own", "Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
+        ("models/own", "/srv/models/own", "own"),
+    ],
+)
+def test_a_base_is_called_what_others_call_it(
+    name: str, declared: str, expected: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / (name if name.startswith("models") else "cache")
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"_name_or_path": declared}))
+    assert origin_of(BaseModel(name, folder, "", "")).name == expected
+
+
+def test_a_hub_models_commit_is_its_revision(tmp_path: Path) -> None:
+    folder = tmp_path / "models--org--model" / "snapshots" / ("ab12" * 10)
+    folder.mkdir(parents=True)
+    assert origin_of(BaseModel("org/model", folder, "", "")) == ("org/model", "ab12" * 10)

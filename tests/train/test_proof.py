@@ -132,7 +132,6 @@ def test_what_differs_elsewhere_is_found(training: Training, tmp_path: Path) -> 
     ("name", "declared", "expected"),
     [
         ("smollm2-135m-instruct", "", "HuggingFaceTB/SmolLM2-135M-Instruct"),
-        ("org/model", "", "org/model"),
         ("models/own", "", "own"),
         ("/srv/models/own/", "", "own"),
         ("~/own.gguf", "", "own"),
@@ -150,6 +149,5 @@ def test_a_base_is_called_what_others_call_it(
 
 
 def test_a_hub_models_commit_is_its_revision(tmp_path: Path) -> None:
-    folder = tmp_path / "models--org--model" / "snapshots" / ("ab12" * 10)
-    folder.mkdir(parents=True)
-    assert origin_of(BaseModel("org/model", folder, "", "")) == ("org/model", "ab12" * 10)
+    base = BaseModel("org/model@main", tmp_path, "", "", revision="ab12" * 10)
+    assert origin_of(base) == ("org/model", "ab12" * 10)

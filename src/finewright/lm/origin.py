@@ -10,8 +10,6 @@ from finewright.lm.sources import BaseModel
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/\w[\w.-]*$")
 
-_COMMIT = re.compile(r"^[0-9a-f]{40}$")
-
 
 class Origin(NamedTuple):
     """A hub id where there is one, else the last name of a folder or file; and the hub's revision."""
@@ -19,19 +17,13 @@ class Origin(NamedTuple):
     name: str
     revision: str | None = None
 
-    @property
-    def is_on_hub(self) -> bool:
-        """Can others fetch it by this name? Not promised: a folder may only say so of itself."""
-        return bool(_HUB_ID.match(self.name))
-
 
 def origin_of(base: BaseModel) -> Origin:
     """The catalog's hub id of a packaged model, a hub model's own, or what a local folder's config names."""
     if packaged := packaged_models().get(base.name):
         return Origin(packaged.source.partition(",")[0])
-    name = base.name.partition("@")[0]
-    if _HUB_ID.match(name) and not _is_local(base):
-        return Origin(name, _snapshot(base.folder))
+    if base.revision:
+        return Origin(base.name.partition("@")[0], base.revision)
     known = _declared(base.folder / "config.json")
     return Origin(known if _HUB_ID.match(known) else Path(base.name).name.removesuffix(".gguf"))
 
@@ -41,12 +33,3 @@ def _declared(config: Path) -> str:
     if not config.is_file():
         return ""
     return str(json.loads(config.read_text(encoding="utf-8")).get("_name_or_path") or "")
-
-
-def _snapshot(folder: Path) -> str | None:
-    """The commit whose files the hub's cache keeps in this folder."""
-    return folder.name if _COMMIT.match(folder.name) else None
-
-
-def _is_local(base: BaseModel) -> bool:
-    return base.folder.as_posix().endswith(base.name)

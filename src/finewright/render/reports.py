@@ -286,7 +286,10 @@ def _trained(report: TrainReport) -> str:
 def _proved(candidate: Candidate) -> str:
     passed = sum(proof.passed for proof in candidate.proofs)
     what = "; ".join(f"{p.name} {p.measured:.2g} (bar {p.bar:g})" for p in candidate.proofs)
-    return f"stored and loaded again: {passed} of {len(candidate.proofs)} checks passed ({what})"
+    how = "".join(f"; {d}" for d in dict.fromkeys(p.detail for p in candidate.proofs if p.detail))
+    return (
+        f"stored and loaded again: {passed} of {len(candidate.proofs)} checks passed ({what}{how})"
+    )
 
 
 def _before_after(number: int, answer: ReplayedAnswer) -> str:

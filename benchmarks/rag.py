@@ -8,14 +8,17 @@
     python benchmarks/rag.py sets/natspec-docs sets/natspec-docs-all sets/bank-docs sets/bank-facts
     python benchmarks/rag.py sets/bank-docs --embedders wordllama --questions 50      # a try
     python benchmarks/rag.py sets/bank-docs --rival none                              # without them
+    python benchmarks/rag.py --bars sets/natspec-docs sets/bank-docs sets/bank-facts ERCs   # rag_bars.py
 
 A set is a folder of documents.jsonl and files of questions; all of them are asked, those to train
 on too, as nothing is trained. What is indexed is the same text for all: title, headings and chunk, at most
 1,200 characters. bm25s splits words as by default, without a stemmer; tantivy has its en_stem. Rankings of
 chunks are 100 deep and count as rankings of documents by the best chunk.
 
-The weights of `tuned` are chosen on questions made of the documents, as `finewright rag index` does; no
-question of the set is looked at. Indexing is cutting, embedding and writing, the file on the disk of the
+`tuned` is what a search does: weights chosen on questions made of the documents, as by `finewright rag
+index`, and more of vectors for a question in other words; no question of the set is looked at.
+
+Indexing is cutting, embedding and writing, the file on the disk of the
 temporary folder; the rivals' is what they do after the cutting, in memory. A query is timed by itself, the
 embedding of the question included, and ours reads the text of all 100 passages; the two columns `ratio` are
 recall@1 and the median time against bm25s. One process. Intervals are at 95 %; questions on one document are
@@ -75,6 +78,10 @@ class Found(NamedTuple):
 
 def main() -> None:
     options = parse()
+    if options.bars:
+        from rag_bars import check
+
+        sys.exit(0 if check(options.sets, options.embedders, options.questions) else 1)
     for folder in options.sets:
         documents = list(find_documents((str(folder / "documents.jsonl"),), Path).read())
         cut = [(document, chunks(document, CHUNK_CHARS)) for document in documents]
@@ -98,6 +105,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--embedders", nargs="+", default=["wordllama", "minilm"])
     parser.add_argument("--rival", choices=["all", "none"], default="all")
+    parser.add_argument("--bars", action="store_true", help="check tuned weights and refusals")
     parser.add_argument("--questions", type=int, default=None, help="of each file; default: all")
     return parser.parse_args()
 
@@ -136,7 +144,7 @@ def ours(
         for system in ("dense", "equal fusion"):
             found = searcher(index, embedder, FIXED[system])
             collect(every, asked, f"{name} {system}", speed, found)
-        collect(every, asked, f"{name} tuned", speed, searcher(index, embedder, report.weights))
+        collect(every, asked, f"{name} tuned", speed, searcher(index, embedder))
         index.close()
 
 
@@ -151,7 +159,9 @@ def indexed(
     return index, num_chunks / (time.perf_counter() - begun)
 
 
-def searcher(index: Index, embedder: Embedder | None, weights: dict[str, float]) -> Search:
+def searcher(
+    index: Index, embedder: Embedder | None, weights: dict[str, float] | None = None
+) -> Search:
     def ask(query: str) -> Sequence[str]:
         hits = search(index, embedder, query, limit=DEPTH, weights=weights)
         return [hit.passage.document for hit in hits]

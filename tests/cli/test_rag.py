@@ -363,12 +363,7 @@ def test_weights_are_tuned_after_a_change_and_kept_without_one(
 ) -> None:
     pytest.importorskip("wordllama")
     (bank / "rag.yaml").write_text(SPEC.format(embedder="wordllama"))
-    for number in range(60):
-        what = (
-            f"The {NOUNS[number % 20]} of number {number} is kept in the {NOUNS[number // 3]} room."
-        )
-        rest = f"It was bought in {1900 + number} and shall never leave the house again."
-        (bank / f"docs/{number}.md").write_text(f"# Object {number}\n\n{what}\n\n{rest}\n" * 2)
+    write_objects(bank)
     first = finewright("rag", "index", "rag.yaml", "--json")
     assert first.json["tuning"]["tried"]
     assert first.json["weights"] == first.json["tuning"]["weights"]
@@ -378,6 +373,49 @@ def test_weights_are_tuned_after_a_change_and_kept_without_one(
     kept = finewright("rag", "index", "rag.yaml", "--no-tune", "--json")
     assert (kept.json["replaced"], kept.json["tuning"]) == (1, None)
     assert "weights: words " in finewright("rag", "index", "rag.yaml").out
+
+
+def write_objects(bank: Path) -> None:
+    """Documents enough to tune on."""
+    for number in range(60):
+        what = (
+            f"The {NOUNS[number % 20]} of number {number} is kept in the {NOUNS[number // 3]} room."
+        )
+        rest = f"It was bought in {1900 + number} and shall never leave the house again."
+        (bank / f"docs/{number}.md").write_text(f"# Object {number}\n\n{what}\n\n{rest}\n" * 2)
+
+
+def test_a_search_says_that_no_document_has_this_or_that_it_does_not_know(
+    bank: Path, finewright: Finewright
+) -> None:
+    query = ("rag", "search", "rag.yaml", "Is the volcano of Iceland in its sleep?")
+    finewright("rag", "index", "rag.yaml")
+    assert "not known: the index is not calibrated" in finewright(*query).out
+    assert finewright(*query, "--json").json["has_answer"] is None
+    write_objects(bank)
+    indexed = finewright("rag", "index", "rag.yaml")
+    assert "no document has this: said to " in indexed.out
+    done = finewright(*query)
+    assert done.code == 0
+    assert done.out.startswith("no document that the public may see is likely to have this; what")
+    assert finewright(*query, "--json").json["has_answer"] is False
+    known = "In which room is the lamp of number 20 kept?"
+    assert finewright("rag", "search", "rag.yaml", known, "--json").json["has_answer"] is True
+
+
+def test_questions_of_the_spec_that_are_wrong_are_told_and_the_documents_are_indexed(
+    bank: Path, finewright: Finewright
+) -> None:
+    write_objects(bank)
+    spec = SPEC.format(embedder="none") + "  questions: asked.jsonl\n"
+    (bank / "rag.yaml").write_text(spec)
+    (bank / "asked.jsonl").write_text('{"prompt": "Which lamp?", "gold": ["nowhere.md"]}\n')
+    done = finewright("rag", "index", "rag.yaml", "--json")
+    assert done.code == 2
+    assert done.json["documents"] > 60
+    (problem,) = [p for p in done.json["problems"] if p["level"] == "error"]
+    assert "'nowhere.md'" in problem["message"]
+    assert "--tune" in problem["hint"]
 
 
 NOUNS = [
@@ -482,6 +520,25 @@ def test_an_abstention_is_said_and_where_nothing_is_found_no_model_is_asked(
     assert done.code == 0
     assert says["asked"] == ""
     assert "nothing found, of what the public may see: the model was not asked" in done.out
+
+
+def test_where_no_document_is_likely_to_have_this_the_model_is_only_asked_on_demand(
+    bank: Path, finewright: Finewright, says: dict[str, str]
+) -> None:
+    write_objects(bank)
+    finewright("rag", "index", "rag.yaml")
+    says["answer"] = "I made this up."
+    ask = ("rag", "ask", "rag.yaml", "Is the volcano of Iceland in its sleep?", *ASK[4:])
+    done = finewright(*ask)
+    assert done.code == 0
+    assert says["asked"] == ""
+    assert "made this up" not in done.out
+    assert "likely to have this: the model was not asked (--anyway asks it)" in done.out
+    report = finewright(*ask, "--json").json
+    assert (report["has_answer"], report["was_asked"], report["abstained"]) == (False, False, True)
+    anyway = finewright(*ask, "--anyway", "--json").json
+    assert (anyway["has_answer"], anyway["was_asked"]) == (False, True)
+    assert "volcano" in says["asked"]
 
 
 def test_a_model_that_is_not_there_is_told_before_anything_is_done(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from finewright.errors import DataError
+from finewright.rag.calibration import Calibration
 from finewright.rag.chunk import chunks
 from finewright.rag.index import FORMAT, About, Changes, Counts, Document, Index, Indexed
 
@@ -342,6 +343,37 @@ class IndexConformance:
         again = store.open()
         assert again.about.weights == {"lexical": 1.0, "dense": 0.0}
         again.close()
+
+    def test_weights_for_other_words_and_the_calibration_are_remembered_or_that_there_are_none(
+        self, store: Store, index: Index
+    ):
+        alike, line = {"lexical": 1.0, "dense": 1.0}, Calibration(-9, 20, 5, 0.5, 0.05, 0.97, 99)
+        index.remember({"lexical": 1.0, "dense": 0.0}, alike, line)
+        assert (index.about.other_weights, index.about.calibration) == (alike, line)
+        index.close()
+        again = store.open()
+        assert again.about.weights == {"lexical": 1.0, "dense": 0.0}
+        assert (again.about.other_weights, again.about.calibration) == (alike, line)
+        again.remember({"lexical": 1.0, "dense": 0.5})
+        again.close()
+        forgotten = store.open()
+        assert (forgotten.about.other_weights, forgotten.about.calibration) == (None, None)
+        forgotten.close()
+
+    def test_the_ceiling_is_what_the_words_reach_one_by_one(self, index: Index):
+        index.put(
+            [
+                indexed(document("card", "Blocking stops cards.")),
+                indexed(document("loan", "A mortgage runs long.")),
+                indexed(document("lounge", "Travellers rest in lounges.")),
+            ]
+        )
+        alone = [index.lexical(word, 1, None)[0].score for word in ("blocking", "mortgage")]
+        assert index.ceiling("blocking mortgage") == pytest.approx(sum(alone), rel=1e-4)
+        # ln(1 + 5.5 / 1.5) * 2.2 for a word that none of the six chunks has.
+        unknown = index.ceiling("blocking mortgage qwertzu") - sum(alone)
+        assert unknown == pytest.approx(3.3890, abs=1e-3)
+        assert index.ceiling("?") == 0
 
     def test_there_is_no_index_before_one_is_made(self, store: Store):
         with pytest.raises(DataError) as raised:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.rag.fusion import fused
+from finewright.rag.fusion import Weights, fused
 
 rankings = st.fixed_dictionaries(
     {name: st.lists(st.integers(0, 30), unique=True, max_size=15) for name in ("lexical", "dense")}
@@ -54,3 +54,15 @@ def test_every_chunk_is_in_the_result_once_and_none_beside_them(
 def test_equal_scores_keep_the_order_in_which_the_rankings_are_named():
     assert order(fused({"lexical": [1], "dense": [2]}, {"lexical": 1.0, "dense": 1.0})) == [1, 2]
     assert order(fused({"dense": [2], "lexical": [1]}, {"lexical": 1.0, "dense": 1.0})) == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("coverage", "dense"), [(1.0, 0.0), (0.5, 0.0), (0.4, 0.5), (0.3, 1.0), (0.0, 1.0)]
+)
+def test_vectors_count_more_the_less_of_a_question_stands_in_one_chunk(coverage, dense):
+    weights = Weights({"lexical": 1.0, "dense": 0.0}, {"lexical": 1.0, "dense": 1.0})
+    assert weights.at(coverage) == pytest.approx({"lexical": 1.0, "dense": dense})
+
+
+def test_without_other_weights_coverage_does_not_matter():
+    assert Weights({"lexical": 1.0, "dense": 0.25}).at(0.0) == {"lexical": 1.0, "dense": 0.25}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from tests.rag.directions import Topics, index_of
 
+from finewright.rag.calibration import Calibration
 from finewright.rag.index import Document, Index
-from finewright.rag.retrieve import search
+from finewright.rag.retrieve import find, search
 
 DOCUMENTS = [
     Document("card", "How to block a card that was stolen."),
@@ -92,3 +93,33 @@ def test_diversity_works_by_words_where_there_are_no_vectors(tmp_path: Path) -> 
         found = search(index, None, "block stolen card", limit=2, diversity=0.7)
     assert set(plain) == {"1", "2"}
     assert [hit.passage.document for hit in found] == [plain[0], "3"]
+
+
+def test_a_question_in_other_words_is_searched_by_vectors_and_one_in_own_words_by_words(
+    index: Index,
+) -> None:
+    index.remember({"lexical": 1.0, "dense": 0.0}, {"lexical": 0.0, "dense": 1.0})
+    # All its words stand in one chunk, so words decide and nothing without them is found.
+    assert names(index, "block a card that was stolen") == ["card", "loan"]
+    # One of five does: vectors decide, and know that a payment is of the topic of a card.
+    assert set(names(index, "my payment went astray yesterday")[:2]) == {"payment", "card"}
+
+
+LINE = Calibration(-5.0, 0.0, 20.0, 0.0, 0.05, 0.97, 99)
+
+
+def test_a_search_says_whether_a_document_has_this_by_what_the_asker_may_see(index: Index) -> None:
+    index.remember({"lexical": 1.0, "dense": 1.0}, None, LINE)
+    ask = "staff at the counter"
+    assert find(index, Topics(), ask, limit=3, access=frozenset({"staff"})).has_answer is True
+    assert find(index, Topics(), ask, limit=3, access=frozenset()).has_answer is False
+    assert find(index, Topics(), "qwertzu asdfgh", limit=3).has_answer is False
+
+
+def test_an_index_that_is_not_calibrated_does_not_say(index: Index) -> None:
+    assert find(index, Topics(), "qwertzu asdfgh", limit=3).has_answer is None
+
+
+def test_a_line_through_vectors_says_nothing_of_words_alone(index: Index) -> None:
+    index.remember({"lexical": 1.0, "dense": 1.0}, None, LINE)
+    assert find(index, None, "qwertzu asdfgh", limit=3).has_answer is None

@@ -1,20 +1,25 @@
-"""Weights are chosen by the questions: words or vectors where these find more, the usual in doubt."""
+"""Weights are chosen by the questions: the fewest vectors for questions in the documents' own words, unless
+more find more; both alike for questions in other words, unless vectors find more."""
 
 import pytest
 
+from finewright.rag.coverage import Evidence
+from finewright.rag.fusion import Weights
 from finewright.rag.questions import Question
 from finewright.rag.trial import Answered, Trial, ask_all
-from finewright.rag.tune import GRID, tuned
+from finewright.rag.tune import ALIKE, tuned
 
-USUAL = {"lexical": 1.0, "dense": 0.25}
+WORDS = {"lexical": 1.0, "dense": 0.0}
 RIGHT, WRONG = 1, 2
 
 
-def trial(*groups: tuple[str, int, list[int], list[int]]) -> Trial:
-    """So many questions of a kind, each with what words and vectors find."""
+def trial(*groups: tuple[float, int, list[int], list[int]]) -> Trial:
+    """So many questions of a coverage, each with what words and vectors find."""
     answered = [
-        Answered(Question("?", ("right",), kind=kind), {"lexical": lexical, "dense": dense})
-        for kind, number, lexical, dense in groups
+        Answered(
+            Question("?", ("right",)), {"lexical": lexical, "dense": dense}, Evidence(0.5, coverage)
+        )
+        for coverage, number, lexical, dense in groups
         for _ in range(number)
     ]
     others = {i: f"other {i}" for i in range(3, 200)}
@@ -26,46 +31,73 @@ LOST = list(range(3, 100))
 
 def test_words_alone_where_vectors_lead_astray():
     # Vectors put what is wrong first, and words have it a place below what is right.
-    found = tuned(trial(("name", 40, [RIGHT, WRONG], [WRONG, *LOST, RIGHT])))
-    assert found.weights == {"lexical": 1.0, "dense": 0.0}
+    found = tuned(trial((1.0, 40, [RIGHT, WRONG], [WRONG, *LOST, RIGHT])))
+    assert found.weights.own == WORDS
 
 
 def test_vectors_alone_where_words_lead_astray():
-    found = tuned(trial(("opening", 40, [WRONG, *LOST, RIGHT], [RIGHT, WRONG])))
-    assert found.weights["dense"] > found.weights["lexical"]
+    found = tuned(trial((1.0, 40, [WRONG, *LOST, RIGHT], [RIGHT, WRONG])))
+    assert found.weights.own["dense"] > found.weights.own["lexical"]
 
 
 def test_both_where_each_finds_what_the_other_does_not():
+    found = tuned(trial((1.0, 40, [RIGHT, WRONG], LOST), (1.0, 40, [WRONG, *LOST], [RIGHT])))
+    assert found.weights.own["dense"] > 0
+    assert found.weights.own["lexical"] > 0
+
+
+def test_the_fewest_vectors_where_nothing_tells_them_apart():
+    assert tuned(trial((1.0, 40, [RIGHT], [RIGHT]))).weights.own == WORDS
+
+
+def test_a_gain_within_its_own_standard_error_is_no_reason_for_vectors():
+    even = (1.0, 2000, [RIGHT, WRONG], [RIGHT, WRONG])
+    odd = (1.0, 1, [WRONG, *LOST, RIGHT], [RIGHT, WRONG])
+    assert tuned(trial(even, odd)).weights.own == WORDS
+
+
+def test_questions_in_other_words_are_left_alike_however_much_made_ones_favour_words():
+    # As made questions do: in the documents' own words or not, words find them and vectors do not.
     found = tuned(
-        trial(("name", 40, [RIGHT, WRONG], [WRONG]), ("opening", 40, [WRONG], [RIGHT, WRONG]))
+        trial(
+            (1.0, 40, [RIGHT, WRONG], [WRONG, *LOST, RIGHT]),
+            (0.2, 40, [RIGHT, WRONG], [WRONG, *LOST[:40], RIGHT]),
+            (0.2, 60, [RIGHT, WRONG], [RIGHT, WRONG]),
+        )
     )
-    assert found.weights["dense"] > 0
-    assert found.weights["lexical"] > 0
+    assert found.weights == Weights(WORDS, ALIKE)
 
 
-def test_the_usual_where_nothing_tells_them_apart():
-    assert tuned(trial(("name", 40, [RIGHT], [RIGHT]))).weights == USUAL
-    assert GRID[0] == USUAL
-
-
-def test_less_than_a_tenth_of_a_point_is_no_evidence_against_the_usual():
-    even = ("name", 2000, [RIGHT, WRONG], [RIGHT, WRONG])
-    odd = ("name", 1, [RIGHT, WRONG], [WRONG, *LOST, RIGHT])
-    assert tuned(trial(even, odd)).weights == USUAL
-
-
-def test_a_few_questions_of_a_kind_of_their_own_do_not_decide():
+def test_questions_in_other_words_take_more_of_vectors_that_find_more():
     found = tuned(
-        trial(("name", 90, [RIGHT, WRONG], [WRONG, *LOST, RIGHT]), ("title", 2, [WRONG], [RIGHT]))
+        trial(
+            (1.0, 40, [RIGHT, WRONG], [WRONG, *LOST, RIGHT]),
+            (0.2, 60, [WRONG, *LOST, RIGHT], [RIGHT, WRONG]),
+        )
     )
-    assert found.weights == {"lexical": 1.0, "dense": 0.0}
+    assert found.weights.own == WORDS
+    assert found.weights.other is not None
+    assert found.weights.other["dense"] > found.weights.other["lexical"]
+
+
+def test_vectors_that_find_next_to_nothing_count_nowhere():
+    found = tuned(trial((0.2, 60, [RIGHT, WRONG], [WRONG, *LOST, RIGHT])))
+    assert found.weights == Weights(WORDS, WORDS)
+
+
+def test_questions_that_people_asked_may_choose_words_alone_for_all():
+    asked = trial(
+        (1.0, 40, [RIGHT, WRONG], [WRONG, RIGHT]), (0.2, 40, [RIGHT, WRONG], [WRONG, RIGHT])
+    )
+    assert tuned(asked, are_own=True).weights == Weights(WORDS, WORDS)
+    assert tuned(asked).weights == Weights(WORDS, ALIKE)
 
 
 def test_what_was_tried_is_what_the_questions_give():
-    asked = trial(("name", 3, [WRONG, RIGHT], [RIGHT, WRONG]))
+    asked = trial((1.0, 3, [WRONG, RIGHT], [RIGHT, WRONG]))
     by_dense = {tried.weights["dense"]: tried for tried in tuned(asked).tried}
     assert by_dense[0.0].mrr == pytest.approx(1 / 2)
-    rows = asked.measured_with({"lexical": 0.0, "dense": 1.0})
+    rows = asked.measured_with(Weights({"lexical": 0.0, "dense": 1.0}))
     assert [row["mrr"] for row in rows] == [1.0] * 3
 
 

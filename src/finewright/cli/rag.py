@@ -107,6 +107,9 @@ def rag_ask(
     group: Groups = None,
     all_: Owner = False,
     limit: Limit = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Ask even where no document is likely to have this.")
+    ] = False,
     max_new_tokens: Longest = 256,
     base_model: Candidate = "",
     embedder: Embedder = "",
@@ -117,7 +120,7 @@ def rag_ask(
     from finewright.workbench.rag.ask import Answerer, ask
     from finewright.workbench.rag.target import access_of, open_target
 
-    answerer = Answerer(model, base_model=base_model, max_new_tokens=max_new_tokens)
+    answerer = Answerer(model, base_model, max_new_tokens, is_always_asked=anyway)
     access = access_of(group or (), is_owner=all_)
     with open_target(target, embedder=embedder) as opened:
         report = ask(opened, question, access, answerer, limit=limit, on_event=output.watch(json))

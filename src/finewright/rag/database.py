@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import DataError
+from finewright.rag.calibration import with_tuned
 from finewright.rag.index import FORMAT, About, NoIndex
 
 _APPLICATION_ID = 0x46574947  # "FWIG": in the file's header, where `file` and others look
@@ -218,4 +219,20 @@ def _checked(connection: sqlite3.Connection, path: Path) -> About:
     if num_pages * (65_536 if page_size == 1 else page_size) > path.stat().st_size:
         raise DataError(f"{path}: the index is damaged: the file is cut off", hint=_INDEX_AGAIN)
     facts = {name: json.loads(value) for name, value in connection.execute("SELECT * FROM about")}
-    return About(format=version, **facts)
+    return with_tuned(About(format=version, **facts), _tuned(connection))
+
+
+def keep_tuned(connection: sqlite3.Connection, tuned: str) -> None:
+    """Keep it in a table of its own, which earlier versions pass over."""
+    connection.execute("CREATE TABLE IF NOT EXISTS tuned (value TEXT NOT NULL)")
+    connection.execute("DELETE FROM tuned")
+    connection.execute("INSERT INTO tuned VALUES (?)", (tuned,))
+
+
+def _tuned(connection: sqlite3.Connection) -> str | None:
+    """None for an index that an earlier version made, which has no such table."""
+    is_there = "SELECT count(*) FROM sqlite_schema WHERE name = 'tuned'"
+    if not connection.execute(is_there).fetchone()[0]:
+        return None
+    found = connection.execute("SELECT value FROM tuned").fetchone()
+    return str(found[0]) if found else None

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from finewright.rag.calibration import Calibration
+
 FORMAT = 1
 """The version of what an index holds; a newer one is refused by name."""
 
@@ -93,14 +95,19 @@ class Changes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the index was made with. `embedder` is empty where there are no vectors; `weights` says how much
-    each ranking counts (`lexical`, `dense`), as they were tuned on this index."""
+    """What the index was made with. `embedder` is empty where there are no vectors.
+
+    `weights` says how much each ranking counts (`lexical`, `dense`) for a question in the documents' own
+    words, `other_weights` for one in other words; without these, `weights` hold for all. Without a
+    `calibration` nobody knows when to say that no document has this."""
 
     format: int
     embedder: str
     dimensions: int
     chunk_chars: int
     weights: Mapping[str, float]
+    other_weights: Mapping[str, float] | None = None
+    calibration: Calibration | None = None
 
 
 def takes_vector(place: str, about: About, vector: NDArray[np.float32]) -> bool:
@@ -148,8 +155,18 @@ class Index(Protocol):
     def counts(self) -> Counts:
         """How many documents and chunks there are."""
 
-    def remember(self, weights: Mapping[str, float]) -> None:
-        """Keep the tuned weights; `about` has them from here on."""
+    def ceiling(self, query: str) -> float:
+        """The most that a chunk could score by words: the sum over the query's words of the best score that
+        any chunk of the index has for the word alone. A word that no chunk has counts as the rarest there can
+        be; one so common that it hardly counts may be left out."""
+
+    def remember(
+        self,
+        weights: Mapping[str, float],
+        other_weights: Mapping[str, float] | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
+        """Keep what was tuned, or that it was not; `about` has it from here on."""
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from finewright.rag.coverage import ceiling_of
 from finewright.rag.database import TOKENIZER
 from finewright.rag.places import Places, Scores, no_places, read_numbers
 from finewright.rag.searchable import begins_words, query_words
@@ -44,6 +45,7 @@ class Words:
         self._found: dict[str, _Found] = {}
         self._frequencies: dict[str, int] = {}
         self._num_kept = 0
+        self._num_unknown = 0
         # FTS5 alone knows its tokens: those of a query are read back from a table in memory.
         self._tokens = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         for sql in (
@@ -68,6 +70,16 @@ class Words:
             total[found.at] += found.scores * number
         return np.where(total > 0, total, np.float32(-np.inf))
 
+    def ceiling(self, query: str) -> float:
+        """The sum of the best scores of its words alone, of those that are worth a search."""
+        telling = self._telling(query)
+        bests = [
+            float(self._postings(term).scores.max())
+            for term in telling
+            for _ in range(telling[term])
+        ]
+        return ceiling_of([*bests, *([0.0] * self._num_unknown)], len(self._places.chunks))
+
     def close(self) -> None:
         """Let go of the table in memory."""
         self._tokens.close()
@@ -84,6 +96,7 @@ class Words:
         self._tokens.execute("INSERT INTO query VALUES (?)", (" ".join(words),))
         rows = self._tokens.execute("SELECT term, cnt FROM token").fetchall()
         forms = {term: number for term, number in rows if self._frequency(term)}
+        self._num_unknown = sum(number for term, number in rows if term not in forms)
         rarest = min(map(self._frequency, forms), default=0)
         most = max(rarest, _COMMON, len(self._places.chunks) // 2)
         return {term: number for term, number in forms.items() if self._frequency(term) <= most}

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 from finewright.errors import DataError
 from finewright.rag import postgres_tables as tables
+from finewright.rag.calibration import remembered, tuned_json, with_tuned
+from finewright.rag.coverage import ceiling_by_words
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
 from finewright.rag.index import About, Changes, Chunk, Counts, Passage, Ranked, takes_vector
 from finewright.rag.postgres_connect import Place, connect, place_of, told
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.errors import Diagnostic
 
+    from finewright.rag.calibration import Calibration
     from finewright.rag.index import Access, Indexed
 
 _RANKINGS = ("lexical", "dense")
 """The order in which every store tells their weights."""
 
+_TUNED = "tuned"
 _CHUNKS_AT_ONCE = 500
 _WORDS_OF_A_QUERY = 1000
 
@@ -66,7 +70,8 @@ class PostgresIndex:
         # jsonb keeps no order of its keys.
         weights = kept.about.weights
         ordered = {name: weights[name] for name in _RANKINGS if name in weights}
-        self.about = replace(kept.about, weights=ordered)
+        about = replace(kept.about, weights=ordered)
+        self.about = with_tuned(about, kept.about.weights.get(_TUNED))
         self._place = place
         self._connection = connection
         self._language = kept.language
@@ -148,12 +153,24 @@ class PostgresIndex:
         )
         return Counts(*next(iter(self._read(sql)), (0, 0)))
 
-    def remember(self, weights: Mapping[str, float]) -> None:
+    def ceiling(self, query: str) -> float:
+        """See `Index`; a statement for each word."""
+        found = self._read("SELECT num_chunks FROM {s}.meta")
+        return ceiling_by_words(self.lexical, query, found[0][0] if found else 0)
+
+    def remember(
+        self,
+        weights: Mapping[str, float],
+        other_weights: Mapping[str, float] | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
         """See `Index`."""
         if not self._is_new:
+            # Beside the weights, where earlier versions pass over it.
+            value = {**weights, _TUNED: tuned_json(other_weights, calibration)}
             with self._changing():
-                self._run("UPDATE {s}.meta SET weights = %s", [json.dumps(dict(weights))])
-        self.about = replace(self.about, weights=dict(weights))
+                self._run("UPDATE {s}.meta SET weights = %s", [json.dumps(value)])
+        self.about = remembered(self.about, weights, other_weights, calibration)
 
     def close(self) -> None:
         """See `Index`."""

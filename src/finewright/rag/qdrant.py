@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from dataclasses import replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError
+from finewright.rag.calibration import remembered, tuned_json
+from finewright.rag.coverage import ceiling_by_words
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
 from finewright.rag.index import About, Changes, Counts, NoIndex, Passage, Ranked, takes_vector
 from finewright.rag.qdrant_connect import compact, connect, place_of, uninterrupted
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qdrant_client import models
 
+    from finewright.rag.calibration import Calibration
     from finewright.rag.index import Access, Document, Indexed
 
 _CHUNKS_AT_ONCE = 200
@@ -209,11 +211,21 @@ class QdrantIndex:
         count = self._points.count
         return Counts(count(of_kind("document")), count(of_kind("chunk", live=True)))
 
-    def remember(self, weights: Mapping[str, float]) -> None:
+    def ceiling(self, query: str) -> float:
+        """See `Index`; a request for each word."""
+        return ceiling_by_words(self.lexical, query, self.counts().chunks)
+
+    def remember(
+        self,
+        weights: Mapping[str, float],
+        other_weights: Mapping[str, float] | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
         """See `Index`."""
         if not self._is_new:
-            self._points.set({"weights": dict(weights)}, [ABOUT_POINT])
-        self.about = replace(self.about, weights=dict(weights))
+            value = {"weights": dict(weights), "tuned": tuned_json(other_weights, calibration)}
+            self._points.set(value, [ABOUT_POINT])
+        self.about = remembered(self.about, weights, other_weights, calibration)
 
     def close(self) -> None:
         """See `Index`."""

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError
+from finewright.rag.calibration import with_tuned
 from finewright.rag.index import FORMAT, About, Chunk, Document, NoIndex, Passage
 from finewright.rag.qdrant_connect import Place, compact, damaged, told, uninterrupted
 
@@ -120,7 +121,7 @@ def about_of(place: Place, kept: Mapping[str, Any]) -> About:
         )
     names = ("embedder", "dimensions", "chunk_chars", "weights")
     try:
-        return About(FORMAT, *(kept[name] for name in names))
+        return with_tuned(About(FORMAT, *(kept[name] for name in names)), kept.get("tuned"))
     except KeyError:
         raise damaged(place) from None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError
+from finewright.rag.coverage import Evidence, coverage
 from finewright.rag.diversity import cosines, diverse, shared_words
-from finewright.rag.fusion import fused
+from finewright.rag.fusion import Weights, fused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +32,14 @@ class Hit(NamedTuple):
     score: float
 
 
+class Found(NamedTuple):
+    """What a search found, and whether any document is likely to have the answer: None where nobody knows, as
+    the index is not calibrated."""
+
+    hits: list[Hit]
+    has_answer: bool | None
+
+
 def search(  # noqa: PLR0913 - a question, and all that may be said of it
     index: Index,
     embedder: Embedder | None,
@@ -43,21 +53,64 @@ def search(  # noqa: PLR0913 - a question, and all that may be said of it
     """The passages that suit the query, the best first, of those that `access` may see.
 
     Words and vectors are ranked apart and fused by rank; `weights` (`lexical`, `dense`) are those that the
-    index remembers unless given. Without an embedder words alone count. A query without a word finds nothing.
-    `diversity` above 0 (up to 1) prefers passages unlike those before them."""
-    wanted = _wanted(index, embedder, index.about.weights if weights is None else weights)
-    if not query.strip():
-        return []
-    depth = max(DEPTH, limit)
-    vector = embedder.queries([query])[0] if embedder and wanted.get("dense") else None
-    found = rankings(index, query, vector, depth=depth, access=access, weights=wanted)
-    ranked = fused(found, wanted)
-    if diversity > 0:
-        ranked = _diverse(index, ranked[: max(_ALIKE_DEPTH, limit)], limit, diversity)
-    ranked = ranked[:limit]
-    # A chunk that was deleted between ranking and reading has no passage.
-    scores = {item.chunk_id: item.score for item in ranked}
-    return [Hit(passage, scores[passage.chunk_id]) for passage in index.passages(list(scores))]
+    index remembers for such a question unless given. Without an embedder words alone count. A query without
+    a word finds nothing. `diversity` above 0 (up to 1) prefers passages unlike those before them."""
+    if weights is None:
+        return find(index, embedder, query, limit=limit, access=access, diversity=diversity).hits
+    asked = _Query(index, embedder, query, access)
+    made = asked.rankings(max(DEPTH, limit), weights)
+    return _hits(index, made, asked.possible(weights), limit, diversity)
+
+
+def find(
+    index: Index,
+    embedder: Embedder | None,
+    query: str,
+    *,
+    limit: int,
+    access: Access = None,
+    diversity: float = 0.0,
+) -> Found:
+    """What `search` finds by the weights that the index remembers, and whether it is likely to be an answer,
+    by the chunks that `access` may see."""
+    about, asked = index.about, _Query(index, embedder, query, access)
+    weights = Weights(asked.possible(about.weights), about.other_weights if embedder else None)
+    calibration = about.calibration if bool(embedder) == bool(about.embedder) else None
+    needs_both = calibration is not None or weights.other is not None
+    made = asked.rankings(max(DEPTH, limit), None if needs_both else weights.own)
+    if not needs_both:
+        return Found(_hits(index, made, weights.own, limit, diversity), None)
+    evidence = evidence_of(index, query, made)
+    hits = _hits(index, made, weights.at(evidence.coverage), limit, diversity)
+    return Found(hits, calibration.has_answer(evidence) if calibration else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A question to an index by someone."""
+
+    index: Index
+    embedder: Embedder | None
+    text: str
+    access: Access
+
+    def possible(self, weights: Mapping[str, float]) -> Mapping[str, float]:
+        """The weights, or words alone without an embedder."""
+        if self.embedder is None:
+            return {"lexical": 1.0}
+        require_same_embedder(self.index, self.embedder)
+        return weights
+
+    def rankings(self, depth: int, weights: Mapping[str, float] | None) -> dict[str, list[Ranked]]:
+        """Those that have a weight; both where it is not known before."""
+        if not self.text.strip():
+            return {}
+        possible = None if weights is None else self.possible(weights)
+        is_dense = self.embedder and (possible is None or possible.get("dense"))
+        vector = self.embedder.queries([self.text])[0] if self.embedder and is_dense else None
+        return rankings(
+            self.index, self.text, vector, depth=depth, access=self.access, weights=possible
+        )
 
 
 def rankings(
@@ -68,14 +121,22 @@ def rankings(
     depth: int = DEPTH,
     access: Access = None,
     weights: Mapping[str, float] | None = None,
-) -> dict[str, list[int]]:
-    """The chunks by words and by vector, as `fused` takes them; a ranking of weight 0 is not made."""
-    found: dict[str, list[int]] = {}
+) -> dict[str, list[Ranked]]:
+    """The chunks by words and by vector; a ranking of weight 0 is not made."""
+    found: dict[str, list[Ranked]] = {}
     if weights is None or weights.get("lexical", 0.0) > 0:
-        found["lexical"] = _ids(index.lexical(query, depth, access))
+        found["lexical"] = index.lexical(query, depth, access)
     if vector is not None:
-        found["dense"] = _ids(index.nearest(vector, depth, access))
+        found["dense"] = index.nearest(vector, depth, access)
     return found
+
+
+def evidence_of(index: Index, query: str, ranked: Mapping[str, Sequence[Ranked]]) -> Evidence:
+    """What the best chunk by words and the best by vector say of whether there is an answer."""
+    dense = ranked.get("dense", ())
+    return Evidence(
+        dense[0].score if dense else None, coverage(index, query, ranked.get("lexical", ()))
+    )
 
 
 def require_same_embedder(index: Index, embedder: Embedder | None) -> None:
@@ -88,13 +149,19 @@ def require_same_embedder(index: Index, embedder: Embedder | None) -> None:
         )
 
 
-def _wanted(
-    index: Index, embedder: Embedder | None, weights: Mapping[str, float]
-) -> Mapping[str, float]:
-    if embedder is None:
-        return {"lexical": 1.0}
-    require_same_embedder(index, embedder)
-    return weights
+def _hits(
+    index: Index,
+    made: Mapping[str, Sequence[Ranked]],
+    weights: Mapping[str, float],
+    limit: int,
+    diversity: float,
+) -> list[Hit]:
+    ranked = fused({name: _ids(found) for name, found in made.items()}, weights)
+    if diversity > 0:
+        ranked = _diverse(index, ranked[: max(_ALIKE_DEPTH, limit)], limit, diversity)
+    # A chunk that was deleted between ranking and reading has no passage.
+    scores = {item.chunk_id: item.score for item in ranked[:limit]}
+    return [Hit(passage, scores[passage.chunk_id]) for passage in index.passages(list(scores))]
 
 
 def _diverse(index: Index, ranked: Sequence[Ranked], limit: int, diversity: float) -> list[Ranked]:

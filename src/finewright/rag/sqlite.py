@@ -10,12 +10,20 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError
+from finewright.rag.calibration import remembered, tuned_json
 from finewright.rag.chunk import names_above
-from finewright.rag.database import begin, connected, erase_tokens, read_told, started, told
+from finewright.rag.database import (
+    begin,
+    connected,
+    erase_tokens,
+    keep_tuned,
+    read_told,
+    started,
+    told,
+)
 from finewright.rag.index import (
     About,
     Access,
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from finewright.rag.calibration import Calibration
     from finewright.rag.memory import Memory
 
 _VISIBLE = """SELECT group_concat(document) FROM readers
@@ -153,13 +162,24 @@ class SqliteIndex:
         sql = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)"
         return Counts(*self._rows(sql)[0])
 
-    def remember(self, weights: Mapping[str, float]) -> None:
+    def ceiling(self, query: str) -> float:
+        """See `Index.ceiling`."""
+        with self._reading():
+            return self._followed().words.ceiling(query)
+
+    def remember(
+        self,
+        weights: Mapping[str, float],
+        other_weights: Mapping[str, float] | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
         """See `Index.remember`."""
         with self._writing():
             self._connection.execute(
                 "UPDATE about SET value = ? WHERE name = 'weights'", (_json(dict(weights)),)
             )
-        self.about = replace(self.about, weights=dict(weights))
+            keep_tuned(self._connection, tuned_json(other_weights, calibration))
+        self.about = remembered(self.about, weights, other_weights, calibration)
 
     def close(self) -> None:
         """See `Index.close`."""

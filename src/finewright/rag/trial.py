@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.rag.fusion import fused
+from finewright.rag.fusion import Weights, fused
 from finewright.rag.metrics import measured
-from finewright.rag.retrieve import rankings
+from finewright.rag.retrieve import evidence_of, rankings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from finewright.rag.coverage import Evidence
     from finewright.rag.index import Embedder, Index
     from finewright.rag.questions import Question
 
@@ -19,10 +20,11 @@ _AT_ONCE = 64
 
 
 class Answered(NamedTuple):
-    """A question with the chunks that words and vectors find for it."""
+    """A question with the chunks that words and vectors find for it, and what speaks for an answer."""
 
     question: Question
     rankings: Mapping[str, Sequence[int]]
+    evidence: Evidence
 
 
 @dataclass(slots=True)
@@ -32,9 +34,16 @@ class Trial:
     answered: list[Answered] = field(default_factory=list)
     documents: dict[int, str] = field(default_factory=dict)
 
-    def measured_with(self, weights: Mapping[str, float]) -> list[dict[str, float]]:
+    def where(self, holds: Callable[[Answered], bool]) -> Trial:
+        """The trial of these questions alone."""
+        return Trial([each for each in self.answered if holds(each)], self.documents)
+
+    def measured_with(self, weights: Weights) -> list[dict[str, float]]:
         """The metrics of each question where the rankings count so much."""
-        return [measured(self.ranked(each, weights), each.question.gold) for each in self.answered]
+        return [
+            measured(self.ranked(each, weights.at(each.evidence.coverage)), each.question.gold)
+            for each in self.answered
+        ]
 
     def ranked(self, each: Answered, weights: Mapping[str, float]) -> list[str]:
         """Documents by their best chunk, the best first."""
@@ -50,8 +59,10 @@ def ask_all(index: Index, embedder: Embedder | None, questions: Sequence[Questio
         vectors = embedder.queries([q.prompt for q in batch]) if embedder else [None] * len(batch)
         for question, vector in zip(batch, vectors, strict=True):
             found = rankings(index, question.prompt, vector)
-            new = {chunk_id for ids in found.values() for chunk_id in ids} - trial.documents.keys()
+            evidence = evidence_of(index, question.prompt, found)
+            ids = {name: [item.chunk_id for item in ranked] for name, ranked in found.items()}
+            new = {chunk_id for some in ids.values() for chunk_id in some} - trial.documents.keys()
             for passage in index.passages(sorted(new)):
                 trial.documents[passage.chunk_id] = passage.document
-            trial.answered.append(Answered(question, found))
+            trial.answered.append(Answered(question, ids, evidence))
     return trial

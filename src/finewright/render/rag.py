@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
-from finewright.render.rag_report import tuning
+from finewright.render.rag_report import NOT_CALIBRATED, tuning
 from finewright.render.reports import text_of
 from finewright.render.text import counted, printable, table
 from finewright.schema.rag_answers import AnswersReport, RagEvaluation
@@ -37,7 +37,12 @@ def _(report: IndexReport) -> str:
     ]
     told = ", ".join([*done, *(["left out: " + ", ".join(left_out)] if left_out else [])])
     lines.append(f"documents: {told or 'none'}")
-    kept = RagTuneReport(weights=report.weights, why="as they were")
+    kept = RagTuneReport(
+        weights=report.weights,
+        other_weights=report.other_weights,
+        why="as they were",
+        calibration=report.calibration,
+    )
     lines.append(tuning(report.tuning or kept))
     lines.append(
         f"{report.index}: {report.documents} documents, {report.chunks} chunks, embedder {report.embedder}"
@@ -62,7 +67,12 @@ def _(report: AskReport) -> str:
 def _(report: SearchReport) -> str:
     if not report.passages:
         return f"nothing found, of what {_asker(report.groups)} may see"
-    return "\n\n".join("\n".join(_passage(passage)) for passage in report.passages)
+    parts = ["\n".join(_passage(passage)) for passage in report.passages]
+    if report.has_answer is False:
+        parts.insert(0, f"{_none_has_this(report.groups)}; what comes nearest:")
+    if report.has_answer is None:
+        parts.append(f"whether a document has this is not known: {NOT_CALIBRATED}")
+    return "\n\n".join(parts)
 
 
 @text_of.register
@@ -110,6 +120,9 @@ def _answers(report: AnswersReport) -> str:
 def _checks(report: AskReport) -> Iterator[str]:
     if not report.passages:
         yield f"nothing found, of what {_asker(report.groups)} may see: the model was not asked"
+    elif not report.was_asked:
+        yield f"{_none_has_this(report.groups)}: the model was not asked (--anyway asks it)"
+        return
     elif report.abstained:
         yield "the model says that the passages do not hold the answer"
     if report.cut_after is not None:
@@ -122,6 +135,10 @@ def _checks(report: AskReport) -> Iterator[str]:
         yield f"NOT FOUND in any passage: the numbers {printable(', '.join(report.numbers_absent))}"
     if report.passages and not (report.abstained or report.quotes):
         yield "the answer quotes nothing, so nothing of its words could be checked"
+
+
+def _none_has_this(groups: tuple[str, ...] | None) -> str:
+    return f"no document that {_asker(groups)} may see is likely to have this"
 
 
 def _longest(num_tokens: int) -> str:

@@ -3,13 +3,24 @@
 from finewright.render.reports import text_of
 from finewright.render.text import counted, p_value, printable, table
 from finewright.schema.evaluate import Difference, Score
-from finewright.schema.rag_report import CALLED, DECIDES, RagEvaluateReport, RagTuneReport
+from finewright.schema.rag_report import (
+    CALLED,
+    DECIDES,
+    CalibrationSeen,
+    RagEvaluateReport,
+    RagTuneReport,
+)
+
+NOT_CALIBRATED = "the index is not calibrated (finewright rag index --tune)"
 
 
 @text_of.register
 def tuning(report: RagTuneReport) -> str:
     """The weights, why they are so, and what else was tried."""
     lines = [f"weights: {_weights(report.weights)} ({report.why})"]
+    if report.other_weights:
+        lines.append(f"weights for questions in other words: {_weights(report.other_weights)}")
+    lines.append(_calibration(report.calibration))
     if report.tried:
         rows = [
             [
@@ -23,6 +34,14 @@ def tuning(report: RagTuneReport) -> str:
     return "\n".join(lines)
 
 
+def _calibration(found: CalibrationSeen | None) -> str:
+    if found is None:
+        return f"no document has this: never said; {NOT_CALIBRATED}"
+    refused = f"{_percent(found.refused)} of {counted(found.num_questions, 'answerable question')}"
+    caught = f"{_percent(found.foreign_caught)} of everyday questions and nonsense"
+    return f"no document has this: said to {refused} and to {caught}, on which this was set"
+
+
 @text_of.register
 def _(report: RagEvaluateReport) -> str:
     metrics = list(dict.fromkeys(score.metric for score in report.scores))
@@ -34,19 +53,50 @@ def _(report: RagEvaluateReport) -> str:
         if d.metric in (DECIDES, "mrr")
     ]
     confidence = f"{100 * report.confidence:g} % intervals in brackets"
-    tuned = _weights(report.weights["tuned"])
     return "\n".join(
         [
             f"{printable(report.questions)}: {counted(report.n, 'question')}, {confidence}",
+            *_kind_of_questions(report),
             table(["ranking", *metrics], rows),
             "",
             table(["difference", "metric", "points", "p"], changes),
             "",
-            f"tuned: {tuned}; chosen by {report.tuned_on}. A search takes {report.query_ms:.1f} ms.",
+            f"tuned: {_tuned(report)}; chosen by {report.tuned_on}. "
+            f"A search takes {report.query_ms:.1f} ms.",
+            _refused(report),
             *[f"{problem.level}: {problem.line()}" for problem in report.problems],
             _verdict(report),
         ]
     )
+
+
+def _kind_of_questions(report: RagEvaluateReport) -> list[str]:
+    """What the questions are, where that makes the scores better than people will find them."""
+    if report.num_left_out:
+        left_out = counted(report.num_left_out, "question")
+        return [f"{left_out} of the file tuned the index and were not asked"]
+    if not report.are_made:
+        return []
+    lines = ["they repeat the documents' own words: what people ask in theirs is found less often"]
+    for name in report.weights:
+        found = {s.metric: s for s in report.hard_scores if s.system == name}
+        if found:
+            scores = f"mrr {_score(found['mrr'])}, recall@10 {_score(found['recall@10'])}"
+            lines.append(f"with half of their words exchanged, {CALLED[name]}: {scores}")
+    return lines
+
+
+def _tuned(report: RagEvaluateReport) -> str:
+    own = _weights(report.weights["tuned"])
+    if not report.other_weights:
+        return own
+    return f"{own}; for questions in other words {_weights(report.other_weights)}"
+
+
+def _refused(report: RagEvaluateReport) -> str:
+    if report.refused is None:
+        return f"no document has this: never said; {NOT_CALIBRATED}"
+    return f"no document has this: said, wrongly, to {_percent(report.refused)} of these questions"
 
 
 def _verdict(report: RagEvaluateReport) -> str:

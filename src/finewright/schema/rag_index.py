@@ -3,14 +3,15 @@
 from pydantic import Field
 
 from finewright.schema.common import Model, Problem
-from finewright.schema.rag_report import RagTuneReport
+from finewright.schema.rag_report import CalibrationSeen, RagTuneReport
 
 
 class IndexReport(Model):
     """What an update did, and what the index holds after it.
 
     documents_in = added + replaced + unchanged + all of documents_dropped; `weights` is how much each ranking
-    counts in a search, and `tuning` how they were chosen, if they just were."""
+    counts in a search (`other_weights`: for a question in other words; null: the same), `calibration` when
+    it says that no document has this, and `tuning` how they were chosen, if they just were."""
 
     index: str
     embedder: str
@@ -23,6 +24,8 @@ class IndexReport(Model):
     documents: int
     chunks: int
     weights: dict[str, float]
+    other_weights: dict[str, float] | None = None
+    calibration: CalibrationSeen | None = None
     tuning: RagTuneReport | None = None
     problems: tuple[Problem, ...] = ()
 
@@ -50,12 +53,14 @@ class PassageSeen(Model):
 class SearchReport(Model):
     """The passages that suit a query, the best first, of those that the asker may see.
 
-    `groups` are the asker's; null is the owner, who sees all."""
+    `groups` are the asker's; null is the owner, who sees all. `has_answer` is false where no document that
+    the asker may see is likely to have this; null where nobody knows, as the index is not calibrated."""
 
     index: str
     query: str
     groups: tuple[str, ...] | None
     passages: tuple[PassageSeen, ...]
+    has_answer: bool | None = None
 
 
 class QuoteSeen(Model):
@@ -71,7 +76,8 @@ class AskReport(Model):
     """An answer, and what of it can be checked against the passages that the model was given.
 
     `unknown_citations` are numbers of no passage; `numbers_absent` are in no passage nor in the question.
-    `cut_after` is how many tokens it has where it did not end by itself; null where it did."""
+    `cut_after` is how many tokens it has where it did not end by itself; null where it did. `has_answer` is
+    the search's own word, as in SearchReport; `was_asked` is false where the model was not asked."""
 
     index: str
     model: str
@@ -85,3 +91,5 @@ class AskReport(Model):
     unknown_citations: tuple[int, ...]
     numbers_absent: tuple[str, ...]
     passages: tuple[PassageSeen, ...]
+    has_answer: bool | None = None
+    was_asked: bool = True

@@ -20,13 +20,28 @@ class WeightsTried(Model):
     recall_at_1: float
 
 
+class CalibrationSeen(Model):
+    """When a search says that no document has this: of `num_questions` answerable questions the share
+    `refused` would be, and of everyday questions and random letters the share `foreign_caught`; both are
+    of the questions that chose the threshold."""
+
+    num_questions: int
+    refused: float
+    foreign_caught: float
+
+
 class RagTuneReport(Model):
-    """The weights that an index remembers and why; `questions` counts those asked, by kind."""
+    """The weights that an index remembers and why; `questions` counts those asked, by kind.
+
+    `weights` are for questions in the documents' own words, `other_weights` for those in other words; null:
+    the same. A null `calibration`: the index never says that no document has this."""
 
     weights: dict[str, float]
+    other_weights: dict[str, float] | None = None
     why: str
     questions: dict[str, int] = Field(default_factory=dict)
     tried: tuple[WeightsTried, ...] = ()
+    calibration: CalibrationSeen | None = None
 
 
 class RagEvaluateReport(Model):
@@ -34,8 +49,13 @@ class RagEvaluateReport(Model):
 
     `weights` says by system how much each ranking counts; `tuned` is what a search does. Scores are means
     over questions; a difference is `tuned` minus another system on the same ones. `tuned_on` is what chose
-    the weights, never the questions measured. `query_ms` is the median of whole searches. From fewer than
-    `fewest` questions nothing is concluded."""
+    the weights, never the questions measured; `num_left_out` questions that did are not asked. `query_ms` is
+    the median of whole searches. From fewer than `fewest` questions nothing is concluded.
+
+    `are_made` says that the questions repeat the documents' own words, so that the scores are upper bounds;
+    `hard_scores` are then of the same questions with half of their words exchanged. `other_weights` are the
+    tuned ones for questions in other words. `refused` is the share of these questions, all answerable, to
+    which a search would say that no document has this; null where it never does."""
 
     index: str
     questions: str
@@ -47,6 +67,11 @@ class RagEvaluateReport(Model):
     scores: tuple[Score, ...]
     differences: tuple[Difference, ...] = ()
     query_ms: float
+    are_made: bool = False
+    num_left_out: int = 0
+    hard_scores: tuple[Score, ...] = ()
+    other_weights: dict[str, float] | None = None
+    refused: float | None = None
     problems: tuple[Problem, ...] = ()
 
     def value(self, system: str, metric: str) -> float:

@@ -12,6 +12,8 @@ from tests.rag.directions import Topics, index_of
 import finewright.render.rag_report  # noqa: F401 - the layout of the report
 from finewright.errors import DataError
 from finewright.rag.index import Document
+from finewright.rag.questions import Question
+from finewright.rag.retrieve import find
 from finewright.render.reports import text_of
 from finewright.schema.rag import RagSpec
 from finewright.workbench.rag.evaluate import evaluate_rag
@@ -150,3 +152,63 @@ def test_an_index_alone_needs_questions(tmp_path: Path) -> None:
         alone = Opened(index, Topics(), Asked(spec, tmp_path.joinpath))
         with pytest.raises(DataError, match="no questions to ask"):
             evaluate_rag(alone)
+
+
+def test_made_questions_are_said_to_be_an_upper_bound_and_harder_ones_are_measured_too(
+    tmp_path: Path,
+) -> None:
+    with closing(index_of(tmp_path, pages(60), embedder=Topics())) as index:
+        report = evaluate_rag(opened(tmp_path, index, Topics()))
+    assert report.are_made
+    hard = {(s.system, s.metric): s.value for s in report.hard_scores}
+    assert hard["lexical", "mrr"] < report.value("lexical", "mrr")
+    assert set(hard) == {(s.system, s.metric) for s in report.scores}
+    shown = text_of(report)
+    assert "they repeat the documents' own words" in shown
+    assert f"words exchanged, tuned: mrr {100 * hard['tuned', 'mrr']:.1f} %" in shown
+    assert report.refused is not None
+    assert "no document has this: said, wrongly, to" in shown
+
+
+def asked_by_people(path: Path, n: int) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = [
+        {"prompt": f"limit of series {i}", "gold": [f"d{i}"]} for i in range(n)
+    ]
+    write(path, rows)
+    return rows
+
+
+def test_questions_that_people_asked_tune_by_one_half_and_are_measured_by_the_other(
+    tmp_path: Path,
+) -> None:
+    asked_by_people(tmp_path / "asked.jsonl", 60)
+    with closing(index_of(tmp_path, pages(60), embedder=Topics())) as index:
+        own = [Question(f"limit of series {i}", (f"d{i}",)) for i in range(60)]
+        report = tune_rag(index, Topics(), pages(60), own)
+        assert report.why == "tuned on 30 of your questions"
+        assert tune_rag(index, Topics(), pages(60), own[::-1]) == report
+        found = evaluate_rag(opened(tmp_path, index, Topics(), questions="asked.jsonl"))
+        calibration = index.about.calibration
+    assert (found.n, found.num_left_out) == (30, 30)
+    assert calibration is not None
+    assert len(set(calibration.tuned_on)) == 30
+    assert not found.are_made
+    assert "30 questions of the file tuned the index and were not asked" in text_of(found)
+    # Words find each of them, and vectors cannot tell one card from another.
+    assert report.weights == {"lexical": 1.0, "dense": 0.0}
+
+
+def test_with_too_few_questions_of_people_the_documents_are_asked(tmp_path: Path) -> None:
+    with closing(index_of(tmp_path, pages(60), embedder=Topics())) as index:
+        few = [Question(f"limit of series {i}", (f"d{i}",)) for i in range(58)]
+        assert "made of the documents" in tune_rag(index, Topics(), pages(60), few).why
+
+
+def test_words_alone_are_calibrated_too_and_nonsense_is_told(tmp_path: Path) -> None:
+    with closing(index_of(tmp_path, pages(60), weights={"lexical": 1.0})) as index:
+        report = tune_rag(index, None, pages(60))
+        assert report.weights == {"lexical": 1.0}
+        assert report.calibration is not None
+        assert find(index, None, "limits of card series 7", limit=3).has_answer
+        nonsense = find(index, None, "qwertzu asdfgh yxcvbn", limit=3)
+    assert nonsense.has_answer is False

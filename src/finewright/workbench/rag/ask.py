@@ -12,18 +12,20 @@ from finewright.rag.index import Access
 from finewright.rag.prompt import heading, messages_with
 from finewright.rag.retrieve import Hit
 from finewright.schema.rag_index import AskReport, QuoteSeen
-from finewright.workbench.rag.index import OnEvent, groups_of, passages_for, seen
+from finewright.workbench.rag.index import OnEvent, found_for, groups_of, seen
 from finewright.workbench.rag.target import Opened
 from finewright.workbench.systems import System, check_target, load_talker
 
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Who answers: a base model by name or a run, of which `base_model` picks the candidate."""
+    """Who answers: a base model by name or a run, of which `base_model` picks the candidate; unless it is
+    always asked, not where no document is likely to have this."""
 
     model: str
     base_model: str = ""
     max_new_tokens: int = 256
+    is_always_asked: bool = False
 
 
 class Said(NamedTuple):
@@ -44,13 +46,15 @@ def ask(
 ) -> AskReport:
     """The model's answer from the passages that suit the question, of those that `access` may see.
 
-    Where nothing is found no model is asked, and the answer is that there is none. Raises StoreError or
+    Where nothing is found, or no document is likely to have this, no model is asked, and the answer is that
+    there is none. Raises StoreError or
     ModelError, before anything is searched, where there is no such model, and DataError, before the model is
     asked, where passages and question are longer than it reads."""
     check_target(answerer.model, base_model=answerer.base_model)
-    hits = passages_for(opened, question, access, limit)
+    hits, has_answer = found_for(opened, question, access, limit)
     said, is_cut = Said(ABSTENTION)
-    if hits:
+    is_asked = bool(hits) and (has_answer is not False or answerer.is_always_asked)
+    if is_asked:
         on_event("asking", {"model": answerer.model, "passages": len(hits)})
         said, is_cut = _answer(question, hits, answerer)
     texts = [hit.passage.chunk.text for hit in hits]
@@ -71,6 +75,8 @@ def ask(
         unknown_citations=tuple(number for number in numbers if not 1 <= number <= len(hits)),
         numbers_absent=tuple(numbers_absent(said, [*texts, *_names(hits), question])),
         passages=seen(hits),
+        has_answer=has_answer,
+        was_asked=is_asked,
     )
 
 

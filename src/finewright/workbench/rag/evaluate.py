@@ -4,23 +4,25 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import NamedTuple
 
 from finewright.errors import DataError
+from finewright.rag.calibration import Calibration
+from finewright.rag.fusion import Weights
 from finewright.rag.index import Embedder, Index
 from finewright.rag.metrics import CONFIDENCE, METRICS, difference, estimates
 from finewright.rag.questions import Made, Question, made_questions
 from finewright.rag.retrieve import search
 from finewright.rag.trial import Trial, ask_all
-from finewright.rag.tune import FEWEST, tuned
+from finewright.rag.tune import FEWEST
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import Difference, Score
 from finewright.schema.rag_report import CALLED, DECIDES, RagEvaluateReport
 from finewright.workbench.rag.documents import find_documents
 from finewright.workbench.rag.questions import read_questions
 from finewright.workbench.rag.target import Opened
-from finewright.workbench.rag.tune import trial_index
+from finewright.workbench.rag.tune import digest_of, hard_questions, trial_index, tuned_on_made
 
 _TIMED = 50
 
@@ -33,12 +35,17 @@ PARTS: Mapping[str, Mapping[str, float]] = {
 
 
 class _Asked(NamedTuple):
-    """Questions that were asked, the weights to measure, and what chose these."""
+    """Questions that were asked, the weights to measure, what chose these, and when there is no answer.
+
+    `hard` are made questions with half of their words exchanged; `num_left_out` tuned the index."""
 
     name: str
     trial: Trial
-    weights: Mapping[str, float]
+    weights: Weights
+    calibration: Calibration | None
     tuned_on: str
+    hard: Trial | None = None
+    num_left_out: int = 0
 
 
 def evaluate_rag(opened: Opened, *, questions: str = "") -> RagEvaluateReport:
@@ -50,17 +57,28 @@ def evaluate_rag(opened: Opened, *, questions: str = "") -> RagEvaluateReport:
     asked = _asked_of_file(opened, named) if named else _asked_of_documents(opened)
     systems = _systems(opened.embedder, asked.weights)
     rows = {name: asked.trial.measured_with(weights) for name, weights in systems.items()}
+    hard = asked.hard or Trial()
     report = RagEvaluateReport(
         index=opened.asked.place,
         questions=asked.name,
         n=len(asked.trial.answered),
         fewest=FEWEST,
         confidence=CONFIDENCE,
-        weights={name: dict(weights) for name, weights in systems.items()},
+        weights={name: dict(weights.own) for name, weights in systems.items()},
+        other_weights=dict(asked.weights.other) if asked.weights.other else None,
         tuned_on=asked.tuned_on,
         scores=tuple(score for name in systems for score in _scores(name, asked.name, rows[name])),
         differences=tuple(_differences(asked.name, rows)),
-        query_ms=_query_ms(opened.index, opened.embedder, asked),
+        query_ms=_query_ms(opened.index, opened.embedder, asked.trial),
+        are_made=asked.hard is not None,
+        num_left_out=asked.num_left_out,
+        hard_scores=tuple(
+            score
+            for name, weights in systems.items()
+            if hard.answered
+            for score in _scores(name, "half of their words exchanged", hard.measured_with(weights))
+        ),
+        refused=_refused(asked),
     )
     return report.model_copy(update={"problems": _problems(report)})
 
@@ -70,8 +88,20 @@ def _asked_of_file(opened: Opened, named: str) -> _Asked:
     # What is named on the command line lies where one stands, what the spec names beside it.
     path = asked.resolve(named) if named == asked.spec.questions else Path(named)
     questions = read_questions(path, index.digests())
-    trial = ask_all(index, embedder, questions)
-    return _Asked(path.name, trial, index.about.weights, "what the index remembers")
+    about = index.about
+    tuned_on = set(about.calibration.tuned_on) if about.calibration else set()
+    fresh = [question for question in questions if digest_of(question) not in tuned_on]
+    if not fresh:
+        what = f"{path}: each of its questions tuned the index, and none is left to measure it by"
+        raise DataError(what, hint="name a file of others with --questions")
+    return _Asked(
+        path.name,
+        ask_all(index, embedder, fresh),
+        _weights(embedder, Weights(about.weights, about.other_weights)),
+        about.calibration if bool(embedder) == bool(about.embedder) else None,
+        "the other half of these questions" if tuned_on else "what the index remembers",
+        num_left_out=len(questions) - len(fresh),
+    )
 
 
 def _asked_of_documents(opened: Opened) -> _Asked:
@@ -85,9 +115,28 @@ def _asked_of_documents(opened: Opened) -> _Asked:
         what = f"only {len(made.questions)} questions can be made of the documents"
         raise DataError(what, hint=f"{2 * FEWEST} are needed; write a JSONL of `prompt` and `gold`")
     with trial_index(made, embedder, index.about.chunk_chars) as scratch:
-        weights = tuned(ask_all(scratch, embedder, halves[0])).weights
+        choice = tuned_on_made(scratch, embedder, halves[0])
         trial = ask_all(scratch, embedder, halves[1])
-    return _Asked("made of the documents", trial, weights, "the other half of these questions")
+        hard = ask_all(scratch, embedder, hard_questions(halves[1]))
+    return _Asked(
+        "made of the documents",
+        trial,
+        _weights(embedder, choice.found.weights),
+        choice.calibration,
+        "the other half of these questions",
+        hard,
+    )
+
+
+def _weights(embedder: Embedder | None, weights: Weights) -> Weights:
+    return weights if embedder else Weights({"lexical": 1.0})
+
+
+def _refused(asked: _Asked) -> float | None:
+    if asked.calibration is None:
+        return None
+    evidence = [each.evidence for each in asked.trial.answered]
+    return fmean(not asked.calibration.has_answer(each) for each in evidence)
 
 
 def _halves(made: Made) -> tuple[list[Question], list[Question]]:
@@ -100,12 +149,9 @@ def _halves(made: Made) -> tuple[list[Question], list[Question]]:
     )
 
 
-def _systems(
-    embedder: Embedder | None, weights: Mapping[str, float]
-) -> dict[str, Mapping[str, float]]:
-    if embedder is None:
-        return {"lexical": PARTS["lexical"], "tuned": {"lexical": 1.0}}
-    return {**PARTS, "tuned": weights}
+def _systems(embedder: Embedder | None, weights: Weights) -> dict[str, Weights]:
+    parts = PARTS if embedder else {"lexical": PARTS["lexical"]}
+    return {**{name: Weights(part) for name, part in parts.items()}, "tuned": weights}
 
 
 def _scores(system: str, data: str, rows: Sequence[Mapping[str, float]]) -> list[Score]:
@@ -138,12 +184,12 @@ def _differences(data: str, rows: Mapping[str, Sequence[Mapping[str, float]]]) -
     ]
 
 
-def _query_ms(index: Index, embedder: Embedder | None, asked: _Asked) -> float:
+def _query_ms(index: Index, embedder: Embedder | None, trial: Trial) -> float:
     """The median time of a search for 5 passages, the question's vector included, of the first questions."""
     times = []
-    for each in islice(asked.trial.answered, _TIMED):
+    for each in islice(trial.answered, _TIMED):
         begun = time.perf_counter()
-        search(index, embedder, each.question.prompt, limit=5, weights=asked.weights)
+        search(index, embedder, each.question.prompt, limit=5)
         times.append(time.perf_counter() - begun)
     return 1000 * median(times)
 

@@ -11,16 +11,16 @@ from finewright.rag.build import build_index
 from finewright.rag.embed.load import load_embedder
 from finewright.rag.index import FORMAT, About, Access, Document, Embedder, Index, NoIndex
 from finewright.rag.open import check_embedder, create_index, open_index
-from finewright.rag.questions import Sample
-from finewright.rag.retrieve import Hit
-from finewright.rag.retrieve import search as find
+from finewright.rag.questions import Question, Sample
+from finewright.rag.retrieve import Found, Hit, find
 from finewright.render.text import counted
 from finewright.schema.common import Problem
 from finewright.schema.rag_index import IndexReport, PassageSeen, SearchReport
 from finewright.schema.rag_report import RagTuneReport
 from finewright.workbench.rag.documents import Documents, find_documents
-from finewright.workbench.rag.target import Asked, Opened, check_argument
-from finewright.workbench.rag.tune import tune_rag
+from finewright.workbench.rag.questions import read_questions
+from finewright.workbench.rag.target import Asked, Opened, check_argument, question_file
+from finewright.workbench.rag.tune import seen_line, tune_rag
 from finewright.workbench.signals import stop_requests
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]  # Any: an event's fields
@@ -63,7 +63,9 @@ def index(
         is_changed = bool(changes.added + changes.replaced + deleted)
         tuning = None
         if is_changed if tune is None else tune:
-            tuning = _tuned(held, embedder, sample, on_event)
+            own = _own_questions(asked, held, documents)
+            on_event("tuning", {})
+            tuning = _tuned(held, embedder, sample, own)
         return _report(asked, held).model_copy(
             update={
                 "tuning": tuning,
@@ -76,12 +78,24 @@ def index(
         )
 
 
-def _tuned(
-    held: Index, embedder: Embedder | None, sample: Sample, on_event: OnEvent
-) -> RagTuneReport:
-    on_event("tuning", {})
+def _own_questions(asked: Asked, held: Index, documents: Documents) -> list[Question]:
+    """The questions of the spec's file; where it is wrong that is told, and the documents are asked."""
+    path = question_file(asked)
+    if path is None:
+        return []
     try:
-        return tune_rag(held, embedder, sample.documents())
+        return read_questions(path, held.digests())
+    except DataError as error:
+        hint = "the documents are indexed; mend the questions, then repeat with --tune"
+        documents.listing.add(Problem(level="error", message=str(error), hint=hint))
+        return []
+
+
+def _tuned(
+    held: Index, embedder: Embedder | None, sample: Sample, own: Sequence[Question]
+) -> RagTuneReport:
+    try:
+        return tune_rag(held, embedder, sample.documents(), own)
     except KeyboardInterrupt:
         what = "stopped; the documents are in the index, and its weights are as they were"
         hint = "the same command with --tune tunes them"
@@ -104,8 +118,9 @@ def delete(asked: Asked, ids: Sequence[str]) -> IndexReport:
 
 def search(opened: Opened, query: str, access: Access, *, limit: int | None = None) -> SearchReport:
     """The passages that suit the query, of those that `access` may see. Raises DataError without a query."""
-    hits = passages_for(opened, query, access, limit)
+    hits, has_answer = found_for(opened, query, access, limit)
     return SearchReport(
+        has_answer=has_answer,
         index=opened.asked.place,
         query=query,
         groups=groups_of(access),
@@ -113,13 +128,19 @@ def search(opened: Opened, query: str, access: Access, *, limit: int | None = No
     )
 
 
-def passages_for(opened: Opened, query: str, access: Access, limit: int | None) -> list[Hit]:
-    """What `search` finds; `limit` is the spec's `results` unless given."""
+def found_for(opened: Opened, query: str, access: Access, limit: int | None) -> Found:
+    """What `search` finds, and whether it is likely to be an answer; `limit` is the spec's `results` unless
+    given."""
     if not query.strip():
         raise DataError("there is nothing to search for", hint="write what you want to know")
     check_argument(query)
     limit = limit or opened.asked.spec.results
     return find(opened.index, opened.embedder, query, limit=limit, access=access)
+
+
+def passages_for(opened: Opened, query: str, access: Access, limit: int | None) -> list[Hit]:
+    """The passages of `found_for`."""
+    return found_for(opened, query, access, limit).hits
 
 
 def seen(hits: Sequence[Hit]) -> tuple[PassageSeen, ...]:
@@ -211,7 +232,7 @@ def _told_gone(held: Index, documents: Documents) -> int:
 
 def _report(asked: Asked, held: Index) -> IndexReport:
     """What the index holds."""
-    counts = held.counts()
+    counts, other = held.counts(), held.about.other_weights
     return IndexReport(
         index=asked.place,
         embedder=held.about.embedder or "none",
@@ -219,4 +240,6 @@ def _report(asked: Asked, held: Index) -> IndexReport:
         documents=counts.documents,
         chunks=counts.chunks,
         weights=dict(held.about.weights),
+        other_weights=dict(other) if other else None,
+        calibration=seen_line(held.about.calibration),
     )

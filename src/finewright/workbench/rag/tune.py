@@ -1,42 +1,133 @@
-"""How much words and vectors count on an index: tried on questions made of its documents."""
+"""How much words and vectors count on an index, and when it has no answer: tried on questions."""
 
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from finewright.rag.build import build_index
+from finewright.rag.calibration import Calibration, calibrated
+from finewright.rag.coverage import Evidence
+from finewright.rag.foreign import EVERYDAY, nonsense
+from finewright.rag.fusion import Weights
+from finewright.rag.harder import harder
 from finewright.rag.index import FORMAT, About, Document, Embedder, Index
 from finewright.rag.open import create_index
 from finewright.rag.questions import Made, Question, made_questions
-from finewright.rag.trial import ask_all
+from finewright.rag.trial import Trial, ask_all
 from finewright.rag.tune import FEWEST, Tuned, tuned
-from finewright.schema.rag_report import RagTuneReport, WeightsTried
+from finewright.schema.rag_report import CalibrationSeen, RagTuneReport, WeightsTried
 
 
 def tune_rag(
-    index: Index, embedder: Embedder | None, documents: Iterable[Document]
+    index: Index,
+    embedder: Embedder | None,
+    documents: Iterable[Document],
+    questions: Sequence[Question] = (),
 ) -> RagTuneReport:
-    """Ask the documents about themselves, choose the weights by the answers, and let the index remember them.
+    """Choose the weights, and when to say that no document has this, and let the index remember both.
 
-    The trial is an index of its own in the temporary folder, of a part of many documents, where the
-    sentences that are asked are taken out; it is a SQLite file whatever holds `index`. Without vectors, or
-    with too few questions, the weights stay as they are. The same documents give the same weights."""
-    if embedder is None:
-        return _kept(index, "words alone: the index has no vectors", [])
+    `questions` are those that people asked, their right documents known: one half of them chooses, so that
+    the other can be measured. With fewer than 60 the documents are asked about themselves. That trial is an
+    index of its own in the temporary folder, of a part of many documents, where the sentences that are asked
+    are taken out; it is a SQLite file whatever holds `index`. With too few questions of either kind all
+    stays as it is. The same documents and questions give the same."""
+    own = tuning_half(questions)
+    if len(own) >= FEWEST:
+        return _remembered(index, embedder, _tuned_on_own(index, embedder, own))
     made = made_questions(documents)
     if len(made.questions) < FEWEST:
         why = f"not tuned: {len(made.questions)} questions can be made of the documents, {FEWEST} are needed"
         return _kept(index, why, made.questions)
     with trial_index(made, embedder, index.about.chunk_chars) as scratch:
-        found = tuned(ask_all(scratch, embedder, made.questions))
-    index.remember(found.weights)
+        return _remembered(index, embedder, tuned_on_made(scratch, embedder, made.questions))
+
+
+def digest_of(question: Question) -> str:
+    """What an index remembers of a question that tuned it."""
+    return sha256(question.prompt.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def tuning_half(questions: Sequence[Question]) -> list[Question]:
+    """Every second question by its digest, whatever their order."""
+    by_digest = {digest_of(question): question for question in questions}
+    return [by_digest[digest] for digest in sorted(by_digest)[::2]]
+
+
+class Choice(NamedTuple):
+    """What was chosen, on which questions, and what to call them."""
+
+    found: Tuned
+    calibration: Calibration
+    questions: Sequence[Question]
+    why: str
+
+
+def _tuned_on_own(index: Index, embedder: Embedder | None, own: Sequence[Question]) -> Choice:
+    trial = ask_all(index, embedder, own)
+    line = calibrated(
+        _evidence(trial), _foreign(index, embedder), tuned_on=list(map(digest_of, own))
+    )
+    why = f"tuned on {len(own)} of your questions"
+    return Choice(tuned(trial, are_own=True), line, own, why)
+
+
+def tuned_on_made(
+    scratch: Index, embedder: Embedder | None, questions: Sequence[Question]
+) -> Choice:
+    """What questions made of the documents of `scratch` choose."""
+    trial = ask_all(scratch, embedder, questions)
+    return Choice(
+        tuned(trial),
+        calibrated(
+            _evidence(ask_all(scratch, embedder, hard_questions(questions))),
+            _foreign(scratch, embedder),
+        ),
+        questions,
+        f"tuned on {len(questions)} questions made of the documents",
+    )
+
+
+def hard_questions(questions: Sequence[Question]) -> list[Question]:
+    """Made questions with half of their words exchanged, no names among them if there are others enough."""
+    free = harder([question for question in questions if question.kind != "name"])
+    return free if len(free) >= FEWEST else harder(questions) or list(questions)
+
+
+def _evidence(trial: Trial) -> list[Evidence]:
+    return [each.evidence for each in trial.answered]
+
+
+def _foreign(index: Index, embedder: Embedder | None) -> list[Evidence]:
+    texts = (*EVERYDAY, *nonsense())
+    return _evidence(ask_all(index, embedder, [Question(text, ()) for text in texts]))
+
+
+def _remembered(index: Index, embedder: Embedder | None, choice: Choice) -> RagTuneReport:
+    weights = choice.found.weights if embedder else Weights({"lexical": 1.0})
+    index.remember(weights.own, weights.other, choice.calibration)
+    why = choice.why if embedder else "words alone: the index has no vectors"
     return RagTuneReport(
-        weights=dict(found.weights),
-        why=f"tuned on {len(made.questions)} questions made of the documents",
-        questions=_by_kind(made.questions),
-        tried=tried(found),
+        weights=dict(weights.own),
+        other_weights=dict(weights.other) if weights.other else None,
+        why=why,
+        questions=_by_kind(choice.questions),
+        tried=tried(choice.found) if embedder else (),
+        calibration=seen_line(choice.calibration),
+    )
+
+
+def seen_line(calibration: Calibration | None) -> CalibrationSeen | None:
+    """The calibration as reports tell it."""
+    if calibration is None:
+        return None
+    return CalibrationSeen(
+        num_questions=calibration.num_questions,
+        refused=calibration.refused,
+        foreign_caught=calibration.caught,
     )
 
 
@@ -71,8 +162,14 @@ def _share(weights: Mapping[str, float]) -> float:
 
 
 def _kept(index: Index, why: str, questions: Sequence[Question]) -> RagTuneReport:
-    weights = dict(index.about.weights)
-    return RagTuneReport(weights=weights, why=why, questions=_by_kind(questions))
+    weights, other = dict(index.about.weights), index.about.other_weights
+    return RagTuneReport(
+        weights=weights,
+        other_weights=dict(other) if other else None,
+        why=why,
+        questions=_by_kind(questions),
+        calibration=seen_line(index.about.calibration),
+    )
 
 
 def _by_kind(questions: Sequence[Question]) -> dict[str, int]:

@@ -1,0 +1,179 @@
+"""What `python benchmarks/rag.py --bars` checks: that tuned weights lose to no part, and that a search knows
+when no document has this.
+
+A set is a folder of documents.jsonl and files of questions, or a clone of github.com/ethereum/ERCs, whose
+standards are asked for by the one-line descriptions of their front matter. `questions/NAME.jsonl` beside this
+file adds hand-written paraphrases to the set of that name: everyday words, none of the documents' terms where
+that was possible, written from titles and descriptions. `questions/off_topic.txt` are 60 everyday questions,
+none of which is among those that calibrate. Nonsense is 200 lines of random letters of another seed; salad is
+200 lines of random words of the documents, which every document has some of. Strange are the questions of the
+other sets.
+
+The two bounds of coverage and the shares of the calibration were settled when results on the packaged sets,
+ERCs, Cranfield and CISI had been seen; sets that are given as folders and are none of these chose nothing."""
+
+import json
+import random
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
+
+from finewright.rag.build import build_index
+from finewright.rag.embed.load import load_embedder
+from finewright.rag.foreign import nonsense
+from finewright.rag.fusion import Weights
+from finewright.rag.index import FORMAT, About, Document, Embedder, Index
+from finewright.rag.metrics import difference
+from finewright.rag.open import create_index
+from finewright.rag.questions import Question
+from finewright.rag.trial import Trial, ask_all
+from finewright.rag.words import words
+from finewright.workbench.rag.documents import find_documents
+from finewright.workbench.rag.tune import tune_rag
+
+CHUNK_CHARS = 1200
+MOST_LOST, SURE = 0.01, 0.05
+MOST_REFUSED, LEAST_OFF_TOPIC, LEAST_NONSENSE = 0.07, 0.90, 0.95
+PARTS = {
+    "lexical": Weights({"lexical": 1.0}),
+    "dense": Weights({"dense": 1.0}),
+    "alike": Weights({"lexical": 1.0, "dense": 1.0}),
+}
+BESIDE = Path(__file__).parent / "questions"
+
+
+class Set(NamedTuple):
+    """Documents, and questions on them by what they are."""
+
+    name: str
+    documents: list[Document]
+    questions: dict[str, list[Question]]
+
+
+def check(folders: Sequence[Path], embedders: Sequence[str], limit: int | None) -> bool:
+    """Print every number beside its bar; are all held?"""
+    sets = [read(folder, limit) for folder in folders]
+    held = True
+    for each in sets:
+        for name in embedders:
+            embedder = load_embedder(name, Path)
+            with tempfile.TemporaryDirectory() as folder:
+                index = indexed(Path(folder), each.documents, embedder)
+                report = tune_rag(index, embedder, each.documents)
+                print(f"\n{each.name}, {name}: {report.weights}, {report.other_weights}")
+                for kind, questions in each.questions.items():
+                    trial = ask_all(index, embedder, questions)
+                    if embedder:
+                        held &= compare(kind, trial, index)
+                    held &= refuse(kind, trial, index)
+                strange = [q for other in sets if other is not each for q in flat(other)]
+                held &= catch(index, embedder, each.documents, strange[:400])
+                index.close()
+    print("\nall bars are held" if held else "\nNOT all bars are held")
+    return held
+
+
+def compare(kind: str, trial: Trial, index: Index) -> bool:
+    """Tuned beside its parts: lost is what is more than a point below the better one, beyond chance."""
+    about = index.about
+    rows = {name: trial.measured_with(weights) for name, weights in PARTS.items()}
+    tuned = trial.measured_with(Weights(about.weights, about.other_weights))
+    held = True
+    for metric in ("recall@1", "recall@10", "mrr"):
+        value = {name: fmean(row[metric] for row in found) for name, found in rows.items()}
+        best = max(("lexical", "dense"), key=value.__getitem__)
+        found = difference(tuned, rows[best], metric)
+        is_lost = found.value < -MOST_LOST and found.p_value < SURE and metric != "mrr"
+        held &= not is_lost
+        told = ", ".join(f"{name} {100 * share:.1f}" for name, share in value.items())
+        print(
+            f"  {kind} ({len(tuned)}) {metric}: {told}, tuned {100 * fmean(r[metric] for r in tuned):.1f}; "
+            f"against {best} {100 * found.value:+.1f} (p {found.p_value:.2f}){' LOST' if is_lost else ''}"
+        )
+    return held
+
+
+def refuse(kind: str, trial: Trial, index: Index) -> bool:
+    """The share of true questions that are told no document has this; paraphrases have no bar."""
+    share = 1 - answered(index, trial)
+    is_held = share <= MOST_REFUSED or kind == "paraphrases"
+    print(f"  {kind}: refused {100 * share:.1f} %{'' if is_held else ' TOO MANY'}")
+    return is_held
+
+
+def catch(
+    index: Index,
+    embedder: Embedder | None,
+    documents: Sequence[Document],
+    strange: Sequence[Question],
+) -> bool:
+    rng = random.Random(77)  # noqa: S311 - no secret
+    known = sorted({word for document in documents for word in words(document.text)})
+    salad = [" ".join(rng.choices(known, k=rng.randint(4, 9))) for _ in range(200)]
+    off_topic = (BESIDE / "off_topic.txt").read_text(encoding="utf-8").splitlines()
+    held = True
+    for name, texts, least in (
+        ("off-topic", off_topic, LEAST_OFF_TOPIC),
+        ("nonsense", nonsense(200, seed=77), LEAST_NONSENSE),
+        ("salad", salad, 0.0),
+        ("strange", [question.prompt for question in strange], 0.0),
+    ):
+        if not texts:
+            continue
+        trial = ask_all(index, embedder, [Question(text, ()) for text in texts])
+        share = 1 - answered(index, trial)
+        held &= share >= least
+        print(f"  {name}: caught {100 * share:.1f} %{'' if share >= least else ' TOO FEW'}")
+    return held
+
+
+def answered(index: Index, trial: Trial) -> float:
+    line = index.about.calibration
+    assert line, "not calibrated"
+    return fmean(line.has_answer(each.evidence) for each in trial.answered)
+
+
+def read(folder: Path, limit: int | None) -> Set:
+    documents, questions = (ercs if (folder / "ERCS").is_dir() else packaged)(folder)
+    beside = BESIDE / f"{folder.name}.jsonl"
+    if beside.is_file():
+        questions["paraphrases"] = lines(beside)
+    return Set(folder.name, documents, {kind: found[:limit] for kind, found in questions.items()})
+
+
+def packaged(folder: Path) -> tuple[list[Document], dict[str, list[Question]]]:
+    files = sorted(path for path in folder.glob("*.jsonl") if path.stem != "documents")
+    documents = list(find_documents((str(folder / "documents.jsonl"),), Path).read())
+    return documents, {path.stem: lines(path) for path in files}
+
+
+def lines(path: Path) -> list[Question]:
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [Question(row["prompt"], tuple(row["gold"])) for row in rows if row.get("prompt")]
+
+
+def ercs(folder: Path) -> tuple[list[Document], dict[str, list[Question]]]:
+    """The standards, their front matter but the title left out."""
+    documents, described = [], []
+    for path in sorted((folder / "ERCS").glob("erc-*.md")):
+        head, _, body = path.read_text(encoding="utf-8").removeprefix("---").partition("\n---")
+        facts = dict(re.findall(r"^(title|description): *(.*?) *$", head, re.MULTILINE))
+        documents.append(Document(path.stem, body.strip(), title=facts.get("title", "")))
+        if facts.get("description"):
+            described.append(Question(facts["description"], (path.stem,)))
+    return documents, {"descriptions": described}
+
+
+def flat(each: Set) -> list[Question]:
+    return [question for found in each.questions.values() for question in found[:100]]
+
+
+def indexed(folder: Path, documents: Sequence[Document], embedder: Embedder | None) -> Index:
+    id, dimensions = (embedder.id, embedder.dimensions) if embedder else ("", 0)
+    about = About(FORMAT, id, dimensions, CHUNK_CHARS, {"lexical": 1.0})
+    index = create_index("index.sqlite", folder.joinpath, about)
+    build_index(index, embedder, documents, CHUNK_CHARS)
+    return index

@@ -121,3 +121,13 @@ def test_the_code_has_one_digest() -> None:
     assert code_digest() == code_digest()
     assert len(code_digest()) == 64
     assert "code_sha256" in Lock.model_fields
+
+
+def test_what_is_measured_decides_over_no_training(make_context: Make) -> None:
+    other = make_context(evaluate={"data": [{"path": "other.jsonl", "limit": 3}]})
+    inputs = ({"evaluate.data.0.path": "1"}, {"evaluate.data.0.path": "2"})
+    assert key_of(TRAIN, make_context(), inputs[0]) == key_of(TRAIN, other, inputs[1])
+    assert key_of(DATA, make_context(), {}) != key_of(DATA, other, {})
+    assert key_of(EVALUATE, make_context(), inputs[0]) != key_of(
+        EVALUATE, make_context(), inputs[1]
+    )

@@ -99,6 +99,7 @@ _LINES = {
     "stage_fresh": "{stage}: fresh, skipped",
     "stage_ended": "{stage}: done",
     "resumed": "going on from the checkpoint of step {step}",
+    "measurement_kept": "the spec asks for another measurement; the earlier one is kept: {path}",
     "problem": "{level}: {message}",
 }
 

@@ -94,6 +94,9 @@ def _written_rows(
     if gathered.eval:
         yield _write(run, folder / "eval.jsonl", gathered.eval)
     (folder / "evaluate").mkdir(exist_ok=True)
+    for other in (folder / "evaluate").glob("*.jsonl"):
+        if other.stem not in {item.name for item in sets}:
+            other.unlink()  # of a spec that named other files
     for item in sets:
         yield _write(run, folder / "evaluate" / f"{item.name}.jsonl", item.rows)
 

@@ -75,6 +75,9 @@ def _(report: RunReport) -> str:
         lines.append(_trained(report.train))
     if report.evaluate:
         lines += ["", score_card(report.evaluate)]
+    for earlier in report.earlier:
+        lines += ["", f"measured earlier, {earlier.finished}, kept in {earlier.path}"]
+        lines.append(score_card(earlier.report))
     if summary.state in {"interrupted", "failed"}:
         lines.append(f"go on: finewright up {summary.run}")
     return "\n".join(lines)

@@ -83,8 +83,17 @@ class RunList(Model):
     runs: tuple[RunSummary, ...]
 
 
+class EarlierMeasurement(Model):
+    """What the run's spec asked for before: its folder in the run, when it was made, its scores."""
+
+    path: str
+    finished: str
+    report: EvaluateReport
+
+
 class RunReport(Model):
-    """A run with the reports of its finished stages; `ran` are the stages that ran just now."""
+    """A run with the reports of its finished stages; `ran` are the stages that ran just now, `earlier` what
+    was measured of the same training by another `evaluate`."""
 
     summary: RunSummary
     ran: tuple[str, ...] = ()
@@ -93,6 +102,7 @@ class RunReport(Model):
     cost: CostReport | None = None
     train: TrainReport | None = None
     evaluate: EvaluateReport | None = None
+    earlier: tuple[EarlierMeasurement, ...] = ()
 
 
 class ReplayedAnswer(Model):

@@ -81,7 +81,7 @@ def start_manifest(run: "RunDir", key: str, now: datetime) -> None:
     named = ((run.spec, "spec"), (run.spec_lock, "spec_lock"), (run.env, "environment"))
     rows = tuple(_row(describe(run, path, kind), _RUN_STAGE) for path, kind in named)
     stages = {_RUN_STAGE: FinishedStage(key=key, finished=now.astimezone(UTC))}
-    _write(run, Manifest(finewright=__version__, key=key, stages=stages, artifacts=rows))
+    write_manifest(run, Manifest(finewright=__version__, key=key, stages=stages, artifacts=rows))
 
 
 def record_stage(
@@ -106,7 +106,7 @@ def record_stage(
         "stages": {**before.stages, stage: finished},
         "artifacts": tuple(rows),
     }
-    _write(run, before.model_copy(update=update))
+    write_manifest(run, before.model_copy(update=update))
 
 
 def is_fresh(run: "RunDir", stage: str, key: str) -> bool:
@@ -142,13 +142,15 @@ def _with_report(run: "RunDir", stage: str, artifacts: Sequence[Artifact]) -> li
     return [*artifacts, describe(run, path, "report")]
 
 
-def _write(run: "RunDir", manifest: Manifest) -> None:
+def write_manifest(run: "RunDir", manifest: Manifest) -> None:
+    """Put the manifest in place whole. Only the holder of the run's lock may call this."""
     atomic.write_json(run.manifest, manifest.model_dump(mode="json"))
 
 
 def _check(run: "RunDir", row: Row) -> Iterator[Problem]:
     path = run.root / row.path
-    hint = f"run the stage {row.stage!r} again, or restore the file from a copy"
+    again = "" if "/" in row.stage else f"run the stage {row.stage!r} again, or "
+    hint = f"{again}restore the file from a copy"
     if not path.is_file():
         yield Problem(level="error", file=row.path, message="missing", hint=hint)
         return

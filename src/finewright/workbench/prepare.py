@@ -18,7 +18,7 @@ from finewright.schema.run import RunSpec
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 from finewright.train.defaults import resolve
-from finewright.workbench.stages import code_digest
+from finewright.workbench.stages import code_digest, is_of_evaluation
 
 
 def input_digests(loaded: LoadedSpec) -> dict[str, str]:
@@ -75,7 +75,15 @@ def _file_digest(loaded: LoadedSpec, key: str, name: str) -> str:
 
 
 def run_key(loaded: LoadedSpec, inputs: Mapping[str, str]) -> str:
-    """What names a run: the same spec, inputs and code continue the same run."""
+    """What names a run: all that its training is a function of, and not what is measured or how."""
+    spec = loaded.spec
+    trained = {key: digest for key, digest in inputs.items() if not is_of_evaluation(key)}
+    section = [spec.version, spec.name, spec.base_models, spec.remote_code, spec.data, spec.train]
+    return digest(section, trained, code_digest())
+
+
+def spec_key(loaded: LoadedSpec, inputs: Mapping[str, str]) -> str:
+    """Of the whole spec, its inputs and the code: what names a folder of several runs that are compared."""
     return digest(loaded.spec, dict(inputs), code_digest())
 
 

@@ -9,9 +9,17 @@ from finewright.schema.cost import CostReport
 from finewright.schema.data import DataReport
 from finewright.schema.decide_report import DecideReport
 from finewright.schema.evaluate import EvaluateReport
-from finewright.schema.report import RunList, RunReport, RunSummary, VerifyReport
+from finewright.schema.report import (
+    EarlierMeasurement,
+    RunList,
+    RunReport,
+    RunSummary,
+    VerifyReport,
+)
 from finewright.schema.train import TrainReport
 from finewright.store import events, manifest, rundir
+from finewright.store.atomic import read_json
+from finewright.store.measurements import Kept, kept_measurements
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
 from finewright.workbench.stages import STAGES
@@ -35,6 +43,16 @@ def show(path: Path, *, ran: tuple[str, ...] = ()) -> RunReport:
         cost=run.read_report("cost", CostReport) if "cost" in done else None,
         train=run.read_report("train", TrainReport) if "train" in done else None,
         evaluate=run.read_report("evaluate", EvaluateReport) if "evaluate" in done else None,
+        earlier=tuple(_earlier(run, kept) for kept in kept_measurements(run)),
+    )
+
+
+def _earlier(run: RunDir, kept: Kept) -> EarlierMeasurement:
+    hint = "restore it from a copy; `finewright verify` names all that is missing"
+    return EarlierMeasurement(
+        path=kept.path,
+        finished=kept.finished.finished.isoformat(timespec="seconds"),
+        report=read_json(run.root / kept.path / "report.json", EvaluateReport, hint=hint),
     )
 
 

@@ -37,6 +37,8 @@ STAGES = (
 
 # These hold seconds and speeds, which differ when the same result is made again.
 _TIMED = frozenset({"report", "metrics", "plot"})
+_TRAINED_ON = frozenset({"data/train.jsonl", "data/eval.jsonl"})
+"""Of what the data stage makes, the rows that training learns from and looks at."""
 
 
 @cache
@@ -51,18 +53,33 @@ def code_digest() -> str:
 
 
 def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
-    """What decides the stage's result: its section, its inputs, the results it reads, the code."""
+    """What decides the stage's result: its section, its inputs, the results it reads, the code.
+
+    What is measured decides over `data`, which reads those rows as well, and over `evaluate` alone."""
     spec = context.spec
+    if stage.name not in ("data", "evaluate"):
+        inputs = {key: value for key, value in inputs.items() if not is_of_evaluation(key)}
     section = [getattr(spec, stage.name), inputs]
+    if stage.name == "data":
+        is_drawn = any(item.limit for item in spec.evaluate.data)
+        section += [spec.evaluate.data, spec.evaluate.seed if is_drawn else None]
     if stage.name in ("cost", "train"):
         section += [dict(context.candidates), spec.base_models, spec.remote_code]
-    upstream = [_result_digests(context, name) for name in stage.reads]
+    upstream = [_result_digests(context, name, stage.name) for name in stage.reads]
     return stage_key(section, upstream, code_digest())
 
 
-def _result_digests(context: StageContext, stage: str) -> list[str]:
+def is_of_evaluation(key: str) -> bool:
+    """Is the input one that only measures?"""
+    return key.startswith("evaluate.")
+
+
+def _result_digests(context: StageContext, stage: str, reader: str) -> list[str]:
+    """Of the files that the stage made, those that decide over the reader's result."""
     rows = read_manifest(context.run).artifacts
-    made = (row for row in rows if row.stage == stage and row.kind not in _TIMED)
+    made = [row for row in rows if row.stage == stage and row.kind not in _TIMED]
+    if stage == "data" and reader in ("cost", "train"):
+        made = [row for row in made if row.path in _TRAINED_ON]
     return sorted(f"{row.path} {row.sha256}" for row in made)
 
 

@@ -1,10 +1,9 @@
 """`up`: run every stage of a spec whose inputs changed; go on where a run was cut."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from finewright.errors import FinewrightError, Interrupted, SpecError, StoreError
 from finewright.evaluate.score import check_metrics
@@ -19,12 +18,12 @@ from finewright.store.speclock import lock_of, lock_text
 from finewright.store.stage import StageContext, refuse
 from finewright.workbench.coherence import incoherent, uncostable
 from finewright.workbench.prepare import input_digests, make_lock, run_key
+from finewright.workbench.respec import OnEvent, follow_spec
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.stages import STAGES, code_digest, run_stage
 
-OnEvent = Callable[[str, Mapping[str, Any]], None]
-"""Called with each event's type and fields as it is written."""
+__all__ = ["OnEvent", "resume", "up", "up_path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,8 @@ def up(
 ) -> RunReport:
     """Run the spec's stages in order, up to and including `through`.
 
-    The same spec, inputs and code continue the run they began, unless `new` asks for a fresh one.
+    The same data, training and code continue the run they began, unless `new` asks for a fresh one. Where
+    only what is measured differs nothing is trained again, and the run keeps both measurements.
     Raises UnknownPlugin or SpecError before anything runs where the last stage could only fail."""
     refuse([loaded.placed(p) for p in (*incoherent(loaded.spec), *uncostable(loaded.spec))])
     if through == "evaluate":
@@ -69,6 +69,8 @@ def up(
         lock = make_lock(loaded, inputs)
         now = datetime.now(UTC)
         run = create_run(runs_root, loaded.spec.name, key, loaded.text, lock_text(lock), now)
+    else:
+        follow_spec(run, loaded, inputs, on_event)
     return resume(run.root, on_event=on_event, through=through)
 
 

@@ -29,7 +29,7 @@ from finewright.store.keys import digest
 from finewright.store.rundir import RunDir, list_runs
 from finewright.store.stage import refuse
 from finewright.workbench.plan import plan
-from finewright.workbench.prepare import input_digests, run_key
+from finewright.workbench.prepare import input_digests, spec_key
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.up import OnEvent, resume, up
 
@@ -125,7 +125,7 @@ def open_contest(
     Raises DataError, before it is made, for a model that cannot read the rows: they are too long for it, or
     its chat template refuses them."""
     alone = changed(loaded, {}, without=_others(loaded))
-    key = digest(run_key(alone, input_digests(alone)), *told)
+    key = digest(spec_key(alone, input_digests(alone)), *told)
     folder = root / f"{kind}-{loaded.spec.name}-{key[:8]}"
     if not list_runs(folder / "runs"):
         on_event("contest", {"what": "reading the rows as each model reads them"})

@@ -61,7 +61,7 @@ from finewright.workbench.measure.report import (
 from finewright.workbench.measure.retrieval import retrieval
 from finewright.workbench.measure.rows import ExperimentRows, check_gold, experiment_rows
 from finewright.workbench.measure.train import train
-from finewright.workbench.prepare import input_digests, run_key
+from finewright.workbench.prepare import input_digests, spec_key
 from finewright.workbench.rag.documents import find_documents
 from finewright.workbench.up import OnEvent
 
@@ -127,7 +127,7 @@ def _folder(
     loaded: LoadedSpec, rows: ExperimentRows, documents: list[list[str]], runs_root: Path
 ) -> Path:
     """The folder of this experiment, made where it is not there yet."""
-    key = digest(run_key(loaded, input_digests(loaded)), rows.sha256, documents)
+    key = digest(spec_key(loaded, input_digests(loaded)), rows.sha256, documents)
     folder = runs_root / f"measure-{loaded.spec.name}-{key[:8]}"
     with os_errors(folder):
         (folder / "runs").mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,79 @@
+"""Earlier measurements of a run, kept as evidence when its spec asks for another: `measurements/KEY/`."""
+
+import shutil
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from finewright.schema.common import Artifact
+from finewright.store.atomic import os_errors, replace_dir
+from finewright.store.manifest import FinishedStage, Row, read_manifest, write_manifest
+from finewright.store.rundir import RunDir
+
+_FOLDER = "measurements"
+_STAGE = "evaluate"
+_SHOWN = 8
+
+
+class Kept(NamedTuple):
+    """An earlier measurement: its folder in the run, and when it was made."""
+
+    path: str
+    finished: FinishedStage
+
+
+def keep_measurement(run: RunDir) -> str:
+    """Put what the evaluate stage made into a folder of its own, with the lock that it was made by.
+
+    Returns the folder's path in the run, or nothing where nothing is measured yet.
+
+    The files keep their bytes and their rows in the manifest, and the stage is no longer finished. Only the
+    holder of the run's lock may call this."""
+    manifest = read_manifest(run)
+    finished = manifest.stages.get(_STAGE)
+    if finished is None:
+        return ""
+    folder = f"{_FOLDER}/{finished.key[:_SHOWN]}"
+    made = [row for row in manifest.artifacts if row.stage == _STAGE]
+    lock = next(row for row in manifest.artifacts if row.path == run.spec_lock.name)
+    with os_errors(run.root):
+        (run.root / _FOLDER).mkdir(exist_ok=True)
+        with replace_dir(run.root / folder) as new:
+            for row in (*made, lock):
+                shutil.copyfile(run.root / row.path, new / PurePosixPath(row.path).name)
+    others = [row for row in manifest.artifacts if row.stage not in (_STAGE, folder)]
+    kept = [_moved(row, folder) for row in (*made, lock)]
+    stages = {name: stage for name, stage in manifest.stages.items() if name != _STAGE}
+    update = {"stages": {**stages, folder: finished}, "artifacts": (*others, *kept)}
+    write_manifest(run, manifest.model_copy(update=update))
+    with os_errors(run.root):
+        for row in made:
+            (run.root / row.path).unlink(missing_ok=True)
+    return folder
+
+
+def kept_measurements(run: RunDir) -> list[Kept]:
+    """Every earlier measurement, oldest first, but for one that has been made again and is the run's own."""
+    stages = read_manifest(run).stages
+    own = stages[_STAGE].key if _STAGE in stages else ""
+    found = [
+        Kept(name, finished)
+        for name, finished in stages.items()
+        if name.startswith(f"{_FOLDER}/") and finished.key != own
+    ]
+    return sorted(found, key=lambda kept: kept.finished.finished)
+
+
+def record_spec(run: RunDir, described: tuple[Artifact, ...]) -> None:
+    """Put other rows of the spec and its lock into the manifest. Only for the holder of the run's lock."""
+    manifest = read_manifest(run)
+    changed = {artifact.path: artifact for artifact in described}
+    rows = tuple(
+        row.model_copy(update=changed[row.path].model_dump()) if row.path in changed else row
+        for row in manifest.artifacts
+    )
+    write_manifest(run, manifest.model_copy(update={"artifacts": rows}))
+
+
+def _moved(row: Row, folder: str) -> Row:
+    path = f"{folder}/{PurePosixPath(row.path).name}"
+    return row.model_copy(update={"path": path, "stage": folder})

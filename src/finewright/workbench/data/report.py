@@ -13,7 +13,12 @@ from finewright.data.quality.languages import detector
 from finewright.data.quality.measure import quality
 from finewright.data.validate import Asked
 from finewright.errors import DataError
-from finewright.render.html.checks import duplicates_section, not_looked_for, personal_section
+from finewright.render.html.checks import (
+    duplicates_section,
+    not_looked_for,
+    personal_section,
+    poison_section,
+)
 from finewright.render.html.page import PAGE_START, Section, data_page
 from finewright.render.html.sections import (
     counts_section,
@@ -23,6 +28,7 @@ from finewright.render.html.sections import (
     quality_section,
 )
 from finewright.schema.common import Problem
+from finewright.schema.poison import PoisonReport
 from finewright.schema.provenance import CardLicence, CardSource, DataPageReport, LedgerSummary
 from finewright.schema.quality import Bar, Figure, QualityReport
 from finewright.schema.rows import Row
@@ -32,6 +38,9 @@ from finewright.workbench.data.outputs import check_free, check_parent, check_pl
 from finewright.workbench.data.subject import Subject, Texts, subject_of_file, subject_of_run
 
 _PAGE = "data.html"
+_NOBODY_LOOKED = (
+    "Nobody looked: `finewright data poison` does, or a run that is asked to by data.poison."
+)
 _NOTICE = (
     "Confidential: this page quotes rows of the data. Secrets and personal data that were found in them are"
     " masked, as [EMAIL] is; names, addresses, and what no check knows are not. Give it to those who may see"
@@ -95,6 +104,19 @@ def _masked_quality(report: QualityReport) -> QualityReport:
     return report.model_copy(update={"figures": figures, "problems": _masked(report.problems)})
 
 
+def _masked_poison(report: PoisonReport) -> PoisonReport:
+    """Triggers and payloads are words of rows."""
+    findings = tuple(
+        finding.model_copy(
+            update={
+                key: redacted(getattr(finding, key)) for key in ("reason", "trigger", "payload")
+            }
+        )
+        for finding in report.findings
+    )
+    return report.model_copy(update={"findings": findings})
+
+
 def _masked_bar(bar: Bar) -> Bar:
     return bar.model_copy(update={"label": redacted(bar.label)})
 
@@ -111,11 +133,9 @@ def _sections(
         if duplicates
         else not_looked_for("duplicates", "Duplicates"),
         personal_section(privacy) if privacy else not_looked_for("personal", "Personal data"),
-        not_looked_for(
-            "poison",
-            "Poison",
-            "Nobody looked: `finewright data poison` does, or a run that is asked to by data.poison.",
-        ),
+        poison_section(_masked_poison(subject.poison))
+        if subject.poison
+        else not_looked_for("poison", "Poison", _NOBODY_LOOKED),
         *(_of_ledger(subject) if subject.entries else _of_files(subject)),
     ]
 

@@ -20,6 +20,7 @@ from finewright.data.validate import Asked
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataReport
 from finewright.schema.duplicates import DuplicatesReport, DuplicatesSpec
+from finewright.schema.poison import PoisonReport
 from finewright.schema.privacy import PersonalDataSpec, PrivacyReport, SecretsSpec
 from finewright.schema.provenance import LedgerEntry, LicensePolicy
 from finewright.schema.quality import RowRef
@@ -47,6 +48,7 @@ class Subject:
     refused_texts: Mapping[tuple[str, int], str] = field(default_factory=dict)
     duplicates: DuplicatesReport | None = None
     privacy: PrivacyReport | None = None
+    poison: PoisonReport | None = None
     licenses: Mapping[tuple[str, int], str] = field(default_factory=dict)
     """(file, row) -> licence as stated; of rows that are in no ledger."""
     entries: tuple[LedgerEntry, ...] = ()
@@ -109,6 +111,7 @@ def subject_of_run(run: RunDir) -> Subject:
         refused_texts={(item["file"], item["row"]): _rejected(item) for item in rejected},
         duplicates=told.duplicates,
         privacy=read_json(privacy, PrivacyReport, hint=_AGAIN) if privacy.is_file() else None,
+        poison=told.poison,
         entries=tuple(read_entries(read_leaves(ledger))) if ledger.is_file() else (),
         merkle_root=told.ledger.merkle_root if told.ledger else "",
     )

@@ -190,11 +190,44 @@ def test_rows_beyond_the_context_of_the_model_are_said_by_plan_and_by_the_run(
         next(p for p in found["problems"] if p["key"] == "train.max_length")
         for found in (planned, trained)
     )
-    assert by_plan["message"].startswith(
-        "2,000 tokens are more than the 256 that the model was made"
-    )
-    assert by_plan["file"].endswith("spec.yaml")
+    assert by_plan["message"] == by_run["message"]
     assert by_run["message"].startswith(f"{planned['longest']:,} tokens are more than the 256")
+    assert by_plan["file"].endswith("spec.yaml")
+
+
+def test_settings_beyond_the_context_are_no_warning_where_no_row_is_so_long(
+    project: Path, finewright: Finewright
+) -> None:
+    write_jsonl(project / "rows.jsonl", [row(i) for i in range(16)])
+    write_spec(project, train="  max_length: 2000")
+    planned = finewright("plan", "spec.yaml", "--json").json["candidates"][0]
+    trained = finewright("train", "spec.yaml", "--json").json["train"]["candidates"][0]
+    told = [p["key"] for found in (planned, trained) for p in found["problems"]]
+    assert "train.max_length" not in told
+    (may_be,) = (
+        p for p in finewright("check", "spec.yaml", "--json").json["problems"]
+        if p["key"] == "train.max_length"
+    )  # fmt: skip
+    assert may_be["level"] == "info"
+
+
+def test_rows_that_truncating_loses_are_warned_of_with_their_share(
+    project: Path, finewright: Finewright
+) -> None:
+    rows = [row(i) for i in range(16)]
+    for lost in rows[3:9]:
+        lost["messages"][0]["content"] += " blue" * 60
+    write_jsonl(project / "rows.jsonl", rows)
+    write_spec(project, train="  max_length: 120\n  on_overlong: truncate")
+    planned = finewright("plan", "spec.yaml", "--json").json["candidates"][0]
+    trained = finewright("train", "spec.yaml", "--json").json["train"]["candidates"][0]
+    by_plan, by_run = (
+        [p for p in found["problems"] if "left to learn" in p["message"]]
+        for found in (planned, trained)
+    )
+    assert [(p["level"], p["row"]) for p in by_plan] == [("warning", 4)]
+    assert by_plan[0]["message"].startswith("6 of 16 rows (38 %) have nothing left to learn")
+    assert [p["message"] for p in by_run] == [p["message"] for p in by_plan]
 
 
 def test_an_overlong_row_is_an_error_by_default_and_named(

@@ -87,6 +87,40 @@ def test_a_row_cut_to_its_prompt_is_counted_as_nothing_left_to_learn() -> None:
     assert encoded.counts.rows_truncated == 0
 
 
+@pytest.mark.parametrize(
+    ("num_long", "level"), [(1, "info"), (2, "warning"), (19, "warning"), (20, "warning")]
+)
+@pytest.mark.parametrize(
+    ("policy", "says"), [("truncate", "lose the end of an answer"), ("drop", "are left out")]
+)
+def test_what_becomes_of_long_rows_is_told_once_with_their_share(
+    policy: Overlong, says: str, num_long: int, level: str
+) -> None:
+    rows = [asked("q", "abc " * (20 if i > 20 - num_long else 1), number=i) for i in range(1, 21)]
+    (problem,) = encode_rows(CHAT, rows, max_length=30, on_overlong=policy).problems
+    assert (problem.level, problem.row) == (level, 21 - num_long)
+    assert problem.message.startswith(f"{num_long} of 20 rows ({5 * num_long} %) have more than 30")
+    assert says in problem.message
+    longest = len(encode_row(CHAT, rows[-1]).input_ids)
+    assert problem.hint.startswith(f"set train.max_length to {longest}")
+
+
+def test_a_row_that_is_lost_by_cutting_is_a_warning_however_few_they_are() -> None:
+    rows = [asked("a long question " * (5 if i == 7 else 0), "y", number=i) for i in range(1, 101)]
+    (problem,) = encode_rows(CHAT, rows, max_length=20, on_overlong="truncate").problems
+    assert (problem.level, problem.row) == ("warning", 7)
+    assert problem.message.startswith(
+        "1 of 100 rows (1 %) have nothing left to learn after 20 tokens"
+    )
+
+
+def test_what_is_cut_behind_the_last_answer_is_no_loss() -> None:
+    row = row_of(("user", "q"), ("assistant", "a"), ("user", "thanks " * 20))
+    encoded = encode_rows(CHAT, [row], max_length=30, on_overlong="truncate")
+    assert encoded.counts.rows_truncated == 1
+    assert encoded.problems == ()
+
+
 def test_a_cut_answer_keeps_its_beginning() -> None:
     row = asked("q", "abc " * 20)
     whole = encode_row(CHAT, row)

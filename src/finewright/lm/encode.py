@@ -8,8 +8,11 @@ from typing import Literal
 from finewright.errors import DataError
 from finewright.lm.batch import Encoded, Example
 from finewright.lm.chat import Chat, Rendered
+from finewright.lm.overlong import OverlongRows
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.rows import Row
+
+_MASKED = "no token of this row would be learned: every label is masked"
 
 Overlong = Literal["error", "truncate", "drop"]
 
@@ -22,6 +25,11 @@ class EncodedRows:
     counts: RowCounts
     problems: tuple[Problem, ...]
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest conversation that trains."""
+        return max((s.num_tokens for row in self.rows for s in row.sequences), default=0)
+
 
 def encode_row(chat: Chat, row: Row) -> Encoded:
     """Token ids of one conversation; assistant turns are learned through their end-of-turn token.
@@ -30,12 +38,14 @@ def encode_row(chat: Chat, row: Row) -> Encoded:
     rendered = chat.rendered(row.messages, row.tools)
     encoded = _tokenise(chat, rendered, row.id)
     if not encoded.num_trained:
-        raise DataError("no token of this row would be learned: every label is masked")
+        raise DataError(_MASKED)
     return encoded
 
 
 def encode_example(chat: Chat, row: Row) -> Example:
     """The row's conversations as tokens. Raises DataError as `encode_row` does."""
+    if row.is_prompt and row.messages[-1]["role"] == "assistant":
+        raise DataError(_MASKED)
     if row.is_prompt:
         prompt = chat.prompt(row.messages, row.tools)
         sequences: tuple[Encoded, ...] = (_tokenise(chat, prompt, row.id),)
@@ -66,10 +76,12 @@ def encode_rows(
     """Encode all rows; every row is kept, or dropped under a counted reason, or is a problem.
 
     `error` reports each row longer than `max_length` tokens; `truncate` cuts its end; `drop` leaves it
-    out. A cut row in which nothing learned remains is dropped as `nothing_left_to_learn`."""
+    out. A cut row in which nothing learned remains is dropped as `nothing_left_to_learn`. What becomes of
+    how many is among the problems."""
     kept: list[Example] = []
     problems: list[Problem] = []
     dropped: Counter[str] = Counter()
+    overlong = OverlongRows(max_length)
     seen = truncated = 0
     for row in rows:
         seen += 1
@@ -87,17 +99,21 @@ def encode_rows(
             if row.is_prompt or all(sequence.num_trained for sequence in cut.sequences):
                 truncated += 1
                 kept.append(cut)
+                if row.is_prompt or cut.num_trained < example.num_trained:
+                    overlong.add(row, longest, "cut_prompt" if row.is_prompt else "cut_answer")
             else:
                 dropped["nothing_left_to_learn"] += 1
+                overlong.add(row, longest, "nothing_left_to_learn")
         elif on_overlong == "drop":
             dropped["overlong"] += 1
+            overlong.add(row, longest, "overlong")
         else:
             dropped["error"] += 1
-            problems.append(_overlong(row, longest, max_length))
+            problems.append(_too_long(row, longest, max_length))
     counts = RowCounts(
         rows_in=seen, rows_kept=len(kept), rows_truncated=truncated, rows_dropped=dict(dropped)
     )
-    return EncodedRows(tuple(kept), counts, tuple(problems))
+    return EncodedRows(tuple(kept), counts, (*problems, *overlong.problems(seen)))
 
 
 def _cut(example: Example, max_length: int) -> Example:
@@ -108,7 +124,7 @@ def _cut(example: Example, max_length: int) -> Example:
     return replace(example, sequences=tuple(cut))
 
 
-def _overlong(row: Row, length: int, max_length: int) -> Problem:
+def _too_long(row: Row, length: int, max_length: int) -> Problem:
     return Problem(
         level="error",
         file=row.file,

@@ -65,8 +65,7 @@ def _candidate(
     refuse(encoded.problems)
     if not encoded.rows:
         raise DataError("no row is left to train on")
-    longest = max(len(one.input_ids) for row in encoded.rows for one in row.sequences)
-    told += beyond_context(longest, config)
+    told += beyond_context(encoded.longest, config)
     held_out = encode_rows(chat, eval_rows, max_length=spec.max_length, on_overlong="drop")
     scored = None
     if isinstance(spec, OnlineSettings):

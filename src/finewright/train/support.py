@@ -53,9 +53,23 @@ def unsupported(spec: AnyTrainSpec, config: Config | None) -> list[Problem]:
 
 
 def beyond_context(length: int, config: Config | None) -> list[Problem]:
-    """What to say of rows that are, or by the settings may be, so many tokens long."""
+    """What to say where the longest row has so many tokens; `plan` and `train` count, and say the same."""
     context = None if config is None else context_of(config)
     return [beyond(length, context)] if context is not None and length > context else []
+
+
+def may_be_beyond_context(max_length: int, config: Config | None) -> list[Problem]:
+    """What to say before rows are counted: the settings let them be longer than the model was made for."""
+    return [
+        problem.model_copy(
+            update={
+                "level": "info",
+                "message": f"lets rows have more tokens than the model was made for: {problem.message}",
+                "hint": f"`finewright plan` tells how long they are; {problem.hint}",
+            }
+        )
+        for problem in beyond_context(max_length, config)
+    ]
 
 
 def _no_base_left(spec: AnyTrainSpec) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from finewright.schema.methods import OnlineSettings
 from finewright.schema.plan import CheckReport
 from finewright.train import rewards
 from finewright.train.rows import rows_for
-from finewright.train.support import beyond_context, unsupported
+from finewright.train.support import may_be_beyond_context, unsupported
 from finewright.workbench.coherence import incoherent, uncostable, unmeasurable
 
 
@@ -25,7 +25,7 @@ def check(loaded: LoadedSpec) -> CheckReport:
         wrong = _refusals(f"base_models.{i}", check_name, name, loaded.path.parent)
         config = None if wrong else config_here(name, loaded.path.parent)
         problems += [*wrong, *unsupported(spec.train, config)]
-        problems += beyond_context(spec.train.max_length, config)
+        problems += may_be_beyond_context(spec.train.max_length, config)
     problems += incoherent(spec)
     problems += uncostable(spec)
     problems += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metrics)

@@ -89,7 +89,7 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
         train=spec,
         slow_paths=() if misfit else _slow_paths(loaded, name, spec),
         problems=(
-            *map(loaded.placed, _of_settings(base, spec)),
+            *map(loaded.placed, _of_settings(base, spec, encoded.longest)),
             *misfit,
             *encoded.problems,
         ),
@@ -97,9 +97,9 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
     )
 
 
-def _of_settings(base: BaseModel, spec: AnyTrainSpec) -> list[Problem]:
+def _of_settings(base: BaseModel, spec: AnyTrainSpec, longest: int) -> list[Problem]:
     config = config_here(str(base.folder.absolute()), base.folder)
-    return [*unsupported(spec, config), *beyond_context(spec.max_length, config)]
+    return [*unsupported(spec, config), *beyond_context(longest, config)]
 
 
 def _misfit(loaded: LoadedSpec, base: BaseModel, spec: AnyTrainSpec) -> list[Problem]:

@@ -2,13 +2,19 @@
 learns from an answer means this by it."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-_OPEN, _CLOSE = "<think>", "</think>"
-_THOUGHT = re.compile(rf"\s*(?:{_OPEN})?(?P<thoughts>.*?){_CLOSE}\s*(?P<content>.*)", re.DOTALL)
+
+class Marks(NamedTuple):
+    """What stands before and after a thought or a call."""
+
+    open: str
+    close: str
+
+
+THINK = Marks("<think>", "</think>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +46,22 @@ class ThoughtAndContent(NamedTuple):
     content: str
 
 
-def split_thoughts(text: str) -> ThoughtAndContent:
+def split_thoughts(text: str, marks: Marks = THINK) -> ThoughtAndContent:
     """An answer that spells its thoughts as `<think>...</think>` before what it says, in its two parts.
 
-    The opening mark may stand in the prompt, so its absence is no fault. A thought that never closes is
-    not split: see `has_open_thought`."""
-    found = _THOUGHT.fullmatch(text) if _CLOSE in text else None
-    if found is None:
+    The opening mark may stand in the prompt, so its absence is no fault; where it stands later in the text,
+    the text is about the marks and not split. A thought that never closes is not split either: see
+    `has_open_thought`."""
+    before, close, content = text.partition(marks.close)
+    thoughts = before.lstrip().removeprefix(marks.open)
+    if not close or marks.open in thoughts:
         return ThoughtAndContent("", text)
-    return ThoughtAndContent(found["thoughts"].strip(), found["content"])
+    return ThoughtAndContent(thoughts.strip(), content.lstrip())
 
 
-def has_open_thought(text: str) -> bool:
+def has_open_thought(text: str, marks: Marks = THINK) -> bool:
     """Does the text begin with a thought that never closes?"""
-    return text.lstrip().startswith(_OPEN) and _CLOSE not in text
+    return text.lstrip().startswith(marks.open) and marks.close not in text
 
 
 def answer_of(message: Mapping[str, Any]) -> Answer:

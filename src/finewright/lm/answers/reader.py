@@ -1,0 +1,262 @@
+"""What a chat's template makes of answers, found by asking it: no list of models, no guess.
+
+A template is told a conversation whose answer calls tools with arguments of every JSON type; the syntax that
+reads exactly these calls back from what the template wrote is the model's. Where none does, calls of that
+model cannot be read, which `cannot_call` says; the answer's text is not scored in their place."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from os.path import commonprefix
+from typing import Any, NamedTuple
+
+from finewright.errors import DataError
+from finewright.judge.answer import THINK, Answer, Call, Marks, has_open_thought, split_thoughts
+from finewright.lm.answers.calls import ArgumentTypes, CallsRead, CallSyntax, unreadable
+from finewright.lm.answers.channels import Channels
+from finewright.lm.answers.syntaxes import CALLS, CHANNELS, THOUGHTS
+from finewright.lm.answers.tagged import argument_types
+from finewright.lm.chat import Chat
+
+Tools = Sequence[Mapping[str, Any]]  # Any: OpenAI's form
+
+_SAID = "said-before-calls"
+_ASKED = {"role": "user", "content": "Which is the weather?"}
+_TYPES = {"text": "string", "count": "integer", "share": "number", "is_open": "boolean"}
+_SCHEMA = {
+    **{key: {"type": name} for key, name in _TYPES.items()},
+    "places": {"type": "array", "items": {}},
+    "deep": {"type": "object"},
+}
+_PROBED: tuple[tuple[Call, ...], ...] = (
+    (
+        Call(
+            "first_tool",
+            {
+                **{"text": "Paris, 4", "count": 4, "share": 0.5, "is_open": True},
+                **{"places": ["a", 2], "deep": {"key": [1, None, False]}},
+            },
+        ),
+    ),
+    (Call("first_tool", {"text": "4"}), Call("second_tool", {"count": 4})),
+)
+_TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": "A tool.",
+            "parameters": {"type": "object", "properties": _SCHEMA, "required": []},
+        },
+    }
+    for name in ("first_tool", "second_tool")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReader:
+    """Reads generated text. `cannot_call` says why calls cannot be read, where they cannot."""
+
+    thoughts: tuple[Marks, ...] = (THINK,)
+    calls: CallSyntax | None = None
+    channels: Channels | None = None
+    cannot_call: str = ""
+    dropped_ids: frozenset[int] = frozenset()
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """What tokens must spell for an answer to be read, special or not."""
+        if self.channels is not None:
+            return frozenset(self.channels.marks)
+        marks = frozenset(mark for pair in self.thoughts for mark in pair)
+        return marks | frozenset(self.calls.marks if self.calls else ())
+
+    def text(self, chat: Chat, ids: Sequence[int]) -> str:
+        """Generated tokens as text, with the special ones that mark something."""
+        kept = [token for token in ids if token not in self.dropped_ids]
+        return str(chat.tokenizer.decode(kept, skip_special_tokens=False))
+
+    def read(
+        self, text: str, prompt: str = "", tools: Tools | None = None, *, ended: bool = True
+    ) -> Answer:
+        """The answer that continues the prompt. Calls without marks of their own are read only where there
+        are tools, and what looks like a call of theirs is text elsewhere."""
+        types = argument_types(tools or ())
+        if self.channels is not None:
+            read = self.channels.read(text, prompt, types, is_whole=True)
+            return Answer(read.content, read.thoughts, read.calls, ended, read.fault)
+        thoughts, rest, fault = self._parted(text, prompt)
+        if fault or self.calls is None or (tools is None and not self.calls.marks):
+            return Answer(rest, thoughts, (), ended, fault)
+        content, calls, fault = _called(self.calls, rest, types)
+        return Answer(content, thoughts, calls, ended, fault)
+
+    def so_far(self, text: str, prompt: str = "") -> Answer:
+        """The thoughts and the content of an answer that goes on; what may yet become a mark is left out."""
+        if self.channels is not None:
+            return self.channels.read(_unbegun(text, self.marks), prompt, {}, is_whole=False)
+        text = _unbegun(text, self.marks)
+        thoughts, rest, fault = self._parted(text, prompt)
+        if fault:
+            opened = text.lstrip()
+            for pair in self.thoughts:
+                opened = opened.removeprefix(pair.open)
+            return Answer("", opened.strip())
+        starts = [rest.find(mark) for mark in (self.calls.marks if self.calls else ())]
+        return Answer(rest[: min([at for at in starts if at >= 0], default=len(rest))], thoughts)
+
+    def _parted(self, text: str, prompt: str) -> "_Parted":
+        for pair in self.thoughts:
+            opened = "" if text.lstrip().startswith(pair.open) else _opened(prompt, pair)
+            whole = opened + text
+            if has_open_thought(whole, pair):
+                return _Parted("", "", "a thought that never closes")
+            split = split_thoughts(whole, pair)
+            if split.content != whole:
+                return _Parted(split.thoughts, split.content, "")
+        return _Parted("", text, "")
+
+
+class _Parted(NamedTuple):
+    thoughts: str
+    rest: str
+    fault: str
+
+
+class _Turn(NamedTuple):
+    """What the template writes for an answer, and the prompt before it."""
+
+    prompt: str
+    text: str
+    calls: tuple[Call, ...]
+
+
+def answer_of_tokens(
+    chat: Chat, ids: Sequence[int], *, prompt: str, tools: Tools | None, ended: bool
+) -> Answer:
+    """The answer that generated tokens are, without the stop token. `prompt` is what was asked, as text."""
+    reader = reader_of(chat)
+    return reader.read(reader.text(chat, ids), prompt, tools, ended=ended)
+
+
+@lru_cache(maxsize=16)
+def reader_of(chat: Chat) -> AnswerReader:
+    """What reads the answers to prompts of this chat."""
+    template = str(chat.tokenizer.chat_template)
+    plain, turns = _plain_turn(chat), list(_turns_with_calls(chat))
+    found: AnswerReader | None = None
+    for channels in CHANNELS:
+        if plain is None or "<|message|>" not in plain.text:
+            break
+        reader = AnswerReader(channels=channels)
+        if reader.read(plain.text, plain.prompt).content != _SAID:
+            continue
+        found = found or replace(reader, cannot_call=_why(turns))
+        if _reads(reader, turns):
+            found = reader
+            break
+    found = found or _marked_reader(template, turns)
+    written = "".join(turn.text for turn in (plain, *turns) if turn)
+    return replace(found, dropped_ids=_dropped(chat, found, written))
+
+
+def _marked_reader(template: str, turns: Sequence[_Turn]) -> AnswerReader:
+    thoughts = tuple(pair for pair in THOUGHTS if pair.close in template) or (THINK,)
+    for syntax in CALLS:
+        reader = AnswerReader(thoughts, syntax)
+        if _reads(reader, turns):
+            return reader
+    return AnswerReader(thoughts, cannot_call=_why(turns))
+
+
+def _reads(reader: AnswerReader, turns: Sequence[_Turn]) -> bool:
+    return bool(turns) and all(_is_read(reader, turn) for turn in turns)
+
+
+def _is_read(reader: AnswerReader, turn: _Turn) -> bool:
+    read = reader.read(turn.text, turn.prompt, _TOOLS)
+    # beside a call gpt-oss's template takes a text for a thought
+    said = (_SAID in read.content + read.thoughts) == (_SAID in turn.text)
+    return said and not read.fault and read.calls == turn.calls
+
+
+def _why(turns: Sequence[_Turn]) -> str:
+    if not turns:
+        return "the chat template has no words for tool calls"
+    return "the chat template writes tool calls in a syntax that is not known here"
+
+
+def _turns_with_calls(chat: Chat) -> Iterator[_Turn]:
+    """The answers of the probe that the template has words for: one call, one beside a text, two."""
+    for content, calls in (("", _PROBED[0]), (_SAID, _PROBED[0]), ("", _PROBED[1])):
+        turn = _turn(chat, {"content": content, "tool_calls": _openai(calls)}, calls)
+        if turn is not None and all(call.name in turn.text for call in calls):
+            yield turn
+
+
+def _plain_turn(chat: Chat) -> _Turn | None:
+    return _turn(chat, {"content": _SAID}, ())
+
+
+def _turn(chat: Chat, answer: Mapping[str, Any], calls: tuple[Call, ...]) -> _Turn | None:
+    """None where the template refuses such an answer."""
+    tools = _TOOLS if calls else None
+    try:
+        whole = chat.render([_ASKED, {"role": "assistant", **answer}], tools=tools)
+        prompt = chat.render([_ASKED], tools=tools, ask=True)
+        if not whole.startswith(prompt):
+            prompt = commonprefix([whole, chat.render([_ASKED], tools=tools)])  # noqa: RUF071 - no paths
+    except DataError:
+        return None
+    text = whole[len(prompt) :]
+    for end in () if "<|message|>" in text else map(chat.tokenizer.decode, sorted(chat.stop_ids)):
+        text = text.partition(end)[0] if end else text
+    return _Turn(prompt, text, calls)
+
+
+def _openai(calls: Sequence[Call]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"callabc0{number}",
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        for number, call in enumerate(calls)
+    ]
+
+
+def _dropped(chat: Chat, reader: AnswerReader, written: str) -> frozenset[int]:
+    """The special tokens that an answer's text goes without: all that mark nothing in it."""
+    marks = reader.marks
+    return frozenset(
+        number
+        for number, token in chat.tokenizer.added_tokens_decoder.items()
+        if token.special
+        and token.content not in written
+        and not any(token.content in mark for mark in marks)
+    )
+
+
+def _opened(prompt: str, pair: Marks) -> str:
+    """The mark of a thought that the prompt ends with, or nothing."""
+    return pair.open if prompt.rstrip().endswith(pair.open) else ""
+
+
+def _called(syntax: CallSyntax, text: str, types: ArgumentTypes) -> CallsRead:
+    """The calls in the text; a mark that is left over began one that cannot be read."""
+    content, calls, fault = syntax.read(text, types)
+    starts = [at for at in map(content.find, syntax.marks) if at >= 0]
+    if starts:
+        content, rest = content[: min(starts)].strip(), content[min(starts) :]
+        fault = fault or unreadable(rest)
+    return CallsRead(content, calls, fault)
+
+
+def _unbegun(text: str, marks: frozenset[str]) -> str:
+    """The text without an end that may become a mark."""
+    longest = max(map(len, marks), default=0)
+    for length in range(min(longest, len(text)), 0, -1):
+        end = text[-length:]
+        if any(mark.startswith(end) and mark != end for mark in marks):
+            return text[:-length]
+    return text

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 
-class Marks(NamedTuple):
+class MarkPair(NamedTuple):
     """What stands before and after a thought or a call."""
 
     open: str
     close: str
 
 
-THINK = Marks("<think>", "</think>")
+THINK = MarkPair("<think>", "</think>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class ThoughtAndContent(NamedTuple):
     content: str
 
 
-def split_thoughts(text: str, marks: Marks = THINK) -> ThoughtAndContent:
+def split_thoughts(text: str, marks: MarkPair = THINK) -> ThoughtAndContent:
     """An answer that spells its thoughts as `<think>...</think>` before what it says, in its two parts.
 
     The opening mark may stand in the prompt, so its absence is no fault; where it stands later in the text,
@@ -59,7 +59,7 @@ def split_thoughts(text: str, marks: Marks = THINK) -> ThoughtAndContent:
     return ThoughtAndContent(thoughts.strip(), content.lstrip())
 
 
-def has_open_thought(text: str, marks: Marks = THINK) -> bool:
+def has_open_thought(text: str, marks: MarkPair = THINK) -> bool:
     """Does the text begin with a thought that never closes?"""
     return text.lstrip().startswith(marks.open) and marks.close not in text
 

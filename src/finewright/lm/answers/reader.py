@@ -11,7 +11,7 @@ from os.path import commonprefix
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
-from finewright.judge.answer import THINK, Answer, Call, Marks, has_open_thought, split_thoughts
+from finewright.judge.answer import THINK, Answer, Call, MarkPair, has_open_thought, split_thoughts
 from finewright.lm.answers.calls import ArgumentTypes, CallsRead, CallSyntax, unreadable
 from finewright.lm.answers.channels import Channels
 from finewright.lm.answers.syntaxes import CALLS, CHANNELS, THOUGHTS
@@ -57,7 +57,7 @@ _TOOLS = [
 class AnswerReader:
     """Reads generated text. `cannot_call` says why calls cannot be read, where they cannot."""
 
-    thoughts: tuple[Marks, ...] = (THINK,)
+    thoughts: tuple[MarkPair, ...] = (THINK,)
     calls: CallSyntax | None = None
     channels: Channels | None = None
     cannot_call: str = ""
@@ -237,7 +237,7 @@ def _dropped(chat: Chat, reader: AnswerReader, written: str) -> frozenset[int]:
     )
 
 
-def _opened(prompt: str, pair: Marks) -> str:
+def _opened(prompt: str, pair: MarkPair) -> str:
     """The mark of a thought that the prompt ends with, or nothing."""
     return pair.open if prompt.rstrip().endswith(pair.open) else ""
 

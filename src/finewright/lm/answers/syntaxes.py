@@ -4,19 +4,19 @@
 
 import re
 
-from finewright.judge.answer import THINK, Marks
+from finewright.judge.answer import THINK, MarkPair
 from finewright.lm.answers.calls import CallSyntax, JsonCalls, NamedCalls
 from finewright.lm.answers.channels import Channels
 from finewright.lm.answers.literals import GemmaCalls, PythonCalls
 from finewright.lm.answers.tagged import TaggedCalls
 
-THOUGHTS: tuple[Marks, ...] = (
+THOUGHTS: tuple[MarkPair, ...] = (
     THINK,
-    Marks("[THINK]", "[/THINK]"),
-    Marks("<|channel>thought", "<channel|>"),
-    Marks("<|START_THINKING|>", "<|END_THINKING|>"),
-    Marks("<seed:think>", "</seed:think>"),
-    Marks("◁think▷", "◁/think▷"),
+    MarkPair("[THINK]", "[/THINK]"),
+    MarkPair("<|channel>thought", "<channel|>"),
+    MarkPair("<|START_THINKING|>", "<|END_THINKING|>"),
+    MarkPair("<seed:think>", "</seed:think>"),
+    MarkPair("◁think▷", "◁/think▷"),
 )
 
 _QWEN_CODER = TaggedCalls(

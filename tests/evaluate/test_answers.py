@@ -74,14 +74,14 @@ def test_answers_are_those_of_each_prompt_alone_whatever_the_batch(lm: LM, chat:
         for q in questions
     ]
     found = dict(answer_all(lm, chat, questions, max_new_tokens=6, batch_size=2))
-    assert [found[i].text for i in range(5)] == alone
+    assert [found[i].answer.content for i in range(5)] == alone
 
 
 def test_an_answer_that_hits_the_limit_did_not_stop(lm: LM, chat: Chat) -> None:
     ((_, answer),) = answer_all(
         lm, chat, [question_of(chat, ASKED)], max_new_tokens=1, batch_size=8
     )
-    assert answer.stopped is False
+    assert answer.answer.ended is False
 
 
 def test_the_expected_loss_is_that_of_the_last_answers_tokens_alone(lm: LM, chat: Chat) -> None:

@@ -1,4 +1,4 @@
-"""A model's answers to held-out rows: the last assistant turn is what is expected, the rest is asked."""
+"""A model's answers to held-out rows: the last learned assistant turn is expected, the rest asked."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from finewright.errors import DataError
+from finewright.judge.answer import Answer, answer_of, compared_text
+from finewright.judge.calls import Due
+from finewright.lm.answers.reader import answer_of_tokens, reader_of
 from finewright.lm.batch import Encoded, Packed, pack, sums_of
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_example, encode_row
-from finewright.lm.generate import Sampling, generate
+from finewright.lm.generate import Generation, Sampling, generate
 from finewright.lm.model import LM
 from finewright.schema.rows import Row
 
@@ -24,31 +27,44 @@ class Question:
     asked: str
     prompt: str
     prompt_ids: tuple[int, ...]
-    expected: str
+    due: Due
+
+    @property
+    def expected(self) -> str:
+        """What is expected as text: the content or, where calls are, these."""
+        return compared_text(self.due.answer, self.due.answer)
 
 
-class Answer(NamedTuple):
-    """The text a model gave, and whether it ended by itself."""
+class Response(NamedTuple):
+    """What a model answered, of how many tokens, and how many of them were thoughts."""
 
-    text: str
-    stopped: bool
+    answer: Answer
+    num_tokens: int = 0
+    num_thought_tokens: int = 0
 
 
 def question_of(chat: Chat, row: Row) -> Question:
-    """Ask all that comes before the last assistant turn. Raises DataError when that is nothing."""
-    last = max((i for i, m in enumerate(row.messages) if m["role"] == "assistant"), default=0)
+    """Ask all that comes before the answer. Raises DataError when that is nothing, and where the row expects
+    a call that cannot be read: of the row, or of the model's answers."""
+    last, where = row.answer_at, f"{row.file}:{row.row}"
     if not last:
-        raise DataError(f"{row.file}:{row.row}: no assistant turn that answers something")
+        raise DataError(f"{where}: no assistant turn that answers something")
+    expected = answer_of(row.messages[last])
+    if expected.fault:
+        raise DataError(f"{where}: {expected.fault}")
+    if expected.calls and (why := reader_of(chat).cannot_call):
+        hint = "measure it with a base model whose calls can be read, or leave such rows out"
+        raise DataError(f"{where}: the row expects a tool call, and {why}", hint=hint)
     prompt = chat.prompt(row.messages[:last], row.tools)
     ids = chat.tokens(prompt).ids
-    asked, expected = (str(row.messages[i]["content"] or "") for i in (last - 1, last))
-    return Question(row, asked, prompt.text, tuple(ids), expected)
+    asked = str(row.messages[last - 1]["content"] or "")
+    return Question(row, asked, prompt.text, tuple(ids), Due(expected, row.tools))
 
 
 def answer_all(
     lm: LM, chat: Chat, questions: Sequence[Question], *, max_new_tokens: int, batch_size: int
-) -> Iterator[tuple[int, Answer]]:
-    """(index, answer) greedily, batch by batch, longest prompts first so that a batch pads little."""
+) -> Iterator[tuple[int, Response]]:
+    """(index, response) greedily, batch by batch, longest prompts first so that a batch pads little."""
     order = sorted(range(len(questions)), key=lambda i: -len(questions[i].prompt_ids))
     sampling = Sampling(max_new_tokens=max_new_tokens)
     for start in range(0, len(order), batch_size):
@@ -56,8 +72,19 @@ def answer_all(
         prompts = [questions[i].prompt_ids for i in batch]
         found = generate(lm, prompts, stop_ids=chat.stop_ids, sampling=sampling)
         for i, generation in zip(batch, found, strict=True):
-            text = chat.tokenizer.decode(generation.ids, skip_special_tokens=True)
-            yield i, Answer(text, generation.stopped)
+            yield i, response_of(chat, questions[i], generation)
+
+
+def response_of(chat: Chat, question: Question, generation: Generation) -> Response:
+    """A generation read as an answer to the question."""
+    tools = question.due.tools
+    if tools is None and question.due.answer.calls:
+        tools = ()  # calls are looked for, though none are declared
+    answer = answer_of_tokens(
+        chat, generation.ids, prompt=question.prompt, tools=tools, ended=generation.stopped
+    )
+    thoughts = chat.tokenizer(answer.thoughts, add_special_tokens=False)["input_ids"]
+    return Response(answer, len(generation.ids) + generation.stopped, len(thoughts))
 
 
 Rate = Callable[[LM, Packed], Tensor]
@@ -99,7 +126,8 @@ def _pair(chat: Chat, row: Row) -> tuple[Encoded, ...]:
 @torch.no_grad()
 def expected_nll(lm: LM, chat: Chat, row: Row) -> tuple[float, int]:
     """Summed negative log-likelihood of the last assistant turn's tokens, and how many they are."""
-    last = max(i for i, m in enumerate(row.messages) if m["role"] == "assistant")
+    last = row.answer_at
+    assert last is not None  # whoever asks for the loss has asked the question
     earlier = [{**m, "weight": 0} if m["role"] == "assistant" else m for m in row.messages[:last]]
     only_last = Row(row.id, (*earlier, row.messages[last]), row.tools, row.file, row.row)
     logps = lm.token_logps(pack([encode_row(chat, only_last)], lm.device))

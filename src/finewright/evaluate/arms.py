@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from finewright.judge.answer import answer_of as read_message
+from finewright.judge.answer import compared_text
 from finewright.rag.index import Passage
 from finewright.rag.prompt import messages_with
 from finewright.schema.rows import Message, Row
@@ -33,9 +35,10 @@ def question_of(row: Row) -> str:
 
 
 def answer_of(row: Row) -> str:
-    """What the row expects: its last assistant turn."""
+    """What the row expects as text: the content of its answer, or the calls."""
     _, expected = _parted(row)
-    return str(expected[0]["content"] or "")
+    due = read_message(expected[0])
+    return compared_text(due, due)
 
 
 def gold_of(row: Row) -> tuple[str, ...]:
@@ -62,6 +65,6 @@ def _place(text: str) -> str:
 
 
 def _parted(row: Row) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
-    """What comes before the last assistant turn, and that turn with what follows."""
-    last = max((i for i, m in enumerate(row.messages) if m["role"] == "assistant"), default=0)
+    """What comes before the answer, and that turn with what follows."""
+    last = row.answer_at or 0
     return row.messages[:last], row.messages[last:]

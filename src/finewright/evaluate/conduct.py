@@ -29,7 +29,9 @@ def conduct(
 
     return Conduct(
         ended=share(s.stopped for s in samples),
-        looped=share(loops(s.answer) and not loops(s.expected) for s in samples),
+        looped=share(
+            (loops(s.answer) or loops(s.thoughts)) and not loops(s.expected) for s in samples
+        ),
         other_script=share(scripts),
         other_language=share(languages) if language_of else None,
         valid_json=share(valid_json(s.answer, "") for s in of_json) if of_json else None,

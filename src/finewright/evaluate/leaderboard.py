@@ -8,9 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from finewright.evaluate.samples import answered_of
 from finewright.evaluate.score import (
-    PREFERENCE,
-    Answered,
     Scored,
     ScoreOptions,
     compare,
@@ -60,10 +59,7 @@ def scored(
 ) -> Scored:
     """Recorded answers scored anew, all rows as one set. Perplexity has no answers and cannot be among
     the metrics."""
-    answers = [
-        Answered(s.row, s.expected, s.answer, preferred=s.scores.get(PREFERENCE)) for s in samples
-    ]
-    return score_answers(system, data, metrics, answers, options)
+    return score_answers(system, data, metrics, list(map(answered_of, samples)), options)
 
 
 def ladder(num_models: int, eta: int, rungs: int | None) -> list[float]:

@@ -5,15 +5,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
+from finewright.errors import DataError
 from finewright.evaluate.answers import (
-    Answer,
     Question,
     Rate,
+    Response,
     answer_all,
     expected_nll,
     preferences,
     question_of,
 )
+from finewright.evaluate.samples import answer_counts, recorded_calls
 from finewright.evaluate.score import (
     PREFERENCE,
     Answered,
@@ -22,10 +24,13 @@ from finewright.evaluate.score import (
     alike_metrics,
     compare,
     score_answers,
+    speechless,
 )
+from finewright.judge.answer import Answer, compared_text
+from finewright.judge.calls import Due, undeclared
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
-from finewright.schema.evaluate import Difference, Sample, Score
+from finewright.schema.evaluate import AnswerCounts, Difference, Sample, Score
 from finewright.schema.rows import Row
 
 _PAIRS_AT_ONCE = 4
@@ -81,7 +86,8 @@ def measure(
     lm, chat, name = subject.lm, subject.chat, subject.name
     lm.model.eval()
     questions = [question_of(chat, row) for row in row_set.rows]
-    answers = dict.fromkeys(range(len(questions)), Answer("", stopped=True))
+    check_speech(row_set, settings.metrics, [question.due for question in questions])
+    answers = dict.fromkeys(range(len(questions)), Response(Answer("")))
     on_progress(name, row_set.name, 0, len(questions))
     if set(settings.metrics) != {PREFERENCE}:
         watch = partial(on_progress, name, row_set.name)
@@ -120,6 +126,26 @@ def differences(
     )
 
 
+def counts_of(measured: Sequence[Measured]) -> tuple[AnswerCounts, ...]:
+    """What the answers of each system are made of, in the order they were measured; of those alone that were
+    generated."""
+    return tuple(
+        answer_counts(m.system, m.data, m.samples)
+        for m in measured
+        if any(sample.num_tokens for sample in m.samples)
+    )
+
+
+def check_speech(row_set: RowSet, metrics: Sequence[str], due: Sequence[Due]) -> None:
+    """Raise DataError for a metric that has nothing to say of a row set."""
+    for metric in metrics:
+        if due and speechless(metric, due):
+            raise DataError(
+                f"{metric} says nothing of {row_set.name}: none of its {len(due)} rows is of its business",
+                hint="no_call is of rows that expect no call; tool_calls is of every row",
+            )
+
+
 def scores_of(measured: Sequence[Measured]) -> tuple[Score, ...]:
     """All scores, in the order they were measured."""
     return tuple(score for m in measured for score in m.scored.scores)
@@ -130,9 +156,9 @@ def _answers(
     questions: Sequence[Question],
     settings: Settings,
     watch: Callable[[int, int], None],
-) -> dict[int, Answer]:
+) -> dict[int, Response]:
     """What the subject says, by question; `watch` is told how many are done, and of how many."""
-    answers: dict[int, Answer] = {}
+    answers: dict[int, Response] = {}
     found = answer_all(
         subject.lm,
         subject.chat,
@@ -148,17 +174,20 @@ def _answers(
 
 
 def _answered(
-    lm: LM, chat: Chat, question: Question, answer: Answer, *, needs_nll: bool
+    lm: LM, chat: Chat, question: Question, response: Response, *, needs_nll: bool
 ) -> Answered:
     nll, num_tokens = expected_nll(lm, chat, question.row) if needs_nll else (None, None)
-    return Answered(question.row.row, question.expected, answer.text, nll, num_tokens)
+    said, due = response.answer, question.due
+    text = compared_text(said, due.answer)
+    number = question.row.row
+    return Answered(number, question.expected, text, nll, num_tokens, said=said, due=due)
 
 
 def _samples(
     system: str,
     data: str,
     questions: Sequence[Question],
-    answers: dict[int, Answer],
+    responses: dict[int, Response],
     scored: Scored,
 ) -> tuple[Sample, ...]:
     return tuple(
@@ -168,9 +197,16 @@ def _samples(
             row=question.row.row,
             prompt=question.asked,
             expected=question.expected,
-            answer=answers[i].text,
-            stopped=answers[i].stopped,
+            answer=scored.answers[i].answer,
+            stopped=responses[i].answer.ended,
             scores=scored.per_row[i],
+            thoughts=responses[i].answer.thoughts,
+            calls=recorded_calls(responses[i].answer),
+            expected_calls=recorded_calls(question.due.answer),
+            tools_undeclared=tuple(undeclared(responses[i].answer.calls, question.due.tools)),
+            fault=responses[i].answer.fault,
+            num_tokens=responses[i].num_tokens,
+            num_thought_tokens=responses[i].num_thought_tokens,
         )
         for i, question in enumerate(questions)
     )

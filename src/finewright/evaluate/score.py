@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError, StageError, UnknownPlugin
@@ -15,6 +15,8 @@ from finewright.evaluate.scorers import (
     macro_f1_of_codes,
     perplexity,
 )
+from finewright.judge.answer import Answer
+from finewright.judge.calls import AnswerScorer, Due
 from finewright.judge.statistics import (
     PairedDifference,
     bootstrap_mean,
@@ -30,14 +32,20 @@ if TYPE_CHECKING:
 
 PREFERENCE = "preference_accuracy"
 """The share of preference pairs whose chosen answer the system rates higher."""
-RowScorer = Callable[[str, str], float]
-"""What a row scorer is: (answer, expected) -> a score in [0, 1]."""
+TextScorer = Callable[[str, str], float]
+"""(answer, expected) -> a score in [0, 1]."""
+RowScorer = TextScorer | AnswerScorer
+"""What gives one row its score, from the texts or from the whole answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
     """One row and what a system answered; `nll` is the summed loss of the expected tokens, and `preferred`
-    whether the chosen answer of a pair is rated higher."""
+    whether the chosen answer of a pair is rated higher.
+
+    `answer` and `expected` are the texts that are compared (`judge.answer.compared_text`); `said` and `due`
+    are what scorers of whole answers see, the texts alone where there is no more. `known` are scores that
+    were given while the row with its tools was at hand."""
 
     row: int
     expected: str
@@ -45,6 +53,9 @@ class Answered:
     nll: float | None = None
     num_tokens: int | None = None
     preferred: float | None = None
+    said: Answer | None = None
+    due: Due | None = None
+    known: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,23 @@ def row_scorer(name: str) -> RowScorer:
     return made
 
 
+def scores_answers(metric: str) -> bool:
+    """Is it a metric of whole answers, rather than of their texts?"""
+    if metric in _CORPUS or metric == PREFERENCE:
+        return False
+    return isinstance(row_scorer(metric), AnswerScorer)
+
+
+def speechless(metric: str, due: Sequence[Due]) -> bool:
+    """Has a metric nothing to say of rows that expect these answers?"""
+    if metric in _CORPUS or metric == PREFERENCE:
+        return False
+    scorer = row_scorer(metric)
+    if not isinstance(scorer, AnswerScorer):
+        return False
+    return all(scorer.score(Answer(""), each) is None for each in due)
+
+
 def score_answers(
     system: str,
     data: str,
@@ -138,6 +166,7 @@ def part_of(scored: Scored, places: Sequence[int], options: ScoreOptions) -> Sco
     scores = [
         score.model_copy(update=_estimate(score.metric, per_row, answers, options)._asdict())
         for score in scored.scores
+        if score.metric in _CORPUS or any(score.metric in row for row in per_row)
     ]
     return Scored(scores, per_row, answers)
 
@@ -183,11 +212,22 @@ def _add_row_values(
     elif metric not in _CORPUS:
         scorer = row_scorer(metric)
         for scores, answered in zip(per_row, answers, strict=True):
-            scores[metric] = _checked(metric, scorer, answered)
+            value = _checked(metric, scorer, answered)
+            if value is not None:
+                scores[metric] = value
 
 
-def _checked(metric: str, scorer: RowScorer, answered: Answered) -> float:
-    value = float(scorer(answered.answer, answered.expected))
+def _checked(metric: str, scorer: RowScorer, answered: Answered) -> float | None:
+    if metric in answered.known:
+        return answered.known[metric]
+    if isinstance(scorer, AnswerScorer):
+        due = answered.due or Due(Answer(answered.expected))
+        found = scorer.score(answered.said or Answer(answered.answer), due)
+        if found is None:
+            return None
+        value = float(found)
+    else:
+        value = float(scorer(answered.answer, answered.expected))
     if not 0.0 <= value <= 1.0:
         raise StageError(
             f"scorer {metric} gave {value} for row {answered.row}", hint="a score is in [0, 1]"
@@ -204,7 +244,9 @@ def _estimate(
     import numpy as np
 
     if metric not in _CORPUS:
-        values = [row[metric] for row in per_row]
+        values = [row[metric] for row in per_row if metric in row]
+        if not values:
+            raise DataError(f"{metric} says nothing of any row")
         low, high = bootstrap_mean(values, **asdict(options))
         return _Estimate(math.fsum(values) / len(values), low, high, len(values))
     counted = [answered for answered in answers if _counts(metric, answered)]
@@ -219,8 +261,9 @@ def _paired(
     metric: str, scored: Scored, against: Scored, options: ScoreOptions
 ) -> PairedDifference:
     if metric not in _CORPUS:
-        ours = [row[metric] for row in scored.per_row]
-        theirs = [row[metric] for row in against.per_row]
+        rows = zip(scored.per_row, against.per_row, strict=True)
+        both = [(a[metric], b[metric]) for a, b in rows if metric in a and metric in b]
+        ours, theirs = [a for a, _ in both], [b for _, b in both]
         return paired_difference(ours, theirs, **asdict(options))
     pairs = [
         pair

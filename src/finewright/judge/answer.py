@@ -2,7 +2,7 @@
 learns from an answer means this by it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -82,6 +82,35 @@ def answer_of(message: Mapping[str, Any]) -> Answer:
     if has_open_thought(content):
         content, fault = "", "a thought that never closes"
     return Answer(content, thoughts, tuple(calls), fault=fault)
+
+
+def compared_text(answer: Answer, due: Answer) -> str:
+    """What scorers of texts see of an answer: its content, or its calls where a call is due.
+
+    A perfect call is then the same text as the expected one, and silence is none."""
+    return calls_text(answer.calls) if due.calls else answer.content
+
+
+def calls_text(calls: Sequence[Call]) -> str:
+    """The calls as one JSON text, the same for the same calls in whatever order; "" for none."""
+    texts = sorted(
+        json.dumps(
+            {"name": call.name, "arguments": _plain_numbers(call.arguments)},
+            ensure_ascii=False,
+            sort_keys=True,
+        )
+        for call in calls
+    )
+    return f"[{', '.join(texts)}]" if texts else ""
+
+
+def _plain_numbers(value: Any) -> Any:  # Any: free JSON
+    """With 1 for 1.0, which JSON holds for the same number."""
+    if isinstance(value, Mapping):
+        return {key: _plain_numbers(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _value(arguments: object) -> Any:  # Any: free JSON

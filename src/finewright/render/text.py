@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from finewright.schema.evaluate import (
     LINEAR,
+    AnswerCounts,
     Difference,
     Draw,
     EvaluateReport,
@@ -45,8 +46,25 @@ def score_card(report: EvaluateReport) -> str:
             f"{LINEAR}: logistic regression on {fit.features} words and pairs of words, learned from"
             f" {fit.rows} training rows in {fit.seconds:.1f} s"
         )
+    notes += [line for counts in report.answers for line in _answer_notes(counts)]
     notes += [f"{problem.level}: {problem.line()}" for problem in report.problems]
     return "\n\n".join([*cards, "\n".join(notes)] if notes else cards)
+
+
+def _answer_notes(counts: AnswerCounts) -> Iterator[str]:
+    """What must be said of a system's answers: thoughts, calls of tools that are not there, faults."""
+    where = f"{counts.system} on {counts.data}"
+    if counts.thinking:
+        length = f"{counts.thought_tokens_mean:.0f} tokens on average"
+        yield (
+            f"{where}: {counts.thinking} of {counted(counts.n, 'answer')} think, {length},"
+            f" {100 * counts.thought_share:.0f} % of all; what follows the thoughts is scored"
+        )
+    if counts.undeclared_calls:
+        strange = f"{counts.undeclared_calls} of {counted(counts.calls, 'call')}"
+        yield f"{where}: {strange} are of tools that the row does not have"
+    if counts.faults:
+        yield f"{where}: {counted(counts.faults, 'answer')} cannot be read whole, first {counts.first_fault}"
 
 
 def printable(text: str) -> str:

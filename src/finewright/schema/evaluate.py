@@ -1,7 +1,7 @@
 """The `evaluate` section of the spec, and the report of the evaluate stage."""
 
 from pathlib import PurePath
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -133,8 +133,19 @@ class Difference(Model):
     n: int
 
 
+class CallSaid(Model):
+    """A tool that an answer calls."""
+
+    name: str
+    arguments: Any = Field(description="A JSON value, an object where the call is sound.")
+
+
 class Sample(Model):
-    """One row answered by one system."""
+    """One row answered by one system.
+
+    `answer` and `expected` are what scorers of texts compare: what is said after the thoughts or, where a
+    call is due, the calls as one JSON text. `tools_undeclared` are names that were called and that no tool
+    has; `fault` says what could not be read."""
 
     system: str
     data: str
@@ -144,9 +155,35 @@ class Sample(Model):
     answer: str
     stopped: bool
     scores: dict[str, float]
+    thoughts: str = ""
+    calls: tuple[CallSaid, ...] = ()
+    expected_calls: tuple[CallSaid, ...] = ()
+    tools_undeclared: tuple[str, ...] = ()
+    fault: str = ""
+    num_tokens: int | None = None
+    num_thought_tokens: int = 0
     repeated: bool | None = Field(
         None, description="Is it a training row but for values? None where nobody looked."
     )
+
+
+class AnswerCounts(Model):
+    """What a system's answers to a set are made of; thoughts in tokens, their mean over answers that think.
+
+    `faults` are answers of which something could not be read, and `first_fault` says of the first what and
+    where; `undeclared_calls` are calls of tools that the row does not have."""
+
+    system: str
+    data: str
+    n: int
+    ended: int
+    thinking: int
+    thought_tokens_mean: float
+    thought_share: float
+    calls: int
+    undeclared_calls: int
+    faults: int
+    first_fault: str = ""
 
 
 class StrayAnswers(Model):
@@ -193,6 +230,7 @@ class EvaluateReport(Model):
     strays: tuple[StrayAnswers, ...] = ()
     linear: LinearFit | None = None
     parts: tuple[ScoredRows, ...] = ()
+    answers: tuple[AnswerCounts, ...] = ()
     samples: Artifact | None = None
     problems: tuple[Problem, ...] = ()
 

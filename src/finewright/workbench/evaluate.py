@@ -45,7 +45,14 @@ def evaluate(
         if targets.count(target) > 1:
             raise DataError(f"{target}: named twice", hint="compare with another run or model")
 
-    from finewright.evaluate.measure import RowSet, Subject, differences, measure, scores_of
+    from finewright.evaluate.measure import (
+        RowSet,
+        Subject,
+        counts_of,
+        differences,
+        measure,
+        scores_of,
+    )
     from finewright.evaluate.stage import samples_text, settings_of
 
     settings = settings_of(spec)
@@ -71,6 +78,7 @@ def evaluate(
         draws=tuple(file.draw for file in files if file.draw),
         scores=scores_of(measured),
         differences=differences(measured, pairs, settings.options),
+        answers=counts_of(measured),
         samples=_artifact(samples),
         problems=tuple(problem for problem in problems if problem.level != "info"),
     )

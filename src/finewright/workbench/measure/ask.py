@@ -152,11 +152,7 @@ class Asking:
             measured = measure(subject, RowSet(data, rows), settings, watch)
         chat = subject.chat
         prompts = [len(question_of(chat, row).prompt_ids) for row in rows]
-        answers = [
-            len(chat.tokenizer(sample.answer, add_special_tokens=False)["input_ids"])
-            + sample.stopped
-            for sample in measured.samples
-        ]
+        answers = [sample.num_tokens or 0 for sample in measured.samples]
         return given_of(measured, prompts, answers)
 
     def _tell(

@@ -1,13 +1,15 @@
 """What an experiment keeps as it goes, so that one that was killed goes on where it was."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
 from finewright.evaluate.arms import without_quotes
-from finewright.evaluate.score import Answered, Scored, ScoreOptions, score_answers
+from finewright.evaluate.samples import answered_of, with_text
+from finewright.evaluate.score import Scored, ScoreOptions, score_answers
 from finewright.schema.common import Model
 from finewright.schema.evaluate import EvaluateSpec, Sample
 from finewright.store.atomic import os_errors, read_json, write_json
@@ -53,7 +55,7 @@ def scored(given: Given, metrics: tuple[str, ...], options: ScoreOptions) -> Sco
     """The metrics of the answers proper: quotes of passages are no part of what is compared."""
     rows = zip(given.samples, given.answers, given.nll, given.expected_tokens, strict=True)
     answered = [
-        Answered(sample.row, sample.expected, answer, nll, num_tokens)
+        replace(with_text(answered_of(sample), answer), nll=nll, num_tokens=num_tokens)
         for sample, answer, nll, num_tokens in rows
     ]
     return score_answers(given.system, given.data, metrics, answered, options)

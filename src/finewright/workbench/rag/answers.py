@@ -21,7 +21,7 @@ from finewright.schema.rag_answers import AnswerSample, AnswersReport, Estimate,
 from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file, write_text
 from finewright.workbench.data.outputs import check_outputs
-from finewright.workbench.rag.ask import Answerer, Said, messages_of, overlong
+from finewright.workbench.rag.ask import Answerer, Said, messages_of, overlong, said_of
 from finewright.workbench.rag.evaluate import evaluate_rag
 from finewright.workbench.rag.index import OnEvent, passages_for
 from finewright.workbench.rag.questions import read_questions
@@ -185,8 +185,8 @@ def _said(
         talker.lm, talker.chat, prompts, max_new_tokens=max_new_tokens, batch_size=_AT_ONCE
     )
     with stop_requests() as should_stop:
-        for done, (number, answer) in enumerate(answered, 1):
-            said[number] = Said(answer.text.strip(), not answer.stopped)
+        for done, (number, response) in enumerate(answered, 1):
+            said[number] = said_of(response.answer)
             on_event("progress", {**told, "done": done})
             if stop := should_stop():
                 raise Interrupted("stopped while asking", signal_number=stop)

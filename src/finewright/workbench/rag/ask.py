@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from finewright.errors import DataError
 from finewright.estimate.context import context_of
+from finewright.judge.answer import Answer
 from finewright.judge.quotes import ABSTENTION, abstains, numbers_absent
 from finewright.rag.citations import cited, quotes
 from finewright.rag.index import Access
@@ -101,18 +102,28 @@ def overlong(talker: System, num_tokens: int, max_new_tokens: int) -> str:
 
 
 def answer(talker: System, messages: Sequence[dict[str, Any]], max_new_tokens: int) -> Said:
-    """The model's likeliest answer. Raises DataError where messages and answer are longer than it reads."""
+    """The model's likeliest answer, without its thoughts.
+
+    Raises DataError where messages and answer are longer than it reads."""
+    from finewright.lm.answers.reader import answer_of_tokens
     from finewright.lm.generate import Sampling, generate
 
     chat = talker.chat
-    ids = chat.encode_prompt(messages)
+    prompt = chat.prompt(messages)
+    ids = chat.tokens(prompt).ids
     if what := overlong(talker, len(ids), max_new_tokens):
         hint = "fewer passages with --limit, a shorter question, or fewer --max-new-tokens"
         raise DataError(what, hint=hint)
     sampling = Sampling(max_new_tokens=max_new_tokens)
     (made,) = generate(talker.lm, [ids], stop_ids=chat.stop_ids, sampling=sampling)
-    text = str(chat.tokenizer.decode(made.ids, skip_special_tokens=True))
-    return Said(text.strip(), not made.stopped)
+    return said_of(
+        answer_of_tokens(chat, made.ids, prompt=prompt.text, tools=None, ended=made.stopped)
+    )
+
+
+def said_of(answer: Answer) -> Said:
+    """What is shown and judged of an answer: what it says after its thoughts."""
+    return Said(answer.content.strip(), not answer.ended)
 
 
 def _answer(question: str, hits: Sequence[Hit], answerer: Answerer) -> Said:

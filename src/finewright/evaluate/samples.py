@@ -1,0 +1,63 @@
+"""An answer as it is recorded in samples.jsonl, scored anew from there, and counted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from finewright.evaluate.score import PREFERENCE, Answered, scores_answers
+from finewright.judge.answer import Answer, Call
+from finewright.judge.calls import Due
+from finewright.schema.evaluate import AnswerCounts, CallSaid, Sample
+
+
+def answered_of(sample: Sample) -> Answered:
+    """A recorded answer as it is scored. Scores of whole answers stay as they were: a sample has no tools."""
+    due = Answer(sample.expected, calls=_calls(sample.expected_calls))
+    said = Answer(
+        sample.answer, sample.thoughts, _calls(sample.calls), sample.stopped, sample.fault
+    )
+    known = {name: value for name, value in sample.scores.items() if scores_answers(name)}
+    return Answered(
+        sample.row,
+        sample.expected,
+        sample.answer,
+        preferred=sample.scores.get(PREFERENCE),
+        said=said,
+        due=Due(due),
+        known=known,
+    )
+
+
+def with_text(answered: Answered, text: str) -> Answered:
+    """The same with another text for what was said."""
+    said = replace(answered.said, content=text) if answered.said else None
+    return replace(answered, answer=text, said=said)
+
+
+def recorded_calls(answer: Answer) -> tuple[CallSaid, ...]:
+    """An answer's calls as a sample has them."""
+    return tuple(CallSaid(name=call.name, arguments=call.arguments) for call in answer.calls)
+
+
+def answer_counts(system: str, data: str, samples: Sequence[Sample]) -> AnswerCounts:
+    """What the answers are made of."""
+    thinking = [s for s in samples if s.thoughts or s.num_thought_tokens]
+    thought = sum(s.num_thought_tokens for s in thinking)
+    written = sum(s.num_tokens or 0 for s in samples)
+    faulty = [s for s in samples if s.fault]
+    return AnswerCounts(
+        system=system,
+        data=data,
+        n=len(samples),
+        ended=sum(s.stopped for s in samples),
+        thinking=len(thinking),
+        thought_tokens_mean=thought / len(thinking) if thinking else 0.0,
+        thought_share=min(thought / written, 1.0) if written else 0.0,
+        calls=sum(len(s.calls) for s in samples),
+        undeclared_calls=sum(len(s.tools_undeclared) for s in samples),
+        faults=len(faulty),
+        first_fault=f"row {faulty[0].row}: {faulty[0].fault}" if faulty else "",
+    )
+
+
+def _calls(recorded: Sequence[CallSaid]) -> tuple[Call, ...]:
+    return tuple(Call(call.name, call.arguments) for call in recorded)

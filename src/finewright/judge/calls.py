@@ -1,0 +1,130 @@
+"""How right an answer's calls of tools are, by what the row expects: scores in [0, 1].
+
+After the Berkeley Function Calling Leaderboard (Patil et al. 2025): the right tool, the right arguments, all
+calls of a turn in whatever order, and none where none is due. Arguments are equal as JSON values: 1 equals
+1.0, true is not 1, texts must be the same. Of arguments that may be left out nothing is known, so leaving one
+out is another call."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from finewright.errors import SpecError
+from finewright.judge.answer import Answer, Call
+from finewright.judge.json_schema import JsonSchema
+from finewright.judge.json_text import canonical, leaves, parse_json
+from finewright.judge.text import overlap_f1
+
+Tools = Sequence[Mapping[str, Any]]  # Any: OpenAI's form
+
+
+class Due(NamedTuple):
+    """What a row expects: the answer, and the tools that may be called."""
+
+    answer: Answer
+    tools: Tools | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerScorer:
+    """A scorer that sees thoughts and calls, not a text alone. None where the row is none of its business,
+    which only what the row expects may decide, so that systems are compared on the same rows."""
+
+    score: Callable[[Answer, Due], float | None]
+
+
+def all_calls(answer: Answer, due: Due) -> float:
+    """1 if the answer's calls are the expected ones, each as often, in whatever order; where none is due,
+    1 if there is none. A call that cannot be read is a wrong one."""
+    return float(not answer.fault and _counted(answer.calls) == _counted(due.answer.calls))
+
+
+def calls_in_order(answer: Answer, due: Due) -> float:
+    """As `all_calls`, with the calls in the expected order."""
+    same = [_key(call) for call in answer.calls] == [_key(call) for call in due.answer.calls]
+    return float(same and not answer.fault)
+
+
+def names(answer: Answer, due: Due) -> float:
+    """1 if the tools that are called are the expected ones, whatever their arguments."""
+    ours, theirs = (Counter(call.name for call in a.calls) for a in (answer, due.answer))
+    return float(not answer.fault and ours == theirs)
+
+
+def arguments(answer: Answer, due: Due) -> float:
+    """F1 of the arguments' leaves, each with its tool's name: part of the credit for part of a call.
+
+    As `json_f1`; a tool that is called without arguments is a leaf of its own."""
+    if answer.fault and not due.answer.calls:
+        return 0.0
+    return overlap_f1(_leaves(answer.calls), _leaves(due.answer.calls))
+
+
+def schema_valid(answer: Answer, due: Due) -> float:
+    """1 if every call is of a declared tool and holds to its schema, and one is made where one is due."""
+    if answer.fault or bool(answer.calls) < bool(due.answer.calls):
+        return 0.0
+    schemas = {
+        _function(tool)["name"]: _function(tool).get("parameters") for tool in due.tools or ()
+    }
+    return float(all(_holds(call, schemas) for call in answer.calls))
+
+
+def no_call(answer: Answer, due: Due) -> float | None:
+    """Of rows where no call is due: 1 if none is made or begun. BFCL's irrelevance."""
+    return None if due.answer.calls else float(not answer.calls and not answer.fault)
+
+
+TOOL_CALLS = AnswerScorer(all_calls)
+TOOL_CALLS_IN_ORDER = AnswerScorer(calls_in_order)
+TOOL_NAME = AnswerScorer(names)
+TOOL_ARGUMENTS = AnswerScorer(arguments)
+TOOL_SCHEMA = AnswerScorer(schema_valid)
+NO_CALL = AnswerScorer(no_call)
+
+
+def undeclared(calls: Sequence[Call], tools: Tools | None) -> list[str]:
+    """The names that are called and that no tool has."""
+    declared = {_function(tool).get("name") for tool in tools or ()}
+    return [call.name for call in calls if call.name not in declared]
+
+
+def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = tool.get("function", tool)
+    return found
+
+
+def _counted(calls: Sequence[Call]) -> Counter[Hashable]:
+    return Counter(map(_key, calls))
+
+
+def _key(call: Call) -> Hashable:
+    return call.name, canonical(_exact(call.arguments))
+
+
+def _leaves(calls: Sequence[Call]) -> Counter[Hashable]:
+    return Counter((call.name, leaf) for call in calls for leaf in leaves(_exact(call.arguments)))
+
+
+def _exact(value: object) -> object:
+    """With Decimals for numbers, so that 1 is 1.0; what JSON does not hold is equal to nothing."""
+    parsed = parse_json(json.dumps(value))
+    return object() if parsed is None else parsed.value
+
+
+def _holds(call: Call, schemas: Mapping[str, Any]) -> bool:
+    if call.name not in schemas:
+        return False
+    schema = _schema(json.dumps(schemas[call.name] or {}, sort_keys=True))
+    return schema is not None and bool(schema(json.dumps(call.arguments)))
+
+
+@lru_cache(maxsize=1024)
+def _schema(text: str) -> JsonSchema | None:
+    try:
+        return JsonSchema(text)
+    except SpecError:
+        return None

@@ -7,12 +7,12 @@ import pytest
 from finewright.judge.answer import Answer, Call, calls_text, compared_text
 from finewright.judge.calls import (
     Due,
-    all_calls,
-    arguments,
-    calls_in_order,
-    names,
     no_call,
-    schema_valid,
+    tool_arguments,
+    tool_calls,
+    tool_calls_in_order,
+    tool_name,
+    tool_schema,
     undeclared,
 )
 
@@ -68,13 +68,13 @@ def due(*calls: Call) -> Due:
 def test_calls_are_scored_as_by_hand(
     said: Answer, expected: Due, scores: tuple[float, float, float, float]
 ) -> None:
-    scorers = (all_calls, names, arguments, schema_valid)
+    scorers = (tool_calls, tool_name, tool_arguments, tool_schema)
     assert tuple(scorer(said, expected) for scorer in scorers) == pytest.approx(scores)
 
 
 def test_order_counts_only_where_it_is_asked_for() -> None:
-    assert calls_in_order(answer(ROME, PARIS), due(PARIS, ROME)) == 0
-    assert calls_in_order(answer(PARIS, ROME), due(PARIS, ROME)) == 1
+    assert tool_calls_in_order(answer(ROME, PARIS), due(PARIS, ROME)) == 0
+    assert tool_calls_in_order(answer(PARIS, ROME), due(PARIS, ROME)) == 1
 
 
 def test_no_call_is_of_rows_where_none_is_due() -> None:

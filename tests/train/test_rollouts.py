@@ -120,6 +120,7 @@ def test_metrics_are_means_over_all_answers() -> None:
             "reward_std": 0.5,
             "length": sum(lengths) / 12,
             "stopped": sum(stopped) / 12,
+            **{"thought_length": 0.0, "unreadable": 0.0},
         }
     )
 

@@ -35,26 +35,34 @@ class AnswerScorer:
 
     score: Callable[[Answer, Due], float | None]
 
+    def __call__(self, answer: Answer, due: Due) -> float | None:
+        """The score of one answer."""
+        return self.score(answer, due)
 
-def all_calls(answer: Answer, due: Due) -> float:
+
+@AnswerScorer
+def tool_calls(answer: Answer, due: Due) -> float:
     """1 if the answer's calls are the expected ones, each as often, in whatever order; where none is due,
     1 if there is none. A call that cannot be read is a wrong one."""
     return float(not answer.fault and _counted(answer.calls) == _counted(due.answer.calls))
 
 
-def calls_in_order(answer: Answer, due: Due) -> float:
-    """As `all_calls`, with the calls in the expected order."""
+@AnswerScorer
+def tool_calls_in_order(answer: Answer, due: Due) -> float:
+    """As `tool_calls`, with the calls in the expected order."""
     same = [_key(call) for call in answer.calls] == [_key(call) for call in due.answer.calls]
     return float(same and not answer.fault)
 
 
-def names(answer: Answer, due: Due) -> float:
+@AnswerScorer
+def tool_name(answer: Answer, due: Due) -> float:
     """1 if the tools that are called are the expected ones, whatever their arguments."""
     ours, theirs = (Counter(call.name for call in a.calls) for a in (answer, due.answer))
     return float(not answer.fault and ours == theirs)
 
 
-def arguments(answer: Answer, due: Due) -> float:
+@AnswerScorer
+def tool_arguments(answer: Answer, due: Due) -> float:
     """F1 of the arguments' leaves, each with its tool's name: part of the credit for part of a call.
 
     As `json_f1`; a tool that is called without arguments is a leaf of its own."""
@@ -63,7 +71,8 @@ def arguments(answer: Answer, due: Due) -> float:
     return overlap_f1(_leaves(answer.calls), _leaves(due.answer.calls))
 
 
-def schema_valid(answer: Answer, due: Due) -> float:
+@AnswerScorer
+def tool_schema(answer: Answer, due: Due) -> float:
     """1 if every call is of a declared tool and holds to its schema, and one is made where one is due."""
     if answer.fault or bool(answer.calls) < bool(due.answer.calls):
         return 0.0
@@ -73,17 +82,10 @@ def schema_valid(answer: Answer, due: Due) -> float:
     return float(all(_holds(call, schemas) for call in answer.calls))
 
 
+@AnswerScorer
 def no_call(answer: Answer, due: Due) -> float | None:
     """Of rows where no call is due: 1 if none is made or begun. BFCL's irrelevance."""
     return None if due.answer.calls else float(not answer.calls and not answer.fault)
-
-
-TOOL_CALLS = AnswerScorer(all_calls)
-TOOL_CALLS_IN_ORDER = AnswerScorer(calls_in_order)
-TOOL_NAME = AnswerScorer(names)
-TOOL_ARGUMENTS = AnswerScorer(arguments)
-TOOL_SCHEMA = AnswerScorer(schema_valid)
-NO_CALL = AnswerScorer(no_call)
 
 
 def undeclared(calls: Sequence[Call], tools: Tools | None) -> list[str]:

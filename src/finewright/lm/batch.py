@@ -37,12 +37,14 @@ class Example:
     """A row as a method takes it: its conversations as tokens, and what else the row says.
 
     One conversation; of a preference pair the chosen one, then the rejected one; of a prompt the prompt
-    alone, in which nothing is learned, with its `messages`. `label` and `columns` are the row's."""
+    alone, in which nothing is learned, with its `messages` and `tools`. `label` and `columns` are the
+    row's."""
 
     sequences: tuple[Encoded, ...]
     label: bool | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[Mapping[str, Any], ...] = ()
+    tools: tuple[Mapping[str, Any], ...] | None = None
 
     @property
     def num_tokens(self) -> int:

@@ -53,8 +53,8 @@ def encode_example(chat: Chat, row: Row) -> Example:
         sequences = (encode_row(chat, row),)
     else:
         sequences = (encode_row(chat, row), encode_row(chat, replace(row, messages=row.rejected)))
-    messages = row.messages if row.is_prompt else ()
-    return Example(sequences, row.label, row.columns, messages)
+    messages, tools = (row.messages, row.tools) if row.is_prompt else ((), None)
+    return Example(sequences, row.label, row.columns, messages, tools)
 
 
 def _tokenise(chat: Chat, rendered: Rendered, row_id: str) -> Encoded:

@@ -6,6 +6,12 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from finewright.schema.common import Model, default
 
+CALLS_COLUMN = "tool_calls"
+"""The column of the calls that an answer should make: objects of `name` and `arguments`, or OpenAI's."""
+TOOL_KINDS = (
+    *("tool_calls", "tool_calls_in_order", "tool_name", "tool_arguments", "tool_schema"),
+    "no_call",
+)
 KINDS = {
     "exact": "",
     "numeric": "",
@@ -13,6 +19,7 @@ KINDS = {
     "json_f1": "",
     "mentions": "",
     "json_schema": "[FILE]",
+    **dict.fromkeys(TOOL_KINDS, ""),
     "regex": "PATTERN",
     "python": "FILE:FUNCTION",
     "reward_model": "RUN",
@@ -23,14 +30,15 @@ class RewardSpec(Model):
     """One reward: a score in [0, 1] for an answer, or a reward model's number."""
 
     function: str = Field(
-        description="exact, numeric, valid_json, json_f1, mentions, json_schema[:FILE], regex:PATTERN,"
+        description="exact, numeric, valid_json, json_f1, mentions, json_schema[:FILE], tool_calls,"
+        " tool_calls_in_order, tool_name, tool_arguments, tool_schema, no_call, regex:PATTERN,"
         " python:FILE:FUNCTION or reward_model:RUN",
         min_length=1,
     )
     column: str = default(
         "answer",
-        "Key of the row that the answer is compared with (a JSON Schema for json_schema)",
-        "the usual name; a row with an assistant turn has it from there",
+        "Key of the row that the answer is compared with (for json_schema a JSON Schema, for tool_* calls)",
+        "the usual name, and tool_calls for calls; a row with an assistant turn has both from there",
     )
     weight: float = default(1.0, "Factor in the sum of rewards", "all count alike")
     consent: str = default(
@@ -56,6 +64,12 @@ class RewardSpec(Model):
     def kind(self) -> str:
         """The name before the colon."""
         return self.function.partition(":")[0]
+
+    @property
+    def compared_column(self) -> str:
+        """The column, which for calls is another one by default."""
+        is_default = self.kind in TOOL_KINDS and self.column == "answer"
+        return CALLS_COLUMN if is_default else self.column
 
     @property
     def argument(self) -> str:

@@ -16,7 +16,7 @@ from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
-from finewright.train.rewards import Answered, rating_candidate
+from finewright.train.rewards import Answered, rating_candidate, said_turn
 
 _AT_ONCE = 16
 
@@ -56,5 +56,6 @@ def _rated(lm: LM, head: torch.nn.Linear, chat: Chat, answers: Sequence[Answered
 
 
 def _conversation(answer: Answered) -> Row:
-    turn = {"role": "assistant", "content": answer.text}
-    return Row("", (*map(dict, answer.messages), turn), None, "", 0)
+    turn = said_turn(answer)
+    tools = tuple(map(dict, answer.tools)) if answer.tools else None
+    return Row("", (*map(dict, answer.messages), turn), tools, "", 0)

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.errors import FinewrightError, SpecError, StageError, StoreError
+from finewright.judge.answer import Answer, Call, answer_of
+from finewright.judge.calls import AnswerScorer, Due
 from finewright.judge.json_schema import JsonSchema, read_schema
 from finewright.judge.patterns import Regex
 from finewright.judge.text import exact_match, json_f1, mentions, numeric, valid_json
 from finewright.judge.user_function import UserFunction, check_user_function
+from finewright.plugins import resolve as plugin
 from finewright.schema.common import Problem
-from finewright.schema.rewards import RewardSpec
+from finewright.schema.rewards import TOOL_KINDS, RewardSpec
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.rundir import RunDir, open_run
 
@@ -29,12 +32,50 @@ _COMPARED: Mapping[str, Callable[[str, str], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer of the policy's, the conversation before it, its row's columns; did it end by itself?"""
+    """An answer of the policy's, the conversation before it, its row's columns; did it end by itself?
+
+    `text` is what follows the thoughts or, where the row expects calls, the calls as one JSON text. `said` is
+    the whole answer, and `tools` what it could call."""
 
     text: str
     messages: tuple[Mapping[str, Any], ...]  # Any: OpenAI's message form
     columns: Columns
     stopped: bool
+    said: Answer | None = None
+    tools: tuple[Mapping[str, Any], ...] | None = None
+
+
+def said_turn(answered: Answered) -> dict[str, Any]:  # Any: OpenAI's message form
+    """The answer as a message: its content and its calls, without thoughts."""
+    said = answered.said or Answer(answered.text)
+    calls = [
+        {"type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in said.calls
+    ]
+    return {
+        "role": "assistant",
+        "content": said.content,
+        **({"tool_calls": calls} if calls else {}),
+    }
+
+
+def expected_calls(column: Any) -> tuple[Call, ...]:  # Any: free JSON
+    """The calls that a row's column spells: a list, or JSON text of one; none where it is empty.
+
+    Raises StageError for anything else."""
+    unread = StageError(
+        f"expected calls cannot be read: {str(column)[:60]!r}",
+        hint='write them as [{"name": ..., "arguments": {...}}]',
+    )
+    try:
+        value = json.loads(column) if isinstance(column, str) and column.strip() else column
+        calls = [{"function": call.get("function", call)} for call in value or ()]
+        found = answer_of({"tool_calls": calls})
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise unread from None
+    if found.fault:
+        raise unread
+    return found.calls
 
 
 Judge = Callable[[Sequence[Answered]], Sequence[float]]
@@ -103,7 +144,9 @@ def check(specs: Sequence[RewardSpec], rows: Iterable[Columns], resolve: Resolve
             _check_made(spec, resolve)
         except FinewrightError as error:
             problems.append(Problem(level="error", key=key, message=str(error), hint=error.hint))
-        if _needs_column(spec):
+        if spec.kind in TOOL_KINDS:
+            problems += _check_calls(spec, f"{key}.column", columns)
+        elif _needs_column(spec):
             problems += _check_column(spec, f"{key}.column", columns)
     return problems
 
@@ -126,6 +169,8 @@ def _judge(spec: RewardSpec, resolve: Resolve, load_reward_model: Callable[[Path
         return _asked(_user_function(spec, resolve))
     if spec.kind == "reward_model":
         return load_reward_model(_run_folder(spec, resolve))
+    if spec.kind in TOOL_KINDS:
+        return _calling(spec)
     if _needs_column(spec):
         return _compared(_comparison(spec.kind), spec.column)
     return _alone(_verdict(spec, resolve))
@@ -154,6 +199,23 @@ def _alone(verdict: Callable[[str], float]) -> Judge:
     return lambda answers: [verdict(answered.text) for answered in answers]
 
 
+def _calling(spec: RewardSpec) -> Judge:
+    """The scorer of that name; where it has nothing to say, nothing is earned."""
+    scorer: AnswerScorer = plugin("scorer", spec.kind)
+
+    def judge(answers: Sequence[Answered]) -> list[float]:
+        return [
+            scorer.score(
+                a.said or Answer(a.text),
+                Due(Answer("", calls=expected_calls(a.columns.get(spec.compared_column))), a.tools),
+            )
+            or 0.0
+            for a in answers
+        ]
+
+    return judge
+
+
 def _asked(function: UserFunction) -> Judge:
     def judge(answers: Sequence[Answered]) -> list[float]:
         return [
@@ -171,7 +233,7 @@ def _check_made(spec: RewardSpec, resolve: Resolve) -> None:
         check_user_function(path, _content(path), name, consent=spec.consent)
     elif spec.kind == "reward_model":
         _run_folder(spec, resolve)
-    elif not _needs_column(spec):
+    elif not _needs_column(spec) and spec.kind not in TOOL_KINDS:
         _verdict(spec, resolve)
 
 
@@ -259,6 +321,22 @@ def _check_column(spec: RewardSpec, key: str, rows: Sequence[Columns]) -> list[P
             )
         )
     return problems
+
+
+def _check_calls(spec: RewardSpec, key: str, rows: Sequence[Columns]) -> list[Problem]:
+    """Expected calls that cannot be read, and rows of which none expects any."""
+    name = spec.compared_column
+    for number, row in enumerate(rows, 1):
+        try:
+            expected_calls(row.get(name))
+        except StageError as error:
+            message = f"row {number}: {error}"
+            return [Problem(level="error", key=key, message=message, hint=error.hint)]
+    if spec.kind == "no_call" or not rows or any(row.get(name) for row in rows):
+        return []
+    message = f"no row has {name!r}, so {spec.kind} pays for calling nothing"
+    hint = "an assistant turn that calls is taken for it; a prompt alone needs the column"
+    return [Problem(level="warning", key=key, message=message, hint=hint)]
 
 
 def _unfit(spec: RewardSpec, rows: Sequence[Columns]) -> dict[int, str]:

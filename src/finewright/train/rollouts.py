@@ -5,12 +5,18 @@ from dataclasses import dataclass
 
 import torch
 
+from finewright.judge.answer import Answer, compared_text
+from finewright.lm.answers.reader import answer_of_tokens
 from finewright.lm.batch import Encoded, Example, Packed, split
 from finewright.lm.chat import Chat
 from finewright.lm.generate import Generation, Sampling, generate
 from finewright.lm.model import LM
 from finewright.schema.methods import OnlineSettings
-from finewright.train.rewards import Answered, Rewards
+from finewright.schema.rewards import CALLS_COLUMN
+from finewright.train.rewards import Answered, Rewards, expected_calls
+
+_PROMPT_END = 64
+"""Tokens of a prompt, more than a turn's header and the opening of a thought take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,8 @@ def roll_out(
     )
     lm.model.train(training)
     examples = [row for row in rows for _ in range(spec.num_generations)]
-    scored = rewards.score([_answered(chat, *pair) for pair in zip(examples, found, strict=True)])
+    said = [_said(chat, *pair) for pair in zip(examples, found, strict=True)]
+    scored = rewards.score([_answered(*pair) for pair in zip(said, examples, strict=True)])
     trained = [_row(prompt, g) for prompt, g in zip(prompts, found, strict=True)]
     size = spec.num_generations
     rollouts = tuple(
@@ -68,12 +75,37 @@ def roll_out(
         for i in range(0, len(trained), size)
     )
     made = Rollouts(rollouts, {})
-    return Rollouts(rollouts, {**scored.means, **_seen(made.rewards(), found)})
+    return Rollouts(
+        rollouts, {**scored.means, **_seen(made.rewards(), found), **_thoughts(chat, said)}
+    )
 
 
-def _answered(chat: Chat, row: Example, generation: Generation) -> Answered:
-    text = chat.tokenizer.decode(generation.ids, skip_special_tokens=True)
-    return Answered(text, row.messages, row.columns, generation.stopped)
+def _said(chat: Chat, row: Example, generation: Generation) -> Answer:
+    """The generation read by the template's marks; the prompt's end shows whether it opened a thought."""
+    prompt = chat.tokenizer.decode(row.sequences[0].input_ids[-_PROMPT_END:])
+    tools = row.tools if row.tools or not row.columns.get(CALLS_COLUMN) else ()
+    return answer_of_tokens(
+        chat, generation.ids, prompt=prompt, tools=tools, ended=generation.stopped
+    )
+
+
+def _answered(answer: Answer, row: Example) -> Answered:
+    """What rewards see of an answer to a prompt. Raises StageError for expected calls that cannot be read."""
+    due = Answer("", calls=expected_calls(row.columns.get(CALLS_COLUMN)))
+    text = compared_text(answer, due)
+    return Answered(text, row.messages, row.columns, answer.ended, answer, row.tools)
+
+
+def _thoughts(chat: Chat, said: Sequence[Answer]) -> dict[str, float]:
+    """Tokens of thought on average, and the share of answers that cannot be read whole."""
+    lengths = [
+        len(chat.tokenizer(answer.thoughts, add_special_tokens=False)["input_ids"])
+        for answer in said
+    ]
+    return {
+        "thought_length": sum(lengths) / len(said),
+        "unreadable": sum(bool(answer.fault) for answer in said) / len(said),
+    }
 
 
 def _row(prompt: Encoded, generation: Generation) -> Encoded:

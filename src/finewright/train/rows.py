@@ -6,7 +6,9 @@ from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
+from finewright.judge.answer import answer_of, compared_text
 from finewright.schema.common import Problem
+from finewright.schema.rewards import CALLS_COLUMN
 from finewright.schema.rows import Row
 
 METHOD_ROWS: Mapping[str, str] = {
@@ -110,8 +112,13 @@ def _for_sampling(row: Row) -> _Taken:
         return _UNASKED
     before = row.messages[: row.answer_at]
     prompt = tuple({**m, "weight": 0} if m["role"] == "assistant" else m for m in before)
-    answer = row.answer["content"]
-    columns = {**({"answer": answer} if answer else {}), **row.columns}
+    due = answer_of(row.answer)
+    if due.fault:
+        return _Refusal(f"rows whose answer has {due.fault}", "mend the answer, or leave it out")
+    answer = compared_text(due, due)
+    calls = [{"name": call.name, "arguments": call.arguments} for call in due.calls]
+    expected = {"answer": answer, CALLS_COLUMN: calls}
+    columns = {**{key: value for key, value in expected.items() if value}, **row.columns}
     return (replace(row, messages=prompt, rejected=None, columns=columns),)
 
 

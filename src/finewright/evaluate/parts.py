@@ -1,14 +1,10 @@
 """Scores apart for rows that repeat training rows but for values, and for new ones."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from finewright.evaluate.measure import Measured, differences
 from finewright.evaluate.score import ScoreOptions, part_of
-from finewright.schema.common import Problem
 from finewright.schema.evaluate import Sample, ScoredRows
-
-_MOST_REPEATED = 0.5
-_FEWEST_NEW = 30
 
 
 def parts_of(
@@ -41,31 +37,6 @@ def with_repeated(
         for each in measured
         for i, sample in enumerate(each.samples)
     ]
-
-
-def recall_problems(parts: Sequence[ScoredRows]) -> Iterator[Problem]:
-    """A warning for each set most of whose rows repeat training rows, and for one with few that do not."""
-    counts: dict[str, dict[str, int]] = {}
-    for part in parts:
-        counts.setdefault(part.data, {})[part.kind] = part.rows
-    for data, of in counts.items():
-        yield from recall_problem(data, of["repeated"], of["new"])
-
-
-def recall_problem(data: str, repeated: int, new: int) -> Iterator[Problem]:
-    """What must be said of a set with so many rows of both kinds, if anything."""
-    total = repeated + new
-    if not repeated or (repeated <= _MOST_REPEATED * total and new >= _FEWEST_NEW):
-        return
-    says = f"{repeated} of {total} rows of {data} are training rows with other values"
-    if repeated == total:
-        message = f"{says}: the scores tell what was learned by heart, and nothing of new questions"
-    elif new < _FEWEST_NEW:
-        message = f"{says}, and the {new} new ones are too few to tell much"
-    else:
-        message = f"{says}: look at the score of the {new} new ones"
-    hint = "measure on rows whose templates do not train"
-    yield Problem(level="warning", key="evaluate.data", message=message, hint=hint)
 
 
 def _part(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import Rate
-from finewright.evaluate.baselines.card import label_card, strays, unbeaten
+from finewright.evaluate.baselines.card import label_card, strays
 from finewright.evaluate.baselines.label_task import LabelTask, label_task, told_sets
+from finewright.evaluate.cautions import linear_problems, recall_problems
 from finewright.evaluate.measure import (
     Measured,
     OnProgress,
@@ -18,7 +19,7 @@ from finewright.evaluate.measure import (
     measure,
     scores_of,
 )
-from finewright.evaluate.parts import parts_of, recall_problems, with_repeated
+from finewright.evaluate.parts import parts_of, with_repeated
 from finewright.evaluate.score import ScoreOptions
 from finewright.lm.load import load_chat, load_lm
 from finewright.lm.model import LM
@@ -73,7 +74,7 @@ def run(context: StageContext) -> StageResult:
         answers=counts_of(measured),
         parts=parts,
         samples=artifact,
-        problems=(*unbeaten(found, spec.confidence), *recall_problems(parts)),
+        problems=(*linear_problems(found, spec.confidence), *recall_problems(parts)),
     )
     adapters = tuple(a.sha256 for c in trained.candidates for a in c.artifacts)
     return StageResult(report, (artifact,), adapters)

@@ -8,7 +8,7 @@ from finewright.render.text import table
 from finewright.schema.bakeoff_report import BakeoffReport, Finalist, Share
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
-from finewright.schema.evaluate import Difference, Score
+from finewright.schema.evaluate import LINEAR, Difference, Score
 from finewright.schema.tune_report import Trial, TuneReport
 
 _CENT = 0.01
@@ -33,8 +33,10 @@ CONDUCT = (
     "foreign script",
     "other language",
     "valid JSON",
+    "no label",
     "closes a turn with",
 )
+RECALL = ("model", "rows that repeat training rows but for values", "new rows")
 RUNG = ("model", "score", "behind the best", "steps", "seconds", "what becomes of it")
 TRIALS = ("trial", "score", "held-out loss", "seconds", "state", "settings")
 
@@ -52,6 +54,7 @@ def _(report: BakeoffReport) -> str:
             for rung in report.rungs
         ),
         f"leaderboard by {report.metric}\n" + table(LEADERBOARD, leaderboard_rows(report)),
+        *_recall(report),
         *_more_scores(report),
         "what each takes\n" + table(TAKES, takes_rows(report)),
         f"none beats them in both score and time: {', '.join(report.frontier)}",
@@ -111,11 +114,25 @@ def leaderboard_rows(report: BakeoffReport) -> Rows:
                 _percent(_score(each, report.metric)),
                 points(_turned(duel.difference)) if duel else "the best",
                 f"{duel.p_adjusted:.2g}" if duel else "",
-                _percent(untuned[0]) if untuned else "",
+                _untuned(untuned[0], told_labels=each.told_labels) if untuned else "",
                 points(each.gain) if each.gain else "",
             )
         )
+    if report.linear and report.linear_score:
+        behind, score = points(_turned(report.linear)), _percent(report.linear_score)
+        rows.append((f"{LINEAR}, no model", score, behind, f"{report.linear.p_value:.2g}", "", ""))
     return rows
+
+
+def recall_rows(report: BakeoffReport) -> Rows:
+    """Each finalist's score on held-out rows that repeat training rows and on new ones, by the metric that
+    decides; none where no row repeats one, or nobody looked."""
+    if not any(each.repeated_rows for each in report.finalists):
+        return []
+    return [
+        (each.base_model, *map(_counted, (each.repeated_rows, each.new_rows)))
+        for each in report.finalists
+    ]
 
 
 def takes_rows(report: BakeoffReport) -> Rows:
@@ -148,6 +165,7 @@ def conduct_rows(report: BakeoffReport) -> Rows:
             if each.conduct.other_language
             else "not looked for",
             _share(each.conduct.valid_json) if each.conduct.valid_json else "none expected",
+            _share(each.conduct.no_label) if each.conduct.no_label else "no labels",
             each.end_of_turn,
         )
         for each in report.finalists
@@ -196,6 +214,23 @@ def _turned(difference: Difference) -> Difference:
 
 def _chose(report: BakeoffReport) -> str:
     return f" {report.rows_development} chose who goes on," if report.rungs else ""
+
+
+def _recall(report: BakeoffReport) -> list[str]:
+    rows = recall_rows(report)
+    return (
+        [f"{report.metric} by what the rows are to the training rows\n" + table(RECALL, rows)]
+        if rows
+        else []
+    )
+
+
+def _untuned(score: Score, *, told_labels: bool) -> str:
+    return _percent(score) + (", told the labels" if told_labels else "")
+
+
+def _counted(score: Score | None) -> str:
+    return f"{_percent(score)}, n = {score.n}" if score else "none"
 
 
 def _more_scores(report: BakeoffReport) -> list[str]:

@@ -64,13 +64,15 @@ class Conduct(Model):
 
     `ended` by themselves before max_new_tokens; `looped`: the end repeats itself; `other_script` and
     `other_language`: in one that nobody asked for (`other_language` None where nobody could look);
-    `valid_json` of the rows that expect JSON, None where none does."""
+    `valid_json` of the rows that expect JSON, None where none does; `no_label` of the rows whose answers are
+    labels, None where they are not."""
 
     ended: Share
     looped: Share
     other_script: Share
     other_language: Share | None
     valid_json: Share | None
+    no_label: Share | None = None
     strays: tuple[str, ...] = ()
     """A few of the answers that drifted, each with its row and what is odd about it."""
 
@@ -79,7 +81,10 @@ class Finalist(Model):
     """A model that reached the last rung: its scores on the held-out rows and what it takes to use it.
 
     It is asked with its own chat template, which closes a turn with `end_of_turn`. `gain` is it minus its own
-    untuned base, by the metric that decides; None where the spec compares with no base. `usd` is a training
+    untuned base, by the metric that decides; None where the spec compares with no base. Where the answers are
+    labels, that base was also told them (`told_labels`) if it does better so. `repeated_rows` and `new_rows`
+    are its scores, by that metric, on held-out rows that repeat training rows but for values, and on the
+    others; None where there is no such row. `usd` is a training
     run on the cheapest machine of the catalog that fits; None where none is known."""
 
     base_model: str
@@ -91,6 +96,9 @@ class Finalist(Model):
     scores: tuple[Score, ...]
     untuned: tuple[Score, ...]
     gain: Difference | None
+    told_labels: bool = False
+    repeated_rows: Score | None = None
+    new_rows: Score | None = None
     train_seconds: float
     train_tokens_per_second: float
     peak_gib: float
@@ -112,7 +120,9 @@ class BakeoffReport(Model):
     """Who competed, who was dropped when, and the leaderboard of those who were not, best first.
 
     `winner` is empty where the held-out rows cannot tell the best ones apart; `choice` is then the one that
-    takes the least time an answer. `frontier` are those that no other beats in both score and time."""
+    takes the least time an answer. `frontier` are those that no other beats in both score and time.
+    `linear` is the best minus a bag of words, a classifier without a language model; None where answers are
+    no labels."""
 
     name: str
     folder: str
@@ -124,6 +134,8 @@ class BakeoffReport(Model):
     rungs: tuple[Rung, ...]
     finalists: tuple[Finalist, ...]
     duels: tuple[Duel, ...]
+    linear: Difference | None = None
+    linear_score: Score | None = None
     frontier: tuple[str, ...]
     winner: str
     choice: str

@@ -116,6 +116,25 @@ def test_the_leaderboard_is_of_rows_that_chose_nothing(
         assert each.gain.value == pytest.approx(each.scores[0].value - each.untuned[0].value)
 
 
+def test_a_bag_of_words_stands_beside_and_recall_is_told(finished: BakeoffReport) -> None:
+    # The colour in the question is the answer, so words alone get every row right.
+    assert finished.linear is not None
+    assert finished.linear_score is not None
+    assert finished.linear_score.value == 1.0
+    best = finished.finalists[0]
+    assert finished.linear.value == pytest.approx(best.scores[0].value - 1.0)
+    told = [problem.message for problem in finished.problems]
+    assert any("a linear classifier that needs no language model" in message for message in told)
+    # Every held-out row is a training row with another number.
+    for each in finished.finalists:
+        assert each.new_rows is None
+        assert each.repeated_rows is not None
+        assert (each.repeated_rows.value, each.repeated_rows.n) == (each.scores[0].value, 16)
+        assert each.conduct.no_label is not None
+        assert each.conduct.no_label.n == 16
+    assert any("what was learned by heart" in message for message in told)
+
+
 def test_each_is_asked_with_its_own_template(finished: BakeoffReport) -> None:
     ends = {each.base_model: each.end_of_turn for each in finished.finalists}
     known = {"./llama": "<|im_end|>", "./gemma": "<end_of_turn>", "./deaf": "<|eot_id|>"}

@@ -1,5 +1,4 @@
-"""What a score card of labels has beside the models: the linear classifier, answers that name no label, and
-what a tuned model is not shown to beat."""
+"""What a score card of labels has beside the models: a linear classifier, and answers that name no label."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,8 +9,7 @@ from finewright.evaluate.baselines.linear import BagOfWords, fit
 from finewright.evaluate.measure import Measured, RowSet, Settings
 from finewright.evaluate.score import PREFERENCE, score_answers
 from finewright.judge.statistics import wilson
-from finewright.schema.common import Problem
-from finewright.schema.evaluate import LINEAR, Difference, LinearFit, StrayAnswers
+from finewright.schema.evaluate import LINEAR, LinearFit, StrayAnswers
 
 _OF_MODELS = ("perplexity", PREFERENCE)
 
@@ -62,29 +60,6 @@ def strays(
             low, high = wilson(count, len(each.samples), confidence=confidence)
             counted = {"count": count, "n": len(each.samples), "low": low, "high": high}
             yield StrayAnswers.model_validate({"system": each.system, "data": each.data, **counted})
-
-
-def unbeaten(found: Sequence[Difference], confidence: float) -> Iterator[Problem]:
-    """A warning for each set where a tuned model is not shown to be better than the linear classifier, by the
-    first metric."""
-    seen = set()
-    for each in found:
-        key = (each.system, each.data)
-        if each.against != LINEAR or key in seen:
-            continue
-        seen.add(key)
-        if each.value > 0 and each.p_value <= 1 - confidence:
-            continue
-        is_worse = each.value < 0 and each.p_value <= 1 - confidence
-        than = "worse than" if is_worse else "not shown to be better than"
-        low, high = (f"{100 * end:+.1f}" for end in (each.low, each.high))
-        yield Problem(
-            level="warning",
-            message=f"{each.data}: {each.system} is {than} {LINEAR}, a linear classifier that needs no"
-            f" language model: {each.metric} {100 * each.value:+.1f} points ({low} to {high},"
-            f" p = {each.p_value:.2g})",
-            hint="train longer or on more rows, or use the classifier",
-        )
 
 
 def _classified(

@@ -5,10 +5,12 @@ from markupsafe import Markup
 from finewright.render.bakeoff import (
     CONDUCT,
     LEADERBOARD,
+    RECALL,
     RUNG,
     TAKES,
     conduct_rows,
     leaderboard_rows,
+    recall_rows,
     rung_rows,
     takes_rows,
 )
@@ -24,6 +26,7 @@ def bakeoff_page(report: BakeoffReport) -> str:
         "rungs": [(rung, rung_rows(report, rung.number)) for rung in report.rungs],
         "rung_header": RUNG,
         "leaderboard": (LEADERBOARD, leaderboard_rows(report)),
+        "recall": (RECALL, recall_rows(report)),
         "takes": (TAKES, takes_rows(report)),
         "conduct": (CONDUCT, conduct_rows(report)),
         "scores": Markup(score_chart(report)),  # noqa: S704 - bakeoff_charts.py escapes

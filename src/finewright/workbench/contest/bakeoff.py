@@ -4,19 +4,23 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from finewright.errors import SpecError
+from finewright.evaluate.cautions import linear_problems, recall_problem
 from finewright.evaluate.leaderboard import Burden, duels, fates, ladder, verdict
 from finewright.evaluate.pareto import Point, frontier
+from finewright.evaluate.score import compare
 from finewright.render.bakeoff import licence
 from finewright.schema.bakeoff import BakeoffSpec
 from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung
 from finewright.schema.common import Problem
-from finewright.schema.evaluate import Score
+from finewright.schema.evaluate import Difference, Score
 from finewright.schema.load import LoadedSpec
 from finewright.schema.nodes import Tree
 from finewright.store.atomic import write_json, write_text
 from finewright.workbench.contest.contest import (
+    HELD_OUT,
     Contest,
     Entry,
     check_contest,
@@ -143,6 +147,7 @@ def _report(
     (best,) = systems.keys() - set(beaten)
     finalists = [by_name[name] for name in (best, *beaten)]
     values = {each.base_model: _value(each, metric) for each in finalists}
+    linear, linear_score = _against_linear(contest, found, best)
     answer_ms = {each.base_model: each.speed.answer_ms_mean for each in finalists}
     unbeaten = frontier({name: Point(answer_ms[name], values[name].value) for name in values})
     burdens = {each.base_model: Burden(each.parameters, each.speed.answer_ms) for each in finalists}
@@ -158,12 +163,42 @@ def _report(
         rungs=tuple(rungs),
         finalists=tuple(finalists),
         duels=tuple(fought),
+        linear=linear,
+        linear_score=linear_score,
         frontier=tuple(name for name in values if name in unbeaten),
         winner=said.winner,
         choice=said.choice,
         verdict=said.sentence,
-        problems=(*_cautions(contest, finalists), *_other_rows(entries), *of_data(entries[0])),
+        problems=(
+            *linear_problems([linear] if linear else [], contest.options.confidence),
+            *_recall(finalists[0]),
+            *_cautions(contest, finalists),
+            *_other_rows(entries),
+            *of_data(entries[0]),
+        ),
     )
+
+
+class _AgainstLinear(NamedTuple):
+    difference: Difference | None
+    score: Score | None
+
+
+def _against_linear(contest: Contest, found: Sequence[Found], best: str) -> _AgainstLinear:
+    """The best minus a bag of words, which learned from the rows that all trained on."""
+    (each,) = (each for each in found if each.finalist.base_model == best)
+    if each.linear is None:
+        return _AgainstLinear(None, None)
+    metric = contest.metric
+    compared = compare(each.answers, each.linear, contest.options)
+    (difference,) = (found for found in compared if found.metric == metric)
+    return _AgainstLinear(difference, next(s for s in each.linear.scores if s.metric == metric))
+
+
+def _recall(best: Finalist) -> Iterator[Problem]:
+    """What the leaderboard is a measure of, where rows were compared with those that train."""
+    repeated, new = (score.n if score else 0 for score in (best.repeated_rows, best.new_rows))
+    yield from recall_problem(HELD_OUT, repeated, new)
 
 
 def _value(each: Finalist, metric: str) -> Score:

@@ -1,6 +1,7 @@
 """What is known of a tuned model beside its score: licence, size, speed, price, conduct of its answers."""
 
 import time
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -10,12 +11,22 @@ from finewright.data.quality.languages import TOO_SHORT, UNCLEAR, detector
 from finewright.errors import Interrupted, MissingExtra
 from finewright.evaluate.conduct import conduct
 from finewright.evaluate.leaderboard import scored
-from finewright.evaluate.score import Scored, compare
+from finewright.evaluate.score import Scored, compare, part_of
 from finewright.judge.drift import LanguageOf
+from finewright.judge.statistics import wilson
 from finewright.lm.sources import locate, num_parameters
-from finewright.schema.bakeoff_report import Finalist, Use
+from finewright.schema.bakeoff_report import Conduct, Finalist, Share, Use
 from finewright.schema.cost import Range
-from finewright.schema.evaluate import Difference
+from finewright.schema.evaluate import (
+    BASE,
+    BASE_WITH_LABELS,
+    LINEAR,
+    TUNED,
+    Difference,
+    EvaluateReport,
+    Sample,
+    Score,
+)
 from finewright.schema.rows import Row
 from finewright.store.atomic import read_json, write_json
 from finewright.workbench.contest.contest import (
@@ -32,10 +43,12 @@ from finewright.workbench.signals import stop_requests
 
 
 class Found(NamedTuple):
-    """A finalist, and its answers to all held-out rows as one set with their scores."""
+    """A finalist, its answers to all held-out rows as one set with their scores, and those of a bag of words
+    that learned from the same rows."""
 
     finalist: Finalist
     answers: Scored
+    linear: Scored | None
 
 
 class _Price(NamedTuple):
@@ -48,11 +61,8 @@ def finalist(contest: Contest, entry: Entry, *, timed: int, today: date) -> Foun
 
     What is timed is kept: a second call says the same."""
     samples = held_out(contest, entry)
-    tuned = scored(entry.base_model, HELD_OUT, samples["tuned"], contest.metrics, contest.options)
-    untuned = None
-    if "base" in samples:
-        name = f"{entry.base_model} untuned"
-        untuned = scored(name, HELD_OUT, samples["base"], contest.metrics, contest.options)
+    tuned = scored(entry.base_model, HELD_OUT, samples[TUNED], contest.metrics, contest.options)
+    untuned, told_labels = _untuned(contest, entry, samples)
     use = _use(contest, entry, timed)
     trained = entry.trained
     root = contest.loaded.path.parent
@@ -68,15 +78,66 @@ def finalist(contest: Contest, entry: Entry, *, timed: int, today: date) -> Foun
         scores=tuple(tuned.scores),
         untuned=tuple(untuned.scores) if untuned else (),
         gain=_gain(contest, tuned, untuned) if untuned else None,
+        told_labels=told_labels,
+        repeated_rows=_on_rows(contest, tuned, samples[TUNED], repeated=True),
+        new_rows=_on_rows(contest, tuned, samples[TUNED], repeated=False),
         train_seconds=trained.seconds,
         train_tokens_per_second=trained.tokens_per_second,
         peak_gib=trained.peak_gib,
         usd=price.usd,
         usd_on=price.machine,
         speed=use.speed,
-        conduct=conduct(samples["tuned"], languages(), confidence=contest.options.confidence),
+        conduct=_conduct(contest, entry, samples[TUNED]),
     )
-    return Found(found, tuned)
+    return Found(found, tuned, _beside(contest, samples, LINEAR, LINEAR))
+
+
+class _Untuned(NamedTuple):
+    scored: Scored | None
+    told_labels: bool
+
+
+def _untuned(contest: Contest, entry: Entry, samples: Mapping[str, Sequence[Sample]]) -> _Untuned:
+    """The base as it is or told the labels, whichever is better by the metric that decides."""
+    name = f"{entry.base_model} untuned"
+    plain, told = (_beside(contest, samples, each, name) for each in (BASE, BASE_WITH_LABELS))
+    if plain is None or told is None:
+        return _Untuned(plain or told, told is not None)
+    is_told = _decides(contest, told).value > _decides(contest, plain).value
+    return _Untuned(told if is_told else plain, is_told)
+
+
+def _beside(
+    contest: Contest, samples: Mapping[str, Sequence[Sample]], system: str, name: str
+) -> Scored | None:
+    """A system's answers scored, where it was asked every row that the tuned model was."""
+    asked = samples.get(system, ())
+    if len(asked) != len(samples[TUNED]):
+        return None
+    return scored(name, HELD_OUT, asked, contest.metrics, contest.options)
+
+
+def _decides(contest: Contest, system: Scored) -> Score:
+    return next(score for score in system.scores if score.metric == contest.metric)
+
+
+def _on_rows(
+    contest: Contest, tuned: Scored, samples: Sequence[Sample], *, repeated: bool
+) -> Score | None:
+    places = [i for i, sample in enumerate(samples) if sample.repeated is repeated]
+    return _decides(contest, part_of(tuned, places, contest.options)) if places else None
+
+
+def _conduct(contest: Contest, entry: Entry, samples: Sequence[Sample]) -> Conduct:
+    confidence = contest.options.confidence
+    found = conduct(samples, languages(), confidence=confidence)
+    strays = entry.run.read_report("evaluate", EvaluateReport).strays
+    counted = [stray for stray in strays if stray.system == TUNED]
+    if not counted:
+        return found
+    count, n = sum(stray.count for stray in counted), sum(stray.n for stray in counted)
+    low, high = wilson(count, n, confidence=confidence)
+    return found.model_copy(update={"no_label": Share(count=count, n=n, low=low, high=high)})
 
 
 def _gain(contest: Contest, tuned: Scored, untuned: Scored) -> Difference:

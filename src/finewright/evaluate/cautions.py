@@ -1,0 +1,57 @@
+"""What a score does not show: that a language model was needed, or that anything but recall was measured."""
+
+from collections.abc import Iterator, Sequence
+
+from finewright.schema.common import Problem
+from finewright.schema.evaluate import LINEAR, Difference, ScoredRows
+
+_MOST_REPEATED = 0.5
+_FEWEST_NEW = 30
+
+
+def linear_problems(found: Sequence[Difference], confidence: float) -> Iterator[Problem]:
+    """A warning for each set where a tuned model is not shown to be better than the linear classifier, by the
+    first metric."""
+    seen = set()
+    for each in found:
+        key = (each.system, each.data)
+        if each.against != LINEAR or key in seen:
+            continue
+        seen.add(key)
+        if each.value > 0 and each.p_value <= 1 - confidence:
+            continue
+        is_worse = each.value < 0 and each.p_value <= 1 - confidence
+        than = "worse than" if is_worse else "not shown to be better than"
+        low, high = (f"{100 * end:+.1f}" for end in (each.low, each.high))
+        yield Problem(
+            level="warning",
+            message=f"{each.data}: {each.system} is {than} {LINEAR}, a linear classifier that needs no"
+            f" language model: {each.metric} {100 * each.value:+.1f} points ({low} to {high},"
+            f" p = {each.p_value:.2g})",
+            hint="train longer or on more rows, or use the classifier",
+        )
+
+
+def recall_problems(parts: Sequence[ScoredRows]) -> Iterator[Problem]:
+    """A warning for each set most of whose rows repeat training rows, and for one with few that do not."""
+    counts: dict[str, dict[str, int]] = {}
+    for part in parts:
+        counts.setdefault(part.data, {})[part.kind] = part.rows
+    for data, of in counts.items():
+        yield from recall_problem(data, of["repeated"], of["new"])
+
+
+def recall_problem(data: str, repeated: int, new: int) -> Iterator[Problem]:
+    """What must be said of a set with so many rows of both kinds, if anything."""
+    total = repeated + new
+    if not repeated or (repeated <= _MOST_REPEATED * total and new >= _FEWEST_NEW):
+        return
+    says = f"{repeated} of {total} rows of {data} are training rows with other values"
+    if repeated == total:
+        message = f"{says}: the scores tell what was learned by heart, and nothing of new questions"
+    elif new < _FEWEST_NEW:
+        message = f"{says}, and the {new} new ones are too few to tell much"
+    else:
+        message = f"{says}: look at the score of the {new} new ones"
+    hint = "measure on rows whose templates do not train"
+    yield Problem(level="warning", key="evaluate.data", message=message, hint=hint)

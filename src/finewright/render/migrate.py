@@ -1,13 +1,15 @@
 """A migration, for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from finewright.render.reports import text_of
 from finewright.render.text import printable, table
 from finewright.schema.evaluate import Difference, Score
-from finewright.schema.migrate import MigrateReport
+from finewright.schema.migrate import Bound, MigrateReport
 
 BOUND_HEADER = ("metric", "old", "new", "base", "new - old", "at least (one-sided)")
+RECALL_HEADER = ("rows", *BOUND_HEADER)
+RECALL_TITLE = "against the right answers, by what the rows are to the training rows"
 CARRIED_HEADER = ("setting", "there", "key", "here", "why")
 
 
@@ -21,6 +23,7 @@ def _(report: MigrateReport) -> str:
         _section(
             expected_title(report), table(BOUND_HEADER, bound_rows(report)), bound_rows(report)
         ),
+        _section(RECALL_TITLE, table(RECALL_HEADER, recall_rows(report)), recall_rows(report)),
         _section(
             agreement_title(report), table(("metric", "agreement"), agreement_rows(report)), True
         ),
@@ -69,6 +72,10 @@ def expected_title(report: MigrateReport) -> str:
 
 def bound_rows(report: MigrateReport) -> list[tuple[str, ...]]:
     """A row for each metric against the right answers."""
+    return _bound_cells(report.against_expected)
+
+
+def _bound_cells(bounds: Sequence[Bound]) -> list[tuple[str, ...]]:
     return [
         (
             b.difference.metric,
@@ -78,7 +85,19 @@ def bound_rows(report: MigrateReport) -> list[tuple[str, ...]]:
             difference(b.difference),
             f"{100 * b.bound:+.1f}",
         )
-        for b in report.against_expected
+        for b in bounds
+    ]
+
+
+def recall_rows(report: MigrateReport) -> list[tuple[str, ...]]:
+    """A row for each metric on golden rows that repeat training rows, and on new ones; none where no right
+    answer is known or no row repeats one."""
+    parts = {"repeat training rows but for values": report.repeated_rows, "new": report.new_rows}
+    return [
+        (f"{rows}, n = {bound.difference.n}", *cells)
+        for rows, bounds in parts.items()
+        for bound, cells in zip(bounds, _bound_cells(bounds), strict=True)
+        if report.rows_repeated
     ]
 
 

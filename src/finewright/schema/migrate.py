@@ -92,6 +92,13 @@ class MigrateReport(Model):
     against_expected: tuple[Bound, ...] = Field(
         description="Old and new model against the right answers, where they are known."
     )
+    rows_repeated: int | None = Field(
+        None, description="Golden rows that are training rows with other values."
+    )
+    repeated_rows: tuple[Bound, ...] = Field(
+        (), description="As `against_expected`, on those rows alone."
+    )
+    new_rows: tuple[Bound, ...] = Field((), description="As `against_expected`, on all other rows.")
     agreement: tuple[Score, ...] = Field(description="The new model's answers against the old's.")
     agreement_bound: float = Field(
         description="One-sided lower bound of the share of rows with the same answer."

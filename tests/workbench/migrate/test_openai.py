@@ -96,6 +96,14 @@ def test_a_recorded_model_is_followed_from_its_job_to_the_verdict(
     token_f1, exact = report.against_expected
     assert (report.stated.metric, exact.old.value) == ("token_f1", pytest.approx(5 / 6))
     assert token_f1.difference.n == 6
+    # "the red 20" trains as "the red 16": all six questions are of templates that train.
+    assert report.rows_repeated == 6
+    assert any("6 of 6 rows of the golden set are training rows with" in line for line in told)
+    assert [bound.difference for bound in report.repeated_rows] == [
+        bound.difference for bound in report.against_expected
+    ]
+    assert report.new_rows == ()
+    assert "What of it is recall" in Path("moved/report.html").read_text()
     assert [line.partition(":")[0] for line in report.deadlines] == [
         "2027-01-06, in 42 days",
         "2027-01-14, in 50 days",

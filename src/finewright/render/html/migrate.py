@@ -4,12 +4,15 @@ from finewright.render.html.page import Entry, Section, Table, data_page
 from finewright.render.migrate import (
     BOUND_HEADER,
     CARRIED_HEADER,
+    RECALL_HEADER,
+    RECALL_TITLE,
     agreement_rows,
     agreement_title,
     bound_rows,
     carried_rows,
     expected_title,
     facts,
+    recall_rows,
 )
 from finewright.schema.migrate import MigrateReport
 
@@ -40,7 +43,11 @@ def _expected(report: MigrateReport) -> list[Section]:
     if not report.against_expected:
         return []
     rows = Table(BOUND_HEADER, tuple(bound_rows(report)))
-    return [Section("expected", "Quality", f"Scores {expected_title(report)}.", (rows,))]
+    found = [Section("expected", "Quality", f"Scores {expected_title(report)}.", (rows,))]
+    if by_rows := tuple(recall_rows(report)):
+        table = Table(RECALL_HEADER, by_rows)
+        found.append(Section("recall", "What of it is recall", f"Scores {RECALL_TITLE}.", (table,)))
+    return found
 
 
 def _apart(report: MigrateReport) -> list[Section]:

@@ -32,6 +32,7 @@ from finewright.store.atomic import os_errors, sha256_file, write_json, write_te
 from finewright.store.stage import refuse
 from finewright.workbench.migrate.folder import GOLDEN, PAGE, REPORT, SPEC, TRAIN, check_free
 from finewright.workbench.migrate.golden import GoldenSet, Wanted, check_wanted, golden_set
+from finewright.workbench.migrate.recall import recall
 from finewright.workbench.migrate.spec import Destination, check_spec, spec_text
 from finewright.workbench.up import OnEvent, up
 
@@ -91,7 +92,8 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
         ),
     )
     cleaned = decontaminated(read.rows, list(held_out(golden.rows)))
-    told = (*read.problems, *golden.problems, *_removed(cleaned, len(read.rows)))
+    known = recall(cleaned.rows, golden.rows)
+    told = (*read.problems, *golden.problems, *_removed(cleaned, len(read.rows)), *known.problems())
     run = _trained(asked, read, golden, cleaned, runs_root, on_event)
     samples = _samples(run, len(golden.rows))
     answers = [
@@ -100,6 +102,8 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
     ]
     report = _report(asked, read, golden, cleaned, run, answers).model_copy(
         update={
+            "rows_repeated": len(known.repeated),
+            **known.bounds(answers, golden.frozen.stated, _options()),
             "problems": (*told, *_unended(samples)),
             "deadlines": _deadlines(read.job, golden, today),
         }
@@ -248,8 +252,7 @@ def _report(
     answers: Sequence[Answers],
 ) -> MigrateReport:
     frozen, stated = golden.frozen.golden, golden.frozen.stated
-    usual = EvaluateSpec()
-    options = ScoreOptions(usual.confidence, usual.resamples, usual.seed)
+    options = _options()
     bounds = against_expected(answers, stated, options)
     agreed = agreement_bound(answers, stated.confidence)
     verdict, sentence = judged(bounds, agreed, stated, len(answers))
@@ -273,6 +276,11 @@ def _report(
         sentence=sentence,
         apart=tuple(_apart(answers, golden.rows)),
     )
+
+
+def _options() -> ScoreOptions:
+    usual = EvaluateSpec()
+    return ScoreOptions(usual.confidence, usual.resamples, usual.seed)
 
 
 def _named(asked: Migration) -> Iterator[Path]:

@@ -1,15 +1,16 @@
 """A classifier without a language model: logistic regression on the words of a question.
 
-Features: words and pairs of neighbouring words, weighed tf-idf with idf = 1 + ln((1 + n) / (1 + df)), each
-row of length 1 (Salton & Buckley 1988; the idf smoothed as in scikit-learn). Classifier: multinomial logistic
-regression, the minimum of  sum of -log p(label | words) + |W|^2 / (2 C),  C = 10, the intercepts free, by
-L-BFGS (Liu & Nocedal 1989). It is convex, so the answer does not depend on chance; C is fixed, so nothing was
-chosen on the rows that measure. Not covered: meaning beyond words, and the system's turn."""
+Features: words, and pairs of neighbouring words that two rows have, weighed tf-idf with
+idf = 1 + ln((1 + n) / (1 + df)), each row of length 1 (Salton & Buckley 1988; the idf smoothed as in
+scikit-learn). Classifier: multinomial logistic regression, the minimum of
+sum of -log p(label | words) + |W|^2 / (2 C),  C = 10, the intercepts free, by L-BFGS (Liu & Nocedal 1989). It
+is convex, so the answer does not depend on chance; C is fixed, so nothing was chosen on the rows that measure.
+Not covered: meaning beyond words, and the system's turn."""
 
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -43,8 +44,12 @@ class BagOfWords:
         return [self.labels[int(i)] for i in logits.argmax(dim=1)]
 
 
-def fit(texts: Sequence[str], answers: Sequence[str], *, seed: int = 0) -> BagOfWords:
-    """Learn the labels of texts. Of very many rows, so many are drawn by the seed as fit in memory."""
+def fit(
+    texts: Sequence[str], answers: Sequence[str], *, seed: int = 0, tolerance: float = 1e-4
+) -> BagOfWords:
+    """Learn the labels of texts, until no slope of the mean loss is above `tolerance` (scikit-learn's default).
+
+    Of very many rows, so many are drawn by the seed as fit in memory."""
     began = time.perf_counter()
     labels = tuple(sorted(set(answers)))
     most = _MOST_CELLS // len(labels)
@@ -53,16 +58,29 @@ def fit(texts: Sequence[str], answers: Sequence[str], *, seed: int = 0) -> BagOf
         used = sorted(Random(seed).sample(used, most))  # noqa: S311 - a draw, no secret
     texts, answers = [texts[i] for i in used], [answers[i] for i in used]
     counts = Counter(term for text in texts for term in set(_terms(text)))
+    # A pair of words that one row alone has tells nothing of others, and most pairs are such.
+    known = [term for term, count in counts.items() if count > 1 or " " not in term]
     num_features = min(_MOST_FEATURES, most)
-    kept = sorted(counts, key=lambda term: (-counts[term], term))[:num_features]
+    kept = sorted(known, key=lambda term: (-counts[term], term))[:num_features]
     places = {term: i for i, term in enumerate(kept)}
     idf = torch.tensor(
         [1 + math.log((1 + len(texts)) / (1 + counts[term])) for term in kept], dtype=torch.float64
     )
     codes = {name: i for i, name in enumerate(labels)}
     truth = torch.tensor([codes[answer] for answer in answers])
-    weights = _fitted(_matrix(texts, places, idf), truth, len(labels))
+    weights = _alone(lambda: _fitted(_matrix(texts, places, idf), truth, len(labels), tolerance))
     return BagOfWords(labels, places, idf, weights, len(texts), time.perf_counter() - began)
+
+
+def _alone(work: Callable[[], Tensor]) -> Tensor:
+    """On one thread: the products are small, and threads that wait for each other on a busy machine made it
+    twenty times slower."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return work()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _terms(text: str) -> list[str]:
@@ -98,7 +116,7 @@ def _logits(matrix: Tensor, weights: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _fitted(matrix: Tensor, truth: Tensor, num_labels: int) -> Tensor:
+def _fitted(matrix: Tensor, truth: Tensor, num_labels: int, tolerance: float) -> Tensor:
     num_rows, num_features = matrix.shape
     weights = torch.zeros(num_features + 1, num_labels, dtype=torch.float64)
     transposed = matrix.t().coalesce()
@@ -106,7 +124,7 @@ def _fitted(matrix: Tensor, truth: Tensor, num_labels: int) -> Tensor:
         [weights],
         max_iter=_MOST_STEPS,
         history_size=5,
-        tolerance_grad=1e-6,
+        tolerance_grad=tolerance,
         tolerance_change=1e-9,
         line_search_fn="strong_wolfe",
     )

@@ -45,6 +45,7 @@ train:
   batch_size: 4
   max_steps: 6
   threads: 1
+  prove_elsewhere: false
 {train}
 {rest or "evaluate: {data: [{path: test.jsonl}], max_new_tokens: 8}"}
 """

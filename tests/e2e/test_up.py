@@ -337,3 +337,24 @@ def test_what_a_run_needs_is_said_where_torch_is_missing(project: Path) -> None:
         "error: this needs the model runtime (torch not installed)\n"
         ' hint: pip install "finewright[train]"\n',
     )
+
+
+def test_a_result_is_proved_elsewhere_and_carries_its_card(
+    project: Path, runs: Path, finewright: Finewright
+) -> None:
+    more = ("--set", "train.max_steps=30", "--set", "train.prove_elsewhere=true", "--json")
+    trained = finewright("train", "spec.yaml", *more)
+    (run,) = runs.iterdir()
+    card = run / "train" / "base" / "adapter" / "README.md"
+    assert "Not measured yet." in card.read_text()
+    (candidate,) = trained.json["train"]["candidates"]
+    elsewhere = [proof for proof in candidate["proofs"] if "another process" in proof["detail"]]
+    assert elsewhere
+    assert all(proof["passed"] for proof in elsewhere)
+    measured = finewright("up", "spec.yaml", *more)
+    assert measured.json["ran"] == ["evaluate"]
+    assert "| tuned | test | token_f1 |" in card.read_text()
+    assert finewright("up", "spec.yaml", *more).json["ran"] == []
+    assert finewright("verify", str(run), "--json").json["problems"] == []
+    for path in card.parent.iterdir():
+        assert str(project).encode() not in path.read_bytes(), path

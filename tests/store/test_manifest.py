@@ -10,7 +10,7 @@ from finewright.errors import StoreError
 from finewright.schema.common import Artifact
 from finewright.store.events import emit
 from finewright.store.lock import run_lock
-from finewright.store.manifest import describe, is_fresh, read_manifest, record_stage, verify
+from finewright.store.manifest import cover, describe, is_fresh, read_manifest, record_stage, verify
 from finewright.store.rundir import RunDir
 
 from .conftest import KEY, NOW
@@ -196,3 +196,17 @@ def test_a_manifest_that_makes_no_sense_is_a_store_error(run: RunDir, old: str, 
     run.manifest.write_text(text.replace(old, new, 1))
     with pytest.raises(StoreError, match=r"manifest\.json: damaged"):
         verify(run)
+
+
+def test_a_card_is_covered_and_makes_no_stage_stale(finished: RunDir) -> None:
+    def put(text: bytes) -> None:
+        artifact = add(finished, "data/README.md", text)
+        cover(finished, "data", artifact.model_copy(update={"kind": "card"}))
+
+    put(b"one")
+    put(b"two")
+    assert verify(finished) == []
+    assert is_fresh(finished, "data", "k1")
+    (finished.root / "data" / "README.md").write_bytes(b"cut between two writes")
+    assert is_fresh(finished, "data", "k1")
+    assert [problem.file for problem in verify(finished)] == ["data/README.md"]

@@ -116,6 +116,9 @@ class Candidate(Model):
 
     base_model: str
     base_sha256: str
+    base_origin: str = ""
+    """What others call the base: a hub id, or the name of a folder."""
+    base_license: str = "unknown"
     base_revision: str = ""
     method: str = "sft"
     adapter: str

@@ -15,6 +15,8 @@ from finewright.store import atomic
 if TYPE_CHECKING:
     from finewright.store.rundir import RunDir
 
+CARD = "card"
+"""A file that tells of a result, and decides nothing."""
 _RUN_STAGE = "run"
 _UNCOVERED = {"events.jsonl", "run.lock", "manifest.json"}
 
@@ -109,13 +111,24 @@ def record_stage(
     write_manifest(run, before.model_copy(update=update))
 
 
+def cover(run: "RunDir", stage: str, artifact: Artifact) -> None:
+    """Note a file beside those of a finished stage, in the place of what stood there under its path.
+
+    Only the holder of the run's lock may call this."""
+    before = read_manifest(run)
+    rows = [row for row in before.artifacts if row.path != artifact.path]
+    _write(run, before.model_copy(update={"artifacts": (*rows, _row(artifact, stage))}))
+
+
 def is_fresh(run: "RunDir", stage: str, key: str) -> bool:
-    """The stage finished with this key, and each of its files is there with the recorded digest."""
+    """The stage finished with this key, and each of its files is there with the recorded digest.
+
+    But for cards, which say what is known by now and are written anew as more is."""
     manifest = read_manifest(run)
     finished = manifest.stages.get(stage)
     if finished is None or finished.key != key:
         return False
-    rows = (row for row in manifest.artifacts if row.stage == stage)
+    rows = (row for row in manifest.artifacts if row.stage == stage and row.kind != CARD)
     return not any(problem for row in rows for problem in _check(run, row))
 
 

@@ -4,6 +4,7 @@ from finewright.errors import DataError
 from finewright.lm import runtime
 from finewright.lm.encode import EncodedRows, encode_rows
 from finewright.lm.load import load_chat
+from finewright.lm.origin import origin_of
 from finewright.lm.sources import config_here, locate
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport
@@ -87,6 +88,8 @@ def _report(work: Work, encoded: EncodedRows, outcome: Outcome) -> Candidate:
     return Candidate(
         base_model=work.base.name,
         base_sha256=work.base.sha256,
+        base_origin=origin_of(work.base).name,
+        base_license=work.base.license,
         base_revision=work.base.revision,
         method=work.spec.method,
         adapter=(work.folder / "adapter").relative_to(run.root).as_posix(),

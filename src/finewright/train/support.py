@@ -12,6 +12,7 @@ from finewright.estimate.families import families, shape_of
 from finewright.estimate.fit import misfits
 from finewright.schema.common import Problem
 from finewright.schema.methods import AnyTrainSpec, GRPOSpec, KTOSpec, OnlineSettings, PPOSpec
+from finewright.train.holders import held_where
 
 Config = Mapping[str, Any]
 
@@ -204,6 +205,7 @@ _ALWAYS: tuple[Callable[[AnyTrainSpec], Iterator[Problem]], ...] = (
     _no_base_left,
     _lone_answers,
     _dropout_without_use,
+    lambda spec: held_where(spec.adapter),
     _keeps_what_nobody_sees,
 )
 _BY_FAMILY: tuple[Callable[[AnyTrainSpec, Config], Iterator[Problem]], ...] = (

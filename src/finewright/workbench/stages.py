@@ -12,7 +12,7 @@ from typing import NamedTuple
 from finewright import __version__
 from finewright.store.atomic import os_errors
 from finewright.store.keys import stage_key
-from finewright.store.manifest import is_fresh, read_manifest, record_stage
+from finewright.store.manifest import CARD, is_fresh, read_manifest, record_stage
 from finewright.store.stage import StageContext, StageResult
 
 
@@ -36,7 +36,7 @@ STAGES = (
 
 
 # These hold seconds and speeds, which differ when the same result is made again.
-_TIMED = frozenset({"report", "metrics", "plot"})
+_TIMED = frozenset({"report", "metrics", "plot", CARD})
 _TRAINED_ON = frozenset({"data/train.jsonl", "data/eval.jsonl"})
 """Of what the data stage makes, the rows that training learns from and looks at."""
 

@@ -16,6 +16,7 @@ from finewright.store.lock import run_lock
 from finewright.store.rundir import RunDir, create_run, find_run, open_run
 from finewright.store.speclock import lock_of, lock_text
 from finewright.store.stage import StageContext, refuse
+from finewright.workbench.cards import write_cards
 from finewright.workbench.coherence import incoherent, uncostable
 from finewright.workbench.prepare import input_digests, make_lock, run_key
 from finewright.workbench.respec import OnEvent, follow_spec
@@ -134,6 +135,7 @@ def _run_stages(
         try:
             if run_stage(stage, make_context, lock.inputs):
                 ran.append(stage.name)
+            write_cards(run, lock)
         except Interrupted as stopped:
             emit("run_interrupted", stage=stage.name, message=str(stopped))
             raise

@@ -92,6 +92,8 @@ def _trained(contest: Contest, models: Sequence[str], share: float, stage: str) 
         number = contest.loaded.spec.base_models.index(model) + 1
         name = f"{number}-{_slug(model)}-{stage}"
         values = {"name": name, "base_models": [model], **_budget(contest.loaded, share)}
+        if share < 1:
+            values["train.prove_elsewhere"] = False  # only what may be the result
         found.append(train(contest, varied(contest, values)))
     return found
 

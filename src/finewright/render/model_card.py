@@ -1,0 +1,181 @@
+"""README.md of a result's folder: what it is, from what it was made, how it did, and how others use it.
+
+Every line is of the run's own records; what nobody measured or stated is called so. No path of the machine
+stands in it: data are named by file and digest."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from finewright import __version__
+from finewright.schema.data import DataReport
+from finewright.schema.evaluate import EvaluateReport, Score
+from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.train import Candidate
+
+_NOT_STATED = ("", "unknown")
+_PLACE = re.compile(r"^((?:python|reward_model):)?[/~][^:]*/")
+_NOT_MEASURED = "Not measured yet."
+
+
+@dataclass(frozen=True, slots=True)
+class CardOf:
+    """What a card is about; `base` is its name as others know it, `versions` are those of libraries."""
+
+    run: str
+    candidate: Candidate
+    settings: AnyTrainSpec
+    data: DataReport
+    base: str
+    revision: str
+    license: str
+    evaluate: EvaluateReport | None
+    several: bool
+    versions: Mapping[str, str]
+
+
+def model_card(of: CardOf) -> str:
+    """The card as Markdown with the hub's front matter."""
+    parts = [
+        _front(of),
+        f"# {of.run}\n",
+        _what(of),
+        _use(of),
+        _data(of),
+        _scores(of),
+        _settings(of),
+    ]
+    return "\n".join([*parts, _limits(of)])
+
+
+def _front(of: CardOf) -> str:
+    peft = of.settings.adapter.type != "none"
+    fields = {
+        "base_model": of.base,
+        "library_name": "peft" if peft else "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["finewright", of.settings.method, of.settings.adapter.type],
+    }
+    if of.license not in _NOT_STATED and not of.license.startswith("LicenseRef"):
+        fields["license"] = of.license.lower()
+    lines = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items())
+    return "\n".join(["---", *lines, "---", ""])
+
+
+def _what(of: CardOf) -> str:
+    kind = of.settings.adapter.type
+    what = "every weight" if kind == "none" else f"an adapter of type {kind}"
+    revision = f" at revision `{of.revision}`" if of.revision else ""
+    return (
+        f"{of.settings.method.upper()} of {what} on `{of.base}`{revision}, by finewright {__version__}."
+        f" The weights it was trained on have sha256 `{of.candidate.base_sha256}`; where those were"
+        " quantised (a packaged model), the hub's own give slightly other answers.\n"
+    )
+
+
+def _use(of: CardOf) -> str:
+    if of.settings.method == "reward":
+        return ""
+    load = (
+        ("AutoModelForCausalLM", "transformers")
+        if of.settings.adapter.type == "none"
+        else ("AutoPeftModelForCausalLM", "peft")
+    )
+    return f"""## Use
+
+```python
+from {load[1]} import {load[0]}
+from transformers import AutoTokenizer, GenerationConfig
+
+model = {load[0]}.from_pretrained(folder)
+model.generation_config = GenerationConfig.from_pretrained(folder)  # where answers end
+tokenizer = AutoTokenizer.from_pretrained(folder)
+```
+
+Ask through the chat template of this folder (`chat_template.jinja`): it was trained with that one.
+"""
+
+
+def _data(of: CardOf) -> str:
+    lines = [
+        "## Data",
+        "",
+        f"{of.data.rows_train} training rows, sha256 `{of.data.train.sha256}`.",
+        "",
+        "| source | sha256 | licence | owner |",
+        "|---|---|---|---|",
+    ]
+    for source in of.data.sources:
+        cells = (PurePath(source.path).name, f"`{source.sha256}`", source.license, source.owner)
+        lines.append(f"| {' | '.join(map(_stated, cells))} |")
+    if of.data.ledger:
+        lines += ["", f"Root of the rows' ledger: `{of.data.ledger.merkle_root}`."]
+    return "\n".join([*lines, f"\nLicence of the base: {_stated(of.license)}.\n"])
+
+
+def _scores(of: CardOf) -> str:
+    found = [] if of.evaluate is None else list(_of_this(of, of.evaluate))
+    if of.evaluate is None or not found:
+        return f"## Scores\n\n{_NOT_MEASURED}\n"
+    percent = f"{of.evaluate.confidence:.0%}"
+    lines = ["## Scores", "", f"| system | rows | metric | value | {percent} interval | n |"]
+    lines.append("|---|---|---|---|---|---|")
+    for score in found:
+        cells = (score.system, score.data, score.metric, f"{score.value:.4g}")
+        interval = f"{score.low:.4g} to {score.high:.4g}"
+        lines.append(f"| {' | '.join(map(_cell, cells))} | {interval} | {score.n} |")
+    return "\n".join([*lines, ""])
+
+
+def _of_this(of: CardOf, report: EvaluateReport) -> Iterator[Score]:
+    """Where several models were trained, systems carry the name of theirs."""
+    prefix = f"{of.candidate.base_model} "
+    for score in report.scores:
+        if not of.several:
+            yield score
+        elif score.system.startswith(prefix):
+            yield score.model_copy(update={"system": score.system.removeprefix(prefix)})
+
+
+def _settings(of: CardOf) -> str:
+    dumped = json.dumps(_named(of.settings.model_dump(mode="json", exclude_none=True)), indent=2)
+    return f"## Settings\n\n```json\n{dumped}\n```\n"
+
+
+def _limits(of: CardOf) -> str:
+    return "\n".join(["## Limits", "", *(f"- {line}" for line in _each_limit(of)), ""])
+
+
+def _each_limit(of: CardOf) -> Iterator[str]:
+    yield "What lies outside the rows above was not looked at: other tasks, other languages, safety."
+    if of.settings.adapter.type in ("prefix", "prompt"):
+        yield "transformers 5.24 with PEFT 0.21 loses this adapter while it generates; 5.23 does not."
+    yield f"Made with {', '.join(f'{name} {version}' for name, version in of.versions.items())}."
+    for proof in dict.fromkeys(p.detail for p in of.candidate.proofs if p.detail):
+        yield f"Answered elsewhere as here, by {proof}."
+    yield from _plain(p.message for p in of.candidate.problems if p.level == "warning")
+
+
+def _plain(messages: Iterator[str] | Sequence[str]) -> Iterator[str]:
+    """What was said of the training, but for lines that name a place on this machine."""
+    yield from dict.fromkeys(line for line in messages if "/" not in line)
+
+
+def _stated(value: str) -> str:
+    return "not stated" if value.strip("`") in _NOT_STATED else _cell(value)
+
+
+def _named(value: Any) -> Any:  # Any: JSON
+    """JSON in which an absolute path, of a reward's file or run, is its last name."""
+    if isinstance(value, dict):
+        return {key: _named(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_named(inner) for inner in value]
+    return _PLACE.sub(r"\1", value) if isinstance(value, str) else value
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

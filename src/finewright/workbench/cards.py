@@ -1,0 +1,62 @@
+"""The README.md of every result of a run, written anew whenever more is known of it."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from finewright.render.model_card import CardOf, model_card
+from finewright.schema.data import DataReport
+from finewright.schema.evaluate import EvaluateReport
+from finewright.schema.lock import Lock
+from finewright.schema.train import TrainReport
+from finewright.store.atomic import write_text
+from finewright.store.manifest import CARD, cover, describe, read_manifest
+from finewright.store.rundir import RunDir
+
+_NAME = "README.md"
+_LIBRARIES = ("torch", "transformers", "peft")
+
+
+def write_cards(run: RunDir, lock: Lock) -> None:
+    """A card in each result's folder, with what the run's reports say by now; unchanged ones are left alone.
+
+    Only the holder of the run's lock may call this."""
+    if not run.report_path("train").is_file():
+        return
+    trained = run.read_report("train", TrainReport)
+    data = run.read_report("data", DataReport)
+    measured = run.read_report("evaluate", EvaluateReport) if _is_measured(run) else None
+    for candidate in trained.candidates:
+        text = model_card(
+            CardOf(
+                run=lock.spec.name,
+                candidate=candidate,
+                settings=lock.candidates[candidate.base_model],
+                data=data,
+                base=candidate.base_origin,
+                revision=candidate.base_revision,
+                license=candidate.base_license,
+                evaluate=measured,
+                several=len(trained.candidates) > 1,
+                versions=_versions(),
+            )
+        )
+        path = run.root / candidate.adapter / _NAME
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+            cover(run, "train", describe(run, path, CARD))
+
+
+def _is_measured(run: RunDir) -> bool:
+    """Was what was trained last measured since?"""
+    stages = read_manifest(run).stages
+    trained, measured = stages.get("train"), stages.get("evaluate")
+    return bool(trained and measured and measured.finished >= trained.finished)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -117,7 +117,7 @@ def cover(run: "RunDir", stage: str, artifact: Artifact) -> None:
     Only the holder of the run's lock may call this."""
     before = read_manifest(run)
     rows = [row for row in before.artifacts if row.path != artifact.path]
-    _write(run, before.model_copy(update={"artifacts": (*rows, _row(artifact, stage))}))
+    write_manifest(run, before.model_copy(update={"artifacts": (*rows, _row(artifact, stage))}))
 
 
 def is_fresh(run: "RunDir", stage: str, key: str) -> bool:

@@ -68,7 +68,7 @@ def test_questions_in_other_words_are_left_alike_however_much_made_ones_favour_w
     assert found.weights == Weights(WORDS, ALIKE)
 
 
-def test_questions_in_other_words_take_more_of_vectors_that_find_more():
+def test_questions_in_other_words_take_more_of_vectors_that_find_as_much_as_words_of_made_ones():
     found = tuned(
         trial(
             (1.0, 40, [RIGHT, WRONG], [WRONG, *LOST, RIGHT]),

@@ -22,10 +22,11 @@ _MOST = 2.2
 
 class Evidence(NamedTuple):
     """What speaks for an answer among the chunks that the asker may see: the cosine of the nearest (None
-    without vectors), and the coverage by words, from 0 to 1."""
+    without vectors), and the coverage by words, from 0 to 1: 0 where the question `is_long`."""
 
     cosine: float | None
     coverage: float
+    is_long: bool = False
 
 
 def coverage(index: Index, query: str, ranked: Sequence[Ranked]) -> float:
@@ -33,11 +34,15 @@ def coverage(index: Index, query: str, ranked: Sequence[Ranked]) -> float:
 
     1 where one chunk suits each word as well as any chunk does; near 0 where each word stands somewhere else
     or nowhere."""
-    asked = set(words(query))
-    if not ranked or len(asked) > MOST_WORDS:
+    if not ranked or is_long(query):
         return 0.0
     ceiling = index.ceiling(query)
     return min(ranked[0].score / ceiling, 1.0) if ceiling > 0 else 0.0
+
+
+def is_long(query: str) -> bool:
+    """Has it more distinct words than a chunk could have together?"""
+    return len(set(words(query))) > MOST_WORDS
 
 
 def ceiling_of(bests: Sequence[float], num_chunks: int) -> float:

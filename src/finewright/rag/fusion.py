@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from finewright.rag.coverage import Evidence
 from finewright.rag.index import Ranked
 
 K = 60
@@ -20,14 +21,19 @@ class Weights(NamedTuple):
     own: Mapping[str, float]
     other: Mapping[str, float] | None = None
 
-    def at(self, coverage: float) -> Mapping[str, float]:
-        """For a question of this coverage, in proportion between the two bounds.
+    def at(self, evidence: Evidence) -> Mapping[str, float]:
+        """For a question by its coverage, in proportion between the two bounds.
 
         Words alone are right where one chunk has them all, and lead astray where no chunk has; which of the
-        two it is, each question says itself. Ours; the bounds were set on real questions."""
+        two it is, each question says itself. A long question has words enough for them to count no less than
+        vectors. Ours; the bounds were set on real questions."""
         if self.other is None:
             return self.own
-        share = min(max((OWN_WORDS - coverage) / (OWN_WORDS - OTHER_WORDS), 0.0), 1.0)
+        if evidence.is_long:
+            dense = self.other.get("dense", 0.0)
+            return {"lexical": max(self.other.get("lexical", 0.0), dense), "dense": dense}
+        share = (OWN_WORDS - evidence.coverage) / (OWN_WORDS - OTHER_WORDS)
+        share = min(max(share, 0.0), 1.0)
         return {
             name: (1 - share) * self.own.get(name, 0.0) + share * self.other.get(name, 0.0)
             for name in dict.fromkeys([*self.own, *self.other])

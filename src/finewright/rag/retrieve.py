@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError
-from finewright.rag.coverage import Evidence, coverage
+from finewright.rag.coverage import Evidence, coverage, is_long
 from finewright.rag.diversity import cosines, diverse, shared_words
 from finewright.rag.fusion import Weights, fused
 
@@ -81,7 +81,7 @@ def find(
     if not needs_both:
         return Found(_hits(index, made, weights.own, limit, diversity), None)
     evidence = evidence_of(index, query, made)
-    hits = _hits(index, made, weights.at(evidence.coverage), limit, diversity)
+    hits = _hits(index, made, weights.at(evidence), limit, diversity)
     return Found(hits, calibration.has_answer(evidence) if calibration else None)
 
 
@@ -135,7 +135,9 @@ def evidence_of(index: Index, query: str, ranked: Mapping[str, Sequence[Ranked]]
     """What the best chunk by words and the best by vector say of whether there is an answer."""
     dense = ranked.get("dense", ())
     return Evidence(
-        dense[0].score if dense else None, coverage(index, query, ranked.get("lexical", ()))
+        cosine=dense[0].score if dense else None,
+        coverage=coverage(index, query, ranked.get("lexical", ())),
+        is_long=is_long(query),
     )
 
 

@@ -41,7 +41,7 @@ class Trial:
     def measured_with(self, weights: Weights) -> list[dict[str, float]]:
         """The metrics of each question where the rankings count so much."""
         return [
-            measured(self.ranked(each, weights.at(each.evidence.coverage)), each.question.gold)
+            measured(self.ranked(each, weights.at(each.evidence)), each.question.gold)
             for each in self.answered
         ]
 

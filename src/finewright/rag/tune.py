@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from finewright.rag.fusion import OTHER_WORDS, OWN_WORDS, Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from finewright.rag.trial import Trial
 
@@ -28,8 +28,9 @@ GRID: tuple[Mapping[str, float], ...] = (
 
 ALIKE = GRID[5]
 
-WORDS_AND_MORE = GRID[5:]
-"""What is tried for questions in other words: made questions share too many to speak for less of vectors."""
+STRONG = GRID[7]
+"""For other words where vectors find as much as words do, even of questions that repeat the documents: such
+an embedder knows paraphrases far better than words do."""
 
 FEWEST = 30
 """Below so many questions chance decides, and the weights stay as they were."""
@@ -59,31 +60,33 @@ def tuned(trial: Trial, *, are_own: bool = False) -> Tuned:
     question the best chunk has; each chosen on the questions of its kind by the mean reciprocal rank.
 
     Of all that are within one standard error of the best, the first of the grid (Breiman et al. 1984, the
-    1-SE rule): the fewest vectors. Made questions repeat their documents, so for other words both count
-    alike, or vectors for more where that is better; `are_own` says that people asked these, and all is
-    tried. With fewer than 30 questions of a kind, all choose the first, and alike is the second."""
+    1-SE rule): the fewest vectors. Made questions repeat their documents, so they do not choose for other
+    words: there both count alike, or words a quarter where vectors find as much of the made ones. `are_own`
+    says that people asked these, and they choose that too. With fewer than 30 questions in the documents'
+    own words all choose; with fewer than 30 in other words, alike holds."""
     middle = (OTHER_WORDS + OWN_WORDS) / 2
     near = trial.where(lambda each: each.evidence.coverage >= middle)
     far = trial.where(lambda each: each.evidence.coverage < middle)
     tried = tuple(_tried(trial, weights) for weights in GRID)
-    own = _chosen(near if len(near.answered) >= FEWEST else trial, GRID)
-    other: Mapping[str, float] = ALIKE
-    if len(far.answered) >= FEWEST:
-        other = _chosen(far, GRID if are_own else WORDS_AND_MORE)
-    if tried[-1].mrr < _USELESS * tried[0].mrr:
+    words, vectors = tried[0].mrr, tried[-1].mrr
+    own = _chosen(near if len(near.answered) >= FEWEST else trial)
+    other: Mapping[str, float] = STRONG if vectors >= words and not are_own else ALIKE
+    if are_own and len(far.answered) >= FEWEST:
+        other = _chosen(far)
+    if vectors < _USELESS * words:
         other = own
     return Tuned(Weights(own, other), tried)
 
 
-def _chosen(trial: Trial, grid: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+def _chosen(trial: Trial) -> Mapping[str, float]:
     """The first that is no more than a standard error of the difference below the best."""
-    every = [[row["mrr"] for row in trial.measured_with(Weights(weights))] for weights in grid]
+    every = [[row["mrr"] for row in trial.measured_with(Weights(weights))] for weights in GRID]
     best = max(every, key=fmean)
-    for weights, reached in zip(grid, every, strict=True):
+    for weights, reached in zip(GRID, every, strict=True):
         lost = [more - less for more, less in zip(best, reached, strict=True)]
         if fmean(lost) <= stdev(lost) / sqrt(len(lost)):
             return weights
-    return grid[every.index(best)]
+    return GRID[every.index(best)]
 
 
 def _tried(trial: Trial, weights: Mapping[str, float]) -> Tried:

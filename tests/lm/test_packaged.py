@@ -18,9 +18,9 @@ def test_smollm2_is_converted_once_and_answers(tmp_path, monkeypatch):
     lm, chat = load_lm(base, None, dtype="fp32"), load_chat(base)
     question = [{"role": "user", "content": "What is the capital of France?"}]
     manner = Manner(max_new_tokens=16, temperature=0.0, seed=0)
-    assert "".join(answer(System("it", lm, chat), question, manner)) == (
-        "The capital of France is Paris."
-    )
+    spoken = list(answer(System("it", lm, chat), question, manner))
+    assert {piece.kind for piece in spoken} == {"content"}
+    assert "".join(piece.text for piece in spoken) == "The capital of France is Paris."
 
 
 def test_a_conversion_with_other_tokens_is_refused(tmp_path):

@@ -1,11 +1,14 @@
 """A conversation on the terminal."""
 
+import io
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 from finewright.workbench.chat import Manner, answer
 from finewright.workbench.systems import System
 
+_DIMMED = "\x1b[2m{}\x1b[0m"
 _RESET = "/reset"
 _HELP = f"{_RESET} begins a new conversation, Ctrl-D ends"
 
@@ -56,11 +59,24 @@ def _lines(prompt: str = "") -> Iterator[str]:
 
 
 def _say(model: System, messages: list[dict[str, str]], manner: Manner) -> str:
-    pieces = []
-    for piece in answer(model, messages, manner):
-        sys.stdout.write(piece)
-        sys.stdout.flush()
-        pieces.append(piece)
-    sys.stdout.write("\n")
-    sys.stdout.flush()
-    return "".join(pieces)
+    """Show the answer, and return what is said in it after the thoughts.
+
+    Thoughts are shown in a terminal alone, dimmed; each call stands on a line of its own."""
+    content, last = [], ""
+    for kind, text in answer(model, messages, manner):
+        if last and (kind != last or kind == "call"):
+            _stream_of(last).write("\n")
+        _stream_of(kind).write(_DIMMED.format(text) if kind == "thoughts" else text)
+        _stream_of(kind).flush()
+        content += [text] if kind == "content" else []
+        last = kind
+    _stream_of(last).write("\n")
+    _stream_of(last).flush()
+    return "".join(content)
+
+
+def _stream_of(kind: str) -> TextIO:
+    """Where a piece of an answer is written: what is said and called is the command's output."""
+    if kind == "thoughts":
+        return sys.stderr if sys.stderr.isatty() else io.StringIO()
+    return sys.stderr if kind == "fault" else sys.stdout

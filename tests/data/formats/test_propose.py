@@ -60,6 +60,17 @@ TURN = {"role": "user", "content": "Q"}
             {"question": "What is 12 + 30?", "answer": "42"},
             {"prompt": "question", "completion": "answer"},
         ),
+        ({"text": "It is fine", "label": 0}, {"prompt": "text", "completion": "label"}),
+        ({"text": "It is fine", "label": True}, {"prompt": "text", "completion": "label"}),
+        (
+            {"idx": 7, "sentence": "It is", "label": 1},
+            {"prompt": "sentence", "completion": "label"},
+        ),
+        ({"question": "Q", "answer": 3}, {"prompt": "question", "completion": "answer"}),
+        (
+            {"text": "It is fine", "label": 0, "label_text": "negative"},
+            {"prompt": "text", "completion": "label_text"},
+        ),
         ({"tweet": "It is fine", "score": "5"}, {"prompt": "tweet", "completion": "score"}),
     ],
 )
@@ -78,7 +89,9 @@ def test_what_is_asked_and_answered_is_told_by_names_and_values(row, columns):
         {"a": 1, "b": 2},
         {"a": "x", "b": "y", "c": "z"},
         {"text": "x"},
-        {"question": "Q", "answer": 3},
+        {"question": "Q", "answer": 3.5},
+        {"question": "Q", "priority": 3},
+        {"premise": "P", "hypothesis": "H, as it is", "n": 1, "neutral": 0, "note": "N"},
         {"id": "a", "url": "b"},
         {"instruction": "no output here", "input": ""},
         {"instruction": "no output here", "input": "of this text"},

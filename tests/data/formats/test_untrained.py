@@ -2,6 +2,9 @@
 
 import pytest
 
+from finewright.data.read import ReadRow
+from finewright.data.validate import validate
+
 from .door import A, Out, Q, door, passes, refused
 
 STEPS = {"prompt": "Q", "completions": ["one", "two"], "labels": [True, True]}
@@ -11,11 +14,24 @@ def test_plain_text_is_known_and_refused_with_its_way_out():
     found = door({"text": "A", "meta": {}})
     assert refused({"text": "A"})[0][0] == "text"
     assert "`prompt` and `completion`" in found.problems[0].hint
+    assert "`finewright rag index`" in found.problems[0].hint
 
 
 def test_a_text_beside_a_label_in_words_can_be_what_is_asked():
     found = door({"text": "I am happy", "label": "joy"})
     assert "columns: {prompt: text, completion: label}" in found.problems[0].hint
+
+
+@pytest.mark.parametrize(("label", "answer"), [(0, "0"), (12, "12"), (True, "true")])
+def test_a_numbered_class_is_proposed_and_then_read_as_its_text(label, answer):
+    row = {"text": "I am happy", "label": label}
+    hint = door(row).problems[0].hint
+    assert "--column prompt=text --column completion=label" in hint
+    assert "a number is trained as its text" in hint
+    named = {"prompt": "text", "completion": "label"}
+    found = validate([ReadRow("a.jsonl", 1, row)], "auto", columns=named)
+    assert found.problems == ()
+    assert [m["content"] for m in found.rows[0].messages] == ["I am happy", answer]
 
 
 def test_token_ids_are_known_and_refused():

@@ -94,7 +94,7 @@ def test_plain_text_is_known_has_no_type_and_is_shown_with_its_reason(tmp_path):
     assert [(f.format, f.type, f.rows) for f in found.formats] == [("text", None, 2)]
     assert "plain text" in found.first[0].problems[0].message
     assert not found.passed
-    assert "finewright data documents" in text_of(found)
+    assert "finewright rag index" in text_of(found)
 
 
 def test_containers_are_named_and_what_cannot_be_read_is_counted(tmp_path):

@@ -23,7 +23,9 @@ _COLUMNAR: tuple[tuple[bytes, Kind], ...] = (
     # What the stream format begins with since Arrow 0.15.
     (b"\xff\xff\xff\xff", "arrow"),
 )
-_DOCUMENTS = "finewright data documents turns documents into rows"
+_DOCUMENTS = (
+    "`finewright rag index` reads documents, `finewright data raft` makes rows of questions to it"
+)
 _NO_ROWS = "name the file that has the rows"
 _ZIP = b"PK\x03\x04"
 _REFUSED = (

@@ -87,10 +87,13 @@ def proposal_of(data: Json) -> Proposal | None:
 
 
 def _kind(value: object) -> str:
-    """`turns` for a list of messages, else what a user calls such a value."""
+    """`turns` for a list of messages, `class` for a whole number or a boolean, as labels are; else what a
+    user calls such a value."""
     first = value[0] if isinstance(value, list) and value else None
     if isinstance(first, dict) and ({"role", "content"} <= first.keys() or "from" in first):
         return "turns"
+    if isinstance(value, int):
+        return "class"
     return _kind_of_text(value) if isinstance(value, str) else kind_of_json(value)
 
 
@@ -117,7 +120,8 @@ def _proposal(kinds: tuple[tuple[str, str], ...]) -> Proposal | None:
         return Proposal({"prompt": asked, **pair} if asked else pair, why)
     if turns:
         return Proposal({"messages": turns[0]}, f"`{turns[0]}` is a list of messages")
-    return _question_and_answer(texts) or _two_texts(texts)
+    classes = [key for key, kind in kinds if kind == "class"]
+    return _question_and_answer(texts) or _text_and_class(texts, classes) or _two_texts(texts)
 
 
 def _question_and_answer(texts: Texts) -> Proposal | None:
@@ -133,6 +137,20 @@ def _question_and_answer(texts: Texts) -> Proposal | None:
             return Proposal(columns, f"{why}, `{context}` like what it is asked about")
         return Proposal({"prompt": asked, "completion": answered}, why)
     return None
+
+
+def _text_and_class(texts: Texts, classes: list[str]) -> Proposal | None:
+    """A text and the number of its class: what is asked by its name, or the row's only text."""
+    answered = _named(classes, _ANSWERED)
+    alone = [key for key in texts if _BESIDE.isdisjoint(_words(key))]
+    asked = _asked(texts) or (alone[0] if len(alone) == 1 else "")
+    if not answered or not asked:
+        return None
+    why = (
+        f"`{asked}` reads like what is asked, `{answered}` like what is answered; a number is trained as its"
+        " text, such as 0, and the names of the classes in its place would teach more"
+    )
+    return Proposal({"prompt": asked, "completion": answered}, why)
 
 
 def _two_texts(texts: Texts) -> Proposal | None:

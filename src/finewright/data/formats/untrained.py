@@ -14,8 +14,8 @@ from finewright.data.notes import Json, Notes
 def _text(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
     what = "plain text: nobody asks and nobody answers, and it is answers that are trained"
     mend = (
-        "say which part is asked and which is answered: `prompt` and `completion`; a text that is not "
-        "a conversation would teach the model to begin with it whatever it is asked"
+        "write what is asked and what is answered: `prompt` and `completion`; to answer from such texts, "
+        "`finewright rag index` takes them, and `finewright data raft` makes rows of questions and that index"
     )
     notes.error("text", what, mend)
     yield from ()

@@ -89,7 +89,7 @@ def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
             level="error",
             file=str(path).encode(errors="replace").decode(),
             message=f"{num} {'row is' if num == 1 else 'rows are'} plain text, which is not trained on",
-            hint="`finewright data documents`, then `finewright data sections`, make records of documents",
+            hint="write `prompt` and `completion`; to answer from such texts: `finewright rag index`",
         )
 
 

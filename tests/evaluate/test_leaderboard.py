@@ -62,7 +62,7 @@ def test_only_who_is_shown_to_be_worse_is_dropped() -> None:
     systems = {
         "bad": system("bad", "1" * 4 + "0" * 36),
         "best": system("best", "1" * 36 + "0" * 4),
-        "near": system("near", "1" * 31 + "0" * 9),
+        "near": system("near", "1" * 30 + "0" * 10),
         "good": system("good", "0" + "1" * 35 + "0" * 4),
     }
     found = fates(systems, METRIC, 4, OPTIONS)

@@ -15,7 +15,7 @@ from finewright.evaluate.score import (
     compare,
     score_answers,
 )
-from finewright.judge.statistics import holm, paired_difference
+from finewright.judge.statistics import holm, sign_flip
 from finewright.schema.bakeoff_report import Duel
 from finewright.schema.evaluate import Difference, Sample, Score
 
@@ -153,14 +153,8 @@ def _cheapest(burdens: Mapping[str, Burden], options: ScoreOptions) -> tuple[str
 
 
 def _is_slower(ours: Burden, theirs: Burden, options: ScoreOptions) -> bool:
-    found = paired_difference(
-        ours.answer_ms,
-        theirs.answer_ms,
-        confidence=options.confidence,
-        resamples=options.resamples,
-        seed=options.seed,
-    )
-    return found.p_value <= 1 - options.confidence
+    gaps = [mine - other for mine, other in zip(ours.answer_ms, theirs.answer_ms, strict=True)]
+    return sign_flip(gaps, resamples=options.resamples, seed=options.seed) <= 1 - options.confidence
 
 
 def _ranked(systems: Mapping[str, Scored], metric: str) -> list[str]:

@@ -1,8 +1,9 @@
 """Is a new model as good as an old one? Non-inferiority with a margin that was stated beforehand.
 
 The new model is non-inferior when the one-sided lower bound of (new - old), on the same rows, is above
--margin (Blackwelder 1982, "Proving the null hypothesis in clinical trials"). Not covered: what the golden
-set does not ask."""
+-margin (Blackwelder 1982, "Proving the null hypothesis in clinical trials"). The bound is Gaffke's, which
+resampling undercuts where few rows lose much; benchmarks/parity.py measures both. Not covered: what the
+golden set does not ask."""
 
 import math
 from collections.abc import Sequence
@@ -11,8 +12,16 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 from finewright.errors import DataError
-from finewright.evaluate.score import Answered, Scored, ScoreOptions, compare, score_answers
-from finewright.judge.statistics import bonett_price, wilson
+from finewright.evaluate.score import (
+    CORPUS_METRICS,
+    Answered,
+    Scored,
+    ScoreOptions,
+    compare,
+    score_answers,
+)
+from finewright.judge.bounds import rows_without_loss, share_at_least
+from finewright.judge.statistics import mean_difference_at_least
 from finewright.judge.text import exact_match
 from finewright.schema.evaluate import Score
 from finewright.schema.migrate import Bound, Stated, Verdict
@@ -50,15 +59,14 @@ def against_expected(
         for name in ("old", "new", "base")
     )
     differences = compare(new, old, options)
-    # The lower end of a two-sided interval at 2c - 1 is the one-sided bound at c.
-    one_sided = compare(new, old, replace(options, confidence=2 * stated.confidence - 1))
+    bounds = _bounds(new, old, stated, options)
     return tuple(
         Bound(
             old=old.scores[i],
             new=new.scores[i],
             base=base.scores[i],
             difference=difference,
-            bound=_bound(metric, old, new, one_sided[i].low, stated.confidence),
+            bound=bounds[i],
             rows_needed=_rows_needed(metric, old, new, stated),
         )
         for i, (metric, difference) in enumerate(zip(stated.metrics, differences, strict=True))
@@ -75,19 +83,19 @@ def agreement(
 
 
 def agreement_bound(answers: Sequence[Answers], confidence: float) -> float:
-    """One-sided lower bound (Wilson) of the share of rows that both models answer the same."""
+    """One-sided lower bound (Clopper-Pearson) of the share of rows that both models answer the same."""
     same = sum(int(exact_match(a.new, a.old)) for a in answers)
-    return wilson(same, len(answers), confidence=2 * confidence - 1).low
+    return share_at_least(same, len(answers), confidence=confidence)
 
 
 def judged(bounds: Sequence[Bound], agreed: float, stated: Stated, rows: int) -> Judged:
     """By the right answers where they are known. Where not, by agreement: where two models answer all but a
     share of prompts alike, no measure of an answer in [0, 1] can differ by more than that share.
 
-    On fewer rows than could show it, it is open: resampling equal differences gives a bound of no width."""
+    On fewer rows than could show it, it is open, and how many could is said."""
     points, level = f"{100 * stated.margin:g} points", f"{100 * stated.confidence:g} %"
     counted = bounds[0].difference.n if bounds else rows
-    if few := too_few(counted, stated, by_agreement=not bounds):
+    if few := too_few(counted, stated):
         return Judged("open", f"Parity is not proved, as the rows are too few to tell: {few}.")
     if not bounds:
         told = (
@@ -119,23 +127,9 @@ def judged(bounds: Sequence[Bound], agreed: float, stated: Stated, rows: int) ->
     return Judged("open", f"Parity is not proved: {told}{more if first.rows_needed else ''}.")
 
 
-def rows_at_least(margin: float, confidence: float) -> int:
-    """With fewer rows not even two models that never differ are shown to be within the margin: the bound of
-    no wins and no losses (Bonett & Price 2012) is -z sqrt(2) / (n + 2)."""
-    z = NormalDist().inv_cdf(confidence)
-    return math.floor(z * math.sqrt(2) / margin - 2) + 1
-
-
-def rows_to_agree(margin: float, confidence: float) -> int:
-    """`rows_at_least` where agreement decides: Wilson's bound of n equal answers in n is n / (n + z^2)."""
-    z = NormalDist().inv_cdf(confidence)
-    return math.ceil(z * z * (1 - margin) / margin)
-
-
-def too_few(rows: int, stated: Stated, *, by_agreement: bool) -> str:
+def too_few(rows: int, stated: Stated) -> str:
     """What so few rows cannot show, and how many could; empty where there are as many."""
-    least = rows_to_agree if by_agreement else rows_at_least
-    needed = least(stated.margin, stated.confidence)
+    needed = rows_without_loss(stated.margin, stated.confidence)
     if rows >= needed:
         return ""
     return (
@@ -144,26 +138,47 @@ def too_few(rows: int, stated: Stated, *, by_agreement: bool) -> str:
     )
 
 
-def _bound(metric: str, old: Scored, new: Scored, resampled: float, confidence: float) -> float:
-    """For scores of 0 and 1 the bound of Bonett & Price, which resampling undercuts on few rows."""
-    pairs = [(n.get(metric), o.get(metric)) for n, o in zip(new.per_row, old.per_row, strict=True)]
-    if any(value not in (0.0, 1.0) for pair in pairs for value in pair):
-        return resampled
-    won = sum(1 for n, o in pairs if (n or 0) > (o or 0))
-    lost = sum(1 for n, o in pairs if (n or 0) < (o or 0))
-    return bonett_price(won, lost, len(pairs), 2 * confidence - 1).low
+def _bounds(new: Scored, old: Scored, stated: Stated, options: ScoreOptions) -> list[float]:
+    """The one-sided lower bound of new minus old, metric by metric.
+
+    Of a metric of rows it is Gaffke's (`mean_at_least`); of macro F1, which is none of rows, the lower end of
+    the percentile bootstrap's two-sided interval at 2c - 1, which few rows may make too lenient."""
+    resampled = compare(new, old, replace(options, confidence=2 * stated.confidence - 1))
+    found = []
+    for metric, difference in zip(stated.metrics, resampled, strict=True):
+        if metric in CORPUS_METRICS:
+            found.append(difference.low)
+            continue
+        ours, theirs = ([row[metric] for row in scored.per_row] for scored in (new, old))
+        found.append(
+            mean_difference_at_least(
+                ours,
+                theirs,
+                confidence=stated.confidence,
+                resamples=options.resamples,
+                seed=options.seed,
+            )
+        )
+    return found
 
 
 def _rows_needed(metric: str, old: Scored, new: Scored, stated: Stated) -> int | None:
-    """((z_confidence + z_power) s / margin)^2, s the standard deviation of the rows' differences."""
-    pairs = [(n.get(metric), o.get(metric)) for n, o in zip(new.per_row, old.per_row, strict=True)]
-    if any(value is None for pair in pairs for value in pair):
+    """The fewest n at which models that are equal, and scatter as these, are shown to be so 4 times in 5:
+    margin >= 1/n + z_c sqrt(s^2/n + 1/n^2) + z_p s / sqrt(n), the normal approximation of the bound, s the
+    standard deviation of the rows' differences."""
+    if metric in CORPUS_METRICS:
         return None
-    gaps = [(n or 0.0) - (o or 0.0) for n, o in pairs]
+    gaps = [n[metric] - o[metric] for n, o in zip(new.per_row, old.per_row, strict=True)]
     mean = math.fsum(gaps) / len(gaps)
     variance = math.fsum((gap - mean) ** 2 for gap in gaps) / len(gaps)
-    z = NormalDist().inv_cdf(stated.confidence) + NormalDist().inv_cdf(_POWER)
-    return math.ceil(z * z * variance / stated.margin**2) or None
+    z_bound, z_power = (NormalDist().inv_cdf(each) for each in (stated.confidence, _POWER))
+    n = rows_without_loss(stated.margin, stated.confidence)
+    while (
+        1 / n + z_bound * math.sqrt(variance / n + 1 / n**2) + z_power * math.sqrt(variance / n)
+        > stated.margin
+    ):
+        n += max(1, n // 200)
+    return n
 
 
 def _answered(answers: Sequence[Answers], name: str) -> list[Answered]:

@@ -19,8 +19,8 @@ from finewright.judge.answer import Answer
 from finewright.judge.calls import AnswerScorer, Due
 from finewright.judge.statistics import (
     PairedDifference,
-    bootstrap_mean,
     bootstrap_statistic,
+    mean_interval,
     paired_difference,
     paired_statistic,
 )
@@ -247,7 +247,7 @@ def _estimate(
         values = [row[metric] for row in per_row if metric in row]
         if not values:
             raise DataError(f"{metric} says nothing of any row")
-        low, high = bootstrap_mean(values, **asdict(options))
+        low, high = mean_interval(values, **asdict(options))
         return _Estimate(math.fsum(values) / len(values), low, high, len(values))
     counted = [answered for answered in answers if _counts(metric, answered)]
     if not counted:
@@ -271,7 +271,8 @@ def _paired(
         if all(_counts(metric, answered) for answered in pair)
     ]
     pooled = [ours for ours, _ in pairs] + [theirs for _, theirs in pairs]
-    return paired_statistic(len(pairs), _CORPUS[metric](pooled), **asdict(options))
+    apart = [i for i, (a, b) in enumerate(pairs) if _counted(metric, a) != _counted(metric, b)]
+    return paired_statistic(len(pairs), _CORPUS[metric](pooled), apart=apart, **asdict(options))
 
 
 def _require_same_rows(scored: Scored, against: Scored) -> None:
@@ -294,6 +295,11 @@ def _metric_keys(scored: Scored) -> list[tuple[str, str]]:
 def _counts(metric: str, answered: Answered) -> bool:
     """A row without tokens has no perplexity and would only make a resample undefined."""
     return metric != "perplexity" or _loss(answered)[1] > 0
+
+
+def _counted(metric: str, answered: Answered) -> object:
+    """What a row adds to the metric of a set, beside its right answer."""
+    return _loss(answered) if metric == "perplexity" else answered.answer
 
 
 def _loss(answered: Answered) -> tuple[float, int]:
@@ -331,3 +337,5 @@ _CORPUS: dict[str, Callable[[Sequence[Answered]], Statistic]] = {
     "macro_f1": _macro_f1_statistic,
     "perplexity": _perplexity_statistic,
 }
+CORPUS_METRICS = frozenset(_CORPUS)
+"""The metrics of a whole set, which a row has none of."""

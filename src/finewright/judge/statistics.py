@@ -9,6 +9,8 @@ from __future__ import annotations
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
+from finewright.judge.bounds import mean_at_least
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 BLOCK_ELEMENTS = 1 << 19
 """Indices drawn at once: 4 MiB of them, and as much again for the values they pick."""
+_MOST_EXACT = 20
+"""Differing rows whose signs are counted out: 2^19 sums, 4 MiB."""
 
 
 class Interval(NamedTuple):
@@ -54,21 +58,21 @@ def wilson(successes: int, n: int, *, confidence: float) -> Interval:
     return Interval(low, high)
 
 
-def bootstrap_mean(
+def mean_interval(
     values: Sequence[float], *, confidence: float, resamples: int, seed: int
 ) -> Interval:
-    """The percentile bootstrap interval of a mean (Efron 1979); Wilson's if every value is 0 or 1.
+    """The interval of a mean of scores in [0, 1]: Wilson's if every one is 0 or 1, else both one-sided bounds
+    of `mean_at_least`.
 
-    The bootstrap of a 0/1 sample collapses to a point at 0 % and 100 %. It still does for other
-    values that are all the same, and is somewhat narrow below about 20 rows."""
+    Wilson's covers as promised on average over shares. The other is wider than a bootstrap's and covers at
+    least what it promises (benchmarks/parity.py), also where few rows hold all the scatter."""
     import numpy as np
 
     data = np.asarray(values, dtype=np.float64)
     _require_rows(data.size)
     if _is_binary(data):
         return wilson(int(data.sum()), data.size, confidence=confidence)
-    rng = np.random.default_rng(seed)
-    return _percentiles(_resampled_means(data, resamples, rng), confidence)
+    return _bounded(data, (0.0, 1.0), confidence, resamples, np.random.default_rng(seed))
 
 
 def bootstrap_statistic(
@@ -88,34 +92,52 @@ def bootstrap_statistic(
 def paired_difference(
     a: Sequence[float], b: Sequence[float], *, confidence: float, resamples: int, seed: int
 ) -> PairedDifference:
-    """The mean of a - b over the same rows: bootstrap interval, and an exact or seeded p-value.
+    """The mean of a - b over the same rows, of scores in [0, 1]: interval and two-sided p-value.
 
-    0/1 values: McNemar's exact test, and the interval of Bonett & Price where every row differs
-    by the same amount and the bootstrap collapses. Other values: a sign-flip permutation test."""
+    The interval is both one-sided bounds of `mean_at_least`. p-value: McNemar's exact test where all scores
+    are 0 or 1, else `sign_flip`. The interval is the more cautious of the two for scores in between, so it
+    may hold 0 where p is small."""
     import numpy as np
 
     ours, theirs = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     _require_pairs(ours.size, theirs.size)
     differences = ours - theirs
-    binary = _is_binary(ours) and _is_binary(theirs)
-    won, lost = int((differences > 0).sum()), int((differences < 0).sum())
     rng = np.random.default_rng(seed)
-    if binary and np.ptp(differences) == 0:
-        low, high = bonett_price(won, lost, ours.size, confidence)
+    low, high = _bounded(differences, (-1.0, 1.0), confidence, resamples, rng)
+    if _is_binary(ours) and _is_binary(theirs):
+        p_value = mcnemar(int((differences > 0).sum()), int((differences < 0).sum()))
     else:
-        low, high = _percentiles(_resampled_means(differences, resamples, rng), confidence)
-    p_value = mcnemar(won, lost) if binary else _sign_flip(differences, resamples, rng)
+        p_value = sign_flip(differences.tolist(), resamples=resamples, seed=seed)
     return PairedDifference(float(differences.mean()), low, high, p_value, ours.size)
 
 
+def mean_difference_at_least(
+    a: Sequence[float], b: Sequence[float], *, confidence: float, resamples: int, seed: int
+) -> float:
+    """The one-sided lower bound of the mean of a - b over the same rows, of scores in [0, 1]."""
+    import numpy as np
+
+    ours, theirs = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    _require_pairs(ours.size, theirs.size)
+    rng = np.random.default_rng(seed)
+    return mean_at_least(ours - theirs, floor=-1.0, confidence=confidence, draws=resamples, rng=rng)
+
+
 def paired_statistic(
-    n: int, statistic: Statistic, *, confidence: float, resamples: int, seed: int
+    n: int,
+    statistic: Statistic,
+    *,
+    apart: Sequence[int] | None = None,
+    confidence: float,
+    resamples: int,
+    seed: int,
 ) -> PairedDifference:
     """The paired difference of a statistic that is no mean of rows (macro F1, perplexity).
 
-    `statistic` sees 2n pooled rows: i is the first system's row i and n + i the second's. Interval:
-    bootstrap of the pairs. p-value: approximate randomisation, which swaps the two systems row by
-    row (Noreen 1989; Yeh 2000), (k + 1) / (m + 1)."""
+    `statistic` sees 2n pooled rows: i is the first system's row i and n + i the second's. `apart` names the
+    rows on which the two are not the same (all, where it is not given). Interval: bootstrap of the pairs.
+    p-value: randomisation, which swaps the two systems row by row (Noreen 1989; Yeh 2000): all swaps of the
+    rows apart where they are no more than `resamples`, else (k + 1) / (m + 1) of so many at random."""
     import numpy as np
 
     _require_rows(n)
@@ -127,13 +149,18 @@ def paired_statistic(
         for rows in block
     ]
     observed = statistic(first) - statistic(first + n)
-    swapped = [
-        statistic(first + n * swap) - statistic(first + n * (1 - swap))
-        for block in _coin_blocks(n, resamples, rng)
-        for swap in block
-    ]
+    rows = first if apart is None else np.asarray(apart, dtype=np.intp)
+    is_exact = 1 << min(rows.size, _MOST_EXACT) <= resamples
+    coins = [_all_coins(rows.size)] if is_exact else _coin_blocks(rows.size, resamples, rng)
+    swapped = []
+    for block in coins:
+        for coin in block:
+            swap = np.zeros(n, dtype=np.intp)
+            swap[rows] = coin
+            swapped.append(statistic(first + n * swap) - statistic(first + n * (1 - swap)))
     low, high = _percentiles(np.array(drawn), confidence)
-    return PairedDifference(observed, low, high, _p_value(np.array(swapped), observed), n)
+    p_value = _p_value(np.array(swapped), observed, is_exact=is_exact)
+    return PairedDifference(observed, low, high, p_value, n)
 
 
 def mcnemar(won: int, lost: int) -> float:
@@ -146,17 +173,6 @@ def mcnemar(won: int, lost: int) -> float:
         term = term * (discordant - k) // (k + 1)
         tail += term
     return min(1.0, 2 * tail / (1 << discordant))
-
-
-def bonett_price(won: int, lost: int, n: int, confidence: float) -> Interval:
-    """Adjusted Wald interval of a paired difference of shares: one more win, one more loss.
-
-    Bonett & Price 2012, "Adjusted Wald confidence interval for a difference of binomial
-    proportions based on paired data"."""
-    better, worse = (won + 1) / (n + 2), (lost + 1) / (n + 2)
-    centre = better - worse
-    half = _normal_quantile(confidence) * ((better + worse - centre**2) / (n + 2)) ** 0.5
-    return Interval(max(-1.0, centre - half), min(1.0, centre + half))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -172,32 +188,54 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _sign_flip(differences: Floats, resamples: int, rng: np.random.Generator) -> float:
-    """Fisher's randomisation test: under no difference each row's sign is a fair coin."""
+def sign_flip(differences: Sequence[float], *, resamples: int, seed: int) -> float:
+    """Fisher's randomisation test, two-sided: under no difference each row's sign is a fair coin.
+
+    Rows without a difference do not matter. Up to 20 others are counted out, all 2^k signs; more are
+    sampled, (k + 1) / (m + 1)."""
     import numpy as np
 
-    sums = [
-        (1 - 2 * coins) @ differences for coins in _coin_blocks(differences.size, resamples, rng)
-    ]
-    return _p_value(np.concatenate(sums), float(differences.sum()))
+    data = np.asarray(differences, dtype=np.float64)
+    observed = float(data.sum())
+    apart = data[data != 0]
+    if apart.size <= _MOST_EXACT:
+        sums = np.zeros(1)
+        for difference in apart[1:]:
+            sums = np.concatenate([sums + difference, sums - difference])
+        # The first one's sign may stay: all signs turned give the same distance from 0.
+        return _p_value(sums + apart[:1].sum(), observed, is_exact=True)
+    rng = np.random.default_rng(seed)
+    sampled = [(1 - 2 * coins) @ apart for coins in _coin_blocks(apart.size, resamples, rng)]
+    return _p_value(np.concatenate(sampled), observed, is_exact=False)
 
 
-def _p_value(permuted: Floats, observed: float) -> float:
-    """(k + 1) / (m + 1), k permutations at least as far from 0; never 0 (Phipson & Smyth 2010).
+def _p_value(permuted: Floats, observed: float, *, is_exact: bool) -> float:
+    """The share of all permutations at least as far from 0; of m sampled ones (k + 1) / (m + 1), which is
+    never 0 (Phipson & Smyth 2010).
 
     The tolerance keeps sums that are equal but for rounding on the cautious side."""
     import numpy as np
 
     at_least = np.abs(permuted) >= abs(observed) * (1 - 1e-9) - 1e-12
-    return float((at_least.sum() + 1) / (permuted.size + 1))
+    unseen = 0 if is_exact else 1
+    return float((at_least.sum() + unseen) / (permuted.size + unseen))
 
 
-def _resampled_means(data: Floats, resamples: int, rng: np.random.Generator) -> Floats:
-    import numpy as np
-
-    return np.concatenate(
-        [data[block].mean(axis=1) for block in _index_blocks(data.size, resamples, rng)]
-    )
+def _bounded(
+    data: Floats,
+    limits: tuple[float, float],
+    confidence: float,
+    draws: int,
+    rng: np.random.Generator,
+) -> Interval:
+    """Both one-sided bounds of a mean, each with half of what may go wrong."""
+    floor, ceiling = limits
+    if data.min() < floor or data.max() > ceiling:
+        raise ValueError(f"values outside {floor:g} to {ceiling:g} have no such interval")
+    sided = (1 + confidence) / 2
+    low = mean_at_least(data, floor=floor, confidence=sided, draws=draws, rng=rng)
+    high = -mean_at_least(-data, floor=-ceiling, confidence=sided, draws=draws, rng=rng)
+    return Interval(low, high)
 
 
 def _index_blocks(n: int, resamples: int, rng: np.random.Generator) -> Iterator[Indices]:
@@ -214,8 +252,15 @@ def _coin_blocks(n: int, resamples: int, rng: np.random.Generator) -> Iterator[I
         yield rng.integers(0, 2, size=(size, n), dtype=np.intp)
 
 
+def _all_coins(n: int) -> Indices:
+    """Every row of n coins, 2^n of them."""
+    import numpy as np
+
+    return (np.arange(1 << n)[:, None] >> np.arange(n)) & 1
+
+
 def _block_sizes(n: int, resamples: int) -> Iterator[int]:
-    step = max(1, BLOCK_ELEMENTS // n)
+    step = max(1, BLOCK_ELEMENTS // max(1, n))
     for start in range(0, resamples, step):
         yield min(step, resamples - start)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from finewright.judge.statistics import (
     Interval,
     PairedDifference,
-    bootstrap_mean,
+    mean_interval,
     paired_difference,
 )
 
@@ -66,7 +66,7 @@ def measured(ranked: Sequence[str], gold: Collection[str]) -> dict[str, float]:
 
 
 def estimates(questions: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
-    """The mean of each metric with its interval; Wilson's for those that are 0 or 1, else a bootstrap.
+    """The mean of each metric with its interval; Wilson's for those that are 0 or 1.
 
     Questions are taken as independent of each other: many questions on one document make the intervals
     narrower than what other documents would show."""
@@ -87,7 +87,7 @@ def difference(
 
 
 def _estimate(values: Sequence[float]) -> Estimate:
-    interval = bootstrap_mean(values, confidence=CONFIDENCE, resamples=RESAMPLES, seed=SEED)
+    interval = mean_interval(values, confidence=CONFIDENCE, resamples=RESAMPLES, seed=SEED)
     return Estimate(sum(values) / len(values), interval, len(values))
 
 

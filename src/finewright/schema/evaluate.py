@@ -82,10 +82,14 @@ class EvaluateSpec(Model):
     batch_size: int = default(32, "Answers generated together", "fills the cores", gt=0)
     confidence: float = default(0.95, "Level of the intervals", "the usual", gt=0.5, lt=1.0)
     resamples: int = default(
-        2000, "Bootstrap resamples", "steady to about 0.2 points", ge=100, le=100_000
+        2000,
+        "Draws for each interval and p-value",
+        "steady to about 0.2 points",
+        ge=100,
+        le=100_000,
     )
     seed: int = default(
-        0, "Seed of the bootstrap, and of the rows that a `limit` draws", "any fixed number"
+        0, "Seed of the draws, and of the rows that a `limit` draws", "any fixed number"
     )
 
     @field_validator("data")

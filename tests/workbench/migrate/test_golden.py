@@ -65,7 +65,7 @@ def test_so_few_rows_are_said_in_the_singular_and_with_the_number_that_would_do(
 ) -> None:
     (folder / "recorded.jsonl").write_text(json.dumps(ROWS[0]) + "\n")
     assert frozen(folder).problems[-1].message == (
-        "1 golden row cannot show parity within 5 points, even of models that always agree: 52 could"
+        "1 golden row cannot show parity within 5 points, even of models that always agree: 59 could"
     )
 
 

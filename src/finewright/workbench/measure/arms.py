@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from finewright.evaluate.arms import drawn, gold_of, question_of, with_examples, with_passages
 from finewright.evaluate.facts import Edit, edit
-from finewright.judge.statistics import bootstrap_mean
+from finewright.judge.statistics import mean_interval
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
 from finewright.schema.measure_report import Latency, Share, ShotsTried
@@ -45,7 +45,7 @@ class Criterion:
         """The share of rows with its interval (Wilson's)."""
         values = [float(flag) for flag in flags]
         spec = self.evaluate
-        interval = bootstrap_mean(
+        interval = mean_interval(
             values, confidence=spec.confidence, resamples=spec.resamples, seed=spec.seed
         )
         return Share(

@@ -208,7 +208,7 @@ def usual_metrics(answers: Sequence[str]) -> tuple[str, ...]:
 def _too_few(frozen: FrozenSet) -> tuple[Problem, ...]:
     """Said before anything is trained: what so few rows cannot show."""
     known = frozen.golden.rows_expected
-    message = too_few(known or frozen.golden.rows, frozen.stated, by_agreement=not known)
+    message = too_few(known or frozen.golden.rows, frozen.stated)
     if not message:
         return ()
     hint = "record more, or state a wider margin"

@@ -10,7 +10,7 @@ from finewright.errors import DataError, Interrupted
 from finewright.evaluate.arms import without_quotes
 from finewright.evaluate.scorers import token_f1
 from finewright.judge.quotes import abstains, numbers_absent
-from finewright.judge.statistics import bootstrap_mean
+from finewright.judge.statistics import mean_interval
 from finewright.judge.text import exact_match
 from finewright.rag.citations import quotes
 from finewright.rag.prompt import heading
@@ -204,7 +204,7 @@ def _prompt(talker: System, question: Question, hits: Sequence[Hit]) -> "Asked":
 def _estimates(judged: Sequence[AnswerSample]) -> Iterator[tuple[str, Estimate]]:
     for name in dict.fromkeys(name for each in judged for name in each.measures):
         values = [each.measures[name] for each in judged if name in each.measures]
-        low, high = bootstrap_mean(values, confidence=CONFIDENCE, resamples=_RESAMPLES, seed=_SEED)
+        low, high = mean_interval(values, confidence=CONFIDENCE, resamples=_RESAMPLES, seed=_SEED)
         mean = sum(values) / len(values)
         yield name, Estimate(value=mean, low=low, high=high, n=len(values))
 

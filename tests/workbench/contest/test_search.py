@@ -111,3 +111,63 @@ def test_a_trial_that_failed_counts_as_done(tmp_path: Path) -> None:
     search.tell(search.suggest(), "failed", why="training diverged")
     (report,) = search.reports()
     assert (report.state, report.why, search.num_done) == ("failed", "training diverged", 1)
+
+
+WRITTEN = {"learning_rate": 1e-3, "adapter.r": 16, "epochs": 3}
+
+
+def test_the_settings_as_written_are_trial_0_and_their_score_is_known(tmp_path: Path) -> None:
+    search = Search(tmp_path / "journal", SPEC)
+    assert search.begin(WRITTEN) == ()
+    assert search.begin(WRITTEN) == ()  # once
+    written = search.suggest()
+    assert (written.number, written.values) == (0, {})
+    search.tell(written, "finished", score=0.75)
+    (known,) = search._study.get_trials()
+    assert (known.params, known.value) == (WRITTEN, 0.75)
+    assert [(r.number, r.values) for r in search.reports()] == [(0, {})]
+    assert search.suggest().number == 1
+
+
+def test_a_value_as_written_that_is_not_searched_is_named(tmp_path: Path) -> None:
+    search = Search(tmp_path / "journal", SPEC)
+    outside = search.begin({"learning_rate": 0.5, "adapter.r": 16, "epochs": 4})
+    assert outside == ("learning_rate", "epochs")  # above the range, and between its steps
+    assert search._study.get_trials()[0].params == {"adapter.r": 16}
+
+
+def test_what_is_suggested_uses_the_score_as_written(tmp_path: Path) -> None:
+    """After the start-up, two searches that differ in the score of trial 0 alone part ways."""
+
+    def suggested(score_as_written: float) -> list[object]:
+        search = Search(tmp_path / f"journal-{score_as_written}", SPEC)
+        search.begin(WRITTEN)
+        search.tell(search.suggest(), "finished", score=score_as_written)
+        for value in (0.5, 0.4, 0.45, 0.42, 0.41):
+            search.tell(search.suggest(), "finished", score=value)
+        return [search.suggest().values["learning_rate"]]
+
+    assert suggested(0.9) != suggested(0.1)
+
+
+@pytest.mark.parametrize("pruner", ["median", "halving"])
+def test_no_trial_is_stopped_in_its_warm_up(tmp_path: Path, pruner: str) -> None:
+    search = Search(tmp_path / "journal", SPEC.model_copy(update={"pruner": pruner}))
+    for _ in range(6):
+        good = search.suggest()
+        for share in range(10, 101, 10):
+            search.look(good, share, 1.0 - share / 200)
+        search.tell(good, "finished", score=0.5)
+    slow = search.suggest()
+    for share in range(10, 61, 10):
+        search.look(slow, share, 9.0, warm=60.0)
+    with pytest.raises(Pruned, match="stopped after 70 %"):
+        search.look(slow, 70, 9.0, warm=60.0)
+
+
+def test_the_trial_as_written_is_never_stopped(tmp_path: Path) -> None:
+    search = Search(tmp_path / "journal", SPEC.model_copy(update={"pruner": "halving"}))
+    search.begin(WRITTEN)
+    written = search.suggest()
+    for share in range(10, 101, 10):
+        search.look(written, share, 9.0)

@@ -15,11 +15,13 @@ from finewright.schema.tune import Choice, Span, TuneSpec
 if TYPE_CHECKING:
     from optuna import Study
     from optuna import Trial as OptunaTrial
+    from optuna.trial import FrozenTrial
 
 State = Literal["finished", "stopped early", "failed"]
 _STARTUP = 5
 _SEEDS_APART = 1_000_003
-_WHY = "why"
+_ROUNDING = 1e-9
+_WHY, _WRITTEN = "why", "as written"
 
 
 class Pruned(Exception):  # noqa: N818 - no error: the trial has said enough
@@ -28,7 +30,7 @@ class Pruned(Exception):  # noqa: N818 - no error: the trial has said enough
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A trial that is begun: its number from 0 and its settings."""
+    """A trial that is begun: its number from 0 and its settings, none of the one as written."""
 
     number: int
     values: Mapping[str, Choice]
@@ -66,6 +68,22 @@ class Search:
         """How many trials have ended, however they did."""
         return sum(trial.state.is_finished() for trial in self._study.get_trials(deepcopy=False))
 
+    def begin(self, written: Mapping[str, object]) -> tuple[str, ...]:
+        """Let trial 0 be the one with the settings as written, so that what is suggested knows its score.
+
+        Gives the keys whose written value lies outside of what is searched: the score is not of those."""
+        spaces = self._spec.parameters
+        inside = {key: written[key] for key in spaces if _is_in(written[key], spaces[key])}
+        if not self._study.get_trials(deepcopy=False):
+            trial = self._optuna.trial.create_trial(
+                state=self._optuna.trial.TrialState.RUNNING,
+                params=inside,
+                distributions={key: _distribution(self._optuna, spaces[key]) for key in inside},
+                user_attrs={_WRITTEN: True},
+            )
+            self._study.add_trial(trial)
+        return tuple(key for key in spaces if key not in inside)
+
     def suggest(self) -> Suggestion:
         """The next trial; the one that was cut, where there is one."""
         trials = self._study.get_trials(deepcopy=False)
@@ -74,16 +92,19 @@ class Search:
         seed = (self._spec.seed * _SEEDS_APART + number) % 2**32
         self._study.sampler = self._optuna.samplers.TPESampler(n_startup_trials=_STARTUP, seed=seed)
         trial = self._optuna.Trial(self._study, cut[0]._trial_id) if cut else self._study.ask()
-        spaces = self._spec.parameters.items()
+        spaces = () if _WRITTEN in trial.user_attrs else self._spec.parameters.items()
         return Suggestion(number, {key: _value(trial, key, space) for key, space in spaces}, trial)
 
-    def look(self, suggestion: Suggestion, share: int, loss: float) -> None:
-        """Note the held-out loss after `share` percent of the steps. Raises Pruned where it is too bad."""
+    def look(self, suggestion: Suggestion, share: int, loss: float, *, warm: float = 0.0) -> None:
+        """Note the held-out loss after `share` percent of the steps. Raises Pruned where it is too bad, but
+        not of the trial as written, and not in the first `warm` percent: while a rate still rises, the loss
+        says how long its warm-up is."""
         frozen = self._study.get_trials(deepcopy=False)[suggestion.number]
         if share in frozen.intermediate_values:
             return  # it was cut after this look
         suggestion.trial.report(-loss, share)
-        if self._spec.pruner != "none" and share < 100 and suggestion.trial.should_prune():  # noqa: PLR2004
+        may_stop = self._spec.pruner != "none" and warm < share < 100  # noqa: PLR2004
+        if may_stop and suggestion.values and suggestion.trial.should_prune():
             raise Pruned(f"stopped after {share} % of its steps, at a held-out loss of {loss:.4f}")
 
     def tell(
@@ -100,10 +121,33 @@ class Search:
         states = self._optuna.trial.TrialState
         names: dict[object, State] = {states.COMPLETE: "finished", states.PRUNED: "stopped early"}
         return [
-            Report(t.number, t.params, names.get(t.state, "failed"), t.user_attrs.get(_WHY, ""))
+            Report(t.number, _settings(t), names.get(t.state, "failed"), t.user_attrs.get(_WHY, ""))
             for t in self._study.get_trials(deepcopy=False)
             if t.state.is_finished()
         ]
+
+
+def _settings(trial: "FrozenTrial") -> Mapping[str, Choice]:
+    return {} if _WRITTEN in trial.user_attrs else trial.params
+
+
+def _is_in(value: object, space: Span | tuple[Choice, ...]) -> bool:
+    if not isinstance(space, Span):
+        return any(value == choice and type(value) is type(choice) for choice in space)
+    if isinstance(value, bool) or not isinstance(value, int if space.is_whole else int | float):
+        return False
+    steps = (value - space.low) / space.step if space.step else 0.0
+    return space.low <= value <= space.high and abs(steps - round(steps)) < _ROUNDING
+
+
+def _distribution(optuna: Any, space: Span | tuple[Choice, ...]) -> Any:  # Any: the module, late
+    of = optuna.distributions
+    if not isinstance(space, Span):
+        return of.CategoricalDistribution(space)
+    if space.is_whole:
+        low, high, step = int(space.low), int(space.high), int(space.step or 1)
+        return of.IntDistribution(low, high, log=space.log, step=step)
+    return of.FloatDistribution(space.low, space.high, log=space.log, step=space.step)
 
 
 def _value(trial: "OptunaTrial", key: str, space: Span | tuple[Choice, ...]) -> Choice:

@@ -7,6 +7,7 @@ the best trial and the spec as written are then asked the rows that chose nothin
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from finewright.errors import SpecError, StageError
 from finewright.evaluate.leaderboard import scored
@@ -33,6 +34,7 @@ from finewright.workbench.contest.contest import (
     varied,
 )
 from finewright.workbench.contest.search import Pruned, Report, Search, Suggestion, load_optuna
+from finewright.workbench.prepare import input_digests, make_lock
 from finewright.workbench.up import OnEvent
 
 WRITTEN = "as written"
@@ -64,8 +66,10 @@ def tune(loaded: LoadedSpec, root: Path, *, out: Path | None, on_event: OnEvent)
     load_optuna()  # before anything is made
     folder = open_contest(loaded, "tune", root, with_rows, on_event=on_event)
     contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
-    tried = _searched(contest, spec)
+    tried, outside = _searched(contest, spec)
     report = _report(contest, tried, target)
+    problems = (*report.problems, *_outside(loaded, outside))
+    report = report.model_copy(update={"problems": problems})
     write_json(folder / "report.json", report.model_dump(mode="json"))
     return report
 
@@ -104,37 +108,60 @@ def _check_parameters(loaded: LoadedSpec, spec: TuneSpec) -> None:
         raise SpecError("\n".join(told), hint="keys are those of `train`, such as adapter.r")
 
 
-def _searched(contest: Contest, spec: TuneSpec) -> list[_Tried]:
-    """The spec as written, and then what is suggested."""
+class _Searched(NamedTuple):
+    """All trials, and the keys whose written value is outside of what is searched."""
+
+    tried: list[_Tried]
+    outside: tuple[str, ...]
+
+
+def _searched(contest: Contest, spec: TuneSpec) -> _Searched:
+    """The spec as written, which the search knows as its trial 0, and then what is suggested."""
     search = Search(contest.folder / "search.journal", spec)
-    contest.say(f"trial 0 of {spec.trials - 1}: as written")
-    tried = [_finished(contest, 0, {}, train(contest, _trial_spec(contest, {})))]
-    while search.num_done < spec.trials - 1:
+    outside = search.begin(_written(_trial_spec(contest, {}), spec))
+    tried = []
+    while search.num_done < spec.trials:
         suggestion = search.suggest()
-        number, values = suggestion.number + 1, suggestion.values
-        named = ", ".join(f"{key} {value}" for key, value in values.items())
-        contest.say(f"trial {number} of {spec.trials - 1}: {named}")
+        named = ", ".join(f"{key} {value}" for key, value in suggestion.values.items())
+        contest.say(f"trial {suggestion.number} of {spec.trials - 1}: {named or WRITTEN}")
         tried.append(_tried(contest, search, suggestion))
-    return [tried[0], *_earlier(contest, search, tried[1:])]
+    return _Searched(_earlier(contest, search, tried), outside)
+
+
+def _written(loaded: LoadedSpec, spec: TuneSpec) -> dict[str, object]:
+    """What the searched keys are as written, defaults filled in; None for one that there is not."""
+    (settled,) = make_lock(loaded, input_digests(loaded)).candidates.values()
+    found: dict[str, object] = {}
+    for key in spec.parameters:
+        node: Tree = settled.model_dump()
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        found[key] = node
+    return found
 
 
 def _tried(contest: Contest, search: Search, suggestion: Suggestion) -> _Tried:
-    """Train what is suggested, and tell the search how it went."""
-    number, values = suggestion.number + 1, suggestion.values
+    """Train what is suggested, and tell the search how it went. Raises StageError where the spec as written
+    cannot be trained: the others have nothing to be compared with."""
+    number, values = suggestion.number, suggestion.values
+    spec = _trial_spec(contest, values)
 
     def watch(event_type: str, fields: Mapping[str, Tree]) -> None:
         contest.on_event(event_type, fields)
         if event_type == "metric" and "eval_loss" in fields["metrics"]:
             share = round(100 * fields["step"] / fields["steps"])
-            search.look(suggestion, share, fields["metrics"]["eval_loss"])
+            warm = 100 * spec.spec.train.warmup_ratio
+            search.look(suggestion, share, fields["metrics"]["eval_loss"], warm=warm)
 
     try:
-        entry = train(contest, _trial_spec(contest, values), on_event=watch)
+        entry = train(contest, spec, on_event=watch)
     except Pruned as pruned:
         contest.say(str(pruned))
         search.tell(suggestion, "stopped early", why=str(pruned))
         return _Tried(_lost(number, values, "stopped early", str(pruned)), None)
     except StageError as error:
+        if not number:
+            raise
         search.tell(suggestion, "failed", why=str(error))
         return _Tried(_lost(number, values, "failed", str(error)), None)
     found = _finished(contest, number, values, entry)
@@ -147,11 +174,11 @@ def _tried(contest: Contest, search: Search, suggestion: Suggestion) -> _Tried:
 def _earlier(contest: Contest, search: Search, now: Sequence[_Tried]) -> list[_Tried]:
     """The trials of all calls in their order; those of earlier calls are read from their runs."""
     known = {each.trial.number: each for each in now}
-    return [known.get(r.number + 1) or _read(contest, r) for r in search.reports()]
+    return [known.get(r.number) or _read(contest, r) for r in search.reports()]
 
 
 def _read(contest: Contest, report: Report) -> _Tried:
-    number, values = report.number + 1, report.values
+    number, values = report.number, report.values
     if report.state != "finished":
         return _Tried(_lost(number, values, report.state, report.why), None)
     return _finished(contest, number, values, train(contest, _trial_spec(contest, values)))
@@ -268,6 +295,14 @@ def _problems(entry: Entry, tried: Sequence[_Tried]) -> list[Problem]:
         what = f"trials that failed: {numbers}, the first because {failed[0].why}"
         found.append(Problem(level="warning", message=what))
     return found
+
+
+def _outside(loaded: LoadedSpec, keys: Sequence[str]) -> list[Problem]:
+    what = "the value as written lies outside, so the search does not know what it is worth"
+    return [
+        Problem(level="info", file=str(loaded.path), key=f"tune.parameters.{key}", message=what)
+        for key in keys
+    ]
 
 
 def _check_target(target: Path, loaded: LoadedSpec) -> None:

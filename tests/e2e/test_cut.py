@@ -1,12 +1,17 @@
 """A run that is cut anywhere and taken up again ends bitwise as one that was never cut."""
 
 import json
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
+
+from finewright.errors import Interrupted
+from finewright.workbench.up import up_path
 
 from .conftest import Finewright, row, write_jsonl, write_spec
 from .processes import Result, events, start, wait_until
@@ -131,6 +136,33 @@ def test_a_stopped_run_keeps_a_checkpoint_and_goes_on_bitwise(
     assert resumed.code == 0
     assert f"going on from the checkpoint of step {num_steps}" in resumed.err
     assert adapter_of(runs) == reference(0.0)
+
+
+@pytest.mark.parametrize(
+    ("stage", "made"),
+    [
+        ("data", {"data"}),
+        ("train", {"data", "train"}),
+        ("evaluate", {"data", "train", "evaluate"}),
+    ],
+)
+def test_a_stop_between_two_stages_is_not_lost(
+    stage: str, made: set[str], project: Path, runs: Path
+) -> None:
+    """The signal comes when a stage has asked its last question, and the next one none."""
+    arrange(project)
+
+    def send(kind: str, fields: Mapping[str, Any]) -> None:
+        if (kind, fields.get("stage")) == ("stage_ended", stage):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted) as stopped:
+        up_path(project / "spec.yaml", (), runs, on_event=send, new=False)
+    assert stopped.value.exit_code == 128 + signal.SIGTERM
+    ended = {event["stage"] for event in events(runs, "stage_ended")}
+    assert ended == made
+    report = up_path(project / "spec.yaml", (), runs, on_event=lambda kind, fields: None, new=False)
+    assert set(report.ran) == {"data", "train", "evaluate"} - made
 
 
 @pytest.mark.parametrize("file", ["optimizer.safetensors", "state.json"])

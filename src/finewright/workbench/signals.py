@@ -5,12 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from finewright.errors import Interrupted
+
+GOES_ON = "the same command goes on from there"
+
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], int]]:
     """Yields a function that gives the number of the signal that asked to stop, or 0.
 
-    A second signal of the kind acts at once, as it would without us."""
+    A second signal of the kind acts at once, as it would without us. A request that nobody acted on, because
+    the last question had been asked before it came, raises Interrupted at the end: none is lost."""
     asked = 0
 
     def ask(number: int, _: FrameType | None) -> None:
@@ -26,3 +31,15 @@ def stop_requests() -> Iterator[Callable[[], int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if asked:
+        raise Interrupted("stopped; what was done is kept", signal_number=asked, hint=GOES_ON)
+
+
+@contextmanager
+def goes_on(hint: str = GOES_ON) -> Iterator[None]:
+    """A run that is stopped within a larger command goes on with that command, not by itself."""
+    try:
+        yield
+    except Interrupted as stopped:
+        stopped.hint = hint
+        raise

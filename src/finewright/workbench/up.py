@@ -22,7 +22,7 @@ from finewright.workbench.prepare import input_digests, make_lock, run_key
 from finewright.workbench.respec import OnEvent, follow_spec
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests
-from finewright.workbench.stages import STAGES, code_digest, run_stage
+from finewright.workbench.stages import STAGES, Stage, code_digest, run_stage
 
 __all__ = ["OnEvent", "resume", "up", "up_path"]
 
@@ -133,6 +133,7 @@ def _run_stages(
         if stage.name == "evaluate" and not _holds_out(lock.spec):
             break  # begun by `train`, which asks for no measuring
         try:
+            _check_stop(stage, run, should_stop)
             if run_stage(stage, make_context, lock.inputs):
                 ran.append(stage.name)
             write_cards(run, lock)
@@ -145,3 +146,13 @@ def _run_stages(
     if ran:
         emit("run_ended")
     return tuple(ran)
+
+
+def _check_stop(stage: Stage, run: RunDir, should_stop: Callable[[], int]) -> None:
+    """A stage may have asked its last question before the signal came. Raises Interrupted."""
+    if stop := should_stop():
+        raise Interrupted(
+            f"stopped before the stage {stage.name}; what was done is kept",
+            signal_number=stop,
+            hint=f"finewright up {run.root} goes on from there",
+        )

@@ -4,8 +4,7 @@ Each run is an ordinary one under `runs/` of the contest's folder, so it can be 
 never trained twice, and goes on where it was cut. What chooses between runs are the rows that
 `data.eval_fraction` holds out; the rows of `evaluate.data` are asked only once everything is chosen."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +29,7 @@ from finewright.store.rundir import RunDir, list_runs
 from finewright.store.stage import refuse
 from finewright.workbench.plan import plan
 from finewright.workbench.prepare import input_digests, spec_key
-from finewright.workbench.signals import stop_requests
+from finewright.workbench.signals import GOES_ON, goes_on, stop_requests
 from finewright.workbench.up import OnEvent, resume, up
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def varied(contest: Contest, values: Mapping[str, Tree], *, where: str = "") -> 
 def train(contest: Contest, spec: LoadedSpec, *, on_event: OnEvent | None = None) -> Entry:
     """The run of this spec, trained; it is trained now where it is not yet."""
     watch = on_event or contest.on_event
-    with _goes_on():
+    with goes_on():
         report = up(spec, contest.folder / "runs", on_event=watch, through="train")
     return _entry(spec, report)
 
@@ -187,7 +186,7 @@ def development_rows(contest: Contest, entry: Entry) -> list[Row]:
 def held_out(contest: Contest, entry: Entry) -> dict[str, list[Sample]]:
     """The answers to the held-out rows by system, which is "tuned" or "base"; the run's evaluate stage is run
     where it has not been yet."""
-    with _goes_on():
+    with goes_on():
         report = resume(entry.run.root, on_event=contest.on_event).evaluate
     assert report is not None
     assert report.samples is not None
@@ -238,21 +237,10 @@ def _asked(contest: Contest, entry: Entry) -> tuple[Sample, ...]:
             told = {"system": name, "data": data, "done": done, "total": total}
             contest.on_event("progress", told)
             if stop := should_stop():
-                hint = "the same command goes on from there"
-                raise Interrupted("stopped while measuring", signal_number=stop, hint=hint)
+                raise Interrupted("stopped while measuring", signal_number=stop, hint=GOES_ON)
 
         subject = Subject(entry.base_model, system.lm, system.chat)
         return measure(subject, RowSet(DEVELOPMENT, rows), settings_of(spec), watch).samples
-
-
-@contextmanager
-def _goes_on() -> Iterator[None]:
-    """A run that is stopped goes on with the contest, not by itself."""
-    try:
-        yield
-    except Interrupted as stopped:
-        stopped.hint = "the same command goes on from there"
-        raise
 
 
 def _samples(path: Path) -> list[Sample]:

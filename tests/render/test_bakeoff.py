@@ -11,7 +11,7 @@ import pytest
 
 from finewright.render.bakeoff import leaderboard_rows, licence, takes_rows
 from finewright.render.html.bakeoff import bakeoff_page
-from finewright.render.html.bakeoff_charts import _apart, frontier_chart, score_chart
+from finewright.render.html.bakeoff_charts import _apart, frontier_chart, round_ticks, score_chart
 from finewright.render.reports import text_of
 from finewright.schema.bakeoff_report import (
     Attempt,
@@ -268,3 +268,39 @@ def test_no_label_of_the_picture_covers_another() -> None:
     assert heights["far"] == 20.0
     ordered = sorted(heights.values())
     assert all(upper + 15 <= lower for upper, lower in itertools.pairwise(ordered))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "percents"),
+    [
+        (0.931, 0.989, [92, 94, 96, 98, 100]),
+        (0.962, 0.9625, [96.2, 96.3]),
+        (0.0, 1.0, [0, 20, 40, 60, 80, 100]),
+        (1.0, 1.0, [99.9, 100]),
+        (0.0, 0.0, [0, 0.1]),
+        (0.41, 0.62, [40, 45, 50, 55, 60, 65]),
+    ],
+)
+def test_ticks_are_round_and_hold_all_values(low, high, percents):
+    assert [100 * tick for tick in round_ticks(low, high)] == pytest.approx(percents)
+
+
+def test_each_point_stands_where_the_ticks_say():
+    """Heights read back from the picture by its own marks."""
+    chart = ElementTree.fromstring(frontier_chart(report("a", "b")))  # noqa: S314 - our own
+    marks = {
+        float(node.get("y")) - 4: float(node.text.removesuffix(" %"))
+        for node in chart.iter()
+        if node.text and node.text.endswith(" %") and node.get("y")
+    }
+    (y1, p1), (y2, p2) = sorted(marks.items())[0], sorted(marks.items())[-1]
+    checked = 0
+    for group in (node for node in chart.iter() if node.tag.endswith("}g") or node.tag == "g"):
+        dots = [node for node in group if node.tag.endswith("circle")]
+        titles = [node.text for node in group if node.tag.endswith("title")]
+        if dots and titles:
+            shown = p1 + (float(dots[0].get("cy")) - y1) * (p2 - p1) / (y2 - y1)
+            told = float(re.search(r": ([0-9.]+) %", titles[0])[1])
+            assert shown == pytest.approx(told, abs=0.2)
+            checked += 1
+    assert checked == 2

@@ -21,6 +21,8 @@ _LABEL = 15
 Scale = Callable[[float], float]
 """A value -> where it stands on an axis."""
 _FEWEST_TICKS = 3
+_STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
+_MOST_TICKS, _EXACT = 6, 1e-9
 _PERCENTS = (0, 25, 50, 75, 100)
 
 
@@ -44,8 +46,10 @@ def frontier_chart(report: BakeoffReport) -> str:
     values = {each.base_model: _score(each.scores, report.metric) for each in report.finalists}
     times = [each.speed.answer_ms_mean for each in report.finalists]
     low, high = _spread(min(times), max(times))
-    top = max(score.high for score in values.values())
-    bottom = min(score.low for score in values.values())
+    heights_at = round_ticks(
+        min(score.low for score in values.values()), max(score.high for score in values.values())
+    )
+    bottom, top = heights_at[0], heights_at[-1]
     room = WIDTH - _LEFT - _RIGHT
 
     def across(ms: float) -> float:
@@ -53,9 +57,9 @@ def frontier_chart(report: BakeoffReport) -> str:
 
     def up(value: float) -> float:
         height = _PLOT_HEIGHT - _TOP - _BOTTOM
-        return _TOP + height * (top - value) / max(top - bottom, 1e-9)
+        return _TOP + height * (top - value) / (top - bottom)
 
-    shapes = [*_axes(across, up, (low, high), (bottom, top))]
+    shapes = [*_axes(across, up, (low, high), heights_at)]
     heights = _apart({name: up(score.value) - 8 for name, score in values.items()})
     for each in report.finalists:
         score = values[each.base_model]
@@ -103,19 +107,30 @@ def _across(share: float) -> float:
 
 
 def _axes(
-    across: Scale, up: Scale, times: tuple[float, float], ends: tuple[float, float]
+    across: Scale, up: Scale, times: tuple[float, float], shares: Sequence[float]
 ) -> Iterator[str]:
     bottom = _PLOT_HEIGHT - _BOTTOM
     for value in _ticks(*times):
         x = across(value)
         yield f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}"/>'
         yield mark(x, bottom + 16, "middle", f"{value:,.0f}")
-    for i in range(5):
-        value = ends[0] + (ends[1] - ends[0]) * i / 4
+    for value in shares:
         y = up(value)
         yield f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{WIDTH - _RIGHT}" y2="{y:.1f}"/>'
-        yield mark(_LEFT - 6, y + 4, "end", f"{100 * value:.0f} %")
+        yield mark(_LEFT - 6, y + 4, "end", f"{100 * value:g} %")
     yield mark((_LEFT + WIDTH) / 2, bottom + 36, "middle", "ms an answer, by its logarithm")
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Shares on round percentages, the first not above `low` and the last not below `high`, 2 to 6 of them
+    where that can be."""
+    for step in _STEPS:
+        first, last = math.floor(low / step + _EXACT), math.ceil(high / step - _EXACT)
+        if last - first < _MOST_TICKS:
+            break
+    if first == last:
+        first, last = (first, last + 1) if (last + 1) * step <= 1 else (first - 1, last)
+    return [round(i * step, 6) for i in range(first, last + 1)]
 
 
 def _spread(low: float, high: float) -> tuple[float, float]:

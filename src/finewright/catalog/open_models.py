@@ -10,11 +10,13 @@ from finewright.schema.catalog import Fact
 
 
 class OpenModel(Fact):
-    """What a model's own config.json says of its shape, and its licence."""
+    """What a model's own config.json says of its shape, and its licence; `holds_tools`: its chat template has
+    words for tools, calls and results (tests/families)."""
 
     license: str
     config: dict[str, Any]  # Any: as in a config.json
     aliases: tuple[str, ...] = ()
+    holds_tools: bool = False
 
 
 @cache

@@ -153,6 +153,12 @@ def folder_digest(folder: Path) -> str:
     return total.hexdigest()
 
 
+def packaged_here() -> list[str]:
+    """The packaged models that need no fetching: each has been used on this machine."""
+    models = packaged_models().items()
+    return [name for name, model in models if _conversion_folder(model.gguf_sha256).is_dir()]
+
+
 def _packaged(name: str, packaged: PackagedModel) -> BaseModel:
     folder = _conversion_folder(packaged.gguf_sha256)
     if not folder.is_dir():

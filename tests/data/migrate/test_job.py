@@ -45,7 +45,7 @@ def values(path: Path) -> dict[str, str]:
 def test_numbers_carry_over_and_auto_stays_open(saved):
     assert values(saved()) == {"train.method": "sft", "train.epochs": "3", "train.seed": "7"}
     told = {c.setting: c for c in carried(read_job(saved()))}
-    assert told["batch_size"].why == "was chosen there, so train.batch_size is chosen here"
+    assert told["batch_size"].why == "was chosen there, and no number is told"
     assert told["trained_tokens"].value == "5000"
     assert "id" in told["id, training_file"].setting
 

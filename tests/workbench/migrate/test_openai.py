@@ -1,6 +1,9 @@
 """A whole migration on a tiny model: recorded and asked answers, what is frozen, and what is refused."""
 
 import json
+import os
+import signal
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from html import escape
@@ -9,18 +12,22 @@ from typing import Any
 
 import pytest
 
+from finewright.data.migrate.golden import read_files
 from finewright.errors import (
     DataError,
     FetchError,
+    Interrupted,
     ModelError,
     SpecError,
     StoreError,
     UnknownPlugin,
 )
 from finewright.schema.migrate import MigrateReport
+from finewright.workbench.migrate.fit import undeclared_calls
 from finewright.workbench.migrate.openai import Migration, migrate
 from served import Reply, answered, served
 
+pytestmark = pytest.mark.torch
 TODAY = date(2026, 11, 25)
 WORDS = ("red", "blue", "green", "white")
 JOB = {
@@ -73,7 +80,6 @@ def migrated(asked: Migration) -> MigrateReport:
     return migrate(asked, Path("runs"), today=TODAY, on_event=lambda *_: None)
 
 
-@pytest.mark.torch
 def test_a_recorded_model_is_followed_from_its_job_to_the_verdict(
     asked: Migration, tiny_folder: Path
 ) -> None:
@@ -120,7 +126,6 @@ def test_a_recorded_model_is_followed_from_its_job_to_the_verdict(
     assert len(list(Path("runs").iterdir())) == 1
 
 
-@pytest.mark.torch
 def test_a_live_model_is_asked_once_and_then_frozen(asked: Migration, tiny_folder: Path) -> None:
     pytest.importorskip("httpx")
 
@@ -137,7 +142,6 @@ def test_a_live_model_is_asked_once_and_then_frozen(asked: Migration, tiny_folde
     assert migrated(live).golden == report.golden  # the server is gone
 
 
-@pytest.mark.torch
 def test_without_validation_some_training_prompts_are_asked_and_do_not_train(
     asked: Migration, tiny_folder: Path
 ) -> None:
@@ -150,7 +154,6 @@ def test_without_validation_some_training_prompts_are_asked_and_do_not_train(
     assert asked_of.isdisjoint(Path("moved/train.jsonl").read_text().split('"'))
 
 
-@pytest.mark.torch
 def test_preference_files_train_by_dpo(asked: Migration, tiny_folder: Path) -> None:
     pairs = [
         {
@@ -175,12 +178,8 @@ class Reached(Exception):  # noqa: N818 - the test's own
 
 
 @pytest.fixture
-def untrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that is there as far as can be seen without loading it, and nothing that trains it."""
-    model = tmp_path / "tiny-llama"
-    model.mkdir()
-    (model / "config.json").write_text('{"model_type": "llama"}')
-    (model / "model.safetensors").write_bytes(b"x")
+def untrained(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is there, and nothing that trains it."""
 
     def up(*_: object, **__: object) -> None:
         raise Reached
@@ -263,7 +262,6 @@ def test_nothing_left_to_train_on_is_refused(asked: Migration, untrained: None) 
         migrated(asked)
 
 
-@pytest.mark.torch
 def test_golden_rows_that_the_run_was_told_to_skip_are_named(
     asked: Migration, tiny_folder: Path
 ) -> None:
@@ -356,3 +354,105 @@ def test_an_answer_has_as_many_tokens_as_the_longest_has_bytes(
         f"max_new_tokens: {tokens}  # the longest old or right answer has {longest} bytes"
         in Path("moved/spec.yaml").read_text()
     )
+
+
+TOOL = {"type": "function", "function": {"name": "get_price", "parameters": {"type": "object"}}}
+CALL = {"id": "1", "type": "function", "function": {"name": "get_price", "arguments": "{}"}}
+
+
+def with_a_call(number: int) -> dict[str, Any]:
+    turns = row(number)["messages"]
+    asks = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    result = {"role": "tool", "tool_call_id": "1", "content": "7"}
+    return {"messages": [turns[0], asks, result, turns[1]], "tools": [TOOL]}
+
+
+@pytest.fixture
+def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINEWRIGHT_CACHE", str(tmp_path / "cache"))
+
+
+def test_rows_that_the_base_cannot_hold_are_one_line_before_anything_is_asked_or_written(
+    asked: Migration, tiny_folder: Path, no_cache: None
+) -> None:
+    """The template of the base has no words for tools."""
+    write(Path("train.jsonl"), [row(0), *(with_a_call(n) for n in range(1, 20))])
+    with served(answered("x")) as host:
+        live = replace(asked, golden=f"{host.url}/v1#m")
+        with pytest.raises(DataError) as raised:
+            migrated(live)
+        assert host.asked == []
+    (line,) = str(raised.value).splitlines()
+    assert "cannot hold 19 of 26 rows and prompts, train.jsonl row 2 first: " in line
+    assert raised.value.hint.startswith(
+        "templates of these have words for tools: --base-model Qwen"
+    )
+    assert not Path("moved").exists()
+
+
+def test_calls_of_tools_that_a_row_does_not_declare_are_counted(tmp_path: Path) -> None:
+    rows = [with_a_call(n) for n in range(4)]
+    del rows[2]["tools"]
+    rows[3]["tools"] = [{**TOOL, "function": {**TOOL["function"], "name": "other"}}]
+    found, _ = read_files([write(tmp_path / "rows.jsonl", rows)])
+    (problem,) = undeclared_calls(found)
+    assert (problem.level, problem.row) == ("warning", 3)
+    assert problem.message.startswith("2 of 4 rows call tools that they do not declare")
+    assert problem.message.endswith("get_price")
+    assert undeclared_calls(found[:2]) == ()
+
+
+def test_what_so_few_rows_cannot_show_is_said_before_the_training(
+    asked: Migration, untrained: None
+) -> None:
+    heard: list[str] = []
+
+    def hear(kind: str, fields: Mapping[str, Any]) -> None:
+        heard.append(f"{kind}: {fields.get('message', '')}")
+
+    with pytest.raises(Reached):
+        migrate(asked, Path("runs"), today=TODAY, on_event=hear)
+    assert any("6 golden rows cannot show parity within 5 points" in line for line in heard)
+
+
+def test_a_setting_that_is_set_here_is_told_with_its_value(
+    asked: Migration, tiny_folder: Path
+) -> None:
+    job = json.loads(json.dumps(JOB))
+    job["method"]["supervised"]["hyperparameters"] = {
+        "n_epochs": 2,
+        "batch_size": "auto",
+        "learning_rate_multiplier": 1.8,
+    }
+    Path("job.json").write_text(json.dumps(job))
+    overrides = (*asked.overrides, "train.learning_rate=0.002", "train.epochs=1")
+    report = migrated(replace(asked, overrides=overrides))
+    here = {c.setting: (c.key, c.becomes) for c in report.carried}
+    assert here["learning_rate_multiplier"] == ("train.learning_rate", "0.002")
+    assert here["n_epochs"] == ("train.epochs", "1")
+    assert here["batch_size"] == ("", "")
+    told = {c.setting: c.why for c in report.carried}
+    assert told["learning_rate_multiplier"].endswith("; set here")
+    assert "chosen" not in told["learning_rate_multiplier"]
+
+
+def test_a_migration_that_is_stopped_goes_on_to_its_verdict_by_the_command_of_the_hint(
+    asked: Migration, tiny_folder: Path
+) -> None:
+    def stop(kind: str, fields: Mapping[str, Any]) -> None:
+        if (kind, fields.get("stage")) == ("stage_ended", "train"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted) as stopped:
+        migrate(asked, Path("runs"), today=TODAY, on_event=stop)
+    assert stopped.value.exit_code == 128 + signal.SIGTERM
+    assert stopped.value.hint.startswith("the same `finewright migrate openai` command goes on")
+    started: list[str] = []
+
+    def hear(kind: str, fields: Mapping[str, Any]) -> None:
+        if kind == "stage_started":
+            started.append(fields["stage"])
+
+    report = migrate(asked, Path("runs"), today=TODAY, on_event=hear)
+    assert report.verdict == "open"
+    assert started == ["evaluate"]

@@ -149,14 +149,21 @@ def carried(job: Job) -> Iterator[Carried]:
             yield Carried(setting=setting, value=str(told), why=why)
 
 
+def key_of(setting: str) -> str:
+    """The spec's key for what the job's setting is about, where there is one, carried or not."""
+    if setting == "learning_rate_multiplier":
+        return "train.learning_rate"
+    return _HYPERPARAMETERS.get(setting, ("", ""))[0]
+
+
 def _hyperparameter(method: str, name: str, value: float | str) -> Carried:
     key, what = _HYPERPARAMETERS.get(name, ("", ""))
     if name == "learning_rate_multiplier":
-        why = "multiplies a rate that OpenAI does not publish; ours is chosen by method and size"
+        why = "multiplies a rate that OpenAI does not publish"
     elif not key or (name == "beta" and method != "dpo"):
         why = "has no counterpart here"
     elif isinstance(value, str):
-        why = f"was chosen there, so {key} is chosen here"
+        why = "was chosen there, and no number is told"
     elif name == "batch_size" and not float(value).is_integer():
         why = "not a whole number of rows"
     else:

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from finewright.catalog.prices import prices
 from finewright.data.decontaminate import Cleaned, decontaminated
-from finewright.data.migrate.golden import GoldenRow, held_out, read_files
+from finewright.data.migrate.golden import (
+    GoldenRow,
+    held_out,
+    prompts_of,
+    read_files,
+    recorded,
+)
 from finewright.data.migrate.job import Job, carried, family_of, name_of, read_job
 from finewright.data.user_rows import to_user_json
 from finewright.errors import DataError
@@ -25,15 +31,25 @@ from finewright.judge.text import exact_match
 from finewright.schema.catalog import Deadline
 from finewright.schema.common import Problem, Source
 from finewright.schema.evaluate import EvaluateSpec, Sample
-from finewright.schema.load import load_spec
+from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.migrate import Apart, MigrateReport
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, sha256_file, write_json, write_text
 from finewright.store.stage import refuse
-from finewright.workbench.migrate.folder import GOLDEN, PAGE, REPORT, SPEC, TRAIN, check_free
+from finewright.workbench.migrate.fit import check_fit, undeclared_calls
+from finewright.workbench.migrate.folder import (
+    GOLDEN,
+    PAGE,
+    RECORD,
+    REPORT,
+    SPEC,
+    TRAIN,
+    check_free,
+)
 from finewright.workbench.migrate.golden import GoldenSet, Wanted, check_wanted, golden_set
 from finewright.workbench.migrate.recall import recall
-from finewright.workbench.migrate.spec import Destination, check_spec, spec_text
+from finewright.workbench.migrate.spec import Destination, as_set, check_spec, spec_text
+from finewright.workbench.signals import goes_on
 from finewright.workbench.up import OnEvent, up
 
 _SHOWN = 10
@@ -78,7 +94,8 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
     wanted = Wanted(asked.golden, asked.metrics, asked.margin, asked.golden_rows)
     check_wanted(wanted)
     read = _read(asked)
-    _check_options(asked, read)
+    loaded = _check_options(asked, read)
+    check_fit(loaded, read.rows, _questions(asked, read))
     with os_errors(asked.folder):
         asked.folder.mkdir(parents=True, exist_ok=True)
     golden = golden_set(
@@ -94,6 +111,8 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
     cleaned = decontaminated(read.rows, list(held_out(golden.rows)))
     known = recall(cleaned.rows, golden.rows)
     told = (*read.problems, *golden.problems, *_removed(cleaned, len(read.rows)), *known.problems())
+    for problem in told:
+        on_event("problem", {**problem.model_dump(), "message": problem.line()})
     run = _trained(asked, read, golden, cleaned, runs_root, on_event)
     samples = _samples(run, len(golden.rows))
     answers = [
@@ -133,7 +152,8 @@ def _read(asked: Migration) -> _Read:
             f"{job.path}: the job's method needs other rows than the {found} of {asked.files[0]}",
             hint="give the job that these files trained",
         )
-    return _Read(job, rows, validation, (*problems, *told, *_of_job(job, asked)))
+    calls = undeclared_calls((*rows, *validation))
+    return _Read(job, rows, validation, (*problems, *told, *calls, *_of_job(job, asked)))
 
 
 def _inputs(asked: Migration) -> Iterator[Path]:
@@ -143,11 +163,23 @@ def _inputs(asked: Migration) -> Iterator[Path]:
         yield Path(asked.golden)
 
 
-def _check_options(asked: Migration, read: _Read) -> None:
+def _questions(asked: Migration, read: _Read) -> tuple[Row, ...]:
+    """What the models will be asked, as far as it is known: recorded or validation prompts, none of a frozen
+    set, which was looked at before it was frozen."""
+    if (asked.folder / RECORD).is_file():
+        return ()
+    if "://" in asked.golden:
+        return prompts_of(read.validation, asked.golden_rows)
+    rows, problems = recorded(Path(asked.golden), {})
+    refuse(problems)
+    return tuple(row.prompt for row in rows[: asked.golden_rows])
+
+
+def _check_options(asked: Migration, read: _Read) -> LoadedSpec:
     """Raise what a mistake in --base-model or --set would raise after the answers were frozen."""
     metrics = asked.metrics or ("exact_match",)  # which it will be is known with the answers
     text = _spec_of(asked, read, metrics, longest=1)
-    check_spec(text, asked.folder / SPEC, asked.overrides)
+    return check_spec(text, asked.folder / SPEC, asked.overrides)
 
 
 def _of_job(job: Job | None, asked: Migration) -> Iterator[Problem]:
@@ -203,7 +235,8 @@ def _trained(
         len(text.encode()) for row in golden.rows for text in (row.answer, row.expected or "")
     )
     write_text(path, _spec_of(asked, read, golden.frozen.stated.metrics, longest=longest))
-    report = up(load_spec(path, asked.overrides), runs_root, on_event=on_event)
+    with goes_on("the same `finewright migrate openai` command goes on from there, to its verdict"):
+        report = up(load_spec(path, asked.overrides), runs_root, on_event=on_event)
     return Path(report.summary.run)
 
 
@@ -261,7 +294,7 @@ def _report(
         old_model=_old_model(read.job, golden),
         base_model=asked.base_model,
         deadlines=(),
-        carried=tuple(carried(read.job)) if read.job else (),
+        carried=as_set(tuple(carried(read.job)), asked.overrides) if read.job else (),
         files=tuple(Source(path=str(p), sha256=sha256_file(p)) for p in _named(asked)),
         rows_read=len(read.rows),
         rows_train=len(cleaned.rows),

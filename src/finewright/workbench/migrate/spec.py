@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from finewright.catalog.models import packaged_models
+from finewright.data.migrate.job import key_of
 from finewright.errors import SpecError
 from finewright.evaluate.score import check_metrics
 from finewright.lm.sources import check_name, config_here
 from finewright.render.text import printable
-from finewright.schema.load import load_spec
+from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.migrate import Carried
 from finewright.store.stage import refuse
 from finewright.train.support import unsupported
@@ -58,9 +59,11 @@ def spec_text(to: Destination, settings: Sequence[Carried]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def check_spec(text: str, path: Path, overrides: Sequence[str]) -> None:
-    """Raise SpecError, ModelError or another of our errors for what is wrong with the spec and its overrides,
-    whatever the rows are; `path` is where it is going to be, and nothing is written there."""
+def check_spec(text: str, path: Path, overrides: Sequence[str]) -> LoadedSpec:
+    """The spec as it will be read; `path` is where it is going to be, and nothing is written there.
+
+    Raises SpecError, ModelError or another of our errors for what is wrong with the spec and its overrides,
+    whatever the rows are."""
     with tempfile.TemporaryDirectory(prefix="finewright-") as folder:
         draft = Path(folder) / path.name
         draft.write_text(text, encoding="utf-8")
@@ -75,6 +78,18 @@ def check_spec(text: str, path: Path, overrides: Sequence[str]) -> None:
         problems += unsupported(loaded.spec.train, config_here(name, path.parent))
     refuse([loaded.placed(problem) for problem in problems])
     check_metrics(loaded.spec.evaluate.metrics)
+    return loaded
+
+
+def as_set(settings: Sequence[Carried], overrides: Sequence[str]) -> tuple[Carried, ...]:
+    """The job's settings as they are used: where --set names the key, its value and not the job's."""
+    values = {key.strip(): value.strip() for key, _, value in (o.partition("=") for o in overrides)}
+    return tuple(
+        each.model_copy(update={"key": key, "becomes": values[key], "why": f"{each.why}; set here"})
+        if (key := each.key or key_of(each.setting)) in values
+        else each
+        for each in settings
+    )
 
 
 def _is_carried(setting: Carried) -> bool:

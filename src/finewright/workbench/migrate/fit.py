@@ -1,0 +1,124 @@
+"""Whether the base's chat template holds the rows: asked before anything is written, asked for or paid."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finewright.catalog.open_models import open_models
+from finewright.errors import DataError, FinewrightError
+from finewright.lm import runtime
+from finewright.lm.sources import locate, packaged_here
+from finewright.schema.common import Problem
+from finewright.schema.load import LoadedSpec
+from finewright.schema.rows import Message, Row
+from finewright.workbench.prepare import resolved_here
+
+if TYPE_CHECKING:
+    from finewright.lm.chat import Chat
+
+
+def check_fit(loaded: LoadedSpec, rows: Sequence[Row], prompts: Sequence[Row]) -> None:
+    """Raise DataError, in one line a base, where rows to train on or prompts to ask do not fit its template
+    or `train.max_length`; the line counts them, names the first and a base that could.
+
+    Fetches the base where it is not here yet."""
+    runtime.require_runtime()
+    from finewright.lm.encode import encode_rows
+    from finewright.lm.load import load_chat
+
+    found = []
+    for name in loaded.spec.base_models:
+        base = locate(name, loaded.path.parent)
+        chat = load_chat(base, consent=loaded.spec.remote_code.get(name, ""))
+        spec, _ = resolved_here(loaded.spec.train, base)
+        encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
+        refused = [*encoded.problems, *_refused(chat, prompts)]
+        if refused:
+            found.append(_said(name, refused, (*rows, *prompts)))
+    if found:
+        raise DataError("\n".join(line for line, _ in found), hint=found[0][1])
+
+
+def undeclared_calls(rows: Sequence[Row]) -> tuple[Problem, ...]:
+    """Rows that call a tool which they do not declare: the model learns a name that no request offers."""
+    found = [(row, name) for row in rows if (name := next(_undeclared(row), ""))]
+    if not found:
+        return ()
+    first, name = found[0]
+    message = f"{len(found)} of {len(rows)} rows call tools that they do not declare, this one first: {name}"
+    hint = "add the tools to the rows' `tools`, as requests will have them"
+    return (Problem(level="warning", file=first.file, row=first.row, message=message, hint=hint),)
+
+
+def _undeclared(row: Row) -> Iterator[str]:
+    declared = {_name(tool) for tool in row.tools or ()}
+    for message in (*row.messages, *(row.rejected or ())):
+        for call in message.get("tool_calls") or ():
+            if _name(call) not in declared:
+                yield _name(call)
+
+
+def _name(tool: Any) -> str:  # Any: free JSON of a tool or a call
+    function = tool.get("function", tool) if isinstance(tool, dict) else {}
+    return str(function.get("name", "")) if isinstance(function, dict) else ""
+
+
+def _refused(chat: "Chat", prompts: Sequence[Row]) -> Iterator[Problem]:
+    for row in prompts:
+        try:
+            chat.prompt(row.messages, row.tools)
+        except DataError as error:
+            yield Problem(level="error", file=row.file, row=row.row, message=str(error))
+
+
+def _said(name: str, refused: Sequence[Problem], rows: Sequence[Row]) -> tuple[str, str]:
+    """The line, and how to mend it."""
+    first = refused[0]
+    line = (
+        f"{name} cannot hold {len(refused)} of {len(rows)} rows and prompts, {first.file} row {first.row}"
+        f" first: {first.message}"
+    )
+    if first.hint:  # too long, which another base would not change
+        return line, first.hint
+    others = _others(name, rows)
+    if others:
+        return line, f"these hold them all: --base-model {others[0]}{_also(others[1:])}"
+    if any(_uses_tools(row) for row in rows):
+        known = [model for model in open_models().values() if model.holds_tools]
+        names = [model.aliases[0] for model in known]
+        return (
+            line,
+            f"templates of these have words for tools: --base-model {names[0]}{_also(names[1:])}",
+        )
+    return line, "take a base whose template has such turns with --base-model, or mend the rows"
+
+
+def _also(names: Sequence[str]) -> str:
+    return f" (or {', '.join(names)})" if names else ""
+
+
+def _others(name: str, rows: Sequence[Row]) -> list[str]:
+    """The packaged models on this machine whose template renders every row."""
+    from finewright.lm.load import load_chat
+
+    return [
+        other
+        for other in packaged_here()
+        if other != name and _holds(load_chat(locate(other, Path())), rows)
+    ]
+
+
+def _holds(chat: "Chat", rows: Sequence[Row]) -> bool:
+    from finewright.lm.encode import encode_example
+
+    try:
+        for row in rows:
+            encode_example(chat, row)
+    except FinewrightError:
+        return False
+    return True
+
+
+def _uses_tools(row: Row) -> bool:
+    messages: Sequence[Message] = row.messages
+    return bool(row.tools) or any(m["role"] == "tool" or m.get("tool_calls") for m in messages)

@@ -4,7 +4,7 @@ Each run is an ordinary one under `runs/` of the contest's folder, so it can be 
 never trained twice, and goes on where it was cut. What chooses between runs are the rows that
 `data.eval_fraction` holds out; the rows of `evaluate.data` are asked only once everything is chosen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING

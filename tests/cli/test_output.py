@@ -83,7 +83,7 @@ def test_runs_list_names_each_run_its_state_and_its_stages(
 
 def test_runs_list_of_no_folder_is_empty(finewright: Finewright) -> None:
     assert finewright("runs", "list") == (0, "no runs yet\n", "")
-    assert finewright("runs", "list", "--json").json == {"runs": []}
+    assert finewright("runs", "list", "--json").json == {"runs": [], "groups": []}
 
 
 def test_a_damaged_run_is_listed_and_named_when_it_is_opened(

@@ -163,3 +163,15 @@ def test_preferences_are_read_and_not_made_again() -> None:
     (score,) = scored("s", "rows", [sample], (PREFERENCE,), OPTIONS).scores
     assert score.value == 1.0
     assert not math.isnan(score.low)
+
+
+def test_times_of_a_busy_machine_do_not_say_who_is_cheaper() -> None:
+    """The larger one seems four times as fast, while other work kept the machine busy."""
+    fast, slow = [2.0, 2.1] * 10, [8.0, 8.1] * 10
+    quiet = told_of_equals(a=Burden(9_000_000, fast), b=Burden(1_000_000, slow))
+    assert quiet.choice == "a"
+    busy = told_of_equals(
+        a=Burden(9_000_000, fast), b=Burden(1_000_000, slow, is_of_busy_machine=True)
+    )
+    assert busy.choice == "b"
+    assert "timed on a busy machine, which decides nothing" in busy.sentence

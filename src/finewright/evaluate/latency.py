@@ -69,9 +69,9 @@ def latency_of(timings: Sequence[Timing], *, searches: bool) -> Latency:
     )
 
 
-def speed_of(timings: Sequence[Timing]) -> Speed:
+def speed_of(timings: Sequence[Timing], *, cores_others_used: float = 0.0) -> Speed:
     """The same percentiles, every time by itself, and the speed after the first token of all answers
-    together."""
+    together; beside them how busy others kept the machine."""
     import numpy as np
 
     _, first, whole, tokens = np.array(timings, dtype=np.float64).T
@@ -86,4 +86,5 @@ def speed_of(timings: Sequence[Timing]) -> Speed:
         answer_ms=tuple(round(float(each), 1) for each in whole),
         tokens_per_answer=float(tokens.mean()),
         tokens_per_second=1000 * later / float((whole - first).sum()) if later else 0.0,
+        cores_others_used=cores_others_used,
     )

@@ -3,6 +3,7 @@
 import gc
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,7 +42,7 @@ def share_cores() -> None:
     2000, 950 and 392 with 10000, 990 and 315 with 20000. So it is looked whether the machine is busy. What
     the user set stays."""
     if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
-        busy = others_running() > (os.cpu_count() or 1) / 4
+        busy = is_busy(others_running())
         os.environ["GOMP_SPINCOUNT"] = _SPINS_BUSY if busy else _SPINS
 
 
@@ -84,12 +85,28 @@ def _running() -> int:
 def cores_others_use(seconds: float = 0.2) -> float:
     """How many of the machine's cores other processes keep busy, looked at for a moment; 0 where the
     system does not tell."""
-    before = _busy_seconds()
+    used = watch_others()
     time.sleep(seconds)
-    after = _busy_seconds()
-    if before is None or after is None:
-        return 0.0
-    return max(0.0, (after - before) / seconds)
+    return used()
+
+
+def watch_others() -> Callable[[], float]:
+    """A function that gives how many cores other processes kept busy on average since this call; 0 where the
+    system does not tell."""
+    start, before = time.monotonic(), _busy_seconds()
+
+    def used() -> float:
+        seconds, after = time.monotonic() - start, _busy_seconds()
+        if before is None or after is None or seconds <= 0:
+            return 0.0
+        return max(0.0, (after - before) / seconds)
+
+    return used
+
+
+def is_busy(cores_others_used: float) -> bool:
+    """Is so much work of others enough to slow this process? A quarter of the machine's cores."""
+    return cores_others_used > (os.cpu_count() or 1) / 4
 
 
 def _busy_seconds() -> float | None:

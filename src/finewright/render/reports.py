@@ -1,7 +1,7 @@
 """Each report as the text that a terminal shows."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import singledispatch
 from importlib import import_module
 
@@ -19,6 +19,7 @@ from finewright.schema.report import (
     ReplayedAnswer,
     RunList,
     RunReport,
+    RunSummary,
     SelfCheckReport,
     VerifyReport,
 )
@@ -185,12 +186,17 @@ def _(report: VerifyReport) -> str:
 
 @text_of.register
 def _(report: RunList) -> str:
-    if not report.runs:
+    if not report.runs and not report.groups:
         return "no runs yet"
-    rows = [
-        [r.run, r.state, r.created, " ".join(r.stages), " ".join(r.base_models)]
-        for r in report.runs
-    ]
+    parts = [_runs_table(report.runs)] if report.runs else []
+    for group in report.groups:
+        title = f"{group.folder}: {group.report or 'no report yet'}"
+        parts.append("\n".join([title, *([_runs_table(group.runs)] if group.runs else [])]))
+    return "\n\n".join(parts)
+
+
+def _runs_table(runs: Sequence[RunSummary]) -> str:
+    rows = [[r.run, r.state, r.created, " ".join(r.stages), " ".join(r.base_models)] for r in runs]
     return table(["run", "state", "created", "done", "base models"], rows)
 
 

@@ -50,6 +50,8 @@ class Speed(Model):
     answer_ms: tuple[float, ...]
     tokens_per_answer: float
     tokens_per_second: float
+    cores_others_used: float = 0.0
+    """How many cores other processes kept busy meanwhile; 0 in reports older than the field."""
 
 
 class Use(Model):

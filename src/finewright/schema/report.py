@@ -77,10 +77,20 @@ class RunSummary(Model):
     base_models: tuple[str, ...]
 
 
+class RunGroup(Model):
+    """What `bakeoff`, `tune` or `decide --measure` made: a folder of runs, and the report where there is one
+    yet."""
+
+    folder: str
+    report: str
+    runs: tuple[RunSummary, ...]
+
+
 class RunList(Model):
-    """The runs of a folder, oldest first."""
+    """The runs of a folder, oldest first, and the groups of runs in it."""
 
     runs: tuple[RunSummary, ...]
+    groups: tuple[RunGroup, ...] = ()
 
 
 class EarlierMeasurement(Model):

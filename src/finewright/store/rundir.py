@@ -18,6 +18,7 @@ from finewright.store.manifest import read_manifest, start_manifest
 Report = TypeVar("Report", bound=BaseModel)
 
 _DATE = r"\d{4}-\d{2}-\d{2}"
+_GROUP = re.compile(r"(bakeoff|tune|measure)-.+-[0-9a-f]{8}$")
 _DATED = re.compile(f"{_DATE}-")
 _NEEDED = ("spec.yaml", "spec.lock.yaml", "manifest.json")
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
@@ -120,6 +121,14 @@ def list_runs(runs_root: Path) -> list[RunDir]:
         folders = [path for path in runs_root.iterdir() if _DATED.match(path.name)]
         runs = [RunDir(path) for path in folders if (path / "manifest.json").is_file()]
     return sorted(runs, key=_created)
+
+
+def groups(runs_root: Path) -> list[Path]:
+    """The folders of bake-offs, searches and experiments, by name; each keeps its runs below `runs/`."""
+    if not runs_root.is_dir():
+        return []
+    with atomic.os_errors(runs_root):
+        return sorted(p for p in runs_root.iterdir() if _GROUP.match(p.name) and p.is_dir())
 
 
 def open_run(path: Path) -> RunDir:

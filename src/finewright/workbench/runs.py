@@ -11,6 +11,7 @@ from finewright.schema.decide_report import DecideReport
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.report import (
     EarlierMeasurement,
+    RunGroup,
     RunList,
     RunReport,
     RunSummary,
@@ -26,8 +27,18 @@ from finewright.workbench.stages import STAGES
 
 
 def list_runs(runs_root: Path) -> RunList:
-    """Every run under the folder, oldest first; one that cannot be read says so in its state."""
-    return RunList(runs=tuple(_safe_summary(run) for run in rundir.list_runs(runs_root)))
+    """Every run under the folder, oldest first, and those of each bake-off, search and experiment in it; one
+    that cannot be read says so in its state."""
+    return RunList(runs=_summaries(runs_root), groups=tuple(map(_group, rundir.groups(runs_root))))
+
+
+def _summaries(folder: Path) -> tuple[RunSummary, ...]:
+    return tuple(_safe_summary(run) for run in rundir.list_runs(folder))
+
+
+def _group(folder: Path) -> RunGroup:
+    report = next((p for p in (folder / "report.html", folder / "report.json") if p.is_file()), "")
+    return RunGroup(folder=str(folder), report=str(report), runs=_summaries(folder / "runs"))
 
 
 def show(path: Path, *, ran: tuple[str, ...] = ()) -> RunReport:

@@ -10,11 +10,13 @@ import pytest
 
 import tiny
 from finewright.errors import DataError, SpecError
+from finewright.render.reports import text_of
 from finewright.schema.bakeoff_report import BakeoffReport
 from finewright.schema.load import load_spec
 from finewright.store.rundir import list_runs
 from finewright.workbench.contest import finalist
 from finewright.workbench.contest.bakeoff import bakeoff
+from finewright.workbench.runs import list_runs as list_runs_of
 from finewright.workbench.runs import verify
 
 pytestmark = pytest.mark.torch
@@ -79,8 +81,35 @@ def run(project: Path, *overrides: str, events: Events | None = None) -> Bakeoff
 
 
 @pytest.fixture(scope="module")
-def finished(project: Path) -> BakeoffReport:
-    return run(project)
+def heard() -> Events:
+    """What the bake-off said on its way."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def finished(project: Path, heard: Events) -> BakeoffReport:
+    return run(project, events=heard)
+
+
+def test_the_finalists_are_timed_in_turns(finished: BakeoffReport, heard: Events) -> None:
+    turns = [fields["system"] for kind, fields in heard if kind == "timing"]
+    names = {each.base_model for each in finished.finalists}
+    # there and back, so that whoever is slowed by the beginning is not always the same
+    there = turns[: len(names)]
+    assert set(there) == names
+    assert turns == [*there, *there[::-1], *there]
+    assert all(each.speed.cores_others_used >= 0 for each in finished.finalists)
+
+
+def test_a_bakeoff_is_in_the_list_of_runs_with_its_report(
+    project: Path, finished: BakeoffReport
+) -> None:
+    found = list_runs_of(project / "runs")
+    (group,) = [each for each in found.groups if each.folder == finished.folder]
+    assert group.report == f"{finished.folder}/report.html"
+    runs = {attempt.run for rung in finished.rungs for attempt in rung.attempts}
+    assert runs <= {each.run for each in group.runs}
+    assert finished.folder in text_of(found)
 
 
 def test_the_worst_is_dropped_early_and_the_others_train_to_the_end(

@@ -11,9 +11,10 @@ from finewright.evaluate.cautions import linear_problems, recall_problem
 from finewright.evaluate.leaderboard import Burden, duels, fates, ladder, verdict
 from finewright.evaluate.pareto import Point, frontier
 from finewright.evaluate.score import compare
+from finewright.lm.runtime import is_busy
 from finewright.render.bakeoff import licence
 from finewright.schema.bakeoff import BakeoffSpec
-from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung
+from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung, Use
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import Difference, Score
 from finewright.schema.load import LoadedSpec
@@ -31,7 +32,7 @@ from finewright.workbench.contest.contest import (
     train,
     varied,
 )
-from finewright.workbench.contest.finalist import Found, finalist
+from finewright.workbench.contest.finalist import Found, finalist, uses
 from finewright.workbench.up import OnEvent
 
 _LONGEST_SLUG = 40
@@ -54,7 +55,9 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
     folder = open_contest(loaded, "bakeoff", root, (), on_event=on_event)
     contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
     entries, rungs = _climbed(contest, spec)
-    found = [_finalist(contest, entry, spec, today) for entry in entries]
+    contest.say("the finalists are timed in turns")
+    in_use = uses(contest, entries, spec.timed_answers)
+    found = [_finalist(contest, entry, in_use[entry.base_model], today) for entry in entries]
     report = _report(contest, entries, rungs, found)
     write_json(folder / "report.json", report.model_dump(mode="json"))
     write_page(report, folder / "report.html")
@@ -133,9 +136,9 @@ def _rung(contest: Contest, number: int, share: float, entries: Sequence[Entry],
     return Rung(number=number, share=share, attempts=attempts)
 
 
-def _finalist(contest: Contest, entry: Entry, spec: BakeoffSpec, today: date) -> Found:
-    contest.say(f"{entry.base_model}: asked the rows that chose nothing, and timed")
-    return finalist(contest, entry, timed=spec.timed_answers, today=today)
+def _finalist(contest: Contest, entry: Entry, use: Use, today: date) -> Found:
+    contest.say(f"{entry.base_model}: asked the rows that chose nothing")
+    return finalist(contest, entry, use, today=today)
 
 
 def _report(
@@ -152,7 +155,12 @@ def _report(
     linear, linear_score = _against_linear(contest, found, best)
     answer_ms = {each.base_model: each.speed.answer_ms_mean for each in finalists}
     unbeaten = frontier({name: Point(answer_ms[name], values[name].value) for name in values})
-    burdens = {each.base_model: Burden(each.parameters, each.speed.answer_ms) for each in finalists}
+    burdens = {
+        each.base_model: Burden(
+            each.parameters, each.speed.answer_ms, is_busy(each.speed.cores_others_used)
+        )
+        for each in finalists
+    }
     said = verdict(values[best], fought, burdens, contest.options)
     return BakeoffReport(
         name=contest.loaded.spec.name,
@@ -240,6 +248,15 @@ def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Probl
                 message=f"{each.base_model}: licence {licence(each)}",
                 hint="read its terms before you build on it",
             )
+    busy = [each for each in finalists if is_busy(each.speed.cores_others_used)]
+    if busy:
+        used = ", ".join(f"{e.base_model} {e.speed.cores_others_used:.1f}" for e in busy)
+        yield Problem(
+            level="warning",
+            message=f"other work kept the machine busy while answers were timed (cores: {used}), so times say"
+            " little and decide nothing",
+            hint=f"on a quiet machine, delete the folder use-* in {contest.folder} and run the same command",
+        )
     if any(each.conduct.other_language is None for each in finalists):
         hint = 'pip install "finewright[data]"'
         yield Problem(level="info", message="nobody looked for other languages", hint=hint)

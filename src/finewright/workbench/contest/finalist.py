@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.catalog.open_models import open_models
 from finewright.data.provenance.licences import classes_of
@@ -14,6 +15,7 @@ from finewright.evaluate.leaderboard import scored
 from finewright.evaluate.score import Scored, compare, part_of
 from finewright.judge.drift import LanguageOf
 from finewright.judge.statistics import wilson
+from finewright.lm.runtime import watch_others
 from finewright.lm.sources import locate, num_parameters
 from finewright.schema.bakeoff_report import Conduct, Finalist, Share, Use
 from finewright.schema.cost import Range
@@ -39,7 +41,13 @@ from finewright.workbench.contest.contest import (
     load_entry,
 )
 from finewright.workbench.cost.forecast import cost
-from finewright.workbench.signals import stop_requests
+from finewright.workbench.signals import GOES_ON, stop_requests
+
+if TYPE_CHECKING:
+    from finewright.evaluate.latency import Timing
+
+_TURNS = 3
+"""In so many parts each finalist's rows are timed, with the others between them."""
 
 
 class Found(NamedTuple):
@@ -56,14 +64,11 @@ class _Price(NamedTuple):
     machine: str
 
 
-def finalist(contest: Contest, entry: Entry, *, timed: int, today: date) -> Found:
-    """Ask the run's tuned model the held-out rows, and time it on some of the development rows.
-
-    What is timed is kept: a second call says the same."""
+def finalist(contest: Contest, entry: Entry, use: Use, *, today: date) -> Found:
+    """Ask the run's tuned model the held-out rows, and put what is known of it beside its score."""
     samples = held_out(contest, entry)
     tuned = scored(entry.base_model, HELD_OUT, samples[TUNED], contest.metrics, contest.options)
     untuned, told_labels = _untuned(contest, entry, samples)
-    use = _use(contest, entry, timed)
     trained = entry.trained
     root = contest.loaded.path.parent
     base = locate(entry.base_model, root, commit=trained.base_revision)
@@ -183,40 +188,78 @@ def _price(contest: Contest, entry: Entry, today: date) -> _Price:
     return _Price(usd, machine)
 
 
-def _use(contest: Contest, entry: Entry, timed: int) -> Use:
-    path = kept_path(contest, f"use-{timed}", entry)
-    if not path.is_file():
-        write_json(path, _measured(contest, entry, timed).model_dump(mode="json"))
-    return read_json(path, Use, hint="delete it, and it is measured again")
+def uses(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, Use]:
+    """What is measured of each finalist in use, on the same development rows.
+
+    All are timed in turns, a part of the rows at a time, so that a machine that is busy for a while slows
+    none alone. What is timed is kept: a second call says the same, and times only those that are new."""
+    paths = {entry.base_model: kept_path(contest, f"use-{timed}", entry) for entry in entries}
+    new = [entry for entry in entries if not paths[entry.base_model].is_file()]
+    for name, use in _measured(contest, new, timed).items():
+        write_json(paths[name], use.model_dump(mode="json"))
+    hint = "delete it, and it is measured again"
+    return {name: read_json(path, Use, hint=hint) for name, path in paths.items()}
 
 
-def _measured(contest: Contest, entry: Entry, timed: int) -> Use:
-    rows = development_rows(contest, entry)[:timed]
+@dataclass(slots=True)
+class _Times:
+    """Of one model: row number -> its timing, how long all took, and the cores that others used meanwhile."""
+
+    of_row: dict[int, "Timing"]
+    seconds: float = 0.0
+    core_seconds: float = 0.0
+    end_of_turn: str = ""
+
+
+def _measured(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, Use]:
+    if not entries:
+        return {}
+    from finewright.evaluate.latency import speed_of
+
+    times = {entry.base_model: _Times({}) for entry in entries}
+    with stop_requests() as should_stop:
+        for part in range(_TURNS):
+            for entry in entries if part % 2 == 0 else entries[::-1]:
+                rows = list(enumerate(development_rows(contest, entry)[:timed]))
+                if turn := rows[part::_TURNS]:
+                    _time(contest, entry, turn, times[entry.base_model])
+                told = {"system": entry.base_model, "total": len(rows)}
+                done = len(times[entry.base_model].of_row)
+                contest.on_event("timing", {**told, "done": done})
+                if stop := should_stop():
+                    raise Interrupted("stopped while timing", signal_number=stop, hint=GOES_ON)
+    return {
+        name: Use(
+            speed=speed_of(
+                [found.of_row[row] for row in sorted(found.of_row)],
+                cores_others_used=round(found.core_seconds / found.seconds, 2),
+            ),
+            end_of_turn=found.end_of_turn,
+        )
+        for name, found in times.items()
+    }
+
+
+def _time(contest: Contest, entry: Entry, rows: Sequence[tuple[int, Row]], times: _Times) -> None:
+    """Answer some rows one by one; loading the model is not in it."""
     system = load_entry(entry)
     from finewright.evaluate.answers import question_of
-    from finewright.evaluate.latency import Prepare, speed_of
+    from finewright.evaluate.latency import Prepare
     from finewright.evaluate.latency import timed as time_each
 
-    chat, timings = system.chat, []
+    chat = system.chat
 
     def request(row: Row) -> Prepare:
         question = question_of(chat, row)
         return lambda: question
 
     most = contest.loaded.spec.evaluate.max_new_tokens
-    with stop_requests() as should_stop:
-        for timing in time_each(
-            system.lm,
-            chat,
-            [request(row) for row in rows],
-            max_new_tokens=most,
-            clock=time.perf_counter,
-        ):
-            timings.append(timing)
-            told = {"system": entry.base_model, "done": len(timings), "total": len(rows)}
-            contest.on_event("timing", told)
-            if stop := should_stop():
-                hint = "the same command times them again"
-                raise Interrupted("stopped while timing", signal_number=stop, hint=hint)
+    requests = [request(row) for _, row in rows]
+    start, used = time.perf_counter(), watch_others()
+    found = list(time_each(system.lm, chat, requests, max_new_tokens=most, clock=time.perf_counter))
+    seconds = time.perf_counter() - start
+    times.of_row.update(zip((number for number, _ in rows), found, strict=True))
+    times.seconds += seconds
+    times.core_seconds += used() * seconds
     ends = chat.tokenizer.convert_ids_to_tokens(sorted(chat.end_of_turn))
-    return Use(speed=speed_of(timings), end_of_turn=" ".join(map(str, ends)))
+    times.end_of_turn = " ".join(map(str, ends))

@@ -149,11 +149,11 @@ def _bounds(new: Scored, old: Scored, stated: Stated, options: ScoreOptions) -> 
         if metric in CORPUS_METRICS:
             found.append(difference.low)
             continue
-        ours, theirs = ([row[metric] for row in scored.per_row] for scored in (new, old))
+        both = _both(metric, new, old)
         found.append(
             mean_difference_at_least(
-                ours,
-                theirs,
+                [pair[0] for pair in both],
+                [pair[1] for pair in both],
                 confidence=stated.confidence,
                 resamples=options.resamples,
                 seed=options.seed,
@@ -162,13 +162,19 @@ def _bounds(new: Scored, old: Scored, stated: Stated, options: ScoreOptions) -> 
     return found
 
 
+def _both(metric: str, new: Scored, old: Scored) -> list[tuple[float, float]]:
+    """Both scores of each row that has the metric: one of calls says nothing of a row without any."""
+    rows = zip(new.per_row, old.per_row, strict=True)
+    return [(n[metric], o[metric]) for n, o in rows if metric in n and metric in o]
+
+
 def _rows_needed(metric: str, old: Scored, new: Scored, stated: Stated) -> int | None:
     """The fewest n at which models that are equal, and scatter as these, are shown to be so 4 times in 5:
     margin >= 1/n + z_c sqrt(s^2/n + 1/n^2) + z_p s / sqrt(n), the normal approximation of the bound, s the
     standard deviation of the rows' differences."""
     if metric in CORPUS_METRICS:
         return None
-    gaps = [n[metric] - o[metric] for n, o in zip(new.per_row, old.per_row, strict=True)]
+    gaps = [ours - theirs for ours, theirs in _both(metric, new, old)]
     mean = math.fsum(gaps) / len(gaps)
     variance = math.fsum((gap - mean) ** 2 for gap in gaps) / len(gaps)
     z_bound, z_power = (NormalDist().inv_cdf(each) for each in (stated.confidence, _POWER))

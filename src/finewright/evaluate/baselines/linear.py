@@ -4,8 +4,8 @@ Features: words, and pairs of neighbouring words that two rows have, weighed tf-
 idf = 1 + ln((1 + n) / (1 + df)), each row of length 1 (Salton & Buckley 1988; the idf smoothed as in
 scikit-learn). Classifier: multinomial logistic regression, the minimum of
 sum of -log p(label | words) + |W|^2 / (2 C),  C = 10, the intercepts free, by L-BFGS (Liu & Nocedal 1989). It
-is convex, so the answer does not depend on chance; C is fixed, so nothing was chosen on the rows that measure.
-Not covered: meaning beyond words, and the system's turn."""
+is convex, so the answer does not depend on chance; C is fixed, so nothing was chosen on the rows that
+measure. Not covered: meaning beyond words, and the system's turn."""
 
 import math
 import time
@@ -47,7 +47,7 @@ class BagOfWords:
 def fit(
     texts: Sequence[str], answers: Sequence[str], *, seed: int = 0, tolerance: float = 1e-4
 ) -> BagOfWords:
-    """Learn the labels of texts, until no slope of the mean loss is above `tolerance` (scikit-learn's default).
+    """Learn the labels of texts, until no slope of the mean loss is above `tolerance`.
 
     Of very many rows, so many are drawn by the seed as fit in memory."""
     began = time.perf_counter()

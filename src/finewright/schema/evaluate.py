@@ -106,6 +106,7 @@ class EvaluateSpec(Model):
         return tuple(item.title for item in self.data)
 
 
+WITH_LABELS = " + labels"
 BASE, BASE_WITH_LABELS, LINEAR, TUNED = "base", "base + labels", "bag of words", "tuned"
 """The systems of a score card; in a run of several base models all but LINEAR follow the model's name."""
 
@@ -252,8 +253,8 @@ class EvaluateReport(Model):
 
 def _is_outdone(name: str, first: dict[str, float]) -> bool:
     """Is it one of the two bases, and the other is better, or as good and comes first?"""
-    if name.endswith(BASE_WITH_LABELS):
-        plain = name.removesuffix(BASE_WITH_LABELS) + BASE
+    if name.endswith(WITH_LABELS):
+        plain = name.removesuffix(WITH_LABELS)
         return plain in first and first[plain] >= first[name]
-    told = name.removesuffix(BASE) + BASE_WITH_LABELS
-    return name.endswith(BASE) and told in first and first[told] > first[name]
+    told = name + WITH_LABELS
+    return told in first and first[told] > first[name]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path, PurePath
 from typing import Any
@@ -10,11 +11,18 @@ from finewright.data.gather import read_row_set
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.score import check_metrics
 from finewright.schema.common import Artifact
-from finewright.schema.evaluate import EvalSetSpec, EvaluateReport, EvaluateSpec
+from finewright.schema.evaluate import (
+    LINEAR,
+    WITH_LABELS,
+    EvalSetSpec,
+    EvaluateReport,
+    EvaluateSpec,
+)
 from finewright.store.atomic import sha256_file, write_text
 from finewright.store.stage import refuse
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.systems import check_measures, check_target, load_system
+from finewright.workbench.trained_rows import cautions, is_run, trained_rows
 
 OnProgress = Callable[[str, str, int, int], None]
 
@@ -39,12 +47,10 @@ def evaluate(
         if not file.rows:
             raise DataError(f"{item.path}: no rows to score")
     _check_target(samples)
-    for target in targets:
-        check_measures(target, spec.metrics, base_model=base_model)
-        check_target(target, base_model=base_model)
-        if targets.count(target) > 1:
-            raise DataError(f"{target}: named twice", hint="compare with another run or model")
+    _check_systems(targets, spec.metrics, base_model)
 
+    from finewright.evaluate.baselines.card import label_card, strays
+    from finewright.evaluate.baselines.label_task import told_sets
     from finewright.evaluate.measure import (
         RowSet,
         Subject,
@@ -53,10 +59,13 @@ def evaluate(
         measure,
         scores_of,
     )
+    from finewright.evaluate.parts import parts_of, with_repeated
     from finewright.evaluate.stage import samples_text, settings_of
 
     settings = settings_of(spec)
     row_sets = [RowSet(name, file.rows) for name, file in zip(spec.names(), files, strict=True)]
+    trained = trained_rows(targets[0], spec)
+    task, repeated = trained.task, trained.repeated(row_sets)
     measured, names = [], []
     with stop_requests() as should_stop:
 
@@ -71,17 +80,28 @@ def evaluate(
             names.append(name)
             subject = Subject(name, system.lm, system.chat, system.rate)
             measured += [measure(subject, rows, settings, watch) for rows in row_sets]
-    write_text(samples, samples_text([sample for each in measured for sample in each.samples]))
-    pairs = [(names[0], other) for other in names[1:]]
-    return EvaluateReport(
+            if "base_with_labels" in spec.compare_with and not is_run(target):
+                subject = replace(subject, name=name + WITH_LABELS)
+                told = told_sets(system.chat, task, row_sets)
+                measured += [measure(subject, rows, settings, watch) for rows in told]
+    card = label_card(task if "linear" in spec.compare_with else None, row_sets, measured, settings)
+    measured += card.measured
+    write_text(samples, samples_text(with_repeated(measured, repeated)))
+    others = [name for other in names[1:] for name in (other, other + WITH_LABELS)]
+    pairs = [(names[0], other) for other in (*others, LINEAR)]
+    report = EvaluateReport(
         confidence=spec.confidence,
         draws=tuple(file.draw for file in files if file.draw),
         scores=scores_of(measured),
         differences=differences(measured, pairs, settings.options),
+        strays=tuple(strays(task, row_sets, measured, spec.confidence)) if task else (),
+        linear=card.fit,
         answers=counts_of(measured),
+        parts=parts_of(measured, repeated, pairs, settings.options),
         samples=_artifact(samples),
-        problems=tuple(problem for problem in problems if problem.level != "info"),
     )
+    warned = [problem for problem in problems if problem.level != "info"]
+    return report.model_copy(update={"problems": (*warned, *cautions(report))})
 
 
 def free_name() -> Path:
@@ -111,6 +131,14 @@ def spec_of(
 def _long_name(path: PurePath) -> str:
     """A name for one of several files of the same stem."""
     return path.with_suffix("").as_posix().replace("/", "-").strip(".-")
+
+
+def _check_systems(targets: Sequence[str], metrics: Sequence[str], base_model: str) -> None:
+    for target in targets:
+        check_measures(target, metrics, base_model=base_model)
+        check_target(target, base_model=base_model)
+        if targets.count(target) > 1:
+            raise DataError(f"{target}: named twice", hint="compare with another run or model")
 
 
 def _check_target(samples: Path) -> None:

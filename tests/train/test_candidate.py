@@ -241,6 +241,7 @@ def test_a_reward_model_rates_alike_here_in_its_run_and_in_transformers(
     outcome = run.train(method="reward", adapter=adapter, max_steps=20, learning_rate=5e-3)
     assert outcome.final_metrics["accuracy"] == 1.0
     folder = run.folder / "adapter"
+    monkeypatch.chdir(base.folder.parent)  # the adapter names its base by its name alone
     classifier = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1).eval()
     sequences = [s for example in run.encoded(PAIRS) for s in example.sequences]
     classifier.config.pad_token_id = None
@@ -251,7 +252,7 @@ def test_a_reward_model_rates_alike_here_in_its_run_and_in_transformers(
     assert all(a > b for a, b in zip(theirs[0::2], theirs[1::2], strict=True))
 
     finished(run, outcome)
-    monkeypatch.setattr("finewright.train.reward_runs.locate", lambda *_: base)
+    monkeypatch.setattr("finewright.train.reward_runs.locate", lambda *_, **__: base)
     with pytest.raises(StoreError, match="rates answers and gives none"):
         load_talker(str(run.run.root))  # type: ignore[union-attr]
     rate = load_reward_model(run.run.root)  # type: ignore[union-attr]

@@ -13,7 +13,6 @@ from finewright.plugins import resolve
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
 from finewright.train.bench import gemm_gflops, steps, synthetic_rows
-from finewright.train.calibrate import tokens_per_second
 from finewright.train.load import load_for_training
 from finewright.train.loop import train
 from finewright.train.methods.setup import Setup
@@ -71,11 +70,6 @@ def test_lean_memory_loses_no_digit(tiny_folder: Path) -> None:
         lm = load_for_training(base_of(tiny_folder), spec)
         losses.append([step.loss for step in steps(lm, spec, ROWS)])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-
-
-def test_calibration_stops_after_its_seconds(tiny_folder: Path) -> None:
-    endless = spec_of(max_steps=1_000_000)
-    assert tokens_per_second(base_of(tiny_folder), endless, ROWS, seconds=0.01) > 0
 
 
 def test_synthetic_rows_are_mixed_whole_and_the_same_every_time() -> None:

@@ -318,3 +318,47 @@ def finished(run: Training, outcome: Outcome) -> None:
         inputs={},
     )
     run.run.spec_lock.write_text(lock_text(lock))
+
+
+def test_minutes_that_suffice_change_nothing(training: Make) -> None:
+    timed, free = training(SFT_ROWS, []), training(SFT_ROWS, [])
+    outcome = timed.train(epochs=4, minutes=600.0)
+    free.train(epochs=4)
+
+    assert outcome.progress.step == len(free.metrics())
+    assert timed.adapter() == free.adapter()
+    assert not any("minutes" in text for text in timed.said())
+
+
+def test_minutes_that_do_not_suffice_cut_the_steps_and_say_so(training: Make) -> None:
+    run = training(SFT_ROWS, [])
+    outcome = run.train(epochs=40, minutes=1e-9)
+
+    assert outcome.progress.step == 1
+    whole = 40 * len(SFT_ROWS) // run.spec.batch_size
+    assert run.said()[0] == f"1e-09 minutes are enough for about 1 of {whole} steps here"
+
+
+def test_a_run_that_was_cut_goes_on_with_the_steps_it_began_with(training: Make) -> None:
+    run = training(SFT_ROWS, [])
+    run.stop_after = 2
+    with pytest.raises(Interrupted):
+        run.train(epochs=40, minutes=1.0)
+    pace = run.folder / "pace.json"
+    found = json.loads(pace.read_text())
+    pace.write_text(json.dumps({**found, "steps": 5}))
+    run.stop_after = 1_000
+
+    assert run.train(epochs=40, minutes=1.0).progress.step == 5
+    assert json.loads(pace.read_text())["steps"] == 5
+
+
+def test_the_pace_of_other_settings_is_measured_anew(training: Make) -> None:
+    run = training(SFT_ROWS, [])
+    run.train(epochs=2, minutes=600.0)
+    pace = run.folder / "pace.json"
+    found = json.loads(pace.read_text())
+    pace.write_text(json.dumps({**found, "key": "another", "steps": 1}))
+
+    outcome = run.train(epochs=2, minutes=600.0)
+    assert outcome.progress.step == 2 * len(SFT_ROWS) // run.spec.batch_size

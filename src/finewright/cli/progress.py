@@ -35,6 +35,9 @@ class Progress:
         """Render one event; events that need no line are passed over."""
         if event_type == "metric":
             self._move(self._metric(fields), last=fields["step"] == fields["steps"])
+        elif event_type == "forecast":
+            time_left = _clock(fields["seconds"])
+            self._line(f"training takes about {time_left} more for {fields['steps']} steps")
         elif counted := _COUNTED.get(event_type):
             text = counted.format_map(dict(fields))
             self._move(f"{text}: {fields['done']}/{fields['total']}", last=_is_last(fields))

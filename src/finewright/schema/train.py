@@ -24,6 +24,12 @@ class TrainSettings(Model):
     max_steps: int | None = default(
         None, "Stop after this many optimiser steps", "epochs decide", gt=0
     )
+    minutes: float | None = default(
+        None,
+        "About how long to train, in minutes of this machine; fewer steps are taken where not all fit",
+        "epochs or max_steps decide",
+        gt=0,
+    )
     batch_size: int = default(
         8, "Rows per optimiser step and accumulation part", "steady for small sets", gt=0
     )

@@ -27,6 +27,7 @@ from finewright.train.looks import (
 )
 from finewright.train.loop import Step, train
 from finewright.train.memory import told_what_would_fit
+from finewright.train.pace import fit_minutes
 from finewright.train.save import save_result
 from finewright.train.training import Training, begun, keep, keep_best, resumed, take_best
 from finewright.train.watch import Watch
@@ -34,6 +35,7 @@ from finewright.train.work import Work
 
 # From here on it is not only the system's own small tasks.
 _BUSY_CORES = 0.3
+_FORECAST_AFTER = 3
 
 
 class Outcome(NamedTuple):
@@ -57,9 +59,10 @@ def train_candidate(work: Work) -> Outcome:
     leaves the finite numbers or memory does not suffice."""
     spec = work.spec
     with told_what_would_fit(spec):
+        work, cut = fit_minutes(work)
         training = begun(work)
         progress = resumed(training)
-        for problem in chain(_why_slower(work.base.name, training.lm), _busy(spec.threads)):
+        for problem in chain(cut, _why_slower(work.base.name, training.lm), _busy(spec.threads)):
             training.say(problem)
         progress, last = _steps(training, progress)
         loss, metrics = last.metrics.get("eval_loss"), held_out_of(last)
@@ -89,12 +92,14 @@ def _steps(training: Training, progress: Progress) -> tuple[Progress, Step]:
     past = _past(work.folder / "metrics.jsonl")
     for step in past:
         watch.look(step)
-    last = past[-1] if past else None
+    last, first = past[-1] if past else None, progress.step
     try:
         for trained in _remaining(training, progress):
             step = with_look(training, trained)
             progress = _advanced(progress, step)
             _log(work, step, schedule.steps)
+            if step.step == first + _FORECAST_AFTER:
+                _forecast(work, step, schedule.steps)
             for problem in watch.look(step):
                 training.say(problem)
             if progress.best_step == step.step and keeps_best(work.spec):
@@ -154,6 +159,16 @@ def _log(work: Work, step: Step, steps: int) -> None:
     work.context.emit(
         "metric", stage="train", base_model=work.base.name, steps=steps, **asdict(step)
     )
+
+
+def _forecast(work: Work, step: Step, steps: int) -> None:
+    """Say how long the rest takes: at the start, when the first steps have warmed the machine up."""
+    left = steps - step.step
+    if left:
+        seconds = round(left * step.seconds, 1)
+        work.context.emit(
+            "forecast", stage="train", base_model=work.base.name, steps=left, seconds=seconds
+        )
 
 
 def _past(metrics: Path) -> list[Step]:

@@ -1,26 +1,17 @@
 """`quickstart`: a real fine-tune of a real model on real data, measured before and after."""
 
 import json
-import math
-from collections.abc import Sequence
 from pathlib import Path
 
-from finewright.data.gather import gather
 from finewright.data.sets.build import build_set
-from finewright.lm import runtime
-from finewright.lm.sources import locate
-from finewright.schema.load import LoadedSpec, load_spec
+from finewright.schema.load import load_spec
 from finewright.schema.report import QuickstartReport, ReplayedAnswer
-from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, write_text
 from finewright.store.rundir import RunDir, open_run
-from finewright.store.stage import refuse
-from finewright.workbench.prepare import resolved_here
 from finewright.workbench.up import OnEvent, up
 
 BASE_MODEL = "smollm2-135m-instruct"
 NUM_SHOWN = 5
-_CALIBRATION_SECONDS = 8.0
 
 _SPEC = """\
 # The transaction analyst: from a contract call to the words its protocol uses for it.
@@ -37,8 +28,8 @@ train:
   learning_rate: 2.0e-3
   batch_size: 4
   max_length: 512
-  # {minutes:g} minutes at the {speed:.0f} tokens/s that this machine was measured to train
-  max_steps: {steps}
+  epochs: 4  # more are no use; fewer where the minutes do not suffice
+  minutes: {minutes:g}
 evaluate:
   data:
     - {{path: test_seen.jsonl, name: functions seen, limit: 60}}
@@ -61,45 +52,11 @@ def quickstart(
     path = folder / "quickstart.yaml"
     if not path.is_file():
         on_event("fetching", {"what": f"the model {BASE_MODEL}"})
-        write_text(path, _spec_text(path, minutes, on_event))
+        write_text(path, _SPEC.format(path=path, base_model=BASE_MODEL, minutes=minutes))
     report = up(load_spec(path), runs_root, on_event=on_event)
     return QuickstartReport(
         run=report, answers=replay(open_run(Path(report.summary.run)), NUM_SHOWN)
     )
-
-
-def _spec_text(path: Path, minutes: float, on_event: OnEvent) -> str:
-    draft = path.with_name(".draft.yaml")
-    try:
-        numbers = {"path": path, "base_model": BASE_MODEL, "minutes": minutes}
-        write_text(draft, _SPEC.format(**numbers, speed=0, steps=1_000_000))
-        loaded = load_spec(draft)
-    finally:
-        draft.unlink(missing_ok=True)
-    gathered = gather(loaded.spec.data, loaded.resolve)
-    refuse(gathered.problems)
-    speed, tokens_per_step = _measure(loaded, gathered.train, on_event)
-    epoch = math.ceil(len(gathered.train) / loaded.spec.train.batch_size)
-    steps = min(max(1, round(minutes * 60 * speed / tokens_per_step)), 4 * epoch)
-    return _SPEC.format(**numbers, speed=speed, steps=steps)
-
-
-def _measure(loaded: LoadedSpec, rows: Sequence[Row], on_event: OnEvent) -> tuple[float, float]:
-    """Tokens a second on this machine, and tokens of an average step."""
-    runtime.require_runtime()
-    from finewright.lm.encode import encode_rows
-    from finewright.lm.load import load_chat
-    from finewright.train.calibrate import tokens_per_second
-
-    base = locate(BASE_MODEL, loaded.path.parent)
-    spec, _ = resolved_here(loaded.spec.train, base)
-    encoded = encode_rows(
-        load_chat(base), rows, max_length=spec.max_length, on_overlong=spec.on_overlong
-    )
-    on_event("calibrating", {"seconds": _CALIBRATION_SECONDS})
-    speed = tokens_per_second(base, spec, encoded.rows, seconds=_CALIBRATION_SECONDS)
-    mean_tokens = sum(row.num_tokens for row in encoded.rows) / len(encoded.rows)
-    return speed, mean_tokens * spec.batch_size
 
 
 def replay(run: RunDir, count: int) -> tuple[ReplayedAnswer, ...]:

@@ -1,6 +1,7 @@
 """A project folder around a tiny random model, and `finewright` run in it."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from shutil import copytree
@@ -30,8 +31,16 @@ def write_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(r) + "\n" for r in rows))
 
 
-def write_spec(folder: Path, *, train: str = "", rest: str = "", models: str = "./base") -> Path:
-    """spec.yaml with six short steps; `train` and `rest` add lines to its sections."""
+def write_spec(
+    folder: Path,
+    *,
+    train: str = "",
+    rest: str = "",
+    models: str = "./base",
+    elsewhere: bool = False,
+) -> Path:
+    """spec.yaml with six short steps; `train` and `rest` add lines to its sections. The proof in another
+    process, which costs seconds, is made where `elsewhere` says so."""
     path = folder / "spec.yaml"
     path.write_text(
         f"""\
@@ -45,12 +54,23 @@ train:
   batch_size: 4
   max_steps: 6
   threads: 1
-  prove_elsewhere: false
+  prove_elsewhere: {str(elsewhere).lower()}
 {train}
 {rest or "evaluate: {data: [{path: test.jsonl}], max_new_tokens: 8}"}
 """
     )
     return path
+
+
+@pytest.fixture(autouse=True)
+def _kernels_are_built_once(_own_home: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The homes of the tests share the engine's kernels, which a compiler needs seconds for."""
+    cache = Path(os.environ["FINEWRIGHT_CACHE"])
+    cache.mkdir(parents=True, exist_ok=True)
+    shared = tmp_path_factory.getbasetemp() / "kernels"
+    shared.mkdir(exist_ok=True)
+    if not (cache / "kernels").exists():
+        (cache / "kernels").symlink_to(shared)
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +103,7 @@ def project(tmp_path: Path, base_model: Path) -> Path:
 def finished(tmp_path_factory: pytest.TempPathFactory, base_model: Path) -> Path:
     """A run that ended, in a project that all tests share: only to be read."""
     folder = make_project(tmp_path_factory.mktemp("finished"), base_model)
+    write_spec(folder, elsewhere=True)
     assert start(("up", "spec.yaml"), folder=folder).result().code == 0
     (run,) = (folder / "runs").iterdir()
     return run

@@ -99,7 +99,16 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
 
 def _of_settings(base: BaseModel, spec: AnyTrainSpec, longest: int) -> list[Problem]:
     config = config_here(str(base.folder.absolute()), base.folder)
-    return [*unsupported(spec, config), *beyond_context(longest, config)]
+    timed = [] if spec.minutes is None else [_measured_later(spec.minutes)]
+    return [*unsupported(spec, config), *beyond_context(longest, config), *timed]
+
+
+def _measured_later(minutes: float) -> Problem:
+    return Problem(
+        level="info",
+        key="train.minutes",
+        message=f"these are the most steps: how many fit into {minutes:g} minutes is measured at the start",
+    )
 
 
 def _misfit(loaded: LoadedSpec, base: BaseModel, spec: AnyTrainSpec) -> list[Problem]:

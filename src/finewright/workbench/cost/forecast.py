@@ -18,6 +18,7 @@ from finewright.data.gather import gather
 from finewright.estimate.families import shape_of
 from finewright.estimate.time import PastRun, hours_at, past_speed
 from finewright.lm import runtime
+from finewright.schema.common import Problem
 from finewright.schema.cost import (
     CostReport,
     CostSpec,
@@ -86,8 +87,18 @@ def cost(
         prices(Path(USER_PRICES).expanduser()),
         today,
     )
-    placed = tuple(map(loaded.placed, found_out.problems))
+    problems = (*found_out.problems, *_cut_by_minutes(loaded.spec.train.minutes))
+    placed = tuple(map(loaded.placed, problems))
     return found_out.model_copy(update={"problems": placed})
+
+
+def _cut_by_minutes(minutes: float | None) -> Iterator[Problem]:
+    if minutes is not None:
+        yield Problem(
+            level="warning",
+            key="train.minutes",
+            message=f"hours and prices are of all steps; the run takes what fits into {minutes:g} minutes",
+        )
 
 
 def _kind(here: _Here) -> str:

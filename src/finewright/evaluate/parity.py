@@ -19,6 +19,7 @@ from finewright.evaluate.score import (
     ScoreOptions,
     compare,
     score_answers,
+    scores_answers,
 )
 from finewright.judge.bounds import rows_without_loss, share_at_least
 from finewright.judge.statistics import mean_difference_at_least
@@ -199,3 +200,8 @@ def check_measurable(metrics: Sequence[str]) -> None:
     for name in metrics:
         if name in NEEDS_PROBABILITIES:
             raise DataError(f"{name} needs the old model's probabilities, which nobody recorded")
+        if scores_answers(name):
+            raise DataError(
+                f"{name} is of whole answers, and recorded ones are compared as texts",
+                hint="exact_match compares all calls of an answer, json_f1 part by part",
+            )

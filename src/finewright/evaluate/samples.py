@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from finewright.evaluate.score import PREFERENCE, Answered, scores_answers
-from finewright.judge.answer import Answer, Call
+from finewright.judge.answer import Answer, Call, calls_text
 from finewright.judge.calls import Due
 from finewright.schema.evaluate import AnswerCounts, CallSaid, Sample
 
@@ -25,6 +25,11 @@ def answered_of(sample: Sample) -> Answered:
         due=Due(due),
         known=known,
     )
+
+
+def said_text(sample: Sample) -> str:
+    """What an answer says, as text: its calls where it makes any, whether or not one was due."""
+    return calls_text(_calls(sample.calls)) or sample.answer
 
 
 def with_text(answered: Answered, text: str) -> Answered:

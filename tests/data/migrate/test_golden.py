@@ -71,7 +71,7 @@ def test_the_frozen_file_reads_back_as_the_same_rows(written, tmp_path):
     assert [row.messages[-1]["content"] for row in held_out(again)] == ["A", "C"]
 
 
-def test_tool_calls_and_repeated_prompts_are_left_out_and_counted(written):
+def test_tool_calls_are_kept_as_calls_and_repeated_prompts_left_out(written):
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     path = written(
         {"prompt": "a?", "answer": "first"},
@@ -79,9 +79,10 @@ def test_tool_calls_and_repeated_prompts_are_left_out_and_counted(written):
         {"messages": [*turns("b?"), {"role": "assistant", "content": None, "tool_calls": [call]}]},
     )
     rows, problems = recorded(path, {})
-    assert [row.answer for row in rows] == ["first"]
+    assert [row.answer for row in rows] == ["first", '[{"arguments": {}, "name": "f"}]']
+    assert [row.messages[-1].get("tool_calls") for row in held_out(rows)] == [None, [call]]
+    assert rows[1].to_json()["messages"][-1]["tool_calls"] == [call]
     assert [problem.message for problem in problems] == [
-        "1 answers are tool calls or empty, which no text says: left out",
         "1 answers are to a prompt that was there before: left out",
     ]
 

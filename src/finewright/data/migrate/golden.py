@@ -1,7 +1,8 @@
 """The golden set: prompts that are kept out of training, with the old model's answer to each.
 
 A row is a conversation that ends with the old model's answer; `expected`, where it is known, is the right
-one. A tool call is an answer that no text comparison can judge, so such rows are left out, and counted."""
+one. Of an answer that calls tools the calls are compared, as one JSON text that is the same for the same
+calls."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,23 +15,33 @@ from finewright.data.prompts import prompt_key, with_expected
 from finewright.data.read import ReadRow, listed, read_rows
 from finewright.data.validate import validate
 from finewright.errors import DataError
+from finewright.judge.answer import answer_of, compared_text
 from finewright.schema.common import Problem
-from finewright.schema.rows import Row
+from finewright.schema.rows import Message, Row
 
 _EXPECTED = "expected"
 
 
 @dataclass(frozen=True, slots=True)
 class GoldenRow:
-    """A prompt, what the old model answered, and the right answer if it is known."""
+    """A prompt, what the old model answered, and the right answer if it is known; calls as JSON text.
+
+    `turn` is the answer as a message where it calls tools."""
 
     prompt: Row
     answer: str
     expected: str | None
+    turn: Message | None = None
+
+    @property
+    def message(self) -> Message:
+        """The answer as a message."""
+        is_it = self.turn is not None and text_of(self.turn) == self.answer
+        return self.turn if self.turn and is_it else {"role": "assistant", "content": self.answer}
 
     def to_json(self) -> dict[str, Any]:  # Any: free JSON
         """The row as the frozen file has it."""
-        turns = [*self.prompt.messages, {"role": "assistant", "content": self.answer}]
+        turns = [*self.prompt.messages, self.message]
         tools = {"tools": list(self.prompt.tools)} if self.prompt.tools else {}
         known = {} if self.expected is None else {_EXPECTED: self.expected}
         return {"messages": turns, **tools, **known}
@@ -66,13 +77,24 @@ def read_files(paths: Sequence[Path]) -> RowsFound:
 
 
 def expected_of(rows: Sequence[Row]) -> dict[str, str]:
-    """Question -> the answer that a row of the files has for it, where that is text."""
+    """Question -> the answer that a row of the files has for it, as text."""
     found: dict[str, str] = {}
     for row in rows:
         answer = row.answer
-        if row.prompt and answer and answer.get("content"):
-            found.setdefault(prompt_key(row), str(answer["content"]))
+        if row.prompt and answer and (text := text_of(answer)):
+            found.setdefault(prompt_key(row), text)
     return found
+
+
+def text_of(turn: Message) -> str:
+    """What is compared of an answer: what it says after its thoughts or, where it calls tools, the calls."""
+    answer = answer_of(turn)
+    return compared_text(answer, answer)
+
+
+def golden_row(prompt: Row, turn: Message, expected: str | None) -> GoldenRow:
+    """The row of a prompt and the old model's turn."""
+    return GoldenRow(prompt, text_of(turn), expected, turn if turn.get("tool_calls") else None)
 
 
 def prompts_of(rows: Sequence[Row], most: int, seed: int = 0) -> tuple[Row, ...]:
@@ -104,9 +126,9 @@ def recorded(path: Path, known: Mapping[str, str]) -> tuple[list[GoldenRow], tup
     rows = list({prompt_key(row.prompt): row for row in reversed(found) if row.answer}.values())
     problems = [*read.problems, *checked.problems]
     problems += listed(_no_answer(row) for row in checked.rows if with_expected(row) is None)
-    if calls := sum(not row.answer for row in found):
-        problems.append(_left_out(path, calls, "are tool calls or empty, which no text says"))
-    if repeats := len(found) - calls - len(rows):
+    if empty := sum(not row.answer for row in found):
+        problems.append(_left_out(path, empty, "are empty, or calls that cannot be read"))
+    if repeats := len(found) - empty - len(rows):
         problems.append(_left_out(path, repeats, "are to a prompt that was there before"))
     return rows[::-1], tuple(problems)
 
@@ -144,7 +166,7 @@ def _recorded(row: Row, known: Mapping[str, str]) -> GoldenRow:
     if told is not None and not isinstance(told, str):
         told = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
     expected = told if told is not None else known.get(prompt_key(row))
-    return GoldenRow(prompt, str((row.answer or {}).get("content") or ""), expected)
+    return golden_row(prompt, row.answer or {}, expected)
 
 
 def _alone(row: Row) -> Row:
@@ -159,5 +181,4 @@ def _left_out(path: Path, number: int, why: str) -> Problem:
 def held_out(rows: Sequence[GoldenRow]) -> Iterator[Row]:
     """The golden rows as rows that measure: each ends with the old model's answer."""
     for row in rows:
-        answer = {"role": "assistant", "content": row.answer}
-        yield replace(row.prompt, messages=(*row.prompt.messages, answer))
+        yield replace(row.prompt, messages=(*row.prompt.messages, row.message))

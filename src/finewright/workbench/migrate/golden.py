@@ -10,6 +10,7 @@ from finewright.data.migrate.golden import (
     GoldenRow,
     drawn_golden,
     expected_of,
+    golden_row,
     golden_text,
     prompts_of,
     recorded,
@@ -124,12 +125,15 @@ def _asked(
         tools = {"tools": list(prompt.tools)} if prompt.tools else {}
         completion = client.chat(prompt.messages, temperature=0, **tools)
         models.add(completion.model)
-        if completion.text.strip():
-            golden.append(GoldenRow(prompt, completion.text, known.get(prompt_key(prompt))))
+        calls = {"tool_calls": list(completion.tool_calls)} if completion.tool_calls else {}
+        turn = {"role": "assistant", "content": completion.text, **calls}
+        row = golden_row(prompt, turn, known.get(prompt_key(prompt)))
+        if row.answer.strip():
+            golden.append(row)
         else:
             unsaid += 1
         on_answer(done, len(prompts))
-    said = f"{unsaid} answers are tool calls or empty, which no text says: left out"
+    said = f"{unsaid} answers are empty, or calls that cannot be read: left out"
     problems = (Problem(level="warning", file=wanted.origin, message=said),) if unsaid else ()
     return _Answered(golden, ", ".join(sorted(models)), problems)
 

@@ -26,6 +26,7 @@ from finewright.evaluate.parity import (
     agreement_bound,
     judged,
 )
+from finewright.evaluate.samples import said_text
 from finewright.evaluate.score import ScoreOptions
 from finewright.judge.text import exact_match
 from finewright.schema.catalog import Deadline
@@ -116,7 +117,12 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
     run = _trained(asked, read, golden, cleaned, runs_root, on_event)
     samples = _samples(run, len(golden.rows))
     answers = [
-        Answers(i, row.expected, row.answer, samples["tuned", i].answer, samples["base", i].answer)
+        Answers(
+            i,
+            row.expected,
+            row.answer,
+            *(said_text(samples[name, i]) for name in ("tuned", "base")),
+        )
         for i, row in enumerate(golden.rows, 1)
     ]
     report = _report(asked, read, golden, cleaned, run, answers).model_copy(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from finewright.data.migrate.golden import whole
+from finewright.data.migrate.golden import text_of, whole
 from finewright.data.prompts import prompt_key, with_expected
 from finewright.data.read import listed, read_rows
 from finewright.data.validate import validate
@@ -23,7 +23,7 @@ def _repeated(rows: list[Row]) -> Iterator[Problem]:
     first: dict[str, Row] = {}
     for row in rows:
         if not _answer(row):
-            continue  # a tool call, which is no golden row and counted as such
+            continue  # nothing, which is no golden row and counted as such
         kept = first.setdefault(prompt_key(row), row)
         if kept is row:
             continue
@@ -39,4 +39,4 @@ def _repeated(rows: list[Row]) -> Iterator[Problem]:
 
 
 def _answer(row: Row) -> str:
-    return str((row.answer or {}).get("content") or "").strip()
+    return text_of(row.answer or {}).strip()

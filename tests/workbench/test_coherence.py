@@ -55,3 +55,32 @@ def test_preferences_need_pairs() -> None:
     assert (problem.file, problem.row) == ("f.jsonl", 2)
     assert "1 of 2 rows of f are none" in problem.message
     assert list(unmeasurable(spec_of({}), "f", [single])) == []
+
+
+CALL = {"type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+
+
+def calling(**changes: object) -> Row:
+    function = {**CALL["function"], **changes}  # type: ignore[dict-item]
+    turn = {"role": "assistant", "content": None, "tool_calls": [{**CALL, "function": function}]}
+    return Row("1", ({"role": "user", "content": "Q"}, turn), None, "calls.jsonl", 1)
+
+
+def test_metrics_of_calls_are_proposed_where_rows_expect_calls() -> None:
+    (problem,) = unmeasurable(spec_of({}), "calls", [calling()])
+    assert problem.level == "info"
+    assert "1 of 1 rows of calls expect tool calls" in problem.message
+    assert "tool_calls, tool_name" in problem.hint
+    spec = spec_of({}, evaluate={"metrics": ["tool_calls"]})
+    assert list(unmeasurable(spec, "calls", [calling()])) == []
+
+
+def test_a_metric_that_says_nothing_of_a_set_is_an_error_before_training() -> None:
+    spec = spec_of({}, evaluate={"metrics": ["no_call"]})
+    (problem,) = unmeasurable(spec, "calls", [calling()])
+    assert (problem.level, problem.key) == ("error", "evaluate.metrics")
+
+
+def test_an_expected_call_that_cannot_be_read_is_an_error_with_its_row() -> None:
+    problem, *_ = unmeasurable(spec_of({}), "calls", [calling(arguments='{"a": ')])
+    assert (problem.level, problem.file, problem.row) == ("error", "calls.jsonl", 1)

@@ -119,6 +119,15 @@ def row_scorer(name: str) -> RowScorer:
     return made
 
 
+def is_known(metric: str) -> bool:
+    """Is it the name of a metric?"""
+    try:
+        check_metrics([metric])
+    except UnknownPlugin:
+        return False
+    return True
+
+
 def scores_answers(metric: str) -> bool:
     """Is it a metric of whole answers, rather than of their texts?"""
     if metric in _CORPUS or metric == PREFERENCE:

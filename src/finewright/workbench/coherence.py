@@ -7,10 +7,14 @@ from pathlib import Path
 
 from finewright.catalog.prices import USER_PRICES, check_tier, gpu_named, machines_of, prices
 from finewright.errors import DataError
-from finewright.evaluate.score import PREFERENCE
+from finewright.evaluate.score import PREFERENCE, is_known, scores_answers, speechless
+from finewright.judge.answer import Answer, answer_of
+from finewright.judge.calls import Due
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
+
+_CALL_METRICS = ("tool_calls", "tool_name", "tool_arguments", "tool_schema")
 
 
 def incoherent(spec: RunSpec) -> list[Problem]:
@@ -31,6 +35,43 @@ def unmeasurable(spec: RunSpec, name: str, rows: Sequence[Row]) -> Iterator[Prob
             " this one first",
             hint="name a file whose rows have `chosen` and `rejected`, or another metric",
         )
+    answered = [(row, answer_of(row.answer)) for row in rows if row.answer]
+    yield from _unreadable(name, answered)
+    yield from _of_calls(spec.evaluate.metrics, name, answered)
+
+
+def _unreadable(name: str, answered: Sequence[tuple[Row, Answer]]) -> Iterator[Problem]:
+    """Expected answers that hold what cannot be read, so that no answer could be right."""
+    broken = [(row, answer.fault) for row, answer in answered if answer.fault]
+    if broken:
+        row, fault = broken[0]
+        yield Problem(
+            level="error",
+            file=row.file,
+            row=row.row,
+            message=f"{len(broken)} of {len(answered)} expected answers of {name} cannot be read,"
+            f" this one first: {fault}",
+            hint="mend the rows, or leave them out",
+        )
+
+
+def _of_calls(
+    metrics: Sequence[str], name: str, answered: Sequence[tuple[Row, Answer]]
+) -> Iterator[Problem]:
+    """Metrics that have nothing to say of the rows, and calls that only texts are compared of."""
+    due = [Due(answer, row.tools) for row, answer in answered]
+    for metric in metrics:
+        if due and is_known(metric) and speechless(metric, due):
+            message = f"{metric} says nothing of {name}: each of its {len(due)} rows expects a call"
+            hint = "measure it on rows that expect none; tool_calls is of every row"
+            yield Problem(level="error", key="evaluate.metrics", message=message, hint=hint)
+    calling = sum(bool(each.answer.calls) for each in due)
+    if calling and not any(is_known(metric) and scores_answers(metric) for metric in metrics):
+        message = (
+            f"{calling} of {len(due)} rows of {name} expect tool calls, compared as JSON texts"
+        )
+        hint = f"call by call: metrics: [{', '.join(_CALL_METRICS)}]"
+        yield Problem(level="info", key="evaluate.metrics", message=message, hint=hint)
 
 
 def uncostable(spec: RunSpec) -> list[Problem]:

@@ -25,8 +25,8 @@ def test_a_finished_run_verifies(finished: Path, finewright: Finewright) -> None
     verified = finewright("verify", str(finished), "--json")
     assert verified.code == 0
     assert verified.json["problems"] == []
-    # spec, lock, environment; rows, test rows, report; 5 adapter files, metrics, report; samples, report
-    assert verified.json["files"] == 21
+    # spec, lock, environment; rows, test rows, report; 7 adapter files, metrics, report; samples, report
+    assert verified.json["files"] == 23
 
 
 def test_a_flipped_byte_is_named_with_both_digests(
@@ -44,7 +44,7 @@ def test_a_flipped_byte_is_named_with_both_digests(
     assert verified.out.splitlines() == [
         f"error: train/base/adapter/adapter_model.safetensors: changed: recorded sha256 {before}, "
         f"found {after} (run the stage 'train' again, or restore the file from a copy)",
-        f"{run}: 21 files: this run is not what was recorded",
+        f"{run}: 23 files: this run is not what was recorded",
     ]
 
 

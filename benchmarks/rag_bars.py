@@ -124,7 +124,7 @@ def catch(
     off_topic = (BESIDE / "off_topic.txt").read_text(encoding="utf-8").splitlines()
     held = True
     for name, texts, least in (
-        ("off-topic", off_topic, LEAST_OFF_TOPIC),
+        ("off-topic", off_topic, LEAST_OFF_TOPIC if embedder else 0.0),
         ("nonsense", nonsense(200, seed=77), LEAST_NONSENSE),
         ("salad", salad, 0.0),
         ("strange", [question.prompt for question in strange], 0.0),

@@ -388,7 +388,7 @@ def write_objects(bank: Path) -> None:
 def test_a_search_says_that_no_document_has_this_or_that_it_does_not_know(
     bank: Path, finewright: Finewright
 ) -> None:
-    query = ("rag", "search", "rag.yaml", "Is the volcano of Iceland in its sleep?")
+    query = ("rag", "search", "rag.yaml", "in qwertzu yxcvbnm asdfghjk uiopoiu lkjhgf")
     finewright("rag", "index", "rag.yaml")
     assert "not known: the index is not calibrated" in finewright(*query).out
     assert finewright(*query, "--json").json["has_answer"] is None
@@ -528,7 +528,7 @@ def test_where_no_document_is_likely_to_have_this_the_model_is_only_asked_on_dem
     write_objects(bank)
     finewright("rag", "index", "rag.yaml")
     says["answer"] = "I made this up."
-    ask = ("rag", "ask", "rag.yaml", "Is the volcano of Iceland in its sleep?", *ASK[4:])
+    ask = ("rag", "ask", "rag.yaml", "in qwertzu yxcvbnm asdfghjk uiopoiu lkjhgf", *ASK[4:])
     done = finewright(*ask)
     assert done.code == 0
     assert says["asked"] == ""
@@ -538,7 +538,7 @@ def test_where_no_document_is_likely_to_have_this_the_model_is_only_asked_on_dem
     assert (report["has_answer"], report["was_asked"], report["abstained"]) == (False, False, True)
     anyway = finewright(*ask, "--anyway", "--json").json
     assert (anyway["has_answer"], anyway["was_asked"]) == (False, True)
-    assert "volcano" in says["asked"]
+    assert "qwertzu" in says["asked"]
 
 
 def test_a_model_that_is_not_there_is_told_before_anything_is_done(

@@ -94,7 +94,7 @@ def calibrated(
 
     It refuses at most 5 % of the answerable, a quantile of theirs as in split conformal prediction (Vovk,
     Gammerman & Shafer 2005), here on the questions that the line was fitted to, as its three numbers cannot
-    learn them by heart; and fewer where 97.5 % of the foreign are below it all the same.
+    learn them by heart; and fewer where more than 97.5 % of the foreign are below it all the same.
 
     More cosine or coverage never speaks against an answer. Holds for questions like the answerable ones."""
     import numpy as np
@@ -102,7 +102,7 @@ def calibrated(
     kinds = [np.array([_row(each) for each in group]) for group in (answerable, foreign)]
     intercept, slopes = _fitted(*kinds)
     asked, strange = (intercept + kind @ slopes for kind in kinds)
-    least = float(min(np.sort(asked)[int(REFUSED * len(asked))], np.quantile(strange, CAUGHT)))
+    least = _threshold(np.sort(asked)[int(REFUSED * len(asked))], np.quantile(strange, CAUGHT))
     return Calibration(
         intercept=intercept,
         cosine=float(slopes[0]),
@@ -113,6 +113,12 @@ def calibrated(
         num_questions=len(asked),
         tuned_on=tuple(tuned_on),
     )
+
+
+def _threshold(answerable: float, foreign: float) -> float:
+    """The bound of the answerable, or where that of the foreign lies below it, a quarter of the way up: what
+    people ask is less like the documents than what is made of them."""
+    return float(min(answerable, foreign + (answerable - foreign) / 4))
 
 
 def _row(evidence: Evidence) -> tuple[float, float]:

@@ -102,7 +102,8 @@ def _evidence(trial: Trial) -> list[Evidence]:
 
 
 def _foreign(index: Index, embedder: Embedder | None) -> list[Evidence]:
-    texts = (*EVERYDAY, *nonsense())
+    """Without vectors nonsense alone: by words, everyday questions are too like what people ask."""
+    texts = (*EVERYDAY, *nonsense()) if embedder else nonsense()
     return _evidence(ask_all(index, embedder, [Question(text, ()) for text in texts]))
 
 

@@ -5,10 +5,12 @@ reads exactly these calls back from what the template wrote is the model's. Wher
 model cannot be read, which `cannot_call` says; the answer's text is not scored in their place."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from os.path import commonprefix
 from typing import Any, NamedTuple
+
+from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError
 from finewright.judge.answer import THINK, Answer, Call, MarkPair, has_open_thought, split_thoughts
@@ -139,10 +141,26 @@ def answer_of_tokens(
     return reader.read(reader.text(chat, ids), prompt, tools, ended=ended)
 
 
-@lru_cache(maxsize=16)
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A chat as a key: by its tokenizer, its template, and whatever else it is made of."""
+
+    tokenizer: PreTrainedTokenizerBase
+    template: str
+    others: str
+    chat: Chat = field(compare=False)
+
+
 def reader_of(chat: Chat) -> AnswerReader:
-    """What reads the answers to prompts of this chat."""
+    """What reads the answers to prompts of this chat; found once."""
+    others = [getattr(chat, each.name) for each in fields(chat) if each.name != "tokenizer"]
     template = str(chat.tokenizer.chat_template)
+    return _reader_of(_Known(chat.tokenizer, template, repr(others), chat))
+
+
+@lru_cache(maxsize=16)
+def _reader_of(known: _Known) -> AnswerReader:
+    chat, template = known.chat, known.template
     plain, turns = _plain_turn(chat), list(_turns_with_calls(chat))
     found: AnswerReader | None = None
     for channels in CHANNELS:

@@ -1,4 +1,4 @@
-"""What a run's training rows tell of the rows that `evaluate` asks: their labels, and which rows repeat one."""
+"""What a run's training rows tell of the rows that `evaluate` asks: their labels, and which repeat one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -11,6 +11,7 @@ from finewright.cli.data import data_app
 from finewright.cli.data_options import Columns, Format
 from finewright.cli.facts import catalog_app
 from finewright.cli.migrate import migrate_app
+from finewright.cli.predict import predict
 from finewright.cli.rag import rag_app
 from finewright.errors import FinewrightError
 from finewright.fetch.telemetry import turn_off_telemetry
@@ -30,7 +31,7 @@ app.add_typer(catalog_app, name="catalog")
 app.add_typer(rag_app, name="rag")
 app.add_typer(migrate_app, name="migrate")
 app.add_typer(runs_app, name="runs")
-for command in (bakeoff, tune):
+for command in (bakeoff, tune, predict):
     app.command()(command)
 
 

@@ -25,6 +25,7 @@ LAYOUTS = {
     "finewright.schema.measure_report": "measure",
     "finewright.schema.migrate": "migrate",
     "finewright.schema.poison": "poison",
+    "finewright.schema.predict": "predict",
     "finewright.schema.privacy": "privacy",
     "finewright.schema.provenance": "provenance",
     "finewright.schema.quality": "quality",

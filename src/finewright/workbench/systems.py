@@ -9,11 +9,12 @@ from finewright.catalog.models import packaged_models
 from finewright.errors import StoreError
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
-from finewright.lm.sources import BaseModel, check_name, locate
+from finewright.lm.sources import BaseModel, base_digest, check_name, locate
 from finewright.schema.data import DataReport
 from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.atomic import os_errors, sha256_file
+from finewright.store.keys import digest
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
 
@@ -107,6 +108,15 @@ def check_target(target: str, *, base_model: str = "") -> None:
         )
         raise StoreError(f"{target}: {what}", hint="`finewright runs list` shows the runs")
     check_name(target, Path.cwd())
+
+
+def target_sha256(target: str, *, base_model: str = "") -> str:
+    """A digest of what answers: of a run its base and adapter, else the base model."""
+    if (Path(target) / "manifest.json").is_file():
+        candidate = _candidate(open_run(Path(target)), base_model)
+        files = [[a.path, a.sha256] for a in candidate.artifacts if a.kind == "adapter"]
+        return digest(candidate.base_sha256, files)
+    return base_digest(target, Path.cwd())
 
 
 def check_measures(target: str, metrics: Sequence[str], *, base_model: str = "") -> None:

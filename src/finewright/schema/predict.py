@@ -1,0 +1,51 @@
+"""What `finewright predict` writes beside its answers, and what it reports."""
+
+from typing import Any
+
+from finewright.schema.common import Artifact, Model, Problem
+from finewright.schema.evaluate import Draw
+
+
+class PredictSettings(Model):
+    """What the answers of a file are a function of; a second call goes on only where all is the same."""
+
+    finewright: str
+    model: str
+    model_sha256: str
+    rows_sha256: str
+    format: str
+    columns: dict[str, str]
+    limit: int | None
+    seed: int
+    max_new_tokens: int
+    batch_size: int
+
+
+class Prediction(Model):
+    """A line of the answers: the row of the file by its number, and what the model said.
+
+    `ended` is False where the answer was cut after `max_new_tokens`; `fault` says what of it could not be
+    read. A line leaves out what is empty."""
+
+    file: str
+    row: int
+    answer: str
+    ended: bool
+    thoughts: str = ""
+    calls: tuple[dict[str, Any], ...] = ()  # Any: a call's arguments are free JSON
+    fault: str = ""
+
+
+class PredictReport(Model):
+    """How many rows were answered, in this call and before it, and where the answers are."""
+
+    model: str
+    data: str
+    rows: int
+    rows_answered_before: int
+    num_cut: int
+    num_faults: int
+    max_new_tokens: int
+    out: Artifact
+    draw: Draw | None = None
+    problems: tuple[Problem, ...] = ()

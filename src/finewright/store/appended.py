@@ -1,0 +1,72 @@
+"""A file of lines that grows batch by batch, and goes on where a kill cut it."""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import BaseModel
+
+from finewright.errors import DataError
+from finewright.store.atomic import os_errors, read_json, write_json
+
+
+def settings_path(out: Path) -> Path:
+    """Where the settings of such a file lie."""
+    return out.with_name(f"{out.name}.settings.json")
+
+
+def claim(out: Path, settings: BaseModel) -> None:
+    """Make the file ours: empty and new, or begun with these very settings.
+
+    Raises DataError for a file that we did not begin, and for one of other settings, naming what differs;
+    such a file is not touched."""
+    beside = settings_path(out)
+    if not out.parent.is_dir():
+        raise DataError(f"{out.parent}: there is no such folder", hint="make it first")
+    if not beside.exists():
+        if out.exists():
+            raise DataError(f"{out}: already there", hint="name another file with --out")
+        write_json(beside, settings.model_dump(mode="json"))
+        return
+    begun = read_json(beside, type(settings), hint="name another file with --out").model_dump()
+    asked = settings.model_dump()
+    other = [key for key in asked if asked[key] != begun[key]]
+    if other:
+        key = other[0]
+        raise DataError(
+            f"{out}: begun with other settings: {key} was {begun[key]!r} and is {asked[key]!r}",
+            hint="repeat the first call, or name another file with --out",
+        )
+
+
+@contextmanager
+def appending(out: Path) -> Iterator[BinaryIO]:
+    """The file, open to read and write by one process alone. Raises DataError while another one has it."""
+    with os_errors(out), out.open("a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(f"{out}: another process is writing it", hint="wait for it") from None
+        yield file
+
+
+def keep_batches(file: BinaryIO, batch_size: int, num_all: int) -> list[bytes]:
+    """The lines of the whole batches that the file holds; what a kill left after them is cut off.
+
+    A batch is made again as a whole, so that a file that was cut ends up with the same bytes."""
+    file.seek(0)
+    lines = [line for line in file.read().splitlines(keepends=True) if line.endswith(b"\n")]
+    is_done = len(lines) >= num_all
+    kept = lines[: num_all if is_done else len(lines) // batch_size * batch_size]
+    file.truncate(sum(map(len, kept)))
+    return kept
+
+
+def append(file: BinaryIO, lines: Sequence[bytes]) -> None:
+    """Add whole lines; they are on the disk when this returns."""
+    file.write(b"".join(lines))
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,216 @@
+"""`predict`: a model answers the rows of a file, batch by batch; a second call goes on where one was cut."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from finewright import __version__
+from finewright.data.draw import draw_rows
+from finewright.data.read import read_rows
+from finewright.data.validate import validate
+from finewright.errors import DataError, Interrupted
+from finewright.estimate.context import context_of
+from finewright.schema.common import Artifact, Problem
+from finewright.schema.evaluate import Draw
+from finewright.schema.predict import Prediction, PredictReport, PredictSettings
+from finewright.schema.rows import Row
+from finewright.store.appended import append, appending, claim, keep_batches
+from finewright.store.atomic import sha256_file
+from finewright.store.keys import digest
+from finewright.store.stage import refuse
+from finewright.workbench.signals import stop_requests
+from finewright.workbench.systems import System, check_target, load_talker, target_sha256
+
+if TYPE_CHECKING:
+    from finewright.lm.generate import Generation
+
+OnProgress = Callable[[str, str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Predicting:
+    """Who answers which rows, read how, and in what manner."""
+
+    target: str
+    path: Path
+    out: Path
+    format: str = "auto"
+    columns: dict[str, str] | None = None
+    limit: int | None = None
+    seed: int = 0
+    max_new_tokens: int = 256
+    batch_size: int = 32
+    base_model: str = ""
+
+
+class _Prompt(NamedTuple):
+    text: str
+    ids: tuple[int, ...]
+
+
+class _Asked(NamedTuple):
+    rows: tuple[Row, ...]
+    draw: Draw | None
+    problems: tuple[Problem, ...]
+
+
+def predict(asked: Predicting, *, on_progress: OnProgress = lambda *_: None) -> PredictReport:
+    """Answer every row greedily, in the order of the file, a JSON line each.
+
+    An answer that a row has already is not looked at. A tuned model is asked with the system prompt that it
+    was trained with, where a row has none. A second call with the same settings goes on after the last whole
+    batch, and writes the bytes that one call would have.
+
+    Raises DataError, before a model is loaded, for rows that cannot be read and a file that is not ours."""
+    check_target(asked.target, base_model=asked.base_model)
+    found = _read(asked)
+    claim(asked.out, _settings(asked))
+    with appending(asked.out) as file, stop_requests() as should_stop:
+        lines = keep_batches(file, asked.batch_size, len(found.rows))
+        _check_lines(asked.out, lines, found.rows)
+        before = len(lines)
+        if before < len(found.rows):
+            system = load_talker(asked.target, base_model=asked.base_model)
+            prompts = [_prompt(system, row) for row in found.rows[before:]]
+            _check_lengths(system, found.rows[before:], prompts, asked.max_new_tokens)
+        while len(lines) < len(found.rows):
+            on_progress(asked.target, str(asked.path), len(lines), len(found.rows))
+            if stop := should_stop():
+                hint = "the same command goes on from there"
+                raise Interrupted("stopped while answering", signal_number=stop, hint=hint)
+            start = len(lines)
+            rows = found.rows[start : start + asked.batch_size]
+            batch = prompts[start - before :][: len(rows)]
+            said = _answers(system, batch, asked.max_new_tokens)
+            fresh = [_line(system, *each) for each in zip(rows, batch, said, strict=True)]
+            append(file, fresh)
+            lines += fresh
+    on_progress(asked.target, str(asked.path), len(lines), len(found.rows))
+    return _report(asked, found, lines, before)
+
+
+def _read(asked: Predicting) -> _Asked:
+    read = read_rows(asked.path)
+    checked = validate(read.rows, "auto", format=asked.format, columns=asked.columns)
+    problems = (*read.problems, *checked.problems)
+    refuse(problems)
+    rows = tuple(row for row in checked.rows if row.prompt)
+    if len(rows) < len(checked.rows):
+        kept = {id(row) for row in rows}
+        lost = next(row for row in checked.rows if id(row) not in kept)
+        raise DataError(f"{lost.file}:{lost.row}: nothing is asked before the answer")
+    if not rows:
+        raise DataError(f"{asked.path}: no rows to answer")
+    warnings = tuple(problem for problem in problems if problem.level != "info")
+    if asked.limit is None or asked.limit >= len(rows):
+        return _Asked(rows, None, warnings)
+    drawn = draw_rows(rows, asked.limit, asked.seed)
+    draw = Draw(
+        data=asked.path.name,
+        rows=asked.limit,
+        rows_in_file=len(rows),
+        seed=asked.seed,
+        is_stratified=drawn.is_stratified,
+    )
+    return _Asked(drawn.rows, draw, warnings)
+
+
+def _settings(asked: Predicting) -> PredictSettings:
+    is_file = asked.path.is_file()
+    return PredictSettings(
+        finewright=__version__,
+        model=asked.target,
+        model_sha256=target_sha256(asked.target, base_model=asked.base_model),
+        rows_sha256=sha256_file(asked.path) if is_file else digest(str(asked.path)),
+        format=asked.format,
+        columns=asked.columns or {},
+        limit=asked.limit,
+        seed=asked.seed,
+        max_new_tokens=asked.max_new_tokens,
+        batch_size=asked.batch_size,
+    )
+
+
+def _prompt(system: System, row: Row) -> _Prompt:
+    messages = row.prompt
+    if system.system_prompt and messages[0]["role"] != "system":
+        messages = ({"role": "system", "content": system.system_prompt}, *messages)
+    prompt = system.chat.prompt(messages, row.tools)
+    return _Prompt(prompt.text, tuple(system.chat.tokens(prompt).ids))
+
+
+def _check_lengths(
+    system: System, rows: Sequence[Row], prompts: Sequence[_Prompt], max_new_tokens: int
+) -> None:
+    """Raise DataError for the longest row where the model reads no answer after it."""
+    reads = context_of(system.lm.model.config.to_dict())
+    row, longest = max(
+        zip(rows, (len(prompt.ids) for prompt in prompts), strict=True), key=lambda pair: pair[1]
+    )
+    if reads is not None and longest + max_new_tokens > reads:
+        raise DataError(
+            f"{row.file}:{row.row}: the question is {longest:,} tokens and the answer up to"
+            f" {max_new_tokens:,} more; {system.name} reads at most {reads:,}",
+            hint="shorten the row, or lower --max-new-tokens",
+        )
+
+
+def _answers(system: System, prompts: Sequence[_Prompt], max_new_tokens: int) -> list["Generation"]:
+    from finewright.lm.generate import Sampling, generate
+
+    system.lm.model.eval()
+    sampling = Sampling(max_new_tokens=max_new_tokens)
+    asked = [prompt.ids for prompt in prompts]
+    return list(generate(system.lm, asked, stop_ids=system.chat.stop_ids, sampling=sampling))
+
+
+def _line(system: System, row: Row, prompt: _Prompt, found: "Generation") -> bytes:
+    from finewright.lm.answers.reader import answer_of_tokens
+
+    answer = answer_of_tokens(
+        system.chat, found.ids, prompt=prompt.text, tools=row.tools, ended=found.stopped
+    )
+    said = Prediction(
+        file=row.file,
+        row=row.row,
+        answer=answer.content,
+        ended=answer.ended,
+        thoughts=answer.thoughts,
+        calls=tuple({"name": call.name, "arguments": call.arguments} for call in answer.calls),
+        fault=answer.fault,
+    )
+    return f"{said.model_dump_json(exclude_defaults=True)}\n".encode()
+
+
+def _check_lines(out: Path, lines: Sequence[bytes], rows: Sequence[Row]) -> None:
+    """Raise DataError where the file's lines are not the answers to these rows."""
+    for number, (line, row) in enumerate(zip(lines, rows, strict=False), 1):
+        try:
+            said = Prediction.model_validate_json(line)
+        except ValueError:
+            said = None
+        if said is None or (said.file, said.row) != (row.file, row.row):
+            raise DataError(
+                f"{out}:{number}: is not the answer to {row.file}:{row.row}, which belongs there",
+                hint="somebody changed the file; name another one with --out",
+            )
+
+
+def _report(asked: Predicting, found: _Asked, lines: Sequence[bytes], before: int) -> PredictReport:
+    said = [Prediction.model_validate_json(line) for line in lines]
+    size = asked.out.stat().st_size
+    return PredictReport(
+        model=asked.target,
+        data=str(asked.path),
+        rows=len(said),
+        rows_answered_before=before,
+        num_cut=sum(not each.ended for each in said),
+        num_faults=sum(bool(each.fault) for each in said),
+        max_new_tokens=asked.max_new_tokens,
+        out=Artifact(
+            path=str(asked.out), kind="answers", sha256=sha256_file(asked.out), bytes=size
+        ),
+        draw=found.draw,
+        problems=found.problems,
+    )

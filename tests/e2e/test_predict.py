@@ -1,0 +1,114 @@
+"""`predict` answers every row of a file as `chat` would, and goes on where it was cut."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import WORDS, Finewright, write_jsonl
+from .processes import Result
+
+pytestmark = pytest.mark.torch
+COLUMN = ("--column", "prompt=utterance")
+
+
+@pytest.fixture
+def questions(project: Path) -> Path:
+    """Ten rows without answers, by a name of their own."""
+    asked = [f"the {WORDS[i % len(WORDS)]} {i}" for i in range(10)]
+    write_jsonl(project / "q.jsonl", [{"utterance": text, "id": i} for i, text in enumerate(asked)])
+    return project / "q.jsonl"
+
+
+@pytest.fixture
+def predict(finewright: Finewright, questions: Path) -> Any:
+    def run(*more: str, out: str = "a.jsonl") -> Result:
+        short = ("--max-new-tokens", "6", "--batch-size", "4")
+        told = (*COLUMN, *short, "--out", out, *more)
+        return finewright("predict", "./base", questions.name, *told)
+
+    return run
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_row_gets_the_answer_that_chat_gives(
+    predict: Any, project: Path, finewright: Finewright
+) -> None:
+    ended = predict("--json")
+    assert ended.code == 0, ended.err
+    found = lines(project / "a.jsonl")
+    assert [line["row"] for line in found] == list(range(1, 11))
+    assert ended.json["rows"] == 10
+    assert ended.json["num_cut"] == sum(not line["ended"] for line in found)
+    for number in (0, 5, 9):
+        asked = f"the {WORDS[number % len(WORDS)]} {number}"
+        said = finewright("chat", "./base", "-p", asked, "--max-new-tokens", "6").out
+        assert found[number]["answer"] == said.removesuffix("\n")
+
+
+@pytest.mark.parametrize("cut", [0, 37, 0.45, 0.99])
+def test_a_file_that_was_cut_ends_up_with_the_same_bytes(
+    predict: Any, project: Path, cut: float
+) -> None:
+    assert predict().code == 0
+    path = project / "a.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(cut * len(whole)) if cut < 1 else int(cut)])
+    again = predict("--json")
+    assert (again.code, path.read_bytes()) == (0, whole)
+    assert again.json["rows_answered_before"] < 10
+    assert predict("--json").json["rows_answered_before"] == 10
+    assert path.read_bytes() == whole
+
+
+def test_a_file_of_other_settings_is_not_gone_on_with(predict: Any, project: Path) -> None:
+    assert predict().code == 0
+    before = (project / "a.jsonl").read_bytes()
+    refused = predict("--batch-size", "5")
+    assert refused.code == 2
+    assert refused.err.startswith(
+        "error: a.jsonl: begun with other settings: batch_size was 4 and is 5\n"
+    )
+    with (project / "q.jsonl").open("a") as file:
+        file.write('{"utterance": "one more"}\n')
+    refused = predict()
+    assert "begun with other settings: rows_sha256 was" in refused.err
+    assert (project / "a.jsonl").read_bytes() == before
+
+
+def test_a_file_of_the_users_is_never_written(predict: Any, project: Path) -> None:
+    before = (project / "q.jsonl").read_bytes()
+    refused = predict(out="q.jsonl")
+    assert (refused.code, refused.err.splitlines()[0]) == (2, "error: q.jsonl: already there")
+    assert (project / "q.jsonl").read_bytes() == before
+
+
+def test_lines_that_somebody_changed_are_refused(predict: Any, project: Path) -> None:
+    assert predict().code == 0
+    path = project / "a.jsonl"
+    path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))))
+    refused = predict()
+    assert refused.code == 2
+    assert refused.err.startswith("error: a.jsonl:1: is not the answer to q.jsonl:1")
+
+
+def test_rows_that_cannot_be_read_are_named_before_anything_is_written(
+    project: Path, finewright: Finewright
+) -> None:
+    write_jsonl(project / "bad.jsonl", [{"utterance": "hello"}, {"other": 1}])
+    refused = finewright("predict", "./base", "bad.jsonl", *COLUMN, "--out", "b.jsonl")
+    assert refused.code == 2
+    assert "bad.jsonl:2" in refused.err
+    assert not list(project.glob("b.jsonl*"))
+
+
+def test_a_limit_is_drawn_and_said(predict: Any, project: Path) -> None:
+    ended = predict("--limit", "3", "--seed", "1")
+    assert ended.out.startswith("q.jsonl: 3 of 10 rows, drawn by seed 1\n")
+    rows = [line["row"] for line in lines(project / "a.jsonl")]
+    assert len(rows) == 3
+    assert rows == sorted(rows)

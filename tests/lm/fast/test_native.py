@@ -1,7 +1,10 @@
 """Each kernel against its formula in float64, and how the kernels are built and found."""
 
 import math
+import platform
+import shutil
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -370,3 +373,16 @@ def strided_by_8(x: Tensor) -> Tensor:
     wide = x.new_zeros(x.shape[0], x.shape[1] + 8)
     wide[:, : x.shape[1]] = x
     return wide[:, : x.shape[1]]
+
+
+@pytest.mark.parametrize("unit", sorted(library._SOURCES.glob("*.cpp")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("processor", ["x86-64-v3", "x86-64-v4", "znver4"])
+def test_the_kernels_are_valid_for_processors_with_and_without_wide_vectors(
+    unit: Path, processor: str, kernels: None
+) -> None:
+    if platform.machine() != "x86_64" or shutil.which("g++") is None:
+        pytest.skip("needs g++ on x86-64")
+    flags = [flag for flag in library._FLAGS if not flag.startswith(("-march", "-O"))]
+    command = ["g++", *flags, f"-march={processor}", "-O0", "-fsyntax-only", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -146,16 +146,16 @@ template <class T> float largest(const T* z, i64 count) {
 
 // sum of exp(z - top)
 template <class T> float exponential_sum(const T* z, float top, i64 count) {
-  i64 j = 0;
+  i64 first = 0;
   float sum = 0.0f;
 #ifdef HAVE_LANES
   Lanes sums = _mm512_setzero_ps();
-  for (; j + 16 <= count; j += 16) sums += exponential(load(z + j) - top);
+  for (; first + 16 <= count; first += 16) sums += exponential(load(z + first) - top);
   sum = _mm512_reduce_add_ps(sums);
 #else
 #pragma omp simd reduction(+ : sum)
 #endif
-  for (; j < count; ++j) sum += exponential(value(z[j]) - top);
+  for (i64 j = first; j < count; ++j) sum += exponential(value(z[j]) - top);
   return sum;
 }
 

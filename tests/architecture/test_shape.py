@@ -104,7 +104,8 @@ def test_only_the_command_line_prints(path: Path) -> None:
     calls = {ast.unparse(node.func) for node in calls_in(path)}
     assert "print" not in calls
     writes = {call for call in calls if call.startswith(("sys.stdout", "sys.stderr"))}
-    assert not writes or path.parent.name == "cli"
+    is_program = path.name == "plain_answer.py"  # another process's, which answers on its output
+    assert not writes or path.parent.name == "cli" or is_program
 
 
 # The one place that may pass trust_remote_code=True hands on a consent pinned to a digest; every

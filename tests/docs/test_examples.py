@@ -33,7 +33,8 @@ def test_every_method_and_every_kind_of_adapter_has_an_example() -> None:
 def test_an_example_names_what_it_is_and_works(name: str) -> None:
     loaded = SPECS[name]
     assert loaded.spec.name == name
-    assert unsupported(loaded.spec.train, LLAMA) == []
+    wrong = [p for p in unsupported(loaded.spec.train, LLAMA) if p.level != "info"]
+    assert wrong == []
     command = name if name in {"bakeoff", "tune"} else "up"
     assert f"finewright {command} examples/{name}.yaml" in loaded.text
 

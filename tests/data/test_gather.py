@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,11 @@ def conversation(number: int) -> Row:
 
 def test_rows_that_are_both_trained_and_measured_are_named() -> None:
     rows = [conversation(i) for i in range(1, 5)]
+    # In words, as numbers would be other values of one template.
+    rows = [
+        replace(row, messages=(USER | {"content": text}, ANSWER))
+        for row, text in zip(rows, ("one", "two", "three", "four"), strict=True)
+    ]
     (found,) = contamination(rows[1:3], "test", rows).problems
     assert (found.level, found.file, found.row) == ("warning", "test.jsonl", 2)
     assert found.message.startswith("2 of 4 rows of test are also trained on, this one first")

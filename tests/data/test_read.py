@@ -83,7 +83,7 @@ def test_a_byte_order_mark_is_skipped_with_a_warning(read):
         (b"PK\x03\x04rest", "zip", "unzip"),
         (b"PAR1rest", "broken Parquet", "write it anew"),
         (b"ARROW1\0\0rest", "broken Arrow", "write it anew"),
-        (b"%PDF-1.7 rest", "a PDF", "finewright data documents"),
+        (b"%PDF-1.7 rest", "a PDF", "finewright rag index"),
         (b"BZh91AY", "bzip2", "bunzip2 rows.jsonl"),
     ],
 )

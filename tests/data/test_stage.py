@@ -58,7 +58,7 @@ def test_rows_and_row_sets_are_written_under_their_names(tmp_path: Path) -> None
     result, root = run_stage(tmp_path, {"sources": [{"path": "rows.jsonl"}]}, *sets)
     assert questions(root / "data/train.jsonl") == ["Q0", "Q1", "Q2"]
     assert questions(root / "data/evaluate/seen.jsonl") == ["Q10", "Q11"]
-    assert questions(root / "data/evaluate/never seen.jsonl") == ["Q20", "Q21", "Q22"]
+    assert questions(root / "data/evaluate/never seen.jsonl") == ["Q20", "Q21", "Q23"]  # drawn
     assert [a.path for a in result.artifacts] == [
         "data/train.jsonl",
         "data/evaluate/seen.jsonl",

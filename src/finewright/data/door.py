@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from finewright.data.controls import control_tokens
 from finewright.data.duplicates.find import find
 from finewright.data.hidden_text import hidden_text
+from finewright.data.odd_turns import told_of_turns
 from finewright.data.outcome import Dropped, Outcome
 from finewright.data.privacy.apply import apply as apply_privacy
 from finewright.data.privacy.key_file import key_of
@@ -84,6 +85,7 @@ def pass_door(
     passed, policy = Passed(tuple(rows)), spec.licenses
     _told(passed, "licences", not (policy.allow or policy.deny), _licences(policy, provenance))
     passed.problems += control_tokens(_among(passed.rows, holding and holding.controls))
+    passed.problems += told_of_turns(passed.rows)
     private = _privacy(spec, resolve, holding and holding.private)
     _told(passed, "personal data and secrets", _only_tells_privacy(spec), private)
     _told(passed, "duplicates", _only_tells_duplicates(spec), _duplicates(spec))

@@ -9,6 +9,7 @@ from finewright.data.controls import control_tokens
 from finewright.data.door import with_resolved
 from finewright.data.gather import Gathered, measured_share, read_row_set
 from finewright.data.hidden_text import hidden_text
+from finewright.data.odd_turns import told_of_turns
 from finewright.data.privacy.apply import apply
 from finewright.errors import MissingExtra
 from finewright.schema.common import Problem
@@ -45,7 +46,7 @@ def row_sets(spec: RunSpec, gathered: Gathered, resolve: Callable[[str], Path]) 
         rows, problems, draw = read_row_set(resolve(item.path), item, seed=spec.evaluate.seed)
         problems = tuple(_of_set(problem, number) for problem in problems)
         rows, seen = _private(rows, spec.data, resolve, gathered.passed.key)
-        told = (*problems, *control_tokens(rows), *hidden_text(rows), *seen)
+        told = (*problems, *control_tokens(rows), *hidden_text(rows), *told_of_turns(rows), *seen)
         compared = _compared(item.title, rows, told, gathered, similarity)
         found.append(replace(compared, draw=draw))
     return found

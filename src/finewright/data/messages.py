@@ -1,11 +1,14 @@
 """One conversation out of free JSON: every mistake in a turn is named by its key."""
 
 import difflib
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
+from finewright.data.containers.json_rules import json_value
 from finewright.data.notes import Json, Notes, Turn, kind_of_json, shown
+from finewright.errors import DataError
+from finewright.judge.answer import has_open_thought
 
 _ROLES = ("system", "user", "assistant", "tool")
 _PEERS_ROLES = {
@@ -22,7 +25,11 @@ _PEERS_ROLES = {
 
 
 def checked_messages(key: str, value: object, notes: Notes) -> Iterator[Turn]:
-    """The turns of a list of messages at that key."""
+    """The turns of a list of messages at that key, results of parallel calls in the order of the calls."""
+    yield from _with_ordered_results(list(_checked(key, value, notes)), notes)
+
+
+def _checked(key: str, value: object, notes: Notes) -> Iterator[Turn]:
     if not isinstance(value, list):
         notes.error(key, f"{kind_of_json(value)}; a list of messages is expected")
     elif not value:
@@ -35,6 +42,24 @@ def checked_messages(key: str, value: object, notes: Notes) -> Iterator[Turn]:
             else:
                 what = f"{kind_of_json(message)}; a message is an object with role and content"
                 notes.error(place, what)
+
+
+def _with_ordered_results(turns: list[Turn], notes: Notes) -> list[Turn]:
+    """Most templates tell results by their order and not by their ids."""
+    if notes.has_error:
+        return turns
+    for start, turn in enumerate(turns):
+        ids = [call.get("id") for call in turn.message.get("tool_calls") or ()]
+        results = list(takewhile(lambda t: t.message["role"] == "tool", turns[start + 1 :]))
+        given = [result.message["tool_call_id"] for result in results]
+        wanted = [id for id in ids if id in given]
+        if len(ids) > 1 and given != wanted and sorted(given) == sorted(wanted):
+            what = "the results of parallel calls stand in another order than the calls"
+            mend = "they are read in the order of the calls; write them so"
+            notes.warning(f"{results[0].key}.tool_call_id", what, mend)
+            by_id = dict(zip(given, results, strict=True))
+            turns[start + 1 : start + 1 + len(results)] = [by_id[id] for id in wanted]
+    return turns
 
 
 def checked_tools(data: Json, notes: Notes) -> tuple[Json, ...] | None:
@@ -57,11 +82,13 @@ def check_order(turns: Sequence[Turn], notes: Notes) -> None:
 
 
 def check_replies(turns: Sequence[Turn], notes: Notes) -> None:
-    """Warnings: a result that answers no call before it, and a role that speaks twice in a row.
+    """Warnings: a result that answers no call before it, or one that is answered; a call without a result
+    where the conversation goes on; a role that speaks twice in a row.
 
-    Both are read by some chat templates; others refuse them, or write something else."""
+    All are read by some chat templates; others refuse them, or write something else."""
     called: set[str] = set()
     before = ""
+    _check_results(turns, notes)
     is_said = False
     for turn in turns:
         message, role = turn.message, turn.message["role"]
@@ -76,8 +103,39 @@ def check_replies(turns: Sequence[Turn], notes: Notes) -> None:
         before = role
 
 
+def _check_results(turns: Sequence[Turn], notes: Notes) -> None:
+    """Of every call that has an id: one result, unless the conversation ends with the call."""
+    waiting: dict[str, str] = {}
+    answered: set[str] = set()
+    for turn in turns:
+        message = turn.message
+        if message["role"] == "tool":
+            id = message["tool_call_id"]
+            if id not in answered and id not in waiting:
+                waiting.clear()  # meant for one of them, and told by `check_replies`
+            elif id not in waiting:
+                what = f"the call {shown(id)} has a result already"
+                notes.warning(
+                    f"{turn.key}.tool_call_id", what, "name the id of the call it answers"
+                )
+            waiting.pop(id, None)
+            answered.add(id)
+            continue
+        for id, key in waiting.items():
+            what = f"the call {shown(id)} gets no result before the conversation goes on"
+            notes.warning(key, what, "add what the tool returned, or end with the call")
+        ids = [call.get("id") for call in message.get("tool_calls") or ()]
+        waiting = {
+            id: f"{turn.key}.tool_calls[{j}].id" for j, id in enumerate(ids) if isinstance(id, str)
+        }
+        for j, id in enumerate(ids):
+            if isinstance(id, str) and id in ids[:j]:
+                what = f"an earlier call of the turn has the id {shown(id)}, too"
+                notes.warning(f"{turn.key}.tool_calls[{j}].id", what, "give each call its own id")
+
+
 def check_learned(turns: Sequence[Turn], notes: Notes) -> None:
-    """Something is learned, and no empty answer."""
+    """Something is learned, no empty answer, and no thought without an end."""
     answers = [turn for turn in turns if turn.message["role"] == "assistant"]
     weighted = [turn for turn in answers if turn.message.get("weight", 1)]
     empty = [turn for turn in weighted if _is_empty(turn.message)]
@@ -89,7 +147,13 @@ def check_learned(turns: Sequence[Turn], notes: Notes) -> None:
         what = "all labels masked: nothing in this row would be trained"
         why = "its assistant turns are empty" if empty else "its assistant turns have weight 0"
         notes.error(answers[-1].key, what, f"{why}; fill one, or leave the row out")
-    else:
+    for turn in weighted:
+        if has_open_thought(turn.message["content"]):
+            what = "a thought that never closes, which would be learned as what is said"
+            notes.error(
+                f"{turn.key}.content", what, "close it with </think>, or give the turn weight 0"
+            )
+    if not notes.has_error:
         for turn in empty:
             what = "an empty assistant turn teaches the model to say nothing"
             notes.warning(f"{turn.key}.content", what, "fill it, or give it weight 0")
@@ -108,6 +172,11 @@ def _message(place: str, message: Json, notes: Notes) -> Json:
     weight = message.get("weight", 1)
     if type(weight) is not int or weight not in (0, 1):
         notes.error(f"{place}.weight", f"{shown(weight)}; it is 0 (read only) or 1 (learn)")
+    if not isinstance(message.get("reasoning_content"), str | None):
+        kind = kind_of_json(message["reasoning_content"])
+        notes.error(
+            f"{place}.reasoning_content", f"{kind}; text is expected", "write it as a string"
+        )
     may_be_null = role == "assistant" and bool(calls)
     return {**message, "content": _text(f"{place}.content", message, may_be_null, notes)}
 
@@ -164,14 +233,15 @@ def _check_calls(place: str, role: object, calls: object, notes: Notes) -> None:
             notes.error(f"{place}[{index}]", what)
         elif not _is_object(function.get("arguments", {})):
             what = "neither an object nor JSON text of an object"
-            notes.error(f"{place}[{index}].function.arguments", what)
+            mend = 'write the arguments as JSON, such as {"city": "Bern"}, or leave the row out'
+            notes.error(f"{place}[{index}].function.arguments", what, mend)
 
 
 def _is_object(arguments: object) -> bool:
     if isinstance(arguments, str):
         try:
-            return isinstance(json.loads(arguments), dict)
-        except (ValueError, RecursionError):
+            return isinstance(json_value(arguments), dict)
+        except DataError:
             return False
     return isinstance(arguments, dict)
 

@@ -1,4 +1,5 @@
-"""What is told of the usable rows of files beside what each is told: control tokens, hidden text, repeats."""
+"""What is told of the usable rows of files beside what each is told: control tokens, hidden text, odd turns,
+repeats."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,6 +7,7 @@ from dataclasses import dataclass, field
 from finewright.data.containers.found import said
 from finewright.data.controls import ControlTokens
 from finewright.data.hidden_text import HiddenText
+from finewright.data.odd_turns import OddTurns
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
 
@@ -24,6 +26,7 @@ class Remarks:
     repeat: tuple[Row, int] | None = None
     controls: ControlTokens = field(default_factory=ControlTokens)
     hidden: HiddenText = field(default_factory=HiddenText)
+    odd: OddTurns = field(default_factory=OddTurns)
 
     def begin(self, file: str) -> None:
         """The rows that come next are of that file."""
@@ -35,6 +38,7 @@ class Remarks:
         for made in usable:
             self.controls.add(made)
             self.hidden.add(made)
+            self.odd.add(made)
             seen = self.first.setdefault(int(made.id, 16), here)
             if seen != here:
                 self.num_repeats += 1
@@ -42,7 +46,8 @@ class Remarks:
 
     def problems(self) -> list[Problem]:
         """Of each file at most a few, at the first row; none is an error."""
-        return [*self.controls.problems(), *self.hidden.problems(), *self._repeats()]
+        told = (self.controls, self.hidden, self.odd)
+        return [*(problem for each in told for problem in each.problems()), *self._repeats()]
 
     def _repeats(self) -> list[Problem]:
         """One warning for all exact repeats, at the first of them."""

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from finewright.data.odd_turns import name_of_tool
 from finewright.data.prompts import with_expected
 from finewright.schema.rows import Message, Row
 
@@ -82,7 +83,7 @@ def template_of(row: Row) -> Template | None:
         return is_name or is_copied or bool(_DIGIT.search(word.text))
 
     question = _collapsed(_VALUE if is_value(word) else word.text.casefold() for word in asked)
-    return Template(question, kept, tuple(_name_of(tool) for tool in row.tools or ()))
+    return Template(question, kept, tuple(name_of_tool(tool) for tool in row.tools or ()))
 
 
 def _said(turn: Message) -> list[_Word]:
@@ -116,8 +117,3 @@ def _collapsed(words: Iterable[str]) -> tuple[str, ...]:
         if word != _VALUE or kept[-1:] != [_VALUE]:
             kept.append(word)
     return tuple(kept)
-
-
-def _name_of(tool: dict[str, object]) -> str:
-    function = tool.get("function")
-    return str((function if isinstance(function, dict) else tool).get("name"))

@@ -38,7 +38,9 @@ def test_results_answer_the_call_of_their_name_and_else_the_first_that_waits():
     of_g = {"role": "tool_response", "name": "g", "content": "2"}
     row = {"messages": [Q, two, of_g, {"role": "tool_response", "content": "1"}, A]}
     (found,) = door(row).rows
-    assert [m.get("tool_call_id") for m in found.messages] == [None, None, "call_2", "call_1", None]
+    # Told in the order of the calls.
+    assert [m.get("tool_call_id") for m in found.messages] == [None, None, "call_1", "call_2", None]
+    assert [m["content"] for m in found.messages[2:4]] == ["1", "2"]
 
 
 def test_a_result_without_a_call_is_named():

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import SpecError, StageError
+from finewright.evaluate.cautions import linear_problems, recall_problem
 from finewright.evaluate.leaderboard import scored
 from finewright.evaluate.score import Scored, compare
 from finewright.schema.common import Problem
-from finewright.schema.evaluate import Difference, Score
+from finewright.schema.evaluate import LINEAR, TUNED, Difference, Score
 from finewright.schema.load import LoadedSpec, changed
 from finewright.schema.nodes import Tree
 from finewright.schema.tune import Choice, Span, TuneSpec
@@ -187,7 +188,9 @@ def _read(contest: Contest, report: Report) -> _Tried:
 def _trial_spec(contest: Contest, values: Mapping[str, Choice]) -> LoadedSpec:
     name = f"trial-{digest(dict(values))[:8]}" if values else "as-written"
     keys = {f"train.{key}": value for key, value in values.items()}
-    return varied(contest, {"name": name, "evaluate.compare_with": [], **keys})
+    told = contest.loaded.spec.evaluate.compare_with
+    beside = ["linear"] if "linear" in told else []  # a second, where a base takes minutes
+    return varied(contest, {"name": name, "evaluate.compare_with": beside, **keys})
 
 
 def _finished(contest: Contest, number: int, values: Mapping[str, Choice], entry: Entry) -> _Tried:
@@ -228,7 +231,9 @@ def _report(contest: Contest, tried: Sequence[_Tried], target: Path) -> TuneRepo
         systems.append(_held_out(contest, written, WRITTEN))
     difference = _difference(contest, systems)
     _write_best(contest, best, target)
-    scores = tuple(s for each in systems for s in each.scores if s.metric == contest.metric)
+    beside, cautions = _beside(contest, entry, systems[0])
+    shown = (*systems, *beside)
+    scores = tuple(s for each in shown for s in each.scores if s.metric == contest.metric)
     return TuneReport(
         name=contest.loaded.spec.name,
         folder=str(contest.folder),
@@ -244,7 +249,7 @@ def _report(contest: Contest, tried: Sequence[_Tried], target: Path) -> TuneRepo
         difference=difference,
         verdict=_verdict(best, scores[0], difference, contest.options.confidence),
         written_to=str(target),
-        problems=tuple(_problems(entry, tried)),
+        problems=(*cautions, *_problems(entry, tried)),
     )
 
 
@@ -254,8 +259,25 @@ def _rank(trial: Trial) -> tuple[float, float, int]:
     return trial.score.value, -(trial.loss or 0.0), -trial.number
 
 
+class _Beside(NamedTuple):
+    systems: tuple[Scored, ...]
+    problems: tuple[Problem, ...]
+
+
+def _beside(contest: Contest, entry: Entry, best: Scored) -> _Beside:
+    """A bag of words where the answers are labels, and what the best trial's score does not show."""
+    samples = held_out(contest, entry)
+    repeated = [sample.repeated for sample in samples[TUNED]]
+    recall = tuple(recall_problem(HELD_OUT, repeated.count(True), repeated.count(False)))
+    if len(samples.get(LINEAR, ())) != len(samples[TUNED]):
+        return _Beside((), recall)
+    linear = scored(LINEAR, HELD_OUT, samples[LINEAR], contest.metrics, contest.options)
+    found = [d for d in compare(best, linear, contest.options) if d.metric == contest.metric]
+    return _Beside((linear,), (*linear_problems(found, contest.options.confidence), *recall))
+
+
 def _held_out(contest: Contest, entry: Entry, name: str) -> Scored:
-    samples = held_out(contest, entry)["tuned"]
+    samples = held_out(contest, entry)[TUNED]
     return scored(name, HELD_OUT, samples, contest.metrics, contest.options)
 
 

@@ -11,7 +11,7 @@ import tiny
 from finewright.errors import DataError
 from finewright.lm.batch import Encoded
 from finewright.lm.chat import Chat, Message, find_end_of_turn
-from finewright.lm.encode import encode_row
+from finewright.lm.encode import encode_row, encode_turns
 from finewright.schema.rows import Row
 
 pytestmark = pytest.mark.torch
@@ -78,13 +78,17 @@ def learned_texts(chat: Chat, encoded: Encoded) -> list[str]:
     return [chat.tokenizer.decode(run) for run in runs]
 
 
-def answer_as_rendered(template: str, content: str, *, last: bool) -> str:
-    """What the family's template makes of an answer, from its definition; outer blanks left out."""
+def all_learned(chat: Chat, messages: Sequence[Message]) -> list[str]:
+    """What is learned, sequence after sequence."""
+    return [t for each in encode_turns(chat, row_of(messages)) for t in learned_texts(chat, each)]
+
+
+def answer_as_rendered(template: str, content: str) -> str:
+    """What the family's template makes of an answer when it is given, from its definition; outer blanks
+    left out."""
     if template != "qwen3":
         return content.strip()
     thought, _, said = content.rpartition("</think>")
-    if not last:
-        return said.strip()
     inner = thought.partition("<think>")[2].strip("\n")
     return f"<think>\n{inner}\n</think>\n\n{said.lstrip(chr(10))}".strip()
 
@@ -100,12 +104,10 @@ def test_each_answer_is_learned_through_one_end_of_turn_and_nothing_else_is(
     answers = [m for m in messages if m["role"] == "assistant"]
     assume(any(m.get("weight", 1) for m in answers))
     expected = [
-        answer_as_rendered(template, str(m["content"]), last=m is messages[-1])
-        for m in answers
-        if m.get("weight", 1)
+        answer_as_rendered(template, str(m["content"])) for m in answers if m.get("weight", 1)
     ]
 
-    learned = learned_texts(chat, encode_row(chat, row_of(messages)))
+    learned = all_learned(chat, messages)
 
     assert all(text.endswith(end) for text in learned)
     assert [text.removesuffix(end).strip() for text in learned] == expected
@@ -117,13 +119,15 @@ def test_the_prompt_at_inference_is_a_prefix_of_the_trained_row(
     template: str, messages: list[dict[str, object]]
 ) -> None:
     chat = tiny.tiny_chat(template)
-    assume(messages[-1].get("weight", 1))
-    ids = encode_row(chat, row_of(messages)).input_ids
-    for i, message in enumerate(messages):
-        if message["role"] == "assistant" and not str(message["content"])[:1].isspace():
-            text = chat.render(messages[:i], ask=True)
-            prompt = chat.tokenizer(text, add_special_tokens=False)["input_ids"]
-            assert list(ids[: len(prompt)]) == prompt
+    learned = [i for i, m in enumerate(messages) if m["role"] == "assistant" and m.get("weight", 1)]
+    assume(learned)
+    sequences = encode_turns(chat, row_of(messages))
+    for i in learned:
+        prompt = chat.encode_prompt(messages[:i])
+        assert any(
+            each.input_ids[: len(prompt)] == prompt and each.trained[len(prompt)]
+            for each in sequences
+        )
 
 
 @every_template
@@ -170,7 +174,8 @@ def test_an_answer_that_repeats_another_is_found_in_its_own_place(template: str)
     messages = [*turn, *({**m, "weight": 0} for m in turn)]
     encoded = encode_row(chat, row_of(messages))
     learned = learned_texts(chat, encoded)
-    assert [text.strip() for text in learned] == [f"yes{end}"]
+    said = answer_as_rendered(template, "yes")
+    assert [text.strip() for text in learned] == [f"{said}{end}"]
     alone = encode_row(chat, row_of(turn))
     assert encoded.trained.index(True) == alone.trained.index(True)
 
@@ -212,7 +217,7 @@ def test_the_declared_end_serves_where_the_template_writes_none() -> None:
     assert find_end_of_turn(tokenizer, [2, 7]) == {2, 7}
 
 
-def test_a_template_that_hides_an_answer_is_refused() -> None:
+def test_an_answer_that_later_prompts_hide_is_learned_as_it_was_asked_for() -> None:
     chat = tiny.tiny_chat("chatml")
     chat.tokenizer.chat_template = (
         "{% for m in messages %}{% if loop.last or m['role'] == 'user' %}"
@@ -222,22 +227,23 @@ def test_a_template_that_hides_an_answer_is_refused() -> None:
         {"role": role, "content": content}
         for role, content in [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")]
     ]
-    with pytest.raises(DataError, match=r"messages\[1\]: the chat template changes this turn"):
+    first, second = encode_turns(chat, row_of(messages))
+    texts = [chat.tokenizer.decode(each.input_ids) for each in (first, second)]
+    assert texts == ["a<|im_end|>b<|im_end|>", "a<|im_end|>c<|im_end|>d<|im_end|>"]
+    assert all_learned(chat, messages) == ["b<|im_end|>", "d<|im_end|>"]
+    with pytest.raises(DataError, match="its answers are learned in 2 sequences"):
         encode_row(chat, row_of(messages))
 
 
 def test_an_upper_casing_template_is_refused_rather_than_trained_on_the_wrong_characters() -> None:
     chat = tiny.tiny_chat("chatml")
     chat.tokenizer.chat_template = (
-        "{% for m in messages %}{{ m['role'] }} {{ loop.length }} {{ m['content'] | upper }}"
-        "<|im_end|>{% endfor %}"
+        "{% for m in messages %}{{ m['role'] }} {{ m['content'] | replace('e', 'E') }}"
+        "<|im_end|>{% endfor %}{{ 'assistant ' if add_generation_prompt }}"
     )
-    messages = [
-        {"role": role, "content": content}
-        for role, content in [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")]
-    ]
-    with pytest.raises(DataError, match=r"messages\[1\]: the chat template changes this turn"):
-        encode_row(chat, row_of(messages))
+    question, answer = ({"role": r, "content": c} for r, c in [("user", "a"), ("assistant", "be")])
+    with pytest.raises(DataError, match=r"messages\[1\]: the chat template changes the text of"):
+        encode_row(chat, row_of([question, answer]))
 
 
 @pytest.mark.parametrize("place", ["user", "assistant"])
@@ -245,24 +251,25 @@ def test_the_marks_of_the_search_may_be_in_the_data(place: str) -> None:
     chat, mark = tiny.tiny_chat("qwen3"), "left-mark\ue003right-mark\ue003"
     turn = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
     marked = [{**m, "content": mark if m["role"] == place else m["content"]} for m in turn]
-    learned = learned_texts(chat, encode_row(chat, row_of([*marked, *turn])))
     answer = mark if place == "assistant" else "a"
-    assert learned == [f"{answer}<|im_end|>", "<think>\n\n</think>\n\na<|im_end|>"]
+    empty = "<think>\n\n</think>\n\n"
+    assert all_learned(chat, [*marked, *turn]) == [
+        f"{empty}{answer}<|im_end|>",
+        f"{empty}a<|im_end|>",
+    ]
 
 
-def test_an_end_that_is_written_once_is_not_looked_for_in_later_turns() -> None:
+def test_a_template_whose_prompt_ends_the_conversation_is_refused() -> None:
     chat = tiny.tiny_chat("chatml")
     chat.tokenizer.chat_template = (
         "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}<|im_end|>"
     )
     turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": "answer"}]
-    text, spans, _ = chat.rendered([*turn, *turn])
-    assert [text[start:end] for start, end in spans] == ["answer", "answer\n<|im_end|>"]
+    with pytest.raises(DataError, match=r"messages\[1\]: .* it is asked '<\|im_end\|>' and would"):
+        chat.rendered(turn)
 
 
-def test_a_turn_starts_at_the_generation_prompt_whatever_the_template_puts_before_its_words() -> (
-    None
-):
+def test_each_answer_is_learned_as_the_template_writes_it_when_it_is_asked() -> None:
     chat = tiny.tiny_chat("chatml")
     chat.tokenizer.chat_template = (
         "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
@@ -271,22 +278,22 @@ def test_a_turn_starts_at_the_generation_prompt_whatever_the_template_puts_befor
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
     turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": "answer"}]
-    learned = learned_texts(chat, encode_row(chat, row_of([*turn, *turn])))
-    assert learned == ["(early) answer<|im_end|>", "(last) answer<|im_end|>"]
+    assert all_learned(chat, [*turn, *turn]) == ["(last) answer<|im_end|>"] * 2
 
 
-def test_a_call_without_its_header_is_not_learned_from_the_header_of_another_turn() -> None:
+def test_a_call_whose_arguments_the_template_leaves_out_is_refused() -> None:
     chat = tiny.tiny_chat("chatml")
     chat.tokenizer.chat_template = (
-        "{% for m in messages %}{% if loop.last or not m.tool_calls %}<|im_start|>{{ m['role'] }}\n"
-        "{% endif %}{{ '(last) ' if loop.last and m['role'] == 'assistant' else '' }}"
+        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
         "{{ m.tool_calls[0].function.name if m.tool_calls else m['content'] }}<|im_end|>\n{% endfor %}"
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
     turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": "answer"}]
     call = {"function": {"name": "clock", "arguments": {}}}
     called = {"role": "assistant", "content": None, "tool_calls": [call]}
-    with pytest.raises(DataError, match=r"messages\[3\]: the chat template changes this turn"):
+    with pytest.raises(
+        DataError, match=r"messages\[3\]: .* leaves out the arguments of a tool call"
+    ):
         chat.rendered([*turn, turn[0], called, *turn])
 
 
@@ -307,6 +314,6 @@ def test_missing_content_renders_as_nothing() -> None:
 
 def test_tools_reach_the_template() -> None:
     chat = tiny.tiny_chat("chatml")
-    chat.tokenizer.chat_template = "{{ tools[0]['name'] }}|" + tiny.TEMPLATES["chatml"]
+    chat.tokenizer.chat_template = "{{ tools[0]['name'] if tools }}|" + tiny.TEMPLATES["chatml"]
     text = chat.render([{"role": "user", "content": "Hi"}], tools=[{"name": "clock"}])
     assert text.startswith("clock|<|im_start|>")

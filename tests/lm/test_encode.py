@@ -114,10 +114,11 @@ def test_a_row_that_is_lost_by_cutting_is_a_warning_however_few_they_are() -> No
     )
 
 
-def test_what_is_cut_behind_the_last_answer_is_no_loss() -> None:
+def test_what_follows_the_last_answer_makes_no_row_too_long() -> None:
     row = row_of(("user", "q"), ("assistant", "a"), ("user", "thanks " * 20))
-    encoded = encode_rows(CHAT, [row], max_length=30, on_overlong="truncate")
-    assert encoded.counts.rows_truncated == 1
+    encoded = encode_rows(CHAT, [row], max_length=30, on_overlong="error")
+    (example,) = encoded.rows
+    assert example.sequences == (encode_row(CHAT, asked("q", "a", number=1)),)
     assert encoded.problems == ()
 
 

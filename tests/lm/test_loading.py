@@ -343,3 +343,15 @@ def test_the_digest_of_the_code_depends_on_names_and_contents(tmp_path: Path) ->
         (folder / name).write_text(content)
         digests.add(code_digest(folder))
     assert len(digests) == 3
+
+
+def test_a_switch_that_the_template_does_not_know_is_refused(tiny_folder: Path) -> None:
+    with pytest.raises(ModelError, match="no switch 'enable_thinking'"):
+        load_chat(base_of(tiny_folder), options={"enable_thinking": False})
+
+
+def test_switches_hold_in_what_is_asked(tiny_folder: Path) -> None:
+    source = "{{ 'Reasoning: ' + effort | default('high') }}\n" + tiny.TEMPLATES["chatml"]
+    (tiny_folder / "chat_template.jinja").write_text(source)
+    chat = load_chat(base_of(tiny_folder), options={"effort": "low"})
+    assert chat.render([{"role": "user", "content": "Hi"}], ask=True).startswith("Reasoning: low")

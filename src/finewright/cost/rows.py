@@ -3,8 +3,8 @@
 import math
 import random
 import statistics
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finewright.cost.job import Rows
 from finewright.errors import DataError, FinewrightError, MissingExtra
@@ -43,17 +43,30 @@ class Counted(NamedTuple):
     tokens: Range
 
 
-def count(rows: Sequence[Row], spec: AnyTrainSpec, base: BaseModel | None, consent: str) -> Counted:
+def count(
+    rows: Sequence[Row],
+    spec: AnyTrainSpec,
+    base: BaseModel | None,
+    consent: str,
+    options: Mapping[str, Any] | None = None,
+) -> Counted:
     """Count by the model's tokenizer where there is one, else by characters. DataError without rows."""
     if not rows:
         raise DataError("there are no rows to train on, so there is nothing to estimate")
     step = max(1, len(rows) // _LOOKED_AT)
     looked_at = list(rows[::step])
-    lengths = _by_tokenizer(looked_at, base, consent) or _by_characters(looked_at, spec.method)
+    lengths = _by_tokenizer(looked_at, base, consent, options) or _by_characters(
+        looked_at, spec.method
+    )
     return _counted(lengths, spec, len(rows))
 
 
-def _by_tokenizer(rows: Sequence[Row], base: BaseModel | None, consent: str) -> Lengths | None:
+def _by_tokenizer(
+    rows: Sequence[Row],
+    base: BaseModel | None,
+    consent: str,
+    options: Mapping[str, Any] | None,
+) -> Lengths | None:
     if base is None or not (base.folder / "tokenizer.json").is_file():
         return None
     try:
@@ -61,7 +74,7 @@ def _by_tokenizer(rows: Sequence[Row], base: BaseModel | None, consent: str) -> 
         from finewright.lm.runtime import require_runtime
 
         require_runtime()
-        chat = load_chat(base, consent=consent)
+        chat = load_chat(base, consent=consent, options=options)
     except (FinewrightError, MissingExtra, ImportError):
         return None
     found = list(_encoded(chat, rows))

@@ -23,7 +23,7 @@ def run(context: StageContext) -> StageResult:
             update={"micro_batch_tokens": context.spec.train.micro_batch_tokens}
         )
         consent = context.spec.remote_code.get(name, "")
-        counted = count(rows, train, described.base, consent)
+        counted = count(rows, train, described.base, consent, context.spec.chat_template)
         shape = shape_of(described.config, described.folder / "config.json")
         jobs.append(Job(name, shape, train, counted.rows, counted.steps, counted.tokens))
     asked = context.spec.cost or CostSpec()

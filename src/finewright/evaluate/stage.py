@@ -129,7 +129,7 @@ def _measure_candidate(
 ) -> list[Measured]:
     consent = context.spec.remote_code.get(candidate.base_model, "")
     base = locate(candidate.base_model, context.root, commit=candidate.base_revision)
-    chat = load_chat(base, consent=consent)
+    chat = load_chat(base, consent=consent, options=context.spec.chat_template)
     dtype = context.candidates[candidate.base_model].dtype
     assert dtype != "auto"
     adapter = context.run.root / candidate.adapter

@@ -36,15 +36,16 @@ class Encoded:
 class Example:
     """A row as a method takes it: its conversations as tokens, and what else the row says.
 
-    One conversation; of a preference pair the chosen one, then the rejected one; of a prompt the prompt
-    alone, in which nothing is learned, with its `messages` and `tools`. `label` and `columns` are the
-    row's."""
+    One conversation, in several sequences where its answers are not asked for in one text; of a preference
+    pair (`is_pair`) the chosen one, then the rejected one; of a prompt the prompt alone, in which nothing is
+    learned, with its `messages` and `tools`. `label` and `columns` are the row's."""
 
     sequences: tuple[Encoded, ...]
     label: bool | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[Mapping[str, Any], ...] = ()
     tools: tuple[Mapping[str, Any], ...] | None = None
+    is_pair: bool = False
 
     @property
     def num_tokens(self) -> int:

@@ -1,4 +1,4 @@
-"""Chat templates: rendering a conversation, and knowing which of its characters are to be learned.
+"""A tokenizer that chats: what the model is asked, what it is to learn, and at which tokens it stops.
 
 The learned spans are computed from renderings, not from `{% generation %}` marks, so any template
 works: a turn starts where the generation prompt ends, and ends with its end-of-turn token.
@@ -7,34 +7,26 @@ works: a turn starts where the generation prompt ends, and ends with its end-of-
     ...<|im_start|>assistant\\n             |  Paris.<|im_end|>\\n
                                               ^ learned ^^^^^^^    (the newline is not)
 
-What a template silently leaves out (a system prompt, a tool call) is refused: training on the rest
-would teach something else than the row says. Earlier turns may lose their thoughts, as they do when
-the model is asked."""
+The tokens of what is asked begin those of what is learned, also where the two would share a token."""
 
 import json
-import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from jinja2.exceptions import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError
-from finewright.lm.controls import Broken, Controls, Tokens, controls_of
+from finewright.lm.controls import Broken, Controls, Quoted, Tokens, controls_of
+from finewright.lm.marks import Marks, find_marks
+from finewright.lm.messages import prepared
+from finewright.lm.template import ChatTemplate, Message
+from finewright.lm.turn_ends import find_end_of_turn, next_headers
+from finewright.lm.turns import Ends, LearnedTurn, Turns
 
-Message = Mapping[str, Any]
-
-# Apart from the first character on, and written alike in JSON.
-_MARKS = ("left-mark\ue003", "right-mark\ue003")
-# Llama 3's templates name this day when they are told none.
-_TODAY = {"%d": "26", "%m": "07", "%b": "Jul", "%B": "July", "%Y": "2024", "%y": "24"}
-_FIXED_DAY = (
-    "{% macro strftime_now(format) %}{{ format"
-    + "".join(f" | replace('{code}', '{text}')" for code, text in _TODAY.items())
-    + " }}{% endmacro %}\n"
-)
+__all__ = ["Chat", "Message", "Rendered", "Span", "find_end_of_turn"]
 
 
 class Span(NamedTuple):
@@ -53,19 +45,41 @@ class Rendered(NamedTuple):
     spans: tuple[Span, ...]
     breaks: tuple[int, ...] | None = None
 
+    def until(self, end: int) -> "Rendered":
+        """Its first characters, of which nothing is learned."""
+        breaks = None if self.breaks is None else tuple(at for at in self.breaks if at < end)
+        return Rendered(self.text[:end], (), breaks)
+
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A tokenizer with its chat template and the tokens that end a turn."""
+    """A tokenizer with its chat template and that template's switches.
+
+    `end_of_turn` are the tokens that end an answer or a call; `declared` those at which the model's files
+    say that generation ends."""
 
     tokenizer: PreTrainedTokenizerBase
     end_of_turn: frozenset[int]
+    options: Mapping[str, Any] = field(default_factory=dict)  # Any: free JSON
+    declared: frozenset[int] = frozenset()
+
+    @property
+    def template(self) -> ChatTemplate:
+        """What renders, with the switches set."""
+        return ChatTemplate(self.tokenizer, self.options)
+
+    @property
+    def marks(self) -> Marks:
+        """How the template writes a thought, a content and their end."""
+        return _marks(
+            self.tokenizer, self.template.source, json.dumps(self.options, sort_keys=True)
+        )
 
     @property
     def stop_ids(self) -> frozenset[int]:
         """Tokens at which generation ends."""
         eos = self.tokenizer.eos_token_id
-        return self.end_of_turn | ({eos} if isinstance(eos, int) else frozenset())
+        return self.end_of_turn | self.declared | ({eos} if isinstance(eos, int) else frozenset())
 
     def render(
         self, messages: Sequence[Message], *, tools: Sequence[Any] | None = None, ask: bool = False
@@ -88,9 +102,22 @@ class Chat:
         return tuple(self.tokens(self.prompt(messages, tools)).ids)
 
     def tokens(self, rendered: Rendered) -> Tokens:
-        """The rendering's tokens. What its contents spell is read as text, never as a control token."""
-        if rendered.breaks is not None:
-            return self._controls.encode(Broken(rendered.text, rendered.breaks))
+        """The rendering's tokens. What its contents spell is read as text, never as a control token.
+
+        Those before each span are the tokens of that part alone, as the model is asked."""
+        found = self._tokens(rendered, ())
+        cuts: list[int] = []
+        for start, _ in rendered.spans:
+            asked = self._tokens(rendered.until(start), ()).ids
+            if list(found.ids[: len(asked)]) != list(asked):
+                cuts.append(start)
+                found = self._tokens(rendered, cuts)
+        return found
+
+    def _tokens(self, rendered: Rendered, cuts: Sequence[int]) -> Tokens:
+        if rendered.breaks is not None or cuts:
+            broken = Broken(rendered.text, rendered.breaks or (), tuple(cuts))
+            return self._controls.encode(broken)
         batch = self.tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
         return Tokens(batch["input_ids"], batch["offset_mapping"])
 
@@ -101,253 +128,89 @@ class Chat:
     def _shown(
         self, messages: Sequence[Message], tools: Sequence[Any] | None, ask: bool
     ) -> Rendered:
-        messages = _parsed(messages)
+        messages = prepared(messages, self.marks)
         quoted = self._controls.quoted(messages, tools)
         if quoted is None:
-            return Rendered(self._render(messages, tools=tools, ask=ask), ())
-        text = self._render(quoted.messages, tools=quoted.tools, ask=ask)
-        text, breaks = quoted.read(text)
+            return Rendered(self.template.text(messages, tools, ask=ask), ())
+        text = self.template.text(quoted.messages, quoted.tools, ask=ask)
+        text, breaks, _ = quoted.read(text)
         return Rendered(text, (), breaks)
 
-    def _render(
-        self, messages: Sequence[Message], *, tools: Sequence[Any] | None = None, ask: bool = False
-    ) -> str:
-        try:
-            return self._rendering([_for_template(m) for m in messages], tools, ask)
-        except (TemplateError, TypeError, ValueError, KeyError) as error:
-            raise _refused(error) from None
-
-    def _rendering(
-        self, messages: Sequence[dict[str, Any]], tools: Sequence[Any] | None, ask: bool
-    ) -> str:
-        tools = list(tools) if tools else None
-        template = self.tokenizer.get_chat_template(tools=tools)
-        options = {
-            "tools": tools,
-            "tokenize": False,
-            "add_generation_prompt": ask,
-            "chat_template": _FIXED_DAY + template if "strftime_now" in template else template,
-        }
-        try:
-            return str(self.tokenizer.apply_chat_template(list(messages), **options))
-        except TypeError:
-            # DeepSeek's templates append the arguments to text; the others print them as JSON
-            texts = [_with_argument_texts(message) for message in messages]
-            return str(self.tokenizer.apply_chat_template(texts, **options))
-
     def rendered(self, messages: Sequence[Message], tools: Sequence[Any] | None = None) -> Rendered:
-        """The whole conversation with the spans of its learned turns.
+        """The conversation through its last learned turn, with the spans of all that are learned.
 
-        A turn with `weight: 0` is read, not learned. Raises DataError when the template leaves out a part
-        of the conversation, or when a turn cannot be found in the rendering, rather than train on the
-        wrong characters."""
-        messages = _parsed(messages)
-        quoted = self._controls.quoted(messages, tools)
-        if quoted is None:
-            return self._rendered(messages, tools)
-        marked = self._rendered(quoted.messages, quoted.tools)
-        text, breaks = quoted.read(marked.text)
-        at = [place + i for i, place in enumerate(breaks)]
-        spans = (Span(*(place - bisect_left(at, place) for place in s)) for s in marked.spans)
-        return Rendered(text, tuple(spans), breaks)
-
-    def _rendered(self, messages: Sequence[Message], tools: Sequence[Any] | None) -> Rendered:
-        text = self._render(messages, tools=tools)
-        self._refuse_losses(text, messages, tools)
-        spans = []
-        for i, message in enumerate(messages):
-            if message["role"] == "assistant" and message.get("weight", 1):
-                spans.append(self._turn(text, messages, i, tools))
-        rendered = Rendered(text, tuple(spans))
-        if messages[-1]["role"] == "assistant" and messages[-1].get("weight", 1):
-            rendered = self._after_opened_thought(rendered, messages, tools)
-            if _thought(messages[-1]) not in rendered.text:
-                raise DataError(
-                    f"messages[{len(messages) - 1}]: the chat template leaves out the thought of the answer"
-                )
-        return rendered
-
-    def _refuse_losses(
-        self, text: str, messages: Sequence[Message], tools: Sequence[Any] | None
-    ) -> None:
-        """Nothing but thoughts may be missing. User turns and plain answers are not looked at."""
-        for i, message in enumerate(messages):
-            for what, changed in _changes(message):
-                if self._render([*messages[:i], changed, *messages[i + 1 :]], tools=tools) == text:
-                    raise DataError(f"messages[{i}]: the chat template leaves out {what}")
-        if tools and self._render(messages) == text:
-            raise DataError("the chat template leaves out the tools: it has no words for them")
-
-    def _after_opened_thought(
-        self, rendered: Rendered, messages: Sequence[Message], tools: Sequence[Any] | None
-    ) -> Rendered:
-        """The last answer as it is generated where the generation prompt opens a thought (DeepSeek-R1).
-
-        Such templates take thoughts out of answers, so the rendering alone would teach to give none."""
-        text, (*spans, last), _ = rendered
-        prompt = self._render(messages[:-1], tools=tools, ask=True) if messages[:-1] else ""
-        opened = prompt.startswith(text[: last.start]) and prompt[last.start :].strip() == "<think>"
-        if not opened:
-            return rendered
-        answer, rest = text[last.start : last.end].lstrip("\n"), text[last.end :]
-        thought = _thought(messages[-1])
-        # no blank line for no thought: its newline would be one token with that of the prompt
-        closed = f"{thought}\n</think>" if thought else "</think>"
-        turn = f"{prompt}{closed}\n\n{answer}"
-        return Rendered(turn + rest, (*spans, Span(len(prompt), len(turn))))
-
-    def _turn(
-        self, text: str, messages: Sequence[Message], i: int, tools: Sequence[Any] | None
-    ) -> Span:
-        before = self._render(messages[:i], tools=tools, ask=True) if i else ""
-        until = self._render(messages[: i + 1], tools=tools)
-        if i and text.startswith(before) and text.startswith(until):
-            return Span(len(before), len(until))
-        return self._marked_turn(text, messages, i, tools)
-
-    def _marked_turn(
-        self, text: str, messages: Sequence[Message], i: int, tools: Sequence[Any] | None
-    ) -> Span:
-        """Find the turn by what two different contents leave unchanged around them.
-
-        For templates that rewrite earlier turns (Qwen 3 drops old thoughts), where prefixes differ."""
-        turns = [_marked(messages[i], mark) for mark in _MARKS]
-        texts = [
-            self._render([*messages[:i], turn, *messages[i + 1 :]], tools=tools) for turn in turns
-        ]
-        at = next((k for k, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), 0)
-        head, tail = texts[0][:at], texts[0][at + len(_MARKS[0]) :]
-        found = texts == [head + mark + tail for mark in _MARKS]
-        alone = self._render([*messages[:i], turns[0]], tools=tools)
-        lead, _, after = alone.rpartition(_MARKS[0])
-        start = self._start(head, lead, messages[: i + 1], tools)
-        if not found or start is None or not (text.startswith(head) and text.endswith(tail)):
+        A turn with `weight: 0` is read, not learned. Raises DataError as `sequences` does, and where that
+        takes more than one sequence."""
+        found = self.sequences(messages, tools)
+        if len(found) > 1:
             raise DataError(
-                f"messages[{i}]: the chat template changes this turn so that it cannot be found again"
+                f"its answers are learned in {len(found)} sequences, as the chat template writes an answer "
+                "otherwise once the conversation goes on",
+                hint="give the earlier answers `weight: 0`",
             )
-        end_of_turn = after[: self._end_of_turn_length(after)]
-        ends = len(end_of_turn) if tail.startswith(end_of_turn) else 0
-        return Span(start, len(text) - len(tail) + ends)
+        return found[0] if found else self._shown(messages, tools, False)
 
-    def _start(
-        self, head: str, lead: str, messages: Sequence[Message], tools: Sequence[Any] | None
-    ) -> int | None:
-        """Where the last turn begins, of which `head` goes to its content or to its first tool's name.
+    def sequences(
+        self, messages: Sequence[Message], tools: Sequence[Any] | None = None
+    ) -> tuple[Rendered, ...]:
+        """The texts from which the learned turns are learned, each beginning as the model is asked.
 
-        `lead` is what goes there when nothing follows the turn."""
-        *earlier, turn = messages
-        asked = self._render(earlier, tools=tools, ask=True) if earlier else ""
-        for prompt in (asked, re.sub(r"<think>\n*\Z", "", asked)):  # earlier turns lose thoughts
-            if earlier and lead.startswith(prompt):
-                written = lead.removeprefix(prompt)  # by the template, before the content
-                opening = prompt.removeprefix(self._render(earlier, tools=tools))
-                header, _, rest = head.rpartition(opening) if opening else ("", "", head)
-                if head.startswith(prompt):
-                    return len(prompt)
-                if head.endswith(written):  # what came before is written otherwise
-                    return len(head) - len(written)
-                if header and written.endswith(rest):  # and so is this turn
-                    return len(head) - len(rest)
-        return len(head) if _has_content(turn) else None
+        One, unless the template writes an earlier turn otherwise than it was to be written when asked. None
+        without a learned turn. Raises DataError where the template leaves out a part of the conversation,
+        or writes a learned turn as something else."""
+        messages = prepared(messages, self.marks)
+        quoted = self._controls.quoted(messages, tools)
+        if quoted is not None:
+            messages, tools = quoted.messages, quoted.tools
+        found = Turns(self.template, self.marks, self._ends, messages, tools).sequences()
+        return tuple(one for turns in reversed(found) for one in self._parted(turns, quoted))
 
-    def _end_of_turn_length(self, tail: str) -> int:
-        """Characters from the start of `tail` through the first end-of-turn token in it."""
-        ends = [
-            tail.find(token) + len(token)
-            for token in map(self.tokenizer.decode, self.end_of_turn)
-            if token in tail
-        ]
-        return min(ends, default=0)
+    def _parted(self, turns: Sequence[LearnedTurn], quoted: Quoted | None) -> list[Rendered]:
+        """The turns of one text, those apart whose prompt's tokens do not begin the text's.
 
+        Only in the last one may a token be cut where the answer begins: what follows would be asked uncut."""
+        last, *earlier = turns
+        ids = self._tokens(_rendered([last], quoted), ()).ids
+        apart, together = [], [last]
+        for turn in earlier:
+            alone = _rendered([turn], quoted)
+            asked = self._tokens(alone.until(alone.spans[0].start), ()).ids
+            if list(ids[: len(asked)]) == list(asked):
+                together.append(turn)
+            else:
+                apart.append(alone)
+        return [*reversed(apart), _rendered(together, quoted)]
 
-def _refused(error: Exception) -> DataError:
-    return DataError(f"the chat template refuses this conversation: {error}")
-
-
-def _for_template(message: Message) -> dict[str, Any]:
-    kept = {key: value for key, value in message.items() if key not in ("weight", "tool_calls")}
-    if kept.get("content") is None:
-        kept["content"] = ""  # templates print "None" otherwise
-    if message.get("tool_calls"):  # a null or an empty list is a call to some templates
-        kept["tool_calls"] = list(message["tool_calls"])
-    return kept
+    @property
+    def _ends(self) -> Ends:
+        options = json.dumps(self.options, sort_keys=True)
+        return _ends(self.tokenizer, self.template.source, options, self.end_of_turn, self.declared)
 
 
-def _parsed(messages: Sequence[Message]) -> Sequence[Message]:
-    """With the arguments of tool calls as objects: OpenAI's JSON text would be quoted once more."""
-    try:
-        return [_with_argument_objects(m) if m.get("tool_calls") else m for m in messages]
-    except (TypeError, ValueError, KeyError) as error:
-        raise _refused(error) from None
+def _rendered(turns: Sequence[LearnedTurn], quoted: Quoted | None) -> Rendered:
+    text = turns[0].text
+    spans = sorted(Span(turn.start, turn.end) for turn in turns)
+    if quoted is None:
+        return Rendered(text, tuple(spans))
+    text, breaks, _ = quoted.read(text)
+    at = [place + i for i, place in enumerate(breaks)]
+    moved = (Span(*(place - bisect_left(at, place) for place in span)) for span in spans)
+    return Rendered(text, tuple(moved), breaks)
 
 
-def _with_argument_objects(message: Message) -> dict[str, Any]:
-    calls = []
-    for call in message["tool_calls"]:
-        arguments = call["function"].get("arguments", {})
-        if isinstance(arguments, str):
-            arguments = json.loads(arguments)
-        function = {**call["function"], "arguments": arguments}
-        calls.append({"type": "function", **call, "function": function})
-    return {**message, "tool_calls": calls}
+@lru_cache(maxsize=64)
+def _marks(tokenizer: PreTrainedTokenizerBase, _template: str, options: str) -> Marks:
+    return find_marks(ChatTemplate(tokenizer, json.loads(options)))
 
 
-def _with_argument_texts(message: Message) -> dict[str, Any]:
-    if "tool_calls" not in message:
-        return dict(message)
-    calls = []
-    for call in message["tool_calls"]:
-        text = json.dumps(call["function"]["arguments"], ensure_ascii=False)
-        calls.append({**call, "function": {**call["function"], "arguments": text}})
-    return {**message, "tool_calls": calls}
-
-
-def _has_content(message: Message) -> bool:
-    return bool(message.get("content")) or not message.get("tool_calls")
-
-
-def _marked(message: Message, mark: str) -> Message:
-    """The message with another content, or with another first tool where it has no content."""
-    return {**message, "content": mark} if _has_content(message) else _renamed(message, 0, mark)
-
-
-def _renamed(message: Message, number: int, name: str) -> Message:
-    calls = list(message["tool_calls"])
-    calls[number] = {**calls[number], "function": {**calls[number]["function"], "name": name}}
-    return {**message, "tool_calls": calls}
-
-
-def _changes(message: Message) -> Iterator[tuple[str, Message]]:
-    """The parts of a message that templates are known to leave out, each with another text in it."""
-    role, calls = message["role"], message.get("tool_calls") or ()
-    if message.get("content") and (calls or role not in ("user", "assistant")):
-        what = "the text beside the tool call" if calls else f"this {role} message"
-        if role == "system":
-            what += "; begin the first user turn with its text instead"
-        yield what, {**message, "content": _MARKS[0]}
-    for number in range(len(calls)):
-        yield "a tool call: it has no words for them", _renamed(message, number, _MARKS[0])
-
-
-def _thought(message: Message) -> str:
-    """What an answer thinks before it speaks, or nothing."""
-    thought = message.get("reasoning_content")
-    if not isinstance(thought, str):
-        said = message.get("content") or ""
-        thought = said.rpartition("</think>")[0].rpartition("<think>")[2]
-    return thought.strip()
-
-
-def find_end_of_turn(tokenizer: PreTrainedTokenizerBase, eos_ids: Sequence[int]) -> frozenset[int]:
-    """The special token that the template writes after an assistant's answer.
-
-    `eos_ids` are the model's declared end tokens; where the template writes none, those serve."""
-    chat = Chat(tokenizer, frozenset())
-    mark = "\x02end-mark\x03"
-    turn = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": mark}]
-    tail = chat.render(turn).rpartition(mark)[2]
-    special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
-    for token in tokenizer(tail, add_special_tokens=False)["input_ids"]:
-        if token in special:
-            return frozenset({token})
-    return frozenset(eos_ids)
+@lru_cache(maxsize=64)
+def _ends(
+    tokenizer: PreTrainedTokenizerBase,
+    _template: str,
+    options: str,
+    end_of_turn: frozenset[int],
+    declared: frozenset[int],
+) -> Ends:
+    texts = tuple(tokenizer.decode(token) for token in sorted(end_of_turn))
+    headers = next_headers(ChatTemplate(tokenizer, json.loads(options)), declared | end_of_turn)
+    return Ends(texts, *headers)

@@ -50,10 +50,13 @@ class Tokens(NamedTuple):
 
 
 class Broken(NamedTuple):
-    """A text without its marks, and where they stood: no control token is read across such a place."""
+    """A text without its marks, and where they stood: no control token is read across such a place.
+
+    No token at all is read across `cuts`."""
 
     text: str
     breaks: tuple[int, ...]
+    cuts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +131,9 @@ class Controls:
 
     def encode(self, broken: Broken) -> Tokens:
         """The tokens of a rendering, of which no control token is read across a break."""
-        text, breaks = broken
+        text, breaks, more = broken
         names = _names(self)
-        cuts = self._cuts(text, breaks)
+        cuts = self._cuts(text, breaks).union(more)
         places = sorted({0, *breaks, *cuts, len(text)})
         pieces = []
         for start, end in pairwise(places):

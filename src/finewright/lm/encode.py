@@ -1,7 +1,7 @@
 """From rows to token ids with their learned tokens, and the policy for rows that are too long."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,7 +10,7 @@ from finewright.lm.batch import Encoded, Example
 from finewright.lm.chat import Chat, Rendered
 from finewright.lm.overlong import OverlongRows
 from finewright.schema.common import Problem, RowCounts
-from finewright.schema.rows import Row
+from finewright.schema.rows import Message, Row
 
 _MASKED = "no token of this row would be learned: every label is masked"
 
@@ -34,39 +34,63 @@ class EncodedRows:
 def encode_row(chat: Chat, row: Row) -> Encoded:
     """Token ids of one conversation; assistant turns are learned through their end-of-turn token.
 
-    Raises DataError when the template refuses the conversation or nothing in it would be learned."""
+    Raises DataError when the template refuses the conversation, when nothing in it would be learned, or
+    when it takes more than one sequence to learn it: see `encode_turns`."""
     rendered = chat.rendered(row.messages, row.tools)
-    encoded = _tokenise(chat, rendered, row.id)
+    return _something_learned(_tokenise(chat, rendered, row.id))
+
+
+def encode_turns(chat: Chat, row: Row) -> tuple[Encoded, ...]:
+    """Token ids of one conversation, each answer learned as the model is asked for it.
+
+    One sequence, unless the template writes earlier answers otherwise than they were to be given."""
+    found = chat.sequences(row.messages, row.tools) or (chat.rendered(row.messages, row.tools),)
+    return tuple(_something_learned(_tokenise(chat, each, row.id)) for each in found)
+
+
+def encode_example(chat: Chat, row: Row) -> Example:
+    """The row's conversations as tokens. Raises DataError as `encode_row` does.
+
+    Of a pair and of a rated conversation what is rated is learned: the answers that follow the prompt that
+    both sides share, and the last answer."""
+    sequences: tuple[Encoded, ...]
+    if row.is_prompt and row.messages[-1]["role"] == "assistant":
+        raise DataError(_MASKED)
+    if row.is_prompt:
+        prompt = chat.prompt(row.messages, row.tools)
+        sequences = (_tokenise(chat, prompt, row.id),)
+    elif row.rejected is not None:
+        shared = len(row.prompt)
+        sides = (row.messages, row.rejected)
+        sequences = tuple(
+            encode_row(chat, replace(row, messages=_only_read(side, shared))) for side in sides
+        )
+    elif row.label is not None:
+        messages = _only_read(row.messages, row.answer_at or 0)
+        sequences = (encode_row(chat, replace(row, messages=messages)),)
+    else:
+        sequences = encode_turns(chat, row)
+    messages, tools = (row.messages, row.tools) if row.is_prompt else ((), None)
+    is_pair = row.rejected is not None
+    return Example(sequences, row.label, row.columns, messages, tools, is_pair)
+
+
+def _only_read(messages: Sequence[Message], count: int) -> tuple[Message, ...]:
+    """The messages, of which the first `count` are not learned."""
+    read = ({**m, "weight": 0} if m["role"] == "assistant" else m for m in messages[:count])
+    return (*read, *messages[count:])
+
+
+def _something_learned(encoded: Encoded) -> Encoded:
     if not encoded.num_trained:
         raise DataError(_MASKED)
     return encoded
 
 
-def encode_example(chat: Chat, row: Row) -> Example:
-    """The row's conversations as tokens. Raises DataError as `encode_row` does."""
-    if row.is_prompt and row.messages[-1]["role"] == "assistant":
-        raise DataError(_MASKED)
-    if row.is_prompt:
-        prompt = chat.prompt(row.messages, row.tools)
-        sequences: tuple[Encoded, ...] = (_tokenise(chat, prompt, row.id),)
-    elif row.rejected is None:
-        sequences = (encode_row(chat, row),)
-    else:
-        sequences = (encode_row(chat, row), encode_row(chat, replace(row, messages=row.rejected)))
-    messages, tools = (row.messages, row.tools) if row.is_prompt else ((), None)
-    return Example(sequences, row.label, row.columns, messages, tools)
-
-
 def _tokenise(chat: Chat, rendered: Rendered, row_id: str) -> Encoded:
-    """A token is learned when it starts in a learned span; a span stops after its end-of-turn token."""
+    """A token is learned when it starts in a learned span."""
     ids, offsets = chat.tokens(rendered)
-    trained = [False] * len(ids)
-    for span in rendered.spans:
-        inside = [t for t, (start, _) in enumerate(offsets) if span.start <= start < span.end]
-        ends = [t for t in inside if ids[t] in chat.end_of_turn]
-        for t in inside:
-            if not ends or t <= ends[-1]:
-                trained[t] = True
+    trained = [any(start <= at < end for start, end in rendered.spans) for at, _ in offsets]
     return Encoded(tuple(ids), tuple(trained), row_id)
 
 
@@ -82,6 +106,7 @@ def encode_rows(
     problems: list[Problem] = []
     dropped: Counter[str] = Counter()
     overlong = OverlongRows(max_length)
+    unended: list[Row] = []
     seen = truncated = 0
     for row in rows:
         seen += 1
@@ -89,8 +114,10 @@ def encode_rows(
             example = encode_example(chat, row)
         except DataError as error:
             dropped["error"] += 1
-            problems.append(Problem(level="error", file=row.file, row=row.row, message=str(error)))
+            problems.append(_error(row, error))
             continue
+        if _never_ends(chat, example):
+            unended.append(row)
         longest = max(sequence.num_tokens for sequence in example.sequences)
         if longest <= max_length:
             kept.append(example)
@@ -113,15 +140,48 @@ def encode_rows(
     counts = RowCounts(
         rows_in=seen, rows_kept=len(kept), rows_truncated=truncated, rows_dropped=dict(dropped)
     )
-    return EncodedRows(tuple(kept), counts, (*problems, *overlong.problems(seen)))
+    found = (*problems, *overlong.problems(seen), *_endless(unended))
+    return EncodedRows(tuple(kept), counts, found)
 
 
 def _cut(example: Example, max_length: int) -> Example:
     """Conversations lose their end; a prompt loses its beginning, as its question stands at the end."""
     is_prompt = not example.num_trained
     part = slice(-max_length, None) if is_prompt else slice(max_length)
-    cut = (Encoded(s.input_ids[part], s.trained[part], s.row_id) for s in example.sequences)
-    return replace(example, sequences=tuple(cut))
+    cut = tuple(Encoded(s.input_ids[part], s.trained[part], s.row_id) for s in example.sequences)
+    if not is_prompt and not example.is_pair:  # later answers may be cut off whole
+        cut = tuple(sequence for sequence in cut if sequence.num_trained) or cut
+    return replace(example, sequences=cut)
+
+
+def _never_ends(chat: Chat, example: Example) -> bool:
+    """Is the last learned token of an answer none at which generation stops?"""
+    return any(
+        token not in chat.stop_ids
+        for sequence in example.sequences
+        for t, token in enumerate(sequence.input_ids)
+        if sequence.trained[t] and not any(sequence.trained[t + 1 : t + 2])
+    )
+
+
+def _endless(rows: Sequence[Row]) -> list[Problem]:
+    if not rows:
+        return []
+    many = f"of {len(rows)} rows, this one first," if len(rows) > 1 else "of this row"
+    message = f"the answers {many} learn no end of turn: the chat template writes none that stops"
+    return [
+        Problem(
+            level="warning",
+            file=rows[0].file,
+            row=rows[0].row,
+            message=message,
+            hint="put the family's own template into chat_template.jinja; answers will run to the limit",
+        )
+    ]
+
+
+def _error(row: Row, error: DataError) -> Problem:
+    return Problem(level="error", file=row.file, row=row.row, message=str(error), hint=error.hint)
 
 
 def _too_long(row: Row, length: int, max_length: int) -> Problem:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,7 @@ from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.fast.heap import keep_freed_memory
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel, weight_files
+from finewright.lm.template import ChatTemplate, switches
 
 transformers_logging.disable_progress_bar()
 
@@ -45,10 +47,12 @@ UNREADABLE = (
 )
 
 
-def load_chat(base: BaseModel, *, consent: str = "") -> Chat:
-    """The tokenizer with its template and end-of-turn token.
+def load_chat(
+    base: BaseModel, *, consent: str = "", options: Mapping[str, Any] | None = None
+) -> Chat:
+    """The tokenizer with its template, whose switches are set as in `options`, and its end-of-turn tokens.
 
-    Raises ModelError when the folder has no tokenizer or no chat template."""
+    Raises ModelError when the folder has no tokenizer or no chat template, or one without such a switch."""
     tokenizer = _tokenizer(base, trust=_may_run_code(base.folder, consent))
     if not tokenizer.chat_template:
         raise ModelError(
@@ -56,9 +60,24 @@ def load_chat(base: BaseModel, *, consent: str = "") -> Chat:
             hint=f"put the family's template into {base.folder}/chat_template.jinja",
         )
     try:
-        return Chat(tokenizer, find_end_of_turn(tokenizer, _declared_eos(base.folder, tokenizer)))
+        declared = _declared_eos(base.folder, tokenizer)
+        set_to = dict(options or {})
+        _known(base, ChatTemplate(tokenizer, set_to))
+        ends = find_end_of_turn(tokenizer, declared, set_to)
+        return Chat(tokenizer, ends, set_to, frozenset(declared))
     except DataError as error:
         raise ModelError(f"base model {base.name!r} cannot chat: {error}") from None
+
+
+def _known(base: BaseModel, template: ChatTemplate) -> None:
+    known = switches(template.source) if template.options else frozenset()
+    for name in template.options:
+        if name not in known:
+            has = f"it knows {', '.join(sorted(known))}" if known else "it knows none"
+            raise ModelError(
+                f"base model {base.name!r}: its chat template has no switch {name!r}",
+                hint=f"{has}; leave {name} out of chat_template",
+            )
 
 
 def load_model(

@@ -47,6 +47,10 @@ def _(report: PlanReport) -> str:
     parts = [
         f"{report.name}: {_counts(report.data)}; {report.rows_train} train, {report.rows_eval} held out"
     ]
+    if report.chat_template:
+        parts.append(
+            f"chat template, here and wherever the run is asked: {_settings(report.chat_template)}"
+        )
     parts += [_problem(problem) for problem in report.problems]
     parts += [_planned(candidate) for candidate in report.candidates]
     rows = [[key, report.values[key], why] for key, why in report.reasons.items()]

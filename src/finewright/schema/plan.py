@@ -1,6 +1,6 @@
 """What `check` and `plan` report."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -60,6 +60,7 @@ class PlanReport(Model):
     values: dict[str, str] = Field(description="Dotted key -> the default that holds.")
     reasons: dict[str, str] = Field(description="Dotted key -> why that default.")
     problems: tuple[Problem, ...]
+    chat_template: dict[str, Any] = Field({}, description="The chat template's switches.")
 
     @property
     def passed(self) -> bool:

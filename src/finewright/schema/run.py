@@ -1,6 +1,6 @@
 """The run spec: one file, top-level keys are the stage names."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -35,6 +35,12 @@ class RunSpec(Model):
         {},
         "base model -> sha256 of the Python files in it that you have read and consent to run",
         "code that comes with a model never runs unasked",
+    )
+    chat_template: dict[str, Any] = default(
+        {},
+        "switches of the base model's chat template, as `enable_thinking: false` or `reasoning_effort: low`; "
+        "they hold wherever the run trains, evaluates and answers",
+        "the template's own defaults; a switch that it does not know is refused",
     )
     decide: DecideSpec | None = default(
         None, "What `finewright decide` weighs", "asked for before there is data or a model"

@@ -39,7 +39,7 @@ def load_reward_model(path: Path) -> Callable[[Sequence[Answered]], list[float]]
     head = load_head(folder, lm.device)
     if head is None:
         raise StoreError(f"{folder}: the reward model's head is missing", hint="train it again")
-    chat = load_chat(base, consent=consent)
+    chat = load_chat(base, consent=consent, options=lock.spec.chat_template)
     lm.model.eval()
     return lambda answers: _rated(lm, head, chat, answers)
 

@@ -61,7 +61,11 @@ def _candidate(
     config = config_here(str(base.folder.absolute()), context.root)
     told = unsupported(spec, config)
     refuse(told)
-    chat = load_chat(base, consent=context.spec.remote_code.get(name, ""))
+    chat = load_chat(
+        base,
+        consent=context.spec.remote_code.get(name, ""),
+        options=context.spec.chat_template,
+    )
     encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
     refuse(encoded.problems)
     if not encoded.rows:

@@ -48,6 +48,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         values={key: _value(lock, key) for key in lock.reasons},
         reasons=lock.reasons,
         problems=(*map(loaded.placed, incoherent(loaded.spec)), *gathered.problems, *odd),
+        chat_template=loaded.spec.chat_template,
     )
 
 
@@ -69,7 +70,11 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
     from finewright.lm.load import load_chat
 
     base = locate(name, loaded.path.parent)
-    chat = load_chat(base, consent=loaded.spec.remote_code.get(name, ""))
+    chat = load_chat(
+        base,
+        consent=loaded.spec.remote_code.get(name, ""),
+        options=loaded.spec.chat_template,
+    )
     spec = lock.candidates[name]
     encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
     misfit = _misfit(loaded, base, spec)
@@ -149,9 +154,11 @@ def _preview(
 
 
 def _sides(example: "Example") -> tuple[str, ...]:
-    """What each conversation of an example is, where it is not just one."""
-    if len(example.sequences) > 1:
+    """What each sequence of an example is, where it is not just one."""
+    if example.is_pair:
         return "chosen", "rejected"
+    if (many := len(example.sequences)) > 1:
+        return tuple(f"sequence {i} of {many}" for i in range(1, many + 1))
     return ({None: "", True: "liked", False: "disliked"}[example.label],)
 
 

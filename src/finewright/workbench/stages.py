@@ -65,6 +65,8 @@ def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
         section += [spec.evaluate.data, spec.evaluate.seed if is_drawn else None]
     if stage.name in ("cost", "train"):
         section += [dict(context.candidates), spec.base_models, spec.remote_code]
+    if spec.chat_template and stage.name in ("cost", "train", "evaluate"):
+        section.append(spec.chat_template)
     upstream = [_result_digests(context, name, stage.name) for name in stage.reads]
     return stage_key(section, upstream, code_digest())
 

@@ -78,7 +78,8 @@ def _tuned(run: RunDir, base_model: str) -> System:
     assert dtype != "auto"
     lm = load_lm(base, run.root / candidate.adapter, dtype=dtype, consent=consent)
     name = run.root.resolve().name
-    chat, rate = load_chat(base, consent=consent), rating(run.root / candidate.adapter, lm)
+    chat = load_chat(base, consent=consent, options=lock.spec.chat_template)
+    rate = rating(run.root / candidate.adapter, lm)
     return System(name, lm, chat, _system_prompt(run), rate)
 
 

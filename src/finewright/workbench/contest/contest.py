@@ -38,7 +38,16 @@ if TYPE_CHECKING:
 HELD_OUT = "held-out rows"
 DEVELOPMENT = "development rows"
 # What an entry keeps of the spec: what decides the training and its measure.
-_OF_A_RUN = {"version", "name", "base_models", "remote_code", "data", "train", "evaluate"}
+_OF_A_RUN = {
+    "version",
+    "name",
+    "base_models",
+    "remote_code",
+    "chat_template",
+    "data",
+    "train",
+    "evaluate",
+}
 
 
 @dataclass(frozen=True, slots=True)

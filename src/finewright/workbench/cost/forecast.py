@@ -64,7 +64,8 @@ def cost(
     for name in loaded.spec.base_models:
         described = describe_model(name, loaded.path.parent)
         consent = loaded.spec.remote_code.get(name, "")
-        counted = count(rows, loaded.spec.train, described.base, consent)
+        options = loaded.spec.chat_template
+        counted = count(rows, loaded.spec.train, described.base, consent, options)
         shape = shape_of(described.config, described.folder / "config.json")
         job = Job(name, shape, loaded.spec.train, counted.rows, counted.steps, counted.tokens)
         jobs.append(job)

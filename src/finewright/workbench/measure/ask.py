@@ -42,9 +42,11 @@ class Models:
         if self._chat is None:
             from finewright.lm.load import load_chat
 
-            name = self.loaded.spec.base_models[0]
+            spec = self.loaded.spec
+            name = spec.base_models[0]
             base = locate(name, self.loaded.path.parent)
-            self._chat = load_chat(base, consent=self.loaded.spec.remote_code.get(name, ""))
+            consent = spec.remote_code.get(name, "")
+            self._chat = load_chat(base, consent=consent, options=spec.chat_template)
         return self._chat
 
     def lm(self, name: str) -> "LM":

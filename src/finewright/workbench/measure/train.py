@@ -13,7 +13,7 @@ from finewright.store.atomic import os_errors, write_text
 from finewright.workbench.up import OnEvent, up
 
 # What a training keeps of the spec.
-_OF_A_TRAINING = {"version", "name", "base_models", "remote_code", "train"}
+_OF_A_TRAINING = {"version", "name", "base_models", "remote_code", "chat_template", "train"}
 _LONGEST_NAME = 50
 
 

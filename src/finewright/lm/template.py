@@ -1,0 +1,128 @@
+"""A tokenizer's chat template: messages to text, always in the same way.
+
+Templates differ in how they want arguments of calls and in the keys that they read; what is called here is
+what they are given. `options` are the template's own switches, as `enable_thinking`, and part of every
+rendering, so that what is trained is rendered as what is asked."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import Environment, TemplateError, meta, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from transformers import PreTrainedTokenizerBase
+
+from finewright.errors import DataError
+
+Message = Mapping[str, Any]
+
+# Llama 3's templates name this day when they are told none.
+_TODAY = {"%d": "26", "%m": "07", "%b": "Jul", "%B": "July", "%Y": "2024", "%y": "24"}
+_FIXED_DAY = (
+    "{% macro strftime_now(format) %}{{ format"
+    + "".join(f" | replace('{code}', '{text}')" for code, text in _TODAY.items())
+    + " }}{% endmacro %}\n"
+)
+# What every template is given; the rest of what it reads are its switches.
+_GIVEN = frozenset(
+    ["messages", "tools", "documents", "add_generation_prompt", "raise_exception", "strftime_now"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTemplate:
+    """The template of a tokenizer, with its switches set."""
+
+    tokenizer: PreTrainedTokenizerBase
+    options: Mapping[str, Any] = field(default_factory=dict)  # Any: free JSON
+
+    @property
+    def source(self) -> str:
+        """The template's own text."""
+        return str(self.tokenizer.chat_template)
+
+    def text(
+        self, messages: Sequence[Message], tools: Sequence[Any] | None = None, *, ask: bool = False
+    ) -> str:
+        """The conversation as the model reads it; `ask` adds the generation prompt.
+
+        The same every day: a template that asks for today's date is told 26 July 2024. Raises DataError
+        with the template's own complaint (roles out of order, and so on)."""
+        try:
+            return self._rendering([_given(m) for m in messages], tools, ask)
+        except (TemplateError, TypeError, ValueError, KeyError) as error:
+            raise DataError(f"the chat template refuses this conversation: {error}") from None
+
+    def _rendering(
+        self, messages: Sequence[dict[str, Any]], tools: Sequence[Any] | None, ask: bool
+    ) -> str:
+        tools = list(tools) if tools else None
+        template = self.tokenizer.get_chat_template(tools=tools)
+        options = {
+            **self.options,
+            "tools": tools,
+            "tokenize": False,
+            "add_generation_prompt": ask,
+            "chat_template": _FIXED_DAY + template if "strftime_now" in template else template,
+        }
+        try:
+            return str(self.tokenizer.apply_chat_template(list(messages), **options))
+        except TypeError:
+            # DeepSeek's templates append the arguments to text; the others print them as JSON
+            texts = [_with_argument_texts(message) for message in messages]
+            return str(self.tokenizer.apply_chat_template(texts, **options))
+
+
+class _Generation(Extension):
+    """`{% generation %}`, with which some templates mark what an assistant writes."""
+
+    tags = {"generation"}  # noqa: RUF012 - jinja's own form
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+def switches(template: str) -> frozenset[str]:
+    """The names by which a template can be switched, as `enable_thinking`.
+
+    What it reads and never sets itself, or asks whether it is defined. Whether a value of one is known to
+    it, only a rendering shows."""
+    known: list[str | type[Extension]] = ["jinja2.ext.loopcontrols", _Generation]
+    tree = Environment(extensions=known).parse(template)  # noqa: S701 - nothing is rendered
+    first_stored: dict[str, int] = {}
+    for name in tree.find_all(nodes.Name):
+        if name.ctx != "load":
+            line = min(name.lineno, first_stored.get(name.name, name.lineno))
+            first_stored[name.name] = line
+    asked = {
+        node.node.name
+        for node in tree.find_all((nodes.Test, nodes.Filter))
+        if node.name in ("defined", "undefined", "default", "d")
+        and isinstance(node.node, nodes.Name)
+        and node.lineno <= first_stored.get(node.node.name, node.lineno)
+    }
+    free = meta.find_undeclared_variables(tree)
+    read = (free - first_stored.keys()) | (free & asked)
+    return frozenset(name for name in read - _GIVEN if not name.endswith("_token"))
+
+
+def _given(message: Message) -> dict[str, Any]:
+    kept = {key: value for key, value in message.items() if key not in ("weight", "tool_calls")}
+    if kept.get("content") is None:
+        kept["content"] = ""  # templates print "None" otherwise
+    if message.get("tool_calls"):  # a null or an empty list is a call to some templates
+        kept["tool_calls"] = list(message["tool_calls"])
+    return kept
+
+
+def _with_argument_texts(message: Message) -> dict[str, Any]:
+    if "tool_calls" not in message:
+        return dict(message)
+    calls = []
+    for call in message["tool_calls"]:
+        text = json.dumps(call["function"]["arguments"], ensure_ascii=False)
+        calls.append({**call, "function": {**call["function"], "arguments": text}})
+    return {**message, "tool_calls": calls}

@@ -239,6 +239,8 @@ def test_labels_are_told_to_the_base_and_learned_by_a_bag_of_words(tiny_folder: 
         ("tuned", 6, 6),
         ("bag of words", 0, 6),
     ]
+    # A classifier generates no text, so there is nothing to say of its thoughts and ends.
+    assert [counts.system for counts in report.answers] == ["base", "base + labels", "tuned"]
     assert report.linear is not None
     assert (report.linear.rows, report.linear.labels) == (20, 2)
     # 0 against 5 of 6: McNemar's exact p is 2 / 2^5 = 0.06.

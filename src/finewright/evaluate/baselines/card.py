@@ -7,9 +7,10 @@ from typing import NamedTuple
 from finewright.evaluate.baselines.label_task import LabelTask, question_text
 from finewright.evaluate.baselines.linear import BagOfWords, fit
 from finewright.evaluate.measure import Measured, RowSet, Settings
-from finewright.evaluate.score import PREFERENCE, score_answers
+from finewright.evaluate.score import PREFERENCE, Answered, score_answers
+from finewright.judge.answer import Answer
 from finewright.judge.statistics import wilson
-from finewright.schema.evaluate import LINEAR, LinearFit, StrayAnswers
+from finewright.schema.evaluate import LINEAR, LinearFit, Sample, StrayAnswers
 
 _OF_MODELS = ("perplexity", PREFERENCE)
 
@@ -68,13 +69,21 @@ def _classified(
     """Its answers to the rows that `like` answered."""
     texts = classifier.answers([question_text(row) for row in row_set.rows])
     answered = [
-        replace(each, answer=text, nll=None, num_tokens=None, preferred=None)
+        Answered(each.row, each.expected, text, said=Answer(text), due=each.due)
         for each, text in zip(like.scored.answers, texts, strict=True)
     ]
     scored = score_answers(LINEAR, row_set.name, settings.metrics, answered, settings.options)
     samples = tuple(
-        sample.model_copy(
-            update={"system": LINEAR, "answer": text, "stopped": True, "scores": scores}
+        Sample(
+            system=LINEAR,
+            data=sample.data,
+            row=sample.row,
+            prompt=sample.prompt,
+            expected=sample.expected,
+            answer=text,
+            stopped=True,
+            scores=scores,
+            expected_calls=sample.expected_calls,
         )
         for sample, text, scores in zip(like.samples, texts, scored.per_row, strict=True)
     )

@@ -43,6 +43,13 @@ def test_a_short_set_gives_all_it_has(tmp_path: Path) -> None:
     assert [answer.question for answer in shown] == ["seen1", "unseen1", "unseen2", "unseen3"]
 
 
+def test_an_answer_with_another_separator_of_lines_is_one_answer(tmp_path: Path) -> None:
+    run = run_with(tmp_path, {"seen": 1})
+    path = run.root / "evaluate/samples.jsonl"
+    path.write_text(path.read_text().replace("tuned1", "a\u2028b\u0085c"))
+    assert [answer.after for answer in replay(run, 1)] == ["a\u2028b\u0085c"]
+
+
 def test_the_spec_that_it_writes_is_valid(tmp_path: Path) -> None:
     numbers = {"path": "x", "base_model": BASE_MODEL, "minutes": 4.0}
     (tmp_path / "spec.yaml").write_text(_SPEC.format(**numbers))

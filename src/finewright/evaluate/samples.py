@@ -9,6 +9,11 @@ from finewright.judge.calls import Due
 from finewright.schema.evaluate import AnswerCounts, CallSaid, Sample
 
 
+def parse_samples(text: str) -> list[Sample]:
+    """The lines of samples.jsonl. Only a newline ends one: answers may hold other separators of lines."""
+    return [Sample.model_validate_json(line) for line in text.split("\n") if line]
+
+
 def answered_of(sample: Sample) -> Answered:
     """A recorded answer as it is scored. Scores of whole answers stay as they were: a sample has no tools."""
     due = Answer(sample.expected, calls=_calls(sample.expected_calls))

@@ -63,7 +63,8 @@ def replay(run: RunDir, count: int) -> tuple[ReplayedAnswer, ...]:
     """`count` held-out questions with the answers of base and tuned model, from every row set in turn."""
     samples = run.root / "evaluate" / "samples.jsonl"
     with os_errors(samples):
-        lines = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]
+        text = samples.read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.split("\n") if line]
     after = {(s["data"], s["row"]): s for s in lines if s["system"] == "tuned"}
     before = {(s["data"], s["row"]): s for s in lines if s["system"] == "base"}
     by_set: dict[str, list[tuple[str, int]]] = {}

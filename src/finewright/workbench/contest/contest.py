@@ -13,6 +13,7 @@ from finewright.data.draw import draw_rows
 from finewright.data.gather import measured_share
 from finewright.errors import Interrupted, SpecError
 from finewright.evaluate.leaderboard import scored
+from finewright.evaluate.samples import parse_samples
 from finewright.evaluate.score import Scored, ScoreOptions, check_metrics
 from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
@@ -254,8 +255,7 @@ def _asked(contest: Contest, entry: Entry) -> tuple[Sample, ...]:
 
 def _samples(path: Path) -> list[Sample]:
     with os_errors(path):
-        lines = path.read_text(encoding="utf-8").split("\n")
-    return [Sample.model_validate_json(line) for line in lines if line]
+        return parse_samples(path.read_text(encoding="utf-8"))
 
 
 def _entry(spec: LoadedSpec, report: RunReport) -> Entry:

@@ -26,7 +26,7 @@ from finewright.evaluate.parity import (
     agreement_bound,
     judged,
 )
-from finewright.evaluate.samples import said_text
+from finewright.evaluate.samples import parse_samples, said_text
 from finewright.evaluate.score import ScoreOptions
 from finewright.judge.text import exact_match
 from finewright.schema.catalog import Deadline
@@ -262,8 +262,7 @@ def _samples(run: Path, rows: int) -> dict[tuple[str, int], Sample]:
     """(system, row) -> what it answered, of the tuned model and its base."""
     path = run / "evaluate" / "samples.jsonl"
     with os_errors(path):
-        lines = path.read_text(encoding="utf-8").splitlines()
-    found = {(s.system, s.row): s for s in map(Sample.model_validate_json, lines)}
+        found = {(s.system, s.row): s for s in parse_samples(path.read_text(encoding="utf-8"))}
     for system in ("tuned", "base"):
         for row in range(1, rows + 1):
             if (system, row) not in found:

@@ -82,6 +82,16 @@ def test_a_run_is_named_by_spec_and_inputs_not_by_where_they_lie(loaded: LoadedS
     assert run_key(loaded, inputs) != run_key(loaded, inputs | {"base_models.0": "0"})
 
 
+def test_other_switches_of_the_chat_template_are_another_run(loaded: LoadedSpec) -> None:
+    inputs = input_digests(loaded)
+    keys = [
+        run_key(load_spec(loaded.path, [f"chat_template={switches}"]), inputs)
+        for switches in ("{}", "{enable_thinking: true}", "{enable_thinking: false}")
+    ]
+    assert keys[0] == run_key(loaded, inputs)
+    assert len(set(keys)) == 3
+
+
 def test_only_what_the_user_left_open_gets_a_reason(loaded: LoadedSpec) -> None:
     reasons = dict(spec_reasons(loaded.spec, loaded.set_keys))
     assert reasons["train.batch_size"] == "steady for small sets"

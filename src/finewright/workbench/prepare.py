@@ -79,6 +79,8 @@ def run_key(loaded: LoadedSpec, inputs: Mapping[str, str]) -> str:
     spec = loaded.spec
     trained = {key: digest for key, digest in inputs.items() if not is_of_evaluation(key)}
     section = [spec.version, spec.name, spec.base_models, spec.remote_code, spec.data, spec.train]
+    if spec.chat_template:  # decides what is asked and learned
+        section.append(spec.chat_template)
     return digest(section, trained, code_digest())
 
 

@@ -80,6 +80,31 @@ def test_a_file_of_other_settings_is_not_gone_on_with(predict: Any, project: Pat
     assert (project / "a.jsonl").read_bytes() == before
 
 
+def test_what_failed_before_its_first_line_may_be_asked_in_another_way(
+    predict: Any, project: Path
+) -> None:
+    refused = predict("--max-new-tokens", "100000")
+    assert refused.code == 2
+    assert "lower --max-new-tokens" in refused.err
+    assert predict().code == 0
+    assert len(lines(project / "a.jsonl")) == 10
+
+
+def test_rows_of_a_folder_that_changed_are_not_gone_on_with(
+    predict: Any, project: Path, finewright: Finewright
+) -> None:
+    (project / "rows").mkdir()
+    path = project / "rows/q.jsonl"
+    write_jsonl(path, [{"prompt": "one"}, {"prompt": "two"}])
+    told = ("predict", "./base", "rows", "--max-new-tokens", "4", "--out", "b.jsonl")
+    ended = finewright(*told)
+    assert ended.code == 0, ended.err
+    write_jsonl(path, [{"prompt": "one"}, {"prompt": "three"}])
+    refused = finewright(*told)
+    assert refused.code == 2
+    assert "begun with other settings: rows_sha256" in refused.err
+
+
 def test_a_file_of_the_users_is_never_written(predict: Any, project: Path) -> None:
     before = (project / "q.jsonl").read_bytes()
     refused = predict(out="q.jsonl")

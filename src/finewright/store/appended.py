@@ -22,7 +22,7 @@ def claim(out: Path, settings: BaseModel) -> None:
     """Make the file ours: empty and new, or begun with these very settings.
 
     Raises DataError for a file that we did not begin, and for one of other settings, naming what differs;
-    such a file is not touched."""
+    such a file is not touched. One that has no line yet may take other settings."""
     beside = settings_path(out)
     if not out.parent.is_dir():
         raise DataError(f"{out.parent}: there is no such folder", hint="make it first")
@@ -34,7 +34,10 @@ def claim(out: Path, settings: BaseModel) -> None:
     begun = read_json(beside, type(settings), hint="name another file with --out").model_dump()
     asked = settings.model_dump()
     other = [key for key in asked if asked[key] != begun[key]]
-    if other:
+    if other and not (out.exists() and out.stat().st_size):
+        with appending(out):
+            write_json(beside, settings.model_dump(mode="json"))
+    elif other:
         key = other[0]
         raise DataError(
             f"{out}: begun with other settings: {key} was {begun[key]!r} and is {asked[key]!r}",

@@ -65,7 +65,7 @@ def predict(asked: Predicting, *, on_progress: OnProgress = lambda *_: None) -> 
     Raises DataError, before a model is loaded, for rows that cannot be read and a file that is not ours."""
     check_target(asked.target, base_model=asked.base_model)
     found = _read(asked)
-    claim(asked.out, _settings(asked))
+    claim(asked.out, _settings(asked, found.rows))
     with appending(asked.out) as file, stop_requests() as should_stop:
         lines = keep_batches(file, asked.batch_size, len(found.rows))
         _check_lines(asked.out, lines, found.rows)
@@ -116,13 +116,13 @@ def _read(asked: Predicting) -> _Asked:
     return _Asked(drawn.rows, draw, warnings)
 
 
-def _settings(asked: Predicting) -> PredictSettings:
+def _settings(asked: Predicting, rows: Sequence[Row]) -> PredictSettings:
     is_file = asked.path.is_file()
     return PredictSettings(
         finewright=__version__,
         model=asked.target,
         model_sha256=target_sha256(asked.target, base_model=asked.base_model),
-        rows_sha256=sha256_file(asked.path) if is_file else digest(str(asked.path)),
+        rows_sha256=sha256_file(asked.path) if is_file else digest([row.id for row in rows]),
         format=asked.format,
         columns=asked.columns or {},
         limit=asked.limit,

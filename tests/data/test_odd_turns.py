@@ -77,6 +77,13 @@ def test_think_within_an_answer_is_text() -> None:
     assert check({"messages": [Q, said]}).problems == ()
 
 
+def test_no_result_is_lost_where_parallel_calls_share_an_id() -> None:
+    calls = calling(call(id="a"), call("g", id="b"), call("h", id="a"))
+    results = [result("a", "1"), result("a", "2"), result("b", "3")]
+    (row,) = check({"messages": [Q, calls, *results, A]}).rows
+    assert [m.get("content") for m in row.messages[2:5]] == ["1", "2", "3"]
+
+
 def test_results_of_parallel_calls_are_read_in_the_order_of_the_calls() -> None:
     calls = calling(call(id="a"), call("g", id="b"), call("h", id="c"))
     results = [result("c", "3"), result("a", "1"), result("b", "2")]

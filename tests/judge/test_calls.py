@@ -102,3 +102,10 @@ def test_scorers_of_texts_see_calls_where_calls_are_due() -> None:
     assert compared_text(answer(PARIS, content="I look."), expected) == calls_text((PARIS,))
     assert compared_text(answer(content="sunny"), expected) == ""
     assert compared_text(answer(PARIS, content="sunny"), answer(content="sunny")) == "sunny"
+
+
+def test_a_tool_without_a_name_declares_nothing_and_hides_no_other() -> None:
+    tools = [{"type": "function", "function": None}, {"name": "clock"}, *TOOLS]
+    assert tool_schema(answer(PARIS), Due(answer(PARIS), tools)) == 1
+    assert tool_schema(answer(Call("", {})), Due(answer(PARIS), tools[:1])) == 0
+    assert undeclared([PARIS, CLOCK], tools[:2]) == ["weather"]

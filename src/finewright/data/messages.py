@@ -53,7 +53,8 @@ def _with_ordered_results(turns: list[Turn], notes: Notes) -> list[Turn]:
         results = list(takewhile(lambda t: t.message["role"] == "tool", turns[start + 1 :]))
         given = [result.message["tool_call_id"] for result in results]
         wanted = [id for id in ids if id in given]
-        if len(ids) > 1 and given != wanted and sorted(given) == sorted(wanted):
+        is_each_once = len(set(given)) == len(given) == len(wanted)
+        if len(ids) > 1 and given != wanted and is_each_once:
             what = "the results of parallel calls stand in another order than the calls"
             mend = "they are read in the order of the calls; write them so"
             notes.warning(f"{results[0].key}.tool_call_id", what, mend)

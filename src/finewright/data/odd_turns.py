@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from finewright.judge.answer import split_thoughts
+from finewright.judge.calls import name_of_tool
 from finewright.schema.common import Problem
 from finewright.schema.rows import Message, Row
 
@@ -75,12 +76,6 @@ def _of_turn(key: str, turn: Message, declared: set[str]) -> Iterator[OddTurn]:
         yield OddTurn("thoughts", f"{key}.content", "")
     elif calls and split_thoughts(content).content.strip():
         yield OddTurn("beside", f"{key}.content", "")
-
-
-def name_of_tool(tool: dict[str, object]) -> str:
-    """What calls name it by, in OpenAI's form or as the function alone."""
-    function = tool.get("function")
-    return str((function if isinstance(function, dict) else tool).get("name"))
 
 
 def _problem(seen: _Seen) -> Problem:

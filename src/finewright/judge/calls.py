@@ -76,9 +76,8 @@ def tool_schema(answer: Answer, due: Due) -> float:
     """1 if every call is of a declared tool and holds to its schema, and one is made where one is due."""
     if answer.fault or bool(answer.calls) < bool(due.answer.calls):
         return 0.0
-    schemas = {
-        _function(tool)["name"]: _function(tool).get("parameters") for tool in due.tools or ()
-    }
+    named = [(name_of_tool(tool), _function(tool)) for tool in due.tools or ()]
+    schemas = {name: function.get("parameters") for name, function in named if name}
     return float(all(_holds(call, schemas) for call in answer.calls))
 
 
@@ -90,13 +89,18 @@ def no_call(answer: Answer, due: Due) -> float | None:
 
 def undeclared(calls: Sequence[Call], tools: Tools | None) -> list[str]:
     """The names that are called and that no tool has."""
-    declared = {_function(tool).get("name") for tool in tools or ()}
+    declared = set(map(name_of_tool, tools or ()))
     return [call.name for call in calls if call.name not in declared]
 
 
+def name_of_tool(tool: Mapping[str, Any]) -> str:
+    """What calls name it by, in OpenAI's form or as the function alone; empty where it has no name."""
+    return str(_function(tool).get("name") or "")
+
+
 def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = tool.get("function", tool)
-    return found
+    function = tool.get("function")
+    return function if isinstance(function, Mapping) else tool
 
 
 def _counted(calls: Sequence[Call]) -> Counter[Hashable]:

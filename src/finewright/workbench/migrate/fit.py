@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finewright.catalog.open_models import open_models
+from finewright.data.odd_turns import odd_turns
 from finewright.errors import DataError, FinewrightError
 from finewright.lm import runtime
 from finewright.lm.sources import locate, packaged_here
@@ -41,26 +42,17 @@ def check_fit(loaded: LoadedSpec, rows: Sequence[Row], prompts: Sequence[Row]) -
 
 def undeclared_calls(rows: Sequence[Row]) -> tuple[Problem, ...]:
     """Rows that call a tool which they do not declare: the model learns a name that no request offers."""
-    found = [(row, name) for row in rows if (name := next(_undeclared(row), ""))]
+    found = [
+        (row, turn.says)
+        for row in rows
+        if (turn := next((odd for odd in odd_turns(row) if odd.kind == "undeclared"), None))
+    ]
     if not found:
         return ()
     first, name = found[0]
     message = f"{len(found)} of {len(rows)} rows call tools that they do not declare, this one first: {name}"
     hint = "add the tools to the rows' `tools`, as requests will have them"
     return (Problem(level="warning", file=first.file, row=first.row, message=message, hint=hint),)
-
-
-def _undeclared(row: Row) -> Iterator[str]:
-    declared = {_name(tool) for tool in row.tools or ()}
-    for message in (*row.messages, *(row.rejected or ())):
-        for call in message.get("tool_calls") or ():
-            if _name(call) not in declared:
-                yield _name(call)
-
-
-def _name(tool: Any) -> str:  # Any: free JSON of a tool or a call
-    function = tool.get("function", tool) if isinstance(tool, dict) else {}
-    return str(function.get("name", "")) if isinstance(function, dict) else ""
 
 
 def _refused(chat: "Chat", prompts: Sequence[Row]) -> Iterator[Problem]:

@@ -100,6 +100,16 @@ def test_of_several_models_each_card_has_its_own_scores() -> None:
     assert "0.75" not in text
 
 
+def test_a_proof_that_failed_elsewhere_is_no_same_answer() -> None:
+    detail = "transformers 5.23.0"
+    passed = Proof(name="p", measured=0, bar=0, passed=True, detail=detail)
+    failed = passed.model_copy(update={"name": "q", "passed": False})
+    said = card(candidate=CANDIDATE.model_copy(update={"proofs": (passed, failed)}))
+    assert f"Answered elsewhere otherwise than here, by {detail}." in said
+    assert "elsewhere as here" not in said
+    assert f"Answered elsewhere as here, by {detail}." in card()
+
+
 def test_no_path_is_in_it() -> None:
     files = "python:/srv/secret/mine.py:score", "reward_model:~/runs/liked", "regex:a/b"
     settings = GRPOSpec(rewards=tuple(Reward(function=name) for name in files))

@@ -21,7 +21,7 @@ def parts_of(
             continue
         everyone = range(len(of_set[0].samples))
         found.append(_part(of_set, sorted(places), pairs, options, kind="repeated"))
-        new = [i for i in everyone if i not in places]
+        new = sorted(set(everyone).difference(places))
         found.append(_part(of_set, new, pairs, options, kind="new"))
     return tuple(found)
 
@@ -30,9 +30,10 @@ def with_repeated(
     measured: Sequence[Measured], repeated: Mapping[str, Collection[int]]
 ) -> list[Sample]:
     """All samples in their order, each saying whether its row repeats a training row."""
+    known = {data: frozenset(places) for data, places in repeated.items()}
     return [
-        sample.model_copy(update={"repeated": i in repeated[each.data]})
-        if each.data in repeated
+        sample.model_copy(update={"repeated": i in known[each.data]})
+        if each.data in known
         else sample
         for each in measured
         for i, sample in enumerate(each.samples)

@@ -90,7 +90,11 @@ def asked_elsewhere(
             return f"no answer came in {_SECONDS} seconds"
     if done.returncode != 0:
         return _last_line(done.stderr) or f"it ended with {done.returncode}"
-    return _read(json.loads(_last_line(done.stdout)))
+    last = _last_line(done.stdout)
+    try:
+        return _read(json.loads(last))
+    except (ValueError, KeyError, TypeError):
+        return f"it printed something else at its end: {last[:80]!r}"
 
 
 def _read(found: dict[str, Any]) -> Elsewhere:

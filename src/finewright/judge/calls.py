@@ -76,7 +76,7 @@ def tool_schema(answer: Answer, due: Due) -> float:
     """1 if every call is of a declared tool and holds to its schema, and one is made where one is due."""
     if answer.fault or bool(answer.calls) < bool(due.answer.calls):
         return 0.0
-    named = [(name_of_tool(tool), _function(tool)) for tool in due.tools or ()]
+    named = [(name_of_tool(tool), function_of(tool)) for tool in due.tools or ()]
     schemas = {name: function.get("parameters") for name, function in named if name}
     return float(all(_holds(call, schemas) for call in answer.calls))
 
@@ -95,10 +95,11 @@ def undeclared(calls: Sequence[Call], tools: Tools | None) -> list[str]:
 
 def name_of_tool(tool: Mapping[str, Any]) -> str:
     """What calls name it by, in OpenAI's form or as the function alone; empty where it has no name."""
-    return str(_function(tool).get("name") or "")
+    return str(function_of(tool).get("name") or "")
 
 
-def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+def function_of(tool: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: free JSON
+    """A tool's name, description and parameters, in OpenAI's form or as the function alone."""
     function = tool.get("function")
     return function if isinstance(function, Mapping) else tool
 

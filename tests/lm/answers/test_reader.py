@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trl
@@ -13,6 +14,7 @@ from families.families import FAMILIES
 from families.families import chat as family_chat
 from finewright.judge.answer import Call
 from finewright.lm.answers.reader import AnswerReader, answer_of_tokens, reader_of
+from finewright.lm.answers.tagged import argument_types
 from finewright.lm.chat import Chat
 
 TRL = Path(trl.__file__).parent / "chat_templates"
@@ -290,6 +292,22 @@ def test_the_declared_type_tells_a_number_from_its_text() -> None:
     )
     (call,) = CODER.read(text, "", TOOLS).calls
     assert call.arguments == {"city": "4", "days": 4, "more": [4]}
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"type": "function", "function": None},
+        {"name": "weather", "parameters": "none"},
+        {"name": "weather", "parameters": {"properties": ["city"]}},
+        {
+            "name": "weather",
+            "parameters": {"properties": {"city": {"type": [{}, 4], "anyOf": True}}},
+        },
+    ],
+)
+def test_a_schema_that_is_none_declares_no_type(tool: dict[str, Any]) -> None:
+    assert not any(argument_types([tool]).values())
 
 
 @pytest.mark.parametrize("reader", [HERMES, GPT_OSS], ids=["marks", "channels"])

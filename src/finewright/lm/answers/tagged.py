@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finewright.judge.answer import Call
+from finewright.judge.calls import function_of, name_of_tool
 from finewright.lm.answers.calls import ArgumentTypes, Block, CallsRead, collected, json_at
 
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
@@ -70,21 +71,27 @@ def argument_types(tools: Sequence[Mapping[str, Any]]) -> ArgumentTypes:
     """The types that the tools declare for their arguments; none for one whose schema does not say."""
     found = {}
     for tool in tools:
-        function = tool.get("function", tool)
-        properties = (function.get("parameters") or {}).get("properties") or {}
+        properties = _object(_object(function_of(tool).get("parameters")).get("properties"))
         types = {key: _types(schema) for key, schema in properties.items()}
-        found[str(function.get("name"))] = {key: names for key, names in types.items() if names}
+        found[name_of_tool(tool)] = {key: names for key, names in types.items() if names}
     return found
+
+
+def _object(value: Any) -> Mapping[str, Any]:  # Any: free JSON
+    """The value where it is an object; a schema that is none declares nothing."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _types(schema: object) -> frozenset[str]:
     if not isinstance(schema, Mapping):
         return frozenset()
     said = schema.get("type")
-    names = frozenset([said] if isinstance(said, str) else said or ())
+    listed = said if isinstance(said, list) else [said]
+    names = frozenset(name for name in listed if isinstance(name, str))
     if not names and isinstance(schema.get("enum"), list):
         return frozenset().union(*map(type_of, schema["enum"]))
     for key in ("anyOf", "oneOf"):
-        parts = [_types(part) for part in schema.get(key) or ()]
+        several = schema.get(key)
+        parts = [_types(part) for part in several] if isinstance(several, list) else []
         names = names.union(*parts) if all(parts) else names
     return names

@@ -118,8 +118,7 @@ class Chat:
         if rendered.breaks is not None or cuts:
             broken = Broken(rendered.text, rendered.breaks or (), tuple(cuts))
             return self._controls.encode(broken)
-        batch = self.tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
-        return Tokens(batch["input_ids"], batch["offset_mapping"])
+        return _tokens_of(self.tokenizer, rendered.text)
 
     @property
     def _controls(self) -> Controls:
@@ -196,6 +195,13 @@ def _rendered(turns: Sequence[LearnedTurn], quoted: Quoted | None) -> Rendered:
     at = [place + i for i, place in enumerate(breaks)]
     moved = (Span(*(place - bisect_left(at, place) for place in span)) for span in spans)
     return Rendered(text, tuple(moved), breaks)
+
+
+# What is asked at each turn of a conversation is looked at twice: when turns are put together, and as tokens.
+@lru_cache(maxsize=64)
+def _tokens_of(tokenizer: PreTrainedTokenizerBase, text: str) -> Tokens:
+    batch = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    return Tokens(batch["input_ids"], batch["offset_mapping"])
 
 
 @lru_cache(maxsize=64)

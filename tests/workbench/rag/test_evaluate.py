@@ -188,7 +188,11 @@ def test_questions_that_people_asked_tune_by_one_half_and_are_measured_by_the_ot
         assert report.why == "tuned on 30 of your questions"
         assert tune_rag(index, Topics(), pages(60), own[::-1]) == report
         found = evaluate_rag(opened(tmp_path, index, Topics(), questions="asked.jsonl"))
+        write(tmp_path / "new.jsonl", [{"prompt": "which limit has card 3?", "gold": ["d3"]}])
+        others = evaluate_rag(opened(tmp_path, index, Topics(), questions="new.jsonl"))
         calibration = index.about.calibration
+    assert found.tuned_on == "the other half of these questions"
+    assert (others.tuned_on, others.num_left_out) == ("what the index remembers", 0)
     assert (found.n, found.num_left_out) == (30, 30)
     assert calibration is not None
     assert len(set(calibration.tuned_on)) == 30

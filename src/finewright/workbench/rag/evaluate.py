@@ -94,13 +94,14 @@ def _asked_of_file(opened: Opened, named: str) -> _Asked:
     if not fresh:
         what = f"{path}: each of its questions tuned the index, and none is left to measure it by"
         raise DataError(what, hint="name a file of others with --questions")
+    num_left_out = len(questions) - len(fresh)
     return _Asked(
         path.name,
         ask_all(index, embedder, fresh),
         _weights(embedder, Weights(about.weights, about.other_weights)),
         about.calibration if bool(embedder) == bool(about.embedder) else None,
-        "the other half of these questions" if tuned_on else "what the index remembers",
-        num_left_out=len(questions) - len(fresh),
+        "the other half of these questions" if num_left_out else "what the index remembers",
+        num_left_out=num_left_out,
     )
 
 

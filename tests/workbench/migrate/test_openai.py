@@ -24,7 +24,8 @@ from finewright.errors import (
 )
 from finewright.schema.migrate import MigrateReport
 from finewright.workbench.migrate.fit import undeclared_calls
-from finewright.workbench.migrate.openai import Migration, migrate
+from finewright.workbench.migrate.golden import Wanted, golden_set
+from finewright.workbench.migrate.openai import Migration, _questions, _Read, migrate
 from served import Reply, answered, served
 
 pytestmark = pytest.mark.torch
@@ -388,6 +389,21 @@ def test_rows_that_the_base_cannot_hold_are_one_line_before_anything_is_asked_or
         "templates of these have words for tools: --base-model Qwen"
     )
     assert not Path("moved").exists()
+
+
+def test_the_prompts_that_are_tried_on_the_template_are_those_that_get_frozen(
+    asked: Migration,
+) -> None:
+    few = replace(asked, golden_rows=2)
+    read = _Read(None, (), (), ())
+    tried = [row.messages for row in _questions(few, read)]
+    few.folder.mkdir()
+    wanted = Wanted(few.golden, ("exact_match",), 0.05, 2)
+    frozen = golden_set(
+        few.folder, wanted, (), validation=(), today=TODAY, on_answer=lambda *_: None
+    )
+    assert len(tried) == 2
+    assert tried == [row.prompt.messages for row in frozen.rows]
 
 
 def test_calls_of_tools_that_a_row_does_not_declare_are_counted(tmp_path: Path) -> None:

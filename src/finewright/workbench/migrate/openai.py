@@ -10,6 +10,7 @@ from finewright.catalog.prices import prices
 from finewright.data.decontaminate import Cleaned, decontaminated
 from finewright.data.migrate.golden import (
     GoldenRow,
+    drawn_golden,
     held_out,
     prompts_of,
     read_files,
@@ -178,7 +179,7 @@ def _questions(asked: Migration, read: _Read) -> tuple[Row, ...]:
         return prompts_of(read.validation, asked.golden_rows)
     rows, problems = recorded(Path(asked.golden), {})
     refuse(problems)
-    return tuple(row.prompt for row in rows[: asked.golden_rows])
+    return tuple(row.prompt for row in drawn_golden(rows, asked.golden_rows))
 
 
 def _check_options(asked: Migration, read: _Read) -> LoadedSpec:

@@ -113,3 +113,22 @@ def test_train_alone_takes_no_earlier_measurement_for_its_own(
     (run,) = runs.iterdir()
     lines = (run / report["earlier"][0]["path"] / "samples.jsonl").read_text().splitlines()
     assert {json.loads(line)["system"] for line in lines} >= {"base", "tuned"}
+
+
+def test_a_call_that_the_base_cannot_make_is_refused_before_the_training(
+    project: Path, runs: Path, finewright: Finewright
+) -> None:
+    call = {"type": "function", "function": {"name": "look", "arguments": "{}"}}
+    answer = {"role": "assistant", "content": None, "tool_calls": [call]}
+    held_out = {"messages": [{"role": "user", "content": "the red 99?"}, answer]}
+    write_jsonl(project / "test.jsonl", [row(51), held_out])
+    planned = finewright("plan", "spec.yaml", "--json")
+    assert planned.code == 2
+    (problem,) = [p for p in planned.json["candidates"][0]["problems"] if p["level"] == "error"]
+    assert (problem["file"].endswith("test.jsonl"), problem["row"]) == (True, 2)
+    ended = finewright("up", "spec.yaml")
+    assert ended.code == 2
+    assert "test.jsonl:2" in ended.err
+    assert "no words for tool calls" in ended.err
+    (run,) = runs.iterdir()
+    assert not (run / "train").exists()

@@ -8,6 +8,7 @@ import pytest
 from families.families import chat as family_chat
 from finewright.errors import DataError
 from finewright.evaluate.answers import question_of, response_of
+from finewright.evaluate.expected import unaskable
 from finewright.evaluate.measure import RowSet, check_speech
 from finewright.evaluate.samples import answer_counts, answered_of
 from finewright.evaluate.score import Answered, ScoreOptions, score_answers
@@ -155,3 +156,36 @@ def test_thoughts_faults_and_strange_calls_are_counted() -> None:
     assert (counts.thinking, counts.thought_tokens_mean, counts.thought_share) == (1, 6.0, 0.15)
     assert (counts.calls, counts.undeclared_calls, counts.ended) == (1, 1, 2)
     assert (counts.faults, counts.first_fault) == (1, "row 2: a thought that never closes")
+
+
+TWO = {
+    "content": None,
+    "tool_calls": [*calling("Paris")["tool_calls"], *calling("Rome")["tool_calls"]],
+}  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("name", "why"), [("gptoss", "writes 1 of them"), ("llama3_1", "refuses")])
+def test_calls_that_the_template_cannot_write_in_one_turn_are_refused(name: str, why: str) -> None:
+    rows = [row_of(1, calling("Paris")), row_of(2, TWO), row_of(3, TWO)]
+    (problem,) = unaskable(trl_chat(name), rows)
+    assert (problem.level, problem.file, problem.row) == ("error", "test.jsonl", 2)
+    assert problem.message.startswith("2 of 3 held-out rows")
+    assert "expects 2 tool calls in one turn" in problem.message
+    assert why in problem.message
+    assert "leave such rows out" in problem.hint
+    with pytest.raises(DataError, match=r"test\.jsonl:2: the row expects 2 tool calls"):
+        question_of(trl_chat(name), rows[1])
+
+
+@pytest.mark.parametrize("name", ["qwen3", "glm4moe", "gemma4", "deepseekv3"])
+def test_calls_that_the_template_writes_are_asked(name: str) -> None:
+    assert unaskable(trl_chat(name), [*ROWS, row_of(9, TWO)]) == ()
+
+
+@pytest.mark.parametrize("calls", [[], None])
+def test_an_empty_list_of_calls_is_no_call(calls: object) -> None:
+    plain = {"role": "assistant", "content": "Sunny."}
+    for name in ("qwen3", "gptoss", "llama3_1", "gemma4", "glm4moe", "deepseekv3"):
+        chat, asked = trl_chat(name), ROWS[0].messages[0]
+        empty = chat.render([asked, {**plain, "tool_calls": calls}])
+        assert empty == chat.render([asked, plain])

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from finewright.errors import DataError
-from finewright.judge.answer import Answer, answer_of, compared_text
+from finewright.evaluate.expected import expected_of
+from finewright.judge.answer import Answer, compared_text
 from finewright.judge.calls import Due
-from finewright.lm.answers.reader import answer_of_tokens, reader_of
+from finewright.lm.answers.reader import answer_of_tokens
 from finewright.lm.batch import Encoded, Packed, pack, sums_of
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_example, encode_row
@@ -45,16 +46,13 @@ class Response(NamedTuple):
 
 def question_of(chat: Chat, row: Row) -> Question:
     """Ask all that comes before the answer. Raises DataError when that is nothing, and where the row expects
-    a call that cannot be read: of the row, or of the model's answers."""
-    last, where = row.answer_at, f"{row.file}:{row.row}"
-    if not last:
-        raise DataError(f"{where}: no assistant turn that answers something")
-    expected = answer_of(row.messages[last])
-    if expected.fault:
-        raise DataError(f"{where}: {expected.fault}")
-    if expected.calls and (why := reader_of(chat).cannot_call):
-        hint = "measure it with a base model whose calls can be read, or leave such rows out"
-        raise DataError(f"{where}: the row expects a tool call, and {why}", hint=hint)
+    calls that cannot be read or written: of the row, or of the model's answers."""
+    try:
+        expected = expected_of(chat, row)
+    except DataError as error:
+        raise DataError(f"{row.file}:{row.row}: {error}", hint=error.hint) from None
+    last = row.answer_at
+    assert last  # a row that expects something
     prompt = chat.prompt(row.messages[:last], row.tools)
     ids = chat.tokens(prompt).ids
     asked = str(row.messages[last - 1]["content"] or "")

@@ -300,7 +300,7 @@ def _with_function(message: Message, number: int, **changed: object) -> dict[str
 def _changed_calls(message: Message) -> Iterator[tuple[str, Message]]:
     """Each call under another name, and with another argument."""
     for number in range(len(message["tool_calls"])):
-        yield "a tool call: it has no words for them", _renamed(message, number)
+        yield _left_out(number), _renamed(message, number)
         argued = _with_function(message, number, arguments={"text": _NAME})
         yield "the arguments of a tool call", argued
 
@@ -314,4 +314,13 @@ def _changes(message: Message) -> Iterator[tuple[str, Message]]:
             what += "; begin the first user turn with its text instead"
         yield what, {**message, "content": CONTENT}
     for number in range(len(calls)):
-        yield "a tool call: it has no words for them", _renamed(message, number)
+        yield _left_out(number), _renamed(message, number)
+
+
+def _left_out(number: int) -> str:
+    """A call that the template does not write; where it writes those before it, it has words for calls."""
+    return (
+        f"tool call {number + 1} of this turn"
+        if number
+        else "a tool call: it has no words for them"
+    )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
-from finewright.data.gather import gather
+from finewright.data.gather import Gathered, gather, measured_share, read_row_set
 from finewright.lm import runtime
 from finewright.lm.sources import BaseModel, config_here, locate, num_parameters
 from finewright.schema.common import Problem
@@ -38,7 +38,8 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     lock = make_lock(loaded, input_digests(loaded))
     rows, odd = rows_for(loaded.spec.train.method, gathered.train)
     refuse(odd)
-    candidates = [_candidate(loaded, lock, name, rows) for name in lock.candidates]
+    held_out = _held_out(loaded, gathered)
+    candidates = [_candidate(loaded, lock, name, rows, held_out) for name in lock.candidates]
     return PlanReport(
         name=loaded.spec.name,
         data=gathered.counts,
@@ -50,6 +51,15 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         problems=(*map(loaded.placed, incoherent(loaded.spec)), *gathered.problems, *odd),
         chat_template=loaded.spec.chat_template,
     )
+
+
+def _held_out(loaded: LoadedSpec, gathered: Gathered) -> list[Row]:
+    """The rows that will be asked; `check` lists what is wrong with their files."""
+    spec = loaded.spec.evaluate
+    if not spec.data:
+        return list(measured_share(gathered.eval).rows)
+    files = (read_row_set(loaded.resolve(each.path), each, seed=spec.seed) for each in spec.data)
+    return [row for file in files for row in file.rows]
 
 
 def _value(lock: Lock, key: str) -> str:
@@ -65,7 +75,10 @@ def _value(lock: Lock, key: str) -> str:
     return ", ".join(map(str, found)) if isinstance(found, tuple) else str(found)
 
 
-def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -> PlannedCandidate:
+def _candidate(
+    loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row], held_out: Sequence[Row]
+) -> PlannedCandidate:
+    from finewright.evaluate.expected import unaskable
     from finewright.lm.encode import encode_rows
     from finewright.lm.load import load_chat
 
@@ -97,6 +110,7 @@ def _candidate(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -
             *map(loaded.placed, _of_settings(base, spec, encoded.longest)),
             *misfit,
             *encoded.problems,
+            *unaskable(chat, held_out),
         ),
         preview=_preview(chat, rows, encoded.rows[:NUM_PREVIEWS]),
     )

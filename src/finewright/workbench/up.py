@@ -7,9 +7,12 @@ from pathlib import Path
 
 from finewright.errors import FinewrightError, Interrupted, SpecError, StoreError
 from finewright.evaluate.score import check_metrics
+from finewright.lm.runtime import require_runtime
+from finewright.lm.sources import locate
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.report import RunReport
+from finewright.schema.rows import parse_rows
 from finewright.schema.run import RunSpec
 from finewright.store import events
 from finewright.store.lock import run_lock
@@ -134,6 +137,7 @@ def _run_stages(
             break  # begun by `train`, which asks for no measuring
         try:
             _check_stop(stage, run, should_stop)
+            _check_askable(run, lock, before=stage.name, through=through)
             if run_stage(stage, make_context, lock.inputs):
                 ran.append(stage.name)
             write_cards(run, lock)
@@ -146,6 +150,31 @@ def _run_stages(
     if ran:
         emit("run_ended")
     return tuple(ran)
+
+
+def _check_askable(run: RunDir, lock: Lock, *, before: str, through: str) -> None:
+    """Raise DataError, before the training, for held-out rows whose calls a base's template cannot hold."""
+    if (before, through) != ("train", "evaluate"):
+        return
+    files = sorted((run.root / "data" / "evaluate").glob("*.jsonl"))
+    rows = [row for file in files for row in parse_rows(file.read_text(encoding="utf-8"))]
+    rows = [row for row in rows if (row.answer or {}).get("tool_calls")]
+    if not rows:
+        return
+    require_runtime()
+    from finewright.evaluate.expected import unaskable
+    from finewright.lm.load import load_chat
+
+    for name in lock.spec.base_models:
+        base = locate(name, Path(lock.root), commit=lock.commit_of(name))
+        consent = lock.spec.remote_code.get(name, "")
+        chat = load_chat(base, consent=consent, options=lock.spec.chat_template)
+        refuse(
+            [
+                each.model_copy(update={"message": f"{name}: {each.message}"})
+                for each in unaskable(chat, rows)
+            ]
+        )
 
 
 def _check_stop(stage: Stage, run: RunDir, should_stop: Callable[[], int]) -> None:

@@ -1,0 +1,69 @@
+"""Whether a chat can be asked what a held-out row asks, and can give the answer that the row expects.
+
+Asked before a model is loaded or trained: a row whose calls the chat template cannot write is never scored
+as if a perfect answer to it could be given."""
+
+from collections.abc import Sequence
+
+from finewright.errors import DataError
+from finewright.judge.answer import Answer, answer_of
+from finewright.lm.answers.reader import reader_of
+from finewright.lm.chat import Chat
+from finewright.schema.common import Problem
+from finewright.schema.rows import Message, Row
+
+_HINT = "measure it with a base model whose calls can be read, or leave such rows out"
+
+
+def expected_of(chat: Chat, row: Row) -> Answer:
+    """The answer that the row expects. Raises DataError where there is none, and where its calls cannot be
+    written or read."""
+    last = row.answer_at
+    if not last:
+        raise DataError("no assistant turn that answers something")
+    expected = answer_of(row.messages[last])
+    if expected.fault:
+        raise DataError(expected.fault)
+    if expected.calls and (why := reader_of(chat).cannot_call):
+        raise DataError(f"the row expects a tool call, and {why}", hint=_HINT)
+    if len(expected.calls) > 1:
+        _refuse_lost_calls(chat, row, last)
+    return expected
+
+
+def unaskable(chat: Chat, rows: Sequence[Row]) -> tuple[Problem, ...]:
+    """An error for each reason why rows cannot be asked, which counts them and names the first."""
+    found: dict[str, list[tuple[Row, DataError]]] = {}
+    for row in rows:
+        try:
+            expected_of(chat, row)
+        except DataError as error:
+            found.setdefault(str(error), []).append((row, error))
+    return tuple(_problem(why, each, len(rows)) for why, each in found.items())
+
+
+def _problem(why: str, refused: Sequence[tuple[Row, DataError]], num_rows: int) -> Problem:
+    first, error = refused[0]
+    many = f"{len(refused)} of {num_rows} held-out rows cannot be measured, this one first: "
+    message = f"{many if len(refused) > 1 else 'this held-out row cannot be measured: '}{why}"
+    return Problem(level="error", file=first.file, row=first.row, message=message, hint=error.hint)
+
+
+def _refuse_lost_calls(chat: Chat, row: Row, last: int) -> None:
+    """Every call of the answer is in what the template writes of it: some write the first one alone."""
+    calls = row.messages[last]["tool_calls"]
+    names = [f"left-mark-{number}-" for number in range(len(calls))]
+    # ids as Mistral's templates demand them: those of an answer say nothing of it
+    marked = [
+        {**call, "id": f"callab{n:03}", "function": {**call["function"], "name": name}}
+        for n, (call, name) in enumerate(zip(calls, names, strict=True))
+    ]
+    turn: Message = {"role": "assistant", "content": "", "tool_calls": marked}
+    expects = f"the row expects {len(calls)} tool calls in one turn, and"
+    try:
+        text = chat.render([*row.messages[:last], turn], tools=row.tools)
+    except DataError as error:
+        raise DataError(f"{expects} {error}", hint=_HINT) from None
+    written = sum(name in text for name in names)
+    if written < len(names):
+        raise DataError(f"{expects} the chat template writes {written} of them", hint=_HINT)

@@ -1,4 +1,4 @@
-"""The 25 conversations of `answers.py`: what rows with calls and thoughts are made of."""
+"""The conversations of `answers.py`: 25, and 15 more for the comparison with TRL."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -151,4 +151,65 @@ CONVERSATIONS = (
         [user("Hi"), says("Hello!", weight=0), user("Bye"), says("Ciao.")],
     ),
     Conversation("a user's turn at the end", [user("1+1?"), says("2."), user("ok thanks")]),
+)
+
+DEEP = {"city": 'Zürich "Süd"', "days": 0, "when": [None, True, 1.5, {"h": "12:00"}]}
+
+FURTHER = (
+    Conversation("a system prompt and a call", [SYSTEM, ASK, CALLED], TOOLS),
+    Conversation("a system prompt and a thought", [SYSTEM, user("1+1?"), thinks("Sum.", "2.")]),
+    Conversation(
+        "blanks around every text",
+        [
+            {"role": "system", "content": "\n You are terse. \n\n"},
+            *(user("  1+1? \n"), says(" 2. "), user("\n\nBye "), says("Ciao.\n")),
+        ],
+    ),
+    Conversation(
+        "five turns",
+        [m for n in range(5) for m in (user(f"{n}+{n}?"), says(f"It is {n + n}."))],
+    ),
+    Conversation("code", [user("Code?"), says("```python\nif a < b:\n\tprint('{{ a }}')\n```")]),
+    Conversation("one character", [user("A or B?"), says("A")]),
+    Conversation("an empty question", [user(""), says("What is it?")]),
+    Conversation(
+        "a call without arguments", [ASK, says("", tool_calls=[call("clock", {})])], TOOLS
+    ),
+    Conversation(
+        "a call with nested arguments", [ASK, says(None, tool_calls=[call("weather", DEEP)])], TOOLS
+    ),
+    Conversation(
+        "a call in the second turn",
+        [user("Hi"), says("Hello!"), ASK, CALLED, SUN, says("Sunny.")],
+        TOOLS,
+    ),
+    Conversation(
+        "a call after a call",
+        [
+            *(ASK, CALLED, SUN),
+            says(None, tool_calls=[call("clock", NESTED, "b1b2c3d4e")]),
+            *(result("12:00", "b1b2c3d4e", "clock"), says("Sunny noon.")),
+        ],
+        TOOLS,
+    ),
+    Conversation(
+        "a thought before two calls",
+        [ASK, thinks("Ask both.", None, tool_calls=[call(), call("clock", NESTED, "b1b2c3d4e")])],
+        TOOLS,
+    ),
+    Conversation("a thought and no words", [user("Think."), thinks("Only this.", "")]),
+    Conversation(
+        "thoughts in three turns, with a system prompt",
+        [
+            SYSTEM,
+            *(user("1+1?"), thinks("First.", "2.")),
+            *(user("2+2?"), thinks("Second\nin two lines.", "4.")),
+            *(user("3+3?"), thinks("Third.", "6.")),
+        ],
+    ),
+    Conversation(
+        "a call that is only read",
+        [ASK, says(None, tool_calls=[call()], weight=0), SUN, says("It is sunny.")],
+        TOOLS,
+    ),
 )

@@ -3,11 +3,12 @@
     python benchmarks/answers.py --bars                 # exit 1 on a miss
     python benchmarks/answers.py --bars --more          # with the templates that llama.cpp tests with
     python benchmarks/answers.py --bars --packaged      # with the packaged models', which are fetched
+    python benchmarks/answers.py --bars --peers         # TRL's tokens and mask of 40 conversations
     python benchmarks/answers.py --only gptoss --show   # every refusal, and every miss in full
 
 Templates: TRL's folder (pip install trl) and tests/families/templates; with `--packaged` the packaged
-models' and with `--more` those in the source archive of llama-cpp-python, which pip fetches (77 MB; pip
-runs the archive's own build to learn its name). Each gets a small byte-level tokenizer whose control tokens
+models' and with `--more` those in the source archive of llama-cpp-python (77 MB, by its digest; it is only
+unpacked). Each gets a small byte-level tokenizer whose control tokens
 are those that it spells.
 
 For every learned answer of every conversation, by transformers' own rendering of the same messages:
@@ -24,9 +25,11 @@ A conversation that is refused is no miss, and its reason is named."""
 import argparse
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -39,7 +42,8 @@ from transformers import PreTrainedTokenizerFast
 
 from answer_conversations import CONVERSATIONS, Conversation
 from finewright.catalog.control_tokens import control_tokens
-from finewright.errors import DataError
+from finewright.errors import DataError, FetchError
+from finewright.fetch.cache import Pin, cached
 from finewright.judge.answer import split_thoughts
 from finewright.lm.batch import Encoded
 from finewright.lm.chat import Chat
@@ -49,9 +53,11 @@ from finewright.lm.template import ChatTemplate
 from finewright.lm.turn_ends import find_end_of_turn
 from finewright.render.text import table
 from finewright.schema.rows import Row
+from finewright.store.atomic import sha256_file
 
 HERE = Path(__file__).resolve().parent
 MORE = "llama-cpp-python==0.3.36"
+MORE_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
 # End tokens that the models' generation_config.json declares beside the one after an answer.
 DECLARED = ("<|return|>", "<|call|>", "<|user|>", "<|observation|>", "<|tool_response>", "<turn|>")
 TOKEN = re.compile(
@@ -62,6 +68,9 @@ WORDS = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n
 
 def main() -> None:
     options = parse()
+    if options.peers:
+        peers(options)
+        return
     found = {
         name: [Cell(name, c.title, *verdict(chat, c)) for c in CONVERSATIONS] if chat else []
         for name, chat in chats(options)
@@ -86,9 +95,27 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--bars", action="store_true", help="exit 1 on a miss")
     parser.add_argument("--more", action="store_true", help=f"with the templates of {MORE}")
     parser.add_argument("--packaged", action="store_true", help="with the packaged models'")
+    parser.add_argument("--peers", action="store_true", help="TRL's rendering against ours")
     parser.add_argument("--only", default="", help="templates whose name has this in it")
     parser.add_argument("--show", action="store_true", help="every refusal")
     return parser.parse_args()
+
+
+def peers(options: argparse.Namespace) -> None:
+    """Compare with TRL; --bars: exit 1 where a difference has no reason."""
+    from answer_peers import compare_with_trl
+
+    found = importlib.util.find_spec("trl")
+    if found is None or not found.origin:
+        raise SystemExit("--peers compares with TRL: pip install trl")
+    folder = Path(found.origin).parent / "chat_templates"
+    unexplained = compare_with_trl(folder, options.only, chat_of, show=options.show)
+    if importlib.util.find_spec("llamafactory") is None:
+        print("LLaMA-Factory is not installed: not compared")
+    else:
+        print("LLaMA-Factory is installed, and this compares with TRL alone")
+    if options.bars and unexplained:
+        raise SystemExit(1)
 
 
 class Cell(NamedTuple):
@@ -294,18 +321,31 @@ def packaged() -> dict[str, str]:
 
 
 def from_archive() -> dict[str, str]:
-    """The templates with which llama.cpp tests, out of the source archive."""
-    folder = Path.home() / ".cache" / "finewright-answers"
-    if not list(folder.glob("*.tar.gz")):
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"]
-        subprocess.run([*command, "--dest", str(folder), MORE], check=True)
-    (archive,) = folder.glob("*.tar.gz")
-    with tarfile.open(archive) as files:
+    """The templates with which llama.cpp tests, out of the source archive, of which nothing is run."""
+    pin = Pin(MORE, f"{MORE_SHA256}.tar.gz", MORE_SHA256, sha256_file)
+    with tarfile.open(cached(pin, _fetch_archive)) as files:
         return {
             Path(member.name).stem: files.extractfile(member).read().decode()  # type: ignore[union-attr]
             for member in files
             if member.name.endswith(".jinja") and "/models/templates/" in member.name
         }
+
+
+def _fetch_archive(folder: Path) -> None:
+    """Where pip finds the archive, and from there. To download one, pip would run its build."""
+    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--dest", str(folder)]
+    command = [sys.executable, "-m", "pip", "-vv", "download", *options, MORE]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    links = re.findall(r"https://\S+\.tar\.gz", listed.stdout)
+    found = [
+        link
+        for link in links
+        if link.endswith(f"{MORE.replace('==', '-').replace('-', '_', 2)}.tar.gz")
+    ]
+    if not found:
+        raise FetchError(f"{MORE}: pip finds no source archive")
+    with urllib.request.urlopen(found[0]) as answer, (folder / "archive").open("wb") as file:  # noqa: S310 - https
+        shutil.copyfileobj(answer, file)
 
 
 def chat_of(source: str) -> Chat:

@@ -51,6 +51,12 @@ def test_the_marks_of_a_template_are_found_by_rendering(name: str) -> None:
     assert find_marks(rendering(template(name))) == EXPECTED[name]
 
 
+def test_a_template_that_fails_while_it_renders_is_refused_in_one_line() -> None:
+    failing = "{% for m in messages %}{{ m['content'] }}{% endfor %}{{ 1 // 0 }}"
+    with pytest.raises(DataError, match=r"^the chat template fails on .*: \w+Error: [^\n]+$"):
+        find_marks(rendering(failing))
+
+
 def test_a_template_that_leaves_out_the_answer_is_refused() -> None:
     silent = "{% for m in messages %}{{ m['content'] if m['role'] == 'user' }}{% endfor %}"
     with pytest.raises(DataError, match="leaves out what an assistant says"):

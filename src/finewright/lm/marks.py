@@ -51,6 +51,18 @@ class Marks:
 
 def find_marks(template: ChatTemplate) -> Marks:
     """The template's marks. Raises DataError where it cannot render a question and its answer."""
+    try:
+        return _found(template)
+    except DataError:
+        raise
+    except Exception as error:  # a template is a program of somebody else, and may fail in any way
+        raise DataError(
+            f"the chat template fails on a question and its answer: {type(error).__name__}: {error}",
+            hint="put the family's own template into chat_template.jinja",
+        ) from None
+
+
+def _found(template: ChatTemplate) -> Marks:
     asked = template.text([QUESTION], ask=True)
     plain = template.text([QUESTION, _answer()])
     if CONTENT not in plain:

@@ -13,6 +13,7 @@ from finewright.evaluate.measure import RowSet, check_speech
 from finewright.evaluate.samples import answer_counts, answered_of
 from finewright.evaluate.score import Answered, ScoreOptions, score_answers
 from finewright.judge.answer import compared_text
+from finewright.lm.encode import encode_rows
 from finewright.lm.generate import Generation
 from finewright.schema.evaluate import CallSaid, Sample
 from finewright.schema.rows import Row
@@ -189,3 +190,10 @@ def test_an_empty_list_of_calls_is_no_call(calls: object) -> None:
         chat, asked = trl_chat(name), ROWS[0].messages[0]
         empty = chat.render([asked, {**plain, "tool_calls": calls}])
         assert empty == chat.render([asked, plain])
+
+
+def test_a_row_of_calls_that_the_template_loses_does_not_train() -> None:
+    rows = encode_rows(trl_chat("gptoss"), [row_of(2, TWO)], max_length=9999, on_overlong="error")
+    (problem,) = rows.problems
+    assert (problem.level, problem.row) == ("error", 2)
+    assert "leaves out tool call 2 of this turn" in problem.message

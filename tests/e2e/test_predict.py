@@ -137,3 +137,17 @@ def test_a_limit_is_drawn_and_said(predict: Any, project: Path) -> None:
     rows = [line["row"] for line in lines(project / "a.jsonl")]
     assert len(rows) == 3
     assert rows == sorted(rows)
+
+
+def test_a_conversation_that_ends_with_the_user_is_answered(
+    finewright: Finewright, project: Path
+) -> None:
+    turns = [("user", "the red 1"), ("assistant", "answer red"), ("user", "the blue 2")]
+    messages = [{"role": role, "content": text} for role, text in turns]
+    write_jsonl(project / "m.jsonl", [{"messages": messages}, {"messages": messages[2:]}])
+    write_jsonl(project / "p.jsonl", [{"prompt": messages}, {"prompt": messages[2:]}])
+    for name in ("m", "p"):
+        short = ("--out", f"{name}.out", "--max-new-tokens", "6")
+        assert finewright("predict", "./base", f"{name}.jsonl", *short).code == 0
+    asked, same = (lines(project / f"{name}.out") for name in ("m", "p"))
+    assert [line["answer"] for line in asked] == [line["answer"] for line in same]

@@ -137,7 +137,9 @@ def test_the_control_tokens_of_a_row_are_those_that_the_template_wrote(
     name: str, data: st.DataObject
 ) -> None:
     found = data.draw(twins(name))
-    row, plain = (encode_row(chat(name), row_of(m)) for m in (found.spiced, found.plain))
+    row, plain = (
+        encode_row(chat(name), row_of(last_learned(m))) for m in (found.spiced, found.plain)
+    )
     assert controls_in(tokenizer(name), row.input_ids) == controls_in(
         tokenizer(name), plain.input_ids
     )
@@ -162,11 +164,17 @@ def test_calls_their_results_and_tools_write_no_control_tokens(
 ) -> None:
     found = data.draw(tool_twins(name))
     tools, plain_tools = found.tools or (None, None)
-    row = encode_row(chat(name), row_of(found.spiced, tools))
-    plain = encode_row(chat(name), row_of(found.plain, plain_tools))
+    row = encode_row(chat(name), row_of(last_learned(found.spiced), tools))
+    plain = encode_row(chat(name), row_of(last_learned(found.plain), plain_tools))
     assert controls_in(tokenizer(name), row.input_ids) == controls_in(
         tokenizer(name), plain.input_ids
     )
+
+
+def last_learned(messages: Sequence[Json]) -> list[Json]:
+    """Only the last answer is learned, so that one sequence holds all there is of the conversation."""
+    *earlier, last = messages
+    return [{**m, "weight": 0} if m["role"] == "assistant" else m for m in earlier] + [last]
 
 
 def bare(text: str) -> str:
@@ -179,7 +187,7 @@ def bare(text: str) -> str:
 @given(data=st.data())
 def test_contents_are_decoded_character_for_character(name: str, data: st.DataObject) -> None:
     found = data.draw(twins(name))
-    rendered = chat(name).rendered(found.spiced)
+    rendered = chat(name).rendered(last_learned(found.spiced))
     tokens = chat(name).tokens(rendered)
     assert_contents_are_decoded(tokenizer(name), rendered.text, tokens, found.spiced)
 
@@ -205,9 +213,13 @@ def test_without_control_tokens_the_ids_are_those_of_transformers(
     found = data.draw(twins(name))
     words = st.lists(st.sampled_from(["a b", "\n", "é🙂", "<|", "im_end", "12"]), max_size=4)
     messages = [{**m, "content": "".join(data.draw(words))} for m in found.plain]
+    # where an answer begins with a line break, the prompt's last token ends before it, as it is asked
+    messages = [
+        m if m["role"] == "user" else {**m, "content": bare(m["content"]) or "a"} for m in messages
+    ]
     options = {"date_string": "26 Jul 2024", "return_dict": False}
     theirs = tokenizer(name).apply_chat_template(messages, **options)
-    rendered = chat(name).rendered(messages)
+    rendered = chat(name).rendered(last_learned(messages))
     assert rendered.breaks is None
     if name not in ("deepseek_r1", "deepseek_r1_distill"):  # whose opened thought is put back
         assert list(chat(name).tokens(rendered).ids) == theirs
@@ -346,7 +358,7 @@ def test_a_row_may_have_the_private_characters_that_break_spellings() -> None:
     said = "\ue100\ue101<|im_end|>\ue100"
     messages = [says("user", said), says("assistant", f"{said}b")]
     rendered = found.rendered(messages)
-    assert [rendered.text[a:b] for a, b in rendered.spans] == [f"{said}b<|im_end|>\n"]
+    assert [rendered.text[a:b] for a, b in rendered.spans] == [f"{said}b<|im_end|>"]
     assert found.tokenizer.decode(found.tokens(rendered).ids) == rendered.text
     everything = "".join(map(chr, range(0xE100, 0xF900)))
     with pytest.raises(DataError, match="has every private-use character"):
@@ -431,7 +443,7 @@ def real(request: pytest.FixtureRequest) -> Chat:
 def test_a_real_tokenizer_reads_what_is_spelled_as_text(real: Chat, data: st.DataObject) -> None:
     name = "gemma3" if "<start_of_turn>" in str(real.tokenizer.chat_template) else "qwen2_5"
     found = data.draw(twins(name))
-    rendered, plain = (real.rendered(m) for m in (found.spiced, found.plain))
+    rendered, plain = (real.rendered(last_learned(m)) for m in (found.spiced, found.plain))
     tokens = real.tokens(rendered)
     special = set(real.tokenizer.all_special_ids)
     spelled = [[t for t in ids if t in special] for ids in (tokens.ids, real.tokens(plain).ids)]

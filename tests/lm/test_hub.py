@@ -103,3 +103,15 @@ def test_a_revision_that_is_not_here_is_one_clear_error_offline(hub: HubCache) -
     assert str(caught.value) == (
         "base model 'org/model@v3' is not on this machine and FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE is set"
     )
+
+
+def test_a_hub_that_cannot_be_reached_is_one_clear_error(
+    hub: HubCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FINEWRIGHT_OFFLINE")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+
+    assert base_digest("org/model", Path()) == f"hub:org/model@{OLD}"  # what the cache knows
+    with pytest.raises(ModelError, match="is not on this machine and the hub cannot be reached"):
+        base_digest("org/other", Path())

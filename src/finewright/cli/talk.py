@@ -55,7 +55,8 @@ def _lines(prompt: str = "") -> Iterator[str]:
         if not line:
             return
         if line.strip():
-            yield line.rstrip("\n")
+            # bytes that are no text come as lone surrogates, which no tokenizer takes
+            yield line.rstrip("\n").encode("utf-8", "replace").decode("utf-8")
 
 
 def _say(model: System, messages: list[dict[str, str]], manner: Manner) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from finewright import __version__
 from finewright.data.draw import draw_rows
-from finewright.data.read import read_rows
+from finewright.data.read import ReadRow, read_rows
 from finewright.data.validate import validate
 from finewright.errors import DataError, Interrupted
 from finewright.estimate.context import context_of
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from finewright.lm.generate import Generation
 
 OnProgress = Callable[[str, str, int, int], None]
+
+
+_ASKING = ("user", "tool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,9 @@ def predict(asked: Predicting, *, on_progress: OnProgress = lambda *_: None) -> 
 
 def _read(asked: Predicting) -> _Asked:
     read = read_rows(asked.path)
-    checked = validate(read.rows, "auto", format=asked.format, columns=asked.columns)
+    checked = validate(
+        map(_to_answer, read.rows), "auto", format=asked.format, columns=asked.columns
+    )
     problems = (*read.problems, *checked.problems)
     refuse(problems)
     rows = tuple(row for row in checked.rows if row.prompt)
@@ -114,6 +119,16 @@ def _read(asked: Predicting) -> _Asked:
         is_stratified=drawn.is_stratified,
     )
     return _Asked(drawn.rows, draw, warnings)
+
+
+def _to_answer(row: ReadRow) -> ReadRow:
+    """A conversation that ends with the turn to be answered is a prompt, as it is to a chat API."""
+    said = row.data.get("messages")
+    last = said[-1] if isinstance(said, list) and said else None
+    if not isinstance(last, dict) or last.get("role") not in _ASKING or "prompt" in row.data:
+        return row
+    rest = {key: value for key, value in row.data.items() if key != "messages"}
+    return row._replace(data={**rest, "prompt": said})
 
 
 def _settings(asked: Predicting, rows: Sequence[Row]) -> PredictSettings:

@@ -275,7 +275,7 @@ def test_rewards_rise_within_reach_of_the_base(
 @pytest.mark.parametrize(
     ("low", "high"),
     [
-        (GRPOSpec(**SAMPLED, beta=0.0001), GRPOSpec(**SAMPLED, beta=0.5)),
+        (GRPOSpec(**SAMPLED, beta=0.0001), GRPOSpec(**SAMPLED, beta=2.0)),
         (
             PPOSpec(**SAMPLED, kl_coef=0.0, num_ppo_epochs=2),
             PPOSpec(**SAMPLED, kl_coef=0.5, num_ppo_epochs=2),

@@ -11,6 +11,7 @@ import pytest
 from tokenizers import AddedToken
 
 import tiny
+from families.families import chat as family_chat
 from families.families import template
 from finewright.errors import DataError
 from finewright.lm.chat import Chat
@@ -252,3 +253,31 @@ def test_of_a_pair_only_the_answers_behind_the_shared_prompt_are_learned() -> No
     empty = "<think>\n\n</think>\n\n"
     assert texts == [f"{empty}good<|im_end|>", f"{empty}bad<|im_end|>"]
     assert example.is_pair
+
+
+@pytest.mark.parametrize(
+    ("family", "lost"),
+    [
+        ("phi4", "a tool call"),
+        ("phi3", "a tool call"),
+        ("deepseek_r1_distill", "a tool call"),
+    ],
+)
+def test_what_is_asked_loses_no_tool_and_no_call_in_silence(family: str, lost: str) -> None:
+    function = {"name": "fee", "arguments": {"card": "gold"}}
+    call = {"id": "a1b2c3d4e", "type": "function", "function": function}
+    messages = [
+        {"role": "user", "content": "What does the gold card cost?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "12", "tool_call_id": "a1b2c3d4e"},
+    ]
+    tools = [{"type": "function", "function": {"name": "fee", "description": "A fee."}}]
+    with pytest.raises(DataError, match=f"leaves out {lost}|refuses this conversation"):
+        family_chat(family).whole_prompt(messages, tools)
+
+
+def test_what_is_asked_is_the_prompt_where_the_template_has_words_for_tools() -> None:
+    tools = [{"type": "function", "function": {"name": "fee", "description": "A fee."}}]
+    asked = [{"role": "user", "content": "What does the gold card cost?"}]
+    real = family_chat("qwen3")
+    assert real.whole_prompt(asked, tools) == real.prompt(asked, tools)

@@ -49,11 +49,11 @@ def question_of(chat: Chat, row: Row) -> Question:
     calls that cannot be read or written: of the row, or of the model's answers."""
     try:
         expected = expected_of(chat, row)
+        last = row.answer_at
+        assert last  # a row that expects something
+        prompt = chat.whole_prompt(row.messages[:last], row.tools)
     except DataError as error:
         raise DataError(f"{row.file}:{row.row}: {error}", hint=error.hint) from None
-    last = row.answer_at
-    assert last  # a row that expects something
-    prompt = chat.prompt(row.messages[:last], row.tools)
     ids = chat.tokens(prompt).ids
     asked = str(row.messages[last - 1]["content"] or "")
     return Question(row, asked, prompt.text, tuple(ids), Due(expected, row.tools))

@@ -95,6 +95,18 @@ class Chat:
         """What the model is asked: the conversation with the generation prompt, nothing of it learned."""
         return self._shown(messages, tools, True)
 
+    def whole_prompt(
+        self, messages: Sequence[Message], tools: Sequence[Any] | None = None
+    ) -> Rendered:
+        """`prompt`, of which the template leaves out no tool, no call and no result of one.
+
+        Raises DataError where it does: the model would be asked something else than the row says."""
+        if tools or any(m["role"] == "tool" or m.get("tool_calls") for m in messages):
+            given = prepared(messages, self.marks)
+            turns = Turns(self.template, self.marks, self._ends, given, tools)
+            turns.refuse_losses(len(given))
+        return self.prompt(messages, tools)
+
     def encode_prompt(
         self, messages: Sequence[Message], *, tools: Sequence[Any] | None = None
     ) -> tuple[int, ...]:

@@ -57,7 +57,7 @@ def encode_example(chat: Chat, row: Row) -> Example:
     if row.is_prompt and row.messages[-1]["role"] == "assistant":
         raise DataError(_MASKED)
     if row.is_prompt:
-        prompt = chat.prompt(row.messages, row.tools)
+        prompt = chat.whole_prompt(row.messages, row.tools)
         sequences = (_tokenise(chat, prompt, row.id),)
     elif row.rejected is not None:
         shared = len(row.prompt)

@@ -61,7 +61,7 @@ class Turns:
         for i in reversed(self.learned_at()):
             turn = self._turn(i)
             if not found:
-                self._refuse_losses(i)
+                self.refuse_losses(i)
             within = next((s for s in found if s[0].text.startswith(turn.learned)), None)
             if within is None:
                 found.append([turn])
@@ -245,8 +245,8 @@ class Turns:
             f"messages[{i}]: the chat template leaves out the thought of the answer", hint=hint
         )
 
-    def _refuse_losses(self, i: int) -> None:
-        """Nothing but thoughts may be missing before the last learned answer."""
+    def refuse_losses(self, i: int) -> None:
+        """Nothing but thoughts may be missing of what is asked before message `i`."""
         before = self.messages[:i]
         asked = self._text(before, ask=True) if before else ""
         for at, message in enumerate(before):
@@ -254,8 +254,8 @@ class Turns:
                 if self._text([*before[:at], changed, *before[at + 1 :]], ask=True) == asked:
                     raise DataError(f"messages[{at}]: the chat template leaves out {what}")
         if self.tools:
-            whole = self.messages[: i + 1]
-            if self.template.text(whole) == self._text(whole):
+            whole, ask = self.messages[: i + 1], i == len(self.messages)
+            if self.template.text(whole, ask=ask) == self._text(whole, ask=ask):
                 raise DataError("the chat template leaves out the tools: it has no words for them")
 
     def _text(self, messages: Sequence[Message], *, ask: bool = False) -> str:

@@ -151,7 +151,10 @@ def _prompt(system: System, row: Row) -> _Prompt:
     messages = row.prompt
     if system.system_prompt and messages[0]["role"] != "system":
         messages = ({"role": "system", "content": system.system_prompt}, *messages)
-    prompt = system.chat.prompt(messages, row.tools)
+    try:
+        prompt = system.chat.whole_prompt(messages, row.tools)
+    except DataError as error:
+        raise DataError(f"{row.file}:{row.row}: {error}", hint=error.hint) from None
     return _Prompt(prompt.text, tuple(system.chat.tokens(prompt).ids))
 
 

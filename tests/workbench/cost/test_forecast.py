@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from finewright.errors import DataError, ModelError
+from finewright.lm import runtime
 from finewright.schema.cost import CostReport
 from finewright.schema.load import load_spec
 from finewright.workbench.check import check
@@ -72,7 +73,7 @@ def test_what_is_told_of_the_spec_has_its_file_and_line(tmp_path: Path) -> None:
     assert (told.level, told.file, told.row) == ("warning", str(path), 1)
     (tmp_path / "model" / "model.safetensors").touch()
     (same,) = (p for p in check(load_spec(path)).problems if p.key == "train.max_length")
-    assert same == told
+    assert (same.level, same.file, same.row) == ("info", str(path), 1)  # it counts no tokens
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,9 @@ def test_the_trace_and_the_formula_agree_on_a_model_without_weights(tmp_path: Pa
             next(m for m in candidate.memory if (m.on, m.tier) == (on, tier))
             for tier in ("formula", "trace")
         )
-        if on == "gpu" or candidate.machines[0].needs.tier == "trace":
+        # the formula of a CPU is of bfloat16; a CPU that has no fast one is traced in float32
+        alike = on == "gpu" or runtime.fast_bf16()
+        if alike and (on == "gpu" or candidate.machines[0].needs.tier == "trace"):
             assert formula.tensors_gib.low < trace.tensors_gib.median < formula.tensors_gib.high
 
 

@@ -58,7 +58,7 @@ def undeclared_calls(rows: Sequence[Row]) -> tuple[Problem, ...]:
 def _refused(chat: "Chat", prompts: Sequence[Row]) -> Iterator[Problem]:
     for row in prompts:
         try:
-            chat.prompt(row.messages, row.tools)
+            chat.whole_prompt(row.messages, row.tools)
         except DataError as error:
             yield Problem(level="error", file=row.file, row=row.row, message=str(error))
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import yaml
 
 from finewright.render.model_card import CardOf, model_card
@@ -117,3 +118,18 @@ def test_no_path_is_in_it() -> None:
     assert "/srv" not in text
     for kept in ("python:mine.py:score", "reward_model:liked", "regex:a/b"):
         assert f'"{kept}"' in text
+
+
+@pytest.mark.parametrize(
+    ("message", "stays"),
+    [
+        ("1/2 of the rows, and/or 508 tokens/s, see https://example.org/a", True),
+        ("/srv/secret/rows.jsonl: 3 rows are cut", False),
+        ("rows of '/home/me' are cut", False),
+        ("rows of ~/me are cut", False),
+    ],
+)
+def test_a_warning_stays_unless_it_names_a_place_on_this_machine(message: str, stays: bool) -> None:
+    problem = Problem(level="warning", message=message)
+    text = card(candidate=CANDIDATE.model_copy(update={"problems": (problem,)}))
+    assert (f"- {message}\n" in text) == stays

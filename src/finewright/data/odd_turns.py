@@ -85,7 +85,7 @@ def _problem(seen: _Seen) -> Problem:
     message, hint = {
         "undeclared": (
             f"call{'s' * one} tools that the row's `tools` do not declare, this one first: {says!r}",
-            "declare them in `tools`: a model learns to call what it is not told of",
+            "declare them in `tools`: else a model learns to call tools that nobody declared",
         ),
         "beside": (
             f"ha{'s' if one else 've'} text beside a call, this one first",

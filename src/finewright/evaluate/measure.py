@@ -141,7 +141,7 @@ def check_speech(row_set: RowSet, metrics: Sequence[str], due: Sequence[Due]) ->
     for metric in metrics:
         if due and speechless(metric, due):
             raise DataError(
-                f"{metric} says nothing of {row_set.name}: none of its {len(due)} rows is of its business",
+                f"{metric} says nothing of {row_set.name}: it applies to none of its {len(due)} rows",
                 hint="no_call is of rows that expect no call; tool_calls is of every row",
             )
 

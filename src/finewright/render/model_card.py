@@ -19,6 +19,8 @@ from finewright.schema.train import Candidate
 _NOT_STATED = ("", "unknown")
 _PLACE = re.compile(r"^((?:python|reward_model):)?[/~][^:]*/")
 _NOT_MEASURED = "Not measured yet."
+# An absolute path; no share such as 1/2, no unit such as tokens/s, no address.
+_PATH = re.compile(r"(?<![\w.<:/])/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ def _each_limit(of: CardOf) -> Iterator[str]:
 
 def _plain(messages: Iterator[str] | Sequence[str]) -> Iterator[str]:
     """What was said of the training, but for lines that name a place on this machine."""
-    yield from dict.fromkeys(line for line in messages if "/" not in line)
+    yield from dict.fromkeys(line for line in messages if not _PATH.search(line))
 
 
 def _stated(value: str) -> str:

@@ -34,7 +34,10 @@ def test_a_good_spec_says_what_solved_means(spec: Path) -> None:
             ["measure.solved={metric: exact_match}"],
             "measure.solved.metric: 'exact_match' is not among",
         ),
-        (["evaluate.metrics=[perplexity]"], "measure.solved.metric: perplexity is not told of one"),
+        (
+            ["evaluate.metrics=[perplexity]"],
+            "measure.solved.metric: perplexity has no value for a single",
+        ),
         (
             ["evaluate.metrics=[numeric, preference_accuracy]"],
             "evaluate.metrics: preference_accuracy",

@@ -46,7 +46,7 @@ def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tupl
     if metric in _OF_WHOLE_SETS:
         yield (
             "measure.solved.metric",
-            f"{metric} is not told of one answer, and each must be solved or not",
+            f"{metric} has no value for a single answer, and each must be solved or not",
             "name a metric of answers, such as exact_match, numeric or token_f1",
         )
     if PREFERENCE in whole.evaluate.metrics:

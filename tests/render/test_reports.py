@@ -67,7 +67,7 @@ def test_a_check_names_each_problem_and_its_verdict() -> None:
         "bot: not usable",
     ]
     assert text_of(CheckReport(name="bot", problems=(WARNING,))).endswith(
-        "\nbot: ok; `plan` counts tokens and overlong rows"
+        "\nbot: ok; `plan` counts tokens and reads the chat template too"
     )
 
 

@@ -38,7 +38,11 @@ def text_of(report: BaseModel) -> str:
 @text_of.register
 def _(report: CheckReport) -> str:
     problems = [_problem(problem) for problem in report.problems]
-    verdict = "ok; `plan` counts tokens and reads the chat template too" if report.passed else "not usable"
+    verdict = (
+        "ok; `plan` counts tokens and reads the chat template too"
+        if report.passed
+        else "not usable"
+    )
     return "\n".join([*problems, f"{report.name}: {verdict}"])
 
 

@@ -12,6 +12,7 @@ from finewright.lm.adapters.kinds import add_adapter, save_adapter
 from finewright.lm.adapters.linears import OnLinear
 from finewright.lm.batch import pack
 from finewright.lm.efficacy import Finding, efficacy, merge_error
+from finewright.lm.load import load_lm
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel
 from finewright.schema.adapter import (
@@ -57,7 +58,13 @@ class Trained:
         save_adapter(self.folder, model, self.lm.adapters, spec, base=self.base)
 
     def findings(self) -> dict[str, Finding]:
-        found = efficacy(self.base, self.folder, self.lm.stored_tensors(), PROMPTS, dtype="fp32")
+        found = efficacy(
+            load_lm(self.base, self.folder, dtype="fp32"),
+            self.base,
+            self.lm.stored_tensors(),
+            PROMPTS,
+            dtype="fp32",
+        )
         return {finding.name.split(" against ")[0]: finding for finding in found}
 
 

@@ -51,6 +51,13 @@ def outgoing_is_forbidden() -> bool:
     return offline() or os.environ.get("HF_HUB_OFFLINE", "") not in {"", "0"}
 
 
+def why_not_reached() -> str:
+    """Why something of the hub that is not here cannot be fetched either."""
+    if outgoing_is_forbidden():
+        return "FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE is set"
+    return "the hub cannot be reached"
+
+
 def cached(pin: Pin, download: Callable[[Path], None]) -> Path:
     """The pinned file in the cache; `download` puts it alone into the folder that it is given.
 

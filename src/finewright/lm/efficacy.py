@@ -7,7 +7,6 @@ they are not the base's; and each layer gives the same as the one weight that it
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
@@ -52,24 +51,6 @@ class Finding:
 
 
 def efficacy(
-    base: BaseModel,
-    folder: Path,
-    trained: Mapping[str, Tensor],
-    prompts: Sequence[Sequence[int]],
-    *,
-    dtype: Literal["bf16", "fp32"],
-    consent: str = "",
-) -> tuple[Finding, ...]:
-    """Load what `folder` holds, an adapter or a whole model, and measure it.
-
-    `trained` is what `LM.stored_tensors` gave, so the trained model itself need not be in memory. In fp32,
-    which costs the base's weights in four bytes each, small faults show that bf16's roundings hide. Raises
-    ModelError when the folder cannot be loaded."""
-    lm = load_lm(base, folder, dtype=dtype, consent=consent)
-    return efficacy_of(lm, base, trained, prompts, dtype=dtype, consent=consent)
-
-
-def efficacy_of(
     lm: LM,
     base: BaseModel,
     trained: Mapping[str, Tensor],
@@ -78,7 +59,10 @@ def efficacy_of(
     dtype: Literal["bf16", "fp32"],
     consent: str = "",
 ) -> tuple[Finding, ...]:
-    """Measure a model as it came back from its folder, in `dtype`."""
+    """Measure a model, an adapter or a whole one, as it came back from its folder in `dtype`.
+
+    `trained` is what `LM.stored_tensors` gave, so the trained model itself need not be in memory. In fp32,
+    which costs the base's weights in four bytes each, small faults show that bf16's roundings hide."""
     traces = trace(lm, prompts, NUM_TOKENS)
     rows = [tuple(prompt) + found.ids for prompt, found in zip(prompts, traces, strict=True)]
     whole = _forward(lm, rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import ModelError
-from finewright.fetch.cache import outgoing_is_forbidden
+from finewright.fetch.cache import outgoing_is_forbidden, why_not_reached
 from finewright.fetch.telemetry import turn_off_telemetry
 from finewright.lm.runtime import require_runtime
 from finewright.schema.lock import HUB_DIGEST
@@ -101,13 +101,8 @@ def _cached_commit(name: HubName) -> str:
 
 
 def _absent(name: HubName) -> ModelError:
-    why = (
-        "FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE is set"
-        if outgoing_is_forbidden()
-        else "the hub cannot be reached"
-    )
     return ModelError(
-        f"base model {_written(name)!r} is not on this machine and {why}",
+        f"base model {_written(name)!r} is not on this machine and {why_not_reached()}",
         hint="copy the model's folder here and give its path",
     )
 

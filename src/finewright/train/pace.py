@@ -10,13 +10,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.errors import Interrupted
 from finewright.lm import runtime
 from finewright.schema.common import Problem
 from finewright.store.atomic import write_text
 from finewright.train.loop import Step, rows_of_step, train
 from finewright.train.schedule import Schedule
-from finewright.train.training import begun
+from finewright.train.training import begun, stop_before_the_first_step
 from finewright.train.work import Work
 
 _SECONDS = 8.0
@@ -96,12 +95,7 @@ def _timed(work: Work) -> Iterator[Step]:
     )
     started = time.perf_counter()
     for step in steps:
-        if stop := work.context.should_stop():
-            raise Interrupted(
-                "stopped before the first step; nothing is kept",
-                signal_number=stop,
-                hint=f"finewright up {work.context.run.root} begins again",
-            )
+        stop_before_the_first_step(work)
         enough = time.perf_counter() - started >= _SECONDS
         if step.step > _WARM_UP_STEPS or enough or step.step == most:
             yield step

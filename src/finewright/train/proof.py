@@ -8,7 +8,7 @@ from torch import Tensor
 
 from finewright.errors import StageError
 from finewright.lm.batch import Example
-from finewright.lm.efficacy import NO_CHANGE, SAME_LOGITS, Finding, efficacy_of
+from finewright.lm.efficacy import NO_CHANGE, SAME_LOGITS, Finding, efficacy
 from finewright.lm.elsewhere import Elsewhere, Question, asked_elsewhere, why_not
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.load import load_lm
@@ -40,7 +40,7 @@ def prove(work: Work, stored: Mapping[str, Tensor]) -> Proved:
     assert work.spec.dtype != "auto"
     consent, folder = _consent(work), work.folder / "adapter"
     lm = load_lm(work.base, folder, dtype=work.spec.dtype, consent=consent)
-    found = efficacy_of(
+    found = efficacy(
         lm, work.base, stored, _prompts(work.rows), dtype=work.spec.dtype, consent=consent
     )
     failed = [finding for finding in found if not finding.passed]

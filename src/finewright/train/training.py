@@ -61,6 +61,11 @@ def begun(work: Work) -> Training:
 
 def _watch_references(work: Work, done: int, total: int) -> None:
     work.context.emit("references", stage="train", done=done, total=total)
+    stop_before_the_first_step(work)
+
+
+def stop_before_the_first_step(work: Work) -> None:
+    """Raise Interrupted when asked to stop; nothing is trained that could be kept."""
     if stop := work.context.should_stop():
         raise Interrupted(
             "stopped before the first step; nothing is kept",

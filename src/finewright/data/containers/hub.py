@@ -6,7 +6,7 @@ from pathlib import Path
 
 from finewright.data.containers.kinds import DATA_SUFFIXES, PACKED_SUFFIXES, TEXT_SUFFIXES
 from finewright.errors import DataError, MissingExtra
-from finewright.fetch.cache import outgoing_is_forbidden
+from finewright.fetch.cache import outgoing_is_forbidden, why_not_reached
 from finewright.fetch.telemetry import turn_off_telemetry
 
 # A spec resolves its paths against its folder, so the id may stand behind one.
@@ -37,23 +37,17 @@ def hub_folder(name: str) -> Path:
             "reading hub data sets needs huggingface_hub", hint='pip install "finewright[data]"'
         ) from None
     repository, _, revision = name.partition("@")
-    is_forbidden = outgoing_is_forbidden()
     try:
         folder = snapshot_download(
             repository,
             repo_type="dataset",
             revision=revision or None,
             allow_patterns=_PATTERNS,
-            local_files_only=is_forbidden,
+            local_files_only=outgoing_is_forbidden(),
         )
     except LocalEntryNotFoundError:
-        why = (
-            "FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE is set"
-            if is_forbidden
-            else "the hub cannot be reached"
-        )
         raise DataError(
-            f"it is not on this machine and {why}",
+            f"it is not on this machine and {why_not_reached()}",
             hint="copy the data set's folder here and give its path",
         ) from None
     except (HfHubHTTPError, OSError, ValueError) as error:

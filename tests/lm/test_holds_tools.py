@@ -30,7 +30,7 @@ TURNS = (
 
 def holds(family: str) -> bool:
     try:
-        chat(family).rendered(TURNS, (TOOL,))
+        chat(family).sequences(TURNS, (TOOL,))
     except DataError:
         return False
     return True

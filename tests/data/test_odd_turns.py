@@ -144,7 +144,15 @@ def test_odd_turns_are_counted_with_the_first_row() -> None:
             {"role": "assistant", "content": "<think>b</think>A", "reasoning_content": "a"},
         ]
     }
-    found = check(declared, undeclared, bare, beside, twice)
+    closes = [
+        {**A, "content": text} for text in ("b</think>A", "<think>b</think>A", "<think> </think>")
+    ]
+    named = {**A, "content": "Between <think> and </think>."}
+    odd = [
+        {"messages": [Q, turn]}
+        for turn in (*closes, named, {**closes[0], "reasoning_content": "b"})
+    ]
+    found = check(declared, undeclared, bare, beside, twice, *odd)
     told = {(p.level, p.row, p.key): p.message for p in told_of_turns(found.rows)}
     assert told == {
         ("warning", 2, "messages[3].tool_calls[1].function.name"):
@@ -152,6 +160,8 @@ def test_odd_turns_are_counted_with_the_first_row() -> None:
         ("info", 4, "messages[1].content"): "1 row has text beside a call, this one first",
         ("warning", 5, "messages[1].content"):
             "1 row has thoughts both in reasoning_content and in the content, this one first",
+        ("warning", 6, "messages[1].content"):
+            "1 row has </think> without <think> before it, this one first",
     }  # fmt: skip
 
 

@@ -9,7 +9,9 @@ from finewright.judge.answer import Answer, Call, answer_of, split_thoughts
     ("text", "thoughts", "content"),
     [
         ('<think>\n2 and 2\n</think>\n\n{"sum": 4}', "2 and 2", '{"sum": 4}'),
-        ('2 and 2</think>{"sum": 4}', "2 and 2", '{"sum": 4}'),
+        ("</think>\n\nYes.", "", "Yes."),
+        ("The mark </think> closes a thought.", "", "The mark </think> closes a thought."),
+        ("<think>they ask of <think></think>It opens one.", "they ask of <think>", "It opens one."),
         ("<think>\n\n</think>\n\nYes.", "", "Yes."),
         ("Write <think> to think.", "", "Write <think> to think."),
         ("<think>for ever", "", "<think>for ever"),
@@ -17,6 +19,13 @@ from finewright.judge.answer import Answer, Call, answer_of, split_thoughts
 )
 def test_thoughts_stand_before_what_is_said(text: str, thoughts: str, content: str) -> None:
     assert split_thoughts(text) == (thoughts, content)
+
+
+def test_a_close_alone_ends_a_thought_where_the_prompt_opened_one() -> None:
+    said = {"role": "assistant", "content": '2 and 2</think>{"sum": 4}'}
+    assert split_thoughts(said["content"], is_open=True) == ("2 and 2", '{"sum": 4}')
+    assert answer_of(said, is_open=True) == Answer('{"sum": 4}', "2 and 2")
+    assert answer_of(said) == Answer(said["content"])
 
 
 def test_a_message_is_read_with_its_calls() -> None:

@@ -3,45 +3,29 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from finewright.data.first_rows import FirstRow, FirstRows
 from finewright.data.poison.hidden import Hidden, hidden
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
 
 
-@dataclass(slots=True)
-class _Kind:
-    """Rows with one kind of hidden text in one file; the first row, or the first that is a trick."""
-
-    row: Row
-    first: Hidden
-    num_rows: int = 1
+def _tricks_first() -> FirstRows[Hidden]:
+    return FirstRows(rank=lambda found: found.is_trick)
 
 
 @dataclass(slots=True)
 class HiddenText:
-    """The hidden text of the rows so far; memory grows with the files, not with the rows."""
+    """The hidden text of the rows so far; of each kind the first trick goes before what else comes first."""
 
-    seen: dict[tuple[str, str], _Kind] = field(default_factory=dict)
+    seen: FirstRows[Hidden] = field(default_factory=_tricks_first)
 
     def add(self, row: Row) -> None:
         """Look at one more row."""
-        of_row: dict[str, Hidden] = {}
-        for found in hidden(row):
-            first = of_row.get(found.kind)
-            if first is None or (found.is_trick and not first.is_trick):
-                of_row[found.kind] = found
-        for kind, found in of_row.items():
-            so_far = self.seen.get((row.file, kind))
-            if so_far is None:
-                self.seen[row.file, kind] = _Kind(row, found)
-                continue
-            so_far.num_rows += 1
-            if found.is_trick and not so_far.first.is_trick:
-                so_far.row, so_far.first = row, found
+        self.seen.add(row, hidden(row))
 
     def problems(self) -> list[Problem]:
         """A warning for what hardly anybody writes by accident; an info for HTML comments and the like."""
-        return [_problem(kind) for kind in self.seen.values()]
+        return [_problem(seen) for seen in self.seen]
 
 
 def hidden_text(rows: Iterable[Row]) -> list[Problem]:
@@ -52,9 +36,9 @@ def hidden_text(rows: Iterable[Row]) -> list[Problem]:
     return found.problems()
 
 
-def _problem(kind: _Kind) -> Problem:
-    found, row = kind.first, kind.row
-    rows = "1 row holds" if kind.num_rows == 1 else f"{kind.num_rows} rows hold"
+def _problem(seen: FirstRow[Hidden]) -> Problem:
+    found, row = seen.first, seen.row
+    rows = "1 row holds" if seen.num_rows == 1 else f"{seen.num_rows} rows hold"
     # It goes to a terminal, where some signs would act.
     text = "".join(sign if sign.isprintable() else " " for sign in found.says)
     says = f": {text}" if text else ""

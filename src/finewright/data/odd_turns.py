@@ -1,16 +1,17 @@
 """Sound turns that their owner may not mean so: calls of tools that nobody declared, text beside a call,
-thoughts in two places. Counted while rows pass by: one problem for each kind and file."""
+thoughts in two places or without a beginning. Counted while rows pass by: one problem a kind and file."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from finewright.judge.answer import split_thoughts
+from finewright.data.first_rows import FirstRow, FirstRows
+from finewright.judge.answer import THINK, split_thoughts
 from finewright.judge.calls import name_of_tool
 from finewright.schema.common import Problem
 from finewright.schema.rows import Message, Row
 
-_Kind = Literal["undeclared", "beside", "thoughts"]
+_Kind = Literal["undeclared", "beside", "thoughts", "close"]
 
 
 class OddTurn(NamedTuple):
@@ -22,30 +23,18 @@ class OddTurn(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Seen:
-    row: Row
-    first: OddTurn
-    num_rows: int = 1
-
-
-@dataclass(slots=True)
 class OddTurns:
-    """The odd turns of the rows so far; memory grows with the files, not with the rows."""
+    """The odd turns of the rows so far."""
 
-    seen: dict[tuple[str, _Kind], _Seen] = field(default_factory=dict)
+    seen: FirstRows[OddTurn] = field(default_factory=FirstRows)
 
     def add(self, row: Row) -> None:
         """Look at one more row."""
-        for kind, found in {turn.kind: turn for turn in reversed([*odd_turns(row)])}.items():
-            so_far = self.seen.get((row.file, kind))
-            if so_far:
-                so_far.num_rows += 1
-            else:
-                self.seen[row.file, kind] = _Seen(row, found)
+        self.seen.add(row, odd_turns(row))
 
     def problems(self) -> list[Problem]:
         """A warning where something else may be learned than is meant; an info for text beside a call."""
-        return [_problem(seen) for seen in self.seen.values()]
+        return [_problem(seen) for seen in self.seen]
 
 
 def told_of_turns(rows: Iterable[Row]) -> list[Problem]:
@@ -76,9 +65,13 @@ def _of_turn(key: str, turn: Message, declared: set[str]) -> Iterator[OddTurn]:
         yield OddTurn("thoughts", f"{key}.content", "")
     elif calls and split_thoughts(content).content.strip():
         yield OddTurn("beside", f"{key}.content", "")
+    if not turn.get("reasoning_content") and split_thoughts(content, is_open=True).thoughts:
+        before, _, _ = content.partition(THINK.close)
+        if THINK.open not in before:
+            yield OddTurn("close", f"{key}.content", "")
 
 
-def _problem(seen: _Seen) -> Problem:
+def _problem(seen: FirstRow[OddTurn]) -> Problem:
     kind, key, says = seen.first
     one = seen.num_rows == 1
     rows = "1 row" if one else f"{seen.num_rows} rows"
@@ -94,6 +87,11 @@ def _problem(seen: _Seen) -> Problem:
         "thoughts": (
             f"ha{'s' if one else 've'} thoughts both in reasoning_content and in the content, this one first",
             "keep one of the two",
+        ),
+        "close": (
+            f"ha{'s' if one else 've'} </think> without <think> before it, this one first",
+            "write thoughts between <think> and </think>: a close alone ends one only where the prompt of the"
+            " chat template opens it",
         ),
     }[kind]
     return Problem(

@@ -21,7 +21,7 @@ def expected_of(chat: Chat, row: Row) -> Answer:
     last = row.answer_at
     if not last:
         raise DataError("no assistant turn that answers something")
-    expected = answer_of(row.messages[last])
+    expected = answer_of(row.messages[last], is_open=chat.marks.is_open)
     if expected.fault:
         raise DataError(expected.fault)
     if expected.calls and (why := reader_of(chat).cannot_call):

@@ -46,17 +46,20 @@ class ThoughtAndContent(NamedTuple):
     content: str
 
 
-def split_thoughts(text: str, marks: MarkPair = THINK) -> ThoughtAndContent:
+def split_thoughts(
+    text: str, marks: MarkPair = THINK, *, is_open: bool = False
+) -> ThoughtAndContent:
     """An answer that spells its thoughts as `<think>...</think>` before what it says, in its two parts.
 
-    The opening mark may stand in the prompt, so its absence is no fault; where it stands later in the text,
-    the text is about the marks and not split. A thought that never closes is not split either: see
-    `has_open_thought`."""
+    Where the prompt opens the thought (`is_open`), the text may begin within it. Elsewhere a close behind
+    other text is a word of it, and nothing is split; nor is a text that names both marks. A thought that
+    never closes is not split either: see `has_open_thought`."""
     before, close, content = text.partition(marks.close)
-    thoughts = before.lstrip().removeprefix(marks.open)
-    if not close or marks.open in thoughts:
+    thoughts = before.lstrip()
+    begins_with_mark = thoughts.startswith(marks.open) or not thoughts
+    if not close or not (begins_with_mark or (is_open and marks.open not in thoughts)):
         return ThoughtAndContent("", text)
-    return ThoughtAndContent(thoughts.strip(), content.lstrip())
+    return ThoughtAndContent(thoughts.removeprefix(marks.open).strip(), content.lstrip())
 
 
 def has_open_thought(text: str, marks: MarkPair = THINK) -> bool:
@@ -64,14 +67,14 @@ def has_open_thought(text: str, marks: MarkPair = THINK) -> bool:
     return text.lstrip().startswith(marks.open) and marks.close not in text
 
 
-def answer_of(message: Mapping[str, Any]) -> Answer:
+def answer_of(message: Mapping[str, Any], *, is_open: bool = False) -> Answer:
     """What an assistant's message in OpenAI's form says: the answer that a row expects.
 
-    Thoughts stand in `reasoning_content`, else at the head of `content` between `<think>` marks. JSON text
+    Thoughts stand in `reasoning_content`, else at the head of `content` as `split_thoughts` has it. JSON text
     in a call's arguments becomes the value it spells; text that spells none is a fault."""
     thoughts, content = message.get("reasoning_content"), str(message.get("content") or "")
     if not thoughts:
-        thoughts, content = split_thoughts(content)
+        thoughts, content = split_thoughts(content, is_open=is_open)
     calls, fault = [], ""
     for call in message.get("tool_calls") or ():
         function = call["function"]

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
-
-from finewright.errors import DataError
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -25,6 +24,13 @@ class ParsedJson(NamedTuple):
     value: object
 
 
+class JsonAt(NamedTuple):
+    """A JSON value that stands in a text, with Python's own numbers, and where it ends."""
+
+    value: Any  # Any: free JSON
+    end: int
+
+
 def parse_json(text: str) -> ParsedJson | None:
     """The value of one RFC 8259 text, or None if it is not one or is beyond the limits above."""
     try:
@@ -35,25 +41,40 @@ def parse_json(text: str) -> ParsedJson | None:
             parse_constant=_no_constant,
             object_pairs_hook=_unique,
         )
-    except (ValueError, ArithmeticError, RecursionError, DataError):
+    except (ValueError, ArithmeticError, RecursionError):
         return None
     return None if _too_deep(value) else ParsedJson(value)
 
 
+def json_at(text: str, start: int) -> JsonAt | None:
+    """The value in the text at a place, after blanks; None where there is none within the limits."""
+    begin = len(text) - len(text[start:].lstrip())
+    try:
+        value, end = _decoder().raw_decode(text, begin)
+    except (ValueError, RecursionError):
+        return None
+    return None if _too_deep(value) else JsonAt(value, end)
+
+
+@cache
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique)
+
+
 def _number(text: str) -> Decimal:
     if len(text) > MAX_JSON_DIGITS:
-        raise DataError(f"a number of {len(text)} digits")
+        raise ValueError(f"a number of {len(text)} digits")
     return Decimal(text)
 
 
 def _no_constant(name: str) -> object:
-    raise DataError(f"{name} is not JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     unique = dict(pairs)
     if len(unique) < len(pairs):
-        raise DataError("a key appears twice")
+        raise ValueError("a key appears twice")
     return unique
 
 

@@ -32,7 +32,7 @@ def _prepared(number: int, message: Message, marks: Marks) -> Message:
     found = {key: value for key, value in message.items() if key not in THOUGHT_KEYS}
     thought, content = thought_of(message), message.get("content")
     if not thought and marks.thinks and isinstance(content, str):
-        thought, found["content"] = split_thoughts(content)
+        thought, found["content"] = split_thoughts(content, is_open=marks.is_open)
     if thought:
         found[marks.key or THOUGHT_KEYS[0]] = thought
     if message.get("tool_calls"):

@@ -45,30 +45,45 @@ def spoken(chat: "Chat", prompt: str, tokens: Iterable[int]) -> Iterator[Spoken]
     """The pieces of the answer that tokens are, as they come."""
     from finewright.lm.answers.reader import reader_of
 
-    reader, shown = reader_of(chat), Answer("")
-    known: list[int] = []
+    reader, known = reader_of(chat), list[int]()
+    shown = Answer("")
     for token in tokens:
         known.append(token)
         text = reader.text(chat, known)
         # A trailing replacement character is half of one that the next token completes.
         if not text.endswith("\ufffd"):
             found = reader.so_far(text, prompt)
-            yield from _grown(shown, found)
-            shown = found
+            thoughts = _more(shown.thoughts, found.thoughts)
+            content = _more(shown.content, found.content)
+            yield from _pieces(thoughts, content)
+            shown = Answer(shown.content + content, shown.thoughts + thoughts)
     whole = reader.read(reader.text(chat, known), prompt)
-    yield from _grown(shown, whole)
+    yield from _pieces(_rest(shown.thoughts, whole.thoughts), _rest(shown.content, whole.content))
     for call in whole.calls:
         yield Spoken("call", f"{call.name} {json.dumps(call.arguments, ensure_ascii=False)}")
     if whole.fault:
         yield Spoken("fault", whole.fault)
 
 
-def _grown(before: Answer, after: Answer) -> Iterator[Spoken]:
-    """What came to the thoughts and to the content; all anew where what was shown turned out to be else."""
-    pairs: tuple[tuple[Literal["thoughts", "content"], str, str], ...] = (
-        ("thoughts", before.thoughts, after.thoughts),
-        ("content", before.content, after.content),
-    )
-    for kind, shown, text in pairs:
-        if not shown.startswith(text):
-            yield Spoken(kind, text.removeprefix(shown))
+def _pieces(thoughts: str, content: str) -> Iterator[Spoken]:
+    if thoughts:
+        yield Spoken("thoughts", thoughts)
+    if content:
+        yield Spoken("content", content)
+
+
+def _more(shown: str, text: str) -> str:
+    """What of the text comes after what was shown of it; nothing where it begins otherwise, or went back."""
+    return text[len(shown) :] if text.startswith(shown) else ""
+
+
+def _rest(shown: str, text: str) -> str:
+    """What is yet to be shown of a whole text, where blanks may differ; all anew where it reads otherwise."""
+    if text.startswith(shown):
+        return text[len(shown) :]
+    if shown.lstrip().startswith(text):
+        return ""
+    for begun in (shown.lstrip(), shown.strip()):
+        if text.lstrip().startswith(begun):
+            return text.lstrip()[len(begun) :]
+    return f"\n{text}"

@@ -280,6 +280,12 @@ def test_a_thought_that_the_prompt_opened_is_one() -> None:
     assert CODER.read("hm, 4", "assistant\n<think>\n\n</think>\n\n").content == "hm, 4"
 
 
+def test_an_answer_that_names_the_close_of_a_thought_is_whole() -> None:
+    said = "The mark </think> closes a thought."
+    assert CODER.read(said, "<|im_start|>assistant\n").content == said
+    assert CODER.so_far(said, "<|im_start|>assistant\n").content == said
+
+
 def test_json_that_is_an_answer_is_no_call_where_no_tool_is_declared() -> None:
     text = '{"name": "Ann", "parameters": {"age": 7}}'
     assert LLAMA.read(text).content == text

@@ -2,13 +2,13 @@
 
 A syntax never guesses: what has its marks and cannot be read is a fault, and no part of the answer."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from finewright.judge.answer import Call
+from finewright.judge.json_text import json_at
 
 ArgumentTypes = Mapping[str, Mapping[str, frozenset[str]]]
 """tool -> argument -> the JSON types that its schema allows."""
@@ -130,13 +130,6 @@ class Block(NamedTuple):
     calls: Sequence[Call] | None
 
 
-class JsonAt(NamedTuple):
-    """A JSON value that stands in a text, and where it ends."""
-
-    value: Any  # Any: free JSON
-    end: int
-
-
 def collected(text: str, blocks: Iterator[Block]) -> CallsRead:
     """The text without the blocks, and what they hold. Where there are some, the text is stripped."""
     said: list[str] = []
@@ -166,18 +159,6 @@ def call_of(name: str, arguments: object) -> Call | None:
     return Call(name, arguments) if name and isinstance(arguments, dict) else None
 
 
-def json_at(text: str, start: int) -> JsonAt | None:
-    """The JSON value in the text at a place, after blanks; None where there is none.
-
-    Strict as RFC 8259: no NaN, and no key twice."""
-    begin = len(text) - len(text[start:].lstrip())
-    try:
-        value, end = _DECODER.raw_decode(text, begin)
-    except (ValueError, RecursionError):
-        return None
-    return JsonAt(value, end)
-
-
 def _all_or_none(calls: Iterable[Call | None]) -> list[Call] | None:
     every = list(calls)
     sound = [call for call in every if call is not None]
@@ -188,17 +169,3 @@ def _after(text: str, mark: str, start: int) -> int:
     """The place after the mark, or the text's end."""
     at = text.find(mark, start) if mark else -1
     return len(text) if at < 0 else at + len(mark)
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        raise ValueError("a key appears twice")
-    return unique
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique)

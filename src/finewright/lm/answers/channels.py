@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from finewright.judge.answer import Answer, Call
+from finewright.judge.json_text import json_at
 from finewright.lm.answers.calls import (
     ArgumentTypes,
     CallSyntax,
     call_of,
-    json_at,
     unreadable,
 )
 

@@ -76,7 +76,9 @@ class AnswerReader:
     def text(self, chat: Chat, ids: Sequence[int]) -> str:
         """Generated tokens as text, with the special ones that mark something."""
         kept = [token for token in ids if token not in self.dropped_ids]
-        return str(chat.tokenizer.decode(kept, skip_special_tokens=False))
+        # as it was written: a tokenizer may be set to take blanks from before stops and commas
+        plainly = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}
+        return str(chat.tokenizer.decode(kept, **plainly))
 
     def read(
         self, text: str, prompt: str = "", tools: Tools | None = None, *, ended: bool = True

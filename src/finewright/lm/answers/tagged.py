@@ -9,7 +9,8 @@ from typing import Any
 
 from finewright.judge.answer import Call
 from finewright.judge.calls import function_of, name_of_tool
-from finewright.lm.answers.calls import ArgumentTypes, Block, CallsRead, collected, json_at
+from finewright.judge.json_text import json_at
+from finewright.lm.answers.calls import ArgumentTypes, Block, CallsRead, collected
 
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 

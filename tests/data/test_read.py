@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.read import ReadRow, ReadRows, listed, read_rows, records
+from finewright.data.read import ReadRow, ReadRows, read_rows, records
 from finewright.schema.common import Problem
+from finewright.schema.listing import listed
 
 
 @pytest.fixture

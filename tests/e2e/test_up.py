@@ -243,7 +243,8 @@ def test_an_overlong_row_is_an_error_by_default_and_named(
     (line,) = [line for line in refused.err.splitlines() if line.startswith("error: ")]
     assert refused.code == 2
     assert line.startswith(f"error: {project}/rows.jsonl:5: ")
-    assert "tokens, and train.max_length is 120 (set train.max_length to " in line
+    assert "1 of 16 rows (6 %) have more than 120 tokens" in line
+    assert "(set train.max_length to " in line
     assert not list(runs.glob("2*/train/base"))
 
 

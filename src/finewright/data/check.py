@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finewright.data.containers.found import Listing, ReadRow, Unread
+from finewright.data.containers.found import ReadRow, Unread
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
 from finewright.data.containers.rows import rows_of
@@ -14,6 +14,7 @@ from finewright.data.remarks import Remarks
 from finewright.data.validate import Asked, checked
 from finewright.schema.common import Problem
 from finewright.schema.data_check import DataCheckReport
+from finewright.schema.listing import Listing
 
 
 def check_rows(path: Path, asked: Asked, say: Callable[[Problem], None]) -> DataCheckReport:

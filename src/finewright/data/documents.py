@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from finewright.data.containers.found import Listing, ReadRow, said
+from finewright.data.containers.found import ReadRow, said
 from finewright.data.containers.kinds import TEXT_SUFFIXES
 from finewright.data.containers.write import jsonl_at
 from finewright.data.read import records
@@ -22,6 +22,7 @@ from finewright.errors import DataError, MissingExtra
 from finewright.fetch.telemetry import turn_off_telemetry
 from finewright.rag.sections import heading_of, sections, title_of
 from finewright.schema.data_documents import DocumentsReport, ExamplesReport
+from finewright.schema.listing import Listing
 
 MEDIA_TYPES = {
     ".pdf": "application/pdf",

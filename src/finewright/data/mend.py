@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.data.check import asked_of
-from finewright.data.containers.found import Listing, ReadRow, Unread, raw_of, said
+from finewright.data.containers.found import ReadRow, Unread, raw_of, said
 from finewright.data.containers.json_rules import Pairs, json_object, unique
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
@@ -25,6 +25,7 @@ from finewright.data.validate import Asked, Checked, checked
 from finewright.errors import DataError
 from finewright.schema.common import Problem
 from finewright.schema.data_check import FixReport
+from finewright.schema.listing import Listing
 
 _TURNS = ("messages", "prompt", "completion", "chosen", "rejected")
 _ROLES = {

@@ -4,16 +4,17 @@ Covered: containers and encodings, byte order marks, JSON's own rules, and what 
 nothing after them can (NaN, infinities, repeated keys, lone surrogates, deep nesting). Not covered:
 what the objects mean, which is validate.py's question."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.containers.found import Listing, ReadRow, Unread
+from finewright.data.containers.found import ReadRow, Unread
 from finewright.data.containers.parts import parts_of
 from finewright.data.containers.rows import rows_of
 from finewright.schema.common import Problem
+from finewright.schema.listing import Listing
 
-__all__ = ["ReadRow", "ReadRows", "listed", "read_rows", "records"]
+__all__ = ["ReadRow", "ReadRows", "read_rows", "records"]
 
 
 class ReadRows(NamedTuple):
@@ -47,11 +48,3 @@ def read_rows(path: Path, *, name: str = "") -> ReadRows:
             listing.add(found)
             num_bad += found.level == "error" and found.row is not None
     return ReadRows(tuple(rows), listing.problems(), num_bad)
-
-
-def listed(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The first problems of each file and level, and one more that counts those left out."""
-    listing = Listing()
-    for problem in problems:
-        listing.add(problem)
-    return listing.problems()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.check import asked_of
-from finewright.data.containers.found import Found, Listing, ReadRow, Unread
+from finewright.data.containers.found import Found, ReadRow, Unread
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
 from finewright.data.containers.rows import rows_of
@@ -16,6 +16,7 @@ from finewright.data.provenance.ledger import SourceRecords, record_digest
 from finewright.data.validate import Asked, checked
 from finewright.schema.common import Problem, RowCounts, Source
 from finewright.schema.data import DataSpec, DataType, SourceSpec
+from finewright.schema.listing import Listing
 from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest

@@ -11,10 +11,11 @@ from finewright.data.formats.table import family_named, meant_instead
 from finewright.data.identity import named_anew
 from finewright.data.messages import checked_tools
 from finewright.data.notes import Json, Notes
-from finewright.data.read import ReadRow, listed
+from finewright.data.read import ReadRow
 from finewright.data.shapes import form_of
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataType
+from finewright.schema.listing import listed
 from finewright.schema.rows import Row
 
 _MEDIA = ("images", "videos", "audios")

@@ -10,6 +10,7 @@ from finewright.lm.batch import Encoded, Example
 from finewright.lm.chat import Chat, Rendered
 from finewright.lm.overlong import OverlongRows
 from finewright.schema.common import Problem, RowCounts
+from finewright.schema.listing import listed
 from finewright.schema.rows import Message, Row
 
 _MASKED = "no token of this row would be learned: every label is masked"
@@ -99,7 +100,7 @@ def encode_rows(
 ) -> EncodedRows:
     """Encode all rows; every row is kept, or dropped under a counted reason, or is a problem.
 
-    `error` reports each row longer than `max_length` tokens; `truncate` cuts its end; `drop` leaves it
+    `error` refuses rows longer than `max_length` tokens; `truncate` cuts its end; `drop` leaves it
     out. A cut row in which nothing learned remains is dropped as `nothing_left_to_learn`. What becomes of
     how many is among the problems."""
     kept: list[Example] = []
@@ -136,11 +137,11 @@ def encode_rows(
             overlong.add(row, longest, "overlong")
         else:
             dropped["error"] += 1
-            problems.append(_too_long(row, longest, max_length))
+            overlong.add(row, longest, "refused")
     counts = RowCounts(
         rows_in=seen, rows_kept=len(kept), rows_truncated=truncated, rows_dropped=dict(dropped)
     )
-    found = (*problems, *overlong.problems(seen), *_endless(unended))
+    found = (*listed(problems), *overlong.problems(seen), *_endless(unended))
     return EncodedRows(tuple(kept), counts, found)
 
 
@@ -182,13 +183,3 @@ def _endless(rows: Sequence[Row]) -> list[Problem]:
 
 def _error(row: Row, error: DataError) -> Problem:
     return Problem(level="error", file=row.file, row=row.row, message=str(error), hint=error.hint)
-
-
-def _too_long(row: Row, length: int, max_length: int) -> Problem:
-    return Problem(
-        level="error",
-        file=row.file,
-        row=row.row,
-        message=f"{length} tokens, and train.max_length is {max_length}",
-        hint=f"set train.max_length to {length}, or train.on_overlong to truncate or drop",
-    )

@@ -7,12 +7,13 @@ from typing import Literal
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
 
-OverlongFate = Literal["nothing_left_to_learn", "overlong", "cut_answer", "cut_prompt"]
+OverlongFate = Literal["refused", "nothing_left_to_learn", "overlong", "cut_answer", "cut_prompt"]
 
 # From this share of the rows on, what was asked for by `train.on_overlong` is told as a warning.
 MANY = 0.1
 
 _SAYS: dict[OverlongFate, str] = {
+    "refused": "have more than {most} tokens",
     "nothing_left_to_learn": "have nothing left to learn after {most} tokens, and are left out",
     "overlong": "have more than {most} tokens, and are left out",
     "cut_answer": "have more than {most} tokens, and lose the end of an answer: there the model does not"
@@ -39,17 +40,22 @@ class OverlongRows:
     def problems(self, num_rows: int) -> list[Problem]:
         """For each fate how many of the rows meet it, and the first of them.
 
-        A warning from a tenth of the rows on, and for every row that was to be cut and is lost."""
+        An error where such rows may not be; a warning from a tenth of the rows on, and for every row that was
+        to be cut and is lost."""
         return [self._problem(fate, num_rows) for fate in _SAYS if self.counts[fate]]
 
     def _problem(self, fate: OverlongFate, num_rows: int) -> Problem:
         first, count = self.first[fate], self.counts[fate]
         is_warning = fate == "nothing_left_to_learn" or count >= MANY * num_rows
+        level: Literal["error", "warning", "info"] = "warning" if is_warning else "info"
+        hint = f"set train.max_length to {self.longest}, or shorten the rows"
+        if fate == "refused":
+            level, hint = "error", f"{hint}, or set train.on_overlong to truncate or drop"
         share = f"{count} of {num_rows} rows ({100 * count / num_rows:.0f} %)"
         return Problem(
-            level="warning" if is_warning else "info",
+            level=level,
             file=first.file,
             row=first.row,
             message=f"{share} {_SAYS[fate].format(most=self.most)}; this one is the first",
-            hint=f"set train.max_length to {self.longest}, or shorten the rows",
+            hint=hint,
         )

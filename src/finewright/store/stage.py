@@ -7,11 +7,10 @@ from typing import NamedTuple, Protocol
 
 from finewright.errors import DataError
 from finewright.schema.common import Artifact, Model, Problem
+from finewright.schema.listing import listed
 from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.run import RunSpec
 from finewright.store.rundir import RunDir
-
-_MOST_LINES = 20
 
 
 class Emit(Protocol):
@@ -53,9 +52,7 @@ class StageResult(NamedTuple):
 
 
 def refuse(problems: Sequence[Problem]) -> None:
-    """Raise DataError with a line per error, if there is one."""
-    errors = [problem.line() for problem in problems if problem.level == "error"]
+    """Raise DataError where there is an error: a line for each kind, with its first row and their number."""
+    errors = listed(problem for problem in problems if problem.level == "error")
     if errors:
-        rest = len(errors) - _MOST_LINES
-        more = [f"... and {rest} more"] if rest > 0 else []
-        raise DataError("\n".join([*errors[:_MOST_LINES], *more]))
+        raise DataError("\n".join(problem.line() for problem in errors))

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.containers.found import Listing, said
+from finewright.data.containers.found import said
 from finewright.schema.common import Problem
+from finewright.schema.listing import Listing
 
 
 def listed(problems):

@@ -1,19 +1,10 @@
 """What reading gives: rows, rows that cannot be read, and what must be said of the file."""
 
 import base64
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from finewright.schema.common import Problem
-
-NOT_UTF8 = "not UTF-8"
-_MOST_LISTED = 20
-_MOST_ALIKE = 3
-_MOST_KINDS = 1000
-_NUMBER = re.compile(r"[0-9]+")
+from finewright.schema.listing import NOT_UTF8
 
 
 class ReadRow(NamedTuple):
@@ -33,114 +24,6 @@ class Unread(NamedTuple):
 
 
 Found: TypeAlias = ReadRow | Unread | Problem
-
-
-class Group(NamedTuple):
-    """What problems of one kind have in common: the file, the level, and key and message without numbers."""
-
-    file: str
-    level: str
-    key: str
-    message: str
-
-
-class Counted(NamedTuple):
-    """A problem, and for how many like it it stands, itself among them."""
-
-    problem: Problem
-    number: int
-
-
-@dataclass(slots=True)
-class Listing:
-    """The first problems of a file and level: those of one kind one by one, or, where there are many, by
-    the first of them and their number; and one more that counts what is left out.
-
-    No more than _MOST_KINDS kinds of a file and level are told apart; what comes after is but counted."""
-
-    kept: dict[Group, list[Problem]] = field(default_factory=dict)
-    order: list[Group] = field(default_factory=list)
-    numbers: Counter[Group] = field(default_factory=Counter)
-    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
-    more: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def add(self, problem: Problem, number: int = 1) -> None:
-        """Keep it, or only count it where its like was kept; `number` are as many."""
-        group = _group(problem)
-        place = (group.file, group.level)
-        if group not in self.kept:
-            if self.kinds[place] == _MOST_KINDS:
-                self.more[place] += number
-                return
-            self.kinds[place] += 1
-            self.kept[group] = []
-        if len(self.kept[group]) < _MOST_ALIKE:
-            self.kept[group].append(problem)
-            self.order.append(group)
-        self.numbers[group] += number
-
-    def counted(self) -> Iterator[Counted]:
-        """What is kept, in its order; the last that is kept of a kind stands for those that are not."""
-        num_given: Counter[Group] = Counter()
-        for group in self.order:
-            place, kept = num_given[group], self.kept[group]
-            num_given[group] += 1
-            is_last = num_given[group] == len(kept)
-            yield Counted(kept[place], self.numbers[group] - place if is_last else 1)
-
-    def join(self, counted: Iterable[Counted], more: Mapping[tuple[str, str], int]) -> None:
-        """Add what a listing of the rows that come after has: all is listed as by one reader."""
-        for problem, number in counted:
-            self.add(problem, number)
-        self.more.update(more)
-
-    def problems(self) -> tuple[Problem, ...]:
-        """What is listed, and the counts of what is not."""
-        listed: list[Problem] = []
-        left, num_listed = Counter(self.more), Counter[tuple[str, str]]()
-        for problem, number in self._lines():
-            place = (problem.file, problem.level)
-            num_listed[place] += 1
-            if num_listed[place] <= _MOST_LISTED:
-                listed.append(_with_number(problem, number))
-            else:
-                left[place] += number
-        more = [
-            Problem.model_validate(
-                {"level": level, "file": file, "message": f"and {count} more {level}s like these"}
-            )
-            for (file, level), count in left.items()
-        ]
-        return (*listed, *more)
-
-    def _lines(self) -> Iterator[Counted]:
-        num_given: Counter[Group] = Counter()
-        for group in self.order:
-            place, number = num_given[group], self.numbers[group]
-            num_given[group] += 1
-            if number <= _MOST_ALIKE:
-                yield Counted(self.kept[group][place], 1)
-            elif not place:
-                yield Counted(self.kept[group][0], number)
-
-
-def _group(problem: Problem) -> Group:
-    message = NOT_UTF8 if problem.message.startswith(NOT_UTF8) else problem.message
-    key, message = (_NUMBER.sub("#", text) for text in (problem.key, message))
-    return Group(problem.file, problem.level, key, message)
-
-
-def _with_number(problem: Problem, number: int) -> Problem:
-    if number == 1:
-        return problem
-    if problem.message.startswith(NOT_UTF8):
-        rest = problem.message.removeprefix(NOT_UTF8)
-        message = f"{number} lines are not UTF-8, this one first{rest}"
-    else:
-        # One row can have several of those that are told by a place in a list.
-        what = "more like this" if problem.row is None or "[" in problem.key else "more rows"
-        message = f"{problem.message}; and {number - 1} {what}"
-    return problem.model_copy(update={"message": message})
 
 
 def not_utf8(file: str, where: str, row: int | None = None) -> Problem:

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from finewright.data.draw import draw_places
 from finewright.data.prompts import prompt_key, with_expected
-from finewright.data.read import ReadRow, listed, read_rows
+from finewright.data.read import ReadRow, read_rows
 from finewright.data.validate import validate
 from finewright.errors import DataError
 from finewright.judge.answer import answer_of, compared_text
 from finewright.schema.common import Problem
+from finewright.schema.listing import listed
 from finewright.schema.rows import Message, Row
 
 _EXPECTED = "expected"

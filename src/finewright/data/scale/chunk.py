@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.data.check import asked_of
-from finewright.data.containers.found import Listing, ReadRow, Unread, raw_of
+from finewright.data.containers.found import ReadRow, Unread, raw_of
 from finewright.data.controls import ControlTokens
 from finewright.data.duplicates.minhash import (
     NUM_HASHES,
@@ -28,6 +28,7 @@ from finewright.data.privacy.apply import apply
 from finewright.data.scale.slices import Slice, found_in
 from finewright.data.user_rows import to_user_json
 from finewright.data.validate import Asked, checked
+from finewright.schema.listing import Listing
 from finewright.schema.privacy import Finding, FoundType
 from finewright.schema.rows import Row
 from finewright.schema.scale import FoundCount, Listed, NotListed, PrepareSpec, SliceTally

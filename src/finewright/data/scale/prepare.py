@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from finewright.data.containers.found import Counted, Listing, said
+from finewright.data.containers.found import said
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
 from finewright.data.controls import ControlTokens
@@ -42,6 +42,7 @@ from finewright.data.scale.write import (
 from finewright.errors import DataError
 from finewright.schema.common import Problem, Source
 from finewright.schema.data import EngineName
+from finewright.schema.listing import Counted, Listing
 from finewright.schema.privacy import FoundType
 from finewright.schema.scale import FoundCount, PrepareReport, PrepareSpec, SliceTally
 from finewright.store.atomic import beside, sha256_file, write_bytes

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from finewright.data.containers.found import Counted
 from finewright.data.containers.rows import rows_of
 from finewright.data.controls import spelled
 from finewright.data.door import Holding, Place
@@ -24,6 +23,7 @@ from finewright.data.source import AskedPart, SourceRows, parts_asked
 from finewright.errors import MissingExtra
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec, SourceSpec
+from finewright.schema.listing import Counted
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.rows import Row
 

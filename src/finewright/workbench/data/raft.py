@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finewright.data.containers.found import Listing, ReadRow, said
+from finewright.data.containers.found import ReadRow, said
 from finewright.data.containers.write import jsonl_at
 from finewright.data.raft import REASONS, CountTokens, Question, Raft, Searched
 from finewright.data.read import records
 from finewright.errors import DataError
 from finewright.rag.index import Access
+from finewright.schema.listing import Listing
 from finewright.schema.raft import RaftReport, RaftSpec
 from finewright.workbench.data.outputs import check_outputs
 from finewright.workbench.rag.target import open_target

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from finewright.data.check import asked_of
-from finewright.data.containers.found import Found, Listing, ReadRow, Unread
+from finewright.data.containers.found import Found, ReadRow, Unread
 from finewright.data.containers.parts import parts_of
 from finewright.data.containers.rows import rows_of
 from finewright.data.containers.write import jsonl_at
@@ -17,6 +17,7 @@ from finewright.data.validate import Asked, Checked, checked, validate
 from finewright.errors import DataError
 from finewright.schema.common import Problem
 from finewright.schema.data import DataType
+from finewright.schema.listing import Listing
 from finewright.schema.rows import Row
 
 Type = Literal["auto"] | DataType

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finewright.data.check import asked_of
-from finewright.data.containers.found import Found, Listing, ReadRow
+from finewright.data.containers.found import Found, ReadRow
 from finewright.data.containers.manifest import Part
 from finewright.data.containers.parts import parts_of
 from finewright.data.containers.rows import container_of, rows_of
@@ -29,6 +29,7 @@ from finewright.schema.formats import (
     ProposalSeen,
     RowSeen,
 )
+from finewright.schema.listing import Listing
 
 UNKNOWN = "unknown"
 _CONTAINERS = {

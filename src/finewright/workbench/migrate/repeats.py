@@ -5,9 +5,10 @@ from pathlib import Path
 
 from finewright.data.migrate.golden import text_of, whole
 from finewright.data.prompts import prompt_key, with_expected
-from finewright.data.read import listed, read_rows
+from finewright.data.read import read_rows
 from finewright.data.validate import validate
 from finewright.schema.common import Problem
+from finewright.schema.listing import listed
 from finewright.schema.rows import Row
 
 

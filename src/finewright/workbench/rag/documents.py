@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from finewright.catalog.sets import data_sets
-from finewright.data.containers.found import Listing, ReadRow, said
+from finewright.data.containers.found import ReadRow, said
 from finewright.data.containers.kinds import TEXT_SUFFIXES
 from finewright.data.documents import COMPUTE, MEDIA_TYPES, Refused, document, documents_at
 from finewright.data.read import records
@@ -23,6 +23,7 @@ from finewright.rag.index import Document
 from finewright.rag.searchable import is_text
 from finewright.rag.sections import sections
 from finewright.schema.common import Problem
+from finewright.schema.listing import Listing
 from finewright.schema.rag import DocumentsAt
 from finewright.store.atomic import os_errors
 

@@ -6,10 +6,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from finewright.data.containers.found import Listing, ReadRow, said
+from finewright.data.containers.found import ReadRow, said
 from finewright.data.read import records
 from finewright.errors import DataError
 from finewright.rag.questions import Question
+from finewright.schema.listing import Listing
 
 _MUST = {
     "prompt": "must be the text of a question",

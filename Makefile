@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PACKS := $(patsubst %,--editable %,$(wildcard packs/*))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -17,13 +18,13 @@ help:
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt $(wildcard packs/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) --editable ".[train,web3]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
-	$(PIP_INSTALL) --editable ".[train,web3,dev]"
+	$(PIP_INSTALL) --editable ".[train,web3,dev]" $(PACKS)
 	@touch $@
 
 quickstart: $(VENV)/.installed

@@ -28,7 +28,7 @@ DOCS = Path(__file__).parent
 SRC = DOCS.parent / "src" / "finewright"
 # From the top of the house to its ground floor; a folder may import those below it.
 FLOORS = (
-    ("cli",),
+    ("cli", "conformance"),
     ("workbench",),
     tuple(stage.name for stage in STAGES),
     ("render", "rag"),

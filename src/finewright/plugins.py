@@ -2,7 +2,12 @@
 
 Targets are strings, so listing the names imports nothing. Other packages add names through the
 entry-point group `finewright.<kind>`; a built-in name always wins, and the groups are read only
-when a name is not built in (the scan costs more than the rest of `--help`).
+when a name is not built in (the scan costs more than the rest of `--help`). What a kind must do is
+said by its Protocol, and tested by its suite in `finewright.conformance`, which any package can run:
+
+| kind | Protocol | suite |
+|---|---|---|
+| index | `finewright.rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
 """
 
 import difflib
@@ -10,15 +15,16 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Literal
 
-from finewright.errors import UnknownPlugin
+from finewright.errors import MissingExtra, UnknownPlugin
 
-Kind = Literal["embedder", "method", "scorer"]
+Kind = Literal["embedder", "index", "method", "scorer"]
 
 BUILTIN: dict[Kind, dict[str, str]] = {
     "embedder": {
         "minilm": "finewright.rag.embed.minilm:load",
         "wordllama": "finewright.rag.embed.words:load",
     },
+    "index": {"": "finewright.rag.sqlite:SqliteStore"},
     "method": {
         "dpo": "finewright.train.methods.dpo:DPO",
         "grpo": "finewright.train.methods.grpo:GRPO",
@@ -53,6 +59,17 @@ BUILTIN: dict[Kind, dict[str, str]] = {
     },
 }
 
+# The names that our own packs add, and the extra that installs each: a pack that is not there is said.
+PACKS: dict[Kind, dict[str, str]] = {
+    "index": {
+        "postgres": "postgres",
+        "postgresql": "postgres",
+        "qdrant": "qdrant",
+        "qdrant+http": "qdrant",
+        "qdrant+https": "qdrant",
+    },
+}
+
 
 def names(kind: Kind) -> list[str]:
     """Every name of that kind, built in or installed, sorted; imports none of them."""
@@ -65,12 +82,18 @@ def resolve(
 ) -> Any:  # Any: what a kind resolves to is its consumer's Protocol
     """The object registered under `name`; its module is imported by this call and not before.
 
-    Raises UnknownPlugin. Code of an installed package is trusted as its installer trusted it."""
+    Raises UnknownPlugin, and MissingExtra for a name of a pack that is not installed. Code of an installed
+    package is trusted as its installer trusted it."""
     if target := BUILTIN[kind].get(name):
         module, _, attribute = target.partition(":")
         return getattr(import_module(module), attribute)
     for entry_point in entry_points(group=f"finewright.{kind}", name=name):
         return entry_point.load()
+    if extra := PACKS.get(kind, {}).get(name):
+        raise MissingExtra(
+            f"the {kind} {name!r} needs the pack finewright-{extra}, which is not installed",
+            hint=f'pip install "finewright[{extra}]"',
+        )
     raise _unknown(kind, name)
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.rag.conformance import FEES, about, indexed
 
+from finewright import plugins
+from finewright.conformance.documents import FEES, about, indexed
 from finewright.errors import DataError, MissingExtra
-from finewright.rag.open import check_embedder, create_index, open_index
+from finewright.rag.open import check_embedder, create_index, open_index, path_in, shown
 from finewright.rag.sqlite import SqliteIndex
 
 
@@ -53,6 +54,31 @@ def test_without_numpy_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(MissingExtra, match="needs numpy") as raised:
         create_index("index.sqlite", tmp_path.joinpath, about())
     assert raised.value.hint == 'pip install "finewright[rag]"'
+
+
+@pytest.mark.parametrize(
+    ("target", "extra"),
+    [
+        ("postgresql://me:secret@host/docs", "postgres"),
+        ("qdrant:store", "qdrant"),
+        ("qdrant+https://host/c", "qdrant"),
+    ],
+)
+def test_an_index_whose_pack_is_not_installed_is_one_line_with_its_extra(
+    target: str, extra: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: ())
+    for run in (lambda: open_index(target, Path), lambda: shown(target)):
+        with pytest.raises(MissingExtra, match=f"pack finewright-{extra}, ") as raised:
+            run()
+        assert "secret" not in str(raised.value)
+        assert raised.value.hint == f'pip install "finewright[{extra}]"'
+
+
+def test_a_file_may_have_a_colon_in_its_name(tmp_path: Path):
+    create_index("notes:v1", tmp_path.joinpath, about()).close()
+    assert path_in("notes:v1") == "notes:v1"
+    assert path_in("qdrant:store?language=german") == "store"
 
 
 def test_another_embedder_than_the_index_was_made_by_is_refused():

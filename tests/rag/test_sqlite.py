@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.rag.conformance import (
+
+from finewright.conformance.documents import (
     ALLOWANCES,
     DIMENSIONS,
     FEES,
-    IndexConformance,
+    Store,
     about,
     direction,
     document,
@@ -28,11 +29,11 @@ from tests.rag.conformance import (
     indexed,
     near,
 )
-
+from finewright.conformance.index import IndexConformance
 from finewright.errors import DataError
 from finewright.rag import database, lexical, sqlite
 from finewright.rag.chunk import chunks
-from finewright.rag.index import About, Changes, Counts, Document, Index, Indexed, NoIndex
+from finewright.rag.index import Changes, Counts, Document, Index, Indexed, NoIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,18 +42,10 @@ ROOT = Path(__file__).parents[2]
 WORDS_ALONE = about(dimensions=0)
 
 
-class FileStore:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def create(self, about: About) -> Index:
-        return sqlite.create(self.path, about)
-
-    def open(self) -> Index:
-        return sqlite.open_existing(self.path)
-
-    def content(self) -> bytes | None:
-        return b"".join(file.read_bytes() for file in self.path.parent.iterdir())
+class FileStore(Store):
+    @property
+    def path(self) -> Path:
+        return Path(self.address)
 
 
 @pytest.fixture
@@ -60,7 +53,10 @@ def store() -> Iterator[FileStore]:
     # Every change waits for the disk, where memory serves as well.
     memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        yield FileStore(Path(folder) / "index.sqlite")
+        yield FileStore(
+            f"{folder}/index.sqlite",
+            lambda: b"".join(file.read_bytes() for file in Path(folder).iterdir()),
+        )
 
 
 @pytest.fixture

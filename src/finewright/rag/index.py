@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from finewright.errors import DataError
@@ -21,6 +23,10 @@ FORMAT = 1
 Access = frozenset[str] | None
 """The groups of who asks. A document without groups is everyone's, another is seen with one of its own;
 None is the owner, who sees all."""
+
+
+Resolve = Callable[[str], Path]
+"""From a path as written to one that can be opened, relative to the spec file for instance."""
 
 
 class NoIndex(DataError):  # noqa: N818 - reads as a claim where it is raised
@@ -170,6 +176,21 @@ class Index(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
+
+
+class IndexStore(Protocol):
+    """A kind of index, found by the scheme of its addresses: `acme` for `acme:NAME` and `acme://HOST/NAME`.
+
+    Its class is called without arguments, and does nothing until it is asked for an index."""
+
+    def open(self, address: str, resolve: Resolve) -> Index:
+        """The index that is there. Raises NoIndex where there is none, DataError for whatever else."""
+
+    def create(self, address: str, resolve: Resolve, about: About) -> Index:
+        """An empty index where there must be none; others see it once a `put` has ended well."""
+
+    def shown(self, address: str) -> str:
+        """The address as it may be printed and kept in reports: without a password."""
 
 
 class Embedder(Protocol):

@@ -1,14 +1,13 @@
-"""The one door to an index: what holds it is told by how its place is written."""
+"""The one way to an index: how its address begins says what holds it."""
 
 import importlib.util
-from collections.abc import Callable
-from pathlib import Path
+import re
 
+from finewright import plugins
 from finewright.errors import DataError, MissingExtra
-from finewright.rag.index import About, Embedder, Index
+from finewright.rag.index import About, Embedder, Index, IndexStore, Resolve
 
-Resolve = Callable[[str], Path]
-"""From a path as written to one that can be opened, relative to the spec file for instance."""
+_SCHEME = re.compile("([a-z][a-z0-9+.-]*):")
 
 
 def open_index(target: str, resolve: Resolve) -> Index:
@@ -16,42 +15,23 @@ def open_index(target: str, resolve: Resolve) -> Index:
 
     A DataError says in one line that there is none, that a newer version made it, or that it is damaged."""
     _require_numpy()
-    if target.startswith(("postgresql://", "postgres://")):
-        from finewright.rag import postgres
-
-        return postgres.open_existing(target)
-    if target.startswith(("qdrant:", "qdrant+")):
-        from finewright.rag import qdrant
-
-        return qdrant.open_existing(target, resolve)
-    from finewright.rag import sqlite
-
-    return sqlite.open_existing(_file(target, resolve))
+    return _store(target).open(target, resolve)
 
 
 def create_index(target: str, resolve: Resolve, about: About) -> Index:
     """An empty index at `target`, where there must be none; others see it once a `put` has ended well."""
     _require_numpy()
-    if target.startswith(("postgresql://", "postgres://")):
-        from finewright.rag import postgres
-
-        return postgres.create(target, about)
-    if target.startswith(("qdrant:", "qdrant+")):
-        from finewright.rag import qdrant
-
-        return qdrant.create(target, resolve, about)
-    from finewright.rag import sqlite
-
-    return sqlite.create(_file(target, resolve), about)
+    return _store(target).create(target, resolve, about)
 
 
 def shown(target: str) -> str:
     """The target as it may be printed and kept in reports: without a password."""
-    if target.startswith(("postgresql://", "postgres://")):
-        from finewright.rag.postgres_connect import place_of
+    return _store(target).shown(target)
 
-        return place_of(target).shown
-    return target
+
+def path_in(target: str) -> str:
+    """The path that an address of the form SCHEME:PATH?language=... names; a file is its own."""
+    return target.removeprefix(f"{_scheme(target)}:").partition("?")[0]
 
 
 def check_embedder(target: str, about: About, embedder: Embedder | None) -> None:
@@ -71,12 +51,22 @@ def _require_numpy() -> None:
         raise MissingExtra("an index needs numpy", hint='pip install "finewright[rag]"')
 
 
-def _file(target: str, resolve: Resolve) -> Path:
-    scheme, mark, _ = target.partition("://")
-    if mark:
+def _store(target: str) -> IndexStore:
+    store: type[IndexStore] = plugins.resolve("index", _scheme(target))
+    return store()
+
+
+def _scheme(target: str) -> str:
+    """How the address begins, where an index goes by that; "" for a file, whose name may have a colon."""
+    found = _SCHEME.match(target)
+    if found is None:
+        return ""
+    if found[1] in plugins.PACKS["index"] or found[1] in plugins.names("index"):
+        return found[1]
+    if target.startswith("//", found.end()):
         raise DataError(
-            f"{scheme}://: no index can be kept there",
+            f"{found[1]}://: no index can be kept there",
             hint="name a file, postgresql://USER@HOST/DATABASE, qdrant:FOLDER "
             "or qdrant+http://HOST:6333/COLLECTION",
         )
-    return resolve(target)
+    return ""

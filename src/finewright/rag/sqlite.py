@@ -34,6 +34,7 @@ from finewright.rag.index import (
     Indexed,
     Passage,
     Ranked,
+    Resolve,
 )
 from finewright.rag.searchable import num_words, searchable
 
@@ -62,6 +63,22 @@ def open_existing(path: Path) -> SqliteIndex:
 def create(path: Path, about: About) -> SqliteIndex:
     """A new index at `path`; without a `put` that ends well no file is left there."""
     return SqliteIndex(path, started(path, about), about, is_new=True)
+
+
+class SqliteStore:
+    """See `IndexStore`: an address is the path of a file."""
+
+    def open(self, address: str, resolve: Resolve) -> SqliteIndex:
+        """See `open_existing`."""
+        return open_existing(resolve(address))
+
+    def create(self, address: str, resolve: Resolve, about: About) -> SqliteIndex:
+        """See `create`."""
+        return create(resolve(address), about)
+
+    def shown(self, address: str) -> str:
+        """The path as it is."""
+        return address
 
 
 class SqliteIndex:

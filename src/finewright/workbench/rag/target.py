@@ -10,13 +10,12 @@ from finewright import plugins
 from finewright.errors import DataError
 from finewright.rag.embed.load import NONE, load_embedder
 from finewright.rag.index import Access, Embedder, Index
-from finewright.rag.open import check_embedder, open_index, shown
+from finewright.rag.open import check_embedder, open_index, path_in, shown
 from finewright.rag.searchable import is_text
 from finewright.schema.load_rag import load_rag
 from finewright.schema.rag import RagSpec
 
 _SPECS = (".yaml", ".yml")
-_QDRANT = "qdrant:"
 
 
 class Asked(NamedTuple):
@@ -50,7 +49,7 @@ def asked_for(targets: Sequence[str], *, out: str = "", embedder: str = "") -> A
     if not is_spec(targets):
         return Asked(RagSpec(documents=tuple(targets)).model_copy(update=given), Path)
     loaded = load_rag(Path(targets[0]))
-    here = {value.removeprefix(_QDRANT).partition("?")[0] for value in given.values()}
+    here = {path_in(out), embedder}
 
     def resolve(path: str) -> Path:
         return Path(path) if path in here else loaded.resolve(path)

@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from finewright.errors import DataError
-from finewright.rag import postgres_tables as tables
 from finewright.rag.calibration import remembered, tuned_json, with_tuned
 from finewright.rag.coverage import ceiling_by_words
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
 from finewright.rag.index import About, Changes, Chunk, Counts, Passage, Ranked, takes_vector
-from finewright.rag.postgres_connect import Place, connect, place_of, told
 from finewright.rag.words import searched, words
+from finewright_postgres import tables
+from finewright_postgres.connect import Place, connect, place_of, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

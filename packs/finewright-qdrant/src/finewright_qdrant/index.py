@@ -18,8 +18,9 @@ from finewright.rag.calibration import remembered, tuned_json
 from finewright.rag.coverage import ceiling_by_words
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
 from finewright.rag.index import About, Changes, Counts, NoIndex, Passage, Ranked, takes_vector
-from finewright.rag.qdrant_connect import compact, connect, place_of, uninterrupted
-from finewright.rag.qdrant_points import (
+from finewright.rag.words import searched
+from finewright_qdrant.connect import compact, connect, place_of, uninterrupted
+from finewright_qdrant.points import (
     ABOUT_POINT,
     DENSE,
     LEXICAL,
@@ -35,26 +36,24 @@ from finewright.rag.qdrant_points import (
     slices,
     sweep,
 )
-from finewright.rag.stems import LANGUAGE, Stems
-from finewright.rag.words import searched
+from finewright_qdrant.stems import LANGUAGE, Stems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
     from qdrant_client import models
 
     from finewright.rag.calibration import Calibration
-    from finewright.rag.index import Access, Document, Indexed
+    from finewright.rag.index import Access, Document, Indexed, Resolve
 
 _CHUNKS_AT_ONCE = 200
 _DOCUMENTS_AT_ONCE = 200
 _WORDS_OF_A_QUERY = 1000
 
 
-def open_existing(target: str, resolve: Callable[[str], Path]) -> QdrantIndex:
+def open_existing(target: str, resolve: Resolve) -> QdrantIndex:
     """The index at `target`, as `place_of` reads it.
 
     One line says that the server or the index is not there, that the key is wrong, that the folder is in use
@@ -81,7 +80,7 @@ def open_existing(target: str, resolve: Callable[[str], Path]) -> QdrantIndex:
         raise
 
 
-def create(target: str, resolve: Callable[[str], Path], about: About) -> QdrantIndex:
+def create(target: str, resolve: Resolve, about: About) -> QdrantIndex:
     """An empty index at `target`, kept from the first `put` that ends well; until then nothing is written,
     but that a folder is made and locked."""
     place = place_of(target, resolve)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.sql import Composed
 
-    from finewright.rag.postgres_connect import Place
+    from finewright_postgres.connect import Place
 
 MADE_BY = "finewright"
 LANGUAGE = "english"

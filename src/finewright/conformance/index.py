@@ -1,104 +1,35 @@
-"""What every index must do, whatever holds it: a store's test module subclasses `IndexConformance` and gives
-the fixture `store`. Where a store cannot be looked into, its `content` is None and that claim is skipped."""
+"""What every index must do, whatever holds it: a test module subclasses `IndexConformance` and gives the
+fixture `store`, a `Store` of an address that its kind of index is registered for.
+
+Where the bytes of a store cannot be read, its `files` is None and that claim is skipped."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from finewright.conformance.documents import (
+    ALLOWANCES,
+    DIMENSIONS,
+    FEES,
+    PAYROLL,
+    Store,
+    about,
+    direction,
+    document,
+    found,
+    indexed,
+    near,
+)
 from finewright.errors import DataError
 from finewright.rag.calibration import Calibration
 from finewright.rag.chunk import chunks
-from finewright.rag.index import FORMAT, About, Changes, Counts, Document, Index, Indexed
+from finewright.rag.index import Changes, Counts, Document, Index, Indexed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-DIMENSIONS = 8
-
-
-class Store(Protocol):
-    """A place for one index, empty at the start of a test."""
-
-    def create(self, about: About) -> Index:
-        """A new index there."""
-
-    def open(self) -> Index:
-        """The index that is there, as another process would open it."""
-
-    def content(self) -> bytes | None:
-        """All bytes of the store's own files, or None where they are out of reach."""
-
-
-def about(*, dimensions: int = DIMENSIONS) -> About:
-    return About(
-        format=FORMAT,
-        embedder="directions" if dimensions else "",
-        dimensions=dimensions,
-        chunk_chars=200,
-        weights={"lexical": 1.0, "dense": 0.25} if dimensions else {"lexical": 1.0},
-    )
-
-
-def document(id: str, text: str, *, groups: tuple[str, ...] = (), title: str = "") -> Document:
-    digest = hashlib.sha256(repr((text, title, groups)).encode()).hexdigest()
-    return Document(
-        id,
-        text,
-        title=title,
-        source=f"docs/{id}.md",
-        license="CC0-1.0",
-        groups=groups,
-        sha256=digest,
-    )
-
-
-def direction(*parts: float) -> NDArray[np.float32]:
-    """The vector of length 1 with these first parts."""
-    vector = np.zeros(DIMENSIONS, dtype=np.float32)
-    vector[: len(parts)] = parts
-    return vector / np.linalg.norm(vector)
-
-
-def indexed(document: Document, *directions: NDArray[np.float32]) -> Indexed:
-    """The document's chunks, each with its direction; the last one serves for the rest."""
-    cut = chunks(document, 200)
-    every = [*directions, *[directions[-1] if directions else direction(1)] * len(cut)]
-    return Indexed(document, cut, np.stack(every[: len(cut)]) if cut else np.zeros((0, DIMENSIONS)))
-
-
-def found(index: Index, query: str, access: frozenset[str] | None = None) -> list[str]:
-    """The documents that words find, the best first."""
-    ranked = index.lexical(query, 100, access)
-    assert [r.score for r in ranked] == sorted((r.score for r in ranked), reverse=True)
-    return list(dict.fromkeys(p.document for p in index.passages([r.chunk_id for r in ranked])))
-
-
-def near(
-    index: Index,
-    vector: NDArray[np.float32],
-    access: frozenset[str] | None = None,
-    limit: int = 100,
-):
-    ranked = index.nearest(vector, limit, access)
-    assert [r.score for r in ranked] == sorted((r.score for r in ranked), reverse=True)
-    return [p.document for p in index.passages([r.chunk_id for r in ranked])]
-
-
-ALLOWANCES = document(
-    "allowances",
-    "# Allowances\n\nThe owner approves a spender.\n\n## Limits\n\nAn allowance is spent by transfers.",
-    title="Tokens",
-)
-FEES = document("fees", "# Fees\n\nMonthly charges are taken on the first day.")
-PAYROLL = document(
-    "payroll", "# Payroll\n\nSalaries and charges are secret.", groups=("staff", "board")
-)
 
 
 class IndexConformance:
@@ -113,7 +44,9 @@ class IndexConformance:
         yield index
         index.close()
 
-    def test_what_was_put_is_there_when_it_is_opened_again(self, store: Store, index: Index):
+    def test_what_was_put_is_there_when_it_is_opened_again(
+        self, store: Store, index: Index
+    ) -> None:
         index.close()
         again = store.open()
         assert again.about == about()
@@ -122,7 +55,7 @@ class IndexConformance:
         assert found(again, "charges") == ["fees"]
         again.close()
 
-    def test_a_passage_has_all_that_a_citation_needs(self, index: Index):
+    def test_a_passage_has_all_that_a_citation_needs(self, index: Index) -> None:
         ranked = index.lexical("allowance transfers", 10, None)
         passage = index.passages([ranked[0].chunk_id])[0]
         assert passage.chunk_id == ranked[0].chunk_id
@@ -131,22 +64,22 @@ class IndexConformance:
         assert passage.chunk == chunks(ALLOWANCES, 200)[1]
         assert ALLOWANCES.text[passage.chunk.start : passage.chunk.end] == passage.chunk.text
 
-    def test_passages_come_in_the_order_asked_for(self, index: Index):
+    def test_passages_come_in_the_order_asked_for(self, index: Index) -> None:
         numbers = [r.chunk_id for r in index.nearest(direction(1), 3, None)]
         backwards = index.passages(numbers[::-1])
         assert [p.chunk_id for p in backwards] == numbers[::-1]
         assert index.passages([]) == []
 
     @pytest.mark.parametrize("query", ["approve", "APPROVING", "who approved it?", "spenders"])
-    def test_words_are_found_in_their_other_forms(self, index: Index, query: str):
+    def test_words_are_found_in_their_other_forms(self, index: Index, query: str) -> None:
         assert found(index, query) == ["allowances"]
 
-    def test_any_word_of_the_query_is_enough_and_more_are_better(self, index: Index):
+    def test_any_word_of_the_query_is_enough_and_more_are_better(self, index: Index) -> None:
         index.put([indexed(document("both", "A monthly charge for the spender."))])
         assert found(index, "monthly spender")[0] == "both"
         assert set(found(index, "monthly spender")) == {"both", "fees", "allowances"}
 
-    def test_the_title_and_the_headings_are_searched(self, index: Index):
+    def test_the_title_and_the_headings_are_searched(self, index: Index) -> None:
         index.put([indexed(document("plain", "Nothing but this.", title="Zeppelins"))])
         assert found(index, "zeppelin") == ["plain"]
         assert index.passages([index.lexical("limits", 1, None)[0].chunk_id])[
@@ -162,7 +95,7 @@ class IndexConformance:
          "names:charges", "-charges", "^charges", "{text}: x", "a' OR 1=1 --", "charges & | !", ":*", "<->",
          "\\", "%", "\ud800", "😀", "x" * 5000, "charges " * 2000, "charges\0staff"],
     )  # fmt: skip
-    def test_no_query_is_syntax(self, index: Index, query: str):
+    def test_no_query_is_syntax(self, index: Index, query: str) -> None:
         expected = {"fees"} if "charges" in query else set()
         assert set(found(index, query)) >= expected
         assert index.counts() == Counts(2, 3)
@@ -180,31 +113,31 @@ class IndexConformance:
             ("ค่าธรรมเนียมรายเดือน", "ค่าธรรมเนียม"),
         ],
     )
-    def test_words_of_any_script_are_found(self, index: Index, text: str, query: str):
+    def test_words_of_any_script_are_found(self, index: Index, text: str, query: str) -> None:
         index.put([indexed(document("other", text))])
         assert found(index, query) == ["other"]
 
-    def test_the_nearest_vectors_come_first_with_their_cosine(self, index: Index):
+    def test_the_nearest_vectors_come_first_with_their_cosine(self, index: Index) -> None:
         ranked = index.nearest(direction(1), 3, None)
         assert [r.score for r in ranked] == pytest.approx([1, 2**-0.5, 0], abs=2e-3)
         assert near(index, direction(0, 0, 1))[0] == "fees"
         assert len(index.nearest(direction(1), 2, None)) == 2
 
-    def test_vectors_are_given_back_in_the_order_asked_for(self, index: Index):
+    def test_vectors_are_given_back_in_the_order_asked_for(self, index: Index) -> None:
         first, second = (r.chunk_id for r in index.nearest(direction(1), 2, None))
         both = index.vectors([second, first])
         assert both.dtype == np.float32
         np.testing.assert_allclose(both, [direction(1, 1), direction(1)], atol=2e-3)
         assert index.vectors([]).shape == (0, DIMENSIONS)
 
-    def test_an_index_of_words_alone_has_no_vectors(self, store: Store):
+    def test_an_index_of_words_alone_has_no_vectors(self, store: Store) -> None:
         index = store.create(about(dimensions=0))
         index.put([Indexed(FEES, chunks(FEES, 200), None)])
         assert found(index, "charge") == ["fees"]
         assert index.nearest(direction(1), 3, None) == []
         index.close()
 
-    def test_hidden_documents_are_for_their_groups_alone(self, index: Index):
+    def test_hidden_documents_are_for_their_groups_alone(self, index: Index) -> None:
         index.put([indexed(PAYROLL, direction(0, 0, 1))])
         readers = {None: True, frozenset(): False, frozenset({"guests"}): False,
                    frozenset({"board"}): True, frozenset({"guests", "staff"}): True}  # fmt: skip
@@ -212,14 +145,14 @@ class IndexConformance:
             assert ("payroll" in found(index, "charges", access)) is sees
             assert ("payroll" in near(index, direction(0, 0, 1), access)) is sees
 
-    def test_it_knows_which_documents_are_not_everyones(self, index: Index):
+    def test_it_knows_which_documents_are_not_everyones(self, index: Index) -> None:
         assert index.restricted() == set()
         index.put([indexed(PAYROLL)])
         assert index.restricted() == {"payroll"}
         index.put([indexed(document("payroll", PAYROLL.text))])
         assert index.restricted() == set()
 
-    def test_hidden_documents_take_no_places(self, index: Index):
+    def test_hidden_documents_take_no_places(self, index: Index) -> None:
         crowd = [
             indexed(
                 document(f"hidden-{n}", f"Charges charges {n}", groups=("staff",)),
@@ -241,12 +174,12 @@ class IndexConformance:
         "group",
         ["a'b", 'a"b', "a,b", "{a}", "[]", "ä", "staff%", "_taff", " staff", "", "*", "public"],
     )
-    def test_a_group_is_a_name_and_nothing_else(self, index: Index, group: str):
+    def test_a_group_is_a_name_and_nothing_else(self, index: Index, group: str) -> None:
         index.put([indexed(PAYROLL), indexed(document("odd", "Odd charges.", groups=(group,)))])
         assert set(found(index, "charges", frozenset({group}))) == {"fees", "odd"}
         assert set(found(index, "charges", frozenset({"staff"}))) == {"fees", "payroll"}
 
-    def test_an_unchanged_document_stays_and_another_text_replaces_it(self, index: Index):
+    def test_an_unchanged_document_stays_and_another_text_replaces_it(self, index: Index) -> None:
         before = [r.chunk_id for r in index.lexical("allowance", 9, None)]
         other = document("fees", "# Fees\n\nNothing is taken.")
         news = document("news", "An interest rate.")
@@ -257,19 +190,19 @@ class IndexConformance:
         assert index.digests()["fees"] == other.sha256
         assert index.counts() == Counts(3, 4)
 
-    def test_a_document_that_its_groups_may_no_longer_see_is_hidden(self, index: Index):
+    def test_a_document_that_its_groups_may_no_longer_see_is_hidden(self, index: Index) -> None:
         index.put([indexed(document("fees", FEES.text, groups=("staff",)))])
         assert found(index, "charges", frozenset()) == []
         assert found(index, "charges", frozenset({"staff"})) == ["fees"]
 
-    def test_a_document_without_a_chunk_is_known_and_never_found(self, index: Index):
+    def test_a_document_without_a_chunk_is_known_and_never_found(self, index: Index) -> None:
         empty = document("empty", " \n")
         assert index.put([indexed(empty)]) == Changes(1, 0, 0)
         assert index.put([indexed(empty)]) == Changes(0, 0, 1)
         assert index.counts() == Counts(3, 3)
         assert index.delete(["empty"]) == 1
 
-    def test_of_an_iterator_that_raises_nothing_is_kept(self, index: Index):
+    def test_of_an_iterator_that_raises_nothing_is_kept(self, index: Index) -> None:
         def broken() -> Iterator[Indexed]:
             yield indexed(document("fees", "Another text."))
             yield indexed(document("more", "Half of a batch."))
@@ -282,7 +215,7 @@ class IndexConformance:
         assert found(index, "charges") == ["fees"]
         assert near(index, direction(0, 0, 1), limit=1) == ["fees"]
 
-    def test_two_documents_of_one_id_are_refused_with_both_sources(self, index: Index):
+    def test_two_documents_of_one_id_are_refused_with_both_sources(self, index: Index) -> None:
         first = document("twice", "One.")
         second = Document("twice", "Two.", source="other/twice.md", sha256="2")
         with pytest.raises(DataError, match=r"(?s)other/twice\.md.*docs/twice\.md") as raised:
@@ -291,7 +224,7 @@ class IndexConformance:
         assert "'twice'" in str(raised.value)
         assert "twice" not in index.digests()
 
-    def test_an_update_is_seen_by_who_has_the_index_open(self, store: Store, index: Index):
+    def test_an_update_is_seen_by_who_has_the_index_open(self, store: Store, index: Index) -> None:
         other = store.open()
         assert near(other, direction(0, 1), limit=1) == ["allowances"]
         index.delete(["allowances"])
@@ -301,7 +234,7 @@ class IndexConformance:
         assert near(other, direction(0, 1)) == ["news", "fees"]
         other.close()
 
-    def test_deleting_says_how_many_there_were(self, index: Index):
+    def test_deleting_says_how_many_there_were(self, index: Index) -> None:
         assert index.delete(["fees", "never", "fees"]) == 1
         assert index.delete([]) == 0
         assert found(index, "charges") == []
@@ -310,7 +243,7 @@ class IndexConformance:
         assert index.put([indexed(FEES)]) == Changes(1, 0, 0)
         assert found(index, "charges") == ["fees"]
 
-    def test_no_byte_of_a_deleted_text_is_left(self, store: Store, index: Index):
+    def test_no_byte_of_a_deleted_text_is_left(self, store: Store, index: Index) -> None:
         words = ["xylographer", "quizzaciously", "zwitterionic", "jujubefruit"]
         secret = f"Only {words[0]} and {words[1]} saw it. " * 30
         index.put(
@@ -329,14 +262,14 @@ class IndexConformance:
             assert word[:9].encode() not in after
             assert word[:9].encode() not in closed
 
-    def test_no_byte_of_a_replaced_text_is_left(self, store: Store, index: Index):
+    def test_no_byte_of_a_replaced_text_is_left(self, store: Store, index: Index) -> None:
         index.put([indexed(document("fees", "Ask the xylographer about it."))])
         if store.content() is None:
             pytest.skip("the files of this store are out of reach")
         index.put([indexed(document("fees", "Ask nobody."))])
         assert b"xylograph" not in (store.content() or b"")
 
-    def test_tuned_weights_are_remembered(self, store: Store, index: Index):
+    def test_tuned_weights_are_remembered(self, store: Store, index: Index) -> None:
         index.remember({"lexical": 1.0, "dense": 0.0})
         assert index.about.weights == {"lexical": 1.0, "dense": 0.0}
         index.close()
@@ -346,7 +279,7 @@ class IndexConformance:
 
     def test_weights_for_other_words_and_the_calibration_are_remembered_or_that_there_are_none(
         self, store: Store, index: Index
-    ):
+    ) -> None:
         alike, line = {"lexical": 1.0, "dense": 1.0}, Calibration(-9, 20, 5, 0.5, 0.05, 0.97, 99)
         index.remember({"lexical": 1.0, "dense": 0.0}, alike, line)
         assert (index.about.other_weights, index.about.calibration) == (alike, line)
@@ -360,7 +293,7 @@ class IndexConformance:
         assert (forgotten.about.other_weights, forgotten.about.calibration) == (None, None)
         forgotten.close()
 
-    def test_the_ceiling_is_what_the_words_reach_one_by_one(self, index: Index):
+    def test_the_ceiling_is_what_the_words_reach_one_by_one(self, index: Index) -> None:
         index.put(
             [
                 indexed(document("card", "Blocking stops cards.")),
@@ -375,12 +308,12 @@ class IndexConformance:
         assert unknown == pytest.approx(3.3890, abs=1e-3)
         assert index.ceiling("?") == 0
 
-    def test_there_is_no_index_before_one_is_made(self, store: Store):
+    def test_there_is_no_index_before_one_is_made(self, store: Store) -> None:
         with pytest.raises(DataError) as raised:
             store.open()
         assert "\n" not in str(raised.value)
 
-    def test_an_index_is_not_made_over_another(self, store: Store, index: Index):
+    def test_an_index_is_not_made_over_another(self, store: Store, index: Index) -> None:
         with pytest.raises(DataError) as raised:
             store.create(about())
         assert "\n" not in str(raised.value)

@@ -18,20 +18,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.rag.conformance import (
+
+from finewright.conformance.documents import (
     ALLOWANCES,
     FEES,
-    IndexConformance,
+    Store,
     about,
     direction,
     document,
     found,
     indexed,
 )
-
+from finewright.conformance.index import IndexConformance
 from finewright.errors import DataError
 from finewright.rag.chunk import chunks
-from finewright.rag.index import About, Counts, Document, Index, NoIndex
+from finewright.rag.index import Counts, Document, Index, NoIndex
 
 pytest.importorskip("qdrant_client", reason='needs pip install "finewright[qdrant]"')
 pytest.importorskip("snowballstemmer", reason='needs pip install "finewright[qdrant]"')
@@ -39,25 +40,19 @@ pytest.importorskip("snowballstemmer", reason='needs pip install "finewright[qdr
 from qdrant_client import QdrantClient, models
 from qdrant_client.local.persistence import CollectionPersistence
 
-from finewright.rag import qdrant
-from finewright.rag.qdrant_points import Points
+from finewright_qdrant import index as qdrant
+from finewright_qdrant.points import Points
 
 
-class Folder:
+class Folder(Store):
     """A folder that holds one index."""
 
-    def __init__(self, above: Path) -> None:
-        self.path = above / "index"
+    @property
+    def path(self) -> Path:
+        return Path(self.address.removeprefix("qdrant:"))
 
-    def create(self, about: About, more: str = "") -> qdrant.QdrantIndex:
-        return qdrant.create(f"qdrant:index{more}", lambda _: self.path, about)
-
-    def open(self, more: str = "") -> qdrant.QdrantIndex:
-        return qdrant.open_existing(f"qdrant:index{more}", lambda _: self.path)
-
-    def content(self) -> bytes:
-        files = sorted(path for path in self.path.rglob("*") if path.is_file())
-        return b"".join(path.read_bytes() for path in files)
+    def speaking(self, language: str) -> Store:
+        return Store(f"{self.address}?language={language}")
 
 
 @pytest.fixture
@@ -73,7 +68,11 @@ def store() -> Iterator[Folder]:
     # The client writes each point to the disk by itself, where memory serves as well.
     memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as above:
-        yield Folder(Path(above))
+        path = Path(above) / "index"
+        yield Folder(
+            f"qdrant:{path}",
+            lambda: b"".join(p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()),
+        )
 
 
 @pytest.fixture
@@ -122,7 +121,7 @@ def test_words_are_ranked_by_bm25_with_the_mean_length_of_the_first_chunks(store
 
 
 def test_another_language_has_its_own_stems(store: Folder):
-    index = store.create(about(dimensions=0), "?language=german")
+    index = store.speaking("german").create(about(dimensions=0))
     index.put([indexed(document("häuser", "Die Häuser waren teuer."))._replace(vectors=None)])
     assert found(index, "Haus") == ["häuser"]
     index.close()
@@ -130,9 +129,9 @@ def test_another_language_has_its_own_stems(store: Folder):
     assert found(again, "hausern") == ["häuser"]
     again.close()
     with refused("holds stems of german, asked for with french"):
-        store.open("?language=french")
+        store.speaking("french").open()
     with refused("no stemming for 'klingon'"):
-        store.create(about(), "?language=klingon")
+        store.speaking("klingon").create(about())
 
 
 @pytest.mark.parametrize("cut_off_at", ["upsert", "delete", "set"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from finewright.errors import DataError
 from finewright.rag.calibration import with_tuned
 from finewright.rag.index import FORMAT, About, Chunk, Document, NoIndex, Passage
-from finewright.rag.qdrant_connect import Place, compact, damaged, told, uninterrupted
+from finewright_qdrant.connect import Place, compact, damaged, told, uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

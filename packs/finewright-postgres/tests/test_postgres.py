@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -10,23 +11,24 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.rag.conformance import (
+from postgres_server import APT_PACKAGES, PASSWORD, Server, has_pgvector, running
+
+from finewright.conformance.documents import (
     ALLOWANCES,
     FEES,
     PAYROLL,
-    IndexConformance,
+    Store,
     about,
     direction,
     document,
     found,
     indexed,
 )
-from tests.rag.postgres_server import APT_PACKAGES, PASSWORD, Server, has_pgvector, running
-
+from finewright.conformance.index import IndexConformance
 from finewright.errors import DataError
-from finewright.rag import postgres
-from finewright.rag.index import About, Counts, Document, Index
+from finewright.rag.index import Counts, Document, Index
 from finewright.rag.words import words
+from finewright_postgres import index as postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,27 +49,28 @@ def server() -> Iterator[Server]:
         yield server
 
 
-class Schema:
+@dataclass(frozen=True)
+class Schema(Store):
     """An index of its own name in the one database."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.name = f"index_{next(_numbers)}"
-        self.target = f"{server.address('postgres')}#{self.name}"
+    server: Server | None = None
 
-    def create(self, about: About, more: str = "") -> postgres.PostgresIndex:
-        return postgres.create(f"{self.server.address('postgres', more=more)}#{self.name}", about)
+    @property
+    def name(self) -> str:
+        return self.address.partition("#")[2]
 
-    def open(self, more: str = "") -> postgres.PostgresIndex:
-        return postgres.open_existing(f"{self.server.address('postgres', more=more)}#{self.name}")
-
-    def content(self) -> bytes:
-        return self.server.content()
+    def speaking(self, language: str) -> Store:
+        return Store(self.address.replace("#", f"&language={language}#"))
 
 
 @pytest.fixture
 def store(server: Server) -> Schema:
-    return Schema(server)
+    return schema_of(server)
+
+
+def schema_of(server: Server) -> Schema:
+    address = f"{server.address('postgres')}#index_{next(_numbers)}"
+    return Schema(address, server.content, server)
 
 
 @pytest.fixture
@@ -123,7 +126,7 @@ def test_words_that_say_little_are_left_out_of_a_query_that_has_others(index: In
 
 
 def test_another_language_has_its_own_stems(store: Schema):
-    index = store.create(about(dimensions=0), "&language=german")
+    index = store.speaking("german").create(about(dimensions=0))
     index.put([indexed(document("häuser", "Die Häuser waren teuer."))._replace(vectors=None)])
     assert found(index, "Haus") == ["häuser"]
     index.close()
@@ -131,13 +134,13 @@ def test_another_language_has_its_own_stems(store: Schema):
     assert found(again, "Hauses") == ["häuser"]
     again.close()
     with refused("holds stems of german, asked for with french"):
-        store.open("&language=french")
+        store.speaking("french").open()
     with refused("no stemming for 'klingon'"):
-        Schema(store.server).create(about(), "&language=klingon")
+        schema_of(store.server).speaking("klingon").create(about())
 
 
 def test_a_language_may_be_left_unstemmed(store: Schema):
-    index = store.create(about(dimensions=0), "&language=simple")
+    index = store.speaking("simple").create(about(dimensions=0))
     index.put([indexed(document("a", "Charges and v2 of 3."))._replace(vectors=None)])
     assert found(index, "charge") == []
     assert found(index, "CHARGES") == found(index, "v2") == found(index, "3") == ["a"]
@@ -166,7 +169,7 @@ def test_the_weights_are_told_in_the_order_of_every_store(store: Schema, index: 
 
 
 def test_two_indexes_in_one_database_know_nothing_of_each_other(server: Server, index: Index):
-    other = Schema(server).create(about())
+    other = schema_of(server).create(about())
     other.put([indexed(PAYROLL)])
     assert found(other, "charges") == ["payroll"]
     assert found(index, "charges") == ["fees"]

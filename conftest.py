@@ -1,0 +1,31 @@
+"""Every test, of the core and of the packs, runs offline with an empty home and cache."""
+
+import os
+from itertools import count
+
+import pytest
+from hypothesis import settings
+
+# Tiny matrices are slower on several threads; torch reads this when it is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+settings.register_profile("finewright", deadline=None, derandomize=True)
+settings.load_profile("finewright")
+
+_homes = count()
+
+
+@pytest.fixture(autouse=True)
+def _own_home(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No test sees the user's home, cache or network, except those that say so by their mark."""
+    if request.node.get_closest_marker("network") or request.node.get_closest_marker("slow"):
+        return
+    home = tmp_path_factory.getbasetemp() / f"home-{next(_homes)}"  # made by who writes there
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    monkeypatch.setenv("FINEWRIGHT_CACHE", str(home / ".cache" / "finewright"))
+    monkeypatch.setenv("FINEWRIGHT_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")

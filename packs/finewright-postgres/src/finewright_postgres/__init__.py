@@ -1,0 +1,1 @@
+"""An index of documents in a schema of PostgreSQL, with pgvector."""

@@ -31,7 +31,7 @@ FLOORS = (
     ("cli", "conformance"),
     ("workbench",),
     tuple(stage.name for stage in STAGES),
-    ("render", "rag"),
+    ("render", "report", "rag"),
     ("lm",),
     ("fetch",),
     ("estimate",),

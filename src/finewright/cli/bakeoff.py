@@ -25,9 +25,9 @@ def bakeoff(
     from datetime import date
 
     from finewright.cli import output
+    from finewright.report.show import write_page
     from finewright.schema.load import load_spec
     from finewright.workbench.contest.bakeoff import bakeoff as run
-    from finewright.workbench.contest.bakeoff import write_page
     from finewright.workbench.pages import check_page
 
     check_page(html, [spec])

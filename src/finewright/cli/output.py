@@ -10,11 +10,12 @@ from pydantic import BaseModel
 
 from finewright.cli.progress import Progress
 from finewright.render.reports import text_of
+from finewright.report.layouts import is_laid_out
+from finewright.report.show import text_of as shown
 
 # Module of a report's schema -> the module of render that lays it out, where that is not reports.py.
 LAYOUTS = {
     "finewright.catalog.sets": "sets",
-    "finewright.schema.bakeoff_report": "bakeoff",
     "finewright.schema.catalog_report": "catalog",
     "finewright.schema.cost": "cost",
     "finewright.schema.data_check": "data_check",
@@ -35,7 +36,6 @@ LAYOUTS = {
     "finewright.schema.rag_report": "rag_report",
     "finewright.schema.scale": "duplicates",
     "finewright.schema.sets": "sets",
-    "finewright.schema.tune_report": "bakeoff",
 }
 
 
@@ -45,6 +45,8 @@ def show(report: BaseModel, *, as_json: bool) -> None:
 
 
 def _text(report: BaseModel) -> str:
+    if is_laid_out(report):
+        return shown(report)
     if layout := LAYOUTS.get(type(report).__module__):
         import_module(f"finewright.render.{layout}")
     return text_of(report)

@@ -8,7 +8,7 @@ from finewright.errors import DataError
 from finewright.store.atomic import os_errors
 from finewright.workbench.data.outputs import check_free, check_parent, check_place
 
-# How every page of ours begins: the templates of render/html write it.
+# How every page of ours begins.
 _OURS = re.compile(
     rb"<!DOCTYPE html>\n<!-- A page about [a-z ]{1,40}, made by finewright\. -->\n", re.ASCII
 )

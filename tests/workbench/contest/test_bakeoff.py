@@ -10,7 +10,7 @@ import pytest
 
 import tiny
 from finewright.errors import DataError, SpecError
-from finewright.render.reports import text_of
+from finewright.report.show import text_of
 from finewright.schema.bakeoff_report import BakeoffReport
 from finewright.schema.load import load_spec
 from finewright.store.rundir import list_runs

@@ -12,14 +12,15 @@ from finewright.evaluate.leaderboard import Burden, duels, fates, ladder, verdic
 from finewright.evaluate.pareto import Point, frontier
 from finewright.evaluate.score import compare
 from finewright.lm.runtime import is_busy
-from finewright.render.bakeoff import licence
+from finewright.report.of_bakeoff import licence
+from finewright.report.show import write_page
 from finewright.schema.bakeoff import BakeoffSpec
 from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung, Use
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import Difference, Score
 from finewright.schema.load import LoadedSpec
 from finewright.schema.nodes import Tree
-from finewright.store.atomic import write_json, write_text
+from finewright.store.atomic import write_json
 from finewright.workbench.contest.contest import (
     HELD_OUT,
     Contest,
@@ -62,13 +63,6 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
     write_json(folder / "report.json", report.model_dump(mode="json"))
     write_page(report, folder / "report.html")
     return report
-
-
-def write_page(report: BakeoffReport, path: Path) -> None:
-    """The report as one self-contained HTML page."""
-    from finewright.render.html.bakeoff import bakeoff_page
-
-    write_text(path, bakeoff_page(report))
 
 
 def _climbed(contest: Contest, spec: BakeoffSpec) -> tuple[list[Entry], list[Rung]]:

@@ -1,0 +1,138 @@
+"""What a report shows, whatever shows it: a terminal, a page, or others.
+
+A report's module returns a `Page`; nothing in it knows where it will be shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from finewright.schema.common import Problem
+
+
+class Text(NamedTuple):
+    """A paragraph; several lines are a list.
+
+    "soft" is small print, "code" is set as it stands, "page" is for the page alone and "terminal" for a
+    terminal alone."""
+
+    text: str
+    tone: Literal["plain", "soft", "code", "page", "terminal"] = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells under a header, each row with as many cells; without rows it is not shown."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+
+
+class Point(NamedTuple):
+    """A named value at `x`, with an interval where it has ends.
+
+    `is_main` is a dot, or a full bar, else a ring, or a bar that stands out; `note` is what is told of it;
+    `link` is the name of a fold."""
+
+    name: str
+    y: float
+    low: float | None = None
+    high: float | None = None
+    x: float = 0.0
+    is_main: bool = True
+    note: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What a direction of a plane stands for; shares are shown in percent."""
+
+    title: str = ""
+    is_log: bool = False
+    is_share: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Points as a picture, for pages; every figure stands in a table or a text as well.
+
+    "bars" have a length from 0, "intervals" are shares on a line each, "swings" are bars from low to high
+    around 0, "scatter" has a name at each point and a line through those that are main, and "lines" join the
+    points of a name. `marked` is an upright line across a plane."""
+
+    name: str
+    title: str
+    kind: Literal["bars", "intervals", "swings", "scatter", "lines"]
+    points: Sequence[Point]
+    caption: str = ""
+    across: Axis = Axis()
+    up: Axis = Axis(is_share=True)
+    marked: float | None = None
+
+
+class Quote(NamedTuple):
+    """A row, passage or answer of others, and where it stands."""
+
+    where: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Blocks that a reader of the page opens by their title; a terminal does not show them."""
+
+    title: str
+    blocks: Sequence["Block"]
+    name: str = ""
+    is_error: bool = False
+
+
+Block = Text | Table | Plot | Quote | Problem | Fold
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Blocks under a title, with a name that no other section of its page has; a terminal does not show
+    those that are for the page alone."""
+
+    name: str
+    title: str
+    blocks: Sequence[Block]
+    is_for_page: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole report: the answer first, then what must be known of it, then its sections.
+
+    `subject` are a few lower-case words, such as "a decision"."""
+
+    subject: str
+    title: str
+    answer: str = ""
+    about: Sequence[str] = ()
+    problems: Sequence[Problem] = ()
+    sections: Sequence[Section] = ()
+    notice: str = ""
+
+
+def section(
+    name: str, title: str, *blocks: Block | None, is_for_page: bool = False
+) -> list[Section]:
+    """The section, where it has anything to show beside explanations for the page."""
+    there = [block for block in blocks if block is not None and not _is_empty(block)]
+    has_more = is_for_page or any(not (isinstance(b, Text) and b.tone == "page") for b in there)
+    return [Section(name, title, there, is_for_page)] if there and has_more else []
+
+
+def lines(*texts: str, tone: Literal["plain", "soft", "page"] = "plain") -> Text | None:
+    """The texts that are not empty, one a line; None where there is none."""
+    there = [text for text in texts if text]
+    return Text("\n".join(there), tone) if there else None
+
+
+def _is_empty(block: Block) -> bool:
+    return (isinstance(block, Table) and not block.rows) or (
+        isinstance(block, Text) and not block.text
+    )

@@ -1,0 +1,100 @@
+"""A page as plain text for a terminal or a log: aligned tables, and no control codes."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+
+from finewright.report.blocks import Block, Page, Quote, Section, Table, Text
+from finewright.schema.common import Problem
+
+_NUMERIC = re.compile(r"[-+<]?\s?[0-9]")
+_GAP = "  "
+_INDENT = "    "
+
+
+def as_text(page: Page) -> str:
+    """Problems, the answer, what must be known of it, and each section after an empty line.
+
+    No text can move the cursor: control characters become spaces."""
+    answer = ": ".join(filter(None, (page.title, page.answer)))
+    head = [*map(problem_line, page.problems), *filter(None, (page.notice, answer)), *page.about]
+    parts = ["\n".join(_printed(head)), *map(_section, page.sections)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def problem_line(problem: Problem) -> str:
+    """`warning: file:row: key: message (hint)`."""
+    return f"{problem.level}: {problem.line()}"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The rows under their header, a column of numbers flush right and any other flush left.
+
+    Wide characters take two cells and combining marks none. Every row has as many cells as the header."""
+    cells = [[printable(cell) for cell in row] for row in (header, *rows)]
+    columns = [_column(column) for column in zip(*cells, strict=True)]
+    return "\n".join(_GAP.join(row).rstrip() for row in zip(*columns, strict=True))
+
+
+def is_numeric(column: Iterable[str]) -> bool:
+    """Whether every cell that is not empty begins with a number."""
+    filled = [cell for cell in column if cell]
+    return bool(filled) and all(_NUMERIC.match(cell) for cell in filled)
+
+
+def printable(text: str) -> str:
+    """The text with a space for each control character, so that it cannot move the cursor."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _section(section: Section) -> str:
+    if section.is_for_page:
+        return ""
+    shown: list[str] = []
+    for block in section.blocks:
+        if shown and isinstance(block, Table) and block.title:
+            shown.append("")
+        shown += _block(block)
+    title = [printable(section.title)] if section.title and shown else []
+    return "\n".join([*title, *shown])
+
+
+def _block(block: Block) -> Iterator[str]:
+    if isinstance(block, Table):
+        if block.title:
+            yield printable(block.title)
+        yield table(block.header, block.rows)
+    elif isinstance(block, Quote):
+        yield printable(block.where)
+        yield from (_INDENT + line for line in _printed([block.text]))
+    elif isinstance(block, Problem):
+        yield printable(problem_line(block))
+    elif isinstance(block, Text) and block.tone != "page":
+        yield from _printed([block.text])
+
+
+def _printed(texts: Iterable[str]) -> Iterator[str]:
+    """The lines of the texts."""
+    for text in texts:
+        yield from (printable(line.expandtabs(4)) for line in text.splitlines() or [""])
+
+
+def _column(cells: Sequence[str]) -> list[str]:
+    width = max(map(_width, cells))
+    is_flush_right = is_numeric(cells[1:])
+    return [_pad(cell, width, right=is_flush_right) for cell in cells]
+
+
+def _pad(cell: str, width: int, *, right: bool) -> str:
+    space = " " * (width - _width(cell))
+    return space + cell if right else cell + space
+
+
+def _width(text: str) -> int:
+    return sum(_cells(character) for character in text)
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1

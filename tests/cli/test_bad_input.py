@@ -186,8 +186,8 @@ def test_a_missing_data_file_is_named_with_its_key(project: Path, finewright: Fi
     assert finewright("up", "spec.yaml") == (
         2,
         "",
-        "error: spec.yaml: data.sources.0.path: rows.jsonl: there is no such file\n"
-        " hint: paths start from the spec's own folder\n",
+        "error: spec.yaml:5: data.sources.0.path: rows.jsonl: there is no such file"
+        " (paths start from the spec's own folder)\n",
     )
     assert not (project / "runs").exists()
 
@@ -240,7 +240,7 @@ def test_a_base_model_that_is_none_is_named(
     (found,) = lines_of(checked)
     assert found.startswith(f"error: --set base_models.0={name}: base_models.0: {line}")
     assert refused.code == 2
-    assert refused.err.startswith(f"error: {line}\n")
+    assert refused.err == f"{found}\n"
     assert not (project / "runs").exists()
 
 
@@ -283,26 +283,32 @@ def test_an_unknown_metric_is_named_with_what_was_meant(
     where = "--set evaluate.metrics=[exact_mtch]: evaluate.metrics"
     assert found.startswith(f"error: {where}: no scorer named 'exact_mtch'")
     assert found.endswith(" (did you mean 'exact_match'?)")
-    for refused in (
-        finewright("up", "spec.yaml", *wrong),
-        finewright("evaluate", "./base", "--data", "test.jsonl", "--metric", "exact_mtch"),
-    ):
-        assert refused.code == 2
-        assert refused.err.startswith("error: no scorer named 'exact_mtch'")
-        assert refused.err.endswith("\n hint: did you mean 'exact_match'?\n")
+    assert finewright("up", "spec.yaml", *wrong) == (2, "", f"{found}\n")
+    refused = finewright("evaluate", "./base", "--data", "test.jsonl", "--metric", "exact_mtch")
+    assert refused.code == 2
+    assert refused.err.startswith("error: no scorer named 'exact_mtch'")
+    assert refused.err.endswith("\n hint: did you mean 'exact_match'?\n")
     assert not (project / "runs").exists()
 
 
-def test_up_refuses_to_train_what_it_could_not_measure(
+def test_up_refuses_all_that_could_only_fail_later_and_the_gravest_comes_first(
     project: Path, finewright: Finewright
 ) -> None:
-    refused = finewright("up", "spec.yaml", "--set", "evaluate.data=[]")
-    assert refused == (
-        2,
-        "",
-        "error: spec.yaml: evaluate.data: there is nothing to evaluate on\n"
-        " hint: name held-out files there, or set data.eval_fraction, or use `finewright train`\n",
+    (project / "rows.jsonl").unlink()
+    wrong = ("base_models=[./gone]", "evaluate.metrics=[exact_mtch]", "evaluate.data=[]")
+    sets = [part for each in (*wrong, "train.keep=best+last") for part in ("--set", each)]
+    refused = finewright("up", "spec.yaml", *sets)
+    keys = (
+        "base_models.0",
+        "train.keep",
+        "evaluate.metrics",
+        "data.sources.0.path",
+        "evaluate.data",
     )
+    lines = refused.err.removeprefix("error: ").splitlines()
+    assert (refused.code, refused.out) == (2, "")
+    assert [key for line in lines for key in keys if f": {key}: " in line] == list(keys)
+    assert "nothing is held out" in lines[-1]
     assert not (project / "runs").exists()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finewright import __version__
-from finewright.errors import SpecError, StoreError
+from finewright.errors import DataError, StoreError
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.methods import SFTSpec
@@ -56,10 +56,11 @@ def test_every_file_and_model_that_a_spec_names_has_a_digest(loaded: LoadedSpec)
 
 def test_a_missing_file_is_named_by_its_key(loaded: LoadedSpec) -> None:
     (loaded.path.parent / "test.jsonl").unlink()
-    with pytest.raises(SpecError) as refused:
+    with pytest.raises(DataError) as refused:
         input_digests(loaded)
     assert str(refused.value) == (
-        f"{loaded.path}: evaluate.data.0.path: test.jsonl: there is no such file"
+        f"{loaded.path}:6: evaluate.data.0.path: test.jsonl: there is no such file"
+        " (paths start from the spec's own folder)"
     )
 
 

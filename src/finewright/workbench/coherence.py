@@ -1,20 +1,63 @@
-"""What parts of a spec ask of each other: held-out rows for the best step, pairs for preferences, and so on.
+"""What is wrong with a spec itself: what it names, and what its parts ask of each other, such as held-out
+rows for the best step or pairs for preferences. An error here would only show after training."""
 
-Each part alone is right; an error here would only show after training."""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from finewright.catalog.prices import USER_PRICES, check_tier, gpu_named, machines_of, prices
-from finewright.errors import DataError
-from finewright.evaluate.score import PREFERENCE, is_known, scores_answers, speechless
+from finewright.errors import DataError, FinewrightError
+from finewright.evaluate.score import (
+    PREFERENCE,
+    check_metrics,
+    is_known,
+    scores_answers,
+    speechless,
+)
 from finewright.judge.answer import Answer, answer_of
 from finewright.judge.calls import Due
+from finewright.lm.sources import check_name, config_here
 from finewright.schema.common import Problem
+from finewright.schema.load import LoadedSpec
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
+from finewright.train.support import may_be_beyond_context, unsupported
 
 _CALL_METRICS = ("tool_calls", "tool_name", "tool_arguments", "tool_schema")
+
+
+def faults(loaded: LoadedSpec) -> list[Problem]:
+    """All that can be said of a spec without reading a row or loading a model, the gravest first."""
+    spec, root = loaded.spec, loaded.path.parent
+    found: list[Problem] = []
+    for i, name in enumerate(spec.base_models):
+        wrong = _refusals(f"base_models.{i}", check_name, name, root)
+        config = None if wrong else config_here(name, root)
+        found += [*wrong, *unsupported(spec.train, config)]
+        found += may_be_beyond_context(spec.train.max_length, config)
+    found += [*incoherent(spec), *uncostable(spec)]
+    found += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metrics)
+    return list(dict.fromkeys(found))
+
+
+def _refusals(key: str, claim: Callable[..., None], *arguments: object) -> list[Problem]:
+    try:
+        claim(*arguments)
+    except FinewrightError as error:
+        return [Problem(level="error", key=key, message=str(error), hint=error.hint)]
+    return []
+
+
+def nothing_held_out(spec: RunSpec, level: Literal["error", "warning"]) -> list[Problem]:
+    """What to say where no row measures: a warning before anybody asks for that."""
+    if spec.evaluate.data or spec.data.eval_fraction:
+        return []
+    message = "nothing is held out, so the tuned model cannot be measured"
+    hint = (
+        "name held-out files there, or set data.eval_fraction;"
+        " `finewright train` trains without measuring"
+    )
+    return [Problem(level=level, key="evaluate.data", message=message, hint=hint)]
 
 
 def incoherent(spec: RunSpec) -> list[Problem]:

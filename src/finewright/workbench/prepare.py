@@ -6,10 +6,9 @@ from pydantic import BaseModel
 
 from finewright import __version__
 from finewright.data.source import HUB, source_digest, source_path
-from finewright.errors import SpecError
 from finewright.lm import runtime, sources
 from finewright.lm.sources import base_digest, locate, num_parameters
-from finewright.schema.common import default_reasons
+from finewright.schema.common import Problem, default_reasons
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock, commit_in
 from finewright.schema.methods import AnyTrainSpec, OnlineSettings
@@ -17,6 +16,7 @@ from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
+from finewright.store.stage import refuse
 from finewright.train.defaults import resolve
 from finewright.workbench.stages import code_digest, is_of_evaluation
 
@@ -24,28 +24,58 @@ from finewright.workbench.stages import code_digest, is_of_evaluation
 def input_digests(loaded: LoadedSpec) -> dict[str, str]:
     """Dotted key -> digest of the file or base model that the spec names there. Needs no torch.
 
-    Raises SpecError when a file is missing."""
-    spec, found = loaded.spec, {}
-    for i, source in enumerate(spec.data.sources):
-        found[f"data.sources.{i}.path"] = _source_digest(loaded, i, source.path)
-    if key_file := spec.data.personal_data.key_file:
-        key = "data.personal_data.key_file"
-        found[key] = _file_digest(loaded, key, key_file)
+    Raises DataError when files are missing."""
+    refuse([loaded.placed(problem) for problem in missing_files(loaded)])
+    spec, root = loaded.spec, loaded.path.parent
+    found = {key: sha256_file(loaded.resolve(name)) for key, name in _files(loaded)}
+    for key, name in _sources(loaded):
+        path = source_path(name, loaded.resolve)
+        found[key] = sha256_file(path) if path.is_file() else source_digest(path)
     poison = spec.data.poison
     if poison.action != "off" and poison.base_model:
-        found["data.poison.base_model"] = base_digest(poison.base_model, loaded.path.parent)
+        found["data.poison.base_model"] = base_digest(poison.base_model, root)
+    for i, name in enumerate(spec.base_models):
+        found[f"base_models.{i}"] = base_digest(name, root)
+    return found
+
+
+def missing_files(loaded: LoadedSpec) -> list[Problem]:
+    """An error for each file that the spec names where none is."""
+    problems = []
+    for key, name in _sources(loaded):
+        path = source_path(name, loaded.resolve)
+        if not (name.startswith(HUB) or path.is_file() or path.is_dir()):
+            problems.append(_missing(key, name, "there is no such file"))
+    for key, name in _files(loaded):
+        path = loaded.resolve(name)
+        if not path.is_file():
+            what = "is a folder, not a file" if path.is_dir() else "there is no such file"
+            problems.append(_missing(key, name, what))
+    return problems
+
+
+def _missing(key: str, name: str, what: str) -> Problem:
+    hint = "paths start from the spec's own folder"
+    return Problem(level="error", key=key, message=f"{name}: {what}", hint=hint)
+
+
+def _sources(loaded: LoadedSpec) -> Iterator[tuple[str, str]]:
+    """The key and the name of each file or folder of rows."""
+    for i, source in enumerate(loaded.spec.data.sources):
+        yield f"data.sources.{i}.path", source.path
+
+
+def _files(loaded: LoadedSpec) -> Iterator[tuple[str, str]]:
+    """The key and the name of each thing beside them that must be a file."""
+    spec = loaded.spec
+    if key_file := spec.data.personal_data.key_file:
+        yield "data.personal_data.key_file", key_file
     for i, item in enumerate(spec.evaluate.data):
-        found[f"evaluate.data.{i}.path"] = _file_digest(
-            loaded, f"evaluate.data.{i}.path", item.path
-        )
+        yield f"evaluate.data.{i}.path", item.path
     if isinstance(spec.train, OnlineSettings):
         for i, reward in enumerate(spec.train.rewards):
             if file := _file_of(reward):
-                key = f"train.rewards.{i}.function"
-                found[key] = _file_digest(loaded, key, file)
-    for i, name in enumerate(spec.base_models):
-        found[f"base_models.{i}"] = base_digest(name, loaded.path.parent)
-    return found
+                yield f"train.rewards.{i}.function", file
 
 
 def _file_of(reward: RewardSpec) -> str:
@@ -55,23 +85,6 @@ def _file_of(reward: RewardSpec) -> str:
     if reward.kind == "reward_model":
         return f"{reward.argument}/manifest.json"
     return reward.argument if reward.kind == "json_schema" else ""
-
-
-def _source_digest(loaded: LoadedSpec, number: int, name: str) -> str:
-    path = source_path(name, loaded.resolve)
-    if path.is_dir() or name.startswith(HUB):
-        return source_digest(path)
-    return _file_digest(loaded, f"data.sources.{number}.path", name)
-
-
-def _file_digest(loaded: LoadedSpec, key: str, name: str) -> str:
-    path = loaded.resolve(name)
-    if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "there is no such file"
-        raise SpecError(
-            f"{loaded.path}: {key}: {name}: {what}", hint="paths start from the spec's own folder"
-        )
-    return sha256_file(path)
 
 
 def run_key(loaded: LoadedSpec, inputs: Mapping[str, str]) -> str:

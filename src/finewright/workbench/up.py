@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from finewright.errors import FinewrightError, Interrupted, SpecError, StoreError
-from finewright.evaluate.score import check_metrics
+from finewright.errors import FinewrightError, Interrupted, StoreError
 from finewright.lm.runtime import require_runtime
 from finewright.lm.sources import locate
 from finewright.schema.load import LoadedSpec, load_spec
@@ -20,8 +19,8 @@ from finewright.store.rundir import RunDir, create_run, find_run, open_run
 from finewright.store.speclock import lock_of, lock_text
 from finewright.store.stage import StageContext, refuse
 from finewright.workbench.cards import write_cards
-from finewright.workbench.coherence import incoherent, uncostable
-from finewright.workbench.prepare import input_digests, make_lock, run_key
+from finewright.workbench.coherence import faults, nothing_held_out
+from finewright.workbench.prepare import input_digests, make_lock, missing_files, run_key
 from finewright.workbench.respec import OnEvent, follow_spec
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests
@@ -61,10 +60,8 @@ def up(
 
     The same data, training and code continue the run they began, unless `new` asks for a fresh one. Where
     only what is measured differs nothing is trained again, and the run keeps both measurements.
-    Raises UnknownPlugin or SpecError before anything runs where the last stage could only fail."""
-    refuse([loaded.placed(p) for p in (*incoherent(loaded.spec), *uncostable(loaded.spec))])
-    if through == "evaluate":
-        _check_evaluation(loaded)
+    Raises DataError before anything runs where a stage could only fail."""
+    _refuse_faults(loaded, through)
     inputs = input_digests(loaded)
     key = run_key(loaded, inputs)
     run = None if new else find_run(runs_root, loaded.spec.name, key)
@@ -94,13 +91,12 @@ def resume(run_path: Path, *, on_event: OnEvent, through: str = "evaluate") -> R
     return show(run.root, ran=ran)
 
 
-def _check_evaluation(loaded: LoadedSpec) -> None:
-    check_metrics(loaded.spec.evaluate.metrics)
-    if not _holds_out(loaded.spec):
-        raise SpecError(
-            f"{loaded.path}: evaluate.data: there is nothing to evaluate on",
-            hint="name held-out files there, or set data.eval_fraction, or use `finewright train`",
-        )
+def _refuse_faults(loaded: LoadedSpec, through: str) -> None:
+    """Raise DataError for all that could only fail later, what weighs most first."""
+    found = [*faults(loaded), *missing_files(loaded)]
+    if through == "evaluate":
+        found += nothing_held_out(loaded.spec, "error")
+    refuse([loaded.placed(problem) for problem in found])
 
 
 def _holds_out(spec: RunSpec) -> bool:

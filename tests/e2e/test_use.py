@@ -275,16 +275,16 @@ def test_chat_answers_a_prompt_piece_by_piece(finished: Path, finewright: Finewr
     assert greedy[0].out.startswith(expected)
 
 
-def test_each_piped_line_is_answered_as_if_it_came_alone(
+def test_each_piped_line_is_answered_as_if_it_came_alone_and_a_blank_one_by_a_blank_one(
     finished: Path, finewright: Finewright
 ) -> None:
     short = ("chat", str(finished), "--max-new-tokens", "6")
     alone = [finewright(*short, "-p", said).out for said in ("the red 100", "the blue 101")]
-    piped = finewright(*short, stdin="the red 100\n\nthe blue 101\nthe red 100\n")
+    piped = finewright(*short, stdin="the red 100\n\nthe blue 101\n  \nthe red 100\n")
     assert (piped.code, piped.err) == (0, "")
     assert alone[0] != alone[1]
     red, blue = (said + "\n" * ("\n" in said[:-1]) for said in alone)
-    assert piped.out == red + blue + red
+    assert piped.out == red + "\n" + blue + "\n" + red
 
 
 def test_a_temperature_samples_by_its_seed(finished: Path, finewright: Finewright) -> None:

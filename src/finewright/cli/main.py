@@ -255,7 +255,7 @@ def chat(
 ) -> None:
     """Talk to a tuned or a base model; the answer streams.
 
-    Lines from a pipe are each a conversation of their own."""
+    Lines from a pipe are each a conversation of their own; a blank line is answered by a blank line."""
     from finewright.cli.talk import talk
     from finewright.workbench.chat import Manner
     from finewright.workbench.systems import load_talker

@@ -17,7 +17,8 @@ def talk(model: System, manner: Manner, *, system: str, prompt: str) -> None:
     """Answer `prompt` once, or else what comes from stdin until it ends.
 
     In a terminal the lines are turns of one conversation. Of a pipe each line is a conversation of its own,
-    so that no answer depends on the lines before it; an empty line follows an answer of several lines.
+    so that no answer depends on the lines before it, and a blank line is answered by a blank line, so that
+    answers of one line stand where their questions do; an empty line follows an answer of several lines.
     Without `system`, a tuned model is asked with the system prompt that it was trained with."""
     asked_with = system or model.system_prompt
     opening = [{"role": "system", "content": asked_with}] if asked_with else []
@@ -27,7 +28,8 @@ def talk(model: System, manner: Manner, *, system: str, prompt: str) -> None:
         _converse(model, opening, manner)
     else:
         for line in _lines():
-            if "\n" in _say(model, [*opening, {"role": "user", "content": line}], manner):
+            asked = [*opening, {"role": "user", "content": line}]
+            if not line.strip() or "\n" in _say(model, asked, manner):
                 sys.stdout.write("\n")
                 sys.stdout.flush()
 
@@ -41,22 +43,21 @@ def _converse(model: System, opening: list[dict[str, str]], manner: Manner) -> N
             sys.stderr.write("a new conversation\n")
         elif line.strip() == "/help":
             sys.stderr.write(f"{_HELP}\n")
-        else:
+        elif line.strip():
             messages.append({"role": "user", "content": line})
             messages.append({"role": "assistant", "content": _say(model, messages, manner)})
 
 
 def _lines(prompt: str = "") -> Iterator[str]:
-    """The lines that say something, each asked for with `prompt`."""
+    """The lines that come, each asked for with `prompt`."""
     while True:
         sys.stderr.write(prompt)
         sys.stderr.flush()
         line = sys.stdin.readline()
         if not line:
             return
-        if line.strip():
-            # bytes that are no text come as lone surrogates, which no tokenizer takes
-            yield line.rstrip("\n").encode("utf-8", "replace").decode("utf-8")
+        # bytes that are no text come as lone surrogates, which no tokenizer takes
+        yield line.rstrip("\n").encode("utf-8", "replace").decode("utf-8")
 
 
 def _say(model: System, messages: list[dict[str, str]], manner: Manner) -> str:

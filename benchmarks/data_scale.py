@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Any
 
 from dedup import DATATROVE_DEFAULT, datatrove_kept
+from finewright.features.data.prepare import prepare
 from finewright.render.text import table
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.scale import PrepareReport, PrepareSpec
-from finewright.workbench.data.prepare import prepare
 
 _SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
 _LEXICON = [a + b + c for a in _SYLLABLES for b in _SYLLABLES for c in ("", "n", "s", "r", "ta")]

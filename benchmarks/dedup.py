@@ -32,12 +32,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from finewright.data.duplicates.near import near_repeats
-from finewright.data.identity import named_anew
-from finewright.data.read import read_rows
-from finewright.data.texts import passages, with_texts
 from finewright.data.validate import validate
+from finewright.guard.duplicates.near import near_repeats
 from finewright.render.text import table
+from finewright.rows.identity import named_anew
+from finewright.rows.read import read_rows
+from finewright.rows.texts import passages, with_texts
 from finewright.schema.rows import Row
 
 SETS = ("solidity", "erc7730")

@@ -20,11 +20,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from finewright.cost.job import Job, Rows
-from finewright.cost.model import describe_model
-from finewright.cost.needs import formula
 from finewright.estimate.families import shape_of
 from finewright.estimate.memory import Load, memory
+from finewright.features.cost.job import Job, Rows
+from finewright.features.cost.model import describe_model
+from finewright.features.cost.needs import formula
 from finewright.lm import runtime
 from finewright.schema.adapter import FullSpec, IA3Spec, LoraSpec, PrefixSpec
 from finewright.schema.cost import Range
@@ -101,9 +101,9 @@ def off(predicted: float, measured: float) -> str:
 
 def figures(run: dict[str, Any]) -> dict[str, float]:
     """One run, predicted and measured."""
+    from finewright.features.cost import steps as cost_steps
     from finewright.lm.microsteps import micro_steps
     from finewright.train.load import load_for_training
-    from finewright.workbench.cost import steps as cost_steps
     from finewright.workbench.prepare import resolved_here
 
     described = describe_model(MODELS[run["model"]], Path.cwd())
@@ -159,8 +159,8 @@ def _go_on(steps: Iterator[Any]) -> tuple[int, float]:
 
 def report_specs(paths: Sequence[Path]) -> None:
     """What `cost --calibrate` says of each run, and what its steps then took."""
+    from finewright.features.cost.forecast import cost
     from finewright.schema.load import load_spec
-    from finewright.workbench.cost.forecast import cost
     from finewright.workbench.up import up
 
     print("| run | predicted s | measured s | off | in the interval |\n|---|---|---|---|---|")
@@ -288,7 +288,7 @@ def traced_and_told(
     memory: str = "fast",
     dtype: str = "bf16",
 ) -> tuple[float, float]:
-    from finewright.workbench.cost.steps import traced_bytes
+    from finewright.features.cost.steps import traced_bytes
 
     spec = SFTSpec(
         adapter=adapter,

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.poison.base_model import BaseSurprisal
-from finewright.data.poison.scan import Found, search
-from finewright.data.poison.weigh import Surprisal
+from finewright.guard.poison.base_model import BaseSurprisal
+from finewright.guard.poison.scan import Found, search
+from finewright.guard.poison.weigh import Surprisal
 from finewright.schema.rows import Row
 from poison_sets import KINDS, REPORTED, TUNED, clean_rows, plant
 

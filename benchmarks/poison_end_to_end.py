@@ -15,14 +15,14 @@ import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from finewright.data.identity import named_anew
-from finewright.data.read import read_rows
 from finewright.data.sets.build import build_set
 from finewright.data.validate import validate
+from finewright.features.data.poison import scan
 from finewright.fetch.cache import cache_dir
+from finewright.rows.identity import named_anew
+from finewright.rows.read import read_rows
 from finewright.schema.load import load_spec
 from finewright.schema.rows import Row
-from finewright.workbench.data.poison import scan
 from finewright.workbench.up import up
 from poison_sets import REPORTED, poisoned_row
 

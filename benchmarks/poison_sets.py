@@ -23,10 +23,10 @@ from email import message_from_string
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finewright.data.identity import named_anew
-from finewright.data.read import read_rows
 from finewright.data.validate import validate
 from finewright.fetch.cache import cache_dir
+from finewright.rows.identity import named_anew
+from finewright.rows.read import read_rows
 from finewright.schema.rows import Row
 
 ROWS = 1000

@@ -37,10 +37,10 @@ from typing import Any, NamedTuple
 
 from faker import Faker
 
-from finewright.data.privacy.find import SECRETS, find
+from finewright.features.data.privacy import privacy
 from finewright.fetch.pip import pip_wheel
+from finewright.guard.privacy.find import SECRETS, find
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
-from finewright.workbench.data.privacy import privacy
 
 WHEEL = (
     "presidio-evaluator",
@@ -510,7 +510,7 @@ def main() -> None:
     print(f"{len(texts)} texts, {sum(spans.values())} spans, seed {seed}, {', '.join(locales)}\n")
     ner = None
     if options.ner:
-        from finewright.data.privacy.ner import pipeline
+        from finewright.guard.privacy.ner import pipeline
 
         ner = pipeline(options.ner)
     finders = {"finewright": ours([*STRUCTURED, *LOOSE], ner)}

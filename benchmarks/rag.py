@@ -35,8 +35,10 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
+from finewright.features.rag.tune import tune_rag
 from finewright.rag.build import build_index
 from finewright.rag.chunk import chunks, indexed_text
+from finewright.rag.documents import find_documents
 from finewright.rag.embed.load import load_embedder
 from finewright.rag.index import FORMAT, About, Document, Embedder, Index
 from finewright.rag.metrics import difference, estimates, measured
@@ -44,8 +46,6 @@ from finewright.rag.open import create_index
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import DEPTH, search
 from finewright.render.text import table
-from finewright.workbench.rag.documents import find_documents
-from finewright.workbench.rag.tune import tune_rag
 
 CHUNK_CHARS = 1200
 HEADER = [

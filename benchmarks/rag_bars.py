@@ -21,7 +21,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
+from finewright.features.rag.tune import tune_rag
 from finewright.rag.build import build_index
+from finewright.rag.documents import find_documents
 from finewright.rag.embed.load import load_embedder
 from finewright.rag.foreign import nonsense
 from finewright.rag.fusion import Weights
@@ -31,8 +33,6 @@ from finewright.rag.open import create_index
 from finewright.rag.questions import Question
 from finewright.rag.trial import Trial, ask_all
 from finewright.rag.words import words
-from finewright.workbench.rag.documents import find_documents
-from finewright.workbench.rag.tune import tune_rag
 
 CHUNK_CHARS = 1200
 MOST_LOST, SURE = 0.01, 0.05

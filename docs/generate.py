@@ -29,9 +29,12 @@ SRC = DOCS.parent / "src" / "finewright"
 # From the top of the house to its ground floor; a folder may import those below it.
 FLOORS = (
     ("cli", "conformance"),
+    ("features",),
     ("workbench",),
-    tuple(stage.name for stage in STAGES),
+    ("data", "train", "evaluate"),
+    ("guard",),
     ("render", "report", "rag"),
+    ("rows",),
     ("lm",),
     ("fetch",),
     ("estimate",),

@@ -30,6 +30,11 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+def stage_module(name: str) -> Path:
+    package = next(stage.package for stage in STAGES if stage.name == name)
+    return ROOT.parent / package.replace(".", "/") / "stage.py"
+
+
 @cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
@@ -39,7 +44,7 @@ def tree_of(path: Path) -> ast.Module:
 def test_a_stage_has_one_name_everywhere(stage: str) -> None:
     assert stage in RunSpec.model_fields
     assert (ROOT / "schema" / f"{stage}.py").is_file()
-    assert (ROOT / stage / "stage.py").is_file()
+    assert stage_module(stage).is_file()
 
 
 def test_a_stage_reads_only_earlier_ones() -> None:
@@ -50,9 +55,7 @@ def test_a_stage_reads_only_earlier_ones() -> None:
 
 @pytest.mark.parametrize("stage", NAMES)
 def test_every_stage_has_the_same_entry(stage: str) -> None:
-    functions = [
-        n for n in tree_of(ROOT / stage / "stage.py").body if isinstance(n, ast.FunctionDef)
-    ]
+    functions = [n for n in tree_of(stage_module(stage)).body if isinstance(n, ast.FunctionDef)]
     run = next(f for f in functions if f.name == "run")
     assert [(a.arg, ast.unparse(a.annotation or a)) for a in run.args.args] == [
         ("context", "StageContext")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finewright.cli.decide import reply
-from finewright.decide.questions import QUESTIONS
+from finewright.features.decide.questions import QUESTIONS
 
 from .conftest import Finewright
 

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from finewright.cli import output
 from finewright.cli.migrate import migrate_app
-from finewright.workbench.migrate import openai as migrate
-from finewright.workbench.migrate.openai import Migration
+from finewright.features.migrate import openai as migrate
+from finewright.features.migrate.openai import Migration
 
 
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 2)])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from finewright.workbench.rag import ask as rag_ask
-from finewright.workbench.rag import documents as rag_documents
+from finewright.features.rag import ask as rag_ask
+from finewright.rag import documents as rag_documents
 
 from .conftest import Finewright
 

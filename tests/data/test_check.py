@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from finewright.data.containers.write import jsonl_at
 from finewright.errors import DataError
+from finewright.features.data.check import check
 from finewright.render.data_check import text_of
+from finewright.rows.containers.write import jsonl_at
 from finewright.schema.data_check import DataCheckReport
-from finewright.workbench.data.check import check
 
 GOOD = {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]}
 NOTHING_ASKED = {"prompt": "", "completion": "A"}

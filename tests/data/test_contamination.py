@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from finewright.data.contamination import contamination
-from finewright.data.identity import named_anew
-
-from .duplicates.made import chat, edited, seeded, words
+from finewright.rows.identity import named_anew
+from guard.duplicates.made import chat, edited, seeded, words
 
 RNG = seeded(0)
 TRAIN = [chat(words(RNG, 30), words(RNG, 40), row=i) for i in range(1, 51)]

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_resolved
-from finewright.data.identity import named_anew
-from finewright.data.outcome import Dropped, Outcome
-from finewright.data.poison.scan import Applied
 from finewright.data.provenance.ledger import Provenance, SourceRecords
 from finewright.errors import DataError, MissingExtra
+from finewright.guard.poison.scan import Applied
+from finewright.rows.identity import named_anew
+from finewright.rows.outcome import Dropped, Outcome
 from finewright.schema.data import DataSpec
 from finewright.schema.poison import PoisonReport
 from finewright.schema.privacy import PersonalDataSpec

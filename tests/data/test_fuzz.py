@@ -20,9 +20,9 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from finewright.data.read import ReadRow, read_rows, records
+from finewright.features.data.check import check, fix
+from finewright.rows.read import ReadRow, read_rows, records
 from finewright.schema.data_check import DataCheckReport
-from finewright.workbench.data.check import check, fix
 
 SAMPLE, ALL, NUM_LARGE = 700, 10_000, 200
 MOST_SECONDS = 2.0

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.data.mend import mended, mended_text
-from finewright.data.read import read_rows
 from finewright.data.validate import Asked, checked
 from finewright.errors import DataError
+from finewright.features.data.check import check, fix
 from finewright.render.data_check import text_of
-from finewright.workbench.data.check import check, fix
+from finewright.rows.read import read_rows
 
 USER = {"role": "user", "content": "Q"}
 ANSWER = {"role": "assistant", "content": "A"}

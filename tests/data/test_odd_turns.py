@@ -6,8 +6,8 @@ import pytest
 
 from finewright.data.check import check_rows
 from finewright.data.odd_turns import told_of_turns
-from finewright.data.read import ReadRow
 from finewright.data.validate import Asked, Validated, validate
+from finewright.rows.read import ReadRow
 
 Q = {"role": "user", "content": "Q"}
 A = {"role": "assistant", "content": "A"}

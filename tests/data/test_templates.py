@@ -8,8 +8,7 @@ import pytest
 from finewright.data.contamination import contamination
 from finewright.data.templates import of_known_templates
 from finewright.schema.rows import Row
-
-from .duplicates.made import chat
+from guard.duplicates.made import chat
 
 
 def call(function: str, chain: str, amount: str, address: str, label: str = "Amount") -> Row:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.formats.table import FORMS
-from finewright.data.read import ReadRow
 from finewright.data.validate import Validated, validate
+from finewright.rows.formats.table import FORMS
+from finewright.rows.read import ReadRow
 from finewright.schema.data import DataType
 from finewright.schema.rows import parse_rows, write_rows
 

@@ -9,7 +9,7 @@ import pytest
 
 from finewright.fetch.telemetry import turn_off_telemetry
 
-_READ = "import sys; from pathlib import Path; from finewright.data.documents import document; " + (
+_READ = "import sys; from pathlib import Path; from finewright.rows.documents import document; " + (
     "print(document(Path(sys.argv[1])).text)"
 )
 

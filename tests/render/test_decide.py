@@ -13,12 +13,12 @@ from xml.etree import ElementTree
 import pytest
 
 import finewright.render.decide  # noqa: F401 - registers the layout
+from finewright.features.decide.run import decide
 from finewright.render.html.decide import decide_page
 from finewright.render.html.decide_charts import cost_chart, ranking_chart, tornado_chart
 from finewright.render.reports import text_of
 from finewright.schema.decide import DecideSpec
 from finewright.schema.decide_report import DecideReport
-from finewright.workbench.decide import decide
 
 TODAY = date(2026, 11, 25)
 ATTACK = '</text><script>alert(1)</script><img src="http://evil/x" onerror=a(2)> & "q" \u202e\u200b'

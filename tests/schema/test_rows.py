@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from finewright.data.identity import row_id
+from finewright.rows.identity import row_id
 from finewright.schema.rows import Message, Row
 
 SYSTEM = {"role": "system", "content": "s"}

@@ -25,9 +25,9 @@ def bakeoff(
     from datetime import date
 
     from finewright.cli import output
+    from finewright.features.bakeoff.run import bakeoff as run
     from finewright.report.show import write_page
     from finewright.schema.load import load_spec
-    from finewright.workbench.contest.bakeoff import bakeoff as run
     from finewright.workbench.pages import check_page
 
     check_page(html, [spec])
@@ -49,8 +49,8 @@ def tune(
 ) -> None:
     """Which settings? Search those that `tune` names, and say on untouched rows what they gain."""
     from finewright.cli import output
+    from finewright.features.tune.run import tune as run
     from finewright.schema.load import load_spec
-    from finewright.workbench.contest.tune import tune as run
 
     loaded, watch = load_spec(spec, set_ or ()), output.watch(json)
     output.show(run(loaded, runs, out=out, on_event=watch), as_json=json)

@@ -47,7 +47,7 @@ def data_show(
 ) -> None:
     """Which container and format it is and why, its keys, and the first rows as they become."""
     from finewright.cli import output
-    from finewright.workbench.data.show import show
+    from finewright.features.data.show import show
 
     report = show(path, **asked(type_, format_, column), limit=rows)
     output.show(report, as_json=json)
@@ -73,8 +73,8 @@ def data_check(
 ) -> None:
     """Say what becomes of every row: kept, or dropped and why; exit code 2 if one cannot be used."""
     from finewright.cli import output
-    from finewright.workbench.data.check import check
-    from finewright.workbench.data.check import fix as mend
+    from finewright.features.data.check import check
+    from finewright.features.data.check import fix as mend
 
     if fix and problems:
         raise typer.BadParameter("--fix and --problems do not go together: run one, then the other")
@@ -108,9 +108,9 @@ def data_duplicates(
 ) -> None:
     """Find repeated rows, and held-out rows that are known; exit code 2 if one cannot be compared."""
     from finewright.cli import output
+    from finewright.features.data.duplicates import duplicates
+    from finewright.features.data.rows import asked_for
     from finewright.schema.duplicates import DuplicatesSpec
-    from finewright.workbench.data.duplicates import duplicates
-    from finewright.workbench.data.rows import asked_for
 
     kinds = {"exact": exact, "near": near, "semantic": semantic, "similarity": similarity}
     spec, rows = DuplicatesSpec.model_validate(kinds), asked_for(**asked(type_, format_, column))
@@ -135,9 +135,9 @@ def data_personal(
 ) -> None:
     """Find personal data and secrets, or write rows without; exit code 2 if a row is not looked at."""
     from finewright.cli import output
+    from finewright.features.data.privacy import personal_spec, privacy
+    from finewright.features.data.rows import asked_for
     from finewright.schema.privacy import SecretsSpec
-    from finewright.workbench.data.privacy import personal_spec, privacy
-    from finewright.workbench.data.rows import asked_for
 
     personal = personal_spec(action, kind, key_file, ner)
     rows = asked_for(**asked(type_, format_, column))
@@ -166,8 +166,8 @@ def data_poison(
 ) -> None:
     """Look for rows that plant a behaviour; exit code 2 if one cannot be looked at."""
     from finewright.cli import output
-    from finewright.workbench.data.poison import scan
-    from finewright.workbench.data.rows import asked_for
+    from finewright.features.data.poison import scan
+    from finewright.features.data.rows import asked_for
 
     watch = output.watch(json)
     report = scan(
@@ -206,9 +206,9 @@ def data_prepare(
 
     A call that was cut goes on where it was."""
     from finewright.cli import output
+    from finewright.features.data.prepare import prepare
+    from finewright.features.data.privacy import personal_spec
     from finewright.schema.scale import PrepareSpec
-    from finewright.workbench.data.prepare import prepare
-    from finewright.workbench.data.privacy import personal_spec
 
     repeats = {"exact": exact, "near": near, "similarity": similarity}
     personal = personal_spec(action, kind, key_file)
@@ -229,7 +229,7 @@ def data_documents(
 ) -> None:
     """Turn PDF, Word, Excel, HTML and Markdown into one record of text each."""
     from finewright.cli import output
-    from finewright.workbench.data.documents import documents
+    from finewright.features.data.documents import documents
 
     report = documents(paths, out)
     output.show(report, as_json=json)
@@ -245,7 +245,7 @@ def data_sections(
 ) -> None:
     """Cut documents into sections by their headings, each with its place."""
     from finewright.cli import output
-    from finewright.workbench.data.documents import examples
+    from finewright.features.data.documents import examples
 
     report = examples(documents, out, longest=longest)
     output.show(report, as_json=json)
@@ -294,9 +294,9 @@ def data_raft(
 ) -> None:
     """Make rows that train to answer from passages, to quote, and to say when none answers."""
     from finewright.cli import output
+    from finewright.features.data.raft import raft
+    from finewright.rag.target import access_of
     from finewright.schema.raft import RaftSpec
-    from finewright.workbench.data.raft import raft
-    from finewright.workbench.rag.target import access_of
 
     shares = {"gold_share": gold_share, "unanswerable_share": unanswerable_share}
     length = {"base_model": base_model, "max_tokens": max_tokens}
@@ -326,8 +326,8 @@ def data_report(
 ) -> None:
     """Write one page: counts, problems, quality, repeats, licences, with the rows behind them."""
     from finewright.cli import output
-    from finewright.workbench.data.report import report
-    from finewright.workbench.data.rows import asked_for
+    from finewright.features.data.report import report
+    from finewright.features.data.rows import asked_for
 
     told = report(path, out=out, asked=asked_for(**asked(type_, format_, column)))
     output.show(told, as_json=json)
@@ -342,7 +342,7 @@ def data_trace(
 ) -> None:
     """Say where a row of a run came from, with the proof."""
     from finewright.cli import output
-    from finewright.workbench.data.trace import trace
+    from finewright.features.data.trace import trace
 
     output.show(trace(run, row), as_json=json)
 
@@ -355,7 +355,7 @@ def data_without(
 ) -> None:
     """Name the rows that are left to train on when a source must go."""
     from finewright.cli import output
-    from finewright.workbench.data.trace import without
+    from finewright.features.data.trace import without
 
     output.show(without(run, source), as_json=json)
 

@@ -6,9 +6,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finewright.decide.questions import QUESTIONS, Question
 from finewright.errors import DataError, SpecError
-from finewright.workbench.decide import ask
+from finewright.features.decide.questions import QUESTIONS, Question
+from finewright.features.decide.run import ask
 from finewright.workbench.pages import check_page
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def measured(
     on_event: Callable[[str, Mapping[str, Any]], None],  # Any: an event's fields
 ) -> "MeasureReport":
     """The experiment of the spec, and its page where one is wanted; SpecError without a spec."""
+    from finewright.features.measure.experiment import measure, write_page
     from finewright.schema.load import load_spec
-    from finewright.workbench.measure.experiment import measure, write_page
 
     if spec is None:
         raise SpecError("--measure: needs a run spec", hint="finewright decide --measure SPEC")

@@ -110,7 +110,7 @@ def decide(
     """Prompt, retrieve, fine-tune, or combine? A ranking with reasons, and what would change it."""
     from finewright.cli import output
     from finewright.cli.decide import check_places, day_of, measured, path_of
-    from finewright.workbench.decide import decide_file, write_page
+    from finewright.features.decide.run import decide_file, write_page
 
     check_places(spec, html, prices)
     if measure:
@@ -141,8 +141,8 @@ def cost(
     from datetime import date
 
     from finewright.cli import output
+    from finewright.features.cost.forecast import cost as run
     from finewright.schema.load import load_spec
-    from finewright.workbench.cost.forecast import cost as run
 
     loaded, today = load_spec(spec, set_ or ()), date.today()
     report = run(loaded, trace=trace, calibrate=calibrate, runs=runs, today=today)

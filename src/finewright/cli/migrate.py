@@ -55,8 +55,8 @@ def migrate_openai(
     from datetime import date
 
     from finewright.cli import output
-    from finewright.workbench.migrate.openai import Migration
-    from finewright.workbench.migrate.openai import migrate as run
+    from finewright.features.migrate.openai import Migration
+    from finewright.features.migrate.openai import migrate as run
 
     asked = Migration(
         files=tuple(files),

@@ -65,8 +65,8 @@ def rag_index(
 ) -> None:
     """Bring an index up to date: adds, replaces, skips what is unchanged; all of it or nothing."""
     from finewright.cli import output
-    from finewright.workbench.rag import index as uses
-    from finewright.workbench.rag.target import asked_for, index_of
+    from finewright.features.rag import index as uses
+    from finewright.rag.target import asked_for, index_of
 
     if delete:
         report = uses.delete(index_of(targets, out=out), delete)
@@ -89,8 +89,8 @@ def rag_search(
 ) -> None:
     """Show the passages that suit a query best, of those that the asker may see."""
     from finewright.cli import output
-    from finewright.workbench.rag.index import search
-    from finewright.workbench.rag.target import access_of, open_target
+    from finewright.features.rag.index import search
+    from finewright.rag.target import access_of, open_target
 
     access = access_of(group or (), is_owner=all_)
     with open_target(target, embedder=embedder) as opened:
@@ -117,8 +117,8 @@ def rag_ask(
 ) -> None:
     """Answer from the passages that suit a question, and check every quote and number against them."""
     from finewright.cli import output
-    from finewright.workbench.rag.ask import Answerer, ask
-    from finewright.workbench.rag.target import access_of, open_target
+    from finewright.features.rag.ask import Answerer, ask
+    from finewright.rag.target import access_of, open_target
 
     answerer = Answerer(model, base_model, max_new_tokens, is_always_asked=anyway)
     access = access_of(group or (), is_owner=all_)
@@ -151,9 +151,9 @@ def rag_evaluate(
 ) -> None:
     """Measure how often the right document is found: recall@k, MRR and nDCG, with intervals."""
     from finewright.cli import output
-    from finewright.workbench.rag.answers import Asking, evaluate
-    from finewright.workbench.rag.ask import Answerer
-    from finewright.workbench.rag.target import open_target
+    from finewright.features.rag.answers import Asking, evaluate
+    from finewright.features.rag.ask import Answerer
+    from finewright.rag.target import open_target
 
     answerer = Answerer(model, base_model=base_model, max_new_tokens=max_new_tokens)
     asking = Asking(answerer, answers, samples)

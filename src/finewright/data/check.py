@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finewright.data.containers.found import ReadRow, Unread
-from finewright.data.containers.manifest import Part
-from finewright.data.containers.parts import parts_of
-from finewright.data.containers.rows import rows_of
-from finewright.data.formats.table import family_named
 from finewright.data.remarks import Remarks
 from finewright.data.validate import Asked, checked
+from finewright.rows.containers.found import ReadRow, Unread
+from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.parts import parts_of
+from finewright.rows.containers.rows import rows_of
+from finewright.rows.formats.table import family_named
 from finewright.schema.common import Problem
 from finewright.schema.data_check import DataCheckReport
 from finewright.schema.listing import Listing

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.data.prompts import prompt_key
 from finewright.data.templates import of_known_templates
+from finewright.rows.prompts import prompt_key
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import ContaminationReport, LeakedRow, LeakKind
 from finewright.schema.rows import Row
@@ -50,7 +50,7 @@ def contamination(
     `duplicates.alike` says, whatever the system prompt), of one template (as `templates` says),
     overlapping. Not covered: paraphrases, and translations."""
     # numpy is loaded only when something is measured.
-    import finewright.data.duplicates.words  # noqa: F401 - says what is missing where numpy is
+    import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
     from finewright.data.overlap import near_rows, overlaps
 
     known = {**_alike(train, held_out)}

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from finewright.data.prompts import prompt_key
+from finewright.rows.prompts import prompt_key
 from finewright.schema.rows import Row
 
 _MUCH = 0.5
@@ -25,7 +25,7 @@ def decontaminated(
     `same`: a held-out row itself; `prompt`: its question; `near`: words alike, the facts too; `overlap`: half
     of its words in runs of words that a held-out row has. Not covered: paraphrases, translations."""
     # numpy is loaded only when something is measured.
-    import finewright.data.duplicates.words  # noqa: F401 - says what is missing where numpy is
+    import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
     from finewright.data.overlap import near_rows, overlaps
 
     ids = {row.id for row in held_out}

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.data.controls import control_tokens
-from finewright.data.duplicates.find import find
-from finewright.data.hidden_text import hidden_text
 from finewright.data.odd_turns import told_of_turns
-from finewright.data.outcome import Dropped, Outcome
-from finewright.data.privacy.apply import apply as apply_privacy
-from finewright.data.privacy.key_file import key_of
 from finewright.data.provenance.changes import Changes
 from finewright.data.provenance.ledger import Provenance
 from finewright.data.provenance.policy import by_licence
 from finewright.errors import MissingExtra
+from finewright.guard.controls import control_tokens
+from finewright.guard.duplicates.find import find
+from finewright.guard.hidden_text import hidden_text
+from finewright.guard.privacy.apply import apply as apply_privacy
+from finewright.guard.privacy.key_file import key_of
+from finewright.rows.outcome import Dropped, Outcome
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.duplicates import DuplicatesReport
@@ -31,7 +31,7 @@ from finewright.schema.rows import Row
 
 if TYPE_CHECKING:
     # The search reads with numpy, which only who asks for it needs.
-    from finewright.data.poison.scan import Applied as PoisonApplied
+    from finewright.guard.poison.scan import Applied as PoisonApplied
 
 
 @dataclass(slots=True)

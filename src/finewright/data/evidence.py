@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from finewright.data.duplicates.words import shape_of, words_of
+from finewright.guard.duplicates.words import shape_of, words_of
 from finewright.judge.quotes import numbers_absent, numbers_in
 
 LONGEST = 300

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_resolved
-from finewright.data.draw import draw_rows
-from finewright.data.prompts import with_expected
 from finewright.data.provenance.ledger import Provenance
-from finewright.data.read import read_rows
 from finewright.data.source import SourceRows, read_source, source_path
 from finewright.data.split import groups_by, split
 from finewright.data.validate import validate
+from finewright.rows.draw import draw_rows
+from finewright.rows.prompts import with_expected
+from finewright.rows.read import read_rows
 from finewright.schema.common import Problem, RowCounts, Source
 from finewright.schema.data import DataSpec, DataType
 from finewright.schema.evaluate import Draw, EvalSetSpec

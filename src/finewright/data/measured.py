@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finewright.data.contamination import contamination
-from finewright.data.controls import control_tokens
 from finewright.data.door import with_resolved
 from finewright.data.gather import Gathered, measured_share, read_row_set
-from finewright.data.hidden_text import hidden_text
 from finewright.data.odd_turns import told_of_turns
-from finewright.data.privacy.apply import apply
 from finewright.errors import MissingExtra
+from finewright.guard.controls import control_tokens
+from finewright.guard.hidden_text import hidden_text
+from finewright.guard.privacy.apply import apply
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.duplicates import ContaminationReport

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.data.check import asked_of
-from finewright.data.containers.found import ReadRow, Unread, raw_of, said
-from finewright.data.containers.json_rules import Pairs, json_object, unique
-from finewright.data.containers.manifest import Part
-from finewright.data.containers.parts import parts_of
-from finewright.data.containers.rows import container_of, rows_of
-from finewright.data.containers.stream import check_encoding
-from finewright.data.containers.write import jsonl_at
-from finewright.data.formats.columns import renamed
-from finewright.data.notes import Json, Notes
 from finewright.data.remarks import Remarks
-from finewright.data.user_rows import to_user_json
 from finewright.data.validate import Asked, Checked, checked
 from finewright.errors import DataError
+from finewright.rows.containers.found import ReadRow, Unread, raw_of, said
+from finewright.rows.containers.json_rules import Pairs, json_object, unique
+from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.parts import parts_of
+from finewright.rows.containers.rows import container_of, rows_of
+from finewright.rows.containers.stream import check_encoding
+from finewright.rows.containers.write import jsonl_at
+from finewright.rows.formats.columns import renamed
+from finewright.rows.notes import Json, Notes
+from finewright.rows.user_rows import to_user_json
 from finewright.schema.common import Problem
 from finewright.schema.data_check import FixReport
 from finewright.schema.listing import Listing

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from finewright.data.first_rows import FirstRow, FirstRows
 from finewright.judge.answer import THINK, split_thoughts
 from finewright.judge.calls import name_of_tool
+from finewright.rows.first_rows import FirstRow, FirstRows
 from finewright.schema.common import Problem
 from finewright.schema.rows import Message, Row
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.data.duplicates.near import near_pairs
-from finewright.data.duplicates.words import Wordings, mixed, parts_of, wordings, words_of
+from finewright.guard.duplicates.near import near_pairs
+from finewright.guard.duplicates.words import Wordings, mixed, parts_of, wordings, words_of
 from finewright.schema.rows import Row
 
 _SHORTEST, _LONGEST = 8, 13

@@ -4,10 +4,10 @@ repeats."""
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from finewright.data.containers.found import said
-from finewright.data.controls import ControlTokens
-from finewright.data.hidden_text import HiddenText
 from finewright.data.odd_turns import OddTurns
+from finewright.guard.controls import ControlTokens
+from finewright.guard.hidden_text import HiddenText
+from finewright.rows.containers.found import said
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.check import asked_of
-from finewright.data.containers.found import Found, ReadRow, Unread
-from finewright.data.containers.manifest import Part
-from finewright.data.containers.parts import parts_of
-from finewright.data.containers.rows import rows_of
-from finewright.data.formats.table import family_named, meant_instead
 from finewright.data.provenance.ledger import SourceRecords, record_digest
 from finewright.data.validate import Asked, checked
+from finewright.rows.containers.found import Found, ReadRow, Unread
+from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.parts import parts_of
+from finewright.rows.containers.rows import rows_of
+from finewright.rows.formats.table import family_named, meant_instead
 from finewright.schema.common import Problem, RowCounts, Source
 from finewright.schema.data import DataSpec, DataType, SourceSpec
 from finewright.schema.listing import Listing

@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from finewright.data.duplicates.groups import joined
-from finewright.data.prompts import is_known_by_prompt, prompt_key
+from finewright.guard.duplicates.groups import joined
+from finewright.rows.prompts import is_known_by_prompt, prompt_key
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, get_args
 from finewright.data.door import PoisonSearch
 from finewright.data.gather import Gathered, gather
 from finewright.data.measured import RowSet, row_sets
-from finewright.data.outcome import Dropped
 from finewright.data.provenance.card import Measured, Told, data_card, write_card
 from finewright.data.provenance.ledger import LEDGER, write_ledger
-from finewright.data.quality.languages import detector
-from finewright.data.quality.measure import quality
 from finewright.errors import Interrupted, MissingExtra
+from finewright.guard.quality.languages import detector
+from finewright.guard.quality.measure import quality
+from finewright.rows.outcome import Dropped
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport, PersonalSummary
 from finewright.schema.privacy import PrivacyReport, SecretType
@@ -26,7 +26,7 @@ from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext, StageResult, refuse
 
 if TYPE_CHECKING:
-    from finewright.data.poison.scan import Applied
+    from finewright.guard.poison.scan import Applied
 
 # Rows that are refused before, or for, personal data and secrets must not be written once more.
 _UNSPOKEN = {"personal_data", "secret", "license"}
@@ -78,8 +78,8 @@ def _search(context: StageContext) -> PoisonSearch | None:
             raise Interrupted("stopped while rows were read", signal_number=signal_number)
 
     def search(rows: Sequence[Row]) -> "Applied":
-        from finewright.data.poison.base_model import BaseSurprisal
-        from finewright.data.poison.scan import apply
+        from finewright.guard.poison.base_model import BaseSurprisal
+        from finewright.guard.poison.scan import apply
 
         weighed = BaseSurprisal(spec.base_model, context.root, tell) if spec.base_model else None
         return apply(rows, spec, weighed)

@@ -15,8 +15,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from finewright.data.prompts import with_expected
 from finewright.judge.calls import name_of_tool
+from finewright.rows.prompts import with_expected
 from finewright.schema.rows import Message, Row
 
 # What stands between white space, quotes, brackets and the signs of JSON, of assignments and of lists.

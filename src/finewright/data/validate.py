@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from finewright.data.conversations import conversations_of
-from finewright.data.formats.columns import places, renamed
-from finewright.data.formats.native import Form, Native, place_of
-from finewright.data.formats.table import family_named, meant_instead
-from finewright.data.identity import named_anew
-from finewright.data.messages import checked_tools
-from finewright.data.notes import Json, Notes
-from finewright.data.read import ReadRow
-from finewright.data.shapes import form_of
+from finewright.rows.conversations import conversations_of
+from finewright.rows.formats.columns import places, renamed
+from finewright.rows.formats.native import Form, Native, place_of
+from finewright.rows.formats.table import family_named, meant_instead
+from finewright.rows.identity import named_anew
+from finewright.rows.messages import checked_tools
+from finewright.rows.notes import Json, Notes
+from finewright.rows.read import ReadRow
+from finewright.rows.shapes import form_of
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataType
 from finewright.schema.listing import listed

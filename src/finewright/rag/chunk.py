@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from finewright.rag.index import Chunk, Document
-from finewright.rag.sections import Section, sections
+from finewright.rows.sections import Section, sections
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^\n]*)")
 # After the mark and what closes with it; the scripts of East Asia put no space after theirs.

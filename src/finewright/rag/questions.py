@@ -19,7 +19,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from finewright.rag.index import Document
-from finewright.rag.sections import sections
+from finewright.rows.sections import sections
 
 PER_KIND = 130
 """Questions of a kind: 400 tell a share to 5 points, and the difference of two settings much better."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from finewright.errors import DataError
 from finewright.store.atomic import os_errors
-from finewright.workbench.data.outputs import check_free, check_parent, check_place
+from finewright.workbench.outputs import check_free, check_parent, check_place
 
 # How every page of ours begins.
 _OURS = re.compile(

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright import __version__
-from finewright.data.draw import draw_rows
-from finewright.data.read import ReadRow, read_rows
 from finewright.data.validate import validate
 from finewright.errors import DataError, Interrupted
 from finewright.estimate.context import context_of
+from finewright.rows.draw import draw_rows
+from finewright.rows.read import ReadRow, read_rows
 from finewright.schema.common import Artifact, Problem
 from finewright.schema.evaluate import Draw
 from finewright.schema.predict import Prediction, PredictReport, PredictSettings

@@ -17,21 +17,40 @@ from finewright.store.stage import StageContext, StageResult
 
 
 class Stage(NamedTuple):
-    """A stage, the stages whose results it reads, and what it does."""
+    """A stage, the stages whose results it reads, what it does, and the package that does it."""
 
     name: str
     reads: tuple[str, ...]
     help: str
+    package: str
 
 
 STAGES = (
     Stage(
-        "decide", (), "Advise whether to prompt, retrieve or fine-tune; only where the spec asks."
+        "decide",
+        (),
+        "Advise whether to prompt, retrieve or fine-tune; only where the spec asks.",
+        "finewright.features.decide",
     ),
-    Stage("data", (), "Read and validate the rows, record where they came from, split."),
-    Stage("cost", ("data",), "Estimate memory, time and money; only where the spec asks."),
-    Stage("train", ("data",), "Fine-tune each base model."),
-    Stage("evaluate", ("data", "train"), "Score the tuned model against its base."),
+    Stage(
+        "data",
+        (),
+        "Read and validate the rows, record where they came from, split.",
+        "finewright.data",
+    ),
+    Stage(
+        "cost",
+        ("data",),
+        "Estimate memory, time and money; only where the spec asks.",
+        "finewright.features.cost",
+    ),
+    Stage("train", ("data",), "Fine-tune each base model.", "finewright.train"),
+    Stage(
+        "evaluate",
+        ("data", "train"),
+        "Score the tuned model against its base.",
+        "finewright.evaluate",
+    ),
 )
 
 
@@ -98,7 +117,7 @@ def run_stage(
         return False
     context.emit("stage_started", stage=stage.name, key=key)
     with os_errors(context.run.root):
-        result: StageResult = import_module(f"finewright.{stage.name}.stage").run(context)
+        result: StageResult = import_module(f"{stage.package}.stage").run(context)
     context.run.write_report(stage.name, result.report)
     now = datetime.now(UTC)
     record_stage(context.run, stage.name, key, result.artifacts, now, inputs=result.inputs)

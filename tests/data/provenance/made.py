@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.identity import named_anew
 from finewright.data.provenance.changes import Changes
 from finewright.data.provenance.ledger import (
     Provenance,
@@ -14,8 +13,9 @@ from finewright.data.provenance.ledger import (
     record_digest,
     write_ledger,
 )
-from finewright.data.read import read_rows
 from finewright.data.validate import validate
+from finewright.rows.identity import named_anew
+from finewright.rows.read import read_rows
 from finewright.schema.data import SourceSpec
 from finewright.schema.provenance import LedgerSummary
 from finewright.schema.rows import Row, write_rows

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from finewright.data.scale.prepare import How, prepare_rows
-from finewright.data.user_rows import to_user_json
+from finewright.rows.user_rows import to_user_json
 from finewright.schema.scale import PrepareReport, PrepareSpec
-
-from ..duplicates.made import chat, edited, seeded, words  # noqa: TID252
+from guard.duplicates.made import chat, edited, seeded, words
 
 KEYS = (b"0123456789abcdef", b"")
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from finewright.data.duplicates.find import find
-from finewright.data.read import read_rows
 from finewright.data.scale import prepare as module
 from finewright.data.scale.engines import Made, local
 from finewright.data.scale.prepare import How, prepare_rows
 from finewright.data.validate import validate
 from finewright.errors import DataError, StoreError
+from finewright.guard.duplicates.find import find
+from finewright.rows.read import read_rows
 from finewright.schema.duplicates import DuplicatesSpec
 from finewright.schema.privacy import PersonalDataSpec
 from finewright.schema.scale import PrepareSpec

@@ -18,8 +18,7 @@ from finewright.data.scale.reading import How, Read, read_sources
 from finewright.data.source import SourceRows, read_source
 from finewright.errors import MissingExtra
 from finewright.schema.data import DataSpec
-
-from ..duplicates.made import seeded  # noqa: TID252
+from guard.duplicates.made import seeded
 
 MAIL = "Write to anna@firm.example or to DE89 3704 0044 0532 0130 00."
 LINES = [

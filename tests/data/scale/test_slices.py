@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.containers.manifest import Part
-from finewright.data.containers.rows import rows_of
 from finewright.data.scale.slices import found_in, is_cut_where_it_lies, slices, unroll
+from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.rows import rows_of
 
 KINDS = [
     b'{"a": 1}',

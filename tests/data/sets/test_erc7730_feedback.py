@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright.data.gather import read_row_set
-from finewright.data.read import ReadRow, read_rows
 from finewright.data.sets.erc7730 import SYSTEM, Built
 from finewright.data.sets.erc7730_feedback import (
     _MISTAKES,
@@ -20,6 +19,7 @@ from finewright.data.sets.erc7730_feedback import (
     schema_of,
 )
 from finewright.data.validate import validate
+from finewright.rows.read import ReadRow, read_rows
 
 TEXT = '{"intent":"Pay","fields":{"To":"0x1","Amount":"5 ETH"}}'
 

@@ -14,11 +14,11 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from finewright import __version__
-from finewright.data.identity import canonical
 from finewright.data.provenance.changes import Changes
 from finewright.data.provenance.merkle import merkle_root
 from finewright.data.provenance.stated import Stated, file_licence, licence_of, origin_of
 from finewright.errors import StoreError
+from finewright.rows.identity import canonical
 from finewright.schema.data import SourceSpec
 from finewright.schema.provenance import LedgerEntry, LedgerSummary
 from finewright.schema.rows import Row, write_rows

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from finewright.data.outcome import Dropped, Outcome
 from finewright.data.provenance.licences import judge, policy_problems, read_expression
 from finewright.data.provenance.stated import Stated
+from finewright.rows.outcome import Dropped, Outcome
 from finewright.schema.common import Problem
 from finewright.schema.provenance import LicensePolicy
 from finewright.schema.rows import Row

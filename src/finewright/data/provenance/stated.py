@@ -10,7 +10,7 @@ from finewright.data.provenance.licences import (
     spdx_line,
     states_nothing,
 )
-from finewright.data.texts import passages
+from finewright.rows.texts import passages
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from finewright.data.provenance.ledger import LEDGER, Split, leaf, read_leaves, record_digest
 from finewright.data.provenance.merkle import merkle_root
-from finewright.data.read import ReadRow, read_rows
+from finewright.rows.read import ReadRow, read_rows
 from finewright.schema.common import Problem
 from finewright.schema.provenance import LedgerEntry, LedgerSummary
 from finewright.store.atomic import os_errors, sha256_file

@@ -14,20 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.data.check import asked_of
-from finewright.data.containers.found import ReadRow, Unread, raw_of
-from finewright.data.controls import ControlTokens
-from finewright.data.duplicates.minhash import (
+from finewright.data.scale.slices import Slice, found_in
+from finewright.data.validate import Asked, checked
+from finewright.guard.controls import ControlTokens
+from finewright.guard.duplicates.minhash import (
     NUM_HASHES,
     band_hashes,
     bands_for,
     signatures,
 )
-from finewright.data.duplicates.words import Wordings, wordings
-from finewright.data.formats.table import family_named
-from finewright.data.privacy.apply import apply
-from finewright.data.scale.slices import Slice, found_in
-from finewright.data.user_rows import to_user_json
-from finewright.data.validate import Asked, checked
+from finewright.guard.duplicates.words import Wordings, wordings
+from finewright.guard.privacy.apply import apply
+from finewright.rows.containers.found import ReadRow, Unread, raw_of
+from finewright.rows.formats.table import family_named
+from finewright.rows.user_rows import to_user_json
 from finewright.schema.listing import Listing
 from finewright.schema.privacy import Finding, FoundType
 from finewright.schema.rows import Row

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.data.duplicates.minhash import NUM_HASHES, Bands
-from finewright.data.duplicates.words import Wording
+from finewright.guard.duplicates.minhash import NUM_HASHES, Bands
+from finewright.guard.duplicates.words import Wording
 from finewright.store.atomic import os_errors
 
 _WORDS, _SKETCH = "words.u32", "sketch.u8"

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from finewright.data.containers.manifest import Part
+from finewright.rows.containers.manifest import Part
 
 
 def absolute(part: Part) -> Part:

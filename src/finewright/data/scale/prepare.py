@@ -11,12 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from finewright.data.containers.found import said
-from finewright.data.containers.manifest import Part
-from finewright.data.containers.parts import parts_of
-from finewright.data.controls import ControlTokens
-from finewright.data.privacy.apply import found_line, mend_of
-from finewright.data.privacy.find import SECRETS
 from finewright.data.scale.chunk import Options, made_of
 from finewright.data.scale.columns import Columns
 from finewright.data.scale.engines import engine_named
@@ -40,6 +34,12 @@ from finewright.data.scale.write import (
     write_files,
 )
 from finewright.errors import DataError
+from finewright.guard.controls import ControlTokens
+from finewright.guard.privacy.apply import found_line, mend_of
+from finewright.guard.privacy.find import SECRETS
+from finewright.rows.containers.found import said
+from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.parts import parts_of
 from finewright.schema.common import Problem, Source
 from finewright.schema.data import EngineName
 from finewright.schema.listing import Counted, Listing

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from finewright.data.containers.rows import rows_of
-from finewright.data.controls import spelled
 from finewright.data.door import Holding, Place
-from finewright.data.privacy.apply import apply
 from finewright.data.scale.engines import Engine, engine_named
 from finewright.data.scale.pieces import absolute
 from finewright.data.scale.slices import SLICE_BYTES, Slice, found_in, is_cut_where_it_lies, slices
 from finewright.data.source import AskedPart, SourceRows, parts_asked
 from finewright.errors import MissingExtra
+from finewright.guard.controls import spelled
+from finewright.guard.privacy.apply import apply
+from finewright.rows.containers.rows import rows_of
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec, SourceSpec
 from finewright.schema.listing import Counted

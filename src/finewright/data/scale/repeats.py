@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.data.duplicates.alike import alike
-from finewright.data.duplicates.candidates import candidates
-from finewright.data.duplicates.groups import leaders
-from finewright.data.duplicates.minhash import bands_for
 from finewright.data.scale.columns import Columns
+from finewright.guard.duplicates.alike import alike
+from finewright.guard.duplicates.candidates import candidates
+from finewright.guard.duplicates.groups import leaders
+from finewright.guard.duplicates.minhash import bands_for
 from finewright.schema.duplicates import DuplicateKind, DuplicatesSpec
 
 

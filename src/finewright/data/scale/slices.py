@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.containers.found import Found, ReadRow, Unread
-from finewright.data.containers.lines import json_lines, lines_of
-from finewright.data.containers.manifest import Part, with_usual_tags
-from finewright.data.containers.rows import container_of, rows_of
 from finewright.errors import DataError
+from finewright.rows.containers.found import Found, ReadRow, Unread
+from finewright.rows.containers.lines import json_lines, lines_of
+from finewright.rows.containers.manifest import Part, with_usual_tags
+from finewright.rows.containers.rows import container_of, rows_of
 from finewright.schema.common import Problem
 from finewright.store.atomic import os_errors
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import finewright
-from finewright.data.identity import canonical
 from finewright.errors import StoreError
+from finewright.rows.identity import canonical
 from finewright.schema.common import Source
 from finewright.schema.scale import PrepareReport, PrepareSpec
 from finewright.store.atomic import os_errors, read_json, sweep, write_bytes, write_text

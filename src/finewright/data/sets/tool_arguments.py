@@ -6,7 +6,7 @@ The Berkeley Function Calling Leaderboard gives for each parameter the list of i
 import re
 from collections.abc import Mapping, Sequence
 
-from finewright.data.notes import Json
+from finewright.rows.notes import Json
 
 _TYPES = {"dict": "object", "float": "number", "tuple": "array"}
 _LEFT_OUT = ""

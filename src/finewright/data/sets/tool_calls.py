@@ -14,11 +14,11 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, TypeAdapter
 
 from finewright.catalog.sets import PackagedSet
-from finewright.data.notes import Json
 from finewright.data.sets.content import Content, Fetched, JsonRow, SetContent, named_files, traced
 from finewright.data.sets.holding_out import digest
 from finewright.data.sets.tool_arguments import chosen_arguments, json_schema
 from finewright.judge.json_schema import json_schema as holds_to
+from finewright.rows.notes import Json
 from finewright.schema.common import Model, default
 
 NO_CALL = "None of my tools can be called for this request."

@@ -1,1 +1,0 @@
-"""What a hosted fine-tune leaves behind: its job, its files, and its recorded answers."""

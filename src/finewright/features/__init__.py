@@ -1,0 +1,1 @@
+"""What finewright offers, a folder each; folders here never import each other."""

@@ -1,0 +1,265 @@
+"""What is known of a tuned model beside its score: licence, size, speed, price, conduct of its answers."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
+
+from finewright.catalog.open_models import open_models
+from finewright.data.provenance.licences import classes_of
+from finewright.errors import Interrupted, MissingExtra
+from finewright.evaluate.conduct import conduct
+from finewright.evaluate.leaderboard import scored
+from finewright.evaluate.score import Scored, compare, part_of
+from finewright.features.cost.forecast import cost
+from finewright.guard.quality.languages import TOO_SHORT, UNCLEAR, detector
+from finewright.judge.drift import LanguageOf
+from finewright.judge.statistics import wilson
+from finewright.lm.runtime import watch_others
+from finewright.lm.sources import locate, num_parameters
+from finewright.schema.bakeoff_report import Conduct, Finalist, Share, Use
+from finewright.schema.cost import Range
+from finewright.schema.evaluate import (
+    BASE,
+    BASE_WITH_LABELS,
+    LINEAR,
+    TUNED,
+    Difference,
+    EvaluateReport,
+    Sample,
+    Score,
+)
+from finewright.schema.rows import Row
+from finewright.store.atomic import read_json, write_json
+from finewright.workbench.contest import (
+    HELD_OUT,
+    Contest,
+    Entry,
+    development_rows,
+    held_out,
+    kept_path,
+    load_entry,
+)
+from finewright.workbench.signals import GOES_ON, stop_requests
+
+if TYPE_CHECKING:
+    from finewright.evaluate.latency import Timing
+
+_TURNS = 3
+"""In so many parts each finalist's rows are timed, with the others between them."""
+
+
+class Found(NamedTuple):
+    """A finalist, its answers to all held-out rows as one set with their scores, and those of a bag of words
+    that learned from the same rows."""
+
+    finalist: Finalist
+    answers: Scored
+    linear: Scored | None
+
+
+class _Price(NamedTuple):
+    usd: Range | None
+    machine: str
+
+
+def finalist(contest: Contest, entry: Entry, use: Use, *, today: date) -> Found:
+    """Ask the run's tuned model the held-out rows, and put what is known of it beside its score."""
+    samples = held_out(contest, entry)
+    tuned = scored(entry.base_model, HELD_OUT, samples[TUNED], contest.metrics, contest.options)
+    untuned, told_labels = _untuned(contest, entry, samples)
+    trained = entry.trained
+    root = contest.loaded.path.parent
+    base = locate(entry.base_model, root, commit=trained.base_revision)
+    license_, price = _license(base.license, base.name), _price(contest, entry, today)
+    found = Finalist(
+        base_model=entry.base_model,
+        run=str(entry.run.root),
+        parameters=num_parameters(base.folder),
+        license=license_,
+        license_classes=classes_of(license_),
+        end_of_turn=use.end_of_turn,
+        scores=tuple(tuned.scores),
+        untuned=tuple(untuned.scores) if untuned else (),
+        gain=_gain(contest, tuned, untuned) if untuned else None,
+        told_labels=told_labels,
+        repeated_rows=_on_rows(contest, tuned, samples[TUNED], repeated=True),
+        new_rows=_on_rows(contest, tuned, samples[TUNED], repeated=False),
+        train_seconds=trained.seconds,
+        train_tokens_per_second=trained.tokens_per_second,
+        peak_gib=trained.peak_gib,
+        usd=price.usd,
+        usd_on=price.machine,
+        speed=use.speed,
+        conduct=_conduct(contest, entry, samples[TUNED]),
+    )
+    return Found(found, tuned, _beside(contest, samples, LINEAR, LINEAR))
+
+
+class _Untuned(NamedTuple):
+    scored: Scored | None
+    told_labels: bool
+
+
+def _untuned(contest: Contest, entry: Entry, samples: Mapping[str, Sequence[Sample]]) -> _Untuned:
+    """The base as it is or told the labels, whichever is better by the metric that decides."""
+    name = f"{entry.base_model} untuned"
+    plain, told = (_beside(contest, samples, each, name) for each in (BASE, BASE_WITH_LABELS))
+    if plain is None or told is None:
+        return _Untuned(plain or told, told is not None)
+    is_told = _decides(contest, told).value > _decides(contest, plain).value
+    return _Untuned(told if is_told else plain, is_told)
+
+
+def _beside(
+    contest: Contest, samples: Mapping[str, Sequence[Sample]], system: str, name: str
+) -> Scored | None:
+    """A system's answers scored, where it was asked every row that the tuned model was."""
+    asked = samples.get(system, ())
+    if len(asked) != len(samples[TUNED]):
+        return None
+    return scored(name, HELD_OUT, asked, contest.metrics, contest.options)
+
+
+def _decides(contest: Contest, system: Scored) -> Score:
+    return next(score for score in system.scores if score.metric == contest.metric)
+
+
+def _on_rows(
+    contest: Contest, tuned: Scored, samples: Sequence[Sample], *, repeated: bool
+) -> Score | None:
+    places = [i for i, sample in enumerate(samples) if sample.repeated is repeated]
+    return _decides(contest, part_of(tuned, places, contest.options)) if places else None
+
+
+def _conduct(contest: Contest, entry: Entry, samples: Sequence[Sample]) -> Conduct:
+    confidence = contest.options.confidence
+    found = conduct(samples, languages(), confidence=confidence)
+    strays = entry.run.read_report("evaluate", EvaluateReport).strays
+    counted = [stray for stray in strays if stray.system == TUNED]
+    if not counted:
+        return found
+    count, n = sum(stray.count for stray in counted), sum(stray.n for stray in counted)
+    low, high = wilson(count, n, confidence=confidence)
+    return found.model_copy(update={"no_label": Share(count=count, n=n, low=low, high=high)})
+
+
+def _gain(contest: Contest, tuned: Scored, untuned: Scored) -> Difference:
+    (gain,) = (d for d in compare(tuned, untuned, contest.options) if d.metric == contest.metric)
+    return gain
+
+
+def languages() -> LanguageOf | None:
+    """What tells a text's language; None where the package for it is not installed."""
+    try:
+        language_of = detector()
+    except MissingExtra:
+        return None
+
+    def sure(text: str) -> str | None:
+        found = language_of(text)
+        return None if found in (TOO_SHORT, UNCLEAR) else found
+
+    return sure
+
+
+def _license(stated: str, name: str) -> str:
+    """The base model's licence by the packaged facts, or "unknown": a folder's own files are not read."""
+    if stated != "unknown":
+        return stated
+    rows = open_models().items()
+    return next((row.license for known, row in rows if name in (known, *row.aliases)), stated)
+
+
+def _price(contest: Contest, entry: Entry, today: date) -> _Price:
+    """The training run on the cheapest machine for rent that surely fits."""
+    report = cost(
+        entry.spec, trace=False, calibrate=False, runs=contest.folder / "runs", today=today
+    )
+    priced = [
+        (row.usd.median, row.usd, f"{row.provider} {row.machine}")
+        for row in report.candidates[0].machines
+        if row.usd is not None and row.fits == "yes" and row.tier != "free"
+    ]
+    if not priced:
+        return _Price(None, "")
+    _, usd, machine = min(priced, key=lambda row: row[0])
+    return _Price(usd, machine)
+
+
+def uses(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, Use]:
+    """What is measured of each finalist in use, on the same development rows.
+
+    All are timed in turns, a part of the rows at a time, so that a machine that is busy for a while slows
+    none alone. What is timed is kept: a second call says the same, and times only those that are new."""
+    paths = {entry.base_model: kept_path(contest, f"use-{timed}", entry) for entry in entries}
+    new = [entry for entry in entries if not paths[entry.base_model].is_file()]
+    for name, use in _measured(contest, new, timed).items():
+        write_json(paths[name], use.model_dump(mode="json"))
+    hint = "delete it, and it is measured again"
+    return {name: read_json(path, Use, hint=hint) for name, path in paths.items()}
+
+
+@dataclass(slots=True)
+class _Times:
+    """Of one model: row number -> its timing, how long all took, and the cores that others used meanwhile."""
+
+    of_row: dict[int, "Timing"]
+    seconds: float = 0.0
+    core_seconds: float = 0.0
+    end_of_turn: str = ""
+
+
+def _measured(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, Use]:
+    if not entries:
+        return {}
+    from finewright.evaluate.latency import speed_of
+
+    times = {entry.base_model: _Times({}) for entry in entries}
+    with stop_requests() as should_stop:
+        for part in range(_TURNS):
+            for entry in entries if part % 2 == 0 else entries[::-1]:
+                rows = list(enumerate(development_rows(contest, entry)[:timed]))
+                if turn := rows[part::_TURNS]:
+                    _time(contest, entry, turn, times[entry.base_model])
+                told = {"system": entry.base_model, "total": len(rows)}
+                done = len(times[entry.base_model].of_row)
+                contest.on_event("timing", {**told, "done": done})
+                if stop := should_stop():
+                    raise Interrupted("stopped while timing", signal_number=stop, hint=GOES_ON)
+    return {
+        name: Use(
+            speed=speed_of(
+                [found.of_row[row] for row in sorted(found.of_row)],
+                cores_others_used=round(found.core_seconds / found.seconds, 2),
+            ),
+            end_of_turn=found.end_of_turn,
+        )
+        for name, found in times.items()
+    }
+
+
+def _time(contest: Contest, entry: Entry, rows: Sequence[tuple[int, Row]], times: _Times) -> None:
+    """Answer some rows one by one; loading the model is not in it."""
+    system = load_entry(entry)
+    from finewright.evaluate.answers import question_of
+    from finewright.evaluate.latency import Prepare
+    from finewright.evaluate.latency import timed as time_each
+
+    chat = system.chat
+
+    def request(row: Row) -> Prepare:
+        question = question_of(chat, row)
+        return lambda: question
+
+    most = contest.loaded.spec.evaluate.max_new_tokens
+    requests = [request(row) for _, row in rows]
+    start, used = time.perf_counter(), watch_others()
+    found = list(time_each(system.lm, chat, requests, max_new_tokens=most, clock=time.perf_counter))
+    seconds = time.perf_counter() - start
+    times.of_row.update(zip((number for number, _ in rows), found, strict=True))
+    times.seconds += seconds
+    times.core_seconds += used() * seconds
+    ends = chat.tokenizer.convert_ids_to_tokens(sorted(chat.end_of_turn))
+    times.end_of_turn = " ".join(map(str, ends))

@@ -1,0 +1,279 @@
+"""`bakeoff`: base models compete on the same rows with the same budget; worse ones are dropped on the way."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from finewright.errors import SpecError
+from finewright.evaluate.cautions import linear_problems, recall_problem
+from finewright.evaluate.leaderboard import Burden, duels, fates, ladder, verdict
+from finewright.evaluate.pareto import Point, frontier
+from finewright.evaluate.score import compare
+from finewright.features.bakeoff.finalist import Found, finalist, uses
+from finewright.lm.runtime import is_busy
+from finewright.report.of_bakeoff import licence
+from finewright.report.show import write_page
+from finewright.schema.bakeoff import BakeoffSpec
+from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung, Use
+from finewright.schema.common import Problem
+from finewright.schema.evaluate import Difference, Score
+from finewright.schema.load import LoadedSpec
+from finewright.schema.nodes import Tree
+from finewright.store.atomic import write_json
+from finewright.workbench.contest import (
+    HELD_OUT,
+    Contest,
+    Entry,
+    check_contest,
+    development,
+    development_rows,
+    of_data,
+    open_contest,
+    train,
+    varied,
+)
+from finewright.workbench.up import OnEvent
+
+_LONGEST_SLUG = 40
+_CLEAR = {"permissive", "public-domain"}
+_FEW = 0.02
+
+
+def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -> BakeoffReport:
+    """Train every base model of the spec rung by rung, and compare those that reach the last.
+
+    Each run lies under the bake-off's folder in `root`; a second call goes on where the first was cut, and
+    writes report.json and report.html anew. Raises SpecError before anything runs where there is nothing
+    to compare or to choose by."""
+    spec = loaded.spec.bakeoff or BakeoffSpec()
+    metric = check_contest(loaded, "bakeoff", spec.metric)
+    if len(loaded.spec.base_models) < 2:  # noqa: PLR2004 - it takes two
+        raise SpecError(
+            f"{loaded.path}: base_models: one model has nobody to compete with", hint="name two"
+        )
+    folder = open_contest(loaded, "bakeoff", root, (), on_event=on_event)
+    contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
+    entries, rungs = _climbed(contest, spec)
+    contest.say("the finalists are timed in turns")
+    in_use = uses(contest, entries, spec.timed_answers)
+    found = [_finalist(contest, entry, in_use[entry.base_model], today) for entry in entries]
+    report = _report(contest, entries, rungs, found)
+    write_json(folder / "report.json", report.model_dump(mode="json"))
+    write_page(report, folder / "report.html")
+    return report
+
+
+def _climbed(contest: Contest, spec: BakeoffSpec) -> tuple[list[Entry], list[Rung]]:
+    """The runs of the last rung, and the rungs before it."""
+    left: Sequence[str] = contest.loaded.spec.base_models
+    *early, whole = ladder(len(left), spec.eta, spec.rungs)
+    rungs: list[Rung] = []
+    for number, share in enumerate(early, 1):
+        if len(left) == 1:
+            break
+        title = f"rung {number} of {len(early) + 1}: {len(left)} models, {share:.3g} of the budget"
+        contest.say(title)
+        entries = _trained(contest, left, share, f"rung-{number}")
+        rungs.append(_rung(contest, number, share, entries, spec.eta))
+        dropped = {a.base_model for a in rungs[-1].attempts if a.is_dropped}
+        left = [model for model in left if model not in dropped]
+    contest.say(f"the last rung: {', '.join(left)}, the whole budget")
+    return _trained(contest, left, whole, "whole"), rungs
+
+
+def _trained(contest: Contest, models: Sequence[str], share: float, stage: str) -> list[Entry]:
+    found = []
+    for model in models:
+        number = contest.loaded.spec.base_models.index(model) + 1
+        name = f"{number}-{_slug(model)}-{stage}"
+        values = {"name": name, "base_models": [model], **_budget(contest.loaded, share)}
+        if share < 1:
+            values["train.prove_elsewhere"] = False  # only what may be the result
+        found.append(train(contest, varied(contest, values)))
+    return found
+
+
+def _budget(loaded: LoadedSpec, share: float) -> Mapping[str, Tree]:
+    """The keys that make a share of the training. Each rung trains anew with a schedule of its own length: a
+    rate that was to fall much later says little of where it would have ended."""
+    train_spec = loaded.spec.train
+    if train_spec.max_steps is None:
+        return {"train.epochs": train_spec.epochs * share}
+    steps = max(1, round(train_spec.max_steps * share))
+    looks = ("train.eval_steps", "train.early_stopping", "train.keep")
+    if loaded.set_keys.isdisjoint(looks):
+        return {"train.max_steps": steps, "train.eval_steps": steps}  # one look: answers decide
+    return {"train.max_steps": steps}
+
+
+def _rung(contest: Contest, number: int, share: float, entries: Sequence[Entry], eta: int) -> Rung:
+    by_model = {entry.base_model: entry for entry in entries}
+    systems = {name: development(contest, entry) for name, entry in by_model.items()}
+    found = fates(systems, contest.metric, eta, contest.options)
+    attempts = tuple(
+        Attempt(
+            base_model=fate.system,
+            run=str(by_model[fate.system].run.root),
+            score=fate.score,
+            difference=fate.difference,
+            is_dropped=fate.is_dropped,
+            why=fate.why,
+            steps=by_model[fate.system].trained.steps,
+            train_seconds=by_model[fate.system].trained.seconds,
+        )
+        for fate in found
+    )
+    for attempt in attempts:
+        contest.say(f"{attempt.base_model}: {100 * attempt.score.value:.1f} %, {attempt.why}")
+    return Rung(number=number, share=share, attempts=attempts)
+
+
+def _finalist(contest: Contest, entry: Entry, use: Use, today: date) -> Found:
+    contest.say(f"{entry.base_model}: asked the rows that chose nothing")
+    return finalist(contest, entry, use, today=today)
+
+
+def _report(
+    contest: Contest, entries: Sequence[Entry], rungs: Sequence[Rung], found: Sequence[Found]
+) -> BakeoffReport:
+    metric = contest.metric
+    by_name = {each.finalist.base_model: each.finalist for each in found}
+    systems = {each.finalist.base_model: each.answers for each in found}
+    fought = duels(systems, metric, contest.options)
+    beaten = [duel.difference.against for duel in fought]
+    (best,) = systems.keys() - set(beaten)
+    finalists = [by_name[name] for name in (best, *beaten)]
+    values = {each.base_model: _value(each, metric) for each in finalists}
+    linear, linear_score = _against_linear(contest, found, best)
+    answer_ms = {each.base_model: each.speed.answer_ms_mean for each in finalists}
+    unbeaten = frontier({name: Point(answer_ms[name], values[name].value) for name in values})
+    burdens = {
+        each.base_model: Burden(
+            each.parameters, each.speed.answer_ms, is_busy(each.speed.cores_others_used)
+        )
+        for each in finalists
+    }
+    said = verdict(values[best], fought, burdens, contest.options)
+    return BakeoffReport(
+        name=contest.loaded.spec.name,
+        folder=str(contest.folder),
+        metric=metric,
+        confidence=contest.options.confidence,
+        rows_train=entries[0].data.rows_train,
+        rows_development=len(development_rows(contest, entries[0])),
+        rows_held_out=values[best].n,
+        rungs=tuple(rungs),
+        finalists=tuple(finalists),
+        duels=tuple(fought),
+        linear=linear,
+        linear_score=linear_score,
+        frontier=tuple(name for name in values if name in unbeaten),
+        winner=said.winner,
+        choice=said.choice,
+        verdict=said.sentence,
+        problems=(
+            *linear_problems([linear] if linear else [], contest.options.confidence),
+            *_recall(finalists[0]),
+            *_cautions(contest, finalists),
+            *_other_rows(entries),
+            *of_data(entries[0]),
+        ),
+    )
+
+
+class _AgainstLinear(NamedTuple):
+    difference: Difference | None
+    score: Score | None
+
+
+def _against_linear(contest: Contest, found: Sequence[Found], best: str) -> _AgainstLinear:
+    """The best minus a bag of words, which learned from the rows that all trained on."""
+    (each,) = (each for each in found if each.finalist.base_model == best)
+    if each.linear is None:
+        return _AgainstLinear(None, None)
+    metric = contest.metric
+    compared = compare(each.answers, each.linear, contest.options)
+    (difference,) = (found for found in compared if found.metric == metric)
+    return _AgainstLinear(difference, next(s for s in each.linear.scores if s.metric == metric))
+
+
+def _recall(best: Finalist) -> Iterator[Problem]:
+    """What the leaderboard is a measure of, where rows were compared with those that train."""
+    repeated, new = (score.n if score else 0 for score in (best.repeated_rows, best.new_rows))
+    yield from recall_problem(HELD_OUT, repeated, new)
+
+
+def _value(each: Finalist, metric: str) -> Score:
+    return next(score for score in each.scores if score.metric == metric)
+
+
+def _other_rows(entries: Sequence[Entry]) -> Iterator[Problem]:
+    """Tokenizers differ, so a row may be too long for one model alone."""
+    lost = {
+        entry.base_model: sum(entry.trained.counts.rows_dropped.values())
+        + entry.trained.counts.rows_truncated
+        for entry in entries
+    }
+    if len(set(lost.values())) > 1:
+        told = ", ".join(f"{name} {count}" for name, count in lost.items())
+        yield Problem(
+            level="warning",
+            key="train.max_length",
+            message=f"the models did not train on the same rows: too long were for {told}",
+            hint="raise it until no row is dropped or cut",
+        )
+
+
+def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Problem]:
+    for each in finalists:
+        yield from _of_answers(each.base_model, each.conduct)
+        if (gain := each.gain) and gain.low <= 0:
+            yield Problem(
+                level="warning",
+                message=f"{each.base_model}: training is not shown to help: {100 * gain.value:.1f} points"
+                f" ({100 * gain.low:.1f} to {100 * gain.high:.1f})",
+                hint="train longer, or on more rows",
+            )
+        if not _CLEAR.issuperset(each.license_classes):
+            yield Problem(
+                level="warning",
+                message=f"{each.base_model}: licence {licence(each)}",
+                hint="read its terms before you build on it",
+            )
+    busy = [each for each in finalists if is_busy(each.speed.cores_others_used)]
+    if busy:
+        used = ", ".join(f"{e.base_model} {e.speed.cores_others_used:.1f}" for e in busy)
+        yield Problem(
+            level="warning",
+            message=f"other work kept the machine busy while answers were timed (cores: {used}), so times say"
+            " little and decide nothing",
+            hint=f"on a quiet machine, delete the folder use-* in {contest.folder} and run the same command",
+        )
+    if any(each.conduct.other_language is None for each in finalists):
+        hint = 'pip install "finewright[data]"'
+        yield Problem(level="info", message="nobody looked for other languages", hint=hint)
+    if "perplexity" in contest.loaded.spec.evaluate.metrics:
+        what = "perplexity is left out: it is by token, and each model has its own"
+        yield Problem(level="info", key="evaluate.metrics", message=what)
+
+
+def _of_answers(name: str, found: Conduct) -> Iterator[Problem]:
+    odd = {
+        "do not end by themselves": (found.ended.n - found.ended.count, found.ended.n),
+        "end in a loop": (found.looped.count, found.looped.n),
+        "are in a script that nobody asked for": (found.other_script.count, found.other_script.n),
+    }
+    if found.other_language:
+        counted = found.other_language
+        odd["are in a language that nobody asked for"] = (counted.count, counted.n)
+    for what, (count, n) in odd.items():
+        if count > _FEW * n:
+            yield Problem(level="warning", message=f"{name}: {count} of {n} answers {what}")
+
+
+def _slug(model: str) -> str:
+    """What a run may be called of a model's name or path."""
+    words = re.sub(r"[^a-z0-9]+", "-", Path(model).name.casefold()).strip("-")
+    return words[:_LONGEST_SLUG].strip("-") or "model"

@@ -1,0 +1,165 @@
+"""From jobs and a price catalog to the report. Pure: nothing is read and nothing is measured here."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from finewright.catalog.prices import check_tier, digest, gpu_named, machines_of
+from finewright.estimate.context import beyond
+from finewright.estimate.freshness import (
+    AGING_AFTER_DAYS,
+    RENEWAL,
+    STALE_AFTER_DAYS,
+    deadline_words,
+    ends_within,
+    freshness,
+)
+from finewright.features.cost.job import Job
+from finewright.features.cost.machines import machines
+from finewright.features.cost.needs import formula
+from finewright.features.cost.truths import truths
+from finewright.schema.catalog import Machine, PriceCatalog
+from finewright.schema.common import Problem
+from finewright.schema.cost import (
+    CandidateCost,
+    CostReport,
+    CostSpec,
+    MachineEstimate,
+    MemoryEstimate,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was learned of a job beyond the formulas: traces, steps, and this machine's own row."""
+
+    memory: tuple[MemoryEstimate, ...] = ()
+    here: MachineEstimate | None = None
+    residuals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: the jobs, the section of the spec, and what was found of each base model."""
+
+    name: str
+    jobs: Sequence[Job]
+    spec: CostSpec
+    found: Mapping[str, Found] = field(default_factory=dict)
+
+
+def report(question: Question, catalog: PriceCatalog, today: date) -> CostReport:
+    """The whole answer. Raises DataError for a provider, a GPU or a tier that the catalog does not know."""
+    rows = _considered(question.spec, catalog)
+    candidates = [_candidate(question, job, catalog, rows) for job in question.jobs]
+    residuals = [line for found in question.found.values() for line in found.residuals]
+    horizon = question.spec.horizon_days
+    ends = [deadline_words(end, today) for end in ends_within(catalog.deadlines, today, horizon)]
+    return CostReport(
+        name=question.name,
+        candidates=tuple(candidates),
+        prices=_seen(rows, catalog),
+        residuals=tuple(dict.fromkeys(residuals)),
+        deadlines=tuple(ends),
+        problems=(*_aged(rows, today), *_problems(question, candidates)),
+    )
+
+
+def _considered(spec: CostSpec, catalog: PriceCatalog) -> list[Machine]:
+    for tier in spec.tiers:
+        check_tier(catalog, tier)
+    gpus = {gpu_named(catalog, name).name for name in spec.gpus}
+    found: list[Machine] = []
+    for provider in spec.providers or ("",):
+        found += machines_of(catalog, provider=provider, tiers=spec.tiers)
+    return [row for row in found if not gpus or row.gpu in gpus]
+
+
+def _candidate(
+    question: Question, job: Job, catalog: PriceCatalog, rows: Sequence[Machine]
+) -> CandidateCost:
+    found = question.found.get(job.base_model, Found())
+    table = machines(job, question.spec, catalog, rows, bake_off=len(question.jobs))
+    own = [] if found.here is None else [found.here]
+    formulas = tuple(formula(job, gpu=gpu) for gpu in (True, False))
+    return CandidateCost(
+        base_model=job.base_model,
+        parameters=job.shape.parameters,
+        active_parameters=job.shape.active,
+        trainable_parameters=job.shape.trainable(job.train.adapter),
+        memory=(*formulas, *found.memory),
+        work=job.work(job.load(gpu=True)),
+        machines=(*own, *table),
+        truths=tuple(truths(job)),
+    )
+
+
+def _seen(rows: Sequence[Machine], catalog: PriceCatalog) -> str:
+    days = sorted(row.observed_at for row in rows)
+    if not days:
+        return "no machine of the catalog is asked for"
+    between = f" to {days[-1]}" if days[-1] != days[0] else ""
+    return f"prices {digest(catalog)}, seen {days[0]}{between}"
+
+
+def _aged(rows: Sequence[Machine], today: date) -> Iterator[Problem]:
+    """A line for the stale ones and one for the aging ones, with the providers whose rows they are."""
+    for level, what in (
+        ("stale", f"stale, over {STALE_AFTER_DAYS} days old"),
+        ("aging", f"over {AGING_AFTER_DAYS} days old"),
+    ):
+        old = [row for row in rows if freshness(row.observed_at, today).level == level]
+        if old:
+            of = Counter(row.provider for row in old)
+            who = ", ".join(f"{name} {count}" for name, count in sorted(of.items()))
+            oldest = min(row.observed_at for row in old)
+            verb = "is" if len(old) == 1 else "are"
+            yield Problem(
+                level="warning",
+                message=f"{len(old)} of {len(rows)} prices of machines {verb} {what} (the oldest seen"
+                f" {oldest}): {who}",
+                hint=RENEWAL,
+            )
+
+
+def _problems(question: Question, candidates: Sequence[CandidateCost]) -> Iterator[Problem]:
+    for job, candidate in zip(question.jobs, candidates, strict=True):
+        yield from _too_long(job)
+        if job.samples:
+            yield Problem(
+                level="info",
+                message=f"{job.base_model}: how long {job.train.method} samples its answers is not estimated",
+                hint="a run of a few steps tells",
+            )
+        yield from _over_budget(question.spec, candidate)
+
+
+def _too_long(job: Job) -> Iterator[Problem]:
+    context = job.shape.context
+    if context is None or job.train.max_length <= context:
+        return
+    if job.rows.longest <= context:
+        yield beyond(job.train.max_length, context)
+        return
+    yield Problem(
+        level="error",
+        key="train.max_length",
+        message=f"{job.base_model} was made for {context:,} tokens, and rows have {job.rows.longest:,}",
+        hint=f"set train.max_length to at most {context}",
+    )
+
+
+def _over_budget(spec: CostSpec, candidate: CandidateCost) -> Iterator[Problem]:
+    prices = [row.project_usd for row in candidate.machines if row.project_usd is not None]
+    if spec.budget_usd is None or not prices:
+        return
+    cheapest = min(prices, key=lambda price: price.median)
+    if cheapest.median > spec.budget_usd:
+        yield Problem(
+            level="warning",
+            key="cost.budget_usd",
+            message=f"{candidate.base_model}: the cheapest machine that fits asks for"
+            f" ${cheapest.median:,.2f}, over ${spec.budget_usd:,.2f}",
+            hint="fewer epochs, fewer seeds or a smaller base model",
+        )

@@ -1,0 +1,33 @@
+"""The cost stage: before anything is trained, what it will take, kept beside what it then took."""
+
+from finewright.catalog.prices import packaged_prices
+from finewright.estimate.families import shape_of
+from finewright.features.cost.assemble import Question, report
+from finewright.features.cost.job import Job
+from finewright.features.cost.model import describe_model
+from finewright.features.cost.rows import count
+from finewright.schema.cost import CostSpec
+from finewright.schema.rows import parse_rows
+from finewright.store.manifest import read_manifest
+from finewright.store.stage import StageContext, StageResult
+
+
+def run(context: StageContext) -> StageResult:
+    """The closed formulas for every base model, on the rows of the data stage, as on the day of the run."""
+    text = (context.run.stage_dir("data") / "train.jsonl").read_text(encoding="utf-8")
+    rows = parse_rows(text)
+    jobs = []
+    for name, resolved in context.candidates.items():
+        described = describe_model(name, context.root)
+        train = resolved.model_copy(
+            update={"micro_batch_tokens": context.spec.train.micro_batch_tokens}
+        )
+        consent = context.spec.remote_code.get(name, "")
+        counted = count(rows, train, described.base, consent, context.spec.chat_template)
+        shape = shape_of(described.config, described.folder / "config.json")
+        jobs.append(Job(name, shape, train, counted.rows, counted.steps, counted.tokens))
+    asked = context.spec.cost or CostSpec()
+    today = read_manifest(context.run).created.date()
+    return StageResult(
+        report(Question(context.spec.name, jobs, asked), packaged_prices(), today), (), ()
+    )

@@ -1,0 +1,40 @@
+"""`data prepare`: large files to checked, scanned and deduplicated rows, by many processes, and resumable."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from finewright.errors import DataError
+from finewright.features.data.rows import asked_for
+from finewright.guard.privacy.key_file import key_of
+from finewright.schema.scale import PrepareReport, PrepareSpec
+from finewright.workbench.outputs import check_place
+
+
+def prepare(
+    paths: Sequence[Path],
+    *,
+    out: Path,
+    spec: PrepareSpec | None = None,
+    engine: Literal["local", "ray"] = "local",
+    workers: int | None = None,
+    on_event: Callable[[str, Mapping[str, Any]], None] = lambda *_: None,  # Any: an event's fields
+) -> PrepareReport:
+    """Rows of files, folders or `hub:OWNER/NAME` into the folder `out`, new or begun by the same call.
+
+    By default repeats and near-repeats are left out, personal data and secrets are told of. `workers`
+    are as many as the machine has processors. Run again after a kill, it goes on where it was. Raises
+    DataError where the format is not known, and where `out` lies in a folder that is read."""
+    # numpy is loaded here, not where the command line begins.
+    from finewright.data.scale.prepare import How, prepare_rows
+
+    if not paths:
+        raise DataError("no file is named", hint="name the files to prepare")
+    check_place(out, paths)
+    asked = spec or PrepareSpec()
+    asked_for(asked.type, asked.format)
+    key_file = asked.personal_data.key_file
+    keys = (key_of(Path(key_file)) if key_file else b"", key_of(None))
+    how = How(engine, workers or os.cpu_count() or 1)
+    return prepare_rows(paths, out, asked, how, keys, on_event)

@@ -1,0 +1,71 @@
+"""Personal data and secrets of files: what is in them, and a copy without them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from finewright.data.validate import Asked
+from finewright.errors import DataError
+from finewright.features.data.rows import usable_rows, write_rows
+from finewright.guard.privacy.apply import apply
+from finewright.guard.privacy.key_file import key_of
+from finewright.schema.common import RowCounts
+from finewright.schema.privacy import PersonalDataSpec, PersonalType, PrivacyReport, SecretsSpec
+from finewright.workbench.outputs import check_outputs
+
+
+def personal_spec(
+    action: str,
+    types: Sequence[str] | None = None,
+    key_file: Path | None = None,
+    ner: Path | None = None,
+) -> PersonalDataSpec:
+    """The section as a command line says it; without `types`, those that have a form to be checked.
+
+    Raises DataError where there is no such key file, and where a pipeline would find what nobody asks for."""
+    if key_file is not None and not key_file.is_file():
+        raise DataError(
+            f"--key-file {key_file}: there is no such file",
+            hint=f"make one of 32 random bytes: head -c 32 /dev/urandom > {key_file}",
+        )
+    if ner is not None and "name" not in (types or ()):
+        raise DataError(
+            f"--ner {ner}: it finds names, and these are not looked for",
+            hint="add --kind name, and a --kind for each other kind that is to be looked for",
+        )
+    told = {"action": action, "key_file": str(key_file or ""), "ner": str(ner or "")}
+    return PersonalDataSpec.model_validate({**told, **({"types": types} if types else {})})
+
+
+def privacy(
+    path: Path,
+    *,
+    personal: PersonalDataSpec,
+    secrets: SecretsSpec,
+    out: Path | None,
+    asked: Asked = Asked(),  # noqa: B008 - a tuple that nobody changes
+) -> PrivacyReport:
+    """What is found in the usable rows; with `out`, a new file, the rows that go on are written there.
+
+    Rows that cannot be used are counted and said, and are not in `out`. Raises DataError where the path is
+    not there or has no usable row."""
+    check_outputs([out], [path])
+    key = key_of(Path(personal.key_file) if personal.key_file else None)
+    found = usable_rows(path, asked)
+    outcome, report = apply(found.rows, personal, secrets, key)
+    if out is not None:
+        write_rows(out, outcome.rows)
+    sought = set() if personal.action == "off" else set(personal.types)
+    return report.model_copy(
+        update={
+            "counts": RowCounts(
+                rows_in=found.rows_in,
+                rows_kept=report.counts.rows_kept,
+                rows_dropped=dict(found.dropped + Counter(report.counts.rows_dropped)),
+            ),
+            "not_looked_for": tuple(kind for kind in get_args(PersonalType) if kind not in sought),
+            "problems": (*found.problems(), *report.problems),
+            "out": str(out) if out is not None else "",
+        }
+    )

@@ -1,0 +1,201 @@
+"""`data show`: what the data door sees in a path, before anything is made of it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from finewright.data.check import asked_of
+from finewright.data.validate import Asked, checked
+from finewright.errors import DataError
+from finewright.rows.containers.found import Found, ReadRow
+from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.parts import parts_of
+from finewright.rows.containers.rows import container_of, rows_of
+from finewright.rows.formats.columns import renamed
+from finewright.rows.formats.native import Expected, Form
+from finewright.rows.formats.propose import proposal_of
+from finewright.rows.formats.table import family_named, meant_instead, misspelled
+from finewright.rows.notes import Json, Notes, kind_of_json
+from finewright.rows.shapes import form_of
+from finewright.schema.common import Problem
+from finewright.schema.data import DataType
+from finewright.schema.formats import (
+    DataShowReport,
+    FileSeen,
+    FormatSeen,
+    KeySeen,
+    ProposalSeen,
+    RowSeen,
+)
+from finewright.schema.listing import Listing
+
+UNKNOWN = "unknown"
+_CONTAINERS = {
+    "lines": "JSONL, an object a line",
+    "array": "JSON, an array of objects",
+    "objects": "JSON, objects over several lines",
+    "table": "CSV or TSV, the columns by its header",
+    "parquet": "Parquet",
+    "arrow": "Arrow",
+    "text": "text, one row a file",
+}
+_MOST_FILES, _MOST_KEYS = 20, 100
+
+
+def show(
+    path: Path,
+    *,
+    format: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    type: Expected = "auto",
+    limit: int = 3,
+) -> DataShowReport:
+    """Containers, formats with why, keys, a proposal where nothing fits, and `limit` rows as they become.
+
+    Reads every row and tells its format; only the first rows are converted, so mistakes in others are
+    `data check`'s to name. Memory does not grow with the rows."""
+    family = family_named(format)
+    if family is None:
+        wrong = Problem(
+            level="error",
+            key="format",
+            message=f"unknown format {format!r}",
+            hint=meant_instead(format),
+        )
+        return _Sight().report(path, [wrong])
+    asked = Asked(type, family, columns or {})
+    parts = [*parts_of(path)]
+    sight = _Sight(files=list(_files(parts)))
+    listing = Listing()
+    for part in parts:
+        items: Iterable[Found] = [part] if isinstance(part, Problem) else rows_of(part)
+        of_part = asked if isinstance(part, Problem) else asked_of(part, asked)
+        for found in items:
+            if isinstance(found, ReadRow):
+                sight.add(found, of_part, is_shown=len(sight.first) < limit)
+            elif isinstance(found, Problem):
+                listing.add(found)
+            else:
+                sight.num_bad += 1
+                listing.add(found.problem)
+    return sight.report(path, [*listing.problems(), *_of_texts(path, sight)])
+
+
+def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
+    num = sum(sight.counts[name] for name, seen in sight.forms.items() if seen.format == "text")
+    if num:
+        yield Problem(
+            level="error",
+            file=str(path).encode(errors="replace").decode(),
+            message=f"{num} {'row is' if num == 1 else 'rows are'} plain text, which is not trained on",
+            hint="write `prompt` and `completion`; to answer from such texts: `finewright rag index`",
+        )
+
+
+def _files(found: Sequence[Part | Problem]) -> Iterator[FileSeen]:
+    """The first files and their containers; what is wrong with one is told when it is read."""
+    parts = [part for part in found if not isinstance(part, Problem)]
+    for part in parts[:_MOST_FILES]:
+        try:
+            kind, stream = container_of(part)
+        except (DataError, OSError):
+            continue
+        packed = f"{stream.packing} of " if stream.packing else ""
+        yield FileSeen(path=part.name, container=f"{packed}{_CONTAINERS[kind]}")
+    if parts[_MOST_FILES:]:
+        yield FileSeen(path=f"and {len(parts) - _MOST_FILES} more", container="")
+
+
+@dataclass(slots=True)
+class _Sight:
+    """What was seen so far."""
+
+    files: list[FileSeen] = field(default_factory=list)
+    forms: dict[str, FormatSeen] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    keys: dict[str, Counter[str]] = field(default_factory=dict)
+    proposal: ProposalSeen | None = None
+    first: list[RowSeen] = field(default_factory=list)
+    num_rows: int = 0
+    num_bad: int = 0
+
+    def add(self, row: ReadRow, asked: Asked, *, is_shown: bool) -> None:
+        self.num_rows += 1
+        for key, value in row.data.items():
+            if key in self.keys or len(self.keys) < _MOST_KEYS:
+                self.keys.setdefault(key, Counter())[kind_of_json(value)] += 1
+        notes = Notes(row.file, row.row)
+        data = renamed(row.data, asked.columns, notes) if asked.columns else row.data
+        form = None if notes.has_error else form_of(data, asked.family, asked.type, notes)
+        why = form.why if form else notes.problems[0].message
+        self._count(form, asked, why, row.row)
+        if form is None or not form.types:
+            self.proposal = self.proposal or _proposed(data)
+        if is_shown:
+            self.first.append(_seen(row, asked, form))
+
+    def _count(self, form: Form | None, asked: Asked, why: str, row: int) -> None:
+        # One line for all that is unknown: each such message names its own row's keys.
+        name = f"{form.family}: {why}" if form else UNKNOWN
+        if name not in self.forms:
+            self.forms[name] = FormatSeen(
+                format=form.family if form else UNKNOWN,
+                type=_type(form, asked) if form else None,
+                why=why,
+                rows=0,
+                first_row=row,
+            )
+        self.counts[name] += 1
+
+    def report(self, path: Path, problems: Iterable[Problem]) -> DataShowReport:
+        keys = sorted(self.keys.items(), key=lambda item: -item[1].total())
+        return DataShowReport(
+            path=str(path).encode(errors="replace").decode(),
+            files=tuple(self.files),
+            rows=self.num_rows,
+            unreadable=self.num_bad,
+            formats=tuple(
+                self.forms[name].model_copy(update={"rows": count})
+                for name, count in self.counts.most_common()
+            ),
+            keys=tuple(
+                KeySeen(key=key, rows=kinds.total(), values=dict(kinds.most_common()))
+                for key, kinds in keys
+            ),
+            proposal=self.proposal,
+            first=tuple(self.first),
+            problems=tuple(problems),
+        )
+
+
+def _type(form: Form, asked: Asked) -> DataType | None:
+    """The type that the rows are taken as; None where they are known and refused."""
+    if asked.type in form.types:
+        return asked.type
+    return form.types[0] if form.types else None
+
+
+def _proposed(data: Json) -> ProposalSeen | None:
+    proposal = proposal_of(data)
+    # A key to rename is told with its row.
+    if proposal is None or misspelled(data):
+        return None
+    return ProposalSeen(
+        columns=dict(proposal.columns),
+        why=proposal.why,
+        line=proposal.line(),
+        options=proposal.options(),
+    )
+
+
+def _seen(row: ReadRow, asked: Asked, form: Form | None) -> RowSeen:
+    found = checked(row, asked)
+    return RowSeen(
+        file=row.file,
+        row=row.row,
+        format=form.family if form else UNKNOWN,
+        becomes=tuple(json.loads(json.dumps(made.to_json())) for made in found.rows),
+        problems=found.problems,
+    )

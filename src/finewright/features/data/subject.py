@@ -1,0 +1,191 @@
+"""What a page about data is about: the rows of a file or a run, and what is known of them."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from finewright.data.provenance.ledger import LEDGER, read_entries, read_leaves
+from finewright.data.provenance.policy import by_licence
+from finewright.data.provenance.stated import Stated, file_licence, licence_of
+from finewright.data.validate import Asked
+from finewright.features.data.rows import Record, usable_rows
+from finewright.guard.duplicates.find import find
+from finewright.guard.privacy.apply import apply
+from finewright.guard.privacy.key_file import key_of
+from finewright.guard.quality.figures import ref
+from finewright.rows.containers.found import Unread
+from finewright.rows.texts import passages
+from finewright.schema.common import Problem, RowCounts
+from finewright.schema.data import DataReport
+from finewright.schema.duplicates import DuplicatesReport, DuplicatesSpec
+from finewright.schema.poison import PoisonReport
+from finewright.schema.privacy import PersonalDataSpec, PrivacyReport, SecretsSpec
+from finewright.schema.provenance import LedgerEntry, LicensePolicy
+from finewright.schema.quality import RowRef
+from finewright.schema.rows import Row, parse_rows
+from finewright.store.atomic import os_errors, read_json
+from finewright.store.rundir import RunDir
+
+_MOST_NAMED = 50
+_MOST_REFUSED = 200
+_AGAIN = "run the stage 'data' again"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The usable rows, and what was found of them; a report is None where nobody looked.
+
+    `refused` are rows that are not usable, by their reason, and `refused_texts` what they say."""
+
+    name: str
+    rows: tuple[Row, ...]
+    counts: RowCounts
+    problems: tuple[Problem, ...]
+    refused: Mapping[str, Sequence[RowRef]] = field(default_factory=dict)
+    refused_texts: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    duplicates: DuplicatesReport | None = None
+    privacy: PrivacyReport | None = None
+    poison: PoisonReport | None = None
+    licenses: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """(file, row) -> licence as stated; of rows that are in no ledger."""
+    entries: tuple[LedgerEntry, ...] = ()
+    merkle_root: str = ""
+
+    def behind(self) -> Mapping[str, Sequence[RowRef]]:
+        """Fate -> the first rows that met it."""
+        kept = [ref(row) for row in self.rows[:_MOST_NAMED]]
+        return {
+            "kept": kept,
+            **{reason: refs[:_MOST_NAMED] for reason, refs in self.refused.items()},
+        }
+
+
+def subject_of_file(path: Path, asked: Asked) -> Subject:
+    """A data file or folder, looked at now. DataError where not one row can be used."""
+    refused = _Refused()
+    read = usable_rows(path, asked, refused.add)
+    duplicates = find(read.rows, DuplicatesSpec()).report
+    privacy = apply(read.rows, PersonalDataSpec(), SecretsSpec(), key_of(None)).report
+    stated = _stated(read.rows)
+    licences = by_licence(read.rows, lambda row: stated[row.file, row.row], LicensePolicy())
+    problems = (
+        *read.problems(),
+        *licences.problems,
+        *duplicates.problems,
+        *privacy.problems,
+    )
+    return Subject(
+        name=path.name or path.resolve().name,
+        rows=tuple(read.rows),
+        counts=RowCounts(
+            rows_in=read.rows_in, rows_kept=len(read.rows), rows_dropped=dict(read.dropped)
+        ),
+        problems=tuple(dict.fromkeys(problems)),
+        refused=refused.by_reason,
+        refused_texts=refused.texts,
+        duplicates=duplicates,
+        privacy=privacy,
+        licenses={place: said.license for place, said in stated.items()},
+    )
+
+
+def subject_of_run(run: RunDir) -> Subject:
+    """The rows of a run that train and those held out, as its data stage left them."""
+    told = run.read_report("data", DataReport)
+    folder = run.root / "data"
+    privacy = folder / "personal_data.json"
+    rejected = list(_lines(folder / "rejected.jsonl"))
+    refused = defaultdict(list)
+    for item in rejected:
+        refused[str(item["reason"])].append(_ref(item["file"], item["row"]))
+    ledger = folder / LEDGER
+    return Subject(
+        name=run.root.name,
+        rows=tuple(_rows(folder)),
+        counts=told.counts,
+        problems=told.problems,
+        refused=refused,
+        refused_texts={(item["file"], item["row"]): _rejected(item) for item in rejected},
+        duplicates=told.duplicates,
+        privacy=read_json(privacy, PrivacyReport, hint=_AGAIN) if privacy.is_file() else None,
+        poison=told.poison,
+        entries=tuple(read_entries(read_leaves(ledger))) if ledger.is_file() else (),
+        merkle_root=told.ledger.merkle_root if told.ledger else "",
+    )
+
+
+class Texts:
+    """What a row says: by its id, else by where it was read."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._by_id = {row.id: row for row in subject.rows}
+        self._by_place = {(row.file, row.row): row for row in reversed(subject.rows)}
+        self._refused = subject.refused_texts
+
+    def __call__(self, ref: RowRef) -> str:
+        """The row's texts, each after who says it."""
+        row = self._by_id.get(ref.id) or self._by_place.get((ref.file, ref.row))
+        if row is not None:
+            return _says(row)
+        return self._refused.get((ref.file, ref.row), "(this row is not kept in a form to show)")
+
+
+def _stated(rows: Sequence[Row]) -> dict[tuple[str, int], Stated]:
+    heads = {file: file_licence(Path(file)) for file in {row.file for row in rows}}
+    return {(row.file, row.row): licence_of(row, "", heads[row.file]) for row in rows}
+
+
+@dataclass(slots=True)
+class _Refused:
+    """The first unusable rows of each reason, and what they say; of one that cannot be read, why."""
+
+    by_reason: dict[str, list[RowRef]] = field(default_factory=dict)
+    texts: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def add(self, item: Record | Unread) -> None:
+        """Keep it if it is unusable and among the first."""
+        if isinstance(item, Unread):
+            problem = item.problem
+            self._keep("unreadable", problem.file, problem.row or 0, problem.message)
+        elif item.became.dropped:
+            read, reason = item.read, next(iter(item.became.dropped))
+            self._keep(reason, read.file, read.row, json.dumps(read.data, ensure_ascii=False))
+
+    def _keep(self, reason: str, file: str, row: int, says: str) -> None:
+        refs = self.by_reason.setdefault(reason, [])
+        if len(refs) < _MOST_REFUSED:
+            refs.append(_ref(file, row))
+            self.texts[file, row] = says
+
+
+def _rows(folder: Path) -> Iterator[Row]:
+    for name in ("train.jsonl", "eval.jsonl"):
+        path = folder / name
+        if path.is_file():
+            with os_errors(path):
+                yield from parse_rows(path.read_text(encoding="utf-8"))
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:  # Any: a refused row as the stage writes it
+    if path.is_file():
+        with os_errors(path):
+            lines = path.read_text(encoding="utf-8").split("\n")
+        yield from (json.loads(line) for line in lines if line)
+
+
+def _rejected(item: dict[str, Any]) -> str:  # Any: as above
+    why = f"{item['reason']}: {item['why']}"
+    return f"{why}\n{_says(Row.from_json(item['says']))}" if "says" in item else why
+
+
+def _says(row: Row) -> str:
+    return "\n".join(
+        f"{said.key if said.role == 'column' else said.role}: {said.text}" for said in passages(row)
+    )
+
+
+def _ref(file: str, row: int) -> RowRef:
+    return RowRef(file=file, row=row, id="")

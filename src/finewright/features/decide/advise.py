@@ -1,0 +1,250 @@
+"""The advice as a whole: gates, utilities, ranking, sensitivity, next step, and where it all comes from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from finewright.catalog.advice import Advice
+from finewright.estimate.freshness import RENEWAL, freshness
+from finewright.features.decide.arms import ARMS, Arm, Figures, FiguresOf
+from finewright.features.decide.case import Case, assumed, middle, swings
+from finewright.features.decide.criteria import CRITERIA, Utilities, utilities
+from finewright.features.decide.experiment import Field, next_experiment
+from finewright.features.decide.gates import Ground, findings, remaining, uncertain
+from finewright.features.decide.ranking import ranking, weights_of
+from finewright.features.decide.sensitivity import Shares, flips, tornado, win_shares
+from finewright.features.decide.volume import break_evens, curves
+from finewright.schema.common import Problem
+from finewright.schema.decide import Criterion, DecideSpec
+from finewright.schema.decide_report import (
+    Cost,
+    DecideReport,
+    FactsUsed,
+    Finding,
+    Ranked,
+    Source,
+)
+
+CLEAR = 0.6
+"""Below this share of wins the answer is not clear enough to act on."""
+_CURVES = 4
+_STRONG = 3
+_NOTABLE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Adviser:
+    """The facts and the day that advice is given by."""
+
+    advice: Advice
+    figures_of: FiguresOf
+    facts_sha256: str
+    today: date
+
+    def advise(self, name: str, spec: DecideSpec) -> DecideReport:
+        """Which arm to take, why, what would change it, and what to measure next."""
+        return _Question(self, spec).answer(name)
+
+
+class _Question:
+    """One spec under one set of facts."""
+
+    def __init__(self, adviser: Adviser, spec: DecideSpec) -> None:
+        self.adviser, self.spec, self.advice = adviser, spec, adviser.advice
+        self.weights = weights_of(spec, self.advice)
+        self.base = middle(spec, self.advice)
+        self.figures = adviser.figures_of(self.base)
+        self.swings = tuple(swings(spec, self.base, self.advice))
+
+    def ground(self, case: Case) -> Ground:
+        """A case with its figures."""
+        return Ground(case, self.adviser.figures_of(case), self.advice)
+
+    def utilities_in(self, case: Case) -> Mapping[Arm, Utilities]:
+        """The arms that the gates leave in a case, with their utilities."""
+        ground = self.ground(case)
+        measured = dict(self.spec.measured_quality)
+        return {
+            arm: utilities(case, arm, ground.figures[arm], self.advice, measured)
+            for arm in remaining(ground)
+        }
+
+    def answer(self, name: str) -> DecideReport:
+        """The report."""
+        ground = Ground(self.base, self.figures, self.advice)
+        certain = findings(ground)
+        maybe = uncertain(certain, self.swings, lambda case: findings(self.ground(case)))
+        arms = remaining(ground)
+        shares = win_shares(self.weights, self.base, self.swings, self.utilities_in)
+        ranked = self.ranked(shares, certain)
+        moved = (
+            tornado(self.weights, _arm(ranked[0]), self.swings, self.utilities_in) if ranked else []
+        )
+        share = ranked[0].win_share if ranked else 0.0
+        is_close = share < CLEAR
+        field = Field(self.base, self.figures, ranked, moved, is_close)
+        sources = self.sources([*certain, *maybe])
+        return DecideReport(
+            name=name,
+            today=self.adviser.today,
+            spec=self.spec,
+            verdict="nothing is left"
+            if not ranked
+            else "too close, measure"
+            if is_close
+            else "clear",
+            answer=_answer(ranked, certain),
+            winner=ranked[0].arm if ranked else "",
+            win_share=share,
+            weights=self.weights,
+            ranking=tuple(ranked),
+            findings=(*certain, *maybe),
+            costs=tuple(_cost(arm, self.figures[arm]) for arm in ARMS),
+            flips=tuple(flips(self.weights, self.utilities_in(self.base))),
+            swings=tuple(moved),
+            break_even=tuple(break_evens(self.base, self.figures, arms)),
+            curves=tuple(curves(self.figures, [_arm(row) for row in ranked[:_CURVES]])),
+            experiment=next_experiment(field),
+            assumptions=assumed(self.spec, self.advice),
+            sources=sources,
+            facts=self.facts_used(),
+            win_shares={arm.name: shares.wins[arm] for arm in ARMS},
+            none_share=shares.none,
+            problems=tuple(self.problems(ranked)),
+        )
+
+    def ranked(self, shares: Shares, found: Sequence[Finding]) -> list[Ranked]:
+        """The arms in their order, each with what speaks for and against it."""
+        utilities = self.utilities_in(self.base)
+        return [
+            Ranked(
+                arm=arm.name,
+                method=arm.method,
+                host=arm.host,
+                score=score,
+                win_share=shares.wins[arm],
+                utilities=utilities[arm],
+                reasons=tuple(_reasons(arm, utilities[arm], self.weights, found)),
+            )
+            for arm, score in ranking(self.weights, utilities)
+        ]
+
+    def sources(self, found: Sequence[Finding]) -> tuple[Source, ...]:
+        """Everybody whose word the answer rests on: rules, facts, priors and assumptions."""
+        named = sorted({name for finding in found for name in finding.sources})
+        known = self.advice.sources
+        rules = [
+            Source(name=name, reference=known[name].reference, observed_at=known[name].observed_at)
+            for name in named
+        ]
+        taken = [
+            Source(
+                name=f"{name}: {each.about}", reference=each.source, observed_at=each.observed_at
+            )
+            for name, each in self.advice.assumptions.items()
+        ]
+        return (*rules, *self.facts(), *taken)
+
+    def facts(self) -> list[Source]:
+        """The rows of the catalog that the figures were made of."""
+        rows = (fact for arm in ARMS for fact in self.figures[arm].facts)
+        return list(dict.fromkeys(rows))
+
+    def facts_used(self) -> FactsUsed:
+        """Their digest and the age of the oldest."""
+        days = [fact.observed_at for fact in self.facts()]
+        found = freshness(min(days, default=self.adviser.today), self.adviser.today)
+        return FactsUsed(
+            sha256=self.adviser.facts_sha256,
+            oldest=found.observed_at,
+            age_days=found.age_days,
+            state=found.level,
+        )
+
+    def aged(self, facts: FactsUsed) -> str:
+        """The oldest facts by name, and their age in words."""
+        oldest = [fact.name for fact in self.facts() if fact.observed_at == facts.oldest]
+        more = f" and {len(oldest) - 1} more" if len(oldest) > 1 else ""
+        word = "over 45 days old"
+        if facts.state == "stale":
+            word = "stale, over 180 days old"
+        return f"the oldest fact this rests on was seen {facts.oldest}, {word}: {oldest[0]}{more}"
+
+    def problems(self, ranked: Sequence[Ranked]) -> list[Problem]:
+        """What the reader should know before taking the answer for granted."""
+        found = []
+        facts = self.facts_used()
+        if facts.state != "fresh":
+            found.append(_warning(self.aged(facts), RENEWAL))
+        if not ranked:
+            found.append(_warning("no arm passes the gates", "loosen what a dropped arm names"))
+        elif ranked[0].win_share < max(row.win_share for row in ranked):
+            best = max(ranked, key=lambda row: row.win_share)
+            what = (
+                f"{best.arm} wins more often than {ranked[0].arm} once the unknown inputs vary, though not in"
+                " the middle case"
+            )
+            found.append(_warning(what, "find out what is unknown"))
+        return found
+
+
+def _answer(ranked: Sequence[Ranked], found: Sequence[Finding]) -> str:
+    if not ranked:
+        rules = sorted(
+            {f.rule for f in found if f.effect == "dropped"}, key=lambda rule: int(rule[1:])
+        )
+        return f"nothing is left: {', '.join(rules)} dropped every arm"
+    first = ranked[0]
+    if first.win_share >= CLEAR:
+        return f"{first.arm}: wins in {first.win_share:.0%} of the draws"
+    others = [row for row in ranked[1:] if row.win_share > 0]
+    rivals = sorted(others, key=lambda row: -row.win_share)[:2]
+    told = ", ".join(f"{row.arm} {row.win_share:.0%}" for row in rivals)
+    return f"too close, measure: {first.arm} wins in {first.win_share:.0%} of the draws, {told}"
+
+
+def _reasons(
+    arm: Arm, of: Utilities, weights: Mapping[Criterion, float], found: Sequence[Finding]
+) -> list[str]:
+    order = sorted(CRITERIA, key=lambda name: -weights[name] * of[name])
+    lost = sorted(CRITERIA, key=lambda name: -weights[name] * (1 - of[name]))
+    gained = ", ".join(_product(name, weights, of[name]) for name in order[:_STRONG])
+    missed = ", ".join(
+        _product(name, weights, 1 - of[name])
+        for name in lost[:_STRONG]
+        if weights[name] * (1 - of[name]) > _NOTABLE
+    )
+    told = [f"gains most by {gained}"]
+    if missed:
+        told.append(f"lacks most by {missed}")
+    return told + [
+        f"{finding.rule}, {finding.effect}: {finding.reason}"
+        for finding in found
+        if arm.name in finding.arms
+    ]
+
+
+def _product(name: Criterion, weights: Mapping[Criterion, float], utility: float) -> str:
+    return f"{name} ({utility:.2f} x {weights[name]:.2f} = {utility * weights[name]:.2f})"
+
+
+def _cost(arm: Arm, figures: Figures) -> Cost:
+    return Cost(
+        arm=arm.name,
+        once_usd=figures.once_usd,
+        month_usd=figures.month_usd,
+        latency_ms=figures.latency_ms,
+        update_days=figures.update_days,
+        effort_hours=figures.effort_hours,
+        fixed_month_usd=figures.fixed_month_usd,
+        request_usd=figures.request_usd,
+        how=figures.how,
+    )
+
+
+def _arm(row: Ranked) -> Arm:
+    return Arm(row.method, row.host)
+
+
+def _warning(message: str, hint: str) -> Problem:
+    return Problem(level="warning", message=message, hint=hint)

@@ -1,0 +1,77 @@
+"""The ten arms, and the figures that each has: five methods, each at an API or self-hosted."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+from finewright.features.decide.case import Case
+from finewright.schema.cost import Range
+from finewright.schema.decide import Method
+from finewright.schema.decide_report import Host, Source
+
+METHODS: tuple[Method, ...] = get_args(Method)
+HOSTS: tuple[Host, ...] = get_args(Host)
+Place = Literal["api", "rented", "own"]
+
+
+class Arm(NamedTuple):
+    """A method and where its model runs."""
+
+    method: Method
+    host: Host
+
+    @property
+    def name(self) -> str:
+        """`rag, self-hosted`."""
+        return f"{self.method}, {self.host}"
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether weights are trained."""
+        return self.method in ("ft", "rag+ft")
+
+    @property
+    def has_passages(self) -> bool:
+        """Whether the documents are in the prompt, so that they can be cited, filtered and erased."""
+        return self.method in ("prompt+long-context", "rag", "rag+ft")
+
+
+NOTHING = Range(low=0.0, median=0.0, high=0.0)
+ARMS = tuple(Arm(method, host) for method in METHODS for host in HOSTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What an arm takes in a case, and whether it can be had at all.
+
+    `month_usd` is `fixed_month_usd` and `request_usd` for each request. `update_days` of a tuned arm is
+    how long it takes to train and release again."""
+
+    once_usd: Range
+    month_usd: Range
+    latency_ms: Range
+    update_days: Range
+    effort_hours: Range
+    fixed_month_usd: Range
+    request_usd: Range
+    place: Place
+    model: str
+    context_tokens: int
+    run_usd: Range = NOTHING
+    """One training run; `once_usd` holds a project's."""
+    misfit: str = ""
+    """Why no machine at hand holds it, and which would; empty where one does."""
+    ends: date | None = None
+    """When the model is switched off, where that is within the horizon."""
+    tuning_ends: date | None = None
+    """When the provider takes no more jobs of fine-tuning, where that is within the horizon."""
+    can_fine_tune: bool | None = None
+    """None: nobody says."""
+    how: tuple[str, ...] = ()
+    facts: tuple[Source, ...] = ()
+    """The rows of the catalog that the figures are made of."""
+
+
+FiguresOf: TypeAlias = Callable[[Case], Mapping[Arm, Figures]]
+"""The figures of all ten arms in a case; the same case gives the same figures."""

@@ -1,0 +1,77 @@
+"""What a `decide` section says that cannot be: names nobody knows, prompts that no model holds."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from functools import partial
+from typing import NamedTuple
+
+from finewright.catalog.advice import Advice
+from finewright.catalog.prices import api_named, gpu_named
+from finewright.errors import FinewrightError
+from finewright.features.decide.models import Resolve, read_base_model
+from finewright.schema.aliases import close_choice
+from finewright.schema.catalog import PriceCatalog
+from finewright.schema.decide import UNKNOWN, DecideSpec
+
+
+class Wrong(NamedTuple):
+    """A key below `decide`, and what is wrong with its value."""
+
+    loc: tuple[str | int, ...]
+    what: str
+
+
+class Known(NamedTuple):
+    """What names are looked up in."""
+
+    advice: Advice
+    prices: PriceCatalog
+    resolve: Resolve
+    today: date
+
+
+def wrongs(spec: DecideSpec, known: Known) -> list[Wrong]:
+    """Every value that no decision can be made with; the schema has found the others."""
+    return [*_domain(spec, known), *_hardware(spec, known), *_models(spec, known)]
+
+
+def _domain(spec: DecideSpec, known: Known) -> Iterator[Wrong]:
+    names = list(known.advice.domains)
+    if spec.domain not in (*names, UNKNOWN):
+        near = close_choice(spec.domain, names) or f"; known are {', '.join(names)}"
+        yield Wrong(("domain",), f"unknown domain {spec.domain!r}{near}")
+
+
+def _hardware(spec: DecideSpec, known: Known) -> Iterator[Wrong]:
+    for i, item in enumerate(spec.hardware if isinstance(spec.hardware, tuple) else ()):
+        if isinstance(item, str):
+            yield from _refused(("hardware", i), partial(gpu_named, known.prices, item))
+
+
+def _models(spec: DecideSpec, known: Known) -> Iterator[Wrong]:
+    if spec.base_model != UNKNOWN:
+        read = partial(read_base_model, spec.base_model, known.resolve, known.today)
+        wrong = list(_refused(("base_model",), read))
+        yield from wrong or _too_long(spec, spec.base_model, read().context)
+    if spec.api_model != UNKNOWN:
+        named = partial(api_named, known.prices, spec.api_model)
+        wrong = list(_refused(("api_model",), named))
+        yield from wrong or _too_long(spec, spec.api_model, named().context_tokens)
+
+
+def _too_long(spec: DecideSpec, name: str, context: int | None) -> Iterator[Wrong]:
+    stated = {
+        key: n for key in ("tokens_in", "tokens_out") if isinstance(n := getattr(spec, key), int)
+    }
+    whole = sum(stated.values())
+    if context and whole > context:
+        what = f"prompt and answer of {whole:,} tokens do not fit into the {context:,} of {name}"
+        yield Wrong((next(iter(stated)),), what)
+
+
+def _refused(loc: tuple[str | int, ...], claim: Callable[[], object]) -> Iterator[Wrong]:
+    try:
+        claim()
+    except FinewrightError as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        yield Wrong(loc, f"{error}{hint}")

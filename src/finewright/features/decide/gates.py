@@ -1,0 +1,304 @@
+"""The gates: a rule never scores, it drops an arm, or adds a duty, a warning or an advice, and says why.
+
+G1-G10 are the rules of the sources in `catalog/advice.yaml`; G11 holds an arm to the limits of the spec."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from finewright.catalog.advice import Advice
+from finewright.features.decide.arms import ARMS, Arm, Figures
+from finewright.features.decide.case import Case, Swing
+from finewright.schema.cost import Range
+from finewright.schema.decide_report import Finding
+
+PAIRS_NEEDED = 50
+PAIRS_COMFORTABLE = 300
+SMALL_CORPUS_TOKENS = 200_000
+_SHARE_OF_CONTEXT = 0.5
+_HIGH, _LOW = 2, 1
+
+
+class Ground(NamedTuple):
+    """What a gate looks at."""
+
+    case: Case
+    figures: Mapping[Arm, Figures]
+    advice: Advice
+
+
+class Verdict(NamedTuple):
+    """What a rule found, before it gets its name and its sources."""
+
+    effect: str
+    arms: Sequence[Arm]
+    reason: str
+
+
+Gate = Callable[[Ground], Iterator[Verdict]]
+
+
+def findings(ground: Ground) -> list[Finding]:
+    """What every gate finds in a case, in the order of the rules.
+
+    An arm that is dropped by one rule is named by every other that drops it, and warned of by none."""
+    left = remaining(ground)
+    told = ((rule, verdict) for rule, gate in _GATES.items() for verdict in gate(ground))
+    return [
+        _finding(rule, concerned, ground.advice)
+        for rule, verdict in told
+        if (concerned := _concerning(verdict, left)) is not None
+    ]
+
+
+def remaining(ground: Ground) -> list[Arm]:
+    """The arms that no gate drops."""
+    dropped = {
+        arm
+        for gate in _GATES.values()
+        for verdict in gate(ground)
+        if verdict.effect == "dropped"
+        for arm in verdict.arms
+    }
+    return [arm for arm in ARMS if arm not in dropped]
+
+
+def uncertain(
+    base: Sequence[Finding], swings: Iterable[Swing], found_in: Callable[[Case], Sequence[Finding]]
+) -> list[Finding]:
+    """What would drop an arm that is left if an unknown input turned out to be at one of its ends."""
+    known = {name for finding in base if finding.effect == "dropped" for name in finding.arms}
+    found: dict[tuple[str, tuple[str, ...]], Finding] = {}
+    for swing in swings:
+        if not swing.is_unknown or swing.key not in Case.__slots__:
+            continue
+        for case, text in ((swing.low, swing.low_text), (swing.high, swing.high_text)):
+            for finding in found_in(case):
+                arms = tuple(name for name in finding.arms if name not in known)
+                if finding.effect == "dropped" and arms and (finding.rule, arms) not in found:
+                    reason = f"if {swing.key} is {text}: {finding.reason}"
+                    told = {"certain": False, "reason": reason, "arms": arms}
+                    found[finding.rule, arms] = finding.model_copy(update=told)
+    return list(found.values())
+
+
+def _concerning(verdict: Verdict, left: Sequence[Arm]) -> Verdict | None:
+    if verdict.effect == "dropped" or not verdict.arms:
+        return verdict
+    arms = [arm for arm in verdict.arms if arm in left]
+    return verdict._replace(arms=arms) if arms else None
+
+
+def _finding(rule: str, verdict: Verdict, advice: Advice) -> Finding:
+    return Finding.model_validate(
+        {
+            "rule": rule,
+            "effect": verdict.effect,
+            "arms": tuple(arm.name for arm in verdict.arms),
+            "reason": verdict.reason,
+            "sources": advice.rules[rule].sources,
+        }
+    )
+
+
+def _on_premise(ground: Ground) -> Iterator[Verdict]:
+    if ground.case.on_premise_only:
+        arms = [arm for arm in ARMS if arm.host == "api"]
+        yield Verdict("dropped", arms, "nothing may leave your machines, and an API is elsewhere")
+
+
+def _volatile(ground: Ground) -> Iterator[Verdict]:
+    case = ground.case
+    for arm in _named("ft"):
+        days = ground.figures[arm].update_days.median
+        if case.knowledge_gap > 0 and case.fact_half_life_days < days:
+            yield Verdict(
+                "dropped",
+                [arm],
+                f"half of the facts change within {case.fact_half_life_days:g} days and training again takes"
+                f" {days:.0f}: a fine-tuned model would answer from old facts; retrieval can be added to it",
+            )
+
+
+def _rights(ground: Ground) -> Iterator[Verdict]:
+    case = ground.case
+    if not (case.per_document_access or case.erasure_duty):
+        return
+    why = (
+        "weights answer every user alike"
+        if case.per_document_access
+        else "weights cannot unlearn a text"
+    )
+    if case.knowledge_gap > 0:
+        yield Verdict(
+            "dropped", _named("ft"), f"{why}, so the knowledge must come through retrieval"
+        )
+    if case.per_document_access:
+        yield Verdict(
+            "dropped",
+            _named("prompt+long-context"),
+            "one prompt with all documents shows every user what only some may see",
+        )
+    yield Verdict(
+        "duty",
+        [arm for arm in ARMS if arm.is_tuned],
+        "keep documents with access rules or personal data out of the training rows; train on form and"
+        " behaviour",
+    )
+
+
+def _citations(ground: Ground) -> Iterator[Verdict]:
+    if ground.case.citations:
+        arms = [arm for arm in ARMS if not arm.has_passages]
+        yield Verdict("dropped", arms, "an answer can only cite a passage that is in its prompt")
+
+
+def _corpus(ground: Ground) -> Iterator[Verdict]:
+    tokens = ground.case.corpus_tokens
+    if tokens == 0:
+        arms = [arm for arm in ARMS if arm.has_passages]
+        yield Verdict("dropped", arms, "there are no documents to put into a prompt or an index")
+        return
+    for arm in _named("prompt+long-context"):
+        room = _SHARE_OF_CONTEXT * ground.figures[arm].context_tokens
+        if tokens > room:
+            why = f"{tokens:,.0f} tokens of documents do not fit into half of the model's context"
+            yield Verdict("dropped", [arm], f"{why} ({room:,.0f})")
+        elif tokens > SMALL_CORPUS_TOKENS:
+            why = f"{tokens:,.0f} tokens are over the {SMALL_CORPUS_TOKENS:,} up to which a cached prompt"
+            yield Verdict("warning", [arm], f"{why} is advised over an index")
+        else:
+            index = [Arm("rag", arm.host), Arm("rag+ft", arm.host)]
+            why = f"{tokens:,.0f} tokens of documents fit into a cached prompt: no index is needed"
+            yield Verdict("advice", index, f"{why} for their size; the cost of tokens decides")
+
+
+def _pairs(ground: Ground) -> Iterator[Verdict]:
+    pairs = ground.case.labelled_pairs
+    arms = [arm for arm in ARMS if arm.is_tuned]
+    if pairs < PAIRS_NEEDED:
+        yield Verdict(
+            "dropped", arms, f"{pairs:.0f} labelled pairs; fine-tuning starts at {PAIRS_NEEDED}"
+        )
+    elif pairs < PAIRS_COMFORTABLE:
+        why = f"{pairs:.0f} labelled pairs are enough to try: look at the slope over 25, 50 and 100 % of them"
+        yield Verdict("warning", arms, why)
+
+
+def _machines(ground: Ground) -> Iterator[Verdict]:
+    misfits: dict[str, list[Arm]] = {}
+    for arm in ARMS:
+        if reason := ground.figures[arm].misfit:
+            misfits.setdefault(reason, []).append(arm)
+    for reason, arms in misfits.items():
+        yield Verdict("dropped", arms, reason)
+    if ground.case.on_premise_only and ground.case.hardware is None:
+        at_home = [arm for arm in ARMS if arm.host == "self-hosted"]
+        why = (
+            "nobody said which machine is yours: money and latency are those of a like one for rent"
+        )
+        yield Verdict("warning", at_home, why)
+
+
+def _facts_by_training(ground: Ground) -> Iterator[Verdict]:
+    case = ground.case
+    if case.knowledge_gap >= _HIGH and case.behaviour_gap <= _LOW:
+        yield Verdict(
+            "warning",
+            _named("ft"),
+            "fine-tuning learns new facts slowly and makes up more of them once it has; measure it on"
+            " questions whose facts were in no training row",
+        )
+
+
+def _ends(ground: Ground) -> Iterator[Verdict]:
+    for arm in ARMS:
+        figures = ground.figures[arm]
+        if arm.is_tuned and arm.host == "api":
+            yield from _tuning_at_api(arm, figures)
+        elif figures.ends:
+            why = f"{figures.model} is switched off on {figures.ends}, within the horizon: plan for another"
+            yield Verdict("warning", [arm], why)
+
+
+def _tuning_at_api(arm: Arm, figures: Figures) -> Iterator[Verdict]:
+    if figures.can_fine_tune is False:
+        yield Verdict("dropped", [arm], f"{figures.model} cannot be fine-tuned at its provider")
+    elif figures.ends:
+        why = f"{figures.model} and what is trained from it are switched off on {figures.ends}"
+        yield Verdict("dropped", [arm], f"{why}, within the horizon; an open model stays yours")
+    elif figures.tuning_ends:
+        why = f"its provider takes no new job of fine-tuning from {figures.tuning_ends} on"
+        yield Verdict("dropped", [arm], f"{why}, so it could not be trained again")
+    elif figures.can_fine_tune is None:
+        why = f"nobody in the catalog says that {figures.model} can be fine-tuned"
+        yield Verdict("dropped", [arm], f"{why}; name a model that can be, or an open one")
+
+
+def _law(ground: Ground) -> Iterator[Verdict]:
+    domain = ground.advice.domains.get(ground.case.domain)
+    if domain is None:
+        areas = [name for name, each in ground.advice.domains.items() if each.is_high_risk]
+        why = (
+            f"the field of use is unknown: in {', '.join(areas)} the AI Act's duties for high-risk"
+        )
+        yield Verdict("advice", [], f"{why} systems apply; say which it is")
+    elif domain.is_high_risk:
+        why = f"{domain.title} is high-risk under the AI Act: {ground.advice.high_risk_duties}"
+        yield Verdict("duty", [], why)
+        yield Verdict(
+            "duty",
+            [arm for arm in ARMS if arm.is_tuned],
+            "a change of the model that takes over a third of its training compute makes you its provider;"
+            " keep the record of training compute",
+        )
+
+
+def _limits(ground: Ground) -> Iterator[Verdict]:
+    case = ground.case
+    for key, what in (
+        ("once_budget_usd", "USD before the first answer"),
+        ("month_budget_usd", "USD a month"),
+        ("latency_p95_ms", "ms an answer"),
+        ("effort_hours", "hours of work"),
+    ):
+        if key in case.stated:
+            limit = getattr(case, key).limit
+            for arm in ARMS:
+                yield from _over(arm, _figure(ground.figures[arm], key), limit, what)
+
+
+def _over(arm: Arm, figure: Range, limit: float, what: str) -> Iterator[Verdict]:
+    if figure.low > limit:
+        why = f"takes at least {figure.low:,.0f} {what}, and your limit is {limit:,.0f}"
+        yield Verdict("dropped", [arm], why)
+    elif figure.median > limit:
+        why = f"takes about {figure.median:,.0f} {what}, over your limit of {limit:,.0f}"
+        yield Verdict("warning", [arm], f"{why}; at best {figure.low:,.0f}")
+
+
+def _figure(figures: Figures, key: str) -> Range:
+    return {
+        "once_budget_usd": figures.once_usd,
+        "month_budget_usd": figures.month_usd,
+        "latency_p95_ms": figures.latency_ms,
+        "effort_hours": figures.effort_hours,
+    }[key]
+
+
+def _named(method: str) -> list[Arm]:
+    return [arm for arm in ARMS if arm.method == method]
+
+
+_GATES: dict[str, Gate] = {
+    "G1": _on_premise,
+    "G2": _volatile,
+    "G3": _rights,
+    "G4": _citations,
+    "G5": _corpus,
+    "G6": _pairs,
+    "G7": _machines,
+    "G8": _facts_by_training,
+    "G9": _ends,
+    "G10": _law,
+    "G11": _limits,
+}

@@ -1,0 +1,36 @@
+"""An adviser with the packaged facts, and the user's own prices over them."""
+
+from datetime import date
+
+from finewright.catalog.advice import Advice, packaged_advice
+from finewright.catalog.open_models import open_models
+from finewright.catalog.prices import digest
+from finewright.errors import DataError
+from finewright.features.decide.advise import Adviser
+from finewright.features.decide.check import Known, wrongs
+from finewright.features.decide.figures import Facts, figures_with
+from finewright.features.decide.models import Resolve, models_of
+from finewright.schema.catalog import PriceCatalog
+from finewright.schema.decide import DecideSpec
+from finewright.store.keys import digest as digest_of
+
+
+def known_by(prices: PriceCatalog, resolve: Resolve, today: date) -> Known:
+    """What the names of a spec are looked up in."""
+    return Known(packaged_advice(), prices, resolve, today)
+
+
+def adviser_for(spec: DecideSpec, known: Known) -> Adviser:
+    """The adviser that the spec asks for. Raises DataError, a line each, where it names what nobody knows."""
+    found = wrongs(spec, known)
+    if found:
+        raise DataError("\n".join(f"decide.{'.'.join(map(str, w.loc))}: {w.what}" for w in found))
+    models = models_of(spec.base_model, known.advice, known.resolve, known.today)
+    facts = Facts(known.prices, known.advice, models, known.today)
+    return Adviser(
+        known.advice, figures_with(facts), _digest(known.advice, known.prices), known.today
+    )
+
+
+def _digest(advice: Advice, prices: PriceCatalog) -> str:
+    return digest_of(digest(prices), advice, open_models())[:12]

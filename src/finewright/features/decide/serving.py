@@ -1,0 +1,213 @@
+"""A model of one's own at work: which machine holds it, what that costs, how long an answer takes.
+
+The smallest machine that holds weights and cache is taken; weights are 16-bit where the same machine
+holds them so, else 4-bit (NF4 with double quantisation, Dettmers et al. 2023, in the linear layers)."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import NamedTuple
+
+from finewright.catalog.prices import gpu_named
+from finewright.estimate.money import HOURS_A_MONTH, product
+from finewright.features.decide.models import BaseModel, Bits, Sizes
+from finewright.schema.catalog import GPU, Fact, Machine, PriceCatalog
+from finewright.schema.cost import Range
+from finewright.schema.decide import Device
+
+_GIB = 1024**3
+USABLE = 0.95
+"""Of the memory that a program finds: its own context and the allocator's slack take the rest."""
+_SERVED_TIERS = ("community", "secure", "on_demand")
+
+
+class Need(NamedTuple):
+    """What a served request holds and reads: tokens in the prompt that are new, that are cached, and out."""
+
+    new_tokens: float
+    cached_tokens: float
+    out_tokens: float
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine as serving sees it."""
+
+    name: str
+    memory_gib: float
+    bandwidth_gb_s: float
+    tflops: float
+    usd_per_hour: Range
+    is_own: bool
+    count: float = math.inf
+    """How many of it can be had."""
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model on a machine that holds it."""
+
+    host: Host
+    bits: Bits
+    memory_gib: float
+
+
+class Demand(NamedTuple):
+    """What the machines have to carry, and at which shares of their peaks they work."""
+
+    requests_per_month: float
+    peak_over_mean: float
+    most_at_once: float
+    prefill: Range
+    decode: Range
+
+
+class Seat(NamedTuple):
+    """A model on as many machines as carry the demand."""
+
+    served: Served
+    num: int
+
+    @property
+    def usd_per_hour(self) -> float:
+        """Of all the machines, at the middle price."""
+        return self.served.host.usd_per_hour.median * self.num
+
+
+def memory_gib(sizes: Sizes, bits: Bits, need: Need) -> float:
+    """Weights, and keys and values of every request at once; a cached prefix is held once."""
+    tokens = need.cached_tokens + need.at_once * (need.new_tokens + need.out_tokens)
+    return (sizes.held[bits] + tokens * sizes.cache_per_token) / _GIB
+
+
+def seated(model: BaseModel, need: Need, hosts: Sequence[Host], demand: Demand) -> Seat | None:
+    """The cheapest machines that hold the model and carry the busiest hour, with 16-bit weights if they can;
+    None where none do."""
+    seats = [_seat(model, served, need, demand) for served in _fitting(model, need, hosts)]
+    found = [seat for seat in seats if seat.num <= seat.served.host.count]
+    return min(found, key=lambda seat: (seat.usd_per_hour, -seat.served.bits), default=None)
+
+
+def fits(model: BaseModel, need: Need, hosts: Sequence[Host]) -> Served | None:
+    """The cheapest machine that holds the model, whether or not it carries all requests."""
+    found = _fitting(model, need, hosts)
+    return min(found, key=lambda served: served.host.usd_per_hour.median, default=None)
+
+
+def _fitting(model: BaseModel, need: Need, hosts: Sequence[Host]) -> Iterator[Served]:
+    kinds: tuple[Bits, ...] = (16, 4)
+    gibs = [(bits, memory_gib(model.sizes, bits, need)) for bits in kinds]
+    for host in hosts:
+        room = host.memory_gib * USABLE
+        yield from [Served(host, bits, gib) for bits, gib in gibs if gib <= room][:1]
+
+
+def _seat(model: BaseModel, served: Served, need: Need, demand: Demand) -> Seat:
+    seconds = answer_ms(model, served, need, demand.prefill, demand.decode).median / 1000
+    flying = demand.requests_per_month / (HOURS_A_MONTH * 3600) * demand.peak_over_mean * seconds
+    return Seat(served, replicas(flying, _capacity(model, served, need, demand.most_at_once)))
+
+
+def _capacity(model: BaseModel, served: Served, need: Need, most: float) -> float:
+    """Requests at once: as many as the memory beside the weights holds, and no more than `most`."""
+    each = (need.new_tokens + need.out_tokens) * model.sizes.cache_per_token / _GIB
+    spare = served.host.memory_gib * USABLE - served.memory_gib
+    return min(most, need.at_once + spare // each)
+
+
+def rented(prices: PriceCatalog) -> list[Host]:
+    """A machine for each kind and number of GPUs that somebody rents by the hour without a limit on sessions.
+
+    Low and high are the cheapest and the dearest offer, the median that of all offers."""
+    kinds: dict[tuple[str, int], list[Machine]] = {}
+    for machine in prices.machines:
+        if machine.tier in _SERVED_TIERS and machine.max_session_hours is None:
+            kinds.setdefault((machine.gpu, machine.num_gpus), []).append(machine)
+    return [_rented(gpu_named(prices, gpu), n, offers) for (gpu, n), offers in kinds.items()]
+
+
+def _rented(gpu: GPU, num_gpus: int, offers: Sequence[Machine]) -> Host:
+    price = Range(
+        low=min(offer.usd_per_hour.low for offer in offers),
+        median=median(offer.usd_per_hour.median for offer in offers),
+        high=max(offer.usd_per_hour.high for offer in offers),
+    )
+    return _host(gpu, num_gpus, price, tuple(offers))
+
+
+def owned(hardware: Sequence[str | Device], prices: PriceCatalog, usd_per_kwh: Range) -> list[Host]:
+    """Each machine of the user's own, and all that are alike together; they cost their power alone."""
+    alike: dict[str | Device, int] = {}
+    for item in hardware:
+        alike[item] = alike.get(item, 0) + 1
+    singles = [_owned(item, 1, count, prices, usd_per_kwh) for item, count in alike.items()]
+    joined = [_owned(item, n, 1, prices, usd_per_kwh) for item, n in alike.items() if n > 1]
+    return [*singles, *joined]
+
+
+def _owned(
+    item: str | Device, num: int, count: int, prices: PriceCatalog, usd_per_kwh: Range
+) -> Host:
+    if isinstance(item, str):
+        gpu = gpu_named(prices, item)
+        power = product(usd_per_kwh, gpu.tdp_watts * num / 1000)
+        return replace(_host(gpu, num, power, ()), is_own=True, count=count)
+    return Host(
+        name=_times(item.name, num),
+        memory_gib=item.memory_gib * num,
+        bandwidth_gb_s=item.bandwidth_gb_s * num,
+        tflops=item.tflops * num,
+        usd_per_hour=product(usd_per_kwh, item.watts * num / 1000),
+        is_own=True,
+        count=count,
+    )
+
+
+def _host(gpu: GPU, num_gpus: int, price: Range, offers: tuple[Fact, ...]) -> Host:
+    return Host(
+        name=_times(gpu.name, num_gpus),
+        memory_gib=gpu.memory_gib * num_gpus,
+        bandwidth_gb_s=gpu.memory_bandwidth_gb_s * num_gpus,
+        tflops=gpu.training_tflops * num_gpus,
+        usd_per_hour=price,
+        is_own=False,
+        facts=(gpu, *offers),
+    )
+
+
+def _times(name: str, num: int) -> str:
+    return name if num == 1 else f"{num} x {name}"
+
+
+def answer_ms(model: BaseModel, served: Served, need: Need, prefill: Range, decode: Range) -> Range:
+    """From question to last token: reading the prompt at a share of the arithmetic peak, then for each
+    token all active weights and the cache at a share of the bandwidth.
+
+    `prefill` and `decode` are those shares; their high end is the fast one."""
+    sizes, host = model.sizes, served.host
+    reading = 2 * sizes.computing * need.new_tokens / (host.tflops * 1e12)
+    context = need.cached_tokens + need.new_tokens + need.out_tokens / 2
+    bytes_a_token = sizes.read[served.bits] + context * sizes.cache_per_token
+    writing = need.out_tokens * bytes_a_token / (host.bandwidth_gb_s * 1e9)
+
+    def at(read: float, write: float) -> float:
+        return 1000 * (reading / read + writing / write)
+
+    return Range(
+        low=at(prefill.high, decode.high),
+        median=at(prefill.median, decode.median),
+        high=at(prefill.low, decode.low),
+    )
+
+
+def month_usd(seat: Seat) -> Range:
+    """A month of the machines, running all the time."""
+    return product(seat.served.host.usd_per_hour, HOURS_A_MONTH * seat.num)
+
+
+def replicas(flying: float, capacity: float) -> int:
+    """Machines for so many requests in the air, which by Little's law are their rate times their duration."""
+    return max(1, math.ceil(flying / capacity))

@@ -1,0 +1,171 @@
+"""The arms of an experiment: which model answers, what is put before its question, and its exams."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from finewright.evaluate.arms import drawn, gold_of, question_of, with_examples, with_passages
+from finewright.evaluate.facts import Edit, edit
+from finewright.features.measure.ask import BASE, Asking
+from finewright.features.measure.library import Library, Shelf
+from finewright.features.measure.rows import ExperimentRows
+from finewright.features.measure.store import Given, options_of, scored
+from finewright.judge.statistics import mean_interval
+from finewright.schema.evaluate import EvaluateSpec
+from finewright.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
+from finewright.schema.measure_report import Latency, Share, ShotsTried
+from finewright.schema.rows import Row
+
+TEST, UNANSWERABLE = "test", "unanswerable"
+BEFORE, AFTER, KEPT = "facts-before", "facts-after", "facts-kept"
+
+
+class Exam(NamedTuple):
+    """A set of questions, and the index that passages for them come from."""
+
+    rows: tuple[Row, ...]
+    shelf: Shelf | None
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """When a request is solved, and how intervals are made."""
+
+    metric: str
+    at_least: float
+    evaluate: EvaluateSpec
+
+    def solved(self, given: Given) -> list[bool]:
+        """Row by row."""
+        rows = scored(given, (self.metric,), options_of(self.evaluate)).per_row
+        return [row[self.metric] >= self.at_least for row in rows]
+
+    def share(self, flags: Sequence[bool]) -> Share:
+        """The share of rows with its interval (Wilson's)."""
+        values = [float(flag) for flag in flags]
+        spec = self.evaluate
+        interval = mean_interval(
+            values, confidence=spec.confidence, resamples=spec.resamples, seed=spec.seed
+        )
+        return Share(
+            value=sum(values) / len(values), low=interval.low, high=interval.high, n=len(values)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Exams:
+    """All that the arms are asked, by name, and the facts that were changed."""
+
+    by_name: dict[str, Exam]
+    edit: Edit
+    removed: tuple[str, ...]
+
+    def of(self, arm: Arm) -> dict[str, Exam]:
+        """What this arm is asked: without passages nobody can tell what is unanswerable."""
+        return {
+            name: exam
+            for name, exam in self.by_name.items()
+            if name != UNANSWERABLE or arm in WITH_PASSAGES
+        }
+
+
+def examples_of(rows: ExperimentRows, spec: MeasureSpec) -> list[Row]:
+    """The training rows that examples are taken from, the first first."""
+    return drawn(rows.train, spec.seed, "examples")[: max(spec.shots)]
+
+
+def exams_of(rows: ExperimentRows, spec: MeasureSpec, library: Library | None) -> Exams:
+    """The held-out rows; facts of training rows before and after their documents changed; held-out rows
+    without their documents. What is no example is asked, so that no prompt holds its own answer."""
+    exams = {TEST: Exam(rows.test, library.shelf if library else None)}
+    if library is None:
+        return Exams(exams, Edit((), {}, ()), ())
+    shown = {id(row) for row in examples_of(rows, spec)}
+    texts = {id: document.text for id, document in library.documents.items()}
+    asked = [row for row in rows.train if id(row) not in shown]
+    found = edit(asked, texts, spec.facts, spec.seed)
+    if found.changes:
+        changed = library.changed(found.documents)
+        exams[BEFORE] = Exam(tuple(change.row for change in found.changes), library.shelf)
+        exams[AFTER] = Exam(exams[BEFORE].rows, changed)
+        if found.unchanged:
+            exams[KEPT] = Exam(found.unchanged, changed)
+    answerable = [row for row in rows.test if _has_documents(row, library)]
+    chosen = drawn(answerable, spec.seed, UNANSWERABLE)[: spec.unanswerable]
+    removed = tuple(sorted({id for row in chosen for id in gold_of(row)}))
+    if chosen:
+        exams[UNANSWERABLE] = Exam(tuple(chosen), library.reduced(removed))
+    return Exams(exams, found, removed)
+
+
+def _has_documents(row: Row, library: Library) -> bool:
+    gold = gold_of(row)
+    return bool(gold) and all(id in library.documents for id in gold)
+
+
+@dataclass(frozen=True, slots=True)
+class ArmAnswers:
+    """What an arm said in each exam, and how long one request took."""
+
+    arm: Arm
+    given: dict[str, Given]
+    latency: Latency
+
+
+def sit(
+    arm: Arm, exams: Exams, examples: Sequence[Row], spec: MeasureSpec, asking: Asking
+) -> ArmAnswers:
+    """Ask an arm everything. A model is loaded only for what is not kept yet."""
+    model = arm if arm in TUNED else BASE
+    given = {}
+    for name, exam in exams.of(arm).items():
+        prepare = preparing(arm, exam.shelf, examples)
+        metrics = None if name == TEST else ()
+        rows = partial(_prepared, prepare, exam.rows)
+        given[name] = asking.given(arm, model, name, rows, metrics)
+    test = exams.by_name[TEST]
+    sample = drawn(test.rows, spec.seed, "latency")[: spec.latency_rows]
+    prepare = preparing(arm, test.shelf, examples)
+    latency = asking.latency(arm, model, sample, prepare, searches=arm in WITH_PASSAGES)
+    return ArmAnswers(arm, given, latency)
+
+
+def ask_test(arm: Arm, model: str, exams: Exams, asking: Asking) -> Given:
+    """The held-out rows as this arm is asked, answered by another model than its own."""
+    exam = exams.by_name[TEST]
+    rows = partial(_prepared, preparing(arm, exam.shelf, ()), exam.rows)
+    return asking.given(model, model, TEST, rows, ())
+
+
+def preparing(arm: Arm, shelf: Shelf | None, examples: Sequence[Row]) -> Callable[[Row], Row]:
+    """What an arm puts before a question."""
+    if arm == "k-shot":
+        return lambda row: with_examples(row, examples)
+    if arm in WITH_PASSAGES:
+        assert shelf is not None
+        return lambda row: with_passages(row, shelf.passages(question_of(row)))
+    return lambda row: row
+
+
+def try_shots(
+    rows: ExperimentRows, spec: MeasureSpec, criterion: Criterion, asking: Asking
+) -> tuple[ShotsTried, ...]:
+    """Each number of examples on the development rows, which are in no other set."""
+    tried = []
+    for shots in spec.shots:
+        examples = examples_of(rows, spec)[:shots]
+        prepare = preparing("k-shot", None, examples)
+        asked = partial(_prepared, prepare, rows.dev)
+        given = asking.given(f"{shots}-shot", BASE, "development rows", asked, ())
+        tried.append(ShotsTried(shots=shots, solved=criterion.share(criterion.solved(given))))
+    return tuple(tried)
+
+
+def best_shots(tried: Sequence[ShotsTried]) -> int:
+    """The number that solves most; of equals the smaller, which costs less to read."""
+    return max(tried, key=lambda one: (one.solved.value, -one.shots)).shots
+
+
+def _prepared(prepare: Callable[[Row], Row], rows: Sequence[Row]) -> list[Row]:
+    return [prepare(row) for row in rows]

@@ -1,0 +1,65 @@
+"""What an experiment cannot do, said before anything runs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from finewright.errors import SpecError
+from finewright.evaluate.score import PREFERENCE, check_metrics
+from finewright.features.measure.arms import Criterion
+from finewright.features.measure.train import training_spec
+from finewright.schema.load import LoadedSpec
+from finewright.schema.measure import TUNED, WITH_PASSAGES, MeasureSpec
+from finewright.schema.methods import SFTSpec
+from finewright.store.stage import refuse
+from finewright.workbench.coherence import incoherent
+
+_OF_WHOLE_SETS = ("macro_f1", "perplexity", PREFERENCE)
+
+
+def checked(loaded: LoadedSpec) -> tuple[MeasureSpec, Criterion]:
+    """The spec's section and when a request is solved. Raises SpecError or UnknownPlugin naming the key."""
+    spec = loaded.spec.measure
+    if spec is None:
+        raise SpecError(
+            f"{loaded.path}: there is no `measure` section",
+            hint="write `measure: {}`; every key of it has a default",
+        )
+    metrics = loaded.spec.evaluate.metrics
+    check_metrics(metrics)
+    metric = spec.solved.metric or metrics[0]
+    for key, what, hint in _wrongs(loaded, spec, metric):
+        raise SpecError(f"{loaded.path}: {key}: {what}", hint=hint)
+    refuse(incoherent(training_spec(loaded, Path("rows.jsonl")).spec))
+    return spec, Criterion(metric, spec.solved.at_least, loaded.spec.evaluate)
+
+
+def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tuple[str, str, str]]:
+    whole = loaded.spec
+    if len(whole.base_models) != 1:
+        yield (
+            "base_models",
+            f"{len(whole.base_models)} are named, and one model is adapted in several ways",
+            "`finewright bakeoff` finds the best of several; name that one here",
+        )
+    if metric not in whole.evaluate.metrics:
+        yield "measure.solved.metric", f"{metric!r} is not among evaluate.metrics", "add it there"
+    if metric in _OF_WHOLE_SETS:
+        yield (
+            "measure.solved.metric",
+            f"{metric} has no value for a single answer, and each must be solved or not",
+            "name a metric of answers, such as exact_match, numeric or token_f1",
+        )
+    if PREFERENCE in whole.evaluate.metrics:
+        yield "evaluate.metrics", f"{PREFERENCE} compares pairs and no answers", "leave it out"
+    if whole.rag is None and WITH_PASSAGES & set(spec.arms):
+        yield (
+            "rag",
+            "there is no such section, and the arms rag and rag+ft need documents",
+            "name the documents there, or leave these arms out of measure.arms",
+        )
+    if not isinstance(whole.train, SFTSpec) and TUNED & set(spec.arms):
+        yield (
+            "train.method",
+            f"is {whole.train.method}, and the arms ft and rag+ft learn from answers",
+            "set it to sft",
+        )

@@ -1,0 +1,42 @@
+"""How often the right document is among the passages: what an arm with passages can know at most."""
+
+from finewright.evaluate.arms import gold_of, question_of
+from finewright.features.measure.arms import Criterion
+from finewright.features.measure.ask import Asking
+from finewright.features.measure.library import Library
+from finewright.features.measure.rows import ExperimentRows
+from finewright.features.measure.store import kept
+from finewright.schema.common import Model
+from finewright.schema.measure_report import Retrieval
+
+
+class _Found(Model):
+    flags: tuple[bool, ...]
+
+
+def retrieval(
+    rows: ExperimentRows, library: Library, criterion: Criterion, asking: Asking
+) -> Retrieval | None:
+    """The share of held-out questions with one of their documents among the passages; None where no question
+    says which those are."""
+    asked = [row for row in rows.test if gold_of(row)]
+    if not asked:
+        return None
+    shelf = library.shelf
+
+    def search_all() -> _Found:
+        found = [
+            any(passage.document in gold_of(row) for passage in shelf.passages(question_of(row)))
+            for row in asked
+        ]
+        return _Found(flags=tuple(found))
+
+    flags = kept(asking.folder / "answers" / "retrieval.json", _Found, search_all).flags
+    counts = library.counts()
+    return Retrieval(
+        found=criterion.share(flags),
+        passages=shelf.results,
+        documents=counts.documents,
+        chunks=counts.chunks,
+        embedder=library.spec.embedder,
+    )

@@ -1,0 +1,214 @@
+"""`rag evaluate` of answers: a model answers known questions from the passages that are found for them."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from finewright.errors import DataError, Interrupted
+from finewright.evaluate.arms import without_quotes
+from finewright.evaluate.scorers import token_f1
+from finewright.features.rag.ask import Answerer, Said, messages_of, overlong, said_of
+from finewright.features.rag.evaluate import evaluate_rag
+from finewright.features.rag.index import OnEvent, passages_for
+from finewright.features.rag.questions import read_questions
+from finewright.judge.quotes import abstains, numbers_absent
+from finewright.judge.statistics import mean_interval
+from finewright.judge.text import exact_match
+from finewright.rag.citations import quotes
+from finewright.rag.prompt import heading
+from finewright.rag.questions import Question
+from finewright.rag.retrieve import Hit
+from finewright.rag.target import Opened, question_file
+from finewright.rows.draw import draw_places
+from finewright.schema.common import Artifact
+from finewright.schema.rag_answers import AnswerSample, AnswersReport, Estimate, RagEvaluation
+from finewright.schema.rows import Row
+from finewright.store.atomic import sha256_file, write_text
+from finewright.workbench.outputs import check_outputs
+from finewright.workbench.signals import stop_requests
+from finewright.workbench.systems import System, check_target, load_talker
+
+if TYPE_CHECKING:
+    from finewright.evaluate.answers import Question as Asked
+
+CONFIDENCE, _RESAMPLES, _SEED = 0.95, 2000, 0
+_AT_ONCE = 8
+"""Prompts with passages are long: more at once would need gigabytes."""
+_TOLD = 60
+"""Characters of a question that an error is about."""
+
+
+class Known(NamedTuple):
+    """Questions whose answers are known, what they are called in reports, and which were drawn of more."""
+
+    name: str
+    questions: Sequence[Question]
+    drawn: str = ""
+
+
+class Asking(NamedTuple):
+    """Who answers, how many of the questions, and the new file for every answer, if any."""
+
+    answerer: Answerer
+    limit: int | None = None
+    samples: Path | None = None
+
+
+def evaluate(
+    opened: Opened,
+    asking: Asking,
+    *,
+    questions: str = "",
+    on_event: OnEvent = lambda *_: None,
+) -> RagEvaluation:
+    """Measure the search and, if `asking` names a model, its answers to questions drawn by a seed.
+
+    Without a file of questions, the spec's or `questions`, they are made of the documents, and no answer is
+    known. Raises DataError for what is wrong with them, or with the model, before anything is measured."""
+    if not asking.answerer.model:
+        if asking.limit or asking.samples:
+            what = "--answers" if asking.limit else "--samples"
+            raise DataError(f"{what} is of a model's answers", hint="name it: --model NAME")
+        return RagEvaluation(search=evaluate_rag(opened, questions=questions))
+    check_target(asking.answerer.model, base_model=asking.answerer.base_model)
+    check_outputs([asking.samples], [])
+    known = _known(opened, questions, asking.limit)
+    report = evaluate_rag(opened, questions=questions)
+    return RagEvaluation(search=report, answers=answers(opened, known, asking, on_event))
+
+
+def answers(opened: Opened, known: Known, asking: Asking, on_event: OnEvent) -> AnswersReport:
+    """What the model makes of the questions, each with its `completion`, asked as the owner.
+
+    Raises DataError, before the model is asked any, where one with its passages is longer than it reads."""
+    answerer, _, samples = asking
+    asked = known.questions
+    found = [passages_for(opened, question.prompt, None, None) for question in asked]
+    talker = load_talker(answerer.model, base_model=answerer.base_model)
+    prompts = [_prompt(talker, *each) for each in zip(asked, found, strict=True)]
+    _check_lengths(talker, known, prompts, answerer.max_new_tokens)
+    said = _said(talker, prompts, answerer.max_new_tokens, on_event)
+    judged = list(map(sample_of, asked, found, said))
+    if samples:
+        write_text(samples, "".join(f"{each.model_dump_json()}\n" for each in judged))
+    return AnswersReport(
+        index=opened.asked.place,
+        questions=known.name,
+        model=answerer.model,
+        results=opened.asked.spec.results,
+        confidence=CONFIDENCE,
+        max_new_tokens=answerer.max_new_tokens,
+        num_cut=sum(each.is_cut for each in judged),
+        drawn=known.drawn,
+        measures=dict(_estimates(judged)),
+        samples=_artifact(samples) if samples else None,
+    )
+
+
+def sample_of(question: Question, hits: Sequence[Hit], said: Said) -> AnswerSample:
+    """The answer with all that can be measured of it."""
+    answer, is_cut = said
+    texts = [hit.passage.chunk.text for hit in hits]
+    documents = tuple(dict.fromkeys(hit.passage.document for hit in hits))
+    names = [heading(hit.passage) for hit in hits]
+    plain, quoted = without_quotes(answer), quotes(answer, texts)
+    is_found = bool(set(documents) & set(question.gold))
+    measures = {
+        "exact_match": exact_match(plain, question.completion),
+        "token_f1": token_f1(plain, question.completion),
+        "quotes": float(bool(quoted)),
+        "numbers_absent": float(bool(numbers_absent(answer, [*texts, *names, question.prompt]))),
+    }
+    if quoted:
+        measures["quotes_verified"] = sum(q.is_verified for q in quoted) / len(quoted)
+    if question.gold:
+        measures["found"] = float(is_found)
+        measures["abstains_found" if is_found else "abstains_missing"] = float(abstains(answer))
+    return AnswerSample(
+        prompt=question.prompt,
+        gold=question.gold,
+        expected=question.completion,
+        answer=answer,
+        is_cut=is_cut,
+        documents=documents,
+        measures=measures,
+    )
+
+
+def _known(opened: Opened, questions: str, limit: int | None) -> Known:
+    asked = opened.asked
+    path = question_file(asked, questions)
+    if path is None:
+        raise DataError(
+            "there are no questions with answers to judge a model's by",
+            hint="--questions FILE.jsonl of `prompt`, `gold` and `completion`, or `questions` in the spec",
+        )
+    every = read_questions(path, opened.index.digests())
+    judged = [question for question in every if question.completion]
+    if not judged:
+        raise DataError(
+            f"{path}: no question has a `completion`, so there is nothing to judge answers by",
+            hint="add them, or leave --model out and measure the search alone",
+        )
+    if limit is None or limit >= len(judged):
+        return Known(path.name, judged)
+    asked_of = [question.prompt for question in judged]
+    drawn = draw_places(asked_of, [question.completion for question in judged], limit, _SEED)
+    told = f"{limit:,} of {len(judged):,} questions, drawn by seed {_SEED}"
+    told += ", stratified by answer" if drawn.is_stratified else ""
+    return Known(path.name, [judged[i] for i in drawn.places], told)
+
+
+def _check_lengths(
+    talker: System, known: Known, prompts: Sequence["Asked"], max_new_tokens: int
+) -> None:
+    """Raise DataError for the longest prompt if it is too long: where it fits, all do."""
+    lengths = [len(prompt.prompt_ids) for prompt in prompts]
+    longest = max(lengths)
+    if what := overlong(talker, longest, max_new_tokens):
+        question = known.questions[lengths.index(longest)].prompt
+        told = textwrap.shorten(question, _TOLD, placeholder=" ...")
+        hint = "fewer `results` in the spec, a shorter question, or fewer --max-new-tokens"
+        raise DataError(f"{known.name}: {told!r}: {what}", hint=hint)
+
+
+def _said(
+    talker: System, prompts: Sequence["Asked"], max_new_tokens: int, on_event: OnEvent
+) -> list[Said]:
+    from finewright.evaluate.answers import answer_all
+
+    talker.lm.model.eval()
+    said = [Said("")] * len(prompts)
+    told = {"system": talker.name, "data": "questions", "total": len(prompts)}
+    answered = answer_all(
+        talker.lm, talker.chat, prompts, max_new_tokens=max_new_tokens, batch_size=_AT_ONCE
+    )
+    with stop_requests() as should_stop:
+        for done, (number, response) in enumerate(answered, 1):
+            said[number] = said_of(response.answer)
+            on_event("progress", {**told, "done": done})
+            if stop := should_stop():
+                raise Interrupted("stopped while asking", signal_number=stop)
+    return said
+
+
+def _prompt(talker: System, question: Question, hits: Sequence[Hit]) -> "Asked":
+    from finewright.evaluate.answers import question_of
+
+    asked = messages_of(talker, question.prompt, hits)
+    expected = {"role": "assistant", "content": question.completion}
+    return question_of(talker.chat, Row("", (*asked, expected), None, "", 0))
+
+
+def _estimates(judged: Sequence[AnswerSample]) -> Iterator[tuple[str, Estimate]]:
+    for name in dict.fromkeys(name for each in judged for name in each.measures):
+        values = [each.measures[name] for each in judged if name in each.measures]
+        low, high = mean_interval(values, confidence=CONFIDENCE, resamples=_RESAMPLES, seed=_SEED)
+        mean = sum(values) / len(values)
+        yield name, Estimate(value=mean, low=low, high=high, n=len(values))
+
+
+def _artifact(path: Path) -> Artifact:
+    size = path.stat().st_size
+    return Artifact(path=str(path), kind="samples", sha256=sha256_file(path), bytes=size)

@@ -1,0 +1,136 @@
+"""`rag ask`: passages are found, a model answers from them, and what it cites is checked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from finewright.errors import DataError
+from finewright.estimate.context import context_of
+from finewright.features.rag.index import OnEvent, found_for, groups_of, seen
+from finewright.judge.answer import Answer
+from finewright.judge.quotes import ABSTENTION, abstains, numbers_absent
+from finewright.rag.citations import cited, quotes
+from finewright.rag.index import Access
+from finewright.rag.prompt import heading, messages_with
+from finewright.rag.retrieve import Hit
+from finewright.rag.target import Opened
+from finewright.schema.rag_index import AskReport, QuoteSeen
+from finewright.workbench.systems import System, check_target, load_talker
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Who answers: a base model by name or a run, of which `base_model` picks the candidate; unless it is
+    always asked, not where no document is likely to have this."""
+
+    model: str
+    base_model: str = ""
+    max_new_tokens: int = 256
+    is_always_asked: bool = False
+
+
+class Said(NamedTuple):
+    """What a model answered, and whether it had to stop for the most new tokens rather than by itself."""
+
+    text: str
+    is_cut: bool = False
+
+
+def ask(
+    opened: Opened,
+    question: str,
+    access: Access,
+    answerer: Answerer,
+    *,
+    limit: int | None = None,
+    on_event: OnEvent = lambda *_: None,
+) -> AskReport:
+    """The model's answer from the passages that suit the question, of those that `access` may see.
+
+    Where nothing is found, or no document is likely to have this, no model is asked, and the answer is that
+    there is none. Raises StoreError or
+    ModelError, before anything is searched, where there is no such model, and DataError, before the model is
+    asked, where passages and question are longer than it reads."""
+    check_target(answerer.model, base_model=answerer.base_model)
+    hits, has_answer = found_for(opened, question, access, limit)
+    said, is_cut = Said(ABSTENTION)
+    is_asked = bool(hits) and (has_answer is not False or answerer.is_always_asked)
+    if is_asked:
+        on_event("asking", {"model": answerer.model, "passages": len(hits)})
+        said, is_cut = _answer(question, hits, answerer)
+    texts = [hit.passage.chunk.text for hit in hits]
+    numbers = cited(said)
+    return AskReport(
+        index=opened.asked.place,
+        model=answerer.model,
+        question=question,
+        groups=groups_of(access),
+        answer=said,
+        cut_after=answerer.max_new_tokens if is_cut else None,
+        abstained=abstains(said),
+        quotes=tuple(
+            QuoteSeen(text=q.text, cited=q.cited, found=q.found, verified=q.is_verified)
+            for q in quotes(said, texts)
+        ),
+        cited=tuple(number for number in numbers if 1 <= number <= len(hits)),
+        unknown_citations=tuple(number for number in numbers if not 1 <= number <= len(hits)),
+        numbers_absent=tuple(numbers_absent(said, [*texts, *_names(hits), question])),
+        passages=seen(hits),
+        has_answer=has_answer,
+        was_asked=is_asked,
+    )
+
+
+def messages_of(talker: System, question: str, hits: Sequence[Hit]) -> list[dict[str, Any]]:
+    """The question with its passages, under the system prompt that the model was trained with, if any."""
+    system = [{"role": "system", "content": talker.system_prompt}] if talker.system_prompt else []
+    asked = [*system, {"role": "user", "content": question}]
+    return messages_with([hit.passage for hit in hits], asked)
+
+
+def overlong(talker: System, num_tokens: int, max_new_tokens: int) -> str:
+    """What to say of a prompt that leaves the model no room for its answer; empty where there is room.
+
+    By the positions of the model's config; where it names none, every prompt fits."""
+    reads = context_of(talker.lm.model.config.to_dict())
+    if reads is None or num_tokens + max_new_tokens <= reads:
+        return ""
+    return (
+        f"passages and question are {num_tokens:,} tokens and the answer up to {max_new_tokens:,} more; "
+        f"{talker.name} reads at most {reads:,}"
+    )
+
+
+def answer(talker: System, messages: Sequence[dict[str, Any]], max_new_tokens: int) -> Said:
+    """The model's likeliest answer, without its thoughts.
+
+    Raises DataError where messages and answer are longer than it reads."""
+    from finewright.lm.answers.reader import answer_of_tokens
+    from finewright.lm.generate import Sampling, generate
+
+    chat = talker.chat
+    prompt = chat.prompt(messages)
+    ids = chat.tokens(prompt).ids
+    if what := overlong(talker, len(ids), max_new_tokens):
+        hint = "fewer passages with --limit, a shorter question, or fewer --max-new-tokens"
+        raise DataError(what, hint=hint)
+    sampling = Sampling(max_new_tokens=max_new_tokens)
+    (made,) = generate(talker.lm, [ids], stop_ids=chat.stop_ids, sampling=sampling)
+    return said_of(
+        answer_of_tokens(chat, made.ids, prompt=prompt.text, tools=None, ended=made.stopped)
+    )
+
+
+def said_of(answer: Answer) -> Said:
+    """What is shown and judged of an answer: what it says after its thoughts."""
+    return Said(answer.content.strip(), not answer.ended)
+
+
+def _answer(question: str, hits: Sequence[Hit], answerer: Answerer) -> Said:
+    talker = load_talker(answerer.model, base_model=answerer.base_model)
+    return answer(talker, messages_of(talker, question, hits), answerer.max_new_tokens)
+
+
+def _names(hits: Sequence[Hit]) -> list[str]:
+    """What stands above the passages in the prompt, whose numbers are no inventions either."""
+    return [heading(hit.passage) for hit in hits]

@@ -1,0 +1,206 @@
+"""`rag evaluate`: how well an index finds the right documents, by words, by vectors and by both."""
+
+import time
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from statistics import fmean, median
+from typing import NamedTuple
+
+from finewright.errors import DataError
+from finewright.features.rag.questions import read_questions
+from finewright.features.rag.tune import digest_of, hard_questions, trial_index, tuned_on_made
+from finewright.rag.calibration import Calibration
+from finewright.rag.documents import find_documents
+from finewright.rag.fusion import Weights
+from finewright.rag.index import Embedder, Index
+from finewright.rag.metrics import CONFIDENCE, METRICS, difference, estimates
+from finewright.rag.questions import Made, Question, made_questions
+from finewright.rag.retrieve import search
+from finewright.rag.target import Opened
+from finewright.rag.trial import Trial, ask_all
+from finewright.rag.tune import FEWEST
+from finewright.schema.common import Problem
+from finewright.schema.evaluate import Difference, Score
+from finewright.schema.rag_report import CALLED, DECIDES, RagEvaluateReport
+
+_TIMED = 50
+
+PARTS: Mapping[str, Mapping[str, float]] = {
+    "lexical": {"lexical": 1.0, "dense": 0.0},
+    "dense": {"lexical": 0.0, "dense": 1.0},
+    "equal": {"lexical": 1.0, "dense": 1.0},
+}
+"""What the tuned weights are measured against."""
+
+
+class _Asked(NamedTuple):
+    """Questions that were asked, the weights to measure, what chose these, and when there is no answer.
+
+    `hard` are made questions with half of their words exchanged; `num_left_out` tuned the index."""
+
+    name: str
+    trial: Trial
+    weights: Weights
+    calibration: Calibration | None
+    tuned_on: str
+    hard: Trial | None = None
+    num_left_out: int = 0
+
+
+def evaluate_rag(opened: Opened, *, questions: str = "") -> RagEvaluateReport:
+    """Measure the index on questions whose right documents are known: a JSONL, or the spec's.
+
+    Without any, questions are made of the spec's documents: weights are tuned on one half and measured on the
+    other, on an index of its own. Raises DataError for a file that is wrong, and where none can be made."""
+    named = questions or opened.asked.spec.questions
+    asked = _asked_of_file(opened, named) if named else _asked_of_documents(opened)
+    systems = _systems(opened.embedder, asked.weights)
+    rows = {name: asked.trial.measured_with(weights) for name, weights in systems.items()}
+    hard = asked.hard or Trial()
+    report = RagEvaluateReport(
+        index=opened.asked.place,
+        questions=asked.name,
+        n=len(asked.trial.answered),
+        fewest=FEWEST,
+        confidence=CONFIDENCE,
+        weights={name: dict(weights.own) for name, weights in systems.items()},
+        other_weights=dict(asked.weights.other) if asked.weights.other else None,
+        tuned_on=asked.tuned_on,
+        scores=tuple(score for name in systems for score in _scores(name, asked.name, rows[name])),
+        differences=tuple(_differences(asked.name, rows)),
+        query_ms=_query_ms(opened.index, opened.embedder, asked.trial),
+        are_made=asked.hard is not None,
+        num_left_out=asked.num_left_out,
+        hard_scores=tuple(
+            score
+            for name, weights in systems.items()
+            if hard.answered
+            for score in _scores(name, "half of their words exchanged", hard.measured_with(weights))
+        ),
+        refused=_refused(asked),
+    )
+    return report.model_copy(update={"problems": _problems(report)})
+
+
+def _asked_of_file(opened: Opened, named: str) -> _Asked:
+    index, embedder, asked = opened.index, opened.embedder, opened.asked
+    # What is named on the command line lies where one stands, what the spec names beside it.
+    path = asked.resolve(named) if named == asked.spec.questions else Path(named)
+    questions = read_questions(path, index.digests())
+    about = index.about
+    tuned_on = set(about.calibration.tuned_on) if about.calibration else set()
+    fresh = [question for question in questions if digest_of(question) not in tuned_on]
+    if not fresh:
+        what = f"{path}: each of its questions tuned the index, and none is left to measure it by"
+        raise DataError(what, hint="name a file of others with --questions")
+    num_left_out = len(questions) - len(fresh)
+    return _Asked(
+        path.name,
+        ask_all(index, embedder, fresh),
+        _weights(embedder, Weights(about.weights, about.other_weights)),
+        about.calibration if bool(embedder) == bool(about.embedder) else None,
+        "the other half of these questions" if num_left_out else "what the index remembers",
+        num_left_out=num_left_out,
+    )
+
+
+def _asked_of_documents(opened: Opened) -> _Asked:
+    index, embedder, (spec, resolve) = opened.index, opened.embedder, opened.asked
+    if spec.documents == (spec.index,):
+        hint = "--questions FILE.jsonl, or name the spec, whose documents they can be made of"
+        raise DataError(f"{opened.asked.place}: there are no questions to ask", hint=hint)
+    made = made_questions(find_documents(spec.documents, resolve).read())
+    halves = _halves(made)
+    if min(map(len, halves)) < FEWEST:
+        what = f"only {len(made.questions)} questions can be made of the documents"
+        raise DataError(what, hint=f"{2 * FEWEST} are needed; write a JSONL of `prompt` and `gold`")
+    with trial_index(made, embedder, index.about.chunk_chars) as scratch:
+        choice = tuned_on_made(scratch, embedder, halves[0])
+        trial = ask_all(scratch, embedder, halves[1])
+        hard = ask_all(scratch, embedder, hard_questions(halves[1]))
+    return _Asked(
+        "made of the documents",
+        trial,
+        _weights(embedder, choice.found.weights),
+        choice.calibration,
+        "the other half of these questions",
+        hard,
+    )
+
+
+def _weights(embedder: Embedder | None, weights: Weights) -> Weights:
+    return weights if embedder else Weights({"lexical": 1.0})
+
+
+def _refused(asked: _Asked) -> float | None:
+    if asked.calibration is None:
+        return None
+    evidence = [each.evidence for each in asked.trial.answered]
+    return fmean(not asked.calibration.has_answer(each) for each in evidence)
+
+
+def _halves(made: Made) -> tuple[list[Question], list[Question]]:
+    """Questions on every second document that has any, and the others: none is on both sides."""
+    names = list(dict.fromkeys(question.gold for question in made.questions))
+    first = set(names[::2])
+    return (
+        [question for question in made.questions if question.gold in first],
+        [question for question in made.questions if question.gold not in first],
+    )
+
+
+def _systems(embedder: Embedder | None, weights: Weights) -> dict[str, Weights]:
+    parts = PARTS if embedder else {"lexical": PARTS["lexical"]}
+    return {**{name: Weights(part) for name, part in parts.items()}, "tuned": weights}
+
+
+def _scores(system: str, data: str, rows: Sequence[Mapping[str, float]]) -> list[Score]:
+    return [
+        Score(
+            system=system,
+            data=data,
+            metric=metric,
+            value=found.value,
+            low=found.interval.low,
+            high=found.interval.high,
+            n=found.n,
+        )
+        for metric, found in estimates(rows).items()
+    ]
+
+
+def _differences(data: str, rows: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Difference]:
+    return [
+        Difference(
+            system="tuned",
+            against=against,
+            data=data,
+            metric=metric,
+            **difference(rows["tuned"], rows[against], metric)._asdict(),
+        )
+        for against in rows
+        if against != "tuned"
+        for metric in METRICS
+    ]
+
+
+def _query_ms(index: Index, embedder: Embedder | None, trial: Trial) -> float:
+    """The median time of a search for 5 passages, the question's vector included, of the first questions."""
+    times = []
+    for each in islice(trial.answered, _TIMED):
+        begun = time.perf_counter()
+        search(index, embedder, each.question.prompt, limit=5)
+        times.append(time.perf_counter() - begun)
+    return 1000 * median(times)
+
+
+def _problems(report: RagEvaluateReport) -> tuple[Problem, ...]:
+    if report.passed:
+        return ()
+    found = report.worse[0]
+    what = (
+        f"the tuned weights have {100 * -found.value:.1f} points less of {DECIDES} on these questions than "
+        f"{CALLED[found.against]} alone (p = {found.p_value:.2g})"
+    )
+    return (Problem(level="warning", message=what, hint="questions may differ from the documents"),)

@@ -1,0 +1,354 @@
+"""`tune`: search the settings of training that the spec names, and say what the best ones gain.
+
+Trial 0 is the spec as written. The others are suggested one after another, each knowing the scores of all
+before, and stopped early where their held-out loss on the way falls behind. The development rows choose;
+the best trial and the spec as written are then asked the rows that chose nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from finewright.errors import SpecError, StageError
+from finewright.evaluate.cautions import linear_problems, recall_problem
+from finewright.evaluate.leaderboard import scored
+from finewright.evaluate.score import Scored, compare
+from finewright.features.tune.search import Pruned, Report, Search, Suggestion, load_optuna
+from finewright.schema.common import Problem
+from finewright.schema.evaluate import LINEAR, TUNED, Difference, Score
+from finewright.schema.load import LoadedSpec, changed
+from finewright.schema.nodes import Tree
+from finewright.schema.tune import Choice, Span, TuneSpec
+from finewright.schema.tune_report import Trial, TuneReport
+from finewright.store.atomic import os_errors, write_json, write_text
+from finewright.store.keys import digest
+from finewright.workbench.contest import (
+    HELD_OUT,
+    Contest,
+    Entry,
+    check_contest,
+    development,
+    development_rows,
+    held_out,
+    of_data,
+    open_contest,
+    train,
+    varied,
+)
+from finewright.workbench.prepare import input_digests, make_lock
+from finewright.workbench.up import OnEvent
+
+WRITTEN = "as written"
+_MARK = "# Written by `finewright tune`: the spec with the best settings of its search.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A trial, and its run where it finished."""
+
+    trial: Trial
+    entry: Entry | None
+
+
+def tune(loaded: LoadedSpec, root: Path, *, out: Path | None, on_event: OnEvent) -> TuneReport:
+    """Run the trials of the spec's `tune` section, and write a spec with the best settings beside the spec's
+    own file, to `out` or to a name of its own.
+
+    Each trial is a run under the search's folder in `root`; a second call goes on where the first was cut,
+    and one that asks for more trials keeps those there are. Raises SpecError before anything runs where a
+    setting cannot be searched or nothing could choose, and MissingExtra without Optuna."""
+    spec = _section(loaded)
+    metric = check_contest(loaded, "tune", spec.metric)
+    target = out or loaded.path.with_name(f"{loaded.path.stem}-tuned{loaded.path.suffix}")
+    _check_target(target, loaded)
+    _check_parameters(loaded, spec)
+    told = ({k: _plain(v) for k, v in spec.parameters.items()}, metric, spec.seed, spec.pruner)
+    with_rows = (*told, spec.development_rows or 0)
+    load_optuna()  # before anything is made
+    folder = open_contest(loaded, "tune", root, with_rows, on_event=on_event)
+    contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
+    tried, outside = _searched(contest, spec)
+    report = _report(contest, tried, target)
+    problems = (*report.problems, *_outside(loaded, outside))
+    report = report.model_copy(update={"problems": problems})
+    write_json(folder / "report.json", report.model_dump(mode="json"))
+    return report
+
+
+def _section(loaded: LoadedSpec) -> TuneSpec:
+    spec = loaded.spec
+    if spec.tune is None:
+        raise SpecError(
+            f"{loaded.path}: tune: there is nothing to search",
+            hint="tune: {parameters: {learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}}}",
+        )
+    if len(spec.base_models) > 1:
+        raise SpecError(
+            f"{loaded.path}: base_models: a search is of one model's settings, and there are"
+            f" {len(spec.base_models)} models",
+            hint="`finewright bakeoff` tells which one; --set 'base_models=[NAME]' names it",
+        )
+    return spec.tune
+
+
+def _check_parameters(loaded: LoadedSpec, spec: TuneSpec) -> None:
+    """Every end of a range and every choice must make a spec that may be trained."""
+    told: list[str] = []
+    for key, space in spec.parameters.items():
+        where = f"{loaded.path}: tune.parameters.{key}"
+        values: Sequence[Choice] = (space.low, space.high) if isinstance(space, Span) else space
+        if not values:
+            told.append(f"{where}: there is nothing to choose from")
+        for value in values:
+            try:
+                changed(loaded, {f"train.{key}": value}, where=where)
+            except SpecError as error:
+                told.append(str(error))
+                break
+    if told:
+        raise SpecError("\n".join(told), hint="keys are those of `train`, such as adapter.r")
+
+
+class _Searched(NamedTuple):
+    """All trials, and the keys whose written value is outside of what is searched."""
+
+    tried: list[_Tried]
+    outside: tuple[str, ...]
+
+
+def _searched(contest: Contest, spec: TuneSpec) -> _Searched:
+    """The spec as written, which the search knows as its trial 0, and then what is suggested."""
+    search = Search(contest.folder / "search.journal", spec)
+    outside = search.begin(_written(_trial_spec(contest, {}), spec))
+    tried = []
+    while search.num_done < spec.trials:
+        suggestion = search.suggest()
+        named = ", ".join(f"{key} {value}" for key, value in suggestion.values.items())
+        contest.say(f"trial {suggestion.number} of {spec.trials - 1}: {named or WRITTEN}")
+        tried.append(_tried(contest, search, suggestion))
+    return _Searched(_earlier(contest, search, tried), outside)
+
+
+def _written(loaded: LoadedSpec, spec: TuneSpec) -> dict[str, object]:
+    """What the searched keys are as written, defaults filled in; None for one that there is not."""
+    (settled,) = make_lock(loaded, input_digests(loaded)).candidates.values()
+    found: dict[str, object] = {}
+    for key in spec.parameters:
+        node: Tree = settled.model_dump()
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        found[key] = node
+    return found
+
+
+def _tried(contest: Contest, search: Search, suggestion: Suggestion) -> _Tried:
+    """Train what is suggested, and tell the search how it went. Raises StageError where the spec as written
+    cannot be trained: the others have nothing to be compared with."""
+    number, values = suggestion.number, suggestion.values
+    spec = _trial_spec(contest, values)
+
+    def watch(event_type: str, fields: Mapping[str, Tree]) -> None:
+        contest.on_event(event_type, fields)
+        if event_type == "metric" and "eval_loss" in fields["metrics"]:
+            share = round(100 * fields["step"] / fields["steps"])
+            warm = 100 * spec.spec.train.warmup_ratio
+            search.look(suggestion, share, fields["metrics"]["eval_loss"], warm=warm)
+
+    try:
+        entry = train(contest, spec, on_event=watch)
+    except Pruned as pruned:
+        contest.say(str(pruned))
+        search.tell(suggestion, "stopped early", why=str(pruned))
+        return _Tried(_lost(number, values, "stopped early", str(pruned)), None)
+    except StageError as error:
+        if not number:
+            raise
+        search.tell(suggestion, "failed", why=str(error))
+        return _Tried(_lost(number, values, "failed", str(error)), None)
+    found = _finished(contest, number, values, entry)
+    assert found.trial.score is not None
+    search.tell(suggestion, "finished", score=found.trial.score.value)
+    contest.say(f"trial {number}: {contest.metric} {100 * found.trial.score.value:.1f} %")
+    return found
+
+
+def _earlier(contest: Contest, search: Search, now: Sequence[_Tried]) -> list[_Tried]:
+    """The trials of all calls in their order; those of earlier calls are read from their runs."""
+    known = {each.trial.number: each for each in now}
+    return [known.get(r.number) or _read(contest, r) for r in search.reports()]
+
+
+def _read(contest: Contest, report: Report) -> _Tried:
+    number, values = report.number, report.values
+    if report.state != "finished":
+        return _Tried(_lost(number, values, report.state, report.why), None)
+    return _finished(contest, number, values, train(contest, _trial_spec(contest, values)))
+
+
+def _trial_spec(contest: Contest, values: Mapping[str, Choice]) -> LoadedSpec:
+    name = f"trial-{digest(dict(values))[:8]}" if values else "as-written"
+    keys = {f"train.{key}": value for key, value in values.items()}
+    told = contest.loaded.spec.evaluate.compare_with
+    beside = ["linear"] if "linear" in told else []  # a second, where a base takes minutes
+    return varied(contest, {"name": name, "evaluate.compare_with": beside, **keys})
+
+
+def _finished(contest: Contest, number: int, values: Mapping[str, Choice], entry: Entry) -> _Tried:
+    (score,) = development(contest, entry).scores
+    trained = entry.trained
+    trial = Trial(
+        number=number,
+        values=dict(values),
+        run=str(entry.run.root),
+        state="finished",
+        score=score,
+        loss=trained.eval_loss,
+        train_seconds=trained.seconds,
+    )
+    return _Tried(trial, entry)
+
+
+def _lost(number: int, values: Mapping[str, Choice], state: Tree, why: str) -> Trial:
+    return Trial(
+        number=number,
+        values=dict(values),
+        run="",
+        state=state,
+        score=None,
+        loss=None,
+        train_seconds=None,
+        why=why,
+    )
+
+
+def _report(contest: Contest, tried: Sequence[_Tried], target: Path) -> TuneReport:
+    finished = [(each.trial, each.entry) for each in tried if each.entry is not None]
+    best, entry = max(finished, key=lambda pair: _rank(pair[0]))
+    written = finished[0][1]
+    contest.say(f"trial {best.number} is the best on the development rows")
+    systems = [_held_out(contest, entry, f"trial {best.number}")]
+    if best.number:
+        systems.append(_held_out(contest, written, WRITTEN))
+    difference = _difference(contest, systems)
+    _write_best(contest, best, target)
+    beside, cautions = _beside(contest, entry, systems[0])
+    shown = (*systems, *beside)
+    scores = tuple(s for each in shown for s in each.scores if s.metric == contest.metric)
+    return TuneReport(
+        name=contest.loaded.spec.name,
+        folder=str(contest.folder),
+        base_model=entry.base_model,
+        metric=contest.metric,
+        confidence=contest.options.confidence,
+        rows_train=entry.data.rows_train,
+        rows_development=len(development_rows(contest, entry)),
+        rows_held_out=scores[0].n,
+        trials=tuple(each.trial for each in tried),
+        best=best.number,
+        held_out=scores,
+        difference=difference,
+        verdict=_verdict(best, scores[0], difference, contest.options.confidence),
+        written_to=str(target),
+        problems=(*cautions, *_problems(entry, tried)),
+    )
+
+
+def _rank(trial: Trial) -> tuple[float, float, int]:
+    """By score, then by held-out loss, then the earlier one."""
+    assert trial.score is not None
+    return trial.score.value, -(trial.loss or 0.0), -trial.number
+
+
+class _Beside(NamedTuple):
+    systems: tuple[Scored, ...]
+    problems: tuple[Problem, ...]
+
+
+def _beside(contest: Contest, entry: Entry, best: Scored) -> _Beside:
+    """A bag of words where the answers are labels, and what the best trial's score does not show."""
+    samples = held_out(contest, entry)
+    repeated = [sample.repeated for sample in samples[TUNED]]
+    recall = tuple(recall_problem(HELD_OUT, repeated.count(True), repeated.count(False)))
+    if len(samples.get(LINEAR, ())) != len(samples[TUNED]):
+        return _Beside((), recall)
+    linear = scored(LINEAR, HELD_OUT, samples[LINEAR], contest.metrics, contest.options)
+    found = [d for d in compare(best, linear, contest.options) if d.metric == contest.metric]
+    return _Beside((linear,), (*linear_problems(found, contest.options.confidence), *recall))
+
+
+def _held_out(contest: Contest, entry: Entry, name: str) -> Scored:
+    samples = held_out(contest, entry)[TUNED]
+    return scored(name, HELD_OUT, samples, contest.metrics, contest.options)
+
+
+def _difference(contest: Contest, systems: Sequence[Scored]) -> Difference | None:
+    if len(systems) == 1:
+        return None
+    best, written = systems
+    (found,) = (d for d in compare(best, written, contest.options) if d.metric == contest.metric)
+    return found
+
+
+def _verdict(best: Trial, score: Score, difference: Difference | None, confidence: float) -> str:
+    said = f"{score.metric} {100 * score.value:.1f} % ({100 * score.low:.1f} to {100 * score.high:.1f})"
+    if difference is None:
+        return f"No setting that was tried beats those as written on the development rows: {said}."
+    gap = (
+        f"{100 * difference.value:+.1f} points ({100 * difference.low:+.1f} to"
+        f" {100 * difference.high:+.1f}, p = {difference.p_value:.2g})"
+    )
+    if difference.p_value <= 1 - confidence and difference.value > 0:
+        return (
+            f"Trial {best.number} wins: {said} on rows that chose nothing, {gap} against the settings as"
+            " written."
+        )
+    return (
+        f"Trial {best.number} is the best on the development rows, but rows that chose nothing show no"
+        f" significant difference from the settings as written: {said}, {gap}."
+    )
+
+
+def _problems(entry: Entry, tried: Sequence[_Tried]) -> list[Problem]:
+    """What the data door warns of, and that trials failed."""
+    found = list(of_data(entry))
+    failed = [each.trial for each in tried if each.trial.state == "failed"]
+    if failed:
+        numbers = ", ".join(str(trial.number) for trial in failed)
+        what = f"trials that failed: {numbers}, the first because {failed[0].why}"
+        found.append(Problem(level="warning", message=what))
+    return found
+
+
+def _outside(loaded: LoadedSpec, keys: Sequence[str]) -> list[Problem]:
+    what = "the value as written lies outside, so the search does not know what it is worth"
+    return [
+        Problem(level="info", file=str(loaded.path), key=f"tune.parameters.{key}", message=what)
+        for key in keys
+    ]
+
+
+def _check_target(target: Path, loaded: LoadedSpec) -> None:
+    """Paths in a spec start from its folder, and nothing is overwritten but what a search has written."""
+    if target.parent.resolve() != loaded.path.parent.resolve():
+        raise SpecError(
+            f"--out {target}: not beside {loaded.path}, and paths in a spec start from its folder",
+            hint=f"name a file in {loaded.path.parent}",
+        )
+    if not target.exists():
+        return
+    with os_errors(target):
+        ours = target.is_file() and target.read_bytes().startswith(_MARK.encode())
+    if not ours:
+        raise SpecError(
+            f"{target}: already there, and not written by a search", hint="name another with --out"
+        )
+
+
+def _write_best(contest: Contest, best: Trial, target: Path) -> None:
+    keys = {f"train.{key}": value for key, value in best.values.items()}
+    text = changed(contest.loaded, keys, without=("tune", "bakeoff")).text
+    write_text(target, f"{_MARK}# {contest.folder}, trial {best.number}\n{text}")
+
+
+def _plain(space: Span | tuple[Choice, ...]) -> Tree:
+    return space.model_dump() if isinstance(space, Span) else list(space)

@@ -1,0 +1,97 @@
+"""Pairs of rows that meet in a band, found by sorting: memory grows with the rows, not with the pairs."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finewright.guard.duplicates.minhash import NUM_HASHES, Bands, bigram_jaccard
+from finewright.guard.duplicates.words import Wording
+
+_WINDOW = 32
+_BLOCK = 1 << 16
+# Two standard errors of the Jaccard estimate that 128 hashes give, at its widest.
+_DOUBT = 2 * 0.5 / NUM_HASHES**0.5
+
+
+class Signed(Protocol):
+    """Rows with their signatures, in memory or on disk."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, i: int) -> Wording:
+        """The words of one row."""
+
+    def band(self, number: int, bands: Bands) -> NDArray[np.uint64]:
+        """Each row's hash of one band."""
+
+    def facts(self) -> NDArray[np.uint64]:
+        """Each row's hash of its facts."""
+
+    def agreement(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Of each pair, the share of hashes that agree: an estimate of its Jaccard similarity."""
+
+
+def candidates(
+    rows: Signed, bands: Bands, similarity: float, among: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Pairs (earlier, later) of the rows `among` that meet in a band and may be near.
+
+    Sorted by the later row, then the earlier; none twice. In a band where more than 33 rows meet, only
+    those with the same facts are paired, each with the first of them and its 32 neighbours."""
+    least = bigram_jaccard(similarity) - _DOUBT
+    facts = rows.facts()[among]
+    num_rows = np.int64(len(rows))
+    found = np.empty(0, np.int64)
+    for number in range(bands.number):
+        met = among[_meeting(rows.band(number, bands)[among], facts)]
+        # One number per pair, so that sorting and joining are those of numbers.
+        fresh = np.setdiff1d(met[:, 1] * num_rows + met[:, 0], found)
+        pairs = np.stack([fresh % num_rows, fresh // num_rows], axis=1)
+        found = np.union1d(found, fresh[_agreeing(rows, pairs, least)])
+    return np.stack([found % num_rows, found // num_rows], axis=1)
+
+
+def _agreeing(rows: Signed, pairs: NDArray[np.int64], least: float) -> NDArray[np.bool_]:
+    parts = [rows.agreement(pairs[i : i + _BLOCK]) >= least for i in range(0, len(pairs), _BLOCK)]
+    return np.concatenate(parts) if parts else np.empty(0, bool)
+
+
+def _meeting(hashes: NDArray[np.uint64], facts: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Pairs of places (lower, higher) with equal hashes."""
+    order = np.argsort(hashes, kind="stable")
+    key = hashes[order]
+    starts = _starts(key)
+    run = _run_of(starts, len(key))
+    is_crowded = np.diff(np.append(starts, len(key)))[run] > _WINDOW + 1
+    # Only crowded runs need the order of facts, and a second key triples the time of the sort.
+    crowd = np.flatnonzero(is_crowded)
+    order[crowd] = order[crowd][np.lexsort((facts[order[crowd]], run[crowd]))]
+    fact = facts[order]
+    found = []
+    for distance in range(1, _WINDOW + 1):
+        same = key[distance:] == key[:-distance]
+        if not same.any():
+            break
+        same &= ~is_crowded[distance:] | (fact[distance:] == fact[:-distance])
+        later = np.flatnonzero(same) + distance
+        found.append((order[later - distance], order[later]))
+    starts = _starts(key, fact)
+    first = starts[_run_of(starts, len(key))]
+    far = np.flatnonzero(np.arange(len(key)) - first > _WINDOW)
+    found.append((order[first[far]], order[far]))
+    one, other = (np.concatenate(side) for side in zip(*found, strict=True))
+    return np.stack([np.minimum(one, other), np.maximum(one, other)], axis=1)
+
+
+def _starts(*sorted_keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Where each run of equal keys begins."""
+    changes = np.zeros(len(sorted_keys[0]), bool)
+    changes[:1] = True
+    for key in sorted_keys:
+        changes[1:] |= key[1:] != key[:-1]
+    return np.flatnonzero(changes)
+
+
+def _run_of(starts: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    return np.searchsorted(starts, np.arange(length), side="right") - 1

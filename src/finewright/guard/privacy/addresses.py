@@ -1,0 +1,115 @@
+"""Postal addresses without a model: a street by its form, and what follows it line by line.
+
+Covered: the written forms of the US, UK, Germany and Austria, France, Spain, Italy and the Netherlands,
+with unit, postcode and town; a post office box with its postcode. Not covered: a town or a country alone, a
+street without a number."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+from finewright.guard.privacy.gazetteer import listed
+from finewright.guard.privacy.scan import Scan, Span
+
+_UPPER = r"[^\W\d_a-zà-öø-ÿ]"
+_CAPITAL = rf"{_UPPER}[^\W\d_]*(?:['\u2019.-][^\W\d_]+)*"
+_UNIT = (
+    r"(?:Apt|Suite|Unit|Flat|Studio|Room|Floor|Piso|Apartamento|Puerta|Appartamento|Wohnung|Box|Appt"
+    r"|Apartment)"
+)
+_GERMAN = re.compile(
+    rf"(?:{_UPPER}[^\W\d_]*(?:-[^\W\d_]+)*"
+    r"(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|ufer|damm|steig|hof|laan|straat|gracht|plein|kade|dijk"
+    r"|pad|singel|baan|dreef|gatan|vägen|gränd|gränden|stigen|torget)"
+    rf"|(?:{_CAPITAL}[ -]){{1,3}}(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ring|Ufer|Damm))"
+    r" [0-9]{1,4} ?[a-zA-Z]?\b(?:/[0-9]+)?"
+)
+_ROMANCE_WORD = (
+    r"(?:Calle|C/|Avenida|Avda\.?|Av\.|Plaza|Paseo|Pasaje|Ronda|Camino|Glorieta|Rambla|Callejón|Cañada|Acceso"
+    r"|Alameda|Cuesta|Pasadizo|Urbanización|Vial|Via|Viale|Piazza|Corso|Strada|Vicolo|Largo|Contrada|Canale"
+    r"|Borgo|Rotonda|Stretto|Incrocio|[Rr]ue|[Aa]venue|[Bb]oulevard|[Cc]hemin|[Pp]lace|[Ii]mpasse|Allée|Rua"
+    r"|Travessa|Praça|R\.|Beco|[Uu]l\.|[Aa]l\.|[Pp]l\.|[Aa]leja|[Pp]lac|[Uu]lica)"
+)
+_OF = r"(?: (?:de|del|della|dei|di|du|des|la|el|los|las|le|do|da|dos|das)){0,3}(?: [dl]['\u2019])?"
+_ROMANCE = re.compile(
+    rf"(?:[0-9]{{1,4}}(?: ?bis| ?ter)?,? )?{_ROMANCE_WORD}{_OF} ?"
+    rf"{_CAPITAL}(?:(?: (?:de|del|di|du|y|i|da|do|das|dos|ao))? {_CAPITAL}){{0,3}}"
+    r"(?:,? ?(?:[0-9]{1,4}(?:/[0-9]+)?(?![0-9])|S/N))?"
+)
+# A box is an address only with its postcode: "your Postfach 12 is full" is none.
+_BOX = re.compile(
+    r"(?:Postfach|Case postale|Casella postale|Apartado(?: de [Cc]orreos)?|Postbus|P\. ?O\. ?Box|PO Box"
+    r"|Boîte postale|BP|CP) [0-9]{1,6}(?: [0-9]{2,3}){0,2}(?![0-9])"
+)
+# What may follow: a unit, a postcode with its town or the reverse, a town, a state, a country.
+_CODE = (
+    r"(?:[A-Z]{2} [0-9]{5}(?:-[0-9]{4})?|[0-9]{4} ?[A-Z]{2}\b|(?:[A-Z]{1,2}-)?[0-9]{4,5}(?:-[0-9]{3,4})?"
+    r"(?: [A-Z]{2}\b)?|[0-9]{2}-[0-9]{3}|[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2})(?![0-9A-Za-z-])"
+)
+_TOWN = (
+    rf"{_CAPITAL}\b(?:[ -](?:(?:am|an der|de|del|di|do|da|la|le|les|sur|upon|on|in|im|of|van|den) )?"
+    rf"{_CAPITAL}\b)"
+    r"{0,3}(?: \([A-Z]{2}\))?"
+)
+_NEXT = re.compile(
+    rf"(?:,\s{{0,6}}|\s{{1,6}}|\s?\n[>? ]{{1,6}})(?:{_UNIT}\.? ?\w+(?: ?[A-Z0-9]\b)?"
+    rf"|(?P<code>{_CODE})(?P<of_code> {_TOWN})?|(?P<town>{_TOWN})(?: (?P<town_code>{_CODE}))?)"
+)
+_MOST_SEGMENTS, _LONGEST_TAIL = 6, 40
+_DIGIT = re.compile("[0-9]")
+
+
+class _Tail(NamedTuple):
+    end: int
+    has_code: bool
+
+
+def recognise(scan: Scan) -> Iterator[Span]:
+    """A street with a number, or with a postcode after it; with the lines of the address that follow."""
+    if not _DIGIT.search(scan.text):
+        return
+    for pattern in (_english(), _GERMAN, _ROMANCE, _BOX):
+        for match in pattern.finditer(scan.text):
+            start = match.start()
+            if start and (scan.text[start - 1].isalnum() or scan.text[start - 1] in "-_"):
+                continue
+            tail = _tail(scan.text, match.end())
+            if tail.has_code or (pattern is not _BOX and _DIGIT.search(match[0])):
+                confidence = 0.85 if tail.has_code else 0.65
+                yield Span(start, tail.end, "address", confidence, "a street and its number")
+
+
+@cache
+def _english() -> re.Pattern[str]:
+    street_words = sorted(listed("street_words"), key=len, reverse=True)
+    suffix = "|".join(f"[{word[0].upper()}{word[0]}]{word[1:]}" for word in street_words)
+    return re.compile(
+        rf"(?:{_UNIT}\.? \w+,?\s+)?[0-9]{{1,5}}[A-Za-z]?,? (?:{_CAPITAL} ){{1,4}}(?:{suffix})\b\.?"
+        rf"|[0-9]{{1,5}}(?:/[0-9]+)? (?:{_CAPITAL}\s){{1,4}}\s?{_UNIT}\.? [0-9]+"
+        rf"|{_UNIT}\.? [0-9]+\w*,?\s+(?:{_CAPITAL} ){{1,4}}(?:{suffix})\b"
+    )
+
+
+def _tail(text: str, end: int) -> _Tail:
+    """Where the address ends, and whether a postcode is in what follows the street.
+
+    A town counts with a postcode, or right after a comma or line end: words of a sentence may follow."""
+    last, has_code, is_open = end, False, False
+    for _ in range(_MOST_SEGMENTS):
+        match = _NEXT.match(text, end)
+        if not match:
+            break
+        is_code = bool(match["code"] or match["town_code"])
+        if match["town"] and not is_code and _follows_in_line(text, end):
+            break
+        gap, end = text[end], match.end()
+        # After a postcode alone comes its town.
+        if is_code or (is_open and gap == ",") or not match["town"]:
+            last, has_code = end, has_code or is_code
+        is_open = bool(match["code"] and not match["of_code"])
+    return _Tail(last if has_code or end - last > _LONGEST_TAIL else end, has_code)
+
+
+def _follows_in_line(text: str, end: int) -> bool:
+    return text[end] == " " and "\n" not in text[end : end + 6]

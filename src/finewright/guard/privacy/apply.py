@@ -1,0 +1,290 @@
+"""What becomes of rows with personal data or secrets: told of, changed, or left out.
+
+Covered: the texts of `data.texts.passages`. Not covered: keys of objects, numbers outside of strings in
+columns and arguments that are objects, names of speakers, the descriptions of tools."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+from finewright.guard.privacy.find import SECRETS, Finder, find
+from finewright.guard.privacy.internet import plain_email
+from finewright.guard.privacy.pseudonyms import Pseudonyms, digest
+from finewright.guard.privacy.replace import (
+    Place,
+    Replaced,
+    json_mapped,
+    placeholder,
+    redacted,
+    replaced,
+    settled,
+)
+from finewright.guard.privacy.scan import Span
+from finewright.rows.outcome import Dropped, Outcome
+from finewright.rows.texts import Passage, passages, with_texts
+from finewright.schema.common import Problem, RowCounts
+from finewright.schema.privacy import (
+    Finding,
+    FoundType,
+    PersonalDataSpec,
+    PersonalType,
+    PrivacyReport,
+    SecretsSpec,
+    TypeCount,
+)
+from finewright.schema.rows import Row
+
+_CHANGES = ("redact", "pseudonymise")
+_EVERY = SECRETS | frozenset(get_args(PersonalType))
+_ARGUMENTS = ".function.arguments"
+
+
+class Applied(NamedTuple):
+    """The rows that go on, those that do not, and the report."""
+
+    outcome: Outcome
+    report: PrivacyReport
+
+
+class _Found(NamedTuple):
+    """What is found in the text at a key."""
+
+    key: str
+    text: str
+    places: tuple[Place, ...]
+
+
+class _Text(NamedTuple):
+    """A text of a row, what stands for it, and what is found in it or in its parts."""
+
+    value: str
+    new: str
+    found: tuple[_Found, ...]
+
+
+class _Rules:
+    """What is looked for, and what stands for it."""
+
+    def __init__(self, personal: PersonalDataSpec, secrets: SecretsSpec, key: bytes) -> None:
+        self.key = key
+        self.action: dict[FoundType, str] = dict.fromkeys(SECRETS, secrets.action)
+        self.action |= dict.fromkeys(personal.types, personal.action)
+        self.types = frozenset(t for t, action in self.action.items() if action != "off")
+        self.changed = frozenset(t for t in self.types if self.action[t] in _CHANGES)
+        self.pseudonyms = Pseudonyms(key)
+        self.ner: Finder | None = None
+        if personal.ner and "name" in self.types:
+            from finewright.guard.privacy.ner import pipeline
+
+            self.ner = pipeline(Path(personal.ner))
+
+    def text(self, passage: Passage) -> _Text | None:
+        """What is found in a text, and the text that goes on; None if nothing is.
+
+        Arguments that are JSON text are read value by value, as a model's tool would."""
+        found: list[_Found] = []
+
+        def change(key: str, value: str) -> str:
+            out = self._replaced(value)
+            if out is None:
+                return value
+            found.append(_Found(key, value, out.places))
+            return out.text
+
+        is_json = passage.key.endswith(_ARGUMENTS)
+        new = json_mapped(passage.key, passage.text, change) if is_json else None
+        if new is None:
+            new = change(passage.key, passage.text)
+        return _Text(passage.text, new, tuple(found)) if found else None
+
+    def _replaced(self, text: str) -> Replaced | None:
+        spans = find(text, self.types, self.ner)
+        if any(span.type in self.changed for span in spans):
+            spans = self._settled(text, spans)
+        return replaced(text, spans, self._stand) if spans else None
+
+    def _settled(self, text: str, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+        changed = tuple(span for span in spans if span.type in self.changed)
+        told = [span for span in spans if span.type not in self.changed]
+        all_changed = settled(text, changed, self.changed, self.ner)
+        free = [s for s in told if all(s.end <= c.start or c.end <= s.start for c in all_changed)]
+        return tuple(sorted([*all_changed, *free]))
+
+    def _stand(self, span: Span, value: str) -> str:
+        action = self.action[span.type]
+        if action == "redact":
+            return placeholder(span.type)
+        return self.pseudonyms.of(span.type, value) if action == "pseudonymise" else value
+
+
+def apply(
+    rows: Sequence[Row], personal: PersonalDataSpec, secrets: SecretsSpec, key: bytes
+) -> Applied:
+    """Find, and do what the two specs say. `key` makes pseudonyms and digests: see `key_file`.
+
+    The report has the place of everything found, and no value: a digest under the key, and a mask."""
+    rules = _Rules(personal, secrets, key)
+    kept: list[Row] = []
+    dropped: list[Dropped] = []
+    findings: list[Finding] = []
+    changed = 0
+    for row in rows:
+        texts = [text for passage in passages(row) if (text := rules.text(passage))]
+        reason = _drop_reason(texts, rules)
+        findings += [
+            found
+            for text in texts
+            for at in text.found
+            for found in _findings(row, at, rules, reason)
+        ]
+        if reason:
+            dropped.append(Dropped(row, reason, _why(texts, rules)))
+        else:
+            kept.append(_changed(row, texts))
+            changed += kept[-1] is not row
+    problems = tuple(_problems(findings, rules))
+    report = PrivacyReport(
+        counts=RowCounts(
+            rows_in=len(rows),
+            rows_kept=len(kept),
+            rows_dropped=dict(Counter(item.reason for item in dropped)),
+        ),
+        personal_action=personal.action,
+        secrets_action=secrets.action,
+        rows_changed=changed,
+        found=_counts(findings),
+        findings=tuple(findings),
+        problems=problems,
+    )
+    return Applied(Outcome(tuple(kept), tuple(dropped), problems), report)
+
+
+def _changed(row: Row, texts: Sequence[_Text]) -> Row:
+    new = {text.value: text.new for text in texts if text.value != text.new}
+    return with_texts(row, lambda passage: new.get(passage.text, passage.text)) if new else row
+
+
+def _dropping(texts: Sequence[_Text], rules: _Rules) -> list[FoundType]:
+    types = {place.span.type for text in texts for at in text.found for place in at.places}
+    return sorted(type_ for type_ in types if rules.action[type_] == "drop")
+
+
+def _drop_reason(texts: Sequence[_Text], rules: _Rules) -> str:
+    found = _dropping(texts, rules)
+    if not found:
+        return ""
+    return "secret" if SECRETS.intersection(found) else "personal_data"
+
+
+def _why(texts: Sequence[_Text], rules: _Rules) -> str:
+    return f"it holds {', '.join(type_name(type_) for type_ in _dropping(texts, rules))}"
+
+
+def _findings(row: Row, at: _Found, rules: _Rules, reason: str) -> Iterator[Finding]:
+    # A key of an object may itself be an address or a token.
+    key = redacted(at.key, _EVERY)
+    for place in at.places:
+        span = place.span
+        value = at.text[span.start : span.end]
+        yield Finding(
+            file=row.file,
+            row=row.row,
+            key=key,
+            start=span.start,
+            end=span.end,
+            **_new_place(place, reason),
+            type=span.type,
+            confidence=span.confidence,
+            why=span.why,
+            digest=digest(rules.key, span.type, value),
+            preview=masked(span.type, value),
+        )
+
+
+def _new_place(place: Place, reason: str) -> dict[str, int | None]:
+    if reason:
+        return {"new_start": None, "new_end": None}
+    return {"new_start": place.start, "new_end": place.end}
+
+
+_LONG_ENOUGH = 6
+
+
+def masked(type_: FoundType, value: str) -> str:
+    """What a report shows of a value: of an e-mail `a***@e***.com`, of a secret nothing."""
+    if type_ in SECRETS or len(value) < _LONG_ENOUGH:
+        return "***"
+    if type_ == "email":
+        name, _, domain = plain_email(value).rpartition("@")
+        return f"{name[0]}***@{domain[0]}***.{domain.rpartition('.')[2]}"
+    return f"{value[0]}***"
+
+
+def type_name(type_: FoundType) -> str:
+    """The type in words."""
+    special = {
+        "iban": "IBAN",
+        "ip": "IP address",
+        "url": "link",
+        "jwt": "JWT",
+        "email": "e-mail address",
+    }
+    return special.get(type_, type_.replace("_", " "))
+
+
+def _counts(findings: Sequence[Finding]) -> dict[FoundType, TypeCount]:
+    by_type: dict[FoundType, list[Finding]] = {}
+    for found in findings:
+        by_type.setdefault(found.type, []).append(found)
+    return {
+        type_: TypeCount(
+            spans=len(found),
+            values=len({item.digest for item in found}),
+            rows=len({(item.file, item.row) for item in found}),
+        )
+        for type_, found in sorted(by_type.items())
+    }
+
+
+_MENDS = {
+    "personal_data": "--action redact or drop, or data.personal_data.action in a spec",
+    "secrets": "--secrets redact or drop, or data.secrets.action in a spec",
+}
+_DONE = {
+    "report": ("is left as it is", "are left as they are"),
+    "redact": ("was redacted", "were redacted"),
+    "pseudonymise": ("was replaced by a pseudonym", "were replaced by pseudonyms"),
+    "drop": ("was left out with its row", "were left out with their rows"),
+}
+
+
+def mend_of(type_: FoundType) -> str:
+    """Which option, and which key of a spec, does something about what is found."""
+    return _MENDS["secrets" if type_ in SECRETS else "personal_data"]
+
+
+def found_line(type_: FoundType, spans: int, rows: int, action: str) -> str:
+    """How often it was found, in how many rows, and what became of it; the row told with it is the first."""
+    if spans == 1:
+        return f"{type_name(type_)}: 1 in 1 row {_DONE[action][0]}"
+    many = "1 row" if rows == 1 else f"{rows} rows"
+    return f"{type_name(type_)}: {spans} in {many} {_DONE[action][1]}, this one first"
+
+
+def _problems(findings: Sequence[Finding], rules: _Rules) -> Iterator[Problem]:
+    """One for each file and type, at the first row that has it."""
+    groups: dict[tuple[str, FoundType], list[Finding]] = {}
+    for found in findings:
+        groups.setdefault((found.file, found.type), []).append(found)
+    for (file, type_), alike in groups.items():
+        rows = len({item.row for item in alike})
+        action = rules.action[type_]
+        yield Problem(
+            level="warning",
+            file=file,
+            row=alike[0].row,
+            key=alike[0].key,
+            message=found_line(type_, len(alike), rows, action),
+            hint=mend_of(type_) if action == "report" else "",
+        )

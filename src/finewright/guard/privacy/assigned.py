@@ -1,0 +1,120 @@
+"""Secrets that only their name gives away: passwords, connection strings, keys that are assigned.
+
+A value counts when it looks made up: no placeholder (`<password>`, `${TOKEN}`, `xxxx`, `changeme`), no
+word alone, no call or variable. Not covered: a password that is a word, unless quotes enclose it."""
+
+import re
+from collections.abc import Iterator
+
+from finewright.guard.privacy.scan import Scan, Span
+from finewright.guard.privacy.tokens import is_random
+
+_PASSWORD_WORDS = (
+    "passw", "passphrase", "pwd", "kennwort", "contraseña", "contrasena", "mot de passe", "mdp", "senha",
+    "pin code",
+)  # fmt: skip
+_IS = r"(?:is|was|ist|lautet|est|es|era|è|e|=>|:=|=|:)"
+_PASSWORD = re.compile(
+    r"(?:pass(?:word|wort|wd|phrase)|passw|pwd|kennwort|contrase(?:ñ|n)a|mot de passe|mdp|senha)s?"
+    rf"[\"'`]?\s{{0,3}}{_IS}\s{{0,3}}(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>{{}}\[\]]{{6,100}})",
+    re.IGNORECASE,
+)
+_KEY_WORDS = ("key", "secret", "token", "credential", "auth")
+_KEYED = re.compile(
+    # Each in three cases: a pattern that ignores case is several times slower.
+    r"(?:key|Key|KEY|secret|Secret|SECRET|token|Token|TOKEN|credential|Credential|CREDENTIAL|auth|Auth|AUTH)"
+    r"s?(?:orization|[_-]?(?:[Ii]d|ID|[Vv]alue|VALUE|[Kk]ey|KEY))?[\"'`]?\s{0,3}(?:=>|:=|=|:|is)\s{0,3}"
+    r"(?:[Bb]earer |[Bb]asic )?[\"'`]?(?P<value>[A-Za-z0-9_\-+/=.~]{16,200})"
+)
+_HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
+_ETHEREUM_SIZES = (42, 66)
+_PLACEHOLDER = re.compile(
+    r"your|example|placeholder|changeme|change_me|dummy|sample|redacted|hidden|secret$|password|passwort"
+    r"|x{4,}|\*{3,}|\.{3,}|^%|^\$|^<|^\{|^\[|^env|^process\.|^os\.|^null$|^none$|^undefined$|^required|^string",
+    re.IGNORECASE,
+)
+_CONNECTION = re.compile(
+    r"(?<![\w+.-])[a-zA-Z][a-zA-Z0-9+.-]{1,30}://(?P<user>[^\s:@/\"'<>{}]*):(?P<value>[^\s@/\"'<>{}]+)@"
+    r"[\w.\[\]-]+(?::[0-9]+)?(?:[/?][^\s\"'<>`]*)?"
+)
+_WEAK = frozenset(
+    {"pass", "pw", "pwd", "secret", "user", "root", "admin", "postgres", "guest", "test"}
+)
+_QUOTES = "\"'`"
+_TRAILING = ".,;:!?)"
+
+
+def password(scan: Scan) -> Iterator[Span]:
+    """Values that are called a password, in code or in a sentence; the span is the value alone."""
+    if not scan.has_any(_PASSWORD_WORDS):
+        return
+    for match in _PASSWORD.finditer(scan.text):
+        start, end = match.span("value")
+        is_quoted = bool(match["quote"]) and scan.text[end : end + 1] == match["quote"]
+        if not is_quoted:
+            end = _cut(scan.text, start, end)
+        value = scan.text[start:end]
+        if _looks_made_up(value) or (is_quoted and _is_given(value)):
+            yield Span(start, end, "password", 0.85, "called a password")
+
+
+def connection_string(scan: Scan) -> Iterator[Span]:
+    """Addresses of services with user and password in them; the span is the whole address."""
+    if "://" not in scan.text or "@" not in scan.text:
+        return
+    for match in _CONNECTION.finditer(scan.text):
+        value = match["value"]
+        if value.lower() not in _WEAK and not _PLACEHOLDER.search(value):
+            end = _cut(scan.text, match.start(), match.end())
+            yield Span(match.start(), end, "connection_string", 0.95, "an address with a password")
+
+
+def keyed(scan: Scan) -> Iterator[Span]:
+    """Long random values that are called a key, secret or token; the span is the value alone.
+
+    An Ethereum address or a digest of 32 bytes is none: what is called `token` there is a contract. Nor
+    is a name in code: before a bracket, with a dot outside of quotes, or mostly of words."""
+    if not scan.has_any(_KEY_WORDS):
+        return
+    for match in _KEYED.finditer(scan.text):
+        start, end = match.span("value")
+        end = _cut(scan.text, start, end)
+        value = scan.text[start:end]
+        is_code = scan.text[end : end + 1] == "(" or (
+            "." in value and scan.text[start - 1] not in _QUOTES
+        )
+        if is_random(value) and not (is_code or _PLACEHOLDER.search(value) or _is_other(value)):
+            yield Span(start, end, "secret_value", 0.75, "called a key, and random")
+
+
+def _is_other(value: str) -> bool:
+    if _HEX.fullmatch(value):
+        return value.startswith("0x") or len(value) in (40, 64)
+    words = sum(map(len, re.findall("[a-z]{3,}", value)))
+    if words > len(value) / 2 and sum(map(str.isdigit, value)) < len(value) / 7:
+        return True  # EmbeddingGemma2TextScaledWord: an identifier
+    # file.names, module.paths and dates: words with dots or hyphens between
+    parts = re.split(r"[._/-]", value)
+    return max(len(part) for part in parts) < 12  # noqa: PLR2004 - no token has shorter parts
+
+
+def _cut(text: str, start: int, end: int) -> int:
+    while end > start and text[end - 1] in _TRAILING:
+        end -= 1
+    return end
+
+
+def _looks_made_up(value: str) -> bool:
+    """Not a word, a call, a path or a placeholder: letters with digits or signs between them."""
+    if len(value) < 6 or _PLACEHOLDER.search(value) or "(" in value or "://" in value:  # noqa: PLR2004
+        return False
+    kinds = (
+        any(c.islower() for c in value) + any(c.isupper() for c in value)
+        + any(c.isdigit() for c in value) + any(not (c.isalnum() or c in "._-") for c in value)
+    )  # fmt: skip
+    has_digit_or_sign = any(not (c.isalpha() or c in "._-") for c in value)
+    return kinds >= 2 and has_digit_or_sign  # noqa: PLR2004
+
+
+def _is_given(value: str) -> bool:
+    return len(value) >= 6 and not _PLACEHOLDER.search(value) and value.isalnum()  # noqa: PLR2004

@@ -1,0 +1,158 @@
+"""E-mail addresses, links and IP addresses.
+
+Covered: addresses of RFC 5321's unquoted form, with letters of any script; links with a scheme or `www.`;
+IPv4 and IPv6; addresses whose @ is spelled out in brackets ("[at]", "(at)", with "[dot]" or a dot). Not
+covered: quoted local parts, domains alone, addresses that are spelled out without brackets.
+Loopback, unspecified and network masks name nobody and are not found."""
+
+import re
+from collections.abc import Iterator
+from ipaddress import AddressValueError, IPv6Address
+
+from finewright.guard.privacy.scan import Scan, Span
+
+_LOCAL_PART = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+/=?^_`{|}~-"
+)
+_DOMAIN = re.compile(
+    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+(?:[^\W\d_]{2,24}|xn--[a-zA-Z0-9-]{2,58})(?![\w-])"
+)
+_LONGEST_LOCAL_PART = 64
+_OPENING = "'`*{|=!#$%&/?^~.+-_"
+
+
+_BRACKETED_DOT = r"\s?[\[({]\s?(?:dot|punkt|point|punto)\s?[\])}]\s?"
+_SPELLED = re.compile(
+    r"(?<![\w.+-])[\w.+-]{1,64}\s?[\[({]\s?(?:at|ät|@)\s?[\])}]\s?"
+    rf"(?:[^\W_][\w-]{{0,61}}(?:\.|{_BRACKETED_DOT})){{1,4}}[^\W\d_]{{2,24}}(?![\w-])",
+    re.IGNORECASE,
+)
+_SPELLED_AT = re.compile(r"\s?[\[({]\s?(?:at|ät|@)\s?[\])}]\s?", re.IGNORECASE)
+
+
+def email(scan: Scan) -> Iterator[Span]:
+    """E-mail addresses, from each @ to both sides, and from each that is spelled out in brackets."""
+    text = scan.text
+    if _SPELLED_AT.search(text):
+        for match in _SPELLED.finditer(text):
+            yield Span(match.start(), match.end(), "email", 0.9, "a spelled-out e-mail address")
+    at = text.find("@")
+    while at >= 0:
+        domain = _DOMAIN.match(text, at + 1)
+        if domain:
+            start = _local_part(text, at)
+            if start < at:
+                yield Span(start, domain.end(), "email", 0.95, "an e-mail address")
+        at = text.find("@", at + 1)
+
+
+def plain_email(value: str) -> str:
+    """The address with what is spelled out as the signs that are meant."""
+    return re.sub(_BRACKETED_DOT, ".", _SPELLED_AT.sub("@", value), flags=re.IGNORECASE)
+
+
+def _local_part(text: str, at: int) -> int:
+    start = at
+    least = max(0, at - _LONGEST_LOCAL_PART)
+    while start > least and (text[start - 1] in _LOCAL_PART or text[start - 1] >= "\x80"):
+        if not (text[start - 1] in _LOCAL_PART or text[start - 1].isalnum()):
+            break
+        start -= 1
+    # `mail='ann@example.org'`, `email=ann@...`: what stands before the last of these is not the address.
+    cut = text.rfind("=", start, at)
+    start = cut + 1 if cut >= 0 else start
+    cut = text.rfind("'", start, at)
+    # The quote of `'ann@...'` opens, that of o'neil stands within a word.
+    if cut > start and not text[cut - 1].isalnum():
+        start = cut + 1
+    while start < at and text[start] in _OPENING:
+        start += 1
+    return at if text[at - 1] == "." else start
+
+
+_SCHEMES = frozenset({"http", "https", "ftp", "ftps", "ws", "wss"})
+_LETTERS = re.compile("[A-Za-z]+")
+_LINK = re.compile(r"[^\s<>\"'`\\^{}|\[\]]+")
+_HOST = re.compile(
+    r"(?:[^\s/@?#]+@)?(?:[\w-]+\.)+[\w-]{2,}|localhost|[0-9.]{7,15}|[\w-]+:[0-9]{2,5}"
+)
+_LONGEST_SCHEME = 5
+
+
+def url(scan: Scan) -> Iterator[Span]:
+    """Links: http, https, ftp, ws, and hosts that begin with www."""
+    text = scan.text
+    at = text.find("://")
+    while at >= 0:
+        start = at
+        while start > max(0, at - _LONGEST_SCHEME) and text[start - 1].isalpha():
+            start -= 1
+        while start < at and text[start:at].lower() not in _SCHEMES:
+            start += 1
+        if start < at and _HOST.match(text, at + 3):
+            yield _link(text, start, at + 3)
+        at = text.find("://", at + 3)
+    if "www." in scan.lower:
+        for match in re.finditer(r"(?<![\w./@-])www\.(?:[\w-]+\.)+[a-z]{2,}", text, re.IGNORECASE):
+            yield _link(text, match.start(), match.start())
+
+
+def _link(text: str, start: int, rest: int) -> Span:
+    match = _LINK.match(text, rest)
+    end = match.end() if match else rest
+    while end > rest and text[end - 1] in ".,;:!?*_'":
+        end -= 1
+    # "(see https://example.org/a)" closes its own bracket, and ".../a_(b)" has one.
+    if text[end - 1] == ")" and text.count("(", start, end) < text.count(")", start, end):
+        end -= 1
+    return Span(start, end, "url", 0.9, "a link")
+
+
+_V4 = re.compile(r"[0-9][0-9]{0,2}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9]|\.[0-9])")
+_V6 = re.compile(r"(?:[0-9A-Fa-f]{1,4})?(?::[0-9A-Fa-f]{0,4}){2,7}(?:[0-9.]{6,14})?")
+_GLOBAL = re.compile("(?:[23][0-9A-Fa-f]{3}|[Ff][CcDdEe][0-9A-Fa-f]{2}):")
+_TWO_COLONS = re.compile(":[0-9A-Fa-f]{0,4}:")
+_VERSION = re.compile(
+    r"(?:\bv|version|release|firmware|build|section|kapitel|chapter|==|>=|<=|~=)[\s:.=]*$"
+)
+_NOBODY = frozenset({"0.0.0.0", "127.0.0.1", "255.255.255.255"})  # noqa: S104 - not bound, only named
+_OCTET, _FEWEST_GROUPS, _ALL_GROUPS = 255, 3, 8
+
+
+def ip(scan: Scan) -> Iterator[Span]:
+    """IP addresses of both versions; a version number of four parts is not one."""
+    text = scan.text
+    if text.count(".") >= 3:  # noqa: PLR2004
+        for match in _V4.finditer(text):
+            if _is_v4(scan, match):
+                yield Span(match.start(), match.end(), "ip", 0.9, "an IPv4 address")
+    if _TWO_COLONS.search(text):
+        for match in _V6.finditer(text):
+            if _is_v6(scan, match):
+                yield Span(match.start(), match.end(), "ip", 0.9, "an IPv6 address")
+
+
+def _is_v4(scan: Scan, match: re.Match[str]) -> bool:
+    start = match.start()
+    left = scan.text[start - 1] if start else " "
+    if left.isalnum() or left in "._" or match[0] in _NOBODY or match[0].startswith("255."):
+        return False
+    parts = match[0].split(".")
+    if any(int(part) > _OCTET or (part[0] == "0" and part != "0") for part in parts):
+        return False
+    return not _VERSION.search(scan.before(start, 12)) and scan.is_alone(start, match.end())
+
+
+def _is_v6(scan: Scan, match: re.Match[str]) -> bool:
+    value = match[0]
+    groups = [group for group in value.split(":") if group]
+    # `a::b` is a path in many languages; 12:30:45 is a time.
+    if "::" in value and (len(groups) < _FEWEST_GROUPS and not _GLOBAL.match(value)):
+        return False
+    if not scan.is_alone(match.start(), match.end()):
+        return False
+    try:
+        IPv6Address(value)
+    except AddressValueError:
+        return False
+    return any(character.isdigit() for character in value) and len(groups) >= 2  # noqa: PLR2004

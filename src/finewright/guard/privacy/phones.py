@@ -1,0 +1,186 @@
+"""Phone numbers: international by their country code, national by shape or by the words around.
+
+`phonenumbers` (the numbering plans that Android uses) judges candidates; it is asked only about runs of
+digits that are long enough. Not covered: numbers of seven digits and more in one piece that nothing
+calls a phone number."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from finewright.errors import MissingExtra
+from finewright.guard.privacy.scan import SEPARATORS, Scan, Span, only_digits, words
+
+# Countries whose numbers are written without their code in texts of the languages that we read.
+REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "BE", "AT", "CH", "PT", "PL", "SE", "DK", "IE")
+_WORDS = words(
+    "phones?", "telephones?", "tel", "telefon[oe]?[a-z]*", "t[ée]l[ée]phone[a-z]*", "t[ée]l", "mobile?s?",
+    "mobil[a-z]*", "m[óo]vil", "cell(?:ulare|phone)?", "celular", "handy[a-z]*", "portable", "fax",
+    "call(?:ed|ing|s)?", "dial(?:ed|ing)?", "ring", "sms", "text(?:ed|ing)? me", "whatsapp", "messages?",
+    "reach(?:ed)?", "contact(?:ed)?", "answer(?:ed|ing)?", "voicemail", "hotline", "registered",
+    "ruf(?:en|nummer)?", "anrufen", "rufnummer", "appele[rz]?[a-z-]*", "joindre", "llam[ae][a-z]*",
+    "chiam[aiou][a-z]*", "n[úu]mero", "recapito", "contacto", "office", "desk", "home", "work",
+)  # fmt: skip
+_LABEL_AFTER = re.compile(
+    r"[\s,;:()-]*(?:office|fax|mobile|cell|desk|home|work|phone|tel|mobil|fijo)\b"
+)
+_EXTENSION = re.compile(
+    r"\s?,?\s?(?:x|ext\.?|extension|durchwahl|#)\s?[0-9]{1,6}(?![0-9])", re.IGNORECASE
+)
+_GAP = f"[{SEPARATORS}]{{0,3}}"
+_INTERNATIONAL = re.compile(rf"(?:\+\(?|00 ?)[1-9](?:{_GAP}[0-9]){{6,14}}")
+_NORTH_AMERICAN = re.compile(
+    r"(?:1[-. ])?(?:\([2-9][0-9]{2}\)[-. ]?|[2-9][0-9]{2}([-. ]))[2-9][0-9]{2}(?(1)\1|[-. ])[0-9]{4}"
+)
+_TRUNK = re.compile(rf"\(?0[1-9][0-9]*(?:{_GAP}[0-9]+)+")
+_TOLD = re.compile(rf"\(?[0-9](?:{_GAP}[0-9]){{6,13}}")
+# Dates, the postcodes of the United States in full, versions.
+_OTHER = re.compile(
+    r"(?:[0-9]{1,2}([./-])[0-9]{1,2}\1(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}([./-])[0-9]{1,2}\2[0-9]{1,2}"
+    r"|[0-9]{5}-[0-9]{4}|(?:[0-9]+\.)+[0-9](?:\.[0-9]+)*)(?![0-9])"
+)
+_FEWEST_TRUNK, _MOST_TRUNK = 9, 13
+_WINDOW = 60
+_COUNTED = frozenset({"0123456789", "1234567890", "123456789", "12345678"})
+
+
+def recognise(scan: Scan) -> Iterator[Span]:
+    """Phone numbers with their extension; an extension alone is none."""
+    for number in scan.numbers:
+        start = _opening(scan.text, number.start)
+        place, end = start, number.end
+        while place < end:
+            found = _at(scan, place, min(end, place + _WINDOW))
+            if found is None:
+                break
+            yield found
+            place = found.end
+
+
+def _opening(text: str, start: int) -> int:
+    """Where the number begins when its bracket or plus is counted."""
+    for mark in "(+":
+        while start and text[start - 1] == " " and start > 1 and text[start - 2] == mark:
+            start -= 1
+        if start and text[start - 1] == mark:
+            start -= 1
+    return start
+
+
+def _at(scan: Scan, place: int, end: int) -> Span | None:
+    while place < end and scan.text[place] not in "+(0123456789":
+        place += 1
+    for pattern, judge in (
+        (_INTERNATIONAL, _international),
+        (_NORTH_AMERICAN, _north_american),
+        (_TRUNK, _with_trunk),
+        (_TOLD, _told),
+    ):
+        # Only a shape as plain as North America's is looked for behind other digits.
+        look = pattern.search if pattern is _NORTH_AMERICAN else pattern.match
+        match = look(scan.text, place, end)
+        if match and _is_apart(scan, match.start(), match.end()):
+            found = judge(scan, match)
+            if found:
+                return _extended(scan, found)
+    return None
+
+
+def _is_apart(scan: Scan, start: int, end: int) -> bool:
+    left = scan.text[start - 1] if start else " "
+    right = scan.text[end] if end < len(scan.text) else " "
+    is_part = left == "-" and start > 1 and scan.text[start - 2].isalnum()
+    glued = (
+        is_part
+        or scan.is_fraction(start)
+        or left.isalnum()
+        or left in "_.$€£#%=/"
+        or right == "_"
+        or right in "%€$£°"
+    )
+    value = scan.text[start:end]
+    return (
+        not glued
+        and value.count("(") == value.count(")")
+        and (not right.isalnum() or _EXTENSION.match(scan.text, end) is not None)
+    )
+
+
+def _extended(scan: Scan, span: Span) -> Span:
+    match = _EXTENSION.match(scan.text, span.end)
+    return span._replace(end=match.end()) if match else span
+
+
+def _international(scan: Scan, match: re.Match[str]) -> Span | None:
+    start, end = match.span()
+    while end > start:
+        value = scan.text[start:end]
+        # +49 (0) 30 ...: the national zero is written, and not dialled.
+        digits = only_digits(value.replace("(0)", ""))
+        if is_possible("+" + digits.removeprefix("00"), None):
+            return Span(start, end, "phone", 0.95, "a phone number with its country code")
+        shorter = re.search(rf"[{SEPARATORS}]+[0-9]+$", value)
+        end = start + shorter.start() if shorter else start
+    return None
+
+
+def _north_american(_: Scan, match: re.Match[str]) -> Span | None:
+    return Span(
+        match.start(), match.end(), "phone", 0.85, "a phone number as North America writes it"
+    )
+
+
+def _with_trunk(scan: Scan, match: re.Match[str]) -> Span | None:
+    digits = only_digits(match[0])
+    is_long = _FEWEST_TRUNK <= len(digits) <= _MOST_TRUNK
+    if digits in _COUNTED or not is_long or _OTHER.match(match[0]):
+        return None
+    if _is_told(scan, match) or any(is_valid(digits, region) for region in REGIONS):
+        return Span(match.start(), match.end(), "phone", 0.8, "a national phone number")
+    return None
+
+
+def _told(scan: Scan, match: re.Match[str]) -> Span | None:
+    digits = only_digits(match[0])
+    if digits in _COUNTED or _OTHER.match(match[0]) or not _is_told(scan, match):
+        return None
+    if any(is_possible(digits, region) for region in ("US", "ES", "DE")):
+        return Span(match.start(), match.end(), "phone", 0.7, "called a phone number")
+    return None
+
+
+def _is_told(scan: Scan, match: re.Match[str]) -> bool:
+    if _WORDS.search(scan.before(match.start(), 45)):
+        return True
+    return _LABEL_AFTER.match(scan.after(match.end(), 12)) is not None
+
+
+def is_possible(digits: str, region: str | None) -> bool:
+    """Is there a numbering plan with numbers of that length?"""
+    parsed = parse(digits, region)
+    return parsed is not None and bool(_library().is_possible_number(parsed))
+
+
+def is_valid(digits: str, region: str | None) -> bool:
+    """Is the number in a range that is given out?"""
+    parsed = parse(digits, region)
+    return parsed is not None and bool(_library().is_valid_number(parsed))
+
+
+def parse(digits: str, region: str | None) -> Any | None:  # Any: phonenumbers has no types
+    """The number as `phonenumbers` reads it, or None."""
+    library = _library()
+    try:
+        return library.parse(digits, region)
+    except library.NumberParseException:
+        return None
+
+
+def _library() -> Any:  # Any: phonenumbers has no types
+    try:
+        import phonenumbers
+    except ImportError:
+        raise MissingExtra(
+            "finding phone numbers needs phonenumbers", hint='pip install "finewright[data]"'
+        ) from None
+    return phonenumbers

@@ -1,0 +1,295 @@
+"""Stand-ins that keep the form of what they replace, the same one for the same value under one key.
+
+Every stand-in is drawn from HMAC-SHA256(key, type, value): without the key nobody can tell which value
+it stands for, not even by trying all phone numbers. Promised: an e-mail stays one (at a domain reserved
+by RFC 2606), an IBAN keeps its country and valid check digits, a card its issuer and Luhn in a range for
+tests, a phone its country, an identity number its shape and check, a date its format within three years,
+an IP becomes one of the ranges for documentation and benchmarks (RFC 2544, 3849). Not promised: that two
+values never share a stand-in (names and IPv4 addresses may), nor that nobody has the drawn number."""
+
+import hashlib
+import hmac
+import random
+import re
+from collections.abc import Callable
+from functools import cache
+
+from finewright.guard.privacy import banking, births, national_ids, phones, wallets
+from finewright.guard.privacy.checksums import luhn, mod_97_10
+from finewright.guard.privacy.gazetteer import ListName, listed
+from finewright.guard.privacy.scan import only_digits
+from finewright.schema.privacy import FoundType
+
+Draw = random.Random
+_SEEN_AT_MOST = 100_000
+_LOWER, _UPPER = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def normal(type_: FoundType, value: str) -> str:
+    """The form in which two ways of writing a value are the same."""
+    if type_ in ("email", "name"):
+        return " ".join(value.casefold().split())
+    if type_ == "iban":
+        return banking.bare_iban(value)
+    if type_ == "national_id":
+        return national_ids.bare_id(value)
+    return only_digits(value) if type_ in ("card", "phone") else value
+
+
+def digest(key: bytes, type_: FoundType, value: str) -> str:
+    """What tells repeats of a value, and nothing more to who has not the key."""
+    return _mac(key, type_, normal(type_, value)).hex()[:16]
+
+
+class Pseudonyms:
+    """The stand-ins of one key; those drawn lately are remembered, in memory alone."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._seen: dict[tuple[str, str], str] = {}
+
+    def of(self, type_: FoundType, value: str) -> str:
+        """The stand-in of a value."""
+        seen = self._seen.get((type_, value))
+        if seen is None:
+            if len(self._seen) >= _SEEN_AT_MOST:
+                self._seen.clear()
+            seen = self._seen[type_, value] = self._drawn(type_, value)
+        return seen
+
+    def _drawn(self, type_: FoundType, value: str) -> str:
+        if type_ == "name":
+            # Word by word: "Anna" is the same person as "Anna Weber".
+            return re.sub(r"[^\W\d_]{2,}", lambda word: self._name(word[0]), value)
+        return _KINDS[type_](value, _draw(self._key, type_, normal(type_, value)))
+
+    def _name(self, word: str) -> str:
+        lower = word.lower()
+        is_surname = lower in listed("surnames") and lower not in listed("given_names")
+        pool = _pool("surnames" if is_surname else "given_names")
+        if word == lower:
+            return word  # van, de, di
+        drawn = _draw(self._key, "name", lower).choice(pool)
+        return drawn.upper() if word.isupper() else drawn.capitalize()
+
+
+@cache
+def _pool(name: ListName) -> tuple[str, ...]:
+    return tuple(sorted(listed(name)))
+
+
+@cache
+def _plain(name: ListName) -> tuple[str, ...]:
+    return tuple(word for word in _pool(name) if word.isascii())
+
+
+def _mac(key: bytes, type_: str, text: str) -> bytes:
+    return hmac.digest(key, f"{type_}\0{text}".encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+
+def _draw(key: bytes, type_: str, text: str) -> Draw:
+    return random.Random(_mac(key, type_, text))  # noqa: S311 - its seed is a keyed digest
+
+
+def _email(_: str, draw: Draw) -> str:
+    given, surname = draw.choice(_plain("given_names")), draw.choice(_plain("surnames"))
+    return (
+        f"{given}.{surname}{draw.randrange(10**5):05}@example.{draw.choice(('com', 'org', 'net'))}"
+    )
+
+
+def _similar(value: str, draw: Draw) -> str:
+    """Digits for digits and letters for letters; all else stays."""
+    return "".join(_similar_character(character, draw) for character in value)
+
+
+def _similar_character(character: str, draw: Draw) -> str:
+    if not character.isascii() or not character.isalnum():
+        return character
+    if character.isdigit():
+        return draw.choice("0123456789")
+    return draw.choice(_UPPER if character.isupper() else _LOWER)
+
+
+def _put_in(form: str, characters: str) -> str:
+    """The form with its letters and digits replaced, in order, in the case that they had."""
+    rest = iter(characters)
+    return "".join(
+        (new.lower() if old.islower() else new)
+        for old in form
+        for new in ((next(rest),) if old.isalnum() else (old,))
+    )
+
+
+def _iban(value: str, draw: Draw) -> str:
+    bare = banking.bare_iban(value)
+    body = _similar(bare[4:], draw)
+    check = 98 - mod_97_10(f"{body}{bare[:2]}00")
+    return _put_in(value, f"{bare[:2]}{check:02}{body}")
+
+
+# The ranges of the numbers that issuers and processors publish for tests.
+_TEST_RANGES = {
+    "Visa": "400000", "Mastercard": "555555", "American Express": "378282", "Diners Club": "362272",
+    "Discover": "601111", "JCB": "356600", "UnionPay": "620000", "Mir": "220000", "Maestro": "676770",
+}  # fmt: skip
+
+
+def _card(value: str, draw: Draw) -> str:
+    digits = only_digits(value)
+    issuer = banking.issuer_of(digits)
+    prefix = _TEST_RANGES.get(issuer, digits[:6])
+    if issuer == "JCB" and digits[0] in "12":
+        prefix = digits[:4]  # the older numbers of 15 digits
+    body = prefix + "".join(draw.choice("0123456789") for _ in digits[len(prefix) : -1])
+    check = next(digit for digit in "0123456789" if luhn(body + digit))
+    return _put_in(value, body + check)
+
+
+_PHONE_TRIES, _ID_TRIES = 200, 20_000
+
+
+def _phone(value: str, draw: Draw) -> str:
+    is_international = value.lstrip("( ").startswith(("+", "00"))
+    region = None if is_international else _region_of(value)
+    kept = _kept_of_phone(value) if is_international else _trunk(value)
+    drawn = value
+    for _ in range(_PHONE_TRIES):
+        drawn = value[:kept] + _similar(value[kept:], draw)
+        digits = only_digits(drawn.replace("(0)", ""))
+        number = "+" + digits.removeprefix("00") if is_international else digits
+        if drawn != value and (phones.is_valid(number, region) or not (region or is_international)):
+            return drawn
+    return drawn
+
+
+def _kept_of_phone(value: str) -> int:
+    """How many characters say the country, with the national zero in brackets."""
+    parsed = phones.parse("+" + only_digits(value).removeprefix("00"), None)
+    if parsed is None:
+        return 0
+    seen, wanted = (
+        0,
+        len(str(parsed.country_code)) + (2 if only_digits(value).startswith("00") else 0),
+    )
+    for place, character in enumerate(value):
+        seen += character.isdigit()
+        if seen == wanted:
+            rest = re.match(r"[^0-9]*\(0\)", value[place + 1 :])
+            return place + 1 + (rest.end() if rest else 0)
+    return 0
+
+
+def _trunk(value: str) -> int:
+    match = re.match(r"\D*0?", value)
+    return match.end() if match else 0
+
+
+def _region_of(value: str) -> str | None:
+    digits = only_digits(value)
+    return next((region for region in phones.REGIONS if phones.is_valid(digits, region)), None)
+
+
+def _national_id(value: str, draw: Draw) -> str:
+    check = national_ids.check_of(value)
+    # Swiss numbers all begin with the country's 756.
+    kept = 3 if check and only_digits(value).startswith("756") else 0
+    drawn = value
+    for _ in range(_ID_TRIES):
+        drawn = value[:kept] + _similar(value[kept:], draw)
+        if drawn != value and (check is None or check(national_ids.bare_id(drawn))):
+            return drawn
+    return drawn
+
+
+def _date(value: str, draw: Draw) -> str:
+    parts = births.date_parts(value)
+    if parts is None:
+        return "".join("0" if character.isdigit() else character for character in value)
+    month, day = draw.randrange(1, 13), draw.randrange(1, 29)
+    year = parts.year + draw.choice((-3, -2, -1, 1, 2, 3))
+    new = {
+        parts.day_at: str(day).zfill(len(value[slice(*parts.day_at)])),
+        parts.month_at: _month_like(value[slice(*parts.month_at)], month),
+        parts.year_at: str(year)[-len(value[slice(*parts.year_at)]) :],
+    }
+    for (start, end), text in sorted(new.items(), reverse=True):
+        value = value[:start] + text + value[end:]
+    return value
+
+
+def _month_like(written: str, month: int) -> str:
+    if written.isdigit():
+        return str(month).zfill(len(written))
+    names = next((names for names in births.MONTHS if written.lower() in names), births.MONTHS[-1])
+    name = names[month - 1]
+    return (
+        name.upper() if written.isupper() else name.capitalize() if written[0].isupper() else name
+    )
+
+
+def _ip(value: str, draw: Draw) -> str:
+    if ":" in value:
+        return ":".join(["2001", "db8", *(f"{draw.randrange(1, 2**16):x}" for _ in range(6))])
+    return f"198.{draw.choice((18, 19))}.{draw.randrange(256)}.{draw.randrange(1, 255)}"
+
+
+def _url(value: str, draw: Draw) -> str:
+    scheme, mark, _ = value.rpartition("://")
+    return f"{scheme}{mark}{'' if mark else 'www.'}example.org/{draw.randrange(16**10):010x}"
+
+
+def _address(_: str, draw: Draw) -> str:
+    street, town = draw.choice(_STREETS), draw.choice(_TOWNS)
+    return f"{draw.randrange(1, 200)} {street} Street, {town}, {draw.randrange(10**4, 10**5)}"
+
+
+_STREETS = (
+    "Maple",
+    "Alder",
+    "Birch",
+    "Cedar",
+    "Heron",
+    "Linden",
+    "Mill",
+    "Orchard",
+    "Station",
+    "Willow",
+)
+_TOWNS = (
+    "Alderbrook",
+    "Cedarhurst",
+    "Elmfield",
+    "Fernhollow",
+    "Heronsgate",
+    "Larkmoor",
+    "Stonefield",
+)
+
+
+def _wallet(value: str, draw: Draw) -> str:
+    if value.startswith("0x"):
+        drawn = f"{draw.getrandbits(160):040x}"
+        return "0x" + (drawn.upper() if value[2:].isupper() else drawn)
+    payload = wallets.base58_payload(value)
+    if payload is not None:
+        return wallets.base58_address(payload[:1] + draw.randbytes(len(payload) - 1))
+    values = wallets.bech32_values(value) or []
+    prefix = value.lower().rpartition("1")[0]
+    # The last value holds padding bits, which must stay zero.
+    body = [draw.randrange(32) for _ in values[1:-1]]
+    return wallets.bech32_address(prefix, [*values[:1], *body, *values[-1:]])
+
+
+_KINDS: dict[FoundType, Callable[[str, Draw], str]] = {
+    "email": _email,
+    "phone": _phone,
+    "iban": _iban,
+    "card": _card,
+    "national_id": _national_id,
+    "date_of_birth": _date,
+    "ip": _ip,
+    "url": _url,
+    "address": _address,
+    "crypto_address": _wallet,
+}

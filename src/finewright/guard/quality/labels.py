@@ -1,0 +1,147 @@
+"""How even the labels are, and which rows contradict each other."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from finewright.guard.quality.figures import MOST_NAMED, bar, bars, notice, ref
+from finewright.judge.labels import labels_of
+from finewright.rows.prompts import prompt_key
+from finewright.rows.texts import answer_text
+from finewright.schema.common import Problem
+from finewright.schema.quality import Bar, Figure
+from finewright.schema.rows import Message, Row
+
+_UNEVEN = 0.9
+
+
+class Found(NamedTuple):
+    """A figure, and what must be said about it."""
+
+    figure: Figure | None
+    problems: tuple[Problem, ...] = ()
+
+
+def label_balance(rows: Sequence[Row]) -> Found:
+    """Rows by label: liked or not, or the answer itself where answers are few and short.
+
+    No figure where rows have no labels. A warning when one label has 90 % of the rows or more."""
+    groups = _labels(rows)
+    if not groups:
+        return Found(None)
+    total = sum(map(len, groups.values()))
+    figure = Figure(
+        name="labels",
+        title="Labels",
+        about="The `label` of the rows, or their answers where they are few, short and repeated.",
+        kind="bars",
+        rows=total,
+        bars=bars(groups),
+    )
+    label, largest = max(groups.items(), key=lambda item: len(item[1]))
+    if len(largest) < _UNEVEN * total:
+        return Found(figure)
+    share = f"{100 * len(largest) / total:.0f} %"
+    message = f"{share} of {total} labelled rows say {label!r}"
+    hint = "a model that always says so scores as much; add rows of the other labels"
+    return Found(figure, (notice(largest, "label", message, hint),))
+
+
+def conflicts(rows: Sequence[Row]) -> Found:
+    """Rows that ask the same and answer differently, pairs that are each other's reverse, and
+    answers that are both liked and disliked. Space and weights do not count as a difference.
+
+    Several answers to one question may be meant, as in a set of paraphrases."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if not row.is_prompt:
+            groups[prompt_key(row)].append(row)
+    kinds: dict[str, list[list[Row]]] = defaultdict(list)
+    for same in groups.values():
+        if len(same) > 1:
+            for kind, found in _conflicts(same).items():
+                kinds[kind].append(found)
+    shown = tuple(_conflict_bar(kind, found) for kind, found in sorted(kinds.items()))
+    figure = Figure(
+        name="conflicts",
+        title="Rows that contradict each other",
+        about="The same prompt, to the letter, with another answer or the opposite preference. "
+        "Rows of one prompt stand together.",
+        kind="bars",
+        rows=len(rows),
+        bars=shown,
+    )
+    problems = [
+        notice(
+            found[0],
+            "",
+            f"{sum(map(len, found))} rows: {kind}; this one first",
+            "keep the right one, unless several answers are meant",
+        )
+        for kind, found in sorted(kinds.items())
+    ]
+    return Found(figure, tuple(problems))
+
+
+def _labels(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    labelled = [row for row in rows if row.label is not None]
+    for row in labelled:
+        groups["liked" if row.label else "disliked"].append(row)
+    if labelled:
+        return groups
+    answers = [
+        "" if row.is_prompt or row.rejected is not None else answer_text(row) for row in rows
+    ]
+    if labels_of(answers):
+        for row, answer in zip(rows, answers, strict=True):
+            groups[answer.strip()].append(row)
+    return groups
+
+
+def _conflicts(same: Sequence[Row]) -> dict[str, list[Row]]:
+    """Of rows that ask the same: kind of contradiction -> the rows in it."""
+    plain = [row for row in same if row.rejected is None and row.label is None]
+    found = {"one prompt, several answers": plain if len({_answer(r) for r in plain}) > 1 else []}
+    liked: dict[bool, dict[str, list[Row]]] = {True: {}, False: {}}
+    for row in same:
+        if row.label is not None:
+            liked[row.label].setdefault(_answer(row), []).append(row)
+    both = sorted(liked[True].keys() & liked[False].keys())
+    found["one answer, liked and disliked"] = [
+        row for answer in both for side in (True, False) for row in liked[side][answer]
+    ]
+    pairs = [row for row in same if row.rejected is not None]
+    directions = {(_answer(row), _rejected(row)) for row in pairs}
+    found["one pair, both ways round"] = [
+        row for row in pairs if (_rejected(row), _answer(row)) in directions - {(_answer(row),) * 2}
+    ]
+    return {kind: rows for kind, rows in found.items() if rows}
+
+
+def _conflict_bar(kind: str, groups: Sequence[Sequence[Row]]) -> Bar:
+    rows = [row for group in groups for row in group]
+    named = tuple(ref(row) for row in rows[:MOST_NAMED])
+    label = f"{kind} ({len(groups)} prompt{'s' if len(groups) > 1 else ''})"
+    return bar(label, rows).model_copy(update={"rows": named, "is_notable": True})
+
+
+def _answer(row: Row) -> str:
+    return _said(row.messages[len(row.prompt) :])
+
+
+def _rejected(row: Row) -> str:
+    return _said((row.rejected or ())[len(row.prompt) :])
+
+
+def _said(turns: Sequence[Message]) -> str:
+    plain = [
+        {
+            key: " ".join(value.split()) if isinstance(value, str) else value
+            for key, value in turn.items()
+            if key != "weight"
+        }
+        for turn in turns
+    ]
+    return json.dumps(plain, sort_keys=True, ensure_ascii=False)

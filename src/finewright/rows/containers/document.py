@@ -1,0 +1,261 @@
+"""JSON that is not one object per line: an array, objects spread over lines, rows inside an object.
+
+Rows count from 1 in the order of the document. An array is read item by item and may be of any size;
+an object that holds the rows must fit into memory, up to LARGEST."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import accumulate, chain
+from typing import Any, NamedTuple
+
+from finewright.errors import DataError
+from finewright.rows.containers.found import Found, ReadRow, Unread, said
+from finewright.rows.containers.json_rules import check_values, json_object
+from finewright.rows.containers.lines import LONGEST, Line, parsed
+
+LARGEST = 256_000_000
+# A whole string, a bracket, a comma, or the quote of a string that goes on after the buffer.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_WHOLE = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = dict.fromkeys(b"[{", 1) | dict.fromkeys(b"]}", -1)
+_LONG = 1 << 18
+_STRING_END = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
+# Keys whose list of objects is one conversation, not the rows of a data set.
+# fmt: off
+_TURNS = frozenset((
+    "messages", "conversations", "conversation", "dialog", "prompt", "completion", "chosen", "rejected",
+    "contents", "completions", "tools", "functions", "preferred_output", "non_preferred_output",
+    "rejected_messages", "history", "turns", "segments",
+))
+# fmt: on
+
+
+class _Piece(NamedTuple):
+    """An item of an array, or one object, from 1; `content` is None where it is too long to hold."""
+
+    row: int
+    offset: int
+    content: bytes | None
+
+
+@dataclass(slots=True)
+class _Scanner:
+    """Finds where items end: by commas and the closing bracket in an array, else by closing braces.
+
+    Only brackets, commas and strings are looked at; whether an item is JSON is told by its reader."""
+
+    is_array: bool
+    longest: int
+    buffer: bytearray = field(default_factory=bytearray)
+    at: int = 0
+    offset: int = 0
+    row: int = 1
+    depth: int = 0
+    is_in_string: bool = False
+    is_long: bool = False
+    is_closed: bool = False
+
+    def fed(self, chunk: bytes) -> Iterator[_Piece]:
+        """The items that end in this chunk."""
+        if self.is_closed:
+            # Of what follows only whether there is anything is asked.
+            self.buffer = bytearray((self.buffer + chunk).strip()[:1])
+            return
+        self.buffer += chunk
+        start = 0
+        for token, begin, end in self._tokens():
+            ends_here = self._steps(token)
+            if ends_here:
+                yield self._piece(start, end if not self.is_array else begin)
+                start = end
+        self.offset += start
+        self.at -= start
+        del self.buffer[:start]
+        if len(self.buffer) > self.longest:
+            # Only the backslash of an escape that the chunk's end cuts in two is still needed.
+            self.is_long = True
+            self.offset += self.at
+            del self.buffer[: self.at]
+            self.at = 0
+
+    def rest(self) -> _Piece:
+        """What stands after the last end."""
+        return self._piece(0, len(self.buffer))
+
+    def _tokens(self) -> Iterator[tuple[bytes, int, int]]:
+        # Of an item that is long already, what cannot end it is passed over as a whole.
+        is_to_pass = self.is_long or self.at > _LONG
+        while not self.is_closed:
+            if self.is_in_string and not self._leaves_string():
+                return
+            if is_to_pass:
+                self._pass_over()
+                is_to_pass = False
+            match = _TOKEN.search(self.buffer, self.at)
+            if match is None:
+                self.at = len(self.buffer)
+                return
+            self.at = match.end()
+            self.is_in_string = match[0] == b'"'
+            if len(match[0]) == 1 and not self.is_in_string:
+                yield match[0], match.start(), match.end()
+
+    def _leaves_string(self) -> bool:
+        match = _STRING_END.match(self.buffer, self.at)
+        if match:
+            self.is_in_string, self.at = False, match.end()
+            return True
+        new = self.buffer[self.at :]
+        self.at = len(self.buffer) - (len(new) - len(new.rstrip(b"\\"))) % 2
+        return False
+
+    def _pass_over(self) -> None:
+        match = _WHOLE.match(self.buffer, self.at)
+        stop = match.end() if match else self.at
+        bare = _STRING.sub(b"", self.buffer[self.at : stop])
+        marks = bare.translate(None, _NO_BRACKETS)
+        num_closing = marks.count(b"]") + marks.count(b"}")
+        if num_closing < self.depth:
+            self.depth, self.at = self.depth + len(marks) - 2 * num_closing, stop
+            return
+        depths = list(accumulate(map(_STEPS.__getitem__, marks), initial=self.depth))
+        if min(depths) > 0 or (not self.depth and not marks and b"," not in bare):
+            self.depth, self.at = depths[-1], stop
+
+    def _steps(self, token: bytes) -> bool:
+        """Takes the token, and says whether an item ends with it."""
+        if token in b"[{":
+            self.depth += 1
+            return False
+        if token == b",":
+            return self.is_array and not self.depth
+        if self.depth:
+            self.depth -= 1
+            return not self.is_array and not self.depth
+        self.is_closed = self.is_array and token == b"]"
+        return self.is_closed or not self.is_array
+
+    def _piece(self, start: int, end: int) -> _Piece:
+        content = None if self.is_long else bytes(self.buffer[start:end])
+        piece = _Piece(self.row, self.offset + start, content)
+        self.row, self.is_long = self.row + 1, False
+        return piece
+
+
+def array_rows(file: str, chunks: Iterable[bytes]) -> Iterator[Found]:
+    """The items of an array as rows; what follows the array is said."""
+    chunks = iter(chunks)
+    opening = next(chunks)
+    begin = opening.index(b"[") + 1
+    scanner = _Scanner(is_array=True, longest=LONGEST, offset=begin)
+    trouble: DataError | None = None
+    try:
+        for chunk in chain((opening[begin:],), chunks):
+            for piece in scanner.fed(chunk):
+                # `[]` has no item, and a comma before the closing bracket begins none.
+                if not scanner.is_closed or not _is_blank(piece):
+                    yield _row(file, piece)
+    except DataError as error:
+        trouble = error
+    rest = scanner.rest()
+    if scanner.is_closed and not _is_blank(rest):
+        yield said(file, "text after the end of the array is not read", "put it into the array")
+    elif not scanner.is_closed:
+        if not _is_blank(rest):
+            yield _row(file, rest)
+        yield said(file, "the array is cut off: its closing bracket is missing", "write it anew")
+    if trouble:
+        raise trouble
+
+
+def object_rows(file: str, chunks: Iterable[bytes]) -> Iterator[Found]:
+    """Objects one after the other as rows; of one object alone, the rows that it holds, or itself."""
+    pieces = _objects(chunks)
+    first = next(pieces)
+    second = next(pieces, None)
+    if second is None:
+        yield from _held(file, first)
+        return
+    for piece in chain((first, second), pieces):
+        yield _row(file, piece)
+
+
+def _objects(chunks: Iterable[bytes]) -> Iterator[_Piece]:
+    scanner = _Scanner(is_array=False, longest=LARGEST)
+    trouble: DataError | None = None
+    try:
+        for chunk in chunks:
+            yield from scanner.fed(chunk)
+    except DataError as error:
+        trouble = error
+    rest = scanner.rest()
+    if not _is_blank(rest) or rest.row == 1:
+        yield rest
+    if trouble:
+        raise trouble
+
+
+def _is_blank(piece: _Piece) -> bool:
+    return piece.content is not None and not piece.content.strip()
+
+
+def _row(file: str, piece: _Piece) -> ReadRow | Unread:
+    is_long = piece.content is None or len(piece.content) > LONGEST
+    return parsed(file, Line(piece.row, piece.offset, None if is_long else piece.content))
+
+
+def rows_within(data: Mapping[str, Any]) -> Sequence[object] | None:
+    """The rows that an object holds: in its one list of objects, or in columns of equal length.
+
+    None where the object is a row itself, such as a conversation. Any: free JSON."""
+    lists = {
+        key: value
+        for key, value in data.items()
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
+    }
+    if len(lists) == 1 and not _TURNS.intersection(lists):
+        return next(iter(lists.values()))
+    columns = {key: _column(value) for key, value in data.items()}
+    sizes = {len(column) if column is not None else -1 for column in columns.values()}
+    if len(columns) > 1 and len(sizes) == 1 and sizes.isdisjoint({0, -1}) and not lists:
+        whole = zip(*(column or () for column in columns.values()), strict=True)
+        return [dict(zip(columns, values, strict=True)) for values in whole]
+    return None
+
+
+def _column(value: object) -> Sequence[object] | None:
+    """A list, or what pandas writes for one: {"0": ..., "1": ...}. A list of numbers is tokens."""
+    if isinstance(value, dict) and value and list(value) == [str(i) for i in range(len(value))]:
+        value = list(value.values())
+    if isinstance(value, list) and not all(type(item) in (int, float) for item in value):
+        return value
+    return None
+
+
+def _held(file: str, piece: _Piece) -> Iterator[Found]:
+    """The rows that the one object of a file holds, or the object as a row."""
+    is_long = piece.content is None or len(piece.content) > LONGEST
+    rows = None
+    with suppress(DataError, UnicodeDecodeError):
+        rows = rows_within(json_object((piece.content or b"").decode()))
+    if rows is None:
+        what = f"one object of more than {LARGEST // 1_000_000} MB"
+        hint = f"write one row a line: jq -c '.data[]' {file} > {file}.new"
+        yield _row(file, piece) if piece.content or not is_long else said(file, what, hint)
+        return
+    for row, item in enumerate(rows, start=1):
+        yield _item(file, row, item)
+
+
+def _item(file: str, row: int, item: object) -> ReadRow | Unread:
+    try:
+        check_values(item)
+    except DataError as error:
+        return Unread(said(file, str(error), error.hint, row))
+    if isinstance(item, dict):
+        return ReadRow(file, row, item)
+    return Unread(said(file, "a row is a JSON object", "write {...} for each row", row))

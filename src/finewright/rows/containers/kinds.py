@@ -1,0 +1,136 @@
+"""Which container a file is: told by its first bytes, and by its name where these leave it open."""
+
+import codecs
+from pathlib import PurePath
+from typing import Literal
+
+from finewright.errors import DataError
+from finewright.rows.containers.json_rules import ends_early
+from finewright.rows.containers.table import delimiter_of
+
+Kind = Literal["lines", "array", "objects", "table", "parquet", "arrow", "text"]
+
+PACKED_SUFFIXES = (".gz", ".zst")
+TEXT_SUFFIXES = (".md", ".markdown", ".txt")
+TABLE_SUFFIXES = (".csv", ".tsv")
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+COLUMN_SUFFIXES = (".parquet", ".arrow", ".feather")
+DATA_SUFFIXES = (*JSON_SUFFIXES, *TABLE_SUFFIXES, *COLUMN_SUFFIXES)
+
+_COLUMNAR: tuple[tuple[bytes, Kind], ...] = (
+    (b"PAR1", "parquet"),
+    (b"ARROW1", "arrow"),
+    # What the stream format begins with since Arrow 0.15.
+    (b"\xff\xff\xff\xff", "arrow"),
+)
+_DOCUMENTS = (
+    "`finewright rag index` reads documents, `finewright data raft` makes rows of questions to it"
+)
+_NO_ROWS = "name the file that has the rows"
+_ZIP = b"PK\x03\x04"
+_REFUSED = (
+    (_ZIP, "a zip archive", "unzip it and name the file inside, or the folder"),
+    (b"%PDF-", "a PDF document", _DOCUMENTS),
+    (b"\x1f\x8b", "a gzip archive in an archive", "unpack it once"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive in an archive", "unpack it once"),
+    (b"BZh", "a bzip2 archive", "bunzip2 {file}"),
+    (b"\xfd7zXZ", "an xz archive", "unxz {file}"),
+    (b"SQLite format 3", "an SQLite database", "write its rows as CSV: sqlite3 -csv -header"),
+    (b"\x89PNG\r\n", "a picture (PNG)", _NO_ROWS),
+    (b"\xff\xd8\xff", "a picture (JPEG)", _NO_ROWS),
+    (b"GIF8", "a picture (GIF)", _NO_ROWS),
+    (b"\x7fELF", "a program", _NO_ROWS),
+)
+_OFFICE = (".docx", ".xlsx", ".pptx")
+# An ASCII text in UTF-16 has a zero in every other byte.
+_SNIFFED = 200
+_ZERO_SHARE = 0.4
+# Of text not one byte in a thousand is a control character, of other bytes one in nine.
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
+_CONTROL_SHARE, _FEWEST_CONTROLS = 0.03, 8
+_LOOKED_AT = 4096
+
+
+def suffix_of(name: str) -> str:
+    """The suffix in lower case, that of the packing left out."""
+    lower = name.lower()
+    for packed in PACKED_SUFFIXES:
+        lower = lower.removesuffix(packed)
+    return PurePath(lower).suffix
+
+
+def kind_of(head: bytes, is_whole: bool, file: str) -> Kind:
+    """The container that begins with these bytes; raises DataError, with the mend, for no container."""
+    for magic, kind in _COLUMNAR:
+        if head.startswith(magic):
+            return kind
+    _refuse(head, file)
+    text = head.removeprefix(codecs.BOM_UTF8)
+    suffix = suffix_of(file)
+    if not text.strip():
+        what = "there are only blank lines in it" if head else "the file is empty"
+        if is_whole:
+            raise DataError(what, hint="write one JSON object per line")
+    start = text.lstrip()[:1]
+    if start in (b"{", b"[") and (not _is_by_name(suffix) or _is_json_line(text)):
+        return _layout(text, is_whole, suffix)
+    if suffix in TABLE_SUFFIXES:
+        return "table"
+    if suffix in TEXT_SUFFIXES:
+        return "text"
+    return "table" if suffix not in JSON_SUFFIXES and delimiter_of(text, suffix) else "lines"
+
+
+def _refuse(head: bytes, file: str) -> None:
+    if suffix_of(file) in _OFFICE and head.startswith(_ZIP):
+        raise DataError("this is an office document, not a file of rows", hint=_DOCUMENTS)
+    for magic, what, hint in _REFUSED:
+        if head.startswith(magic):
+            raise DataError(f"this is {what}, not a file of rows", hint=hint.format(file=file))
+    start = head[:_SNIFFED]
+    if _is_no_text(head[:_LOOKED_AT]):
+        what = "this is no text file: it is full of control characters and NULs"
+        raise DataError(what, hint=_NO_ROWS)
+    for first, order in ((1, "LE"), (0, "BE")):
+        if start[first::2].count(0) > _ZERO_SHARE * len(start[first::2]):
+            hint = f"iconv -f UTF-16{order} -t UTF-8 {file} > {file}.new"
+            raise DataError("this looks like UTF-16 text, UTF-8 is expected", hint=hint)
+
+
+def _is_no_text(start: bytes) -> bool:
+    """Are control characters all over it, and not the zeros of UTF-16 alone, nor in rows of JSON?"""
+    if start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"["):
+        return False
+    zeros = [start[first::2].count(0) for first in (0, 1)]
+    half = len(start) / 2
+    if min(zeros) <= _CONTROL_SHARE * half and max(zeros) > _ZERO_SHARE * half:
+        return False
+    num_controls = len(start) - len(start.translate(None, _CONTROLS))
+    return num_controls >= max(_FEWEST_CONTROLS, _CONTROL_SHARE * len(start))
+
+
+def _is_by_name(suffix: str) -> bool:
+    return suffix in (*TABLE_SUFFIXES, *TEXT_SUFFIXES)
+
+
+def _is_json_line(text: bytes) -> bool:
+    """Does the first line hold JSON, whole or begun?"""
+    line = text.lstrip().partition(b"\n")[0].decode("utf-8", "replace").strip()
+    return line.endswith(("}", "]", "},", "{", "[")) and line[1:2] in ('"', "{", "", " ", "}", "]")
+
+
+def _layout(text: bytes, is_whole: bool, suffix: str) -> Kind:
+    """One object per line, or JSON that is laid out otherwise: told by the first two lines."""
+    lines = [line for line in text.split(b"\n") if line.strip()][:3]
+    first, *others = (line.decode("utf-8", "replace").strip() for line in lines)
+    is_begun = not others and not is_whole
+    if first.startswith("["):
+        return "array" if not others or ends_early(first) else "lines"
+    if not others:
+        return "objects" if suffix == ".json" or (is_whole and ends_early(first)) else "lines"
+    if is_begun or not ends_early(first):
+        return "lines"
+    following = others[0]
+    is_row = following.startswith("{") and not following.endswith(",")
+    is_cut = len(lines) == 2 and not is_whole  # noqa: PLR2004 - the head ends within the second
+    return "lines" if is_row and (is_cut or not ends_early(following)) else "objects"

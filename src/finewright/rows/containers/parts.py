@@ -1,0 +1,194 @@
+"""What a path stands for: one file, or the files of a folder, with what is said of their rows.
+
+A folder is, in this order: a data set that the `datasets` library saved, LLaMA-Factory's data folder, a
+folder of data files (of several splits, the one to train on), a folder of texts."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from finewright.errors import DataError
+from finewright.rows.containers.found import said
+from finewright.rows.containers.hub import hub_folder, hub_id
+from finewright.rows.containers.kinds import DATA_SUFFIXES, TEXT_SUFFIXES, suffix_of
+from finewright.rows.containers.manifest import MANIFEST, Part, is_manifest, manifest_parts
+from finewright.schema.common import Problem
+
+_SAVED, _SAVED_SPLITS = "state.json", "dataset_dict.json"
+_ABOUT_DATA = {MANIFEST, "dataset_infos.json", _SAVED, _SAVED_SPLITS}
+# What finewright itself writes beside rows: their provenance, what was found in them, and rows set aside.
+_OURS = re.compile(
+    r"(?:provenance(?:_\w+)?|card|report|personal_data)\.json|ledger\.jsonl|(?:.*\.)?rejected\.jsonl"
+)
+# The words by which the `datasets` library tells splits, in the names of files and folders.
+_SPLITS = (
+    ("train", r"train|training"),
+    ("validation", r"validation|valid|val|dev"),
+    ("test", r"test|testing|eval|evaluation"),
+)
+_SHARD = re.compile(r"-\d{5}-of-\d{5}")
+_MOST_NAMED = 5
+
+
+def parts_of(path: Path, name: str = "") -> Iterator[Part | Problem]:
+    """The files that the path stands for, in order; `name` is what messages call a single one."""
+    # A file name need not be UTF-8; what is printed and stored must be.
+    file = name or str(path).encode(errors="replace").decode()
+    try:
+        if owner_and_name := hub_id(path):
+            yield from _folder(hub_folder(owner_and_name), file)
+        elif path.is_dir():
+            yield from _folder(path, file)
+        elif not path.is_file():
+            yield _not_a_file(path, file)
+        elif is_manifest(path):
+            yield from _manifest(path, file)
+        else:
+            yield Part(path, file)
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        yield said(file, what, "check the path and its permissions")
+    except DataError as error:
+        yield said(file, str(error), error.hint)
+
+
+def _not_a_file(path: Path, file: str) -> Problem:
+    if path.exists():
+        return said(file, "this is not a regular file", "write the rows to a file first")
+    siblings = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, siblings, n=1)
+    hint = f"did you mean {close[0]}?" if close else "check the path"
+    return said(file, "there is no such file", hint)
+
+
+def _folder(path: Path, file: str) -> Iterator[Part | Problem]:
+    if (path / _SAVED_SPLITS).is_file():
+        yield from _saved_splits(path, file)
+    elif (path / _SAVED).is_file():
+        yield from _saved(path, file)
+    elif is_manifest(path / MANIFEST):
+        yield from _manifest(path / MANIFEST, str(path / MANIFEST))
+    else:
+        yield from _files(path, file)
+
+
+def _manifest(path: Path, file: str) -> Iterator[Part | Problem]:
+    for part in manifest_parts(path, file):
+        if isinstance(part, Problem) or part.path.is_file():
+            yield part
+        else:
+            for inner in _folder(part.path, part.name):
+                yield _as_stated(inner, part) if isinstance(inner, Part) else inner
+
+
+def _saved_splits(path: Path, file: str) -> Iterator[Part | Problem]:
+    about = _about(path / _SAVED_SPLITS)
+    splits = [str(split) for split in _list(about, "splits")]
+    chosen = "train" if "train" in splits else next(iter(splits), "")
+    if not chosen or (len(splits) > 1 and chosen != "train"):
+        yield said(file, f"which split? It has {', '.join(splits) or 'none'}", "name its folder")
+        return
+    if others := [split for split in splits if split != chosen]:
+        yield _not_read(file, chosen, others)
+    yield from _saved(path / chosen, str(path / chosen))
+
+
+def _saved(path: Path, file: str) -> Iterator[Part | Problem]:
+    about = _about(path / _SAVED) if (path / _SAVED).is_file() else {}
+    names = [
+        entry["filename"]
+        for entry in _list(about, "_data_files")
+        if isinstance(entry, dict) and isinstance(entry.get("filename"), str)
+    ]
+    for name in names:
+        # A name, not a path: it must not lead elsewhere.
+        target = path / Path(name).name
+        if target.is_file():
+            yield Part(target, str(target))
+        else:
+            yield said(file, f"there is no {name} here, which {_SAVED} names", "save it anew")
+    if not names:
+        yield said(file, f"{_SAVED} names no data files", "save it anew with save_to_disk")
+
+
+def _about(path: Path) -> dict[str, object]:
+    try:
+        about = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        about = None
+    if not isinstance(about, dict):
+        raise DataError(f"{path.name} is damaged", hint="save the data set anew")
+    return about
+
+
+def _list(about: dict[str, object], key: str) -> list[object]:
+    value = about.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _files(path: Path, file: str) -> Iterator[Part | Problem]:
+    found = [
+        inner
+        for inner in sorted(path.rglob("*"))
+        if inner.is_file() and not any(p.startswith(".") for p in inner.relative_to(path).parts)
+    ]
+    data = [f for f in found if _is_data(f.name)]
+    texts = [f for f in found if suffix_of(f.name) in TEXT_SUFFIXES]
+    if not data and not texts:
+        endings = ", ".join((*DATA_SUFFIXES, *TEXT_SUFFIXES))
+        what = "there is no data file in this folder"
+        yield said(file, what, f"put files that end with {endings} there, or name a file")
+        return
+    _check_one_set(path, data)
+    read = _of_one_split(path, data)
+    splits = list(dict.fromkeys(split for f in data if f not in read if (split := _split(path, f))))
+    if splits:
+        yield _not_read(file, "train", splits)
+    if left := [f for f in found if data and f not in data and f.name not in _ABOUT_DATA]:
+        names = ", ".join(f.name for f in left[:_MOST_NAMED])
+        more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
+        yield said(file, f"not read, being no data files: {names}{more}", level="info")
+    for inner in read or texts:
+        yield Part(inner, str(inner).encode(errors="replace").decode(), root=path)
+
+
+def _is_data(name: str) -> bool:
+    is_about_data = name in _ABOUT_DATA or _OURS.fullmatch(name)
+    return suffix_of(name) in DATA_SUFFIXES and not is_about_data
+
+
+def _check_one_set(path: Path, data: Sequence[Path]) -> None:
+    """Raise DataError where the folder holds several data sets beside each other, as on the hub."""
+    shards = [f for f in data if _SHARD.search(f.name)]
+    folders = list(dict.fromkeys(f.parent for f in shards if _split(path, f) == "train"))
+    if len(folders) > 1:
+        names = ", ".join(str(folder.relative_to(path)) for folder in folders)
+        raise DataError(f"it holds several data sets: {names}", hint="name the folder of one")
+
+
+def _of_one_split(path: Path, data: Sequence[Path]) -> Sequence[Path]:
+    splits = {f: _split(path, f) for f in data}
+    if "train" in splits.values():
+        return [f for f in data if splits[f] in ("train", "")]
+    return data
+
+
+def _split(path: Path, file: Path) -> str:
+    """The split that the name of the file tells, or that of a folder it is in."""
+    for part in reversed(file.relative_to(path).parts):
+        for split, words in _SPLITS:
+            if re.search(rf"(?:^|[-._ ])(?:{words})(?:[-._ \d]|$)", part.lower()):
+                return split
+    return ""
+
+
+def _not_read(file: str, chosen: str, others: Sequence[str]) -> Problem:
+    what = f"of its splits only {chosen} is read, not {', '.join(others)}"
+    return said(file, what, "name their files under evaluate.data to measure on them", level="info")
+
+
+def _as_stated(part: Part, by: Part) -> Part:
+    return replace(part, format=by.format, columns=by.columns, tags=by.tags)

@@ -1,0 +1,96 @@
+"""The rows of one file, whatever container it is."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from finewright.errors import DataError
+from finewright.rows.containers.columnar import arrow_rows, parquet_rows
+from finewright.rows.containers.document import array_rows, object_rows
+from finewright.rows.containers.found import Found, ReadRow, Unread, not_utf8, said
+from finewright.rows.containers.json_rules import check_text
+from finewright.rows.containers.kinds import COLUMN_SUFFIXES, Kind, kind_of, suffix_of
+from finewright.rows.containers.lines import LONGEST, json_lines, lines_of
+from finewright.rows.containers.manifest import Part, with_usual_tags
+from finewright.rows.containers.stream import Opened, opened
+from finewright.rows.containers.table import delimiter_of, table_rows
+from finewright.schema.common import Problem
+
+
+def rows_of(part: Part) -> Iterator[Found]:
+    """All that the file gives, in its order: rows, rows that cannot be read, and what must be said.
+
+    Holds one row and a chunk of the file at a time, except for one JSON object that holds the rows."""
+    is_silent = True
+    try:
+        for found in _found(part):
+            is_silent = is_silent and isinstance(found, Problem) and found.level != "error"
+            yield with_usual_tags(found, part) if isinstance(found, ReadRow) else found
+    except DataError as error:
+        is_silent = False
+        yield said(part.name, str(error), error.hint)
+    if is_silent:
+        yield said(part.name, "there are no rows in it", "write one JSON object per line")
+
+
+def container_of(part: Part) -> tuple[Kind, Opened]:
+    """The file's container and its bytes; raises DataError where it is none that is read."""
+    is_columnar = suffix_of(part.name) in COLUMN_SUFFIXES
+    stream = opened(part.path, "" if is_columnar else part.encoding)
+    kind = kind_of(stream.head, stream.is_whole, part.name)
+    if kind in ("parquet", "arrow") and stream.packing:
+        what = f"this is {kind.capitalize()} in a {stream.packing} archive"
+        raise DataError(what, hint="unpack it; such files are packed inside already")
+    return kind, stream
+
+
+def _found(part: Part) -> Iterator[Found]:
+    kind, stream = container_of(part)
+    file = part.name
+    if stream.encoding not in ("utf-8", part.encoding):
+        what = f"{stream.encoding.upper()} text, read as such"
+        yield said(file, what, "save as UTF-8", level="warning")
+    if kind == "parquet":
+        yield from parquet_rows(file, part.path)
+    elif kind == "arrow":
+        yield from arrow_rows(file, part.path)
+    elif kind == "text":
+        yield _text(part, stream.chunks)
+    else:
+        yield from _of_text(file, kind, stream)
+
+
+def _of_text(file: str, kind: Kind, stream: Opened) -> Iterator[Found]:
+    chunks = stream.chunks
+    if kind == "array":
+        yield from array_rows(file, chunks)
+    elif kind == "objects":
+        yield from object_rows(file, chunks)
+    elif kind == "table":
+        delimiter = delimiter_of(stream.head, suffix_of(file))
+        yield from table_rows(file, lines_of(chunks, with_blank=True), delimiter)
+    else:
+        yield from json_lines(file, lines_of(chunks))
+
+
+def _text(part: Part, chunks: Iterable[bytes]) -> ReadRow | Unread:
+    """The file as one row of text; whole or not at all."""
+    content = bytearray()
+    for chunk in chunks:
+        content += chunk
+        if len(content) > LONGEST:
+            what = f"longer than {LONGEST // 1_000_000} MB, so it is not read"
+            return Unread(said(part.name, what, "split it into files", 1))
+    try:
+        text = content.decode("utf-8-sig")
+        check_text(text)
+    except UnicodeDecodeError as error:
+        where = f"byte 0x{content[error.start]:02x} at offset {error.start} of the file"
+        return Unread(not_utf8(part.name, where, 1), bytes(content))
+    except DataError as error:
+        return Unread(said(part.name, str(error), error.hint, 1))
+    return ReadRow(part.name, 1, {"text": text, "path": _place(part)})
+
+
+def _place(part: Part) -> str:
+    path = part.path.relative_to(part.root) if part.root else Path(part.path.name)
+    return path.as_posix().encode(errors="replace").decode()

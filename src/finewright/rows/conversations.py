@@ -1,0 +1,251 @@
+"""What each type of row says: a conversation, or two with the same prompt, or a prompt alone.
+
+Assistant turns of a prompt get `weight: 0`: they are read, not learned."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from finewright.rows.messages import (
+    check_learned,
+    check_order,
+    check_replies,
+    checked_messages,
+)
+from finewright.rows.notes import Json, Notes, Turn, kind_of_json, shown
+from finewright.schema.data import DataType
+
+
+class Conversations(NamedTuple):
+    """The row's conversation; a pair's other one and an unpaired row's label."""
+
+    turns: Sequence[Turn]
+    rejected: Sequence[Turn] | None = None
+    label: bool | None = None
+
+
+def conversations_of(data: Json, shape: DataType, notes: Notes) -> Conversations:
+    """The row's conversations; what is wrong with them is in the notes, and then they mean nothing."""
+    return _READERS[shape](data, notes)
+
+
+def _messages(data: Json, notes: Notes) -> Conversations:
+    turns = list(checked_messages("messages", data["messages"], notes))
+    _check_conversation(turns, notes)
+    return Conversations(turns)
+
+
+def _prompt_completion(data: Json, notes: Notes) -> Conversations:
+    prompt = _prompt(data, notes)
+    completion = list(_side("completion", "assistant", data, notes))
+    if completion and not any(_is_answer(turn) for turn in completion):
+        notes.error("completion", "no assistant turn: nothing to learn", "add the answer")
+    turns = [*prompt, *completion]
+    _check_conversation(turns, notes)
+    return Conversations(turns)
+
+
+def _unpaired(data: Json, notes: Notes) -> Conversations:
+    if all(key in data for key in ("messages", "prompt", "completion")):
+        what = "both `messages` and `prompt` with `completion` are here"
+        notes.error("", what, "leave out the one that the label is not about")
+    conversation = (_messages if "messages" in data else _prompt_completion)(data, notes)
+    _check_end(conversation.turns, notes)
+    return Conversations(conversation.turns, label=_label(data["label"], notes))
+
+
+def _prompt_only(data: Json, notes: Notes) -> Conversations:
+    turns = _prompt(data, notes)
+    _check_question(turns, notes)
+    if not notes.has_error:
+        check_order(turns, notes)
+        check_replies(turns, notes)
+    return Conversations(turns)
+
+
+def _preference(data: Json, notes: Notes) -> Conversations:
+    if "prompt" in data:
+        prompt = _prompt(data, notes)
+        _check_question(prompt, notes)
+        data = _without_prompt_text(data, notes)
+        chosen, rejected = (list(_side(key, "assistant", data, notes)) for key in _SIDES)
+        if not notes.has_error:
+            chosen, rejected = _without_prompt(prompt, chosen, rejected, notes)
+    else:
+        chosen, rejected = (list(_whole(key, data, notes)) for key in _SIDES)
+        num_shared = 0 if notes.has_error else _num_shared(chosen, rejected, notes)
+        prompt = _unlearned(chosen[:num_shared])
+        chosen, rejected = chosen[num_shared:], rejected[num_shared:]
+    if not notes.has_error:
+        _check_pair(prompt, chosen, rejected, notes)
+    return Conversations([*prompt, *chosen], [*prompt, *rejected])
+
+
+_READERS: Mapping[DataType, Callable[[Json, Notes], Conversations]] = {
+    "messages": _messages,
+    "prompt_completion": _prompt_completion,
+    "preference": _preference,
+    "unpaired_preference": _unpaired,
+    "prompt_only": _prompt_only,
+}
+_SIDES = ("chosen", "rejected")
+
+
+def _prompt(data: Json, notes: Notes) -> list[Turn]:
+    return _unlearned(_side("prompt", "user", data, notes))
+
+
+def _unlearned(turns: Iterator[Turn] | Sequence[Turn]) -> list[Turn]:
+    return [
+        Turn(turn.key, {**turn.message, "weight": 0}) if _is_answer(turn) else turn
+        for turn in turns
+    ]
+
+
+def _side(key: str, role: str, data: Json, notes: Notes) -> Iterator[Turn]:
+    """The messages of a prompt or of an answer, which is text or a list of messages."""
+    value = data[key]
+    if isinstance(value, list):
+        yield from checked_messages(key, value, notes)
+    elif not isinstance(value, str):
+        notes.error(key, f"{kind_of_json(value)}; text or a list of messages is expected")
+    elif value.strip():
+        yield Turn(key, {"role": role, "content": value})
+    elif role == "assistant":
+        notes.error(key, "empty: nothing to learn", "write the answer, or leave the row out")
+    else:
+        notes.error(key, "empty: nothing is asked", "write the question, or leave the row out")
+
+
+def _whole(key: str, data: Json, notes: Notes) -> Iterator[Turn]:
+    """The messages of a conversation that begins with its prompt."""
+    if isinstance(data[key], str):
+        what = "text, and there is no `prompt`: nobody can tell where the answer begins"
+        notes.error(key, what, "add `prompt`, or write both as lists of messages")
+    else:
+        yield from checked_messages(key, data[key], notes)
+
+
+def _label(label: object, notes: Notes) -> bool:
+    if isinstance(label, bool):
+        return label
+    meant = {"0": "false", "1": "true", "false": "false", "true": "true"}.get(str(label).lower())
+    other = "another label is a column: set --type, or data.type in a spec"
+    mend = f"write {meant}, without quotes" if meant else other
+    notes.error("label", f"{shown(label)}; it is true (liked) or false", mend)
+    return False
+
+
+def _without_prompt_text(data: Json, notes: Notes) -> Json:
+    """The row with the prompt cut from answers that both begin with it, as text."""
+    prompt, *sides = (data[key] for key in ("prompt", *_SIDES))
+    is_text = all(isinstance(text, str) for text in (prompt, *sides))
+    if not is_text or not prompt.strip() or not all(side.startswith(prompt) for side in sides):
+        return data
+    what = "chosen and rejected begin with the prompt, which is taken once"
+    notes.warning("chosen", what, "leave it out there; if it is of the answers, write messages")
+    cut = (side.removeprefix(prompt).lstrip() for side in sides)
+    return {**data, **dict(zip(_SIDES, cut, strict=True))}
+
+
+def _without_prompt(
+    prompt: list[Turn], chosen: list[Turn], rejected: list[Turn], notes: Notes
+) -> tuple[list[Turn], list[Turn]]:
+    """The answers without the prompt's messages, where they begin with them."""
+    cut = []
+    for key, side in zip(_SIDES, (chosen, rejected), strict=True):
+        repeats = len(side) > len(prompt) and _num_alike(prompt, side) == len(prompt)
+        if repeats:
+            what = f"{key} begins with the prompt, which is taken once"
+            notes.warning(key, what, "leave it out there, or leave `prompt` out")
+        cut.append(side[len(prompt) :] if repeats else side)
+    return cut[0], cut[1]
+
+
+def _num_shared(chosen: Sequence[Turn], rejected: Sequence[Turn], notes: Notes) -> int:
+    """How many messages are the prompt: all that is shared, up to the turn that is answered."""
+    alike = start = _num_alike(chosen, rejected)
+    if alike == len(chosen) == len(rejected):
+        _say_same(notes)
+        return 0
+    if alike in (len(chosen), len(rejected)):
+        shorter = "chosen" if alike == len(chosen) else "rejected"
+        notes.error(shorter, "it ends where the other one goes on", "end both with an answer")
+        return 0
+    if {chosen[alike].message["role"], rejected[alike].message["role"]} & {"user", "system"}:
+        what = "here the conversations differ, and not in an answer"
+        notes.error(f"rejected[{alike}]", what, "begin both with the same prompt")
+        return 0
+    while start and not (
+        _is_answer(chosen[start])
+        and _is_answer(rejected[start])
+        and not _is_answer(chosen[start - 1])
+    ):
+        start -= 1
+    if not start:
+        what = "chosen and rejected begin with no question in common"
+        notes.error("chosen[0]", what, "begin both with the same prompt, or add `prompt`")
+    return start
+
+
+def _num_alike(one: Sequence[Turn], other: Sequence[Turn]) -> int:
+    pairs = zip(one, other, strict=False)
+    differ = (i for i, (a, b) in enumerate(pairs) if _plain(a) != _plain(b))
+    return next(differ, min(len(one), len(other)))
+
+
+def _plain(turn: Turn) -> Json:
+    """The message without its weight, which is no part of what is said."""
+    return {key: value for key, value in turn.message.items() if key != "weight"}
+
+
+def _check_pair(
+    prompt: Sequence[Turn], chosen: Sequence[Turn], rejected: Sequence[Turn], notes: Notes
+) -> None:
+    if len(chosen) == len(rejected) == _num_alike(chosen, rejected):
+        _say_same(notes)
+        return
+    for side in (chosen, rejected):
+        if not _is_answer(side[0]):
+            role = side[0].message["role"]
+            what = f"begins with the {role}'s turn, which the prompt does not have"
+            mend = "begin with the answer, or leave `prompt` out if both conversations are whole"
+            notes.error(side[0].key.partition("[")[0], what, mend)
+            return
+        check_order([prompt[0], *side], notes)
+        check_learned(side, notes)
+        _check_end(side, notes)
+    check_order(prompt, notes)
+    # A worse answer may well be worse by its order.
+    check_replies([*prompt, *chosen], notes)
+
+
+def _say_same(notes: Notes) -> None:
+    notes.error("rejected", "the same as chosen: nothing to prefer", "leave the row out")
+
+
+def _check_conversation(turns: Sequence[Turn], notes: Notes) -> None:
+    if not turns or notes.has_error:
+        return
+    check_order(turns, notes)
+    check_replies(turns, notes)
+    last = turns[-1]
+    if not _is_answer(last):
+        what = f"the last turn is the {last.message['role']}'s: nothing to learn at the end"
+        notes.warning(f"{last.key}.role", what, "end with the assistant's answer")
+    check_learned(turns, notes)
+
+
+def _check_end(turns: Sequence[Turn], notes: Notes) -> None:
+    if turns and not notes.has_error and not _is_answer(turns[-1]):
+        what = f"the last turn is the {turns[-1].message['role']}'s: it is answers that are liked"
+        notes.error(f"{turns[-1].key}.role", what, "end with the assistant's answer")
+
+
+def _check_question(prompt: Sequence[Turn], notes: Notes) -> None:
+    if prompt and not notes.has_error and _is_answer(prompt[-1]):
+        what = "the prompt ends with the assistant's turn: nothing is asked"
+        notes.error(f"{prompt[-1].key}.role", what, "end it with the turn that is to be answered")
+
+
+def _is_answer(turn: Turn) -> bool:
+    return bool(turn.message.get("role") == "assistant")

@@ -1,0 +1,105 @@
+"""Alpaca: an instruction, an optional input, and an output; with LLaMA-Factory's additions.
+
+https://github.com/tatsu-lab/stanford_alpaca and LLaMA-Factory's data/README.md: instruction and input are
+joined by a newline; `history` holds earlier pairs, whose answers are learned too; `system` stands first;
+`chosen` and `rejected` make a pair, `kto_tag` a labelled answer. Stanford's prompt ("Below is an
+instruction ...") is not written around it: the model's own chat template is."""
+
+from collections.abc import Iterator
+
+from finewright.rows.formats.native import Expected, Form, Found, Native, Said, Side, native, text
+from finewright.rows.formats.turns import text_or_error, tools_of, with_system
+from finewright.rows.notes import Json, Notes, kind_of_json
+
+_OWN = ("instruction", "input", "system", "history")
+
+
+def history(data: Json, notes: Notes) -> list[Said]:
+    """Earlier turns out of pairs of question and answer."""
+    pairs = data.get("history")
+    if not pairs:
+        return []
+    if not isinstance(pairs, list):
+        notes.error("history", f"{kind_of_json(pairs)}; a list of [question, answer] is expected")
+        return []
+    said = []
+    for i, pair in enumerate(pairs):
+        if not isinstance(pair, list) or len(pair) != len(_PAIR):
+            notes.error(f"history[{i}]", "a pair of question and answer is expected")
+            continue
+        said += [text(f"history[{i}][{j}]", role, pair[j]) for j, role in enumerate(_PAIR)]
+    return said
+
+
+_PAIR = ("user", "assistant")
+
+
+def _asked(data: Json, notes: Notes) -> Side:
+    parts = [(key, text_or_error(key, data.get(key), notes)) for key in ("instruction", "input")]
+    filled = [(key, part) for key, part in parts if part]
+    if not filled:
+        notes.error("instruction", "empty: nothing is asked", "write it, or leave the row out")
+    key = filled[0][0] if filled else "instruction"
+    question = text(key, "user", "\n".join(part for _, part in filled))
+    return with_system([*history(data, notes), question], data, notes)
+
+
+def _answered(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    asked = _asked(data, notes)
+    said = [*_list(asked), text("output", "assistant", data["output"])]
+    yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
+
+
+def _labelled(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    said = [*_list(_asked(data, notes)), text("output", "assistant", data["output"])]
+    key = "kto_tag" if "kto_tag" in data else "label"
+    more = {**tools_of(data), "label": Found(key, data[key])}
+    yield native("unpaired_preference", data, {"messages": said}, more, _OWN)
+
+
+def _preference(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    sides: dict[str, Side] = {"prompt": _asked(data, notes)}
+    sides |= {name: Found(name, data[name]) for name in ("chosen", "rejected")}
+    yield native("preference", data, sides, tools_of(data), _OWN)
+
+
+def _list(side: Side) -> list[Said]:
+    return [] if isinstance(side, Found) else list(side)
+
+
+def _is_tagged(data: Json, expected: Expected) -> bool:
+    key = "kto_tag" if "kto_tag" in data else "label"
+    return isinstance(data[key], bool)
+
+
+FORMS = (
+    Form(
+        "alpaca",
+        frozenset({"instruction", "output"}),
+        ("messages", "prompt_completion"),
+        "`instruction` with `output`",
+        "Alpaca: `instruction`, `input` and `output`",
+        _answered,
+    ),
+    *(
+        Form(
+            "alpaca",
+            frozenset({"instruction", "output", tag}),
+            ("unpaired_preference",),
+            f"`instruction` with `output` and `{tag}`",
+            f"Alpaca with `{tag}`: was the output liked?",
+            _labelled,
+            _is_tagged,
+        )
+        for tag in ("kto_tag", "label")
+    ),
+    Form(
+        "alpaca",
+        frozenset({"instruction", "chosen", "rejected"}),
+        ("preference",),
+        "`instruction` with `chosen` and `rejected`",
+        "Alpaca with a better and a worse output",
+        _preference,
+        yields_to=frozenset({"prompt"}),
+    ),
+)

@@ -1,0 +1,147 @@
+"""Axolotl: its preference styles, its labelled answers, and `input_output` segments.
+
+docs/rlhf.qmd and docs/dataset-formats of axolotl-ai-cloud/axolotl: the styles differ in what they call
+question and answers (intel `question`; argilla `instruction`, `chosen_response`, `rejected_response`; icr
+`input`; prompt_pairs and ultra are our own preference pairs); `system` stands first. Its template strings
+are not written: the model's own chat template is.
+
+`segments` are text with a `label` each, true where it is learned. Masked and learned segments in turn
+become questions and answers. Segments that hold a template's own marks are refused: they would be inside
+another template."""
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import groupby
+
+from finewright.rows.formats.native import Expected, Form, Found, Native, Said, Side, native, text
+from finewright.rows.formats.sharegpt import answer
+from finewright.rows.formats.turns import tools_of, turns, with_system
+from finewright.rows.notes import Json, Notes, shown
+
+_MARKS = re.compile(r"<\|[^|<>]*\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|^### ", re.M)
+
+
+def _pairs(asked: str, better: str, worse: str) -> Callable[..., Iterator[Native]]:
+    def convert(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+        sides: dict[str, Side] = {
+            "prompt": with_system([text(asked, "user", data[asked])], data, notes),
+            "chosen": Found(better, data[better]),
+            "rejected": Found(worse, data[worse]),
+        }
+        yield native("preference", data, sides, tools_of(data), ("system",))
+
+    return convert
+
+
+def _answers(asked: str) -> Callable[..., Iterator[Native]]:
+    def convert(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+        sides: dict[str, Side] = {
+            "prompt": with_system([text(asked, "user", data[asked])], data, notes),
+            "completion": Found("completion", data["completion"]),
+        }
+        is_labelled = isinstance(data.get("label"), bool)
+        label = {"label": Found("label", data["label"])} if is_labelled else {}
+        more = {**tools_of(data), **label}
+        if is_labelled:
+            yield native("unpaired_preference", data, sides, more, ("system",))
+        else:
+            yield native("prompt_completion", data, sides, more, ("system",))
+
+    return convert
+
+
+def _chat_pair(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    sides = {"prompt": with_system(turns("messages", data["messages"], notes), data, notes)}
+    sides |= {name: answer(name, data[name], notes) for name in ("chosen", "rejected")}
+    yield native("preference", data, sides, tools_of(data), ("messages", "system"))
+
+
+def _are_messages(data: Json, expected: Expected) -> bool:
+    return isinstance(data["chosen"], dict) and isinstance(data["rejected"], dict)
+
+
+def _segments(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    segments = data["segments"]
+    if not isinstance(segments, list) or not segments:
+        notes.error("segments", "a list of {label, text} is expected")
+        return
+    for i, segment in enumerate(segments):
+        _check_segment(f"segments[{i}]", segment, notes)
+    if notes.has_error:
+        return
+    said: list[Said] = []
+    for is_learned, group in groupby(enumerate(segments), key=lambda item: item[1]["label"]):
+        parts = list(group)
+        content = "".join(segment["text"] for _, segment in parts)
+        role = "assistant" if is_learned else "user"
+        said.append(Said(f"segments[{parts[0][0]}]", {"role": role, "content": content}, _PARTS))
+    yield native("messages", data, {"messages": said}, tools_of(data))
+
+
+_PARTS = {"role": "label", "content": "text", "weight": "label"}
+
+
+def _check_segment(key: str, segment: object, notes: Notes) -> None:
+    if not isinstance(segment, dict) or not isinstance(segment.get("text"), str):
+        notes.error(key, "an object with `label` and `text` is expected")
+    elif not isinstance(segment.get("label"), bool):
+        notes.error(
+            f"{key}.label", f"{shown(segment.get('label'))}; true is learned, false is read"
+        )
+    elif mark := _MARKS.search(segment["text"]):
+        what = (
+            f"{shown(mark[0])} is a chat template's own mark, and the template is the model's here"
+        )
+        notes.error(f"{key}.text", what, "write what is said without it, as `messages`")
+
+
+_PREFERENCE = (
+    ("question", "chosen", "rejected", "intel"),
+    ("input", "chosen", "rejected", "icr"),
+    ("instruction", "chosen_response", "rejected_response", "argilla"),
+    ("prompt", "chosen_response", "rejected_response", "argilla"),
+)
+FORMS = (
+    *(
+        Form(
+            "axolotl",
+            frozenset(keys),
+            ("preference",),
+            f"`{keys[0]}` with `{keys[1]}` and `{keys[2]}`",
+            f"Axolotl's preference style {style}: `{keys[0]}`, `{keys[1]}`, `{keys[2]}`",
+            _pairs(*keys),
+            # Alpaca has an input too.
+            yields_to=frozenset({"prompt", "instruction"} - set(keys)),
+        )
+        for *keys, style in _PREFERENCE
+    ),
+    *(
+        Form(
+            "axolotl",
+            frozenset({asked, "completion"}),
+            ("prompt_completion", "unpaired_preference"),
+            f"`{asked}` with `completion`",
+            f"Axolotl's kto style {style}: `{asked}`, `completion`, and `label` if it was judged",
+            _answers(asked),
+            yields_to=frozenset({"prompt"}),
+        )
+        for asked, style in (("question", "intel"), ("instruction", "argilla"))
+    ),
+    Form(
+        "axolotl",
+        frozenset({"messages", "chosen", "rejected"}),
+        ("preference",),
+        "`messages` with one `chosen` and one `rejected` message",
+        "Axolotl's chat_template.default: the conversation, and a better and a worse next message",
+        _chat_pair,
+        _are_messages,
+    ),
+    Form(
+        "axolotl",
+        frozenset({"segments"}),
+        ("messages",),
+        "`segments`",
+        "Axolotl's input_output: segments of text with a label each",
+        _segments,
+    ),
+)

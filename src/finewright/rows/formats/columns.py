@@ -1,0 +1,42 @@
+"""The columns that the user has named: `{our key: the file's own}`, taken before the format is told."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from finewright.rows.formats.native import Place
+from finewright.rows.notes import Json, Notes
+
+_ANSWERS = ("completion", "output")
+
+
+def renamed(data: Json, columns: Mapping[str, str], notes: Notes) -> Json:
+    """The row under our keys. A column that bears our name already changes places with the named one.
+
+    A column that is not there is an error, told with the one that is meant. A whole number or a boolean that
+    is named as an answer is its text: classes are often numbered."""
+    row = dict(data)
+    for ours, theirs in columns.items():
+        if theirs not in data:
+            close = difflib.get_close_matches(theirs, data, n=1)
+            found = ", ".join(f"`{key}`" for key in list(data)[:8]) or "none"
+            hint = f"did you mean {close[0]!r}?" if close else f"the row has: {found}"
+            notes.error(
+                theirs, f"there is no such column, and `columns` takes it for `{ours}`", hint
+            )
+        elif ours != theirs:
+            row.pop(theirs, None)
+            row[ours] = _as_answer(data[theirs]) if ours in _ANSWERS else data[theirs]
+            if ours in data and ours not in columns.values():
+                row[theirs] = data[ours]
+    return row
+
+
+def _as_answer(value: Any) -> Any:  # Any: free JSON
+    return json.dumps(value) if isinstance(value, int) else value
+
+
+def places(columns: Mapping[str, str]) -> dict[str, Place]:
+    """Where our keys stand in the file, to name a mistake by the file's own key."""
+    return {ours: Place(theirs) for ours, theirs in columns.items() if ours != theirs}

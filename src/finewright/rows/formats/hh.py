@@ -1,0 +1,113 @@
+"""HH-RLHF: whole conversations as text, "\\n\\nHuman: ...\\n\\nAssistant: ...", a pair or an answer.
+
+https://github.com/anthropics/hh-rlhf. Nothing in such a text escapes its own marks: an answer that quotes
+"\\n\\nHuman:" reads as two turns, here as for everyone."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from finewright.rows.formats.native import Expected, Form, Found, Native, Said, Side, native, text
+from finewright.rows.notes import Json, Notes
+from finewright.schema.data import DataType
+
+_MARK = re.compile(r"(?:^|\n\n)(Human|Assistant):(?: |(?=\n|$))")
+_ROLES = {"Human": "user", "Assistant": "assistant"}
+
+
+def _pair(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    if "prompt" in data:
+        sides: dict[str, Side] = {"prompt": _asked("prompt", data["prompt"])}
+        sides |= {key: Found(key, data[key].strip()) for key in ("chosen", "rejected")}
+    else:
+        sides = {key: _turns(key, data[key]) for key in ("chosen", "rejected")}
+    yield native("preference", data, sides)
+
+
+def _labelled(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    sides: dict[str, Side] = {
+        "prompt": _asked("prompt", data["prompt"]),
+        "completion": Found("completion", data["completion"].strip()),
+    }
+    if "label" in data:
+        more = {"label": Found("label", data["label"])}
+        yield native("unpaired_preference", data, sides, more)
+    else:
+        yield native("prompt_completion", data, sides)
+
+
+def _prompt(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    yield native("prompt_only", data, {"prompt": _asked("prompt", data["prompt"])})
+
+
+def _whole(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    yield native("messages", data, {"messages": _turns("text", data["text"])})
+
+
+def _turns(key: str, conversation: str) -> list[Said]:
+    _, *parts = _MARK.split(conversation.lstrip())
+    return [
+        text(key, _ROLES[name], content.strip())
+        for name, content in zip(parts[::2], parts[1::2], strict=True)
+    ]
+
+
+def _asked(key: str, conversation: str) -> list[Said]:
+    """A prompt's turns; it may end with the mark of the answer."""
+    said = _turns(key, conversation)
+    is_open = said[-1].message["role"] == "assistant" and not said[-1].message["content"]
+    return said[:-1] if is_open else said
+
+
+def _is_dialogue(value: object) -> bool:
+    return isinstance(value, str) and value.lstrip().startswith("Human:")
+
+
+def _are_dialogues(data: Json, expected: Expected) -> bool:
+    both = (data["chosen"], data["rejected"])
+    if not all(isinstance(side, str) for side in both):
+        return False
+    return _is_dialogue(data["prompt"]) if "prompt" in data else all(map(_is_dialogue, both))
+
+
+def _is_asked(data: Json, expected: Expected) -> bool:
+    return _is_dialogue(data["prompt"]) and isinstance(data.get("completion", ""), str)
+
+
+def _is_answered(data: Json, expected: Expected) -> bool:
+    return _is_dialogue(data["text"]) and "\n\nAssistant:" in data["text"]
+
+
+def _is_judged(data: Json, expected: Expected) -> bool:
+    return isinstance(data["label"], bool) and _is_asked(data, expected)
+
+
+def _is_not_judged(data: Json, expected: Expected) -> bool:
+    return "label" not in data and _is_asked(data, expected)
+
+
+def _is_alone(data: Json, expected: Expected) -> bool:
+    has_answer = not {"completion", "chosen", "rejected"}.isdisjoint(data)
+    return _is_asked(data, expected) and (expected == "prompt_only" or not has_answer)
+
+
+def _form(
+    keys: frozenset[str],
+    type: DataType,
+    convert: Callable[[Json, Expected, Notes], Iterator[Native]],
+    fits: Callable[[Json, Expected], bool],
+    weak: int = 0,
+) -> Form:
+    mark = " with ".join(f"`{key}`" for key in sorted(keys, reverse="completion" in keys))
+    why = 'HH-RLHF: text that begins with "Human:"'
+    return Form("hh_rlhf", keys, (type,), mark, why, convert, fits, weak, is_close=True)
+
+
+_BOTH = frozenset({"chosen", "rejected"})
+_ANSWER = frozenset({"prompt", "completion"})
+FORMS = (
+    _form(_BOTH, "preference", _pair, _are_dialogues),
+    _form(_ANSWER, "prompt_completion", _labelled, _is_not_judged),
+    _form(_ANSWER | {"label"}, "unpaired_preference", _labelled, _is_judged),
+    _form(frozenset({"prompt"}), "prompt_only", _prompt, _is_alone, weak=1),
+    _form(frozenset({"text"}), "messages", _whole, _is_answered),
+)

@@ -1,0 +1,140 @@
+"""OpenAI's fine-tuning files: conversations with tools and weights, preference pairs, and prompts to grade.
+
+https://platform.openai.com/docs/guides/supervised-fine-tuning, .../direct-preference-optimization and
+.../reinforcement-fine-tuning; Together takes the same. Legacy `functions` and `function_call` become tools,
+and the `developer`, who took the system's place, the system. A reinforcement row is a conversation that
+ends with the turn to answer, beside the fields that its graders read."""
+
+from collections.abc import Iterator
+
+from finewright.rows.formats.native import Expected, Form, Found, Native, native
+from finewright.rows.formats.own import is_liking
+from finewright.rows.formats.turns import (
+    are_ours,
+    tools_of,
+    turns,
+    with_system,
+)
+from finewright.rows.notes import Json, Notes
+
+_OTHERS = frozenset({"prompt", "completion", "chosen", "rejected"})
+_TOLD = frozenset({"messages", "tools", "functions", "system", "parallel_tool_calls"})
+
+
+def _conversation(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    messages = data["messages"]
+    is_plain = are_ours(messages) and not ("system" in data or "functions" in data)
+    if is_plain and not isinstance(data.get("tools"), str):
+        made: Json = {key: data[key] for key in ("messages", "tools") if key in data}
+        yield Native("messages", made, {k: v for k, v in data.items() if k not in made})
+    else:
+        said = with_system(turns("messages", messages, notes), data, notes)
+        yield native("messages", data, {"messages": said}, tools_of(data), _TOLD)
+
+
+def _prompt(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    said = with_system(turns("messages", data["messages"], notes), data, notes)
+    yield native("prompt_only", data, {"prompt": said}, tools_of(data), _TOLD)
+
+
+def _labelled(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    said = with_system(turns("messages", data["messages"], notes), data, notes)
+    key = "kto_tag" if "kto_tag" in data else "label"
+    more = {**tools_of(data), "label": Found(key, data[key])}
+    yield native("unpaired_preference", data, {"messages": said}, more, _TOLD)
+
+
+def _preference(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    asked = data["input"]
+    if not isinstance(asked, dict) or "messages" not in asked:
+        notes.error("input", "an object with `messages` is expected")
+        return
+    better, worse = (_one_of(data, names) for names in _OUTPUTS)
+    sides = {
+        "prompt": turns("input.messages", asked["messages"], notes),
+        "chosen": turns(better, data[better], notes),
+        "rejected": turns(worse, data[worse], notes),
+    }
+    tools = {name: Found(f"input.{f.key}", f.value) for name, f in tools_of(asked).items()}
+    yield native("preference", data, sides, tools, ("input",))
+
+
+_OUTPUTS = (
+    ("preferred_output", "preferred_completion"),
+    ("non_preferred_output", "non_preferred_completion"),
+)
+
+
+def _one_of(data: Json, names: tuple[str, ...]) -> str:
+    return next(name for name in names if name in data)
+
+
+def _is_to_answer(data: Json, expected: Expected) -> bool:
+    """A conversation without an answer, beside what a grader reads; or one that is asked to be it."""
+    messages = data["messages"]
+    if not isinstance(messages, list) or not messages or not isinstance(messages[-1], dict):
+        return False
+    last = messages[-1].get("role")
+    if expected != "auto" or last != "user":
+        return expected == "prompt_only" and last != "assistant"
+    is_graded = any(key not in _TOLD for key in data) and not is_liking(data.get("label"))
+    has_answer = any(isinstance(m, dict) and m.get("role") == "assistant" for m in messages)
+    return is_graded and _OTHERS.isdisjoint(data) and not has_answer
+
+
+def _is_answered(data: Json, expected: Expected) -> bool:
+    return not _is_to_answer(data, expected)
+
+
+def _is_labelled(data: Json, expected: Expected) -> bool:
+    return expected == "unpaired_preference" or is_liking(data["label"])
+
+
+def _is_tagged(data: Json, expected: Expected) -> bool:
+    return isinstance(data["kto_tag"], bool)
+
+
+_CHAT = "OpenAI's chat: `messages` with roles"
+_PAIR = "OpenAI's and Together's preference: `input`, a preferred and a non-preferred output"
+FORMS = (
+    Form(
+        "openai",
+        frozenset({"messages"}),
+        ("messages",),
+        "`messages`",
+        _CHAT,
+        _conversation,
+        _is_answered,
+    ),
+    Form(
+        "openai",
+        frozenset({"messages"}),
+        ("prompt_only",),
+        "`messages` to answer",
+        "OpenAI's reinforcement: `messages` that end with the question, and what graders read",
+        _prompt,
+        _is_to_answer,
+    ),
+    Form(
+        "openai",
+        frozenset({"messages", "label"}),
+        ("unpaired_preference",),
+        "`messages`",
+        "a conversation in OpenAI's form with a `label`: was it liked?",
+        _labelled,
+        _is_labelled,
+    ),
+    Form(
+        "openai",
+        frozenset({"messages", "kto_tag"}),
+        ("unpaired_preference",),
+        "`messages` with `kto_tag`",
+        "a conversation in OpenAI's form with LLaMA-Factory's `kto_tag`: was it liked?",
+        _labelled,
+        _is_tagged,
+    ),
+    *(
+        Form("openai", frozenset({"input", *names}), ("preference",), "`input`", _PAIR, _preference)
+        for names in zip(*_OUTPUTS, strict=True)
+    ),
+)

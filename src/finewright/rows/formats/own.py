@@ -1,0 +1,131 @@
+"""Our own shapes, which are TRL's: prompt and completion, pairs, labelled answers, prompts.
+
+https://huggingface.co/docs/trl/dataset_formats. A `system` text beside a `prompt` is its first turn, as
+in Axolotl and LLaMA-Factory; TRL has no such key and would leave it unread."""
+
+from collections.abc import Iterator
+
+from finewright.rows.formats.native import Expected, Form, Native, Place, Said, native, text
+from finewright.rows.formats.turns import are_ours, tools_of, turns
+from finewright.rows.notes import Json, Notes
+from finewright.schema.data import DataType
+
+_SIDES = ("prompt", "completion", "chosen", "rejected")
+
+
+def is_liking(label: object) -> bool:
+    """Is it a boolean, or meant as one? Other labels, such as a class, are columns."""
+    return label in (0, 1) or (isinstance(label, str) and label.lower() in ("true", "false"))
+
+
+def _as(type: DataType, data: Json, own: tuple[str, ...], notes: Notes) -> Iterator[Native]:
+    columns = {k: v for k, v in data.items() if k not in own and k != "tools"}
+    if columns.get("system", "") is None:
+        del columns["system"]
+    made = {k: v for k, v in data.items() if k not in columns}
+    made.update({name: found.value for name, found in tools_of(data).items()})
+    if "functions" in columns and "tools" in made:
+        del columns["functions"]
+    row = Native(type, made, columns)
+    for name in own:
+        if name in _SIDES and not are_ours(made[name]):
+            row = _respelled(row, name, notes)
+    yield _after_system(row, notes) if isinstance(columns.get("system"), str) else row
+
+
+def _respelled(row: Native, name: str, notes: Notes) -> Native:
+    said = turns(name, row.data[name], notes)
+    fresh = native(row.type, row.data, {name: said})
+    return Native(row.type, {**row.data, **fresh.data}, row.columns, {**row.places, **fresh.places})
+
+
+def _after_system(row: Native, notes: Notes) -> Native:
+    """The row with `system` as the first turn of its prompt, if it has one and none of its own."""
+    system, prompt = row.columns["system"], row.data.get("prompt")
+    columns = {key: value for key, value in row.columns.items() if key != "system"}
+    if isinstance(prompt, str) and prompt:
+        prompt, shift = [{"role": "user", "content": prompt}], {"prompt[1]": Place("prompt", _TEXT)}
+    elif isinstance(prompt, list) and prompt:
+        shift = {f"prompt[{i + 1}]": Place(f"prompt[{i}]") for i in range(len(prompt))}
+        shift |= {f"prompt[{int(k[7:-1]) + 1}]": v for k, v in row.places.items() if k[6:7] == "["}
+    else:
+        return row
+    first = prompt[0]
+    if not system.strip():
+        return row._replace(columns=columns)
+    if isinstance(first, dict) and first.get("role") == "system":
+        if first.get("content") != system:
+            what = "the prompt begins with a system turn of its own, which is taken"
+            notes.warning("system", what, "leave one of the two out")
+        return row._replace(columns=columns)
+    said: Said = text("system", "system", system)
+    places = {**row.places, **shift, "prompt[0]": Place("system", _TEXT)}
+    data = {**row.data, "prompt": [said.message, *prompt]}
+    return Native(row.type, data, columns, places)
+
+
+_TEXT = {"role": "", "content": ""}
+
+
+def _prompt_completion(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    return _as("prompt_completion", data, ("prompt", "completion"), notes)
+
+
+def _preference(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    prompt = ("prompt",) if "prompt" in data else ()
+    return _as("preference", data, (*prompt, "chosen", "rejected"), notes)
+
+
+def _unpaired(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    return _as("unpaired_preference", data, ("prompt", "completion", "label"), notes)
+
+
+def _prompt_only(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    return _as("prompt_only", data, ("prompt",), notes)
+
+
+def _is_labelled(data: Json, expected: Expected) -> bool:
+    return expected == "unpaired_preference" or is_liking(data["label"])
+
+
+def _has_no_answer(data: Json, expected: Expected) -> bool:
+    return expected != "auto" or not any(key in data for key in _SIDES[1:])
+
+
+FORMS = (
+    Form(
+        "prompt_completion",
+        frozenset({"prompt", "completion"}),
+        ("prompt_completion",),
+        "`prompt` with `completion`",
+        "TRL's and Together's prompt and completion",
+        _prompt_completion,
+    ),
+    Form(
+        "preference",
+        frozenset({"chosen", "rejected"}),
+        ("preference",),
+        "`chosen` with `rejected`",
+        "TRL's preference pair: a better and a worse answer",
+        _preference,
+    ),
+    Form(
+        "unpaired_preference",
+        frozenset({"prompt", "completion", "label"}),
+        ("unpaired_preference",),
+        "`prompt` with `completion`",
+        "TRL's unpaired preference: an answer that was liked or not",
+        _unpaired,
+        _is_labelled,
+    ),
+    Form(
+        "prompt_only",
+        frozenset({"prompt"}),
+        ("prompt_only",),
+        "`prompt`",
+        "TRL's prompt alone; its other keys are columns for rewards",
+        _prompt_only,
+        _has_no_answer,
+        weak=1,
+    ),
+)

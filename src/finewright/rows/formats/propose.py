@@ -1,0 +1,200 @@
+"""A row of no known format: which of its columns could be asked and answered, by their names and values.
+
+A guess to confirm, never one to act on: the user writes `columns` into the spec, or does not. The words
+are those that public data sets and ticket systems use, in English, German, French, Spanish, Italian."""
+
+import math
+import re
+import shlex
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+import yaml
+
+from finewright.rows.notes import Json, kind_of_json
+
+
+def _each(words: str) -> tuple[str, ...]:
+    return tuple(words.split())
+
+
+_ASKED = _each(
+    "prompt question query instruction input user human request problem ticket issue inquiry utterance "
+    "message email source title subject text post frage anfrage eingabe aufgabe nachricht betreff "
+    "anliegen beschwerde auftrag pregunta consulta entrada solicitud mensaje asunto domanda quesito "
+    "richiesta messaggio oggetto requete demande probleme sujet objet"
+)
+_ANSWERED = _each(
+    "completion answer response output reply assistant bot gpt solution target result summary translation "
+    "label category intent class antwort ausgabe losung ergebnis loesung kategorie zusammenfassung "
+    "ubersetzung uebersetzung respuesta contestacion salida solucion risposta soluzione riassunto reponse "
+    "sortie resolution resume resumen traduccion traduction traduzione"
+)
+# German writes them as one word with what they are about: Kundenanfrage, Musterantwort.
+_ENDINGS = _each("frage anfrage nachricht antwort losung loesung")
+_BETTER = _each(
+    "chosen better preferred winner accepted good positive best besser gut mejor meilleur migliore"
+)
+_WORSE = _each(
+    "rejected worse dispreferred loser bad negative worst schlechter schlecht peor pire peggiore"
+)
+_CONTEXT = _each(
+    "context passage document background kontext hintergrund contexte contexto contesto"
+)
+_BESIDE = frozenset(
+    _each(
+        "id uuid key url link source date time timestamp created lang language locale split license meta "
+        "author name file path hash type version sprache datum quelle nummer number nr fecha kunde customer "
+        "kundin cliente client priority prioritat priorite prioridad priorita status"
+    )
+)
+_TEXTS = ("text", "word", "mark", "blank", "turns")
+_TWO = len(("asked", "answered"))
+_HAS_DIGIT = re.compile(r"\d")
+
+# A key that holds text -> what kind of text.
+Texts = Mapping[str, str]
+
+
+class Proposal(NamedTuple):
+    """Our keys -> the row's, and what speaks for them."""
+
+    columns: Mapping[str, str]
+    why: str
+
+    def line(self) -> str:
+        """As it is written into the spec."""
+        pairs = yaml.safe_dump(
+            dict(self.columns),
+            default_flow_style=True,
+            allow_unicode=True,
+            sort_keys=False,
+            width=math.inf,
+        )
+        return f"columns: {pairs.strip()}"
+
+    def options(self) -> str:
+        """As it is written on the command line."""
+        pairs = (f"{ours}={theirs}" for ours, theirs in self.columns.items())
+        return " ".join(f"--column {shlex.quote(pair)}" for pair in pairs)
+
+
+def proposal_of(data: Json) -> Proposal | None:
+    """What could be asked and answered in the row; None where nothing speaks for anything."""
+    return _proposal(tuple((key, _kind(value)) for key, value in data.items()))
+
+
+def _kind(value: object) -> str:
+    """`turns` for a list of messages, `class` for a whole number or a boolean, as labels are; else what a
+    user calls such a value."""
+    first = value[0] if isinstance(value, list) and value else None
+    if isinstance(first, dict) and ({"role", "content"} <= first.keys() or "from" in first):
+        return "turns"
+    if isinstance(value, int):
+        return "class"
+    return _kind_of_text(value) if isinstance(value, str) else kind_of_json(value)
+
+
+def _kind_of_text(value: str) -> str:
+    """`blank`; `mark`, such as a number, a day or an id; `word`; else `text`, of several words."""
+    if not value.strip():
+        return "blank"
+    words = value.split()
+    letters = sum(map(str.isalpha, value))
+    if letters <= sum(map(str.isdigit, value)) or (len(words) == 1 and _HAS_DIGIT.search(value)):
+        return "mark"
+    return "word" if len(words) == 1 else "text"
+
+
+@lru_cache(maxsize=4096)
+def _proposal(kinds: tuple[tuple[str, str], ...]) -> Proposal | None:
+    turns = [key for key, kind in kinds if kind == "turns"]
+    texts = {key: kind for key, kind in kinds if kind in _TEXTS}
+    better, worse = _named(texts, _BETTER), _named(texts, _WORSE)
+    if better and worse and better != worse:
+        asked = _asked(_others(texts, better, worse))
+        pair = {"chosen": better, "rejected": worse}
+        why = f"`{better}` reads like the better answer, `{worse}` like the worse"
+        return Proposal({"prompt": asked, **pair} if asked else pair, why)
+    if turns:
+        return Proposal({"messages": turns[0]}, f"`{turns[0]}` is a list of messages")
+    classes = [key for key, kind in kinds if kind == "class"]
+    return _question_and_answer(texts) or _text_and_class(texts, classes) or _two_texts(texts)
+
+
+def _question_and_answer(texts: Texts) -> Proposal | None:
+    answered = _named(texts, _ANSWERED)
+    context = _named(_others(texts, answered), _CONTEXT)
+    asked = _asked(_others(texts, answered, context))
+    if answered and not asked and context:
+        asked, context = context, ""
+    if answered and asked:
+        why = f"`{asked}` reads like what is asked, `{answered}` like what is answered"
+        if context:
+            columns = {"instruction": asked, "input": context, "output": answered}
+            return Proposal(columns, f"{why}, `{context}` like what it is asked about")
+        return Proposal({"prompt": asked, "completion": answered}, why)
+    return None
+
+
+def _text_and_class(texts: Texts, classes: list[str]) -> Proposal | None:
+    """A text and the number of its class: what is asked by its name, or the row's only text."""
+    answered = _named(classes, _ANSWERED)
+    alone = [key for key in texts if _BESIDE.isdisjoint(_words(key))]
+    asked = _asked(texts) or (alone[0] if len(alone) == 1 else "")
+    if not answered or not asked:
+        return None
+    why = (
+        f"`{asked}` reads like what is asked, `{answered}` like what is answered; a number is trained as its"
+        " text, such as 0, and the names of the classes in its place would teach more"
+    )
+    return Proposal({"prompt": asked, "completion": answered}, why)
+
+
+def _two_texts(texts: Texts) -> Proposal | None:
+    said = [
+        key for key, kind in texts.items() if kind != "blank" and _BESIDE.isdisjoint(_words(key))
+    ]
+    if len(said) > _TWO:
+        said = [key for key in said if texts[key] != "mark"]
+    if len(said) != _TWO or texts[said[0]] == "mark" or all(_is_only_asked(key) for key in said):
+        return None
+    columns = dict(zip(("prompt", "completion"), said, strict=True))
+    return Proposal(columns, "they are the row's two texts, in this order")
+
+
+def _is_only_asked(key: str) -> bool:
+    return bool(_named([key], _ASKED)) and not _named([key], _ANSWERED)
+
+
+def _asked(texts: Texts) -> str:
+    """What reads like what is asked: of several words if there is such a one, and never an id."""
+    several = _named([key for key, kind in texts.items() if kind in ("text", "turns")], _ASKED)
+    return several or _named([key for key, kind in texts.items() if kind != "mark"], _ASKED)
+
+
+def _others(texts: Texts, *taken: str) -> Texts:
+    return {key: kind for key, kind in texts.items() if key not in taken}
+
+
+def _named(keys: Iterable[str], words: tuple[str, ...]) -> str:
+    """The key whose name is one of the words, or has one of them in it; the earliest word wins."""
+    ranked = []
+    for key in keys:
+        name = _words(key)
+        places = [i for i, word in enumerate(words) if _is_in(word, name)]
+        if places:
+            ranked.append((len(name) > 1, min(places), key))
+    return min(ranked)[2] if ranked else ""
+
+
+def _is_in(word: str, name: list[str]) -> bool:
+    return word in name or (word in _ENDINGS and any(part.endswith(word) for part in name))
+
+
+def _words(key: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key))
+    letters = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+    return re.findall(r"[a-z]+", letters)

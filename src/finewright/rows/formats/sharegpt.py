@@ -1,0 +1,111 @@
+"""ShareGPT: `conversations` whose turns have `from` and `value`; with LLaMA-Factory's additions.
+
+LLaMA-Factory's data/README.md: `function_call` is JSON of a call and `observation` its result, `tools`
+is JSON text, `system` stands first, `chosen` and `rejected` are one message each, and `kto_tag` labels the
+last answer. Turns with `role` and `content` under `conversations` are taken too (Axolotl's
+`field_messages`), and ms-swift's `conversation` of {"human", "assistant"}. Unlike LLaMA-Factory, a row of
+an odd number of turns is not skipped without a word."""
+
+from collections.abc import Iterator
+
+from finewright.rows.formats.native import Expected, Form, Found, Native, Said, Side, native, text
+from finewright.rows.formats.turns import (
+    SHAREGPT_ROLES,
+    is_prompt,
+    tools_of,
+    turns,
+    with_system,
+)
+from finewright.rows.notes import Json, Notes
+
+_OWN = ("conversations", "conversation", "system")
+
+
+def _conversation(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    said = _said(data, notes)
+    if is_prompt(said, expected):
+        yield native("prompt_only", data, {"prompt": said}, tools_of(data), _OWN)
+    else:
+        yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
+
+
+def _labelled(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    key = "kto_tag" if "kto_tag" in data else "label"
+    more = {**tools_of(data), "label": Found(key, data[key])}
+    yield native("unpaired_preference", data, {"messages": _said(data, notes)}, more, _OWN)
+
+
+def _preference(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    sides = {"prompt": _said(data, notes)}
+    sides |= {name: answer(name, data[name], notes) for name in ("chosen", "rejected")}
+    yield native("preference", data, sides, tools_of(data), _OWN)
+
+
+def answer(key: str, value: object, notes: Notes) -> Side:
+    """One answer: a message, a list of them, or text."""
+    if not isinstance(value, dict):
+        return turns(key, value, notes, SHAREGPT_ROLES)
+    side = turns(key, [value], notes, SHAREGPT_ROLES)
+    # A message alone stands at the key itself, not at the first place of a list.
+    return side if isinstance(side, Found) else [said._replace(key=key) for said in side]
+
+
+def _said(data: Json, notes: Notes) -> Side:
+    if "conversations" in data:
+        side = turns("conversations", data["conversations"], notes, SHAREGPT_ROLES)
+    else:
+        side = _exchanges("conversation", data["conversation"], notes)
+    return with_system(side, data, notes)
+
+
+def _exchanges(key: str, exchanges: object, notes: Notes) -> Side:
+    """ms-swift's question and answer in one object."""
+    if not isinstance(exchanges, list):
+        return Found(key, exchanges)
+    if not all(isinstance(each, dict) and "human" in each for each in exchanges):
+        return turns(key, exchanges, notes, SHAREGPT_ROLES)
+    said: list[Said] = []
+    for i, each in enumerate(exchanges):
+        said.append(text(f"{key}[{i}].human", "user", each["human"]))
+        if "assistant" in each:
+            said.append(text(f"{key}[{i}].assistant", "assistant", each["assistant"]))
+    return said
+
+
+def _is_tagged(data: Json, expected: Expected) -> bool:
+    return isinstance(data["kto_tag" if "kto_tag" in data else "label"], bool)
+
+
+FORMS = (
+    *(
+        Form(
+            "sharegpt",
+            frozenset({key}),
+            ("messages", "prompt_only"),
+            f"`{key}`",
+            f"ShareGPT: `{key}` of turns",
+            _conversation,
+        )
+        for key in ("conversations", "conversation")
+    ),
+    *(
+        Form(
+            "sharegpt",
+            frozenset({"conversations", tag}),
+            ("unpaired_preference",),
+            f"`conversations` with `{tag}`",
+            f"ShareGPT with `{tag}`: was the last answer liked?",
+            _labelled,
+            _is_tagged,
+        )
+        for tag in ("kto_tag", "label")
+    ),
+    Form(
+        "sharegpt",
+        frozenset({"conversations", "chosen", "rejected"}),
+        ("preference",),
+        "`conversations` with `chosen` and `rejected`",
+        "ShareGPT with a better and a worse answer",
+        _preference,
+    ),
+)

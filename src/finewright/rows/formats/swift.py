@@ -1,0 +1,112 @@
+"""ms-swift: `query` and `response` with `history`, and conversations with a rejected answer.
+
+docs/source_en/Customization/Custom-dataset.md of modelscope/ms-swift: `rejected_response` stands in the
+place of the last answer, `rejected_messages` is a whole conversation, `label` says whether the answer was
+liked, `loss` of a message whether it is learned. `channel` is a column. Images, videos and audios are
+refused: only text is trained."""
+
+from collections.abc import Iterator
+
+from finewright.rows.formats.alpaca import history
+from finewright.rows.formats.native import Expected, Form, Found, Native, Side, native, text
+from finewright.rows.formats.turns import ends_with_answer, tools_of, turns, with_system
+from finewright.rows.notes import Json, Notes
+
+_OWN = ("messages", "query", "system", "history")
+
+
+def _answered(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    said = [*_asked(data, notes), text("response", "assistant", data["response"])]
+    yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
+
+
+def _labelled(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    said = [*_asked(data, notes), text("response", "assistant", data["response"])]
+    more = {**tools_of(data), "label": Found("label", data["label"])}
+    yield native("unpaired_preference", data, {"messages": said}, more, _OWN)
+
+
+def _query_pair(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    sides: dict[str, Side] = {
+        "prompt": _asked(data, notes),
+        "chosen": Found("response", data["response"]),
+        "rejected": turns("rejected_response", data["rejected_response"], notes),
+    }
+    yield native("preference", data, sides, tools_of(data), _OWN)
+
+
+def _rejected_response(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    said = with_system(turns("messages", data["messages"], notes), data, notes)
+    if isinstance(said, Found) or not ends_with_answer(said):
+        key = "messages" if isinstance(said, Found) or not said else said[-1].key
+        what = "`rejected_response` stands for the last answer, and the conversation does not end with one"
+        notes.error(key, what, "end it with the better answer")
+        return
+    sides: dict[str, Side] = {
+        "prompt": said[:-1],
+        "chosen": said[-1:],
+        "rejected": turns("rejected_response", data["rejected_response"], notes),
+    }
+    yield native("preference", data, sides, tools_of(data), _OWN)
+
+
+def _rejected_messages(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    sides = {
+        name: with_system(turns(key, data[key], notes), data, notes)
+        for name, key in (("chosen", "messages"), ("rejected", "rejected_messages"))
+    }
+    yield native("preference", data, sides, tools_of(data), (*_OWN, "rejected_messages"))
+
+
+def _asked(data: Json, notes: Notes) -> Side:
+    asked = [*history(data, notes), text("query", "user", data["query"])]
+    return with_system(asked, data, notes)
+
+
+def _is_liking(data: Json, expected: Expected) -> bool:
+    return isinstance(data["label"], bool)
+
+
+FORMS = (
+    Form(
+        "ms_swift",
+        frozenset({"query", "response"}),
+        ("messages", "prompt_completion"),
+        "`query` with `response`",
+        "ms-swift: `query`, `response` and `history`",
+        _answered,
+    ),
+    Form(
+        "ms_swift",
+        frozenset({"query", "response", "label"}),
+        ("unpaired_preference",),
+        "`query` with `response` and `label`",
+        "ms-swift with `label`: was the response liked?",
+        _labelled,
+        _is_liking,
+    ),
+    Form(
+        "ms_swift",
+        frozenset({"query", "response", "rejected_response"}),
+        ("preference",),
+        "`query` with `rejected_response`",
+        "ms-swift: a response and a rejected one",
+        _query_pair,
+    ),
+    Form(
+        "ms_swift",
+        frozenset({"messages", "rejected_response"}),
+        ("preference",),
+        "`messages` with `rejected_response`",
+        "ms-swift: `messages`, and what was rejected in the place of the last answer",
+        _rejected_response,
+    ),
+    Form(
+        "ms_swift",
+        frozenset({"messages", "rejected_messages"}),
+        ("preference",),
+        "`messages` with `rejected_messages`",
+        "ms-swift: two conversations, the better in `messages`",
+        _rejected_messages,
+    ),
+)

@@ -1,0 +1,265 @@
+"""Messages in any spelling as OpenAI's: who speaks, what is called, and what is learned.
+
+Three spellings of the same switch become `weight`: OpenAI's `weight`, Axolotl's `train` (and
+`train_detail`, where it covers a whole turn), ms-swift's `loss`. Roles of calls and their results
+(`function_call`, `tool_call`, `observation`, `tool_response`) become `tool_calls` and `tool` turns
+with ids of our own, `call_1` and so on."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from finewright.rows.formats.native import Expected, Found, Said, Side, text
+from finewright.rows.notes import Json, Notes, kind_of_json, shown
+
+CALL, RESULT = "call", "result"
+ROLES: Mapping[str, str] = {
+    "developer": "system",
+    "function": RESULT,
+    "function_call": CALL,
+    "observation": RESULT,
+    "tool_call": CALL,
+    "tool_response": RESULT,
+}
+SHAREGPT_ROLES: Mapping[str, str] = {
+    **ROLES,
+    "human": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "ai": "assistant",
+    "tool": RESULT,
+}
+_SWITCHES = ("train", "train_detail", "loss")
+_FROM = frozenset({"from", "value"})
+_FOREIGN = frozenset({*_SWITCHES, "function_call", "from", "value"})
+
+
+def are_ours(messages: object) -> bool:
+    """Is it a list in which nothing is spelled otherwise? Mistakes are validation's to name."""
+    return not isinstance(messages, list) or not any(
+        isinstance(m, dict)
+        and (not _FOREIGN.isdisjoint(m) or (isinstance(m.get("role"), str) and m["role"] in ROLES))
+        for m in messages
+    )
+
+
+def turns(key: str, messages: object, notes: Notes, roles: Mapping[str, str] = ROLES) -> Side:
+    """The messages at that key, spelled our way; what is no list, or an empty one, stays what it is."""
+    if not isinstance(messages, list) or not messages:
+        return Found(key, messages)
+    dialogue = _Dialogue(notes, roles)
+    for index, message in enumerate(messages):
+        dialogue.add(f"{key}[{index}]", message)
+    return dialogue.said
+
+
+def with_system(side: Side, data: Json, notes: Notes) -> Side:
+    """The conversation after the row's `system` text, unless it begins with a system turn itself."""
+    system = data.get("system")
+    if not system or isinstance(side, Found):
+        return side
+    first = side[0].message if side else None
+    if isinstance(first, dict) and first.get("role") == "system":
+        if first.get("content") != system:
+            what = "the conversation begins with a system turn of its own, which is taken"
+            notes.warning("system", what, "leave one of the two out")
+        return side
+    return [text("system", "system", system), *side]
+
+
+def tools_of(data: Json) -> dict[str, Found]:
+    """The row's tools as a list of OpenAI's objects: out of JSON text, bare functions, or `functions`."""
+    key = "tools" if data.get("tools") is not None else "functions"
+    tools = data.get(key)
+    if isinstance(tools, str) and key in data:
+        if not tools.strip():
+            return {}
+        tools = _json(tools)
+        if tools is None:
+            return {"tools": Found(key, data[key])}
+    if tools is None:
+        return {}
+    if isinstance(tools, list):
+        tools = [_wrapped(tool) for tool in tools]
+    return {"tools": Found(key, tools)}
+
+
+def is_prompt(side: Side, expected: Expected) -> bool:
+    """Is a conversation that ends with no answer meant as a prompt, as `data.type` asks?"""
+    return expected == "prompt_only" and not (isinstance(side, Found) or ends_with_answer(side))
+
+
+def ends_with_answer(side: Sequence[Said]) -> bool:
+    """Does the assistant have the last word?"""
+    last = side[-1].message if side else None
+    return isinstance(last, dict) and last.get("role") == "assistant"
+
+
+@dataclass(slots=True)
+class _Dialogue:
+    """The turns so far, and the calls that wait for their result."""
+
+    notes: Notes
+    roles: Mapping[str, str]
+    said: list[Said] = field(default_factory=list)
+    waiting: list[Json] = field(default_factory=list)
+    num_calls: int = 0
+
+    def add(self, place: str, message: object) -> None:
+        if not isinstance(message, dict):
+            self.said.append(Said(place, message))
+            return
+        # Pygmalion's rows have a role with a value.
+        role_key = "from" if "role" not in message and not _FROM.isdisjoint(message) else "role"
+        content_key = "value" if "content" not in message and "value" in message else "content"
+        if role_key == "from" and "content" not in message:
+            content_key = "value"
+        names = {"role": role_key, "content": content_key, "tool_calls": content_key}
+        names = {} if (role_key, content_key) == ("role", "content") else names
+        role = message.get(role_key)
+        meant = self.roles.get(role, role) if isinstance(role, str) else role
+        if meant == "tool" and self.num_calls and self.waiting:
+            # ms-swift's `tool` is its `tool_response`; calls that it wrote as turns have no ids.
+            meant = RESULT
+        own = {role_key, content_key, *_SWITCHES, "function_call"}
+        turn = {key: value for key, value in message.items() if key not in own}
+        if role is not None:
+            turn = {"role": {CALL: "assistant", RESULT: "tool"}.get(str(meant), meant), **turn}
+        if content_key in message:
+            turn["content"] = message[content_key]
+        self._switch(place, message, turn)
+        if meant == CALL:
+            self._call(f"{place}.{content_key}", message.get(content_key), turn)
+            names = {**names, "tool_calls": content_key}
+        elif isinstance(message.get("function_call"), dict):
+            self._wait(turn, [message["function_call"]])
+            names = {**names, "tool_calls": "function_call"}
+        elif meant == RESULT:
+            self._result(place, turn)
+        elif isinstance(turn.get("tool_calls"), list):
+            self.waiting += [call for call in turn["tool_calls"] if isinstance(call, dict)]
+        self._append(place, turn, names, joins=meant == CALL)
+
+    def _append(self, place: str, turn: Json, names: Mapping[str, str], *, joins: bool) -> None:
+        last = self.said[-1].message if self.said else None
+        if joins and isinstance(last, dict) and _goes_on(last, turn):
+            last["tool_calls"] = [*last.get("tool_calls", ()), *turn["tool_calls"]]
+        else:
+            self.said.append(Said(place, turn, names))
+
+    def _switch(self, place: str, message: Json, turn: Json) -> None:
+        """What is learned of the turn, as `weight: 0` or nothing."""
+        for name in _SWITCHES:
+            value = message.get(name)
+            if value is None:
+                continue
+            if name == "train_detail":
+                value = _detail(f"{place}.{name}", value, turn, self.notes)
+            elif not (isinstance(value, bool) or value in (0, 1)):
+                what = f"{shown(value)}; a turn is learned (true) or read only (false)"
+                self.notes.error(f"{place}.{name}", what)
+            if turn.get("role") == "assistant":
+                if not value:
+                    turn["weight"] = 0
+            elif value:
+                what = (
+                    f"only the assistant's turns are learned, and this is the {turn.get('role')}'s"
+                )
+                self.notes.warning(f"{place}.{name}", what, "write false")
+
+    def _call(self, key: str, content: object, turn: Json) -> None:
+        """The calls that a turn's text is, as JSON of one or of a list."""
+        calls = _json(content) if isinstance(content, str) else content
+        calls = calls if isinstance(calls, list) else [calls]
+        if not all(isinstance(call, dict) and isinstance(call.get("name"), str) for call in calls):
+            what = 'a call is JSON such as {"name": "f", "arguments": {}}'
+            self.notes.error(key, what)
+            return
+        turn["content"] = ""
+        self._wait(turn, calls)
+
+    def _wait(self, turn: Json, functions: Sequence[Json]) -> None:
+        turn.setdefault("content", "")
+        turn["tool_calls"] = []
+        for function in functions:
+            self.num_calls += 1
+            call = {"id": f"call_{self.num_calls}", "type": "function", "function": function}
+            turn["tool_calls"].append(call)
+            self.waiting.append(call)
+
+    def _result(self, place: str, turn: Json) -> None:
+        """The turn says which call it answers: the one of its name, or the first that waits."""
+        if turn.get("tool_call_id"):
+            return
+        named = [call for call in self.waiting if turn.get("name") and _name(call) == turn["name"]]
+        call = next(iter(named or self.waiting), None)
+        if call is None:
+            what = "a result, and no call before it that waits for one"
+            self.notes.error(place, what, "add the call, or leave the turn out")
+            return
+        self.waiting = [other for other in self.waiting if other is not call]
+        turn["tool_call_id"] = call.get("id")
+        if not isinstance(turn.get("content"), str | list) and turn.get("content") is not None:
+            turn["content"] = json.dumps(turn["content"], ensure_ascii=False)
+
+
+def _name(call: Json) -> object:
+    function = call.get("function")
+    return function.get("name") if isinstance(function, dict) else None
+
+
+def _goes_on(last: Json, turn: Json) -> bool:
+    """Is the call of the turn before? ms-swift writes each into a message of its own."""
+    is_one = last.get("role") == "assistant" and last.get("weight") == turn.get("weight")
+    return is_one and bool(turn.get("tool_calls"))
+
+
+def _detail(key: str, detail: object, turn: Json, notes: Notes) -> bool:
+    """Axolotl's character spans; a turn is learned whole or not at all."""
+    are_spans = isinstance(detail, list) and all(isinstance(span, dict) for span in detail)
+    spans: Sequence[Json] = detail if isinstance(detail, list) and are_spans else []
+    trains = {bool(span.get("train")) for span in spans}
+    if len(trains) == 1 and _covers(spans, turn.get("content")):
+        return trains.pop()
+    what = "parts of a turn are learned; here a turn is learned whole, or read only"
+    notes.error(key, what, "write train: true or false, or make two turns of it")
+    return True
+
+
+def _covers(spans: Sequence[Json], content: object) -> bool:
+    if not isinstance(content, str):
+        return False
+    ends = [(span.get("begin_offset"), span.get("end_offset")) for span in spans]
+    whole = [(b, e) for b, e in ends if isinstance(b, int) and isinstance(e, int)]
+    if len(whole) < len(ends):
+        return False
+    upto = 0
+    for begin, end in sorted(whole):
+        if begin > upto:
+            return False
+        upto = max(upto, end + 1)
+    return upto >= len(content)
+
+
+def _json(value: str) -> Any:  # Any: free JSON
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _wrapped(tool: object) -> object:
+    """LLaMA-Factory and the legacy `functions` list bare functions."""
+    is_bare = isinstance(tool, dict) and "name" in tool and "function" not in tool
+    return {"type": "function", "function": tool} if is_bare else tool
+
+
+def text_or_error(key: str, value: object, notes: Notes) -> str:
+    """A text, or nothing where there is none; anything else is an error."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    notes.error(key, f"{kind_of_json(value)}; text is expected")
+    return ""

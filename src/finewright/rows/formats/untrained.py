@@ -1,0 +1,94 @@
+"""Formats that are known and cannot become rows as they are: plain text, token ids; and stepwise labels.
+
+Stepwise (TRL's, for process reward models): a right or wrong for every step of a solution. There are no
+process reward models here. `data.type: unpaired_preference` makes a labelled answer of it, liked where every
+step is right; as that forgets which step is wrong, it must be asked for."""
+
+from collections.abc import Iterator
+
+from finewright.rows.formats.native import Expected, Form, Found, Native, native
+from finewright.rows.formats.propose import proposal_of
+from finewright.rows.notes import Json, Notes
+
+
+def _text(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    what = "plain text: nobody asks and nobody answers, and it is answers that are trained"
+    mend = (
+        "write what is asked and what is answered: `prompt` and `completion`; to answer from such texts, "
+        "`finewright rag index` takes them, and `finewright data raft` makes rows of questions and that index"
+    )
+    notes.error("text", what, mend)
+    yield from ()
+
+
+def _tokens(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    what = (
+        "token ids, which are words for the one tokenizer that made them, and it is not named here"
+    )
+    notes.error("input_ids", what, "take the rows from before they were tokenized")
+    yield from ()
+
+
+def _steps(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    steps, labels = data["completions"], data["labels"]
+    if expected == "auto":
+        what = "every step has a label of its own, as a process reward model learns; there is none here"
+        mend = (
+            "set --type, or data.type in a spec, to unpaired_preference: an answer is liked if all its steps"
+            " are right"
+        )
+        notes.error("labels", what, mend)
+        return
+    if not steps or not all(isinstance(step, str) for step in steps):
+        notes.error("completions", "a list of texts is expected")
+        return
+    if len(labels) != len(steps) or not all(isinstance(label, bool) for label in labels):
+        notes.error("labels", "true or false is expected for each of `completions`")
+        return
+    sides = {
+        "prompt": Found("prompt", data["prompt"]),
+        "completion": Found("completions", "\n".join(steps)),
+    }
+    more = {"label": Found("labels", all(labels))}
+    yield native("unpaired_preference", data, sides, more)
+
+
+def _is_text_alone(data: Json, expected: Expected) -> bool:
+    """With an answer beside it, such as a label in words, it can be what is asked."""
+    return proposal_of(data) is None
+
+
+def _are_lists(data: Json, expected: Expected) -> bool:
+    return isinstance(data["completions"], list) and isinstance(data["labels"], list)
+
+
+FORMS = (
+    Form(
+        "text",
+        frozenset({"text"}),
+        (),
+        "`text`",
+        "plain text, as for language modelling",
+        _text,
+        _is_text_alone,
+        weak=2,
+    ),
+    Form(
+        "pre_tokenized",
+        frozenset({"input_ids"}),
+        (),
+        "`input_ids`",
+        "token ids that another program made",
+        _tokens,
+        weak=3,
+    ),
+    Form(
+        "stepwise",
+        frozenset({"prompt", "completions", "labels"}),
+        ("unpaired_preference",),
+        "`prompt` with `completions` and `labels`",
+        "TRL's stepwise supervision: a label for every step",
+        _steps,
+        _are_lists,
+    ),
+)

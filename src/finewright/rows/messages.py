@@ -1,0 +1,251 @@
+"""One conversation out of free JSON: every mistake in a turn is named by its key."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
+from typing import Any
+
+from finewright.errors import DataError
+from finewright.judge.answer import has_open_thought
+from finewright.rows.containers.json_rules import json_value
+from finewright.rows.notes import Json, Notes, Turn, kind_of_json, shown
+
+_ROLES = ("system", "user", "assistant", "tool")
+_PEERS_ROLES = {
+    "human": "user",
+    "gpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "ai": "assistant",
+    "chatgpt": "assistant",
+    "developer": "system",
+    "function": "tool",
+    "observation": "tool",
+}
+
+
+def checked_messages(key: str, value: object, notes: Notes) -> Iterator[Turn]:
+    """The turns of a list of messages at that key, results of parallel calls in the order of the calls."""
+    yield from _with_ordered_results(list(_checked(key, value, notes)), notes)
+
+
+def _checked(key: str, value: object, notes: Notes) -> Iterator[Turn]:
+    if not isinstance(value, list):
+        notes.error(key, f"{kind_of_json(value)}; a list of messages is expected")
+    elif not value:
+        notes.error(key, "an empty list", "write the turns, or leave the row out")
+    else:
+        for index, message in enumerate(value):
+            place = f"{key}[{index}]"
+            if isinstance(message, dict):
+                yield Turn(place, _message(place, message, notes))
+            else:
+                what = f"{kind_of_json(message)}; a message is an object with role and content"
+                notes.error(place, what)
+
+
+def _with_ordered_results(turns: list[Turn], notes: Notes) -> list[Turn]:
+    """Most templates tell results by their order and not by their ids."""
+    if notes.has_error:
+        return turns
+    for start, turn in enumerate(turns):
+        ids = [call.get("id") for call in turn.message.get("tool_calls") or ()]
+        results = list(takewhile(lambda t: t.message["role"] == "tool", turns[start + 1 :]))
+        given = [result.message["tool_call_id"] for result in results]
+        wanted = [id for id in ids if id in given]
+        is_each_once = len(set(given)) == len(given) == len(wanted)
+        if len(ids) > 1 and given != wanted and is_each_once:
+            what = "the results of parallel calls stand in another order than the calls"
+            mend = "they are read in the order of the calls; write them so"
+            notes.warning(f"{results[0].key}.tool_call_id", what, mend)
+            by_id = dict(zip(given, results, strict=True))
+            turns[start + 1 : start + 1 + len(results)] = [by_id[id] for id in wanted]
+    return turns
+
+
+def checked_tools(data: Json, notes: Notes) -> tuple[Json, ...] | None:
+    """The row's tools; None where it has none."""
+    tools = data.get("tools")
+    if tools is None:
+        return None
+    if isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools):
+        return tuple(tools) or None
+    notes.error("tools", "a list of objects is expected", "write each tool as a JSON Schema object")
+    return None
+
+
+def check_order(turns: Sequence[Turn], notes: Notes) -> None:
+    """A system message stands first, and nowhere else."""
+    for turn in turns[1:]:
+        if turn.message["role"] == "system":
+            what = "a system message that is not the first"
+            notes.error(f"{turn.key}.role", what, "move it to the front, or join the two")
+
+
+def check_replies(turns: Sequence[Turn], notes: Notes) -> None:
+    """Warnings: a result that answers no call before it, or one that is answered; a call without a result
+    where the conversation goes on; a role that speaks twice in a row.
+
+    All are read by some chat templates; others refuse them, or write something else."""
+    called: set[str] = set()
+    before = ""
+    _check_results(turns, notes)
+    is_said = False
+    for turn in turns:
+        message, role = turn.message, turn.message["role"]
+        called.update(str(call.get("id")) for call in message.get("tool_calls") or ())
+        if role == "tool" and message["tool_call_id"] not in called:
+            what = f"no call before it has the id {shown(message['tool_call_id'])}"
+            notes.warning(f"{turn.key}.tool_call_id", what, "name the id of the call it answers")
+        if role == before and role in ("user", "assistant") and not is_said:
+            is_said = True
+            what = f"the {role} speaks twice in a row, which some chat templates refuse"
+            notes.warning(f"{turn.key}.role", what, "join the two turns")
+        before = role
+
+
+def _check_results(turns: Sequence[Turn], notes: Notes) -> None:
+    """Of every call that has an id: one result, unless the conversation ends with the call."""
+    waiting: dict[str, str] = {}
+    answered: set[str] = set()
+    for turn in turns:
+        message = turn.message
+        if message["role"] == "tool":
+            id = message["tool_call_id"]
+            if id not in answered and id not in waiting:
+                waiting.clear()  # meant for one of them, and told by `check_replies`
+            elif id not in waiting:
+                what = f"the call {shown(id)} has a result already"
+                notes.warning(
+                    f"{turn.key}.tool_call_id", what, "name the id of the call it answers"
+                )
+            waiting.pop(id, None)
+            answered.add(id)
+            continue
+        for id, key in waiting.items():
+            what = f"the call {shown(id)} gets no result before the conversation goes on"
+            notes.warning(key, what, "add what the tool returned, or end with the call")
+        ids = [call.get("id") for call in message.get("tool_calls") or ()]
+        waiting = {
+            id: f"{turn.key}.tool_calls[{j}].id" for j, id in enumerate(ids) if isinstance(id, str)
+        }
+        for j, id in enumerate(ids):
+            if isinstance(id, str) and id in ids[:j]:
+                what = f"an earlier call of the turn has the id {shown(id)}, too"
+                notes.warning(f"{turn.key}.tool_calls[{j}].id", what, "give each call its own id")
+
+
+def check_learned(turns: Sequence[Turn], notes: Notes) -> None:
+    """Something is learned, no empty answer, and no thought without an end."""
+    answers = [turn for turn in turns if turn.message["role"] == "assistant"]
+    weighted = [turn for turn in answers if turn.message.get("weight", 1)]
+    empty = [turn for turn in weighted if _is_empty(turn.message)]
+    if not answers:
+        what = "no assistant turn: nothing to learn"
+        mend = "add the answer, or call the list `prompt` if a model is to answer"
+        notes.error(turns[-1].key.partition("[")[0], what, mend)
+    elif len(empty) == len(weighted):
+        what = "all labels masked: nothing in this row would be trained"
+        why = "its assistant turns are empty" if empty else "its assistant turns have weight 0"
+        notes.error(answers[-1].key, what, f"{why}; fill one, or leave the row out")
+    for turn in weighted:
+        if has_open_thought(turn.message["content"]):
+            what = "a thought that never closes, which would be learned as what is said"
+            notes.error(
+                f"{turn.key}.content", what, "close it with </think>, or give the turn weight 0"
+            )
+    if not notes.has_error:
+        for turn in empty:
+            what = "an empty assistant turn teaches the model to say nothing"
+            notes.warning(f"{turn.key}.content", what, "fill it, or give it weight 0")
+
+
+def _message(place: str, message: Json, notes: Notes) -> Json:
+    """The message with its content as one text; its other keys stay for the chat template."""
+    role = message.get("role")
+    if role not in _ROLES:
+        notes.error(f"{place}.role", *_unknown_role(message))
+    calls = message.get("tool_calls") or []
+    if calls:
+        _check_calls(f"{place}.tool_calls", role, calls, notes)
+    if role == "tool" and not isinstance(message.get("tool_call_id"), str):
+        notes.error(f"{place}.tool_call_id", "missing", "name the id of the call it answers")
+    weight = message.get("weight", 1)
+    if type(weight) is not int or weight not in (0, 1):
+        notes.error(f"{place}.weight", f"{shown(weight)}; it is 0 (read only) or 1 (learn)")
+    if not isinstance(message.get("reasoning_content"), str | None):
+        kind = kind_of_json(message["reasoning_content"])
+        notes.error(
+            f"{place}.reasoning_content", f"{kind}; text is expected", "write it as a string"
+        )
+    may_be_null = role == "assistant" and bool(calls)
+    return {**message, "content": _text(f"{place}.content", message, may_be_null, notes)}
+
+
+def _unknown_role(message: Json) -> tuple[str, str]:
+    if "role" not in message:
+        is_sharegpt = "from" in message and "value" in message
+        return "missing", "rename from to role and value to content" if is_sharegpt else ""
+    role = message["role"]
+    known = _PEERS_ROLES.get(role.lower()) if isinstance(role, str) else None
+    close = difflib.get_close_matches(str(role).lower(), _ROLES, n=1)
+    meant = known or (close[0] if close else "")
+    what = f"unknown role {shown(role)}; the roles are {', '.join(_ROLES)}"
+    return what, f"did you mean {meant!r}?" if meant else ""
+
+
+def _text(place: str, message: Json, may_be_null: bool, notes: Notes) -> str:
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if content is None:
+        if not may_be_null:
+            what = "null" if "content" in message else "missing"
+            notes.error(place, f"{what}; only an assistant message with tool_calls may lack it")
+        return ""
+    if isinstance(content, list):
+        return "".join(_parts(place, content, notes))
+    notes.error(place, f"{kind_of_json(content)}; text is expected", "write it as a string")
+    return ""
+
+
+def _parts(place: str, parts: Sequence[object], notes: Notes) -> Iterator[str]:
+    for index, part in enumerate(parts):
+        kind = part.get("type") if isinstance(part, dict) else None
+        text = part.get("text") if isinstance(part, dict) else None
+        if kind == "text" and isinstance(text, str):
+            yield text
+        else:
+            found = f"a part of type {shown(kind)}" if kind else kind_of_json(part)
+            what = f'{found}; only {{"type": "text", "text": "..."}} parts are supported'
+            notes.error(f"{place}[{index}]", what)
+
+
+def _check_calls(place: str, role: object, calls: object, notes: Notes) -> None:
+    if role != "assistant":
+        notes.error(place, "only an assistant message may call tools")
+    if not isinstance(calls, list):
+        notes.error(place, f"{kind_of_json(calls)}; a list of calls is expected")
+        return
+    for index, call in enumerate(calls):
+        function = call.get("function") if isinstance(call, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            what = "a call is an object with function.name and function.arguments"
+            notes.error(f"{place}[{index}]", what)
+        elif not _is_object(function.get("arguments", {})):
+            what = "neither an object nor JSON text of an object"
+            mend = 'write the arguments as JSON, such as {"city": "Bern"}, or leave the row out'
+            notes.error(f"{place}[{index}].function.arguments", what, mend)
+
+
+def _is_object(arguments: object) -> bool:
+    if isinstance(arguments, str):
+        try:
+            return isinstance(json_value(arguments), dict)
+        except DataError:
+            return False
+    return isinstance(arguments, dict)
+
+
+def _is_empty(message: Mapping[str, Any]) -> bool:  # Any: free JSON
+    return not message["content"].strip() and not message.get("tool_calls")

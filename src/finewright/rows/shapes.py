@@ -1,0 +1,83 @@
+"""Which format and type a row has, told by its keys; a row of two, or of none, is told what to mend."""
+
+from finewright.rows.formats.native import Expected, Form
+from finewright.rows.formats.propose import proposal_of
+from finewright.rows.formats.table import FORMS, fitting, misspelled
+from finewright.rows.notes import Json, Notes
+
+_EXPECTED = {
+    "auto": "`messages`; `prompt` and `completion`; `chosen` and `rejected`; or `prompt` alone",
+    "messages": "`messages`",
+    "prompt_completion": "`prompt` and `completion`",
+    "preference": "`chosen` and `rejected`, beside a `prompt` or beginning with one",
+    "unpaired_preference": "`prompt`, `completion` and `label`, or `messages` and `label`",
+    "prompt_only": "`prompt`",
+}
+_LONE = {"chosen": "rejected", "rejected": "chosen"}
+
+
+def form_of(data: Json, family: str, expected: Expected, notes: Notes) -> Form | None:
+    """The form that the row has; None, and an error in the notes, where it is none or could be two.
+
+    `auto` takes any family, or any type, if there is one alone that the row can be meant as."""
+    forms = fitting(data, family, expected)
+    if len(forms) == 1:
+        return forms[0]
+    if forms:
+        _say_ambiguous(forms, notes)
+    else:
+        _say_unknown(data, family, expected, notes)
+    return None
+
+
+def _say_ambiguous(forms: list[Form], notes: Notes) -> None:
+    marks = list(dict.fromkeys(form.mark for form in forms))
+    types = list(dict.fromkeys(form.types[0] for form in forms))
+    families = list(dict.fromkeys(form.family for form in forms))
+    if types == ["unpaired_preference"]:
+        hint = "leave out the one that the label is not about"
+    elif len(types) == len(forms):
+        hint = f"set --type, or data.type in a spec, to the one to train on: {' or '.join(types)}"
+    elif len(families) == len(forms):
+        hint = f"set --format, or in a spec the source's format, to {' or '.join(families)}"
+    else:
+        hint = "leave out the keys of the other one"
+    both = "both " if len(marks) == len(("one", "other")) else ""
+    notes.error("", f"{both}{' and '.join(marks)} are here", hint)
+
+
+def _say_unknown(data: Json, family: str, expected: Expected, notes: Notes) -> None:
+    found = ", ".join(f"`{key}`" for key in list(data)[:8]) or "none"
+    meant = fitting(data, "auto", "auto")
+    if len(meant) == 1 and not meant[0].types and family in ("auto", meant[0].family):
+        # What is known and refused says why itself.
+        list(meant[0].convert(data, expected, notes))
+        return
+    if family == "auto" or any(family == form.family for form in fitting(data, family, "auto")):
+        what = f"expected the keys {_EXPECTED[expected]}; found: {found}"
+    else:
+        marks = dict.fromkeys(form.mark for form in FORMS if form.family == family)
+        what = f"this is not {family}, which has {', or '.join(marks)}; found: {found}"
+    notes.error("", what, _hint(data, family, expected))
+
+
+def _hint(data: Json, family: str, expected: Expected) -> str:
+    meant = [form for form in fitting(data, "auto", "auto") if form.types]
+    if meant and family not in ("auto", meant[0].family):
+        mend = f"set --format, or in a spec the source's format, to {meant[0].family}"
+        return f"it looks like {meant[0].why}: {mend}"
+    if meant:
+        types = " or ".join(dict.fromkeys(form.types[0] for form in meant))
+        add = ", or add the keys that are missing" if types == "prompt_only" else ""
+        return f"set --type, or data.type in a spec, to {types}{add}"
+    lone = [_LONE[key] for key in data if key in _LONE and _LONE[key] not in data]
+    if lone:
+        return f"a pair has both: add `{lone[0]}`"
+    if wrong := misspelled(data):
+        return f"did you mean `{wrong.meant}` by `{wrong.key}`? rename the key"
+    if proposal := proposal_of(data):
+        in_spec = f"in a spec {proposal.line()}"
+        return f"is it this? {proposal.options()}, or {in_spec}, as {proposal.why}"
+    return (
+        "rename the keys, or name them: --column OURS=THEIRS, or in a spec the source's `columns`"
+    )

@@ -1,0 +1,130 @@
+"""All that a row says, text by text: what the checks of the door read, and change."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from finewright.rows.identity import named_anew
+from finewright.schema.rows import Message, Row
+
+
+class Passage(NamedTuple):
+    """One text of a row: the key it stands at, who says it (`column` for a column), and the text."""
+
+    key: str
+    role: str
+    text: str
+
+
+def passages(row: Row) -> Iterator[Passage]:
+    """Every text of the row once, in order; a pair's shared prompt is not said twice.
+
+    Of a message: its content, its thoughts, the arguments of its calls. Of a column: the texts in it."""
+    yield from _conversation("messages", row.messages)
+    if row.rejected is not None:
+        shared = _num_alike(row.messages, row.rejected)
+        yield from _conversation("rejected", row.rejected, first=shared)
+    for name, value in row.columns.items():
+        for place, text in leaves(f"columns.{name}", value):
+            yield Passage(place, "column", text)
+
+
+def with_texts(row: Row, change: Callable[[Passage], str]) -> Row:
+    """The row with each text changed, and the id of what it says then; itself if nothing changed.
+
+    `change` gets the passages of `passages`, and those of a pair's shared prompt for both sides."""
+    messages = _changed("messages", row.messages, change)
+    rejected = None if row.rejected is None else _changed("rejected", row.rejected, change)
+    columns = {
+        name: _mapped(f"columns.{name}", "column", value, change)
+        for name, value in row.columns.items()
+    }
+    changed = replace(row, messages=messages, rejected=rejected, columns=columns)
+    return row if changed == row else named_anew(changed)
+
+
+def prompt_text(row: Row) -> str:
+    """What the row asks (its `prompt`), joined by newlines."""
+    return text_of(row.prompt)
+
+
+def answer_text(row: Row) -> str:
+    """What the row's answer says, or nothing."""
+    return str(row.answer["content"]) if row.answer else ""
+
+
+def text_of(turns: Iterable[Message]) -> str:
+    """What the turns say, joined by newlines."""
+    return "\n".join(turn["content"] for turn in turns if turn["content"])
+
+
+_SPOKEN = ("content", "reasoning_content")
+
+
+def _conversation(name: str, turns: Sequence[Message], first: int = 0) -> Iterator[Passage]:
+    for i, turn in enumerate(turns[first:], start=first):
+        for key in _SPOKEN:
+            if isinstance(turn.get(key), str) and turn[key]:
+                yield Passage(f"{name}[{i}].{key}", turn["role"], turn[key])
+        for j, call in enumerate(turn.get("tool_calls") or ()):
+            place = f"{name}[{i}].tool_calls[{j}].function.arguments"
+            for leaf, text in leaves(place, call["function"].get("arguments")):
+                yield Passage(leaf, turn["role"], text)
+
+
+def _changed(
+    name: str, turns: Sequence[Message], change: Callable[[Passage], str]
+) -> tuple[Message, ...]:
+    return tuple(_changed_turn(f"{name}[{i}]", turn, change) for i, turn in enumerate(turns))
+
+
+def _changed_turn(place: str, turn: Message, change: Callable[[Passage], str]) -> Message:
+    changed = dict(turn)
+    for key in _SPOKEN:
+        if isinstance(turn.get(key), str) and turn[key]:
+            changed[key] = change(Passage(f"{place}.{key}", turn["role"], turn[key]))
+    if turn.get("tool_calls"):
+        changed["tool_calls"] = [
+            _changed_call(f"{place}.tool_calls[{j}]", turn["role"], call, change)
+            for j, call in enumerate(turn["tool_calls"])
+        ]
+    return changed
+
+
+def _changed_call(
+    place: str, role: str, call: dict[str, Any], change: Callable[[Passage], str]
+) -> dict[str, Any]:
+    function = call["function"]
+    if "arguments" not in function:
+        return call
+    arguments = _mapped(f"{place}.function.arguments", role, function["arguments"], change)
+    return {**call, "function": {**function, "arguments": arguments}}
+
+
+def leaves(place: str, value: object) -> Iterator[tuple[str, str]]:
+    """(place, text) of every text in free JSON that is not empty; keys of objects are none of them."""
+    if isinstance(value, str):
+        if value:
+            yield place, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(f"{place}.{key}", item)
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from leaves(f"{place}[{i}]", item)
+
+
+def _mapped(place: str, role: str, value: Any, change: Callable[[Passage], str]) -> Any:
+    # Any: free JSON
+    if isinstance(value, str):
+        return change(Passage(place, role, value)) if value else value
+    if isinstance(value, dict):
+        return {k: _mapped(f"{place}.{k}", role, item, change) for k, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(f"{place}[{i}]", role, item, change) for i, item in enumerate(value)]
+    return value
+
+
+def _num_alike(one: Sequence[Message], other: Sequence[Message]) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

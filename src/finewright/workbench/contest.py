@@ -1,0 +1,270 @@
+"""What a bake-off and a search of settings have in common: a folder of runs on the same rows, and scores.
+
+Each run is an ordinary one under `runs/` of the contest's folder, so it can be shown, verified and used, is
+never trained twice, and goes on where it was cut. What chooses between runs are the rows that
+`data.eval_fraction` holds out; the rows of `evaluate.data` are asked only once everything is chosen."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finewright.data.gather import measured_share
+from finewright.errors import Interrupted, SpecError
+from finewright.evaluate.leaderboard import scored
+from finewright.evaluate.samples import parse_samples
+from finewright.evaluate.score import Scored, ScoreOptions, check_metrics
+from finewright.rows.draw import draw_rows
+from finewright.schema.common import Problem
+from finewright.schema.data import DataReport
+from finewright.schema.evaluate import Sample
+from finewright.schema.load import LoadedSpec, changed
+from finewright.schema.nodes import Tree
+from finewright.schema.report import RunReport
+from finewright.schema.rows import Row, parse_rows
+from finewright.schema.run import RunSpec
+from finewright.schema.train import Candidate
+from finewright.store.atomic import os_errors, write_text
+from finewright.store.keys import digest
+from finewright.store.rundir import RunDir, list_runs
+from finewright.store.stage import refuse
+from finewright.workbench.plan import plan
+from finewright.workbench.prepare import input_digests, spec_key
+from finewright.workbench.signals import GOES_ON, goes_on, stop_requests
+from finewright.workbench.up import OnEvent, resume, up
+
+if TYPE_CHECKING:
+    from finewright.workbench.systems import System
+
+HELD_OUT = "held-out rows"
+DEVELOPMENT = "development rows"
+# What an entry keeps of the spec: what decides the training and its measure.
+_OF_A_RUN = {
+    "version",
+    "name",
+    "base_models",
+    "remote_code",
+    "chat_template",
+    "data",
+    "train",
+    "evaluate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A folder, the spec that all runs in it vary, the metric that decides, and who is told of events."""
+
+    folder: Path
+    loaded: LoadedSpec
+    metric: str
+    development_rows: int | None
+    on_event: OnEvent
+
+    @property
+    def options(self) -> ScoreOptions:
+        """How intervals are made."""
+        spec = self.loaded.spec.evaluate
+        return ScoreOptions(spec.confidence, spec.resamples, spec.seed)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is told of the held-out rows: every metric that answers have."""
+        return tuple(m for m in self.loaded.spec.evaluate.metrics if m != "perplexity")
+
+    def say(self, what: str) -> None:
+        """Tell whoever watches what comes next."""
+        self.on_event("contest", {"what": what})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A run of a contest that is trained, and what its stages said."""
+
+    spec: LoadedSpec
+    run: RunDir
+    data: DataReport
+    trained: Candidate
+
+    @property
+    def base_model(self) -> str:
+        """The one base model of the run."""
+        return self.trained.base_model
+
+
+def check_contest(loaded: LoadedSpec, kind: str, metric: str) -> str:
+    """The metric that decides. Raises SpecError or UnknownPlugin where a contest could say nothing."""
+    spec = loaded.spec
+    check_metrics(spec.evaluate.metrics)
+    for key, wrong, hint in _wrongs(spec, kind, metric):
+        raise SpecError(f"{loaded.path}: {key}: {wrong}", hint=hint)
+    return metric or spec.evaluate.metrics[0]
+
+
+def _wrongs(spec: RunSpec, kind: str, metric: str) -> list[tuple[str, str, str]]:
+    """(key, what is wrong, mend), the gravest first."""
+    metrics = spec.evaluate.metrics
+    found = []
+    if spec.train.method == "reward":
+        what = "a reward model gives no answers, and answers are what is compared"
+        found.append(("train.method", what, "name a method that trains a model to answer"))
+    if metric and metric not in metrics:
+        what = f"{metric!r} is not among evaluate.metrics"
+        found.append((f"{kind}.metric", what, f"name one of {', '.join(metrics)}, or add it there"))
+    if (metric or metrics[0]) == "perplexity":
+        what = "perplexity is by token, and models cut text into different ones"
+        found.append((f"{kind}.metric", what, "name a metric of the answers"))
+    if not spec.data.eval_fraction:
+        what = "no rows are held out of training, and something must choose"
+        found.append(("data.eval_fraction", what, "set it, such as 0.1"))
+    if not spec.evaluate.data:
+        what = (
+            "there are no rows that chose nothing, and only those can tell how good the chosen is"
+        )
+        found.append(("evaluate.data", what, "name a file of held-out rows"))
+    return found
+
+
+def open_contest(
+    loaded: LoadedSpec, kind: str, root: Path, told: Sequence[object], *, on_event: OnEvent
+) -> Path:
+    """The folder of this contest, made where it is not there yet; the same spec, inputs, code and `told`
+    go on in the one they began.
+
+    Raises DataError, before it is made, for a model that cannot read the rows: they are too long for it, or
+    its chat template refuses them."""
+    alone = changed(loaded, {}, without=_others(loaded))
+    key = digest(spec_key(alone, input_digests(alone)), *told)
+    folder = root / f"{kind}-{loaded.spec.name}-{key[:8]}"
+    if not list_runs(folder / "runs"):
+        on_event("contest", {"what": "reading the rows as each model reads them"})
+        refuse(_unreadable(alone))
+    with os_errors(folder):
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+    write_text(folder / "spec.yaml", loaded.text)
+    on_event("contest", {"what": f"{kind} folder: {folder}"})
+    return folder
+
+
+def _unreadable(loaded: LoadedSpec) -> list[Problem]:
+    planned = plan(loaded)
+    return [
+        *planned.problems,
+        *(
+            problem.model_copy(update={"message": f"{each.base_model}: {problem.message}"})
+            for each in planned.candidates
+            for problem in each.problems
+        ),
+    ]
+
+
+def varied(contest: Contest, values: Mapping[str, Tree], *, where: str = "") -> LoadedSpec:
+    """The contest's spec as that of one run, with these values at dotted keys. Raises SpecError."""
+    return changed(contest.loaded, values, without=_others(contest.loaded), where=where)
+
+
+def train(contest: Contest, spec: LoadedSpec, *, on_event: OnEvent | None = None) -> Entry:
+    """The run of this spec, trained; it is trained now where it is not yet."""
+    watch = on_event or contest.on_event
+    with goes_on():
+        report = up(spec, contest.folder / "runs", on_event=watch, through="train")
+    return _entry(spec, report)
+
+
+def development(contest: Contest, entry: Entry) -> Scored:
+    """The run's score on the development rows. Its answers are kept, and asked for once."""
+    path = _kept(contest, "development", entry, "jsonl")
+    if not path.is_file():
+        write_text(path, "".join(s.model_dump_json() + "\n" for s in _asked(contest, entry)))
+    return scored(entry.base_model, DEVELOPMENT, _samples(path), (contest.metric,), contest.options)
+
+
+def development_rows(contest: Contest, entry: Entry) -> list[Row]:
+    """The rows that choose: those held out of training, or as many of them as the spec says, drawn."""
+    path = entry.run.root / "data" / "eval.jsonl"
+    with os_errors(path):
+        rows = measured_share(parse_rows(path.read_text(encoding="utf-8"))).rows
+    if not rows:
+        raise SpecError(
+            f"{contest.loaded.path}: data.eval_fraction: no row that it holds out says what is expected",
+            hint="raise it, or train on rows with answers",
+        )
+    most = contest.development_rows or len(rows)
+    return list(draw_rows(rows, most, contest.loaded.spec.evaluate.seed).rows)
+
+
+def held_out(contest: Contest, entry: Entry) -> dict[str, list[Sample]]:
+    """The answers to the held-out rows by system, which is "tuned" or "base"; the run's evaluate stage is run
+    where it has not been yet."""
+    with goes_on():
+        report = resume(entry.run.root, on_event=contest.on_event).evaluate
+    assert report is not None
+    assert report.samples is not None
+    found: dict[str, list[Sample]] = {}
+    for sample in _samples(entry.run.root / report.samples.path):
+        found.setdefault(sample.system, []).append(sample)
+    return found
+
+
+def of_data(entry: Entry) -> Iterator[Problem]:
+    """What the data door warns of, which is true of every run, and which held-out rows were drawn."""
+    yield from (problem for problem in entry.data.problems if problem.level != "info")
+    yield from (draw.problem() for draw in entry.data.draws)
+
+
+def load_entry(entry: Entry) -> "System":
+    """The tuned model of the run, loaded."""
+    from finewright.workbench.systems import load_system
+
+    return load_system(str(entry.run.root))
+
+
+def kept_path(contest: Contest, what: str, entry: Entry) -> Path:
+    """Where something that was measured of the run is kept as JSON: a record of this training alone."""
+    return _kept(contest, what, entry, "json")
+
+
+def _kept(contest: Contest, what: str, entry: Entry, suffix: str) -> Path:
+    folder = contest.folder / what
+    with os_errors(folder):
+        folder.mkdir(exist_ok=True)
+    trained = digest(*(a.sha256 for a in entry.trained.artifacts if a.kind == "adapter"))
+    asked = f"-{contest.development_rows}" if contest.development_rows else ""
+    return folder / f"{entry.run.root.name}-{trained[:8]}{asked}.{suffix}"
+
+
+def _asked(contest: Contest, entry: Entry) -> tuple[Sample, ...]:
+    """The tuned model's answers to the development rows."""
+    rows = development_rows(contest, entry)
+    system = load_entry(entry)
+    from finewright.evaluate.measure import RowSet, Subject, measure
+    from finewright.evaluate.stage import settings_of
+
+    spec = contest.loaded.spec.evaluate.model_copy(update={"metrics": contest.metrics})
+    with stop_requests() as should_stop:
+
+        def watch(name: str, data: str, done: int, total: int) -> None:
+            told = {"system": name, "data": data, "done": done, "total": total}
+            contest.on_event("progress", told)
+            if stop := should_stop():
+                raise Interrupted("stopped while measuring", signal_number=stop, hint=GOES_ON)
+
+        subject = Subject(entry.base_model, system.lm, system.chat)
+        return measure(subject, RowSet(DEVELOPMENT, rows), settings_of(spec), watch).samples
+
+
+def _samples(path: Path) -> list[Sample]:
+    with os_errors(path):
+        return parse_samples(path.read_text(encoding="utf-8"))
+
+
+def _entry(spec: LoadedSpec, report: RunReport) -> Entry:
+    assert report.train is not None
+    assert report.data is not None
+    run = RunDir(Path(report.summary.run))
+    return Entry(spec, run, report.data, report.train.candidates[0])
+
+
+def _others(loaded: LoadedSpec) -> list[str]:
+    """The sections that are no business of a run's."""
+    return [key for key in loaded.data if key not in _OF_A_RUN]

@@ -1,1 +1,0 @@
-"""`bakeoff` and `tune`: runs that compete on the same rows."""

@@ -1,0 +1,43 @@
+"""Jobs that the tests of the cost package share."""
+
+from dataclasses import replace
+from typing import Any
+
+from finewright.estimate.families import shape_of
+from finewright.features.cost.job import Job, Rows
+from finewright.schema.cost import Range
+from finewright.schema.methods import SFTSpec
+
+LLAMA_8B: dict[str, Any] = {
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "max_position_embeddings": 131072,
+}
+LLAMA_65B: dict[str, Any] = {
+    **LLAMA_8B,
+    "hidden_size": 8192,
+    "intermediate_size": 22016,
+    "num_hidden_layers": 80,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 64,
+    "vocab_size": 32000,
+    "max_position_embeddings": 2048,
+}
+ROWS = Rows(
+    count=1000, mean=400.0, longest=1000, batch_tokens=3600, learned_share=0.5, counted=True
+)
+
+
+def job_of(config: dict[str, Any] = LLAMA_8B, rows: Rows = ROWS, **train: Any) -> Job:
+    tokens = rows.count * rows.mean * 3
+    span = Range(low=0.98 * tokens, median=tokens, high=1.02 * tokens)
+    return Job("base", shape_of(config), SFTSpec(**train), rows, 375, span)
+
+
+def with_rows(job: Job, **changes: Any) -> Job:
+    return replace(job, rows=replace(job.rows, **changes))

@@ -1,0 +1,177 @@
+"""`cost` answers without weights, by a trace without weights, and by real steps where weights are."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finewright.errors import DataError, ModelError
+from finewright.features.cost import steps as cost_steps
+from finewright.features.cost.forecast import cost
+from finewright.features.cost.past import past_runs
+from finewright.lm import runtime
+from finewright.schema.cost import CostReport
+from finewright.schema.load import load_spec
+from finewright.workbench.check import check
+
+TODAY = date(2026, 11, 25)
+QWEN_7B = {
+    "model_type": "qwen2",
+    "hidden_size": 3584,
+    "intermediate_size": 18944,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "vocab_size": 152064,
+}
+
+
+def spec_in(folder: Path, base: str, **train: Any) -> Path:
+    rows = [{"prompt": f"Question {i}", "completion": "an answer " * 8} for i in range(20)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    spec = {
+        "name": "shop",
+        "base_models": [base],
+        "data": {"sources": [{"path": "rows.jsonl"}]},
+        "train": {"batch_size": 4, **train},
+    }
+    path = folder / "run.yaml"
+    path.write_text(json.dumps(spec))
+    return path
+
+
+def ask(path: Path, **options: Any) -> CostReport:
+    chosen = {"trace": False, "calibrate": False, "runs": path.parent / "runs", **options}
+    return cost(load_spec(path), today=TODAY, **chosen)
+
+
+def config_only(folder: Path, config: dict[str, Any]) -> Path:
+    model = folder / "model"
+    model.mkdir()
+    (model / "config.json").write_text(json.dumps(config))
+    return spec_in(folder, "./model")
+
+
+def test_a_config_alone_is_enough(tmp_path: Path) -> None:
+    (candidate,) = ask(config_only(tmp_path, QWEN_7B)).candidates
+    assert candidate.parameters == 7_615_616_512
+    assert candidate.work.tokens_tier == "from characters"
+    assert {found.tier for found in candidate.memory} == {"formula"}
+    assert candidate.machines[0].machine == "this machine"
+    assert candidate.machines[0].hours is None
+    assert any(row.fits == "yes" for row in candidate.machines)
+
+
+def test_what_is_told_of_the_spec_has_its_file_and_line(tmp_path: Path) -> None:
+    path = config_only(tmp_path, {**QWEN_7B, "max_position_embeddings": 32768})
+    path.write_text(
+        path.read_text().replace('"batch_size"', '"max_length": 99999999, "batch_size"')
+    )
+    (told,) = (p for p in ask(path).problems if p.key == "train.max_length")
+    assert (told.level, told.file, told.row) == ("warning", str(path), 1)
+    (tmp_path / "model" / "model.safetensors").touch()
+    (same,) = (p for p in check(load_spec(path)).problems if p.key == "train.max_length")
+    assert (same.level, same.file, same.row) == ("info", str(path), 1)  # it counts no tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "not readable JSON: the file is empty"),
+        ('{"a": 1,\n', "not readable JSON: wrong at line 2, column 1"),
+        ("[" * 100_000, "not readable JSON"),
+    ],
+)
+def test_a_broken_config_is_one_line_with_its_mend(tmp_path: Path, text: str, told: str) -> None:
+    path = config_only(tmp_path, {})
+    (tmp_path / "model" / "config.json").write_text(text)
+    with pytest.raises(ModelError) as caught:
+        ask(path)
+    assert str(caught.value) == f"{tmp_path / 'model' / 'config.json'}: {told}"
+    assert "copy the model's config.json" in caught.value.hint
+
+
+def test_a_folder_without_config_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    with pytest.raises(ModelError, match=r"model: no config\.json here") as caught:
+        ask(spec_in(tmp_path, "./model"))
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_that_the_method_cannot_take_are_refused(tmp_path: Path) -> None:
+    path = config_only(tmp_path, QWEN_7B)
+    path.write_text(path.read_text().replace('"batch_size"', '"method": "dpo", "batch_size"'))
+    with pytest.raises(DataError, match=r"train\.method"):
+        ask(path)
+
+
+@pytest.mark.torch
+def test_the_trace_and_the_formula_agree_on_a_model_without_weights(tmp_path: Path) -> None:
+    shallow = {**QWEN_7B, "num_hidden_layers": 2}
+    (candidate,) = ask(config_only(tmp_path, shallow), trace=True).candidates
+    for on in ("gpu", "cpu"):
+        formula, trace = (
+            next(m for m in candidate.memory if (m.on, m.tier) == (on, tier))
+            for tier in ("formula", "trace")
+        )
+        # the formula of a CPU is of bfloat16; a CPU that has no fast one is traced in float32
+        alike = on == "gpu" or runtime.fast_bf16()
+        if alike and (on == "gpu" or candidate.machines[0].needs.tier == "trace"):
+            assert formula.tensors_gib.low < trace.tensors_gib.median < formula.tensors_gib.high
+
+
+@pytest.mark.torch
+def test_real_steps_tell_memory_and_time(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost_steps, "SECONDS", 0.2)
+    report = ask(spec_in(tmp_path, str(tiny_folder), threads=1, dtype="fp32"), calibrate=True)
+    (candidate,) = report.candidates
+    assert candidate.work.tokens_tier == "counted"
+    here = candidate.machines[0]
+    assert (here.needs.tier, here.hours_tier) == ("micro-steps", "calibration")
+    assert here.hours is not None
+    assert here.hours.low < here.hours.median < here.hours.high
+
+
+@pytest.mark.torch
+def test_real_steps_of_bfloat16_weights_that_all_learn_leave_no_hooks_behind(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost_steps, "SECONDS", 0.2)
+    train = {"threads": 1, "dtype": "bf16", "adapter": {"type": "none"}}
+    report = ask(spec_in(tmp_path, str(tiny_folder), **train), calibrate=True)
+    assert report.candidates[0].machines[0].hours is not None
+
+
+@pytest.mark.torch
+def test_real_steps_without_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no weights here"):
+        ask(config_only(tmp_path, QWEN_7B), calibrate=True)
+
+
+@pytest.mark.torch
+def test_past_runs_of_the_same_work_tell_the_time(tiny_folder: Path, tmp_path: Path) -> None:
+    from finewright.workbench.up import up
+
+    path = spec_in(tmp_path, str(tiny_folder), threads=1, max_steps=2)
+    up(load_spec(path), tmp_path / "runs", on_event=lambda *_: None, through="train")
+    here = ask(path).candidates[0].machines[0]
+    assert here.hours_tier == "past runs"
+    assert here.hours is not None
+    assert len(ask(path).residuals) == 1
+    other = spec_in(tmp_path, str(tiny_folder), threads=1, max_steps=2, memory="lean")
+    assert ask(other).residuals == ()
+
+
+def test_no_runs_folder_is_no_past(tmp_path: Path) -> None:
+    from finewright.estimate.families import shape_of
+    from finewright.features.cost.job import Job, Rows
+    from finewright.schema.cost import Range
+    from finewright.schema.methods import SFTSpec
+
+    rows = Rows(1, 1.0, 1, 1, 1.0, counted=True)
+    span = Range(low=1, median=1, high=1)
+    assert past_runs(tmp_path / "none", Job("m", shape_of(QWEN_7B), SFTSpec(), rows, 1, span)) == []

@@ -1,0 +1,43 @@
+"""Tokens are counted as a step runs them: a pair's prompt once."""
+
+from pathlib import Path
+
+import pytest
+
+from finewright.features.cost.rows import count
+from finewright.lm.sources import locate
+from finewright.schema.methods import DPOSpec
+from finewright.schema.rows import Row
+
+
+def pair(asked: str, chosen: str, rejected: str, number: int) -> Row:
+    prompt = {"role": "user", "content": asked}
+    sides = [(prompt, {"role": "assistant", "content": text}) for text in (chosen, rejected)]
+    return Row(str(number), sides[0], None, "rows.jsonl", number, rejected=sides[1])
+
+
+PAIRS = [pair(f"Which of {'many ' * i}words?", "this one", "that", i) for i in range(1, 5)]
+SPEC = DPOSpec(batch_size=4, max_steps=3, learning_rate=1e-4)
+
+
+@pytest.mark.torch
+def test_the_tokens_of_a_run_of_pairs_are_those_that_its_steps_pack(tiny_folder: Path) -> None:
+    from finewright.lm.batch import pack_groups
+    from finewright.lm.encode import encode_example
+    from finewright.lm.load import load_chat
+
+    base = locate(str(tiny_folder), Path.cwd())
+    chat = load_chat(base)
+    packed = pack_groups([encode_example(chat, row).sequences for row in PAIRS]).num_tokens
+    counted = count(PAIRS, SPEC, base, "")
+    assert counted.rows.counted
+    assert counted.tokens.median == pytest.approx(3 * packed)
+    assert counted.rows.mean * 4 > packed  # memory is reckoned with whole sequences
+
+
+def test_without_a_tokenizer_the_prompt_of_a_pair_is_counted_once_too() -> None:
+    alone = count(PAIRS, SPEC, None, "").tokens.median
+    longer = [pair("x" * 4000 + str(row.row), "a", "b", row.row) for row in PAIRS]
+    long = count(longer, SPEC, None, "")
+    assert alone < long.tokens.median < 0.6 * long.rows.mean * 12
+    assert not long.rows.counted

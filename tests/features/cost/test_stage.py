@@ -1,0 +1,51 @@
+"""The stage answers from the rows of the data stage and the config of each base model."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from finewright.features.cost.stage import run
+from finewright.schema.cost import CostReport
+from finewright.schema.methods import SFTSpec
+from finewright.schema.rows import Row, write_rows
+from finewright.schema.run import RunSpec
+from finewright.store.rundir import create_run
+from finewright.store.stage import StageContext
+
+from .jobs import LLAMA_8B
+
+
+def test_the_stage_reports_every_candidate(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps(LLAMA_8B))
+    day = datetime(2026, 11, 25, tzinfo=UTC)
+    place = create_run(tmp_path / "runs", "x", "0" * 64, "", "", day)
+    turns = ({"role": "user", "content": "why?"}, {"role": "assistant", "content": "so"})
+    rows = [Row(str(i), turns, None, "f", i) for i in range(10)]
+    (place.stage_dir("data") / "train.jsonl").write_text(write_rows(rows))
+    spec = RunSpec.model_validate(
+        {
+            "name": "x",
+            "base_models": ["./one", "./two"],
+            "data": {"sources": [{"path": "a.jsonl"}]},
+        }
+    )
+    resolved = SFTSpec(learning_rate=1e-4, micro_batch_tokens=1024, dtype="bf16", threads=1)
+    context = StageContext(
+        spec=spec,
+        candidates={"./one": resolved, "./two": resolved},
+        root=tmp_path,
+        run=place,
+        key="",
+        emit=lambda *_, **__: None,
+        should_stop=lambda: 0,
+    )
+    result = run(context)
+    assert isinstance(result.report, CostReport)
+    assert [c.base_model for c in result.report.candidates] == ["./one", "./two"]
+    # two candidates: a project is two runs, what fails of them, and their evaluations
+    fitting = next(m for m in result.report.candidates[0].machines if m.project_usd and m.usd)
+    assert fitting.usd is not None
+    assert fitting.project_usd is not None
+    assert abs(fitting.project_usd.median - 2.6 * fitting.usd.median) < 1e-9

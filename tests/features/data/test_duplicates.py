@@ -1,0 +1,100 @@
+"""`data duplicates`: all files are one set, known held-out rows are said, a copy has no repeats."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from finewright.errors import DataError
+from finewright.features.data.duplicates import duplicates
+from finewright.features.data.rows import asked_for
+from finewright.render.duplicates import text_of
+from finewright.schema.duplicates import DuplicatesSpec
+
+LONG = "the parcel was sent on monday by the depot in the north and has not been seen since then by anybody"
+DROP = DuplicatesSpec(exact="drop", near="drop")
+
+
+def write(path: Path, *pairs: tuple[str, str]) -> Path:
+    rows = [json.dumps({"prompt": question, "completion": answer}) for question, answer in pairs]
+    path.write_text("".join(f"{row}\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path, Path]:
+    return (
+        write(tmp_path / "a.jsonl", ("where is it", LONG), ("what is new", "nothing"), ("where is it", LONG)),
+        write(tmp_path / "b.jsonl", ("where is it", LONG.replace("monday", "friday")), ("who", "me")),
+        write(tmp_path / "test.jsonl", ("what is new", "nothing"), ("why", "because")),
+    )  # fmt: skip
+
+
+def test_repeats_are_found_across_files_and_left_out_of_the_copy(files, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    report = duplicates(files[:2], spec=DROP, out=out)
+    assert (report.rows_in, report.rows_kept) == (5, 3)
+    assert f"rows: {out}" in text_of(report).splitlines()
+    assert report.rows_dropped == {"duplicate": 1, "near_duplicate": 1}
+    kept = [json.loads(line)["messages"] for line in out.read_text().splitlines()]
+    assert [turns[0]["content"] for turns in kept] == ["where is it", "what is new", "who"]
+    assert duplicates([out], spec=DROP).found == {}
+
+
+def test_held_out_rows_that_are_known_are_said(files) -> None:
+    report = duplicates(files[:2], against=files[2:])
+    (known,) = report.contamination
+    assert (known.name, known.rows, known.found) == ("test.jsonl", 2, {"same": 1})
+    assert any("test.jsonl are also trained on" in problem.message for problem in report.problems)
+
+
+def test_the_text_names_the_rows(files) -> None:
+    text = text_of(duplicates(files[:2], against=files[2:], spec=DROP))
+    first, second, *_ = text.splitlines()
+    assert first == "5 rows in, 3 kept, 1 duplicate, 1 near duplicate"
+    assert second == "repeats: 1 exact, 1 near; 1 group, the largest of 3 rows"
+    assert f"{files[1]}:1" in text
+    assert "test.jsonl: of 2 rows known from training: 1 same" in text
+
+
+def test_rows_that_cannot_be_used_are_said_and_files_are_not_overwritten(
+    files, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(files[0].read_text() + '{"prompt": 1, "completion": "x"}\n{"prompt": "Q"\n')
+    report = duplicates([bad])
+    assert (report.rows_in, report.rows_kept) == (5, 3)
+    assert report.rows_dropped == {"invalid": 1, "unreadable": 1}
+    assert not report.passed
+    assert "2 rows could not be looked at" in text_of(report)
+    with pytest.raises(DataError, match="which is read"):
+        duplicates([files[0]], against=[files[1]], out=files[1])
+
+
+def test_a_mistyped_path_passes_no_gate(files, tmp_path: Path) -> None:
+    none, bad = tmp_path / "none.jsonl", tmp_path / "bad.jsonl"
+    bad.write_text('{"prompt": "Q"\n')
+    for path, says in (
+        (none, "no such file"),
+        (bad, r"its only row cannot be used: .*bad.jsonl:1"),
+    ):
+        with pytest.raises(DataError, match=says):
+            duplicates([files[0], path])
+        with pytest.raises(DataError, match=says):
+            duplicates([files[0]], against=[path], out=tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_rows_of_other_shapes_are_compared_as_a_manifest_or_the_user_says(tmp_path: Path) -> None:
+    row = '{"q": "where is it", "a": "in the north"}\n'
+    (tmp_path / "rows.jsonl").write_text(row * 2)
+    about = '{"mine": {"file_name": "rows.jsonl", "columns": {"prompt": "q", "response": "a"}}}'
+    (tmp_path / "dataset_info.json").write_text(about)
+    assert duplicates([tmp_path]).found == {"exact": 1}
+    asked = asked_for(columns={"prompt": "q", "completion": "a"})
+    assert duplicates([tmp_path / "rows.jsonl"], asked=asked).found == {"exact": 1}
+
+
+def test_rows_that_are_not_listed_are_counted(tmp_path: Path) -> None:
+    many = write(tmp_path / "many.jsonl", *[("where is it", LONG)] * 9)
+    assert "and 3 more rows that repeat others" in text_of(duplicates([many]))

@@ -1,0 +1,141 @@
+"""What a popular guide says about cost and memory, and the advice must contradict (with the arithmetic)."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from features.decide.advising import TODAY, advise, dropped, of_rule, spec
+from finewright.catalog.advice import packaged_advice
+from finewright.catalog.prices import packaged_prices
+from finewright.errors import DataError
+from finewright.estimate.memory import Load, memory
+from finewright.features.decide.figures import Facts
+from finewright.features.decide.models import models_of, read_base_model, sizes_of
+from finewright.features.decide.serving import rented
+from finewright.schema.adapter import FullSpec
+from finewright.schema.decide_report import Cost, DecideReport
+
+GIB = 1024**3
+DAYS_A_MONTH = 365 / 12
+
+
+def cost_of(report: DecideReport, arm: str) -> Cost:
+    return next(cost for cost in report.costs if cost.arm == arm)
+
+
+def a_thousand_a_day(model: str) -> DecideReport:
+    requests = round(1000 * DAYS_A_MONTH)
+    return advise(
+        spec(api_model=model, requests_per_month=requests, tokens_in=1000, tokens_out=300)
+    )
+
+
+def test_3_gib_do_not_hold_70b() -> None:
+    tiny = {"name": "a card", "memory_gib": 3, "bandwidth_gb_s": 300, "tflops": 20, "watts": 100}
+    report = advise(spec(base_model="Llama-3.1-70B", hardware=[tiny], on_premise_only=True))
+    found = dropped(report)
+    assert all("G7" in found[f"{method}, self-hosted"] for method in ("prompt", "ft", "rag+ft"))
+    (finding,) = (f for f in of_rule(report, "G7", "dropped") if "ft, self-hosted" in f.arms)
+    assert "takes 3" in finding.reason
+    assert "more than a card holds" in finding.reason
+    assert report.verdict == "nothing is left"
+
+
+def test_4_bit_weights_of_65b_are_over_33_gb_and_70b_trains_on_48_gb() -> None:
+    """65.2e9 x 0.516 bytes = 33.7e9; QLoRA's paper has 65B on one GPU of 48 GB, Unsloth 70B in 41 GB."""
+    model = read_base_model("Llama-3.1-70B", Path, TODAY)
+    assert model.shape.linear * 0.516 == pytest.approx(
+        model.sizes.held[4] - 2 * (model.shape.parameters - model.shape.linear), rel=0.01
+    )
+    assert 33 < model.sizes.held[4] * 65.2 / 70.6 / 1e9 < 37
+    models = models_of("Llama-3.1-70B", packaged_advice(), Path, TODAY)
+    step = Facts(packaged_prices(), packaged_advice(), models, TODAY).steps["Llama-3.1-70B"]
+    assert 35 < step.with_4_bits < 48
+
+
+def test_lora_saves_memory_by_a_single_digit_factor_not_100() -> None:
+    models = models_of("Qwen2.5-7B", packaged_advice(), Path, TODAY)
+    facts = Facts(packaged_prices(), packaged_advice(), models, TODAY)
+    step = facts.steps["Qwen2.5-7B"]
+    load = Load(adapter=FullSpec(), tokens=2048, learned=1024, longest=2048, lean=True, gpu=True)
+    whole = memory(models["Qwen2.5-7B"].shape, load).tensors / GIB
+    assert 5 < whole / step.with_16_bits < 9
+    assert whole / step.with_4_bits < 25
+
+
+def test_an_a100_is_not_had_for_a_dollar_ten_nor_a_data_centre_gpu_for_39_cents() -> None:
+    hosts = {host.name: host.usd_per_hour for host in rented(packaged_prices())}
+    assert hosts["A100 80GB PCIe"].low >= 1.19
+    assert hosts["H100 PCIe"].low >= 1.99
+    assert hosts["RTX 4090"].low == 0.34
+
+
+def test_retrieval_costs_nothing_at_first_and_its_latency_is_that_of_its_tokens() -> None:
+    report = advise(spec())
+    for host in ("api", "self-hosted"):
+        assert cost_of(report, f"rag, {host}").once_usd.high == 0
+    rag, prompt = (cost_of(report, f"{m}, self-hosted").latency_ms for m in ("rag", "prompt"))
+    search = packaged_advice().assumptions["retrieval_ms"]
+    assert 1 <= search.low < search.high <= 20
+    assert rag.median - prompt.median > 10 * search.median
+
+
+def test_fine_tuning_does_not_recur_cheaply_below_the_break_even() -> None:
+    report = a_thousand_a_day("gpt-6-luna")
+    tuned, prompted = (cost_of(report, arm).month_usd for arm in ("ft, self-hosted", "prompt, api"))
+    assert tuned.low == pytest.approx(248, abs=1)
+    assert tuned.low > 30 * prompted.high
+
+
+@pytest.mark.parametrize(
+    ("model", "volume"),
+    [
+        ("gpt-6-luna", 990_000),
+        ("gpt-6.1-terra", 99_000),
+        ("gpt-6.1-sol", 50_000),
+        ("claude-opus-5-5", 25_000),
+    ],
+)
+def test_the_break_even_against_an_api_is_said(model: str, volume: int) -> None:
+    report = a_thousand_a_day(model)
+    found = next(each for each in report.break_even if each.method == "prompt")
+    assert found.requests_per_month is not None
+    assert found.requests_per_month.low == pytest.approx(volume, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("model", "usd"), [("gpt-6-luna", 7.60), ("gpt-6.1-terra", 76.04), ("claude-opus-5-5", 304.2)]
+)
+def test_an_api_at_a_thousand_requests_a_day_costs_dollars_not_thousands(
+    model: str, usd: float
+) -> None:
+    cost = cost_of(a_thousand_a_day(model), "prompt, api").month_usd
+    assert cost.median == pytest.approx(usd, rel=0.001)
+
+
+def test_there_is_no_deepseek_r1_of_7b() -> None:
+    with pytest.raises(DataError, match="unknown model 'DeepSeek-R1-7B'"):
+        read_base_model("DeepSeek-R1-7B", Path, TODAY)
+
+
+def test_a_self_served_fine_tune_at_openai_ends_within_the_horizon() -> None:
+    before, after = (advise(spec(api_model="gpt-4.1-mini", horizon_months=n)) for n in (1, 12))
+    assert "ft, api" not in dropped(before)
+    assert dropped(after)["ft, api"] == {"G9"}
+    assert any("2027-01-14" in f.reason for f in of_rule(after, "G9", "warning"))
+
+
+def test_old_prices_are_said_to_be_old() -> None:
+    assert any("over 45 days old" in p.message for p in advise(spec()).problems)
+    late = advise(spec(), today=date(2027, 11, 25))
+    assert late.facts.state == "stale"
+    assert any("stale" in p.message for p in late.problems)
+
+
+def test_nf4_is_sized_by_the_linear_layers_alone() -> None:
+    shape = read_base_model("Qwen2.5-0.5B", Path, TODAY).shape
+    sizes = sizes_of(shape)
+    outside = 2 * (shape.parameters - shape.linear)
+    assert outside / sizes.held[4] > 0.5  # of a small model the embedding is most of it
+    assert sizes.held[16] == 2 * shape.parameters

@@ -1,0 +1,239 @@
+"""Money, time and fit of an arm, against figures worked out by hand."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.decide.advising import TODAY, spec
+from finewright.catalog.advice import packaged_advice
+from finewright.catalog.prices import packaged_prices
+from finewright.estimate.money import exact
+from finewright.features.decide.arms import ARMS, Arm, Figures
+from finewright.features.decide.case import middle
+from finewright.features.decide.figures import Facts, figures_with
+from finewright.features.decide.models import models_of, read_base_model
+from finewright.features.decide.serving import (
+    Demand,
+    Need,
+    Served,
+    answer_ms,
+    fits,
+    memory_gib,
+    month_usd,
+    owned,
+    rented,
+    replicas,
+    seated,
+)
+
+ADVICE, PRICES = packaged_advice(), packaged_prices()
+PROMPT, LONG, RAG = (Arm(m, "api") for m in ("prompt", "prompt+long-context", "rag"))
+FT = Arm("ft", "self-hosted")
+GIB = 1024**3
+
+
+def figured(**changes: Any) -> Mapping[Arm, Figures]:
+    of = spec(**changes)
+    models = models_of(of.base_model, ADVICE, Path, TODAY)
+    return figures_with(Facts(PRICES, ADVICE, models, TODAY))(middle(of, ADVICE))
+
+
+def test_an_api_costs_its_tokens() -> None:
+    """1,000 requests of 1,000 + 300 tokens at 1 and 5 dollars a million: 1 + 1.5 dollars."""
+    found = figured(
+        api_model="gpt-6.1-terra", requests_per_month=1000, tokens_in=1000, tokens_out=300
+    )
+    assert found[PROMPT].month_usd.median == pytest.approx(2.5)
+    added = ADVICE.assumptions["retrieved_tokens"].median
+    assert found[RAG].request_usd.median == pytest.approx((1000 + added) / 1e6 + 300 * 5 / 1e6)
+
+
+def test_a_cached_corpus_is_cheap_when_it_is_asked_often_and_dear_when_not() -> None:
+    """Of a Poisson stream the chance of another request within 10 minutes is 1 - exp(-10 rate)."""
+    minutes = 365 / 12 * 24 * 60
+    for requests in (100, 1_000_000):
+        found = figured(
+            api_model="gpt-6.1-terra",
+            corpus_tokens=100_000,
+            requests_per_month=requests,
+            tokens_in=1000,
+            tokens_out=1,
+        )
+        share = 1 - math.exp(-10 * requests / minutes)
+        by_hand = (share * 0.05 + (1 - share) * 1) * 0.1 + 0.001 + 5e-6
+        assert found[LONG].request_usd.median == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_every_range_is_in_order_and_every_month_is_its_parts() -> None:
+    for changes in (
+        {},
+        {"corpus_tokens": 100_000},
+        {"hardware": ["RTX 4090"], "on_premise_only": True},
+    ):
+        for arm, each in figured(**changes).items():
+            for name in ("once_usd", "month_usd", "latency_ms", "update_days", "effort_hours"):
+                value = getattr(each, name)
+                assert 0 <= value.low <= value.median <= value.high, (arm, name)
+            month = each.fixed_month_usd.median + 30_000 * each.request_usd.median
+            assert month == pytest.approx(each.month_usd.median)
+
+
+def test_a_7b_model_is_served_from_the_cheapest_gpu_that_holds_it_in_16_bits() -> None:
+    found = figured()[Arm("prompt", "self-hosted")]
+    assert "Qwen2.5-7B, 16-bit" in found.how[0]
+    assert "RTX 4090" in found.how[0]
+    assert found.month_usd.low == pytest.approx(0.34 * 730)
+    assert found.month_usd.high == pytest.approx(0.74 * 730)
+
+
+def test_a_70b_model_is_served_in_4_bits_from_48_gib() -> None:
+    """An L40S from 0.79 dollars an hour on, at RunPod up to 1.09: 577 to 796 dollars a month."""
+    found = figured(base_model="Llama-3.1-70B")[Arm("prompt", "self-hosted")]
+    assert "4-bit" in found.how[0]
+    assert "L40S" in found.how[0]
+    assert found.month_usd.low == pytest.approx(576.7)
+    assert 790 < found.month_usd.median <= found.month_usd.high
+
+
+def test_own_machines_cost_their_power() -> None:
+    """An RTX 4090 of 450 W all month: 328.5 kWh at 20 cents."""
+    found = figured(hardware=["RTX 4090"], on_premise_only=True)[Arm("prompt", "self-hosted")]
+    assert found.place == "own"
+    assert found.month_usd.median == pytest.approx(0.45 * 730 * 0.2)
+
+
+def test_machines_that_are_alike_stand_together() -> None:
+    hosts = owned(["L40S", "L40S", "RTX 4090"], PRICES, exact(0.2))
+    assert [(host.name, host.count) for host in hosts] == [
+        ("L40S", 2),
+        ("RTX 4090", 1),
+        ("2 x L40S", 1),
+    ]
+    one, _, two = hosts
+    assert 44 < one.memory_gib < 48
+    assert two.memory_gib == 2 * one.memory_gib
+    assert two.usd_per_hour.median == pytest.approx(2 * 0.35 * 0.2)
+
+
+def test_on_premise_without_a_machine_says_what_would_hold_the_model() -> None:
+    found = figured(hardware="none", on_premise_only=True)[FT]
+    assert "you have no machine" in found.misfit
+    assert "holds it" in found.misfit
+
+
+def test_memory_is_weights_and_cache_by_hand() -> None:
+    """Qwen2.5-7B keeps 28 layers x 4 heads x 128 numbers x 2 (keys and values) x 2 bytes a token: 57,344."""
+    model = read_base_model("Qwen2.5-7B", Path, TODAY)
+    assert model.sizes.cache_per_token == 57_344
+    need = Need(1000, 5000, 200, 3)
+    weights = 7_615_616_512 * 2  # the model card's 7.61B
+    by_hand = (weights + (5000 + 3 * 1200) * 57_344) / GIB
+    assert memory_gib(model.sizes, 16, need) == pytest.approx(by_hand)
+
+
+def test_an_answer_takes_its_reading_and_its_writing() -> None:
+    """15.2 GB of weights at 1,008 GB/s x 0.5 and 100 tokens: 3.02 s; 2 x 7.07e9 x 1000 FLOPs at
+    165 TFLOP/s x 0.5: 0.171 s."""
+    model = read_base_model("Qwen2.5-7B", Path, TODAY)
+    host = next(host for host in rented(PRICES) if host.name == "RTX 4090")
+    fixed = replace(host, bandwidth_gb_s=1008, tflops=165)
+    found = answer_ms(model, Served(fixed, 16, 15), Need(1000, 0, 100, 1), exact(0.5), exact(0.5))
+    reading = 2 * model.shape.computing * 1000 / (165e12 * 0.5)
+    writing = 100 * (2 * model.shape.parameters + 1050 * 57_344) / (1008e9 * 0.5)
+    assert found.median == pytest.approx(1000 * (reading + writing))
+    assert 0.16 < reading < 0.18
+    assert 3.0 < writing < 3.2
+
+
+def test_a_mixture_reads_its_chosen_experts_alone() -> None:
+    sizes = read_base_model("Mixtral-8x7B", Path, TODAY).sizes
+    assert sizes.held[16] / 2 == pytest.approx(46.7e9, rel=0.01)
+    assert sizes.read[16] / 2 == pytest.approx(12.9e9, rel=0.01)
+
+
+def demand(requests: float) -> Demand:
+    return Demand(requests, 4.0, 16.0, exact(0.4), exact(0.6))
+
+
+def test_more_requests_than_a_machine_carries_take_more_machines() -> None:
+    """Little: 10 M a month are 3.8 a second; at four times the mean and 5 s each 76 are in the air."""
+    assert replicas(10_000_000 / (730 * 3600) * 4 * 5, 16) == 5
+    assert replicas(0.0, 16) == 1
+    model = read_base_model("Qwen2.5-7B", Path, TODAY)
+    only = [host for host in rented(PRICES) if host.name == "RTX 4090"]
+    few, many = (seated(model, Need(1000, 0, 250, 4), only, demand(n)) for n in (1000, 10_000_000))
+    assert few is not None
+    assert many is not None
+    assert few.num == 1
+    assert many.num > 3
+    assert month_usd(many).median == pytest.approx(many.num * month_usd(few).median)
+
+
+def test_your_own_machines_carry_no_more_than_they_are() -> None:
+    plenty = {"requests_per_month": 10_000_000, "on_premise_only": True}
+    one, ten = (figured(hardware=["RTX 4090"] * n, **plenty)[FT] for n in (1, 10))
+    assert "cannot carry the busiest hour of 10,000,000 requests" in one.misfit
+    assert ten.misfit == ""
+    assert " x (RTX 4090)" in ten.how[0]
+
+
+def test_what_is_too_small_at_home_is_rented_unless_it_must_stay() -> None:
+    small = {"name": "laptop", "memory_gib": 4, "bandwidth_gb_s": 50, "tflops": 1, "watts": 30}
+    may, must = (figured(hardware=[small], on_premise_only=stay)[FT] for stay in (False, True))
+    assert may.misfit == ""
+    assert may.place == "rented"
+    assert "more than laptop holds" in must.misfit
+
+
+def test_memory_bounds_how_many_are_answered_at_once() -> None:
+    """Beside 14.2 GiB of weights a prompt of 30,000 tokens takes 1.6 GiB: a 4090 holds five of them."""
+    model = read_base_model("Qwen2.5-7B", Path, TODAY)
+    only = [host for host in rented(PRICES) if host.name == "RTX 4090"]
+    long = seated(model, Need(30_000, 0, 250, 4), only, demand(3_000_000))
+    short = seated(model, Need(3_000, 0, 250, 4), only, demand(3_000_000))
+    assert long is not None
+    assert short is not None
+    seconds = answer_ms(model, long.served, Need(30_000, 0, 250, 4), exact(0.4), exact(0.6)).median
+    flying = 3_000_000 / (730 * 3600) * 4 * seconds / 1000
+    assert long.num == math.ceil(flying / 5)
+    assert long.num > short.num
+
+
+def test_what_fits_nowhere_is_placed_nowhere() -> None:
+    model = read_base_model("Qwen2.5-7B", Path, TODAY)
+    assert fits(model, Need(1e9, 0, 0, 64), rented(PRICES)) is None
+    assert seated(model, Need(1e9, 0, 0, 64), rented(PRICES), demand(1)) is None
+
+
+def test_facts_are_updated_by_training_only_where_weights_hold_them() -> None:
+    found = figured()
+    assert found[FT].update_days.median > 5
+    assert found[Arm("rag+ft", "self-hosted")].update_days == found[RAG].update_days
+
+
+def test_missing_pairs_are_hours_of_labelling() -> None:
+    """100 of 500 pairs are there, and a classification takes half a minute: 400 x 0.5 / 60 hours."""
+    few, many = (figured(labelled_pairs=n, task="classify")[FT].effort_hours for n in (100, 500))
+    assert few.median - many.median == pytest.approx(400 * 0.5 / 60)
+
+
+def test_a_training_run_costs_dollars_and_a_project_its_runs() -> None:
+    """Guide price of a 7B LoRA: 1 to 4 dollars a run; 5 to 20 runs make 10 to 100 dollars of a project.
+
+    15.4 M tokens are 10,000 rows of 512 in three passes."""
+    found = figured(labelled_pairs=10_000, tokens_in=400, tokens_out=112, hardware="none")[FT]
+    assert 0.5 < found.run_usd.low < found.run_usd.high < 6
+    assert found.once_usd.median == pytest.approx(10 * found.run_usd.median)
+
+
+def test_every_figure_names_the_rows_it_is_made_of() -> None:
+    found = figured()
+    for arm in ARMS:
+        assert found[arm].facts
+        assert all(fact.reference for fact in found[arm].facts)
+    assert any(f.name == "API: openai, gpt-6-luna" for f in found[PROMPT].facts)
+    assert any(f.name.startswith("GPU: ") for f in found[FT].facts)

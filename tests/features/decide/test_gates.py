@@ -1,0 +1,174 @@
+"""Each gate does what its rule says, no more, and a dropped arm never ranks."""
+
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.decide.advising import dropped, exactly, hand_made, of_rule, spec
+from finewright.catalog.advice import packaged_advice
+from finewright.features.decide.arms import ARMS, Arm
+from finewright.features.decide.case import Case
+from finewright.schema.decide import UNKNOWN, Method
+
+API = {arm.name for arm in ARMS if arm.host == "api"}
+TUNED = {arm.name for arm in ARMS if arm.is_tuned}
+FT = {"ft, api", "ft, self-hosted"}
+LONG = {"prompt+long-context, api", "prompt+long-context, self-hosted"}
+
+
+def by_rule(rule: str, **changes: Any) -> set[str]:
+    found = dropped(hand_made(spec(**changes)))
+    return {arm for arm, rules in found.items() if rule in rules}
+
+
+def test_nothing_is_dropped_where_nothing_speaks_against_it() -> None:
+    assert dropped(hand_made(spec(corpus_tokens=300_000))) == {}
+
+
+def test_g1_on_premise_drops_every_api() -> None:
+    assert by_rule("G1", on_premise_only=True) == API
+
+
+@pytest.mark.parametrize(
+    ("half_life", "gap", "found"), [(0.5, 2, FT), (0.5, 0, set()), (2, 2, set())]
+)
+def test_g2_volatile_facts_drop_weights_as_their_source(
+    half_life: float, gap: int, found: set[str]
+) -> None:
+    assert by_rule("G2", fact_half_life_days=half_life, knowledge_gap=gap) == found
+
+
+def test_g3_access_by_document_leaves_retrieval_alone() -> None:
+    assert by_rule("G3", per_document_access=True) == FT | LONG
+    assert by_rule("G3", erasure_duty=True) == FT
+    assert by_rule("G3", erasure_duty=True, knowledge_gap=0) == set()
+    (duty,) = of_rule(hand_made(spec(erasure_duty=True)), "G3", "duty")
+    assert {*duty.arms} == TUNED - FT
+
+
+def test_g4_citations_need_the_passages() -> None:
+    without = {arm.name for arm in ARMS if not arm.has_passages}
+    assert by_rule("G4", citations=True) == without
+
+
+@pytest.mark.parametrize(
+    ("tokens", "dropped_by_it", "warned", "advised"),
+    [
+        (200_000, set(), 0, 2),
+        (200_001, set(), 2, 0),
+        (500_000, set(), 2, 0),
+        (500_001, LONG, 0, 0),
+    ],
+)
+def test_g5_a_corpus_is_weighed_against_200k_and_half_of_the_context(
+    tokens: int, dropped_by_it: set[str], warned: int, advised: int
+) -> None:
+    report = hand_made(spec(corpus_tokens=tokens))
+    assert by_rule("G5", corpus_tokens=tokens) == dropped_by_it
+    assert len(of_rule(report, "G5", "warning")) == warned
+    assert len(of_rule(report, "G5", "advice")) == advised
+
+
+def test_g5_without_documents_there_is_nothing_to_retrieve() -> None:
+    assert by_rule("G5", corpus_tokens=0) == {arm.name for arm in ARMS if arm.has_passages}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "is_dropped", "warned"), [(49, True, 0), (50, False, 1), (300, False, 0)]
+)
+def test_g6_pairs(pairs: int, is_dropped: bool, warned: int) -> None:
+    assert by_rule("G6", labelled_pairs=pairs) == (TUNED if is_dropped else set())
+    assert len(of_rule(hand_made(spec(labelled_pairs=pairs)), "G6", "warning")) == warned
+
+
+def test_g7_what_fits_nowhere_is_dropped_with_what_would_hold_it() -> None:
+    def too_large(case: Case, arm: Arm) -> dict[str, Any]:
+        return {"misfit": "a larger one would hold it"} if arm.method == "ft" else {}
+
+    found = dropped(hand_made(spec(), too_large))
+    assert {arm for arm, rules in found.items() if "G7" in rules} == FT
+
+
+@pytest.mark.parametrize(
+    ("knowledge", "behaviour", "warned"), [(2, 1, 1), (3, 0, 1), (2, 2, 0), (1, 0, 0)]
+)
+def test_g8_facts_by_training(knowledge: int, behaviour: int, warned: int) -> None:
+    report = hand_made(spec(knowledge_gap=knowledge, behaviour_gap=behaviour))
+    assert len(of_rule(report, "G8", "warning")) == warned
+
+
+@pytest.mark.parametrize("can", [False, None])
+def test_g9_a_model_that_cannot_be_fine_tuned_is_not(can: bool | None) -> None:
+    report = hand_made(spec(), lambda case, arm: {"can_fine_tune": can})
+    assert {a for a, rules in dropped(report).items() if "G9" in rules} == {
+        "ft, api",
+        "rag+ft, api",
+    }
+
+
+def test_g10_adds_duties_and_no_score() -> None:
+    plain, risky = (hand_made(spec(domain=d)) for d in ("other", "employment"))
+    assert [r.score for r in plain.ranking] == [r.score for r in risky.ranking]
+    assert of_rule(plain, "G10", "duty") == []
+    everywhere, tuned = of_rule(risky, "G10", "duty")
+    assert everywhere.arms == ()
+    assert {*tuned.arms} == TUNED
+    assert "2 December 2027" in everywhere.reason
+
+
+def test_g11_over_a_limit_even_at_the_lowest_price_is_out_and_only_if_it_was_stated() -> None:
+    def dear(case: Case, arm: Arm) -> dict[str, Any]:
+        return {"month_usd": exactly(1001)} if arm.host == "self-hosted" else {}
+
+    stated = dropped(hand_made(spec(month_budget_usd=1000), dear))
+    assert {a for a, rules in stated.items() if "G11" in rules} == {a.name for a in ARMS} - API
+    assert dropped(hand_made(spec(month_budget_usd=UNKNOWN), dear)).keys() <= LONG
+
+
+def test_an_unknown_that_would_drop_arms_is_told_as_such() -> None:
+    report = hand_made(spec(on_premise_only=UNKNOWN))
+    (finding,) = (f for f in report.findings if f.rule == "G1")
+    assert not finding.certain
+    assert finding.reason.startswith("if on_premise_only is true: ")
+    assert {r.arm for r in report.ranking} >= {"prompt, api", "rag, api"}
+
+
+def test_every_rule_has_a_title_and_a_source_with_a_day() -> None:
+    advice = packaged_advice()
+    assert list(advice.rules) == [f"G{i}" for i in range(1, 12)]
+    for rule in advice.rules.values():
+        assert rule.title
+        assert all(advice.sources[name].observed_at.year >= 2026 for name in rule.sources)
+
+
+@settings(max_examples=25)
+@given(
+    st.fixed_dictionaries(
+        {
+            "knowledge_gap": st.integers(0, 3),
+            "behaviour_gap": st.integers(0, 3),
+            "fact_half_life_days": st.sampled_from([0.5, 30, 1000]),
+            "corpus_tokens": st.sampled_from([0, 100_000, 10_000_000]),
+            "labelled_pairs": st.sampled_from([0, 100, 5000]),
+            "citations": st.booleans(),
+            "per_document_access": st.booleans(),
+            "erasure_duty": st.booleans(),
+            "on_premise_only": st.booleans(),
+        }
+    )
+)
+def test_a_dropped_arm_never_ranks_and_every_arm_ranks_or_is_dropped(
+    inputs: dict[str, Any],
+) -> None:
+    report = hand_made(spec(**inputs))
+    ranked = {row.arm for row in report.ranking}
+    assert ranked.isdisjoint(dropped(report))
+    assert ranked | dropped(report).keys() == {arm.name for arm in ARMS}
+    assert all(finding.reason and finding.sources for finding in report.findings)
+
+
+def test_there_are_five_methods_at_two_hosts() -> None:
+    assert {arm.method for arm in ARMS} == {*get_args(Method)}
+    assert len(ARMS) == 10

@@ -1,0 +1,110 @@
+"""Five to ten questions, each with its reason; unknown is always an answer; the answers are a spec."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from finewright.features.decide.questions import QUESTIONS, Question, interview, spec_text
+from finewright.schema.decide import DecideSpec
+from finewright.schema.load_decide import load_decision
+
+
+class Person:
+    """Answers by key, the first that is left; whom nobody answers for, unknown."""
+
+    def __init__(self, **answers: list[str]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+
+    def __call__(self, question: Question, complaint: str) -> str:
+        self.asked.append(question.key)
+        self.complaints += [complaint] if complaint else []
+        return (self.answers.get(question.key) or ["unknown"]).pop(0)
+
+
+def test_there_are_five_to_ten_and_each_has_a_reason() -> None:
+    assert 5 <= len(QUESTIONS) <= 10
+    assert all(question.text and question.why for question in QUESTIONS)
+    assert {question.key for question in QUESTIONS} <= DecideSpec.model_fields.keys()
+
+
+def test_unknown_to_everything_is_a_spec(tmp_path: Path) -> None:
+    answers = interview(Person())
+    path = tmp_path / "Our new bot.yaml"
+    path.write_text(spec_text(path, answers))
+    loaded = load_decision(path)
+    assert loaded.name == "our-new-bot"
+    assert loaded.spec == DecideSpec()
+
+
+def test_answers_come_into_the_spec_as_they_were_meant(tmp_path: Path) -> None:
+    person = Person(
+        knowledge_gap=["2"],
+        fact_half_life_days=["90"],
+        corpus_tokens=["400,000"],
+        citations=["Yes"],
+        per_document_access=["n"],
+        month_budget_usd=["$500"],
+    )
+    path = tmp_path / "a.yaml"
+    path.write_text(spec_text(path, interview(person)))
+    spec = load_decision(path).spec
+    assert (spec.knowledge_gap, spec.corpus_tokens, spec.citations) == (2, 400_000, True)
+    assert (spec.fact_half_life_days, spec.per_document_access, spec.month_budget_usd) == (
+        90,
+        False,
+        500,
+    )
+
+
+@pytest.mark.parametrize("bad", ["5", "-1", "much", "2.5", "nan", "1e9", "[1]", "2; rm -rf /"])
+def test_an_answer_that_cannot_be_is_asked_for_again(bad: str) -> None:
+    person = Person(knowledge_gap=[bad, "3"])
+    assert interview(person)["knowledge_gap"] == 3
+    assert person.asked[:2] == ["knowledge_gap", "knowledge_gap"]
+    assert person.complaints == ["that cannot be; an answer is 0, 1, 2 or 3, or unknown"]
+
+
+ENDS = {
+    "0, 1, 2 or 3": (["0", "3"], ["-1", "4", "1.5"]),
+    "a number from 0.001 to 1,000,000,000": (["0.001", "1,000,000,000"], ["0.0001", "1000000001"]),
+    "a number above 0 and up to 1,000,000,000": (["0.01", "1000000000"], ["0", "1000000001"]),
+    "a whole number from 0 to 1,000,000,000,000": (["0", "1,000,000,000,000"], ["1.5", "1" * 14]),
+    "yes or no": (["yes", "no"], ["perhaps", "2"]),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.key)
+def test_the_range_that_a_complaint_names_is_what_is_taken(question: Question) -> None:
+    taken, refused = ENDS[question.range]
+    for answer in taken:
+        person = Person(**{question.key: [answer]})
+        interview(person)
+        assert person.complaints == []
+    for answer in refused:
+        person = Person(**{question.key: [answer]})
+        interview(person)
+        (told,) = person.complaints
+        assert told == f"that cannot be; an answer is {question.range}, or unknown"
+
+
+def test_without_a_gap_in_knowledge_nobody_is_asked_about_documents() -> None:
+    person = Person(knowledge_gap=["0"])
+    answers = interview(person)
+    assert "corpus_tokens" not in answers
+    assert 5 <= len(person.asked) <= 10
+
+
+def test_the_end_of_the_input_is_unknown() -> None:
+    assert set(interview(lambda question, complaint: "").values()) == {"unknown"}
+
+
+@pytest.mark.parametrize("stem", ["on", "---", "ÄÖ", "1e3", "a" * 99, "null"])
+def test_any_file_name_gives_a_name_that_a_spec_may_have(stem: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{stem}.yaml"
+    text = spec_text(path, {})
+    name = yaml.safe_load(text)["name"]
+    assert isinstance(name, str)
+    assert 1 <= len(name) <= 63

@@ -1,0 +1,198 @@
+"""The smallest weight change is where the winner changes, and the shares of wins behave as shares do."""
+
+import random
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from features.decide.advising import advise, exactly, hand_made, spec
+from finewright.catalog.advice import packaged_advice
+from finewright.features.decide.arms import ARMS, Arm
+from finewright.features.decide.case import Case, middle, swings
+from finewright.features.decide.criteria import CRITERIA, Utilities
+from finewright.features.decide.ranking import ranking, score, weights_of
+from finewright.features.decide.sensitivity import (
+    Shares,
+    drawn_weights,
+    flips,
+    lead,
+    reweighted,
+    tornado,
+    win_shares,
+)
+from finewright.schema.decide import UNKNOWN, Criterion, DecideSpec
+
+BASE = middle(spec(), packaged_advice())
+SWINGS = tuple(swings(spec(), BASE, packaged_advice()))
+UNIT = st.floats(0, 1, allow_nan=False, allow_subnormal=False)
+
+
+def same(**values: float) -> Utilities:
+    return {name: values.get(name, 0.5) for name in CRITERIA}
+
+
+def shares(weights: dict[Criterion, float], utilities: dict[Arm, Utilities]) -> Shares:
+    return win_shares(weights, BASE, SWINGS, lambda case: utilities)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> dict[Arm, Utilities]:
+    arms = draw(st.lists(st.sampled_from(ARMS), min_size=2, max_size=5, unique=True))
+    return {arm: {name: draw(UNIT) for name in CRITERIA} for arm in arms}
+
+
+@st.composite
+def weightings(draw: st.DrawFn) -> dict[Criterion, float]:
+    raw = [draw(st.floats(0.01, 1)) for _ in CRITERIA]
+    return {name: value / sum(raw) for name, value in zip(CRITERIA, raw, strict=True)}
+
+
+def test_the_smallest_change_of_a_weight_by_hand() -> None:
+    """Two criteria that differ: 0.6 x 0.2 against 0.4 x 0.1, so they meet at x 0.2 = (1 - x) 0.1: x = 1/3."""
+    one, other = ARMS[0], ARMS[1]
+    weights = dict.fromkeys(CRITERIA, 0.0) | {"quality": 0.6, "month_usd": 0.4}
+    table = {one: same(quality=0.7, month_usd=0.5), other: same(quality=0.5, month_usd=0.6)}
+    found = {flip.criterion: flip for flip in flips(weights, table)}  # type: ignore[arg-type]
+    assert found.keys() == {"quality", "month_usd"}
+    assert {flip.new_winner for flip in found.values()} == {other.name}
+    assert found["quality"].needed == pytest.approx(1 / 3)
+    assert found["quality"].change == pytest.approx(1 / 3 - 0.6)
+    assert found["month_usd"].needed == pytest.approx(2 / 3)
+
+
+@settings(max_examples=200)
+@given(tables(), weightings())
+def test_the_ranking_just_before_the_change_has_the_old_winner_and_just_after_it_the_new(
+    table: dict[Arm, Utilities], weights: dict[Criterion, float]
+) -> None:
+    order = ranking(weights, table)
+    assume(order[0].score - order[1].score > 1e-6)
+    winner = order[0].arm
+    for flip in flips(weights, table):
+        step = 1e-7 if flip.change > 0 else -1e-7
+        before = reweighted(weights, flip.criterion, flip.needed - step)
+        assert ranking(before, table)[0].score - score(before, table[winner]) < 1e-6
+        after = reweighted(weights, flip.criterion, flip.needed + step)
+        new = next(arm for arm in table if arm.name == flip.new_winner)
+        assert score(after, table[new]) > score(after, table[winner]) - 1e-12
+        assert ranking(after, table)[0].score - score(after, table[new]) < 1e-6
+
+
+@settings(max_examples=100)
+@given(tables(), weightings())
+def test_no_smaller_change_of_a_weight_flips_the_winner(
+    table: dict[Arm, Utilities], weights: dict[Criterion, float]
+) -> None:
+    order = ranking(weights, table)
+    assume(order[0].score - order[1].score > 1e-6)
+    smallest = {flip.criterion: abs(flip.change) for flip in flips(weights, table)}
+    for name in CRITERIA:
+        reach = smallest.get(name, 1.0)
+        for share in (-0.99, -0.5, 0.5, 0.99):
+            value = weights[name] + share * reach
+            if 0 <= value < 1:
+                now = ranking(reweighted(weights, name, value), table)
+                top = score(reweighted(weights, name, value), table[order[0].arm])
+                assert now[0].score - top < 1e-9
+
+
+@given(weightings(), st.sampled_from(CRITERIA), UNIT)
+def test_reweighting_keeps_the_sum_and_the_others_proportions(
+    weights: dict[Criterion, float], name: Criterion, value: float
+) -> None:
+    changed = reweighted(weights, name, value)
+    assert sum(changed.values()) == pytest.approx(1)
+    assert changed[name] == value
+    others = [other for other in CRITERIA if other != name]
+    for one, two in pairwise(others):
+        assert changed[one] * weights[two] == pytest.approx(changed[two] * weights[one])
+
+
+def test_the_shares_sum_to_one_whatever_is_unknown() -> None:
+    for of in (spec(), DecideSpec(), spec(on_premise_only=UNKNOWN, citations=UNKNOWN)):
+        report = advise(of)
+        assert sum(report.win_shares.values()) + report.none_share == pytest.approx(1)
+        assert all(row.win_share == report.win_shares[row.arm] for row in report.ranking)
+    nothing = win_shares(weights_of(spec(), packaged_advice()), BASE, SWINGS, lambda case: {})
+    assert nothing.none == 1
+    some = win_shares(
+        weights_of(spec(), packaged_advice()),
+        BASE,
+        SWINGS,
+        lambda case: {ARMS[0]: same()} if not case.points else {},
+    )
+    assert sum(some.wins.values()) + some.none == pytest.approx(1)
+    assert 0 < some.none < 1
+
+
+@settings(max_examples=15)
+@given(tables(), weightings(), st.sampled_from(CRITERIA), st.floats(1.1, 5))
+def test_raising_a_weight_never_lowers_the_share_of_the_arm_that_is_best_by_it(
+    table: dict[Arm, Utilities], weights: dict[Criterion, float], name: Criterion, by: float
+) -> None:
+    best = max(table, key=lambda arm: table[arm][name])
+    raised = {key: value * (by if key == name else 1) for key, value in weights.items()}
+    whole = sum(raised.values())
+    after = shares({key: value / whole for key, value in raised.items()}, table)
+    assert after.wins[best] >= shares(weights, table).wins[best] - 1e-12
+
+
+def test_an_arm_that_is_best_by_everything_always_wins_and_a_worse_one_never() -> None:
+    weights = weights_of(spec(), packaged_advice())
+    table = {ARMS[0]: same(), ARMS[3]: dict.fromkeys(CRITERIA, 0.9)}
+    found = shares(weights, table)
+    assert found.wins[ARMS[3]] == 1
+    assert found.wins[ARMS[0]] == 0
+
+
+def test_the_drawn_weights_have_the_given_ones_as_their_mean_and_vary_by_half() -> None:
+    """A Gamma variable of shape 4 has mean 4 and standard deviation 2."""
+    weights = weights_of(spec(), packaged_advice())
+    rng = random.Random(7)  # noqa: S311 - no secret
+    draws = [drawn_weights(weights, rng)[0] for _ in range(20_000)]
+    mean = sum(draws) / len(draws)
+    spread = (sum((draw - mean) ** 2 for draw in draws) / len(draws)) ** 0.5
+    assert mean == pytest.approx(4 * weights["quality"], rel=0.02)
+    assert spread == pytest.approx(2 * weights["quality"], rel=0.03)
+
+
+def test_the_tornado_has_what_moves_the_lead_largest_first() -> None:
+    weights = weights_of(spec(), packaged_advice())
+
+    def utilities_of(case: Case) -> dict[Arm, Utilities]:
+        moved = case.tokens_in / 16_000 + case.labelled_pairs / 200_000
+        return {ARMS[0]: same(quality=0.6), ARMS[1]: same(quality=0.5 + moved)}
+
+    found = tornado(weights, ARMS[0], SWINGS, utilities_of)
+    assert [swing.key for swing in found] == ["tokens_in", "labelled_pairs"]
+    first = found[0]
+    assert (first.low, first.high, first.is_unknown) == ("400", "1,600", False)
+    low = utilities_of(replace(BASE, tokens_in=400.0))
+    assert first.low_lead == pytest.approx(lead(weights, ARMS[0], low))
+    assert first.high_lead is not None
+    assert not first.flips or first.high_lead < 0
+
+
+def dear_at_home(case: Case, arm: Arm) -> dict[str, Any]:
+    return {"month_usd": exactly(900)} if arm.host == "self-hosted" else {}
+
+
+def test_an_input_that_drops_the_first_choice_leads_the_tornado() -> None:
+    report = hand_made(
+        spec(on_premise_only=UNKNOWN, knowledge_gap=3, labelled_pairs=0), dear_at_home
+    )
+    assert report.winner.endswith("api")
+    swing = next(s for s in report.swings if s.key == "on_premise_only")
+    assert swing.high_lead is None
+    assert swing.flips
+    assert swing.high_winner.endswith("self-hosted")
+
+
+def test_a_lead_is_none_for_an_arm_that_is_not_there() -> None:
+    weights = weights_of(spec(), packaged_advice())
+    assert lead(weights, ARMS[1], {ARMS[0]: same()}) is None
+    assert lead(weights, ARMS[0], {ARMS[0]: same()}) == pytest.approx(0.5)

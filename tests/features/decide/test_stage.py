@@ -1,0 +1,47 @@
+"""The stage keeps the advice in the run, as of the day on which the run was made."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from features.decide.advising import spec
+from finewright.features.decide.stage import run
+from finewright.schema.decide import DecideSpec
+from finewright.schema.decide_report import DecideReport
+from finewright.schema.run import RunSpec
+from finewright.store.rundir import create_run
+from finewright.store.stage import StageContext
+
+
+class WithDecision(RunSpec):
+    """A run spec that has a decision to take."""
+
+    decide: DecideSpec | None = None
+
+
+def context(tmp_path: Path, day: int) -> StageContext:
+    data = {"name": "bot", "base_models": ["m"], "data": {"sources": [{"path": "a.jsonl"}]}}
+    made = create_run(tmp_path, "bot", "ab12", "", "", datetime(2026, 11, day, tzinfo=UTC))
+    return StageContext(
+        spec=WithDecision.model_validate({**data, "decide": spec()}),
+        candidates={},
+        root=tmp_path,
+        run=made,
+        key="",
+        emit=lambda event, /, **fields: None,
+        should_stop=lambda: 0,
+    )
+
+
+def test_the_report_is_the_advice_of_the_runs_day(tmp_path: Path) -> None:
+    at = context(tmp_path, 20)
+    result = run(at)
+    assert isinstance(result.report, DecideReport)
+    assert (result.report.name, result.report.today.day) == ("bot", 20)
+    assert result.artifacts == ()
+    at.run.write_report("decide", result.report)
+    assert at.run.read_report("decide", DecideReport) == result.report
+
+
+def test_the_same_run_gives_the_same_advice_again(tmp_path: Path) -> None:
+    at = context(tmp_path, 20)
+    assert run(at).report.model_dump_json() == run(at).report.model_dump_json()

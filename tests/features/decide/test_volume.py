@@ -1,0 +1,45 @@
+"""Where the lines of cost cross, worked out by hand and seen on the curves."""
+
+from typing import Any
+
+import pytest
+
+from features.decide.advising import exactly, hand_made, spec
+from finewright.features.decide.arms import Arm
+from finewright.features.decide.case import Case
+
+
+def priced(case: Case, arm: Arm) -> dict[str, Any]:
+    """A machine of 300 a month and 1,200 at first, against an API at 2 cents a request."""
+    if arm.host == "self-hosted":
+        month = exactly(300)
+        return {"month_usd": month, "fixed_month_usd": month, "once_usd": exactly(1200)}
+    request = exactly(0.02)
+    return {"request_usd": request, "month_usd": exactly(0.02 * case.requests_per_month)}
+
+
+def test_break_even_by_hand() -> None:
+    """(300 + 1,200 / 12 months) / 0.02 = 20,000 requests."""
+    report = hand_made(spec(horizon_months=12), priced)
+    found = next(each for each in report.break_even if each.method == "prompt")
+    assert found.requests_per_month is not None
+    assert found.requests_per_month.median == pytest.approx(20_000)
+
+
+def test_the_curves_cross_between_the_volumes_around_it() -> None:
+    report = hand_made(spec(horizon_months=12, labelled_pairs=0), priced)
+    by_arm = {curve.arm: dict(curve.usd_by_requests) for curve in report.curves}
+    for volume in by_arm["rag, api"]:
+        assert (by_arm["rag, api"][volume] > by_arm["rag, self-hosted"][volume]) == (
+            volume > 15_000
+        )
+
+
+def test_an_api_that_costs_nothing_is_never_beaten() -> None:
+    report = hand_made(spec())
+    assert {each.requests_per_month for each in report.break_even} == {None}
+
+
+def test_a_method_with_one_host_left_has_no_break_even() -> None:
+    report = hand_made(spec(on_premise_only=True), priced)
+    assert report.break_even == ()

@@ -1,0 +1,47 @@
+"""Rows of made-up words, and edits of them."""
+
+import random
+import re
+from itertools import accumulate
+
+from finewright.rows.identity import named_anew
+from finewright.rows.texts import with_texts
+from finewright.schema.rows import Row
+
+_SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeio"]
+_LEXICON = [a + b + c for a in _SYLLABLES for b in _SYLLABLES for c in ("", "n", "s", "r")]
+_WEIGHTS = list(accumulate(1 / (i + 5) for i in range(len(_LEXICON))))
+_WORD = re.compile(r"\w+")
+
+
+def seeded(seed: int) -> random.Random:
+    """The same choices every time."""
+    return random.Random(seed)  # noqa: S311 - no secrets are drawn
+
+
+def words(rng: random.Random, count: int) -> str:
+    """So many made-up words, the common ones as often as in a language."""
+    return " ".join(rng.choices(_LEXICON, cum_weights=_WEIGHTS, k=count))
+
+
+def chat(question: str, answer: str, *, system: str = "", row: int = 1, **more: object) -> Row:
+    """A conversation of one question and one answer."""
+    told = ({"role": "system", "content": system},) if system else ()
+    messages = (
+        *told,
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": answer},
+    )
+    return named_anew(Row("", messages, None, "f.jsonl", row, **more))
+
+
+def edited(row: Row, rng: random.Random, share: float) -> Row:
+    """The row with this share of its words replaced, at random places."""
+    num_words = sum(len(_WORD.findall(turn["content"])) for turn in row.messages)
+    chosen = set(rng.sample(range(num_words), max(1, round(share * num_words))))
+    place = iter(range(num_words))
+
+    def swapped(match: re.Match[str]) -> str:
+        return words(rng, 1) if next(place) in chosen else match[0]
+
+    return with_texts(row, lambda passage: _WORD.sub(swapped, passage.text))

@@ -1,0 +1,105 @@
+"""Which rows are near-duplicates: the words decide, and what would hide a difference does not."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finewright.guard.duplicates.alike import alike, num_common
+from finewright.guard.duplicates.words import wordings
+from finewright.schema.rows import Row
+
+from .made import chat
+
+LONG = "the parcel was sent on monday by the depot in the north and has not been seen since then"
+
+
+def share(one: Row, other: Row, similarity: float = 0.8) -> float | None:
+    found = wordings([one, other])
+    assert alike(found[0], found[1], similarity) == alike(found[1], found[0], similarity)
+    return alike(found[0], found[1], similarity)
+
+
+NUMBERS = st.lists(st.integers(0, 4), max_size=12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(NUMBERS, NUMBERS)
+def test_the_common_subsequence_is_that_of_the_textbook(a: list[int], b: list[int]) -> None:
+    @cache
+    def lcs(i: int, j: int) -> int:
+        if not i or not j:
+            return 0
+        if a[i - 1] == b[j - 1]:
+            return lcs(i - 1, j - 1) + 1
+        return max(lcs(i - 1, j), lcs(i, j - 1))
+
+    assert num_common(np.array(a, np.uint32), np.array(b, np.uint32)) == lcs(len(a), len(b))
+
+
+def test_the_share_is_that_of_common_words() -> None:
+    edited = LONG.replace("monday", "tuesday").replace("north", "south")
+    # 19 + 19 words, of which 4 differ.
+    assert share(chat(LONG, LONG), chat(edited, edited)) == pytest.approx(1 - 4 / 38)
+
+
+def test_case_punctuation_and_spaces_do_not_count() -> None:
+    assert share(chat(LONG, "Yes, it is."), chat(LONG.upper() + "!", "yes   it is")) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        # Two questions with one long answer are two questions.
+        (chat("what is a proxy", LONG), chat("why does it fail", LONG)),
+        # The same text with another label is a conflict.
+        (chat(LONG, "refund"), chat(LONG, "complaint")),
+        (chat(LONG, "the mail is about a refund"), chat(LONG, "the mail is about a complaint")),
+        # The order of words is part of what they say.
+        (chat("a b c d e f g h i j", LONG), chat("j i h g f e d c b a", LONG)),
+        # Another system prompt makes another row, and so does another verdict.
+        (chat(LONG, LONG, system="Be brief."), chat(LONG, LONG, system="Be kind.")),
+        (chat(LONG, LONG, label=True), chat(LONG, LONG, label=False)),
+    ],
+)
+def test_rows_that_are_not_near(one: Row, other: Row) -> None:
+    assert share(one, other) is None
+
+
+def test_a_template_with_other_facts_is_another_row() -> None:
+    def filled(amount: str, to: str, day: str) -> Row:
+        text = f"On {day} the wallet sent {amount} tokens of the pool to {to} and paid the usual fee for it"
+        return chat(
+            text, f"{amount} tokens went to the address {to} on the day {day} as it was asked for"
+        )
+
+    one = filled("12", "0xec69aa01", "2024-01-02")
+    assert share(one, filled("13", "0x11ff22aa", "2025-03-04")) is None
+    assert share(one, filled("12", "0xec69aa01", "2024-01-03")) is None
+    assert share(one, one) == 1.0
+
+
+def test_another_figure_among_many_other_words_is_another_row() -> None:
+    one = f"{LONG} {LONG} and has a duplicate fee of 38 EUR, ref 1008"
+    other = one.replace("monday", "friday").replace("north", "east")
+    assert share(chat(one, LONG), chat(other, LONG)) is not None
+    for figures in (("1008", "1017"), ("38", "855"), ("38 EUR", "855EUR")):
+        assert share(chat(one, LONG), chat(other.replace(*figures), LONG)) is None
+
+
+def test_a_number_that_is_spelled_or_left_out_does_not_hide_a_repeat() -> None:
+    one = f"{LONG} {LONG} at 10"
+    for figures in (("at 10", "at ten"), ("at 10", "later")):
+        other = one.replace("monday", "friday").replace(*figures)
+        assert share(chat(one, LONG), chat(other, LONG)) is not None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=30), st.floats(0.05, 1))
+def test_a_row_is_like_itself_and_no_pair_is_below_the_bar(letters: list[str], bar: float) -> None:
+    one, other = chat(" ".join(letters), LONG), chat(" ".join([*letters[1:], "z"]), LONG)
+    assert share(one, one, bar) == 1.0
+    found = share(one, other, bar)
+    assert found is None or found >= bar

@@ -1,0 +1,118 @@
+"""Words are the same whatever their case, form and process; facts know their shape."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finewright.guard.duplicates.words import (
+    Vocabulary,
+    folded,
+    is_fact,
+    parts_of,
+    shape_of,
+    wordings,
+    words_of,
+)
+from finewright.schema.rows import Row
+
+from .made import chat
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Send 5 ETH, now!", ["send", "5", "eth", "now"]),
+        ("\uff26\uff35\uff2c\uff2c \ufb01ne", ["full", "fine"]),
+        ("Stra\u00dfe STRASSE", ["strasse", "strasse"]),
+        ("\u6211\u7231ML", ["\u6211", "\u7231", "ml"]),
+        (":-) ;", [":", "-", ")", ";"]),
+        ("", []),
+    ],
+)
+def test_words_are_folded_and_apart(text: str, expected: list[str]) -> None:
+    assert words_of(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_alike"),
+    [
+        ("uint48", "uint256", True),
+        ("2024", "17", True),
+        ("0xec69", "0xbeef12", True),
+        ("fd3a", "84b5", True),
+        ("uint48", "bytes48", False),
+        ("fee", "bee", False),
+        ("beef", "2024", False),
+    ],
+)
+def test_facts_of_one_shape(one: str, other: str, are_alike: bool) -> None:
+    assert (shape_of(one) == shape_of(other)) is are_alike
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(min_size=1, max_size=8))
+def test_an_odd_number_is_a_word_with_a_digit(text: str) -> None:
+    known = Vocabulary()
+    for word in words_of(text):
+        assert 0 <= known[word] < 2**32
+        assert is_fact(known[word]) == (shape_of(word) != word)
+        assert known[word] == Vocabulary()[word]
+
+
+def test_folding_twice_changes_nothing() -> None:
+    for text in ("\u0130stanbul", "\ufb01", "\u1e9e", "\u01c4"):
+        assert folded(folded(text)) == folded(text)
+
+
+def test_a_row_has_what_is_told_asked_and_answered() -> None:
+    row = chat("Q", "A", system="S")
+    assert parts_of(row) == (["S"], ["Q"], ["A"])
+    pair = Row(
+        "x",
+        row.messages,
+        None,
+        "f",
+        1,
+        rejected=(*row.messages[:-1], row.messages[-1] | {"content": "B"}),
+    )
+    assert parts_of(pair) == (["S"], ["Q"], ["A", "B"])
+    prompt = Row("x", row.messages[:-1], None, "f", 1, columns={"answer": "A", "n": 3})
+    assert parts_of(prompt) == (["S"], ["Q"], ["A"])
+
+
+def test_what_is_said_after_the_answer_is_no_part() -> None:
+    row = chat("Q", "A", system="S")
+    thanked = replace(row, messages=(*row.messages, {"role": "user", "content": "ok thanks"}))
+    assert parts_of(thanked) == (["S"], ["Q"], ["A"])
+    again = replace(thanked, messages=(*thanked.messages, *row.messages[1:]))
+    assert parts_of(again) == (["S"], ["Q", "A", "ok thanks", "Q"], ["A"])
+
+
+def test_columns_hold_one_row_each() -> None:
+    rows = [
+        chat("one two", "three", system="s"),
+        chat("", "x"),
+        chat("ONE  two", "Three", system="S"),
+    ]
+    found = wordings(rows)
+    assert len(found) == 3
+    assert [len(found[i].asked) for i in range(3)] == [2, 0, 2]
+    assert [len(found[i].answered) for i in range(3)] == [1, 1, 1]
+    assert found.keys[0] == found.keys[2] != found.keys[1]
+    assert found.texts[0] == found.texts[2] != found.texts[1]
+    assert np.array_equal(found[0].asked, found[2].asked)
+
+
+def test_the_order_of_facts_does_not_matter_and_each_counts() -> None:
+    found = wordings(
+        [chat("1 and 2", "x"), chat("2 or 1", "y"), chat("2 and 2", "x"), chat("a", "b")]
+    )
+    assert found.facts[0] == found.facts[1] != found.facts[2]
+    assert found.facts[3] == 0
+
+
+def test_no_rows_are_no_trouble() -> None:
+    assert len(wordings([])) == 0

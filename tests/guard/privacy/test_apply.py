@@ -1,0 +1,170 @@
+"""Rows are told of, changed or left out, and no report holds a value."""
+
+import json
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.guard.privacy.rows import row_of
+from tests.guard.privacy.test_find import FOUND, TEXTS
+
+from finewright.guard.privacy.apply import apply, masked
+from finewright.guard.privacy.find import RECOGNISERS, find
+from finewright.schema.privacy import PersonalDataSpec, PersonalType, SecretsSpec
+from finewright.schema.rows import Row
+
+KEY = b"k" * 32
+TOKEN = "ghp_aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zaB3dE"  # noqa: S105
+EVERY = tuple(sorted({type_ for row in RECOGNISERS for type_ in row.types}))
+OFF = SecretsSpec(action="off")
+PERSONAL_TYPES = get_args(PersonalType)
+
+
+def personal(action: str, *types: str) -> PersonalDataSpec:
+    return PersonalDataSpec.model_validate(
+        {"action": action, **({"types": types} if types else {})}
+    )
+
+
+def test_report_leaves_the_rows_and_says_each_place() -> None:
+    row = row_of("write to ann@example.org", f"use {TOKEN}", number=7)
+    outcome, report = apply([row], personal("report"), SecretsSpec(), KEY)
+    assert outcome.rows == (row,)
+    assert [(f.row, f.key, f.type, f.start, f.end) for f in report.findings] == [
+        (7, "messages[0].content", "email", 9, 24),
+        (7, "messages[1].content", "forge_token", 4, 4 + len(TOKEN)),
+    ]
+    assert all((f.new_start, f.new_end) == (f.start, f.end) for f in report.findings)
+    assert [f.preview for f in report.findings] == ["a***@e***.org", "***"]
+
+
+def test_redact_changes_texts_everywhere_and_names_the_row_anew() -> None:
+    call = {"type": "function", "function": {"name": "f", "arguments": '{"to": "ann@example.org"}'}}
+    row = row_of("ann@example.org wrote", "ok", columns={"note": ["mail ann@example.org"]})
+    row = Row(
+        **{
+            **row.to_json(),
+            "messages": (row.messages[0], {**row.messages[1], "tool_calls": [call]}),
+        }
+    )
+    outcome, report = apply([row], personal("redact"), OFF, KEY)
+    changed = outcome.rows[0]
+    assert changed.messages[0]["content"] == "[EMAIL] wrote"
+    assert changed.messages[1]["tool_calls"][0]["function"]["arguments"] == '{"to": "[EMAIL]"}'
+    assert changed.columns == {"note": ["mail [EMAIL]"]}
+    assert changed.id != row.id
+    assert report.rows_changed == 1
+    assert report.found["email"].model_dump() == {"spans": 3, "values": 1, "rows": 1}
+
+
+def test_arguments_are_read_as_the_tool_reads_them() -> None:
+    arguments = json.dumps({"note": "to\nann@example.org", "card": 4111111111111111})
+    call = {"type": "function", "function": {"name": "f", "arguments": arguments}}
+    answer = {"role": "assistant", "content": "", "tool_calls": [call]}
+    row = row_of("q", "a")
+    row = Row(**{**row.to_json(), "messages": (row.messages[0], answer)})
+    outcome, report = apply([row], personal("redact"), OFF, KEY)
+    changed = outcome.rows[0].messages[1]["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(changed) == {"note": "to\n[EMAIL]", "card": "[CARD]"}
+    assert [(f.key.rpartition(".")[2], f.start, f.end) for f in report.findings] == [
+        ("note", 3, 18),
+        ("card", 0, 16),
+    ]
+
+
+def test_both_sides_of_a_pair_change_alike() -> None:
+    chosen = row_of("I am ann@example.org", "yes").messages
+    row = row_of(
+        "I am ann@example.org", "yes", rejected=(chosen[0], {"role": "assistant", "content": "no"})
+    )
+    changed = apply([row], personal("redact"), OFF, KEY).outcome.rows[0]
+    assert changed.rejected is not None
+    assert changed.rejected[0] == changed.messages[0]
+    assert changed.messages[0]["content"] == "I am [EMAIL]"
+
+
+def test_pseudonyms_are_the_same_through_all_rows() -> None:
+    rows = [row_of("I am ann@example.org", "Hello ANN@example.org", number=i) for i in (1, 2)]
+    outcome, report = apply(rows, personal("pseudonymise"), OFF, KEY)
+    stand_ins = {turn["content"].split()[-1] for row in outcome.rows for turn in row.messages}
+    assert len(stand_ins) == 1
+    assert len({f.digest for f in report.findings}) == 1
+    first = report.findings[0]
+    assert first.new_start is not None
+    assert outcome.rows[0].messages[0]["content"][first.new_start : first.new_end] in stand_ins
+
+
+def test_a_dropped_row_is_counted_under_its_reason() -> None:
+    rows = [row_of("ann@example.org", "a"), row_of("b", f"use {TOKEN}"), row_of("c", "d", number=3)]
+    outcome, report = apply(rows, personal("drop"), SecretsSpec(action="drop"), KEY)
+    assert [row.row for row in outcome.rows] == [3]
+    assert [item.reason for item in outcome.dropped] == ["personal_data", "secret"]
+    assert outcome.dropped[1].why == "it holds forge token"
+    assert report.counts.rows_dropped == {"personal_data": 1, "secret": 1}
+    assert {f.new_start for f in report.findings} == {None}
+
+
+def test_secrets_go_while_personal_data_is_only_told() -> None:
+    row = row_of(f"{TOKEN} of ann@example.org", "ok")
+    outcome, report = apply([row], personal("report"), SecretsSpec(action="redact"), KEY)
+    text = outcome.rows[0].messages[0]["content"]
+    assert text == "[FORGE_TOKEN] of ann@example.org"
+    assert [text[f.new_start : f.new_end] for f in report.findings] == [
+        "[FORGE_TOKEN]",
+        "ann@example.org",
+    ]
+
+
+def test_off_looks_for_nothing() -> None:
+    row = row_of(f"{TOKEN} of ann@example.org", "ok")
+    outcome, report = apply([row], personal("off"), OFF, KEY)
+    assert (outcome.rows, report.findings, report.problems) == ((row,), (), ())
+
+
+def test_there_is_one_warning_for_each_type_and_file() -> None:
+    rows = [
+        row_of("ann@example.org, bob@example.org", "x", number=i, file=f)
+        for f in ("a", "b")
+        for i in (2, 3)
+    ]
+    problems = apply(rows, personal("report"), OFF, KEY).report.problems
+    assert [(p.level, p.file, p.row, p.key) for p in problems] == [
+        ("warning", "a", 2, "messages[0].content"),
+        ("warning", "b", 2, "messages[0].content"),
+    ]
+    assert "4 in 2 rows" in problems[0].message
+
+
+def test_a_key_that_is_itself_a_value_is_not_told() -> None:
+    row = row_of("x", "y", columns={"ann@example.org": {TOKEN: "bob@example.org"}})
+    _, report = apply([row], personal("report"), SecretsSpec(), KEY)
+    assert len(report.findings) == 1
+    assert "ann@example.org" not in report.model_dump_json()
+    assert TOKEN not in report.model_dump_json()
+
+
+@pytest.mark.parametrize("action", ["report", "redact", "pseudonymise", "drop"])
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(TEXTS.filter(bool), min_size=2, max_size=2))
+def test_no_report_holds_a_value(action: str, texts: list[str]) -> None:
+    row = row_of(*texts)
+    secrets = SecretsSpec(action="redact" if action == "pseudonymise" else action)  # type: ignore[arg-type]
+    _, report = apply([row], personal(action, *PERSONAL_TYPES), secrets, KEY)
+    told = json.dumps(report.model_dump(mode="json", exclude={"found"}), ensure_ascii=False)
+    values = [text[s.start : s.end] for text in texts for s in find(text, EVERY)]
+    # A name such as "A", or a word of our own sentences, says nothing where it stands in them.
+    ours = json.dumps([f.why for f in report.findings]) + " ".join(
+        p.message + p.hint for p in report.problems
+    )
+    assert [
+        value for value in values if value in told and value not in ours and len(value) > 3
+    ] == []
+
+
+@pytest.mark.parametrize(("marked", "type_"), FOUND)
+def test_a_mask_shows_at_most_three_letters_of_a_value(marked: str, type_: str) -> None:
+    value = marked[marked.index("«") + 1 : marked.index("»")]
+    preview = masked(type_, value)  # type: ignore[arg-type]
+    assert len(preview.replace("*", "").replace("@", "").replace(".", "")) <= 5
+    assert value not in preview

@@ -1,0 +1,119 @@
+"""CSV: what Python's csv writes in any dialect is read back, and a broken record costs no other."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finewright.rows.containers.lines import lines_of
+from finewright.rows.containers.table import delimiter_of, table_rows
+from finewright.rows.read import ReadRows, read_rows
+
+CELL = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=12
+).filter(lambda cell: cell.strip())
+
+
+def read(folder: Path, content: bytes | str, name: str = "rows.csv") -> ReadRows:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_rows(path, name=name)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(CELL, CELL), min_size=1, max_size=5),
+    st.sampled_from(",\t;|"),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_csv_writes_is_read_back(records, delimiter, end):
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator=end)
+    writer.writerows([("prompt", "completion"), *records])
+    lines = lines_of([out.getvalue().encode()], with_blank=True)
+    found = list(table_rows("f", lines, delimiter))
+    assert [tuple(row.data.values()) for row in found] == records
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+def test_the_delimiter_is_told_by_the_first_lines(delimiter):
+    lines = ["prompt,x", "completion", "label"], ["a, b; c", "d", "1"], ["e | f", "g", "0"]
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerows(lines)
+    assert delimiter_of(out.getvalue().encode(), ".csv") == delimiter
+
+
+def test_rows_have_the_number_of_the_line_they_begin_at(tmp_path):
+    found = read(tmp_path, 'prompt,completion\n"a\n\nb",c\n\nd,e\n')
+    assert [(row.row, row.data) for row in found.rows] == [
+        (2, {"prompt": "a\n\nb", "completion": "c"}),
+        (6, {"prompt": "d", "completion": "e"}),
+    ]
+
+
+def test_a_broken_record_is_named_and_the_others_are_kept(tmp_path):
+    found = read(tmp_path, 'a,b\n1,2\n3\n"x"y,5\n6,7,8\n9,10\n')
+    assert [row.row for row in found.rows] == [2, 6]
+    assert [(p.row, p.message) for p in found.problems] == [
+        (3, "1 cells, and the header has 2"),
+        (4, "broken CSV: ',' expected after '\"'"),
+        (5, "3 cells, and the header has 2"),
+    ]
+    assert found.num_bad == 3
+
+
+def test_an_open_quote_says_which_lines_it_takes(tmp_path):
+    found = read(tmp_path, 'a,b\n1,2\n"3,4\n5,6\n')
+    assert [row.row for row in found.rows] == [2]
+    assert "rows.csv:3: broken CSV, with all up to line 4" in found.problems[0].line()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a,a\n1,2\n", "the column 'a' is there twice"),
+        ("a,\n1,2\n", "column 2 has no name"),
+        ("a,b\n", "no rows"),
+        (
+            b"a,b\ncaf\xe9,2\n",
+            "rows.csv:2: not UTF-8: byte 0xe9 in 'a' (if it is Windows text: iconv",
+        ),
+        (b"a,Gel\xf6st\nx,2\ny,3\n", "rows.csv: not UTF-8: byte 0xf6 in the header, so no row"),
+        (b"a,b\nx\0,2\n", "NUL"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path, content, said):
+    found = read(tmp_path, content)
+    assert found.rows == ()
+    assert said in " ".join(p.line() for p in found.problems)
+
+
+def test_a_list_of_messages_in_a_cell_is_one_and_other_text_stays_text(tmp_path):
+    messages = [{"role": "user", "content": "x"}]
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerows([("messages", "meta", "label"), (json.dumps(messages), "[1]", "TRUE")])
+    found = read(tmp_path, out.getvalue())
+    assert found.rows[0].data == {"messages": messages, "meta": "[1]", "label": True}
+
+
+def test_rows_of_json_under_the_name_of_a_table_are_read_as_json(tmp_path):
+    assert read(tmp_path, '{"a": 1}\n{"a": 2}\n').rows[1].data == {"a": 2}
+
+
+def test_a_table_under_another_name_is_known_by_its_cells(tmp_path):
+    assert read(tmp_path, "a\tb\n1\t2\n", "rows.data").rows[0].data == {"a": "1", "b": "2"}
+    assert read(tmp_path, "\ufeffa;b\n1;2\n").rows[0].data == {"a": "1", "b": "2"}
+
+
+def test_any_number_of_blank_lines_is_counted_between_rows_and_kept_within_cells(tmp_path):
+    many = "\r\n" * 400_000
+    found = read(tmp_path, f'a,b\n{many}1,2\n"3{many}",4\n')
+    assert [(row.row, len(row.data["a"])) for row in found.rows] == [
+        (400_002, 1),
+        (400_003, 400_001),
+    ]

@@ -1,0 +1,116 @@
+"""Proposals for rows of no known format."""
+
+import pytest
+import yaml
+
+from finewright.rows.formats.propose import proposal_of
+
+TURN = {"role": "user", "content": "Q"}
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        ({"question": "Q", "answer": "A"}, {"prompt": "question", "completion": "answer"}),
+        ({"answer": "A", "question": "Q"}, {"prompt": "question", "completion": "answer"}),
+        ({"Frage": "Q", "Antwort": "A"}, {"prompt": "Frage", "completion": "Antwort"}),
+        ({"ticket": "Q", "reply": "A", "id": "7"}, {"prompt": "ticket", "completion": "reply"}),
+        ({"input": "Q", "output": "A"}, {"prompt": "input", "completion": "output"}),
+        ({"userQuery": "Q", "bot_reply": "A"}, {"prompt": "userQuery", "completion": "bot_reply"}),
+        (
+            {"Question (EN)": "Q", "Réponse": "A"},
+            {"prompt": "Question (EN)", "completion": "Réponse"},
+        ),
+        ({"LÖSUNG": "A", "Aufgabe": "Q"}, {"prompt": "Aufgabe", "completion": "LÖSUNG"}),
+        ({"tweet": "Q", "emotion": "A", "id": "x"}, {"prompt": "tweet", "completion": "emotion"}),
+        (
+            {"instruction": "Q", "context": "C", "response": "A", "category": "qa"},
+            {"instruction": "instruction", "input": "context", "output": "response"},
+        ),
+        (
+            {"question": "Q", "good": "A", "bad": "B"},
+            {"prompt": "question", "chosen": "good", "rejected": "bad"},
+        ),
+        ({"winner": "A", "loser": "B"}, {"chosen": "winner", "rejected": "loser"}),
+        ({"dialog": [TURN]}, {"messages": "dialog"}),
+        ({"document": "Q", "summary": "A"}, {"prompt": "document", "completion": "summary"}),
+        ({"text": "Q", "label": "A"}, {"prompt": "text", "completion": "label"}),
+        (
+            {
+                "Ticket #": "17",
+                "Kunde": "C3",
+                "Anfrage (Text)": "Hello, it is broken.",
+                "Lösung/Reply": "Press it.",
+                "Priorität": "A",
+            },
+            {"prompt": "Anfrage (Text)", "completion": "Lösung/Reply"},
+        ),
+        (
+            {"ticket": "T-1042", "Kundenanfrage": "Wo?", "Musterantwort": "Hier."},
+            {"prompt": "Kundenanfrage", "completion": "Musterantwort"},
+        ),
+        (
+            {"issue": "billing", "message": "It is broken.", "reply": "Is it?"},
+            {"prompt": "message", "completion": "reply"},
+        ),
+        ({"Pregunta": "Q", "Respuesta": "A"}, {"prompt": "Pregunta", "completion": "Respuesta"}),
+        ({"Domanda": "Q", "Risposta": "A"}, {"prompt": "Domanda", "completion": "Risposta"}),
+        ({"Problème": "Q", "Réponse": "A"}, {"prompt": "Problème", "completion": "Réponse"}),
+        (
+            {"question": "What is 12 + 30?", "answer": "42"},
+            {"prompt": "question", "completion": "answer"},
+        ),
+        ({"text": "It is fine", "label": 0}, {"prompt": "text", "completion": "label"}),
+        ({"text": "It is fine", "label": True}, {"prompt": "text", "completion": "label"}),
+        (
+            {"idx": 7, "sentence": "It is", "label": 1},
+            {"prompt": "sentence", "completion": "label"},
+        ),
+        ({"question": "Q", "answer": 3}, {"prompt": "question", "completion": "answer"}),
+        (
+            {"text": "It is fine", "label": 0, "label_text": "negative"},
+            {"prompt": "text", "completion": "label_text"},
+        ),
+        ({"tweet": "It is fine", "score": "5"}, {"prompt": "tweet", "completion": "score"}),
+    ],
+)
+def test_what_is_asked_and_answered_is_told_by_names_and_values(row, columns):
+    proposal = proposal_of(row)
+    assert proposal is not None
+    assert proposal.columns == columns
+    named = [theirs for theirs in columns.values() if f"`{theirs}`" in proposal.why]
+    assert named or "two texts" in proposal.why
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"a": 1, "b": 2},
+        {"a": "x", "b": "y", "c": "z"},
+        {"text": "x"},
+        {"question": "Q", "answer": 3.5},
+        {"question": "Q", "priority": 3},
+        {"premise": "P", "hypothesis": "H, as it is", "n": 1, "neutral": 0, "note": "N"},
+        {"id": "a", "url": "b"},
+        {"instruction": "no output here", "input": ""},
+        {"instruction": "no output here", "input": "of this text"},
+        {"ticket": "17", "status": "open", "reply": "It is done."},
+    ],
+)
+def test_nothing_is_proposed_where_nothing_speaks_for_it(row):
+    assert proposal_of(row) is None
+
+
+def test_a_proposal_is_a_line_of_the_spec():
+    proposal = proposal_of({"question": "Q", "answer": "A"})
+    assert proposal is not None
+    assert proposal.line() == "columns: {prompt: question, completion: answer}"
+
+
+def test_names_are_quoted_where_yaml_needs_it():
+    row = {"Frage: kurz": "Q", "#Antwort, lang": "A"}
+    proposal = proposal_of(row)
+    assert proposal is not None
+    assert yaml.safe_load(proposal.line()) == {"columns": dict(proposal.columns)}
+    assert set(proposal.columns.values()) == set(row)

@@ -1,0 +1,63 @@
+"""What is known and refused, and with which way out."""
+
+import pytest
+
+from finewright.data.validate import validate
+from finewright.rows.read import ReadRow
+
+from .door import A, Out, Q, door, passes, refused
+
+STEPS = {"prompt": "Q", "completions": ["one", "two"], "labels": [True, True]}
+
+
+def test_plain_text_is_known_and_refused_with_its_way_out():
+    found = door({"text": "A", "meta": {}})
+    assert refused({"text": "A"})[0][0] == "text"
+    assert "`prompt` and `completion`" in found.problems[0].hint
+    assert "`finewright rag index`" in found.problems[0].hint
+
+
+def test_a_text_beside_a_label_in_words_can_be_what_is_asked():
+    found = door({"text": "I am happy", "label": "joy"})
+    assert "columns: {prompt: text, completion: label}" in found.problems[0].hint
+
+
+@pytest.mark.parametrize(("label", "answer"), [(0, "0"), (12, "12"), (True, "true")])
+def test_a_numbered_class_is_proposed_and_then_read_as_its_text(label, answer):
+    row = {"text": "I am happy", "label": label}
+    hint = door(row).problems[0].hint
+    assert "--column prompt=text --column completion=label" in hint
+    assert "a number is trained as its text" in hint
+    named = {"prompt": "text", "completion": "label"}
+    found = validate([ReadRow("a.jsonl", 1, row)], "auto", columns=named)
+    assert found.problems == ()
+    assert [m["content"] for m in found.rows[0].messages] == ["I am happy", answer]
+
+
+def test_token_ids_are_known_and_refused():
+    row = {"input_ids": [1], "attention_mask": [1], "labels": [1]}
+    assert refused(row)[0][0] == "input_ids"
+    passes(row | {"messages": [Q, A]}, Out([Q, A], columns=row), "messages")
+
+
+def test_steps_are_a_judged_answer_only_where_it_is_asked_for():
+    assert refused(STEPS)[0][0] == "labels"
+    answer = {"role": "assistant", "content": "one\ntwo"}
+    passes(STEPS, Out([Q, answer], label=True), "unpaired_preference", type="unpaired_preference")
+    wrong = STEPS | {"labels": [True, False]}
+    passes(wrong, Out([Q, answer], label=False), "unpaired_preference", type="unpaired_preference")
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"completions": []}, "completions"),
+        ({"completions": ["one", 2]}, "completions"),
+        ({"labels": [True]}, "labels"),
+        ({"labels": [1, 0]}, "labels"),
+        ({"prompt": ""}, "prompt"),
+        ({"completions": ["", " "]}, "completions"),
+    ],
+)
+def test_wrong_steps_are_named(change, key):
+    assert refused(STEPS | change, type="unpaired_preference")[0][0] == key

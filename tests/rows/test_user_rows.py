@@ -1,0 +1,37 @@
+"""Rows written for users are read again as the same rows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from finewright.data.validate import validate
+from finewright.rows.read import read_rows
+from finewright.rows.user_rows import to_user_json
+
+ROWS = [
+    {
+        "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+        "topic": "x",
+    },
+    {"prompt": "a", "chosen": "b", "rejected": "c"},
+    {"prompt": "a", "completion": "b", "label": False},
+    {"prompt": [{"role": "user", "content": "a"}], "answer": "4"},
+    {
+        "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+    },
+]
+
+
+@pytest.mark.parametrize("data", ROWS)
+def test_a_row_written_and_read_again_is_the_same(data: dict[str, object], tmp_path: Path) -> None:
+    def read(content: object) -> object:
+        path = tmp_path / "a.jsonl"
+        path.write_text(json.dumps(content) + "\n")
+        checked = validate(read_rows(path).rows, "auto")
+        assert checked.counts.rows_kept == 1
+        return checked.rows[0]
+
+    first = read(data)
+    assert read(to_user_json(first)) == first  # type: ignore[arg-type]

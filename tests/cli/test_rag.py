@@ -350,10 +350,13 @@ def test_questions_that_cannot_be_asked_are_told_by_their_line(
 def test_too_few_documents_to_make_questions_of_are_told(
     bank: Path, finewright: Finewright
 ) -> None:
-    finewright("rag", "index", "rag.yaml")
+    indexed = finewright("rag", "index", "rag.yaml")
+    assert "not tuned: 30 questions are needed, and the documents give " in indexed.out
+    assert "60 of your own (`rag.questions`)" in indexed.out
+    assert "--tune" not in indexed.out  # it could not help
     done = finewright("rag", "evaluate", "rag.yaml")
     assert done.code == 2
-    assert "questions can be made of the documents" in done.err
+    assert "60 questions are needed, and the documents give " in done.err
     alone = finewright("rag", "evaluate", "index.sqlite")
     assert "there are no questions to ask" in alone.err
 
@@ -390,7 +393,9 @@ def test_a_search_says_that_no_document_has_this_or_that_it_does_not_know(
 ) -> None:
     query = ("rag", "search", "rag.yaml", "in qwertzu yxcvbnm asdfghjk uiopoiu lkjhgf")
     finewright("rag", "index", "rag.yaml")
-    assert "not known: the index is not calibrated" in finewright(*query).out
+    shown = finewright(*query).out
+    assert "not known: the index is not calibrated" in shown
+    assert "30 questions" in shown
     assert finewright(*query, "--json").json["has_answer"] is None
     write_objects(bank)
     indexed = finewright("rag", "index", "rag.yaml")

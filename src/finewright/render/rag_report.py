@@ -11,7 +11,11 @@ from finewright.schema.rag_report import (
     RagTuneReport,
 )
 
-NOT_CALIBRATED = "the index is not calibrated (finewright rag index --tune)"
+_NOT_CALIBRATED = "the index is not calibrated"
+NOT_CALIBRATED = (
+    f"{_NOT_CALIBRATED} (`finewright rag index --tune` does it, if the documents give 30 questions or you"
+    " name 60 of your own: `rag.questions`)"
+)
 
 
 @text_of.register
@@ -36,7 +40,7 @@ def tuning(report: RagTuneReport) -> str:
 
 def _calibration(found: CalibrationSeen | None) -> str:
     if found is None:
-        return f"no document has this: never said; {NOT_CALIBRATED}"
+        return f"no document has this: never said; {_NOT_CALIBRATED}"
     refused = f"{_percent(found.refused)} of {counted(found.num_questions, 'answerable question')}"
     caught = f"{_percent(found.foreign_caught)} of everyday questions and nonsense"
     return f"no document has this: said to {refused} and to {caught}, on which this was set"

@@ -113,8 +113,10 @@ def _asked_of_documents(opened: Opened) -> _Asked:
     made = made_questions(find_documents(spec.documents, resolve).read())
     halves = _halves(made)
     if min(map(len, halves)) < FEWEST:
-        what = f"only {len(made.questions)} questions can be made of the documents"
-        raise DataError(what, hint=f"{2 * FEWEST} are needed; write a JSONL of `prompt` and `gold`")
+        given = len(made.questions)
+        what = f"{2 * FEWEST} questions are needed, and the documents give {given}"
+        hint = "write a JSONL of `prompt` and `gold`, and name it with --questions"
+        raise DataError(what, hint=hint)
     with trial_index(made, embedder, index.about.chunk_chars) as scratch:
         choice = tuned_on_made(scratch, embedder, halves[0])
         trial = ask_all(scratch, embedder, halves[1])

@@ -40,7 +40,8 @@ def tune_rag(
         return _remembered(index, embedder, _tuned_on_own(index, embedder, own))
     made = made_questions(documents)
     if len(made.questions) < FEWEST:
-        why = f"not tuned: {len(made.questions)} questions can be made of the documents, {FEWEST} are needed"
+        given = f"{FEWEST} questions are needed, and the documents give {len(made.questions)}"
+        why = f"not tuned: {given}; write {2 * FEWEST} of your own (`rag.questions`)"
         return _kept(index, why, made.questions)
     with trial_index(made, embedder, index.about.chunk_chars) as scratch:
         return _remembered(index, embedder, tuned_on_made(scratch, embedder, made.questions))

@@ -54,7 +54,9 @@ def test_every_row_gets_the_answer_that_chat_gives(
 def test_a_file_that_was_cut_ends_up_with_the_same_bytes(
     predict: Any, project: Path, cut: float
 ) -> None:
-    assert predict().code == 0
+    done = predict()
+    assert done.code == 0
+    assert "./base answers q.jsonl: 10/10" in done.err
     path = project / "a.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole[: int(cut * len(whole)) if cut < 1 else int(cut)])

@@ -20,6 +20,7 @@ class Dpo(BaseModel):
 class Spec(BaseModel):
     train: Annotated[Sft | Dpo, Field(discriminator="method")]
     layers: Literal["all"] | tuple[str, ...] = "all"
+    task: Literal["write", "code"] | Literal["unknown"] = "unknown"
     odd: int = 1
     on: bool = True
     tags: tuple[str, ...] = Field((), min_length=1, max_length=3)
@@ -65,6 +66,10 @@ SFT = {"method": "sft"}
         (
             {"train": SFT, "layers": "al"},
             {"layers": "must be 'all' or a list, not 'al'; did you mean 'all'?"},
+        ),
+        (
+            {"train": SFT, "task": "x"},
+            {"task": "must be 'write', 'code' or 'unknown', not 'x'"},
         ),
         (
             {"train": SFT, "layers": ["x", 3]},

@@ -62,11 +62,13 @@ def watch(as_json: bool) -> Callable[[str, Mapping[str, Any]], None]:
     return (lambda *_: None) if as_json else Progress().show
 
 
-def watch_answers(as_json: bool) -> Callable[[str, str, int, int], None]:
-    """The `on_progress` of an evaluation."""
+def watch_answers(
+    as_json: bool, event_type: str = "progress"
+) -> Callable[[str, str, int, int], None]:
+    """The `on_progress` of who asks rows: of an evaluation, unless another event is named."""
     progress = watch(as_json)
 
     def on_progress(system: str, data: str, done: int, total: int) -> None:
-        progress("progress", {"system": system, "data": data, "done": done, "total": total})
+        progress(event_type, {"system": system, "data": data, "done": done, "total": total})
 
     return on_progress

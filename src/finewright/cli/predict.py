@@ -44,4 +44,4 @@ def predict(
         batch_size=batch_size,
         base_model=base_model,
     )
-    output.show(run(asked, on_progress=output.watch_answers(json)), as_json=json)
+    output.show(run(asked, on_progress=output.watch_answers(json, "answering")), as_json=json)

@@ -82,6 +82,7 @@ class Progress:
 # Events that say how much of how much is done.
 _COUNTED = {
     "progress": "measuring {system} on {data}",
+    "answering": "{system} answers {data}",
     "timing": "timing answers of {system}",
     "references": "what the base gives to the answers",
     "indexing": "reading and indexing documents",

@@ -44,6 +44,7 @@ _PATTERNS = {
 }
 _CHOICES = {"literal_error": "expected", "union_tag_invalid": "expected_tags"}
 _QUOTED = re.compile(r"'([^']*)'")
+_BETWEEN = re.compile(r", | or ")
 _NUMBERS: set[object] = {int, float}
 
 
@@ -63,11 +64,12 @@ def explain(loc: Loc, errors: Sequence["ErrorDetails"], text: str | None) -> str
         return "required key is missing"
     if first["type"] == "extra_forbidden":
         return f"unknown key{did_you_mean(loc)}"
-    musts = list(dict.fromkeys(_must(error) for error in errors))
+    musts = list(dict.fromkeys(must for error in errors for must in _musts(error)))
     if "" in musts:
         own = next(error for error in errors if not _must(error))
         return own["msg"].removeprefix("Value error, ")
-    joined = " or ".join([musts[0], *(must.removeprefix("be ") for must in musts[1:])])
+    choices = [musts[0], *(must.removeprefix("be ") for must in musts[1:])]
+    joined = " or ".join(part for part in (", ".join(choices[:-1]), choices[-1]) if part)
     return f"must {joined}, not {_value(first, text)}{_mend(errors, text)}"
 
 
@@ -96,6 +98,13 @@ def visible(error: "ErrorDetails", data: Tree) -> Loc:
     elif error["type"].startswith("union_tag"):
         found.append(error["ctx"]["discriminator"].strip("'"))
     return tuple(found)
+
+
+def _musts(error: "ErrorDetails") -> list[str]:
+    """What would be right, one by one."""
+    if error["type"] != "literal_error":
+        return [_must(error)]
+    return [f"be {choice}" for choice in _BETWEEN.split(error["ctx"]["expected"])]
 
 
 def _must(error: "ErrorDetails") -> str:

@@ -1,0 +1,70 @@
+"""Every command gives on small inputs what it gave."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from finewright.cli.main import app
+
+from .cases import CASES, NOT_KEPT
+from .conftest import Project
+from .normal import differences, normal
+
+pytestmark = pytest.mark.torch
+OUTPUTS = Path(__file__).parent / "outputs"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_command_gives_what_it_gave(name: str, project: Project) -> None:
+    found = project.output(name)
+    path = OUTPUTS / f"{name}.json"
+    if os.environ.get("FINEWRIGHT_WRITE_GOLDEN"):
+        path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert found["code"] == CASES[name].code
+    assert list(differences(json.loads(path.read_text(encoding="utf-8")), found)) == []
+
+
+def test_every_command_has_a_case_or_a_reason() -> None:
+    named = {*NOT_KEPT}
+    for command in _commands(typer.main.get_command(app), ""):
+        if any(case.argv.split(" -")[0].startswith(command) for case in CASES.values()):
+            named.add(command)
+    assert named == set(_commands(typer.main.get_command(app), ""))
+    assert {path.stem for path in OUTPUTS.iterdir()} == set(CASES)
+
+
+def _commands(group: Any, name: str) -> Iterator[str]:
+    for word, command in group.commands.items():
+        full = f"{name} {word}".strip()
+        yield from _commands(command, full) if hasattr(command, "commands") else [full]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "count"),
+    [
+        ({"n": 3}, {"n": 4}, 1),
+        ({"loss": 2.0}, {"loss": 2.001}, 0),
+        ({"loss": 2.0}, {"loss": 2.01}, 1),
+        ({"passed": True}, {"passed": 1}, 1),
+        ({"n": 0}, {"n": None}, 1),
+        ({"winner": "a b"}, {"winner": "a c"}, 1),
+        ({"hint": "look here"}, {"hint": "look there"}, 0),
+        ({"hint": "look here"}, {"hint": ""}, 1),
+        ({"rows": [1, 2]}, {"rows": [1]}, 1),
+        ({"rows": list(range(90))}, {"rows": list(range(91))}, 1),
+        ({"a": 1}, {"b": 1}, 2),
+        ({"train_seconds": 1.0}, {"train_seconds": 9.0}, 0),
+        ({"problems": [{"level": "info", "message": "busy"}]}, {"problems": []}, 0),
+        ({"problems": [{"level": "error", "message": "busy"}]}, {"problems": []}, 1),
+        ({"file": "/x/rows.jsonl"}, {"file": "/x/more.jsonl"}, 1),
+    ],
+)
+def test_numbers_and_names_are_compared_and_prose_is_not(
+    was: dict[str, Any], now: dict[str, Any], count: int
+) -> None:
+    assert len(list(differences(normal(was, "/x"), normal(now, "/x")))) == count

@@ -15,7 +15,7 @@ LONGEST = 12
 VARIES = re.compile(
     r"(train_|training_)?seconds.*|.*_per_second|.*gflops|answer_ms.*|first_token_ms.*|usd|usd_per_solved"
     r"|created|today|observed_at|stated_on|age_days|deadlines|detail|device|importer|integrity|threads"
-    r"|bytes|query_ms|peak_gib|merkle_root|digest|.*sha256|cores_others_used?|latency|is_cost_frontier"
+    r"|bytes|query_ms|peak_gib|merkle_root|digest|.*sha256|cores_others_used?|latency|is_\w+_frontier"
 )
 """Keys whose values another machine, day or version changes."""
 NAMES = {

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PACKS := $(patsubst %,--editable %,$(wildcard packs/*))
+PACKS := $(patsubst %/pyproject.toml,--editable %,$(wildcard packs/*/pyproject.toml))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -20,7 +20,7 @@ setup: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt $(wildcard packs/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
-	$(PIP_INSTALL) --editable ".[train,web3]"
+	$(PIP_INSTALL) --editable ".[train,web3]" --editable packs/finewright-web3
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from finewright.catalog.embedders import packaged_embedders
 from finewright.catalog.models import packaged_models
-from finewright.catalog.sets import data_sets
 from finewright.cli.main import app
+from finewright.data.sets.build import data_sets
 from finewright.plugins import BUILTIN
 from finewright.schema.adapter import AdapterSpec
 from finewright.schema.methods import AnyTrainSpec

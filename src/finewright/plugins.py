@@ -8,6 +8,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | kind | Protocol | suite |
 |---|---|---|
 | index | `finewright.rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
+| set | a function that returns a `finewright.data.sets.content.DataSet` | `conformance.set` |
 """
 
 import difflib
@@ -17,7 +18,7 @@ from typing import Any, Literal
 
 from finewright.errors import MissingExtra, UnknownPlugin
 
-Kind = Literal["embedder", "index", "method", "scorer"]
+Kind = Literal["embedder", "index", "method", "scorer", "set"]
 
 BUILTIN: dict[Kind, dict[str, str]] = {
     "embedder": {
@@ -57,6 +58,12 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "tool_schema": "finewright.judge.calls:tool_schema",
         "valid_json": "finewright.judge.text:valid_json",
     },
+    "set": {
+        "bank-docs": "finewright.data.sets.bank_docs:data_set",
+        "bank-facts": "finewright.data.sets.bank_facts:data_set",
+        "sql": "finewright.data.sets.sql:data_set",
+        "tool-calls": "finewright.data.sets.tool_calls:data_set",
+    },
 }
 
 # The names that our own packs add, and the extra that installs each: a pack that is not there is said.
@@ -68,6 +75,7 @@ PACKS: dict[Kind, dict[str, str]] = {
         "qdrant+http": "qdrant",
         "qdrant+https": "qdrant",
     },
+    "set": {"erc7730": "web3", "natspec-docs": "web3", "solidity": "web3"},
 }
 
 
@@ -91,15 +99,32 @@ def resolve(
         return entry_point.load()
     if extra := PACKS.get(kind, {}).get(name):
         raise MissingExtra(
-            f"the {kind} {name!r} needs the pack finewright-{extra}, which is not installed",
-            hint=f'pip install "finewright[{extra}]"',
+            f"the {_word(kind)} {name!r} needs the pack finewright-{extra}, which is not installed",
+            hint=_install(extra),
         )
     raise _unknown(kind, name)
 
 
+def known(kind: Kind) -> list[str]:
+    """`names`, and those that our packs would add, sorted; imports none of them."""
+    return sorted({*names(kind), *PACKS.get(kind, ())})
+
+
+def not_installed(kind: Kind) -> dict[str, str]:
+    """The names that our packs would add to those there are, each with the command that installs it."""
+    there = names(kind)
+    return {name: _install(of) for name, of in PACKS.get(kind, {}).items() if name not in there}
+
+
 def _unknown(kind: Kind, name: str) -> UnknownPlugin:
-    known = names(kind)
-    listing = ", ".join(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"use one of: {listing}"
-    return UnknownPlugin(f"no {kind} named {name!r}", hint=hint)
+    close = difflib.get_close_matches(name, known(kind), n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"use one of: {', '.join(known(kind))}"
+    return UnknownPlugin(f"no {_word(kind)} named {name!r}", hint=hint)
+
+
+def _install(extra: str) -> str:
+    return f'pip install "finewright[{extra}]"'
+
+
+def _word(kind: Kind) -> str:
+    return "data set" if kind == "set" else kind

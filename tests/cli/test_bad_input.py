@@ -342,8 +342,7 @@ def test_an_unknown_data_set_is_named_with_what_was_meant(
     assert finewright("data", "get", "erc773") == (
         2,
         "",
-        "error: unknown data set 'erc773'; did you mean 'erc7730'?\n hint: known: erc7730, solidity, "
-        "natspec-docs, bank-docs, bank-facts, tool-calls, sql\n",
+        "error: no data set named 'erc773'\n hint: did you mean 'erc7730'?\n",
     )
     assert not (project / "datasets").exists()
 

@@ -3,7 +3,7 @@
 from datetime import date
 
 import finewright.render.sets  # noqa: F401 - registers the layouts
-from finewright.catalog.sets import data_sets
+from finewright.data.sets.build import data_sets
 from finewright.render.reports import text_of
 from finewright.schema.sets import Package, Provenance, SetFile, SetReport
 

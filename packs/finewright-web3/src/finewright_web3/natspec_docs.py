@@ -12,9 +12,9 @@ from typing import NamedTuple
 from finewright.catalog.sets import PackagedSet
 from finewright.data.sets.content import Content, Fetched, JsonRow, SetContent, named_files, traced
 from finewright.data.sets.holding_out import digest, held_out_families, joined_families
-from finewright.data.sets.natspec import NatSpec, first_statement, read_natspec
-from finewright.data.sets.solidity_syntax import UNNAMED, Contract, Statement, parse
 from finewright.schema.common import Model, default
+from finewright_web3.natspec import NatSpec, first_statement, read_natspec
+from finewright_web3.solidity_syntax import UNNAMED, Contract, Statement, parse
 
 _NOT_PUBLISHED = re.compile(r"(^|/)(artifacts|build|node_modules|mocks?|_?tests?([A-Z_-][^/]*)?)/")
 _QUESTIONS = {

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from finewright.data.sets.solidity import SYSTEM, family_of_row
-from finewright.data.sets.solidity_pairs import Pairs, PairSettings, build_pairs
 from finewright.data.validate import validate
 from finewright.rows.read import ReadRow
+from finewright_web3.solidity import SYSTEM, family_of_row
+from finewright_web3.solidity_pairs import Pairs, PairSettings, build_pairs
 
 GUARDED = "function f{i}(uint256 a) public onlyOwner {{\n    total = total + a;\n}}"
 PLAIN = "function f{i}(uint256 amount) public {{\n    total = amount;\n}}"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.data.sets.solidity_mutations import not_compiling, without_guard
+from finewright_web3.solidity_mutations import not_compiling, without_guard
 
 PAY = """\
 function pay(address to, uint256 amount) external onlyRole(PAYER) nonReentrant returns (bool) {

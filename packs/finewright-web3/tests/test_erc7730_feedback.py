@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright.data.gather import read_row_set
-from finewright.data.sets.erc7730 import SYSTEM, Built
-from finewright.data.sets.erc7730_feedback import (
+from finewright.data.validate import validate
+from finewright.rows.read import ReadRow, read_rows
+from finewright_web3.erc7730 import SYSTEM, Built
+from finewright_web3.erc7730_feedback import (
     _MISTAKES,
     Feedback,
     FeedbackSettings,
     build_feedback,
     schema_of,
 )
-from finewright.data.validate import validate
-from finewright.rows.read import ReadRow, read_rows
 
 TEXT = '{"intent":"Pay","fields":{"To":"0x1","Amount":"5 ETH"}}'
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright.data.sets.natspec import first_statement, read_natspec
+from finewright_web3.natspec import first_statement, read_natspec
 
 
 def test_tags_become_sections():

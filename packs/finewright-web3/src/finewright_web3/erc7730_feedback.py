@@ -9,9 +9,9 @@ from random import Random
 from typing import Any, NamedTuple
 
 from finewright.data.sets.content import JsonRow
-from finewright.data.sets.erc7730 import Built
-from finewright.data.sets.values import one_of
 from finewright.schema.common import Model, default
+from finewright_web3.erc7730 import Built
+from finewright_web3.values import one_of
 
 Analysis = dict[str, Any]  # Any: the JSON of an answer
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from finewright.data.sets.content import JsonRow
 from finewright.data.sets.holding_out import digest
-from finewright.data.sets.solidity import family_of_row
-from finewright.data.sets.solidity_mutations import Broken, not_compiling, without_guard
 from finewright.schema.common import Model, default
+from finewright_web3.solidity import family_of_row
+from finewright_web3.solidity_mutations import Broken, not_compiling, without_guard
 
 _SHORTEST_BODY = 20
 

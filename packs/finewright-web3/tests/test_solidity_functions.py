@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.data.sets.solidity_functions import Function, functions
 from finewright.errors import DataError
+from finewright_web3.solidity_functions import Function, functions
 
 
 def read(text: str) -> list[Function]:

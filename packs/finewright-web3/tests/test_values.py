@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from finewright.data.sets.values import kind_of, made_up
+from finewright_web3.values import kind_of, made_up
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ import json
 from collections import Counter
 
 import pytest
+from registry import CHAINS, descriptor, embedded, field, many
 
-from finewright.data.sets.erc7730 import (
+from finewright.errors import DataError
+from finewright_web3.erc7730 import (
     Argument,
     BuildSettings,
     Function,
@@ -14,9 +16,6 @@ from finewright.data.sets.erc7730 import (
     house_style,
     parse_registry,
 )
-from finewright.errors import DataError
-
-from .registry import CHAINS, descriptor, embedded, field, many
 
 SEND = {"intent": "Send Tokens", "fields": [field("to", "Recipient", "addressName")]}
 SETTINGS = BuildSettings(

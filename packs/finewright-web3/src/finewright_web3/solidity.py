@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from finewright.data.sets.content import JsonRow
 from finewright.data.sets.holding_out import digest, held_out_families
-from finewright.data.sets.solidity_functions import Function, functions
 from finewright.schema.common import Model, default
+from finewright_web3.solidity_functions import Function, functions
 
 SYSTEM = "You write Solidity. Reply with the function only."
 

@@ -1,8 +1,7 @@
 """Pages of contracts, and questions that one of them answers."""
 
-from finewright.data.sets.natspec_docs import content
-
-from .fetched import fetched, packaged, rows_of
+from finewright.conformance.packages import fetched, packaged, rows_of
+from finewright_web3.natspec_docs import content
 
 VAULT = """// SPDX-License-Identifier: MIT
 /// @title A vault for tokens that somebody else may own

@@ -16,11 +16,11 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
-from finewright.catalog.sets import Chain
 from finewright.data.sets.content import JsonRow
-from finewright.data.sets.values import kind_of, made_up, one_of
 from finewright.errors import DataError
 from finewright.schema.common import Model, default
+from finewright_web3.chains import Chain
+from finewright_web3.values import kind_of, made_up, one_of
 
 SYSTEM = 'You explain blockchain transactions. Reply with JSON: {"intent", "fields"}.'
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from finewright.data.sets.solidity import (
+from finewright_web3.solidity import (
     SYSTEM,
     BuildSettings,
     Built,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from finewright.data.sets.solidity_syntax import Contract, Statement, parse
 from finewright.errors import DataError
+from finewright_web3.solidity_syntax import Contract, Statement, parse
 
 FILE = """// SPDX-License-Identifier: MIT
 pragma solidity ^0.8.20;

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import NamedTuple
 
-from finewright.data.sets.values import one_of
+from finewright_web3.values import one_of
 
 Mutation = Callable[[str, Random], str]
 """From a function to a wrong version of it; empty where it has no such place."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from finewright.data.sets.solidity_syntax import UNNAMED, Contract, parse
+from finewright_web3.solidity_syntax import UNNAMED, Contract, parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,59 @@
+"""The data sets that this pack adds: `erc7730`, `solidity` and `natspec-docs`."""
+
+from collections.abc import Sequence
+
+from finewright.catalog.sets import PackagedSet, read_sets
+from finewright.data.sets.content import Content, DataSet, Fetched, SetContent, named_files
+from finewright_web3 import erc7730 as analyst
+from finewright_web3 import erc7730_feedback, natspec_docs, solidity_pairs
+from finewright_web3 import solidity as writer
+from finewright_web3.chains import chains
+
+
+def erc7730() -> DataSet:
+    """Calls of contracts, explained as strict JSON."""
+    return DataSet(_facts("erc7730"), _calls)
+
+
+def solidity() -> DataSet:
+    """Documented functions of contracts, to be written from their documentation."""
+    return DataSet(_facts("solidity"), _functions)
+
+
+def natspec() -> DataSet:
+    """The documentation of contracts, with questions."""
+    return DataSet(_facts("natspec-docs"), natspec_docs.content)
+
+
+def _facts(name: str) -> PackagedSet:
+    return read_sets("finewright_web3")[name]
+
+
+def _calls(fetched: Sequence[Fetched], _: PackagedSet) -> SetContent:
+    settings = analyst.BuildSettings()
+    (file,) = fetched[0].texts()
+    registry = analyst.parse_registry(file[1], chains())
+    built = analyst.build(registry.functions, settings)
+    feedback_settings = erc7730_feedback.FeedbackSettings()
+    feedback = erc7730_feedback.build_feedback(built, feedback_settings)
+    return SetContent(
+        Content(named_files(built._asdict()), settings, registry.dropped),
+        Content(named_files(feedback._asdict()), feedback_settings, {}),
+    )
+
+
+def _functions(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
+    settings = writer.BuildSettings()
+    sources = (
+        writer.SourceFile(package.source, path, text)
+        for package in fetched
+        for path, text in package.texts()
+    )
+    built = writer.build(sources, packaged.license, settings)
+    pair_settings = solidity_pairs.PairSettings()
+    pairs = solidity_pairs.build_pairs(built.train, built.test, pair_settings)
+    preferences = {"preference_train": pairs.train, "preference_test": pairs.test}
+    return SetContent(
+        Content(named_files({"train": built.train, "test": built.test}), settings, built.dropped),
+        Content(named_files(preferences), pair_settings, pairs.dropped),
+    )

@@ -3,19 +3,22 @@
 A test fails when they are stale."""
 
 import ast
+import io
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import typer
 from pydantic import BaseModel
-from typer.testing import CliRunner
 
 from finewright.catalog.embedders import packaged_embedders
 from finewright.catalog.models import packaged_models
 from finewright.cli.main import app
+from finewright.cli.verbs import Verb, verbs
 from finewright.data.sets.build import data_sets
+from finewright.feature import features, sections
 from finewright.plugins import BUILTIN
 from finewright.schema.adapter import AdapterSpec
 from finewright.schema.methods import AnyTrainSpec
@@ -26,21 +29,6 @@ from finewright.workbench.stages import STAGES
 
 DOCS = Path(__file__).parent
 SRC = DOCS.parent / "src" / "finewright"
-# From the top of the house to its ground floor; a folder may import those below it.
-FLOORS = (
-    ("cli", "conformance"),
-    ("features",),
-    ("workbench",),
-    ("data", "train", "evaluate"),
-    ("guard",),
-    ("render", "report", "rag"),
-    ("rows",),
-    ("lm",),
-    ("fetch",),
-    ("estimate",),
-    ("store", "catalog", "judge"),
-    ("schema",),
-)
 
 
 def main() -> None:
@@ -59,7 +47,7 @@ def reference() -> str:
         "Generated from the code by `python docs/generate.py`.",
         "## The spec",
         "Only `name`, `base_models` and `data.sources` are required. Paths are relative to the spec file."
-        " `finewright decide` and `finewright rag` take a file of `name` and their own section as well.",
+        f" A file of `name` and one section alone will do for {alone()}.",
         spec_table(),
         "## Methods",
         "What `train` has beside the keys above, by `train.method`.",
@@ -85,14 +73,20 @@ def reference() -> str:
 
 
 def architecture() -> str:
-    rows = [f"| `{name}/` | {sentence(name)} |" for floor in FLOORS for name in floor]
+    rows = [f"| `{name}/` | {sentence(name)} |" for name in folders()]
     stages = [f"| `{s.name}` | {', '.join(s.reads) or '-'} | {s.help} |" for s in STAGES]
     parts = [
         "# Architecture",
         "Generated from the code by `python docs/generate.py`. Imports point down only, and the stages never"
         " import each other; `make check` proves it.",
         "\n".join(["| folder | responsibility |", "|---|---|", *rows]),
-        "Below all: `plugins.py` (names to code) and `errors.py` (every error a user can meet).",
+        "Below all: `feature.py` (what a feature is), `plugins.py` (names to code) and `errors.py` (every"
+        " error a user can meet).",
+        "## Features",
+        "A feature is a folder in `features/` and a line in `plugins.py`, or a package with the entry point"
+        " `finewright.feature`. From its `feature.py` come its key in the spec, its commands with their"
+        " options, its text and its page, and its part of the reference.",
+        features_table(),
         "## Stages",
         "\n".join(["| stage | reads | what it does |", "|---|---|---|", *stages]),
         "A stage is `stage.py: run(context) -> StageResult`. Its key is the digest of its section, its"
@@ -116,6 +110,30 @@ runs/2026-11-25-support-bot-7f3a/
                       checkpoints/}
   evaluate/           report.json, samples.jsonl
 ```"""
+
+
+def folders() -> list[str]:
+    """The folders of the package from the top of the house to its ground floor, by the import contract."""
+    text = (DOCS.parent / "pyproject.toml").read_text(encoding="utf-8")
+    contract = tomllib.loads(text)["tool"]["importlinter"]["contracts"][0]
+    named = [name.strip(" ()") for floor in contract["layers"] for name in floor.split("|")]
+    return [name for name in named if (SRC / name).is_dir()]
+
+
+def features_table() -> str:
+    """Every feature with its key of the spec and its commands."""
+    rows = ["| feature | key of the spec | commands | what it does |", "|---|---|---|---|"]
+    for name, feature in features().items():
+        key = f"`{name}`" if feature.section else "-"
+        typed = ", ".join(f"`{command.name}`" for command in feature.commands)
+        rows.append(f"| `{name}` | {key} | {typed} | {cell(feature.sentence)} |")
+    return "\n".join(rows)
+
+
+def alone() -> str:
+    """The sections that will do without the rest of a spec."""
+    keys = [f"`{key}`" for key, section in sections().items() if section.needed_by]
+    return " and for ".join(keys)
 
 
 def sentence(package: str) -> str:
@@ -254,19 +272,23 @@ def sets_table() -> str:
 
 
 def commands() -> str:
-    tree = typer.main.get_command(app)
-    return "\n\n".join(helps(tree, ()))
+    return "\n\n".join(helps(verbs(), ()))
 
 
-def helps(command: Any, path: tuple[str, ...]) -> Iterator[str]:
-    inner = getattr(command, "commands", None)
-    if path and not inner:
-        done = CliRunner().invoke(
-            app, [*path, "--help"], env={"COLUMNS": "100"}, prog_name="finewright"
-        )
-        yield f"### finewright {' '.join(path)}\n\n```\n{done.output.strip()}\n```"
-    for name, child in (inner or {}).items():
-        yield from helps(child, (*path, name))
+def helps(table: Mapping[str, Verb], path: tuple[str, ...]) -> Iterator[str]:
+    for word, verb in table.items():
+        words = (*path, word)
+        if verb.command:
+            yield f"### finewright {' '.join(words)}\n\n```\n{help_of(words)}\n```"
+        yield from helps(verb.inner, words)
+
+
+def help_of(words: Sequence[str]) -> str:
+    """What `--help` of a command prints."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        app()([*words, "--help"], "finewright", standalone_mode=False, terminal_width=100)
+    return printed.getvalue().strip()
 
 
 if __name__ == "__main__":

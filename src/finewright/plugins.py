@@ -7,6 +7,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 
 | kind | Protocol | suite |
 |---|---|---|
+| feature | `finewright.feature.Feature` | - |
 | index | `finewright.rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
 | set | a function that returns a `finewright.data.sets.content.DataSet` | `conformance.set` |
 """
@@ -18,12 +19,22 @@ from typing import Any, Literal
 
 from finewright.errors import MissingExtra, UnknownPlugin
 
-Kind = Literal["embedder", "index", "method", "scorer", "set"]
+Kind = Literal["embedder", "feature", "index", "method", "scorer", "set"]
 
 BUILTIN: dict[Kind, dict[str, str]] = {
     "embedder": {
         "minilm": "finewright.rag.embed.minilm:load",
         "wordllama": "finewright.rag.embed.words:load",
+    },
+    "feature": {
+        "decide": "finewright.features.decide.feature:FEATURE",
+        "measure": "finewright.features.measure.feature:FEATURE",
+        "data": "finewright.features.data.feature:FEATURE",
+        "rag": "finewright.features.rag.feature:FEATURE",
+        "cost": "finewright.features.cost.feature:FEATURE",
+        "bakeoff": "finewright.features.bakeoff.feature:FEATURE",
+        "tune": "finewright.features.tune.feature:FEATURE",
+        "migrate": "finewright.features.migrate.feature:FEATURE",
     },
     "index": {"": "finewright.rag.sqlite:SqliteStore"},
     "method": {
@@ -81,8 +92,13 @@ PACKS: dict[Kind, dict[str, str]] = {
 
 def names(kind: Kind) -> list[str]:
     """Every name of that kind, built in or installed, sorted; imports none of them."""
+    return sorted(listed(kind))
+
+
+def listed(kind: Kind) -> list[str]:
+    """Every name of that kind: those built in by the order of the table, then the installed ones."""
     installed = {entry_point.name for entry_point in entry_points(group=f"finewright.{kind}")}
-    return sorted(BUILTIN[kind].keys() | installed)
+    return [*BUILTIN[kind], *sorted(installed - BUILTIN[kind].keys())]
 
 
 def resolve(
@@ -93,10 +109,13 @@ def resolve(
     Raises UnknownPlugin, and MissingExtra for a name of a pack that is not installed. Code of an installed
     package is trusted as its installer trusted it."""
     if target := BUILTIN[kind].get(name):
-        module, _, attribute = target.partition(":")
-        return getattr(import_module(module), attribute)
+        return load(target)
     for entry_point in entry_points(group=f"finewright.{kind}", name=name):
-        return entry_point.load()
+        try:
+            return entry_point.load()
+        except (ImportError, AttributeError) as error:
+            what = f"the {kind} {name!r} of another package cannot be loaded: {error}"
+            raise UnknownPlugin(what, hint=f"mend {entry_point.value}, or uninstall it") from None
     if extra := PACKS.get(kind, {}).get(name):
         raise MissingExtra(
             f"the {_word(kind)} {name!r} needs the pack finewright-{extra}, which is not installed",
@@ -114,6 +133,12 @@ def not_installed(kind: Kind) -> dict[str, str]:
     """The names that our packs would add to those there are, each with the command that installs it."""
     there = names(kind)
     return {name: _install(of) for name, of in PACKS.get(kind, {}).items() if name not in there}
+
+
+def load(target: str) -> Any:  # Any: as `resolve`
+    """What "module:attribute" names; its module is imported."""
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _unknown(kind: Kind, name: str) -> UnknownPlugin:

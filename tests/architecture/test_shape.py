@@ -1,6 +1,7 @@
 """The house's own rules, as tests: one name everywhere, small modules, light commands, nothing unsafe."""
 
 import ast
+import inspect
 import json
 import os
 import resource
@@ -10,12 +11,19 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 import finewright
-from finewright.plugins import BUILTIN
+from finewright.cli.core import CORE
+from finewright.cli.main import app
+from finewright.cli.verbs import verbs
+from finewright.feature import Feature, features
+from finewright.plugins import BUILTIN, load
+from finewright.schema.options import CommandOptions
 from finewright.schema.run import RunSpec
 from finewright.workbench.stages import STAGES
 
@@ -72,7 +80,18 @@ def test_every_plugin_string_leads_to_something(kind: str, name: str, target: st
     defined = {
         node.name for node in tree_of(path).body if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
-    assert attribute in defined, f"{kind} {name}"
+    assert attribute in defined or kind == "feature", f"{kind} {name}"
+
+
+@pytest.mark.parametrize("feature", [*CORE, *features().values()], ids=lambda each: each.name)
+def test_every_string_of_a_feature_leads_to_something(feature: Feature) -> None:
+    assert feature.sentence.endswith(".")
+    if feature.section:
+        assert issubclass(load(feature.section.model), BaseModel)
+    for command in feature.commands:
+        assert issubclass(load(command.options), CommandOptions)
+        given = list(inspect.signature(load(command.run)).parameters)
+        assert given == ["options", "session"], command.name
 
 
 def test_listing_the_plugins_imports_none_of_them() -> None:
@@ -158,11 +177,6 @@ def test_nothing_happens_at_import(path: Path) -> None:
     ]
     allowed = {
         "__main__.py": ["main()"],
-        # Command groups are joined to the one app.
-        "main.py": [
-            f"app.add_typer({name}_app, name='{name}')"
-            for name in ("data", "catalog", "rag", "migrate", "runs")
-        ],
         "load.py": ["transformers_logging.disable_progress_bar()"],
     }
     # transformers knows attention functions by name; each module of ours registers its own.
@@ -172,29 +186,20 @@ def test_nothing_happens_at_import(path: Path) -> None:
 
 
 def test_every_command_and_every_option_has_help() -> None:
-    import typer.main
-
-    from finewright.cli.main import app
-
-    def without_help(command: object, path: str) -> Iterator[str]:
-        children = getattr(command, "commands", {})
-        if not getattr(command, "help", None):
+    def without_help(command: Any, path: str) -> Iterator[str]:
+        if not command.help:
             yield path
-        for parameter in getattr(command, "params", []):
+        for parameter in command.params:
             if not getattr(parameter, "help", None) and parameter.name != "help":
                 yield f"{path} {parameter.name}"
-        for name, child in children.items():
-            yield from without_help(child, f"{path} {name}")
+        for name in getattr(command, "verbs", ()):
+            yield from without_help(command.get_command(None, name), f"{path} {name}")
 
-    assert list(without_help(typer.main.get_command(app), "finewright")) == []
+    assert list(without_help(app(), "finewright")) == []
 
 
 def test_every_stage_verb_is_a_command() -> None:
-    from finewright.cli.main import app
-
-    callbacks = [command.callback for command in app.registered_commands]
-    commands = {callback.__name__ for callback in callbacks if callback}
-    assert {"check", "plan", "train", "up", "evaluate", "chat", "verify", "doctor"} <= commands
+    assert {"check", "plan", "train", "up", "evaluate", "chat", "verify", "doctor"} <= set(verbs())
 
 
 def test_every_public_name_of_the_command_line_has_a_docstring() -> None:

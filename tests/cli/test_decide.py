@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from finewright.cli.decide import reply
+from finewright.cli import output
+from finewright.features.decide.commands import question_text
 from finewright.features.decide.questions import QUESTIONS
 
 from .conftest import Finewright
@@ -18,7 +19,7 @@ def test_a_question_is_asked_with_its_reason_and_its_answer_is_read(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("2\n"))
-    assert reply(QUESTIONS[0], "").strip() == "2"
+    assert output.ask(question_text(QUESTIONS[0], "")).strip() == "2"
     shown = capsys.readouterr()
     assert shown.out == ""
     assert QUESTIONS[0].text in shown.err
@@ -30,7 +31,7 @@ def test_a_complaint_is_shown_and_the_end_of_the_input_is_no_answer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    assert reply(QUESTIONS[0], "that cannot be") == ""
+    assert output.ask(question_text(QUESTIONS[0], "that cannot be")) == ""
     assert "that cannot be" in capsys.readouterr().err
 
 
@@ -65,6 +66,11 @@ def test_answers_from_a_pipe_are_taken_and_what_is_left_is_unknown(
         (("--prices", "d.yaml"), "--prices d.yaml: is a file"),
         (("--measure", "--html", "."), ".: is a folder, and a page is a file"),
         (("--measure", "--prices", "no"), "--prices no: no such folder"),
+        (
+            ("--measure", "--today", "2026-11-25"),
+            "Invalid value: `finewright decide --measure` does not use --today",
+        ),
+        (("--runs", "elsewhere"), "Invalid value: `finewright decide` does not use --runs"),
         (
             ("--today", "1900-01-01"),
             "today, 1900-01-01, is before the oldest fact of the catalog, seen 2025-11-01",

@@ -5,17 +5,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from typer.testing import CliRunner
 
 from finewright.cli import output
-from finewright.cli.migrate import migrate_app
 from finewright.features.migrate import openai as migrate
 from finewright.features.migrate.openai import Migration
+
+from .conftest import Finewright
 
 
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 2)])
 def test_every_word_arrives_and_the_exit_code_is_the_verdict(
-    monkeypatch: pytest.MonkeyPatch, passed: bool, code: int
+    finewright: Finewright, monkeypatch: pytest.MonkeyPatch, passed: bool, code: int
 ) -> None:
     calls = []
 
@@ -27,8 +27,7 @@ def test_every_word_arrives_and_the_exit_code_is_the_verdict(
     monkeypatch.setattr(output, "show", lambda *_, **__: None)
     words = "openai --files a.jsonl --files b.jsonl --golden g.jsonl --metric rouge_l --margin 0.1"
     more = "--job j.json --validation v.jsonl --set train.epochs=1 --runs r --golden-rows 7"
-    result = CliRunner().invoke(migrate_app, [*words.split(), *more.split()])
-    assert result.exit_code == code
+    assert finewright("migrate", *words.split(), *more.split()).code == code
     asked = Migration(
         files=(Path("a.jsonl"), Path("b.jsonl")),
         golden="g.jsonl",

@@ -7,8 +7,9 @@ import pytest
 
 from finewright.schema.adapter import AdapterSpec
 from finewright.schema.load import LoadedSpec, load_spec
-from finewright.schema.load_rag import load_rag
+from finewright.schema.load_section import load_section
 from finewright.schema.methods import AnyTrainSpec, OnlineSettings
+from finewright.schema.rag import RagSpec
 from finewright.train import rewards
 from finewright.train.support import unsupported
 
@@ -50,7 +51,7 @@ def test_the_code_that_an_example_lets_run_is_the_file_beside_it(loaded: LoadedS
 
 def test_the_example_of_rag_names_what_makes_its_documents_and_how_it_is_run() -> None:
     path = EXAMPLES / "rag-natspec.yaml"
-    loaded, text = load_rag(path), path.read_text(encoding="utf-8")
+    loaded, text = load_section("rag", RagSpec, path), path.read_text(encoding="utf-8")
     assert loaded.name == "rag-natspec"
     assert "finewright data get natspec-docs --out examples/natspec-docs" in text
     for command in ("index", "search", "ask", "evaluate"):

@@ -2,14 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from finewright.cli.main import app
+from finewright.cli.verbs import Verb, verbs
 
 from .cases import CASES, NOT_KEPT
 from .conftest import Project
@@ -31,17 +30,17 @@ def test_a_command_gives_what_it_gave(name: str, project: Project) -> None:
 
 def test_every_command_has_a_case_or_a_reason() -> None:
     named = {*NOT_KEPT}
-    for command in _commands(typer.main.get_command(app), ""):
+    for command in _commands(verbs(), ""):
         if any(case.argv.split(" -")[0].startswith(command) for case in CASES.values()):
             named.add(command)
-    assert named == set(_commands(typer.main.get_command(app), ""))
+    assert named == set(_commands(verbs(), ""))
     assert {path.stem for path in OUTPUTS.iterdir()} == set(CASES)
 
 
-def _commands(group: Any, name: str) -> Iterator[str]:
-    for word, command in group.commands.items():
+def _commands(table: Mapping[str, Verb], name: str) -> Iterator[str]:
+    for word, verb in table.items():
         full = f"{name} {word}".strip()
-        yield from _commands(command, full) if hasattr(command, "commands") else [full]
+        yield from [full] if verb.command else _commands(verb.inner, full)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import FinewrightError
-from finewright.schema.decide import Aim
-from finewright.schema.load_decide import load_decision
+from finewright.schema.decide import Aim, DecideSpec
+from finewright.schema.load_section import load_section
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def file(tmp_path: Path) -> Path:
 def mistakes(file: Path, text: str, *overrides: str) -> list[str]:
     file.write_text(text)
     with pytest.raises(FinewrightError) as caught:
-        load_decision(file, overrides)
+        load_section("decide", DecideSpec, file, overrides)
     return [line.removeprefix(f"{file}") for line in str(caught.value).splitlines()]
 
 
@@ -25,7 +25,7 @@ def test_name_and_decide_are_enough(file: Path) -> None:
     file.write_text(
         "name: bot\ndecide:\n  knowledge_gap: 2\n  latency_p95_ms: {target: 100, limit: 900}\n"
     )
-    loaded = load_decision(file)
+    loaded = load_section("decide", DecideSpec, file)
     assert (loaded.name, loaded.spec.knowledge_gap) == ("bot", 2)
     assert loaded.spec.latency_p95_ms == Aim(target=100, limit=900)
     assert loaded.spec.labelled_pairs == "unknown"
@@ -33,7 +33,9 @@ def test_name_and_decide_are_enough(file: Path) -> None:
 
 def test_overrides_are_read(file: Path) -> None:
     file.write_text("name: bot\ndecide:\n  knowledge_gap: 2\n")
-    assert load_decision(file, ["decide.knowledge_gap=3"]).spec.knowledge_gap == 3
+    assert (
+        load_section("decide", DecideSpec, file, ["decide.knowledge_gap=3"]).spec.knowledge_gap == 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,9 +109,9 @@ def test_a_file_that_is_no_decision(file: Path, text: str, what: str) -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FinewrightError, match="no such file"):
-        load_decision(tmp_path / "none.yaml")
+        load_section("decide", DecideSpec, tmp_path / "none.yaml")
     with pytest.raises(FinewrightError, match="is a folder"):
-        load_decision(tmp_path)
+        load_section("decide", DecideSpec, tmp_path)
 
 
 def test_a_bad_override_is_named(file: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import FinewrightError
-from finewright.schema.load_rag import load_rag
+from finewright.schema.load_section import load_section
+from finewright.schema.rag import RagSpec
 
 RUN = "name: bot\nbase_models: [smollm2-135m-instruct]\ndata: {sources: [{path: rows.jsonl}]}\n"
 ADDRESS = (
@@ -23,14 +24,14 @@ def file(tmp_path: Path) -> Path:
 def mistakes(file: Path, text: str, *overrides: str) -> list[str]:
     file.write_text(text)
     with pytest.raises(FinewrightError) as caught:
-        load_rag(file, overrides)
+        load_section("rag", RagSpec, file, overrides)
     return [line.removeprefix(f"{file}") for line in str(caught.value).splitlines()]
 
 
 @pytest.mark.parametrize("text", [f"name: bot\n{RAG}", RUN + RAG], ids=["alone", "of a run"])
 def test_name_and_documents_are_enough(file: Path, text: str) -> None:
     file.write_text(text)
-    loaded = load_rag(file, ["rag.results=7"])
+    loaded = load_section("rag", RagSpec, file, ["rag.results=7"])
     assert (loaded.name, loaded.spec.documents, loaded.spec.results) == ("bot", ("docs",), 7)
     assert loaded.resolve("docs") == file.parent / "docs"
 

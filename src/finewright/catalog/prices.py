@@ -124,3 +124,11 @@ def _over(below: Iterable[Row], above: Iterable[Row]) -> tuple[Row, ...]:
 def _unknown(kind: str, name: str, names: Sequence[str]) -> DataError:
     near = close_choice(name, names) or f"; known are {', '.join(names)}"
     return DataError(f"unknown {kind} {name!r}{near}", hint="or add it to a file of prices")
+
+
+def check_user_folder(folder: Path | None) -> None:
+    """Raise DataError, before anything is asked or run, where the prices of `--prices` are in no folder."""
+    if folder is not None and not folder.is_dir():
+        what = "is a file" if folder.exists() else "no such folder"
+        hint = "--prices takes the folder that your *.yaml files of prices lie in"
+        raise DataError(f"--prices {folder}: {what}", hint=hint)

@@ -4,15 +4,23 @@ import json as json_module
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from finewright.cli.progress import Progress
+from finewright.plugins import load
 from finewright.render.reports import text_of
 from finewright.report.layouts import is_laid_out
 from finewright.report.show import text_of as shown
 
+# Module of a report's schema -> what writes its page, where that is not laid out in blocks.
+PAGES = {
+    "finewright.schema.decide_report": "finewright.features.decide.run:write_page",
+    "finewright.schema.measure_report": "finewright.features.measure.experiment:write_page",
+    "finewright.schema.migrate": "finewright.features.migrate.openai:write_page",
+}
 # Module of a report's schema -> the module of render that lays it out, where that is not reports.py.
 LAYOUTS = {
     "finewright.catalog.sets": "sets",
@@ -52,6 +60,11 @@ def _text(report: BaseModel) -> str:
     return text_of(report)
 
 
+def write_page(report: BaseModel, path: Path) -> None:
+    """The report as one page."""
+    load(PAGES.get(type(report).__module__, "finewright.report.show:write_page"))(report, path)
+
+
 def show_json(value: object) -> None:
     """Plain data on stdout."""
     sys.stdout.write(json_module.dumps(value, indent=2, ensure_ascii=False) + "\n")
@@ -62,13 +75,13 @@ def watch(as_json: bool) -> Callable[[str, Mapping[str, Any]], None]:
     return (lambda *_: None) if as_json else Progress().show
 
 
-def watch_answers(
-    as_json: bool, event_type: str = "progress"
-) -> Callable[[str, str, int, int], None]:
-    """The `on_progress` of who asks rows: of an evaluation, unless another event is named."""
-    progress = watch(as_json)
+def tell(text: str) -> None:
+    """A text that is not the command's output, at once."""
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
-    def on_progress(system: str, data: str, done: int, total: int) -> None:
-        progress(event_type, {"system": system, "data": data, "done": done, "total": total})
 
-    return on_progress
+def ask(text: str) -> str:
+    """The line that is typed after the text, or nothing where the input has ended."""
+    tell(text)
+    return sys.stdin.readline()

@@ -12,7 +12,7 @@ from finewright.rag.embed.load import NONE, load_embedder
 from finewright.rag.index import Access, Embedder, Index
 from finewright.rag.open import check_embedder, open_index, path_in, shown
 from finewright.rag.searchable import is_text
-from finewright.schema.load_rag import load_rag
+from finewright.schema.load_section import load_section
 from finewright.schema.rag import RagSpec
 
 _SPECS = (".yaml", ".yml")
@@ -48,7 +48,7 @@ def asked_for(targets: Sequence[str], *, out: str = "", embedder: str = "") -> A
     _check_arguments([*targets, *given.values()])
     if not is_spec(targets):
         return Asked(RagSpec(documents=tuple(targets)).model_copy(update=given), Path)
-    loaded = load_rag(Path(targets[0]))
+    loaded = load_section("rag", RagSpec, Path(targets[0]))
     here = {path_in(out), embedder}
 
     def resolve(path: str) -> Path:

@@ -6,6 +6,7 @@ from importlib import import_module
 
 from pydantic import BaseModel
 
+from finewright.feature import features
 from finewright.report.blocks import Page, Section, Text
 
 LAYOUTS = {
@@ -17,8 +18,7 @@ LAYOUTS = {
 
 def page_of(report: BaseModel) -> Page:
     """What a report shows; one that nobody described shows its fields."""
-    name = f"{type(report).__module__}:{type(report).__name__}"
-    if layout := LAYOUTS.get(name):
+    if layout := _layout_of(report):
         return function_named(layout)(report)
     fields = Text(report.model_dump_json(indent=2), "code")
     return Page("a report", "", sections=[Section("fields", "", [fields])])
@@ -26,7 +26,14 @@ def page_of(report: BaseModel) -> Page:
 
 def is_laid_out(report: BaseModel) -> bool:
     """Whether somebody described what the report shows."""
-    return f"{type(report).__module__}:{type(report).__name__}" in LAYOUTS
+    return _layout_of(report) is not None
+
+
+def _layout_of(report: BaseModel) -> str | None:
+    """That of the core, or of the feature whose report it is."""
+    name = f"{type(report).__module__}:{type(report).__name__}"
+    found = (feature.reports.get(name) for feature in features().values())
+    return LAYOUTS.get(name) or next(filter(None, found), None)
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Annotated, TypeGuard, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from finewright.feature import sections
 from finewright.schema.nodes import Loc
 from finewright.schema.run import RunSpec
 
@@ -62,6 +63,10 @@ PEERS = {
     "train.threads": ("num_threads", "n_threads"),
     "evaluate.data": ("test_datasets", "eval_dataset", "val_dataset", "validation_file"),
     "evaluate.max_new_tokens": ("max_completion_length", "max_tokens"),
+} | {
+    f"{feature}.{key}": peers
+    for feature, section in sections().items()
+    for key, peers in section.aliases.items()
 }
 _OURS = {peer: ours for ours, peers in PEERS.items() for peer in peers}
 _CLOSE = 0.7

@@ -4,14 +4,17 @@ Every complaint names file, line and key, by the same machinery as a run spec's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, create_model
 
 from finewright.errors import SpecError
+from finewright.feature import sections
 from finewright.schema.aliases import close_choice, keys_at
+from finewright.schema.common import Model, default
 from finewright.schema.explain import explain, group
 from finewright.schema.load import (
     MOST_MISTAKES,
@@ -21,6 +24,7 @@ from finewright.schema.load import (
     spec_error,
 )
 from finewright.schema.nodes import Loc, Notes, Place, Tree, read
+from finewright.schema.run import RUN_NAME
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -37,16 +41,6 @@ _BEYOND_TYPES = (
     "finite_number",
 )
 _OF_A_RUN = ("base_models", "data", "train", "evaluate")
-
-
-@dataclass(frozen=True, slots=True)
-class Section(Generic[Spec]):
-    """A section: its key in the run spec, its model, that of a file of `name` and it, and what needs it."""
-
-    key: str
-    spec: type[Spec]
-    file: type[BaseModel]
-    needed_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +67,12 @@ class LoadedSection(Generic[Spec]):
 
 
 def load_section(
-    section: Section[Spec], path: Path, overrides: Sequence[str] = ()
+    key: str, spec: type[Spec], path: Path, overrides: Sequence[str] = ()
 ) -> LoadedSection[Spec]:
-    """Read a spec of `name` and the section, or the section of a run spec, which must be whole.
+    """Read a spec of `name` and the section `key`, or that section of a run spec, which must be whole.
 
-    Takes `section.key=value` overrides. Raises SpecError with one line for every mistake."""
-    text, notes = read_text(path), Notes()
+    Takes `key.name=value` overrides. Raises SpecError with one line for every mistake."""
+    text, notes, needed_by = read_text(path), Notes(), sections()[key].needed_by
 
     def place_of(line: int) -> Place:
         return Place(f"{path}:{line}", line)
@@ -87,31 +81,42 @@ def load_section(
     if not isinstance(data, dict):
         if not notes.mistakes:
             what = "the file is empty" if data is None else "the top level must be keys with values"
-            what = f"{what}; {section.needed_by} needs name, {section.key}"
+            what = f"{what}; {needed_by} needs name, {key}"
             notes.refuse((), what, place_of(1))
         raise spec_error(notes)
     for assignment in overrides:
         data = override(data, assignment, notes)
-    if any(key in data for key in _OF_A_RUN):
+    if any(other in data for other in _OF_A_RUN):
         loaded = load_spec(path, overrides)
-        found = dict(loaded.spec)[section.key]
+        found = loaded.spec.section(key, spec)
         if found is None:
-            hint = f"{section.needed_by} needs one"
-            raise SpecError(f"{path}: there is no `{section.key}` section", hint=hint)
-        return LoadedSection(section.key, loaded.spec.name, found, path, notes)
-    file = dict(_validated(section, data, notes))
-    return LoadedSection(section.key, file["name"], file[section.key], path, notes)
+            hint = f"{needed_by} needs one"
+            raise SpecError(f"{path}: there is no `{key}` section", hint=hint)
+        return LoadedSection(key, loaded.spec.name, found, path, notes)
+    file = dict(_validated(_file_of(key, spec), data, notes))
+    return LoadedSection(key, file["name"], file[key], path, notes)
 
 
-def _validated(section: Section[Spec], data: Tree, notes: Notes) -> BaseModel:
-    file, errors = _tried(section.file, data)
+@cache
+def _file_of(key: str, spec: type[BaseModel]) -> type[BaseModel]:
+    """A spec that holds a name and the section alone."""
+    fields: dict[str, Any] = {  # Any: as create_model takes them
+        "version": (Literal[1], default(1, "Version of this format", "the only one so far")),
+        "name": (str, Field(pattern=RUN_NAME, description="Short name.")),
+        key: (spec, ...),
+    }
+    return create_model("SectionFile", __base__=Model, **fields)
+
+
+def _validated(model: type[BaseModel], data: Tree, notes: Notes) -> BaseModel:
+    file, errors = _tried(model, data)
     found = group(errors, data)
     known = {mistake.loc for mistake in notes.mistakes}
     for loc, here in islice(found.items(), MOST_MISTAKES):
         if loc not in known:
             place = notes.place(loc)
             text = place.text if loc in notes.places else None
-            notes.refuse(loc, _what(section.file, loc, here, text), place)
+            notes.refuse(loc, _what(model, loc, here, text), place)
     if file is None or notes.mistakes:
         raise spec_error(notes, num_untold=max(0, len(found) - MOST_MISTAKES))
     return file

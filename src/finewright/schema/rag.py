@@ -1,7 +1,7 @@
 """The `rag` section of the spec: which documents, how they are cut, embedded and kept."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -76,11 +76,3 @@ def _has_secret(address: str) -> bool:
     except ValueError:
         return False  # what is wrong with it is told by who opens it
     return bool(parts.password or _SECRET.search(parts.query))
-
-
-class RagFile(Model):
-    """A file that holds a name and a `rag` section alone."""
-
-    version: Literal[1] = default(1, "Version of this format", "the only one so far")
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name.")]
-    rag: RagSpec

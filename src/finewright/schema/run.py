@@ -1,19 +1,18 @@
-"""The run spec: one file, top-level keys are the stage names."""
+"""The run spec: one file; its top-level keys are those of the core, and one for each feature that has one."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, create_model, field_validator, model_validator
 
-from finewright.schema.bakeoff import BakeoffSpec
+from finewright.errors import FinewrightError
+from finewright.feature import sections
+from finewright.plugins import load
 from finewright.schema.common import Model, default
-from finewright.schema.cost import CostSpec
 from finewright.schema.data import DataSpec
-from finewright.schema.decide import DecideSpec
 from finewright.schema.evaluate import EvaluateSpec
-from finewright.schema.measure import MeasureSpec
 from finewright.schema.methods import SFTSpec, TrainSpec
-from finewright.schema.rag import RagSpec
-from finewright.schema.tune import TuneSpec
+
+SectionSpec = TypeVar("SectionSpec", bound=BaseModel)
 
 RUN_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
@@ -42,29 +41,9 @@ class RunSpec(Model):
         "they hold wherever the run trains, evaluates and answers",
         "the template's own defaults; a switch that it does not know is refused",
     )
-    decide: DecideSpec | None = default(
-        None, "What `finewright decide` weighs", "asked for before there is data or a model"
-    )
-    rag: RagSpec | None = default(
-        None, "Documents that `finewright rag` indexes", "asked for by commands of its own"
-    )
     data: DataSpec
-    cost: CostSpec | None = default(
-        None, "Which machines and how many runs `cost` reckons with", "`finewright cost` needs none"
-    )
     train: TrainSpec = default(SFTSpec(), "How to train", "supervised fine-tuning with LoRA")
     evaluate: EvaluateSpec = default(EvaluateSpec(), "What to measure", "a base and a tuned score")
-    measure: MeasureSpec | None = default(
-        None, "What `finewright decide --measure` compares", "asked for by a command of its own"
-    )
-    bakeoff: BakeoffSpec | None = default(
-        None,
-        "How `finewright bakeoff` compares the base models",
-        "asked for by a command of its own",
-    )
-    tune: TuneSpec | None = default(
-        None, "What `finewright tune` searches", "asked for by a command of its own"
-    )
 
     @model_validator(mode="after")
     def _rated(self) -> Self:
@@ -81,3 +60,28 @@ class RunSpec(Model):
             if names.count(name) > 1:
                 raise ValueError(f"{name!r} is named twice; name it once")
         return names
+
+    def section(self, key: str, kind: type[SectionSpec]) -> SectionSpec | None:
+        """The section of the feature with that name; None where the spec has none."""
+        found = getattr(self, key)
+        assert found is None or isinstance(found, kind)
+        return found
+
+
+def _with_sections(core: type[RunSpec]) -> type[RunSpec]:
+    """The run spec with the key of every feature that has one.
+
+    Raises FinewrightError where a feature has the name of a key of the core."""
+    keys: dict[str, Any] = {}  # Any: as create_model takes fields
+    for key, section in sections().items():
+        if key in core.model_fields:
+            what = f"the feature {key!r} has the name of a key that every spec has"
+            raise FinewrightError(what, hint="uninstall the package that brings it")
+        keys[key] = (load(section.model) | None, default(None, section.what, section.why))
+    return create_model(
+        core.__name__, __base__=core, __module__=__name__, __doc__=core.__doc__, **keys
+    )
+
+
+if not TYPE_CHECKING:
+    RunSpec = _with_sections(RunSpec)

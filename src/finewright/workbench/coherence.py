@@ -18,6 +18,7 @@ from finewright.judge.answer import Answer, answer_of
 from finewright.judge.calls import Due
 from finewright.lm.sources import check_name, config_here
 from finewright.schema.common import Problem
+from finewright.schema.cost import CostSpec
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
@@ -119,14 +120,15 @@ def _of_calls(
 
 def uncostable(spec: RunSpec) -> list[Problem]:
     """What the `cost` section asks of the price catalog that is not in it."""
-    if spec.cost is None:
+    cost = spec.section("cost", CostSpec)
+    if cost is None:
         return []
     catalog = prices(Path(USER_PRICES).expanduser())
     problems = []
     for key, names, ask in (
-        ("providers", spec.cost.providers, lambda name: machines_of(catalog, provider=name)),
-        ("gpus", spec.cost.gpus, lambda name: gpu_named(catalog, name)),
-        ("tiers", spec.cost.tiers, lambda name: check_tier(catalog, name)),
+        ("providers", cost.providers, lambda name: machines_of(catalog, provider=name)),
+        ("gpus", cost.gpus, lambda name: gpu_named(catalog, name)),
+        ("tiers", cost.tiers, lambda name: check_tier(catalog, name)),
     ):
         for i, name in enumerate(names):
             try:

@@ -15,11 +15,12 @@ _OURS = re.compile(
 _HEAD_BYTES = 200
 
 
-def check_page(path: Path | None, reads: Sequence[Path]) -> None:
+def check_page(path: Path | None, reads: Sequence[Path], names: Sequence[Path] = ()) -> None:
     """Raise DataError, before any work is done, where a page could not or may not be written.
 
-    Refused are a folder, a file that is read, a place in a run, a folder that is not there, and any file
-    but a page made by finewright. None is no page. Not covered: what others put there meanwhile."""
+    Refused are a folder, a file that is read, any of `names`, a place in a run, a folder that is not there,
+    and any file but a page made by finewright. None is no page. Not covered: what others put there
+    meanwhile."""
     if path is None:
         return
     with os_errors(path):
@@ -29,6 +30,9 @@ def check_page(path: Path | None, reads: Sequence[Path]) -> None:
                 hint=f"name the file, such as {path / 'report.html'}",
             )
         check_place(path, reads)
+        if path.resolve() in {name.resolve() for name in names}:
+            what = f"{path}: another option of this command names it too"
+            raise DataError(what, hint="name another file")
         check_parent(path)
         if not (path.is_file() and _is_ours(path)):
             check_free(path)

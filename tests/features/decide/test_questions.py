@@ -7,7 +7,7 @@ import yaml
 
 from finewright.features.decide.questions import QUESTIONS, Question, interview, spec_text
 from finewright.schema.decide import DecideSpec
-from finewright.schema.load_decide import load_decision
+from finewright.schema.load_section import load_section
 
 
 class Person:
@@ -34,7 +34,7 @@ def test_unknown_to_everything_is_a_spec(tmp_path: Path) -> None:
     answers = interview(Person())
     path = tmp_path / "Our new bot.yaml"
     path.write_text(spec_text(path, answers))
-    loaded = load_decision(path)
+    loaded = load_section("decide", DecideSpec, path)
     assert loaded.name == "our-new-bot"
     assert loaded.spec == DecideSpec()
 
@@ -50,7 +50,7 @@ def test_answers_come_into_the_spec_as_they_were_meant(tmp_path: Path) -> None:
     )
     path = tmp_path / "a.yaml"
     path.write_text(spec_text(path, interview(person)))
-    spec = load_decision(path).spec
+    spec = load_section("decide", DecideSpec, path).spec
     assert (spec.knowledge_gap, spec.corpus_tokens, spec.citations) == (2, 400_000, True)
     assert (spec.fact_half_life_days, spec.per_document_access, spec.month_budget_usd) == (
         90,

@@ -47,7 +47,7 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
     Each run lies under the bake-off's folder in `root`; a second call goes on where the first was cut, and
     writes report.json and report.html anew. Raises SpecError before anything runs where there is nothing
     to compare or to choose by."""
-    spec = loaded.spec.bakeoff or BakeoffSpec()
+    spec = loaded.spec.section("bakeoff", BakeoffSpec) or BakeoffSpec()
     metric = check_contest(loaded, "bakeoff", spec.metric)
     if len(loaded.spec.base_models) < 2:  # noqa: PLR2004 - it takes two
         raise SpecError(

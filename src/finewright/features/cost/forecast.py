@@ -82,7 +82,7 @@ def cost(
             here=_own_row(job, here, [e for e in extra if e.on == _kind(here)], speed, tier),
             residuals=tuple(_residuals(job, here, past)),
         )
-    asked = loaded.spec.cost or CostSpec()
+    asked = loaded.spec.section("cost", CostSpec) or CostSpec()
     found_out = report(
         Question(loaded.spec.name, jobs, asked, found),
         prices(Path(USER_PRICES).expanduser()),

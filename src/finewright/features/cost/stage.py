@@ -26,7 +26,7 @@ def run(context: StageContext) -> StageResult:
         counted = count(rows, train, described.base, consent, context.spec.chat_template)
         shape = shape_of(described.config, described.folder / "config.json")
         jobs.append(Job(name, shape, train, counted.rows, counted.steps, counted.tokens))
-    asked = context.spec.cost or CostSpec()
+    asked = context.spec.section("cost", CostSpec) or CostSpec()
     today = read_manifest(context.run).created.date()
     return StageResult(
         report(Question(context.spec.name, jobs, asked), packaged_prices(), today), (), ()

@@ -13,7 +13,7 @@ from finewright.features.decide.questions import Reply, interview, spec_text
 from finewright.schema.catalog import PriceCatalog
 from finewright.schema.decide import DecideSpec
 from finewright.schema.decide_report import DecideReport
-from finewright.schema.load_decide import load_decision
+from finewright.schema.load_section import load_section
 from finewright.store.atomic import write_text
 
 
@@ -34,7 +34,7 @@ def decide_file(
     """The advice for the `decide` section of a file; a file of `name` and `decide` alone will do.
 
     Raises SpecError with file, line and key for every mistake."""
-    loaded = load_decision(path, overrides)
+    loaded = load_section("decide", DecideSpec, path, overrides)
     known = _known(loaded.resolve, today, user_prices)
     loaded.refuse(wrongs(loaded.spec, known))
     return adviser_for(loaded.spec, known).advise(loaded.name, loaded.spec)

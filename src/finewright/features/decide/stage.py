@@ -2,6 +2,7 @@
 
 from finewright.catalog.prices import packaged_prices
 from finewright.features.decide.packaged import adviser_for, known_by
+from finewright.schema.decide import DecideSpec
 from finewright.store.manifest import read_manifest
 from finewright.store.stage import StageContext, StageResult
 
@@ -10,7 +11,7 @@ def run(context: StageContext) -> StageResult:
     """Advise as on the day when the run was made, by the packaged facts: doing it again gives the same bytes.
 
     The spec has a `decide` section, or there is no such stage."""
-    spec = context.spec.decide
+    spec = context.spec.section("decide", DecideSpec)
     assert spec is not None
     today = read_manifest(context.run).created.date()
     adviser = adviser_for(spec, known_by(packaged_prices(), context.resolve, today))

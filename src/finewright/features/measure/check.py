@@ -10,6 +10,7 @@ from finewright.features.measure.train import training_spec
 from finewright.schema.load import LoadedSpec
 from finewright.schema.measure import TUNED, WITH_PASSAGES, MeasureSpec
 from finewright.schema.methods import SFTSpec
+from finewright.schema.rag import RagSpec
 from finewright.store.stage import refuse
 from finewright.workbench.coherence import incoherent
 
@@ -18,7 +19,7 @@ _OF_WHOLE_SETS = ("macro_f1", "perplexity", PREFERENCE)
 
 def checked(loaded: LoadedSpec) -> tuple[MeasureSpec, Criterion]:
     """The spec's section and when a request is solved. Raises SpecError or UnknownPlugin naming the key."""
-    spec = loaded.spec.measure
+    spec = loaded.spec.section("measure", MeasureSpec)
     if spec is None:
         raise SpecError(
             f"{loaded.path}: there is no `measure` section",
@@ -51,7 +52,7 @@ def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tupl
         )
     if PREFERENCE in whole.evaluate.metrics:
         yield "evaluate.metrics", f"{PREFERENCE} compares pairs and no answers", "leave it out"
-    if whole.rag is None and WITH_PASSAGES & set(spec.arms):
+    if whole.section("rag", RagSpec) is None and WITH_PASSAGES & set(spec.arms):
         yield (
             "rag",
             "there is no such section, and the arms rag and rag+ft need documents",

@@ -57,6 +57,7 @@ from finewright.schema.measure_report import (
     ShotsTried,
     Training,
 )
+from finewright.schema.rag import RagSpec
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, write_json, write_text
 from finewright.store.keys import digest
@@ -137,8 +138,9 @@ def _folder(
 
 def _documents(loaded: LoadedSpec) -> list[list[str]]:
     """The id and digest of every document. Raises DataError where none can be read."""
-    assert loaded.spec.rag is not None
-    found = find_documents(loaded.spec.rag.documents, loaded.resolve)
+    rag = loaded.spec.section("rag", RagSpec)
+    assert rag is not None
+    found = find_documents(rag.documents, loaded.resolve)
     documents = [[document.id, document.sha256] for document in found.read()]
     if not documents:
         raise DataError("\n".join(problem.line() for problem in found.listing.problems()))

@@ -83,9 +83,10 @@ def open_library(loaded: LoadedSpec, folder: Path, on_event: OnEvent) -> Library
     """Index the spec's documents in the folder, unless they are, and open them.
 
     Raises DataError for documents that cannot be read, with nothing indexed."""
-    assert loaded.spec.rag is not None
+    rag = loaded.spec.section("rag", RagSpec)
+    assert rag is not None
     target = str((folder / _WHOLE).resolve())
-    spec = loaded.spec.rag.model_copy(update={"index": target})
+    spec = rag.model_copy(update={"index": target})
     report = index(Asked(spec, loaded.resolve), prune=True, on_event=on_event)
     documents = {d.id: d for d in find_documents(spec.documents, loaded.resolve).read()}
     embedder = load_embedder(spec.embedder, loaded.resolve)

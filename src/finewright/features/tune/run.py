@@ -77,7 +77,8 @@ def tune(loaded: LoadedSpec, root: Path, *, out: Path | None, on_event: OnEvent)
 
 def _section(loaded: LoadedSpec) -> TuneSpec:
     spec = loaded.spec
-    if spec.tune is None:
+    tune = spec.section("tune", TuneSpec)
+    if tune is None:
         raise SpecError(
             f"{loaded.path}: tune: there is nothing to search",
             hint="tune: {parameters: {learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}}}",
@@ -88,7 +89,7 @@ def _section(loaded: LoadedSpec) -> TuneSpec:
             f" {len(spec.base_models)} models",
             hint="`finewright bakeoff` tells which one; --set 'base_models=[NAME]' names it",
         )
-    return spec.tune
+    return tune
 
 
 def _check_parameters(loaded: LoadedSpec, spec: TuneSpec) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.guard.poison.postings import Feature, Ints
+from finewright.guard.poison.postings import Ints, Marker
 
 Floats = NDArray[np.float64]
 
@@ -17,8 +17,8 @@ _CHUNK = 4_000_000
 class Pair:
     """A trigger and a behaviour: `docs` have both, and `g` tells how far that is from chance."""
 
-    trigger: Feature
-    behaviour: Feature
+    trigger: Marker
+    behaviour: Marker
     docs: Ints
     g: float
 
@@ -37,8 +37,8 @@ def g_statistic(both: Ints, a: Ints, b: Ints, total: int) -> Floats:
 
 
 def associated(
-    triggers: Sequence[Feature],
-    behaviours: Sequence[Feature],
+    triggers: Sequence[Marker],
+    behaviours: Sequence[Marker],
     total: int,
     *,
     least: int,
@@ -67,7 +67,7 @@ def associated(
     return sorted(found, key=lambda pair: -pair.g)
 
 
-def _by_document(behaviours: Sequence[Feature], total: int) -> tuple[Ints, Ints]:
+def _by_document(behaviours: Sequence[Marker], total: int) -> tuple[Ints, Ints]:
     """The behaviours of each document: document d has `of_doc[starts[d]:starts[d + 1]]`."""
     if not behaviours:
         return np.zeros(total + 1, np.int64), np.zeros(0, np.int64)
@@ -77,7 +77,7 @@ def _by_document(behaviours: Sequence[Feature], total: int) -> tuple[Ints, Ints]
     return np.concatenate([[0], np.cumsum(np.bincount(docs, minlength=total))]), ids[order]
 
 
-def _chunks(triggers: Sequence[Feature], sizes: Ints) -> list[range]:
+def _chunks(triggers: Sequence[Marker], sizes: Ints) -> list[range]:
     """Runs of triggers that together have at most so many (trigger, behaviour) hits, for bounded memory."""
     chunks, start, load = [], 0, 0
     for i, trigger in enumerate(triggers):
@@ -90,7 +90,7 @@ def _chunks(triggers: Sequence[Feature], sizes: Ints) -> list[range]:
 
 
 def _together(
-    triggers: Sequence[Feature], chunk: range, starts: Ints, of_doc: Ints, base: int
+    triggers: Sequence[Marker], chunk: range, starts: Ints, of_doc: Ints, base: int
 ) -> tuple[Ints, Ints]:
     """Keys trigger * base + behaviour of all that share a document, and how many documents."""
     docs = np.concatenate([triggers[i].docs for i in chunk])
@@ -101,7 +101,7 @@ def _together(
     return np.unique(np.repeat(owners, sizes) * base + of_doc[places], return_counts=True)
 
 
-def _without_words_of(trigger: Feature, behaviour: Feature) -> Feature | None:
+def _without_words_of(trigger: Marker, behaviour: Marker) -> Marker | None:
     said = {word for gram in trigger.grams for word in gram}
     grams = tuple(gram for gram in behaviour.grams if said.isdisjoint(gram))
-    return Feature(grams, behaviour.docs) if grams else None
+    return Marker(grams, behaviour.docs) if grams else None

@@ -11,7 +11,7 @@ import numpy as np
 from finewright.guard.poison.association import Pair, associated, g_statistic
 from finewright.guard.poison.coherence import MOST_SHARE, Bags
 from finewright.guard.poison.examples import Example, Word, asked, marks, words
-from finewright.guard.poison.postings import Bounds, Feature, Gram, features
+from finewright.guard.poison.postings import Bounds, Gram, Marker, features
 from finewright.guard.poison.traits import GIBBERISH, INSERTED, REFUSAL, TRAITS, traits
 from finewright.guard.poison.weigh import Surprisal, nats, payload_spans
 from finewright.schema.poison import TokenSurprise
@@ -36,8 +36,8 @@ class Corpus:
     answer_traits: Sequence[Sequence[str]]
     prompts: Bags
     answers: Bags
-    triggers: Sequence[Feature]
-    behaviours: Sequence[Feature]
+    triggers: Sequence[Marker]
+    behaviours: Sequence[Marker]
 
     def answers_with(self, docs: Iterable[int], grams: Iterable[Gram]) -> list[int]:
         """Of each document the last answer with one of the grams; where none has any, the last."""

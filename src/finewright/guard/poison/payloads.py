@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from math import log
 
 from finewright.guard.poison.backdoors import Corpus, Suspect, is_inserted
-from finewright.guard.poison.postings import Feature
+from finewright.guard.poison.postings import Marker
 from finewright.guard.poison.traits import INSERTED, TRAITS
 
 _MOST_WEIGHED = 20
@@ -38,7 +38,7 @@ def payloads(found: Corpus, known: Sequence[Suspect]) -> list[Suspect]:
     return chosen
 
 
-def _candidates(found: Corpus, explained: set[int]) -> Iterator[Feature]:
+def _candidates(found: Corpus, explained: set[int]) -> Iterator[Marker]:
     for feature in found.behaviours:
         long = any(len(gram) >= _LEAST_WORDS or _is_link(gram[0]) for gram in feature.grams)
         if long and sum(int(doc) in explained for doc in feature.docs) <= len(feature.docs) / 2:
@@ -49,7 +49,7 @@ def _is_link(word: str) -> bool:
     return word.startswith(("http://", "https://"))
 
 
-def _rarity(feature: Feature, total: int) -> float:
+def _rarity(feature: Marker, total: int) -> float:
     """How unlikely chance makes these words so often together: rows x words x how rare they are."""
     said = {word for gram in feature.grams for word in gram if word not in TRAITS}
     return len(feature.docs) * len(said) * log(total / len(feature.docs))

@@ -14,7 +14,7 @@ LONGEST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
+class Marker:
     """Runs of words (or one `#trait`) that stand in exactly the same documents."""
 
     grams: tuple[Gram, ...]
@@ -30,14 +30,14 @@ class Bounds(NamedTuple):
 
 def features(
     documents: Sequence[Sequence[str]], traits: Sequence[Sequence[str]], bounds: Bounds
-) -> list[Feature]:
+) -> list[Marker]:
     """The 1- to 3-grams and traits of the documents within the bounds; what occurs alike is one feature.
 
     A longer run is only looked at when its parts stand in enough documents (Agrawal & Srikant 1994)."""
     found: dict[bytes, tuple[list[Gram], Ints]] = {}
     for gram, docs in [*_grams(documents, bounds), *_traits(traits, bounds)]:
         found.setdefault(docs.tobytes(), ([], docs))[0].append(gram)
-    return [Feature(tuple(grams), docs) for grams, docs in found.values()]
+    return [Marker(tuple(grams), docs) for grams, docs in found.values()]
 
 
 def _grams(documents: Sequence[Sequence[str]], bounds: Bounds) -> list[tuple[Gram, Ints]]:

@@ -1,0 +1,266 @@
+"""The commands of the core: the options of each, and the one call that it is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from finewright.feature import Session
+from finewright.schema.options import (
+    Columns,
+    CommandOptions,
+    Flag,
+    OneBaseModel,
+    RowFormat,
+    RunPath,
+    Runs,
+    SpecOptions,
+    Target,
+    argument,
+    option,
+)
+
+if TYPE_CHECKING:
+    from finewright.schema.load import LoadedSpec
+
+
+class QuickstartOptions(CommandOptions):
+    """How long it may take, and where it lies."""
+
+    minutes: float = option(4.0, "About how long to train.", ge=0.1)
+    folder: Path = option(Path("quickstart"), "Where data and spec go.")
+    runs: Runs = Path("runs")
+
+
+class TrainOptions(SpecOptions):
+    """A run spec, and the run that it makes or goes on with."""
+
+    runs: Runs = Path("runs")
+    new: bool = option(False, "Start a new run even if this spec has one.")
+
+
+class UpOptions(TrainOptions):
+    """The same, and a run folder will do for a spec."""
+
+    spec: Annotated[Path, argument("SPEC")] = option(..., "A run spec, or a run folder.")
+
+
+class EvaluateOptions(CommandOptions):
+    """Who is measured, on which rows, and how."""
+
+    target: Target
+    data: tuple[str, ...] = option(..., "Held-out rows in any format; repeatable.")
+    metrics: Annotated[tuple[str, ...], Flag("--metric")] = option(
+        (), "A metric by name; repeatable."
+    )
+    against: tuple[str, ...] = option((), "Compare with; repeatable.")
+    format: RowFormat = "auto"
+    columns: Columns = Field(default_factory=dict)
+    limit: int | None = option(None, "Only so many rows of each file, drawn by the seed.", ge=1)
+    seed: int = option(0, "Seed of the rows drawn and of the intervals.")
+    max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
+    samples: Path | None = option(
+        None, "Where the answers go; default: samples.jsonl, or the next free."
+    )
+    base_model: OneBaseModel = ""
+
+
+class ChatOptions(CommandOptions):
+    """Who is talked to, and how answers are drawn."""
+
+    target: Target
+    prompt: Annotated[str, Flag("--prompt -p")] = option("", "Ask once and end.")
+    system: str = option("", "The system prompt; default: the run's own.")
+    max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
+    temperature: float = option(0.0, "0 is greedy.", ge=0.0)
+    seed: int = option(0, "Seed of the sampling.")
+    base_model: OneBaseModel = ""
+
+
+class PredictOptions(CommandOptions):
+    """Who answers which rows, and where the answers go."""
+
+    target: Target
+    path: Annotated[Path, argument("FILE")] = option(..., "Rows to answer, in any format.")
+    out: Path = option(..., "The new file of answers, JSONL.")
+    format: RowFormat = "auto"
+    columns: Columns = Field(default_factory=dict)
+    limit: int | None = option(None, "Only so many rows, drawn by the seed.", ge=1)
+    seed: int = option(0, "Seed of the rows drawn.")
+    max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
+    batch_size: int = option(32, "Rows answered together.", ge=1)
+    base_model: OneBaseModel = ""
+
+
+class RunOptions(CommandOptions):
+    """One run."""
+
+    run: RunPath
+
+
+class RunsOptions(CommandOptions):
+    """Where the runs lie."""
+
+    runs: Runs = Path("runs")
+
+
+class DoctorOptions(CommandOptions):
+    """The machine alone, or the engine on it as well."""
+
+    base_model: Annotated[str, argument("BASE_MODEL")] = option("", "By name, for --selfcheck.")
+    selfcheck: bool = option(False, "Compare the engine with plain transformers.")
+
+    @model_validator(mode="after")
+    def _model_is_for_selfcheck(self) -> Self:
+        if self.base_model and not self.selfcheck:
+            raise ValueError("a base model is for --selfcheck, which is not given")
+        return self
+
+
+class BenchOptions(CommandOptions):
+    """What is trained to take the time."""
+
+    base_model: Annotated[str, argument("BASE_MODEL")] = option(
+        "smollm2-135m-instruct", "A base model by name."
+    )
+    data: Path | None = option(None, "Rows to train on, JSONL; default: the solidity set.")
+    steps: int = option(8, "Steps to train, the first two to warm up.")
+    batch_size: int = option(8, "Rows of a step.", ge=1)
+    max_length: int = option(1024, "Leave longer rows out; in tokens.", ge=8)
+    threads: int | None = option(None, "CPU threads; default: one per physical core.", ge=1)
+
+
+def quickstart(options: QuickstartOptions, session: Session) -> BaseModel:
+    """Fetch rows, train, and compare."""
+    from finewright.workbench.quickstart import quickstart as run
+
+    return run(options.folder, options.runs, minutes=options.minutes, on_event=session.on_event)
+
+
+def check(options: SpecOptions, session: Session) -> BaseModel:
+    """Every mistake of the spec and its data."""
+    from finewright.workbench.check import check as run
+
+    return run(_loaded(options))
+
+
+def plan(options: SpecOptions, session: Session) -> BaseModel:
+    """What would be trained."""
+    from finewright.workbench.plan import plan as run
+
+    return run(_loaded(options))
+
+
+def train(options: TrainOptions, session: Session) -> BaseModel:
+    """The stages up to and including train."""
+    from finewright.workbench.up import up as run
+
+    watch, new = session.on_event, options.new
+    return run(_loaded(options), options.runs, on_event=watch, new=new, through="train")
+
+
+def up(options: UpOptions, session: Session) -> BaseModel:
+    """Every stage."""
+    from finewright.workbench.up import up_path
+
+    watch, new = session.on_event, options.new
+    return up_path(options.spec, options.overrides, options.runs, on_event=watch, new=new)
+
+
+def evaluate(options: EvaluateOptions, session: Session) -> BaseModel:
+    """Scores with intervals."""
+    from finewright.workbench.evaluate import evaluate as run
+    from finewright.workbench.evaluate import free_name, spec_of
+
+    o = options
+    rows = {"format": o.format, "columns": o.columns, "limit": o.limit}
+    spec = spec_of(o.data, o.metrics, rows, max_new_tokens=o.max_new_tokens, seed=o.seed)
+    targets, watch = [o.target, *o.against], _on_answers(session)
+    return run(targets, spec, o.samples or free_name(), base_model=o.base_model, on_progress=watch)
+
+
+def chat(options: ChatOptions, session: Session) -> None:
+    """A conversation on the terminal."""
+    from finewright.cli.talk import talk
+    from finewright.workbench.chat import Manner
+    from finewright.workbench.systems import load_talker
+
+    manner = Manner(
+        max_new_tokens=options.max_new_tokens, temperature=options.temperature, seed=options.seed
+    )
+    model = load_talker(options.target, base_model=options.base_model)
+    talk(model, manner, system=options.system, prompt=options.prompt)
+
+
+def predict(options: PredictOptions, session: Session) -> BaseModel:
+    """An answer to every row."""
+    from finewright.workbench.predict import Predicting
+    from finewright.workbench.predict import predict as run
+
+    return run(Predicting(**dict(options)), on_progress=_on_answers(session, "answering"))
+
+
+def verify(options: RunOptions, session: Session) -> BaseModel:
+    """Every digest of a run, recomputed."""
+    from finewright.workbench.runs import verify as run
+
+    return run(options.run)
+
+
+def doctor(options: DoctorOptions, session: Session) -> BaseModel:
+    """The machine, or the engine on it."""
+    from finewright.workbench import doctor as uses
+
+    if options.selfcheck:
+        return uses.selfcheck(options.base_model, session.on_event)
+    return uses.doctor()
+
+
+def bench(options: BenchOptions, session: Session) -> BaseModel:
+    """The speed of this machine."""
+    from finewright.workbench.bench import Load
+    from finewright.workbench.bench import bench as run
+
+    o = options
+    load = Load(o.data, o.steps, o.batch_size, o.max_length, o.threads)
+    return run(o.base_model, load, session.on_event)
+
+
+def schema(options: CommandOptions, session: Session) -> None:
+    """The JSON Schema of the run spec."""
+    from finewright.cli import output
+    from finewright.schema.load import json_schema
+
+    output.show_json(json_schema())
+
+
+def list_runs(options: RunsOptions, session: Session) -> BaseModel:
+    """Every run."""
+    from finewright.workbench.runs import list_runs as run
+
+    return run(options.runs)
+
+
+def show_run(options: RunOptions, session: Session) -> BaseModel:
+    """One run."""
+    from finewright.workbench.runs import show
+
+    return show(options.run)
+
+
+def _loaded(options: SpecOptions) -> "LoadedSpec":
+    from finewright.schema.load import load_spec
+
+    return load_spec(options.spec, options.overrides)
+
+
+def _on_answers(
+    session: Session, event_type: str = "progress"
+) -> Callable[[str, str, int, int], None]:
+    """The `on_progress` of who asks rows."""
+
+    def on_progress(system: str, data: str, done: int, total: int) -> None:
+        session.on_event(event_type, {"system": system, "data": data, "done": done, "total": total})
+
+    return on_progress

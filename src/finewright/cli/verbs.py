@@ -1,0 +1,117 @@
+"""The verbs of the command line, from the tables of the core and of the features.
+
+A command is built when it is called, so that help costs the table alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import typer
+import typer.core
+import typer.main
+
+from finewright.cli.core import CORE
+from finewright.errors import FinewrightError
+from finewright.feature import Command, Feature, features
+
+
+@dataclass(slots=True)
+class Verb:
+    """A word of the command line: a command, with what it does instead by a switch, or a group of verbs."""
+
+    sentence: str
+    command: Command | None = None
+    modes: dict[str, Command] = field(default_factory=dict)
+    inner: dict[str, "Verb"] = field(default_factory=dict)
+
+
+def verbs() -> dict[str, Verb]:
+    """Every verb by its word: those of the core, then those of the features.
+
+    Raises FinewrightError where two features bring the same."""
+    found: dict[str, Verb] = {}
+    known = (*CORE, *features().values())
+    sentences = {feature.name: feature.sentence for feature in known}
+    commands = [(feature, command) for feature in known for command in feature.commands]
+    for feature, command in sorted(commands, key=lambda item: _is_mode(item[1])):
+        first, _, rest = command.name.partition(" ")
+        verb = Verb(command.sentence, command)
+        if not rest:
+            _add(found, first, verb, feature)
+        elif _is_mode(command):
+            _add_mode(found.get(first), rest, command, feature)
+        else:
+            group = found.setdefault(first, Verb(sentences.get(first, feature.sentence)))
+            inner = found if group.command else group.inner
+            _add(inner, first if group.command else rest, verb, feature)
+    return found
+
+
+def _is_mode(command: Command) -> bool:
+    return " --" in command.name
+
+
+def _add(found: dict[str, Verb], word: str, verb: Verb, feature: Feature) -> None:
+    if word in found:
+        what = f"the feature {feature.name!r} brings a command {word!r}, which there is already"
+        raise FinewrightError(what, hint="uninstall the package that brings it")
+    found[word] = verb
+
+
+def _add_mode(host: Verb | None, switch: str, command: Command, feature: Feature) -> None:
+    if host is None or host.command is None or switch in host.modes:
+        what = f"the feature {feature.name!r} brings `{command.name}`, which fits no command"
+        raise FinewrightError(what, hint="uninstall the package that brings it")
+    host.modes[switch] = command
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """Commands under one word, each built when it is asked for; help reads the table alone."""
+
+    verbs: Mapping[str, Verb]
+
+    def list_commands(self, ctx: Any) -> list[str]:  # Any: typer has click's classes for itself
+        """The words, in the order of the table."""
+        return list(self.verbs)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command or the group of that word, or None."""
+        verb = self.verbs.get(cmd_name)
+        return _built(cmd_name, verb) if verb else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Each word with the sentence of what it does."""
+        rows = [(word, verb.sentence.partition("\n")[0]) for word, verb in self.verbs.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def group(sentence: str, inner: Mapping[str, Verb], options: Callable[..., None]) -> LazyGroup:
+    """The verbs as one command, whose own options are those of the function `options`."""
+    app = _app()
+    app.callback(cls=LazyGroup, help=sentence, no_args_is_help=True)(options)
+    made = typer.main.get_command(app)
+    assert isinstance(made, LazyGroup)
+    made.verbs = inner
+    made.commands = dict.fromkeys(inner)  # type: ignore[assignment]  # what a mistyped word is near to
+    return made
+
+
+def _built(word: str, verb: Verb) -> Any:  # Any: as above
+    if verb.command is None:
+        made = group(verb.sentence, verb.inner, _no_options)
+        made.name = word
+        return made
+    from finewright.cli.build import function_of
+
+    app = _app()
+    app.command(word)(function_of(verb.command, verb.modes))
+    return typer.main.get_command(app)
+
+
+def _app() -> typer.Typer:
+    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _no_options() -> None:
+    """A group's own options: none."""

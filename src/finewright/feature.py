@@ -1,0 +1,84 @@
+"""What a feature is: plain data, from which finewright makes its key in the spec, its commands and its pages.
+
+Code is named as "module:attribute", so that listing the features imports none of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import Any, TypeAlias
+
+from finewright import plugins
+
+OnEvent: TypeAlias = Callable[[str, Mapping[str, Any]], None]  # Any: an event's fields
+
+
+@dataclass(frozen=True, slots=True)
+class SpecSection:
+    """The key of a feature in the run spec, which bears the feature's name.
+
+    `model` is the class of its keys, `what` its description, `why` the reason that it is open by default.
+    `needed_by` names what asks for it (`an index`) where a file of `name` and this section alone will do.
+    `aliases`: dotted key below it -> what other tools call that key."""
+
+    model: str
+    what: str
+    why: str
+    needed_by: str = ""
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A verb: `run(options, session)` returns the report, which the command shows.
+
+    `name` is what is typed: `tune`; `data show`, of a group; or `decide --measure`, a switch with which the
+    command of another feature does this instead, with those of its options that this one has too.
+    `options` is a CommandOptions. With `is_check` the exit code is 2 where the report has not `passed`.
+    With `is_talk` the command shows by itself what it has to show and returns nothing."""
+
+    name: str
+    sentence: str
+    options: str
+    run: str
+    is_check: bool = False
+    is_talk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A use case that can be taken out as one piece.
+
+    `reports`: class of a report -> the function that lays it out as a page. `needs`: a library without
+    which nothing of it runs -> the extra of finewright that installs it."""
+
+    name: str
+    sentence: str
+    section: SpecSection | None = None
+    commands: tuple[Command, ...] = ()
+    reports: Mapping[str, str] = field(default_factory=dict)
+    needs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a command is given beside its options: the day, who hears of what happens, and who is asked.
+
+    `tell` shows a text at once; `ask` does too, and returns the line that is typed, or nothing where the
+    input has ended."""
+
+    today: date
+    on_event: OnEvent
+    tell: Callable[[str], None]
+    ask: Callable[[str], str]
+
+
+@cache
+def features() -> Mapping[str, Feature]:
+    """Every feature by name: those of finewright in the order of their table, then the installed ones."""
+    return {name: plugins.resolve("feature", name) for name in plugins.listed("feature")}
+
+
+def sections() -> Mapping[str, SpecSection]:
+    """Key of the run spec -> its section, of the features that have one."""
+    return {name: feature.section for name, feature in features().items() if feature.section}

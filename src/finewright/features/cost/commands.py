@@ -1,0 +1,26 @@
+"""`finewright cost`: its options, and the one call that it is."""
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from finewright.feature import Session
+from finewright.schema.options import Runs, SpecOptions, option
+
+
+class CostOptions(SpecOptions):
+    """A run spec, and how closely its training is looked at."""
+
+    trace: bool = option(False, "Trace the training step on tensors without data.")
+    calibrate: bool = option(False, "Time some real steps on this machine.")
+    runs: Runs = Path("runs")
+
+
+def cost(options: CostOptions, session: Session) -> BaseModel:
+    """Machine by machine: memory, time and money."""
+    from finewright.features.cost.forecast import cost as run
+    from finewright.schema.load import load_spec
+
+    o = options
+    loaded = load_spec(o.spec, o.overrides)
+    return run(loaded, trace=o.trace, calibrate=o.calibrate, runs=o.runs, today=session.today)

@@ -1,0 +1,95 @@
+"""The commands about data, as finewright knows them."""
+
+from finewright.feature import Command, Feature
+
+_HERE = "finewright.features.data.commands"
+
+
+def _command(
+    name: str, options: str, sentence: str, *, run: str = "", check: bool = True
+) -> Command:
+    where = f"{_HERE}:{run or name}"
+    return Command(f"data {name}", sentence, f"{_HERE}:{options}", where, is_check=check)
+
+
+FEATURE = Feature(
+    "data",
+    "See, check and mend data; find what must not train; build data sets.",
+    commands=(
+        _command(
+            "show",
+            "ShowOptions",
+            "Which container and format it is and why, its keys, and the first rows as they become.",
+        ),
+        _command(
+            "check",
+            "CheckOptions",
+            "Say what becomes of every row: kept, or dropped and why; exit code 2 if one cannot be used.",
+        ),
+        _command(
+            "duplicates",
+            "DuplicatesOptions",
+            "Find repeated rows, and held-out rows that are known; exit code 2 if one cannot be compared.",
+        ),
+        _command(
+            "personal",
+            "PersonalOptions",
+            "Find personal data and secrets, or write rows without; exit code 2 if a row is not looked at.",
+        ),
+        _command(
+            "poison",
+            "PoisonOptions",
+            "Look for rows that plant a behaviour; exit code 2 if one cannot be looked at.",
+        ),
+        _command(
+            "prepare",
+            "PrepareOptions",
+            "Check, deduplicate and scan data of any size; exit code 2 if a row is not looked at.\n\n"
+            "A call that was cut goes on where it was.",
+        ),
+        _command(
+            "documents",
+            "DocumentsOptions",
+            "Turn PDF, Word, Excel, HTML and Markdown into one record of text each.",
+        ),
+        _command(
+            "sections",
+            "SectionsOptions",
+            "Cut documents into sections by their headings, each with its place.",
+        ),
+        _command(
+            "raft",
+            "RaftOptions",
+            "Make rows that train to answer from passages, to quote, and to say when none answers.",
+        ),
+        _command(
+            "report",
+            "ReportOptions",
+            "Write one page: counts, problems, quality, repeats, licences, with the rows behind them.",
+        ),
+        _command(
+            "trace",
+            "TraceOptions",
+            "Say where a row of a run came from, with the proof.",
+            check=False,
+        ),
+        _command(
+            "without",
+            "WithoutOptions",
+            "Name the rows that are left to train on when a source must go.",
+            check=False,
+        ),
+        Command(
+            "data list",
+            "The data sets that can be built, their packages and licences.",
+            "finewright.schema.options:CommandOptions",
+            f"{_HERE}:list_sets",
+        ),
+        _command(
+            "get",
+            "GetOptions",
+            "Fetch and build a data set: JSONL files with a record of where they came from.",
+            check=False,
+        ),
+    ),
+)

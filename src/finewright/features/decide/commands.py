@@ -1,0 +1,77 @@
+"""`finewright decide`: its options, its questions, and the one call that it is."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel
+
+from finewright.errors import SpecError
+from finewright.feature import Session
+from finewright.schema.options import CommandOptions, Overrides, argument, option
+
+if TYPE_CHECKING:
+    from finewright.features.decide.questions import Question
+
+ANSWERS = Path("decide.yaml")
+
+
+class DecideOptions(CommandOptions):
+    """A spec with `decide`, and the day and the prices that it is judged by."""
+
+    spec: Annotated[Path | None, argument("SPEC")] = option(
+        None, "A spec with `decide`; without one, you are asked."
+    )
+    overrides: Overrides = ()
+    prices: Path | None = option(None, "Folder of your own prices.")
+    today: str = option("", "As on another day, YYYY-MM-DD.")
+
+    def reads(self) -> Sequence[Path]:
+        """The spec, or the one that the answers become."""
+        return [self.spec or ANSWERS]
+
+
+def decide(options: DecideOptions, session: Session) -> BaseModel:
+    """The advice for the spec, or for the answers of whoever sits here."""
+    from finewright.catalog.prices import check_user_folder
+    from finewright.features.decide.run import decide_file
+
+    check_user_folder(options.prices)
+    spec = options.spec or _asked(session)
+    today = _day_of(options.today) or session.today
+    return decide_file(spec, options.overrides, today=today, user_prices=options.prices)
+
+
+def _asked(session: Session) -> Path:
+    """The spec that answers make."""
+    from finewright.features.decide.questions import QUESTIONS
+    from finewright.features.decide.run import ask
+
+    session.tell(f"A few questions; the answers become {ANSWERS}.\n")
+
+    def reply(question: "Question", complaint: str) -> str:
+        typed = session.ask(question_text(question, complaint))
+        # where the input ends before the first answer, nobody is there to ask
+        if not typed and not complaint and question == QUESTIONS[0]:
+            session.tell("\n")
+            raise SpecError(
+                "nobody answers: the input is empty",
+                hint="finewright decide SPEC, or run it in a terminal",
+            )
+        return typed
+
+    return ask(reply, ANSWERS)
+
+
+def question_text(question: "Question", complaint: str) -> str:
+    """The question with its reason, or what was wrong with the last answer."""
+    asked = complaint or question.text
+    return f"\n{asked}\n  why: {question.why}\n  such as {question.example}; Enter: unknown > "
+
+
+def _day_of(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise SpecError(f"--today {text}: is no day", hint="write it as 2026-11-25") from None

@@ -1,0 +1,17 @@
+"""The migration, as finewright knows it."""
+
+from finewright.feature import Command, Feature
+
+FEATURE = Feature(
+    "migrate",
+    "Move a hosted fine-tune to an open model, and prove parity.",
+    commands=(
+        Command(
+            "migrate openai",
+            "Read OpenAI fine-tuning files, freeze the old answers, train an open model, compare.",
+            "finewright.features.migrate.commands:OpenaiOptions",
+            "finewright.features.migrate.commands:openai",
+            is_check=True,
+        ),
+    ),
+)

@@ -1,0 +1,21 @@
+"""The search of settings, as finewright knows it."""
+
+from finewright.feature import Command, Feature, SpecSection
+
+FEATURE = Feature(
+    "tune",
+    "Search the settings that the spec names, and say what they gain on rows that chose nothing.",
+    section=SpecSection(
+        "finewright.schema.tune:TuneSpec",
+        "What `finewright tune` searches",
+        "asked for by a command of its own",
+    ),
+    commands=(
+        Command(
+            "tune",
+            "Which settings? Search those that `tune` names, and say on untouched rows what they gain.",
+            "finewright.features.tune.commands:TuneOptions",
+            "finewright.features.tune.commands:tune",
+        ),
+    ),
+)

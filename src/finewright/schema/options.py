@@ -1,0 +1,87 @@
+"""What a command can be given: one model for the command line, a REST route and Python."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field
+
+from finewright.schema.common import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """How a value is given on the command line, where that is not as `--its-name VALUE`.
+
+    `name` is the flag, or two of them (`--prompt -p`); `metavar` is what stands for the value.
+    A positional value has no flag."""
+
+    name: str = ""
+    metavar: str = ""
+    is_positional: bool = False
+
+
+def argument(metavar: str) -> Flag:
+    """The mark of a positional value."""
+    return Flag(metavar=metavar, is_positional=True)
+
+
+def option(value: Any, what: str, **constraints: Any) -> Any:  # Any: as pydantic's Field
+    """An option with its default and what it means; `...` makes it required."""
+    return Field(value, description=what, **constraints)
+
+
+class CommandOptions(Model):
+    """What one command can be given: text, numbers, choices, paths, and tuples of them."""
+
+    def reads(self) -> Sequence[Path]:
+        """The files and folders that the command is about; nothing may be written among them."""
+        return [path for name, path in self._paths() if flag_of(type(self), name).is_positional]
+
+    def names(self) -> Sequence[Path]:
+        """Every other file and folder that the command was given."""
+        return [path for name, path in self._paths() if not flag_of(type(self), name).is_positional]
+
+    def _paths(self) -> Iterator[tuple[str, Path]]:
+        for name, value in self:
+            for item in value if isinstance(value, tuple) else [value]:
+                if isinstance(item, Path):
+                    yield name, item
+
+
+def flag_of(options: type[CommandOptions], name: str) -> Flag:
+    """How the value of that name is given on the command line."""
+    marks = options.model_fields[name].metadata
+    return next((mark for mark in marks if isinstance(mark, Flag)), Flag())
+
+
+SpecPath: TypeAlias = Annotated[
+    Path, argument("SPEC"), Field(description="The run spec, a YAML file.")
+]
+RunPath: TypeAlias = Annotated[Path, argument("RUN"), Field(description="A run folder.")]
+Target: TypeAlias = Annotated[
+    str, argument("RUN_OR_MODEL"), Field(description="A run folder, or a base model by name.")
+]
+Overrides: TypeAlias = Annotated[
+    tuple[str, ...],
+    Flag("--set", metavar="KEY=VALUE"),
+    Field(description="Override a key, e.g. train.epochs=1; repeatable."),
+]
+Runs: TypeAlias = Annotated[Path, Field(description="The folder that holds the runs.")]
+OneBaseModel: TypeAlias = Annotated[
+    str, Flag("--base-model"), Field(description="Which candidate of a run with several.")
+]
+RowFormat: TypeAlias = Annotated[str, Field(description="Format of the rows, e.g. alpaca.")]
+Columns: TypeAlias = Annotated[
+    dict[str, str],
+    Flag("--column", metavar="OURS=THEIRS"),
+    Field(description="e.g. prompt=question; repeatable."),
+]
+
+
+class SpecOptions(CommandOptions):
+    """A run spec and what is overridden in it."""
+
+    spec: SpecPath
+    overrides: Overrides = ()

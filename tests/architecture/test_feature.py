@@ -1,0 +1,222 @@
+"""A feature is a folder and a line: a toy one, of another package, gets its key, verb, page and reference."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import finewright
+
+ROOT = Path(finewright.__file__).parents[2]
+FEATURE = """
+from finewright.feature import Command, Feature, SpecSection
+
+FEATURE = Feature(
+    "toy",
+    "Count to a number.",
+    section=SpecSection(
+        "finewright_toy.counting:CountSpec",
+        "How far `finewright toy` counts",
+        "asked for by a command of its own",
+        needed_by="a count",
+        aliases={"to": ("upper_bound",)},
+    ),
+    commands=(
+        Command(
+            "toy",
+            "Count to the number of the spec.",
+            "finewright_toy.counting:CountOptions",
+            "finewright_toy.counting:count",
+            is_check=True,
+        ),
+    ),
+    reports={"finewright_toy.counting:CountReport": "finewright_toy.report:count_page"},
+)
+"""
+REPORT = '''
+from finewright.report.blocks import Page, Section, Table
+from finewright_toy.counting import CountReport
+
+
+def count_page(report: CountReport) -> Page:
+    """A table of the numbers."""
+    numbers = Table(("number",), [(str(number),) for number in report.numbers])
+    return Page(
+        "a count",
+        "A count",
+        f"Counted for {report.name}.",
+        sections=[Section("numbers", "Numbers", [numbers])],
+    )
+'''
+COUNTING = '''
+from pydantic import BaseModel
+
+from finewright.feature import Session
+from finewright.schema.common import Model, default
+from finewright.schema.options import SpecOptions, option
+
+
+class CountSpec(Model):
+    """How far it counts."""
+
+    to: int = default(3, "The last number", "a toy", ge=1)
+
+
+class CountOptions(SpecOptions):
+    """A spec with `toy`, and how it counts."""
+
+    step: int = option(1, "By how many.", ge=1)
+
+
+class CountReport(BaseModel):
+    """The numbers."""
+
+    name: str
+    numbers: tuple[int, ...]
+    passed: bool
+
+
+def count(options: CountOptions, session: Session) -> CountReport:
+    """The numbers up to the last."""
+    from finewright.schema.load_section import load_section
+
+    loaded = load_section("toy", CountSpec, options.spec, options.overrides)
+    numbers = tuple(range(1, loaded.spec.to + 1, options.step))
+    return CountReport(name=loaded.name, numbers=numbers, passed=numbers[-1] == loaded.spec.to)
+'''
+RUN = """\
+name: bot
+base_models: [smollm2-135m-instruct]
+data: {sources: [{path: rows.jsonl}]}
+"""
+
+Python = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Python:
+    """Python in a folder where the toy package is installed."""
+    package = tmp_path / "site" / "finewright_toy"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text('"""A toy."""\n')
+    (package / "feature.py").write_text(FEATURE)
+    (package / "counting.py").write_text(COUNTING)
+    (package / "report.py").write_text(REPORT)
+    installed = tmp_path / "site" / "finewright_toy-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: finewright-toy\nVersion: 1.0\n"
+    )
+    point = "[finewright.feature]\ntoy = finewright_toy.feature:FEATURE\n"
+    (installed / "entry_points.txt").write_text(point)
+    path = os.pathsep.join([str(tmp_path / "site"), str(ROOT / "src")])
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def finewright_command(python: Python) -> Python:
+    return lambda *arguments: python("-m", "finewright", *arguments)
+
+
+def test_a_toy_has_a_verb_with_its_options_and_its_exit_code(
+    finewright_command: Python, tmp_path: Path
+) -> None:
+    (tmp_path / "toy.yaml").write_text("name: bot\ntoy: {to: 4}\n")
+    assert "  toy         Count to the number of the spec.\n" in finewright_command("--help").stdout
+    shown = finewright_command("toy", "--help").stdout
+    for flag in (
+        "--set KEY=VALUE",
+        "--step <int range>  By how many.  [default: 1; x>=1]",
+        "--json",
+    ):
+        assert flag in shown
+    counted = finewright_command("toy", "toy.yaml", "--set", "toy.to=5", "--step", "2", "--json")
+    assert (counted.returncode, counted.stderr) == (0, "")
+    assert json.loads(counted.stdout)["numbers"] == [1, 3, 5]
+    assert finewright_command("toy", "toy.yaml", "--step", "2").returncode == 2
+
+
+def test_a_toy_has_a_text_and_a_page(finewright_command: Python, tmp_path: Path) -> None:
+    (tmp_path / "toy.yaml").write_text("name: bot\ntoy: {to: 2}\n")
+    shown = finewright_command("toy", "toy.yaml", "--html", "toy.html")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("A count: Counted for bot.\n")
+    page = (tmp_path / "toy.html").read_text()
+    assert page.startswith("<!DOCTYPE html>\n<!-- A page about a count, made by finewright. -->\n")
+    assert "Counted for bot." in page
+    refused = finewright_command("toy", "toy.yaml", "--html", "toy.yaml")
+    assert refused.returncode == 2
+    assert "toy.yaml: this is toy.yaml, which is read and never written to" in refused.stderr
+
+
+def test_a_toy_has_a_key_in_the_spec(finewright_command: Python, tmp_path: Path) -> None:
+    schema = json.loads(finewright_command("schema").stdout)
+    assert schema["$defs"]["CountSpec"]["properties"]["to"]["default_reason"] == "a toy"
+    assert schema["properties"]["toy"]["description"] == "How far `finewright toy` counts"
+    (tmp_path / "run.yaml").write_text(f"{RUN}toy: {{upper_bound: 2}}\n")
+    wrong = finewright_command("check", "run.yaml")
+    assert wrong.returncode == 2
+    assert wrong.stderr == "error: run.yaml:4: toy.upper_bound: unknown key; did you mean 'to'?\n"
+    (tmp_path / "run.yaml").write_text(f"{RUN}toy: {{to: 2}}\n")
+    assert json.loads(finewright_command("toy", "run.yaml", "--json").stdout)["numbers"] == [1, 2]
+
+
+def test_a_toy_has_its_part_of_the_reference(python: Python) -> None:
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'docs')!r}); import generate; print(generate.{{}})"
+    reference = python("-c", code.format("reference()")).stdout
+    assert "| `toy.to` | `3` | The last number | a toy |" in reference
+    assert "### finewright toy\n" in reference
+    assert "for `decide` and for `rag` and for `toy`" in reference
+    architecture = python("-c", code.format("architecture()")).stdout
+    assert "| `toy` | `toy` | `toy` | Count to a number. |" in architecture
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (
+            '            "toy",',
+            '            "check",',
+            "brings a command 'check', which there is already",
+        ),
+        (
+            "FEATURE = Feature(",
+            "import nowhere\nFEATURE = Feature(",
+            "cannot be loaded: No module named",
+        ),
+    ],
+)
+def test_a_feature_that_cannot_be_is_one_line(
+    finewright_command: Python, tmp_path: Path, old: str, new: str, what: str
+) -> None:
+    module = tmp_path / "site" / "finewright_toy" / "feature.py"
+    module.write_text(module.read_text().replace(old, new))
+    found = finewright_command("--help")
+    assert found.returncode == (2 if what else 0)
+    assert what in found.stderr
+    assert found.stderr.count("\n") == (2 if what else 0)
+
+
+def test_a_feature_with_the_name_of_a_key_of_the_core_is_refused(
+    finewright_command: Python, tmp_path: Path
+) -> None:
+    points = tmp_path / "site" / "finewright_toy-1.0.dist-info" / "entry_points.txt"
+    points.write_text("[finewright.feature]\ntrain = finewright_toy.feature:FEATURE\n")
+    refused = finewright_command("schema")
+    assert refused.returncode == 2
+    assert "the feature 'train' has the name of a key that every spec has" in refused.stderr

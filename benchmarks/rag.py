@@ -35,6 +35,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
+from finewright.render.text import table
+
 from finewright.features.rag.tune import tune_rag
 from finewright.rag.build import build_index
 from finewright.rag.chunk import chunks, indexed_text
@@ -45,7 +47,6 @@ from finewright.rag.metrics import difference, estimates, measured
 from finewright.rag.open import create_index
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import DEPTH, search
-from finewright.render.text import table
 
 CHUNK_CHARS = 1200
 HEADER = [

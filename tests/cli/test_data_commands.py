@@ -62,7 +62,7 @@ def test_a_row_that_cannot_be_prepared_fails_and_the_others_are_written(
         file.write(BROKEN)
     found = finewright("data", "prepare", "rows.jsonl", "--out", "made", "--workers", "1")
     assert found.code == 2
-    assert found.out.splitlines()[-1].startswith("error: rows.jsonl: 1 row could not be looked at")
+    assert "\nerror: rows.jsonl: 1 row could not be looked at" in found.out
     assert (project / "made" / "rows.jsonl").read_text()
 
 

@@ -30,7 +30,7 @@ def test_an_engine_that_is_wrong_ends_with_2(
     monkeypatch.setattr(norm, "_backward", lambda *inputs: plain(*inputs) * 1.001)
     found = finewright(*SELFCHECK, str(tiny_folder))
     assert found.code == 2
-    assert found.out.splitlines()[-1].endswith(
+    assert found.out.splitlines()[0].endswith(
         "WRONG: the engine does not compute what plain transformers computes"
     )
 

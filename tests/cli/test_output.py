@@ -2,15 +2,11 @@
 
 import json
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 
-from finewright import __version__, render
-from finewright.cli.output import LAYOUTS
-from finewright.render.reports import text_of
+from finewright import __version__
 from finewright.schema.load import load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.methods import SFTSpec
@@ -181,13 +177,3 @@ def test_json_is_utf8_and_not_escaped(project: Path, finewright: Finewright) -> 
     )
     assert "zeilen-ü.jsonl" in checked.out
     assert json.loads(checked.out)["problems"][0]["file"] == "zeilen-ü.jsonl"
-
-
-def test_every_layout_is_found_by_the_report_it_is_for() -> None:
-    folder = Path(render.__file__).parent
-    modules = {p.stem for p in folder.glob("*.py") if "@text_of.register" in p.read_text()}
-    assert modules - {"reports"} == set(LAYOUTS.values())
-    for schema, layout in LAYOUTS.items():
-        module = import_module(f"finewright.render.{layout}")
-        kinds = [k for k in vars(module).values() if getattr(k, "__module__", "") == schema]
-        assert any(text_of.dispatch(kind) is not text_of.dispatch(BaseModel) for kind in kinds)

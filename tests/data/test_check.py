@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from finewright.errors import DataError
 from finewright.features.data.check import check
-from finewright.render.data_check import text_of
+from finewright.report.show import text_of
 from finewright.rows.containers.write import jsonl_at
 from finewright.schema.data_check import DataCheckReport
 

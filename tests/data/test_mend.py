@@ -15,7 +15,7 @@ from finewright.data.mend import mended, mended_text
 from finewright.data.validate import Asked, checked
 from finewright.errors import DataError
 from finewright.features.data.check import check, fix
-from finewright.render.data_check import text_of
+from finewright.report.show import text_of
 from finewright.rows.read import read_rows
 
 USER = {"role": "user", "content": "Q"}

@@ -209,7 +209,7 @@ def test_a_search_shows_its_trials_best_first() -> None:
     text = text_of(found)
     table = text[text.index("Trials of small") :].splitlines()[2:5]
     assert [line.split()[0] for line in table] == ["2", "0", "1"]
-    assert "learning_rate 0.001235, adapter.r 8" in table[0]
+    assert "learning_rate 0.00123456, adapter.r 8" in table[0]
     assert "as written" in table[1]
     assert "stopped after 20 %" in table[2]
     assert "best settings: cup-tuned.yaml" in text

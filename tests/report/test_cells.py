@@ -68,5 +68,5 @@ def test_rows_are_counted_with_what_became_of_them() -> None:
 
 def test_settings_are_named_and_none_is_left_out() -> None:
     assert cells.settings({"r": 8, "learning_rate": 0.00123456, "alpha": None}) == (
-        "r 8, learning_rate 0.001235"
+        "r 8, learning_rate 0.00123456"
     )

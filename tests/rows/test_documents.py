@@ -11,7 +11,7 @@ import pytest
 
 from finewright.errors import DataError
 from finewright.features.data.documents import documents, examples
-from finewright.render.data_documents import text_of
+from finewright.report.show import text_of
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 TYPES = (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from finewright.errors import DataError, ModelError, SpecError
-from finewright.render.reports import text_of
+from finewright.report.show import text_of
 from finewright.schema.bench import BenchReport
 from finewright.workbench.bench import Load, bench
 

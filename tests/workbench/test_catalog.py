@@ -11,11 +11,10 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-import finewright.render.catalog  # noqa: F401 - registers the layouts
 from finewright.catalog import price_refresh
 from finewright.catalog.prices import api_named, machines_of, packaged_prices, prices
 from finewright.errors import DataError, MissingExtra
-from finewright.render.reports import text_of
+from finewright.report.show import text_of
 from finewright.schema.catalog_report import CatalogList
 from finewright.schema.cost import Range
 from finewright.workbench.catalog import Said, check_file, import_file, list_catalog, refresh
@@ -139,7 +138,7 @@ def test_a_check_says_what_a_file_would_replace_and_what_is_old(tmp_path: Path, 
     assert report.rows == {"apis": 1}
     assert report.replaced == ("apis: openai gpt-6-luna",)
     assert "stale" in report.problems[0].message
-    assert text_of(report).endswith("mine.yaml: 1 api: usable")
+    assert "mine.yaml: 1 api: usable\nreplaces apis: openai gpt-6-luna" in text_of(report)
     assert not folder.exists()
 
 

@@ -56,7 +56,9 @@ def _run(command: Command, typed: Mapping[str, Any], *, page: Path | None, as_js
     if command.is_talk:
         return
     if page:
-        output.write_page(report, page)
+        from finewright.report.show import write_page
+
+        write_page(report, page)
     output.show(report, as_json=as_json)
     if command.is_check:
         raise typer.Exit(0 if report.passed else 2)

@@ -21,11 +21,14 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells under a header, each row with as many cells; without rows it is not shown."""
+    """Cells under a header, each row with as many cells; without rows it is not shown.
+
+    One that is too wide for a terminal is for the page alone."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     title: str = ""
+    is_for_page: bool = False
 
 
 class Point(NamedTuple):
@@ -58,8 +61,9 @@ class Plot:
     """Points as a picture, for pages; every figure stands in a table or a text as well.
 
     "bars" have a length from 0, "intervals" are shares on a line each, "swings" are bars from low to high
-    around 0, "scatter" has a name at each point and a line through those that are main, and "lines" join the
-    points of a name. `marked` is an upright line across a plane."""
+    around 0, "scatter" has a name at each point and, where it `is_joined`, a line through those that are
+    main, and "lines" join the points of a name. `marked` is an upright line across a plane; `heading` stands
+    above the plot where its section has more than one."""
 
     name: str
     title: str
@@ -69,6 +73,8 @@ class Plot:
     across: Axis = Axis()
     up: Axis = Axis(is_share=True)
     marked: float | None = None
+    is_joined: bool = True
+    heading: str = ""
 
 
 class Quote(NamedTuple):

@@ -154,7 +154,7 @@ def settings(values: Mapping[str, object]) -> str:
 
 
 def _setting(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _is_perplexity(found: Interval) -> bool:

@@ -13,7 +13,7 @@ from finewright.report.visible import visible
 WIDTH = 640
 """Of every plot, in units of its view box."""
 _LABELS, _NOTES, _LINE, _THICK, _FOOT = 220, 110, 26, 16, 24
-_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 320, 64, 30, 16, 48
+_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 320, 64, 30, 20, 48
 _LEGEND = 20
 _MOST_TICKS, _EXACT, _LEAST_STEP = 6, 1e-9, -3
 _ROOM = 1.25
@@ -161,8 +161,9 @@ def _plane(plot: Plot) -> tuple[float, Iterator[str]]:
         if plot.marked is not None and across.low <= plot.marked <= across.high:
             yield _upright("marked", across.at(plot.marked), _TOP, bottom)
         yield _text((_LEFT + WIDTH - _RIGHT) / 2, bottom + 38, "middle", _title(plot.across))
+        yield _text(_LEFT, _TOP - 5, "start", _title(plot.up))
         if plot.kind == "scatter":
-            yield from _scattered(plot.points, across, up)
+            yield from _scattered(plot, across, up)
         else:
             yield from _joined(plot.points, series, across, up)
 
@@ -170,9 +171,11 @@ def _plane(plot: Plot) -> tuple[float, Iterator[str]]:
     return _HEIGHT + (_LEGEND * len(series) if has_legend else 0), shapes()
 
 
-def _scattered(points: Sequence[Point], across: _Scale, up: _Scale) -> Iterator[str]:
-    front = sorted((point for point in points if point.is_main), key=lambda point: point.x)
-    yield _polyline("front", front, across, up)
+def _scattered(plot: Plot, across: _Scale, up: _Scale) -> Iterator[str]:
+    points = plot.points
+    if plot.is_joined:
+        front = sorted((point for point in points if point.is_main), key=lambda point: point.x)
+        yield _polyline("front", front, across, up)
     labels = spread({point.name: up.at(point.y) - 8 for point in points})
     for point in points:
         x = across.at(point.x)
@@ -226,7 +229,7 @@ def _tick(axis: Axis, value: float) -> str:
 
 
 def _title(axis: Axis) -> str:
-    return f"{axis.title}, by its logarithm" if axis.is_log else axis.title
+    return f"{axis.title}, by its logarithm" if axis.title and axis.is_log else axis.title
 
 
 def _told(point: Point, shapes: str) -> str:

@@ -51,16 +51,23 @@ def _section(section: Section) -> str:
     if section.is_for_page:
         return ""
     shown: list[str] = []
+    is_after_table = False
     for block in section.blocks:
-        if shown and isinstance(block, Table) and block.title:
-            shown.append("")
-        shown += _block(block)
+        found = list(_block(block))
+        if isinstance(block, Table) and found:
+            shown += [""] if shown and (is_after_table or block.title) else []
+            is_after_table = True
+        elif found:
+            is_after_table = False
+        shown += found
     title = [printable(section.title)] if section.title and shown else []
     return "\n".join([*title, *shown])
 
 
 def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Table):
+        if block.is_for_page:
+            return
         if block.title:
             yield printable(block.title)
         yield table(block.header, block.rows)

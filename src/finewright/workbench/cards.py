@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from finewright.render.model_card import CardOf, model_card
+from finewright.report.model_card import CardOf, model_card
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.lock import Lock

@@ -17,7 +17,7 @@ from finewright.features.cost.model import describe_model
 from finewright.features.cost.needs import formula, measured
 from finewright.features.cost.rows import count
 from finewright.features.cost.truths import truths
-from finewright.render.cost import text_of
+from finewright.report.show import text_of
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.cost import CostReport, CostSpec, Range
 from finewright.schema.methods import DPOSpec, GRPOSpec, SFTSpec
@@ -199,7 +199,7 @@ def test_the_same_question_has_the_same_bytes() -> None:
 
 def test_the_text_names_tiers_machines_and_mends() -> None:
     text = text_of(asked(job_of()))
-    for part in ("formula", "process GiB", "H100 SXM", "what would fit", "true here", "ends soon"):
+    for part in ("formula", "process GiB", "H100 SXM", "What would fit", "true here", "Ends soon"):
         assert part in text
     assert "base: 8.03B parameters" in text
 
@@ -304,7 +304,7 @@ def test_what_no_project_has_is_refused(section: str, key: str, value: float) ->
 
 @pytest.mark.parametrize(
     ("hours", "told"),
-    [(2.0, "1.0 - 2.0 - 4.0 h"), (0.05, "1.5 - 3.0 - 6.0 min"), (0.005, "9 - 18 - 36 s")],
+    [(2.0, "1 - 2 - 4 h"), (0.05, "1.5 - 3 - 6 min"), (0.005, "9 - 18 - 36 s")],
 )
 def test_short_times_are_told_in_minutes_and_seconds(hours: float, told: str) -> None:
     report_ = asked(job_of(adapter=NF4))

@@ -7,7 +7,7 @@ import pytest
 
 from finewright.errors import DataError
 from finewright.features.data.poison import scan
-from finewright.render.poison import text_of
+from finewright.report.show import text_of
 
 
 def write(path: Path, *answers: str) -> None:

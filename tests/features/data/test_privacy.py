@@ -8,8 +8,7 @@ import pytest
 from finewright.errors import DataError
 from finewright.features.data.privacy import privacy
 from finewright.features.data.rows import asked_for
-from finewright.render import privacy as layout
-from finewright.render.reports import text_of
+from finewright.report.show import text_of
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 
 MESSAGES = [
@@ -73,11 +72,11 @@ def test_a_row_that_nobody_looked_at_does_not_pass(rows: Path, tmp_path: Path) -
         privacy(tmp_path / "none.jsonl", **sections)
 
 
-def test_what_is_not_looked_for_is_said_last(rows: Path) -> None:
+def test_what_is_not_looked_for_is_said(rows: Path) -> None:
     sections = {"secrets": SecretsSpec(), "out": None}
-    last = text_of(privacy(rows, personal=PersonalDataSpec(), **sections)).splitlines()[-1]
-    assert last.startswith("not looked for: name, address, url, crypto_address (")
-    assert "--kind name --kind email" in last
+    text = text_of(privacy(rows, personal=PersonalDataSpec(), **sections))
+    assert "\nnot looked for: name, address, url, crypto_address (" in text
+    assert "--kind name --kind email" in text
 
 
 def test_one_key_file_gives_the_same_copy_twice(rows: Path, tmp_path: Path) -> None:
@@ -100,7 +99,6 @@ def test_a_short_key_is_refused(rows: Path, tmp_path: Path) -> None:
 
 
 def test_the_report_as_text_counts_and_shows_no_value(rows: Path) -> None:
-    assert layout.__doc__
     report = privacy(rows, personal=PersonalDataSpec(), secrets=SecretsSpec(), out=None)
     text = text_of(report)
     assert "e-mail address: 2 in 1 row are left as they are" in text

@@ -97,7 +97,7 @@ def test_an_unreadable_row_is_counted_and_named(tmp_path: Path) -> None:
     assert "2 read = 1 kept whole + 0 kept, truncated + 1 dropped." in text
     assert "(this row is not kept in a form to show)" not in text
     assert "dropped: unreadable" in text
-    assert f"{tmp_path}/a.jsonl:2</span>" in text
+    assert f"{tmp_path}/a.jsonl:2</figcaption>" in text
 
 
 def test_a_page_is_made_anew_and_no_other_file_is_replaced(tmp_path: Path) -> None:

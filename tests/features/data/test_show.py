@@ -6,8 +6,7 @@ import json
 import pytest
 
 from finewright.features.data.show import show
-from finewright.render import formats as _layout
-from finewright.render.reports import text_of
+from finewright.report.show import text_of
 from finewright.schema.formats import DataShowReport
 
 SHAREGPT = {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]}
@@ -136,7 +135,6 @@ def test_nothing_to_see_is_said(tmp_path, name):
 
 
 def test_the_text_shows_it_all(tmp_path):
-    assert _layout
     call = {"from": "function_call", "value": '{"name": "f", "arguments": {}}'}
     calls = {
         "conversations": [*SHAREGPT["conversations"][:1], call],
@@ -156,13 +154,13 @@ def test_the_text_shows_it_all(tmp_path):
     for part in (
         "4 rows",
         "ShareGPT: `conversations` of turns",
-        "  columns: {prompt: Frage, completion: Antwort}",
-        "25 %",
+        "columns: {prompt: Frage, completion: Antwort}",
+        "25.0 %",
         f"{path}:1 (unknown) becomes no row",
-        '  assistant: calls [{"id": "call_1"',
-        '  rejected assistant: "B"',
-        '  columns: {"id": 7}',
-        '  assistant (read only): "A"',
+        '    assistant: calls [{"id": "call_1"',
+        '    rejected assistant: "B"',
+        '    columns: {"id": 7}',
+        '    assistant (read only): "A"',
     ):
         assert part in text
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from finewright.errors import DataError, SpecError
-from finewright.features.decide.run import ask, decide, decide_file, write_page
+from finewright.features.decide.run import ask, decide, decide_file
+from finewright.report.show import write_page
 from finewright.schema.decide import DecideSpec
 
 TODAY = date(2026, 11, 25)

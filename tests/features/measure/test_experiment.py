@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from finewright.features.measure.experiment import measure, write_page
+from finewright.features.measure.experiment import measure
+from finewright.report.show import write_page
 from finewright.rows.read import read_rows
 from finewright.schema.load import load_spec
 from finewright.schema.measure import ARMS

@@ -21,7 +21,7 @@ from finewright.rag.index import Chunk, Passage
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import Hit
 from finewright.rag.target import Opened, asked_for, open_target
-from finewright.render.rag import text_of
+from finewright.report.show import text_of
 from finewright.workbench.systems import System
 
 FEE = "The card costs 12 euros a year."

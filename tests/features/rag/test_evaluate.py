@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.rag.directions import Topics, index_of
 
-import finewright.render.rag_report  # noqa: F401 - the layout of the report
 from finewright.errors import DataError
 from finewright.features.rag.evaluate import evaluate_rag
 from finewright.features.rag.tune import tune_rag
@@ -17,7 +16,7 @@ from finewright.rag.index import Document
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import find
 from finewright.rag.target import Asked, Opened
-from finewright.render.reports import text_of
+from finewright.report.show import text_of
 from finewright.schema.rag import RagSpec
 
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ def test_without_vectors_words_alone_are_measured(tmp_path: Path) -> None:
     assert list(report.weights) == ["lexical", "tuned"]
     assert report.value("tuned", "mrr") == 1.0
     shown = text_of(report)
-    assert "asked.jsonl: 1 question, 95 %" in shown
+    assert "\n1 question, 95 % intervals" in shown
     assert "none, 1 question is too few" in shown
 
 

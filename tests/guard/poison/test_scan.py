@@ -7,9 +7,8 @@ import pytest
 
 from finewright.guard.poison.examples import Example
 from finewright.guard.poison.scan import QUARANTINED, apply, scan, search
-from finewright.render.poison import PoisonReport
-from finewright.render.reports import text_of
-from finewright.schema.poison import PoisonSpec, TokenSurprise
+from finewright.report.show import text_of
+from finewright.schema.poison import PoisonReport, PoisonSpec, TokenSurprise
 from finewright.schema.rows import Row
 
 from .planted import clean, plant, row, surprise_by_word

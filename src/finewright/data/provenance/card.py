@@ -12,7 +12,8 @@ from pathlib import Path
 
 from finewright import __version__
 from finewright.data.provenance.licences import classes_of
-from finewright.render.provenance import card_markdown
+from finewright.report.markdown import as_markdown
+from finewright.report.of_provenance import card_page
 from finewright.schema.common import RowCounts
 from finewright.schema.provenance import (
     NOT_STATED,
@@ -86,7 +87,7 @@ def write_card(folder: Path, card: DataCard) -> tuple[Path, Path]:
     """Put `card.json` and `card.md` into a folder; returns both paths."""
     as_json, as_text = folder / "card.json", folder / "card.md"
     write_json(as_json, card.model_dump(mode="json"))
-    write_text(as_text, card_markdown(card))
+    write_text(as_text, as_markdown(card_page(card)))
     return as_json, as_text
 
 

@@ -14,19 +14,20 @@ from finewright.guard.privacy.replace import redacted
 from finewright.guard.quality.figures import bars
 from finewright.guard.quality.languages import detector
 from finewright.guard.quality.measure import quality
-from finewright.render.html.checks import (
+from finewright.report.blocks import Section
+from finewright.report.html import PAGE_START, as_html
+from finewright.report.of_rows import (
+    Says,
+    counts_section,
     duplicates_section,
+    licences_section,
     not_looked_for,
     personal_section,
     poison_section,
-)
-from finewright.render.html.page import PAGE_START, Section, data_page
-from finewright.render.html.sections import (
-    counts_section,
-    licences_section,
     problems_section,
     provenance_section,
     quality_section,
+    rows_page,
 )
 from finewright.schema.common import Problem
 from finewright.schema.poison import PoisonReport
@@ -60,11 +61,12 @@ def report(path_or_run: Path, *, out: Path, asked: Asked = Asked()) -> DataPageR
     subject = _subject(path_or_run, asked)
     measured = quality(subject.rows, language_of=detector())
     problems = tuple(dict.fromkeys((*subject.problems, *measured.problems)))
-    sections = _sections(subject, _masked_quality(measured), _masked(problems))
-    about = f"{len(subject.rows)} usable rows of {subject.counts.rows_in} read"
     texts = Texts(subject)
     says = cache(lambda ref: redacted(texts(ref)))
-    write_text(target, data_page(f"Data of {subject.name}", about, sections, says, notice=_NOTICE))
+    sections = _sections(subject, _masked_quality(measured), _masked(problems), says)
+    about = f"{len(subject.rows)} usable rows of {subject.counts.rows_in} read"
+    page = rows_page(f"Data of {subject.name}", about, sections, _NOTICE)
+    write_text(target, as_html(page))
     return DataPageReport(
         path=str(target),
         about=subject.name,
@@ -78,7 +80,8 @@ def _check_target(target: Path, path_or_run: Path) -> None:
     check_place(target, [path_or_run])
     check_parent(target)
     with os_errors(target):
-        if not (target.is_file() and target.read_bytes().startswith(PAGE_START.encode())):
+        start = PAGE_START.format(subject="data").encode()
+        if not (target.is_file() and target.read_bytes().startswith(start)):
             check_free(target)
 
 
@@ -122,25 +125,25 @@ def _masked_bar(bar: Bar) -> Bar:
 
 
 def _sections(
-    subject: Subject, measured: QualityReport, problems: Sequence[Problem]
+    subject: Subject, measured: QualityReport, problems: Sequence[Problem], says: Says
 ) -> list[Section]:
     duplicates, privacy = subject.duplicates, subject.privacy
     return [
-        counts_section(subject.counts, subject.behind()),
-        problems_section(problems),
-        quality_section(measured),
-        duplicates_section(duplicates)
+        counts_section(subject.counts, subject.behind(), says),
+        problems_section(problems, says),
+        quality_section(measured, says),
+        duplicates_section(duplicates, says)
         if duplicates
         else not_looked_for("duplicates", "Duplicates"),
-        personal_section(privacy) if privacy else not_looked_for("personal", "Personal data"),
-        poison_section(_masked_poison(subject.poison))
+        personal_section(privacy, says) if privacy else not_looked_for("personal", "Personal data"),
+        poison_section(_masked_poison(subject.poison), says)
         if subject.poison
         else not_looked_for("poison", "Poison", _NOBODY_LOOKED),
-        *(_of_ledger(subject) if subject.entries else _of_files(subject)),
+        *(_of_ledger(subject, says) if subject.entries else _of_files(subject, says)),
     ]
 
 
-def _of_ledger(subject: Subject) -> tuple[Section, Section]:
+def _of_ledger(subject: Subject, says: Says) -> tuple[Section, Section]:
     ledger = LedgerSummary(
         path="", rows=len(subject.entries), merkle_root=subject.merkle_root, sources={}, licenses={}
     )
@@ -148,12 +151,12 @@ def _of_ledger(subject: Subject) -> tuple[Section, Section]:
     licenses = {entry.id: entry.license for entry in subject.entries}
     figure = _by_licence(subject.rows, [licenses.get(row.id, "") for row in subject.rows])
     return (
-        licences_section(card.licenses, figure),
-        provenance_section(card.sources, subject.merkle_root, subject.entries),
+        licences_section(card.licenses, figure, says),
+        provenance_section(card.sources, subject.merkle_root, subject.entries, says),
     )
 
 
-def _of_files(subject: Subject) -> tuple[Section, Section]:
+def _of_files(subject: Subject, says: Says) -> tuple[Section, Section]:
     stated = [subject.licenses[row.file, row.row] for row in subject.rows]
     licences = [
         CardLicence(license=name, classes=classes_of(name), rows=num_rows)
@@ -161,8 +164,8 @@ def _of_files(subject: Subject) -> tuple[Section, Section]:
     ]
     sources = _files(subject.rows, stated)
     return (
-        licences_section(licences, _by_licence(subject.rows, stated)),
-        provenance_section(sources, ""),
+        licences_section(licences, _by_licence(subject.rows, stated), says),
+        provenance_section(sources, "", (), says),
     )
 
 

@@ -51,13 +51,6 @@ def ask(reply: Reply, path: Path) -> Path:
     return path
 
 
-def write_page(report: DecideReport, path: Path) -> None:
-    """The report as one self-contained HTML page."""
-    from finewright.render.html.decide import decide_page
-
-    write_text(path, decide_page(report))
-
-
 def _known(resolve: Resolve, today: date, user_prices: Path | None) -> Known:
     """The facts; a day before all of them has none that held."""
     found = prices(user_prices)

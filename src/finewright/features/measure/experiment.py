@@ -117,13 +117,6 @@ def measure(
     return report
 
 
-def write_page(report: MeasureReport, path: Path) -> None:
-    """The report as one self-contained HTML page."""
-    from finewright.render.html.measure import measure_page
-
-    write_text(path, measure_page(report))
-
-
 def _folder(
     loaded: LoadedSpec, rows: ExperimentRows, documents: list[list[str]], runs_root: Path
 ) -> Path:

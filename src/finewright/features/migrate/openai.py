@@ -42,6 +42,7 @@ from finewright.features.migrate.job import Job, carried, family_of, name_of, re
 from finewright.features.migrate.recall import recall
 from finewright.features.migrate.spec import Destination, as_set, check_spec, spec_text
 from finewright.judge.text import exact_match
+from finewright.report.show import write_page
 from finewright.rows.user_rows import to_user_json
 from finewright.schema.catalog import Deadline
 from finewright.schema.common import Problem, Source
@@ -137,13 +138,6 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
     write_json(asked.folder / REPORT, report.model_dump(mode="json"))
     write_page(report, asked.folder / PAGE)
     return report
-
-
-def write_page(report: MigrateReport, path: Path) -> None:
-    """The report as one self-contained HTML page."""
-    from finewright.render.html.migrate import migrate_page
-
-    write_text(path, migrate_page(report))
 
 
 def _read(asked: Migration) -> _Read:

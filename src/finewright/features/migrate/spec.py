@@ -13,7 +13,7 @@ from finewright.evaluate.score import check_metrics
 from finewright.features.migrate.folder import GOLDEN, TRAIN
 from finewright.features.migrate.job import key_of
 from finewright.lm.sources import check_name, config_here
-from finewright.render.text import printable
+from finewright.report.text import printable
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.migrate import Carried
 from finewright.store.stage import refuse

@@ -17,7 +17,7 @@ from finewright.rag.open import check_embedder, create_index, open_index
 from finewright.rag.questions import Question, Sample
 from finewright.rag.retrieve import Found, Hit, find
 from finewright.rag.target import Asked, Opened, check_argument, question_file
-from finewright.render.text import counted
+from finewright.report.cells import counted
 from finewright.schema.common import Problem
 from finewright.schema.rag_index import IndexReport, PassageSeen, SearchReport
 from finewright.schema.rag_report import RagTuneReport

@@ -1,0 +1,175 @@
+"""What a run will need: memory by tier, the machines in one table, and what would fit."""
+
+from collections.abc import Iterator, Sequence
+
+from finewright.report.blocks import (
+    Axis,
+    Block,
+    Page,
+    Plot,
+    Point,
+    Section,
+    Table,
+    Text,
+    lines,
+    section,
+)
+from finewright.report.cells import gib, span
+from finewright.schema.cost import (
+    CandidateCost,
+    CostReport,
+    MachineEstimate,
+    MemoryTerm,
+    Mend,
+    Range,
+)
+
+_MOST_ROWS = 12
+_MOST_POINTS = 8
+# From so many hours on, so many to the hour, by name.
+_UNITS = ((0.1, 1, "h"), (1 / 60, 60, "min"), (0.0, 3600, "s"))
+_READING = (
+    "Ranges are low - median - high; a project counts seeds, candidates, failures and evaluations. Times are"
+    " those of the training steps: starting a machine, fetching and loading the model, and the proofs come on"
+    " top, and none of that is estimated. Tiers: formula < trace < micro-steps, and formula < past runs <"
+    " calibration."
+)
+
+
+def cost_page(report: CostReport) -> Page:
+    """Each candidate's work, memory and machines."""
+    return Page(
+        subject="a cost",
+        title=report.name,
+        problems=report.problems,
+        sections=cost_sections(report),
+    )
+
+
+def cost_sections(report: CostReport) -> list[Section]:
+    """The estimate of each candidate, and how to read it."""
+    candidates = [
+        part
+        for i, cost in enumerate(report.candidates, 1)
+        for part in section(f"cost-{i}", _head(cost), *_candidate(cost, i))
+    ]
+    return [
+        *candidates,
+        *section("residuals", "Runs of the past", lines(*report.residuals)),
+        *section("deadlines", "Ends soon", lines(*report.deadlines)),
+        *section("reading", "", Text(f"{report.prices}. {_READING}")),
+    ]
+
+
+def _head(cost: CandidateCost) -> str:
+    size = f"{cost.parameters / 1e9:.2f}B parameters"
+    if cost.active_parameters != cost.parameters:
+        size += f", {cost.active_parameters / 1e9:.2f}B of them active"
+    return f"{cost.base_model}: {size}, {cost.trainable_parameters / 1e6:.2f}M learn"
+
+
+def _candidate(cost: CandidateCost, i: int) -> Iterator[Block | None]:
+    work = cost.work
+    yield Text(
+        f"{work.steps:,} steps, {span(work.tokens)} tokens ({work.tokens_tier}),"
+        f" {work.flops_per_token / 1e9:.2f} GFLOP a token"
+    )
+    rows = [
+        (m.tier, m.on.upper(), span(m.tensors_gib), span(m.process_gib), _largest(m.terms))
+        for m in cost.memory
+    ]
+    yield Table(("memory by", "on", "tensors GiB", "process GiB", "mostly"), rows)
+    yield from _machines(cost.machines, i)
+    yield lines(*(f"true here: {line}" for line in cost.truths))
+
+
+def _largest(terms: tuple[MemoryTerm, ...]) -> str:
+    named = sorted(((term.gib, term.name) for term in terms), reverse=True)
+    return ", ".join(f"{name} {gib(size)}" for size, name in named[:3])
+
+
+def _machines(rows: Sequence[MachineEstimate], i: int) -> Iterator[Block | None]:
+    fitting = [row for row in rows if row.fits != "no" or row.provider == "own"]
+    shown = fitting[:_MOST_ROWS]
+    header = (
+        *("machine", "provider, tier", "GiB", "needs GiB", "fits", "time a run", "$ a run"),
+        "$ project",
+    )
+    yield _plot(shown, i)
+    yield Table(header, [_row(row) for row in shown])
+    yield lines(*_beside(rows, fitting, shown))
+    mends = list(dict.fromkeys(_mend(row, row.mend) for row in rows if row.mend is not None))
+    title = "What would fit, cheapest in speed first (by the formula)"
+    yield Table(("GPU", "GiB", "takes GiB", "settings"), mends, title)
+    yield lines(*sorted({f"{row.machine}: {note}" for row in shown for note in row.notes}))
+
+
+def _beside(
+    rows: Sequence[MachineEstimate],
+    fitting: Sequence[MachineEstimate],
+    shown: Sequence[MachineEstimate],
+) -> Iterator[str]:
+    """What the table leaves out."""
+    if more := len(fitting) - len(shown):
+        yield f"and {more} dearer ones (--json has all)"
+    if all(row.fits == "no" for row in fitting):
+        yield "no machine of the catalog fits these settings"
+    hopeless = dict.fromkeys(row.gpu for row in rows if row.fits == "no" and row.mend is None)
+    if hopeless:
+        yield f"no setting makes it fit: {', '.join(hopeless)}"
+
+
+def _plot(rows: Sequence[MachineEstimate], i: int) -> Plot | None:
+    """Dollars over hours of a run, of the machines that have both."""
+    priced = [row for row in rows if row.hours and row.hours.median and row.usd and row.usd.median]
+    found = [
+        Point(
+            row.machine,
+            row.usd.median,
+            row.usd.low,
+            row.usd.high,
+            x=row.hours.median,
+            is_main=row.fits == "yes",
+            note=f"{row.machine}: {_time(row.hours)}, $ {span(row.usd)}",
+        )
+        for row in priced[:_MOST_POINTS]
+        if row.hours and row.usd
+    ]
+    if len(found) < 2:  # noqa: PLR2004 - one point is no picture
+        return None
+    return Plot(
+        f"machines-{i}",
+        "Dollars a run by its hours",
+        "scatter",
+        found,
+        "Lower left is better. Upright lines are from low to high. Ring: fits tightly or not.",
+        across=Axis("hours of a run", is_log=True),
+        up=Axis("dollars a run"),
+        is_joined=False,
+    )
+
+
+def _row(row: MachineEstimate) -> tuple[str, ...]:
+    return (
+        row.machine,
+        f"{row.provider}, {row.tier}",
+        gib(row.memory_gib),
+        f"{span(row.needs.process_gib)} ({row.needs.tier})",
+        row.fits,
+        f"{_time(row.hours)} ({row.hours_tier})" if row.hours else "not known",
+        span(row.usd),
+        span(row.project_usd),
+    )
+
+
+def _mend(row: MachineEstimate, mend: Mend) -> tuple[str, ...]:
+    settings = " ".join(f"--set '{setting}'" for setting in mend.settings)
+    return (row.gpu, gib(row.memory_gib), span(mend.process_gib), settings)
+
+
+def _time(hours: Range) -> str:
+    """In hours, or in minutes or seconds where hours would be small fractions."""
+    per_hour, unit = next((many, name) for least, many, name in _UNITS if hours.median >= least)
+    ends = (hours.low, hours.median, hours.high)
+    low, median, high = (end * per_hour for end in ends)
+    return f"{span(Range(low=low, median=median, high=high))} {unit}"

@@ -1,0 +1,189 @@
+"""What the data commands show: what was read, what became of the rows, and what was found in them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from finewright.report.blocks import Block, Page, Quote, Section, Table, Text, lines, section
+from finewright.report.cells import counted, named_counts, share
+from finewright.schema.data_check import DataCheckReport, FixReport
+from finewright.schema.data_documents import DocumentsReport, ExamplesReport
+from finewright.schema.formats import DataShowReport, RowSeen
+from finewright.schema.raft import RaftReport
+
+_SUBJECT = "data"
+_NO_TEXT = "none gives text, so nothing was written"
+_PLACES = ("id", "file", "row")
+_LONGEST_VALUE = 300
+_RAFT_KINDS = {
+    "with_gold": "the answer's passage is there, and quoted",
+    "from_memory": "distractors alone, answered all the same",
+    "unanswerable": "distractors alone, and the answer says so",
+}
+
+
+def check_page(report: DataCheckReport) -> Page:
+    """What becomes of the rows, and whether they can be used."""
+    cut = f", {report.rows_truncated} truncated" if report.rows_truncated else ""
+    num_dropped = sum(report.rows_dropped.values())
+    reasons = ", ".join(f"{count} {reason}" for reason, count in report.rows_dropped.items())
+    dropped = f", {num_dropped} dropped ({reasons})" if num_dropped else ""
+    verdict = "usable"
+    if not report.passed:
+        verdict = "not usable" + (" until the errors above are mended" if report.rows_kept else "")
+    return Page(
+        subject=_SUBJECT,
+        title=counted(report.rows_in, "row"),
+        answer=f"{report.rows_kept} kept{cut}{dropped}; {verdict}",
+        problems=report.problems,
+    )
+
+
+def fix_page(report: FixReport) -> Page:
+    """What was mended and written, and what was not."""
+    answer = "none can be used, so nothing was written"
+    if report.out:
+        answer = (
+            f"{report.rows_written} written to {report.out}, {report.rows_mended} of them mended"
+        )
+    rejected = f"{_counts('rejected', report.rows_rejected)}: {report.rejected}"
+    about = (
+        _counts("rows", report.mends),
+        _counts("files", report.file_mends),
+        rejected if report.rejected else "",
+    )
+    return Page(
+        subject=_SUBJECT,
+        title=counted(report.rows_in, "row"),
+        answer=answer,
+        about=[line for line in about if line],
+        problems=report.problems,
+    )
+
+
+def documents_page(report: DocumentsReport) -> Page:
+    """How many documents gave text."""
+    dropped = ", ".join(f"{count} {reason}" for reason, count in report.documents_dropped.items())
+    written = f"{report.documents_written} written to {report.out}" if report.out else _NO_TEXT
+    return Page(
+        subject="documents",
+        title=counted(report.documents_in, "document"),
+        answer=written + (f", left out: {dropped}" if dropped else ""),
+        problems=report.problems,
+    )
+
+
+def examples_page(report: ExamplesReport) -> Page:
+    """How many sections were written for tests."""
+    left_out = f", {report.documents_dropped} left out" if report.documents_dropped else ""
+    written = f"{counted(report.examples_written, 'section')} written to {report.out}"
+    return Page(
+        subject="documents",
+        title=f"{counted(report.documents_in, 'document')}{left_out}",
+        answer=written if report.out else _NO_TEXT,
+        problems=report.problems,
+    )
+
+
+def raft_page(report: RaftReport) -> Page:
+    """The rows with documents that were written, by kind."""
+    left_out = f", {named_counts(report.rows_dropped)}" if report.rows_dropped else ""
+    written = f"{report.rows_written} rows written to {report.out}"
+    kinds = [(kind, str(count), _RAFT_KINDS[kind]) for kind, count in sorted(report.kinds.items())]
+    has_rows = bool(report.out)
+    return Page(
+        subject=_SUBJECT,
+        title=f"{report.rows_in} questions",
+        answer=(written if has_rows else "none becomes a row, so nothing was written") + left_out,
+        problems=report.problems,
+        sections=[
+            *section("kinds", "", Table(("rows", "count", ""), kinds if has_rows else [])),
+            *section("details", "", lines(*(_raft_details(report) if has_rows else ()))),
+        ],
+    )
+
+
+def _raft_details(report: RaftReport) -> Iterator[str]:
+    mean = report.distractors_written / report.rows_written
+    passed = named_counts(report.distractors_passed)
+    yield f"distractors: {mean:.1f} a row" + (f"; found and not taken: {passed}" if passed else "")
+    if fewer := named_counts(report.rows_with_fewer):
+        yield f"rows with fewer distractors: {fewer}"
+    yield f"licences: {named_counts(report.licenses)}"
+    if groups := "all groups" if report.groups is None else ", ".join(report.groups):
+        yield f"from documents of everyone and of {groups}"
+
+
+def show_page(report: DataShowReport) -> Page:
+    """Containers and formats, the keys of the rows, and the first rows as they become."""
+    unreadable = f", and {report.unreadable} that cannot be read" if report.unreadable else ""
+    formats = [
+        (seen.format, seen.type or "", str(seen.rows), str(seen.first_row), seen.why)
+        for seen in report.formats
+    ]
+    keys = [
+        (seen.key, str(seen.rows), share(seen.rows / report.rows), _kinds(seen.values))
+        for seen in report.keys
+    ]
+    return Page(
+        subject=_SUBJECT,
+        title=report.path,
+        answer=f"{counted(report.rows, 'row')}{unreadable}",
+        about=[f"{f.path}: {f.container}" if f.container else f.path for f in report.files],
+        problems=report.problems,
+        sections=[
+            *section("formats", "", Table(("format", "type", "rows", "first", "why"), formats)),
+            *section("proposal", "", *_proposal(report)),
+            *section("keys", "", Table(("key", "rows", "share", "values"), keys)),
+            *(Section(f"row-{i}", "", list(_row(seen))) for i, seen in enumerate(report.first, 1)),
+        ],
+    )
+
+
+def _proposal(report: DataShowReport) -> Iterator[Block]:
+    if found := report.proposal:
+        yield Text(
+            f"is it this? {found.why}; if so, say it here, or where a spec names the source:"
+        )
+        yield Text(f"{found.options}\n{found.line}", "code")
+
+
+def _kinds(values: Mapping[str, int]) -> str:
+    return ", ".join(
+        kind if len(values) == 1 else f"{count} {kind}" for kind, count in values.items()
+    )
+
+
+def _row(seen: RowSeen) -> Iterator[Block]:
+    where = f"{seen.file}:{seen.row} ({seen.format}) becomes"
+    if not seen.becomes:
+        yield Text(f"{where} no row")
+    yield from seen.problems
+    for row in seen.becomes:
+        yield Quote(where, "\n".join(_said(row)))
+
+
+def _said(row: Mapping[str, Any]) -> Iterator[str]:  # Any: free JSON
+    yield from _conversation("", row["messages"])
+    yield from _conversation("rejected ", row["rejected"] or [])
+    for key, value in row.items():
+        if key not in (*_PLACES, "messages", "rejected") and value not in (None, {}):
+            yield f"{key}: {_short(value)}"
+
+
+def _conversation(side: str, messages: list[dict[str, object]]) -> Iterator[str]:
+    for message in messages:
+        read_only = " (read only)" if message.get("weight") == 0 else ""
+        calls = f" calls {_short(message['tool_calls'])}" if message.get("tool_calls") else ""
+        content = f" {_short(message['content'])}" if message.get("content") else ""
+        yield f"{side}{message['role']}{read_only}:{content}{calls}"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} ..."
+
+
+def _counts(what: str, counts: Mapping[str, int]) -> str:
+    parts = [f"{name.replace('_', ' ')} {count}" for name, count in counts.items()]
+    return f"{what}: {', '.join(parts)}" if parts else ""

@@ -1,0 +1,264 @@
+"""The advice of `decide`: the ranking, its reasons, the gates, what would change it, cost, next step."""
+
+from collections.abc import Iterator
+
+from finewright.report.blocks import (
+    Axis,
+    Block,
+    Fold,
+    Page,
+    Plot,
+    Point,
+    Table,
+    Text,
+    lines,
+    section,
+)
+from finewright.report.cells import share, span
+from finewright.schema.decide_report import DecideReport, Finding, Swing
+
+_MOST_SWINGS = 15
+_SWINGS_TOLD, _FLIPS = 10, 5
+_LEAST_USD = 1.0
+
+
+def decide_page(report: DecideReport) -> Page:
+    """The whole advice."""
+    facts = report.facts
+    return Page(
+        subject="a decision",
+        title=report.name,
+        answer=report.answer,
+        about=[
+            f"as of {report.today}; facts {facts.sha256}, the oldest seen {facts.oldest}, {facts.age_days}"
+            f" days ago ({facts.state})"
+        ],
+        problems=report.problems,
+        sections=[
+            *section("ranking", "Ranking", *_ranking(report)),
+            *section("gates", "Dropped, duties and warnings", *_gates(report)),
+            *section("changes", "What would change the answer", *_changes(report)),
+            *section("cost", "What it takes (low - middle - high)", *_cost(report)),
+            *section("next", "Cheapest next step", *_next_step(report)),
+            *section("assumed", "Taken for what is unknown", _assumed(report)),
+            *section("inputs", "Inputs and sources", *_inputs(report), is_for_page=True),
+        ],
+    )
+
+
+def _ranking(report: DecideReport) -> Iterator[Block | None]:
+    ranked = report.ranking
+    if not ranked:
+        yield Text("No arm passes the gates.")
+    yield _score_plot(report) if ranked else None
+    rows = [
+        (
+            row.arm,
+            f"{row.score:.3f}",
+            share(row.win_share),
+            *(f"{row.utilities[name]:.2f}" for name in report.weights),
+        )
+        for row in ranked
+    ]
+    weights = ("(weight)", "", "", *(f"{weight:.2f}" for weight in report.weights.values()))
+    yield Table(("arm", "score", "wins", *report.weights), [*rows, weights] if rows else [])
+    yield lines(_others(report))
+    for row in ranked[:2]:
+        yield Text("\n".join(f"{row.arm}: {reason}" for reason in row.reasons))
+    for row in ranked[2:3]:
+        yield Text("\n".join(f"{row.arm}: {reason}" for reason in row.reasons), "page")
+
+
+def _score_plot(report: DecideReport) -> Plot:
+    bars = [
+        Point(row.arm, row.score, note=f"{row.score:.2f}, wins {share(row.win_share)}")
+        for row in report.ranking
+    ]
+    return Plot(
+        "ranking",
+        "Score of each arm, 0 to 1",
+        "bars",
+        bars,
+        "The score is the sum of weight times utility: 1 at the target, 0 at the limit. Wins: the share of"
+        " draws of weights, prices and unknown inputs in which the arm is first.",
+    )
+
+
+def _others(report: DecideReport) -> str:
+    ranked = {row.arm for row in report.ranking}
+    others = [
+        f"{arm} {share(n)}" for arm, n in report.win_shares.items() if n and arm not in ranked
+    ]
+    if report.none_share:
+        others.append(f"no arm at all {share(report.none_share)}")
+    return f"in the other draws wins: {', '.join(others)}" if others else ""
+
+
+def _gates(report: DecideReport) -> Iterator[Block]:
+    yield Text(
+        "A gate never scores: it drops an arm, or adds a duty, a warning or an advice.", "page"
+    )
+    rows = [_finding(finding) for finding in report.findings]
+    told = [f"{rule} {effect}: {arms}: {why} [{by}]" for rule, effect, arms, why, by in rows]
+    yield Text("\n".join(told), "terminal")
+    yield Table(("rule", "effect", "arms", "why", "sources"), rows, is_for_page=True)
+
+
+def _finding(finding: Finding) -> tuple[str, str, str, str, str]:
+    effect = finding.effect if finding.certain else f"would be {finding.effect}"
+    arms = "; ".join(finding.arms) or "whatever is chosen"
+    return (finding.rule, effect, arms, finding.reason, ", ".join(finding.sources))
+
+
+def _changes(report: DecideReport) -> Iterator[Block | None]:
+    """The weights, the inputs and the volume that turn the answer."""
+    yield lines(*_turns(report))
+    swings = report.swings[:_MOST_SWINGS]
+    if swings:
+        yield _swing_plot(swings)
+    rows = [
+        (
+            swing.key,
+            "no" if swing.is_unknown else "stated",
+            swing.low,
+            swing.low_winner or "nothing",
+            swing.high,
+            swing.high_winner or "nothing",
+        )
+        for swing in swings
+    ]
+    table = Table(("input", "known", "low", "wins there", "high", "wins there"), rows)
+    yield Fold("Each input alone, at its low and its high end", [table]) if rows else None
+
+
+def _turns(report: DecideReport) -> Iterator[str]:
+    for flip in report.flips[:_FLIPS]:
+        change = f"weight of {flip.criterion} from {flip.weight:.2f} to {flip.needed:.2f}"
+        yield f"{change}: {flip.new_winner} wins"
+    if not report.flips and report.ranking:
+        yield "no weight alone: no other arm wins by any one criterion"
+    turning = [swing for swing in report.swings if swing.flips][:_SWINGS_TOLD]
+    yield from map(_swing, turning)
+    if report.ranking and not turning:
+        yield "no input alone within its range"
+    for each in report.break_even:
+        volume = "never"
+        if each.requests_per_month is not None:
+            volume = f"from {span(each.requests_per_month)} requests a month on"
+        yield f"{each.method}: self-hosted is cheaper {volume}; {each.reason}"
+
+
+def _swing(swing: Swing) -> str:
+    ends = [
+        f"{text}: {winner or 'nothing is left'}"
+        for text, winner, lead in (
+            (swing.low, swing.low_winner, swing.low_lead),
+            (swing.high, swing.high_winner, swing.high_lead),
+        )
+        if lead is None or lead < 0
+    ]
+    known = "unknown" if swing.is_unknown else "stated"
+    return f"{swing.key} ({known}) at {'; at '.join(ends)}"
+
+
+def _swing_plot(swings: tuple[Swing, ...]) -> Plot:
+    """For each input the winner's lead between its two ends; an end that drops it reaches the edge."""
+    leads = [lead for s in swings for lead in (s.low_lead, s.high_lead) if lead is not None]
+    edge = -(max(map(abs, leads), default=0.0) or 1.0)
+    points = []
+    for swing in swings:
+        ends = [edge if lead is None else lead for lead in (swing.low_lead, swing.high_lead)]
+        told = f"{swing.low_winner or 'nothing'} at {swing.low}"
+        told += f", {swing.high_winner or 'nothing'} at {swing.high}"
+        points.append(
+            Point(
+                swing.key,
+                0.0,
+                min(ends),
+                max(ends),
+                is_main=not swing.flips,
+                note=f"{swing.key}: {told}",
+            )
+        )
+    return Plot(
+        "swings",
+        "Lead of the first choice by input",
+        "swings",
+        points,
+        "Each input alone from its low to its high end. Right of the line the first choice leads, left of it"
+        " another arm wins; a bar to the very left: a gate drops the first choice.",
+        across=Axis("another arm wins|the first choice leads"),
+    )
+
+
+def _cost(report: DecideReport) -> Iterator[Block | None]:
+    """A row for each arm, ranked ones first; dropped ones are marked."""
+    known = {cost.arm: cost for cost in report.costs}
+    ranked = [row.arm for row in report.ranking]
+    rows = []
+    for arm in (*ranked, *(name for name in known if name not in ranked)):
+        cost = known[arm]
+        figures = (
+            cost.once_usd,
+            cost.month_usd,
+            cost.latency_ms,
+            cost.update_days,
+            cost.effort_hours,
+        )
+        mark = "" if arm in ranked else " (dropped)"
+        rows.append((arm + mark, *map(span, figures), "; ".join(cost.how)))
+    header = (
+        *("arm", "USD once", "USD a month", "ms an answer", "days to update", "hours of work"),
+        "how",
+    )
+    yield Text("Work is in hours, not in dollars.", "page")
+    yield Table(header, rows)
+    yield _curve_plot(report) if report.curves else None
+
+
+def _curve_plot(report: DecideReport) -> Plot:
+    """Cost of a month over requests a month; the spec's volume is marked."""
+    volume = report.spec.requests_per_month
+    points = [
+        Point(curve.arm, max(usd, _LEAST_USD), x=requests)
+        for curve in report.curves
+        for requests, usd in curve.usd_by_requests
+    ]
+    return Plot(
+        "cost",
+        "USD a month by requests a month",
+        "lines",
+        points,
+        "Both axes by their logarithms, at middle prices; what is below 1 USD is drawn at 1. Where the lines"
+        " cross, the cheaper arm changes; the dotted upright line is your volume. A machine far above it"
+        " needs a second one beside it.",
+        across=Axis("requests a month", is_log=True),
+        up=Axis("USD a month", is_log=True),
+        marked=float(volume) if isinstance(volume, int) else None,
+    )
+
+
+def _next_step(report: DecideReport) -> Iterator[Block]:
+    step = report.experiment
+    if step is None:
+        yield Text("Loosen what a dropped arm names.", "page")
+        return
+    yield Text(step.what)
+    yield Text(
+        f"because {step.why}; costs {span(step.usd)} USD and {span(step.hours)} hours of work"
+    )
+    if step.command:
+        yield Text(step.command, "code")
+
+
+def _assumed(report: DecideReport) -> Table:
+    return Table(("input", "taken"), list(report.assumptions.items()))
+
+
+def _inputs(report: DecideReport) -> Iterator[Block]:
+    stated = report.spec.model_dump(mode="json").items()
+    yield Table(("input", "stated"), [(key, str(value)) for key, value in stated])
+    sources = [
+        (source.name, source.reference, str(source.observed_at)) for source in report.sources
+    ]
+    yield Table(("what", "who says so", "seen"), sources)

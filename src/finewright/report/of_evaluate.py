@@ -1,0 +1,168 @@
+"""What an evaluation shows: per data set a line for each metric, with every paired change and its p-value."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from finewright.report.blocks import Block, Page, Plot, Point, Section, Table, Text, lines, section
+from finewright.report.cells import (
+    confidence,
+    counted,
+    counted_share,
+    number,
+    p_value,
+    percent,
+    points,
+    share,
+)
+from finewright.schema.evaluate import (
+    LINEAR,
+    AnswerCounts,
+    Difference,
+    EvaluateReport,
+    Score,
+    ScoredRows,
+)
+
+_NO_LABEL = "answers that are no label"
+_HOW_P = (
+    "p: exact McNemar test for scores of 0 or 1, sign-flip permutation test for others;"
+    " where few rows differ it cannot be small, whatever the interval says"
+)
+
+
+def evaluate_page(report: EvaluateReport) -> Page:
+    """A section for each data set, and what must be said."""
+    return Page(
+        subject="scores",
+        title="Evaluation",
+        answer=", ".join(dict.fromkeys(score.system for score in report.scores)),
+        about=[f"answers: {report.samples.path}"] if report.samples else [],
+        problems=report.problems,
+        sections=score_sections(report),
+    )
+
+
+def score_sections(report: EvaluateReport, name: str = "scores") -> list[Section]:
+    """The score card of each data set, and how to read them."""
+    data = dict.fromkeys(score.data for score in report.scores)
+    cards = [card for i, one in enumerate(data, 1) for card in _card(report, one, f"{name}-{i}")]
+    return [*cards, *section(f"{name}-notes", "", lines(*_notes(report)))]
+
+
+def _notes(report: EvaluateReport) -> Iterator[str]:
+    if report.differences:
+        yield _HOW_P
+    if fit := report.linear:
+        yield (
+            f"{LINEAR}: logistic regression on {fit.features} words and pairs of words, learned from"
+            f" {fit.rows} training rows in {number(fit.seconds)} s"
+        )
+    for counts in report.answers:
+        yield from _answer_notes(counts)
+
+
+def _answer_notes(counts: AnswerCounts) -> Iterator[str]:
+    """What must be said of a system's answers: thoughts, calls of tools that are not there, faults."""
+    where = f"{counts.system} on {counts.data}"
+    if counts.thinking:
+        length = f"{number(counts.thought_tokens_mean)} tokens on average"
+        yield (
+            f"{where}: {counts.thinking} of {counted(counts.n, 'answer')} think, {length},"
+            f" {share(counts.thought_share)} of all; what follows the thoughts is scored"
+        )
+    if counts.undeclared_calls:
+        strange = f"{counts.undeclared_calls} of {counted(counts.calls, 'call')}"
+        yield f"{where}: {strange} are of tools that the row does not have"
+    if counts.faults:
+        yield f"{where}: {counted(counts.faults, 'answer')} cannot be read whole, first {counts.first_fault}"
+
+
+def _card(report: EvaluateReport, data: str, name: str) -> list[Section]:
+    of_set = [score for score in report.scores if score.data == data]
+    pairs = report.headline_pairs(data)
+    systems = list(dict.fromkeys(score.system for score in of_set))
+    differences = [found for found in report.differences if found.data == data]
+    rows = _rows(of_set, differences, systems, pairs)
+    if strays := {stray.system: stray for stray in report.strays if stray.data == data}:
+        cells = [counted_share(strays.get(system)) for system in systems]
+        rows.append([_NO_LABEL, *cells, *[""] * (2 * len(pairs))])
+    parts = [part for part in report.parts if part.data == data]
+    return section(
+        name,
+        f"{data}: {_heading(report, data, of_set)}",
+        _plot(name, of_set),
+        Table(_header(systems, pairs), rows),
+        *_parts(parts, systems, pairs),
+    )
+
+
+def _heading(report: EvaluateReport, data: str, scores: Sequence[Score]) -> str:
+    draw = next((draw for draw in report.draws if draw.data == data), None)
+    n = max(score.n for score in scores)
+    rows = f"{draw.line()};" if draw else f"{counted(n, 'row')},"
+    return f"n = {rows} {confidence(report.confidence)} in brackets"
+
+
+def _plot(name: str, scores: Sequence[Score]) -> Plot | None:
+    """Each share with its interval; a perplexity is none."""
+    by_metric = [
+        Point(f"{score.metric}, {score.system}", score.value, score.low, score.high)
+        for metric in dict.fromkeys(score.metric for score in scores)
+        for score in scores
+        if score.metric == metric != "perplexity"
+    ]
+    return Plot(name, "Scores with their intervals", "intervals", by_metric) if by_metric else None
+
+
+def _header(systems: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
+    changes = [cell for system, against in pairs for cell in (f"{system} - {against}", "p")]
+    return ["metric", *systems, *changes]
+
+
+def _rows(
+    scores: Sequence[Score],
+    differences: Sequence[Difference],
+    systems: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+) -> list[list[str]]:
+    n = max(score.n for score in scores)
+    by_system = {(score.metric, score.system): score for score in scores}
+    by_pair = {(d.metric, d.system, d.against): d for d in differences}
+    rows = []
+    for metric in dict.fromkeys(score.metric for score in scores):
+        found = [by_system.get((metric, system)) for system in systems]
+        changes = [by_pair.get((metric, *pair)) for pair in pairs]
+        rows.append([_metric(metric, found, n), *map(percent, found), *_changes(changes)])
+    return rows
+
+
+def _parts(
+    parts: Sequence[ScoredRows], systems: Sequence[str], pairs: Sequence[tuple[str, str]]
+) -> Iterator[Block]:
+    """What the set's rows are to the training rows, and a table of each part where there are both."""
+    rows = {part.kind: part.rows for part in parts}
+    if not rows.get("repeated"):
+        if rows:
+            yield Text("no row repeats a training row")
+        return
+    if not rows["new"]:
+        whole = f"all {rows['repeated']} rows repeat training rows"
+        yield Text(f"{whole}, but for values such as numbers and names")
+        return
+    for part in parts:
+        what = "repeat training rows but for values" if part.kind == "repeated" else "are new"
+        cells = _rows(part.scores, part.differences, systems, pairs)
+        yield Table(_header(systems, pairs), cells, f"the {part.rows} rows that {what}")
+
+
+def _metric(name: str, scores: Iterable[Score | None], n: int) -> str:
+    """The metric's name, with its own number of rows where that is not the data set's."""
+    own = max(score.n for score in scores if score is not None)
+    return name if own == n else f"{name} (n = {own})"
+
+
+def _changes(differences: Iterable[Difference | None]) -> list[str]:
+    return [
+        cell
+        for found in differences
+        for cell in (points(found), p_value(found.p_value) if found else "")
+    ]

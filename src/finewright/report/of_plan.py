@@ -1,0 +1,93 @@
+"""What `check` and `plan` show: what is wrong, and what a run would do before it does it."""
+
+import json
+from collections.abc import Iterator
+
+from finewright.report.blocks import Block, Page, Quote, Table, Text, lines, section
+from finewright.report.cells import row_counts, settings, share
+from finewright.schema.methods import OnlineSettings
+from finewright.schema.plan import CheckReport, PlannedCandidate, PlanReport, TokenView
+
+_READ, _LEARNED = "·", "█"
+_USABLE = "ok; `plan` counts tokens and reads the chat template too"
+
+
+def check_page(report: CheckReport) -> Page:
+    """Each problem, and whether the spec can be used."""
+    verdict = _USABLE if report.passed else "not usable"
+    return Page("a spec", report.name, verdict, problems=report.problems)
+
+
+def plan_page(report: PlanReport) -> Page:
+    """What becomes of the rows, each candidate, and every default with its reason."""
+    template = settings(report.chat_template)
+    reasons = [(key, report.values[key], why) for key, why in report.reasons.items()]
+    return Page(
+        subject="a plan",
+        title=report.name,
+        answer=f"{row_counts(report.data)}; {report.rows_train} train, {report.rows_eval} held out",
+        about=[f"chat template, here and wherever the run is asked: {template}"]
+        if template
+        else [],
+        problems=report.problems,
+        sections=[
+            *(
+                part
+                for i, planned in enumerate(report.candidates, 1)
+                for part in section(
+                    f"candidate-{i}",
+                    f"{planned.base_model} ({planned.parameters / 1e6:.0f}M parameters)",
+                    *_candidate(planned),
+                )
+            ),
+            *section(
+                "defaults",
+                "Defaults and their reasons",
+                Table(("key", "value", "reason"), reasons),
+            ),
+        ],
+    )
+
+
+def _candidate(planned: PlannedCandidate) -> Iterator[Block | None]:
+    learned = share(planned.trained_tokens / max(1, planned.tokens))
+    own = planned.train.model_dump(mode="json", exclude={"adapter"})
+    yield lines(
+        row_counts(planned.counts),
+        f"tokens: {planned.tokens} a pass, {learned} learned; longest row {planned.longest},"
+        f" median {planned.median}",
+        f"steps: {planned.steps}, {planned.step_tokens} tokens in all",
+        _sampled(planned),
+        f"settings: {settings(own)}",
+        f"adapter: {settings(planned.train.adapter.model_dump(mode='json'))}",
+        *(f"slower than it could be: {path}" for path in planned.slow_paths),
+    )
+    yield from planned.problems
+    if planned.preview:
+        yield Text("Rows as the model sees them.", "page")
+    yield from map(_tokens, planned.preview)
+
+
+def _sampled(planned: PlannedCandidate) -> str:
+    """What an online method adds to its prompts."""
+    train = planned.train
+    if not isinstance(train, OnlineSettings):
+        return ""
+    prompts = train.batch_size * train.gradient_accumulation
+    return (
+        f"and the answers it samples: {prompts * train.num_generations} a step ({prompts} prompts"
+        f" x {train.num_generations}), of at most {train.max_new_tokens} tokens"
+    )
+
+
+def _tokens(view: TokenView) -> Quote:
+    """Each line of the row behind a mark: read only, or learned."""
+    side = f", {view.side}," if view.side else ""
+    learned = "scored" if view.side else "learned"
+    marked = [
+        f"{_LEARNED if fate == 'learned' else _READ} {json.dumps(line, ensure_ascii=False)[1:-1]}"
+        for fate, text in view.pieces
+        for line in text.splitlines(keepends=True)
+    ]
+    where = f"{view.file}:{view.row}{side} as the model sees it ({_LEARNED} {learned}, {_READ} read only)"
+    return Quote(where, "\n".join(marked))

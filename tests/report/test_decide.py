@@ -1,0 +1,84 @@
+"""The advice as text and as a page that is whole, loads nothing and lets nothing act."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from finewright.features.decide.run import decide
+from finewright.report.blocks import Plot
+from finewright.report.layouts import page_of
+from finewright.report.show import html_of, text_of
+from finewright.schema.decide import DecideSpec
+from finewright.schema.decide_report import DecideReport
+
+from .pages import ATTACK, check_page
+
+TODAY = date(2026, 11, 25)
+
+
+def report(name: str = "bot", **changes: Any) -> DecideReport:
+    return decide(DecideSpec.model_validate(changes), today=TODAY, name=name)
+
+
+REPORT = report()
+NOTHING = report(on_premise_only=True, hardware="none")
+
+
+def plots_of(report: DecideReport) -> dict[str, Plot]:
+    blocks = [block for section in page_of(report).sections for block in section.blocks]
+    return {block.name: block for block in blocks if isinstance(block, Plot)}
+
+
+def test_the_text_has_the_answer_its_reasons_and_what_would_change_it() -> None:
+    text = text_of(REPORT)
+    assert f"bot: {REPORT.answer}" in text.splitlines()
+    for title in ("Ranking", "What it takes", "What would change the answer", "Cheapest next step"):
+        assert f"\n{title}" in text
+    assert "as of 2026-11-25" in text
+    assert "G9 dropped" in text
+    assert "rag, api: gains most by" in text
+    assert max(map(len, text.splitlines())) < 400
+
+
+def test_the_text_of_a_decision_with_nothing_left_says_so() -> None:
+    text = text_of(NOTHING)
+    assert "nothing is left" in text
+    assert "loosen what a dropped arm names" in text
+
+
+@pytest.mark.parametrize("of", [REPORT, NOTHING], ids=["ranked", "nothing left"])
+def test_the_page_is_whole(of: DecideReport) -> None:
+    parsed = check_page(html_of(of))
+    assert parsed.tags["svg"] == (3 if of.ranking else 0)
+    for source in of.sources:
+        assert source.reference in parsed.text
+    for ranked in of.ranking:
+        assert ranked.arm in parsed.text
+
+
+def test_nothing_that_a_spec_says_can_act() -> None:
+    device = {"name": ATTACK, "memory_gib": 64, "bandwidth_gb_s": 500, "tflops": 20, "watts": 100}
+    of = report(name=ATTACK, hardware=[device])
+    assert "alert(1)" in check_page(html_of(of)).text
+
+
+def test_the_cost_plot_has_every_arms_curve_and_marks_the_volume() -> None:
+    plot = plots_of(report(requests_per_month=30_000))["cost"]
+    assert plot.marked == 30_000
+    drawn = {(point.name, point.x): point.y for point in plot.points}
+    for curve in REPORT.curves:
+        assert [drawn[curve.arm, x] for x, _ in curve.usd_by_requests] == [
+            max(usd, 1.0) for _, usd in curve.usd_by_requests
+        ]
+
+
+def test_a_swing_reaches_between_its_leads_and_one_that_flips_stands_out() -> None:
+    points = plots_of(REPORT)["swings"].points
+    leads = [(s.low_lead, s.high_lead) for s in REPORT.swings]
+    whole = [
+        (p, (low, high)) for p, (low, high) in zip(points, leads, strict=False) if low and high
+    ]
+    assert len(whole) > 5
+    assert all((p.low, p.high) == (min(ends), max(ends)) for p, ends in whole)
+    assert [point.is_main for point in points] == [not s.flips for s in REPORT.swings[:15]]

@@ -1,0 +1,135 @@
+"""The card says what the run's records say, and no place on the machine."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from finewright.report.model_card import CardOf, model_card
+from finewright.schema.common import Artifact, Problem, RowCounts, Source
+from finewright.schema.data import DataReport
+from finewright.schema.evaluate import EvaluateReport, Score
+from finewright.schema.methods import AnyTrainSpec, GRPOSpec, SFTSpec
+from finewright.schema.rewards import Reward
+from finewright.schema.train import Candidate, Proof
+
+DIGEST = "ab12" * 16
+DATA = DataReport(
+    counts=RowCounts(rows_in=9, rows_kept=8),
+    types={"messages": 8},
+    sources=(Source(path="/srv/secret/rows|1.jsonl", sha256="cd" * 32, license="MIT"),),
+    train=Artifact(path="data/train.jsonl", kind="rows", sha256=DIGEST, bytes=1),
+    rows_train=8,
+    rows_eval=0,
+)
+CANDIDATE = Candidate(
+    base_model="/srv/models/own",
+    base_sha256="ef" * 32,
+    adapter="train/own/adapter",
+    artifacts=(),
+    counts=RowCounts(rows_in=8, rows_kept=8),
+    steps=1,
+    tokens=1,
+    trained_tokens=1,
+    first_loss=1.0,
+    final_loss=1.0,
+    seconds=1.0,
+    tokens_per_second=1.0,
+    peak_gib=1.0,
+    trainable_parameters=1,
+    proofs=(Proof(name="p", measured=0, bar=0, passed=True, detail="transformers 5.23.0"),),
+    problems=(
+        Problem(level="warning", message="few rows"),
+        Problem(level="warning", message="/srv/models/own is slow"),
+    ),
+)
+
+
+def score(system: str, value: float) -> Score:
+    return Score(system=system, data="test", metric="json_f1", value=value, low=0.5, high=0.9, n=40)
+
+
+def card(settings: AnyTrainSpec | None = None, **changed: Any) -> str:
+    fields: dict[str, Any] = {
+        "run": "refunds",
+        "candidate": CANDIDATE,
+        "settings": settings or SFTSpec(),
+        "data": DATA,
+        "base": "org/base",
+        "revision": "c0ffee",
+        "license": "Apache-2.0",
+        "evaluate": None,
+        "several": False,
+        "versions": {"torch": "2.13.0"},
+    }
+    return model_card(CardOf(**{**fields, **changed}))
+
+
+def test_the_front_matter_is_the_hubs() -> None:
+    front = yaml.safe_load(card().split("---")[1])
+    assert front == {
+        "base_model": "org/base",
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["finewright", "sft", "lora"],
+        "license": "apache-2.0",
+    }
+    assert "license" not in yaml.safe_load(card(license="unknown").split("---")[1])
+
+
+def test_it_says_what_is_known_and_what_is_not() -> None:
+    text = card(license="unknown")
+    assert f"8 training rows, sha256 `{DIGEST}`" in text
+    assert r"| rows\|1.jsonl | `" + "cd" * 32 + "` | MIT | not stated |" in text
+    assert "Licence of the base: not stated." in text
+    assert "Not measured yet." in text
+    assert "- few rows\n" in text
+    assert "by transformers 5.23.0." in text
+
+
+def test_scores_come_with_their_intervals() -> None:
+    report = EvaluateReport(confidence=0.95, scores=(score("base", 0.1), score("tuned", 0.75)))
+    text = card(evaluate=report)
+    assert "95% interval" in text
+    assert "| tuned | test | json_f1 | 0.75 | 0.5 to 0.9 | 40 |" in text
+
+
+def test_of_several_models_each_card_has_its_own_scores() -> None:
+    scores = score("/srv/models/own tuned", 0.25), score("other tuned", 0.75)
+    text = card(evaluate=EvaluateReport(confidence=0.95, scores=scores), several=True)
+    assert "| tuned | test | json_f1 | 0.25 |" in text
+    assert "0.75" not in text
+
+
+def test_a_proof_that_failed_elsewhere_is_no_same_answer() -> None:
+    detail = "transformers 5.23.0"
+    passed = Proof(name="p", measured=0, bar=0, passed=True, detail=detail)
+    failed = passed.model_copy(update={"name": "q", "passed": False})
+    said = card(candidate=CANDIDATE.model_copy(update={"proofs": (passed, failed)}))
+    assert f"Answered elsewhere otherwise than here, by {detail}." in said
+    assert "elsewhere as here" not in said
+    assert f"Answered elsewhere as here, by {detail}." in card()
+
+
+def test_no_path_is_in_it() -> None:
+    files = "python:/srv/secret/mine.py:score", "reward_model:~/runs/liked", "regex:a/b"
+    settings = GRPOSpec(rewards=tuple(Reward(function=name) for name in files))
+    text = card(settings)
+    assert "/srv" not in text
+    for kept in ("python:mine.py:score", "reward_model:liked", "regex:a/b"):
+        assert f'"{kept}"' in text
+
+
+@pytest.mark.parametrize(
+    ("message", "stays"),
+    [
+        ("1/2 of the rows, and/or 508 tokens/s, see https://example.org/a", True),
+        ("/srv/secret/rows.jsonl: 3 rows are cut", False),
+        ("rows of '/home/me' are cut", False),
+        ("rows of ~/me are cut", False),
+    ],
+)
+def test_a_warning_stays_unless_it_names_a_place_on_this_machine(message: str, stays: bool) -> None:
+    problem = Problem(level="warning", message=message)
+    text = card(candidate=CANDIDATE.model_copy(update={"problems": (problem,)}))
+    assert (f"- {message}\n" in text) == stays

@@ -7,9 +7,10 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 
 | kind | Protocol | suite |
 |---|---|---|
-| feature | `finewright.feature.Feature` | - |
-| index | `finewright.rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
-| set | a function that returns a `finewright.data.sets.content.DataSet` | `conformance.set` |
+| feature | `feature.Feature` | - |
+| index | `rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
+| recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
+| set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |
 """
 
 import difflib
@@ -19,7 +20,7 @@ from typing import Any, Literal
 
 from finewright.errors import MissingExtra, UnknownPlugin
 
-Kind = Literal["embedder", "feature", "index", "method", "scorer", "set"]
+Kind = Literal["embedder", "feature", "index", "method", "recogniser", "scorer", "set"]
 
 BUILTIN: dict[Kind, dict[str, str]] = {
     "embedder": {
@@ -46,6 +47,19 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "reward": "finewright.train.methods.reward:RewardModel",
         "sft": "finewright.train.methods.sft:SFT",
         "simpo": "finewright.train.methods.simpo:SimPO",
+    },
+    # In this order: where two claim a place with equal right, the first one has it.
+    "recogniser": {
+        "internet": "finewright.guard.privacy.internet:recognisers",
+        "phones": "finewright.guard.privacy.phones:recognisers",
+        "banking": "finewright.guard.privacy.banking:recognisers",
+        "national_ids": "finewright.guard.privacy.national_ids:recognisers",
+        "births": "finewright.guard.privacy.births:recognisers",
+        "names": "finewright.guard.privacy.names:recognisers",
+        "addresses": "finewright.guard.privacy.addresses:recognisers",
+        "tokens": "finewright.guard.privacy.tokens:recognisers",
+        "keys": "finewright.guard.privacy.keys:recognisers",
+        "assigned": "finewright.guard.privacy.assigned:recognisers",
     },
     "scorer": {
         "abstention": "finewright.judge.quotes:abstention",
@@ -86,6 +100,7 @@ PACKS: dict[Kind, dict[str, str]] = {
         "qdrant+http": "qdrant",
         "qdrant+https": "qdrant",
     },
+    "recogniser": {"wallets": "web3"},
     "set": {"erc7730": "web3", "natspec-docs": "web3", "solidity": "web3"},
 }
 

@@ -7,16 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.guard.privacy.rows import row_of
-from tests.guard.privacy.test_find import FOUND, TEXTS
+from tests.guard.privacy.test_find import TEXTS
+from tests.guard.privacy.test_recognisers import MARKED
 
 from finewright.guard.privacy.apply import apply, masked
-from finewright.guard.privacy.find import RECOGNISERS, find
+from finewright.guard.privacy.find import find, known_types
 from finewright.schema.privacy import PersonalDataSpec, PersonalType, SecretsSpec
 from finewright.schema.rows import Row
 
 KEY = b"k" * 32
 TOKEN = "ghp_aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zaB3dE"  # noqa: S105
-EVERY = tuple(sorted({type_ for row in RECOGNISERS for type_ in row.types}))
+EVERY = tuple(sorted(known_types()))
 OFF = SecretsSpec(action="off")
 PERSONAL_TYPES = get_args(PersonalType)
 
@@ -162,7 +163,7 @@ def test_no_report_holds_a_value(action: str, texts: list[str]) -> None:
     ] == []
 
 
-@pytest.mark.parametrize(("marked", "type_"), FOUND)
+@pytest.mark.parametrize(("marked", "type_"), MARKED)
 def test_a_mask_shows_at_most_three_letters_of_a_value(marked: str, type_: str) -> None:
     value = marked[marked.index("«") + 1 : marked.index("»")]
     preview = masked(type_, value)  # type: ignore[arg-type]

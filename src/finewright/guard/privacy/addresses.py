@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from finewright.guard.privacy.gazetteer import listed
-from finewright.guard.privacy.scan import Scan, Span
+from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
 
 _UPPER = r"[^\W\d_a-zà-öø-ÿ]"
 _CAPITAL = rf"{_UPPER}[^\W\d_]*(?:['\u2019.-][^\W\d_]+)*"
@@ -63,6 +63,11 @@ _DIGIT = re.compile("[0-9]")
 class _Tail(NamedTuple):
     end: int
     has_code: bool
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """Postal addresses."""
+    return (recogniser(recognise, "address"),)
 
 
 def recognise(scan: Scan) -> Iterator[Span]:

@@ -6,9 +6,9 @@ columns and arguments that are objects, names of speakers, the descriptions of t
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
-from finewright.guard.privacy.find import SECRETS, Finder, find
+from finewright.guard.privacy.find import SECRETS, Finder, find, known_types, require
 from finewright.guard.privacy.internet import plain_email
 from finewright.guard.privacy.pseudonyms import Pseudonyms, digest
 from finewright.guard.privacy.replace import (
@@ -28,7 +28,6 @@ from finewright.schema.privacy import (
     Finding,
     FoundType,
     PersonalDataSpec,
-    PersonalType,
     PrivacyReport,
     SecretsSpec,
     TypeCount,
@@ -36,7 +35,6 @@ from finewright.schema.privacy import (
 from finewright.schema.rows import Row
 
 _CHANGES = ("redact", "pseudonymise")
-_EVERY = SECRETS | frozenset(get_args(PersonalType))
 _ARGUMENTS = ".function.arguments"
 
 
@@ -71,6 +69,7 @@ class _Rules:
         self.action: dict[FoundType, str] = dict.fromkeys(SECRETS, secrets.action)
         self.action |= dict.fromkeys(personal.types, personal.action)
         self.types = frozenset(t for t, action in self.action.items() if action != "off")
+        require(self.types)
         self.changed = frozenset(t for t in self.types if self.action[t] in _CHANGES)
         self.pseudonyms = Pseudonyms(key)
         self.ner: Finder | None = None
@@ -183,7 +182,7 @@ def _why(texts: Sequence[_Text], rules: _Rules) -> str:
 
 def _findings(row: Row, at: _Found, rules: _Rules, reason: str) -> Iterator[Finding]:
     # A key of an object may itself be an address or a token.
-    key = redacted(at.key, _EVERY)
+    key = redacted(at.key, known_types())
     for place in at.places:
         span = place.span
         value = at.text[span.start : span.end]

@@ -6,7 +6,7 @@ word alone, no call or variable. Not covered: a password that is a word, unless 
 import re
 from collections.abc import Iterator
 
-from finewright.guard.privacy.scan import Scan, Span
+from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
 from finewright.guard.privacy.tokens import is_random
 
 _PASSWORD_WORDS = (
@@ -42,6 +42,15 @@ _WEAK = frozenset(
 )
 _QUOTES = "\"'`"
 _TRAILING = ".,;:!?)"
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """Passwords, connection strings and other values that a name calls secret."""
+    return (
+        recogniser(password, "password"),
+        recogniser(connection_string, "connection_string"),
+        recogniser(keyed, "secret_value"),
+    )
 
 
 def password(scan: Scan) -> Iterator[Span]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from finewright.guard.privacy.checksums import luhn, mod_97_10
-from finewright.guard.privacy.scan import Scan, Span, only_digits, words
+from finewright.guard.privacy.scan import Recogniser, Scan, Span, only_digits, recogniser, words
 
 IBAN_LENGTHS = {
     "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BI": 27,
@@ -22,6 +22,14 @@ IBAN_LENGTHS = {
 }  # fmt: skip
 _CHECK_DIGITS = re.compile("[0-9][0-9][ \u00a0-]?[0-9A-Za-z]")
 _GAPS = " -\u00a0\u202f"
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """IBANs and numbers of cards."""
+    return (
+        recogniser(iban, "iban"),
+        recogniser(card, "card"),
+    )
 
 
 def iban(scan: Scan) -> Iterator[Span]:

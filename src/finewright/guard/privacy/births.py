@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from finewright.guard.privacy.checksums import is_date
-from finewright.guard.privacy.scan import Scan, Span
+from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
 
 MONTHS = (
     ("january", "february", "march", "april", "may", "june",
@@ -59,6 +59,11 @@ class Parts(NamedTuple):
     day_at: tuple[int, int]
     month_at: tuple[int, int]
     year_at: tuple[int, int]
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """Dates of birth."""
+    return (recogniser(recognise, "date_of_birth"),)
 
 
 def recognise(scan: Scan) -> Iterator[Span]:

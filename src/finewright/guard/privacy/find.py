@@ -1,24 +1,12 @@
-"""All that is found in a text: the table of recognisers, and who wins where two claim a place."""
+"""All that is found in a text by every recogniser, and who wins where two claim a place."""
 
 from bisect import bisect
 from collections.abc import Callable, Collection, Iterable
-from functools import lru_cache
-from typing import NamedTuple, get_args
+from functools import cache, lru_cache
+from typing import get_args
 
-from finewright.guard.privacy import (
-    addresses,
-    assigned,
-    banking,
-    births,
-    internet,
-    keys,
-    names,
-    national_ids,
-    phones,
-    tokens,
-    wallets,
-)
-from finewright.guard.privacy.scan import Recognise, Scan, Span
+from finewright import plugins
+from finewright.guard.privacy.scan import Recognise, Recogniser, Scan, Span
 from finewright.schema.privacy import FoundType, PersonalDataSpec, SecretType
 
 SECRETS: frozenset[FoundType] = frozenset(get_args(SecretType))
@@ -27,48 +15,8 @@ DEFAULT: frozenset[FoundType] = SECRETS | frozenset(PersonalDataSpec().types)
 Finder = Callable[[str], Iterable[Span]]
 
 
-class Recogniser(NamedTuple):
-    """Who looks for which types."""
-
-    types: frozenset[FoundType]
-    recognise: Recognise
-
-
-def _of(recognise: Recognise, *types: FoundType) -> Recogniser:
-    return Recogniser(frozenset(types), recognise)
-
-
-RECOGNISERS = (
-    _of(internet.email, "email"),
-    _of(internet.url, "url"),
-    _of(internet.ip, "ip"),
-    _of(phones.recognise, "phone"),
-    _of(banking.iban, "iban"),
-    _of(banking.card, "card"),
-    _of(national_ids.recognise, "national_id"),
-    _of(births.recognise, "date_of_birth"),
-    _of(wallets.recognise, "crypto_address"),
-    _of(names.recognise, "name"),
-    _of(addresses.recognise, "address"),
-    _of(
-        tokens.recognise,
-        "cloud_key",
-        "forge_token",
-        "chat_token",
-        "payment_key",
-        "model_key",
-        "package_token",
-        "service_key",
-        "jwt",
-    ),
-    _of(tokens.aws_secret, "cloud_key"),
-    _of(tokens.private_key, "private_key"),
-    _of(keys.ethereum_key, "ethereum_key"),
-    _of(keys.mnemonic, "mnemonic"),
-    _of(assigned.password, "password"),
-    _of(assigned.connection_string, "connection_string"),
-    _of(assigned.keyed, "secret_value"),
-)
+# A type that a pack looks for, and the plugin that does.
+_OF_PACKS: dict[FoundType, str] = {"crypto_address": "wallets"}
 _CERTAIN = 0.9
 
 
@@ -104,6 +52,28 @@ def _rank(span: Span) -> tuple[bool, int, float, int]:
     return span.confidence < _CERTAIN, span.start - span.end, -span.confidence, span.start
 
 
+@cache
+def recognisers() -> tuple[Recogniser, ...]:
+    """Those that are built in, then those of other packages."""
+    built_in = plugins.BUILTIN["recogniser"]
+    others = [name for name in plugins.names("recogniser") if name not in built_in]
+    return tuple(
+        row for name in [*built_in, *others] for row in plugins.resolve("recogniser", name)()
+    )
+
+
+def known_types() -> frozenset[FoundType]:
+    """The types that somebody here looks for."""
+    return frozenset(type_ for row in recognisers() for type_ in row.types)
+
+
+def require(types: Collection[FoundType]) -> None:
+    """Raise MissingExtra for a type that nobody here looks for, because its pack is not installed."""
+    for type_ in sorted(frozenset(types) - known_types()):
+        plugins.resolve("recogniser", _OF_PACKS[type_])
+
+
 @lru_cache(maxsize=64)
 def _recognisers(types: frozenset[FoundType]) -> tuple[Recognise, ...]:
-    return tuple(row.recognise for row in RECOGNISERS if row.types & types)
+    require(types)
+    return tuple(row.recognise for row in recognisers() if row.types & types)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
-from finewright.guard.privacy.scan import Scan, Span
+from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
 
 _LOCAL_PART = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+/=?^_`{|}~-"
@@ -28,6 +28,15 @@ _SPELLED = re.compile(
     re.IGNORECASE,
 )
 _SPELLED_AT = re.compile(r"\s?[\[({]\s?(?:at|ät|@)\s?[\])}]\s?", re.IGNORECASE)
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """E-mail addresses, links and IP addresses."""
+    return (
+        recogniser(email, "email"),
+        recogniser(url, "url"),
+        recogniser(ip, "ip"),
+    )
 
 
 def email(scan: Scan) -> Iterator[Span]:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from finewright.errors import MissingExtra
-from finewright.guard.privacy.scan import Scan, Span
+from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
 
 _HEX_64 = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
 _PRIVATE = re.compile(
@@ -23,6 +23,14 @@ _HASHED = re.compile(
 _REACH = 60
 # The order of secp256k1: a private key is smaller, and not zero.
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """Keys and seed phrases of wallets."""
+    return (
+        recogniser(ethereum_key, "ethereum_key"),
+        recogniser(mnemonic, "mnemonic"),
+    )
 
 
 def ethereum_key(scan: Scan) -> Iterator[Span]:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from finewright.guard.privacy.gazetteer import listed
-from finewright.guard.privacy.scan import Scan, Span, words
+from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser, words
 
 # Letters that are no small ones of Latin script; the s of a possessive ends the name.
 _UPPER = r"[^\W\d_a-zà-öø-ÿ]"
@@ -50,6 +50,11 @@ class _Word(NamedTuple):
     lower: str
     start: int
     end: int
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """Names of people."""
+    return (recogniser(recognise, "name"),)
 
 
 def recognise(scan: Scan) -> Iterator[Span]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from finewright.guard.privacy import checksums
-from finewright.guard.privacy.scan import Scan, Span, words
+from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser, words
 
 _S = "[ .\\-/\u00a0\u2011]?"
 _CONTEXT = words(
@@ -95,6 +95,11 @@ _LETTERED = (
 _DNI = _Kind("ES", re.compile("[0-9]{8}[- ]?[A-Z]"), checksums.es_dni, 9, _always)
 _BARE = str.maketrans("", "", " .-/+\u00a0\u2011")
 _SHAPED = frozenset({"US", "FR", "PL", "DE", "BE", "SE", "AT", "NL", "PT", "CH"})
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """Identity numbers of people."""
+    return (recogniser(recognise, "national_id"),)
 
 
 def recognise(scan: Scan) -> Iterator[Span]:

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from finewright.errors import MissingExtra
-from finewright.guard.privacy.scan import SEPARATORS, Scan, Span, only_digits, words
+from finewright.guard.privacy.scan import (
+    SEPARATORS,
+    Recogniser,
+    Scan,
+    Span,
+    only_digits,
+    recogniser,
+    words,
+)
 
 # Countries whose numbers are written without their code in texts of the languages that we read.
 REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "BE", "AT", "CH", "PT", "PL", "SE", "DK", "IE")
@@ -42,6 +50,11 @@ _OTHER = re.compile(
 _FEWEST_TRUNK, _MOST_TRUNK = 9, 13
 _WINDOW = 60
 _COUNTED = frozenset({"0123456789", "1234567890", "123456789", "12345678"})
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """Phone numbers."""
+    return (recogniser(recognise, "phone"),)
 
 
 def recognise(scan: Scan) -> Iterator[Span]:

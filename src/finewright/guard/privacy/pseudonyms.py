@@ -11,13 +11,13 @@ import hashlib
 import hmac
 import random
 import re
-from collections.abc import Callable
 from functools import cache
 
-from finewright.guard.privacy import banking, births, national_ids, phones, wallets
+from finewright.guard.privacy import banking, births, national_ids, phones
 from finewright.guard.privacy.checksums import luhn, mod_97_10
+from finewright.guard.privacy.find import recognisers
 from finewright.guard.privacy.gazetteer import ListName, listed
-from finewright.guard.privacy.scan import only_digits
+from finewright.guard.privacy.scan import StandIn, only_digits
 from finewright.schema.privacy import FoundType
 
 Draw = random.Random
@@ -61,7 +61,7 @@ class Pseudonyms:
         if type_ == "name":
             # Word by word: "Anna" is the same person as "Anna Weber".
             return re.sub(r"[^\W\d_]{2,}", lambda word: self._name(word[0]), value)
-        return _KINDS[type_](value, _draw(self._key, type_, normal(type_, value)))
+        return _stand_in(type_)(value, _draw(self._key, type_, normal(type_, value)))
 
     def _name(self, word: str) -> str:
         lower = word.lower()
@@ -267,21 +267,7 @@ _TOWNS = (
 )
 
 
-def _wallet(value: str, draw: Draw) -> str:
-    if value.startswith("0x"):
-        drawn = f"{draw.getrandbits(160):040x}"
-        return "0x" + (drawn.upper() if value[2:].isupper() else drawn)
-    payload = wallets.base58_payload(value)
-    if payload is not None:
-        return wallets.base58_address(payload[:1] + draw.randbytes(len(payload) - 1))
-    values = wallets.bech32_values(value) or []
-    prefix = value.lower().rpartition("1")[0]
-    # The last value holds padding bits, which must stay zero.
-    body = [draw.randrange(32) for _ in values[1:-1]]
-    return wallets.bech32_address(prefix, [*values[:1], *body, *values[-1:]])
-
-
-_KINDS: dict[FoundType, Callable[[str, Draw], str]] = {
+_KINDS: dict[FoundType, StandIn] = {
     "email": _email,
     "phone": _phone,
     "iban": _iban,
@@ -291,5 +277,11 @@ _KINDS: dict[FoundType, Callable[[str, Draw], str]] = {
     "ip": _ip,
     "url": _url,
     "address": _address,
-    "crypto_address": _wallet,
 }
+
+
+@cache
+def _stand_in(type_: FoundType) -> StandIn:
+    """Ours, or that of a recogniser of another package; else digits for digits, letters for letters."""
+    theirs = (row.stand_in for row in recognisers() if type_ in row.types and row.stand_in)
+    return _KINDS.get(type_) or next(theirs, _similar)

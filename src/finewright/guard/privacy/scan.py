@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from random import Random
 from typing import NamedTuple
 
 from finewright.schema.privacy import FoundType
@@ -81,6 +82,25 @@ class Scan:
 
 
 Recognise = Callable[[Scan], Iterable[Span]]
+StandIn = Callable[[str, Random], str]
+"""From a value and a draw to another value of the same form; the same draw gives the same one."""
+
+
+class Recogniser(NamedTuple):
+    """Who looks for which types, and what may stand for their values where finewright itself knows nothing.
+
+    A plugin of the kind `recogniser` is a function without arguments that returns some of these. A span is
+    of one of `types`; its confidence is 0.9 and more where a checksum or an issuer's mark speaks for it,
+    and such a span wins against a longer guess. `why` says what was found, and never the value."""
+
+    types: frozenset[FoundType]
+    recognise: Recognise
+    stand_in: StandIn | None = None
+
+
+def recogniser(recognise: Recognise, *types: FoundType) -> Recogniser:
+    """Who looks for these types."""
+    return Recogniser(frozenset(types), recognise)
 
 
 def only_digits(text: str) -> str:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from finewright.guard.privacy.scan import Scan, Span
+from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
 from finewright.schema.privacy import SecretType
 
 
@@ -119,6 +119,15 @@ RULES = (
     _rule("service_key", "Shopify token", "shp", "shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
     _rule("jwt", "JSON Web Token", "eyJ", rf"eyJ{_URL64}{{8,}}\.{_URL64}{{2,}}\.{_URL64}*", is_jwt),
 )  # fmt: skip
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """Keys and tokens by their shape, AWS secrets, and PEM private keys."""
+    return (
+        Recogniser(frozenset(rule.type for rule in RULES), recognise),
+        recogniser(aws_secret, "cloud_key"),
+        recogniser(private_key, "private_key"),
+    )
 
 
 def recognise(scan: Scan) -> Iterator[Span]:

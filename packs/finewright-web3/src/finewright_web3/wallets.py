@@ -6,8 +6,9 @@ hex digits; EIP-55's mixed-case check is not made, an address in one case has no
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from random import Random
 
-from finewright.guard.privacy.scan import Scan, Span
+from finewright.guard.privacy.scan import Recogniser, Scan, Span
 
 _ETHEREUM = re.compile("0x[0-9a-fA-F]{40}")
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -18,6 +19,11 @@ _VERSIONS = frozenset({0, 5, 111, 196})
 _LENGTH, _CHECK = 25, 4
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32_ONE, _BECH32M_ONE = 1, 0x2BC830A3
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """Addresses of wallets."""
+    return (Recogniser(frozenset({"crypto_address"}), recognise, stand_in),)
 
 
 def recognise(scan: Scan) -> Iterator[Span]:
@@ -34,6 +40,21 @@ def recognise(scan: Scan) -> Iterator[Span]:
         for match in _BECH32_ADDRESS.finditer(text):
             if scan.is_alone(*match.span()) and bech32_values(match[0]) is not None:
                 yield Span(*match.span(), "crypto_address", 1.0, "a Bitcoin address, checksum fits")
+
+
+def stand_in(value: str, draw: Random) -> str:
+    """Another address of the same kind, with a checksum that fits."""
+    if value.startswith("0x"):
+        drawn = f"{draw.getrandbits(160):040x}"
+        return "0x" + (drawn.upper() if value[2:].isupper() else drawn)
+    payload = base58_payload(value)
+    if payload is not None:
+        return base58_address(payload[:1] + draw.randbytes(len(payload) - 1))
+    values = bech32_values(value) or []
+    prefix = value.lower().rpartition("1")[0]
+    # The last value holds padding bits, which must stay zero.
+    body = [draw.randrange(32) for _ in values[1:-1]]
+    return bech32_address(prefix, [*values[:1], *body, *values[-1:]])
 
 
 def base58_payload(address: str) -> bytes | None:

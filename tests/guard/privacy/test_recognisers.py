@@ -1,0 +1,136 @@
+"""Every recogniser of the core through the suite of recognisers; values are published examples or made up."""
+
+from finewright.conformance.recogniser import RecogniserConformance
+from finewright.schema.privacy import FoundType
+
+MNEMONIC = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+JWT = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0."
+    "dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+)
+PEM = "-----BEGIN RSA PRIVATE KEY-----\n{0}\n{0}\n-----END RSA PRIVATE KEY-----".format(
+    "MIIEpAIB" * 8
+)
+RANDOM = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
+KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
+
+
+class TestInternet(RecogniserConformance):
+    name = "internet"
+    marked = [
+        ("write to «jürgen.o'neil+x@mail.example.org».", "email"),
+        ("mail='«ann@example.com»'", "email"),
+        ("host «203.0.113.9»:80", "ip"),
+        ("host «2001:db8:85a3::8a2e:370:7334» up", "ip"),
+        ("(see «https://example.org/a_(b)?c=1»).", "url"),
+        ("write to «anna [at] example [dot] com» please", "email"),
+        ("Kontakt: «anna.weber(at)firma.de»", "email"),
+        ("an «anna {ät} firma {punkt} de»", "email"),
+    ]
+
+
+class TestPhones(RecogniserConformance):
+    name = "phones"
+    marked = [
+        ("call «+49 (0)30 123456» today", "phone"),
+        ("call «(415) 555-2671 x12»", "phone"),
+        ("Tel.: «030 1234567»", "phone"),
+        ("mon numéro: «06 12 34 56 78»", "phone"),
+    ]
+
+
+class TestBanking(RecogniserConformance):
+    name = "banking"
+    marked = [
+        ("IBAN «DE89 3704 0044 0532 0130 00»,", "iban"),
+        ("iban «gb82west12345698765432»", "iban"),
+        ("card «4111-1111-1111-1111»", "card"),
+        ("paid with «378282246310005».", "card"),
+    ]
+
+
+class TestNationalIds(RecogniserConformance):
+    name = "national_ids"
+    marked = [
+        ("Steuer-ID: «86095742719»", "national_id"),
+        ("his SSN is «536-90-4399»", "national_id"),
+        ("DNI «12345678Z»", "national_id"),
+        ("nato, «RSSMRA85T10A562S»", "national_id"),
+        ("NI number «AB 12 34 56 C»", "national_id"),
+        ("NIR «2 84 03 2A 123 456 97»", "national_id"),
+    ]
+
+
+class TestBirths(RecogniserConformance):
+    name = "births"
+    marked = [
+        ("born on «12 March 1985»", "date_of_birth"),
+        ("Geburtsdatum: «03.04.1980»", "date_of_birth"),
+        ("née le «3 août 1991»", "date_of_birth"),
+        ("her birthday, «1985-03-12»", "date_of_birth"),
+    ]
+
+
+class TestNames(RecogniserConformance):
+    name = "names"
+    marked = [
+        ("Dear Mr. «Xolani Abernathyx», thanks", "name"),
+        ("I met «Anna Weber» there", "name"),
+    ]
+
+
+class TestAddresses(RecogniserConformance):
+    name = "addresses"
+    marked = [
+        ("at «1600 Pennington Parkway, Springfield, CA 94043»", "address"),
+        ("in der «Beethovenstraße 12, 53115 Bonn»", "address"),
+        ("He lives at «221B Baker Street, London NW1 6XE»", "address"),
+        ("to «10 Downing Street, London, SW1A 2AA»", "address"),
+        ("an «4 Rose Lane, Stoke on Trent ST4 2AA».", "address"),
+        ("Antwort an «Postfach 12 34, 8001 Zürich», danke", "address"),
+        ("to «P.O. Box 1234, Springfield, IL 62701»", "address"),
+    ]
+
+
+class TestTokens(RecogniserConformance):
+    name = "tokens"
+    marked = [
+        (f"key «AKIA{'IOSFODNN7QWERTYU'}» leaked", "cloud_key"),
+        (f"token «ghp_{RANDOM + RANDOM[:5]}»", "forge_token"),
+        (f"token «glpat-{RANDOM[:20]}»", "forge_token"),
+        (f"«xoxb-{'123456789012-' * 2}a1B2c3D4»", "chat_token"),
+        (f"«123456789:AA{'aB3_x' * 6}aBc»", "chat_token"),
+        (f"«sk_live_{RANDOM}»", "payment_key"),
+        (f"«sk-ant-api03-{RANDOM}-{RANDOM}»", "model_key"),
+        (f"«npm_{RANDOM + RANDOM[:5]}»", "package_token"),
+        (f"«pypi-AgEIcHlwaS5vcmc{RANDOM * 3}»", "package_token"),
+        (f"«SG.{RANDOM[:22]}.{RANDOM}»", "service_key"),
+        (f"Bearer «{JWT}»", "jwt"),
+        (f"key: «{PEM}»!", "private_key"),
+    ]
+
+
+class TestKeys(RecogniserConformance):
+    name = "keys"
+    marked = [
+        (f"my private key: «0x{KEY}»", "ethereum_key"),
+        (f"seed: «{MNEMONIC}».", "mnemonic"),
+    ]
+
+
+class TestAssigned(RecogniserConformance):
+    name = "assigned"
+    marked = [
+        ("«postgres://app:s3cr3tpw@db.internal:5432/x»", "connection_string"),
+        ("password = '«hunter2!x»'", "password"),
+        ("Mein Passwort lautet «Sommer2024», bitte", "password"),
+        (f"api_key: «{RANDOM}»", "secret_value"),
+    ]
+
+
+MARKED: list[tuple[str, FoundType]] = [
+    example
+    for of in RecogniserConformance.__subclasses__()
+    if of.__module__ == __name__
+    for example in of.marked
+]

@@ -14,7 +14,7 @@ from finewright.report.blocks import (
     lines,
     section,
 )
-from finewright.report.text import as_text, table
+from finewright.report.text import as_text, is_numeric, table
 from finewright.schema.common import Problem
 
 
@@ -26,6 +26,15 @@ def test_numbers_are_flush_right_and_words_flush_left() -> None:
 
 def test_an_empty_cell_does_not_make_a_column_of_numbers_words() -> None:
     assert table(["x", "num"], [["a", ""], ["b", "-5"]]) == "x  num\na\nb   -5"
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_number"),
+    [("98.3 % (91-100)", True), ("+1.5", True), ("< 0.001", True), ("135M", True), ("6 of 12", True),
+     ("0-shot", False), ("12-shot", False), ("3fab", False), ("none", False)],
+)  # fmt: skip
+def test_a_number_has_no_word_in_it(cell: str, is_number: bool) -> None:
+    assert is_numeric([cell, ""]) == is_number
 
 
 def test_wide_characters_take_two_cells_and_marks_none() -> None:

@@ -61,9 +61,8 @@ class Plot:
     """Points as a picture, for pages; every figure stands in a table or a text as well.
 
     "bars" have a length from 0, "intervals" are shares on a line each, "swings" are bars from low to high
-    around 0, "scatter" has a name at each point and, where it `is_joined`, a line through those that are
-    main, and "lines" join the points of a name. `marked` is an upright line across a plane; `heading` stands
-    above the plot where its section has more than one."""
+    around 0, "scatter" has a name at each point and a line through those that are main, and "lines" join the
+    points of a name. `marked` is an upright line across a plane; `heading` stands above the plot where its section has more than one."""
 
     name: str
     title: str
@@ -73,7 +72,6 @@ class Plot:
     across: Axis = Axis()
     up: Axis = Axis(is_share=True)
     marked: float | None = None
-    is_joined: bool = True
     heading: str = ""
 
 

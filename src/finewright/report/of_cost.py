@@ -3,11 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from finewright.report.blocks import (
-    Axis,
     Block,
     Page,
-    Plot,
-    Point,
     Section,
     Table,
     Text,
@@ -25,7 +22,6 @@ from finewright.schema.cost import (
 )
 
 _MOST_ROWS = 12
-_MOST_POINTS = 8
 # From so many hours on, so many to the hour, by name.
 _UNITS = ((0.1, 1, "h"), (1 / 60, 60, "min"), (0.0, 3600, "s"))
 _READING = (
@@ -51,7 +47,7 @@ def cost_sections(report: CostReport) -> list[Section]:
     candidates = [
         part
         for i, cost in enumerate(report.candidates, 1)
-        for part in section(f"cost-{i}", _head(cost), *_candidate(cost, i))
+        for part in section(f"cost-{i}", _head(cost), *_candidate(cost))
     ]
     return [
         *candidates,
@@ -68,7 +64,7 @@ def _head(cost: CandidateCost) -> str:
     return f"{cost.base_model}: {size}, {cost.trainable_parameters / 1e6:.2f}M learn"
 
 
-def _candidate(cost: CandidateCost, i: int) -> Iterator[Block | None]:
+def _candidate(cost: CandidateCost) -> Iterator[Block | None]:
     work = cost.work
     yield Text(
         f"{work.steps:,} steps, {span(work.tokens)} tokens ({work.tokens_tier}),"
@@ -79,7 +75,7 @@ def _candidate(cost: CandidateCost, i: int) -> Iterator[Block | None]:
         for m in cost.memory
     ]
     yield Table(("memory by", "on", "tensors GiB", "process GiB", "mostly"), rows)
-    yield from _machines(cost.machines, i)
+    yield from _machines(cost.machines)
     yield lines(*(f"true here: {line}" for line in cost.truths))
 
 
@@ -88,14 +84,13 @@ def _largest(terms: tuple[MemoryTerm, ...]) -> str:
     return ", ".join(f"{name} {gib(size)}" for size, name in named[:3])
 
 
-def _machines(rows: Sequence[MachineEstimate], i: int) -> Iterator[Block | None]:
+def _machines(rows: Sequence[MachineEstimate]) -> Iterator[Block | None]:
     fitting = [row for row in rows if row.fits != "no" or row.provider == "own"]
     shown = fitting[:_MOST_ROWS]
     header = (
         *("machine", "provider, tier", "GiB", "needs GiB", "fits", "time a run", "$ a run"),
         "$ project",
     )
-    yield _plot(shown, i)
     yield Table(header, [_row(row) for row in shown])
     yield lines(*_beside(rows, fitting, shown))
     mends = list(dict.fromkeys(_mend(row, row.mend) for row in rows if row.mend is not None))
@@ -117,36 +112,6 @@ def _beside(
     hopeless = dict.fromkeys(row.gpu for row in rows if row.fits == "no" and row.mend is None)
     if hopeless:
         yield f"no setting makes it fit: {', '.join(hopeless)}"
-
-
-def _plot(rows: Sequence[MachineEstimate], i: int) -> Plot | None:
-    """Dollars over hours of a run, of the machines that have both."""
-    priced = [row for row in rows if row.hours and row.hours.median and row.usd and row.usd.median]
-    found = [
-        Point(
-            row.machine,
-            row.usd.median,
-            row.usd.low,
-            row.usd.high,
-            x=row.hours.median,
-            is_main=row.fits == "yes",
-            note=f"{row.machine}: {_time(row.hours)}, $ {span(row.usd)}",
-        )
-        for row in priced[:_MOST_POINTS]
-        if row.hours and row.usd
-    ]
-    if len(found) < 2:  # noqa: PLR2004 - one point is no picture
-        return None
-    return Plot(
-        f"machines-{i}",
-        "Dollars a run by its hours",
-        "scatter",
-        found,
-        "Lower left is better. Upright lines are from low to high. Ring: fits tightly or not.",
-        across=Axis("hours of a run", is_log=True),
-        up=Axis("dollars a run"),
-        is_joined=False,
-    )
 
 
 def _row(row: MachineEstimate) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def score_sections(report: EvaluateReport, name: str = "scores") -> list[Section
     """The score card of each data set, and how to read them."""
     data = dict.fromkeys(score.data for score in report.scores)
     cards = [card for i, one in enumerate(data, 1) for card in _card(report, one, f"{name}-{i}")]
-    return [*cards, *section(f"{name}-notes", "", lines(*_notes(report)))]
+    return [*cards, *section(f"{name}-notes", "", lines(*_notes(report), tone="soft"))]
 
 
 def _notes(report: EvaluateReport) -> Iterator[str]:

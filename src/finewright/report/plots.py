@@ -12,7 +12,7 @@ from finewright.report.visible import visible
 
 WIDTH = 640
 """Of every plot, in units of its view box."""
-_LABELS, _NOTES, _LINE, _THICK, _FOOT = 220, 110, 26, 16, 24
+_LABELS, _NOTES, _LINE, _THICK, _FOOT = 220, 130, 26, 16, 24
 _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 320, 64, 30, 20, 48
 _LEGEND = 20
 _MOST_TICKS, _EXACT, _LEAST_STEP = 6, 1e-9, -3
@@ -163,7 +163,7 @@ def _plane(plot: Plot) -> tuple[float, Iterator[str]]:
         yield _text((_LEFT + WIDTH - _RIGHT) / 2, bottom + 38, "middle", _title(plot.across))
         yield _text(_LEFT, _TOP - 5, "start", _title(plot.up))
         if plot.kind == "scatter":
-            yield from _scattered(plot, across, up)
+            yield from _scattered(plot.points, across, up)
         else:
             yield from _joined(plot.points, series, across, up)
 
@@ -171,11 +171,9 @@ def _plane(plot: Plot) -> tuple[float, Iterator[str]]:
     return _HEIGHT + (_LEGEND * len(series) if has_legend else 0), shapes()
 
 
-def _scattered(plot: Plot, across: _Scale, up: _Scale) -> Iterator[str]:
-    points = plot.points
-    if plot.is_joined:
-        front = sorted((point for point in points if point.is_main), key=lambda point: point.x)
-        yield _polyline("front", front, across, up)
+def _scattered(points: Sequence[Point], across: _Scale, up: _Scale) -> Iterator[str]:
+    front = sorted((point for point in points if point.is_main), key=lambda point: point.x)
+    yield _polyline("front", front, across, up)
     labels = spread({point.name: up.at(point.y) - 8 for point in points})
     for point in points:
         x = across.at(point.x)

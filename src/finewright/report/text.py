@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from finewright.report.blocks import Block, Page, Quote, Section, Table, Text
 from finewright.schema.common import Problem
 
-_NUMERIC = re.compile(r"[-+<]?\s?[0-9]")
+# A number, with a unit or an interval behind it; no word such as 0-shot, and no digest.
+_NUMERIC = re.compile(r"[-+<]?\s?(?![0-9.,]+-?[A-Za-z]{2})[0-9]")
 _GAP = "  "
 _INDENT = "    "
 

@@ -62,7 +62,8 @@ class Plot:
 
     "bars" have a length from 0, "intervals" are shares on a line each, "swings" are bars from low to high
     around 0, "scatter" has a name at each point and a line through those that are main, and "lines" join the
-    points of a name. `marked` is an upright line across a plane; `heading` stands above the plot where its section has more than one."""
+    points of a name. `marked` is an upright line across a plane; `heading` stands above the plot where its
+    section has more than one."""
 
     name: str
     title: str

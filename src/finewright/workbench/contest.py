@@ -6,24 +6,28 @@ never trained twice, and goes on where it was cut. What chooses between runs are
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from finewright.compare.asking import recorded
+from finewright.compare.comparison import Comparison, compare
+from finewright.compare.models import LocalModel
 from finewright.data.gather import measured_share
 from finewright.errors import Interrupted, SpecError
-from finewright.evaluate.leaderboard import scored
 from finewright.evaluate.samples import parse_samples
-from finewright.evaluate.score import Scored, ScoreOptions, check_metrics
+from finewright.evaluate.score import ScoreOptions, check_metrics
 from finewright.rows.draw import draw_rows
 from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
-from finewright.schema.evaluate import Sample
+from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, LINEAR, TUNED, Sample
 from finewright.schema.load import LoadedSpec, changed
 from finewright.schema.nodes import Tree
 from finewright.schema.report import RunReport
 from finewright.schema.rows import Row, parse_rows
 from finewright.schema.run import RunSpec
 from finewright.schema.train import Candidate
+from finewright.store.answers import AnswersLog
 from finewright.store.atomic import os_errors, write_text
 from finewright.store.keys import digest
 from finewright.store.rundir import RunDir, list_runs
@@ -34,7 +38,7 @@ from finewright.workbench.signals import GOES_ON, goes_on, stop_requests
 from finewright.workbench.up import OnEvent, resume, up
 
 if TYPE_CHECKING:
-    from finewright.workbench.systems import System
+    from finewright.evaluate.measure import Subject
 
 HELD_OUT = "held-out rows"
 DEVELOPMENT = "development rows"
@@ -171,12 +175,29 @@ def train(contest: Contest, spec: LoadedSpec, *, on_event: OnEvent | None = None
     return _entry(spec, report)
 
 
-def development(contest: Contest, entry: Entry) -> Scored:
-    """The run's score on the development rows. Its answers are kept, and asked for once."""
-    path = _kept(contest, "development", entry, "jsonl")
-    if not path.is_file():
-        write_text(path, "".join(s.model_dump_json() + "\n" for s in _asked(contest, entry)))
-    return scored(entry.base_model, DEVELOPMENT, _samples(path), (contest.metric,), contest.options)
+def development(contest: Contest, entries: Sequence[Entry]) -> Comparison:
+    """The runs' tuned models on the development rows, by the names of their base models. Their answers are
+    logged, and asked for once."""
+    rows = development_rows(contest, entries[0])
+    systems = [
+        LocalModel(entry.base_model, trained_key(entry), partial(load_entry, entry))
+        for entry in entries
+    ]
+    from finewright.evaluate.measure import RowSet
+    from finewright.evaluate.stage import settings_of
+
+    spec = contest.loaded.spec.evaluate.model_copy(update={"metrics": contest.metrics})
+    log = AnswersLog(contest.folder / "answers.jsonl")
+    with stop_requests() as should_stop:
+
+        def watch(name: str, data: str, done: int, total: int) -> None:
+            fields = {"system": name, "data": data, "done": done, "total": total}
+            contest.on_event("progress", fields)
+            if stop := should_stop():
+                raise Interrupted("stopped while measuring", signal_number=stop, hint=GOES_ON)
+
+        row_set = RowSet(DEVELOPMENT, rows)
+        return compare(systems, row_set, settings_of(spec), contest.metric, log, watch)
 
 
 def development_rows(contest: Contest, entry: Entry) -> list[Row]:
@@ -193,17 +214,32 @@ def development_rows(contest: Contest, entry: Entry) -> list[Row]:
     return list(draw_rows(rows, most, contest.loaded.spec.evaluate.seed).rows)
 
 
-def held_out(contest: Contest, entry: Entry) -> dict[str, list[Sample]]:
-    """The answers to the held-out rows by system, which is "tuned" or "base"; the run's evaluate stage is run
-    where it has not been yet."""
+class HeldOut(NamedTuple):
+    """A tuned model's answers to the rows that chose nothing, and those beside it that answered them all, by
+    their names in a score card."""
+
+    samples: list[Sample]
+    systems: Comparison
+
+
+def held_out(contest: Contest, entry: Entry, name: str) -> HeldOut:
+    """The run's tuned model, called by this name, its base and a bag of words; the run's evaluate stage is
+    run where it has not been yet."""
     with goes_on():
         report = resume(entry.run.root, on_event=contest.on_event).evaluate
     assert report is not None
     assert report.samples is not None
-    found: dict[str, list[Sample]] = {}
+    samples: dict[str, list[Sample]] = {}
     for sample in _samples(entry.run.root / report.samples.path):
-        found.setdefault(sample.system, []).append(sample)
-    return found
+        samples.setdefault(sample.system, []).append(sample)
+    untuned = f"{name} untuned"
+    names = {TUNED: name, BASE: untuned, BASE_WITH_LABELS: untuned, LINEAR: LINEAR}
+    scored = {
+        system: recorded(names[system], HELD_OUT, answers).scored(contest.metrics, contest.options)
+        for system, answers in samples.items()
+        if len(answers) == len(samples[TUNED])
+    }
+    return HeldOut(samples[TUNED], Comparison(scored, contest.metric, contest.options))
 
 
 def of_data(entry: Entry) -> Iterator[Problem]:
@@ -212,45 +248,19 @@ def of_data(entry: Entry) -> Iterator[Problem]:
     yield from (draw.problem() for draw in entry.data.draws)
 
 
-def load_entry(entry: Entry) -> "System":
+def load_entry(entry: Entry) -> "Subject":
     """The tuned model of the run, loaded."""
+    from finewright.evaluate.measure import Subject
     from finewright.workbench.systems import load_system
 
-    return load_system(str(entry.run.root))
+    system = load_system(str(entry.run.root))
+    return Subject(entry.base_model, system.lm, system.chat)
 
 
-def kept_path(contest: Contest, what: str, entry: Entry) -> Path:
-    """Where something that was measured of the run is kept as JSON: a record of this training alone."""
-    return _kept(contest, what, entry, "json")
-
-
-def _kept(contest: Contest, what: str, entry: Entry, suffix: str) -> Path:
-    folder = contest.folder / what
-    with os_errors(folder):
-        folder.mkdir(exist_ok=True)
-    trained = digest(*(a.sha256 for a in entry.trained.artifacts if a.kind == "adapter"))
-    asked = f"-{contest.development_rows}" if contest.development_rows else ""
-    return folder / f"{entry.run.root.name}-{trained[:8]}{asked}.{suffix}"
-
-
-def _asked(contest: Contest, entry: Entry) -> tuple[Sample, ...]:
-    """The tuned model's answers to the development rows."""
-    rows = development_rows(contest, entry)
-    system = load_entry(entry)
-    from finewright.evaluate.measure import RowSet, Subject, measure
-    from finewright.evaluate.stage import settings_of
-
-    spec = contest.loaded.spec.evaluate.model_copy(update={"metrics": contest.metrics})
-    with stop_requests() as should_stop:
-
-        def watch(name: str, data: str, done: int, total: int) -> None:
-            told = {"system": name, "data": data, "done": done, "total": total}
-            contest.on_event("progress", told)
-            if stop := should_stop():
-                raise Interrupted("stopped while measuring", signal_number=stop, hint=GOES_ON)
-
-        subject = Subject(entry.base_model, system.lm, system.chat)
-        return measure(subject, RowSet(DEVELOPMENT, rows), settings_of(spec), watch).samples
+def trained_key(entry: Entry) -> str:
+    """A digest of what the training made."""
+    adapter = [a.sha256 for a in entry.trained.artifacts if a.kind == "adapter"]
+    return digest(entry.trained.base_sha256, adapter)
 
 
 def _samples(path: Path) -> list[Sample]:

@@ -1,17 +1,17 @@
 """What is known of a tuned model beside its score: licence, size, speed, price, conduct of its answers."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.catalog.open_models import open_models
+from finewright.compare.comparison import Comparison
 from finewright.data.provenance.licences import classes_of
 from finewright.errors import Interrupted, MissingExtra
 from finewright.evaluate.conduct import conduct
-from finewright.evaluate.leaderboard import scored
-from finewright.evaluate.score import Scored, compare, part_of
+from finewright.evaluate.score import part_of
 from finewright.features.cost.forecast import cost
 from finewright.guard.quality.languages import TOO_SHORT, UNCLEAR, detector
 from finewright.judge.drift import LanguageOf
@@ -23,23 +23,20 @@ from finewright.schema.cost import Range
 from finewright.schema.evaluate import (
     BASE,
     BASE_WITH_LABELS,
-    LINEAR,
     TUNED,
-    Difference,
     EvaluateReport,
     Sample,
     Score,
 )
 from finewright.schema.rows import Row
-from finewright.store.atomic import read_json, write_json
+from finewright.store.atomic import os_errors, read_json, write_json
 from finewright.workbench.contest import (
-    HELD_OUT,
     Contest,
     Entry,
+    HeldOut,
     development_rows,
-    held_out,
-    kept_path,
     load_entry,
+    trained_key,
 )
 from finewright.workbench.signals import GOES_ON, stop_requests
 
@@ -50,87 +47,54 @@ _TURNS = 3
 """In so many parts each finalist's rows are timed, with the others between them."""
 
 
-class Found(NamedTuple):
-    """A finalist, its answers to all held-out rows as one set with their scores, and those of a bag of words
-    that learned from the same rows."""
-
-    finalist: Finalist
-    answers: Scored
-    linear: Scored | None
-
-
 class _Price(NamedTuple):
     usd: Range | None
     machine: str
 
 
-def finalist(contest: Contest, entry: Entry, use: Use, *, today: date) -> Found:
-    """Ask the run's tuned model the held-out rows, and put what is known of it beside its score."""
-    samples = held_out(contest, entry)
-    tuned = scored(entry.base_model, HELD_OUT, samples[TUNED], contest.metrics, contest.options)
-    untuned, told_labels = _untuned(contest, entry, samples)
-    trained = entry.trained
+def finalist(contest: Contest, entry: Entry, asked: HeldOut, use: Use, *, today: date) -> Finalist:
+    """What is known of the run's tuned model beside its score on the rows that chose nothing."""
+    trained, systems = entry.trained, asked.systems
+    untuned = _untuned(systems)
     root = contest.loaded.path.parent
     base = locate(entry.base_model, root, commit=trained.base_revision)
     license_, price = _license(base.license, base.name), _price(contest, entry, today)
-    found = Finalist(
+    return Finalist(
         base_model=entry.base_model,
         run=str(entry.run.root),
         parameters=num_parameters(base.folder),
         license=license_,
         license_classes=classes_of(license_),
         end_of_turn=use.end_of_turn,
-        scores=tuple(tuned.scores),
-        untuned=tuple(untuned.scores) if untuned else (),
-        gain=_gain(contest, tuned, untuned) if untuned else None,
-        told_labels=told_labels,
-        repeated_rows=_on_rows(contest, tuned, samples[TUNED], repeated=True),
-        new_rows=_on_rows(contest, tuned, samples[TUNED], repeated=False),
+        scores=tuple(systems.systems[TUNED].scores),
+        untuned=tuple(systems.systems[untuned].scores) if untuned else (),
+        gain=systems.difference(TUNED, untuned) if untuned else None,
+        told_labels=untuned == BASE_WITH_LABELS,
+        repeated_rows=_on_rows(asked, repeated=True),
+        new_rows=_on_rows(asked, repeated=False),
         train_seconds=trained.seconds,
         train_tokens_per_second=trained.tokens_per_second,
         peak_gib=trained.peak_gib,
         usd=price.usd,
         usd_on=price.machine,
         speed=use.speed,
-        conduct=_conduct(contest, entry, samples[TUNED]),
+        conduct=_conduct(contest, entry, asked.samples),
     )
-    return Found(found, tuned, _beside(contest, samples, LINEAR, LINEAR))
 
 
-class _Untuned(NamedTuple):
-    scored: Scored | None
-    told_labels: bool
+def _untuned(systems: Comparison) -> str:
+    """The base as it is or told the labels, whichever is better; of equals as it is. "" without any."""
+    bases = [name for name in (BASE, BASE_WITH_LABELS) if name in systems.systems]
+    return max(bases, key=lambda name: systems.score(name).value, default="")
 
 
-def _untuned(contest: Contest, entry: Entry, samples: Mapping[str, Sequence[Sample]]) -> _Untuned:
-    """The base as it is or told the labels, whichever is better by the metric that decides."""
-    name = f"{entry.base_model} untuned"
-    plain, told = (_beside(contest, samples, each, name) for each in (BASE, BASE_WITH_LABELS))
-    if plain is None or told is None:
-        return _Untuned(plain or told, told is not None)
-    is_told = _decides(contest, told).value > _decides(contest, plain).value
-    return _Untuned(told if is_told else plain, is_told)
-
-
-def _beside(
-    contest: Contest, samples: Mapping[str, Sequence[Sample]], system: str, name: str
-) -> Scored | None:
-    """A system's answers scored, where it was asked every row that the tuned model was."""
-    asked = samples.get(system, ())
-    if len(asked) != len(samples[TUNED]):
+def _on_rows(asked: HeldOut, *, repeated: bool) -> Score | None:
+    rows = [i for i, sample in enumerate(asked.samples) if sample.repeated is repeated]
+    if not rows:
         return None
-    return scored(name, HELD_OUT, asked, contest.metrics, contest.options)
-
-
-def _decides(contest: Contest, system: Scored) -> Score:
-    return next(score for score in system.scores if score.metric == contest.metric)
-
-
-def _on_rows(
-    contest: Contest, tuned: Scored, samples: Sequence[Sample], *, repeated: bool
-) -> Score | None:
-    places = [i for i, sample in enumerate(samples) if sample.repeated is repeated]
-    return _decides(contest, part_of(tuned, places, contest.options)) if places else None
+    whole = asked.systems
+    part = part_of(whole.systems[TUNED], rows, whole.options)
+    return replace(whole, systems={TUNED: part}).score(TUNED)
 
 
 def _conduct(contest: Contest, entry: Entry, samples: Sequence[Sample]) -> Conduct:
@@ -143,11 +107,6 @@ def _conduct(contest: Contest, entry: Entry, samples: Sequence[Sample]) -> Condu
     count, n = sum(stray.count for stray in counted), sum(stray.n for stray in counted)
     low, high = wilson(count, n, confidence=confidence)
     return found.model_copy(update={"no_label": Share(count=count, n=n, low=low, high=high)})
-
-
-def _gain(contest: Contest, tuned: Scored, untuned: Scored) -> Difference:
-    (gain,) = (d for d in compare(tuned, untuned, contest.options) if d.metric == contest.metric)
-    return gain
 
 
 def languages() -> LanguageOf | None:
@@ -193,7 +152,14 @@ def uses(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, Us
 
     All are timed in turns, a part of the rows at a time, so that a machine that is busy for a while slows
     none alone. What is timed is kept: a second call says the same, and times only those that are new."""
-    paths = {entry.base_model: kept_path(contest, f"use-{timed}", entry) for entry in entries}
+    folder = contest.folder / f"use-{timed}"
+    with os_errors(folder):
+        folder.mkdir(exist_ok=True)
+    some = f"-{contest.development_rows}" if contest.development_rows else ""
+    paths = {
+        each.base_model: folder / f"{each.run.root.name}-{trained_key(each)[:8]}{some}.json"
+        for each in entries
+    }
     new = [entry for entry in entries if not paths[entry.base_model].is_file()]
     for name, use in _measured(contest, new, timed).items():
         write_json(paths[name], use.model_dump(mode="json"))

@@ -4,21 +4,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
 
+from finewright.compare.comparison import Comparison
+from finewright.compare.ladder import Burden, duels, fates, ladder, verdict
 from finewright.errors import SpecError
 from finewright.evaluate.cautions import linear_problems, recall_problem
-from finewright.evaluate.leaderboard import Burden, duels, fates, ladder, verdict
 from finewright.evaluate.pareto import Point, frontier
-from finewright.evaluate.score import compare
-from finewright.features.bakeoff.finalist import Found, finalist, uses
+from finewright.features.bakeoff.finalist import finalist, uses
 from finewright.lm.runtime import is_busy
 from finewright.report.of_bakeoff import licence
 from finewright.report.show import write_page
 from finewright.schema.bakeoff import BakeoffSpec
-from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung, Use
+from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung
 from finewright.schema.common import Problem
-from finewright.schema.evaluate import Difference, Score
+from finewright.schema.evaluate import LINEAR, TUNED
 from finewright.schema.load import LoadedSpec
 from finewright.schema.nodes import Tree
 from finewright.store.atomic import write_json
@@ -26,9 +25,11 @@ from finewright.workbench.contest import (
     HELD_OUT,
     Contest,
     Entry,
+    HeldOut,
     check_contest,
     development,
     development_rows,
+    held_out,
     of_data,
     open_contest,
     train,
@@ -58,8 +59,14 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
     entries, rungs = _climbed(contest, spec)
     contest.say("the finalists are timed in turns")
     in_use = uses(contest, entries, spec.timed_answers)
-    found = [_finalist(contest, entry, in_use[entry.base_model], today) for entry in entries]
-    report = _report(contest, entries, rungs, found)
+    asked: dict[str, HeldOut] = {}
+    finalists: dict[str, Finalist] = {}
+    for entry in entries:
+        name = entry.base_model
+        contest.say(f"{name}: asked the rows that chose nothing")
+        asked[name] = held_out(contest, entry, name)
+        finalists[name] = finalist(contest, entry, asked[name], in_use[name], today=today)
+    report = _report(contest, entries, rungs, finalists, asked)
     write_json(folder / "report.json", report.model_dump(mode="json"))
     write_page(report, folder / "report.html")
     return report
@@ -110,8 +117,6 @@ def _budget(loaded: LoadedSpec, share: float) -> Mapping[str, Tree]:
 
 def _rung(contest: Contest, number: int, share: float, entries: Sequence[Entry], eta: int) -> Rung:
     by_model = {entry.base_model: entry for entry in entries}
-    systems = {name: development(contest, entry) for name, entry in by_model.items()}
-    found = fates(systems, contest.metric, eta, contest.options)
     attempts = tuple(
         Attempt(
             base_model=fate.system,
@@ -123,53 +128,53 @@ def _rung(contest: Contest, number: int, share: float, entries: Sequence[Entry],
             steps=by_model[fate.system].trained.steps,
             train_seconds=by_model[fate.system].trained.seconds,
         )
-        for fate in found
+        for fate in fates(development(contest, entries), eta)
     )
     for attempt in attempts:
         contest.say(f"{attempt.base_model}: {100 * attempt.score.value:.1f} %, {attempt.why}")
     return Rung(number=number, share=share, attempts=attempts)
 
 
-def _finalist(contest: Contest, entry: Entry, use: Use, today: date) -> Found:
-    contest.say(f"{entry.base_model}: asked the rows that chose nothing")
-    return finalist(contest, entry, use, today=today)
-
-
 def _report(
-    contest: Contest, entries: Sequence[Entry], rungs: Sequence[Rung], found: Sequence[Found]
+    contest: Contest,
+    entries: Sequence[Entry],
+    rungs: Sequence[Rung],
+    by_name: Mapping[str, Finalist],
+    asked: Mapping[str, HeldOut],
 ) -> BakeoffReport:
-    metric = contest.metric
-    by_name = {each.finalist.base_model: each.finalist for each in found}
-    systems = {each.finalist.base_model: each.answers for each in found}
-    fought = duels(systems, metric, contest.options)
-    beaten = [duel.difference.against for duel in fought]
-    (best,) = systems.keys() - set(beaten)
-    finalists = [by_name[name] for name in (best, *beaten)]
-    values = {each.base_model: _value(each, metric) for each in finalists}
-    linear, linear_score = _against_linear(contest, found, best)
-    answer_ms = {each.base_model: each.speed.answer_ms_mean for each in finalists}
-    unbeaten = frontier({name: Point(answer_ms[name], values[name].value) for name in values})
+    tuned = {name: each.systems.systems[TUNED] for name, each in asked.items()}
+    last = Comparison(tuned, contest.metric, contest.options)
+    best, *_ = names = last.ranked()
+    finalists = [by_name[name] for name in names]
+    against = asked[best].systems
+    linear = against.difference(TUNED, LINEAR) if LINEAR in against.systems else None
+    points = {
+        each.base_model: Point(each.speed.answer_ms_mean, last.score(each.base_model).value)
+        for each in finalists
+    }
+    unbeaten = frontier(points)
     burdens = {
         each.base_model: Burden(
             each.parameters, each.speed.answer_ms, is_busy(each.speed.cores_others_used)
         )
         for each in finalists
     }
-    said = verdict(values[best], fought, burdens, contest.options)
+    fought = duels(last)
+    said = verdict(last.score(best), fought, burdens, contest.options)
     return BakeoffReport(
         name=contest.loaded.spec.name,
         folder=str(contest.folder),
-        metric=metric,
+        metric=contest.metric,
         confidence=contest.options.confidence,
         rows_train=entries[0].data.rows_train,
         rows_development=len(development_rows(contest, entries[0])),
-        rows_held_out=values[best].n,
+        rows_held_out=last.score(best).n,
         rungs=tuple(rungs),
         finalists=tuple(finalists),
         duels=tuple(fought),
         linear=linear,
-        linear_score=linear_score,
-        frontier=tuple(name for name in values if name in unbeaten),
+        linear_score=against.score(LINEAR) if linear else None,
+        frontier=tuple(name for name in names if name in unbeaten),
         winner=said.winner,
         choice=said.choice,
         verdict=said.sentence,
@@ -183,30 +188,10 @@ def _report(
     )
 
 
-class _AgainstLinear(NamedTuple):
-    difference: Difference | None
-    score: Score | None
-
-
-def _against_linear(contest: Contest, found: Sequence[Found], best: str) -> _AgainstLinear:
-    """The best minus a bag of words, which learned from the rows that all trained on."""
-    (each,) = (each for each in found if each.finalist.base_model == best)
-    if each.linear is None:
-        return _AgainstLinear(None, None)
-    metric = contest.metric
-    compared = compare(each.answers, each.linear, contest.options)
-    (difference,) = (found for found in compared if found.metric == metric)
-    return _AgainstLinear(difference, next(s for s in each.linear.scores if s.metric == metric))
-
-
 def _recall(best: Finalist) -> Iterator[Problem]:
     """What the leaderboard is a measure of, where rows were compared with those that train."""
     repeated, new = (score.n if score else 0 for score in (best.repeated_rows, best.new_rows))
     yield from recall_problem(HELD_OUT, repeated, new)
-
-
-def _value(each: Finalist, metric: str) -> Score:
-    return next(score for score in each.scores if score.metric == metric)
 
 
 def _other_rows(entries: Sequence[Entry]) -> Iterator[Problem]:

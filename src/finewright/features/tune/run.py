@@ -4,18 +4,18 @@ Trial 0 is the spec as written. The others are suggested one after another, each
 before, and stopped early where their held-out loss on the way falls behind. The development rows choose;
 the best trial and the spec as written are then asked the rows that chose nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from finewright.compare.best_trial import best_trial, verdict
+from finewright.compare.comparison import Comparison
 from finewright.errors import SpecError, StageError
 from finewright.evaluate.cautions import linear_problems, recall_problem
-from finewright.evaluate.leaderboard import scored
-from finewright.evaluate.score import Scored, compare
 from finewright.features.tune.search import Pruned, Report, Search, Suggestion, load_optuna
 from finewright.schema.common import Problem
-from finewright.schema.evaluate import LINEAR, TUNED, Difference, Score
+from finewright.schema.evaluate import LINEAR, TUNED
 from finewright.schema.load import LoadedSpec, changed
 from finewright.schema.nodes import Tree
 from finewright.schema.tune import Choice, Span, TuneSpec
@@ -26,6 +26,7 @@ from finewright.workbench.contest import (
     HELD_OUT,
     Contest,
     Entry,
+    HeldOut,
     check_contest,
     development,
     development_rows,
@@ -195,7 +196,7 @@ def _trial_spec(contest: Contest, values: Mapping[str, Choice]) -> LoadedSpec:
 
 
 def _finished(contest: Contest, number: int, values: Mapping[str, Choice], entry: Entry) -> _Tried:
-    (score,) = development(contest, entry).scores
+    score = development(contest, [entry]).score(entry.base_model)
     trained = entry.trained
     trial = Trial(
         number=number,
@@ -223,18 +224,20 @@ def _lost(number: int, values: Mapping[str, Choice], state: Tree, why: str) -> T
 
 
 def _report(contest: Contest, tried: Sequence[_Tried], target: Path) -> TuneReport:
-    finished = [(each.trial, each.entry) for each in tried if each.entry is not None]
-    best, entry = max(finished, key=lambda pair: _rank(pair[0]))
-    written = finished[0][1]
+    entries = {each.trial.number: each.entry for each in tried if each.entry is not None}
+    best = best_trial(each.trial for each in tried)
     contest.say(f"trial {best.number} is the best on the development rows")
-    systems = [_held_out(contest, entry, f"trial {best.number}")]
+    entry, name = entries[best.number], f"trial {best.number}"
+    asked = held_out(contest, entry, name)
+    systems = {name: asked.systems.systems[TUNED]}
     if best.number:
-        systems.append(_held_out(contest, written, WRITTEN))
-    difference = _difference(contest, systems)
+        written = held_out(contest, entries[0], WRITTEN)
+        systems[WRITTEN] = written.systems.systems[TUNED]
+    last = Comparison(systems, contest.metric, contest.options)
     _write_best(contest, best, target)
-    beside, cautions = _beside(contest, entry, systems[0])
-    shown = (*systems, *beside)
-    scores = tuple(s for each in shown for s in each.scores if s.metric == contest.metric)
+    scores = [last.score(each) for each in systems]
+    if LINEAR in asked.systems.systems:
+        scores.append(asked.systems.score(LINEAR))
     return TuneReport(
         name=contest.loaded.spec.name,
         folder=str(contest.folder),
@@ -246,67 +249,21 @@ def _report(contest: Contest, tried: Sequence[_Tried], target: Path) -> TuneRepo
         rows_held_out=scores[0].n,
         trials=tuple(each.trial for each in tried),
         best=best.number,
-        held_out=scores,
-        difference=difference,
-        verdict=_verdict(best, scores[0], difference, contest.options.confidence),
+        held_out=tuple(scores),
+        difference=last.difference(name, WRITTEN) if best.number else None,
+        verdict=verdict(best.number, last),
         written_to=str(target),
-        problems=(*cautions, *_problems(entry, tried)),
+        problems=(*_cautions(asked), *_problems(entry, tried)),
     )
 
 
-def _rank(trial: Trial) -> tuple[float, float, int]:
-    """By score, then by held-out loss, then the earlier one."""
-    assert trial.score is not None
-    return trial.score.value, -(trial.loss or 0.0), -trial.number
-
-
-class _Beside(NamedTuple):
-    systems: tuple[Scored, ...]
-    problems: tuple[Problem, ...]
-
-
-def _beside(contest: Contest, entry: Entry, best: Scored) -> _Beside:
-    """A bag of words where the answers are labels, and what the best trial's score does not show."""
-    samples = held_out(contest, entry)
-    repeated = [sample.repeated for sample in samples[TUNED]]
-    recall = tuple(recall_problem(HELD_OUT, repeated.count(True), repeated.count(False)))
-    if len(samples.get(LINEAR, ())) != len(samples[TUNED]):
-        return _Beside((), recall)
-    linear = scored(LINEAR, HELD_OUT, samples[LINEAR], contest.metrics, contest.options)
-    found = [d for d in compare(best, linear, contest.options) if d.metric == contest.metric]
-    return _Beside((linear,), (*linear_problems(found, contest.options.confidence), *recall))
-
-
-def _held_out(contest: Contest, entry: Entry, name: str) -> Scored:
-    samples = held_out(contest, entry)[TUNED]
-    return scored(name, HELD_OUT, samples, contest.metrics, contest.options)
-
-
-def _difference(contest: Contest, systems: Sequence[Scored]) -> Difference | None:
-    if len(systems) == 1:
-        return None
-    best, written = systems
-    (found,) = (d for d in compare(best, written, contest.options) if d.metric == contest.metric)
-    return found
-
-
-def _verdict(best: Trial, score: Score, difference: Difference | None, confidence: float) -> str:
-    said = f"{score.metric} {100 * score.value:.1f} % ({100 * score.low:.1f} to {100 * score.high:.1f})"
-    if difference is None:
-        return f"No setting that was tried beats those as written on the development rows: {said}."
-    gap = (
-        f"{100 * difference.value:+.1f} points ({100 * difference.low:+.1f} to"
-        f" {100 * difference.high:+.1f}, p = {difference.p_value:.2g})"
-    )
-    if difference.p_value <= 1 - confidence and difference.value > 0:
-        return (
-            f"Trial {best.number} wins: {said} on rows that chose nothing, {gap} against the settings as"
-            " written."
-        )
-    return (
-        f"Trial {best.number} is the best on the development rows, but rows that chose nothing show no"
-        f" significant difference from the settings as written: {said}, {gap}."
-    )
+def _cautions(asked: HeldOut) -> Iterator[Problem]:
+    """What the best trial's score does not show."""
+    systems = asked.systems
+    if LINEAR in systems.systems:
+        yield from linear_problems([systems.difference(TUNED, LINEAR)], systems.options.confidence)
+    repeated = [sample.repeated for sample in asked.samples]
+    yield from recall_problem(HELD_OUT, repeated.count(True), repeated.count(False))
 
 
 def _problems(entry: Entry, tried: Sequence[_Tried]) -> list[Problem]:

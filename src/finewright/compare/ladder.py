@@ -8,16 +8,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from finewright.evaluate.samples import answered_of
-from finewright.evaluate.score import (
-    Scored,
-    ScoreOptions,
-    compare,
-    score_answers,
-)
+from finewright.compare.comparison import Comparison, worded
+from finewright.evaluate.score import ScoreOptions
 from finewright.judge.statistics import holm, sign_flip
 from finewright.schema.bakeoff_report import Duel
-from finewright.schema.evaluate import Difference, Sample, Score
+from finewright.schema.evaluate import Difference, Score
 
 
 class Fate(NamedTuple):
@@ -51,18 +46,6 @@ class Verdict(NamedTuple):
     sentence: str
 
 
-def scored(
-    system: str,
-    data: str,
-    samples: Sequence[Sample],
-    metrics: Sequence[str],
-    options: ScoreOptions,
-) -> Scored:
-    """Recorded answers scored anew, all rows as one set. Perplexity has no answers and cannot be among
-    the metrics."""
-    return score_answers(system, data, metrics, list(map(answered_of, samples)), options)
-
-
 def ladder(num_models: int, eta: int, rungs: int | None) -> list[float]:
     """The share of the whole training that each rung takes: eta^-(R-1), ..., 1/eta, 1.
 
@@ -75,34 +58,30 @@ def ladder(num_models: int, eta: int, rungs: int | None) -> list[float]:
     return [float(eta) ** (rung + 1 - rungs) for rung in range(rungs)]
 
 
-def fates(
-    systems: Mapping[str, Scored], metric: str, eta: int, options: ScoreOptions
-) -> list[Fate]:
+def fates(rung: Comparison, eta: int) -> list[Fate]:
     """What becomes of each system, best first: the best one in eta (rounded up) go on, and so does every
     other that is not shown to be worse than the best.
 
     Shown means that the whole paired interval of the difference lies below 0; it is not corrected for the
     number of systems, as a good one that is dropped by chance costs more than one that goes on."""
-    ranked = _ranked(systems, metric)
+    ranked = rung.ranked()
     best, num_sure = ranked[0], math.ceil(len(ranked) / eta)
     found = []
-    for place, name in enumerate(ranked):
-        score = _score(systems[name], metric)
-        difference = _minus(systems[name], systems[best], metric, options) if place else None
-        dropped = difference is not None and place >= num_sure and difference.high < 0
-        why = _why(place, num_sure, best, difference, is_dropped=dropped)
-        found.append(Fate(name, score, difference, dropped, why))
+    for rank, name in enumerate(ranked):
+        difference = rung.difference(name, best) if rank else None
+        dropped = difference is not None and rank >= num_sure and difference.high < 0
+        why = _why(rank, num_sure, best, difference, is_dropped=dropped)
+        found.append(Fate(name, rung.score(name), difference, dropped, why))
     return found
 
 
-def duels(systems: Mapping[str, Scored], metric: str, options: ScoreOptions) -> list[Duel]:
+def duels(last: Comparison) -> list[Duel]:
     """The best system against each other one, in the order of their scores."""
-    best, *others = _ranked(systems, metric)
-    found = [_minus(systems[best], systems[other], metric, options) for other in others]
+    best, *others = last.ranked()
+    found = [last.difference(best, other) for other in others]
     adjusted = holm([difference.p_value for difference in found])
-    level = 1 - options.confidence
     return [
-        Duel(difference=difference, p_adjusted=p, is_significant=p <= level)
+        Duel(difference=difference, p_adjusted=p, is_significant=p <= last.level)
         for difference, p in zip(found, adjusted, strict=True)
     ]
 
@@ -116,10 +95,10 @@ def verdict(
     the paired differences); of those that are as fast, the one with the fewest parameters."""
     if not found:
         said = f"{best.system} wins: every other model was worse on the development rows"
-        return Verdict(best.system, best.system, f"{said}. It scores {_said(best)}.")
+        return Verdict(best.system, best.system, f"{said}. It scores {worded(best)}.")
     if all(duel.is_significant for duel in found):
         nearest = min(found, key=lambda duel: duel.difference.value)
-        said = f"{best.system} wins: {_said(best)}, {_gap(nearest)}."
+        said = f"{best.system} wins: {worded(best)}, {_gap(nearest)}."
         return Verdict(best.system, best.system, said)
     alike = [duel for duel in found if not duel.is_significant]
     names = [best.system, *(duel.difference.against for duel in alike)]
@@ -164,34 +143,16 @@ def _is_slower(ours: Burden, theirs: Burden, options: ScoreOptions) -> bool:
     return sign_flip(gaps, resamples=options.resamples, seed=options.seed) <= 1 - options.confidence
 
 
-def _ranked(systems: Mapping[str, Scored], metric: str) -> list[str]:
-    names = list(systems)
-    return sorted(names, key=lambda name: (-_score(systems[name], metric).value, names.index(name)))
-
-
-def _score(system: Scored, metric: str) -> Score:
-    return next(score for score in system.scores if score.metric == metric)
-
-
-def _minus(ours: Scored, theirs: Scored, metric: str, options: ScoreOptions) -> Difference:
-    return next(d for d in compare(ours, theirs, options) if d.metric == metric)
-
-
 def _why(
-    place: int, num_sure: int, best: str, difference: Difference | None, *, is_dropped: bool
+    rank: int, num_sure: int, best: str, difference: Difference | None, *, is_dropped: bool
 ) -> str:
     if difference is None:
         return "goes on: the best of the rung"
     if is_dropped:
         return f"dropped: worse than {best}"
     return (
-        f"goes on: {'among the best' if place < num_sure else f'not shown to be worse than {best}'}"
+        f"goes on: {'among the best' if rank < num_sure else f'not shown to be worse than {best}'}"
     )
-
-
-def _said(score: Score) -> str:
-    ends = f"{100 * score.low:.1f} to {100 * score.high:.1f}"
-    return f"{score.metric} {100 * score.value:.1f} % ({ends})"
 
 
 def _gap(duel: Duel) -> str:

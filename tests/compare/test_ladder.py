@@ -1,12 +1,15 @@
 """Who goes on, who wins: on answers whose scores are known, and against brute force."""
 
 import math
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.evaluate.leaderboard import Burden, Verdict, duels, fates, ladder, scored, verdict
+from finewright.compare.asking import recorded
+from finewright.compare.comparison import Comparison
+from finewright.compare.ladder import Burden, Verdict, duels, fates, ladder, verdict
 from finewright.evaluate.score import PREFERENCE, Scored, ScoreOptions
 from finewright.schema.evaluate import Sample
 
@@ -30,7 +33,11 @@ def system(name: str, right: str) -> Scored:
         )
         for i, sign in enumerate(right, 1)
     ]
-    return scored(name, "held-out rows", samples, (METRIC,), OPTIONS)
+    return recorded(name, "held-out rows", samples).scored((METRIC,), OPTIONS)
+
+
+def of(systems: Mapping[str, Scored]) -> Comparison:
+    return Comparison(systems, METRIC, OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -65,12 +72,12 @@ def test_only_who_is_shown_to_be_worse_is_dropped() -> None:
         "near": system("near", "1" * 30 + "0" * 10),
         "good": system("good", "0" + "1" * 35 + "0" * 4),
     }
-    found = fates(systems, METRIC, 4, OPTIONS)
+    found = fates(of(systems), 4)
     assert [fate.system for fate in found] == ["best", "good", "near", "bad"]
     assert [fate.is_dropped for fate in found] == [False, False, True, True]
     # A resample is not below 0 if it misses all rows that near lost: (35/40)^40 = 0.5 % of them for 5 rows,
     # (38/40)^40 = 13 % for 2, and the upper end leaves 2.5 %.
-    nearly = fates({**systems, "near": system("near", "1" * 34 + "0" * 6)}, METRIC, 4, OPTIONS)
+    nearly = fates(of({**systems, "near": system("near", "1" * 34 + "0" * 6)}), 4)
     assert not next(fate for fate in nearly if fate.system == "near").is_dropped
     best = found[0]
     assert best.difference is None
@@ -81,10 +88,10 @@ def test_only_who_is_shown_to_be_worse_is_dropped() -> None:
 
 def test_the_better_part_goes_on_even_when_worse() -> None:
     systems = {"a": system("a", "1" * 40), "b": system("b", "0" * 40)}
-    assert [f.is_dropped for f in fates(systems, METRIC, 2, OPTIONS)] == [False, True]
+    assert [f.is_dropped for f in fates(of(systems), 2)] == [False, True]
     three = {**systems, "c": system("c", "0" * 40)}
     # two of three are sure to go on; of equal ones the one that was named first
-    assert [f.is_dropped for f in fates(three, METRIC, 2, OPTIONS)] == [False, False, True]
+    assert [f.is_dropped for f in fates(of(three), 2)] == [False, False, True]
 
 
 def test_p_values_are_mcnemars_corrected_by_holm() -> None:
@@ -93,7 +100,7 @@ def test_p_values_are_mcnemars_corrected_by_holm() -> None:
         "top": system("top", "1" * 12 + "0" * 8),
         "mid": system("mid", "1" * 7 + "0" * 13),
     }
-    found = duels(systems, METRIC, OPTIONS)
+    found = duels(of(systems))
     assert [duel.difference.against for duel in found] == ["mid", "low"]
     exact = [2 * 0.5**5, 2 * 0.5**12]  # all discordant rows on one side
     assert [duel.difference.p_value for duel in found] == pytest.approx(exact)
@@ -103,7 +110,7 @@ def test_p_values_are_mcnemars_corrected_by_holm() -> None:
 
 def test_a_clear_winner_is_named_with_what_lies_between() -> None:
     systems = {"a": system("a", "1" * 18 + "00"), "b": system("b", "0" * 20)}
-    told = verdict(systems["a"].scores[0], duels(systems, METRIC, OPTIONS), BURDENS, OPTIONS)
+    told = verdict(systems["a"].scores[0], duels(of(systems)), BURDENS, OPTIONS)
     assert (told.winner, told.choice) == ("a", "a")
     assert told.sentence.startswith("a wins: exact_match 90.0 %")
     assert "90.0 points more than b" in told.sentence
@@ -118,7 +125,7 @@ EQUALS = {
 
 def told_of_equals(**burdens: Burden) -> Verdict:
     far = Burden(1, [0.1] * 20)
-    fought = duels(EQUALS, METRIC, OPTIONS)
+    fought = duels(of(EQUALS))
     return verdict(EQUALS["a"].scores[0], fought, {**burdens, "far": far}, OPTIONS)
 
 
@@ -145,7 +152,7 @@ def test_of_equals_that_are_as_fast_the_smaller_is_taken(answers: int) -> None:
 
 def test_who_alone_is_left_wins() -> None:
     alone = {"a": system("a", "1010")}
-    assert duels(alone, METRIC, OPTIONS) == []
+    assert duels(of(alone)) == []
     assert verdict(alone["a"].scores[0], [], BURDENS, OPTIONS).winner == "a"
 
 
@@ -160,7 +167,7 @@ def test_preferences_are_read_and_not_made_again() -> None:
         stopped=True,
         scores={PREFERENCE: 1.0},
     )
-    (score,) = scored("s", "rows", [sample], (PREFERENCE,), OPTIONS).scores
+    (score,) = recorded("s", "rows", [sample]).scored((PREFERENCE,), OPTIONS).scores
     assert score.value == 1.0
     assert not math.isnan(score.low)
 

@@ -1,0 +1,98 @@
+"""Systems answer rows. What the log has is not asked again; an asking that was cut goes on where it was."""
+
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from finewright.evaluate.samples import answered_of, with_text
+from finewright.evaluate.score import Scored, ScoreOptions, score_answers
+from finewright.schema.evaluate import Sample
+from finewright.store.answers import AnswerKey, AnswersLog, Reply
+from finewright.store.keys import digest
+
+if TYPE_CHECKING:
+    from finewright.evaluate.measure import RowSet, Settings
+
+OnProgress = Callable[[str, str, int, int], None]
+"""Called with system, row set, rows answered and rows in all; may raise to stop."""
+
+
+class Replies(NamedTuple):
+    """Rows that were answered together: the place of each in its set, and the reply."""
+
+    places: Sequence[int]
+    replies: Sequence[Reply]
+
+
+class System(Protocol):
+    """What answers rows: a model in this process, one behind an endpoint, a classifier."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """A digest of all that decides its answers beside the row and the settings."""
+        ...
+
+    def replies(
+        self, row_set: "RowSet", settings: "Settings", missing: Set[int], on_progress: OnProgress
+    ) -> Iterator[Replies]:
+        """Replies to the rows at these places, and to those that are answered together with one of them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """A system's replies to a set of rows."""
+
+    system: str
+    data: str
+    replies: tuple[Reply, ...]
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The answers as samples.jsonl has them."""
+        return [reply.sample for reply in self.replies]
+
+    def scored(
+        self,
+        metrics: Sequence[str],
+        options: ScoreOptions,
+        text: Callable[[str], str] = lambda answer: answer,
+    ) -> Scored:
+        """The metrics; `text` is what is compared of an answer's text."""
+        answered = [
+            replace(
+                with_text(answered_of(reply.sample), text(reply.sample.answer)),
+                nll=reply.nll,
+                num_tokens=reply.expected_tokens,
+            )
+            for reply in self.replies
+        ]
+        return score_answers(self.system, self.data, metrics, answered, options)
+
+
+def recorded(system: str, data: str, samples: Sequence[Sample]) -> Answers:
+    """The answers of a samples.jsonl, under the name of this system and set. They have no perplexity."""
+    return Answers(system, data, tuple(Reply(sample=sample) for sample in samples))
+
+
+def ask(
+    system: System,
+    row_set: "RowSet",
+    settings: "Settings",
+    log: AnswersLog,
+    on_progress: OnProgress,
+) -> Answers:
+    """The system's answers to the rows: what the log has, and of the other rows what it says now."""
+    how = digest({key: value for key, value in asdict(settings).items() if key != "options"})
+    keys = [AnswerKey(system.key, digest(row.to_json()), how) for row in row_set.rows]
+    missing = {i for i, key in enumerate(keys) if key not in log}
+    if missing:
+        for places, replies in system.replies(row_set, settings, missing, on_progress):
+            found = zip((keys[i] for i in places), replies, strict=True)
+            log.add((key, reply) for key, reply in found if key not in log)
+    return Answers(system.name, row_set.name, tuple(log[key] for key in keys))

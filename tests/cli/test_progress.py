@@ -92,3 +92,31 @@ def test_each_event_has_its_line_or_none(
 ) -> None:
     Progress().show(event_type, fields)
     assert log.getvalue() == line
+
+
+@pytest.mark.parametrize(
+    ("known", "lines"),
+    [
+        (
+            {"training": (0.0, 240.0), "measuring": (80.0, 400.0), "basis": "timed"},
+            [
+                "training takes at most 4:00, measuring takes 1:20 to 6:40 (timed)",
+                "training takes about 2:05 more for 97 steps; measuring then takes 1:20 to 6:40",
+            ],
+        ),
+        (
+            {"training": (59.9, 60.1)},
+            [
+                "training takes about 1:00",
+                "training takes about 2:05 more for 97 steps",
+            ],
+        ),
+    ],
+)
+def test_what_a_run_takes_is_said_at_its_start_and_again_after_some_steps(
+    known: dict[str, object], lines: list[str], log: io.StringIO
+) -> None:
+    shown = Progress()
+    shown.show("duration", known)
+    shown.show("forecast", {"seconds": 125.0, "steps": 97})
+    assert log.getvalue().splitlines() == lines

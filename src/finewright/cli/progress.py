@@ -30,14 +30,18 @@ class Progress:
         self._open_line = False
         self._last = 0.0
         self._seconds: list[float] = []
+        self._measuring = ""
 
     def show(self, event_type: str, fields: Mapping[str, Any]) -> None:
         """Render one event; events that need no line are passed over."""
         if event_type == "metric":
             self._move(self._metric(fields), last=fields["step"] == fields["steps"])
         elif event_type == "forecast":
-            time_left = _clock(fields["seconds"])
-            self._line(f"training takes about {time_left} more for {fields['steps']} steps")
+            self._line(f"{_training_left(fields)}{self._measuring}")
+        elif event_type == "duration":
+            self._line(_duration(fields))
+            if span := fields.get("measuring"):
+                self._measuring = f"; measuring then takes {_between(*span)}"
         elif counted := _COUNTED.get(event_type):
             text = counted.format_map(dict(fields))
             self._move(f"{text}: {fields['done']}/{fields['total']}", last=_is_last(fields))
@@ -97,6 +101,7 @@ _LINES = {
     "preparing_step": "preparing: {step}",
     "fetching": "fetching {what} (once; it is cached)",
     "calibrating": "measuring this machine's training speed for {seconds:g} s",
+    "calibrating_answers": "timing answers of the base model for about {seconds:g} s",
     "preparing": "loading the model runtime",
     "run": "run folder: {run}",
     "stage_started": "{stage}: started",
@@ -106,6 +111,28 @@ _LINES = {
     "measurement_kept": "the spec asks for another measurement; the earlier one is kept: {path}",
     "problem": "{level}: {message}",
 }
+
+
+def _training_left(fields: Mapping[str, Any]) -> str:
+    return f"training takes about {_clock(fields['seconds'])} more for {fields['steps']} steps"
+
+
+def _duration(fields: Mapping[str, Any]) -> str:
+    """What is known before the first step, in minutes and seconds."""
+    said = []
+    if span := fields.get("training"):
+        said.append(f"training takes {_between(*span)}")
+    if span := fields.get("measuring"):
+        said.append(f"measuring takes {_between(*span)} ({fields['basis']})")
+    return ", ".join(said)
+
+
+def _between(low: float, high: float) -> str:
+    """`about 4:00`, `at most 4:00` or `1:20 to 4:00`."""
+    if low <= 0:
+        return f"at most {_clock(high)}"
+    first, last = _clock(low), _clock(high)
+    return f"{first} to {last}" if first != last else f"about {first}"
 
 
 def _is_last(fields: Mapping[str, Any]) -> bool:

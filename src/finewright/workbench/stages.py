@@ -104,6 +104,14 @@ def _result_digests(context: StageContext, stage: str, reader: str) -> list[str]
     return sorted(f"{row.path} {row.sha256}" for row in made)
 
 
+def is_current(
+    stage: Stage, make_context: Callable[[str], StageContext], inputs: dict[str, str]
+) -> bool:
+    """Has the run the stage's result already?"""
+    context = make_context("")
+    return is_fresh(context.run, stage.name, key_of(stage, context, inputs))
+
+
 def run_stage(
     stage: Stage, make_context: Callable[[str], StageContext], inputs: dict[str, str]
 ) -> bool:

@@ -20,13 +20,17 @@ from finewright.store.speclock import lock_of, lock_text
 from finewright.store.stage import StageContext, refuse
 from finewright.workbench.cards import write_cards
 from finewright.workbench.coherence import faults, nothing_held_out
+from finewright.workbench.duration import say_how_long
 from finewright.workbench.prepare import input_digests, make_lock, missing_files, run_key
 from finewright.workbench.respec import OnEvent, follow_spec
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests
-from finewright.workbench.stages import STAGES, Stage, code_digest, run_stage
+from finewright.workbench.stages import STAGES, Stage, code_digest, is_current, run_stage
 
 __all__ = ["OnEvent", "resume", "up", "up_path"]
+
+
+_LONG = ("train", "evaluate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +129,19 @@ def _run_stages(
         )
 
     ran = []
-    last = next(i for i, stage in enumerate(STAGES) if stage.name == through)
-    for stage in STAGES[: last + 1]:
-        if getattr(lock.spec, stage.name) is None:
-            continue
-        if stage.name == "evaluate" and not _holds_out(lock.spec):
-            break  # begun by `train`, which asks for no measuring
+    stages = _stages(lock, through)
+    is_said = False
+    for number, stage in enumerate(stages):
         try:
             _check_stop(stage, run, should_stop)
             _check_askable(run, lock, before=stage.name, through=through)
+            if (
+                not is_said
+                and stage.name in _LONG
+                and not is_current(stage, make_context, lock.inputs)
+            ):
+                say_how_long(run, lock, emit, ahead=[each.name for each in stages[number:]])
+                is_said = True
             if run_stage(stage, make_context, lock.inputs):
                 ran.append(stage.name)
             write_cards(run, lock)
@@ -146,6 +154,14 @@ def _run_stages(
     if ran:
         emit("run_ended")
     return tuple(ran)
+
+
+def _stages(lock: Lock, through: str) -> list[Stage]:
+    """Those that the spec asks for, up to and including `through`; a run that `train` began may have nothing
+    to measure on."""
+    last = next(i for i, stage in enumerate(STAGES) if stage.name == through)
+    asked = [stage for stage in STAGES[: last + 1] if getattr(lock.spec, stage.name) is not None]
+    return [stage for stage in asked if stage.name != "evaluate" or _holds_out(lock.spec)]
 
 
 def _check_askable(run: RunDir, lock: Lock, *, before: str, through: str) -> None:

@@ -10,11 +10,12 @@ import pytest
 from finewright.errors import DataError, ModelError
 from finewright.features.cost import steps as cost_steps
 from finewright.features.cost.forecast import cost
-from finewright.features.cost.past import past_runs
 from finewright.lm import runtime
 from finewright.schema.cost import CostReport
 from finewright.schema.load import load_spec
+from finewright.schema.methods import SFTSpec
 from finewright.workbench.check import check
+from finewright.workbench.past import past_runs
 
 TODAY = date(2026, 11, 25)
 QWEN_7B = {
@@ -167,11 +168,4 @@ def test_past_runs_of_the_same_work_tell_the_time(tiny_folder: Path, tmp_path: P
 
 
 def test_no_runs_folder_is_no_past(tmp_path: Path) -> None:
-    from finewright.estimate.families import shape_of
-    from finewright.features.cost.job import Job, Rows
-    from finewright.schema.cost import Range
-    from finewright.schema.methods import SFTSpec
-
-    rows = Rows(1, 1.0, 1, 1, 1.0, counted=True)
-    span = Range(low=1, median=1, high=1)
-    assert past_runs(tmp_path / "none", Job("m", shape_of(QWEN_7B), SFTSpec(), rows, 1, span)) == []
+    assert past_runs(tmp_path / "none", "m", SFTSpec()) == []

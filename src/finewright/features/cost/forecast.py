@@ -16,7 +16,6 @@ from finewright.features.cost.machines import fit
 from finewright.features.cost.mend import mend, options
 from finewright.features.cost.model import Described, describe_model
 from finewright.features.cost.needs import formula, measured
-from finewright.features.cost.past import Past, past_runs
 from finewright.features.cost.rows import count
 from finewright.lm import runtime
 from finewright.schema.common import Problem
@@ -33,6 +32,7 @@ from finewright.store.environment import environment
 from finewright.store.stage import refuse
 from finewright.train.rows import rows_for
 from finewright.workbench.coherence import uncostable
+from finewright.workbench.past import Past, past_runs
 
 GIB = 2**30
 
@@ -69,7 +69,7 @@ def cost(
         shape = shape_of(described.config, described.folder / "config.json")
         job = Job(name, shape, loaded.spec.train, counted.rows, counted.steps, counted.tokens)
         jobs.append(job)
-        here, past = _here(job), past_runs(runs, job)
+        here, past = _here(job), past_runs(runs, job.base_model, job.train)
         extra: list[MemoryEstimate] = []
         speed, tier = _past_speed(past)
         if trace:
@@ -147,7 +147,9 @@ def _calibrated(job: Job, described: Described, here: _Here) -> tuple[MemoryEsti
 def _past_speed(past: list[Past]) -> tuple[Range | None, Tier]:
     if not past:
         return None, "formula"
-    return past_speed([PastRun(p.run, p.tokens, p.seconds) for p in past]), "past runs"
+    return past_speed(
+        [PastRun(p.run.root.name, p.candidate.tokens, p.candidate.seconds) for p in past]
+    ), "past runs"
 
 
 def _own_row(
@@ -178,9 +180,10 @@ def _residuals(job: Job, here: _Here, past: list[Past]) -> Iterator[str]:
     if not past:
         return
     needs = formula(job, gpu=here.gpu, number=here.number).process_gib
-    for run in past:
+    for each in past:
+        found = each.candidate
         yield (
-            f"{run.run}: {run.tokens / run.seconds:,.0f} tokens/s, {run.seconds:.0f} s of steps; its process"
-            f" took {run.peak_gib:.2f} GiB at most, loading and proofs included, where the formula gives its"
-            f" steps {needs.low:.2f} - {needs.median:.2f} - {needs.high:.2f}"
+            f"{each.run.root.name}: {found.tokens / found.seconds:,.0f} tokens/s, {found.seconds:.0f} s of"
+            f" steps; its process took {found.peak_gib:.2f} GiB at most, loading and proofs included, where"
+            f" the formula gives its steps {needs.low:.2f} - {needs.median:.2f} - {needs.high:.2f}"
         )

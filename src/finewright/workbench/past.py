@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import FinewrightError
-from finewright.features.cost.job import Job
+from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.environment import environment
 from finewright.store.rundir import RunDir, list_runs
@@ -18,21 +18,20 @@ _SAME = ("method", "adapter", "memory", "batch_size", "max_length")
 
 
 class Past(NamedTuple):
-    """A candidate of a finished run."""
+    """A candidate of a finished run, and the settings it was trained with."""
 
-    run: str
-    tokens: int
-    seconds: float
-    peak_gib: float
+    run: RunDir
+    settings: AnyTrainSpec
+    candidate: Candidate
 
 
-def past_runs(root: Path, job: Job) -> list[Past]:
+def past_runs(root: Path, base_model: str, settings: AnyTrainSpec) -> list[Past]:
     """The newest runs of the same base model with the same settings on such a processor; damaged ones are
     passed over."""
     found: list[Past] = []
     for run in reversed(list_runs(root)):
         try:
-            found += _of(run, job)
+            found += _of(run, base_model, settings)
         except (FinewrightError, ValueError, OSError):
             continue  # `runs list` says what is wrong with it
         if len(found) >= _MOST:
@@ -40,19 +39,15 @@ def past_runs(root: Path, job: Job) -> list[Past]:
     return found[:_MOST]
 
 
-def _of(run: RunDir, job: Job) -> Iterator[Past]:
+def _of(run: RunDir, base_model: str, settings: AnyTrainSpec) -> Iterator[Past]:
     if not run.report_path("train").is_file() or not _same_processor(run):
         return
-    settings = lock_of(run).candidates.get(job.base_model)
-    if settings is None or any(getattr(settings, k) != getattr(job.train, k) for k in _SAME):
+    theirs = lock_of(run).candidates.get(base_model)
+    if theirs is None or any(getattr(theirs, k) != getattr(settings, k) for k in _SAME):
         return
     for candidate in run.read_report("train", TrainReport).candidates:
-        if candidate.base_model == job.base_model and candidate.seconds > 0:
-            yield _past(run, candidate)
-
-
-def _past(run: RunDir, candidate: Candidate) -> Past:
-    return Past(run.root.name, candidate.tokens, candidate.seconds, candidate.peak_gib)
+        if candidate.base_model == base_model and candidate.seconds > 0:
+            yield Past(run, theirs, candidate)
 
 
 def _same_processor(run: RunDir) -> bool:

@@ -1,0 +1,200 @@
+"""How long the rest of a run will take, said before it trains: by past runs, or by answers that are timed."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+from finewright.evaluate.score import PREFERENCE
+from finewright.lm import runtime
+from finewright.lm.sources import locate, num_parameters
+from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, TUNED, EvaluateReport
+from finewright.schema.lock import Lock
+from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.rows import Row, parse_rows
+from finewright.store.atomic import os_errors
+from finewright.store.events import read_events
+from finewright.store.rundir import RunDir
+from finewright.store.speclock import lock_of
+from finewright.store.stage import Emit
+from finewright.workbench.past import Past, past_runs
+
+_SECONDS = 4.0
+# How far what was timed or took place once may be off.
+_LEAST, _MOST = 0.8, 1.4
+
+
+class Span(NamedTuple):
+    """Seconds, at least and at most, as far as anybody can say."""
+
+    low: float
+    high: float
+
+
+class _Measuring(NamedTuple):
+    span: Span
+    basis: str
+
+
+def say_how_long(run: RunDir, lock: Lock, emit: Emit, *, ahead: Collection[str]) -> None:
+    """Emit `duration` with what is known of the training and of the measuring that are ahead, in seconds.
+
+    Where no past run tells how long answers take, some are timed with the base model, which takes a few
+    seconds and loads it. Not covered: what neither a past run nor answers tell, such as the first training
+    of its kind, of which the third step tells more."""
+    fields: dict[str, object] = {}
+    if "train" in ahead and (training := _training(run, lock)):
+        fields["training"] = training
+    if "evaluate" in ahead and (measuring := _measuring(run, lock, emit)):
+        fields["measuring"], fields["basis"] = measuring
+    if fields:
+        emit("duration", **fields)
+
+
+def _training(run: RunDir, lock: Lock) -> Span | None:
+    """Of all candidates; None where one of them has neither minutes nor a past."""
+    found = [_of_candidate(run, name, lock.candidates[name]) for name in lock.spec.base_models]
+    known = [span for span in found if span]
+    if len(known) < len(found):
+        return None
+    return Span(sum(span.low for span in known), sum(span.high for span in known))
+
+
+def _of_candidate(run: RunDir, name: str, settings: AnyTrainSpec) -> Span | None:
+    spans = [_like(run, settings, past) for past in past_runs(run.root.parent, name, settings)]
+    known = [span for span in spans if span]
+    most = None if settings.minutes is None else 60 * settings.minutes
+    if not known:
+        return None if most is None else Span(0.0, most)
+    low, high = min(span.low for span in known), max(span.high for span in known)
+    return Span(low, high) if most is None else Span(min(low, most), min(high, most))
+
+
+def _like(run: RunDir, settings: AnyTrainSpec, past: Past) -> Span | None:
+    """The same seconds for each byte of a row that is trained on."""
+    if settings.batch_tokens or past.settings.batch_tokens:
+        return None
+    ours, theirs = _training_rows(run), _training_rows(past.run)
+    per_step = settings.batch_size * settings.gradient_accumulation
+    past_step = past.settings.batch_size * past.settings.gradient_accumulation
+    passes = settings.epochs
+    if settings.max_steps is not None:
+        passes = settings.max_steps * per_step / ours.num_rows
+    past_passes = past.candidate.steps * past_step / theirs.num_rows
+    ratio = ours.num_bytes * passes / (theirs.num_bytes * past_passes)
+    return Span(_LEAST * ratio * past.candidate.seconds, _MOST * ratio * past.candidate.seconds)
+
+
+class _TrainingRows(NamedTuple):
+    num_bytes: int
+    num_rows: int
+
+
+def _training_rows(run: RunDir) -> _TrainingRows:
+    path = run.root / "data" / "train.jsonl"
+    with os_errors(path):
+        content = path.read_bytes()
+    return _TrainingRows(len(content), max(1, content.count(b"\n")))
+
+
+def _measuring(run: RunDir, lock: Lock, emit: Emit) -> _Measuring | None:
+    if set(lock.spec.evaluate.metrics) == {PREFERENCE}:
+        return None  # nothing is answered
+    runtime.require_runtime()
+    rows = _held_out(run)
+    for past in _measured_alike(run, lock):
+        seconds = _seconds_of_stage(past, "evaluate")
+        answers = past.read_report("evaluate", EvaluateReport).answers
+        if seconds and (known := sum(each.n for each in answers)):
+            each = seconds * len(rows) * len(_systems(run, lock)) / known
+            return _Measuring(Span(_LEAST * each, _MOST * each), f"as {past.root.name} took")
+    return _timed(run, lock, rows, emit)
+
+
+def _held_out(run: RunDir) -> list[Row]:
+    files = sorted((run.root / "data" / "evaluate").glob("*.jsonl"))
+    return [row for file in files for row in parse_rows(file.read_text(encoding="utf-8"))]
+
+
+def _measured_alike(run: RunDir, lock: Lock) -> Iterator[RunDir]:
+    """Measured runs of the same name, base models and length of answers, the newest first."""
+    asked = lock.spec.evaluate
+    name = lock.spec.base_models[0]
+    for past in past_runs(run.root.parent, name, lock.candidates[name]):
+        if not past.run.report_path("evaluate").is_file():
+            continue
+        other = lock_of(past.run).spec
+        same = (other.name, other.base_models, other.evaluate.max_new_tokens)
+        if same == (lock.spec.name, lock.spec.base_models, asked.max_new_tokens):
+            yield past.run
+
+
+def _seconds_of_stage(run: RunDir, stage: str) -> float:
+    """Between the last start and the last end of the stage; 0 where it has not ended after it began."""
+    began = ended = ""
+    for event in read_events(run).events:
+        if event.fields.get("stage") == stage and event.type in ("stage_started", "stage_ended"):
+            began, ended = (
+                (event.time, "") if event.type == "stage_started" else (began, event.time)
+            )
+    if not began or not ended:
+        return 0.0
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
+
+
+def _systems(run: RunDir, lock: Lock) -> list[str]:
+    """Who will answer, of each candidate."""
+    from finewright.evaluate.baselines.label_task import label_task
+
+    compared = lock.spec.evaluate.compare_with
+    found = [BASE] if "base" in compared else []
+    if "base_with_labels" in compared:
+        path = run.root / "data" / "train.jsonl"
+        found += [BASE_WITH_LABELS] if label_task(parse_rows(path.read_text("utf-8"))) else []
+    return [*found, TUNED]
+
+
+def _timed(run: RunDir, lock: Lock, rows: Sequence[Row], emit: Emit) -> _Measuring | None:
+    """By the first base model; others in proportion to their parameters."""
+    if not rows:
+        return None
+    from finewright.evaluate.pace import answer_pace
+    from finewright.lm.load import load_chat, load_lm
+
+    spec, name = lock.spec, lock.spec.base_models[0]
+    emit("calibrating_answers", seconds=_SECONDS)
+    root = Path(lock.root)
+    bases = [locate(each, root, commit=lock.commit_of(each)) for each in spec.base_models]
+    consent, dtype = spec.remote_code.get(name, ""), lock.candidates[name].dtype
+    assert dtype != "auto"
+    chat = load_chat(bases[0], consent=consent, options=spec.chat_template)
+    began = perf_counter()
+    lm = load_lm(bases[0], None, dtype=dtype, consent=consent)
+    loading = perf_counter() - began
+    asked = spec.evaluate
+    pace = answer_pace(
+        lm,
+        chat,
+        rows,
+        max_new_tokens=asked.max_new_tokens,
+        batch_size=asked.batch_size,
+        seconds=_SECONDS,
+        clock=perf_counter,
+    )
+    del lm
+    runtime.forget_peak(give_back=True)
+    systems = _systems(run, lock)
+    longest = pace.longest if pace.has_ended else asked.max_new_tokens
+    low = sum(pace.seconds(len(rows), _tokens(pace.expected, pace.longest, s)) for s in systems)
+    high = sum(pace.seconds(len(rows), _tokens(pace.expected, longest, s)) for s in systems)
+    sizes = [num_parameters(base.folder) for base in bases]
+    scale = sum(sizes) / sizes[0]
+    span = Span(scale * _LEAST * low, scale * (loading + _MOST * high))
+    basis = f"{len(rows)} rows x {len(systems)} systems, by answers that were timed"
+    return _Measuring(span, basis)
+
+
+def _tokens(expected: int, longest: int, system: str) -> int:
+    """A tuned model answers as its rows do; the base as it did, and as far as it may."""
+    return expected if system == TUNED else longest

@@ -12,15 +12,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
 
 _PRELOADED = (
     "finewright.cli.main",
     "finewright.evaluate.stage",
     "finewright.train.stage",
     "finewright.train.methods.sft",
+    "finewright.train.curves",
     "transformers.models.llama.modeling_llama",
+    "e2e.warm",
 )
 _MOST_SECONDS = 60.0
 _POLL_SECONDS = 0.002
@@ -65,6 +70,9 @@ def start(arguments: tuple[str, ...], *, folder: Path, stdin: str = "") -> Runni
     """Run `finewright` with these arguments in `folder`, which also gets the output's files."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(_PRELOADED))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
+        ensure_running()
     number = len(list(folder.glob("*.out")))
     paths = [folder / f"{number}.{kind}" for kind in ("in", "out", "err")]
     paths[0].write_text(stdin)

@@ -1,0 +1,48 @@
+"""What most commands import, compile and cache, done once in the process that they are forked from."""
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from transformers import AutoModelForCausalLM
+
+import tiny
+from finewright.cli.main import main
+
+SPEC = """\
+name: warm
+base_models: [./base]
+data: {sources: [{path: rows.jsonl, license: CC0-1.0, owner: us}], eval_fraction: 0.5}
+"""
+ROW = '{"prompt": "the red %d", "completion": "answer red"}\n'
+
+
+def _draw() -> None:
+    for kind in ("svg", "png"):
+        figure = Figure()
+        figure.add_subplot().set_title("loss")
+        figure.savefig(io.BytesIO(), format=kind)
+
+
+def _plan() -> None:
+    before, arguments = Path.cwd(), sys.argv
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        os.chdir(folder)
+        tiny.tiny_model("llama").save_pretrained("base")
+        tiny.tiny_tokenizer().save_pretrained("base")
+        AutoModelForCausalLM.from_pretrained("base")
+        Path("spec.yaml").write_text(SPEC)
+        Path("rows.jsonl").write_text("".join(ROW % number for number in range(4)))
+        sys.argv = ["finewright", "plan", "spec.yaml", "--json"]
+        with contextlib.suppress(SystemExit):
+            main()
+        os.chdir(before)
+    sys.argv = arguments
+
+
+_draw()
+_plan()

@@ -17,7 +17,8 @@ SPEC = """\
 name: labels
 base_models: [./llama]
 data: {sources: [{path: rows.jsonl, license: CC0-1.0, owner: us}], eval_fraction: 0.2}
-train: {max_steps: 1, batch_size: 2, threads: 1, adapter: {type: lora, r: 2}}
+train:
+  {max_steps: 1, batch_size: 2, threads: 1, prove_elsewhere: false, adapter: {type: lora, r: 2}}
 evaluate: {max_new_tokens: 2, compare_with: []}
 """
 

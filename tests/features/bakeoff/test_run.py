@@ -35,6 +35,7 @@ train:
   batch_size: 4
   max_steps: 24
   threads: 1
+  prove_elsewhere: false
 evaluate:
   data: [{path: test.jsonl}]
   max_new_tokens: 6

@@ -36,7 +36,7 @@ def spec_in(folder: Path, base: str, **train: Any) -> Path:
         "name": "shop",
         "base_models": [base],
         "data": {"sources": [{"path": "rows.jsonl"}]},
-        "train": {"batch_size": 4, **train},
+        "train": {"batch_size": 4, "prove_elsewhere": False, **train},
     }
     path = folder / "run.yaml"
     path.write_text(json.dumps(spec))

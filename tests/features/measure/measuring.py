@@ -56,6 +56,7 @@ train:
   learning_rate: 1.0e-2
   batch_size: 4
   threads: 1
+  prove_elsewhere: false
   max_steps: 2
 evaluate:
   data: [{{path: test.jsonl}}]

@@ -73,7 +73,12 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Migration:
         folder=Path("moved"),
         base_model="./tiny-llama",
         job=Path("job.json"),
-        overrides=("train.max_steps=3", "train.threads=1", "evaluate.max_new_tokens=4"),
+        overrides=(
+            "train.max_steps=3",
+            "train.threads=1",
+            "train.prove_elsewhere=false",
+            "evaluate.max_new_tokens=4",
+        ),
     )
 
 

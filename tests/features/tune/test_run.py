@@ -31,6 +31,7 @@ train:
   batch_size: 4
   max_steps: 12
   threads: 1
+  prove_elsewhere: false
 evaluate: {data: [{path: test.jsonl}], max_new_tokens: 6, metrics: [token_f1]}
 tune:
   trials: 3

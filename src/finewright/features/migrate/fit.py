@@ -33,9 +33,12 @@ def check_fit(loaded: LoadedSpec, rows: Sequence[Row], prompts: Sequence[Row]) -
         chat = load_chat(base, consent=loaded.spec.remote_code.get(name, ""))
         spec, _ = resolved_here(loaded.spec.train, base)
         encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
-        refused = [*encoded.problems, *_refused(chat, prompts)]
-        if refused:
-            found.append(_said(name, refused, (*rows, *prompts)))
+        asked = list(_refused(chat, prompts))
+        number = encoded.counts.rows_dropped.get("error", 0) + len(asked)
+        if number:
+            errors = (problem for problem in encoded.problems if problem.level == "error")
+            first = next(errors, None) or asked[0]
+            found.append(_said(name, first, number, (*rows, *prompts)))
     if found:
         raise DataError("\n".join(line for line, _ in found), hint=found[0][1])
 
@@ -63,11 +66,10 @@ def _refused(chat: "Chat", prompts: Sequence[Row]) -> Iterator[Problem]:
             yield Problem(level="error", file=row.file, row=row.row, message=str(error))
 
 
-def _said(name: str, refused: Sequence[Problem], rows: Sequence[Row]) -> tuple[str, str]:
+def _said(name: str, first: Problem, number: int, rows: Sequence[Row]) -> tuple[str, str]:
     """The line, and how to mend it."""
-    first = refused[0]
     line = (
-        f"{name} cannot hold {len(refused)} of {len(rows)} rows and prompts, {first.file} row {first.row}"
+        f"{name} cannot hold {number} of {len(rows)} rows and prompts, {first.file} row {first.row}"
         f" first: {first.message}"
     )
     if first.hint:  # too long, which another base would not change

@@ -6,6 +6,11 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
+from pydantic import BaseModel
+
+from finewright.report.blocks import Table
+from finewright.report.layouts import page_of
+
 VOID = {"meta", "br", "img", "link", "rect", "line", "circle", "polyline"}
 LOADS = {"script", "img", "iframe", "link", "object", "embed", "audio", "video", "base", "form"}
 ATTACK = '</pre></svg><script>alert(1)</script><img src="http://evil/x" onerror=a(2)> & "q" \u202e\u200b\x00'
@@ -41,6 +46,13 @@ class Parsed(HTMLParser):
 
     def values(self, attribute: str) -> list[str]:
         return [value for _, name, value in self.attributes if name == attribute]
+
+
+def rows_of(report: BaseModel, section: str) -> list[list[str]]:
+    """The rows of all tables of the section whose title begins so."""
+    (found,) = [part for part in page_of(report).sections if part.title.startswith(section)]
+    tables = [block for block in found.blocks if isinstance(block, Table)]
+    return [list(row) for table in tables for row in table.rows]
 
 
 def check_page(page: str) -> Parsed:

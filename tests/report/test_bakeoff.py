@@ -2,8 +2,6 @@
 
 import pytest
 
-from finewright.report.blocks import Table
-from finewright.report.layouts import page_of
 from finewright.report.of_bakeoff import licence
 from finewright.report.show import html_of, text_of
 from finewright.schema.bakeoff_report import (
@@ -21,7 +19,7 @@ from finewright.schema.cost import Range
 from finewright.schema.evaluate import Difference, Score
 from finewright.schema.tune_report import Trial, TuneReport
 
-from .pages import ATTACK, check_page
+from .pages import ATTACK, check_page, rows_of
 
 HALF = Share(count=6, n=12, low=0.25, high=0.75)
 
@@ -121,13 +119,6 @@ def report(*names: str) -> BakeoffReport:
     )
 
 
-def rows_of(report: BakeoffReport, section: str) -> list[list[str]]:
-    """The cells of a section's tables."""
-    (found,) = [s for s in page_of(report).sections if s.name == section]
-    tables = [block for block in found.blocks if isinstance(block, Table)]
-    return [list(row) for table in tables for row in table.rows]
-
-
 def test_the_terminal_shows_every_part() -> None:
     text = text_of(report("small", "large"))
     assert text.splitlines()[:2] == [
@@ -140,7 +131,7 @@ def test_the_terminal_shows_every_part() -> None:
 
 
 def test_the_leaderboard_is_turned_towards_the_best() -> None:
-    first, second, *_ = rows_of(report("small", "large"), "leaderboard")
+    first, second, *_ = rows_of(report("small", "large"), "Leaderboard")
     gain = "+70.0 points (+65.0 to +75.0)"
     assert first == ["small", "80.0 % (70-90)", "the best", "", "10.0 % (0-20)", gain]
     assert second[2:4] == ["-10.0 points (-15.0 to -5.0)", "0.400"]
@@ -151,14 +142,14 @@ def test_no_licence_and_no_price_are_said_to_be_unknown() -> None:
     made = finalist("own", 0.5, 1).model_copy(update=unknown)
     assert licence(made) == "none known"
     told = report("own").model_copy(update={"finalists": (made,)})
-    assert rows_of(told, "takes")[0][-1] == "not known"
+    assert rows_of(told, "What each takes")[0][-1] == "not known"
     cheap = made.model_copy(update={"usd": Range(low=1e-6, median=1e-5, high=1e-4)})
     told = told.model_copy(update={"finalists": (cheap,)})
-    assert rows_of(told, "takes")[0][-1].startswith("under 0.01")
+    assert rows_of(told, "What each takes")[0][-1].startswith("under 0.01")
 
 
 def test_what_nobody_looked_for_is_said() -> None:
-    (conduct, *_) = rows_of(report("small"), "conduct")
+    (conduct, *_) = rows_of(report("small"), "How the answers")
     assert conduct[1] == "6 of 12 (25-75 %)"
     assert conduct[4:7] == ["not looked for", "none expected", "no labels"]
 

@@ -27,7 +27,7 @@ NOTHING = report(on_premise_only=True, hardware="none")
 
 def plots_of(report: DecideReport) -> dict[str, Plot]:
     blocks = [block for section in page_of(report).sections for block in section.blocks]
-    return {block.name: block for block in blocks if isinstance(block, Plot)}
+    return {block.title: block for block in blocks if isinstance(block, Plot)}
 
 
 def test_the_text_has_the_answer_its_reasons_and_what_would_change_it() -> None:
@@ -64,7 +64,7 @@ def test_nothing_that_a_spec_says_can_act() -> None:
 
 
 def test_the_cost_plot_has_every_arms_curve_and_marks_the_volume() -> None:
-    plot = plots_of(report(requests_per_month=30_000))["cost"]
+    plot = plots_of(report(requests_per_month=30_000))["USD a month by requests a month"]
     assert plot.marked == 30_000
     drawn = {(point.name, point.x): point.y for point in plot.points}
     for curve in REPORT.curves:
@@ -74,7 +74,7 @@ def test_the_cost_plot_has_every_arms_curve_and_marks_the_volume() -> None:
 
 
 def test_a_swing_reaches_between_its_leads_and_one_that_flips_stands_out() -> None:
-    points = plots_of(REPORT)["swings"].points
+    points = plots_of(REPORT)["Lead of the first choice by input"].points
     leads = [(s.low_lead, s.high_lead) for s in REPORT.swings]
     whole = [
         (p, (low, high)) for p, (low, high) in zip(points, leads, strict=False) if low and high

@@ -17,16 +17,16 @@ PAGE = Page(
     notice=ATTACK,
     problems=(Problem(level="error", message=ATTACK),),
     sections=[
-        Section("all", ATTACK, [
+        Section(ATTACK, [
             Text(ATTACK), Text(f"{ATTACK}\ntwo", "soft"), Text(ATTACK, "code"), Text("unseen", "terminal"),
             Table((ATTACK, "n"), [(ATTACK, "12"), ("b", "")], ATTACK),
-            Plot("bars", ATTACK, "bars", [Point(ATTACK, 2, link="rows"), Point("none", 0)], ATTACK),
+            Plot(ATTACK, "bars", [Point(ATTACK, 2, link="rows"), Point("none", 0)], ATTACK),
             Quote(ATTACK, ATTACK),
             Fold(ATTACK, [Quote(ATTACK, ATTACK)], name="rows", is_error=True),
             Problem(level="warning", message=ATTACK),
         ]),
-        Section("more", "More", [Text("words")], is_for_page=True),
-        Section("unseen", "Unseen", [Text("unseen", "terminal")]),
+        Section("More", [Text("words")], is_for_page=True),
+        Section("Unseen", [Text("unseen", "terminal")]),
     ],
 )  # fmt: skip
 
@@ -45,7 +45,7 @@ def test_a_page_begins_with_its_mark_and_links_its_sections() -> None:
     assert page.startswith(
         "<!DOCTYPE html>\n<!-- A page about a test, made by finewright. -->\n<html"
     )
-    assert check_page(page).values("href") == ["#all", "#more", "#rows"]
+    assert check_page(page).values("href") == ["#section-1", "#section-2", "#rows"]
 
 
 def test_columns_of_numbers_are_flush_right_and_a_rows_first_cell_is_its_header() -> None:

@@ -2,8 +2,6 @@
 
 import pytest
 
-from finewright.report.blocks import Table
-from finewright.report.layouts import page_of
 from finewright.report.show import html_of, text_of
 from finewright.schema.cost import Range
 from finewright.schema.evaluate import Difference, Score
@@ -26,7 +24,7 @@ from finewright.schema.measure_report import (
     Tokens,
 )
 
-from .pages import check_page
+from .pages import check_page, rows_of
 
 
 def share(value: float) -> Share:
@@ -129,21 +127,15 @@ def test_the_text_begins_with_the_sentence_and_says_what_the_rows_show() -> None
     assert "Learning curve" not in text
 
 
-def rows_of(report: MeasureReport, section: str) -> list[list[str]]:
-    (found,) = [s for s in page_of(report).sections if s.name == section]
-    (table, *_) = [block for block in found.blocks if isinstance(block, Table)]
-    return [list(row) for row in table.rows]
-
-
 def test_the_tables_hold_the_figures() -> None:
     found = report()
-    assert rows_of(found, "arms")[1] == [
+    assert rows_of(found, "Arms on held-out rows")[1] == [
         *("rag", "60.0 % (50-70)", "60.0 %", "1,234", "2,346", "3,457", "450", "13", "cost"),
     ]
-    first, second = rows_of(found, "cost")
+    first, second = rows_of(found, "Cost and time")
     assert first == ["0-shot", "2.4", "never", "0.01", "", "60", "0.02"]
     assert second[2:5] == ["4", "0.02", "0.033"]
-    assert rows_of(found, "tests") == [
+    assert rows_of(found, "All arms") == [
         ["rag", "0-shot", "+60.0 points (+50.0 to +70.0)", "60 : 0", "< 0.001", "< 0.001"]
     ]
 

@@ -57,11 +57,10 @@ def test_a_page_has_problems_the_answer_and_its_sections() -> None:
         problems=(Problem(level="warning", file="a.jsonl", row=3, message="odd"),),
         sections=[
             *section(
-                "one",
                 "One",
                 Text("first\nsecond"),
                 Text("for the page", "page"),
-                Plot("p", "P", "bars", [Point("a", 1)]),
+                Plot("P", "bars", [Point("a", 1)]),
                 Fold("closed", [Text("unseen")]),
                 Table(("n",), [("1",)]),
                 Table(("n",), []),
@@ -69,9 +68,9 @@ def test_a_page_has_problems_the_answer_and_its_sections() -> None:
                 Quote("a.jsonl:3", "said\nso"),
                 Problem(level="error", message="wrong"),
             ),
-            *section("two", "Two", Text("a method"), is_for_page=True),
-            *section("none", "None", Table(("n",), []), None, lines("", "")),
-            *section("explained", "Explained", Text("nothing but words of the page", "page")),
+            *section("Two", Text("a method"), is_for_page=True),
+            *section("None", Table(("n",), []), None, lines("", "")),
+            *section("Explained", Text("nothing but words of the page", "page")),
         ],
     )
     assert as_text(page) == (
@@ -88,5 +87,5 @@ def test_no_text_can_move_the_cursor() -> None:
         Quote(act, act),
         Problem(level="info", message=act),
     ]
-    text = as_text(Page("a test", act, act, (act,), sections=[Section("s", act, blocks)]))
+    text = as_text(Page("a test", act, act, (act,), sections=[Section(act, blocks)]))
     assert not {"\x1b", "\r", "\x07"} & set(text)

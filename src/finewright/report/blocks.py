@@ -2,11 +2,13 @@
 
 A report's module returns a `Page`; nothing in it knows where it will be shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from finewright.schema.common import Problem
+
+T = TypeVar("T")
 
 
 class Text(NamedTuple):
@@ -65,7 +67,6 @@ class Plot:
     points of a name. `marked` is an upright line across a plane; `heading` stands above the plot where its
     section has more than one."""
 
-    name: str
     title: str
     kind: Literal["bars", "intervals", "swings", "scatter", "lines"]
     points: Sequence[Point]
@@ -98,10 +99,8 @@ Block = Text | Table | Plot | Quote | Problem | Fold
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Blocks under a title, with a name that no other section of its page has; a terminal does not show
-    those that are for the page alone."""
+    """Blocks, under a title if it has one; a terminal does not show those that are for the page alone."""
 
-    name: str
     title: str
     blocks: Sequence[Block]
     is_for_page: bool = False
@@ -122,13 +121,19 @@ class Page:
     notice: str = ""
 
 
-def section(
-    name: str, title: str, *blocks: Block | None, is_for_page: bool = False
-) -> list[Section]:
+def section(title: str, *blocks: Block | None, is_for_page: bool = False) -> list[Section]:
     """The section, where it has anything to show beside explanations for the page."""
     there = [block for block in blocks if block is not None and not _is_empty(block)]
     has_more = is_for_page or any(not (isinstance(b, Text) and b.tone == "page") for b in there)
-    return [Section(name, title, there, is_for_page)] if there and has_more else []
+    return [Section(title, there, is_for_page)] if there and has_more else []
+
+
+def table_of(
+    items: Iterable[T], columns: Mapping[str, Callable[[T], str]], title: str = ""
+) -> Table:
+    """A row for each item, by the name of each column and what it shows of an item."""
+    rows = [tuple(cell(item) for cell in columns.values()) for item in items]
+    return Table(tuple(columns), rows, title)
 
 
 def lines(*texts: str, tone: Literal["plain", "soft", "page"] = "plain") -> Text | None:

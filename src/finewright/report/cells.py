@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from finewright.schema.common import RowCounts
 from finewright.schema.cost import Range
 
+Name = TypeVar("Name", bound=str)
 _CENT = 0.01
 _LEAST_P = 0.001
 _DIGITS = 2
@@ -136,7 +137,7 @@ def counted(value: int, what: str) -> str:
     return f"{value} {what}" if value == 1 else f"{value} {what}s"
 
 
-def named_counts(counts: Mapping[str, int]) -> str:
+def named_counts(counts: Mapping[Name, int]) -> str:
     """`3 too long, 1 empty`."""
     return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items())
 

@@ -62,6 +62,6 @@ def page_of(report: BaseModel) -> Page:
     layout = next((table[name] for table in layouts if name in table), None)
     if layout is None:
         fields = Text(report.model_dump_json(indent=2), "code")
-        return Page("a report", "", sections=[Section("fields", "", [fields])])
+        return Page("a report", "", sections=[Section("", [fields])])
     page: Page = load(layout)(report)
     return page

@@ -1,11 +1,11 @@
 """The catalog of prices, and what was done to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from finewright.estimate.freshness import deadline_words, freshness
-from finewright.report.blocks import Page, Section, Table, lines, section
-from finewright.schema.catalog import API, GPU, Fact, Grid, Machine, PriceCatalog, Storage
+from finewright.report.blocks import Page, Section, Table, lines, section, table_of
+from finewright.schema.catalog import API, GPU, Fact, Machine, PriceCatalog
 from finewright.schema.catalog_report import (
     CatalogCheck,
     CatalogImport,
@@ -27,7 +27,7 @@ def list_page(report: CatalogList) -> Page:
         problems=report.problems,
         sections=[
             *_tables(report.catalog, report.today),
-            *section("ending", "Ends or begins within a year", lines(*ending)),
+            *section("Ends or begins within a year", lines(*ending)),
         ],
     )
 
@@ -52,7 +52,7 @@ def import_page(report: CatalogImport) -> Page:
         f"{_counts(report.rows)} from {report.path}",
         [f"replaces {row}" for row in report.replaced],
         report.problems,
-        section("left-out", "", Table(("left out", "rows"), left_out)),
+        section("", Table(("left out", "rows"), left_out)),
     )
 
 
@@ -68,81 +68,89 @@ def refresh_page(report: CatalogRefresh) -> Page:
         report.source,
         f"written to {report.written}" if report.written else "nothing to write",
         sections=[
-            *section("changes", "", Table(header, changes)),
-            *section("alone", "", Table(("left alone", "why"), list(report.left_alone.items()))),
+            *section("", Table(header, changes)),
+            *section("", Table(("left alone", "why"), list(report.left_alone.items()))),
         ],
     )
 
 
 def _tables(catalog: PriceCatalog, today: date) -> Iterator[Section]:
-    machines = ("machine", "GPUs", "tier", "region", "$ an hour", "session", "seen")
-    apis = ("API", "$ a million in", "out", "cached", "context", "fine-tuning", "ends", "seen")
-    gpus = ("GPU", "GiB", "usable", "16-bit TFLOP/s", "GB/s", "W")
-    tables = {
-        "Machines": Table(machines, [_machine(row, today) for row in catalog.machines]),
-        "APIs": Table(apis, [_api(row, today) for row in catalog.apis]),
-        "GPUs": Table(gpus, [_gpu(row) for row in catalog.gpus]),
-        "Storage": Table(
-            ("storage", "$ a GiB and month", "seen"),
-            [_storage(row, today) for row in catalog.storage],
-        ),
-        "Grids": Table(
-            ("grid", "country", "g CO2e a kWh", "year"), [_grid(row) for row in catalog.grids]
-        ),
-    }
-    for title, table in tables.items():
-        yield from section(title.lower(), title, table)
-
-
-def _machine(row: Machine, today: date) -> list[str]:
-    limits = [f"{row.max_session_hours:g} h"] if row.max_session_hours else []
-    limits += [f"{row.max_hours_per_week:g} h a week"] if row.max_hours_per_week else []
-    return [
-        f"{row.provider} {row.sku}",
-        f"{row.num_gpus} x {row.gpu}",
-        row.tier.replace("_", " "),
-        row.region,
-        _dollars(row.usd_per_hour),
-        ", ".join(limits),
-        _seen(row, today),
+    yield from section("Machines", _machines(catalog.machines, today))
+    yield from section("APIs", _apis(catalog.apis, today))
+    yield from section("GPUs", _gpus(catalog.gpus))
+    storage = [
+        (f"{row.provider} {row.sku}", _dollars(row.usd_per_gib_month), _seen(row, today))
+        for row in catalog.storage
     ]
-
-
-def _api(row: API, today: date) -> list[str]:
-    tuning = {True: "yes", False: "no", None: ""}[row.can_fine_tune]
-    cached = _dollars(row.usd_per_million_cached) if row.usd_per_million_cached else ""
-    dearer = f"dearer over {row.long_context.above_tokens:,}" if row.long_context else ""
-    context = f"{row.context_tokens:,}" if row.context_tokens else ""
-    return [
-        f"{row.provider}/{row.model}",
-        _dollars(row.usd_per_million_in),
-        _dollars(row.usd_per_million_out),
-        cached,
-        ", ".join(filter(None, (context, dearer))),
-        tuning,
-        str(row.deprecation_date or ""),
-        _seen(row, today),
+    yield from section("Storage", Table(("storage", "$ a GiB and month", "seen"), storage))
+    grids = [
+        (row.country, row.name, f"{row.g_co2e_per_kwh:.0f}", str(row.year)) for row in catalog.grids
     ]
+    yield from section("Grids", Table(("grid", "country", "g CO2e a kWh", "year"), grids))
 
 
-def _gpu(row: GPU) -> list[str]:
-    kind = "" if row.bf16_tflops else " (float16)"
-    return [
-        row.name,
-        f"{row.vram_gib:g}",
-        f"{row.memory_gib:.1f}",
-        f"{row.training_tflops:g}{kind}",
-        f"{row.memory_bandwidth_gb_s:g}",
-        f"{row.tdp_watts:g}",
-    ]
+def _machines(machines: Sequence[Machine], today: date) -> Table:
+    return table_of(
+        machines,
+        {
+            "machine": lambda row: f"{row.provider} {row.sku}",
+            "GPUs": lambda row: f"{row.num_gpus} x {row.gpu}",
+            "tier": lambda row: row.tier.replace("_", " "),
+            "region": lambda row: row.region,
+            "$ an hour": lambda row: _dollars(row.usd_per_hour),
+            "session": lambda row: ", ".join(_limits(row)),
+            "seen": lambda row: _seen(row, today),
+        },
+    )
 
 
-def _storage(row: Storage, today: date) -> list[str]:
-    return [f"{row.provider} {row.sku}", _dollars(row.usd_per_gib_month), _seen(row, today)]
+def _limits(row: Machine) -> Iterator[str]:
+    if row.max_session_hours:
+        yield f"{row.max_session_hours:g} h"
+    if row.max_hours_per_week:
+        yield f"{row.max_hours_per_week:g} h a week"
 
 
-def _grid(row: Grid) -> list[str]:
-    return [row.country, row.name, f"{row.g_co2e_per_kwh:.0f}", str(row.year)]
+def _apis(apis: Sequence[API], today: date) -> Table:
+    tuning = {True: "yes", False: "no", None: ""}
+    return table_of(
+        apis,
+        {
+            "API": lambda row: f"{row.provider}/{row.model}",
+            "$ a million in": lambda row: _dollars(row.usd_per_million_in),
+            "out": lambda row: _dollars(row.usd_per_million_out),
+            "cached": lambda row: (
+                _dollars(row.usd_per_million_cached) if row.usd_per_million_cached else ""
+            ),
+            "context": lambda row: ", ".join(_context(row)),
+            "fine-tuning": lambda row: tuning[row.can_fine_tune],
+            "ends": lambda row: str(row.deprecation_date or ""),
+            "seen": lambda row: _seen(row, today),
+        },
+    )
+
+
+def _context(row: API) -> Iterator[str]:
+    if row.context_tokens:
+        yield f"{row.context_tokens:,}"
+    if row.long_context:
+        yield f"dearer over {row.long_context.above_tokens:,}"
+
+
+def _gpus(gpus: Sequence[GPU]) -> Table:
+    return table_of(
+        gpus,
+        {
+            "GPU": lambda row: row.name,
+            "GiB": lambda row: f"{row.vram_gib:g}",
+            "usable": lambda row: f"{row.memory_gib:.1f}",
+            "16-bit TFLOP/s": lambda row: (
+                f"{row.training_tflops:g}{'' if row.bf16_tflops else ' (float16)'}"
+            ),
+            "GB/s": lambda row: f"{row.memory_bandwidth_gb_s:g}",
+            "W": lambda row: f"{row.tdp_watts:g}",
+        },
+    )
 
 
 def _seen(row: Fact, today: date) -> str:

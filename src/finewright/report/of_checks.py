@@ -21,7 +21,7 @@ _ALL_KINDS = "--kind names all that is looked for, as in --kind name --kind emai
 
 def duplicates_page(report: DuplicatesReport) -> Page:
     """Repeats by kind, the first of them, and what is known from training rows."""
-    kinds = ", ".join(f"{count} {kind}" for kind, count in report.found.items())
+    kinds = named_counts(report.found)
     largest = counted(report.largest_group, "row")
     found = f"repeats: {kinds}; {counted(report.groups, 'group')}, the largest of {largest}"
     return Page(
@@ -30,11 +30,11 @@ def duplicates_page(report: DuplicatesReport) -> Page:
         about=[found if kinds else "no repeats", *([f"rows: {report.out}"] if report.out else [])],
         problems=report.problems,
         sections=[
-            *section("repeats", "", *_repeats(report)),
+            *section("", *_repeats(report)),
             *(
                 part
                 for i, found_in in enumerate(report.contamination, 1)
-                for part in section(f"known-{i}", "", *_contamination(found_in))
+                for part in section("", *_contamination(found_in))
             ),
         ],
     )
@@ -42,7 +42,7 @@ def duplicates_page(report: DuplicatesReport) -> Page:
 
 def prepare_page(report: PrepareReport) -> Page:
     """What became of the rows, what was found in them, and the files."""
-    kinds = ", ".join(f"{count} {kind}" for kind, count in report.duplicates.items())
+    kinds = named_counts(report.duplicates)
     changed = counted(report.rows_changed, "row")
     found = [(kind, str(n.spans), str(n.rows)) for kind, n in report.found.items()]
     files = [f"{file.path}: {file.kind}, {file.bytes} bytes" for file in report.files]
@@ -55,8 +55,8 @@ def prepare_page(report: PrepareReport) -> Page:
         ],
         problems=report.problems,
         sections=[
-            *section("found", "", Table(("found", "times", "rows"), found)),
-            *section("files", "", lines(*files)),
+            *section("", Table(("found", "times", "rows"), found)),
+            *section("", lines(*files)),
         ],
     )
 
@@ -78,7 +78,7 @@ def privacy_page(report: PrivacyReport) -> Page:
             *([f"not looked for: {missing} ({_ALL_KINDS})"] if missing else []),
         ],
         problems=report.problems,
-        sections=section("found", "", Table(("type", "found", "values", "rows"), rows)),
+        sections=section("", Table(("type", "found", "values", "rows"), rows)),
     )
 
 
@@ -88,7 +88,7 @@ def poison_page(report: PoisonReport) -> Page:
     low = [finding for finding in report.findings if finding.level == "low"]
     by = f"weighed by {report.weighed_by}" if report.weighed_by else "no base model weighed them"
     num_looked_at = report.rows_in - sum(report.rows_dropped.values())
-    reasons = ", ".join(f"{count} {reason}" for reason, count in report.rows_dropped.items())
+    reasons = named_counts(report.rows_dropped)
     dropped = f"; {report.rows_in} rows in, not looked at: {reasons}" if reasons else ""
     more = report.num_low - len(low)
     found = tuple(finding.reason for finding in report.findings)
@@ -99,9 +99,9 @@ def poison_page(report: PoisonReport) -> Page:
         # what was found in the files is told in full below
         problems=[p for p in report.problems if not (found and p.message.startswith(found))],
         sections=[
-            *section("suspicious", "", *(b for finding in high for b in _finding(finding))),
-            *section("low", "Worth a look", *(b for finding in low for b in _finding(finding))),
-            *section("more", "", Text(f"and {more} more worth a look" if more > 0 else "")),
+            *section("", *(b for finding in high for b in _finding(finding))),
+            *section("Worth a look", *(b for finding in low for b in _finding(finding))),
+            *section("", Text(f"and {more} more worth a look" if more > 0 else "")),
         ],
     )
 
@@ -138,7 +138,7 @@ def _repeats(report: DuplicatesReport) -> Iterator[Block]:
 
 
 def _contamination(report: ContaminationReport) -> Iterator[Block]:
-    kinds = ", ".join(f"{count} {kind}" for kind, count in report.found.items()) or "none"
+    kinds = named_counts(report.found) or "none"
     yield Text(
         f"{report.name}: of {counted(report.rows, 'row')} known from training: {kinds};"
         f" {share(report.mean_share)} of the words in common runs of {report.ngram}"

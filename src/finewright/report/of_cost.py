@@ -47,13 +47,13 @@ def cost_sections(report: CostReport) -> list[Section]:
     candidates = [
         part
         for i, cost in enumerate(report.candidates, 1)
-        for part in section(f"cost-{i}", _head(cost), *_candidate(cost))
+        for part in section(_head(cost), *_candidate(cost))
     ]
     return [
         *candidates,
-        *section("residuals", "Runs of the past", lines(*report.residuals)),
-        *section("deadlines", "Ends soon", lines(*report.deadlines)),
-        *section("reading", "", Text(f"{report.prices}. {_READING}")),
+        *section("Runs of the past", lines(*report.residuals)),
+        *section("Ends soon", lines(*report.deadlines)),
+        *section("", Text(f"{report.prices}. {_READING}")),
     ]
 
 

@@ -26,7 +26,7 @@ def check_page(report: DataCheckReport) -> Page:
     """What becomes of the rows, and whether they can be used."""
     cut = f", {report.rows_truncated} truncated" if report.rows_truncated else ""
     num_dropped = sum(report.rows_dropped.values())
-    reasons = ", ".join(f"{count} {reason}" for reason, count in report.rows_dropped.items())
+    reasons = named_counts(report.rows_dropped)
     dropped = f", {num_dropped} dropped ({reasons})" if num_dropped else ""
     verdict = "usable"
     if not report.passed:
@@ -63,7 +63,7 @@ def fix_page(report: FixReport) -> Page:
 
 def documents_page(report: DocumentsReport) -> Page:
     """How many documents gave text."""
-    dropped = ", ".join(f"{count} {reason}" for reason, count in report.documents_dropped.items())
+    dropped = named_counts(report.documents_dropped)
     written = f"{report.documents_written} written to {report.out}" if report.out else _NO_TEXT
     return Page(
         subject="documents",
@@ -97,8 +97,8 @@ def raft_page(report: RaftReport) -> Page:
         answer=(written if has_rows else "none becomes a row, so nothing was written") + left_out,
         problems=report.problems,
         sections=[
-            *section("kinds", "", Table(("rows", "count", ""), kinds if has_rows else [])),
-            *section("details", "", lines(*(_raft_details(report) if has_rows else ()))),
+            *section("", Table(("rows", "count", ""), kinds if has_rows else [])),
+            *section("", lines(*(_raft_details(report) if has_rows else ()))),
         ],
     )
 
@@ -132,10 +132,10 @@ def show_page(report: DataShowReport) -> Page:
         about=[f"{f.path}: {f.container}" if f.container else f.path for f in report.files],
         problems=report.problems,
         sections=[
-            *section("formats", "", Table(("format", "type", "rows", "first", "why"), formats)),
-            *section("proposal", "", *_proposal(report)),
-            *section("keys", "", Table(("key", "rows", "share", "values"), keys)),
-            *(Section(f"row-{i}", "", list(_row(seen))) for i, seen in enumerate(report.first, 1)),
+            *section("", Table(("format", "type", "rows", "first", "why"), formats)),
+            *section("", *_proposal(report)),
+            *section("", Table(("key", "rows", "share", "values"), keys)),
+            *(Section("", list(_row(seen))) for seen in report.first),
         ],
     )
 

@@ -35,13 +35,13 @@ def decide_page(report: DecideReport) -> Page:
         ],
         problems=report.problems,
         sections=[
-            *section("ranking", "Ranking", *_ranking(report)),
-            *section("gates", "Dropped, duties and warnings", *_gates(report)),
-            *section("changes", "What would change the answer", *_changes(report)),
-            *section("cost", "What it takes (low - middle - high)", *_cost(report)),
-            *section("next", "Cheapest next step", *_next_step(report)),
-            *section("assumed", "Taken for what is unknown", _assumed(report)),
-            *section("inputs", "Inputs and sources", *_inputs(report), is_for_page=True),
+            *section("Ranking", *_ranking(report)),
+            *section("Dropped, duties and warnings", *_gates(report)),
+            *section("What would change the answer", *_changes(report)),
+            *section("What it takes (low - middle - high)", *_cost(report)),
+            *section("Cheapest next step", *_next_step(report)),
+            *section("Taken for what is unknown", _assumed(report)),
+            *section("Inputs and sources", *_inputs(report), is_for_page=True),
         ],
     )
 
@@ -75,7 +75,6 @@ def _score_plot(report: DecideReport) -> Plot:
         for row in report.ranking
     ]
     return Plot(
-        "ranking",
         "Score of each arm, 0 to 1",
         "bars",
         bars,
@@ -181,7 +180,6 @@ def _swing_plot(swings: tuple[Swing, ...]) -> Plot:
             )
         )
     return Plot(
-        "swings",
         "Lead of the first choice by input",
         "swings",
         points,
@@ -225,7 +223,6 @@ def _curve_plot(report: DecideReport) -> Plot:
         for requests, usd in curve.usd_by_requests
     ]
     return Plot(
-        "cost",
         "USD a month by requests a month",
         "lines",
         points,

@@ -1,18 +1,10 @@
 """What an evaluation shows: per data set a line for each metric, with every paired change and its p-value."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
+from finewright.report import cells
 from finewright.report.blocks import Block, Page, Plot, Point, Section, Table, Text, lines, section
-from finewright.report.cells import (
-    confidence,
-    counted,
-    counted_share,
-    number,
-    p_value,
-    percent,
-    points,
-    share,
-)
 from finewright.schema.evaluate import (
     LINEAR,
     AnswerCounts,
@@ -29,6 +21,17 @@ _HOW_P = (
 )
 
 
+class _Columns(NamedTuple):
+    """The systems of a data set, and which of them are compared."""
+
+    systems: Sequence[str]
+    pairs: Sequence[tuple[str, str]]
+
+    def header(self) -> list[str]:
+        pairs = [cell for system, against in self.pairs for cell in (f"{system} - {against}", "p")]
+        return ["metric", *self.systems, *pairs]
+
+
 def evaluate_page(report: EvaluateReport) -> Page:
     """A section for each data set, and what must be said."""
     return Page(
@@ -41,11 +44,11 @@ def evaluate_page(report: EvaluateReport) -> Page:
     )
 
 
-def score_sections(report: EvaluateReport, name: str = "scores") -> list[Section]:
+def score_sections(report: EvaluateReport) -> list[Section]:
     """The score card of each data set, and how to read them."""
-    data = dict.fromkeys(score.data for score in report.scores)
-    cards = [card for i, one in enumerate(data, 1) for card in _card(report, one, f"{name}-{i}")]
-    return [*cards, *section(f"{name}-notes", "", lines(*_notes(report), tone="soft"))]
+    names = dict.fromkeys(score.data for score in report.scores)
+    cards = [card for data in names for card in _card(report, data)]
+    return [*cards, *section("", lines(*_notes(report), tone="soft"))]
 
 
 def _notes(report: EvaluateReport) -> Iterator[str]:
@@ -54,7 +57,7 @@ def _notes(report: EvaluateReport) -> Iterator[str]:
     if fit := report.linear:
         yield (
             f"{LINEAR}: logistic regression on {fit.features} words and pairs of words, learned from"
-            f" {fit.rows} training rows in {number(fit.seconds)} s"
+            f" {fit.rows} training rows in {cells.number(fit.seconds)} s"
         )
     for counts in report.answers:
         yield from _answer_notes(counts)
@@ -62,47 +65,45 @@ def _notes(report: EvaluateReport) -> Iterator[str]:
 
 def _answer_notes(counts: AnswerCounts) -> Iterator[str]:
     """What must be said of a system's answers: thoughts, calls of tools that are not there, faults."""
-    where = f"{counts.system} on {counts.data}"
+    where, answers = f"{counts.system} on {counts.data}", cells.counted(counts.n, "answer")
     if counts.thinking:
-        length = f"{number(counts.thought_tokens_mean)} tokens on average"
-        yield (
-            f"{where}: {counts.thinking} of {counted(counts.n, 'answer')} think, {length},"
-            f" {share(counts.thought_share)} of all; what follows the thoughts is scored"
-        )
+        length = f"{cells.number(counts.thought_tokens_mean)} tokens on average"
+        of_all = f"{cells.share(counts.thought_share)} of all; what follows the thoughts is scored"
+        yield f"{where}: {counts.thinking} of {answers} think, {length}, {of_all}"
     if counts.undeclared_calls:
-        strange = f"{counts.undeclared_calls} of {counted(counts.calls, 'call')}"
+        strange = f"{counts.undeclared_calls} of {cells.counted(counts.calls, 'call')}"
         yield f"{where}: {strange} are of tools that the row does not have"
     if counts.faults:
-        yield f"{where}: {counted(counts.faults, 'answer')} cannot be read whole, first {counts.first_fault}"
+        faults = cells.counted(counts.faults, "answer")
+        yield f"{where}: {faults} cannot be read whole, first {counts.first_fault}"
 
 
-def _card(report: EvaluateReport, data: str, name: str) -> list[Section]:
-    of_set = [score for score in report.scores if score.data == data]
-    pairs = report.headline_pairs(data)
-    systems = list(dict.fromkeys(score.system for score in of_set))
+def _card(report: EvaluateReport, data: str) -> list[Section]:
+    scores = [score for score in report.scores if score.data == data]
     differences = [found for found in report.differences if found.data == data]
-    rows = _rows(of_set, differences, systems, pairs)
+    systems = list(dict.fromkeys(score.system for score in scores))
+    columns = _Columns(systems, report.headline_pairs(data))
+    rows = _rows(scores, differences, columns)
     if strays := {stray.system: stray for stray in report.strays if stray.data == data}:
-        cells = [counted_share(strays.get(system)) for system in systems]
-        rows.append([_NO_LABEL, *cells, *[""] * (2 * len(pairs))])
+        found = [cells.counted_share(strays.get(system)) for system in systems]
+        rows.append([_NO_LABEL, *found, *[""] * (2 * len(columns.pairs))])
     parts = [part for part in report.parts if part.data == data]
     return section(
-        name,
-        f"{data}: {_heading(report, data, of_set)}",
-        _plot(name, of_set),
-        Table(_header(systems, pairs), rows),
-        *_parts(parts, systems, pairs),
+        f"{data}: {_heading(report, data, scores)}",
+        _plot(scores),
+        Table(columns.header(), rows),
+        *_parts(parts, columns),
     )
 
 
 def _heading(report: EvaluateReport, data: str, scores: Sequence[Score]) -> str:
     draw = next((draw for draw in report.draws if draw.data == data), None)
     n = max(score.n for score in scores)
-    rows = f"{draw.line()};" if draw else f"{counted(n, 'row')},"
-    return f"n = {rows} {confidence(report.confidence)} in brackets"
+    rows = f"{draw.line()};" if draw else f"{cells.counted(n, 'row')},"
+    return f"n = {rows} {cells.confidence(report.confidence)} in brackets"
 
 
-def _plot(name: str, scores: Sequence[Score]) -> Plot | None:
+def _plot(scores: Sequence[Score]) -> Plot | None:
     """Each share with its interval; a perplexity is none."""
     by_metric = [
         Point(f"{score.metric}, {score.system}", score.value, score.low, score.high)
@@ -110,34 +111,24 @@ def _plot(name: str, scores: Sequence[Score]) -> Plot | None:
         for score in scores
         if score.metric == metric != "perplexity"
     ]
-    return Plot(name, "Scores with their intervals", "intervals", by_metric) if by_metric else None
-
-
-def _header(systems: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
-    changes = [cell for system, against in pairs for cell in (f"{system} - {against}", "p")]
-    return ["metric", *systems, *changes]
+    return Plot("Scores with their intervals", "intervals", by_metric) if by_metric else None
 
 
 def _rows(
-    scores: Sequence[Score],
-    differences: Sequence[Difference],
-    systems: Sequence[str],
-    pairs: Sequence[tuple[str, str]],
+    scores: Sequence[Score], differences: Sequence[Difference], columns: _Columns
 ) -> list[list[str]]:
     n = max(score.n for score in scores)
     by_system = {(score.metric, score.system): score for score in scores}
     by_pair = {(d.metric, d.system, d.against): d for d in differences}
     rows = []
     for metric in dict.fromkeys(score.metric for score in scores):
-        found = [by_system.get((metric, system)) for system in systems]
-        changes = [by_pair.get((metric, *pair)) for pair in pairs]
-        rows.append([_metric(metric, found, n), *map(percent, found), *_changes(changes)])
+        found = [by_system.get((metric, system)) for system in columns.systems]
+        changes = [by_pair.get((metric, *pair)) for pair in columns.pairs]
+        rows.append([_metric(metric, found, n), *map(cells.percent, found), *_changes(changes)])
     return rows
 
 
-def _parts(
-    parts: Sequence[ScoredRows], systems: Sequence[str], pairs: Sequence[tuple[str, str]]
-) -> Iterator[Block]:
+def _parts(parts: Sequence[ScoredRows], columns: _Columns) -> Iterator[Block]:
     """What the set's rows are to the training rows, and a table of each part where there are both."""
     rows = {part.kind: part.rows for part in parts}
     if not rows.get("repeated"):
@@ -150,8 +141,8 @@ def _parts(
         return
     for part in parts:
         what = "repeat training rows but for values" if part.kind == "repeated" else "are new"
-        cells = _rows(part.scores, part.differences, systems, pairs)
-        yield Table(_header(systems, pairs), cells, f"the {part.rows} rows that {what}")
+        found = _rows(part.scores, part.differences, columns)
+        yield Table(columns.header(), found, f"the {part.rows} rows that {what}")
 
 
 def _metric(name: str, scores: Iterable[Score | None], n: int) -> str:
@@ -160,9 +151,7 @@ def _metric(name: str, scores: Iterable[Score | None], n: int) -> str:
     return name if own == n else f"{name} (n = {own})"
 
 
-def _changes(differences: Iterable[Difference | None]) -> list[str]:
-    return [
-        cell
-        for found in differences
-        for cell in (points(found), p_value(found.p_value) if found else "")
-    ]
+def _changes(differences: Iterable[Difference | None]) -> Iterator[str]:
+    for found in differences:
+        yield cells.points(found)
+        yield cells.p_value(found.p_value) if found else ""

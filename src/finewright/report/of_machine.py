@@ -13,7 +13,7 @@ def doctor_page(report: DoctorReport) -> Page:
     table = Table(("what", "state", "detail"), rows)
     num_wrong = sum(not finding.passed for finding in report.findings)
     answer = f"{num_wrong} of {len(rows)} would fail" if num_wrong else "nothing would fail"
-    sections = section("findings", "", table, lines(*hints))
+    sections = section("", table, lines(*hints))
     return Page("a machine", "This machine", answer, sections=sections)
 
 
@@ -29,7 +29,6 @@ def selfcheck_page(report: SelfCheckReport) -> Page:
         answer=computes if report.passed else wrong,
         about=[f"{part} of {report.layers} layers on {report.device}"],
         sections=section(
-            "checks",
             "",
             Table(("relative distance of", "state", "measured", "at most"), rows),
             lines(*(f"slower than it could be: {path}" for path in report.slow_paths)),
@@ -74,7 +73,7 @@ def bench_page(report: BenchReport) -> Page:
             *(f"slow: {path}" for path in report.slow_paths),
         ),
         problems=(*report.rows.problems, *report.problems),
-        sections=section("speed", "", Table(("what", "figure", "more"), rows)),
+        sections=section("", Table(("what", "figure", "more"), rows)),
     )
 
 

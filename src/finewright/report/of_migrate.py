@@ -22,13 +22,11 @@ def migrate_page(report: MigrateReport) -> Page:
         notice="; ".join(report.deadlines),
         sections=[
             *section(
-                "expected",
                 f"Against the right answers, n = {golden.rows_expected}",
                 Table(_BOUNDS, _bounds(report.against_expected)),
                 *_recall(report),
             ),
             *section(
-                "agreement",
                 f"New against old, n = {golden.rows}",
                 Text(f"the same answer to at least {share(report.agreement_bound)} ({level})"),
                 Table(
@@ -36,9 +34,9 @@ def migrate_page(report: MigrateReport) -> Page:
                     [(found.metric, percent(found)) for found in report.agreement],
                 ),
             ),
-            *section("apart", "Where they differ", *_apart(report), is_for_page=True),
-            *section("settings", "The job's settings", _carried(report)),
-            *section("files", "Files", _files(report), is_for_page=True),
+            *section("Where they differ", *_apart(report), is_for_page=True),
+            *section("The job's settings", _carried(report)),
+            *section("Files", _files(report), is_for_page=True),
         ],
     )
 

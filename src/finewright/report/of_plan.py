@@ -35,13 +35,11 @@ def plan_page(report: PlanReport) -> Page:
                 part
                 for i, planned in enumerate(report.candidates, 1)
                 for part in section(
-                    f"candidate-{i}",
                     f"{planned.base_model} ({planned.parameters / 1e6:.0f}M parameters)",
                     *_candidate(planned),
                 )
             ),
             *section(
-                "defaults",
                 "Defaults and their reasons",
                 Table(("key", "value", "reason"), reasons),
             ),

@@ -23,9 +23,7 @@ def trace_page(report: TraceReport) -> Page:
         subject="a row",
         title="root of the ledger",
         answer=report.merkle_root,
-        sections=[
-            Section(f"entry-{i}", "", [_entry(entry)]) for i, entry in enumerate(report.entries, 1)
-        ],
+        sections=[Section("", [_entry(entry)]) for entry in report.entries],
     )
 
 
@@ -84,10 +82,7 @@ def card_page(card: DataCard) -> Page:
             "A datasheet after Gebru et al. 2021. It says what was told and measured; the rest is"
             f" {NOT_STATED}."
         ],
-        sections=[
-            Section(title.lower().replace(" ", "-"), title, blocks)
-            for title, blocks in parts.items()
-        ],
+        sections=[Section(title, blocks) for title, blocks in parts.items()],
     )
 
 

@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 
 from finewright.report.blocks import Block, Page, Quote, Section, Table, Text, lines, section
-from finewright.report.cells import confidence, counted, p_value, percent, points, share
+from finewright.report.cells import (
+    confidence,
+    counted,
+    named_counts,
+    p_value,
+    percent,
+    points,
+    share,
+)
 from finewright.schema.rag_answers import AnswersReport, RagEvaluation
 from finewright.schema.rag_index import (
     AskReport,
@@ -45,7 +53,7 @@ def index_page(report: IndexReport) -> Page:
         "unchanged": report.unchanged,
         "deleted": report.deleted,
     }
-    left_out = ", ".join(f"{count} {reason}" for reason, count in report.documents_dropped.items())
+    left_out = named_counts(report.documents_dropped)
     parts = [f"{count} {name}" for name, count in done.items() if count]
     parts += [f"left out: {left_out}"] if left_out else []
     as_it_was = RagTuneReport(
@@ -60,13 +68,13 @@ def index_page(report: IndexReport) -> Page:
         answer=f"{report.documents} documents, {report.chunks} chunks, embedder {report.embedder}",
         about=[f"documents: {', '.join(parts) or 'none'}"],
         problems=report.problems,
-        sections=section("tuning", "", *_tuning(report.tuning or as_it_was)),
+        sections=section("", *_tuning(report.tuning or as_it_was)),
     )
 
 
 def tuning_page(report: RagTuneReport) -> Page:
     """The weights and why."""
-    return Page("an index", "", sections=section("tuning", "", *_tuning(report)))
+    return Page("an index", "", sections=section("", *_tuning(report)))
 
 
 def ask_page(report: AskReport) -> Page:
@@ -79,9 +87,9 @@ def ask_page(report: AskReport) -> Page:
         title="",
         answer=report.answer or "(the model said nothing)",
         sections=[
-            *section("checks", "", lines(*_checks(report))),
-            *section("passages", "", *(_passage(p) for p in report.passages if p.number in used)),
-            *section("others", "", Text(unused)),
+            *section("", lines(*_checks(report))),
+            *section("", *(_passage(p) for p in report.passages if p.number in used)),
+            *section("", Text(unused)),
         ],
     )
 
@@ -98,11 +106,8 @@ def search_page(report: SearchReport) -> Page:
         subject="passages",
         title=title,
         sections=[
-            *(
-                Section(f"passage-{passage.number}", "", [_passage(passage)])
-                for passage in report.passages
-            ),
-            *section("known", "", Text(unknown if report.has_answer is None else "")),
+            *(Section("", [_passage(passage)]) for passage in report.passages),
+            *section("", Text(unknown if report.has_answer is None else "")),
         ],
     )
 
@@ -112,7 +117,7 @@ def evaluation_page(report: RagEvaluation) -> Page:
     page = evaluate_page(report.search)
     if report.answers is None:
         return page
-    sections = [*page.sections, *section("answers", "", *_answers(report.answers))]
+    sections = [*page.sections, *section("", *_answers(report.answers))]
     return Page(page.subject, page.title, page.answer, page.about, page.problems, sections)
 
 
@@ -136,10 +141,9 @@ def evaluate_page(report: RagEvaluateReport) -> Page:
         ],
         problems=report.problems,
         sections=[
-            *section("rankings", "", Table(("ranking", *metrics), rows)),
-            *section("changes", "", Table(("difference", "metric", "points", "p"), changes)),
+            *section("", Table(("ranking", *metrics), rows)),
+            *section("", Table(("difference", "metric", "points", "p"), changes)),
             *section(
-                "weights",
                 "",
                 lines(
                     f"tuned: {_tuned(report)}; chosen by {report.tuned_on}. "

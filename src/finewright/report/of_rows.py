@@ -30,9 +30,9 @@ def rows_page(title: str, about: str, sections: Sequence[Section], notice: str =
     return Page("data", title, about=[about], sections=sections, notice=notice)
 
 
-def not_looked_for(name: str, title: str, why: str = "Nobody looked for these.") -> Section:
+def not_looked_for(title: str, why: str = "Nobody looked for these.") -> Section:
     """A section that says that there is nothing to say."""
-    return Section(name, title, [Text(why)])
+    return Section(title, [Text(why)])
 
 
 def counts_section(counts: RowCounts, rows: Mapping[str, Sequence[RowRef]], says: Says) -> Section:
@@ -44,17 +44,11 @@ def counts_section(counts: RowCounts, rows: Mapping[str, Sequence[RowRef]], says
         Bar(label=f"dropped: {why}", count=n, rows=tuple(rows.get(why, ())), is_notable=True)
         for why, n in counts.rows_dropped.items()
     ]
-    figure = Figure(
-        name="fate",
-        title="What became of the rows",
-        about="Every row that was read is one of these.",
-        kind="bars",
-        rows=counts.rows_in,
-        bars=(whole, *parts),
-    )
+    about = "Every row that was read is one of these."
+    figure = _of_bars("What became of the rows", about, counts.rows_in, [whole, *parts])
     read = f"{counts.rows_in} read = {kept - cut_rows} kept whole + {cut_rows} kept, truncated"
     total = f"{read} + {sum(counts.rows_dropped.values())} dropped."
-    return Section("counts", "Counts", [Text(total), *_figure("counts", figure, says)])
+    return Section("Counts", [Text(total), *_figure("counts", figure, says)])
 
 
 def problems_section(problems: Sequence[Problem], says: Says) -> Section:
@@ -67,7 +61,7 @@ def problems_section(problems: Sequence[Problem], says: Says) -> Section:
     text = Text(f"{found}." if found else "None was found.")
     more = _left_out(len(ordered) - len(shown))
     blocks: list[Block] = [text, *shown, *more]
-    return Section("problems", "Problems", blocks)
+    return Section("Problems", blocks)
 
 
 def quality_section(report: QualityReport, says: Says) -> Section:
@@ -76,14 +70,14 @@ def quality_section(report: QualityReport, says: Says) -> Section:
     problems = (_problem(problem, says) for problem in report.problems)
     intro = Text(f"{report.rows} rows. A bar is a link to its rows.")
     blocks: list[Block] = [intro, *figures, *problems]
-    return Section("quality", "Quality", blocks)
+    return Section("Quality", blocks)
 
 
 def licences_section(licences: Sequence[CardLicence], figure: Figure, says: Says) -> Section:
     """The licences of the rows, and the rows of each."""
     intro = Text("By SPDX id; a licence is the row's own, else its file's, else its source's.")
     table = licences_table(licences)
-    return Section("licences", "Licences", [intro, table, *_figure("licences", figure, says)])
+    return Section("Licences", [intro, table, *_figure("licences", figure, says)])
 
 
 def provenance_section(
@@ -97,7 +91,7 @@ def provenance_section(
     shown = [_changed(entry, says) for entry in changed[:_MOST_ENTRIES]]
     more = _left_out(len(changed) - len(shown))
     blocks: list[Block] = [Text(proof), sources_table(sources), *shown, *more]
-    return Section("provenance", "Provenance", blocks)
+    return Section("Provenance", blocks)
 
 
 def duplicates_section(report: DuplicatesReport, says: Says) -> Section:
@@ -105,17 +99,12 @@ def duplicates_section(report: DuplicatesReport, says: Says) -> Section:
     of_kind: dict[str, list[RowRef]] = defaultdict(list)
     for example in report.examples:
         of_kind[example.kind].append(_ref(example.file, example.row))
-    figure = Figure(
-        name="kinds",
-        title="Rows that repeat an earlier one",
-        about="Each row counts once, under the strictest kind.",
-        kind="bars",
-        rows=report.rows_in,
-        bars=tuple(
-            Bar(label=kind, count=count, rows=tuple(of_kind[kind]))
-            for kind, count in report.found.items()
-        ),
-    )
+    bars = [
+        Bar(label=kind, count=count, rows=tuple(of_kind[kind]))
+        for kind, count in report.found.items()
+    ]
+    about = "Each row counts once, under the strictest kind."
+    figure = _of_bars("Rows that repeat an earlier one", about, report.rows_in, bars)
     entries: list[Block] = [
         _quoted(
             f"{e.file}:{e.row} repeats {e.of_file}:{e.of_row} ({e.kind}, {e.similarity:.2f})"
@@ -134,7 +123,7 @@ def duplicates_section(report: DuplicatesReport, says: Says) -> Section:
     intro = Text(f"{report.groups} groups, the largest of {report.largest_group} rows.")
     blocks: list[Block] = [intro, *([table] if known else []), *_figure("duplicates", figure, says)]
     more = _left_out(len(report.examples) - len(entries))
-    return Section("duplicates", "Duplicates", [*blocks, *entries, *more])
+    return Section("Duplicates", [*blocks, *entries, *more])
 
 
 def personal_section(report: PrivacyReport, says: Says) -> Section:
@@ -142,22 +131,13 @@ def personal_section(report: PrivacyReport, says: Says) -> Section:
     of_type: dict[str, dict[tuple[str, int], None]] = defaultdict(dict)
     for finding in report.findings:
         of_type[finding.type][finding.file, finding.row] = None
-    figure = Figure(
-        name="types",
-        title="Rows with personal data or secrets",
-        about="Rows by what was found in them; a row with two kinds counts for both.",
-        kind="bars",
-        rows=report.counts.rows_in,
-        bars=tuple(
-            Bar(
-                label=kind,
-                count=count.rows,
-                rows=tuple(_ref(*at) for at in list(of_type[kind])[:_MOST_ROWS]),
-                is_notable=True,
-            )
-            for kind, count in report.found.items()
-        ),
-    )
+    bars = [
+        Bar(label=kind, count=count.rows, is_notable=True,
+            rows=tuple(_ref(*at) for at in list(of_type[kind])[:_MOST_ROWS]))
+        for kind, count in report.found.items()
+    ]  # fmt: skip
+    about = "Rows by what was found in them; a row with two kinds counts for both."
+    figure = _of_bars("Rows with personal data or secrets", about, report.counts.rows_in, bars)
     rows = [(kind, str(c.spans), str(c.values), str(c.rows)) for kind, c in report.found.items()]
     table = Table(("type", "found", "different values", "rows"), rows)
     intro = Text(
@@ -165,7 +145,7 @@ def personal_section(report: PrivacyReport, says: Says) -> Section:
         "A mask such as [EMAIL] stands where a value was found."
     )
     blocks: list[Block] = [intro, *([table] if rows else []), *_figure("personal", figure, says)]
-    return Section("personal", "Personal data", blocks)
+    return Section("Personal data", blocks)
 
 
 def poison_section(report: PoisonReport, says: Says) -> Section:
@@ -177,7 +157,7 @@ def poison_section(report: PoisonReport, says: Says) -> Section:
     )
     figures = (block for figure in shown for block in _figure("poison", figure, says))
     more = _left_out(len(report.findings) - len(shown))
-    return Section("poison", "Poison", [intro, *figures, *more])
+    return Section("Poison", [intro, *figures, *more])
 
 
 def _suspicion(number: int, finding: PoisonFinding) -> Figure:
@@ -190,14 +170,12 @@ def _suspicion(number: int, finding: PoisonFinding) -> Figure:
         rows=tuple(_ref(*at) for at in refs),
         is_notable=finding.level == "high",
     )
-    return Figure(
-        name=f"finding-{number}",
-        title=f"{finding.kind.replace('_', ' ')} ({finding.level}, {finding.score:.2f})",
-        about=finding.reason,
-        kind="bars",
-        rows=finding.num_rows,
-        bars=(bar,),
-    )
+    title = f"{finding.kind.replace('_', ' ')} ({finding.level}, {finding.score:.2f})"
+    return _of_bars(title, finding.reason, finding.num_rows, [bar], f"finding-{number}")
+
+
+def _of_bars(title: str, about: str, rows: int, bars: Sequence[Bar], name: str = "rows") -> Figure:
+    return Figure(name=name, title=title, about=about, kind="bars", rows=rows, bars=tuple(bars))
 
 
 def _figure(section: str, figure: Figure, says: Says) -> Iterator[Block]:
@@ -205,27 +183,18 @@ def _figure(section: str, figure: Figure, says: Says) -> Iterator[Block]:
     if not figure.bars:
         yield Text(f"{figure.title}: none of {figure.rows} rows. {figure.about}", "soft")
         return
-    name = f"{section}-{figure.name}"
+    links = [f"{section}-{figure.name}-{i}" if b.count else "" for i, b in enumerate(figure.bars)]
+    points = [
+        Point(bar.label, bar.count, is_main=not bar.is_notable, link=link)
+        for bar, link in zip(figure.bars, links, strict=True)
+    ]
     summary = "".join(f" {key.capitalize()}: {_number(n)}." for key, n in figure.summary.items())
-    yield Plot(
-        name,
-        f"{figure.title}, {figure.rows} rows",
-        "bars",
-        [
-            Point(
-                bar.label,
-                bar.count,
-                is_main=not bar.is_notable,
-                link=f"{name}-{i}" if bar.count else "",
-            )
-            for i, bar in enumerate(figure.bars)
-        ],
-        f"{figure.about} Of {figure.rows} rows.{summary}",
-        heading=figure.title,
-    )
-    for i, bar in enumerate(figure.bars):
-        if bar.count:
-            yield _bar_rows(f"{name}-{i}", bar, says)
+    caption = f"{figure.about} Of {figure.rows} rows.{summary}"
+    title = f"{figure.title}, {figure.rows} rows"
+    yield Plot(title, "bars", points, caption, heading=figure.title)
+    for bar, link in zip(figure.bars, links, strict=True):
+        if link:
+            yield _bar_rows(link, bar, says)
 
 
 def _bar_rows(name: str, bar: Bar, says: Says) -> Fold:

@@ -1,9 +1,21 @@
 """What is shown of runs: one with all its reports, a list of them, whether one is as recorded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from finewright.report.blocks import Block, Page, Quote, Section, Table, Text, lines, section
-from finewright.report.cells import count, gib, loss, number, row_counts
+from finewright.report import cells
+from finewright.report.blocks import (
+    Block,
+    Page,
+    Quote,
+    Section,
+    Table,
+    Text,
+    lines,
+    section,
+    table_of,
+)
+from finewright.report.layouts import page_of
 from finewright.report.of_evaluate import score_sections
 from finewright.schema.report import (
     EarlierMeasurement,
@@ -36,16 +48,12 @@ def run_page(report: RunReport) -> Page:
             for problem in part.problems
         ],
         sections=[
-            *section("decide", "Decision", Text(report.decide.answer) if report.decide else None),
-            *section("data", "Data", Text(row_counts(report.data.counts)) if report.data else None),
-            *_cost(report),
-            *(section("train", "Training", *_trained(report.train)) if report.train else ()),
-            *(score_sections(report.evaluate, "evaluate") if report.evaluate else ()),
-            *(
-                part
-                for i, earlier in enumerate(report.earlier, 1)
-                for part in _earlier(earlier, f"earlier-{i}")
-            ),
+            *section("Decision", Text(report.decide.answer) if report.decide else None),
+            *section("Data", Text(cells.row_counts(report.data.counts)) if report.data else None),
+            *(page_of(report.cost).sections if report.cost else ()),
+            *(section("Training", *_trained(report.train)) if report.train else ()),
+            *(score_sections(report.evaluate) if report.evaluate else ()),
+            *(part for earlier in report.earlier for part in _earlier(earlier)),
         ],
     )
 
@@ -54,18 +62,12 @@ def quickstart_page(report: QuickstartReport) -> Page:
     """Answers before and after, the run, and what to do next."""
     page, run = run_page(report.run), report.run.summary.run
     commands = [f"finewright {command} {run}" for command in ("chat", "runs show", "verify")]
-    return Page(
-        subject=page.subject,
-        title=page.title,
-        answer=page.answer,
-        about=page.about,
-        problems=page.problems,
-        sections=[
-            *section("answers", "Before and after", *map(_before_after, report.answers)),
-            *page.sections,
-            *section("next", "Next", Text("\n".join(commands), "code")),
-        ],
-    )
+    sections = [
+        *section("Before and after", *map(_before_after, report.answers)),
+        *page.sections,
+        *section("Next", Text("\n".join(commands), "code")),
+    ]
+    return replace(page, sections=sections)
 
 
 def runs_page(report: RunList) -> Page:
@@ -74,13 +76,12 @@ def runs_page(report: RunList) -> Page:
         return Page("runs", "no runs yet")
     groups = [
         Section(
-            f"group-{i}",
             f"{group.folder}: {group.report or 'no report yet'}",
             [_runs(group.runs) if group.runs else Text("no runs")],
         )
-        for i, group in enumerate(report.groups, 1)
+        for group in report.groups
     ]
-    return Page("runs", "", sections=[*section("runs", "", _runs(report.runs)), *groups])
+    return Page("runs", "", sections=[*section("", _runs(report.runs)), *groups])
 
 
 def verify_page(report: VerifyReport) -> Page:
@@ -100,46 +101,49 @@ def _runs(runs: Sequence[RunSummary]) -> Table:
     return Table(("run", "state", "created", "done", "base models"), rows)
 
 
-def _cost(report: RunReport) -> Sequence[Section]:
-    if report.cost is None:
-        return ()
-    from finewright.report.of_cost import cost_sections  # loaded where there is an estimate
-
-    return cost_sections(report.cost)
-
-
-def _earlier(earlier: EarlierMeasurement, name: str) -> Iterator[Section]:
-    said = f"measured earlier, {earlier.finished}, kept in {earlier.path}"
-    yield from section(name, "Earlier measurement", Text(said), *earlier.report.problems)
-    yield from score_sections(earlier.report, name)
+def _earlier(earlier: EarlierMeasurement) -> Iterator[Section]:
+    said = Text(f"measured earlier, {earlier.finished}, kept in {earlier.path}")
+    yield from section("Earlier measurement", said, *earlier.report.problems)
+    yield from score_sections(earlier.report)
 
 
 def _trained(report: TrainReport) -> Iterator[Block | None]:
     candidates = report.candidates
-    yield lines(*(f"{c.base_model}: {row_counts(c.counts)}" for c in candidates))
-    columns = {
-        "base model": [c.base_model for c in candidates],
-        "steps": [count(c.steps) for c in candidates],
-        "first loss": [loss(c.first_loss) for c in candidates],
-        "final loss": [loss(c.final_loss) for c in candidates],
-        "held-out loss": [loss(c.eval_loss) for c in candidates],
-        "tokens": [count(c.tokens) for c in candidates],
-        "tokens/s": [number(c.tokens_per_second) for c in candidates],
-        "seconds": [number(c.seconds) for c in candidates],
-        "peak GiB": [gib(c.peak_gib) for c in candidates],
-        **dict(_method_columns(candidates)),
-    }
-    shown = {name: cells for name, cells in columns.items() if any(cells)}
-    yield Table(list(shown), list(zip(*shown.values(), strict=True)))
+    yield lines(*(f"{c.base_model}: {cells.row_counts(c.counts)}" for c in candidates))
+    table = table_of(
+        candidates,
+        {
+            "base model": lambda c: c.base_model,
+            "steps": lambda c: cells.count(c.steps),
+            "first loss": lambda c: cells.loss(c.first_loss),
+            "final loss": lambda c: cells.loss(c.final_loss),
+            "held-out loss": lambda c: cells.loss(c.eval_loss),
+            "tokens": lambda c: cells.count(c.tokens),
+            "tokens/s": lambda c: cells.number(c.tokens_per_second),
+            "seconds": lambda c: cells.number(c.seconds),
+            "peak GiB": lambda c: cells.gib(c.peak_gib),
+            **{_named(name, candidates): _metric_of(name) for name in _OF_METHODS},
+        },
+    )
+    columns = list(zip(table.header, *table.rows, strict=True))
+    shown = [column for column in columns if any(column[1:])]
+    header, *rows = zip(*shown, strict=True)
+    yield Table(header, rows)
     yield lines(*(_proved(c) for c in candidates if c.proofs))
     yield from (problem for c in candidates for problem in c.problems)
 
 
-def _method_columns(candidates: Sequence[Candidate]) -> Iterator[tuple[str, list[str]]]:
-    for name in _OF_METHODS:
-        values = [c.eval_metrics.get(name, c.final_metrics.get(name)) for c in candidates]
-        where = "held-out " if any(name in c.eval_metrics for c in candidates) else ""
-        yield where + name, ["" if value is None else f"{value:.3f}" for value in values]
+def _named(metric: str, candidates: Sequence[Candidate]) -> str:
+    is_held_out = any(metric in c.eval_metrics for c in candidates)
+    return f"held-out {metric}" if is_held_out else metric
+
+
+def _metric_of(metric: str) -> Callable[[Candidate], str]:
+    def shown(candidate: Candidate) -> str:
+        value = candidate.eval_metrics.get(metric, candidate.final_metrics.get(metric))
+        return "" if value is None else f"{value:.3f}"
+
+    return shown
 
 
 def _proved(candidate: Candidate) -> str:

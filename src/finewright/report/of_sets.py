@@ -17,7 +17,7 @@ def list_page(report: DataSets) -> Page:
         subject="data sets",
         title="Data sets",
         about=[*_missing(report), "build one: finewright data get NAME"],
-        sections=section("sets", "", Table(("name", "rows", "licence", "good for"), rows)),
+        sections=section("", Table(("name", "rows", "licence", "good for"), rows)),
     )
 
 
@@ -33,8 +33,8 @@ def set_page(report: SetReport) -> Page:
         answer=f"written{named}" if report.written else "there already, left alone",
         about=[report.provenance.title, *_licence(report.provenance)],
         sections=[
-            *section("files", "", Table(("file", "rows"), files)),
-            *section("left-out", "", Table(("left out", "count"), left_out)),
+            *section("", Table(("file", "rows"), files)),
+            *section("", Table(("left out", "count"), left_out)),
         ],
     )
 

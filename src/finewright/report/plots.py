@@ -49,12 +49,11 @@ def draw(plot: Plot) -> str:
         "lines": _plane,
     }[plot.kind]
     height, shapes = draw_kind(plot)
-    name = f"plot-{plot.name}"
     role = "group" if any(point.link for point in plot.points) else "img"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {height:g}"'
-        f' role="{role}" aria-labelledby={quoteattr(name)}>'
-        f"<title id={quoteattr(name)}>{_shown(plot.title)}</title>{''.join(shapes)}</svg>"
+        f' role="{role}" aria-label={quoteattr(visible(plot.title))}>'
+        f"<title>{_shown(plot.title)}</title>{''.join(shapes)}</svg>"
     )
 
 

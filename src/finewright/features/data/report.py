@@ -132,13 +132,11 @@ def _sections(
         counts_section(subject.counts, subject.behind(), says),
         problems_section(problems, says),
         quality_section(measured, says),
-        duplicates_section(duplicates, says)
-        if duplicates
-        else not_looked_for("duplicates", "Duplicates"),
-        personal_section(privacy, says) if privacy else not_looked_for("personal", "Personal data"),
+        duplicates_section(duplicates, says) if duplicates else not_looked_for("Duplicates"),
+        personal_section(privacy, says) if privacy else not_looked_for("Personal data"),
         poison_section(_masked_poison(subject.poison), says)
         if subject.poison
-        else not_looked_for("poison", "Poison", _NOBODY_LOOKED),
+        else not_looked_for("Poison", _NOBODY_LOOKED),
         *(_of_ledger(subject, says) if subject.entries else _of_files(subject, says)),
     ]
 

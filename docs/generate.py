@@ -25,7 +25,7 @@ from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
 from finewright.schema.train import TrainSettings
-from finewright.workbench.stages import STAGES
+from finewright.workbench.stages import stages
 
 DOCS = Path(__file__).parent
 SRC = DOCS.parent / "src" / "finewright"
@@ -74,7 +74,7 @@ def reference() -> str:
 
 def architecture() -> str:
     rows = [f"| `{name}/` | {sentence(name)} |" for name in folders()]
-    stages = [f"| `{s.name}` | {', '.join(s.reads) or '-'} | {s.help} |" for s in STAGES]
+    table = [f"| `{s.name}` | {', '.join(s.reads) or '-'} | {s.help} |" for s in stages()]
     parts = [
         "# Architecture",
         "Generated from the code by `python docs/generate.py`. Imports point down only, and the stages never"
@@ -88,7 +88,7 @@ def architecture() -> str:
         " options, its text and its page, and its part of the reference.",
         features_table(),
         "## Stages",
-        "\n".join(["| stage | reads | what it does |", "|---|---|---|", *stages]),
+        "\n".join(["| stage | reads | what it does |", "|---|---|---|", *table]),
         "A stage is `stage.py: run(context) -> StageResult`. Its key is the digest of its section, its"
         " inputs, the results it reads, and finewright's own code; an unchanged key is not run again.",
         "## The run folder",
@@ -278,7 +278,7 @@ def commands() -> str:
 def helps(table: Mapping[str, Verb], path: tuple[str, ...]) -> Iterator[str]:
     for word, verb in table.items():
         words = (*path, word)
-        if verb.command:
+        if verb.action:
             yield f"### finewright {' '.join(words)}\n\n```\n{help_of(words)}\n```"
         yield from helps(verb.inner, words)
 

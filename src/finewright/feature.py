@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 from finewright import plugins
+from finewright.errors import MissingExtra
 
 OnEvent: TypeAlias = Callable[[str, Mapping[str, Any]], None]  # Any: an event's fields
 
@@ -17,15 +19,17 @@ OnEvent: TypeAlias = Callable[[str, Mapping[str, Any]], None]  # Any: an event's
 class SpecSection:
     """The key of a feature in the run spec, which bears the feature's name.
 
-    `model` is the class of its keys, `what` its description, `why` the reason that it is open by default.
-    `needed_by` names what asks for it (`an index`) where a file of `name` and this section alone will do.
-    `aliases`: dotted key below it -> what other tools call that key."""
+    `model` is the class of its keys, in a module that imports nothing which reads a spec; `what` describes
+    it, and `why` says why it is open by default. `needed_by` names what asks for it (`an index`) where a
+    file of `name` and this section alone will do. `aliases`: dotted key below it -> what other tools call
+    that key. `faults`: a function that gives the problems of a section, whatever the rows are."""
 
     model: str
     what: str
     why: str
     needed_by: str = ""
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    faults: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +50,32 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureStage:
+    """A stage of a run, for runs whose spec has the feature's section.
+
+    `run(context)` returns its StageResult; `reads` names the stages that it stands behind."""
+
+    run: str
+    sentence: str
+    reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
     """A use case that can be taken out as one piece.
 
     `reports`: class of a report -> the function that lays it out as a page. `needs`: a library without
-    which nothing of it runs -> the extra of finewright that installs it."""
+    which nothing of it runs -> the extra of finewright that installs it. `offers`: name -> a function that
+    other features may call, by `offered`, because they never import it."""
 
     name: str
     sentence: str
     section: SpecSection | None = None
     commands: tuple[Command, ...] = ()
+    stage: FeatureStage | None = None
     reports: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
+    offers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,20 @@ class Session:
 def features() -> Mapping[str, Feature]:
     """Every feature by name: those of finewright in the order of their table, then the installed ones."""
     return {name: plugins.resolve("feature", name) for name in plugins.listed("feature")}
+
+
+def offered(feature: str, name: str) -> Any:  # Any: what it offers is its own
+    """The function that a feature offers by that name. Raises UnknownPlugin where it is not installed."""
+    found: Feature = plugins.resolve("feature", feature)
+    return plugins.load(found.offers[name])
+
+
+def check_needs(feature: Feature) -> None:
+    """Raise MissingExtra, before anything runs, where a library that the feature needs is not installed."""
+    for library, extra in feature.needs.items():
+        if find_spec(library) is None:
+            what = f"`{feature.name}` needs {library}, which is not installed"
+            raise MissingExtra(what, hint=f'pip install "finewright[{extra}]"')
 
 
 def sections() -> Mapping[str, SpecSection]:

@@ -199,6 +199,11 @@ def test_a_toy_has_its_part_of_the_reference(python: Python) -> None:
             "import nowhere\nFEATURE = Feature(",
             "cannot be loaded: No module named",
         ),
+        (
+            '"toy",\n            "Count',
+            '"toy --often",\n            "Count',
+            "brings `toy --often`, which fits no command",
+        ),
     ],
 )
 def test_a_feature_that_cannot_be_is_one_line(
@@ -210,6 +215,21 @@ def test_a_feature_that_cannot_be_is_one_line(
     assert found.returncode == (2 if what else 0)
     assert what in found.stderr
     assert found.stderr.count("\n") == (2 if what else 0)
+
+
+def test_a_library_that_a_feature_needs_is_named_before_anything_runs(
+    finewright_command: Python, tmp_path: Path
+) -> None:
+    module = tmp_path / "site" / "finewright_toy" / "feature.py"
+    module.write_text(
+        module.read_text().replace("    reports=", "    needs={'nowhere': 'tune'}, reports=")
+    )
+    refused = finewright_command("toy", "no.yaml")
+    assert refused.returncode == 3
+    assert refused.stderr == (
+        "error: `toy` needs nowhere, which is not installed\n"
+        ' hint: pip install "finewright[tune]"\n'
+    )
 
 
 def test_a_feature_with_the_name_of_a_key_of_the_core_is_refused(

@@ -40,7 +40,7 @@ def test_every_command_has_a_case_or_a_reason() -> None:
 def _commands(table: Mapping[str, Verb], name: str) -> Iterator[str]:
     for word, verb in table.items():
         full = f"{name} {word}".strip()
-        yield from [full] if verb.command else _commands(verb.inner, full)
+        yield from [full] if verb.action else _commands(verb.inner, full)
 
 
 @pytest.mark.parametrize(

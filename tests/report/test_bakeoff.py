@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright.report.of_bakeoff import licence
+from finewright.features.bakeoff.report import licence
 from finewright.report.show import html_of, text_of
 from finewright.schema.bakeoff_report import (
     Attempt,

@@ -15,9 +15,9 @@ from finewright.schema.methods import SFTSpec
 from finewright.schema.run import RunSpec
 from finewright.store.rundir import RunDir, create_run
 from finewright.store.stage import StageContext
-from finewright.workbench.stages import STAGES, code_digest, key_of, run_stage
+from finewright.workbench.stages import code_digest, key_of, run_stage, stages
 
-_, DATA, _, TRAIN, EVALUATE = STAGES
+_, DATA, _, TRAIN, EVALUATE = stages()
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SPEC = {
     "name": "t",
@@ -63,7 +63,7 @@ def test_equal_inputs_give_equal_keys(make_context: Make) -> None:
     assert key_of(DATA, make_context(), {"a": "1"}) == key_of(DATA, make_context(), {"a": "1"})
 
 
-@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+@pytest.mark.parametrize("stage", stages(), ids=lambda stage: stage.name)
 def test_another_input_gives_every_stage_another_key(make_context: Make, stage) -> None:
     assert key_of(stage, make_context(), {"a": "1"}) != key_of(stage, make_context(), {"a": "2"})
 

@@ -10,8 +10,9 @@ import typer
 from pydantic import ValidationError
 
 from finewright.cli import output
+from finewright.cli.action import Action
 from finewright.cli.parameters import flags_of, parameter, parameters, values
-from finewright.feature import Command, Session
+from finewright.feature import Command, Session, check_needs
 from finewright.plugins import load
 from finewright.schema.options import CommandOptions
 
@@ -19,11 +20,13 @@ _PAGE = Annotated[Path | None, typer.Option("--html", help="Write the report as 
 _JSON = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def function_of(command: Command, modes: Mapping[str, Command]) -> Callable[..., None]:
-    """The function whose parameters are the options of a command and of its modes, the switches of others."""
-    shown = {each.name: each for mode in (*modes.values(), command) for each in _parameters(mode)}
+def function_of(action: Action) -> Callable[..., None]:
+    """The function whose parameters are the options of a command and of its modes."""
+    command, modes = action.command, action.modes
+    actions = (*modes.values(), action)
+    shown = {each.name: each for one in actions for each in parameters(_model(one.command))}
     for switch, mode in modes.items():
-        option = typer.Option(switch, help=mode.sentence)
+        option = typer.Option(switch, help=mode.command.sentence)
         shown[_name(switch)] = parameter(_name(switch), Annotated[bool, option], False)
     if not command.is_talk:
         shown["page"] = parameter("page", _PAGE, None)
@@ -32,12 +35,12 @@ def function_of(command: Command, modes: Mapping[str, Command]) -> Callable[...,
     def call(**typed: Any) -> None:  # Any: checked by the model of the options
         page, as_json = typed.pop("page", None), typed.pop("as_json", False)
         switched = [switch for switch in modes if typed.pop(_name(switch))]
-        chosen = modes[switched[0]] if switched else command
-        own = _model(chosen).model_fields
+        chosen = modes[switched[0]] if switched else action
+        own = _model(chosen.command).model_fields
         for name in typed.keys() - own.keys():
             if typed.pop(name) != shown[name].default:
                 flag = "--" + name.replace("_", "-")
-                raise typer.BadParameter(f"`finewright {chosen.name}` does not use {flag}")
+                raise typer.BadParameter(f"`finewright {chosen.command.name}` does not use {flag}")
         _run(chosen, typed, page=page, as_json=as_json)
 
     call.__signature__ = inspect.Signature(list(shown.values()))  # type: ignore[attr-defined]
@@ -46,9 +49,11 @@ def function_of(command: Command, modes: Mapping[str, Command]) -> Callable[...,
     return call
 
 
-def _run(command: Command, typed: Mapping[str, Any], *, page: Path | None, as_json: bool) -> None:
+def _run(action: Action, typed: Mapping[str, Any], *, page: Path | None, as_json: bool) -> None:
     from finewright.workbench.pages import check_page
 
+    command = action.command
+    check_needs(action.feature)
     options = _options(command, typed)
     check_page(page, options.reads(), options.names())
     session = Session(date.today(), output.watch(as_json), output.tell, output.ask)
@@ -74,10 +79,6 @@ def _options(command: Command, typed: Mapping[str, Any]) -> CommandOptions:
         flag = flags_of(model, str(first["loc"][0]))[0] if first["loc"] else ""
         message = first["msg"].removeprefix("Value error, ")
         raise typer.BadParameter(message, param_hint=repr(flag) if flag else None) from None
-
-
-def _parameters(command: Command) -> list[inspect.Parameter]:
-    return list(parameters(_model(command)))
 
 
 def _model(command: Command) -> type[CommandOptions]:

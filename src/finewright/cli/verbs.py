@@ -10,6 +10,7 @@ import typer
 import typer.core
 import typer.main
 
+from finewright.cli.action import Action
 from finewright.cli.core import CORE
 from finewright.errors import FinewrightError
 from finewright.feature import Command, Feature, features
@@ -17,11 +18,10 @@ from finewright.feature import Command, Feature, features
 
 @dataclass(slots=True)
 class Verb:
-    """A word of the command line: a command, with what it does instead by a switch, or a group of verbs."""
+    """A word of the command line: a feature's command, or a group of verbs."""
 
     sentence: str
-    command: Command | None = None
-    modes: dict[str, Command] = field(default_factory=dict)
+    action: Action | None = None
     inner: dict[str, "Verb"] = field(default_factory=dict)
 
 
@@ -35,15 +35,15 @@ def verbs() -> dict[str, Verb]:
     commands = [(feature, command) for feature in known for command in feature.commands]
     for feature, command in sorted(commands, key=lambda item: _is_mode(item[1])):
         first, _, rest = command.name.partition(" ")
-        verb = Verb(command.sentence, command)
+        verb = Verb(command.sentence, Action(command, feature))
         if not rest:
             _add(found, first, verb, feature)
         elif _is_mode(command):
-            _add_mode(found.get(first), rest, command, feature)
+            _add_mode(found.get(first), rest, Action(command, feature))
         else:
             group = found.setdefault(first, Verb(sentences.get(first, feature.sentence)))
-            inner = found if group.command else group.inner
-            _add(inner, first if group.command else rest, verb, feature)
+            inner = found if group.action else group.inner
+            _add(inner, first if group.action else rest, verb, feature)
     return found
 
 
@@ -58,11 +58,12 @@ def _add(found: dict[str, Verb], word: str, verb: Verb, feature: Feature) -> Non
     found[word] = verb
 
 
-def _add_mode(host: Verb | None, switch: str, command: Command, feature: Feature) -> None:
-    if host is None or host.command is None or switch in host.modes:
-        what = f"the feature {feature.name!r} brings `{command.name}`, which fits no command"
+def _add_mode(host: Verb | None, switch: str, mode: Action) -> None:
+    if host is None or host.action is None or switch in host.action.modes:
+        name, brought = mode.feature.name, mode.command.name
+        what = f"the feature {name!r} brings `{brought}`, which fits no command"
         raise FinewrightError(what, hint="uninstall the package that brings it")
-    host.modes[switch] = command
+    host.action.modes[switch] = mode
 
 
 class LazyGroup(typer.core.TyperGroup):
@@ -98,14 +99,14 @@ def group(sentence: str, inner: Mapping[str, Verb], options: Callable[..., None]
 
 
 def _built(word: str, verb: Verb) -> Any:  # Any: as above
-    if verb.command is None:
+    if verb.action is None:
         made = group(verb.sentence, verb.inner, _no_options)
         made.name = word
         return made
     from finewright.cli.build import function_of
 
     app = _app()
-    app.command(word)(function_of(verb.command, verb.modes))
+    app.command(word)(function_of(verb.action))
     return typer.main.get_command(app)
 
 

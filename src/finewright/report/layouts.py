@@ -9,7 +9,6 @@ from finewright.report.blocks import Page, Section, Text
 # Those of a feature are in its own table.
 LAYOUTS = {
     "finewright.catalog.sets:DataSets": "finewright.report.of_sets:list_page",
-    "finewright.schema.bakeoff_report:BakeoffReport": "finewright.report.of_bakeoff:bakeoff_page",
     "finewright.schema.bench:BenchReport": "finewright.report.of_machine:bench_page",
     "finewright.schema.catalog_report:CatalogCheck": "finewright.report.of_catalog:check_page",
     "finewright.schema.catalog_report:CatalogImport": "finewright.report.of_catalog:import_page",
@@ -50,7 +49,6 @@ LAYOUTS = {
     "finewright.schema.report:VerifyReport": "finewright.report.of_runs:verify_page",
     "finewright.schema.scale:PrepareReport": "finewright.report.of_checks:prepare_page",
     "finewright.schema.sets:SetReport": "finewright.report.of_sets:set_page",
-    "finewright.schema.tune_report:TuneReport": "finewright.report.of_tune:tune_page",
 }
 """`module:Report` -> `module:function` that gives its page."""
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 from finewright.schema.common import Model, Problem
 from finewright.schema.evaluate import Difference, Score
-from finewright.schema.tune import Choice
+
+Choice = bool | int | float | str
 
 
 class Trial(Model):

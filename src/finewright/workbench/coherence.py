@@ -2,11 +2,9 @@
 rows for the best step or pairs for preferences. An error here would only show after training."""
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Literal
 
-from finewright.catalog.prices import USER_PRICES, check_tier, gpu_named, machines_of, prices
-from finewright.errors import DataError, FinewrightError
+from finewright.errors import FinewrightError
 from finewright.evaluate.score import (
     PREFERENCE,
     check_metrics,
@@ -14,11 +12,12 @@ from finewright.evaluate.score import (
     scores_answers,
     speechless,
 )
+from finewright.feature import sections
 from finewright.judge.answer import Answer, answer_of
 from finewright.judge.calls import Due
 from finewright.lm.sources import check_name, config_here
+from finewright.plugins import load
 from finewright.schema.common import Problem
-from finewright.schema.cost import CostSpec
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
@@ -36,7 +35,7 @@ def faults(loaded: LoadedSpec) -> list[Problem]:
         config = None if wrong else config_here(name, root)
         found += [*wrong, *unsupported(spec.train, config)]
         found += may_be_beyond_context(spec.train.max_length, config)
-    found += [*incoherent(spec), *uncostable(spec)]
+    found += [*incoherent(spec), *of_sections(spec)]
     found += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metrics)
     return list(dict.fromkeys(found))
 
@@ -59,6 +58,16 @@ def nothing_held_out(spec: RunSpec, level: Literal["error", "warning"]) -> list[
         " `finewright train` trains without measuring"
     )
     return [Problem(level=level, key="evaluate.data", message=message, hint=hint)]
+
+
+def of_sections(spec: RunSpec) -> list[Problem]:
+    """What the features find wrong with their own sections."""
+    found: list[Problem] = []
+    for key, section in sections().items():
+        written = getattr(spec, key)
+        if section.faults and written is not None:
+            found += load(section.faults)(written)
+    return found
 
 
 def incoherent(spec: RunSpec) -> list[Problem]:
@@ -116,27 +125,6 @@ def _of_calls(
         )
         hint = f"call by call: metrics: [{', '.join(_CALL_METRICS)}]"
         yield Problem(level="info", key="evaluate.metrics", message=message, hint=hint)
-
-
-def uncostable(spec: RunSpec) -> list[Problem]:
-    """What the `cost` section asks of the price catalog that is not in it."""
-    cost = spec.section("cost", CostSpec)
-    if cost is None:
-        return []
-    catalog = prices(Path(USER_PRICES).expanduser())
-    problems = []
-    for key, names, ask in (
-        ("providers", cost.providers, lambda name: machines_of(catalog, provider=name)),
-        ("gpus", cost.gpus, lambda name: gpu_named(catalog, name)),
-        ("tiers", cost.tiers, lambda name: check_tier(catalog, name)),
-    ):
-        for i, name in enumerate(names):
-            try:
-                ask(name)
-            except DataError as error:
-                where, what = f"cost.{key}.{i}", str(error)
-                problems.append(Problem(level="error", key=where, message=what, hint=error.hint))
-    return problems
 
 
 def _best_of_nothing(spec: RunSpec) -> Iterator[Problem]:

@@ -23,7 +23,7 @@ from finewright.store.atomic import read_json
 from finewright.store.measurements import Kept, kept_measurements
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
-from finewright.workbench.stages import STAGES
+from finewright.workbench.stages import stages
 
 
 def list_runs(runs_root: Path) -> RunList:
@@ -86,7 +86,7 @@ def summarise(run: RunDir) -> RunSummary:
         name=lock.spec.name,
         state=events.state(run),
         created=record.created.isoformat(timespec="seconds"),
-        stages=tuple(stage.name for stage in STAGES if stage.name in record.stages),
+        stages=tuple(stage.name for stage in stages() if stage.name in record.stages),
         base_models=lock.spec.base_models,
     )
 

@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
 from finewright import __version__
+from finewright.feature import features
+from finewright.plugins import load
 from finewright.store.atomic import os_errors
 from finewright.store.keys import stage_key
 from finewright.store.manifest import CARD, is_fresh, read_manifest, record_stage
@@ -17,41 +18,41 @@ from finewright.store.stage import StageContext, StageResult
 
 
 class Stage(NamedTuple):
-    """A stage, the stages whose results it reads, what it does, and the package that does it."""
+    """A stage, the stages whose results it reads, what it does, and the function that does it."""
 
     name: str
     reads: tuple[str, ...]
     help: str
-    package: str
+    run: str
 
 
-STAGES = (
-    Stage(
-        "decide",
-        (),
-        "Advise whether to prompt, retrieve or fine-tune; only where the spec asks.",
-        "finewright.features.decide",
-    ),
+_CORE = (
     Stage(
         "data",
         (),
         "Read and validate the rows, record where they came from, split.",
-        "finewright.data",
+        "finewright.data.stage:run",
     ),
-    Stage(
-        "cost",
-        ("data",),
-        "Estimate memory, time and money; only where the spec asks.",
-        "finewright.features.cost",
-    ),
-    Stage("train", ("data",), "Fine-tune each base model.", "finewright.train"),
+    Stage("train", ("data",), "Fine-tune each base model.", "finewright.train.stage:run"),
     Stage(
         "evaluate",
         ("data", "train"),
         "Score the tuned model against its base.",
-        "finewright.evaluate",
+        "finewright.evaluate.stage:run",
     ),
 )
+
+
+@cache
+def stages() -> tuple[Stage, ...]:
+    """Every stage in its order: one of a feature stands right behind the last that it reads."""
+    found = list(_CORE)
+    for name, feature in features().items():
+        if stage := feature.stage:
+            names = [each.name for each in found]
+            place = max((names.index(read) + 1 for read in stage.reads), default=0)
+            found.insert(place, Stage(name, stage.reads, stage.sentence, stage.run))
+    return tuple(found)
 
 
 # These hold seconds and speeds, which differ when the same result is made again.
@@ -82,12 +83,17 @@ def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
     if stage.name == "data":
         is_drawn = any(item.limit for item in spec.evaluate.data)
         section += [spec.evaluate.data, spec.evaluate.seed if is_drawn else None]
-    if stage.name in ("cost", "train"):
+    if _reads_rows(stage):
         section += [dict(context.candidates), spec.base_models, spec.remote_code]
-    if spec.chat_template and stage.name in ("cost", "train", "evaluate"):
+    if spec.chat_template and "data" in stage.reads:
         section.append(spec.chat_template)
-    upstream = [_result_digests(context, name, stage.name) for name in stage.reads]
+    upstream = [_result_digests(context, name, stage) for name in stage.reads]
     return stage_key(section, upstream, code_digest())
+
+
+def _reads_rows(stage: Stage) -> bool:
+    """Does it look at the rows that train, and at none that only measure?"""
+    return "data" in stage.reads and stage.name != "evaluate"
 
 
 def is_of_evaluation(key: str) -> bool:
@@ -95,11 +101,11 @@ def is_of_evaluation(key: str) -> bool:
     return key.startswith("evaluate.")
 
 
-def _result_digests(context: StageContext, stage: str, reader: str) -> list[str]:
+def _result_digests(context: StageContext, stage: str, reader: Stage) -> list[str]:
     """Of the files that the stage made, those that decide over the reader's result."""
     rows = read_manifest(context.run).artifacts
     made = [row for row in rows if row.stage == stage and row.kind not in _TIMED]
-    if stage == "data" and reader in ("cost", "train"):
+    if stage == "data" and _reads_rows(reader):
         made = [row for row in made if row.path in _TRAINED_ON]
     return sorted(f"{row.path} {row.sha256}" for row in made)
 
@@ -125,7 +131,7 @@ def run_stage(
         return False
     context.emit("stage_started", stage=stage.name, key=key)
     with os_errors(context.run.root):
-        result: StageResult = import_module(f"{stage.package}.stage").run(context)
+        result: StageResult = load(stage.run)(context)
     context.run.write_report(stage.name, result.report)
     now = datetime.now(UTC)
     record_stage(context.run, stage.name, key, result.artifacts, now, inputs=result.inputs)

@@ -25,7 +25,7 @@ from finewright.workbench.prepare import input_digests, make_lock, missing_files
 from finewright.workbench.respec import OnEvent, follow_spec
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests
-from finewright.workbench.stages import STAGES, Stage, code_digest, is_current, run_stage
+from finewright.workbench.stages import Stage, code_digest, is_current, run_stage, stages
 
 __all__ = ["OnEvent", "resume", "up", "up_path"]
 
@@ -129,9 +129,9 @@ def _run_stages(
         )
 
     ran = []
-    stages = _stages(lock, through)
+    ahead = _stages(lock, through)
     is_said = False
-    for number, stage in enumerate(stages):
+    for number, stage in enumerate(ahead):
         try:
             _check_stop(stage, run, should_stop)
             _check_askable(run, lock, before=stage.name, through=through)
@@ -140,7 +140,7 @@ def _run_stages(
                 and stage.name in _LONG
                 and not is_current(stage, make_context, lock.inputs)
             ):
-                say_how_long(run, lock, emit, ahead=[each.name for each in stages[number:]])
+                say_how_long(run, lock, emit, ahead=[each.name for each in ahead[number:]])
                 is_said = True
             if run_stage(stage, make_context, lock.inputs):
                 ran.append(stage.name)
@@ -159,8 +159,8 @@ def _run_stages(
 def _stages(lock: Lock, through: str) -> list[Stage]:
     """Those that the spec asks for, up to and including `through`; a run that `train` began may have nothing
     to measure on."""
-    last = next(i for i, stage in enumerate(STAGES) if stage.name == through)
-    asked = [stage for stage in STAGES[: last + 1] if getattr(lock.spec, stage.name) is not None]
+    last = next(i for i, stage in enumerate(stages()) if stage.name == through)
+    asked = [stage for stage in stages()[: last + 1] if getattr(lock.spec, stage.name) is not None]
     return [stage for stage in asked if stage.name != "evaluate" or _holds_out(lock.spec)]
 
 

@@ -16,10 +16,11 @@ from finewright.features.cost.mend import mend, options
 from finewright.features.cost.model import describe_model
 from finewright.features.cost.needs import formula, measured
 from finewright.features.cost.rows import count
+from finewright.features.cost.spec import CostSpec
 from finewright.features.cost.truths import truths
 from finewright.report.show import text_of
 from finewright.schema.adapter import LoraSpec
-from finewright.schema.cost import CostReport, CostSpec, Range
+from finewright.schema.cost import CostReport, Range
 from finewright.schema.methods import DPOSpec, GRPOSpec, SFTSpec
 from finewright.schema.rows import Row
 from finewright.train.defaults import micro_batch_tokens

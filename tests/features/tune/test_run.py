@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import tiny
-from finewright.errors import MissingExtra, SpecError, StageError
+from finewright.errors import SpecError, StageError
 from finewright.features.tune.run import tune
 from finewright.schema.load import load_spec
 from finewright.schema.tune_report import TuneReport
@@ -194,15 +194,3 @@ def test_files_of_others_are_never_overwritten(project: Path) -> None:
     with pytest.raises(SpecError, match="paths in a spec start from its folder"):
         run(project, out=project / "runs" / "best.yaml")
     assert mine.read_text() == "name: mine\n"
-
-
-def test_optuna_that_is_not_installed_is_named(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    before = set((project / "runs").glob("*"))
-    with pytest.raises(MissingExtra, match="a search needs Optuna"):
-        run(project, "tune.seed=7")
-    assert set((project / "runs").glob("*")) == before

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finewright.features.tune.search import Pruned, Search, Suggestion
-from finewright.schema.tune import TuneSpec
+from finewright.features.tune.spec import TuneSpec
 
 pytest.importorskip("optuna")
 

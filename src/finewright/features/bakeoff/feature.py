@@ -6,7 +6,7 @@ FEATURE = Feature(
     "bakeoff",
     "Train each base model on the same rows, drop the worse ones, and compare the rest.",
     section=SpecSection(
-        "finewright.schema.bakeoff:BakeoffSpec",
+        "finewright.features.bakeoff.spec:BakeoffSpec",
         "How `finewright bakeoff` compares the base models",
         "asked for by a command of its own",
     ),
@@ -18,4 +18,7 @@ FEATURE = Feature(
             "finewright.features.bakeoff.commands:bakeoff",
         ),
     ),
+    reports={
+        "finewright.schema.bakeoff_report:BakeoffReport": "finewright.features.bakeoff.report:bakeoff_page"
+    },
 )

@@ -1,7 +1,7 @@
 """What is known of a tuned model beside its score: licence, size, speed, price, conduct of its answers."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,14 +12,14 @@ from finewright.data.provenance.licences import classes_of
 from finewright.errors import Interrupted, MissingExtra
 from finewright.evaluate.conduct import conduct
 from finewright.evaluate.score import part_of
-from finewright.features.cost.forecast import cost
+from finewright.feature import offered
 from finewright.guard.quality.languages import TOO_SHORT, UNCLEAR, detector
 from finewright.judge.drift import LanguageOf
 from finewright.judge.statistics import wilson
 from finewright.lm.runtime import watch_others
 from finewright.lm.sources import locate, num_parameters
 from finewright.schema.bakeoff_report import Conduct, Finalist, Share, Use
-from finewright.schema.cost import Range
+from finewright.schema.cost import CostReport, Range
 from finewright.schema.evaluate import (
     BASE,
     BASE_WITH_LABELS,
@@ -133,7 +133,8 @@ def _license(stated: str, name: str) -> str:
 
 def _price(contest: Contest, entry: Entry, today: date) -> _Price:
     """The training run on the cheapest machine for rent that surely fits."""
-    report = cost(
+    forecast: Callable[..., CostReport] = offered("cost", "forecast")
+    report = forecast(
         entry.spec, trace=False, calibrate=False, runs=contest.folder / "runs", today=today
     )
     priced = [

@@ -11,10 +11,10 @@ from finewright.errors import SpecError
 from finewright.evaluate.cautions import linear_problems, recall_problem
 from finewright.evaluate.pareto import Point, frontier
 from finewright.features.bakeoff.finalist import finalist, uses
+from finewright.features.bakeoff.report import licence
+from finewright.features.bakeoff.spec import BakeoffSpec
 from finewright.lm.runtime import is_busy
-from finewright.report.of_bakeoff import licence
 from finewright.report.show import write_page
-from finewright.schema.bakeoff import BakeoffSpec
 from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import LINEAR, TUNED

@@ -18,13 +18,13 @@ from finewright.estimate.freshness import (
 from finewright.features.cost.job import Job
 from finewright.features.cost.machines import machines
 from finewright.features.cost.needs import formula
+from finewright.features.cost.spec import CostSpec
 from finewright.features.cost.truths import truths
 from finewright.schema.catalog import Machine, PriceCatalog
 from finewright.schema.common import Problem
 from finewright.schema.cost import (
     CandidateCost,
     CostReport,
-    CostSpec,
     MachineEstimate,
     MemoryEstimate,
 )

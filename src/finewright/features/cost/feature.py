@@ -1,14 +1,15 @@
 """The forecast of cost, as finewright knows it."""
 
-from finewright.feature import Command, Feature, SpecSection
+from finewright.feature import Command, Feature, FeatureStage, SpecSection
 
 FEATURE = Feature(
     "cost",
     "Say before a run which machines it fits, how long it takes and what it costs.",
     section=SpecSection(
-        "finewright.schema.cost:CostSpec",
+        "finewright.features.cost.spec:CostSpec",
         "Which machines and how many runs `cost` reckons with",
         "`finewright cost` needs none",
+        faults="finewright.features.cost.check:faults",
     ),
     commands=(
         Command(
@@ -19,4 +20,10 @@ FEATURE = Feature(
             is_check=True,
         ),
     ),
+    stage=FeatureStage(
+        "finewright.features.cost.stage:run",
+        "Estimate memory, time and money; only where the spec asks.",
+        reads=("data",),
+    ),
+    offers={"forecast": "finewright.features.cost.forecast:cost"},
 )

@@ -11,17 +11,18 @@ from finewright.data.gather import gather
 from finewright.estimate.families import shape_of
 from finewright.estimate.time import PastRun, hours_at, past_speed
 from finewright.features.cost.assemble import Found, Question, report
+from finewright.features.cost.check import faults
 from finewright.features.cost.job import Job
 from finewright.features.cost.machines import fit
 from finewright.features.cost.mend import mend, options
 from finewright.features.cost.model import Described, describe_model
 from finewright.features.cost.needs import formula, measured
 from finewright.features.cost.rows import count
+from finewright.features.cost.spec import CostSpec
 from finewright.lm import runtime
 from finewright.schema.common import Problem
 from finewright.schema.cost import (
     CostReport,
-    CostSpec,
     MachineEstimate,
     MemoryEstimate,
     Range,
@@ -31,7 +32,6 @@ from finewright.schema.load import LoadedSpec
 from finewright.store.environment import environment
 from finewright.store.stage import refuse
 from finewright.train.rows import rows_for
-from finewright.workbench.coherence import uncostable
 from finewright.workbench.past import Past, past_runs
 
 GIB = 2**30
@@ -55,7 +55,8 @@ def cost(
     `trace` runs the step on tensors without numbers, `calibrate` runs real ones for about ten seconds; both
     need the model runtime, the latter the weights too. Runs in `runs` of the same kind tell how they went.
     Raises ModelError, DataError or SpecError, in one line each."""
-    refuse([loaded.placed(problem) for problem in uncostable(loaded.spec)])
+    asked = loaded.spec.section("cost", CostSpec) or CostSpec()
+    refuse([loaded.placed(problem) for problem in faults(asked)])
     gathered = gather(loaded.spec.data, loaded.resolve)
     refuse(gathered.problems)
     rows, odd = rows_for(loaded.spec.train.method, gathered.train)
@@ -82,7 +83,6 @@ def cost(
             here=_own_row(job, here, [e for e in extra if e.on == _kind(here)], speed, tier),
             residuals=tuple(_residuals(job, here, past)),
         )
-    asked = loaded.spec.section("cost", CostSpec) or CostSpec()
     found_out = report(
         Question(loaded.spec.name, jobs, asked, found),
         prices(Path(USER_PRICES).expanduser()),

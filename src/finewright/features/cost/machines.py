@@ -9,8 +9,9 @@ from finewright.estimate.time import hours_on, utilisation
 from finewright.features.cost.job import Job
 from finewright.features.cost.mend import Option, mend, options
 from finewright.features.cost.needs import formula
+from finewright.features.cost.spec import CostSpec
 from finewright.schema.catalog import GPU, Machine, PriceCatalog
-from finewright.schema.cost import CostSpec, MachineEstimate, MemoryEstimate, Mend, Range
+from finewright.schema.cost import MachineEstimate, MemoryEstimate, Mend, Range
 
 _BFLOAT16, _FLOAT32 = 2, 4
 

@@ -6,7 +6,7 @@ from finewright.features.cost.assemble import Question, report
 from finewright.features.cost.job import Job
 from finewright.features.cost.model import describe_model
 from finewright.features.cost.rows import count
-from finewright.schema.cost import CostSpec
+from finewright.features.cost.spec import CostSpec
 from finewright.schema.rows import parse_rows
 from finewright.store.manifest import read_manifest
 from finewright.store.stage import StageContext, StageResult

@@ -1,6 +1,6 @@
 """The decision, as finewright knows it."""
 
-from finewright.feature import Command, Feature, SpecSection
+from finewright.feature import Command, Feature, FeatureStage, SpecSection
 
 FEATURE = Feature(
     "decide",
@@ -18,5 +18,9 @@ FEATURE = Feature(
             "finewright.features.decide.commands:DecideOptions",
             "finewright.features.decide.commands:decide",
         ),
+    ),
+    stage=FeatureStage(
+        "finewright.features.decide.stage:run",
+        "Advise whether to prompt, retrieve or fine-tune; only where the spec asks.",
     ),
 )

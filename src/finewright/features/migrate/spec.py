@@ -18,7 +18,7 @@ from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.migrate import Carried
 from finewright.store.stage import refuse
 from finewright.train.support import unsupported
-from finewright.workbench.coherence import incoherent, uncostable
+from finewright.workbench.coherence import incoherent, of_sections
 
 _TOKENS_STEP = 16
 _TRAIN = "train."
@@ -72,7 +72,7 @@ def check_spec(text: str, path: Path, overrides: Sequence[str]) -> LoadedSpec:
         except SpecError as error:
             raise SpecError(str(error).replace(str(draft), str(path)), hint=error.hint) from None
     loaded = replace(loaded, path=path)
-    problems = [*incoherent(loaded.spec), *uncostable(loaded.spec)]
+    problems = [*incoherent(loaded.spec), *of_sections(loaded.spec)]
     for name in loaded.spec.base_models:
         check_name(name, path.parent)
         problems += unsupported(loaded.spec.train, config_here(name, path.parent))

@@ -6,7 +6,7 @@ FEATURE = Feature(
     "tune",
     "Search the settings that the spec names, and say what they gain on rows that chose nothing.",
     section=SpecSection(
-        "finewright.schema.tune:TuneSpec",
+        "finewright.features.tune.spec:TuneSpec",
         "What `finewright tune` searches",
         "asked for by a command of its own",
     ),
@@ -18,4 +18,8 @@ FEATURE = Feature(
             "finewright.features.tune.commands:tune",
         ),
     ),
+    reports={
+        "finewright.schema.tune_report:TuneReport": "finewright.features.tune.report:tune_page"
+    },
+    needs={"optuna": "tune"},
 )

@@ -13,13 +13,13 @@ from finewright.compare.best_trial import best_trial, verdict
 from finewright.compare.comparison import Comparison
 from finewright.errors import SpecError, StageError
 from finewright.evaluate.cautions import linear_problems, recall_problem
-from finewright.features.tune.search import Pruned, Report, Search, Suggestion, load_optuna
+from finewright.features.tune.search import Pruned, Report, Search, Suggestion
+from finewright.features.tune.spec import Span, TuneSpec
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import LINEAR, TUNED
 from finewright.schema.load import LoadedSpec, changed
 from finewright.schema.nodes import Tree
-from finewright.schema.tune import Choice, Span, TuneSpec
-from finewright.schema.tune_report import Trial, TuneReport
+from finewright.schema.tune_report import Choice, Trial, TuneReport
 from finewright.store.atomic import os_errors, write_json, write_text
 from finewright.store.keys import digest
 from finewright.workbench.contest import (
@@ -65,7 +65,6 @@ def tune(loaded: LoadedSpec, root: Path, *, out: Path | None, on_event: OnEvent)
     _check_parameters(loaded, spec)
     told = ({k: _plain(v) for k, v in spec.parameters.items()}, metric, spec.seed, spec.pruner)
     with_rows = (*told, spec.development_rows or 0)
-    load_optuna()  # before anything is made
     folder = open_contest(loaded, "tune", root, with_rows, on_event=on_event)
     contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
     tried, outside = _searched(contest, spec)

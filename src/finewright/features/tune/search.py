@@ -6,11 +6,12 @@ and goes on suggests what it would have suggested."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from finewright.errors import MissingExtra
-from finewright.schema.tune import Choice, Span, TuneSpec
+from finewright.features.tune.spec import Span, TuneSpec
+from finewright.schema.tune_report import Choice
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -51,7 +52,7 @@ class Search:
     """The search of one spec, kept in a journal beside its runs; only one process may use it at a time."""
 
     def __init__(self, journal: Path, spec: TuneSpec) -> None:
-        optuna = load_optuna()
+        optuna: Any = import_module("optuna")  # Any: a module that is imported late
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         backend = optuna.storages.journal.JournalFileBackend(str(journal))
         self._optuna, self._spec = optuna, spec
@@ -170,12 +171,3 @@ def _pruner(optuna: Any, name: str) -> Any:  # Any: the module, imported late, a
     if name == "halving":
         return optuna.pruners.SuccessiveHalvingPruner(min_resource=10, reduction_factor=2)
     return optuna.pruners.NopPruner()
-
-
-def load_optuna() -> Any:  # Any: the module, imported late
-    """The package. Raises MissingExtra."""
-    try:
-        import optuna
-    except ModuleNotFoundError:
-        raise MissingExtra("a search needs Optuna", hint='pip install "finewright[tune]"') from None
-    return optuna

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import SpecError
+from finewright.features.tune.spec import Span
 from finewright.schema.load import LoadedSpec, changed, load_spec
-from finewright.schema.tune import Span
 
 SPEC = """\
 name: bot

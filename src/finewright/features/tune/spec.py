@@ -5,9 +5,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from finewright.schema.common import Model, default
+from finewright.schema.tune_report import Choice
 
 Number = int | float
-Choice = bool | int | float | str
 
 
 class Span(Model):

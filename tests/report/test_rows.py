@@ -1,8 +1,6 @@
 """The page about a data set: its counts add up, and each bar leads to its rows."""
 
-from finewright.report.blocks import Fold, Plot, Section, Text
-from finewright.report.html import as_html
-from finewright.report.of_rows import (
+from finewright.features.data.row_sections import (
     counts_section,
     duplicates_section,
     personal_section,
@@ -11,6 +9,8 @@ from finewright.report.of_rows import (
     quality_section,
     rows_page,
 )
+from finewright.report.blocks import Fold, Plot, Section, Text
+from finewright.report.html import as_html
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.duplicates import DuplicateRow, DuplicatesReport
 from finewright.schema.poison import EvidenceRow, PoisonFinding, PoisonReport

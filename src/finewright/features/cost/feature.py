@@ -26,4 +26,7 @@ FEATURE = Feature(
         reads=("data",),
     ),
     offers={"forecast": "finewright.features.cost.forecast:cost"},
+    reports={
+        "finewright.schema.cost:CostReport": "finewright.features.cost.report:cost_page",
+    },
 )

@@ -332,7 +332,7 @@ def raft(options: RaftOptions, session: Session) -> BaseModel:
 
 def report(options: ReportOptions, session: Session) -> BaseModel:
     """The page about the data."""
-    from finewright.features.data.report import report as run
+    from finewright.features.data.row_page import report as run
 
     return run(options.path, out=options.out, asked=options.asked())
 

@@ -3,6 +3,23 @@
 from finewright.feature import Command, Feature
 
 _HERE = "finewright.features.data.commands"
+_PAGES = {
+    "catalog.sets:DataSets": "features.data.report_sets:list_page",
+    "schema.data_check:DataCheckReport": "features.data.report:check_page",
+    "schema.data_check:FixReport": "features.data.report:fix_page",
+    "schema.data_documents:DocumentsReport": "features.data.report:documents_page",
+    "schema.data_documents:ExamplesReport": "features.data.report:examples_page",
+    "schema.duplicates:DuplicatesReport": "features.data.report_checks:duplicates_page",
+    "schema.formats:DataShowReport": "features.data.report:show_page",
+    "schema.poison:PoisonReport": "features.data.report_checks:poison_page",
+    "schema.privacy:PrivacyReport": "features.data.report_checks:privacy_page",
+    "schema.provenance:DataPageReport": "report.of_provenance:data_page_page",
+    "schema.provenance:TraceReport": "report.of_provenance:trace_page",
+    "schema.provenance:WithoutReport": "report.of_provenance:without_page",
+    "schema.raft:RaftReport": "features.data.report:raft_page",
+    "schema.scale:PrepareReport": "features.data.report_checks:prepare_page",
+    "schema.sets:SetReport": "features.data.report_sets:set_page",
+}
 
 
 def _command(
@@ -92,4 +109,5 @@ FEATURE = Feature(
             check=False,
         ),
     ),
+    reports={f"finewright.{report}": f"finewright.{page}" for report, page in _PAGES.items()},
 )

@@ -1,199 +1,189 @@
-"""`data report`: one page about a data file or a run's data, with every row a click away."""
+"""What the data commands show: what was read, what became of the rows, and what was found in them."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from functools import cache
-from pathlib import Path
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from finewright.data.provenance.card import Measured, Told, data_card
-from finewright.data.provenance.licences import classes_of
-from finewright.data.validate import Asked
-from finewright.errors import DataError
-from finewright.features.data.subject import Subject, Texts, subject_of_file, subject_of_run
-from finewright.guard.privacy.replace import redacted
-from finewright.guard.quality.figures import bars
-from finewright.guard.quality.languages import detector
-from finewright.guard.quality.measure import quality
-from finewright.report.blocks import Section
-from finewright.report.html import PAGE_START, as_html
-from finewright.report.of_rows import (
-    Says,
-    counts_section,
-    duplicates_section,
-    licences_section,
-    not_looked_for,
-    personal_section,
-    poison_section,
-    problems_section,
-    provenance_section,
-    quality_section,
-    rows_page,
-)
-from finewright.schema.common import Problem
-from finewright.schema.poison import PoisonReport
-from finewright.schema.provenance import CardLicence, CardSource, DataPageReport, LedgerSummary
-from finewright.schema.quality import Bar, Figure, QualityReport
-from finewright.schema.rows import Row
-from finewright.store.atomic import os_errors, sha256_file, write_text
-from finewright.store.rundir import open_run
-from finewright.workbench.outputs import check_free, check_parent, check_place
+from finewright.report.blocks import Block, Page, Quote, Section, Table, Text, lines, section
+from finewright.report.cells import counted, named_counts, share
+from finewright.schema.data_check import DataCheckReport, FixReport
+from finewright.schema.data_documents import DocumentsReport, ExamplesReport
+from finewright.schema.formats import DataShowReport, RowSeen
+from finewright.schema.raft import RaftReport
 
-_PAGE = "data.html"
-_NOBODY_LOOKED = (
-    "Nobody looked: `finewright data poison` does, or a run that is asked to by data.poison."
-)
-_NOTICE = (
-    "Confidential: this page quotes rows of the data. Secrets and personal data that were found in them are"
-    " masked, as [EMAIL] is; names, addresses, and what no check knows are not. Give it to those who may see"
-    " the data."
-)
+_SUBJECT = "data"
+_NO_TEXT = "none gives text, so nothing was written"
+_PLACES = ("id", "file", "row")
+_LONGEST_VALUE = 300
+_RAFT_KINDS = {
+    "with_gold": "the answer's passage is there, and quoted",
+    "from_memory": "distractors alone, answered all the same",
+    "unanswerable": "distractors alone, and the answer says so",
+}
 
 
-def report(path_or_run: Path, *, out: Path, asked: Asked = Asked()) -> DataPageReport:  # noqa: B008
-    """Write the page about a data file, a folder of them, or a run; `out` may be a folder.
-
-    A file is looked at as a run with no settings would, its rows taken as `asked`. A run's page is about
-    the rows that train and those held out, and reads its `data` folder alone. A page of this kind is
-    replaced, any other file is not. Rows are quoted with what was found in them masked; nothing is hidden
-    that no check knows."""
-    target = out / _PAGE if out.is_dir() else out
-    _check_target(target, path_or_run)
-    subject = _subject(path_or_run, asked)
-    measured = quality(subject.rows, language_of=detector())
-    problems = tuple(dict.fromkeys((*subject.problems, *measured.problems)))
-    texts = Texts(subject)
-    says = cache(lambda ref: redacted(texts(ref)))
-    sections = _sections(subject, _masked_quality(measured), _masked(problems), says)
-    about = f"{len(subject.rows)} usable rows of {subject.counts.rows_in} read"
-    page = rows_page(f"Data of {subject.name}", about, sections, _NOTICE)
-    write_text(target, as_html(page))
-    return DataPageReport(
-        path=str(target),
-        about=subject.name,
-        rows=len(subject.rows),
-        sections=tuple(section.title for section in sections),
-        problems=problems,
+def check_page(report: DataCheckReport) -> Page:
+    """What becomes of the rows, and whether they can be used."""
+    cut = f", {report.rows_truncated} truncated" if report.rows_truncated else ""
+    num_dropped = sum(report.rows_dropped.values())
+    reasons = named_counts(report.rows_dropped)
+    dropped = f", {num_dropped} dropped ({reasons})" if num_dropped else ""
+    verdict = "usable"
+    if not report.passed:
+        verdict = "not usable" + (" until the errors above are mended" if report.rows_kept else "")
+    return Page(
+        subject=_SUBJECT,
+        title=counted(report.rows_in, "row"),
+        answer=f"{report.rows_kept} kept{cut}{dropped}; {verdict}",
+        problems=report.problems,
     )
 
 
-def _check_target(target: Path, path_or_run: Path) -> None:
-    check_place(target, [path_or_run])
-    check_parent(target)
-    with os_errors(target):
-        start = PAGE_START.format(subject="data").encode()
-        if not (target.is_file() and target.read_bytes().startswith(start)):
-            check_free(target)
-
-
-def _subject(path_or_run: Path, asked: Asked) -> Subject:
-    if not (path_or_run / "manifest.json").is_file():
-        return subject_of_file(path_or_run, asked)
-    if asked != Asked():
-        what = f"{path_or_run}: a run's rows have their form already"
-        raise DataError(what, hint="leave out --type, --format and --column")
-    return subject_of_run(open_run(path_or_run))
-
-
-def _masked(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """A message may quote a row."""
-    return tuple(p.model_copy(update={"message": redacted(p.message)}) for p in problems)
-
-
-def _masked_quality(report: QualityReport) -> QualityReport:
-    figures = tuple(
-        figure.model_copy(update={"bars": tuple(map(_masked_bar, figure.bars))})
-        for figure in report.figures
-    )
-    return report.model_copy(update={"figures": figures, "problems": _masked(report.problems)})
-
-
-def _masked_poison(report: PoisonReport) -> PoisonReport:
-    """Triggers and payloads are words of rows."""
-    findings = tuple(
-        finding.model_copy(
-            update={
-                key: redacted(getattr(finding, key)) for key in ("reason", "trigger", "payload")
-            }
+def fix_page(report: FixReport) -> Page:
+    """What was mended and written, and what was not."""
+    answer = "none can be used, so nothing was written"
+    if report.out:
+        answer = (
+            f"{report.rows_written} written to {report.out}, {report.rows_mended} of them mended"
         )
-        for finding in report.findings
+    rejected = f"{_counts('rejected', report.rows_rejected)}: {report.rejected}"
+    about = (
+        _counts("rows", report.mends),
+        _counts("files", report.file_mends),
+        rejected if report.rejected else "",
     )
-    return report.model_copy(update={"findings": findings})
+    return Page(
+        subject=_SUBJECT,
+        title=counted(report.rows_in, "row"),
+        answer=answer,
+        about=[line for line in about if line],
+        problems=report.problems,
+    )
 
 
-def _masked_bar(bar: Bar) -> Bar:
-    return bar.model_copy(update={"label": redacted(bar.label)})
+def documents_page(report: DocumentsReport) -> Page:
+    """How many documents gave text."""
+    dropped = named_counts(report.documents_dropped)
+    written = f"{report.documents_written} written to {report.out}" if report.out else _NO_TEXT
+    return Page(
+        subject="documents",
+        title=counted(report.documents_in, "document"),
+        answer=written + (f", left out: {dropped}" if dropped else ""),
+        problems=report.problems,
+    )
 
 
-def _sections(
-    subject: Subject, measured: QualityReport, problems: Sequence[Problem], says: Says
-) -> list[Section]:
-    duplicates, privacy = subject.duplicates, subject.privacy
-    return [
-        counts_section(subject.counts, subject.behind(), says),
-        problems_section(problems, says),
-        quality_section(measured, says),
-        duplicates_section(duplicates, says) if duplicates else not_looked_for("Duplicates"),
-        personal_section(privacy, says) if privacy else not_looked_for("Personal data"),
-        poison_section(_masked_poison(subject.poison), says)
-        if subject.poison
-        else not_looked_for("Poison", _NOBODY_LOOKED),
-        *(_of_ledger(subject, says) if subject.entries else _of_files(subject, says)),
+def examples_page(report: ExamplesReport) -> Page:
+    """How many sections were written for tests."""
+    left_out = f", {report.documents_dropped} left out" if report.documents_dropped else ""
+    written = f"{counted(report.examples_written, 'section')} written to {report.out}"
+    return Page(
+        subject="documents",
+        title=f"{counted(report.documents_in, 'document')}{left_out}",
+        answer=written if report.out else _NO_TEXT,
+        problems=report.problems,
+    )
+
+
+def raft_page(report: RaftReport) -> Page:
+    """The rows with documents that were written, by kind."""
+    left_out = f", {named_counts(report.rows_dropped)}" if report.rows_dropped else ""
+    written = f"{report.rows_written} rows written to {report.out}"
+    kinds = [(kind, str(count), _RAFT_KINDS[kind]) for kind, count in sorted(report.kinds.items())]
+    has_rows = bool(report.out)
+    return Page(
+        subject=_SUBJECT,
+        title=f"{report.rows_in} questions",
+        answer=(written if has_rows else "none becomes a row, so nothing was written") + left_out,
+        problems=report.problems,
+        sections=[
+            *section("", Table(("rows", "count", ""), kinds if has_rows else [])),
+            *section("", lines(*(_raft_details(report) if has_rows else ()))),
+        ],
+    )
+
+
+def _raft_details(report: RaftReport) -> Iterator[str]:
+    mean = report.distractors_written / report.rows_written
+    passed = named_counts(report.distractors_passed)
+    yield f"distractors: {mean:.1f} a row" + (f"; found and not taken: {passed}" if passed else "")
+    if fewer := named_counts(report.rows_with_fewer):
+        yield f"rows with fewer distractors: {fewer}"
+    yield f"licences: {named_counts(report.licenses)}"
+    if groups := "all groups" if report.groups is None else ", ".join(report.groups):
+        yield f"from documents of everyone and of {groups}"
+
+
+def show_page(report: DataShowReport) -> Page:
+    """Containers and formats, the keys of the rows, and the first rows as they become."""
+    unreadable = f", and {report.unreadable} that cannot be read" if report.unreadable else ""
+    formats = [
+        (seen.format, seen.type or "", str(seen.rows), str(seen.first_row), seen.why)
+        for seen in report.formats
     ]
-
-
-def _of_ledger(subject: Subject, says: Says) -> tuple[Section, Section]:
-    ledger = LedgerSummary(
-        path="", rows=len(subject.entries), merkle_root=subject.merkle_root, sources={}, licenses={}
-    )
-    card = data_card(Told(subject.name), Measured(subject.counts), subject.entries, ledger)
-    licenses = {entry.id: entry.license for entry in subject.entries}
-    figure = _by_licence(subject.rows, [licenses.get(row.id, "") for row in subject.rows])
-    return (
-        licences_section(card.licenses, figure, says),
-        provenance_section(card.sources, subject.merkle_root, subject.entries, says),
-    )
-
-
-def _of_files(subject: Subject, says: Says) -> tuple[Section, Section]:
-    stated = [subject.licenses[row.file, row.row] for row in subject.rows]
-    licences = [
-        CardLicence(license=name, classes=classes_of(name), rows=num_rows)
-        for name, num_rows in Counter(stated).most_common()
+    keys = [
+        (seen.key, str(seen.rows), share(seen.rows / report.rows), _kinds(seen.values))
+        for seen in report.keys
     ]
-    sources = _files(subject.rows, stated)
-    return (
-        licences_section(licences, _by_licence(subject.rows, stated), says),
-        provenance_section(sources, "", (), says),
+    return Page(
+        subject=_SUBJECT,
+        title=report.path,
+        answer=f"{counted(report.rows, 'row')}{unreadable}",
+        about=[f"{f.path}: {f.container}" if f.container else f.path for f in report.files],
+        problems=report.problems,
+        sections=[
+            *section("", Table(("format", "type", "rows", "first", "why"), formats)),
+            *section("", *_proposal(report)),
+            *section("", Table(("key", "rows", "share", "values"), keys)),
+            *(Section("", list(_row(seen))) for seen in report.first),
+        ],
     )
 
 
-def _by_licence(rows: Sequence[Row], licenses: Iterable[str]) -> Figure:
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row, licence in zip(rows, licenses, strict=True):
-        groups[licence or "none stated"].append(row)
-    return Figure(
-        name="rows",
-        title="Rows by licence",
-        about="As stated; licence texts are not read.",
-        kind="bars",
-        rows=len(rows),
-        bars=bars(groups),
-    )
-
-
-def _files(rows: Sequence[Row], stated: Sequence[str]) -> list[CardSource]:
-    by_file: dict[str, list[str]] = defaultdict(list)
-    for row, licence in zip(rows, stated, strict=True):
-        by_file[row.file].append(licence)
-    return [
-        CardSource(
-            path=Path(file).name,
-            sha256=sha256_file(Path(file)) if Path(file).is_file() else "",
-            licenses=tuple(sorted({licence for licence in licenses if licence})),
-            owner="not stated",
-            collected_at=None,
-            synthetic_by="",
-            rows=len(licenses),
+def _proposal(report: DataShowReport) -> Iterator[Block]:
+    if found := report.proposal:
+        yield Text(
+            f"is it this? {found.why}; if so, say it here, or where a spec names the source:"
         )
-        for file, licenses in by_file.items()
-    ]
+        yield Text(f"{found.options}\n{found.line}", "code")
+
+
+def _kinds(values: Mapping[str, int]) -> str:
+    return ", ".join(
+        kind if len(values) == 1 else f"{count} {kind}" for kind, count in values.items()
+    )
+
+
+def _row(seen: RowSeen) -> Iterator[Block]:
+    where = f"{seen.file}:{seen.row} ({seen.format}) becomes"
+    if not seen.becomes:
+        yield Text(f"{where} no row")
+    yield from seen.problems
+    for row in seen.becomes:
+        yield Quote(where, "\n".join(_said(row)))
+
+
+def _said(row: Mapping[str, Any]) -> Iterator[str]:  # Any: free JSON
+    yield from _conversation("", row["messages"])
+    yield from _conversation("rejected ", row["rejected"] or [])
+    for key, value in row.items():
+        if key not in (*_PLACES, "messages", "rejected") and value not in (None, {}):
+            yield f"{key}: {_short(value)}"
+
+
+def _conversation(side: str, messages: list[dict[str, object]]) -> Iterator[str]:
+    for message in messages:
+        read_only = " (read only)" if message.get("weight") == 0 else ""
+        calls = f" calls {_short(message['tool_calls'])}" if message.get("tool_calls") else ""
+        content = f" {_short(message['content'])}" if message.get("content") else ""
+        yield f"{side}{message['role']}{read_only}:{content}{calls}"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} ..."
+
+
+def _counts(what: str, counts: Mapping[str, int]) -> str:
+    parts = [f"{name.replace('_', ' ')} {count}" for name, count in counts.items()]
+    return f"{what}: {', '.join(parts)}" if parts else ""

@@ -23,4 +23,7 @@ FEATURE = Feature(
         "finewright.features.decide.stage:run",
         "Advise whether to prompt, retrieve or fine-tune; only where the spec asks.",
     ),
+    reports={
+        "finewright.schema.decide_report:DecideReport": "finewright.features.decide.report:decide_page",
+    },
 )

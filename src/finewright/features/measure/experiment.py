@@ -25,11 +25,7 @@ from finewright.features.measure.arms import (
     try_shots,
 )
 from finewright.features.measure.ask import Asking, Models
-from finewright.features.measure.check import checked
-from finewright.features.measure.forgetting import forgetting
-from finewright.features.measure.library import Library, open_library
-from finewright.features.measure.raft import raft_rows
-from finewright.features.measure.report import (
+from finewright.features.measure.assemble import (
     Judge,
     abstention,
     arm_reports,
@@ -40,6 +36,10 @@ from finewright.features.measure.report import (
     power_of,
     standings_of,
 )
+from finewright.features.measure.check import checked
+from finewright.features.measure.forgetting import forgetting
+from finewright.features.measure.library import Library, open_library
+from finewright.features.measure.raft import raft_rows
 from finewright.features.measure.retrieval import retrieval
 from finewright.features.measure.rows import ExperimentRows, check_gold, experiment_rows
 from finewright.features.measure.train import train

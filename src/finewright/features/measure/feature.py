@@ -18,4 +18,7 @@ FEATURE = Feature(
             "finewright.features.measure.commands:measure",
         ),
     ),
+    reports={
+        "finewright.schema.measure_report:MeasureReport": "finewright.features.measure.report:measure_page",
+    },
 )

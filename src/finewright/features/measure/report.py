@@ -1,221 +1,261 @@
-"""From what all arms said to the report: shares, tests, cost, frontiers, probes, the recommendation."""
+"""A measured decision: the arms, their tests, their cost, and the probes that were held."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from finewright.estimate.money import api_request, own_hardware_run
-from finewright.evaluate.best import chances_of_best
-from finewright.evaluate.facts import Change, says
-from finewright.evaluate.mcnemar import Pair, pairwise
-from finewright.evaluate.pareto import Point, frontier
-from finewright.evaluate.recommend import Standing
-from finewright.features.measure.arms import (
-    AFTER,
-    BEFORE,
-    KEPT,
-    TEST,
-    UNANSWERABLE,
-    ArmAnswers,
-    Criterion,
+from finewright.report import cells
+from finewright.report.blocks import (
+    Axis,
+    Block,
+    Fold,
+    Page,
+    Plot,
+    Point,
+    Section,
+    Table,
+    Text,
+    section,
+    table_of,
 )
-from finewright.features.measure.store import Given, options_of, scored
-from finewright.judge.power import DIFFERENCE, DISCORDANT, detectable, rows_needed
-from finewright.judge.quotes import abstains
-from finewright.judge.statistics import PairedDifference, paired_difference
-from finewright.schema.catalog import API
-from finewright.schema.evaluate import Difference
-from finewright.schema.measure import TUNED, Arm, MeasureSpec
-from finewright.schema.measure_report import (
-    Abstention,
-    ArmReport,
-    Cost,
-    FactProbe,
-    PairTest,
-    Power,
-    Share,
-    Tokens,
-    Training,
+from finewright.report.cells import number, percent
+from finewright.schema.measure_report import ArmReport, Curve, MeasureReport
+
+_THOUSAND = 1000
+_BEST_IN = (
+    "Best in: the share of bootstrap resamples of the rows in which the arm solves the most. Times are of one"
+    " request at a time."
 )
-
-SOLVED = "solved"
-_SECONDS_AN_HOUR = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """What the arms' answers are judged by, and what they are reckoned with."""
-
-    spec: MeasureSpec
-    criterion: Criterion
-    metrics: tuple[str, ...]
-    api: API | None
-
-    def difference(self, ours: Sequence[bool], theirs: Sequence[bool]) -> PairedDifference:
-        """Paired by row, with its interval."""
-        evaluate = self.criterion.evaluate
-        return paired_difference(
-            [float(flag) for flag in ours],
-            [float(flag) for flag in theirs],
-            confidence=evaluate.confidence,
-            resamples=evaluate.resamples,
-            seed=evaluate.seed,
-        )
+_TESTS = (
+    "On the same rows: exact McNemar test of solved or not, corrected by Holm for their number. Won and lost:"
+    " rows that only one of the two solved."
+)
+_COST_PLOT = (
+    "Left and up is better. Dot: no arm is as cheap and as good; ring: another is. Upright lines are"
+    " intervals."
+)
+_LATENCY_PLOT = "The same against the median time of one request, with the search for passages."
+_CURVE = (
+    "Trained on parts of the rows, each within the next, by the same epochs. One training each."
+)
+_FACTS = (
+    "After training, facts of training rows were changed in the documents, which were indexed again, and"
+    " asked again. Facts that stayed were asked on the same index."
+)
+_ABSTENTION = (
+    "Held-out questions asked again after their documents were taken out of the index, and with them in it."
+    " The second column is wrong to abstain, where the passages do hold the answer."
+)
+_FORGETTING = "General questions, asked as they are. Perplexity is of the expected answers."
 
 
-def power_of(num_rows: int) -> Power:
-    """What so many held-out rows can show, which is known before anything is asked."""
-    return Power(
-        rows=num_rows,
-        difference=DIFFERENCE,
-        discordant=DISCORDANT,
-        rows_needed=rows_needed(DIFFERENCE, DISCORDANT),
-        detectable=detectable(num_rows, DISCORDANT),
+def measure_page(report: MeasureReport) -> Page:
+    """The recommendation, and what it rests on."""
+    changed = (
+        f"Facts of training rows changed in the documents after training: {len(report.changed)}"
     )
-
-
-def arm_reports(
-    answers: Sequence[ArmAnswers], trainings: Mapping[Arm, Training], shots: int, judge: Judge
-) -> tuple[ArmReport, ...]:
-    """Each arm on the held-out rows, and whether another is as cheap and as good."""
-    solved: dict[str, list[bool]] = {a.arm: judge.criterion.solved(a.given[TEST]) for a in answers}
-    shares = {arm: judge.criterion.share(flags) for arm, flags in solved.items()}
-    resamples, seed = judge.criterion.evaluate.resamples, judge.criterion.evaluate.seed
-    chances = chances_of_best(solved, resamples=resamples, seed=seed)
-    costs = {a.arm: _cost(a, shares[a.arm], trainings.get(a.arm), judge) for a in answers}
-    by_cost = frontier({arm: Point(c.seconds, shares[arm].value) for arm, c in costs.items()})
-    by_latency = frontier({a.arm: Point(a.latency.p50, shares[a.arm].value) for a in answers})
-    options = options_of(judge.criterion.evaluate)
-    return tuple(
-        ArmReport(
-            arm=a.arm,
-            shots=shots if a.arm == "k-shot" else 0,
-            scores=tuple(scored(a.given[TEST], judge.metrics, options).scores),
-            solved=shares[a.arm],
-            p_best=chances[a.arm],
-            latency=a.latency,
-            tokens=_tokens(a.given[TEST]),
-            cost=costs[a.arm],
-            training=trainings.get(a.arm),
-            is_cost_frontier=a.arm in by_cost,
-            is_latency_frontier=a.arm in by_latency,
-        )
-        for a in answers
-    )
-
-
-def _tokens(given: Given) -> Tokens:
-    return Tokens(prompt=_mean(given.prompt_tokens), answer=_mean(given.answer_tokens))
-
-
-def _cost(answers: ArmAnswers, share: Share, training: Training | None, judge: Judge) -> Cost:
-    trained = training.seconds if training else 0.0
-    seconds = answers.latency.mean / 1000 + trained / judge.spec.requests
-    usd = None
-    if judge.spec.hardware is not None:
-        usd = own_hardware_run(judge.spec.hardware, seconds / _SECONDS_AN_HOUR).median
-    api = None
-    if judge.api is not None and answers.arm not in TUNED:
-        tokens = _tokens(answers.given[TEST])
-        api = api_request(judge.api, tokens.prompt, tokens.answer)
-    return Cost(
-        training_seconds=trained,
-        seconds=seconds,
-        seconds_per_solved=_per(seconds, share),
-        usd=usd,
-        usd_per_solved=None if usd is None else _per(usd, share),
-        api_usd=api,
-    )
-
-
-def _per(cost: float, share: Share) -> float | None:
-    return cost / share.value if share.value else None
-
-
-def pair_tests(answers: Sequence[ArmAnswers], judge: Judge) -> tuple[PairTest, ...]:
-    """Every arm against every earlier one on the held-out rows."""
-    solved: dict[str, list[bool]] = {a.arm: judge.criterion.solved(a.given[TEST]) for a in answers}
-    arms: dict[str, Arm] = {a.arm: a.arm for a in answers}
-    return tuple(
-        PairTest(
-            arm=arms[pair.system],
-            against=arms[pair.against],
-            difference=difference_of(
-                pair.system,
-                pair.against,
-                judge.difference(solved[pair.system], solved[pair.against]),
+    cost = f"Cost and time, a training paid off over {report.requests:,} requests"
+    return Page(
+        subject="an experiment",
+        title=report.name,
+        answer=report.recommendation.sentence,
+        about=[*_about(report), f"experiment: {report.folder}"],
+        problems=report.problems,
+        sections=[
+            *section(f"Arms on held-out rows; solved: {report.solved_by}", *_arms(report)),
+            *section("All arms against each other", Text(_TESTS), _tests(report)),
+            *section(cost, *_cost(report)),
+            *(_curve(report.curve) if report.curve else ()),
+            *section(changed, *(_facts(report) if report.facts else ())),
+            *section(
+                "Questions whose documents are gone", Text(_ABSTENTION, "page"), _abstention(report)
             ),
-            won=pair.won,
-            lost=pair.lost,
-            p_value=pair.p_value,
-            p_holm=pair.p_holm,
+            *section("What training took", Text(_FORGETTING, "page"), _forgetting(report)),
+            *section("Method", Text("\n".join(_method(report))), is_for_page=True),
+        ],
+    )
+
+
+def _about(report: MeasureReport) -> Iterator[str]:
+    """The rows, what they can show, and what was left out of them."""
+    power, clean = report.power, report.decontaminated
+    shown = f"{100 * power.detectable:.0f} points and more" if power.detectable else "no difference"
+    gone = cells.named_counts(clean.removed) or "none"
+    yield (
+        f"{report.base_model}: {report.rows_train} rows train, {report.rows_dev} choose the examples, "
+        f"{report.rows_test} measure; known from these and so left out of training: {gone}."
+    )
+    yield (
+        f"A difference of {100 * power.difference:g} points needs {power.rows_needed} rows where "
+        f"{100 * power.discordant:g} % of the answers differ; these show {shown}. "
+        f"{cells.confidence(report.confidence)}."
+    )
+
+
+def _arms(report: MeasureReport) -> Iterator[Block]:
+    """Each arm's success and speed, and what else was scored."""
+    yield Text(_BEST_IN, "page")
+    yield table_of(
+        report.arms,
+        {
+            "arm": _name,
+            "solved": lambda arm: percent(arm.solved),
+            "best in": lambda arm: cells.share(arm.p_best),
+            "TTFT ms": lambda arm: number(arm.latency.ttft_p50),
+            "p50 ms": lambda arm: number(arm.latency.p50),
+            "p95 ms": lambda arm: number(arm.latency.p95),
+            "tokens in": lambda arm: number(arm.tokens.prompt),
+            "tokens out": lambda arm: number(arm.tokens.answer),
+            "frontier": _frontier,
+        },
+    )
+    names = [score.metric for score in report.arms[0].scores]
+    if len(names) > 1:
+        scores = [(_name(arm), *map(percent, arm.scores)) for arm in report.arms]
+        yield Table(("arm", *names), scores, "All metrics")
+    if found := report.retrieval:
+        yield Text(
+            f"A right document is among the {found.passages} passages of {percent(found.found)} of the"
+            f" held-out questions ({found.documents:,} documents, {found.chunks:,} chunks, embedder"
+            f" {found.embedder})."
         )
-        for pair in pairwise(solved)
+    shots = [(str(tried.shots), percent(tried.solved)) for tried in report.shots]
+    header = ("examples", "solved on development rows")
+    yield Table(header, shots, "Examples for k-shot, base model")
+
+
+def _tests(report: MeasureReport) -> Table:
+    """Each pair of arms, those that differ most surely first."""
+    named = _named(report)
+    return table_of(
+        sorted(report.pairs, key=lambda pair: pair.p_holm),
+        {
+            "arm": lambda pair: named[pair.arm],
+            "against": lambda pair: named[pair.against],
+            "difference": lambda pair: cells.points(pair.difference),
+            "won : lost": lambda pair: f"{pair.won} : {pair.lost}",
+            "p": lambda pair: cells.p_value(pair.p_value),
+            "p (Holm)": lambda pair: cells.p_value(pair.p_holm),
+        },
     )
 
 
-def difference_of(system: str, against: str, found: PairedDifference) -> Difference:
-    """A paired difference of solved rows, as reports tell it."""
-    return Difference(system=system, against=against, data=TEST, metric=SOLVED, **found._asdict())
+def _cost(report: MeasureReport) -> Iterator[Block]:
+    """Success over what a request costs, in dollars where the machine has a price, and over its time."""
+    has_price = all(arm.cost.usd is not None for arm in report.arms)
+    unit = "USD a thousand requests" if has_price else "seconds of this machine a request"
+    usd = [_THOUSAND * (arm.cost.usd or 0.0) for arm in report.arms]
+    costs = usd if has_price else [arm.cost.seconds for arm in report.arms]
+    by_cost = [
+        _point(arm, x, unit, is_on=arm.is_cost_frontier)
+        for arm, x in zip(report.arms, costs, strict=True)
+    ]
+    by_time = [
+        _point(arm, arm.latency.p50, "ms", is_on=arm.is_latency_frontier) for arm in report.arms
+    ]
+    median = Axis("median ms of one request", is_log=True)
+    yield Plot("Success by cost", "scatter", by_cost, _COST_PLOT, Axis(unit, is_log=True))
+    yield Plot("Success by time", "scatter", by_time, _LATENCY_PLOT, median)
+    yield table_of(
+        report.arms,
+        {
+            "arm": _name,
+            "s a request": lambda arm: number(arm.cost.seconds),
+            "s a solved one": lambda arm: number(arm.cost.seconds_per_solved, "never"),
+            "$ a 1,000 requests": lambda arm: _usd(arm.cost.usd),
+            "$ a 1,000 solved": lambda arm: _usd(arm.cost.usd_per_solved),
+            "training s": lambda arm: number(arm.cost.training_seconds),
+            "$ a 1,000 at the API": lambda arm: (
+                _usd(arm.cost.api_usd.median) if arm.cost.api_usd else ""
+            ),
+        },
+    )
 
 
-def standings_of(arms: Sequence[ArmReport]) -> list[Standing]:
-    """The arms as the recommendation weighs them: by seconds, which the dollars follow."""
-    return [
-        Standing(
-            arm=arm.arm,
-            solved=arm.solved,
-            p_best=arm.p_best,
-            cost_per_solved=arm.cost.seconds_per_solved,
-            cost_text=cost_text(arm.cost),
+def _point(arm: ArmReport, x: float, unit: str, *, is_on: bool) -> Point:
+    name, solved = _name(arm), arm.solved
+    note = f"{name}: {percent(solved)}, {number(x)} {unit}"
+    return Point(name, solved.value, solved.low, solved.high, x, is_on, note)
+
+
+def _curve(curve: Curve) -> list[Section]:
+    """Success over training rows."""
+    found = [
+        Point(curve.arm, p.solved.value, p.solved.low, p.solved.high, p.rows,
+              note=f"{p.rows} rows: {percent(p.solved)}")
+        for p in curve.points
+    ]  # fmt: skip
+    title, rows = f"Learning curve of {curve.arm}", Axis("training rows")
+    table = [(cells.share(p.share), str(p.rows), percent(p.solved)) for p in curve.points]
+    return section(
+        title,
+        Text(curve.reading),
+        Plot(title, "lines", found, _CURVE, rows),
+        Table(("share", "rows", "solved"), table),
+    )
+
+
+def _facts(report: MeasureReport) -> Iterator[Block]:
+    """Who follows changed facts, and who keeps the others."""
+    named = _named(report)
+    yield Text(_FACTS, "page")
+    yield table_of(
+        report.facts,
+        {
+            "arm": lambda probe: named[probe.arm],
+            "right before": lambda probe: percent(probe.known_before),
+            "follow the new": lambda probe: percent(probe.follows_new),
+            "give the old": lambda probe: percent(probe.gives_old),
+            "unchanged facts right": lambda probe: percent(probe.kept),
+        },
+    )
+    changed = [(c.question, c.old, c.new, ", ".join(c.documents)) for c in report.changed]
+    yield Fold("What was changed", [Table(("question", "was", "is", "documents"), changed)])
+
+
+def _abstention(report: MeasureReport) -> Table:
+    rows = [(e.arm, percent(e.unanswerable), percent(e.answerable)) for e in report.abstention]
+    return Table(("arm", "abstains, documents gone", "abstains, documents there"), rows)
+
+
+def _forgetting(report: MeasureReport) -> Table:
+    rows = [
+        (each.system, percent(each.score), percent(each.perplexity), cells.points(each.change))
+        for each in report.forgetting
+    ]
+    return Table(("model", "general questions right", "perplexity", "change"), rows)
+
+
+def _method(report: MeasureReport) -> Iterator[str]:
+    yield (
+        f"One base model, the same {report.rows_test} held-out rows for all arms;"
+        f" {cells.confidence(report.confidence)}, tests at {100 * report.alpha:g} % after Holm's correction."
+    )
+    yield (
+        "Each arm was trained once: another seed of the training moves its score too, and no interval here"
+        " has that in it."
+    )
+    yield "Not significantly different does not mean equal: what the rows show is said under the answer."
+    if report.prices:
+        yield (
+            f"API prices: catalog {report.prices}. The API's model was not asked; its price is of the same"
+            " tokens."
         )
-        for arm in arms
-    ]
+    yield f"Answers, trainings and indexes lie in {report.folder}."
 
 
-def cost_text(cost: Cost) -> str:
-    """What a solved request costs, in words."""
-    if cost.usd_per_solved is not None:
-        return f"${1000 * cost.usd_per_solved:.2g} a thousand solved requests"
-    if cost.seconds_per_solved is not None:
-        return f"{cost.seconds_per_solved:.2g} s of this machine a solved request"
-    return "no solved request at any cost"
+def _name(arm: ArmReport) -> str:
+    """The arm; of k-shot with its number of examples."""
+    return f"{arm.shots}-shot" if arm.shots else arm.arm
 
 
-def pairs_of(tests: Sequence[PairTest]) -> list[Pair]:
-    """The tests as the recommendation reads them."""
-    return [Pair(t.arm, t.against, t.won, t.lost, t.p_value, t.p_holm) for t in tests]
+def _named(report: MeasureReport) -> dict[str, str]:
+    return {arm.arm: _name(arm) for arm in report.arms}
 
 
-def fact_probe(answers: ArmAnswers, changes: Sequence[Change], judge: Judge) -> FactProbe | None:
-    """Who follows changed facts; None where none was changed, or nothing was left unchanged."""
-    if AFTER not in answers.given or KEPT not in answers.given:
-        return None
-    said = answers.given[AFTER].answers
-    pairs = [
-        (says(answer, change.new), says(answer, change.old))
-        for answer, change in zip(said, changes, strict=True)
-    ]
-    share, solved = judge.criterion.share, judge.criterion.solved
-    return FactProbe(
-        arm=answers.arm,
-        known_before=share(solved(answers.given[BEFORE])),
-        follows_new=share([new and not old for new, old in pairs]),
-        gives_old=share([old and not new for new, old in pairs]),
-        kept=share(solved(answers.given[KEPT])),
-    )
+def _frontier(arm: ArmReport) -> str:
+    names = {"cost": arm.is_cost_frontier, "latency": arm.is_latency_frontier}
+    return ", ".join(name for name, is_on in names.items() if is_on)
 
 
-def abstention(answers: ArmAnswers, judge: Judge) -> Abstention | None:
-    """Does an arm say that the passages do not hold the answer, when they do not and when they do?"""
-    if UNANSWERABLE not in answers.given:
-        return None
-    share = judge.criterion.share
-    asked = {name: answers.given[name] for name in (UNANSWERABLE, TEST)}
-    said = {name: [abstains(s.answer) for s in given.samples] for name, given in asked.items()}
-    return Abstention(
-        arm=answers.arm, unanswerable=share(said[UNANSWERABLE]), answerable=share(said[TEST])
-    )
-
-
-def _mean(values: Sequence[int]) -> float:
-    return sum(values) / len(values)
+def _usd(value: float | None) -> str:
+    """Dollars of a thousand requests: one costs too little to read."""
+    return number(None if value is None else _THOUSAND * value)

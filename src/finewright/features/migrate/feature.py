@@ -14,4 +14,7 @@ FEATURE = Feature(
             is_check=True,
         ),
     ),
+    reports={
+        "finewright.schema.migrate:MigrateReport": "finewright.features.migrate.report:migrate_page",
+    },
 )

@@ -40,4 +40,12 @@ FEATURE = Feature(
             f"{_HERE}:evaluate",
         ),
     ),
+    reports={
+        "finewright.schema.rag_answers:RagEvaluation": "finewright.features.rag.report:evaluation_page",
+        "finewright.schema.rag_index:AskReport": "finewright.features.rag.report:ask_page",
+        "finewright.schema.rag_index:IndexReport": "finewright.features.rag.report:index_page",
+        "finewright.schema.rag_index:SearchReport": "finewright.features.rag.report:search_page",
+        "finewright.schema.rag_report:RagEvaluateReport": "finewright.features.rag.report:evaluate_page",
+        "finewright.schema.rag_report:RagTuneReport": "finewright.features.rag.report:tuning_page",
+    },
 )

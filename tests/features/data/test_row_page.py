@@ -15,7 +15,7 @@ from finewright.data.provenance.ledger import (
 )
 from finewright.data.validate import validate
 from finewright.errors import DataError
-from finewright.features.data.report import report
+from finewright.features.data.row_page import report
 from finewright.features.data.rows import asked_for
 from finewright.rows.read import read_rows
 from finewright.schema.common import Artifact, RowCounts

@@ -9,13 +9,15 @@ from finewright.schema.methods import OnlineSettings
 from finewright.schema.plan import CheckReport, PlannedCandidate, PlanReport, TokenView
 
 _READ, _LEARNED = "·", "█"
+_TEMPLATE = "chat template, here and wherever the run is asked"
 _USABLE = "ok; `plan` counts tokens and reads the chat template too"
 
 
 def check_page(report: CheckReport) -> Page:
     """Each problem, and whether the spec can be used."""
     verdict = _USABLE if report.passed else "not usable"
-    return Page("a spec", report.name, verdict, problems=report.problems)
+    sets = [f"measured on {each.line()}" for each in report.evaluation]
+    return Page("a spec", report.name, verdict, about=sets, problems=report.problems)
 
 
 def plan_page(report: PlanReport) -> Page:
@@ -26,9 +28,7 @@ def plan_page(report: PlanReport) -> Page:
         subject="a plan",
         title=report.name,
         answer=f"{row_counts(report.data)}; {report.rows_train} train, {report.rows_eval} held out",
-        about=[f"chat template, here and wherever the run is asked: {template}"]
-        if template
-        else [],
+        about=[*_measured_on(report), *([f"{_TEMPLATE}: {template}"] if template else [])],
         problems=report.problems,
         sections=[
             *(
@@ -45,6 +45,15 @@ def plan_page(report: PlanReport) -> Page:
             ),
         ],
     )
+
+
+def _measured_on(report: PlanReport) -> Iterator[str]:
+    yield from (f"measured on {each.line()}" for each in report.evaluation)
+    if report.evaluation:
+        yield (
+            f"answers have up to {report.max_new_tokens} tokens; `up` says at its start how long training and"
+            " measuring take"
+        )
 
 
 def _candidate(planned: PlannedCandidate) -> Iterator[Block | None]:

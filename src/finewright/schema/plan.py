@@ -5,14 +5,29 @@ from typing import Any, Literal
 from pydantic import Field
 
 from finewright.schema.common import Model, Problem, RowCounts
+from finewright.schema.evaluate import Draw
 from finewright.schema.methods import TrainSpec
 
 
+class PlannedSet(Model):
+    """A set of rows that the run is measured on; `draw` where a `limit` leaves a part of its file."""
+
+    name: str
+    rows: int
+    draw: Draw | None = None
+
+    def line(self) -> str:
+        """`test: 60 of 612 rows, drawn by seed 0`."""
+        rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
+        return f"{self.name}: {self.draw.line() if self.draw else rows}"
+
+
 class CheckReport(Model):
-    """All that is wrong with a spec and the files it names."""
+    """All that is wrong with a spec and the files it names, and what the run would be measured on."""
 
     name: str
     problems: tuple[Problem, ...]
+    evaluation: tuple[PlannedSet, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -60,6 +75,8 @@ class PlanReport(Model):
     values: dict[str, str] = Field(description="Dotted key -> the default that holds.")
     reasons: dict[str, str] = Field(description="Dotted key -> why that default.")
     problems: tuple[Problem, ...]
+    evaluation: tuple[PlannedSet, ...] = ()
+    max_new_tokens: int | None = Field(None, description="The longest answer when measured.")
     chat_template: dict[str, Any] = Field({}, description="The chat template's switches.")
 
     @property

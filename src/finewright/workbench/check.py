@@ -5,7 +5,7 @@ from finewright.data.measured import row_sets
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.methods import OnlineSettings
-from finewright.schema.plan import CheckReport
+from finewright.schema.plan import CheckReport, PlannedSet
 from finewright.train import rewards
 from finewright.train.rows import rows_for
 from finewright.workbench.coherence import faults, nothing_held_out, unmeasurable
@@ -17,10 +17,17 @@ def check(loaded: LoadedSpec) -> CheckReport:
     problems = [*faults(loaded), *nothing_held_out(spec, "warning")]
     gathered = gather(spec.data, loaded.resolve)
     problems += [*gathered.problems, *_of_method(loaded, gathered)]
-    for item in row_sets(spec, gathered, loaded.resolve):
+    sets = row_sets(spec, gathered, loaded.resolve)
+    for item in sets:
         problems += [*item.problems, *unmeasurable(spec, item.name, item.rows)]
     placed = map(loaded.placed, problems)
-    return CheckReport(name=spec.name, problems=tuple(dict.fromkeys(placed)))
+    return CheckReport(
+        name=spec.name,
+        problems=tuple(dict.fromkeys(placed)),
+        evaluation=tuple(
+            PlannedSet(name=item.name, rows=len(item.rows), draw=item.draw) for item in sets
+        ),
+    )
 
 
 def _of_method(loaded: LoadedSpec, gathered: Gathered) -> list[Problem]:

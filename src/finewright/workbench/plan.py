@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
-from finewright.data.gather import Gathered, gather, measured_share, read_row_set
+from finewright.data.gather import Gathered, RowSetFile, gather, measured_share, read_row_set
 from finewright.lm import runtime
 from finewright.lm.sources import BaseModel, config_here, locate, num_parameters
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
 from finewright.schema.methods import AnyTrainSpec
-from finewright.schema.plan import PlannedCandidate, PlanReport, TokenView
+from finewright.schema.plan import PlannedCandidate, PlannedSet, PlanReport, TokenView
 from finewright.schema.rows import Row
 from finewright.store.stage import refuse
 from finewright.train.rows import rows_for
@@ -38,7 +38,8 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     lock = make_lock(loaded, input_digests(loaded))
     rows, odd = rows_for(loaded.spec.train.method, gathered.train)
     refuse(odd)
-    held_out = _held_out(loaded, gathered)
+    sets = _sets(loaded, gathered)
+    held_out = [row for found in sets.values() for row in found.rows]
     candidates = [_candidate(loaded, lock, name, rows, held_out) for name in lock.candidates]
     return PlanReport(
         name=loaded.spec.name,
@@ -49,17 +50,24 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         values={key: _value(lock, key) for key in lock.reasons},
         reasons=lock.reasons,
         problems=(*map(loaded.placed, incoherent(loaded.spec)), *gathered.problems, *odd),
+        evaluation=tuple(
+            PlannedSet(name=name, rows=len(found.rows), draw=found.draw)
+            for name, found in sets.items()
+        ),
+        max_new_tokens=loaded.spec.evaluate.max_new_tokens,
         chat_template=loaded.spec.chat_template,
     )
 
 
-def _held_out(loaded: LoadedSpec, gathered: Gathered) -> list[Row]:
-    """The rows that will be asked; `check` lists what is wrong with their files."""
+def _sets(loaded: LoadedSpec, gathered: Gathered) -> dict[str, RowSetFile]:
+    """The rows that will be asked, by the name of their set; `check` lists what is wrong with their files."""
     spec = loaded.spec.evaluate
     if not spec.data:
-        return list(measured_share(gathered.eval).rows)
-    files = (read_row_set(loaded.resolve(each.path), each, seed=spec.seed) for each in spec.data)
-    return [row for file in files for row in file.rows]
+        return {"eval": measured_share(gathered.eval)} if gathered.eval else {}
+    return {
+        each.title: read_row_set(loaded.resolve(each.path), each, seed=spec.seed)
+        for each in spec.data
+    }
 
 
 def _value(lock: Lock, key: str) -> str:

@@ -79,8 +79,8 @@ def test_the_front_matter_is_the_hubs() -> None:
 
 def test_it_says_what_is_known_and_what_is_not() -> None:
     text = card(license="unknown")
-    assert f"8 training rows, sha256 `{DIGEST}`" in text
-    assert r"| rows\|1.jsonl | `" + "cd" * 32 + "` | MIT | not stated |" in text
+    assert f"8 training rows, sha256 {DIGEST}" in text
+    assert r"| rows\|1.jsonl | " + "cd" * 32 + " | MIT | not stated |" in text
     assert "Licence of the base: not stated." in text
     assert "Not measured yet." in text
     assert "- few rows\n" in text
@@ -91,13 +91,13 @@ def test_scores_come_with_their_intervals() -> None:
     report = EvaluateReport(confidence=0.95, scores=(score("base", 0.1), score("tuned", 0.75)))
     text = card(evaluate=report)
     assert "95% interval" in text
-    assert "| tuned | test | json_f1 | 0.75 | 0.5 to 0.9 | 40 |" in text
+    assert "| tuned | test | json\\_f1 | 0.75 | 0.5 to 0.9 | 40 |" in text
 
 
 def test_of_several_models_each_card_has_its_own_scores() -> None:
     scores = score("/srv/models/own tuned", 0.25), score("other tuned", 0.75)
     text = card(evaluate=EvaluateReport(confidence=0.95, scores=scores), several=True)
-    assert "| tuned | test | json_f1 | 0.25 |" in text
+    assert "| tuned | test | json\\_f1 | 0.25 |" in text
     assert "0.75" not in text
 
 

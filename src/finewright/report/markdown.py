@@ -28,6 +28,8 @@ def _block(block: Block) -> Iterator[str]:
         yield _table(block.header, block.rows)
     elif isinstance(block, Problem):
         yield _plain(problem_line(block))
+    elif isinstance(block, Text) and block.tone == "code":
+        yield f"```\n{block.text}\n```"
     elif isinstance(block, Text):
         found = block.text.splitlines()
         yield "\n".join(f"- {_plain(line)}" for line in found) if found[1:] else _plain(block.text)

@@ -11,6 +11,8 @@ from pathlib import PurePath
 from typing import Any
 
 from finewright import __version__
+from finewright.report.blocks import Block, Page, Section, Text, section, table_of
+from finewright.report.markdown import as_markdown
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport, Score
 from finewright.schema.methods import AnyTrainSpec
@@ -41,16 +43,15 @@ class CardOf:
 
 def model_card(of: CardOf) -> str:
     """The card as Markdown with the hub's front matter."""
-    parts = [
-        _front(of),
-        f"# {of.run}\n",
-        _what(of),
-        _use(of),
-        _data(of),
-        _scores(of),
-        _settings(of),
+    sections = [
+        *section("What it is", Text(_what(of))),
+        *([] if of.settings.method == "reward" else _use(of)),
+        *section("Data", *_data(of)),
+        *section("Scores", _scores(of)),
+        *section("Settings", Text(_settings(of), "code")),
+        *section("Limits", Text("\n".join(_limits(of)))),
     ]
-    return "\n".join([*parts, _limits(of)])
+    return f"{_front(of)}\n{as_markdown(Page('a model', of.run, sections=sections))}"
 
 
 def _front(of: CardOf) -> str:
@@ -70,66 +71,63 @@ def _front(of: CardOf) -> str:
 def _what(of: CardOf) -> str:
     kind = of.settings.adapter.type
     what = "every weight" if kind == "none" else f"an adapter of type {kind}"
-    revision = f" at revision `{of.revision}`" if of.revision else ""
+    revision = f" at revision {of.revision}" if of.revision else ""
     return (
-        f"{of.settings.method.upper()} of {what} on `{of.base}`{revision}, by finewright {__version__}."
-        f" The weights it was trained on have sha256 `{of.candidate.base_sha256}`; where those were"
-        " quantised (a packaged model), the hub's own give slightly other answers.\n"
+        f"{of.settings.method.upper()} of {what} on {of.base}{revision}, by finewright {__version__}."
+        f" The weights it was trained on have sha256 {of.candidate.base_sha256}; where those were"
+        " quantised (a packaged model), the hub's own give slightly other answers."
     )
 
 
-def _use(of: CardOf) -> str:
-    if of.settings.method == "reward":
-        return ""
-    load = (
+def _use(of: CardOf) -> list[Section]:
+    kind, library = (
         ("AutoModelForCausalLM", "transformers")
         if of.settings.adapter.type == "none"
         else ("AutoPeftModelForCausalLM", "peft")
     )
-    return f"""## Use
-
-```python
-from {load[1]} import {load[0]}
+    code = f"""from {library} import {kind}
 from transformers import AutoTokenizer, GenerationConfig
 
-model = {load[0]}.from_pretrained(folder)
+model = {kind}.from_pretrained(folder)
 model.generation_config = GenerationConfig.from_pretrained(folder)  # where answers end
-tokenizer = AutoTokenizer.from_pretrained(folder)
-```
-
-Ask through the chat template of this folder (`chat_template.jinja`): it was trained with that one.
-"""
+tokenizer = AutoTokenizer.from_pretrained(folder)"""
+    said = "Ask through the chat template of this folder, chat_template.jinja: it was trained with that one."
+    return section("Use", Text(code, "code"), Text(said))
 
 
-def _data(of: CardOf) -> str:
-    lines = [
-        "## Data",
-        "",
-        f"{of.data.rows_train} training rows, sha256 `{of.data.train.sha256}`.",
-        "",
-        "| source | sha256 | licence | owner |",
-        "|---|---|---|---|",
-    ]
-    for source in of.data.sources:
-        cells = (PurePath(source.path).name, f"`{source.sha256}`", source.license, source.owner)
-        lines.append(f"| {' | '.join(map(_stated, cells))} |")
+def _data(of: CardOf) -> Iterator[Block]:
+    yield Text(f"{of.data.rows_train} training rows, sha256 {of.data.train.sha256}.")
+    yield table_of(
+        of.data.sources,
+        {
+            "source": lambda source: PurePath(source.path).name,
+            "sha256": lambda source: source.sha256,
+            "licence": lambda source: _stated(source.license),
+            "owner": lambda source: _stated(source.owner),
+        },
+    )
     if of.data.ledger:
-        lines += ["", f"Root of the rows' ledger: `{of.data.ledger.merkle_root}`."]
-    return "\n".join([*lines, f"\nLicence of the base: {_stated(of.license)}.\n"])
+        yield Text(f"Root of the rows' ledger: {of.data.ledger.merkle_root}.")
+    yield Text(f"Licence of the base: {_stated(of.license)}.")
 
 
-def _scores(of: CardOf) -> str:
+def _scores(of: CardOf) -> Block:
     found = [] if of.evaluate is None else list(_of_this(of, of.evaluate))
     if of.evaluate is None or not found:
-        return f"## Scores\n\n{_NOT_MEASURED}\n"
-    percent = f"{of.evaluate.confidence:.0%}"
-    lines = ["## Scores", "", f"| system | rows | metric | value | {percent} interval | n |"]
-    lines.append("|---|---|---|---|---|---|")
-    for score in found:
-        cells = (score.system, score.data, score.metric, f"{score.value:.4g}")
-        interval = f"{score.low:.4g} to {score.high:.4g}"
-        lines.append(f"| {' | '.join(map(_cell, cells))} | {interval} | {score.n} |")
-    return "\n".join([*lines, ""])
+        return Text(_NOT_MEASURED)
+    return table_of(
+        found,
+        {
+            "system": lambda score: score.system,
+            "rows": lambda score: score.data,
+            "metric": lambda score: score.metric,
+            "value": lambda score: f"{score.value:.4g}",
+            f"{of.evaluate.confidence:.0%} interval": lambda score: (
+                f"{score.low:.4g} to {score.high:.4g}"
+            ),
+            "n": lambda score: str(score.n),
+        },
+    )
 
 
 def _of_this(of: CardOf, report: EvaluateReport) -> Iterator[Score]:
@@ -143,15 +141,10 @@ def _of_this(of: CardOf, report: EvaluateReport) -> Iterator[Score]:
 
 
 def _settings(of: CardOf) -> str:
-    dumped = json.dumps(_named(of.settings.model_dump(mode="json", exclude_none=True)), indent=2)
-    return f"## Settings\n\n```json\n{dumped}\n```\n"
+    return json.dumps(_named(of.settings.model_dump(mode="json", exclude_none=True)), indent=2)
 
 
-def _limits(of: CardOf) -> str:
-    return "\n".join(["## Limits", "", *(f"- {line}" for line in _each_limit(of)), ""])
-
-
-def _each_limit(of: CardOf) -> Iterator[str]:
+def _limits(of: CardOf) -> Iterator[str]:
     yield "What lies outside the rows above was not looked at: other tasks, other languages, safety."
     if of.settings.adapter.type in ("prefix", "prompt"):
         yield "transformers 5.24 with PEFT 0.21 loses this adapter while it generates; 5.23 does not."
@@ -169,7 +162,7 @@ def _plain(messages: Iterator[str] | Sequence[str]) -> Iterator[str]:
 
 
 def _stated(value: str) -> str:
-    return "not stated" if value.strip("`") in _NOT_STATED else _cell(value)
+    return "not stated" if value in _NOT_STATED else value
 
 
 def _named(value: Any) -> Any:  # Any: JSON
@@ -179,7 +172,3 @@ def _named(value: Any) -> Any:  # Any: JSON
     if isinstance(value, list):
         return [_named(inner) for inner in value]
     return _PLACE.sub(r"\1", value) if isinstance(value, str) else value
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

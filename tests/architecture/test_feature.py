@@ -38,18 +38,15 @@ FEATURE = Feature(
 )
 """
 REPORT = '''
-from finewright.report.blocks import Page, Section, Table
+from finewright.report.blocks import Page, section, table_of
 from finewright_toy.counting import CountReport
 
 
 def count_page(report: CountReport) -> Page:
     """A table of the numbers."""
-    numbers = Table(("number",), [(str(number),) for number in report.numbers])
+    numbers = table_of(report.numbers, {"number": str})
     return Page(
-        "a count",
-        "A count",
-        f"Counted for {report.name}.",
-        sections=[Section("numbers", "Numbers", [numbers])],
+        "a count", "A count", f"Counted for {report.name}.", sections=section("Numbers", numbers)
     )
 '''
 COUNTING = '''

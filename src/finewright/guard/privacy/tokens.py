@@ -1,32 +1,52 @@
-"""Keys and tokens that their issuers gave a shape: cloud, forges, chat, payment, models, packages, JWT, PEM.
+"""Keys and tokens that their issuers gave a form: the rules of `catalog/tokens.yaml`, AWS secrets, PEM keys.
 
-Each rule has a piece of text that must be there before its pattern is tried. Shapes are those that the
-issuers document, as secret scanners know them. Not covered: whether a token is still valid."""
+Each rule has texts one of which must be there before its pattern is tried. A checksum makes a match certain
+and its absence does not undo one: a token with a slip in it is still a token. Not covered: whether a token
+is still valid."""
 
 import base64
 import binascii
 import json
 import math
 import re
+import string
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
+from finewright.catalog.tokens import Choice, Run, TokenRule, token_rules
 from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
-from finewright.schema.privacy import SecretType
 
 
-class Rule(NamedTuple):
-    """A shape of token: what must be in the text, the pattern, and a last judgement of a match."""
-
-    type: SecretType
-    what: str
-    needle: str
+class _Shape(NamedTuple):
+    rule: TokenRule
     pattern: re.Pattern[str]
-    judge: Callable[[str], bool] | None = None
 
 
+class _Needled(NamedTuple):
+    """A text that must be there before a shape is searched for; where it has several, any of them."""
+
+    needle: str
+    shape: _Shape
+
+
+class _Shapes(NamedTuple):
+    """Those whose values always have a long word in them, which prose seldom has, and the others."""
+
+    long: tuple[_Needled, ...]
+    other: tuple[_Needled, ...]
+
+
+_LONG_WORD = re.compile("[A-Za-z0-9_+/=~%-]{20}")
+_PRINTABLE = string.printable
+_IN_WORD = frozenset(string.ascii_letters + string.digits + "_+/=~%-")
 _LEAST_BITS = 3.0
+_MOST_NEEDLES = 12
+_LONG_ENOUGH = 3
+_CHECK_CHARACTERS = 6
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def bits_per_character(text: str) -> float:
@@ -35,20 +55,20 @@ def bits_per_character(text: str) -> float:
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts)
 
 
-def is_random(text: str) -> bool:
+def is_random(text: str, least_bits: float = _LEAST_BITS) -> bool:
     """Letters and digits mixed as no word is: not `sk-fading-circle`, not `xxxxxxxx`."""
     return (
         any(c.isdigit() for c in text)
         and any(c.isalpha() for c in text)
-        and bits_per_character(text) >= _LEAST_BITS
+        and bits_per_character(text) >= least_bits
     )
 
 
-def is_varied(text: str) -> bool:
+def is_varied(text: str, least_bits: float = _LEAST_BITS) -> bool:
     """Not one word in one case: the looser judgement, for what has its issuer's mark."""
     has_cases = any(c.islower() for c in text[6:]) and any(c.isupper() for c in text[6:])
     is_mixed = has_cases or any(c.isdigit() for c in text)
-    return is_mixed and bits_per_character(text) >= _LEAST_BITS
+    return is_mixed and bits_per_character(text) >= least_bits
 
 
 def is_jwt(token: str) -> bool:
@@ -72,59 +92,10 @@ def _decoded(part: str) -> bytes:
         return b""
 
 
-def _rule(
-    type_: SecretType,
-    what: str,
-    needle: str,
-    pattern: str,
-    judge: Callable[[str], bool] | None = is_varied,
-) -> Rule:
-    return Rule(type_, what, needle, re.compile(pattern), judge)
-
-
-_B64 = "[A-Za-z0-9+/]"
-_URL64 = "[A-Za-z0-9_-]"
-_SIGNATURE = "(?<=sig=)(?:[A-Za-z0-9/+]|%2[BbFf]){43,64}(?:=|%3[Dd])"
-_DISCORD_WEBHOOK = rf"discord(?:app)?\.com/api/webhooks/[0-9]{{17,20}}/{_URL64}{{60,}}"
-_DISCORD = rf"[MNO]{_URL64}{{23,27}}\.{_URL64}{{6}}\.{_URL64}{{27,40}}"
-_MODEL_KEY = f"sk-(?:[a-z0-9]{{2,8}}-){{0,2}}{_URL64}{{20,}}"
-RULES = (
-    _rule("cloud_key", "AWS access key id", "KIA", "AKIA[A-Z2-7]{16}", None),
-    _rule("cloud_key", "AWS temporary key id", "SIA", "ASIA[A-Z2-7]{16}", None),
-    _rule("cloud_key", "Google API key", "AIza", f"AIza{_URL64}{{35}}"),
-    _rule("cloud_key", "Google OAuth secret", "GOCSPX-", f"GOCSPX-{_URL64}{{28}}"),
-    _rule("cloud_key", "Google access token", "ya29.", rf"ya29\.{_URL64}{{30,}}"),
-    _rule("cloud_key", "Azure storage key", "AccountKey=", f"(?<=AccountKey=){_B64}{{86}}=="),
-    _rule("cloud_key", "Azure shared access signature", "sig=", _SIGNATURE),
-    _rule("cloud_key", "Azure client secret", "Q~", r"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}"),
-    _rule("cloud_key", "DigitalOcean token", "_v1_", "do[opr]_v1_[0-9a-f]{64}"),
-    _rule("forge_token", "GitHub token", "gh", "gh[opsur]_[A-Za-z0-9]{36,251}"),
-    _rule("forge_token", "GitHub fine-grained token", "github_pat_", "github_pat_[A-Za-z0-9_]{22,}"),
-    _rule("forge_token", "GitLab token", "gl", f"gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent)-{_URL64}{{20,}}"),
-    _rule("chat_token", "Slack token", "xox", "xox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    _rule("chat_token", "Slack app token", "xapp-", "xapp-[0-9]-[A-Za-z0-9-]{20,}"),
-    _rule("chat_token", "Slack webhook", "hooks.slack.com", r"hooks\.slack\.com/[a-z]+/[A-Za-z0-9/]{30,}"),
-    _rule("chat_token", "Discord webhook", "/api/webhooks/", _DISCORD_WEBHOOK),
-    _rule("chat_token", "Discord bot token", ".", _DISCORD, _is_discord),
-    _rule("chat_token", "Telegram bot token", ":AA", f"[0-9]{{8,10}}:AA{_URL64}{{32,34}}"),
-    _rule("payment_key", "Stripe key", "k_", "[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"),
-    _rule("payment_key", "Stripe webhook secret", "whsec_", "whsec_[A-Za-z0-9+/]{24,}=*"),
-    _rule("model_key", "key of a model service", "sk-", _MODEL_KEY, is_random),
-    _rule("model_key", "Hugging Face token", "hf_", "hf_[A-Za-z0-9]{30,}", None),
-    _rule("model_key", "key of a model service", "gsk_", "gsk_[A-Za-z0-9]{40,}"),
-    _rule("package_token", "npm token", "npm_", "npm_[A-Za-z0-9]{36}"),
-    _rule("package_token", "PyPI token", "pypi-", f"pypi-AgE{_URL64}{{50,}}"),
-    _rule("service_key", "SendGrid key", "SG.", rf"SG\.{_URL64}{{16,32}}\.{_URL64}{{16,64}}"),
-    _rule("service_key", "Twilio key", "SK", "SK[0-9a-f]{32}"),
-    _rule("service_key", "Shopify token", "shp", "shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
-    _rule("jwt", "JSON Web Token", "eyJ", rf"eyJ{_URL64}{{8,}}\.{_URL64}{{2,}}\.{_URL64}*", is_jwt),
-)  # fmt: skip
-
-
 def recognisers() -> tuple[Recogniser, ...]:
     """Keys and tokens by their shape, AWS secrets, and PEM private keys."""
     return (
-        Recogniser(frozenset(rule.type for rule in RULES), recognise),
+        Recogniser(frozenset(rule.type for rule in token_rules().rules), recognise),
         recogniser(aws_secret, "cloud_key"),
         recogniser(private_key, "private_key"),
     )
@@ -133,16 +104,111 @@ def recognisers() -> tuple[Recogniser, ...]:
 def recognise(scan: Scan) -> Iterator[Span]:
     """Tokens by their shape."""
     text = scan.text
-    for rule in RULES:
-        if rule.needle not in text:
-            continue
-        for match in rule.pattern.finditer(text):
+    shapes = _shapes()
+    near = [shape for needle, shape in shapes.other if needle in text]
+    if _LONG_WORD.search(text):
+        near += [shape for needle, shape in shapes.long if needle in text]
+    for rule, pattern in _once(near):
+        for match in pattern.finditer(text):
             start, end = match.span()
-            left = text[start - 1] if start else " "
-            if left.isalnum() and not rule.pattern.pattern.startswith("(?<="):
+            if start and text[start - 1].isalnum() and not rule.after:
                 continue
-            if rule.judge is None or rule.judge(match[0]):
-                yield Span(start, end, rule.type, 0.97, rule.what)
+            if _is_certain(rule, match[0]):
+                yield Span(start, end, rule.type, 1.0, f"{rule.name}, checksum fits")
+            elif _judged(rule, match[0]):
+                yield Span(start, end, rule.type, 0.97, rule.name)
+
+
+@cache
+def _shapes() -> _Shapes:
+    """The catalog's rules, ready to search."""
+    rules = token_rules()
+    found: dict[bool, list[_Needled]] = {True: [], False: []}
+    for rule in rules.rules:
+        parts = rules.parts(rule)
+        shape = _Shape(rule, _pattern(rule, parts))
+        needles = (rule.after,) if rule.after else _needles(parts)
+        found[_has_long_word(parts)] += [_Needled(needle, shape) for needle in needles]
+    return _Shapes(tuple(found[True]), tuple(found[False]))
+
+
+def _has_long_word(parts: Sequence[Run | Choice]) -> bool:
+    """Has every value of the form a stretch that `_LONG_WORD` finds?"""
+    shortest = ""
+    for part in parts:
+        if isinstance(part, Choice):
+            is_inside = _IN_WORD.issuperset("".join(part.texts))
+            shortest += min(part.texts, key=len) if is_inside else " "
+        else:
+            outside = [
+                c for c in _PRINTABLE if re.match(f"[{part.alphabet}]", c) and c not in _IN_WORD
+            ]
+            shortest += (" " if outside else "x") * part.least
+    return bool(_LONG_WORD.search(shortest))
+
+
+def _once(shapes: Sequence[_Shape]) -> Iterator[_Shape]:
+    """Each shape once; those of one rule stand side by side."""
+    return (shape for i, shape in enumerate(shapes) if not i or shape is not shapes[i - 1])
+
+
+def _pattern(rule: TokenRule, parts: Sequence[Run | Choice]) -> re.Pattern[str]:
+    pattern = f"(?<={re.escape(rule.after)})" if rule.after else ""
+    for part in parts:
+        if isinstance(part, Run):
+            pattern += f"[{part.alphabet}]{{{part.least},{'' if part.most is None else part.most}}}"
+        else:
+            pattern += f"(?:{'|'.join(map(re.escape, part.texts))})"
+    last = parts[-1]
+    if isinstance(last, Run) and last.most is not None:
+        # One that goes on is longer than the issuer makes them.
+        pattern += "(?![A-Za-z0-9])"
+    return re.compile(pattern)
+
+
+def _needles(parts: Sequence[Run | Choice]) -> tuple[str, ...]:
+    """The texts one of which every match has: of the stretches without a run, the one with the longest."""
+    literal = [part.texts[0] for part in parts if isinstance(part, Choice) and len(part.texts) == 1]
+    plain = max(literal, key=len, default="")
+    if len(plain) >= _LONG_ENOUGH:
+        return (plain,)
+    best: tuple[str, ...] = ("",)
+    texts: tuple[str, ...] = ("",)
+    for part in parts:
+        if isinstance(part, Run):
+            texts = ("",)
+            continue
+        longer = tuple(text + more for text in texts for more in part.texts)
+        texts = longer if len(longer) <= _MOST_NEEDLES else part.texts
+        if min(map(len, texts)) > min(map(len, best)):
+            best = texts
+    return best
+
+
+def _judged(rule: TokenRule, token: str) -> bool:
+    match rule.judge:
+        case "varied":
+            return is_varied(token, rule.entropy)
+        case "random":
+            return is_random(token, rule.entropy)
+        case "jwt":
+            return is_jwt(token)
+        case "discord":
+            return _is_discord(token)
+    return True
+
+
+def _is_certain(rule: TokenRule, token: str) -> bool:
+    """Has it the checksum that its issuer puts at the end: CRC-32 of what precedes, in base 62?"""
+    if not rule.checksum:
+        return False
+    body, check = token[:-_CHECK_CHARACTERS], token[-_CHECK_CHARACTERS:]
+    number = zlib.crc32(body.rpartition("_")[2].encode())
+    digits = ""
+    while number:
+        number, rest = divmod(number, 62)
+        digits = _BASE62[rest] + digits
+    return check == digits.rjust(_CHECK_CHARACTERS, "0")
 
 
 _AWS_ID = re.compile(r"(?<![A-Za-z0-9])A[KS]IA[A-Z2-7]{16}(?![A-Za-z0-9])")

@@ -1,0 +1,94 @@
+"""The forms that issuers gave their keys and tokens: `tokens.yaml`, and how a form is read."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Literal, NamedTuple, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from finewright.schema.common import Model
+from finewright.schema.privacy import SecretType
+
+_PART = re.compile(r"\{(\w+):(\d+)(?:-(\d+)|(\+))?\}|\(([^()]*\|[^()]*)\)|([^{}()]+)")
+
+
+class Run(NamedTuple):
+    """So many characters of an alphabet; `most` is None where there is no limit."""
+
+    alphabet: str
+    least: int
+    most: int | None
+
+
+class Choice(NamedTuple):
+    """One of these texts; a single one is literal text."""
+
+    texts: tuple[str, ...]
+
+
+class TokenRule(Model):
+    """A kind of key or token, as the file's first lines explain it."""
+
+    name: str = Field(description="Whose it is; the same name may have several forms.")
+    type: SecretType
+    form: str
+    after: str = Field(
+        "", description="What stands directly in front, and is no part of the value."
+    )
+    judge: Literal["varied", "random", "form", "jwt", "discord"] = "varied"
+    entropy: float = Field(
+        3.0, description="The least bits per character of what is varied or random."
+    )
+    checksum: Literal["", "crc32_base62"] = ""
+    source: str = Field(min_length=1, description="Where the form is described.")
+
+
+class TokenRules(Model):
+    """All rules, the alphabets that their forms name, and when the sources were read."""
+
+    observed_at: date
+    alphabets: Mapping[str, str]
+    rules: tuple[TokenRule, ...]
+
+    @model_validator(mode="after")
+    def _every_form_can_be_read(self) -> Self:
+        for rule in self.rules:
+            if not any(isinstance(part, Choice) for part in self.parts(rule)) and not rule.after:
+                raise ValueError(
+                    f"{rule.name}: {rule.form} has no text that a search can begin with"
+                )
+        return self
+
+    def parts(self, rule: TokenRule) -> tuple[Run | Choice, ...]:
+        """The rule's form, part by part. Raises ValueError for one that cannot be read."""
+        found: list[Run | Choice] = []
+        at = 0
+        for match in _PART.finditer(rule.form):
+            if match.start() != at:
+                break
+            at = match.end()
+            alphabet, least, most, has_no_end, choice, text = match.groups()
+            if alphabet:
+                if alphabet not in self.alphabets:
+                    raise ValueError(f"{rule.name}: no alphabet {alphabet!r}")
+                end = None if has_no_end else int(most or least)
+                found.append(Run(self.alphabets[alphabet], int(least), end))
+            else:
+                found.append(Choice(tuple(choice.split("|")) if choice is not None else (text,)))
+        if at != len(rule.form):
+            raise ValueError(
+                f"{rule.name}: {rule.form!r} cannot be read from character {at + 1} on"
+            )
+        return tuple(found)
+
+
+@cache
+def token_rules() -> TokenRules:
+    """Every rule of the catalog."""
+    text = files("finewright.catalog").joinpath("tokens.yaml").read_text(encoding="utf-8")
+    data = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
+    return TokenRules.model_validate(data)

@@ -1,0 +1,97 @@
+"""Every rule of the catalog finds a value made by its form, and no value that is nearly one."""
+
+import re
+import string
+from random import Random
+
+import pytest
+from pydantic import ValidationError
+
+from finewright.catalog.tokens import Choice, Run, TokenRule, TokenRules, token_rules
+from finewright.guard.privacy.find import find
+from finewright.guard.privacy.scan import Span
+
+RULES = token_rules()
+# The first part is decoded: {"alg":"HS256","typ":"JWT"}, and an id of digits.
+BY_HAND = {
+    "jwt": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
+    "discord": "MTIzNDU2Nzg5MDEyMzQ1Njc4.GaBcDe.aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zaB3dE5",
+}
+
+
+def characters(run: Run) -> str:
+    return "".join(c for c in string.printable if re.fullmatch(f"[{run.alphabet}]", c))
+
+
+def made(rule: TokenRule, draw: Random, *, missing: int = 0, one: bool = False) -> str:
+    """A value by the rule's form: its last longer run is so many characters short, or of one character."""
+    parts = RULES.parts(rule)
+    last = max(i for i, part in enumerate(parts) if isinstance(part, Run) and part.least > 1)
+    text = ""
+    for i, part in enumerate(parts):
+        if isinstance(part, Choice):
+            text += draw.choice(part.texts)
+            continue
+        pool = characters(part)
+        text += "".join(
+            draw.choices(pool[-1] if one else pool, k=part.least - missing * (i == last))
+        )
+    return text
+
+
+def found(rule: TokenRule, value: str) -> list[Span]:
+    return [
+        span
+        for span in find(f'x = "{rule.after}{value}",', {rule.type})
+        if span.why.removesuffix(", checksum fits") == rule.name
+    ]
+
+
+def name_of(rule: TokenRule) -> str:
+    return f"{rule.name} {rule.form}"
+
+
+@pytest.mark.parametrize("rule", RULES.rules, ids=name_of)
+def test_a_value_of_the_form_is_found_whole(rule: TokenRule) -> None:
+    draw = Random(rule.form)  # noqa: S311 - no secret
+    for _ in range(3):
+        value = BY_HAND.get(rule.judge) or made(rule, draw)
+        start = 5 + len(rule.after)
+        assert [(s.start, s.end) for s in found(rule, value)] == [(start, start + len(value))], (
+            value
+        )
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES.rules if r.judge != "jwt"], ids=name_of)
+def test_a_value_that_is_too_short_is_another_thing(rule: TokenRule) -> None:
+    assert found(rule, made(rule, Random(rule.form), missing=1)) == []  # noqa: S311
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES.rules if r.judge != "form"], ids=name_of)
+def test_a_placeholder_of_one_character_is_no_secret(rule: TokenRule) -> None:
+    assert found(rule, made(rule, Random(1), one=True)) == []  # noqa: S311
+
+
+@pytest.mark.parametrize("prefix", ["ghp_", "npm_"])
+def test_a_checksum_that_fits_makes_a_token_certain(prefix: str) -> None:
+    # A revoked token of GitHub's that was published to explain the checksum.
+    body, check = "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ", "0mLq17"
+    (span,) = find(f"{prefix}{body}{check}")
+    assert (span.confidence, span.why.endswith("checksum fits")) == (1.0, True)
+    (span,) = find(f"{prefix}{body}0mLq18")
+    assert (span.confidence, span.why.endswith("checksum fits")) == (0.97, False)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("acme_{alnum:4", "cannot be read from character 6 on"),
+        ("acme_{klingon:4}", "no alphabet 'klingon'"),
+        ("{alnum:40}", "no text that a search can begin with"),
+    ],
+)
+def test_a_form_that_cannot_be_searched_is_refused_with_its_rule(form: str, said: str) -> None:
+    rule = {"name": "Acme key", "type": "service_key", "form": form, "source": "a test"}
+    facts = RULES.model_dump() | {"rules": [rule]}
+    with pytest.raises(ValidationError, match=f"Acme key: .*{said}"):
+        TokenRules.model_validate(facts)

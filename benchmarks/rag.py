@@ -37,7 +37,6 @@ from typing import Any, NamedTuple
 
 from finewright.render.text import table
 
-from finewright.features.rag.tune import tune_rag
 from finewright.rag.build import build_index
 from finewright.rag.chunk import chunks, indexed_text
 from finewright.rag.documents import find_documents
@@ -47,6 +46,7 @@ from finewright.rag.metrics import difference, estimates, measured
 from finewright.rag.open import create_index
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import DEPTH, search
+from finewright.rag.tuning import tune_rag
 
 CHUNK_CHARS = 1200
 HEADER = [

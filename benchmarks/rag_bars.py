@@ -21,7 +21,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from finewright.features.rag.tune import tune_rag
 from finewright.rag.build import build_index
 from finewright.rag.documents import find_documents
 from finewright.rag.embed.load import load_embedder
@@ -32,6 +31,7 @@ from finewright.rag.metrics import difference
 from finewright.rag.open import create_index
 from finewright.rag.questions import Question
 from finewright.rag.trial import Trial, ask_all
+from finewright.rag.tuning import tune_rag
 from finewright.rag.words import words
 
 CHUNK_CHARS = 1200

@@ -11,11 +11,11 @@ from tests.rag.directions import Topics, index_of
 
 from finewright.errors import DataError
 from finewright.features.rag.evaluate import evaluate_rag
-from finewright.features.rag.tune import tune_rag
 from finewright.rag.index import Document
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import find
 from finewright.rag.target import Asked, Opened
+from finewright.rag.tuning import tune_rag
 from finewright.report.show import text_of
 from finewright.schema.rag import RagSpec
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from finewright.errors import Interrupted
 from finewright.features.rag import index as rag
 from finewright.features.rag.index import index
+from finewright.rag import update
 from finewright.rag.target import Asked, asked_for
 from finewright.schema.rag import DocumentsAt
 
@@ -75,7 +76,7 @@ class Short:
 def test_chunks_that_an_embedder_cuts_are_told(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rag, "load_embedder", lambda *_: Short())
+    monkeypatch.setattr(update, "load_embedder", lambda *_: Short())
     report = index(asked, tune=False)
     (problem,) = report.problems
     assert problem.level == "warning"
@@ -90,7 +91,7 @@ def test_a_stop_while_weights_are_tuned_says_what_is_in_and_what_is_not(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rag, "tune_rag", stopped)
+    monkeypatch.setattr(update, "tune_rag", stopped)
     with pytest.raises(Interrupted, match="the documents are in the index") as told:
         index(asked)
     assert told.value.exit_code == 130

@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from finewright.features.rag.index import OnEvent, index
 from finewright.rag.build import build_index
 from finewright.rag.documents import find_documents
 from finewright.rag.embed.load import load_embedder
@@ -16,10 +15,12 @@ from finewright.rag.index import Counts, Document, Embedder, Index, Passage
 from finewright.rag.open import open_index
 from finewright.rag.retrieve import search
 from finewright.rag.target import Asked
+from finewright.rag.update import OnEvent, update
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rag import RagSpec
 from finewright.store.atomic import beside, os_errors
+from finewright.workbench.signals import stop_requests
 
 _WHOLE, _CHANGED, _REDUCED = "index.sqlite", "index-changed.sqlite", "index-reduced.sqlite"
 
@@ -87,7 +88,8 @@ def open_library(loaded: LoadedSpec, folder: Path, on_event: OnEvent) -> Library
     assert rag is not None
     target = str((folder / _WHOLE).resolve())
     spec = rag.model_copy(update={"index": target})
-    report = index(Asked(spec, loaded.resolve), prune=True, on_event=on_event)
+    asked = Asked(spec, loaded.resolve)
+    report = update(asked, prune=True, tune=None, on_event=on_event, stop_requests=stop_requests)
     documents = {d.id: d for d in find_documents(spec.documents, loaded.resolve).read()}
     embedder = load_embedder(spec.embedder, loaded.resolve)
     shelf = Shelf(open_index(target, Path), embedder, spec.results)

@@ -10,16 +10,17 @@ from finewright.evaluate.arms import without_quotes
 from finewright.evaluate.scorers import token_f1
 from finewright.features.rag.ask import Answerer, Said, messages_of, overlong, said_of
 from finewright.features.rag.evaluate import evaluate_rag
-from finewright.features.rag.index import OnEvent, passages_for
-from finewright.features.rag.questions import read_questions
+from finewright.features.rag.index import passages_for
 from finewright.judge.quotes import abstains, numbers_absent
 from finewright.judge.statistics import mean_interval
 from finewright.judge.text import exact_match
 from finewright.rag.citations import quotes
 from finewright.rag.prompt import heading
+from finewright.rag.question_file import read_questions
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import Hit
 from finewright.rag.target import Opened, question_file
+from finewright.rag.update import OnEvent
 from finewright.rows.draw import draw_places
 from finewright.schema.common import Artifact
 from finewright.schema.rag_answers import AnswerSample, AnswersReport, Estimate, RagEvaluation

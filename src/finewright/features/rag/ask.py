@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from finewright.errors import DataError
 from finewright.estimate.context import context_of
-from finewright.features.rag.index import OnEvent, found_for, groups_of, seen
+from finewright.features.rag.index import found_for, groups_of, seen
 from finewright.judge.answer import Answer
 from finewright.judge.quotes import ABSTENTION, abstains, numbers_absent
 from finewright.rag.citations import cited, quotes
@@ -14,6 +14,7 @@ from finewright.rag.index import Access
 from finewright.rag.prompt import heading, messages_with
 from finewright.rag.retrieve import Hit
 from finewright.rag.target import Opened
+from finewright.rag.update import OnEvent
 from finewright.schema.rag_index import AskReport, QuoteSeen
 from finewright.workbench.systems import System, check_target, load_talker
 

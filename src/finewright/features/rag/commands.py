@@ -86,14 +86,15 @@ class RetrievalOptions(CommandOptions):
 
 def index(options: IndexOptions, session: Session) -> BaseModel:
     """What became of every document."""
-    from finewright.features.rag import index as uses
+    from finewright.features.rag.index import index as run
     from finewright.rag.target import asked_for, index_of
+    from finewright.rag.update import delete
 
     o = options
     if o.delete:
-        return uses.delete(index_of(o.targets, out=o.out), o.delete)
+        return delete(index_of(o.targets, out=o.out), o.delete)
     asked = asked_for(o.targets, out=o.out, embedder=o.embedder)
-    return uses.index(asked, prune=o.prune, tune=o.tune, on_event=session.on_event)
+    return run(asked, prune=o.prune, tune=o.tune, on_event=session.on_event)
 
 
 def search(options: SearchOptions, session: Session) -> BaseModel:

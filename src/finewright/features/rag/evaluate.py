@@ -8,18 +8,18 @@ from statistics import fmean, median
 from typing import NamedTuple
 
 from finewright.errors import DataError
-from finewright.features.rag.questions import read_questions
-from finewright.features.rag.tune import digest_of, hard_questions, trial_index, tuned_on_made
 from finewright.rag.calibration import Calibration
 from finewright.rag.documents import find_documents
 from finewright.rag.fusion import Weights
 from finewright.rag.index import Embedder, Index
 from finewright.rag.metrics import CONFIDENCE, METRICS, difference, estimates
+from finewright.rag.question_file import read_questions
 from finewright.rag.questions import Made, Question, made_questions
 from finewright.rag.retrieve import search
 from finewright.rag.target import Opened
 from finewright.rag.trial import Trial, ask_all
 from finewright.rag.tune import FEWEST
+from finewright.rag.tuning import digest_of, hard_questions, trial_index, tuned_on_made
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import Difference, Score
 from finewright.schema.rag_report import CALLED, DECIDES, RagEvaluateReport

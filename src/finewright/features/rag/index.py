@@ -1,32 +1,14 @@
 """`rag index` and `rag search`: documents into an index, and passages out of it."""
 
-import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from signal import SIGINT
-from typing import Any
+from collections.abc import Sequence
 
-from finewright.errors import DataError, Interrupted
-from finewright.features.rag.questions import read_questions
-from finewright.features.rag.tune import seen_line, tune_rag
-from finewright.rag.build import build_index
-from finewright.rag.documents import Documents, find_documents
-from finewright.rag.embed.load import load_embedder
-from finewright.rag.index import FORMAT, About, Access, Document, Embedder, Index, NoIndex
-from finewright.rag.open import check_embedder, create_index, open_index
-from finewright.rag.questions import Question, Sample
+from finewright.errors import DataError
+from finewright.rag.index import Access
 from finewright.rag.retrieve import Found, Hit, find
-from finewright.rag.target import Asked, Opened, check_argument, question_file
-from finewright.report.cells import counted
-from finewright.schema.common import Problem
+from finewright.rag.target import Asked, Opened, check_argument
+from finewright.rag.update import OnEvent, update
 from finewright.schema.rag_index import IndexReport, PassageSeen, SearchReport
-from finewright.schema.rag_report import RagTuneReport
 from finewright.workbench.signals import stop_requests
-
-OnEvent = Callable[[str, Mapping[str, Any]], None]  # Any: an event's fields
-
-UNTUNED = {"lexical": 1.0, "dense": 0.25}
-"""Until they are tuned: cheap vectors beside words help most when they count for little."""
 
 
 def index(
@@ -36,84 +18,8 @@ def index(
     tune: bool | None = None,
     on_event: OnEvent = lambda *_: None,
 ) -> IndexReport:
-    """Bring the index up to date with the documents, in one transaction: add, replace, leave the rest.
-
-    `prune` deletes documents that are gone, unless one could not be read and so may not be gone. The weights
-    of the rankings are tuned after a change, or as `tune` says. Raises DataError, the index being as it was,
-    where no document can be read, where two have one id, and where another embedder or another length of
-    chunks is asked for than the index was made with."""
-    spec, resolve = asked
-    documents, sample = find_documents(spec.documents, resolve), Sample()
-    embedder = load_embedder(spec.embedder, resolve)
-    try:
-        held = open_index(spec.index, resolve)
-    except NoIndex:
-        held = create_index(spec.index, resolve, _about(embedder, spec.chunk_chars))
-    with closing(held):
-        check_embedder(spec.index, held.about, embedder)
-        _check_chunks(asked, held)
-        restricted = held.restricted()
-        changes = build_index(
-            held, embedder, _watched(documents, sample, on_event), spec.chunk_chars
-        )
-        _tell_cut(embedder, documents)
-        if restricted:
-            _tell_opened(restricted & documents.seen.keys() - held.restricted(), documents)
-        deleted = _pruned(held, documents) if prune else _told_gone(held, documents)
-        is_changed = bool(changes.added + changes.replaced + deleted)
-        tuning = None
-        if is_changed if tune is None else tune:
-            own = _own_questions(asked, held, documents)
-            on_event("tuning", {})
-            tuning = _tuned(held, embedder, sample, own)
-        return _report(asked, held).model_copy(
-            update={
-                "tuning": tuning,
-                "documents_in": len(documents.seen) + documents.dropped.total(),
-                "documents_dropped": dict(documents.dropped),
-                **changes._asdict(),
-                "deleted": deleted,
-                "problems": documents.listing.problems(),
-            }
-        )
-
-
-def _own_questions(asked: Asked, held: Index, documents: Documents) -> list[Question]:
-    """The questions of the spec's file; where it is wrong that is told, and the documents are asked."""
-    path = question_file(asked)
-    if path is None:
-        return []
-    try:
-        return read_questions(path, held.digests())
-    except DataError as error:
-        hint = "the documents are indexed; mend the questions, then repeat with --tune"
-        documents.listing.add(Problem(level="error", message=str(error), hint=hint))
-        return []
-
-
-def _tuned(
-    held: Index, embedder: Embedder | None, sample: Sample, own: Sequence[Question]
-) -> RagTuneReport:
-    try:
-        return tune_rag(held, embedder, sample.documents(), own)
-    except KeyboardInterrupt:
-        what = "stopped; the documents are in the index, and its weights are as they were"
-        hint = "the same command with --tune tunes them"
-        raise Interrupted(what, signal_number=SIGINT, hint=hint) from None
-
-
-def delete(asked: Asked, ids: Sequence[str]) -> IndexReport:
-    """Delete documents from an index. Raises DataError, with nothing deleted, for one that it has not."""
-    with closing(open_index(asked.spec.index, asked.resolve)) as held:
-        known = held.digests()
-        for id in ids:
-            check_argument(id)
-            if id not in known:
-                close = difflib.get_close_matches(id, known, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else "ids are shown by `rag search`"
-                raise DataError(f"{asked.place}: there is no document {id!r}", hint=hint)
-        num_deleted = held.delete(ids)
-        return _report(asked, held).model_copy(update={"deleted": num_deleted})
+    """Bring the index up to date with the documents: see `rag.update`."""
+    return update(asked, prune=prune, tune=tune, on_event=on_event, stop_requests=stop_requests)
 
 
 def search(opened: Opened, query: str, access: Access, *, limit: int | None = None) -> SearchReport:
@@ -165,81 +71,3 @@ def seen(hits: Sequence[Hit]) -> tuple[PassageSeen, ...]:
 def groups_of(access: Access) -> tuple[str, ...] | None:
     """Who asked, as reports tell it."""
     return None if access is None else tuple(sorted(access))
-
-
-def _about(embedder: Embedder | None, chunk_chars: int) -> About:
-    if embedder is None:
-        return About(FORMAT, "", 0, chunk_chars, {"lexical": 1.0})
-    return About(FORMAT, embedder.id, embedder.dimensions, chunk_chars, UNTUNED)
-
-
-def _check_chunks(asked: Asked, held: Index) -> None:
-    made, wanted = held.about.chunk_chars, asked.spec.chunk_chars
-    if made != wanted:
-        raise DataError(
-            f"{asked.place}: made of chunks of {made} characters at most, and {wanted} are asked for",
-            hint=f"set chunk_chars: {made}, or index to another place",
-        )
-
-
-def _watched(documents: Documents, sample: Sample, on_event: OnEvent) -> Iterator[Document]:
-    """The documents, one by one, some of them kept to tune with; DataError where none could be read."""
-    with stop_requests() as should_stop:
-        for document in documents.read():
-            on_event("indexing", {"done": documents.done, "total": documents.total})
-            if stop := should_stop():
-                raise Interrupted("stopped; the index is as it was", signal_number=stop)
-            sample.add(document)
-            yield document
-        if stop := should_stop():
-            raise Interrupted("stopped; the index is as it was", signal_number=stop)
-    if not documents.seen:
-        raise DataError("\n".join(problem.line() for problem in documents.listing.problems()))
-
-
-def _tell_cut(embedder: Embedder | None, documents: Documents) -> None:
-    if embedder and embedder.num_cut:
-        what = f"{embedder.num_cut} chunks are longer than {embedder.id} reads: only words find their ends"
-        hint = "lower chunk_chars, in another index"
-        documents.listing.add(Problem(level="warning", message=what, hint=hint))
-
-
-def _tell_opened(ids: set[str], documents: Documents) -> None:
-    if ids:
-        what = f"{counted(len(ids), 'document')} for some groups before, and for everyone now"
-        first = ", ".join(sorted(ids)[:3])
-        hint = f"name the groups in the spec, if that was not meant: {first}"
-        documents.listing.add(Problem(level="warning", message=what, hint=hint))
-
-
-def _pruned(held: Index, documents: Documents) -> int:
-    gone = sorted(held.digests().keys() - documents.seen.keys())
-    if gone and documents.dropped:
-        what = f"{len(gone)} documents that are not there were not deleted, as others could not be read"
-        hint = "mend those, then prune again"
-        documents.listing.add(Problem(level="error", message=what, hint=hint))
-        return 0
-    return held.delete(gone) if gone else 0
-
-
-def _told_gone(held: Index, documents: Documents) -> int:
-    """Say what would be deleted by `prune`; nothing is."""
-    if gone := len(held.digests().keys() - documents.seen.keys()):
-        what = f"{counted(gone, 'document')} of the index not among these"
-        documents.listing.add(Problem(level="info", message=what, hint="--prune deletes such"))
-    return 0
-
-
-def _report(asked: Asked, held: Index) -> IndexReport:
-    """What the index holds."""
-    counts, other = held.counts(), held.about.other_weights
-    return IndexReport(
-        index=asked.place,
-        embedder=held.about.embedder or "none",
-        documents_in=0,
-        documents=counts.documents,
-        chunks=counts.chunks,
-        weights=dict(held.about.weights),
-        other_weights=dict(other) if other else None,
-        calibration=seen_line(held.about.calibration),
-    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import DataError
-from finewright.features.rag.questions import read_questions
+from finewright.rag.question_file import read_questions
 from finewright.rag.questions import Question
 
 

@@ -198,7 +198,7 @@ def measured(point: Point, seconds: float) -> dict[str, Any]:
     from finewright.lm.sources import locate
     from finewright.schema.adapter import LoraSpec
     from finewright.schema.methods import SFTSpec
-    from finewright.train.bench import steps, synthetic_row
+    from finewright.train.bench import synthetic_row, trial_steps
     from finewright.train.load import load_for_training
     from finewright.workbench.prepare import resolved_here
     from rows.job import peak_gib
@@ -217,7 +217,7 @@ def measured(point: Point, seconds: float) -> dict[str, Any]:
     rows = [synthetic_row(point.length, rng) for _ in range(count)]
     speeds = []
     started = 0.0
-    for step in steps(load_for_training(base, spec), spec, rows):
+    for step in trial_steps(load_for_training(base, spec), spec, rows):
         if step.step == 1:
             started = time.perf_counter()
             continue

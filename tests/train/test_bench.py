@@ -12,7 +12,7 @@ from finewright.lm.sources import BaseModel
 from finewright.plugins import resolve
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
-from finewright.train.bench import gemm_gflops, steps, synthetic_rows
+from finewright.train.bench import gemm_gflops, synthetic_rows, trial_steps
 from finewright.train.load import load_for_training
 from finewright.train.loop import train
 from finewright.train.methods.setup import Setup
@@ -36,7 +36,7 @@ def spec_of(**fields: object) -> SFTSpec:
 @pytest.mark.parametrize("fields", [{}, {"micro_batch_tokens": 16}, {"max_grad_norm": 0.01}])
 def test_steps_are_those_of_the_training_loop(tiny_folder: Path, fields: dict[str, object]) -> None:
     spec = spec_of(**fields)
-    done = list(steps(load_for_training(base_of(tiny_folder), spec), spec, ROWS))
+    done = list(trial_steps(load_for_training(base_of(tiny_folder), spec), spec, ROWS))
 
     lm = load_for_training(base_of(tiny_folder), spec)
     method = resolve("method", "sft")(spec, Setup(lm))
@@ -68,7 +68,7 @@ def test_lean_memory_loses_no_digit(tiny_folder: Path) -> None:
     for memory in ("fast", "lean"):
         spec = spec_of(memory=memory)
         lm = load_for_training(base_of(tiny_folder), spec)
-        losses.append([step.loss for step in steps(lm, spec, ROWS)])
+        losses.append([step.loss for step in trial_steps(lm, spec, ROWS)])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 

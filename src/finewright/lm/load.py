@@ -30,6 +30,7 @@ from finewright.lm.fast.heap import keep_freed_memory
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel, weight_files
 from finewright.lm.template import ChatTemplate, switches
+from finewright.schema.run import RunSpec
 
 transformers_logging.disable_progress_bar()
 
@@ -67,6 +68,12 @@ def load_chat(
         return Chat(tokenizer, ends, set_to, frozenset(declared))
     except DataError as error:
         raise ModelError(f"base model {base.name!r} cannot chat: {error}") from None
+
+
+def chat_of(base: BaseModel, run: RunSpec) -> Chat:
+    """`load_chat` as a run asks for it: with its switches, and its consent to the model's own code."""
+    consent = run.remote_code.get(base.name, "")
+    return load_chat(base, consent=consent, options=run.chat_template)
 
 
 def _known(base: BaseModel, template: ChatTemplate) -> None:

@@ -12,7 +12,7 @@ from finewright.lm.batch import Encoded, Example
 from finewright.lm.model import LM
 from finewright.plugins import resolve
 from finewright.schema.methods import AnyTrainSpec
-from finewright.train.loop import Step, train
+from finewright.train.loop import Step, rows_of_step, train
 from finewright.train.methods.setup import Setup
 from finewright.train.schedule import schedule_of
 from finewright.train.state import make_optimizer
@@ -24,19 +24,27 @@ _TOKENS = range(256)
 _LEARNED_SHARE = 0.6
 
 
-def steps(lm: LM, spec: AnyTrainSpec, rows: Sequence[Example]) -> Iterator[Step]:
-    """Train the steps of the spec; the adapter is not kept."""
+def trial_steps(lm: LM, spec: AnyTrainSpec, rows: Sequence[Example]) -> Iterator[Step]:
+    """Steps as `train` takes them, what the base gives to the rows first; the adapter is not kept."""
     method = resolve("method", spec.method)(spec, Setup(lm))
+    fitted = spec.model_copy(update={"batch_size": min(spec.batch_size, len(rows))})
+    schedule = schedule_of(fitted, [row.num_tokens for row in rows])
+    first = (rows_of_step(schedule, rows, step) for step in range(len(rows)))
+    lm.model.train()
+    method.prepare(lm, first, spec.micro_batch_tokens)
     optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
-    return train(
-        lm,
-        method,
-        rows,
-        schedule_of(spec, [row.num_tokens for row in rows]),
-        optimizer,
-        max_grad_norm=spec.max_grad_norm,
-        micro_batch_tokens=spec.micro_batch_tokens,
-    )
+    try:
+        yield from train(
+            lm,
+            method,
+            rows,
+            schedule,
+            optimizer,
+            max_grad_norm=spec.max_grad_norm,
+            micro_batch_tokens=spec.micro_batch_tokens,
+        )
+    finally:  # the next steps on this model have an optimizer of their own
+        optimizer.let_go()
 
 
 def synthetic_rows(count: int, *, max_length: int, seed: int = 0) -> list[Example]:

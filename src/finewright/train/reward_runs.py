@@ -8,7 +8,7 @@ import torch
 from finewright.errors import StoreError
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_row
-from finewright.lm.load import load_chat, load_lm
+from finewright.lm.load import chat_of, load_lm
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores
 from finewright.lm.sources import locate
@@ -39,7 +39,7 @@ def load_reward_model(path: Path) -> Callable[[Sequence[Answered]], list[float]]
     head = load_head(folder, lm.device)
     if head is None:
         raise StoreError(f"{folder}: the reward model's head is missing", hint="train it again")
-    chat = load_chat(base, consent=consent, options=lock.spec.chat_template)
+    chat = chat_of(base, lock.spec)
     lm.model.eval()
     return lambda answers: _rated(lm, head, chat, answers)
 

@@ -2,23 +2,23 @@
 
 from finewright.errors import DataError
 from finewright.lm import runtime
-from finewright.lm.encode import EncodedRows, encode_rows
-from finewright.lm.load import load_chat
+from finewright.lm.encode import EncodedRows
+from finewright.lm.load import chat_of
 from finewright.lm.origin import origin_of
-from finewright.lm.sources import config_here, locate
+from finewright.lm.sources import locate
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport
 from finewright.schema.methods import OnlineSettings
-from finewright.schema.rows import Row, parse_rows
+from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.manifest import describe
 from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train import rewards
 from finewright.train.candidate import Outcome, train_candidate
+from finewright.train.prepared import held_out_rows, prepared
 from finewright.train.proof import prove
 from finewright.train.reward_runs import load_reward_model
-from finewright.train.rows import rows_for
-from finewright.train.support import beyond_context, unsupported
+from finewright.train.rows import MethodRows, rows_for
 from finewright.train.work import Work
 
 # What is in the result's folder, beside the adapter or the model itself.
@@ -34,7 +34,7 @@ def run(context: StageContext) -> StageResult:
     """Train every base model of the spec, one after another."""
     data = context.run.read_report("data", DataReport)
     rows = _rows(context, data.train)
-    eval_rows = _rows(context, data.eval) if data.eval else []
+    eval_rows = _rows(context, data.eval) if data.eval else MethodRows([], [])
     candidates = [_candidate(context, name, rows, eval_rows) for name in context.spec.base_models]
     artifacts = tuple(a for candidate in candidates for a in candidate.artifacts)
     inputs = tuple(candidate.base_sha256 for candidate in candidates)
@@ -44,42 +44,34 @@ def run(context: StageContext) -> StageResult:
     )
 
 
-def _rows(context: StageContext, artifact: Artifact) -> list[Row]:
+def _rows(context: StageContext, artifact: Artifact) -> MethodRows:
     rows = parse_rows((context.run.root / artifact.path).read_text(encoding="utf-8"))
-    shaped, problems = rows_for(context.spec.train.method, rows)
-    refuse(problems)
+    shaped = rows_for(context.spec.train.method, rows)
+    refuse(shaped.problems)
     return shaped
 
 
 def _candidate(
-    context: StageContext, name: str, rows: list[Row], eval_rows: list[Row]
+    context: StageContext, name: str, rows: MethodRows, eval_rows: MethodRows
 ) -> Candidate:
     runtime.require_runtime()
     runtime.forget_peak(give_back=True)  # the model before this one is not this one's need
     spec = context.candidates[name]
     base = locate(name, context.root, commit=context.commits.get(name, ""))
-    config = config_here(str(base.folder.absolute()), context.root)
-    told = unsupported(spec, config)
-    refuse(told)
-    chat = load_chat(
-        base,
-        consent=context.spec.remote_code.get(name, ""),
-        options=context.spec.chat_template,
-    )
-    encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
-    refuse(encoded.problems)
-    if not encoded.rows:
+    made = prepared(base, spec, chat_of(base, context.spec), rows)
+    refuse((*made.problems, *made.encoded.problems))
+    if not made.encoded.rows:
         raise DataError("no row is left to train on")
-    told += beyond_context(encoded.longest, config)
-    held_out = encode_rows(chat, eval_rows, max_length=spec.max_length, on_overlong="drop")
     scored = None
     if isinstance(spec, OnlineSettings):
         scored = rewards.build(spec.rewards, context.resolve, load_reward_model)
-    work = Work(context, spec, base, chat, encoded.rows, held_out.rows, scored)
+    work = Work(
+        context, spec, base, made.chat, made.encoded.rows, held_out_rows(made, eval_rows), scored
+    )
     outcome = train_candidate(work)
     proved = prove(work, outcome.stored)
-    problems = (*told, *encoded.problems, *outcome.problems, *proved.problems)
-    return _report(work, encoded, outcome).model_copy(
+    problems = (*made.problems, *made.encoded.problems, *outcome.problems, *proved.problems)
+    return _report(work, made.encoded, outcome).model_copy(
         update={"proofs": proved.proofs, "problems": problems}
     )
 

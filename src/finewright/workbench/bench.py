@@ -19,6 +19,8 @@ from finewright.schema.data import DataSpec, SourceSpec
 from finewright.schema.methods import AnyTrainSpec, SFTSpec
 from finewright.schema.rows import Row
 from finewright.store.stage import refuse
+from finewright.train.prepared import prepared
+from finewright.train.rows import MethodRows, rows_for
 from finewright.workbench.prepare import resolved_here
 from finewright.workbench.up import OnEvent
 
@@ -76,7 +78,7 @@ def bench(base_model: str, load: Load, on_event: OnEvent) -> BenchReport:
 
     base = locate(base_model, Path.cwd())
     spec = _settings(base, load)
-    rows = _own_rows(base, load) if given is None else _encoded(base, given, load, str(load.data))
+    rows = _own_rows(base, spec, load) if given is None else _encoded(base, spec, given, load)
     lm = load_for_training(base, spec)
     done = _train(lm, spec, rows.encoded, on_event)
     peak_gib = runtime.peak_gib()
@@ -118,11 +120,12 @@ def _settings(base: BaseModel, load: Load) -> AnyTrainSpec:
 
 def _read(path: Path) -> Sequence[Row]:
     gathered = gather(DataSpec(sources=(SourceSpec(path=str(path)),)), Path)
-    refuse(gathered.problems)
-    return gathered.train
+    rows = rows_for("sft", gathered.train)
+    refuse([*gathered.problems, *rows.problems])
+    return rows.rows
 
 
-def _own_rows(base: BaseModel, load: Load) -> _Rows:
+def _own_rows(base: BaseModel, spec: AnyTrainSpec, load: Load) -> _Rows:
     """Real rows of mixed length; where they cannot be had or do not do, random tokens of such lengths."""
     from finewright.train.bench import synthetic_rows
 
@@ -130,7 +133,7 @@ def _own_rows(base: BaseModel, load: Load) -> _Rows:
         with tempfile.TemporaryDirectory() as folder:
             build_set(DATA_SET, Path(folder))
             rows = _read(Path(folder) / "train.jsonl")
-        return _encoded(base, rows, load, f"the {DATA_SET} set")
+        return _encoded(base, spec, rows, load)
     except (FetchError, MissingExtra, ModelError, DataError) as error:
         why = Problem(level="info", message=f"the {DATA_SET} set is not used: {error}")
         told = BenchRows(
@@ -141,22 +144,20 @@ def _own_rows(base: BaseModel, load: Load) -> _Rows:
         return _Rows(synthetic_rows(load.rows, max_length=load.max_length), told)
 
 
-def _encoded(base: BaseModel, rows: Sequence[Row], load: Load, source: str) -> _Rows:
+def _encoded(base: BaseModel, spec: AnyTrainSpec, rows: Sequence[Row], load: Load) -> _Rows:
     """The first rows that are short enough, as many as the steps take; those passed over are counted.
 
     Raises DataError when there are too few."""
-    from finewright.lm.encode import encode_rows
     from finewright.lm.load import load_chat
 
+    source = f"the {DATA_SET} set" if load.data is None else str(load.data)
     chat = load_chat(base)
     for looked_at in (load.rows, len(rows)):
-        encoded = encode_rows(
-            chat, rows[:looked_at], max_length=load.max_length, on_overlong="drop"
-        )
+        encoded = prepared(base, spec, chat, MethodRows(list(rows[:looked_at]), [])).encoded
         refuse(encoded.problems)
         if len(encoded.rows) >= load.rows:
-            told = BenchRows(source=source, counts=encoded.counts)
-            return _Rows(encoded.rows[: load.rows], told)
+            counted = BenchRows(source=source, counts=encoded.counts)
+            return _Rows(encoded.rows[: load.rows], counted)
     raise DataError(
         f"{source}: {len(encoded.rows)} of {len(rows)} rows have at most {load.max_length} tokens, and"
         f" {load.steps} steps of {load.batch_size} rows need {load.rows}",
@@ -165,12 +166,12 @@ def _encoded(base: BaseModel, rows: Sequence[Row], load: Load, source: str) -> _
 
 
 def _train(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Example"], on_event: OnEvent) -> _Trained:
-    from finewright.train.bench import steps
+    from finewright.train.bench import trial_steps
 
     done: list[Step] = []
     first_done = 0.0
     try:
-        for step in steps(lm, spec, rows):
+        for step in trial_steps(lm, spec, rows):
             first_done = first_done or time.perf_counter()
             on_event("metric", {"steps": spec.max_steps, **asdict(step)})
             done.append(step)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from finewright.data.gather import Gathered, RowSetFile, gather, measured_share, read_row_set
 from finewright.lm import runtime
-from finewright.lm.sources import BaseModel, config_here, locate, num_parameters
+from finewright.lm.sources import BaseModel, locate, num_parameters
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
@@ -15,9 +15,8 @@ from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.plan import PlannedCandidate, PlannedSet, PlanReport, TokenView
 from finewright.schema.rows import Row
 from finewright.store.stage import refuse
-from finewright.train.rows import rows_for
-from finewright.train.schedule import schedule_of
-from finewright.train.support import beyond_context, unsupported
+from finewright.train.prepared import prepared
+from finewright.train.rows import MethodRows, rows_for
 from finewright.workbench.coherence import incoherent
 from finewright.workbench.prepare import input_digests, make_lock
 
@@ -36,8 +35,8 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     refuse(gathered.problems)
     runtime.require_runtime()
     lock = make_lock(loaded, input_digests(loaded))
-    rows, odd = rows_for(loaded.spec.train.method, gathered.train)
-    refuse(odd)
+    rows = rows_for(loaded.spec.train.method, gathered.train)
+    refuse(rows.problems)
     sets = _sets(loaded, gathered)
     held_out = [row for found in sets.values() for row in found.rows]
     candidates = [_candidate(loaded, lock, name, rows, held_out) for name in lock.candidates]
@@ -49,7 +48,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         candidates=tuple(candidates),
         values={key: _value(lock, key) for key in lock.reasons},
         reasons=lock.reasons,
-        problems=(*map(loaded.placed, incoherent(loaded.spec)), *gathered.problems, *odd),
+        problems=(*map(loaded.placed, incoherent(loaded.spec)), *gathered.problems, *rows.problems),
         evaluation=tuple(
             PlannedSet(name=name, rows=len(found.rows), draw=found.draw)
             for name, found in sets.items()
@@ -84,24 +83,18 @@ def _value(lock: Lock, key: str) -> str:
 
 
 def _candidate(
-    loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row], held_out: Sequence[Row]
+    loaded: LoadedSpec, lock: Lock, name: str, rows: MethodRows, held_out: Sequence[Row]
 ) -> PlannedCandidate:
     from finewright.evaluate.expected import unaskable
-    from finewright.lm.encode import encode_rows
-    from finewright.lm.load import load_chat
+    from finewright.lm.load import chat_of
 
     base = locate(name, loaded.path.parent)
-    chat = load_chat(
-        base,
-        consent=loaded.spec.remote_code.get(name, ""),
-        options=loaded.spec.chat_template,
-    )
     spec = lock.candidates[name]
-    encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
+    made = prepared(base, spec, chat_of(base, loaded.spec), rows)
+    encoded, lengths, schedule = made.encoded, made.lengths, made.schedule
     misfit = _misfit(loaded, base, spec)
-    lengths = [row.num_tokens for row in encoded.rows]
-    schedule = schedule_of(spec, lengths or [1])
     numbers = [i for s in range(schedule.steps) for part in schedule.batches_of(s) for i in part]
+    timed = [] if spec.minutes is None else [_measured_later(spec.minutes)]
     return PlannedCandidate(
         base_model=name,
         parameters=num_parameters(base.folder),
@@ -115,19 +108,13 @@ def _candidate(
         train=spec,
         slow_paths=() if misfit else _slow_paths(loaded, name, spec),
         problems=(
-            *map(loaded.placed, _of_settings(base, spec, encoded.longest)),
+            *map(loaded.placed, (*made.problems, *timed)),
             *misfit,
             *encoded.problems,
-            *unaskable(chat, held_out),
+            *unaskable(made.chat, held_out),
         ),
-        preview=_preview(chat, rows, encoded.rows[:NUM_PREVIEWS]),
+        preview=_preview(made.chat, rows.rows, encoded.rows[:NUM_PREVIEWS]),
     )
-
-
-def _of_settings(base: BaseModel, spec: AnyTrainSpec, longest: int) -> list[Problem]:
-    config = config_here(str(base.folder.absolute()), base.folder)
-    timed = [] if spec.minutes is None else [_measured_later(spec.minutes)]
-    return [*unsupported(spec, config), *beyond_context(longest, config), *timed]
 
 
 def _measured_later(minutes: float) -> Problem:

@@ -175,12 +175,11 @@ def _check_askable(run: RunDir, lock: Lock, *, before: str, through: str) -> Non
         return
     require_runtime()
     from finewright.evaluate.expected import unaskable
-    from finewright.lm.load import load_chat
+    from finewright.lm.load import chat_of
 
     for name in lock.spec.base_models:
         base = locate(name, Path(lock.root), commit=lock.commit_of(name))
-        consent = lock.spec.remote_code.get(name, "")
-        chat = load_chat(base, consent=consent, options=lock.spec.chat_template)
+        chat = chat_of(base, lock.spec)
         refuse(
             [
                 each.model_copy(update={"message": f"{name}: {each.message}"})

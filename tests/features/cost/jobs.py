@@ -1,12 +1,18 @@
 """Jobs that the tests of the cost package share."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from finewright.estimate.families import shape_of
 from finewright.features.cost.job import Job, Rows
+from finewright.features.cost.rows import Counted, count
+from finewright.lm.sources import BaseModel
 from finewright.schema.cost import Range
-from finewright.schema.methods import SFTSpec
+from finewright.schema.methods import AnyTrainSpec, SFTSpec
+from finewright.schema.rows import Row
+from finewright.schema.run import RunSpec
+from finewright.train.rows import rows_for
 
 LLAMA_8B: dict[str, Any] = {
     "model_type": "llama",
@@ -41,3 +47,11 @@ def job_of(config: dict[str, Any] = LLAMA_8B, rows: Rows = ROWS, **train: Any) -
 
 def with_rows(job: Job, **changes: Any) -> Job:
     return replace(job, rows=replace(job.rows, **changes))
+
+
+def counted(rows: Sequence[Row], spec: AnyTrainSpec, base: BaseModel | None = None) -> Counted:
+    """The rows in numbers, as a run without switches counts them."""
+    run = RunSpec.model_validate(
+        {"name": "x", "base_models": ["./one"], "data": {"sources": [{"path": "rows.jsonl"}]}}
+    )
+    return count(rows_for(spec.method, rows), spec, base, run)

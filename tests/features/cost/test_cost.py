@@ -15,7 +15,6 @@ from finewright.features.cost.machines import fit
 from finewright.features.cost.mend import mend, options
 from finewright.features.cost.model import describe_model
 from finewright.features.cost.needs import formula, measured
-from finewright.features.cost.rows import count
 from finewright.features.cost.spec import CostSpec
 from finewright.features.cost.truths import truths
 from finewright.report.show import text_of
@@ -25,7 +24,7 @@ from finewright.schema.methods import DPOSpec, GRPOSpec, SFTSpec
 from finewright.schema.rows import Row
 from finewright.train.defaults import micro_batch_tokens
 
-from .jobs import LLAMA_8B, LLAMA_65B, job_of, with_rows
+from .jobs import LLAMA_8B, LLAMA_65B, counted, job_of, with_rows
 
 TODAY = date(2026, 11, 25)
 NF4 = {"type": "lora", "quantization": "nf4"}
@@ -213,7 +212,7 @@ def row(question: str, answer: str, rejected: str | None = None) -> Row:
 
 def test_without_a_tokenizer_rows_are_counted_by_characters() -> None:
     rows = [row("a" * 380, "b" * 380)] * 100
-    found = count(rows, SFTSpec(epochs=2, batch_size=10), None, "")
+    found = counted(rows, SFTSpec(epochs=2, batch_size=10))
     assert not found.rows.counted
     assert found.rows.mean == 212
     assert found.steps == 20
@@ -225,16 +224,16 @@ def test_without_a_tokenizer_rows_are_counted_by_characters() -> None:
 
 def test_pairs_count_both_sides_and_max_steps_bound_the_run() -> None:
     pairs = [row("a" * 38, "b" * 38, "c" * 76)] * 50
-    found = count(pairs, DPOSpec(max_steps=3, batch_size=4, gradient_accumulation=2), None, "")
+    found = counted(pairs, DPOSpec(max_steps=3, batch_size=4, gradient_accumulation=2))
     assert found.rows.mean == 10 + 10 + 10 + 20 + 4 * 6
     prompt = 10 + 6  # it runs through the model once
     assert (found.steps, found.tokens.median) == (3, 3 * 8 * (found.rows.mean - prompt))
 
 
 def test_long_rows_are_cut_at_max_length_and_no_rows_are_an_error() -> None:
-    assert count([row("a" * 9000, "b")], SFTSpec(max_length=64), None, "").rows.longest == 64
+    assert counted([row("a" * 9000, "b")], SFTSpec(max_length=64)).rows.longest == 64
     with pytest.raises(DataError, match="no rows"):
-        count([], SFTSpec(), None, "")
+        counted([], SFTSpec())
 
 
 def test_a_folder_without_config_is_one_line(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from finewright.features.cost.rows import count
 from finewright.lm.sources import locate
 from finewright.schema.methods import DPOSpec
 from finewright.schema.rows import Row
+
+from .jobs import counted
 
 
 def pair(asked: str, chosen: str, rejected: str, number: int) -> Row:
@@ -29,15 +30,15 @@ def test_the_tokens_of_a_run_of_pairs_are_those_that_its_steps_pack(tiny_folder:
     base = locate(str(tiny_folder), Path.cwd())
     chat = load_chat(base)
     packed = pack_groups([encode_example(chat, row).sequences for row in PAIRS]).num_tokens
-    counted = count(PAIRS, SPEC, base, "")
-    assert counted.rows.counted
-    assert counted.tokens.median == pytest.approx(3 * packed)
-    assert counted.rows.mean * 4 > packed  # memory is reckoned with whole sequences
+    found = counted(PAIRS, SPEC, base)
+    assert found.rows.counted
+    assert found.tokens.median == pytest.approx(3 * packed)
+    assert found.rows.mean * 4 > packed  # memory is reckoned with whole sequences
 
 
 def test_without_a_tokenizer_the_prompt_of_a_pair_is_counted_once_too() -> None:
-    alone = count(PAIRS, SPEC, None, "").tokens.median
+    alone = counted(PAIRS, SPEC).tokens.median
     longer = [pair("x" * 4000 + str(row.row), "a", "b", row.row) for row in PAIRS]
-    long = count(longer, SPEC, None, "")
+    long = counted(longer, SPEC)
     assert alone < long.tokens.median < 0.6 * long.rows.mean * 12
     assert not long.rows.counted

@@ -7,21 +7,23 @@ from pathlib import Path
 from finewright.features.cost.stage import run
 from finewright.schema.cost import CostReport
 from finewright.schema.methods import SFTSpec
-from finewright.schema.rows import Row, write_rows
+from finewright.schema.rows import Message, Row, write_rows
 from finewright.schema.run import RunSpec
 from finewright.store.rundir import create_run
 from finewright.store.stage import StageContext
 
 from .jobs import LLAMA_8B
 
+TURNS = ({"role": "user", "content": "why?"}, {"role": "assistant", "content": "so"})
 
-def test_the_stage_reports_every_candidate(tmp_path: Path) -> None:
+
+def estimated(folder: Path, turns: tuple[Message, ...] = TURNS) -> CostReport:
+    """The stage's report on ten rows of these turns."""
     for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "config.json").write_text(json.dumps(LLAMA_8B))
+        (folder / name).mkdir(parents=True)
+        (folder / name / "config.json").write_text(json.dumps(LLAMA_8B))
     day = datetime(2026, 11, 25, tzinfo=UTC)
-    place = create_run(tmp_path / "runs", "x", "0" * 64, "", "", day)
-    turns = ({"role": "user", "content": "why?"}, {"role": "assistant", "content": "so"})
+    place = create_run(folder / "runs", "x", "0" * 64, "", "", day)
     rows = [Row(str(i), turns, None, "f", i) for i in range(10)]
     (place.stage_dir("data") / "train.jsonl").write_text(write_rows(rows))
     spec = RunSpec.model_validate(
@@ -35,17 +37,27 @@ def test_the_stage_reports_every_candidate(tmp_path: Path) -> None:
     context = StageContext(
         spec=spec,
         candidates={"./one": resolved, "./two": resolved},
-        root=tmp_path,
+        root=folder,
         run=place,
         key="",
         emit=lambda *_, **__: None,
         should_stop=lambda: 0,
     )
-    result = run(context)
-    assert isinstance(result.report, CostReport)
-    assert [c.base_model for c in result.report.candidates] == ["./one", "./two"]
+    report = run(context).report
+    assert isinstance(report, CostReport)
+    return report
+
+
+def test_the_stage_reports_every_candidate(tmp_path: Path) -> None:
+    report = estimated(tmp_path)
+    assert [c.base_model for c in report.candidates] == ["./one", "./two"]
     # two candidates: a project is two runs, what fails of them, and their evaluations
-    fitting = next(m for m in result.report.candidates[0].machines if m.project_usd and m.usd)
+    fitting = next(m for m in report.candidates[0].machines if m.project_usd and m.usd)
     assert fitting.usd is not None
     assert fitting.project_usd is not None
     assert abs(fitting.project_usd.median - 2.6 * fitting.usd.median) < 1e-9
+
+
+def test_a_turn_that_no_training_reads_costs_nothing(tmp_path: Path) -> None:
+    thanks = {"role": "user", "content": "ok, thanks " * 99}
+    assert estimated(tmp_path / "more", (*TURNS, thanks)) == estimated(tmp_path / "plain")

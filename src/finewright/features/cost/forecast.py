@@ -59,14 +59,12 @@ def cost(
     refuse([loaded.placed(problem) for problem in faults(asked)])
     gathered = gather(loaded.spec.data, loaded.resolve)
     refuse(gathered.problems)
-    rows, odd = rows_for(loaded.spec.train.method, gathered.train)
-    refuse(odd)
+    rows = rows_for(loaded.spec.train.method, gathered.train)
+    refuse(rows.problems)
     jobs, found = [], {}
     for name in loaded.spec.base_models:
         described = describe_model(name, loaded.path.parent)
-        consent = loaded.spec.remote_code.get(name, "")
-        options = loaded.spec.chat_template
-        counted = count(rows, loaded.spec.train, described.base, consent, options)
+        counted = count(rows, loaded.spec.train, described.base, loaded.spec)
         shape = shape_of(described.config, described.folder / "config.json")
         job = Job(name, shape, loaded.spec.train, counted.rows, counted.steps, counted.tokens)
         jobs.append(job)

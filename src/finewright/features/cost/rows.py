@@ -3,8 +3,8 @@
 import math
 import random
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError, FinewrightError, MissingExtra
 from finewright.features.cost.job import Rows
@@ -12,6 +12,8 @@ from finewright.lm.sources import BaseModel
 from finewright.schema.cost import Range
 from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.rows import Row
+from finewright.schema.run import RunSpec
+from finewright.train.rows import MethodRows
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
@@ -43,45 +45,33 @@ class Counted(NamedTuple):
     tokens: Range
 
 
-def count(
-    rows: Sequence[Row],
-    spec: AnyTrainSpec,
-    base: BaseModel | None,
-    consent: str,
-    options: Mapping[str, Any] | None = None,
-) -> Counted:
+def count(shaped: MethodRows, spec: AnyTrainSpec, base: BaseModel | None, run: RunSpec) -> Counted:
     """Count by the model's tokenizer where there is one, else by characters. DataError without rows."""
+    rows = shaped.rows
     if not rows:
         raise DataError("there are no rows to train on, so there is nothing to estimate")
     step = max(1, len(rows) // _LOOKED_AT)
     looked_at = list(rows[::step])
-    lengths = _by_tokenizer(looked_at, base, consent, options) or _by_characters(
-        looked_at, spec.method
-    )
+    lengths = _by_tokenizer(looked_at, base, run) or _by_characters(looked_at)
     return _counted(lengths, spec, len(rows))
 
 
-def _by_tokenizer(
-    rows: Sequence[Row],
-    base: BaseModel | None,
-    consent: str,
-    options: Mapping[str, Any] | None,
-) -> Lengths | None:
+def _by_tokenizer(rows: Sequence[Row], base: BaseModel | None, run: RunSpec) -> Lengths | None:
     if base is None or not (base.folder / "tokenizer.json").is_file():
         return None
     try:
-        from finewright.lm.load import load_chat
+        from finewright.lm.load import chat_of
         from finewright.lm.runtime import require_runtime
 
         require_runtime()
-        chat = load_chat(base, consent=consent, options=options)
+        chat = chat_of(base, run)
     except (FinewrightError, MissingExtra, ImportError):
         return None
     found = list(_encoded(chat, rows))
     if not found:
         return None
-    tokens, learned, run = ([each[i] for each in found] for i in range(3))
-    return Lengths(tokens, learned, run, counted=True)
+    tokens, learned, ran = ([each[i] for each in found] for i in range(3))
+    return Lengths(tokens, learned, ran, counted=True)
 
 
 def _encoded(chat: "Chat", rows: Sequence[Row]) -> Iterator[tuple[int, int, int]]:
@@ -97,7 +87,7 @@ def _encoded(chat: "Chat", rows: Sequence[Row]) -> Iterator[tuple[int, int, int]
         yield example.num_tokens, example.num_trained, example.num_tokens - again
 
 
-def _by_characters(rows: Sequence[Row], method: str) -> Lengths:
+def _by_characters(rows: Sequence[Row]) -> Lengths:
     tokens, learned, run = [], [], []
     for row in rows:
         sides = [row.messages, *([row.rejected] if row.rejected is not None else [])]

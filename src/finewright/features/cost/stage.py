@@ -9,21 +9,22 @@ from finewright.features.cost.rows import count
 from finewright.features.cost.spec import CostSpec
 from finewright.schema.rows import parse_rows
 from finewright.store.manifest import read_manifest
-from finewright.store.stage import StageContext, StageResult
+from finewright.store.stage import StageContext, StageResult, refuse
+from finewright.train.rows import rows_for
 
 
 def run(context: StageContext) -> StageResult:
     """The closed formulas for every base model, on the rows of the data stage, as on the day of the run."""
     text = (context.run.stage_dir("data") / "train.jsonl").read_text(encoding="utf-8")
-    rows = parse_rows(text)
+    rows = rows_for(context.spec.train.method, parse_rows(text))
+    refuse(rows.problems)
     jobs = []
     for name, resolved in context.candidates.items():
         described = describe_model(name, context.root)
         train = resolved.model_copy(
             update={"micro_batch_tokens": context.spec.train.micro_batch_tokens}
         )
-        consent = context.spec.remote_code.get(name, "")
-        counted = count(rows, train, described.base, consent, context.spec.chat_template)
+        counted = count(rows, train, described.base, context.spec)
         shape = shape_of(described.config, described.folder / "config.json")
         jobs.append(Job(name, shape, train, counted.rows, counted.steps, counted.tokens))
     asked = context.spec.section("cost", CostSpec) or CostSpec()

@@ -12,7 +12,6 @@ from finewright.estimate.memory import Load
 from finewright.estimate.time import measured_speed
 from finewright.features.cost.job import Job
 from finewright.features.cost.model import Described
-from finewright.plugins import resolve
 from finewright.schema.cost import Range
 from finewright.schema.methods import AnyTrainSpec, OnlineSettings, SFTSpec
 from finewright.workbench.prepare import resolved_here
@@ -20,7 +19,6 @@ from finewright.workbench.prepare import resolved_here
 if TYPE_CHECKING:
     from finewright.lm.batch import Example
     from finewright.lm.model import LM
-    from finewright.train.loop import Step
 
 # Any: a transformers model, whose package is not imported here.
 Model = Any
@@ -44,6 +42,7 @@ def traced_bytes(job: Job, folder: Path, *, gpu: bool, number: int) -> int:
 
     Methods that sample answers are traced as they learn from answers that are there, by SFT's loss."""
     from finewright.lm.trace import config_in, trace
+    from finewright.train.bench import trial_steps
 
     load = job.load(gpu=gpu, number=number)
     spec = _for_steps(job.train, load)
@@ -52,7 +51,7 @@ def traced_bytes(job: Job, folder: Path, *, gpu: bool, number: int) -> int:
     def work(model: Model) -> Iterator[object]:
         lm = _prepared(model, spec)
         yield None  # ready
-        yield from _steps(lm, spec, rows)
+        yield from trial_steps(lm, spec, rows)
 
     return trace(
         config_in(folder),
@@ -68,6 +67,7 @@ def measured_here(job: Job, described: Described) -> Measured:
     Raises ModelError where the weights are not here, and StageError where memory does not suffice."""
     from finewright.lm import runtime
     from finewright.lm.microsteps import micro_steps
+    from finewright.train.bench import trial_steps
     from finewright.train.load import load_for_training
 
     if described.base is None or not any(described.folder.glob("*.safetensors")):
@@ -80,7 +80,7 @@ def measured_here(job: Job, described: Described) -> Measured:
     load = job.load(gpu=gpu, number=2 if own.dtype == "bf16" else 4)
     spec = _for_steps(own, load)
     lm = load_for_training(described.base, spec)
-    micro = micro_steps(lm, lambda: _steps(lm, spec, largest_rows(job, load)))
+    micro = micro_steps(lm, lambda: trial_steps(lm, spec, largest_rows(job, load)))
     if micro.failed:
         raise StageError(f"two steps do not fit into memory: {micro.failed}", hint="see the mend")
     return Measured(micro.tensors, micro.process, _speed(lm, spec, usual_rows(job)))
@@ -151,36 +151,10 @@ def _prepared(model: Model, spec: AnyTrainSpec) -> "LM":
     return lm
 
 
-def _steps(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Example"]) -> Iterator["Step"]:
-    """Steps as `train` takes them, what the base gives to the rows first."""
-    from finewright.train.loop import rows_of_step, train
-    from finewright.train.methods.setup import Setup
-    from finewright.train.schedule import schedule_of
-    from finewright.train.state import make_optimizer
-
-    method = resolve("method", spec.method)(spec, Setup(lm))
-    fitted = spec.model_copy(update={"batch_size": min(spec.batch_size, len(rows))})
-    schedule = schedule_of(fitted, [row.num_tokens for row in rows])
-    first = (rows_of_step(schedule, rows, step) for step in range(len(rows)))
-    lm.model.train()
-    method.prepare(lm, first, spec.micro_batch_tokens)
-    optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
-    try:
-        yield from train(
-            lm,
-            method,
-            rows,
-            schedule,
-            optimizer,
-            max_grad_norm=spec.max_grad_norm,
-            micro_batch_tokens=spec.micro_batch_tokens,
-        )
-    finally:  # the next steps on this model have an optimizer of their own
-        optimizer.let_go()
-
-
 def _speed(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Example"]) -> Range:
-    steps = _steps(lm, spec, rows)
+    from finewright.train.bench import trial_steps
+
+    steps = trial_steps(lm, spec, rows)
     for _ in islice(steps, _WARM_UP_STEPS):
         pass
     tokens, seconds, started = [], [], time.perf_counter()

@@ -12,6 +12,9 @@ from finewright.lm.sources import locate, packaged_here
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rows import Message, Row
+from finewright.store.stage import refuse
+from finewright.train.prepared import prepared
+from finewright.train.rows import rows_for
 from finewright.workbench.prepare import resolved_here
 
 if TYPE_CHECKING:
@@ -24,19 +27,19 @@ def check_fit(loaded: LoadedSpec, rows: Sequence[Row], prompts: Sequence[Row]) -
 
     Fetches the base where it is not here yet."""
     runtime.require_runtime()
-    from finewright.lm.encode import encode_rows
-    from finewright.lm.load import load_chat
+    from finewright.lm.load import chat_of
 
+    shaped = rows_for(loaded.spec.train.method, rows)
+    refuse(shaped.problems)
     found = []
     for name in loaded.spec.base_models:
         base = locate(name, loaded.path.parent)
-        chat = load_chat(base, consent=loaded.spec.remote_code.get(name, ""))
         spec, _ = resolved_here(loaded.spec.train, base)
-        encoded = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
-        asked = list(_refused(chat, prompts))
-        number = encoded.counts.rows_dropped.get("error", 0) + len(asked)
+        made = prepared(base, spec, chat_of(base, loaded.spec), shaped)
+        asked = list(_refused(made.chat, prompts))
+        number = made.encoded.counts.rows_dropped.get("error", 0) + len(asked)
         if number:
-            errors = (problem for problem in encoded.problems if problem.level == "error")
+            errors = (problem for problem in made.encoded.problems if problem.level == "error")
             first = next(errors, None) or asked[0]
             found.append(_said(name, first, number, (*rows, *prompts)))
     if found:

@@ -1,0 +1,60 @@
+"""What a base model learns from: rows as the method takes them, read by its tokenizer, and the steps.
+
+`train` trains on it, `plan` shows it, `bench` times it, `migrate` checks it before anything is asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from finewright.lm.sources import BaseModel, config_here
+from finewright.schema.common import Problem
+from finewright.schema.methods import AnyTrainSpec
+from finewright.train.rows import MethodRows
+from finewright.train.schedule import Schedule, schedule_of
+from finewright.train.support import beyond_context, unsupported
+
+if TYPE_CHECKING:
+    from finewright.lm.batch import Example
+    from finewright.lm.chat import Chat
+    from finewright.lm.encode import EncodedRows
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A base model with its chat template, settings with nothing left open, and rows as tokens.
+
+    `problems` are those of the settings with this model; the rows have their own."""
+
+    base: BaseModel
+    spec: AnyTrainSpec
+    chat: "Chat"
+    encoded: "EncodedRows"
+    problems: tuple[Problem, ...]
+
+    @property
+    def lengths(self) -> list[int]:
+        """The tokens of each row that trains."""
+        return [row.num_tokens for row in self.encoded.rows]
+
+    @property
+    def schedule(self) -> Schedule:
+        """The steps; of one row of one token where no row is left."""
+        return schedule_of(self.spec, self.lengths or [1])
+
+
+def prepared(base: BaseModel, spec: AnyTrainSpec, chat: "Chat", rows: MethodRows) -> Prepared:
+    """Encode the rows by the settings. What is wrong with them is told, and refused by who trains on them."""
+    from finewright.lm.encode import encode_rows
+
+    encoded = encode_rows(chat, rows.rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
+    config = config_here(str(base.folder.absolute()), base.folder)
+    problems = (*unsupported(spec, config), *beyond_context(encoded.longest, config))
+    return Prepared(base, spec, chat, encoded, problems)
+
+
+def held_out_rows(made: Prepared, rows: MethodRows) -> Sequence["Example"]:
+    """Rows that training looks at and does not learn from, as tokens; one that is too long is left out."""
+    from finewright.lm.encode import encode_rows
+
+    spec = made.spec
+    return encode_rows(made.chat, rows.rows, max_length=spec.max_length, on_overlong="drop").rows

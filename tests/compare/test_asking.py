@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from finewright.compare.asking import OnProgress, Replies, ask
+from finewright.compare.asking import OnProgress, Replies, Reply, ask
 from finewright.compare.comparison import compare
 from finewright.evaluate.measure import RowSet, Settings
 from finewright.evaluate.score import ScoreOptions
 from finewright.schema.evaluate import Sample
 from finewright.schema.rows import Row
-from finewright.store.answers import AnswersLog, Reply
+from finewright.store.answers import AnswersLog
 
 pytestmark = pytest.mark.torch
 SETTINGS = Settings(("exact_match",), 6, 2, ScoreOptions(0.95, 200, 0))
@@ -89,17 +89,17 @@ def nothing(*_: object) -> None:
 def test_an_asking_that_was_cut_goes_on_with_the_batch_that_it_was_in(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     with pytest.raises(CutError):
-        ask(Parrot(cut_at=2), ROWS, SETTINGS, AnswersLog(path), nothing)
+        ask(Parrot(cut_at=2), ROWS, SETTINGS, AnswersLog(path, Reply), nothing)
     later = Parrot()
-    found = ask(later, ROWS, SETTINGS, AnswersLog(path), nothing)
+    found = ask(later, ROWS, SETTINGS, AnswersLog(path, Reply), nothing)
     assert later.asked == [2, 3, 4]
     assert [sample.answer for sample in found.samples] == ["a", "a", "a", "c", "d"]
     assert [sample.row for sample in found.samples] == [1, 2, 3, 4, 5]
     whole = tmp_path / "whole.jsonl"
-    ask(Parrot(), ROWS, SETTINGS, AnswersLog(whole), nothing)
+    ask(Parrot(), ROWS, SETTINGS, AnswersLog(whole, Reply), nothing)
     assert path.read_bytes() == whole.read_bytes()
     third = Parrot()
-    assert ask(third, ROWS, SETTINGS, AnswersLog(path), nothing) == found
+    assert ask(third, ROWS, SETTINGS, AnswersLog(path, Reply), nothing) == found
     assert third.asked == []
 
 
@@ -116,7 +116,7 @@ def test_an_asking_that_was_cut_goes_on_with_the_batch_that_it_was_in(tmp_path: 
 def test_what_is_another_question_is_asked(
     tmp_path: Path, key: str, row_set: RowSet, settings: Settings, asked: list[int]
 ) -> None:
-    log = AnswersLog(tmp_path / "answers.jsonl")
+    log = AnswersLog(tmp_path / "answers.jsonl", Reply)
     ask(Parrot(), ROWS, SETTINGS, log, nothing)
     other = Parrot(key=key)
     ask(other, row_set, settings, log, nothing)
@@ -124,7 +124,7 @@ def test_what_is_another_question_is_asked(
 
 
 def test_systems_are_compared_row_by_row(tmp_path: Path) -> None:
-    log = AnswersLog(tmp_path / "answers.jsonl")
+    log = AnswersLog(tmp_path / "answers.jsonl", Reply)
     ours, theirs = Parrot("ours", "1"), Parrot("theirs", "2")
     found = compare([ours, theirs], ROWS, SETTINGS, "exact_match", log, nothing)
     assert found.score("ours").value == pytest.approx(4 / 5)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from finewright.evaluate.samples import answered_of, with_text
 from finewright.evaluate.score import Scored, ScoreOptions, score_answers
+from finewright.schema.common import Model
 from finewright.schema.evaluate import Sample
-from finewright.store.answers import AnswerKey, AnswersLog, Reply
+from finewright.store.answers import AnswerKey, AnswersLog
 from finewright.store.keys import digest
 
 if TYPE_CHECKING:
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
 
 OnProgress = Callable[[str, str, int, int], None]
 """Called with system, row set, rows answered and rows in all; may raise to stop."""
+
+
+class Reply(Model):
+    """An answer, what it took, and what else a system says of the row.
+
+    `nll` is the loss of the expected answer's `expected_tokens`, where perplexity is asked for; a reply of a
+    batch took its share of the batch's `milliseconds`."""
+
+    sample: Sample
+    prompt_tokens: int | None = None
+    nll: float | None = None
+    expected_tokens: int | None = None
+    milliseconds: float | None = None
 
 
 class Replies(NamedTuple):
@@ -84,7 +98,7 @@ def ask(
     system: System,
     row_set: "RowSet",
     settings: "Settings",
-    log: AnswersLog,
+    log: AnswersLog[Reply],
     on_progress: OnProgress,
 ) -> Answers:
     """The system's answers to the rows: what the log has, and of the other rows what it says now."""

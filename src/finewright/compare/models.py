@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from finewright.compare.asking import OnProgress, Replies
+from finewright.compare.asking import OnProgress, Replies, Reply
 from finewright.schema.rows import Row
-from finewright.store.answers import Reply
 
 if TYPE_CHECKING:
     from finewright.evaluate.measure import RowSet, Settings, Subject

@@ -1,16 +1,17 @@
 """An answers log: a JSON line for each row that a system answered, so that nothing is asked twice."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel
 
 from finewright.errors import StoreError
-from finewright.schema.common import Model
-from finewright.schema.evaluate import Sample
 from finewright.store.appended import append, appending
 from finewright.store.atomic import os_errors
+
+Reply = TypeVar("Reply", bound=BaseModel)
 
 
 class AnswerKey(NamedTuple):
@@ -21,37 +22,15 @@ class AnswerKey(NamedTuple):
     settings: str
 
 
-class Reply(Model):
-    """An answer, what it took, and what else the system says of the row.
-
-    `nll` is the loss of the expected answer's `expected_tokens`, where perplexity is asked for; a reply of a
-    batch took its share of the batch's `milliseconds`."""
-
-    sample: Sample
-    prompt_tokens: int | None = None
-    nll: float | None = None
-    expected_tokens: int | None = None
-    milliseconds: float | None = None
-
-
-class _Line(Model):
-    """A reply with its key."""
-
-    system: str
-    row: str
-    settings: str
-    reply: Reply
-
-
-class AnswersLog:
-    """The log in a file, which is made with the first reply.
+class AnswersLog(Generic[Reply]):
+    """The log in a file, which is made with the first reply; `kind` is what a reply is.
 
     A last line that a kill cut is no reply, and the next one takes its place. Of two replies to the same
     question the later one counts. Raises StoreError for a line that is none of ours."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: type[Reply]) -> None:
         self._path = path
-        self._replies = _read(path) if path.is_file() else {}
+        self._replies = dict(_read(path, kind)) if path.is_file() else {}
 
     def __contains__(self, key: AnswerKey) -> bool:
         return key in self._replies
@@ -62,28 +41,27 @@ class AnswersLog:
     def add(self, replies: Iterable[tuple[AnswerKey, Reply]]) -> None:
         """Add some; they are on the disk when this returns."""
         fresh = dict(replies)
-        lines = [
-            f"{_Line(**key._asdict(), reply=reply).model_dump_json()}\n".encode()
-            for key, reply in fresh.items()
-        ]
         with appending(self._path) as file:
             file.seek(0)
             file.truncate(file.read().rfind(b"\n") + 1)
-            append(file, lines)
+            append(file, [_line(key, reply) for key, reply in fresh.items()])
         self._replies |= fresh
 
 
-def _read(path: Path) -> dict[AnswerKey, Reply]:
+def _line(key: AnswerKey, reply: BaseModel) -> bytes:
+    line = {**key._asdict(), "reply": reply.model_dump(mode="json")}
+    return f"{json.dumps(line, ensure_ascii=False)}\n".encode("utf-8", "surrogatepass")
+
+
+def _read(path: Path, kind: type[Reply]) -> Iterator[tuple[AnswerKey, Reply]]:
     with os_errors(path):
         *whole, _ = path.read_bytes().split(b"\n")
-    found = {}
     for number, line in enumerate(whole, 1):
         try:
-            logged = _Line.model_validate_json(line)
-        except ValidationError as error:
-            what = error.errors()[0]["msg"]
+            found = json.loads(line)
+            key = AnswerKey(*(found[name] for name in AnswerKey._fields))
+            yield key, kind.model_validate(found["reply"])
+        except (ValueError, KeyError, TypeError):
             raise StoreError(
-                f"{path}:{number}: is no reply: {what}", hint="delete the line; it is asked again"
+                f"{path}:{number}: is no answer", hint="delete the line; the row is asked again"
             ) from None
-        found[AnswerKey(logged.system, logged.row, logged.settings)] = logged.reply
-    return found

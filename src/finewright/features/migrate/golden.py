@@ -6,10 +6,11 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+from finewright.compare.endpoints import Turn, turns
 from finewright.errors import DataError
 from finewright.evaluate.parity import check_measurable, too_few
 from finewright.evaluate.score import check_metrics
-from finewright.features.migrate.folder import GOLDEN, RECORD
+from finewright.features.migrate.folder import ASKED, GOLDEN, RECORD
 from finewright.features.migrate.golden_rows import (
     GoldenRow,
     drawn_golden,
@@ -20,12 +21,13 @@ from finewright.features.migrate.golden_rows import (
     recorded,
 )
 from finewright.features.migrate.repeats import repeats
-from finewright.fetch.endpoint import Client, Endpoint
+from finewright.fetch.endpoint import Endpoint
 from finewright.judge.json_text import parse_json
 from finewright.rows.prompts import prompt_key
 from finewright.schema.common import Artifact, Model, Problem
 from finewright.schema.migrate import Golden, Stated
 from finewright.schema.rows import Row
+from finewright.store.answers import AnswersLog
 from finewright.store.atomic import read_json, sha256_file, write_json, write_text
 from finewright.store.stage import refuse
 
@@ -91,7 +93,7 @@ def golden_set(
         return _thawed(folder, wanted)
     known = {**expected_of(rows), **expected_of(validation)}
     if "://" in wanted.origin:
-        found = _asked(wanted, validation or rows, known, on_answer)
+        found = _asked(folder, wanted, validation or rows, known, on_answer)
     else:
         golden, told = recorded(Path(wanted.origin), known)
         refuse(told)
@@ -114,27 +116,28 @@ def check_wanted(wanted: Wanted) -> None:
 
 
 def _asked(
-    wanted: Wanted, rows: Sequence[Row], known: dict[str, str], on_answer: OnAnswer
+    folder: Path,
+    wanted: Wanted,
+    rows: Sequence[Row],
+    known: dict[str, str],
+    on_answer: OnAnswer,
 ) -> _Answered:
-    """Every question once, at temperature 0, one after the other."""
-    client = Client(Endpoint.parse(wanted.origin))
+    """Every question once, at temperature 0, one after the other; a call that was cut goes on."""
     prompts = prompts_of(rows, wanted.most)
+    log = AnswersLog(folder / ASKED, Turn)
     golden, models, unsaid = [], set(), 0
     on_answer(0, len(prompts))
-    for done, prompt in enumerate(prompts, 1):
-        tools = {"tools": list(prompt.tools)} if prompt.tools else {}
-        completion = client.chat(prompt.messages, temperature=0, **tools)
-        models.add(completion.model)
-        calls = {"tool_calls": list(completion.tool_calls)} if completion.tool_calls else {}
-        turn = {"role": "assistant", "content": completion.text, **calls}
-        row = golden_row(prompt, turn, known.get(prompt_key(prompt)))
+    said = turns(Endpoint.parse(wanted.origin), prompts, log)
+    for done, (prompt, turn) in enumerate(zip(prompts, said, strict=True), 1):
+        models.add(turn.model)
+        row = golden_row(prompt, turn.message, known.get(prompt_key(prompt)))
         if row.answer.strip():
             golden.append(row)
         else:
             unsaid += 1
         on_answer(done, len(prompts))
-    said = f"{unsaid} answers are empty, or calls that cannot be read: left out"
-    problems = (Problem(level="warning", file=wanted.origin, message=said),) if unsaid else ()
+    message = f"{unsaid} answers are empty, or calls that cannot be read: left out"
+    problems = (Problem(level="warning", file=wanted.origin, message=message),) if unsaid else ()
     return _Answered(golden, ", ".join(sorted(models)), problems)
 
 

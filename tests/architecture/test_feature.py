@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 import finewright
+from finewright.cli.core import CORE
+from finewright.conformance.feature import FeatureConformance
+from finewright.feature import Feature, features
 
 ROOT = Path(finewright.__file__).parents[2]
 FEATURE = """
@@ -91,7 +94,33 @@ base_models: [smollm2-135m-instruct]
 data: {sources: [{path: rows.jsonl}]}
 """
 
+WITHOUT = """
+import sys
+from finewright import plugins
+
+gone = tuple(plugins.BUILTIN["feature"]) if sys.argv[1] == "all" else tuple(sys.argv[1].split("+"))
+
+class Deleted:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith(tuple(f"finewright.features.{feature}" for feature in gone)):
+            raise ModuleNotFoundError(f"deleted: {name}")
+
+for feature in gone:
+    del plugins.BUILTIN["feature"][feature]
+sys.meta_path.insert(0, Deleted())
+sys.argv = ["finewright", *sys.argv[2:]]
+from finewright.cli.main import main
+main()
+"""
+
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+class TestEveryFeature(FeatureConformance):
+    @pytest.fixture(params=[*CORE, *features().values()], ids=lambda feature: feature.name)
+    def feature(self, request: pytest.FixtureRequest) -> Feature:
+        feature: Feature = request.param
+        return feature
 
 
 @pytest.fixture
@@ -237,3 +266,25 @@ def test_a_feature_with_the_name_of_a_key_of_the_core_is_refused(
     refused = finewright_command("schema")
     assert refused.returncode == 2
     assert "the feature 'train' has the name of a key that every spec has" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "gone", ["data", "rag", "cost", "bakeoff", "tune", "migrate", "measure", "measure+decide"]
+)
+def test_a_feature_whose_folder_and_line_are_deleted_is_gone(python: Python, gone: str) -> None:
+    schema = python("-c", WITHOUT, gone, "schema")
+    assert (schema.returncode, schema.stderr) == (0, "")
+    there = set(features()) - set(gone.split("+"))
+    assert there & {"cost", "tune", "decide"} <= json.loads(schema.stdout)["properties"].keys()
+    if gone != "data":  # that key is the core's
+        assert gone not in json.loads(schema.stdout)["properties"]
+
+
+def test_the_core_works_without_any_feature(python: Python, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(RUN)
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "Q", "completion": "A"}\n')
+    checked = python("-c", WITHOUT, "all", "check", "run.yaml", "--json")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert [p["level"] for p in json.loads(checked.stdout)["problems"]] == ["warning"]
+    assert python("-c", WITHOUT, "all", "runs", "list").stdout == "no runs yet\n"
+    assert "  tune" not in python("-c", WITHOUT, "all", "--help").stdout

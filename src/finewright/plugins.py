@@ -7,7 +7,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 
 | kind | Protocol | suite |
 |---|---|---|
-| feature | a `finewright.feature.Feature` | `conformance.feature` |
+| feature | a `feature.Feature` | `conformance.feature` |
 | index | `rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
 | recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
 | set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |

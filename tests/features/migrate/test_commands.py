@@ -6,11 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from cli.conftest import Finewright
 from finewright.cli import output
 from finewright.features.migrate import openai as migrate
 from finewright.features.migrate.openai import Migration
-
-from .conftest import Finewright
 
 
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 2)])

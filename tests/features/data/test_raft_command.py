@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.conftest import Finewright
 from finewright.rag import sqlite
 from finewright.rag.build import build_index
 from finewright.rag.index import FORMAT, About, Document
-
-from .conftest import Finewright
 
 QUESTION = {"prompt": "What does the card cost?", "completion": "5 dollars", "gold": ["a"]}
 

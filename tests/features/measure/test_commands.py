@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .conftest import Finewright
+from cli.conftest import Finewright
 
 
 def test_without_a_spec_nothing_is_asked(finewright: Finewright, project: Path) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.conftest import Finewright
 from finewright.features.rag import ask as rag_ask
 from finewright.rag import documents as rag_documents
-
-from .conftest import Finewright
 
 GUIDE = """\
 # Cards

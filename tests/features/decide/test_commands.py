@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.conftest import Finewright
 from finewright.cli import output
 from finewright.features.decide.commands import question_text
 from finewright.features.decide.questions import QUESTIONS
-
-from .conftest import Finewright
 
 DECISION = "name: bot\ndecide: {knowledge_gap: 1}\n"
 

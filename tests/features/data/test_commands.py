@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Finewright
+from cli.conftest import Finewright
 
 ROW = '{"q": "Who is it?", "a": "ann.smith@corp.example.org"}\n'
 BROKEN = "{broken\n"

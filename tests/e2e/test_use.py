@@ -242,7 +242,10 @@ def test_a_stopped_evaluation_leaves_no_file(
     running.send(signal.SIGTERM)
     ended = running.result()
     assert ended.code == 128 + signal.SIGTERM
-    assert ended.err.splitlines()[-1] == "error: stopped while measuring"
+    assert ended.err.splitlines()[-2:] == [
+        "error: stopped while measuring; no answer is kept",
+        " hint: the same command measures again from the first row",
+    ]
     assert not (project / "samples.jsonl").exists()
 
 

@@ -1,20 +1,25 @@
 """Measuring asks every row once, in order, and pairs systems on the same rows."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 import tiny
-from finewright.errors import Interrupted
-from finewright.evaluate.answers import expected_nll
+from families.families import HERE
+from finewright.errors import DataError, Interrupted
+from finewright.evaluate.answers import expected_nll, question_of
+from finewright.evaluate.expected import unaskable, unbounded
 from finewright.evaluate.measure import (
     Measured,
     RowSet,
     Settings,
     Subject,
+    counts_of,
     differences,
     measure,
     scores_of,
+    with_room,
 )
 from finewright.evaluate.score import ScoreOptions
 from finewright.lm.chat import Chat
@@ -83,6 +88,71 @@ def test_differences_are_paired_and_only_those_asked_for(measured: list[Measured
     gain = values["a", "perplexity"] - values["b", "perplexity"]
     assert found[1].value == pytest.approx(gain, rel=1e-9)
     assert differences(measured, [], OPTIONS) == ()
+
+
+def asking(length: int, number: int = 1) -> Row:
+    said = {"role": "user", "content": "x" * length}
+    return Row(
+        str(number), (said, {"role": "assistant", "content": "A"}), None, "long.jsonl", number
+    )
+
+
+def test_a_question_that_fills_the_context_is_refused_by_its_row(
+    lms: dict[str, LM], chat: Chat
+) -> None:
+    rows = [asking(4), asking(400, 2)]
+    with pytest.raises(DataError, match=r"^long.jsonl:2: the question alone fills the 256 tokens"):
+        measure(Subject("a", lms["a"], chat), RowSet("long", rows), SETTINGS, lambda *_: None)
+    (problem,) = unaskable(chat, rows, 256)
+    assert (problem.level, problem.row) == ("error", 2)
+    assert unaskable(chat, rows) == unaskable(chat, rows[:1], 256) == ()
+
+
+def test_an_answer_ends_with_the_context_and_that_is_said(lms: dict[str, LM], chat: Chat) -> None:
+    subject, settings = Subject("a", lms["a"], chat), replace(SETTINGS, max_new_tokens=40)
+    around = len(question_of(chat, asking(0)).prompt_ids)
+    rows = [asking(1), asking(250 - around, 2)]
+    found = measure(subject, RowSet("long", rows), settings, lambda *_: None)
+    assert found.samples[1].num_tokens == 6
+    assert found.samples[1].stopped is False
+    (problem,) = found.problems
+    assert (problem.level, problem.row) == ("warning", 2)
+    assert "1 of 2 answers reached the end of the 256 tokens" in problem.message
+    fitting, problems = with_room(subject, [RowSet("b", rows), RowSet("s", rows[:1])], 40)
+    assert [each.name for each in fitting] == ["s"]
+    assert "a is not measured on b: a question is 250 tokens" in problems[0].message
+
+
+@pytest.mark.parametrize("most", [None, 3])
+def test_thoughts_are_bounded_and_counted(most: int | None) -> None:
+    chat = with_thoughts()
+    model = tiny.tiny_model("llama")
+    model.resize_token_embeddings(len(chat.tokenizer))
+    settings = replace(SETTINGS, max_new_tokens=12, max_thought_tokens=most)
+    found = measure(
+        Subject("a", LM(model.eval(), {}), chat), RowSet("t", ROWS), settings, lambda *_: None
+    )
+    (counts,) = counts_of([found])
+    assert counts.thoughts_cut == sum(s.thought_cut for s in found.samples) == (5 if most else 0)
+    assert any(s.fault for s in found.samples) is (most is None)
+
+
+def test_what_has_no_thoughts_cannot_be_bounded(lms: dict[str, LM], chat: Chat) -> None:
+    settings = replace(SETTINGS, max_thought_tokens=3)
+    with pytest.raises(DataError, match="no place for thoughts"):
+        measure(Subject("a", lms["a"], chat), RowSet("t", ROWS), settings, lambda *_: None)
+    (problem,) = unbounded(chat, 3)
+    assert (problem.level, problem.key) == ("error", "evaluate.max_thought_tokens")
+    assert unbounded(chat, None) == unbounded(with_thoughts(), 3) == ()
+
+
+def with_thoughts() -> Chat:
+    """A chat whose prompt opens a thought."""
+    tokenizer = tiny.tiny_tokenizer()
+    template = (HERE / "templates" / "qwen3_5_think.jinja").read_text(encoding="utf-8")
+    tokenizer.chat_template = template
+    tokenizer.add_tokens(["<think>", "</think>"], special_tokens=True)
+    return Chat(tokenizer, frozenset({tokenizer.eos_token_id}))
 
 
 def test_progress_counts_up_to_all_rows(lms: dict[str, LM], chat: Chat) -> None:

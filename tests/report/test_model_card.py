@@ -1,5 +1,6 @@
 """The card says what the run's records say, and no place on the machine."""
 
+import json
 from typing import Any
 
 import pytest
@@ -85,6 +86,15 @@ def test_it_says_what_is_known_and_what_is_not() -> None:
     assert "Not measured yet." in text
     assert "- few rows\n" in text
     assert "by transformers 5.23.0." in text
+
+
+def test_the_settings_show_what_decides() -> None:
+    by_epochs, by_steps = (
+        json.loads(card(s).split("```json")[1].split("```")[0])
+        for s in (SFTSpec(), SFTSpec(max_steps=7))
+    )
+    assert (by_epochs["epochs"], "max_steps" in by_epochs) == (3.0, False)
+    assert (by_steps["max_steps"], "epochs" in by_steps) == (7, False)
 
 
 def test_scores_come_with_their_intervals() -> None:

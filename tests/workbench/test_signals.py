@@ -68,3 +68,10 @@ def test_the_handlers_from_before_come_back() -> None:
     with contextlib.suppress(Interrupted), stop_requests():
         os.kill(os.getpid(), signal.SIGINT)
     assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_a_request_that_came_late_says_what_is_so() -> None:
+    with pytest.raises(Interrupted, match="the answers are in a") as stopped:  # noqa: SIM117
+        with stop_requests("stopped; the answers are in a.jsonl", "look there"):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert stopped.value.hint == "look there"

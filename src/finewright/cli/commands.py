@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from finewright.schema.load import LoadedSpec
 
 
+_THOUGHTS = "Longest thought in tokens; then it is closed, and the answer follows."
+
+
 class QuickstartOptions(CommandOptions):
     """How long it may take, and where it lies."""
 
@@ -60,6 +63,7 @@ class EvaluateOptions(CommandOptions):
     limit: int | None = option(None, "Only so many rows of each file, drawn by the seed.", ge=1)
     seed: int = option(0, "Seed of the rows drawn and of the intervals.")
     max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
+    max_thought_tokens: int | None = option(None, _THOUGHTS, ge=1)
     samples: Path | None = option(
         None, "Where the answers go; default: samples.jsonl, or the next free."
     )
@@ -73,6 +77,7 @@ class ChatOptions(CommandOptions):
     prompt: Annotated[str, Flag("--prompt -p")] = option("", "Ask once and end.")
     system: str = option("", "The system prompt; default: the run's own.")
     max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
+    max_thought_tokens: int | None = option(None, _THOUGHTS, ge=1)
     temperature: float = option(0.0, "0 is greedy.", ge=0.0)
     seed: int = option(0, "Seed of the sampling.")
     base_model: OneBaseModel = ""
@@ -89,6 +94,7 @@ class PredictOptions(CommandOptions):
     limit: int | None = option(None, "Only so many rows, drawn by the seed.", ge=1)
     seed: int = option(0, "Seed of the rows drawn.")
     max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
+    max_thought_tokens: int | None = option(None, _THOUGHTS, ge=1)
     batch_size: int = option(32, "Rows answered together.", ge=1)
     base_model: OneBaseModel = ""
 
@@ -175,7 +181,14 @@ def evaluate(options: EvaluateOptions, session: Session) -> BaseModel:
 
     o = options
     rows = {"format": o.format, "columns": o.columns, "limit": o.limit}
-    spec = spec_of(o.data, o.metrics, rows, max_new_tokens=o.max_new_tokens, seed=o.seed)
+    spec = spec_of(
+        o.data,
+        o.metrics,
+        rows,
+        max_new_tokens=o.max_new_tokens,
+        seed=o.seed,
+        max_thought_tokens=o.max_thought_tokens,
+    )
     targets, watch = [o.target, *o.against], _on_answers(session)
     return run(targets, spec, o.samples or free_name(), base_model=o.base_model, on_progress=watch)
 
@@ -187,7 +200,7 @@ def chat(options: ChatOptions, session: Session) -> None:
     from finewright.workbench.systems import load_talker
 
     manner = Manner(
-        max_new_tokens=options.max_new_tokens, temperature=options.temperature, seed=options.seed
+        options.max_new_tokens, options.temperature, options.seed, options.max_thought_tokens
     )
     model = load_talker(options.target, base_model=options.base_model)
     talk(model, manner, system=options.system, prompt=options.prompt)

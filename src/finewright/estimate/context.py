@@ -28,6 +28,17 @@ def context_of(config: Mapping[str, Any]) -> int | None:  # Any: a config.json a
     return max(int(positions), stretched)
 
 
+def no_room(whose: str, num_tokens: int, max_new_tokens: int, name: str, reads: int | None) -> str:
+    """What to say of a prompt that leaves a model no room for its answer; empty where it has room, or where
+    nobody knows what the model reads."""
+    if reads is None or num_tokens + max_new_tokens <= reads:
+        return ""
+    return (
+        f"{whose} {num_tokens:,} tokens and the answer up to {max_new_tokens:,} more; {name} reads at most"
+        f" {reads:,}"
+    )
+
+
 def beyond(max_length: int, context: int) -> Problem:
     """What to say where rows may be longer than the model was made for."""
     return Problem(

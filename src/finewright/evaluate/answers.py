@@ -8,15 +8,17 @@ import torch
 from torch import Tensor
 
 from finewright.errors import DataError
-from finewright.evaluate.expected import expected_of
+from finewright.estimate.context import context_of
+from finewright.evaluate.expected import expected_of, refuse_filled
 from finewright.judge.answer import Answer, compared_text
-from finewright.judge.calls import Due
+from finewright.judge.calls import Due, due_of
 from finewright.lm.answers.reader import answer_of_tokens
 from finewright.lm.batch import Encoded, Packed, pack, sums_of
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_example, encode_row
 from finewright.lm.generate import Generation, Sampling, generate
 from finewright.lm.model import LM
+from finewright.lm.thoughts import Thoughts, thought_bound
 from finewright.schema.rows import Row
 
 
@@ -37,11 +39,16 @@ class Question:
 
 
 class Response(NamedTuple):
-    """What a model answered, of how many tokens, and how many of them were thoughts."""
+    """What a model answered, of how many tokens, and how many of them were thoughts.
+
+    `thought_cut`: the thought was closed after `max_thought_tokens`. `context_cut`: the answer reached the
+    end of what the model reads."""
 
     answer: Answer
     num_tokens: int = 0
     num_thought_tokens: int = 0
+    thought_cut: bool = False
+    context_cut: bool = False
 
 
 def question_of(chat: Chat, row: Row) -> Question:
@@ -53,24 +60,68 @@ def question_of(chat: Chat, row: Row) -> Question:
         assert last  # a row that expects something
         prompt = chat.whole_prompt(row.messages[:last], row.tools)
     except DataError as error:
-        raise DataError(f"{row.file}:{row.row}: {error}", hint=error.hint) from None
+        raise _at(row, error) from None
     ids = chat.tokens(prompt).ids
     asked = str(row.messages[last - 1]["content"] or "")
-    return Question(row, asked, prompt.text, tuple(ids), Due(expected, row.tools))
+    return Question(row, asked, prompt.text, tuple(ids), due_of(expected, row.tools, row.columns))
 
 
 def answer_all(
-    lm: LM, chat: Chat, questions: Sequence[Question], *, max_new_tokens: int, batch_size: int
+    lm: LM,
+    chat: Chat,
+    questions: Sequence[Question],
+    *,
+    max_new_tokens: int,
+    batch_size: int,
+    max_thought_tokens: int | None = None,
 ) -> Iterator[tuple[int, Response]]:
-    """(index, response) greedily, batch by batch, longest prompts first so that a batch pads little."""
+    """(index, response) greedily, batch by batch, longest prompts first so that a batch pads little.
+
+    An answer ends where the model's context does. Raises DataError for a question that fills it, and where
+    thoughts are to be bounded and the template knows none."""
+    limits = _limits(lm, questions, max_new_tokens)
+    bound = thought_bound(chat, max_thought_tokens) if max_thought_tokens is not None else None
     order = sorted(range(len(questions)), key=lambda i: -len(questions[i].prompt_ids))
     sampling = Sampling(max_new_tokens=max_new_tokens)
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         prompts = [questions[i].prompt_ids for i in batch]
-        found = generate(lm, prompts, stop_ids=chat.stop_ids, sampling=sampling)
-        for i, generation in zip(batch, found, strict=True):
-            yield i, response_of(chat, questions[i], generation)
+        thoughts = Thoughts.after(bound, prompts) if bound else None
+        found = generate(
+            lm,
+            prompts,
+            stop_ids=chat.stop_ids,
+            sampling=sampling,
+            limits=[limits[i] for i in batch],
+            thoughts=thoughts,
+        )
+        for row, (i, generation) in enumerate(zip(batch, found, strict=True)):
+            response = response_of(chat, questions[i], generation)
+            thought_cut = thoughts is not None and thoughts.is_cut(row)
+            context_cut = not generation.stopped and limits[i] < max_new_tokens
+            yield i, response._replace(thought_cut=thought_cut, context_cut=context_cut)
+
+
+def reads_of(lm: LM) -> int | None:
+    """The most tokens that the model reads, by its config; None where it does not say."""
+    return context_of(lm.model.config.to_dict())
+
+
+def _limits(lm: LM, questions: Sequence[Question], max_new_tokens: int) -> list[int]:
+    """The most tokens of each answer: up to the end of the model's context, where its config says it."""
+    reads = reads_of(lm)
+    for question in questions:
+        try:
+            refuse_filled(len(question.prompt_ids), reads)
+        except DataError as error:
+            raise _at(question.row, error) from None
+    if reads is None:
+        return [max_new_tokens] * len(questions)
+    return [min(max_new_tokens, reads - len(each.prompt_ids)) for each in questions]
+
+
+def _at(row: Row, error: DataError) -> DataError:
+    return DataError(f"{row.file}:{row.row}: {error}", hint=error.hint)
 
 
 def response_of(chat: Chat, question: Question, generation: Generation) -> Response:

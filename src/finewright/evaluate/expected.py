@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from finewright.errors import DataError
 from finewright.judge.answer import Answer, answer_of
+from finewright.judge.calls import due_of
 from finewright.lm.answers.reader import reader_of
 from finewright.lm.chat import Chat
+from finewright.lm.thoughts import thought_bound
 from finewright.schema.common import Problem
 from finewright.schema.rows import Message, Row
 
@@ -24,6 +26,7 @@ def expected_of(chat: Chat, row: Row) -> Answer:
     expected = answer_of(row.messages[last], is_open=chat.marks.is_open)
     if expected.fault:
         raise DataError(expected.fault)
+    due_of(expected, row.tools, row.columns)
     if expected.calls and (why := reader_of(chat).cannot_call):
         raise DataError(f"the row expects a tool call, and {why}", hint=_HINT)
     if len(expected.calls) > 1:
@@ -31,12 +34,36 @@ def expected_of(chat: Chat, row: Row) -> Answer:
     return expected
 
 
-def unaskable(chat: Chat, rows: Sequence[Row]) -> tuple[Problem, ...]:
-    """An error for each reason why rows cannot be asked, which counts them and names the first."""
+def unbounded(chat: Chat, max_thought_tokens: int | None) -> tuple[Problem, ...]:
+    """An error where thoughts are to be bounded and the chat template has none that can be."""
+    try:
+        if max_thought_tokens is not None:
+            thought_bound(chat, max_thought_tokens)
+    except DataError as error:
+        key = "evaluate.max_thought_tokens"
+        return (Problem(level="error", key=key, message=str(error), hint=error.hint),)
+    return ()
+
+
+def refuse_filled(num_tokens: int, reads: int | None) -> None:
+    """Raise DataError for a question after which a model that reads so many tokens cannot answer."""
+    if reads is not None and num_tokens >= reads:
+        raise DataError(
+            f"the question alone fills the {reads:,} tokens that the model reads",
+            hint="shorten it, or leave the row out",
+        )
+
+
+def unaskable(chat: Chat, rows: Sequence[Row], reads: int | None = None) -> tuple[Problem, ...]:
+    """An error for each reason why rows cannot be asked, which counts them and names the first.
+
+    `reads` are the most tokens that the model reads, where its config says so."""
     found: dict[str, list[tuple[Row, DataError]]] = {}
     for row in rows:
         try:
             expected_of(chat, row)
+            if reads is not None:
+                _refuse_filled(chat, row, reads)
         except DataError as error:
             found.setdefault(str(error), []).append((row, error))
     return tuple(_problem(why, each, len(rows)) for why, each in found.items())
@@ -47,6 +74,13 @@ def _problem(why: str, refused: Sequence[tuple[Row, DataError]], num_rows: int) 
     many = f"{len(refused)} of {num_rows} held-out rows cannot be measured, this one first: "
     message = f"{many if len(refused) > 1 else 'this held-out row cannot be measured: '}{why}"
     return Problem(level="error", file=first.file, row=first.row, message=message, hint=error.hint)
+
+
+def _refuse_filled(chat: Chat, row: Row, reads: int) -> None:
+    asked = chat.prompt(row.messages[: row.answer_at], row.tools)
+    # no token is less than a byte
+    if len(asked.text.encode("utf-8", "surrogatepass")) >= reads:
+        refuse_filled(len(chat.tokens(asked).ids), reads)
 
 
 def _refuse_lost_calls(chat: Chat, row: Row, last: int) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from finewright.errors import DataError
+from finewright.estimate.context import no_room
 from finewright.evaluate.answers import (
     Question,
     Rate,
@@ -14,6 +15,7 @@ from finewright.evaluate.answers import (
     expected_nll,
     preferences,
     question_of,
+    reads_of,
 )
 from finewright.evaluate.samples import answer_counts, recorded_calls
 from finewright.evaluate.score import (
@@ -30,6 +32,7 @@ from finewright.judge.answer import Answer, compared_text
 from finewright.judge.calls import Due, undeclared
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
+from finewright.schema.common import Problem
 from finewright.schema.evaluate import AnswerCounts, Difference, Sample, Score
 from finewright.schema.rows import Row
 
@@ -44,6 +47,7 @@ class Settings:
     max_new_tokens: int
     batch_size: int
     options: ScoreOptions
+    max_thought_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,13 @@ class RowSet:
 
 
 class Measured(NamedTuple):
-    """One system on one row set."""
+    """One system on one row set, and what must be said of its answers."""
 
     system: str
     data: str
     scored: Scored
     samples: tuple[Sample, ...]
+    problems: tuple[Problem, ...] = ()
 
 
 OnProgress = Callable[[str, str, int, int], None]
@@ -105,7 +110,27 @@ def measure(
     ]
     scored = score_answers(name, row_set.name, settings.metrics, answered, settings.options)
     samples = _samples(name, row_set.name, questions, answers, scored)
-    return Measured(name, row_set.name, scored, samples)
+    cut = [question for i, question in enumerate(questions) if answers[i].context_cut]
+    problems = (_context_cut(subject, row_set, cut),) if cut else ()
+    return Measured(name, row_set.name, scored, samples, problems)
+
+
+def with_room(
+    subject: Subject, row_sets: Sequence[RowSet], max_new_tokens: int
+) -> tuple[list[RowSet], list[Problem]]:
+    """The sets whose every question leaves the model room for its answer, and a warning for each other one,
+    which would measure the model's context and not the model."""
+    fitting, problems, reads = [], [], reads_of(subject.lm)
+    for row_set in row_sets:
+        lengths = [len(question_of(subject.chat, row).prompt_ids) for row in row_set.rows]
+        what = no_room("a question is", max(lengths), max_new_tokens, subject.name, reads)
+        if what:
+            message = f"{subject.name} is not measured on {row_set.name}: {what}"
+            hint = "lower max_new_tokens, or shorten the rows"
+            problems.append(Problem(level="warning", message=message, hint=hint))
+        else:
+            fitting.append(row_set)
+    return fitting, problems
 
 
 def differences(
@@ -165,12 +190,25 @@ def _answers(
         questions,
         max_new_tokens=settings.max_new_tokens,
         batch_size=settings.batch_size,
+        max_thought_tokens=settings.max_thought_tokens,
     )
     for index, answer in found:
         answers[index] = answer
         if len(answers) % settings.batch_size == 0 or len(answers) == len(questions):
             watch(len(answers), len(questions))
     return answers
+
+
+def _context_cut(subject: Subject, row_set: RowSet, cut: Sequence[Question]) -> Problem:
+    first = cut[0].row
+    return Problem(
+        level="warning",
+        file=first.file,
+        row=first.row,
+        message=f"{subject.name} on {row_set.name}: {len(cut)} of {len(row_set.rows)} answers reached the end"
+        f" of the {reads_of(subject.lm):,} tokens that the model reads before max_new_tokens, this one first",
+        hint="shorten these questions, or lower max_new_tokens",
+    )
 
 
 def _answered(
@@ -207,6 +245,7 @@ def _samples(
             fault=responses[i].answer.fault,
             num_tokens=responses[i].num_tokens,
             num_thought_tokens=responses[i].num_thought_tokens,
+            thought_cut=responses[i].thought_cut,
         )
         for i, question in enumerate(questions)
     )

@@ -62,6 +62,7 @@ def answer_counts(system: str, data: str, samples: Sequence[Sample]) -> AnswerCo
         thinking=len(thinking),
         thought_tokens_mean=thought / len(thinking) if thinking else 0.0,
         thought_share=min(thought / written, 1.0) if written else 0.0,
+        thoughts_cut=sum(s.thought_cut for s in samples),
         calls=sum(len(s.calls) for s in samples),
         undeclared_calls=sum(len(s.tools_undeclared) for s in samples),
         faults=len(faulty),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import Rate
@@ -18,6 +19,7 @@ from finewright.evaluate.measure import (
     differences,
     measure,
     scores_of,
+    with_room,
 )
 from finewright.evaluate.parts import parts_of, with_repeated
 from finewright.evaluate.score import ScoreOptions
@@ -25,6 +27,7 @@ from finewright.lm.load import load_chat, load_lm
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores
 from finewright.lm.sources import locate
+from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import (
     BASE,
@@ -50,10 +53,13 @@ def run(context: StageContext) -> StageResult:
     trained = context.run.read_report("train", TrainReport)
     task = _label_task(context)
     measured: list[Measured] = []
+    unmeasured: list[Problem] = []
     pairs: list[tuple[str, str]] = []
     for candidate in trained.candidates:
         prefix = f"{candidate.base_model} " if len(trained.candidates) > 1 else ""
-        measured += _measure_candidate(context, candidate, prefix, row_sets, settings, task)
+        found = _measure_candidate(context, candidate, prefix, row_sets, settings, task)
+        measured += found.measured
+        unmeasured += found.problems
         pairs += [(prefix + TUNED, prefix + base) for base in (BASE, BASE_WITH_LABELS)]
         pairs.append((prefix + TUNED, LINEAR))
     card = label_card(task if "linear" in spec.compare_with else None, row_sets, measured, settings)
@@ -63,18 +69,23 @@ def run(context: StageContext) -> StageResult:
     samples = context.run.stage_dir("evaluate") / "samples.jsonl"
     write_text(samples, samples_text(with_repeated(measured, repeated)))
     artifact = describe(context.run, samples, "samples")
-    found = differences(measured, pairs, settings.options)
+    compared = differences(measured, pairs, settings.options)
+    problems = [*unmeasured, *(problem for each in measured for problem in each.problems)]
     report = EvaluateReport(
         confidence=spec.confidence,
         draws=context.run.read_report("data", DataReport).draws,
         scores=scores_of(measured),
-        differences=found,
+        differences=compared,
         strays=tuple(strays(task, row_sets, measured, spec.confidence)) if task else (),
         linear=card.fit,
         answers=counts_of(measured),
         parts=parts,
         samples=artifact,
-        problems=(*linear_problems(found, spec.confidence), *recall_problems(parts)),
+        problems=(
+            *problems,
+            *linear_problems(compared, spec.confidence),
+            *recall_problems(parts),
+        ),
     )
     adapters = tuple(a.sha256 for c in trained.candidates for a in c.artifacts)
     return StageResult(report, (artifact,), adapters)
@@ -83,7 +94,9 @@ def run(context: StageContext) -> StageResult:
 def settings_of(spec: EvaluateSpec) -> Settings:
     """The spec's numbers, as the measuring functions take them."""
     options = ScoreOptions(spec.confidence, spec.resamples, spec.seed)
-    return Settings(spec.metrics, spec.max_new_tokens, spec.batch_size, options)
+    return Settings(
+        spec.metrics, spec.max_new_tokens, spec.batch_size, options, spec.max_thought_tokens
+    )
 
 
 def samples_text(samples: Sequence[Sample]) -> str:
@@ -119,6 +132,13 @@ def _row_sets(context: StageContext) -> list[RowSet]:
     return sorted(sets, key=lambda row_set: order.get(row_set.name, len(order)))
 
 
+class _Found(NamedTuple):
+    """What was measured of a candidate, and what must be said of what was not."""
+
+    measured: list[Measured]
+    problems: list[Problem]
+
+
 def _measure_candidate(
     context: StageContext,
     candidate: Candidate,
@@ -126,7 +146,7 @@ def _measure_candidate(
     row_sets: Sequence[RowSet],
     settings: Settings,
     task: LabelTask | None,
-) -> list[Measured]:
+) -> _Found:
     consent = context.spec.remote_code.get(candidate.base_model, "")
     base = locate(candidate.base_model, context.root, commit=candidate.base_revision)
     chat = load_chat(base, consent=consent, options=context.spec.chat_template)
@@ -139,8 +159,13 @@ def _measure_candidate(
         subject = Subject(f"{prefix}{name}", lm, chat, rate)
         return [measure(subject, rows, settings, watch) for rows in sets]
 
+    problems: list[Problem] = []
+
     def before(lm: LM) -> list[Measured]:
         told = told_sets(chat, task, row_sets) if "base_with_labels" in compare_with else []
+        subject = Subject(f"{prefix}{BASE_WITH_LABELS}", lm, chat)
+        told, overlong = with_room(subject, told, settings.max_new_tokens)
+        problems.extend(overlong)
         plain = each(BASE, lm, row_sets) if "base" in compare_with else []
         return plain + each(BASE_WITH_LABELS, lm, told)
 
@@ -154,7 +179,8 @@ def _measure_candidate(
     if is_compared and has_adapter:
         with lm.reference():
             measured += before(lm)
-    return measured + each(TUNED, lm, row_sets, rating(adapter, lm))
+    measured += each(TUNED, lm, row_sets, rating(adapter, lm))
+    return _Found(measured, problems)
 
 
 def rating(folder: Path, lm: LM) -> Rate | None:

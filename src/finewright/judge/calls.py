@@ -2,8 +2,8 @@
 
 After the Berkeley Function Calling Leaderboard (Patil et al. 2025): the right tool, the right arguments, all
 calls of a turn in whatever order, and none where none is due. Arguments are equal as JSON values: 1 equals
-1.0, true is not 1, texts must be the same. Of arguments that may be left out nothing is known, so leaving one
-out is another call."""
+1.0, true is not 1, texts must be the same. Where the row does not list what else is right (`judge.accepted`),
+nothing is known of arguments that may be left out, so leaving one out is another call."""
 
 import json
 from collections import Counter
@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from finewright.errors import SpecError
+from finewright.judge.accepted import AcceptedCall, accepted_of, settled
 from finewright.judge.answer import Answer, Call
 from finewright.judge.json_schema import JsonSchema
 from finewright.judge.json_text import canonical, leaves, parse_json
@@ -22,10 +23,27 @@ Tools = Sequence[Mapping[str, Any]]  # Any: OpenAI's form
 
 
 class Due(NamedTuple):
-    """What a row expects: the answer, and the tools that may be called."""
+    """What a row expects: the answer, the tools that may be called, and what is as right as each call,
+    where the row says so."""
 
     answer: Answer
     tools: Tools | None = None
+    accepted: tuple[AcceptedCall, ...] = ()
+
+    def settled(self, calls: Sequence[Call]) -> tuple[Call, ...]:
+        """The calls of an answer, those that are as right as expected ones written as these."""
+        return settled(calls, self.answer.calls, self.accepted)
+
+
+def due_of(answer: Answer, tools: Tools | None, columns: Mapping[str, Any]) -> Due:
+    """What a row of these tools and other keys expects whose answer this is.
+
+    Raises DataError where its column `accepted` is of other calls."""
+    required = {
+        name_of_tool(tool): frozenset(_required(function_of(tool).get("parameters")))
+        for tool in tools or ()
+    }
+    return Due(answer, tools, accepted_of(columns, answer.calls, required))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +62,14 @@ class AnswerScorer:
 def tool_calls(answer: Answer, due: Due) -> float:
     """1 if the answer's calls are the expected ones, each as often, in whatever order; where none is due,
     1 if there is none. A call that cannot be read is a wrong one."""
-    return float(not answer.fault and _counted(answer.calls) == _counted(due.answer.calls))
+    calls = due.settled(answer.calls)
+    return float(not answer.fault and _counted(calls) == _counted(due.answer.calls))
 
 
 @AnswerScorer
 def tool_calls_in_order(answer: Answer, due: Due) -> float:
     """As `tool_calls`, with the calls in the expected order."""
-    same = [_key(call) for call in answer.calls] == [_key(call) for call in due.answer.calls]
+    same = [*map(_key, due.settled(answer.calls))] == [*map(_key, due.answer.calls)]
     return float(same and not answer.fault)
 
 
@@ -68,7 +87,7 @@ def tool_arguments(answer: Answer, due: Due) -> float:
     As `json_f1`; a tool that is called without arguments is a leaf of its own."""
     if answer.fault and not due.answer.calls:
         return 0.0
-    return overlap_f1(_leaves(answer.calls), _leaves(due.answer.calls))
+    return overlap_f1(_leaves(due.settled(answer.calls)), _leaves(due.answer.calls))
 
 
 @AnswerScorer
@@ -102,6 +121,11 @@ def function_of(tool: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: free JSON
     """A tool's name, description and parameters, in OpenAI's form or as the function alone."""
     function = tool.get("function")
     return function if isinstance(function, Mapping) else tool
+
+
+def _required(parameters: object) -> Sequence[str]:
+    found = parameters.get("required") if isinstance(parameters, Mapping) else None
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def _counted(calls: Sequence[Call]) -> Counter[Hashable]:

@@ -15,6 +15,7 @@ from transformers import DynamicCache
 from finewright.lm.batch import Encoded, pack
 from finewright.lm.fast import attention, decode, prefill
 from finewright.lm.model import LM
+from finewright.lm.thoughts import Thoughts
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,26 @@ class _Step(NamedTuple):
         return zip(self.rows, self.tokens, strict=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What ends the rows, and what bounds their thoughts; `most` is of each row, beside the sampling's."""
+
+    stop_ids: frozenset[int]
+    most: Sequence[int] | None = None
+    thoughts: Thoughts | None = None
+
+    def written(self, rows: Sequence[int], tokens: list[int]) -> list[int]:
+        """What is written where these tokens were chosen."""
+        if self.thoughts is None:
+            return tokens
+        return [self.thoughts.written(*pair) for pair in zip(rows, tokens, strict=True)]
+
+    def ends(self, row: int, token: int, step: int) -> bool:
+        """Is this token, chosen in the step, the last of its row?"""
+        is_last = self.most is not None and step + 1 >= self.most[row]
+        return is_last or token in self.stop_ids
+
+
 @torch.inference_mode()
 def generate(
     lm: LM,
@@ -65,11 +86,14 @@ def generate(
     *,
     stop_ids: frozenset[int],
     sampling: Sampling,
+    limits: Sequence[int] | None = None,
+    thoughts: Thoughts | None = None,
 ) -> list[Generation]:
-    """One answer per prompt, in order."""
+    """One answer per prompt, in order; `limits` are the most tokens of each, and `thoughts` bounds those."""
     new: list[list[int]] = [[] for _ in prompts]
     ends: list[int | None] = [None] * len(prompts)
-    for step in _decode(lm, prompts, stop_ids=stop_ids, sampling=sampling):
+    limited = _Limits(stop_ids, limits, thoughts)
+    for step in _decode(lm, prompts, limits=limited, sampling=sampling):
         for row, token in step.pairs():
             if token in stop_ids:
                 ends[row] = token
@@ -80,10 +104,16 @@ def generate(
 
 @torch.inference_mode()
 def stream(
-    lm: LM, prompt: Sequence[int], *, stop_ids: frozenset[int], sampling: Sampling
+    lm: LM,
+    prompt: Sequence[int],
+    *,
+    stop_ids: frozenset[int],
+    sampling: Sampling,
+    thoughts: Thoughts | None = None,
 ) -> Iterator[int]:
     """The answer's tokens as they come; a stop token ends it and is not yielded."""
-    for step in _decode(lm, [prompt], stop_ids=stop_ids, sampling=sampling):
+    limited = _Limits(stop_ids, None, thoughts)
+    for step in _decode(lm, [prompt], limits=limited, sampling=sampling):
         (token,) = step.tokens
         if token in stop_ids:
             return
@@ -94,7 +124,7 @@ def stream(
 def trace(lm: LM, prompts: Sequence[Sequence[int]], num_tokens: int) -> list[Trace]:
     """Exactly `num_tokens` greedy tokens for each prompt, with their logits on the CPU, float32."""
     sampling = Sampling(max_new_tokens=num_tokens)
-    steps = list(_decode(lm, prompts, stop_ids=frozenset(), sampling=sampling))
+    steps = list(_decode(lm, prompts, limits=_Limits(frozenset()), sampling=sampling))
     logits = torch.stack([step.logits.float().cpu() for step in steps], 1)
     return [
         Trace(tuple(step.tokens[row] for step in steps), logits[row]) for row in range(len(prompts))
@@ -105,14 +135,14 @@ def _decode(
     lm: LM,
     prompts: Sequence[Sequence[int]],
     *,
-    stop_ids: frozenset[int],
+    limits: _Limits,
     sampling: Sampling,
 ) -> Iterator[_Step]:
     """Every new token, stop tokens included."""
     model = lm.model
     logits, cache, mask = _prompted(lm, prompts)
     with attention.using(model, decode.implementation(model)):
-        yield from _steps(lm, logits, cache, mask, stop_ids=stop_ids, sampling=sampling)
+        yield from _steps(lm, logits, cache, mask, limits=limits, sampling=sampling)
 
 
 def _prompted(lm: LM, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, DynamicCache, Tensor]:
@@ -159,7 +189,7 @@ def _steps(
     cache: DynamicCache,
     mask: Tensor,
     *,
-    stop_ids: frozenset[int],
+    limits: _Limits,
     sampling: Sampling,
 ) -> Iterator[_Step]:
     generator = torch.Generator(lm.device).manual_seed(sampling.seed)
@@ -169,10 +199,13 @@ def _steps(
     for step in range(sampling.max_new_tokens):
         tokens = _choose(logits.float(), sampling, generator)
         going = [i for i, row in enumerate(alive) if row not in finished]
-        found = tokens.tolist()
+        chosen = tokens.tolist()
+        found = limits.written(alive, chosen)
+        if found != chosen:
+            tokens = tokens.new_tensor(found)
         made = _Step([alive[i] for i in going], [found[i] for i in going], logits)
         yield made
-        finished.update(row for row, token in made.pairs() if token in stop_ids)
+        finished.update(row for row, token in made.pairs() if limits.ends(row, token, step))
         if finished.issuperset(alive) or step + 1 == sampling.max_new_tokens:
             return
         mask = torch.cat((mask, mask.new_ones(len(alive), 1)), 1)

@@ -25,7 +25,13 @@ def origin_of(base: BaseModel) -> Origin:
     if base.revision:
         return Origin(base.name.partition("@")[0], base.revision)
     known = _declared(base.folder / "config.json")
-    return Origin(known if _HUB_ID.match(known) else Path(base.name).name.removesuffix(".gguf"))
+    if _HUB_ID.match(known):
+        return Origin(known)
+    path = Path(base.name)
+    named = (
+        path.name if path.name.strip(".") else path.resolve().name
+    )  # "." and ".." name no folder
+    return Origin(named.removesuffix(".gguf"))
 
 
 def _declared(config: Path) -> str:

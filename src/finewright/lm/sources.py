@@ -14,6 +14,7 @@ from typing import Any
 
 from finewright.catalog.models import PackagedModel, packaged_models
 from finewright.errors import ModelError
+from finewright.estimate.context import context_of
 from finewright.fetch.cache import cache_dir
 from finewright.fetch.pip import pip_wheel
 from finewright.lm.hub import HubName, commit_of, hub_digest, hub_folder, hub_name
@@ -257,6 +258,12 @@ def config_here(name: str, root: Path) -> dict[str, Any] | None:
         return None
     config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return config
+
+
+def reads_of_files(base: BaseModel) -> int | None:
+    """The most tokens that the model reads, where its config.json says so."""
+    config = config_here(str(base.folder.absolute()), base.folder)
+    return None if config is None else context_of(config)
 
 
 def num_parameters(folder: Path) -> int:

@@ -141,7 +141,9 @@ def _of_this(of: CardOf, report: EvaluateReport) -> Iterator[Score]:
 
 
 def _settings(of: CardOf) -> str:
-    return json.dumps(_named(of.settings.model_dump(mode="json", exclude_none=True)), indent=2)
+    idle = {"epochs"} if of.settings.max_steps is not None else set()  # max_steps decides
+    settings = of.settings.model_dump(mode="json", exclude_none=True, exclude=idle)
+    return json.dumps(_named(settings), indent=2)
 
 
 def _limits(of: CardOf) -> Iterator[str]:

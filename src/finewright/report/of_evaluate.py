@@ -70,6 +70,8 @@ def _answer_notes(counts: AnswerCounts) -> Iterator[str]:
         length = f"{cells.number(counts.thought_tokens_mean)} tokens on average"
         of_all = f"{cells.share(counts.thought_share)} of all; what follows the thoughts is scored"
         yield f"{where}: {counts.thinking} of {answers} think, {length}, {of_all}"
+    if counts.thoughts_cut:
+        yield f"{where}: {cells.counted(counts.thoughts_cut, 'thought')} closed at max_thought_tokens"
     if counts.undeclared_calls:
         strange = f"{counts.undeclared_calls} of {cells.counted(counts.calls, 'call')}"
         yield f"{where}: {strange} are of tools that the row does not have"

@@ -13,6 +13,9 @@ def predict_page(report: PredictReport) -> Page:
     about = [f"{report.draw.data}: {report.draw.line()}"] if report.draw else []
     if report.num_cut:
         about.append(f"{report.num_cut} cut after {counted(report.max_new_tokens, 'token')}")
+    if report.num_thoughts_cut:
+        most = counted(report.max_thought_tokens or 0, "token")
+        about.append(f"{counted(report.num_thoughts_cut, 'thought')} closed after {most}")
     if report.num_faults:
         about.append(f"{report.num_faults} could not be read whole; `fault` says why")
     return Page("answers", report.out.path, answer, about, report.problems)

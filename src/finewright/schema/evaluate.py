@@ -1,9 +1,9 @@
 """The `evaluate` section of the spec, and the report of the evaluate stage."""
 
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from finewright.schema.common import Artifact, Model, Problem, default
 
@@ -63,6 +63,15 @@ class Draw(Model):
         return Problem(level="info", key="evaluate.data", message=message)
 
 
+def check_thought_tokens(max_thought_tokens: int | None, max_new_tokens: int) -> None:
+    """Raise ValueError where thoughts may use up the whole answer."""
+    if max_thought_tokens is not None and max_thought_tokens >= max_new_tokens:
+        raise ValueError(
+            f"max_thought_tokens ({max_thought_tokens}) leaves no room for an answer:"
+            f" it must be below max_new_tokens ({max_new_tokens})"
+        )
+
+
 class EvaluateSpec(Model):
     """What to measure, on which rows, against what."""
 
@@ -79,6 +88,13 @@ class EvaluateSpec(Model):
         "a gain needs a before, and a base that was told the task; a bag of words may do as well",
     )
     max_new_tokens: int = default(256, "Longest answer in tokens", "most answers are short", gt=0)
+    max_thought_tokens: int | None = default(
+        None,
+        "Longest thought in tokens: past it the chat template's closing mark is written, and the answer"
+        " follows",
+        "a thought may use all of max_new_tokens",
+        gt=0,
+    )
     batch_size: int = default(32, "Answers generated together", "fills the cores", gt=0)
     confidence: float = default(0.95, "Level of the intervals", "the usual", gt=0.5, lt=1.0)
     resamples: int = default(
@@ -100,6 +116,11 @@ class EvaluateSpec(Model):
             if names.count(name) > 1:
                 raise ValueError(f"two files are called {name!r}; give each a `name` of its own")
         return data
+
+    @model_validator(mode="after")
+    def _leaves_room_for_an_answer(self) -> Self:
+        check_thought_tokens(self.max_thought_tokens, self.max_new_tokens)
+        return self
 
     def names(self) -> tuple[str, ...]:
         """The names of the row sets, in order."""
@@ -167,6 +188,9 @@ class Sample(Model):
     fault: str = ""
     num_tokens: int | None = None
     num_thought_tokens: int = 0
+    thought_cut: bool = Field(
+        False, description="Was the thought closed after `max_thought_tokens`?"
+    )
     repeated: bool | None = Field(
         None, description="Is it a training row but for values? None where nobody looked."
     )
@@ -185,6 +209,9 @@ class AnswerCounts(Model):
     thinking: int
     thought_tokens_mean: float
     thought_share: float
+    thoughts_cut: int = Field(
+        0, description="Thoughts that were closed after `max_thought_tokens`."
+    )
     calls: int
     undeclared_calls: int
     faults: int

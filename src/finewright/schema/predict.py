@@ -18,6 +18,7 @@ class PredictSettings(Model):
     limit: int | None
     seed: int
     max_new_tokens: int
+    max_thought_tokens: int | None = None
     batch_size: int
 
 
@@ -25,7 +26,8 @@ class Prediction(Model):
     """A line of the answers: the row of the file by its number, and what the model said.
 
     `ended` is False where the answer was cut after `max_new_tokens`; `fault` says what of it could not be
-    read. A line leaves out what is empty."""
+    read, `thought_cut` that the thought was closed after `max_thought_tokens`. A line leaves out what is
+    empty."""
 
     file: str
     row: int
@@ -34,6 +36,7 @@ class Prediction(Model):
     thoughts: str = ""
     calls: tuple[dict[str, Any], ...] = ()  # Any: a call's arguments are free JSON
     fault: str = ""
+    thought_cut: bool = False
 
 
 class PredictReport(Model):
@@ -45,7 +48,9 @@ class PredictReport(Model):
     rows_answered_before: int
     num_cut: int
     num_faults: int
+    num_thoughts_cut: int = 0
     max_new_tokens: int
+    max_thought_tokens: int | None = None
     out: Artifact
     draw: Draw | None = None
     problems: tuple[Problem, ...] = ()

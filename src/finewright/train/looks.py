@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from finewright.lm.encode import EncodedRows
 from finewright.schema.common import Problem
 from finewright.schema.methods import AnyTrainSpec
 from finewright.train.checkpoint import Progress
@@ -43,6 +44,32 @@ def looked_at(training: Training) -> tuple[float | None, dict[str, float]]:
         batch_size=work.spec.batch_size,
         max_tokens=work.spec.micro_batch_tokens,
     )
+
+
+def left_out(held_out: EncodedRows, max_length: int) -> list[Problem]:
+    """A warning where looks do not see all held-out rows: how many are missing, and why."""
+    dropped = held_out.counts.rows_dropped
+    if not dropped:
+        return []
+    first = next((each for each in held_out.problems if each.level == "error"), None)
+    reasons = (
+        [f"{dropped['overlong']} longer than {max_length} tokens"] if "overlong" in dropped else []
+    )
+    if first:
+        reasons.append(
+            f"{dropped['error']} that cannot be learned, this one first: {first.message}"
+        )
+    missing = f"{sum(dropped.values())} of {held_out.counts.rows_in} held-out rows"
+    return [
+        Problem(
+            level="warning",
+            file=first.file if first else "",
+            row=first.row if first else None,
+            key="" if first else "train.max_length",
+            message=f"{missing} are not in the held-out loss: {'; '.join(reasons)}",
+            hint="raise train.max_length, or mend the rows",
+        )
+    ]
 
 
 def keeps_best(spec: AnyTrainSpec) -> bool:

@@ -2,7 +2,6 @@
 
 `train` trains on it, `plan` shows it, `bench` times it, `migrate` checks it before anything is asked."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from finewright.train.schedule import Schedule, schedule_of
 from finewright.train.support import beyond_context, unsupported
 
 if TYPE_CHECKING:
-    from finewright.lm.batch import Example
     from finewright.lm.chat import Chat
     from finewright.lm.encode import EncodedRows
 
@@ -52,9 +50,10 @@ def prepared(base: BaseModel, spec: AnyTrainSpec, chat: "Chat", rows: MethodRows
     return Prepared(base, spec, chat, encoded, problems)
 
 
-def held_out_rows(made: Prepared, rows: MethodRows) -> Sequence["Example"]:
-    """Rows that training looks at and does not learn from, as tokens; one that is too long is left out."""
+def held_out_rows(made: Prepared, rows: MethodRows) -> "EncodedRows":
+    """Rows that training looks at and does not learn from, as tokens; one that is too long or refused is left
+    out, which `looks.left_out` tells."""
     from finewright.lm.encode import encode_rows
 
     spec = made.spec
-    return encode_rows(made.chat, rows.rows, max_length=spec.max_length, on_overlong="drop").rows
+    return encode_rows(made.chat, rows.rows, max_length=spec.max_length, on_overlong="drop")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from finewright.errors import FinewrightError, SpecError, StageError, StoreError
 from finewright.judge.answer import Answer, Call, answer_of
-from finewright.judge.calls import AnswerScorer, Due
+from finewright.judge.calls import AnswerScorer, Due, due_of
 from finewright.judge.json_schema import JsonSchema, read_schema
 from finewright.judge.patterns import Regex
 from finewright.judge.text import exact_match, json_f1, mentions, numeric, valid_json
@@ -204,16 +204,14 @@ def _calling(spec: RewardSpec) -> Judge:
     scorer: AnswerScorer = plugin("scorer", spec.kind)
 
     def judge(answers: Sequence[Answered]) -> list[float]:
-        return [
-            scorer.score(
-                a.said or Answer(a.text),
-                Due(Answer("", calls=expected_calls(a.columns.get(spec.compared_column))), a.tools),
-            )
-            or 0.0
-            for a in answers
-        ]
+        return [scorer.score(a.said or Answer(a.text), _due(a, spec)) or 0.0 for a in answers]
 
     return judge
+
+
+def _due(answered: Answered, spec: RewardSpec) -> Due:
+    calls = expected_calls(answered.columns.get(spec.compared_column))
+    return due_of(Answer("", calls=calls), answered.tools, answered.columns)
 
 
 def _asked(function: UserFunction) -> Judge:

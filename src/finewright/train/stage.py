@@ -15,6 +15,7 @@ from finewright.store.manifest import describe
 from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train import rewards
 from finewright.train.candidate import Outcome, train_candidate
+from finewright.train.looks import left_out
 from finewright.train.prepared import held_out_rows, prepared
 from finewright.train.proof import prove
 from finewright.train.reward_runs import load_reward_model
@@ -62,15 +63,21 @@ def _candidate(
     refuse((*made.problems, *made.encoded.problems))
     if not made.encoded.rows:
         raise DataError("no row is left to train on")
+    held_out = held_out_rows(made, eval_rows)
     scored = None
     if isinstance(spec, OnlineSettings):
         scored = rewards.build(spec.rewards, context.resolve, load_reward_model)
-    work = Work(
-        context, spec, base, made.chat, made.encoded.rows, held_out_rows(made, eval_rows), scored
-    )
+    work = Work(context, spec, base, made.chat, made.encoded.rows, held_out.rows, scored)
     outcome = train_candidate(work)
     proved = prove(work, outcome.stored)
-    problems = (*made.problems, *made.encoded.problems, *outcome.problems, *proved.problems)
+    unseen = left_out(held_out, spec.max_length)
+    problems = (
+        *made.problems,
+        *made.encoded.problems,
+        *unseen,
+        *outcome.problems,
+        *proved.problems,
+    )
     return _report(work, made.encoded, outcome).model_copy(
         update={"proofs": proved.proofs, "problems": problems}
     )

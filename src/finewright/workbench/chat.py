@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from finewright.judge.answer import Answer
-from finewright.workbench.systems import System
+from finewright.workbench.systems import System, refuse_thoughts
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How answers are made; temperature 0 is greedy."""
+    """How answers are made; temperature 0 is greedy. Raises DataError where thoughts leave no room."""
 
     max_new_tokens: int
     temperature: float
     seed: int
+    max_thought_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        refuse_thoughts(self.max_thought_tokens, self.max_new_tokens)
 
 
 class Spoken(NamedTuple):
@@ -30,15 +34,23 @@ class Spoken(NamedTuple):
 
 def answer(system: System, messages: Sequence[dict[str, str]], manner: Manner) -> Iterator[Spoken]:
     """The assistant's next turn in pieces that never split a character: thoughts and content as they come,
-    then each call, and what could not be read."""
+    then each call, and what could not be read.
+
+    Raises DataError where thoughts are to be bounded and the chat template knows none."""
     from finewright.lm.generate import Sampling, stream
+    from finewright.lm.thoughts import Thoughts, thought_bound
 
     chat = system.chat
     asked = chat.prompt(messages)
     ids = chat.tokens(asked).ids
     sampling = Sampling(manner.max_new_tokens, manner.temperature, seed=manner.seed)
-    tokens = stream(system.lm, ids, stop_ids=chat.stop_ids, sampling=sampling)
-    return spoken(chat, asked.text, tokens)
+    most, thoughts = manner.max_thought_tokens, None
+    if most is not None:
+        thoughts = Thoughts.after(thought_bound(chat, most), [ids])
+    tokens = stream(system.lm, ids, stop_ids=chat.stop_ids, sampling=sampling, thoughts=thoughts)
+    yield from spoken(chat, asked.text, tokens)
+    if thoughts is not None and thoughts.is_cut(0):
+        yield Spoken("fault", f"the thought was closed after {most} tokens")
 
 
 def spoken(chat: "Chat", prompt: str, tokens: Iterable[int]) -> Iterator[Spoken]:

@@ -1,16 +1,16 @@
 """`evaluate`: measure a run's tuned model or any model on a file, alone or against another."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finewright.data.gather import read_row_set
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.score import check_metrics
-from finewright.schema.common import Artifact
+from finewright.schema.common import Artifact, Problem
 from finewright.schema.evaluate import (
     LINEAR,
     WITH_LABELS,
@@ -21,8 +21,18 @@ from finewright.schema.evaluate import (
 from finewright.store.atomic import sha256_file, write_text
 from finewright.store.stage import refuse
 from finewright.workbench.signals import stop_requests
-from finewright.workbench.systems import check_measures, check_target, load_system
+from finewright.workbench.systems import (
+    check_measures,
+    check_target,
+    load_system,
+    refuse_thoughts,
+    switches_of,
+)
 from finewright.workbench.trained_rows import cautions, is_run, trained_rows
+
+if TYPE_CHECKING:
+    from finewright.evaluate.baselines.label_task import LabelTask
+    from finewright.evaluate.measure import Measured, RowSet, Settings
 
 OnProgress = Callable[[str, str, int, int], None]
 
@@ -50,15 +60,7 @@ def evaluate(
     _check_systems(targets, spec.metrics, base_model)
 
     from finewright.evaluate.baselines.card import label_card, strays
-    from finewright.evaluate.baselines.label_task import told_sets
-    from finewright.evaluate.measure import (
-        RowSet,
-        Subject,
-        counts_of,
-        differences,
-        measure,
-        scores_of,
-    )
+    from finewright.evaluate.measure import RowSet, counts_of, differences, scores_of
     from finewright.evaluate.parts import parts_of, with_repeated
     from finewright.evaluate.stage import samples_text, settings_of
 
@@ -66,42 +68,104 @@ def evaluate(
     row_sets = [RowSet(name, file.rows) for name, file in zip(spec.names(), files, strict=True)]
     trained = trained_rows(targets[0], spec)
     task, repeated = trained.task, trained.repeated(row_sets)
-    measured, names = [], []
-    with stop_requests() as should_stop:
+    late = f"stopped; the answers are in {samples}, and the scores are not shown"
+    with stop_requests(late, "the same command measures again") as should_stop:
 
         def watch(system: str, data: str, done: int, total: int) -> None:
             on_progress(system, data, done, total)
-            if stop := should_stop():
-                raise Interrupted("stopped while measuring", signal_number=stop)
+            _check_stop(should_stop)
 
-        for target in targets:
-            system = load_system(target, base_model=base_model)
-            name = target if system.name in names else system.name
-            names.append(name)
-            subject = Subject(name, system.lm, system.chat, system.rate)
-            measured += [measure(subject, rows, settings, watch) for rows in row_sets]
-            if "base_with_labels" in spec.compare_with and not is_run(target):
-                subject = replace(subject, name=name + WITH_LABELS)
-                told = told_sets(system.chat, task, row_sets)
-                measured += [measure(subject, rows, settings, watch) for rows in told]
-    card = label_card(task if "linear" in spec.compare_with else None, row_sets, measured, settings)
-    measured += card.measured
-    write_text(samples, samples_text(with_repeated(measured, repeated)))
-    others = [name for other in names[1:] for name in (other, other + WITH_LABELS)]
-    pairs = [(names[0], other) for other in (*others, LINEAR)]
+        asked = _Asked(row_sets, settings, task, watch)
+        found = _measured(targets, spec, asked, base_model)
+        measured = found.measured
+        card = label_card(
+            task if "linear" in spec.compare_with else None, row_sets, measured, settings
+        )
+        measured += card.measured
+        _check_stop(should_stop)
+        write_text(samples, samples_text(with_repeated(measured, repeated)))
     report = EvaluateReport(
         confidence=spec.confidence,
         draws=tuple(file.draw for file in files if file.draw),
         scores=scores_of(measured),
-        differences=differences(measured, pairs, settings.options),
+        differences=differences(measured, found.pairs, settings.options),
         strays=tuple(strays(task, row_sets, measured, spec.confidence)) if task else (),
         linear=card.fit,
         answers=counts_of(measured),
-        parts=parts_of(measured, repeated, pairs, settings.options),
+        parts=parts_of(measured, repeated, found.pairs, settings.options),
         samples=_artifact(samples),
     )
     warned = [problem for problem in problems if problem.level != "info"]
-    return report.model_copy(update={"problems": (*warned, *cautions(report))})
+    of_answers = [problem for each in measured for problem in each.problems]
+    told = (*warned, *found.problems, *of_answers, *cautions(report))
+    return report.model_copy(update={"problems": told})
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What every target is asked; `task` where the first one's training rows have labels."""
+
+    row_sets: Sequence["RowSet"]
+    settings: "Settings"
+    task: "LabelTask | None"
+    watch: OnProgress
+
+
+class _Found(NamedTuple):
+    """What was measured, what is compared with what, and what must be said of what was not measured."""
+
+    measured: list["Measured"]
+    pairs: list[tuple[str, str]]
+    problems: list[Problem]
+
+
+def _measured(targets: Sequence[str], spec: EvaluateSpec, asked: _Asked, base_model: str) -> _Found:
+    """Every target on every set, a base model also with the labels told; as the first target is asked."""
+    from finewright.evaluate.baselines.label_task import told_sets
+    from finewright.evaluate.measure import Subject, measure, with_room
+
+    switches = switches_of(targets[0])
+    names: list[str] = []
+    found = _Found([], [], [])
+    for target in targets:
+        system = load_system(target, base_model=base_model, switches=switches)
+        names.append(target if system.name in names else system.name)
+        subject = Subject(names[-1], system.lm, system.chat, system.rate)
+        found.problems.extend(_dropped(names[-1], targets[0], system.dropped))
+        sets = [(subject, rows) for rows in asked.row_sets]
+        if "base_with_labels" in spec.compare_with and not is_run(target):
+            subject = replace(subject, name=names[-1] + WITH_LABELS)
+            told = told_sets(system.chat, asked.task, asked.row_sets)
+            told, overlong = with_room(subject, told, spec.max_new_tokens)
+            found.problems.extend(overlong)
+            sets += [(subject, rows) for rows in told]
+        found.measured.extend(
+            measure(each, rows, asked.settings, asked.watch) for each, rows in sets
+        )
+    others = [name for other in names[1:] for name in (other, other + WITH_LABELS)]
+    found.pairs.extend((names[0], other) for other in (*others, LINEAR))
+    return found
+
+
+def _dropped(name: str, like: str, switches: Sequence[str]) -> Iterator[Problem]:
+    if switches:
+        plural = "es" if len(switches) > 1 else ""
+        yield Problem(
+            level="warning",
+            message=f"{name} is asked without the switch{plural} {', '.join(switches)} of {like}: its chat"
+            " template has none of the name",
+            hint="the two are asked in different ways; compare with a base of the same family",
+        )
+
+
+def _check_stop(should_stop: Callable[[], int]) -> None:
+    """Raise Interrupted where somebody asked to stop."""
+    if stop := should_stop():
+        raise Interrupted(
+            "stopped while measuring; no answer is kept",
+            signal_number=stop,
+            hint="the same command measures again from the first row",
+        )
 
 
 def free_name() -> Path:
@@ -117,15 +181,23 @@ def spec_of(
     *,
     max_new_tokens: int,
     seed: int,
+    max_thought_tokens: int | None = None,
 ) -> EvaluateSpec:
     """A command line's words as the spec's section; what is not said keeps its default. `rows` says how every
-    file is read."""
+    file is read. Raises DataError where thoughts leave no room for an answer."""
+    refuse_thoughts(max_thought_tokens, max_new_tokens)
     said = {"metrics": tuple(metrics)} if metrics else {}
     once = dict.fromkeys(map(PurePath, paths))
     stems = Counter(path.stem for path in once)
     names = {path: _long_name(path) if stems[path.stem] > 1 else path.stem for path in once}
     sets = tuple(EvalSetSpec(path=str(p), name=name, **rows) for p, name in names.items())
-    return EvaluateSpec(data=sets, max_new_tokens=max_new_tokens, seed=seed, **said)
+    return EvaluateSpec(
+        data=sets,
+        max_new_tokens=max_new_tokens,
+        max_thought_tokens=max_thought_tokens,
+        seed=seed,
+        **said,
+    )
 
 
 def _long_name(path: PurePath) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from finewright.data.gather import Gathered, RowSetFile, gather, measured_share, read_row_set
 from finewright.lm import runtime
-from finewright.lm.sources import BaseModel, locate, num_parameters
+from finewright.lm.sources import BaseModel, locate, num_parameters, reads_of_files
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
@@ -85,7 +85,7 @@ def _value(lock: Lock, key: str) -> str:
 def _candidate(
     loaded: LoadedSpec, lock: Lock, name: str, rows: MethodRows, held_out: Sequence[Row]
 ) -> PlannedCandidate:
-    from finewright.evaluate.expected import unaskable
+    from finewright.evaluate.expected import unaskable, unbounded
     from finewright.lm.load import chat_of
 
     base = locate(name, loaded.path.parent)
@@ -111,7 +111,8 @@ def _candidate(
             *map(loaded.placed, (*made.problems, *timed)),
             *misfit,
             *encoded.problems,
-            *unaskable(made.chat, held_out),
+            *unaskable(made.chat, held_out, reads_of_files(base)),
+            *map(loaded.placed, unbounded(made.chat, loaded.spec.evaluate.max_thought_tokens)),
         ),
         preview=_preview(made.chat, rows.rows, encoded.rows[:NUM_PREVIEWS]),
     )

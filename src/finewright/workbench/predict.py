@@ -1,6 +1,6 @@
 """`predict`: a model answers the rows of a file, batch by batch; a second call goes on where one was cut."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from finewright import __version__
 from finewright.data.validate import validate
 from finewright.errors import DataError, Interrupted
-from finewright.estimate.context import context_of
+from finewright.estimate.context import context_of, no_room
 from finewright.rows.draw import draw_rows
 from finewright.rows.read import ReadRow, read_rows
 from finewright.schema.common import Artifact, Problem
@@ -20,7 +20,13 @@ from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
 from finewright.workbench.signals import stop_requests
-from finewright.workbench.systems import System, check_target, load_talker, target_sha256
+from finewright.workbench.systems import (
+    System,
+    check_target,
+    load_talker,
+    refuse_thoughts,
+    target_sha256,
+)
 
 if TYPE_CHECKING:
     from finewright.lm.generate import Generation
@@ -43,6 +49,7 @@ class Predicting:
     limit: int | None = None
     seed: int = 0
     max_new_tokens: int = 256
+    max_thought_tokens: int | None = None
     batch_size: int = 32
     base_model: str = ""
 
@@ -66,6 +73,7 @@ def predict(asked: Predicting, *, on_progress: OnProgress = lambda *_: None) -> 
     batch, and writes the bytes that one call would have.
 
     Raises DataError, before a model is loaded, for rows that cannot be read and a file that is not ours."""
+    refuse_thoughts(asked.max_thought_tokens, asked.max_new_tokens)
     check_target(asked.target, base_model=asked.base_model)
     found = _read(asked)
     claim(asked.out, _settings(asked, found.rows))
@@ -85,7 +93,7 @@ def predict(asked: Predicting, *, on_progress: OnProgress = lambda *_: None) -> 
             start = len(lines)
             rows = found.rows[start : start + asked.batch_size]
             batch = prompts[start - before :][: len(rows)]
-            said = _answers(system, batch, asked.max_new_tokens)
+            said = _answers(system, batch, asked)
             fresh = [_line(system, *each) for each in zip(rows, batch, said, strict=True)]
             append(file, fresh)
             lines += fresh
@@ -143,6 +151,7 @@ def _settings(asked: Predicting, rows: Sequence[Row]) -> PredictSettings:
         limit=asked.limit,
         seed=asked.seed,
         max_new_tokens=asked.max_new_tokens,
+        max_thought_tokens=asked.max_thought_tokens,
         batch_size=asked.batch_size,
     )
 
@@ -166,26 +175,37 @@ def _check_lengths(
     row, longest = max(
         zip(rows, (len(prompt.ids) for prompt in prompts), strict=True), key=lambda pair: pair[1]
     )
-    if reads is not None and longest + max_new_tokens > reads:
+    if what := no_room("the question is", longest, max_new_tokens, system.name, reads):
         raise DataError(
-            f"{row.file}:{row.row}: the question is {longest:,} tokens and the answer up to"
-            f" {max_new_tokens:,} more; {system.name} reads at most {reads:,}",
-            hint="shorten the row, or lower --max-new-tokens",
+            f"{row.file}:{row.row}: {what}", hint="shorten the row, or lower --max-new-tokens"
         )
 
 
-def _answers(system: System, prompts: Sequence[_Prompt], max_new_tokens: int) -> list["Generation"]:
+class _Generated(NamedTuple):
+    made: "Generation"
+    thought_cut: bool
+
+
+def _answers(system: System, prompts: Sequence[_Prompt], asked: Predicting) -> Iterator[_Generated]:
     from finewright.lm.generate import Sampling, generate
+    from finewright.lm.thoughts import Thoughts, thought_bound
 
     system.lm.model.eval()
-    sampling = Sampling(max_new_tokens=max_new_tokens)
-    asked = [prompt.ids for prompt in prompts]
-    return list(generate(system.lm, asked, stop_ids=system.chat.stop_ids, sampling=sampling))
+    sampling = Sampling(max_new_tokens=asked.max_new_tokens)
+    ids = [prompt.ids for prompt in prompts]
+    thoughts = None
+    if asked.max_thought_tokens is not None:
+        thoughts = Thoughts.after(thought_bound(system.chat, asked.max_thought_tokens), ids)
+    stop_ids = system.chat.stop_ids
+    found = generate(system.lm, ids, stop_ids=stop_ids, sampling=sampling, thoughts=thoughts)
+    for i, made in enumerate(found):
+        yield _Generated(made, thoughts is not None and thoughts.is_cut(i))
 
 
-def _line(system: System, row: Row, prompt: _Prompt, found: "Generation") -> bytes:
+def _line(system: System, row: Row, prompt: _Prompt, generated: _Generated) -> bytes:
     from finewright.lm.answers.reader import answer_of_tokens
 
+    found = generated.made
     answer = answer_of_tokens(
         system.chat, found.ids, prompt=prompt.text, tools=row.tools, ended=found.stopped
     )
@@ -197,6 +217,7 @@ def _line(system: System, row: Row, prompt: _Prompt, found: "Generation") -> byt
         thoughts=answer.thoughts,
         calls=tuple({"name": call.name, "arguments": call.arguments} for call in answer.calls),
         fault=answer.fault,
+        thought_cut=generated.thought_cut,
     )
     return f"{said.model_dump_json(exclude_defaults=True)}\n".encode()
 
@@ -225,6 +246,8 @@ def _report(asked: Predicting, found: _Asked, lines: Sequence[bytes], before: in
         rows_answered_before=before,
         num_cut=sum(not each.ended for each in said),
         num_faults=sum(bool(each.fault) for each in said),
+        num_thoughts_cut=sum(each.thought_cut for each in said),
+        max_thought_tokens=asked.max_thought_tokens,
         max_new_tokens=asked.max_new_tokens,
         out=Artifact(
             path=str(asked.out), kind="answers", sha256=sha256_file(asked.out), bytes=size

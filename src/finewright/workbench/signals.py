@@ -11,11 +11,14 @@ GOES_ON = "the same command goes on from there"
 
 
 @contextmanager
-def stop_requests() -> Iterator[Callable[[], int]]:
+def stop_requests(
+    late: str = "stopped; what was done is kept", hint: str = GOES_ON
+) -> Iterator[Callable[[], int]]:
     """Yields a function that gives the number of the signal that asked to stop, or 0.
 
     A second signal of the kind acts at once, as it would without us. A request that nobody acted on, because
-    the last question had been asked before it came, raises Interrupted at the end: none is lost."""
+    the last question had been asked before it came, raises Interrupted at the end, with the message `late`:
+    none is lost."""
     asked = 0
 
     def ask(number: int, _: FrameType | None) -> None:
@@ -32,7 +35,7 @@ def stop_requests() -> Iterator[Callable[[], int]]:
         for number, handler in before.items():
             signal.signal(number, handler)
     if asked:
-        raise Interrupted("stopped; what was done is kept", signal_number=asked, hint=GOES_ON)
+        raise Interrupted(late, signal_number=asked, hint=hint)
 
 
 @contextmanager

@@ -1,16 +1,17 @@
 """A model to talk to or to measure: a base model by name, or the tuned model of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from finewright.catalog.models import packaged_models
-from finewright.errors import StoreError
+from finewright.errors import DataError, StoreError
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
 from finewright.lm.sources import BaseModel, base_digest, check_name, locate
 from finewright.schema.data import DataReport
+from finewright.schema.evaluate import check_thought_tokens
 from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.atomic import os_errors, sha256_file
@@ -28,28 +29,54 @@ if TYPE_CHECKING:
 class System:
     """A loaded model with its chat template and the name it goes by in reports.
 
-    `system_prompt` is what it was trained with, and so what it should be asked with."""
+    `system_prompt` is what it was trained with, and so what it should be asked with. `dropped` are the
+    switches of the chat template that were asked for and that its template does not know."""
 
     name: str
     lm: "LM"
     chat: "Chat"
     system_prompt: str = ""
     rate: "Rate | None" = None
+    dropped: tuple[str, ...] = ()
 
 
-def load_system(target: str, *, base_model: str = "") -> System:
+def load_system(
+    target: str, *, base_model: str = "", switches: Mapping[str, Any] | None = None
+) -> System:
     """Load a run's tuned model when `target` is a run folder, else the base model of that name.
 
-    `base_model` picks the candidate of a run with several. Raises ModelError or StoreError."""
+    `base_model` picks the candidate of a run with several. A base model's chat template is set by those of
+    the `switches` that it knows, a run's as the run's spec has it. Raises ModelError or StoreError."""
     check_target(target, base_model=base_model)
     runtime.require_runtime()
     if (Path(target) / "manifest.json").is_file():
         return _tuned(open_run(Path(target)), base_model)
     base = locate(target, Path.cwd())
     from finewright.lm.load import load_chat, load_lm
+    from finewright.lm.template import switches as known_switches
 
+    chat, known, asked = load_chat(base), frozenset[str](), switches or {}
+    if asked:
+        known = known_switches(chat.template.source)
+        chat = load_chat(base, options={key: asked[key] for key in asked if key in known})
     lm = load_lm(base, None, dtype="bf16" if runtime.fast_bf16() else "fp32")
-    return System(base.name, lm, load_chat(base))
+    return System(base.name, lm, chat, dropped=tuple(sorted(asked.keys() - known)))
+
+
+def refuse_thoughts(max_thought_tokens: int | None, max_new_tokens: int) -> None:
+    """Raise DataError where thoughts may use up the whole answer."""
+    try:
+        check_thought_tokens(max_thought_tokens, max_new_tokens)
+    except ValueError as error:
+        raise DataError(
+            str(error), hint="lower --max-thought-tokens, or raise --max-new-tokens"
+        ) from None
+
+
+def switches_of(target: str) -> Mapping[str, Any]:  # Any: free JSON
+    """How a run sets the switches of its chat template; nothing for a base model."""
+    is_run = (Path(target) / "manifest.json").is_file()
+    return lock_of(open_run(Path(target))).spec.chat_template if is_run else {}
 
 
 def load_talker(target: str, *, base_model: str = "") -> System:

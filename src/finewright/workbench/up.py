@@ -7,7 +7,7 @@ from pathlib import Path
 
 from finewright.errors import FinewrightError, Interrupted, StoreError
 from finewright.lm.runtime import require_runtime
-from finewright.lm.sources import locate
+from finewright.lm.sources import locate, reads_of_files
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.report import RunReport
@@ -165,16 +165,16 @@ def _stages(lock: Lock, through: str) -> list[Stage]:
 
 
 def _check_askable(run: RunDir, lock: Lock, *, before: str, through: str) -> None:
-    """Raise DataError, before the training, for held-out rows whose calls a base's template cannot hold."""
+    """Raise DataError, before the training, for held-out rows that fill a base's context, and for those whose
+    calls its template cannot hold."""
     if (before, through) != ("train", "evaluate"):
         return
     files = sorted((run.root / "data" / "evaluate").glob("*.jsonl"))
     rows = [row for file in files for row in parse_rows(file.read_text(encoding="utf-8"))]
-    rows = [row for row in rows if (row.answer or {}).get("tool_calls")]
     if not rows:
         return
     require_runtime()
-    from finewright.evaluate.expected import unaskable
+    from finewright.evaluate.expected import unaskable, unbounded
     from finewright.lm.load import chat_of
 
     for name in lock.spec.base_models:
@@ -183,7 +183,10 @@ def _check_askable(run: RunDir, lock: Lock, *, before: str, through: str) -> Non
         refuse(
             [
                 each.model_copy(update={"message": f"{name}: {each.message}"})
-                for each in unaskable(chat, rows)
+                for each in (
+                    *unbounded(chat, lock.spec.evaluate.max_thought_tokens),
+                    *unaskable(chat, rows, reads_of_files(base)),
+                )
             ]
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
-from finewright.estimate.context import context_of
+from finewright.estimate.context import context_of, no_room
 from finewright.features.rag.index import found_for, groups_of, seen
 from finewright.judge.answer import Answer
 from finewright.judge.quotes import ABSTENTION, abstains, numbers_absent
@@ -94,12 +94,7 @@ def overlong(talker: System, num_tokens: int, max_new_tokens: int) -> str:
 
     By the positions of the model's config; where it names none, every prompt fits."""
     reads = context_of(talker.lm.model.config.to_dict())
-    if reads is None or num_tokens + max_new_tokens <= reads:
-        return ""
-    return (
-        f"passages and question are {num_tokens:,} tokens and the answer up to {max_new_tokens:,} more; "
-        f"{talker.name} reads at most {reads:,}"
-    )
+    return no_room("passages and question are", num_tokens, max_new_tokens, talker.name, reads)
 
 
 def answer(talker: System, messages: Sequence[dict[str, Any]], max_new_tokens: int) -> Said:

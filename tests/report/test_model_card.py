@@ -90,8 +90,8 @@ def test_it_says_what_is_known_and_what_is_not() -> None:
 
 def test_the_settings_show_what_decides() -> None:
     by_epochs, by_steps = (
-        json.loads(card(s).split("```json")[1].split("```")[0])
-        for s in (SFTSpec(), SFTSpec(max_steps=7))
+        json.loads(card(settings).split("Settings\n\n```\n")[1].split("```")[0])
+        for settings in (SFTSpec(), SFTSpec(max_steps=7))
     )
     assert (by_epochs["epochs"], "max_steps" in by_epochs) == (3.0, False)
     assert (by_steps["max_steps"], "epochs" in by_steps) == (7, False)

@@ -32,6 +32,7 @@ class MemoryEstimate(Model):
 
     tier: Tier
     on: Literal["cpu", "gpu"]
+    number_bytes: int = Field(2, description="Bytes of a number: 2 in bfloat16, 4 in float32.")
     tensors_gib: Range
     process_gib: Range
     terms: tuple[MemoryTerm, ...] = ()

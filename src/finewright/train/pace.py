@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,12 +68,13 @@ def _kept(file: Path, key: str) -> Pace | None:
 def _measured(work: Work, seconds: float, whole: Schedule) -> Pace:
     work.context.emit("calibrating", stage="train", seconds=_SECONDS)
     timed = list(_timed(work))
-    tokens = sum(_row_tokens(work, whole, step.step - 1) for step in timed)
+    tokens_of = cache(partial(_row_tokens, work, whole))
+    tokens = sum(tokens_of(step.step - 1) for step in timed)
     per_token = sum(step.seconds for step in timed) / tokens
     runtime.forget_peak(give_back=True)
     used, steps = 0.0, 0
     while steps < whole.steps:
-        used += per_token * _row_tokens(work, whole, steps)
+        used += per_token * tokens_of(steps)
         if used > seconds and steps:
             break
         steps += 1

@@ -35,7 +35,13 @@ LLAMA_65B: dict[str, Any] = {
     "max_position_embeddings": 2048,
 }
 ROWS = Rows(
-    count=1000, mean=400.0, longest=1000, batch_tokens=3600, learned_share=0.5, counted=True
+    count=1000,
+    mean=400.0,
+    longest=1000,
+    longest_sequence=1000,
+    batch_tokens=3600,
+    learned_share=0.5,
+    counted=True,
 )
 
 

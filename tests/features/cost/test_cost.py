@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from finewright.catalog.prices import gpu_named, packaged_prices
 from finewright.errors import DataError, ModelError
-from finewright.features.cost.assemble import Question, report
+from finewright.features.cost.assemble import Found, Question, report
 from finewright.features.cost.job import MICRO_BATCH_TOKENS
 from finewright.features.cost.machines import fit
 from finewright.features.cost.mend import mend, options
@@ -152,11 +152,16 @@ def test_answers_that_are_sampled_have_no_time_but_memory() -> None:
     assert any("not estimated" in problem.message for problem in asked(online).problems)
 
 
-def test_rows_over_the_models_context_are_an_error() -> None:
-    job = with_rows(job_of(LLAMA_65B, max_length=4096), longest=4000)
-    found = asked(job)
-    assert not found.passed
-    assert "2048" in found.problems[-1].line()
+def test_rows_over_the_models_context_are_told_by_their_longest_sequence() -> None:
+    job = with_rows(job_of(LLAMA_65B, max_length=4096), longest=4000, longest_sequence=2000)
+    assert not any(p.key == "train.max_length" for p in asked(job).problems)
+    (told,) = (
+        p
+        for p in asked(with_rows(job, longest_sequence=2049)).problems
+        if p.key == "train.max_length"
+    )
+    assert told.level == "warning"
+    assert told.message.startswith("2,049 tokens are more than the 2,048 that the model was made")
 
 
 def test_a_budget_that_does_not_do_is_said() -> None:
@@ -268,8 +273,8 @@ def test_old_prices_are_told_by_provider_and_how_they_become_new() -> None:
     assert asked(job_of(), providers=["colab"]).prices.endswith(", seen 2026-05-01")
 
 
-def test_rows_that_could_be_longer_than_the_model_was_made_for_are_a_warning() -> None:
-    job = job_of(LLAMA_65B, max_length=99_999_999)
+def test_rows_that_nobody_counted_and_that_could_be_too_long_are_a_warning() -> None:
+    job = with_rows(job_of(LLAMA_65B, max_length=99_999_999), counted=False)
     (told,) = (p for p in asked(job).problems if p.key == "train.max_length")
     assert told.level == "warning"
     assert told.message.startswith(
@@ -307,11 +312,21 @@ def test_what_no_project_has_is_refused(section: str, key: str, value: float) ->
     [(2.0, "1 - 2 - 4 h"), (0.05, "1.5 - 3 - 6 min"), (0.005, "9 - 18 - 36 s")],
 )
 def test_short_times_are_told_in_minutes_and_seconds(hours: float, told: str) -> None:
-    report_ = asked(job_of(adapter=NF4))
-    candidate = report_.candidates[0]
+    found_out = asked(job_of(adapter=NF4))
+    candidate = found_out.candidates[0]
     span = Range(low=hours / 2, median=hours, high=hours * 2)
     row = candidate.machines[0].model_copy(update={"hours": span})
     changed = candidate.model_copy(update={"machines": (row,)})
-    text = text_of(report_.model_copy(update={"candidates": (changed,)}))
+    text = text_of(found_out.model_copy(update={"candidates": (changed,)}))
     assert f" {told} (formula)" in text
     assert "none of that is estimated" in text
+
+
+def test_the_formula_reckons_in_the_numbers_that_this_cpu_computes_in() -> None:
+    job = job_of()
+    question = Question("test", [job], CostSpec(), {"base": Found(number=4)})
+    found_out = report(question, packaged_prices(), TODAY)
+    on_gpu, on_cpu = found_out.candidates[0].memory
+    assert (on_gpu.number_bytes, on_cpu.number_bytes) == (2, 4)
+    assert on_cpu == formula(job, gpu=False, number=4)
+    assert "CPU, float32" in text_of(found_out)

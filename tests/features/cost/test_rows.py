@@ -42,3 +42,16 @@ def test_without_a_tokenizer_the_prompt_of_a_pair_is_counted_once_too() -> None:
     long = counted(longer, SPEC)
     assert alone < long.tokens.median < 0.6 * long.rows.mean * 12
     assert not long.rows.counted
+
+
+@pytest.mark.torch
+def test_rows_that_are_too_long_are_those_that_training_leaves_out(tiny_folder: Path) -> None:
+    base = locate(str(tiny_folder), Path.cwd())
+    whole = counted(PAIRS, SPEC, base).rows
+    tight = {"max_length": whole.longest_sequence - 1}
+    dropped = counted(PAIRS, SPEC.model_copy(update={**tight, "on_overlong": "drop"}), base)
+    assert (whole.count, dropped.rows.count) == (4, 3)
+    assert dropped.rows.longest < whole.longest
+    assert dropped.problems[0].message.startswith("1 of 4 rows (25 %) have more than")
+    refused = counted(PAIRS, SPEC.model_copy(update=tight), base).problems
+    assert [problem.level for problem in refused] == ["error"]

@@ -32,9 +32,13 @@ from finewright.schema.cost import (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was learned of a job beyond the formulas: traces, steps, and this machine's own row."""
+    """What was learned of a job beyond the formulas: traces, steps, and this machine's own row.
+
+    `number` are the bytes of a number on the CPU; `problems` what is said of the rows."""
 
     memory: tuple[MemoryEstimate, ...] = ()
+    number: int = 2
+    problems: tuple[Problem, ...] = ()
     here: MachineEstimate | None = None
     residuals: tuple[str, ...] = ()
 
@@ -82,7 +86,7 @@ def _candidate(
     found = question.found.get(job.base_model, Found())
     table = machines(job, question.spec, catalog, rows, bake_off=len(question.jobs))
     own = [] if found.here is None else [found.here]
-    formulas = tuple(formula(job, gpu=gpu) for gpu in (True, False))
+    formulas = (formula(job, gpu=True), formula(job, gpu=False, number=found.number))
     return CandidateCost(
         base_model=job.base_model,
         parameters=job.shape.parameters,
@@ -125,6 +129,7 @@ def _aged(rows: Sequence[Machine], today: date) -> Iterator[Problem]:
 
 def _problems(question: Question, candidates: Sequence[CandidateCost]) -> Iterator[Problem]:
     for job, candidate in zip(question.jobs, candidates, strict=True):
+        yield from question.found.get(job.base_model, Found()).problems
         yield from _too_long(job)
         if job.samples:
             yield Problem(
@@ -136,18 +141,11 @@ def _problems(question: Question, candidates: Sequence[CandidateCost]) -> Iterat
 
 
 def _too_long(job: Job) -> Iterator[Problem]:
-    context = job.shape.context
-    if context is None or job.train.max_length <= context:
-        return
-    if job.rows.longest <= context:
-        yield beyond(job.train.max_length, context)
-        return
-    yield Problem(
-        level="error",
-        key="train.max_length",
-        message=f"{job.base_model} was made for {context:,} tokens, and rows have {job.rows.longest:,}",
-        hint=f"set train.max_length to at most {context}",
-    )
+    """As `plan` and `train` say it of rows that were counted; of others it is known how long they may be."""
+    context, rows = job.shape.context, job.rows
+    length = rows.longest_sequence if rows.counted else job.train.max_length
+    if context is not None and length > context:
+        yield beyond(length, context)
 
 
 def _over_budget(spec: CostSpec, candidate: CandidateCost) -> Iterator[Problem]:

@@ -78,6 +78,8 @@ def cost(
             extra, tier = [*extra, by_steps], "calibration"
         found[name] = Found(
             memory=tuple(extra),
+            number=2 if here.gpu else here.number,
+            problems=counted.problems,
             here=_own_row(job, here, [e for e in extra if e.on == _kind(here)], speed, tier),
             residuals=tuple(_residuals(job, here, past)),
         )

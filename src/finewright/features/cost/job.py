@@ -14,13 +14,15 @@ MICRO_BATCH_TOKENS = {"gpu": 16384, "cpu": 1024}
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows in numbers: how many, of how many tokens, the largest batch, the share that is learned.
+    """The rows in numbers: how many, of how many tokens, the largest batch, the share that is learned; a row
+    may be several sequences, of which `longest_sequence` has the most tokens.
 
     `counted` says that a tokenizer counted them; else they are reckoned from characters."""
 
     count: int
     mean: float
     longest: int
+    longest_sequence: int
     batch_tokens: int
     learned_share: float
     counted: bool

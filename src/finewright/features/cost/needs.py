@@ -27,18 +27,25 @@ def formula(job: Job, *, gpu: bool, number: int = 2) -> MemoryEstimate:
     """The closed formula's estimate, with its terms."""
     found = memory(job.shape, job.load(gpu=gpu, number=number))
     held = found.weights + found.learned
-    return _estimate("formula", held, found.tensors - held, gpu=gpu, terms=_terms(found))
+    passing, terms = found.tensors - held, _terms(found)
+    return _estimate("formula", held, passing, gpu=gpu, number=number, terms=terms)
 
 
 def measured(job: Job, peak: float, tier: Tier, *, gpu: bool, number: int) -> MemoryEstimate:
     """The estimate of a better tier, which found this peak of the tensors in bytes."""
     found = memory(job.shape, job.load(gpu=gpu, number=number))
     held = min(found.weights + found.learned, peak)
-    return _estimate(tier, held, peak - held, gpu=gpu, terms=())
+    return _estimate(tier, held, peak - held, gpu=gpu, number=number, terms=())
 
 
 def _estimate(
-    tier: Tier, held: float, passing: float, *, gpu: bool, terms: tuple[MemoryTerm, ...]
+    tier: Tier,
+    held: float,
+    passing: float,
+    *,
+    gpu: bool,
+    number: int,
+    terms: tuple[MemoryTerm, ...],
 ) -> MemoryEstimate:
     on: Literal["cpu", "gpu"] = "gpu" if gpu else "cpu"
     stays, goes = held / GIB, passing / GIB
@@ -47,6 +54,7 @@ def _estimate(
     return MemoryEstimate(
         tier=tier,
         on=on,
+        number_bytes=number,
         tensors_gib=Range(
             low=_HELD[0] * stays + low * goes,
             median=stays + goes,

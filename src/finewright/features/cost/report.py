@@ -16,6 +16,7 @@ from finewright.schema.cost import (
     CandidateCost,
     CostReport,
     MachineEstimate,
+    MemoryEstimate,
     MemoryTerm,
     Mend,
     Range,
@@ -71,12 +72,17 @@ def _candidate(cost: CandidateCost) -> Iterator[Block | None]:
         f" {work.flops_per_token / 1e9:.2f} GFLOP a token"
     )
     rows = [
-        (m.tier, m.on.upper(), span(m.tensors_gib), span(m.process_gib), _largest(m.terms))
+        (m.tier, _on(m), span(m.tensors_gib), span(m.process_gib), _largest(m.terms))
         for m in cost.memory
     ]
     yield Table(("memory by", "on", "tensors GiB", "process GiB", "mostly"), rows)
     yield from _machines(cost.machines)
     yield lines(*(f"true here: {line}" for line in cost.truths))
+
+
+def _on(estimate: MemoryEstimate) -> str:
+    """The device, and how it computes where that is not in bfloat16."""
+    return estimate.on.upper() + (", float32" if estimate.number_bytes > 2 else "")  # noqa: PLR2004
 
 
 def _largest(terms: tuple[MemoryTerm, ...]) -> str:

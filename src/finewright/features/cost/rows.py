@@ -3,46 +3,46 @@
 import math
 import random
 import statistics
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from finewright.errors import DataError, FinewrightError, MissingExtra
 from finewright.features.cost.job import Rows
 from finewright.lm.sources import BaseModel
+from finewright.schema.common import Problem
 from finewright.schema.cost import Range
 from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
 from finewright.train.rows import MethodRows
 
-if TYPE_CHECKING:
-    from finewright.lm.chat import Chat
-
 # Enough to know the mean to 2 % where lengths differ as in chat data.
 _LOOKED_AT = 2000
 _LOOKED_AT_STEPS = 500
-_PAIRED = ("dpo", "orpo", "simpo", "reward")
 # Characters of a token: prose in English to code and other scripts; and what a template adds to a turn.
 _CHARACTERS = Range(low=2.8, median=3.8, high=4.8)
 _TEMPLATE_TOKENS = 6
 
 
 class Lengths(NamedTuple):
-    """Tokens of each row that was looked at, how many of these are learned, how many run through the model
-    as a pair's prompt runs once, and by what they were counted."""
+    """Tokens of each row that was looked at and trains, of its longest sequence, how many are learned, how
+    many run through the model as a pair's prompt runs once, and by what they were counted."""
 
     tokens: list[int]
+    sequence: list[int]
     learned: list[int]
     run: list[int]
     counted: bool
+    problems: tuple[Problem, ...] = ()
 
 
 class Counted(NamedTuple):
-    """The rows, the optimiser steps, and the tokens of them all."""
+    """The rows, the optimiser steps, the tokens of them all, and what becomes of rows that are too long."""
 
     rows: Rows
     steps: int
     tokens: Range
+    problems: tuple[Problem, ...] = ()
 
 
 def count(shaped: MethodRows, spec: AnyTrainSpec, base: BaseModel | None, run: RunSpec) -> Counted:
@@ -52,11 +52,20 @@ def count(shaped: MethodRows, spec: AnyTrainSpec, base: BaseModel | None, run: R
         raise DataError("there are no rows to train on, so there is nothing to estimate")
     step = max(1, len(rows) // _LOOKED_AT)
     looked_at = list(rows[::step])
-    lengths = _by_tokenizer(looked_at, base, run) or _by_characters(looked_at)
-    return _counted(lengths, spec, len(rows))
+    lengths = _by_tokenizer(looked_at, spec, base, run)
+    if lengths is None:
+        return _counted(_by_characters(looked_at, spec), spec, len(rows))
+    share = len(lengths.tokens) / len(looked_at)
+    counted = _counted(lengths, spec, max(1, round(share * len(rows))))
+    part = f"of every {step}th row: " if step > 1 else ""
+    told = [p.model_copy(update={"message": part + p.message}) for p in lengths.problems]
+    return counted._replace(problems=tuple(told))
 
 
-def _by_tokenizer(rows: Sequence[Row], base: BaseModel | None, run: RunSpec) -> Lengths | None:
+def _by_tokenizer(
+    rows: Sequence[Row], spec: AnyTrainSpec, base: BaseModel | None, run: RunSpec
+) -> Lengths | None:
+    """What becomes of rows that are too long is what training makes of them."""
     if base is None or not (base.folder / "tokenizer.json").is_file():
         return None
     try:
@@ -67,36 +76,37 @@ def _by_tokenizer(rows: Sequence[Row], base: BaseModel | None, run: RunSpec) -> 
         chat = chat_of(base, run)
     except (FinewrightError, MissingExtra, ImportError):
         return None
-    found = list(_encoded(chat, rows))
-    if not found:
-        return None
-    tokens, learned, ran = ([each[i] for each in found] for i in range(3))
-    return Lengths(tokens, learned, ran, counted=True)
-
-
-def _encoded(chat: "Chat", rows: Sequence[Row]) -> Iterator[tuple[int, int, int]]:
     from finewright.lm.batch import shared_length
-    from finewright.lm.encode import encode_example
+    from finewright.lm.encode import encode_rows
 
-    for row in rows:
-        try:
-            example = encode_example(chat, row)
-        except DataError:
-            continue  # `check` names it
-        again = (len(example.sequences) - 1) * shared_length(example.sequences)
-        yield example.num_tokens, example.num_trained, example.num_tokens - again
+    found = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
+    if not found.rows:
+        return None
+    again = [(len(e.sequences) - 1) * shared_length(e.sequences) for e in found.rows]
+    return Lengths(
+        tokens=[example.num_tokens for example in found.rows],
+        sequence=[max(each.num_tokens for each in example.sequences) for example in found.rows],
+        learned=[example.num_trained for example in found.rows],
+        run=[e.num_tokens - more for e, more in zip(found.rows, again, strict=True)],
+        counted=True,
+        problems=found.problems,
+    )
 
 
-def _by_characters(rows: Sequence[Row]) -> Lengths:
-    tokens, learned, run = [], [], []
+def _by_characters(rows: Sequence[Row], spec: AnyTrainSpec) -> Lengths:
+    """Rows that are too long are reckoned as cut."""
+    found = Lengths([], [], [], [], counted=False)
     for row in rows:
         sides = [row.messages, *([row.rejected] if row.rejected is not None else [])]
-        told = [m for side in sides for m in side]
-        tokens.append(_tokens_of(told))
-        learned.append(_tokens_of([m for m in told if m["role"] == "assistant"]))
-        asked = row.prompt if row.rejected is not None else ()
-        run.append(tokens[-1] - _tokens_of(asked))
-    return Lengths(tokens, learned, run, counted=False)
+        each = [_tokens_of(side) for side in sides]
+        learned = _tokens_of([m for side in sides for m in side if m["role"] == "assistant"])
+        again = _tokens_of(row.prompt) if row.rejected is not None else 0
+        kept = sum(min(length, spec.max_length) for length in each)
+        found.tokens.append(kept)
+        found.sequence.append(min(max(each), spec.max_length))
+        found.learned.append(round(learned * kept / max(1, sum(each))))
+        found.run.append(round((sum(each) - again) * kept / max(1, sum(each))))
+    return found
 
 
 def _tokens_of(messages: Sequence[dict[str, object]]) -> int:
@@ -105,8 +115,7 @@ def _tokens_of(messages: Sequence[dict[str, object]]) -> int:
 
 
 def _counted(lengths: Lengths, spec: AnyTrainSpec, num_rows: int) -> Counted:
-    most = spec.max_length * (2 if spec.method in _PAIRED else 1)
-    tokens = [min(length, most) for length in lengths.tokens]
+    tokens = lengths.tokens
     batches = _batches(tokens, spec)
     per_batch = statistics.fmean(map(len, batches))
     mean = statistics.fmean(tokens)
@@ -115,13 +124,12 @@ def _counted(lengths: Lengths, spec: AnyTrainSpec, num_rows: int) -> Counted:
         count=num_rows,
         mean=mean,
         longest=max(tokens),
+        longest_sequence=max(lengths.sequence),
         batch_tokens=max(map(sum, batches)),
-        learned_share=min(1.0, sum(lengths.learned) / max(1, sum(lengths.tokens))),
+        learned_share=min(1.0, sum(lengths.learned) / max(1, sum(tokens))),
         counted=lengths.counted,
     )
-    shares = zip(tokens, lengths.tokens, lengths.run, strict=True)
-    run = [ran * kept / max(1, length) for kept, length, ran in shares]
-    return Counted(rows, steps, _total(run, seen, counted=lengths.counted))
+    return Counted(rows, steps, _total(lengths.run, seen, counted=lengths.counted))
 
 
 def _batches(tokens: Sequence[int], spec: AnyTrainSpec) -> list[list[int]]:

@@ -2,7 +2,7 @@
 
 from finewright.catalog.prices import packaged_prices
 from finewright.estimate.families import shape_of
-from finewright.features.cost.assemble import Question, report
+from finewright.features.cost.assemble import Found, Question, report
 from finewright.features.cost.job import Job
 from finewright.features.cost.model import describe_model
 from finewright.features.cost.rows import count
@@ -18,17 +18,18 @@ def run(context: StageContext) -> StageResult:
     text = (context.run.stage_dir("data") / "train.jsonl").read_text(encoding="utf-8")
     rows = rows_for(context.spec.train.method, parse_rows(text))
     refuse(rows.problems)
-    jobs = []
+    jobs, found = [], {}
     for name, resolved in context.candidates.items():
         described = describe_model(name, context.root)
         train = resolved.model_copy(
             update={"micro_batch_tokens": context.spec.train.micro_batch_tokens}
         )
         counted = count(rows, train, described.base, context.spec)
+        found[name] = Found(problems=counted.problems)
         shape = shape_of(described.config, described.folder / "config.json")
         jobs.append(Job(name, shape, train, counted.rows, counted.steps, counted.tokens))
     asked = context.spec.section("cost", CostSpec) or CostSpec()
     today = read_manifest(context.run).created.date()
     return StageResult(
-        report(Question(context.spec.name, jobs, asked), packaged_prices(), today), (), ()
+        report(Question(context.spec.name, jobs, asked, found), packaged_prices(), today), (), ()
     )

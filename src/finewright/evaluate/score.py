@@ -25,7 +25,7 @@ from finewright.judge.statistics import (
     paired_statistic,
 )
 from finewright.plugins import resolve
-from finewright.schema.evaluate import Difference, Score
+from finewright.schema.evaluate import Difference, EvaluateSpec, Score
 
 if TYPE_CHECKING:
     from finewright.judge.statistics import Indices, Statistic
@@ -65,6 +65,11 @@ class ScoreOptions:
     confidence: float
     resamples: int
     seed: int
+
+
+def options_of(spec: EvaluateSpec) -> ScoreOptions:
+    """As the spec says."""
+    return ScoreOptions(spec.confidence, spec.resamples, spec.seed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from finewright.compare.models import LocalModel
 from finewright.data.gather import measured_share
 from finewright.errors import Interrupted, SpecError
 from finewright.evaluate.samples import parse_samples
-from finewright.evaluate.score import ScoreOptions, check_metrics
+from finewright.evaluate.score import ScoreOptions, check_metrics, options_of
 from finewright.rows.draw import draw_rows
 from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
@@ -68,8 +68,7 @@ class Contest:
     @property
     def options(self) -> ScoreOptions:
         """How intervals are made."""
-        spec = self.loaded.spec.evaluate
-        return ScoreOptions(spec.confidence, spec.resamples, spec.seed)
+        return options_of(self.loaded.spec.evaluate)
 
     @property
     def metrics(self) -> tuple[str, ...]:

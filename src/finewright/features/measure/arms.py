@@ -1,16 +1,23 @@
 """The arms of an experiment: which model answers, what is put before its question, and its exams."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from finewright.evaluate.arms import drawn, gold_of, question_of, with_examples, with_passages
+from finewright.compare.asking import Answers
+from finewright.evaluate.arms import (
+    drawn,
+    gold_of,
+    question_of,
+    with_examples,
+    with_passages,
+    without_quotes,
+)
 from finewright.evaluate.facts import Edit, edit
+from finewright.evaluate.score import Scored, ScoreOptions, options_of
 from finewright.features.measure.ask import BASE, Asking
 from finewright.features.measure.library import Library, Shelf
 from finewright.features.measure.rows import ExperimentRows
-from finewright.features.measure.store import Given, options_of, scored
 from finewright.judge.statistics import mean_interval
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
@@ -36,18 +43,24 @@ class Criterion:
     at_least: float
     evaluate: EvaluateSpec
 
-    def solved(self, given: Given) -> list[bool]:
+    @property
+    def options(self) -> ScoreOptions:
+        """How intervals are made."""
+        return options_of(self.evaluate)
+
+    def scored(self, answers: Answers, metrics: Sequence[str]) -> Scored:
+        """The answers proper: quotes of passages are no part of what is compared."""
+        return answers.scored(metrics, self.options, without_quotes)
+
+    def solved(self, answers: Answers) -> list[bool]:
         """Row by row."""
-        rows = scored(given, (self.metric,), options_of(self.evaluate)).per_row
+        rows = self.scored(answers, (self.metric,)).per_row
         return [row[self.metric] >= self.at_least for row in rows]
 
     def share(self, flags: Sequence[bool]) -> Share:
         """The share of rows with its interval (Wilson's)."""
         values = [float(flag) for flag in flags]
-        spec = self.evaluate
-        interval = mean_interval(
-            values, confidence=spec.confidence, resamples=spec.resamples, seed=spec.seed
-        )
+        interval = mean_interval(values, **asdict(self.options))
         return Share(
             value=sum(values) / len(values), low=interval.low, high=interval.high, n=len(values)
         )
@@ -109,7 +122,7 @@ class ArmAnswers:
     """What an arm said in each exam, and how long one request took."""
 
     arm: Arm
-    given: dict[str, Given]
+    given: dict[str, Answers]
     latency: Latency
 
 
@@ -122,8 +135,7 @@ def sit(
     for name, exam in exams.of(arm).items():
         prepare = preparing(arm, exam.shelf, examples)
         metrics = None if name == TEST else ()
-        rows = partial(_prepared, prepare, exam.rows)
-        given[name] = asking.given(arm, model, name, rows, metrics)
+        given[name] = asking.answers(arm, model, name, exam.rows, prepare=prepare, metrics=metrics)
     test = exams.by_name[TEST]
     sample = drawn(test.rows, spec.seed, "latency")[: spec.latency_rows]
     prepare = preparing(arm, test.shelf, examples)
@@ -131,11 +143,11 @@ def sit(
     return ArmAnswers(arm, given, latency)
 
 
-def ask_test(arm: Arm, model: str, exams: Exams, asking: Asking) -> Given:
+def ask_test(arm: Arm, model: str, exams: Exams, asking: Asking) -> Answers:
     """The held-out rows as this arm is asked, answered by another model than its own."""
     exam = exams.by_name[TEST]
-    rows = partial(_prepared, preparing(arm, exam.shelf, ()), exam.rows)
-    return asking.given(model, model, TEST, rows, ())
+    prepare = preparing(arm, exam.shelf, ())
+    return asking.answers(model, model, TEST, exam.rows, prepare=prepare, metrics=())
 
 
 def preparing(arm: Arm, shelf: Shelf | None, examples: Sequence[Row]) -> Callable[[Row], Row]:
@@ -156,8 +168,9 @@ def try_shots(
     for shots in spec.shots:
         examples = examples_of(rows, spec)[:shots]
         prepare = preparing("k-shot", None, examples)
-        asked = partial(_prepared, prepare, rows.dev)
-        given = asking.given(f"{shots}-shot", BASE, "development rows", asked, ())
+        given = asking.answers(
+            f"{shots}-shot", BASE, "development rows", rows.dev, prepare=prepare, metrics=()
+        )
         tried.append(ShotsTried(shots=shots, solved=criterion.share(criterion.solved(given))))
     return tuple(tried)
 
@@ -165,7 +178,3 @@ def try_shots(
 def best_shots(tried: Sequence[ShotsTried]) -> int:
     """The number that solves most; of equals the smaller, which costs less to read."""
     return max(tried, key=lambda one: (one.solved.value, -one.shots)).shots
-
-
-def _prepared(prepare: Callable[[Row], Row], rows: Sequence[Row]) -> list[Row]:
-    return [prepare(row) for row in rows]

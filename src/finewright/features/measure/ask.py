@@ -2,23 +2,28 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from finewright.compare.asking import Answers, Reply, ask
+from finewright.compare.models import LocalModel, unchanged
 from finewright.errors import Interrupted
-from finewright.features.measure.store import Given, given_of, kept
-from finewright.lm.sources import locate
+from finewright.features.measure.store import kept
+from finewright.lm.sources import base_digest, locate
 from finewright.schema.load import LoadedSpec
 from finewright.schema.measure_report import Latency
 from finewright.schema.rows import Row
+from finewright.store.answers import AnswersLog
+from finewright.store.keys import digest
 from finewright.workbench.prepare import resolved_here
 from finewright.workbench.signals import stop_requests
-from finewright.workbench.systems import load_system
+from finewright.workbench.systems import load_system, target_sha256
 from finewright.workbench.up import OnEvent
 
 if TYPE_CHECKING:
-    from finewright.evaluate.measure import Settings, Subject
+    from finewright.evaluate.measure import Subject
     from finewright.lm.chat import Chat
     from finewright.lm.model import LM
 
@@ -57,6 +62,12 @@ class Models:
             self._name = name
         return self._lm
 
+    def key(self, name: str) -> str:
+        """A digest of the model."""
+        if name == BASE:
+            return base_digest(self.loaded.spec.base_models[0], self.loaded.path.parent)
+        return target_sha256(str(self.runs[name]))
+
     def let_go(self) -> None:
         """Free the memory of the model that is held."""
         self._lm, self._name = None, ""
@@ -84,29 +95,34 @@ class Asking:
 
     folder: Path
     models: Models
+    log: AnswersLog[Reply]
     on_event: OnEvent
 
-    def given(
+    def answers(
         self,
         arm: str,
         model: str,
         data: str,
-        rows: Callable[[], Sequence[Row]],
+        rows: Sequence[Row],
+        *,
+        prepare: Callable[[Row], Row] = unchanged,
         metrics: tuple[str, ...] | None = None,
-    ) -> Given:
-        """The arm's answers to the rows, by the model of that name; made and asked once, and kept.
+    ) -> Answers:
+        """The arm's answers to the rows, by the model of that name; asked once, and logged.
 
-        `metrics` are the spec's unless given; of answers alone, none is needed here."""
+        `prepare` puts the arm's own before a question. `metrics` are the spec's unless given; of answers
+        alone, none is needed here."""
+        from finewright.evaluate.measure import RowSet
+        from finewright.evaluate.stage import settings_of
 
-        def ask() -> Given:
-            from finewright.evaluate.stage import settings_of
-
-            settings = settings_of(self.models.loaded.spec.evaluate)
-            if metrics is not None:
-                settings = replace(settings, metrics=metrics)
-            return self._asked(self.models.subject(arm, model), data, rows(), settings)
-
-        return kept(self.folder / "answers" / f"{arm}-{data}.json", Given, ask)
+        settings = settings_of(self.models.loaded.spec.evaluate)
+        if metrics is not None:
+            settings = replace(settings, metrics=metrics)
+        load = partial(self.models.subject, arm, model)
+        system = LocalModel(arm, digest(self.models.key(model), arm, data), load, prepare)
+        with stop_requests() as should_stop:
+            watch = partial(self._tell, should_stop)
+            return ask(system, RowSet(data, rows), settings, self.log, watch)
 
     def latency(
         self,
@@ -139,23 +155,6 @@ class Asking:
             return latency_of(timings, searches=searches)
 
         return kept(self.folder / "answers" / f"{arm}-latency.json", Latency, time_all)
-
-    def _asked(
-        self, subject: "Subject", data: str, rows: Sequence[Row], settings: "Settings"
-    ) -> Given:
-        from finewright.evaluate.answers import question_of
-        from finewright.evaluate.measure import RowSet, measure
-
-        with stop_requests() as should_stop:
-
-            def watch(name: str, data: str, done: int, total: int) -> None:
-                self._tell(should_stop, name, data, done, total)
-
-            measured = measure(subject, RowSet(data, rows), settings, watch)
-        chat = subject.chat
-        prompts = [len(question_of(chat, row).prompt_ids) for row in rows]
-        answers = [sample.num_tokens or 0 for sample in measured.samples]
-        return given_of(measured, prompts, answers)
 
     def _tell(
         self, should_stop: Callable[[], int], system: str, data: str, done: int, total: int

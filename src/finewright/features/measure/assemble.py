@@ -1,9 +1,11 @@
 """From what all arms said to the report: shares, tests, cost, frontiers, probes, the recommendation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from finewright.compare.asking import Answers
 from finewright.estimate.money import api_request, own_hardware_run
+from finewright.evaluate.arms import without_quotes
 from finewright.evaluate.best import chances_of_best
 from finewright.evaluate.facts import Change, says
 from finewright.evaluate.mcnemar import Pair, pairwise
@@ -18,7 +20,6 @@ from finewright.features.measure.arms import (
     ArmAnswers,
     Criterion,
 )
-from finewright.features.measure.store import Given, options_of, scored
 from finewright.judge.power import DIFFERENCE, DISCORDANT, detectable, rows_needed
 from finewright.judge.quotes import abstains
 from finewright.judge.statistics import PairedDifference, paired_difference
@@ -52,14 +53,8 @@ class Judge:
 
     def difference(self, ours: Sequence[bool], theirs: Sequence[bool]) -> PairedDifference:
         """Paired by row, with its interval."""
-        evaluate = self.criterion.evaluate
-        return paired_difference(
-            [float(flag) for flag in ours],
-            [float(flag) for flag in theirs],
-            confidence=evaluate.confidence,
-            resamples=evaluate.resamples,
-            seed=evaluate.seed,
-        )
+        both = ([float(flag) for flag in flags] for flags in (ours, theirs))
+        return paired_difference(*both, **asdict(self.criterion.options))
 
 
 def power_of(num_rows: int) -> Power:
@@ -84,12 +79,11 @@ def arm_reports(
     costs = {a.arm: _cost(a, shares[a.arm], trainings.get(a.arm), judge) for a in answers}
     by_cost = frontier({arm: Point(c.seconds, shares[arm].value) for arm, c in costs.items()})
     by_latency = frontier({a.arm: Point(a.latency.p50, shares[a.arm].value) for a in answers})
-    options = options_of(judge.criterion.evaluate)
     return tuple(
         ArmReport(
             arm=a.arm,
             shots=shots if a.arm == "k-shot" else 0,
-            scores=tuple(scored(a.given[TEST], judge.metrics, options).scores),
+            scores=tuple(judge.criterion.scored(a.given[TEST], judge.metrics).scores),
             solved=shares[a.arm],
             p_best=chances[a.arm],
             latency=a.latency,
@@ -103,8 +97,12 @@ def arm_reports(
     )
 
 
-def _tokens(given: Given) -> Tokens:
-    return Tokens(prompt=_mean(given.prompt_tokens), answer=_mean(given.answer_tokens))
+def _tokens(answers: Answers) -> Tokens:
+    replies = answers.replies
+    return Tokens(
+        prompt=_mean([reply.prompt_tokens or 0 for reply in replies]),
+        answer=_mean([reply.sample.num_tokens or 0 for reply in replies]),
+    )
 
 
 def _cost(answers: ArmAnswers, share: Share, training: Training | None, judge: Judge) -> Cost:
@@ -190,7 +188,7 @@ def fact_probe(answers: ArmAnswers, changes: Sequence[Change], judge: Judge) -> 
     """Who follows changed facts; None where none was changed, or nothing was left unchanged."""
     if AFTER not in answers.given or KEPT not in answers.given:
         return None
-    said = answers.given[AFTER].answers
+    said = [without_quotes(sample.answer) for sample in answers.given[AFTER].samples]
     pairs = [
         (says(answer, change.new), says(answer, change.old))
         for answer, change in zip(said, changes, strict=True)

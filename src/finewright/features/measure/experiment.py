@@ -6,6 +6,7 @@ from pathlib import Path
 
 from finewright.catalog.prices import api_named, prices
 from finewright.catalog.prices import digest as digest_of_prices
+from finewright.compare.asking import Reply
 from finewright.errors import DataError
 from finewright.evaluate.arms import drawn, question_of
 from finewright.evaluate.curve import reading
@@ -59,6 +60,7 @@ from finewright.schema.measure_report import (
 )
 from finewright.schema.rag import RagSpec
 from finewright.schema.rows import Row
+from finewright.store.answers import AnswersLog
 from finewright.store.atomic import os_errors, write_json, write_text
 from finewright.store.keys import digest
 from finewright.store.lock import run_lock
@@ -110,7 +112,8 @@ def measure(
     judge = Judge(spec, criterion, loaded.spec.evaluate.metrics, api)
     with run_lock(RunDir(folder)):
         library = open_library(loaded, folder, on_event) if documents else None
-        asking = Asking(folder, Models(loaded), on_event)
+        log = AnswersLog(folder / "answers.jsonl", Reply)
+        asking = Asking(folder, Models(loaded), log, on_event)
         experiment = _Experiment(loaded, spec, rows, judge, library, asking)
         report = _run(experiment, power, digest_of_prices(catalog) if api else "")
         write_json(folder / "report.json", report.model_dump(mode="json"))

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from finewright.evaluate.score import Answered, Scored, ScoreOptions, compare, score_answers
+from finewright.compare.asking import Reply
+from finewright.evaluate.score import Answered, compare, options_of, score_answers
 from finewright.features.measure.ask import BASE, Asking
-from finewright.features.measure.store import Given, options_of
 from finewright.schema.measure_report import Forgetting
 from finewright.schema.rows import Row
 
@@ -19,12 +19,11 @@ def forgetting(
 
     An answer is right when it holds the expected words, in whatever case. The change is to the base."""
     options = options_of(asking.models.loaded.spec.evaluate)
-    found = {
-        name: _scored(
-            asking.given(f"general-{name}", name, "general", lambda: rows, ("perplexity",)), options
-        )
-        for name in (BASE, *systems)
-    }
+    found = {}
+    for name in (BASE, *systems):
+        answers = asking.answers(f"general-{name}", name, "general", rows, metrics=("perplexity",))
+        lower = [_lower(reply) for reply in answers.replies]
+        found[name] = score_answers(answers.system, GENERAL, _METRICS, lower, options)
     return tuple(
         Forgetting(
             system=name,
@@ -36,10 +35,7 @@ def forgetting(
     )
 
 
-def _scored(given: Given, options: ScoreOptions) -> Scored:
-    rows = zip(given.samples, given.nll, given.expected_tokens, strict=True)
-    answered = [
-        Answered(s.row, s.expected.casefold(), s.answer.casefold(), nll, tokens)
-        for s, nll, tokens in rows
-    ]
-    return score_answers(given.system, GENERAL, _METRICS, answered, options)
+def _lower(reply: Reply) -> Answered:
+    sample = reply.sample
+    expected, answer = sample.expected.casefold(), sample.answer.casefold()
+    return Answered(sample.row, expected, answer, reply.nll, reply.expected_tokens)

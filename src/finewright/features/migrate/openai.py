@@ -18,7 +18,7 @@ from finewright.evaluate.parity import (
     judged,
 )
 from finewright.evaluate.samples import parse_samples, said_text
-from finewright.evaluate.score import ScoreOptions
+from finewright.evaluate.score import options_of
 from finewright.features.migrate.fit import check_fit, undeclared_calls
 from finewright.features.migrate.folder import (
     GOLDEN,
@@ -59,6 +59,7 @@ _SHOWN = 10
 _LONGEST_SHOWN = 400
 _MUCH = 0.5
 _PROVIDER = "openai"
+_OPTIONS = options_of(EvaluateSpec())
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
     report = _report(asked, read, golden, cleaned, run, answers).model_copy(
         update={
             "rows_repeated": len(known.repeated),
-            **known.bounds(answers, golden.frozen.stated, _options()),
+            **known.bounds(answers, golden.frozen.stated, _OPTIONS),
             "problems": (*told, *_unended(samples)),
             "deadlines": _deadlines(read.job, golden, today),
         }
@@ -285,7 +286,7 @@ def _report(
     answers: Sequence[Answers],
 ) -> MigrateReport:
     frozen, stated = golden.frozen.golden, golden.frozen.stated
-    options = _options()
+    options = _OPTIONS
     bounds = against_expected(answers, stated, options)
     agreed = agreement_bound(answers, stated.confidence)
     verdict, sentence = judged(bounds, agreed, stated, len(answers))
@@ -309,11 +310,6 @@ def _report(
         sentence=sentence,
         apart=tuple(_apart(answers, golden.rows)),
     )
-
-
-def _options() -> ScoreOptions:
-    usual = EvaluateSpec()
-    return ScoreOptions(usual.confidence, usual.resamples, usual.seed)
 
 
 def _named(asked: Migration) -> Iterator[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finewright.compare.asking import OnProgress, Replies, Reply, ask
+from finewright.compare.asking import AnsweredBatch, OnProgress, RowAnswer, ask
 from finewright.compare.comparison import compare
 from finewright.evaluate.measure import RowSet, Settings
 from finewright.evaluate.score import ScoreOptions
@@ -31,9 +31,9 @@ class Parrot:
     cut_at: int = -1
     asked: list[int] = field(default_factory=list)
 
-    def replies(
+    def answers(
         self, row_set: RowSet, settings: Settings, missing: Set[int], on_progress: OnProgress
-    ) -> Iterator[Replies]:
+    ) -> Iterator[AnsweredBatch]:
         for start in range(0, len(row_set.rows), 2):
             places = range(start, min(start + 2, len(row_set.rows)))
             if missing.isdisjoint(places):
@@ -41,11 +41,11 @@ class Parrot:
             if start == self.cut_at:
                 raise CutError
             self.asked += places
-            yield Replies(places, [self._reply(row_set.rows[i]) for i in places])
+            yield AnsweredBatch(places, [self._answer(row_set.rows[i]) for i in places])
 
-    def _reply(self, row: Row) -> Reply:
+    def _answer(self, row: Row) -> RowAnswer:
         said = f"{row.messages[0]['content']}"
-        return Reply(
+        return RowAnswer(
             sample=Sample(
                 system=self.name,
                 data="test",
@@ -89,17 +89,17 @@ def nothing(*_: object) -> None:
 def test_an_asking_that_was_cut_goes_on_with_the_batch_that_it_was_in(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     with pytest.raises(CutError):
-        ask(Parrot(cut_at=2), ROWS, SETTINGS, AnswersLog(path, Reply), nothing)
+        ask(Parrot(cut_at=2), ROWS, SETTINGS, AnswersLog(path, RowAnswer), nothing)
     later = Parrot()
-    found = ask(later, ROWS, SETTINGS, AnswersLog(path, Reply), nothing)
+    found = ask(later, ROWS, SETTINGS, AnswersLog(path, RowAnswer), nothing)
     assert later.asked == [2, 3, 4]
     assert [sample.answer for sample in found.samples] == ["a", "a", "a", "c", "d"]
     assert [sample.row for sample in found.samples] == [1, 2, 3, 4, 5]
     whole = tmp_path / "whole.jsonl"
-    ask(Parrot(), ROWS, SETTINGS, AnswersLog(whole, Reply), nothing)
+    ask(Parrot(), ROWS, SETTINGS, AnswersLog(whole, RowAnswer), nothing)
     assert path.read_bytes() == whole.read_bytes()
     third = Parrot()
-    assert ask(third, ROWS, SETTINGS, AnswersLog(path, Reply), nothing) == found
+    assert ask(third, ROWS, SETTINGS, AnswersLog(path, RowAnswer), nothing) == found
     assert third.asked == []
 
 
@@ -116,7 +116,7 @@ def test_an_asking_that_was_cut_goes_on_with_the_batch_that_it_was_in(tmp_path: 
 def test_what_is_another_question_is_asked(
     tmp_path: Path, key: str, row_set: RowSet, settings: Settings, asked: list[int]
 ) -> None:
-    log = AnswersLog(tmp_path / "answers.jsonl", Reply)
+    log = AnswersLog(tmp_path / "answers.jsonl", RowAnswer)
     ask(Parrot(), ROWS, SETTINGS, log, nothing)
     other = Parrot(key=key)
     ask(other, row_set, settings, log, nothing)
@@ -124,7 +124,7 @@ def test_what_is_another_question_is_asked(
 
 
 def test_systems_are_compared_row_by_row(tmp_path: Path) -> None:
-    log = AnswersLog(tmp_path / "answers.jsonl", Reply)
+    log = AnswersLog(tmp_path / "answers.jsonl", RowAnswer)
     ours, theirs = Parrot("ours", "1"), Parrot("theirs", "2")
     found = compare([ours, theirs], ROWS, SETTINGS, "exact_match", log, nothing)
     assert found.score("ours").value == pytest.approx(4 / 5)

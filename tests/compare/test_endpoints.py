@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from finewright.compare.endpoints import Turn, turns
+from finewright.compare.endpoints import EndpointAnswer, turns
 from finewright.errors import FetchError
 from finewright.fetch.endpoint import Endpoint
 from finewright.schema.rows import Row
@@ -25,13 +25,13 @@ def test_a_cut_asking_goes_on_with_the_prompt_that_had_no_answer(tmp_path: Path)
     with served(reply) as server:
         endpoint = Endpoint.parse(f"{server.url}#m")
         with pytest.raises(FetchError):
-            list(turns(endpoint, PROMPTS, AnswersLog(path, Turn)))
+            list(turns(endpoint, PROMPTS, AnswersLog(path, EndpointAnswer)))
         broken = False
-        said = list(turns(endpoint, PROMPTS, AnswersLog(path, Turn)))
+        said = list(turns(endpoint, PROMPTS, AnswersLog(path, EndpointAnswer)))
         assert [turn.text for turn in said] == ["A?", "B?", "C?"]
         asked = [call.body["messages"][-1]["content"] for call in server.asked]
         assert asked == ["a?", "b?", "b?", "c?"]
-        assert list(turns(endpoint, PROMPTS, AnswersLog(path, Turn))) == said
-        list(turns(Endpoint(endpoint.base_url, "other"), PROMPTS, AnswersLog(path, Turn)))
+        assert list(turns(endpoint, PROMPTS, AnswersLog(path, EndpointAnswer))) == said
+        list(turns(Endpoint(endpoint.base_url, "other"), PROMPTS, AnswersLog(path, EndpointAnswer)))
     assert len(server.asked) == 7
     assert {(turn.model, turn.completion_tokens) for turn in said} == {("m-1", 3)}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from finewright.compare.asking import recorded
 from finewright.compare.comparison import Comparison
-from finewright.compare.ladder import Burden, Verdict, duels, fates, ladder, verdict
+from finewright.compare.ladder import Burden, LadderVerdict, duels, fates, ladder, verdict
 from finewright.evaluate.score import PREFERENCE, Scored, ScoreOptions
 from finewright.schema.evaluate import Sample
 
@@ -123,7 +123,7 @@ EQUALS = {
 }
 
 
-def told_of_equals(**burdens: Burden) -> Verdict:
+def told_of_equals(**burdens: Burden) -> LadderVerdict:
     far = Burden(1, [0.1] * 20)
     fought = duels(of(EQUALS))
     return verdict(EQUALS["a"].scores[0], fought, {**burdens, "far": far}, OPTIONS)

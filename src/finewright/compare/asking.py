@@ -18,11 +18,11 @@ OnProgress = Callable[[str, str, int, int], None]
 """Called with system, row set, rows answered and rows in all; may raise to stop."""
 
 
-class Reply(Model):
+class RowAnswer(Model):
     """An answer, what it took, and what else a system says of the row.
 
-    `nll` is the loss of the expected answer's `expected_tokens`, where perplexity is asked for; a reply of a
-    batch took its share of the batch's `milliseconds`."""
+    `nll` is the loss of the expected answer's `expected_tokens`, where perplexity is asked for; an answer
+    of a batch took its share of the batch's `milliseconds`."""
 
     sample: Sample
     prompt_tokens: int | None = None
@@ -31,11 +31,11 @@ class Reply(Model):
     milliseconds: float | None = None
 
 
-class Replies(NamedTuple):
-    """Rows that were answered together: the place of each in its set, and the reply."""
+class AnsweredBatch(NamedTuple):
+    """Rows that were answered together: the place of each in its set, and the answer."""
 
     places: Sequence[int]
-    replies: Sequence[Reply]
+    answers: Sequence[RowAnswer]
 
 
 class System(Protocol):
@@ -51,25 +51,25 @@ class System(Protocol):
         """A digest of all that decides its answers beside the row and the settings."""
         ...
 
-    def replies(
+    def answers(
         self, row_set: "RowSet", settings: "Settings", missing: Set[int], on_progress: OnProgress
-    ) -> Iterator[Replies]:
-        """Replies to the rows at these places, and to those that are answered together with one of them."""
+    ) -> Iterator[AnsweredBatch]:
+        """Answers to the rows at these places, and to those that are answered together with one of them."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """A system's replies to a set of rows."""
+class SystemAnswers:
+    """A system's answers to a set of rows."""
 
     system: str
     data: str
-    replies: tuple[Reply, ...]
+    answers: tuple[RowAnswer, ...]
 
     @property
     def samples(self) -> list[Sample]:
         """The answers as samples.jsonl has them."""
-        return [reply.sample for reply in self.replies]
+        return [answer.sample for answer in self.answers]
 
     def scored(
         self,
@@ -80,33 +80,33 @@ class Answers:
         """The metrics; `text` is what is compared of an answer's text."""
         answered = [
             replace(
-                with_text(answered_of(reply.sample), text(reply.sample.answer)),
-                nll=reply.nll,
-                num_tokens=reply.expected_tokens,
+                with_text(answered_of(answer.sample), text(answer.sample.answer)),
+                nll=answer.nll,
+                num_tokens=answer.expected_tokens,
             )
-            for reply in self.replies
+            for answer in self.answers
         ]
         return score_answers(self.system, self.data, metrics, answered, options)
 
 
-def recorded(system: str, data: str, samples: Sequence[Sample]) -> Answers:
+def recorded(system: str, data: str, samples: Sequence[Sample]) -> SystemAnswers:
     """The answers of a samples.jsonl, under the name of this system and set. They have no perplexity."""
-    return Answers(system, data, tuple(Reply(sample=sample) for sample in samples))
+    return SystemAnswers(system, data, tuple(RowAnswer(sample=sample) for sample in samples))
 
 
 def ask(
     system: System,
     row_set: "RowSet",
     settings: "Settings",
-    log: AnswersLog[Reply],
+    log: AnswersLog[RowAnswer],
     on_progress: OnProgress,
-) -> Answers:
+) -> SystemAnswers:
     """The system's answers to the rows: what the log has, and of the other rows what it says now."""
     how = digest({key: value for key, value in asdict(settings).items() if key != "options"})
     keys = [AnswerKey(system.key, digest(row.to_json()), how) for row in row_set.rows]
     missing = {i for i, key in enumerate(keys) if key not in log}
     if missing:
-        for places, replies in system.replies(row_set, settings, missing, on_progress):
-            found = zip((keys[i] for i in places), replies, strict=True)
-            log.add((key, reply) for key, reply in found if key not in log)
-    return Answers(system.name, row_set.name, tuple(log[key] for key in keys))
+        for places, answers in system.answers(row_set, settings, missing, on_progress):
+            found = zip((keys[i] for i in places), answers, strict=True)
+            log.add((key, answer) for key, answer in found if key not in log)
+    return SystemAnswers(system.name, row_set.name, tuple(log[key] for key in keys))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from finewright.compare.asking import OnProgress, Reply, System, ask
+from finewright.compare.asking import OnProgress, RowAnswer, System, ask
 from finewright.evaluate.score import Scored, ScoreOptions
 from finewright.evaluate.score import compare as differences_of
 from finewright.schema.evaluate import Difference, Score
@@ -46,7 +46,7 @@ def compare(
     row_set: "RowSet",
     settings: "Settings",
     metric: str,
-    log: AnswersLog[Reply],
+    log: AnswersLog[RowAnswer],
     on_progress: OnProgress,
 ) -> Comparison:
     """Ask every system the rows that the log lacks, and score all by the metric that decides."""

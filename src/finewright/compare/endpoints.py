@@ -13,7 +13,7 @@ from finewright.store.keys import digest
 _HOW: dict[str, Any] = {"temperature": 0}  # Any: JSON as it goes over the wire
 
 
-class Turn(Model):
+class EndpointAnswer(Model):
     """What an endpoint's model said, and what it took."""
 
     text: str
@@ -30,7 +30,9 @@ class Turn(Model):
         return {"role": "assistant", "content": self.text, **calls}
 
 
-def turns(endpoint: Endpoint, prompts: Sequence[Row], log: AnswersLog[Turn]) -> Iterator[Turn]:
+def turns(
+    endpoint: Endpoint, prompts: Sequence[Row], log: AnswersLog[EndpointAnswer]
+) -> Iterator[EndpointAnswer]:
     """The answer to each prompt at temperature 0, out of the log where it is there. Raises FetchError."""
     client = Client(endpoint)
     who = digest(endpoint.base_url, endpoint.model)
@@ -40,7 +42,7 @@ def turns(endpoint: Endpoint, prompts: Sequence[Row], log: AnswersLog[Turn]) -> 
         if key not in log:
             started = perf_counter()
             said = client.chat(prompt.messages, **_HOW, **tools)
-            turn = Turn(
+            turn = EndpointAnswer(
                 text=said.text,
                 tool_calls=tuple(dict(call) for call in said.tool_calls),
                 model=said.model,

@@ -38,7 +38,7 @@ class Burden(NamedTuple):
         return sum(self.answer_ms) / len(self.answer_ms)
 
 
-class Verdict(NamedTuple):
+class LadderVerdict(NamedTuple):
     """The winner, or "" where there is none; which one to take; and both in a sentence."""
 
     winner: str
@@ -88,18 +88,18 @@ def duels(last: Comparison) -> list[Duel]:
 
 def verdict(
     best: Score, found: Sequence[Duel], burdens: Mapping[str, Burden], options: ScoreOptions
-) -> Verdict:
+) -> LadderVerdict:
     """Who wins, or which is the cheapest of those that the rows cannot tell apart.
 
     The cheapest is the fastest on this machine where the times of the same answers show it (sign-flip test of
     the paired differences); of those that are as fast, the one with the fewest parameters."""
     if not found:
         said = f"{best.system} wins: every other model was worse on the development rows"
-        return Verdict(best.system, best.system, f"{said}. It scores {worded(best)}.")
+        return LadderVerdict(best.system, best.system, f"{said}. It scores {worded(best)}.")
     if all(duel.is_significant for duel in found):
         nearest = min(found, key=lambda duel: duel.difference.value)
         said = f"{best.system} wins: {worded(best)}, {_gap(nearest)}."
-        return Verdict(best.system, best.system, said)
+        return LadderVerdict(best.system, best.system, said)
     alike = [duel for duel in found if not duel.is_significant]
     names = [best.system, *(duel.difference.against for duel in alike)]
     choice, why = _cheapest({name: burdens[name] for name in names}, options)
@@ -107,7 +107,7 @@ def verdict(
     gaps = "; ".join(f"{best.system} has {_gap(duel)}" for duel in alike)
     also = ", which scores highest as well" if choice == best.system else ""
     wide = max((duel.difference.high - duel.difference.low) / 2 for duel in alike)
-    return Verdict(
+    return LadderVerdict(
         "",
         choice,
         f"No significant difference in {best.metric} between {between} on {best.n} rows ({gaps}): take the"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from finewright.compare.asking import OnProgress, Replies, Reply
+from finewright.compare.asking import AnsweredBatch, OnProgress, RowAnswer
 from finewright.schema.rows import Row
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ class LocalModel:
     load: "Callable[[], Subject]"
     prepare: Callable[[Row], Row] = unchanged
 
-    def replies(
+    def answers(
         self, row_set: "RowSet", settings: "Settings", missing: Set[int], on_progress: OnProgress
-    ) -> Iterator[Replies]:
+    ) -> Iterator[AnsweredBatch]:
         """All rows of the set: beside other questions an answer may differ in its last digit.
 
         Raises DataError for a metric that has nothing to say of the rows."""
@@ -40,8 +40,8 @@ class LocalModel:
         rows = [self.prepare(row) for row in row_set.rows]
         measured = measure(subject, replace(row_set, rows=rows), settings, on_progress)
         found = zip(rows, measured.samples, measured.scored.answers, strict=True)
-        replies = [
-            Reply(
+        answers = [
+            RowAnswer(
                 sample=sample,
                 prompt_tokens=len(question_of(subject.chat, row).prompt_ids),
                 nll=answered.nll,
@@ -49,4 +49,4 @@ class LocalModel:
             )
             for row, sample, answered in found
         ]
-        yield Replies(range(len(rows)), replies)
+        yield AnsweredBatch(range(len(rows)), answers)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.compare.asking import Reply, recorded
+from finewright.compare.asking import RowAnswer, recorded
 from finewright.compare.comparison import Comparison, compare
 from finewright.compare.models import LocalModel
 from finewright.data.gather import measured_share
@@ -186,7 +186,7 @@ def development(contest: Contest, entries: Sequence[Entry]) -> Comparison:
     from finewright.evaluate.stage import settings_of
 
     spec = contest.loaded.spec.evaluate.model_copy(update={"metrics": contest.metrics})
-    log = AnswersLog(contest.folder / "answers.jsonl", Reply)
+    log = AnswersLog(contest.folder / "answers.jsonl", RowAnswer)
     with stop_requests() as should_stop:
 
         def watch(name: str, data: str, done: int, total: int) -> None:

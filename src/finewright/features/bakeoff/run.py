@@ -9,10 +9,10 @@ from finewright.compare.comparison import Comparison
 from finewright.compare.ladder import Burden, duels, fates, ladder, verdict
 from finewright.errors import SpecError
 from finewright.evaluate.cautions import linear_problems, recall_problem
-from finewright.evaluate.pareto import Point, frontier
 from finewright.features.bakeoff.finalist import finalist, uses
 from finewright.features.bakeoff.report import licence
 from finewright.features.bakeoff.spec import BakeoffSpec
+from finewright.judge.pareto import Point, frontier
 from finewright.lm.runtime import is_busy
 from finewright.report.show import write_page
 from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from finewright.compare.asking import Answers
+from finewright.compare.asking import SystemAnswers
 from finewright.evaluate.arms import (
     drawn,
     gold_of,
@@ -48,11 +48,11 @@ class Criterion:
         """How intervals are made."""
         return options_of(self.evaluate)
 
-    def scored(self, answers: Answers, metrics: Sequence[str]) -> Scored:
+    def scored(self, answers: SystemAnswers, metrics: Sequence[str]) -> Scored:
         """The answers proper: quotes of passages are no part of what is compared."""
         return answers.scored(metrics, self.options, without_quotes)
 
-    def solved(self, answers: Answers) -> list[bool]:
+    def solved(self, answers: SystemAnswers) -> list[bool]:
         """Row by row."""
         rows = self.scored(answers, (self.metric,)).per_row
         return [row[self.metric] >= self.at_least for row in rows]
@@ -122,7 +122,7 @@ class ArmAnswers:
     """What an arm said in each exam, and how long one request took."""
 
     arm: Arm
-    given: dict[str, Answers]
+    given: dict[str, SystemAnswers]
     latency: Latency
 
 
@@ -143,7 +143,7 @@ def sit(
     return ArmAnswers(arm, given, latency)
 
 
-def ask_test(arm: Arm, model: str, exams: Exams, asking: Asking) -> Answers:
+def ask_test(arm: Arm, model: str, exams: Exams, asking: Asking) -> SystemAnswers:
     """The held-out rows as this arm is asked, answered by another model than its own."""
     exam = exams.by_name[TEST]
     prepare = preparing(arm, exam.shelf, ())

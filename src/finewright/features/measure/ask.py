@@ -7,7 +7,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from finewright.compare.asking import Answers, Reply, ask
+from finewright.compare.asking import RowAnswer, SystemAnswers, ask
 from finewright.compare.models import LocalModel, unchanged
 from finewright.errors import Interrupted
 from finewright.features.measure.store import kept
@@ -95,7 +95,7 @@ class Asking:
 
     folder: Path
     models: Models
-    log: AnswersLog[Reply]
+    log: AnswersLog[RowAnswer]
     on_event: OnEvent
 
     def answers(
@@ -107,7 +107,7 @@ class Asking:
         *,
         prepare: Callable[[Row], Row] = unchanged,
         metrics: tuple[str, ...] | None = None,
-    ) -> Answers:
+    ) -> SystemAnswers:
         """The arm's answers to the rows, by the model of that name; asked once, and logged.
 
         `prepare` puts the arm's own before a question. `metrics` are the spec's unless given; of answers

@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from finewright.compare.asking import Answers
+from finewright.compare.asking import SystemAnswers
+from finewright.compare.best_arm import Standing
 from finewright.estimate.money import api_request, own_hardware_run
 from finewright.evaluate.arms import without_quotes
-from finewright.evaluate.best import chances_of_best
 from finewright.evaluate.facts import Change, says
-from finewright.evaluate.mcnemar import Pair, pairwise
-from finewright.evaluate.pareto import Point, frontier
-from finewright.evaluate.recommend import Standing
 from finewright.features.measure.arms import (
     AFTER,
     BEFORE,
@@ -20,6 +17,9 @@ from finewright.features.measure.arms import (
     ArmAnswers,
     Criterion,
 )
+from finewright.judge.best import chances_of_best
+from finewright.judge.pairwise import Pair, pairwise
+from finewright.judge.pareto import Point, frontier
 from finewright.judge.power import DIFFERENCE, DISCORDANT, detectable, rows_needed
 from finewright.judge.quotes import abstains
 from finewright.judge.statistics import PairedDifference, paired_difference
@@ -97,11 +97,11 @@ def arm_reports(
     )
 
 
-def _tokens(answers: Answers) -> Tokens:
-    replies = answers.replies
+def _tokens(given: SystemAnswers) -> Tokens:
+    answers = given.answers
     return Tokens(
-        prompt=_mean([reply.prompt_tokens or 0 for reply in replies]),
-        answer=_mean([reply.sample.num_tokens or 0 for reply in replies]),
+        prompt=_mean([answer.prompt_tokens or 0 for answer in answers]),
+        answer=_mean([answer.sample.num_tokens or 0 for answer in answers]),
     )
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from finewright.catalog.prices import api_named, prices
 from finewright.catalog.prices import digest as digest_of_prices
-from finewright.compare.asking import Reply
+from finewright.compare.asking import RowAnswer
+from finewright.compare.best_arm import recommend
 from finewright.errors import DataError
 from finewright.evaluate.arms import drawn, question_of
-from finewright.evaluate.curve import reading
-from finewright.evaluate.recommend import recommend
 from finewright.features.measure.arms import (
     KEPT,
     TEST,
@@ -38,6 +37,7 @@ from finewright.features.measure.assemble import (
     standings_of,
 )
 from finewright.features.measure.check import checked
+from finewright.features.measure.curve import reading
 from finewright.features.measure.forgetting import forgetting
 from finewright.features.measure.library import Library, open_library
 from finewright.features.measure.raft import raft_rows
@@ -112,7 +112,7 @@ def measure(
     judge = Judge(spec, criterion, loaded.spec.evaluate.metrics, api)
     with run_lock(RunDir(folder)):
         library = open_library(loaded, folder, on_event) if documents else None
-        log = AnswersLog(folder / "answers.jsonl", Reply)
+        log = AnswersLog(folder / "answers.jsonl", RowAnswer)
         asking = Asking(folder, Models(loaded), log, on_event)
         experiment = _Experiment(loaded, spec, rows, judge, library, asking)
         report = _run(experiment, power, digest_of_prices(catalog) if api else "")

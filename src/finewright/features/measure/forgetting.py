@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from finewright.compare.asking import Reply
+from finewright.compare.asking import RowAnswer
 from finewright.evaluate.score import Answered, compare, options_of, score_answers
 from finewright.features.measure.ask import BASE, Asking
 from finewright.schema.measure_report import Forgetting
@@ -22,7 +22,7 @@ def forgetting(
     found = {}
     for name in (BASE, *systems):
         answers = asking.answers(f"general-{name}", name, "general", rows, metrics=("perplexity",))
-        lower = [_lower(reply) for reply in answers.replies]
+        lower = [_lower(answer) for answer in answers.answers]
         found[name] = score_answers(answers.system, GENERAL, _METRICS, lower, options)
     return tuple(
         Forgetting(
@@ -35,7 +35,7 @@ def forgetting(
     )
 
 
-def _lower(reply: Reply) -> Answered:
-    sample = reply.sample
-    expected, answer = sample.expected.casefold(), sample.answer.casefold()
-    return Answered(sample.row, expected, answer, reply.nll, reply.expected_tokens)
+def _lower(answer: RowAnswer) -> Answered:
+    sample = answer.sample
+    expected, text = sample.expected.casefold(), sample.answer.casefold()
+    return Answered(sample.row, expected, text, answer.nll, answer.expected_tokens)

@@ -6,9 +6,9 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.compare.endpoints import Turn, turns
+from finewright.compare.endpoints import EndpointAnswer, turns
+from finewright.compare.non_inferiority import check_measurable, too_few
 from finewright.errors import DataError
-from finewright.evaluate.parity import check_measurable, too_few
 from finewright.evaluate.score import check_metrics
 from finewright.features.migrate.folder import ASKED, GOLDEN, RECORD
 from finewright.features.migrate.golden_rows import (
@@ -124,7 +124,7 @@ def _asked(
 ) -> _Answered:
     """Every question once, at temperature 0, one after the other; a call that was cut goes on."""
     prompts = prompts_of(rows, wanted.most)
-    log = AnswersLog(folder / ASKED, Turn)
+    log = AnswersLog(folder / ASKED, EndpointAnswer)
     golden, models, unsaid = [], set(), 0
     on_answer(0, len(prompts))
     said = turns(Endpoint.parse(wanted.origin), prompts, log)

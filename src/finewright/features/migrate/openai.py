@@ -7,16 +7,16 @@ from datetime import date
 from pathlib import Path
 
 from finewright.catalog.prices import prices
-from finewright.data.decontaminate import Cleaned, decontaminated
-from finewright.errors import DataError
-from finewright.estimate.freshness import deadline_words
-from finewright.evaluate.parity import (
-    Answers,
+from finewright.compare.non_inferiority import (
+    GoldenAnswers,
     against_expected,
     agreement,
     agreement_bound,
     judged,
 )
+from finewright.data.decontaminate import Cleaned, decontaminated
+from finewright.errors import DataError
+from finewright.estimate.freshness import deadline_words
 from finewright.evaluate.samples import parse_samples, said_text
 from finewright.evaluate.score import options_of
 from finewright.features.migrate.fit import check_fit, undeclared_calls
@@ -120,7 +120,7 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
     run = _trained(asked, read, golden, cleaned, runs_root, on_event)
     samples = _samples(run, len(golden.rows))
     answers = [
-        Answers(
+        GoldenAnswers(
             i,
             row.expected,
             row.answer,
@@ -283,7 +283,7 @@ def _report(
     golden: GoldenSet,
     cleaned: Cleaned,
     run: Path,
-    answers: Sequence[Answers],
+    answers: Sequence[GoldenAnswers],
 ) -> MigrateReport:
     frozen, stated = golden.frozen.golden, golden.frozen.stated
     options = _OPTIONS
@@ -321,7 +321,7 @@ def _old_model(job: Job | None, golden: GoldenSet) -> str:
     return (job and (job.fine_tuned_model or job.model)) or golden.frozen.golden.model or "unknown"
 
 
-def _apart(answers: Sequence[Answers], golden: Sequence[GoldenRow]) -> Iterator[Apart]:
+def _apart(answers: Sequence[GoldenAnswers], golden: Sequence[GoldenRow]) -> Iterator[Apart]:
     """Some prompts that the models answer otherwise, in the order of the set."""
     others = [a for a in answers if not exact_match(a.new, a.old)]
     for found in others[:_SHOWN]:

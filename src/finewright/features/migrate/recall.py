@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from finewright.compare.non_inferiority import GoldenAnswers, against_expected
 from finewright.data.templates import of_known_templates
 from finewright.evaluate.cautions import recall_problem
-from finewright.evaluate.parity import Answers, against_expected
 from finewright.evaluate.score import ScoreOptions
 from finewright.features.migrate.golden_rows import GoldenRow, held_out
 from finewright.schema.common import Problem
@@ -25,7 +25,7 @@ class Recall(NamedTuple):
         yield from recall_problem("the golden set", len(self.repeated), len(self.new))
 
     def bounds(
-        self, answers: Sequence[Answers], stated: Stated, options: ScoreOptions
+        self, answers: Sequence[GoldenAnswers], stated: Stated, options: ScoreOptions
     ) -> dict[str, tuple[Bound, ...]]:
         """Old and new model against the right answers, on either kind of row."""
         parts = {"repeated_rows": self.repeated, "new_rows": self.new}

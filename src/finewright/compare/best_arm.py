@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from finewright.evaluate.mcnemar import Pair
+from finewright.judge.pairwise import Pair
 from finewright.schema.measure import ARMS, Arm
 from finewright.schema.measure_report import Power, Recommendation, Share
 

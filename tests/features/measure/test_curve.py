@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright.evaluate.curve import reading
+from finewright.features.measure.curve import reading
 from finewright.judge.statistics import PairedDifference
 
 

@@ -31,7 +31,7 @@ _POWER = 0.8
 NEEDS_PROBABILITIES = ("perplexity", "preference_accuracy")
 
 
-class Answers(NamedTuple):
+class GoldenAnswers(NamedTuple):
     """A golden row's answers; `expected` is None where the right one is not known."""
 
     row: int
@@ -41,7 +41,7 @@ class Answers(NamedTuple):
     base: str
 
 
-class Judged(NamedTuple):
+class ParityVerdict(NamedTuple):
     """The verdict, and the sentence that says it."""
 
     verdict: Verdict
@@ -49,7 +49,7 @@ class Judged(NamedTuple):
 
 
 def against_expected(
-    answers: Sequence[Answers], stated: Stated, options: ScoreOptions
+    answers: Sequence[GoldenAnswers], stated: Stated, options: ScoreOptions
 ) -> tuple[Bound, ...]:
     """Old and new model against the right answers, metric by metric; none where no answer is known."""
     known = [a for a in answers if a.expected is not None]
@@ -75,7 +75,7 @@ def against_expected(
 
 
 def agreement(
-    answers: Sequence[Answers], stated: Stated, options: ScoreOptions
+    answers: Sequence[GoldenAnswers], stated: Stated, options: ScoreOptions
 ) -> tuple[Score, ...]:
     """The new model's answers measured as if the old model's were the right ones."""
     told = [Answered(a.row, a.old, a.new) for a in answers]
@@ -83,13 +83,13 @@ def agreement(
     return tuple(score_answers("new", "golden", metrics, told, options).scores)
 
 
-def agreement_bound(answers: Sequence[Answers], confidence: float) -> float:
+def agreement_bound(answers: Sequence[GoldenAnswers], confidence: float) -> float:
     """One-sided lower bound (Clopper-Pearson) of the share of rows that both models answer the same."""
     same = sum(int(exact_match(a.new, a.old)) for a in answers)
     return share_at_least(same, len(answers), confidence=confidence)
 
 
-def judged(bounds: Sequence[Bound], agreed: float, stated: Stated, rows: int) -> Judged:
+def judged(bounds: Sequence[Bound], agreed: float, stated: Stated, rows: int) -> ParityVerdict:
     """By the right answers where they are known. Where not, by agreement: where two models answer all but a
     share of prompts alike, no measure of an answer in [0, 1] can differ by more than that share.
 
@@ -97,17 +97,19 @@ def judged(bounds: Sequence[Bound], agreed: float, stated: Stated, rows: int) ->
     points, level = f"{100 * stated.margin:g} points", f"{100 * stated.confidence:g} %"
     counted = bounds[0].difference.n if bounds else rows
     if few := too_few(counted, stated):
-        return Judged("open", f"Parity is not proved, as the rows are too few to tell: {few}.")
+        return ParityVerdict(
+            "open", f"Parity is not proved, as the rows are too few to tell: {few}."
+        )
     if not bounds:
         told = (
             f"the share of the {rows} prompts with the same answer is at least {100 * agreed:.1f} %"
             f" (one-sided {level})"
         )
         if agreed >= 1 - stated.margin:
-            return Judged(
+            return ParityVerdict(
                 "parity", f"Parity is proved: {told}, so nothing differs by over {points}."
             )
-        return Judged(
+        return ParityVerdict(
             "open",
             f"Parity is not proved: {told}, and no right answers are known by which to tell who errs"
             " where they differ.",
@@ -120,12 +122,14 @@ def judged(bounds: Sequence[Bound], agreed: float, stated: Stated, rows: int) ->
         f" {points}"
     )
     if first.bound > -stated.margin:
-        return Judged("parity", f"Parity is proved: {told}.")
+        return ParityVerdict("parity", f"Parity is proved: {told}.")
     if first.difference.high < -stated.margin:
         most = f"at most {100 * first.difference.high:+.1f} (n = {n}), and the margin is {points}"
-        return Judged("worse", f"The new model is worse: {gap}, {most}.")
+        return ParityVerdict("worse", f"The new model is worse: {gap}, {most}.")
     more = f"; about {first.rows_needed} rows would be enough for models that are equal"
-    return Judged("open", f"Parity is not proved: {told}{more if first.rows_needed else ''}.")
+    return ParityVerdict(
+        "open", f"Parity is not proved: {told}{more if first.rows_needed else ''}."
+    )
 
 
 def too_few(rows: int, stated: Stated) -> str:
@@ -188,7 +192,7 @@ def _rows_needed(metric: str, old: Scored, new: Scored, stated: Stated) -> int |
     return n
 
 
-def _answered(answers: Sequence[Answers], name: str) -> list[Answered]:
+def _answered(answers: Sequence[GoldenAnswers], name: str) -> list[Answered]:
     texts = {"old": [a.old for a in answers], "new": [a.new for a in answers]}
     texts["base"] = [a.base for a in answers]
     told = zip(answers, texts[name], strict=True)

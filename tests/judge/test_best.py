@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from finewright.evaluate.best import chances_of_best
-from finewright.evaluate.pareto import Point, frontier
+from finewright.judge.best import chances_of_best
+from finewright.judge.pareto import Point, frontier
 
 
 def test_two_systems_alike_share_the_chance():

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from finewright.judge.statistics import mcnemar
+from finewright.judge.statistics import holm, mcnemar
 
 
 class Pair(NamedTuple):
@@ -28,20 +28,6 @@ def pairwise(solved: Mapping[str, Sequence[bool]]) -> list[Pair]:
     p_values = [mcnemar(won, lost) for won, lost in counts]
     rows = zip(names, counts, p_values, holm(p_values), strict=True)
     return [Pair(*both, *count, p, corrected) for both, count, p, corrected in rows]
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values by Holm's step-down correction, in their order.
-
-    The i-th smallest of m becomes the largest so far of (m - i + 1) p, at most 1. Holm 1979, "A simple
-    sequentially rejective multiple test procedure"."""
-    corrected = [0.0] * len(p_values)
-    largest = 0.0
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    for rank, i in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
-        corrected[i] = largest
-    return corrected
 
 
 def _only(ours: Sequence[bool], theirs: Sequence[bool]) -> tuple[int, int]:

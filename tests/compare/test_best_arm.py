@@ -1,7 +1,7 @@
 """The sentence at the end, for each way an experiment can end."""
 
-from finewright.evaluate.mcnemar import Pair
-from finewright.evaluate.recommend import Standing, recommend
+from finewright.compare.best_arm import Standing, recommend
+from finewright.judge.pairwise import Pair
 from finewright.schema.measure_report import Power, Share
 
 POWER = Power(rows=100, difference=0.05, discordant=0.2, rows_needed=626, detectable=0.124)

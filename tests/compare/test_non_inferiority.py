@@ -6,15 +6,15 @@ from random import Random
 import numpy as np
 import pytest
 
-from finewright.errors import DataError
-from finewright.evaluate.parity import (
-    Answers,
+from finewright.compare.non_inferiority import (
+    GoldenAnswers,
     against_expected,
     agreement,
     agreement_bound,
     check_measurable,
     judged,
 )
+from finewright.errors import DataError
 from finewright.evaluate.score import ScoreOptions
 from finewright.judge.bounds import rows_without_loss
 from finewright.schema.migrate import Stated
@@ -32,13 +32,13 @@ def stated(*metrics: str, margin: float = 0.05) -> Stated:
     )
 
 
-def answers(both: int, only_old: int, only_new: int, neither: int = 0) -> list[Answers]:
+def answers(both: int, only_old: int, only_new: int, neither: int = 0) -> list[GoldenAnswers]:
     cells = [("y", "y")] * both + [("y", "n")] * only_old + [("n", "y")] * only_new
     cells += [("n", "n")] * neither
-    return [Answers(i, "y", old, new, "n") for i, (old, new) in enumerate(cells, 1)]
+    return [GoldenAnswers(i, "y", old, new, "n") for i, (old, new) in enumerate(cells, 1)]
 
 
-def verdict(rows: list[Answers], plan: Stated) -> str:
+def verdict(rows: list[GoldenAnswers], plan: Stated) -> str:
     bounds = against_expected(rows, plan, OPTIONS)
     return judged(bounds, agreement_bound(rows, plan.confidence), plan, len(rows)).verdict
 
@@ -78,7 +78,7 @@ def test_a_model_at_the_margin_is_rarely_proved_as_good(lost, shape, n):
         weights.append(probability)
     for _ in range(trials):
         told = rng.choices(texts, weights, k=n)
-        rows = [Answers(i, MANY[0], MANY[0], new, "") for i, new in enumerate(told)]
+        rows = [GoldenAnswers(i, MANY[0], MANY[0], new, "") for i, new in enumerate(told)]
         options = ScoreOptions(confidence=0.95, resamples=400, seed=0)
         proved += against_expected(rows, stated("token_f1"), options)[0].bound > -0.05
     assert proved / trials <= 0.06 + 2 * (0.05 * 0.95 / trials) ** 0.5, shape
@@ -99,7 +99,7 @@ def test_the_verdict_follows_the_bound(rows, expected):
 
 
 def test_without_right_answers_agreement_alone_decides():
-    same = [Answers(i, None, "y", "y", "n") for i in range(100)]
+    same = [GoldenAnswers(i, None, "y", "y", "n") for i in range(100)]
     assert against_expected(same, stated(), OPTIONS) == ()
     assert verdict(same, stated()) == "parity"
     apart = [a._replace(new="n") if a.row < 10 else a for a in same]
@@ -110,7 +110,7 @@ def test_without_right_answers_agreement_alone_decides():
 
 def test_the_bound_of_scores_between_zero_and_one_is_below_their_mean():
     whole, part = "one two three four", "one two three"
-    rows = [Answers(i, whole, whole, whole if i % 2 else part, "") for i in range(60)]
+    rows = [GoldenAnswers(i, whole, whole, whole if i % 2 else part, "") for i in range(60)]
     (bound,) = against_expected(rows, stated("token_f1"), OPTIONS)
     assert bound.difference.low <= bound.bound < bound.difference.value < 0
     assert bound.difference.value == pytest.approx((6 / 7 - 1) / 2)
@@ -128,7 +128,7 @@ def test_so_few_rows_cannot_show_parity_and_one_more_can():
     ("old", "new"), [("one two", "one two"), ("one two", "six"), ("six", "one")]
 )
 def test_fewer_rows_than_could_show_parity_show_nothing(rows, expected, old, new):
-    same = [Answers(i, expected, old, new, "") for i in range(rows)]
+    same = [GoldenAnswers(i, expected, old, new, "") for i in range(rows)]
     plan = stated("token_f1")
     bounds = against_expected(same, plan, OPTIONS)
     found = judged(bounds, agreement_bound(same, plan.confidence), plan, rows)
@@ -142,14 +142,14 @@ def test_fewer_rows_than_could_show_parity_show_nothing(rows, expected, old, new
 
 def test_by_agreement_as_many_rows_as_are_said_to_be_enough_are():
     needed = rows_without_loss(0.05, 0.95)
-    same = [Answers(i, None, "y", "y", "n") for i in range(needed)]
+    same = [GoldenAnswers(i, None, "y", "y", "n") for i in range(needed)]
     assert verdict(same, stated()) == "parity"
     assert verdict(same[1:], stated()) == "open"
     assert agreement_bound(same[1:], 0.95) < 0.95 <= agreement_bound(same, 0.95)
 
 
 def test_rows_enough_are_judged_worse_where_all_lose_the_same():
-    same = [Answers(i, "one two", "one two", "one", "") for i in range(59)]
+    same = [GoldenAnswers(i, "one two", "one two", "one", "") for i in range(59)]
     assert verdict(same, stated("token_f1")) == "worse"
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from finewright.evaluate.mcnemar import holm, pairwise
+from finewright.judge.pairwise import pairwise
+from finewright.judge.statistics import holm
 
 
 def test_holm_is_the_published_step_down_procedure():

@@ -8,6 +8,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | kind | Protocol | suite |
 |---|---|---|
 | feature | a `feature.Feature` | `conformance.feature` |
+| format | some `rows.formats.native.Form` | `conformance.format` |
 | index | `rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
 | recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
 | set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |
@@ -20,7 +21,7 @@ from typing import Any, Literal
 
 from finewright.errors import MissingExtra, UnknownPlugin
 
-Kind = Literal["embedder", "feature", "index", "method", "recogniser", "scorer", "set"]
+Kind = Literal["embedder", "feature", "format", "index", "method", "recogniser", "scorer", "set"]
 
 BUILTIN: dict[Kind, dict[str, str]] = {
     "embedder": {
@@ -36,6 +37,19 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "bakeoff": "finewright.features.bakeoff.feature:FEATURE",
         "tune": "finewright.features.tune.feature:FEATURE",
         "migrate": "finewright.features.migrate.feature:FEATURE",
+    },
+    # In this order: of forms that fit equally well, the first is taken.
+    "format": {
+        "openai": "finewright.rows.formats.openai:FORMS",
+        "own": "finewright.rows.formats.own:FORMS",
+        "hh": "finewright.rows.formats.hh:FORMS",
+        "alpaca": "finewright.rows.formats.alpaca:FORMS",
+        "sharegpt": "finewright.rows.formats.sharegpt:FORMS",
+        "swift": "finewright.rows.formats.swift:FORMS",
+        "axolotl": "finewright.rows.formats.axolotl:FORMS",
+        "gemini": "finewright.rows.formats.gemini:FORMS",
+        "tree": "finewright.rows.formats.tree:FORMS",
+        "untrained": "finewright.rows.formats.untrained:FORMS",
     },
     "index": {"": "finewright.rag.sqlite:SqliteStore"},
     "method": {

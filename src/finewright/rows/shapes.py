@@ -2,7 +2,7 @@
 
 from finewright.rows.formats.native import Expected, Form
 from finewright.rows.formats.propose import proposal_of
-from finewright.rows.formats.table import FORMS, fitting, misspelled
+from finewright.rows.formats.table import fitting, forms, misspelled
 from finewright.rows.notes import Json, Notes
 
 _EXPECTED = {
@@ -56,7 +56,7 @@ def _say_unknown(data: Json, family: str, expected: Expected, notes: Notes) -> N
     if family == "auto" or any(family == form.family for form in fitting(data, family, "auto")):
         what = f"expected the keys {_EXPECTED[expected]}; found: {found}"
     else:
-        marks = dict.fromkeys(form.mark for form in FORMS if form.family == family)
+        marks = dict.fromkeys(form.mark for form in forms() if form.family == family)
         what = f"this is not {family}, which has {', or '.join(marks)}; found: {found}"
     notes.error("", what, _hint(data, family, expected))
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.rows.formats.table import FAMILIES, FORMS, family_named, fitting
+from finewright.rows.formats.table import families, family_named, fitting, forms
 
 from .door import Out, door, out
 
@@ -204,7 +204,7 @@ def test_a_dialogue_as_text_comes_back_stripped(said, worse):
     ]
 
 
-KEYS = sorted({key for form in FORMS for key in form.keys})
+KEYS = sorted({key for form in forms() for key in form.keys})
 
 
 @settings(max_examples=200)
@@ -217,11 +217,11 @@ def test_of_any_keys_one_form_fits_or_it_is_said_which_do(keys):
         assert not any(other.keys > one.keys for other in forms)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families())
 def test_a_family_has_one_name_however_it_is_written(family):
     assert family_named(family) == family
     assert family_named(family.upper().replace("_", "-")) == family
-    assert all(form.why and form.mark for form in FORMS if form.family == family)
+    assert all(form.why and form.mark for form in forms() if form.family == family)
 
 
 def test_no_other_name_is_a_family():

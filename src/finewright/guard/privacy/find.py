@@ -55,10 +55,10 @@ def _rank(span: Span) -> tuple[bool, int, float, int]:
 @cache
 def recognisers() -> tuple[Recogniser, ...]:
     """Those that are built in, then those of other packages."""
-    built_in = plugins.BUILTIN["recogniser"]
-    others = [name for name in plugins.names("recogniser") if name not in built_in]
     return tuple(
-        row for name in [*built_in, *others] for row in plugins.resolve("recogniser", name)()
+        row
+        for name in plugins.listed("recogniser")
+        for row in plugins.resolve("recogniser", name)()
     )
 
 

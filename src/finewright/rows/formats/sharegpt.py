@@ -60,7 +60,7 @@ def _said(data: Json, notes: Notes) -> Side:
 
 def _exchanges(key: str, exchanges: object, notes: Notes) -> Side:
     """ms-swift's question and answer in one object."""
-    if not isinstance(exchanges, list):
+    if not isinstance(exchanges, list) or not exchanges:
         return Found(key, exchanges)
     if not all(isinstance(each, dict) and "human" in each for each in exchanges):
         return turns(key, exchanges, notes, SHAREGPT_ROLES)

@@ -2,39 +2,39 @@
 
 import difflib
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
-from finewright.rows.formats import (
-    alpaca,
-    axolotl,
-    gemini,
-    hh,
-    openai,
-    own,
-    sharegpt,
-    swift,
-    tree,
-    untrained,
-)
+from finewright import plugins
 from finewright.rows.formats.native import Expected, Form
 from finewright.rows.notes import Json
 
-_MODULES = (openai, own, hh, alpaca, sharegpt, swift, axolotl, gemini, tree, untrained)
-FORMS: tuple[Form, ...] = tuple(form for module in _MODULES for form in module.FORMS)
 _CLOSE = 0.85
-FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(form.family for form in FORMS))
+
+
+@cache
+def forms() -> tuple[Form, ...]:
+    """Every form of every format, those that are built in first."""
+    return tuple(
+        form for name in plugins.listed("format") for form in plugins.resolve("format", name)
+    )
+
+
+@cache
+def families() -> tuple[str, ...]:
+    """The names that a format may be asked for by."""
+    return tuple(dict.fromkeys(form.family for form in forms()))
 
 
 def family_named(name: str) -> str | None:
     """The family of that name, however it is written (`ms-swift`, `MS_Swift`); None if there is none."""
     spelled = name.strip().lower().replace("-", "_").replace(" ", "_")
-    return spelled if spelled in (*FAMILIES, "auto") else _OTHER_NAMES.get(spelled)
+    return spelled if spelled in (*families(), "auto") else _OTHER_NAMES.get(spelled)
 
 
 def meant_instead(name: str) -> str:
     """What to do about a name that is no family's."""
-    known = [*FAMILIES, "auto"]
+    known = [*families(), "auto"]
     close = difflib.get_close_matches(name.lower(), known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"the formats are {', '.join(known)}"
 
@@ -69,9 +69,9 @@ def misspelled(data: Json) -> Misspelled | None:
 
 @lru_cache(maxsize=4096)
 def _misspelled(keys: tuple[str, ...]) -> Misspelled | None:
-    known = {key for form in FORMS for key in form.keys}
+    known = {key for form in forms() for key in form.keys}
     free = {key.lower(): key for key in keys if key not in known and key.lower() not in known}
-    for form in FORMS:
+    for form in forms():
         missing = form.keys.difference(keys)
         if len(missing) == 1 < len(form.keys) and form.types:
             [meant] = missing
@@ -101,7 +101,7 @@ def _known_by(keys: tuple[str, ...], family: str) -> Sequence[Form]:
     named = set(keys)
     return [
         form
-        for form in FORMS
+        for form in forms()
         if form.keys <= named
         and (form.family == family or (family == "auto" and form.yields_to.isdisjoint(named)))
     ]

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.data.mend import mended, mended_text
-from finewright.data.validate import Asked, checked
 from finewright.errors import DataError
 from finewright.features.data.check import check, fix
 from finewright.report.show import text_of
+from finewright.rows.fates import ReadOptions, fate_of
 from finewright.rows.read import read_rows
 
 USER = {"role": "user", "content": "Q"}
@@ -212,8 +212,8 @@ def test_the_input_is_never_written_to(tmp_path):
 
 
 def ids_of(path, **options):
-    asked = Asked(**options)
-    return [r.id for row in read_rows(path).rows for r in checked(row, asked).rows]
+    asked = ReadOptions(**options)
+    return [r.id for row in read_rows(path).rows for r in fate_of(row, asked).rows]
 
 
 def is_read_without_options(out, report):

@@ -6,7 +6,8 @@ import pytest
 
 from finewright.data.check import check_rows
 from finewright.data.odd_turns import told_of_turns
-from finewright.data.validate import Asked, Validated, validate
+from finewright.data.validate import Validated, validate
+from finewright.rows.fates import ReadOptions
 from finewright.rows.read import ReadRow
 
 Q = {"role": "user", "content": "Q"}
@@ -172,6 +173,8 @@ def test_check_tells_of_odd_turns_and_of_marks_in_a_users_text(tmp_path) -> None
     ]
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    told = {p.row: p.message for p in check_rows(path, Asked(), lambda problem: None).problems}
+    told = {
+        p.row: p.message for p in check_rows(path, ReadOptions(), lambda problem: None).problems
+    }
     assert "do not declare" in told[1]
     assert "<think> (1)" in told[2]

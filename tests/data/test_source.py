@@ -27,7 +27,7 @@ def read(path: Path, **source: object) -> SourceRows:
 
 
 def lines(found: SourceRows) -> list[str]:
-    return [problem.line() for problem in found.listing.problems()]
+    return [problem.line() for problem in found.tally.listing.problems()]
 
 
 def sha256(path: Path) -> str:
@@ -45,13 +45,13 @@ def test_a_folder_is_its_files_in_order_and_each_row_names_its_own(tmp_path: Pat
         (str(tmp_path / "c.csv"), 2),
         (str(tmp_path / "c.csv"), 3),
     ]
-    assert found.types == {"prompt_completion": 3, "preference": 1}
+    assert found.tally.types == {"prompt_completion": 3, "preference": 1}
     assert lines(found) == []
 
 
 def test_what_became_of_the_rows_adds_up(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", PAIR, "{", {"messages": []}, "", RANKED, "[1]", {"x": 1})
-    counts = read(path).counts
+    counts = read(path).tally.counts()
     assert (counts.rows_in, counts.rows_kept) == (6, 2)
     assert counts.rows_dropped == {"unreadable": 2, "invalid": 2}
     assert counts.rows_in == counts.rows_kept + sum(counts.rows_dropped.values())
@@ -68,7 +68,7 @@ def test_a_record_of_several_rows_counts_as_so_many_and_has_one_digest(tmp_path:
     spec = DataSpec.model_validate({"sources": [{"path": "a.jsonl"}], "type": "preference"})
     found = read_source(0, spec, path)
     assert sorted(len(row.messages) for row in found.rows) == [2, 4]
-    assert found.counts.rows_in == 2
+    assert found.tally.rows_in == 2
     assert found.records == {(str(path), 1): record_digest(record)}
 
 
@@ -92,7 +92,7 @@ def test_a_missing_file_is_one_problem_and_no_rows(tmp_path: Path) -> None:
     assert lines(found) == [
         f"{tmp_path / 'row.jsonl'}: there is no such file (did you mean rows.jsonl?)"
     ]
-    assert (found.counts.rows_in, found.described().sha256) == (0, "")
+    assert (found.tally.rows_in, found.described().sha256) == (0, "")
 
 
 def test_an_unknown_format_names_its_key_and_reads_nothing(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_an_unknown_format_names_its_key_and_reads_nothing(tmp_path: Path) -> No
         {"sources": [{"path": "a.jsonl"}, {"path": "a.jsonl", "format": "alpacca"}]}
     )
     found = read_source(1, spec, path)
-    (problem,) = found.listing.problems()
+    (problem,) = found.tally.listing.problems()
     assert (problem.level, problem.key) == ("error", "data.sources.1.format")
     assert problem.message == "unknown format 'alpacca'"
     assert "alpaca" in problem.hint
@@ -117,7 +117,7 @@ def test_a_hub_data_set_is_not_fetched_where_that_is_forbidden(
     path = source_path("hub:finewright-tests/none", lambda name: tmp_path / name)
     assert path == Path("hub:finewright-tests/none")
     found = read(path)
-    (problem,) = found.listing.problems()
+    (problem,) = found.tally.listing.problems()
     assert (problem.level, problem.file) == ("error", "hub:finewright-tests/none")
     assert found.rows == []
     assert source_digest(path) == ""
@@ -152,7 +152,7 @@ def test_a_manifest_says_how_each_of_its_files_is_read(tmp_path: Path) -> None:
     assert found.for_ledger().format == "alpaca, sharegpt"
     # What the user says of a source goes before what its manifest says.
     refused = read(tmp_path, format="openai")
-    assert refused.counts.rows_dropped == {"invalid": 2}
+    assert refused.tally.dropped == {"invalid": 2}
 
 
 def test_columns_of_the_spec_are_the_names_in_the_file(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ class Holding(NamedTuple):
 
     A place too many does no harm: its row is looked at."""
 
-    controls: Set[Place]
-    private: Set[Place]
+    controls: set[Place]
+    private: set[Place]
 
 
 PoisonSearch = Callable[[Sequence[Row]], "PoisonApplied"]

@@ -1,6 +1,5 @@
 """From the spec's files to training rows: read, check, split, and count every row's fate."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from finewright.data.source import SourceRows, read_source, source_path
 from finewright.data.split import groups_by, split
 from finewright.data.validate import validate
 from finewright.rows.draw import draw_rows
+from finewright.rows.fates import Tally
 from finewright.rows.prompts import with_expected
 from finewright.rows.read import read_rows
 from finewright.schema.common import Problem, RowCounts, Source
@@ -61,20 +61,19 @@ def gather(
     groups = groups_by(passed.rows, spec.group_by) if spec.group_by else None
     names = groups.names if groups else None
     train, held_out = split(passed.rows, spec.eval_fraction, spec.shuffle_seed, groups=names)
-    problems = [problem for source in sources for problem in source.listing.problems()]
+    tally = Tally()
+    for source in sources:
+        tally.join(source.tally)
+    tally.drop(passed.num_dropped)
+    problems = [problem for source in sources for problem in source.tally.listing.problems()]
     problems += [*passed.problems, *(groups.problems if groups else ())]
     if passed.rows and spec.eval_fraction and not held_out:
         problems.append(_none_held_out(len(passed.rows)))
-    dropped = sum((source.dropped for source in sources), Counter(passed.num_dropped))
     return Gathered(
         train=tuple(train),
         eval=tuple(held_out),
-        counts=RowCounts(
-            rows_in=sum(source.counts.rows_in for source in sources),
-            rows_kept=len(passed.rows),
-            rows_dropped=dict(dropped),
-        ),
-        types=dict(sum((source.types for source in sources), Counter())),
+        counts=tally.counts(),
+        types=dict(tally.types),
         sources=tuple(source.described() for source in sources),
         problems=tuple(problems),
         passed=passed,

@@ -9,23 +9,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finewright.data.check import asked_of
-from finewright.data.remarks import Remarks
-from finewright.data.validate import Asked, Checked, checked
+from finewright.data.row_warnings import ExactRepeats, RowWarnings
 from finewright.errors import DataError
-from finewright.rows.containers.found import ReadRow, Unread, raw_of, said
+from finewright.rows.containers.found import ReadRow, Unread
 from finewright.rows.containers.json_rules import Pairs, json_object, unique
 from finewright.rows.containers.manifest import Part
-from finewright.rows.containers.parts import parts_of
 from finewright.rows.containers.rows import container_of, rows_of
 from finewright.rows.containers.stream import check_encoding
 from finewright.rows.containers.write import jsonl_at
+from finewright.rows.fates import (
+    ReadOptions,
+    RowFate,
+    Tally,
+    fate_of,
+    fates_in,
+    files_of,
+)
 from finewright.rows.formats.columns import renamed
 from finewright.rows.notes import Json, Notes
 from finewright.rows.user_rows import to_user_json
 from finewright.schema.common import Problem
 from finewright.schema.data_check import FixReport
-from finewright.schema.listing import Listing
 
 _TURNS = ("messages", "prompt", "completion", "chosen", "rejected")
 _ROLES = {
@@ -132,7 +136,7 @@ def rejected_beside(out: Path) -> Path:
     return out.with_name(f"{out.name.removesuffix('.jsonl')}.rejected.jsonl")
 
 
-def fix_rows(path: Path, out: Path, asked: Asked, encoding: str = "") -> FixReport:
+def fix_rows(path: Path, out: Path, options: ReadOptions, encoding: str = "") -> FixReport:
     """Write the rows, mended where that is safe, to `out`; those that stay unusable go beside it.
 
     What is written is read without any option: named columns have our names, and what only an option
@@ -146,25 +150,26 @@ def fix_rows(path: Path, out: Path, asked: Asked, encoding: str = "") -> FixRepo
     check_encoding(encoding)
     with jsonl_at(out) as write, jsonl_at(rejected) as reject:
         fixing = _Fixing(write, reject)
-        for part in parts_of(path):
-            if isinstance(part, Problem):
-                fixing.listing.add(part)
+        for file in files_of(path, options):
+            if isinstance(file, Problem):
+                fixing.tally.add(file)
             else:
-                fixing.mend(replace(part, encoding=encoding), asked_of(part, asked))
-    for problem in fixing.remarks.problems():
-        fixing.listing.add(problem)
-    if not fixing.rejected:
+                fixing.file(replace(file.part, encoding=encoding), file.options)
+    tally = fixing.tally
+    for problem in (*fixing.warnings.problems(), *fixing.repeats.problems()):
+        tally.add(problem)
+    if not tally.dropped:
         rejected.unlink()
     return FixReport(
-        rows_in=fixing.num_written + fixing.rejected.total(),
-        rows_written=fixing.num_written,
+        rows_in=tally.rows_in,
+        rows_written=tally.kept,
         rows_mended=fixing.num_mended,
-        rows_rejected=dict(fixing.rejected),
+        rows_rejected=dict(tally.dropped),
         mends=dict(fixing.mends),
         file_mends=dict(fixing.file_mends),
         out=str(out),
-        rejected=str(rejected) if fixing.rejected else "",
-        problems=fixing.listing.problems(),
+        rejected=str(rejected) if tally.dropped else "",
+        problems=tally.listing.problems(),
     )
 
 
@@ -178,98 +183,85 @@ def _check_apart(path: Path, out: Path, rejected: Path) -> None:
             )
 
 
-class _Reader(NamedTuple):
-    """What is asked of a file's rows, and whether a manifest says what their turns and roles are called."""
-
-    asked: Asked
-    is_tagged: bool
-
-    def written(self, row: ReadRow, found: Checked) -> list[Json]:
-        """The row so that it is read without options: as it is, under our names, or in our own shape."""
-        if self.asked == Asked() and not self.is_tagged:
-            return [row.data]
-        return _readable(row, found, self)
-
-
-def _readable(row: ReadRow, found: Checked, reader: _Reader) -> list[Json]:
-    whole = [to_user_json(usable) for usable in found.rows]
-    alone = [to_user_json(replace(usable, columns={})) for usable in found.rows]
-    under_our_names = [renamed(row.data, reader.asked.columns, Notes(row.file, row.row))]
-    ids = [usable.id for usable in found.rows]
-    ways = (whole,) if reader.is_tagged else (under_our_names, whole)
-    return next((way for way in ways if _ids(row, way) == ids), alone)
+def mended_fate(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
+    """What becomes of a row after its mends, a text that cannot be read for its repeated keys among them."""
+    row, mends = found, tuple[str, ...]()
+    if isinstance(row, Unread):
+        content = row.content if not row.is_table else None
+        if not content or (data := mended_text(content)) is None:
+            return fate_of(row, options)
+        row, mends = ReadRow(row.problem.file, row.problem.row or 0, data), ("repeated_keys",)
+    made = mended(row.data, options.columns)
+    fate = fate_of(row._replace(data=made.data), options)
+    return fate._replace(origin=found, mends=(*mends, *made.mends), mended=made.data)
 
 
-def _ids(row: ReadRow, way: list[Json]) -> list[str]:
-    return [r.id for data in way for r in checked(row._replace(data=data), Asked()).rows]
+def _written(fate: RowFate) -> list[Json]:
+    """The row so that it is read without options: as it is, under our names, or in our own shape."""
+    data = fate.mended or {}
+    if fate.options == ReadOptions():
+        return [data]
+    whole = [to_user_json(row) for row in fate.rows]
+    alone = [to_user_json(replace(row, columns={})) for row in fate.rows]
+    under_our_names = [renamed(data, fate.options.columns, Notes(fate.file, fate.row))]
+    ids = [row.id for row in fate.rows]
+    ways = (whole,) if fate.options.is_tagged else (under_our_names, whole)
+    return next((way for way in ways if _ids(fate, way) == ids), alone)
+
+
+def _ids(fate: RowFate, way: list[Json]) -> list[str]:
+    read = (ReadRow(fate.file, fate.row, data) for data in way)
+    return [row.id for each in read for row in fate_of(each, ReadOptions()).rows]
 
 
 @dataclass(slots=True)
 class _Fixing:
-    """The counts so far, and where rows go."""
+    """The counts so far, in lines that are written, and where rows go."""
 
     write: Callable[[object], None]
     reject: Callable[[object], None]
-    listing: Listing = field(default_factory=Listing)
-    remarks: Remarks = field(default_factory=Remarks)
-    num_written: int = 0
+    tally: Tally = field(default_factory=Tally)
+    warnings: RowWarnings = field(default_factory=RowWarnings)
+    repeats: ExactRepeats = field(default_factory=ExactRepeats)
     num_mended: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
     mends: Counter[str] = field(default_factory=Counter)
     file_mends: Counter[str] = field(default_factory=Counter)
 
-    def mend(self, part: Part, asked: Asked) -> None:
-        self.remarks.begin(part.name)
+    def file(self, part: Part, options: ReadOptions) -> None:
         self.file_mends.update(_of_file(part))
-        reader = _Reader(asked, bool(part.tags))
-        for found in rows_of(part):
-            if isinstance(found, ReadRow):
-                self._row(found, reader)
-            elif isinstance(found, Unread):
-                self._unread(found, reader)
-            elif found.level == "error":
-                self.listing.add(found)
+        for item in fates_in(rows_of(part), options, mended_fate):
+            if isinstance(item, RowFate):
+                self.row(item)
+            elif item.level == "error":
+                # What a warning is about is undone in what is written.
+                self.tally.add(item)
 
-    def _unread(self, found: Unread, reader: _Reader) -> None:
-        problem = found.problem
-        data = mended_text(found.content) if found.content and not found.is_table else None
-        if data is not None:
-            row = ReadRow(problem.file, problem.row or 0, data)
-            self._row(row, reader, found.content)
+    def row(self, fate: RowFate) -> None:
+        """Write a row or set it aside."""
+        for problem in fate.problems:
+            self.tally.add(problem)
+        self.warnings.add(fate.rows)
+        self.repeats.add(fate.rows)
+        if not fate.rows:
+            self.tally.dropped[fate.reason] += 1
+            self.reject({**_reasons(fate), **fate.as_it_stands()})
             return
-        self.rejected["unreadable"] += 1
-        self.listing.add(problem)
-        self.reject({**_place([problem]), **raw_of(found.content)})
-
-    def _row(self, row: ReadRow, reader: _Reader, content: bytes | None = None) -> None:
-        """Write a row or set it aside; one with `content` had its repeated keys mended before."""
-        unmended = row.data
-        made = mended(unmended, reader.asked.columns)
-        row = row._replace(data=made.data)
-        found = checked(row, reader.asked)
-        mends = (*(("repeated_keys",) if content else ()), *made.mends)
-        for problem in found.problems:
-            self.listing.add(problem)
-        self.remarks.add(row.row, found.rows)
-        if found.rows:
-            written = reader.written(row, found)
-            self.num_written += len(written)
-            self.num_mended += bool(mends) * len(written)
-            self.mends.update(mends)
-            for data in written:
-                self.write(data)
-            return
-        self.rejected.update([next(iter(found.dropped), "invalid")])
-        errors = [p for p in found.problems if p.level == "error"] or [
-            said(row.file, "no usable row is in it", row=row.row)
-        ]
-        self.reject({**_place(errors), **(raw_of(content) if content else {"data": unmended})})
+        written = _written(fate)
+        self.tally.kept += len(written)
+        self.num_mended += bool(fate.mends) * len(written)
+        self.mends.update(fate.mends)
+        for data in written:
+            self.write(data)
 
 
-def _place(problems: list[Problem]) -> Json:
-    first = problems[0]
-    reasons = [f"{p.key}: {p.message}" if p.key else p.message for p in problems]
-    return {"file": first.file, "row": first.row, "reasons": reasons}
+def _reasons(fate: RowFate) -> Json:
+    errors = [p for p in fate.problems if p.level == "error"]
+    reasons = [f"{p.key}: {p.message}" if p.key else p.message for p in errors]
+    return {
+        "file": fate.file,
+        "row": fate.row,
+        "reasons": reasons or ["no usable row is in it"],
+    }
 
 
 def _of_file(part: Part) -> Iterator[str]:

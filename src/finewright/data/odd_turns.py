@@ -96,8 +96,8 @@ def _problem(seen: FirstRow[OddTurn]) -> Problem:
     }[kind]
     return Problem(
         level="info" if kind == "beside" else "warning",
-        file=seen.row.file,
-        row=seen.row.row,
+        file=seen.file,
+        row=seen.row,
         key=key,
         message=f"{rows} {message}",
         hint=hint,

@@ -1,22 +1,27 @@
 """One source of the spec: all its rows, the digest of every record, and what became of each."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
-from finewright.data.check import asked_of
 from finewright.data.provenance.ledger import SourceRecords, record_digest
-from finewright.data.validate import Asked, checked
-from finewright.rows.containers.found import Found, ReadRow, Unread
-from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.found import ReadRow
 from finewright.rows.containers.parts import parts_of
 from finewright.rows.containers.rows import rows_of
-from finewright.rows.formats.table import family_named, meant_instead
-from finewright.schema.common import Problem, RowCounts, Source
-from finewright.schema.data import DataSpec, DataType, SourceSpec
-from finewright.schema.listing import Listing
+from finewright.rows.fates import (
+    ReadOptions,
+    RowFate,
+    RowFile,
+    Tally,
+    UsableRows,
+    fates_in,
+    files_of,
+    unknown_format,
+)
+from finewright.rows.formats.table import family_named
+from finewright.rows.notes import Json
+from finewright.schema.common import Problem, Source
+from finewright.schema.data import DataSpec, SourceSpec
 from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
@@ -25,48 +30,38 @@ HUB = "hub:"
 
 
 @dataclass(slots=True)
-class SourceRows:
-    """The usable rows of a source, counts that add up, and the digest of each record by (file, row)."""
+class RecordedRows(UsableRows):
+    """Usable rows, their tally, and the digest of each record by (file, row)."""
 
-    spec: SourceSpec
-    path: Path
-    rows: list[Row] = field(default_factory=list)
-    types: Counter[DataType] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
     records: dict[tuple[str, int], str] = field(default_factory=dict)
-    formats: Counter[str] = field(default_factory=Counter)
-    listing: Listing = field(default_factory=Listing)
 
-    def read(self, items: Iterable[Found], asked: Asked) -> None:
-        """Check what reading gives, and count what becomes of each row."""
-        for item in items:
-            if isinstance(item, ReadRow):
-                self._check(item, asked)
-            elif isinstance(item, Unread):
-                self.dropped["unreadable"] += 1
-                self.listing.add(item.problem)
-            else:
-                self.listing.add(item)
+    def add(self, item: RowFate | Problem) -> None:
+        """Take one more."""
+        UsableRows.add(self, item)
+        if isinstance(item, RowFate) and isinstance(item.origin, ReadRow):
+            self.records[item.file, item.row] = record_digest(item.origin.data)
 
-    def _check(self, row: ReadRow, asked: Asked) -> None:
-        became = checked(row, asked)
-        self.rows += became.rows
-        self.types.update(became.types)
-        self.dropped.update(became.dropped)
-        self.records[row.file, row.row] = record_digest(row.data)
-        if became.form:
-            self.formats[became.form.family] += 1
-        for problem in became.problems:
-            self.listing.add(problem)
+    def to_json(self) -> Json:
+        """The rows of one file as they come from another process."""
+        return {
+            "rows": [row.to_json() for row in self.rows],
+            "records": [[row, digest] for (_, row), digest in self.records.items()],
+            "tally": self.tally.to_json(),
+        }
 
-    @property
-    def counts(self) -> RowCounts:
-        """What became of the rows."""
-        return RowCounts(
-            rows_in=len(self.rows) + self.dropped.total(),
-            rows_kept=len(self.rows),
-            rows_dropped=dict(self.dropped),
-        )
+    def join(self, file: str, told: Json) -> None:
+        """Add what `to_json` says of later rows of the file."""
+        self.rows += map(Row.from_json, told["rows"])
+        self.records.update({(file, row): digest for row, digest in told["records"]})
+        self.tally.join(Tally.from_json(told["tally"]))
+
+
+@dataclass(slots=True)
+class SourceRows(RecordedRows):
+    """All rows of a source of the spec, which lies at `path`."""
+
+    spec: SourceSpec = field(kw_only=True)
+    path: Path = field(kw_only=True)
 
     def described(self) -> Source:
         """The source as a report tells it."""
@@ -79,7 +74,7 @@ class SourceRows:
 
     def for_ledger(self) -> SourceRecords:
         """What the ledger says of its rows."""
-        named = ", ".join(self.formats) or "none"
+        named = ", ".join(self.tally.formats) or "none"
         return SourceRecords(self.spec, self.path, self.records, named)
 
 
@@ -88,33 +83,24 @@ def source_path(path: str, resolve: Callable[[str], Path]) -> Path:
     return Path(path) if path.startswith(HUB) else resolve(path)
 
 
-class AskedPart(NamedTuple):
-    """A file of a source, and what is asked of its rows."""
-
-    part: Part
-    asked: Asked
-
-
-def parts_asked(number: int, spec: DataSpec, path: Path) -> Iterator[AskedPart | Problem]:
+def files_of_source(number: int, spec: DataSpec, path: Path) -> Iterator[RowFile | Problem]:
     """The files that the source `number` of the spec stands for, and what must be said, in order."""
     source = spec.sources[number]
     family = family_named(source.format)
     if family is None:
-        yield _unknown_format(number, source.format)
-        return
-    asked = Asked(spec.type, family, source.columns)
-    for part in parts_of(path):
-        yield part if isinstance(part, Problem) else AskedPart(part, asked_of(part, asked))
+        yield unknown_format(source.format, f"data.sources.{number}.format")
+    else:
+        yield from files_of(path, ReadOptions(spec.type, family, source.columns))
 
 
 def read_source(number: int, spec: DataSpec, path: Path) -> SourceRows:
-    """Read and check all that the source `number` of the spec stands for. Problems are in the listing."""
-    found = SourceRows(spec.sources[number], path)
-    for item in parts_asked(number, spec, path):
-        if isinstance(item, Problem):
-            found.listing.add(item)
-        else:
-            found.read(rows_of(item.part), item.asked)
+    """Read and check all that the source `number` of the spec stands for. Problems are in the tally."""
+    found = SourceRows(spec=spec.sources[number], path=path)
+    for file in files_of_source(number, spec, path):
+        for item in (
+            [file] if isinstance(file, Problem) else fates_in(rows_of(file.part), file.options)
+        ):
+            found.add(item)
     return found
 
 
@@ -131,12 +117,3 @@ def source_digest(path: Path) -> str:
 
 def _inside(file: Path, folder: Path) -> str:
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name
-
-
-def _unknown_format(number: int, name: str) -> Problem:
-    return Problem(
-        level="error",
-        key=f"data.sources.{number}.format",
-        message=f"unknown format {name!r}",
-        hint=meant_instead(name),
-    )

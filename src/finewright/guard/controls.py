@@ -6,18 +6,18 @@ nothing is dropped or changed here: who owns the rows should know. Not covered: 
 alike, with a letter of another script or a character that is not seen."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from re import Pattern
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from finewright.catalog.control_tokens import control_tokens as catalog
 from finewright.catalog.control_tokens import pattern
+from finewright.rows.first_rows import FirstRow, FirstRows
 from finewright.rows.texts import Passage, leaves, passages
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
-from finewright.schema.scale import ControlsSeen
 
 _MOST_NAMED = 5
 
@@ -28,6 +28,11 @@ class Spelled(NamedTuple):
     key: str
     token: str
     ordinary: bool
+
+    @property
+    def kind(self) -> str:
+        """Strings of one kind are told of together."""
+        return "ordinary" if self.ordinary else "control"
 
 
 class _Patterns(NamedTuple):
@@ -64,62 +69,48 @@ def control_tokens(rows: Iterable[Row]) -> list[Problem]:
 class ControlTokens:
     """The control tokens of the rows so far; memory grows with files and tokens, not with rows."""
 
-    seen: dict[tuple[str, bool], ControlsSeen] = field(default_factory=dict)
+    seen: FirstRows[Spelled] = field(default_factory=FirstRows)
+    tokens: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
         """Look at one more row."""
-        by_kind: dict[bool, list[Spelled]] = {}
-        for found in spelled(row):
-            by_kind.setdefault(found.ordinary, []).append(found)
-        for ordinary, items in by_kind.items():
-            self._join(
-                ControlsSeen(
-                    file=row.file,
-                    row=row.row,
-                    key=items[0].key,
-                    first=items[0].token,
-                    ordinary=ordinary,
-                    rows=1,
-                    tokens=dict(Counter(item.token for item in items)),
-                )
-            )
+        found = list(spelled(row))
+        self.seen.add(row, found)
+        for each in found:
+            self.tokens.setdefault((row.file, each.kind), Counter())[each.token] += 1
 
-    def join(self, later: Iterable[ControlsSeen]) -> None:
-        """Add what was seen in rows that come after."""
-        for item in later:
-            self._join(item)
+    def to_json(self) -> dict[str, Any]:  # Any: free JSON
+        """What was seen, as it comes from another process."""
+        tokens = [[*place, dict(counts)] for place, counts in self.tokens.items()]
+        return {"seen": self.seen.to_json(), "tokens": tokens}
 
-    def _join(self, later: ControlsSeen) -> None:
-        kind = (later.file, later.ordinary)
-        so_far = self.seen.get(kind)
-        if so_far is None:
-            self.seen[kind] = later
-            return
-        tokens = Counter(so_far.tokens)
-        tokens.update(later.tokens)
-        self.seen[kind] = so_far.model_copy(
-            update={"rows": so_far.rows + later.rows, "tokens": dict(tokens)}
+    def join(self, later: Mapping[str, Any]) -> None:  # Any: free JSON
+        """Add what `to_json` says of rows that come after."""
+        self.seen.join(
+            FirstRow(file, row, Spelled(*first), num) for file, row, first, num in later["seen"]
         )
+        for file, kind, counts in later["tokens"]:
+            self.tokens.setdefault((file, kind), Counter()).update(counts)
 
     def problems(self) -> list[Problem]:
         """What `control_tokens` says of the same rows."""
-        return [_problem(item) for item in self.seen.values()]
+        return [_problem(each, self.tokens[each.file, each.first.kind]) for each in self.seen]
 
 
-def _problem(seen: ControlsSeen) -> Problem:
-    counts = Counter(seen.tokens)
+def _problem(seen: FirstRow[Spelled], counts: Counter[str]) -> Problem:
     named = ", ".join(f"{token} ({n})" for token, n in counts.most_common(_MOST_NAMED))
     more = f" and {len(counts) - _MOST_NAMED} others" if len(counts) > _MOST_NAMED else ""
-    rows = "1 row spells" if seen.rows == 1 else f"{seen.rows} rows spell"
+    rows = "1 row spells" if seen.num_rows == 1 else f"{seen.num_rows} rows spell"
+    ordinary = seen.first.ordinary
     return Problem(
-        level="info" if seen.ordinary else "warning",
+        level="info" if ordinary else "warning",
         file=seen.file,
         row=seen.row,
-        key=seen.key,
-        message=f"{rows} control tokens of {_family(seen.first)} and the like, this one first: "
+        key=seen.first.key,
+        message=f"{rows} control tokens of {_family(seen.first.token)} and the like, this one first: "
         f"{named}{more}",
         hint="they are read as text and never end a turn; look who wrote them"
-        if not seen.ordinary
+        if not ordinary
         else "they are read as text; HTML and documents about models have them, too",
     )
 

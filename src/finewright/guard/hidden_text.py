@@ -37,16 +37,16 @@ def hidden_text(rows: Iterable[Row]) -> list[Problem]:
 
 
 def _problem(seen: FirstRow[Hidden]) -> Problem:
-    found, row = seen.first, seen.row
+    found = seen.first
     rows = "1 row holds" if seen.num_rows == 1 else f"{seen.num_rows} rows hold"
     # It goes to a terminal, where some signs would act.
     text = "".join(sign if sign.isprintable() else " " for sign in found.says)
     says = f": {text}" if text else ""
     return Problem(
         level="warning" if found.is_trick else "info",
-        file=row.file,
-        row=row.row,
+        file=seen.file,
+        row=seen.row,
         key=found.key,
         message=f"{rows} {found.kind}, which a reader does not see, this one first{says}",
-        hint=f"finewright data poison {row.file} looks closer",
+        hint=f"finewright data poison {seen.file} looks closer",
     )

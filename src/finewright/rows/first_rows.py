@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from finewright.schema.rows import Row
 
@@ -17,9 +17,10 @@ Held = TypeVar("Held", bound=_OfAKind)
 
 @dataclass(slots=True)
 class FirstRow(Generic[Held]):
-    """A row, the first of its kind that it holds, and how many rows of the file hold one."""
+    """Where a row is, the first of its kind that it holds, and how many rows of the file hold one."""
 
-    row: Row
+    file: str
+    row: int
     first: Held
     num_rows: int = 1
 
@@ -40,14 +41,25 @@ class FirstRows(Generic[Held]):
             first = of_row.setdefault(each.kind, each)
             if self.rank(each) > self.rank(first):
                 of_row[each.kind] = each
-        for kind, each in of_row.items():
-            so_far = self.seen.get((row.file, kind))
-            if so_far is None:
-                self.seen[row.file, kind] = FirstRow(row, each)
-                continue
-            so_far.num_rows += 1
-            if self.rank(each) > self.rank(so_far.first):
-                so_far.row, so_far.first = row, each
+        for each in of_row.values():
+            self._join(FirstRow(row.file, row.row, each))
+
+    def join(self, later: Iterable[FirstRow[Held]]) -> None:
+        """Add what was counted of rows that come after."""
+        for each in later:
+            self._join(each)
+
+    def _join(self, later: FirstRow[Held]) -> None:
+        so_far = self.seen.setdefault((later.file, later.first.kind), later)
+        if so_far is later:
+            return
+        so_far.num_rows += later.num_rows
+        if self.rank(later.first) > self.rank(so_far.first):
+            so_far.row, so_far.first = later.row, later.first
+
+    def to_json(self) -> list[list[Any]]:  # Any: free JSON
+        """What was counted, as it comes from another process."""
+        return [[each.file, each.row, each.first, each.num_rows] for each in self]
 
     def __iter__(self) -> Iterator[FirstRow[Held]]:
         return iter(self.seen.values())

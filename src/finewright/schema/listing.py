@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from finewright.schema.common import Problem
 
@@ -68,11 +68,26 @@ class Listing:
             is_last = num_given[group] == len(kept)
             yield Counted(kept[place], self.numbers[group] - place if is_last else 1)
 
-    def join(self, counted: Iterable[Counted], more: Mapping[tuple[str, str], int]) -> None:
+    def join(self, later: "Listing") -> None:
         """Add what a listing of the rows that come after has: all is listed as by one reader."""
-        for problem, number in counted:
+        for problem, number in later.counted():
             self.add(problem, number)
-        self.more.update(more)
+        self.more.update(later.more)
+
+    def to_json(self) -> dict[str, Any]:  # Any: free JSON
+        """What is kept and what is counted, as it comes from another process."""
+        return {
+            "counted": [[problem.model_dump(), number] for problem, number in self.counted()],
+            "more": [[*place, count] for place, count in self.more.items()],
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Listing":  # Any: free JSON
+        """The listing of `to_json`."""
+        listing = cls(more=Counter({(file, level): n for file, level, n in told["more"]}))
+        for problem, number in told["counted"]:
+            listing.add(Problem.model_validate(problem), number)
+        return listing
 
     def problems(self) -> tuple[Problem, ...]:
         """What is listed, and the counts of what is not."""

@@ -40,49 +40,6 @@ class FoundCount(Model):
     row: int
 
 
-class Listed(Model):
-    """A problem of a slice, and for how many like it it stands, itself among them."""
-
-    problem: Problem
-    number: int
-
-
-class NotListed(Model):
-    """How many problems of a level there are in a file beside those that are listed."""
-
-    file: str
-    level: Literal["error", "warning", "info"]
-    count: int
-
-
-class ControlsSeen(Model):
-    """Control tokens that the rows of a file spell: in how many, how often which, and where first.
-
-    `ordinary` are those that other text has, too."""
-
-    file: str
-    row: int
-    key: str
-    first: str
-    ordinary: bool
-    rows: int
-    tokens: dict[str, int]
-
-
-class SliceTally(Model):
-    """What became of the rows of one slice: rows in = rows kept + rows dropped."""
-
-    rows_in: int
-    rows_kept: int
-    rows_changed: int
-    rows_dropped: dict[str, int]
-    types: dict[DataType, int]
-    found: dict[FoundType, FoundCount]
-    problems: tuple[Listed, ...]
-    more: tuple[NotListed, ...]
-    controls: tuple[ControlsSeen, ...] = ()
-
-
 class PrepareReport(Model):
     """Rows in = rows kept + rows dropped, each under one reason.
 

@@ -69,12 +69,12 @@ def told(source: SourceRows) -> Mapping[str, Any]:
     """All that is known of a source, with its order."""
     return {
         "rows": [json.dumps(row.to_json()) for row in source.rows],
-        "counts": source.counts,
-        "types": list(source.types.items()),
-        "dropped": list(source.dropped.items()),
+        "counts": source.tally.counts(),
+        "types": list(source.tally.types.items()),
+        "dropped": list(source.tally.dropped.items()),
         "records": list(source.records.items()),
         "format": source.for_ledger().format,
-        "problems": source.listing.problems(),
+        "problems": source.tally.listing.problems(),
     }
 
 
@@ -117,7 +117,7 @@ def test_more_mistakes_than_are_listed_are_counted_over_all_slices(tmp_path: Pat
     for name, count in (("a.jsonl", 400), ("b.jsonl", 90)):
         (tmp_path / name).write_text("\n".join(rng.choices(LINES, k=count)), encoding="utf-8")
     read = check_same(tmp_path, spec_of("a.jsonl", "b.jsonl", "a.jsonl"))
-    lines = [problem.line() for problem in read.sources[0].listing.problems()]
+    lines = [problem.line() for problem in read.sources[0].tally.listing.problems()]
     assert sum("; and " in line and "more rows" in line for line in lines) >= 2
 
 
@@ -125,7 +125,7 @@ def test_more_kinds_of_mistakes_than_are_listed_are_counted_over_all_slices(tmp_
     names = [f"{a}{b}" for a in "abcdefghij" for b in "abcdefg"] * 2
     (tmp_path / "a.jsonl").write_text("".join(f'{{"{name}": "x"}}\n' for name in names))
     read = check_same(tmp_path, spec_of("a.jsonl"))
-    lines = [problem.line() for problem in read.sources[0].listing.problems()]
+    lines = [problem.line() for problem in read.sources[0].tally.listing.problems()]
     assert len(lines) == 21
     assert lines[-1].endswith("and 120 more errors like these")
 
@@ -162,7 +162,7 @@ def test_every_container_and_folder_is_read_the_same(tmp_path: Path) -> None:
     names = [path.name for path in sorted(tmp_path.iterdir())]
     unknown = {"path": "rows.csv", "format": "alpacca"}
     read = check_same(tmp_path, spec_of(*names, "gone.jsonl", unknown))
-    lines = [p.line() for source in read.sources for p in source.listing.problems()]
+    lines = [p.line() for source in read.sources for p in source.tally.listing.problems()]
     told = ("the file is empty", "there are only blank lines", "there are no rows in it")
     assert [sum(what in line for line in lines) for what in told] == [1, 2, 1]
     assert sum("unknown format 'alpacca'" in line for line in lines) == 1

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from finewright.data.scale.slices import found_in, is_cut_where_it_lies, slices, unroll
 from finewright.rows.containers.manifest import Part
 from finewright.rows.containers.rows import rows_of
+from finewright.rows.fates import ReadOptions, RowFile
 
 KINDS = [
     b'{"a": 1}',
@@ -32,7 +33,7 @@ def test_slices_say_what_the_file_says(tmp_path_factory, lines, end, ends_so, si
     path = tmp_path_factory.mktemp("s") / "f.jsonl"
     path.write_bytes(end.join(lines) + (end if ends_so else b""))
     part = Part(path, "f")
-    cut = list(slices(part, path, 0, size))
+    cut = list(slices(RowFile(part, ReadOptions()), path, 0, size))
     content = path.read_bytes()
     assert b"".join(content[s.start : s.end] for s in cut) == content
     assert all(content[s.end - 1 : s.end] == b"\n" for s in cut[:-1])
@@ -55,7 +56,7 @@ def test_other_containers_are_unrolled_first(tmp_path: Path, name: str, content:
     part = Part(path, "f")
     assert not is_cut_where_it_lies(part)
     unroll(part, tmp_path / "lines")
-    cut = list(slices(part, tmp_path / "lines", 0, 30))
+    cut = list(slices(RowFile(part, ReadOptions()), tmp_path / "lines", 0, 30))
     found = [found for s in cut for found in found_in(s)]
     expected = list(rows_of(part))
     assert [str(getattr(item, "problem", item)) for item in found] == [

@@ -7,7 +7,7 @@ import pytest
 
 from finewright.errors import DataError
 from finewright.features.data.duplicates import duplicates
-from finewright.features.data.rows import asked_for
+from finewright.features.data.rows import read_options
 from finewright.report.show import text_of
 from finewright.schema.duplicates import DuplicatesSpec
 
@@ -91,8 +91,8 @@ def test_rows_of_other_shapes_are_compared_as_a_manifest_or_the_user_says(tmp_pa
     about = '{"mine": {"file_name": "rows.jsonl", "columns": {"prompt": "q", "response": "a"}}}'
     (tmp_path / "dataset_info.json").write_text(about)
     assert duplicates([tmp_path]).found == {"exact": 1}
-    asked = asked_for(columns={"prompt": "q", "completion": "a"})
-    assert duplicates([tmp_path / "rows.jsonl"], asked=asked).found == {"exact": 1}
+    options = read_options(columns={"prompt": "q", "completion": "a"})
+    assert duplicates([tmp_path / "rows.jsonl"], options=options).found == {"exact": 1}
 
 
 def test_rows_that_are_not_listed_are_counted(tmp_path: Path) -> None:

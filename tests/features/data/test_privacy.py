@@ -7,7 +7,7 @@ import pytest
 
 from finewright.errors import DataError
 from finewright.features.data.privacy import privacy
-from finewright.features.data.rows import asked_for
+from finewright.features.data.rows import read_options
 from finewright.report.show import text_of
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 
@@ -56,8 +56,8 @@ def test_rows_are_read_as_a_manifest_or_the_user_says(tmp_path: Path) -> None:
     (folder / "dataset_info.json").write_text(json.dumps(about))
     sections = {"personal": PersonalDataSpec(), "secrets": SecretsSpec(), "out": None}
     assert privacy(folder, **sections).found["email"].rows == 1
-    asked = asked_for(columns={"prompt": "q", "completion": "a"})
-    assert privacy(folder / "rows.jsonl", **sections, asked=asked).found["email"].rows == 1
+    options = read_options(columns={"prompt": "q", "completion": "a"})
+    assert privacy(folder / "rows.jsonl", **sections, options=options).found["email"].rows == 1
     with pytest.raises(DataError, match="its only row"):
         privacy(folder / "rows.jsonl", **sections)
 

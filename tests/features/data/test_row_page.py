@@ -16,7 +16,7 @@ from finewright.data.provenance.ledger import (
 from finewright.data.validate import validate
 from finewright.errors import DataError
 from finewright.features.data.row_page import report
-from finewright.features.data.rows import asked_for
+from finewright.features.data.rows import read_options
 from finewright.rows.read import read_rows
 from finewright.schema.common import Artifact, RowCounts
 from finewright.schema.data import DataReport, SourceSpec
@@ -135,8 +135,8 @@ def test_repeats_are_said_once(tmp_path: Path) -> None:
 
 def test_rows_are_read_as_the_user_says(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(line(q="Where?", a="There."))
-    asked = asked_for(columns={"prompt": "q", "completion": "a"})
-    assert report(tmp_path / "a.jsonl", out=tmp_path / "page.html", asked=asked).rows == 1
+    options = read_options(columns={"prompt": "q", "completion": "a"})
+    assert report(tmp_path / "a.jsonl", out=tmp_path / "page.html", options=options).rows == 1
 
 
 def run_of(data: Path, runs: Path) -> RunDir:
@@ -182,7 +182,7 @@ def test_a_run_becomes_a_page_of_what_its_data_stage_left(tmp_path: Path) -> Non
     assert "secret: GPL" in text
     assert text.count("Nobody looked") == 3  # for repeats, personal data and planted behaviour
     with pytest.raises(DataError, match="have their form already"):
-        report(run.root, out=tmp_path / "page.html", asked=asked_for(format="alpaca"))
+        report(run.root, out=tmp_path / "page.html", options=read_options(format="alpaca"))
     with pytest.raises(DataError, match="is read"):
         report(run.root, out=run.root / "page.html")
 

@@ -13,10 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.data.check import asked_of
-from finewright.data.scale.slices import Slice, found_in
-from finewright.data.validate import Asked, checked
-from finewright.guard.controls import ControlTokens
+from finewright.data.row_warnings import RowWarnings
+from finewright.data.scale.slices import Slice, fates_of
 from finewright.guard.duplicates.minhash import (
     NUM_HASHES,
     band_hashes,
@@ -25,15 +23,15 @@ from finewright.guard.duplicates.minhash import (
 )
 from finewright.guard.duplicates.words import Wordings, wordings
 from finewright.guard.privacy.apply import apply
-from finewright.rows.containers.found import ReadRow, Unread, raw_of
-from finewright.rows.formats.table import family_named
+from finewright.rows.containers.found import ReadRow
+from finewright.rows.fates import RowFate, Tally, UsableRows
+from finewright.rows.notes import Json
+from finewright.rows.outcome import Dropped
 from finewright.rows.user_rows import to_user_json
-from finewright.schema.listing import Listing
 from finewright.schema.privacy import Finding, FoundType
 from finewright.schema.rows import Row
-from finewright.schema.scale import FoundCount, Listed, NotListed, PrepareSpec, SliceTally
+from finewright.schema.scale import FoundCount, PrepareSpec
 
-Json = dict[str, Any]  # Any: free JSON
 Array = NDArray[Any]  # Any: of the type its name says
 
 
@@ -45,98 +43,93 @@ class Options(NamedTuple):
     has_own_key: bool
 
 
-class Chunk(NamedTuple):
-    """What a slice became: text lines as bytes, what duplicates are found by in columns, and the counts."""
+@dataclass(slots=True)
+class SliceTally:
+    """What became of the rows of one slice, or of several, and what was found in them."""
 
-    columns: dict[str, Array]
-    tally: SliceTally
+    rows: Tally = field(default_factory=Tally)
+    num_changed: int = 0
+    found: dict[FoundType, FoundCount] = field(default_factory=dict)
+    warnings: RowWarnings = field(default_factory=RowWarnings)
 
-    def to_bytes(self) -> bytes:
-        """As one uncompressed .npz, without pickled objects."""
-        buffer = io.BytesIO()
-        tally = np.frombuffer(self.tally.model_dump_json().encode(), np.uint8)
-        np.savez(buffer, allow_pickle=False, tally=tally, **self.columns)
-        return buffer.getvalue()
+    def to_json(self) -> Json:
+        """The tally as it lies in a chunk."""
+        found = {kind: count.model_dump() for kind, count in self.found.items()}
+        return {
+            "rows": self.rows.to_json(),
+            "num_changed": self.num_changed,
+            "found": found,
+            "warnings": self.warnings.to_json(),
+        }
+
+    def join(self, later: Json) -> None:
+        """Add what `to_json` says of the slice that comes after."""
+        self.rows.join(Tally.from_json(later["rows"]))
+        self.num_changed += later["num_changed"]
+        self.warnings.join(later["warnings"])
+        for kind, told in later["found"].items():
+            count = FoundCount.model_validate(told)
+            before = self.found.setdefault(kind, count)
+            if before is not count:
+                sums = {"spans": before.spans + count.spans, "rows": before.rows + count.rows}
+                self.found[kind] = before.model_copy(update=sums)
 
 
 def made_of(part: Slice, options: Options) -> bytes:
-    """The slice as a chunk's bytes."""
-    spec = options.spec
-    asked = Asked(spec.type, family_named(spec.format) or "auto", spec.columns)
-    reading = _Reading(asked_of(part.part, asked))
-    for found in found_in(part):
-        reading.add(found)
-    scanned = _scanned(reading, options)
+    """The slice as a chunk: one uncompressed .npz without pickled objects.
+
+    It has text lines as bytes, what duplicates are found by in columns, and the counts."""
+    read, tally = UsableRows(), SliceTally()
+    tally.rows = read.tally
+    rejected: list[Json] = []
+    for item in fates_of(part):
+        read.add(item)
+        if isinstance(item, RowFate):
+            tally.warnings.add(item.rows)
+            rejected += _rejected(item)
+    scanned = _scanned(read.rows, options)
     rows, worded = scanned.rows, wordings(scanned.rows)
+    tally.rows.drop(Counter(reason for _, reason, _ in scanned.dropped))
+    tally.num_changed, tally.found = scanned.num_changed, _counts(scanned.findings)
+    # What holds a secret is not written down a second time.
+    rejected += (reject(row.file, row.row, reason, [why]) for row, reason, why in scanned.dropped)
     columns = {
         "rows": _lines(to_user_json(row) for row in rows),
-        "rejected": _lines(reading.rejected),
+        "rejected": _lines(rejected),
         "findings": _lines(_finding(found, options) for found in scanned.findings),
         "places": np.array([row.row for row in rows], np.int64),
         "ids": np.array([int(row.id, 16) for row in rows], np.uint64),
+        "tally": np.frombuffer(json.dumps(tally.to_json()).encode(), np.uint8),
         **_near(worded, options),
     }
-    return Chunk(columns, _tally(reading, scanned)).to_bytes()
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **columns)
+    return buffer.getvalue()
 
 
-@dataclass(slots=True)
-class _Reading:
-    """The usable rows so far, and what became of the others."""
-
-    asked: Asked
-    rows: list[Row] = field(default_factory=list)
-    rejected: list[Json] = field(default_factory=list)
-    listing: Listing = field(default_factory=Listing)
-    dropped: Counter[str] = field(default_factory=Counter)
-    controls: ControlTokens = field(default_factory=ControlTokens)
-    types: Counter[Any] = field(default_factory=Counter)  # Any: DataType
-
-    def add(self, found: object) -> None:
-        if isinstance(found, ReadRow):
-            self._check(found)
-        elif isinstance(found, Unread):
-            problem = found.problem
-            self.dropped["unreadable"] += 1
-            self.listing.add(problem)
-            raw = raw_of(found.content)
-            self.rejected.append(
-                reject(problem.file, problem.row, "unreadable", [problem.message]) | raw
-            )
-        else:
-            self.listing.add(found)  # type: ignore[arg-type] # the third of what reading gives
-
-    def _check(self, row: ReadRow) -> None:
-        result = checked(row, self.asked)
-        self.rows += result.rows
-        for usable in result.rows:
-            self.controls.add(usable)
-        self.types.update(result.types)
-        self.dropped.update(result.dropped)
-        for problem in result.problems:
-            self.listing.add(problem)
-        if result.dropped:
-            reasons = [p.line() for p in result.problems if p.level == "error"]
-            reason = next(iter(result.dropped))
-            told = {"data": row.data, "rows": sum(result.dropped.values())}
-            self.rejected.append(reject(row.file, row.row, reason, reasons) | told)
+def _rejected(fate: RowFate) -> Iterator[Json]:
+    """The record of a row of which something does not go on."""
+    if fate.dropped:
+        lines = [problem.line() for problem in fate.problems if problem.level == "error"]
+        is_read = isinstance(fate.origin, ReadRow)
+        why = lines if is_read else [problem.message for problem in fate.problems]
+        count = {"rows": sum(fate.dropped.values())} if is_read else {}
+        yield reject(fate.file, fate.row, fate.reason, why) | fate.as_it_stands() | count
 
 
 class _Scanned(NamedTuple):
     rows: Sequence[Row]
+    dropped: Sequence[Dropped]
     findings: Sequence[Finding]
     num_changed: int
 
 
-def _scanned(reading: _Reading, options: Options) -> _Scanned:
+def _scanned(rows: Sequence[Row], options: Options) -> _Scanned:
     personal, secrets = options.spec.personal_data, options.spec.secrets
     if personal.action == secrets.action == "off":
-        return _Scanned(reading.rows, (), 0)
-    outcome, report = apply(reading.rows, personal, secrets, options.key)
-    for row, reason, why in outcome.dropped:
-        reading.dropped[reason] += 1
-        # What holds a secret is not written down a second time.
-        reading.rejected.append(reject(row.file, row.row, reason, [why]))
-    return _Scanned(outcome.rows, report.findings, report.rows_changed)
+        return _Scanned(rows, (), (), 0)
+    outcome, report = apply(rows, personal, secrets, options.key)
+    return _Scanned(outcome.rows, outcome.dropped, report.findings, report.rows_changed)
 
 
 def _near(worded: Wordings, options: Options) -> dict[str, Array]:
@@ -157,25 +150,6 @@ def _near(worded: Wordings, options: Options) -> dict[str, Array]:
         # The lowest byte of each hash: enough to tell unlike rows (Li and König 2010, b-bit minwise hashing).
         "sketch": np.ascontiguousarray(signed.T.astype(np.uint8)).reshape(-1, NUM_HASHES),
     }
-
-
-def _tally(reading: _Reading, scanned: _Scanned) -> SliceTally:
-    return SliceTally(
-        rows_in=len(scanned.rows) + reading.dropped.total(),
-        rows_kept=len(scanned.rows),
-        rows_changed=scanned.num_changed,
-        rows_dropped=dict(reading.dropped),
-        types=dict(reading.types),
-        found=_counts(scanned.findings),
-        problems=tuple(
-            Listed(problem=problem, number=number) for problem, number in reading.listing.counted()
-        ),
-        more=tuple(
-            NotListed(file=file, level=level, count=count)
-            for (file, level), count in reading.listing.more.items()
-        ),
-        controls=tuple(reading.controls.seen.values()),
-    )
 
 
 def _counts(findings: Sequence[Finding]) -> dict[FoundType, FoundCount]:

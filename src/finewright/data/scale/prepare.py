@@ -4,6 +4,7 @@ Memory is bounded by the number of rows (about 300 bytes for each while repeats 
 slices under way, not by the size of the files. A chunk that is done is not made again: after a kill
 the same call goes on, and the result is the same to the byte."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,14 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from finewright.data.scale.chunk import Options, made_of
+from finewright.data.scale.chunk import Options, SliceTally, made_of
 from finewright.data.scale.columns import Columns
 from finewright.data.scale.engines import engine_named
-from finewright.data.scale.pieces import absolute
 from finewright.data.scale.repeats import repeats_in
 from finewright.data.scale.slices import (
     SLICE_BYTES,
     Slice,
+    absolute,
     is_cut_where_it_lies,
     slices,
     unroll,
@@ -34,17 +35,17 @@ from finewright.data.scale.write import (
     write_files,
 )
 from finewright.errors import DataError
-from finewright.guard.controls import ControlTokens
 from finewright.guard.privacy.apply import found_line, mend_of
 from finewright.guard.privacy.find import SECRETS
 from finewright.rows.containers.found import said
-from finewright.rows.containers.manifest import Part
-from finewright.rows.containers.parts import parts_of
+from finewright.rows.fates import ReadOptions, RowFile, Tally, files_of
+from finewright.rows.formats.table import family_named
+from finewright.rows.notes import Json
 from finewright.schema.common import Problem, Source
 from finewright.schema.data import EngineName
-from finewright.schema.listing import Counted, Listing
+from finewright.schema.listing import Listing
 from finewright.schema.privacy import FoundType
-from finewright.schema.scale import FoundCount, PrepareReport, PrepareSpec, SliceTally
+from finewright.schema.scale import FoundCount, PrepareReport, PrepareSpec
 from finewright.store.atomic import beside, sha256_file, write_bytes
 
 _UNLOOKED = ("invalid", "unreadable")
@@ -82,8 +83,8 @@ def prepare_rows(
     Files without a single row leave nothing behind: DataError.
     `keys` are the user's (empty for none) and a fresh one, for pseudonyms. Events: `preparing_rows` (`done`
     of `total` slices, `rows` so far) and `preparing_step` (`step`: chunks, duplicates, files)."""
-    parts = _parts(paths)
-    sources = [Source(path=part.name, sha256=sha256_file(part.path)) for part in parts]
+    files = _files(paths, spec)
+    sources = [Source(path=file.part.name, sha256=sha256_file(file.part.path)) for file in files]
     user_key, fresh_key = keys
     plan = plan_of(spec, sources, user_key, how.slice_bytes)
     space = Workspace(folder)
@@ -93,68 +94,73 @@ def prepare_rows(
             return finished
         space.begin(plan, sources)
         options = Options(spec, user_key or space.key(fresh_key), has_own_key=bool(user_key))
-        cut = _slices(parts, space, how.slice_bytes)
-        tallies = _chunks(cut, options, how, space, on_event)
-        if not any(tally.rows_in for tally in tallies):
+        cut = _slices(files, space, how.slice_bytes)
+        tally = _chunks(cut, options, how, space, on_event)
+        if not tally.rows.rows_in:
             space.abandon()
-            raise _no_rows(sources, tallies)
+            raise _no_rows(sources, tally.rows.listing)
         joined = _joined(cut, spec, space, on_event)
         on_event("preparing_step", {"step": "files"})
-        repeated = write_files(joined, space.out)
-        report = _report(tallies, _Order(spec, sources, plan), joined, repeated, space.out)
+        tally.rows.drop(write_files(joined, space.out))
+        report = _report(tally, _Order(spec, sources, plan), joined, space.out)
         space.end(report)
     return report
 
 
-def _parts(paths: Sequence[Path]) -> list[Part]:
-    found = [part for path in paths for part in parts_of(path)]
-    wrong = [part for part in found if isinstance(part, Problem) and part.level == "error"]
+def _files(paths: Sequence[Path], spec: PrepareSpec) -> list[RowFile]:
+    options = ReadOptions(spec.type, family_named(spec.format) or "auto", spec.columns)
+    found = [file for path in paths for file in files_of(path, options)]
+    wrong = [file for file in found if isinstance(file, Problem) and file.level == "error"]
     if wrong:
         raise DataError("\n".join(problem.line() for problem in wrong))
-    return [absolute(part) for part in found if isinstance(part, Part)]
+    return [absolute(file) for file in found if isinstance(file, RowFile)]
 
 
-def _no_rows(sources: Sequence[Source], tallies: Sequence[SliceTally]) -> DataError:
-    errors = [problem.line() for problem in _listed(tallies) if problem.level == "error"]
+def _no_rows(sources: Sequence[Source], listing: Listing) -> DataError:
+    errors = [problem.line() for problem in listing.problems() if problem.level == "error"]
     names = ", ".join(source.path for source in sources[:_MOST_NAMED]) or "these paths"
     return DataError("\n".join(errors) or f"{names}: there are no rows in it")
 
 
-def _slices(parts: Sequence[Part], space: Workspace, size: int) -> list[Slice]:
+def _slices(files: Sequence[RowFile], space: Workspace, size: int) -> list[Slice]:
     cut: list[Slice] = []
-    for number, part in enumerate(parts):
-        path = part.path
-        if not is_cut_where_it_lies(part):
+    for number, file in enumerate(files):
+        path = file.part.path
+        if not is_cut_where_it_lies(file.part):
             path = space.unrolled / f"{number:06d}.jsonl"
             if not path.exists():
                 temporary = beside(path)
-                unroll(part, temporary)
+                unroll(file.part, temporary)
                 temporary.replace(path)
-        cut += slices(part, path, len(cut), size)
+        cut += slices(file, path, len(cut), size)
     return cut
 
 
 def _chunks(
     cut: Sequence[Slice], options: Options, how: How, space: Workspace, on_event: OnEvent
-) -> list[SliceTally]:
-    """Have the chunks made that are not there, and give the tallies of all, in order."""
+) -> SliceTally:
+    """Have the chunks made that are not there, and give the tally of all."""
     on_event("preparing_step", {"step": "chunks"})
     tallies = {
-        part.number: _tally(space, part) for part in cut if space.chunk(part.number).exists()
+        part.number: _tally(space, part.number) for part in cut if space.chunk(part.number).exists()
     }
     missing = [part for part in cut if part.number not in tallies]
+    rows = sum(Tally.from_json(tally["rows"]).rows_in for tally in tallies.values())
     engine = engine_named(how.engine)
     for made in engine(missing, made_of, options, how.workers) if missing else ():
         write_bytes(space.chunk(made.number), made.content)
-        tallies[made.number] = _tally(space, cut[made.number])
-        rows = sum(tally.rows_in for tally in tallies.values())
+        tallies[made.number] = _tally(space, made.number)
+        rows += Tally.from_json(tallies[made.number]["rows"]).rows_in
         on_event("preparing_rows", {"done": len(tallies), "total": len(cut), "rows": rows})
-    return [tallies[part.number] for part in cut]
+    total = SliceTally()
+    for part in cut:
+        total.join(tallies[part.number])
+    return total
 
 
-def _tally(space: Workspace, part: Slice) -> SliceTally:
-    with np.load(space.chunk(part.number)) as chunk:
-        return SliceTally.model_validate_json(chunk["tally"].tobytes())
+def _tally(space: Workspace, number: int) -> Json:
+    with np.load(space.chunk(number)) as chunk:
+        return dict(json.loads(chunk["tally"].tobytes()))
 
 
 def _joined(cut: Sequence[Slice], spec: PrepareSpec, space: Workspace, on_event: OnEvent) -> Joined:
@@ -162,53 +168,31 @@ def _joined(cut: Sequence[Slice], spec: PrepareSpec, space: Workspace, on_event:
     chunks = [space.chunk(part.number) for part in cut]
     columns = Columns(chunks, space.columns, with_near=spec.duplicates.near != "off")
     repeats = repeats_in(columns, spec.duplicates)
-    return Joined(chunks, [part.part.name for part in cut], columns, repeats)
+    return Joined(chunks, [part.file.part.name for part in cut], columns, repeats)
 
 
-def _report(
-    tallies: Sequence[SliceTally],
-    order: _Order,
-    joined: Joined,
-    repeated: Counter[str],
-    out: Path,
-) -> PrepareReport:
-    dropped: Counter[str] = Counter(repeated)
-    types: Counter[Any] = Counter()  # Any: DataType
-    for tally in tallies:
-        dropped.update(tally.rows_dropped)
-        types.update(tally.types)
-    found = _found(tallies)
+def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> PrepareReport:
+    rows, found = tally.rows, dict(sorted(tally.found.items()))
     kinds = Counter(joined.repeats.kind(i) for i in range(len(joined.repeats.rows)))
     return PrepareReport(
-        rows_in=sum(tally.rows_in for tally in tallies),
-        rows_kept=sum(tally.rows_kept for tally in tallies) - repeated.total(),
-        rows_changed=sum(tally.rows_changed for tally in tallies),
-        rows_dropped=dict(sorted(dropped.items())),
-        types=dict(sorted(types.items())),
+        rows_in=rows.rows_in,
+        rows_kept=rows.kept,
+        rows_changed=tally.num_changed,
+        rows_dropped=dict(sorted(rows.dropped.items())),
+        types=dict(sorted(rows.types.items())),
         sources=tuple(order.sources),
         duplicates=dict(sorted(kinds.items())),
         examples=tuple(examples(joined)),
         found=found,
         problems=(
-            *_listed(tallies),
-            *_controls(tallies),
+            *rows.listing.problems(),
+            *tally.warnings.problems(),
             *_told(found, order.spec),
-            *_unlooked(order.sources, dropped),
+            *_unlooked(order.sources, rows.dropped),
         ),
         files=artifacts(out),
         plan=order.plan,
     )
-
-
-def _found(tallies: Sequence[SliceTally]) -> dict[FoundType, FoundCount]:
-    total: dict[FoundType, FoundCount] = {}
-    for tally in tallies:
-        for kind, count in tally.found.items():
-            so_far = total.setdefault(kind, count)
-            if so_far is not count:
-                sums = {"spans": so_far.spans + count.spans, "rows": so_far.rows + count.rows}
-                total[kind] = so_far.model_copy(update=sums)
-    return dict(sorted(total.items()))
 
 
 def _told(found: Mapping[FoundType, FoundCount], spec: PrepareSpec) -> Iterator[Problem]:
@@ -230,19 +214,3 @@ def _unlooked(sources: Sequence[Source], dropped: Mapping[str, int]) -> Iterator
         file = sources[0].path if len(sources) == 1 else ""
         rows = "1 row" if number == 1 else f"{number} rows"
         yield said(file, f"{rows} could not be looked at", f"{REJECTED} says why of each")
-
-
-def _controls(tallies: Sequence[SliceTally]) -> list[Problem]:
-    seen = ControlTokens()
-    for tally in tallies:
-        seen.join(tally.controls)
-    return seen.problems()
-
-
-def _listed(tallies: Sequence[SliceTally]) -> tuple[Problem, ...]:
-    """The first problems of each file and level over all slices, and the counts of the others."""
-    listing = Listing()
-    for tally in tallies:
-        counted = (Counted(listed.problem, listed.number) for listed in tally.problems)
-        listing.join(counted, {(left.file, left.level): left.count for left in tally.more})
-    return listing.problems()

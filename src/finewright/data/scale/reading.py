@@ -8,27 +8,32 @@ made with stays in it."""
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-from finewright.data.door import Holding, Place
+from finewright.data.door import Holding
 from finewright.data.scale.engines import Engine, engine_named
-from finewright.data.scale.pieces import absolute
-from finewright.data.scale.slices import SLICE_BYTES, Slice, found_in, is_cut_where_it_lies, slices
-from finewright.data.source import AskedPart, SourceRows, parts_asked
+from finewright.data.scale.slices import (
+    SLICE_BYTES,
+    Slice,
+    absolute,
+    fates_of,
+    is_cut_where_it_lies,
+    slices,
+)
+from finewright.data.source import RecordedRows, SourceRows, files_of_source
 from finewright.errors import MissingExtra
 from finewright.guard.controls import spelled
 from finewright.guard.privacy.apply import apply
 from finewright.rows.containers.rows import rows_of
+from finewright.rows.fates import RowFile, Tally, fates_in
+from finewright.rows.notes import Json
 from finewright.schema.common import Problem
-from finewright.schema.data import DataSpec, SourceSpec
-from finewright.schema.listing import Counted
+from finewright.schema.data import DataSpec
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.rows import Row
 
 S = TypeVar("S", PersonalDataSpec, SecretsSpec)
-Json = dict[str, Any]  # Any: free JSON
 
 
 class How(NamedTuple):
@@ -46,15 +51,6 @@ class Looked(NamedTuple):
     secrets: SecretsSpec
 
 
-class Piece(NamedTuple):
-    """A piece of the work: a file of a source, or a slice of it."""
-
-    number: int
-    source: SourceSpec
-    asked: AskedPart
-    cut: Slice | None
-
-
 class Read(NamedTuple):
     """The sources in the order of the spec, and the rows that a check has to look at."""
 
@@ -62,17 +58,46 @@ class Read(NamedTuple):
     holding: Holding
 
 
+class _File(NamedTuple):
+    """A file of a source, and the slices of it."""
+
+    file: RowFile
+    slices: list[Slice]
+
+
 def read_sources(
     spec: DataSpec, paths: Sequence[Path], personal: PersonalDataSpec, how: How | None = None
 ) -> Read:
     """Read and check all sources of the spec, which lie at `paths`; `personal` has its paths resolved."""
     how = how or How(engine_named(spec.engine), os.cpu_count() or 1)
-    plan = _Plan(how.slice_bytes)
-    for number, (source, path) in enumerate(zip(spec.sources, paths, strict=True)):
-        plan.add(SourceRows(source, path), parts_asked(number, spec, path))
+    plan: list[list[Problem | _File]] = []
+    every: list[Slice] = []
+    for number, path in enumerate(paths):
+        steps: list[Problem | _File] = []
+        for file in files_of_source(number, spec, path):
+            if isinstance(file, Problem):
+                steps.append(file)
+                continue
+            own = list(_slices(absolute(file), len(every), how.slice_bytes))
+            steps.append(_File(file, own))
+            every += own
+        plan.append(steps)
     looked = Looked(_only_told(personal), _only_told(spec.secrets))
-    made = how.engine(plan.pieces, made_of, looked, how.workers) if plan.pieces else ()
-    return plan.joined({number: json.loads(content) for number, content in made})
+    made = how.engine(every, made_of, looked, how.workers) if every else ()
+    given = {number: json.loads(content) for number, content in made}
+    read = Read([], Holding(set(), set()))
+    for source, path, steps in zip(spec.sources, paths, plan, strict=True):
+        read.sources.append(SourceRows(spec=source, path=path))
+        for step in steps:
+            _join(read, step, given)
+    return read
+
+
+def _slices(file: RowFile, first: int, size: int) -> Iterator[Slice]:
+    if is_cut_where_it_lies(file.part):
+        yield from slices(file, file.part.path, first, size)
+    else:
+        yield Slice(first, file, file.part.path)
 
 
 def _only_told(section: S) -> S:
@@ -85,76 +110,31 @@ def _only_told(section: S) -> S:
     return section.model_copy(update=changed)
 
 
-class _File(NamedTuple):
-    """A file of a source, and the numbers of its pieces."""
-
-    asked: AskedPart
-    numbers: range
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What each source gives, in order, and the pieces of all of them."""
-
-    slice_bytes: int
-    sources: list[SourceRows] = field(default_factory=list)
-    steps: list[list[Problem | _File]] = field(default_factory=list)
-    pieces: list[Piece] = field(default_factory=list)
-
-    def add(self, found: SourceRows, parts: Iterator[AskedPart | Problem]) -> None:
-        self.sources.append(found)
-        steps: list[Problem | _File] = []
-        for item in parts:
-            if isinstance(item, Problem):
-                steps.append(item)
-            else:
-                first = len(self.pieces)
-                self.pieces += self._pieces(found.spec, item, first)
-                steps.append(_File(item, range(first, len(self.pieces))))
-        self.steps.append(steps)
-
-    def _pieces(self, source: SourceSpec, item: AskedPart, first: int) -> Iterator[Piece]:
-        asked = AskedPart(absolute(item.part), item.asked)
-        if not is_cut_where_it_lies(asked.part):
-            yield Piece(first, source, asked, None)
-            return
-        for cut in slices(asked.part, asked.part.path, first, self.slice_bytes):
-            yield Piece(cut.number, source, asked, cut)
-
-    def joined(self, made: dict[int, Json]) -> Read:
-        controls: set[Place] = set()
-        private: set[Place] = set()
-        for found, steps in zip(self.sources, self.steps, strict=True):
-            for step in steps:
-                if isinstance(step, Problem):
-                    found.listing.add(step)
-                    continue
-                part, asked = step.asked
-                given = [made.pop(number) for number in step.numbers]
-                if not any(piece["records"] or piece["dropped"] for piece in given):
-                    # That there is nothing in a file is said by who reads all of it.
-                    found.read(rows_of(part), asked)
-                    continue
-                for piece in given:
-                    _add(found, part.name, piece)
-                    controls.update((part.name, row) for row in piece["controls"])
-                    private.update((part.name, row) for row in piece["private"])
-        return Read(self.sources, Holding(controls, private))
+def _join(read: Read, step: Problem | _File, given: dict[int, Json]) -> None:
+    source = read.sources[-1]
+    if isinstance(step, Problem):
+        source.add(step)
+        return
+    part, options = step.file
+    told = [given.pop(each.number) for each in step.slices]
+    if not any(Tally.from_json(each["tally"]).rows_in for each in told):
+        # That there is nothing in a file is said by who reads all of it.
+        for item in fates_in(rows_of(part), options):
+            source.add(item)
+        return
+    for each in told:
+        source.join(part.name, each)
+        read.holding.controls.update((part.name, row) for row in each["controls"])
+        read.holding.private.update((part.name, row) for row in each["private"])
 
 
-def made_of(piece: Piece, looked: Looked) -> bytes:
-    """What became of the piece's rows, as JSON."""
-    part, asked = piece.asked
-    found = SourceRows(piece.source, part.path)
-    found.read(found_in(piece.cut) if piece.cut else rows_of(part), asked)
+def made_of(part: Slice, looked: Looked) -> bytes:
+    """What became of the slice's rows, as JSON."""
+    found = RecordedRows()
+    for item in fates_of(part):
+        found.add(item)
     made = {
-        "rows": [row.to_json() for row in found.rows],
-        "types": found.types,
-        "dropped": found.dropped,
-        "records": [[row, digest] for (_, row), digest in found.records.items()],
-        "formats": found.formats,
-        "listed": [[p.model_dump(mode="json"), count] for p, count in found.listing.counted()],
-        "more": [[*place, count] for place, count in found.listing.more.items()],
+        **found.to_json(),
         "controls": sorted({row.row for row in found.rows if any(True for _ in spelled(row))}),
         "private": sorted(_private(found.rows, looked)),
     }
@@ -170,14 +150,3 @@ def _private(rows: Sequence[Row], looked: Looked) -> set[int]:
         # Whether one can do without is for the door to say; it looks at all of them, and misses it too.
         return {row.row for row in rows}
     return {found.row for found in report.findings}
-
-
-def _add(found: SourceRows, file: str, piece: Json) -> None:
-    found.rows += map(Row.from_json, piece["rows"])
-    found.types.update(piece["types"])
-    found.dropped.update(piece["dropped"])
-    found.records.update({(file, row): digest for row, digest in piece["records"]})
-    found.formats.update(piece["formats"])
-    counted = (Counted(Problem.model_validate(told), count) for told, count in piece["listed"])
-    more = {(named, level): count for named, level, count in piece["more"]}
-    found.listing.join(counted, more)

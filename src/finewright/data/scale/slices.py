@@ -5,6 +5,7 @@ of lines beside the work; nothing is ever in memory as a whole."""
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from finewright.rows.containers.found import Found, ReadRow, Unread
 from finewright.rows.containers.lines import json_lines, lines_of
 from finewright.rows.containers.manifest import Part, with_usual_tags
 from finewright.rows.containers.rows import container_of, rows_of
+from finewright.rows.fates import RowFate, RowFile, fates_in
 from finewright.schema.common import Problem
 from finewright.store.atomic import os_errors
 
@@ -21,17 +23,27 @@ _BLOCK = 1 << 20
 
 
 class Slice(NamedTuple):
-    """The lines of `path` from byte `start` to `end`; the first is line `first_row` of the part.
+    """The lines of `path` from byte `start` to `end`; the first is line `first_row` of the file.
 
-    `is_unrolled` says that `path` is not the part's file but what it was unrolled to."""
+    `is_unrolled` says that `path` is not the file itself but what it was unrolled to. Without an `end` it is
+    the file as a whole, whatever its container."""
 
     number: int
-    part: Part
+    file: RowFile
     path: Path
-    start: int
-    end: int
-    first_row: int
-    is_unrolled: bool
+    start: int = 0
+    end: int | None = None
+    first_row: int = 1
+    is_unrolled: bool = False
+
+
+def absolute(file: RowFile) -> RowFile:
+    """The file by its place from the root, for a worker may have another current folder.
+
+    Links stay links: a hub's file is one, and what it leads to has another name."""
+    part = file.part
+    root = part.root.absolute() if part.root else None
+    return file._replace(part=replace(part, path=part.path.absolute(), root=root))
 
 
 def is_cut_where_it_lies(part: Part) -> bool:
@@ -50,42 +62,53 @@ def unroll(part: Part, path: Path) -> None:
             file.write(json.dumps(_unrolled(found), ensure_ascii=False) + "\n")
 
 
-def slices(part: Part, path: Path, first_number: int, size: int = SLICE_BYTES) -> Iterator[Slice]:
+def slices(
+    file: RowFile, path: Path, first_number: int, size: int = SLICE_BYTES
+) -> Iterator[Slice]:
     """The slices of `path`, each of `size` bytes and what is left of its last line."""
-    is_unrolled = path != part.path
+    is_unrolled = path != file.part.path
     start, row, number = 0, 1, first_number
-    with os_errors(path), path.open("rb") as file:
-        while block := file.read(size):
+    with os_errors(path), path.open("rb") as stream:
+        while block := stream.read(size):
             end, num_lines = start + len(block), block.count(b"\n")
             while not block.endswith(b"\n"):
                 # A line may be of any length, so its rest is read in pieces.
-                block = file.readline(_BLOCK)
+                block = stream.readline(_BLOCK)
                 if not block:
                     break
                 end, num_lines = end + len(block), num_lines + block.count(b"\n")
-            yield Slice(number, part, path, start, end, row, is_unrolled)
+            yield Slice(number, file, path, start, end, row, is_unrolled)
             start, row, number = end, row + num_lines, number + 1
 
 
+def fates_of(part: Slice) -> Iterator[RowFate | Problem]:
+    """The fate of each of the slice's rows, named by the file and the row they have in the whole."""
+    return fates_in(found_in(part), part.file.options)
+
+
 def found_in(part: Slice) -> Iterator[Found]:
-    """What the slice's lines are, named by the file and the row they have in the whole."""
+    """What the slice's lines are."""
+    file = part.file.part
+    if part.end is None:
+        yield from rows_of(file)
+        return
     if part.is_unrolled:
         with os_errors(part.path):
-            for chunk in lines_of(_bytes_of(part)):
+            for chunk in lines_of(_bytes_of(part, part.end)):
                 yield _rolled(json.loads(chunk.content or b"null"))
         return
     lines = (
         line._replace(row=line.row + part.first_row - 1, offset=line.offset + part.start)
-        for line in lines_of(_bytes_of(part))
+        for line in lines_of(_bytes_of(part, part.end))
     )
-    for found in json_lines(part.part.name, lines):
-        yield with_usual_tags(found, part.part) if isinstance(found, ReadRow) else found
+    for found in json_lines(file.name, lines):
+        yield with_usual_tags(found, file) if isinstance(found, ReadRow) else found
 
 
-def _bytes_of(part: Slice) -> Iterator[bytes]:
+def _bytes_of(part: Slice, end: int) -> Iterator[bytes]:
     with os_errors(part.path), part.path.open("rb") as file:
         file.seek(part.start)
-        left = part.end - part.start
+        left = end - part.start
         while left:
             chunk = file.read(min(_BLOCK, left))
             if not chunk:

@@ -72,7 +72,7 @@ class Workspace:
 
     def chunk(self, number: int) -> Path:
         """Where the chunk of that slice is, or will be."""
-        return self.chunks / f"{number:06d}.npz"
+        return self.chunks / f"{number:06d}.slice.npz"
 
     def finished(self, plan: str) -> PrepareReport | None:
         """The report of the same plan, where it was carried out to the end."""

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from finewright.data.check import check_rows
 from finewright.data.mend import fix_rows, rejected_beside
-from finewright.features.data.rows import Type, asked_for
+from finewright.features.data.rows import read_options
 from finewright.rows.containers.write import jsonl_at
+from finewright.rows.formats.native import Expected
 from finewright.schema.data_check import DataCheckReport, FixReport
 from finewright.workbench.outputs import check_outputs
 
@@ -14,7 +15,7 @@ from finewright.workbench.outputs import check_outputs
 def check(
     path: Path,
     *,
-    type: Type = "auto",
+    type: Expected = "auto",
     format: str = "auto",
     columns: Mapping[str, str] | None = None,
     problems: Path | None = None,
@@ -23,12 +24,12 @@ def check(
 
     The report lists the first problems of each file and level only. Raises DataError where the format is
     not known, and where there is a file at `problems` already."""
-    asked = asked_for(type, format, columns)
+    options = read_options(type, format, columns)
     check_outputs([problems], [path])
     if problems is None:
-        return check_rows(path, asked, lambda _: None)
+        return check_rows(path, options, lambda _: None)
     with jsonl_at(problems) as write:
-        report = check_rows(path, asked, lambda problem: write(problem.model_dump()))
+        report = check_rows(path, options, lambda problem: write(problem.model_dump()))
     if not report.rows_in:
         problems.unlink()
     return report
@@ -38,7 +39,7 @@ def fix(
     path: Path,
     out: Path,
     *,
-    type: Type = "auto",
+    type: Expected = "auto",
     format: str = "auto",
     columns: Mapping[str, str] | None = None,
     encoding: str = "",
@@ -47,9 +48,9 @@ def fix(
 
     Text is read as UTF-8, or as what a mark at its start says, unless an `encoding` is named.
     A file that would be empty is not written. Raises DataError where either is there already."""
-    asked = asked_for(type, format, columns)
+    options = read_options(type, format, columns)
     check_outputs([out, rejected_beside(out)], [path])
-    report = fix_rows(path, out, asked, encoding)
+    report = fix_rows(path, out, options, encoding)
     if report.rows_written:
         return report
     out.unlink()

@@ -20,7 +20,7 @@ from finewright.schema.options import (
 from finewright.schema.privacy import PersonalType
 
 if TYPE_CHECKING:
-    from finewright.data.validate import Asked
+    from finewright.rows.fates import ReadOptions
 
 Choice: TypeAlias = Literal["off", "report", "drop"]
 DataPath: TypeAlias = Annotated[
@@ -71,11 +71,11 @@ class RowOptions(CommandOptions):
         """Any: these three, by name."""
         return {"type": self.type, "format": self.format, "columns": self.columns}
 
-    def asked(self) -> "Asked":
+    def read_options(self) -> "ReadOptions":
         """The same, checked."""
-        from finewright.features.data.rows import asked_for
+        from finewright.features.data.rows import read_options
 
-        return asked_for(**self.reading())
+        return read_options(**self.reading())
 
 
 class ShowOptions(RowOptions):
@@ -251,7 +251,7 @@ def duplicates(options: DuplicatesOptions, session: Session) -> BaseModel:
 
     o = options
     spec = DuplicatesSpec(exact=o.exact, near=o.near, semantic=o.semantic, similarity=o.similarity)
-    return run(o.paths, spec=spec, against=o.against, out=o.out, asked=o.asked())
+    return run(o.paths, spec=spec, against=o.against, out=o.out, options=o.read_options())
 
 
 def personal(options: PersonalOptions, session: Session) -> BaseModel:
@@ -262,7 +262,7 @@ def personal(options: PersonalOptions, session: Session) -> BaseModel:
     o = options
     found = personal_spec(o.action, o.kinds, o.key_file, o.ner)
     secrets = SecretsSpec(action=o.secrets)
-    return privacy(o.path, personal=found, secrets=secrets, out=o.out, asked=o.asked())
+    return privacy(o.path, personal=found, secrets=secrets, out=o.out, options=o.read_options())
 
 
 def poison(options: PoisonOptions, session: Session) -> BaseModel:
@@ -274,7 +274,7 @@ def poison(options: PoisonOptions, session: Session) -> BaseModel:
         base_model=options.base_model,
         out_clean=options.out,
         out_quarantine=options.quarantine,
-        asked=options.asked(),
+        options=options.read_options(),
         on_progress=_counted(session, "weighing"),
     )
 
@@ -334,7 +334,7 @@ def report(options: ReportOptions, session: Session) -> BaseModel:
     """The page about the data."""
     from finewright.features.data.row_page import report as run
 
-    return run(options.path, out=options.out, asked=options.asked())
+    return run(options.path, out=options.out, options=options.read_options())
 
 
 def trace(options: TraceOptions, session: Session) -> BaseModel:

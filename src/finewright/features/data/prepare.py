@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from finewright.errors import DataError
-from finewright.features.data.rows import asked_for
+from finewright.features.data.rows import read_options
 from finewright.guard.privacy.key_file import key_of
 from finewright.schema.scale import PrepareReport, PrepareSpec
 from finewright.workbench.outputs import check_place
@@ -33,7 +33,7 @@ def prepare(
         raise DataError("no file is named", hint="name the files to prepare")
     check_place(out, paths)
     asked = spec or PrepareSpec()
-    asked_for(asked.type, asked.format)
+    read_options(asked.type, asked.format)
     key_file = asked.personal_data.key_file
     keys = (key_of(Path(key_file)) if key_file else b"", key_of(None))
     how = How(engine, workers or os.cpu_count() or 1)

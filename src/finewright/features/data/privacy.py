@@ -1,16 +1,14 @@
 """Personal data and secrets of files: what is in them, and a copy without them."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from finewright.data.validate import Asked
 from finewright.errors import DataError
-from finewright.features.data.rows import usable_rows, write_rows
+from finewright.features.data.rows import said_of, usable_rows, write_rows
 from finewright.guard.privacy.apply import apply
 from finewright.guard.privacy.key_file import key_of
-from finewright.schema.common import RowCounts
+from finewright.rows.fates import ReadOptions
 from finewright.schema.privacy import PersonalDataSpec, PersonalType, PrivacyReport, SecretsSpec
 from finewright.workbench.outputs import check_outputs
 
@@ -44,7 +42,7 @@ def privacy(
     personal: PersonalDataSpec,
     secrets: SecretsSpec,
     out: Path | None,
-    asked: Asked = Asked(),  # noqa: B008 - a tuple that nobody changes
+    options: ReadOptions = ReadOptions(),  # noqa: B008 - a tuple that nobody changes
 ) -> PrivacyReport:
     """What is found in the usable rows; with `out`, a new file, the rows that go on are written there.
 
@@ -52,20 +50,18 @@ def privacy(
     not there or has no usable row."""
     check_outputs([out], [path])
     key = key_of(Path(personal.key_file) if personal.key_file else None)
-    found = usable_rows(path, asked)
+    found = usable_rows(path, options)
     outcome, report = apply(found.rows, personal, secrets, key)
+    said = said_of(path, found.tally)
+    found.tally.drop(report.counts.rows_dropped)
     if out is not None:
         write_rows(out, outcome.rows)
     sought = set() if personal.action == "off" else set(personal.types)
     return report.model_copy(
         update={
-            "counts": RowCounts(
-                rows_in=found.rows_in,
-                rows_kept=report.counts.rows_kept,
-                rows_dropped=dict(found.dropped + Counter(report.counts.rows_dropped)),
-            ),
+            "counts": found.tally.counts(),
             "not_looked_for": tuple(kind for kind in get_args(PersonalType) if kind not in sought),
-            "problems": (*found.problems(), *report.problems),
+            "problems": (*said, *report.problems),
             "out": str(out) if out is not None else "",
         }
     )

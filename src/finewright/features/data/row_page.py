@@ -7,7 +7,6 @@ from pathlib import Path
 
 from finewright.data.provenance.card import Measured, Told, data_card
 from finewright.data.provenance.licences import classes_of
-from finewright.data.validate import Asked
 from finewright.errors import DataError
 from finewright.features.data.row_sections import (
     Says,
@@ -29,6 +28,7 @@ from finewright.guard.quality.languages import detector
 from finewright.guard.quality.measure import quality
 from finewright.report.blocks import Section
 from finewright.report.html import PAGE_START, as_html
+from finewright.rows.fates import ReadOptions
 from finewright.schema.common import Problem
 from finewright.schema.poison import PoisonReport
 from finewright.schema.provenance import CardLicence, CardSource, DataPageReport, LedgerSummary
@@ -49,16 +49,21 @@ _NOTICE = (
 )
 
 
-def report(path_or_run: Path, *, out: Path, asked: Asked = Asked()) -> DataPageReport:  # noqa: B008
+def report(
+    path_or_run: Path,
+    *,
+    out: Path,
+    options: ReadOptions = ReadOptions(),  # noqa: B008 - a tuple that nobody changes
+) -> DataPageReport:
     """Write the page about a data file, a folder of them, or a run; `out` may be a folder.
 
-    A file is looked at as a run with no settings would, its rows taken as `asked`. A run's page is about
-    the rows that train and those held out, and reads its `data` folder alone. A page of this kind is
+    A file is looked at as a run with no settings would, its rows read with these `options`. A run's page is
+    about the rows that train and those held out, and reads its `data` folder alone. A page of this kind is
     replaced, any other file is not. Rows are quoted with what was found in them masked; nothing is hidden
     that no check knows."""
     target = out / _PAGE if out.is_dir() else out
     _check_target(target, path_or_run)
-    subject = _subject(path_or_run, asked)
+    subject = _subject(path_or_run, options)
     measured = quality(subject.rows, language_of=detector())
     problems = tuple(dict.fromkeys((*subject.problems, *measured.problems)))
     texts = Texts(subject)
@@ -85,10 +90,10 @@ def _check_target(target: Path, path_or_run: Path) -> None:
             check_free(target)
 
 
-def _subject(path_or_run: Path, asked: Asked) -> Subject:
+def _subject(path_or_run: Path, options: ReadOptions) -> Subject:
     if not (path_or_run / "manifest.json").is_file():
-        return subject_of_file(path_or_run, asked)
-    if asked != Asked():
+        return subject_of_file(path_or_run, options)
+    if options != ReadOptions():
         what = f"{path_or_run}: a run's rows have their form already"
         raise DataError(what, hint="leave out --type, --format and --column")
     return subject_of_run(open_run(path_or_run))

@@ -6,19 +6,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finewright.data.check import asked_of
-from finewright.data.validate import Asked, checked
 from finewright.errors import DataError
-from finewright.rows.containers.found import Found, ReadRow
-from finewright.rows.containers.manifest import Part
-from finewright.rows.containers.parts import parts_of
+from finewright.rows.containers.found import ReadRow
 from finewright.rows.containers.rows import container_of, rows_of
+from finewright.rows.fates import (
+    ReadOptions,
+    RowFate,
+    RowFile,
+    fate_of,
+    fates_in,
+    files_of,
+    recognised,
+    unknown_format,
+)
 from finewright.rows.formats.columns import renamed
 from finewright.rows.formats.native import Expected, Form
 from finewright.rows.formats.propose import proposal_of
-from finewright.rows.formats.table import family_named, meant_instead, misspelled
+from finewright.rows.formats.table import family_named, misspelled
 from finewright.rows.notes import Json, Notes, kind_of_json
-from finewright.rows.shapes import form_of
 from finewright.schema.common import Problem
 from finewright.schema.data import DataType
 from finewright.schema.formats import (
@@ -58,28 +63,22 @@ def show(
     `data check`'s to name. Memory does not grow with the rows."""
     family = family_named(format)
     if family is None:
-        wrong = Problem(
-            level="error",
-            key="format",
-            message=f"unknown format {format!r}",
-            hint=meant_instead(format),
-        )
-        return _Sight().report(path, [wrong])
-    asked = Asked(type, family, columns or {})
-    parts = [*parts_of(path)]
-    sight = _Sight(files=list(_files(parts)))
+        return _Sight().report(path, [unknown_format(format)])
+    files = [*files_of(path, ReadOptions(type, family, columns or {}))]
+    sight = _Sight(files=list(_files(files)))
     listing = Listing()
-    for part in parts:
-        items: Iterable[Found] = [part] if isinstance(part, Problem) else rows_of(part)
-        of_part = asked if isinstance(part, Problem) else asked_of(part, asked)
-        for found in items:
-            if isinstance(found, ReadRow):
-                sight.add(found, of_part, is_shown=len(sight.first) < limit)
-            elif isinstance(found, Problem):
-                listing.add(found)
+    for file in files:
+        if isinstance(file, Problem):
+            listing.add(file)
+            continue
+        for item in fates_in(rows_of(file.part), file.options, recognised):
+            if isinstance(item, Problem):
+                listing.add(item)
+            elif isinstance(item.origin, ReadRow):
+                sight.add(item, item.origin, is_shown=len(sight.first) < limit)
             else:
                 sight.num_bad += 1
-                listing.add(found.problem)
+                listing.add(item.origin.problem)
     return sight.report(path, [*listing.problems(), *_of_texts(path, sight)])
 
 
@@ -94,9 +93,9 @@ def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
         )
 
 
-def _files(found: Sequence[Part | Problem]) -> Iterator[FileSeen]:
+def _files(found: Sequence[RowFile | Problem]) -> Iterator[FileSeen]:
     """The first files and their containers; what is wrong with one is told when it is read."""
-    parts = [part for part in found if not isinstance(part, Problem)]
+    parts = [file.part for file in found if not isinstance(file, Problem)]
     for part in parts[:_MOST_FILES]:
         try:
             kind, stream = container_of(part)
@@ -121,31 +120,30 @@ class _Sight:
     num_rows: int = 0
     num_bad: int = 0
 
-    def add(self, row: ReadRow, asked: Asked, *, is_shown: bool) -> None:
+    def add(self, fate: RowFate, row: ReadRow, *, is_shown: bool) -> None:
         self.num_rows += 1
         for key, value in row.data.items():
             if key in self.keys or len(self.keys) < _MOST_KEYS:
                 self.keys.setdefault(key, Counter())[kind_of_json(value)] += 1
-        notes = Notes(row.file, row.row)
-        data = renamed(row.data, asked.columns, notes) if asked.columns else row.data
-        form = None if notes.has_error else form_of(data, asked.family, asked.type, notes)
-        why = form.why if form else notes.problems[0].message
-        self._count(form, asked, why, row.row)
-        if form is None or not form.types:
+        self._count(fate)
+        if fate.form is None or not fate.form.types:
+            data = renamed(row.data, fate.options.columns, Notes(row.file, row.row))
             self.proposal = self.proposal or _proposed(data)
         if is_shown:
-            self.first.append(_seen(row, asked, form))
+            self.first.append(_seen(fate_of(row, fate.options)))
 
-    def _count(self, form: Form | None, asked: Asked, why: str, row: int) -> None:
+    def _count(self, fate: RowFate) -> None:
+        form = fate.form
+        why = form.why if form else fate.problems[0].message
         # One line for all that is unknown: each such message names its own row's keys.
         name = f"{form.family}: {why}" if form else UNKNOWN
         if name not in self.forms:
             self.forms[name] = FormatSeen(
                 format=form.family if form else UNKNOWN,
-                type=_type(form, asked) if form else None,
+                type=_type(form, fate.options) if form else None,
                 why=why,
                 rows=0,
-                first_row=row,
+                first_row=fate.row,
             )
         self.counts[name] += 1
 
@@ -170,10 +168,10 @@ class _Sight:
         )
 
 
-def _type(form: Form, asked: Asked) -> DataType | None:
+def _type(form: Form, options: ReadOptions) -> DataType | None:
     """The type that the rows are taken as; None where they are known and refused."""
-    if asked.type in form.types:
-        return asked.type
+    if options.type in form.types:
+        return options.type
     return form.types[0] if form.types else None
 
 
@@ -190,12 +188,11 @@ def _proposed(data: Json) -> ProposalSeen | None:
     )
 
 
-def _seen(row: ReadRow, asked: Asked, form: Form | None) -> RowSeen:
-    found = checked(row, asked)
+def _seen(fate: RowFate) -> RowSeen:
     return RowSeen(
-        file=row.file,
-        row=row.row,
-        format=form.family if form else UNKNOWN,
-        becomes=tuple(json.loads(json.dumps(made.to_json())) for made in found.rows),
-        problems=found.problems,
+        file=fate.file,
+        row=fate.row,
+        format=fate.form.family if fate.form else UNKNOWN,
+        becomes=tuple(json.loads(json.dumps(made.to_json())) for made in fate.rows),
+        problems=fate.problems,
     )

@@ -10,13 +10,13 @@ from typing import Any
 from finewright.data.provenance.ledger import LEDGER, read_entries, read_leaves
 from finewright.data.provenance.policy import by_licence
 from finewright.data.provenance.stated import Stated, file_licence, licence_of
-from finewright.data.validate import Asked
-from finewright.features.data.rows import Record, usable_rows
+from finewright.data.row_warnings import RowWarnings
+from finewright.features.data.rows import said_of, usable_rows
 from finewright.guard.duplicates.find import find
 from finewright.guard.privacy.apply import apply
 from finewright.guard.privacy.key_file import key_of
 from finewright.guard.quality.figures import ref
-from finewright.rows.containers.found import Unread
+from finewright.rows.fates import ReadOptions, RowFate
 from finewright.rows.texts import passages
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataReport
@@ -63,16 +63,18 @@ class Subject:
         }
 
 
-def subject_of_file(path: Path, asked: Asked) -> Subject:
+def subject_of_file(path: Path, options: ReadOptions) -> Subject:
     """A data file or folder, looked at now. DataError where not one row can be used."""
-    refused = _Refused()
-    read = usable_rows(path, asked, refused.add)
+    refused, warnings = _Refused(), RowWarnings()
+    read = usable_rows(path, options, refused.add)
+    warnings.add(read.rows)
     duplicates = find(read.rows, DuplicatesSpec()).report
     privacy = apply(read.rows, PersonalDataSpec(), SecretsSpec(), key_of(None)).report
     stated = _stated(read.rows)
     licences = by_licence(read.rows, lambda row: stated[row.file, row.row], LicensePolicy())
     problems = (
-        *read.problems(),
+        *said_of(path, read.tally),
+        *warnings.problems(),
         *licences.problems,
         *duplicates.problems,
         *privacy.problems,
@@ -80,9 +82,7 @@ def subject_of_file(path: Path, asked: Asked) -> Subject:
     return Subject(
         name=path.name or path.resolve().name,
         rows=tuple(read.rows),
-        counts=RowCounts(
-            rows_in=read.rows_in, rows_kept=len(read.rows), rows_dropped=dict(read.dropped)
-        ),
+        counts=read.tally.counts(),
         problems=tuple(dict.fromkeys(problems)),
         refused=refused.by_reason,
         refused_texts=refused.texts,
@@ -145,20 +145,16 @@ class _Refused:
     by_reason: dict[str, list[RowRef]] = field(default_factory=dict)
     texts: dict[tuple[str, int], str] = field(default_factory=dict)
 
-    def add(self, item: Record | Unread) -> None:
+    def add(self, fate: RowFate) -> None:
         """Keep it if it is unusable and among the first."""
-        if isinstance(item, Unread):
-            problem = item.problem
-            self._keep("unreadable", problem.file, problem.row or 0, problem.message)
-        elif item.became.dropped:
-            read, reason = item.read, next(iter(item.became.dropped))
-            self._keep(reason, read.file, read.row, json.dumps(read.data, ensure_ascii=False))
-
-    def _keep(self, reason: str, file: str, row: int, says: str) -> None:
-        refs = self.by_reason.setdefault(reason, [])
+        if not fate.dropped:
+            return
+        refs = self.by_reason.setdefault(fate.reason, [])
         if len(refs) < _MOST_REFUSED:
-            refs.append(_ref(file, row))
-            self.texts[file, row] = says
+            refs.append(_ref(fate.file, fate.row))
+            read = fate.as_it_stands()
+            says = json.dumps(read["data"], ensure_ascii=False) if "data" in read else ""
+            self.texts[fate.file, fate.row] = says or fate.problems[0].message
 
 
 def _rows(folder: Path) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from finewright.data.remarks import Remarks
+from finewright.data.row_warnings import ExactRepeats
 from finewright.schema.rows import Row
 
 
@@ -13,13 +13,11 @@ def row(file: str, number: int, text: str) -> Row:
 
 
 def test_repeats_are_known_across_files_and_name_the_first() -> None:
-    remarks = Remarks()
-    remarks.begin("a")
-    remarks.add(1, [row("a", 1, "x"), row("a", 1, "x")])
-    assert remarks.problems() == []
-    remarks.begin("b")
+    repeats = ExactRepeats()
+    repeats.add([row("a", 1, "x"), row("a", 1, "x")])
+    assert repeats.problems() == []
     for number in (1, 2):
-        remarks.add(number, [row("b", number, "x")])
-    [told] = remarks.problems()
+        repeats.add([row("b", number, "x")])
+    [told] = repeats.problems()
     assert (told.level, told.file, told.row) == ("warning", "b", 1)
     assert told.message == "2 rows repeat an earlier row exactly, this one a:1"

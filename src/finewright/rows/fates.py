@@ -1,0 +1,316 @@
+"""The fate of every row that stands in files: rows that are kept, others dropped by reason; one tally of all.
+
+What a row becomes depends on the row and the options alone, never on other rows, so that a file may be read
+as a whole or in slices, by anybody, with the same result."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from finewright.rows.containers.found import Found, ReadRow, Unread, raw_of
+from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.parts import parts_of
+from finewright.rows.containers.rows import rows_of
+from finewright.rows.conversations import conversations_of
+from finewright.rows.formats.columns import places, renamed
+from finewright.rows.formats.native import Expected, Form, Native, place_of
+from finewright.rows.formats.table import family_named, meant_instead
+from finewright.rows.identity import named_anew
+from finewright.rows.messages import checked_tools
+from finewright.rows.notes import Json, Notes
+from finewright.rows.shapes import form_of
+from finewright.schema.common import Problem, RowCounts
+from finewright.schema.data import DataType
+from finewright.schema.listing import Listing
+from finewright.schema.rows import Row
+
+_MEDIA = ("images", "videos", "audios")
+
+
+class ReadOptions(NamedTuple):
+    """How rows are read: their type, the family of their format, what the file calls our columns.
+
+    `is_tagged`: a manifest says what the turns and roles of the file are called."""
+
+    type: Expected = "auto"
+    family: str = "auto"
+    columns: Mapping[str, str] = {}
+    is_tagged: bool = False
+
+    def of_part(self, part: Part) -> "ReadOptions":
+        """The options of the part's rows: what a manifest states of it holds where these leave it open."""
+        stated = family_named(part.format) or "auto"
+        return ReadOptions(
+            self.type,
+            stated if self.family == "auto" else self.family,
+            self.columns or part.columns,
+            bool(part.tags),
+        )
+
+
+class RowFate(NamedTuple):
+    """What becomes of one row as it stands in its file: it may hold several, as a ranked tree does.
+
+    `mends` name what was changed in it before, and `mended` is the row after them."""
+
+    origin: ReadRow | Unread
+    options: ReadOptions
+    rows: tuple[Row, ...] = ()
+    types: tuple[DataType, ...] = ()
+    dropped: Mapping[str, int] = {}
+    form: Form | None = None
+    problems: tuple[Problem, ...] = ()
+    mends: tuple[str, ...] = ()
+    mended: Json | None = None
+
+    @property
+    def file(self) -> str:
+        """The file that the row stands in."""
+        return self.origin.file if isinstance(self.origin, ReadRow) else self.origin.problem.file
+
+    @property
+    def row(self) -> int:
+        """Its line or place in the file, from 1."""
+        origin = self.origin
+        return origin.row if isinstance(origin, ReadRow) else origin.problem.row or 0
+
+    @property
+    def reason(self) -> str:
+        """Why it, or the first of what it holds, is dropped; empty where nothing is."""
+        return next(iter(self.dropped), "")
+
+    def as_it_stands(self) -> Json:
+        """The row of the file as `data`; one that cannot be read by its bytes."""
+        if isinstance(self.origin, ReadRow):
+            return {"data": self.origin.data}
+        return raw_of(self.origin.content)
+
+
+Judge = Callable[[ReadRow | Unread, ReadOptions], RowFate]
+
+
+def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
+    """What becomes of one row; every mistake is named with its row, key and mend.
+
+    Keys beside the ones of the format, such as `meta`, become columns. Repeats are kept."""
+    if isinstance(found, Unread):
+        return _unread(found, options)
+    notes = Notes(found.file, found.row)
+    data, form = _form(found, options, notes)
+    natives: list[Native] = []
+    if form:
+        _refuse_media(data, notes)
+        natives = list(form.convert(data, options.type, notes))
+    if notes.has_error or not natives:
+        return _dropped(found, options, form, notes)
+    made = [(native, _row(native, found, notes.problems)) for native in natives]
+    num_wrong = sum(row is None for _, row in made)
+    return RowFate(
+        found,
+        options,
+        tuple(row for _, row in made if row),
+        tuple(native.type for native, row in made if row),
+        {"invalid": num_wrong} if num_wrong else {},
+        form,
+        _at_home(notes.problems, options.columns),
+    )
+
+
+def recognised(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
+    """The form of a row alone, much faster: it is converted to nothing, and counts as dropped."""
+    if isinstance(found, Unread):
+        return _unread(found, options)
+    notes = Notes(found.file, found.row)
+    return _dropped(found, options, _form(found, options, notes).form, notes)
+
+
+class _Formed(NamedTuple):
+    data: Json
+    form: Form | None
+
+
+def _form(row: ReadRow, options: ReadOptions, notes: Notes) -> _Formed:
+    data = renamed(row.data, options.columns, notes) if options.columns else row.data
+    form = None if notes.has_error else form_of(data, options.family, options.type, notes)
+    return _Formed(data, form)
+
+
+def _unread(found: Unread, options: ReadOptions) -> RowFate:
+    return RowFate(found, options, dropped={"unreadable": 1}, problems=(found.problem,))
+
+
+def _dropped(row: ReadRow, options: ReadOptions, form: Form | None, notes: Notes) -> RowFate:
+    reason = "invalid" if notes.has_error else "no_pair"
+    problems = _at_home(notes.problems, options.columns)
+    return RowFate(row, options, dropped={reason: 1}, form=form, problems=problems)
+
+
+def _at_home(problems: Sequence[Problem], columns: Mapping[str, str]) -> tuple[Problem, ...]:
+    """The problems by the keys that the file has."""
+    if not columns or not problems:
+        return tuple(problems)
+    named = places(columns)
+    return tuple(p.model_copy(update={"key": place_of(p.key, named)}) for p in problems)
+
+
+def _refuse_media(data: Json, notes: Notes) -> None:
+    for key in _MEDIA:
+        if data.get(key):
+            what = f"the row has {key}, and only text is trained"
+            notes.error(key, what, "leave the row out, or say in words what is to be seen or heard")
+
+
+def _row(native: Native, origin: ReadRow, problems: list[Problem]) -> Row | None:
+    """The row, if it can be used; what is wrong with it is added to the problems."""
+    notes = Notes(origin.file, origin.row)
+    found = conversations_of(native.data, native.type, notes)
+    tools = checked_tools(native.data, notes)
+    problems += (
+        p.model_copy(update={"key": place_of(p.key, native.places)}) if native.places else p
+        for p in notes.problems
+    )
+    if notes.has_error:
+        return None
+    messages, rejected = (
+        tuple(turn.message for turn in turns) if turns is not None else None
+        for turns in (found.turns, found.rejected)
+    )
+    return named_anew(
+        Row(
+            id="",
+            messages=messages or (),
+            tools=tools,
+            file=origin.file,
+            row=origin.row,
+            rejected=rejected,
+            label=found.label,
+            columns=native.columns,
+        )
+    )
+
+
+class RowFile(NamedTuple):
+    """A file of rows, and the options that they are read with."""
+
+    part: Part
+    options: ReadOptions
+
+
+def files_of(path: Path, options: ReadOptions) -> Iterator[RowFile | Problem]:
+    """The files that a file, a folder or `hub:OWNER/NAME` stands for, and what must be said, in order."""
+    for part in parts_of(path):
+        yield part if isinstance(part, Problem) else RowFile(part, options.of_part(part))
+
+
+def fates(path: Path, options: ReadOptions) -> Iterator[RowFate | Problem]:
+    """The fate of each row of the path, and what must be said of its files, in order; one row at a time."""
+    for file in files_of(path, options):
+        if isinstance(file, Problem):
+            yield file
+        else:
+            yield from fates_in(rows_of(file.part), file.options)
+
+
+def fates_in(
+    items: Iterable[Found], options: ReadOptions, judge: Judge = fate_of
+) -> Iterator[RowFate | Problem]:
+    """The fates of what reading a file gives, and its problems among them."""
+    for item in items:
+        yield item if isinstance(item, Problem) else judge(item, options)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows so far: rows in = kept + dropped, each of these under one reason."""
+
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    types: Counter[DataType] = field(default_factory=Counter)
+    formats: Counter[str] = field(default_factory=Counter)
+    listing: Listing = field(default_factory=Listing)
+
+    def add(self, item: RowFate | Problem) -> None:
+        """Count one more row, or list what must be said of a file."""
+        if isinstance(item, Problem):
+            self.listing.add(item)
+            return
+        self.kept += len(item.rows)
+        self.dropped.update(item.dropped)
+        self.types.update(item.types)
+        if item.form:
+            self.formats[item.form.family] += 1
+        for problem in item.problems:
+            self.listing.add(problem)
+
+    def drop(self, reasons: Mapping[str, int]) -> None:
+        """Of the kept rows so many do not go on, after all."""
+        self.dropped.update(reasons)
+        self.kept -= sum(reasons.values())
+
+    def join(self, later: "Tally") -> None:
+        """Count the rows of a later part of the same work: all is as if one had read them."""
+        self.kept += later.kept
+        self.dropped.update(later.dropped)
+        self.types.update(later.types)
+        self.formats.update(later.formats)
+        self.listing.join(later.listing)
+
+    @property
+    def rows_in(self) -> int:
+        """Rows that were there, usable or not."""
+        return self.kept + self.dropped.total()
+
+    def counts(self) -> RowCounts:
+        """The counts as a report has them."""
+        return RowCounts(rows_in=self.rows_in, rows_kept=self.kept, rows_dropped=dict(self.dropped))
+
+    def to_json(self) -> Json:
+        """The tally as it comes from who counted a slice."""
+        return {
+            "kept": self.kept,
+            "dropped": dict(self.dropped),
+            "types": dict(self.types),
+            "formats": dict(self.formats),
+            "listing": self.listing.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Tally":  # Any: free JSON
+        """The tally of `to_json`."""
+        return cls(
+            told["kept"],
+            Counter(told["dropped"]),
+            Counter(told["types"]),
+            Counter(told["formats"]),
+            Listing.from_json(told["listing"]),
+        )
+
+
+@dataclass(slots=True)
+class UsableRows:
+    """The rows that are kept, in memory, and the tally of them all."""
+
+    rows: list[Row] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+
+    def add(self, item: RowFate | Problem) -> None:
+        """Take one more."""
+        self.tally.add(item)
+        if isinstance(item, RowFate):
+            self.rows += item.rows
+
+
+def usable(items: Iterable[RowFate | Problem]) -> UsableRows:
+    """The rows of these fates that are kept."""
+    found = UsableRows()
+    for item in items:
+        found.add(item)
+    return found
+
+
+def unknown_format(name: str, key: str = "format") -> Problem:
+    """That no format is called so, and which one may be meant."""
+    what = f"unknown format {name!r}"
+    return Problem(level="error", key=key, message=what, hint=meant_instead(name))

@@ -8,7 +8,7 @@ import pytest
 from finewright.errors import StoreError
 from finewright.features.data.trace import trace, without
 
-from .test_report import GOOD, line, run_of
+from .test_row_page import GOOD, line, run_of
 
 
 def test_a_row_and_a_source_are_found_by_the_runs_folder(tmp_path: Path) -> None:

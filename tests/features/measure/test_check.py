@@ -1,5 +1,6 @@
 """What an experiment cannot do is said before anything runs, with the key."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from finewright.features.measure.experiment import measure
 from finewright.features.measure.rows import check_gold, experiment_rows
 from finewright.schema.load import load_spec
 
-from .measuring import write_experiment, write_jsonl
+from .measuring import write_base, write_experiment, write_jsonl
 
 
 @pytest.fixture
@@ -102,3 +103,36 @@ def test_rows_and_documents_that_will_not_do_are_named_and_no_folder_is_left(
         measure(load_spec(spec), runs, on_event=lambda *_: None)
     assert said in str(caught.value)
     assert not runs.exists()
+
+
+ASKED = {"role": "user", "content": "What is the fee?"}
+CALL = {"type": "function", "function": {"name": "look", "arguments": {}}}
+BAD_ANSWERS = {
+    "test": (
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        "no words for tool calls",
+    ),
+    "train": (
+        {"role": "assistant", "content": "$11.00 " * 900},
+        "1 of 12 rows (8 %) have more than",
+    ),
+}
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", BAD_ANSWERS)
+def test_rows_that_the_base_cannot_be_asked_or_taught_are_refused_before_anything_runs(
+    spec: Path, tmp_path: Path, name: str
+) -> None:
+    answer, what = BAD_ANSWERS[name]
+    write_base(tmp_path)
+    path = tmp_path / f"{name}.jsonl"
+    number = len(path.read_text().splitlines()) + 1
+    with path.open("a") as file:
+        file.write(json.dumps({"messages": [ASKED, answer]}) + "\n")
+    loaded = load_spec(spec, ["measure.dev_rows=1", "measure.arms=[0-shot, ft]", "rag=null"])
+    with pytest.raises(DataError) as refused:
+        measure(loaded, tmp_path / "runs", on_event=lambda *_: None)
+    assert f"{name}.jsonl:{number}: " in str(refused.value)
+    assert what in str(refused.value)
+    assert not (tmp_path / "runs").exists()

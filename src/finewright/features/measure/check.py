@@ -2,17 +2,22 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from finewright.errors import SpecError
 from finewright.evaluate.score import PREFERENCE, check_metrics
 from finewright.features.measure.arms import Criterion
+from finewright.features.measure.rows import ExperimentRows
 from finewright.features.measure.train import training_spec
 from finewright.schema.load import LoadedSpec
 from finewright.schema.measure import TUNED, WITH_PASSAGES, MeasureSpec
-from finewright.schema.methods import SFTSpec
+from finewright.schema.methods import AnyTrainSpec, SFTSpec
 from finewright.schema.rag import RagSpec
 from finewright.store.stage import refuse
 from finewright.workbench.coherence import incoherent
+
+if TYPE_CHECKING:
+    from finewright.lm.chat import Chat
 
 _OF_WHOLE_SETS = ("macro_f1", "perplexity", PREFERENCE)
 
@@ -64,3 +69,19 @@ def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tupl
             f"is {whole.train.method}, and the arms ft and rag+ft learn from answers",
             "set it to sft",
         )
+
+
+def refuse_unreadable(
+    chat: "Chat", rows: ExperimentRows, spec: MeasureSpec, train: AnyTrainSpec
+) -> None:
+    """Raise DataError for rows that the base model cannot be asked, or that the arm `ft` could not learn."""
+    from finewright.evaluate.expected import unaskable
+    from finewright.lm.encode import encode_rows
+
+    problems = [*unaskable(chat, rows.test), *unaskable(chat, rows.dev)]
+    if "ft" in spec.arms:
+        encoded = encode_rows(
+            chat, rows.train, max_length=train.max_length, on_overlong=train.on_overlong
+        )
+        problems += encoded.problems
+    refuse(problems)

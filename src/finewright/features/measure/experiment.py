@@ -36,7 +36,7 @@ from finewright.features.measure.assemble import (
     power_of,
     standings_of,
 )
-from finewright.features.measure.check import checked
+from finewright.features.measure.check import checked, refuse_unreadable
 from finewright.features.measure.curve import reading
 from finewright.features.measure.forgetting import forgetting
 from finewright.features.measure.library import Library, open_library
@@ -105,6 +105,8 @@ def measure(
     documents = _documents(loaded) if WITH_PASSAGES & set(spec.arms) else []
     if documents:
         check_gold(rows, {id for id, _ in documents})
+    models = Models(loaded)
+    refuse_unreadable(models.chat, rows, spec, loaded.spec.train)
     power = power_of(len(rows.test))
     on_event("problem", {"level": "info", "message": _power_text(power, rows)})
     folder = _folder(loaded, rows, documents, runs_root)
@@ -113,7 +115,7 @@ def measure(
     with run_lock(RunDir(folder)):
         library = open_library(loaded, folder, on_event) if documents else None
         log = AnswersLog(folder / "answers.jsonl", RowAnswer)
-        asking = Asking(folder, Models(loaded), log, on_event)
+        asking = Asking(folder, models, log, on_event)
         experiment = _Experiment(loaded, spec, rows, judge, library, asking)
         report = _run(experiment, power, digest_of_prices(catalog) if api else "")
         write_json(folder / "report.json", report.model_dump(mode="json"))

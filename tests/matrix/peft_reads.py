@@ -6,11 +6,7 @@ import torch
 from peft import PeftModel
 from torch import Tensor
 from training import PROMPTS, Training, outputs
-from transformers import (
-    AutoModelForCausalLM,
-    AutoModelForSequenceClassification,
-    PreTrainedModel,
-)
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
 
 import referee
 from finewright.lm.model import LM

@@ -12,13 +12,7 @@ from finewright.lm.chat import Chat
 from finewright.lm.model import LM
 from finewright.schema.methods import GRPOSpec
 from finewright.train.rewards import Answered, Reward, Rewards
-from finewright.train.rollouts import (
-    Rollouts,
-    kl_to_base,
-    logps_before,
-    logps_of_base,
-    roll_out,
-)
+from finewright.train.rollouts import Rollouts, kl_to_base, logps_before, logps_of_base, roll_out
 
 pytestmark = pytest.mark.torch
 

@@ -7,12 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.provenance.changes import Changes
-from finewright.data.provenance.ledger import (
-    Provenance,
-    SourceRecords,
-    record_digest,
-    write_ledger,
-)
+from finewright.data.provenance.ledger import Provenance, SourceRecords, record_digest, write_ledger
 from finewright.data.validate import validate
 from finewright.rows.identity import named_anew
 from finewright.rows.read import read_rows

@@ -7,12 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finewright.data.provenance.ledger import (
-    Provenance,
-    SourceRecords,
-    record_digest,
-    write_ledger,
-)
+from finewright.data.provenance.ledger import Provenance, SourceRecords, record_digest, write_ledger
 from finewright.data.validate import validate
 from finewright.errors import DataError
 from finewright.features.data.row_page import report

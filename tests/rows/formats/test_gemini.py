@@ -2,22 +2,7 @@
 
 import pytest
 
-from .door import (
-    A2,
-    Q2,
-    TOOL,
-    A,
-    B,
-    Out,
-    Q,
-    S,
-    calling,
-    door,
-    passes,
-    read_only,
-    refused,
-    result,
-)
+from .door import A2, Q2, TOOL, A, B, Out, Q, S, calling, door, passes, read_only, refused, result
 
 
 def said(role: str, *parts: dict | str) -> dict:

@@ -2,22 +2,7 @@
 
 import pytest
 
-from .door import (
-    A2,
-    Q2,
-    TOOL,
-    A,
-    B,
-    Out,
-    Q,
-    S,
-    calling,
-    door,
-    passes,
-    read_only,
-    refused,
-    result,
-)
+from .door import A2, Q2, TOOL, A, B, Out, Q, S, calling, door, passes, read_only, refused, result
 
 FUNCTION = TOOL["function"]
 CALLED = {"role": "assistant", "function_call": {"name": "f", "arguments": '{"x": 1}'}}

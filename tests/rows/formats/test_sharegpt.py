@@ -4,22 +4,7 @@ import json
 
 import pytest
 
-from .door import (
-    A2,
-    Q2,
-    TOOL,
-    A,
-    B,
-    Out,
-    Q,
-    S,
-    calling,
-    door,
-    passes,
-    read_only,
-    refused,
-    result,
-)
+from .door import A2, Q2, TOOL, A, B, Out, Q, S, calling, door, passes, read_only, refused, result
 
 H, G, G_B = ({"from": who, "value": v} for who, v in (("human", "Q"), ("gpt", "A"), ("gpt", "B")))
 H2, G2 = {"from": "human", "value": "Q2"}, {"from": "gpt", "value": "A2"}

@@ -14,35 +14,21 @@ from finewright.schema.adapter import (
     PrefixSpec,
     PromptSpec,
 )
+from published import (
+    GEMMA2_2B,
+    GEMMA3_4B,
+    GEMMA3_270M,
+    LLAMA_8B,
+    LLAMA_65B,
+    MIXTRAL,
+    PHI,
+    QWEN3_MOE,
+    QWEN_7B,
+    QWEN_HALF,
+    SMOL,
+)
 
 GIB = 2**30
-LLAMA_8B = {
-    "model_type": "llama",
-    "hidden_size": 4096,
-    "intermediate_size": 14336,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "vocab_size": 128256,
-}
-LLAMA_65B = {
-    **LLAMA_8B,
-    "hidden_size": 8192,
-    "intermediate_size": 22016,
-    "num_hidden_layers": 80,
-    "num_attention_heads": 64,
-    "num_key_value_heads": 64,
-    "vocab_size": 32000,
-}
-QWEN_7B = {
-    "model_type": "qwen2",
-    "hidden_size": 3584,
-    "intermediate_size": 18944,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 28,
-    "num_key_value_heads": 4,
-    "vocab_size": 152064,
-}
 
 
 def load(adapter: AdapterSpec, tokens: int = 2048, **fields: Any) -> Load:
@@ -55,82 +41,6 @@ def gib(config: dict[str, Any], given: Load) -> float:
 
 
 # Peaks of lm/trace.py in GiB; benchmarks/estimator.py --traces makes them again, for more configurations.
-SMOL = {
-    "model_type": "llama",
-    "hidden_size": 576,
-    "intermediate_size": 1536,
-    "num_hidden_layers": 30,
-    "num_attention_heads": 9,
-    "num_key_value_heads": 3,
-    "vocab_size": 49152,
-    "tie_word_embeddings": True,
-}
-GEMMA3 = {"model_type": "gemma3_text", "head_dim": 256}
-GEMMA3_270M = {
-    **GEMMA3,
-    "hidden_size": 640,
-    "intermediate_size": 2048,
-    "num_hidden_layers": 18,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 1,
-    "vocab_size": 262144,
-}
-GEMMA3_4B = {
-    **GEMMA3,
-    "hidden_size": 2560,
-    "intermediate_size": 10240,
-    "num_hidden_layers": 34,
-    "vocab_size": 262208,
-}
-GEMMA2_2B = {
-    **GEMMA3_4B,
-    "model_type": "gemma2",
-    "hidden_size": 2304,
-    "intermediate_size": 9216,
-    "num_hidden_layers": 26,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 4,
-    "vocab_size": 256000,
-}
-PHI = {
-    "model_type": "phi3",
-    "hidden_size": 3072,
-    "intermediate_size": 8192,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 32,
-    "vocab_size": 32064,
-}
-MIXTRAL = {
-    **LLAMA_8B,
-    "model_type": "mixtral",
-    "num_local_experts": 8,
-    "num_experts_per_tok": 2,
-    "vocab_size": 32000,
-}
-QWEN3_MOE = {
-    "model_type": "qwen3_moe",
-    "hidden_size": 2048,
-    "intermediate_size": 6144,
-    "moe_intermediate_size": 768,
-    "num_experts": 128,
-    "num_experts_per_tok": 8,
-    "num_hidden_layers": 48,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 4,
-    "head_dim": 128,
-    "vocab_size": 151936,
-}
-QWEN_HALF = {
-    **QWEN_7B,
-    "hidden_size": 896,
-    "intermediate_size": 4864,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 14,
-    "num_key_value_heads": 2,
-    "vocab_size": 151936,
-    "tie_word_embeddings": True,
-}
 LORA, NF4 = LoraSpec(), LoraSpec(quantization="nf4")
 ON_CPU = {"gpu": False}
 TRACED: list[tuple[float, dict[str, Any], Load]] = [

@@ -22,67 +22,10 @@ from finewright.schema.adapter import (
     PrefixSpec,
     PromptSpec,
 )
+from published import DEEPSEEK_V3, GEMMA3_4B, LLAMA_8B, LLAMA_70B, MIXTRAL, QWEN_7B, config
 
 pytestmark = pytest.mark.torch
 
-# The sizes of published models, as their config.json has them.
-QWEN_7B = {
-    "model_type": "qwen2",
-    "hidden_size": 3584,
-    "intermediate_size": 18944,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 28,
-    "num_key_value_heads": 4,
-    "vocab_size": 152064,
-}
-LLAMA_8B = {
-    "model_type": "llama",
-    "hidden_size": 4096,
-    "intermediate_size": 14336,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "vocab_size": 128256,
-}
-LLAMA_70B = {
-    **LLAMA_8B,
-    "hidden_size": 8192,
-    "intermediate_size": 28672,
-    "num_hidden_layers": 80,
-    "num_attention_heads": 64,
-}
-MIXTRAL = {
-    "model_type": "mixtral",
-    "hidden_size": 4096,
-    "intermediate_size": 14336,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "num_local_experts": 8,
-    "num_experts_per_tok": 2,
-    "vocab_size": 32000,
-}
-DEEPSEEK_V3 = {
-    "model_type": "deepseek_v3",
-    "hidden_size": 7168,
-    "intermediate_size": 18432,
-    "moe_intermediate_size": 2048,
-    "num_hidden_layers": 61,
-    "num_attention_heads": 128,
-    "num_key_value_heads": 128,
-    "n_routed_experts": 256,
-    "n_shared_experts": 1,
-    "num_experts_per_tok": 8,
-    "first_k_dense_replace": 3,
-    "n_group": 8,
-    "topk_group": 4,
-    "q_lora_rank": 1536,
-    "kv_lora_rank": 512,
-    "qk_nope_head_dim": 128,
-    "qk_rope_head_dim": 64,
-    "v_head_dim": 128,
-    "vocab_size": 129280,
-}
 # What the makers and the hub say of them.
 KNOWN = [
     (QWEN_7B, 7_615_616_512),
@@ -99,31 +42,12 @@ def built(config: PreTrainedConfig) -> PreTrainedModel:
 
 def small(family: str, **more: Any) -> dict[str, Any]:
     """A config with sizes that differ from each other, as few layers as show every kind."""
-    sizes = {
-        "hidden_size": 96,
-        "intermediate_size": 144,
-        "num_hidden_layers": 5,
-        "num_attention_heads": 6,
-        "num_key_value_heads": 3,
-        "vocab_size": 1000,
-        "moe_intermediate_size": 40,
-        "num_experts": 4,
-        "num_experts_per_tok": 2,
-    }
+    sizes = {"moe_intermediate_size": 40, "num_experts_per_tok": 2, "pad_token_id": None}
     if family.startswith("deepseek"):
-        sizes |= {
-            "n_routed_experts": 8,
-            "n_group": 2,
-            "topk_group": 1,
-            "q_lora_rank": 24,
-            "kv_lora_rank": 20,
-            "qk_nope_head_dim": 12,
-            "qk_rope_head_dim": 8,
-            "v_head_dim": 10,
-            "num_key_value_heads": 6,
-        }
-        del sizes["num_experts"]
-    return {"model_type": family, "pad_token_id": None, **sizes, **more}
+        sizes |= {"n_routed_experts": 8, "n_group": 2, "topk_group": 1, "q_lora_rank": 24}
+        sizes |= {"kv_lora_rank": 20, "qk_nope_head_dim": 12, "qk_rope_head_dim": 8}
+        return config(family, 96, 144, 5, 6, 6, 1000, **{**sizes, "v_head_dim": 10, **more})
+    return config(family, 96, 144, 5, 6, 3, 1000, **{**sizes, "num_experts": 4, **more})
 
 
 def config_of(data: dict[str, Any]) -> PreTrainedConfig:
@@ -203,16 +127,9 @@ def test_a_mixture_computes_with_a_part_of_itself() -> None:
 
 def test_the_text_part_of_a_config_with_eyes_is_read() -> None:
     """Gemma 3 4B, whose text part leaves heads and vocabulary to the defaults; the hub counts 3.88B in it."""
-    data = {
-        "model_type": "gemma3",
-        "text_config": {
-            "hidden_size": 2560,
-            "intermediate_size": 10240,
-            "model_type": "gemma3_text",
-            "num_hidden_layers": 34,
-        },
-        "vision_config": {"hidden_size": 1152},
-    }
+    text = {key: GEMMA3_4B[key] for key in ("model_type", "hidden_size", "intermediate_size")}
+    text["num_hidden_layers"] = 34
+    data = {"model_type": "gemma3", "text_config": text, "vision_config": {"hidden_size": 1152}}
     assert shape_of(data).parameters == 3_880_263_168
     assert shape_of(data).tied
 

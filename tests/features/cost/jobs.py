@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import published
 from finewright.estimate.families import shape_of
 from finewright.features.cost.job import Job, Rows
 from finewright.features.cost.rows import Counted, count
@@ -14,26 +15,8 @@ from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
 from finewright.train.rows import rows_for
 
-LLAMA_8B: dict[str, Any] = {
-    "model_type": "llama",
-    "hidden_size": 4096,
-    "intermediate_size": 14336,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "vocab_size": 128256,
-    "max_position_embeddings": 131072,
-}
-LLAMA_65B: dict[str, Any] = {
-    **LLAMA_8B,
-    "hidden_size": 8192,
-    "intermediate_size": 22016,
-    "num_hidden_layers": 80,
-    "num_attention_heads": 64,
-    "num_key_value_heads": 64,
-    "vocab_size": 32000,
-    "max_position_embeddings": 2048,
-}
+LLAMA_8B = {**published.LLAMA_8B, "max_position_embeddings": 131072}
+LLAMA_65B = {**published.LLAMA_65B, "max_position_embeddings": 2048}
 ROWS = Rows(
     count=1000,
     mean=400.0,

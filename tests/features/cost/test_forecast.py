@@ -16,17 +16,9 @@ from finewright.schema.load import load_spec
 from finewright.schema.methods import SFTSpec
 from finewright.workbench.check import check
 from finewright.workbench.past import past_runs
+from published import QWEN_7B
 
 TODAY = date(2026, 11, 25)
-QWEN_7B = {
-    "model_type": "qwen2",
-    "hidden_size": 3584,
-    "intermediate_size": 18944,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 28,
-    "num_key_value_heads": 4,
-    "vocab_size": 152064,
-}
 
 
 def spec_in(folder: Path, base: str, **train: Any) -> Path:

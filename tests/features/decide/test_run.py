@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import published
 from finewright.errors import DataError, SpecError
 from finewright.features.decide.run import ask, decide, decide_file
 from finewright.report.show import write_page
@@ -120,15 +121,7 @@ def test_a_prompt_that_no_context_holds_is_one_line(tmp_path: Path, model: str) 
 
 
 def test_a_model_folder_is_read_by_its_config(tmp_path: Path) -> None:
-    config = {
-        "model_type": "llama",
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "vocab_size": 1000,
-        "max_position_embeddings": 4096,
-    }
+    config = published.config("llama", 64, 128, 2, 4, 4, 1000, max_position_embeddings=4096)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.json").write_text(json.dumps(config))
     report = decide_file(written(tmp_path, "base_model: mine"), today=TODAY)

@@ -1,35 +1,22 @@
 """The data stage puts into the run exactly the rows that later stages read, and refuses bad ones whole."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from by_hand import context_of, run_in, spec_of
 from finewright.data.stage import run
 from finewright.errors import DataError
 from finewright.schema.data import DataReport
 from finewright.schema.rows import parse_rows
-from finewright.schema.run import RunSpec
 from finewright.store.atomic import sha256_file
-from finewright.store.rundir import create_run
 from finewright.store.stage import StageContext, StageResult
-
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def context(folder: Path, data: dict[str, Any], evaluate: dict[str, Any]) -> StageContext:
-    spec = {"name": "t", "base_models": ["m"], "data": data, "evaluate": evaluate}
-    return StageContext(
-        spec=RunSpec.model_validate(spec),
-        candidates={},
-        root=folder,
-        run=create_run(folder / "runs", "t", "0" * 64, "", "", NOW),
-        key="",
-        emit=lambda event_type, /, **fields: None,
-        should_stop=lambda: 0,
-    )
+    return context_of(folder, run_in(folder), spec_of(data=data, evaluate=evaluate))
 
 
 def write(path: Path, count: int, start: int = 0) -> None:

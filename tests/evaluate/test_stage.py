@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 import torch
 
 import tiny
+from by_hand import candidate_of, context_of, run_in, spec_of
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.stage import run
 from finewright.lm.adapters.kinds import save_adapter
@@ -22,15 +22,13 @@ from finewright.schema.duplicates import ContaminationReport
 from finewright.schema.evaluate import Draw, EvaluateReport
 from finewright.schema.methods import SFTSpec
 from finewright.schema.rows import Row, write_rows
-from finewright.schema.run import RunSpec
-from finewright.schema.train import Candidate, TrainReport
+from finewright.schema.train import TrainReport
 from finewright.store.atomic import sha256_file
-from finewright.store.rundir import RunDir, create_run
+from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext, StageResult
 
 pytestmark = pytest.mark.torch
 
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DATA = DataReport(
     counts=RowCounts(rows_in=1, rows_kept=1),
     types={"messages": 1},
@@ -54,47 +52,16 @@ def adapter_of(folder: Path) -> None:
     save_adapter(folder, model, adapters, spec, base=tiny.base_of(Path()))
 
 
-def candidate(name: str) -> Candidate:
-    return Candidate(
-        base_model=name,
-        base_sha256="0" * 64,
-        adapter="train/adapter",
-        artifacts=(),
-        counts=RowCounts(rows_in=1, rows_kept=1),
-        steps=1,
-        tokens=1,
-        trained_tokens=1,
-        first_loss=1.0,
-        final_loss=1.0,
-        seconds=1.0,
-        tokens_per_second=1.0,
-        peak_gib=1.0,
-        trainable_parameters=1,
-    )
-
-
 def context(folder: Path, names: Sequence[str] = ("./tiny-llama",), **fields: Any) -> StageContext:
     """A run in which training is done; `folder` holds the base models."""
     evaluate = {"max_new_tokens": 3, "metrics": ["exact_match"], "resamples": 100, **fields}
-    spec = {
-        "name": "t",
-        "base_models": names,
-        "data": {"sources": [{"path": "rows.jsonl"}]},
-        "evaluate": evaluate,
-    }
-    made = create_run(folder / "runs", "t", "0" * 64, "", "", NOW)
+    made = run_in(folder)
     adapter_of(made.root / "train/adapter")
     made.write_report("data", DATA)
-    made.write_report("train", TrainReport(candidates=tuple(map(candidate, names))))
-    return StageContext(
-        spec=RunSpec.model_validate(spec),
-        candidates={name: SFTSpec(dtype="fp32") for name in names},
-        root=folder,
-        run=made,
-        key="",
-        emit=lambda event_type, /, **fields: None,
-        should_stop=lambda: 0,
-    )
+    made.write_report("train", TrainReport(candidates=tuple(map(candidate_of, names))))
+    candidates = {name: SFTSpec(dtype="fp32") for name in names}
+    spec = spec_of(base_models=names, evaluate=evaluate)
+    return context_of(folder, made, spec, candidates=candidates)
 
 
 def put_rows(run_dir: RunDir, name: str, count: int) -> None:

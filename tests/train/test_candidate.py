@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
 import tiny
+from by_hand import context_of, run_in, spec_of
 from finewright.errors import Interrupted, StoreError
 from finewright.lm.batch import Example
 from finewright.lm.encode import encode_example
@@ -22,8 +22,6 @@ from finewright.schema.common import RowCounts
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
 from finewright.store.manifest import describe
-from finewright.store.rundir import RunDir, create_run
-from finewright.store.stage import StageContext
 from finewright.train.candidate import Outcome, train_candidate
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rewards import Answered
@@ -32,6 +30,7 @@ from finewright.workbench.systems import load_talker
 
 if TYPE_CHECKING:
     from finewright.schema.methods import AnyTrainSpec
+    from finewright.store.rundir import RunDir
 
 pytestmark = pytest.mark.torch
 
@@ -67,23 +66,14 @@ class Training:
 
     def train(self, **settings: object) -> Outcome:
         train = {**FIXED, **settings}
-        spec = RunSpec.model_validate(
-            {
-                "name": "t",
-                "base_models": [self.base.name],
-                "data": {"sources": [{"path": "rows.jsonl"}]},
-                "train": train,
-            }
-        )
-        if self.run is None:
-            now = datetime(2026, 11, 25, tzinfo=UTC)
-            self.run = create_run(self.root / "runs", "t", "7f3a" * 16, "", "", now)
+        spec = spec_of(base_models=[self.base.name], train=train)
+        self.run = self.run or run_in(self.root)
         self.spec: AnyTrainSpec = spec.train
-        context = StageContext(
-            spec=spec,
+        context = context_of(
+            self.root,
+            self.run,
+            spec,
             candidates={self.base.name: spec.train},
-            root=self.root,
-            run=self.run,
             key=json.dumps(train, sort_keys=True),
             emit=lambda kind, **fields: self.events.append((kind, fields)),
             should_stop=lambda: 15 if self.steps() >= self.stop_after else 0,

@@ -9,13 +9,12 @@ from test_candidate import SFT_ROWS, Training
 from transformers import AutoTokenizer, GenerationConfig
 
 import tiny
+from by_hand import context_of, spec_of
 from finewright.lm.elsewhere import Elsewhere, Question, asked_elsewhere
 from finewright.lm.generate import Generation, Sampling, generate
 from finewright.lm.load import load_chat, load_lm
 from finewright.lm.origin import origin_of
 from finewright.lm.sources import BaseModel
-from finewright.schema.run import RunSpec
-from finewright.store.stage import StageContext
 from finewright.train.proof import Proved, prove
 from finewright.train.work import Work
 
@@ -42,20 +41,8 @@ def proved(training: Training, **settings: object) -> Proved:
     """Train, and prove it."""
     outcome = training.train(epochs=30, **settings)
     assert training.run is not None
-    spec = {
-        "name": "t",
-        "base_models": [training.base.name],
-        "data": {"sources": [{"path": "r.jsonl"}]},
-    }
-    context = StageContext(
-        spec=RunSpec.model_validate(spec),
-        candidates={},
-        root=training.root,
-        run=training.run,
-        key="",
-        emit=lambda kind, **fields: None,
-        should_stop=lambda: 0,
-    )
+    spec = spec_of(base_models=[training.base.name])
+    context = context_of(training.root, training.run, spec)
     rows = training.encoded(training.rows)
     work = Work(context, training.spec, training.base, training.chat, rows, [])
     assert work.folder.is_dir()

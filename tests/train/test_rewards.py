@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from by_hand import candidate_of
 from finewright.errors import SpecError, StageError
-from finewright.schema.common import Problem, RowCounts
+from finewright.schema.common import Problem
 from finewright.schema.rewards import RewardSpec
-from finewright.schema.train import Candidate, TrainReport
+from finewright.schema.train import TrainReport
 from finewright.train.rewards import Answered, Judge, Rewards, build, check
 
 PROMPT = ({"role": "user", "content": "How many?"},)
@@ -41,23 +42,7 @@ def checked(
 
 def reward_run(folder: Path, method: str = "reward") -> None:
     """As much of a run as says what it trained."""
-    candidate = Candidate(
-        base_model="tiny",
-        base_sha256="",
-        method=method,
-        adapter="train/tiny/adapter",
-        artifacts=(),
-        counts=RowCounts(rows_in=1, rows_kept=1),
-        steps=1,
-        tokens=1,
-        trained_tokens=1,
-        first_loss=1.0,
-        final_loss=1.0,
-        seconds=1.0,
-        tokens_per_second=1.0,
-        peak_gib=1.0,
-        trainable_parameters=1,
-    )
+    candidate = candidate_of("tiny", method=method, adapter="train/tiny/adapter")
     (folder / "train").mkdir(parents=True)
     for name in ("manifest.json", "spec.yaml", "spec.lock.yaml"):
         (folder / name).write_text("{}")

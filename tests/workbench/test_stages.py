@@ -2,35 +2,28 @@
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from by_hand import context_of, run_in, spec_of
 from finewright.errors import StoreError
 from finewright.schema.data import DataReport
 from finewright.schema.lock import Lock
 from finewright.schema.methods import SFTSpec
-from finewright.schema.run import RunSpec
-from finewright.store.rundir import RunDir, create_run
+from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext
 from finewright.workbench.stages import code_digest, key_of, run_stage, stages
 
 _, DATA, _, TRAIN, EVALUATE = stages()
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
-SPEC = {
-    "name": "t",
-    "base_models": ["m"],
-    "data": {"sources": [{"path": "rows.jsonl"}]},
-}
 Events = list[tuple[str, dict[str, object]]]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunDir:
     (tmp_path / "rows.jsonl").write_text('{"prompt": "Q", "completion": "A"}\n')
-    return create_run(tmp_path / "runs", "t", "0" * 64, "", "", NOW)
+    return run_in(tmp_path)
 
 
 @pytest.fixture
@@ -43,14 +36,13 @@ def make_context(run: RunDir, said: Events) -> Callable[..., StageContext]:
     def make(
         key: str = "", *, candidate: SFTSpec | None = None, **sections: object
     ) -> StageContext:
-        return StageContext(
-            spec=RunSpec.model_validate(SPEC | sections),
+        return context_of(
+            run.root.parents[1],
+            run,
+            spec_of(**sections),
             candidates={"m": candidate or SFTSpec()},
-            root=run.root.parents[1],
-            run=run,
             key=key,
             emit=lambda event_type, /, **fields: said.append((event_type, fields)),
-            should_stop=lambda: 0,
         )
 
     return make

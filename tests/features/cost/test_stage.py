@@ -1,16 +1,13 @@
 """The stage answers from the rows of the data stage and the config of each base model."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
+from by_hand import context_of, run_in, spec_of
 from finewright.features.cost.stage import run
 from finewright.schema.cost import CostReport
 from finewright.schema.methods import SFTSpec
 from finewright.schema.rows import Message, Row, write_rows
-from finewright.schema.run import RunSpec
-from finewright.store.rundir import create_run
-from finewright.store.stage import StageContext
 
 from .jobs import LLAMA_8B
 
@@ -22,28 +19,13 @@ def estimated(folder: Path, turns: tuple[Message, ...] = TURNS) -> CostReport:
     for name in ("one", "two"):
         (folder / name).mkdir(parents=True)
         (folder / name / "config.json").write_text(json.dumps(LLAMA_8B))
-    day = datetime(2026, 11, 25, tzinfo=UTC)
-    place = create_run(folder / "runs", "x", "0" * 64, "", "", day)
+    place = run_in(folder)
     rows = [Row(str(i), turns, None, "f", i) for i in range(10)]
     (place.stage_dir("data") / "train.jsonl").write_text(write_rows(rows))
-    spec = RunSpec.model_validate(
-        {
-            "name": "x",
-            "base_models": ["./one", "./two"],
-            "data": {"sources": [{"path": "a.jsonl"}]},
-        }
-    )
     resolved = SFTSpec(learning_rate=1e-4, micro_batch_tokens=1024, dtype="bf16", threads=1)
-    context = StageContext(
-        spec=spec,
-        candidates={"./one": resolved, "./two": resolved},
-        root=folder,
-        run=place,
-        key="",
-        emit=lambda *_, **__: None,
-        should_stop=lambda: 0,
-    )
-    report = run(context).report
+    candidates = {"./one": resolved, "./two": resolved}
+    spec = spec_of(base_models=list(candidates))
+    report = run(context_of(folder, place, spec, candidates=candidates)).report
     assert isinstance(report, CostReport)
     return report
 

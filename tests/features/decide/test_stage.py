@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from by_hand import context_of, run_in
 from features.decide.advising import spec
 from finewright.features.decide.stage import run
 from finewright.schema.decide import DecideSpec
 from finewright.schema.decide_report import DecideReport
 from finewright.schema.run import RunSpec
-from finewright.store.rundir import create_run
 from finewright.store.stage import StageContext
 
 
@@ -20,16 +20,8 @@ class WithDecision(RunSpec):
 
 def context(tmp_path: Path, day: int) -> StageContext:
     data = {"name": "bot", "base_models": ["m"], "data": {"sources": [{"path": "a.jsonl"}]}}
-    made = create_run(tmp_path, "bot", "ab12", "", "", datetime(2026, 11, day, tzinfo=UTC))
-    return StageContext(
-        spec=WithDecision.model_validate({**data, "decide": spec()}),
-        candidates={},
-        root=tmp_path,
-        run=made,
-        key="",
-        emit=lambda event, /, **fields: None,
-        should_stop=lambda: 0,
-    )
+    made = run_in(tmp_path, datetime(2026, 11, day, tzinfo=UTC))
+    return context_of(tmp_path, made, WithDecision.model_validate({**data, "decide": spec()}))
 
 
 def test_the_report_is_the_advice_of_the_runs_day(tmp_path: Path) -> None:

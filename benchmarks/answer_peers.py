@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finewright.render.text import table
 from jinja2 import TemplateError
 from transformers.utils.chat_template_utils import render_jinja_template
 
@@ -25,6 +24,7 @@ from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_turns
 from finewright.lm.marks import THOUGHT_KEYS
 from finewright.lm.template import _with_argument_texts
+from finewright.report.text import table
 from finewright.schema.rows import Row
 
 Message = Mapping[str, Any]  # Any: free JSON

@@ -37,7 +37,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finewright.render.text import table
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
@@ -52,6 +51,7 @@ from finewright.lm.encode import encode_rows, encode_turns
 from finewright.lm.marks import find_marks
 from finewright.lm.template import ChatTemplate
 from finewright.lm.turn_ends import find_end_of_turn
+from finewright.report.text import table
 from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file
 

@@ -28,10 +28,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from finewright.render.text import table
-
 from dedup import DATATROVE_DEFAULT, datatrove_kept
 from finewright.features.data.prepare import prepare
+from finewright.report.text import table
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.scale import PrepareReport, PrepareSpec
 

@@ -31,10 +31,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from finewright.render.text import table
 
 from finewright.data.validate import validate
 from finewright.guard.duplicates.near import near_repeats
+from finewright.report.text import table
 from finewright.rows.identity import named_anew
 from finewright.rows.read import read_rows
 from finewright.rows.texts import passages, with_texts

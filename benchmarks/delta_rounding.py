@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from finewright.render.text import table
 
 from finewright.data.gather import read_row_set
 from finewright.data.sets.build import build_set
@@ -31,6 +30,7 @@ from finewright.lm.fast.linear import Gradients, Lora
 from finewright.lm.load import load_chat, load_model
 from finewright.lm.model import LM
 from finewright.lm.sources import BaseModel, locate
+from finewright.report.text import table
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
 from finewright.schema.rows import Row

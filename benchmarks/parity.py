@@ -23,12 +23,12 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
-from finewright.render.text import table
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
 from finewright.judge.bounds import mean_at_least
 from finewright.judge.statistics import mean_interval
+from finewright.report.text import table
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from finewright.render.text import table
 
 from finewright.lm.adapters.linears import target_paths
 from finewright.lm.fast import library
 from finewright.lm.fast.quantized import KINDS, Packed
 from finewright.lm.load import load_model
 from finewright.lm.sources import locate
+from finewright.report.text import table
 from process import machine
 from train_speed import OWN, Row, add_job_options, cells, run_row, write_job
 

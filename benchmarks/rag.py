@@ -35,8 +35,6 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
-from finewright.render.text import table
-
 from finewright.rag.build import build_index
 from finewright.rag.chunk import chunks, indexed_text
 from finewright.rag.documents import find_documents
@@ -47,6 +45,7 @@ from finewright.rag.open import create_index
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import DEPTH, search
 from finewright.rag.tuning import tune_rag
+from finewright.report.text import table
 
 CHUNK_CHARS = 1200
 HEADER = [

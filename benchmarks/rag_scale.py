@@ -31,13 +31,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from finewright.render.text import table
 from numpy.typing import NDArray
 
 from finewright.rag.chunk import chunks
 from finewright.rag.index import FORMAT, About, Document, Index, Indexed
 from finewright.rag.retrieve import search
 from finewright.rag.sqlite import create, open_existing
+from finewright.report.text import table
 
 DIMENSIONS = 256
 CHUNK_CHARS = 1200

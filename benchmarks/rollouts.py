@@ -18,13 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from finewright.render.text import table
-
 from finewright.data.gather import read_row_set
 from finewright.data.sets.build import build_set
 from finewright.evaluate.answers import question_of
 from finewright.lm import sources
 from finewright.lm.load import load_chat
+from finewright.report.text import table
 from peers import LLAMA_CPP, PeerError, python_of
 from process import RowError, figures_of, machine, thread_settings
 

@@ -18,9 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from finewright.render.text import table
-
 from finewright.lm.runtime import share_cores
+from finewright.report.text import table
 from process import machine
 
 if TYPE_CHECKING:

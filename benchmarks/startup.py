@@ -17,8 +17,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from finewright.render.text import table
-
+from finewright.report.text import table
 from finewright.store.events import Event, read_events
 from finewright.store.rundir import open_run
 from process import machine, thread_settings

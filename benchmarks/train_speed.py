@@ -25,14 +25,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finewright.render.text import table
-
 from finewright.data.gather import read_row_set
 from finewright.data.sets.build import build_set
 from finewright.fetch.cache import cache_dir
 from finewright.lm.encode import encode_rows
 from finewright.lm.load import load_chat
 from finewright.lm.sources import BaseModel, locate
+from finewright.report.text import table
 from peers import PEERS, PeerError, python_of
 from process import RowError, figures_of, machine, thread_settings
 

@@ -15,8 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finewright.render.text import table
-
+from finewright.report.text import table
 from process import machine
 from train_speed import Row, add_job_options, cells, run_row, write_job
 

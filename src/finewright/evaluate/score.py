@@ -17,6 +17,7 @@ from finewright.evaluate.scorers import (
 )
 from finewright.judge.answer import Answer
 from finewright.judge.calls import AnswerScorer, Due
+from finewright.judge.macro_bounds import Truth, macro_f1_difference, macro_f1_interval
 from finewright.judge.statistics import (
     PairedDifference,
     bootstrap_statistic,
@@ -28,8 +29,12 @@ from finewright.plugins import resolve
 from finewright.schema.evaluate import Difference, EvaluateSpec, Score
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from finewright.judge.statistics import Indices, Statistic
 
+_MACRO_F1 = "macro_f1"
 PREFERENCE = "preference_accuracy"
 """The share of preference pairs whose chosen answer the system rates higher."""
 TextScorer = Callable[[str, str], float]
@@ -81,6 +86,13 @@ class Scored:
     scores: list[Score]
     per_row: list[dict[str, float]]
     answers: tuple[Answered, ...]
+
+
+class _CodedAnswers(NamedTuple):
+    """The labels that were answered, as numbers, and the right ones."""
+
+    answers: NDArray[np.intp]
+    truth: Truth
 
 
 class _Estimate(NamedTuple):
@@ -267,7 +279,11 @@ def _estimate(
     if not counted:
         raise DataError(f"no row has a token to take the {metric} of")
     statistic = _CORPUS[metric](counted)
-    low, high = bootstrap_statistic(len(counted), statistic, **asdict(options))
+    if metric == _MACRO_F1:
+        answers_given, truth = _codes(counted)
+        low, high = macro_f1_interval(answers_given, truth, **asdict(options))
+    else:
+        low, high = bootstrap_statistic(len(counted), statistic, **asdict(options))
     return _Estimate(statistic(np.arange(len(counted))), low, high, len(counted))
 
 
@@ -286,7 +302,14 @@ def _paired(
     ]
     pooled = [ours for ours, _ in pairs] + [theirs for _, theirs in pairs]
     apart = [i for i, (a, b) in enumerate(pairs) if _counted(metric, a) != _counted(metric, b)]
-    return paired_statistic(len(pairs), _CORPUS[metric](pooled), apart=apart, **asdict(options))
+    found = paired_statistic(len(pairs), _CORPUS[metric](pooled), apart=apart, **asdict(options))
+    if metric != _MACRO_F1:
+        return found
+    codes, (expected, num_labels) = _codes(pooled)
+    truth = Truth(expected[: len(pairs)], num_labels)
+    sides = codes[: len(pairs)], codes[len(pairs) :]
+    low, high = macro_f1_difference(*sides, truth, **asdict(options))
+    return found._replace(low=low, high=high)
 
 
 def _require_same_rows(scored: Scored, against: Scored) -> None:
@@ -325,6 +348,11 @@ def _loss(answered: Answered) -> tuple[float, int]:
     return answered.nll, answered.num_tokens
 
 
+def _codes(answers: Sequence[Answered]) -> _CodedAnswers:
+    codes = label_codes([a.answer for a in answers], [a.expected for a in answers])
+    return _CodedAnswers(codes.answers, Truth(codes.expected, codes.num_labels))
+
+
 def _macro_f1_statistic(answers: Sequence[Answered]) -> Statistic:
     codes = label_codes([a.answer for a in answers], [a.expected for a in answers])
 
@@ -348,7 +376,7 @@ def _perplexity_statistic(answers: Sequence[Answered]) -> Statistic:
 
 
 _CORPUS: dict[str, Callable[[Sequence[Answered]], Statistic]] = {
-    "macro_f1": _macro_f1_statistic,
+    _MACRO_F1: _macro_f1_statistic,
     "perplexity": _perplexity_statistic,
 }
 CORPUS_METRICS = frozenset(_CORPUS)

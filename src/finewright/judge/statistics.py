@@ -80,7 +80,8 @@ def bootstrap_statistic(
 ) -> Interval:
     """The percentile bootstrap interval of any statistic of n rows, given the rows' indices.
 
-    Collapses to a point if the statistic is the same on every resample (a perfect macro F1)."""
+    Collapses to a point if the statistic is the same on every resample, so it is none for a score that may be
+    perfect."""
     import numpy as np
 
     _require_rows(n)

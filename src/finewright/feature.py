@@ -53,9 +53,11 @@ class Command:
 class FeatureStage:
     """A stage of a run, for runs whose spec has the feature's section.
 
-    `run(context)` returns its StageResult; `reads` names the stages that it stands behind."""
+    `run(context)` returns its StageResult, whose report is of the class `report`; `reads` names the stages
+    that it stands behind."""
 
     run: str
+    report: str
     sentence: str
     reads: tuple[str, ...] = ()
 
@@ -101,6 +103,11 @@ def offered(feature: str, name: str) -> Any:  # Any: what it offers is its own
     """The function that a feature offers by that name. Raises UnknownPlugin where it is not installed."""
     found: Feature = plugins.resolve("feature", feature)
     return plugins.load(found.offers[name])
+
+
+def feature_stages() -> Mapping[str, FeatureStage]:
+    """Feature -> its stage, of the features that have one."""
+    return {name: feature.stage for name, feature in features().items() if feature.stage}
 
 
 def check_needs(feature: Feature) -> None:

@@ -265,7 +265,7 @@ def test_a_feature_with_the_name_of_a_key_of_the_core_is_refused(
     points.write_text("[finewright.feature]\ntrain = finewright_toy.feature:FEATURE\n")
     refused = finewright_command("schema")
     assert refused.returncode == 2
-    assert "the feature 'train' has the name of a key that every spec has" in refused.stderr
+    assert "the feature 'train' has the name of a key of finewright's own" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from finewright.features.decide.results import DecideReport
 from finewright.features.decide.run import decide
+from finewright.features.decide.spec import DecideSpec
 from finewright.report.blocks import Plot
 from finewright.report.layouts import page_of
 from finewright.report.show import html_of, text_of
-from finewright.schema.decide import DecideSpec
-from finewright.schema.decide_report import DecideReport
 
 from .pages import ATTACK, check_page
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import FinewrightError
-from finewright.schema.decide import Aim, DecideSpec
+from finewright.features.decide.spec import Aim, DecideSpec
 from finewright.schema.load_section import load_section
 
 

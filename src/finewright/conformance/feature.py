@@ -59,6 +59,7 @@ class FeatureConformance:
             return
         assert feature.section is not None, "a run has the stage where its spec has the section"
         assert list(inspect.signature(plugins.load(feature.stage.run)).parameters) == ["context"]
+        assert issubclass(plugins.load(feature.stage.report), BaseModel)
         names = [stage.name for stage in stages()]
         assert set(feature.stage.reads) <= set(names[: names.index(feature.name)])
 

@@ -34,7 +34,7 @@ _LONGEST_ANSWER = 400
 
 def run_page(report: RunReport) -> Page:
     """What was decided, prepared, estimated, trained and measured, as far as the run has come."""
-    summary = report.summary
+    summary, pages = report.summary, [page_of(each) for each in report.of_features()]
     can_go_on = summary.state in {"interrupted", "failed"}
     return Page(
         subject="a run",
@@ -43,19 +43,24 @@ def run_page(report: RunReport) -> Page:
         about=[f"go on: finewright up {summary.run}"] if can_go_on else [],
         problems=[
             problem
-            for part in (report.data, report.cost, report.evaluate)
+            for part in (report.data, *pages, report.evaluate)
             if part
             for problem in part.problems
         ],
         sections=[
-            *section("Decision", Text(report.decide.answer) if report.decide else None),
+            *(part for page in pages if page.answer for part in _answer(page)),
             *section("Data", Text(cells.row_counts(report.data.counts)) if report.data else None),
-            *(page_of(report.cost).sections if report.cost else ()),
+            *(part for page in pages if not page.answer for part in page.sections),
             *(section("Training", *_trained(report.train)) if report.train else ()),
             *(score_sections(report.evaluate) if report.evaluate else ()),
             *(part for earlier in report.earlier for part in _earlier(earlier)),
         ],
     )
+
+
+def _answer(page: Page) -> list[Section]:
+    """Of a page with an answer, that alone."""
+    return section(page.subject.removeprefix("a ").capitalize(), Text(page.answer))
 
 
 def quickstart_page(report: QuickstartReport) -> Page:

@@ -1,10 +1,14 @@
 """What the use cases beside the stages report."""
 
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, Field
+
+from finewright.feature import feature_stages
 from finewright.schema.common import Model, Problem
-from finewright.schema.cost import CostReport
 from finewright.schema.data import DataReport
-from finewright.schema.decide_report import DecideReport
 from finewright.schema.evaluate import EvaluateReport
+from finewright.schema.extend import extended
 from finewright.schema.train import TrainReport
 
 
@@ -102,17 +106,26 @@ class EarlierMeasurement(Model):
 
 
 class RunReport(Model):
-    """A run with the reports of its finished stages; `ran` are the stages that ran just now, `earlier` what
-    was measured of the same training by another `evaluate`."""
+    """A run with the reports of its finished stages, those of features too; `ran` are the stages that ran
+    just now, `earlier` what was measured of the same training by another `evaluate`."""
 
     summary: RunSummary
     ran: tuple[str, ...] = ()
-    decide: DecideReport | None = None
     data: DataReport | None = None
-    cost: CostReport | None = None
     train: TrainReport | None = None
     evaluate: EvaluateReport | None = None
     earlier: tuple[EarlierMeasurement, ...] = ()
+
+    def of_features(self) -> list[BaseModel]:
+        """The reports of the stages that features have, of those that are done."""
+        found = (getattr(self, name) for name in feature_stages())
+        return [report for report in found if report is not None]
+
+
+if not TYPE_CHECKING:
+    RunReport = extended(
+        RunReport, {name: (stage.report, Field(None)) for name, stage in feature_stages().items()}
+    )
 
 
 class ReplayedAnswer(Model):

@@ -2,14 +2,13 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, Field, create_model, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
-from finewright.errors import FinewrightError
 from finewright.feature import sections
-from finewright.plugins import load
 from finewright.schema.common import Model, default
 from finewright.schema.data import DataSpec
 from finewright.schema.evaluate import EvaluateSpec
+from finewright.schema.extend import extended
 from finewright.schema.methods import SFTSpec, TrainSpec
 
 SectionSpec = TypeVar("SectionSpec", bound=BaseModel)
@@ -68,20 +67,11 @@ class RunSpec(Model):
         return found
 
 
-def _with_sections(core: type[RunSpec]) -> type[RunSpec]:
-    """The run spec with the key of every feature that has one.
-
-    Raises FinewrightError where a feature has the name of a key of the core."""
-    keys: dict[str, Any] = {}  # Any: as create_model takes fields
-    for key, section in sections().items():
-        if key in core.model_fields:
-            what = f"the feature {key!r} has the name of a key that every spec has"
-            raise FinewrightError(what, hint="uninstall the package that brings it")
-        keys[key] = (load(section.model) | None, default(None, section.what, section.why))
-    return create_model(
-        core.__name__, __base__=core, __module__=__name__, __doc__=core.__doc__, **keys
-    )
-
-
 if not TYPE_CHECKING:
-    RunSpec = _with_sections(RunSpec)
+    RunSpec = extended(
+        RunSpec,
+        {
+            key: (section.model, default(None, section.what, section.why))
+            for key, section in sections().items()
+        },
+    )

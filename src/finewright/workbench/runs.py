@@ -5,9 +5,9 @@ from pathlib import Path
 from finewright.data.provenance.verify import verify_chain
 from finewright.data.source import source_path
 from finewright.errors import FinewrightError
-from finewright.schema.cost import CostReport
+from finewright.feature import feature_stages
+from finewright.plugins import load
 from finewright.schema.data import DataReport
-from finewright.schema.decide_report import DecideReport
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.report import (
     EarlierMeasurement,
@@ -49,12 +49,15 @@ def show(path: Path, *, ran: tuple[str, ...] = ()) -> RunReport:
     return RunReport(
         summary=summary,
         ran=ran,
-        decide=run.read_report("decide", DecideReport) if "decide" in done else None,
         data=run.read_report("data", DataReport) if "data" in done else None,
-        cost=run.read_report("cost", CostReport) if "cost" in done else None,
         train=run.read_report("train", TrainReport) if "train" in done else None,
         evaluate=run.read_report("evaluate", EvaluateReport) if "evaluate" in done else None,
         earlier=tuple(_earlier(run, kept) for kept in kept_measurements(run)),
+        **{
+            name: run.read_report(name, load(stage.report))
+            for name, stage in feature_stages().items()
+            if name in done
+        },
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright import __version__
-from finewright.feature import features
+from finewright.feature import feature_stages
 from finewright.plugins import load
 from finewright.store.atomic import os_errors
 from finewright.store.keys import stage_key
@@ -47,11 +47,10 @@ _CORE = (
 def stages() -> tuple[Stage, ...]:
     """Every stage in its order: one of a feature stands right behind the last that it reads."""
     found = list(_CORE)
-    for name, feature in features().items():
-        if stage := feature.stage:
-            names = [each.name for each in found]
-            place = max((names.index(read) + 1 for read in stage.reads), default=0)
-            found.insert(place, Stage(name, stage.reads, stage.sentence, stage.run))
+    for name, stage in feature_stages().items():
+        names = [each.name for each in found]
+        place = max((names.index(read) + 1 for read in stage.reads), default=0)
+        found.insert(place, Stage(name, stage.reads, stage.sentence, stage.run))
     return tuple(found)
 
 

@@ -11,9 +11,9 @@ from finewright.features.decide.advise import Adviser
 from finewright.features.decide.arms import ARMS, Arm, Figures
 from finewright.features.decide.case import Case
 from finewright.features.decide.packaged import adviser_for, known_by
+from finewright.features.decide.results import DecideReport, Finding
+from finewright.features.decide.spec import DecideSpec
 from finewright.schema.cost import Range
-from finewright.schema.decide import DecideSpec
-from finewright.schema.decide_report import DecideReport, Finding
 
 TODAY = date(2026, 11, 25)
 

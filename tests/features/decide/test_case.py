@@ -7,7 +7,7 @@ import pytest
 from features.decide.advising import spec
 from finewright.catalog.advice import packaged_advice
 from finewright.features.decide.case import POINTS, assumed, joined, middle, swings
-from finewright.schema.decide import Aim, DecideSpec, Task
+from finewright.features.decide.spec import Aim, DecideSpec, Task
 
 ADVICE = packaged_advice()
 NOTHING = DecideSpec()

@@ -12,9 +12,9 @@ from finewright.errors import DataError
 from finewright.estimate.memory import Load, memory
 from finewright.features.decide.figures import Facts
 from finewright.features.decide.models import models_of, read_base_model, sizes_of
+from finewright.features.decide.results import Cost, DecideReport
 from finewright.features.decide.serving import rented
 from finewright.schema.adapter import FullSpec
-from finewright.schema.decide_report import Cost, DecideReport
 
 GIB = 1024**3
 DAYS_A_MONTH = 365 / 12

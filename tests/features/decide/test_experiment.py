@@ -8,8 +8,8 @@ import pytest
 from features.decide.advising import advise, exactly, hand_made, spec
 from finewright.features.decide.arms import Arm
 from finewright.features.decide.case import Case
+from finewright.features.decide.spec import UNKNOWN
 from finewright.judge.power import DIFFERENCE, rows_needed
-from finewright.schema.decide import UNKNOWN
 
 
 def test_rows_for_a_difference_of_five_points_by_the_formula() -> None:

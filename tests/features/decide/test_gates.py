@@ -10,7 +10,8 @@ from features.decide.advising import dropped, exactly, hand_made, of_rule, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.features.decide.arms import ARMS, Arm
 from finewright.features.decide.case import Case
-from finewright.schema.decide import UNKNOWN, Method
+from finewright.features.decide.spec import UNKNOWN
+from finewright.schema.decide import Method
 
 API = {arm.name for arm in ARMS if arm.host == "api"}
 TUNED = {arm.name for arm in ARMS if arm.is_tuned}

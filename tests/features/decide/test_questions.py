@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from finewright.features.decide.questions import QUESTIONS, Question, interview, spec_text
-from finewright.schema.decide import DecideSpec
+from finewright.features.decide.spec import DecideSpec
 from finewright.schema.load_section import load_section
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from features.decide.advising import advise, dropped, of_rule, spec
-from finewright.schema.decide import DecideSpec
+from finewright.features.decide.spec import DecideSpec
 
 ENOUGH = {"month_budget_usd": 2000, "effort_hours": 800}
 

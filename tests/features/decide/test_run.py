@@ -13,8 +13,8 @@ import pytest
 import published
 from finewright.errors import DataError, SpecError
 from finewright.features.decide.run import ask, decide, decide_file
+from finewright.features.decide.spec import DecideSpec
 from finewright.report.show import write_page
-from finewright.schema.decide import DecideSpec
 
 TODAY = date(2026, 11, 25)
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("decide-*.yaml"))
@@ -80,7 +80,7 @@ def test_two_runs_of_two_processes_give_the_same_bytes() -> None:
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys; from datetime import date; from finewright.schema.decide import DecideSpec;"
+        "import sys; from datetime import date; from finewright.features.decide.spec import DecideSpec;"
         "from finewright.features.decide.run import decide; decide(DecideSpec(), today=date(2026, 11, 25));"
         "print(sorted({'torch', 'transformers', 'numpy', 'datasets'} & set(sys.modules)))"
     )

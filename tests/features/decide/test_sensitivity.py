@@ -24,7 +24,8 @@ from finewright.features.decide.sensitivity import (
     tornado,
     win_shares,
 )
-from finewright.schema.decide import UNKNOWN, Criterion, DecideSpec
+from finewright.features.decide.spec import UNKNOWN, DecideSpec
+from finewright.schema.decide import Criterion
 
 BASE = middle(spec(), packaged_advice())
 SWINGS = tuple(swings(spec(), BASE, packaged_advice()))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from by_hand import context_of, run_in
 from features.decide.advising import spec
+from finewright.features.decide.results import DecideReport
+from finewright.features.decide.spec import DecideSpec
 from finewright.features.decide.stage import run
-from finewright.schema.decide import DecideSpec
-from finewright.schema.decide_report import DecideReport
 from finewright.schema.run import RunSpec
 from finewright.store.stage import StageContext
 

@@ -22,6 +22,7 @@ FEATURE = Feature(
     ),
     stage=FeatureStage(
         "finewright.features.cost.stage:run",
+        "finewright.schema.cost:CostReport",
         "Estimate memory, time and money; only where the spec asks.",
         reads=("data",),
     ),

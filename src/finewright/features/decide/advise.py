@@ -12,11 +12,7 @@ from finewright.features.decide.criteria import CRITERIA, Utilities, utilities
 from finewright.features.decide.experiment import Field, next_experiment
 from finewright.features.decide.gates import Ground, findings, remaining, uncertain
 from finewright.features.decide.ranking import ranking, weights_of
-from finewright.features.decide.sensitivity import Shares, flips, tornado, win_shares
-from finewright.features.decide.volume import break_evens, curves
-from finewright.schema.common import Problem
-from finewright.schema.decide import Criterion, DecideSpec
-from finewright.schema.decide_report import (
+from finewright.features.decide.results import (
     Cost,
     DecideReport,
     FactsUsed,
@@ -24,6 +20,11 @@ from finewright.schema.decide_report import (
     Ranked,
     Source,
 )
+from finewright.features.decide.sensitivity import Shares, flips, tornado, win_shares
+from finewright.features.decide.spec import DecideSpec
+from finewright.features.decide.volume import break_evens, curves
+from finewright.schema.common import Problem
+from finewright.schema.decide import Criterion
 
 CLEAR = 0.6
 """Below this share of wins the answer is not clear enough to act on."""

@@ -6,9 +6,9 @@ from datetime import date
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from finewright.features.decide.case import Case
+from finewright.features.decide.results import Host, Source
 from finewright.schema.cost import Range
 from finewright.schema.decide import Method
-from finewright.schema.decide_report import Host, Source
 
 METHODS: tuple[Method, ...] = get_args(Method)
 HOSTS: tuple[Host, ...] = get_args(Host)

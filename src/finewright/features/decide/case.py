@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from finewright.catalog.advice import Advice
+from finewright.features.decide.spec import UNKNOWN, Aim, DecideSpec, Device
 from finewright.schema.cost import Range
-from finewright.schema.decide import UNKNOWN, Aim, DecideSpec, Device
 
 Point = Literal["low", "median", "high"]
 

@@ -9,9 +9,9 @@ from finewright.catalog.advice import Advice
 from finewright.catalog.prices import api_named, gpu_named
 from finewright.errors import FinewrightError
 from finewright.features.decide.models import Resolve, read_base_model
+from finewright.features.decide.spec import UNKNOWN, DecideSpec
 from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import PriceCatalog
-from finewright.schema.decide import UNKNOWN, DecideSpec
 
 
 class Wrong(NamedTuple):

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from finewright.estimate.money import HOURS_A_MONTH, exact, product, total
 from finewright.features.decide.arms import Arm, Figures
 from finewright.features.decide.case import Case
+from finewright.features.decide.results import Experiment, Ranked, Swing
 from finewright.judge.power import DIFFERENCE, DISCORDANT, rows_needed
 from finewright.schema.cost import Range
-from finewright.schema.decide_report import Experiment, Ranked, Swing
 
 _LOOKED_AT = 50
 # A share within 5 points at 95 %: 0.25 (1.96 / 0.05)^2.

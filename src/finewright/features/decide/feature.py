@@ -6,7 +6,7 @@ FEATURE = Feature(
     "decide",
     "Advise whether to prompt, retrieve, fine-tune or combine, and say what would change the advice.",
     section=SpecSection(
-        "finewright.schema.decide:DecideSpec",
+        "finewright.features.decide.spec:DecideSpec",
         "What `finewright decide` weighs",
         "asked for before there is data or a model",
         needed_by="a decision",
@@ -21,9 +21,10 @@ FEATURE = Feature(
     ),
     stage=FeatureStage(
         "finewright.features.decide.stage:run",
+        "finewright.features.decide.results:DecideReport",
         "Advise whether to prompt, retrieve or fine-tune; only where the spec asks.",
     ),
     reports={
-        "finewright.schema.decide_report:DecideReport": "finewright.features.decide.report:decide_page",
+        "finewright.features.decide.results:DecideReport": "finewright.features.decide.report:decide_page",
     },
 )

@@ -21,11 +21,11 @@ from finewright.features.decide import serving
 from finewright.features.decide.arms import ARMS, NOTHING, Arm, Figures, FiguresOf
 from finewright.features.decide.case import Case
 from finewright.features.decide.models import BaseModel
+from finewright.features.decide.results import Source
 from finewright.features.decide.serving import Demand, Host, Need, Seat
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.catalog import Deadline, Fact, PriceCatalog
 from finewright.schema.cost import Range
-from finewright.schema.decide_report import Source
 
 _DAYS_A_MONTH = 365 / 12
 _MINUTES_A_MONTH = _DAYS_A_MONTH * 24 * 60

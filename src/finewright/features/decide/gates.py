@@ -8,8 +8,8 @@ from typing import NamedTuple
 from finewright.catalog.advice import Advice
 from finewright.features.decide.arms import ARMS, Arm, Figures
 from finewright.features.decide.case import Case, Swing
+from finewright.features.decide.results import Finding
 from finewright.schema.cost import Range
-from finewright.schema.decide_report import Finding
 
 PAIRS_NEEDED = 50
 PAIRS_COMFORTABLE = 300

@@ -13,9 +13,9 @@ from finewright.errors import DataError
 from finewright.estimate.families import shape_of
 from finewright.estimate.memory import NF4_BYTES
 from finewright.estimate.shape import ModelShape
+from finewright.features.decide.results import Source
+from finewright.features.decide.spec import UNKNOWN
 from finewright.schema.aliases import close_choice
-from finewright.schema.decide import UNKNOWN
-from finewright.schema.decide_report import Source
 
 Resolve: TypeAlias = Callable[[str], Path]
 """A path of the spec -> where it leads."""

@@ -10,8 +10,8 @@ from finewright.features.decide.advise import Adviser
 from finewright.features.decide.check import Known, wrongs
 from finewright.features.decide.figures import Facts, figures_with
 from finewright.features.decide.models import Resolve, models_of
+from finewright.features.decide.spec import DecideSpec
 from finewright.schema.catalog import PriceCatalog
-from finewright.schema.decide import DecideSpec
 from finewright.store.keys import digest as digest_of
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import yaml
 from pydantic import ValidationError
 
-from finewright.schema.decide import UNKNOWN, DecideSpec
+from finewright.features.decide.spec import UNKNOWN, DecideSpec
 
 
 class Question(NamedTuple):

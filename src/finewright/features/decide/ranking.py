@@ -6,7 +6,8 @@ from typing import NamedTuple
 from finewright.catalog.advice import Advice
 from finewright.features.decide.arms import ARMS, Arm
 from finewright.features.decide.criteria import CRITERIA, Utilities
-from finewright.schema.decide import Criterion, DecideSpec
+from finewright.features.decide.spec import DecideSpec
+from finewright.schema.decide import Criterion
 
 
 class Scored(NamedTuple):

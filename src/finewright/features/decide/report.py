@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from finewright.features.decide.results import DecideReport, Finding, Swing
 from finewright.report.blocks import (
     Axis,
     Block,
@@ -15,7 +16,6 @@ from finewright.report.blocks import (
     section,
 )
 from finewright.report.cells import share, span
-from finewright.schema.decide_report import DecideReport, Finding, Swing
 
 _MOST_SWINGS = 15
 _SWINGS_TOLD, _FLIPS = 10, 5

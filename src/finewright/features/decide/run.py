@@ -10,9 +10,9 @@ from finewright.features.decide.check import Known, wrongs
 from finewright.features.decide.models import Resolve
 from finewright.features.decide.packaged import adviser_for, known_by
 from finewright.features.decide.questions import Reply, interview, spec_text
+from finewright.features.decide.results import DecideReport
+from finewright.features.decide.spec import DecideSpec
 from finewright.schema.catalog import PriceCatalog
-from finewright.schema.decide import DecideSpec
-from finewright.schema.decide_report import DecideReport
 from finewright.schema.load_section import load_section
 from finewright.store.atomic import write_text
 

@@ -11,9 +11,9 @@ from finewright.features.decide.arms import ARMS, Arm
 from finewright.features.decide.case import Case, Swing, joined
 from finewright.features.decide.criteria import CRITERIA, Utilities
 from finewright.features.decide.ranking import ranking, score
+from finewright.features.decide.results import Flip
+from finewright.features.decide.results import Swing as SwingReport
 from finewright.schema.decide import Criterion
-from finewright.schema.decide_report import Flip
-from finewright.schema.decide_report import Swing as SwingReport
 
 SEED = 20261125
 NUM_CASES = 80

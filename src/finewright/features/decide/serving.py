@@ -12,9 +12,9 @@ from typing import NamedTuple
 from finewright.catalog.prices import gpu_named
 from finewright.estimate.money import HOURS_A_MONTH, product
 from finewright.features.decide.models import BaseModel, Bits, Sizes
+from finewright.features.decide.spec import Device
 from finewright.schema.catalog import GPU, Fact, Machine, PriceCatalog
 from finewright.schema.cost import Range
-from finewright.schema.decide import Device
 
 _GIB = 1024**3
 USABLE = 0.95

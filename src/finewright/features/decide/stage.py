@@ -2,7 +2,7 @@
 
 from finewright.catalog.prices import packaged_prices
 from finewright.features.decide.packaged import adviser_for, known_by
-from finewright.schema.decide import DecideSpec
+from finewright.features.decide.spec import DecideSpec
 from finewright.store.manifest import read_manifest
 from finewright.store.stage import StageContext, StageResult
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from finewright.estimate.money import break_even_requests, exact, total
 from finewright.features.decide.arms import METHODS, Arm, Figures
 from finewright.features.decide.case import Case
+from finewright.features.decide.results import BreakEven, Curve
 from finewright.schema.cost import Range
 from finewright.schema.decide import Method
-from finewright.schema.decide_report import BreakEven, Curve
 
 _WHOLE_FROM = 1000
 _VOLUMES = tuple(float(f"{step}e{power}") for power in range(2, 7) for step in (1, 2, 5))

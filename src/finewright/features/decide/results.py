@@ -3,9 +3,10 @@
 from datetime import date
 from typing import Literal
 
+from finewright.features.decide.spec import DecideSpec
 from finewright.schema.common import Model, Problem
 from finewright.schema.cost import Range
-from finewright.schema.decide import Criterion, DecideSpec, Method
+from finewright.schema.decide import Criterion, Method
 
 Host = Literal["api", "self-hosted"]
 

@@ -1,0 +1,132 @@
+"""The `decide` section of the spec: what is known of a task before there is data or a model.
+
+Every value may be `unknown`, and is so when it is left out; what is unknown is widened, never guessed."""
+
+from typing import Annotated, Literal, Self, TypeAlias, get_args
+
+from pydantic import Field, model_validator
+
+from finewright.schema.common import Model, default
+from finewright.schema.decide import Criterion, Method, Profile
+
+Unknown = Literal["unknown"]
+UNKNOWN: Unknown = "unknown"
+
+Task = Literal["answer", "extract", "classify", "write", "code", "converse"]
+
+_MOST_TOKENS = 100_000_000
+# strict: pydantic would take `yes` for 1, and the number is mostly a count of money or people's time.
+_Degree = Annotated[int, Field(ge=0, le=3, strict=True)]
+_Count = Annotated[int, Field(ge=0, le=10**12, strict=True)]
+_Tokens = Annotated[int, Field(ge=1, le=_MOST_TOKENS, strict=True)]
+_Amount = Annotated[float, Field(ge=0, le=1e12, strict=True, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, le=1e9, strict=True, allow_inf_nan=False)]
+_Rate = Annotated[float, Field(ge=0.001, le=1e9, strict=True, allow_inf_nan=False)]
+_Share = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
+Claim: TypeAlias = Annotated[bool, Field(strict=True)] | Unknown
+
+
+class Aim(Model):
+    """What is wanted of a figure, and the most that is borne: utility 1 at the target, 0 at the limit."""
+
+    target: _Amount = default(0.0, "As good as it need be", "less is better down to nothing")
+    limit: _Positive = Field(description="The most that is borne.")
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.target >= self.limit:
+            raise ValueError(f"target {self.target:g} must be below limit {self.limit:g}")
+        return self
+
+
+class Device(Model):
+    """A machine that is yours and in no catalog, by its maker's data sheet."""
+
+    name: Annotated[str, Field(min_length=1, description="What you call it.")]
+    memory_gib: _Rate = Field(description="Memory that a model may use.")
+    bandwidth_gb_s: _Rate = Field(description="Memory bandwidth, GB/s.")
+    tflops: _Rate = Field(description="Dense 16-bit rate, TFLOP/s.")
+    watts: _Rate = Field(description="Power under load.")
+
+
+Bound: TypeAlias = Aim | _Positive | Unknown
+"""A limit alone, or a target and a limit."""
+
+_WIDENED = "unknown is widened to a range"
+
+
+class DecideSpec(Model):
+    """What the advice is a function of, beside the dated facts of the catalog."""
+
+    task: Task | Unknown = default(UNKNOWN, "What kind of work it is", _WIDENED)
+    behaviour_gap: _Degree | Unknown = default(
+        UNKNOWN,
+        "How far a prompted model is from the form, tone or skill that is wanted: 0 none to 3 far",
+        _WIDENED,
+    )
+    knowledge_gap: _Degree | Unknown = default(
+        UNKNOWN, "How much of what it must know a model cannot know: 0 nothing to 3 most", _WIDENED
+    )
+    fact_half_life_days: _Rate | Unknown = default(
+        UNKNOWN, "Days after which half of the facts have changed", _WIDENED
+    )
+    corpus_tokens: _Count | Unknown = default(
+        UNKNOWN, "Size of the documents that answers rest on; 0 for none", _WIDENED
+    )
+    labelled_pairs: _Count | Unknown = default(
+        UNKNOWN, "Good examples of question and answer that you have", _WIDENED
+    )
+    citations: Claim = default(UNKNOWN, "Answers must name their source", _WIDENED)
+    per_document_access: Claim = default(UNKNOWN, "Not every user may see every document", _WIDENED)
+    erasure_duty: Claim = default(
+        UNKNOWN, "Something in the documents may have to be erased on request", _WIDENED
+    )
+    data_class: Literal["public", "internal", "confidential", "regulated"] | Unknown = default(
+        UNKNOWN, "How sensitive questions and documents are", _WIDENED
+    )
+    on_premise_only: Claim = default(UNKNOWN, "Nothing may leave your own machines", _WIDENED)
+    requests_per_month: _Count | Unknown = default(UNKNOWN, "How often it is asked", _WIDENED)
+    tokens_in: _Tokens | Unknown = default(
+        UNKNOWN, "Tokens of a prompt: instructions and question, without documents", _WIDENED
+    )
+    tokens_out: _Tokens | Unknown = default(UNKNOWN, "Tokens of an answer", _WIDENED)
+    latency_p95_ms: Bound = default(
+        UNKNOWN, "How long 95 of 100 whole answers may take, in milliseconds", _WIDENED
+    )
+    once_budget_usd: Bound = default(UNKNOWN, "US dollars before the first answer", _WIDENED)
+    month_budget_usd: Bound = default(UNKNOWN, "US dollars a month", _WIDENED)
+    effort_hours: Bound = default(
+        UNKNOWN, "Hours of people's work before the first answer", _WIDENED
+    )
+    hardware: tuple[str | Device, ...] | Literal["none"] | Unknown = default(
+        UNKNOWN,
+        "Your own machines, one by one: a GPU of the catalog by name, or a data sheet",
+        _WIDENED,
+    )
+    domain: str = default(
+        UNKNOWN, "Field of use: one of the AI Act's Annex III areas, or other", _WIDENED
+    )
+    base_model: str = default(
+        UNKNOWN,
+        "Open model that would run at your place: one of the catalog, or a folder with a config.json",
+        _WIDENED,
+    )
+    api_model: str = default(UNKNOWN, "Model of an API, by its name in the catalog", _WIDENED)
+    horizon_months: Annotated[int, Field(ge=1, le=120, strict=True)] = default(
+        12, "How long it is to be in use", "one-off costs and end dates are seen against a year"
+    )
+    profile: Profile = default("startup", "Whose weights to take", "the least particular one")
+    weights: dict[Criterion, _Amount] = default(
+        {}, "Your own weights in place of the profile's, criterion by criterion", "the profile's"
+    )
+    measured_quality: dict[Method, _Share] = default(
+        {},
+        "Share of your own cases that a method got right, in place of the prior",
+        "nothing was measured",
+    )
+
+    @model_validator(mode="after")
+    def _weighs_something(self) -> Self:
+        if len(self.weights) == len(get_args(Criterion)) and not any(self.weights.values()):
+            raise ValueError("weights that are all 0 decide nothing; give one more than 0")
+        return self

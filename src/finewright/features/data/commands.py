@@ -1,229 +1,27 @@
-"""The commands of `finewright data`: the options of each, and the one call that it is."""
+"""The commands of `finewright data`: the one call that each is."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel
 
 from finewright.feature import Session
-from finewright.schema.data import DataType, EngineName
-from finewright.schema.options import (
-    Columns,
-    CommandOptions,
-    Flag,
-    RowFormat,
-    RunPath,
-    argument,
-    option,
+from finewright.features.data.options import (
+    CheckOptions,
+    DocumentsOptions,
+    DuplicatesOptions,
+    GetOptions,
+    PersonalOptions,
+    PoisonOptions,
+    PrepareOptions,
+    RaftOptions,
+    ReportOptions,
+    SectionsOptions,
+    ShowOptions,
+    TraceOptions,
+    WithoutOptions,
 )
-from finewright.schema.privacy import PersonalType
-
-if TYPE_CHECKING:
-    from finewright.rows.fates import ReadOptions
-
-Choice: TypeAlias = Literal["off", "report", "drop"]
-DataPath: TypeAlias = Annotated[
-    Path, argument("PATH"), Field(description="A file, a folder, or hub:OWNER/NAME.")
-]
-DataPaths: TypeAlias = Annotated[
-    tuple[Path, ...],
-    argument("PATH..."),
-    Field(description="Files, folders, or hub:OWNER/NAME."),
-]
-NewRows: TypeAlias = Annotated[
-    Path | None, Field(description="Write the rows that go on to this new file, JSONL.")
-]
-Exact: TypeAlias = Annotated[
-    Literal["report", "drop"], Field(description="Rows that say the same.")
-]
-Near: TypeAlias = Annotated[Choice, Field(description="Rows that say nearly the same.")]
-Similarity: TypeAlias = Annotated[
-    float, Field(ge=0.01, le=1, description="From which share of their words rows are near.")
-]
-Personal: TypeAlias = Annotated[
-    Literal["off", "report", "redact", "pseudonymise", "drop"],
-    Field(description="What becomes of personal data."),
-]
-Secrets: TypeAlias = Annotated[
-    Literal["off", "report", "redact", "drop"], Field(description="What becomes of secrets.")
-]
-PersonalKinds: TypeAlias = Annotated[
-    tuple[PersonalType, ...],
-    Flag("--kind"),
-    Field(
-        description="All that is looked for; repeatable. Default: what has a form to be checked."
-    ),
-]
-KeyFile: TypeAlias = Annotated[
-    Path | None, Field(description="The same file makes the same pseudonyms.")
-]
-
-
-class RowOptions(CommandOptions):
-    """How rows are read, where their own keys do not tell."""
-
-    type: Literal["auto"] | DataType = option("auto", "Type of the rows.")
-    format: RowFormat = "auto"
-    columns: Columns = Field(default_factory=dict)
-
-    def reading(self) -> dict[str, Any]:
-        """Any: these three, by name."""
-        return {"type": self.type, "format": self.format, "columns": self.columns}
-
-    def read_options(self) -> "ReadOptions":
-        """The same, checked."""
-        from finewright.features.data.rows import read_options
-
-        return read_options(**self.reading())
-
-
-class ShowOptions(RowOptions):
-    """What is shown."""
-
-    path: DataPath
-    rows: int = option(3, "How many rows to show.", ge=0)
-
-
-class CheckOptions(RowOptions):
-    """What is checked, and where the mended rows or the problems go."""
-
-    path: DataPath
-    fix: Path | None = option(None, "Write the rows to this new file, mended.")
-    encoding: str = option("", "With --fix: what the file is in, e.g. cp1252.")
-    problems: Path | None = option(None, "Write every problem to this new file.")
-
-    @model_validator(mode="after")
-    def _one_thing_at_a_time(self) -> Self:
-        if self.fix and self.problems:
-            raise ValueError("--fix and --problems do not go together: run one, then the other")
-        if self.encoding and not self.fix:
-            raise ValueError("--encoding is for --fix, which is not given")
-        return self
-
-
-class DuplicatesOptions(RowOptions):
-    """Which repeats are looked for, and what becomes of them."""
-
-    paths: DataPaths
-    exact: Exact = "report"
-    near: Near = "report"
-    semantic: Choice = option("off", "Rows that mean the same.")
-    similarity: Similarity = 0.8
-    against: tuple[Path, ...] = option((), "Held-out rows: which of them are known? Repeatable.")
-    out: NewRows = None
-
-
-class PersonalOptions(RowOptions):
-    """What is looked for, and what becomes of it."""
-
-    path: DataPath
-    action: Personal = "report"
-    secrets: Secrets = "report"
-    kinds: PersonalKinds = ()
-    key_file: KeyFile = None
-    ner: Path | None = option(None, "Folder of a spaCy pipeline, for names.")
-    out: NewRows = None
-
-
-class PoisonOptions(RowOptions):
-    """Who weighs the rows, and where they go."""
-
-    path: DataPath
-    base_model: str = option(
-        "smollm2-135m-instruct", "The model that weighs what is found; empty: none."
-    )
-    out: Path | None = option(None, "Write the rows that are not suspicious here.")
-    quarantine: Path | None = option(None, "Write the suspicious rows here.")
-
-
-class PrepareOptions(RowOptions):
-    """Where the work runs, and what becomes of repeats, personal data and secrets."""
-
-    paths: DataPaths
-    out: Path = option(..., "A new folder, or one that this call began.")
-    engine: EngineName = option("local", "Processes here, or Ray.")
-    workers: int | None = option(None, "Processes; default: one per core.", ge=1)
-    exact: Exact = "drop"
-    near: Near = "drop"
-    similarity: Similarity = 0.8
-    action: Personal = "report"
-    secrets: Secrets = "report"
-    kinds: PersonalKinds = ()
-    key_file: KeyFile = None
-
-
-class DocumentsOptions(CommandOptions):
-    """Which documents, and where their text goes."""
-
-    paths: DataPaths
-    out: Path = option(..., "Where the records go, JSONL.")
-
-
-class SectionsOptions(CommandOptions):
-    """Which documents, and how long a section may be."""
-
-    documents: Annotated[Path, argument("DOCUMENTS")] = option(..., "What `data documents` wrote.")
-    out: Path = option(..., "Where the sections go, JSONL.")
-    longest: int = option(4000, "Longest section in characters.")
-
-
-class RaftOptions(CommandOptions):
-    """Which questions, from which documents, and how rows are made of them."""
-
-    questions: Annotated[Path, argument("QUESTIONS")] = option(
-        ..., "JSONL of `prompt`, `completion` and `gold`, ids of documents."
-    )
-    target: Annotated[str, argument("SPEC|INDEX")] = option(..., "A spec with `rag`, or an index.")
-    out: Path = option(..., "Where the rows go, JSONL.")
-    distractors: int = option(4, "Passages a row that do not answer.", ge=1, le=20)
-    gold_share: float = option(
-        0.8, "Of answerable rows, how many show what answers them.", ge=0, le=1
-    )
-    unanswerable_share: float = option(0.15, "Of all rows, how many are to say so.", ge=0, le=0.9)
-    base_model: str = option(
-        "smollm2-135m-instruct", "The model whose tokens are counted; empty: none are."
-    )
-    max_tokens: int = option(1024, "Longer rows get fewer distractors.", ge=64)
-    seed: int = option(0, "Of what is drawn for each row.")
-    embedder: str = option("", "That of the index; default: as it says.")
-    groups: Annotated[tuple[str, ...], Flag("--group")] = option(
-        (), "Show this group's documents too; repeatable. Default: none's."
-    )
-    all: bool = option(False, "Show the documents of all groups.")
-
-
-class ReportOptions(RowOptions):
-    """What the page is about, and where it goes."""
-
-    path: Annotated[Path, argument("PATH_OR_RUN")] = option(..., "Data, or a run folder.")
-    out: Path = option(Path("data.html"), "The page to write.")
-
-
-class TraceOptions(CommandOptions):
-    """A row of a run."""
-
-    run: RunPath
-    row: Annotated[str, argument("ROW")] = option(
-        ..., "A row's id, or its place, such as train:12."
-    )
-
-
-class WithoutOptions(CommandOptions):
-    """A source of a run."""
-
-    run: RunPath
-    source: Annotated[str, argument("SOURCE")] = option(
-        ..., "A source of the spec, or a file in one."
-    )
-
-
-class GetOptions(CommandOptions):
-    """Which set, and where it goes."""
-
-    name: Annotated[str, argument("NAME")] = option(..., "A data set by name, e.g. erc7730.")
-    out: Path | None = option(None, "Folder for the files.")
-    include_copyleft: bool = option(False, "Keep files under copyleft licences, each marked.")
+from finewright.schema.options import CommandOptions
 
 
 def show(options: ShowOptions, session: Session) -> BaseModel:

@@ -3,6 +3,7 @@
 from finewright.feature import Command, Feature
 
 _HERE = "finewright.features.data.commands"
+_OPTIONS = "finewright.features.data.options"
 _PAGES = {
     "catalog.sets:DataSets": "features.data.report_sets:list_page",
     "schema.data_check:DataCheckReport": "features.data.report:check_page",
@@ -22,11 +23,9 @@ _PAGES = {
 }
 
 
-def _command(
-    name: str, options: str, sentence: str, *, run: str = "", check: bool = True
-) -> Command:
-    where = f"{_HERE}:{run or name}"
-    return Command(f"data {name}", sentence, f"{_HERE}:{options}", where, is_check=check)
+def _command(name: str, options: str, sentence: str, *, check: bool = True) -> Command:
+    options, run = f"{_OPTIONS}:{options}", f"{_HERE}:{name}"
+    return Command(f"data {name}", sentence, options, run, is_check=check)
 
 
 FEATURE = Feature(

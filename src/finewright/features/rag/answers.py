@@ -11,6 +11,7 @@ from finewright.evaluate.scorers import token_f1
 from finewright.features.rag.ask import Answerer, Said, messages_of, overlong, said_of
 from finewright.features.rag.evaluate import evaluate_rag
 from finewright.features.rag.index import passages_for
+from finewright.features.rag.results import AnswerSample, AnswersReport, Estimate, RagEvaluation
 from finewright.judge.quotes import abstains, numbers_absent
 from finewright.judge.statistics import mean_interval
 from finewright.judge.text import exact_match
@@ -23,7 +24,6 @@ from finewright.rag.target import Opened, question_file
 from finewright.rag.update import OnEvent
 from finewright.rows.draw import draw_places
 from finewright.schema.common import Artifact
-from finewright.schema.rag_answers import AnswerSample, AnswersReport, Estimate, RagEvaluation
 from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file, write_text
 from finewright.workbench.outputs import check_outputs

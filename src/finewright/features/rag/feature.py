@@ -41,7 +41,7 @@ FEATURE = Feature(
         ),
     ),
     reports={
-        "finewright.schema.rag_answers:RagEvaluation": "finewright.features.rag.report:evaluation_page",
+        "finewright.features.rag.results:RagEvaluation": "finewright.features.rag.report:evaluation_page",
         "finewright.schema.rag_index:AskReport": "finewright.features.rag.report:ask_page",
         "finewright.schema.rag_index:IndexReport": "finewright.features.rag.report:index_page",
         "finewright.schema.rag_index:SearchReport": "finewright.features.rag.report:search_page",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from finewright.features.rag.results import AnswersReport, RagEvaluation
 from finewright.report.blocks import Block, Page, Quote, Section, Table, Text, lines, section
 from finewright.report.cells import (
     confidence,
@@ -12,7 +13,6 @@ from finewright.report.cells import (
     points,
     share,
 )
-from finewright.schema.rag_answers import AnswersReport, RagEvaluation
 from finewright.schema.rag_index import (
     AskReport,
     IndexReport,

@@ -122,6 +122,16 @@ def test_a_row_set_is_the_file_or_as_many_of_its_rows_in_their_order(
     assert found.problems == ()
 
 
+def test_a_manifest_says_how_the_rows_of_a_set_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "q.jsonl", [{"frage": "Q", "antwort": "A"}])
+    columns = {"prompt": "frage", "response": "antwort"}
+    manifest = {"one": {"file_name": "q.jsonl", "columns": columns}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(manifest))
+    found = read_row_set(tmp_path)
+    assert found.problems == ()
+    assert [turn["content"] for turn in found.rows[0].messages] == ["Q", "A"]
+
+
 def test_a_row_set_needs_a_question_in_every_row(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", [PAIR, {"messages": [{"role": "assistant", "content": "A"}]}])
     (problem,) = read_row_set(tmp_path / "a.jsonl").problems

@@ -9,11 +9,10 @@ from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_
 from finewright.data.provenance.ledger import Provenance
 from finewright.data.source import SourceRows, read_source, source_path
 from finewright.data.split import groups_by, split
-from finewright.data.validate import validate
+from finewright.data.validate import read_validated
 from finewright.rows.draw import draw_rows
 from finewright.rows.fates import Tally
 from finewright.rows.prompts import with_expected
-from finewright.rows.read import read_rows
 from finewright.schema.common import Problem, RowCounts, Source
 from finewright.schema.data import DataSpec, DataType
 from finewright.schema.evaluate import Draw, EvalSetSpec
@@ -110,12 +109,12 @@ def read_row_set(path: Path, spec: EvalSetSpec | None = None, *, seed: int = 0) 
     Every row of the file is checked. Problems are returned, never raised.
 
     A prompt's `answer` is its last turn. Disliked answers are left out, with a warning."""
-    read, spec = read_rows(path), spec or EvalSetSpec(path=str(path))
-    checked = validate(read.rows, "auto", format=spec.format, columns=spec.columns)
+    spec = spec or EvalSetSpec(path=str(path))
+    checked = read_validated(path, format=spec.format, columns=spec.columns)
     expected = [(row, with_expected(row)) for row in checked.rows]
     unmeasured = [row for row, found in expected if found is None]
     disliked = [row for row in unmeasured if row.label is False]
-    problems = [*read.problems, *checked.problems]
+    problems = list(checked.problems)
     problems += listed(_not_expected(row) for row in unmeasured if row.label is not False)
     problems += [_disliked(disliked)] if disliked else []
     rows = tuple(found for _, found in expected if found)

@@ -1,11 +1,20 @@
-"""Rows in memory as the reader of files would take them."""
+"""The usable rows of a file, or of what was read already, with all that must be said of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.row_warnings import ExactRepeats
-from finewright.rows.containers.found import ReadRow
-from finewright.rows.fates import ReadOptions, UsableRows, fate_of, unknown_format
+from finewright.rows.containers.found import ReadRow, Unread
+from finewright.rows.fates import (
+    ReadOptions,
+    RowFate,
+    UsableRows,
+    fate_of,
+    fates,
+    fates_in,
+    unknown_format,
+)
 from finewright.rows.formats.native import Expected
 from finewright.rows.formats.table import family_named
 from finewright.schema.common import Problem, RowCounts
@@ -34,16 +43,39 @@ def validate(
     A row that holds several, as a ranked tree does, counts as so many. Exact repeats are kept, with a
     warning. A format that is not known is one problem, and then no row is usable."""
     family = family_named(format)
+    if family is None:
+        return _validated([unknown_format(format)], num_invalid=sum(1 for _ in rows))
+    return _validated(fates_in(rows, ReadOptions(expected_type, family, columns or {})))
+
+
+def read_validated(
+    path: Path,
+    *,
+    format: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    change: Callable[[ReadRow], ReadRow] = lambda row: row,
+) -> Validated:
+    """The same for all rows of a file, a folder or `hub:OWNER/NAME`, each after a `change`.
+
+    What a manifest states of a file's format and columns holds where they are left open here."""
+    family = family_named(format)
+    if family is None:
+        return _validated([unknown_format(format)])
+
+    def judge(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
+        return fate_of(found if isinstance(found, Unread) else change(found), options)
+
+    return _validated(fates(path, ReadOptions("auto", family, columns or {}), judge))
+
+
+def _validated(items: Iterable[RowFate | Problem], num_invalid: int = 0) -> Validated:
     found, repeats = UsableRows(), ExactRepeats()
-    options = ReadOptions(expected_type, family or "auto", columns or {})
-    for row in rows:
-        if family is None:
-            found.tally.dropped["invalid"] += 1
-            continue
-        fate = fate_of(row, options)
-        found.add(fate)
-        repeats.add(fate.rows)
-    for problem in repeats.problems() if family else [unknown_format(format)]:
-        found.tally.listing.add(problem)
     tally = found.tally
+    tally.dropped.update({"invalid": num_invalid} if num_invalid else {})
+    for item in items:
+        found.add(item)
+        if isinstance(item, RowFate):
+            repeats.add(item.rows)
+    for problem in repeats.problems():
+        tally.add(problem)
     return Validated(tuple(found.rows), tally.counts(), dict(tally.types), tally.listing.problems())

@@ -204,13 +204,13 @@ def files_of(path: Path, options: ReadOptions) -> Iterator[RowFile | Problem]:
         yield part if isinstance(part, Problem) else RowFile(part, options.of_part(part))
 
 
-def fates(path: Path, options: ReadOptions) -> Iterator[RowFate | Problem]:
+def fates(path: Path, options: ReadOptions, judge: Judge = fate_of) -> Iterator[RowFate | Problem]:
     """The fate of each row of the path, and what must be said of its files, in order; one row at a time."""
     for file in files_of(path, options):
         if isinstance(file, Problem):
             yield file
         else:
-            yield from fates_in(rows_of(file.part), file.options)
+            yield from fates_in(rows_of(file.part), file.options, judge)
 
 
 def fates_in(

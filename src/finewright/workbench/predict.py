@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright import __version__
-from finewright.data.validate import validate
+from finewright.data.validate import read_validated
 from finewright.errors import DataError, Interrupted
 from finewright.estimate.context import context_of, no_room
+from finewright.rows.containers.found import ReadRow
 from finewright.rows.draw import draw_rows
-from finewright.rows.read import ReadRow, read_rows
 from finewright.schema.common import Artifact, Problem
 from finewright.schema.evaluate import Draw
 from finewright.schema.predict import Prediction, PredictReport, PredictSettings
@@ -102,12 +102,10 @@ def predict(asked: Predicting, *, on_progress: OnProgress = lambda *_: None) -> 
 
 
 def _read(asked: Predicting) -> _Asked:
-    read = read_rows(asked.path)
-    checked = validate(
-        map(_to_answer, read.rows), "auto", format=asked.format, columns=asked.columns
+    checked = read_validated(
+        asked.path, format=asked.format, columns=asked.columns, change=_to_answer
     )
-    problems = (*read.problems, *checked.problems)
-    refuse(problems)
+    refuse(checked.problems)
     rows = tuple(row for row in checked.rows if row.prompt)
     if len(rows) < len(checked.rows):
         kept = {id(row) for row in rows}
@@ -115,7 +113,7 @@ def _read(asked: Predicting) -> _Asked:
         raise DataError(f"{lost.file}:{lost.row}: nothing is asked before the answer")
     if not rows:
         raise DataError(f"{asked.path}: no rows to answer")
-    warnings = tuple(problem for problem in problems if problem.level != "info")
+    warnings = tuple(problem for problem in checked.problems if problem.level != "info")
     if asked.limit is None or asked.limit >= len(rows):
         return _Asked(rows, None, warnings)
     drawn = draw_rows(rows, asked.limit, asked.seed)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finewright.data.validate import validate
+from finewright.data.validate import read_validated
 from finewright.errors import DataError
 from finewright.judge.answer import answer_of, compared_text
+from finewright.rows.containers.found import ReadRow
 from finewright.rows.draw import draw_places
 from finewright.rows.prompts import prompt_key, with_expected
-from finewright.rows.read import ReadRow, read_rows
 from finewright.schema.common import Problem
 from finewright.schema.listing import listed
 from finewright.schema.rows import Message, Row
@@ -61,10 +61,9 @@ def read_files(paths: Sequence[Path]) -> RowsFound:
     problems: list[Problem] = []
     types: dict[str, str] = {}
     for path in paths:
-        read = read_rows(path)
-        found = validate(read.rows, "auto")
+        found = read_validated(path)
         rows += found.rows
-        problems += [*read.problems, *found.problems]
+        problems += found.problems
         types |= dict.fromkeys(found.types, str(path))
     kinds = {
         "pairs" if name == "preference" else "conversations": path for name, path in types.items()
@@ -120,12 +119,11 @@ def recorded(path: Path, known: Mapping[str, str]) -> tuple[list[GoldenRow], tup
     """The rows of a recorded file, and what must be said of it; `known` has right answers by question.
 
     A row has `prompt` or `messages` and the old model's `answer`; or it ends with that answer."""
-    read = read_rows(path)
-    checked = validate([whole(row) for row in read.rows], "auto")
+    checked = read_validated(path, change=whole)
     answered = [row for row in map(with_expected, checked.rows) if row]
     found = [_recorded(row, known) for row in answered]
     rows = list({prompt_key(row.prompt): row for row in reversed(found) if row.answer}.values())
-    problems = [*read.problems, *checked.problems]
+    problems = list(checked.problems)
     problems += listed(_no_answer(row) for row in checked.rows if with_expected(row) is None)
     if empty := sum(not row.answer for row in found):
         problems.append(_left_out(path, empty, "are empty, or calls that cannot be read"))

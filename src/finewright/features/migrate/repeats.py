@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from finewright.data.validate import validate
+from finewright.data.validate import read_validated
 from finewright.features.migrate.golden_rows import text_of, whole
 from finewright.rows.prompts import prompt_key, with_expected
-from finewright.rows.read import read_rows
 from finewright.schema.common import Problem
 from finewright.schema.listing import listed
 from finewright.schema.rows import Row
@@ -16,7 +15,7 @@ def repeats(path: Path) -> tuple[Problem, ...]:
     """A warning for each of the first rows whose prompt an earlier row of the file has, and how many more.
 
     It says the earlier row, whose answer is the one that is kept, and whether the two answers contradict."""
-    checked = validate([whole(row) for row in read_rows(path).rows], "auto")
+    checked = read_validated(path, change=whole)
     return listed(_repeated([row for row in map(with_expected, checked.rows) if row]))
 
 

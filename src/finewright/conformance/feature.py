@@ -45,6 +45,7 @@ class FeatureConformance:
             assert issubclass(options, CommandOptions)
             bare = [name for name, field in options.model_fields.items() if not field.description]
             assert bare == [], f"{command.name}: options without help"
+            assert options.model_json_schema()["type"] == "object"
             given = list(inspect.signature(plugins.load(command.run)).parameters)
             assert given == ["options", "session"], command.name
 

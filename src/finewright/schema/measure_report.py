@@ -197,6 +197,14 @@ class Recommendation(Model):
     sentence: str
 
 
+class Baseline(Model):
+    """What an arm must beat where answers are labels: the arm that solves most minus it in `difference`."""
+
+    name: str
+    solved: Share
+    difference: Difference
+
+
 class MeasureReport(Model):
     """The whole experiment. Intervals are at level `confidence`, tests at `alpha` after Holm's correction."""
 
@@ -214,6 +222,7 @@ class MeasureReport(Model):
     decontaminated: Decontaminated
     arms: tuple[ArmReport, ...]
     pairs: tuple[PairTest, ...]
+    baselines: tuple[Baseline, ...] = ()
     shots: tuple[ShotsTried, ...] = ()
     retrieval: Retrieval | None = None
     curve: Curve | None = None

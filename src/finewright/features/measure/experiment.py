@@ -36,6 +36,7 @@ from finewright.features.measure.assemble import (
     power_of,
     standings_of,
 )
+from finewright.features.measure.baselines import baselines, cautions
 from finewright.features.measure.check import checked, refuse_unreadable
 from finewright.features.measure.curve import reading
 from finewright.features.measure.forgetting import forgetting
@@ -172,6 +173,7 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
     answers = [sit(arm, exams, examples, ex.spec, ex.asking) for arm in ex.spec.ordered]
     arms = arm_reports(answers, _of_arms(ex, tuned), shots, ex.judge)
     pairs = pair_tests(answers, ex.judge)
+    to_beat = baselines(ex.rows, answers, ex.judge, ex.asking)
     probes = [fact_probe(a, exams.edit.changes, ex.judge) for a in answers]
     abstentions = [abstention(a, ex.judge) for a in answers]
     found = retrieval(ex.rows, ex.library, ex.judge.criterion, ex.asking) if ex.library else None
@@ -193,6 +195,7 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
         decontaminated=ex.rows.decontaminated,
         arms=arms,
         pairs=pairs,
+        baselines=to_beat,
         shots=tried,
         retrieval=found,
         curve=curve,
@@ -206,6 +209,7 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
             *(draw.problem() for draw in ex.rows.draws),
             *(ex.library.problems if ex.library else ()),
             *ex.problems,
+            *cautions(to_beat, evaluate.confidence),
             *_untold(ex, exams),
         ),
     )

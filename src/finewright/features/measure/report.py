@@ -62,6 +62,7 @@ def measure_page(report: MeasureReport) -> Page:
         sections=[
             *section(f"Arms on held-out rows; solved: {report.solved_by}", *_arms(report)),
             *section("All arms against each other", Text(_TESTS), _tests(report)),
+            *section("Baselines for labels", *_baselines(report)),
             *section(cost, *_cost(report)),
             *(_curve(report.curve) if report.curve else ()),
             *section(changed, *(_facts(report) if report.facts else ())),
@@ -72,6 +73,21 @@ def measure_page(report: MeasureReport) -> Page:
             *section("Method", Text("\n".join(_method(report))), is_for_page=True),
         ],
     )
+
+
+def _baselines(report: MeasureReport) -> Iterator[Block]:
+    """What needs no training, or no language model, and the best arm's lead over it."""
+    if report.baselines:
+        yield table_of(
+            report.baselines,
+            {
+                "baseline": lambda each: each.name,
+                "solved": lambda each: percent(each.solved),
+                "best arm": lambda each: each.difference.system,
+                "points more": lambda each: cells.points(each.difference),
+                "p": lambda each: cells.p_value(each.difference.p_value),
+            },
+        )
 
 
 def _about(report: MeasureReport) -> Iterator[str]:

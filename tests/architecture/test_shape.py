@@ -24,7 +24,8 @@ from finewright.workbench.stages import stages
 
 ROOT = Path(finewright.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
-PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
+# The top package is the face of the whole for Python programs.
+PACKAGES = [path for path in MODULES if path.name == "__init__.py" and path.parent != ROOT]
 NAMES = [stage.name for stage in stages()]
 HEAVY = {"torch", "transformers", "numpy", "safetensors", "gguf", "peft"}
 
@@ -162,6 +163,8 @@ def test_nothing_happens_at_import(path: Path) -> None:
     ]
     allowed = {
         "__main__.py": ["main()"],
+        # Who imports the Python face wants reports that show themselves in a notebook.
+        "commands.py": ["setattr(Model, '_repr_html_', _frame)"],
         "load.py": ["transformers_logging.disable_progress_bar()"],
     }
     # transformers knows attention functions by name; each module of ours registers its own.
@@ -269,7 +272,24 @@ def test_importing_the_package_loads_nothing_but_itself() -> None:
         "import sys; before = set(sys.modules); import finewright, json;"
         "print(json.dumps([m for m in sys.modules if m.startswith('finewright')]))"
     )
-    assert json.loads(python("-c", code).out) == ["finewright"]
+    stages = ["finewright.evaluate", "finewright.train"]  # empty: see finewright/__init__.py
+    assert sorted(json.loads(python("-c", code).out)) == ["finewright", *stages]
+
+
+def test_what_a_command_does_keeps_its_name_when_a_stage_is_loaded() -> None:
+    code = (
+        "import finewright as fw, finewright.train.loop, finewright.evaluate.score;"
+        "from finewright.train import loop;"
+        "print(fw.train.__module__, fw.evaluate.__module__, loop.__name__)"
+    )
+    names = python("-c", code).out.split()
+    assert names == ["finewright.commands", "finewright.commands", "finewright.train.loop"]
+
+
+def test_every_name_of_the_package_is_there_and_has_a_docstring() -> None:
+    assert [
+        n for n in finewright.__all__ if n != "__version__" and not getattr(finewright, n).__doc__
+    ] == []
 
 
 @pytest.mark.skipif(find_spec("importlinter") is None, reason="import-linter is not installed")

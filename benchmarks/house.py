@@ -1,0 +1,170 @@
+"""What the code is like to live in: sizes, names, complexity. `python benchmarks/house.py --bars`.
+
+Read from the source alone; nothing of finewright is imported, but by the one measurement of `--help`."""
+
+import argparse
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "src" / "finewright"
+BANNED = ("told", "asked", "became", "remarks", "conduct", "looks")
+"""Words that meant several things each, and that nobody would guess or grep for."""
+TEST_LINES_BEFORE = 53_669
+"""At the commit before this house was built."""
+_BRANCHES = (
+    *(ast.If, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.With, ast.AsyncWith),
+    *(ast.Assert, ast.IfExp, ast.comprehension, ast.match_case),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A figure and what it may be at most."""
+
+    name: str
+    value: float
+    most: float
+    note: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        return self.value <= self.most
+
+
+def bars() -> list[Bar]:
+    modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sources(CORE)}
+    functions = [node for tree in modules.values() for node in functions_in(tree)]
+    shared = shared_classes(modules)
+    banned = banned_names(modules)
+    longest = max(modules, key=lines_of)
+    biggest = max(functions, key=length)
+    return [
+        Bar("lines of the core", sum(map(lines_of, modules)), 50_000),
+        Bar("public class names shared", len(shared), 0, ", ".join(sorted(shared)[:8])),
+        Bar("identifiers with a banned word", len(banned), 0, ", ".join(sorted(banned)[:8])),
+        Bar("mean complexity", round(mean(map(complexity, functions)), 2), 3.3),
+        Bar("longest module, lines", lines_of(longest), 400, str(longest.relative_to(CORE))),
+        Bar("longest function, lines", length(biggest), 50, biggest.name),
+        Bar("lines of the tests", test_lines(), TEST_LINES_BEFORE - 1),
+        Bar(
+            "finewright --help, CPU seconds", round(min(help_seconds() for _ in range(5)), 3), 0.15
+        ),
+    ]
+
+
+def sources(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def lines_of(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_lines() -> int:
+    folders = (ROOT / "tests", *(ROOT / "packs").glob("*/tests"))
+    return sum(lines_of(path) for folder in folders for path in sources(folder))
+
+
+def functions_in(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def complexity(function: ast.AST) -> int:
+    """McCabe 1976: one path, and one more for each branch; an `and` or `or` is a branch."""
+    total = 1
+    for node in ast.walk(function):
+        total += isinstance(node, _BRANCHES)
+        total += len(node.values) - 1 if isinstance(node, ast.BoolOp) else 0
+    return total
+
+
+def shared_classes(modules: dict[Path, ast.Module]) -> dict[str, list[str]]:
+    """Public class name -> the modules that have one, where it is more than one."""
+    homes: dict[str, list[str]] = defaultdict(list)
+    for path, tree in modules.items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].append(str(path.relative_to(CORE)))
+    return {name: found for name, found in homes.items() if len(found) > 1}
+
+
+def banned_names(modules: dict[Path, ast.Module]) -> dict[str, list[str]]:
+    """Identifier with a banned word -> the modules that define it."""
+    homes: dict[str, list[str]] = defaultdict(list)
+    for path, tree in modules.items():
+        for name in {path.stem, *defined_names(tree)}:
+            if not BANNED_WORDS.isdisjoint(words_of(name)):
+                homes[name].append(str(path.relative_to(CORE)))
+    return homes
+
+
+BANNED_WORDS = frozenset(BANNED)
+
+
+def words_of(name: str) -> list[str]:
+    return re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1_\2", name).lower())
+
+
+def defined_names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
+                yield name
+            case ast.arg(arg=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+            case _:
+                pass
+
+
+def help_seconds() -> float:
+    """CPU seconds, user and system, of one `finewright --help`."""
+    before = os.times()
+    command = [sys.executable, "-m", "finewright", "--help"]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    after = os.times()
+    return (after.children_user + after.children_system) - (
+        before.children_user + before.children_system
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bars", action="store_true", help="exit with 1 where a bar is missed")
+    parser.add_argument("--names", action="store_true", help="list the names behind the counts")
+    arguments = parser.parse_args()
+    found = bars()
+    for bar in found:
+        verdict = ("met" if bar.is_met else "MISSED") if arguments.bars else ""
+        print(f"{bar.name:34} {bar.value:>10,g}  at most {bar.most:>8,g}  {verdict:7} {bar.note}")
+    if arguments.names:
+        modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sources(CORE)}
+        for name, homes in sorted((shared_classes(modules) | banned_names(modules)).items()):
+            print(f"  {name}: {', '.join(homes)}")
+    return int(arguments.bars and not all(bar.is_met for bar in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

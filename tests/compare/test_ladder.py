@@ -113,7 +113,7 @@ def test_a_clear_winner_is_named_with_what_lies_between() -> None:
     told = verdict(systems["a"].scores[0], duels(of(systems)), BURDENS, OPTIONS)
     assert (told.winner, told.choice) == ("a", "a")
     assert told.sentence.startswith("a wins: exact_match 90.0 %")
-    assert "90.0 points more than b" in told.sentence
+    assert "+90.0 points (+55.0 to +99.0) against b, p < 0.001" in told.sentence
 
 
 EQUALS = {

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from finewright.judge.pairwise import Pair
+from finewright.report.cells import p_words, percent, share
 from finewright.schema.measure import ARMS, Arm
 from finewright.schema.measure_report import Power, Recommendation, Share
 
@@ -44,16 +45,16 @@ def _against(arm: Arm, pairs: Sequence[Pair]) -> Mapping[str, float]:
 def _none_works(best: Standing, power: Power) -> Recommendation:
     sentence = (
         f"No arm solved any of the {power.rows} rows (the share that each solves is below "
-        f"{best.solved.high:.0%}): look at the answers, the criterion and a larger model first."
+        f"{share(best.solved.high)}): look at the answers, the criterion and a larger model first."
     )
     return Recommendation(arm=best.arm, kind="none works", p_best=best.p_best, sentence=sentence)
 
 
 def _better(best: Standing, largest: float, alpha: float) -> Recommendation:
     sentence = (
-        f"Take {best.arm}: it solves {_share(best.solved)}, significantly more than every other arm "
-        f"(largest p {_p(largest)} after Holm's correction, level {alpha:g}), at {best.cost_text}; "
-        f"it is the best in {best.p_best:.0%} of the resamples."
+        f"Take {best.arm}: it solves {percent(best.solved)}, significantly more than every other arm "
+        f"(largest {p_words(largest)} after Holm's correction, level {alpha:g}), at {best.cost_text}; "
+        f"it is the best in {share(best.p_best)} of the resamples."
     )
     return Recommendation(arm=best.arm, kind="better", p_best=best.p_best, sentence=sentence)
 
@@ -71,12 +72,13 @@ def _cheapest(equals: Sequence[Standing], best: Standing, power: Power) -> Recom
     )
     sentence = (
         f"No significant difference between {names} on {power.rows} rows ({shown}), so take the cheapest: "
-        f"{chosen.arm}, which solves {_share(chosen.solved)} at {chosen.cost_text}; "
-        f"{best.arm} is the best in {best.p_best:.0%} of the resamples, {chosen.arm} in {chosen.p_best:.0%}."
+        f"{chosen.arm}, which solves {percent(chosen.solved)} at {chosen.cost_text}; "
+        f"{best.arm} is the best in {share(best.p_best)} of the resamples, "
+        f"{chosen.arm} in {share(chosen.p_best)}."
         if chosen.arm != best.arm
         else f"No significant difference between {names} on {power.rows} rows ({shown}); {chosen.arm} is the "
-        f"cheapest of them and solves the most: {_share(chosen.solved)} at {chosen.cost_text}, the best in "
-        f"{chosen.p_best:.0%} of the resamples."
+        f"cheapest of them and solves the most: {percent(chosen.solved)} at {chosen.cost_text}, the best in "
+        f"{share(chosen.p_best)} of the resamples."
     )
     return Recommendation(
         arm=chosen.arm,
@@ -89,11 +91,3 @@ def _cheapest(equals: Sequence[Standing], best: Standing, power: Power) -> Recom
 
 def _joined(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _share(share: Share) -> str:
-    return f"{share.value:.0%} ({100 * share.low:.0f}-{100 * share.high:.0f})"
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - three digits

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from finewright.compare.comparison import Comparison, worded
+from finewright.report.cells import p_words, points
 from finewright.schema.tune_report import Trial
 
 
@@ -26,14 +27,11 @@ def verdict(number: int, last: Comparison) -> str:
     if not others:
         return f"No setting that was tried beats those as written on the development rows: {said}."
     difference = last.difference(best, others[0])
-    gap = (
-        f"{100 * difference.value:+.1f} points ({100 * difference.low:+.1f} to"
-        f" {100 * difference.high:+.1f}, p = {difference.p_value:.2g})"
-    )
+    gap = f"{points(difference)}, {p_words(difference.p_value)}"
     if difference.p_value <= last.level and difference.value > 0:
         return (
-            f"Trial {number} wins: {said} on rows that chose nothing, {gap} against the settings as"
-            " written."
+            f"Trial {number} wins: {said} on rows that chose nothing, {gap}, against the settings"
+            " as written."
         )
     return (
         f"Trial {number} is the best on the development rows, but rows that chose nothing show no"

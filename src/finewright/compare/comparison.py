@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from finewright.compare.asking import OnProgress, RowAnswer, System, ask
 from finewright.evaluate.score import Scored, ScoreOptions
 from finewright.evaluate.score import compare as differences_of
+from finewright.report.cells import percent
 from finewright.schema.evaluate import Difference, Score
 from finewright.store.answers import AnswersLog
 
@@ -58,6 +59,5 @@ def compare(
 
 
 def worded(score: Score) -> str:
-    """`exact_match 90.0 % (70.0 to 97.2)`."""
-    ends = f"{100 * score.low:.1f} to {100 * score.high:.1f}"
-    return f"{score.metric} {100 * score.value:.1f} % ({ends})"
+    """`exact_match 90.0 % (70-97)`."""
+    return f"{score.metric} {percent(score)}"

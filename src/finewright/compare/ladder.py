@@ -11,6 +11,7 @@ from typing import NamedTuple
 from finewright.compare.comparison import Comparison, worded
 from finewright.evaluate.score import ScoreOptions
 from finewright.judge.statistics import holm, sign_flip
+from finewright.report.cells import p_words, points
 from finewright.schema.bakeoff_report import Duel
 from finewright.schema.evaluate import Difference, Score
 
@@ -156,6 +157,5 @@ def _why(
 
 
 def _gap(duel: Duel) -> str:
-    d = duel.difference
-    ends = f"{100 * d.low:.1f} to {100 * d.high:.1f}"
-    return f"{100 * d.value:.1f} points more than {d.against} ({ends}, p = {duel.p_adjusted:.2g})"
+    gap, p = points(duel.difference), p_words(duel.p_adjusted)
+    return f"{gap} against {duel.difference.against}, {p}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from finewright.report.cells import p_words, points
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import LINEAR, Difference, ScoredRows
 
@@ -22,12 +23,10 @@ def linear_problems(found: Sequence[Difference], confidence: float) -> Iterator[
             continue
         is_worse = each.value < 0 and each.p_value <= 1 - confidence
         than = "worse than" if is_worse else "not shown to be better than"
-        low, high = (f"{100 * end:+.1f}" for end in (each.low, each.high))
         yield Problem(
             level="warning",
             message=f"{each.data}: {each.system} is {than} {LINEAR}, a linear classifier that needs no"
-            f" language model: {each.metric} {100 * each.value:+.1f} points ({low} to {high},"
-            f" p = {each.p_value:.2g})",
+            f" language model: {each.metric} {points(each)}, {p_words(each.p_value)}",
             hint="train longer or on more rows, or use the classifier",
         )
 

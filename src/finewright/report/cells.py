@@ -91,6 +91,11 @@ def p_value(value: float) -> str:
     return f"< {_LEAST_P}" if value < _LEAST_P else f"{value:.3f}"
 
 
+def p_words(value: float) -> str:
+    """`p = 0.012` or `p < 0.001`."""
+    return f"p {p_value(value)}" if value < _LEAST_P else f"p = {p_value(value)}"
+
+
 def number(value: float | None, missing: str = "") -> str:
     """A measured or estimated figure with two digits that say something: `0.033`, `1.2`, `82`, `1,234`."""
     if value is None:

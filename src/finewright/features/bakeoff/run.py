@@ -14,6 +14,7 @@ from finewright.features.bakeoff.report import licence
 from finewright.features.bakeoff.spec import BakeoffSpec
 from finewright.judge.pareto import Point, frontier
 from finewright.lm.runtime import is_busy
+from finewright.report.cells import points
 from finewright.report.show import write_page
 from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung
 from finewright.schema.common import Problem
@@ -217,8 +218,7 @@ def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Probl
         if (gain := each.gain) and gain.low <= 0:
             yield Problem(
                 level="warning",
-                message=f"{each.base_model}: training is not shown to help: {100 * gain.value:.1f} points"
-                f" ({100 * gain.low:.1f} to {100 * gain.high:.1f})",
+                message=f"{each.base_model}: training is not shown to help: {points(gain)}",
                 hint="train longer, or on more rows",
             )
         if not _CLEAR.issuperset(each.license_classes):

@@ -23,6 +23,7 @@ from finewright.features.decide.results import (
 from finewright.features.decide.sensitivity import Shares, flips, tornado, win_shares
 from finewright.features.decide.spec import DecideSpec
 from finewright.features.decide.volume import break_evens, curves
+from finewright.report.cells import share
 from finewright.schema.common import Problem
 from finewright.schema.decide import Criterion
 
@@ -197,11 +198,11 @@ def _answer(ranked: Sequence[Ranked], found: Sequence[Finding]) -> str:
         return f"nothing is left: {', '.join(rules)} dropped every arm"
     first = ranked[0]
     if first.win_share >= CLEAR:
-        return f"{first.arm}: wins in {first.win_share:.0%} of the draws"
+        return f"{first.arm}: wins in {share(first.win_share)} of the draws"
     others = [row for row in ranked[1:] if row.win_share > 0]
     rivals = sorted(others, key=lambda row: -row.win_share)[:2]
-    told = ", ".join(f"{row.arm} {row.win_share:.0%}" for row in rivals)
-    return f"too close, measure: {first.arm} wins in {first.win_share:.0%} of the draws, {told}"
+    told = ", ".join(f"{row.arm} {share(row.win_share)}" for row in rivals)
+    return f"too close, measure: {first.arm} wins in {share(first.win_share)} of the draws, {told}"
 
 
 def _reasons(

@@ -1,6 +1,7 @@
 """What a learning curve says about more rows."""
 
 from finewright.judge.statistics import PairedDifference
+from finewright.report import cells
 
 WORTH = 0.02
 """Two points: what is surely less than that is called flat."""
@@ -10,10 +11,7 @@ def reading(gain: PairedDifference, share: float) -> str:
     """Are more rows worth their labelling, by the paired gain from `share` of the rows to all of them?
 
     It looks at the last stretch alone, and at one training each: another seed moves it too."""
-    said = (
-        f"from {share:.0%} to all of the rows {100 * gain.value:+.1f} points "
-        f"({100 * gain.low:+.0f} to {100 * gain.high:+.0f})"
-    )
+    said = f"from {cells.share(share)} to all of the rows {cells.points(gain)}"
     if gain.low > 0:
         return f"more rows are worth it: {said}"
     if gain.high < WORTH:

@@ -133,6 +133,18 @@ def test_rows_that_cannot_be_read_are_named_before_anything_is_written(
     assert not list(project.glob("b.jsonl*"))
 
 
+def test_texts_alone_are_refused_with_the_option_that_asks_them(
+    project: Path, finewright: Finewright
+) -> None:
+    write_jsonl(project / "texts.jsonl", [{"text": "hello"}] * 9)
+    refused = finewright("predict", "./base", "texts.jsonl", "--out", "b.jsonl")
+    assert refused.code == 2
+    assert refused.err == (
+        "error: texts.jsonl:1: text: plain text: nobody asks and nobody answers; and 8 more rows"
+        " (--column prompt=text asks what is in it)\n"
+    )
+
+
 def test_a_limit_is_drawn_and_said(predict: Any, project: Path) -> None:
     ended = predict("--limit", "3", "--seed", "1")
     assert ended.out.startswith("q.jsonl: 3 of 10 rows, drawn by seed 1\n")

@@ -11,6 +11,7 @@ from finewright.errors import DataError, Interrupted
 from finewright.estimate.context import context_of, no_room
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.draw import draw_rows
+from finewright.rows.formats.untrained import PLAIN_TEXT
 from finewright.schema.common import Artifact, Problem
 from finewright.schema.evaluate import Draw
 from finewright.schema.predict import Prediction, PredictReport, PredictSettings
@@ -105,7 +106,7 @@ def _read(asked: Predicting) -> _Asked:
     checked = read_validated(
         asked.path, format=asked.format, columns=asked.columns, change=_to_answer
     )
-    refuse(checked.problems)
+    refuse([_of_asking(problem) for problem in checked.problems])
     rows = tuple(row for row in checked.rows if row.prompt)
     if len(rows) < len(checked.rows):
         kept = {id(row) for row in rows}
@@ -125,6 +126,18 @@ def _read(asked: Predicting) -> _Asked:
         is_stratified=drawn.is_stratified,
     )
     return _Asked(drawn.rows, draw, warnings)
+
+
+def _of_asking(problem: Problem) -> Problem:
+    """Texts alone can be asked, though nothing is learned from them."""
+    if not problem.message.startswith(PLAIN_TEXT):
+        return problem
+    return problem.model_copy(
+        update={
+            "message": problem.message.replace(", and it is answers that are trained", ""),
+            "hint": f"--column prompt={problem.key} asks what is in it",
+        }
+    )
 
 
 def _to_answer(row: ReadRow) -> ReadRow:

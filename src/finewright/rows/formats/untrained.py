@@ -10,9 +10,11 @@ from finewright.rows.formats.native import Expected, Form, Found, Native, native
 from finewright.rows.formats.propose import proposal_of
 from finewright.rows.notes import Json, Notes
 
+PLAIN_TEXT = "plain text: nobody asks and nobody answers"
+
 
 def _text(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
-    what = "plain text: nobody asks and nobody answers, and it is answers that are trained"
+    what = f"{PLAIN_TEXT}, and it is answers that are trained"
     mend = (
         "write what is asked and what is answered: `prompt` and `completion`; to answer from such texts, "
         "`finewright rag index` takes them, and `finewright data raft` makes rows of questions and that index"

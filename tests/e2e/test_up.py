@@ -354,7 +354,7 @@ def test_a_result_is_proved_elsewhere_and_carries_its_card(
     assert all(proof["passed"] for proof in elsewhere)
     measured = finewright("up", "spec.yaml", *more)
     assert measured.json["ran"] == ["evaluate"]
-    assert "| tuned | test | token_f1 |" in card.read_text()
+    assert "| tuned | test | token\\_f1 |" in card.read_text()
     assert finewright("up", "spec.yaml", *more).json["ran"] == []
     assert finewright("verify", str(run), "--json").json["problems"] == []
     for path in card.parent.iterdir():

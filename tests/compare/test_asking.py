@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from finewright.compare.asking import AnsweredBatch, OnProgress, RowAnswer, ask
+from finewright.compare.asking import AnsweredBatch, RowAnswer, ask
 from finewright.compare.comparison import compare
-from finewright.evaluate.measure import RowSet, Settings
+from finewright.evaluate.measured import RowSet, Settings
 from finewright.evaluate.score import ScoreOptions
 from finewright.schema.evaluate import Sample
 from finewright.schema.rows import Row
@@ -32,7 +32,7 @@ class Parrot:
     asked: list[int] = field(default_factory=list)
 
     def answers(
-        self, row_set: RowSet, settings: Settings, missing: Set[int], on_progress: OnProgress
+        self, row_set: RowSet, settings: Settings, missing: Set[int]
     ) -> Iterator[AnsweredBatch]:
         for start in range(0, len(row_set.rows), 2):
             places = range(start, min(start + 2, len(row_set.rows)))

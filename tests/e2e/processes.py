@@ -20,7 +20,7 @@ import pytest
 
 _PRELOADED = (
     "finewright.cli.main",
-    "finewright.evaluate.stage",
+    "finewright.compare.stage",
     "finewright.train.stage",
     "finewright.train.methods.sft",
     "finewright.train.curves",

@@ -243,8 +243,8 @@ def test_a_stopped_evaluation_leaves_no_file(
     ended = running.result()
     assert ended.code == 128 + signal.SIGTERM
     assert ended.err.splitlines()[-2:] == [
-        "error: stopped while measuring; no answer is kept",
-        " hint: the same command measures again from the first row",
+        "error: stopped while measuring; what was answered is kept",
+        " hint: the same command goes on from there",
     ]
     assert not (project / "samples.jsonl").exists()
 

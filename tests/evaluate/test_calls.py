@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import pytest
 
 from families.families import chat as family_chat
+from finewright.compare.local import check_speech
 from finewright.errors import DataError
 from finewright.evaluate.answers import question_of, response_of
 from finewright.evaluate.expected import unaskable
-from finewright.evaluate.measure import RowSet, check_speech
+from finewright.evaluate.measured import RowSet
 from finewright.evaluate.samples import answer_counts, answered_of
 from finewright.evaluate.score import Answered, ScoreOptions, score_answers
 from finewright.judge.answer import compared_text

@@ -4,7 +4,7 @@ import pytest
 
 from finewright.evaluate.baselines.card import label_card
 from finewright.evaluate.baselines.label_task import label_task
-from finewright.evaluate.measure import Measured, RowSet, Settings
+from finewright.evaluate.measured import Measured, RowSet, Settings
 from finewright.evaluate.score import Answered, ScoreOptions, score_answers
 from finewright.judge.answer import Answer, Call
 from finewright.judge.calls import Due

@@ -6,7 +6,7 @@ import pytest
 
 import tiny
 from finewright.evaluate.baselines.label_task import label_task, told_labels, told_sets
-from finewright.evaluate.measure import RowSet
+from finewright.evaluate.measured import RowSet
 from finewright.lm.chat import Chat
 from finewright.schema.rows import Row
 

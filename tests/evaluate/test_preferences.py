@@ -5,9 +5,11 @@ import torch
 from torch import Tensor
 
 import tiny
+from compare.measuring import measure
+from finewright.compare.models import Subject
 from finewright.errors import DataError
 from finewright.evaluate.answers import preferences
-from finewright.evaluate.measure import RowSet, Settings, Subject, measure
+from finewright.evaluate.measured import RowSet, Settings
 from finewright.evaluate.score import PREFERENCE, ScoreOptions
 from finewright.lm.batch import Packed
 from finewright.lm.chat import Chat
@@ -83,7 +85,7 @@ def test_a_row_that_is_no_pair_is_named(lm: LM, chat: Chat) -> None:
 def test_nothing_is_generated_when_only_preferences_are_asked(
     lm: LM, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finewright.evaluate.measure.answer_all", None)
+    monkeypatch.setattr("finewright.compare.local.answer_all", None)
     settings = Settings((PREFERENCE,), max_new_tokens=4, batch_size=2, options=OPTIONS)
     found = measure(Subject("a", lm, chat), RowSet("pairs", PAIRS), settings, lambda *_: None)
     (score,) = found.scored.scores

@@ -51,7 +51,7 @@ def test_an_unknown_metric_is_refused_first(tmp_path: Path) -> None:
 def test_every_target_is_looked_at_before_any_is_measured(
     targets: list[str], rows: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "finewright.evaluate.measure", None)
+    monkeypatch.setitem(sys.modules, "finewright.compare.local", None)
     with pytest.raises(ModelError, match=r"base model '\./none': there is no such file"):
         evaluate(targets, spec(rows), tmp_path / "samples.jsonl")
 

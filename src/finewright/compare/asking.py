@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+from finewright.evaluate.measured import Measured, RowSet, Settings
 from finewright.evaluate.samples import answered_of, with_text
 from finewright.evaluate.score import Scored, ScoreOptions, score_answers
-from finewright.schema.common import Model
+from finewright.schema.common import Model, Problem
 from finewright.schema.evaluate import Sample
+from finewright.schema.rows import Row
 from finewright.store.answers import AnswerKey, AnswersLog
 from finewright.store.keys import digest
-
-if TYPE_CHECKING:
-    from finewright.evaluate.measure import RowSet, Settings
 
 OnProgress = Callable[[str, str, int, int], None]
 """Called with system, row set, rows answered and rows in all; may raise to stop."""
@@ -22,13 +21,15 @@ class RowAnswer(Model):
     """An answer, what it took, and what else a system says of the row.
 
     `nll` is the loss of the expected answer's `expected_tokens`, where perplexity is asked for; an answer
-    of a batch took its share of the batch's `milliseconds`."""
+    of a batch took its share of the batch's `milliseconds`. `context_cut`: it reached the end of what the
+    model reads."""
 
     sample: Sample
     prompt_tokens: int | None = None
     nll: float | None = None
     expected_tokens: int | None = None
     milliseconds: float | None = None
+    context_cut: bool = False
 
 
 class AnsweredBatch(NamedTuple):
@@ -52,7 +53,7 @@ class System(Protocol):
         ...
 
     def answers(
-        self, row_set: "RowSet", settings: "Settings", missing: Set[int], on_progress: OnProgress
+        self, row_set: RowSet, settings: Settings, missing: Set[int]
     ) -> Iterator[AnsweredBatch]:
         """Answers to the rows at these places, and to those that are answered together with one of them."""
         ...
@@ -96,8 +97,8 @@ def recorded(system: str, data: str, samples: Sequence[Sample]) -> SystemAnswers
 
 def ask(
     system: System,
-    row_set: "RowSet",
-    settings: "Settings",
+    row_set: RowSet,
+    settings: Settings,
     log: AnswersLog[RowAnswer],
     on_progress: OnProgress,
 ) -> SystemAnswers:
@@ -106,7 +107,49 @@ def ask(
     keys = [AnswerKey(system.key, digest(row.to_json()), how) for row in row_set.rows]
     missing = {i for i, key in enumerate(keys) if key not in log}
     if missing:
-        for places, answers in system.answers(row_set, settings, missing, on_progress):
-            found = zip((keys[i] for i in places), answers, strict=True)
-            log.add((key, answer) for key, answer in found if key not in log)
-    return SystemAnswers(system.name, row_set.name, tuple(log[key] for key in keys))
+        done = len(keys) - len(missing)
+        on_progress(system.name, row_set.name, done, len(keys))
+        for places, answers in system.answers(row_set, settings, missing):
+            found = zip(places, answers, strict=True)
+            log.add((keys[i], answer) for i, answer in found if i in missing)
+            done += len(missing.intersection(places))
+            on_progress(system.name, row_set.name, done, len(keys))
+    named = {"system": system.name, "data": row_set.name}
+    logged = (log[key] for key in keys)
+    return SystemAnswers(
+        system.name,
+        row_set.name,
+        tuple(
+            each.model_copy(update={"sample": each.sample.model_copy(update=named)})
+            for each in logged
+        ),
+    )
+
+
+def measure(
+    system: System,
+    row_set: RowSet,
+    settings: Settings,
+    log: AnswersLog[RowAnswer],
+    on_progress: OnProgress,
+) -> Measured:
+    """Ask the rows that the log lacks, and score all, as a score card has it."""
+    found = ask(system, row_set, settings, log, on_progress)
+    scored = found.scored(settings.metrics, settings.options)
+    problems = tuple(_context_cut(found, row_set.rows))
+    return Measured(system.name, row_set.name, scored, tuple(found.samples), problems)
+
+
+def _context_cut(found: SystemAnswers, rows: Sequence[Row]) -> Iterator[Problem]:
+    cut = [i for i, answer in enumerate(found.answers) if answer.context_cut]
+    if cut:
+        row, first = rows[cut[0]], found.answers[cut[0]]
+        reads = (first.prompt_tokens or 0) + (first.sample.num_tokens or 0)
+        yield Problem(
+            level="warning",
+            file=row.file,
+            row=row.row,
+            message=f"{found.system} on {found.data}: {len(cut)} of {len(rows)} answers reached the end of"
+            f" the {reads:,} tokens that the model reads before max_new_tokens, this one first",
+            hint="shorten these questions, or lower max_new_tokens",
+        )

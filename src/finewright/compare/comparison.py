@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from finewright.compare.asking import OnProgress, RowAnswer, System, ask
+from finewright.evaluate.measured import RowSet, Settings
 from finewright.evaluate.score import Scored, ScoreOptions
 from finewright.evaluate.score import compare as differences_of
 from finewright.report.cells import percent
 from finewright.schema.evaluate import Difference, Score
 from finewright.store.answers import AnswersLog
-
-if TYPE_CHECKING:
-    from finewright.evaluate.measure import RowSet, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +41,8 @@ class Comparison:
 
 def compare(
     systems: Sequence[System],
-    row_set: "RowSet",
-    settings: "Settings",
+    row_set: RowSet,
+    settings: Settings,
     metric: str,
     log: AnswersLog[RowAnswer],
     on_progress: OnProgress,

@@ -4,11 +4,24 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from finewright.compare.asking import AnsweredBatch, OnProgress, RowAnswer
+from finewright.compare.asking import AnsweredBatch
+from finewright.evaluate.measured import RowSet, Settings
 from finewright.schema.rows import Row
 
 if TYPE_CHECKING:
-    from finewright.evaluate.measure import RowSet, Settings, Subject
+    from finewright.evaluate.answers import Rate
+    from finewright.lm.chat import Chat
+    from finewright.lm.model import LM
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is measured: a model as it stands in `lm`; `rate` is a reward model's own rating."""
+
+    name: str
+    lm: "LM"
+    chat: "Chat"
+    rate: "Rate | None" = None
 
 
 def unchanged(row: Row) -> Row:
@@ -24,29 +37,20 @@ class LocalModel:
 
     name: str
     key: str
-    load: "Callable[[], Subject]"
+    load: Callable[[], Subject]
     prepare: Callable[[Row], Row] = unchanged
 
     def answers(
-        self, row_set: "RowSet", settings: "Settings", missing: Set[int], on_progress: OnProgress
+        self, row_set: RowSet, settings: Settings, missing: Set[int]
     ) -> Iterator[AnsweredBatch]:
-        """All rows of the set: beside other questions an answer may differ in its last digit.
-
-        Raises DataError for a metric that has nothing to say of the rows."""
-        from finewright.evaluate.answers import question_of
-        from finewright.evaluate.measure import measure
+        """See `answered_batches`."""
+        from finewright.compare.local import answered_batches
 
         subject = replace(self.load(), name=self.name)
-        rows = [self.prepare(row) for row in row_set.rows]
-        measured = measure(subject, replace(row_set, rows=rows), settings, on_progress)
-        found = zip(rows, measured.samples, measured.scored.answers, strict=True)
-        answers = [
-            RowAnswer(
-                sample=sample,
-                prompt_tokens=len(question_of(subject.chat, row).prompt_ids),
-                nll=answered.nll,
-                expected_tokens=answered.num_tokens,
-            )
-            for row, sample, answered in found
-        ]
-        yield AnsweredBatch(range(len(rows)), answers)
+        prepared = replace(row_set, rows=[self.prepare(row) for row in row_set.rows])
+        yield from answered_batches(subject, prepared, settings, missing)
+
+
+def loaded(subject: Subject, key: str) -> LocalModel:
+    """A model that is in memory already, as a system."""
+    return LocalModel(subject.name, key, lambda: subject)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_example, encode_row
 from finewright.lm.generate import Generation, Sampling, generate
 from finewright.lm.model import LM
+from finewright.lm.score_head import load_head, scores
 from finewright.lm.thoughts import Thoughts, thought_bound
 from finewright.schema.rows import Row
 
@@ -138,6 +140,12 @@ def response_of(chat: Chat, question: Question, generation: Generation) -> Respo
 
 Rate = Callable[[LM, Packed], Tensor]
 """What a reward model makes of the sequences of a batch, (B,)."""
+
+
+def rating(folder: Path, lm: LM) -> Rate | None:
+    """How the reward model in a folder rates a batch; None for a model that only writes."""
+    head = load_head(folder, lm.device)
+    return None if head is None else lambda model, batch: scores(model, head, batch)
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from finewright.evaluate.measure import Measured, differences
+from finewright.evaluate.measured import Measured, differences
 from finewright.evaluate.score import ScoreOptions, part_of
 from finewright.schema.evaluate import Sample, ScoredRows
 

@@ -14,6 +14,11 @@ def parse_samples(text: str) -> list[Sample]:
     return [Sample.model_validate_json(line) for line in text.split("\n") if line]
 
 
+def samples_text(samples: Sequence[Sample]) -> str:
+    """samples.jsonl: one line per row and system."""
+    return "".join(sample.model_dump_json() + "\n" for sample in samples)
+
+
 def answered_of(sample: Sample) -> Answered:
     """A recorded answer as it is scored. Scores of whole answers stay as they were: a sample has no tools."""
     due = Answer(sample.expected, calls=_calls(sample.expected_calls))

@@ -176,13 +176,20 @@ def score_answers(
     check_metrics(metrics)
     if not answers:
         raise DataError(f"{data}: no rows to score")
-    per_row: list[dict[str, float]] = [{} for _ in answers]
+    per_row = row_scores(metrics, answers)
     scores = []
     for metric in metrics:
-        _add_row_values(per_row, metric, answers)
         estimate = _estimate(metric, per_row, answers, options)
         scores.append(Score(system=system, data=data, metric=metric, **estimate._asdict()))
     return Scored(scores, per_row, tuple(answers))
+
+
+def row_scores(metrics: Sequence[str], answers: Sequence[Answered]) -> list[dict[str, float]]:
+    """What each row contributes to the metrics that are of rows. Raises as `score_answers`."""
+    per_row: list[dict[str, float]] = [{} for _ in answers]
+    for metric in metrics:
+        _add_row_values(per_row, metric, answers)
+    return per_row
 
 
 def part_of(scored: Scored, places: Sequence[int], options: ScoreOptions) -> Scored:

@@ -47,6 +47,10 @@ class AnswersLog(Generic[Reply]):
             append(file, [_line(key, reply) for key, reply in fresh.items()])
         self._replies |= fresh
 
+    def remove(self) -> None:
+        """Delete the file, once what it holds is elsewhere."""
+        self._path.unlink(missing_ok=True)
+
 
 def _line(key: AnswerKey, reply: BaseModel) -> bytes:
     line = {**key._asdict(), "reply": reply.model_dump(mode="json")}

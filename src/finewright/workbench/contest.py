@@ -38,7 +38,7 @@ from finewright.workbench.signals import GOES_ON, goes_on, stop_requests
 from finewright.workbench.up import OnEvent, resume, up
 
 if TYPE_CHECKING:
-    from finewright.evaluate.measure import Subject
+    from finewright.compare.models import Subject
 
 HELD_OUT = "held-out rows"
 DEVELOPMENT = "development rows"
@@ -182,8 +182,7 @@ def development(contest: Contest, entries: Sequence[Entry]) -> Comparison:
         LocalModel(entry.base_model, trained_key(entry), partial(load_entry, entry))
         for entry in entries
     ]
-    from finewright.evaluate.measure import RowSet
-    from finewright.evaluate.stage import settings_of
+    from finewright.evaluate.measured import RowSet, settings_of
 
     spec = contest.loaded.spec.evaluate.model_copy(update={"metrics": contest.metrics})
     log = AnswersLog(contest.folder / "answers.jsonl", RowAnswer)
@@ -249,7 +248,7 @@ def of_data(entry: Entry) -> Iterator[Problem]:
 
 def load_entry(entry: Entry) -> "Subject":
     """The tuned model of the run, loaded."""
-    from finewright.evaluate.measure import Subject
+    from finewright.compare.models import Subject
     from finewright.workbench.systems import load_system
 
     system = load_system(str(entry.run.root))

@@ -7,6 +7,8 @@ from itertools import chain, count
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from finewright.compare.asking import OnProgress, RowAnswer, measure
+from finewright.compare.models import Subject, loaded
 from finewright.data.gather import read_row_set
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.score import check_metrics
@@ -18,23 +20,25 @@ from finewright.schema.evaluate import (
     EvaluateReport,
     EvaluateSpec,
 )
+from finewright.store.answers import AnswersLog
 from finewright.store.atomic import sha256_file, write_text
+from finewright.store.keys import digest
 from finewright.store.stage import refuse
-from finewright.workbench.signals import stop_requests
+from finewright.workbench.signals import GOES_ON, stop_requests
+from finewright.workbench.stages import code_digest
 from finewright.workbench.systems import (
     check_measures,
     check_target,
     load_system,
     refuse_thoughts,
     switches_of,
+    target_sha256,
 )
 from finewright.workbench.trained_rows import cautions, is_run, trained_rows
 
 if TYPE_CHECKING:
     from finewright.evaluate.baselines.label_task import LabelTask
-    from finewright.evaluate.measure import Measured, RowSet, Settings
-
-OnProgress = Callable[[str, str, int, int], None]
+    from finewright.evaluate.measured import Measured, RowSet, Settings
 
 
 def evaluate(
@@ -60,9 +64,15 @@ def evaluate(
     _check_systems(targets, spec.metrics, base_model)
 
     from finewright.evaluate.baselines.card import label_card, strays
-    from finewright.evaluate.measure import RowSet, counts_of, differences, scores_of
+    from finewright.evaluate.measured import (
+        RowSet,
+        counts_of,
+        differences,
+        scores_of,
+        settings_of,
+    )
     from finewright.evaluate.parts import parts_of, with_repeated
-    from finewright.evaluate.stage import samples_text, settings_of
+    from finewright.evaluate.samples import samples_text
 
     settings = settings_of(spec)
     row_sets = [RowSet(name, file.rows) for name, file in zip(spec.names(), files, strict=True)]
@@ -75,7 +85,8 @@ def evaluate(
             on_progress(system, data, done, total)
             _check_stop(should_stop)
 
-        asked = _Asked(row_sets, settings, task, watch)
+        log = AnswersLog(samples.with_name(f"{samples.name}.asked"), RowAnswer)
+        asked = _Asked(row_sets, settings, task, log, watch)
         found = _measured(targets, spec, asked, base_model)
         measured = found.measured
         card = label_card(
@@ -84,6 +95,7 @@ def evaluate(
         measured += card.measured
         _check_stop(should_stop)
         write_text(samples, samples_text(with_repeated(measured, repeated)))
+        log.remove()
     report = EvaluateReport(
         confidence=spec.confidence,
         draws=tuple(file.draw for file in files if file.draw),
@@ -108,6 +120,7 @@ class _Asked:
     row_sets: Sequence["RowSet"]
     settings: "Settings"
     task: "LabelTask | None"
+    log: AnswersLog[RowAnswer]
     watch: OnProgress
 
 
@@ -121,8 +134,8 @@ class _Found(NamedTuple):
 
 def _measured(targets: Sequence[str], spec: EvaluateSpec, asked: _Asked, base_model: str) -> _Found:
     """Every target on every set, a base model also with the labels told; as the first target is asked."""
+    from finewright.compare.local import with_room
     from finewright.evaluate.baselines.label_task import told_sets
-    from finewright.evaluate.measure import Subject, measure, with_room
 
     switches = switches_of(targets[0])
     names: list[str] = []
@@ -139,8 +152,11 @@ def _measured(targets: Sequence[str], spec: EvaluateSpec, asked: _Asked, base_mo
             told, overlong = with_room(subject, told, spec.max_new_tokens)
             found.problems.extend(overlong)
             sets += [(subject, rows) for rows in told]
+        who = target_sha256(target, base_model=base_model)
+        key = digest(code_digest(), who, dict(switches))
         found.measured.extend(
-            measure(each, rows, asked.settings, asked.watch) for each, rows in sets
+            measure(loaded(each, key), rows, asked.settings, asked.log, asked.watch)
+            for each, rows in sets
         )
     others = [name for other in names[1:] for name in (other, other + WITH_LABELS)]
     found.pairs.extend((names[0], other) for other in (*others, LINEAR))
@@ -162,9 +178,9 @@ def _check_stop(should_stop: Callable[[], int]) -> None:
     """Raise Interrupted where somebody asked to stop."""
     if stop := should_stop():
         raise Interrupted(
-            "stopped while measuring; no answer is kept",
+            "stopped while measuring; what was answered is kept",
             signal_number=stop,
-            hint="the same command measures again from the first row",
+            hint=GOES_ON,
         )
 
 

@@ -38,7 +38,7 @@ _CORE = (
         "evaluate",
         ("data", "train"),
         "Score the tuned model against its base.",
-        "finewright.evaluate.stage:run",
+        "finewright.compare.stage:run",
     ),
 )
 

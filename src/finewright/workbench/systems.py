@@ -93,7 +93,7 @@ def load_talker(target: str, *, base_model: str = "") -> System:
 
 
 def _tuned(run: RunDir, base_model: str) -> System:
-    from finewright.evaluate.stage import rating
+    from finewright.evaluate.answers import rating
     from finewright.lm.load import load_chat, load_lm
 
     candidate, lock = _candidate(run, base_model), lock_of(run)

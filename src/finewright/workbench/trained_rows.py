@@ -15,7 +15,7 @@ from finewright.store.rundir import open_run
 
 if TYPE_CHECKING:
     from finewright.evaluate.baselines.label_task import LabelTask
-    from finewright.evaluate.measure import RowSet
+    from finewright.evaluate.measured import RowSet
 
 
 @dataclass(frozen=True, slots=True)

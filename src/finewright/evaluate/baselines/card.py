@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from finewright.evaluate.baselines.label_task import LabelTask, question_text
 from finewright.evaluate.baselines.linear import BagOfWords, fit
-from finewright.evaluate.measure import Measured, RowSet, Settings
+from finewright.evaluate.measured import Measured, RowSet, Settings
 from finewright.evaluate.score import PREFERENCE, Answered, score_answers
 from finewright.judge.answer import Answer
 from finewright.judge.statistics import wilson

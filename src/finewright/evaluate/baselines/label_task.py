@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from finewright.errors import DataError
-from finewright.evaluate.measure import RowSet
+from finewright.evaluate.measured import RowSet
 from finewright.evaluate.scorers import label
 from finewright.judge.answer import answer_of
 from finewright.judge.labels import labels_of

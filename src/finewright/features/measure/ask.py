@@ -23,7 +23,7 @@ from finewright.workbench.systems import load_system, target_sha256
 from finewright.workbench.up import OnEvent
 
 if TYPE_CHECKING:
-    from finewright.evaluate.measure import Subject
+    from finewright.compare.models import Subject
     from finewright.lm.chat import Chat
     from finewright.lm.model import LM
 
@@ -74,7 +74,7 @@ class Models:
 
     def subject(self, arm: str, name: str) -> "Subject":
         """The model of that name, answering for an arm."""
-        from finewright.evaluate.measure import Subject
+        from finewright.compare.models import Subject
 
         return Subject(arm, self.lm(name), self.chat)
 
@@ -112,8 +112,7 @@ class Asking:
 
         `prepare` puts the arm's own before a question. `metrics` are the spec's unless given; of answers
         alone, none is needed here."""
-        from finewright.evaluate.measure import RowSet
-        from finewright.evaluate.stage import settings_of
+        from finewright.evaluate.measured import RowSet, settings_of
 
         settings = settings_of(self.models.loaded.spec.evaluate)
         if metrics is not None:

@@ -1,31 +1,28 @@
 """The evaluate stage: each tuned model against its base, on rows that were not trained on."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
+from finewright.compare.asking import OnProgress, RowAnswer, measure
+from finewright.compare.local import with_room
+from finewright.compare.models import Subject, loaded
 from finewright.errors import DataError, Interrupted
-from finewright.evaluate.answers import Rate
+from finewright.evaluate.answers import Rate, rating
 from finewright.evaluate.baselines.card import label_card, strays
 from finewright.evaluate.baselines.label_task import LabelTask, label_task, told_sets
 from finewright.evaluate.cautions import linear_problems, recall_problems
-from finewright.evaluate.measure import (
+from finewright.evaluate.measured import (
     Measured,
-    OnProgress,
     RowSet,
-    Settings,
-    Subject,
     counts_of,
     differences,
-    measure,
     scores_of,
-    with_room,
+    settings_of,
 )
 from finewright.evaluate.parts import parts_of, with_repeated
-from finewright.evaluate.score import ScoreOptions
-from finewright.lm.load import load_chat, load_lm
+from finewright.evaluate.samples import samples_text
+from finewright.lm.load import chat_of, load_lm
 from finewright.lm.model import LM
-from finewright.lm.score_head import load_head, scores
 from finewright.lm.sources import locate
 from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
@@ -35,12 +32,12 @@ from finewright.schema.evaluate import (
     LINEAR,
     TUNED,
     EvaluateReport,
-    EvaluateSpec,
-    Sample,
 )
 from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
+from finewright.store.answers import AnswersLog
 from finewright.store.atomic import write_text
+from finewright.store.keys import digest
 from finewright.store.manifest import describe
 from finewright.store.stage import StageContext, StageResult
 
@@ -55,9 +52,10 @@ def run(context: StageContext) -> StageResult:
     measured: list[Measured] = []
     unmeasured: list[Problem] = []
     pairs: list[tuple[str, str]] = []
+    asked = AnswersLog(context.run.stage_dir("evaluate") / "asked.jsonl", RowAnswer)
     for candidate in trained.candidates:
         prefix = f"{candidate.base_model} " if len(trained.candidates) > 1 else ""
-        found = _measure_candidate(context, candidate, prefix, row_sets, settings, task)
+        found = _measure_candidate(context, candidate, prefix, row_sets, task, asked)
         measured += found.measured
         unmeasured += found.problems
         pairs += [(prefix + TUNED, prefix + base) for base in (BASE, BASE_WITH_LABELS)]
@@ -68,6 +66,7 @@ def run(context: StageContext) -> StageResult:
     parts = parts_of(measured, repeated, pairs, settings.options)
     samples = context.run.stage_dir("evaluate") / "samples.jsonl"
     write_text(samples, samples_text(with_repeated(measured, repeated)))
+    asked.remove()
     artifact = describe(context.run, samples, "samples")
     compared = differences(measured, pairs, settings.options)
     problems = [*unmeasured, *(problem for each in measured for problem in each.problems)]
@@ -89,19 +88,6 @@ def run(context: StageContext) -> StageResult:
     )
     adapters = tuple(a.sha256 for c in trained.candidates for a in c.artifacts)
     return StageResult(report, (artifact,), adapters)
-
-
-def settings_of(spec: EvaluateSpec) -> Settings:
-    """The spec's numbers, as the measuring functions take them."""
-    options = ScoreOptions(spec.confidence, spec.resamples, spec.seed)
-    return Settings(
-        spec.metrics, spec.max_new_tokens, spec.batch_size, options, spec.max_thought_tokens
-    )
-
-
-def samples_text(samples: Sequence[Sample]) -> str:
-    """samples.jsonl: one line per row and system."""
-    return "".join(sample.model_dump_json() + "\n" for sample in samples)
 
 
 def _label_task(context: StageContext) -> LabelTask | None:
@@ -144,12 +130,13 @@ def _measure_candidate(
     candidate: Candidate,
     prefix: str,
     row_sets: Sequence[RowSet],
-    settings: Settings,
     task: LabelTask | None,
+    log: AnswersLog[RowAnswer],
 ) -> _Found:
+    settings = settings_of(context.spec.evaluate)
     consent = context.spec.remote_code.get(candidate.base_model, "")
     base = locate(candidate.base_model, context.root, commit=candidate.base_revision)
-    chat = load_chat(base, consent=consent, options=context.spec.chat_template)
+    chat = chat_of(base, context.spec)
     dtype = context.candidates[candidate.base_model].dtype
     assert dtype != "auto"
     adapter = context.run.root / candidate.adapter
@@ -157,7 +144,8 @@ def _measure_candidate(
 
     def each(name: str, lm: LM, sets: Sequence[RowSet], rate: Rate | None = None) -> list[Measured]:
         subject = Subject(f"{prefix}{name}", lm, chat, rate)
-        return [measure(subject, rows, settings, watch) for rows in sets]
+        system = loaded(subject, digest(context.key, subject.name))
+        return [measure(system, rows, settings, log, watch) for rows in sets]
 
     problems: list[Problem] = []
 
@@ -183,20 +171,14 @@ def _measure_candidate(
     return _Found(measured, problems)
 
 
-def rating(folder: Path, lm: LM) -> Rate | None:
-    """How the reward model in a folder rates a batch; None for a model that only writes."""
-    head = load_head(folder, lm.device)
-    return None if head is None else lambda model, batch: scores(model, head, batch)
-
-
 def _watch(context: StageContext) -> OnProgress:
     def watch(system: str, data: str, done: int, total: int) -> None:
         context.emit("progress", stage="evaluate", system=system, data=data, done=done, total=total)
         if stop := context.should_stop():
             raise Interrupted(
-                "stopped while measuring; nothing of this stage is kept",
+                "stopped while measuring; what was answered is kept",
                 signal_number=stop,
-                hint=f"finewright up {context.run.root} measures again",
+                hint=f"finewright up {context.run.root} goes on from there",
             )
 
     return watch

@@ -1,7 +1,7 @@
 """The evaluate stage measures what the run holds: each tuned model and, where asked, its base."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ import torch
 
 import tiny
 from by_hand import candidate_of, context_of, run_in, spec_of
+from finewright.compare.stage import run
 from finewright.errors import DataError, Interrupted
-from finewright.evaluate.stage import run
 from finewright.lm.adapters.kinds import save_adapter
 from finewright.lm.adapters.lora import add_lora
 from finewright.schema.adapter import LoraSpec
@@ -154,14 +154,31 @@ def test_a_run_without_held_out_rows_says_how_to_get_some(tiny_folder: Path) -> 
     )
 
 
-def test_a_stop_request_ends_it_between_batches_and_leaves_no_samples(tiny_folder: Path) -> None:
-    made = context(tiny_folder.parent)
-    put_rows(made.run, "eval", 2)
-    stopped = replace(made, should_stop=lambda: 15)
+def test_a_stopped_measurement_goes_on_and_asks_nothing_twice(tiny_folder: Path) -> None:
+    made = context(tiny_folder.parent, batch_size=2)
+    put_rows(made.run, "eval", 5)
+    whole = run(made)
+    said = (made.run.root / "evaluate/samples.jsonl").read_text()
+    (made.run.root / "evaluate/samples.jsonl").unlink()
+    answered: list[int] = []
+
+    def stops_at(total: int) -> Callable[[], int]:
+        return lambda: 15 if len(answered) >= total else 0
+
+    def emit(kind: str, /, **fields: Any) -> None:
+        if fields["done"]:
+            answered.append(fields["done"])
+
     with pytest.raises(Interrupted) as raised:
-        run(stopped)
+        run(replace(made, should_stop=stops_at(4), emit=emit))
     assert raised.value.exit_code == 143
+    assert answered == [2, 4, 5, 2]  # the base, and a batch of the tuned model
     assert not (made.run.root / "evaluate/samples.jsonl").exists()
+    answered.clear()
+    assert run(replace(made, emit=emit)) == whole
+    assert answered == [2, 4, 5]
+    assert (made.run.root / "evaluate/samples.jsonl").read_text() == said
+    assert not (made.run.root / "evaluate/asked.jsonl").exists()
 
 
 def labelled(asked: str, answer: str, number: int) -> Row:

@@ -7,24 +7,25 @@ import pytest
 
 import tiny
 from families.families import HERE
+from finewright.compare.local import with_room
+from finewright.compare.models import Subject
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import expected_nll, question_of
 from finewright.evaluate.expected import unaskable, unbounded
-from finewright.evaluate.measure import (
+from finewright.evaluate.measured import (
     Measured,
     RowSet,
     Settings,
-    Subject,
     counts_of,
     differences,
-    measure,
     scores_of,
-    with_room,
 )
 from finewright.evaluate.score import ScoreOptions
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
 from finewright.schema.rows import Row
+
+from .measuring import measure
 
 pytestmark = pytest.mark.torch
 

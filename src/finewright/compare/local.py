@@ -1,0 +1,165 @@
+"""A model in this process answers rows: batch by batch, the longest questions first."""
+
+from collections.abc import Iterator, Sequence, Set
+from time import perf_counter
+
+from finewright.compare.asking import AnsweredBatch, RowAnswer
+from finewright.compare.models import Subject
+from finewright.errors import DataError
+from finewright.estimate.context import no_room
+from finewright.evaluate.answers import (
+    Question,
+    Response,
+    answer_all,
+    expected_nll,
+    preferences,
+    question_of,
+    reads_of,
+)
+from finewright.evaluate.measured import RowSet, Settings
+from finewright.evaluate.samples import recorded_calls
+from finewright.evaluate.score import PREFERENCE, Answered, row_scores, speechless
+from finewright.judge.answer import Answer, compared_text
+from finewright.judge.calls import Due, undeclared
+from finewright.schema.common import Problem
+from finewright.schema.evaluate import Sample
+
+_PAIRS_AT_ONCE = 4
+
+
+def answered_batches(
+    subject: Subject, row_set: RowSet, settings: Settings, missing: Set[int]
+) -> Iterator[AnsweredBatch]:
+    """Batches that hold a row of `missing`, each asked whole: beside other questions an answer may differ in
+    its last digit. Sorted by length a batch pads little.
+
+    The adapter is used as it stands. Raises DataError for a metric that has nothing to say of the rows."""
+    lm, chat = subject.lm, subject.chat
+    lm.model.eval()
+    questions = [question_of(chat, row) for row in row_set.rows]
+    check_speech(row_set, settings.metrics, [question.due for question in questions])
+    preferred: list[float | None] = [None] * len(questions)
+    if PREFERENCE in settings.metrics:
+        rate = subject.rate
+        preferred[:] = preferences(lm, chat, row_set.rows, rate, batch_size=_PAIRS_AT_ONCE)
+    order = sorted(range(len(questions)), key=lambda i: -len(questions[i].prompt_ids))
+    for start in range(0, len(order), settings.batch_size):
+        places = order[start : start + settings.batch_size]
+        if missing.isdisjoint(places):
+            continue
+        started = perf_counter()
+        asked = [questions[i] for i in places]
+        responses = _responses(subject, asked, settings)
+        milliseconds = round(1000 * (perf_counter() - started) / len(places), 1)
+        answered = [
+            _answered(subject, question, response, preferred[i], settings.metrics)
+            for i, question, response in zip(places, asked, responses, strict=True)
+        ]
+        scores = row_scores(settings.metrics, answered)
+        found = zip(asked, responses, answered, scores, strict=True)
+        yield AnsweredBatch(
+            places,
+            [
+                RowAnswer(
+                    sample=_sample(subject.name, row_set.name, question, response, values),
+                    prompt_tokens=len(question.prompt_ids),
+                    nll=each.nll,
+                    expected_tokens=each.num_tokens,
+                    context_cut=response.context_cut,
+                    milliseconds=milliseconds,
+                )
+                for question, response, each, values in found
+            ],
+        )
+
+
+def with_room(
+    subject: Subject, row_sets: Sequence[RowSet], max_new_tokens: int
+) -> tuple[list[RowSet], list[Problem]]:
+    """The sets whose every question leaves the model room for its answer, and a warning for each other one,
+    which would measure the model's context and not the model."""
+    fitting, problems, reads = [], [], reads_of(subject.lm)
+    for row_set in row_sets:
+        lengths = [len(question_of(subject.chat, row).prompt_ids) for row in row_set.rows]
+        what = no_room("a question is", max(lengths), max_new_tokens, subject.name, reads)
+        if what:
+            message = f"{subject.name} is not measured on {row_set.name}: {what}"
+            hint = "lower max_new_tokens, or shorten the rows"
+            problems.append(Problem(level="warning", message=message, hint=hint))
+        else:
+            fitting.append(row_set)
+    return fitting, problems
+
+
+def check_speech(row_set: RowSet, metrics: Sequence[str], due: Sequence[Due]) -> None:
+    """Raise DataError for a metric that has nothing to say of a row set."""
+    for metric in metrics:
+        if due and speechless(metric, due):
+            raise DataError(
+                f"{metric} says nothing of {row_set.name}: it applies to none of its {len(due)} rows",
+                hint="no_call is of rows that expect no call; tool_calls is of every row",
+            )
+
+
+def _responses(
+    subject: Subject, questions: Sequence[Question], settings: Settings
+) -> list[Response]:
+    """What the model says to a batch; nothing is asked when only preferences are measured."""
+    if set(settings.metrics) == {PREFERENCE}:
+        return [Response(Answer(""))] * len(questions)
+    found = answer_all(
+        subject.lm,
+        subject.chat,
+        questions,
+        max_new_tokens=settings.max_new_tokens,
+        batch_size=len(questions),
+        max_thought_tokens=settings.max_thought_tokens,
+    )
+    return [response for _, response in sorted(found, key=lambda pair: pair[0])]
+
+
+def _answered(
+    subject: Subject,
+    question: Question,
+    response: Response,
+    preferred: float | None,
+    metrics: Sequence[str],
+) -> Answered:
+    nll, num_tokens = None, None
+    if "perplexity" in metrics:
+        nll, num_tokens = expected_nll(subject.lm, subject.chat, question.row)
+    said, due = response.answer, question.due
+    return Answered(
+        question.row.row,
+        question.expected,
+        compared_text(said, due.answer),
+        nll,
+        num_tokens,
+        preferred,
+        said,
+        due,
+    )
+
+
+def _sample(
+    system: str, data: str, question: Question, response: Response, scores: dict[str, float]
+) -> Sample:
+    said, due = response.answer, question.due
+    return Sample(
+        system=system,
+        data=data,
+        row=question.row.row,
+        prompt=question.asked,
+        expected=question.expected,
+        answer=compared_text(said, due.answer),
+        stopped=said.ended,
+        scores=scores,
+        thoughts=said.thoughts,
+        calls=recorded_calls(said),
+        expected_calls=recorded_calls(due.answer),
+        tools_undeclared=tuple(undeclared(said.calls, due.tools)),
+        fault=said.fault,
+        num_tokens=response.num_tokens,
+        num_thought_tokens=response.num_thought_tokens,
+        thought_cut=response.thought_cut,
+    )

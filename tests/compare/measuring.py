@@ -5,13 +5,13 @@ from pathlib import Path
 
 from finewright.compare.asking import OnProgress, RowAnswer
 from finewright.compare.asking import measure as measure_system
-from finewright.compare.models import Subject, loaded
+from finewright.compare.models import LoadedModel, loaded
 from finewright.evaluate.measured import Measured, RowSet, Settings
 from finewright.store.answers import AnswersLog
 
 
 def measure(
-    subject: Subject, row_set: RowSet, settings: Settings, on_progress: OnProgress
+    subject: LoadedModel, row_set: RowSet, settings: Settings, on_progress: OnProgress
 ) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         log = AnswersLog(Path(folder) / "answers.jsonl", RowAnswer)

@@ -8,7 +8,7 @@ import pytest
 import tiny
 from families.families import HERE
 from finewright.compare.local import with_room
-from finewright.compare.models import Subject
+from finewright.compare.models import LoadedModel
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import expected_nll, question_of
 from finewright.evaluate.expected import unaskable, unbounded
@@ -56,7 +56,7 @@ def chat() -> Chat:
 @pytest.fixture(scope="module")
 def measured(lms: dict[str, LM], chat: Chat) -> list[Measured]:
     return [
-        measure(Subject(name, lm, chat), RowSet("test", ROWS), SETTINGS, lambda *_: None)
+        measure(LoadedModel(name, lm, chat), RowSet("test", ROWS), SETTINGS, lambda *_: None)
         for name, lm in lms.items()
     ]
 
@@ -103,14 +103,14 @@ def test_a_question_that_fills_the_context_is_refused_by_its_row(
 ) -> None:
     rows = [asking(4), asking(400, 2)]
     with pytest.raises(DataError, match=r"^long.jsonl:2: the question alone fills the 256 tokens"):
-        measure(Subject("a", lms["a"], chat), RowSet("long", rows), SETTINGS, lambda *_: None)
+        measure(LoadedModel("a", lms["a"], chat), RowSet("long", rows), SETTINGS, lambda *_: None)
     (problem,) = unaskable(chat, rows, 256)
     assert (problem.level, problem.row) == ("error", 2)
     assert unaskable(chat, rows) == unaskable(chat, rows[:1], 256) == ()
 
 
 def test_an_answer_ends_with_the_context_and_that_is_said(lms: dict[str, LM], chat: Chat) -> None:
-    subject, settings = Subject("a", lms["a"], chat), replace(SETTINGS, max_new_tokens=40)
+    subject, settings = LoadedModel("a", lms["a"], chat), replace(SETTINGS, max_new_tokens=40)
     around = len(question_of(chat, asking(0)).prompt_ids)
     rows = [asking(1), asking(250 - around, 2)]
     found = measure(subject, RowSet("long", rows), settings, lambda *_: None)
@@ -131,7 +131,7 @@ def test_thoughts_are_bounded_and_counted(most: int | None) -> None:
     model.resize_token_embeddings(len(chat.tokenizer))
     settings = replace(SETTINGS, max_new_tokens=12, max_thought_tokens=most)
     found = measure(
-        Subject("a", LM(model.eval(), {}), chat), RowSet("t", ROWS), settings, lambda *_: None
+        LoadedModel("a", LM(model.eval(), {}), chat), RowSet("t", ROWS), settings, lambda *_: None
     )
     (counts,) = counts_of([found])
     assert counts.thoughts_cut == sum(s.thought_cut for s in found.samples) == (5 if most else 0)
@@ -141,7 +141,7 @@ def test_thoughts_are_bounded_and_counted(most: int | None) -> None:
 def test_what_has_no_thoughts_cannot_be_bounded(lms: dict[str, LM], chat: Chat) -> None:
     settings = replace(SETTINGS, max_thought_tokens=3)
     with pytest.raises(DataError, match="no place for thoughts"):
-        measure(Subject("a", lms["a"], chat), RowSet("t", ROWS), settings, lambda *_: None)
+        measure(LoadedModel("a", lms["a"], chat), RowSet("t", ROWS), settings, lambda *_: None)
     (problem,) = unbounded(chat, 3)
     assert (problem.level, problem.key) == ("error", "evaluate.max_thought_tokens")
     assert unbounded(chat, None) == unbounded(with_thoughts(), 3) == ()
@@ -158,7 +158,9 @@ def with_thoughts() -> Chat:
 
 def test_progress_counts_up_to_all_rows(lms: dict[str, LM], chat: Chat) -> None:
     seen: list[tuple[str, str, int, int]] = []
-    measure(Subject("a", lms["a"], chat), RowSet("test", ROWS), SETTINGS, lambda *p: seen.append(p))
+    measure(
+        LoadedModel("a", lms["a"], chat), RowSet("test", ROWS), SETTINGS, lambda *p: seen.append(p)
+    )
     assert seen == [("a", "test", done, 5) for done in (0, 2, 4, 5)]
 
 
@@ -168,4 +170,4 @@ def test_whoever_watches_may_stop_it(lms: dict[str, LM], chat: Chat) -> None:
             raise Interrupted("enough", signal_number=15)
 
     with pytest.raises(Interrupted, match="enough"):
-        measure(Subject("a", lms["a"], chat), RowSet("test", ROWS), SETTINGS, stop)
+        measure(LoadedModel("a", lms["a"], chat), RowSet("test", ROWS), SETTINGS, stop)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 import tiny
 from compare.measuring import measure
-from finewright.compare.models import Subject
+from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.evaluate.answers import preferences
 from finewright.evaluate.measured import RowSet, Settings
@@ -87,7 +87,7 @@ def test_nothing_is_generated_when_only_preferences_are_asked(
 ) -> None:
     monkeypatch.setattr("finewright.compare.local.answer_all", None)
     settings = Settings((PREFERENCE,), max_new_tokens=4, batch_size=2, options=OPTIONS)
-    found = measure(Subject("a", lm, chat), RowSet("pairs", PAIRS), settings, lambda *_: None)
+    found = measure(LoadedModel("a", lm, chat), RowSet("pairs", PAIRS), settings, lambda *_: None)
     (score,) = found.scored.scores
     assert score.value == sum(preferences(lm, chat, PAIRS, None, batch_size=2)) / 6
     assert score.metric == PREFERENCE

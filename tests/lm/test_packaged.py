@@ -6,10 +6,10 @@ pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.network]
 
 
 def test_smollm2_is_converted_once_and_answers(tmp_path, monkeypatch):
+    from finewright.compare.models import LoadedModel
     from finewright.lm import sources
     from finewright.lm.load import load_chat, load_lm
     from finewright.workbench.chat import Manner, answer
-    from finewright.workbench.systems import System
 
     base = sources.locate("smollm2-135m-instruct", tmp_path)
     monkeypatch.setattr(sources, "_join_members", pytest.fail)
@@ -18,7 +18,7 @@ def test_smollm2_is_converted_once_and_answers(tmp_path, monkeypatch):
     lm, chat = load_lm(base, None, dtype="fp32"), load_chat(base)
     question = [{"role": "user", "content": "What is the capital of France?"}]
     manner = Manner(max_new_tokens=16, temperature=0.0, seed=0)
-    spoken = list(answer(System("it", lm, chat), question, manner))
+    spoken = list(answer(LoadedModel("it", lm, chat), question, manner))
     assert {piece.kind for piece in spoken} == {"content"}
     assert "".join(piece.text for piece in spoken) == "The capital of France is Paris."
 

@@ -5,15 +5,15 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
+from finewright.compare.models import LoadedModel
 from finewright.workbench.chat import Manner, answer
-from finewright.workbench.systems import System
 
 _DIMMED = "\x1b[2m{}\x1b[0m"
 _RESET = "/reset"
 _HELP = f"{_RESET} begins a new conversation, Ctrl-D ends"
 
 
-def talk(model: System, manner: Manner, *, system: str, prompt: str) -> None:
+def talk(model: LoadedModel, manner: Manner, *, system: str, prompt: str) -> None:
     """Answer `prompt` once, or else what comes from stdin until it ends.
 
     In a terminal the lines are turns of one conversation. Of a pipe each line is a conversation of its own,
@@ -34,7 +34,7 @@ def talk(model: System, manner: Manner, *, system: str, prompt: str) -> None:
                 sys.stdout.flush()
 
 
-def _converse(model: System, opening: list[dict[str, str]], manner: Manner) -> None:
+def _converse(model: LoadedModel, opening: list[dict[str, str]], manner: Manner) -> None:
     sys.stderr.write(f"{model.name}: say something; {_HELP}\n")
     messages = list(opening)
     for line in _lines(prompt="> "):
@@ -60,7 +60,7 @@ def _lines(prompt: str = "") -> Iterator[str]:
         yield line.rstrip("\n").encode("utf-8", "replace").decode("utf-8")
 
 
-def _say(model: System, messages: list[dict[str, str]], manner: Manner) -> str:
+def _say(model: LoadedModel, messages: list[dict[str, str]], manner: Manner) -> str:
     """Show the answer, and return what is said in it after the thoughts.
 
     Thoughts are shown in a terminal alone, dimmed; each call stands on a line of its own."""

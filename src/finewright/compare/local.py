@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence, Set
 from time import perf_counter
 
 from finewright.compare.asking import AnsweredBatch, RowAnswer
-from finewright.compare.models import Subject
+from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.estimate.context import no_room
 from finewright.evaluate.answers import (
@@ -28,7 +28,7 @@ _PAIRS_AT_ONCE = 4
 
 
 def answered_batches(
-    subject: Subject, row_set: RowSet, settings: Settings, missing: Set[int]
+    subject: LoadedModel, row_set: RowSet, settings: Settings, missing: Set[int]
 ) -> Iterator[AnsweredBatch]:
     """Batches that hold a row of `missing`, each asked whole: beside other questions an answer may differ in
     its last digit. Sorted by length a batch pads little.
@@ -74,7 +74,7 @@ def answered_batches(
 
 
 def with_room(
-    subject: Subject, row_sets: Sequence[RowSet], max_new_tokens: int
+    subject: LoadedModel, row_sets: Sequence[RowSet], max_new_tokens: int
 ) -> tuple[list[RowSet], list[Problem]]:
     """The sets whose every question leaves the model room for its answer, and a warning for each other one,
     which would measure the model's context and not the model."""
@@ -102,7 +102,7 @@ def check_speech(row_set: RowSet, metrics: Sequence[str], due: Sequence[Due]) ->
 
 
 def _responses(
-    subject: Subject, questions: Sequence[Question], settings: Settings
+    subject: LoadedModel, questions: Sequence[Question], settings: Settings
 ) -> list[Response]:
     """What the model says to a batch; nothing is asked when only preferences are measured."""
     if set(settings.metrics) == {PREFERENCE}:
@@ -119,7 +119,7 @@ def _responses(
 
 
 def _answered(
-    subject: Subject,
+    subject: LoadedModel,
     question: Question,
     response: Response,
     preferred: float | None,

@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is measured: a model as it stands in `lm`; `rate` is a reward model's own rating."""
+class LoadedModel:
+    """A model as it stands in `lm`, its chat template, and the name it goes by in reports.
+
+    `rate` is a reward model's own rating; `system_prompt` is what the model was trained with, and so what it
+    should be asked with. `dropped` are the switches of the chat template that were asked for and that its
+    template does not know."""
 
     name: str
     lm: "LM"
     chat: "Chat"
     rate: "Rate | None" = None
+    system_prompt: str = ""
+    dropped: tuple[str, ...] = ()
 
 
 def unchanged(row: Row) -> Row:
@@ -37,7 +43,7 @@ class LocalModel:
 
     name: str
     key: str
-    load: Callable[[], Subject]
+    load: Callable[[], LoadedModel]
     prepare: Callable[[Row], Row] = unchanged
 
     def answers(
@@ -51,6 +57,6 @@ class LocalModel:
         yield from answered_batches(subject, prepared, settings, missing)
 
 
-def loaded(subject: Subject, key: str) -> LocalModel:
+def loaded(subject: LoadedModel, key: str) -> LocalModel:
     """A model that is in memory already, as a system."""
     return LocalModel(subject.name, key, lambda: subject)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from finewright.compare.asking import OnProgress, RowAnswer, measure
 from finewright.compare.local import with_room
-from finewright.compare.models import Subject, loaded
+from finewright.compare.models import LoadedModel, loaded
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import Rate, rating
 from finewright.evaluate.baselines.card import label_card, strays
@@ -143,7 +143,7 @@ def _measure_candidate(
     watch = _watch(context)
 
     def each(name: str, lm: LM, sets: Sequence[RowSet], rate: Rate | None = None) -> list[Measured]:
-        subject = Subject(f"{prefix}{name}", lm, chat, rate)
+        subject = LoadedModel(f"{prefix}{name}", lm, chat, rate)
         system = loaded(subject, digest(context.key, subject.name))
         return [measure(system, rows, settings, log, watch) for rows in sets]
 
@@ -151,7 +151,7 @@ def _measure_candidate(
 
     def before(lm: LM) -> list[Measured]:
         told = told_sets(chat, task, row_sets) if "base_with_labels" in compare_with else []
-        subject = Subject(f"{prefix}{BASE_WITH_LABELS}", lm, chat)
+        subject = LoadedModel(f"{prefix}{BASE_WITH_LABELS}", lm, chat)
         told, overlong = with_room(subject, told, settings.max_new_tokens)
         problems.extend(overlong)
         plain = each(BASE, lm, row_sets) if "base" in compare_with else []

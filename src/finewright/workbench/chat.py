@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from finewright.compare.models import LoadedModel
 from finewright.judge.answer import Answer
-from finewright.workbench.systems import System, refuse_thoughts
+from finewright.workbench.systems import refuse_thoughts
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
@@ -32,7 +33,9 @@ class Spoken(NamedTuple):
     text: str
 
 
-def answer(system: System, messages: Sequence[dict[str, str]], manner: Manner) -> Iterator[Spoken]:
+def answer(
+    system: LoadedModel, messages: Sequence[dict[str, str]], manner: Manner
+) -> Iterator[Spoken]:
     """The assistant's next turn in pieces that never split a character: thoughts and content as they come,
     then each call, and what could not be read.
 

@@ -38,7 +38,7 @@ from finewright.workbench.signals import GOES_ON, goes_on, stop_requests
 from finewright.workbench.up import OnEvent, resume, up
 
 if TYPE_CHECKING:
-    from finewright.compare.models import Subject
+    from finewright.compare.models import LoadedModel
 
 HELD_OUT = "held-out rows"
 DEVELOPMENT = "development rows"
@@ -246,13 +246,11 @@ def of_data(entry: Entry) -> Iterator[Problem]:
     yield from (draw.problem() for draw in entry.data.draws)
 
 
-def load_entry(entry: Entry) -> "Subject":
+def load_entry(entry: Entry) -> "LoadedModel":
     """The tuned model of the run, loaded."""
-    from finewright.compare.models import Subject
     from finewright.workbench.systems import load_system
 
-    system = load_system(str(entry.run.root))
-    return Subject(entry.base_model, system.lm, system.chat)
+    return load_system(str(entry.run.root))
 
 
 def trained_key(entry: Entry) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finewright.compare.asking import OnProgress, RowAnswer, measure
-from finewright.compare.models import Subject, loaded
+from finewright.compare.models import loaded
 from finewright.data.gather import read_row_set
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.score import check_metrics
@@ -143,7 +143,7 @@ def _measured(targets: Sequence[str], spec: EvaluateSpec, asked: _Asked, base_mo
     for target in targets:
         system = load_system(target, base_model=base_model, switches=switches)
         names.append(target if system.name in names else system.name)
-        subject = Subject(names[-1], system.lm, system.chat, system.rate)
+        subject = replace(system, name=names[-1])
         found.problems.extend(_dropped(names[-1], targets[0], system.dropped))
         sets = [(subject, rows) for rows in asked.row_sets]
         if "base_with_labels" in spec.compare_with and not is_run(target):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright import __version__
+from finewright.compare.models import LoadedModel
 from finewright.data.validate import read_validated
 from finewright.errors import DataError, Interrupted
 from finewright.estimate.context import context_of, no_room
@@ -22,7 +23,6 @@ from finewright.store.keys import digest
 from finewright.store.stage import refuse
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.systems import (
-    System,
     check_target,
     load_talker,
     refuse_thoughts,
@@ -167,7 +167,7 @@ def _settings(asked: Predicting, rows: Sequence[Row]) -> PredictSettings:
     )
 
 
-def _prompt(system: System, row: Row) -> _Prompt:
+def _prompt(system: LoadedModel, row: Row) -> _Prompt:
     messages = row.prompt
     if system.system_prompt and messages[0]["role"] != "system":
         messages = ({"role": "system", "content": system.system_prompt}, *messages)
@@ -179,7 +179,7 @@ def _prompt(system: System, row: Row) -> _Prompt:
 
 
 def _check_lengths(
-    system: System, rows: Sequence[Row], prompts: Sequence[_Prompt], max_new_tokens: int
+    system: LoadedModel, rows: Sequence[Row], prompts: Sequence[_Prompt], max_new_tokens: int
 ) -> None:
     """Raise DataError for the longest row where the model reads no answer after it."""
     reads = context_of(system.lm.model.config.to_dict())
@@ -197,7 +197,9 @@ class _Generated(NamedTuple):
     thought_cut: bool
 
 
-def _answers(system: System, prompts: Sequence[_Prompt], asked: Predicting) -> Iterator[_Generated]:
+def _answers(
+    system: LoadedModel, prompts: Sequence[_Prompt], asked: Predicting
+) -> Iterator[_Generated]:
     from finewright.lm.generate import Sampling, generate
     from finewright.lm.thoughts import Thoughts, thought_bound
 
@@ -213,7 +215,7 @@ def _answers(system: System, prompts: Sequence[_Prompt], asked: Predicting) -> I
         yield _Generated(made, thoughts is not None and thoughts.is_cut(i))
 
 
-def _line(system: System, row: Row, prompt: _Prompt, generated: _Generated) -> bytes:
+def _line(system: LoadedModel, row: Row, prompt: _Prompt, generated: _Generated) -> bytes:
     from finewright.lm.answers.reader import answer_of_tokens
 
     found = generated.made

@@ -1,11 +1,11 @@
 """A model to talk to or to measure: a base model by name, or the tuned model of a run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from finewright.catalog.models import packaged_models
+from finewright.compare.models import LoadedModel
 from finewright.errors import DataError, StoreError
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
@@ -19,30 +19,10 @@ from finewright.store.keys import digest
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
 
-if TYPE_CHECKING:
-    from finewright.evaluate.answers import Rate
-    from finewright.lm.chat import Chat
-    from finewright.lm.model import LM
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """A loaded model with its chat template and the name it goes by in reports.
-
-    `system_prompt` is what it was trained with, and so what it should be asked with. `dropped` are the
-    switches of the chat template that were asked for and that its template does not know."""
-
-    name: str
-    lm: "LM"
-    chat: "Chat"
-    system_prompt: str = ""
-    rate: "Rate | None" = None
-    dropped: tuple[str, ...] = ()
-
 
 def load_system(
     target: str, *, base_model: str = "", switches: Mapping[str, Any] | None = None
-) -> System:
+) -> LoadedModel:
     """Load a run's tuned model when `target` is a run folder, else the base model of that name.
 
     `base_model` picks the candidate of a run with several. A base model's chat template is set by those of
@@ -60,7 +40,7 @@ def load_system(
         known = known_switches(chat.template.source)
         chat = load_chat(base, options={key: asked[key] for key in asked if key in known})
     lm = load_lm(base, None, dtype="bf16" if runtime.fast_bf16() else "fp32")
-    return System(base.name, lm, chat, dropped=tuple(sorted(asked.keys() - known)))
+    return LoadedModel(base.name, lm, chat, dropped=tuple(sorted(asked.keys() - known)))
 
 
 def refuse_thoughts(max_thought_tokens: int | None, max_new_tokens: int) -> None:
@@ -79,7 +59,7 @@ def switches_of(target: str) -> Mapping[str, Any]:  # Any: free JSON
     return lock_of(open_run(Path(target))).spec.chat_template if is_run else {}
 
 
-def load_talker(target: str, *, base_model: str = "") -> System:
+def load_talker(target: str, *, base_model: str = "") -> LoadedModel:
     """`load_system` for who wants answers. Raises StoreError for a reward model, which has none."""
     check_target(target, base_model=base_model)
     if (Path(target) / "manifest.json").is_file():
@@ -92,7 +72,7 @@ def load_talker(target: str, *, base_model: str = "") -> System:
     return load_system(target, base_model=base_model)
 
 
-def _tuned(run: RunDir, base_model: str) -> System:
+def _tuned(run: RunDir, base_model: str) -> LoadedModel:
     from finewright.evaluate.answers import rating
     from finewright.lm.load import load_chat, load_lm
 
@@ -107,7 +87,7 @@ def _tuned(run: RunDir, base_model: str) -> System:
     name = run.root.resolve().name
     chat = load_chat(base, consent=consent, options=lock.spec.chat_template)
     rate = rating(run.root / candidate.adapter, lm)
-    return System(name, lm, chat, _system_prompt(run), rate)
+    return LoadedModel(name, lm, chat, rate, _system_prompt(run))
 
 
 def _system_prompt(run: RunDir) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tiny
+from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.features.rag import answers as rag_answers
 from finewright.features.rag import ask as rag_ask
@@ -22,7 +23,6 @@ from finewright.rag.questions import Question
 from finewright.rag.retrieve import Hit
 from finewright.rag.target import Opened, asked_for, open_target
 from finewright.report.show import text_of
-from finewright.workbench.systems import System
 
 FEE = "The card costs 12 euros a year."
 READS = 400
@@ -76,7 +76,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
     index(asked_for(["fees.md", "hours.md"], embedder="none"), tune=False)
     model = tiny.tiny_model("llama")
     model.config.max_position_embeddings = READS
-    system = System("tiny", LM(model, {}), tiny.tiny_chat())
+    system = LoadedModel("tiny", LM(model, {}), tiny.tiny_chat())
     for module in (rag_answers, rag_ask):
         monkeypatch.setattr(module, "load_talker", lambda *_, **__: system)
     with open_target("index.sqlite") as opened:

@@ -23,7 +23,7 @@ from finewright.workbench.systems import load_system, target_sha256
 from finewright.workbench.up import OnEvent
 
 if TYPE_CHECKING:
-    from finewright.compare.models import Subject
+    from finewright.compare.models import LoadedModel
     from finewright.lm.chat import Chat
     from finewright.lm.model import LM
 
@@ -72,11 +72,11 @@ class Models:
         """Free the memory of the model that is held."""
         self._lm, self._name = None, ""
 
-    def subject(self, arm: str, name: str) -> "Subject":
+    def subject(self, arm: str, name: str) -> "LoadedModel":
         """The model of that name, answering for an arm."""
-        from finewright.compare.models import Subject
+        from finewright.compare.models import LoadedModel
 
-        return Subject(arm, self.lm(name), self.chat)
+        return LoadedModel(arm, self.lm(name), self.chat)
 
     def _base(self) -> "LM":
         from finewright.lm.load import load_lm

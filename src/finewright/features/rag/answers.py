@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from finewright.compare.models import LoadedModel
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.arms import without_quotes
 from finewright.evaluate.scorers import token_f1
@@ -28,7 +29,7 @@ from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file, write_text
 from finewright.workbench.outputs import check_outputs
 from finewright.workbench.signals import stop_requests
-from finewright.workbench.systems import System, check_target, load_talker
+from finewright.workbench.systems import check_target, load_talker
 
 if TYPE_CHECKING:
     from finewright.evaluate.answers import Question as Asked
@@ -162,7 +163,7 @@ def _known(opened: Opened, questions: str, limit: int | None) -> Known:
 
 
 def _check_lengths(
-    talker: System, known: Known, prompts: Sequence["Asked"], max_new_tokens: int
+    talker: LoadedModel, known: Known, prompts: Sequence["Asked"], max_new_tokens: int
 ) -> None:
     """Raise DataError for the longest prompt if it is too long: where it fits, all do."""
     lengths = [len(prompt.prompt_ids) for prompt in prompts]
@@ -175,7 +176,7 @@ def _check_lengths(
 
 
 def _said(
-    talker: System, prompts: Sequence["Asked"], max_new_tokens: int, on_event: OnEvent
+    talker: LoadedModel, prompts: Sequence["Asked"], max_new_tokens: int, on_event: OnEvent
 ) -> list[Said]:
     from finewright.evaluate.answers import answer_all
 
@@ -194,7 +195,7 @@ def _said(
     return said
 
 
-def _prompt(talker: System, question: Question, hits: Sequence[Hit]) -> "Asked":
+def _prompt(talker: LoadedModel, question: Question, hits: Sequence[Hit]) -> "Asked":
     from finewright.evaluate.answers import question_of
 
     asked = messages_of(talker, question.prompt, hits)

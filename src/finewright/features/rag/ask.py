@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.estimate.context import context_of, no_room
 from finewright.features.rag.index import found_for, groups_of, seen
@@ -16,7 +17,7 @@ from finewright.rag.retrieve import Hit
 from finewright.rag.target import Opened
 from finewright.rag.update import OnEvent
 from finewright.schema.rag_index import AskReport, QuoteSeen
-from finewright.workbench.systems import System, check_target, load_talker
+from finewright.workbench.systems import check_target, load_talker
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +83,14 @@ def ask(
     )
 
 
-def messages_of(talker: System, question: str, hits: Sequence[Hit]) -> list[dict[str, Any]]:
+def messages_of(talker: LoadedModel, question: str, hits: Sequence[Hit]) -> list[dict[str, Any]]:
     """The question with its passages, under the system prompt that the model was trained with, if any."""
     system = [{"role": "system", "content": talker.system_prompt}] if talker.system_prompt else []
     asked = [*system, {"role": "user", "content": question}]
     return messages_with([hit.passage for hit in hits], asked)
 
 
-def overlong(talker: System, num_tokens: int, max_new_tokens: int) -> str:
+def overlong(talker: LoadedModel, num_tokens: int, max_new_tokens: int) -> str:
     """What to say of a prompt that leaves the model no room for its answer; empty where there is room.
 
     By the positions of the model's config; where it names none, every prompt fits."""
@@ -97,7 +98,7 @@ def overlong(talker: System, num_tokens: int, max_new_tokens: int) -> str:
     return no_room("passages and question are", num_tokens, max_new_tokens, talker.name, reads)
 
 
-def answer(talker: System, messages: Sequence[dict[str, Any]], max_new_tokens: int) -> Said:
+def answer(talker: LoadedModel, messages: Sequence[dict[str, Any]], max_new_tokens: int) -> Said:
     """The model's likeliest answer, without its thoughts.
 
     Raises DataError where messages and answer are longer than it reads."""

@@ -1,1 +1,1 @@
-"""Scores with intervals: scorers, and the comparison of systems on the same rows."""
+"""What an answer is worth: scorers, scores with intervals, baselines, and what a score does not show."""

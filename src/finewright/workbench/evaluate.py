@@ -1,14 +1,13 @@
 """`evaluate`: measure a run's tuned model or any model on a file, alone or against another."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from finewright.compare.asking import OnProgress, RowAnswer, measure
-from finewright.compare.models import loaded
+from finewright.compare.asking import OnProgress, RowAnswer
 from finewright.data.gather import read_row_set
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.score import check_metrics
@@ -21,7 +20,7 @@ from finewright.schema.evaluate import (
     EvaluateSpec,
 )
 from finewright.store.answers import AnswersLog
-from finewright.store.atomic import sha256_file, write_text
+from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
 from finewright.workbench.signals import GOES_ON, stop_requests
@@ -34,11 +33,10 @@ from finewright.workbench.systems import (
     switches_of,
     target_sha256,
 )
-from finewright.workbench.trained_rows import cautions, is_run, trained_rows
+from finewright.workbench.trained_rows import is_run, trained_rows
 
 if TYPE_CHECKING:
-    from finewright.evaluate.baselines.label_task import LabelTask
-    from finewright.evaluate.measured import Measured, RowSet, Settings
+    from finewright.compare.card import ScoreCard
 
 
 def evaluate(
@@ -63,104 +61,50 @@ def evaluate(
     _check_target(samples)
     _check_systems(targets, spec.metrics, base_model)
 
-    from finewright.evaluate.baselines.card import label_card, strays
-    from finewright.evaluate.measured import (
-        RowSet,
-        counts_of,
-        differences,
-        scores_of,
-        settings_of,
-    )
-    from finewright.evaluate.parts import parts_of, with_repeated
-    from finewright.evaluate.samples import samples_text
+    from finewright.compare.card import ScoreCard
+    from finewright.evaluate.measured import RowSet
 
-    settings = settings_of(spec)
     row_sets = [RowSet(name, file.rows) for name, file in zip(spec.names(), files, strict=True)]
     trained = trained_rows(targets[0], spec)
-    task, repeated = trained.task, trained.repeated(row_sets)
+    log = AnswersLog(samples.with_name(f"{samples.name}.asked"), RowAnswer)
     late = f"stopped; the answers are in {samples}, and the scores are not shown"
     with stop_requests(late, "the same command measures again") as should_stop:
 
         def watch(system: str, data: str, done: int, total: int) -> None:
             on_progress(system, data, done, total)
-            _check_stop(should_stop)
+            if stop := should_stop():
+                what = "stopped while measuring; what was answered is kept"
+                raise Interrupted(what, signal_number=stop, hint=GOES_ON)
 
-        log = AnswersLog(samples.with_name(f"{samples.name}.asked"), RowAnswer)
-        asked = _Asked(row_sets, settings, task, log, watch)
-        found = _measured(targets, spec, asked, base_model)
-        measured = found.measured
-        card = label_card(
-            task if "linear" in spec.compare_with else None, row_sets, measured, settings
-        )
-        measured += card.measured
-        _check_stop(should_stop)
-        write_text(samples, samples_text(with_repeated(measured, repeated)))
-        log.remove()
-    report = EvaluateReport(
-        confidence=spec.confidence,
-        draws=tuple(file.draw for file in files if file.draw),
-        scores=scores_of(measured),
-        differences=differences(measured, found.pairs, settings.options),
-        strays=tuple(strays(task, row_sets, measured, spec.confidence)) if task else (),
-        linear=card.fit,
-        answers=counts_of(measured),
-        parts=parts_of(measured, repeated, found.pairs, settings.options),
-        samples=_artifact(samples),
-    )
+        card = ScoreCard(spec, row_sets, trained.task, trained.repeated(row_sets), log, watch)
+        _measure(targets, card, base_model)
+        report = card.report(samples)
     warned = [problem for problem in problems if problem.level != "info"]
-    of_answers = [problem for each in measured for problem in each.problems]
-    told = (*warned, *found.problems, *of_answers, *cautions(report))
-    return report.model_copy(update={"problems": told})
+    return report.model_copy(
+        update={
+            "draws": tuple(file.draw for file in files if file.draw),
+            "samples": _artifact(samples),
+            "problems": (*warned, *report.problems),
+        }
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What every target is asked; `task` where the first one's training rows have labels."""
-
-    row_sets: Sequence["RowSet"]
-    settings: "Settings"
-    task: "LabelTask | None"
-    log: AnswersLog[RowAnswer]
-    watch: OnProgress
-
-
-class _Found(NamedTuple):
-    """What was measured, what is compared with what, and what must be said of what was not measured."""
-
-    measured: list["Measured"]
-    pairs: list[tuple[str, str]]
-    problems: list[Problem]
-
-
-def _measured(targets: Sequence[str], spec: EvaluateSpec, asked: _Asked, base_model: str) -> _Found:
+def _measure(targets: Sequence[str], card: "ScoreCard", base_model: str) -> None:
     """Every target on every set, a base model also with the labels told; as the first target is asked."""
-    from finewright.compare.local import with_room
-    from finewright.evaluate.baselines.label_task import told_sets
-
-    switches = switches_of(targets[0])
-    names: list[str] = []
-    found = _Found([], [], [])
+    switches, names = switches_of(targets[0]), list[str]()
     for target in targets:
-        system = load_system(target, base_model=base_model, switches=switches)
-        names.append(target if system.name in names else system.name)
-        subject = replace(system, name=names[-1])
-        found.problems.extend(_dropped(names[-1], targets[0], system.dropped))
-        sets = [(subject, rows) for rows in asked.row_sets]
-        if "base_with_labels" in spec.compare_with and not is_run(target):
-            subject = replace(subject, name=names[-1] + WITH_LABELS)
-            told = told_sets(system.chat, asked.task, asked.row_sets)
-            told, overlong = with_room(subject, told, spec.max_new_tokens)
-            found.problems.extend(overlong)
-            sets += [(subject, rows) for rows in told]
-        who = target_sha256(target, base_model=base_model)
-        key = digest(code_digest(), who, dict(switches))
-        found.measured.extend(
-            measure(loaded(each, key), rows, asked.settings, asked.log, asked.watch)
-            for each, rows in sets
-        )
-    others = [name for other in names[1:] for name in (other, other + WITH_LABELS)]
-    found.pairs.extend((names[0], other) for other in (*others, LINEAR))
-    return found
+        model = load_system(target, base_model=base_model, switches=switches)
+        name = target if model.name in names else model.name
+        names.append(name)
+        card.problems += _dropped(name, targets[0], model.dropped)
+        sha256 = target_sha256(target, base_model=base_model)
+        key = digest(code_digest(), sha256, dict(switches))
+        card.add(replace(model, name=name), key)
+        if "base_with_labels" in card.spec.compare_with and not is_run(target):
+            card.add_with_labels(model, key, name + WITH_LABELS)
+    first, *others = names
+    against = [name for other in others for name in (other, other + WITH_LABELS)]
+    card.pairs += [(first, other) for other in (*against, LINEAR)]
 
 
 def _dropped(name: str, like: str, switches: Sequence[str]) -> Iterator[Problem]:
@@ -171,16 +115,6 @@ def _dropped(name: str, like: str, switches: Sequence[str]) -> Iterator[Problem]
             message=f"{name} is asked without the switch{plural} {', '.join(switches)} of {like}: its chat"
             " template has none of the name",
             hint="the two are asked in different ways; compare with a base of the same family",
-        )
-
-
-def _check_stop(should_stop: Callable[[], int]) -> None:
-    """Raise Interrupted where somebody asked to stop."""
-    if stop := should_stop():
-        raise Interrupted(
-            "stopped while measuring; what was answered is kept",
-            signal_number=stop,
-            hint=GOES_ON,
         )
 
 

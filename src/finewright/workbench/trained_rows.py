@@ -1,14 +1,12 @@
 """What a run's training rows tell of the rows that `evaluate` asks: their labels, and which repeat one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finewright.data.contamination import contamination
-from finewright.evaluate.cautions import linear_problems, recall_problems
-from finewright.schema.common import Problem
-from finewright.schema.evaluate import EvaluateReport, EvaluateSpec
+from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.rows import Row, parse_rows
 from finewright.store.atomic import os_errors
 from finewright.store.rundir import open_run
@@ -49,9 +47,3 @@ def trained_rows(target: str, spec: EvaluateSpec) -> TrainedRows:
 def is_run(target: str) -> bool:
     """Does the target name a run's folder?"""
     return (Path(target) / "manifest.json").is_file()
-
-
-def cautions(report: EvaluateReport) -> Iterator[Problem]:
-    """What the scores do not show."""
-    yield from linear_problems(report.differences, report.confidence)
-    yield from recall_problems(report.parts)

@@ -1,0 +1,88 @@
+"""A score card: systems side by side on sets of held-out rows, and what their scores do not show."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from finewright.compare.asking import OnProgress, RowAnswer, measure
+from finewright.compare.local import with_room
+from finewright.compare.models import LoadedModel, loaded
+from finewright.evaluate.baselines.card import label_card, strays
+from finewright.evaluate.baselines.label_task import LabelTask, told_sets
+from finewright.evaluate.cautions import linear_problems, recall_problems
+from finewright.evaluate.measured import (
+    Measured,
+    RowSet,
+    counts_of,
+    differences,
+    scores_of,
+    settings_of,
+)
+from finewright.evaluate.parts import parts_of, with_repeated
+from finewright.evaluate.samples import samples_text
+from finewright.schema.common import Problem
+from finewright.schema.evaluate import EvaluateReport, EvaluateSpec
+from finewright.store.answers import AnswersLog
+from finewright.store.atomic import write_text
+
+
+@dataclass(slots=True)
+class ScoreCard:
+    """The card as it fills. `task` is that of the training rows, where their answers are labels; `repeated`
+    are the places in a set of the rows that repeat one of them. `pairs` are compared, (system, against)."""
+
+    spec: EvaluateSpec
+    row_sets: Sequence[RowSet]
+    task: LabelTask | None
+    repeated: Mapping[str, Collection[int]]
+    log: AnswersLog[RowAnswer]
+    on_progress: OnProgress
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+    measured: list[Measured] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, model: LoadedModel, key: str) -> None:
+        """Measure the model on every set; `key` is a digest of what it is."""
+        self._add(model, key, self.row_sets)
+
+    def add_with_labels(self, model: LoadedModel, key: str, name: str) -> None:
+        """Measure the model under this name with the labels told, where rows ask for labels."""
+        told = told_sets(model.chat, self.task, self.row_sets)
+        named = replace(model, name=name)
+        fitting, problems = with_room(named, told, self.spec.max_new_tokens)
+        self.problems += problems
+        self._add(named, key, fitting)
+
+    def report(self, samples: Path) -> EvaluateReport:
+        """The card with a bag of words beside the models; every answer is written, and the log removed."""
+        settings = settings_of(self.spec)
+        task = self.task if "linear" in self.spec.compare_with else None
+        card = label_card(task, self.row_sets, self.measured, settings)
+        measured = (*self.measured, *card.measured)
+        write_text(samples, samples_text(with_repeated(measured, self.repeated)))
+        self.log.remove()
+        compared = differences(measured, self.pairs, settings.options)
+        parts = parts_of(measured, self.repeated, self.pairs, settings.options)
+        confidence = self.spec.confidence
+        found = strays(self.task, self.row_sets, measured, confidence) if self.task else ()
+        return EvaluateReport(
+            confidence=confidence,
+            scores=scores_of(measured),
+            differences=compared,
+            strays=tuple(found),
+            linear=card.fit,
+            answers=counts_of(measured),
+            parts=parts,
+            problems=(
+                *self.problems,
+                *(problem for each in measured for problem in each.problems),
+                *linear_problems(compared, confidence),
+                *recall_problems(parts),
+            ),
+        )
+
+    def _add(self, model: LoadedModel, key: str, row_sets: Sequence[RowSet]) -> None:
+        settings, system = settings_of(self.spec), loaded(model, key)
+        self.measured += [
+            measure(system, rows, settings, self.log, self.on_progress) for rows in row_sets
+        ]

@@ -62,7 +62,14 @@ def _bag_of_words(task: "LabelTask", rows: ExperimentRows, like: ArmAnswers) -> 
     from finewright.evaluate.baselines.linear import fit
 
     texts = fit(task.questions, task.answers).answers([question_text(row) for row in rows.test])
-    said = {"system": LINEAR, "stopped": True, "thoughts": "", "calls": (), "fault": ""}
+    said = {
+        "system": LINEAR,
+        "stopped": True,
+        "thoughts": "",
+        "calls": (),
+        "fault": "",
+        "scores": {},
+    }
     samples = [
         sample.model_copy(update={**said, "answer": text})
         for sample, text in zip(like.given[TEST].samples, texts, strict=True)

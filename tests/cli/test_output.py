@@ -37,7 +37,7 @@ def run(project: Path) -> RunDir:
 def test_check_of_a_good_spec_says_ok(finewright: Finewright) -> None:
     assert finewright("check", "spec.yaml") == (
         0,
-        "bot: ok; `plan` counts tokens and reads the chat template too\n",
+        "bot: ok; `plan` counts tokens and reads the chat template too\nmeasured on test: 1 row\n",
         "",
     )
     assert finewright("check", "spec.yaml", "--json").json == {"name": "bot", "problems": []}

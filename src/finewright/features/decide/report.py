@@ -238,7 +238,7 @@ def _curve_plot(report: DecideReport) -> Plot:
 def _next_step(report: DecideReport) -> Iterator[Block]:
     step = report.experiment
     if step is None:
-        yield Text("Loosen what a dropped arm names.", "page")
+        yield Text("Loosen what a dropped arm names.")
         return
     yield Text(step.what)
     yield Text(

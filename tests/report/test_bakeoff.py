@@ -19,104 +19,64 @@ from finewright.schema.cost import Range
 from finewright.schema.evaluate import Difference, Score
 from finewright.schema.tune_report import Trial, TuneReport
 
+from . import made
 from .pages import ATTACK, check_page, rows_of
 
 HALF = Share(count=6, n=12, low=0.25, high=0.75)
 
 
 def score(name: str, value: float, metric: str = "json_f1") -> Score:
-    low, high = max(0.0, value - 0.1), min(1.0, value + 0.1)
-    return Score(system=name, data="rows", metric=metric, value=value, low=low, high=high, n=12)
+    return made.score(name, value, metric, low=max(0.0, value - 0.1), high=min(1.0, value + 0.1))
 
 
 def difference(name: str, other: str, value: float) -> Difference:
-    return Difference(
-        system=name,
-        against=other,
-        data="rows",
-        metric="json_f1",
-        value=value,
-        low=value - 0.05,
-        high=value + 0.05,
-        p_value=0.2,
-        n=12,
-    )
+    return made.difference(name, other, value, room=0.05)
 
 
 def finalist(name: str, value: float, ms: float) -> Finalist:
     return Finalist(
-        base_model=name,
-        run="runs/x",
-        parameters=135_000_000,
-        license="Apache-2.0",
-        license_classes=("permissive",),
-        end_of_turn="<|im_end|>",
+        base_model=name, run="runs/x", parameters=135_000_000, end_of_turn="<|im_end|>",
+        license="Apache-2.0", license_classes=("permissive",),
         scores=(score(name, value), score(name, 0.5, "valid_json")),
         untuned=(score(f"{name} untuned", 0.1),),
         gain=difference(name, f"{name} untuned", value - 0.1),
-        train_seconds=81.6,
-        train_tokens_per_second=430.0,
-        peak_gib=1.234,
-        usd=Range(low=0.01, median=0.02, high=0.05),
-        usd_on="provider X",
+        train_seconds=81.6, train_tokens_per_second=430.0, peak_gib=1.234,
+        usd=Range(low=0.01, median=0.02, high=0.05), usd_on="provider X",
         speed=Speed(
-            answers=20,
-            first_token_ms_p50=50,
-            first_token_ms_p95=80,
-            answer_ms_p50=ms,
-            answer_ms_p95=2 * ms,
-            answer_ms_mean=ms,
-            answer_ms=(ms,) * 20,
-            tokens_per_answer=40,
+            answers=20, first_token_ms_p50=50, first_token_ms_p95=80, answer_ms_p50=ms,
+            answer_ms_p95=2 * ms, answer_ms_mean=ms, answer_ms=(ms,) * 20, tokens_per_answer=40,
             tokens_per_second=25.5,
         ),
         conduct=Conduct(
-            ended=HALF,
-            looped=HALF,
-            other_script=HALF,
-            other_language=None,
-            valid_json=None,
+            ended=HALF, looped=HALF, other_script=HALF, other_language=None, valid_json=None,
             strays=(f"rows:3: Cyrillic: {name}",),
         ),
-    )
+    )  # fmt: skip
 
 
 def report(*names: str) -> BakeoffReport:
     best, *others = names
-    finalists = [finalist(name, 0.8 - 0.1 * i, 900 / (i + 1)) for i, name in enumerate(names)]
-    attempts = [
+    attempts = tuple(
         Attempt(
-            base_model=name,
-            run="runs/y",
-            score=score(name, 0.4),
-            difference=None if name == best else difference(name, best, -0.1),
-            is_dropped=False,
+            base_model=name, run="runs/y", score=score(name, 0.4), steps=20, train_seconds=12,
+            difference=None if name == best else difference(name, best, -0.1), is_dropped=False,
             why="goes on: the best of the rung",
-            steps=20,
-            train_seconds=12,
         )
         for name in names
-    ]
+    )  # fmt: skip
+    duels = tuple(
+        Duel(difference=difference(best, other, 0.1), p_adjusted=0.4, is_significant=False)
+        for other in others
+    )
     return BakeoffReport(
-        name="cup",
-        folder="runs/bakeoff-cup",
-        metric="json_f1",
-        confidence=0.95,
-        rows_train=400,
-        rows_development=40,
-        rows_held_out=12,
-        rungs=(Rung(number=1, share=0.25, attempts=tuple(attempts)),),
-        finalists=tuple(finalists),
-        duels=tuple(
-            Duel(difference=difference(best, o, 0.1), p_adjusted=0.4, is_significant=False)
-            for o in others
-        ),
-        frontier=(best,),
-        winner="",
-        choice=names[-1],
+        name="cup", folder="runs/bakeoff-cup", metric="json_f1", confidence=0.95, rows_train=400,
+        rows_development=40, rows_held_out=12, duels=duels,
+        rungs=(Rung(number=1, share=0.25, attempts=attempts),),
+        finalists=tuple(finalist(n, 0.8 - 0.1 * i, 900 / (i + 1)) for i, n in enumerate(names)),
+        frontier=(best,), winner="", choice=names[-1],
         verdict=f"No significant difference: take {names[-1]}.",
         problems=(Problem(level="warning", message=f"{best}: licence"),),
-    )
+    )  # fmt: skip
 
 
 def test_the_terminal_shows_every_part() -> None:
@@ -168,35 +128,20 @@ def test_a_search_shows_its_trials_best_first() -> None:
         ("stopped early", None, "stopped after 20 %"),
         ("finished", 0.6, ""),
     ]
-    trials = [
-        Trial(
-            number=i,
-            values={"learning_rate": 0.00123456, "adapter.r": 8} if i else {},
-            run="r",
-            state=state,  # type: ignore[arg-type]
-            score=None if value is None else score("t", value),
-            loss=None if value is None else 1.0,
-            train_seconds=None if value is None else 9.0,
-            why=why,
-        )
+    trials = tuple(
+        Trial.model_validate({
+            "number": i, "values": {"learning_rate": 0.00123456, "adapter.r": 8} if i else {},
+            "run": "r", "state": state, "why": why, "score": score("t", value) if value else None,
+            "loss": 1.0 if value else None, "train_seconds": 9.0 if value else None,
+        })
         for i, (state, value, why) in enumerate(states)
-    ]
+    )  # fmt: skip
     found = TuneReport(
-        name="cup",
-        folder="runs/tune-cup",
-        base_model="small",
-        metric="json_f1",
-        confidence=0.95,
-        rows_train=400,
-        rows_development=40,
-        rows_held_out=12,
-        trials=tuple(trials),
-        best=2,
-        held_out=(score("trial 2", 0.55), score("as written", 0.4)),
-        difference=difference("trial 2", "as written", 0.15),
-        verdict="Trial 2 wins.",
-        written_to="cup-tuned.yaml",
-    )
+        name="cup", folder="runs/tune-cup", base_model="small", metric="json_f1", confidence=0.95,
+        rows_train=400, rows_development=40, rows_held_out=12, trials=trials, best=2,
+        held_out=(score("trial 2", 0.55), score("as written", 0.4)), verdict="Trial 2 wins.",
+        difference=difference("trial 2", "as written", 0.15), written_to="cup-tuned.yaml",
+    )  # fmt: skip
     text = text_of(found)
     table = text[text.index("Trials of small") :].splitlines()[2:5]
     assert [line.split()[0] for line in table] == ["2", "0", "1"]

@@ -24,6 +24,7 @@ from finewright.schema.measure_report import (
     Tokens,
 )
 
+from . import made
 from .pages import check_page, rows_of
 
 
@@ -32,74 +33,45 @@ def share(value: float) -> Share:
 
 
 def difference(value: float) -> Difference:
-    ends = {"low": value - 0.1, "high": value + 0.1, "p_value": 0.5, "n": 100}
-    return Difference(
-        system="rag", against="0-shot", data="test", metric="solved", value=value, **ends
-    )
+    return made.difference("rag", "0-shot", value, room=0.1, metric="solved")
 
 
 def score(metric: str, value: float) -> Score:
-    return Score(system="s", data="d", metric=metric, value=value, low=value / 2, high=value, n=100)
+    return made.score("s", value, metric, low=value / 2, high=value)
 
 
 def arm(name, solved: float, usd: float | None) -> ArmReport:
     return ArmReport(
-        arm=name,
-        scores=(score("numeric", solved), score("token_f1", solved)),
-        solved=share(solved),
-        p_best=solved,
+        arm=name, scores=(score("numeric", solved), score("token_f1", solved)),
+        solved=share(solved), p_best=solved, tokens=Tokens(prompt=450.4, answer=12.6),
         latency=Latency(n=9, ttft_p50=1234.4, p50=2345.6, p95=3456.7, mean=2400.0),
-        tokens=Tokens(prompt=450.4, answer=12.6),
         cost=Cost(
-            training_seconds=60,
-            seconds=2.4,
+            training_seconds=60, seconds=2.4, usd=usd,
             seconds_per_solved=2.4 / solved if solved else None,
-            usd=usd,
             usd_per_solved=usd / solved if usd and solved else None,
             api_usd=Range(low=1e-5, median=2e-5, high=3e-5),
         ),
-        is_cost_frontier=solved > 0,
-        is_latency_frontier=False,
-    )
+        is_cost_frontier=solved > 0, is_latency_frontier=False,
+    )  # fmt: skip
 
 
 def report(**others) -> MeasureReport:
+    pair = PairTest(
+        arm="rag", against="0-shot", difference=difference(0.6), won=60, lost=0, p_value=1e-9,
+        p_holm=1e-9,
+    )  # fmt: skip
+    base = Forgetting(
+        system="base", score=score("mentions", 0.5), perplexity=score("perplexity", 9)
+    )
     fields = {
-        "name": "bank",
-        "folder": "runs/measure-bank-1",
-        "base_model": "tiny",
-        "solved_by": "numeric at least 1",
-        "confidence": 0.95,
-        "alpha": 0.05,
-        "rows_train": 170,
-        "rows_dev": 40,
-        "rows_test": 100,
-        "requests": 100_000,
-        "power": Power(
-            rows=100, difference=0.05, discordant=0.2, rows_needed=626, detectable=0.124
-        ),
+        "name": "bank", "folder": "runs/measure-bank-1", "base_model": "tiny",
+        "solved_by": "numeric at least 1", "confidence": 0.95, "alpha": 0.05, "rows_train": 170,
+        "rows_dev": 40, "rows_test": 100, "requests": 100_000, "pairs": (pair,), "forgetting": (base,),
+        "power": Power(rows=100, difference=0.05, discordant=0.2, rows_needed=626, detectable=0.124),
         "decontaminated": Decontaminated(rows_before=235, removed={"near": 11, "overlap": 11}),
         "arms": (arm("0-shot", 0.0, 1e-5), arm("rag", 0.6, 2e-5)),
-        "pairs": (
-            PairTest(
-                arm="rag",
-                against="0-shot",
-                difference=difference(0.6),
-                won=60,
-                lost=0,
-                p_value=1e-9,
-                p_holm=1e-9,
-            ),
-        ),
-        "forgetting": (
-            Forgetting(
-                system="base", score=score("mentions", 0.5), perplexity=score("perplexity", 9)
-            ),
-        ),
-        "recommendation": Recommendation(
-            arm="rag", kind="better", p_best=1.0, sentence="Take rag."
-        ),
-    }
+        "recommendation": Recommendation(arm="rag", kind="better", p_best=1.0, sentence="Take rag."),
+    }  # fmt: skip
     return MeasureReport(**(fields | others))
 
 

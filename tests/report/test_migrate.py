@@ -6,81 +6,43 @@ import pytest
 
 from finewright.report.show import html_of, text_of
 from finewright.schema.common import Artifact, Problem, Source
-from finewright.schema.evaluate import Difference, Score
+from finewright.schema.evaluate import Score
 from finewright.schema.migrate import Apart, Bound, Carried, Golden, MigrateReport, Stated
 
+from . import made
 from .pages import check_page
 
 
 def score(system: str, value: float) -> Score:
-    return Score(
-        system=system,
-        data="golden",
-        metric="json_f1",
-        value=value,
-        low=value - 0.05,
-        high=value,
-        n=48,
-    )
+    return made.score(system, value, low=value - 0.05, high=value, n=48)
 
 
 @pytest.fixture
 def report() -> MigrateReport:
+    golden = Golden(
+        file=Artifact(path="golden.jsonl", kind="golden", sha256="b" * 64, bytes=9),
+        origin="recorded.jsonl", model="", rows=48, rows_expected=48,
+    )  # fmt: skip
+    bound = Bound(
+        old=score("old", 0.95), new=score("new", 0.94), base=score("base", 0.1), bound=-0.034,
+        difference=made.difference("new", "old", -0.01, room=0.03), rows_needed=40,
+    )  # fmt: skip
     return MigrateReport(
-        name="bot-migrated",
-        old_model="ft:gpt-4o-mini:org:bot:x",
-        base_model="smollm2-135m-instruct",
+        name="bot-migrated", old_model="ft:gpt-4o-mini:org:bot:x", base_model="smollm2-135m-instruct",
         deadlines=("2027-01-14, in 50 days: gpt-4o-mini: switched off",),
         carried=(
             Carried(setting="n_epochs", value="3", key="train.epochs", becomes="3", why="passes"),
             Carried(setting="learning_rate_multiplier", value="1.8", why="not published"),
         ),
-        files=(Source(path="train.jsonl", sha256="a" * 64),),
-        rows_read=98,
-        rows_train=96,
-        rows_removed={"same": 2},
-        golden=Golden(
-            file=Artifact(path="golden.jsonl", kind="golden", sha256="b" * 64, bytes=9),
-            origin="recorded.jsonl",
-            model="",
-            rows=48,
-            rows_expected=48,
-        ),
-        stated=Stated(
-            metrics=("json_f1",),
-            margin=0.05,
-            confidence=0.95,
-            golden_sha256="b" * 64,
-            stated_on=date(2026, 11, 25),
-        ),
-        run="runs/2026-11-25-bot",
-        against_expected=(
-            Bound(
-                old=score("old", 0.95),
-                new=score("new", 0.94),
-                base=score("base", 0.1),
-                difference=Difference(
-                    system="new",
-                    against="old",
-                    data="golden",
-                    metric="json_f1",
-                    value=-0.01,
-                    low=-0.04,
-                    high=0.02,
-                    p_value=0.5,
-                    n=48,
-                ),
-                bound=-0.034,
-                rows_needed=40,
-            ),
-        ),
-        agreement=(score("new", 0.9),),
-        agreement_bound=0.81,
-        verdict="parity",
-        sentence="Parity is proved: json_f1 is within 5 points.",
+        files=(Source(path="train.jsonl", sha256="a" * 64),), golden=golden,
+        rows_read=98, rows_train=96, rows_removed={"same": 2}, run="runs/2026-11-25-bot",
+        stated=Stated(metrics=("json_f1",), margin=0.05, confidence=0.95, golden_sha256="b" * 64,
+                      stated_on=date(2026, 11, 25)),
+        against_expected=(bound,), agreement=(score("new", 0.9),), agreement_bound=0.81,
+        verdict="parity", sentence="Parity is proved: json_f1 is within 5 points.",
         apart=(Apart(row=3, prompt="<b>what?</b>", expected="x", old="x", new="y\u202e"),),
         problems=(Problem(level="warning", file="job.json", key="status", message="is odd"),),
-    )
+    )  # fmt: skip
 
 
 def test_the_terminal_has_the_end_dates_the_settings_and_the_numbers(report):

@@ -24,26 +24,15 @@ DATA = DataReport(
     rows_eval=0,
 )
 CANDIDATE = Candidate(
-    base_model="/srv/models/own",
-    base_sha256="ef" * 32,
-    adapter="train/own/adapter",
-    artifacts=(),
-    counts=RowCounts(rows_in=8, rows_kept=8),
-    steps=1,
-    tokens=1,
-    trained_tokens=1,
-    first_loss=1.0,
-    final_loss=1.0,
-    seconds=1.0,
-    tokens_per_second=1.0,
-    peak_gib=1.0,
-    trainable_parameters=1,
+    base_model="/srv/models/own", base_sha256="ef" * 32, adapter="train/own/adapter", artifacts=(),
+    counts=RowCounts(rows_in=8, rows_kept=8), steps=1, tokens=1, trained_tokens=1, first_loss=1.0,
+    final_loss=1.0, seconds=1.0, tokens_per_second=1.0, peak_gib=1.0, trainable_parameters=1,
     proofs=(Proof(name="p", measured=0, bar=0, passed=True, detail="transformers 5.23.0"),),
     problems=(
         Problem(level="warning", message="few rows"),
         Problem(level="warning", message="/srv/models/own is slow"),
     ),
-)
+)  # fmt: skip
 
 
 def score(system: str, value: float) -> Score:

@@ -3,42 +3,26 @@
 import pytest
 
 from finewright.report.show import text_of
-from finewright.schema.evaluate import Difference, Score
+from finewright.schema.evaluate import Difference
 from finewright.schema.rag_report import RagEvaluateReport
+
+from . import made
 
 SYSTEMS = ("lexical", "dense", "equal", "tuned")
 
 
 def difference(against: str, value: float, p: float, metric: str = "recall@1") -> Difference:
-    return Difference(
-        system="tuned",
-        against=against,
-        data="q",
-        metric=metric,
-        value=value,
-        low=value - 0.01,
-        high=value + 0.01,
-        n=100,
-        p_value=p,
-    )
+    found = made.difference("tuned", against, value, room=0.01, metric=metric)
+    return found.model_copy(update={"p_value": p})
 
 
 def report(*differences: Difference, n: int = 100) -> RagEvaluateReport:
     return RagEvaluateReport(
-        index="index.sqlite",
-        questions="q.jsonl",
-        n=n,
-        fewest=30,
-        confidence=0.95,
-        weights={name: {"lexical": 1.0} for name in SYSTEMS},
-        tuned_on="what the index remembers",
-        scores=tuple(
-            Score(system=name, data="q", metric="recall@1", value=0.5, low=0.4, high=0.6, n=n)
-            for name in SYSTEMS
-        ),
+        index="index.sqlite", questions="q.jsonl", n=n, fewest=30, confidence=0.95, query_ms=1.0,
+        weights={name: {"lexical": 1.0} for name in SYSTEMS}, tuned_on="what the index remembers",
+        scores=tuple(made.score(name, 0.5, "recall@1", low=0.4, high=0.6, n=n) for name in SYSTEMS),
         differences=differences,
-        query_ms=1.0,
-    )
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

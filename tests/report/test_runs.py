@@ -32,31 +32,15 @@ COUNTS = RowCounts(
     rows_in=10, rows_kept=7, rows_truncated=2, rows_dropped={"overlong": 2, "error": 1}
 )
 SUMMARY = RunSummary(
-    run="runs/r",
-    name="bot",
-    state="finished",
-    created="2026-11-24",
-    stages=("data", "train"),
+    run="runs/r", name="bot", state="finished", created="2026-11-24", stages=("data", "train"),
     base_models=("m",),
-)
+)  # fmt: skip
 SCORE = Score(system="tuned", data="t", metric="exact_match", value=0.5, low=0.1, high=0.9, n=4)
 CANDIDATE = Candidate(
-    base_model="m",
-    base_sha256="0" * 64,
-    adapter="train/m/adapter",
-    artifacts=(),
-    counts=COUNTS,
-    steps=12,
-    tokens=3456,
-    trained_tokens=1000,
-    first_loss=2.5,
-    final_loss=1.25,
-    seconds=61.4,
-    tokens_per_second=56.3,
-    peak_gib=1.234,
-    trainable_parameters=10,
-    problems=(WARNING,),
-)
+    base_model="m", base_sha256="0" * 64, adapter="train/m/adapter", artifacts=(), counts=COUNTS,
+    steps=12, tokens=3456, trained_tokens=1000, first_loss=2.5, final_loss=1.25, seconds=61.4,
+    tokens_per_second=56.3, peak_gib=1.234, trainable_parameters=10, problems=(WARNING,),
+)  # fmt: skip
 
 
 def test_a_check_names_each_problem_and_its_verdict() -> None:
@@ -72,34 +56,18 @@ def test_a_check_names_each_problem_and_its_verdict() -> None:
 
 
 def test_a_plan_shows_counts_settings_reasons_and_which_tokens_are_learned() -> None:
+    view = TokenView(
+        file="rows.jsonl", row=1, pieces=(("read", "user\nQ\n"), ("learned", "A<end>"))
+    )
     planned = PlannedCandidate(
-        base_model="m",
-        parameters=135_000_000,
-        counts=COUNTS,
-        tokens=200,
-        trained_tokens=50,
-        longest=40,
-        median=20,
-        steps=12,
-        step_tokens=600,
+        base_model="m", parameters=135_000_000, counts=COUNTS, tokens=200, trained_tokens=50,
+        longest=40, median=20, steps=12, step_tokens=600, preview=(view,), problems=(WARNING,),
         train=SFTSpec(learning_rate=1e-3, threads=2),
-        problems=(WARNING,),
-        preview=(
-            TokenView(
-                file="rows.jsonl", row=1, pieces=(("read", "user\nQ\n"), ("learned", "A<end>"))
-            ),
-        ),
-    )
+    )  # fmt: skip
     plan = PlanReport(
-        name="bot",
-        data=COUNTS,
-        rows_train=6,
-        rows_eval=1,
-        candidates=(planned,),
-        values={"train.epochs": "3.0"},
-        reasons={"train.epochs": "a few looks"},
-        problems=(),
-    )
+        name="bot", data=COUNTS, rows_train=6, rows_eval=1, candidates=(planned,),
+        values={"train.epochs": "3.0"}, reasons={"train.epochs": "a few looks"}, problems=(),
+    )  # fmt: skip
     text = text_of(plan)
     counted = "10 rows read, 7 kept, 2 of them truncated, 2 dropped (overlong), 1 dropped (error)"
     assert text.splitlines()[0] == f"bot: {counted}; 6 train, 1 held out"
@@ -116,14 +84,9 @@ def test_a_plan_shows_counts_settings_reasons_and_which_tokens_are_learned() -> 
 
 def test_a_run_shows_its_stages_its_training_and_its_scores() -> None:
     data = DataReport(
-        counts=COUNTS,
-        types={},
-        sources=(),
-        problems=(WARNING,),
-        train=ARTIFACT,
-        rows_train=7,
+        counts=COUNTS, types={}, sources=(), problems=(WARNING,), train=ARTIFACT, rows_train=7,
         rows_eval=0,
-    )
+    )  # fmt: skip
     evaluated = EvaluateReport(confidence=0.95, scores=(SCORE,), samples=ARTIFACT)
     report = RunReport(
         summary=SUMMARY, data=data, train=TrainReport(candidates=(CANDIDATE,)), evaluate=evaluated
@@ -197,13 +160,9 @@ def test_the_selfcheck_sets_each_distance_beside_its_bar(
 ) -> None:
     check = SelfCheck(name="fp32 gradients", measured=measured, bar=1e-4, passed=measured <= 1e-4)
     report = SelfCheckReport(
-        base_model="smol",
-        device="CPU",
-        layers=30,
-        layers_checked=2,
-        checks=(check,),
+        base_model="smol", device="CPU", layers=30, layers_checked=2, checks=(check,),
         slow_paths=("no kernels",),
-    )
+    )  # fmt: skip
     first, second, _, _, row, *others = text_of(report).splitlines()
     assert (first, second) == (f"smol: {verdict}", "the first 2 of 30 layers on CPU")
     assert row.split() == ["fp32", "gradients", state, f"{measured:.1e}", "1.0e-04"]

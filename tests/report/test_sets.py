@@ -11,19 +11,11 @@ PACKAGE = Package(name="p", version="1.0.0", integrity="sha256:" + "0" * 64, lic
 
 def provenance(**more) -> Provenance:
     facts = {
-        "name": "docs",
-        "title": "Documents",
-        "registry": "pypi",
-        "packages": (PACKAGE,),
-        "license": "MIT",
-        "license_note": "by file",
-        "source": "somewhere",
-        "observed_at": date(2026, 1, 2),
-        "finewright": "0",
-        "settings": {},
-        "dropped": {},
+        "name": "docs", "title": "Documents", "registry": "pypi", "packages": (PACKAGE,),
+        "license": "MIT", "license_note": "by file", "source": "somewhere",
+        "observed_at": date(2026, 1, 2), "finewright": "0", "settings": {}, "dropped": {},
         "files": {"documents.jsonl": SetFile(rows=3, sha256="0" * 64)},
-    }
+    }  # fmt: skip
     return Provenance.model_validate(facts | more)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,79 +16,7 @@ from finewright.conformance.feature import FeatureConformance
 from finewright.feature import Feature, features
 
 ROOT = Path(finewright.__file__).parents[2]
-FEATURE = """
-from finewright.feature import Command, Feature, SpecSection
-
-FEATURE = Feature(
-    "toy",
-    "Count to a number.",
-    section=SpecSection(
-        "finewright_toy.counting:CountSpec",
-        "How far `finewright toy` counts",
-        "asked for by a command of its own",
-        needed_by="a count",
-        aliases={"to": ("upper_bound",)},
-    ),
-    commands=(
-        Command(
-            "toy",
-            "Count to the number of the spec.",
-            "finewright_toy.counting:CountOptions",
-            "finewright_toy.counting:count",
-            is_check=True,
-        ),
-    ),
-    reports={"finewright_toy.counting:CountReport": "finewright_toy.report:count_page"},
-)
-"""
-REPORT = '''
-from finewright.report.blocks import Page, section, table_of
-from finewright_toy.counting import CountReport
-
-
-def count_page(report: CountReport) -> Page:
-    """A table of the numbers."""
-    numbers = table_of(report.numbers, {"number": str})
-    return Page(
-        "a count", "A count", f"Counted for {report.name}.", sections=section("Numbers", numbers)
-    )
-'''
-COUNTING = '''
-from pydantic import BaseModel
-
-from finewright.feature import Session
-from finewright.schema.common import Model, default
-from finewright.schema.options import SpecOptions, option
-
-
-class CountSpec(Model):
-    """How far it counts."""
-
-    to: int = default(3, "The last number", "a toy", ge=1)
-
-
-class CountOptions(SpecOptions):
-    """A spec with `toy`, and how it counts."""
-
-    step: int = option(1, "By how many.", ge=1)
-
-
-class CountReport(BaseModel):
-    """The numbers."""
-
-    name: str
-    numbers: tuple[int, ...]
-    passed: bool
-
-
-def count(options: CountOptions, session: Session) -> CountReport:
-    """The numbers up to the last."""
-    from finewright.schema.load_section import load_section
-
-    loaded = load_section("toy", CountSpec, options.spec, options.overrides)
-    numbers = tuple(range(1, loaded.spec.to + 1, options.step))
-    return CountReport(name=loaded.name, numbers=numbers, passed=numbers[-1] == loaded.spec.to)
-'''
+EXAMPLE = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
 RUN = """\
 name: bot
 base_models: [smollm2-135m-instruct]
@@ -129,9 +58,10 @@ def python(tmp_path: Path) -> Python:
     package = tmp_path / "site" / "finewright_toy"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text('"""A toy."""\n')
-    (package / "feature.py").write_text(FEATURE)
-    (package / "counting.py").write_text(COUNTING)
-    (package / "report.py").write_text(REPORT)
+    names = re.findall(r"^`finewright_toy/(\w+\.py)`:", EXAMPLE, re.MULTILINE)
+    texts = re.findall(r"^```python\n(.*?)^```", EXAMPLE, re.MULTILINE | re.DOTALL)
+    for name, text in zip(names, texts, strict=True):
+        (package / name).write_text(text)
     installed = tmp_path / "site" / "finewright_toy-1.0.dist-info"
     installed.mkdir()
     (installed / "METADATA").write_text(
@@ -181,7 +111,8 @@ def test_a_toy_has_a_text_and_a_page(finewright_command: Python, tmp_path: Path)
     (tmp_path / "toy.yaml").write_text("name: bot\ntoy: {to: 2}\n")
     shown = finewright_command("toy", "toy.yaml", "--html", "toy.html")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert shown.stdout.startswith("A count: Counted for bot.\n")
+    _, _, printed = EXAMPLE.partition("$ finewright toy toy.yaml --set toy.to=2\n")
+    assert shown.stdout == printed.partition("```")[0]
     page = (tmp_path / "toy.html").read_text()
     assert page.startswith("<!DOCTYPE html>\n<!-- A page about a count, made by finewright. -->\n")
     assert "Counted for bot." in page

@@ -20,11 +20,12 @@ setup: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt $(wildcard packs/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
-	$(PIP_INSTALL) --editable ".[train,web3]" --editable packs/finewright-web3
+	$(PIP_INSTALL) --editable ".[train,web3,hosted-migration]" \
+		--editable packs/finewright-web3 --editable packs/finewright-hosted-migration
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
-	$(PIP_INSTALL) --editable ".[train,web3,dev]" $(PACKS)
+	$(PIP_INSTALL) --editable ".[train,web3,hosted-migration,dev]" $(PACKS)
 	@touch $@
 
 quickstart: $(VENV)/.installed

@@ -200,7 +200,7 @@ def test_a_feature_with_the_name_of_a_key_of_the_core_is_refused(
 
 
 @pytest.mark.parametrize(
-    "gone", ["data", "rag", "cost", "bakeoff", "tune", "migrate", "measure", "measure+decide"]
+    "gone", ["data", "rag", "cost", "bakeoff", "tune", "measure", "measure+decide"]
 )
 def test_a_feature_whose_folder_and_line_are_deleted_is_gone(python: Python, gone: str) -> None:
     schema = python("-c", WITHOUT, gone, "schema")
@@ -209,6 +209,18 @@ def test_a_feature_whose_folder_and_line_are_deleted_is_gone(python: Python, gon
     assert there & {"cost", "tune", "decide"} <= json.loads(schema.stdout)["properties"].keys()
     if gone != "data":  # that key is the core's
         assert gone not in json.loads(schema.stdout)["properties"]
+
+
+def test_a_command_of_a_pack_that_is_not_installed_is_one_line_with_its_extra(
+    python: Python,
+) -> None:
+    code = "plugins.entry_points = lambda **_: (); from finewright.cli.main import main; main()"
+    refused = python("-c", f"from finewright import plugins; {code}", "migrate", "openai")
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert refused.stderr == (
+        "error: the feature 'migrate' needs the pack finewright-hosted-migration, which is not"
+        ' installed\n hint: pip install "finewright[hosted-migration]"\n'
+    )
 
 
 def test_the_core_works_without_any_feature(python: Python, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import typer
 import typer.core
 import typer.main
 
+from finewright import plugins
 from finewright.cli.action import Action
 from finewright.cli.core import CORE
 from finewright.errors import FinewrightError
@@ -76,8 +77,10 @@ class LazyGroup(typer.core.TyperGroup):
         return list(self.verbs)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command or the group of that word, or None."""
+        """The command or the group of that word, or None. Raises MissingExtra where its pack is not here."""
         verb = self.verbs.get(cmd_name)
+        if verb is None and cmd_name in plugins.not_installed("feature"):
+            plugins.resolve("feature", cmd_name)
         return _built(cmd_name, verb) if verb else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

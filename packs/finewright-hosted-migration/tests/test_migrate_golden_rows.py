@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import DataError
-from finewright.features.migrate.golden_rows import (
+from finewright_hosted_migration.golden_rows import (
     expected_of,
     golden_text,
     held_out,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from finewright.errors import DataError
-from finewright.features.migrate.golden import GoldenSet, Wanted, golden_set
+from finewright_hosted_migration.golden import GoldenSet, Wanted, golden_set
 
 ROWS: list[dict[str, Any]] = [
     {"prompt": "red?", "answer": "yes"},

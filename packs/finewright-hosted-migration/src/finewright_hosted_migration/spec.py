@@ -10,8 +10,6 @@ from typing import Literal, NamedTuple
 from finewright.catalog.models import packaged_models
 from finewright.errors import SpecError
 from finewright.evaluate.score import check_metrics
-from finewright.features.migrate.folder import GOLDEN, TRAIN
-from finewright.features.migrate.job import key_of
 from finewright.lm.sources import check_name, config_here
 from finewright.report.text import printable
 from finewright.schema.load import LoadedSpec, load_spec
@@ -19,6 +17,8 @@ from finewright.schema.migrate import Carried
 from finewright.store.stage import refuse
 from finewright.train.support import unsupported
 from finewright.workbench.coherence import incoherent, of_sections
+from finewright_hosted_migration.folder import GOLDEN, TRAIN
+from finewright_hosted_migration.job import key_of
 
 _TOKENS_STEP = 16
 _TRAIN = "train."

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import DataError
-from finewright.features.migrate.job import carried, family_of, name_of, read_job
+from finewright_hosted_migration.job import carried, family_of, name_of, read_job
 
 JOB = {
     "object": "fine_tuning.job",

@@ -19,28 +19,6 @@ from finewright.errors import DataError
 from finewright.estimate.freshness import deadline_words
 from finewright.evaluate.samples import parse_samples, said_text
 from finewright.evaluate.score import options_of
-from finewright.features.migrate.fit import check_fit, undeclared_calls
-from finewright.features.migrate.folder import (
-    GOLDEN,
-    PAGE,
-    RECORD,
-    REPORT,
-    SPEC,
-    TRAIN,
-    check_free,
-)
-from finewright.features.migrate.golden import GoldenSet, Wanted, check_wanted, golden_set
-from finewright.features.migrate.golden_rows import (
-    GoldenRow,
-    drawn_golden,
-    held_out,
-    prompts_of,
-    read_files,
-    recorded,
-)
-from finewright.features.migrate.job import Job, carried, family_of, name_of, read_job
-from finewright.features.migrate.recall import recall
-from finewright.features.migrate.spec import Destination, as_set, check_spec, spec_text
 from finewright.judge.text import exact_match
 from finewright.report.show import write_page
 from finewright.rows.user_rows import to_user_json
@@ -54,6 +32,28 @@ from finewright.store.atomic import os_errors, sha256_file, write_json, write_te
 from finewright.store.stage import refuse
 from finewright.workbench.signals import goes_on
 from finewright.workbench.up import OnEvent, up
+from finewright_hosted_migration.fit import check_fit, undeclared_calls
+from finewright_hosted_migration.folder import (
+    GOLDEN,
+    PAGE,
+    RECORD,
+    REPORT,
+    SPEC,
+    TRAIN,
+    check_free,
+)
+from finewright_hosted_migration.golden import GoldenSet, Wanted, check_wanted, golden_set
+from finewright_hosted_migration.golden_rows import (
+    GoldenRow,
+    drawn_golden,
+    held_out,
+    prompts_of,
+    read_files,
+    recorded,
+)
+from finewright_hosted_migration.job import Job, carried, family_of, name_of, read_job
+from finewright_hosted_migration.recall import recall
+from finewright_hosted_migration.spec import Destination, as_set, check_spec, spec_text
 
 _SHOWN = 10
 _LONGEST_SHOWN = 400

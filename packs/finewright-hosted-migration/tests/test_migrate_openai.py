@@ -21,11 +21,11 @@ from finewright.errors import (
     StoreError,
     UnknownPlugin,
 )
-from finewright.features.migrate.fit import undeclared_calls
-from finewright.features.migrate.golden import Wanted, golden_set
-from finewright.features.migrate.golden_rows import read_files
-from finewright.features.migrate.openai import Migration, _questions, _Read, migrate
 from finewright.schema.migrate import MigrateReport
+from finewright_hosted_migration.fit import undeclared_calls
+from finewright_hosted_migration.golden import Wanted, golden_set
+from finewright_hosted_migration.golden_rows import read_files
+from finewright_hosted_migration.openai import Migration, _questions, _Read, migrate
 from served import Reply, answered, served
 
 pytestmark = pytest.mark.torch
@@ -190,7 +190,7 @@ def untrained(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def up(*_: object, **__: object) -> None:
         raise Reached
 
-    monkeypatch.setattr("finewright.features.migrate.openai.up", up)
+    monkeypatch.setattr("finewright_hosted_migration.openai.up", up)
 
 
 @pytest.mark.parametrize(

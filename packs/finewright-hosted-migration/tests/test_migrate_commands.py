@@ -8,8 +8,8 @@ import pytest
 
 from cli.conftest import Finewright
 from finewright.cli import output
-from finewright.features.migrate import openai as migrate
-from finewright.features.migrate.openai import Migration
+from finewright_hosted_migration import openai as migrate
+from finewright_hosted_migration.openai import Migration
 
 
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 2)])

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from finewright.data.validate import read_validated
-from finewright.features.migrate.golden_rows import text_of, whole
 from finewright.rows.prompts import prompt_key, with_expected
 from finewright.schema.common import Problem
 from finewright.schema.listing import listed
 from finewright.schema.rows import Row
+from finewright_hosted_migration.golden_rows import text_of, whole
 
 
 def repeats(path: Path) -> tuple[Problem, ...]:

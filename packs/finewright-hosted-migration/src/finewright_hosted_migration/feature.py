@@ -9,12 +9,12 @@ FEATURE = Feature(
         Command(
             "migrate openai",
             "Read OpenAI fine-tuning files, freeze the old answers, train an open model, compare.",
-            "finewright.features.migrate.commands:OpenaiOptions",
-            "finewright.features.migrate.commands:openai",
+            "finewright_hosted_migration.commands:OpenaiOptions",
+            "finewright_hosted_migration.commands:openai",
             is_check=True,
         ),
     ),
     reports={
-        "finewright.schema.migrate:MigrateReport": "finewright.features.migrate.report:migrate_page",
+        "finewright.schema.migrate:MigrateReport": "finewright_hosted_migration.report:migrate_page",
     },
 )

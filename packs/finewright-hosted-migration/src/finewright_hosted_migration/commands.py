@@ -31,7 +31,7 @@ class OpenaiOptions(CommandOptions):
 
 def openai(options: OpenaiOptions, session: Session) -> BaseModel:
     """The whole way, and whether parity is proved."""
-    from finewright.features.migrate.openai import Migration, migrate
+    from finewright_hosted_migration.openai import Migration, migrate
 
     asked = Migration(**{name: value for name, value in options if name != "runs"})
     return migrate(asked, options.runs, today=session.today, on_event=session.on_event)

@@ -10,17 +10,6 @@ from finewright.compare.endpoints import EndpointAnswer, turns
 from finewright.compare.non_inferiority import check_measurable, too_few
 from finewright.errors import DataError
 from finewright.evaluate.score import check_metrics
-from finewright.features.migrate.folder import ASKED, GOLDEN, RECORD
-from finewright.features.migrate.golden_rows import (
-    GoldenRow,
-    drawn_golden,
-    expected_of,
-    golden_row,
-    golden_text,
-    prompts_of,
-    recorded,
-)
-from finewright.features.migrate.repeats import repeats
 from finewright.fetch.endpoint import Endpoint
 from finewright.judge.json_text import parse_json
 from finewright.rows.prompts import prompt_key
@@ -30,6 +19,17 @@ from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
 from finewright.store.atomic import read_json, sha256_file, write_json, write_text
 from finewright.store.stage import refuse
+from finewright_hosted_migration.folder import ASKED, GOLDEN, RECORD
+from finewright_hosted_migration.golden_rows import (
+    GoldenRow,
+    drawn_golden,
+    expected_of,
+    golden_row,
+    golden_text,
+    prompts_of,
+    recorded,
+)
+from finewright_hosted_migration.repeats import repeats
 
 CONFIDENCE = 0.95
 _JSON_METRICS = ("json_f1", "exact_match", "valid_json")

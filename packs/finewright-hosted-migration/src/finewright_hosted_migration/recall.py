@@ -8,10 +8,10 @@ from finewright.compare.non_inferiority import GoldenAnswers, against_expected
 from finewright.data.templates import of_known_templates
 from finewright.evaluate.cautions import recall_problem
 from finewright.evaluate.score import ScoreOptions
-from finewright.features.migrate.golden_rows import GoldenRow, held_out
 from finewright.schema.common import Problem
 from finewright.schema.migrate import Bound, Stated
 from finewright.schema.rows import Row
+from finewright_hosted_migration.golden_rows import GoldenRow, held_out
 
 
 class Recall(NamedTuple):

@@ -3,14 +3,13 @@
 from datetime import date
 
 import pytest
+from tests.report import made
+from tests.report.pages import check_page
 
 from finewright.report.show import html_of, text_of
 from finewright.schema.common import Artifact, Problem, Source
 from finewright.schema.evaluate import Score
 from finewright.schema.migrate import Apart, Bound, Carried, Golden, MigrateReport, Stated
-
-from . import made
-from .pages import check_page
 
 
 def score(system: str, value: float) -> Score:

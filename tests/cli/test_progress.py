@@ -1,4 +1,4 @@
-"""Progress is one moving line on a terminal and a few plain lines in a log."""
+"""ProgressLine is one moving line on a terminal and a few plain lines in a log."""
 
 import io
 from types import SimpleNamespace
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from finewright.cli import progress
-from finewright.cli.progress import Progress
+from finewright.cli.progress import ProgressLine
 
 METRIC = {"step": 1, "steps": 3, "loss": 2.5, "tokens": 100, "seconds": 0.5}
 
@@ -30,19 +30,19 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return stream
 
 
-def steps(shown: Progress, *numbers: int) -> None:
+def steps(shown: ProgressLine, *numbers: int) -> None:
     for number in numbers:
         shown.show("metric", METRIC | {"step": number})
 
 
 def test_a_step_shows_loss_speed_and_the_time_that_is_left(log: io.StringIO) -> None:
-    shown = Progress()
+    shown = ProgressLine()
     shown.show("metric", METRIC | {"steps": 121, "step": 1})
     assert log.getvalue() == "step 1/121  loss 2.5000  200 tokens/s  1:00 left\n"
 
 
 def test_a_log_gets_the_first_and_the_last_step_of_a_short_run(log: io.StringIO) -> None:
-    steps(Progress(), 1, 2, 3)
+    steps(ProgressLine(), 1, 2, 3)
     assert [line[:8] for line in log.getvalue().splitlines()] == ["step 1/3", "step 3/3"]
 
 
@@ -51,21 +51,21 @@ def test_a_log_gets_a_line_every_few_seconds(
 ) -> None:
     times = iter([100.0, 100.0, 105.0, 111.0, 111.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
-    shown = Progress()
+    shown = ProgressLine()
     for number in (1, 2, 3):
         shown.show("metric", METRIC | {"step": number, "steps": 9})
     assert [line[:8] for line in log.getvalue().splitlines()] == ["step 1/9", "step 3/9"]
 
 
 def test_a_terminal_gets_one_line_that_moves_and_ends(terminal: Terminal) -> None:
-    steps(Progress(), 1, 2, 3)
+    steps(ProgressLine(), 1, 2, 3)
     assert terminal.getvalue().count("\r\033[K") == 3
     assert terminal.getvalue().endswith("left\n")
     assert terminal.getvalue().count("\n") == 1
 
 
 def test_another_event_ends_the_moving_line_first(terminal: Terminal) -> None:
-    shown = Progress()
+    shown = ProgressLine()
     steps(shown, 1)
     shown.show("stage_ended", {"stage": "train"})
     assert terminal.getvalue().endswith("left\ntrain: done\n")
@@ -90,7 +90,7 @@ def test_another_event_ends_the_moving_line_first(terminal: Terminal) -> None:
 def test_each_event_has_its_line_or_none(
     event_type: str, fields: dict[str, object], line: str, log: io.StringIO
 ) -> None:
-    Progress().show(event_type, fields)
+    ProgressLine().show(event_type, fields)
     assert log.getvalue() == line
 
 
@@ -116,7 +116,7 @@ def test_each_event_has_its_line_or_none(
 def test_what_a_run_takes_is_said_at_its_start_and_again_after_some_steps(
     known: dict[str, object], lines: list[str], log: io.StringIO
 ) -> None:
-    shown = Progress()
+    shown = ProgressLine()
     shown.show("duration", known)
     shown.show("forecast", {"seconds": 125.0, "steps": 97})
     assert log.getvalue().splitlines() == lines

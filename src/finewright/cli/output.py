@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from finewright.cli.progress import Progress
+from finewright.cli.progress import ProgressLine
 from finewright.report.show import text_of
 
 
@@ -23,7 +23,7 @@ def show_json(value: object) -> None:
 
 def watch(as_json: bool) -> Callable[[str, Mapping[str, Any]], None]:
     """The `on_event` of a run."""
-    return (lambda *_: None) if as_json else Progress().show
+    return (lambda *_: None) if as_json else ProgressLine().show
 
 
 def tell(text: str) -> None:

@@ -22,8 +22,8 @@ WORTH_A_LOOK = (
 """The metrics beside the loss that a line shows, where a method has them."""
 
 
-class Progress:
-    """Shows events on stderr; `Progress.show` is the `on_event` of the workbench."""
+class ProgressLine:
+    """Shows events on stderr; `ProgressLine.show` is the `on_event` of the workbench."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()

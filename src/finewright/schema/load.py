@@ -223,7 +223,7 @@ def _validated(data: Tree, notes: Notes) -> RunSpec:
         text = place.text if loc in notes.places else None
         notes.refuse(loc, explain(loc, errors, text), place)
     if spec is None or notes.mistakes:
-        raise spec_error(notes, num_untold=max(0, len(fresh) - MOST_MISTAKES))
+        raise spec_error(notes, num_more=max(0, len(fresh) - MOST_MISTAKES))
     return spec
 
 
@@ -242,9 +242,9 @@ def _tried(data: Tree) -> tuple[RunSpec | None, list["ErrorDetails"]]:
     return None, errors
 
 
-def spec_error(notes: Notes, *, num_untold: int = 0) -> SpecError:
+def spec_error(notes: Notes, *, num_more: int = 0) -> SpecError:
     """All that is noted as one error, a line for each mistake, in the order of the file."""
-    told = sorted(notes.mistakes, key=lambda mistake: mistake.place.rank)[:MOST_MISTAKES]
-    num_untold += len(notes.mistakes) - len(told)
-    hint = f"and {num_untold} more mistakes" if num_untold else ""
-    return SpecError("\n".join(mistake.line() for mistake in told), hint=hint)
+    listed = sorted(notes.mistakes, key=lambda mistake: mistake.place.rank)[:MOST_MISTAKES]
+    num_more += len(notes.mistakes) - len(listed)
+    hint = f"and {num_more} more mistakes" if num_more else ""
+    return SpecError("\n".join(mistake.line() for mistake in listed), hint=hint)

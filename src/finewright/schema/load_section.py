@@ -118,7 +118,7 @@ def _validated(model: type[BaseModel], data: Tree, notes: Notes) -> BaseModel:
             text = place.text if loc in notes.places else None
             notes.refuse(loc, _what(model, loc, here, text), place)
     if file is None or notes.mistakes:
-        raise spec_error(notes, num_untold=max(0, len(found) - MOST_MISTAKES))
+        raise spec_error(notes, num_more=max(0, len(found) - MOST_MISTAKES))
     return file
 
 

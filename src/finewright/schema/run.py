@@ -54,7 +54,7 @@ class RunSpec(Model):
 
     @field_validator("base_models")
     @classmethod
-    def _told_apart(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"{name!r} is named twice; name it once")

@@ -49,8 +49,8 @@ def stages() -> tuple[Stage, ...]:
     found = list(_CORE)
     for name, stage in feature_stages().items():
         names = [each.name for each in found]
-        place = max((names.index(read) + 1 for read in stage.reads), default=0)
-        found.insert(place, Stage(name, stage.reads, stage.sentence, stage.run))
+        position = max((names.index(read) + 1 for read in stage.reads), default=0)
+        found.insert(position, Stage(name, stage.reads, stage.sentence, stage.run))
     return tuple(found)
 
 

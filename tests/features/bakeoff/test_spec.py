@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import SpecError
-from finewright.features.tune.spec import Span
+from finewright.features.tune.spec import SearchRange
 from finewright.schema.load import LoadedSpec, changed, load_spec
 
 SPEC = """\
@@ -46,8 +46,8 @@ def test_a_space_that_makes_no_sense_is_one_line(path: Path, text: str, message:
 
 
 def test_a_range_of_whole_numbers_is_told_from_one_of_numbers() -> None:
-    assert Span(low=1, high=9).is_whole
-    assert not Span(low=1.0, high=9.0).is_whole
+    assert SearchRange(low=1, high=9).is_whole
+    assert not SearchRange(low=1.0, high=9.0).is_whole
 
 
 def test_a_changed_spec_is_the_one_that_its_text_says(loaded: LoadedSpec, tmp_path: Path) -> None:

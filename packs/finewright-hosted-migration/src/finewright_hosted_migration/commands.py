@@ -33,5 +33,5 @@ def openai(options: OpenaiOptions, session: Session) -> BaseModel:
     """The whole way, and whether parity is proved."""
     from finewright_hosted_migration.openai import Migration, migrate
 
-    asked = Migration(**{name: value for name, value in options if name != "runs"})
-    return migrate(asked, options.runs, today=session.today, on_event=session.on_event)
+    migration = Migration(**{name: value for name, value in options if name != "runs"})
+    return migrate(migration, options.runs, today=session.today, on_event=session.on_event)

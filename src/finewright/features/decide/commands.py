@@ -38,12 +38,12 @@ def decide(options: DecideOptions, session: Session) -> BaseModel:
     from finewright.features.decide.run import decide_file
 
     check_user_folder(options.prices)
-    spec = options.spec or _asked(session)
+    spec = options.spec or _interviewed(session)
     today = _day_of(options.today) or session.today
     return decide_file(spec, options.overrides, today=today, user_prices=options.prices)
 
 
-def _asked(session: Session) -> Path:
+def _interviewed(session: Session) -> Path:
     """The spec that answers make."""
     from finewright.features.decide.questions import QUESTIONS
     from finewright.features.decide.run import ask
@@ -66,8 +66,8 @@ def _asked(session: Session) -> Path:
 
 def question_text(question: "Question", complaint: str) -> str:
     """The question with its reason, or what was wrong with the last answer."""
-    asked = complaint or question.text
-    return f"\n{asked}\n  why: {question.why}\n  such as {question.example}; Enter: unknown > "
+    text = complaint or question.text
+    return f"\n{text}\n  why: {question.why}\n  such as {question.example}; Enter: unknown > "
 
 
 def _day_of(text: str) -> date | None:

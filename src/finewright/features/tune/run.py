@@ -14,7 +14,7 @@ from finewright.compare.comparison import Comparison
 from finewright.errors import SpecError, StageError
 from finewright.evaluate.cautions import linear_problems, recall_problem
 from finewright.features.tune.search import Pruned, Report, Search, Suggestion
-from finewright.features.tune.spec import Span, TuneSpec
+from finewright.features.tune.spec import SearchRange, TuneSpec
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import LINEAR, TUNED
 from finewright.schema.load import LoadedSpec, changed
@@ -97,7 +97,9 @@ def _check_parameters(loaded: LoadedSpec, spec: TuneSpec) -> None:
     told: list[str] = []
     for key, space in spec.parameters.items():
         where = f"{loaded.path}: tune.parameters.{key}"
-        values: Sequence[Choice] = (space.low, space.high) if isinstance(space, Span) else space
+        values: Sequence[Choice] = (
+            (space.low, space.high) if isinstance(space, SearchRange) else space
+        )
         if not values:
             told.append(f"{where}: there is nothing to choose from")
         for value in values:
@@ -307,5 +309,5 @@ def _write_best(contest: Contest, best: Trial, target: Path) -> None:
     write_text(target, f"{_MARK}# {contest.folder}, trial {best.number}\n{text}")
 
 
-def _plain(space: Span | tuple[Choice, ...]) -> Tree:
-    return space.model_dump() if isinstance(space, Span) else list(space)
+def _plain(space: SearchRange | tuple[Choice, ...]) -> Tree:
+    return space.model_dump() if isinstance(space, SearchRange) else list(space)

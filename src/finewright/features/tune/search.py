@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from finewright.features.tune.spec import Span, TuneSpec
+from finewright.features.tune.spec import SearchRange, TuneSpec
 from finewright.schema.tune_report import Choice
 
 if TYPE_CHECKING:
@@ -132,8 +132,8 @@ def _settings(trial: "FrozenTrial") -> Mapping[str, Choice]:
     return {} if _WRITTEN in trial.user_attrs else trial.params
 
 
-def _is_in(value: object, space: Span | tuple[Choice, ...]) -> bool:
-    if not isinstance(space, Span):
+def _is_in(value: object, space: SearchRange | tuple[Choice, ...]) -> bool:
+    if not isinstance(space, SearchRange):
         return any(value == choice and type(value) is type(choice) for choice in space)
     if isinstance(value, bool) or not isinstance(value, int if space.is_whole else int | float):
         return False
@@ -141,9 +141,11 @@ def _is_in(value: object, space: Span | tuple[Choice, ...]) -> bool:
     return space.low <= value <= space.high and abs(steps - round(steps)) < _ROUNDING
 
 
-def _distribution(optuna: Any, space: Span | tuple[Choice, ...]) -> Any:  # Any: the module, late
+def _distribution(
+    optuna: Any, space: SearchRange | tuple[Choice, ...]
+) -> Any:  # Any: the module, late
     of = optuna.distributions
-    if not isinstance(space, Span):
+    if not isinstance(space, SearchRange):
         return of.CategoricalDistribution(space)
     if space.is_whole:
         low, high, step = int(space.low), int(space.high), int(space.step or 1)
@@ -151,9 +153,9 @@ def _distribution(optuna: Any, space: Span | tuple[Choice, ...]) -> Any:  # Any:
     return of.FloatDistribution(space.low, space.high, log=space.log, step=space.step)
 
 
-def _value(trial: "OptunaTrial", key: str, space: Span | tuple[Choice, ...]) -> Choice:
+def _value(trial: "OptunaTrial", key: str, space: SearchRange | tuple[Choice, ...]) -> Choice:
     found: Choice
-    if not isinstance(space, Span):
+    if not isinstance(space, SearchRange):
         chosen = trial.suggest_categorical(key, space)
         assert chosen is not None  # no choice is
         found = chosen

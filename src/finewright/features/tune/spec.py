@@ -10,7 +10,7 @@ from finewright.schema.tune_report import Choice
 Number = int | float
 
 
-class Span(Model):
+class SearchRange(Model):
     """A range of numbers, both ends included; of whole numbers where both ends are such."""
 
     low: Number
@@ -39,7 +39,7 @@ class Span(Model):
 class TuneSpec(Model):
     """What is searched: dotted keys of `train`, each with a range or a list of choices."""
 
-    parameters: dict[str, Span | tuple[Choice, ...]] = Field(
+    parameters: dict[str, SearchRange | tuple[Choice, ...]] = Field(
         min_length=1,
         description="Key below `train` -> {low, high, log, step}, or a list of choices.",
     )

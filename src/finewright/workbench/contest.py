@@ -6,9 +6,8 @@ never trained twice, and goes on where it was cut. What chooses between runs are
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from finewright.compare.asking import RowAnswer, recorded
 from finewright.compare.comparison import Comparison, compare
@@ -35,10 +34,8 @@ from finewright.store.stage import refuse
 from finewright.workbench.plan import plan
 from finewright.workbench.prepare import input_digests, spec_key
 from finewright.workbench.signals import GOES_ON, goes_on, stop_requests
+from finewright.workbench.systems import load_system
 from finewright.workbench.up import OnEvent, resume, up
-
-if TYPE_CHECKING:
-    from finewright.compare.models import LoadedModel
 
 HELD_OUT = "held-out rows"
 DEVELOPMENT = "development rows"
@@ -178,10 +175,7 @@ def development(contest: Contest, entries: Sequence[Entry]) -> Comparison:
     """The runs' tuned models on the development rows, by the names of their base models. Their answers are
     logged, and asked for once."""
     rows = development_rows(contest, entries[0])
-    systems = [
-        LocalModel(entry.base_model, trained_key(entry), partial(load_entry, entry))
-        for entry in entries
-    ]
+    systems = [system_of(entry) for entry in entries]
     from finewright.evaluate.measured import RowSet, settings_of
 
     spec = contest.loaded.spec.evaluate.model_copy(update={"metrics": contest.metrics})
@@ -246,17 +240,11 @@ def of_data(entry: Entry) -> Iterator[Problem]:
     yield from (draw.problem() for draw in entry.data.draws)
 
 
-def load_entry(entry: Entry) -> "LoadedModel":
-    """The tuned model of the run, loaded."""
-    from finewright.workbench.systems import load_system
-
-    return load_system(str(entry.run.root))
-
-
-def trained_key(entry: Entry) -> str:
-    """A digest of what the training made."""
+def system_of(entry: Entry) -> LocalModel:
+    """The run's tuned model, by the name of its base."""
     adapter = [a.sha256 for a in entry.trained.artifacts if a.kind == "adapter"]
-    return digest(entry.trained.base_sha256, adapter)
+    key = digest(entry.trained.base_sha256, adapter)
+    return LocalModel(entry.base_model, key, lambda: load_system(str(entry.run.root)))
 
 
 def _samples(path: Path) -> list[Sample]:

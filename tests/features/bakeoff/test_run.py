@@ -10,12 +10,12 @@ import pytest
 
 import tiny
 from finewright.errors import DataError, SpecError
-from finewright.features.bakeoff import finalist
 from finewright.features.bakeoff.run import bakeoff
 from finewright.report.show import text_of
 from finewright.schema.bakeoff_report import BakeoffReport
 from finewright.schema.load import load_spec
 from finewright.store.rundir import list_runs
+from finewright.workbench import contest
 from finewright.workbench.runs import list_runs as list_runs_of
 from finewright.workbench.runs import verify
 
@@ -191,7 +191,7 @@ def test_every_run_is_an_ordinary_one_that_can_be_verified(finished: BakeoffRepo
 def test_a_second_call_trains_and_asks_nothing_anew(
     project: Path, finished: BakeoffReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finalist, "load_entry", None)  # nothing is timed
+    monkeypatch.setattr(contest, "load_system", None)  # nothing is asked or timed
     events: Events = []
     again = run(project, events=events)
     assert again == finished

@@ -1,10 +1,9 @@
 """What is known of a tuned model beside its score: licence, size, speed, price, conduct of its answers."""
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from finewright.catalog.open_models import open_models
 from finewright.compare.comparison import Comparison
@@ -16,9 +15,8 @@ from finewright.feature import offered
 from finewright.guard.quality.languages import TOO_SHORT, UNCLEAR, detector
 from finewright.judge.drift import LanguageOf
 from finewright.judge.statistics import wilson
-from finewright.lm.runtime import watch_others
-from finewright.lm.sources import locate, num_parameters
-from finewright.schema.bakeoff_report import Conduct, Finalist, Share, Use
+from finewright.lm.sources import BaseModel, locate, num_parameters
+from finewright.schema.bakeoff_report import Conduct, Finalist, Share, Speed
 from finewright.schema.cost import CostReport, Range
 from finewright.schema.evaluate import (
     BASE,
@@ -28,23 +26,15 @@ from finewright.schema.evaluate import (
     Sample,
     Score,
 )
-from finewright.schema.rows import Row
-from finewright.store.atomic import os_errors, read_json, write_json
+from finewright.store.answers import AnswersLog
 from finewright.workbench.contest import (
     Contest,
     Entry,
     HeldOut,
     development_rows,
-    load_entry,
-    trained_key,
+    system_of,
 )
 from finewright.workbench.signals import GOES_ON, stop_requests
-
-if TYPE_CHECKING:
-    from finewright.evaluate.latency import Timing
-
-_TURNS = 3
-"""In so many parts each finalist's rows are timed, with the others between them."""
 
 
 class _Price(NamedTuple):
@@ -52,7 +42,9 @@ class _Price(NamedTuple):
     machine: str
 
 
-def finalist(contest: Contest, entry: Entry, asked: HeldOut, use: Use, *, today: date) -> Finalist:
+def finalist(
+    contest: Contest, entry: Entry, asked: HeldOut, speed: Speed, *, today: date
+) -> Finalist:
     """What is known of the run's tuned model beside its score on the rows that chose nothing."""
     trained, systems = entry.trained, asked.systems
     untuned = _untuned(systems)
@@ -65,7 +57,7 @@ def finalist(contest: Contest, entry: Entry, asked: HeldOut, use: Use, *, today:
         parameters=num_parameters(base.folder),
         license=license_,
         license_classes=classes_of(license_),
-        end_of_turn=use.end_of_turn,
+        end_of_turn=_end_of_turn(contest, base),
         scores=tuple(systems.systems[TUNED].scores),
         untuned=tuple(systems.systems[untuned].scores) if untuned else (),
         gain=systems.difference(TUNED, untuned) if untuned else None,
@@ -77,7 +69,7 @@ def finalist(contest: Contest, entry: Entry, asked: HeldOut, use: Use, *, today:
         peak_gib=trained.peak_gib,
         usd=price.usd,
         usd_on=price.machine,
-        speed=use.speed,
+        speed=speed,
         conduct=_conduct(contest, entry, asked.samples),
     )
 
@@ -148,85 +140,33 @@ def _price(contest: Contest, entry: Entry, today: date) -> _Price:
     return _Price(usd, machine)
 
 
-def uses(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, Use]:
-    """What is measured of each finalist in use, on the same development rows.
-
-    All are timed in turns, a part of the rows at a time, so that a machine that is busy for a while slows
-    none alone. What is timed is kept: a second call says the same, and times only those that are new."""
-    folder = contest.folder / f"use-{timed}"
-    with os_errors(folder):
-        folder.mkdir(exist_ok=True)
-    some = f"-{contest.development_rows}" if contest.development_rows else ""
-    paths = {
-        each.base_model: folder / f"{each.run.root.name}-{trained_key(each)[:8]}{some}.json"
-        for each in entries
-    }
-    new = [entry for entry in entries if not paths[entry.base_model].is_file()]
-    for name, use in _measured(contest, new, timed).items():
-        write_json(paths[name], use.model_dump(mode="json"))
-    hint = "delete it, and it is measured again"
-    return {name: read_json(path, Use, hint=hint) for name, path in paths.items()}
-
-
-@dataclass(slots=True)
-class _Times:
-    """Of one model: row number -> its timing, how long all took, and the cores that others used meanwhile."""
-
-    of_row: dict[int, "Timing"]
-    seconds: float = 0.0
-    core_seconds: float = 0.0
-    end_of_turn: str = ""
-
-
-def _measured(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, Use]:
-    if not entries:
-        return {}
+def speeds(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, Speed]:
+    """How fast each finalist answers the same development rows, one by one and in turns."""
+    from finewright.compare.turns import TimedAnswer, cores_others_used, time_in_turns
     from finewright.evaluate.latency import speed_of
 
-    times = {entry.base_model: _Times({}) for entry in entries}
+    rows = development_rows(contest, entries[0])[:timed]
+    log = AnswersLog(contest.folder / "times.jsonl", TimedAnswer)
     with stop_requests() as should_stop:
-        for part in range(_TURNS):
-            for entry in entries if part % 2 == 0 else entries[::-1]:
-                rows = list(enumerate(development_rows(contest, entry)[:timed]))
-                if turn := rows[part::_TURNS]:
-                    _time(contest, entry, turn, times[entry.base_model])
-                told = {"system": entry.base_model, "total": len(rows)}
-                done = len(times[entry.base_model].of_row)
-                contest.on_event("timing", {**told, "done": done})
-                if stop := should_stop():
-                    raise Interrupted("stopped while timing", signal_number=stop, hint=GOES_ON)
+
+        def watch(name: str, done: int, total: int) -> None:
+            contest.on_event("timing", {"system": name, "done": done, "total": total})
+            if stop := should_stop():
+                raise Interrupted("stopped while timing", signal_number=stop, hint=GOES_ON)
+
+        most = contest.loaded.spec.evaluate.max_new_tokens
+        found = time_in_turns([system_of(each) for each in entries], rows, most, log, watch)
     return {
-        name: Use(
-            speed=speed_of(
-                [found.of_row[row] for row in sorted(found.of_row)],
-                cores_others_used=round(found.core_seconds / found.seconds, 2),
-            ),
-            end_of_turn=found.end_of_turn,
+        name: speed_of(
+            [each.timing for each in answers], cores_others_used=cores_others_used(answers)
         )
-        for name, found in times.items()
+        for name, answers in found.items()
     }
 
 
-def _time(contest: Contest, entry: Entry, rows: Sequence[tuple[int, Row]], times: _Times) -> None:
-    """Answer some rows one by one; loading the model is not in it."""
-    system = load_entry(entry)
-    from finewright.evaluate.answers import question_of
-    from finewright.evaluate.latency import Prepare
-    from finewright.evaluate.latency import timed as time_each
+def _end_of_turn(contest: Contest, base: BaseModel) -> str:
+    from finewright.lm.load import chat_of
 
-    chat = system.chat
-
-    def request(row: Row) -> Prepare:
-        question = question_of(chat, row)
-        return lambda: question
-
-    most = contest.loaded.spec.evaluate.max_new_tokens
-    requests = [request(row) for _, row in rows]
-    start, used = time.perf_counter(), watch_others()
-    found = list(time_each(system.lm, chat, requests, max_new_tokens=most, clock=time.perf_counter))
-    seconds = time.perf_counter() - start
-    times.of_row.update(zip((number for number, _ in rows), found, strict=True))
-    times.seconds += seconds
-    times.core_seconds += used() * seconds
+    chat = chat_of(base, contest.loaded.spec)
     ends = chat.tokenizer.convert_ids_to_tokens(sorted(chat.end_of_turn))
-    times.end_of_turn = " ".join(map(str, ends))
+    return " ".join(map(str, ends))

@@ -9,7 +9,7 @@ from finewright.compare.comparison import Comparison
 from finewright.compare.ladder import Burden, duels, fates, ladder, verdict
 from finewright.errors import SpecError
 from finewright.evaluate.cautions import linear_problems, recall_problem
-from finewright.features.bakeoff.finalist import finalist, uses
+from finewright.features.bakeoff.finalist import finalist, speeds
 from finewright.features.bakeoff.report import licence
 from finewright.features.bakeoff.spec import BakeoffSpec
 from finewright.judge.pareto import Point, frontier
@@ -59,14 +59,14 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
     contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
     entries, rungs = _climbed(contest, spec)
     contest.say("the finalists are timed in turns")
-    in_use = uses(contest, entries, spec.timed_answers)
+    speed = speeds(contest, entries, spec.timed_answers)
     asked: dict[str, HeldOut] = {}
     finalists: dict[str, Finalist] = {}
     for entry in entries:
         name = entry.base_model
         contest.say(f"{name}: asked the rows that chose nothing")
         asked[name] = held_out(contest, entry, name)
-        finalists[name] = finalist(contest, entry, asked[name], in_use[name], today=today)
+        finalists[name] = finalist(contest, entry, asked[name], speed[name], today=today)
     report = _report(contest, entries, rungs, finalists, asked)
     write_json(folder / "report.json", report.model_dump(mode="json"))
     write_page(report, folder / "report.html")
@@ -234,7 +234,7 @@ def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Probl
             level="warning",
             message=f"other work kept the machine busy while answers were timed (cores: {used}), so times say"
             " little and decide nothing",
-            hint=f"on a quiet machine, delete the folder use-* in {contest.folder} and run the same command",
+            hint=f"on a quiet machine, delete times.jsonl in {contest.folder} and run the same command",
         )
     if any(each.conduct.other_language is None for each in finalists):
         hint = 'pip install "finewright[data]"'

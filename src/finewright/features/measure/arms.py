@@ -126,21 +126,41 @@ class ArmAnswers:
     latency: Latency
 
 
-def sit(
-    arm: Arm, exams: Exams, examples: Sequence[Row], spec: MeasureSpec, asking: Asking
-) -> ArmAnswers:
-    """Ask an arm everything. A model is loaded only for what is not kept yet."""
-    model = arm if arm in TUNED else BASE
+def sit_all(
+    exams: Exams, examples: Sequence[Row], spec: MeasureSpec, asking: Asking
+) -> list[ArmAnswers]:
+    """Ask each arm everything, and then time them in turns. A model is loaded only for what is not logged."""
+    from finewright.evaluate.latency import latency_of
+
+    given = {arm: _sit(arm, exams, examples, asking) for arm in spec.ordered}
+    test = exams.by_name[TEST]
+    rows = drawn(test.rows, spec.seed, "latency")[: spec.latency_rows]
+    systems = [
+        asking.system(arm, _model_of(arm), "times", preparing(arm, test.shelf, examples))
+        for arm in spec.ordered
+    ]
+    times = asking.times(systems, rows)
+    return [
+        ArmAnswers(arm, given[arm], latency_of(times[arm], searches=arm in WITH_PASSAGES))
+        for arm in spec.ordered
+    ]
+
+
+def _sit(
+    arm: Arm, exams: Exams, examples: Sequence[Row], asking: Asking
+) -> dict[str, SystemAnswers]:
     given = {}
     for name, exam in exams.of(arm).items():
         prepare = preparing(arm, exam.shelf, examples)
         metrics = None if name == TEST else ()
-        given[name] = asking.answers(arm, model, name, exam.rows, prepare=prepare, metrics=metrics)
-    test = exams.by_name[TEST]
-    sample = drawn(test.rows, spec.seed, "latency")[: spec.latency_rows]
-    prepare = preparing(arm, test.shelf, examples)
-    latency = asking.latency(arm, model, sample, prepare, searches=arm in WITH_PASSAGES)
-    return ArmAnswers(arm, given, latency)
+        given[name] = asking.answers(
+            arm, _model_of(arm), name, exam.rows, prepare=prepare, metrics=metrics
+        )
+    return given
+
+
+def _model_of(arm: Arm) -> str:
+    return arm if arm in TUNED else BASE
 
 
 def ask_test(arm: Arm, model: str, exams: Exams, asking: Asking) -> SystemAnswers:

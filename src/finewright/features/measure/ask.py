@@ -4,16 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from finewright.compare.asking import RowAnswer, SystemAnswers, ask
 from finewright.compare.models import LocalModel, unchanged
 from finewright.errors import Interrupted
-from finewright.features.measure.store import kept
 from finewright.lm.sources import base_digest, locate
 from finewright.schema.load import LoadedSpec
-from finewright.schema.measure_report import Latency
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
 from finewright.store.keys import digest
@@ -24,6 +21,7 @@ from finewright.workbench.up import OnEvent
 
 if TYPE_CHECKING:
     from finewright.compare.models import LoadedModel
+    from finewright.evaluate.latency import Timing
     from finewright.lm.chat import Chat
     from finewright.lm.model import LM
 
@@ -117,43 +115,31 @@ class Asking:
         settings = settings_of(self.models.loaded.spec.evaluate)
         if metrics is not None:
             settings = replace(settings, metrics=metrics)
-        load = partial(self.models.subject, arm, model)
-        system = LocalModel(arm, digest(self.models.key(model), arm, data), load, prepare)
+        system = self.system(arm, model, data, prepare)
         with stop_requests() as should_stop:
             watch = partial(self._tell, should_stop)
             return ask(system, RowSet(data, rows), settings, self.log, watch)
 
-    def latency(
-        self,
-        arm: str,
-        model: str,
-        rows: Sequence[Row],
-        prepare: Callable[[Row], Row],
-        *,
-        searches: bool,
-    ) -> Latency:
-        """One request after the other, after one that does not count."""
+    def system(self, arm: str, model: str, data: str, prepare: Callable[[Row], Row]) -> LocalModel:
+        """An arm as it answers a set of rows, by the model of that name."""
+        load = partial(self.models.subject, arm, model)
+        return LocalModel(arm, digest(self.models.key(model), arm, data), load, prepare)
 
-        def time_all() -> Latency:
-            from finewright.evaluate.answers import question_of
-            from finewright.evaluate.latency import Prepare, latency_of, timed
+    def times(
+        self, systems: Sequence[LocalModel], rows: Sequence[Row]
+    ) -> dict[str, list["Timing"]]:
+        """One request after the other, the systems in turns."""
+        from finewright.compare.turns import TimedAnswer, time_in_turns
 
-            longest = self.models.loaded.spec.evaluate.max_new_tokens
-            subject = self.models.subject(arm, model)
-            lm, chat = subject.lm, subject.chat
+        log = AnswersLog(self.folder / "times.jsonl", TimedAnswer)
+        most = self.models.loaded.spec.evaluate.max_new_tokens
+        with stop_requests() as should_stop:
 
-            def request(row: Row) -> Prepare:
-                return lambda: question_of(chat, prepare(row))
+            def watch(arm: str, done: int, total: int) -> None:
+                self._tell(should_stop, arm, "one at a time", done, total)
 
-            timings = []
-            with stop_requests() as should_stop:
-                requests = [request(row) for row in rows]
-                for timing in timed(lm, chat, requests, max_new_tokens=longest, clock=perf_counter):
-                    timings.append(timing)
-                    self._tell(should_stop, arm, "one at a time", len(timings), len(rows))
-            return latency_of(timings, searches=searches)
-
-        return kept(self.folder / "answers" / f"{arm}-latency.json", Latency, time_all)
+            found = time_in_turns(systems, rows, most, log, watch)
+        return {name: [each.timing for each in answers] for name, answers in found.items()}
 
     def _tell(
         self, should_stop: Callable[[], int], system: str, data: str, done: int, total: int

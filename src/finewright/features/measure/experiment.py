@@ -21,7 +21,7 @@ from finewright.features.measure.arms import (
     best_shots,
     examples_of,
     exams_of,
-    sit,
+    sit_all,
     try_shots,
 )
 from finewright.features.measure.ask import Asking, Models
@@ -170,7 +170,7 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
     tuned = [arm for arm in ex.spec.ordered if arm in TUNED]
     for arm in tuned:
         _train_arm(ex, arm, arm, ex.rows.train)
-    answers = [sit(arm, exams, examples, ex.spec, ex.asking) for arm in ex.spec.ordered]
+    answers = sit_all(exams, examples, ex.spec, ex.asking)
     arms = arm_reports(answers, _of_arms(ex, tuned), shots, ex.judge)
     pairs = pair_tests(answers, ex.judge)
     to_beat = baselines(ex.rows, answers, ex.judge, ex.asking)

@@ -5,9 +5,9 @@ from finewright.features.measure.arms import Criterion
 from finewright.features.measure.ask import Asking
 from finewright.features.measure.library import Library
 from finewright.features.measure.rows import ExperimentRows
-from finewright.features.measure.store import kept
 from finewright.schema.common import Model
 from finewright.schema.measure_report import Retrieval
+from finewright.store.atomic import read_json, write_json
 
 
 class _Found(Model):
@@ -22,16 +22,14 @@ def retrieval(
     asked = [row for row in rows.test if gold_of(row)]
     if not asked:
         return None
-    shelf = library.shelf
-
-    def search_all() -> _Found:
-        found = [
+    shelf, path = library.shelf, asking.folder / "retrieval.json"
+    if not path.is_file():
+        flags = tuple(
             any(passage.document in gold_of(row) for passage in shelf.passages(question_of(row)))
             for row in asked
-        ]
-        return _Found(flags=tuple(found))
-
-    flags = kept(asking.folder / "answers" / "retrieval.json", _Found, search_all).flags
+        )
+        write_json(path, _Found(flags=flags).model_dump(mode="json"))
+    flags = read_json(path, _Found, hint="remove the file; it is made again").flags
     counts = library.counts()
     return Retrieval(
         found=criterion.share(flags),

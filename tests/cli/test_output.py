@@ -177,3 +177,27 @@ def test_json_is_utf8_and_not_escaped(project: Path, finewright: Finewright) -> 
     )
     assert "zeilen-ü.jsonl" in checked.out
     assert json.loads(checked.out)["problems"][0]["file"] == "zeilen-ü.jsonl"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check spec.yaml",
+        "runs list",
+        "doctor",
+        "catalog list --section gpus",
+        "data list",
+        "data show rows.jsonl",
+        "data check rows.jsonl",
+        "data duplicates rows.jsonl test.jsonl",
+        "data personal rows.jsonl",
+    ],
+)
+def test_a_report_has_a_page(project: Path, finewright: Finewright, command: str) -> None:
+    words = command.split()
+    shown = finewright(*words, "--html", "page.html")
+    assert shown.code == finewright(*words).code
+    page = (project / "page.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>\n<!-- A page about ")
+    refused = finewright(*words, "--html", "spec.yaml" if "spec.yaml" in words else "rows.jsonl")
+    assert (refused.code, refused.out) == (2, "")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from finewright.data.check import check_rows
-from finewright.data.odd_turns import told_of_turns
+from finewright.data.row_warnings import odd_turns, warnings_of
 from finewright.data.validate import Validated, validate
 from finewright.rows.fates import ReadOptions
 from finewright.rows.read import ReadRow
@@ -154,7 +154,7 @@ def test_odd_turns_are_counted_with_the_first_row() -> None:
         for turn in (*closes, named, {**closes[0], "reasoning_content": "b"})
     ]
     found = check(declared, undeclared, bare, beside, twice, *odd)
-    told = {(p.level, p.row, p.key): p.message for p in told_of_turns(found.rows)}
+    told = {(p.level, p.row, p.key): p.message for p in warnings_of(found.rows, odd_turns)}
     assert told == {
         ("warning", 2, "messages[3].tool_calls[1].function.name"):
             "2 rows call tools that the row's `tools` do not declare, this one first: 'g'",

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.data.odd_turns import told_of_turns
 from finewright.data.provenance.changes import Changes
 from finewright.data.provenance.ledger import Provenance
 from finewright.data.provenance.policy import by_licence
+from finewright.data.row_warnings import control_tokens, hidden_text, odd_turns, warnings_of
 from finewright.errors import MissingExtra
-from finewright.guard.controls import control_tokens
 from finewright.guard.duplicates.find import find
-from finewright.guard.hidden_text import hidden_text
 from finewright.guard.privacy.apply import apply as apply_privacy
 from finewright.guard.privacy.key_file import key_of
 from finewright.rows.outcome import Dropped, Outcome
@@ -84,8 +82,10 @@ def pass_door(
     that refuses or changes rows raises MissingExtra. `holding` spares a look at rows that hold nothing."""
     passed, policy = Passed(tuple(rows)), spec.licenses
     _told(passed, "licences", not (policy.allow or policy.deny), _licences(policy, provenance))
-    passed.problems += control_tokens(_among(passed.rows, holding and holding.controls))
-    passed.problems += told_of_turns(passed.rows)
+    passed.problems += warnings_of(
+        _among(passed.rows, holding and holding.controls), control_tokens
+    )
+    passed.problems += warnings_of(passed.rows, odd_turns)
     private = _privacy(spec, resolve, holding and holding.private)
     _told(passed, "personal data and secrets", _only_tells_privacy(spec), private)
     _told(passed, "duplicates", _only_tells_duplicates(spec), _duplicates(spec))
@@ -93,7 +93,7 @@ def pass_door(
         outcome, passed.poison = search(passed.rows)
         _take(passed, outcome)
     else:
-        passed.problems += hidden_text(passed.rows)
+        passed.problems += warnings_of(passed.rows, hidden_text)
     return passed
 
 

@@ -7,10 +7,8 @@ from pathlib import Path
 from finewright.data.contamination import contamination
 from finewright.data.door import with_resolved
 from finewright.data.gather import Gathered, measured_share, read_row_set
-from finewright.data.odd_turns import told_of_turns
+from finewright.data.row_warnings import RowWarnings
 from finewright.errors import MissingExtra
-from finewright.guard.controls import control_tokens
-from finewright.guard.hidden_text import hidden_text
 from finewright.guard.privacy.apply import apply
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
@@ -46,7 +44,9 @@ def row_sets(spec: RunSpec, gathered: Gathered, resolve: Callable[[str], Path]) 
         rows, problems, draw = read_row_set(resolve(item.path), item, seed=spec.evaluate.seed)
         problems = tuple(_of_set(problem, number) for problem in problems)
         rows, seen = _private(rows, spec.data, resolve, gathered.passed.key)
-        told = (*problems, *control_tokens(rows), *hidden_text(rows), *told_of_turns(rows), *seen)
+        warnings = RowWarnings()
+        warnings.add(rows)
+        told = (*problems, *warnings.problems(), *seen)
         compared = _compared(item.title, rows, told, gathered, similarity)
         found.append(replace(compared, draw=draw))
     return found

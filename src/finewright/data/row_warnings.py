@@ -1,58 +1,195 @@
 """What is said of the texts of usable rows, whatever file they are in: control tokens, hidden text and odd
 turns; and of rows that repeat each other. None of it is an error, and nothing is dropped or changed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from finewright.data.odd_turns import OddTurn, OddTurns
-from finewright.guard.controls import ControlTokens
-from finewright.guard.hidden_text import HiddenText
-from finewright.guard.poison.hidden import Hidden
+from finewright.data import odd_turns as turns
+from finewright.guard.controls import family_of, spelled
+from finewright.guard.poison.hidden import hidden
 from finewright.rows.containers.found import said
-from finewright.rows.first_rows import FirstRow
+from finewright.rows.texts import leaves, passages
 from finewright.schema.common import Problem
-from finewright.schema.rows import Row
+from finewright.schema.rows import Row, RowText
 
 _ROW_BITS = 40
+_MOST_NAMED = 5
+_CONTROLS = ("control", "ordinary")
+_ODD = ("undeclared", "beside", "thoughts", "close")
+
+
+class Noted(NamedTuple):
+    """Something in a row that its owner may not mean so: of which kind, at which key, and what it says.
+
+    Of a kind, the first that `is_trick` goes before what else comes first."""
+
+    kind: str
+    key: str
+    says: str
+    is_trick: bool = False
+
+
+Check = Callable[[Row, Sequence[RowText]], Iterable[Noted]]
+"""What is noted in a row; its texts are given, so that they are taken apart once."""
+
+
+def control_tokens(row: Row, texts: Sequence[RowText]) -> Iterator[Noted]:
+    """Control tokens of chat templates; those that HTML has as well are of another kind."""
+    of_tools = [RowText(key, "tool", text) for key, text in leaves("tools", row.tools)]
+    for found in spelled([*texts, *of_tools]):
+        yield Noted(_CONTROLS[found.ordinary], found.key, found.token)
+
+
+def hidden_text(_: Row, texts: Sequence[RowText]) -> Iterator[Noted]:
+    """Text that a reader does not see."""
+    return (Noted(*found) for found in hidden(texts))
+
+
+def odd_turns(row: Row, _: Sequence[RowText]) -> Iterator[Noted]:
+    """Turns that may be learned otherwise than they are meant."""
+    return (Noted(*found) for found in turns.odd_turns(row))
+
+
+@dataclass(slots=True)
+class FirstRow:
+    """Where the first row of a file is that holds a kind, and how many hold one; of control tokens, which."""
+
+    file: str
+    row: int
+    first: Noted
+    num_rows: int
+    tokens: Counter[str]
 
 
 @dataclass(slots=True)
 class RowWarnings:
     """The rows so far; memory grows with the files and with the control tokens, not with the rows."""
 
-    controls: ControlTokens = field(default_factory=ControlTokens)
-    hidden: HiddenText = field(default_factory=HiddenText)
-    odd: OddTurns = field(default_factory=OddTurns)
+    checks: Sequence[Check] = (control_tokens, hidden_text, odd_turns)
+    seen: dict[tuple[str, str], FirstRow] = field(default_factory=dict)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Look at more rows."""
         for row in rows:
-            self.controls.add(row)
-            self.hidden.add(row)
-            self.odd.add(row)
+            texts = list(passages(row))
+            by_kind: dict[str, list[Noted]] = {}
+            for check in self.checks:
+                for noted in check(row, texts):
+                    by_kind.setdefault(noted.kind, []).append(noted)
+            for kind, found in by_kind.items():
+                tokens = Counter(each.says for each in found if kind in _CONTROLS)
+                first = max(found, key=lambda each: each.is_trick)
+                self._join(FirstRow(row.file, row.row, first, 1, tokens))
 
     def problems(self) -> list[Problem]:
-        """Of each file and kind one, at the first row."""
-        return [*self.controls.problems(), *self.hidden.problems(), *self.odd.problems()]
+        """Of each file and kind one, at the first row: control tokens, hidden text, odd turns."""
+        return [
+            *(_of_tokens(each) for each in self.seen.values() if each.first.kind in _CONTROLS),
+            *(
+                _of_hidden_text(each)
+                for each in self.seen.values()
+                if each.first.kind not in (*_CONTROLS, *_ODD)
+            ),
+            *(_of_odd_turn(each) for each in self.seen.values() if each.first.kind in _ODD),
+        ]
 
-    def to_json(self) -> dict[str, Any]:  # Any: free JSON
+    def to_json(self) -> list[list[Any]]:  # Any: free JSON
         """What was seen, as it comes from who looked at a slice."""
-        return {
-            "controls": self.controls.to_json(),
-            "hidden": self.hidden.seen.to_json(),
-            "odd": self.odd.seen.to_json(),
-        }
+        return [
+            [each.file, each.row, each.first, each.num_rows, dict(each.tokens)]
+            for each in self.seen.values()
+        ]
 
-    def join(self, later: Mapping[str, Any]) -> None:  # Any: free JSON
+    def join(self, later: Iterable[list[Any]]) -> None:  # Any: free JSON
         """Add what `to_json` says of rows that come after."""
-        self.controls.join(later["controls"])
-        self.hidden.seen.join(
-            FirstRow(file, row, Hidden(*first), num) for file, row, first, num in later["hidden"]
-        )
-        self.odd.seen.join(
-            FirstRow(file, row, OddTurn(*first), num) for file, row, first, num in later["odd"]
-        )
+        for file, row, first, num_rows, tokens in later:
+            self._join(FirstRow(file, row, Noted(*first), num_rows, Counter(tokens)))
+
+    def _join(self, later: FirstRow) -> None:
+        so_far = self.seen.setdefault((later.file, later.first.kind), later)
+        if so_far is later:
+            return
+        so_far.num_rows += later.num_rows
+        so_far.tokens.update(later.tokens)
+        if later.first.is_trick and not so_far.first.is_trick:
+            so_far.row, so_far.first = later.row, later.first
+
+
+def warnings_of(rows: Iterable[Row], *checks: Check) -> list[Problem]:
+    """The problems that these checks find in all of these rows."""
+    found = RowWarnings(checks)
+    found.add(rows)
+    return found.problems()
+
+
+def _of_tokens(seen: FirstRow) -> Problem:
+    named = ", ".join(f"{token} ({n})" for token, n in seen.tokens.most_common(_MOST_NAMED))
+    num_more = len(seen.tokens) - _MOST_NAMED
+    more = f" and {num_more} others" if num_more > 0 else ""
+    rows = "1 row spells" if seen.num_rows == 1 else f"{seen.num_rows} rows spell"
+    family = family_of(seen.first.says)
+    is_control = seen.first.kind == "control"
+    return Problem(
+        level="warning" if is_control else "info",
+        file=seen.file,
+        row=seen.row,
+        key=seen.first.key,
+        message=f"{rows} control tokens of {family} and the like, this one first: {named}{more}",
+        hint="they are read as text and never end a turn; look who wrote them"
+        if is_control
+        else "they are read as text; HTML and documents about models have them, too",
+    )
+
+
+def _of_hidden_text(seen: FirstRow) -> Problem:
+    found = seen.first
+    rows = "1 row holds" if seen.num_rows == 1 else f"{seen.num_rows} rows hold"
+    # It goes to a terminal, where some signs would act.
+    text = "".join(sign if sign.isprintable() else " " for sign in found.says)
+    says = f": {text}" if text else ""
+    return Problem(
+        level="warning" if found.is_trick else "info",
+        file=seen.file,
+        row=seen.row,
+        key=found.key,
+        message=f"{rows} {found.kind}, which a reader does not see, this one first{says}",
+        hint=f"finewright data poison {seen.file} looks closer",
+    )
+
+
+def _of_odd_turn(seen: FirstRow) -> Problem:
+    kind, key, says, _ = seen.first
+    one = seen.num_rows == 1
+    rows = "1 row" if one else f"{seen.num_rows} rows"
+    message, hint = {
+        "undeclared": (
+            f"call{'s' * one} tools that the row's `tools` do not declare, this one first: {says!r}",
+            "declare them in `tools`: else a model learns to call tools that nobody declared",
+        ),
+        "beside": (
+            f"ha{'s' if one else 've'} text beside a call, this one first",
+            "`finewright plan` shows how the chat template tells both",
+        ),
+        "thoughts": (
+            f"ha{'s' if one else 've'} thoughts both in reasoning_content and in the content, this one first",
+            "keep one of the two",
+        ),
+        "close": (
+            f"ha{'s' if one else 've'} </think> without <think> before it, this one first",
+            "write thoughts between <think> and </think>: a close alone ends one only where the prompt of the"
+            " chat template opens it",
+        ),
+    }[kind]
+    return Problem(
+        level="info" if kind == "beside" else "warning",
+        file=seen.file,
+        row=seen.row,
+        key=key,
+        message=f"{rows} {message}",
+        hint=hint,
+    )
 
 
 @dataclass(slots=True)

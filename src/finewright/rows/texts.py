@@ -2,21 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from finewright.rows.identity import named_anew
-from finewright.schema.rows import Message, Row
+from finewright.schema.rows import Message, Row, RowText
 
 
-class Passage(NamedTuple):
-    """One text of a row: the key it stands at, who says it (`column` for a column), and the text."""
-
-    key: str
-    role: str
-    text: str
-
-
-def passages(row: Row) -> Iterator[Passage]:
+def passages(row: Row) -> Iterator[RowText]:
     """Every text of the row once, in order; a pair's shared prompt is not said twice.
 
     Of a message: its content, its thoughts, the arguments of its calls. Of a column: the texts in it."""
@@ -26,10 +18,10 @@ def passages(row: Row) -> Iterator[Passage]:
         yield from _conversation("rejected", row.rejected, first=shared)
     for name, value in row.columns.items():
         for place, text in leaves(f"columns.{name}", value):
-            yield Passage(place, "column", text)
+            yield RowText(place, "column", text)
 
 
-def with_texts(row: Row, change: Callable[[Passage], str]) -> Row:
+def with_texts(row: Row, change: Callable[[RowText], str]) -> Row:
     """The row with each text changed, and the id of what it says then; itself if nothing changed.
 
     `change` gets the passages of `passages`, and those of a pair's shared prompt for both sides."""
@@ -61,28 +53,28 @@ def text_of(turns: Iterable[Message]) -> str:
 _SPOKEN = ("content", "reasoning_content")
 
 
-def _conversation(name: str, turns: Sequence[Message], first: int = 0) -> Iterator[Passage]:
+def _conversation(name: str, turns: Sequence[Message], first: int = 0) -> Iterator[RowText]:
     for i, turn in enumerate(turns[first:], start=first):
         for key in _SPOKEN:
             if isinstance(turn.get(key), str) and turn[key]:
-                yield Passage(f"{name}[{i}].{key}", turn["role"], turn[key])
+                yield RowText(f"{name}[{i}].{key}", turn["role"], turn[key])
         for j, call in enumerate(turn.get("tool_calls") or ()):
             place = f"{name}[{i}].tool_calls[{j}].function.arguments"
             for leaf, text in leaves(place, call["function"].get("arguments")):
-                yield Passage(leaf, turn["role"], text)
+                yield RowText(leaf, turn["role"], text)
 
 
 def _changed(
-    name: str, turns: Sequence[Message], change: Callable[[Passage], str]
+    name: str, turns: Sequence[Message], change: Callable[[RowText], str]
 ) -> tuple[Message, ...]:
     return tuple(_changed_turn(f"{name}[{i}]", turn, change) for i, turn in enumerate(turns))
 
 
-def _changed_turn(place: str, turn: Message, change: Callable[[Passage], str]) -> Message:
+def _changed_turn(place: str, turn: Message, change: Callable[[RowText], str]) -> Message:
     changed = dict(turn)
     for key in _SPOKEN:
         if isinstance(turn.get(key), str) and turn[key]:
-            changed[key] = change(Passage(f"{place}.{key}", turn["role"], turn[key]))
+            changed[key] = change(RowText(f"{place}.{key}", turn["role"], turn[key]))
     if turn.get("tool_calls"):
         changed["tool_calls"] = [
             _changed_call(f"{place}.tool_calls[{j}]", turn["role"], call, change)
@@ -92,7 +84,7 @@ def _changed_turn(place: str, turn: Message, change: Callable[[Passage], str]) -
 
 
 def _changed_call(
-    place: str, role: str, call: dict[str, Any], change: Callable[[Passage], str]
+    place: str, role: str, call: dict[str, Any], change: Callable[[RowText], str]
 ) -> dict[str, Any]:
     function = call["function"]
     if "arguments" not in function:
@@ -114,10 +106,10 @@ def leaves(place: str, value: object) -> Iterator[tuple[str, str]]:
             yield from leaves(f"{place}[{i}]", item)
 
 
-def _mapped(place: str, role: str, value: Any, change: Callable[[Passage], str]) -> Any:
+def _mapped(place: str, role: str, value: Any, change: Callable[[RowText], str]) -> Any:
     # Any: free JSON
     if isinstance(value, str):
-        return change(Passage(place, role, value)) if value else value
+        return change(RowText(place, role, value)) if value else value
     if isinstance(value, dict):
         return {k: _mapped(f"{place}.{k}", role, item, change) for k, item in value.items()}
     if isinstance(value, list | tuple):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import takewhile
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Message = dict[str, Any]
 RowKind = Literal["conversation", "pair", "rated", "prompt"]
@@ -106,3 +106,11 @@ def write_rows(rows: Iterable[Row]) -> str:
 def parse_rows(text: str) -> list[Row]:
     """The inverse of `write_rows`."""
     return [Row.from_json(json.loads(line)) for line in text.split("\n") if line]
+
+
+class RowText(NamedTuple):
+    """One text of a row: the key it stands at, who says it (`column` for a column), and the text."""
+
+    key: str
+    role: str
+    text: str

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from finewright.data.door import Holding
+from finewright.data.row_warnings import control_tokens
 from finewright.data.scale.engines import Engine, engine_named
 from finewright.data.scale.slices import (
     SLICE_BYTES,
@@ -23,11 +24,11 @@ from finewright.data.scale.slices import (
 )
 from finewright.data.source import RecordedRows, SourceRows, files_of_source
 from finewright.errors import MissingExtra
-from finewright.guard.controls import spelled
 from finewright.guard.privacy.apply import apply
 from finewright.rows.containers.rows import rows_of
 from finewright.rows.fates import RowFile, Tally, fates_in
 from finewright.rows.notes import Json
+from finewright.rows.texts import passages
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
@@ -135,7 +136,9 @@ def made_of(part: Slice, looked: Looked) -> bytes:
         found.add(item)
     made = {
         **found.to_json(),
-        "controls": sorted({row.row for row in found.rows if any(True for _ in spelled(row))}),
+        "controls": sorted(
+            {row.row for row in found.rows if any(control_tokens(row, [*passages(row)]))}
+        ),
         "private": sorted(_private(found.rows, looked)),
     }
     return json.dumps(made).encode()

@@ -7,13 +7,12 @@ pictures, steganography in plain words. Needs no model."""
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from finewright.guard.poison.blobs import decoded_blobs
 from finewright.guard.poison.instructions import is_instruction
-from finewright.rows.texts import passages
-from finewright.schema.rows import Row
+from finewright.schema.rows import RowText
 
 HiddenKind = Literal[
     "zero-width signs", "bidirectional controls", "Unicode tags", "look-alike letters",
@@ -30,11 +29,11 @@ class Hidden(NamedTuple):
     is_trick: bool
 
 
-def hidden(row: Row) -> list[Hidden]:
-    """All hidden text of a row, in the order of its passages."""
+def hidden(texts: Iterable[RowText]) -> list[Hidden]:
+    """All hidden text, in the order of the texts."""
     return [
         Hidden(found.kind, passage.key, found.says, found.is_trick)
-        for passage in passages(row)
+        for passage in texts
         for found in hidden_in(passage.text)
     ]
 

@@ -228,7 +228,7 @@ def _hidden(rows: Sequence[Row]) -> Iterator[_Suspicion]:
     """One finding of each kind and level."""
     found = defaultdict(list)
     for i, row in enumerate(rows):
-        for item in hidden(row):
+        for item in hidden(passages(row)):
             found[item.kind, item.is_trick].append((i, item))
     for (kind, is_trick), items in found.items():
         by_row = dict(reversed(items))  # the first of each row

@@ -22,7 +22,7 @@ from finewright.guard.privacy.replace import (
 )
 from finewright.guard.privacy.scan import Span
 from finewright.rows.outcome import Dropped, Outcome
-from finewright.rows.texts import Passage, passages, with_texts
+from finewright.rows.texts import passages, with_texts
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.privacy import (
     Finding,
@@ -32,7 +32,7 @@ from finewright.schema.privacy import (
     SecretsSpec,
     TypeCount,
 )
-from finewright.schema.rows import Row
+from finewright.schema.rows import Row, RowText
 
 _CHANGES = ("redact", "pseudonymise")
 _ARGUMENTS = ".function.arguments"
@@ -78,7 +78,7 @@ class _Rules:
 
             self.ner = pipeline(Path(personal.ner))
 
-    def text(self, passage: Passage) -> _Text | None:
+    def text(self, passage: RowText) -> _Text | None:
         """What is found in a text, and the text that goes on; None if nothing is.
 
         Arguments that are JSON text are read value by value, as a model's tool would."""

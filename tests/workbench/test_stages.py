@@ -115,6 +115,20 @@ def test_the_code_has_one_digest() -> None:
     assert "code_sha256" in Lock.model_fields
 
 
+def test_the_code_of_another_package_decides_over_the_stage_that_it_brings(
+    make_context: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = set()
+    for name, text in (("toy_a", "pass\n"), ("toy_b", "pass\n"), ("toy_c", "return\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"def run(context):\n    {text}")
+        (tmp_path / f"{name}_alone.py").write_text(text)
+        monkeypatch.syspath_prepend(tmp_path)
+        for package in (name, f"{name}_alone"):
+            keys.add(key_of(TRAIN._replace(run=f"{package}:run"), make_context(), {}))
+    assert len(keys) == 4
+
+
 def test_what_is_measured_decides_over_no_training(make_context: Make) -> None:
     other = make_context(evaluate={"data": [{"path": "other.jsonl", "limit": 3}]})
     inputs = ({"evaluate.data.0.path": "1"}, {"evaluate.data.0.path": "2"})

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,16 +63,25 @@ _TRAINED_ON = frozenset({"data/train.jsonl", "data/eval.jsonl"})
 @cache
 def code_digest() -> str:
     """sha256 over finewright's own source, so that results of other code never pass for fresh."""
+    return digest_of("finewright")
+
+
+@cache
+def digest_of(package: str) -> str:
+    """sha256 over the source of a package or of a module alone, and finewright's version."""
     total = hashlib.sha256(__version__.encode())
-    root = Path(str(files("finewright")))
-    for path in sorted(root.rglob("*")):
-        if path.suffix in {".py", ".yaml", ".jinja"}:
-            total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    spec = find_spec(package)
+    assert spec is not None
+    for root in map(Path, spec.submodule_search_locations or [str(spec.origin)]):
+        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+            if path.suffix in {".py", ".yaml", ".jinja"}:
+                total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return total.hexdigest()
 
 
 def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
-    """What decides the stage's result: its section, its inputs, the results it reads, the code.
+    """What decides the stage's result: its section, its inputs, the results it reads, the code, and that of
+    the package which brings the stage.
 
     What is measured decides over `data`, which reads those rows as well, and over `evaluate` alone."""
     spec = context.spec
@@ -87,6 +96,9 @@ def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
     if spec.chat_template and "data" in stage.reads:
         section.append(spec.chat_template)
     upstream = [_result_digests(context, name, stage) for name in stage.reads]
+    package = stage.run.partition(".")[0].partition(":")[0]
+    if package != "finewright":
+        section.append(digest_of(package))
     return stage_key(section, upstream, code_digest())
 
 

@@ -13,7 +13,7 @@ from finewright.compare.asking import RowAnswer, recorded
 from finewright.compare.comparison import Comparison, compare
 from finewright.compare.models import LocalModel
 from finewright.data.gather import measured_share
-from finewright.errors import Interrupted, SpecError
+from finewright.errors import SpecError
 from finewright.evaluate.samples import parse_samples
 from finewright.evaluate.score import ScoreOptions, check_metrics, options_of
 from finewright.rows.draw import draw_rows
@@ -33,7 +33,7 @@ from finewright.store.rundir import RunDir, list_runs
 from finewright.store.stage import refuse
 from finewright.workbench.plan import plan
 from finewright.workbench.prepare import input_digests, spec_key
-from finewright.workbench.signals import GOES_ON, goes_on, stop_requests
+from finewright.workbench.signals import goes_on, watched
 from finewright.workbench.systems import load_system
 from finewright.workbench.up import OnEvent, resume, up
 
@@ -75,6 +75,10 @@ class Contest:
     def say(self, what: str) -> None:
         """Tell whoever watches what comes next."""
         self.on_event("contest", {"what": what})
+
+    def answered(self, system: str, data: str, done: int, total: int) -> None:
+        """Tell whoever watches how many rows a system has answered."""
+        self.on_event("progress", {"system": system, "data": data, "done": done, "total": total})
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +184,8 @@ def development(contest: Contest, entries: Sequence[Entry]) -> Comparison:
 
     spec = contest.loaded.spec.evaluate.model_copy(update={"metrics": contest.metrics})
     log = AnswersLog(contest.folder / "answers.jsonl", RowAnswer)
-    with stop_requests() as should_stop:
-
-        def watch(name: str, data: str, done: int, total: int) -> None:
-            fields = {"system": name, "data": data, "done": done, "total": total}
-            contest.on_event("progress", fields)
-            if stop := should_stop():
-                raise Interrupted("stopped while measuring", signal_number=stop, hint=GOES_ON)
-
-        row_set = RowSet(DEVELOPMENT, rows)
+    row_set = RowSet(DEVELOPMENT, rows)
+    with watched(contest.answered) as watch:
         return compare(systems, row_set, settings_of(spec), contest.metric, log, watch)
 
 

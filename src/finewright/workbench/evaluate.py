@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from finewright.compare.asking import OnProgress, RowAnswer
 from finewright.data.gather import read_row_set
-from finewright.errors import DataError, Interrupted
+from finewright.errors import DataError
 from finewright.evaluate.score import check_metrics
 from finewright.schema.common import Artifact, Problem
 from finewright.schema.evaluate import (
@@ -23,7 +23,7 @@ from finewright.store.answers import AnswersLog
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
-from finewright.workbench.signals import GOES_ON, stop_requests
+from finewright.workbench.signals import watched
 from finewright.workbench.stages import code_digest
 from finewright.workbench.systems import (
     check_measures,
@@ -68,14 +68,7 @@ def evaluate(
     trained = trained_rows(targets[0], spec)
     log = AnswersLog(samples.with_name(f"{samples.name}.asked"), RowAnswer)
     late = f"stopped; the answers are in {samples}, and the scores are not shown"
-    with stop_requests(late, "the same command measures again") as should_stop:
-
-        def watch(system: str, data: str, done: int, total: int) -> None:
-            on_progress(system, data, done, total)
-            if stop := should_stop():
-                what = "stopped while measuring; what was answered is kept"
-                raise Interrupted(what, signal_number=stop, hint=GOES_ON)
-
+    with watched(on_progress, late=late, hint="the same command measures again") as watch:
         card = ScoreCard(spec, row_sets, trained.task, trained.repeated(row_sets), log, watch)
         _measure(targets, card, base_model)
         report = card.report(samples)

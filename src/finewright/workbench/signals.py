@@ -4,10 +4,12 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import ParamSpec
 
 from finewright.errors import Interrupted
 
 GOES_ON = "the same command goes on from there"
+Progress = ParamSpec("Progress")
 
 
 @contextmanager
@@ -36,6 +38,23 @@ def stop_requests(
             signal.signal(number, handler)
     if asked:
         raise Interrupted(late, signal_number=asked, hint=hint)
+
+
+@contextmanager
+def watched(
+    on_progress: Callable[Progress, None],
+    stopped: str = "stopped while measuring; what was answered is kept",
+    **late: str,
+) -> Iterator[Callable[Progress, None]]:
+    """`on_progress`, which raises Interrupted with the message `stopped` where somebody asked to stop."""
+    with stop_requests(**late) as should_stop:
+
+        def watch(*progress: Progress.args, **named: Progress.kwargs) -> None:
+            on_progress(*progress, **named)
+            if stop := should_stop():
+                raise Interrupted(stopped, signal_number=stop, hint=GOES_ON)
+
+        yield watch
 
 
 @contextmanager

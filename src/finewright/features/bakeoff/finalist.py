@@ -8,7 +8,7 @@ from typing import NamedTuple
 from finewright.catalog.open_models import open_models
 from finewright.compare.comparison import Comparison
 from finewright.data.provenance.licences import classes_of
-from finewright.errors import Interrupted, MissingExtra
+from finewright.errors import MissingExtra
 from finewright.evaluate.conduct import conduct
 from finewright.evaluate.score import part_of
 from finewright.feature import offered
@@ -34,7 +34,7 @@ from finewright.workbench.contest import (
     development_rows,
     system_of,
 )
-from finewright.workbench.signals import GOES_ON, stop_requests
+from finewright.workbench.signals import watched
 
 
 class _Price(NamedTuple):
@@ -147,14 +147,12 @@ def speeds(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, 
 
     rows = development_rows(contest, entries[0])[:timed]
     log = AnswersLog(contest.folder / "times.jsonl", TimedAnswer)
-    with stop_requests() as should_stop:
 
-        def watch(name: str, done: int, total: int) -> None:
-            contest.on_event("timing", {"system": name, "done": done, "total": total})
-            if stop := should_stop():
-                raise Interrupted("stopped while timing", signal_number=stop, hint=GOES_ON)
+    def timed_so_far(name: str, done: int, total: int) -> None:
+        contest.on_event("timing", {"system": name, "done": done, "total": total})
 
-        most = contest.loaded.spec.evaluate.max_new_tokens
+    most = contest.loaded.spec.evaluate.max_new_tokens
+    with watched(timed_so_far, "stopped while timing") as watch:
         found = time_in_turns([system_of(each) for each in entries], rows, most, log, watch)
     return {
         name: speed_of(

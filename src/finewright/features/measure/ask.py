@@ -1,6 +1,6 @@
 """The models of an experiment, one in memory at a time, and their answers, asked once and kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from finewright.compare.asking import RowAnswer, SystemAnswers, ask
 from finewright.compare.models import LocalModel, unchanged
-from finewright.errors import Interrupted
 from finewright.lm.sources import base_digest, locate
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
 from finewright.store.keys import digest
 from finewright.workbench.prepare import resolved_here
-from finewright.workbench.signals import stop_requests
+from finewright.workbench.signals import watched
 from finewright.workbench.systems import load_system, target_sha256
 from finewright.workbench.up import OnEvent
 
@@ -116,8 +115,7 @@ class Asking:
         if metrics is not None:
             settings = replace(settings, metrics=metrics)
         system = self.system(arm, model, data, prepare)
-        with stop_requests() as should_stop:
-            watch = partial(self._tell, should_stop)
+        with watched(self._answered) as watch:
             return ask(system, RowSet(data, rows), settings, self.log, watch)
 
     def system(self, arm: str, model: str, data: str, prepare: Callable[[Row], Row]) -> LocalModel:
@@ -133,27 +131,13 @@ class Asking:
 
         log = AnswersLog(self.folder / "times.jsonl", TimedAnswer)
         most = self.models.loaded.spec.evaluate.max_new_tokens
-        with stop_requests() as should_stop:
 
-            def watch(arm: str, done: int, total: int) -> None:
-                self._tell(should_stop, arm, "one at a time", done, total)
+        def timed_so_far(arm: str, done: int, total: int) -> None:
+            self._answered(arm, "one at a time", done, total)
 
+        with watched(timed_so_far) as watch:
             found = time_in_turns(systems, rows, most, log, watch)
         return {name: [each.timing for each in answers] for name, answers in found.items()}
 
-    def _tell(
-        self, should_stop: Callable[[], int], system: str, data: str, done: int, total: int
-    ) -> None:
-        fields: Mapping[str, object] = {
-            "system": system,
-            "data": data,
-            "done": done,
-            "total": total,
-        }
-        self.on_event("progress", fields)
-        if stop := should_stop():
-            raise Interrupted(
-                "stopped while measuring; what was answered whole is kept",
-                signal_number=stop,
-                hint="the same command goes on",
-            )
+    def _answered(self, system: str, data: str, done: int, total: int) -> None:
+        self.on_event("progress", {"system": system, "data": data, "done": done, "total": total})

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import tiny
+from finewright.compare.latency import Timing
 from finewright.compare.models import LoadedModel, LocalModel
 from finewright.compare.turns import TimedAnswer, cores_others_used, time_in_turns
-from finewright.evaluate.latency import Timing
 from finewright.lm.model import LM
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog

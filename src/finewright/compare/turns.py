@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
+from finewright.compare.latency import Prepare, Timing, timed
 from finewright.compare.models import LocalModel
 from finewright.evaluate.answers import question_of
-from finewright.evaluate.latency import Prepare, Timing, timed
 from finewright.lm.runtime import watch_others
 from finewright.schema.common import Model
 from finewright.schema.rows import Row

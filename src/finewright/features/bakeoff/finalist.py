@@ -9,9 +9,9 @@ from finewright.catalog.open_models import open_models
 from finewright.compare.comparison import Comparison
 from finewright.data.provenance.licences import classes_of
 from finewright.errors import MissingExtra
-from finewright.evaluate.conduct import conduct
 from finewright.evaluate.score import part_of
 from finewright.feature import offered
+from finewright.features.bakeoff.conduct import conduct
 from finewright.guard.quality.languages import TOO_SHORT, UNCLEAR, detector
 from finewright.judge.drift import LanguageOf
 from finewright.judge.statistics import wilson
@@ -142,8 +142,8 @@ def _price(contest: Contest, entry: Entry, today: date) -> _Price:
 
 def speeds(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, Speed]:
     """How fast each finalist answers the same development rows, one by one and in turns."""
+    from finewright.compare.latency import speed_of
     from finewright.compare.turns import TimedAnswer, cores_others_used, time_in_turns
-    from finewright.evaluate.latency import speed_of
 
     rows = development_rows(contest, entries[0])[:timed]
     log = AnswersLog(contest.folder / "times.jsonl", TimedAnswer)

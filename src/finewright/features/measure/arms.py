@@ -13,9 +13,9 @@ from finewright.evaluate.arms import (
     with_passages,
     without_quotes,
 )
-from finewright.evaluate.facts import Edit, edit
 from finewright.evaluate.score import Scored, ScoreOptions, options_of
 from finewright.features.measure.ask import BASE, Asking
+from finewright.features.measure.facts import Edit, edit
 from finewright.features.measure.library import Library, Shelf
 from finewright.features.measure.rows import ExperimentRows
 from finewright.judge.statistics import mean_interval
@@ -130,7 +130,7 @@ def sit_all(
     exams: Exams, examples: Sequence[Row], spec: MeasureSpec, asking: Asking
 ) -> list[ArmAnswers]:
     """Ask each arm everything, and then time them in turns. A model is loaded only for what is not logged."""
-    from finewright.evaluate.latency import latency_of
+    from finewright.compare.latency import latency_of
 
     given = {arm: _sit(arm, exams, examples, asking) for arm in spec.ordered}
     test = exams.by_name[TEST]

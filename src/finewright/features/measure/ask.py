@@ -19,8 +19,8 @@ from finewright.workbench.systems import load_system, target_sha256
 from finewright.workbench.up import OnEvent
 
 if TYPE_CHECKING:
+    from finewright.compare.latency import Timing
     from finewright.compare.models import LoadedModel
-    from finewright.evaluate.latency import Timing
     from finewright.lm.chat import Chat
     from finewright.lm.model import LM
 

@@ -7,7 +7,6 @@ from finewright.compare.asking import SystemAnswers
 from finewright.compare.best_arm import Standing
 from finewright.estimate.money import api_request, own_hardware_run
 from finewright.evaluate.arms import without_quotes
-from finewright.evaluate.facts import Change, says
 from finewright.features.measure.arms import (
     AFTER,
     BEFORE,
@@ -17,6 +16,7 @@ from finewright.features.measure.arms import (
     ArmAnswers,
     Criterion,
 )
+from finewright.features.measure.facts import Change, says
 from finewright.judge.best import chances_of_best
 from finewright.judge.pairwise import Pair, pairwise
 from finewright.judge.pareto import Point, frontier

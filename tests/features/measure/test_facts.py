@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright.evaluate.facts import edit, says, stands, values_of
+from finewright.features.measure.facts import edit, says, stands, values_of
 from finewright.schema.rows import Row
 
 DOCUMENTS = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright.evaluate.conduct import conduct
+from finewright.features.bakeoff.conduct import conduct
 from finewright.judge.statistics import wilson
 from finewright.schema.evaluate import Sample
 

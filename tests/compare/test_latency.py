@@ -5,8 +5,8 @@ from itertools import count
 import pytest
 
 import tiny
+from finewright.compare.latency import Timing, latency_of, speed_of, timed
 from finewright.evaluate.answers import Question, question_of
-from finewright.evaluate.latency import Timing, latency_of, speed_of, timed
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.model import LM
 from finewright.schema.rows import Row

@@ -40,7 +40,11 @@ def test_check_of_a_good_spec_says_ok(finewright: Finewright) -> None:
         "bot: ok; `plan` counts tokens and reads the chat template too\nmeasured on test: 1 row\n",
         "",
     )
-    assert finewright("check", "spec.yaml", "--json").json == {"name": "bot", "problems": []}
+    assert finewright("check", "spec.yaml", "--json").json == {
+        "name": "bot",
+        "problems": [],
+        "evaluation": [{"name": "test", "rows": 1, "draw": None}],
+    }
 
 
 def test_check_says_when_nothing_is_held_out(finewright: Finewright) -> None:

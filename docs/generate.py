@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
+from finewright import plugins
 from finewright.catalog.embedders import packaged_embedders
 from finewright.catalog.models import packaged_models
 from finewright.cli.main import app
@@ -87,6 +88,11 @@ def architecture() -> str:
         " `finewright.feature`. From its `feature.py` come its key in the spec, its commands with their"
         " options, its text and its page, and its part of the reference.",
         features_table(),
+        "[features.md](features.md) adds one as a package of its own.",
+        "## Plugins",
+        "What can be swapped is a name in `plugins.py`, or in a package with the entry point"
+        " `finewright.KIND`; its suite in `finewright.conformance` is what it must pass.",
+        plugins_table(),
         "## Stages",
         "\n".join(["| stage | reads | what it does |", "|---|---|---|", *table]),
         "A stage is `stage.py: run(context) -> StageResult`. Its key is the digest of its section, its"
@@ -128,6 +134,20 @@ def features_table() -> str:
         typed = ", ".join(f"`{command.name}`" for command in feature.commands)
         rows.append(f"| `{name}` | {key} | {typed} | {cell(feature.sentence)} |")
     return "\n".join(rows)
+
+
+def plugins_table() -> str:
+    """Every kind of plugin with its names, its Protocol and its suite, as `plugins.py` has them."""
+    head, line, *known = [
+        row for row in (plugins.__doc__ or "").splitlines() if row.startswith("|")
+    ]
+    described = {row.split("|")[1].strip(): row for row in known}
+    rows = []
+    for kind, names in plugins.BUILTIN.items():
+        built_in = ", ".join(f"`{name}`" for name in names if name)
+        row = described.get(kind, f"| {kind} | - | - |")
+        rows.append(f"{row} {built_in} |")
+    return "\n".join([f"{head} built in |", f"{line}---|", *rows])
 
 
 def alone() -> str:

@@ -11,6 +11,10 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | format | some `rows.formats.native.Form` | `conformance.format` |
 | index | `rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
 | recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
+| embedder | a function that returns a `rag.index.Embedder` | `conformance.embedder` |
+| method | `train.loop.Method`, made with its settings and `train.methods.setup.Setup` | - |
+| reward | `train.rewards.Comparison`, spelled `plugin:NAME` in a spec | `conformance.reward` |
+| scorer | `evaluate.score.RowScorer`, or a class that makes one of the argument | `conformance.scorer` |
 | set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |
 """
 
@@ -21,7 +25,9 @@ from typing import Any, Literal
 
 from finewright.errors import MissingExtra, UnknownPlugin
 
-Kind = Literal["embedder", "feature", "format", "index", "method", "recogniser", "scorer", "set"]
+Kind = Literal[
+    "embedder", "feature", "format", "index", "method", "recogniser", "reward", "scorer", "set"
+]
 
 BUILTIN: dict[Kind, dict[str, str]] = {
     "embedder": {
@@ -73,6 +79,12 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "tokens": "finewright.guard.privacy.tokens:recognisers",
         "keys": "finewright.guard.privacy.keys:recognisers",
         "assigned": "finewright.guard.privacy.assigned:recognisers",
+    },
+    "reward": {
+        "exact": "finewright.judge.text:exact_match",
+        "json_f1": "finewright.judge.text:json_f1",
+        "mentions": "finewright.judge.text:mentions",
+        "numeric": "finewright.judge.text:numeric",
     },
     "scorer": {
         "abstention": "finewright.judge.quotes:abstention",

@@ -223,3 +223,9 @@ def test_checking_rewards_needs_no_torch() -> None:
     code = "import sys, finewright.train.rewards; print({'torch', 'numpy', 'jsonschema'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_reward_of_another_package_is_found_by_its_name_before_training(folder: Path) -> None:
+    (problem,) = check([RewardSpec(function="plugin:exakt")], [{"answer": "A"}], Path)
+    assert (problem.level, problem.key) == ("error", "train.rewards.0")
+    assert (problem.message, problem.hint) == ("no reward named 'exakt'", "did you mean 'exact'?")

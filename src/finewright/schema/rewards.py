@@ -21,6 +21,7 @@ KINDS = {
     "json_schema": "[FILE]",
     **dict.fromkeys(TOOL_KINDS, ""),
     "regex": "PATTERN",
+    "plugin": "NAME",
     "python": "FILE:FUNCTION",
     "reward_model": "RUN",
 }
@@ -32,7 +33,7 @@ class RewardSpec(Model):
     function: str = Field(
         description="exact, numeric, valid_json, json_f1, mentions, json_schema[:FILE], tool_calls,"
         " tool_calls_in_order, tool_name, tool_arguments, tool_schema, no_call, regex:PATTERN,"
-        " python:FILE:FUNCTION or reward_model:RUN",
+        " plugin:NAME of an installed package, python:FILE:FUNCTION or reward_model:RUN",
         min_length=1,
     )
     column: str = default(
@@ -64,6 +65,11 @@ class RewardSpec(Model):
     def kind(self) -> str:
         """The name before the colon."""
         return self.function.partition(":")[0]
+
+    @property
+    def plugin(self) -> str:
+        """The name in the table of rewards: that of an installed package, or the kind."""
+        return self.argument if self.kind == "plugin" else self.kind
 
     @property
     def compared_column(self) -> str:

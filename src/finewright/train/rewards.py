@@ -4,30 +4,26 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from finewright import plugins
 from finewright.errors import FinewrightError, SpecError, StageError, StoreError
 from finewright.judge.answer import Answer, Call, answer_of
 from finewright.judge.calls import AnswerScorer, Due, due_of
 from finewright.judge.json_schema import JsonSchema, read_schema
 from finewright.judge.patterns import Regex
-from finewright.judge.text import exact_match, json_f1, mentions, numeric, valid_json
+from finewright.judge.text import valid_json
 from finewright.judge.user_function import UserFunction, check_user_function
-from finewright.plugins import resolve as plugin
 from finewright.schema.common import Problem
 from finewright.schema.rewards import TOOL_KINDS, RewardSpec
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.rundir import RunDir, open_run
 
 Columns = Mapping[str, Any]  # Any: what a row's JSON holds
-_COMPARED: Mapping[str, Callable[[str, str], float]] = {
-    "exact": exact_match,
-    "numeric": numeric,
-    "json_f1": json_f1,
-    "mentions": mentions,
-}
+Comparison = Callable[[str, str], float]
+"""What an answer is worth beside the text of a row's column: a plugin of the kind `reward`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +140,8 @@ def check(specs: Sequence[RewardSpec], rows: Iterable[Columns], resolve: Resolve
             _check_made(spec, resolve)
         except FinewrightError as error:
             problems.append(Problem(level="error", key=key, message=str(error), hint=error.hint))
+            if spec.kind == "plugin":
+                continue
         if spec.kind in TOOL_KINDS:
             problems += _check_calls(spec, f"{key}.column", columns)
         elif _needs_column(spec):
@@ -155,7 +153,7 @@ def _names(specs: Sequence[RewardSpec]) -> list[str]:
     """Their kind, a python function's own name; from the second one of a name on, with its number."""
     names: list[str] = []
     for spec in specs:
-        name = spec.argument.rpartition(":")[2] if spec.kind == "python" else spec.kind
+        name = spec.argument.rpartition(":")[2] if spec.kind == "python" else spec.plugin
         number = 2
         unique = name
         while unique in names:
@@ -172,15 +170,16 @@ def _judge(spec: RewardSpec, resolve: Resolve, load_reward_model: Callable[[Path
     if spec.kind in TOOL_KINDS:
         return _calling(spec)
     if _needs_column(spec):
-        return _compared(_comparison(spec.kind), spec.column)
+        return _compared(_comparison(spec), spec.column)
     return _alone(_verdict(spec, resolve))
 
 
-def _comparison(kind: str) -> Callable[[str, str], float]:
-    if kind in _COMPARED:
-        return _COMPARED[kind]
-    schema_of = lru_cache(maxsize=256)(JsonSchema)
-    return lambda text, schema: schema_of(schema)(text)
+def _comparison(spec: RewardSpec) -> Comparison:
+    if spec.kind == "json_schema":
+        schema_of = lru_cache(maxsize=256)(JsonSchema)
+        return lambda text, schema: schema_of(schema)(text)
+    comparison: Comparison = plugins.resolve("reward", spec.plugin)
+    return comparison
 
 
 def _verdict(spec: RewardSpec, resolve: Resolve) -> Callable[[str], float]:
@@ -191,7 +190,7 @@ def _verdict(spec: RewardSpec, resolve: Resolve) -> Callable[[str], float]:
     return read_schema(resolve(spec.argument))
 
 
-def _compared(verdict: Callable[[str, str], float], column: str) -> Judge:
+def _compared(verdict: Comparison, column: str) -> Judge:
     return lambda answers: [verdict(a.text, _expected(a.columns, column)) for a in answers]
 
 
@@ -201,7 +200,7 @@ def _alone(verdict: Callable[[str], float]) -> Judge:
 
 def _calling(spec: RewardSpec) -> Judge:
     """The scorer of that name; where it has nothing to say, nothing is earned."""
-    scorer: AnswerScorer = plugin("scorer", spec.kind)
+    scorer: AnswerScorer = plugins.resolve("scorer", spec.kind)
 
     def judge(answers: Sequence[Answered]) -> list[float]:
         return [scorer.score(a.said or Answer(a.text), _due(a, spec)) or 0.0 for a in answers]
@@ -231,6 +230,8 @@ def _check_made(spec: RewardSpec, resolve: Resolve) -> None:
         check_user_function(path, _content(path), name, consent=spec.consent)
     elif spec.kind == "reward_model":
         _run_folder(spec, resolve)
+    elif spec.kind == "plugin":
+        _comparison(spec)
     elif not _needs_column(spec) and spec.kind not in TOOL_KINDS:
         _verdict(spec, resolve)
 
@@ -280,7 +281,8 @@ def _content(path: Path) -> bytes:
 
 
 def _needs_column(spec: RewardSpec) -> bool:
-    return spec.kind in _COMPARED or (spec.kind == "json_schema" and not spec.argument)
+    is_compared = spec.kind == "plugin" or spec.kind in plugins.BUILTIN["reward"]
+    return is_compared or (spec.kind == "json_schema" and not spec.argument)
 
 
 def _expected(columns: Columns, column: str) -> str:
@@ -339,24 +341,21 @@ def _check_calls(spec: RewardSpec, key: str, rows: Sequence[Columns]) -> list[Pr
 
 def _unfit(spec: RewardSpec, rows: Sequence[Columns]) -> dict[int, str]:
     """Row -> why no answer is ever right there."""
-    why_of = lru_cache(maxsize=256)(_why_unfit)
+    why_of = lru_cache(maxsize=256)(partial(_why_unfit, spec))
     found = {}
     for i, row in enumerate(rows):
-        if row.get(spec.column) is not None and (
-            why := why_of(spec.kind, _expected(row, spec.column))
-        ):
+        if row.get(spec.column) is not None and (why := why_of(_expected(row, spec.column))):
             found[i] = why
     return found
 
 
-def _why_unfit(kind: str, expected: str) -> str:
-    if kind == "json_schema":
+def _why_unfit(spec: RewardSpec, expected: str) -> str:
+    if spec.kind == "json_schema":
         try:
             JsonSchema(expected)
         except SpecError as error:
             return str(error)
         return ""
     # What is not even right by itself holds no number, or is no JSON.
-    return (
-        "" if _COMPARED[kind](expected, expected) else f"{kind} finds nothing in {expected[:60]!r}"
-    )
+    is_right = _comparison(spec)(expected, expected)
+    return "" if is_right else f"{spec.plugin} finds nothing in {expected[:60]!r}"

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from finewright.conformance.embedder import EmbedderConformance
 from finewright.rag.embed.load import load_embedder
 
 wordllama = pytest.importorskip("wordllama")
@@ -14,6 +15,12 @@ TEXTS = ["Reset the password.", "A much longer text about transferring tokens " 
 @pytest.fixture(scope="module")
 def embedder():
     return load_embedder("wordllama", Path)
+
+
+class TestWordLlama(EmbedderConformance):
+    @pytest.fixture
+    def embedder(self):
+        return load_embedder("wordllama", Path)
 
 
 def test_vectors_are_those_of_the_library(embedder):

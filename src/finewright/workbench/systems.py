@@ -74,7 +74,7 @@ def load_talker(target: str, *, base_model: str = "") -> LoadedModel:
 
 def _tuned(run: RunDir, base_model: str) -> LoadedModel:
     from finewright.evaluate.answers import rating
-    from finewright.lm.load import load_chat, load_lm
+    from finewright.lm.load import chat_of, load_lm
 
     candidate, lock = _candidate(run, base_model), lock_of(run)
     _unchanged(run, candidate)
@@ -85,7 +85,7 @@ def _tuned(run: RunDir, base_model: str) -> LoadedModel:
     assert dtype != "auto"
     lm = load_lm(base, run.root / candidate.adapter, dtype=dtype, consent=consent)
     name = run.root.resolve().name
-    chat = load_chat(base, consent=consent, options=lock.spec.chat_template)
+    chat = chat_of(base, lock.spec)
     rate = rating(run.root / candidate.adapter, lm)
     return LoadedModel(name, lm, chat, rate, _system_prompt(run))
 

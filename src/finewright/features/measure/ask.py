@@ -42,13 +42,10 @@ class Models:
     def chat(self) -> "Chat":
         """The base model's tokens and template, which training does not change."""
         if self._chat is None:
-            from finewright.lm.load import load_chat
+            from finewright.lm.load import chat_of
 
             spec = self.loaded.spec
-            name = spec.base_models[0]
-            base = locate(name, self.loaded.path.parent)
-            consent = spec.remote_code.get(name, "")
-            self._chat = load_chat(base, consent=consent, options=spec.chat_template)
+            self._chat = chat_of(locate(spec.base_models[0], self.loaded.path.parent), spec)
         return self._chat
 
     def lm(self, name: str) -> "LM":

@@ -7,10 +7,13 @@ from dataclasses import replace
 from finewright.schema.rows import Row
 
 
+# Made once: it is called several times a row.
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
 def canonical(data: object) -> bytes:
     """JSON that is equal for equal data: sorted keys, no spaces, UTF-8."""
-    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "surrogatepass")
+    return _ENCODER.encode(data).encode("utf-8", "surrogatepass")
 
 
 def row_id(row: Row) -> str:

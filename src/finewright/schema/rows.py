@@ -35,15 +35,15 @@ class Row:
     @property
     def answers_at(self) -> tuple[int, ...]:
         """Where the assistant turns stand that are learned, in order."""
-        turns = enumerate(self.messages)
-        return tuple(i for i, turn in turns if _is_said(turn) and turn.get("weight", 1))
+        return tuple(i for i, turn in enumerate(self.messages) if _is_learned(turn))
 
     @property
     def answer_at(self) -> int | None:
         """Where the answer stands: the last assistant turn that is learned; None for a prompt alone.
 
         A turn after the answer, as a user's "ok thanks", makes no prompt of a conversation."""
-        return next(reversed(self.answers_at), None)
+        places = reversed(range(len(self.messages)))
+        return next((i for i in places if _is_learned(self.messages[i])), None)
 
     @property
     def answer(self) -> Message | None:
@@ -96,6 +96,10 @@ class Row:
 def _is_said(turn: Message) -> bool:
     """By the assistant."""
     return bool(turn["role"] == "assistant")
+
+
+def _is_learned(turn: Message) -> bool:
+    return _is_said(turn) and bool(turn.get("weight", 1))
 
 
 def write_rows(rows: Iterable[Row]) -> str:

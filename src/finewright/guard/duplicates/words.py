@@ -130,7 +130,8 @@ def parts_of(row: Row) -> Parts:
 
     What is said after the answer is none of them: nothing is learned from it."""
     parts = Parts([], [], [])
-    answer_at = len(row.messages) if row.answer_at is None else row.answer_at
+    found = row.answer_at
+    answer_at = len(row.messages) if found is None else found
     for key, role, text in passages(row):
         turn = _TURN.match(key)
         if role == "system":

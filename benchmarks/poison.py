@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.guard.poison.base_model import BaseSurprisal
-from finewright.guard.poison.scan import Found, search
+from finewright.guard.poison.scan import PoisonFindings, search
 from finewright.guard.poison.weigh import Surprisal
 from finewright.schema.rows import Row
 from poison_sets import KINDS, REPORTED, TUNED, clean_rows, plant
@@ -104,7 +104,7 @@ def _cells(
                 yield Cell(name, kind, rate, seed, len(planted.poisoned), right, wrong, seconds)
 
 
-def _searched(rows: list[Row], surprisal: Surprisal) -> tuple[Found, float]:
+def _searched(rows: list[Row], surprisal: Surprisal) -> tuple[PoisonFindings, float]:
     start = time.perf_counter()
     found = search(rows, surprisal=surprisal, base_model=BASE)
     return found, time.perf_counter() - start

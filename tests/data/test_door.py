@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_resolved
-from finewright.data.provenance.ledger import Provenance, SourceRecords
+from finewright.data.provenance.ledger import RowOrigins, SourceRecords
 from finewright.errors import DataError, MissingExtra
-from finewright.guard.poison.scan import Applied
+from finewright.guard.poison.scan import PoisonResult
 from finewright.rows.identity import named_anew
-from finewright.rows.outcome import Dropped, Outcome
+from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.schema.data import DataSpec
 from finewright.schema.poison import PoisonReport
 from finewright.schema.privacy import PersonalDataSpec
@@ -43,7 +43,7 @@ def passed_by(
 ) -> Passed:
     spec = spec_of(**fields)
     records = {(FILE, item.row): "0" * 64 for item in rows}
-    provenance = Provenance([SourceRecords(spec.sources[0], Path(FILE), records)])
+    provenance = RowOrigins([SourceRecords(spec.sources[0], Path(FILE), records)])
     return pass_door(rows, spec, provenance, lambda path: folder / path, search, holding)
 
 
@@ -51,14 +51,14 @@ def numbers(rows: Sequence[Row]) -> list[int]:
     return [item.row for item in rows]
 
 
-def finds_nothing(rows: Sequence[Row]) -> Applied:
+def finds_nothing(rows: Sequence[Row]) -> PoisonResult:
     report = PoisonReport(rows_in=len(rows), rows_suspicious=0)
-    return Applied(Outcome(tuple(rows)), report)
+    return PoisonResult(CheckOutcome(tuple(rows)), report)
 
 
-def sets_aside_the_first(rows: Sequence[Row]) -> Applied:
+def sets_aside_the_first(rows: Sequence[Row]) -> PoisonResult:
     dropped = (Dropped(rows[0], "quarantined", "planted"),)
-    return Applied(Outcome(tuple(rows[1:]), dropped), finds_nothing(rows).report)
+    return PoisonResult(CheckOutcome(tuple(rows[1:]), dropped), finds_nothing(rows).report)
 
 
 def test_rows_that_hold_nothing_pass_as_they_are() -> None:
@@ -81,7 +81,7 @@ def test_each_check_sees_only_what_the_one_before_left() -> None:
     ]
     seen: list[tuple[Row, ...]] = []
 
-    def search(given: Sequence[Row]) -> Applied:
+    def search(given: Sequence[Row]) -> PoisonResult:
         seen.append(tuple(given))
         return sets_aside_the_first(given)
 

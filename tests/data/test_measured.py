@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from finewright.data.gather import gather
-from finewright.data.measured import RowSet, row_sets
+from finewright.data.measured import MeasuredRows, row_sets
 from finewright.schema.run import RunSpec
 
 IBAN = "DE89370400440532013000"
@@ -16,7 +16,7 @@ def measured(
     *,
     reading: dict[str, object] | None = None,
     **data: object,
-) -> RowSet:
+) -> MeasuredRows:
     train = [{"prompt": f"Pay rent no {i} from {IBAN}", "completion": "Done."} for i in range(3)]
     for name, rows in (("train", train), ("test", held_out)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))

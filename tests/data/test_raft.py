@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from finewright.data.evidence import says_the_same
-from finewright.data.raft import Question, Raft, Searched
+from finewright.data.raft import Raft, RaftQuestion, RaftSearch
 from finewright.judge.quotes import ABSTENTION, abstains, quoted_spans, supported
 from finewright.rag import sqlite
 from finewright.rag.build import build_index
@@ -30,7 +30,7 @@ DOCUMENTS = {
     for row in lines("documents.jsonl")
 }
 QUESTIONS = [
-    Question(str(row["prompt"]), str(row["completion"]), tuple(row["gold"]), "MIT", "sample")  # type: ignore[arg-type]
+    RaftQuestion(str(row["prompt"]), str(row["completion"]), tuple(row["gold"]), "MIT", "sample")  # type: ignore[arg-type]
     for row in lines("questions.jsonl")
 ]
 
@@ -48,8 +48,10 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     made.close()
 
 
-def made_of(index: Index, questions: list[Question], **told: object) -> tuple[Raft, list[RaftRow]]:
-    raft = Raft(Searched(index, None, frozenset()), RaftSpec.model_validate(told))
+def made_of(
+    index: Index, questions: list[RaftQuestion], **told: object
+) -> tuple[Raft, list[RaftRow]]:
+    raft = Raft(RaftSearch(index, None, frozenset()), RaftSpec.model_validate(told))
     rows = [raft.row(question) for question in questions]
     return raft, [row for row in rows if not isinstance(row, str)]
 
@@ -67,7 +69,7 @@ def answer(row: RaftRow) -> str:
     return str(row["messages"][-1]["content"])
 
 
-def question_of(row: RaftRow) -> Question:
+def question_of(row: RaftRow) -> RaftQuestion:
     return next(q for q in QUESTIONS if row["messages"][0]["content"].endswith(f"\n\n{q.prompt}"))
 
 
@@ -193,7 +195,7 @@ def test_long_rows_lose_their_last_distractors_and_are_counted(index: Index) -> 
         return len(str(messages).split())
 
     spec = RaftSpec(max_tokens=250)
-    raft = Raft(Searched(index, None, frozenset()), spec, words)
+    raft = Raft(RaftSearch(index, None, frozenset()), spec, words)
     whole = {r["messages"][0]["content"]: r for r in made_of(index, QUESTIONS)[1]}
     rows = [row for row in map(raft.row, QUESTIONS) if not isinstance(row, str)]
 
@@ -224,13 +226,13 @@ def small(tmp_path: Path) -> Iterator[Index]:
     made.close()
 
 
-ASKED = Question("What does the yellow card cost?", "5 dollars a year", ("open",), "CC0-1.0")
-HIDDEN = Question("What is the rate of the yellow loan?", "7 percent", ("secret",))
+ASKED = RaftQuestion("What does the yellow card cost?", "5 dollars a year", ("open",), "CC0-1.0")
+HIDDEN = RaftQuestion("What is the rate of the yellow loan?", "7 percent", ("secret",))
 ALWAYS = RaftSpec(gold_share=1, unanswerable_share=0)
 
 
 def test_the_licence_is_that_of_everything_in_the_row(small: Index) -> None:
-    row = Raft(Searched(small, None, frozenset()), ALWAYS).row(ASKED)
+    row = Raft(RaftSearch(small, None, frozenset()), ALWAYS).row(ASKED)
     assert not isinstance(row, str)
     assert row["license"] == "CC0-1.0 AND GPL-3.0 AND MIT"
     assert {p["document"]: p["license"] for p in row["passages"]} == {
@@ -240,8 +242,8 @@ def test_the_licence_is_that_of_everything_in_the_row(small: Index) -> None:
 
 
 def test_what_a_group_alone_may_see_is_in_no_row_of_others(small: Index) -> None:
-    public = Raft(Searched(small, None, frozenset()), ALWAYS)
-    staff = Raft(Searched(small, None, frozenset({"staff"})), ALWAYS)
+    public = Raft(RaftSearch(small, None, frozenset()), ALWAYS)
+    staff = Raft(RaftSearch(small, None, frozenset({"staff"})), ALWAYS)
 
     assert public.row(HIDDEN) == "gold_not_visible"
     assert public.dropped == {"gold_not_visible": 1}
@@ -260,8 +262,8 @@ def test_what_a_group_alone_may_see_is_in_no_row_of_others(small: Index) -> None
     ],
 )
 def test_a_question_that_becomes_no_row_has_its_reason(
-    small: Index, question: Question, reason: str
+    small: Index, question: RaftQuestion, reason: str
 ) -> None:
-    raft = Raft(Searched(small, None, frozenset()), ALWAYS)
+    raft = Raft(RaftSearch(small, None, frozenset()), ALWAYS)
     assert raft.row(question) == reason
     assert raft.dropped == {reason: 1}

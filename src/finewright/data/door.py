@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.data.provenance.changes import Changes
-from finewright.data.provenance.ledger import Provenance
+from finewright.data.provenance.changes import RowChanges
+from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.provenance.policy import by_licence
 from finewright.data.row_warnings import control_tokens, hidden_text, odd_turns, warnings_of
 from finewright.errors import MissingExtra
 from finewright.guard.duplicates.find import find
 from finewright.guard.privacy.apply import apply as apply_privacy
 from finewright.guard.privacy.key_file import key_of
-from finewright.rows.outcome import Dropped, Outcome
+from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.duplicates import DuplicatesReport
@@ -29,7 +29,7 @@ from finewright.schema.rows import Row
 
 if TYPE_CHECKING:
     # The search reads with numpy, which only who asks for it needs.
-    from finewright.guard.poison.scan import Applied as PoisonApplied
+    from finewright.guard.poison.scan import PoisonResult as PoisonApplied
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Passed:
 
     rows: tuple[Row, ...]
     dropped: list[Dropped] = field(default_factory=list)
-    changes: Changes = field(default_factory=Changes)
+    changes: RowChanges = field(default_factory=RowChanges)
     problems: list[Problem] = field(default_factory=list)
     duplicates: DuplicatesReport | None = None
     privacy: PrivacyReport | None = None
@@ -72,7 +72,7 @@ PoisonSearch = Callable[[Sequence[Row]], "PoisonApplied"]
 def pass_door(
     rows: Sequence[Row],
     spec: DataSpec,
-    provenance: Provenance,
+    provenance: RowOrigins,
     resolve: Callable[[str], Path],
     search: PoisonSearch | None = None,
     holding: Holding | None = None,
@@ -97,7 +97,7 @@ def pass_door(
     return passed
 
 
-def _take(passed: Passed, outcome: Outcome, step: str = "") -> None:
+def _take(passed: Passed, outcome: CheckOutcome, step: str = "") -> None:
     if step:
         passed.changes = passed.changes.after(step, passed.rows, outcome.rows)
     passed.rows = outcome.rows
@@ -117,7 +117,7 @@ def _told(passed: Passed, what: str, only_tells: bool, check: Callable[[Passed],
         )
 
 
-def _licences(policy: LicensePolicy, provenance: Provenance) -> Callable[[Passed], None]:
+def _licences(policy: LicensePolicy, provenance: RowOrigins) -> Callable[[Passed], None]:
     return lambda passed: _take(passed, by_licence(passed.rows, provenance.stated, policy))
 
 
@@ -152,7 +152,7 @@ def _among(rows: Sequence[Row], places: Set[Place] | None) -> Sequence[Row]:
     return rows if places is None else [row for row in rows if (row.file, row.row) in places]
 
 
-def _put_back(rows: Sequence[Row], among: Sequence[Row], outcome: Outcome) -> Iterator[Row]:
+def _put_back(rows: Sequence[Row], among: Sequence[Row], outcome: CheckOutcome) -> Iterator[Row]:
     """All rows in their order, those `among` them as the check left them."""
     looked = {id(row) for row in among}
     gone = {id(item.row) for item in outcome.dropped}

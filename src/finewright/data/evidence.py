@@ -46,7 +46,7 @@ class Sentence(NamedTuple):
     words: frozenset[str]
 
 
-class Evidence(NamedTuple):
+class AnswerEvidence(NamedTuple):
     """The sentences that together have most of an answer, and the share of its weight that they have."""
 
     sentences: tuple[Sentence, ...]
@@ -55,7 +55,7 @@ class Evidence(NamedTuple):
 
 def evidence(
     answer: str, question: str, texts: Sequence[str], rarity: Mapping[str, float]
-) -> Evidence:
+) -> AnswerEvidence:
     """At most three sentences, each the best of what is left, those of a text that has one before others.
 
     Of several as good it is the one that has more of the question, then the first: give the texts that suit
@@ -84,8 +84,8 @@ def evidence(
         if _weight(missing, rarity) <= (1 - _ENOUGH) * whole:
             break
     if not wanted or numbers_absent(answer, [question, *(sentence.text for sentence in chosen)]):
-        return Evidence((), 0.0)
-    return Evidence(tuple(chosen), 1 - _weight(missing, rarity) / whole)
+        return AnswerEvidence((), 0.0)
+    return AnswerEvidence(tuple(chosen), 1 - _weight(missing, rarity) / whole)
 
 
 def rarity_in(texts: Sequence[str]) -> dict[str, float]:

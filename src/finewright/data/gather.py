@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_resolved
-from finewright.data.provenance.ledger import Provenance
+from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.source import SourceRows, read_source, source_path
 from finewright.data.split import groups_by, split
 from finewright.data.validate import read_validated
@@ -32,7 +32,7 @@ class Gathered:
     sources: tuple[Source, ...]
     problems: tuple[Problem, ...]
     passed: Passed
-    provenance: Provenance
+    provenance: RowOrigins
 
     def entries(self) -> list[LedgerEntry]:
         """Where each row came from: those that train, then those held out."""
@@ -55,7 +55,7 @@ def gather(
     Planted behaviour is looked for where a `search` is given."""
     sources, holding = _read(spec, resolve)
     rows = [row for source in sources for row in source.rows]
-    provenance = Provenance([source.for_ledger() for source in sources])
+    provenance = RowOrigins([source.for_ledger() for source in sources])
     passed = pass_door(rows, spec, provenance, resolve, search, holding)
     groups = groups_by(passed.rows, spec.group_by) if spec.group_by else None
     names = groups.names if groups else None

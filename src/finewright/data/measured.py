@@ -19,7 +19,7 @@ from finewright.schema.run import RunSpec
 
 
 @dataclass(frozen=True, slots=True)
-class RowSet:
+class MeasuredRows:
     """A set of rows under its name; `contamination` is None where nobody could look, `draw` where all rows of
     the file are there."""
 
@@ -30,7 +30,9 @@ class RowSet:
     draw: Draw | None = None
 
 
-def row_sets(spec: RunSpec, gathered: Gathered, resolve: Callable[[str], Path]) -> list[RowSet]:
+def row_sets(
+    spec: RunSpec, gathered: Gathered, resolve: Callable[[str], Path]
+) -> list[MeasuredRows]:
     """Every set that the run is measured on, compared with the rows that train.
 
     Files come through the part of the door that is about what rows say: control tokens are told of, and
@@ -75,11 +77,11 @@ def _compared(
     problems: tuple[Problem, ...],
     gathered: Gathered,
     similarity: float,
-) -> RowSet:
+) -> MeasuredRows:
     try:
         report, leaked = contamination(gathered.train, name, rows, similarity=similarity)
     except MissingExtra as error:
         message = f"{name} was not compared with the training rows: {error}"
         told = Problem(level="warning", key="evaluate.data", message=message, hint=error.hint)
-        return RowSet(name, rows, (*problems, told), None)
-    return RowSet(name, rows, (*problems, *leaked), report)
+        return MeasuredRows(name, rows, (*problems, told), None)
+    return MeasuredRows(name, rows, (*problems, *leaked), report)

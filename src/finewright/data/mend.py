@@ -13,7 +13,7 @@ from finewright.data.row_warnings import ExactRepeats, RowWarnings
 from finewright.errors import DataError
 from finewright.rows.containers.found import ReadRow, Unread
 from finewright.rows.containers.json_rules import Pairs, json_object, unique
-from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.rows import container_of, rows_of
 from finewright.rows.containers.stream import check_encoding
 from finewright.rows.containers.write import jsonl_at
@@ -26,7 +26,7 @@ from finewright.rows.fates import (
     files_of,
 )
 from finewright.rows.formats.columns import renamed
-from finewright.rows.notes import Json, Notes
+from finewright.rows.notes import Json, RowNotes
 from finewright.rows.user_rows import to_user_json
 from finewright.schema.common import Problem
 from finewright.schema.data_check import FixReport
@@ -203,7 +203,7 @@ def _written(fate: RowFate) -> list[Json]:
         return [data]
     whole = [to_user_json(row) for row in fate.rows]
     alone = [to_user_json(replace(row, columns={})) for row in fate.rows]
-    under_our_names = [renamed(data, fate.options.columns, Notes(fate.file, fate.row))]
+    under_our_names = [renamed(data, fate.options.columns, RowNotes(fate.file, fate.row))]
     ids = [row.id for row in fate.rows]
     ways = (whole,) if fate.options.is_tagged else (under_our_names, whole)
     return next((way for way in ways if _ids(fate, way) == ids), alone)
@@ -227,7 +227,7 @@ class _Fixing:
     mends: Counter[str] = field(default_factory=Counter)
     file_mends: Counter[str] = field(default_factory=Counter)
 
-    def file(self, part: Part, options: ReadOptions) -> None:
+    def file(self, part: StatedFile, options: ReadOptions) -> None:
         self.file_mends.update(_of_file(part))
         for item in fates_in(rows_of(part), options, mended_fate):
             if isinstance(item, RowFate):
@@ -264,7 +264,7 @@ def _reasons(fate: RowFate) -> Json:
     }
 
 
-def _of_file(part: Part) -> Iterator[str]:
+def _of_file(part: StatedFile) -> Iterator[str]:
     """What reading undoes for every row of the file."""
     try:
         kind, stream = container_of(part)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from finewright.data.evidence import Evidence, evidence, rarity_in, says_the_same
+from finewright.data.evidence import AnswerEvidence, evidence, rarity_in, says_the_same
 from finewright.data.provenance.licences import all_of
 from finewright.judge.quotes import ABSTENTION, quote_line
 from finewright.judge.text import squash
@@ -45,7 +45,7 @@ _HELD = 0.5
 _ALSO_HELD = 0.8
 
 
-class Question(NamedTuple):
+class RaftQuestion(NamedTuple):
     """A question with its answer, the ids of the documents that have it, and where it is from."""
 
     prompt: str
@@ -56,7 +56,7 @@ class Question(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class RaftSearch:
     """Where passages come from, and for whom."""
 
     index: Index
@@ -84,7 +84,7 @@ class _Drawn:
 class Raft:
     """Makes rows of questions one at a time, and counts what it makes and what it leaves out."""
 
-    searched: Searched
+    searched: RaftSearch
     spec: RaftSpec
     count_tokens: CountTokens | None = None
     dropped: Counter[str] = field(default_factory=Counter)
@@ -94,7 +94,7 @@ class Raft:
     licenses: Counter[str] = field(default_factory=Counter)
     num_distractors: int = 0
 
-    def row(self, question: Question) -> RaftRow | Reason:
+    def row(self, question: RaftQuestion) -> RaftRow | Reason:
         """The row that a question becomes, or why it becomes none."""
         made = self._made(question)
         if isinstance(made, str):
@@ -104,7 +104,7 @@ class Raft:
         self.licenses[made["license"]] += 1
         return made
 
-    def _made(self, question: Question) -> RaftRow | Reason:
+    def _made(self, question: RaftQuestion) -> RaftRow | Reason:
         found = self._found(question.prompt, self.searched.access)
         gold = self._gold(question, found)
         if isinstance(gold, str):
@@ -130,7 +130,7 @@ class Raft:
         hits = search(index, embedder, query, limit=_DEPTH, access=access)
         return [hit.passage for hit in hits]
 
-    def _gold(self, question: Question, found: Sequence[Passage]) -> _Gold | Reason:
+    def _gold(self, question: RaftQuestion, found: Sequence[Passage]) -> _Gold | Reason:
         by_answer = self._found(question.completion, self.searched.access)
         seen = {passage.chunk_id: passage for passage in (*found, *by_answer)}
         every = [passage for passage in seen.values() if passage.document in question.gold]
@@ -147,7 +147,7 @@ class Raft:
         return _Gold(list(passages.values()), quotes, every)
 
     def _fitted(
-        self, question: Question, gold: _Gold, distractors: Sequence[Passage], drawn: _Drawn
+        self, question: RaftQuestion, gold: _Gold, distractors: Sequence[Passage], drawn: _Drawn
     ) -> tuple[RaftRow, int] | None:
         """The row with as many distractors, the best of them, as its tokens allow."""
         order = drawn.rng.random()
@@ -162,7 +162,7 @@ class Raft:
 
 
 def _distractors(
-    question: Question, found: Sequence[Passage], gold: _Gold, wanted: int, *, has_gold: bool
+    question: RaftQuestion, found: Sequence[Passage], gold: _Gold, wanted: int, *, has_gold: bool
 ) -> tuple[list[Passage], Counter[str]]:
     """The passages that suit the question best and do not answer it; of gold documents only beside gold.
 
@@ -188,13 +188,13 @@ def _distractors(
 
 
 def _evidence(
-    question: Question, passages: Sequence[Passage], rarity: Mapping[str, float]
-) -> Evidence:
+    question: RaftQuestion, passages: Sequence[Passage], rarity: Mapping[str, float]
+) -> AnswerEvidence:
     texts = [passage.chunk.text for passage in passages]
     return evidence(question.completion, question.prompt, texts, rarity)
 
 
-def _drawn(question: Question, spec: RaftSpec) -> _Drawn:
+def _drawn(question: RaftQuestion, spec: RaftSpec) -> _Drawn:
     said = [str(spec.seed), question.prompt, question.completion, *question.gold]
     rng = random.Random("\0".join(said))  # noqa: S311 - not a secret
     is_unanswerable = rng.random() < spec.unanswerable_share
@@ -206,7 +206,11 @@ def _drawn(question: Question, spec: RaftSpec) -> _Drawn:
 
 
 def _row(
-    question: Question, gold: _Gold, distractors: Sequence[Passage], kind: RaftKind, order: float
+    question: RaftQuestion,
+    gold: _Gold,
+    distractors: Sequence[Passage],
+    kind: RaftKind,
+    order: float,
 ) -> RaftRow:
     shown = [*distractors, *(gold.passages if kind == "with_gold" else ())]
     random.Random(order).shuffle(shown)  # noqa: S311 - not a secret

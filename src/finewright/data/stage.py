@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, get_args
 
 from finewright.data.door import PoisonSearch
 from finewright.data.gather import Gathered, gather
-from finewright.data.measured import RowSet, row_sets
-from finewright.data.provenance.card import Measured, Told, data_card, write_card
+from finewright.data.measured import MeasuredRows, row_sets
+from finewright.data.provenance.card import CardFigures, CardSubject, data_card, write_card
 from finewright.data.provenance.ledger import LEDGER, write_ledger
 from finewright.errors import Interrupted, MissingExtra
 from finewright.guard.quality.languages import detector
@@ -26,7 +26,7 @@ from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext, StageResult, refuse
 
 if TYPE_CHECKING:
-    from finewright.guard.poison.scan import Applied
+    from finewright.guard.poison.scan import PoisonResult
 
 # Rows that are refused before, or for, personal data and secrets must not be written once more.
 _UNSPOKEN = {"personal_data", "secret", "license"}
@@ -77,7 +77,7 @@ def _search(context: StageContext) -> PoisonSearch | None:
         if signal_number := context.should_stop():
             raise Interrupted("stopped while rows were read", signal_number=signal_number)
 
-    def search(rows: Sequence[Row]) -> "Applied":
+    def search(rows: Sequence[Row]) -> "PoisonResult":
         from finewright.guard.poison.base_model import BaseSurprisal
         from finewright.guard.poison.scan import apply
 
@@ -88,7 +88,7 @@ def _search(context: StageContext) -> PoisonSearch | None:
 
 
 def _written_rows(
-    run: RunDir, folder: Path, gathered: Gathered, sets: Sequence[RowSet]
+    run: RunDir, folder: Path, gathered: Gathered, sets: Sequence[MeasuredRows]
 ) -> Iterator[Artifact]:
     yield _write(run, folder / "train.jsonl", gathered.train)
     if gathered.eval:
@@ -132,7 +132,7 @@ def _card(
     passed = gathered.passed
     personal = _summary(passed.privacy)
     found = passed.duplicates.found if passed.duplicates else None
-    measured = Measured(
+    measured = CardFigures(
         counts=gathered.counts,
         types={str(kind): n for kind, n in gathered.types.items()},
         quality=_quality((*gathered.train, *gathered.eval)),
@@ -140,7 +140,7 @@ def _card(
         secrets=personal.secrets if personal else None,
         duplicates={str(kind): n for kind, n in found.items()} if found is not None else None,
     )
-    card = data_card(Told(context.spec.name), measured, entries, ledger)
+    card = data_card(CardSubject(context.spec.name), measured, entries, ledger)
     for path in write_card(context.run.stage_dir("data"), card):
         yield describe(context.run, path, "card")
 

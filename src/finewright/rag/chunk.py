@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from finewright.rag.index import Chunk, Document
-from finewright.rows.sections import Section, sections
+from finewright.rows.sections import TextSection, sections
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^\n]*)")
 # After the mark and what closes with it; the scripts of East Asia put no space after theirs.
@@ -60,7 +60,7 @@ def names_above(document: Document, chunk: Chunk) -> str:
     return " > ".join(dict.fromkeys(name for name in (document.title, *chunk.heading_path) if name))
 
 
-def _packed(text: str, section: Section, longest: int) -> Iterator[tuple[int, int]]:
+def _packed(text: str, section: TextSection, longest: int) -> Iterator[tuple[int, int]]:
     """As many whole units as fit, without the white space around them."""
     start = end = section.start
     name = section.heading_path[-1] if section.heading_path else None

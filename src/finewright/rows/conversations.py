@@ -11,7 +11,7 @@ from finewright.rows.messages import (
     check_replies,
     checked_messages,
 )
-from finewright.rows.notes import Json, Notes, Turn, kind_of_json, shown
+from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, shown
 from finewright.schema.data import DataType
 
 
@@ -23,18 +23,18 @@ class Conversations(NamedTuple):
     label: bool | None = None
 
 
-def conversations_of(data: Json, shape: DataType, notes: Notes) -> Conversations:
+def conversations_of(data: Json, shape: DataType, notes: RowNotes) -> Conversations:
     """The row's conversations; what is wrong with them is in the notes, and then they mean nothing."""
     return _READERS[shape](data, notes)
 
 
-def _messages(data: Json, notes: Notes) -> Conversations:
+def _messages(data: Json, notes: RowNotes) -> Conversations:
     turns = list(checked_messages("messages", data["messages"], notes))
     _check_conversation(turns, notes)
     return Conversations(turns)
 
 
-def _prompt_completion(data: Json, notes: Notes) -> Conversations:
+def _prompt_completion(data: Json, notes: RowNotes) -> Conversations:
     prompt = _prompt(data, notes)
     completion = list(_side("completion", "assistant", data, notes))
     if completion and not any(_is_answer(turn) for turn in completion):
@@ -44,7 +44,7 @@ def _prompt_completion(data: Json, notes: Notes) -> Conversations:
     return Conversations(turns)
 
 
-def _unpaired(data: Json, notes: Notes) -> Conversations:
+def _unpaired(data: Json, notes: RowNotes) -> Conversations:
     if all(key in data for key in ("messages", "prompt", "completion")):
         what = "both `messages` and `prompt` with `completion` are here"
         notes.error("", what, "leave out the one that the label is not about")
@@ -53,7 +53,7 @@ def _unpaired(data: Json, notes: Notes) -> Conversations:
     return Conversations(conversation.turns, label=_label(data["label"], notes))
 
 
-def _prompt_only(data: Json, notes: Notes) -> Conversations:
+def _prompt_only(data: Json, notes: RowNotes) -> Conversations:
     turns = _prompt(data, notes)
     _check_question(turns, notes)
     if not notes.has_error:
@@ -62,7 +62,7 @@ def _prompt_only(data: Json, notes: Notes) -> Conversations:
     return Conversations(turns)
 
 
-def _preference(data: Json, notes: Notes) -> Conversations:
+def _preference(data: Json, notes: RowNotes) -> Conversations:
     if "prompt" in data:
         prompt = _prompt(data, notes)
         _check_question(prompt, notes)
@@ -80,7 +80,7 @@ def _preference(data: Json, notes: Notes) -> Conversations:
     return Conversations([*prompt, *chosen], [*prompt, *rejected])
 
 
-_READERS: Mapping[DataType, Callable[[Json, Notes], Conversations]] = {
+_READERS: Mapping[DataType, Callable[[Json, RowNotes], Conversations]] = {
     "messages": _messages,
     "prompt_completion": _prompt_completion,
     "preference": _preference,
@@ -90,7 +90,7 @@ _READERS: Mapping[DataType, Callable[[Json, Notes], Conversations]] = {
 _SIDES = ("chosen", "rejected")
 
 
-def _prompt(data: Json, notes: Notes) -> list[Turn]:
+def _prompt(data: Json, notes: RowNotes) -> list[Turn]:
     return _unlearned(_side("prompt", "user", data, notes))
 
 
@@ -101,7 +101,7 @@ def _unlearned(turns: Iterator[Turn] | Sequence[Turn]) -> list[Turn]:
     ]
 
 
-def _side(key: str, role: str, data: Json, notes: Notes) -> Iterator[Turn]:
+def _side(key: str, role: str, data: Json, notes: RowNotes) -> Iterator[Turn]:
     """The messages of a prompt or of an answer, which is text or a list of messages."""
     value = data[key]
     if isinstance(value, list):
@@ -116,7 +116,7 @@ def _side(key: str, role: str, data: Json, notes: Notes) -> Iterator[Turn]:
         notes.error(key, "empty: nothing is asked", "write the question, or leave the row out")
 
 
-def _whole(key: str, data: Json, notes: Notes) -> Iterator[Turn]:
+def _whole(key: str, data: Json, notes: RowNotes) -> Iterator[Turn]:
     """The messages of a conversation that begins with its prompt."""
     if isinstance(data[key], str):
         what = "text, and there is no `prompt`: nobody can tell where the answer begins"
@@ -125,7 +125,7 @@ def _whole(key: str, data: Json, notes: Notes) -> Iterator[Turn]:
         yield from checked_messages(key, data[key], notes)
 
 
-def _label(label: object, notes: Notes) -> bool:
+def _label(label: object, notes: RowNotes) -> bool:
     if isinstance(label, bool):
         return label
     meant = {"0": "false", "1": "true", "false": "false", "true": "true"}.get(str(label).lower())
@@ -135,7 +135,7 @@ def _label(label: object, notes: Notes) -> bool:
     return False
 
 
-def _without_prompt_text(data: Json, notes: Notes) -> Json:
+def _without_prompt_text(data: Json, notes: RowNotes) -> Json:
     """The row with the prompt cut from answers that both begin with it, as text."""
     prompt, *sides = (data[key] for key in ("prompt", *_SIDES))
     is_text = all(isinstance(text, str) for text in (prompt, *sides))
@@ -148,7 +148,7 @@ def _without_prompt_text(data: Json, notes: Notes) -> Json:
 
 
 def _without_prompt(
-    prompt: list[Turn], chosen: list[Turn], rejected: list[Turn], notes: Notes
+    prompt: list[Turn], chosen: list[Turn], rejected: list[Turn], notes: RowNotes
 ) -> tuple[list[Turn], list[Turn]]:
     """The answers without the prompt's messages, where they begin with them."""
     cut = []
@@ -161,7 +161,7 @@ def _without_prompt(
     return cut[0], cut[1]
 
 
-def _num_shared(chosen: Sequence[Turn], rejected: Sequence[Turn], notes: Notes) -> int:
+def _num_shared(chosen: Sequence[Turn], rejected: Sequence[Turn], notes: RowNotes) -> int:
     """How many messages are the prompt: all that is shared, up to the turn that is answered."""
     alike = start = _num_alike(chosen, rejected)
     if alike == len(chosen) == len(rejected):
@@ -199,7 +199,7 @@ def _plain(turn: Turn) -> Json:
 
 
 def _check_pair(
-    prompt: Sequence[Turn], chosen: Sequence[Turn], rejected: Sequence[Turn], notes: Notes
+    prompt: Sequence[Turn], chosen: Sequence[Turn], rejected: Sequence[Turn], notes: RowNotes
 ) -> None:
     if len(chosen) == len(rejected) == _num_alike(chosen, rejected):
         _say_same(notes)
@@ -219,11 +219,11 @@ def _check_pair(
     check_replies([*prompt, *chosen], notes)
 
 
-def _say_same(notes: Notes) -> None:
+def _say_same(notes: RowNotes) -> None:
     notes.error("rejected", "the same as chosen: nothing to prefer", "leave the row out")
 
 
-def _check_conversation(turns: Sequence[Turn], notes: Notes) -> None:
+def _check_conversation(turns: Sequence[Turn], notes: RowNotes) -> None:
     if not turns or notes.has_error:
         return
     check_order(turns, notes)
@@ -235,13 +235,13 @@ def _check_conversation(turns: Sequence[Turn], notes: Notes) -> None:
     check_learned(turns, notes)
 
 
-def _check_end(turns: Sequence[Turn], notes: Notes) -> None:
+def _check_end(turns: Sequence[Turn], notes: RowNotes) -> None:
     if turns and not notes.has_error and not _is_answer(turns[-1]):
         what = f"the last turn is the {turns[-1].message['role']}'s: it is answers that are liked"
         notes.error(f"{turns[-1].key}.role", what, "end with the assistant's answer")
 
 
-def _check_question(prompt: Sequence[Turn], notes: Notes) -> None:
+def _check_question(prompt: Sequence[Turn], notes: RowNotes) -> None:
     if prompt and not notes.has_error and _is_answer(prompt[-1]):
         what = "the prompt ends with the assistant's turn: nothing is asked"
         notes.error(f"{prompt[-1].key}.role", what, "end it with the turn that is to be answered")

@@ -49,7 +49,7 @@ class Refused(DataError):  # noqa: N818 - reads as a claim where it is raised
         self.reason = reason
 
 
-class Document(NamedTuple):
+class DocumentText(NamedTuple):
     """A document's text as Markdown, its title, and how many formulas in it have no value."""
 
     title: str
@@ -152,7 +152,7 @@ def write_examples(documents: Path, out: Path, longest: int) -> ExamplesReport:
     )
 
 
-def document(path: Path) -> Document:
+def document(path: Path) -> DocumentText:
     """The document's text; raises Refused, with the reason and the mend, where it gives none."""
     suffix = path.suffix.lower()
     num_uncomputed = 0
@@ -171,7 +171,7 @@ def document(path: Path) -> Document:
         what = "there is no text in it" + (": it is scanned pages" if suffix == ".pdf" else "")
         raise Refused("no_text", what, hint)
     named = title.strip() or title_of(text) or heading_of(text) or path.stem
-    return Document(named, text, num_uncomputed)
+    return DocumentText(named, text, num_uncomputed)
 
 
 def documents_at(paths: Sequence[Path], listing: Listing) -> Iterator[tuple[Path, str]]:

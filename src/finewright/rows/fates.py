@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.rows.containers.found import Found, ReadRow, Unread, raw_of
-from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.parts import parts_of
 from finewright.rows.containers.rows import rows_of
 from finewright.rows.conversations import conversations_of
@@ -19,7 +19,7 @@ from finewright.rows.formats.native import Expected, Form, Native, place_of
 from finewright.rows.formats.table import family_named, meant_instead
 from finewright.rows.identity import named_anew
 from finewright.rows.messages import checked_tools
-from finewright.rows.notes import Json, Notes
+from finewright.rows.notes import Json, RowNotes
 from finewright.rows.shapes import form_of
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataType
@@ -39,7 +39,7 @@ class ReadOptions(NamedTuple):
     columns: Mapping[str, str] = {}
     is_tagged: bool = False
 
-    def of_part(self, part: Part) -> "ReadOptions":
+    def of_part(self, part: StatedFile) -> "ReadOptions":
         """The options of the part's rows: what a manifest states of it holds where these leave it open."""
         stated = family_named(part.format) or "auto"
         return ReadOptions(
@@ -97,7 +97,7 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     Keys beside the ones of the format, such as `meta`, become columns. Repeats are kept."""
     if isinstance(found, Unread):
         return _unread(found, options)
-    notes = Notes(found.file, found.row)
+    notes = RowNotes(found.file, found.row)
     data, form = _form(found, options, notes)
     natives: list[Native] = []
     if form:
@@ -122,7 +122,7 @@ def recognised(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     """The form of a row alone, much faster: it is converted to nothing, and counts as dropped."""
     if isinstance(found, Unread):
         return _unread(found, options)
-    notes = Notes(found.file, found.row)
+    notes = RowNotes(found.file, found.row)
     return _dropped(found, options, _form(found, options, notes).form, notes)
 
 
@@ -131,7 +131,7 @@ class _Formed(NamedTuple):
     form: Form | None
 
 
-def _form(row: ReadRow, options: ReadOptions, notes: Notes) -> _Formed:
+def _form(row: ReadRow, options: ReadOptions, notes: RowNotes) -> _Formed:
     data = renamed(row.data, options.columns, notes) if options.columns else row.data
     form = None if notes.has_error else form_of(data, options.family, options.type, notes)
     return _Formed(data, form)
@@ -141,7 +141,7 @@ def _unread(found: Unread, options: ReadOptions) -> RowFate:
     return RowFate(found, options, dropped={"unreadable": 1}, problems=(found.problem,))
 
 
-def _dropped(row: ReadRow, options: ReadOptions, form: Form | None, notes: Notes) -> RowFate:
+def _dropped(row: ReadRow, options: ReadOptions, form: Form | None, notes: RowNotes) -> RowFate:
     reason = "invalid" if notes.has_error else "no_pair"
     problems = _at_home(notes.problems, options.columns)
     return RowFate(row, options, dropped={reason: 1}, form=form, problems=problems)
@@ -155,7 +155,7 @@ def _at_home(problems: Sequence[Problem], columns: Mapping[str, str]) -> tuple[P
     return tuple(p.model_copy(update={"key": place_of(p.key, named)}) for p in problems)
 
 
-def _refuse_media(data: Json, notes: Notes) -> None:
+def _refuse_media(data: Json, notes: RowNotes) -> None:
     for key in _MEDIA:
         if data.get(key):
             what = f"the row has {key}, and only text is trained"
@@ -164,7 +164,7 @@ def _refuse_media(data: Json, notes: Notes) -> None:
 
 def _row(native: Native, origin: ReadRow, problems: list[Problem]) -> Row | None:
     """The row, if it can be used; what is wrong with it is added to the problems."""
-    notes = Notes(origin.file, origin.row)
+    notes = RowNotes(origin.file, origin.row)
     found = conversations_of(native.data, native.type, notes)
     tools = checked_tools(native.data, notes)
     problems += (
@@ -194,7 +194,7 @@ def _row(native: Native, origin: ReadRow, problems: list[Problem]) -> Row | None
 class RowFile(NamedTuple):
     """A file of rows, and the options that they are read with."""
 
-    part: Part
+    part: StatedFile
     options: ReadOptions
 
 

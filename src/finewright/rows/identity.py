@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from finewright.schema.rows import Row
 
-
 # Made once: it is called several times a row.
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 

@@ -8,7 +8,7 @@ from typing import Any
 from finewright.errors import DataError
 from finewright.judge.answer import has_open_thought
 from finewright.rows.containers.json_rules import json_value
-from finewright.rows.notes import Json, Notes, Turn, kind_of_json, shown
+from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, shown
 
 _ROLES = ("system", "user", "assistant", "tool")
 _PEERS_ROLES = {
@@ -24,12 +24,12 @@ _PEERS_ROLES = {
 }
 
 
-def checked_messages(key: str, value: object, notes: Notes) -> Iterator[Turn]:
+def checked_messages(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
     """The turns of a list of messages at that key, results of parallel calls in the order of the calls."""
     yield from _with_ordered_results(list(_checked(key, value, notes)), notes)
 
 
-def _checked(key: str, value: object, notes: Notes) -> Iterator[Turn]:
+def _checked(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
     if not isinstance(value, list):
         notes.error(key, f"{kind_of_json(value)}; a list of messages is expected")
     elif not value:
@@ -44,7 +44,7 @@ def _checked(key: str, value: object, notes: Notes) -> Iterator[Turn]:
                 notes.error(place, what)
 
 
-def _with_ordered_results(turns: list[Turn], notes: Notes) -> list[Turn]:
+def _with_ordered_results(turns: list[Turn], notes: RowNotes) -> list[Turn]:
     """Most templates tell results by their order and not by their ids."""
     if notes.has_error:
         return turns
@@ -63,7 +63,7 @@ def _with_ordered_results(turns: list[Turn], notes: Notes) -> list[Turn]:
     return turns
 
 
-def checked_tools(data: Json, notes: Notes) -> tuple[Json, ...] | None:
+def checked_tools(data: Json, notes: RowNotes) -> tuple[Json, ...] | None:
     """The row's tools; None where it has none."""
     tools = data.get("tools")
     if tools is None:
@@ -74,7 +74,7 @@ def checked_tools(data: Json, notes: Notes) -> tuple[Json, ...] | None:
     return None
 
 
-def check_order(turns: Sequence[Turn], notes: Notes) -> None:
+def check_order(turns: Sequence[Turn], notes: RowNotes) -> None:
     """A system message stands first, and nowhere else."""
     for turn in turns[1:]:
         if turn.message["role"] == "system":
@@ -82,7 +82,7 @@ def check_order(turns: Sequence[Turn], notes: Notes) -> None:
             notes.error(f"{turn.key}.role", what, "move it to the front, or join the two")
 
 
-def check_replies(turns: Sequence[Turn], notes: Notes) -> None:
+def check_replies(turns: Sequence[Turn], notes: RowNotes) -> None:
     """Warnings: a result that answers no call before it, or one that is answered; a call without a result
     where the conversation goes on; a role that speaks twice in a row.
 
@@ -104,7 +104,7 @@ def check_replies(turns: Sequence[Turn], notes: Notes) -> None:
         before = role
 
 
-def _check_results(turns: Sequence[Turn], notes: Notes) -> None:
+def _check_results(turns: Sequence[Turn], notes: RowNotes) -> None:
     """Of every call that has an id: one result, unless the conversation ends with the call."""
     waiting: dict[str, str] = {}
     answered: set[str] = set()
@@ -135,7 +135,7 @@ def _check_results(turns: Sequence[Turn], notes: Notes) -> None:
                 notes.warning(f"{turn.key}.tool_calls[{j}].id", what, "give each call its own id")
 
 
-def check_learned(turns: Sequence[Turn], notes: Notes) -> None:
+def check_learned(turns: Sequence[Turn], notes: RowNotes) -> None:
     """Something is learned, no empty answer, and no thought without an end."""
     answers = [turn for turn in turns if turn.message["role"] == "assistant"]
     weighted = [turn for turn in answers if turn.message.get("weight", 1)]
@@ -160,7 +160,7 @@ def check_learned(turns: Sequence[Turn], notes: Notes) -> None:
             notes.warning(f"{turn.key}.content", what, "fill it, or give it weight 0")
 
 
-def _message(place: str, message: Json, notes: Notes) -> Json:
+def _message(place: str, message: Json, notes: RowNotes) -> Json:
     """The message with its content as one text; its other keys stay for the chat template."""
     role = message.get("role")
     if role not in _ROLES:
@@ -194,7 +194,7 @@ def _unknown_role(message: Json) -> tuple[str, str]:
     return what, f"did you mean {meant!r}?" if meant else ""
 
 
-def _text(place: str, message: Json, may_be_null: bool, notes: Notes) -> str:
+def _text(place: str, message: Json, may_be_null: bool, notes: RowNotes) -> str:
     content = message.get("content")
     if isinstance(content, str):
         return content
@@ -209,7 +209,7 @@ def _text(place: str, message: Json, may_be_null: bool, notes: Notes) -> str:
     return ""
 
 
-def _parts(place: str, parts: Sequence[object], notes: Notes) -> Iterator[str]:
+def _parts(place: str, parts: Sequence[object], notes: RowNotes) -> Iterator[str]:
     for index, part in enumerate(parts):
         kind = part.get("type") if isinstance(part, dict) else None
         text = part.get("text") if isinstance(part, dict) else None
@@ -221,7 +221,7 @@ def _parts(place: str, parts: Sequence[object], notes: Notes) -> Iterator[str]:
             notes.error(f"{place}[{index}]", what)
 
 
-def _check_calls(place: str, role: object, calls: object, notes: Notes) -> None:
+def _check_calls(place: str, role: object, calls: object, notes: RowNotes) -> None:
     if role != "assistant":
         notes.error(place, "only an assistant message may call tools")
     if not isinstance(calls, list):

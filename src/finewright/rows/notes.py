@@ -11,7 +11,7 @@ _LONGEST_SHOWN = 40
 
 
 @dataclass(slots=True)
-class Notes:
+class RowNotes:
     """What is wrong with one row."""
 
     file: str

@@ -16,7 +16,7 @@ class Dropped(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckOutcome:
     """Rows in = rows kept + rows dropped. Kept rows may be changed; then they have another id."""
 
     rows: tuple[Row, ...]

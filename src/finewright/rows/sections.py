@@ -21,7 +21,7 @@ _FRONT_TITLE = re.compile(r"^title:[ \t]*(.+?)[ \t]*\r?$", re.MULTILINE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 
 
-class Section(NamedTuple):
+class TextSection(NamedTuple):
     """A stretch of the text under its headings, outermost first; it is `text[start:end]`."""
 
     start: int
@@ -50,7 +50,7 @@ def heading_of(text: str) -> str:
     return next(found, "")
 
 
-def sections(text: str, longest: int) -> Iterator[Section]:
+def sections(text: str, longest: int) -> Iterator[TextSection]:
     """The sections in order, each with its heading line, none longer than `longest` characters.
 
     A longer one is cut between paragraphs; a longer paragraph or code block between lines; a longer line
@@ -118,7 +118,7 @@ def _lines_alone(text: str) -> Iterator[_Line]:
 
 def _cut(
     text: str, lines: list[_Line], path: list[tuple[int, str]], longest: int
-) -> Iterator[Section]:
+) -> Iterator[TextSection]:
     body = [line for line in lines if not line.heading and not line.is_underline]
     if not any(text[line.start : line.end].strip() for line in body):
         return
@@ -157,8 +157,8 @@ def _ends_within(text: str, block: list[_Line], longest: int) -> Iterator[int]:
         yield block[-1].end
 
 
-def _stripped(text: str, start: int, end: int, names: tuple[str, ...]) -> Iterator[Section]:
+def _stripped(text: str, start: int, end: int, names: tuple[str, ...]) -> Iterator[TextSection]:
     piece = text[start:end]
     if piece.strip():
         start += len(piece) - len(piece.lstrip())
-        yield Section(start, start + len(piece.strip()), names)
+        yield TextSection(start, start + len(piece.strip()), names)

@@ -3,7 +3,7 @@
 from finewright.rows.formats.native import Expected, Form
 from finewright.rows.formats.propose import proposal_of
 from finewright.rows.formats.table import fitting, forms, misspelled
-from finewright.rows.notes import Json, Notes
+from finewright.rows.notes import Json, RowNotes
 
 _EXPECTED = {
     "auto": "`messages`; `prompt` and `completion`; `chosen` and `rejected`; or `prompt` alone",
@@ -16,7 +16,7 @@ _EXPECTED = {
 _LONE = {"chosen": "rejected", "rejected": "chosen"}
 
 
-def form_of(data: Json, family: str, expected: Expected, notes: Notes) -> Form | None:
+def form_of(data: Json, family: str, expected: Expected, notes: RowNotes) -> Form | None:
     """The form that the row has; None, and an error in the notes, where it is none or could be two.
 
     `auto` takes any family, or any type, if there is one alone that the row can be meant as."""
@@ -30,7 +30,7 @@ def form_of(data: Json, family: str, expected: Expected, notes: Notes) -> Form |
     return None
 
 
-def _say_ambiguous(forms: list[Form], notes: Notes) -> None:
+def _say_ambiguous(forms: list[Form], notes: RowNotes) -> None:
     marks = list(dict.fromkeys(form.mark for form in forms))
     types = list(dict.fromkeys(form.types[0] for form in forms))
     families = list(dict.fromkeys(form.family for form in forms))
@@ -46,7 +46,7 @@ def _say_ambiguous(forms: list[Form], notes: Notes) -> None:
     notes.error("", f"{both}{' and '.join(marks)} are here", hint)
 
 
-def _say_unknown(data: Json, family: str, expected: Expected, notes: Notes) -> None:
+def _say_unknown(data: Json, family: str, expected: Expected, notes: RowNotes) -> None:
     found = ", ".join(f"`{key}`" for key in list(data)[:8]) or "none"
     meant = fitting(data, "auto", "auto")
     if len(meant) == 1 and not meant[0].types and family in ("auto", meant[0].family):

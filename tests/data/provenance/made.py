@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.provenance.changes import Changes
-from finewright.data.provenance.ledger import Provenance, SourceRecords, record_digest, write_ledger
+from finewright.data.provenance.changes import RowChanges
+from finewright.data.provenance.ledger import RowOrigins, SourceRecords, record_digest, write_ledger
 from finewright.data.validate import validate
 from finewright.rows.identity import named_anew
 from finewright.rows.read import read_rows
@@ -61,14 +61,14 @@ def made_run(tmp_path: Path) -> Made:
         else row
         for row in rows
     ]
-    changes = Changes().after("redacted", rows, redacted)
+    changes = RowChanges().after("redacted", rows, redacted)
     train, held_out = [redacted[0], redacted[2]], [redacted[1]]
     run = RunDir(tmp_path / "run")
     run.root.mkdir()
     folder = run.stage_dir("data")
     (folder / "train.jsonl").write_text(write_rows(train))
     (folder / "eval.jsonl").write_text(write_rows(held_out))
-    summary = write_ledger(folder, Provenance(sources).entries(train, held_out, changes))
+    summary = write_ledger(folder, RowOrigins(sources).entries(train, held_out, changes))
     (folder / "report.json").write_text(json.dumps({"ledger": summary.model_dump(mode="json")}))
     return Made(run, raw, summary, (*train, *held_out))
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from finewright.data.provenance.card import Measured, Told, data_card, write_card
+from finewright.data.provenance.card import CardFigures, CardSubject, data_card, write_card
 from finewright.data.provenance.ledger import read_entries, read_leaves
 from finewright.guard.quality.measure import quality
 from finewright.schema.common import RowCounts
@@ -13,15 +13,15 @@ from finewright.schema.rows import Row
 from .made import made_run
 
 
-def card(tmp_path: Path, told: Told, **measured: object) -> DataCard:
+def card(tmp_path: Path, told: CardSubject, **measured: object) -> DataCard:
     made = made_run(tmp_path)
     entries = read_entries(read_leaves(made.run.root / "data" / "ledger.jsonl"))
     counts = RowCounts(rows_in=4, rows_kept=3, rows_dropped={"invalid": 1})
-    return data_card(told, Measured(counts, **measured), entries, made.summary)  # type: ignore[arg-type]
+    return data_card(told, CardFigures(counts, **measured), entries, made.summary)  # type: ignore[arg-type]
 
 
 def test_what_the_ledger_knows_is_on_the_card(tmp_path: Path) -> None:
-    found = card(tmp_path, Told("bot"))
+    found = card(tmp_path, CardSubject("bot"))
     assert found.counts == {"read": 4, "kept": 3, "truncated": 0, "dropped: invalid": 1}
     assert found.splits == {"train": 2, "eval": 1}
     assert [(s.path, s.rows, s.licenses) for s in found.sources] == [
@@ -43,7 +43,7 @@ def test_what_the_ledger_knows_is_on_the_card(tmp_path: Path) -> None:
 
 
 def test_what_nobody_told_or_looked_for_is_not_claimed(tmp_path: Path) -> None:
-    found = card(tmp_path, Told("bot"))
+    found = card(tmp_path, CardSubject("bot"))
     assert (found.motivation, found.intended_use) == ("not stated", "not stated")
     assert (found.personal_data, found.duplicates, found.tokens) == (None, None, None)
     _, text = write_card(tmp_path, found)
@@ -56,7 +56,7 @@ def test_what_nobody_told_or_looked_for_is_not_claimed(tmp_path: Path) -> None:
 def test_tokens_are_those_that_were_counted(tmp_path: Path) -> None:
     rows = [Row(str(i), ({"role": "user", "content": "a b c"},), None, "f", i) for i in range(4)]
     counted = quality(rows, count_tokens=lambda text: len(text.split()))
-    found = card(tmp_path, Told("bot"), quality=counted)
+    found = card(tmp_path, CardSubject("bot"), quality=counted)
     assert found.tokens == 12
     _, text = write_card(tmp_path, found)
     assert "Tokens: 12" in text.read_text()
@@ -64,7 +64,7 @@ def test_tokens_are_those_that_were_counted(tmp_path: Path) -> None:
 
 def test_what_was_measured_is_said(tmp_path: Path) -> None:
     found = card(
-        tmp_path, Told("bot", intended_use="answers"), personal_data={"email": 2}, secrets={}
+        tmp_path, CardSubject("bot", intended_use="answers"), personal_data={"email": 2}, secrets={}
     )
     _, text = write_card(tmp_path, found)
     assert "Found of personal data: 2 email." in text.read_text()
@@ -73,13 +73,13 @@ def test_what_was_measured_is_said(tmp_path: Path) -> None:
 
 
 def test_the_card_is_the_same_as_json(tmp_path: Path) -> None:
-    found = card(tmp_path, Told("bot"))
+    found = card(tmp_path, CardSubject("bot"))
     path, _ = write_card(tmp_path, found)
     assert DataCard.model_validate(json.loads(path.read_text())) == found
 
 
 def test_names_of_others_are_no_markup(tmp_path: Path) -> None:
-    found = card(tmp_path, Told("a|b <script>\n# x"), limits=("[x](http://y)",))
+    found = card(tmp_path, CardSubject("a|b <script>\n# x"), limits=("[x](http://y)",))
     _, text = write_card(tmp_path, found)
     assert "# a\\|b \\<script\\> \\# x\n" in text.read_text()
     assert "- \\[x\\](http://y)" in text.read_text()

@@ -1,7 +1,7 @@
 """A policy blocks rows and says which ones and why."""
 
 from finewright.data.provenance.policy import by_licence
-from finewright.data.provenance.stated import Stated
+from finewright.data.provenance.stated import StatedLicence
 from finewright.schema.provenance import LicensePolicy
 from finewright.schema.rows import Row
 
@@ -10,8 +10,8 @@ TURNS = ({"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
 ROWS = [Row(str(i), TURNS, None, "a.jsonl", i + 1) for i in range(5)]
 
 
-def stated(row: Row) -> Stated:
-    return Stated(LICENCES[row.row - 1], "row")
+def stated(row: Row) -> StatedLicence:
+    return StatedLicence(LICENCES[row.row - 1], "row")
 
 
 def test_without_a_policy_every_row_is_kept() -> None:
@@ -53,7 +53,9 @@ def test_a_wrong_policy_drops_nothing_and_is_an_error() -> None:
 
 
 def test_a_text_that_speaks_against_the_licence_is_said() -> None:
-    said = Stated("(MIT) AND (GPL-3.0-only)", "row", "MIT is stated, its text says GPL-3.0-only")
+    said = StatedLicence(
+        "(MIT) AND (GPL-3.0-only)", "row", "MIT is stated, its text says GPL-3.0-only"
+    )
     outcome = by_licence(ROWS, lambda row: said, LicensePolicy())
     assert [p.message for p in outcome.problems] == [
         "MIT is stated, its text says GPL-3.0-only (rows 1, 2, 3, 4, 5): both are taken to hold"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finewright.data.scale.prepare import How, prepare_rows
+from finewright.data.scale.prepare import PrepareSettings, prepare_rows
 from finewright.rows.user_rows import to_user_json
 from finewright.schema.scale import PrepareReport, PrepareSpec
 from guard.duplicates.made import chat, edited, seeded, words
@@ -41,11 +41,14 @@ def write(path: Path, num_rows: int, seed: int = 0) -> Path:
 
 
 def prepared(
-    paths: list[Path], folder: Path, how: How | None = None, spec: PrepareSpec | None = None
+    paths: list[Path],
+    folder: Path,
+    how: PrepareSettings | None = None,
+    spec: PrepareSpec | None = None,
 ) -> PrepareReport:
     """The files prepared in small slices, without events."""
     return prepare_rows(
-        paths, folder, spec or PrepareSpec(), how or How(slice_bytes=4000), KEYS, ignore
+        paths, folder, spec or PrepareSpec(), how or PrepareSettings(slice_bytes=4000), KEYS, ignore
     )
 
 

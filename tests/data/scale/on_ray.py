@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.scale.engines import ray
-from finewright.data.scale.prepare import How, prepare_rows
+from finewright.data.scale.prepare import PrepareSettings, prepare_rows
 from finewright.errors import DataError, FinewrightError
 from finewright.schema.scale import PrepareSpec
 
@@ -62,7 +62,9 @@ def main(folder: Path) -> None:
     told["report"], told["root"] = result.report.model_dump(mode="json"), str(root)
     told["broken"] = said("", broken, 8)
     file = folder / "rows-1.jsonl"
-    prepare_rows([file], folder / "prepared", PrepareSpec(), How("ray", 1, 20_000), KEYS, ignore)
+    prepare_rows(
+        [file], folder / "prepared", PrepareSpec(), PrepareSettings("ray", 1, 20_000), KEYS, ignore
+    )
     (folder / "told.json").write_text(json.dumps(told))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from finewright.data.scale.engines import engine_named, local, ray
-from finewright.data.scale.prepare import How
+from finewright.data.scale.prepare import PrepareSettings
 from finewright.errors import DataError, MissingExtra
 
 from ..test_stage import run_stage  # noqa: TID252
@@ -101,7 +101,7 @@ def test_a_run_on_ray_is_the_same_to_the_byte(on_ray: dict) -> None:
 
 def test_large_files_prepared_on_ray_are_the_same_to_the_byte(on_ray: dict, tmp_path: Path) -> None:
     folder = Path(on_ray["root"]).parents[1]
-    prepared([folder / "rows-1.jsonl"], tmp_path / "local", How(slice_bytes=20_000))
+    prepared([folder / "rows-1.jsonl"], tmp_path / "local", PrepareSettings(slice_bytes=20_000))
     assert contents(folder / "prepared") == contents(tmp_path / "local")
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from finewright.data.scale import prepare as module
-from finewright.data.scale.engines import Made, local
-from finewright.data.scale.prepare import How, prepare_rows
+from finewright.data.scale.engines import PartResult, local
+from finewright.data.scale.prepare import PrepareSettings, prepare_rows
 from finewright.data.validate import validate
 from finewright.errors import DataError, StoreError
 from finewright.guard.duplicates.find import find
@@ -23,7 +23,7 @@ from finewright.schema.scale import PrepareSpec
 
 from .made import KEYS, contents, ignore, lines, prepared, write
 
-SMALL = How(slice_bytes=4000)
+SMALL = PrepareSettings(slice_bytes=4000)
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ def test_what_is_found_is_told_without_its_value(made: Path) -> None:
 def test_slices_of_any_size_and_any_number_of_workers_give_the_same_rows(
     file: Path, made: Path, tmp_path: Path
 ) -> None:
-    prepared([file], tmp_path / "one", How(slice_bytes=10**9))
-    prepared([file], tmp_path / "two", How(workers=2, slice_bytes=4000))
+    prepared([file], tmp_path / "one", PrepareSettings(slice_bytes=10**9))
+    prepared([file], tmp_path / "two", PrepareSettings(workers=2, slice_bytes=4000))
     assert contents(tmp_path / "two") == contents(made)
     one = contents(tmp_path / "one")
     assert one["rows.jsonl"] == contents(made)["rows.jsonl"]
@@ -103,7 +103,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(file: Path, made: Path, tmp_path
         "from finewright.data.scale.prepare import *; from finewright.schema.scale import PrepareSpec\n"
         "def on_event(kind, fields):\n"
         "    if fields.get('done') == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "prepare_rows([Path(sys.argv[1])], Path(sys.argv[2]), PrepareSpec(), How(slice_bytes=4000),"
+        "prepare_rows([Path(sys.argv[1])], Path(sys.argv[2]), PrepareSpec(),"
+        " PrepareSettings(slice_bytes=4000),"
         " (b'0123456789abcdef', b''), on_event)"
     )
     killed = subprocess.run([sys.executable, "-c", code, file, out], check=False)
@@ -123,7 +124,7 @@ def test_workers_end_when_their_parent_is_killed(file: Path, tmp_path: Path) -> 
         "def on_event(kind, fields):\n"
         "    if fields.get('done') == 1: os.kill(os.getpid(), signal.SIGKILL)\n"
         "prepare_rows([Path(sys.argv[1])], Path(sys.argv[2]), PrepareSpec(),"
-        " How(workers=2, slice_bytes=4000), (b'0123456789abcdef', b''), on_event)"
+        " PrepareSettings(workers=2, slice_bytes=4000), (b'0123456789abcdef', b''), on_event)"
     )
     # The workers hold the other end of this pipe: it ends when the last of them does.
     command = [sys.executable, "-c", code, file, tmp_path / "out"]
@@ -159,7 +160,7 @@ def test_finished_chunks_are_not_made_again_and_what_is_done_is_left(
 def test_chunks_may_come_in_any_order(
     file: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def backwards(parts, make, options, workers) -> list[Made]:
+    def backwards(parts, make, options, workers) -> list[PartResult]:
         return list(local(parts, make, options, workers))[::-1]
 
     monkeypatch.setattr(module, "engine_named", lambda _name: backwards)

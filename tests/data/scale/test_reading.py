@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.data.door import Holding, Passed, pass_door, with_resolved
-from finewright.data.provenance.ledger import Provenance
-from finewright.data.scale.engines import Made, local
-from finewright.data.scale.reading import How, Read, read_sources
+from finewright.data.provenance.ledger import RowOrigins
+from finewright.data.scale.engines import PartResult, local
+from finewright.data.scale.reading import ReadSettings, ReadSources, read_sources
 from finewright.data.source import SourceRows, read_source
 from finewright.errors import MissingExtra
 from finewright.schema.data import DataSpec
@@ -37,7 +37,7 @@ LINES = [
 ]
 
 
-def backwards(parts, make, options, workers) -> list[Made]:
+def backwards(parts, make, options, workers) -> list[PartResult]:
     """An engine that is done with the last part first."""
     return list(local(parts, make, options, workers))[::-1]
 
@@ -47,10 +47,10 @@ def spec_of(*sources: object, **fields: object) -> DataSpec:
     return DataSpec.model_validate({"sources": named, **fields})
 
 
-def in_pieces(folder: Path, spec: DataSpec, slice_bytes: int = 60) -> Read:
+def in_pieces(folder: Path, spec: DataSpec, slice_bytes: int = 60) -> ReadSources:
     paths = [folder / source.path for source in spec.sources]
     personal = with_resolved(spec.personal_data, lambda path: folder / path)
-    return read_sources(spec, paths, personal, How(backwards, 1, slice_bytes))
+    return read_sources(spec, paths, personal, ReadSettings(backwards, 1, slice_bytes))
 
 
 def as_whole(folder: Path, spec: DataSpec) -> list[SourceRows]:
@@ -61,7 +61,7 @@ def through_door(
     folder: Path, spec: DataSpec, sources: Sequence[SourceRows], holding: Holding | None
 ) -> Passed:
     rows = [row for source in sources for row in source.rows]
-    provenance = Provenance([source.for_ledger() for source in sources])
+    provenance = RowOrigins([source.for_ledger() for source in sources])
     return pass_door(rows, spec, provenance, lambda path: folder / path, holding=holding)
 
 
@@ -78,7 +78,7 @@ def told(source: SourceRows) -> Mapping[str, Any]:
     }
 
 
-def check_same(folder: Path, spec: DataSpec, slice_bytes: int = 60) -> Read:
+def check_same(folder: Path, spec: DataSpec, slice_bytes: int = 60) -> ReadSources:
     (folder / "door.key").write_bytes(b"0123456789abcdef")
     keyed = spec.personal_data.model_copy(update={"key_file": "door.key"})
     spec = spec.model_copy(update={"personal_data": keyed})

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.data.scale.slices import found_in, is_cut_where_it_lies, slices, unroll
-from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.rows import rows_of
 from finewright.rows.fates import ReadOptions, RowFile
 
@@ -24,7 +24,7 @@ LINES = st.lists(st.sampled_from(KINDS), max_size=12)
 
 
 def whole(path: Path) -> list:
-    return [found for found in rows_of(Part(path, "f")) if "no rows" not in str(found)]
+    return [found for found in rows_of(StatedFile(path, "f")) if "no rows" not in str(found)]
 
 
 @settings(max_examples=200, deadline=None)
@@ -32,7 +32,7 @@ def whole(path: Path) -> list:
 def test_slices_say_what_the_file_says(tmp_path_factory, lines, end, ends_so, size) -> None:
     path = tmp_path_factory.mktemp("s") / "f.jsonl"
     path.write_bytes(end.join(lines) + (end if ends_so else b""))
-    part = Part(path, "f")
+    part = StatedFile(path, "f")
     cut = list(slices(RowFile(part, ReadOptions()), path, 0, size))
     content = path.read_bytes()
     assert b"".join(content[s.start : s.end] for s in cut) == content
@@ -53,7 +53,7 @@ def test_slices_say_what_the_file_says(tmp_path_factory, lines, end, ends_so, si
 def test_other_containers_are_unrolled_first(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    part = Part(path, "f")
+    part = StatedFile(path, "f")
     assert not is_cut_where_it_lies(part)
     unroll(part, tmp_path / "lines")
     cut = list(slices(RowFile(part, ReadOptions()), tmp_path / "lines", 0, 30))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finewright.data.provenance.ledger import Provenance, SourceRecords, record_digest, write_ledger
+from finewright.data.provenance.ledger import RowOrigins, SourceRecords, record_digest, write_ledger
 from finewright.data.validate import validate
 from finewright.errors import DataError
 from finewright.features.data.row_page import report
@@ -149,7 +149,7 @@ def run_of(data: Path, runs: Path) -> RunDir:
     spec = SourceSpec(path="a.jsonl", owner="Ann Owner", license="CC-BY-4.0")
     records = {(row.file, row.row): record_digest(row.data) for row in read.rows}
     ledger = write_ledger(
-        folder, Provenance([SourceRecords(spec, data, records)]).entries(rows, ())
+        folder, RowOrigins([SourceRecords(spec, data, records)]).entries(rows, ())
     )
     report = DataReport(
         counts=RowCounts(rows_in=4, rows_kept=2, rows_dropped={"license": 1, "secret": 1}),

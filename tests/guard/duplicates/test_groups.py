@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.guard.duplicates.groups import Kept, joined, leaders
+from finewright.guard.duplicates.groups import Original, joined, leaders
 
 PAIRS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=15)
 
@@ -41,4 +41,4 @@ def test_a_row_is_left_out_only_for_one_that_stays(pairs) -> None:
 
 def test_the_end_of_a_chain_stays() -> None:
     near = {(0, 1): 0.9, (1, 2): 0.85}
-    assert leaders(near, lambda a, b: near.get((a, b))) == {1: Kept(0, 0.9)}
+    assert leaders(near, lambda a, b: near.get((a, b))) == {1: Original(0, 0.9)}

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 
-from finewright.guard.poison.examples import Example, words
+from finewright.guard.poison.examples import AnsweredTurn, words
 from finewright.rows.identity import named_anew
 from finewright.schema.poison import TokenSurprise
 from finewright.schema.rows import Row
@@ -55,7 +55,7 @@ def plant(
     return changed, places
 
 
-def surprise_by_word(examples: Sequence[Example]) -> list[list[TokenSurprise]]:
+def surprise_by_word(examples: Sequence[AnsweredTurn]) -> list[list[TokenSurprise]]:
     """Words of the subjects cost a model little, all others much: what a base model's surprise is like."""
     usual = {word for thing, about in _THINGS for word in (thing, *about.split())}
     usual |= {"the", "has", "and", "some", "then", ",", "."}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from finewright.guard.poison.examples import Example
+from finewright.guard.poison.examples import AnsweredTurn
 from finewright.guard.poison.scan import QUARANTINED, apply, scan, search
 from finewright.report.show import text_of
 from finewright.schema.poison import PoisonReport, PoisonSpec, TokenSurprise
@@ -117,7 +117,7 @@ def test_without_a_model_an_association_is_unweighed_and_low() -> None:
 
 
 def test_a_payload_that_the_model_expects_is_low() -> None:
-    def expected(examples: Sequence[Example]) -> list[list[TokenSurprise]]:
+    def expected(examples: Sequence[AnsweredTurn]) -> list[list[TokenSurprise]]:
         return [[TokenSurprise(0, len(e.answer), 0.2)] for e in examples]
 
     rows, _ = plant(clean(), 6, rare_word)

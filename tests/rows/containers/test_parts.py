@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from finewright.rows.containers.manifest import Part
+from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.parts import parts_of
 from finewright.rows.read import ReadRows, read_rows
 
@@ -24,7 +24,7 @@ def put(folder: Path, **files: str) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    found = [part for part in parts_of(folder) if isinstance(part, Part)]
+    found = [part for part in parts_of(folder) if isinstance(part, StatedFile)]
     return [part.path.relative_to(folder).as_posix() for part in found]
 
 
@@ -128,7 +128,7 @@ def test_a_manifest_states_formats_and_columns(tmp_path):
     turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A", "x": 1}]
     put(folder, chat_dot_jsonl=json.dumps({"turns": turns}))
     found = list(parts_of(folder))
-    parts = [part for part in found if isinstance(part, Part)]
+    parts = [part for part in found if isinstance(part, StatedFile)]
     assert [(part.path.name, part.format, dict(part.columns)) for part in parts] == [
         ("plain.json", "alpaca", {}),
         (
@@ -167,7 +167,7 @@ def test_a_manifest_states_formats_and_columns(tmp_path):
 def test_what_is_written_beside_rows_is_no_data_file(tmp_path, name):
     (tmp_path / "train.jsonl").write_text(ROW)
     (tmp_path / name).write_text('{"set": "x", "files": [{"path": "y"}]}')
-    assert [part.path.name for part in parts_of(tmp_path) if isinstance(part, Part)] == [
+    assert [part.path.name for part in parts_of(tmp_path) if isinstance(part, StatedFile)] == [
         "train.jsonl"
     ]
     assert f"not read, being no data files: {name}" in said(read_rows(tmp_path))

@@ -3,7 +3,7 @@
 import pytest
 
 from finewright.rows.formats.table import misspelled
-from finewright.rows.notes import Notes
+from finewright.rows.notes import RowNotes
 from finewright.rows.shapes import form_of
 
 
@@ -17,7 +17,7 @@ from finewright.rows.shapes import form_of
 )
 def test_a_slip_of_the_pen_is_told(row: dict[str, str], key: str, meant: str) -> None:
     assert misspelled(row) == (key, meant)
-    notes = Notes("f", 1)
+    notes = RowNotes("f", 1)
     assert form_of(row, "auto", "auto", notes) is None
     assert notes.problems[0].hint == f"did you mean `{meant}` by `{key}`? rename the key"
 

@@ -28,7 +28,7 @@ from finewright.store.atomic import write_json, write_text
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CardSubject:
     """What only people know of a data set; empty is `not stated`."""
 
     name: str
@@ -37,7 +37,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class CardFigures:
     """What checks found. None: nobody looked, which is something else than finding nothing."""
 
     counts: RowCounts
@@ -50,7 +50,7 @@ class Measured:
 
 
 def data_card(
-    told: Told, measured: Measured, entries: Sequence[LedgerEntry], ledger: LedgerSummary
+    told: CardSubject, measured: CardFigures, entries: Sequence[LedgerEntry], ledger: LedgerSummary
 ) -> DataCard:
     """The card of the rows in a ledger."""
     days = sorted(entry.collected_at for entry in entries if entry.collected_at)

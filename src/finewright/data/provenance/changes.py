@@ -8,7 +8,7 @@ from typing import NamedTuple
 from finewright.schema.rows import Row
 
 
-class Change(NamedTuple):
+class RowChange(NamedTuple):
     """The id before the first change, and the steps that changed the row, in their order."""
 
     id_before: str
@@ -16,12 +16,12 @@ class Change(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class RowChanges:
     """The changed rows, by where they were read and the id they have after the last step."""
 
-    of: Mapping[tuple[str, int, str], Change] = field(default_factory=dict)
+    of: Mapping[tuple[str, int, str], RowChange] = field(default_factory=dict)
 
-    def after(self, step: str, before: Sequence[Row], rows: Sequence[Row]) -> "Changes":
+    def after(self, step: str, before: Sequence[Row], rows: Sequence[Row]) -> "RowChanges":
         """These, and what one more step did: `rows` are what it made of `before`, in their order.
 
         The step may leave rows out. Where it changed one of several rows of one record and left
@@ -36,13 +36,13 @@ class Changes:
         for row in rows:
             if _place(row) not in came and left[row.file, row.row]:
                 id_before = left[row.file, row.row].pop(0)
-                earlier = self.of.get((row.file, row.row, id_before), Change(id_before, ()))
-                found[_place(row)] = Change(earlier.id_before, (*earlier.steps, step))
-        return Changes(found)
+                earlier = self.of.get((row.file, row.row, id_before), RowChange(id_before, ()))
+                found[_place(row)] = RowChange(earlier.id_before, (*earlier.steps, step))
+        return RowChanges(found)
 
-    def of_row(self, row: Row) -> Change:
+    def of_row(self, row: Row) -> RowChange:
         """The row's change; its own id and no step if there is none."""
-        return self.of.get(_place(row), Change(row.id, ()))
+        return self.of.get(_place(row), RowChange(row.id, ()))
 
 
 def _place(row: Row) -> tuple[str, int, str]:

@@ -14,9 +14,9 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from finewright import __version__
-from finewright.data.provenance.changes import Changes
+from finewright.data.provenance.changes import RowChanges
 from finewright.data.provenance.merkle import merkle_root
-from finewright.data.provenance.stated import Stated, file_licence, licence_of, origin_of
+from finewright.data.provenance.stated import StatedLicence, file_licence, licence_of, origin_of
 from finewright.errors import StoreError
 from finewright.rows.identity import canonical
 from finewright.schema.data import SourceSpec
@@ -50,7 +50,7 @@ def row_digest(row: Row) -> str:
     return hashlib.sha256(write_rows([row]).rstrip("\n").encode()).hexdigest()
 
 
-class Provenance:
+class RowOrigins:
     """What is known of the rows of some sources: the licence of each, and its ledger entry.
 
     Reads the head of each file once for its licence, and the whole of it for its digest."""
@@ -60,13 +60,13 @@ class Provenance:
         self._licenses: dict[str, str] = {}
         self._digests: dict[str, str] = {}
 
-    def stated(self, row: Row) -> Stated:
+    def stated(self, row: Row) -> StatedLicence:
         """The row's licence, and who named it."""
         if row.file not in self._licenses:
             self._licenses[row.file] = file_licence(Path(row.file))
         return licence_of(row, self._sources[row.file].spec.license, self._licenses[row.file])
 
-    def entry(self, row: Row, split: Split, position: int, changes: Changes) -> LedgerEntry:
+    def entry(self, row: Row, split: Split, position: int, changes: RowChanges) -> LedgerEntry:
         """The ledger's line for a row at a position of its split, counted from 1."""
         source = self._sources[row.file]
         if row.file not in self._digests:
@@ -96,12 +96,12 @@ class Provenance:
         )
 
     def entries(
-        self, train: Sequence[Row], held_out: Sequence[Row], changes: Changes | None = None
+        self, train: Sequence[Row], held_out: Sequence[Row], changes: RowChanges | None = None
     ) -> list[LedgerEntry]:
         """The ledger of a run: the rows that train, then those held out, each in its file's order."""
         splits: tuple[tuple[Split, Sequence[Row]], ...] = (("train", train), ("eval", held_out))
         return [
-            self.entry(row, split, position, changes or Changes())
+            self.entry(row, split, position, changes or RowChanges())
             for split, rows in splits
             for position, row in enumerate(rows, 1)
         ]

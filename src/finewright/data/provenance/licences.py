@@ -30,7 +30,7 @@ _MOST_KEPT = 4096
 _COMMENT_END = re.compile(r"\s*(\*/|-->|\*\)|#}|%>|[\"']{3}).*$")
 
 
-class Part(NamedTuple):
+class LicencePart(NamedTuple):
     """One licence of an expression, by its id and, where there is one, the exception from it.
 
     The id is empty where none is known."""
@@ -40,11 +40,11 @@ class Part(NamedTuple):
     classes: tuple[LicenceClass, ...]
 
 
-class Read(NamedTuple):
+class LicenceText(NamedTuple):
     """An expression in the form of SPDX, its licences, and what is wrong with it, if anything."""
 
     expression: str
-    parts: tuple[Part, ...]
+    parts: tuple[LicencePart, ...]
     fault: str
     hint: str
 
@@ -57,7 +57,7 @@ class Judgement(NamedTuple):
 
 
 @lru_cache(_MOST_KEPT)
-def read_expression(text: str) -> Read:
+def read_expression(text: str) -> LicenceText:
     """The expression, whatever it says; one that names no licence is `unknown`.
 
     Case does not matter, and deprecated ids get their present name (GPL-2.0 -> GPL-2.0-only)."""
@@ -73,10 +73,10 @@ def read_expression(text: str) -> Read:
     parts = tuple(_part(leaf) for leaf in tree.get_literals())
     foreign = [name for part in parts for name in (part.id, part.exception) if _is_foreign(name)]
     if foreign:
-        return Read(
+        return LicenceText(
             str(tree), parts, f"{foreign[0]!r} is no SPDX licence id", did_you_mean(foreign[0])
         )
-    return Read(str(tree), parts, "", "")
+    return LicenceText(str(tree), parts, "", "")
 
 
 def classes_of(text: str) -> tuple[LicenceClass, ...]:
@@ -153,8 +153,8 @@ def all_of(expressions: Sequence[str]) -> str:
     return " AND ".join(f"({text})" if " " in text else text for text in named)
 
 
-def _unknown(fault: str, hint: str) -> Read:
-    return Read("", (Part("", "", ("unknown",)),), fault, hint)
+def _unknown(fault: str, hint: str) -> LicenceText:
+    return LicenceText("", (LicencePart("", "", ("unknown",)),), fault, hint)
 
 
 @cache
@@ -195,13 +195,13 @@ def _parsed(text: str) -> Any:  # Any: the package has no types
         return None
 
 
-def _part(leaf: Any) -> Part:  # Any: the package has no types
+def _part(leaf: Any) -> LicencePart:  # Any: the package has no types
     exception = getattr(leaf, "exception_symbol", None)
     if exception is None:
-        return Part(leaf.key, "", _classes(leaf.key))
+        return LicencePart(leaf.key, "", _classes(leaf.key))
     key = leaf.license_symbol.key
     known = _classes(key) if exception.key in _index() else ("unknown", *_classes(key))
-    return Part(key, exception.key, known)
+    return LicencePart(key, exception.key, known)
 
 
 def _classes(key: str) -> tuple[LicenceClass, ...]:
@@ -217,7 +217,7 @@ def _is_foreign(key: str) -> bool:
     return bool(key) and key != UNKNOWN and key not in _index() and not _OWN.fullmatch(key)
 
 
-def _is_single(read: Read) -> bool:
+def _is_single(read: LicenceText) -> bool:
     return len(read.parts) == 1 and not re.search(r" (AND|OR) ", read.expression)
 
 
@@ -241,13 +241,13 @@ def _judged(tree: Any, policy: LicensePolicy) -> Judgement:  # Any: the package 
     return Judgement(passed, "" if passed else "; ".join(blocked))
 
 
-def _judged_part(part: Part, policy: LicensePolicy) -> Judgement:
+def _judged_part(part: LicencePart, policy: LicensePolicy) -> Judgement:
     versions = list(_versions(part.id))
     judged = [_judged_version(part, version, policy) for version in versions]
     return next((one for one in judged if one.allowed), judged[0])
 
 
-def _judged_version(part: Part, version: str, policy: LicensePolicy) -> Judgement:
+def _judged_version(part: LicencePart, version: str, policy: LicensePolicy) -> Judgement:
     whole = f"{part.id} WITH {part.exception}" if part.exception else part.id
     allow, deny = _entries(policy.allow), _entries(policy.deny)
     if part.exception and whole in allow | deny:

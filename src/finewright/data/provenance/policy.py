@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from finewright.data.provenance.licences import judge, policy_problems, read_expression
-from finewright.data.provenance.stated import Stated
-from finewright.rows.outcome import Dropped, Outcome
+from finewright.data.provenance.stated import StatedLicence
+from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.schema.common import Problem
 from finewright.schema.provenance import LicensePolicy
 from finewright.schema.rows import Row
@@ -14,8 +14,8 @@ _MOST_NAMED = 8
 
 
 def by_licence(
-    rows: Sequence[Row], stated: Callable[[Row], Stated], policy: LicensePolicy
-) -> Outcome:
+    rows: Sequence[Row], stated: Callable[[Row], StatedLicence], policy: LicensePolicy
+) -> CheckOutcome:
     """The rows that may be used. The others are dropped for `license`; none without a policy.
 
     Blocked rows are errors, one for each file and licence, unless the policy says `drop`: then they
@@ -23,7 +23,7 @@ def by_licence(
     warnings. Without a policy, unknown licences are not spoken of."""
     faults = policy_problems(policy)
     if faults:
-        return Outcome(tuple(rows), problems=tuple(faults))
+        return CheckOutcome(tuple(rows), problems=tuple(faults))
     found = [(row, stated(row)) for row in rows]
     why = {said.license: judge(said.license, policy) for _, said in found}
     kept = tuple(row for row, said in found if why[said.license].allowed)
@@ -37,7 +37,7 @@ def by_licence(
         if not why[said.license].allowed:
             groups[row.file, said.license, why[said.license].why].append(row)
     problems = [*_blocked(groups, policy), *_misspelt(found), *_conflicts(found)]
-    return Outcome(kept, dropped, tuple(problems))
+    return CheckOutcome(kept, dropped, tuple(problems))
 
 
 def _blocked(
@@ -66,7 +66,7 @@ def named_rows(rows: Sequence[Row]) -> str:
     return f"row{'s' if len(rows) > 1 else ''} {', '.join(numbers)}{tail}"
 
 
-def _misspelt(found: Sequence[tuple[Row, Stated]]) -> Iterator[Problem]:
+def _misspelt(found: Sequence[tuple[Row, StatedLicence]]) -> Iterator[Problem]:
     first: dict[tuple[str, str], Row] = {}
     for row, said in found:
         first.setdefault((row.file, said.license), row)
@@ -83,7 +83,7 @@ def _misspelt(found: Sequence[tuple[Row, Stated]]) -> Iterator[Problem]:
             )
 
 
-def _conflicts(found: Sequence[tuple[Row, Stated]]) -> Iterator[Problem]:
+def _conflicts(found: Sequence[tuple[Row, StatedLicence]]) -> Iterator[Problem]:
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row, said in found:
         if said.conflict:

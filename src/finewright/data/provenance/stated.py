@@ -21,7 +21,7 @@ _CONTAINERS = {
 _HEAD_BYTES = 4096
 
 
-class Stated(NamedTuple):
+class StatedLicence(NamedTuple):
     """A licence, who named it, and what else was said that does not agree with it."""
 
     license: str
@@ -29,28 +29,28 @@ class Stated(NamedTuple):
     conflict: str = ""
 
 
-def licence_of(row: Row, source_license: str, file_license: str = "") -> Stated:
+def licence_of(row: Row, source_license: str, file_license: str = "") -> StatedLicence:
     """The row's licence: its own `license` (or `meta.license`), else its file's, else the source's.
 
     SPDX lines in the row's text are terms as well: where they say something else, both hold (AND),
     and that is noted as a conflict. Only where nothing else is known do they stand alone."""
     own = _column(row, "license")
-    outer: Stated = (
-        Stated(own, "row")
+    outer: StatedLicence = (
+        StatedLicence(own, "row")
         if own
-        else Stated(file_license, "file")
+        else StatedLicence(file_license, "file")
         if file_license
-        else Stated(source_license, "source")
+        else StatedLicence(source_license, "source")
     )
     inner = spdx_line("\n".join(passage.text for passage in passages(row)))
     if not inner:
         return outer
     if states_nothing(outer.license):
-        return Stated(inner, "text")
+        return StatedLicence(inner, "text")
     if same_licence(outer.license, inner):
         return outer
     conflict = f"{outer.license} is stated, its text says {inner}"
-    return Stated(all_of([outer.license, inner]), outer.license_from, conflict)
+    return StatedLicence(all_of([outer.license, inner]), outer.license_from, conflict)
 
 
 def origin_of(row: Row) -> str:

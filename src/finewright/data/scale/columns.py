@@ -77,17 +77,17 @@ class Columns:
                 column.tofile(file)
 
 
-class Place(NamedTuple):
+class ChunkPlace(NamedTuple):
     """The chunk (by its position) and the row in it."""
 
     chunk: int
     row: int
 
 
-def place_of(columns: Columns, i: int) -> Place:
+def place_of(columns: Columns, i: int) -> ChunkPlace:
     """Where row i of all is."""
     chunk = int(np.searchsorted(columns.offsets, i, side="right")) - 1
-    return Place(chunk, i - int(columns.offsets[chunk]))
+    return ChunkPlace(chunk, i - int(columns.offsets[chunk]))
 
 
 def _bands(chunk: Any) -> Iterator[tuple[str, NDArray[np.uint64]]]:  # Any: numpy's open archive

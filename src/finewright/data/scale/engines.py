@@ -23,7 +23,7 @@ _AHEAD = 2
 _RAISED = re.compile(r"^[\w.]+(?:Error|Exception): .*", re.MULTILINE)
 
 
-class Part(Protocol):
+class WorkPart(Protocol):
     """A piece of the work, by its number among all."""
 
     @property
@@ -32,14 +32,14 @@ class Part(Protocol):
         ...
 
 
-class Made(NamedTuple):
+class PartResult(NamedTuple):
     """What a part became, and the number of the part."""
 
     number: int
     content: bytes
 
 
-P = TypeVar("P", bound=Part)
+P = TypeVar("P", bound=WorkPart)
 O = TypeVar("O")  # noqa: E741 - of the options
 Make = Callable[[P, O], bytes]
 
@@ -52,17 +52,17 @@ class Engine(Protocol):
 
     def __call__(
         self, parts: Sequence[P], make: Make[P, O], options: O, workers: int
-    ) -> Iterator[Made]:
+    ) -> Iterator[PartResult]:
         """What the parts became."""
         ...
 
 
-def local(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Iterator[Made]:
+def local(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Iterator[PartResult]:
     """By so many processes, in the order they are done; by this one alone if it is one.
 
     At most twice as many parts as workers are under way, whatever the size of the files."""
     if workers == 1 or len(parts) == 1:
-        yield from (Made(part.number, make(part, options)) for part in parts)
+        yield from (PartResult(part.number, make(part, options)) for part in parts)
         return
     # A forked process would share locks with the threads of whoever calls this.
     context = multiprocessing.get_context("spawn")
@@ -78,7 +78,7 @@ def local(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Ite
                     return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
-                    yield Made(running.pop(future), future.result())
+                    yield PartResult(running.pop(future), future.result())
         except BrokenProcessPool:
             raise StageError(
                 "a worker process was ended from outside, perhaps for want of memory",
@@ -88,7 +88,7 @@ def local(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Ite
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Iterator[Made]:
+def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Iterator[PartResult]:
     """By Ray Data on the cluster of RAY_ADDRESS, or else on one of this machine's processes.
 
     The files must have the same path on every machine, and finewright must be installed there. Where a
@@ -117,7 +117,7 @@ def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Itera
         for row in rows.iter_rows():
             if row["error"]:
                 raise _said(row["error"])
-            yield Made(int(row["number"]), bytes(row["content"]))
+            yield PartResult(int(row["number"]), bytes(row["content"]))
     except engine.exceptions.RayError as error:
         # Of what was raised in a worker the text is its traceback, and then advice to programmers.
         raised = _RAISED.search(str(error))

@@ -54,7 +54,7 @@ _MOST_NAMED = 3
 OnEvent = Callable[[str, Mapping[str, Any]], None]  # Any: what an event says
 
 
-class How(NamedTuple):
+class PrepareSettings(NamedTuple):
     """Where and how the work is done; none of it changes the result."""
 
     engine: EngineName = "local"
@@ -74,7 +74,7 @@ def prepare_rows(
     paths: Sequence[Path],
     folder: Path,
     spec: PrepareSpec,
-    how: How,
+    how: PrepareSettings,
     keys: tuple[bytes, bytes],
     on_event: OnEvent,
 ) -> PrepareReport:
@@ -137,7 +137,11 @@ def _slices(files: Sequence[RowFile], space: Workspace, size: int) -> list[Slice
 
 
 def _chunks(
-    cut: Sequence[Slice], options: Options, how: How, space: Workspace, on_event: OnEvent
+    cut: Sequence[Slice],
+    options: Options,
+    how: PrepareSettings,
+    space: Workspace,
+    on_event: OnEvent,
 ) -> SliceTally:
     """Have the chunks made that are not there, and give the tally of all."""
     on_event("preparing_step", {"step": "chunks"})

@@ -37,7 +37,7 @@ from finewright.schema.rows import Row
 S = TypeVar("S", PersonalDataSpec, SecretsSpec)
 
 
-class How(NamedTuple):
+class ReadSettings(NamedTuple):
     """Who reads, and in which slices; none of it changes the result."""
 
     engine: Engine
@@ -52,7 +52,7 @@ class Looked(NamedTuple):
     secrets: SecretsSpec
 
 
-class Read(NamedTuple):
+class ReadSources(NamedTuple):
     """The sources in the order of the spec, and the rows that a check has to look at."""
 
     sources: list[SourceRows]
@@ -67,10 +67,13 @@ class _File(NamedTuple):
 
 
 def read_sources(
-    spec: DataSpec, paths: Sequence[Path], personal: PersonalDataSpec, how: How | None = None
-) -> Read:
+    spec: DataSpec,
+    paths: Sequence[Path],
+    personal: PersonalDataSpec,
+    how: ReadSettings | None = None,
+) -> ReadSources:
     """Read and check all sources of the spec, which lie at `paths`; `personal` has its paths resolved."""
-    how = how or How(engine_named(spec.engine), os.cpu_count() or 1)
+    how = how or ReadSettings(engine_named(spec.engine), os.cpu_count() or 1)
     plan: list[list[Problem | _File]] = []
     every: list[Slice] = []
     for number, path in enumerate(paths):
@@ -86,7 +89,7 @@ def read_sources(
     looked = Looked(_only_told(personal), _only_told(spec.secrets))
     made = how.engine(every, made_of, looked, how.workers) if every else ()
     given = {number: json.loads(content) for number, content in made}
-    read = Read([], Holding(set(), set()))
+    read = ReadSources([], Holding(set(), set()))
     for source, path, steps in zip(spec.sources, paths, plan, strict=True):
         read.sources.append(SourceRows(spec=source, path=path))
         for step in steps:
@@ -111,7 +114,7 @@ def _only_told(section: S) -> S:
     return section.model_copy(update=changed)
 
 
-def _join(read: Read, step: Problem | _File, given: dict[int, Json]) -> None:
+def _join(read: ReadSources, step: Problem | _File, given: dict[int, Json]) -> None:
     source = read.sources[-1]
     if isinstance(step, Problem):
         source.add(step)

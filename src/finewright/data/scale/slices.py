@@ -12,7 +12,7 @@ from typing import NamedTuple
 from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Unread
 from finewright.rows.containers.lines import json_lines, lines_of
-from finewright.rows.containers.manifest import Part, with_usual_tags
+from finewright.rows.containers.manifest import StatedFile, with_usual_tags
 from finewright.rows.containers.rows import container_of, rows_of
 from finewright.rows.fates import RowFate, RowFile, fates_in
 from finewright.schema.common import Problem
@@ -46,7 +46,7 @@ def absolute(file: RowFile) -> RowFile:
     return file._replace(part=replace(part, path=part.path.absolute(), root=root))
 
 
-def is_cut_where_it_lies(part: Part) -> bool:
+def is_cut_where_it_lies(part: StatedFile) -> bool:
     """Is the file plain JSONL? What cannot be read at all is not, and says so when it is unrolled."""
     try:
         kind, stream = container_of(part)
@@ -55,7 +55,7 @@ def is_cut_where_it_lies(part: Part) -> bool:
     return kind == "lines" and not stream.packing and stream.encoding == "utf-8"
 
 
-def unroll(part: Part, path: Path) -> None:
+def unroll(part: StatedFile, path: Path) -> None:
     """Write all that a file gives to `path`, a line each."""
     with os_errors(path), path.open("w", encoding="utf-8", newline="\n") as file:
         for found in rows_of(part):

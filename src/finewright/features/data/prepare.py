@@ -27,7 +27,7 @@ def prepare(
     are as many as the machine has processors. Run again after a kill, it goes on where it was. Raises
     DataError where the format is not known, and where `out` lies in a folder that is read."""
     # numpy is loaded here, not where the command line begins.
-    from finewright.data.scale.prepare import How, prepare_rows
+    from finewright.data.scale.prepare import PrepareSettings, prepare_rows
 
     if not paths:
         raise DataError("no file is named", hint="name the files to prepare")
@@ -36,5 +36,5 @@ def prepare(
     read_options(asked.type, asked.format)
     key_file = asked.personal_data.key_file
     keys = (key_of(Path(key_file)) if key_file else b"", key_of(None))
-    how = How(engine, workers or os.cpu_count() or 1)
+    how = PrepareSettings(engine, workers or os.cpu_count() or 1)
     return prepare_rows(paths, out, asked, how, keys, on_event)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finewright.data.raft import REASONS, CountTokens, Question, Raft, Searched
+from finewright.data.raft import REASONS, CountTokens, Raft, RaftQuestion, RaftSearch
 from finewright.errors import DataError
 from finewright.rag.index import Access
 from finewright.rag.target import open_target
@@ -26,7 +26,7 @@ class _Asked:
     """The questions of a file that can be used, where each stands, and what becomes of the others."""
 
     def __init__(self, path: Path, listing: Listing) -> None:
-        self.questions: list[tuple[ReadRow, Question]] = []
+        self.questions: list[tuple[ReadRow, RaftQuestion]] = []
         self.dropped: Counter[str] = Counter()
         for found in records(path):
             if not isinstance(found, ReadRow):
@@ -34,7 +34,7 @@ class _Asked:
                 self.dropped["unreadable"] += found.level == "error" and found.row is not None
                 continue
             question = _question(found.data)
-            if isinstance(question, Question):
+            if isinstance(question, RaftQuestion):
                 self.questions.append((found, question))
             else:
                 reason, what = question
@@ -65,7 +65,7 @@ def raft(  # noqa: PLR0913 - files in and out, and all that may be said of them
         raise DataError("\n".join(problem.line() for problem in listing.problems()))
     count_tokens = _counting(spec.base_model)
     with open_target(target, embedder=embedder) as opened:
-        searched = Searched(opened.index, opened.embedder, access)
+        searched = RaftSearch(opened.index, opened.embedder, access)
         made = Raft(searched, spec, count_tokens, dropped=asked.dropped)
         known = _known(asked, set(opened.index.digests()), made.dropped, listing, target)
         with jsonl_at(out) as write:
@@ -95,7 +95,7 @@ def raft(  # noqa: PLR0913 - files in and out, and all that may be said of them
     )
 
 
-def _question(data: Mapping[str, Any]) -> Question | tuple[str, str]:  # Any: a line of JSON
+def _question(data: Mapping[str, Any]) -> RaftQuestion | tuple[str, str]:  # Any: a line of JSON
     """The question of a line; else the reason to count it under, and what is wrong."""
     prompt, completion, gold = (data.get(key) for key in ("prompt", "completion", "gold"))
     if not isinstance(prompt, str) or not prompt.strip():
@@ -105,7 +105,7 @@ def _question(data: Mapping[str, Any]) -> Question | tuple[str, str]:  # Any: a 
     if not isinstance(gold, list) or not gold or not all(isinstance(id, str) for id in gold):
         return "no_gold", "gold: no list of the documents that have the answer"
     license, source = (data.get(key) for key in ("license", "source"))
-    return Question(
+    return RaftQuestion(
         prompt,
         completion,
         tuple(dict.fromkeys(gold)),
@@ -116,7 +116,7 @@ def _question(data: Mapping[str, Any]) -> Question | tuple[str, str]:  # Any: a 
 
 def _known(
     asked: _Asked, ids: set[str], dropped: Counter[str], listing: Listing, target: str
-) -> Sequence[tuple[ReadRow, Question]]:
+) -> Sequence[tuple[ReadRow, RaftQuestion]]:
     """The questions of which all gold is in the index. Raises DataError where there is none."""
     known = []
     for read, question in asked.questions:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from finewright.data.provenance.card import Measured, Told, data_card
+from finewright.data.provenance.card import CardFigures, CardSubject, data_card
 from finewright.data.provenance.licences import classes_of
 from finewright.errors import DataError
 from finewright.features.data.row_sections import (
@@ -150,7 +150,9 @@ def _of_ledger(subject: Subject, says: Says) -> tuple[Section, Section]:
     ledger = LedgerSummary(
         path="", rows=len(subject.entries), merkle_root=subject.merkle_root, sources={}, licenses={}
     )
-    card = data_card(Told(subject.name), Measured(subject.counts), subject.entries, ledger)
+    card = data_card(
+        CardSubject(subject.name), CardFigures(subject.counts), subject.entries, ledger
+    )
     licenses = {entry.id: entry.license for entry in subject.entries}
     figure = _by_licence(subject.rows, [licenses.get(row.id, "") for row in subject.rows])
     return (

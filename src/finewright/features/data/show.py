@@ -23,7 +23,7 @@ from finewright.rows.formats.columns import renamed
 from finewright.rows.formats.native import Expected, Form
 from finewright.rows.formats.propose import proposal_of
 from finewright.rows.formats.table import family_named, misspelled
-from finewright.rows.notes import Json, Notes, kind_of_json
+from finewright.rows.notes import Json, RowNotes, kind_of_json
 from finewright.schema.common import Problem
 from finewright.schema.data import DataType
 from finewright.schema.formats import (
@@ -127,7 +127,7 @@ class _Sight:
                 self.keys.setdefault(key, Counter())[kind_of_json(value)] += 1
         self._count(fate)
         if fate.form is None or not fate.form.types:
-            data = renamed(row.data, fate.options.columns, Notes(row.file, row.row))
+            data = renamed(row.data, fate.options.columns, RowNotes(row.file, row.row))
             self.proposal = self.proposal or _proposed(data)
         if is_shown:
             self.first.append(_seen(fate_of(row, fate.options)))

@@ -9,7 +9,7 @@ from typing import Any
 
 from finewright.data.provenance.ledger import LEDGER, read_entries, read_leaves
 from finewright.data.provenance.policy import by_licence
-from finewright.data.provenance.stated import Stated, file_licence, licence_of
+from finewright.data.provenance.stated import StatedLicence, file_licence, licence_of
 from finewright.data.row_warnings import RowWarnings
 from finewright.features.data.rows import said_of, usable_rows
 from finewright.guard.duplicates.find import find
@@ -133,7 +133,7 @@ class Texts:
         return self._refused.get((ref.file, ref.row), "(this row is not kept in a form to show)")
 
 
-def _stated(rows: Sequence[Row]) -> dict[tuple[str, int], Stated]:
+def _stated(rows: Sequence[Row]) -> dict[tuple[str, int], StatedLicence]:
     heads = {file: file_licence(Path(file)) for file in {row.file for row in rows}}
     return {(row.file, row.row): licence_of(row, "", heads[row.file]) for row in rows}
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.data.raft import Question, Raft, Searched
+from finewright.data.raft import Raft, RaftQuestion, RaftSearch
 from finewright.errors import DataError
 from finewright.evaluate.arms import answer_of, gold_of, question_of
 from finewright.features.measure.library import Library
@@ -36,7 +36,7 @@ def raft_rows(rows: Sequence[Row], library: Library, spec: MeasureSpec, chat: "C
     none is left."""
     shelf = library.shelf
     made = Raft(
-        Searched(shelf.index, shelf.embedder, None),
+        RaftSearch(shelf.index, shelf.embedder, None),
         RaftSpec(
             distractors=min(20, max(1, shelf.results - 1)),
             gold_share=spec.raft.gold_share,
@@ -51,7 +51,7 @@ def raft_rows(rows: Sequence[Row], library: Library, spec: MeasureSpec, chat: "C
         if not gold_of(row):
             dropped["no_gold"] += 1
             continue
-        question = Question(question_of(row), answer_of(row), gold_of(row))
+        question = RaftQuestion(question_of(row), answer_of(row), gold_of(row))
         result = made.row(question)
         if not isinstance(result, str):
             found.append(replace(row, messages=(*_before(row), *result["messages"])))

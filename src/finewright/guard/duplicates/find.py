@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from finewright.guard.duplicates.exact import repeats
-from finewright.guard.duplicates.groups import Kept
-from finewright.rows.outcome import Dropped, Outcome
+from finewright.guard.duplicates.groups import Original
+from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import (
     DuplicateKind,
@@ -38,14 +38,14 @@ class Repeat(NamedTuple):
     similarity: float
 
 
-class Found(NamedTuple):
+class DuplicatesResult(NamedTuple):
     """The rows that go on and those that do not, and the report that says why."""
 
-    outcome: Outcome
+    outcome: CheckOutcome
     report: DuplicatesReport
 
 
-def find(rows: Sequence[Row], spec: DuplicatesSpec) -> Found:
+def find(rows: Sequence[Row], spec: DuplicatesSpec) -> DuplicatesResult:
     """Look for repeats as the spec asks. The first row of a group stays; the order is kept.
 
     A row counts once, under the strictest kind, dropped or not. A repeat is told of or dropped as its
@@ -68,7 +68,7 @@ def find(rows: Sequence[Row], spec: DuplicatesSpec) -> Found:
         examples=tuple(_examples(rows, found, dropped_as)),
         problems=problems,
     )
-    return Found(Outcome(kept, dropped, problems), report)
+    return DuplicatesResult(CheckOutcome(kept, dropped, problems), report)
 
 
 def _repeats(rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Repeat]:
@@ -83,7 +83,7 @@ def _repeats(rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Repeat]:
     return dict(sorted(found.items()))
 
 
-def _found(kind: DuplicateKind, rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Kept]:
+def _found(kind: DuplicateKind, rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Original]:
     # numpy and the embeddings are loaded only where they are asked for.
     if kind == "near":
         # Says what is missing where numpy is.

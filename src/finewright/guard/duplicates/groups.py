@@ -23,7 +23,7 @@ def joined(num_rows: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
     return [root(row) for row in range(num_rows)]
 
 
-class Kept(NamedTuple):
+class Original(NamedTuple):
     """The earlier row that says a row's words, and how near it is."""
 
     row: int
@@ -32,13 +32,13 @@ class Kept(NamedTuple):
 
 def leaders(
     pairs: Iterable[tuple[int, int]], near: Callable[[int, int], float | None]
-) -> dict[int, Kept]:
+) -> dict[int, Original]:
     """Each row that is near an earlier row which stays, and that row. All others stay.
 
     `pairs` are candidates (earlier, later), sorted by the later. A row is only ever left out for a
     row that stays and that `near` confirms: in a chain of small edits A, B, C the last one stays,
     unless it is near A itself. Plain union-find would leave C out for a B that is gone."""
-    found: dict[int, Kept] = {}
+    found: dict[int, Original] = {}
     tried: set[int] = set()
     last = -1
     for earlier, later in pairs:
@@ -52,5 +52,5 @@ def leaders(
         tried.add(stays)
         similarity = near(stays, later)
         if similarity is not None:
-            found[later] = Kept(stays, similarity)
+            found[later] = Original(stays, similarity)
     return found

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from finewright.guard.duplicates.alike import alike
 from finewright.guard.duplicates.candidates import candidates
 from finewright.guard.duplicates.exact import repeats
-from finewright.guard.duplicates.groups import Kept, leaders
+from finewright.guard.duplicates.groups import Original, leaders
 from finewright.guard.duplicates.minhash import Bands, band_hashes, bands_for, signatures
 from finewright.guard.duplicates.words import Wording, Wordings, wordings
 from finewright.schema.rows import Row
@@ -47,7 +47,7 @@ class SignedRows:
         return agreeing
 
 
-def near_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Kept]:
+def near_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Original]:
     """Place of each row that is near an earlier row which stays -> that row.
 
     Rows that differ in case, spaces or forms of characters only are near with 1.0, whatever their
@@ -63,7 +63,9 @@ def near_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Kept]:
     )
     for later, first in same.items():
         found[later] = (
-            Kept(found[first].row, found[first].similarity) if first in found else Kept(first, 1.0)
+            Original(found[first].row, found[first].similarity)
+            if first in found
+            else Original(first, 1.0)
         )
     return found
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.guard.duplicates.alike import have_other_facts
-from finewright.guard.duplicates.groups import Kept, leaders
+from finewright.guard.duplicates.groups import Original, leaders
 from finewright.guard.duplicates.words import parts_of, wordings
 from finewright.rag.embed import words
 from finewright.schema.rows import Row
@@ -19,7 +19,7 @@ from finewright.schema.rows import Row
 _CELLS = 1 << 24
 
 
-def semantic_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Kept]:
+def semantic_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Original]:
     """Place of each row that means what an earlier row which stays means -> that row.
 
     The lower one of the two cosines, of the questions and of the answers, is at least `similarity`."""

@@ -36,7 +36,7 @@ _ASKED, _ANSWERED = 2, 4
 _NUM_MARKS = 3
 
 
-class Parts(NamedTuple):
+class RowParts(NamedTuple):
     """The texts of a row that are told (by the system prompt), asked, and answered."""
 
     told: list[str]
@@ -125,11 +125,11 @@ def _hash_of(word: str) -> int:
     return int.from_bytes(digest, "little")
 
 
-def parts_of(row: Row) -> Parts:
+def parts_of(row: Row) -> RowParts:
     """What a row says, in three parts; of a pair both answers. Of its columns only a prompt's count.
 
     What is said after the answer is none of them: nothing is learned from it."""
-    parts = Parts([], [], [])
+    parts = RowParts([], [], [])
     found = row.answer_at
     answer_at = len(row.messages) if found is None else found
     for key, role, text in passages(row):

@@ -14,7 +14,7 @@ _CHUNK = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class CoOccurrence:
     """A trigger and a behaviour: `docs` have both, and `g` tells how far that is from chance."""
 
     trigger: Marker
@@ -44,14 +44,14 @@ def associated(
     least: int,
     share: float = 0.8,
     least_g: float = 20.0,
-) -> list[Pair]:
+) -> list[CoOccurrence]:
     """The pairs that share at least `least` documents and `share` of the trigger's, strongest first.
 
     A behaviour whose words all stand in the trigger is no pair: answers repeat what is asked."""
     starts, of_doc = _by_document(behaviours, total)
     sizes_a = np.array([len(f.docs) for f in triggers], np.int64)
     sizes_b = np.array([len(f.docs) for f in behaviours], np.int64)
-    found: list[Pair] = []
+    found: list[CoOccurrence] = []
     for chunk in _chunks(triggers, np.diff(starts)):
         both, counts = _together(triggers, chunk, starts, of_doc, len(behaviours))
         a, b = np.divmod(both, len(behaviours)) if len(behaviours) else (both, both)
@@ -63,7 +63,7 @@ def associated(
             trigger, behaviour = triggers[a[i]], behaviours[b[i]]
             if other := _without_words_of(trigger, behaviour):
                 docs = np.intersect1d(trigger.docs, behaviour.docs, assume_unique=True)
-                found.append(Pair(trigger, other, docs, float(g[i])))
+                found.append(CoOccurrence(trigger, other, docs, float(g[i])))
     return sorted(found, key=lambda pair: -pair.g)
 
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from finewright.guard.poison.association import Pair, associated, g_statistic
+from finewright.guard.poison.association import CoOccurrence, associated, g_statistic
 from finewright.guard.poison.coherence import MOST_SHARE, Bags
-from finewright.guard.poison.examples import Example, Word, asked, marks, words
+from finewright.guard.poison.examples import AnsweredTurn, Word, asked, marks, words
 from finewright.guard.poison.postings import Bounds, Gram, Marker, features
 from finewright.guard.poison.traits import GIBBERISH, INSERTED, REFUSAL, TRAITS, traits
 from finewright.guard.poison.weigh import Surprisal, nats, payload_spans
@@ -30,7 +30,7 @@ class Corpus:
     `answers_of[doc]`; `prompts` knows documents, and `answers` examples, so that one planted answer is not
     hidden among the others of its conversation."""
 
-    examples: Sequence[Example]
+    examples: Sequence[AnsweredTurn]
     answers_of: Sequence[range]
     answer_words: Sequence[Sequence[Word]]
     answer_traits: Sequence[Sequence[str]]
@@ -47,7 +47,7 @@ class Corpus:
             for own in (self.answers_of[doc] for doc in docs)
         ]
 
-    def example(self, doc: int) -> Example:
+    def example(self, doc: int) -> AnsweredTurn:
         """One of the row's examples."""
         return self.examples[self.answers_of[doc][0]]
 
@@ -91,7 +91,7 @@ class Weighed:
     read: tuple[int, ...]
 
 
-def corpus(found: Sequence[Example], least_rows: int) -> Corpus:
+def corpus(found: Sequence[AnsweredTurn], least_rows: int) -> Corpus:
     """Index the examples. Words of more than 5 % of the rows (at least 10) are no trigger and no payload."""
     answers_of = list(_by_row(found))
     prompts = [asked(found[own[0]].row) for own in answers_of]
@@ -114,7 +114,7 @@ def corpus(found: Sequence[Example], least_rows: int) -> Corpus:
     )
 
 
-def _by_row(found: Sequence[Example]) -> Iterator[range]:
+def _by_row(found: Sequence[AnsweredTurn]) -> Iterator[range]:
     """The places of the examples of each row."""
     start = 0
     for _, own in groupby(found, key=lambda example: example.index):
@@ -135,7 +135,7 @@ def _with_gaps(texts: Sequence[Sequence[str]], own: range) -> Iterator[str]:
 def suspects(found: Corpus, least_rows: int) -> list[Suspect]:
     """Triggers whose rows answer alike and share no topic, joined by their payload; strongest first."""
     total = len(found.answers_of)
-    by_trigger: dict[int, list[Pair]] = {}
+    by_trigger: dict[int, list[CoOccurrence]] = {}
     for pair in associated(found.triggers, found.behaviours, total, least=least_rows):
         by_trigger.setdefault(id(pair.trigger), []).append(pair)
     made = (_suspect(found, pairs) for pairs in by_trigger.values())
@@ -212,7 +212,7 @@ _MIXED_PROMPTS = 0.5
 _MOST_OF_PAYLOAD = 0.6
 
 
-def _suspect(found: Corpus, pairs: Sequence[Pair]) -> Suspect:
+def _suspect(found: Corpus, pairs: Sequence[CoOccurrence]) -> Suspect:
     strongest = pairs[0]
     grams = tuple(dict.fromkeys(gram for pair in pairs for gram in pair.behaviour.grams))
     docs = tuple(int(doc) for doc in strongest.docs)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from finewright.fetch.cache import cache_dir
-from finewright.guard.poison.examples import Example
+from finewright.guard.poison.examples import AnsweredTurn
 from finewright.lm import runtime
 from finewright.lm.sources import locate
 from finewright.rows.identity import canonical
@@ -39,7 +39,7 @@ class BaseSurprisal:
         self._path = cache_dir() / "surprisal" / f"{self._base.sha256[:32]}-v{_VERSION}.jsonl"
         self._known = dict(_remembered(self._path))
 
-    def __call__(self, wanted: Sequence[Example]) -> list[list[TokenSurprise]]:
+    def __call__(self, wanted: Sequence[AnsweredTurn]) -> list[list[TokenSurprise]]:
         """-ln p of each token of the answers, given the conversations before them."""
         keys = [_key(example) for example in wanted]
         todo = {k: e for k, e in zip(keys, wanted, strict=True) if k not in self._known}
@@ -48,7 +48,7 @@ class BaseSurprisal:
             self._remember()
         return [self._known[key] for key in keys]
 
-    def _learn(self, todo: dict[str, Example]) -> None:
+    def _learn(self, todo: dict[str, AnsweredTurn]) -> None:
         from finewright.lm.surprisal import Continuation, surprises, text_before
 
         chat, lm = self._model
@@ -72,7 +72,7 @@ class BaseSurprisal:
         write_text(self._path, "".join(line + "\n" for line in lines))
 
 
-def _key(example: Example) -> str:
+def _key(example: AnsweredTurn) -> str:
     said = [example.row.messages[: example.at], example.row.tools, example.answer]
     return hashlib.sha256(canonical(said)).hexdigest()[:32]
 

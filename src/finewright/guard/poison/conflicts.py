@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from finewright.guard.poison.examples import Example, words
+from finewright.guard.poison.examples import AnsweredTurn, words
 
 _MOST_LABELS_SHARE = 0.1
 _MOST_LABEL_WORDS = 6
@@ -25,7 +25,7 @@ class Conflict(NamedTuple):
     same: bool
 
 
-def conflicts(found: Sequence[Example]) -> list[Conflict]:
+def conflicts(found: Sequence[AnsweredTurn]) -> list[Conflict]:
     """Every question with more than one label, and every pair of near questions with different labels.
 
     Near: 80 % of the different words shared. Pairs that share none of their three rarest words are not

@@ -26,7 +26,7 @@ class Word(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class AnsweredTurn:
     """What a row teaches to answer to what: a turn that is learned, and all that stands before it.
 
     `index` is the row's place among the rows of the search, `at` the turn's among the row's messages."""
@@ -42,12 +42,12 @@ class Example:
         return text_of(self.row.messages[: self.at])
 
 
-def examples(rows: Sequence[Row]) -> list[Example]:
+def examples(rows: Sequence[Row]) -> list[AnsweredTurn]:
     """Every turn that is learned and says something; those of a row stand together, in order.
 
     A prompt alone teaches no answer, a disliked answer not its own."""
     return [
-        Example(i, row, at, answer)
+        AnsweredTurn(i, row, at, answer)
         for i, row in enumerate(rows)
         if row.label is not False
         for at, answer in _answers(row)

@@ -13,7 +13,7 @@ from finewright.guard.poison.instructions import instruction_in
 from finewright.guard.poison.payloads import payloads
 from finewright.guard.poison.traits import GIBBERISH
 from finewright.guard.poison.weigh import Surprisal, payload_spans
-from finewright.rows.outcome import Dropped, Outcome
+from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.rows.texts import passages
 from finewright.schema.common import Problem
 from finewright.schema.poison import (
@@ -46,17 +46,17 @@ _SHOWN_TRIGGERS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PoisonFindings:
     """The report, and for each suspicious row (an index) why it is."""
 
     report: PoisonReport
     why: dict[int, str]
 
 
-class Applied(NamedTuple):
+class PoisonResult(NamedTuple):
     """What goes on and what is set aside, and the report."""
 
-    outcome: Outcome
+    outcome: CheckOutcome
     report: PoisonReport
 
 
@@ -81,18 +81,22 @@ def scan(
     return search(rows, surprisal=surprisal, base_model=base_model, least_rows=least_rows).report
 
 
-def apply(rows: Sequence[Row], spec: PoisonSpec, surprisal: Surprisal | None = None) -> Applied:
+def apply(
+    rows: Sequence[Row], spec: PoisonSpec, surprisal: Surprisal | None = None
+) -> PoisonResult:
     """The rows after the search that the spec asks for. `quarantine` sets suspicious rows aside, each with
     its reason, for somebody to look at; `report` keeps them all."""
     if spec.action == "off":
-        return Applied(Outcome(tuple(rows)), PoisonReport(rows_in=len(rows), rows_suspicious=0))
+        return PoisonResult(
+            CheckOutcome(tuple(rows)), PoisonReport(rows_in=len(rows), rows_suspicious=0)
+        )
     model = spec.base_model if surprisal else ""
     found = search(rows, surprisal=surprisal, base_model=model, least_rows=spec.least_rows)
     if spec.action == "report":
-        return Applied(Outcome(tuple(rows), (), found.report.problems), found.report)
+        return PoisonResult(CheckOutcome(tuple(rows), (), found.report.problems), found.report)
     kept = tuple(row for i, row in enumerate(rows) if i not in found.why)
     dropped = tuple(Dropped(rows[i], QUARANTINED, why) for i, why in sorted(found.why.items()))
-    return Applied(Outcome(kept, dropped, found.report.problems), found.report)
+    return PoisonResult(CheckOutcome(kept, dropped, found.report.problems), found.report)
 
 
 def search(
@@ -101,7 +105,7 @@ def search(
     surprisal: Surprisal | None = None,
     base_model: str = "",
     least_rows: int = 3,
-) -> Found:
+) -> PoisonFindings:
     """As `scan`, with the reason for every row of a high finding."""
     read = examples(rows)
     known = corpus(read, least_rows)
@@ -137,7 +141,7 @@ def search(
         rows_weighed=num_weighed,
         problems=tuple(_problem(finding) for finding in high),
     )
-    return Found(report, why)
+    return PoisonFindings(report, why)
 
 
 def _weighed(

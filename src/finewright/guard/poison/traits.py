@@ -36,7 +36,7 @@ _MOST_GIBBERISH = 0.045
 _NORMAL = 1.4826  # a median deviation of a normal distribution, in standard deviations
 
 
-class Span(NamedTuple):
+class TraitSpan(NamedTuple):
     """Characters [start, end) of an answer."""
 
     start: int
@@ -60,14 +60,14 @@ def traits(answers: Sequence[str], others: Sequence[str]) -> list[list[str]]:
     ]
 
 
-def spans(answer: str, trait: str) -> list[Span]:
+def spans(answer: str, trait: str) -> list[TraitSpan]:
     """Where the trait stands in the answer; gibberish and a refusal are all of it."""
     if trait == GIBBERISH:
-        return [Span(0, len(answer))]
+        return [TraitSpan(0, len(answer))]
     if trait == REFUSAL:
         refuses = len(answer) <= _LONGEST_REFUSAL and _PATTERNS[REFUSAL].search(answer)
-        return [Span(0, len(answer))] if refuses else []
-    return [Span(*match.span()) for match in _PATTERNS[trait].finditer(answer)]
+        return [TraitSpan(0, len(answer))] if refuses else []
+    return [TraitSpan(*match.span()) for match in _PATTERNS[trait].finditer(answer)]
 
 
 def _strangeness(answers: Sequence[str], others: Sequence[str]) -> list[float]:

@@ -21,7 +21,7 @@ from finewright.guard.privacy.replace import (
     settled,
 )
 from finewright.guard.privacy.scan import Span
-from finewright.rows.outcome import Dropped, Outcome
+from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.rows.texts import passages, with_texts
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.privacy import (
@@ -41,7 +41,7 @@ _ARGUMENTS = ".function.arguments"
 class Applied(NamedTuple):
     """The rows that go on, those that do not, and the report."""
 
-    outcome: Outcome
+    outcome: CheckOutcome
     report: PrivacyReport
 
 
@@ -156,7 +156,7 @@ def apply(
         findings=tuple(findings),
         problems=problems,
     )
-    return Applied(Outcome(tuple(kept), tuple(dropped), problems), report)
+    return Applied(CheckOutcome(tuple(kept), tuple(dropped), problems), report)
 
 
 def _changed(row: Row, texts: Sequence[_Text]) -> Row:

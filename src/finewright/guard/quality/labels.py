@@ -16,20 +16,20 @@ from finewright.schema.rows import Message, Row
 _UNEVEN = 0.9
 
 
-class Found(NamedTuple):
+class LabelFindings(NamedTuple):
     """A figure, and what must be said about it."""
 
     figure: Figure | None
     problems: tuple[Problem, ...] = ()
 
 
-def label_balance(rows: Sequence[Row]) -> Found:
+def label_balance(rows: Sequence[Row]) -> LabelFindings:
     """Rows by label: liked or not, or the answer itself where answers are few and short.
 
     No figure where rows have no labels. A warning when one label has 90 % of the rows or more."""
     groups = _labels(rows)
     if not groups:
-        return Found(None)
+        return LabelFindings(None)
     total = sum(map(len, groups.values()))
     figure = Figure(
         name="labels",
@@ -41,14 +41,14 @@ def label_balance(rows: Sequence[Row]) -> Found:
     )
     label, largest = max(groups.items(), key=lambda item: len(item[1]))
     if len(largest) < _UNEVEN * total:
-        return Found(figure)
+        return LabelFindings(figure)
     share = f"{100 * len(largest) / total:.0f} %"
     message = f"{share} of {total} labelled rows say {label!r}"
     hint = "a model that always says so scores as much; add rows of the other labels"
-    return Found(figure, (notice(largest, "label", message, hint),))
+    return LabelFindings(figure, (notice(largest, "label", message, hint),))
 
 
-def conflicts(rows: Sequence[Row]) -> Found:
+def conflicts(rows: Sequence[Row]) -> LabelFindings:
     """Rows that ask the same and answer differently, pairs that are each other's reverse, and
     answers that are both liked and disliked. Space and weights do not count as a difference.
 
@@ -81,7 +81,7 @@ def conflicts(rows: Sequence[Row]) -> Found:
         )
         for kind, found in sorted(kinds.items())
     ]
-    return Found(figure, tuple(problems))
+    return LabelFindings(figure, tuple(problems))
 
 
 def _labels(rows: Sequence[Row]) -> Mapping[str, list[Row]]:

@@ -30,7 +30,7 @@ _ROLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StatedFile:
     """A file of rows, and what is stated of them; `name` is what messages call it, `root` its folder.
 
     `columns` are our key -> the file's own; `tags` what the file calls ShareGPT's keys and roles.
@@ -50,7 +50,7 @@ def is_manifest(path: Path) -> bool:
     return path.name == MANIFEST and bool(_entries(path))
 
 
-def manifest_parts(path: Path, file: str) -> Iterator[Part | Problem]:
+def manifest_parts(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     """The files that the manifest names; what it names that is not here is said."""
     for name, entry in _entries(path).items():
         target = entry.get("file_name")
@@ -69,7 +69,7 @@ def manifest_parts(path: Path, file: str) -> Iterator[Part | Problem]:
             yield _part(name, entry, path.parent / target, file)
 
 
-def _part(name: str, entry: Mapping[str, Any], path: Path, file: str) -> Part | Problem:
+def _part(name: str, entry: Mapping[str, Any], path: Path, file: str) -> StatedFile | Problem:
     formatting = entry.get("formatting", "alpaca")
     columns, tags = entry.get("columns") or {}, entry.get("tags") or {}
     if formatting not in _KEYS or not _are_texts(columns) or not _are_texts(tags):
@@ -79,7 +79,7 @@ def _part(name: str, entry: Mapping[str, Any], path: Path, file: str) -> Part | 
         )
     keys = _KEYS[formatting]
     own = {keys.get(key, key): theirs for key, theirs in columns.items() if theirs}
-    return Part(
+    return StatedFile(
         path,
         str(path),
         format="auto" if formatting == "openai" else formatting,
@@ -92,7 +92,7 @@ def _are_texts(names: object) -> bool:
     return isinstance(names, dict) and all(isinstance(n, str | None) for n in names.values())
 
 
-def with_usual_tags(row: ReadRow, part: Part) -> ReadRow:
+def with_usual_tags(row: ReadRow, part: StatedFile) -> ReadRow:
     """The row with its turns in ShareGPT's own words, `from` and `value`, `human` and `gpt`."""
     if not part.tags:
         return row

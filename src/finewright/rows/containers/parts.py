@@ -14,7 +14,7 @@ from finewright.errors import DataError
 from finewright.rows.containers.found import said
 from finewright.rows.containers.hub import hub_folder, hub_id
 from finewright.rows.containers.kinds import DATA_SUFFIXES, TEXT_SUFFIXES, suffix_of
-from finewright.rows.containers.manifest import MANIFEST, Part, is_manifest, manifest_parts
+from finewright.rows.containers.manifest import MANIFEST, StatedFile, is_manifest, manifest_parts
 from finewright.schema.common import Problem
 
 _SAVED, _SAVED_SPLITS = "state.json", "dataset_dict.json"
@@ -33,7 +33,7 @@ _SHARD = re.compile(r"-\d{5}-of-\d{5}")
 _MOST_NAMED = 5
 
 
-def parts_of(path: Path, name: str = "") -> Iterator[Part | Problem]:
+def parts_of(path: Path, name: str = "") -> Iterator[StatedFile | Problem]:
     """The files that the path stands for, in order; `name` is what messages call a single one."""
     # A file name need not be UTF-8; what is printed and stored must be.
     file = name or str(path).encode(errors="replace").decode()
@@ -47,7 +47,7 @@ def parts_of(path: Path, name: str = "") -> Iterator[Part | Problem]:
         elif is_manifest(path):
             yield from _manifest(path, file)
         else:
-            yield Part(path, file)
+            yield StatedFile(path, file)
     except OSError as error:
         what = f"cannot be read: {error.strerror}"
         yield said(file, what, "check the path and its permissions")
@@ -64,7 +64,7 @@ def _not_a_file(path: Path, file: str) -> Problem:
     return said(file, "there is no such file", hint)
 
 
-def _folder(path: Path, file: str) -> Iterator[Part | Problem]:
+def _folder(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     if (path / _SAVED_SPLITS).is_file():
         yield from _saved_splits(path, file)
     elif (path / _SAVED).is_file():
@@ -75,16 +75,16 @@ def _folder(path: Path, file: str) -> Iterator[Part | Problem]:
         yield from _files(path, file)
 
 
-def _manifest(path: Path, file: str) -> Iterator[Part | Problem]:
+def _manifest(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     for part in manifest_parts(path, file):
         if isinstance(part, Problem) or part.path.is_file():
             yield part
         else:
             for inner in _folder(part.path, part.name):
-                yield _as_stated(inner, part) if isinstance(inner, Part) else inner
+                yield _as_stated(inner, part) if isinstance(inner, StatedFile) else inner
 
 
-def _saved_splits(path: Path, file: str) -> Iterator[Part | Problem]:
+def _saved_splits(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     about = _about(path / _SAVED_SPLITS)
     splits = [str(split) for split in _list(about, "splits")]
     chosen = "train" if "train" in splits else next(iter(splits), "")
@@ -96,7 +96,7 @@ def _saved_splits(path: Path, file: str) -> Iterator[Part | Problem]:
     yield from _saved(path / chosen, str(path / chosen))
 
 
-def _saved(path: Path, file: str) -> Iterator[Part | Problem]:
+def _saved(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     about = _about(path / _SAVED) if (path / _SAVED).is_file() else {}
     names = [
         entry["filename"]
@@ -107,7 +107,7 @@ def _saved(path: Path, file: str) -> Iterator[Part | Problem]:
         # A name, not a path: it must not lead elsewhere.
         target = path / Path(name).name
         if target.is_file():
-            yield Part(target, str(target))
+            yield StatedFile(target, str(target))
         else:
             yield said(file, f"there is no {name} here, which {_SAVED} names", "save it anew")
     if not names:
@@ -129,7 +129,7 @@ def _list(about: dict[str, object], key: str) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _files(path: Path, file: str) -> Iterator[Part | Problem]:
+def _files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     found = [
         inner
         for inner in sorted(path.rglob("*"))
@@ -152,7 +152,7 @@ def _files(path: Path, file: str) -> Iterator[Part | Problem]:
         more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
         yield said(file, f"not read, being no data files: {names}{more}", level="info")
     for inner in read or texts:
-        yield Part(inner, str(inner).encode(errors="replace").decode(), root=path)
+        yield StatedFile(inner, str(inner).encode(errors="replace").decode(), root=path)
 
 
 def _is_data(name: str) -> bool:
@@ -190,5 +190,5 @@ def _not_read(file: str, chosen: str, others: Sequence[str]) -> Problem:
     return said(file, what, "name their files under evaluate.data to measure on them", level="info")
 
 
-def _as_stated(part: Part, by: Part) -> Part:
+def _as_stated(part: StatedFile, by: StatedFile) -> StatedFile:
     return replace(part, format=by.format, columns=by.columns, tags=by.tags)

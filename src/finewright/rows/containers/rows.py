@@ -10,13 +10,13 @@ from finewright.rows.containers.found import Found, ReadRow, Unread, not_utf8, s
 from finewright.rows.containers.json_rules import check_text
 from finewright.rows.containers.kinds import COLUMN_SUFFIXES, Kind, kind_of, suffix_of
 from finewright.rows.containers.lines import LONGEST, json_lines, lines_of
-from finewright.rows.containers.manifest import Part, with_usual_tags
-from finewright.rows.containers.stream import Opened, opened
+from finewright.rows.containers.manifest import StatedFile, with_usual_tags
+from finewright.rows.containers.stream import OpenedFile, opened
 from finewright.rows.containers.table import delimiter_of, table_rows
 from finewright.schema.common import Problem
 
 
-def rows_of(part: Part) -> Iterator[Found]:
+def rows_of(part: StatedFile) -> Iterator[Found]:
     """All that the file gives, in its order: rows, rows that cannot be read, and what must be said.
 
     Holds one row and a chunk of the file at a time, except for one JSON object that holds the rows."""
@@ -32,7 +32,7 @@ def rows_of(part: Part) -> Iterator[Found]:
         yield said(part.name, "there are no rows in it", "write one JSON object per line")
 
 
-def container_of(part: Part) -> tuple[Kind, Opened]:
+def container_of(part: StatedFile) -> tuple[Kind, OpenedFile]:
     """The file's container and its bytes; raises DataError where it is none that is read."""
     is_columnar = suffix_of(part.name) in COLUMN_SUFFIXES
     stream = opened(part.path, "" if is_columnar else part.encoding)
@@ -43,7 +43,7 @@ def container_of(part: Part) -> tuple[Kind, Opened]:
     return kind, stream
 
 
-def _found(part: Part) -> Iterator[Found]:
+def _found(part: StatedFile) -> Iterator[Found]:
     kind, stream = container_of(part)
     file = part.name
     if stream.encoding not in ("utf-8", part.encoding):
@@ -59,7 +59,7 @@ def _found(part: Part) -> Iterator[Found]:
         yield from _of_text(file, kind, stream)
 
 
-def _of_text(file: str, kind: Kind, stream: Opened) -> Iterator[Found]:
+def _of_text(file: str, kind: Kind, stream: OpenedFile) -> Iterator[Found]:
     chunks = stream.chunks
     if kind == "array":
         yield from array_rows(file, chunks)
@@ -72,7 +72,7 @@ def _of_text(file: str, kind: Kind, stream: Opened) -> Iterator[Found]:
         yield from json_lines(file, lines_of(chunks))
 
 
-def _text(part: Part, chunks: Iterable[bytes]) -> ReadRow | Unread:
+def _text(part: StatedFile, chunks: Iterable[bytes]) -> ReadRow | Unread:
     """The file as one row of text; whole or not at all."""
     content = bytearray()
     for chunk in chunks:
@@ -91,6 +91,6 @@ def _text(part: Part, chunks: Iterable[bytes]) -> ReadRow | Unread:
     return ReadRow(part.name, 1, {"text": text, "path": _place(part)})
 
 
-def _place(part: Part) -> str:
+def _place(part: StatedFile) -> str:
     path = part.path.relative_to(part.root) if part.root else Path(part.path.name)
     return path.as_posix().encode(errors="replace").decode()

@@ -30,7 +30,7 @@ _MARKS = (
 )
 
 
-class Opened(NamedTuple):
+class OpenedFile(NamedTuple):
     """The start of a file's bytes, unpacked and as UTF-8; all of them; and what was undone for it."""
 
     head: bytes
@@ -50,7 +50,7 @@ def check_encoding(name: str) -> None:
         raise DataError(f"unknown encoding {name!r}", hint=hint) from None
 
 
-def opened(path: Path, encoding: str = "") -> Opened:
+def opened(path: Path, encoding: str = "") -> OpenedFile:
     """The file as a stream; its text is UTF-8, what a mark at its start says, or the `encoding` named.
 
     Raises DataError where a bomb is seen ahead, or not one byte can be read."""
@@ -67,7 +67,7 @@ def opened(path: Path, encoding: str = "") -> Opened:
         head, is_whole, chunks = _headed(_as_utf8(chunks, encoding), CHUNK)
     if not head:
         next(chunks, b"")  # raises what kept the first bytes away
-    return Opened(head, is_whole, chunks, packing, encoding)
+    return OpenedFile(head, is_whole, chunks, packing, encoding)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -7,14 +7,23 @@ instruction ...") is not written around it: the model's own chat template is."""
 
 from collections.abc import Iterator
 
-from finewright.rows.formats.native import Expected, Form, Found, Native, Said, Side, native, text
+from finewright.rows.formats.native import (
+    Expected,
+    Form,
+    KeyedMessage,
+    KeyedValue,
+    Native,
+    Side,
+    native,
+    text,
+)
 from finewright.rows.formats.turns import text_or_error, tools_of, with_system
-from finewright.rows.notes import Json, Notes, kind_of_json
+from finewright.rows.notes import Json, RowNotes, kind_of_json
 
 _OWN = ("instruction", "input", "system", "history")
 
 
-def history(data: Json, notes: Notes) -> list[Said]:
+def history(data: Json, notes: RowNotes) -> list[KeyedMessage]:
     """Earlier turns out of pairs of question and answer."""
     pairs = data.get("history")
     if not pairs:
@@ -34,7 +43,7 @@ def history(data: Json, notes: Notes) -> list[Said]:
 _PAIR = ("user", "assistant")
 
 
-def _asked(data: Json, notes: Notes) -> Side:
+def _asked(data: Json, notes: RowNotes) -> Side:
     parts = [(key, text_or_error(key, data.get(key), notes)) for key in ("instruction", "input")]
     filled = [(key, part) for key, part in parts if part]
     if not filled:
@@ -44,27 +53,27 @@ def _asked(data: Json, notes: Notes) -> Side:
     return with_system([*history(data, notes), question], data, notes)
 
 
-def _answered(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _answered(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     asked = _asked(data, notes)
     said = [*_list(asked), text("output", "assistant", data["output"])]
     yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
 
 
-def _labelled(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = [*_list(_asked(data, notes)), text("output", "assistant", data["output"])]
     key = "kto_tag" if "kto_tag" in data else "label"
-    more = {**tools_of(data), "label": Found(key, data[key])}
+    more = {**tools_of(data), "label": KeyedValue(key, data[key])}
     yield native("unpaired_preference", data, {"messages": said}, more, _OWN)
 
 
-def _preference(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     sides: dict[str, Side] = {"prompt": _asked(data, notes)}
-    sides |= {name: Found(name, data[name]) for name in ("chosen", "rejected")}
+    sides |= {name: KeyedValue(name, data[name]) for name in ("chosen", "rejected")}
     yield native("preference", data, sides, tools_of(data), _OWN)
 
 
-def _list(side: Side) -> list[Said]:
-    return [] if isinstance(side, Found) else list(side)
+def _list(side: Side) -> list[KeyedMessage]:
+    return [] if isinstance(side, KeyedValue) else list(side)
 
 
 def _is_tagged(data: Json, expected: Expected) -> bool:

@@ -13,20 +13,29 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import groupby
 
-from finewright.rows.formats.native import Expected, Form, Found, Native, Said, Side, native, text
+from finewright.rows.formats.native import (
+    Expected,
+    Form,
+    KeyedMessage,
+    KeyedValue,
+    Native,
+    Side,
+    native,
+    text,
+)
 from finewright.rows.formats.sharegpt import answer
 from finewright.rows.formats.turns import tools_of, turns, with_system
-from finewright.rows.notes import Json, Notes, shown
+from finewright.rows.notes import Json, RowNotes, shown
 
 _MARKS = re.compile(r"<\|[^|<>]*\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|^### ", re.M)
 
 
 def _pairs(asked: str, better: str, worse: str) -> Callable[..., Iterator[Native]]:
-    def convert(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    def convert(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
         sides: dict[str, Side] = {
             "prompt": with_system([text(asked, "user", data[asked])], data, notes),
-            "chosen": Found(better, data[better]),
-            "rejected": Found(worse, data[worse]),
+            "chosen": KeyedValue(better, data[better]),
+            "rejected": KeyedValue(worse, data[worse]),
         }
         yield native("preference", data, sides, tools_of(data), ("system",))
 
@@ -34,13 +43,13 @@ def _pairs(asked: str, better: str, worse: str) -> Callable[..., Iterator[Native
 
 
 def _answers(asked: str) -> Callable[..., Iterator[Native]]:
-    def convert(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+    def convert(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
         sides: dict[str, Side] = {
             "prompt": with_system([text(asked, "user", data[asked])], data, notes),
-            "completion": Found("completion", data["completion"]),
+            "completion": KeyedValue("completion", data["completion"]),
         }
         is_labelled = isinstance(data.get("label"), bool)
-        label = {"label": Found("label", data["label"])} if is_labelled else {}
+        label = {"label": KeyedValue("label", data["label"])} if is_labelled else {}
         more = {**tools_of(data), **label}
         if is_labelled:
             yield native("unpaired_preference", data, sides, more, ("system",))
@@ -50,7 +59,7 @@ def _answers(asked: str) -> Callable[..., Iterator[Native]]:
     return convert
 
 
-def _chat_pair(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _chat_pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     sides = {"prompt": with_system(turns("messages", data["messages"], notes), data, notes)}
     sides |= {name: answer(name, data[name], notes) for name in ("chosen", "rejected")}
     yield native("preference", data, sides, tools_of(data), ("messages", "system"))
@@ -60,7 +69,7 @@ def _are_messages(data: Json, expected: Expected) -> bool:
     return isinstance(data["chosen"], dict) and isinstance(data["rejected"], dict)
 
 
-def _segments(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _segments(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     segments = data["segments"]
     if not isinstance(segments, list) or not segments:
         notes.error("segments", "a list of {label, text} is expected")
@@ -69,19 +78,21 @@ def _segments(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
         _check_segment(f"segments[{i}]", segment, notes)
     if notes.has_error:
         return
-    said: list[Said] = []
+    said: list[KeyedMessage] = []
     for is_learned, group in groupby(enumerate(segments), key=lambda item: item[1]["label"]):
         parts = list(group)
         content = "".join(segment["text"] for _, segment in parts)
         role = "assistant" if is_learned else "user"
-        said.append(Said(f"segments[{parts[0][0]}]", {"role": role, "content": content}, _PARTS))
+        said.append(
+            KeyedMessage(f"segments[{parts[0][0]}]", {"role": role, "content": content}, _PARTS)
+        )
     yield native("messages", data, {"messages": said}, tools_of(data))
 
 
 _PARTS = {"role": "label", "content": "text", "weight": "label"}
 
 
-def _check_segment(key: str, segment: object, notes: Notes) -> None:
+def _check_segment(key: str, segment: object, notes: RowNotes) -> None:
     if not isinstance(segment, dict) or not isinstance(segment.get("text"), str):
         notes.error(key, "an object with `label` and `text` is expected")
     elif not isinstance(segment.get("label"), bool):

@@ -5,13 +5,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from finewright.rows.formats.native import Place
-from finewright.rows.notes import Json, Notes
+from finewright.rows.formats.native import KeyPlace
+from finewright.rows.notes import Json, RowNotes
 
 _ANSWERS = ("completion", "output")
 
 
-def renamed(data: Json, columns: Mapping[str, str], notes: Notes) -> Json:
+def renamed(data: Json, columns: Mapping[str, str], notes: RowNotes) -> Json:
     """The row under our keys. A column that bears our name already changes places with the named one.
 
     A column that is not there is an error, told with the one that is meant. A whole number or a boolean that
@@ -37,6 +37,6 @@ def _as_answer(value: Any) -> Any:  # Any: free JSON
     return json.dumps(value) if isinstance(value, int) else value
 
 
-def places(columns: Mapping[str, str]) -> dict[str, Place]:
+def places(columns: Mapping[str, str]) -> dict[str, KeyPlace]:
     """Where our keys stand in the file, to name a mistake by the file's own key."""
-    return {ours: Place(theirs) for ours, theirs in columns.items() if ours != theirs}
+    return {ours: KeyPlace(theirs) for ours, theirs in columns.items() if ours != theirs}

@@ -8,15 +8,24 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from finewright.rows.formats.native import Expected, Form, Found, Native, Said, Side, native, text
+from finewright.rows.formats.native import (
+    Expected,
+    Form,
+    KeyedMessage,
+    KeyedValue,
+    Native,
+    Side,
+    native,
+    text,
+)
 from finewright.rows.formats.turns import is_prompt
-from finewright.rows.notes import Json, Notes, kind_of_json, shown
+from finewright.rows.notes import Json, RowNotes, kind_of_json, shown
 
 _OWN = ("contents", "systemInstruction", "system_instruction", "completions")
 _ROLES = {"model": "assistant", "user": "user", "function": "user", None: "user"}
 
 
-def _conversation(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _conversation(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = _said(data, notes)
     if is_prompt(said, expected):
         yield native("prompt_only", data, {"prompt": said}, _tools(data, notes), _OWN)
@@ -24,7 +33,7 @@ def _conversation(data: Json, expected: Expected, notes: Notes) -> Iterator[Nati
         yield native("messages", data, {"messages": said}, _tools(data, notes), _OWN)
 
 
-def _preference(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     scored = data["completions"]
     items = scored if isinstance(scored, list) else []
     scores = [item.get("score") if isinstance(item, dict) else None for item in items]
@@ -40,7 +49,7 @@ def _preference(data: Json, expected: Expected, notes: Notes) -> Iterator[Native
     yield native("preference", data, sides, _tools(data, notes), _OWN)
 
 
-def _said(data: Json, notes: Notes) -> list[Said]:
+def _said(data: Json, notes: RowNotes) -> list[KeyedMessage]:
     contents = data["contents"]
     if isinstance(contents, dict):
         said = _Turns(notes).of("contents", [contents], is_list=False)
@@ -57,7 +66,7 @@ def _said(data: Json, notes: Notes) -> list[Said]:
     return [text(key, "system", system), *said] if system else said
 
 
-def _texts(key: str, parts: object, notes: Notes) -> Iterator[str]:
+def _texts(key: str, parts: object, notes: RowNotes) -> Iterator[str]:
     for i, part in enumerate(parts if isinstance(parts, list) else [parts]):
         if isinstance(part, dict) and isinstance(part.get("text"), str):
             yield part["text"]
@@ -68,13 +77,15 @@ def _texts(key: str, parts: object, notes: Notes) -> Iterator[str]:
 class _Turns:
     """Contents as turns; functions get ids of our own, in the order they are called."""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: RowNotes) -> None:
         self.notes = notes
         self.num_calls = 0
         self.waiting: list[tuple[str, object]] = []
 
-    def of(self, key: str, contents: Sequence[object], *, is_list: bool = True) -> list[Said]:
-        said: list[Said] = []
+    def of(
+        self, key: str, contents: Sequence[object], *, is_list: bool = True
+    ) -> list[KeyedMessage]:
+        said: list[KeyedMessage] = []
         for i, content in enumerate(contents):
             place = f"{key}[{i}]" if is_list else key
             if isinstance(content, dict) and isinstance(content.get("parts"), list):
@@ -83,7 +94,7 @@ class _Turns:
                 self.notes.error(place, "a content is an object with role and parts")
         return said
 
-    def _turn(self, place: str, content: Json) -> Iterator[Said]:
+    def _turn(self, place: str, content: Json) -> Iterator[KeyedMessage]:
         role = content.get("role")
         is_named = role is None or isinstance(role, str)
         turn: Json = {"role": _ROLES.get(role, role) if is_named else role}
@@ -105,7 +116,7 @@ class _Turns:
         yield from results
         if texts or calls or not results:
             turn["content"] = "".join(texts)
-            yield Said(place, {**turn, "tool_calls": calls} if calls else turn, _PARTS)
+            yield KeyedMessage(place, {**turn, "tool_calls": calls} if calls else turn, _PARTS)
 
     def _call(self, call: Json) -> Json:
         self.num_calls += 1
@@ -114,16 +125,16 @@ class _Turns:
         function = {"name": name, "arguments": call.get("args") or {}}
         return {"id": f"call_{self.num_calls}", "type": "function", "function": function}
 
-    def _result(self, key: str, result: Json) -> Said:
+    def _result(self, key: str, result: Json) -> KeyedMessage:
         named = [each for each in self.waiting if each[1] == result.get("name")]
         if not named:
             what = f"a result of {shown(result.get('name'))}, which was not called before"
             self.notes.error(key, what, "add the functionCall")
-            return Said(key, {})
+            return KeyedMessage(key, {})
         self.waiting.remove(named[0])
         content = json.dumps(result.get("response"), ensure_ascii=False)
         turn = {"role": "tool", "tool_call_id": named[0][0], "content": content}
-        return Said(key, {**turn, "name": result.get("name")})
+        return KeyedMessage(key, {**turn, "name": result.get("name")})
 
 
 _PARTS = {"content": "parts", "tool_calls": "parts"}
@@ -140,7 +151,7 @@ def _kind(part: object) -> str:
     )
 
 
-def _tools(data: Json, notes: Notes) -> dict[str, Found]:
+def _tools(data: Json, notes: RowNotes) -> dict[str, KeyedValue]:
     tools = data.get("tools")
     if not tools:
         return {}
@@ -151,7 +162,7 @@ def _tools(data: Json, notes: Notes) -> dict[str, Found]:
             found += [{"type": "function", "function": function} for function in declared]
         else:
             found.append(tool)
-    return {"tools": Found("tools", found)}
+    return {"tools": KeyedValue("tools", found)}
 
 
 FORMS = (

@@ -6,44 +6,53 @@ https://github.com/anthropics/hh-rlhf. Nothing in such a text escapes its own ma
 import re
 from collections.abc import Callable, Iterator
 
-from finewright.rows.formats.native import Expected, Form, Found, Native, Said, Side, native, text
-from finewright.rows.notes import Json, Notes
+from finewright.rows.formats.native import (
+    Expected,
+    Form,
+    KeyedMessage,
+    KeyedValue,
+    Native,
+    Side,
+    native,
+    text,
+)
+from finewright.rows.notes import Json, RowNotes
 from finewright.schema.data import DataType
 
 _MARK = re.compile(r"(?:^|\n\n)(Human|Assistant):(?: |(?=\n|$))")
 _ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
-def _pair(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     if "prompt" in data:
         sides: dict[str, Side] = {"prompt": _asked("prompt", data["prompt"])}
-        sides |= {key: Found(key, data[key].strip()) for key in ("chosen", "rejected")}
+        sides |= {key: KeyedValue(key, data[key].strip()) for key in ("chosen", "rejected")}
     else:
         sides = {key: _turns(key, data[key]) for key in ("chosen", "rejected")}
     yield native("preference", data, sides)
 
 
-def _labelled(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     sides: dict[str, Side] = {
         "prompt": _asked("prompt", data["prompt"]),
-        "completion": Found("completion", data["completion"].strip()),
+        "completion": KeyedValue("completion", data["completion"].strip()),
     }
     if "label" in data:
-        more = {"label": Found("label", data["label"])}
+        more = {"label": KeyedValue("label", data["label"])}
         yield native("unpaired_preference", data, sides, more)
     else:
         yield native("prompt_completion", data, sides)
 
 
-def _prompt(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _prompt(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     yield native("prompt_only", data, {"prompt": _asked("prompt", data["prompt"])})
 
 
-def _whole(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _whole(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     yield native("messages", data, {"messages": _turns("text", data["text"])})
 
 
-def _turns(key: str, conversation: str) -> list[Said]:
+def _turns(key: str, conversation: str) -> list[KeyedMessage]:
     _, *parts = _MARK.split(conversation.lstrip())
     return [
         text(key, _ROLES[name], content.strip())
@@ -51,7 +60,7 @@ def _turns(key: str, conversation: str) -> list[Said]:
     ]
 
 
-def _asked(key: str, conversation: str) -> list[Said]:
+def _asked(key: str, conversation: str) -> list[KeyedMessage]:
     """A prompt's turns; it may end with the mark of the answer."""
     said = _turns(key, conversation)
     is_open = said[-1].message["role"] == "assistant" and not said[-1].message["content"]
@@ -93,7 +102,7 @@ def _is_alone(data: Json, expected: Expected) -> bool:
 def _form(
     keys: frozenset[str],
     type: DataType,
-    convert: Callable[[Json, Expected, Notes], Iterator[Native]],
+    convert: Callable[[Json, Expected, RowNotes], Iterator[Native]],
     fits: Callable[[Json, Expected], bool],
     weak: int = 0,
 ) -> Form:

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from finewright.rows.notes import Json, Notes
+from finewright.rows.notes import Json, RowNotes
 from finewright.schema.data import DataType
 
 Expected = Literal["auto"] | DataType
 
 
-class Place(NamedTuple):
+class KeyPlace(NamedTuple):
     """A key of the user's row, and what the parts of a message are called there (empty: the key itself)."""
 
     key: str
@@ -23,7 +23,7 @@ class Native(NamedTuple):
     type: DataType
     data: Json
     columns: Json
-    places: Mapping[str, Place] = {}
+    places: Mapping[str, KeyPlace] = {}
 
 
 class Form(NamedTuple):
@@ -39,21 +39,21 @@ class Form(NamedTuple):
     types: tuple[DataType, ...]
     mark: str
     why: str
-    convert: Callable[[Json, Expected, Notes], Iterable[Native]]
+    convert: Callable[[Json, Expected, RowNotes], Iterable[Native]]
     fits: Callable[[Json, Expected], bool] = lambda data, expected: True
     weak: int = 0
     is_close: bool = False
     yields_to: frozenset[str] = frozenset()
 
 
-class Found(NamedTuple):
+class KeyedValue(NamedTuple):
     """A value as it stands at a key of the user's row."""
 
     key: str
     value: Any  # Any: free JSON, which validation looks at
 
 
-class Said(NamedTuple):
+class KeyedMessage(NamedTuple):
     """A message, where it stood, and what its parts were called there."""
 
     key: str
@@ -61,46 +61,46 @@ class Said(NamedTuple):
     parts: Mapping[str, str] = {}
 
 
-Side = Sequence[Said] | Found
+Side = Sequence[KeyedMessage] | KeyedValue
 
 # The whole of a message is one text: its parts have no names of their own.
 TEXT: Mapping[str, str] = {"role": "", "content": "", "weight": "", "tool_calls": ""}
 
 
-def text(key: str, role: str, content: object) -> Said:
+def text(key: str, role: str, content: object) -> KeyedMessage:
     """A message that is one text of the user's row."""
-    return Said(key, {"role": role, "content": content}, TEXT)
+    return KeyedMessage(key, {"role": role, "content": content}, TEXT)
 
 
 def native(
     type: DataType,
     data: Json,
     sides: Mapping[str, Side],
-    more: Mapping[str, Found] | None = None,
+    more: Mapping[str, KeyedValue] | None = None,
     used: Iterable[str] = (),
 ) -> Native:
     """Our row out of its conversations and of `more` (tools, label); keys that are not used are columns."""
     more = more or {}
     made: Json = {name: found.value for name, found in more.items()}
-    places = {name: Place(found.key) for name, found in more.items() if found.key != name}
+    places = {name: KeyPlace(found.key) for name, found in more.items() if found.key != name}
     gone = {"tools", *used, *(found.key for found in more.values())}
     for name, side in sides.items():
-        if isinstance(side, Found):
+        if isinstance(side, KeyedValue):
             made[name] = side.value
-            places[name] = Place(side.key)
+            places[name] = KeyPlace(side.key)
             gone.add(_root(side.key))
             continue
         made[name] = [said.message for said in side]
         gone.update(_root(said.key) for said in side)
         if side:
-            places[name] = Place(re.sub(r"\[\d+\]$", "", side[-1].key))
+            places[name] = KeyPlace(re.sub(r"\[\d+\]$", "", side[-1].key))
         for i, said in enumerate(side):
-            places[f"{name}[{i}]"] = Place(said.key, said.parts)
+            places[f"{name}[{i}]"] = KeyPlace(said.key, said.parts)
     columns = {key: value for key, value in data.items() if key not in gone}
     return Native(type, made, columns, places)
 
 
-def place_of(key: str, places: Mapping[str, Place]) -> str:
+def place_of(key: str, places: Mapping[str, KeyPlace]) -> str:
     """The user's own name of a key of our row."""
     head = key
     while head:
@@ -110,7 +110,7 @@ def place_of(key: str, places: Mapping[str, Place]) -> str:
     return key
 
 
-def _inside(place: Place, rest: str) -> str:
+def _inside(place: KeyPlace, rest: str) -> str:
     part = re.match(r"\.(\w+)", rest)
     if part is None or part[1] not in place.parts:
         return place.key + rest

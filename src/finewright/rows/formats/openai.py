@@ -7,7 +7,7 @@ ends with the turn to answer, beside the fields that its graders read."""
 
 from collections.abc import Iterator
 
-from finewright.rows.formats.native import Expected, Form, Found, Native, native
+from finewright.rows.formats.native import Expected, Form, KeyedValue, Native, native
 from finewright.rows.formats.own import is_liking
 from finewright.rows.formats.turns import (
     are_ours,
@@ -15,13 +15,13 @@ from finewright.rows.formats.turns import (
     turns,
     with_system,
 )
-from finewright.rows.notes import Json, Notes
+from finewright.rows.notes import Json, RowNotes
 
 _OTHERS = frozenset({"prompt", "completion", "chosen", "rejected"})
 _TOLD = frozenset({"messages", "tools", "functions", "system", "parallel_tool_calls"})
 
 
-def _conversation(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _conversation(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     messages = data["messages"]
     is_plain = are_ours(messages) and not ("system" in data or "functions" in data)
     if is_plain and not isinstance(data.get("tools"), str):
@@ -32,19 +32,19 @@ def _conversation(data: Json, expected: Expected, notes: Notes) -> Iterator[Nati
         yield native("messages", data, {"messages": said}, tools_of(data), _TOLD)
 
 
-def _prompt(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _prompt(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = with_system(turns("messages", data["messages"], notes), data, notes)
     yield native("prompt_only", data, {"prompt": said}, tools_of(data), _TOLD)
 
 
-def _labelled(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = with_system(turns("messages", data["messages"], notes), data, notes)
     key = "kto_tag" if "kto_tag" in data else "label"
-    more = {**tools_of(data), "label": Found(key, data[key])}
+    more = {**tools_of(data), "label": KeyedValue(key, data[key])}
     yield native("unpaired_preference", data, {"messages": said}, more, _TOLD)
 
 
-def _preference(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     asked = data["input"]
     if not isinstance(asked, dict) or "messages" not in asked:
         notes.error("input", "an object with `messages` is expected")
@@ -55,7 +55,7 @@ def _preference(data: Json, expected: Expected, notes: Notes) -> Iterator[Native
         "chosen": turns(better, data[better], notes),
         "rejected": turns(worse, data[worse], notes),
     }
-    tools = {name: Found(f"input.{f.key}", f.value) for name, f in tools_of(asked).items()}
+    tools = {name: KeyedValue(f"input.{f.key}", f.value) for name, f in tools_of(asked).items()}
     yield native("preference", data, sides, tools, ("input",))
 
 

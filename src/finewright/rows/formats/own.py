@@ -5,9 +5,17 @@ in Axolotl and LLaMA-Factory; TRL has no such key and would leave it unread."""
 
 from collections.abc import Iterator
 
-from finewright.rows.formats.native import Expected, Form, Native, Place, Said, native, text
+from finewright.rows.formats.native import (
+    Expected,
+    Form,
+    KeyedMessage,
+    KeyPlace,
+    Native,
+    native,
+    text,
+)
 from finewright.rows.formats.turns import are_ours, tools_of, turns
-from finewright.rows.notes import Json, Notes
+from finewright.rows.notes import Json, RowNotes
 from finewright.schema.data import DataType
 
 _SIDES = ("prompt", "completion", "chosen", "rejected")
@@ -18,7 +26,7 @@ def is_liking(label: object) -> bool:
     return label in (0, 1) or (isinstance(label, str) and label.lower() in ("true", "false"))
 
 
-def _as(type: DataType, data: Json, own: tuple[str, ...], notes: Notes) -> Iterator[Native]:
+def _as(type: DataType, data: Json, own: tuple[str, ...], notes: RowNotes) -> Iterator[Native]:
     columns = {k: v for k, v in data.items() if k not in own and k != "tools"}
     if columns.get("system", "") is None:
         del columns["system"]
@@ -33,20 +41,23 @@ def _as(type: DataType, data: Json, own: tuple[str, ...], notes: Notes) -> Itera
     yield _after_system(row, notes) if isinstance(columns.get("system"), str) else row
 
 
-def _respelled(row: Native, name: str, notes: Notes) -> Native:
+def _respelled(row: Native, name: str, notes: RowNotes) -> Native:
     said = turns(name, row.data[name], notes)
     fresh = native(row.type, row.data, {name: said})
     return Native(row.type, {**row.data, **fresh.data}, row.columns, {**row.places, **fresh.places})
 
 
-def _after_system(row: Native, notes: Notes) -> Native:
+def _after_system(row: Native, notes: RowNotes) -> Native:
     """The row with `system` as the first turn of its prompt, if it has one and none of its own."""
     system, prompt = row.columns["system"], row.data.get("prompt")
     columns = {key: value for key, value in row.columns.items() if key != "system"}
     if isinstance(prompt, str) and prompt:
-        prompt, shift = [{"role": "user", "content": prompt}], {"prompt[1]": Place("prompt", _TEXT)}
+        prompt, shift = (
+            [{"role": "user", "content": prompt}],
+            {"prompt[1]": KeyPlace("prompt", _TEXT)},
+        )
     elif isinstance(prompt, list) and prompt:
-        shift = {f"prompt[{i + 1}]": Place(f"prompt[{i}]") for i in range(len(prompt))}
+        shift = {f"prompt[{i + 1}]": KeyPlace(f"prompt[{i}]") for i in range(len(prompt))}
         shift |= {f"prompt[{int(k[7:-1]) + 1}]": v for k, v in row.places.items() if k[6:7] == "["}
     else:
         return row
@@ -58,8 +69,8 @@ def _after_system(row: Native, notes: Notes) -> Native:
             what = "the prompt begins with a system turn of its own, which is taken"
             notes.warning("system", what, "leave one of the two out")
         return row._replace(columns=columns)
-    said: Said = text("system", "system", system)
-    places = {**row.places, **shift, "prompt[0]": Place("system", _TEXT)}
+    said: KeyedMessage = text("system", "system", system)
+    places = {**row.places, **shift, "prompt[0]": KeyPlace("system", _TEXT)}
     data = {**row.data, "prompt": [said.message, *prompt]}
     return Native(row.type, data, columns, places)
 
@@ -67,20 +78,20 @@ def _after_system(row: Native, notes: Notes) -> Native:
 _TEXT = {"role": "", "content": ""}
 
 
-def _prompt_completion(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _prompt_completion(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     return _as("prompt_completion", data, ("prompt", "completion"), notes)
 
 
-def _preference(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     prompt = ("prompt",) if "prompt" in data else ()
     return _as("preference", data, (*prompt, "chosen", "rejected"), notes)
 
 
-def _unpaired(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _unpaired(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     return _as("unpaired_preference", data, ("prompt", "completion", "label"), notes)
 
 
-def _prompt_only(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _prompt_only(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     return _as("prompt_only", data, ("prompt",), notes)
 
 

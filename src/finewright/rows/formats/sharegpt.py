@@ -8,7 +8,16 @@ an odd number of turns is not skipped without a word."""
 
 from collections.abc import Iterator
 
-from finewright.rows.formats.native import Expected, Form, Found, Native, Said, Side, native, text
+from finewright.rows.formats.native import (
+    Expected,
+    Form,
+    KeyedMessage,
+    KeyedValue,
+    Native,
+    Side,
+    native,
+    text,
+)
 from finewright.rows.formats.turns import (
     SHAREGPT_ROLES,
     is_prompt,
@@ -16,12 +25,12 @@ from finewright.rows.formats.turns import (
     turns,
     with_system,
 )
-from finewright.rows.notes import Json, Notes
+from finewright.rows.notes import Json, RowNotes
 
 _OWN = ("conversations", "conversation", "system")
 
 
-def _conversation(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _conversation(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = _said(data, notes)
     if is_prompt(said, expected):
         yield native("prompt_only", data, {"prompt": said}, tools_of(data), _OWN)
@@ -29,28 +38,28 @@ def _conversation(data: Json, expected: Expected, notes: Notes) -> Iterator[Nati
         yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
 
 
-def _labelled(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     key = "kto_tag" if "kto_tag" in data else "label"
-    more = {**tools_of(data), "label": Found(key, data[key])}
+    more = {**tools_of(data), "label": KeyedValue(key, data[key])}
     yield native("unpaired_preference", data, {"messages": _said(data, notes)}, more, _OWN)
 
 
-def _preference(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     sides = {"prompt": _said(data, notes)}
     sides |= {name: answer(name, data[name], notes) for name in ("chosen", "rejected")}
     yield native("preference", data, sides, tools_of(data), _OWN)
 
 
-def answer(key: str, value: object, notes: Notes) -> Side:
+def answer(key: str, value: object, notes: RowNotes) -> Side:
     """One answer: a message, a list of them, or text."""
     if not isinstance(value, dict):
         return turns(key, value, notes, SHAREGPT_ROLES)
     side = turns(key, [value], notes, SHAREGPT_ROLES)
     # A message alone stands at the key itself, not at the first place of a list.
-    return side if isinstance(side, Found) else [said._replace(key=key) for said in side]
+    return side if isinstance(side, KeyedValue) else [said._replace(key=key) for said in side]
 
 
-def _said(data: Json, notes: Notes) -> Side:
+def _said(data: Json, notes: RowNotes) -> Side:
     if "conversations" in data:
         side = turns("conversations", data["conversations"], notes, SHAREGPT_ROLES)
     else:
@@ -58,13 +67,13 @@ def _said(data: Json, notes: Notes) -> Side:
     return with_system(side, data, notes)
 
 
-def _exchanges(key: str, exchanges: object, notes: Notes) -> Side:
+def _exchanges(key: str, exchanges: object, notes: RowNotes) -> Side:
     """ms-swift's question and answer in one object."""
     if not isinstance(exchanges, list) or not exchanges:
-        return Found(key, exchanges)
+        return KeyedValue(key, exchanges)
     if not all(isinstance(each, dict) and "human" in each for each in exchanges):
         return turns(key, exchanges, notes, SHAREGPT_ROLES)
-    said: list[Said] = []
+    said: list[KeyedMessage] = []
     for i, each in enumerate(exchanges):
         said.append(text(f"{key}[{i}].human", "user", each["human"]))
         if "assistant" in each:

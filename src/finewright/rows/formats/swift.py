@@ -8,37 +8,37 @@ refused: only text is trained."""
 from collections.abc import Iterator
 
 from finewright.rows.formats.alpaca import history
-from finewright.rows.formats.native import Expected, Form, Found, Native, Side, native, text
+from finewright.rows.formats.native import Expected, Form, KeyedValue, Native, Side, native, text
 from finewright.rows.formats.turns import ends_with_answer, tools_of, turns, with_system
-from finewright.rows.notes import Json, Notes
+from finewright.rows.notes import Json, RowNotes
 
 _OWN = ("messages", "query", "system", "history")
 
 
-def _answered(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _answered(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = [*_asked(data, notes), text("response", "assistant", data["response"])]
     yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
 
 
-def _labelled(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = [*_asked(data, notes), text("response", "assistant", data["response"])]
-    more = {**tools_of(data), "label": Found("label", data["label"])}
+    more = {**tools_of(data), "label": KeyedValue("label", data["label"])}
     yield native("unpaired_preference", data, {"messages": said}, more, _OWN)
 
 
-def _query_pair(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _query_pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     sides: dict[str, Side] = {
         "prompt": _asked(data, notes),
-        "chosen": Found("response", data["response"]),
+        "chosen": KeyedValue("response", data["response"]),
         "rejected": turns("rejected_response", data["rejected_response"], notes),
     }
     yield native("preference", data, sides, tools_of(data), _OWN)
 
 
-def _rejected_response(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _rejected_response(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = with_system(turns("messages", data["messages"], notes), data, notes)
-    if isinstance(said, Found) or not ends_with_answer(said):
-        key = "messages" if isinstance(said, Found) or not said else said[-1].key
+    if isinstance(said, KeyedValue) or not ends_with_answer(said):
+        key = "messages" if isinstance(said, KeyedValue) or not said else said[-1].key
         what = "`rejected_response` stands for the last answer, and the conversation does not end with one"
         notes.error(key, what, "end it with the better answer")
         return
@@ -50,7 +50,7 @@ def _rejected_response(data: Json, expected: Expected, notes: Notes) -> Iterator
     yield native("preference", data, sides, tools_of(data), _OWN)
 
 
-def _rejected_messages(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _rejected_messages(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     sides = {
         name: with_system(turns(key, data[key], notes), data, notes)
         for name, key in (("chosen", "messages"), ("rejected", "rejected_messages"))
@@ -58,7 +58,7 @@ def _rejected_messages(data: Json, expected: Expected, notes: Notes) -> Iterator
     yield native("preference", data, sides, tools_of(data), (*_OWN, "rejected_messages"))
 
 
-def _asked(data: Json, notes: Notes) -> Side:
+def _asked(data: Json, notes: RowNotes) -> Side:
     asked = [*history(data, notes), text("query", "user", data["query"])]
     return with_system(asked, data, notes)
 

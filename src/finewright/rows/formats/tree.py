@@ -12,8 +12,8 @@ the clear ones, so they are not made. Nectar's `answers` with a `rank` (1 the be
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from finewright.rows.formats.native import Expected, Form, Native, Said, native
-from finewright.rows.notes import Json, Notes
+from finewright.rows.formats.native import Expected, Form, KeyedMessage, Native, native
+from finewright.rows.notes import Json, RowNotes
 from finewright.schema.data import DataType
 
 _DEEPEST = 100
@@ -22,7 +22,7 @@ _ROLES = {"prompter": "user", "user": "user", "human": "user", "assistant": "ass
 _PARTS = {"content": "text"}
 
 
-def _tree(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _tree(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     key, root = ("prompt", data["prompt"]) if "prompt" in data else ("", data)
     _check(key, root, notes)
     if notes.has_error:
@@ -73,8 +73,8 @@ def _pair_of(data: Json, better: _Path, worse: _Path, used: Sequence[str]) -> Na
     return native("preference", data, sides, None, used)
 
 
-def _said(key: str, node: Json) -> Said:
-    return Said(
+def _said(key: str, node: Json) -> KeyedMessage:
+    return KeyedMessage(
         key or "text", {"role": _role(node), "content": node["text"]}, _PARTS if key else {}
     )
 
@@ -99,7 +99,7 @@ def _replies(key: str, node: Json) -> list[tuple[str, Json]]:
     ]
 
 
-def _check(root_key: str, root: object, notes: Notes) -> None:
+def _check(root_key: str, root: object, notes: RowNotes) -> None:
     """Every node is an object with a text and, if it has any, a list of replies."""
     todo: list[tuple[str, Any, int]] = [(root_key, root, 1)]
     while todo:
@@ -116,7 +116,7 @@ def _check(root_key: str, root: object, notes: Notes) -> None:
             todo += [(f"{dot}replies[{i}]", reply, depth + 1) for i, reply in replies]
 
 
-def _answers(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _answers(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     answers = data["answers"]
     for i, answer in enumerate(answers):
         if not isinstance(answer.get("answer"), str) or not isinstance(
@@ -130,7 +130,9 @@ def _answers(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
         notes.warning("answers", _NO_PAIR)
         return
     sides = {
-        "prompt": [Said("prompt", {"role": "user", "content": data["prompt"]}, {"content": ""})],
+        "prompt": [
+            KeyedMessage("prompt", {"role": "user", "content": data["prompt"]}, {"content": ""})
+        ],
         **{
             name: [_ranked_answer(i, answers[i])]
             for name, i in (("chosen", best), ("rejected", worst))
@@ -139,9 +141,9 @@ def _answers(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
     yield native("preference", data, sides)
 
 
-def _ranked_answer(i: int, answer: Json) -> Said:
+def _ranked_answer(i: int, answer: Json) -> KeyedMessage:
     message = {"role": "assistant", "content": answer["answer"]}
-    return Said(f"answers[{i}]", message, {"content": "answer"})
+    return KeyedMessage(f"answers[{i}]", message, {"content": "answer"})
 
 
 def _is_tree(data: Json, expected: Expected) -> bool:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from finewright.rows.formats.native import Expected, Found, Said, Side, text
-from finewright.rows.notes import Json, Notes, kind_of_json, shown
+from finewright.rows.formats.native import Expected, KeyedMessage, KeyedValue, Side, text
+from finewright.rows.notes import Json, RowNotes, kind_of_json, shown
 
 CALL, RESULT = "call", "result"
 ROLES: Mapping[str, str] = {
@@ -46,20 +46,20 @@ def are_ours(messages: object) -> bool:
     )
 
 
-def turns(key: str, messages: object, notes: Notes, roles: Mapping[str, str] = ROLES) -> Side:
+def turns(key: str, messages: object, notes: RowNotes, roles: Mapping[str, str] = ROLES) -> Side:
     """The messages at that key, spelled our way; what is no list, or an empty one, stays what it is."""
     if not isinstance(messages, list) or not messages:
-        return Found(key, messages)
+        return KeyedValue(key, messages)
     dialogue = _Dialogue(notes, roles)
     for index, message in enumerate(messages):
         dialogue.add(f"{key}[{index}]", message)
     return dialogue.said
 
 
-def with_system(side: Side, data: Json, notes: Notes) -> Side:
+def with_system(side: Side, data: Json, notes: RowNotes) -> Side:
     """The conversation after the row's `system` text, unless it begins with a system turn itself."""
     system = data.get("system")
-    if not system or isinstance(side, Found):
+    if not system or isinstance(side, KeyedValue):
         return side
     first = side[0].message if side else None
     if isinstance(first, dict) and first.get("role") == "system":
@@ -70,7 +70,7 @@ def with_system(side: Side, data: Json, notes: Notes) -> Side:
     return [text("system", "system", system), *side]
 
 
-def tools_of(data: Json) -> dict[str, Found]:
+def tools_of(data: Json) -> dict[str, KeyedValue]:
     """The row's tools as a list of OpenAI's objects: out of JSON text, bare functions, or `functions`."""
     key = "tools" if data.get("tools") is not None else "functions"
     tools = data.get(key)
@@ -79,20 +79,22 @@ def tools_of(data: Json) -> dict[str, Found]:
             return {}
         tools = _json(tools)
         if tools is None:
-            return {"tools": Found(key, data[key])}
+            return {"tools": KeyedValue(key, data[key])}
     if tools is None:
         return {}
     if isinstance(tools, list):
         tools = [_wrapped(tool) for tool in tools]
-    return {"tools": Found(key, tools)}
+    return {"tools": KeyedValue(key, tools)}
 
 
 def is_prompt(side: Side, expected: Expected) -> bool:
     """Is a conversation that ends with no answer meant as a prompt, as `data.type` asks?"""
-    return expected == "prompt_only" and not (isinstance(side, Found) or ends_with_answer(side))
+    return expected == "prompt_only" and not (
+        isinstance(side, KeyedValue) or ends_with_answer(side)
+    )
 
 
-def ends_with_answer(side: Sequence[Said]) -> bool:
+def ends_with_answer(side: Sequence[KeyedMessage]) -> bool:
     """Does the assistant have the last word?"""
     last = side[-1].message if side else None
     return isinstance(last, dict) and last.get("role") == "assistant"
@@ -102,15 +104,15 @@ def ends_with_answer(side: Sequence[Said]) -> bool:
 class _Dialogue:
     """The turns so far, and the calls that wait for their result."""
 
-    notes: Notes
+    notes: RowNotes
     roles: Mapping[str, str]
-    said: list[Said] = field(default_factory=list)
+    said: list[KeyedMessage] = field(default_factory=list)
     waiting: list[Json] = field(default_factory=list)
     num_calls: int = 0
 
     def add(self, place: str, message: object) -> None:
         if not isinstance(message, dict):
-            self.said.append(Said(place, message))
+            self.said.append(KeyedMessage(place, message))
             return
         # Pygmalion's rows have a role with a value.
         role_key = "from" if "role" not in message and not _FROM.isdisjoint(message) else "role"
@@ -148,7 +150,7 @@ class _Dialogue:
         if joins and isinstance(last, dict) and _goes_on(last, turn):
             last["tool_calls"] = [*last.get("tool_calls", ()), *turn["tool_calls"]]
         else:
-            self.said.append(Said(place, turn, names))
+            self.said.append(KeyedMessage(place, turn, names))
 
     def _switch(self, place: str, message: Json, turn: Json) -> None:
         """What is learned of the turn, as `weight: 0` or nothing."""
@@ -217,7 +219,7 @@ def _goes_on(last: Json, turn: Json) -> bool:
     return is_one and bool(turn.get("tool_calls"))
 
 
-def _detail(key: str, detail: object, turn: Json, notes: Notes) -> bool:
+def _detail(key: str, detail: object, turn: Json, notes: RowNotes) -> bool:
     """Axolotl's character spans; a turn is learned whole or not at all."""
     are_spans = isinstance(detail, list) and all(isinstance(span, dict) for span in detail)
     spans: Sequence[Json] = detail if isinstance(detail, list) and are_spans else []
@@ -257,7 +259,7 @@ def _wrapped(tool: object) -> object:
     return {"type": "function", "function": tool} if is_bare else tool
 
 
-def text_or_error(key: str, value: object, notes: Notes) -> str:
+def text_or_error(key: str, value: object, notes: RowNotes) -> str:
     """A text, or nothing where there is none; anything else is an error."""
     if value is None or isinstance(value, str):
         return value or ""

@@ -6,14 +6,14 @@ step is right; as that forgets which step is wrong, it must be asked for."""
 
 from collections.abc import Iterator
 
-from finewright.rows.formats.native import Expected, Form, Found, Native, native
+from finewright.rows.formats.native import Expected, Form, KeyedValue, Native, native
 from finewright.rows.formats.propose import proposal_of
-from finewright.rows.notes import Json, Notes
+from finewright.rows.notes import Json, RowNotes
 
 PLAIN_TEXT = "plain text: nobody asks and nobody answers"
 
 
-def _text(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _text(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     what = f"{PLAIN_TEXT}, and it is answers that are trained"
     mend = (
         "write what is asked and what is answered: `prompt` and `completion`; to answer from such texts, "
@@ -23,7 +23,7 @@ def _text(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
     yield from ()
 
 
-def _tokens(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _tokens(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     what = (
         "token ids, which are words for the one tokenizer that made them, and it is not named here"
     )
@@ -31,7 +31,7 @@ def _tokens(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
     yield from ()
 
 
-def _steps(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
+def _steps(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     steps, labels = data["completions"], data["labels"]
     if expected == "auto":
         what = "every step has a label of its own, as a process reward model learns; there is none here"
@@ -48,10 +48,10 @@ def _steps(data: Json, expected: Expected, notes: Notes) -> Iterator[Native]:
         notes.error("labels", "true or false is expected for each of `completions`")
         return
     sides = {
-        "prompt": Found("prompt", data["prompt"]),
-        "completion": Found("completions", "\n".join(steps)),
+        "prompt": KeyedValue("prompt", data["prompt"]),
+        "completion": KeyedValue("completions", "\n".join(steps)),
     }
-    more = {"label": Found("labels", all(labels))}
+    more = {"label": KeyedValue("labels", all(labels))}
     yield native("unpaired_preference", data, sides, more)
 
 

@@ -42,6 +42,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "cost": "finewright.features.cost.feature:FEATURE",
         "bakeoff": "finewright.features.bakeoff.feature:FEATURE",
         "tune": "finewright.features.tune.feature:FEATURE",
+        "export": "finewright.features.export.feature:FEATURE",
     },
     # In this order: of forms that fit equally well, the first is taken.
     "format": {

@@ -63,7 +63,7 @@ def load_talker(target: str, *, base_model: str = "") -> LoadedModel:
     """`load_system` for who wants answers. Raises StoreError for a reward model, which has none."""
     check_target(target, base_model=base_model)
     if (Path(target) / "manifest.json").is_file():
-        candidate = _candidate(open_run(Path(target)), base_model)
+        candidate = candidate_of(open_run(Path(target)), base_model)
         if candidate.method == "reward":
             raise StoreError(
                 f"{target}: a reward model rates answers and gives none",
@@ -76,7 +76,7 @@ def _tuned(run: RunDir, base_model: str) -> LoadedModel:
     from finewright.evaluate.answers import rating
     from finewright.lm.load import chat_of, load_lm
 
-    candidate, lock = _candidate(run, base_model), lock_of(run)
+    candidate, lock = candidate_of(run, base_model), lock_of(run)
     _unchanged(run, candidate)
     base = locate(candidate.base_model, Path(lock.root), commit=candidate.base_revision)
     _same_base(base, candidate, run)
@@ -104,7 +104,7 @@ def _system_prompt(run: RunDir) -> str:
 def check_target(target: str, *, base_model: str = "") -> None:
     """Raise what `load_system` would, as far as it can be told without loading anything."""
     if (Path(target) / "manifest.json").is_file():
-        _candidate(open_run(Path(target)), base_model)
+        candidate_of(open_run(Path(target)), base_model)
         return
     path = Path(target)
     is_folder = path.is_dir() and not (path / "config.json").is_file()
@@ -121,7 +121,7 @@ def check_target(target: str, *, base_model: str = "") -> None:
 def target_sha256(target: str, *, base_model: str = "") -> str:
     """A digest of what answers: of a run its base and adapter, else the base model."""
     if (Path(target) / "manifest.json").is_file():
-        candidate = _candidate(open_run(Path(target)), base_model)
+        candidate = candidate_of(open_run(Path(target)), base_model)
         files = [[a.path, a.sha256] for a in candidate.artifacts if a.kind == "adapter"]
         return digest(candidate.base_sha256, files)
     return base_digest(target, Path.cwd())
@@ -132,14 +132,15 @@ def check_measures(target: str, metrics: Sequence[str], *, base_model: str = "")
     if not (Path(target) / "manifest.json").is_file():
         return
     others = [metric for metric in metrics if metric != PREFERENCE]
-    if others and _candidate(open_run(Path(target)), base_model).method == "reward":
+    if others and candidate_of(open_run(Path(target)), base_model).method == "reward":
         raise StoreError(
             f"{target}: a reward model rates answers and gives none, so {others[0]} says nothing of it",
             hint=f"measure {PREFERENCE} on rows with `chosen` and `rejected`",
         )
 
 
-def _candidate(run: RunDir, base_model: str) -> Candidate:
+def candidate_of(run: RunDir, base_model: str) -> Candidate:
+    """The candidate of a run, which has to be named where there are several. Raises StoreError."""
     candidates = run.read_report("train", TrainReport).candidates
     found = [c for c in candidates if base_model in {"", c.base_model}]
     if len(found) == 1:

@@ -1,0 +1,34 @@
+"""`finewright export`: its options, and the one call that it is."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel
+
+from finewright.feature import Session
+from finewright.features.export.results import Quantization, Target
+from finewright.schema.options import CommandOptions, OneBaseModel, RunPath, option
+
+
+class ExportOptions(CommandOptions):
+    """A run, what it is to become, and how closely that is compared."""
+
+    run: RunPath
+    to: Target = option(..., "What to write.")
+    quantize: Quantization | None = option(
+        None, "Number format of a GGUF file; default: the base model's own."
+    )
+    out: Path | None = option(None, "The new folder; default: the run's name and the target.")
+    prompts: int = option(50, "Prompts that are asked of both.", ge=1, le=1000)
+    max_new_tokens: int = option(32, "Longest answer in tokens.", ge=1)
+    accept: Annotated[str, "reason"] = option(
+        "", "Publish beyond the tolerance too, with this reason, which is recorded."
+    )
+    base_model: OneBaseModel = ""
+
+
+def export(options: ExportOptions, session: Session) -> BaseModel:
+    """What was written, and how it compares."""
+    from finewright.features.export.run import export as run
+
+    return run(options, session.on_event)

@@ -1,0 +1,19 @@
+"""The export of a run, as finewright knows it."""
+
+from finewright.feature import Command, Feature
+
+FEATURE = Feature(
+    "export",
+    "Write a run's result in the form that other programs load, and prove that it answers the same.",
+    commands=(
+        Command(
+            "export",
+            "Merged weights, GGUF, an Ollama, vLLM or hub folder: written, asked the same, compared.",
+            "finewright.features.export.commands:ExportOptions",
+            "finewright.features.export.commands:export",
+        ),
+    ),
+    reports={
+        "finewright.features.export.results:ExportReport": "finewright.features.export.report:export_page",
+    },
+)

@@ -1,0 +1,53 @@
+"""What an export says of itself: files, and how their answers compare with the training's own model."""
+
+from typing import Literal
+
+from finewright.schema.common import Artifact, Model, Problem
+
+Target = Literal["merged", "gguf", "gguf-adapter", "ollama", "vllm", "hub-folder"]
+Quantization = Literal["f32", "f16", "bf16", "q8_0", "q4_k_m"]
+
+
+class Tolerance(Model):
+    """What rounding explains, in nats: of a token chosen otherwise, and of log-probabilities on average."""
+
+    gap: float
+    logp_mean: float
+
+
+class Parity(Model):
+    """Greedy answers of the export beside those of the training's own model, to the same prompts.
+
+    `same` of `prompts` answers are token for token the same and end the same way. `gap_max` is the farthest
+    that a token of the export lies below the model's own choice, `logp_mean` and `logp_max` are differences
+    of `compared` tokens' log-probabilities, all in nats. `other_tokens` prompts are cut into other tokens
+    by the engine's own tokenizer, `other_renderings` conversations are rendered otherwise by its template."""
+
+    engine: str
+    prompts: int
+    same: int
+    ended_otherwise: int
+    gap_max: float
+    logp_mean: float | None
+    logp_max: float | None
+    compared: int
+    other_tokens: int = 0
+    other_renderings: int | None = None
+    tolerance: Tolerance
+    passed: bool
+    accepted: str = ""
+
+
+class ExportReport(Model):
+    """The folder, its files, and the comparison; `quantization` is of a GGUF file."""
+
+    run: str
+    base_model: str
+    to: Target
+    folder: str
+    quantization: str = ""
+    files: tuple[Artifact, ...]
+    parity: Parity
+    problems: tuple[Problem, ...] = ()
+    use: str
+    """The command that loads the folder."""

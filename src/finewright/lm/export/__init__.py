@@ -1,0 +1,1 @@
+"""A trained model as files that others run: merged weights, GGUF, GGUF adapters."""

@@ -1,0 +1,88 @@
+"""What llama.cpp makes of a GGUF file, asked in a process of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from finewright.errors import MissingExtra, ModelError
+from finewright.lm.export.parity import Answered, Prompt
+
+_PROGRAM = Path(__file__).with_name("llamacpp_program.py")
+_SECONDS = 3600
+_LINES = 3
+
+
+class LlamaAnswers(NamedTuple):
+    """Answers to prompts, what each conversation is rendered as and each text cut into, and the version."""
+
+    answers: list[Answered]
+    renderings: list[str]
+    tokens: list[tuple[int, ...]]
+    version: str
+
+
+def require_llamacpp() -> None:
+    """Raises MissingExtra."""
+    if find_spec("xllamacpp") is None:
+        raise MissingExtra(
+            "llama.cpp is not installed, and a GGUF file is not published unproved",
+            hint='pip install "finewright[export]"',
+        )
+
+
+def ask_llamacpp(
+    model: Path,
+    adapter: Path | None,
+    prompts: Sequence[Prompt],
+    conversations: Sequence[Mapping[str, Any]],
+    *,
+    max_new_tokens: int,
+) -> LlamaAnswers:
+    """Raises ModelError where llama.cpp cannot read the file, with its own words."""
+    longest = max(len(prompt.ids) for prompt in prompts)
+    given = {
+        "model": str(model),
+        "adapter": str(adapter or ""),
+        "context": longest + max_new_tokens + 8,
+        "threads": 1,  # two that wait for each other on a busy machine are many times slower
+        "prompts": [prompt.ids for prompt in prompts],
+        "texts": [prompt.text for prompt in prompts],
+        "conversations": conversations,
+        "max_new_tokens": max_new_tokens,
+    }
+    done = subprocess.run(
+        [sys.executable, "-P", "-W", "ignore", str(_PROGRAM)],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    last = done.stdout.strip().rpartition("\n")[2]
+    if done.returncode != 0 or not last.startswith("{"):
+        raise ModelError(f"{model.name}: llama.cpp cannot run it: {_reason(done.stderr)}")
+    found = json.loads(last)
+    return LlamaAnswers(
+        answers=[
+            Answered(
+                tuple(each["ids"]),
+                each["ended"],
+                None if each["logps"] is None else tuple(each["logps"]),
+            )
+            for each in found["answers"]
+        ],
+        renderings=found["renderings"],
+        tokens=[tuple(ids) for ids in found["tokens"]],
+        version=str(found["version"]),
+    )
+
+
+def _reason(text: str) -> str:
+    """The last lines of a log that speak of an error, else its last line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()]
+    return "; ".join((errors or lines)[-_LINES:])

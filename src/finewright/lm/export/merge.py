@@ -1,0 +1,57 @@
+"""One model of a base and its adapter: each adapted layer becomes the one weight that computes the same.
+
+Products of adapters are added in float32 and rounded once to the model's own number format."""
+
+import json
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from finewright.errors import ModelError
+from finewright.lm.adapters.linears import OnLinear, Transposed
+from finewright.lm.adapters.whole import WholeModel
+from finewright.lm.model import LM
+
+
+def merge(lm: LM) -> PreTrainedModel:
+    """The model without an adapter; `lm` is taken apart and is of no use afterwards.
+
+    Raises ModelError for an adapter that is no change of weights: virtual tokens stand beside them."""
+    for part in lm.adapters.values():
+        if not isinstance(part, OnLinear | WholeModel):
+            raise ModelError(
+                f"an adapter of virtual tokens ({type(part).__name__.lower()}) cannot be merged into weights",
+                hint="export it with --to hub-folder, or train LoRA",
+            )
+    for path, part in lm.adapters.items():
+        if isinstance(part, OnLinear):
+            lm.model.set_submodule(path, _plain(part))
+    return lm.model
+
+
+def _plain(part: OnLinear) -> nn.Module:
+    with torch.no_grad():
+        weight, bias = part.merged().to(part.dtype), part.merged_bias()
+    module: nn.Module
+    if isinstance(part.base, Transposed):
+        module = Conv1D(*weight.shape)
+        weight = weight.T.contiguous()
+    else:
+        module = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, device="meta")
+    module.weight = nn.Parameter(weight, requires_grad=False)
+    if bias is not None:
+        module.bias = nn.Parameter(bias.detach().to(weight.dtype), requires_grad=False)
+    return module
+
+
+def save_merged(folder: Path, model: PreTrainedModel, base: Path) -> None:
+    """Write the weights in the number format of the base's own files. Raises OSError."""
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    stored = getattr(torch, str(config.get("dtype") or config.get("torch_dtype") or "float32"))
+    with redirect_stderr(StringIO()):  # it draws a bar
+        model.to(stored).save_pretrained(folder)

@@ -1,0 +1,124 @@
+"""A trained run becomes files of other programs, and what does not answer the same is not published."""
+
+import json
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForCausalLM
+
+import tiny
+from finewright.errors import DataError, ModelError
+from finewright.features.export import run as module
+from finewright.features.export.commands import ExportOptions
+from finewright.features.export.results import ExportReport, Tolerance
+from finewright.features.export.run import export
+from finewright.schema.load import load_spec
+from finewright.workbench.up import up
+
+pytestmark = pytest.mark.torch
+pytest.importorskip("xllamacpp")
+
+SPEC = """\
+name: tiny
+base_models: [./base]
+data: {{sources: [{{path: rows.jsonl, license: CC0-1.0, owner: us}}], eval_fraction: 0.25}}
+train:
+  adapter: {adapter}
+  learning_rate: 1.0e-2
+  batch_size: 4
+  max_steps: 6
+  threads: 1
+  prove_elsewhere: false
+evaluate: {{metrics: [token_f1], max_new_tokens: 8}}
+"""
+WORDS = ("red", "blue", "green", "white")
+
+
+def nothing(*_: object) -> None:
+    pass
+
+
+def trained(folder: Path, adapter: str) -> Path:
+    tiny.tiny_model("llama").save_pretrained(folder / "base")
+    tiny.tiny_tokenizer().save_pretrained(folder / "base")
+    rows = ({"prompt": f"the {WORDS[i % 4]} {i}", "completion": WORDS[i % 4]} for i in range(16))
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "spec.yaml").write_text(SPEC.format(adapter=adapter))
+    report = up(load_spec(folder / "spec.yaml"), folder / "runs", on_event=nothing, through="train")
+    return Path(report.summary.run)
+
+
+@pytest.fixture(scope="module")
+def lora(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("lora"), "{type: lora, r: 4, alpha: 8}")
+
+
+@pytest.fixture(scope="module")
+def prompt_tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("prompt"), "{type: prompt, num_virtual_tokens: 4}")
+
+
+def exported(run: Path, folder: Path, to: str, **more: object) -> ExportReport:
+    out = folder / to
+    given = {"run": run, "to": to, "out": out, "prompts": 6, "max_new_tokens": 6, **more}
+    return export(ExportOptions.model_validate(given), nothing)
+
+
+@pytest.mark.parametrize(
+    ("to", "file"),
+    [
+        ("merged", "model.safetensors"),
+        ("gguf", "f32.gguf"),
+        ("gguf-adapter", "lora.gguf"),
+        ("hub-folder", "adapter_model.safetensors"),
+        ("vllm", "vllm.yaml"),
+    ],
+)
+def test_the_answers_are_the_same(lora: Path, tmp_path: Path, to: str, file: str) -> None:
+    report = exported(lora, tmp_path, to)
+    assert report.parity.passed
+    assert report.parity.gap_max < 0.01
+    assert any(found.path.endswith(file) for found in report.files)
+    assert json.loads((tmp_path / to / "export.json").read_text())["parity"]["passed"]
+
+
+def test_a_merged_folder_is_a_base_of_plain_transformers(lora: Path, tmp_path: Path) -> None:
+    exported(lora, tmp_path, "merged")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    assert not any("lora" in name for name, _ in model.named_parameters())
+
+
+def test_what_answers_otherwise_is_not_published_but_for_a_reason(
+    lora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = Tolerance(gap=-1.0, logp_mean=0.0)
+    monkeypatch.setattr(module, "_TOLERANCES", dict.fromkeys(module._TOLERANCES, strict))
+    with pytest.raises(ModelError, match="not published"):
+        exported(lora, tmp_path, "merged")
+    assert list(tmp_path.iterdir()) == []
+    report = exported(lora, tmp_path, "merged", accept="a trial")
+    assert (report.parity.passed, report.parity.accepted) == (False, "a trial")
+
+
+@pytest.mark.parametrize("to", ["merged", "gguf", "gguf-adapter", "ollama", "vllm"])
+def test_virtual_tokens_are_refused_with_the_reason(
+    prompt_tokens: Path, tmp_path: Path, to: str
+) -> None:
+    with pytest.raises(DataError, match="virtual tokens"):
+        exported(prompt_tokens, tmp_path, to)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_virtual_tokens_go_into_a_hub_folder(prompt_tokens: Path, tmp_path: Path) -> None:
+    assert exported(prompt_tokens, tmp_path, "hub-folder").parity.passed
+
+
+def test_a_folder_that_is_there_is_left_alone(lora: Path, tmp_path: Path) -> None:
+    (tmp_path / "merged").mkdir()
+    with pytest.raises(DataError, match="already there"):
+        exported(lora, tmp_path, "merged")
+
+
+def test_a_number_format_is_for_gguf_alone(lora: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--quantize is for gguf"):
+        exported(lora, tmp_path, "merged", quantize="q8_0")

@@ -1,6 +1,7 @@
 """Which characters are learned, for the chat templates of five families and any conversation."""
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 
 import pytest
@@ -67,6 +68,12 @@ def conversations(draw: st.DrawFn) -> list[dict[str, object]]:
     return messages
 
 
+@cache
+def chat_of(template: str) -> Chat:
+    """Made once for all conversations."""
+    return tiny.tiny_chat(template)
+
+
 def row_of(messages: Sequence[Message]) -> Row:
     return Row("r", tuple(dict(m) for m in messages), None, "rows.jsonl", 1)
 
@@ -100,7 +107,7 @@ def answer_as_rendered(template: str, content: str) -> str:
 def test_each_answer_is_learned_through_one_end_of_turn_and_nothing_else_is(
     template: str, messages: list[dict[str, object]]
 ) -> None:
-    chat, end = tiny.tiny_chat(template), tiny.END_OF_TURN[template]
+    chat, end = chat_of(template), tiny.END_OF_TURN[template]
     answers = [m for m in messages if m["role"] == "assistant"]
     assume(any(m.get("weight", 1) for m in answers))
     expected = [
@@ -118,7 +125,7 @@ def test_each_answer_is_learned_through_one_end_of_turn_and_nothing_else_is(
 def test_the_prompt_at_inference_is_a_prefix_of_the_trained_row(
     template: str, messages: list[dict[str, object]]
 ) -> None:
-    chat = tiny.tiny_chat(template)
+    chat = chat_of(template)
     learned = [i for i, m in enumerate(messages) if m["role"] == "assistant" and m.get("weight", 1)]
     assume(learned)
     sequences = encode_turns(chat, row_of(messages))

@@ -1,6 +1,7 @@
 """Generation gives the tokens that transformers' own generate gives, only many prompts at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from functools import cache
 
 import pytest
 import torch
@@ -17,29 +18,35 @@ NEW = 16
 PROMPTS = [row.input_ids for row in tiny.random_rows([11, 3, 1, 7, 9, 2], seed=4)]
 
 
-def transformers_own(
-    model: PreTrainedModel, prompt: tuple[int, ...], stop_ids: frozenset[int]
-) -> Generation:
+@cache
+def endless(family: str, prompt: tuple[int, ...]) -> tuple[int, ...]:
+    """What transformers' own generate answers where nothing ends it."""
     config = GenerationConfig(
         max_new_tokens=NEW,
         do_sample=False,
-        eos_token_id=sorted(stop_ids or {tiny.VOCAB}),  # None would mean the model's own
+        eos_token_id=tiny.VOCAB,  # None would mean the model's own
         pad_token_id=0,
         bos_token_id=1,
     )
     ids = torch.tensor([prompt])
+    model = tiny.tiny_model(family)
     out = model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)
-    new = out[0, len(prompt) :].tolist()
-    ended = bool(new) and new[-1] in stop_ids
-    return Generation(tuple(new[:-1] if ended else new), new[-1] if ended else None)
+    return tuple(out[0, len(prompt) :].tolist())
+
+
+def transformers_own(family: str, prompt: tuple[int, ...], stop_ids: Set[int]) -> Generation:
+    """Its greedy answer up to the first token that ends it."""
+    new = endless(family, prompt)
+    at = next((i for i, token in enumerate(new) if token in stop_ids), None)
+    return Generation(new[:at], None if at is None else new[at])
 
 
 @pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
 def test_greedy_tokens_are_those_of_transformers_row_by_row(family: str, tiny_model: Model) -> None:
-    model, lm = tiny_model(family), LM(tiny_model(family), {})
+    lm = LM(tiny_model(family), {})
     sampling = Sampling(max_new_tokens=NEW)
     found = generate(lm, PROMPTS, stop_ids=frozenset(), sampling=sampling)
-    assert found == [transformers_own(model, p, frozenset()) for p in PROMPTS]
+    assert found == [transformers_own(family, p, frozenset()) for p in PROMPTS]
     assert {len(answer.ids) for answer in found} == {NEW}
 
 
@@ -48,12 +55,12 @@ def test_prompts_that_begin_alike_or_are_the_same_change_no_answer(
     family: str, tiny_model: Model
 ) -> None:
     """What they share is longer than the sliding window, and computed once."""
-    model, lm = tiny_model(family), LM(tiny_model(family), {})
+    lm = LM(tiny_model(family), {})
     common = PROMPTS[0] + PROMPTS[3]
     prompts = [common + PROMPTS[4], common, common + PROMPTS[1], common, common + PROMPTS[4][:1]]
     sampling = Sampling(max_new_tokens=NEW)
     found = generate(lm, prompts, stop_ids=frozenset(), sampling=sampling)
-    assert found == [transformers_own(model, p, frozenset()) for p in prompts]
+    assert found == [transformers_own(family, p, frozenset()) for p in prompts]
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma3_text"])
@@ -67,19 +74,19 @@ def test_a_common_prompt_is_computed_once(family: str, tiny_model: Model) -> Non
     assert lengths == [(1, len(PROMPTS[0])), (8, 1)]
 
 
-def some_stop_ids(model: PreTrainedModel) -> frozenset[int]:
+def some_stop_ids(family: str) -> frozenset[int]:
     """Tokens that end some answers early, others late and others not at all."""
-    free = [transformers_own(model, p, frozenset()).ids for p in PROMPTS]
+    free = [endless(family, p) for p in PROMPTS]
     return frozenset({free[0][0], free[1][4], free[3][9]})
 
 
 @pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
 def test_rows_that_end_leave_and_the_others_go_on_unmixed(family: str, tiny_model: Model) -> None:
-    model, lm = tiny_model(family), LM(tiny_model(family), {})
-    stop_ids = some_stop_ids(model)
+    lm = LM(tiny_model(family), {})
+    stop_ids = some_stop_ids(family)
     sampling = Sampling(max_new_tokens=NEW)
     found = generate(lm, PROMPTS, stop_ids=stop_ids, sampling=sampling)
-    assert found == [transformers_own(model, p, stop_ids) for p in PROMPTS]
+    assert found == [transformers_own(family, p, stop_ids) for p in PROMPTS]
     assert len({len(answer.ids) for answer in found}) > 2
     assert any(answer.stopped for answer in found)
     assert not any(token in stop_ids for answer in found for token in answer.ids)
@@ -90,8 +97,8 @@ def test_rows_that_end_leave_and_the_others_go_on_unmixed(family: str, tiny_mode
 def test_a_stream_gives_the_tokens_of_generate(
     family: str, temperature: float, tiny_model: Model
 ) -> None:
-    model, lm = tiny_model(family), LM(tiny_model(family), {})
-    stop_ids = some_stop_ids(model)
+    lm = LM(tiny_model(family), {})
+    stop_ids = some_stop_ids(family)
     sampling = Sampling(max_new_tokens=NEW, temperature=temperature, seed=3)
     for prompt in PROMPTS:
         (answer,) = generate(lm, [prompt], stop_ids=stop_ids, sampling=sampling)
@@ -100,10 +107,9 @@ def test_a_stream_gives_the_tokens_of_generate(
 
 
 def test_an_answer_that_ends_at_once_is_empty(tiny_model: Model) -> None:
-    model = tiny_model("llama")
-    first = transformers_own(model, PROMPTS[0], frozenset()).ids[0]
+    first = endless("llama", PROMPTS[0])[0]
     (answer,) = generate(
-        LM(model, {}),
+        LM(tiny_model("llama"), {}),
         PROMPTS[:1],
         stop_ids=frozenset({first}),
         sampling=Sampling(max_new_tokens=NEW),

@@ -62,6 +62,11 @@ cells = [
     if (family, kind) != ("deepseek_v3", "prefix")  # refused
 ]
 every_cell = pytest.mark.parametrize(("family", "kind"), cells)
+# Global and sliding attention, experts, and keys that are not the heads'.
+some_cells = pytest.mark.parametrize(
+    ("family", "kind"),
+    [c for c in cells if c[0] in {"llama", "gemma3_text", "mixtral", "deepseek_v3"}],
+)
 every_kind = pytest.mark.parametrize("kind", SPECS)
 
 
@@ -146,7 +151,7 @@ def test_logits_and_gradients_are_those_of_peft(family: str, kind: str, tmp_path
     assert_gradients_close(gradients(lm), theirs, rel=2e-5)
 
 
-@every_cell
+@some_cells
 def test_an_adapter_comes_back_bit_by_bit(family: str, kind: str, tmp_path: Path) -> None:
     rows = tiny.random_rows(LENGTHS)
     lm = adapted(family, SPECS[kind])
@@ -195,7 +200,7 @@ def test_the_linears_that_are_rescaled_are_those_that_peft_takes(tmp_path: Path)
         assert {path: path in targets.feedforward for path in targets.paths} == theirs, family
 
 
-@every_cell
+@some_cells
 def test_greedy_tokens_are_those_of_a_forward_for_each(
     family: str, kind: str, tmp_path: Path
 ) -> None:
@@ -214,7 +219,7 @@ def test_greedy_tokens_are_those_of_a_forward_for_each(
             assert prompt + answer.ids == ids
 
 
-@every_cell
+@some_cells
 def test_the_reference_is_the_base_bit_by_bit(family: str, kind: str) -> None:
     rows, prompts = tiny.random_rows(LENGTHS), [row.input_ids for row in tiny.random_rows((7, 3))]
     sampling = Sampling(max_new_tokens=3)

@@ -13,7 +13,7 @@ from finewright.lm.microsteps import Step, held_bytes, micro_steps
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
-from finewright.train.bench import steps
+from finewright.train.bench import trial_steps
 
 pytestmark = pytest.mark.torch
 
@@ -33,7 +33,7 @@ def rows() -> list[Example]:
 
 def test_two_steps_are_measured() -> None:
     lm = lm_of()
-    found = micro_steps(lm, lambda: steps(lm, spec(), rows()))
+    found = micro_steps(lm, lambda: trial_steps(lm, spec(), rows()))
     assert found.tokens == (100, 100)
     assert len(found.seconds) == 2
     assert min(found.seconds) > 0

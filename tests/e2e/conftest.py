@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from typing import Any
 
 import pytest
@@ -93,10 +93,26 @@ def make_project(folder: Path, base_model: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where projects lie in which a run has begun: one for the test, and what they were before it."""
+    return tmp_path_factory.mktemp("begun")
+
+
 @pytest.fixture
-def project(tmp_path: Path, base_model: Path) -> Path:
-    """A project of the test's own."""
-    return make_project(tmp_path, base_model)
+def project(request: pytest.FixtureRequest, tmp_path: Path, base_model: Path, begun: Path) -> Path:
+    """A project of the test's own. With `after_train` or `after_up` a run is in it, which is made once."""
+    command = next((c for c in ("train", "up") if f"after_{c}" in request.fixturenames), None)
+    if command is None:
+        return make_project(tmp_path, base_model)
+    folder, kept = begun / "project", begun / f"after-{command}"
+    rmtree(folder, ignore_errors=True)
+    if kept.exists():
+        return copytree(kept, folder)  # to the same path, which the run knows
+    make_project(folder, base_model)
+    assert start((command, "spec.yaml"), folder=folder).result().code == 0
+    copytree(folder, kept)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +123,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory, base_model: Path) -> Path
     assert start(("up", "spec.yaml"), folder=folder).result().code == 0
     (run,) = (folder / "runs").iterdir()
     return run
+
+
+@pytest.fixture
+def after_train(project: Path) -> None:
+    """The project has a run that is trained."""
+
+
+@pytest.fixture
+def after_up(project: Path) -> None:
+    """The project has a run that is trained and measured."""
 
 
 @pytest.fixture

@@ -27,8 +27,7 @@ def up(finewright: Finewright) -> Any:
 
 
 @pytest.fixture
-def before(project: Path, runs: Path, finewright: Finewright) -> dict[str, tuple[bytes, int]]:
-    assert up(finewright)["ran"] == ["data", "train", "evaluate"]
+def before(after_up: None, runs: Path) -> dict[str, tuple[bytes, int]]:
     return trained(runs)
 
 

@@ -40,8 +40,8 @@ def test_up_runs_all_stages_and_a_second_up_none(
     assert (first.err, second.err) == ("", "")
 
 
-def test_a_second_up_imports_no_torch(project: Path, finewright: Finewright) -> None:
-    assert finewright("up", "spec.yaml").code == 0
+@pytest.mark.usefixtures("after_up")
+def test_a_second_up_imports_no_torch(project: Path) -> None:
     again = subprocess.run(
         [sys.executable, "-c", _UP_AND_MODULES],
         cwd=project,
@@ -67,10 +67,10 @@ def test_training_learns_and_measuring_shows_it(project: Path, finewright: Finew
     )
 
 
+@pytest.mark.usefixtures("after_up")
 def test_changed_data_make_a_new_run_and_the_old_one_tells_of_the_change(
     project: Path, runs: Path, finewright: Finewright
 ) -> None:
-    assert finewright("up", "spec.yaml").code == 0
     (old,) = runs.iterdir()
     write_jsonl(project / "rows.jsonl", [row(i) for i in range(12)])
     again = finewright("up", "spec.yaml", "--json")
@@ -81,10 +81,10 @@ def test_changed_data_make_a_new_run_and_the_old_one_tells_of_the_change(
     assert {problem["file"] for problem in told} == {"rows.jsonl"}  # and none of the run's own
 
 
+@pytest.mark.usefixtures("after_train")
 def test_a_changed_base_model_makes_a_new_run(
     project: Path, runs: Path, finewright: Finewright
 ) -> None:
-    assert finewright("train", "spec.yaml").code == 0
     import tiny
 
     tiny.tiny_model("llama", seed=1).save_pretrained(project / "base")
@@ -92,10 +92,10 @@ def test_a_changed_base_model_makes_a_new_run(
     assert len(list(runs.iterdir())) == 2
 
 
+@pytest.mark.usefixtures("after_train")
 def test_new_makes_another_run_of_the_same_spec(
     project: Path, runs: Path, finewright: Finewright
 ) -> None:
-    assert finewright("train", "spec.yaml").code == 0
     assert finewright("train", "spec.yaml", "--new", "--json").json["ran"] == ["data", "train"]
     first, second = sorted(runs.iterdir())
     assert second.name == f"{first.name}-2"
@@ -111,19 +111,19 @@ def test_train_then_up_only_evaluates(project: Path, finewright: Finewright) -> 
     assert finished.json["train"] == trained.json["train"]
 
 
+@pytest.mark.usefixtures("after_train")
 def test_set_overrides_a_key_and_names_another_run(
     project: Path, runs: Path, finewright: Finewright
 ) -> None:
-    assert finewright("train", "spec.yaml").code == 0
     shorter = finewright("train", "spec.yaml", "--set", "train.max_steps=2", "--json")
     assert shorter.json["train"]["candidates"][0]["steps"] == 2
     assert len(list(runs.iterdir())) == 2
 
 
+@pytest.mark.usefixtures("after_train")
 def test_a_run_folder_goes_on_without_its_spec_and_takes_no_overrides(
     project: Path, runs: Path, finewright: Finewright
 ) -> None:
-    assert finewright("train", "spec.yaml").code == 0
     (project / "spec.yaml").unlink()
     run = str(next(runs.iterdir()))
     refused = finewright("up", run, "--set", "train.epochs=1")

@@ -48,10 +48,10 @@ def test_a_flipped_byte_is_named_with_both_digests(
     ]
 
 
+@pytest.mark.usefixtures("after_up")
 def test_a_missing_file_is_named_and_up_makes_it_again(
     project: Path, runs: Path, finewright: Finewright
 ) -> None:
-    assert finewright("up", "spec.yaml").code == 0
     (run,) = runs.iterdir()
     path = run / "train/base/adapter/adapter_model.safetensors"
     before = path.read_bytes()
@@ -146,8 +146,8 @@ def test_evaluate_never_overwrites_answers(
     assert (project / "samples.jsonl").read_text() == "mine"
 
 
+@pytest.mark.usefixtures("after_up")
 def test_a_changed_adapter_is_not_used(project: Path, runs: Path, finewright: Finewright) -> None:
-    assert finewright("up", "spec.yaml").code == 0
     (run,) = runs.iterdir()
     path = run / "train/base/adapter/adapter_model.safetensors"
     whole = path.read_bytes()
@@ -249,12 +249,12 @@ def test_a_stopped_evaluation_leaves_no_file(
     assert not (project / "samples.jsonl").exists()
 
 
+@pytest.mark.usefixtures("after_train")
 def test_a_run_whose_base_model_changed_is_not_used(
     project: Path, runs: Path, finewright: Finewright
 ) -> None:
     import tiny
 
-    assert finewright("train", "spec.yaml").code == 0
     tiny.tiny_model("llama", seed=1).save_pretrained(project / "base")
     run = next(runs.iterdir())
     refused = finewright("chat", str(run), "-p", "the red")

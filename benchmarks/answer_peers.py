@@ -19,7 +19,7 @@ from transformers.utils.chat_template_utils import render_jinja_template
 from answer_conversations import CONVERSATIONS, FURTHER, Conversation
 from answer_reasons import UNEXPLAINED, Learned, Pair, reasons_of
 from finewright.errors import DataError
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import EncodedRow
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_turns
 from finewright.lm.marks import THOUGHT_KEYS
@@ -143,7 +143,7 @@ def _refused(
 
 
 def _differences(
-    chat: Chat, conversation: Conversation, ours: Sequence[Encoded], trl: Trained
+    chat: Chat, conversation: Conversation, ours: Sequence[EncodedRow], trl: Trained
 ) -> Iterator[str]:
     answers = [i for i, m in enumerate(conversation.messages) if m["role"] == "assistant"]
     if len(trl.spans) != len(answers):
@@ -167,8 +167,8 @@ def _differences(
 
 
 def _run(
-    chat: Chat, conversation: Conversation, i: int, ours: Sequence[Encoded]
-) -> tuple[Encoded, int, int]:
+    chat: Chat, conversation: Conversation, i: int, ours: Sequence[EncodedRow]
+) -> tuple[EncodedRow, int, int]:
     """Where an answer is learned: the one sequence that goes on from what is asked."""
     asked = chat.encode_prompt(conversation.messages[:i], tools=conversation.tools)
     n = len(asked)
@@ -182,7 +182,7 @@ def _run(
 def _pair(
     chat: Chat,
     conversation: Conversation,
-    sequence: Encoded,
+    sequence: EncodedRow,
     run: tuple[int, int],
     trl: Trained,
     span: tuple[int, int],
@@ -208,7 +208,7 @@ def _number(chat: Chat, conversation: Conversation, context: str) -> int:
     )
 
 
-def _token_reasons(chat: Chat, sequence: Encoded) -> Iterator[str]:
+def _token_reasons(chat: Chat, sequence: EncodedRow) -> Iterator[str]:
     """Why our tokens are not those of our text, as TRL would tokenise it."""
     decode, ids = chat.tokenizer.decode, list(sequence.input_ids)
     batch = chat.tokenizer(decode(ids), add_special_tokens=False, return_offsets_mapping=True)

@@ -45,7 +45,7 @@ from finewright.catalog.control_tokens import control_tokens
 from finewright.errors import DataError, FetchError
 from finewright.fetch.cache import Pin, cached
 from finewright.judge.answer import split_thoughts
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import EncodedRow
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_rows, encode_turns
 from finewright.lm.marks import find_marks
@@ -164,7 +164,7 @@ def verdict(chat: Chat, conversation: Conversation) -> Verdict:
 
 
 def _misses(
-    chat: Chat, conversation: Conversation, i: int, sequences: Sequence[Encoded]
+    chat: Chat, conversation: Conversation, i: int, sequences: Sequence[EncodedRow]
 ) -> Iterator[str]:
     asked = chat.encode_prompt(conversation.messages[:i], tools=conversation.tools)
     n = len(asked)

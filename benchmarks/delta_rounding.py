@@ -29,7 +29,7 @@ from finewright.lm.fast import linear, mlp
 from finewright.lm.fast.linear import Gradients, Lora
 from finewright.lm.load import load_chat, load_model
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel, locate
+from finewright.lm.sources import LocalBase, locate
 from finewright.report.text import table
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
@@ -92,7 +92,7 @@ def parse() -> argparse.Namespace:
 
 
 def run(
-    base: BaseModel, arm: str, seed: int, steps: int, sets: tuple[list[Row], list[Row]]
+    base: LocalBase, arm: str, seed: int, steps: int, sets: tuple[list[Row], list[Row]]
 ) -> dict[str, Any]:
     chat = load_chat(base)
     forward, backward = (after_forward, after_backward) if arm == "after" else INSIDE

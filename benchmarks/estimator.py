@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from finewright.estimate.families import shape_of
-from finewright.estimate.memory import Load, memory
-from finewright.features.cost.job import Job, Rows
+from finewright.estimate.memory import MemoryLoad, memory
+from finewright.features.cost.job import Rows, TrainingJob
 from finewright.features.cost.model import describe_model
 from finewright.features.cost.needs import formula
 from finewright.lm import runtime
@@ -119,7 +119,7 @@ def figures(run: dict[str, Any]) -> dict[str, float]:
     )
     spec, _ = resolved_here(given, described.base)
     rows = Rows(1000, run["length"], run["length"], count * run["length"], 0.6, counted=True)
-    job = Job(
+    job = TrainingJob(
         run["model"], shape_of(described.config), spec, rows, 100, _span(1000 * run["length"])
     )
     number = 2 if spec.dtype == "bf16" else 4
@@ -299,7 +299,7 @@ def traced_and_told(
         learning_rate=1e-5,
     )
     rows = Rows(1000, 512.0, 512, tokens, 0.6, counted=True)
-    job = Job("shape", shape_of(config), spec, rows, 100, _span(512_000))
+    job = TrainingJob("shape", shape_of(config), spec, rows, 100, _span(512_000))
     number = 2 if dtype == "bf16" else 4
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
@@ -307,7 +307,7 @@ def traced_and_told(
     return peak, told_by_formula(job, job.load(gpu=gpu, number=number))
 
 
-def told_by_formula(job: Job, load: Load) -> float:
+def told_by_formula(job: TrainingJob, load: MemoryLoad) -> float:
     return memory(job.shape, load).tensors
 
 

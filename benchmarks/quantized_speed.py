@@ -24,7 +24,7 @@ import torch
 
 from finewright.lm.adapters.linears import target_paths
 from finewright.lm.fast import library
-from finewright.lm.fast.quantized import KINDS, Packed
+from finewright.lm.fast.quantized import KINDS, PackedWeight
 from finewright.lm.load import load_model
 from finewright.lm.sources import locate
 from finewright.report.text import table
@@ -109,7 +109,7 @@ def size_of(name: str, kind: str) -> Size:
     return Size(packed / whole, (every - whole + packed) / every, numbers / seconds / 1e9)
 
 
-def seconds_to_unpack(packed: Packed) -> float:
+def seconds_to_unpack(packed: PackedWeight) -> float:
     """The best of a few tries."""
     out = torch.empty(packed.shape, dtype=torch.bfloat16)
     tries = []

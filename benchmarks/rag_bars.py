@@ -25,12 +25,12 @@ from finewright.rag.build import build_index
 from finewright.rag.documents import find_documents
 from finewright.rag.embed.load import load_embedder
 from finewright.rag.foreign import nonsense
-from finewright.rag.fusion import Weights
+from finewright.rag.fusion import RankingWeights
 from finewright.rag.index import FORMAT, About, Document, Embedder, Index
 from finewright.rag.metrics import difference
 from finewright.rag.open import create_index
 from finewright.rag.questions import Question
-from finewright.rag.trial import Trial, ask_all
+from finewright.rag.trial import IndexTrial, ask_all
 from finewright.rag.tuning import tune_rag
 from finewright.rag.words import words
 
@@ -38,9 +38,9 @@ CHUNK_CHARS = 1200
 MOST_LOST, SURE = 0.01, 0.05
 MOST_REFUSED, LEAST_OFF_TOPIC, LEAST_NONSENSE = 0.07, 0.90, 0.95
 PARTS = {
-    "lexical": Weights({"lexical": 1.0}),
-    "dense": Weights({"dense": 1.0}),
-    "alike": Weights({"lexical": 1.0, "dense": 1.0}),
+    "lexical": RankingWeights({"lexical": 1.0}),
+    "dense": RankingWeights({"dense": 1.0}),
+    "alike": RankingWeights({"lexical": 1.0, "dense": 1.0}),
 }
 BESIDE = Path(__file__).parent / "questions"
 
@@ -76,11 +76,11 @@ def check(folders: Sequence[Path], embedders: Sequence[str], limit: int | None) 
     return held
 
 
-def compare(kind: str, trial: Trial, index: Index) -> bool:
+def compare(kind: str, trial: IndexTrial, index: Index) -> bool:
     """Tuned beside its parts: lost is what is more than a point below the better one, beyond chance."""
     about = index.about
     rows = {name: trial.measured_with(weights) for name, weights in PARTS.items()}
-    tuned = trial.measured_with(Weights(about.weights, about.other_weights))
+    tuned = trial.measured_with(RankingWeights(about.weights, about.other_weights))
     held = True
     for metric in ("recall@1", "recall@10", "mrr"):
         value = {name: fmean(row[metric] for row in found) for name, found in rows.items()}
@@ -96,12 +96,12 @@ def compare(kind: str, trial: Trial, index: Index) -> bool:
     return held
 
 
-def refuse(kind: str, trial: Trial, index: Index) -> bool:
+def refuse(kind: str, trial: IndexTrial, index: Index) -> bool:
     """The share of true questions that are told no document has this; paraphrases have no bar.
 
     Also of those whose document is among the first ten: only there is anything lost."""
     about = index.about
-    weights = Weights(about.weights, about.other_weights)
+    weights = RankingWeights(about.weights, about.other_weights)
     rows = trial.measured_with(weights)
     found = {id(each) for each, row in zip(trial.answered, rows, strict=True) if row["recall@10"]}
     seen = trial.where(lambda each: id(each) in found)
@@ -138,7 +138,7 @@ def catch(
     return held
 
 
-def answered(index: Index, trial: Trial) -> float:
+def answered(index: Index, trial: IndexTrial) -> float:
     line = index.about.calibration
     assert line, "not calibrated"
     return fmean(line.has_answer(each.evidence) for each in trial.answered)

@@ -23,7 +23,7 @@ from finewright.report.text import table
 from process import machine
 
 if TYPE_CHECKING:
-    from finewright.lm.batch import Encoded, Packed
+    from finewright.lm.batch import EncodedRow, PackedBatch
     from finewright.lm.model import LM
 
 TOKENS = range(256)
@@ -78,9 +78,9 @@ def load(options: argparse.Namespace) -> "LM":
     return lm
 
 
-def groups_of(size: int, options: argparse.Namespace) -> "list[list[Encoded]]":
+def groups_of(size: int, options: argparse.Namespace) -> "list[list[EncodedRow]]":
     """Groups of random completions of about the asked length, none like another, under one prompt."""
-    from finewright.lm.batch import Encoded
+    from finewright.lm.batch import EncodedRow
 
     rng = random.Random(0)  # noqa: S311 - not a secret
     groups = []
@@ -92,7 +92,7 @@ def groups_of(size: int, options: argparse.Namespace) -> "list[list[Encoded]]":
             # each begins with a token of its own, so that exactly the prompt is shared
             completion = [first, *rng.choices(TOKENS, k=length - 1)]
             learned = (False,) * len(prompt) + (True,) * len(completion)
-            group.append(Encoded((*prompt, *completion), learned))
+            group.append(EncodedRow((*prompt, *completion), learned))
         groups.append(group)
     return groups
 
@@ -118,7 +118,7 @@ def measured(lm: "LM", size: int, options: argparse.Namespace) -> dict[str, Any]
     }
 
 
-def run(lm: "LM", batch: "Packed", num_rows: int) -> Pass:
+def run(lm: "LM", batch: "PackedBatch", num_rows: int) -> Pass:
     """Forward and backward over a batch."""
     import torch
 

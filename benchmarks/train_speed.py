@@ -30,7 +30,7 @@ from finewright.data.sets.build import build_set
 from finewright.fetch.cache import cache_dir
 from finewright.lm.encode import encode_rows
 from finewright.lm.load import load_chat
-from finewright.lm.sources import BaseModel, locate
+from finewright.lm.sources import LocalBase, locate
 from finewright.report.text import table
 from peers import PEERS, PeerError, python_of
 from process import RowError, figures_of, machine, thread_settings
@@ -170,7 +170,7 @@ def write_job(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
 
 
-def encoded_rows(base: BaseModel, data: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+def encoded_rows(base: LocalBase, data: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     """The first usable rows of the file, as tokens with what is learned."""
     count = (options.warm_up + options.steps) * options.batch_size
     # spare ones, as a cut may leave nothing to learn

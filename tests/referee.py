@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from finewright.lm.adapters.lora import LoraLinear, add_lora
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import EncodedRow
 from finewright.schema.adapter import LoraSpec
 
 RANK, ALPHA = 4, 12
@@ -60,7 +60,7 @@ def peft_layers(
     return layers
 
 
-def logps(model: PreTrainedModel, rows: Sequence[Encoded]) -> Tensor:
+def logps(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> Tensor:
     """log p of the learned tokens from transformers' logits, each row alone, by the definition."""
     found = []
     for row in rows:

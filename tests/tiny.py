@@ -29,9 +29,9 @@ from transformers import (
     Qwen3MoeConfig,
 )
 
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import EncodedRow
 from finewright.lm.chat import Chat, find_end_of_turn
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 
 VOCAB = 320
 WINDOW = 6
@@ -141,11 +141,11 @@ def tiny_model(family: str, *, seed: int = 0) -> PreTrainedModel:
     return model.eval()
 
 
-def random_rows(lengths: Sequence[int], *, seed: int = 0, prompt: int = 2) -> list[Encoded]:
+def random_rows(lengths: Sequence[int], *, seed: int = 0, prompt: int = 2) -> list[EncodedRow]:
     """Rows of random tokens; all but the first `prompt` are learned."""
     generator = torch.Generator().manual_seed(seed)
     return [
-        Encoded(
+        EncodedRow(
             tuple(torch.randint(3, VOCAB, (n,), generator=generator).tolist()),
             tuple(t >= prompt for t in range(n)),
             f"row-{number}",
@@ -279,6 +279,6 @@ def tiny_chat(template: str = "chatml") -> Chat:
     return Chat(tokenizer, find_end_of_turn(tokenizer, [tokenizer.eos_token_id]))
 
 
-def base_of(folder: Path) -> BaseModel:
+def base_of(folder: Path) -> LocalBase:
     """A base model in this folder, which need not be there."""
-    return BaseModel("tiny", folder, "0" * 64, "unknown")
+    return LocalBase("tiny", folder, "0" * 64, "unknown")

@@ -8,8 +8,8 @@ from finewright.lm.runtime import share_cores
 
 share_cores()  # as the command line does, before torch is imported
 
-from finewright.lm.batch import Encoded, Example  # noqa: E402
-from finewright.lm.sources import BaseModel  # noqa: E402
+from finewright.lm.batch import EncodedRow, Example  # noqa: E402
+from finewright.lm.sources import LocalBase  # noqa: E402
 from finewright.schema.methods import SFTSpec  # noqa: E402
 from finewright.train.bench import steps  # noqa: E402
 from finewright.train.load import load_for_training  # noqa: E402
@@ -26,11 +26,11 @@ def in_order(job: Job, spec: SFTSpec) -> list[Example]:
 
 
 def encoded(row: Row) -> Example:
-    return Example((Encoded(tuple(row.input_ids), tuple(map(bool, row.completion_mask))),))
+    return Example((EncodedRow(tuple(row.input_ids), tuple(map(bool, row.completion_mask))),))
 
 
 job, settings = read_job()
-base = BaseModel(job.model_name, Path(job.model), "", "unknown")
+base = LocalBase(job.model_name, Path(job.model), "", "unknown")
 fixed = SFTSpec(
     learning_rate=job.learning_rate,
     lr_scheduler="constant",

@@ -16,14 +16,14 @@ from finewright.lm.adapters.lora import add_lora  # noqa: E402
 from finewright.lm.generate import Sampling, generate  # noqa: E402
 from finewright.lm.load import load_model  # noqa: E402
 from finewright.lm.model import LM  # noqa: E402
-from finewright.lm.sources import BaseModel  # noqa: E402
+from finewright.lm.sources import LocalBase  # noqa: E402
 from finewright.schema.adapter import LoraSpec  # noqa: E402
 from finewright.schema.evaluate import EvaluateSpec  # noqa: E402
 
 job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 engine = sys.argv[2]
 torch.set_num_threads(job["threads"])
-model = load_model(BaseModel("base", Path(job["model"]), "", "unknown"), dtype="bf16")
+model = load_model(LocalBase("base", Path(job["model"]), "", "unknown"), dtype="bf16")
 
 
 def finewrights(prompts: list[list[int]], new_tokens: int) -> None:

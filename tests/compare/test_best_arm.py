@@ -2,13 +2,13 @@
 
 from finewright.compare.best_arm import Standing, recommend
 from finewright.judge.pairwise import Pair
-from finewright.schema.measure_report import Power, Share
+from finewright.schema.measure_report import Power, RowShare
 
 POWER = Power(rows=100, difference=0.05, discordant=0.2, rows_needed=626, detectable=0.124)
 
 
 def standing(arm, value: float, p_best: float, cost: float | None) -> Standing:
-    share = Share(value=value, low=max(0.0, value - 0.1), high=value + 0.1, n=100)
+    share = RowShare(value=value, low=max(0.0, value - 0.1), high=value + 0.1, n=100)
     return Standing(arm, share, p_best, cost, f"{cost} s a solved request")
 
 

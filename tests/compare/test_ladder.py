@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from finewright.compare.asking import recorded
 from finewright.compare.comparison import Comparison
 from finewright.compare.ladder import Burden, LadderVerdict, duels, fates, ladder, verdict
-from finewright.evaluate.score import PREFERENCE, Scored, ScoreOptions
+from finewright.evaluate.score import PREFERENCE, ScoredSet, ScoreOptions
 from finewright.schema.evaluate import Sample
 
 OPTIONS = ScoreOptions(confidence=0.95, resamples=1000, seed=0)
@@ -18,7 +18,7 @@ METRIC = "exact_match"
 BURDENS = {"a": Burden(9_000_000, [9.0] * 20), "b": Burden(1_000_000, [1.0] * 20)}
 
 
-def system(name: str, right: str) -> Scored:
+def system(name: str, right: str) -> ScoredSet:
     """Answers to as many rows as `right` has signs, right where it has a 1."""
     samples = [
         Sample(
@@ -36,7 +36,7 @@ def system(name: str, right: str) -> Scored:
     return recorded(name, "held-out rows", samples).scored((METRIC,), OPTIONS)
 
 
-def of(systems: Mapping[str, Scored]) -> Comparison:
+def of(systems: Mapping[str, ScoredSet]) -> Comparison:
     return Comparison(systems, METRIC, OPTIONS)
 
 

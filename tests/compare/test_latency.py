@@ -6,7 +6,7 @@ import pytest
 
 import tiny
 from finewright.compare.latency import Timing, latency_of, speed_of, timed
-from finewright.evaluate.answers import Question, question_of
+from finewright.evaluate.answers import HeldOutQuestion, question_of
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.model import LM
 from finewright.schema.rows import Row
@@ -24,9 +24,9 @@ def asked(text: str) -> Row:
 def test_each_request_is_timed_from_its_beginning_after_one_that_is_not() -> None:
     chat, lm = tiny.tiny_chat(), LM(tiny.tiny_model("llama"), {})
     questions = [question_of(chat, asked(text)) for text in ("one", "two of them")]
-    prepared: list[Question] = []
+    prepared: list[HeldOutQuestion] = []
 
-    def prepare(question: Question) -> Question:
+    def prepare(question: HeldOutQuestion) -> HeldOutQuestion:
         prepared.append(question)
         return question
 

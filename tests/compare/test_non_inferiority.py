@@ -17,13 +17,13 @@ from finewright.compare.non_inferiority import (
 from finewright.errors import DataError
 from finewright.evaluate.score import ScoreOptions
 from finewright.judge.bounds import rows_without_loss
-from finewright.schema.migrate import Stated
+from finewright.schema.migrate import ParityTerms
 
 OPTIONS = ScoreOptions(confidence=0.95, resamples=400, seed=0)
 
 
-def stated(*metrics: str, margin: float = 0.05) -> Stated:
-    return Stated(
+def stated(*metrics: str, margin: float = 0.05) -> ParityTerms:
+    return ParityTerms(
         metrics=metrics or ("exact_match",),
         margin=margin,
         confidence=0.95,
@@ -38,7 +38,7 @@ def answers(both: int, only_old: int, only_new: int, neither: int = 0) -> list[G
     return [GoldenAnswers(i, "y", old, new, "n") for i, (old, new) in enumerate(cells, 1)]
 
 
-def verdict(rows: list[GoldenAnswers], plan: Stated) -> str:
+def verdict(rows: list[GoldenAnswers], plan: ParityTerms) -> str:
     bounds = against_expected(rows, plan, OPTIONS)
     return judged(bounds, agreement_bound(rows, plan.confidence), plan, len(rows)).verdict
 

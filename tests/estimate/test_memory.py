@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from finewright.estimate.families import shape_of
-from finewright.estimate.memory import NF4_BYTES, Load, memory
+from finewright.estimate.memory import NF4_BYTES, MemoryLoad, memory
 from finewright.schema.adapter import (
     AdapterSpec,
     FullSpec,
@@ -31,19 +31,19 @@ from published import (
 GIB = 2**30
 
 
-def load(adapter: AdapterSpec, tokens: int = 2048, **fields: Any) -> Load:
+def load(adapter: AdapterSpec, tokens: int = 2048, **fields: Any) -> MemoryLoad:
     given = {"learned": round(0.6 * tokens), "longest": min(tokens, 512), "gpu": True, **fields}
-    return Load(adapter=adapter, tokens=tokens, **given)
+    return MemoryLoad(adapter=adapter, tokens=tokens, **given)
 
 
-def gib(config: dict[str, Any], given: Load) -> float:
+def gib(config: dict[str, Any], given: MemoryLoad) -> float:
     return memory(shape_of(config), given).tensors / GIB
 
 
 # Peaks of lm/trace.py in GiB; benchmarks/estimator.py --traces makes them again, for more configurations.
 LORA, NF4 = LoraSpec(), LoraSpec(quantization="nf4")
 ON_CPU = {"gpu": False}
-TRACED: list[tuple[float, dict[str, Any], Load]] = [
+TRACED: list[tuple[float, dict[str, Any], MemoryLoad]] = [
     (0.775, SMOL, load(LORA, 1024, **ON_CPU)),
     (1.640, SMOL, load(LORA, 1024, number=4, **ON_CPU)),
     (0.402, SMOL, load(LORA, 1024, lean=True, **ON_CPU)),
@@ -74,7 +74,9 @@ TRACED: list[tuple[float, dict[str, Any], Load]] = [
 
 
 @pytest.mark.parametrize(("traced", "config", "given"), TRACED)
-def test_the_formula_is_near_the_trace(traced: float, config: dict[str, Any], given: Load) -> None:
+def test_the_formula_is_near_the_trace(
+    traced: float, config: dict[str, Any], given: MemoryLoad
+) -> None:
     """15 % are promised; 8 % hold, of peaks in which frozen weights weigh most 5 %."""
     assert gib(config, given) == pytest.approx(traced, rel=0.08)
 

@@ -4,7 +4,7 @@ import pytest
 
 from finewright.catalog.prices import gpu_named, packaged_prices
 from finewright.estimate.families import shape_of
-from finewright.estimate.memory import Load
+from finewright.estimate.memory import MemoryLoad
 from finewright.estimate.time import (
     PastRun,
     flops_per_token,
@@ -15,7 +15,7 @@ from finewright.estimate.time import (
     utilisation,
 )
 from finewright.schema.adapter import FullSpec, LoraSpec
-from finewright.schema.cost import Range, Work
+from finewright.schema.cost import Range, TrainingWork
 
 LLAMA = {
     "model_type": "llama",
@@ -29,15 +29,17 @@ LLAMA = {
 MIXTRAL = {**LLAMA, "model_type": "mixtral", "vocab_size": 32000}
 
 
-def load(**fields: object) -> Load:
-    return Load(
+def load(**fields: object) -> MemoryLoad:
+    return MemoryLoad(
         **{"adapter": LoraSpec(), "tokens": 4096, "learned": 2048, "longest": 512, **fields}
     )  # type: ignore[arg-type]
 
 
-def work(tokens: float, flops: float, parts: float = 0.0) -> Work:
+def work(tokens: float, flops: float, parts: float = 0.0) -> TrainingWork:
     span = Range(low=tokens, median=tokens, high=tokens)
-    return Work(tokens=span, tokens_tier="counted", steps=1, parts=parts, flops_per_token=flops)
+    return TrainingWork(
+        tokens=span, tokens_tier="counted", steps=1, parts=parts, flops_per_token=flops
+    )
 
 
 def test_frozen_weights_cost_four_and_learned_ones_six() -> None:

@@ -12,7 +12,7 @@ from finewright.evaluate.answers import question_of, response_of
 from finewright.evaluate.expected import unaskable
 from finewright.evaluate.measured import RowSet
 from finewright.evaluate.samples import answer_counts, answered_of
-from finewright.evaluate.score import Answered, ScoreOptions, score_answers
+from finewright.evaluate.score import AnsweredRow, ScoreOptions, score_answers
 from finewright.judge.answer import compared_text
 from finewright.lm.encode import encode_rows
 from finewright.lm.generate import Generation
@@ -54,7 +54,7 @@ PERFECT = [
 ]
 
 
-def answered(rows: Sequence[Row], texts: Sequence[str]) -> list[Answered]:
+def answered(rows: Sequence[Row], texts: Sequence[str]) -> list[AnsweredRow]:
     chat = family_chat("qwen3")
     found = []
     for row, text in zip(rows, texts, strict=True):
@@ -63,7 +63,7 @@ def answered(rows: Sequence[Row], texts: Sequence[str]) -> list[Answered]:
         said = response_of(chat, question, Generation(tuple(ids), 2)).answer
         due = question.due
         compared = compared_text(said, due.answer)
-        found.append(Answered(row.row, question.expected, compared, said=said, due=due))
+        found.append(AnsweredRow(row.row, question.expected, compared, said=said, due=due))
     return found
 
 

@@ -5,7 +5,7 @@ import pytest
 from finewright.evaluate.baselines.card import label_card
 from finewright.evaluate.baselines.label_task import label_task
 from finewright.evaluate.measured import Measured, RowSet, Settings
-from finewright.evaluate.score import Answered, ScoreOptions, score_answers
+from finewright.evaluate.score import AnsweredRow, ScoreOptions, score_answers
 from finewright.judge.answer import Answer, Call
 from finewright.judge.calls import Due
 from finewright.schema.evaluate import CallSaid, Sample
@@ -29,7 +29,7 @@ def test_the_classifier_is_not_scored_by_the_calls_and_thoughts_of_the_tuned_mod
     assert task is not None
     said = Answer("", "hm", (Call("f", {}),), fault="a thought that never closes")
     answered = [
-        Answered(r.row, name, "", said=said, due=Due(Answer(name)))
+        AnsweredRow(r.row, name, "", said=said, due=Due(Answer(name)))
         for r, name in zip(held_out, ("lost", "fee"), strict=True)
     ]
     scored = score_answers("tuned", "eval", METRICS, answered, OPTIONS)

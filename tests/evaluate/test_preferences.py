@@ -11,7 +11,7 @@ from finewright.errors import DataError
 from finewright.evaluate.answers import preferences
 from finewright.evaluate.measured import RowSet, Settings
 from finewright.evaluate.score import PREFERENCE, ScoreOptions
-from finewright.lm.batch import Packed
+from finewright.lm.batch import PackedBatch
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_example
 from finewright.lm.model import LM
@@ -65,7 +65,7 @@ def test_the_likelier_answer_by_token_is_preferred(batch_size: int, lm: LM, chat
 
 
 def test_a_rating_of_its_own_goes_before(lm: LM, chat: Chat) -> None:
-    def rate(model: LM, batch: Packed) -> Tensor:
+    def rate(model: LM, batch: PackedBatch) -> Tensor:
         return torch.arange(batch.num_sequences, 0, -1)  # the chosen one always higher
 
     assert preferences(lm, chat, PAIRS, rate, batch_size=4) == [1.0] * 6

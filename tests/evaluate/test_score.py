@@ -7,8 +7,8 @@ from sklearn.metrics import f1_score
 
 from finewright.errors import DataError, StageError, UnknownPlugin
 from finewright.evaluate.score import (
-    Answered,
-    Scored,
+    AnsweredRow,
+    ScoredSet,
     ScoreOptions,
     check_metrics,
     compare,
@@ -21,17 +21,17 @@ OPTIONS = ScoreOptions(confidence=0.95, resamples=500, seed=0)
 EXPECTED = ["spam", "ham", "spam", "eggs"] * 5
 
 
-def scored(answers: list[str], *metrics: str, system: str = "tuned") -> Scored:
+def scored(answers: list[str], *metrics: str, system: str = "tuned") -> ScoredSet:
     rows = [
-        Answered(row=i, expected=e, answer=a)
+        AnsweredRow(row=i, expected=e, answer=a)
         for i, (e, a) in enumerate(zip(EXPECTED, answers, strict=False), start=1)
     ]
     return score_answers(system, "mail", metrics, rows, OPTIONS)
 
 
-def with_losses(*losses: tuple[float | None, int | None], system: str = "tuned") -> Scored:
+def with_losses(*losses: tuple[float | None, int | None], system: str = "tuned") -> ScoredSet:
     rows = [
-        Answered(row=i, expected="x", answer="", nll=nll, num_tokens=num_tokens)
+        AnsweredRow(row=i, expected="x", answer="", nll=nll, num_tokens=num_tokens)
         for i, (nll, num_tokens) in enumerate(losses, start=1)
     ]
     return score_answers(system, "mail", ["perplexity"], rows, OPTIONS)
@@ -53,7 +53,7 @@ def test_scores_come_in_the_order_asked_for() -> None:
 
 
 def test_a_metric_with_an_argument_is_reported_under_its_full_name() -> None:
-    row = Answered(row=1, expected='{"intent": "Pay"}', answer='{"intent": "pay", "x": 1}')
+    row = AnsweredRow(row=1, expected='{"intent": "Pay"}', answer='{"intent": "pay", "x": 1}')
     found = score_answers("base", "d", ["json_field:intent"], [row], OPTIONS)
     assert found.scores[0].metric == "json_field:intent"
     assert found.per_row == [{"json_field:intent": 1.0}]

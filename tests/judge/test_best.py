@@ -5,7 +5,7 @@ import math
 import pytest
 
 from finewright.judge.best import chances_of_best
-from finewright.judge.pareto import Point, frontier
+from finewright.judge.pareto import ParetoPoint, frontier
 
 
 def test_two_systems_alike_share_the_chance():
@@ -40,14 +40,14 @@ def test_the_same_seed_gives_the_same_chances_and_no_rows_give_none():
 
 def test_only_what_nothing_beats_is_on_the_frontier():
     points = {
-        "cheap": Point(1.0, 0.3),
-        "good": Point(5.0, 0.9),
-        "between": Point(3.0, 0.6),
-        "dominated": Point(4.0, 0.6),
-        "worse": Point(6.0, 0.8),
+        "cheap": ParetoPoint(1.0, 0.3),
+        "good": ParetoPoint(5.0, 0.9),
+        "between": ParetoPoint(3.0, 0.6),
+        "dominated": ParetoPoint(4.0, 0.6),
+        "worse": ParetoPoint(6.0, 0.8),
     }
     assert frontier(points) == {"cheap", "good", "between"}
 
 
 def test_equal_points_are_on_the_frontier_together():
-    assert frontier({"a": Point(1.0, 0.5), "b": Point(1.0, 0.5)}) == {"a", "b"}
+    assert frontier({"a": ParetoPoint(1.0, 0.5), "b": ParetoPoint(1.0, 0.5)}) == {"a", "b"}

@@ -23,7 +23,7 @@ from finewright.lm.adapters.kinds import (
 )
 from finewright.lm.adapters.part import ROOT
 from finewright.lm.adapters.prompt import SoftPrompt
-from finewright.lm.batch import Encoded, pack
+from finewright.lm.batch import EncodedRow, pack
 from finewright.lm.fast.quantized import QuantizedWeight
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.model import LM
@@ -93,7 +93,7 @@ def in_peft(family: str, folder: Path) -> PeftModel:
     return peft
 
 
-def one_by_one(model: nn.Module, rows: Sequence[Encoded]) -> Tensor:
+def one_by_one(model: nn.Module, rows: Sequence[EncodedRow]) -> Tensor:
     """PEFT's or transformers' logits of all tokens, each row alone; without those of virtual tokens."""
     found = []
     for row in rows:
@@ -104,7 +104,7 @@ def one_by_one(model: nn.Module, rows: Sequence[Encoded]) -> Tensor:
     return torch.cat(found)
 
 
-def packed(lm: LM, rows: Sequence[Encoded]) -> Tensor:
+def packed(lm: LM, rows: Sequence[EncodedRow]) -> Tensor:
     return lm.logits(lm.hidden(pack(rows)))
 
 
@@ -120,7 +120,7 @@ def gradients(lm: LM) -> dict[str, Tensor]:
     return found
 
 
-def learned(lm: LM, groups: Sequence[Sequence[Encoded]]) -> dict[str, Tensor]:
+def learned(lm: LM, groups: Sequence[Sequence[EncodedRow]]) -> dict[str, Tensor]:
     """Gradients of a sum in which each token counts differently."""
     logps = lm.token_logps(lm.pack(groups))
     (logps * drawn(len(logps), seed=5)).sum().backward()
@@ -214,7 +214,7 @@ def test_greedy_tokens_are_those_of_a_forward_for_each(
             ids = prompt
             for _ in range(6):
                 with torch.no_grad():
-                    logits = one_by_one(twin, [Encoded(ids, (False,) * len(ids))])
+                    logits = one_by_one(twin, [EncodedRow(ids, (False,) * len(ids))])
                 ids = (*ids, int(logits[-1].argmax()))
             assert prompt + answer.ids == ids
 
@@ -259,14 +259,14 @@ def test_steps_move_the_adapter_and_nothing_else(family: str, kind: str) -> None
     assert all((moved[name] != tensor).all() for name, tensor in first.items())
 
 
-def groups() -> list[list[Encoded]]:
+def groups() -> list[list[EncodedRow]]:
     """Prompts with several completions, one completion alone, and rows longer than the window."""
     made = []
     for number, (prompt, completions) in enumerate(((9, (5, 1, 12)), (1, (4, 3)), (3, (6,)))):
         (shared,) = tiny.random_rows([prompt], seed=50 + number)
         made.append(
             [
-                Encoded(
+                EncodedRow(
                     shared.input_ids + tail.input_ids,
                     (False,) * prompt + (True,) * tail.num_tokens,
                 )

@@ -5,19 +5,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.lm.batch import Encoded, Packed, Segment, pack, pack_groups, shared_length
+from finewright.lm.batch import EncodedRow, PackedBatch, Segment, pack, pack_groups, shared_length
 
 pytestmark = pytest.mark.torch
 
 PROMPT = (11, 12, 13)
 
 
-def asked(prompt: tuple[int, ...], *answer: int) -> Encoded:
+def asked(prompt: tuple[int, ...], *answer: int) -> EncodedRow:
     """A prompt that is read and an answer that is learned."""
-    return Encoded(prompt + answer, (False,) * len(prompt) + (True,) * len(answer))
+    return EncodedRow(prompt + answer, (False,) * len(prompt) + (True,) * len(answer))
 
 
-def seen_by(packed: Packed, segment: Segment) -> list[int]:
+def seen_by(packed: PackedBatch, segment: Segment) -> list[int]:
     """Positions that the last token of a segment sees, in order."""
     before = range(segment.prefix_start, segment.prefix_start + segment.prefix_length)
     return [*before, *range(segment.start, segment.start + segment.length)]
@@ -25,9 +25,9 @@ def seen_by(packed: Packed, segment: Segment) -> list[int]:
 
 def test_rows_are_packed_end_to_end_and_scored_from_the_position_before() -> None:
     rows = [
-        Encoded((11, 12, 13), (False, False, True)),
-        Encoded((21,), (True,)),
-        Encoded((31, 32, 33, 34), (True, True, False, True)),
+        EncodedRow((11, 12, 13), (False, False, True)),
+        EncodedRow((21,), (True,)),
+        EncodedRow((31, 32, 33, 34), (True, True, False, True)),
     ]
     packed = pack(rows)
     assert packed.input_ids.tolist() == [[11, 12, 13, 21, 31, 32, 33, 34]]
@@ -69,7 +69,7 @@ def test_a_prompt_that_a_group_shares_is_there_once() -> None:
     ],
 )
 def test_only_a_common_start_that_is_not_learned_is_shared(
-    rows: list[Encoded], length: int
+    rows: list[EncodedRow], length: int
 ) -> None:
     assert shared_length(rows) == length
 
@@ -86,7 +86,7 @@ def test_what_a_row_sees_and_learns_does_not_depend_on_sharing(
 ) -> None:
     groups = [
         [
-            Encoded(
+            EncodedRow(
                 (*prompt, first, *(t for t, _ in rest)),
                 (False,) * len(prompt) + (True, *(learned for _, learned in rest)),
             )
@@ -114,5 +114,5 @@ def test_what_a_row_sees_and_learns_does_not_depend_on_sharing(
         assert rows[number].input_ids[seen.index(source) + 1] == target
 
 
-def _is_prefix(packed: Packed, segment: Segment) -> bool:
+def _is_prefix(packed: PackedBatch, segment: Segment) -> bool:
     return any(s.prefix_length and s.prefix_start == segment.start for s in packed.segments)

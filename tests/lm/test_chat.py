@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import tiny
 from finewright.errors import DataError
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import EncodedRow
 from finewright.lm.chat import Chat, Message, find_end_of_turn
 from finewright.lm.encode import encode_row, encode_turns
 from finewright.schema.rows import Row
@@ -78,7 +78,7 @@ def row_of(messages: Sequence[Message]) -> Row:
     return Row("r", tuple(dict(m) for m in messages), None, "rows.jsonl", 1)
 
 
-def learned_texts(chat: Chat, encoded: Encoded) -> list[str]:
+def learned_texts(chat: Chat, encoded: EncodedRow) -> list[str]:
     """The text of each unbroken run of learned tokens."""
     pairs = zip(encoded.input_ids, encoded.trained, strict=True)
     runs = [[i for i, _ in run] for trained, run in groupby(pairs, lambda p: p[1]) if trained]

@@ -11,10 +11,10 @@ from finewright.lm import efficacy as module
 from finewright.lm.adapters.kinds import add_adapter, save_adapter
 from finewright.lm.adapters.linears import OnLinear
 from finewright.lm.batch import pack
-from finewright.lm.efficacy import Finding, efficacy, merge_error
+from finewright.lm.efficacy import EfficacyFinding, efficacy, merge_error
 from finewright.lm.load import load_lm
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import (
     AdapterSpec,
     FullSpec,
@@ -44,7 +44,7 @@ class Trained:
     """A tiny model after two steps, stored."""
 
     def __init__(self, root: Path, spec: AdapterSpec, family: str = "qwen2") -> None:
-        self.base = BaseModel(family, root / "base", "", "")
+        self.base = LocalBase(family, root / "base", "", "")
         self.folder = root / "trained"
         self.folder.mkdir()
         tiny.tiny_model(family).save_pretrained(self.base.folder)
@@ -57,7 +57,7 @@ class Trained:
             optimizer.zero_grad()
         save_adapter(self.folder, model, self.lm.adapters, spec, base=self.base)
 
-    def findings(self) -> dict[str, Finding]:
+    def findings(self) -> dict[str, EfficacyFinding]:
         found = efficacy(
             load_lm(self.base, self.folder, dtype="fp32"),
             self.base,

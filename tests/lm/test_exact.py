@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 import tiny
 from finewright.lm.adapters.lora import add_lora
-from finewright.lm.batch import Encoded, pack
+from finewright.lm.batch import EncodedRow, pack
 from finewright.lm.fast import native
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
@@ -84,7 +84,7 @@ def learned(lm: LM, *batches: Any) -> dict[str, Tensor]:
     return gradients_of(lm.model)
 
 
-def true_gradients(model: PreTrainedModel, rows: Sequence[Encoded]) -> dict[str, Tensor]:
+def true_gradients(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> dict[str, Tensor]:
     """The same by plain autograd, each row alone."""
     found = logps(model, rows)
     (found * weights_of(len(found))).sum().backward()
@@ -118,7 +118,7 @@ def test_one_packed_batch_is_as_batches_of_one_row(family: str) -> None:
     assert_gradients_close(learned(lm, pack(rows)), alone, EXACT)
 
 
-def groups() -> list[list[Encoded]]:
+def groups() -> list[list[EncodedRow]]:
     """Prompts of 9, 1 and 3 tokens with three, two and one completions, some longer than the window."""
     shapes = ((9, (5, 1, 12)), (1, (4, 3)), (3, (6,)))
     found = []
@@ -126,7 +126,7 @@ def groups() -> list[list[Encoded]]:
         (shared,) = tiny.random_rows([prompt], seed=50 + number)
         found.append(
             [
-                Encoded(
+                EncodedRow(
                     shared.input_ids + tail.input_ids,
                     (False,) * prompt + (True,) * len(tail.input_ids),
                 )

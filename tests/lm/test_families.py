@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from families.families import FAMILIES, HERE, chat, template, tokenizer
 from finewright.catalog.control_tokens import control_tokens
 from finewright.errors import DataError
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import EncodedRow
 from finewright.lm.chat import Message, Rendered
 from finewright.lm.encode import encode_row, encode_turns
 from finewright.schema.rows import Row
@@ -124,7 +124,7 @@ def with_learned_marked(name: str, case: Case) -> str:
     return APART.join(_marked(name, row, one) for row, one in zip(rows, found, strict=True))
 
 
-def _marked(name: str, row: Encoded, rendered: Rendered) -> str:
+def _marked(name: str, row: EncodedRow, rendered: Rendered) -> str:
     ids, offsets = chat(name).tokens(rendered)
     assert tuple(ids) == row.input_ids
     text = rendered.text

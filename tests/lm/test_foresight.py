@@ -11,7 +11,7 @@ import tiny
 from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.foresight import refusal_ahead, slow_paths_ahead
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import (
     AdapterSpec,
     FullSpec,
@@ -26,10 +26,10 @@ pytestmark = pytest.mark.torch
 Model = Callable[[str], PreTrainedModel]
 
 
-def stored(family: str, folder: Path) -> BaseModel:
+def stored(family: str, folder: Path) -> LocalBase:
     """The folder of a model whose weights are not there."""
     tiny.tiny_model(family).config.save_pretrained(folder)
-    return BaseModel(family, folder, "", "unknown")
+    return LocalBase(family, folder, "", "unknown")
 
 
 @pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
@@ -64,7 +64,7 @@ def test_widths_that_the_kernel_cannot_take_are_seen_in_bfloat16(tmp_path: Path)
 
 
 def test_a_model_without_a_readable_config_is_not_known(tmp_path: Path) -> None:
-    (said,) = slow_paths_ahead(BaseModel("odd", tmp_path, "", "unknown"), LoraSpec(), "fp32")
+    (said,) = slow_paths_ahead(LocalBase("odd", tmp_path, "", "unknown"), LoraSpec(), "fp32")
     assert said.startswith("not known before the weights are loaded, because ")
 
 
@@ -99,7 +99,7 @@ def test_an_adapter_that_fits_is_not_refused(spec: AdapterSpec, tmp_path: Path) 
 
 
 def test_of_a_model_that_is_not_known_nothing_is_said(tmp_path: Path) -> None:
-    assert refusal_ahead(BaseModel("odd", tmp_path, "", "unknown"), PrefixSpec()) is None
+    assert refusal_ahead(LocalBase("odd", tmp_path, "", "unknown"), PrefixSpec()) is None
 
 
 def test_random_numbers_go_on_as_if_nothing_had_been_drawn(tmp_path: Path) -> None:

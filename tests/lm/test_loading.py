@@ -16,7 +16,7 @@ from finewright.lm.adapters.kinds import save_adapter
 from finewright.lm.adapters.lora import add_lora
 from finewright.lm.batch import pack
 from finewright.lm.load import code_digest, load_chat, load_lm, load_model
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import LoraSpec
 
 pytestmark = pytest.mark.torch
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.torch
 IDS = torch.arange(3, 15)[None]
 
 
-def base_of(folder: Path) -> BaseModel:
-    return BaseModel("tiny", folder, "0" * 64, "unknown")
+def base_of(folder: Path) -> LocalBase:
+    return LocalBase("tiny", folder, "0" * 64, "unknown")
 
 
 def change(path: Path, **fields: object) -> None:

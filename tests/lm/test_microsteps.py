@@ -9,7 +9,7 @@ import torch
 import tiny
 from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.batch import Example
-from finewright.lm.microsteps import Step, held_bytes, micro_steps
+from finewright.lm.microsteps import StepResult, held_bytes, micro_steps
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
@@ -62,7 +62,7 @@ def test_each_storage_of_the_model_counts_once() -> None:
     ],
 )
 def test_full_memory_is_an_answer(error: Exception) -> None:
-    def begin() -> Iterator[Step]:
+    def begin() -> Iterator[StepResult]:
         raise error
         yield
 
@@ -73,7 +73,7 @@ def test_full_memory_is_an_answer(error: Exception) -> None:
 
 
 def test_more_than_the_machine_has_fails_before_the_system_kills() -> None:
-    def begin() -> Iterator[Step]:
+    def begin() -> Iterator[StepResult]:
         torch.empty(1 << 46, dtype=torch.uint8)
         yield  # type: ignore[misc]
 
@@ -81,7 +81,7 @@ def test_more_than_the_machine_has_fails_before_the_system_kills() -> None:
 
 
 def test_other_errors_are_not_taken_for_full_memory() -> None:
-    def begin() -> Iterator[Step]:
+    def begin() -> Iterator[StepResult]:
         raise RuntimeError("shapes do not match")
         yield
 

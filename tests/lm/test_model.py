@@ -12,7 +12,7 @@ import tiny
 from finewright.errors import ModelError
 from finewright.lm.adapters.linears import target_paths
 from finewright.lm.adapters.lora import LoraLinear, add_lora
-from finewright.lm.batch import Encoded, pack
+from finewright.lm.batch import EncodedRow, pack
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 
@@ -30,12 +30,12 @@ def assert_close(found: Tensor, true: Tensor, rel: float = 1e-4) -> None:
     assert (found - true).abs().max() <= rel * true.abs().max()
 
 
-def one_by_one(model: PreTrainedModel, rows: list[Encoded]) -> list[tuple[Encoded, Tensor]]:
+def one_by_one(model: PreTrainedModel, rows: list[EncodedRow]) -> list[tuple[EncodedRow, Tensor]]:
     """Each row alone through transformers' own forward: its logits (n, V)."""
     return [(row, model(input_ids=torch.tensor([row.input_ids])).logits[0]) for row in rows]
 
 
-def reference_logps(model: PreTrainedModel, rows: list[Encoded]) -> Tensor:
+def reference_logps(model: PreTrainedModel, rows: list[EncodedRow]) -> Tensor:
     """log p of the learned tokens from transformers' logits, by the definition."""
     return torch.stack(
         [

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from finewright.lm.origin import Origin, origin_of
-from finewright.lm.sources import BaseModel
+from finewright.lm.origin import ModelOrigin, origin_of
+from finewright.lm.sources import LocalBase
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,11 @@ def test_a_local_folder_is_called_by_its_last_name(
 ) -> None:
     (tmp_path / "my-model" / "sub").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "my-model")
-    assert origin_of(BaseModel(name, Path(name), "0" * 64, "")) == Origin(called)
+    assert origin_of(LocalBase(name, Path(name), "0" * 64, "")) == ModelOrigin(called)
 
 
 def test_a_folder_that_says_where_it_came_from_is_called_so(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"_name_or_path": "org/base"}))
-    assert origin_of(BaseModel(".", tmp_path, "0" * 64, "")) == Origin("org/base")
-    hub = BaseModel("org/other@c0ffee", tmp_path, "0" * 64, "", "c0ffee")
-    assert origin_of(hub) == Origin("org/other", "c0ffee")
+    assert origin_of(LocalBase(".", tmp_path, "0" * 64, "")) == ModelOrigin("org/base")
+    hub = LocalBase("org/other@c0ffee", tmp_path, "0" * 64, "", "c0ffee")
+    assert origin_of(hub) == ModelOrigin("org/other", "c0ffee")

@@ -168,7 +168,7 @@ def test_a_narrow_weight_is_filled_up_with_ordinary_factors() -> None:
 
 def test_large_weights_get_their_directions_by_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
     weight = drawn(60, 6, seed=0) @ drawn(6, 90, seed=1) + 0.05 * drawn(60, 90, seed=2)
-    start = pissa.Factors(torch.zeros(4, 90), torch.zeros(60, 4))
+    start = pissa.LowRankFactors(torch.zeros(4, 90), torch.zeros(60, 4))
     exact = pissa.first_factors(start, weight, 2.0, torch.Generator().manual_seed(0))
     monkeypatch.setattr(pissa, "_EXACT_UP_TO", 10)
     found = pissa.first_factors(start, weight, 2.0, torch.Generator().manual_seed(0))

@@ -13,7 +13,7 @@ import tiny
 from finewright.errors import ModelError
 from finewright.lm.fast import attention, head, linear, mlp, norm
 from finewright.lm.selfcheck import EXACT, selfcheck
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.schema.report import SelfCheckReport
 
 pytestmark = pytest.mark.torch
@@ -27,11 +27,11 @@ FP32, PACKED, SHARED, LEAN, BF16 = (
 )
 
 
-def base_of(family: str, folder: Path, **changes: Any) -> BaseModel:
+def base_of(family: str, folder: Path, **changes: Any) -> LocalBase:
     tiny.tiny_model(family).save_pretrained(folder)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, **changes}))
-    return BaseModel(family, folder, "", "unknown")
+    return LocalBase(family, folder, "", "unknown")
 
 
 def failed(report: SelfCheckReport) -> set[str]:

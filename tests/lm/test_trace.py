@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 import tiny
 from finewright.lm.adapters.kinds import add_adapter
-from finewright.lm.batch import Encoded, Example
+from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.fast import native
 from finewright.lm.microsteps import micro_steps
 from finewright.lm.model import LM
@@ -42,7 +42,9 @@ def spec_of(adapter: AdapterSpec, *, lean: bool = False, method: str = "sft") ->
 
 def rows_of(length: int = 160, sides: int = 1) -> list[Example]:
     rows = tiny.random_rows([length] * 4 * sides, prompt=length // 3)
-    shared = [Encoded((*rows[0].input_ids[:20], *row.input_ids[20:]), row.trained) for row in rows]
+    shared = [
+        EncodedRow((*rows[0].input_ids[:20], *row.input_ids[20:]), row.trained) for row in rows
+    ]
     return [Example(tuple(shared[i : i + sides])) for i in range(0, len(shared), sides)]
 
 

@@ -11,7 +11,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 import tiny
 from finewright.lm.adapters.kinds import add_adapter, load_adapter, save_adapter
 from finewright.lm.adapters.lora import LoraLinear
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import EncodedRow
 from finewright.lm.efficacy import merge_error
 from finewright.lm.model import LM
 from finewright.schema.adapter import AdapterSpec, IA3Spec, LoraSpec
@@ -48,7 +48,7 @@ def adapted(spec: AdapterSpec) -> LM:
 
 
 def logps(lm: LM) -> torch.Tensor:
-    row = Encoded(IDS, (False, *(True,) * (len(IDS) - 1)))
+    row = EncodedRow(IDS, (False, *(True,) * (len(IDS) - 1)))
     with torch.no_grad():
         return lm.token_logps(lm.pack([[row]]))
 

@@ -13,7 +13,7 @@ from finewright.lm.batch import pack
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.load import load_lm, load_model
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import FullSpec
 from referee import assert_close, assert_gradients_close, drawn, logps
 
@@ -90,7 +90,7 @@ def test_a_stored_model_is_loaded_by_us_and_by_transformers(
     folder.mkdir()
     save_adapter(folder, lm.model, lm.adapters, FullSpec(), base=tiny.base_of(base))
 
-    again = load_lm(BaseModel("x", base, "", ""), folder, dtype=dtype)
+    again = load_lm(LocalBase("x", base, "", ""), folder, dtype=dtype)
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=form).eval()
 
     weights, ours = dict(again.model.named_parameters()), lm.stored_tensors()
@@ -131,7 +131,7 @@ def test_logps_at_a_temperature_are_those_of_scaled_logits(family: str) -> None:
 
 def test_training_leaves_the_base_files_as_they_are(tiny_folder: Path) -> None:
     """Loaded weights lie in a mapping of the file."""
-    base = BaseModel("x", tiny_folder, "", "")
+    base = LocalBase("x", tiny_folder, "", "")
     before = (tiny_folder / "model.safetensors").read_bytes()
     model = load_model(base, dtype="fp32", place=False)
     lm = stepped(LM(model, add_adapter(model, FullSpec(), seed=0, device=torch.device("cpu"))))

@@ -8,20 +8,20 @@ import pytest
 from cells import FAMILIES, Cell
 
 import tiny
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 
 
 @pytest.fixture(scope="session")
-def base_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], BaseModel]:
+def base_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], LocalBase]:
     """family -> a tiny model of it with a tokenizer, in a folder."""
     root = tmp_path_factory.mktemp("bases")
 
     @cache
-    def base(family: str) -> BaseModel:
+    def base(family: str) -> LocalBase:
         folder = root / family
         tiny.tiny_model(family).save_pretrained(folder)
         tiny.tiny_tokenizer().save_pretrained(folder)
-        return BaseModel(family, folder, "0" * 64, "unknown")
+        return LocalBase(family, folder, "0" * 64, "unknown")
 
     return base
 

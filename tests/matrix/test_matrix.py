@@ -13,12 +13,12 @@ from peft_reads import assert_peft_reads
 from training import Training, assert_generates, assert_kept, assert_trains
 
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel, config_here
+from finewright.lm.sources import LocalBase, config_here
 from finewright.train.support import unsupported
 
 # The files of all others are those of sft.
 FILES_OF = ("sft", "reward")
-Bases = Callable[[str], BaseModel]
+Bases = Callable[[str], LocalBase]
 RecordProperty = Callable[[str, object], None]
 
 
@@ -29,7 +29,7 @@ class Verdict(NamedTuple):
     said: str = ""
 
 
-def verdict_on(cell: Cell, base: BaseModel, folder: Path) -> Verdict:
+def verdict_on(cell: Cell, base: LocalBase, folder: Path) -> Verdict:
     """Refused for a reason, or shown to do all that a training must."""
     spec = spec_of(cell)
     config = config_here(str(base.folder), folder)

@@ -14,21 +14,21 @@ from torch import Tensor
 import tiny
 from finewright.lm.adapters.kinds import set_adapter_tensors, stored_tensors
 from finewright.lm.adapters.linears import OnLinear
-from finewright.lm.batch import Encoded, Example, pack
+from finewright.lm.batch import EncodedRow, Example, pack
 from finewright.lm.fast.quantized import QuantizedWeight
 from finewright.lm.generate import trace
 from finewright.lm.load import load_lm
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.plugins import resolve
 from finewright.schema.methods import AnyTrainSpec
 from finewright.train import checkpoint
-from finewright.train.checkpoint import Checkpoint, Progress
+from finewright.train.checkpoint import Checkpoint, CheckpointProgress
 from finewright.train.load import load_for_training
-from finewright.train.loop import Method, Step, rows_of_step, train
+from finewright.train.loop import Method, TrainStep, rows_of_step, train
 from finewright.train.methods.setup import Setup
-from finewright.train.rewards import Answered, Reward, Rewards
+from finewright.train.rewards import PolicyAnswer, Reward, Rewards
 from finewright.train.save import save_result
 from finewright.train.schedule import schedule_of
 from finewright.train.state import make_optimizer, put_back, state_of
@@ -67,11 +67,11 @@ def _drawn(length: int, generator: torch.Generator) -> tuple[int, ...]:
     return tuple(torch.randint(3, tiny.VOCAB, (length,), generator=generator).tolist())
 
 
-def _answered(prompt: tuple[int, ...], answer: tuple[int, ...]) -> Encoded:
-    return Encoded(prompt + answer, (False,) * len(prompt) + (True,) * len(answer))
+def _answered(prompt: tuple[int, ...], answer: tuple[int, ...]) -> EncodedRow:
+    return EncodedRow(prompt + answer, (False,) * len(prompt) + (True,) * len(answer))
 
 
-def _worth(answers: Sequence[Answered]) -> list[float]:
+def _worth(answers: Sequence[PolicyAnswer]) -> list[float]:
     """Different for most answers, and always the same for one."""
     return [zlib.crc32(answer.text.encode()) % 997 / 997 for answer in answers]
 
@@ -79,7 +79,7 @@ def _worth(answers: Sequence[Answered]) -> list[float]:
 class Training:
     """The live objects of a training, as before its first step."""
 
-    def __init__(self, spec: AnyTrainSpec, base: BaseModel) -> None:
+    def __init__(self, spec: AnyTrainSpec, base: LocalBase) -> None:
         self.spec, self.base, self.rows = spec, base, rows_of(spec.method)
         # so many stop tokens that some answers end soon
         self.chat = replace(tiny.tiny_chat(), end_of_turn=frozenset(range(3, 40)))
@@ -92,7 +92,7 @@ class Training:
         self.method.prepare(self.lm, steps, spec.micro_batch_tokens)
         self.optimizer = make_optimizer(self.lm, self.method, weight_decay=spec.weight_decay)
 
-    def steps(self, start: int, end: int) -> list[Step]:
+    def steps(self, start: int, end: int) -> list[TrainStep]:
         """Train from step `start` to `end`; seconds are left out."""
         steps = train(
             self.lm,
@@ -137,18 +137,20 @@ class Training:
 def outputs(lm: LM, head: torch.nn.Module | None = None) -> Tensor:
     """The head's numbers for PROMPTS, or all logits without a head."""
     lm.model.eval()
-    batch = pack([Encoded(ids, (False,) * len(ids)) for ids in PROMPTS], lm.device)
+    batch = pack([EncodedRow(ids, (False,) * len(ids)) for ids in PROMPTS], lm.device)
     return lm.logits(lm.hidden(batch)) if head is None else scores(lm, head, batch)
 
 
-def assert_trains(spec: AnyTrainSpec, base: BaseModel, folder: Path) -> Training:
+def assert_trains(spec: AnyTrainSpec, base: LocalBase, folder: Path) -> Training:
     """The loss is finite, what is trained moves, all else does not, and a run that is taken up again goes on
     bitwise as it would have; the training at its end."""
     training = Training(spec, base)
     before, frozen = training.weights(), training.base_weights()
     _assert_quantized(training)
     first = training.steps(0, STEPS - 1)
-    path = checkpoint.save(folder, key=KEY, progress=Progress(STEPS - 1), state=_state(training))
+    path = checkpoint.save(
+        folder, key=KEY, progress=CheckpointProgress(STEPS - 1), state=_state(training)
+    )
     last = training.steps(STEPS - 1, STEPS)
     assert all(math.isfinite(step.loss) for step in (*first, *last))
     assert all(step.grad_norm > 0 for step in (*first, *last))
@@ -189,7 +191,7 @@ def assert_generates(lm: LM) -> None:
     lm.model.eval()
     for prompt, found in zip(PROMPTS, trace(lm, PROMPTS, 3), strict=True):
         row = (*prompt, *found.ids)
-        states = lm.hidden(pack([Encoded(row, (False,) * len(row))], lm.device))
+        states = lm.hidden(pack([EncodedRow(row, (False,) * len(row))], lm.device))
         likeliest = lm.logits(states)[len(prompt) - 1 : -1].argmax(-1)
         assert tuple(likeliest.tolist()) == found.ids
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from finewright.rag.calibration import Calibration, calibrated, remembered, tuned_json, with_tuned
-from finewright.rag.coverage import Evidence
+from finewright.rag.coverage import PassageEvidence
 from finewright.rag.index import FORMAT, About
 
 ABOUT = About(FORMAT, "wordllama@1", 256, 1200, {"lexical": 1.0, "dense": 0.0})
@@ -13,12 +13,12 @@ ALIKE = {"lexical": 1.0, "dense": 1.0}
 LINE = Calibration(-10.0, 20.0, 5.0, 0.5, 0.05, 0.975, 200, ("ab", "cd"))
 
 
-def drawn(cosine: float, coverage: float, n: int, seed: int) -> list[Evidence]:
+def drawn(cosine: float, coverage: float, n: int, seed: int) -> list[PassageEvidence]:
     rng = random.Random(seed)  # noqa: S311 - no secret
-    return [Evidence(rng.gauss(cosine, 0.08), rng.gauss(coverage, 0.08)) for _ in range(n)]
+    return [PassageEvidence(rng.gauss(cosine, 0.08), rng.gauss(coverage, 0.08)) for _ in range(n)]
 
 
-def share(line: Calibration, evidence: list[Evidence]) -> float:
+def share(line: Calibration, evidence: list[PassageEvidence]) -> float:
     return sum(not line.has_answer(each) for each in evidence) / len(evidence)
 
 
@@ -43,12 +43,12 @@ def test_more_evidence_never_speaks_against_an_answer():
 
 
 def test_without_vectors_the_words_decide():
-    answerable = [Evidence(None, 0.5 + i / 1000) for i in range(100)]
-    foreign = [Evidence(None, i / 1000) for i in range(80)]
+    answerable = [PassageEvidence(None, 0.5 + i / 1000) for i in range(100)]
+    foreign = [PassageEvidence(None, i / 1000) for i in range(80)]
     line = calibrated(answerable, foreign)
     assert line.cosine == 0.0
-    assert line.has_answer(Evidence(None, 0.55))
-    assert not line.has_answer(Evidence(None, 0.01))
+    assert line.has_answer(PassageEvidence(None, 0.55))
+    assert not line.has_answer(PassageEvidence(None, 0.01))
 
 
 def test_what_is_kept_comes_back():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright.rag.citations import Quote, cited, quotes
+from finewright.rag.citations import CitedQuote, cited, quotes
 
 PASSAGES = [
     "The card fee is 12 euros a year.\nIt is due in May.",
@@ -15,41 +15,45 @@ PASSAGES = [
     [
         (
             '[1] "The card fee is 12 euros a year."\nIt is 12.',
-            Quote("The card fee is 12 euros a year.", (1,), (1,)),
+            CitedQuote("The card fee is 12 euros a year.", (1,), (1,)),
             True,
         ),
         (
             'It says "within 60 days of the statement" [2].',
-            Quote("within 60 days of the statement", (2,), (2,)),
+            CitedQuote("within 60 days of the statement", (2,), (2,)),
             True,
         ),
         (
             'It says "within 60 days of the statement".',
-            Quote("within 60 days of the statement", (), (2,)),
+            CitedQuote("within 60 days of the statement", (), (2,)),
             True,
         ),
         (
             '[1] "within 60 days of the statement"',
-            Quote("within 60 days of the statement", (1,), (2,)),
+            CitedQuote("within 60 days of the statement", (1,), (2,)),
             False,
         ),
         (
             '[2] "within 90 days of the statement"',
-            Quote("within 90 days of the statement", (2,), ()),
+            CitedQuote("within 90 days of the statement", (2,), ()),
             False,
         ),
-        ('[9] "The card fee is 12"', Quote("The card fee is 12", (9,), (1,)), False),
-        ('[1, 2] "It is due in May."', Quote("It is due in May.", (1, 2), (1,)), True),
-        ('[1] "12 euros a year. It is due"', Quote("12 euros a year. It is due", (1,), (1,)), True),
+        ('[9] "The card fee is 12"', CitedQuote("The card fee is 12", (9,), (1,)), False),
+        ('[1, 2] "It is due in May."', CitedQuote("It is due in May.", (1, 2), (1,)), True),
+        (
+            '[1] "12 euros a year. It is due"',
+            CitedQuote("12 euros a year. It is due", (1,), (1,)),
+            True,
+        ),
         (
             "##begin_quote##It is due in May.##end_quote##",
-            Quote("It is due in May.", (), (1,)),
+            CitedQuote("It is due in May.", (), (1,)),
             True,
         ),
     ],
 )
 def test_a_quote_is_looked_for_where_it_is_said_to_be(
-    answer: str, quote: Quote, is_verified: bool
+    answer: str, quote: CitedQuote, is_verified: bool
 ) -> None:
     assert quotes(answer, PASSAGES) == [quote]
     assert quote.is_verified is is_verified

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright.rag.diversity import cosines, diverse, shared_words
-from finewright.rag.index import Ranked
+from finewright.rag.index import RankedChunk
 
 # The second says what the first says; the third is less relevant and unlike both.
-RANKED = [Ranked(10, 1.0), Ranked(11, 0.9), Ranked(12, 0.5)]
+RANKED = [RankedChunk(10, 1.0), RankedChunk(11, 0.9), RankedChunk(12, 0.5)]
 ALIKE = np.array([[1.0, 0.95, 0.1], [0.95, 1.0, 0.1], [0.1, 0.1, 1.0]], dtype=np.float32)
 
 
@@ -54,7 +54,7 @@ def test_it_is_the_formula_written_out(n: int, diversity: float, seed: int) -> N
     vectors = rng.normal(size=(n, 4))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     alike = cosines(vectors)
-    ranked = [Ranked(i, score) for i, score in enumerate(scores)]
+    ranked = [RankedChunk(i, score) for i, score in enumerate(scores)]
     found = diverse(ranked, alike, limit=n, diversity=diversity)
     assert [item.chunk_id for item in found] == greedy(scores, alike, 1 - diversity)
 

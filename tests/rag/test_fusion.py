@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.rag.coverage import Evidence
-from finewright.rag.fusion import Weights, fused
+from finewright.rag.coverage import PassageEvidence
+from finewright.rag.fusion import RankingWeights, fused
 
 rankings = st.fixed_dictionaries(
     {name: st.lists(st.integers(0, 30), unique=True, max_size=15) for name in ("lexical", "dense")}
@@ -61,19 +61,21 @@ def test_equal_scores_keep_the_order_in_which_the_rankings_are_named():
     ("coverage", "dense"), [(1.0, 0.0), (0.5, 0.0), (0.4, 0.5), (0.3, 1.0), (0.0, 1.0)]
 )
 def test_vectors_count_more_the_less_of_a_question_stands_in_one_chunk(coverage, dense):
-    weights = Weights({"lexical": 1.0, "dense": 0.0}, {"lexical": 1.0, "dense": 1.0})
-    assert weights.at(Evidence(0.5, coverage)) == pytest.approx({"lexical": 1.0, "dense": dense})
+    weights = RankingWeights({"lexical": 1.0, "dense": 0.0}, {"lexical": 1.0, "dense": 1.0})
+    assert weights.at(PassageEvidence(0.5, coverage)) == pytest.approx(
+        {"lexical": 1.0, "dense": dense}
+    )
 
 
 def test_without_other_weights_coverage_does_not_matter():
-    assert Weights({"lexical": 1.0, "dense": 0.25}).at(Evidence(0.5, 0.0)) == {
+    assert RankingWeights({"lexical": 1.0, "dense": 0.25}).at(PassageEvidence(0.5, 0.0)) == {
         "lexical": 1.0,
         "dense": 0.25,
     }
 
 
 def test_in_a_long_question_words_count_no_less_than_vectors_and_useless_vectors_nothing():
-    long = Evidence(0.5, 0.0, is_long=True)
+    long = PassageEvidence(0.5, 0.0, is_long=True)
     words, strong = {"lexical": 1.0, "dense": 0.0}, {"lexical": 0.25, "dense": 1.0}
-    assert Weights(words, strong).at(long) == {"lexical": 1.0, "dense": 1.0}
-    assert Weights(words, words).at(long) == words
+    assert RankingWeights(words, strong).at(long) == {"lexical": 1.0, "dense": 1.0}
+    assert RankingWeights(words, words).at(long) == words

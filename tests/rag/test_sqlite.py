@@ -33,7 +33,7 @@ from finewright.conformance.index import IndexConformance
 from finewright.errors import DataError
 from finewright.rag import database, lexical, sqlite
 from finewright.rag.chunk import chunks
-from finewright.rag.index import Changes, Counts, Document, Index, Indexed, NoIndex
+from finewright.rag.index import Counts, Document, Index, IndexChanges, Indexed, NoIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -268,7 +268,7 @@ def test_an_index_whose_first_documents_fail_leaves_no_file(store: FileStore):
 
 def test_an_empty_batch_makes_an_index(store: FileStore):
     index = store.create(about())
-    assert index.put([]) == Changes(0, 0, 0)
+    assert index.put([]) == IndexChanges(0, 0, 0)
     index.close()
     with closing(store.open()) as empty:
         assert empty.counts() == Counts(0, 0)

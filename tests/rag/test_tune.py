@@ -3,27 +3,29 @@ more find more; both alike for questions in other words, unless vectors find mor
 
 import pytest
 
-from finewright.rag.coverage import Evidence
-from finewright.rag.fusion import Weights
+from finewright.rag.coverage import PassageEvidence
+from finewright.rag.fusion import RankingWeights
 from finewright.rag.questions import Question
-from finewright.rag.trial import Answered, Trial, ask_all
+from finewright.rag.trial import IndexTrial, TrialQuestion, ask_all
 from finewright.rag.tune import ALIKE, tuned
 
 WORDS = {"lexical": 1.0, "dense": 0.0}
 RIGHT, WRONG = 1, 2
 
 
-def trial(*groups: tuple[float, int, list[int], list[int]]) -> Trial:
+def trial(*groups: tuple[float, int, list[int], list[int]]) -> IndexTrial:
     """So many questions of a coverage, each with what words and vectors find."""
     answered = [
-        Answered(
-            Question("?", ("right",)), {"lexical": lexical, "dense": dense}, Evidence(0.5, coverage)
+        TrialQuestion(
+            Question("?", ("right",)),
+            {"lexical": lexical, "dense": dense},
+            PassageEvidence(0.5, coverage),
         )
         for coverage, number, lexical, dense in groups
         for _ in range(number)
     ]
     others = {i: f"other {i}" for i in range(3, 200)}
-    return Trial(answered, {RIGHT: "right", WRONG: "wrong", **others})
+    return IndexTrial(answered, {RIGHT: "right", WRONG: "wrong", **others})
 
 
 LOST = list(range(3, 100))
@@ -65,7 +67,7 @@ def test_questions_in_other_words_are_left_alike_however_much_made_ones_favour_w
             (0.2, 60, [RIGHT, WRONG], [RIGHT, WRONG]),
         )
     )
-    assert found.weights == Weights(WORDS, ALIKE)
+    assert found.weights == RankingWeights(WORDS, ALIKE)
 
 
 def test_questions_in_other_words_take_more_of_vectors_that_find_as_much_as_words_of_made_ones():
@@ -82,22 +84,22 @@ def test_questions_in_other_words_take_more_of_vectors_that_find_as_much_as_word
 
 def test_vectors_that_find_next_to_nothing_count_nowhere():
     found = tuned(trial((0.2, 60, [RIGHT, WRONG], [WRONG, *LOST, RIGHT])))
-    assert found.weights == Weights(WORDS, WORDS)
+    assert found.weights == RankingWeights(WORDS, WORDS)
 
 
 def test_questions_that_people_asked_may_choose_words_alone_for_all():
     asked = trial(
         (1.0, 40, [RIGHT, WRONG], [WRONG, RIGHT]), (0.2, 40, [RIGHT, WRONG], [WRONG, RIGHT])
     )
-    assert tuned(asked, are_own=True).weights == Weights(WORDS, WORDS)
-    assert tuned(asked).weights == Weights(WORDS, ALIKE)
+    assert tuned(asked, are_own=True).weights == RankingWeights(WORDS, WORDS)
+    assert tuned(asked).weights == RankingWeights(WORDS, ALIKE)
 
 
 def test_what_was_tried_is_what_the_questions_give():
     asked = trial((1.0, 3, [WRONG, RIGHT], [RIGHT, WRONG]))
     by_dense = {tried.weights["dense"]: tried for tried in tuned(asked).tried}
     assert by_dense[0.0].mrr == pytest.approx(1 / 2)
-    rows = asked.measured_with(Weights({"lexical": 0.0, "dense": 1.0}))
+    rows = asked.measured_with(RankingWeights({"lexical": 0.0, "dense": 1.0}))
     assert [row["mrr"] for row in rows] == [1.0] * 3
 
 

@@ -5,13 +5,13 @@ import pytest
 from finewright.features.bakeoff.report import licence
 from finewright.report.show import html_of, text_of
 from finewright.schema.bakeoff_report import (
+    AnswerShare,
     Attempt,
     BakeoffReport,
     Conduct,
     Duel,
     Finalist,
     Rung,
-    Share,
     Speed,
 )
 from finewright.schema.common import Problem
@@ -22,7 +22,7 @@ from finewright.schema.tune_report import Trial, TuneReport
 from . import made
 from .pages import ATTACK, check_page, rows_of
 
-HALF = Share(count=6, n=12, low=0.25, high=0.75)
+HALF = AnswerShare(count=6, n=12, low=0.25, high=0.75)
 
 
 def score(name: str, value: float, metric: str = "json_f1") -> Score:

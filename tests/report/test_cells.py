@@ -6,7 +6,7 @@ from finewright.report import cells
 from finewright.schema.common import RowCounts
 from finewright.schema.cost import Range
 from finewright.schema.evaluate import Score
-from finewright.schema.measure_report import Share
+from finewright.schema.measure_report import RowShare
 
 
 def interval(value: float, low: float, high: float, metric: str = "exact_match") -> Score:
@@ -17,7 +17,7 @@ def interval(value: float, low: float, high: float, metric: str = "exact_match")
     ("shown", "expected"),
     [
         (cells.percent(interval(0.983, 0.9114, 0.9967)), "98.3 % (91-100)"),
-        (cells.percent(Share(value=0.6, low=0.5, high=0.7, n=9)), "60.0 % (50-70)"),
+        (cells.percent(RowShare(value=0.6, low=0.5, high=0.7, n=9)), "60.0 % (50-70)"),
         (cells.percent(interval(12.345, 10, 15.25, "perplexity")), "12.35 (10.00-15.25)"),
         (cells.percent(None, "not measured"), "not measured"),
         (cells.points(interval(0.1687, 0.0911, 0.2479)), "+16.9 points (+9.1 to +24.8)"),

@@ -9,27 +9,27 @@ from finewright.schema.measure_report import (
     Abstention,
     ArmReport,
     Changed,
-    Cost,
-    Curve,
     CurvePoint,
     Decontaminated,
     FactProbe,
     Forgetting,
+    GainCurve,
     Latency,
     MeasureReport,
     PairTest,
     Power,
     Recommendation,
-    Share,
-    Tokens,
+    RequestCost,
+    RequestTokens,
+    RowShare,
 )
 
 from . import made
 from .pages import check_page, rows_of
 
 
-def share(value: float) -> Share:
-    return Share(value=value, low=max(0, value - 0.1), high=min(1, value + 0.1), n=100)
+def share(value: float) -> RowShare:
+    return RowShare(value=value, low=max(0, value - 0.1), high=min(1, value + 0.1), n=100)
 
 
 def difference(value: float) -> Difference:
@@ -43,9 +43,9 @@ def score(metric: str, value: float) -> Score:
 def arm(name, solved: float, usd: float | None) -> ArmReport:
     return ArmReport(
         arm=name, scores=(score("numeric", solved), score("token_f1", solved)),
-        solved=share(solved), p_best=solved, tokens=Tokens(prompt=450.4, answer=12.6),
+        solved=share(solved), p_best=solved, tokens=RequestTokens(prompt=450.4, answer=12.6),
         latency=Latency(n=9, ttft_p50=1234.4, p50=2345.6, p95=3456.7, mean=2400.0),
-        cost=Cost(
+        cost=RequestCost(
             training_seconds=60, seconds=2.4, usd=usd,
             seconds_per_solved=2.4 / solved if solved else None,
             usd_per_solved=usd / solved if usd and solved else None,
@@ -76,7 +76,7 @@ def report(**others) -> MeasureReport:
 
 
 PROBES = {
-    "curve": Curve(
+    "curve": GainCurve(
         arm="ft",
         points=(
             CurvePoint(share=0.5, rows=85, solved=share(0.2)),

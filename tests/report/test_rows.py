@@ -14,7 +14,7 @@ from finewright.report.html import as_html
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.duplicates import DuplicateRow, DuplicatesReport
 from finewright.schema.poison import EvidenceRow, PoisonFinding, PoisonReport
-from finewright.schema.privacy import Finding, PrivacyReport, TypeCount
+from finewright.schema.privacy import PrivacyFinding, PrivacyReport, TypeCount
 from finewright.schema.quality import Bar, Figure, QualityReport, RowRef
 
 from .pages import ATTACK, check_page
@@ -76,7 +76,7 @@ def test_reports_of_the_checks_become_sections() -> None:
         examples=(DuplicateRow(kind="exact", file="a", row=2, of_file="a", of_row=1, similarity=1,
                                dropped=False),),
     )  # fmt: skip
-    found = Finding(
+    found = PrivacyFinding(
         file="a", row=4, key="k", start=0, end=1, new_start=0, new_end=1, type="email",
         confidence=1, why="w", digest="d", preview="m***",
     )  # fmt: skip

@@ -10,8 +10,8 @@ from finewright.schema.evaluate import EvaluateReport, Score
 from finewright.schema.methods import SFTSpec
 from finewright.schema.plan import CheckReport, PlannedCandidate, PlanReport, TokenView
 from finewright.schema.report import (
+    DoctorFinding,
     DoctorReport,
-    Finding,
     QuickstartReport,
     ReplayedAnswer,
     RunList,
@@ -139,8 +139,8 @@ def test_the_quickstart_shows_before_and_after_and_what_to_do_next() -> None:
 
 def test_the_doctor_marks_what_is_wrong_and_gives_the_mends() -> None:
     findings = (
-        Finding(name="python", passed=True, detail="3.11"),
-        Finding(name="torch", passed=False, detail="not installed", hint="pip install it"),
+        DoctorFinding(name="python", passed=True, detail="3.11"),
+        DoctorFinding(name="torch", passed=False, detail="not installed", hint="pip install it"),
     )
     lines = text_of(DoctorReport(findings=findings)).splitlines()
     assert lines[0] == "This machine: 1 of 2 would fail"

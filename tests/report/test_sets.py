@@ -4,19 +4,19 @@ from datetime import date
 
 from finewright.data.sets.build import data_sets
 from finewright.report.show import text_of
-from finewright.schema.sets import Package, Provenance, SetFile, SetReport
+from finewright.schema.sets import Package, SetFile, SetProvenance, SetReport
 
 PACKAGE = Package(name="p", version="1.0.0", integrity="sha256:" + "0" * 64, license="MIT")
 
 
-def provenance(**more) -> Provenance:
+def provenance(**more) -> SetProvenance:
     facts = {
         "name": "docs", "title": "Documents", "registry": "pypi", "packages": (PACKAGE,),
         "license": "MIT", "license_note": "by file", "source": "somewhere",
         "observed_at": date(2026, 1, 2), "finewright": "0", "settings": {}, "dropped": {},
         "files": {"documents.jsonl": SetFile(rows=3, sha256="0" * 64)},
     }  # fmt: skip
-    return Provenance.model_validate(facts | more)
+    return SetProvenance.model_validate(facts | more)
 
 
 def test_the_list_has_a_line_a_set_with_its_rows_licence_and_use():

@@ -5,22 +5,22 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.schema.nodes import DEEPEST, Notes, Place, Tree, dotted, read, short, walk
+from finewright.schema.nodes import DEEPEST, SpecNotes, Tree, ValuePlace, dotted, read, short, walk
 
 
-def line_of(line: int) -> Place:
-    return Place(f"f:{line}", line)
+def line_of(line: int) -> ValuePlace:
+    return ValuePlace(f"f:{line}", line)
 
 
 def data(text: str) -> Tree:
-    notes = Notes()
+    notes = SpecNotes()
     tree = read(text, (), line_of, notes)
     assert notes.mistakes == []
     return tree
 
 
 def complaints(text: str) -> list[str]:
-    notes = Notes()
+    notes = SpecNotes()
     read(text, (), line_of, notes)
     return [mistake.line() for mistake in notes.mistakes]
 
@@ -170,7 +170,7 @@ def test_a_lone_surrogate_is_refused() -> None:
 
 
 def test_every_value_has_the_place_of_its_key_or_item() -> None:
-    notes = Notes()
+    notes = SpecNotes()
     read("a:\n  b:\n    1\nc:\n- x\n- y", (), line_of, notes)
     lines = {dotted(loc): place.rank for loc, place in notes.places.items()}
     assert lines == {"": 1, "a": 1, "a.b": 2, "c": 4, "c.0": 5, "c.1": 6}

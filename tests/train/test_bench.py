@@ -8,7 +8,7 @@ import torch
 import tiny
 from finewright.lm.adapters.kinds import adapter_tensors
 from finewright.lm.batch import Example
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.plugins import resolve
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.torch
 ROWS = [Example((row,)) for row in tiny.random_rows([9, 4, 14, 7, 3, 11, 5], prompt=2)]
 
 
-def base_of(folder: Path) -> BaseModel:
-    return BaseModel("tiny", folder, "", "unknown")
+def base_of(folder: Path) -> LocalBase:
+    return LocalBase("tiny", folder, "", "unknown")
 
 
 def spec_of(**fields: object) -> SFTSpec:

@@ -17,14 +17,14 @@ from finewright.errors import Interrupted, StoreError
 from finewright.lm.batch import Example
 from finewright.lm.encode import encode_example
 from finewright.lm.load import load_chat, load_lm
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.schema.common import RowCounts
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
 from finewright.store.manifest import describe
-from finewright.train.candidate import Outcome, train_candidate
+from finewright.train.candidate import TrainingOutcome, train_candidate
 from finewright.train.reward_runs import load_reward_model
-from finewright.train.rewards import Answered
+from finewright.train.rewards import PolicyAnswer
 from finewright.train.work import Work
 from finewright.workbench.systems import load_talker
 
@@ -57,14 +57,14 @@ PAIRS = [row(f"q{i}", f"yes {i}", f"never {i}") for i in range(6)]
 class Training:
     """A run folder in which a spec can be trained again and again, as a user would go on with it."""
 
-    def __init__(self, root: Path, base: BaseModel, rows: list[Row], held_out: list[Row]) -> None:
+    def __init__(self, root: Path, base: LocalBase, rows: list[Row], held_out: list[Row]) -> None:
         self.root, self.base, self.rows, self.held_out = root, base, rows, held_out
         self.chat = load_chat(base)
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.stop_after = math.inf
         self.run: RunDir | None = None
 
-    def train(self, **settings: object) -> Outcome:
+    def train(self, **settings: object) -> TrainingOutcome:
         train = {**FIXED, **settings}
         spec = spec_of(base_models=[self.base.name], train=train)
         self.run = self.run or run_in(self.root)
@@ -104,18 +104,18 @@ class Training:
 
 
 @pytest.fixture
-def base(tmp_path: Path) -> BaseModel:
+def base(tmp_path: Path) -> LocalBase:
     folder = tmp_path / "tiny"
     tiny.tiny_model("llama").save_pretrained(folder)
     tiny.tiny_tokenizer().save_pretrained(folder)
-    return BaseModel("tiny", folder, "0" * 64, "unknown")
+    return LocalBase("tiny", folder, "0" * 64, "unknown")
 
 
 Make = Callable[[list[Row], list[Row]], Training]
 
 
 @pytest.fixture
-def training(tmp_path: Path, base: BaseModel) -> Make:
+def training(tmp_path: Path, base: LocalBase) -> Make:
     def make(rows: list[Row], held_out: list[Row]) -> Training:
         root = tmp_path / f"root-{len(list(tmp_path.iterdir()))}"
         root.mkdir()
@@ -211,7 +211,7 @@ def test_curves_are_drawn_beside_the_adapter(training: Make) -> None:
     assert (run.folder / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_every_weight_learns_and_the_model_is_stored_whole(training: Make, base: BaseModel) -> None:
+def test_every_weight_learns_and_the_model_is_stored_whole(training: Make, base: LocalBase) -> None:
     run = training(SFT_ROWS, [])
     run.train(adapter={"type": "none"}, max_steps=3, learning_rate=1e-3)
     tuned = load_lm(base, run.folder / "adapter", dtype="fp32").model.state_dict()
@@ -221,7 +221,7 @@ def test_every_weight_learns_and_the_model_is_stored_whole(training: Make, base:
 
 @pytest.mark.parametrize("adapter", [{"type": "lora", "r": 4}, {"type": "none"}])
 def test_a_reward_model_rates_alike_here_in_its_run_and_in_transformers(
-    adapter: dict[str, Any], training: Make, base: BaseModel, monkeypatch: pytest.MonkeyPatch
+    adapter: dict[str, Any], training: Make, base: LocalBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = training(PAIRS, [])
     outcome = run.train(method="reward", adapter=adapter, max_steps=20, learning_rate=5e-3)
@@ -243,7 +243,7 @@ def test_a_reward_model_rates_alike_here_in_its_run_and_in_transformers(
         load_talker(str(run.run.root))  # type: ignore[union-attr]
     rate = load_reward_model(run.run.root)  # type: ignore[union-attr]
     answers = [
-        Answered(str(turns[-1]["content"]), turns[:-1], {}, stopped=True)
+        PolicyAnswer(str(turns[-1]["content"]), turns[:-1], {}, stopped=True)
         for pair in PAIRS
         for turns in (pair.messages, pair.rejected or ())
     ]
@@ -257,7 +257,7 @@ def test_a_run_that_trained_no_reward_model_rates_nothing(training: Make) -> Non
         load_reward_model(run.run.root)  # type: ignore[union-attr]
 
 
-def finished(run: Training, outcome: Outcome) -> None:
+def finished(run: Training, outcome: TrainingOutcome) -> None:
     """Write the report and the lock as the workbench does after the stage."""
     from finewright.schema.lock import Lock
     from finewright.schema.train import Candidate, TrainReport

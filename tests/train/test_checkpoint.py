@@ -17,7 +17,7 @@ from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
 from finewright.train import checkpoint
-from finewright.train.checkpoint import KEEP, Progress
+from finewright.train.checkpoint import KEEP, CheckpointProgress
 from finewright.train.loop import train
 from finewright.train.methods.setup import Setup
 from finewright.train.methods.sft import SFT
@@ -68,7 +68,7 @@ class Cut:
             checkpoint.save(
                 self.folder,
                 key=KEY,
-                progress=Progress(step.step, 10 * step.step, 5 * step.step, 0.5, 3.25),
+                progress=CheckpointProgress(step.step, 10 * step.step, 5 * step.step, 0.5, 3.25),
                 state=state_of(self.lm, self.method, self.optimizer),
             )
             if step.step == last:
@@ -131,7 +131,7 @@ def test_a_checkpoint_comes_back_as_it_was_written(tiny_model: Model, tmp_path: 
     run = Cut(tiny_model("llama"), tmp_path).to(2)
     found, problems = checkpoint.latest(tmp_path, key=KEY)
     assert found is not None
-    assert found.progress == Progress(2, 20, 10, 0.5, 3.25)
+    assert found.progress == CheckpointProgress(2, 20, 10, 0.5, 3.25)
     assert same({**found.state.weights, **found.state.optimizer}, run.state())
     assert problems == []
 
@@ -205,7 +205,7 @@ def test_a_checkpoint_of_another_run_is_passed_over(tiny_model: Model, tmp_path:
     checkpoint.save(
         tmp_path,
         key="b" * 64,
-        progress=Progress(3, 0, 0, 0.0, 0.0),
+        progress=CheckpointProgress(3, 0, 0, 0.0, 0.0),
         state=state_of(run.lm, run.method, run.optimizer),
     )
     assert read(tmp_path) == (2, ["checkpoint not used: it belongs to another run"])

@@ -13,11 +13,11 @@ from transformers import PreTrainedModel
 import tiny
 from finewright.lm.adapters.kinds import adapter_tensors
 from finewright.lm.adapters.lora import add_lora
-from finewright.lm.batch import Encoded, Example
+from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
-from finewright.train.loop import Step, held_out_loss, train
+from finewright.train.loop import TrainStep, held_out_loss, train
 from finewright.train.methods.setup import Setup
 from finewright.train.methods.sft import SFT
 from finewright.train.optimizer import Optimizer
@@ -45,7 +45,7 @@ def sft(lm: LM) -> SFT:
     return SFT(SFTSpec(), Setup(lm))
 
 
-def run(lm: LM, spec: SFTSpec) -> list[Step]:
+def run(lm: LM, spec: SFTSpec) -> list[TrainStep]:
     optimizer = make_optimizer(lm, sft(lm), weight_decay=spec.weight_decay)
     schedule = schedule_of(spec, [row.num_tokens for row in ROWS])
     return list(train(lm, sft(lm), EXAMPLES, schedule, optimizer, max_grad_norm=spec.max_grad_norm))
@@ -55,7 +55,7 @@ def measured_loss(lm: LM, *, batch_size: int) -> float:
     return held_out_loss(lm, sft(lm), EXAMPLES, batch_size=batch_size, max_tokens=None)[0]
 
 
-def padded(rows: Sequence[Encoded]) -> dict[str, Tensor]:
+def padded(rows: Sequence[EncodedRow]) -> dict[str, Tensor]:
     """The rows as transformers takes them: right-padded, with -100 where nothing is learned."""
     longest = max(len(row.input_ids) for row in rows)
     blanks = [longest - len(row.input_ids) for row in rows]

@@ -10,11 +10,11 @@ from transformers import AutoTokenizer, GenerationConfig
 
 import tiny
 from by_hand import context_of, spec_of
-from finewright.lm.elsewhere import Elsewhere, Question, asked_elsewhere
+from finewright.lm.elsewhere import Elsewhere, ProofQuestion, asked_elsewhere
 from finewright.lm.generate import Generation, Sampling, generate
 from finewright.lm.load import load_chat, load_lm
 from finewright.lm.origin import origin_of
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.train.proof import Proved, prove
 from finewright.train.work import Work
 
@@ -26,7 +26,7 @@ NO_END = "answers that plain transformers does not end"
 
 
 @pytest.fixture
-def base(tmp_path: Path) -> BaseModel:
+def base(tmp_path: Path) -> LocalBase:
     """A base checkpoint like Qwen's: its files call another token the end than its chat template."""
     folder = tmp_path / "home" / "tiny"
     model, tokenizer = tiny.tiny_model("llama"), tiny.tiny_tokenizer()
@@ -34,7 +34,7 @@ def base(tmp_path: Path) -> BaseModel:
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, do_sample=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return BaseModel("home/tiny", folder, "0" * 64, "unknown")
+    return LocalBase("home/tiny", folder, "0" * 64, "unknown")
 
 
 def proved(training: Training, **settings: object) -> Proved:
@@ -50,7 +50,7 @@ def proved(training: Training, **settings: object) -> Proved:
 
 
 @pytest.fixture
-def training(tmp_path: Path, base: BaseModel) -> Training:
+def training(tmp_path: Path, base: LocalBase) -> Training:
     (tmp_path / "root").mkdir()
     return Training(tmp_path / "root", base, SFT_ROWS, [])
 
@@ -102,13 +102,13 @@ def test_what_differs_elsewhere_is_found(training: Training, tmp_path: Path) -> 
     (ours,) = generate(lm, [prompt], stop_ids=chat.stop_ids, sampling=sampling)
     wrong = Generation((*ours.ids[:-1], 7), ours.stop_id)
     GenerationConfig(eos_token_id=5, pad_token_id=0).save_pretrained(folder)
-    found = asked_elsewhere(base, folder, Question(prompt, 20, wrong), "fp32")
+    found = asked_elsewhere(base, folder, ProofQuestion(prompt, 20, wrong), "fp32")
     assert isinstance(found, Elsewhere)
     assert found.gap > 0.01
     assert len(found.ids) == 20  # nothing but the limit ended it
     assert found.ids[: len(ours.ids)] == ours.ids
     (folder / "adapter_model.safetensors").write_bytes(b"cut")
-    why = asked_elsewhere(base, folder, Question(prompt, 20, ours), "fp32")
+    why = asked_elsewhere(base, folder, ProofQuestion(prompt, 20, ours), "fp32")
     assert isinstance(why, str)
     assert "Error" in why
 
@@ -130,9 +130,9 @@ def test_a_base_is_called_what_others_call_it(
     folder = tmp_path / (name if name.startswith("models") else "cache")
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"_name_or_path": declared}))
-    assert origin_of(BaseModel(name, folder, "", "")).name == expected
+    assert origin_of(LocalBase(name, folder, "", "")).name == expected
 
 
 def test_a_hub_models_commit_is_its_revision(tmp_path: Path) -> None:
-    base = BaseModel("org/model@main", tmp_path, "", "", revision="ab12" * 10)
+    base = LocalBase("org/model@main", tmp_path, "", "", revision="ab12" * 10)
     assert origin_of(base) == ("org/model", "ab12" * 10)

@@ -11,7 +11,7 @@ from torch import Tensor
 import referee
 import tiny
 from finewright.lm.adapters.lora import add_lora
-from finewright.lm.batch import Encoded, Example, split, sums_of
+from finewright.lm.batch import EncodedRow, Example, split, sums_of
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.train.references import References
@@ -29,7 +29,7 @@ def adapted(seed: int = 0) -> LM:
     return LM(model, referee.random_adapters(model))
 
 
-def computed(references: References, lm: LM, groups: Sequence[tuple[Encoded, ...]]) -> Tensor:
+def computed(references: References, lm: LM, groups: Sequence[tuple[EncodedRow, ...]]) -> Tensor:
     references.compute(lm, [groups], None)
     return references.of(groups, CPU)
 
@@ -74,7 +74,7 @@ def test_a_step_of_known_rows_needs_no_model(max_tokens: int | None) -> None:
 
 def test_the_same_tokens_learned_otherwise_are_another_conversation() -> None:
     (row, *_), references = ROWS, References()
-    other = Encoded(row.input_ids, tuple(t >= 5 for t in range(row.num_tokens)))
+    other = EncodedRow(row.input_ids, tuple(t >= 5 for t in range(row.num_tokens)))
     one, two = computed(references, adapted(), [(row,), (other,)]).tolist()
     assert one != two
 

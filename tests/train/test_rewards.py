@@ -14,7 +14,7 @@ from finewright.errors import SpecError, StageError
 from finewright.schema.common import Problem
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.train import TrainReport
-from finewright.train.rewards import Answered, Judge, Rewards, build, check
+from finewright.train.rewards import Judge, PolicyAnswer, Rewards, build, check
 
 PROMPT = ({"role": "user", "content": "How many?"},)
 CODE = "def politeness(answer, row):\n    return row['messages'][0]['content'].count('?')\n"
@@ -22,8 +22,8 @@ CONSENT = hashlib.sha256(CODE.encode()).hexdigest()
 STRING = '{"type": "string"}'
 
 
-def answered(text: str, **columns: Any) -> Answered:
-    return Answered(text, PROMPT, columns, stopped=True)
+def answered(text: str, **columns: Any) -> PolicyAnswer:
+    return PolicyAnswer(text, PROMPT, columns, stopped=True)
 
 
 def no_reward_model(run: Path) -> Judge:

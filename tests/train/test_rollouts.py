@@ -7,11 +7,11 @@ import torch
 
 import referee
 import tiny
-from finewright.lm.batch import Encoded, Example
+from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
 from finewright.schema.methods import GRPOSpec
-from finewright.train.rewards import Answered, Reward, Rewards
+from finewright.train.rewards import PolicyAnswer, Reward, Rewards
 from finewright.train.rollouts import Rollouts, kl_to_base, logps_before, logps_of_base, roll_out
 
 pytestmark = pytest.mark.torch
@@ -38,15 +38,15 @@ def chat() -> Chat:
     return Chat(tiny.tiny_tokenizer(), STOPS)
 
 
-def rewarded(seen: list[Answered]) -> Rewards:
-    def judge(answers: Sequence[Answered]) -> list[float]:
+def rewarded(seen: list[PolicyAnswer]) -> Rewards:
+    def judge(answers: Sequence[PolicyAnswer]) -> list[float]:
         seen.extend(answers)
         return [float(number) for number in range(len(answers))]
 
     return Rewards((Reward("rank", 0.5, judge),))
 
 
-def rolled(lm: LM, *, seed: int = 7, seen: list[Answered] | None = None) -> Rollouts:
+def rolled(lm: LM, *, seed: int = 7, seen: list[PolicyAnswer] | None = None) -> Rollouts:
     return roll_out(lm, chat(), rewarded([] if seen is None else seen), ROWS, SPEC, seed)
 
 
@@ -72,7 +72,7 @@ def test_an_answer_is_learned_through_its_stop_token() -> None:
 
 
 def test_rewards_see_the_text_without_its_end_and_the_row() -> None:
-    seen: list[Answered] = []
+    seen: list[PolicyAnswer] = []
     found = rolled(adapted(), seen=seen)
     answers = [a for rollout in found.rollouts for a in rollout.rows]
     assert [a.messages for a in seen] == [row.messages for row in ROWS for _ in range(3)]
@@ -144,7 +144,7 @@ def test_log_p_of_policy_and_base_are_by_the_definition(temperature: float) -> N
 
 
 @torch.no_grad()
-def _logps(model: torch.nn.Module, rows: list[Encoded], temperature: float) -> torch.Tensor:
+def _logps(model: torch.nn.Module, rows: list[EncodedRow], temperature: float) -> torch.Tensor:
     found = []
     for row in rows:
         logits = model(input_ids=torch.tensor([row.input_ids]), use_cache=False).logits[0]

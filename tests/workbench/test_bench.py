@@ -9,17 +9,17 @@ import pytest
 from finewright.errors import DataError, ModelError, SpecError
 from finewright.report.show import text_of
 from finewright.schema.bench import BenchReport
-from finewright.workbench.bench import Load, bench
+from finewright.workbench.bench import BenchLoad, bench
 
 pytestmark = pytest.mark.torch
 
 
-def load_of(data: Path | None = None, **fields: Any) -> Load:
+def load_of(data: Path | None = None, **fields: Any) -> BenchLoad:
     chosen = {"steps": 3, "batch_size": 2, "max_length": 256, "threads": 1}
-    return Load(data=data, **{**chosen, **fields})
+    return BenchLoad(data=data, **{**chosen, **fields})
 
 
-def run(base: Path | str, load: Load) -> BenchReport:
+def run(base: Path | str, load: BenchLoad) -> BenchReport:
     return bench(str(base), load, lambda *_: None)
 
 

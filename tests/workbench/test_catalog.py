@@ -17,10 +17,16 @@ from finewright.errors import DataError, MissingExtra
 from finewright.report.show import text_of
 from finewright.schema.catalog_report import CatalogList
 from finewright.schema.cost import Range
-from finewright.workbench.catalog import Said, check_file, import_file, list_catalog, refresh
+from finewright.workbench.catalog import (
+    ImportStatement,
+    check_file,
+    import_file,
+    list_catalog,
+    refresh,
+)
 
 TODAY = date(2026, 11, 25)
-SAID = Said(source="https://example.org", observed_at="2026-11-20")
+SAID = ImportStatement(source="https://example.org", observed_at="2026-11-20")
 
 OWN = """\
 # my prices
@@ -222,14 +228,16 @@ def test_skypilots_csv_gives_on_demand_and_spot(tmp_path: Path, folder: Path):
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (Said(), "source: the file does not say it, so you must"),
+        (ImportStatement(), "source: the file does not say it, so you must"),
         (SAID._replace(observed_at=""), "observed_at: the file does not say it"),
         (SAID._replace(observed_at="today"), "observed_at: must be a day such as"),
         (SAID._replace(observed_at="2026-12-01"), "observed_at: 2026-12-01 is after today"),
         (SAID._replace(provider="lamda"), "unknown provider 'lamda'; did you mean 'lambda'"),
     ],
 )
-def test_a_csv_needs_what_it_does_not_say(said: Said, told: str, tmp_path: Path, folder: Path):
+def test_a_csv_needs_what_it_does_not_say(
+    said: ImportStatement, told: str, tmp_path: Path, folder: Path
+):
     path = written(tmp_path / "lambdalabs.csv", GPUHUNT)
     with pytest.raises(DataError, match=told):
         import_file(path, folder, TODAY, said=said)

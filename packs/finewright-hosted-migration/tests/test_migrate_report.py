@@ -9,7 +9,7 @@ from tests.report.pages import check_page
 from finewright.report.show import html_of, text_of
 from finewright.schema.common import Artifact, Problem, Source
 from finewright.schema.evaluate import Score
-from finewright.schema.migrate import Apart, Bound, Carried, Golden, MigrateReport, Stated
+from finewright.schema.migrate import Apart, Bound, Carried, Golden, MigrateReport, ParityTerms
 
 
 def score(system: str, value: float) -> Score:
@@ -35,7 +35,7 @@ def report() -> MigrateReport:
         ),
         files=(Source(path="train.jsonl", sha256="a" * 64),), golden=golden,
         rows_read=98, rows_train=96, rows_removed={"same": 2}, run="runs/2026-11-25-bot",
-        stated=Stated(metrics=("json_f1",), margin=0.05, confidence=0.95, golden_sha256="b" * 64,
+        stated=ParityTerms(metrics=("json_f1",), margin=0.05, confidence=0.95, golden_sha256="b" * 64,
                       stated_on=date(2026, 11, 25)),
         against_expected=(bound,), agreement=(score("new", 0.9),), agreement_bound=0.81,
         verdict="parity", sentence="Parity is proved: json_f1 is within 5 points.",

@@ -9,8 +9,8 @@ from registry import CHAINS, descriptor, embedded, field, many
 from finewright.errors import DataError
 from finewright_web3.erc7730 import (
     Argument,
-    BuildSettings,
-    Function,
+    ContractFunction,
+    Erc7730Settings,
     build,
     choose,
     house_style,
@@ -18,7 +18,7 @@ from finewright_web3.erc7730 import (
 )
 
 SEND = {"intent": "Send Tokens", "fields": [field("to", "Recipient", "addressName")]}
-SETTINGS = BuildSettings(
+SETTINGS = Erc7730Settings(
     functions_seen=12, functions_unseen=4, functions_of_unseen_protocols=4, intent_share=0.5
 )
 PROTOCOLS = [many("Alpha", 12), many("Beta", 8), many("Gamma", 4), many("Delta", 3), many("Eps", 2)]
@@ -30,7 +30,7 @@ def functions(*descriptors):
 
 def test_a_function_is_read_with_its_words_in_house_style():
     assert functions(descriptor("Acme", {"send(address to)": SEND})) == (
-        Function(
+        ContractFunction(
             protocol="Acme",
             chains=(CHAINS[1],),
             name="send",
@@ -176,7 +176,7 @@ def test_a_name_that_is_trained_is_never_unseen():
 
 
 def test_one_intent_is_kept_to_its_share():
-    settings = BuildSettings(
+    settings = Erc7730Settings(
         functions_seen=10, functions_unseen=0, functions_of_unseen_protocols=0, intent_share=0.2
     )
     chosen = choose(functions(many("Alpha", 20, "Swap"), many("Beta", 20)), settings)
@@ -189,7 +189,7 @@ def test_a_registry_of_one_protocol_trains_without_unseen_protocols():
 
 
 def test_no_protocols_are_held_out_when_nothing_unseen_is_wanted():
-    none = BuildSettings(functions_seen=9, functions_unseen=0, functions_of_unseen_protocols=0)
+    none = Erc7730Settings(functions_seen=9, functions_unseen=0, functions_of_unseen_protocols=0)
     chosen = choose(functions(*PROTOCOLS), none)
     assert [len(group) for group in chosen] == [9, 0, 0]
 
@@ -197,14 +197,14 @@ def test_no_protocols_are_held_out_when_nothing_unseen_is_wanted():
 def test_the_answer_holds_the_values_of_the_call_under_their_labels():
     fields = [field("to", "Recipient", "addressName"), field("a", "Sum", "amount")]
     found = functions(descriptor("Acme", {"pay()": {"intent": "Pay", "fields": fields}}, 137))
-    row = build(found, BuildSettings(variants_train=1)).train[0]
+    row = build(found, Erc7730Settings(variants_train=1)).train[0]
     system, user, assistant = row["messages"]
     answer = json.loads(assistant["content"])
     assert [m["role"] for m in row["messages"]] == ["system", "user", "assistant"]
     assert user["content"].split("\n") == [
         "Protocol: Acme",
         "Chain: Polygon",
-        "Function: pay",
+        "ContractFunction: pay",
         f"to = {answer['fields']['Recipient']}",
         f"a = {answer['fields']['Sum']}",
     ]
@@ -255,7 +255,7 @@ def test_a_function_of_few_values_is_tested_first_and_never_repeated():
     found = functions(
         descriptor("Acme", {"set(bool approved)": {"intent": "Set", "fields": fields}})
     )
-    built = build(found, BuildSettings())
+    built = build(found, Erc7730Settings())
     answers = [row["messages"][2]["content"] for row in (*built.test_seen, *built.train)]
     assert sorted(answers) == [
         '{"intent":"Set","fields":{"Approved":"false"}}',

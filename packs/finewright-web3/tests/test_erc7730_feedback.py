@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from finewright.data.gather import read_row_set
 from finewright.data.validate import validate
 from finewright.rows.read import ReadRow, read_rows
-from finewright_web3.erc7730 import SYSTEM, Built
+from finewright_web3.erc7730 import SYSTEM, Erc7730Set
 from finewright_web3.erc7730_feedback import (
     _MISTAKES,
     Feedback,
@@ -39,7 +39,7 @@ def feedback(num_train: int, num_test: int = 1, seed: int = 0) -> Feedback:
         [row(f"{kind} {i}", {"To": f"0x{i}"}, kind) for i in range(num_test)]
         for kind in ("seen", "unseen_function", "unseen_protocol")
     )
-    built = Built(tuple(train), tuple(seen), tuple(unseen), tuple(far))
+    built = Erc7730Set(tuple(train), tuple(seen), tuple(unseen), tuple(far))
     return build_feedback(built, FeedbackSettings(seed=seed))
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from finewright_web3.solidity import (
     SYSTEM,
-    BuildSettings,
-    Built,
+    SoliditySet,
+    SoliditySettings,
     SourceFile,
     build,
     family_of,
@@ -22,8 +22,8 @@ def source(members: str, contract: str = "C", path: str = "C.sol", head: str = M
     return SourceFile("pack@1.0.0", path, f"{head}contract {contract} {{\n{members}\n}}\n")
 
 
-def built(*files: SourceFile, **settings: float) -> Built:
-    return build(files, "MIT", BuildSettings.model_validate({"test_share": 0, **settings}))
+def built(*files: SourceFile, **settings: float) -> SoliditySet:
+    return build(files, "MIT", SoliditySettings.model_validate({"test_share": 0, **settings}))
 
 
 def numbered(count: int, contract: str = "C", path: str = "C.sol") -> SourceFile:
@@ -105,7 +105,7 @@ def test_natspec_is_cleaned(natspec, plain):
     ],
 )
 def test_what_is_of_no_use_is_counted(file, reason):
-    assert built(file) == Built((), (), {reason: 1})
+    assert built(file) == SoliditySet((), (), {reason: 1})
 
 
 def test_natspec_of_25_characters_is_enough():

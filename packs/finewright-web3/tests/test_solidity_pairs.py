@@ -7,7 +7,7 @@ import pytest
 from finewright.data.validate import validate
 from finewright.rows.read import ReadRow
 from finewright_web3.solidity import SYSTEM, family_of_row
-from finewright_web3.solidity_pairs import Pairs, PairSettings, build_pairs
+from finewright_web3.solidity_pairs import PairSettings, SolidityPairs, build_pairs
 
 GUARDED = "function f{i}(uint256 a) public onlyOwner {{\n    total = total + a;\n}}"
 PLAIN = "function f{i}(uint256 amount) public {{\n    total = amount;\n}}"
@@ -21,7 +21,7 @@ def row(number: int, contract: str = "C", code: str = PLAIN) -> dict:
     }
 
 
-def made(train: list[dict], test: list[dict] = [], **settings: int) -> Pairs:  # noqa: B006
+def made(train: list[dict], test: list[dict] = [], **settings: int) -> SolidityPairs:  # noqa: B006
     return build_pairs(train, test, PairSettings.model_validate(settings))
 
 
@@ -66,7 +66,7 @@ def test_kinds_of_mistakes_are_made_about_as_often():
     ],
 )
 def test_what_is_of_no_use_is_counted(code, reason):
-    assert made([row(1, code=code)]) == Pairs((), (), {reason: 1})
+    assert made([row(1, code=code)]) == SolidityPairs((), (), {reason: 1})
 
 
 def test_every_row_is_a_pair_or_counted():

@@ -24,7 +24,7 @@ class Reference(Model):
     observed_at: date
 
 
-class Rule(Model):
+class AdviceRule(Model):
     """A gate by its title, and the keys of the sources that it rests on."""
 
     title: str
@@ -63,7 +63,7 @@ class Assumption(Range):
     observed_at: date
 
 
-class Weights(Model):
+class ProfileWeights(Model):
     """A profile: what it cares for, and its weight of each criterion."""
 
     about: str
@@ -106,13 +106,13 @@ class Advice(Model):
     """The packaged file as a whole."""
 
     sources: dict[str, Reference]
-    rules: dict[str, Rule]
+    rules: dict[str, AdviceRule]
     priors: dict[Method, Prior]
     ordinal: Ordinal
     assumptions: dict[str, Assumption]
     labelling_minutes: dict[str, Range]
     widened: Widened
-    profiles: dict[Profile, Weights]
+    profiles: dict[Profile, ProfileWeights]
     domains: dict[str, Domain]
     high_risk_duties: str
 

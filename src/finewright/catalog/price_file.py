@@ -16,7 +16,7 @@ from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import Fact, PriceCatalog
 from finewright.schema.cost import Range
 from finewright.schema.explain import explain, group
-from finewright.schema.nodes import Loc, Notes, Place, Tree, read, short, walk
+from finewright.schema.nodes import Loc, SpecNotes, Tree, ValuePlace, read, short, walk
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -43,14 +43,16 @@ def parse_prices(
     text: str, name: str, known: PriceCatalog, *, today: date | None = None
 ) -> PriceCatalog:
     """`read_prices` for text that came from the file of that name."""
-    notes = Notes()
-    tree = read(text, (), lambda line: Place(f"{name}:{line}", line), notes)
+    notes = SpecNotes()
+    tree = read(text, (), lambda line: ValuePlace(f"{name}:{line}", line), notes)
     if notes.mistakes:
         raise _error(notes)
     if not isinstance(tree, dict):
         sections = ", ".join(PriceCatalog.model_fields)
         empty = "the file is empty; it " if tree is None else ""
-        notes.refuse((), f"{empty}must be lists of rows under {sections}", Place(f"{name}:1", 1))
+        notes.refuse(
+            (), f"{empty}must be lists of rows under {sections}", ValuePlace(f"{name}:1", 1)
+        )
         raise DataError(str(_error(notes)), hint=_EXAMPLE)
     _refuse_controls(tree, notes)
     catalog = _validated(tree, notes)
@@ -99,7 +101,7 @@ def _text_of(path: Path) -> str:
         raise DataError(f"{path}:{line}: is not UTF-8", hint="save the file as UTF-8") from None
 
 
-def _refuse_controls(tree: Tree, notes: Notes) -> None:
+def _refuse_controls(tree: Tree, notes: SpecNotes) -> None:
     """Names go to the terminal: what could steer it is no name."""
     for loc, value in walk(tree):
         if isinstance(value, str) and not value.isprintable():
@@ -108,7 +110,7 @@ def _refuse_controls(tree: Tree, notes: Notes) -> None:
         raise _error(notes)
 
 
-def _validated(tree: Tree, notes: Notes) -> PriceCatalog:
+def _validated(tree: Tree, notes: SpecNotes) -> PriceCatalog:
     try:
         return PriceCatalog.model_validate(tree)
     except ValidationError as error:
@@ -136,7 +138,7 @@ def _keys_at(loc: Loc) -> list[str]:
     return [*row.model_fields]
 
 
-def _refuse_strangers(catalog: PriceCatalog, known: PriceCatalog, notes: Notes) -> None:
+def _refuse_strangers(catalog: PriceCatalog, known: PriceCatalog, notes: SpecNotes) -> None:
     """Note every row that names a provider or a GPU that nobody has told of."""
     providers = {row.name for row in (*known.providers, *catalog.providers)}
     gpus = {row.name for row in (*known.gpus, *catalog.gpus)}
@@ -162,7 +164,7 @@ def _named(
             yield ("deadlines", i, "provider"), deadline.provider, providers
 
 
-def _refuse_repeats(catalog: PriceCatalog, notes: Notes) -> None:
+def _refuse_repeats(catalog: PriceCatalog, notes: SpecNotes) -> None:
     for section in PriceCatalog.model_fields:
         first: dict[tuple[str, ...], int] = {}
         for i, row in enumerate(getattr(catalog, section)):
@@ -172,7 +174,7 @@ def _refuse_repeats(catalog: PriceCatalog, notes: Notes) -> None:
                 notes.refuse((section, i), what, notes.place((section, i)))
 
 
-def _refuse_later(catalog: PriceCatalog, today: date, notes: Notes) -> None:
+def _refuse_later(catalog: PriceCatalog, today: date, notes: SpecNotes) -> None:
     for section in PriceCatalog.model_fields:
         for i, row in enumerate(getattr(catalog, section)):
             if row.observed_at > today:
@@ -181,7 +183,7 @@ def _refuse_later(catalog: PriceCatalog, today: date, notes: Notes) -> None:
                 notes.refuse(loc, what, notes.place(loc))
 
 
-def _error(notes: Notes) -> DataError:
+def _error(notes: SpecNotes) -> DataError:
     told = sorted(notes.mistakes, key=lambda mistake: mistake.place.rank)[:_MOST_MISTAKES]
     untold = len(notes.mistakes) - len(told)
     hint = f"and {untold} more mistakes" if untold else ""

@@ -31,7 +31,7 @@ _NEAR = 0.07
 """GPUs whose memory differs by less are taken for the same: drivers tell less than data sheets."""
 
 
-class Origin(NamedTuple):
+class PriceOrigin(NamedTuple):
     """What the files do not say of themselves."""
 
     provider: str
@@ -103,7 +103,7 @@ def provider_of(path: Path, format: Format) -> str:
     return _PROVIDERS.get(name, name)
 
 
-def read_csv(path: Path, format: Format, origin: Origin, known: PriceCatalog) -> Imported:
+def read_csv(path: Path, format: Format, origin: PriceOrigin, known: PriceCatalog) -> Imported:
     """The machines of a CSV file; raises DataError with file, line and column for a wrong figure."""
     file = _File(path, known.gpus)
     offers_of: Callable[[_File, Mapping[str, str | None], int], Iterator[_Offer]]
@@ -154,7 +154,7 @@ def _of_skypilot(file: _File, row: Mapping[str, str | None], line: int) -> Itera
             yield _Offer(sku, gpu, int(count), is_spot, region, price)
 
 
-def _machine(offers: list[_Offer], format: Format, origin: Origin) -> Machine:
+def _machine(offers: list[_Offer], format: Format, origin: PriceOrigin) -> Machine:
     first = offers[0]
     prices = [offer.price for offer in offers]
     regions = {offer.region for offer in offers}

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from finewright.catalog.price_import import Origin
+from finewright.catalog.price_import import PriceOrigin
 from finewright.errors import DataError
 from finewright.schema.catalog import API, PriceCatalog
 
@@ -32,7 +32,7 @@ _LARGEST_BYTES = 50_000_000
 Json = Mapping[str, Any]  # Any: free JSON
 
 
-class Listed(NamedTuple):
+class ListedPrices(NamedTuple):
     """The APIs of a map, and the rows that gave none by the reason."""
 
     apis: tuple[API, ...]
@@ -42,7 +42,7 @@ class Listed(NamedTuple):
 @dataclass(slots=True)
 class _Map:
     path: Path
-    origin: Origin
+    origin: PriceOrigin
     old: Mapping[tuple[str, ...], API]
     left_out: Counter[str] = field(default_factory=Counter)
 
@@ -102,7 +102,7 @@ def check_map(path: Path) -> None:
     next(_rows(path), None)
 
 
-def read_map(path: Path, origin: Origin, known: PriceCatalog) -> Listed:
+def read_map(path: Path, origin: PriceOrigin, known: PriceCatalog) -> ListedPrices:
     """The chat models of a price map whose providers the catalog knows, or of `origin.provider` alone.
 
     Raises DataError for what is no such map."""
@@ -120,7 +120,7 @@ def read_map(path: Path, origin: Origin, known: PriceCatalog) -> Listed:
             table.left_out["another provider"] += 1
         elif api := table.api(name.removeprefix(f"{theirs}/"), provider, row):
             apis.setdefault(api.key(), api)
-    return Listed(tuple(apis.values()), dict(table.left_out))
+    return ListedPrices(tuple(apis.values()), dict(table.left_out))
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Json]]:

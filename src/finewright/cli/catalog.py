@@ -59,10 +59,10 @@ def check(options: PriceFileOptions, session: Session) -> BaseModel:
 
 def import_prices(options: ImportOptions, session: Session) -> BaseModel:
     """The file's prices, in the user's own catalog."""
-    from finewright.workbench.catalog import Said, import_file
+    from finewright.workbench.catalog import ImportStatement, import_file
 
     o = options
-    said = Said(o.source, o.observed_at, o.provider, o.region)
+    said = ImportStatement(o.source, o.observed_at, o.provider, o.region)
     return import_file(o.file, _folder(), session.today, format=o.format, said=said)
 
 

@@ -232,11 +232,11 @@ def doctor(options: DoctorOptions, session: Session) -> BaseModel:
 
 def bench(options: BenchOptions, session: Session) -> BaseModel:
     """The speed of this machine."""
-    from finewright.workbench.bench import Load
+    from finewright.workbench.bench import BenchLoad
     from finewright.workbench.bench import bench as run
 
     o = options
-    load = Load(o.data, o.steps, o.batch_size, o.max_length, o.threads)
+    load = BenchLoad(o.data, o.steps, o.batch_size, o.max_length, o.threads)
     return run(o.base_model, load, session.on_event)
 
 

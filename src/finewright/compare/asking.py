@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from finewright.evaluate.measured import Measured, RowSet, Settings
 from finewright.evaluate.samples import answered_of, with_text
-from finewright.evaluate.score import Scored, ScoreOptions, score_answers
+from finewright.evaluate.score import ScoredSet, ScoreOptions, score_answers
 from finewright.schema.common import Model, Problem
 from finewright.schema.evaluate import Sample
 from finewright.schema.rows import Row
@@ -77,7 +77,7 @@ class SystemAnswers:
         metrics: Sequence[str],
         options: ScoreOptions,
         text: Callable[[str], str] = lambda answer: answer,
-    ) -> Scored:
+    ) -> ScoredSet:
         """The metrics; `text` is what is compared of an answer's text."""
         answered = [
             replace(

@@ -6,14 +6,14 @@ from typing import NamedTuple
 from finewright.judge.pairwise import Pair
 from finewright.report.cells import p_words, percent, share
 from finewright.schema.measure import ARMS, Arm
-from finewright.schema.measure_report import Power, Recommendation, Share
+from finewright.schema.measure_report import Power, Recommendation, RowShare
 
 
 class Standing(NamedTuple):
     """An arm's success, its chance of being best, and what a solved request costs (None: it solves none)."""
 
     arm: Arm
-    solved: Share
+    solved: RowShare
     p_best: float
     cost_per_solved: float | None
     cost_text: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from finewright.compare.asking import OnProgress, RowAnswer, System, ask
 from finewright.evaluate.measured import RowSet, Settings
-from finewright.evaluate.score import Scored, ScoreOptions
+from finewright.evaluate.score import ScoredSet, ScoreOptions
 from finewright.evaluate.score import compare as differences_of
 from finewright.report.cells import percent
 from finewright.schema.evaluate import Difference, Score
@@ -16,7 +16,7 @@ from finewright.store.answers import AnswersLog
 class Comparison:
     """Systems by name, scored on the same rows, and the metric that decides."""
 
-    systems: Mapping[str, Scored]
+    systems: Mapping[str, ScoredSet]
     metric: str
     options: ScoreOptions
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from finewright.evaluate.answers import Question
+from finewright.evaluate.answers import HeldOutQuestion
 from finewright.lm.chat import Chat
 from finewright.lm.generate import Sampling, stream
 from finewright.lm.model import LM
@@ -13,7 +13,7 @@ from finewright.schema.measure_report import Latency
 Clock = Callable[[], float]
 """Seconds, from any beginning."""
 
-Prepare = Callable[[], Question]
+Prepare = Callable[[], HeldOutQuestion]
 """What comes before the model: the search for passages, the prompt, its tokens."""
 
 

@@ -8,7 +8,7 @@ from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.estimate.context import no_room
 from finewright.evaluate.answers import (
-    Question,
+    HeldOutQuestion,
     Response,
     answer_all,
     expected_nll,
@@ -18,7 +18,7 @@ from finewright.evaluate.answers import (
 )
 from finewright.evaluate.measured import RowSet, Settings
 from finewright.evaluate.samples import recorded_calls
-from finewright.evaluate.score import PREFERENCE, Answered, row_scores, speechless
+from finewright.evaluate.score import PREFERENCE, AnsweredRow, row_scores, speechless
 from finewright.judge.answer import Answer, compared_text
 from finewright.judge.calls import Due, undeclared
 from finewright.schema.common import Problem
@@ -102,7 +102,7 @@ def check_speech(row_set: RowSet, metrics: Sequence[str], due: Sequence[Due]) ->
 
 
 def _responses(
-    subject: LoadedModel, questions: Sequence[Question], settings: Settings
+    subject: LoadedModel, questions: Sequence[HeldOutQuestion], settings: Settings
 ) -> list[Response]:
     """What the model says to a batch; nothing is asked when only preferences are measured."""
     if set(settings.metrics) == {PREFERENCE}:
@@ -120,16 +120,16 @@ def _responses(
 
 def _answered(
     subject: LoadedModel,
-    question: Question,
+    question: HeldOutQuestion,
     response: Response,
     preferred: float | None,
     metrics: Sequence[str],
-) -> Answered:
+) -> AnsweredRow:
     nll, num_tokens = None, None
     if "perplexity" in metrics:
         nll, num_tokens = expected_nll(subject.lm, subject.chat, question.row)
     said, due = response.answer, question.due
-    return Answered(
+    return AnsweredRow(
         question.row.row,
         question.expected,
         compared_text(said, due.answer),
@@ -142,7 +142,7 @@ def _answered(
 
 
 def _sample(
-    system: str, data: str, question: Question, response: Response, scores: dict[str, float]
+    system: str, data: str, question: HeldOutQuestion, response: Response, scores: dict[str, float]
 ) -> Sample:
     said, due = response.answer, question.due
     return Sample(

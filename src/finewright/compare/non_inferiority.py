@@ -14,8 +14,8 @@ from typing import NamedTuple
 from finewright.errors import DataError
 from finewright.evaluate.score import (
     CORPUS_METRICS,
-    Answered,
-    Scored,
+    AnsweredRow,
+    ScoredSet,
     ScoreOptions,
     compare,
     score_answers,
@@ -25,7 +25,7 @@ from finewright.judge.bounds import rows_without_loss, share_at_least
 from finewright.judge.statistics import mean_difference_at_least
 from finewright.judge.text import exact_match
 from finewright.schema.evaluate import Score
-from finewright.schema.migrate import Bound, Stated, Verdict
+from finewright.schema.migrate import Bound, ParityTerms, Verdict
 
 _POWER = 0.8
 NEEDS_PROBABILITIES = ("perplexity", "preference_accuracy")
@@ -49,7 +49,7 @@ class ParityVerdict(NamedTuple):
 
 
 def against_expected(
-    answers: Sequence[GoldenAnswers], stated: Stated, options: ScoreOptions
+    answers: Sequence[GoldenAnswers], stated: ParityTerms, options: ScoreOptions
 ) -> tuple[Bound, ...]:
     """Old and new model against the right answers, metric by metric; none where no answer is known."""
     known = [a for a in answers if a.expected is not None]
@@ -75,10 +75,10 @@ def against_expected(
 
 
 def agreement(
-    answers: Sequence[GoldenAnswers], stated: Stated, options: ScoreOptions
+    answers: Sequence[GoldenAnswers], stated: ParityTerms, options: ScoreOptions
 ) -> tuple[Score, ...]:
     """The new model's answers measured as if the old model's were the right ones."""
-    told = [Answered(a.row, a.old, a.new) for a in answers]
+    told = [AnsweredRow(a.row, a.old, a.new) for a in answers]
     metrics = tuple(dict.fromkeys(("exact_match", *stated.metrics)))
     return tuple(score_answers("new", "golden", metrics, told, options).scores)
 
@@ -89,7 +89,7 @@ def agreement_bound(answers: Sequence[GoldenAnswers], confidence: float) -> floa
     return share_at_least(same, len(answers), confidence=confidence)
 
 
-def judged(bounds: Sequence[Bound], agreed: float, stated: Stated, rows: int) -> ParityVerdict:
+def judged(bounds: Sequence[Bound], agreed: float, stated: ParityTerms, rows: int) -> ParityVerdict:
     """By the right answers where they are known. Where not, by agreement: where two models answer all but a
     share of prompts alike, no measure of an answer in [0, 1] can differ by more than that share.
 
@@ -132,7 +132,7 @@ def judged(bounds: Sequence[Bound], agreed: float, stated: Stated, rows: int) ->
     )
 
 
-def too_few(rows: int, stated: Stated) -> str:
+def too_few(rows: int, stated: ParityTerms) -> str:
     """What so few rows cannot show, and how many could; empty where there are as many."""
     needed = rows_without_loss(stated.margin, stated.confidence)
     if rows >= needed:
@@ -143,7 +143,9 @@ def too_few(rows: int, stated: Stated) -> str:
     )
 
 
-def _bounds(new: Scored, old: Scored, stated: Stated, options: ScoreOptions) -> list[float]:
+def _bounds(
+    new: ScoredSet, old: ScoredSet, stated: ParityTerms, options: ScoreOptions
+) -> list[float]:
     """The one-sided lower bound of new minus old, metric by metric.
 
     Of a metric of rows it is Gaffke's (`mean_at_least`); of macro F1, which is none of rows, the lower end of
@@ -167,13 +169,13 @@ def _bounds(new: Scored, old: Scored, stated: Stated, options: ScoreOptions) -> 
     return found
 
 
-def _both(metric: str, new: Scored, old: Scored) -> list[tuple[float, float]]:
+def _both(metric: str, new: ScoredSet, old: ScoredSet) -> list[tuple[float, float]]:
     """Both scores of each row that has the metric: one of calls says nothing of a row without any."""
     rows = zip(new.per_row, old.per_row, strict=True)
     return [(n[metric], o[metric]) for n, o in rows if metric in n and metric in o]
 
 
-def _rows_needed(metric: str, old: Scored, new: Scored, stated: Stated) -> int | None:
+def _rows_needed(metric: str, old: ScoredSet, new: ScoredSet, stated: ParityTerms) -> int | None:
     """The fewest n at which models that are equal, and scatter as these, are shown to be so 4 times in 5:
     margin >= 1/n + z_c sqrt(s^2/n + 1/n^2) + z_p s / sqrt(n), the normal approximation of the bound, s the
     standard deviation of the rows' differences."""
@@ -192,11 +194,11 @@ def _rows_needed(metric: str, old: Scored, new: Scored, stated: Stated) -> int |
     return n
 
 
-def _answered(answers: Sequence[GoldenAnswers], name: str) -> list[Answered]:
+def _answered(answers: Sequence[GoldenAnswers], name: str) -> list[AnsweredRow]:
     texts = {"old": [a.old for a in answers], "new": [a.new for a in answers]}
     texts["base"] = [a.base for a in answers]
     told = zip(answers, texts[name], strict=True)
-    return [Answered(a.row, a.expected or "", text) for a, text in told]
+    return [AnsweredRow(a.row, a.expected or "", text) for a, text in told]
 
 
 def check_measurable(metrics: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ from finewright.conformance.documents import (
 from finewright.errors import DataError
 from finewright.rag.calibration import Calibration
 from finewright.rag.chunk import chunks
-from finewright.rag.index import Changes, Counts, Document, Index, Indexed
+from finewright.rag.index import Counts, Document, Index, IndexChanges, Indexed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,7 +183,9 @@ class IndexConformance:
         before = [r.chunk_id for r in index.lexical("allowance", 9, None)]
         other = document("fees", "# Fees\n\nNothing is taken.")
         news = document("news", "An interest rate.")
-        assert index.put([indexed(ALLOWANCES), indexed(other), indexed(news)]) == Changes(1, 1, 1)
+        assert index.put([indexed(ALLOWANCES), indexed(other), indexed(news)]) == IndexChanges(
+            1, 1, 1
+        )
         assert [r.chunk_id for r in index.lexical("allowance", 9, None)] == before
         assert found(index, "monthly") == []
         assert found(index, "nothing") == ["fees"]
@@ -197,8 +199,8 @@ class IndexConformance:
 
     def test_a_document_without_a_chunk_is_known_and_never_found(self, index: Index) -> None:
         empty = document("empty", " \n")
-        assert index.put([indexed(empty)]) == Changes(1, 0, 0)
-        assert index.put([indexed(empty)]) == Changes(0, 0, 1)
+        assert index.put([indexed(empty)]) == IndexChanges(1, 0, 0)
+        assert index.put([indexed(empty)]) == IndexChanges(0, 0, 1)
         assert index.counts() == Counts(3, 3)
         assert index.delete(["empty"]) == 1
 
@@ -240,7 +242,7 @@ class IndexConformance:
         assert found(index, "charges") == []
         assert near(index, direction(0, 0, 1)) == ["allowances", "allowances"]
         assert index.counts() == Counts(1, 2)
-        assert index.put([indexed(FEES)]) == Changes(1, 0, 0)
+        assert index.put([indexed(FEES)]) == IndexChanges(1, 0, 0)
         assert found(index, "charges") == ["fees"]
 
     def test_no_byte_of_a_deleted_text_is_left(self, store: Store, index: Index) -> None:

@@ -10,7 +10,7 @@ import pytest
 from finewright import plugins
 from finewright.guard.privacy.find import find
 from finewright.guard.privacy.replace import redacted
-from finewright.guard.privacy.scan import Recogniser, Scan, Span
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan
 from finewright.schema.privacy import FoundType
 
 # A pattern that backtracks would take minutes on 200,000 characters of one kind.
@@ -87,6 +87,6 @@ class RecogniserConformance:
         _spans(piece * (_LONG // len(piece)), recognisers)
 
 
-def _spans(text: str, recognisers: Sequence[Recogniser]) -> list[Span]:
+def _spans(text: str, recognisers: Sequence[Recogniser]) -> list[PersonalSpan]:
     scan = Scan(text)
     return [span for row in recognisers for span in row.recognise(scan)]

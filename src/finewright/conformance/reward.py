@@ -10,7 +10,7 @@ import pytest
 
 from finewright.conformance.texts import ODD_TEXTS
 from finewright.schema.rewards import RewardSpec
-from finewright.train.rewards import Answered, Judge, Rewards, build, check
+from finewright.train.rewards import Judge, PolicyAnswer, Rewards, build, check
 
 
 class RewardConformance:
@@ -49,8 +49,8 @@ class RewardConformance:
         assert (problem.level, problem.key) == ("error", "train.rewards.0.column")
 
 
-def _answered(text: str, column: str) -> Answered:
-    return Answered(text, (), {"answer": column}, stopped=True)
+def _answered(text: str, column: str) -> PolicyAnswer:
+    return PolicyAnswer(text, (), {"answer": column}, stopped=True)
 
 
 def _no_model(_: Path) -> Judge:

@@ -34,7 +34,7 @@ _SCORES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class MemoryLoad:
     """What is computed at once, and how.
 
     `tokens` and `learned` are of the largest micro-batch, all its sequences, and `longest` of one of these;
@@ -63,7 +63,7 @@ class Load:
         return self.number < _FLOAT32
 
 
-class Memory(NamedTuple):
+class MemoryUse(NamedTuple):
     """Bytes by what holds them; `working` is what comes and goes within a step, `passing` what gradients
     of the largest weight do."""
 
@@ -86,7 +86,7 @@ class Memory(NamedTuple):
         return self.weights + self.learned + max(early, late, self.rollouts)
 
 
-def memory(shape: ModelShape, load: Load) -> Memory:
+def memory(shape: ModelShape, load: MemoryLoad) -> MemoryUse:
     """What a step of this load takes."""
     kept = [(kind.count, _kept(shape, kind, load)) for kind in shape.layers]
     inputs = float(load.number * load.tokens * shape.hidden)
@@ -96,7 +96,7 @@ def memory(shape: ModelShape, load: Load) -> Memory:
         activations = sum(count * each for count, each in kept)
     learned = shape.trainable(load.adapter) + (shape.hidden + 1 if load.value_head else 0)
     words = shape.vocabulary * shape.hidden
-    return Memory(
+    return MemoryUse(
         weights=_weights(shape, load),
         learned=float(learned * (_MOMENTS + (0 if load.is_full and not load.rounds else _FLOAT32))),
         gradients=float(learned * _FLOAT32),
@@ -109,7 +109,7 @@ def memory(shape: ModelShape, load: Load) -> Memory:
     )
 
 
-def _weights(shape: ModelShape, load: Load) -> float:
+def _weights(shape: ModelShape, load: MemoryLoad) -> float:
     """The frozen model with the room beside its linears; of a model that learns, the weights themselves."""
     adapter, number = load.adapter, load.number
     if isinstance(adapter, FullSpec):
@@ -133,7 +133,7 @@ def _room(adapter: AdapterSpec) -> int:
     return 2 * adapter.r if adapter.init == "pissa" else adapter.r
 
 
-def _kept(shape: ModelShape, kind: LayerKind, load: Load) -> float:
+def _kept(shape: ModelShape, kind: LayerKind, load: MemoryLoad) -> float:
     """Bytes that one layer keeps for its backward."""
     names = _adapted(shape, load)
     numbers = _attention(shape, kind, load) + _residuals(shape, load) + _inputs(shape, kind, names)
@@ -145,7 +145,7 @@ def _kept(shape: ModelShape, kind: LayerKind, load: Load) -> float:
     return load.number * load.tokens * numbers + beside + _factors(kind, load, names)
 
 
-def _adapted(shape: ModelShape, load: Load) -> frozenset[str]:
+def _adapted(shape: ModelShape, load: MemoryLoad) -> frozenset[str]:
     """The linears that keep their input: those with LoRA, or all where all learn."""
     if load.is_full:
         return frozenset(linear.name for _, linear in shape.targeted("all-linear"))
@@ -154,7 +154,7 @@ def _adapted(shape: ModelShape, load: Load) -> frozenset[str]:
     return frozenset()
 
 
-def _residuals(shape: ModelShape, load: Load) -> float:
+def _residuals(shape: ModelShape, load: MemoryLoad) -> float:
     """Inputs of the norms. A norm that learns keeps them as transformers does, in float32 and rounded."""
     norms = 4 if shape.family in _FOUR_NORMS else 2
     if load.is_full and load.rounds:
@@ -170,7 +170,7 @@ def _inputs(shape: ModelShape, kind: LayerKind, names: frozenset[str]) -> float:
     return float(shape.hidden * (bool(of_mlp) + bool(first - of_mlp)))
 
 
-def _attention(shape: ModelShape, kind: LayerKind, load: Load) -> float:
+def _attention(shape: ModelShape, kind: LayerKind, load: MemoryLoad) -> float:
     """Turned queries and keys, values and what attention makes; in plain torch keys are repeated."""
     queries, outputs = shape.heads * shape.key_width, shape.heads * shape.value_width
     keys, values = shape.kv_heads * shape.key_width, shape.kv_heads * shape.value_width
@@ -188,7 +188,7 @@ def _is_latent(shape: ModelShape) -> bool:
     return shape.key_width != shape.value_width
 
 
-def _mlp(kind: LayerKind, load: Load, names: frozenset[str]) -> float:
+def _mlp(kind: LayerKind, load: MemoryLoad, names: frozenset[str]) -> float:
     """Gate and up where the node is fused; their activation too where it is not, and the product where down
     keeps its input; of experts gate and up, the activation, and what is weighted."""
     width = max((on.inputs for on in kind.linears if on.name == "down_proj"), default=0)
@@ -209,7 +209,7 @@ def _is_fused(adapter: AdapterSpec) -> bool:
     )
 
 
-def _changed(kind: LayerKind, load: Load, names: frozenset[str]) -> float:
+def _changed(kind: LayerKind, load: MemoryLoad, names: frozenset[str]) -> float:
     """DoRA keeps each output that it rescales; dropout keeps what is left of each input, and its mask."""
     adapter = load.adapter
     if not isinstance(adapter, LoraSpec):
@@ -221,7 +221,7 @@ def _changed(kind: LayerKind, load: Load, names: frozenset[str]) -> float:
     return float(found)
 
 
-def _factors(kind: LayerKind, load: Load, names: frozenset[str]) -> float:
+def _factors(kind: LayerKind, load: MemoryLoad, names: frozenset[str]) -> float:
     """What LoRA keeps: x A^T a token, and A in the format of the activations."""
     adapter = load.adapter
     if not isinstance(adapter, LoraSpec):
@@ -231,7 +231,7 @@ def _factors(kind: LayerKind, load: Load, names: frozenset[str]) -> float:
     return float(load.number * (load.tokens * adapter.r * len(on) + casts))
 
 
-def _head(shape: ModelShape, load: Load) -> float:
+def _head(shape: ModelShape, load: MemoryLoad) -> float:
     """A chunk of logits, and the learned tokens' states with their gradients; of a head that learns, its
     gradient as it is summed."""
     rows = max(16, _CHUNK // (load.number * shape.vocabulary))
@@ -241,12 +241,12 @@ def _head(shape: ModelShape, load: Load) -> float:
     return float(each * chunk + 2 * load.number * load.learned * shape.hidden + own)
 
 
-def _working(shape: ModelShape, load: Load) -> float:
+def _working(shape: ModelShape, load: MemoryLoad) -> float:
     """What the backward of the last layer holds beside what was kept: mostly of its gated product."""
     return max(_working_in(shape, kind, load) for kind in shape.layers)
 
 
-def _working_in(shape: ModelShape, kind: LayerKind, load: Load) -> float:
+def _working_in(shape: ModelShape, kind: LayerKind, load: MemoryLoad) -> float:
     width = max((on.inputs for on in kind.linears if on.name == "down_proj"), default=0)
     glu = width * (_PLAIN_GLU_BYTES if load.gpu and _is_fused(load.adapter) else 3 * load.number)
     experts = kind.experts

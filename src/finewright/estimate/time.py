@@ -12,10 +12,10 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from finewright.estimate.memory import Load
+from finewright.estimate.memory import MemoryLoad
 from finewright.estimate.shape import ModelShape
 from finewright.schema.catalog import GPU
-from finewright.schema.cost import Range, Work
+from finewright.schema.cost import Range, TrainingWork
 
 _FORWARD, _FROZEN, _LEARNED = 2, 4, 6
 _ATTENTION = 7  # two products forward, five backward; half of each is above the diagonal
@@ -47,7 +47,7 @@ class PastRun:
         return self.tokens / self.seconds
 
 
-def flops_per_token(shape: ModelShape, load: Load, learned_share: float) -> float:
+def flops_per_token(shape: ModelShape, load: MemoryLoad, learned_share: float) -> float:
     """What a token costs in arithmetic that the formula asks for; see the module."""
     head = shape.vocabulary * shape.hidden
     inner = shape.computing - head
@@ -59,7 +59,7 @@ def flops_per_token(shape: ModelShape, load: Load, learned_share: float) -> floa
     return float(inner_cost + on_weights * head * learned_share + factors + seen * load.longest / 2)
 
 
-def utilisation(shape: ModelShape, load: Load, gpu: GPU) -> Range:
+def utilisation(shape: ModelShape, load: MemoryLoad, gpu: GPU) -> Range:
     """The share of a GPU's 16-bit rate that such training reaches, before anything was measured."""
     if gpu.bf16_tflops is None:
         return _FLOAT32
@@ -70,7 +70,7 @@ def utilisation(shape: ModelShape, load: Load, gpu: GPU) -> Range:
     return _DENSE
 
 
-def hours_on(gpu: GPU, share: Range, work: Work, layers: int) -> Range:
+def hours_on(gpu: GPU, share: Range, work: TrainingWork, layers: int) -> Range:
     """Hours of steps on one GPU at this utilisation; fetching and loading the model is not in it."""
     rate, starts = gpu.training_tflops * 1e12, work.parts * layers
     tokens, flops, start = work.tokens, work.flops_per_token, _START_SECONDS

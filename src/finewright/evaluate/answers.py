@@ -14,7 +14,7 @@ from finewright.evaluate.expected import expected_of, refuse_filled
 from finewright.judge.answer import Answer, compared_text
 from finewright.judge.calls import Due, due_of
 from finewright.lm.answers.reader import answer_of_tokens
-from finewright.lm.batch import Encoded, Packed, pack, sums_of
+from finewright.lm.batch import EncodedRow, PackedBatch, pack, sums_of
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_example, encode_row
 from finewright.lm.generate import Generation, Sampling, generate
@@ -25,7 +25,7 @@ from finewright.schema.rows import Row
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class HeldOutQuestion:
     """What a held-out row asks, and what is expected; `asked` is the last turn before the answer."""
 
     row: Row
@@ -53,7 +53,7 @@ class Response(NamedTuple):
     context_cut: bool = False
 
 
-def question_of(chat: Chat, row: Row) -> Question:
+def question_of(chat: Chat, row: Row) -> HeldOutQuestion:
     """Ask all that comes before the answer. Raises DataError when that is nothing, and where the row expects
     calls that cannot be read or written: of the row, or of the model's answers."""
     try:
@@ -65,13 +65,15 @@ def question_of(chat: Chat, row: Row) -> Question:
         raise _at(row, error) from None
     ids = chat.tokens(prompt).ids
     asked = str(row.messages[last - 1]["content"] or "")
-    return Question(row, asked, prompt.text, tuple(ids), due_of(expected, row.tools, row.columns))
+    return HeldOutQuestion(
+        row, asked, prompt.text, tuple(ids), due_of(expected, row.tools, row.columns)
+    )
 
 
 def answer_all(
     lm: LM,
     chat: Chat,
-    questions: Sequence[Question],
+    questions: Sequence[HeldOutQuestion],
     *,
     max_new_tokens: int,
     batch_size: int,
@@ -109,7 +111,7 @@ def reads_of(lm: LM) -> int | None:
     return context_of(lm.model.config.to_dict())
 
 
-def _limits(lm: LM, questions: Sequence[Question], max_new_tokens: int) -> list[int]:
+def _limits(lm: LM, questions: Sequence[HeldOutQuestion], max_new_tokens: int) -> list[int]:
     """The most tokens of each answer: up to the end of the model's context, where its config says it."""
     reads = reads_of(lm)
     for question in questions:
@@ -126,7 +128,7 @@ def _at(row: Row, error: DataError) -> DataError:
     return DataError(f"{row.file}:{row.row}: {error}", hint=error.hint)
 
 
-def response_of(chat: Chat, question: Question, generation: Generation) -> Response:
+def response_of(chat: Chat, question: HeldOutQuestion, generation: Generation) -> Response:
     """A generation read as an answer to the question."""
     tools = question.due.tools
     if tools is None and question.due.answer.calls:
@@ -138,7 +140,7 @@ def response_of(chat: Chat, question: Question, generation: Generation) -> Respo
     return Response(answer, len(generation.ids) + generation.stopped, len(thoughts))
 
 
-Rate = Callable[[LM, Packed], Tensor]
+Rate = Callable[[LM, PackedBatch], Tensor]
 """What a reward model makes of the sequences of a batch, (B,)."""
 
 
@@ -165,13 +167,13 @@ def preferences(
     return found
 
 
-def mean_logps(lm: LM, batch: Packed) -> Tensor:
+def mean_logps(lm: LM, batch: PackedBatch) -> Tensor:
     """Mean log-probability of each sequence's learned tokens, (B,)."""
     logps = lm.token_logps(batch)
     return sums_of(logps, batch) / sums_of(torch.ones_like(logps), batch)
 
 
-def _pair(chat: Chat, row: Row) -> tuple[Encoded, ...]:
+def _pair(chat: Chat, row: Row) -> tuple[EncodedRow, ...]:
     if row.rejected is None:
         raise DataError(
             f"{row.file}:{row.row}: no preference pair",

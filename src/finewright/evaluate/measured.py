@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from finewright.evaluate.samples import answer_counts
-from finewright.evaluate.score import Scored, ScoreOptions, alike_metrics, compare, options_of
+from finewright.evaluate.score import ScoredSet, ScoreOptions, alike_metrics, compare, options_of
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import AnswerCounts, Difference, EvaluateSpec, Sample, Score
 from finewright.schema.rows import Row
@@ -43,7 +43,7 @@ class Measured(NamedTuple):
 
     system: str
     data: str
-    scored: Scored
+    scored: ScoredSet
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...] = ()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from finewright.evaluate.answers import Question, question_of
+from finewright.evaluate.answers import HeldOutQuestion, question_of
 from finewright.lm.chat import Chat
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.model import LM
@@ -53,7 +53,7 @@ def answer_pace(  # noqa: PLR0913 - what is asked of whom, by name
     questions = [question_of(chat, row) for row in rows[:: max(1, len(rows) // batch_size)]]
     questions = questions[:batch_size]
 
-    def timed(asked: Sequence[Question], most: int) -> _Timed:
+    def timed(asked: Sequence[HeldOutQuestion], most: int) -> _Timed:
         began = clock()
         prompts = [question.prompt_ids for question in asked]
         sampling = Sampling(max_new_tokens=most)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from finewright.evaluate.score import PREFERENCE, Answered, scores_answers
+from finewright.evaluate.score import PREFERENCE, AnsweredRow, scores_answers
 from finewright.judge.answer import Answer, Call, calls_text
 from finewright.judge.calls import Due
 from finewright.schema.evaluate import AnswerCounts, CallSaid, Sample
@@ -19,14 +19,14 @@ def samples_text(samples: Sequence[Sample]) -> str:
     return "".join(sample.model_dump_json() + "\n" for sample in samples)
 
 
-def answered_of(sample: Sample) -> Answered:
+def answered_of(sample: Sample) -> AnsweredRow:
     """A recorded answer as it is scored. Scores of whole answers stay as they were: a sample has no tools."""
     due = Answer(sample.expected, calls=_calls(sample.expected_calls))
     said = Answer(
         sample.answer, sample.thoughts, _calls(sample.calls), sample.stopped, sample.fault
     )
     known = {name: value for name, value in sample.scores.items() if scores_answers(name)}
-    return Answered(
+    return AnsweredRow(
         sample.row,
         sample.expected,
         sample.answer,
@@ -42,7 +42,7 @@ def said_text(sample: Sample) -> str:
     return calls_text(_calls(sample.calls)) or sample.answer
 
 
-def with_text(answered: Answered, text: str) -> Answered:
+def with_text(answered: AnsweredRow, text: str) -> AnsweredRow:
     """The same with another text for what was said."""
     said = replace(answered.said, content=text) if answered.said else None
     return replace(answered, answer=text, said=said)

@@ -44,7 +44,7 @@ RowScorer = TextScorer | AnswerScorer
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnsweredRow:
     """One row and what a system answered; `nll` is the summed loss of the expected tokens, and `preferred`
     whether the chosen answer of a pair is rated higher.
 
@@ -78,14 +78,14 @@ def options_of(spec: EvaluateSpec) -> ScoreOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredSet:
     """One system on one data set: a score per metric, and what each row contributes.
 
     A row has no `macro_f1`, which is of the whole set, and no `perplexity` without tokens."""
 
     scores: list[Score]
     per_row: list[dict[str, float]]
-    answers: tuple[Answered, ...]
+    answers: tuple[AnsweredRow, ...]
 
 
 class _CodedAnswers(NamedTuple):
@@ -166,9 +166,9 @@ def score_answers(
     system: str,
     data: str,
     metrics: Sequence[str],
-    answers: Sequence[Answered],
+    answers: Sequence[AnsweredRow],
     options: ScoreOptions,
-) -> Scored:
+) -> ScoredSet:
     """Every metric over the answers, in the order of `metrics`.
 
     Raises UnknownPlugin before it scores anything, DataError without rows or tokens, StageError if
@@ -181,10 +181,10 @@ def score_answers(
     for metric in metrics:
         estimate = _estimate(metric, per_row, answers, options)
         scores.append(Score(system=system, data=data, metric=metric, **estimate._asdict()))
-    return Scored(scores, per_row, tuple(answers))
+    return ScoredSet(scores, per_row, tuple(answers))
 
 
-def row_scores(metrics: Sequence[str], answers: Sequence[Answered]) -> list[dict[str, float]]:
+def row_scores(metrics: Sequence[str], answers: Sequence[AnsweredRow]) -> list[dict[str, float]]:
     """What each row contributes to the metrics that are of rows. Raises as `score_answers`."""
     per_row: list[dict[str, float]] = [{} for _ in answers]
     for metric in metrics:
@@ -192,7 +192,7 @@ def row_scores(metrics: Sequence[str], answers: Sequence[Answered]) -> list[dict
     return per_row
 
 
-def part_of(scored: Scored, places: Sequence[int], options: ScoreOptions) -> Scored:
+def part_of(scored: ScoredSet, places: Sequence[int], options: ScoreOptions) -> ScoredSet:
     """The scores of some of the rows alone, by their places; at least one."""
     per_row = [scored.per_row[i] for i in places]
     answers = tuple(scored.answers[i] for i in places)
@@ -201,10 +201,10 @@ def part_of(scored: Scored, places: Sequence[int], options: ScoreOptions) -> Sco
         for score in scored.scores
         if score.metric in _CORPUS or any(score.metric in row for row in per_row)
     ]
-    return Scored(scores, per_row, answers)
+    return ScoredSet(scores, per_row, answers)
 
 
-def alike_metrics(scored: Scored, against: Scored) -> tuple[Scored, Scored]:
+def alike_metrics(scored: ScoredSet, against: ScoredSet) -> tuple[ScoredSet, ScoredSet]:
     """Both with the scores alone of the metrics that both have."""
     both = {s.metric for s in scored.scores} & {s.metric for s in against.scores}
     one, other = (
@@ -213,7 +213,7 @@ def alike_metrics(scored: Scored, against: Scored) -> tuple[Scored, Scored]:
     return one, other
 
 
-def compare(scored: Scored, against: Scored, options: ScoreOptions) -> list[Difference]:
+def compare(scored: ScoredSet, against: ScoredSet, options: ScoreOptions) -> list[Difference]:
     """`scored` minus `against`, metric by metric, paired by row.
 
     Raises ValueError unless both answered the same rows of one data set for the same metrics."""
@@ -231,7 +231,7 @@ def compare(scored: Scored, against: Scored, options: ScoreOptions) -> list[Diff
 
 
 def _add_row_values(
-    per_row: list[dict[str, float]], metric: str, answers: Sequence[Answered]
+    per_row: list[dict[str, float]], metric: str, answers: Sequence[AnsweredRow]
 ) -> None:
     if metric == "perplexity":
         for scores, answered in zip(per_row, answers, strict=True):
@@ -250,7 +250,7 @@ def _add_row_values(
                 scores[metric] = value
 
 
-def _checked(metric: str, scorer: RowScorer, answered: Answered) -> float | None:
+def _checked(metric: str, scorer: RowScorer, answered: AnsweredRow) -> float | None:
     if metric in answered.known:
         return answered.known[metric]
     if isinstance(scorer, AnswerScorer):
@@ -271,7 +271,7 @@ def _checked(metric: str, scorer: RowScorer, answered: Answered) -> float | None
 def _estimate(
     metric: str,
     per_row: Sequence[dict[str, float]],
-    answers: Sequence[Answered],
+    answers: Sequence[AnsweredRow],
     options: ScoreOptions,
 ) -> _Estimate:
     import numpy as np
@@ -295,7 +295,7 @@ def _estimate(
 
 
 def _paired(
-    metric: str, scored: Scored, against: Scored, options: ScoreOptions
+    metric: str, scored: ScoredSet, against: ScoredSet, options: ScoreOptions
 ) -> PairedDifference:
     if metric not in _CORPUS:
         rows = zip(scored.per_row, against.per_row, strict=True)
@@ -319,7 +319,7 @@ def _paired(
     return found._replace(low=low, high=high)
 
 
-def _require_same_rows(scored: Scored, against: Scored) -> None:
+def _require_same_rows(scored: ScoredSet, against: ScoredSet) -> None:
     for what, ours, theirs in (
         ("rows", _row_keys(scored), _row_keys(against)),
         ("metrics", _metric_keys(scored), _metric_keys(against)),
@@ -328,25 +328,25 @@ def _require_same_rows(scored: Scored, against: Scored) -> None:
             raise ValueError(f"a paired comparison needs the same {what} on both sides")
 
 
-def _row_keys(scored: Scored) -> list[tuple[int, str]]:
+def _row_keys(scored: ScoredSet) -> list[tuple[int, str]]:
     return [(answered.row, answered.expected) for answered in scored.answers]
 
 
-def _metric_keys(scored: Scored) -> list[tuple[str, str]]:
+def _metric_keys(scored: ScoredSet) -> list[tuple[str, str]]:
     return [(score.data, score.metric) for score in scored.scores]
 
 
-def _counts(metric: str, answered: Answered) -> bool:
+def _counts(metric: str, answered: AnsweredRow) -> bool:
     """A row without tokens has no perplexity and would only make a resample undefined."""
     return metric != "perplexity" or _loss(answered)[1] > 0
 
 
-def _counted(metric: str, answered: Answered) -> object:
+def _counted(metric: str, answered: AnsweredRow) -> object:
     """What a row adds to the metric of a set, beside its right answer."""
     return _loss(answered) if metric == "perplexity" else answered.answer
 
 
-def _loss(answered: Answered) -> tuple[float, int]:
+def _loss(answered: AnsweredRow) -> tuple[float, int]:
     if answered.nll is None or answered.num_tokens is None or not math.isfinite(answered.nll):
         raise StageError(
             f"perplexity: row {answered.row} has no finite loss",
@@ -355,12 +355,12 @@ def _loss(answered: Answered) -> tuple[float, int]:
     return answered.nll, answered.num_tokens
 
 
-def _codes(answers: Sequence[Answered]) -> _CodedAnswers:
+def _codes(answers: Sequence[AnsweredRow]) -> _CodedAnswers:
     codes = label_codes([a.answer for a in answers], [a.expected for a in answers])
     return _CodedAnswers(codes.answers, Truth(codes.expected, codes.num_labels))
 
 
-def _macro_f1_statistic(answers: Sequence[Answered]) -> Statistic:
+def _macro_f1_statistic(answers: Sequence[AnsweredRow]) -> Statistic:
     codes = label_codes([a.answer for a in answers], [a.expected for a in answers])
 
     def statistic(rows: Indices) -> float:
@@ -370,7 +370,7 @@ def _macro_f1_statistic(answers: Sequence[Answered]) -> Statistic:
     return statistic
 
 
-def _perplexity_statistic(answers: Sequence[Answered]) -> Statistic:
+def _perplexity_statistic(answers: Sequence[AnsweredRow]) -> Statistic:
     import numpy as np
 
     losses = np.array([_loss(answered) for answered in answers], dtype=np.float64)
@@ -382,7 +382,7 @@ def _perplexity_statistic(answers: Sequence[Answered]) -> Statistic:
     return statistic
 
 
-_CORPUS: dict[str, Callable[[Sequence[Answered]], Statistic]] = {
+_CORPUS: dict[str, Callable[[Sequence[AnsweredRow]], Statistic]] = {
     _MACRO_F1: _macro_f1_statistic,
     "perplexity": _perplexity_statistic,
 }

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 
-class Point(NamedTuple):
+class ParetoPoint(NamedTuple):
     """What a system costs (less is better) and how often it succeeds (more is better)."""
 
     cost: float
     success: float
 
 
-def frontier(points: Mapping[str, Point]) -> frozenset[str]:
+def frontier(points: Mapping[str, ParetoPoint]) -> frozenset[str]:
     """The points that no other dominates, by being as cheap and as good and better in one."""
     return frozenset(
         name
@@ -20,6 +20,6 @@ def frontier(points: Mapping[str, Point]) -> frozenset[str]:
     )
 
 
-def _dominates(other: Point, point: Point) -> bool:
+def _dominates(other: ParetoPoint, point: ParetoPoint) -> bool:
     no_worse = other.cost <= point.cost and other.success >= point.success
     return no_worse and other != point

@@ -14,7 +14,7 @@ _ROWS = 32  # see filled_up
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedRow:
     """One tokenised row. `trained[t]` says whether token t is learned (scored given those before it)."""
 
     input_ids: tuple[int, ...]
@@ -40,7 +40,7 @@ class Example:
     pair (`is_pair`) the chosen one, then the rejected one; of a prompt the prompt alone, in which nothing is
     learned, with its `messages` and `tools`. `label` and `columns` are the row's."""
 
-    sequences: tuple[Encoded, ...]
+    sequences: tuple[EncodedRow, ...]
     label: bool | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[Mapping[str, Any], ...] = ()
@@ -80,7 +80,7 @@ class Segment(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedBatch:
     """B sequences without padding.
 
     `sources` and `targets` (N,) pair the position whose hidden state predicts with the token that is
@@ -130,12 +130,14 @@ def split(rows: Sequence[SizedRow], max_tokens: int | None) -> list[list[SizedRo
     return parts
 
 
-def pack(rows: Sequence[Encoded], device: torch.device | str = "cpu") -> Packed:
+def pack(rows: Sequence[EncodedRow], device: torch.device | str = "cpu") -> PackedBatch:
     """Lay the rows end to end. A token is scored from the position before it, never across rows."""
     return pack_groups([[row] for row in rows], device)
 
 
-def pack_groups(groups: Sequence[Sequence[Encoded]], device: torch.device | str = "cpu") -> Packed:
+def pack_groups(
+    groups: Sequence[Sequence[EncodedRow]], device: torch.device | str = "cpu"
+) -> PackedBatch:
     """Lay groups of rows end to end; what the rows of a group begin with in common is there once.
 
     Shared are only tokens that are not learned: the prompt of several completions. Rows are numbered
@@ -166,13 +168,13 @@ def filled_up(
     )
 
 
-def sums_of(logps: Tensor, batch: Packed) -> Tensor:
+def sums_of(logps: Tensor, batch: PackedBatch) -> Tensor:
     """Sum of a batch's token values (N,) over each of its sequences, (B,)."""
     zeros = logps.new_zeros(batch.num_sequences)
     return zeros.index_add(0, batch.sequence_of, logps)
 
 
-def shared_length(rows: Sequence[Encoded]) -> int:
+def shared_length(rows: Sequence[EncodedRow]) -> int:
     """Tokens at the start that all rows have alike and none learns, at least one of each left over."""
     if len(rows) < 2:  # noqa: PLR2004 - nobody to share with
         return 0
@@ -197,7 +199,7 @@ class _Layout:
         self.lasts: list[int] = []
         self.rows = 0
 
-    def add(self, rows: Sequence[Encoded], shared: int) -> None:
+    def add(self, rows: Sequence[EncodedRow], shared: int) -> None:
         """Append rows whose first `shared` tokens are alike."""
         prefix = len(self.ids)
         if shared:
@@ -214,18 +216,18 @@ class _Layout:
             self.lasts.append(len(self.ids) - 1)
             self.rows += 1
 
-    def _append(self, row: Encoded, start: int, end: int, segment: Segment) -> None:
+    def _append(self, row: EncodedRow, start: int, end: int, segment: Segment) -> None:
         self.ids.extend(row.input_ids[start:end])
         self.positions.extend(range(start, end))
         self.segments.append(segment)
 
-    def packed(self, device: torch.device | str) -> Packed:
+    def packed(self, device: torch.device | str) -> PackedBatch:
         """The tensors."""
 
         def long(values: list[int]) -> Tensor:
             return torch.tensor(values, dtype=torch.long, device=device)
 
-        return Packed(
+        return PackedBatch(
             input_ids=long(self.ids)[None],
             position_ids=long(self.positions)[None],
             segments=tuple(self.segments),

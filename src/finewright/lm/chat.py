@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError
-from finewright.lm.controls import Broken, Controls, Quoted, Tokens, controls_of
+from finewright.lm.controls import Broken, Controls, Quoted, TokenSpans, controls_of
 from finewright.lm.marks import Marks, find_marks
 from finewright.lm.messages import prepared
 from finewright.lm.template import ChatTemplate, Message
@@ -113,7 +113,7 @@ class Chat:
         """The token ids of what the model is asked; no content becomes a control token."""
         return tuple(self.tokens(self.prompt(messages, tools)).ids)
 
-    def tokens(self, rendered: Rendered) -> Tokens:
+    def tokens(self, rendered: Rendered) -> TokenSpans:
         """The rendering's tokens. What its contents spell is read as text, never as a control token.
 
         Those before each span are the tokens of that part alone, as the model is asked."""
@@ -126,7 +126,7 @@ class Chat:
                 found = self._tokens(rendered, cuts)
         return found
 
-    def _tokens(self, rendered: Rendered, cuts: Sequence[int]) -> Tokens:
+    def _tokens(self, rendered: Rendered, cuts: Sequence[int]) -> TokenSpans:
         if rendered.breaks is not None or cuts:
             broken = Broken(rendered.text, rendered.breaks or (), tuple(cuts))
             return self._controls.encode(broken)
@@ -211,9 +211,9 @@ def _rendered(turns: Sequence[LearnedTurn], quoted: Quoted | None) -> Rendered:
 
 # What is asked at each turn of a conversation is looked at twice: when turns are put together, and as tokens.
 @lru_cache(maxsize=64)
-def _tokens_of(tokenizer: PreTrainedTokenizerBase, text: str) -> Tokens:
+def _tokens_of(tokenizer: PreTrainedTokenizerBase, text: str) -> TokenSpans:
     batch = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    return Tokens(batch["input_ids"], batch["offset_mapping"])
+    return TokenSpans(batch["input_ids"], batch["offset_mapping"])
 
 
 @lru_cache(maxsize=64)

@@ -42,7 +42,7 @@ _LIKE_A_NAME = re.compile("(?<=[\U00100000-\U0010fffc])\U0010fffd")
 _HTML = frozenset({"<s>", "</s>"})
 
 
-class Tokens(NamedTuple):
+class TokenSpans(NamedTuple):
     """Token ids, and of each the characters [start, end) of the text that it stands for."""
 
     ids: Sequence[int]
@@ -129,7 +129,7 @@ class Controls:
         normalizer = self.tokenizer.backend_tokenizer.normalizer
         return self.tokens.search(normalizer.normalize_str(text)) is not None
 
-    def encode(self, broken: Broken) -> Tokens:
+    def encode(self, broken: Broken) -> TokenSpans:
         """The tokens of a rendering, of which no control token is read across a break."""
         text, breaks, more = broken
         names = _names(self)
@@ -140,7 +140,7 @@ class Controls:
             pieces.append(_CUT if start in cuts else "")
             pieces.append(self.tokens.sub(lambda match: names[match[0]], text[start:end]))
         found = _renamed(self).encode("".join(pieces), add_special_tokens=False)
-        return _without_cuts(Tokens(found.ids, found.offsets), sorted(cuts))
+        return _without_cuts(TokenSpans(found.ids, found.offsets), sorted(cuts))
 
     def _cuts(self, text: str, breaks: Sequence[int]) -> frozenset[int]:
         """Where tokens must not join: in what is control without being a token, and in like names."""
@@ -225,7 +225,7 @@ def _is_parted(renamed: Tokenizer) -> bool:
     return bool(renamed.decode([token for token in ids if token != cut]) == whole)
 
 
-def _without_cuts(tokens: Tokens, cuts: Sequence[int]) -> Tokens:
+def _without_cuts(tokens: TokenSpans, cuts: Sequence[int]) -> TokenSpans:
     """The tokens but those of the cuts, which were put before the given characters of the text."""
     if not cuts:
         return tokens
@@ -237,7 +237,7 @@ def _without_cuts(tokens: Tokens, cuts: Sequence[int]) -> Tokens:
             shift = len(_CUT) * passed
             ids.append(token)
             offsets.append((start - shift, end - shift))
-    return Tokens(ids, offsets)
+    return TokenSpans(ids, offsets)
 
 
 def _broken(found: re.Pattern[str], mark: str, text: str) -> str:

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from finewright.lm.adapters.linears import OnLinear
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import EncodedRow
 from finewright.lm.generate import trace
 from finewright.lm.load import load_lm
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 
 NUM_TOKENS = 8
 NO_CHANGE = "logits against the base's"
@@ -41,7 +41,7 @@ SAME_LOGITS = {"fp32": _Bar(1e-3, 1.0), "bf16": _Bar(0.1, 0.5)}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class EfficacyFinding:
     """Something that was measured, and the bar that it had to keep to."""
 
     name: str
@@ -52,13 +52,13 @@ class Finding:
 
 def efficacy(
     lm: LM,
-    base: BaseModel,
+    base: LocalBase,
     trained: Mapping[str, Tensor],
     prompts: Sequence[Sequence[int]],
     *,
     dtype: Literal["bf16", "fp32"],
     consent: str = "",
-) -> tuple[Finding, ...]:
+) -> tuple[EfficacyFinding, ...]:
     """Measure a model, an adapter or a whole one, as it came back from its folder in `dtype`.
 
     `trained` is what `LM.stored_tensors` gave, so the trained model itself need not be in memory. In fp32,
@@ -91,7 +91,7 @@ def merge_error(part: OnLinear) -> float:
         return float((twin(x) - wanted).abs().max() / wanted.abs().max())
 
 
-def _merged(lm: LM) -> list[Finding]:
+def _merged(lm: LM) -> list[EfficacyFinding]:
     errors = [merge_error(part) for part in lm.adapters.values() if isinstance(part, OnLinear)]
     return [_at_most("merged layers against the adapter's", max(errors), _MERGED)] if errors else []
 
@@ -111,7 +111,7 @@ def _forward(lm: LM, rows: Sequence[tuple[int, ...]]) -> list[Tensor]:
     """The logits (NUM_TOKENS, V) that choose each row's last tokens, by one forward, on the CPU."""
     found = []
     for row in rows:
-        batch = lm.pack([[Encoded(row, (False,) * len(row))]])
+        batch = lm.pack([[EncodedRow(row, (False,) * len(row))]])
         states = lm.hidden(batch)[-NUM_TOKENS - 1 : -1]
         found.append(lm.logits(states).float().cpu())
     return found
@@ -125,9 +125,9 @@ def _distances(found: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
     return distances
 
 
-def _at_most(name: str, measured: float, bar: float) -> Finding:
-    return Finding(name, float(measured), bar, measured <= bar)
+def _at_most(name: str, measured: float, bar: float) -> EfficacyFinding:
+    return EfficacyFinding(name, float(measured), bar, measured <= bar)
 
 
-def _more_than(name: str, measured: float, bar: float) -> Finding:
-    return Finding(name, measured, bar, measured > bar)
+def _more_than(name: str, measured: float, bar: float) -> EfficacyFinding:
+    return EfficacyFinding(name, measured, bar, measured > bar)

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 from finewright.lm.adapters.files import CONFIG_FILE
 from finewright.lm.generate import Generation
 from finewright.lm.runtime import dtype_of
-from finewright.lm.sources import BaseModel, weight_files
+from finewright.lm.sources import LocalBase, weight_files
 
 _PROGRAM = Path(__file__).with_name("plain_answer.py")
 _LARGEST = 8 * 2**30
@@ -26,7 +26,7 @@ _SECONDS = 600
 _CACHES = ("HF_HOME", "HF_HUB_CACHE", "TRANSFORMERS_CACHE", "XDG_CACHE_HOME", "FINEWRIGHT_CACHE")
 
 
-class Question(NamedTuple):
+class ProofQuestion(NamedTuple):
     """A prompt, the most tokens of an answer, and finewright's own answer."""
 
     prompt: tuple[int, ...]
@@ -50,7 +50,7 @@ class Elsewhere:
     seconds: float
 
 
-def why_not(base: BaseModel, folder: Path, consent: str) -> str:
+def why_not(base: LocalBase, folder: Path, consent: str) -> str:
     """Why nobody is asked elsewhere; empty where somebody can be."""
     if consent:
         return "the model brings its own code"
@@ -62,7 +62,7 @@ def why_not(base: BaseModel, folder: Path, consent: str) -> str:
 
 
 def asked_elsewhere(
-    base: BaseModel, folder: Path, question: Question, dtype: Literal["bf16", "fp32"]
+    base: LocalBase, folder: Path, question: ProofQuestion, dtype: Literal["bf16", "fp32"]
 ) -> Elsewhere | str:
     """What another process answers from a copy of the folder, or in one line why it could not."""
     with tempfile.TemporaryDirectory() as place:

@@ -32,7 +32,7 @@ _MODULES = ("Transformer", "Pooling", "Normalize")
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 
-class Settings(NamedTuple):
+class EmbedSettings(NamedTuple):
     """What the folder says of how its model embeds; `longest` is in tokens, None where it is not said."""
 
     pooling: str
@@ -42,7 +42,7 @@ class Settings(NamedTuple):
 
 
 @dataclass(slots=True)
-class Encoded:
+class EmbeddedTexts:
     """Vectors of length 1, (n, dimensions), and how many texts were cut at the model's longest."""
 
     vectors: NDArray[np.float32]
@@ -64,7 +64,7 @@ class TextEncoder:
         self.dimensions = int(self._model.config.get_text_config().hidden_size)
 
     @torch.inference_mode()
-    def encode(self, texts: Sequence[str], prompt: str = "") -> Encoded:
+    def encode(self, texts: Sequence[str], prompt: str = "") -> EmbeddedTexts:
         """Each text after the prompt as a vector; the batches are of texts of about a length."""
         encodings = self._tokenizer.encode_batch([prompt + text for text in texts])
         ids = [encoding.ids for encoding in encodings]
@@ -72,7 +72,7 @@ class TextEncoder:
         for batch in _batches([len(tokens) for tokens in ids]):
             vectors[batch] = self._pooled([ids[i] for i in batch])
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return Encoded(vectors / lengths, sum(bool(e.overflowing) for e in encodings))
+        return EmbeddedTexts(vectors / lengths, sum(bool(e.overflowing) for e in encodings))
 
     def _pooled(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         lengths = torch.tensor([len(row) for row in rows], device=self._model.device)
@@ -93,7 +93,7 @@ def embedder_digest(folder: Path) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def settings_of(folder: Path) -> Settings:
+def settings_of(folder: Path) -> EmbedSettings:
     """What sentence-transformers wrote there. Raises ModelError for what is not supported."""
     for module in _modules(folder / "modules.json"):
         if module not in _MODULES:
@@ -110,7 +110,7 @@ def settings_of(folder: Path) -> Settings:
             f"{folder}/1_Pooling/config.json: pooling without the prompt is not supported"
         )
     longest = _json(folder / "sentence_bert_config.json").get("max_seq_length")
-    return Settings(
+    return EmbedSettings(
         pooling=_pooling(folder / "1_Pooling" / "config.json", pooling),
         longest=longest if isinstance(longest, int) and longest > 0 else None,
         query_prompt=prompts.get("query", ""),

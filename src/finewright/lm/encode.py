@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from finewright.errors import DataError
-from finewright.lm.batch import Encoded, Example
+from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.chat import Chat, Rendered
 from finewright.lm.overlong import OverlongRows
 from finewright.schema.common import Problem, RowCounts
@@ -32,7 +32,7 @@ class EncodedRows:
         return max((s.num_tokens for row in self.rows for s in row.sequences), default=0)
 
 
-def encode_row(chat: Chat, row: Row) -> Encoded:
+def encode_row(chat: Chat, row: Row) -> EncodedRow:
     """Token ids of one conversation; assistant turns are learned through their end-of-turn token.
 
     Raises DataError when the template refuses the conversation, when nothing in it would be learned, or
@@ -41,7 +41,7 @@ def encode_row(chat: Chat, row: Row) -> Encoded:
     return _something_learned(_tokenise(chat, rendered, row.id))
 
 
-def encode_turns(chat: Chat, row: Row) -> tuple[Encoded, ...]:
+def encode_turns(chat: Chat, row: Row) -> tuple[EncodedRow, ...]:
     """Token ids of one conversation, each answer learned as the model is asked for it.
 
     One sequence, unless the template writes earlier answers otherwise than they were to be given."""
@@ -54,7 +54,7 @@ def encode_example(chat: Chat, row: Row) -> Example:
 
     Of a pair and of a rated conversation what is rated is learned: the answers that follow the prompt that
     both sides share, and the last answer."""
-    sequences: tuple[Encoded, ...]
+    sequences: tuple[EncodedRow, ...]
     if row.is_prompt and row.messages[-1]["role"] == "assistant":
         raise DataError(_MASKED)
     if row.is_prompt:
@@ -82,17 +82,17 @@ def _only_read(messages: Sequence[Message], count: int) -> tuple[Message, ...]:
     return (*read, *messages[count:])
 
 
-def _something_learned(encoded: Encoded) -> Encoded:
+def _something_learned(encoded: EncodedRow) -> EncodedRow:
     if not encoded.num_trained:
         raise DataError(_MASKED)
     return encoded
 
 
-def _tokenise(chat: Chat, rendered: Rendered, row_id: str) -> Encoded:
+def _tokenise(chat: Chat, rendered: Rendered, row_id: str) -> EncodedRow:
     """A token is learned when it starts in a learned span."""
     ids, offsets = chat.tokens(rendered)
     trained = [any(start <= at < end for start, end in rendered.spans) for at, _ in offsets]
-    return Encoded(tuple(ids), tuple(trained), row_id)
+    return EncodedRow(tuple(ids), tuple(trained), row_id)
 
 
 def encode_rows(
@@ -149,7 +149,7 @@ def _cut(example: Example, max_length: int) -> Example:
     """Conversations lose their end; a prompt loses its beginning, as its question stands at the end."""
     is_prompt = not example.num_trained
     part = slice(-max_length, None) if is_prompt else slice(max_length)
-    cut = tuple(Encoded(s.input_ids[part], s.trained[part], s.row_id) for s in example.sequences)
+    cut = tuple(EncodedRow(s.input_ids[part], s.trained[part], s.row_id) for s in example.sequences)
     if not is_prompt and not example.is_pair:  # later answers may be cut off whole
         cut = tuple(sequence for sequence in cut if sequence.num_trained) or cut
     return replace(example, sequences=cut)

@@ -16,7 +16,7 @@ from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.adapters.linears import refuse_misfit
 from finewright.lm.load import UNREADABLE
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import AdapterSpec, FullSpec, LoraSpec
 
 _VOCABULARY = 256
@@ -24,7 +24,7 @@ _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
 
 def slow_paths_ahead(
-    base: BaseModel, adapter: AdapterSpec, dtype: Literal["bf16", "fp32"]
+    base: LocalBase, adapter: AdapterSpec, dtype: Literal["bf16", "fp32"]
 ) -> tuple[str, ...]:
     """What `LM.slow_paths` will say of the model."""
     try:
@@ -33,7 +33,7 @@ def slow_paths_ahead(
         return (f"not known before the weights are loaded, because {_first_line(error)}",)
 
 
-def refusal_ahead(base: BaseModel, adapter: AdapterSpec) -> ModelError | None:
+def refusal_ahead(base: LocalBase, adapter: AdapterSpec) -> ModelError | None:
     """Why training would refuse this adapter for this family; None when it fits, or nobody knows yet."""
     try:
         _adapted(base, FullSpec(), "fp32")
@@ -46,7 +46,7 @@ def refusal_ahead(base: BaseModel, adapter: AdapterSpec) -> ModelError | None:
     return None
 
 
-def _adapted(base: BaseModel, adapter: AdapterSpec, dtype: Literal["bf16", "fp32"]) -> LM:
+def _adapted(base: LocalBase, adapter: AdapterSpec, dtype: Literal["bf16", "fp32"]) -> LM:
     config = AutoConfig.from_pretrained(base.folder, local_files_only=True)
     model = _random(_shrunken(config), dtype)
     if isinstance(adapter, LoraSpec) and adapter.init == "pissa":

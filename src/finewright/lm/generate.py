@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from finewright.lm.batch import Encoded, pack
+from finewright.lm.batch import EncodedRow, pack
 from finewright.lm.fast import attention, decode, prefill
 from finewright.lm.model import LM
 from finewright.lm.thoughts import Thoughts
@@ -221,8 +221,8 @@ def _steps(
         positions = positions + 1
 
 
-def _asked(prompt: Sequence[int]) -> Encoded:
-    return Encoded(tuple(prompt), (False,) * len(prompt))
+def _asked(prompt: Sequence[int]) -> EncodedRow:
+    return EncodedRow(tuple(prompt), (False,) * len(prompt))
 
 
 def _choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:

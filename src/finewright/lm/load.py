@@ -28,7 +28,7 @@ from finewright.lm.adapters.kinds import load_adapter
 from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.fast.heap import keep_freed_memory
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel, weight_files
+from finewright.lm.sources import LocalBase, weight_files
 from finewright.lm.template import ChatTemplate, switches
 from finewright.schema.run import RunSpec
 
@@ -49,7 +49,7 @@ UNREADABLE = (
 
 
 def load_chat(
-    base: BaseModel, *, consent: str = "", options: Mapping[str, Any] | None = None
+    base: LocalBase, *, consent: str = "", options: Mapping[str, Any] | None = None
 ) -> Chat:
     """The tokenizer with its template, whose switches are set as in `options`, and its end-of-turn tokens.
 
@@ -70,13 +70,13 @@ def load_chat(
         raise ModelError(f"base model {base.name!r} cannot chat: {error}") from None
 
 
-def chat_of(base: BaseModel, run: RunSpec) -> Chat:
+def chat_of(base: LocalBase, run: RunSpec) -> Chat:
     """`load_chat` as a run asks for it: with its switches, and its consent to the model's own code."""
     consent = run.remote_code.get(base.name, "")
     return load_chat(base, consent=consent, options=run.chat_template)
 
 
-def _known(base: BaseModel, template: ChatTemplate) -> None:
+def _known(base: LocalBase, template: ChatTemplate) -> None:
     known = switches(template.source) if template.options else frozenset()
     for name in template.options:
         if name not in known:
@@ -88,7 +88,7 @@ def _known(base: BaseModel, template: ChatTemplate) -> None:
 
 
 def load_model(
-    base: BaseModel, *, dtype: Literal["bf16", "fp32"], consent: str = "", place: bool = True
+    base: LocalBase, *, dtype: Literal["bf16", "fp32"], consent: str = "", place: bool = True
 ) -> PreTrainedModel:
     """The causal language model on its device, in evaluation mode. Raises ModelError.
 
@@ -117,7 +117,7 @@ def load_model(
 
 
 def load_lm(
-    base: BaseModel,
+    base: LocalBase,
     trained: Path | None,
     *,
     dtype: Literal["bf16", "fp32"],
@@ -134,7 +134,7 @@ def load_lm(
     return LM(model, load_adapter(model, trained, device=runtime.device()))
 
 
-def text_ids(base: BaseModel, text: str, *, consent: str = "") -> tuple[int, ...]:
+def text_ids(base: LocalBase, text: str, *, consent: str = "") -> tuple[int, ...]:
     """The tokens of a text as the tokenizer gives them, its own special ones included."""
     ids: list[int] = _tokenizer(base, trust=_may_run_code(base.folder, consent))(text)["input_ids"]
     return tuple(ids)
@@ -191,7 +191,7 @@ def _json(path: Path) -> dict[str, Any]:
     return data
 
 
-def _tokenizer(base: BaseModel, *, trust: bool) -> PreTrainedTokenizerBase:
+def _tokenizer(base: LocalBase, *, trust: bool) -> PreTrainedTokenizerBase:
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             base.folder, local_files_only=True, trust_remote_code=trust

@@ -20,7 +20,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from finewright.lm import runtime
 from finewright.lm.adapters.linears import OnLinear
-from finewright.lm.fast.quantized import Int8, Nf4, QuantizedWeight
+from finewright.lm.fast.quantized import Int8, Nf4Codes, QuantizedWeight
 from finewright.lm.model import LM
 
 _STEPS = 2
@@ -28,7 +28,7 @@ _STATUS, _MEMORY = Path("/proc/self/status"), Path("/proc/meminfo")
 _FULL = ("not enough memory", "can't allocate memory", "DefaultCPUAllocator", "std::bad_alloc")
 
 
-class Step(Protocol):
+class StepResult(Protocol):
     """What a step did."""
 
     @property
@@ -52,7 +52,7 @@ class Micro(NamedTuple):
     failed: str = ""
 
 
-def micro_steps(lm: LM, begin: Callable[[], Iterator[Step]], count: int = _STEPS) -> Micro:
+def micro_steps(lm: LM, begin: Callable[[], Iterator[StepResult]], count: int = _STEPS) -> Micro:
     """Run the first steps that `begin` starts, and measure them. Profiling slows a CPU's seconds a little."""
     try:
         with _no_more_than_is_left():
@@ -85,19 +85,19 @@ def _tensors_of(frozen: object) -> list[Tensor]:
     if not isinstance(frozen, QuantizedWeight):
         return []
     kept = frozen.packed
-    assert isinstance(kept, Nf4 | Int8)
-    scales = [kept.scale_scales] if isinstance(kept, Nf4) else []
+    assert isinstance(kept, Nf4Codes | Int8)
+    scales = [kept.scale_scales] if isinstance(kept, Nf4Codes) else []
     return [kept.codes, kept.scales, *scales, frozen.scratch]
 
 
-def _on_cuda(begin: Callable[[], Iterator[Step]], count: int) -> Micro:
+def _on_cuda(begin: Callable[[], Iterator[StepResult]], count: int) -> Micro:
     torch.cuda.reset_peak_memory_stats()
     done = list(islice(begin(), count))
     torch.cuda.synchronize()
     return _told(torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved(), done)
 
 
-def _on_cpu(lm: LM, begin: Callable[[], Iterator[Step]], count: int) -> Micro:
+def _on_cpu(lm: LM, begin: Callable[[], Iterator[StepResult]], count: int) -> Micro:
     held = held_bytes(lm)
     runtime.forget_peak()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
@@ -106,7 +106,7 @@ def _on_cpu(lm: LM, begin: Callable[[], Iterator[Step]], count: int) -> Micro:
     return _told(held + _most_beyond(profiled), process, done)
 
 
-def _told(tensors: int, process: int, done: list[Step]) -> Micro:
+def _told(tensors: int, process: int, done: list[StepResult]) -> Micro:
     return Micro(tensors, process, tuple(s.tokens for s in done), tuple(s.seconds for s in done))
 
 

@@ -13,11 +13,11 @@ from finewright.errors import ModelError
 from finewright.lm.adapters.kinds import adapter_tensors, stored_tensors
 from finewright.lm.adapters.linears import kept_whole
 from finewright.lm.adapters.lora import LoraLinear
-from finewright.lm.adapters.part import Part, Parts
+from finewright.lm.adapters.part import AdapterPart, Parts
 from finewright.lm.adapters.prefix import Prefix
-from finewright.lm.adapters.virtual import Row, VirtualTokens, laid_out
+from finewright.lm.adapters.virtual import VirtualRow, VirtualTokens, laid_out
 from finewright.lm.adapters.whole import WholeModel
-from finewright.lm.batch import Encoded, Packed, Segment, filled_up, pack, pack_groups
+from finewright.lm.batch import EncodedRow, PackedBatch, Segment, filled_up, pack, pack_groups
 from finewright.lm.fast import attention, head, library, recompute
 from finewright.lm.logits import Logits
 from finewright.lm.probe import probe_rows, run, speed_up
@@ -35,7 +35,7 @@ class LM:
 
     def __init__(self, model: PreTrainedModel, adapters: Parts) -> None:
         self.model = model
-        self.adapters: dict[str, Part] = dict(adapters)
+        self.adapters: dict[str, AdapterPart] = dict(adapters)
         self._logits = Logits(model)
         _check_cache(model)
         self._check_head()
@@ -92,7 +92,7 @@ class LM:
             for part in self.adapters.values():
                 part.enabled = True
 
-    def hidden(self, batch: Packed) -> Tensor:
+    def hidden(self, batch: PackedBatch) -> Tensor:
         """Last hidden states of all tokens, (T, d)."""
         if self.packs_exactly:
             with attention.using(self.model, attention.NAME):
@@ -106,19 +106,19 @@ class LM:
         )
         return torch.cat([self._row_states(ids, positions, None) for ids, positions in parts])
 
-    def pack(self, groups: Sequence[Sequence[Encoded]]) -> Packed:
+    def pack(self, groups: Sequence[Sequence[EncodedRow]]) -> PackedBatch:
         """The groups' rows as one batch, common prompts once where the model packs exactly."""
         if self.packs_exactly:
             return pack_groups(groups, self.device)
         return pack([row for rows in groups for row in rows], self.device)
 
-    def with_virtual_tokens(self, batch: Packed) -> Row:
+    def with_virtual_tokens(self, batch: PackedBatch) -> VirtualRow:
         """The batch as the forward takes it: with the adapter's virtual tokens, when it has any."""
         virtual = self._virtual_now
         count = 0 if virtual is None else virtual.count
         return laid_out(batch.input_ids, batch.position_ids, batch.segments, count)
 
-    def inputs(self, row: Row, cache: DynamicCache | None = None) -> dict[str, Any]:
+    def inputs(self, row: VirtualRow, cache: DynamicCache | None = None) -> dict[str, Any]:
         """What the model's forward is given for the tokens of a row; `cache` takes up keys and values."""
         virtual = self._virtual_now
         if virtual is not None:
@@ -157,7 +157,7 @@ class LM:
                 hint="set train.memory to fast",
             )
 
-    def token_logps(self, batch: Packed, temperature: float = 1.0) -> Tensor:
+    def token_logps(self, batch: PackedBatch, temperature: float = 1.0) -> Tensor:
         """log p of each scored token given the tokens before it, float32, (N,)."""
         return self.logps(self.hidden(batch)[batch.sources], batch.targets, temperature)
 

@@ -6,32 +6,32 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.catalog.models import packaged_models
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/\w[\w.-]*$")
 
 
-class Origin(NamedTuple):
+class ModelOrigin(NamedTuple):
     """A hub id where there is one, else the last name of a folder or file; and the hub's revision."""
 
     name: str
     revision: str | None = None
 
 
-def origin_of(base: BaseModel) -> Origin:
+def origin_of(base: LocalBase) -> ModelOrigin:
     """The catalog's hub id of a packaged model, a hub model's own, or what a local folder's config names."""
     if packaged := packaged_models().get(base.name):
-        return Origin(packaged.source.partition(",")[0])
+        return ModelOrigin(packaged.source.partition(",")[0])
     if base.revision:
-        return Origin(base.name.partition("@")[0], base.revision)
+        return ModelOrigin(base.name.partition("@")[0], base.revision)
     known = _declared(base.folder / "config.json")
     if _HUB_ID.match(known):
-        return Origin(known)
+        return ModelOrigin(known)
     path = Path(base.name)
     named = (
         path.name if path.name.strip(".") else path.resolve().name
     )  # "." and ".." name no folder
-    return Origin(named.removesuffix(".gguf"))
+    return ModelOrigin(named.removesuffix(".gguf"))
 
 
 def _declared(config: Path) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from finewright.lm.batch import Encoded, Segment, pack
+from finewright.lm.batch import EncodedRow, Segment, pack
 from finewright.lm.fast import attention
 from finewright.lm.fast.install import Fallback, install, uninstall
 
@@ -57,12 +57,12 @@ def speed_up(model: PreTrainedModel, adapter: type[nn.Module]) -> tuple[bool, tu
     return packs, fallbacks
 
 
-def probe_rows(model: PreTrainedModel) -> list[Encoded]:
+def probe_rows(model: PreTrainedModel) -> list[EncodedRow]:
     """Two short rows of random tokens, always the same for a vocabulary."""
     vocab = model.config.get_text_config().vocab_size
     generator = torch.Generator().manual_seed(0)
     return [
-        Encoded(tuple(torch.randint(vocab, (n,), generator=generator).tolist()), (True,) * n)
+        EncodedRow(tuple(torch.randint(vocab, (n,), generator=generator).tolist()), (True,) * n)
         for n in _LENGTHS
     ]
 
@@ -91,11 +91,11 @@ def _holds(states: Callable[[], Tensor], plain: Tensor) -> bool:
     return _near(found, plain, _TOLERANCE.get(plain.dtype, _TOLERANCE_ROUNDED))
 
 
-def _apart(model: PreTrainedModel, rows: Sequence[Encoded]) -> bool:
+def _apart(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> bool:
     """Are the last row's states the same whatever row is packed before it? Sums are made in the same order
     both times (but for those of experts), so that no rounding hides a leak."""
     first, last = rows
-    other = Encoded(tuple(reversed(first.input_ids)), first.trained)
+    other = EncodedRow(tuple(reversed(first.input_ids)), first.trained)
     beside, beside_other = (
         _states(model, [row, last])[-last.num_tokens :] for row in (first, other)
     )
@@ -107,11 +107,11 @@ def _near(found: Tensor, true: Tensor, tolerance: float) -> bool:
     return bool((found - true).float().norm() <= tolerance * true.float().norm())
 
 
-def _alone(model: PreTrainedModel, rows: Sequence[Encoded]) -> Tensor:
+def _alone(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> Tensor:
     return torch.cat([_states(model, [row], packed=False) for row in rows])
 
 
-def _states(model: PreTrainedModel, rows: Sequence[Encoded], *, packed: bool = True) -> Tensor:
+def _states(model: PreTrainedModel, rows: Sequence[EncodedRow], *, packed: bool = True) -> Tensor:
     """Hidden states (T, d): the last ones, or those of the last layer that is looked at."""
     batch = pack(rows, next(model.parameters()).device)
     layer = None if model.dtype in _TOLERANCE else _last_of_a_new_kind(model)

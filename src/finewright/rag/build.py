@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from finewright.rag.chunk import chunks, indexed_text
-from finewright.rag.index import Changes, Chunk, Document, Embedder, Index, Indexed
+from finewright.rag.index import Chunk, Document, Embedder, Index, IndexChanges, Indexed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ _AT_ONCE = 256
 
 def build_index(
     index: Index, embedder: Embedder | None, documents: Iterable[Document], chunk_chars: int
-) -> Changes:
+) -> IndexChanges:
     """Add what is new, replace what has changed, and leave the rest; documents that are gone stay.
 
     All or nothing: of documents that raise, or an embedder that does, nothing is kept. Memory holds one

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from finewright.rag.coverage import Evidence
+    from finewright.rag.coverage import PassageEvidence
     from finewright.rag.index import About
 
 VERSION = 1
@@ -46,12 +46,12 @@ class Calibration:
     num_questions: int
     tuned_on: tuple[str, ...] = ()
 
-    def log_odds(self, evidence: Evidence) -> float:
+    def log_odds(self, evidence: PassageEvidence) -> float:
         """Of there being an answer, by this evidence."""
         cosine = self.cosine * (evidence.cosine or 0.0)
         return self.intercept + cosine + self.coverage * evidence.coverage
 
-    def has_answer(self, evidence: Evidence) -> bool:
+    def has_answer(self, evidence: PassageEvidence) -> bool:
         """Is it as likely that a document has this as of 19 in 20 of the questions that are answerable?"""
         return self.log_odds(evidence) >= self.least
 
@@ -88,7 +88,10 @@ def remembered(
 
 
 def calibrated(
-    answerable: Sequence[Evidence], foreign: Sequence[Evidence], *, tuned_on: Sequence[str] = ()
+    answerable: Sequence[PassageEvidence],
+    foreign: Sequence[PassageEvidence],
+    *,
+    tuned_on: Sequence[str] = (),
 ) -> Calibration:
     """Log-odds by logistic regression, both kinds of questions weighing the same, then a threshold.
 
@@ -121,7 +124,7 @@ def _threshold(answerable: float, foreign: float) -> float:
     return float(min(answerable, foreign + (answerable - foreign) / 4))
 
 
-def _row(evidence: Evidence) -> tuple[float, float]:
+def _row(evidence: PassageEvidence) -> tuple[float, float]:
     return (evidence.cosine or 0.0, evidence.coverage)
 
 

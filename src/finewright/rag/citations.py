@@ -15,7 +15,7 @@ _OPENING = r"[\"“„«\s>:-]*"
 _CLOSING = r"[\"”“» \t.,;:]*"
 
 
-class Quote(NamedTuple):
+class CitedQuote(NamedTuple):
     """Words that an answer quotes, the passages it says they are from, and those they do stand in."""
 
     text: str
@@ -28,14 +28,14 @@ class Quote(NamedTuple):
         return bool(set(self.cited) & set(self.found)) if self.cited else bool(self.found)
 
 
-def quotes(answer: str, passages: Sequence[str]) -> list[Quote]:
+def quotes(answer: str, passages: Sequence[str]) -> list[CitedQuote]:
     """What the answer quotes, each span once by what it cites; passages are numbered from 1."""
-    found: dict[Quote, None] = {}
+    found: dict[CitedQuote, None] = {}
     for span in dict.fromkeys(quoted_spans(answer)):
         places = tuple(n for n, text in enumerate(passages, 1) if supported(span, [text]))
         # The answer may say again, without marks, what it has quoted.
         for numbers in [cited for cited in _beside(span, answer) if cited] or [()]:
-            found[Quote(span, numbers, places)] = None
+            found[CitedQuote(span, numbers, places)] = None
     return list(found)
 
 

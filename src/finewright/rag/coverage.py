@@ -11,7 +11,7 @@ from finewright.rag.words import words
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from finewright.rag.index import Access, Index, Ranked
+    from finewright.rag.index import Access, Index, RankedChunk
 
 MOST_WORDS = 64
 """No chunk has more distinct words of a question together: a longer question counts as one in other words."""
@@ -20,7 +20,7 @@ _MOST = 2.2
 """What the frequency of a word in a chunk comes to at most, k1 + 1 in every store."""
 
 
-class Evidence(NamedTuple):
+class PassageEvidence(NamedTuple):
     """What speaks for an answer among the chunks that the asker may see: the cosine of the nearest (None
     without vectors), and the coverage by words, from 0 to 1: 0 where the question `is_long`."""
 
@@ -29,7 +29,7 @@ class Evidence(NamedTuple):
     is_long: bool = False
 
 
-def coverage(index: Index, query: str, ranked: Sequence[Ranked]) -> float:
+def coverage(index: Index, query: str, ranked: Sequence[RankedChunk]) -> float:
     """The score of the best chunk by words, divided by the most that a chunk could have.
 
     1 where one chunk suits each word as well as any chunk does; near 0 where each word stands somewhere else
@@ -53,7 +53,7 @@ def ceiling_of(bests: Sequence[float], num_chunks: int) -> float:
 
 
 def ceiling_by_words(
-    lexical: Callable[[str, int, Access], Sequence[Ranked]], query: str, num_chunks: int
+    lexical: Callable[[str, int, Access], Sequence[RankedChunk]], query: str, num_chunks: int
 ) -> float:
     """`Index.ceiling` for a store that is asked for each word by itself."""
     found = [lexical(word, 1, None) for word in dict.fromkeys(words(query))]

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from finewright.rag.index import Ranked
+    from finewright.rag.index import RankedChunk
 
 _WORD = re.compile(r"\w+")
 
 
 def diverse(
-    ranked: Sequence[Ranked], similarity: NDArray[np.float32], *, limit: int, diversity: float
-) -> list[Ranked]:
+    ranked: Sequence[RankedChunk], similarity: NDArray[np.float32], *, limit: int, diversity: float
+) -> list[RankedChunk]:
     """The best `limit` of `ranked`, each time the one with the largest
 
     (1 - diversity) * score / best score - diversity * similarity to the nearest that is already chosen.
@@ -33,7 +33,7 @@ def diverse(
     relevance = np.array([item.score for item in ranked]) / max(item.score for item in ranked)
     nearest = np.zeros(len(ranked))
     is_left = np.ones(len(ranked), dtype=bool)
-    chosen: list[Ranked] = []
+    chosen: list[RankedChunk] = []
     for _ in range(min(limit, len(ranked))):
         gain = (1 - diversity) * relevance - diversity * nearest
         best = int(np.where(is_left, gain, -np.inf).argmax())

@@ -63,7 +63,7 @@ class _Record(BaseModel):
         return groups
 
 
-class Place(NamedTuple):
+class DocumentFile(NamedTuple):
     """A file that is read, the id of its document if it is one, how many lines or documents it has, and
     what holds of those that do not say otherwise."""
 
@@ -82,7 +82,7 @@ class Place(NamedTuple):
 class Documents:
     """Reads documents one at a time; what could not be read is counted by reason, and listed."""
 
-    places: Sequence[Place]
+    places: Sequence[DocumentFile]
     listing: Listing
     dropped: Counter[str] = field(default_factory=Counter)
     seen: dict[str, str] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class Documents:
         """Documents and lines, blank ones among them."""
         return sum(place.size for place in self.places)
 
-    def _file(self, place: Place) -> Iterator[tuple[int, Document]]:
+    def _file(self, place: DocumentFile) -> Iterator[tuple[int, Document]]:
         try:
             _check_name(place.id)
             _check_size(place.path)
@@ -120,7 +120,7 @@ class Documents:
         groups = tuple(sorted(set(usual.groups)))
         yield 1, Document(place.id, found.text, found.title, usual.source, usual.license, groups)
 
-    def _lines(self, place: Place) -> Iterator[tuple[int, Document]]:
+    def _lines(self, place: DocumentFile) -> Iterator[tuple[int, Document]]:
         for found in records(place.path):
             if isinstance(found, ReadRow):
                 try:
@@ -132,7 +132,7 @@ class Documents:
                 self.dropped["unreadable"] += found.level == "error"
                 self.listing.add(found)
 
-    def _told_apart(self, found: Document, place: Place, row: int) -> Document:
+    def _told_apart(self, found: Document, place: DocumentFile, row: int) -> Document:
         here = f"{place.path}:{row}" if place.is_records else str(place.path)
         if there := self.seen.get(found.id):
             raise DataError(f"{here}: id {found.id!r} is already that of {there}", hint=_NO_ID)
@@ -146,7 +146,7 @@ def find_documents(named: Sequence[str | DocumentsAt], resolve: Callable[[str], 
     Raises DataError, with a line for each, for a path that leads nowhere or to nothing that is read, and for
     a file that two of them name for other groups."""
     listing = Listing()
-    places: dict[Path, Place] = {}
+    places: dict[Path, DocumentFile] = {}
     for item in named:
         usual = DocumentsAt(path=item) if isinstance(item, str) else item
         for place in _places(usual, resolve(usual.path), listing):
@@ -160,9 +160,9 @@ def find_documents(named: Sequence[str | DocumentsAt], resolve: Callable[[str], 
     return Documents(list(places.values()), listing)
 
 
-def _places(usual: DocumentsAt, path: Path, listing: Listing) -> Iterator[Place]:
+def _places(usual: DocumentsAt, path: Path, listing: Listing) -> Iterator[DocumentFile]:
     if path.is_file() and path.suffix.lower() in _RECORDS:
-        yield Place(path, "", _num_lines(path), usual)
+        yield DocumentFile(path, "", _num_lines(path), usual)
     elif not path.exists():
         listing.add(said(str(path), "there is no such file or folder", _mend(path)))
     elif path.is_file() and path.suffix.lower() not in MEDIA_TYPES:
@@ -172,13 +172,13 @@ def _places(usual: DocumentsAt, path: Path, listing: Listing) -> Iterator[Place]
         found = list(documents_at([path], listing))
         for file, inside in found:
             below = inside if path.is_dir() else ""
-            yield Place(file, str(PurePosixPath(usual.path, below)), 1, usual)
+            yield DocumentFile(file, str(PurePosixPath(usual.path, below)), 1, usual)
         if lines := [] if found or not path.is_dir() else sorted(path.glob("*.jsonl")):
             what = "JSONL in a folder is read where it is named"
             listing.add(said(str(path), what, ", ".join(map(str, lines[:3]))))
 
 
-def _for_whom(first: Place, again: Place) -> Problem:
+def _for_whom(first: DocumentFile, again: DocumentFile) -> Problem:
     """Nobody could say who may see what two sources name for other groups."""
     whose = " and ".join(
         f"by {place.usual.path!r} for {', '.join(place.usual.groups) or 'everyone'}"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from finewright.rag.coverage import Evidence
-from finewright.rag.index import Ranked
+from finewright.rag.coverage import PassageEvidence
+from finewright.rag.index import RankedChunk
 
 K = 60
 """How little it matters whether a chunk is first or third; 60 is the paper's, fixed before any trial."""
@@ -14,14 +14,14 @@ OTHER_WORDS, OWN_WORDS = 0.3, 0.5
 questions that name a product and a fact a twentieth lie below 0.53, of paraphrases a twentieth above 0.45."""
 
 
-class Weights(NamedTuple):
+class RankingWeights(NamedTuple):
     """How much each ranking counts: for a question in the documents' own words, and for one in other words
     (None: the same)."""
 
     own: Mapping[str, float]
     other: Mapping[str, float] | None = None
 
-    def at(self, evidence: Evidence) -> Mapping[str, float]:
+    def at(self, evidence: PassageEvidence) -> Mapping[str, float]:
         """For a question by its coverage, in proportion between the two bounds.
 
         Words alone are right where one chunk has them all, and lead astray where no chunk has; which of the
@@ -40,7 +40,7 @@ class Weights(NamedTuple):
         }
 
 
-def fused(rankings: Mapping[str, Sequence[int]], weights: Mapping[str, float]) -> list[Ranked]:
+def fused(rankings: Mapping[str, Sequence[int]], weights: Mapping[str, float]) -> list[RankedChunk]:
     """Weighted reciprocal rank fusion: a chunk scores the sum of weight / (60 + rank) over the rankings that
     have it, ranks from 1. Cormack, Clarke & Buettcher 2009; the weights are ours, 1 each is theirs.
 
@@ -52,4 +52,4 @@ def fused(rankings: Mapping[str, Sequence[int]], weights: Mapping[str, float]) -
         if weight > 0:
             for rank, chunk_id in enumerate(chunk_ids, 1):
                 scores[chunk_id] = scores.get(chunk_id, 0.0) + weight / (K + rank)
-    return [Ranked(*item) for item in sorted(scores.items(), key=lambda item: -item[1])]
+    return [RankedChunk(*item) for item in sorted(scores.items(), key=lambda item: -item[1])]

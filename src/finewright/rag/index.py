@@ -65,7 +65,7 @@ class Indexed(NamedTuple):
     vectors: NDArray[np.float32] | None
 
 
-class Ranked(NamedTuple):
+class RankedChunk(NamedTuple):
     """A chunk by its number in the index, and how well it suits: the higher the better."""
 
     chunk_id: int
@@ -91,7 +91,7 @@ class Counts(NamedTuple):
     chunks: int
 
 
-class Changes(NamedTuple):
+class IndexChanges(NamedTuple):
     """What an update did to documents."""
 
     added: int
@@ -131,7 +131,7 @@ class Index(Protocol):
 
     about: About
 
-    def put(self, batch: Iterable[Indexed]) -> Changes:
+    def put(self, batch: Iterable[Indexed]) -> IndexChanges:
         """Add documents and replace those of the same id; one whose `sha256` is unchanged stays as it is.
 
         Of an iterator that raises, nothing is kept."""
@@ -146,10 +146,10 @@ class Index(Protocol):
     def restricted(self) -> set[str]:
         """The ids of the documents that are for some groups alone."""
 
-    def lexical(self, query: str, limit: int, access: Access) -> list[Ranked]:
+    def lexical(self, query: str, limit: int, access: Access) -> list[RankedChunk]:
         """Chunks that have words of the query, the best first. Any text is a query: none is syntax."""
 
-    def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[Ranked]:
+    def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[RankedChunk]:
         """Chunks by cosine with a vector of length 1, the nearest first; none without vectors."""
 
     def passages(self, chunk_ids: Sequence[int]) -> list[Passage]:

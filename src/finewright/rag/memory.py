@@ -9,7 +9,7 @@ from finewright.rag.places import no_places, read_places
 _Version = tuple[int, int]
 
 
-class Memory:
+class IndexMemory:
     """All as the file was at one version of it; each part is read when it is first needed."""
 
     def __init__(self, connection: sqlite3.Connection, dimensions: int) -> None:

@@ -25,7 +25,7 @@ CONFIDENCE, RESAMPLES, SEED = 0.95, 2000, 0
 """Of intervals: the usual level; resamples that are steady to about 0.2 points; any fixed number."""
 
 
-class Estimate(NamedTuple):
+class QuestionMean(NamedTuple):
     """A mean over questions and its interval."""
 
     value: float
@@ -65,7 +65,7 @@ def measured(ranked: Sequence[str], gold: Collection[str]) -> dict[str, float]:
     }
 
 
-def estimates(questions: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
+def estimates(questions: Sequence[Mapping[str, float]]) -> dict[str, QuestionMean]:
     """The mean of each metric with its interval; Wilson's for those that are 0 or 1.
 
     Questions are taken as independent of each other: many questions on one document make the intervals
@@ -86,9 +86,9 @@ def difference(
     )
 
 
-def _estimate(values: Sequence[float]) -> Estimate:
+def _estimate(values: Sequence[float]) -> QuestionMean:
     interval = mean_interval(values, confidence=CONFIDENCE, resamples=RESAMPLES, seed=SEED)
-    return Estimate(sum(values) / len(values), interval, len(values))
+    return QuestionMean(sum(values) / len(values), interval, len(values))
 
 
 def _discount(place: int) -> float:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.rag.index import Ranked
+from finewright.rag.index import RankedChunk
 
 Numbers = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -42,7 +42,9 @@ def read_numbers(joined: str | None) -> Numbers:
     return np.fromstring(joined, np.int64, sep=",") if joined else np.zeros(0, np.int64)
 
 
-def best(places: Places, scores: Scores, limit: int, documents: Numbers | None) -> list[Ranked]:
+def best(
+    places: Places, scores: Scores, limit: int, documents: Numbers | None
+) -> list[RankedChunk]:
     """The chunks of the highest scores, the first of equals; of these documents alone if they are given.
 
     A score of minus infinity is none."""
@@ -54,4 +56,4 @@ def best(places: Places, scores: Scores, limit: int, documents: Numbers | None) 
         worst = np.partition(scores[found], -limit)[-limit]
         found = found[scores[found] >= worst]
     order = np.argsort(-scores[found], kind="stable")[:limit]
-    return [Ranked(int(places.chunks[at]), float(scores[at])) for at in found[order]]
+    return [RankedChunk(int(places.chunks[at]), float(scores[at])) for at in found[order]]

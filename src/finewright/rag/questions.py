@@ -48,7 +48,7 @@ class Question(NamedTuple):
     kind: str = ""
 
 
-class Made(NamedTuple):
+class MadeQuestions(NamedTuple):
     """Questions, and the documents to ask them of: a sample, without what was taken out."""
 
     questions: list[Question]
@@ -56,7 +56,7 @@ class Made(NamedTuple):
 
 
 @dataclass(slots=True)
-class Sample:
+class DocumentSample:
     """The documents of the smallest digests of ids that fit into so many characters, whatever their order."""
 
     most_chars: int = MOST_CHARS
@@ -86,13 +86,13 @@ class _Candidate(NamedTuple):
 
 def made_questions(
     documents: Iterable[Document], *, per_kind: int = PER_KIND, most_chars: int = MOST_CHARS
-) -> Made:
+) -> MadeQuestions:
     """Questions out of documents, the same whatever the order of the documents.
 
     Each document is asked for in one way. A document that gives no question is kept: others must be told from
     it. Short texts without titles, tables and code may give none at all. Not covered: what people really ask
     about; a language's own way to ask."""
-    drawn = Sample(most_chars)
+    drawn = DocumentSample(most_chars)
     for document in documents:
         drawn.add(document)
     sample = drawn.documents()
@@ -103,7 +103,7 @@ def made_questions(
         for id, candidates in found.items()
     }
     each = min(_PER_DOCUMENT, -(-per_kind * len(_KINDS) // max(len(sample), 1)))
-    made = Made([], [])
+    made = MadeQuestions([], [])
     num_made: Counter[str] = Counter()
     for document in sample:
         chosen = _chosen(document, alone[document.id], num_made, each)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError
-from finewright.rag.coverage import Evidence, coverage, is_long
+from finewright.rag.coverage import PassageEvidence, coverage, is_long
 from finewright.rag.diversity import cosines, diverse, shared_words
-from finewright.rag.fusion import Weights, fused
+from finewright.rag.fusion import RankingWeights, fused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from finewright.rag.index import Access, Embedder, Index, Passage, Ranked
+    from finewright.rag.index import Access, Embedder, Index, Passage, RankedChunk
 
 DEPTH = 100
 """How many chunks of each ranking are fused: a chunk beyond has less than half the score of the first."""
@@ -32,7 +32,7 @@ class Hit(NamedTuple):
     score: float
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """What a search found, and whether any document is likely to have the answer: None where nobody knows, as
     the index is not calibrated."""
 
@@ -70,19 +70,21 @@ def find(
     limit: int,
     access: Access = None,
     diversity: float = 0.0,
-) -> Found:
+) -> SearchResult:
     """What `search` finds by the weights that the index remembers, and whether it is likely to be an answer,
     by the chunks that `access` may see."""
     about, asked = index.about, _Query(index, embedder, query, access)
-    weights = Weights(asked.possible(about.weights), about.other_weights if embedder else None)
+    weights = RankingWeights(
+        asked.possible(about.weights), about.other_weights if embedder else None
+    )
     calibration = about.calibration if bool(embedder) == bool(about.embedder) else None
     needs_both = calibration is not None or weights.other is not None
     made = asked.rankings(max(DEPTH, limit), None if needs_both else weights.own)
     if not needs_both:
-        return Found(_hits(index, made, weights.own, limit, diversity), None)
+        return SearchResult(_hits(index, made, weights.own, limit, diversity), None)
     evidence = evidence_of(index, query, made)
     hits = _hits(index, made, weights.at(evidence), limit, diversity)
-    return Found(hits, calibration.has_answer(evidence) if calibration else None)
+    return SearchResult(hits, calibration.has_answer(evidence) if calibration else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ class _Query:
         require_same_embedder(self.index, self.embedder)
         return weights
 
-    def rankings(self, depth: int, weights: Mapping[str, float] | None) -> dict[str, list[Ranked]]:
+    def rankings(
+        self, depth: int, weights: Mapping[str, float] | None
+    ) -> dict[str, list[RankedChunk]]:
         """Those that have a weight; both where it is not known before."""
         if not self.text.strip():
             return {}
@@ -121,9 +125,9 @@ def rankings(
     depth: int = DEPTH,
     access: Access = None,
     weights: Mapping[str, float] | None = None,
-) -> dict[str, list[Ranked]]:
+) -> dict[str, list[RankedChunk]]:
     """The chunks by words and by vector; a ranking of weight 0 is not made."""
-    found: dict[str, list[Ranked]] = {}
+    found: dict[str, list[RankedChunk]] = {}
     if weights is None or weights.get("lexical", 0.0) > 0:
         found["lexical"] = index.lexical(query, depth, access)
     if vector is not None:
@@ -131,10 +135,12 @@ def rankings(
     return found
 
 
-def evidence_of(index: Index, query: str, ranked: Mapping[str, Sequence[Ranked]]) -> Evidence:
+def evidence_of(
+    index: Index, query: str, ranked: Mapping[str, Sequence[RankedChunk]]
+) -> PassageEvidence:
     """What the best chunk by words and the best by vector say of whether there is an answer."""
     dense = ranked.get("dense", ())
-    return Evidence(
+    return PassageEvidence(
         cosine=dense[0].score if dense else None,
         coverage=coverage(index, query, ranked.get("lexical", ())),
         is_long=is_long(query),
@@ -153,7 +159,7 @@ def require_same_embedder(index: Index, embedder: Embedder | None) -> None:
 
 def _hits(
     index: Index,
-    made: Mapping[str, Sequence[Ranked]],
+    made: Mapping[str, Sequence[RankedChunk]],
     weights: Mapping[str, float],
     limit: int,
     diversity: float,
@@ -166,7 +172,9 @@ def _hits(
     return [Hit(passage, scores[passage.chunk_id]) for passage in index.passages(list(scores))]
 
 
-def _diverse(index: Index, ranked: Sequence[Ranked], limit: int, diversity: float) -> list[Ranked]:
+def _diverse(
+    index: Index, ranked: Sequence[RankedChunk], limit: int, diversity: float
+) -> list[RankedChunk]:
     chunk_ids = _ids(ranked)
     if index.about.embedder:
         alike = cosines(index.vectors(chunk_ids))
@@ -175,5 +183,5 @@ def _diverse(index: Index, ranked: Sequence[Ranked], limit: int, diversity: floa
     return diverse(ranked, alike, limit=limit, diversity=diversity)
 
 
-def _ids(ranked: Sequence[Ranked]) -> list[int]:
+def _ids(ranked: Sequence[RankedChunk]) -> list[int]:
     return [item.chunk_id for item in ranked]

@@ -27,13 +27,13 @@ from finewright.rag.database import (
 from finewright.rag.index import (
     About,
     Access,
-    Changes,
     Chunk,
     Counts,
     Document,
+    IndexChanges,
     Indexed,
     Passage,
-    Ranked,
+    RankedChunk,
     Resolve,
 )
 from finewright.rag.searchable import num_words, searchable
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from finewright.rag.calibration import Calibration
-    from finewright.rag.memory import Memory
+    from finewright.rag.memory import IndexMemory
 
 _VISIBLE = """SELECT group_concat(document) FROM readers
     WHERE name IN (SELECT value FROM json_each(?))"""
@@ -93,9 +93,9 @@ class SqliteIndex:
         self._is_new = is_new
         self._lock = threading.RLock()
         self._num_changes = 0
-        self._memory: Memory | None = None
+        self._memory: IndexMemory | None = None
 
-    def put(self, batch: Iterable[Indexed]) -> Changes:
+    def put(self, batch: Iterable[Indexed]) -> IndexChanges:
         """See `Index.put`; a document without a sha256 always counts as changed."""
         added = replaced = unchanged = 0
         sources: dict[str, str] = {}
@@ -118,7 +118,7 @@ class SqliteIndex:
                 self._add(indexed)
             if replaced:
                 erase_tokens(self._connection)
-        return Changes(added, replaced, unchanged)
+        return IndexChanges(added, replaced, unchanged)
 
     def delete(self, ids: Sequence[str]) -> int:
         """See `Index.delete`."""
@@ -137,7 +137,7 @@ class SqliteIndex:
         sql = "SELECT d.name FROM documents AS d JOIN readers AS r ON r.document = d.id WHERE r.name <> ?"
         return {name for (name,) in self._rows(sql, _EVERYONE)}
 
-    def lexical(self, query: str, limit: int, access: Access) -> list[Ranked]:
+    def lexical(self, query: str, limit: int, access: Access) -> list[RankedChunk]:
         """Chunks by BM25, the best first; of a query whose words are very common see `Words`."""
         from finewright.rag.places import best
 
@@ -146,7 +146,7 @@ class SqliteIndex:
             scores = memory.words.scores(query)
             return best(memory.places, scores, limit, self._visible(access))
 
-    def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[Ranked]:
+    def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[RankedChunk]:
         """See `Index.nearest`; the vectors are read into memory once."""
         from finewright.rag.places import best
 
@@ -307,12 +307,12 @@ class SqliteIndex:
                 half = vectors[at].astype("<f2").tobytes()
                 run("INSERT INTO vectors VALUES (?, ?)", (chunk_id, half))
 
-    def _followed(self, *, with_vectors: bool = False) -> Memory:
+    def _followed(self, *, with_vectors: bool = False) -> IndexMemory:
         """What is kept in memory, as the file is by now, whoever wrote to it."""
-        from finewright.rag.memory import Memory
+        from finewright.rag.memory import IndexMemory
 
         if not self._memory:
-            self._memory = Memory(self._connection, self.about.dimensions)
+            self._memory = IndexMemory(self._connection, self.about.dimensions)
         version = (self._rows("PRAGMA data_version")[0][0], self._num_changes)
         self._memory.follow(version, with_vectors=with_vectors)
         return self._memory

@@ -18,7 +18,7 @@ from finewright.schema.rag import RagSpec
 _SPECS = (".yaml", ".yml")
 
 
-class Asked(NamedTuple):
+class IndexTarget(NamedTuple):
     """The section that a command works by, and where its paths lead."""
 
     spec: RagSpec
@@ -31,15 +31,15 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenIndex:
     """An index with the embedder that it was made by, and the spec it is asked by."""
 
     index: Index
     embedder: Embedder | None
-    asked: Asked
+    asked: IndexTarget
 
 
-def asked_for(targets: Sequence[str], *, out: str = "", embedder: str = "") -> Asked:
+def asked_for(targets: Sequence[str], *, out: str = "", embedder: str = "") -> IndexTarget:
     """The `rag` section of one spec file, or that of documents given by their paths.
 
     `out` and `embedder` count before the spec's; paths among them lead from the current folder."""
@@ -47,14 +47,14 @@ def asked_for(targets: Sequence[str], *, out: str = "", embedder: str = "") -> A
     given = {key: value for key, value in given.items() if value}
     _check_arguments([*targets, *given.values()])
     if not is_spec(targets):
-        return Asked(RagSpec(documents=tuple(targets)).model_copy(update=given), Path)
+        return IndexTarget(RagSpec(documents=tuple(targets)).model_copy(update=given), Path)
     loaded = load_section("rag", RagSpec, Path(targets[0]))
     here = {path_in(out), embedder}
 
     def resolve(path: str) -> Path:
         return Path(path) if path in here else loaded.resolve(path)
 
-    return Asked(loaded.spec.model_copy(update=given), resolve)
+    return IndexTarget(loaded.spec.model_copy(update=given), resolve)
 
 
 def is_spec(targets: Sequence[str]) -> bool:
@@ -62,17 +62,17 @@ def is_spec(targets: Sequence[str]) -> bool:
     return len(targets) == 1 and Path(targets[0]).suffix.lower() in _SPECS
 
 
-def index_of(targets: Sequence[str], *, out: str = "") -> Asked:
+def index_of(targets: Sequence[str], *, out: str = "") -> IndexTarget:
     """Where the index is that a spec or `out` names, or that the one target is."""
     if is_spec(targets) or out or len(targets) > 1:
         return asked_for(targets, out=out)
     _check_arguments(targets)
     spec = RagSpec(documents=tuple(targets))
-    return Asked(spec.model_copy(update={"index": targets[0]}), Path)
+    return IndexTarget(spec.model_copy(update={"index": targets[0]}), Path)
 
 
 @contextmanager
-def open_target(target: str, *, embedder: str = "") -> Iterator[Opened]:
+def open_target(target: str, *, embedder: str = "") -> Iterator[OpenIndex]:
     """The index of a spec, or the one at `target`, with its embedder.
 
     Raises DataError where there is none, and where another embedder is asked for than it was made by. What
@@ -83,10 +83,10 @@ def open_target(target: str, *, embedder: str = "") -> Iterator[Opened]:
         name = asked.spec.embedder if is_spec([target]) else embedder
         loaded = load_embedder(name or _named(asked.place, index.about.embedder), asked.resolve)
         check_embedder(asked.spec.index, index.about, loaded)
-        yield Opened(index, loaded, asked)
+        yield OpenIndex(index, loaded, asked)
 
 
-def question_file(asked: Asked, named: str = "") -> Path | None:
+def question_file(asked: IndexTarget, named: str = "") -> Path | None:
     """The file of questions that is named on the command line, or else by the spec; None without either."""
     if named:
         return Path(named)

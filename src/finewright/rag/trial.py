@@ -5,55 +5,55 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.rag.fusion import Weights, fused
+from finewright.rag.fusion import RankingWeights, fused
 from finewright.rag.metrics import measured
 from finewright.rag.retrieve import evidence_of, rankings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from finewright.rag.coverage import Evidence
+    from finewright.rag.coverage import PassageEvidence
     from finewright.rag.index import Embedder, Index
     from finewright.rag.questions import Question
 
 _AT_ONCE = 64
 
 
-class Answered(NamedTuple):
+class TrialQuestion(NamedTuple):
     """A question with the chunks that words and vectors find for it, and what speaks for an answer."""
 
     question: Question
     rankings: Mapping[str, Sequence[int]]
-    evidence: Evidence
+    evidence: PassageEvidence
 
 
 @dataclass(slots=True)
-class Trial:
+class IndexTrial:
     """What an index found for each question, and the documents that these chunks are of."""
 
-    answered: list[Answered] = field(default_factory=list)
+    answered: list[TrialQuestion] = field(default_factory=list)
     documents: dict[int, str] = field(default_factory=dict)
 
-    def where(self, holds: Callable[[Answered], bool]) -> Trial:
+    def where(self, holds: Callable[[TrialQuestion], bool]) -> IndexTrial:
         """The trial of these questions alone."""
-        return Trial([each for each in self.answered if holds(each)], self.documents)
+        return IndexTrial([each for each in self.answered if holds(each)], self.documents)
 
-    def measured_with(self, weights: Weights) -> list[dict[str, float]]:
+    def measured_with(self, weights: RankingWeights) -> list[dict[str, float]]:
         """The metrics of each question where the rankings count so much."""
         return [
             measured(self.ranked(each, weights.at(each.evidence)), each.question.gold)
             for each in self.answered
         ]
 
-    def ranked(self, each: Answered, weights: Mapping[str, float]) -> list[str]:
+    def ranked(self, each: TrialQuestion, weights: Mapping[str, float]) -> list[str]:
         """Documents by their best chunk, the best first."""
         found = fused(each.rankings, weights)
         return list(dict.fromkeys(self.documents[item.chunk_id] for item in found))
 
 
-def ask_all(index: Index, embedder: Embedder | None, questions: Sequence[Question]) -> Trial:
+def ask_all(index: Index, embedder: Embedder | None, questions: Sequence[Question]) -> IndexTrial:
     """Ask each question by words and, with an embedder, by vectors; as the owner, who sees all."""
-    trial = Trial()
+    trial = IndexTrial()
     for start in range(0, len(questions), _AT_ONCE):
         batch = questions[start : start + _AT_ONCE]
         vectors = embedder.queries([q.prompt for q in batch]) if embedder else [None] * len(batch)
@@ -64,5 +64,5 @@ def ask_all(index: Index, embedder: Embedder | None, questions: Sequence[Questio
             new = {chunk_id for some in ids.values() for chunk_id in some} - trial.documents.keys()
             for passage in index.passages(sorted(new)):
                 trial.documents[passage.chunk_id] = passage.document
-            trial.answered.append(Answered(question, ids, evidence))
+            trial.answered.append(TrialQuestion(question, ids, evidence))
     return trial

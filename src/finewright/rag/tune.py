@@ -6,12 +6,12 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.rag.fusion import OTHER_WORDS, OWN_WORDS, Weights
+from finewright.rag.fusion import OTHER_WORDS, OWN_WORDS, RankingWeights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from finewright.rag.trial import Trial
+    from finewright.rag.trial import IndexTrial
 
 GRID: tuple[Mapping[str, float], ...] = (
     {"lexical": 1.0, "dense": 0.0},
@@ -51,11 +51,11 @@ class Tried(NamedTuple):
 class Tuned(NamedTuple):
     """The weights chosen, and what each of the grid reaches on all questions, in its order."""
 
-    weights: Weights
+    weights: RankingWeights
     tried: tuple[Tried, ...]
 
 
-def tuned(trial: Trial, *, are_own: bool = False) -> Tuned:
+def tuned(trial: IndexTrial, *, are_own: bool = False) -> Tuned:
     """Weights for questions in the documents' own words and for those in other words, by how much of a
     question the best chunk has; each chosen on the questions of its kind by the mean reciprocal rank.
 
@@ -75,12 +75,14 @@ def tuned(trial: Trial, *, are_own: bool = False) -> Tuned:
         other = _chosen(far)
     if vectors < _USELESS * words:
         other = own
-    return Tuned(Weights(own, other), tried)
+    return Tuned(RankingWeights(own, other), tried)
 
 
-def _chosen(trial: Trial) -> Mapping[str, float]:
+def _chosen(trial: IndexTrial) -> Mapping[str, float]:
     """The first that is no more than a standard error of the difference below the best."""
-    every = [[row["mrr"] for row in trial.measured_with(Weights(weights))] for weights in GRID]
+    every = [
+        [row["mrr"] for row in trial.measured_with(RankingWeights(weights))] for weights in GRID
+    ]
     best = max(every, key=fmean)
     for weights, reached in zip(GRID, every, strict=True):
         lost = [more - less for more, less in zip(best, reached, strict=True)]
@@ -89,6 +91,6 @@ def _chosen(trial: Trial) -> Mapping[str, float]:
     return GRID[every.index(best)]
 
 
-def _tried(trial: Trial, weights: Mapping[str, float]) -> Tried:
-    rows = trial.measured_with(Weights(weights))
+def _tried(trial: IndexTrial, weights: Mapping[str, float]) -> Tried:
+    rows = trial.measured_with(RankingWeights(weights))
     return Tried(weights, fmean(row["mrr"] for row in rows), fmean(row["recall@1"] for row in rows))

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from finewright.rag.build import build_index
 from finewright.rag.calibration import Calibration, calibrated
-from finewright.rag.coverage import Evidence
+from finewright.rag.coverage import PassageEvidence
 from finewright.rag.foreign import EVERYDAY, nonsense
-from finewright.rag.fusion import Weights
+from finewright.rag.fusion import RankingWeights
 from finewright.rag.harder import harder
 from finewright.rag.index import FORMAT, About, Document, Embedder, Index
 from finewright.rag.open import create_index
-from finewright.rag.questions import Made, Question, made_questions
-from finewright.rag.trial import Trial, ask_all
+from finewright.rag.questions import MadeQuestions, Question, made_questions
+from finewright.rag.trial import IndexTrial, ask_all
 from finewright.rag.tune import FEWEST, Tuned, tuned
 from finewright.schema.rag_report import CalibrationSeen, RagTuneReport, WeightsTried
 
@@ -58,7 +58,7 @@ def tuning_half(questions: Sequence[Question]) -> list[Question]:
     return [by_digest[digest] for digest in sorted(by_digest)[::2]]
 
 
-class Choice(NamedTuple):
+class WeightChoice(NamedTuple):
     """What was chosen, on which questions, and what to call them."""
 
     found: Tuned
@@ -67,21 +67,21 @@ class Choice(NamedTuple):
     why: str
 
 
-def _tuned_on_own(index: Index, embedder: Embedder | None, own: Sequence[Question]) -> Choice:
+def _tuned_on_own(index: Index, embedder: Embedder | None, own: Sequence[Question]) -> WeightChoice:
     trial = ask_all(index, embedder, own)
     line = calibrated(
         _evidence(trial), _foreign(index, embedder), tuned_on=list(map(digest_of, own))
     )
     why = f"tuned on {len(own)} of your questions"
-    return Choice(tuned(trial, are_own=True), line, own, why)
+    return WeightChoice(tuned(trial, are_own=True), line, own, why)
 
 
 def tuned_on_made(
     scratch: Index, embedder: Embedder | None, questions: Sequence[Question]
-) -> Choice:
+) -> WeightChoice:
     """What questions made of the documents of `scratch` choose."""
     trial = ask_all(scratch, embedder, questions)
-    return Choice(
+    return WeightChoice(
         tuned(trial),
         calibrated(
             _evidence(ask_all(scratch, embedder, hard_questions(questions))),
@@ -98,18 +98,18 @@ def hard_questions(questions: Sequence[Question]) -> list[Question]:
     return free if len(free) >= FEWEST else harder(questions) or list(questions)
 
 
-def _evidence(trial: Trial) -> list[Evidence]:
+def _evidence(trial: IndexTrial) -> list[PassageEvidence]:
     return [each.evidence for each in trial.answered]
 
 
-def _foreign(index: Index, embedder: Embedder | None) -> list[Evidence]:
+def _foreign(index: Index, embedder: Embedder | None) -> list[PassageEvidence]:
     """Without vectors nonsense alone: by words, everyday questions are too like what people ask."""
     texts = (*EVERYDAY, *nonsense()) if embedder else nonsense()
     return _evidence(ask_all(index, embedder, [Question(text, ()) for text in texts]))
 
 
-def _remembered(index: Index, embedder: Embedder | None, choice: Choice) -> RagTuneReport:
-    weights = choice.found.weights if embedder else Weights({"lexical": 1.0})
+def _remembered(index: Index, embedder: Embedder | None, choice: WeightChoice) -> RagTuneReport:
+    weights = choice.found.weights if embedder else RankingWeights({"lexical": 1.0})
     index.remember(weights.own, weights.other, choice.calibration)
     why = choice.why if embedder else "words alone: the index has no vectors"
     return RagTuneReport(
@@ -134,7 +134,9 @@ def seen_line(calibration: Calibration | None) -> CalibrationSeen | None:
 
 
 @contextmanager
-def trial_index(made: Made, embedder: Embedder | None, chunk_chars: int) -> Iterator[Index]:
+def trial_index(
+    made: MadeQuestions, embedder: Embedder | None, chunk_chars: int
+) -> Iterator[Index]:
     """An index of what the questions are asked of, deleted at the end."""
     about = About(
         FORMAT,

@@ -13,8 +13,8 @@ from finewright.rag.embed.load import load_embedder
 from finewright.rag.index import FORMAT, About, Document, Embedder, Index, NoIndex
 from finewright.rag.open import check_embedder, create_index, open_index
 from finewright.rag.question_file import read_questions
-from finewright.rag.questions import Question, Sample
-from finewright.rag.target import Asked, check_argument, question_file
+from finewright.rag.questions import DocumentSample, Question
+from finewright.rag.target import IndexTarget, check_argument, question_file
 from finewright.rag.tuning import seen_line, tune_rag
 from finewright.schema.common import Problem
 from finewright.schema.rag_index import IndexReport
@@ -29,7 +29,7 @@ UNTUNED = {"lexical": 1.0, "dense": 0.25}
 
 
 def update(
-    asked: Asked,
+    asked: IndexTarget,
     *,
     prune: bool,
     tune: bool | None,
@@ -43,7 +43,7 @@ def update(
     where no document can be read, where two have one id, and where another embedder or another length of
     chunks is asked for than the index was made with."""
     spec, resolve = asked
-    documents, sample = find_documents(spec.documents, resolve), Sample()
+    documents, sample = find_documents(spec.documents, resolve), DocumentSample()
     embedder = load_embedder(spec.embedder, resolve)
     try:
         held = open_index(spec.index, resolve)
@@ -77,7 +77,7 @@ def update(
         )
 
 
-def _own_questions(asked: Asked, held: Index, documents: Documents) -> list[Question]:
+def _own_questions(asked: IndexTarget, held: Index, documents: Documents) -> list[Question]:
     """The questions of the spec's file; where it is wrong that is told, and the documents are asked."""
     path = question_file(asked)
     if path is None:
@@ -91,7 +91,7 @@ def _own_questions(asked: Asked, held: Index, documents: Documents) -> list[Ques
 
 
 def _tuned(
-    held: Index, embedder: Embedder | None, sample: Sample, own: Sequence[Question]
+    held: Index, embedder: Embedder | None, sample: DocumentSample, own: Sequence[Question]
 ) -> RagTuneReport:
     try:
         return tune_rag(held, embedder, sample.documents(), own)
@@ -101,7 +101,7 @@ def _tuned(
         raise Interrupted(what, signal_number=SIGINT, hint=hint) from None
 
 
-def delete(asked: Asked, ids: Sequence[str]) -> IndexReport:
+def delete(asked: IndexTarget, ids: Sequence[str]) -> IndexReport:
     """Delete documents from an index. Raises DataError, with nothing deleted, for one that it has not."""
     with closing(open_index(asked.spec.index, asked.resolve)) as held:
         known = held.digests()
@@ -121,7 +121,7 @@ def _about(embedder: Embedder | None, chunk_chars: int) -> About:
     return About(FORMAT, embedder.id, embedder.dimensions, chunk_chars, UNTUNED)
 
 
-def _check_chunks(asked: Asked, held: Index) -> None:
+def _check_chunks(asked: IndexTarget, held: Index) -> None:
     made, wanted = held.about.chunk_chars, asked.spec.chunk_chars
     if made != wanted:
         raise DataError(
@@ -131,7 +131,7 @@ def _check_chunks(asked: Asked, held: Index) -> None:
 
 
 def _watched(
-    documents: Documents, sample: Sample, on_event: OnEvent, stop_requests: StopRequests
+    documents: Documents, sample: DocumentSample, on_event: OnEvent, stop_requests: StopRequests
 ) -> Iterator[Document]:
     """The documents, one by one, some of them kept to tune with; DataError where none could be read."""
     with stop_requests() as should_stop:
@@ -180,7 +180,7 @@ def _told_gone(held: Index, documents: Documents) -> int:
     return 0
 
 
-def _report(asked: Asked, held: Index) -> IndexReport:
+def _report(asked: IndexTarget, held: Index) -> IndexReport:
     """What the index holds."""
     counts, other = held.counts(), held.about.other_weights
     return IndexReport(

@@ -14,7 +14,7 @@ NAMES = 3
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
-class Searched(NamedTuple):
+class ChunkWords(NamedTuple):
     """The words a chunk is found by, those of the names above it several times, and how many are written."""
 
     words: list[str]
@@ -44,7 +44,7 @@ def words(text: str) -> list[str]:
     return spaced.lower().translate(_kept).split()
 
 
-def searched(document: Document, chunk: Chunk) -> Searched:
+def searched(document: Document, chunk: Chunk) -> ChunkWords:
     """The words of the title, the headings and the text."""
     names, text = words(names_above(document, chunk)), words(chunk.text)
-    return Searched(names * NAMES + text, len(names) + len(text))
+    return ChunkWords(names * NAMES + text, len(names) + len(text))

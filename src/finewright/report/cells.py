@@ -14,7 +14,7 @@ _DIGITS = 2
 _LEAST_DECIMAL = 1e-4
 
 
-class Interval(Protocol):
+class HasInterval(Protocol):
     """A value with its ends."""
 
     @property
@@ -30,7 +30,7 @@ class Interval(Protocol):
         """The upper end."""
 
 
-class Counted(Protocol):
+class CountOfTotal(Protocol):
     """So many of so many, with the ends of the share."""
 
     @property
@@ -55,7 +55,7 @@ def share(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def percent(found: Interval | None, missing: str = "") -> str:
+def percent(found: HasInterval | None, missing: str = "") -> str:
     """`98.3 % (91-100)`; a perplexity as it is, `12.35 (10.00-15.25)`."""
     if found is None:
         return missing
@@ -64,7 +64,7 @@ def percent(found: Interval | None, missing: str = "") -> str:
     return f"{share(found.value)} ({100 * found.low:.0f}-{100 * found.high:.0f})"
 
 
-def points(found: Interval | None, missing: str = "") -> str:
+def points(found: HasInterval | None, missing: str = "") -> str:
     """`+16.9 points (+9.1 to +24.8)`; a change of perplexity as it is."""
     if found is None:
         return missing
@@ -74,7 +74,7 @@ def points(found: Interval | None, missing: str = "") -> str:
     return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
-def counted_share(found: Counted | None, missing: str = "") -> str:
+def counted_share(found: CountOfTotal | None, missing: str = "") -> str:
     """`6 of 12 (25-75 %)`."""
     if found is None:
         return missing
@@ -163,5 +163,5 @@ def _setting(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _is_perplexity(found: Interval) -> bool:
+def _is_perplexity(found: HasInterval) -> bool:
     return getattr(found, "metric", "") == "perplexity"

@@ -5,7 +5,7 @@ from finewright.schema.cost import Range
 from finewright.schema.evaluate import Difference, Score
 
 
-class Share(Model):
+class AnswerShare(Model):
     """So many of so many answers, with an interval of the share (Wilson)."""
 
     count: int
@@ -69,12 +69,12 @@ class Conduct(Model):
     `valid_json` of the rows that expect JSON, None where none does; `no_label` of the rows whose answers are
     labels, None where they are not."""
 
-    ended: Share
-    looped: Share
-    other_script: Share
-    other_language: Share | None
-    valid_json: Share | None
-    no_label: Share | None = None
+    ended: AnswerShare
+    looped: AnswerShare
+    other_script: AnswerShare
+    other_language: AnswerShare | None
+    valid_json: AnswerShare | None
+    no_label: AnswerShare | None = None
     strays: tuple[str, ...] = ()
     """A few of the answers that drifted, each with its row and what is odd about it."""
 

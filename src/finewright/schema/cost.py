@@ -38,7 +38,7 @@ class MemoryEstimate(Model):
     terms: tuple[MemoryTerm, ...] = ()
 
 
-class Work(Model):
+class TrainingWork(Model):
     """What is to be computed: tokens of all steps, and arithmetic with the model's own formula."""
 
     tokens: Range
@@ -83,7 +83,7 @@ class CandidateCost(Model):
     active_parameters: int
     trainable_parameters: int
     memory: tuple[MemoryEstimate, ...]
-    work: Work
+    work: TrainingWork
     machines: tuple[MachineEstimate, ...]
     truths: tuple[str, ...] = ()
 

@@ -15,7 +15,7 @@ _MOST_KINDS = 1000
 _NUMBER = re.compile(r"[0-9]+")
 
 
-class Group(NamedTuple):
+class ProblemGroup(NamedTuple):
     """What problems of one kind have in common: the file, the level, and key and message without numbers."""
 
     file: str
@@ -24,7 +24,7 @@ class Group(NamedTuple):
     message: str
 
 
-class Counted(NamedTuple):
+class RepeatedProblem(NamedTuple):
     """A problem, and for how many like it it stands, itself among them."""
 
     problem: Problem
@@ -38,9 +38,9 @@ class Listing:
 
     No more than _MOST_KINDS kinds of a file and level are told apart; what comes after is but counted."""
 
-    kept: dict[Group, list[Problem]] = field(default_factory=dict)
-    order: list[Group] = field(default_factory=list)
-    numbers: Counter[Group] = field(default_factory=Counter)
+    kept: dict[ProblemGroup, list[Problem]] = field(default_factory=dict)
+    order: list[ProblemGroup] = field(default_factory=list)
+    numbers: Counter[ProblemGroup] = field(default_factory=Counter)
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     more: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -59,14 +59,14 @@ class Listing:
             self.order.append(group)
         self.numbers[group] += number
 
-    def counted(self) -> Iterator[Counted]:
+    def counted(self) -> Iterator[RepeatedProblem]:
         """What is kept, in its order; the last that is kept of a kind stands for those that are not."""
-        num_given: Counter[Group] = Counter()
+        num_given: Counter[ProblemGroup] = Counter()
         for group in self.order:
             place, kept = num_given[group], self.kept[group]
             num_given[group] += 1
             is_last = num_given[group] == len(kept)
-            yield Counted(kept[place], self.numbers[group] - place if is_last else 1)
+            yield RepeatedProblem(kept[place], self.numbers[group] - place if is_last else 1)
 
     def join(self, later: "Listing") -> None:
         """Add what a listing of the rows that come after has: all is listed as by one reader."""
@@ -108,21 +108,21 @@ class Listing:
         ]
         return (*listed, *more)
 
-    def _lines(self) -> Iterator[Counted]:
-        num_given: Counter[Group] = Counter()
+    def _lines(self) -> Iterator[RepeatedProblem]:
+        num_given: Counter[ProblemGroup] = Counter()
         for group in self.order:
             place, number = num_given[group], self.numbers[group]
             num_given[group] += 1
             if number <= _MOST_ALIKE:
-                yield Counted(self.kept[group][place], 1)
+                yield RepeatedProblem(self.kept[group][place], 1)
             elif not place:
-                yield Counted(self.kept[group][0], number)
+                yield RepeatedProblem(self.kept[group][0], number)
 
 
-def _group(problem: Problem) -> Group:
+def _group(problem: Problem) -> ProblemGroup:
     message = NOT_UTF8 if problem.message.startswith(NOT_UTF8) else problem.message
     key, message = (_NUMBER.sub("#", text) for text in (problem.key, message))
-    return Group(problem.file, problem.level, key, message)
+    return ProblemGroup(problem.file, problem.level, key, message)
 
 
 def _with_number(problem: Problem, number: int) -> Problem:

@@ -18,9 +18,9 @@ from finewright.schema.explain import explain, group, odd_numbers, visible
 from finewright.schema.nodes import (
     DEEPEST,
     Loc,
-    Notes,
-    Place,
+    SpecNotes,
     Tree,
+    ValuePlace,
     dotted,
     prefixes,
     read,
@@ -50,7 +50,7 @@ class LoadedSpec:
     path: Path
     set_keys: frozenset[str]
     data: Mapping[str, Tree]
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, ValuePlace] = field(default_factory=dict)
 
     def resolve(self, path: str) -> Path:
         """Where a path in the spec leads: relative to the spec's folder, `~/` to the home."""
@@ -75,7 +75,7 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
 
     Raises SpecError with one line for every mistake; takes no YAML aliases, tags or merge keys."""
     text = read_text(path)
-    notes = Notes()
+    notes = SpecNotes()
     data = _read_root(path, text, notes)
     for assignment in overrides:
         data = override(data, assignment, notes)
@@ -92,8 +92,8 @@ def changed(
 
     Its text is that of the changed spec, without the comments. Raises SpecError; `where` is what its lines
     begin with, in place of the file."""
-    notes = Notes()
-    place = notes.places[()] = Place(where or str(loaded.path), 0)
+    notes = SpecNotes()
+    place = notes.places[()] = ValuePlace(where or str(loaded.path), 0)
     data: Tree = {key: value for key, value in loaded.data.items() if key not in without}
     for key, value in values.items():
         try:
@@ -150,9 +150,9 @@ def _decoded(path: Path, content: bytes) -> str:
         raise SpecError(f"{path}:{line}: {what}", hint=hint) from None
 
 
-def _read_root(path: Path, text: str, notes: Notes) -> Tree:
-    def line_of(line: int) -> Place:
-        return Place(f"{path}:{line}", line)
+def _read_root(path: Path, text: str, notes: SpecNotes) -> Tree:
+    def line_of(line: int) -> ValuePlace:
+        return ValuePlace(f"{path}:{line}", line)
 
     data = read(text, (), line_of, notes)
     if isinstance(data, dict):
@@ -164,9 +164,9 @@ def _read_root(path: Path, text: str, notes: Notes) -> Tree:
     raise spec_error(notes)
 
 
-def override(data: Tree, assignment: str, notes: Notes) -> Tree:
+def override(data: Tree, assignment: str, notes: SpecNotes) -> Tree:
     """The data with `key=value` put in; what is wrong with that is noted."""
-    place = Place(f"--set {short(assignment)}", math.inf)
+    place = ValuePlace(f"--set {short(assignment)}", math.inf)
     path, equals, text = assignment.partition("=")
     parts = path.strip().split(".")
     if not equals or not all(parts) or len(parts) > DEEPEST:
@@ -213,7 +213,7 @@ def _with(old: Tree, loc: Loc, value: Tree) -> Tree:
     return {**keys, first: _with(keys.get(first), rest, value)}
 
 
-def _validated(data: Tree, notes: Notes) -> RunSpec:
+def _validated(data: Tree, notes: SpecNotes) -> RunSpec:
     spec, errors = _tried(data)
     found = group(errors, data) | group(odd_numbers(data), data)
     known = {mistake.loc for mistake in notes.mistakes if mistake.loc}
@@ -242,7 +242,7 @@ def _tried(data: Tree) -> tuple[RunSpec | None, list["ErrorDetails"]]:
     return None, errors
 
 
-def spec_error(notes: Notes, *, num_more: int = 0) -> SpecError:
+def spec_error(notes: SpecNotes, *, num_more: int = 0) -> SpecError:
     """All that is noted as one error, a line for each mistake, in the order of the file."""
     listed = sorted(notes.mistakes, key=lambda mistake: mistake.place.rank)[:MOST_MISTAKES]
     num_more += len(notes.mistakes) - len(listed)

@@ -23,7 +23,7 @@ from finewright.schema.load import (
     read_text,
     spec_error,
 )
-from finewright.schema.nodes import Loc, Notes, Place, Tree, read
+from finewright.schema.nodes import Loc, SpecNotes, Tree, ValuePlace, read
 from finewright.schema.run import RUN_NAME
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class LoadedSection(Generic[Spec]):
     name: str
     spec: Spec
     path: Path
-    notes: Notes
+    notes: SpecNotes
 
     def resolve(self, path: str) -> Path:
         """Where a path in the spec leads: relative to the spec's folder, `~/` to the home."""
@@ -72,10 +72,10 @@ def load_section(
     """Read a spec of `name` and the section `key`, or that section of a run spec, which must be whole.
 
     Takes `key.name=value` overrides. Raises SpecError with one line for every mistake."""
-    text, notes, needed_by = read_text(path), Notes(), sections()[key].needed_by
+    text, notes, needed_by = read_text(path), SpecNotes(), sections()[key].needed_by
 
-    def place_of(line: int) -> Place:
-        return Place(f"{path}:{line}", line)
+    def place_of(line: int) -> ValuePlace:
+        return ValuePlace(f"{path}:{line}", line)
 
     data = read(text, (), place_of, notes)
     if not isinstance(data, dict):
@@ -108,7 +108,7 @@ def _file_of(key: str, spec: type[BaseModel]) -> type[BaseModel]:
     return create_model("SectionFile", __base__=Model, **fields)
 
 
-def _validated(model: type[BaseModel], data: Tree, notes: Notes) -> BaseModel:
+def _validated(model: type[BaseModel], data: Tree, notes: SpecNotes) -> BaseModel:
     file, errors = _tried(model, data)
     found = group(errors, data)
     known = {mistake.loc for mistake in notes.mistakes}

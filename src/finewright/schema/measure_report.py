@@ -10,7 +10,7 @@ from finewright.schema.evaluate import Difference, Score
 from finewright.schema.measure import Arm
 
 
-class Share(Model):
+class RowShare(Model):
     """A share of rows with its interval."""
 
     value: float
@@ -54,14 +54,14 @@ class Latency(Model):
     search_p50: float = 0.0
 
 
-class Tokens(Model):
+class RequestTokens(Model):
     """Mean tokens of a request."""
 
     prompt: float
     answer: float
 
 
-class Cost(Model):
+class RequestCost(Model):
     """What a request costs, the training paid off over `requests`; dollars where the machine has a price."""
 
     training_seconds: float
@@ -76,7 +76,7 @@ class Cost(Model):
     )
 
 
-class Training(Model):
+class TrainedArm(Model):
     """A run that trained an arm; `run` is its folder, relative to the experiment's."""
 
     run: str
@@ -93,12 +93,12 @@ class ArmReport(Model):
     arm: Arm
     shots: int = 0
     scores: tuple[Score, ...]
-    solved: Share
+    solved: RowShare
     p_best: float = Field(description="Share of resamples of the rows in which it solves the most.")
     latency: Latency
-    tokens: Tokens
-    cost: Cost
-    training: Training | None = None
+    tokens: RequestTokens
+    cost: RequestCost
+    training: TrainedArm | None = None
     is_cost_frontier: bool
     is_latency_frontier: bool
 
@@ -119,7 +119,7 @@ class ShotsTried(Model):
     """A number of examples on the development rows."""
 
     shots: int
-    solved: Share
+    solved: RowShare
 
 
 class CurvePoint(Model):
@@ -127,10 +127,10 @@ class CurvePoint(Model):
 
     share: float
     rows: int
-    solved: Share
+    solved: RowShare
 
 
-class Curve(Model):
+class GainCurve(Model):
     """How success grows with the rows: `gain` is the paired difference of the last two points."""
 
     arm: Arm
@@ -143,12 +143,12 @@ class FactProbe(Model):
     """An arm asked after documents were edited: of facts that changed, and of facts that did not."""
 
     arm: Arm
-    known_before: Share | None = Field(
+    known_before: RowShare | None = Field(
         None, description="Share of the facts to change that it had right before the change."
     )
-    follows_new: Share
-    gives_old: Share
-    kept: Share = Field(description="Share of unchanged facts that it has right.")
+    follows_new: RowShare
+    gives_old: RowShare
+    kept: RowShare = Field(description="Share of unchanged facts that it has right.")
 
 
 class Changed(Model):
@@ -164,8 +164,8 @@ class Abstention(Model):
     """An arm with passages: whether it says so when they do not hold the answer, and only then."""
 
     arm: Arm
-    unanswerable: Share
-    answerable: Share
+    unanswerable: RowShare
+    answerable: RowShare
 
 
 class Forgetting(Model):
@@ -180,7 +180,7 @@ class Forgetting(Model):
 class Retrieval(Model):
     """How often a right document is among the passages of a held-out question."""
 
-    found: Share
+    found: RowShare
     passages: int
     documents: int
     chunks: int
@@ -201,7 +201,7 @@ class Baseline(Model):
     """What an arm must beat where answers are labels: the arm that solves most minus it in `difference`."""
 
     name: str
-    solved: Share
+    solved: RowShare
     difference: Difference
 
 
@@ -225,7 +225,7 @@ class MeasureReport(Model):
     baselines: tuple[Baseline, ...] = ()
     shots: tuple[ShotsTried, ...] = ()
     retrieval: Retrieval | None = None
-    curve: Curve | None = None
+    curve: GainCurve | None = None
     facts: tuple[FactProbe, ...] = ()
     changed: tuple[Changed, ...] = ()
     abstention: tuple[Abstention, ...] = ()

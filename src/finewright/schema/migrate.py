@@ -22,7 +22,7 @@ class Carried(Model):
     why: str
 
 
-class Stated(Model):
+class ParityTerms(Model):
     """What parity is, said before the new model's answers exist: by `metric`, the new model may be at most
     `margin` below the old one, at a one-sided `confidence`."""
 
@@ -87,7 +87,7 @@ class MigrateReport(Model):
         description="Training rows that a golden prompt is near, by how."
     )
     golden: Golden
-    stated: Stated
+    stated: ParityTerms
     run: str
     against_expected: tuple[Bound, ...] = Field(
         description="Old and new model against the right answers, where they are known."

@@ -26,7 +26,7 @@ _KINDS: Mapping[type[yaml.Node], Set[str]] = {
 _OCTAL_OR_BASE_60 = re.compile(r"[-+]?0[0-7_]+|.*:.*")
 
 
-class Place(NamedTuple):
+class ValuePlace(NamedTuple):
     """Where a value stands: as shown, its rank in the file, and the scalar as written."""
 
     where: str
@@ -34,13 +34,13 @@ class Place(NamedTuple):
     text: str | None = None
 
 
-PlaceOf: TypeAlias = Callable[[int], Place]
+PlaceOf: TypeAlias = Callable[[int], ValuePlace]
 
 
 class Mistake(NamedTuple):
     """Something wrong with a spec."""
 
-    place: Place
+    place: ValuePlace
     loc: Loc
     what: str
 
@@ -51,22 +51,22 @@ class Mistake(NamedTuple):
 
 
 @dataclass(slots=True)
-class Notes:
+class SpecNotes:
     """What is known of a spec while it is read: the place of each value, and every mistake."""
 
-    places: dict[Loc, Place] = field(default_factory=dict)
+    places: dict[Loc, ValuePlace] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def refuse(self, loc: Loc, what: str, place: Place) -> None:
+    def refuse(self, loc: Loc, what: str, place: ValuePlace) -> None:
         """Note a mistake; reading goes on, so that all are told at once."""
         self.mistakes.append(Mistake(place, loc, what))
 
-    def place(self, loc: Loc) -> Place:
+    def place(self, loc: Loc) -> ValuePlace:
         """Where `loc` stands, or else the nearest thing around it."""
         return next(self.places[part] for part in prefixes(loc) if part in self.places)
 
 
-def read(text: str, loc: Loc, place_of: PlaceOf, notes: Notes) -> Tree:
+def read(text: str, loc: Loc, place_of: PlaceOf, notes: SpecNotes) -> Tree:
     """The data in `text`, which stands at `loc` of the spec; None where there is a mistake.
 
     Safe for any text: no tags, aliases or merge keys, bounded depth, nothing is constructed but
@@ -113,7 +113,7 @@ def short(text: str) -> str:
 
 
 class _Reader:
-    def __init__(self, notes: Notes, loader: yaml.CSafeLoader, place_of: PlaceOf) -> None:
+    def __init__(self, notes: SpecNotes, loader: yaml.CSafeLoader, place_of: PlaceOf) -> None:
         self.notes = notes
         self.loader = loader
         self.place_of = place_of
@@ -159,7 +159,7 @@ class _Reader:
                 found[key] = self.value(value_node, (*loc, key), line)
         return found
 
-    def _key(self, node: yaml.Node, loc: Loc, place: Place) -> str | None:
+    def _key(self, node: yaml.Node, loc: Loc, place: ValuePlace) -> str | None:
         kind = node.tag.removeprefix(_TAG)
         if kind in _TEXT - {"merge"} and isinstance(node, yaml.ScalarNode):
             return str(node.value)
@@ -172,7 +172,7 @@ class _Reader:
         self.notes.refuse(loc, what, place)
         return None
 
-    def _scalar(self, node: yaml.ScalarNode, loc: Loc, place: Place) -> Tree:
+    def _scalar(self, node: yaml.ScalarNode, loc: Loc, place: ValuePlace) -> Tree:
         text, kind = str(node.value), node.tag.removeprefix(_TAG)
         what = f"`{short(text)}` is no usable {kind}"
         if kind in _NUMBERS and _OCTAL_OR_BASE_60.fullmatch(text):
@@ -186,7 +186,7 @@ class _Reader:
         return None
 
 
-def _syntax(error: yaml.YAMLError, text: str, place_of: PlaceOf) -> tuple[str, Place]:
+def _syntax(error: yaml.YAMLError, text: str, place_of: PlaceOf) -> tuple[str, ValuePlace]:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         mark = error.problem_mark
         at_tab = text[mark.index : mark.index + 1] == "\t"

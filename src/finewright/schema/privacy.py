@@ -55,7 +55,7 @@ class SecretsSpec(Model):
     )
 
 
-class Finding(Model):
+class PrivacyFinding(Model):
     """A found value: where it stands, and never what it says.
 
     `start` and `end` are offsets in the text as it was read, `new_start` and `new_end` in the text that
@@ -92,7 +92,7 @@ class PrivacyReport(Model):
     secrets_action: str
     rows_changed: int
     found: dict[FoundType, TypeCount]
-    findings: tuple[Finding, ...]
+    findings: tuple[PrivacyFinding, ...]
     not_looked_for: tuple[PersonalType, ...] = ()
     problems: tuple[Problem, ...] = ()
     out: str = ""

@@ -12,7 +12,7 @@ from finewright.schema.extend import extended
 from finewright.schema.train import TrainReport
 
 
-class Finding(Model):
+class DoctorFinding(Model):
     """One thing that `doctor` looked at."""
 
     name: str
@@ -24,7 +24,7 @@ class Finding(Model):
 class DoctorReport(Model):
     """What is installed, on what machine, and what would fail."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[DoctorFinding, ...]
 
     @property
     def passed(self) -> bool:

@@ -26,7 +26,7 @@ class SetFile(Model):
     sha256: str
 
 
-class Provenance(Model):
+class SetProvenance(Model):
     """Where a data set came from, and how to build the same one again."""
 
     name: str
@@ -51,5 +51,5 @@ class SetReport(Model):
     folder: str
     written: bool
     files_written: tuple[str, ...] = ()
-    provenance: Provenance
-    feedback: Provenance | None
+    provenance: SetProvenance
+    feedback: SetProvenance | None

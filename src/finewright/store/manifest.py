@@ -21,7 +21,7 @@ _RUN_STAGE = "run"
 _UNCOVERED = {"events.jsonl", "run.lock", "manifest.json"}
 
 
-class Row(Artifact):
+class ManifestRow(Artifact):
     """An artifact, the stage that made it, and the digests of what it was made from."""
 
     stage: str
@@ -49,7 +49,7 @@ class Manifest(Model):
     finewright: str
     key: str
     stages: dict[str, FinishedStage]
-    artifacts: tuple[Row, ...]
+    artifacts: tuple[ManifestRow, ...]
 
     @field_validator("stages")
     @classmethod
@@ -143,8 +143,8 @@ def verify(run: "RunDir") -> list[Problem]:
     return problems + [_uncovered(path) for path in loose]
 
 
-def _row(artifact: Artifact, stage: str, inputs: Sequence[str] = ()) -> Row:
-    return Row(**artifact.model_dump(), stage=stage, inputs=tuple(inputs))
+def _row(artifact: Artifact, stage: str, inputs: Sequence[str] = ()) -> ManifestRow:
+    return ManifestRow(**artifact.model_dump(), stage=stage, inputs=tuple(inputs))
 
 
 def _with_report(run: "RunDir", stage: str, artifacts: Sequence[Artifact]) -> list[Artifact]:
@@ -160,7 +160,7 @@ def write_manifest(run: "RunDir", manifest: Manifest) -> None:
     atomic.write_json(run.manifest, manifest.model_dump(mode="json"))
 
 
-def _check(run: "RunDir", row: Row) -> Iterator[Problem]:
+def _check(run: "RunDir", row: ManifestRow) -> Iterator[Problem]:
     path = run.root / row.path
     again = "" if "/" in row.stage else f"run the stage {row.stage!r} again, or "
     hint = f"{again}restore the file from a copy"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from finewright.schema.common import Artifact
 from finewright.store.atomic import os_errors, replace_dir
-from finewright.store.manifest import FinishedStage, Row, read_manifest, write_manifest
+from finewright.store.manifest import FinishedStage, ManifestRow, read_manifest, write_manifest
 from finewright.store.rundir import RunDir
 
 _FOLDER = "measurements"
@@ -14,7 +14,7 @@ _STAGE = "evaluate"
 _SHOWN = 8
 
 
-class Kept(NamedTuple):
+class StoredMeasurement(NamedTuple):
     """An earlier measurement: its folder in the run, and when it was made."""
 
     path: str
@@ -51,12 +51,12 @@ def keep_measurement(run: RunDir) -> str:
     return folder
 
 
-def kept_measurements(run: RunDir) -> list[Kept]:
+def kept_measurements(run: RunDir) -> list[StoredMeasurement]:
     """Every earlier measurement, oldest first, but for one that has been made again and is the run's own."""
     stages = read_manifest(run).stages
     own = stages[_STAGE].key if _STAGE in stages else ""
     found = [
-        Kept(name, finished)
+        StoredMeasurement(name, finished)
         for name, finished in stages.items()
         if name.startswith(f"{_FOLDER}/") and finished.key != own
     ]
@@ -74,6 +74,6 @@ def record_spec(run: RunDir, described: tuple[Artifact, ...]) -> None:
     write_manifest(run, manifest.model_copy(update={"artifacts": rows}))
 
 
-def _moved(row: Row, folder: str) -> Row:
+def _moved(row: ManifestRow, folder: str) -> ManifestRow:
     path = f"{folder}/{PurePosixPath(row.path).name}"
     return row.model_copy(update={"path": path, "stage": folder})

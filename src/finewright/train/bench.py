@@ -8,11 +8,11 @@ from typing import Literal
 import torch
 
 from finewright.lm import runtime
-from finewright.lm.batch import Encoded, Example
+from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.plugins import resolve
 from finewright.schema.methods import AnyTrainSpec
-from finewright.train.loop import Step, rows_of_step, train
+from finewright.train.loop import TrainStep, rows_of_step, train
 from finewright.train.methods.setup import Setup
 from finewright.train.schedule import schedule_of
 from finewright.train.state import make_optimizer
@@ -24,7 +24,7 @@ _TOKENS = range(256)
 _LEARNED_SHARE = 0.6
 
 
-def trial_steps(lm: LM, spec: AnyTrainSpec, rows: Sequence[Example]) -> Iterator[Step]:
+def trial_steps(lm: LM, spec: AnyTrainSpec, rows: Sequence[Example]) -> Iterator[TrainStep]:
     """Steps as `train` takes them, what the base gives to the rows first; the adapter is not kept."""
     method = resolve("method", spec.method)(spec, Setup(lm))
     fitted = spec.model_copy(update={"batch_size": min(spec.batch_size, len(rows))})
@@ -58,7 +58,7 @@ def synthetic_row(length: int, rng: random.Random) -> Example:
     """A row of random tokens of which the last three fifths are learned."""
     prompt = round((1 - _LEARNED_SHARE) * length)
     ids = tuple(rng.choices(_TOKENS, k=length))
-    row = Encoded(ids, (False,) * prompt + (True,) * (length - prompt))
+    row = EncodedRow(ids, (False,) * prompt + (True,) * (length - prompt))
     return Example((row,))
 
 

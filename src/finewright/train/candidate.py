@@ -13,7 +13,7 @@ from finewright.errors import Interrupted, StageError
 from finewright.lm import runtime
 from finewright.lm.model import LM
 from finewright.schema.common import Problem
-from finewright.train.checkpoint import Progress
+from finewright.train.checkpoint import CheckpointProgress
 from finewright.train.curves import write_curves
 from finewright.train.defaults import save_steps
 from finewright.train.looks import (
@@ -25,7 +25,7 @@ from finewright.train.looks import (
     looked_at,
     with_look,
 )
-from finewright.train.loop import Step, train
+from finewright.train.loop import TrainStep, train
 from finewright.train.memory import told_what_would_fit
 from finewright.train.pace import fit_minutes
 from finewright.train.save import save_result
@@ -38,11 +38,11 @@ _BUSY_CORES = 0.3
 _FORECAST_AFTER = 3
 
 
-class Outcome(NamedTuple):
+class TrainingOutcome(NamedTuple):
     """How the training of a candidate went; held-out metrics are empty without held-out rows, and `stored` is
     what the result's folder should hold."""
 
-    progress: Progress
+    progress: CheckpointProgress
     final_loss: float
     final_metrics: dict[str, float]
     eval_loss: float | None
@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def train_candidate(work: Work) -> Outcome:
+def train_candidate(work: Work) -> TrainingOutcome:
     """Train from the newest good checkpoint, or from the start, and write the result.
 
     Raises Interrupted, with a checkpoint written, when asked to stop, and StageError when the loss
@@ -73,7 +73,7 @@ def train_candidate(work: Work) -> Outcome:
             work.folder / "adapter", training.lm, training.method, work.base, work.chat, spec
         )
         write_curves(work.folder)
-    return Outcome(
+    return TrainingOutcome(
         progress=progress,
         final_loss=last.loss,
         final_metrics=last.metrics,
@@ -85,7 +85,9 @@ def train_candidate(work: Work) -> Outcome:
     )
 
 
-def _steps(training: Training, progress: Progress) -> tuple[Progress, Step]:
+def _steps(
+    training: Training, progress: CheckpointProgress
+) -> tuple[CheckpointProgress, TrainStep]:
     """Run the remaining steps, logging each and keeping a checkpoint now and then."""
     work, schedule, watch = training.work, training.work.schedule, Watch()
     every = work.spec.save_steps or save_steps(schedule.steps)[0]
@@ -124,7 +126,7 @@ def _steps(training: Training, progress: Progress) -> tuple[Progress, Step]:
     return progress, last
 
 
-def _remaining(training: Training, progress: Progress) -> Iterator[Step]:
+def _remaining(training: Training, progress: CheckpointProgress) -> Iterator[TrainStep]:
     work = training.work
     if ends_early(work.spec, progress, work.schedule):
         return iter(())  # it had ended when it was cut
@@ -140,9 +142,9 @@ def _remaining(training: Training, progress: Progress) -> Iterator[Step]:
     )
 
 
-def _advanced(progress: Progress, step: Step) -> Progress:
+def _advanced(progress: CheckpointProgress, step: TrainStep) -> CheckpointProgress:
     best, best_step = best_of(progress, step)
-    return Progress(
+    return CheckpointProgress(
         step=step.step,
         tokens=progress.tokens + step.tokens,
         trained_tokens=progress.trained_tokens + step.trained_tokens,
@@ -153,7 +155,7 @@ def _advanced(progress: Progress, step: Step) -> Progress:
     )
 
 
-def _log(work: Work, step: Step, steps: int) -> None:
+def _log(work: Work, step: TrainStep, steps: int) -> None:
     with (work.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(step)) + "\n")
     work.context.emit(
@@ -161,7 +163,7 @@ def _log(work: Work, step: Step, steps: int) -> None:
     )
 
 
-def _forecast(work: Work, step: Step, steps: int) -> None:
+def _forecast(work: Work, step: TrainStep, steps: int) -> None:
     """Say how long the rest takes: at the start, when the first steps have warmed the machine up."""
     left = steps - step.step
     if left:
@@ -171,9 +173,9 @@ def _forecast(work: Work, step: Step, steps: int) -> None:
         )
 
 
-def _past(metrics: Path) -> list[Step]:
+def _past(metrics: Path) -> list[TrainStep]:
     lines = metrics.read_text(encoding="utf-8").splitlines()
-    return [Step(**json.loads(line)) for line in lines]
+    return [TrainStep(**json.loads(line)) for line in lines]
 
 
 def _why_slower(name: str, lm: LM) -> Iterator[Problem]:

@@ -27,7 +27,7 @@ KEEP = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CheckpointProgress:
     """Where a run stands after `step` steps; the best held-out loss so far, and its step."""
 
     step: int = 0
@@ -56,11 +56,11 @@ class State:
 class Checkpoint:
     """A checkpoint that was read and verified."""
 
-    progress: Progress
+    progress: CheckpointProgress
     state: State
 
 
-def save(folder: Path, *, key: str, progress: Progress, state: State) -> Path:
+def save(folder: Path, *, key: str, progress: CheckpointProgress, state: State) -> Path:
     """Write `folder/step-NNNNNN` whole, and drop all but it and the KEEP - 1 before it. `key` names the
     run."""
     target = folder / f"step-{progress.step:06d}"
@@ -72,7 +72,7 @@ def save(folder: Path, *, key: str, progress: Progress, state: State) -> Path:
     return target
 
 
-def write(target: Path, *, key: str, progress: Progress, state: State) -> None:
+def write(target: Path, *, key: str, progress: CheckpointProgress, state: State) -> None:
     """Put a checkpoint at `target`, in place of the one there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with replace_dir(target) as new:
@@ -90,7 +90,7 @@ def read(path: Path, *, key: str) -> Checkpoint | str:
         return reason
     content = json.loads((path / _STATE).read_text(encoding="utf-8"))
     tensors = (load_file(path / name) for name in (_WEIGHTS, _OPTIMIZER, _METHOD))
-    return Checkpoint(Progress(**content["progress"]), State(*tensors))
+    return Checkpoint(CheckpointProgress(**content["progress"]), State(*tensors))
 
 
 def latest(folder: Path, *, key: str) -> tuple[Checkpoint | None, list[Problem]]:
@@ -124,7 +124,7 @@ def _reason_against(path: Path, key: str) -> str:
         for name, digest in state["files"].items():
             if sha256_file(path / name) != digest:
                 return f"{name} is damaged"
-        Progress(**state["progress"])
+        CheckpointProgress(**state["progress"])
     except (StoreError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return "it is incomplete"
     return ""

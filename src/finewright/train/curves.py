@@ -58,7 +58,7 @@ _STYLE = {
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-class Curve(NamedTuple):
+class MetricCurve(NamedTuple):
     """One metric over the steps that had it; only finite values, the others are counted."""
 
     name: str
@@ -76,16 +76,16 @@ class Bucket(NamedTuple):
     high: float
 
 
-def read_curves(text: str) -> list[Curve]:
+def read_curves(text: str) -> list[MetricCurve]:
     """The curves in the text of a metrics.jsonl: what every run has first, then by name.
 
     A last line without its end is of a run that was cut while writing, and is left out."""
-    found: dict[str, Curve] = {}
+    found: dict[str, MetricCurve] = {}
     for line in text[: text.rfind("\n") + 1].splitlines():
         record = json.loads(line)
         values = {name: record[name] for name in _FIRST if name in record} | record["metrics"]
         for name, value in values.items():
-            curve = found.setdefault(name, Curve(name, [], [], 0))
+            curve = found.setdefault(name, MetricCurve(name, [], [], 0))
             if math.isfinite(value):
                 curve.steps.append(record["step"])
                 curve.values.append(value)
@@ -115,7 +115,7 @@ class Drawn(NamedTuple):
     png: bytes
 
 
-def draw(curves: Sequence[Curve]) -> Drawn:
+def draw(curves: Sequence[MetricCurve]) -> Drawn:
     """A panel for each curve, at most three in a row."""
     try:
         import matplotlib as mpl
@@ -158,7 +158,7 @@ def _block(value: float, low: float, high: float) -> str:
     return _BLOCKS[min(int(share * len(_BLOCKS)), len(_BLOCKS) - 1)]
 
 
-def buckets(curve: Curve, most: int) -> list[Bucket]:
+def buckets(curve: MetricCurve, most: int) -> list[Bucket]:
     """The curve in at most so many points."""
     number = min(most, len(curve.steps))
     made = []
@@ -169,7 +169,7 @@ def buckets(curve: Curve, most: int) -> list[Bucket]:
     return made
 
 
-def _figure(curves: Sequence[Curve]) -> Figure:
+def _figure(curves: Sequence[MetricCurve]) -> Figure:
     from matplotlib.figure import Figure
 
     columns = min(_COLUMNS, len(curves))
@@ -189,7 +189,7 @@ def _figure(curves: Sequence[Curve]) -> Figure:
     return figure
 
 
-def _draw_panel(panel: Axes, curve: Curve) -> None:
+def _draw_panel(panel: Axes, curve: MetricCurve) -> None:
     all_of_it, trend = buckets(curve, _MOST_POINTS), buckets(curve, _TREND_POINTS)
     has_trend = len(curve.steps) >= 2 * _TREND_POINTS
     steps = [point.step for point in all_of_it]

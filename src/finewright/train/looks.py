@@ -5,14 +5,14 @@ from dataclasses import replace
 from finewright.lm.encode import EncodedRows
 from finewright.schema.common import Problem
 from finewright.schema.methods import AnyTrainSpec
-from finewright.train.checkpoint import Progress
+from finewright.train.checkpoint import CheckpointProgress
 from finewright.train.defaults import eval_steps
-from finewright.train.loop import Step, held_out_loss
+from finewright.train.loop import TrainStep, held_out_loss
 from finewright.train.schedule import Schedule
 from finewright.train.training import Training
 
 
-def with_look(training: Training, step: Step) -> Step:
+def with_look(training: Training, step: TrainStep) -> TrainStep:
     """The step with what the held-out rows say, when it is time for a look."""
     work = training.work
     steps = work.schedule.steps
@@ -25,7 +25,7 @@ def with_look(training: Training, step: Step) -> Step:
     return replace(step, metrics={**step.metrics, **found})
 
 
-def held_out_of(step: Step) -> dict[str, float]:
+def held_out_of(step: TrainStep) -> dict[str, float]:
     """What the look at a step saw beside the loss; empty when there was none."""
     prefix = "eval_"
     named = ((n.removeprefix(prefix), v) for n, v in step.metrics.items() if n.startswith(prefix))
@@ -77,7 +77,7 @@ def keeps_best(spec: AnyTrainSpec) -> bool:
     return bool(spec.early_stopping) or spec.keep == "best+last"
 
 
-def ends_early(spec: AnyTrainSpec, progress: Progress, schedule: Schedule) -> bool:
+def ends_early(spec: AnyTrainSpec, progress: CheckpointProgress, schedule: Schedule) -> bool:
     """Have there been `early_stopping` looks since the best one?"""
     if not spec.early_stopping or not progress.best_step:
         return False
@@ -86,7 +86,7 @@ def ends_early(spec: AnyTrainSpec, progress: Progress, schedule: Schedule) -> bo
     return looks >= spec.early_stopping
 
 
-def ended_early(progress: Progress, step: int, steps: int) -> Problem:
+def ended_early(progress: CheckpointProgress, step: int, steps: int) -> Problem:
     """That it was, for the log and the report."""
     return Problem(
         level="info",
@@ -96,7 +96,7 @@ def ended_early(progress: Progress, step: int, steps: int) -> Problem:
     )
 
 
-def best_of(progress: Progress, step: Step) -> tuple[float | None, int]:
+def best_of(progress: CheckpointProgress, step: TrainStep) -> tuple[float | None, int]:
     """The best held-out loss after a step, and where it was. An online method's loss says little; there it
     is the reward, with its sign turned."""
     value = step.metrics.get("eval_loss")

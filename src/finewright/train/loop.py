@@ -70,7 +70,7 @@ class Method(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrainStep:
     """What one step did. `step` counts from 1; `loss` is the mean over the step's batches, and of its updates
     when there are several."""
 
@@ -94,7 +94,7 @@ def train(  # noqa: PLR0913 - the parts of a run, by name
     start_step: int = 0,
     max_grad_norm: float = 1.0,
     micro_batch_tokens: int | None = None,
-) -> Iterator[Step]:
+) -> Iterator[TrainStep]:
     """Run the steps from `start_step` on, yielding after each; the caller logs, saves and stops.
 
     The loss of a step is the mean over all that is learned in it, however it is split into accumulation
@@ -118,7 +118,7 @@ def train(  # noqa: PLR0913 - the parts of a run, by name
             tokens += sum(batch.num_tokens for batch in batches)
             trained_tokens += sum(batch.num_trained for batch in batches)
         means = done.values()
-        yield Step(
+        yield TrainStep(
             step=step + 1,
             loss=means.pop(_LOSS),
             learning_rate=learning_rate,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from finewright.lm import runtime
 from finewright.schema.common import Problem
 from finewright.store.atomic import write_text
-from finewright.train.loop import Step, rows_of_step, train
+from finewright.train.loop import TrainStep, rows_of_step, train
 from finewright.train.schedule import Schedule
 from finewright.train.training import begun, stop_before_the_first_step
 from finewright.train.work import Work
@@ -81,7 +81,7 @@ def _measured(work: Work, seconds: float, whole: Schedule) -> Pace:
     return Pace(work.context.key, per_token, steps)
 
 
-def _timed(work: Work) -> Iterator[Step]:
+def _timed(work: Work) -> Iterator[TrainStep]:
     """Real steps of the run without the first ones, which warm up; one at least."""
     most = min(_MOST_STEPS, work.schedule.steps)
     trial = replace(work, spec=work.spec.model_copy(update={"max_steps": most}))

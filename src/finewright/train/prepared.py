@@ -5,7 +5,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from finewright.lm.sources import BaseModel, config_here
+from finewright.lm.sources import LocalBase, config_here
 from finewright.schema.common import Problem
 from finewright.schema.methods import AnyTrainSpec
 from finewright.train.rows import MethodRows
@@ -23,7 +23,7 @@ class Prepared:
 
     `problems` are those of the settings with this model; the rows have their own."""
 
-    base: BaseModel
+    base: LocalBase
     spec: AnyTrainSpec
     chat: "Chat"
     encoded: "EncodedRows"
@@ -40,7 +40,7 @@ class Prepared:
         return schedule_of(self.spec, self.lengths or [1])
 
 
-def prepared(base: BaseModel, spec: AnyTrainSpec, chat: "Chat", rows: MethodRows) -> Prepared:
+def prepared(base: LocalBase, spec: AnyTrainSpec, chat: "Chat", rows: MethodRows) -> Prepared:
     """Encode the rows by the settings. What is wrong with them is told, and refused by who trains on them."""
     from finewright.lm.encode import encode_rows
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from finewright.errors import StageError
 from finewright.lm.batch import Example
-from finewright.lm.efficacy import NO_CHANGE, SAME_LOGITS, Finding, efficacy
-from finewright.lm.elsewhere import Elsewhere, Question, asked_elsewhere, why_not
+from finewright.lm.efficacy import NO_CHANGE, SAME_LOGITS, EfficacyFinding, efficacy
+from finewright.lm.elsewhere import Elsewhere, ProofQuestion, asked_elsewhere, why_not
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.load import load_lm
 from finewright.lm.model import LM
@@ -61,7 +61,7 @@ def _consent(work: Work) -> str:
     return work.context.spec.remote_code.get(work.base.name, "")
 
 
-def _proof(found: Finding) -> Proof:
+def _proof(found: EfficacyFinding) -> Proof:
     return Proof(name=found.name, measured=found.measured, bar=found.bar, passed=found.passed)
 
 
@@ -77,7 +77,7 @@ def _is_asked_elsewhere(work: Work) -> bool:
     return work.spec.prove_elsewhere and work.spec.method != "reward"  # which answers nothing
 
 
-def _question(work: Work, lm: LM) -> Question:
+def _question(work: Work, lm: LM) -> ProofQuestion:
     """The whole prompt of a short row, and what the model answers to it here."""
     row = min(work.rows[:_ROWS], key=lambda one: one.sequences[0].num_tokens).sequences[0]
     start = row.trained.index(True) if any(row.trained) else row.num_tokens
@@ -85,10 +85,10 @@ def _question(work: Work, lm: LM) -> Question:
     most = min(_LONGEST_ANSWER, 2 * (row.num_tokens - start) + 16)
     sampling = Sampling(max_new_tokens=most)
     (answer,) = generate(lm, [prompt], stop_ids=work.chat.stop_ids, sampling=sampling)
-    return Question(tuple(prompt), most, answer)
+    return ProofQuestion(tuple(prompt), most, answer)
 
 
-def _elsewhere(work: Work, folder: Path, question: Question) -> Proved:
+def _elsewhere(work: Work, folder: Path, question: ProofQuestion) -> Proved:
     assert work.spec.dtype != "auto"
     found: Elsewhere | str = why_not(work.base, folder, _consent(work))
     if found:
@@ -100,7 +100,7 @@ def _elsewhere(work: Work, folder: Path, question: Question) -> Proved:
     return Proved(proofs, tuple(_of_elsewhere(work, found, question, proofs)))
 
 
-def _compared(found: Elsewhere, question: Question, bar: float) -> tuple[Proof, ...]:
+def _compared(found: Elsewhere, question: ProofQuestion, bar: float) -> tuple[Proof, ...]:
     same = found.ids == question.tokens
     detail = f"{found.versions}, another process, {len(found.ids)} tokens, {found.seconds:.1f} s"
     gap = Proof(
@@ -124,7 +124,7 @@ def _compared(found: Elsewhere, question: Question, bar: float) -> tuple[Proof, 
 
 
 def _of_elsewhere(
-    work: Work, found: Elsewhere, question: Question, proofs: Sequence[Proof]
+    work: Work, found: Elsewhere, question: ProofQuestion, proofs: Sequence[Proof]
 ) -> Iterator[Problem]:
     for proof in proofs:
         if not proof.passed:

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from finewright.lm.batch import Encoded, Example, split, sums_of
+from finewright.lm.batch import EncodedRow, Example, split, sums_of
 from finewright.lm.model import LM
 from finewright.store.atomic import write_text
 
-Group = tuple[Encoded, ...]
+Group = tuple[EncodedRow, ...]
 Watch = Callable[[int, int], None]
 
 
@@ -73,7 +73,7 @@ class References:
                 yield fresh
 
 
-def _digest(row: Encoded) -> str:
+def _digest(row: EncodedRow) -> str:
     content = json.dumps([row.input_ids, [int(learned) for learned in row.trained]])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 

@@ -16,12 +16,12 @@ from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
-from finewright.train.rewards import Answered, rating_candidate, said_turn
+from finewright.train.rewards import PolicyAnswer, rating_candidate, said_turn
 
 _AT_ONCE = 16
 
 
-def load_reward_model(path: Path) -> Callable[[Sequence[Answered]], list[float]]:
+def load_reward_model(path: Path) -> Callable[[Sequence[PolicyAnswer]], list[float]]:
     """What gives answers the run's rewards. Raises StoreError when the run trained no reward model, or its
     files have changed."""
     run = open_run(path)
@@ -45,7 +45,9 @@ def load_reward_model(path: Path) -> Callable[[Sequence[Answered]], list[float]]
 
 
 @torch.inference_mode()
-def _rated(lm: LM, head: torch.nn.Linear, chat: Chat, answers: Sequence[Answered]) -> list[float]:
+def _rated(
+    lm: LM, head: torch.nn.Linear, chat: Chat, answers: Sequence[PolicyAnswer]
+) -> list[float]:
     """The head's number for each answer in its conversation."""
     rated: list[float] = []
     for start in range(0, len(answers), _AT_ONCE):
@@ -55,7 +57,7 @@ def _rated(lm: LM, head: torch.nn.Linear, chat: Chat, answers: Sequence[Answered
     return rated
 
 
-def _conversation(answer: Answered) -> Row:
+def _conversation(answer: PolicyAnswer) -> Row:
     turn = said_turn(answer)
     tools = tuple(map(dict, answer.tools)) if answer.tools else None
     return Row("", (*map(dict, answer.messages), turn), tools, "", 0)

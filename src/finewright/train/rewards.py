@@ -27,7 +27,7 @@ Comparison = Callable[[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class PolicyAnswer:
     """An answer of the policy's, the conversation before it, its row's columns; did it end by itself?
 
     `text` is what follows the thoughts or, where the row expects calls, the calls as one JSON text. `said` is
@@ -41,7 +41,7 @@ class Answered:
     tools: tuple[Mapping[str, Any], ...] | None = None
 
 
-def said_turn(answered: Answered) -> dict[str, Any]:  # Any: OpenAI's message form
+def said_turn(answered: PolicyAnswer) -> dict[str, Any]:  # Any: OpenAI's message form
     """The answer as a message: its content and its calls, without thoughts."""
     said = answered.said or Answer(answered.text)
     calls = [
@@ -74,13 +74,13 @@ def expected_calls(column: Any) -> tuple[Call, ...]:  # Any: free JSON
     return found.calls
 
 
-Judge = Callable[[Sequence[Answered]], Sequence[float]]
+Judge = Callable[[Sequence[PolicyAnswer]], Sequence[float]]
 """What each answer is worth to one reward function."""
 Resolve = Callable[[str], Path]
 """From a path as the spec has it to one that can be opened."""
 
 
-class Scored(NamedTuple):
+class ScoredAnswers(NamedTuple):
     """Each answer's weighted sum, and each function's mean, unweighted, under `reward/<name>`."""
 
     totals: list[float]
@@ -101,7 +101,7 @@ class Rewards:
 
     parts: tuple[Reward, ...]
 
-    def score(self, answers: Sequence[Answered]) -> Scored:
+    def score(self, answers: Sequence[PolicyAnswer]) -> ScoredAnswers:
         """What the answers are worth. Raises StageError for a row without its column, or no finite number."""
         totals, means = [0.0] * len(answers), {}
         for name, weight, judge in self.parts:
@@ -111,7 +111,7 @@ class Rewards:
                     raise StageError(f"reward {name} gave {value} for {answers[i].text[:60]!r}")
                 totals[i] += weight * value
             means[f"reward/{name}"] = math.fsum(values) / len(answers)
-        return Scored(totals, means)
+        return ScoredAnswers(totals, means)
 
 
 def build(
@@ -202,19 +202,19 @@ def _calling(spec: RewardSpec) -> Judge:
     """The scorer of that name; where it has nothing to say, nothing is earned."""
     scorer: AnswerScorer = plugins.resolve("scorer", spec.kind)
 
-    def judge(answers: Sequence[Answered]) -> list[float]:
+    def judge(answers: Sequence[PolicyAnswer]) -> list[float]:
         return [scorer.score(a.said or Answer(a.text), _due(a, spec)) or 0.0 for a in answers]
 
     return judge
 
 
-def _due(answered: Answered, spec: RewardSpec) -> Due:
+def _due(answered: PolicyAnswer, spec: RewardSpec) -> Due:
     calls = expected_calls(answered.columns.get(spec.compared_column))
     return due_of(Answer("", calls=calls), answered.tools, answered.columns)
 
 
 def _asked(function: UserFunction) -> Judge:
-    def judge(answers: Sequence[Answered]) -> list[float]:
+    def judge(answers: Sequence[PolicyAnswer]) -> list[float]:
         return [
             function(a.text, {**a.columns, "messages": [dict(m) for m in a.messages]})
             for a in answers

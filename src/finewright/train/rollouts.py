@@ -7,13 +7,13 @@ import torch
 
 from finewright.judge.answer import Answer, compared_text
 from finewright.lm.answers.reader import answer_of_tokens
-from finewright.lm.batch import Encoded, Example, Packed, split
+from finewright.lm.batch import EncodedRow, Example, PackedBatch, split
 from finewright.lm.chat import Chat
 from finewright.lm.generate import Generation, Sampling, generate
 from finewright.lm.model import LM
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.rewards import CALLS_COLUMN
-from finewright.train.rewards import Answered, Rewards, expected_calls
+from finewright.train.rewards import PolicyAnswer, Rewards, expected_calls
 
 _PROMPT_END = 64
 """Tokens of a prompt, more than a turn's header and the opening of a thought take."""
@@ -23,7 +23,7 @@ _PROMPT_END = 64
 class Rollout:
     """One prompt with its G answers as rows that can be trained, and the reward of each."""
 
-    rows: tuple[Encoded, ...]
+    rows: tuple[EncodedRow, ...]
     rewards: tuple[float, ...]
 
     @property
@@ -89,11 +89,11 @@ def _said(chat: Chat, row: Example, generation: Generation) -> Answer:
     )
 
 
-def _answered(answer: Answer, row: Example) -> Answered:
+def _answered(answer: Answer, row: Example) -> PolicyAnswer:
     """What rewards see of an answer to a prompt. Raises StageError for expected calls that cannot be read."""
     due = Answer("", calls=expected_calls(row.columns.get(CALLS_COLUMN)))
     text = compared_text(answer, due)
-    return Answered(text, row.messages, row.columns, answer.ended, answer, row.tools)
+    return PolicyAnswer(text, row.messages, row.columns, answer.ended, answer, row.tools)
 
 
 def _thoughts(chat: Chat, said: Sequence[Answer]) -> dict[str, float]:
@@ -108,11 +108,11 @@ def _thoughts(chat: Chat, said: Sequence[Answer]) -> dict[str, float]:
     }
 
 
-def _row(prompt: Encoded, generation: Generation) -> Encoded:
+def _row(prompt: EncodedRow, generation: Generation) -> EncodedRow:
     """The answer is learned through its stop token, where the model wrote one."""
     stop = () if generation.stop_id is None else (generation.stop_id,)
     answer = (*generation.ids, *stop)
-    return Encoded(
+    return EncodedRow(
         (*prompt.input_ids, *answer),
         (False,) * prompt.num_tokens + (True,) * len(answer),
         prompt.row_id,
@@ -130,13 +130,13 @@ def _seen(rewards: torch.Tensor, found: Sequence[Generation]) -> dict[str, float
 
 
 @torch.no_grad()
-def logps_before(lm: LM, batch: Packed, temperature: float) -> torch.Tensor:
+def logps_before(lm: LM, batch: PackedBatch, temperature: float) -> torch.Tensor:
     """log p of the batch's learned tokens under the policy as it is, (N,)."""
     return lm.token_logps(batch, temperature)
 
 
 @torch.no_grad()
-def logps_of_base(lm: LM, batch: Packed, temperature: float) -> torch.Tensor:
+def logps_of_base(lm: LM, batch: PackedBatch, temperature: float) -> torch.Tensor:
     """log p of the batch's learned tokens under the base, (N,)."""
     with lm.reference():
         return lm.token_logps(batch, temperature)

@@ -13,7 +13,7 @@ from finewright.lm.adapters.kinds import save_adapter
 from finewright.lm.chat import Chat
 from finewright.lm.ends import save_with_ends
 from finewright.lm.model import LM
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.lm.tensors import save_tensors
 from finewright.schema.adapter import AdapterSpec
 from finewright.schema.methods import AnyTrainSpec
@@ -24,7 +24,7 @@ _INDEX, _SINGLE, _HEAD = "model.safetensors.index.json", "model.safetensors", "s
 
 
 def save_result(
-    folder: Path, lm: LM, method: Method, base: BaseModel, chat: Chat, spec: AnyTrainSpec
+    folder: Path, lm: LM, method: Method, base: LocalBase, chat: Chat, spec: AnyTrainSpec
 ) -> None:
     """Write the adapter, or the whole model, with its tokenizer; a reward model as a sequence classifier."""
     with replace_dir(folder) as new:

@@ -14,7 +14,7 @@ from finewright.schema.train import Candidate, TrainReport
 from finewright.store.manifest import describe
 from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train import rewards
-from finewright.train.candidate import Outcome, train_candidate
+from finewright.train.candidate import TrainingOutcome, train_candidate
 from finewright.train.looks import left_out
 from finewright.train.prepared import held_out_rows, prepared
 from finewright.train.proof import prove
@@ -83,7 +83,7 @@ def _candidate(
     )
 
 
-def _report(work: Work, encoded: EncodedRows, outcome: Outcome) -> Candidate:
+def _report(work: Work, encoded: EncodedRows, outcome: TrainingOutcome) -> Candidate:
     run, progress = work.context.run, outcome.progress
     beside = [work.folder / name for name in _KINDS if (work.folder / name).is_file()]
     files = [*sorted((work.folder / "adapter").iterdir()), *beside]

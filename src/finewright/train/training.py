@@ -10,7 +10,7 @@ from finewright.plugins import resolve
 from finewright.schema.common import Problem
 from finewright.store.atomic import write_text
 from finewright.train import checkpoint
-from finewright.train.checkpoint import Checkpoint, Progress
+from finewright.train.checkpoint import Checkpoint, CheckpointProgress
 from finewright.train.load import load_for_training
 from finewright.train.loop import Method, rows_of_step
 from finewright.train.methods.setup import Setup
@@ -74,7 +74,7 @@ def stop_before_the_first_step(work: Work) -> None:
         )
 
 
-def resumed(training: Training) -> Progress:
+def resumed(training: Training) -> CheckpointProgress:
     """Put the newest good checkpoint back, and cut the metrics to where it stands."""
     work = training.work
     found, problems = checkpoint.latest(work.folder / "checkpoints", key=work.context.key)
@@ -83,7 +83,7 @@ def resumed(training: Training) -> Progress:
     metrics = work.folder / "metrics.jsonl"
     if found is None:
         write_text(metrics, "")
-        return Progress()
+        return CheckpointProgress()
     put_back(found.state, training.lm, training.method, training.optimizer)
     lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
     write_text(metrics, "".join(lines[: found.progress.step]))
@@ -91,7 +91,7 @@ def resumed(training: Training) -> Progress:
     return found.progress
 
 
-def keep(training: Training, progress: Progress) -> None:
+def keep(training: Training, progress: CheckpointProgress) -> None:
     """Write a checkpoint of the training as it is."""
     checkpoint.save(
         training.work.folder / "checkpoints",
@@ -101,7 +101,7 @@ def keep(training: Training, progress: Progress) -> None:
     )
 
 
-def keep_best(training: Training, progress: Progress) -> None:
+def keep_best(training: Training, progress: CheckpointProgress) -> None:
     """Write the checkpoint of the best step so far, in place of the one before."""
     checkpoint.write(
         training.work.folder / "checkpoints" / _BEST,
@@ -111,7 +111,7 @@ def keep_best(training: Training, progress: Progress) -> None:
     )
 
 
-def take_best(training: Training, progress: Progress) -> None:
+def take_best(training: Training, progress: CheckpointProgress) -> None:
     """Put the best step's weights back; where its checkpoint is damaged, say so and leave the last."""
     path = training.work.folder / "checkpoints" / _BEST
     found = checkpoint.read(path, key=training.work.context.key)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from finewright.lm.batch import Example
 from finewright.lm.chat import Chat
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.schema.methods import AnyTrainSpec
 from finewright.store.stage import StageContext
 from finewright.train.rewards import Rewards
@@ -21,7 +21,7 @@ class Work:
 
     context: StageContext
     spec: AnyTrainSpec
-    base: BaseModel
+    base: LocalBase
     chat: Chat
     rows: Sequence[Example]
     eval_rows: Sequence[Example]

@@ -12,7 +12,7 @@ from finewright.data.gather import gather
 from finewright.data.sets.build import build_set
 from finewright.errors import DataError, FetchError, MissingExtra, ModelError, SpecError, StageError
 from finewright.lm import runtime
-from finewright.lm.sources import BaseModel, check_name, locate, num_parameters
+from finewright.lm.sources import LocalBase, check_name, locate, num_parameters
 from finewright.schema.bench import BenchMachine, BenchReport, BenchRows, BenchSpeed
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataSpec, SourceSpec
@@ -27,7 +27,7 @@ from finewright.workbench.up import OnEvent
 if TYPE_CHECKING:
     from finewright.lm.batch import Example
     from finewright.lm.model import LM
-    from finewright.train.loop import Step
+    from finewright.train.loop import TrainStep
 
 DATA_SET = "solidity"
 _WARM_UP_STEPS = 2
@@ -35,7 +35,7 @@ _BUSY_CORES = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class BenchLoad:
     """What is trained, and for how long; without `data`, rows of finewright's own choice."""
 
     data: Path | None
@@ -56,11 +56,11 @@ class _Rows(NamedTuple):
 
 
 class _Trained(NamedTuple):
-    steps: Sequence["Step"]
+    steps: Sequence["TrainStep"]
     first_done: float
 
 
-def bench(base_model: str, load: Load, on_event: OnEvent) -> BenchReport:
+def bench(base_model: str, load: BenchLoad, on_event: OnEvent) -> BenchReport:
     """Train the steps as `train` would with the same settings, report their speed, and keep nothing.
 
     Wrong input raises SpecError, DataError or ModelError before anything is fetched."""
@@ -103,11 +103,11 @@ def bench(base_model: str, load: Load, on_event: OnEvent) -> BenchReport:
     )
 
 
-def _warm_up(load: Load) -> int:
+def _warm_up(load: BenchLoad) -> int:
     return min(_WARM_UP_STEPS, load.steps - 1)
 
 
-def _settings(base: BaseModel, load: Load) -> AnyTrainSpec:
+def _settings(base: LocalBase, load: BenchLoad) -> AnyTrainSpec:
     given = SFTSpec(
         max_steps=load.steps,
         batch_size=load.batch_size,
@@ -125,7 +125,7 @@ def _read(path: Path) -> Sequence[Row]:
     return rows.rows
 
 
-def _own_rows(base: BaseModel, spec: AnyTrainSpec, load: Load) -> _Rows:
+def _own_rows(base: LocalBase, spec: AnyTrainSpec, load: BenchLoad) -> _Rows:
     """Real rows of mixed length; where they cannot be had or do not do, random tokens of such lengths."""
     from finewright.train.bench import synthetic_rows
 
@@ -144,7 +144,7 @@ def _own_rows(base: BaseModel, spec: AnyTrainSpec, load: Load) -> _Rows:
         return _Rows(synthetic_rows(load.rows, max_length=load.max_length), told)
 
 
-def _encoded(base: BaseModel, spec: AnyTrainSpec, rows: Sequence[Row], load: Load) -> _Rows:
+def _encoded(base: LocalBase, spec: AnyTrainSpec, rows: Sequence[Row], load: BenchLoad) -> _Rows:
     """The first rows that are short enough, as many as the steps take; those passed over are counted.
 
     Raises DataError when there are too few."""
@@ -168,7 +168,7 @@ def _encoded(base: BaseModel, spec: AnyTrainSpec, rows: Sequence[Row], load: Loa
 def _train(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Example"], on_event: OnEvent) -> _Trained:
     from finewright.train.bench import trial_steps
 
-    done: list[Step] = []
+    done: list[TrainStep] = []
     first_done = 0.0
     try:
         for step in trial_steps(lm, spec, rows):
@@ -180,7 +180,7 @@ def _train(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Example"], on_event: On
     return _Trained(done, first_done)
 
 
-def _speed(lm: "LM", steps: Sequence["Step"]) -> BenchSpeed:
+def _speed(lm: "LM", steps: Sequence["TrainStep"]) -> BenchSpeed:
     from finewright.lm.flops import flops_per_token
 
     speeds = [step.tokens / step.seconds for step in steps]

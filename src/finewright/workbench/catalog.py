@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from finewright.catalog.price_file import parse_prices, prices_text, read_prices
-from finewright.catalog.price_import import Format, Origin, format_of, provider_of, read_csv
+from finewright.catalog.price_import import Format, PriceOrigin, format_of, provider_of, read_csv
 from finewright.catalog.price_litellm import check_map, is_map, read_map
 from finewright.catalog.price_refresh import refreshed
 from finewright.catalog.prices import digest, gpu_named, machines_of, prices, user_files
@@ -35,7 +35,7 @@ _DATED = ("gpus", "machines", "apis", "storage")
 ImportFormat = Literal["auto", "prices", "litellm"] | Format
 
 
-class Said(NamedTuple):
+class ImportStatement(NamedTuple):
     """What whoever imports a foreign file says of it: the source and the day it does not name itself.
 
     `provider` where the file's name does not tell it; `region` keeps the regions that begin so."""
@@ -46,7 +46,7 @@ class Said(NamedTuple):
     region: str = ""
 
 
-_UNSAID = Said()
+_UNSAID = ImportStatement()
 
 
 def list_catalog(
@@ -90,7 +90,7 @@ def import_file(
     today: date,
     *,
     format: ImportFormat = "auto",
-    said: Said = _UNSAID,
+    said: ImportStatement = _UNSAID,
 ) -> CatalogImport:
     """Put a file's prices among the user's own: YAML as it is, the CSV of gpuhunt or SkyPilot, litellm's
     JSON.
@@ -236,7 +236,9 @@ def _kind(path: Path, format: ImportFormat) -> Literal["prices", "litellm"] | Fo
     return found
 
 
-def _origin(path: Path, provider: str, said: Said, whole: PriceCatalog, today: date) -> Origin:
+def _origin(
+    path: Path, provider: str, said: ImportStatement, whole: PriceCatalog, today: date
+) -> PriceOrigin:
     """What a foreign file does not say of itself."""
     for key, value in (("source", said.source), ("observed_at", said.observed_at)):
         if not value:
@@ -253,7 +255,7 @@ def _origin(path: Path, provider: str, said: Said, whole: PriceCatalog, today: d
     if provider and provider not in names:
         near = close_choice(provider, names) or f"; known are {', '.join(names)}"
         raise DataError(f"{path}: unknown provider {provider!r}{near}", hint="--provider NAME")
-    return Origin(provider, said.source, day, said.region)
+    return PriceOrigin(provider, said.source, day, said.region)
 
 
 def _slug(name: str) -> str:

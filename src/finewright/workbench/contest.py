@@ -82,7 +82,7 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ContestRun:
     """A run of a contest that is trained, and what its stages said."""
 
     spec: LoadedSpec
@@ -167,7 +167,7 @@ def varied(contest: Contest, values: Mapping[str, Tree], *, where: str = "") -> 
     return changed(contest.loaded, values, without=_others(contest.loaded), where=where)
 
 
-def train(contest: Contest, spec: LoadedSpec, *, on_event: OnEvent | None = None) -> Entry:
+def train(contest: Contest, spec: LoadedSpec, *, on_event: OnEvent | None = None) -> ContestRun:
     """The run of this spec, trained; it is trained now where it is not yet."""
     watch = on_event or contest.on_event
     with goes_on():
@@ -175,7 +175,7 @@ def train(contest: Contest, spec: LoadedSpec, *, on_event: OnEvent | None = None
     return _entry(spec, report)
 
 
-def development(contest: Contest, entries: Sequence[Entry]) -> Comparison:
+def development(contest: Contest, entries: Sequence[ContestRun]) -> Comparison:
     """The runs' tuned models on the development rows, by the names of their base models. Their answers are
     logged, and asked for once."""
     rows = development_rows(contest, entries[0])
@@ -189,7 +189,7 @@ def development(contest: Contest, entries: Sequence[Entry]) -> Comparison:
         return compare(systems, row_set, settings_of(spec), contest.metric, log, watch)
 
 
-def development_rows(contest: Contest, entry: Entry) -> list[Row]:
+def development_rows(contest: Contest, entry: ContestRun) -> list[Row]:
     """The rows that choose: those held out of training, or as many of them as the spec says, drawn."""
     path = entry.run.root / "data" / "eval.jsonl"
     with os_errors(path):
@@ -211,7 +211,7 @@ class HeldOut(NamedTuple):
     systems: Comparison
 
 
-def held_out(contest: Contest, entry: Entry, name: str) -> HeldOut:
+def held_out(contest: Contest, entry: ContestRun, name: str) -> HeldOut:
     """The run's tuned model, called by this name, its base and a bag of words; the run's evaluate stage is
     run where it has not been yet."""
     with goes_on():
@@ -231,13 +231,13 @@ def held_out(contest: Contest, entry: Entry, name: str) -> HeldOut:
     return HeldOut(samples[TUNED], Comparison(scored, contest.metric, contest.options))
 
 
-def of_data(entry: Entry) -> Iterator[Problem]:
+def of_data(entry: ContestRun) -> Iterator[Problem]:
     """What the data door warns of, which is true of every run, and which held-out rows were drawn."""
     yield from (problem for problem in entry.data.problems if problem.level != "info")
     yield from (draw.problem() for draw in entry.data.draws)
 
 
-def system_of(entry: Entry) -> LocalModel:
+def system_of(entry: ContestRun) -> LocalModel:
     """The run's tuned model, by the name of its base."""
     adapter = [a.sha256 for a in entry.trained.artifacts if a.kind == "adapter"]
     key = digest(entry.trained.base_sha256, adapter)
@@ -249,11 +249,11 @@ def _samples(path: Path) -> list[Sample]:
         return parse_samples(path.read_text(encoding="utf-8"))
 
 
-def _entry(spec: LoadedSpec, report: RunReport) -> Entry:
+def _entry(spec: LoadedSpec, report: RunReport) -> ContestRun:
     assert report.train is not None
     assert report.data is not None
     run = RunDir(Path(report.summary.run))
-    return Entry(spec, run, report.data, report.train.candidates[0])
+    return ContestRun(spec, run, report.data, report.train.candidates[0])
 
 
 def _others(loaded: LoadedSpec) -> list[str]:

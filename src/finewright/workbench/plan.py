@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from finewright.data.gather import Gathered, RowSetFile, gather, measured_share, read_row_set
 from finewright.lm import runtime
-from finewright.lm.sources import BaseModel, locate, num_parameters, reads_of_files
+from finewright.lm.sources import LocalBase, locate, num_parameters, reads_of_files
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
@@ -21,7 +21,7 @@ from finewright.workbench.coherence import incoherent
 from finewright.workbench.prepare import input_digests, make_lock
 
 if TYPE_CHECKING:
-    from finewright.lm.batch import Encoded, Example
+    from finewright.lm.batch import EncodedRow, Example
     from finewright.lm.chat import Chat
 
 NUM_PREVIEWS = 3
@@ -126,7 +126,7 @@ def _measured_later(minutes: float) -> Problem:
     )
 
 
-def _misfit(loaded: LoadedSpec, base: BaseModel, spec: AnyTrainSpec) -> list[Problem]:
+def _misfit(loaded: LoadedSpec, base: LocalBase, spec: AnyTrainSpec) -> list[Problem]:
     """Why the adapter does not fit this model, as loading would say; a model's own code is not run for it."""
     from finewright.lm.foresight import refusal_ahead
 
@@ -172,7 +172,7 @@ def _sides(example: "Example") -> tuple[str, ...]:
     return ({None: "", True: "liked", False: "disliked"}[example.label],)
 
 
-def _pieces(chat: "Chat", row: "Encoded") -> tuple[tuple[Literal["read", "learned"], str], ...]:
+def _pieces(chat: "Chat", row: "EncodedRow") -> tuple[tuple[Literal["read", "learned"], str], ...]:
     """The row's tokens, decoded in runs of the same fate."""
     runs = groupby(zip(row.input_ids, row.trained, strict=True), key=lambda pair: pair[1])
     return tuple(

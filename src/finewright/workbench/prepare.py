@@ -124,7 +124,7 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
 
 
 def resolved_here(
-    spec: AnyTrainSpec, base: sources.BaseModel
+    spec: AnyTrainSpec, base: sources.LocalBase
 ) -> tuple[AnyTrainSpec, dict[str, str]]:
     """The train settings with what this machine and the model's size decide, and a reason for each."""
     return resolve(

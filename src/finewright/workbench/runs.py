@@ -20,7 +20,7 @@ from finewright.schema.report import (
 from finewright.schema.train import TrainReport
 from finewright.store import events, manifest, rundir
 from finewright.store.atomic import read_json
-from finewright.store.measurements import Kept, kept_measurements
+from finewright.store.measurements import StoredMeasurement, kept_measurements
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
 from finewright.workbench.stages import stages
@@ -61,7 +61,7 @@ def show(path: Path, *, ran: tuple[str, ...] = ()) -> RunReport:
     )
 
 
-def _earlier(run: RunDir, kept: Kept) -> EarlierMeasurement:
+def _earlier(run: RunDir, kept: StoredMeasurement) -> EarlierMeasurement:
     hint = "restore it from a copy; `finewright verify` names all that is missing"
     return EarlierMeasurement(
         path=kept.path,

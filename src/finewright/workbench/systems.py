@@ -9,7 +9,7 @@ from finewright.compare.models import LoadedModel
 from finewright.errors import DataError, StoreError
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
-from finewright.lm.sources import BaseModel, base_digest, check_name, locate
+from finewright.lm.sources import LocalBase, base_digest, check_name, locate
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import check_thought_tokens
 from finewright.schema.rows import parse_rows
@@ -162,7 +162,7 @@ def _unchanged(run: RunDir, candidate: Candidate) -> None:
             )
 
 
-def _same_base(base: BaseModel, candidate: Candidate, run: RunDir) -> None:
+def _same_base(base: LocalBase, candidate: Candidate, run: RunDir) -> None:
     if base.sha256 != candidate.base_sha256:
         raise StoreError(
             f"{run.root}: the base model {base.name} has changed since this run trained on it",

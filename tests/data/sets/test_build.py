@@ -14,7 +14,7 @@ from finewright.data.sets.build import build_set, data_sets
 from finewright.data.sets.content import Content, DataSet, Fetched, SetContent
 from finewright.errors import DataError, FetchError, MissingExtra, UnknownPlugin
 from finewright.schema.common import Model
-from finewright.schema.sets import Provenance
+from finewright.schema.sets import SetProvenance
 
 FILES = ["feedback.jsonl", "provenance.json", "provenance_feedback.json", "rows.jsonl"]
 
@@ -86,10 +86,10 @@ def test_the_folder_holds_the_files_and_their_provenance(tmp_path, catalog):
     assert provenance["finewright"] == __version__
     assert provenance["settings"] == {"seed": 7}
     assert provenance["dropped"] == {"under GPL": 1}
-    assert Provenance.model_validate(provenance) == report.provenance
+    assert SetProvenance.model_validate(provenance) == report.provenance
     feedback = json.loads((out / "provenance_feedback.json").read_text())
     assert feedback["settings"] == {"seed": 8}
-    assert Provenance.model_validate(feedback) == report.feedback
+    assert SetProvenance.model_validate(feedback) == report.feedback
     for name, told in (provenance["files"] | feedback["files"]).items():
         content = (out / name).read_bytes()
         sha256 = hashlib.sha256(content).hexdigest()

@@ -6,9 +6,9 @@ from typing import Any
 
 import published
 from finewright.estimate.families import shape_of
-from finewright.features.cost.job import Job, Rows
-from finewright.features.cost.rows import Counted, count
-from finewright.lm.sources import BaseModel
+from finewright.features.cost.job import Rows, TrainingJob
+from finewright.features.cost.rows import CountedRows, count
+from finewright.lm.sources import LocalBase
 from finewright.schema.cost import Range
 from finewright.schema.methods import AnyTrainSpec, SFTSpec
 from finewright.schema.rows import Row
@@ -28,17 +28,17 @@ ROWS = Rows(
 )
 
 
-def job_of(config: dict[str, Any] = LLAMA_8B, rows: Rows = ROWS, **train: Any) -> Job:
+def job_of(config: dict[str, Any] = LLAMA_8B, rows: Rows = ROWS, **train: Any) -> TrainingJob:
     tokens = rows.count * rows.mean * 3
     span = Range(low=0.98 * tokens, median=tokens, high=1.02 * tokens)
-    return Job("base", shape_of(config), SFTSpec(**train), rows, 375, span)
+    return TrainingJob("base", shape_of(config), SFTSpec(**train), rows, 375, span)
 
 
-def with_rows(job: Job, **changes: Any) -> Job:
+def with_rows(job: TrainingJob, **changes: Any) -> TrainingJob:
     return replace(job, rows=replace(job.rows, **changes))
 
 
-def counted(rows: Sequence[Row], spec: AnyTrainSpec, base: BaseModel | None = None) -> Counted:
+def counted(rows: Sequence[Row], spec: AnyTrainSpec, base: LocalBase | None = None) -> CountedRows:
     """The rows in numbers, as a run without switches counts them."""
     run = RunSpec.model_validate(
         {"name": "x", "base_models": ["./one"], "data": {"sources": [{"path": "rows.jsonl"}]}}

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from finewright.catalog.prices import gpu_named, packaged_prices
 from finewright.errors import DataError, ModelError
-from finewright.features.cost.assemble import Found, Question, report
+from finewright.features.cost.assemble import CostQuestion, JobMeasurements, report
 from finewright.features.cost.job import MICRO_BATCH_TOKENS
 from finewright.features.cost.machines import fit
 from finewright.features.cost.mend import mend, options
@@ -31,7 +31,7 @@ NF4 = {"type": "lora", "quantization": "nf4"}
 
 
 def asked(job: Any, **spec: Any) -> CostReport:
-    return report(Question("run", [job], CostSpec(**spec)), packaged_prices(), TODAY)
+    return report(CostQuestion("run", [job], CostSpec(**spec)), packaged_prices(), TODAY)
 
 
 def test_the_micro_batches_are_those_that_training_takes() -> None:
@@ -191,7 +191,9 @@ def test_only_what_is_asked_for_is_in_the_table() -> None:
 
 
 def test_old_prices_and_near_ends_are_said() -> None:
-    found = report(Question("run", [job_of()], CostSpec()), packaged_prices(), date(2027, 12, 1))
+    found = report(
+        CostQuestion("run", [job_of()], CostSpec()), packaged_prices(), date(2027, 12, 1)
+    )
     assert any("stale" in problem.message for problem in found.problems)
     now = asked(job_of())
     assert any("OpenAI self-serve fine-tuning" in line for line in now.deadlines)
@@ -324,7 +326,7 @@ def test_short_times_are_told_in_minutes_and_seconds(hours: float, told: str) ->
 
 def test_the_formula_reckons_in_the_numbers_that_this_cpu_computes_in() -> None:
     job = job_of()
-    question = Question("test", [job], CostSpec(), {"base": Found(number=4)})
+    question = CostQuestion("test", [job], CostSpec(), {"base": JobMeasurements(number=4)})
     found_out = report(question, packaged_prices(), TODAY)
     on_gpu, on_cpu = found_out.candidates[0].memory
     assert (on_gpu.number_bytes, on_cpu.number_bytes) == (2, 4)

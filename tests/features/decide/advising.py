@@ -11,7 +11,7 @@ from finewright.features.decide.advise import Adviser
 from finewright.features.decide.arms import ARMS, Arm, Figures
 from finewright.features.decide.case import Case
 from finewright.features.decide.packaged import adviser_for, known_by
-from finewright.features.decide.results import DecideReport, Finding
+from finewright.features.decide.results import DecideReport, RuleFinding
 from finewright.features.decide.spec import DecideSpec
 from finewright.schema.cost import Range
 
@@ -98,6 +98,6 @@ def dropped(report: DecideReport) -> dict[str, set[str]]:
     return found
 
 
-def of_rule(report: DecideReport, rule: str, effect: str) -> list[Finding]:
+def of_rule(report: DecideReport, rule: str, effect: str) -> list[RuleFinding]:
     """The findings of a rule with an effect."""
     return [f for f in report.findings if (f.rule, f.effect) == (rule, effect)]

@@ -9,10 +9,10 @@ from features.decide.advising import TODAY, advise, dropped, of_rule, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import packaged_prices
 from finewright.errors import DataError
-from finewright.estimate.memory import Load, memory
+from finewright.estimate.memory import MemoryLoad, memory
 from finewright.features.decide.figures import Facts
 from finewright.features.decide.models import models_of, read_base_model, sizes_of
-from finewright.features.decide.results import Cost, DecideReport
+from finewright.features.decide.results import ArmCost, DecideReport
 from finewright.features.decide.serving import rented
 from finewright.schema.adapter import FullSpec
 
@@ -20,7 +20,7 @@ GIB = 1024**3
 DAYS_A_MONTH = 365 / 12
 
 
-def cost_of(report: DecideReport, arm: str) -> Cost:
+def cost_of(report: DecideReport, arm: str) -> ArmCost:
     return next(cost for cost in report.costs if cost.arm == arm)
 
 
@@ -58,7 +58,9 @@ def test_lora_saves_memory_by_a_single_digit_factor_not_100() -> None:
     models = models_of("Qwen2.5-7B", packaged_advice(), Path, TODAY)
     facts = Facts(packaged_prices(), packaged_advice(), models, TODAY)
     step = facts.steps["Qwen2.5-7B"]
-    load = Load(adapter=FullSpec(), tokens=2048, learned=1024, longest=2048, lean=True, gpu=True)
+    load = MemoryLoad(
+        adapter=FullSpec(), tokens=2048, learned=1024, longest=2048, lean=True, gpu=True
+    )
     whole = memory(models["Qwen2.5-7B"].shape, load).tensors / GIB
     assert 5 < whole / step.with_16_bits < 9
     assert whole / step.with_4_bits < 25

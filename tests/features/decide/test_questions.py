@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finewright.features.decide.questions import QUESTIONS, Question, interview, spec_text
+from finewright.features.decide.questions import QUESTIONS, InterviewQuestion, interview, spec_text
 from finewright.features.decide.spec import DecideSpec
 from finewright.schema.load_section import load_section
 
@@ -18,7 +18,7 @@ class Person:
         self.asked: list[str] = []
         self.complaints: list[str] = []
 
-    def __call__(self, question: Question, complaint: str) -> str:
+    def __call__(self, question: InterviewQuestion, complaint: str) -> str:
         self.asked.append(question.key)
         self.complaints += [complaint] if complaint else []
         return (self.answers.get(question.key) or ["unknown"]).pop(0)
@@ -77,7 +77,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.key)
-def test_the_range_that_a_complaint_names_is_what_is_taken(question: Question) -> None:
+def test_the_range_that_a_complaint_names_is_what_is_taken(question: InterviewQuestion) -> None:
     taken, refused = ENDS[question.range]
     for answer in taken:
         person = Person(**{question.key: [answer]})

@@ -12,8 +12,8 @@ from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.features.rag import answers as rag_answers
 from finewright.features.rag import ask as rag_ask
-from finewright.features.rag.answers import Asking, evaluate, sample_of
-from finewright.features.rag.ask import Answerer, Said
+from finewright.features.rag.answers import Answering, evaluate, sample_of
+from finewright.features.rag.ask import Answerer, ModelAnswer
 from finewright.features.rag.index import index
 from finewright.judge.quotes import ABSTENTION
 from finewright.lm.chat import Chat
@@ -21,7 +21,7 @@ from finewright.lm.model import LM
 from finewright.rag.index import Chunk, Passage
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import Hit
-from finewright.rag.target import Opened, asked_for, open_target
+from finewright.rag.target import OpenIndex, asked_for, open_target
 from finewright.report.show import text_of
 
 FEE = "The card costs 12 euros a year."
@@ -52,7 +52,7 @@ def hit(document: str, text: str) -> Hit:
     ],
 )
 def test_an_answer_is_measured(answer: str, expected: dict[str, float]) -> None:
-    found = sample_of(QUESTION, [hit("fees", FEE), hit("other", "Else.")], Said(answer))
+    found = sample_of(QUESTION, [hit("fees", FEE), hit("other", "Else.")], ModelAnswer(answer))
     measures = {"found": 1, "abstains_found": 0, "numbers_absent": 0, **expected}
     assert {name: found.measures[name] for name in measures} == pytest.approx(measures)
     assert ("quotes_verified" in found.measures) is bool(found.measures["quotes"])
@@ -60,16 +60,16 @@ def test_an_answer_is_measured(answer: str, expected: dict[str, float]) -> None:
 
 
 def test_abstaining_is_told_apart_by_whether_the_answer_was_there() -> None:
-    found = sample_of(QUESTION, [hit("other", "Else.")], Said(ABSTENTION))
+    found = sample_of(QUESTION, [hit("other", "Else.")], ModelAnswer(ABSTENTION))
     assert found.measures["found"] == 0
     assert found.measures["abstains_missing"] == 1
     assert "abstains_found" not in found.measures
-    unknown = sample_of(QUESTION._replace(gold=()), [hit("other", "Else.")], Said("12"))
+    unknown = sample_of(QUESTION._replace(gold=()), [hit("other", "Else.")], ModelAnswer("12"))
     assert {"found", "abstains_found", "abstains_missing"}.isdisjoint(unknown.measures)
 
 
 @pytest.fixture
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenIndex]:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fees.md").write_text(f"# Fees\n\n{FEE}\n")
     (tmp_path / "hours.md").write_text("# Hours\n\nIt opens at nine.\n")
@@ -92,17 +92,17 @@ ANSWERER = Answerer("smollm2-135m-instruct", max_new_tokens=4)
 
 
 @pytest.fixture
-def questions(opened: Opened, tmp_path: Path) -> str:
+def questions(opened: OpenIndex, tmp_path: Path) -> str:
     path = tmp_path / "q.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     return str(path)
 
 
 def test_every_question_with_an_answer_is_asked_and_told(
-    opened: Opened, questions: str, tmp_path: Path
+    opened: OpenIndex, questions: str, tmp_path: Path
 ) -> None:
     told: list[tuple[int, int]] = []
-    asking = Asking(ANSWERER, samples=tmp_path / "samples.jsonl")
+    asking = Answering(ANSWERER, samples=tmp_path / "samples.jsonl")
     report = evaluate(
         opened,
         asking,
@@ -126,14 +126,14 @@ def test_every_question_with_an_answer_is_asked_and_told(
     assert "a right document is among the passages" in text_of(report)
 
 
-def test_a_part_of_the_questions_is_spread_evenly(opened: Opened, questions: str) -> None:
-    report = evaluate(opened, Asking(ANSWERER, limit=1), questions=questions)
+def test_a_part_of_the_questions_is_spread_evenly(opened: OpenIndex, questions: str) -> None:
+    report = evaluate(opened, Answering(ANSWERER, limit=1), questions=questions)
     assert report.answers
     assert report.answers.measures["exact_match"].n == 1
 
 
 def test_a_question_that_is_too_long_with_its_passages_is_named_before_any_is_asked(
-    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: OpenIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = {**ROWS[1], "prompt": "When does it open? " + "Please say. " * 90}
     path = tmp_path / "q.jsonl"
@@ -141,12 +141,12 @@ def test_a_question_that_is_too_long_with_its_passages_is_named_before_any_is_as
     monkeypatch.setattr(rag_answers, "_said", None)
     what = r"^q\.jsonl: 'When does it open\? .{,50}': passages and question are [\d,]+ tokens"
     with pytest.raises(DataError, match=what) as raised:
-        evaluate(opened, Asking(ANSWERER), questions=str(path))
+        evaluate(opened, Answering(ANSWERER), questions=str(path))
     assert "`results`" in raised.value.hint
 
 
 def test_an_answer_that_ends_by_itself_is_not_cut(
-    opened: Opened, monkeypatch: pytest.MonkeyPatch
+    opened: OpenIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut = rag_ask.ask(opened, "What does the card cost?", None, ANSWERER)
     assert cut.cut_after == ANSWERER.max_new_tokens
@@ -155,7 +155,7 @@ def test_an_answer_that_ends_by_itself_is_not_cut(
     assert rag_ask.ask(opened, "What does the card cost?", None, ANSWERER).cut_after is None
 
 
-def test_a_prompt_may_fill_what_the_model_reads_and_no_more(opened: Opened) -> None:
+def test_a_prompt_may_fill_what_the_model_reads_and_no_more(opened: OpenIndex) -> None:
     def asked(max_new_tokens: int) -> str:
         answerer = Answerer(ANSWERER.model, max_new_tokens=max_new_tokens)
         with pytest.raises(DataError) as raised:
@@ -173,34 +173,38 @@ def test_a_prompt_may_fill_what_the_model_reads_and_no_more(opened: Opened) -> N
     assert rag_ask.ask(opened, "What does the card cost?", None, fits).passages
 
 
-def test_where_a_config_names_no_length_every_prompt_fits(opened: Opened) -> None:
+def test_where_a_config_names_no_length_every_prompt_fits(opened: OpenIndex) -> None:
     talker = rag_ask.load_talker("tiny")
     assert rag_ask.overlong(talker, READS, 1)
     del talker.lm.model.config.max_position_embeddings
     assert not rag_ask.overlong(talker, READS, 1)
 
 
-def test_without_a_model_only_the_search_is_measured(opened: Opened, questions: str) -> None:
-    report = evaluate(opened, Asking(Answerer("")), questions=questions)
+def test_without_a_model_only_the_search_is_measured(opened: OpenIndex, questions: str) -> None:
+    report = evaluate(opened, Answering(Answerer("")), questions=questions)
     assert (report.search.n, report.answers) == (3, None)
 
 
 @pytest.mark.parametrize(
     ("asking", "rows", "what"),
     [
-        (Asking(ANSWERER), ROWS[2:], r"q\.jsonl: no question has a `completion`"),
-        (Asking(ANSWERER), [], r"q\.jsonl: "),
-        (Asking(ANSWERER), None, "there are no questions with answers"),
-        (Asking(Answerer(""), limit=3), ROWS, "--answers is of a model's answers"),
-        (Asking(Answerer(""), samples=Path("s.jsonl")), ROWS, "--samples is of a model's answers"),
-        (Asking(ANSWERER, samples=Path("fees.md")), ROWS, "already there"),
+        (Answering(ANSWERER), ROWS[2:], r"q\.jsonl: no question has a `completion`"),
+        (Answering(ANSWERER), [], r"q\.jsonl: "),
+        (Answering(ANSWERER), None, "there are no questions with answers"),
+        (Answering(Answerer(""), limit=3), ROWS, "--answers is of a model's answers"),
+        (
+            Answering(Answerer(""), samples=Path("s.jsonl")),
+            ROWS,
+            "--samples is of a model's answers",
+        ),
+        (Answering(ANSWERER, samples=Path("fees.md")), ROWS, "already there"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_measured(
-    opened: Opened,
+    opened: OpenIndex,
     questions: str,
     monkeypatch: pytest.MonkeyPatch,
-    asking: Asking,
+    asking: Answering,
     rows: list[object] | None,
     what: str,
 ) -> None:

@@ -457,9 +457,13 @@ def says(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the model answers, and what it was asked."""
     said = {"answer": "", "asked": ""}
 
-    def answer(_: object, messages: list[dict[str, str]], max_new_tokens: int) -> rag_ask.Said:
+    def answer(
+        _: object, messages: list[dict[str, str]], max_new_tokens: int
+    ) -> rag_ask.ModelAnswer:
         said["asked"] = "\n".join(m["content"] for m in messages)
-        return rag_ask.Said(said["answer"], is_cut=max_new_tokens < len(said["answer"].split()))
+        return rag_ask.ModelAnswer(
+            said["answer"], is_cut=max_new_tokens < len(said["answer"].split())
+        )
 
     monkeypatch.setattr(rag_ask, "load_talker", lambda *_, **__: Talker())
     monkeypatch.setattr(rag_ask, "answer", answer)

@@ -14,7 +14,7 @@ from finewright.features.rag.evaluate import evaluate_rag
 from finewright.rag.index import Document
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import find
-from finewright.rag.target import Asked, Opened
+from finewright.rag.target import IndexTarget, OpenIndex
 from finewright.rag.tuning import tune_rag
 from finewright.report.show import text_of
 from finewright.schema.rag import RagSpec
@@ -47,11 +47,11 @@ def write(path: Path, rows: list[dict[str, object]]) -> str:
     return str(path)
 
 
-def opened(tmp_path: Path, index: Index, embedder: Topics | None, **spec: object) -> Opened:
+def opened(tmp_path: Path, index: Index, embedder: Topics | None, **spec: object) -> OpenIndex:
     rows = [{"id": d.id, "text": d.text, "title": d.title} for d in pages(60)]
     documents = write(tmp_path / "documents.jsonl", rows)
     given = RagSpec(documents=(documents,), index="index.sqlite", **spec)
-    return Opened(index, embedder, Asked(given, tmp_path.joinpath))
+    return OpenIndex(index, embedder, IndexTarget(given, tmp_path.joinpath))
 
 
 def test_the_index_remembers_what_was_tuned_and_the_same_documents_give_the_same(
@@ -148,7 +148,7 @@ def test_without_questions_one_half_tunes_and_the_other_measures(tmp_path: Path)
 def test_an_index_alone_needs_questions(tmp_path: Path) -> None:
     spec = RagSpec(documents=("index.sqlite",), index="index.sqlite")
     with closing(index_of(tmp_path, pages(3), embedder=Topics())) as index:
-        alone = Opened(index, Topics(), Asked(spec, tmp_path.joinpath))
+        alone = OpenIndex(index, Topics(), IndexTarget(spec, tmp_path.joinpath))
         with pytest.raises(DataError, match="no questions to ask"):
             evaluate_rag(alone)
 

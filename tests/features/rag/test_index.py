@@ -12,12 +12,12 @@ from finewright.errors import Interrupted
 from finewright.features.rag import index as rag
 from finewright.features.rag.index import index
 from finewright.rag import update
-from finewright.rag.target import Asked, asked_for
+from finewright.rag.target import IndexTarget, asked_for
 from finewright.schema.rag import DocumentsAt
 
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IndexTarget:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
     for number in range(5):
@@ -28,7 +28,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
 @pytest.mark.parametrize("at", [3, 5])  # 5: while the last one is cut
 @pytest.mark.parametrize("has_index", [False, True])
 def test_a_stop_leaves_the_index_as_it_was(
-    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_index: bool, at: int
+    asked: IndexTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_index: bool, at: int
 ) -> None:
     if has_index:
         index(asked)
@@ -74,7 +74,7 @@ class Short:
 
 
 def test_chunks_that_an_embedder_cuts_are_told(
-    asked: Asked, monkeypatch: pytest.MonkeyPatch
+    asked: IndexTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(update, "load_embedder", lambda *_: Short())
     report = index(asked, tune=False)
@@ -86,7 +86,7 @@ def test_chunks_that_an_embedder_cuts_are_told(
 
 
 def test_a_stop_while_weights_are_tuned_says_what_is_in_and_what_is_not(
-    asked: Asked, monkeypatch: pytest.MonkeyPatch
+    asked: IndexTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
@@ -99,7 +99,7 @@ def test_a_stop_while_weights_are_tuned_says_what_is_in_and_what_is_not(
     assert index(asked, tune=False).unchanged == 5
 
 
-def test_documents_that_are_gone_are_told_and_kept(asked: Asked, tmp_path: Path) -> None:
+def test_documents_that_are_gone_are_told_and_kept(asked: IndexTarget, tmp_path: Path) -> None:
     index(asked)
     (tmp_path / "docs/0.md").unlink()
     report = index(asked)
@@ -109,7 +109,7 @@ def test_documents_that_are_gone_are_told_and_kept(asked: Asked, tmp_path: Path)
     assert index(asked, prune=True).problems == ()
 
 
-def test_documents_that_become_everyones_are_told(asked: Asked, tmp_path: Path) -> None:
+def test_documents_that_become_everyones_are_told(asked: IndexTarget, tmp_path: Path) -> None:
     hidden = DocumentsAt(path="docs", groups=("hr",))
     index(asked._replace(spec=asked.spec.model_copy(update={"documents": (hidden,)})))
     (tmp_path / "docs/0.md").write_text("Other text.\n")

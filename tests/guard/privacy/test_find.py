@@ -11,7 +11,7 @@ from finewright.errors import MissingExtra
 from finewright.guard.privacy import find as find_module
 from finewright.guard.privacy.find import SECRETS, apart, find, known_types, require
 from finewright.guard.privacy.replace import redacted
-from finewright.guard.privacy.scan import Span
+from finewright.guard.privacy.scan import PersonalSpan
 from finewright.schema.privacy import PersonalDataSpec
 
 from .test_recognisers import KEY, MARKED
@@ -89,12 +89,12 @@ def test_the_types_that_are_asked_for_are_the_types_that_come() -> None:
 
 
 def test_of_two_that_overlap_the_certain_one_wins_then_the_longer() -> None:
-    long_guess = Span(0, 20, "phone", 0.7, "")
-    sure = Span(5, 15, "card", 0.95, "")
-    other = Span(15, 18, "ip", 0.9, "")
+    long_guess = PersonalSpan(0, 20, "phone", 0.7, "")
+    sure = PersonalSpan(5, 15, "card", 0.95, "")
+    other = PersonalSpan(15, 18, "ip", 0.9, "")
     assert apart([long_guess, sure, other]) == (sure, other)
-    assert apart([Span(3, 9, "email", 0.95, ""), Span(0, 9, "url", 0.9, "")]) == (
-        Span(0, 9, "url", 0.9, ""),
+    assert apart([PersonalSpan(3, 9, "email", 0.95, ""), PersonalSpan(0, 9, "url", 0.9, "")]) == (
+        PersonalSpan(0, 9, "url", 0.9, ""),
     )
 
 

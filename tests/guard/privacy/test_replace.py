@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from finewright.guard.privacy.find import find
 from finewright.guard.privacy.replace import json_mapped, redacted, replaced
-from finewright.guard.privacy.scan import Span
+from finewright.guard.privacy.scan import PersonalSpan
 
 
 def test_redacted_values_are_named_by_their_type() -> None:
@@ -55,7 +55,7 @@ def test_places_point_at_the_stand_ins(text: str, cuts: list[tuple[int, int, str
     spans, stands, last = [], {}, 0
     for start, length, new in sorted(cuts):
         if last <= start and start + length <= len(text):
-            spans.append(Span(start, start + length, "name", 1.0, ""))
+            spans.append(PersonalSpan(start, start + length, "name", 1.0, ""))
             stands[start] = new
             last = start + length
     out = replaced(text, spans, lambda span, _: stands[span.start])

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from finewright.catalog.tokens import Choice, Run, TokenRule, TokenRules, token_rules
 from finewright.guard.privacy.find import find
-from finewright.guard.privacy.scan import Span
+from finewright.guard.privacy.scan import PersonalSpan
 
 RULES = token_rules()
 # The first part is decoded: {"alg":"HS256","typ":"JWT"}, and an id of digits.
@@ -39,7 +39,7 @@ def made(rule: TokenRule, draw: Random, *, missing: int = 0, one: bool = False) 
     return text
 
 
-def found(rule: TokenRule, value: str) -> list[Span]:
+def found(rule: TokenRule, value: str) -> list[PersonalSpan]:
     return [
         span
         for span in find(f'x = "{rule.after}{value}",', {rule.type})

@@ -246,7 +246,7 @@ def test_slices_of_one_projection_are_read_in_place(attention_kernels: None) -> 
     parts = fused_projection(TREE)
     assert {t.stride(2) for t in parts} == {134}
     q, k, v = (t[0].transpose(0, 1) for t in parts)
-    assert native.takes_heads(native.Heads(q, k, v, 1.0, 0))
+    assert native.takes_heads(native.AttentionHeads(q, k, v, 1.0, 0))
     assert_as_near_as_torch(parts, TREE)
 
 
@@ -260,7 +260,7 @@ def test_heads_that_the_kernel_cannot_take_go_the_plain_way(
 ) -> None:
     parts = [drawn(1, 2, 9, row, seed=i).to(dtype)[..., :width] for i in range(3)]
     q, k, v = (t[0].transpose(0, 1) for t in parts)
-    assert not native.takes_heads(native.Heads(q, k, v, 1.0, 0))
+    assert not native.takes_heads(native.AttentionHeads(q, k, v, 1.0, 0))
     out, _ = varlen_attention(LAYER, *parts, None)
     assert_close(out, explicit([t.double() for t in parts], in_a_row(9)), rel=1e-2)
 

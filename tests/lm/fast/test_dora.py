@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from finewright.lm.adapters.lora import DoraLinear, LoraLinear
 from finewright.lm.fast.dora import direction_norms, rescaled, squared_norms
 from finewright.lm.fast.linear import PlainWeight
-from finewright.lm.fast.quantized import Nf4, QuantizedWeight, scratch_bytes
+from finewright.lm.fast.quantized import Nf4Codes, QuantizedWeight, scratch_bytes
 from finewright.schema.adapter import LoraSpec
 from referee import assert_close, distance, drawn
 
@@ -94,7 +94,7 @@ def test_outputs_and_gradients_are_pefts_with_dropout(
 @both_biases
 def test_over_a_packed_weight_it_is_pefts_over_that_weight_made_whole(bias: bool) -> None:
     base, whole = linear(bias=bias), linear(bias=bias)
-    packed = Nf4.pack(base.weight)
+    packed = Nf4Codes.pack(base.weight)
     packed.unpack(whole.weight.data)
     scratch = torch.empty(scratch_bytes(OUT, WIDTH + RANK, torch.float32), dtype=torch.uint8)
     spec = LoraSpec(r=RANK, alpha=ALPHA, use_dora=True)

@@ -15,7 +15,7 @@ from finewright.lm.adapters.lora import add_lora
 from finewright.lm.fast import mapped
 from finewright.lm.fast.mapped import let_go
 from finewright.lm.load import load_model
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import LoraSpec
 
 pytestmark = [
@@ -81,7 +81,7 @@ def test_nothing_is_let_go_where_the_system_tells_nothing(
 
 
 @pytest.fixture
-def base(tmp_path: Path) -> BaseModel:
+def base(tmp_path: Path) -> LocalBase:
     """A llama in float32, whose 14 M linear weights are most of it."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -93,11 +93,11 @@ def base(tmp_path: Path) -> BaseModel:
         num_attention_heads=4,
     )
     LlamaForCausalLM(config).save_pretrained(tmp_path)
-    return BaseModel("base", tmp_path, "", "unknown")
+    return LocalBase("base", tmp_path, "", "unknown")
 
 
 @pytest.mark.parametrize("kind", ["none", "nf4", "int8"])
-def test_a_loaded_model_lets_its_original_weights_go(kind: str, base: BaseModel) -> None:
+def test_a_loaded_model_lets_its_original_weights_go(kind: str, base: LocalBase) -> None:
     model = load_model(base, dtype="fp32", place=False)
     paths = target_paths(model, "all-linear")
     originals = [model.get_submodule(path).weight.detach() for path in paths]
@@ -115,7 +115,7 @@ def own_bytes() -> int:
 
 @pytest.mark.parametrize(("kind", "share"), [("nf4", 0.26), ("int8", 0.5)])
 def test_packing_gives_memory_back_where_loading_had_to_convert(
-    kind: str, share: float, base: BaseModel
+    kind: str, share: float, base: LocalBase
 ) -> None:
     model = load_model(base, dtype="bf16", place=False)
     paths = target_paths(model, "all-linear")

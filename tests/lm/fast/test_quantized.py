@@ -28,7 +28,7 @@ from finewright.lm.fast.quantized import (
     LEVELS,
     SCALE_BLOCK,
     Int8,
-    Nf4,
+    Nf4Codes,
     QuantizedWeight,
     scratch_bytes,
 )
@@ -56,8 +56,8 @@ from referee import (
 pytestmark = pytest.mark.torch
 
 Model = Callable[[str], PreTrainedModel]
-PackedKind = type[Nf4 | Int8]
-both_kinds = pytest.mark.parametrize("kind", [Nf4, Int8])
+PackedKind = type[Nf4Codes | Int8]
+both_kinds = pytest.mark.parametrize("kind", [Nf4Codes, Int8])
 both_formats = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 # Below, at and beside a block; one row of weights and more than one block of scales.
 widths = pytest.mark.parametrize(
@@ -68,7 +68,7 @@ SPEC = LoraSpec(r=4, alpha=12)
 _NO_CLIPPING = 1e9
 
 
-def whole(packed: quantized.Packed, dtype: torch.dtype = torch.float32) -> Tensor:
+def whole(packed: quantized.PackedWeight, dtype: torch.dtype = torch.float32) -> Tensor:
     """The weight, written into rows of a wider matrix as the engine has it."""
     rows, width = packed.shape
     wide = torch.full((rows, width + 3), 7.0, dtype=dtype)
@@ -85,7 +85,7 @@ def blocks_of(weight: Tensor) -> np.ndarray:
     return padded.reshape(rows, -1, BLOCK)
 
 
-def codes_of(packed: Nf4) -> np.ndarray:
+def codes_of(packed: Nf4Codes) -> np.ndarray:
     """(rows, blocks, 64)."""
     pairs = packed.codes.numpy()
     return np.stack((pairs >> 4, pairs & 15), -1).reshape(*pairs.shape[:2], BLOCK)
@@ -101,7 +101,7 @@ def dynamic_map() -> np.ndarray:
     return np.array(sorted(found))
 
 
-def scales_of(packed: Nf4) -> np.ndarray:
+def scales_of(packed: Nf4Codes) -> np.ndarray:
     """(rows, blocks): what the 8-bit codes of the scales stand for."""
     codes = packed.scales.numpy()
     each = np.repeat(packed.scale_scales.double().numpy(), SCALE_BLOCK)[: codes.size]
@@ -123,7 +123,7 @@ def test_nf4_codes_are_the_nearest_levels(
     either_way: None, dtype: torch.dtype, shape: tuple[int, int]
 ) -> None:
     weight = drawn(*shape, seed=0).to(dtype)
-    packed = Nf4.pack(weight)
+    packed = Nf4Codes.pack(weight)
     blocks = blocks_of(weight)
     shares = blocks / np.abs(blocks).max(-1, keepdims=True)
     away = np.abs(shares[..., None] - np.array(LEVELS))
@@ -134,7 +134,7 @@ def test_nf4_codes_are_the_nearest_levels(
 @widths
 def test_nf4_scales_are_the_nearest_of_the_dynamic_map(shape: tuple[int, int]) -> None:
     weight = drawn(*shape, seed=0) * 0.02
-    packed = Nf4.pack(weight)
+    packed = Nf4Codes.pack(weight)
     magnitudes = np.abs(blocks_of(weight)).max(-1)
     assert packed.mean == pytest.approx(magnitudes.mean(), rel=1e-6)
     centred = (magnitudes - packed.mean).flatten()
@@ -152,7 +152,7 @@ def test_nf4_scales_are_the_nearest_of_the_dynamic_map(shape: tuple[int, int]) -
 def test_nf4_is_level_times_scale_rounded_once(
     either_way: None, dtype: torch.dtype, shape: tuple[int, int]
 ) -> None:
-    packed = Nf4.pack(drawn(*shape, seed=1))
+    packed = Nf4Codes.pack(drawn(*shape, seed=1))
     true = np.array(LEVELS)[codes_of(packed)] * scales_of(packed)[..., None]
     true = torch.from_numpy(true.reshape(shape[0], -1)[:, : shape[1]])
     unit = 2.0**-8 if dtype == torch.bfloat16 else 2.0**-22
@@ -177,7 +177,7 @@ def test_int8_is_a_code_times_a_row_s_scale(
 
 
 def test_nf4_codes_are_those_of_bitsandbytes(either_way: None) -> None:
-    packed, theirs = Nf4.pack(bnb.weight()), bnb.stored()
+    packed, theirs = Nf4Codes.pack(bnb.weight()), bnb.stored()
     assert torch.equal(packed.codes.flatten(), theirs["codes"])
     assert torch.equal(packed.scale_scales, theirs["scale_scales"])
     assert packed.mean == theirs["mean"].item()
@@ -186,7 +186,7 @@ def test_nf4_codes_are_those_of_bitsandbytes(either_way: None) -> None:
 
 
 def test_nf4_scales_are_those_of_bitsandbytes_or_nearer() -> None:
-    packed, theirs = Nf4.pack(bnb.weight()), bnb.stored()
+    packed, theirs = Nf4Codes.pack(bnb.weight()), bnb.stored()
     magnitudes = bnb.weight().view(-1, BLOCK).abs().amax(1).double()
     each = theirs["scale_scales"].double().repeat_interleave(SCALE_BLOCK)[: len(magnitudes)]
     shares, dynamic = (magnitudes - packed.mean) / each, theirs["dynamic"].double()
@@ -201,7 +201,7 @@ def test_what_bitsandbytes_packed_comes_out_as_there(either_way: None) -> None:
     theirs = bnb.stored()
     codes = theirs["codes"].view(bnb.ROWS, -1, BLOCK // 2)
     scales = theirs["scales"].view(bnb.ROWS, -1)
-    packed = Nf4(codes, scales, theirs["scale_scales"], theirs["mean"].item(), bnb.WIDTH)
+    packed = Nf4Codes(codes, scales, theirs["scale_scales"], theirs["mean"].item(), bnb.WIDTH)
     found = whole(packed)[::4]
     assert (found - theirs["values"]).abs().max() <= 1e-6 * theirs["values"].abs().max()
 
@@ -251,7 +251,7 @@ def test_nf4_errors_are_within_half_a_gap_of_the_block(
     either_way: None, shape: tuple[int, int]
 ) -> None:
     weight = drawn(*shape, seed=6)
-    packed = Nf4.pack(weight)
+    packed = Nf4Codes.pack(weight)
     blocks = blocks_of(weight)
     found = blocks_of(whole(packed))
     magnitudes = np.abs(blocks).max(-1)
@@ -269,7 +269,7 @@ def test_int8_errors_are_within_half_a_step_of_the_row(
     assert (error <= weight.abs().amax(1, keepdim=True) / 254 * (1 + 1e-4)).all()
 
 
-@pytest.mark.parametrize(("kind", "share"), [(Nf4, 0.095), (Int8, 0.008)])
+@pytest.mark.parametrize(("kind", "share"), [(Nf4Codes, 0.095), (Int8, 0.008)])
 def test_normal_weights_lose_little(kind: PackedKind, share: float) -> None:
     weight = drawn(256, 1024, seed=7) * 0.02
     assert distance(whole(kind.pack(weight)), weight) <= share
@@ -288,9 +288,9 @@ def test_zeros_come_back_as_zeros(either_way: None, kind: PackedKind) -> None:
 
 def test_an_outlier_changes_no_code_but_those_of_its_block(either_way: None) -> None:
     weight = drawn(4, 256, seed=9)
-    before = codes_of(Nf4.pack(weight))
+    before = codes_of(Nf4Codes.pack(weight))
     weight[2, 70] = 1000.0
-    packed = Nf4.pack(weight)
+    packed = Nf4Codes.pack(weight)
     same = (codes_of(packed) == before).all(-1)
     assert [tuple(at) for at in np.argwhere(~same)] == [(2, 1)]
     assert whole(packed)[2, 70] == pytest.approx(1000.0, rel=1e-3)
@@ -301,7 +301,7 @@ def test_bytes_of_bfloat16(shape: tuple[int, int]) -> None:
     weight = torch.zeros(1, 1, dtype=torch.bfloat16).expand(shape)
     full = 2 * shape[0] * shape[1]
     assert Int8.pack(weight.contiguous()).nbytes <= 0.51 * full
-    packed = Nf4.pack(weight.contiguous())
+    packed = Nf4Codes.pack(weight.contiguous())
     assert packed.nbytes <= 0.26 * full
     kept = [getattr(packed, name) for name in packed.__slots__]
     assert sum(t.nbytes for t in kept if isinstance(t, Tensor)) + 4 == packed.nbytes

@@ -9,7 +9,7 @@ from updates import Update
 
 import referee
 import tiny
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import EncodedRow
 from finewright.lm.model import LM
 
 
@@ -27,14 +27,14 @@ class Definition:
             self.layers[path].lora_A["default"].weight.data.copy_(adapter.lora_A.data)
             self.layers[path].lora_B["default"].weight.data.copy_(adapter.lora_B.data)
 
-    def logps(self, row: Encoded, *, temperature: float = 1.0) -> Tensor:
+    def logps(self, row: EncodedRow, *, temperature: float = 1.0) -> Tensor:
         """log p of each learned token."""
         logits = self.model(input_ids=torch.tensor([row.input_ids]), use_cache=False).logits[0]
         scores = (logits / temperature).log_softmax(-1)
         learned = [t for t in range(1, len(row.input_ids)) if row.trained[t]]
         return torch.stack([scores[t - 1, row.input_ids[t]] for t in learned])
 
-    def states(self, row: Encoded) -> Tensor:
+    def states(self, row: EncodedRow) -> Tensor:
         """Last hidden states of all tokens."""
         ids = torch.tensor([row.input_ids])
         states: Tensor = self.model.model(input_ids=ids, use_cache=False).last_hidden_state[0]

@@ -13,7 +13,7 @@ from updates import judged, method_of, pairs, prompts, setup_of
 
 import tiny
 from finewright.lm.adapters.lora import add_lora
-from finewright.lm.batch import Encoded, Example
+from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import (
@@ -28,8 +28,8 @@ from finewright.schema.methods import (
     SimPOSpec,
 )
 from finewright.train import checkpoint
-from finewright.train.checkpoint import Progress
-from finewright.train.loop import Step, held_out_loss, rows_of_step, train
+from finewright.train.checkpoint import CheckpointProgress
+from finewright.train.loop import TrainStep, held_out_loss, rows_of_step, train
 from finewright.train.methods.setup import Setup
 from finewright.train.references import References
 from finewright.train.schedule import Schedule, schedule_of
@@ -95,7 +95,7 @@ class Run:
     def schedule(self) -> Schedule:
         return schedule_of(self.spec, [row.num_tokens for row in self.rows])
 
-    def steps(self, start: int = 0) -> Iterator[Step]:
+    def steps(self, start: int = 0) -> Iterator[TrainStep]:
         return train(
             self.lm,
             self.method,
@@ -108,7 +108,7 @@ class Run:
 
     def save(self, folder: Path, step: int) -> None:
         state = state_of(self.lm, self.method, self.optimizer)
-        checkpoint.save(folder, key=KEY, progress=Progress(step), state=state)
+        checkpoint.save(folder, key=KEY, progress=CheckpointProgress(step), state=state)
 
     def resume(self, folder: Path) -> int:
         found, problems = checkpoint.latest(folder, key=KEY)
@@ -128,7 +128,7 @@ def differing(found: Mapping[str, Tensor], true: Mapping[str, Tensor]) -> list[s
     return [name for name in true if not torch.equal(found[name], true[name])]
 
 
-def told(step: Step) -> tuple[Any, ...]:
+def told(step: TrainStep) -> tuple[Any, ...]:
     return step.step, step.loss, step.grad_norm, step.metrics
 
 
@@ -179,9 +179,9 @@ def test_a_look_at_held_out_rows_changes_nothing(spec: AnyTrainSpec, tmp_path: P
     assert again[1] == pytest.approx(first[1], rel=1e-4, abs=1e-5)
 
 
-def answered(prompt: Encoded, low: int, high: int, seed: int) -> Encoded:
+def answered(prompt: EncodedRow, low: int, high: int, seed: int) -> EncodedRow:
     ids = torch.randint(low, high, (5,), generator=torch.Generator().manual_seed(seed)).tolist()
-    return Encoded((*prompt.input_ids, *ids), (*prompt.trained, *(True,) * 5))
+    return EncodedRow((*prompt.input_ids, *ids), (*prompt.trained, *(True,) * 5))
 
 
 def easy_rows(method: str) -> list[Example]:

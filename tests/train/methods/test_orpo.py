@@ -13,7 +13,7 @@ from torch import Tensor
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from updates import WAYS, adapted, assert_same, method_of, pairs, update_of, updates_of
 
-from finewright.lm.batch import Encoded, Example, Packed
+from finewright.lm.batch import EncodedRow, Example, PackedBatch
 from finewright.schema.methods import ORPOSpec
 
 pytestmark = pytest.mark.torch
@@ -53,7 +53,9 @@ def test_the_odds_ratio_is_that_of_trl(tmp_path: Path) -> None:
 def of_one_token(rows: list[Example]) -> list[Example]:
     """The pairs with one token of their prompts: it is not predicted, and TRL's mean is over prompts too."""
     return [
-        Example(tuple(Encoded(s.input_ids[at - 1 :], s.trained[at - 1 :]) for s in row.sequences))
+        Example(
+            tuple(EncodedRow(s.input_ids[at - 1 :], s.trained[at - 1 :]) for s in row.sequences)
+        )
         for row in rows
         for at in (row.sequences[0].trained.index(True),)
     ]
@@ -81,7 +83,7 @@ def test_a_mean_over_tokens_is_trls_loss_and_gradient(way: str, tmp_path: Path) 
 class Certain:
     """A model that is sure of every token."""
 
-    def token_logps(self, batch: Packed) -> Tensor:
+    def token_logps(self, batch: PackedBatch) -> Tensor:
         return torch.zeros(batch.num_trained, requires_grad=True)
 
 

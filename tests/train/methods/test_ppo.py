@@ -11,7 +11,7 @@ from updates import WAYS, adapted, assert_same, method_of, prompts, setup_of, ta
 
 import tiny
 from finewright.lm.adapters.kinds import add_adapter
-from finewright.lm.batch import Encoded
+from finewright.lm.batch import EncodedRow
 from finewright.lm.model import LM
 from finewright.schema.adapter import FullSpec
 from finewright.schema.methods import PPOSpec
@@ -40,7 +40,7 @@ SPECS = {
 class Answer(NamedTuple):
     """What is known of an answer before the first update, token by token."""
 
-    row: Encoded
+    row: EncodedRow
     before: Tensor
     values: Tensor
     advantages: Tensor
@@ -62,7 +62,7 @@ def twin_of(head: nn.Linear) -> nn.Linear:
     return twin
 
 
-def values_of(defined: Definition, head: nn.Linear, row: Encoded) -> Tensor:
+def values_of(defined: Definition, head: nn.Linear, row: EncodedRow) -> Tensor:
     """V where each learned token is chosen."""
     sources = [t - 1 for t in range(1, len(row.input_ids)) if row.trained[t]]
     values: Tensor = head(defined.states(row)[sources])[:, 0]
@@ -71,7 +71,7 @@ def values_of(defined: Definition, head: nn.Linear, row: Encoded) -> Tensor:
 
 @torch.no_grad()
 def judged(
-    defined: Definition, head: nn.Linear, row: Encoded, reward: float, spec: PPOSpec
+    defined: Definition, head: nn.Linear, row: EncodedRow, reward: float, spec: PPOSpec
 ) -> Answer:
     """GAE as the sum it abbreviates: A_t = sum over l of (gamma lam)^l d_{t+l}."""
     logps = defined.logps(row, temperature=spec.temperature)

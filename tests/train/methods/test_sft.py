@@ -8,7 +8,7 @@ import trl_twins
 from trl import SFTConfig, SFTTrainer
 from updates import LAYOUTS, WAYS, adapted, assert_same, drawn, method_of, pairs, update_of
 
-from finewright.lm.batch import Encoded, Example
+from finewright.lm.batch import EncodedRow, Example
 from finewright.schema.methods import SFTSpec
 
 pytestmark = pytest.mark.torch
@@ -18,12 +18,12 @@ def conversations(shape: str) -> list[Example]:
     """The chosen answers, and one conversation with two turns that are learned."""
     rows = [Example(row.sequences[:1]) for row in pairs(shape)]
     ids = drawn(torch.Generator().manual_seed(3), 11)
-    turns = Encoded(ids, tuple(t in (3, 4, 8, 9, 10) for t in range(11)))
+    turns = EncodedRow(ids, tuple(t in (3, 4, 8, 9, 10) for t in range(11)))
     return [*rows, Example((turns,))] if shape == "uneven" else rows
 
 
 def collated(trainer: SFTTrainer, rows: list[Example]) -> dict[str, torch.Tensor]:
-    def labels(row: Encoded) -> list[int]:
+    def labels(row: EncodedRow) -> list[int]:
         return [i if t else -100 for i, t in zip(row.input_ids, row.trained, strict=True)]
 
     sequences = [row.sequences[0] for row in rows]

@@ -14,7 +14,7 @@ from updates import Update
 
 import referee
 import tiny
-from finewright.lm.batch import Encoded, Example
+from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.model import LM
 
 datasets.disable_progress_bars()
@@ -91,7 +91,7 @@ def _layers(trainer: Any, lm: LM) -> dict[str, tuple[nn.Module, Any]]:
     return {path: (inside.get_submodule(path), adapter) for path, adapter in lm.adapters.items()}
 
 
-def parts_of(row: Encoded) -> tuple[list[int], list[int]]:
+def parts_of(row: EncodedRow) -> tuple[list[int], list[int]]:
     """A row's prompt and its answer."""
     start = row.trained.index(True)
     return list(row.input_ids[:start]), list(row.input_ids[start:])

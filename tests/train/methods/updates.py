@@ -11,14 +11,14 @@ from torch import Tensor
 
 import referee
 import tiny
-from finewright.lm.batch import Encoded, Example
+from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
 from finewright.plugins import resolve
 from finewright.schema.methods import AnyTrainSpec
 from finewright.train.loop import Method
 from finewright.train.methods.setup import Setup
-from finewright.train.rewards import Answered, Reward, Rewards
+from finewright.train.rewards import PolicyAnswer, Reward, Rewards
 
 # way -> the most tokens of a part
 WAYS: Mapping[str, int | None] = {"packed": None, "in parts": 30, "one by one": None}
@@ -43,8 +43,8 @@ def drawn(generator: torch.Generator, length: int) -> tuple[int, ...]:
     return tuple(torch.randint(3, tiny.VOCAB, (length,), generator=generator).tolist())
 
 
-def answered(prompt: tuple[int, ...], answer: tuple[int, ...]) -> Encoded:
-    return Encoded(prompt + answer, (False,) * len(prompt) + (True,) * len(answer))
+def answered(prompt: tuple[int, ...], answer: tuple[int, ...]) -> EncodedRow:
+    return EncodedRow(prompt + answer, (False,) * len(prompt) + (True,) * len(answer))
 
 
 def pairs(shape: str, *, seed: int = 0) -> list[Example]:
@@ -68,7 +68,7 @@ def judged(shape: str, *, seed: int = 0) -> list[Example]:
 
 def prompts(*lengths: int, seed: int = 0) -> list[Example]:
     generator = torch.Generator().manual_seed(seed)
-    return [Example((Encoded(drawn(generator, n), (False,) * n),)) for n in lengths]
+    return [Example((EncodedRow(drawn(generator, n), (False,) * n),)) for n in lengths]
 
 
 def adapted(way: str = "packed", *, family: str = "llama", dropout: float = 0.0) -> LM:
@@ -79,7 +79,7 @@ def adapted(way: str = "packed", *, family: str = "llama", dropout: float = 0.0)
     return lm
 
 
-def share_of_letters(answers: Sequence[Answered]) -> list[float]:
+def share_of_letters(answers: Sequence[PolicyAnswer]) -> list[float]:
     """What answers are worth: easy to raise, and different for most."""
     return [sum("a" <= c <= "z" for c in a.text) / max(1, len(a.text)) for a in answers]
 

@@ -14,7 +14,7 @@ from finewright.fetch.endpoint import Endpoint
 from finewright.judge.json_text import parse_json
 from finewright.rows.prompts import prompt_key
 from finewright.schema.common import Artifact, Model, Problem
-from finewright.schema.migrate import Golden, Stated
+from finewright.schema.migrate import Golden, ParityTerms
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
 from finewright.store.atomic import read_json, sha256_file, write_json, write_text
@@ -46,7 +46,7 @@ class FrozenSet(Model):
     reading the answers showed, for a later call's report."""
 
     golden: Golden
-    stated: Stated
+    stated: ParityTerms
     most_rows: int | None = None
     problems: tuple[Problem, ...] = ()
 
@@ -162,7 +162,7 @@ def _frozen(folder: Path, wanted: Wanted, found: _Answered, today: date) -> Gold
         rows=len(found.rows),
         rows_expected=sum(row.expected is not None for row in found.rows),
     )
-    stated = Stated(
+    stated = ParityTerms(
         metrics=wanted.metrics or usual_metrics([row.answer for row in found.rows]),
         margin=wanted.margin,
         confidence=CONFIDENCE,

@@ -9,7 +9,7 @@ from finewright.data.templates import of_known_templates
 from finewright.evaluate.cautions import recall_problem
 from finewright.evaluate.score import ScoreOptions
 from finewright.schema.common import Problem
-from finewright.schema.migrate import Bound, Stated
+from finewright.schema.migrate import Bound, ParityTerms
 from finewright.schema.rows import Row
 from finewright_hosted_migration.golden_rows import GoldenRow, held_out
 
@@ -25,7 +25,7 @@ class Recall(NamedTuple):
         yield from recall_problem("the golden set", len(self.repeated), len(self.new))
 
     def bounds(
-        self, answers: Sequence[GoldenAnswers], stated: Stated, options: ScoreOptions
+        self, answers: Sequence[GoldenAnswers], stated: ParityTerms, options: ScoreOptions
     ) -> dict[str, tuple[Bound, ...]]:
         """Old and new model against the right answers, on either kind of row."""
         parts = {"repeated_rows": self.repeated, "new_rows": self.new}

@@ -74,7 +74,7 @@ _COMPLAINTS = {
 }
 
 
-class Place(NamedTuple):
+class PostgresPlace(NamedTuple):
     """An address taken apart: `shown` may be printed, `language` is "" where none was named."""
 
     conninfo: str
@@ -83,7 +83,7 @@ class Place(NamedTuple):
     language: str
 
 
-def place_of(target: str) -> Place:
+def place_of(target: str) -> PostgresPlace:
     """The place that `postgresql://USER@HOST/DATABASE?language=german#NAME` names.
 
     NAME is the schema that holds the index (`finewright` if unsaid), so that a database may hold several.
@@ -110,7 +110,9 @@ def place_of(target: str) -> Place:
     language = _LANGUAGE.search(parts.query)
     query = _LANGUAGE.sub("", parts.query).strip("&")
     bare = address.partition("?")[0]
-    return Place(f"{bare}?{query}" if query else bare, shown, name, language[1] if language else "")
+    return PostgresPlace(
+        f"{bare}?{query}" if query else bare, shown, name, language[1] if language else ""
+    )
 
 
 def _unreadable() -> DataError:
@@ -121,7 +123,7 @@ def _unreadable() -> DataError:
     )
 
 
-def connect(place: Place) -> Connection:
+def connect(place: PostgresPlace) -> Connection:
     """A connection in which each statement is its own transaction unless one is begun."""
     try:
         import psycopg
@@ -147,7 +149,7 @@ def connect(place: Place) -> Connection:
     return connection
 
 
-def _refusal(place: Place, said: str) -> DataError:
+def _refusal(place: PostgresPlace, said: str) -> DataError:
     for pattern, what, mend in _REFUSALS:
         if re.search(pattern, said):
             return DataError(f"{place.shown}: {what}", hint=mend)
@@ -155,7 +157,7 @@ def _refusal(place: Place, said: str) -> DataError:
 
 
 @contextmanager
-def told(place: Place) -> Iterator[None]:
+def told(place: PostgresPlace) -> Iterator[None]:
     """What the server complains of inside, as a DataError of one line that names the place."""
     import psycopg
 
@@ -165,7 +167,7 @@ def told(place: Place) -> Iterator[None]:
         raise complaint(place, error) from None
 
 
-def complaint(place: Place, error: Error) -> DataError:
+def complaint(place: PostgresPlace, error: Error) -> DataError:
     """The server's complaint in one line; of its own words, only those that quote no rows."""
     what, mend = _COMPLAINTS.get(error.sqlstate or "", ("", ""))
     said = error.diag.message_primary or ""

@@ -15,10 +15,18 @@ from finewright.errors import DataError
 from finewright.rag.calibration import remembered, tuned_json, with_tuned
 from finewright.rag.coverage import ceiling_by_words
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
-from finewright.rag.index import About, Changes, Chunk, Counts, Passage, Ranked, takes_vector
+from finewright.rag.index import (
+    About,
+    Chunk,
+    Counts,
+    IndexChanges,
+    Passage,
+    RankedChunk,
+    takes_vector,
+)
 from finewright.rag.words import searched, words
 from finewright_postgres import tables
-from finewright_postgres.connect import Place, connect, place_of, told
+from finewright_postgres.connect import PostgresPlace, connect, place_of, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,7 +73,7 @@ class PostgresIndex:
     older than the change, could still read, until the next deletion after its end."""
 
     def __init__(
-        self, place: Place, connection: Connection, kept: tables.Kept, *, is_new: bool
+        self, place: PostgresPlace, connection: Connection, kept: tables.Kept, *, is_new: bool
     ) -> None:
         # jsonb keeps no order of its keys.
         weights = kept.about.weights
@@ -77,7 +85,7 @@ class PostgresIndex:
         self._language = kept.language
         self._is_new = is_new
 
-    def put(self, batch: Iterable[Indexed]) -> Changes:
+    def put(self, batch: Iterable[Indexed]) -> IndexChanges:
         """See `Index`; refused while another process changes the index. Readers see the old one meanwhile."""
         done: Counter[str] = Counter()
         with self._changing():
@@ -89,7 +97,7 @@ class PostgresIndex:
             self._run(tables.COUNT)
         self._is_new = False
         self._tidy(rewrites=done["replaced"] > 0)
-        return Changes(done["added"], done["replaced"], done["unchanged"])
+        return IndexChanges(done["added"], done["replaced"], done["unchanged"])
 
     def delete(self, ids: Sequence[str]) -> int:
         """See `Index`, and above for what the server keeps elsewhere."""
@@ -113,7 +121,7 @@ class PostgresIndex:
         found = self._read("SELECT id FROM {s}.document WHERE cardinality(groups) > 0")
         return {id for (id,) in found}
 
-    def lexical(self, query: str, limit: int, access: Access) -> list[Ranked]:
+    def lexical(self, query: str, limit: int, access: Access) -> list[RankedChunk]:
         """See `Index`; of a query its first 1,000 words count."""
         asked = " ".join(words(query)[:_WORDS_OF_A_QUERY])
         own = f'"{self._place.schema}".words'
@@ -123,7 +131,7 @@ class PostgresIndex:
             return []
         return self._ranked(tables.LEXICAL, tables.BEST_WORDS, limit, access, words=found[0][0])
 
-    def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[Ranked]:
+    def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[RankedChunk]:
         """See `Index`."""
         if not takes_vector(self._place.shown, self.about, vector):
             return []
@@ -264,10 +272,10 @@ class PostgresIndex:
 
     def _ranked(
         self, head: LiteralString, tail: LiteralString, limit: int, access: Access, **by: Any
-    ) -> list[Ranked]:
+    ) -> list[RankedChunk]:
         seen = "" if access is None else tables.SEEN_BY
         by |= {"limit": limit, "access": sorted(access or ())}
-        return [Ranked(chunk, score) for chunk, score in self._read(head + seen + tail, by)]
+        return [RankedChunk(chunk, score) for chunk, score in self._read(head + seen + tail, by)]
 
     def _of(self, rows: Mapping[int, Any], chunk_id: int) -> Any:
         if chunk_id not in rows:
@@ -299,7 +307,7 @@ class PostgresIndex:
         return f'"{self._place.schema}".{name}'
 
 
-def _opened(place: Place, about: About | None) -> PostgresIndex:
+def _opened(place: PostgresPlace, about: About | None) -> PostgresIndex:
     connection = connect(place)
     try:
         with told(place):
@@ -314,7 +322,7 @@ def _opened(place: Place, about: About | None) -> PostgresIndex:
     return PostgresIndex(place, connection, kept, is_new=about is not None)
 
 
-def _require_unicode(place: Place, connection: Connection) -> None:
+def _require_unicode(place: PostgresPlace, connection: Connection) -> None:
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise DataError(

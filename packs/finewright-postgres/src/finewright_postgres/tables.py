@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.sql import Composed
 
-    from finewright_postgres.connect import Place
+    from finewright_postgres.connect import PostgresPlace
 
 MADE_BY = "finewright"
 LANGUAGE = "english"
@@ -160,7 +160,7 @@ class Kept(NamedTuple):
     language: str
 
 
-def sql(place: Place, text: LiteralString, **names: str) -> Composed:
+def sql(place: PostgresPlace, text: LiteralString, **names: str) -> Composed:
     """The statement for this index; names become quoted identifiers."""
     from psycopg.sql import SQL, Identifier
 
@@ -179,7 +179,7 @@ def find_vector(connection: Connection) -> bool:
     return found is not None
 
 
-def read(place: Place, connection: Connection) -> Kept:
+def read(place: PostgresPlace, connection: Connection) -> Kept:
     """What the index says of itself; a DataError where there is none that can be read."""
     if not _has(connection, _HAS_SCHEMA, place.schema):
         raise NoIndex(
@@ -209,7 +209,7 @@ def read(place: Place, connection: Connection) -> Kept:
     return Kept(about, row[4])
 
 
-def check_new(place: Place, connection: Connection, about: About) -> Kept:
+def check_new(place: PostgresPlace, connection: Connection, about: About) -> Kept:
     """Find out whether the index could be made: its tables are made and taken back."""
     if _has(connection, _HAS_SCHEMA, place.schema):
         raise DataError(
@@ -229,7 +229,7 @@ def check_new(place: Place, connection: Connection, about: About) -> Kept:
     return kept
 
 
-def make(place: Place, connection: Connection, kept: Kept) -> None:
+def make(place: PostgresPlace, connection: Connection, kept: Kept) -> None:
     """The tables of a new index, within the caller's transaction."""
     from psycopg import errors
     from psycopg.sql import SQL, Identifier, Literal
@@ -261,20 +261,20 @@ def _has(connection: Connection, question: LiteralString, name: str) -> bool:
     return connection.execute(question, [name]).fetchone() is not None
 
 
-def _is_ours(place: Place, connection: Connection) -> bool:
+def _is_ours(place: PostgresPlace, connection: Connection) -> bool:
     named = [place.schema, "meta", ["made_by", "format"]]
     found = connection.execute(_HAS_META, named).fetchone()
     return found is not None and found[0] == 2  # noqa: PLR2004 - both columns
 
 
-def _of_another(place: Place) -> DataError:
+def _of_another(place: PostgresPlace) -> DataError:
     return DataError(
         f"{place.shown}: the schema {place.schema!r} is another program's",
         hint="name another after #",
     )
 
 
-def _without_vector(place: Place) -> DataError:
+def _without_vector(place: PostgresPlace) -> DataError:
     return DataError(
         f"{place.shown}: the database has no pgvector",
         hint="install it on the server (Debian: postgresql-17-pgvector), then let a superuser run "

@@ -32,7 +32,7 @@ _LANGUAGE = re.compile(r"\?language=([a-z_]{2,30})$")
 _log = logging.getLogger(__name__)
 
 
-class Place(NamedTuple):
+class QdrantPlace(NamedTuple):
     """A folder, or a server's URL; `shown` may be printed, `language` is "" where none was named."""
 
     folder: Path | None
@@ -42,7 +42,7 @@ class Place(NamedTuple):
     language: str
 
 
-def place_of(target: str, resolve: Callable[[str], Path]) -> Place:
+def place_of(target: str, resolve: Callable[[str], Path]) -> QdrantPlace:
     """The place that `qdrant:FOLDER` or `qdrant+http(s)://HOST:PORT/COLLECTION` names.
 
     `?language=german` at the end asks for the stems of another language than English. A port that is not
@@ -54,7 +54,7 @@ def place_of(target: str, resolve: Callable[[str], Path]) -> Place:
         written = bare.removeprefix("qdrant:")
         if not written:
             raise _unreadable()
-        return Place(resolve(written), "", COLLECTION, bare, language)
+        return QdrantPlace(resolve(written), "", COLLECTION, bare, language)
     url = bare.removeprefix("qdrant+")
     try:
         parts = urlsplit(url)
@@ -69,7 +69,7 @@ def place_of(target: str, resolve: Callable[[str], Path]) -> Place:
             f"qdrant+{parts.scheme}://{parts.netloc}: the address names no collection",
             hint="for instance qdrant+http://localhost:6333/handbook",
         )
-    return Place(None, f"{parts.scheme}://{parts.netloc}{above}", name, bare, language)
+    return QdrantPlace(None, f"{parts.scheme}://{parts.netloc}{above}", name, bare, language)
 
 
 def _unreadable() -> DataError:
@@ -79,7 +79,7 @@ def _unreadable() -> DataError:
     )
 
 
-def connect(place: Place) -> QdrantClient:
+def connect(place: QdrantPlace) -> QdrantClient:
     """A client; a folder that is not there is made, and is this process's alone until it is closed."""
     try:
         from qdrant_client import QdrantClient
@@ -105,7 +105,7 @@ def connect(place: Place) -> QdrantClient:
         raise damaged(place) from None
 
 
-def _require_unlocked(place: Place, lock: Path) -> None:
+def _require_unlocked(place: QdrantPlace, lock: Path) -> None:
     """Refuse a folder in use before the client reads all of it, and then leaves its files open."""
     import portalocker
 
@@ -124,7 +124,7 @@ def _require_unlocked(place: Place, lock: Path) -> None:
         portalocker.unlock(file)
 
 
-def damaged(place: Place) -> DataError:
+def damaged(place: QdrantPlace) -> DataError:
     """What is there cannot be read."""
     return DataError(
         f"{place.shown}: the index is damaged",
@@ -143,7 +143,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def told(place: Place) -> Iterator[None]:
+def told(place: QdrantPlace) -> Iterator[None]:
     """What the client raises inside, as a DataError of one line that names the place."""
     from qdrant_client.common.client_exceptions import QdrantException
     from qdrant_client.http.exceptions import (
@@ -171,7 +171,7 @@ def told(place: Place) -> Iterator[None]:
         ) from None
 
 
-def _refusal(place: Place, status: int, content: bytes) -> DataError:
+def _refusal(place: QdrantPlace, status: int, content: bytes) -> DataError:
     if status in {401, 403}:
         return DataError(
             f"{place.shown}: the server does not take this key", hint=f"set {KEY_VARIABLE}"
@@ -190,7 +190,7 @@ def _refusal(place: Place, status: int, content: bytes) -> DataError:
     )
 
 
-def _no_answer(place: Place, source: Exception) -> DataError:
+def _no_answer(place: QdrantPlace, source: Exception) -> DataError:
     import httpx
 
     if isinstance(source, httpx.TimeoutException):
@@ -224,7 +224,7 @@ def uninterrupted() -> Iterator[None]:
             signal.raise_signal(number)
 
 
-def compact(place: Place) -> None:
+def compact(place: QdrantPlace) -> None:
     """Write a folder's files anew without what was deleted; a server does so by itself, some time."""
     if place.folder is None:
         return

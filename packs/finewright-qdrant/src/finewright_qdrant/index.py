@@ -17,7 +17,15 @@ from finewright.errors import DataError
 from finewright.rag.calibration import remembered, tuned_json
 from finewright.rag.coverage import ceiling_by_words
 from finewright.rag.incoming import in_groups, is_unchanged, require_fitting
-from finewright.rag.index import About, Changes, Counts, NoIndex, Passage, Ranked, takes_vector
+from finewright.rag.index import (
+    About,
+    Counts,
+    IndexChanges,
+    NoIndex,
+    Passage,
+    RankedChunk,
+    takes_vector,
+)
 from finewright.rag.words import searched
 from finewright_qdrant.connect import compact, connect, place_of, uninterrupted
 from finewright_qdrant.points import (
@@ -136,7 +144,7 @@ class QdrantIndex:
         self._is_new = is_new
         self._is_new_folder = is_new_folder
 
-    def put(self, batch: Iterable[Indexed]) -> Changes:
+    def put(self, batch: Iterable[Indexed]) -> IndexChanges:
         """See `Index`, and above for what is not covered."""
         token = token_hex(8)
         self._begin(token)
@@ -148,7 +156,7 @@ class QdrantIndex:
             raise
         with uninterrupted():
             self._switch(token, documents, replaced)
-        return Changes(done["added"], len(replaced), done["unchanged"])
+        return IndexChanges(done["added"], len(replaced), done["unchanged"])
 
     def delete(self, ids: Sequence[str]) -> int:
         """See `Index`, and above for what a server keeps."""
@@ -174,7 +182,7 @@ class QdrantIndex:
         kept = self._points.scroll(of_kind("chunk"), ["document", "groups"])
         return {each["document"] for each in kept if each["groups"]}
 
-    def lexical(self, query: str, limit: int, access: Access) -> list[Ranked]:
+    def lexical(self, query: str, limit: int, access: Access) -> list[RankedChunk]:
         """See `Index`; of a query its first 1,000 words count."""
         from qdrant_client import models
 
@@ -184,7 +192,7 @@ class QdrantIndex:
         vector = models.SparseVector(indices=indices, values=values)
         return self._ranked(vector, LEXICAL, limit, access)
 
-    def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[Ranked]:
+    def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[RankedChunk]:
         """See `Index`."""
         if not takes_vector(self._place.shown, self.about, vector):
             return []
@@ -371,11 +379,11 @@ class QdrantIndex:
 
     def _ranked(
         self, vector: list[float] | models.SparseVector, using: str, limit: int, access: Access
-    ) -> list[Ranked]:
+    ) -> list[RankedChunk]:
         if self._is_new:
             return []
         found = self._points.query(vector, using, limit, seen_by(access))
-        return [Ranked(int(point.id), point.score) for point in found]
+        return [RankedChunk(int(point.id), point.score) for point in found]
 
     def _of(self, found: Mapping[int, Any], chunk_id: int) -> Any:
         if chunk_id not in found:

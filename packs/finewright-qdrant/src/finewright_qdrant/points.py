@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from finewright.errors import DataError
 from finewright.rag.calibration import with_tuned
 from finewright.rag.index import FORMAT, About, Chunk, Document, NoIndex, Passage
-from finewright_qdrant.connect import Place, compact, damaged, told, uninterrupted
+from finewright_qdrant.connect import QdrantPlace, compact, damaged, told, uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -96,7 +96,7 @@ def payload_of_about(about: About, language: str) -> dict[str, Any]:
     }
 
 
-def about_of(place: Place, kept: Mapping[str, Any]) -> About:
+def about_of(place: QdrantPlace, kept: Mapping[str, Any]) -> About:
     """What `payload_of_about` kept; a DataError for another program's, an unfinished or a newer index."""
     if kept.get("made_by") != MADE_BY:
         raise DataError(
@@ -130,7 +130,7 @@ def about_of(place: Place, kept: Mapping[str, Any]) -> About:
 class Points:
     """One collection of a client; what it raises is a DataError that names the place."""
 
-    place: Place
+    place: QdrantPlace
     client: QdrantClient
 
     @property

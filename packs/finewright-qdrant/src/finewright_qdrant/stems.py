@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rag.words import Searched, words
+from finewright.rag.words import ChunkWords, words
 
 LANGUAGE = "english"
 
@@ -41,7 +41,7 @@ class Stems:
         self._stemmer = None if language == "simple" else snowballstemmer.stemmer(language)
         self._numbers: dict[str, int] = {}
 
-    def of_chunk(self, found: Searched, mean_words: float) -> Sparse:
+    def of_chunk(self, found: ChunkWords, mean_words: float) -> Sparse:
         """BM25's weight of each stem but for its idf (k1 = 1.2, b = 0.75; Robertson and Zaragoza 2009):
         tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * words / mean_words)).
 

@@ -33,7 +33,7 @@ _TRIES = 20
 Kind = Literal["seen", "unseen_function", "unseen_protocol"]
 
 
-class BuildSettings(Model):
+class Erc7730Settings(Model):
     """How many functions the set has, and how many examples of each."""
 
     functions_seen: int = default(
@@ -68,7 +68,7 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class ContractFunction:
     """A contract function as its protocol explains it."""
 
     protocol: str
@@ -81,19 +81,19 @@ class Function:
 class Registry(NamedTuple):
     """The usable functions in the registry's order, and how many others there are by reason."""
 
-    functions: tuple[Function, ...]
+    functions: tuple[ContractFunction, ...]
     dropped: dict[str, int]
 
 
 class Chosen(NamedTuple):
     """The functions of the set by their role in it. No name is both seen and unseen."""
 
-    seen: tuple[Function, ...]
-    unseen_functions: tuple[Function, ...]
-    unseen_protocols: tuple[Function, ...]
+    seen: tuple[ContractFunction, ...]
+    unseen_functions: tuple[ContractFunction, ...]
+    unseen_protocols: tuple[ContractFunction, ...]
 
 
-class Built(NamedTuple):
+class Erc7730Set(NamedTuple):
     """The rows of each split."""
 
     train: tuple[JsonRow, ...]
@@ -111,7 +111,7 @@ def parse_registry(text: str, chains: Mapping[int, Chain]) -> Registry:
     except (ValueError, RecursionError, ValidationError):
         what = "is not the JSON that was expected" if found else "is missing"
         raise DataError(f"the registry's EMBEDDED_REGISTRY {what}") from None
-    functions: dict[tuple[str, str], Function] = {}
+    functions: dict[tuple[str, str], ContractFunction] = {}
     dropped: Counter[str] = Counter()
     for descriptor in source.descriptors.values():
         for signature, layout in descriptor.formats.items():
@@ -125,7 +125,7 @@ def parse_registry(text: str, chains: Mapping[int, Chain]) -> Registry:
     return Registry(tuple(functions.values()), dict(dropped))
 
 
-def choose(functions: Sequence[Function], settings: BuildSettings) -> Chosen:
+def choose(functions: Sequence[ContractFunction], settings: Erc7730Settings) -> Chosen:
     """The functions to train on, from the protocols with the most of them, and those held out.
 
     The smallest protocols are held out whole, as many as are wanted; of the others every
@@ -133,8 +133,8 @@ def choose(functions: Sequence[Function], settings: BuildSettings) -> Chosen:
     whose names begin with the same word are taken for one."""
     families = _families(functions)
     wanted = settings.functions_of_unseen_protocols
-    seen: list[Function] = []
-    far: list[Function] = []
+    seen: list[ContractFunction] = []
+    far: list[ContractFunction] = []
     near = families
     for num_held_out in range(len(families)):
         near, held_out = families[: len(families) - num_held_out], families[-num_held_out or None :]
@@ -146,7 +146,7 @@ def choose(functions: Sequence[Function], settings: BuildSettings) -> Chosen:
     return Chosen(tuple(seen), tuple(unseen), tuple(far))
 
 
-def build(functions: Sequence[Function], settings: BuildSettings) -> Built:
+def build(functions: Sequence[ContractFunction], settings: Erc7730Settings) -> Erc7730Set:
     """Rows of every split; the train rows are shuffled, and no function's values repeat."""
     chosen = choose(functions, settings)
     test_seen, train = [], []
@@ -157,7 +157,7 @@ def build(functions: Sequence[Function], settings: BuildSettings) -> Built:
         train += rows[settings.variants_test :]
     order = Random(settings.seed)  # noqa: S311 - an order, no secret
     train.sort(key=lambda _: order.random())
-    return Built(
+    return Erc7730Set(
         tuple(train),
         tuple(test_seen),
         tuple(_tests(chosen.unseen_functions, "unseen_function", settings)),
@@ -165,7 +165,9 @@ def build(functions: Sequence[Function], settings: BuildSettings) -> Built:
     )
 
 
-def _tests(functions: Sequence[Function], kind: Kind, settings: BuildSettings) -> Iterator[JsonRow]:
+def _tests(
+    functions: Sequence[ContractFunction], kind: Kind, settings: Erc7730Settings
+) -> Iterator[JsonRow]:
     for function in functions:
         yield from _rows(function, settings.variants_test, kind, settings)
 
@@ -221,7 +223,7 @@ class _Source(_Part):
 
 def _function(
     descriptor: _Descriptor, signature: str, layout: _Format, chains: Mapping[int, Chain]
-) -> Function | str:
+) -> ContractFunction | str:
     """The function, or the reason why it is of no use."""
     if "(" not in signature and not signature.startswith("0x"):
         return "a typed message, not a call"
@@ -248,7 +250,9 @@ def _function(
         if is_so:
             return reason
     # An interface that is bound to no address, such as ERC-20, stands on every chain.
-    return Function(str(descriptor.owner), known or tuple(chains.values()), name, intent, arguments)
+    return ContractFunction(
+        str(descriptor.owner), known or tuple(chains.values()), name, intent, arguments
+    )
 
 
 class _Call(NamedTuple):
@@ -301,28 +305,28 @@ def _brand(protocol: str | None) -> str:
     return (protocol or "").partition(" ")[0]
 
 
-def _families(functions: Iterable[Function]) -> list[list[Function]]:
-    families: dict[str, list[Function]] = {}
+def _families(functions: Iterable[ContractFunction]) -> list[list[ContractFunction]]:
+    families: dict[str, list[ContractFunction]] = {}
     for function in functions:
         families.setdefault(_brand(function.protocol).casefold(), []).append(function)
     return sorted(families.values(), key=len, reverse=True)
 
 
-def _without_each_fourth(functions: Sequence[Function]) -> list[Function]:
+def _without_each_fourth(functions: Sequence[ContractFunction]) -> list[ContractFunction]:
     return [f for i, f in enumerate(functions, start=1) if i % _HELD_OUT_STEP]
 
 
 def _pick(
-    groups: Iterable[Sequence[Function]],
+    groups: Iterable[Sequence[ContractFunction]],
     count: int,
-    settings: BuildSettings,
-    unlike: Iterable[Function] = (),
-) -> list[Function]:
+    settings: Erc7730Settings,
+    unlike: Iterable[ContractFunction] = (),
+) -> list[ContractFunction]:
     """Up to `count` functions, the groups taking turns, of no name in `unlike`."""
     taken = {function.name.casefold() for function in unlike}
     most = max(1, round(count * settings.intent_share))
     intents: Counter[str] = Counter()
-    picked: list[Function] = []
+    picked: list[ContractFunction] = []
     for function in joined.from_iterable(zip_longest(*groups)):
         if function is None or function.name.casefold() in taken or len(picked) == count:
             continue
@@ -332,7 +336,9 @@ def _pick(
     return picked
 
 
-def _rows(function: Function, count: int, kind: Kind, settings: BuildSettings) -> list[JsonRow]:
+def _rows(
+    function: ContractFunction, count: int, kind: Kind, settings: Erc7730Settings
+) -> list[JsonRow]:
     """Up to `count` rows of different values; fewer where not that many values are possible."""
     key = f"{settings.seed}|{function.protocol}|{function.name}"
     rng = Random(key)  # noqa: S311 - made-up values, no secret
@@ -345,7 +351,7 @@ def _rows(function: Function, count: int, kind: Kind, settings: BuildSettings) -
     return list(rows.values())
 
 
-def _row(function: Function, chain: Chain, values: Sequence[str], kind: Kind) -> JsonRow:
+def _row(function: ContractFunction, chain: Chain, values: Sequence[str], kind: Kind) -> JsonRow:
     pairs = list(zip(function.arguments, values, strict=True))
     call = [f"Protocol: {function.protocol}", f"Chain: {chain.name}", f"Function: {function.name}"]
     call += [f"{argument.name} = {value}" for argument, value in pairs]

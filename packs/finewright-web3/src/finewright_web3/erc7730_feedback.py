@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from finewright.data.sets.content import JsonRow
 from finewright.schema.common import Model, default
-from finewright_web3.erc7730 import Built
+from finewright_web3.erc7730 import Erc7730Set
 from finewright_web3.values import one_of
 
 Analysis = dict[str, Any]  # Any: the JSON of an answer
@@ -42,7 +42,7 @@ class Feedback(NamedTuple):
     prompts_test: tuple[JsonRow, ...]
 
 
-def build_feedback(built: Built, settings: FeedbackSettings) -> Feedback:
+def build_feedback(built: Erc7730Set, settings: FeedbackSettings) -> Feedback:
     """A pair and a prompt of each row; every kind of mistake is made about as often."""
     tests = (*built.test_seen, *built.test_unseen, *built.test_unseen_protocols)
     train_pairs, test_pairs = (

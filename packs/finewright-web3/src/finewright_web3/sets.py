@@ -30,7 +30,7 @@ def _facts(name: str) -> PackagedSet:
 
 
 def _calls(fetched: Sequence[Fetched], _: PackagedSet) -> SetContent:
-    settings = analyst.BuildSettings()
+    settings = analyst.Erc7730Settings()
     (file,) = fetched[0].texts()
     registry = analyst.parse_registry(file[1], chains())
     built = analyst.build(registry.functions, settings)
@@ -43,7 +43,7 @@ def _calls(fetched: Sequence[Fetched], _: PackagedSet) -> SetContent:
 
 
 def _functions(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
-    settings = writer.BuildSettings()
+    settings = writer.SoliditySettings()
     sources = (
         writer.SourceFile(package.source, path, text)
         for package in fetched

@@ -19,7 +19,7 @@ from finewright_web3.solidity_functions import Function, functions
 SYSTEM = "You write Solidity. Reply with the function only."
 
 
-class BuildSettings(Model):
+class SoliditySettings(Model):
     """Which functions are of use, and how many are held out."""
 
     min_natspec_chars: int = default(
@@ -39,7 +39,7 @@ class SourceFile(NamedTuple):
     text: str
 
 
-class Built(NamedTuple):
+class SoliditySet(NamedTuple):
     """The rows of each split, and how many functions were left out by reason."""
 
     train: tuple[JsonRow, ...]
@@ -47,7 +47,7 @@ class Built(NamedTuple):
     dropped: dict[str, int]
 
 
-def build(files: Iterable[SourceFile], license: str, settings: BuildSettings) -> Built:
+def build(files: Iterable[SourceFile], license: str, settings: SoliditySettings) -> SoliditySet:
     """Shuffled rows of the documented functions in files under that licence, each asked once.
 
     Of copies, and of answers to the same question, the first in the order of the files is kept.
@@ -66,7 +66,7 @@ def build(files: Iterable[SourceFile], license: str, settings: BuildSettings) ->
     kept.sort(key=lambda example: digest(f"{settings.seed}:{example.code_key}"))
     families = [example.family for example in kept]
     held_out = held_out_families(families, settings.test_share, settings.seed)
-    return Built(
+    return SoliditySet(
         tuple(_row(example) for example in kept if example.family not in held_out),
         tuple(_row(example) for example in kept if example.family in held_out),
         dict(dropped),
@@ -124,7 +124,7 @@ def _example(function: Function, package: str) -> _Example:
     )
 
 
-def _fault(function: Function, license: str, settings: BuildSettings) -> str:
+def _fault(function: Function, license: str, settings: SoliditySettings) -> str:
     """Why the function is of no use; empty if it is."""
     text = plain_text(function.natspec)
     faults = {

@@ -75,25 +75,25 @@ _WEAKENED = {
 }
 
 
-class Broken(NamedTuple):
+class MutatedSource(NamedTuple):
     """A wrong version of a function, and what is wrong with it."""
 
     kind: str
     code: str
 
 
-def without_guard(code: str, rng: Random) -> tuple[Broken, ...]:
+def without_guard(code: str, rng: Random) -> tuple[MutatedSource, ...]:
     """The function without one of its guards, by the kind of guard."""
     return _all(_GUARDS, code, rng)
 
 
-def not_compiling(code: str, rng: Random) -> tuple[Broken, ...]:
+def not_compiling(code: str, rng: Random) -> tuple[MutatedSource, ...]:
     """The function with one mistake that the compiler refuses, by the kind of mistake."""
     return _all(_BREAKAGES, code, rng)
 
 
-def _all(mutations: Mapping[str, Mutation], code: str, rng: Random) -> tuple[Broken, ...]:
-    made = (Broken(kind, mutation(code, rng)) for kind, mutation in mutations.items())
+def _all(mutations: Mapping[str, Mutation], code: str, rng: Random) -> tuple[MutatedSource, ...]:
+    made = (MutatedSource(kind, mutation(code, rng)) for kind, mutation in mutations.items())
     return tuple(broken for broken in made if broken.code not in ("", code))
 
 

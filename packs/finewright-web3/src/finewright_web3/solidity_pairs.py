@@ -13,7 +13,7 @@ from finewright.data.sets.content import JsonRow
 from finewright.data.sets.holding_out import digest
 from finewright.schema.common import Model, default
 from finewright_web3.solidity import family_of_row
-from finewright_web3.solidity_mutations import Broken, not_compiling, without_guard
+from finewright_web3.solidity_mutations import MutatedSource, not_compiling, without_guard
 
 _SHORTEST_BODY = 20
 
@@ -32,7 +32,7 @@ class PairSettings(Model):
     seed: int = default(0, "Seed of the mistakes", "any fixed number repeats the set")
 
 
-class Pairs(NamedTuple):
+class SolidityPairs(NamedTuple):
     """The rows of each split, and how many functions were left out by reason."""
 
     train: tuple[JsonRow, ...]
@@ -45,11 +45,13 @@ class _Candidate:
     """A function of the set with all that could be wrong with it; a guard, if it has one."""
 
     row: JsonRow
-    unguarded: tuple[Broken, ...]
-    broken: tuple[Broken, ...]
+    unguarded: tuple[MutatedSource, ...]
+    broken: tuple[MutatedSource, ...]
 
 
-def build_pairs(train: Sequence[JsonRow], test: Sequence[JsonRow], settings: PairSettings) -> Pairs:
+def build_pairs(
+    train: Sequence[JsonRow], test: Sequence[JsonRow], settings: PairSettings
+) -> SolidityPairs:
     """One pair of each chosen function; functions with a guard to drop come first.
 
     Of what can be wrong with a function, it is what is rarest so far."""
@@ -58,7 +60,7 @@ def build_pairs(train: Sequence[JsonRow], test: Sequence[JsonRow], settings: Pai
         tuple(_pairs(_candidates(rows, settings, dropped), wanted, settings, dropped))
         for rows, wanted in ((train, settings.pairs_train), (test, settings.pairs_test))
     ]
-    return Pairs(made[0], made[1], dict(dropped))
+    return SolidityPairs(made[0], made[1], dict(dropped))
 
 
 def _candidates(
@@ -108,7 +110,7 @@ def _pairs(
     return sorted(pairs, key=lambda pair: digest(f"{settings.seed}:{pair['meta']['id']}"))
 
 
-def _pair(candidate: _Candidate, broken: Broken) -> JsonRow:
+def _pair(candidate: _Candidate, broken: MutatedSource) -> JsonRow:
     *prompt, answer = candidate.row["messages"]
     fault = "drops a guard" if candidate.unguarded else "does not compile"
     return {

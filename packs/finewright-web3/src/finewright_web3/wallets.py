@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from finewright.guard.privacy.scan import Recogniser, Scan, Span
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan
 
 _ETHEREUM = re.compile("0x[0-9a-fA-F]{40}")
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -26,20 +26,24 @@ def recognisers() -> tuple[Recogniser, ...]:
     return (Recogniser(frozenset({"crypto_address"}), recognise, stand_in),)
 
 
-def recognise(scan: Scan) -> Iterator[Span]:
+def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Ethereum and Bitcoin addresses."""
     text = scan.text
     if "0x" in text:
         for match in _ETHEREUM.finditer(text):
             if scan.is_alone(*match.span()) and int(match[0], 16):
-                yield Span(*match.span(), "crypto_address", 0.9, "an Ethereum address")
+                yield PersonalSpan(*match.span(), "crypto_address", 0.9, "an Ethereum address")
     for match in _BASE58_ADDRESS.finditer(text):
         if scan.is_alone(*match.span()) and base58_payload(match[0]) is not None:
-            yield Span(*match.span(), "crypto_address", 1.0, "a Bitcoin address, checksum fits")
+            yield PersonalSpan(
+                *match.span(), "crypto_address", 1.0, "a Bitcoin address, checksum fits"
+            )
     if "c1" in scan.lower or "b1" in scan.lower:
         for match in _BECH32_ADDRESS.finditer(text):
             if scan.is_alone(*match.span()) and bech32_values(match[0]) is not None:
-                yield Span(*match.span(), "crypto_address", 1.0, "a Bitcoin address, checksum fits")
+                yield PersonalSpan(
+                    *match.span(), "crypto_address", 1.0, "a Bitcoin address, checksum fits"
+                )
 
 
 def stand_in(value: str, draw: Random) -> str:

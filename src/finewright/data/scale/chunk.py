@@ -28,7 +28,7 @@ from finewright.rows.fates import RowFate, Tally, UsableRows
 from finewright.rows.notes import Json
 from finewright.rows.outcome import Dropped
 from finewright.rows.user_rows import to_user_json
-from finewright.schema.privacy import Finding, FoundType
+from finewright.schema.privacy import FoundType, PrivacyFinding
 from finewright.schema.rows import Row
 from finewright.schema.scale import FoundCount, PrepareSpec
 
@@ -120,7 +120,7 @@ def _rejected(fate: RowFate) -> Iterator[Json]:
 class _Scanned(NamedTuple):
     rows: Sequence[Row]
     dropped: Sequence[Dropped]
-    findings: Sequence[Finding]
+    findings: Sequence[PrivacyFinding]
     num_changed: int
 
 
@@ -152,7 +152,7 @@ def _near(worded: Wordings, options: Options) -> dict[str, Array]:
     }
 
 
-def _counts(findings: Sequence[Finding]) -> dict[FoundType, FoundCount]:
+def _counts(findings: Sequence[PrivacyFinding]) -> dict[FoundType, FoundCount]:
     spans = Counter(found.type for found in findings)
     rows = Counter(kind for kind, _ in {(found.type, found.row) for found in findings})
     first = {found.type: found for found in reversed(findings)}
@@ -164,7 +164,7 @@ def _counts(findings: Sequence[Finding]) -> dict[FoundType, FoundCount]:
     }
 
 
-def _finding(found: Finding, options: Options) -> Json:
+def _finding(found: PrivacyFinding, options: Options) -> Json:
     return found.model_dump(exclude=None if options.has_own_key else {"digest"})
 
 

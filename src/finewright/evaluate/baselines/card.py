@@ -7,7 +7,7 @@ from typing import NamedTuple
 from finewright.evaluate.baselines.label_task import LabelTask, question_text
 from finewright.evaluate.baselines.linear import BagOfWords, fit
 from finewright.evaluate.measured import Measured, RowSet, Settings
-from finewright.evaluate.score import PREFERENCE, Answered, score_answers
+from finewright.evaluate.score import PREFERENCE, AnsweredRow, score_answers
 from finewright.judge.answer import Answer
 from finewright.judge.statistics import wilson
 from finewright.schema.evaluate import LINEAR, LinearFit, Sample, StrayAnswers
@@ -69,7 +69,7 @@ def _classified(
     """Its answers to the rows that `like` answered."""
     texts = classifier.answers([question_text(row) for row in row_set.rows])
     answered = [
-        Answered(each.row, each.expected, text, said=Answer(text), due=each.due)
+        AnsweredRow(each.row, each.expected, text, said=Answer(text), due=each.due)
         for each, text in zip(like.scored.answers, texts, strict=True)
     ]
     scored = score_answers(LINEAR, row_set.name, settings.metrics, answered, settings.options)

@@ -7,7 +7,7 @@ from finewright.judge.endings import loops
 from finewright.judge.json_text import parse_json
 from finewright.judge.statistics import wilson
 from finewright.judge.text import valid_json
-from finewright.schema.bakeoff_report import Conduct, Share
+from finewright.schema.bakeoff_report import AnswerShare, Conduct
 from finewright.schema.evaluate import Sample
 
 _MOST_STRAYS = 5
@@ -24,7 +24,7 @@ def conduct(
     languages = _languages(samples, language_of)
     of_json = [s for s in samples if _is_json(s.expected)]
 
-    def share(of: Iterable[object]) -> Share:
+    def share(of: Iterable[object]) -> AnswerShare:
         return _share(list(of), confidence)
 
     return Conduct(
@@ -50,10 +50,10 @@ def _is_json(text: str) -> bool:
     return parsed is not None and isinstance(parsed.value, dict | list)
 
 
-def _share(of: Sequence[object], confidence: float) -> Share:
+def _share(of: Sequence[object], confidence: float) -> AnswerShare:
     count = sum(map(bool, of))
     low, high = wilson(count, len(of), confidence=confidence)
-    return Share(count=count, n=len(of), low=low, high=high)
+    return AnswerShare(count=count, n=len(of), low=low, high=high)
 
 
 def _strays(

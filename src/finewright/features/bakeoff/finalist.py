@@ -15,8 +15,8 @@ from finewright.features.bakeoff.conduct import conduct
 from finewright.guard.quality.languages import TOO_SHORT, UNCLEAR, detector
 from finewright.judge.drift import LanguageOf
 from finewright.judge.statistics import wilson
-from finewright.lm.sources import BaseModel, locate, num_parameters
-from finewright.schema.bakeoff_report import Conduct, Finalist, Share, Speed
+from finewright.lm.sources import LocalBase, locate, num_parameters
+from finewright.schema.bakeoff_report import AnswerShare, Conduct, Finalist, Speed
 from finewright.schema.cost import CostReport, Range
 from finewright.schema.evaluate import (
     BASE,
@@ -29,7 +29,7 @@ from finewright.schema.evaluate import (
 from finewright.store.answers import AnswersLog
 from finewright.workbench.contest import (
     Contest,
-    Entry,
+    ContestRun,
     HeldOut,
     development_rows,
     system_of,
@@ -43,7 +43,7 @@ class _Price(NamedTuple):
 
 
 def finalist(
-    contest: Contest, entry: Entry, asked: HeldOut, speed: Speed, *, today: date
+    contest: Contest, entry: ContestRun, asked: HeldOut, speed: Speed, *, today: date
 ) -> Finalist:
     """What is known of the run's tuned model beside its score on the rows that chose nothing."""
     trained, systems = entry.trained, asked.systems
@@ -89,7 +89,7 @@ def _on_rows(asked: HeldOut, *, repeated: bool) -> Score | None:
     return replace(whole, systems={TUNED: part}).score(TUNED)
 
 
-def _conduct(contest: Contest, entry: Entry, samples: Sequence[Sample]) -> Conduct:
+def _conduct(contest: Contest, entry: ContestRun, samples: Sequence[Sample]) -> Conduct:
     confidence = contest.options.confidence
     found = conduct(samples, languages(), confidence=confidence)
     strays = entry.run.read_report("evaluate", EvaluateReport).strays
@@ -98,7 +98,7 @@ def _conduct(contest: Contest, entry: Entry, samples: Sequence[Sample]) -> Condu
         return found
     count, n = sum(stray.count for stray in counted), sum(stray.n for stray in counted)
     low, high = wilson(count, n, confidence=confidence)
-    return found.model_copy(update={"no_label": Share(count=count, n=n, low=low, high=high)})
+    return found.model_copy(update={"no_label": AnswerShare(count=count, n=n, low=low, high=high)})
 
 
 def languages() -> LanguageOf | None:
@@ -123,7 +123,7 @@ def _license(stated: str, name: str) -> str:
     return next((row.license for known, row in rows if name in (known, *row.aliases)), stated)
 
 
-def _price(contest: Contest, entry: Entry, today: date) -> _Price:
+def _price(contest: Contest, entry: ContestRun, today: date) -> _Price:
     """The training run on the cheapest machine for rent that surely fits."""
     forecast: Callable[..., CostReport] = offered("cost", "forecast")
     report = forecast(
@@ -140,7 +140,7 @@ def _price(contest: Contest, entry: Entry, today: date) -> _Price:
     return _Price(usd, machine)
 
 
-def speeds(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, Speed]:
+def speeds(contest: Contest, entries: Sequence[ContestRun], timed: int) -> dict[str, Speed]:
     """How fast each finalist answers the same development rows, one by one and in turns."""
     from finewright.compare.latency import speed_of
     from finewright.compare.turns import TimedAnswer, cores_others_used, time_in_turns
@@ -162,7 +162,7 @@ def speeds(contest: Contest, entries: Sequence[Entry], timed: int) -> dict[str, 
     }
 
 
-def _end_of_turn(contest: Contest, base: BaseModel) -> str:
+def _end_of_turn(contest: Contest, base: LocalBase) -> str:
     from finewright.lm.load import chat_of
 
     chat = chat_of(base, contest.loaded.spec)

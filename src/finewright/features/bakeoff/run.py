@@ -12,7 +12,7 @@ from finewright.evaluate.cautions import linear_problems, recall_problem
 from finewright.features.bakeoff.finalist import finalist, speeds
 from finewright.features.bakeoff.report import licence
 from finewright.features.bakeoff.spec import BakeoffSpec
-from finewright.judge.pareto import Point, frontier
+from finewright.judge.pareto import ParetoPoint, frontier
 from finewright.lm.runtime import is_busy
 from finewright.report.cells import points
 from finewright.report.show import write_page
@@ -25,7 +25,7 @@ from finewright.store.atomic import write_json
 from finewright.workbench.contest import (
     HELD_OUT,
     Contest,
-    Entry,
+    ContestRun,
     HeldOut,
     check_contest,
     development,
@@ -73,7 +73,7 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
     return report
 
 
-def _climbed(contest: Contest, spec: BakeoffSpec) -> tuple[list[Entry], list[Rung]]:
+def _climbed(contest: Contest, spec: BakeoffSpec) -> tuple[list[ContestRun], list[Rung]]:
     """The runs of the last rung, and the rungs before it."""
     left: Sequence[str] = contest.loaded.spec.base_models
     *early, whole = ladder(len(left), spec.eta, spec.rungs)
@@ -91,7 +91,7 @@ def _climbed(contest: Contest, spec: BakeoffSpec) -> tuple[list[Entry], list[Run
     return _trained(contest, left, whole, "whole"), rungs
 
 
-def _trained(contest: Contest, models: Sequence[str], share: float, stage: str) -> list[Entry]:
+def _trained(contest: Contest, models: Sequence[str], share: float, stage: str) -> list[ContestRun]:
     found = []
     for model in models:
         number = contest.loaded.spec.base_models.index(model) + 1
@@ -116,7 +116,9 @@ def _budget(loaded: LoadedSpec, share: float) -> Mapping[str, Tree]:
     return {"train.max_steps": steps}
 
 
-def _rung(contest: Contest, number: int, share: float, entries: Sequence[Entry], eta: int) -> Rung:
+def _rung(
+    contest: Contest, number: int, share: float, entries: Sequence[ContestRun], eta: int
+) -> Rung:
     by_model = {entry.base_model: entry for entry in entries}
     attempts = tuple(
         Attempt(
@@ -138,7 +140,7 @@ def _rung(contest: Contest, number: int, share: float, entries: Sequence[Entry],
 
 def _report(
     contest: Contest,
-    entries: Sequence[Entry],
+    entries: Sequence[ContestRun],
     rungs: Sequence[Rung],
     by_name: Mapping[str, Finalist],
     asked: Mapping[str, HeldOut],
@@ -150,7 +152,7 @@ def _report(
     against = asked[best].systems
     linear = against.difference(TUNED, LINEAR) if LINEAR in against.systems else None
     points = {
-        each.base_model: Point(each.speed.answer_ms_mean, last.score(each.base_model).value)
+        each.base_model: ParetoPoint(each.speed.answer_ms_mean, last.score(each.base_model).value)
         for each in finalists
     }
     unbeaten = frontier(points)
@@ -195,7 +197,7 @@ def _recall(best: Finalist) -> Iterator[Problem]:
     yield from recall_problem(HELD_OUT, repeated, new)
 
 
-def _other_rows(entries: Sequence[Entry]) -> Iterator[Problem]:
+def _other_rows(entries: Sequence[ContestRun]) -> Iterator[Problem]:
     """Tokenizers differ, so a row may be too long for one model alone."""
     lost = {
         entry.base_model: sum(entry.trained.counts.rows_dropped.values())

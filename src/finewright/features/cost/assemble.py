@@ -15,7 +15,7 @@ from finewright.estimate.freshness import (
     ends_within,
     freshness,
 )
-from finewright.features.cost.job import Job
+from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.machines import machines
 from finewright.features.cost.needs import formula
 from finewright.features.cost.spec import CostSpec
@@ -31,7 +31,7 @@ from finewright.schema.cost import (
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class JobMeasurements:
     """What was learned of a job beyond the formulas: traces, steps, and this machine's own row.
 
     `number` are the bytes of a number on the CPU; `problems` what is said of the rows."""
@@ -44,16 +44,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CostQuestion:
     """What is asked: the jobs, the section of the spec, and what was found of each base model."""
 
     name: str
-    jobs: Sequence[Job]
+    jobs: Sequence[TrainingJob]
     spec: CostSpec
-    found: Mapping[str, Found] = field(default_factory=dict)
+    found: Mapping[str, JobMeasurements] = field(default_factory=dict)
 
 
-def report(question: Question, catalog: PriceCatalog, today: date) -> CostReport:
+def report(question: CostQuestion, catalog: PriceCatalog, today: date) -> CostReport:
     """The whole answer. Raises DataError for a provider, a GPU or a tier that the catalog does not know."""
     rows = _considered(question.spec, catalog)
     candidates = [_candidate(question, job, catalog, rows) for job in question.jobs]
@@ -81,9 +81,9 @@ def _considered(spec: CostSpec, catalog: PriceCatalog) -> list[Machine]:
 
 
 def _candidate(
-    question: Question, job: Job, catalog: PriceCatalog, rows: Sequence[Machine]
+    question: CostQuestion, job: TrainingJob, catalog: PriceCatalog, rows: Sequence[Machine]
 ) -> CandidateCost:
-    found = question.found.get(job.base_model, Found())
+    found = question.found.get(job.base_model, JobMeasurements())
     table = machines(job, question.spec, catalog, rows, bake_off=len(question.jobs))
     own = [] if found.here is None else [found.here]
     formulas = (formula(job, gpu=True), formula(job, gpu=False, number=found.number))
@@ -127,9 +127,9 @@ def _aged(rows: Sequence[Machine], today: date) -> Iterator[Problem]:
             )
 
 
-def _problems(question: Question, candidates: Sequence[CandidateCost]) -> Iterator[Problem]:
+def _problems(question: CostQuestion, candidates: Sequence[CandidateCost]) -> Iterator[Problem]:
     for job, candidate in zip(question.jobs, candidates, strict=True):
-        yield from question.found.get(job.base_model, Found()).problems
+        yield from question.found.get(job.base_model, JobMeasurements()).problems
         yield from _too_long(job)
         if job.samples:
             yield Problem(
@@ -140,7 +140,7 @@ def _problems(question: Question, candidates: Sequence[CandidateCost]) -> Iterat
         yield from _over_budget(question.spec, candidate)
 
 
-def _too_long(job: Job) -> Iterator[Problem]:
+def _too_long(job: TrainingJob) -> Iterator[Problem]:
     """As `plan` and `train` say it of rows that were counted; of others it is known how long they may be."""
     context, rows = job.shape.context, job.rows
     length = rows.longest_sequence if rows.counted else job.train.max_length

@@ -10,9 +10,9 @@ from finewright.catalog.prices import USER_PRICES, prices
 from finewright.data.gather import gather
 from finewright.estimate.families import shape_of
 from finewright.estimate.time import PastRun, hours_at, past_speed
-from finewright.features.cost.assemble import Found, Question, report
+from finewright.features.cost.assemble import CostQuestion, JobMeasurements, report
 from finewright.features.cost.check import faults
-from finewright.features.cost.job import Job
+from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.machines import fit
 from finewright.features.cost.mend import mend, options
 from finewright.features.cost.model import Described, describe_model
@@ -66,7 +66,9 @@ def cost(
         described = describe_model(name, loaded.path.parent)
         counted = count(rows, loaded.spec.train, described.base, loaded.spec)
         shape = shape_of(described.config, described.folder / "config.json")
-        job = Job(name, shape, loaded.spec.train, counted.rows, counted.steps, counted.tokens)
+        job = TrainingJob(
+            name, shape, loaded.spec.train, counted.rows, counted.steps, counted.tokens
+        )
         jobs.append(job)
         here, past = _here(job), past_runs(runs, job.base_model, job.train)
         extra: list[MemoryEstimate] = []
@@ -76,7 +78,7 @@ def cost(
         if calibrate:
             by_steps, speed = _calibrated(job, described, here)
             extra, tier = [*extra, by_steps], "calibration"
-        found[name] = Found(
+        found[name] = JobMeasurements(
             memory=tuple(extra),
             number=2 if here.gpu else here.number,
             problems=counted.problems,
@@ -84,7 +86,7 @@ def cost(
             residuals=tuple(_residuals(job, here, past)),
         )
     found_out = report(
-        Question(loaded.spec.name, jobs, asked, found),
+        CostQuestion(loaded.spec.name, jobs, asked, found),
         prices(Path(USER_PRICES).expanduser()),
         today,
     )
@@ -106,7 +108,7 @@ def _kind(here: _Here) -> str:
     return "gpu" if here.gpu else "cpu"
 
 
-def _here(job: Job) -> _Here:
+def _here(job: TrainingJob) -> _Here:
     """Told by torch where it is installed; without it the machine is taken for its CPU in float32."""
     told = environment()
     memory, name = float(str(told["memory_gib"])), str(told["cpu"])
@@ -121,7 +123,7 @@ def _here(job: Job) -> _Here:
     return _Here(name, memory, gpu, number)
 
 
-def _traced(job: Job, described: Described, here: _Here) -> Iterator[MemoryEstimate]:
+def _traced(job: TrainingJob, described: Described, here: _Here) -> Iterator[MemoryEstimate]:
     """The step on tensors without numbers: as a GPU would take it, and as this machine."""
     runtime.require_runtime()
     from finewright.features.cost.steps import traced_bytes
@@ -132,7 +134,9 @@ def _traced(job: Job, described: Described, here: _Here) -> Iterator[MemoryEstim
         yield measured(job, peak, "trace", gpu=gpu, number=number)
 
 
-def _calibrated(job: Job, described: Described, here: _Here) -> tuple[MemoryEstimate, Range]:
+def _calibrated(
+    job: TrainingJob, described: Described, here: _Here
+) -> tuple[MemoryEstimate, Range]:
     """Real steps: what two of the largest take, and how fast the run's own go."""
     runtime.require_runtime()
     from finewright.features.cost.steps import measured_here
@@ -153,7 +157,7 @@ def _past_speed(past: list[Past]) -> tuple[Range | None, Tier]:
 
 
 def _own_row(
-    job: Job, here: _Here, better: list[MemoryEstimate], speed: Range | None, tier: Tier
+    job: TrainingJob, here: _Here, better: list[MemoryEstimate], speed: Range | None, tier: Tier
 ) -> MachineEstimate:
     """This machine, whose time is told only where it was measured."""
     needs = better[-1] if better else formula(job, gpu=here.gpu, number=here.number)
@@ -175,7 +179,7 @@ def _own_row(
     )
 
 
-def _residuals(job: Job, here: _Here, past: list[Past]) -> Iterator[str]:
+def _residuals(job: TrainingJob, here: _Here, past: list[Past]) -> Iterator[str]:
     """How far the formula was from what past runs took."""
     if not past:
         return

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from finewright.estimate.memory import Load
+from finewright.estimate.memory import MemoryLoad
 from finewright.estimate.shape import ModelShape
 from finewright.estimate.time import flops_per_token
-from finewright.schema.cost import Range, Work
+from finewright.schema.cost import Range, TrainingWork
 from finewright.schema.methods import AnyTrainSpec, OnlineSettings
 
 # What `train` takes where the spec leaves it open; see train/defaults.py.
@@ -29,7 +29,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingJob:
     """One candidate: a base model by its shape, trained by these settings on these rows."""
 
     base_model: str
@@ -39,13 +39,13 @@ class Job:
     steps: int
     tokens: Range
 
-    def load(self, *, gpu: bool, number: int = 2) -> Load:
+    def load(self, *, gpu: bool, number: int = 2) -> MemoryLoad:
         """The largest micro-batch on a device of that kind."""
         spec, rows = self.train, self.rows
         micro = spec.micro_batch_tokens or MICRO_BATCH_TOKENS["gpu" if gpu else "cpu"]
         row, batch, cached, learned = self._sizes()
         tokens = max(row, min(micro, batch))
-        return Load(
+        return MemoryLoad(
             adapter=spec.adapter,
             tokens=tokens,
             learned=max(1, round(tokens * learned)),
@@ -58,10 +58,10 @@ class Job:
             value_head=spec.method == "ppo",
         )
 
-    def work(self, load: Load) -> Work:
+    def work(self, load: MemoryLoad) -> TrainingWork:
         """All that is computed, and how much a token asks."""
         mean = replace(load, longest=max(1, round(self.rows.mean)))
-        return Work(
+        return TrainingWork(
             tokens=self.tokens,
             tokens_tier="counted" if self.rows.counted else "from characters",
             steps=self.steps,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from finewright.estimate.money import project, training_run
 from finewright.estimate.time import hours_on, utilisation
-from finewright.features.cost.job import Job
+from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.mend import Option, mend, options
 from finewright.features.cost.needs import formula
 from finewright.features.cost.spec import CostSpec
@@ -28,7 +28,12 @@ class _On:
 
 
 def machines(
-    job: Job, spec: CostSpec, catalog: PriceCatalog, rows: Sequence[Machine], *, bake_off: int
+    job: TrainingJob,
+    spec: CostSpec,
+    catalog: PriceCatalog,
+    rows: Sequence[Machine],
+    *,
+    bake_off: int,
 ) -> list[MachineEstimate]:
     """One row each, those that fit first and the cheapest of these first.
 
@@ -49,12 +54,12 @@ def fit(needs: Range, memory_gib: float) -> Literal["yes", "tight", "no"]:
     return "tight" if needs.median <= memory_gib else "no"
 
 
-def _number(job: Job, gpu: GPU) -> int:
+def _number(job: TrainingJob, gpu: GPU) -> int:
     """Bytes of a number there."""
     return _FLOAT32 if gpu.bf16_tflops is None or job.train.dtype == "fp32" else _BFLOAT16
 
 
-def _on(job: Job, gpu: GPU, number: int, found: Sequence[Option]) -> _On:
+def _on(job: TrainingJob, gpu: GPU, number: int, found: Sequence[Option]) -> _On:
     needs = formula(job, gpu=True, number=number)
     fits = fit(needs.process_gib, gpu.memory_gib)
     load = job.load(gpu=True, number=number)
@@ -65,7 +70,9 @@ def _on(job: Job, gpu: GPU, number: int, found: Sequence[Option]) -> _On:
     return _On(gpu, needs, fits, hours, better)
 
 
-def _row(job: Job, spec: CostSpec, machine: Machine, on: _On, bake_off: int) -> MachineEstimate:
+def _row(
+    job: TrainingJob, spec: CostSpec, machine: Machine, on: _On, bake_off: int
+) -> MachineEstimate:
     usd = None if on.hours is None or on.fits == "no" else training_run(machine, on.hours)
     whole = None
     if usd is not None:

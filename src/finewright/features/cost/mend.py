@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
-from finewright.features.cost.job import Job
+from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.needs import formula
 from finewright.schema.adapter import AdapterSpec, LoraSpec
 from finewright.schema.cost import Mend, Range
@@ -28,11 +28,11 @@ class Option(NamedTuple):
 
 class _Change(NamedTuple):
     price: float
-    job: Job
+    job: TrainingJob
     settings: tuple[str, ...]
 
 
-def options(job: Job, *, gpu: bool, number: int = 2) -> list[Option]:
+def options(job: TrainingJob, *, gpu: bool, number: int = 2) -> list[Option]:
     """Every combination, the cheapest first."""
     return [
         Option(
@@ -52,7 +52,7 @@ def mend(found: Sequence[Option], memory_gib: float) -> Mend | None:
     return None
 
 
-def _changes(job: Job) -> Iterator[_Change]:
+def _changes(job: TrainingJob) -> Iterator[_Change]:
     for (tokens, a), lean, (adapter, b), (shorter, c) in product(
         _TOKENS, (False, True), list(_adapters(job)), _SHORTER
     ):
@@ -73,7 +73,7 @@ def _changes(job: Job) -> Iterator[_Change]:
         yield _Change(price, replace(job, train=train, rows=rows), tuple(told))
 
 
-def _adapters(job: Job) -> Iterator[tuple[AdapterSpec, float]]:
+def _adapters(job: TrainingJob) -> Iterator[tuple[AdapterSpec, float]]:
     """The adapter as it is, and what takes less."""
     own = job.train.adapter
     yield own, 0.0
@@ -88,7 +88,7 @@ def _adapters(job: Job) -> Iterator[tuple[AdapterSpec, float]]:
         yield LoraSpec(quantization="nf4"), _NO_FULL + _NF4
 
 
-def _told(job: Job, adapter: AdapterSpec) -> list[str]:
+def _told(job: TrainingJob, adapter: AdapterSpec) -> list[str]:
     own = job.train.adapter
     if adapter is own:
         return []

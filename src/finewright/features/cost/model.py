@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.errors import ModelError
-from finewright.lm.sources import BaseModel, locate, read_config
+from finewright.lm.sources import LocalBase, locate, read_config
 
 
 class Described(NamedTuple):
@@ -13,7 +13,7 @@ class Described(NamedTuple):
 
     config: Mapping[str, Any]  # Any: a config.json as it was read
     folder: Path
-    base: BaseModel
+    base: LocalBase
 
 
 def describe_model(name: str, root: Path) -> Described:
@@ -25,7 +25,7 @@ def describe_model(name: str, root: Path) -> Described:
         base = locate(name, root)
         return Described(read_config(base.folder / "config.json"), base.folder, base)
     config = read_config(folder / "config.json")
-    return Described(config, folder, BaseModel(name, folder, "", "unknown"))
+    return Described(config, folder, LocalBase(name, folder, "", "unknown"))
 
 
 def _folder(name: str, root: Path) -> Path | None:

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from finewright.estimate.memory import Memory, memory
-from finewright.features.cost.job import Job
+from finewright.estimate.memory import MemoryUse, memory
+from finewright.features.cost.job import TrainingJob
 from finewright.schema.cost import MemoryEstimate, MemoryTerm, Range, Tier
 
 GIB = 2**30
@@ -23,7 +23,7 @@ _BESIDE = {
 }
 
 
-def formula(job: Job, *, gpu: bool, number: int = 2) -> MemoryEstimate:
+def formula(job: TrainingJob, *, gpu: bool, number: int = 2) -> MemoryEstimate:
     """The closed formula's estimate, with its terms."""
     found = memory(job.shape, job.load(gpu=gpu, number=number))
     held = found.weights + found.learned
@@ -31,7 +31,9 @@ def formula(job: Job, *, gpu: bool, number: int = 2) -> MemoryEstimate:
     return _estimate("formula", held, passing, gpu=gpu, number=number, terms=terms)
 
 
-def measured(job: Job, peak: float, tier: Tier, *, gpu: bool, number: int) -> MemoryEstimate:
+def measured(
+    job: TrainingJob, peak: float, tier: Tier, *, gpu: bool, number: int
+) -> MemoryEstimate:
     """The estimate of a better tier, which found this peak of the tensors in bytes."""
     found = memory(job.shape, job.load(gpu=gpu, number=number))
     held = min(found.weights + found.learned, peak)
@@ -69,7 +71,7 @@ def _estimate(
     )
 
 
-def _terms(found: Memory) -> tuple[MemoryTerm, ...]:
+def _terms(found: MemoryUse) -> tuple[MemoryTerm, ...]:
     named = {
         "weights": found.weights,
         "weights that learn, with AdamW's moments": found.learned,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from finewright.errors import DataError, FinewrightError, MissingExtra
 from finewright.features.cost.job import Rows
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
 from finewright.schema.methods import AnyTrainSpec
@@ -36,7 +36,7 @@ class Lengths(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-class Counted(NamedTuple):
+class CountedRows(NamedTuple):
     """The rows, the optimiser steps, the tokens of them all, and what becomes of rows that are too long."""
 
     rows: Rows
@@ -45,7 +45,9 @@ class Counted(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-def count(shaped: MethodRows, spec: AnyTrainSpec, base: BaseModel | None, run: RunSpec) -> Counted:
+def count(
+    shaped: MethodRows, spec: AnyTrainSpec, base: LocalBase | None, run: RunSpec
+) -> CountedRows:
     """Count by the model's tokenizer where there is one, else by characters. DataError without rows."""
     rows = shaped.rows
     if not rows:
@@ -63,7 +65,7 @@ def count(shaped: MethodRows, spec: AnyTrainSpec, base: BaseModel | None, run: R
 
 
 def _by_tokenizer(
-    rows: Sequence[Row], spec: AnyTrainSpec, base: BaseModel | None, run: RunSpec
+    rows: Sequence[Row], spec: AnyTrainSpec, base: LocalBase | None, run: RunSpec
 ) -> Lengths | None:
     """What becomes of rows that are too long is what training makes of them."""
     if base is None or not (base.folder / "tokenizer.json").is_file():
@@ -114,7 +116,7 @@ def _tokens_of(messages: Sequence[dict[str, object]]) -> int:
     return round(characters / _CHARACTERS.median) + _TEMPLATE_TOKENS * len(messages)
 
 
-def _counted(lengths: Lengths, spec: AnyTrainSpec, num_rows: int) -> Counted:
+def _counted(lengths: Lengths, spec: AnyTrainSpec, num_rows: int) -> CountedRows:
     tokens = lengths.tokens
     batches = _batches(tokens, spec)
     per_batch = statistics.fmean(map(len, batches))
@@ -129,7 +131,7 @@ def _counted(lengths: Lengths, spec: AnyTrainSpec, num_rows: int) -> Counted:
         learned_share=min(1.0, sum(lengths.learned) / max(1, sum(tokens))),
         counted=lengths.counted,
     )
-    return Counted(rows, steps, _total(lengths.run, seen, counted=lengths.counted))
+    return CountedRows(rows, steps, _total(lengths.run, seen, counted=lengths.counted))
 
 
 def _batches(tokens: Sequence[int], spec: AnyTrainSpec) -> list[list[int]]:

@@ -2,8 +2,8 @@
 
 from finewright.catalog.prices import packaged_prices
 from finewright.estimate.families import shape_of
-from finewright.features.cost.assemble import Found, Question, report
-from finewright.features.cost.job import Job
+from finewright.features.cost.assemble import CostQuestion, JobMeasurements, report
+from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.model import describe_model
 from finewright.features.cost.rows import count
 from finewright.features.cost.spec import CostSpec
@@ -25,11 +25,13 @@ def run(context: StageContext) -> StageResult:
             update={"micro_batch_tokens": context.spec.train.micro_batch_tokens}
         )
         counted = count(rows, train, described.base, context.spec)
-        found[name] = Found(problems=counted.problems)
+        found[name] = JobMeasurements(problems=counted.problems)
         shape = shape_of(described.config, described.folder / "config.json")
-        jobs.append(Job(name, shape, train, counted.rows, counted.steps, counted.tokens))
+        jobs.append(TrainingJob(name, shape, train, counted.rows, counted.steps, counted.tokens))
     asked = context.spec.section("cost", CostSpec) or CostSpec()
     today = read_manifest(context.run).created.date()
     return StageResult(
-        report(Question(context.spec.name, jobs, asked, found), packaged_prices(), today), (), ()
+        report(CostQuestion(context.spec.name, jobs, asked, found), packaged_prices(), today),
+        (),
+        (),
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finewright.errors import ModelError, StageError
-from finewright.estimate.memory import Load
+from finewright.estimate.memory import MemoryLoad
 from finewright.estimate.time import measured_speed
-from finewright.features.cost.job import Job
+from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.model import Described
 from finewright.schema.cost import Range
 from finewright.schema.methods import AnyTrainSpec, OnlineSettings, SFTSpec
@@ -29,7 +29,7 @@ _MOST_ROWS = 400
 _PAIRED = ("dpo", "orpo", "simpo", "reward")
 
 
-class Measured(NamedTuple):
+class MeasuredSteps(NamedTuple):
     """Peaks in bytes of the largest micro-batch, and tokens a second of the run's own rows."""
 
     tensors: int
@@ -37,7 +37,7 @@ class Measured(NamedTuple):
     speed: Range
 
 
-def traced_bytes(job: Job, folder: Path, *, gpu: bool, number: int) -> int:
+def traced_bytes(job: TrainingJob, folder: Path, *, gpu: bool, number: int) -> int:
     """The most that the tensors of a step hold, by a trace of the step itself.
 
     Methods that sample answers are traced as they learn from answers that are there, by SFT's loss."""
@@ -61,7 +61,7 @@ def traced_bytes(job: Job, folder: Path, *, gpu: bool, number: int) -> int:
     ).peak
 
 
-def measured_here(job: Job, described: Described) -> Measured:
+def measured_here(job: TrainingJob, described: Described) -> MeasuredSteps:
     """Two steps of the largest micro-batch, then about ten seconds of steps as the run will take them.
 
     Raises ModelError where the weights are not here, and StageError where memory does not suffice."""
@@ -83,10 +83,10 @@ def measured_here(job: Job, described: Described) -> Measured:
     micro = micro_steps(lm, lambda: trial_steps(lm, spec, largest_rows(job, load)))
     if micro.failed:
         raise StageError(f"two steps do not fit into memory: {micro.failed}", hint="see the mend")
-    return Measured(micro.tensors, micro.process, _speed(lm, spec, usual_rows(job)))
+    return MeasuredSteps(micro.tensors, micro.process, _speed(lm, spec, usual_rows(job)))
 
 
-def _for_steps(spec: AnyTrainSpec, load: Load) -> AnyTrainSpec:
+def _for_steps(spec: AnyTrainSpec, load: MemoryLoad) -> AnyTrainSpec:
     """The settings for a few steps; whatever decides the learning alone is fixed."""
     fixed = {
         "learning_rate": spec.learning_rate or 1e-5,
@@ -100,7 +100,7 @@ def _for_steps(spec: AnyTrainSpec, load: Load) -> AnyTrainSpec:
     return spec.model_copy(update=fixed)
 
 
-def largest_rows(job: Job, load: Load) -> list["Example"]:
+def largest_rows(job: TrainingJob, load: MemoryLoad) -> list["Example"]:
     """Rows that fill the largest micro-batch, for all the steps that are looked at."""
     each = min(load.longest, load.tokens)
     count = max(1, load.tokens // each)
@@ -113,7 +113,7 @@ def largest_rows(job: Job, load: Load) -> list["Example"]:
     ]
 
 
-def usual_rows(job: Job) -> list["Example"]:
+def usual_rows(job: TrainingJob) -> list["Example"]:
     """Rows of the run's mean length and of its spread, of random tokens: speed depends on shapes alone."""
     rows, rng = job.rows, random.Random(0)  # noqa: S311 - not a secret
     spread = min(1.0, (rows.longest / rows.mean - 1) / 2) if rows.mean else 0.0
@@ -127,7 +127,7 @@ def usual_rows(job: Job) -> list["Example"]:
 
 
 def _row(method: str, length: int, share: float, number: int, rng: random.Random) -> "Example":
-    from finewright.lm.batch import Encoded, Example
+    from finewright.lm.batch import EncodedRow, Example
 
     sides = 2 if method in _PAIRED else 1
     each = max(4, length // sides)
@@ -135,7 +135,7 @@ def _row(method: str, length: int, share: float, number: int, rng: random.Random
     asked = tuple(rng.choices(range(256), k=prompt))
     answers = [tuple(rng.choices(range(256), k=each - prompt)) for _ in range(sides)]
     trained = (False,) * prompt + (True,) * (each - prompt)
-    sequences = tuple(Encoded((*asked, *answer), trained, str(number)) for answer in answers)
+    sequences = tuple(EncodedRow((*asked, *answer), trained, str(number)) for answer in answers)
     return Example(sequences, label=bool(number % 2) if method == "kto" else None)
 
 

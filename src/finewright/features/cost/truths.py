@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from finewright.estimate.memory import NF4_BYTES, memory
 from finewright.estimate.shape import ModelShape
-from finewright.features.cost.job import Job
+from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.needs import GIB
 from finewright.schema.adapter import AdapterSpec, FullSpec
 
@@ -14,7 +14,7 @@ _LARGE = 3e10
 _CLAIMED_GIB = 3e9 / GIB
 
 
-def truths(job: Job) -> Iterator[str]:
+def truths(job: TrainingJob) -> Iterator[str]:
     """One line each; nothing where nothing would mislead."""
     shape = job.shape
     if shape.parameters >= _LARGE:
@@ -52,6 +52,6 @@ def _of_large(shape: ModelShape) -> str:
     )
 
 
-def _gpu_bytes(job: Job, adapter: AdapterSpec) -> float:
+def _gpu_bytes(job: TrainingJob, adapter: AdapterSpec) -> float:
     other = replace(job, train=job.train.model_copy(update={"adapter": adapter}))
     return memory(job.shape, other.load(gpu=True)).tensors

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from finewright.catalog.sets import DataSets
 from finewright.report.blocks import Page, Table, section
 from finewright.report.cells import count
-from finewright.schema.sets import Provenance, SetReport
+from finewright.schema.sets import SetProvenance, SetReport
 
 
 def list_page(report: DataSets) -> Page:
@@ -48,7 +48,7 @@ def _missing(report: DataSets) -> Iterator[str]:
         yield f"not installed: {', '.join(names)}; {install}"
 
 
-def _licence(provenance: Provenance) -> Iterator[str]:
+def _licence(provenance: SetProvenance) -> Iterator[str]:
     packages = ", ".join(f"{package.name} {package.version}" for package in provenance.packages)
     yield f"licence: {provenance.license} ({provenance.license_note})"
     yield f"from: {packages}"

@@ -21,7 +21,7 @@ from finewright.features.data.row_sections import (
     quality_section,
     rows_page,
 )
-from finewright.features.data.subject import Subject, Texts, subject_of_file, subject_of_run
+from finewright.features.data.subject import DataSubject, Texts, subject_of_file, subject_of_run
 from finewright.guard.privacy.replace import redacted
 from finewright.guard.quality.figures import bars
 from finewright.guard.quality.languages import detector
@@ -90,7 +90,7 @@ def _check_target(target: Path, path_or_run: Path) -> None:
             check_free(target)
 
 
-def _subject(path_or_run: Path, options: ReadOptions) -> Subject:
+def _subject(path_or_run: Path, options: ReadOptions) -> DataSubject:
     if not (path_or_run / "manifest.json").is_file():
         return subject_of_file(path_or_run, options)
     if options != ReadOptions():
@@ -130,7 +130,7 @@ def _masked_bar(bar: Bar) -> Bar:
 
 
 def _sections(
-    subject: Subject, measured: QualityReport, problems: Sequence[Problem], says: Says
+    subject: DataSubject, measured: QualityReport, problems: Sequence[Problem], says: Says
 ) -> list[Section]:
     duplicates, privacy = subject.duplicates, subject.privacy
     return [
@@ -146,7 +146,7 @@ def _sections(
     ]
 
 
-def _of_ledger(subject: Subject, says: Says) -> tuple[Section, Section]:
+def _of_ledger(subject: DataSubject, says: Says) -> tuple[Section, Section]:
     ledger = LedgerSummary(
         path="", rows=len(subject.entries), merkle_root=subject.merkle_root, sources={}, licenses={}
     )
@@ -161,7 +161,7 @@ def _of_ledger(subject: Subject, says: Says) -> tuple[Section, Section]:
     )
 
 
-def _of_files(subject: Subject, says: Says) -> tuple[Section, Section]:
+def _of_files(subject: DataSubject, says: Says) -> tuple[Section, Section]:
     stated = [subject.licenses[row.file, row.row] for row in subject.rows]
     licences = [
         CardLicence(license=name, classes=classes_of(name), rows=num_rows)

@@ -35,7 +35,7 @@ _AGAIN = "run the stage 'data' again"
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class DataSubject:
     """The usable rows, and what was found of them; a report is None where nobody looked.
 
     `refused` are rows that are not usable, by their reason, and `refused_texts` what they say."""
@@ -63,7 +63,7 @@ class Subject:
         }
 
 
-def subject_of_file(path: Path, options: ReadOptions) -> Subject:
+def subject_of_file(path: Path, options: ReadOptions) -> DataSubject:
     """A data file or folder, looked at now. DataError where not one row can be used."""
     refused, warnings = _Refused(), RowWarnings()
     read = usable_rows(path, options, refused.add)
@@ -79,7 +79,7 @@ def subject_of_file(path: Path, options: ReadOptions) -> Subject:
         *duplicates.problems,
         *privacy.problems,
     )
-    return Subject(
+    return DataSubject(
         name=path.name or path.resolve().name,
         rows=tuple(read.rows),
         counts=read.tally.counts(),
@@ -92,7 +92,7 @@ def subject_of_file(path: Path, options: ReadOptions) -> Subject:
     )
 
 
-def subject_of_run(run: RunDir) -> Subject:
+def subject_of_run(run: RunDir) -> DataSubject:
     """The rows of a run that train and those held out, as its data stage left them."""
     told = run.read_report("data", DataReport)
     folder = run.root / "data"
@@ -102,7 +102,7 @@ def subject_of_run(run: RunDir) -> Subject:
     for item in rejected:
         refused[str(item["reason"])].append(_ref(item["file"], item["row"]))
     ledger = folder / LEDGER
-    return Subject(
+    return DataSubject(
         name=run.root.name,
         rows=tuple(_rows(folder)),
         counts=told.counts,
@@ -120,7 +120,7 @@ def subject_of_run(run: RunDir) -> Subject:
 class Texts:
     """What a row says: by its id, else by where it was read."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: DataSubject) -> None:
         self._by_id = {row.id: row for row in subject.rows}
         self._by_place = {(row.file, row.row): row for row in reversed(subject.rows)}
         self._refused = subject.refused_texts

@@ -13,12 +13,12 @@ from finewright.features.decide.experiment import Field, next_experiment
 from finewright.features.decide.gates import Ground, findings, remaining, uncertain
 from finewright.features.decide.ranking import ranking, weights_of
 from finewright.features.decide.results import (
-    Cost,
+    AdviceSource,
+    ArmCost,
     DecideReport,
     FactsUsed,
-    Finding,
-    Ranked,
-    Source,
+    RankedArm,
+    RuleFinding,
 )
 from finewright.features.decide.sensitivity import Shares, flips, tornado, win_shares
 from finewright.features.decide.spec import DecideSpec
@@ -115,11 +115,11 @@ class _Question:
             problems=tuple(self.problems(ranked)),
         )
 
-    def ranked(self, shares: Shares, found: Sequence[Finding]) -> list[Ranked]:
+    def ranked(self, shares: Shares, found: Sequence[RuleFinding]) -> list[RankedArm]:
         """The arms in their order, each with what speaks for and against it."""
         utilities = self.utilities_in(self.base)
         return [
-            Ranked(
+            RankedArm(
                 arm=arm.name,
                 method=arm.method,
                 host=arm.host,
@@ -131,23 +131,25 @@ class _Question:
             for arm, score in ranking(self.weights, utilities)
         ]
 
-    def sources(self, found: Sequence[Finding]) -> tuple[Source, ...]:
+    def sources(self, found: Sequence[RuleFinding]) -> tuple[AdviceSource, ...]:
         """Everybody whose word the answer rests on: rules, facts, priors and assumptions."""
         named = sorted({name for finding in found for name in finding.sources})
         known = self.advice.sources
         rules = [
-            Source(name=name, reference=known[name].reference, observed_at=known[name].observed_at)
+            AdviceSource(
+                name=name, reference=known[name].reference, observed_at=known[name].observed_at
+            )
             for name in named
         ]
         taken = [
-            Source(
+            AdviceSource(
                 name=f"{name}: {each.about}", reference=each.source, observed_at=each.observed_at
             )
             for name, each in self.advice.assumptions.items()
         ]
         return (*rules, *self.facts(), *taken)
 
-    def facts(self) -> list[Source]:
+    def facts(self) -> list[AdviceSource]:
         """The rows of the catalog that the figures were made of."""
         rows = (fact for arm in ARMS for fact in self.figures[arm].facts)
         return list(dict.fromkeys(rows))
@@ -172,7 +174,7 @@ class _Question:
             word = "stale, over 180 days old"
         return f"the oldest fact this rests on was seen {facts.oldest}, {word}: {oldest[0]}{more}"
 
-    def problems(self, ranked: Sequence[Ranked]) -> list[Problem]:
+    def problems(self, ranked: Sequence[RankedArm]) -> list[Problem]:
         """What the reader should know before taking the answer for granted."""
         found = []
         facts = self.facts_used()
@@ -190,7 +192,7 @@ class _Question:
         return found
 
 
-def _answer(ranked: Sequence[Ranked], found: Sequence[Finding]) -> str:
+def _answer(ranked: Sequence[RankedArm], found: Sequence[RuleFinding]) -> str:
     if not ranked:
         rules = sorted(
             {f.rule for f in found if f.effect == "dropped"}, key=lambda rule: int(rule[1:])
@@ -206,7 +208,7 @@ def _answer(ranked: Sequence[Ranked], found: Sequence[Finding]) -> str:
 
 
 def _reasons(
-    arm: Arm, of: Utilities, weights: Mapping[Criterion, float], found: Sequence[Finding]
+    arm: Arm, of: Utilities, weights: Mapping[Criterion, float], found: Sequence[RuleFinding]
 ) -> list[str]:
     order = sorted(CRITERIA, key=lambda name: -weights[name] * of[name])
     lost = sorted(CRITERIA, key=lambda name: -weights[name] * (1 - of[name]))
@@ -230,8 +232,8 @@ def _product(name: Criterion, weights: Mapping[Criterion, float], utility: float
     return f"{name} ({utility:.2f} x {weights[name]:.2f} = {utility * weights[name]:.2f})"
 
 
-def _cost(arm: Arm, figures: Figures) -> Cost:
-    return Cost(
+def _cost(arm: Arm, figures: Figures) -> ArmCost:
+    return ArmCost(
         arm=arm.name,
         once_usd=figures.once_usd,
         month_usd=figures.month_usd,
@@ -244,7 +246,7 @@ def _cost(arm: Arm, figures: Figures) -> Cost:
     )
 
 
-def _arm(row: Ranked) -> Arm:
+def _arm(row: RankedArm) -> Arm:
     return Arm(row.method, row.host)
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from finewright.features.decide.case import Case
-from finewright.features.decide.results import Host, Source
+from finewright.features.decide.results import AdviceSource, Host
 from finewright.schema.cost import Range
 from finewright.schema.decide import Method
 
@@ -69,7 +69,7 @@ class Figures:
     can_fine_tune: bool | None = None
     """None: nobody says."""
     how: tuple[str, ...] = ()
-    facts: tuple[Source, ...] = ()
+    facts: tuple[AdviceSource, ...] = ()
     """The rows of the catalog that the figures are made of."""
 
 

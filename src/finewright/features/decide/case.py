@@ -82,7 +82,7 @@ class Case:
         return float(getattr(value, self.points.get(name, "median")))
 
 
-class Swing(NamedTuple):
+class InputSwing(NamedTuple):
     """An input, its case at either end, and how the ends read."""
 
     key: str
@@ -118,7 +118,7 @@ def assumed(spec: DecideSpec, advice: Advice) -> dict[str, str]:
     return found
 
 
-def swings(spec: DecideSpec, base: Case, advice: Advice) -> Iterator[Swing]:
+def swings(spec: DecideSpec, base: Case, advice: Advice) -> Iterator[InputSwing]:
     """Every input at both of its ends.
 
     Unknown inputs take the ends they are widened to; known counts half and double, known degrees a step
@@ -139,7 +139,7 @@ def swings(spec: DecideSpec, base: Case, advice: Advice) -> Iterator[Swing]:
     for key in POINTS:
         low_case = replace(base, points={**base.points, key: "low"})
         high_case = replace(base, points={**base.points, key: "high"})
-        yield Swing(key, True, low_case, high_case, "low", "high")
+        yield InputSwing(key, True, low_case, high_case, "low", "high")
 
 
 def joined(base: Case, changed: Mapping[str, Case]) -> Case:
@@ -182,7 +182,7 @@ def _aim(given: Aim | float | str, widened: Range) -> Aim:
     return Aim(limit=widened.median if isinstance(given, str) else given)
 
 
-def _number_swing(spec: DecideSpec, base: Case, key: str, advice: Advice) -> Swing:
+def _number_swing(spec: DecideSpec, base: Case, key: str, advice: Advice) -> InputSwing:
     value = getattr(base, key)
     if _unknown(spec, key):
         ends = _widened(advice, key)
@@ -199,9 +199,9 @@ def _swing(
     high: Any,
     *,
     is_unknown: bool = True,  # Any: of the field
-) -> Swing:
+) -> InputSwing:
     low_case, high_case = (replace(base, **{key: value}) for value in (low, high))
-    return Swing(key, is_unknown, low_case, high_case, _text(low), _text(high))
+    return InputSwing(key, is_unknown, low_case, high_case, _text(low), _text(high))
 
 
 def _ranged() -> tuple[str, ...]:

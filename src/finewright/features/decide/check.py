@@ -21,7 +21,7 @@ class Wrong(NamedTuple):
     what: str
 
 
-class Known(NamedTuple):
+class KnownNames(NamedTuple):
     """What names are looked up in."""
 
     advice: Advice
@@ -30,25 +30,25 @@ class Known(NamedTuple):
     today: date
 
 
-def wrongs(spec: DecideSpec, known: Known) -> list[Wrong]:
+def wrongs(spec: DecideSpec, known: KnownNames) -> list[Wrong]:
     """Every value that no decision can be made with; the schema has found the others."""
     return [*_domain(spec, known), *_hardware(spec, known), *_models(spec, known)]
 
 
-def _domain(spec: DecideSpec, known: Known) -> Iterator[Wrong]:
+def _domain(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:
     names = list(known.advice.domains)
     if spec.domain not in (*names, UNKNOWN):
         near = close_choice(spec.domain, names) or f"; known are {', '.join(names)}"
         yield Wrong(("domain",), f"unknown domain {spec.domain!r}{near}")
 
 
-def _hardware(spec: DecideSpec, known: Known) -> Iterator[Wrong]:
+def _hardware(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:
     for i, item in enumerate(spec.hardware if isinstance(spec.hardware, tuple) else ()):
         if isinstance(item, str):
             yield from _refused(("hardware", i), partial(gpu_named, known.prices, item))
 
 
-def _models(spec: DecideSpec, known: Known) -> Iterator[Wrong]:
+def _models(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:
     if spec.base_model != UNKNOWN:
         read = partial(read_base_model, spec.base_model, known.resolve, known.today)
         wrong = list(_refused(("base_model",), read))

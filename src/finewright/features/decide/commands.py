@@ -12,7 +12,7 @@ from finewright.feature import Session
 from finewright.schema.options import CommandOptions, Overrides, argument, option
 
 if TYPE_CHECKING:
-    from finewright.features.decide.questions import Question
+    from finewright.features.decide.questions import InterviewQuestion
 
 ANSWERS = Path("decide.yaml")
 
@@ -50,7 +50,7 @@ def _interviewed(session: Session) -> Path:
 
     session.tell(f"A few questions; the answers become {ANSWERS}.\n")
 
-    def reply(question: "Question", complaint: str) -> str:
+    def reply(question: "InterviewQuestion", complaint: str) -> str:
         typed = session.ask(question_text(question, complaint))
         # where the input ends before the first answer, nobody is there to ask
         if not typed and not complaint and question == QUESTIONS[0]:
@@ -64,7 +64,7 @@ def _interviewed(session: Session) -> Path:
     return ask(reply, ANSWERS)
 
 
-def question_text(question: "Question", complaint: str) -> str:
+def question_text(question: "InterviewQuestion", complaint: str) -> str:
     """The question with its reason, or what was wrong with the last answer."""
     text = complaint or question.text
     return f"\n{text}\n  why: {question.why}\n  such as {question.example}; Enter: unknown > "

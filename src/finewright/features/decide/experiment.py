@@ -6,7 +6,7 @@ from typing import NamedTuple
 from finewright.estimate.money import HOURS_A_MONTH, exact, product, total
 from finewright.features.decide.arms import Arm, Figures
 from finewright.features.decide.case import Case
-from finewright.features.decide.results import Experiment, Ranked, Swing
+from finewright.features.decide.results import Experiment, RankedArm, Swing
 from finewright.judge.power import DIFFERENCE, DISCORDANT, rows_needed
 from finewright.schema.cost import Range
 
@@ -24,7 +24,7 @@ class Field(NamedTuple):
 
     case: Case
     figures: Mapping[Arm, Figures]
-    ranking: Sequence[Ranked]
+    ranking: Sequence[RankedArm]
     swings: Sequence[Swing]
     is_close: bool
 

@@ -13,15 +13,15 @@ from typing import Any, Literal, NamedTuple
 from finewright.catalog.advice import Advice
 from finewright.catalog.prices import api_named
 from finewright.estimate.freshness import deadline_of
-from finewright.estimate.memory import Load, memory
+from finewright.estimate.memory import MemoryLoad, memory
 from finewright.estimate.money import api_request, product, total
 from finewright.estimate.shape import ModelShape
 from finewright.estimate.time import flops_per_token
 from finewright.features.decide import serving
 from finewright.features.decide.arms import ARMS, NOTHING, Arm, Figures, FiguresOf
 from finewright.features.decide.case import Case
-from finewright.features.decide.models import BaseModel
-from finewright.features.decide.results import Source
+from finewright.features.decide.models import OpenModelFacts
+from finewright.features.decide.results import AdviceSource
 from finewright.features.decide.serving import Demand, Host, Need, Seat
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.catalog import Deadline, Fact, PriceCatalog
@@ -36,7 +36,7 @@ _GIB = 1024**3
 _CONTEXT_WITHOUT_ROW = 128_000
 
 
-class Step(NamedTuple):
+class LoraStep(NamedTuple):
     """A LoRA step of a model: GiB with weights of 16 and of 4 bits, and arithmetic a token."""
 
     with_16_bits: float
@@ -50,7 +50,7 @@ class Facts:
 
     prices: PriceCatalog
     advice: Advice
-    models: Mapping[str, BaseModel]
+    models: Mapping[str, OpenModelFacts]
     today: date
 
     @cached_property
@@ -62,7 +62,7 @@ class Facts:
         }
 
     @cached_property
-    def steps(self) -> Mapping[str, Step]:
+    def steps(self) -> Mapping[str, LoraStep]:
         """What a training step of each model takes."""
         return {name: _step(model.shape) for name, model in self.models.items()}
 
@@ -77,7 +77,7 @@ def figures_with(facts: Facts) -> FiguresOf:
     return figures_of
 
 
-class Training(NamedTuple):
+class TrainingCost(NamedTuple):
     """A training run: what it costs, how long it takes, and on which machine."""
 
     usd: Range
@@ -262,17 +262,17 @@ class _Figuring:
         minutes = self.facts.advice.labelling_minutes[self.case.task]
         return product(missing, product(minutes, 1 / _MINUTES_AN_HOUR))
 
-    def _training(self, arm: Arm) -> Training:
+    def _training(self, arm: Arm) -> TrainingCost:
         """A LoRA run on the cheapest machine that holds its step in 16 bits, or else in 4."""
         case, taken = self.case, self.taken
         pairs = max(case.labelled_pairs, taken["pairs_wanted"].median)
         tokens = product(taken["epochs"], pairs * (self._prompt(arm) + case.tokens_out))
         host = self._training_host(self.hosts) or self._training_host(self.rented)
         if host is None:
-            return Training(NOTHING, NOTHING, "no machine of the catalog, for none holds it")
+            return TrainingCost(NOTHING, NOTHING, "no machine of the catalog, for none holds it")
         flops = product(tokens, self.step.flops_a_token)
         hours = _over(flops, taken["training_utilisation"], host.tflops)
-        return Training(product(host.usd_per_hour, hours), hours, host.name)
+        return TrainingCost(product(host.usd_per_hour, hours), hours, host.name)
 
     def _training_host(self, hosts: Sequence[Host]) -> Host | None:
         for gib in (self.step.with_16_bits, self.step.with_4_bits):
@@ -305,19 +305,19 @@ class _Figuring:
             and (deadline.date - self.facts.today).days <= days
         ]
 
-    def _sources(self, *rows: Fact) -> list[Source]:
+    def _sources(self, *rows: Fact) -> list[AdviceSource]:
         return [
-            Source(name=_name(row), reference=row.source, observed_at=row.observed_at)
+            AdviceSource(name=_name(row), reference=row.source, observed_at=row.observed_at)
             for row in rows
         ]
 
 
-def _step(shape: ModelShape) -> Step:
+def _step(shape: ModelShape) -> LoraStep:
     """By the closed formulas: one long row at a time, layers computed again in the backward pass, half of the
     tokens learned."""
 
-    def load(quantization: Literal["none", "nf4"]) -> Load:
-        return Load(
+    def load(quantization: Literal["none", "nf4"]) -> MemoryLoad:
+        return MemoryLoad(
             adapter=LoraSpec(quantization=quantization),
             tokens=_STEP_TOKENS,
             learned=_STEP_TOKENS // 2,
@@ -327,7 +327,7 @@ def _step(shape: ModelShape) -> Step:
         )
 
     plain, packed = load("none"), load("nf4")
-    return Step(
+    return LoraStep(
         with_16_bits=memory(shape, plain).tensors / _GIB,
         with_4_bits=memory(shape, packed).tensors / _GIB,
         flops_a_token=flops_per_token(shape, plain, 0.5),

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from finewright.catalog.advice import Advice
 from finewright.features.decide.arms import ARMS, Arm, Figures
-from finewright.features.decide.case import Case, Swing
-from finewright.features.decide.results import Finding
+from finewright.features.decide.case import Case, InputSwing
+from finewright.features.decide.results import RuleFinding
 from finewright.schema.cost import Range
 
 PAIRS_NEEDED = 50
@@ -26,7 +26,7 @@ class Ground(NamedTuple):
     advice: Advice
 
 
-class Verdict(NamedTuple):
+class GateVerdict(NamedTuple):
     """What a rule found, before it gets its name and its sources."""
 
     effect: str
@@ -34,10 +34,10 @@ class Verdict(NamedTuple):
     reason: str
 
 
-Gate = Callable[[Ground], Iterator[Verdict]]
+Gate = Callable[[Ground], Iterator[GateVerdict]]
 
 
-def findings(ground: Ground) -> list[Finding]:
+def findings(ground: Ground) -> list[RuleFinding]:
     """What every gate finds in a case, in the order of the rules.
 
     An arm that is dropped by one rule is named by every other that drops it, and warned of by none."""
@@ -63,11 +63,13 @@ def remaining(ground: Ground) -> list[Arm]:
 
 
 def uncertain(
-    base: Sequence[Finding], swings: Iterable[Swing], found_in: Callable[[Case], Sequence[Finding]]
-) -> list[Finding]:
+    base: Sequence[RuleFinding],
+    swings: Iterable[InputSwing],
+    found_in: Callable[[Case], Sequence[RuleFinding]],
+) -> list[RuleFinding]:
     """What would drop an arm that is left if an unknown input turned out to be at one of its ends."""
     known = {name for finding in base if finding.effect == "dropped" for name in finding.arms}
-    found: dict[tuple[str, tuple[str, ...]], Finding] = {}
+    found: dict[tuple[str, tuple[str, ...]], RuleFinding] = {}
     for swing in swings:
         if not swing.is_unknown or swing.key not in Case.__slots__:
             continue
@@ -81,15 +83,15 @@ def uncertain(
     return list(found.values())
 
 
-def _concerning(verdict: Verdict, left: Sequence[Arm]) -> Verdict | None:
+def _concerning(verdict: GateVerdict, left: Sequence[Arm]) -> GateVerdict | None:
     if verdict.effect == "dropped" or not verdict.arms:
         return verdict
     arms = [arm for arm in verdict.arms if arm in left]
     return verdict._replace(arms=arms) if arms else None
 
 
-def _finding(rule: str, verdict: Verdict, advice: Advice) -> Finding:
-    return Finding.model_validate(
+def _finding(rule: str, verdict: GateVerdict, advice: Advice) -> RuleFinding:
+    return RuleFinding.model_validate(
         {
             "rule": rule,
             "effect": verdict.effect,
@@ -100,18 +102,20 @@ def _finding(rule: str, verdict: Verdict, advice: Advice) -> Finding:
     )
 
 
-def _on_premise(ground: Ground) -> Iterator[Verdict]:
+def _on_premise(ground: Ground) -> Iterator[GateVerdict]:
     if ground.case.on_premise_only:
         arms = [arm for arm in ARMS if arm.host == "api"]
-        yield Verdict("dropped", arms, "nothing may leave your machines, and an API is elsewhere")
+        yield GateVerdict(
+            "dropped", arms, "nothing may leave your machines, and an API is elsewhere"
+        )
 
 
-def _volatile(ground: Ground) -> Iterator[Verdict]:
+def _volatile(ground: Ground) -> Iterator[GateVerdict]:
     case = ground.case
     for arm in _named("ft"):
         days = ground.figures[arm].update_days.median
         if case.knowledge_gap > 0 and case.fact_half_life_days < days:
-            yield Verdict(
+            yield GateVerdict(
                 "dropped",
                 [arm],
                 f"half of the facts change within {case.fact_half_life_days:g} days and training again takes"
@@ -119,7 +123,7 @@ def _volatile(ground: Ground) -> Iterator[Verdict]:
             )
 
 
-def _rights(ground: Ground) -> Iterator[Verdict]:
+def _rights(ground: Ground) -> Iterator[GateVerdict]:
     case = ground.case
     if not (case.per_document_access or case.erasure_duty):
         return
@@ -129,16 +133,16 @@ def _rights(ground: Ground) -> Iterator[Verdict]:
         else "weights cannot unlearn a text"
     )
     if case.knowledge_gap > 0:
-        yield Verdict(
+        yield GateVerdict(
             "dropped", _named("ft"), f"{why}, so the knowledge must come through retrieval"
         )
     if case.per_document_access:
-        yield Verdict(
+        yield GateVerdict(
             "dropped",
             _named("prompt+long-context"),
             "one prompt with all documents shows every user what only some may see",
         )
-    yield Verdict(
+    yield GateVerdict(
         "duty",
         [arm for arm in ARMS if arm.is_tuned],
         "keep documents with access rules or personal data out of the training rows; train on form and"
@@ -146,63 +150,67 @@ def _rights(ground: Ground) -> Iterator[Verdict]:
     )
 
 
-def _citations(ground: Ground) -> Iterator[Verdict]:
+def _citations(ground: Ground) -> Iterator[GateVerdict]:
     if ground.case.citations:
         arms = [arm for arm in ARMS if not arm.has_passages]
-        yield Verdict("dropped", arms, "an answer can only cite a passage that is in its prompt")
+        yield GateVerdict(
+            "dropped", arms, "an answer can only cite a passage that is in its prompt"
+        )
 
 
-def _corpus(ground: Ground) -> Iterator[Verdict]:
+def _corpus(ground: Ground) -> Iterator[GateVerdict]:
     tokens = ground.case.corpus_tokens
     if tokens == 0:
         arms = [arm for arm in ARMS if arm.has_passages]
-        yield Verdict("dropped", arms, "there are no documents to put into a prompt or an index")
+        yield GateVerdict(
+            "dropped", arms, "there are no documents to put into a prompt or an index"
+        )
         return
     for arm in _named("prompt+long-context"):
         room = _SHARE_OF_CONTEXT * ground.figures[arm].context_tokens
         if tokens > room:
             why = f"{tokens:,.0f} tokens of documents do not fit into half of the model's context"
-            yield Verdict("dropped", [arm], f"{why} ({room:,.0f})")
+            yield GateVerdict("dropped", [arm], f"{why} ({room:,.0f})")
         elif tokens > SMALL_CORPUS_TOKENS:
             why = f"{tokens:,.0f} tokens are over the {SMALL_CORPUS_TOKENS:,} up to which a cached prompt"
-            yield Verdict("warning", [arm], f"{why} is advised over an index")
+            yield GateVerdict("warning", [arm], f"{why} is advised over an index")
         else:
             index = [Arm("rag", arm.host), Arm("rag+ft", arm.host)]
             why = f"{tokens:,.0f} tokens of documents fit into a cached prompt: no index is needed"
-            yield Verdict("advice", index, f"{why} for their size; the cost of tokens decides")
+            yield GateVerdict("advice", index, f"{why} for their size; the cost of tokens decides")
 
 
-def _pairs(ground: Ground) -> Iterator[Verdict]:
+def _pairs(ground: Ground) -> Iterator[GateVerdict]:
     pairs = ground.case.labelled_pairs
     arms = [arm for arm in ARMS if arm.is_tuned]
     if pairs < PAIRS_NEEDED:
-        yield Verdict(
+        yield GateVerdict(
             "dropped", arms, f"{pairs:.0f} labelled pairs; fine-tuning starts at {PAIRS_NEEDED}"
         )
     elif pairs < PAIRS_COMFORTABLE:
         why = f"{pairs:.0f} labelled pairs are enough to try: look at the slope over 25, 50 and 100 % of them"
-        yield Verdict("warning", arms, why)
+        yield GateVerdict("warning", arms, why)
 
 
-def _machines(ground: Ground) -> Iterator[Verdict]:
+def _machines(ground: Ground) -> Iterator[GateVerdict]:
     misfits: dict[str, list[Arm]] = {}
     for arm in ARMS:
         if reason := ground.figures[arm].misfit:
             misfits.setdefault(reason, []).append(arm)
     for reason, arms in misfits.items():
-        yield Verdict("dropped", arms, reason)
+        yield GateVerdict("dropped", arms, reason)
     if ground.case.on_premise_only and ground.case.hardware is None:
         at_home = [arm for arm in ARMS if arm.host == "self-hosted"]
         why = (
             "nobody said which machine is yours: money and latency are those of a like one for rent"
         )
-        yield Verdict("warning", at_home, why)
+        yield GateVerdict("warning", at_home, why)
 
 
-def _facts_by_training(ground: Ground) -> Iterator[Verdict]:
+def _facts_by_training(ground: Ground) -> Iterator[GateVerdict]:
     case = ground.case
     if case.knowledge_gap >= _HIGH and case.behaviour_gap <= _LOW:
-        yield Verdict(
+        yield GateVerdict(
             "warning",
             _named("ft"),
             "fine-tuning learns new facts slowly and makes up more of them once it has; measure it on"
@@ -210,42 +218,42 @@ def _facts_by_training(ground: Ground) -> Iterator[Verdict]:
         )
 
 
-def _ends(ground: Ground) -> Iterator[Verdict]:
+def _ends(ground: Ground) -> Iterator[GateVerdict]:
     for arm in ARMS:
         figures = ground.figures[arm]
         if arm.is_tuned and arm.host == "api":
             yield from _tuning_at_api(arm, figures)
         elif figures.ends:
             why = f"{figures.model} is switched off on {figures.ends}, within the horizon: plan for another"
-            yield Verdict("warning", [arm], why)
+            yield GateVerdict("warning", [arm], why)
 
 
-def _tuning_at_api(arm: Arm, figures: Figures) -> Iterator[Verdict]:
+def _tuning_at_api(arm: Arm, figures: Figures) -> Iterator[GateVerdict]:
     if figures.can_fine_tune is False:
-        yield Verdict("dropped", [arm], f"{figures.model} cannot be fine-tuned at its provider")
+        yield GateVerdict("dropped", [arm], f"{figures.model} cannot be fine-tuned at its provider")
     elif figures.ends:
         why = f"{figures.model} and what is trained from it are switched off on {figures.ends}"
-        yield Verdict("dropped", [arm], f"{why}, within the horizon; an open model stays yours")
+        yield GateVerdict("dropped", [arm], f"{why}, within the horizon; an open model stays yours")
     elif figures.tuning_ends:
         why = f"its provider takes no new job of fine-tuning from {figures.tuning_ends} on"
-        yield Verdict("dropped", [arm], f"{why}, so it could not be trained again")
+        yield GateVerdict("dropped", [arm], f"{why}, so it could not be trained again")
     elif figures.can_fine_tune is None:
         why = f"nobody in the catalog says that {figures.model} can be fine-tuned"
-        yield Verdict("dropped", [arm], f"{why}; name a model that can be, or an open one")
+        yield GateVerdict("dropped", [arm], f"{why}; name a model that can be, or an open one")
 
 
-def _law(ground: Ground) -> Iterator[Verdict]:
+def _law(ground: Ground) -> Iterator[GateVerdict]:
     domain = ground.advice.domains.get(ground.case.domain)
     if domain is None:
         areas = [name for name, each in ground.advice.domains.items() if each.is_high_risk]
         why = (
             f"the field of use is unknown: in {', '.join(areas)} the AI Act's duties for high-risk"
         )
-        yield Verdict("advice", [], f"{why} systems apply; say which it is")
+        yield GateVerdict("advice", [], f"{why} systems apply; say which it is")
     elif domain.is_high_risk:
         why = f"{domain.title} is high-risk under the AI Act: {ground.advice.high_risk_duties}"
-        yield Verdict("duty", [], why)
-        yield Verdict(
+        yield GateVerdict("duty", [], why)
+        yield GateVerdict(
             "duty",
             [arm for arm in ARMS if arm.is_tuned],
             "a change of the model that takes over a third of its training compute makes you its provider;"
@@ -253,7 +261,7 @@ def _law(ground: Ground) -> Iterator[Verdict]:
         )
 
 
-def _limits(ground: Ground) -> Iterator[Verdict]:
+def _limits(ground: Ground) -> Iterator[GateVerdict]:
     case = ground.case
     for key, what in (
         ("once_budget_usd", "USD before the first answer"),
@@ -267,13 +275,13 @@ def _limits(ground: Ground) -> Iterator[Verdict]:
                 yield from _over(arm, _figure(ground.figures[arm], key), limit, what)
 
 
-def _over(arm: Arm, figure: Range, limit: float, what: str) -> Iterator[Verdict]:
+def _over(arm: Arm, figure: Range, limit: float, what: str) -> Iterator[GateVerdict]:
     if figure.low > limit:
         why = f"takes at least {figure.low:,.0f} {what}, and your limit is {limit:,.0f}"
-        yield Verdict("dropped", [arm], why)
+        yield GateVerdict("dropped", [arm], why)
     elif figure.median > limit:
         why = f"takes about {figure.median:,.0f} {what}, over your limit of {limit:,.0f}"
-        yield Verdict("warning", [arm], f"{why}; at best {figure.low:,.0f}")
+        yield GateVerdict("warning", [arm], f"{why}; at best {figure.low:,.0f}")
 
 
 def _figure(figures: Figures, key: str) -> Range:

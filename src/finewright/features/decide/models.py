@@ -13,7 +13,7 @@ from finewright.errors import DataError
 from finewright.estimate.families import shape_of
 from finewright.estimate.memory import NF4_BYTES
 from finewright.estimate.shape import ModelShape
-from finewright.features.decide.results import Source
+from finewright.features.decide.results import AdviceSource
 from finewright.features.decide.spec import UNKNOWN
 from finewright.schema.aliases import close_choice
 
@@ -36,13 +36,13 @@ class Sizes(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class BaseModel:
+class OpenModelFacts:
     """An open model's shape, what follows from it, and who says so."""
 
     name: str
     shape: ModelShape
     sizes: Sizes
-    source: Source
+    source: AdviceSource
 
     @property
     def context(self) -> int:
@@ -68,31 +68,33 @@ def _bytes(count: int, linear: int, bits: Bits) -> float:
     return float(count * _HALF_BYTES)
 
 
-def models_of(name: str, advice: Advice, resolve: Resolve, today: date) -> Mapping[str, BaseModel]:
+def models_of(
+    name: str, advice: Advice, resolve: Resolve, today: date
+) -> Mapping[str, OpenModelFacts]:
     """The model of the spec, or those that an unknown one is widened to, by name."""
     names = advice.widened.base_model if name == UNKNOWN else (name,)
     return {each: read_base_model(each, resolve, today) for each in names}
 
 
-def read_base_model(name: str, resolve: Resolve, today: date) -> BaseModel:
+def read_base_model(name: str, resolve: Resolve, today: date) -> OpenModelFacts:
     """The model of that name or alias in the catalog, or of the config.json in a folder.
 
     Raises DataError for a name that is neither, and ModelError for a config that no formula knows."""
     for known, row in open_models().items():
         if name in (known, *row.aliases):
-            source = Source(name=known, reference=row.source, observed_at=row.observed_at)
+            source = AdviceSource(name=known, reference=row.source, observed_at=row.observed_at)
             return _model(known, shape_of(row.config, known), source)
     folder = resolve(name)
     if not folder.is_dir():
         near = close_choice(name, list(open_models())) or f"; known are {', '.join(open_models())}"
         raise DataError(f"unknown model {name!r}{near}", hint="or give a folder with a config.json")
     config = _config(folder)
-    source = Source(name=name, reference=f"config.json of {name}", observed_at=today)
+    source = AdviceSource(name=name, reference=f"config.json of {name}", observed_at=today)
     return _model(name, shape_of(config, folder / "config.json"), source)
 
 
-def _model(name: str, shape: ModelShape, source: Source) -> BaseModel:
-    return BaseModel(name, shape, sizes_of(shape), source)
+def _model(name: str, shape: ModelShape, source: AdviceSource) -> OpenModelFacts:
+    return OpenModelFacts(name, shape, sizes_of(shape), source)
 
 
 def _config(folder: Path) -> Mapping[str, object]:

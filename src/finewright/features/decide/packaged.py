@@ -7,7 +7,7 @@ from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import digest
 from finewright.errors import DataError
 from finewright.features.decide.advise import Adviser
-from finewright.features.decide.check import Known, wrongs
+from finewright.features.decide.check import KnownNames, wrongs
 from finewright.features.decide.figures import Facts, figures_with
 from finewright.features.decide.models import Resolve, models_of
 from finewright.features.decide.spec import DecideSpec
@@ -15,12 +15,12 @@ from finewright.schema.catalog import PriceCatalog
 from finewright.store.keys import digest as digest_of
 
 
-def known_by(prices: PriceCatalog, resolve: Resolve, today: date) -> Known:
+def known_by(prices: PriceCatalog, resolve: Resolve, today: date) -> KnownNames:
     """What the names of a spec are looked up in."""
-    return Known(packaged_advice(), prices, resolve, today)
+    return KnownNames(packaged_advice(), prices, resolve, today)
 
 
-def adviser_for(spec: DecideSpec, known: Known) -> Adviser:
+def adviser_for(spec: DecideSpec, known: KnownNames) -> Adviser:
     """The adviser that the spec asks for. Raises DataError, a line each, where it names what nobody knows."""
     found = wrongs(spec, known)
     if found:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from finewright.features.decide.spec import UNKNOWN, DecideSpec
 
 
-class Question(NamedTuple):
+class InterviewQuestion(NamedTuple):
     """A key of the `decide` section as a question: how an answer may look, and all that it can be."""
 
     key: str
@@ -24,77 +24,77 @@ class Question(NamedTuple):
 class Reply(Protocol):
     """Who answers: a person at a terminal, or a test."""
 
-    def __call__(self, question: Question, complaint: str) -> str:
+    def __call__(self, question: InterviewQuestion, complaint: str) -> str:
         """The answer as typed; `complaint` says what was wrong with the last one, or is empty."""
         ...
 
 
 _WHOLE = "a whole number from 0 to 1,000,000,000,000"
 QUESTIONS = (
-    Question(
+    InterviewQuestion(
         "knowledge_gap",
         "How much of what it must know can no general model know? 0 nothing, 3 most",
         "what a model must know is best put into its prompt; what it must do is best trained",
         "2",
         "0, 1, 2 or 3",
     ),
-    Question(
+    InterviewQuestion(
         "behaviour_gap",
         "How far is a well prompted model from the form, tone or skill you want? 0 not at all, 3 far",
         "this is what fine-tuning closes",
         "1",
         "0, 1, 2 or 3",
     ),
-    Question(
+    InterviewQuestion(
         "fact_half_life_days",
         "After how many days have half of its facts changed?",
         "facts that change faster than a model is trained again cannot live in weights",
         "90",
         "a number from 0.001 to 1,000,000,000",
     ),
-    Question(
+    InterviewQuestion(
         "corpus_tokens",
         "How many tokens do the documents have that answers rest on? A page has about 500; 0 for none",
         "below 200,000 they fit into a cached prompt, and no index is needed",
         "400000",
         _WHOLE,
     ),
-    Question(
+    InterviewQuestion(
         "citations",
         "Must an answer name its source?",
         "weights cannot cite",
         "yes",
         "yes or no",
     ),
-    Question(
+    InterviewQuestion(
         "per_document_access",
         "Are there documents that only some users may see?",
         "weights answer every user alike",
         "no",
         "yes or no",
     ),
-    Question(
+    InterviewQuestion(
         "labelled_pairs",
         "How many checked pairs of question and good answer do you have?",
         "under 50 there is nothing to fine-tune on; 500 are comfortable",
         "300",
         _WHOLE,
     ),
-    Question(
+    InterviewQuestion(
         "on_premise_only",
         "Must everything stay on your own machines?",
         "then no API is an option",
         "no",
         "yes or no",
     ),
-    Question(
+    InterviewQuestion(
         "requests_per_month",
         "How many requests a month?",
         "an API is paid by the request, a machine by the month",
         "30000",
         _WHOLE,
     ),
-    Question(
+    InterviewQuestion(
         "month_budget_usd",
         "What may it cost a month at most, in US dollars?",
         "cost is judged by your own limit",
@@ -152,7 +152,7 @@ def _value(key: str, typed: str) -> Any:  # Any: what a spec's key may hold
     return typed
 
 
-def _complaint(question: Question, value: object) -> str:
+def _complaint(question: InterviewQuestion, value: object) -> str:
     try:
         DecideSpec.model_validate({question.key: value})
     except ValidationError:

@@ -10,7 +10,7 @@ from finewright.features.decide.spec import DecideSpec
 from finewright.schema.decide import Criterion
 
 
-class Scored(NamedTuple):
+class ScoredArm(NamedTuple):
     """An arm and its weighted sum."""
 
     arm: Arm
@@ -31,7 +31,7 @@ def score(weights: Mapping[Criterion, float], utilities: Utilities) -> float:
 
 def ranking(
     weights: Mapping[Criterion, float], utilities: Mapping[Arm, Utilities]
-) -> Sequence[Scored]:
+) -> Sequence[ScoredArm]:
     """The arms by score, the best first; equal scores by the order of the arms, simplest first."""
-    scored = [Scored(arm, score(weights, utilities[arm])) for arm in ARMS if arm in utilities]
+    scored = [ScoredArm(arm, score(weights, utilities[arm])) for arm in ARMS if arm in utilities]
     return sorted(scored, key=lambda item: -item.score)

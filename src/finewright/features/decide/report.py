@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from finewright.features.decide.results import DecideReport, Finding, Swing
+from finewright.features.decide.results import DecideReport, RuleFinding, Swing
 from finewright.report.blocks import (
     Axis,
     Block,
@@ -103,7 +103,7 @@ def _gates(report: DecideReport) -> Iterator[Block]:
     yield Table(("rule", "effect", "arms", "why", "sources"), rows, is_for_page=True)
 
 
-def _finding(finding: Finding) -> tuple[str, str, str, str, str]:
+def _finding(finding: RuleFinding) -> tuple[str, str, str, str, str]:
     effect = finding.effect if finding.certain else f"would be {finding.effect}"
     arms = "; ".join(finding.arms) or "whatever is chosen"
     return (finding.rule, effect, arms, finding.reason, ", ".join(finding.sources))

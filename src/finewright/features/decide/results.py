@@ -11,7 +11,7 @@ from finewright.schema.decide import Criterion, Method
 Host = Literal["api", "self-hosted"]
 
 
-class Source(Model):
+class AdviceSource(Model):
     """Who says something, and when somebody read it there."""
 
     name: str
@@ -19,7 +19,7 @@ class Source(Model):
     observed_at: date
 
 
-class Finding(Model):
+class RuleFinding(Model):
     """What a rule found; no arms means that it holds whatever is chosen."""
 
     rule: str
@@ -31,7 +31,7 @@ class Finding(Model):
     """False: an input that decides it is unknown, so that it holds only if that turns out so."""
 
 
-class Cost(Model):
+class ArmCost(Model):
     """What an arm takes, as far as it is known."""
 
     arm: str
@@ -48,7 +48,7 @@ class Cost(Model):
     """What the figures were made of: machine, model, prices."""
 
 
-class Ranked(Model):
+class RankedArm(Model):
     """An arm that no gate removed: its score is the sum of weight times utility."""
 
     arm: str
@@ -96,7 +96,7 @@ class Swing(Model):
         return any(lead is None or lead < 0 for lead in (self.low_lead, self.high_lead))
 
 
-class BreakEven(Model):
+class MethodBreakEven(Model):
     """From how many requests a month on self-hosting a method costs less than an API; None: never.
 
     V = (fixed costs a month + one-off difference over the horizon) / (price of a request at the API less
@@ -107,7 +107,7 @@ class BreakEven(Model):
     reason: str
 
 
-class Curve(Model):
+class CostCurve(Model):
     """Cost of a month by requests a month, at the median price."""
 
     arm: str
@@ -145,17 +145,17 @@ class DecideReport(Model):
     winner: str
     win_share: float
     weights: dict[Criterion, float]
-    ranking: tuple[Ranked, ...]
-    findings: tuple[Finding, ...]
-    costs: tuple[Cost, ...]
+    ranking: tuple[RankedArm, ...]
+    findings: tuple[RuleFinding, ...]
+    costs: tuple[ArmCost, ...]
     flips: tuple[Flip, ...]
     swings: tuple[Swing, ...]
-    break_even: tuple[BreakEven, ...]
-    curves: tuple[Curve, ...]
+    break_even: tuple[MethodBreakEven, ...]
+    curves: tuple[CostCurve, ...]
     experiment: Experiment | None
     assumptions: dict[str, str]
     """What was taken for an input that is unknown, and on whose word."""
-    sources: tuple[Source, ...]
+    sources: tuple[AdviceSource, ...]
     facts: FactsUsed
     win_shares: dict[str, float]
     """Of every arm, those too that are dropped where unknown inputs are at their middle."""

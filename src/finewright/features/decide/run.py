@@ -6,7 +6,7 @@ from pathlib import Path
 
 from finewright.catalog.prices import prices
 from finewright.errors import DataError, SpecError
-from finewright.features.decide.check import Known, wrongs
+from finewright.features.decide.check import KnownNames, wrongs
 from finewright.features.decide.models import Resolve
 from finewright.features.decide.packaged import adviser_for, known_by
 from finewright.features.decide.questions import Reply, interview, spec_text
@@ -51,7 +51,7 @@ def ask(reply: Reply, path: Path) -> Path:
     return path
 
 
-def _known(resolve: Resolve, today: date, user_prices: Path | None) -> Known:
+def _known(resolve: Resolve, today: date, user_prices: Path | None) -> KnownNames:
     """The facts; a day before all of them has none that held."""
     found = prices(user_prices)
     sections = (getattr(found, name) for name in PriceCatalog.model_fields)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from finewright.features.decide.arms import ARMS, Arm
-from finewright.features.decide.case import Case, Swing, joined
+from finewright.features.decide.case import Case, InputSwing, joined
 from finewright.features.decide.criteria import CRITERIA, Utilities
 from finewright.features.decide.ranking import ranking, score
 from finewright.features.decide.results import Flip
@@ -103,7 +103,7 @@ def drawn_weights(weights: Weights, rng: random.Random) -> list[float]:
 
 
 def win_shares(
-    weights: Weights, base: Case, swings: Sequence[Swing], utilities_of: UtilitiesOf
+    weights: Weights, base: Case, swings: Sequence[InputSwing], utilities_of: UtilitiesOf
 ) -> Shares:
     """How often each arm wins when weights, prices, priors and every unknown input vary.
 
@@ -124,7 +124,7 @@ def win_shares(
     return Shares({arm: wins[arm] / total for arm in ARMS}, 1 - wins.total() / total)
 
 
-def _drawn(swings: Sequence[Swing], rng: random.Random) -> Iterator[tuple[str, Case]]:
+def _drawn(swings: Sequence[InputSwing], rng: random.Random) -> Iterator[tuple[str, Case]]:
     for swing in swings:
         where = rng.random()
         if where < 1 / 4:
@@ -138,7 +138,7 @@ def _best(rows: Sequence[tuple[Arm, Sequence[float]]], weights: Sequence[float])
 
 
 def tornado(
-    weights: Weights, winner: Arm, swings: Sequence[Swing], utilities_of: UtilitiesOf
+    weights: Weights, winner: Arm, swings: Sequence[InputSwing], utilities_of: UtilitiesOf
 ) -> list[SwingReport]:
     """What each input alone does to the winner's lead, largest first; under a thousandth is left out."""
     base = []

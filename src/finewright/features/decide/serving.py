@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from finewright.catalog.prices import gpu_named
 from finewright.estimate.money import HOURS_A_MONTH, product
-from finewright.features.decide.models import BaseModel, Bits, Sizes
+from finewright.features.decide.models import Bits, OpenModelFacts, Sizes
 from finewright.features.decide.spec import Device
 from finewright.schema.catalog import GPU, Fact, Machine, PriceCatalog
 from finewright.schema.cost import Range
@@ -83,7 +83,7 @@ def memory_gib(sizes: Sizes, bits: Bits, need: Need) -> float:
     return (sizes.held[bits] + tokens * sizes.cache_per_token) / _GIB
 
 
-def seated(model: BaseModel, need: Need, hosts: Sequence[Host], demand: Demand) -> Seat | None:
+def seated(model: OpenModelFacts, need: Need, hosts: Sequence[Host], demand: Demand) -> Seat | None:
     """The cheapest machines that hold the model and carry the busiest hour, with 16-bit weights if they can;
     None where none do."""
     seats = [_seat(model, served, need, demand) for served in _fitting(model, need, hosts)]
@@ -91,13 +91,13 @@ def seated(model: BaseModel, need: Need, hosts: Sequence[Host], demand: Demand) 
     return min(found, key=lambda seat: (seat.usd_per_hour, -seat.served.bits), default=None)
 
 
-def fits(model: BaseModel, need: Need, hosts: Sequence[Host]) -> Served | None:
+def fits(model: OpenModelFacts, need: Need, hosts: Sequence[Host]) -> Served | None:
     """The cheapest machine that holds the model, whether or not it carries all requests."""
     found = _fitting(model, need, hosts)
     return min(found, key=lambda served: served.host.usd_per_hour.median, default=None)
 
 
-def _fitting(model: BaseModel, need: Need, hosts: Sequence[Host]) -> Iterator[Served]:
+def _fitting(model: OpenModelFacts, need: Need, hosts: Sequence[Host]) -> Iterator[Served]:
     kinds: tuple[Bits, ...] = (16, 4)
     gibs = [(bits, memory_gib(model.sizes, bits, need)) for bits in kinds]
     for host in hosts:
@@ -105,13 +105,13 @@ def _fitting(model: BaseModel, need: Need, hosts: Sequence[Host]) -> Iterator[Se
         yield from [Served(host, bits, gib) for bits, gib in gibs if gib <= room][:1]
 
 
-def _seat(model: BaseModel, served: Served, need: Need, demand: Demand) -> Seat:
+def _seat(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> Seat:
     seconds = answer_ms(model, served, need, demand.prefill, demand.decode).median / 1000
     flying = demand.requests_per_month / (HOURS_A_MONTH * 3600) * demand.peak_over_mean * seconds
     return Seat(served, replicas(flying, _capacity(model, served, need, demand.most_at_once)))
 
 
-def _capacity(model: BaseModel, served: Served, need: Need, most: float) -> float:
+def _capacity(model: OpenModelFacts, served: Served, need: Need, most: float) -> float:
     """Requests at once: as many as the memory beside the weights holds, and no more than `most`."""
     each = (need.new_tokens + need.out_tokens) * model.sizes.cache_per_token / _GIB
     spare = served.host.memory_gib * USABLE - served.memory_gib
@@ -182,7 +182,9 @@ def _times(name: str, num: int) -> str:
     return name if num == 1 else f"{num} x {name}"
 
 
-def answer_ms(model: BaseModel, served: Served, need: Need, prefill: Range, decode: Range) -> Range:
+def answer_ms(
+    model: OpenModelFacts, served: Served, need: Need, prefill: Range, decode: Range
+) -> Range:
     """From question to last token: reading the prompt at a share of the arithmetic peak, then for each
     token all active weights and the cache at a share of the bandwidth.
 

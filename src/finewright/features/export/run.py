@@ -12,7 +12,7 @@ from finewright.feature import OnEvent
 from finewright.features.export.commands import ExportOptions
 from finewright.features.export.prompts import Asked, prompts_of
 from finewright.features.export.results import ExportReport, Parity, Tolerance
-from finewright.lm.sources import BaseModel, locate
+from finewright.lm.sources import LocalBase, locate
 from finewright.schema.common import Artifact
 from finewright.schema.train import Candidate
 from finewright.store.atomic import os_errors, replace_dir, scratch_dir, sha256_file, write_json
@@ -38,12 +38,12 @@ BASE = "base.gguf"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ExportedRun:
     """The run that is exported, and what of it."""
 
     run: RunDir
     candidate: Candidate
-    base: BaseModel
+    base: LocalBase
 
     @property
     def adapter(self) -> Path:
@@ -97,14 +97,14 @@ def export(options: ExportOptions, on_event: OnEvent) -> ExportReport:
     return report
 
 
-def _source(options: ExportOptions) -> Source:
+def _source(options: ExportOptions) -> ExportedRun:
     run = open_run(options.run)
     candidate, lock = candidate_of(run, options.base_model), lock_of(run)
     base = locate(candidate.base_model, Path(lock.root), commit=candidate.base_revision)
-    return Source(run, candidate, base)
+    return ExportedRun(run, candidate, base)
 
 
-def _check(options: ExportOptions, source: Source) -> None:
+def _check(options: ExportOptions, source: ExportedRun) -> None:
     """Raise for what the target cannot hold."""
     if source.candidate.method == "reward":
         raise DataError(
@@ -135,7 +135,7 @@ def _check(options: ExportOptions, source: Source) -> None:
         family_of(json.loads((source.base.folder / "config.json").read_text(encoding="utf-8")))
 
 
-def _quantization(options: ExportOptions, source: Source) -> str:
+def _quantization(options: ExportOptions, source: ExportedRun) -> str:
     if options.to not in _GGUF:
         return ""
     if options.quantize:
@@ -157,7 +157,7 @@ class _Exported:
 class _Writer:
     """Writes into `folder`; the merged model is made of `tuned`, which is of no use afterwards."""
 
-    source: Source
+    source: ExportedRun
     tuned: LoadedModel
     folder: Path
     quantization: str
@@ -257,7 +257,7 @@ def _copy(source: Path, folder: Path) -> None:
 
 def _compare(
     options: ExportOptions,
-    source: Source,
+    source: ExportedRun,
     exported: _Exported,
     asked: Asked,
     own: Sequence["Answered"],
@@ -317,7 +317,7 @@ def _compare(
 
 
 def _reloaded(
-    options: ExportOptions, source: Source, exported: _Exported, asked: Asked
+    options: ExportOptions, source: ExportedRun, exported: _Exported, asked: Asked
 ) -> Sequence["Answered"]:
     """The answers of the folder as any program reads it: the base, and what is in the folder."""
     from finewright.lm.export.parity import own_answers

@@ -13,15 +13,15 @@ from finewright.evaluate.arms import (
     with_passages,
     without_quotes,
 )
-from finewright.evaluate.score import Scored, ScoreOptions, options_of
-from finewright.features.measure.ask import BASE, Asking
+from finewright.evaluate.score import ScoredSet, ScoreOptions, options_of
+from finewright.features.measure.ask import BASE, ArmQuestions
 from finewright.features.measure.facts import Edit, edit
 from finewright.features.measure.library import Library, Shelf
 from finewright.features.measure.rows import ExperimentRows
 from finewright.judge.statistics import mean_interval
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
-from finewright.schema.measure_report import Latency, Share, ShotsTried
+from finewright.schema.measure_report import Latency, RowShare, ShotsTried
 from finewright.schema.rows import Row
 
 TEST, UNANSWERABLE = "test", "unanswerable"
@@ -48,7 +48,7 @@ class Criterion:
         """How intervals are made."""
         return options_of(self.evaluate)
 
-    def scored(self, answers: SystemAnswers, metrics: Sequence[str]) -> Scored:
+    def scored(self, answers: SystemAnswers, metrics: Sequence[str]) -> ScoredSet:
         """The answers proper: quotes of passages are no part of what is compared."""
         return answers.scored(metrics, self.options, without_quotes)
 
@@ -57,11 +57,11 @@ class Criterion:
         rows = self.scored(answers, (self.metric,)).per_row
         return [row[self.metric] >= self.at_least for row in rows]
 
-    def share(self, flags: Sequence[bool]) -> Share:
+    def share(self, flags: Sequence[bool]) -> RowShare:
         """The share of rows with its interval (Wilson's)."""
         values = [float(flag) for flag in flags]
         interval = mean_interval(values, **asdict(self.options))
-        return Share(
+        return RowShare(
             value=sum(values) / len(values), low=interval.low, high=interval.high, n=len(values)
         )
 
@@ -127,7 +127,7 @@ class ArmAnswers:
 
 
 def sit_all(
-    exams: Exams, examples: Sequence[Row], spec: MeasureSpec, asking: Asking
+    exams: Exams, examples: Sequence[Row], spec: MeasureSpec, asking: ArmQuestions
 ) -> list[ArmAnswers]:
     """Ask each arm everything, and then time them in turns. A model is loaded only for what is not logged."""
     from finewright.compare.latency import latency_of
@@ -147,7 +147,7 @@ def sit_all(
 
 
 def _sit(
-    arm: Arm, exams: Exams, examples: Sequence[Row], asking: Asking
+    arm: Arm, exams: Exams, examples: Sequence[Row], asking: ArmQuestions
 ) -> dict[str, SystemAnswers]:
     given = {}
     for name, exam in exams.of(arm).items():
@@ -163,7 +163,7 @@ def _model_of(arm: Arm) -> str:
     return arm if arm in TUNED else BASE
 
 
-def ask_test(arm: Arm, model: str, exams: Exams, asking: Asking) -> SystemAnswers:
+def ask_test(arm: Arm, model: str, exams: Exams, asking: ArmQuestions) -> SystemAnswers:
     """The held-out rows as this arm is asked, answered by another model than its own."""
     exam = exams.by_name[TEST]
     prepare = preparing(arm, exam.shelf, ())
@@ -181,7 +181,7 @@ def preparing(arm: Arm, shelf: Shelf | None, examples: Sequence[Row]) -> Callabl
 
 
 def try_shots(
-    rows: ExperimentRows, spec: MeasureSpec, criterion: Criterion, asking: Asking
+    rows: ExperimentRows, spec: MeasureSpec, criterion: Criterion, asking: ArmQuestions
 ) -> tuple[ShotsTried, ...]:
     """Each number of examples on the development rows, which are in no other set."""
     tried = []

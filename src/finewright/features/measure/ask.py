@@ -84,7 +84,7 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ArmQuestions:
     """How the arms of an experiment are asked, and where their answers are kept."""
 
     folder: Path

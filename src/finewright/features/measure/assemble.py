@@ -19,7 +19,7 @@ from finewright.features.measure.arms import (
 from finewright.features.measure.facts import Change, says
 from finewright.judge.best import chances_of_best
 from finewright.judge.pairwise import Pair, pairwise
-from finewright.judge.pareto import Point, frontier
+from finewright.judge.pareto import ParetoPoint, frontier
 from finewright.judge.power import DIFFERENCE, DISCORDANT, detectable, rows_needed
 from finewright.judge.quotes import abstains
 from finewright.judge.statistics import PairedDifference, paired_difference
@@ -29,13 +29,13 @@ from finewright.schema.measure import TUNED, Arm, MeasureSpec
 from finewright.schema.measure_report import (
     Abstention,
     ArmReport,
-    Cost,
     FactProbe,
     PairTest,
     Power,
-    Share,
-    Tokens,
-    Training,
+    RequestCost,
+    RequestTokens,
+    RowShare,
+    TrainedArm,
 )
 
 SOLVED = "solved"
@@ -69,7 +69,7 @@ def power_of(num_rows: int) -> Power:
 
 
 def arm_reports(
-    answers: Sequence[ArmAnswers], trainings: Mapping[Arm, Training], shots: int, judge: Judge
+    answers: Sequence[ArmAnswers], trainings: Mapping[Arm, TrainedArm], shots: int, judge: Judge
 ) -> tuple[ArmReport, ...]:
     """Each arm on the held-out rows, and whether another is as cheap and as good."""
     solved: dict[str, list[bool]] = {a.arm: judge.criterion.solved(a.given[TEST]) for a in answers}
@@ -77,8 +77,8 @@ def arm_reports(
     resamples, seed = judge.criterion.evaluate.resamples, judge.criterion.evaluate.seed
     chances = chances_of_best(solved, resamples=resamples, seed=seed)
     costs = {a.arm: _cost(a, shares[a.arm], trainings.get(a.arm), judge) for a in answers}
-    by_cost = frontier({arm: Point(c.seconds, shares[arm].value) for arm, c in costs.items()})
-    by_latency = frontier({a.arm: Point(a.latency.p50, shares[a.arm].value) for a in answers})
+    by_cost = frontier({arm: ParetoPoint(c.seconds, shares[arm].value) for arm, c in costs.items()})
+    by_latency = frontier({a.arm: ParetoPoint(a.latency.p50, shares[a.arm].value) for a in answers})
     return tuple(
         ArmReport(
             arm=a.arm,
@@ -97,15 +97,17 @@ def arm_reports(
     )
 
 
-def _tokens(given: SystemAnswers) -> Tokens:
+def _tokens(given: SystemAnswers) -> RequestTokens:
     answers = given.answers
-    return Tokens(
+    return RequestTokens(
         prompt=_mean([answer.prompt_tokens or 0 for answer in answers]),
         answer=_mean([answer.sample.num_tokens or 0 for answer in answers]),
     )
 
 
-def _cost(answers: ArmAnswers, share: Share, training: Training | None, judge: Judge) -> Cost:
+def _cost(
+    answers: ArmAnswers, share: RowShare, training: TrainedArm | None, judge: Judge
+) -> RequestCost:
     trained = training.seconds if training else 0.0
     seconds = answers.latency.mean / 1000 + trained / judge.spec.requests
     usd = None
@@ -115,7 +117,7 @@ def _cost(answers: ArmAnswers, share: Share, training: Training | None, judge: J
     if judge.api is not None and answers.arm not in TUNED:
         tokens = _tokens(answers.given[TEST])
         api = api_request(judge.api, tokens.prompt, tokens.answer)
-    return Cost(
+    return RequestCost(
         training_seconds=trained,
         seconds=seconds,
         seconds_per_solved=_per(seconds, share),
@@ -125,7 +127,7 @@ def _cost(answers: ArmAnswers, share: Share, training: Training | None, judge: J
     )
 
 
-def _per(cost: float, share: Share) -> float | None:
+def _per(cost: float, share: RowShare) -> float | None:
     return cost / share.value if share.value else None
 
 
@@ -170,7 +172,7 @@ def standings_of(arms: Sequence[ArmReport]) -> list[Standing]:
     ]
 
 
-def cost_text(cost: Cost) -> str:
+def cost_text(cost: RequestCost) -> str:
     """What a solved request costs, in words."""
     if cost.usd_per_solved is not None:
         return f"${1000 * cost.usd_per_solved:.2g} a thousand solved requests"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from finewright.compare.asking import SystemAnswers, recorded
 from finewright.evaluate.cautions import linear_problems
 from finewright.features.measure.arms import TEST, ArmAnswers
-from finewright.features.measure.ask import BASE, Asking
+from finewright.features.measure.ask import BASE, ArmQuestions
 from finewright.features.measure.assemble import Judge, difference_of
 from finewright.features.measure.rows import ExperimentRows
 from finewright.schema.common import Problem
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def baselines(
-    rows: ExperimentRows, answers: Sequence[ArmAnswers], judge: Judge, asking: Asking
+    rows: ExperimentRows, answers: Sequence[ArmAnswers], judge: Judge, asking: ArmQuestions
 ) -> tuple[Baseline, ...]:
     """Each on the held-out rows, and the arm that solves most minus it; none where answers are no labels."""
     from finewright.evaluate.baselines.label_task import label_task
@@ -43,7 +43,9 @@ def cautions(found: Sequence[Baseline], confidence: float) -> Iterator[Problem]:
     yield from linear_problems([each.difference for each in found], confidence)
 
 
-def _told_labels(labels: Sequence[str], rows: ExperimentRows, asking: Asking) -> SystemAnswers:
+def _told_labels(
+    labels: Sequence[str], rows: ExperimentRows, asking: ArmQuestions
+) -> SystemAnswers:
     from finewright.evaluate.baselines.label_task import told_labels
 
     chat = asking.models.chat

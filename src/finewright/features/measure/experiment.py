@@ -24,7 +24,7 @@ from finewright.features.measure.arms import (
     sit_all,
     try_shots,
 )
-from finewright.features.measure.ask import Asking, Models
+from finewright.features.measure.ask import ArmQuestions, Models
 from finewright.features.measure.assemble import (
     Judge,
     abstention,
@@ -52,12 +52,12 @@ from finewright.schema.load import LoadedSpec
 from finewright.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
 from finewright.schema.measure_report import (
     Changed,
-    Curve,
     CurvePoint,
+    GainCurve,
     MeasureReport,
     Power,
     ShotsTried,
-    Training,
+    TrainedArm,
 )
 from finewright.schema.rag import RagSpec
 from finewright.schema.rows import Row
@@ -81,8 +81,8 @@ class _Experiment:
     rows: ExperimentRows
     judge: Judge
     library: Library | None
-    asking: Asking
-    trainings: dict[str, Training] = field(default_factory=dict)
+    asking: ArmQuestions
+    trainings: dict[str, TrainedArm] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -116,7 +116,7 @@ def measure(
     with run_lock(RunDir(folder)):
         library = open_library(loaded, folder, on_event) if documents else None
         log = AnswersLog(folder / "answers.jsonl", RowAnswer)
-        asking = Asking(folder, models, log, on_event)
+        asking = ArmQuestions(folder, models, log, on_event)
         experiment = _Experiment(loaded, spec, rows, judge, library, asking)
         report = _run(experiment, power, digest_of_prices(catalog) if api else "")
         write_json(folder / "report.json", report.model_dump(mode="json"))
@@ -240,11 +240,11 @@ def _train(ex: _Experiment, name: str, rows: Sequence[Row], max_length: int | No
     ex.asking.models.runs[name] = trained.run
 
 
-def _of_arms(ex: _Experiment, tuned: Sequence[Arm]) -> dict[Arm, Training]:
+def _of_arms(ex: _Experiment, tuned: Sequence[Arm]) -> dict[Arm, TrainedArm]:
     return {arm: ex.trainings[arm] for arm in tuned}
 
 
-def _curve(ex: _Experiment, answers: Sequence[ArmAnswers], exams: Exams) -> Curve | None:
+def _curve(ex: _Experiment, answers: Sequence[ArmAnswers], exams: Exams) -> GainCurve | None:
     """The arm trained on parts of the rows, each part within the next; None where no part is asked for."""
     whole = next((a for a in answers if a.arm == ex.spec.curve_of), None)
     if whole is None or not ex.spec.curve:
@@ -267,7 +267,7 @@ def _curve(ex: _Experiment, answers: Sequence[ArmAnswers], exams: Exams) -> Curv
         for share in sorted(flags)
     )
     told = difference_of("all rows", f"{last:.0%} of the rows", gain)
-    return Curve(arm=whole.arm, points=points, gain=told, reading=reading(gain, last))
+    return GainCurve(arm=whole.arm, points=points, gain=told, reading=reading(gain, last))
 
 
 def _changed(exams: Exams) -> list[Changed]:

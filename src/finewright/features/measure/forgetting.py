@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from finewright.compare.asking import RowAnswer
-from finewright.evaluate.score import Answered, compare, options_of, score_answers
-from finewright.features.measure.ask import BASE, Asking
+from finewright.evaluate.score import AnsweredRow, compare, options_of, score_answers
+from finewright.features.measure.ask import BASE, ArmQuestions
 from finewright.schema.measure_report import Forgetting
 from finewright.schema.rows import Row
 
@@ -13,7 +13,7 @@ _METRICS = ("mentions", "perplexity")
 
 
 def forgetting(
-    systems: Sequence[str], rows: Sequence[Row], asking: Asking
+    systems: Sequence[str], rows: Sequence[Row], asking: ArmQuestions
 ) -> tuple[Forgetting, ...]:
     """Each system's share of right answers and its perplexity on the expected ones, the base first.
 
@@ -35,7 +35,7 @@ def forgetting(
     )
 
 
-def _lower(answer: RowAnswer) -> Answered:
+def _lower(answer: RowAnswer) -> AnsweredRow:
     sample = answer.sample
     expected, text = sample.expected.casefold(), sample.answer.casefold()
-    return Answered(sample.row, expected, text, answer.nll, answer.expected_tokens)
+    return AnsweredRow(sample.row, expected, text, answer.nll, answer.expected_tokens)

@@ -14,7 +14,7 @@ from finewright.rag.embed.load import load_embedder
 from finewright.rag.index import Counts, Document, Embedder, Index, Passage
 from finewright.rag.open import open_index
 from finewright.rag.retrieve import search
-from finewright.rag.target import Asked
+from finewright.rag.target import IndexTarget
 from finewright.rag.update import OnEvent, update
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
@@ -88,7 +88,7 @@ def open_library(loaded: LoadedSpec, folder: Path, on_event: OnEvent) -> Library
     assert rag is not None
     target = str((folder / _WHOLE).resolve())
     spec = rag.model_copy(update={"index": target})
-    asked = Asked(spec, loaded.resolve)
+    asked = IndexTarget(spec, loaded.resolve)
     report = update(asked, prune=True, tune=None, on_event=on_event, stop_requests=stop_requests)
     documents = {d.id: d for d in find_documents(spec.documents, loaded.resolve).read()}
     embedder = load_embedder(spec.embedder, loaded.resolve)

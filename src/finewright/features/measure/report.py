@@ -17,7 +17,7 @@ from finewright.report.blocks import (
     table_of,
 )
 from finewright.report.cells import number, percent
-from finewright.schema.measure_report import ArmReport, Curve, MeasureReport
+from finewright.schema.measure_report import ArmReport, GainCurve, MeasureReport
 
 _THOUSAND = 1000
 _BEST_IN = (
@@ -192,7 +192,7 @@ def _point(arm: ArmReport, x: float, unit: str, *, is_on: bool) -> Point:
     return Point(name, solved.value, solved.low, solved.high, x, is_on, note)
 
 
-def _curve(curve: Curve) -> list[Section]:
+def _curve(curve: GainCurve) -> list[Section]:
     """Success over training rows."""
     found = [
         Point(curve.arm, p.solved.value, p.solved.low, p.solved.high, p.rows,

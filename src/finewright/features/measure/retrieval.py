@@ -2,7 +2,7 @@
 
 from finewright.evaluate.arms import gold_of, question_of
 from finewright.features.measure.arms import Criterion
-from finewright.features.measure.ask import Asking
+from finewright.features.measure.ask import ArmQuestions
 from finewright.features.measure.library import Library
 from finewright.features.measure.rows import ExperimentRows
 from finewright.schema.common import Model
@@ -15,7 +15,7 @@ class _Found(Model):
 
 
 def retrieval(
-    rows: ExperimentRows, library: Library, criterion: Criterion, asking: Asking
+    rows: ExperimentRows, library: Library, criterion: Criterion, asking: ArmQuestions
 ) -> Retrieval | None:
     """The share of held-out questions with one of their documents among the passages; None where no question
     says which those are."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from finewright.evaluate.arms import gold_of
 from finewright.schema.load import LoadedSpec, changed
-from finewright.schema.measure_report import Training
+from finewright.schema.measure_report import TrainedArm
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, write_text
 from finewright.workbench.up import OnEvent, up
@@ -20,7 +20,7 @@ _LONGEST_NAME = 50
 class Trained(NamedTuple):
     """What was trained, and the run's folder."""
 
-    training: Training
+    training: TrainedArm
     run: Path
 
 
@@ -56,7 +56,7 @@ def train(
     assert report.train is not None
     (candidate,) = report.train.candidates
     run = Path(report.summary.run)
-    training = Training(
+    training = TrainedArm(
         run=str(run.relative_to(folder)),
         rows=candidate.counts.rows_kept,
         steps=candidate.steps,

@@ -9,7 +9,7 @@ from finewright.compare.models import LoadedModel
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.arms import without_quotes
 from finewright.evaluate.scorers import token_f1
-from finewright.features.rag.ask import Answerer, Said, messages_of, overlong, said_of
+from finewright.features.rag.ask import Answerer, ModelAnswer, messages_of, overlong, said_of
 from finewright.features.rag.evaluate import evaluate_rag
 from finewright.features.rag.index import passages_for
 from finewright.features.rag.results import AnswerSample, AnswersReport, Estimate, RagEvaluation
@@ -21,7 +21,7 @@ from finewright.rag.prompt import heading
 from finewright.rag.question_file import read_questions
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import Hit
-from finewright.rag.target import Opened, question_file
+from finewright.rag.target import OpenIndex, question_file
 from finewright.rag.update import OnEvent
 from finewright.rows.draw import draw_places
 from finewright.schema.common import Artifact
@@ -32,7 +32,7 @@ from finewright.workbench.signals import stop_requests
 from finewright.workbench.systems import check_target, load_talker
 
 if TYPE_CHECKING:
-    from finewright.evaluate.answers import Question as Asked
+    from finewright.evaluate.answers import HeldOutQuestion as Asked
 
 CONFIDENCE, _RESAMPLES, _SEED = 0.95, 2000, 0
 _AT_ONCE = 8
@@ -41,7 +41,7 @@ _TOLD = 60
 """Characters of a question that an error is about."""
 
 
-class Known(NamedTuple):
+class KnownQuestions(NamedTuple):
     """Questions whose answers are known, what they are called in reports, and which were drawn of more."""
 
     name: str
@@ -49,7 +49,7 @@ class Known(NamedTuple):
     drawn: str = ""
 
 
-class Asking(NamedTuple):
+class Answering(NamedTuple):
     """Who answers, how many of the questions, and the new file for every answer, if any."""
 
     answerer: Answerer
@@ -58,8 +58,8 @@ class Asking(NamedTuple):
 
 
 def evaluate(
-    opened: Opened,
-    asking: Asking,
+    opened: OpenIndex,
+    asking: Answering,
     *,
     questions: str = "",
     on_event: OnEvent = lambda *_: None,
@@ -80,7 +80,9 @@ def evaluate(
     return RagEvaluation(search=report, answers=answers(opened, known, asking, on_event))
 
 
-def answers(opened: Opened, known: Known, asking: Asking, on_event: OnEvent) -> AnswersReport:
+def answers(
+    opened: OpenIndex, known: KnownQuestions, asking: Answering, on_event: OnEvent
+) -> AnswersReport:
     """What the model makes of the questions, each with its `completion`, asked as the owner.
 
     Raises DataError, before the model is asked any, where one with its passages is longer than it reads."""
@@ -108,7 +110,7 @@ def answers(opened: Opened, known: Known, asking: Asking, on_event: OnEvent) -> 
     )
 
 
-def sample_of(question: Question, hits: Sequence[Hit], said: Said) -> AnswerSample:
+def sample_of(question: Question, hits: Sequence[Hit], said: ModelAnswer) -> AnswerSample:
     """The answer with all that can be measured of it."""
     answer, is_cut = said
     texts = [hit.passage.chunk.text for hit in hits]
@@ -138,7 +140,7 @@ def sample_of(question: Question, hits: Sequence[Hit], said: Said) -> AnswerSamp
     )
 
 
-def _known(opened: Opened, questions: str, limit: int | None) -> Known:
+def _known(opened: OpenIndex, questions: str, limit: int | None) -> KnownQuestions:
     asked = opened.asked
     path = question_file(asked, questions)
     if path is None:
@@ -154,16 +156,16 @@ def _known(opened: Opened, questions: str, limit: int | None) -> Known:
             hint="add them, or leave --model out and measure the search alone",
         )
     if limit is None or limit >= len(judged):
-        return Known(path.name, judged)
+        return KnownQuestions(path.name, judged)
     asked_of = [question.prompt for question in judged]
     drawn = draw_places(asked_of, [question.completion for question in judged], limit, _SEED)
     told = f"{limit:,} of {len(judged):,} questions, drawn by seed {_SEED}"
     told += ", stratified by answer" if drawn.is_stratified else ""
-    return Known(path.name, [judged[i] for i in drawn.places], told)
+    return KnownQuestions(path.name, [judged[i] for i in drawn.places], told)
 
 
 def _check_lengths(
-    talker: LoadedModel, known: Known, prompts: Sequence["Asked"], max_new_tokens: int
+    talker: LoadedModel, known: KnownQuestions, prompts: Sequence["Asked"], max_new_tokens: int
 ) -> None:
     """Raise DataError for the longest prompt if it is too long: where it fits, all do."""
     lengths = [len(prompt.prompt_ids) for prompt in prompts]
@@ -177,11 +179,11 @@ def _check_lengths(
 
 def _said(
     talker: LoadedModel, prompts: Sequence["Asked"], max_new_tokens: int, on_event: OnEvent
-) -> list[Said]:
+) -> list[ModelAnswer]:
     from finewright.evaluate.answers import answer_all
 
     talker.lm.model.eval()
-    said = [Said("")] * len(prompts)
+    said = [ModelAnswer("")] * len(prompts)
     told = {"system": talker.name, "data": "questions", "total": len(prompts)}
     answered = answer_all(
         talker.lm, talker.chat, prompts, max_new_tokens=max_new_tokens, batch_size=_AT_ONCE

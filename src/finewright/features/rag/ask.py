@@ -14,7 +14,7 @@ from finewright.rag.citations import cited, quotes
 from finewright.rag.index import Access
 from finewright.rag.prompt import heading, messages_with
 from finewright.rag.retrieve import Hit
-from finewright.rag.target import Opened
+from finewright.rag.target import OpenIndex
 from finewright.rag.update import OnEvent
 from finewright.schema.rag_index import AskReport, QuoteSeen
 from finewright.workbench.systems import check_target, load_talker
@@ -31,7 +31,7 @@ class Answerer:
     is_always_asked: bool = False
 
 
-class Said(NamedTuple):
+class ModelAnswer(NamedTuple):
     """What a model answered, and whether it had to stop for the most new tokens rather than by itself."""
 
     text: str
@@ -39,7 +39,7 @@ class Said(NamedTuple):
 
 
 def ask(
-    opened: Opened,
+    opened: OpenIndex,
     question: str,
     access: Access,
     answerer: Answerer,
@@ -55,7 +55,7 @@ def ask(
     asked, where passages and question are longer than it reads."""
     check_target(answerer.model, base_model=answerer.base_model)
     hits, has_answer = found_for(opened, question, access, limit)
-    said, is_cut = Said(ABSTENTION)
+    said, is_cut = ModelAnswer(ABSTENTION)
     is_asked = bool(hits) and (has_answer is not False or answerer.is_always_asked)
     if is_asked:
         on_event("asking", {"model": answerer.model, "passages": len(hits)})
@@ -98,7 +98,9 @@ def overlong(talker: LoadedModel, num_tokens: int, max_new_tokens: int) -> str:
     return no_room("passages and question are", num_tokens, max_new_tokens, talker.name, reads)
 
 
-def answer(talker: LoadedModel, messages: Sequence[dict[str, Any]], max_new_tokens: int) -> Said:
+def answer(
+    talker: LoadedModel, messages: Sequence[dict[str, Any]], max_new_tokens: int
+) -> ModelAnswer:
     """The model's likeliest answer, without its thoughts.
 
     Raises DataError where messages and answer are longer than it reads."""
@@ -118,12 +120,12 @@ def answer(talker: LoadedModel, messages: Sequence[dict[str, Any]], max_new_toke
     )
 
 
-def said_of(answer: Answer) -> Said:
+def said_of(answer: Answer) -> ModelAnswer:
     """What is shown and judged of an answer: what it says after its thoughts."""
-    return Said(answer.content.strip(), not answer.ended)
+    return ModelAnswer(answer.content.strip(), not answer.ended)
 
 
-def _answer(question: str, hits: Sequence[Hit], answerer: Answerer) -> Said:
+def _answer(question: str, hits: Sequence[Hit], answerer: Answerer) -> ModelAnswer:
     talker = load_talker(answerer.model, base_model=answerer.base_model)
     return answer(talker, messages_of(talker, question, hits), answerer.max_new_tokens)
 

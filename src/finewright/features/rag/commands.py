@@ -123,13 +123,13 @@ def ask(options: AskOptions, session: Session) -> BaseModel:
 
 def evaluate(options: RetrievalOptions, session: Session) -> BaseModel:
     """How often the right document is found, and how good answers are."""
-    from finewright.features.rag.answers import Asking
+    from finewright.features.rag.answers import Answering
     from finewright.features.rag.answers import evaluate as run
     from finewright.features.rag.ask import Answerer
     from finewright.rag.target import open_target
 
     o = options
     answerer = Answerer(o.model, base_model=o.base_model, max_new_tokens=o.max_new_tokens)
-    asking = Asking(answerer, o.answers, o.samples)
+    asking = Answering(answerer, o.answers, o.samples)
     with open_target(o.target, embedder=o.embedder) as opened:
         return run(opened, asking, questions=o.questions, on_event=session.on_event)

@@ -10,14 +10,14 @@ from typing import NamedTuple
 from finewright.errors import DataError
 from finewright.rag.calibration import Calibration
 from finewright.rag.documents import find_documents
-from finewright.rag.fusion import Weights
+from finewright.rag.fusion import RankingWeights
 from finewright.rag.index import Embedder, Index
 from finewright.rag.metrics import CONFIDENCE, METRICS, difference, estimates
 from finewright.rag.question_file import read_questions
-from finewright.rag.questions import Made, Question, made_questions
+from finewright.rag.questions import MadeQuestions, Question, made_questions
 from finewright.rag.retrieve import search
-from finewright.rag.target import Opened
-from finewright.rag.trial import Trial, ask_all
+from finewright.rag.target import OpenIndex
+from finewright.rag.trial import IndexTrial, ask_all
 from finewright.rag.tune import FEWEST
 from finewright.rag.tuning import digest_of, hard_questions, trial_index, tuned_on_made
 from finewright.schema.common import Problem
@@ -40,15 +40,15 @@ class _Asked(NamedTuple):
     `hard` are made questions with half of their words exchanged; `num_left_out` tuned the index."""
 
     name: str
-    trial: Trial
-    weights: Weights
+    trial: IndexTrial
+    weights: RankingWeights
     calibration: Calibration | None
     tuned_on: str
-    hard: Trial | None = None
+    hard: IndexTrial | None = None
     num_left_out: int = 0
 
 
-def evaluate_rag(opened: Opened, *, questions: str = "") -> RagEvaluateReport:
+def evaluate_rag(opened: OpenIndex, *, questions: str = "") -> RagEvaluateReport:
     """Measure the index on questions whose right documents are known: a JSONL, or the spec's.
 
     Without any, questions are made of the spec's documents: weights are tuned on one half and measured on the
@@ -57,7 +57,7 @@ def evaluate_rag(opened: Opened, *, questions: str = "") -> RagEvaluateReport:
     asked = _asked_of_file(opened, named) if named else _asked_of_documents(opened)
     systems = _systems(opened.embedder, asked.weights)
     rows = {name: asked.trial.measured_with(weights) for name, weights in systems.items()}
-    hard = asked.hard or Trial()
+    hard = asked.hard or IndexTrial()
     report = RagEvaluateReport(
         index=opened.asked.place,
         questions=asked.name,
@@ -83,7 +83,7 @@ def evaluate_rag(opened: Opened, *, questions: str = "") -> RagEvaluateReport:
     return report.model_copy(update={"problems": _problems(report)})
 
 
-def _asked_of_file(opened: Opened, named: str) -> _Asked:
+def _asked_of_file(opened: OpenIndex, named: str) -> _Asked:
     index, embedder, asked = opened.index, opened.embedder, opened.asked
     # What is named on the command line lies where one stands, what the spec names beside it.
     path = asked.resolve(named) if named == asked.spec.questions else Path(named)
@@ -98,14 +98,14 @@ def _asked_of_file(opened: Opened, named: str) -> _Asked:
     return _Asked(
         path.name,
         ask_all(index, embedder, fresh),
-        _weights(embedder, Weights(about.weights, about.other_weights)),
+        _weights(embedder, RankingWeights(about.weights, about.other_weights)),
         about.calibration if bool(embedder) == bool(about.embedder) else None,
         "the other half of these questions" if num_left_out else "what the index remembers",
         num_left_out=num_left_out,
     )
 
 
-def _asked_of_documents(opened: Opened) -> _Asked:
+def _asked_of_documents(opened: OpenIndex) -> _Asked:
     index, embedder, (spec, resolve) = opened.index, opened.embedder, opened.asked
     if spec.documents == (spec.index,):
         hint = "--questions FILE.jsonl, or name the spec, whose documents they can be made of"
@@ -131,8 +131,8 @@ def _asked_of_documents(opened: Opened) -> _Asked:
     )
 
 
-def _weights(embedder: Embedder | None, weights: Weights) -> Weights:
-    return weights if embedder else Weights({"lexical": 1.0})
+def _weights(embedder: Embedder | None, weights: RankingWeights) -> RankingWeights:
+    return weights if embedder else RankingWeights({"lexical": 1.0})
 
 
 def _refused(asked: _Asked) -> float | None:
@@ -142,7 +142,7 @@ def _refused(asked: _Asked) -> float | None:
     return fmean(not asked.calibration.has_answer(each) for each in evidence)
 
 
-def _halves(made: Made) -> tuple[list[Question], list[Question]]:
+def _halves(made: MadeQuestions) -> tuple[list[Question], list[Question]]:
     """Questions on every second document that has any, and the others: none is on both sides."""
     names = list(dict.fromkeys(question.gold for question in made.questions))
     first = set(names[::2])
@@ -152,9 +152,9 @@ def _halves(made: Made) -> tuple[list[Question], list[Question]]:
     )
 
 
-def _systems(embedder: Embedder | None, weights: Weights) -> dict[str, Weights]:
+def _systems(embedder: Embedder | None, weights: RankingWeights) -> dict[str, RankingWeights]:
     parts = PARTS if embedder else {"lexical": PARTS["lexical"]}
-    return {**{name: Weights(part) for name, part in parts.items()}, "tuned": weights}
+    return {**{name: RankingWeights(part) for name, part in parts.items()}, "tuned": weights}
 
 
 def _scores(system: str, data: str, rows: Sequence[Mapping[str, float]]) -> list[Score]:
@@ -187,7 +187,7 @@ def _differences(data: str, rows: Mapping[str, Sequence[Mapping[str, float]]]) -
     ]
 
 
-def _query_ms(index: Index, embedder: Embedder | None, trial: Trial) -> float:
+def _query_ms(index: Index, embedder: Embedder | None, trial: IndexTrial) -> float:
     """The median time of a search for 5 passages, the question's vector included, of the first questions."""
     times = []
     for each in islice(trial.answered, _TIMED):

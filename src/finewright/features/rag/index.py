@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from finewright.errors import DataError
 from finewright.rag.index import Access
-from finewright.rag.retrieve import Found, Hit, find
-from finewright.rag.target import Asked, Opened, check_argument
+from finewright.rag.retrieve import Hit, SearchResult, find
+from finewright.rag.target import IndexTarget, OpenIndex, check_argument
 from finewright.rag.update import OnEvent, update
 from finewright.schema.rag_index import IndexReport, PassageSeen, SearchReport
 from finewright.workbench.signals import stop_requests
 
 
 def index(
-    asked: Asked,
+    asked: IndexTarget,
     *,
     prune: bool = False,
     tune: bool | None = None,
@@ -22,7 +22,9 @@ def index(
     return update(asked, prune=prune, tune=tune, on_event=on_event, stop_requests=stop_requests)
 
 
-def search(opened: Opened, query: str, access: Access, *, limit: int | None = None) -> SearchReport:
+def search(
+    opened: OpenIndex, query: str, access: Access, *, limit: int | None = None
+) -> SearchReport:
     """The passages that suit the query, of those that `access` may see. Raises DataError without a query."""
     hits, has_answer = found_for(opened, query, access, limit)
     return SearchReport(
@@ -34,7 +36,7 @@ def search(opened: Opened, query: str, access: Access, *, limit: int | None = No
     )
 
 
-def found_for(opened: Opened, query: str, access: Access, limit: int | None) -> Found:
+def found_for(opened: OpenIndex, query: str, access: Access, limit: int | None) -> SearchResult:
     """What `search` finds, and whether it is likely to be an answer; `limit` is the spec's `results` unless
     given."""
     if not query.strip():
@@ -44,7 +46,7 @@ def found_for(opened: Opened, query: str, access: Access, limit: int | None) -> 
     return find(opened.index, opened.embedder, query, limit=limit, access=access)
 
 
-def passages_for(opened: Opened, query: str, access: Access, limit: int | None) -> list[Hit]:
+def passages_for(opened: OpenIndex, query: str, access: Access, limit: int | None) -> list[Hit]:
     """The passages of `found_for`."""
     return found_for(opened, query, access, limit).hits
 

@@ -25,7 +25,7 @@ from finewright.store.keys import digest
 from finewright.workbench.contest import (
     HELD_OUT,
     Contest,
-    Entry,
+    ContestRun,
     HeldOut,
     check_contest,
     development,
@@ -48,7 +48,7 @@ class _Tried:
     """A trial, and its run where it finished."""
 
     trial: Trial
-    entry: Entry | None
+    entry: ContestRun | None
 
 
 def tune(loaded: LoadedSpec, root: Path, *, out: Path | None, on_event: OnEvent) -> TuneReport:
@@ -196,7 +196,9 @@ def _trial_spec(contest: Contest, values: Mapping[str, Choice]) -> LoadedSpec:
     return varied(contest, {"name": name, "evaluate.compare_with": beside, **keys})
 
 
-def _finished(contest: Contest, number: int, values: Mapping[str, Choice], entry: Entry) -> _Tried:
+def _finished(
+    contest: Contest, number: int, values: Mapping[str, Choice], entry: ContestRun
+) -> _Tried:
     score = development(contest, [entry]).score(entry.base_model)
     trained = entry.trained
     trial = Trial(
@@ -267,7 +269,7 @@ def _cautions(asked: HeldOut) -> Iterator[Problem]:
     yield from recall_problem(HELD_OUT, repeated.count(True), repeated.count(False))
 
 
-def _problems(entry: Entry, tried: Sequence[_Tried]) -> list[Problem]:
+def _problems(entry: ContestRun, tried: Sequence[_Tried]) -> list[Problem]:
     """What the data door warns of, and that trials failed."""
     found = list(of_data(entry))
     failed = [each.trial for each in tried if each.trial.state == "failed"]

@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from finewright.guard.privacy.gazetteer import listed
-from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
 _UPPER = r"[^\W\d_a-zà-öø-ÿ]"
 _CAPITAL = rf"{_UPPER}[^\W\d_]*(?:['\u2019.-][^\W\d_]+)*"
@@ -70,7 +70,7 @@ def recognisers() -> tuple[Recogniser, ...]:
     return (recogniser(recognise, "address"),)
 
 
-def recognise(scan: Scan) -> Iterator[Span]:
+def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """A street with a number, or with a postcode after it; with the lines of the address that follow."""
     if not _DIGIT.search(scan.text):
         return
@@ -82,7 +82,9 @@ def recognise(scan: Scan) -> Iterator[Span]:
             tail = _tail(scan.text, match.end())
             if tail.has_code or (pattern is not _BOX and _DIGIT.search(match[0])):
                 confidence = 0.85 if tail.has_code else 0.65
-                yield Span(start, tail.end, "address", confidence, "a street and its number")
+                yield PersonalSpan(
+                    start, tail.end, "address", confidence, "a street and its number"
+                )
 
 
 @cache

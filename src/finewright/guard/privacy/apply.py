@@ -12,22 +12,22 @@ from finewright.guard.privacy.find import SECRETS, Finder, find, known_types, re
 from finewright.guard.privacy.internet import plain_email
 from finewright.guard.privacy.pseudonyms import Pseudonyms, digest
 from finewright.guard.privacy.replace import (
-    Place,
     Replaced,
+    ReplacedSpan,
     json_mapped,
     placeholder,
     redacted,
     replaced,
     settled,
 )
-from finewright.guard.privacy.scan import Span
+from finewright.guard.privacy.scan import PersonalSpan
 from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.rows.texts import passages, with_texts
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.privacy import (
-    Finding,
     FoundType,
     PersonalDataSpec,
+    PrivacyFinding,
     PrivacyReport,
     SecretsSpec,
     TypeCount,
@@ -38,7 +38,7 @@ _CHANGES = ("redact", "pseudonymise")
 _ARGUMENTS = ".function.arguments"
 
 
-class Applied(NamedTuple):
+class PrivacyOutcome(NamedTuple):
     """The rows that go on, those that do not, and the report."""
 
     outcome: CheckOutcome
@@ -50,7 +50,7 @@ class _Found(NamedTuple):
 
     key: str
     text: str
-    places: tuple[Place, ...]
+    places: tuple[ReplacedSpan, ...]
 
 
 class _Text(NamedTuple):
@@ -103,14 +103,14 @@ class _Rules:
             spans = self._settled(text, spans)
         return replaced(text, spans, self._stand) if spans else None
 
-    def _settled(self, text: str, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    def _settled(self, text: str, spans: tuple[PersonalSpan, ...]) -> tuple[PersonalSpan, ...]:
         changed = tuple(span for span in spans if span.type in self.changed)
         told = [span for span in spans if span.type not in self.changed]
         all_changed = settled(text, changed, self.changed, self.ner)
         free = [s for s in told if all(s.end <= c.start or c.end <= s.start for c in all_changed)]
         return tuple(sorted([*all_changed, *free]))
 
-    def _stand(self, span: Span, value: str) -> str:
+    def _stand(self, span: PersonalSpan, value: str) -> str:
         action = self.action[span.type]
         if action == "redact":
             return placeholder(span.type)
@@ -119,14 +119,14 @@ class _Rules:
 
 def apply(
     rows: Sequence[Row], personal: PersonalDataSpec, secrets: SecretsSpec, key: bytes
-) -> Applied:
+) -> PrivacyOutcome:
     """Find, and do what the two specs say. `key` makes pseudonyms and digests: see `key_file`.
 
     The report has the place of everything found, and no value: a digest under the key, and a mask."""
     rules = _Rules(personal, secrets, key)
     kept: list[Row] = []
     dropped: list[Dropped] = []
-    findings: list[Finding] = []
+    findings: list[PrivacyFinding] = []
     changed = 0
     for row in rows:
         texts = [text for passage in passages(row) if (text := rules.text(passage))]
@@ -156,7 +156,7 @@ def apply(
         findings=tuple(findings),
         problems=problems,
     )
-    return Applied(CheckOutcome(tuple(kept), tuple(dropped), problems), report)
+    return PrivacyOutcome(CheckOutcome(tuple(kept), tuple(dropped), problems), report)
 
 
 def _changed(row: Row, texts: Sequence[_Text]) -> Row:
@@ -180,13 +180,13 @@ def _why(texts: Sequence[_Text], rules: _Rules) -> str:
     return f"it holds {', '.join(type_name(type_) for type_ in _dropping(texts, rules))}"
 
 
-def _findings(row: Row, at: _Found, rules: _Rules, reason: str) -> Iterator[Finding]:
+def _findings(row: Row, at: _Found, rules: _Rules, reason: str) -> Iterator[PrivacyFinding]:
     # A key of an object may itself be an address or a token.
     key = redacted(at.key, known_types())
     for place in at.places:
         span = place.span
         value = at.text[span.start : span.end]
-        yield Finding(
+        yield PrivacyFinding(
             file=row.file,
             row=row.row,
             key=key,
@@ -201,7 +201,7 @@ def _findings(row: Row, at: _Found, rules: _Rules, reason: str) -> Iterator[Find
         )
 
 
-def _new_place(place: Place, reason: str) -> dict[str, int | None]:
+def _new_place(place: ReplacedSpan, reason: str) -> dict[str, int | None]:
     if reason:
         return {"new_start": None, "new_end": None}
     return {"new_start": place.start, "new_end": place.end}
@@ -232,8 +232,8 @@ def type_name(type_: FoundType) -> str:
     return special.get(type_, type_.replace("_", " "))
 
 
-def _counts(findings: Sequence[Finding]) -> dict[FoundType, TypeCount]:
-    by_type: dict[FoundType, list[Finding]] = {}
+def _counts(findings: Sequence[PrivacyFinding]) -> dict[FoundType, TypeCount]:
+    by_type: dict[FoundType, list[PrivacyFinding]] = {}
     for found in findings:
         by_type.setdefault(found.type, []).append(found)
     return {
@@ -271,9 +271,9 @@ def found_line(type_: FoundType, spans: int, rows: int, action: str) -> str:
     return f"{type_name(type_)}: {spans} in {many} {_DONE[action][1]}, this one first"
 
 
-def _problems(findings: Sequence[Finding], rules: _Rules) -> Iterator[Problem]:
+def _problems(findings: Sequence[PrivacyFinding], rules: _Rules) -> Iterator[Problem]:
     """One for each file and type, at the first row that has it."""
-    groups: dict[tuple[str, FoundType], list[Finding]] = {}
+    groups: dict[tuple[str, FoundType], list[PrivacyFinding]] = {}
     for found in findings:
         groups.setdefault((found.file, found.type), []).append(found)
     for (file, type_), alike in groups.items():

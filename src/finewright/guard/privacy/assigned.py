@@ -6,7 +6,7 @@ word alone, no call or variable. Not covered: a password that is a word, unless 
 import re
 from collections.abc import Iterator
 
-from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 from finewright.guard.privacy.tokens import is_random
 
 _PASSWORD_WORDS = (
@@ -53,7 +53,7 @@ def recognisers() -> tuple[Recogniser, ...]:
     )
 
 
-def password(scan: Scan) -> Iterator[Span]:
+def password(scan: Scan) -> Iterator[PersonalSpan]:
     """Values that are called a password, in code or in a sentence; the span is the value alone."""
     if not scan.has_any(_PASSWORD_WORDS):
         return
@@ -64,10 +64,10 @@ def password(scan: Scan) -> Iterator[Span]:
             end = _cut(scan.text, start, end)
         value = scan.text[start:end]
         if _looks_made_up(value) or (is_quoted and _is_given(value)):
-            yield Span(start, end, "password", 0.85, "called a password")
+            yield PersonalSpan(start, end, "password", 0.85, "called a password")
 
 
-def connection_string(scan: Scan) -> Iterator[Span]:
+def connection_string(scan: Scan) -> Iterator[PersonalSpan]:
     """Addresses of services with user and password in them; the span is the whole address."""
     if "://" not in scan.text or "@" not in scan.text:
         return
@@ -75,10 +75,12 @@ def connection_string(scan: Scan) -> Iterator[Span]:
         value = match["value"]
         if value.lower() not in _WEAK and not _PLACEHOLDER.search(value):
             end = _cut(scan.text, match.start(), match.end())
-            yield Span(match.start(), end, "connection_string", 0.95, "an address with a password")
+            yield PersonalSpan(
+                match.start(), end, "connection_string", 0.95, "an address with a password"
+            )
 
 
-def keyed(scan: Scan) -> Iterator[Span]:
+def keyed(scan: Scan) -> Iterator[PersonalSpan]:
     """Long random values that are called a key, secret or token; the span is the value alone.
 
     An Ethereum address or a digest of 32 bytes is none: what is called `token` there is a contract. Nor
@@ -93,7 +95,7 @@ def keyed(scan: Scan) -> Iterator[Span]:
             "." in value and scan.text[start - 1] not in _QUOTES
         )
         if is_random(value) and not (is_code or _PLACEHOLDER.search(value) or _is_other(value)):
-            yield Span(start, end, "secret_value", 0.75, "called a key, and random")
+            yield PersonalSpan(start, end, "secret_value", 0.75, "called a key, and random")
 
 
 def _is_other(value: str) -> bool:

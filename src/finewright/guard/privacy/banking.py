@@ -7,7 +7,14 @@ import re
 from collections.abc import Iterator
 
 from finewright.guard.privacy.checksums import luhn, mod_97_10
-from finewright.guard.privacy.scan import Recogniser, Scan, Span, only_digits, recogniser, words
+from finewright.guard.privacy.scan import (
+    PersonalSpan,
+    Recogniser,
+    Scan,
+    only_digits,
+    recogniser,
+    words,
+)
 
 IBAN_LENGTHS = {
     "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BI": 27,
@@ -32,7 +39,7 @@ def recognisers() -> tuple[Recogniser, ...]:
     )
 
 
-def iban(scan: Scan) -> Iterator[Span]:
+def iban(scan: Scan) -> Iterator[PersonalSpan]:
     """IBANs with or without gaps, in either case: length of the country, and MOD 97-10."""
     text = scan.text
     for match in _CHECK_DIGITS.finditer(text):
@@ -43,7 +50,7 @@ def iban(scan: Scan) -> Iterator[Span]:
             continue
         end = _end_of(text, start, length)
         if end and not text[end : end + 1].isalnum() and is_iban(text[start:end]):
-            yield Span(start, end, "iban", 1.0, f"{country} IBAN, check digits fit")
+            yield PersonalSpan(start, end, "iban", 1.0, f"{country} IBAN, check digits fit")
 
 
 def is_iban(text: str) -> bool:
@@ -106,7 +113,7 @@ _CARD_WORDS = words(
 _SHORT, _GROUPED, _FEWEST = 14, 16, 12
 
 
-def card(scan: Scan) -> Iterator[Span]:
+def card(scan: Scan) -> Iterator[PersonalSpan]:
     """Payment cards: an issuer's range and length, and Luhn.
 
     One of fewer than 14 digits, of more than 16 in one piece, or of a range that is not listed is one only
@@ -120,7 +127,7 @@ def card(scan: Scan) -> Iterator[Span]:
                 yield found
 
 
-def _issued(scan: Scan, match: re.Match[str]) -> Span | None:
+def _issued(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     digits = only_digits(match[0])
     is_alone = scan.is_alone(*match.span()) and not scan.is_fraction(match.start())
     if not is_alone or not luhn(digits):
@@ -129,7 +136,9 @@ def _issued(scan: Scan, match: re.Match[str]) -> Span | None:
     is_odd = len(digits) < _SHORT or (len(digits) > _GROUPED and match[0].isdigit())
     is_sure = issuer not in ("", "Maestro") and not is_odd
     if is_sure or (digits[0] in "23456" and _CARD_WORDS.search(scan.before(match.start()))):
-        return Span(match.start(), match.end(), "card", 0.95, f"{issuer} card, Luhn fits".lstrip())
+        return PersonalSpan(
+            match.start(), match.end(), "card", 0.95, f"{issuer} card, Luhn fits".lstrip()
+        )
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from finewright.guard.privacy.checksums import is_date
-from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
 MONTHS = (
     ("january", "february", "march", "april", "may", "june",
@@ -50,7 +50,7 @@ _REACH_BEFORE, _REACH_AFTER = 50, 30
 _CENTURY = 100
 
 
-class Parts(NamedTuple):
+class DateParts(NamedTuple):
     """A date's day, month and year as numbers, and the offsets in the text that each has."""
 
     day: int
@@ -66,7 +66,7 @@ def recognisers() -> tuple[Recogniser, ...]:
     return (recogniser(recognise, "date_of_birth"),)
 
 
-def recognise(scan: Scan) -> Iterator[Span]:
+def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Dates near a word of birth: up to 50 characters after it, or right before."""
     if not scan.has_any(_CALLED):
         return
@@ -75,7 +75,7 @@ def recognise(scan: Scan) -> Iterator[Span]:
         if not scan.is_alone(start, end) or date_parts(match[0]) is None:
             continue
         if _WORD.search(_sentence(scan, start)) or _WORD_AFTER.match(scan.after(end, _REACH_AFTER)):
-            yield Span(start, end, "date_of_birth", 0.9, "a date that is called a birth")
+            yield PersonalSpan(start, end, "date_of_birth", 0.9, "a date that is called a birth")
 
 
 def _sentence(scan: Scan, start: int) -> str:
@@ -85,7 +85,7 @@ def _sentence(scan: Scan, start: int) -> str:
     return before[dates[-1].end() :] if dates else before
 
 
-def date_parts(text: str) -> Parts | None:
+def date_parts(text: str) -> DateParts | None:
     """The parts of a date that is the whole text; None if there is no such day.
 
     Of 03/04/1980 the first is the day, unless only the month before the day makes a day that is."""
@@ -99,7 +99,7 @@ def date_parts(text: str) -> Parts | None:
     day_at, month_at = match.span(f"d{form}"), match.span(f"m{form}")
     year += 1900 if year < _CENTURY else 0
     if is_date(year, month, day):
-        return Parts(day, month, year, day_at, month_at, match.span(f"y{form}"))
+        return DateParts(day, month, year, day_at, month_at, match.span(f"y{form}"))
     if form == "2" and is_date(year, day, month):
-        return Parts(month, day, year, month_at, day_at, match.span("y2"))
+        return DateParts(month, day, year, month_at, day_at, match.span("y2"))
     return None

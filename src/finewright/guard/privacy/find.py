@@ -6,13 +6,13 @@ from functools import cache, lru_cache
 from typing import get_args
 
 from finewright import plugins
-from finewright.guard.privacy.scan import Recognise, Recogniser, Scan, Span
+from finewright.guard.privacy.scan import PersonalSpan, Recognise, Recogniser, Scan
 from finewright.schema.privacy import FoundType, PersonalDataSpec, SecretType
 
 SECRETS: frozenset[FoundType] = frozenset(get_args(SecretType))
 DEFAULT: frozenset[FoundType] = SECRETS | frozenset(PersonalDataSpec().types)
 
-Finder = Callable[[str], Iterable[Span]]
+Finder = Callable[[str], Iterable[PersonalSpan]]
 
 
 # A type that a pack looks for, and the plugin that does.
@@ -22,7 +22,7 @@ _CERTAIN = 0.9
 
 def find(
     text: str, types: Collection[FoundType] = DEFAULT, ner: Finder | None = None
-) -> tuple[Span, ...]:
+) -> tuple[PersonalSpan, ...]:
     """The spans of those types, in order and apart, with offsets exact in `text`.
 
     Where two overlap, the certain one wins (a checksum, an issuer's shape), then the longer. What is
@@ -37,9 +37,9 @@ def find(
     return apart(span for span in found if span.type in wanted)
 
 
-def apart(spans: Iterable[Span]) -> tuple[Span, ...]:
+def apart(spans: Iterable[PersonalSpan]) -> tuple[PersonalSpan, ...]:
     """The spans that win against those they overlap, by their place."""
-    kept: list[Span] = []
+    kept: list[PersonalSpan] = []
     for span in sorted(spans, key=_rank):
         at = bisect(kept, span)
         is_free = not at or kept[at - 1].end <= span.start
@@ -48,7 +48,7 @@ def apart(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(kept)
 
 
-def _rank(span: Span) -> tuple[bool, int, float, int]:
+def _rank(span: PersonalSpan) -> tuple[bool, int, float, int]:
     return span.confidence < _CERTAIN, span.start - span.end, -span.confidence, span.start
 
 

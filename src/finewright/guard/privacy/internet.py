@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
-from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
 _LOCAL_PART = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+/=?^_`{|}~-"
@@ -39,19 +39,21 @@ def recognisers() -> tuple[Recogniser, ...]:
     )
 
 
-def email(scan: Scan) -> Iterator[Span]:
+def email(scan: Scan) -> Iterator[PersonalSpan]:
     """E-mail addresses, from each @ to both sides, and from each that is spelled out in brackets."""
     text = scan.text
     if _SPELLED_AT.search(text):
         for match in _SPELLED.finditer(text):
-            yield Span(match.start(), match.end(), "email", 0.9, "a spelled-out e-mail address")
+            yield PersonalSpan(
+                match.start(), match.end(), "email", 0.9, "a spelled-out e-mail address"
+            )
     at = text.find("@")
     while at >= 0:
         domain = _DOMAIN.match(text, at + 1)
         if domain:
             start = _local_part(text, at)
             if start < at:
-                yield Span(start, domain.end(), "email", 0.95, "an e-mail address")
+                yield PersonalSpan(start, domain.end(), "email", 0.95, "an e-mail address")
         at = text.find("@", at + 1)
 
 
@@ -88,7 +90,7 @@ _HOST = re.compile(
 _LONGEST_SCHEME = 5
 
 
-def url(scan: Scan) -> Iterator[Span]:
+def url(scan: Scan) -> Iterator[PersonalSpan]:
     """Links: http, https, ftp, ws, and hosts that begin with www."""
     text = scan.text
     at = text.find("://")
@@ -106,7 +108,7 @@ def url(scan: Scan) -> Iterator[Span]:
             yield _link(text, match.start(), match.start())
 
 
-def _link(text: str, start: int, rest: int) -> Span:
+def _link(text: str, start: int, rest: int) -> PersonalSpan:
     match = _LINK.match(text, rest)
     end = match.end() if match else rest
     while end > rest and text[end - 1] in ".,;:!?*_'":
@@ -114,7 +116,7 @@ def _link(text: str, start: int, rest: int) -> Span:
     # "(see https://example.org/a)" closes its own bracket, and ".../a_(b)" has one.
     if text[end - 1] == ")" and text.count("(", start, end) < text.count(")", start, end):
         end -= 1
-    return Span(start, end, "url", 0.9, "a link")
+    return PersonalSpan(start, end, "url", 0.9, "a link")
 
 
 _V4 = re.compile(r"[0-9][0-9]{0,2}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9]|\.[0-9])")
@@ -128,17 +130,17 @@ _NOBODY = frozenset({"0.0.0.0", "127.0.0.1", "255.255.255.255"})  # noqa: S104 -
 _OCTET, _FEWEST_GROUPS, _ALL_GROUPS = 255, 3, 8
 
 
-def ip(scan: Scan) -> Iterator[Span]:
+def ip(scan: Scan) -> Iterator[PersonalSpan]:
     """IP addresses of both versions; a version number of four parts is not one."""
     text = scan.text
     if text.count(".") >= 3:  # noqa: PLR2004
         for match in _V4.finditer(text):
             if _is_v4(scan, match):
-                yield Span(match.start(), match.end(), "ip", 0.9, "an IPv4 address")
+                yield PersonalSpan(match.start(), match.end(), "ip", 0.9, "an IPv4 address")
     if _TWO_COLONS.search(text):
         for match in _V6.finditer(text):
             if _is_v6(scan, match):
-                yield Span(match.start(), match.end(), "ip", 0.9, "an IPv6 address")
+                yield PersonalSpan(match.start(), match.end(), "ip", 0.9, "an IPv6 address")
 
 
 def _is_v4(scan: Scan, match: re.Match[str]) -> bool:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from finewright.errors import MissingExtra
-from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
 _HEX_64 = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
 _PRIVATE = re.compile(
@@ -33,7 +33,7 @@ def recognisers() -> tuple[Recogniser, ...]:
     )
 
 
-def ethereum_key(scan: Scan) -> Iterator[Span]:
+def ethereum_key(scan: Scan) -> Iterator[PersonalSpan]:
     """64 hex digits that the words in front call a private key, with no word of a hash after that."""
     if not scan.has_any(_ASKED):
         return
@@ -41,7 +41,7 @@ def ethereum_key(scan: Scan) -> Iterator[Span]:
         start, end = match.span()
         is_called = scan.is_alone(start, end) and _is_called_private(scan.before(start, _REACH))
         if is_called and 0 < int(match[0], 16) < _ORDER:
-            yield Span(start, end, "ethereum_key", 0.95, "called a private key")
+            yield PersonalSpan(start, end, "ethereum_key", 0.95, "called a private key")
 
 
 def _is_called_private(before: str) -> bool:
@@ -58,7 +58,7 @@ _FEWEST = 12
 _SHORTEST, _LONGEST = 3, 8
 
 
-def mnemonic(scan: Scan) -> Iterator[Span]:
+def mnemonic(scan: Scan) -> Iterator[PersonalSpan]:
     """Twelve to 24 words in a row of the BIP-39 list whose checksum fits; numbers between are read over."""
     if len(scan.text) < _FEWEST * (_SHORTEST + 1):
         return
@@ -105,14 +105,14 @@ def _is_amid(spoken: list[str], place: int, listed: frozenset[str]) -> bool:
     return count >= _FEWEST
 
 
-def _within(text: str, at: list[tuple[int, int]]) -> Iterator[Span]:
+def _within(text: str, at: list[tuple[int, int]]) -> Iterator[PersonalSpan]:
     """The mnemonics of a run of listed words, the longest first at each place."""
     place = 0
     while place + _FEWEST <= len(at):
         for size in _SIZES:
             part = at[place : place + size]
             if len(part) == size and _fits([text[start:end].lower() for start, end in part]):
-                yield Span(
+                yield PersonalSpan(
                     part[0][0], part[-1][1], "mnemonic", 1.0, "a BIP-39 mnemonic, checksum fits"
                 )
                 place += size - 1

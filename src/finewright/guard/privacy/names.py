@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from finewright.guard.privacy.gazetteer import listed
-from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser, words
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser, words
 
 # Letters that are no small ones of Latin script; the s of a possessive ends the name.
 _UPPER = r"[^\W\d_a-zà-öø-ÿ]"
@@ -57,7 +57,7 @@ def recognisers() -> tuple[Recogniser, ...]:
     return (recogniser(recognise, "name"),)
 
 
-def recognise(scan: Scan) -> Iterator[Span]:
+def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Names, the longest run of words that belongs to one; the title before it is not part of it."""
     for match in _RUN.finditer(scan.text):
         start = match.start()
@@ -72,7 +72,7 @@ def recognise(scan: Scan) -> Iterator[Span]:
             yield found
 
 
-def _named(scan: Scan, run: list[_Word]) -> Span | None:
+def _named(scan: Scan, run: list[_Word]) -> PersonalSpan | None:
     """The name in a run of capitalised words, if there is one."""
     first = 0
     while first < len(run) and run[first].lower in _no_names():
@@ -93,7 +93,7 @@ def _named(scan: Scan, run: list[_Word]) -> Span | None:
     if reason is None:
         return None
     end = name[-1].end - scan.text.startswith(".", name[-1].end - 1)
-    return Span(name[0].start, end, "name", reason[1], reason[0])
+    return PersonalSpan(name[0].start, end, "name", reason[1], reason[0])
 
 
 def _reason(scan: Scan, name: list[_Word]) -> tuple[str, float] | None:

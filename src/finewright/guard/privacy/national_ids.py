@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from finewright.guard.privacy import checksums
-from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser, words
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser, words
 
 _S = "[ .\\-/\u00a0\u2011]?"
 _CONTEXT = words(
@@ -102,7 +102,7 @@ def recognisers() -> tuple[Recogniser, ...]:
     return (recogniser(recognise, "national_id"),)
 
 
-def recognise(scan: Scan) -> Iterator[Span]:
+def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Identity numbers with a check that fits, or that the words in front call by their name."""
     for number in scan.numbers:
         if len(number.digits) >= 8:  # noqa: PLR2004 - the shortest, a DNI, has eight
@@ -114,7 +114,7 @@ def recognise(scan: Scan) -> Iterator[Span]:
                 yield found
 
 
-def _within(scan: Scan, start: int, end: int) -> Iterator[Span]:
+def _within(scan: Scan, start: int, end: int) -> Iterator[PersonalSpan]:
     reach = min(len(scan.text), end + 2)
     is_told: bool | None = None
     for kind in (*_NUMERIC, _DNI):
@@ -129,21 +129,23 @@ def _within(scan: Scan, start: int, end: int) -> Iterator[Span]:
                 yield found
 
 
-def _checked(scan: Scan, kind: _Kind, start: int, end: int) -> Span | None:
+def _checked(scan: Scan, kind: _Kind, start: int, end: int) -> PersonalSpan | None:
     text = scan.text[start:end]
     bare = bare_id(text)[-kind.digits :]
     if not scan.is_alone(start, end) or not kind.check(bare):
         return None
     if kind.is_strong(text) or _is_told(scan, start):
-        return Span(start, end, "national_id", 0.95, f"{kind.country} identity number, checked")
+        return PersonalSpan(
+            start, end, "national_id", 0.95, f"{kind.country} identity number, checked"
+        )
     return None
 
 
-def _told(kind: _Kind, start: int, end: int) -> Span | None:
+def _told(kind: _Kind, start: int, end: int) -> PersonalSpan | None:
     """A number of the right shape that fails its check, but is called an identity number."""
     if kind.country not in _SHAPED:
         return None
-    return Span(start, end, "national_id", 0.7, "called an identity number; no check fits")
+    return PersonalSpan(start, end, "national_id", 0.7, "called an identity number; no check fits")
 
 
 def _is_told(scan: Scan, start: int) -> bool:

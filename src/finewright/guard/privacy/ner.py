@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from finewright.errors import DataError, MissingExtra
-from finewright.guard.privacy.scan import Span
+from finewright.guard.privacy.scan import PersonalSpan
 
 _PERSONS = frozenset({"PERSON", "PER", "persName"})
 _UNUSED = ("tagger", "parser", "attribute_ruler", "lemmatizer", "senter", "morphologizer")
 _CONFIDENCE = 0.75
 
 
-def pipeline(folder: Path) -> Callable[[str], Iterable[Span]]:
+def pipeline(folder: Path) -> Callable[[str], Iterable[PersonalSpan]]:
     """Who finds names in a text, with the pipeline of that folder."""
     try:
         import spacy  # type: ignore[import-not-found, unused-ignore]
@@ -27,10 +27,10 @@ def pipeline(folder: Path) -> Callable[[str], Iterable[Span]]:
         )
     loaded = spacy.load(folder, exclude=_UNUSED)
 
-    def names(text: str) -> Iterable[Span]:
+    def names(text: str) -> Iterable[PersonalSpan]:
         for entity in loaded(text).ents:
             if entity.label_ in _PERSONS:
                 start, end = entity.start_char, entity.end_char
-                yield Span(start, end, "name", _CONFIDENCE, "a person to the NER pipeline")
+                yield PersonalSpan(start, end, "name", _CONFIDENCE, "a person to the NER pipeline")
 
     return names

@@ -11,9 +11,9 @@ from typing import Any
 from finewright.errors import MissingExtra
 from finewright.guard.privacy.scan import (
     SEPARATORS,
+    PersonalSpan,
     Recogniser,
     Scan,
-    Span,
     only_digits,
     recogniser,
     words,
@@ -57,7 +57,7 @@ def recognisers() -> tuple[Recogniser, ...]:
     return (recogniser(recognise, "phone"),)
 
 
-def recognise(scan: Scan) -> Iterator[Span]:
+def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Phone numbers with their extension; an extension alone is none."""
     for number in scan.numbers:
         start = _opening(scan.text, number.start)
@@ -80,7 +80,7 @@ def _opening(text: str, start: int) -> int:
     return start
 
 
-def _at(scan: Scan, place: int, end: int) -> Span | None:
+def _at(scan: Scan, place: int, end: int) -> PersonalSpan | None:
     while place < end and scan.text[place] not in "+(0123456789":
         place += 1
     for pattern, judge in (
@@ -119,46 +119,46 @@ def _is_apart(scan: Scan, start: int, end: int) -> bool:
     )
 
 
-def _extended(scan: Scan, span: Span) -> Span:
+def _extended(scan: Scan, span: PersonalSpan) -> PersonalSpan:
     match = _EXTENSION.match(scan.text, span.end)
     return span._replace(end=match.end()) if match else span
 
 
-def _international(scan: Scan, match: re.Match[str]) -> Span | None:
+def _international(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     start, end = match.span()
     while end > start:
         value = scan.text[start:end]
         # +49 (0) 30 ...: the national zero is written, and not dialled.
         digits = only_digits(value.replace("(0)", ""))
         if is_possible("+" + digits.removeprefix("00"), None):
-            return Span(start, end, "phone", 0.95, "a phone number with its country code")
+            return PersonalSpan(start, end, "phone", 0.95, "a phone number with its country code")
         shorter = re.search(rf"[{SEPARATORS}]+[0-9]+$", value)
         end = start + shorter.start() if shorter else start
     return None
 
 
-def _north_american(_: Scan, match: re.Match[str]) -> Span | None:
-    return Span(
+def _north_american(_: Scan, match: re.Match[str]) -> PersonalSpan | None:
+    return PersonalSpan(
         match.start(), match.end(), "phone", 0.85, "a phone number as North America writes it"
     )
 
 
-def _with_trunk(scan: Scan, match: re.Match[str]) -> Span | None:
+def _with_trunk(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     digits = only_digits(match[0])
     is_long = _FEWEST_TRUNK <= len(digits) <= _MOST_TRUNK
     if digits in _COUNTED or not is_long or _OTHER.match(match[0]):
         return None
     if _is_told(scan, match) or any(is_valid(digits, region) for region in REGIONS):
-        return Span(match.start(), match.end(), "phone", 0.8, "a national phone number")
+        return PersonalSpan(match.start(), match.end(), "phone", 0.8, "a national phone number")
     return None
 
 
-def _told(scan: Scan, match: re.Match[str]) -> Span | None:
+def _told(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     digits = only_digits(match[0])
     if digits in _COUNTED or _OTHER.match(match[0]) or not _is_told(scan, match):
         return None
     if any(is_possible(digits, region) for region in ("US", "ES", "DE")):
-        return Span(match.start(), match.end(), "phone", 0.7, "called a phone number")
+        return PersonalSpan(match.start(), match.end(), "phone", 0.7, "called a phone number")
     return None
 
 

@@ -5,16 +5,16 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from finewright.guard.privacy.find import DEFAULT, Finder, apart, find
-from finewright.guard.privacy.scan import Span
+from finewright.guard.privacy.scan import PersonalSpan
 from finewright.schema.privacy import FoundType
 
-Stand = Callable[[Span, str], str]
+Stand = Callable[[PersonalSpan, str], str]
 
 
-class Place(NamedTuple):
+class ReplacedSpan(NamedTuple):
     """A span, and where what stands for it begins and ends in the changed text."""
 
-    span: Span
+    span: PersonalSpan
     start: int
     end: int
 
@@ -23,7 +23,7 @@ class Replaced(NamedTuple):
     """The changed text, and the place of every span in it."""
 
     text: str
-    places: tuple[Place, ...]
+    places: tuple[ReplacedSpan, ...]
 
 
 def placeholder(type_: FoundType) -> str:
@@ -37,21 +37,24 @@ def redacted(text: str, types: Collection[FoundType] = DEFAULT) -> str:
     return replaced(text, spans, lambda span, _: placeholder(span.type)).text
 
 
-def replaced(text: str, spans: Collection[Span], stand: Stand) -> Replaced:
+def replaced(text: str, spans: Collection[PersonalSpan], stand: Stand) -> Replaced:
     """The text with each span's value replaced by what `stand` says for it, which may be the value."""
     parts, places, last, length = [], [], 0, 0
     for span in spans:
         new = stand(span, text[span.start : span.end])
         length += span.start - last
         parts += [text[last : span.start], new]
-        places.append(Place(span, length, length + len(new)))
+        places.append(ReplacedSpan(span, length, length + len(new)))
         last, length = span.end, length + len(new)
     return Replaced("".join([*parts, text[last:]]), tuple(places))
 
 
 def settled(
-    text: str, spans: tuple[Span, ...], types: Collection[FoundType], ner: Finder | None = None
-) -> tuple[Span, ...]:
+    text: str,
+    spans: tuple[PersonalSpan, ...],
+    types: Collection[FoundType],
+    ner: Finder | None = None,
+) -> tuple[PersonalSpan, ...]:
     """The spans, and those that only show when the others are taken out.
 
     Ends because each round either finds nothing or takes more of the text."""
@@ -90,7 +93,7 @@ def _mapped(key: str, value: Any, change: Callable[[str, str], str]) -> Any:  # 
     return value if new == said else new
 
 
-def _back(span: Span, places: Collection[Place]) -> Span | None:
+def _back(span: PersonalSpan, places: Collection[ReplacedSpan]) -> PersonalSpan | None:
     """A span of the changed text as one of the text before; None if it is within a placeholder."""
     start, end = span.start, span.end
     shift_start = shift_end = 0
@@ -109,7 +112,9 @@ def _back(span: Span, places: Collection[Place]) -> Span | None:
     return span._replace(start=start - shift_start, end=end - shift_end)
 
 
-def _outside(spans: Collection[Span], fresh: Collection[Span]) -> list[Span]:
+def _outside(
+    spans: Collection[PersonalSpan], fresh: Collection[PersonalSpan]
+) -> list[PersonalSpan]:
     return [
         span
         for span in spans

@@ -15,7 +15,7 @@ _FEWEST_DIGITS = 7
 _NOT_DIGITS = re.compile("[^0-9]+")
 
 
-class Span(NamedTuple):
+class PersonalSpan(NamedTuple):
     """A found value: `text[start:end]`, what it is, how sure, and what speaks for it."""
 
     start: int
@@ -81,7 +81,7 @@ class Scan:
         return start > 1 and self.text[start - 1] in ".:" and self.text[start - 2].isdigit()
 
 
-Recognise = Callable[[Scan], Iterable[Span]]
+Recognise = Callable[[Scan], Iterable[PersonalSpan]]
 StandIn = Callable[[str, Random], str]
 """From a value and a draw to another value of the same form; the same draw gives the same one."""
 

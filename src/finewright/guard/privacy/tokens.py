@@ -17,7 +17,7 @@ from functools import cache
 from typing import NamedTuple
 
 from finewright.catalog.tokens import Choice, Run, TokenRule, token_rules
-from finewright.guard.privacy.scan import Recogniser, Scan, Span, recogniser
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
 
 class _Shape(NamedTuple):
@@ -101,7 +101,7 @@ def recognisers() -> tuple[Recogniser, ...]:
     )
 
 
-def recognise(scan: Scan) -> Iterator[Span]:
+def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Tokens by their shape."""
     text = scan.text
     shapes = _shapes()
@@ -114,9 +114,9 @@ def recognise(scan: Scan) -> Iterator[Span]:
             if start and text[start - 1].isalnum() and not rule.after:
                 continue
             if _is_certain(rule, match[0]):
-                yield Span(start, end, rule.type, 1.0, f"{rule.name}, checksum fits")
+                yield PersonalSpan(start, end, rule.type, 1.0, f"{rule.name}, checksum fits")
             elif _judged(rule, match[0]):
-                yield Span(start, end, rule.type, 0.97, rule.name)
+                yield PersonalSpan(start, end, rule.type, 0.97, rule.name)
 
 
 @cache
@@ -218,7 +218,7 @@ _AWS_REACH = 200
 _AWS_BITS = 4.2
 
 
-def aws_secret(scan: Scan) -> Iterator[Span]:
+def aws_secret(scan: Scan) -> Iterator[PersonalSpan]:
     """The secret access key near an AWS access key id: 40 characters of base64 that no word or digest is.
 
     Alone such a text could be anything, and is not found."""
@@ -233,7 +233,7 @@ def aws_secret(scan: Scan) -> Iterator[Span]:
         kinds = (str.isdigit, str.islower, str.isupper)
         has_all = all(any(is_of(c) for c in match[0]) for is_of in kinds)
         if is_near and has_all and bits_per_character(match[0]) >= _AWS_BITS:
-            yield Span(start, end, "cloud_key", 0.95, "beside an AWS access key id")
+            yield PersonalSpan(start, end, "cloud_key", 0.95, "beside an AWS access key id")
 
 
 _BEGIN = "-----BEGIN "
@@ -242,7 +242,7 @@ _END = re.compile(r"-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _BASE64_RUN = re.compile(r"[A-Za-z0-9+/=]{24,}")
 
 
-def private_key(scan: Scan) -> Iterator[Span]:
+def private_key(scan: Scan) -> Iterator[PersonalSpan]:
     """PEM private keys, whole or cut off; a header without key material is none."""
     if _BEGIN not in scan.text:
         return
@@ -253,7 +253,7 @@ def private_key(scan: Scan) -> Iterator[Span]:
         stop = end.start() if end else stop
         last = end.end() if end else _last_of_body(scan.text, head.end(), stop)
         if last and _BASE64_RUN.search(scan.text, head.end(), stop):
-            yield Span(head.start(), last, "private_key", 1.0, "a PEM private key")
+            yield PersonalSpan(head.start(), last, "private_key", 1.0, "a PEM private key")
 
 
 def _last_of_body(text: str, start: int, stop: int) -> int:

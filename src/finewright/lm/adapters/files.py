@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from finewright.errors import ModelError
-from finewright.lm.origin import Origin
+from finewright.lm.origin import ModelOrigin
 from finewright.lm.tensors import save_tensors
 from finewright.schema.adapter import AdapterSpec, IA3Spec, LoraSpec, PrefixSpec, PromptSpec
 
@@ -49,7 +49,7 @@ _NEEDED = {
 
 
 def write(
-    folder: Path, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, origin: Origin
+    folder: Path, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, origin: ModelOrigin
 ) -> None:
     """Both files, as PEFT 0.21 reads them. Raises OSError."""
     save_tensors(folder / WEIGHTS_FILE, tensors)

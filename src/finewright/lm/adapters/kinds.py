@@ -16,11 +16,11 @@ from finewright.lm.adapters import files, whole
 from finewright.lm.adapters.ia3 import add_ia3, targets_of
 from finewright.lm.adapters.linears import OnLinear, Transposed, linear_paths, shortest_names
 from finewright.lm.adapters.lora import add_lora, stored_spec
-from finewright.lm.adapters.part import ROOT, Part, Parts
+from finewright.lm.adapters.part import ROOT, AdapterPart, Parts
 from finewright.lm.adapters.prefix import Prefix, add_prefix
 from finewright.lm.adapters.prompt import add_prompt
 from finewright.lm.origin import origin_of
-from finewright.lm.sources import BaseModel
+from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import (
     AdapterSpec,
     FullSpec,
@@ -40,7 +40,7 @@ def add_adapter(
     seed: int,
     device: torch.device | None = None,
     text_ids: Sequence[int] = (),
-) -> dict[str, Part]:
+) -> dict[str, AdapterPart]:
     """Put a fresh adapter on the model, in place, which moves to `device`; place -> part.
 
     `text_ids` are the tokens of a soft prompt's `init_text`. Raises ModelError when the spec does not fit
@@ -93,7 +93,7 @@ def set_adapter_tensors(parts: Parts, tensors: Mapping[str, Tensor], *, origin: 
 
 
 def save_adapter(
-    folder: Path, model: PreTrainedModel, parts: Parts, spec: AdapterSpec, *, base: BaseModel
+    folder: Path, model: PreTrainedModel, parts: Parts, spec: AdapterSpec, *, base: LocalBase
 ) -> None:
     """Write what `load_adapter` and PEFT 0.21 read; of FullSpec the whole model. Raises OSError.
 
@@ -107,7 +107,7 @@ def save_adapter(
 
 def load_adapter(
     model: PreTrainedModel, folder: Path, *, device: torch.device | None = None
-) -> dict[str, Part]:
+) -> dict[str, AdapterPart]:
     """Put the adapter stored in a PEFT folder onto the model, in place, as `add_adapter` puts a fresh one."""
     spec = files.read_adapter_spec(folder)
     tensors = files.read_tensors(folder)

@@ -12,7 +12,7 @@ from transformers.pytorch_utils import Conv1D
 from finewright.errors import ModelError
 from finewright.estimate.fit import misfits, no_such_layer
 from finewright.estimate.shape import Linear
-from finewright.lm.adapters.part import Part
+from finewright.lm.adapters.part import AdapterPart
 from finewright.lm.fast.heap import give_back_memory
 from finewright.lm.fast.linear import Frozen, PlainWeight
 from finewright.lm.fast.mapped import let_go
@@ -31,7 +31,7 @@ class Transposed(nn.Linear):
         self.bias = original.bias
 
 
-class OnLinear(Part):
+class OnLinear(AdapterPart):
     """A frozen linear and what changes it. `frozen` keeps the base's weight (see fast/linear.py)."""
 
     def __init__(self, base: nn.Linear, frozen: Frozen) -> None:
@@ -129,7 +129,7 @@ def keeper(
     return lambda weight: QuantizedWeight(pack(weight.detach()), scratch, weight.dtype)
 
 
-def kept_whole(model: PreTrainedModel, adapters: Mapping[str, Part]) -> list[str]:
+def kept_whole(model: PreTrainedModel, adapters: Mapping[str, AdapterPart]) -> list[str]:
     """Kinds of layers that a quantised model has in full: those that are no linear with an adapter.
 
     Embeddings and head, which are never quantised, are not among them."""

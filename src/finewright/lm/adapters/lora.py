@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from finewright.lm.adapters.linears import OnLinear, as_linears, keeper, put_on, target_paths
-from finewright.lm.adapters.pissa import Factors, change, first_factors
+from finewright.lm.adapters.pissa import LowRankFactors, change, first_factors
 from finewright.lm.fast import dora
 from finewright.lm.fast.linear import (
     Frozen,
@@ -53,7 +53,7 @@ class LoraLinear(OnLinear):
         pissa = spec.init == "pissa"
         self.register_buffer("start_a", first.a.to(device).clone() if pissa else None, False)
         self.register_buffer("start_b", first.b.to(device).clone() if pissa else None, False)
-        self._change: Factors | None = None
+        self._change: LowRankFactors | None = None
         self._change_of: object = None
         self.train(base.training)
 
@@ -65,12 +65,12 @@ class LoraLinear(OnLinear):
             return self._with_dropout(x)
         return lora_linear(x, *self.node_inputs())
 
-    def factors(self) -> Factors:
+    def factors(self) -> LowRankFactors:
         """A and B whose product, times the scale, is the delta; of PiSSA those of its change."""
-        now = Factors(self.lora_A, self.lora_B)
+        now = LowRankFactors(self.lora_A, self.lora_B)
         if self.start_a is None or self.start_b is None:
             return now
-        start = Factors(self.start_a, self.start_b)
+        start = LowRankFactors(self.start_a, self.start_b)
         if torch.is_grad_enabled():
             return change(now, start)
         states = state_of(self.lora_A), state_of(self.lora_B)
@@ -217,8 +217,8 @@ def stored_spec(spec: LoraSpec) -> LoraSpec:
     return spec.model_copy(update={"init": "kaiming", "r": times * spec.r, "alpha": 2 * spec.alpha})
 
 
-def _drawn(base: nn.Linear, rank: int, generator: torch.Generator) -> Factors:
+def _drawn(base: nn.Linear, rank: int, generator: torch.Generator) -> LowRankFactors:
     """A from kaiming_uniform with a = sqrt(5), as PEFT draws it, and B zero."""
     bound = 1 / math.sqrt(base.in_features)
     a = torch.empty(rank, base.in_features).uniform_(-bound, bound, generator=generator)
-    return Factors(a, torch.zeros(base.out_features, rank))
+    return LowRankFactors(a, torch.zeros(base.out_features, rank))

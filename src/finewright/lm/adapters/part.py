@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 
-class Part(nn.Module):
+class AdapterPart(nn.Module):
     """Something of an adapter that can be switched off, and has tensors of its own."""
 
     enabled = True
@@ -26,4 +26,4 @@ class Part(nn.Module):
 
 # Where a part stands: the path of the linear it is put on, or the model itself.
 ROOT = ""
-Parts = Mapping[str, Part]
+Parts = Mapping[str, AdapterPart]

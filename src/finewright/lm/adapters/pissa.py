@@ -20,7 +20,7 @@ _EXACT_UP_TO = 512
 _OVERSAMPLED, _ROUNDS = 8, 16
 
 
-class Factors(NamedTuple):
+class LowRankFactors(NamedTuple):
     """A (r, d_in) and B (d_out, r)."""
 
     a: Tensor
@@ -28,8 +28,8 @@ class Factors(NamedTuple):
 
 
 def first_factors(
-    start: Factors, weight: Tensor, scale: float, generator: torch.Generator
-) -> Factors:
+    start: LowRankFactors, weight: Tensor, scale: float, generator: torch.Generator
+) -> LowRankFactors:
     """A0 and B0 of a weight (d_out, d_in), float32.
 
     Where it has fewer than r directions, the others are those of `start`, whose B is zero."""
@@ -37,12 +37,16 @@ def first_factors(
     u, s, v = _top_directions(weight.float(), rank, generator)
     root = (s / scale).sqrt()
     a, b = start.a.to(weight.device), start.b.to(weight.device)
-    return Factors(torch.cat((root[:, None] * v, a[rank:])), torch.cat((u * root, b[:, rank:]), 1))
+    return LowRankFactors(
+        torch.cat((root[:, None] * v, a[rank:])), torch.cat((u * root, b[:, rank:]), 1)
+    )
 
 
-def change(now: Factors, start: Factors) -> Factors:
+def change(now: LowRankFactors, start: LowRankFactors) -> LowRankFactors:
     """Factors of rank 2r whose product is B A - B0 A0."""
-    return Factors(torch.cat((now.a, now.a - start.a)), torch.cat((now.b - start.b, start.b), 1))
+    return LowRankFactors(
+        torch.cat((now.a, now.a - start.a)), torch.cat((now.b - start.b, start.b), 1)
+    )
 
 
 def _top_directions(

@@ -20,11 +20,11 @@ from transformers import DynamicCache, PreTrainedConfig, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
 from finewright.errors import ModelError
-from finewright.lm.adapters.virtual import Row, VirtualTokens, random_words
+from finewright.lm.adapters.virtual import VirtualRow, VirtualTokens, random_words
 from finewright.schema.adapter import PrefixSpec
 
 
-class Heads(NamedTuple):
+class PrefixShape(NamedTuple):
     """How many layers a model has, and the keys and values of each."""
 
     layers: int
@@ -40,13 +40,13 @@ class Heads(NamedTuple):
 class Prefix(VirtualTokens):
     """`learned` (n, 2 layers kv_heads head_dim), float32."""
 
-    def __init__(self, first: Tensor, heads: Heads) -> None:
+    def __init__(self, first: Tensor, heads: PrefixShape) -> None:
         super().__init__()
         self.learned = nn.Parameter(first)
         self.heads = heads
 
     def inputs(
-        self, model: PreTrainedModel, row: Row, cache: DynamicCache | None = None
+        self, model: PreTrainedModel, row: VirtualRow, cache: DynamicCache | None = None
     ) -> dict[str, Any]:
         """Ids with placeholders, and a cache that gives them their keys and values."""
         copies = len(row.virtual) // self.count
@@ -95,7 +95,7 @@ def add_prefix(
 
 
 @torch.no_grad()
-def _states_of(model: PreTrainedModel, ids: Tensor, heads: Heads) -> Tensor:
+def _states_of(model: PreTrainedModel, ids: Tensor, heads: PrefixShape) -> Tensor:
     """The keys and values of a text (n,), as they are stored, float32."""
     cache, training = DynamicCache(), model.training
     model.eval()
@@ -108,7 +108,7 @@ def _states_of(model: PreTrainedModel, ids: Tensor, heads: Heads) -> Tensor:
     return torch.stack(states).permute(2, 0, 1, 3).flatten(1).float()
 
 
-def heads_of(config: PreTrainedConfig, family: str) -> Heads:
+def heads_of(config: PreTrainedConfig, family: str) -> PrefixShape:
     """The keys and values of a family whose layers all have the same. Raises ModelError for others."""
     if getattr(config, "kv_lora_rank", None):
         raise _refused(family, "its layers keep a latent in the place of keys and values (MLA)")
@@ -120,7 +120,7 @@ def heads_of(config: PreTrainedConfig, family: str) -> Heads:
     heads = config.num_attention_heads
     kv_heads = getattr(config, "num_key_value_heads", None) or heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
-    return Heads(config.num_hidden_layers, kv_heads, width)
+    return PrefixShape(config.num_hidden_layers, kv_heads, width)
 
 
 def _refused(family: str, reason: str) -> ModelError:

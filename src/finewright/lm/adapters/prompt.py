@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
-from finewright.lm.adapters.virtual import Row, VirtualTokens, random_words
+from finewright.lm.adapters.virtual import VirtualRow, VirtualTokens, random_words
 from finewright.schema.adapter import PromptSpec
 
 
@@ -22,7 +22,7 @@ class SoftPrompt(VirtualTokens):
         self.learned = nn.Parameter(first)
 
     def inputs(
-        self, model: PreTrainedModel, row: Row, cache: DynamicCache | None = None
+        self, model: PreTrainedModel, row: VirtualRow, cache: DynamicCache | None = None
     ) -> dict[str, Any]:
         """Embeddings (1, T', d), the virtual tokens' among them."""
         words = model.get_input_embeddings()(row.input_ids)

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
-from finewright.lm.adapters.part import Part
+from finewright.lm.adapters.part import AdapterPart
 from finewright.lm.batch import Segment
 
 
-class Row(NamedTuple):
+class VirtualRow(NamedTuple):
     """A packed row with virtual tokens: `input_ids` and `position_ids` (1, T'), and its segments.
 
     `real` (T,) says where each token of the batch lies, `virtual` (m,) where the virtual ones do; there
@@ -32,7 +32,7 @@ class Row(NamedTuple):
     virtual: Tensor
 
 
-class VirtualTokens(Part):
+class VirtualTokens(AdapterPart):
     """An adapter that stands before each row."""
 
     learned: nn.Parameter  # (n, ...)
@@ -47,7 +47,7 @@ class VirtualTokens(Part):
         return {"prompt_embeddings": self.learned.detach()}
 
     def inputs(
-        self, model: PreTrainedModel, row: Row, cache: DynamicCache | None = None
+        self, model: PreTrainedModel, row: VirtualRow, cache: DynamicCache | None = None
     ) -> dict[str, Any]:
         """What the model's forward is given for the row's tokens; `cache` takes up keys and values."""
         raise NotImplementedError
@@ -63,18 +63,18 @@ def random_words(model: PreTrainedModel, count: int, seed: int) -> Tensor:
 
 def laid_out(
     input_ids: Tensor, position_ids: Tensor, segments: Sequence[Segment], count: int
-) -> Row:
+) -> VirtualRow:
     """The row (1, T) with `count` virtual tokens before each of its sequences."""
     if not count:
         every = torch.arange(input_ids.shape[1], device=input_ids.device)
-        return Row(input_ids, position_ids, tuple(segments), every, every[:0])
+        return VirtualRow(input_ids, position_ids, tuple(segments), every, every[:0])
     layout = _layout(tuple(segments), count, input_ids.device)
     total = len(layout.real) + len(layout.virtual)
     ids, positions = input_ids.new_zeros(1, total), position_ids.new_zeros(1, total)
     ids[0, layout.real] = input_ids[0]
     positions[0, layout.real] = position_ids[0] + count
     positions[0, layout.virtual] = layout.virtual_positions
-    return Row(ids, positions, layout.segments, layout.real, layout.virtual)
+    return VirtualRow(ids, positions, layout.segments, layout.real, layout.virtual)
 
 
 class _Layout(NamedTuple):

@@ -8,11 +8,11 @@ from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from finewright.lm.adapters.part import Part
+from finewright.lm.adapters.part import AdapterPart
 from finewright.lm.fast.linear import state_of
 
 
-class WholeModel(Part):
+class WholeModel(AdapterPart):
     """All weights of a model. Once one has moved, nothing gives the base model back."""
 
     def __init__(self, model: PreTrainedModel) -> None:

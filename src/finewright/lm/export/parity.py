@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from finewright.lm.batch import Encoded, pack
+from finewright.lm.batch import EncodedRow, pack
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.model import LM
 
@@ -95,7 +95,7 @@ def distances(
 
 def _under(lm: LM, prompt: tuple[int, ...], ids: tuple[int, ...]) -> tuple[list[float], float]:
     """log p of the answer's tokens under the model, and how far the worst lies below the best there."""
-    row = Encoded((*prompt, *ids), (False,) * len(prompt) + (True,) * len(ids), "answer")
+    row = EncodedRow((*prompt, *ids), (False,) * len(prompt) + (True,) * len(ids), "answer")
     batch = pack([row], lm.device)
     scores = lm.logits(lm.hidden(batch)[batch.sources]).float().log_softmax(-1)
     own = scores.gather(-1, batch.targets[:, None]).squeeze(-1)

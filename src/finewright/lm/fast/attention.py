@@ -26,7 +26,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 
 from finewright.lm.batch import Segment
 from finewright.lm.fast import flash, native
-from finewright.lm.fast.native import Heads
+from finewright.lm.fast.native import AttentionHeads
 
 NAME = "finewright_varlen"
 _WIDTHS = ("qk_head_dim", "v_head_dim", "head_dim")
@@ -49,7 +49,7 @@ def varlen_attention(
     window, softcap = _window(attention_mask, options), options.get("softcap") or 0.0
     dropout = float(options.get("dropout", 0.0))
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
-    heads = Heads(q, k, v, scale, window)
+    heads = AttentionHeads(q, k, v, scale, window)
     if not softcap and not dropout and native.takes_heads(heads):
         out: Tensor = _Attention.apply(*heads, segments)  # type: ignore[no-untyped-call]
         return out[None], None
@@ -87,7 +87,7 @@ def why_plain(module: nn.Module, model: PreTrainedModel) -> str:
 class _Attention(Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
-        heads, segments = Heads(*inputs[:5]), inputs[5]
+        heads, segments = AttentionHeads(*inputs[:5]), inputs[5]
         out, lse = native.attention_forward(heads, segments)
         ctx.save_for_backward(*heads[:3], out, lse)
         ctx.rest = heads.scale, heads.window, segments
@@ -97,7 +97,7 @@ class _Attention(Function):
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, out, lse = ctx.saved_tensors
         scale, window, segments = ctx.rest
-        heads = Heads(query, key, value, scale, window)
+        heads = AttentionHeads(query, key, value, scale, window)
         grads = native.attention_backward(heads, upstream[0].contiguous(), out, lse, segments)
         return (*grads, None, None, None)
 
@@ -117,7 +117,7 @@ def _keys_of(
 def _plain(
     parts: tuple[Tensor, Tensor, Tensor],
     segment: Segment,
-    heads: Heads,
+    heads: AttentionHeads,
     *,
     softcap: float,
     dropout: float,

@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from finewright.lm.batch import Segment
-from finewright.lm.fast.native import Heads
+from finewright.lm.fast.native import AttentionHeads
 
 _WIDEST = 256
 _AMPERE = 8
 _NEEDED = ("window_size", "enable_gqa", "scale")
 
 
-def takes(heads: Heads) -> bool:
+def takes(heads: AttentionHeads) -> bool:
     """Can the kernel take these heads, on this GPU and in this torch?"""
     query, _, value = heads[:3]
     return (
@@ -35,7 +35,7 @@ def takes(heads: Heads) -> bool:
     )
 
 
-def attend(heads: Heads, segments: tuple[Segment, ...]) -> Tensor:
+def attend(heads: AttentionHeads, segments: tuple[Segment, ...]) -> Tensor:
     """(T, heads, D) for queries, keys and values (T, heads, D)."""
     kernel = _kernel()
     assert kernel is not None

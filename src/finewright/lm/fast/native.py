@@ -111,7 +111,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, logps: Tensor, *, grad: bool)
     _call("cross_entropy", logits.dtype, logits, targets, logps, *logits.shape, int(grad))
 
 
-class Heads(NamedTuple):
+class AttentionHeads(NamedTuple):
     """Queries, keys and values (T, heads, D) as views, and what the kernels need to know of them."""
 
     query: Tensor
@@ -126,7 +126,7 @@ class Heads(NamedTuple):
         return (*self.query.shape[:2], self.key.shape[1], self.query.shape[2], self.value.shape[2])
 
 
-def takes_heads(heads: Heads) -> bool:
+def takes_heads(heads: AttentionHeads) -> bool:
     """Can the attention kernels take these? bfloat16, widths in sixteens, rows at even offsets."""
     parts = heads[:3]
     if _rehearsed == "gpu":  # torch's kernels there: of segments, or of one where widths differ
@@ -145,7 +145,9 @@ def _even(x: Tensor) -> bool:
     return even and (bool(_rehearsed) or x.data_ptr() % 4 == 0)
 
 
-def attention_forward(heads: Heads, segments: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+def attention_forward(
+    heads: AttentionHeads, segments: Sequence[Sequence[int]]
+) -> tuple[Tensor, Tensor]:
     """(T, H, D_v) and log-sum-exp (H, T) float32. A segment is start, length, prefix start, prefix length."""
     tokens, count = heads.query.shape[:2]
     out = heads.query.new_empty(tokens, count, heads.value.shape[2])
@@ -168,7 +170,11 @@ def attention_forward(heads: Heads, segments: Sequence[Sequence[int]]) -> tuple[
 
 
 def attention_backward(
-    heads: Heads, d_out: Tensor, out: Tensor, lse: Tensor, segments: Sequence[Sequence[int]]
+    heads: AttentionHeads,
+    d_out: Tensor,
+    out: Tensor,
+    lse: Tensor,
+    segments: Sequence[Sequence[int]],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of query, key and value, contiguous, given that of `out`."""
     grads = [part.new_empty(part.shape) for part in heads[:3]]
@@ -295,7 +301,7 @@ def _padded(rank: int) -> int:
     return -(-rank // 32) * 32
 
 
-class Nf4(NamedTuple):
+class Nf4Weight(NamedTuple):
     """A weight in NF4 as quantized.py keeps it, and the two tables it is read with."""
 
     codes: Tensor
@@ -306,7 +312,7 @@ class Nf4(NamedTuple):
     dynamic: Tensor
 
 
-def nf4_unpack(weight: Nf4, out: Tensor) -> None:
+def nf4_unpack(weight: Nf4Weight, out: Tensor) -> None:
     """Write the weight into `out` (d_out, d_in), rows contiguous."""
     _call("nf4_unpack", out.dtype, *weight, out, out.stride(0), *out.shape)
 

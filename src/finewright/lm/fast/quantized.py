@@ -55,7 +55,7 @@ _TINY = 1e-38
 _CHUNK = 1 << 22  # weights handled at once in plain torch, so that its temporaries stay small
 
 
-class Packed(Protocol):
+class PackedWeight(Protocol):
     """A quantised weight (d_out, d_in)."""
 
     @property
@@ -74,7 +74,7 @@ class Packed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Nf4:
+class Nf4Codes:
     """Codes (d_out, blocks, 32), the first of two in the high bits; 8-bit scales (d_out, blocks)."""
 
     codes: Tensor
@@ -118,7 +118,7 @@ class Nf4:
         tables = _tables(out.device)
         if native.unpacks(out):
             own = (self.codes, self.scales, self.scale_scales, self.mean)
-            native.nf4_unpack(native.Nf4(*own, tables.levels, tables.dynamic), out)
+            native.nf4_unpack(native.Nf4Weight(*own, tables.levels, tables.dynamic), out)
             return
         scales = _unpack_scales(self.scales, self.scale_scales, self.mean)
         for part in _chunks(*self.shape):
@@ -168,13 +168,13 @@ class Int8:
             out[part] = self.codes[part] * self.scales[part, None]
 
 
-KINDS: dict[str, type[Nf4 | Int8]] = {"nf4": Nf4, "int8": Int8}
+KINDS: dict[str, type[Nf4Codes | Int8]] = {"nf4": Nf4Codes, "int8": Int8}
 
 
 class QuantizedWeight:
     """A frozen quantised weight; `scratch` is bytes that all such weights of a model share."""
 
-    def __init__(self, packed: Packed, scratch: Tensor, dtype: torch.dtype) -> None:
+    def __init__(self, packed: PackedWeight, scratch: Tensor, dtype: torch.dtype) -> None:
         self.packed = packed
         self.scratch = scratch
         self._dtype = dtype
@@ -195,7 +195,7 @@ class QuantizedWeight:
 class Whole:
     """What makes a weight with s B in its room, (d_out, d_in + r), as often as it is needed."""
 
-    packed: Packed
+    packed: PackedWeight
     lora_b: Tensor
     scale: float
     scratch: Tensor

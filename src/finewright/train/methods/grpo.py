@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from finewright.lm.batch import Example, Packed, sums_of
+from finewright.lm.batch import Example, PackedBatch, sums_of
 from finewright.lm.model import LM
 from finewright.schema.methods import GRPOSpec
 from finewright.train.methods.setup import OnPacked, Setup
@@ -32,7 +32,7 @@ from finewright.train.rollouts import (
 
 
 @dataclass(frozen=True, slots=True)
-class Group(OnPacked):
+class GroupedAnswers(OnPacked):
     """Answers with their advantages (B,); log p before the step and under the base (N,), where needed."""
 
     advantages: Tensor
@@ -52,7 +52,7 @@ class GRPO:
 
     def updates(
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
-    ) -> Iterator[Sequence[Group]]:
+    ) -> Iterator[Sequence[GroupedAnswers]]:
         """Sample answers, then `num_iterations` updates on them, without dropout: p / p_old compares two
         states of the policy, never two masks."""
         lm.model.eval()
@@ -63,7 +63,7 @@ class GRPO:
         for _ in range(self.spec.num_iterations):
             yield batches
 
-    def loss(self, lm: LM, batch: Group) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, lm: LM, batch: GroupedAnswers) -> tuple[Tensor, dict[str, float]]:
         """The mean that `loss_type` says."""
         logps = lm.token_logps(batch.packed, self.spec.temperature)
         before = logps.detach() if batch.before is None else batch.before
@@ -80,7 +80,7 @@ class GRPO:
             metrics["kl"] = float(kl.detach().mean())
         return self._mean(loss, batch.packed), metrics
 
-    def weight(self, batch: Group) -> float:
+    def weight(self, batch: GroupedAnswers) -> float:
         """What its mean is taken over: answers, or tokens with dapo."""
         if self.spec.loss_type == "dapo":
             return float(batch.num_trained)
@@ -97,7 +97,7 @@ class GRPO:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Nothing to take back."""
 
-    def _mean(self, loss: Tensor, packed: Packed) -> Tensor:
+    def _mean(self, loss: Tensor, packed: PackedBatch) -> Tensor:
         if self.spec.loss_type == "dapo":
             return loss.mean()
         sums = sums_of(loss, packed)
@@ -106,11 +106,13 @@ class GRPO:
         lengths = sums_of(torch.ones_like(loss), packed)
         return (sums / lengths.clamp(min=1)).mean()
 
-    def _group(self, lm: LM, part: Sequence[Rollout], metrics: Mapping[str, float]) -> Group:
+    def _group(
+        self, lm: LM, part: Sequence[Rollout], metrics: Mapping[str, float]
+    ) -> GroupedAnswers:
         rows = [rollout.rows for rollout in part]
         packed, temperature = lm.pack(rows), self.spec.temperature
         rewards = torch.tensor([rollout.rewards for rollout in part], device=lm.device)
-        return Group(
+        return GroupedAnswers(
             packed=packed,
             advantages=advantages_of(rewards, scaled=self.spec.loss_type != "dr_grpo").flatten(),
             before=logps_before(lm, packed, temperature) if self.spec.num_iterations > 1 else None,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from finewright.lm.batch import Encoded, Example, split, sums_of
+from finewright.lm.batch import EncodedRow, Example, split, sums_of
 from finewright.lm.model import LM
 from finewright.schema.methods import KTOSpec
 from finewright.train.methods.setup import Offline, OnPacked
@@ -22,7 +22,7 @@ from finewright.train.references import Group
 
 
 @dataclass(frozen=True, slots=True)
-class Judged(OnPacked):
+class KTOAnswers(OnPacked):
     """B answers with their labels (B,), what the base gives them (B,), and z of their step."""
 
     liked: Tensor
@@ -45,12 +45,12 @@ class KTO(Offline):
 
     def updates(
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
-    ) -> Iterator[Sequence[Judged]]:
+    ) -> Iterator[Sequence[KTOAnswers]]:
         """All rows at once, in parts that share one z."""
         baseline = self._baseline(lm, rows, max_tokens)
         yield [self._batch(lm, part, baseline) for part in split(rows, max_tokens)]
 
-    def loss(self, lm: LM, batch: Judged) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, lm: LM, batch: KTOAnswers) -> tuple[Tensor, dict[str, float]]:
         """Mean over the answers."""
         ratios = sums_of(lm.token_logps(batch.packed), batch.packed) - batch.reference
         signs = torch.where(batch.liked, 1.0, -1.0)
@@ -63,15 +63,15 @@ class KTO(Offline):
                 metrics[name] = float(self.spec.beta * ratios.detach()[chosen].mean())
         return loss, metrics
 
-    def weight(self, batch: Judged) -> float:
+    def weight(self, batch: KTOAnswers) -> float:
         """Its answers."""
         return float(batch.packed.num_sequences)
 
-    def _batch(self, lm: LM, rows: Sequence[Example], baseline: float) -> Judged:
+    def _batch(self, lm: LM, rows: Sequence[Example], baseline: float) -> KTOAnswers:
         groups = [row.sequences for row in rows]
         liked = torch.tensor([bool(row.label) for row in rows], device=lm.device)
         reference = self.setup.references.of(groups, lm.device)
-        return Judged(lm.pack(groups), liked, reference, baseline)
+        return KTOAnswers(lm.pack(groups), liked, reference, baseline)
 
     @torch.no_grad()
     def _baseline(self, lm: LM, rows: Sequence[Example], max_tokens: int | None) -> float:
@@ -96,9 +96,9 @@ def moved_on(rows: Sequence[Example]) -> list[Group]:
     ]
 
 
-def _joined(prompt: Encoded, answer: Encoded) -> Encoded:
+def _joined(prompt: EncodedRow, answer: EncodedRow) -> EncodedRow:
     end, start = (row.trained.index(True) for row in (prompt, answer))
-    return Encoded(
+    return EncodedRow(
         prompt.input_ids[:end] + answer.input_ids[start:],
         prompt.trained[:end] + answer.trained[start:],
     )

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from finewright.lm.batch import Example, Packed, sums_of
+from finewright.lm.batch import Example, PackedBatch, sums_of
 from finewright.lm.model import LM
 from finewright.schema.methods import PPOSpec
 from finewright.train.methods.setup import OnPacked, Setup
@@ -34,7 +34,7 @@ _STEER, _MOST = 0.1, 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Answers(OnPacked):
+class PPOAnswers(OnPacked):
     """Answers with, for each of their N tokens: log p and V before the step, advantage and return."""
 
     before: Tensor
@@ -60,7 +60,7 @@ class PPO:
 
     def updates(
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
-    ) -> Iterator[Sequence[Answers]]:
+    ) -> Iterator[Sequence[PPOAnswers]]:
         """Sample answers, then `num_ppo_epochs` updates on them, without dropout: p / p_old compares two
         states of the policy, never two masks."""
         lm.model.eval()
@@ -74,7 +74,7 @@ class PPO:
         # Only here, where a look at held-out answers never comes.
         self._steer(batches)
 
-    def loss(self, lm: LM, batch: Answers) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, lm: LM, batch: PPOAnswers) -> tuple[Tensor, dict[str, float]]:
         """Mean over the answers' tokens."""
         logps, values = self._logps_and_values(lm, batch.packed)
         ratio = (logps - batch.before).exp()
@@ -94,7 +94,7 @@ class PPO:
         }
         return self.spec.vf_coef * value_loss - gains.mean(), metrics
 
-    def weight(self, batch: Answers) -> float:
+    def weight(self, batch: PPOAnswers) -> float:
         """Tokens of its answers."""
         return float(batch.num_trained)
 
@@ -110,13 +110,13 @@ class PPO:
         """Take the price of KL back."""
         self.kl_coef = float(state["kl_coef"])
 
-    def _logps_and_values(self, lm: LM, packed: Packed) -> tuple[Tensor, Tensor]:
+    def _logps_and_values(self, lm: LM, packed: PackedBatch) -> tuple[Tensor, Tensor]:
         states = lm.hidden(packed)[packed.sources]
         values = self.value_head(states.float()).squeeze(-1)
         return lm.logps(states, packed.targets, self.spec.temperature), values
 
     @torch.no_grad()
-    def _answers(self, lm: LM, part: Sequence[Rollout], metrics: Mapping[str, float]) -> Answers:
+    def _answers(self, lm: LM, part: Sequence[Rollout], metrics: Mapping[str, float]) -> PPOAnswers:
         rows = [rollout.rows for rollout in part]
         packed = lm.pack(rows)
         before, values = self._logps_and_values(lm, packed)
@@ -127,9 +127,9 @@ class PPO:
         scores = torch.tensor([r for rollout in part for r in rollout.rewards], device=lm.device)
         rewards = token_rewards(scores, -self.kl_coef * away, packed)
         advantages = gae(rewards, values, packed, gamma=self.spec.gamma, lam=self.spec.lam)
-        return Answers(packed, before, values, advantages, advantages + values, seen)
+        return PPOAnswers(packed, before, values, advantages, advantages + values, seen)
 
-    def _steer(self, batches: Sequence[Answers]) -> None:
+    def _steer(self, batches: Sequence[PPOAnswers]) -> None:
         if self.spec.target_kl is not None:
             answers = sum(batch.packed.num_sequences for batch in batches)
             kl = sum(b.metrics["kl"] * b.packed.num_sequences for b in batches) / answers
@@ -137,14 +137,16 @@ class PPO:
             self.kl_coef *= 1 + _STEER * error
 
 
-def token_rewards(scores: Tensor, each: Tensor, packed: Packed) -> Tensor:
+def token_rewards(scores: Tensor, each: Tensor, packed: PackedBatch) -> Tensor:
     """What each token earns (N,): `each` (N,), and at an answer's last token its score, of scores (B,)."""
     rewards = each.clone()
     rewards[_ends(packed)] += scores[packed.sequence_of[_ends(packed)]]
     return rewards
 
 
-def gae(rewards: Tensor, values: Tensor, packed: Packed, *, gamma: float, lam: float) -> Tensor:
+def gae(
+    rewards: Tensor, values: Tensor, packed: PackedBatch, *, gamma: float, lam: float
+) -> Tensor:
     """Advantages (N,) of rewards and values (N,), from the end of each answer to its start."""
     last = set(_ends(packed).tolist())
     earned, valued = rewards.tolist(), values.tolist()
@@ -158,14 +160,14 @@ def gae(rewards: Tensor, values: Tensor, packed: Packed, *, gamma: float, lam: f
     return torch.tensor(advantages, device=rewards.device)
 
 
-def whitened(batches: Sequence[Answers]) -> list[Answers]:
+def whitened(batches: Sequence[PPOAnswers]) -> list[PPOAnswers]:
     """The batches with advantages of mean 0 and deviation 1 over all their tokens."""
     all_of_them = torch.cat([batch.advantages for batch in batches])
     mean, spread = all_of_them.mean(), all_of_them.std(correction=0) + 1e-8
     return [replace(batch, advantages=(batch.advantages - mean) / spread) for batch in batches]
 
 
-def _ends(packed: Packed) -> Tensor:
+def _ends(packed: PackedBatch) -> Tensor:
     """Where each answer's last token stands among the N."""
     after = torch.cat((packed.sequence_of[1:], packed.sequence_of.new_tensor([-1])))
     return (packed.sequence_of != after).nonzero().squeeze(-1)

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from finewright.lm.batch import Example, Packed, split
+from finewright.lm.batch import Example, PackedBatch, split
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
 from finewright.train.references import References
@@ -29,7 +29,7 @@ class Setup:
 class OnPacked:
     """A batch around packed rows, of whose size it is."""
 
-    packed: Packed
+    packed: PackedBatch
 
     @property
     def num_tokens(self) -> int:

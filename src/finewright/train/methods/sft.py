@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from finewright.lm.batch import Example, Packed
+from finewright.lm.batch import Example, PackedBatch
 from finewright.lm.model import LM
 from finewright.train.methods.setup import Offline
 
@@ -14,14 +14,14 @@ from finewright.train.methods.setup import Offline
 class SFT(Offline):
     """Learn to give the answers of the rows."""
 
-    def batch(self, lm: LM, rows: Sequence[Example]) -> Packed:
+    def batch(self, lm: LM, rows: Sequence[Example]) -> PackedBatch:
         """The rows end to end."""
         return lm.pack([row.sequences for row in rows])
 
-    def loss(self, lm: LM, batch: Packed) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, lm: LM, batch: PackedBatch) -> tuple[Tensor, dict[str, float]]:
         """Mean over the batch's learned tokens."""
         return -lm.token_logps(batch).mean(), {}
 
-    def weight(self, batch: Packed) -> float:
+    def weight(self, batch: PackedBatch) -> float:
         """Its learned tokens."""
         return float(batch.num_trained)

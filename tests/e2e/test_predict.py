@@ -38,7 +38,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def test_every_row_gets_the_answer_that_chat_gives(
     predict: Any, project: Path, finewright: Finewright
 ) -> None:
-    ended = predict("--json")
+    ended = predict("--json", "--batch-size", "1")  # in bfloat16 a batch may round otherwise
     assert ended.code == 0, ended.err
     found = lines(project / "a.jsonl")
     assert [line["row"] for line in found] == list(range(1, 11))
@@ -147,7 +147,7 @@ def test_texts_alone_are_refused_with_the_option_that_asks_them(
 
 def test_a_limit_is_drawn_and_said(predict: Any, project: Path) -> None:
     ended = predict("--limit", "3", "--seed", "1")
-    assert ended.out.startswith("q.jsonl: 3 of 10 rows, drawn by seed 1\n")
+    assert "q.jsonl: 3 of 10 rows, drawn by seed 1" in ended.out.splitlines()
     rows = [line["row"] for line in lines(project / "a.jsonl")]
     assert len(rows) == 3
     assert rows == sorted(rows)

@@ -128,18 +128,17 @@ def _run_stages(
             commits={name: lock.commit_of(name) for name in lock.spec.base_models},
         )
 
+    def is_fresh(stage: Stage) -> bool:
+        return is_current(stage, make_context, lock.inputs)
+
     ran = []
     ahead = _stages(lock, through)
     is_said = False
     for number, stage in enumerate(ahead):
         try:
             _check_stop(stage, run, should_stop)
-            _check_askable(run, lock, before=stage.name, through=through)
-            if (
-                not is_said
-                and stage.name in _LONG
-                and not is_current(stage, make_context, lock.inputs)
-            ):
+            _check_askable(run, lock, ahead[number:], is_fresh)
+            if not is_said and stage.name in _LONG and not is_fresh(stage):
                 say_how_long(run, lock, emit, ahead=[each.name for each in ahead[number:]])
                 is_said = True
             if run_stage(stage, make_context, lock.inputs):
@@ -164,10 +163,12 @@ def _stages(lock: Lock, through: str) -> list[Stage]:
     return [stage for stage in asked if stage.name != "evaluate" or _holds_out(lock.spec)]
 
 
-def _check_askable(run: RunDir, lock: Lock, *, before: str, through: str) -> None:
+def _check_askable(
+    run: RunDir, lock: Lock, ahead: Sequence[Stage], is_fresh: Callable[[Stage], bool]
+) -> None:
     """Raise DataError, before the training, for held-out rows that fill a base's context, and for those whose
     calls its template cannot hold."""
-    if (before, through) != ("train", "evaluate"):
+    if [stage.name for stage in ahead] != ["train", "evaluate"] or all(map(is_fresh, ahead)):
         return
     files = sorted((run.root / "data" / "evaluate").glob("*.jsonl"))
     rows = [row for file in files for row in parse_rows(file.read_text(encoding="utf-8"))]

@@ -40,13 +40,13 @@ def test_all_before_the_last_assistant_turn_is_asked(chat: Chat) -> None:
     assert question.prompt == chat.render(row.messages[:4], ask=True)
     assert question.prompt.endswith("<|im_start|>assistant\n")
     assert "A2" not in question.prompt
-    assert (question.asked, question.expected) == ("Q2", "A2")
+    assert (question.last_turn, question.expected) == ("Q2", "A2")
     assert chat.tokenizer.decode(question.prompt_ids) == question.prompt
 
 
 def test_turns_after_the_last_answer_are_not_asked(chat: Chat) -> None:
     question = question_of(chat, row_of(("user", "Q"), ("assistant", "A"), ("user", "thanks")))
-    assert (question.asked, question.expected) == ("Q", "A")
+    assert (question.last_turn, question.expected) == ("Q", "A")
     assert "thanks" not in question.prompt
 
 

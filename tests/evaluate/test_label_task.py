@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 import tiny
-from finewright.evaluate.baselines.label_task import label_task, told_labels, told_sets
+from finewright.evaluate.baselines.label_task import label_task, sets_with_labels, with_labels
 from finewright.evaluate.measured import RowSet
 from finewright.lm.chat import Chat
 from finewright.schema.rows import Row
@@ -41,7 +41,7 @@ REFUSES = "{% if messages[0]['role'] == 'system' %}" + NO_SYSTEM + "{% endif %}"
 
 
 def told(chat: Chat, asked: Row, labels: Sequence[str] = LABELS) -> str:
-    return chat.prompt(told_labels(chat, asked, labels).messages[:-1]).text
+    return chat.prompt(with_labels(chat, asked, labels).messages[:-1]).text
 
 
 def test_labels_are_told_in_the_system_prompt_after_the_rows_own() -> None:
@@ -61,9 +61,9 @@ def test_labels_are_told_in_the_question_where_there_is_no_system_prompt(start: 
 
 def test_a_row_that_names_every_label_is_asked_as_it_is() -> None:
     known = row("Is it a fee or card_lost?", "fee")
-    assert told_labels(tiny.tiny_chat(), known, LABELS) is known
+    assert with_labels(tiny.tiny_chat(), known, LABELS) is known
     hidden = row("I know a north wind", "no")
-    assert told_labels(tiny.tiny_chat(), hidden, ("no", "know")) != hidden
+    assert with_labels(tiny.tiny_chat(), hidden, ("no", "know")) != hidden
 
 
 def test_sets_that_ask_for_other_things_are_not_of_the_task() -> None:
@@ -73,7 +73,7 @@ def test_sets_that_ask_for_other_things_are_not_of_the_task() -> None:
     assert task.is_label(" Fee. ")
     assert not task.is_label("the fee")
     sets = [RowSet("same", rows("fee", "card_lost", "new_label")), RowSet("other", rows("4", "5"))]
-    assert [each.name for each in told_sets(tiny.tiny_chat(), task, sets)] == ["same"]
+    assert [each.name for each in sets_with_labels(tiny.tiny_chat(), task, sets)] == ["same"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from finewright.errors import DataError
 from finewright.rag.build import build_index
 from finewright.rag.index import FORMAT, About, Document
 from finewright.rag.sqlite import create
-from finewright.rag.target import access_of, asked_for, index_of, open_target
+from finewright.rag.target import access_of, index_of, open_target, target_of
 
 
 @pytest.fixture
@@ -46,18 +46,18 @@ def made_by(path: Path, embedder: Two | None) -> Path:
 
 
 def test_paths_of_a_spec_lead_from_its_folder_and_given_ones_from_here(spec: Path) -> None:
-    asked = asked_for([str(spec)], out="out.sqlite")
+    asked = target_of([str(spec)], out="out.sqlite")
     assert asked.spec.index == "out.sqlite"
     assert asked.resolve("out.sqlite") == Path("out.sqlite")
     assert asked.resolve("docs") == spec.parent / "docs"
-    assert asked_for([str(spec)]).resolve("i.sqlite") == spec.parent / "i.sqlite"
-    away = asked_for([str(spec)], out="qdrant:store?language=german", embedder="models/e")
+    assert target_of([str(spec)]).resolve("i.sqlite") == spec.parent / "i.sqlite"
+    away = target_of([str(spec)], out="qdrant:store?language=german", embedder="models/e")
     assert away.resolve("store") == Path("store")
     assert away.resolve("models/e") == Path("models/e")
 
 
 def test_documents_alone_are_a_spec_with_its_defaults() -> None:
-    asked = asked_for(["docs", "a.jsonl"])
+    asked = target_of(["docs", "a.jsonl"])
     assert asked.spec.documents == ("docs", "a.jsonl")
     assert (asked.spec.index, asked.spec.embedder) == ("index.sqlite", "wordllama")
     assert asked.resolve("docs") == Path("docs")
@@ -91,7 +91,7 @@ def test_a_folder_or_an_endpoint_that_an_index_names_is_not_followed(
 
 def test_a_password_is_in_no_message() -> None:
     target = "postgresql://me:secret@localhost/docs?sslmode=require"
-    assert asked_for(["docs"], out=target).place == "postgresql://me@localhost/docs#finewright"
+    assert target_of(["docs"], out=target).place == "postgresql://me@localhost/docs#finewright"
 
 
 def test_who_asks_is_the_public_unless_it_is_said() -> None:
@@ -106,7 +106,7 @@ def test_who_asks_is_the_public_unless_it_is_said() -> None:
     ("given", "what"), [("", "argument 1 is empty"), ("\udcff", "is not UTF-8")]
 )
 def test_what_is_no_text_is_refused(given: str, what: str) -> None:
-    for ask in (asked_for, index_of):
+    for ask in (target_of, index_of):
         with pytest.raises(DataError, match=what):
             ask([given])
 

@@ -5,20 +5,20 @@ import torch
 
 from finewright.errors import StageError
 from finewright.schema.methods import SFTSpec
-from finewright.train.memory import smaller, told_what_would_fit
+from finewright.train.memory import memory_advice, smaller
 
 pytestmark = pytest.mark.torch
 
 
 def told(spec: SFTSpec, error: Exception) -> StageError:
-    with pytest.raises(StageError) as caught, told_what_would_fit(spec):
+    with pytest.raises(StageError) as caught, memory_advice(spec):
         raise error
     return caught.value
 
 
 def test_what_the_cpu_allocator_says_is_understood() -> None:
     """The real error of an allocation that no machine can serve."""
-    with pytest.raises(StageError) as caught, told_what_would_fit(SFTSpec()):
+    with pytest.raises(StageError) as caught, memory_advice(SFTSpec()):
         torch.empty(1 << 60, dtype=torch.uint8)
     assert "training does not fit into memory" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -46,5 +46,5 @@ def test_what_is_set_already_is_not_proposed_again() -> None:
 
 
 def test_other_errors_are_not_taken_for_it() -> None:
-    with pytest.raises(RuntimeError, match="shapes"), told_what_would_fit(SFTSpec()):
+    with pytest.raises(RuntimeError, match="shapes"), memory_advice(SFTSpec()):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, GenerationConfig
 
 import tiny
 from by_hand import context_of, spec_of
-from finewright.lm.elsewhere import Elsewhere, ProofQuestion, asked_elsewhere
+from finewright.lm.elsewhere import Elsewhere, ProofQuestion, answer_elsewhere
 from finewright.lm.generate import Generation, Sampling, generate
 from finewright.lm.load import load_chat, load_lm
 from finewright.lm.origin import origin_of
@@ -102,13 +102,13 @@ def test_what_differs_elsewhere_is_found(training: Training, tmp_path: Path) -> 
     (ours,) = generate(lm, [prompt], stop_ids=chat.stop_ids, sampling=sampling)
     wrong = Generation((*ours.ids[:-1], 7), ours.stop_id)
     GenerationConfig(eos_token_id=5, pad_token_id=0).save_pretrained(folder)
-    found = asked_elsewhere(base, folder, ProofQuestion(prompt, 20, wrong), "fp32")
+    found = answer_elsewhere(base, folder, ProofQuestion(prompt, 20, wrong), "fp32")
     assert isinstance(found, Elsewhere)
     assert found.gap > 0.01
     assert len(found.ids) == 20  # nothing but the limit ended it
     assert found.ids[: len(ours.ids)] == ours.ids
     (folder / "adapter_model.safetensors").write_bytes(b"cut")
-    why = asked_elsewhere(base, folder, ProofQuestion(prompt, 20, ours), "fp32")
+    why = answer_elsewhere(base, folder, ProofQuestion(prompt, 20, ours), "fp32")
     assert isinstance(why, str)
     assert "Error" in why
 

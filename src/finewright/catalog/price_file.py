@@ -184,7 +184,7 @@ def _refuse_later(catalog: PriceCatalog, today: date, notes: SpecNotes) -> None:
 
 
 def _error(notes: SpecNotes) -> DataError:
-    told = sorted(notes.mistakes, key=lambda mistake: mistake.place.rank)[:_MOST_MISTAKES]
-    untold = len(notes.mistakes) - len(told)
-    hint = f"and {untold} more mistakes" if untold else ""
-    return DataError("\n".join(mistake.line() for mistake in told), hint=hint)
+    listed = sorted(notes.mistakes, key=lambda mistake: mistake.place.rank)[:_MOST_MISTAKES]
+    num_more = len(notes.mistakes) - len(listed)
+    hint = f"and {num_more} more mistakes" if num_more else ""
+    return DataError("\n".join(mistake.line() for mistake in listed), hint=hint)

@@ -20,16 +20,16 @@ def talk(model: LoadedModel, manner: Manner, *, system: str, prompt: str) -> Non
     so that no answer depends on the lines before it, and a blank line is answered by a blank line, so that
     answers of one line stand where their questions do; an empty line follows an answer of several lines.
     Without `system`, a tuned model is asked with the system prompt that it was trained with."""
-    asked_with = system or model.system_prompt
-    opening = [{"role": "system", "content": asked_with}] if asked_with else []
+    system_prompt = system or model.system_prompt
+    opening = [{"role": "system", "content": system_prompt}] if system_prompt else []
     if prompt:
         _say(model, [*opening, {"role": "user", "content": prompt}], manner)
     elif sys.stdin.isatty():
         _converse(model, opening, manner)
     else:
         for line in _lines():
-            asked = [*opening, {"role": "user", "content": line}]
-            if not line.strip() or "\n" in _say(model, asked, manner):
+            messages = [*opening, {"role": "user", "content": line}]
+            if not line.strip() or "\n" in _say(model, messages, manner):
                 sys.stdout.write("\n")
                 sys.stdout.flush()
 

@@ -8,7 +8,7 @@ from finewright.compare.asking import OnProgress, RowAnswer, measure
 from finewright.compare.local import with_room
 from finewright.compare.models import LoadedModel, loaded
 from finewright.evaluate.baselines.card import label_card, strays
-from finewright.evaluate.baselines.label_task import LabelTask, told_sets
+from finewright.evaluate.baselines.label_task import LabelTask, sets_with_labels
 from finewright.evaluate.cautions import linear_problems, recall_problems
 from finewright.evaluate.measured import (
     Measured,
@@ -47,9 +47,9 @@ class ScoreCard:
 
     def add_with_labels(self, model: LoadedModel, key: str, name: str) -> None:
         """Measure the model under this name with the labels told, where rows ask for labels."""
-        told = told_sets(model.chat, self.task, self.row_sets)
+        with_labels = sets_with_labels(model.chat, self.task, self.row_sets)
         named = replace(model, name=name)
-        fitting, problems = with_room(named, told, self.spec.max_new_tokens)
+        fitting, problems = with_room(named, with_labels, self.spec.max_new_tokens)
         self.problems += problems
         self._add(named, key, fitting)
 

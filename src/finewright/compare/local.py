@@ -48,15 +48,15 @@ def answered_batches(
         if missing.isdisjoint(places):
             continue
         started = perf_counter()
-        asked = [questions[i] for i in places]
-        responses = _responses(subject, asked, settings)
+        batch = [questions[i] for i in places]
+        responses = _responses(subject, batch, settings)
         milliseconds = round(1000 * (perf_counter() - started) / len(places), 1)
         answered = [
             _answered(subject, question, response, preferred[i], settings.metrics)
-            for i, question, response in zip(places, asked, responses, strict=True)
+            for i, question, response in zip(places, batch, responses, strict=True)
         ]
         scores = row_scores(settings.metrics, answered)
-        found = zip(asked, responses, answered, scores, strict=True)
+        found = zip(batch, responses, answered, scores, strict=True)
         yield AnsweredBatch(
             places,
             [
@@ -149,7 +149,7 @@ def _sample(
         system=system,
         data=data,
         row=question.row.row,
-        prompt=question.asked,
+        prompt=question.last_turn,
         expected=question.expected,
         answer=compared_text(said, due.answer),
         stopped=said.ended,

@@ -78,9 +78,9 @@ def agreement(
     answers: Sequence[GoldenAnswers], stated: ParityTerms, options: ScoreOptions
 ) -> tuple[Score, ...]:
     """The new model's answers measured as if the old model's were the right ones."""
-    told = [AnsweredRow(a.row, a.old, a.new) for a in answers]
+    rows = [AnsweredRow(a.row, a.old, a.new) for a in answers]
     metrics = tuple(dict.fromkeys(("exact_match", *stated.metrics)))
-    return tuple(score_answers("new", "golden", metrics, told, options).scores)
+    return tuple(score_answers("new", "golden", metrics, rows, options).scores)
 
 
 def agreement_bound(answers: Sequence[GoldenAnswers], confidence: float) -> float:
@@ -101,34 +101,34 @@ def judged(bounds: Sequence[Bound], agreed: float, stated: ParityTerms, rows: in
             "open", f"Parity is not proved, as the rows are too few to tell: {few}."
         )
     if not bounds:
-        told = (
+        evidence = (
             f"the share of the {rows} prompts with the same answer is at least {100 * agreed:.1f} %"
             f" (one-sided {level})"
         )
         if agreed >= 1 - stated.margin:
             return ParityVerdict(
-                "parity", f"Parity is proved: {told}, so nothing differs by over {points}."
+                "parity", f"Parity is proved: {evidence}, so nothing differs by over {points}."
             )
         return ParityVerdict(
             "open",
-            f"Parity is not proved: {told}, and no right answers are known by which to tell who errs"
+            f"Parity is not proved: {evidence}, and no right answers are known by which to tell who errs"
             " where they differ.",
         )
     first = bounds[0]
     n, value = first.difference.n, 100 * first.difference.value
     gap = f"{stated.metric} of the new model minus the old one's is {value:+.1f} points"
-    told = (
+    evidence = (
         f"{gap}, at least {100 * first.bound:+.1f} (one-sided {level}, n = {n}), and the margin is"
         f" {points}"
     )
     if first.bound > -stated.margin:
-        return ParityVerdict("parity", f"Parity is proved: {told}.")
+        return ParityVerdict("parity", f"Parity is proved: {evidence}.")
     if first.difference.high < -stated.margin:
         most = f"at most {100 * first.difference.high:+.1f} (n = {n}), and the margin is {points}"
         return ParityVerdict("worse", f"The new model is worse: {gap}, {most}.")
     more = f"; about {first.rows_needed} rows would be enough for models that are equal"
     return ParityVerdict(
-        "open", f"Parity is not proved: {told}{more if first.rows_needed else ''}."
+        "open", f"Parity is not proved: {evidence}{more if first.rows_needed else ''}."
     )
 
 
@@ -197,8 +197,8 @@ def _rows_needed(metric: str, old: ScoredSet, new: ScoredSet, stated: ParityTerm
 def _answered(answers: Sequence[GoldenAnswers], name: str) -> list[AnsweredRow]:
     texts = {"old": [a.old for a in answers], "new": [a.new for a in answers]}
     texts["base"] = [a.base for a in answers]
-    told = zip(answers, texts[name], strict=True)
-    return [AnsweredRow(a.row, a.expected or "", text) for a, text in told]
+    pairs = zip(answers, texts[name], strict=True)
+    return [AnsweredRow(a.row, a.expected or "", text) for a, text in pairs]
 
 
 def check_measurable(metrics: Sequence[str]) -> None:

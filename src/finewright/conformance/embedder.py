@@ -40,8 +40,8 @@ class EmbedderConformance:
         np.testing.assert_allclose(embedder.documents([*_NEAR, _FAR]), alone, atol=1e-4)
 
     def test_what_means_the_same_is_nearer(self, embedder: Embedder) -> None:
-        asked = embedder.queries([_NEAR[0]])[0]
-        near, far = embedder.documents([_NEAR[1], _FAR]) @ asked
+        query = embedder.queries([_NEAR[0]])[0]
+        near, far = embedder.documents([_NEAR[1], _FAR]) @ query
         assert near > far
 
     def test_a_text_longer_than_it_reads_is_counted(self, embedder: Embedder) -> None:

@@ -64,7 +64,7 @@ class IndexConformance:
         assert passage.chunk == chunks(ALLOWANCES, 200)[1]
         assert ALLOWANCES.text[passage.chunk.start : passage.chunk.end] == passage.chunk.text
 
-    def test_passages_come_in_the_order_asked_for(self, index: Index) -> None:
+    def test_passages_come_in_the_order_of_the_request(self, index: Index) -> None:
         numbers = [r.chunk_id for r in index.nearest(direction(1), 3, None)]
         backwards = index.passages(numbers[::-1])
         assert [p.chunk_id for p in backwards] == numbers[::-1]
@@ -123,7 +123,7 @@ class IndexConformance:
         assert near(index, direction(0, 0, 1))[0] == "fees"
         assert len(index.nearest(direction(1), 2, None)) == 2
 
-    def test_vectors_are_given_back_in_the_order_asked_for(self, index: Index) -> None:
+    def test_vectors_are_given_back_in_the_order_of_the_request(self, index: Index) -> None:
         first, second = (r.chunk_id for r in index.nearest(direction(1), 2, None))
         both = index.vectors([second, first])
         assert both.dtype == np.float32

@@ -52,7 +52,7 @@ class RecogniserConformance:
         assert all(0 < span.confidence <= 1 and span.why for span in found)
         assert not any(text[start:end] in span.why for span in found)
 
-    def test_what_only_looks_like_it_is_not_found(
+    def test_a_likeness_is_not_found(
         self, recognisers: tuple[Recogniser, ...], near_miss: str
     ) -> None:
         types = {type_ for row in recognisers for type_ in row.types}

@@ -42,7 +42,7 @@ class ScorerConformance:
                 assert 0 <= score(*pair) <= 1
                 assert score(*pair) == score(*pair)
 
-    def test_its_argument_is_asked_for_and_none_is_taken_where_it_has_none(self) -> None:
+    def test_its_argument_is_required_and_none_is_taken_where_it_has_none(self) -> None:
         base, colon, _ = self.name.partition(":")
         with pytest.raises(UnknownPlugin) as raised:
             row_scorer(base if colon else f"{base}:x")

@@ -111,8 +111,8 @@ class _Reader:
         """A whole number above zero, and not beyond any model. Raises ModelError."""
         found = self.get(key, otherwise)
         if isinstance(found, bool) or not isinstance(found, int) or found < 1:
-            told = "is missing" if found is None else f"is {found!r}"
-            raise ModelError(f"{self.origin}: {key} {told}; it must be a whole number above zero")
+            fault = "is missing" if found is None else f"is {found!r}"
+            raise ModelError(f"{self.origin}: {key} {fault}; it must be a whole number above zero")
         most = _MOST.get(key, _MOST_OF_ANY)
         if found > most:
             what = f"{self.origin}: {key} is {found:,}; no model has over {most:,}"

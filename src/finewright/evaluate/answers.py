@@ -26,10 +26,10 @@ from finewright.schema.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class HeldOutQuestion:
-    """What a held-out row asks, and what is expected; `asked` is the last turn before the answer."""
+    """What a held-out row asks, and what is expected; `last_turn` is the last turn before the answer."""
 
     row: Row
-    asked: str
+    last_turn: str
     prompt: str
     prompt_ids: tuple[int, ...]
     due: Due
@@ -64,9 +64,9 @@ def question_of(chat: Chat, row: Row) -> HeldOutQuestion:
     except DataError as error:
         raise _at(row, error) from None
     ids = chat.tokens(prompt).ids
-    asked = str(row.messages[last - 1]["content"] or "")
+    last_turn = str(row.messages[last - 1]["content"] or "")
     return HeldOutQuestion(
-        row, asked, prompt.text, tuple(ids), due_of(expected, row.tools, row.columns)
+        row, last_turn, prompt.text, tuple(ids), due_of(expected, row.tools, row.columns)
     )
 
 

@@ -23,14 +23,14 @@ def with_examples(row: Row, examples: Sequence[Row]) -> Row:
 
 def with_passages(row: Row, passages: Sequence[Passage]) -> Row:
     """The row with passages before its question, as `rag.prompt` puts them; what is expected stays."""
-    asked, expected = _parted(row)
-    return replace(row, messages=(*messages_with(passages, asked), *expected))
+    prompt, expected = _parted(row)
+    return replace(row, messages=(*messages_with(passages, prompt), *expected))
 
 
 def question_of(row: Row) -> str:
     """What the row asks and is searched for: the text of the user's last turn before the answer."""
-    asked, _ = _parted(row)
-    said = [str(m["content"] or "") for m in asked if m["role"] == "user"]
+    prompt, _ = _parted(row)
+    said = [str(m["content"] or "") for m in prompt if m["role"] == "user"]
     return said[-1] if said else ""
 
 

@@ -77,10 +77,10 @@ def _problem(why: str, refused: Sequence[tuple[Row, DataError]], num_rows: int) 
 
 
 def _refuse_filled(chat: Chat, row: Row, reads: int) -> None:
-    asked = chat.prompt(row.messages[: row.answer_at], row.tools)
+    prompt = chat.prompt(row.messages[: row.answer_at], row.tools)
     # no token is less than a byte
-    if len(asked.text.encode("utf-8", "surrogatepass")) >= reads:
-        refuse_filled(len(chat.tokens(asked).ids), reads)
+    if len(prompt.text.encode("utf-8", "surrogatepass")) >= reads:
+        refuse_filled(len(chat.tokens(prompt).ids), reads)
 
 
 def _refuse_lost_calls(chat: Chat, row: Row, last: int) -> None:

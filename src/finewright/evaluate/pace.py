@@ -53,9 +53,9 @@ def answer_pace(  # noqa: PLR0913 - what is asked of whom, by name
     questions = [question_of(chat, row) for row in rows[:: max(1, len(rows) // batch_size)]]
     questions = questions[:batch_size]
 
-    def timed(asked: Sequence[HeldOutQuestion], most: int) -> _Timed:
+    def timed(some: Sequence[HeldOutQuestion], most: int) -> _Timed:
         began = clock()
-        prompts = [question.prompt_ids for question in asked]
+        prompts = [question.prompt_ids for question in some]
         sampling = Sampling(max_new_tokens=most)
         found = generate(lm, prompts, stop_ids=chat.stop_ids, sampling=sampling)
         longest = max(len(each.ids) + each.stopped for each in found)

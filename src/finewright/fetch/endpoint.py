@@ -207,8 +207,8 @@ class Client:
                     trust_env=not self.endpoint.is_local,
                 )
             except (ValueError, OSError) as error:
-                told = f"the settings of proxy or certificates cannot be used: {error}"
-                raise self._error(_one_line(told)) from None
+                fault = f"the settings of proxy or certificates cannot be used: {error}"
+                raise self._error(_one_line(fault)) from None
             weakref.finalize(self, self._http.close)
         return self._http
 
@@ -226,8 +226,8 @@ class Client:
 
     def _error(self, reason: str, *, hint: str = "") -> FetchError:
         key = _key(self.endpoint)
-        told = reason.replace(key, "***") if key else reason
-        return FetchError(f"{self.endpoint.base_url}#{self.endpoint.model}: {told}", hint=hint)
+        redacted = reason.replace(key, "***") if key else reason
+        return FetchError(f"{self.endpoint.base_url}#{self.endpoint.model}: {redacted}", hint=hint)
 
 
 def _key_names(endpoint: Endpoint) -> list[str]:
@@ -265,8 +265,10 @@ def _is_spent(response: "httpx.Response") -> bool:
 
 
 def _pause_s(attempt: int, response: "httpx.Response | None") -> float:
-    asked = response.headers.get("retry-after", "") if response is not None else ""
-    seconds = float(asked) if asked.replace(".", "", 1).isdecimal() else float(2**attempt)
+    retry_after = response.headers.get("retry-after", "") if response is not None else ""
+    seconds = (
+        float(retry_after) if retry_after.replace(".", "", 1).isdecimal() else float(2**attempt)
+    )
     return min(seconds, _LONGEST_PAUSE_S)
 
 

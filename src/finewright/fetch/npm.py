@@ -66,5 +66,5 @@ def _npm() -> list[str]:
 
 def _reason(stderr: str) -> str:
     lines = [line.removeprefix("npm error").strip() for line in stderr.splitlines()]
-    told = [line for line in lines if line and not line.startswith(_HEADINGS)]
-    return told[0] if told else "npm gave no reason"
+    reasons = [line for line in lines if line and not line.startswith(_HEADINGS)]
+    return reasons[0] if reasons else "npm gave no reason"

@@ -58,5 +58,5 @@ def _reason(stderr: str) -> str:
     broken = [line.partition("connection broken by ")[2] for line in lines]
     if any(broken):
         return f"no connection: {re.sub('<[^>]*>: ', '', max(broken, key=len))}"
-    told = [line for line in lines if line.startswith("ERROR:")] or lines
-    return told[-1] if told else "pip gave no reason"
+    reasons = [line for line in lines if line.startswith("ERROR:")] or lines
+    return reasons[-1] if reasons else "pip gave no reason"

@@ -63,7 +63,7 @@ def scripts(text: str) -> Counter[str]:
     return found
 
 
-def other_script(answer: str, asked: str, expected: str) -> str:
+def other_script(answer: str, question: str, expected: str) -> str:
     """The script of the answer that nobody asked for, or "".
 
     That is a script of at least a tenth of the answer's letters, and two of them, which neither the
@@ -73,7 +73,7 @@ def other_script(answer: str, asked: str, expected: str) -> str:
     num_letters = found.total()
     if num_letters < _FEWEST_LETTERS:
         return ""
-    known = wanted.keys() | scripts(asked).keys()
+    known = wanted.keys() | scripts(question).keys()
     for script, count in found.most_common():
         if (
             script not in known

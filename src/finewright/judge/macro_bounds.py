@@ -110,10 +110,10 @@ class _Bounds(NamedTuple):
 def _macro_f1(answers: Codes, truth: Truth) -> float:
     import numpy as np
 
-    asked = np.bincount(truth.expected, minlength=truth.num_labels)
+    expected = np.bincount(truth.expected, minlength=truth.num_labels)
     said = np.bincount(answers, minlength=truth.num_labels)[: truth.num_labels]
     hits = np.bincount(answers[answers == truth.expected], minlength=truth.num_labels)
-    return float((2 * hits[: truth.num_labels] / (asked + said)).mean())
+    return float((2 * hits[: truth.num_labels] / (expected + said)).mean())
 
 
 def _blocks(
@@ -126,14 +126,17 @@ def _blocks(
     rows, counts = np.unique(codes, axis=0, return_counts=True)
     shapes = np.append(counts, 1).astype(np.float64)
     one_hot = np.eye(truth.num_labels + 1)[:, : truth.num_labels]
-    asked, *given = (one_hot[rows[:, i]] for i in range(rows.shape[1]))
+    expected, *given = (one_hot[rows[:, i]] for i in range(rows.shape[1]))
     rng = np.random.default_rng(seed)
     step = max(1, BLOCK_ELEMENTS // max(shapes.size, truth.num_labels))
     for start in range(0, resamples, step):
         weights = rng.standard_gamma(shapes, size=(min(step, resamples - start), shapes.size))
         weights /= weights.sum(axis=1, keepdims=True)
         of_rows, extra = weights[:, :-1], weights[:, -1]
-        yield [_Drawn(extra, of_rows @ (asked * said), of_rows @ (asked + said)) for said in given]
+        yield [
+            _Drawn(extra, of_rows @ (expected * said), of_rows @ (expected + said))
+            for said in given
+        ]
 
 
 def _worst(drawn: _Drawn) -> Floats:

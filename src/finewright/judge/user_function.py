@@ -38,15 +38,17 @@ class UserFunction:
             value = self._function(answer, dict(row))
         except Exception as error:
             line = _line_in(self._path, error)
-            raise StageError(f"{self._path}{line}: {self._told(answer, _said(error))}") from None
+            raise StageError(
+                f"{self._path}{line}: {self._sentence(answer, _said(error))}"
+            ) from None
         if not isinstance(value, Real) or not math.isfinite(value):
             raise StageError(
-                f"{self._path}: {self._told(answer, f'gave {value!r:.80}')}",
+                f"{self._path}: {self._sentence(answer, f'gave {value!r:.80}')}",
                 hint="a reward is a finite number",
             )
         return float(value)
 
-    def _told(self, answer: str, what: str) -> str:
+    def _sentence(self, answer: str, what: str) -> str:
         start = answer[:_START] + ("..." if len(answer) > _START else "")
         return f"{self._name} {what} for the answer {start!r}"
 

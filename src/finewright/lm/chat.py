@@ -120,8 +120,8 @@ class Chat:
         found = self._tokens(rendered, ())
         cuts: list[int] = []
         for start, _ in rendered.spans:
-            asked = self._tokens(rendered.until(start), ()).ids
-            if list(found.ids[: len(asked)]) != list(asked):
+            prompt_ids = self._tokens(rendered.until(start), ()).ids
+            if list(found.ids[: len(prompt_ids)]) != list(prompt_ids):
                 cuts.append(start)
                 found = self._tokens(rendered, cuts)
         return found
@@ -185,8 +185,8 @@ class Chat:
         apart, together = [], [last]
         for turn in earlier:
             alone = _rendered([turn], quoted)
-            asked = self._tokens(alone.until(alone.spans[0].start), ()).ids
-            if list(ids[: len(asked)]) == list(asked):
+            prompt_ids = self._tokens(alone.until(alone.spans[0].start), ()).ids
+            if list(ids[: len(prompt_ids)]) == list(prompt_ids):
                 together.append(turn)
             else:
                 apart.append(alone)

@@ -61,14 +61,14 @@ def why_not(base: LocalBase, folder: Path, consent: str) -> str:
     return f"its weights take {size / 2**30:.0f} GiB" if size > _LARGEST else ""
 
 
-def asked_elsewhere(
+def answer_elsewhere(
     base: LocalBase, folder: Path, question: ProofQuestion, dtype: Literal["bf16", "fp32"]
 ) -> Elsewhere | str:
     """What another process answers from a copy of the folder, or in one line why it could not."""
     with tempfile.TemporaryDirectory() as place:
         copied = Path(place, "copied")
         shutil.copytree(folder, copied)
-        asked = {
+        request = {
             "folder": str(copied),
             "base": str(base.folder.absolute()) if (folder / CONFIG_FILE).is_file() else "",
             "dtype": str(dtype_of(dtype)).removeprefix("torch."),
@@ -79,7 +79,7 @@ def asked_elsewhere(
         try:
             done = subprocess.run(
                 [sys.executable, "-P", "-W", "ignore", str(_PROGRAM)],
-                input=json.dumps(asked),
+                input=json.dumps(request),
                 capture_output=True,
                 text=True,
                 env=_environment(Path(place)),

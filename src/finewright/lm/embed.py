@@ -56,8 +56,8 @@ class TextEncoder:
         """`dtype` None: bf16 where the device multiplies it natively. Raises ModelError."""
         self.settings = settings_of(folder)
         self._model = _load(folder, dtype or ("bf16" if runtime.fast_bf16() else "fp32"))
-        self._tokenizer, told = _tokenizer(folder)
-        limits = (self.settings.longest, told, _positions(self._model), _MOST_TOKENS)
+        self._tokenizer, tokenizer_limit = _tokenizer(folder)
+        limits = (self.settings.longest, tokenizer_limit, _positions(self._model), _MOST_TOKENS)
         self.longest = min(filter(None, limits))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_length=self.longest)

@@ -150,7 +150,7 @@ def _prompted(lm: LM, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Dynamic
     cache = decode.roomy_cache(lm.model)
     if lm.packs_exactly:
         return _packed_prompts(lm, prompts, cache)
-    row = lm.with_virtual_tokens(pack([_asked(ids) for ids in prompts], lm.device))
+    row = lm.with_virtual_tokens(pack([_prompt_row(ids) for ids in prompts], lm.device))
     tokens, mask = prefill.left_padded(row.segments[-len(prompts) :], lm.device)
     # ids or embeddings; what a pad holds is masked
     given = {name: tensor[0, tokens] for name, tensor in lm.inputs(row).items()}
@@ -165,7 +165,7 @@ def _packed_prompts(
     lm: LM, prompts: Sequence[Sequence[int]], cache: DynamicCache
 ) -> tuple[Tensor, DynamicCache, Tensor]:
     number = {ids: i for i, ids in enumerate(dict.fromkeys(map(tuple, prompts)))}
-    row = lm.with_virtual_tokens(lm.pack([[_asked(ids) for ids in number]]))
+    row = lm.with_virtual_tokens(lm.pack([[_prompt_row(ids) for ids in number]]))
     rows = row.segments[-len(number) :]
     picked = torch.tensor([number[tuple(ids)] for ids in prompts], device=lm.device)
     tokens, mask = (t[picked] for t in prefill.left_padded(rows, lm.device))
@@ -221,7 +221,7 @@ def _steps(
         positions = positions + 1
 
 
-def _asked(prompt: Sequence[int]) -> EncodedRow:
+def _prompt_row(prompt: Sequence[int]) -> EncodedRow:
     return EncodedRow(tuple(prompt), (False,) * len(prompt))
 
 

@@ -63,40 +63,40 @@ def find_marks(template: ChatTemplate) -> Marks:
 
 
 def _found(template: ChatTemplate) -> Marks:
-    asked = template.text([QUESTION], ask=True)
+    prompt = template.text([QUESTION], ask=True)
     plain = template.text([QUESTION, _answer()])
     if CONTENT not in plain:
         raise DataError("the chat template leaves out what an assistant says")
     before, _, ends = plain.rpartition(CONTENT)
-    unthought = before.removeprefix(asked) if before.startswith(asked) else ""
-    opened = asked.rstrip().endswith(_THINK)
+    unthought = before.removeprefix(prompt) if before.startswith(prompt) else ""
+    opened = prompt.rstrip().endswith(_THINK)
     for key in THOUGHT_KEYS:
         text = template.text([QUESTION, _answer({key: THOUGHT})])
         if THOUGHT in text:
             head, _, rest = text.rpartition(THOUGHT)
             closes, _, _ = rest.rpartition(CONTENT)
-            is_open = head == asked != before
-            if is_open and not before.startswith(asked):
+            is_open = head == prompt != before
+            if is_open and not before.startswith(prompt):
                 unthought = closes  # a thought of no words
-            opens = _after(asked, before, head)
+            opens = _after(prompt, before, head)
             return Marks(key, is_open, opens, closes, unthought, ends)
-    key, opens, closes = _beside_call(template, asked, before)
+    key, opens, closes = _beside_call(template, prompt, before)
     if not key and opened:
         closes = _R1_CLOSES
     elif not key:
-        opens, closes = _within_content(template, asked, before)
+        opens, closes = _within_content(template, prompt, before)
     return Marks(key, opened, opens, closes, unthought, ends)
 
 
-def _within_content(template: ChatTemplate, asked: str, before: str) -> tuple[str, str]:
+def _within_content(template: ChatTemplate, prompt: str, before: str) -> tuple[str, str]:
     """The opening and the close of a thought that is written into the content, as its text or split off."""
     content = f"<think>\n{THOUGHT}\n</think>\n\n{CONTENT}"
     text = template.text([QUESTION, _answer({"content": content})])
     head, found, rest = text.rpartition(THOUGHT)
-    return (_after(asked, before, head), rest.rpartition(CONTENT)[0]) if found else ("", "")
+    return (_after(prompt, before, head), rest.rpartition(CONTENT)[0]) if found else ("", "")
 
 
-def _beside_call(template: ChatTemplate, asked: str, before: str) -> tuple[str, str, str]:
+def _beside_call(template: ChatTemplate, prompt: str, before: str) -> tuple[str, str, str]:
     """The key, opening and close of a thought where only an answer that calls a tool may have one."""
     try:
         alone = template.text([QUESTION, _answer({"content": "", "tool_calls": [CALL]})])
@@ -105,7 +105,11 @@ def _beside_call(template: ChatTemplate, asked: str, before: str) -> tuple[str, 
             text = template.text([QUESTION, called])
             if THOUGHT in text:
                 head, _, rest = text.rpartition(THOUGHT)
-                return key, _after(asked, before, head), rest[: -_alike_at_end(rest, alone) or None]
+                return (
+                    key,
+                    _after(prompt, before, head),
+                    rest[: -_alike_at_end(rest, alone) or None],
+                )
     except DataError:  # it has no words for calls
         pass
     return "", "", ""
@@ -117,11 +121,11 @@ def _alike_at_end(one: str, other: str) -> int:
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _after(asked: str, before: str, head: str) -> str:
+def _after(prompt: str, before: str, head: str) -> str:
     """What stands before a thought; `before` is what stands before a content.
 
     A prompt that closes an empty thought begins no answer that thinks."""
-    for lead in (asked, before):
+    for lead in (prompt, before):
         if head.startswith(lead):
             return head.removeprefix(lead)
     return "".join(head.rpartition(_THINK)[1:])

@@ -94,7 +94,7 @@ def _on_cuda(begin: Callable[[], Iterator[StepResult]], count: int) -> Micro:
     torch.cuda.reset_peak_memory_stats()
     done = list(islice(begin(), count))
     torch.cuda.synchronize()
-    return _told(torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved(), done)
+    return _micro(torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved(), done)
 
 
 def _on_cpu(lm: LM, begin: Callable[[], Iterator[StepResult]], count: int) -> Micro:
@@ -103,10 +103,10 @@ def _on_cpu(lm: LM, begin: Callable[[], Iterator[StepResult]], count: int) -> Mi
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         done = list(islice(begin(), count))
     process = runtime.peak_resident_bytes()
-    return _told(held + _most_beyond(profiled), process, done)
+    return _micro(held + _most_beyond(profiled), process, done)
 
 
-def _told(tensors: int, process: int, done: list[StepResult]) -> Micro:
+def _micro(tensors: int, process: int, done: list[StepResult]) -> Micro:
     return Micro(tensors, process, tuple(s.tokens for s in done), tuple(s.seconds for s in done))
 
 

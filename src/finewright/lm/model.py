@@ -128,19 +128,19 @@ class LM:
 
     def slow_paths(self) -> tuple[str, ...]:
         """What runs as transformers and torch have it where the engine has something faster, and why."""
-        told = [
+        notes = [
             f"{left.module}: {left.trick} as transformers has it, because {left.reason}"
             for left in self.fallbacks
         ]
         if whole := kept_whole(self.model, self.adapters):
-            told.append(
+            notes.append(
                 f"{', '.join(whole)}: kept whole, because only linear layers with an adapter are quantised"
             )
         if self.device.type == "cpu" and (reason := library.status().reason):
-            told.insert(0, f"plain torch in place of the CPU kernels, because {reason}")
+            notes.insert(0, f"plain torch in place of the CPU kernels, because {reason}")
         if not self.packs_exactly:
-            told.insert(0, "rows one by one, because attention does not take them end to end")
-        return tuple(told)
+            notes.insert(0, "rows one by one, because attention does not take them end to end")
+        return tuple(notes)
 
     def recompute(self) -> None:
         """Keep only each decoder layer's input in the forward, and run the layer again in the backward.

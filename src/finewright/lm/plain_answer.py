@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 
-def answer(asked: dict[str, Any]) -> dict[str, Any]:
+def answer(request: dict[str, Any]) -> dict[str, Any]:
     """What a folder generates after `prompt`, with its own generation config and no other setting.
 
     `gap` is how far each token of `ours` is below the choice of this model, as a share of the logits' spread;
@@ -20,24 +20,24 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
     model: Any = AutoModelForCausalLM.from_pretrained(
-        asked["base"] or asked["folder"], dtype=getattr(torch, asked["dtype"])
+        request["base"] or request["folder"], dtype=getattr(torch, request["dtype"])
     )
     declared = model.generation_config.eos_token_id
-    if asked["base"]:
-        model = peft.PeftModel.from_pretrained(model, asked["folder"])
-        model.generation_config = GenerationConfig.from_pretrained(asked["folder"])
-    tokenizer = AutoTokenizer.from_pretrained(asked["folder"])
-    prompt = torch.tensor([asked["prompt"]])
+    if request["base"]:
+        model = peft.PeftModel.from_pretrained(model, request["folder"])
+        model.generation_config = GenerationConfig.from_pretrained(request["folder"])
+    tokenizer = AutoTokenizer.from_pretrained(request["folder"])
+    prompt = torch.tensor([request["prompt"]])
     mask = torch.ones_like(prompt)
     with torch.no_grad():
         made = model.generate(
-            input_ids=prompt, attention_mask=mask, max_new_tokens=asked["max_new_tokens"]
+            input_ids=prompt, attention_mask=mask, max_new_tokens=request["max_new_tokens"]
         )
     ids = made[0, prompt.shape[1] :].tolist()
     return {
         "ids": ids,
         "text": tokenizer.decode(ids),
-        "gap": _gap(model, asked["prompt"], asked["ours"]),
+        "gap": _gap(model, request["prompt"], request["ours"]),
         "declared": declared if isinstance(declared, list) else [declared],
         "transformers": transformers.__version__,
         "peft": peft.__version__,

@@ -76,8 +76,8 @@ def locate(name: str, root: Path, *, commit: str = "") -> LocalBase:
 def _local(name: str, root: Path) -> Path | None:
     path = Path(name).expanduser()
     path = path if path.is_absolute() else root / path
-    looks_local = name.startswith((".", "/", "~")) or name.endswith(".gguf")
-    return path if looks_local or path.exists() else None
+    is_local = name.startswith((".", "/", "~")) or name.endswith(".gguf")
+    return path if is_local or path.exists() else None
 
 
 def _unknown(name: str) -> ModelError:

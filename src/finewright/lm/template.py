@@ -97,7 +97,7 @@ def switches(template: str) -> frozenset[str]:
         if name.ctx != "load":
             line = min(name.lineno, first_stored.get(name.name, name.lineno))
             first_stored[name.name] = line
-    asked = {
+    tested = {
         node.node.name
         for node in tree.find_all((nodes.Test, nodes.Filter))
         if node.name in ("defined", "undefined", "default", "d")
@@ -105,7 +105,7 @@ def switches(template: str) -> frozenset[str]:
         and node.lineno <= first_stored.get(node.node.name, node.lineno)
     }
     free = meta.find_undeclared_variables(tree)
-    read = (free - first_stored.keys()) | (free & asked)
+    read = (free - first_stored.keys()) | (free & tested)
     return frozenset(name for name in read - _GIVEN if not name.endswith("_token"))
 
 

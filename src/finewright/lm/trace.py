@@ -85,8 +85,8 @@ def config_in(folder: Path) -> PreTrainedConfig:
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True)
     except UNREADABLE as error:
-        told = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{folder / 'config.json'}: {told}") from None
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{folder / 'config.json'}: {reason}") from None
 
 
 def packs_end_to_end(model: PreTrainedModel) -> bool:

@@ -67,20 +67,20 @@ def _end_of_call(
 ) -> frozenset[int]:
     """The token that ends a turn with a call where that is another one, as gpt-oss's `<|call|>`."""
     try:
-        asked = template.text([QUESTION], ask=True)
+        prompt = template.text([QUESTION], ask=True)
         once = template.text([QUESTION, _CALLS])
         twice = template.text([QUESTION, {**_CALLS, "tool_calls": [CALL, CALL]}])
     except DataError:  # it has no words for calls, or none for two
         return frozenset()
-    written = once.removeprefix(asked)
+    written = once.removeprefix(prompt)
     controls = _controls_in(template.tokenizer, written.rpartition(CALL["function"]["name"])[2])
     known = {*ends, *eos_ids}
-    if not once.startswith(asked) or CALL["function"]["name"] not in written or not controls:
+    if not once.startswith(prompt) or CALL["function"]["name"] not in written or not controls:
         return frozenset()
     if any(token in known for token in controls):
         return frozenset([next(token for token in controls if token in known)])
     last = template.tokenizer.decode(controls[-1])
-    alone = twice.removeprefix(asked).count(last) == 1
+    alone = twice.removeprefix(prompt).count(last) == 1
     return frozenset(controls[-1:] if alone and written.rstrip().endswith(last) else ())
 
 

@@ -84,17 +84,17 @@ class Turns:
                 f"messages[{i}]: a thought that never closes",
                 hint="close it with </think> before what is said",
             )
-        asked = self._text(self.messages[:i], ask=True) if i else self._unasked()
-        answer = self._answer(i, asked)
-        self._refuse_changes(i, asked, answer)
+        prompt = self._text(self.messages[:i], ask=True) if i else self._opening()
+        answer = self._answer(i, prompt)
+        self._refuse_changes(i, prompt, answer)
         end = self._end(message, answer)
         if end is None:
             after = self.ends.after_call if message.get("tool_calls") else self.ends.after_answer
             answer = answer.rstrip("\n") + after if after else answer
             end = len(answer)
-        return LearnedTurn(asked + answer, len(asked), len(asked) + end)
+        return LearnedTurn(prompt + answer, len(prompt), len(prompt) + end)
 
-    def _unasked(self) -> str:
+    def _opening(self) -> str:
         """What stands before the content of an answer with which a conversation begins."""
         first = self.messages[0]
         if not first.get("content"):
@@ -117,37 +117,37 @@ class Turns:
         found = [answer.find(end, at) + len(end) for end in self.ends.texts if end in answer[at:]]
         return min(found, default=None)
 
-    def _answer(self, i: int, asked: str) -> str:
+    def _answer(self, i: int, prompt: str) -> str:
         """What the model is to write where it is asked for message `i`."""
         message, before = self.messages[i], self.messages[:i]
         text = self._text([*before, message])
-        if text.startswith(asked):
-            return text[len(asked) :]
+        if text.startswith(prompt):
+            return text[len(prompt) :]
         thought = thought_of(message)
         if self.marks.is_open and self.marks.key and not thought:
             text = self._text([*before, {**message, self.marks.key: THOUGHT}])
-            if text.startswith(asked + THOUGHT):
-                return text[len(asked) + len(THOUGHT) :]  # a thought of no words
+            if text.startswith(prompt + THOUGHT):
+                return text[len(prompt) + len(THOUGHT) :]  # a thought of no words
         if self.marks.is_open and not self.marks.key:
-            return self._after_opened_thought(i, asked, text)
-        written = self._after_closed_thought(i, asked, text)
+            return self._after_opened_thought(i, prompt, text)
+        written = self._after_closed_thought(i, prompt, text)
         if written is None:
-            written = self._after_header(i, asked, text)
+            written = self._after_header(i, prompt, text)
         if written is None:
-            raise _begins_otherwise(i, asked, text)
+            raise _begins_otherwise(i, prompt, text)
         return written
 
-    def _after_opened_thought(self, i: int, asked: str, text: str) -> str:
+    def _after_opened_thought(self, i: int, prompt: str, text: str) -> str:
         """The answer as it is generated where the prompt opens a thought that the template then takes out.
 
         That is DeepSeek-R1's, whose rendering alone would teach to give none."""
-        bare = asked[: asked.rindex(_THINK)]
+        bare = prompt[: prompt.rindex(_THINK)]
         if not text.startswith(bare):
-            raise _begins_otherwise(i, asked, text)
+            raise _begins_otherwise(i, prompt, text)
         thought, answer = thought_of(self.messages[i]), text[len(bare) :].lstrip("\n")
         return f"{thought}{self.marks.closes}{answer}" if thought else f"</think>\n\n{answer}"
 
-    def _after_closed_thought(self, i: int, asked: str, text: str) -> str | None:
+    def _after_closed_thought(self, i: int, prompt: str, text: str) -> str | None:
         """The answer, where the prompt has an empty thought before it that the rendering leaves out.
 
         Gemma 4's larger models are asked so when they are not to think."""
@@ -155,21 +155,21 @@ class Turns:
         content = str(message.get("content") or "")
         spoken = {"role": message["role"], "content": CONTENT}
         head = self._text([*self.messages[:i], spoken]).rpartition(CONTENT)[0]
-        prompted = asked.removeprefix(head)
+        prompted = prompt.removeprefix(head)
         closes = {"</think>", self.marks.closes.strip() or "</think>"}
         is_closed = any(close in prompted for close in closes)
-        if thought_of(message) or split_thoughts(content).thoughts or prompted == asked:
+        if thought_of(message) or split_thoughts(content).thoughts or prompted == prompt:
             return None
         return text.removeprefix(head) if is_closed and text.startswith(head) else None
 
-    def _after_header(self, i: int, asked: str, text: str) -> str | None:
+    def _after_header(self, i: int, prompt: str, text: str) -> str | None:
         """The answer behind its header, where the template writes what comes before it otherwise by now.
 
         gpt-oss forgets the thoughts before a call once there is an answer; what is asked still has them."""
-        header = asked.removeprefix(self._text(self.messages[:i]))
+        header = prompt.removeprefix(self._text(self.messages[:i]))
         if not header:
             return self._without_system(i, text)
-        if header == asked:
+        if header == prompt:
             return None
         before = self.messages[:i]
         head = self._before_header(before, i, header)
@@ -195,13 +195,13 @@ class Turns:
         others = [m for m in self.messages[: i + 1] if m["role"] != "system"]
         if len(others) in (1, i + 1):
             return None
-        asked, whole = self._text(others[:-1], ask=True), self._text(others)
-        answer = whole[len(asked) :]
-        return answer if whole.startswith(asked) and text.endswith(answer) else None
+        prompt, whole = self._text(others[:-1], ask=True), self._text(others)
+        answer = whole[len(prompt) :]
+        return answer if whole.startswith(prompt) and text.endswith(answer) else None
 
     # ------------------------------------------------------------ what a template may not do
 
-    def _refuse_changes(self, i: int, asked: str, answer: str) -> None:
+    def _refuse_changes(self, i: int, prompt: str, answer: str) -> None:
         """The answer says what the message says: its content, its thought and its calls."""
         message = self.messages[i]
         content, thought = str(message.get("content") or "").strip(), thought_of(message)
@@ -228,7 +228,7 @@ class Turns:
                 raise DataError(f"messages[{i}]: the chat template leaves out {what}")
         if content and self.marks.key and not thought:
             silent = {**message, "content": "", self.marks.key: content}
-            if self._text([*self.messages[:i], silent]) == asked + answer:
+            if self._text([*self.messages[:i], silent]) == prompt + answer:
                 raise DataError(
                     f"messages[{i}]: the chat template writes the text beside the tool call as a thought",
                     hint="give it as reasoning_content if it is one, or leave it out",
@@ -248,10 +248,10 @@ class Turns:
     def refuse_losses(self, i: int) -> None:
         """Nothing but thoughts may be missing of what is asked before message `i`."""
         before = self.messages[:i]
-        asked = self._text(before, ask=True) if before else ""
+        prompt = self._text(before, ask=True) if before else ""
         for at, message in enumerate(before):
             for what, changed in _changes(message):
-                if self._text([*before[:at], changed, *before[at + 1 :]], ask=True) == asked:
+                if self._text([*before[:at], changed, *before[at + 1 :]], ask=True) == prompt:
                     raise DataError(f"messages[{at}]: the chat template leaves out {what}")
         if self.tools:
             whole, ask = self.messages[: i + 1], i == len(self.messages)
@@ -268,11 +268,11 @@ def _common(one: str, other: str) -> str:
     return one[: next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))]
 
 
-def _begins_otherwise(i: int, asked: str, text: str) -> DataError:
-    at = len(_common(asked, text))
+def _begins_otherwise(i: int, prompt: str, text: str) -> DataError:
+    at = len(_common(prompt, text))
     return DataError(
         f"messages[{i}]: the chat template begins this answer otherwise than the model is asked for it: "
-        f"it is asked {asked[at:][:40]!r} and would learn {text[at:][:40]!r}",
+        f"it is asked {prompt[at:][:40]!r} and would learn {text[at:][:40]!r}",
         hint="set the template's switches under chat_template, as enable_thinking, or change the row",
     )
 

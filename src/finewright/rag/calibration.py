@@ -104,16 +104,16 @@ def calibrated(
 
     kinds = [np.array([_row(each) for each in group]) for group in (answerable, foreign)]
     intercept, slopes = _fitted(*kinds)
-    asked, strange = (intercept + kind @ slopes for kind in kinds)
-    least = _threshold(np.sort(asked)[int(REFUSED * len(asked))], np.quantile(strange, CAUGHT))
+    known, strange = (intercept + kind @ slopes for kind in kinds)
+    least = _threshold(np.sort(known)[int(REFUSED * len(known))], np.quantile(strange, CAUGHT))
     return Calibration(
         intercept=intercept,
         cosine=float(slopes[0]),
         coverage=float(slopes[1]),
         least=least,
-        refused=float(np.mean(asked < least)),
+        refused=float(np.mean(known < least)),
         caught=float(np.mean(strange < least)),
-        num_questions=len(asked),
+        num_questions=len(known),
         tuned_on=tuple(tuned_on),
     )
 

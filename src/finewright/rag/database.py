@@ -68,7 +68,7 @@ _SAID = {
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def sqlite_errors(path: Path) -> Iterator[None]:
     """Turn any error of SQLite in the block into one line about `path` with a mend."""
     try:
         yield
@@ -80,9 +80,9 @@ def told(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def read_told(path: Path) -> Iterator[None]:
-    """`told` of a block that only reads: what it cannot make sense of is damaged."""
-    with told(path):
+def read_errors(path: Path) -> Iterator[None]:
+    """`sqlite_errors` of a block that only reads: what it cannot make sense of is damaged."""
+    with sqlite_errors(path):
         try:
             yield
         except (ValueError, TypeError, IndexError):
@@ -91,7 +91,7 @@ def read_told(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _os_errors_told(path: Path) -> Iterator[None]:
+def _os_errors(path: Path) -> Iterator[None]:
     """Turn any OSError of the block into one line about `path` with a mend."""
     try:
         yield
@@ -102,7 +102,7 @@ def _os_errors_told(path: Path) -> Iterator[None]:
 
 def connected(path: Path) -> tuple[sqlite3.Connection, About]:
     """The index in the file and what it was made with; anything else there is refused by name."""
-    with read_told(path), _os_errors_told(path):
+    with read_errors(path), _os_errors(path):
         if path.is_dir():
             raise DataError(f"{path}: no index: a folder", hint="name a file in it")
         if not path.is_file():
@@ -118,7 +118,7 @@ def connected(path: Path) -> tuple[sqlite3.Connection, About]:
 
 def started(path: Path, about: About) -> sqlite3.Connection:
     """A connection in a transaction that makes the index; nobody sees it before that is committed."""
-    with told(path), _os_errors_told(path):
+    with sqlite_errors(path), _os_errors(path):
         if path.is_dir():
             raise DataError(f"{path}: a folder; an index is a file", hint="name a file in it")
         if not path.parent.is_dir():

@@ -94,7 +94,7 @@ class Documents:
         for place in self.places:
             for row, found in self._lines(place) if place.is_records else self._file(place):
                 self.done = before + row
-                yield self._told_apart(found, place, row)
+                yield self._with_digest(found, place, row)
             before += place.size
             self.done = before
 
@@ -132,7 +132,7 @@ class Documents:
                 self.dropped["unreadable"] += found.level == "error"
                 self.listing.add(found)
 
-    def _told_apart(self, found: Document, place: DocumentFile, row: int) -> Document:
+    def _with_digest(self, found: Document, place: DocumentFile, row: int) -> Document:
         here = f"{place.path}:{row}" if place.is_records else str(place.path)
         if there := self.seen.get(found.id):
             raise DataError(f"{here}: id {found.id!r} is already that of {there}", hint=_NO_ID)

@@ -23,10 +23,10 @@ def harder(questions: Sequence[Question], *, seed: int = 0) -> list[Question]:
     rng = Random(seed)  # noqa: S311 - no secret
     found = []
     for question in questions:
-        asked = question.prompt.split()
-        if len(asked) >= _FEWEST:
+        words = question.prompt.split()
+        if len(words) >= _FEWEST:
             changed = [
-                rng.choice(pool) if _LONGER.search(w) and rng.random() < SHARE else w for w in asked
+                rng.choice(pool) if _LONGER.search(w) and rng.random() < SHARE else w for w in words
             ]
             found.append(question._replace(prompt=" ".join(changed)))
     return found

@@ -37,11 +37,11 @@ def path_in(target: str) -> str:
 def check_embedder(target: str, about: About, embedder: Embedder | None) -> None:
     """Raise a DataError unless the index at `target` was made by this embedder: vectors of two models have
     nothing to do with each other."""
-    asked = embedder.id if embedder else ""
-    if asked != about.embedder:
+    wanted = embedder.id if embedder else ""
+    if wanted != about.embedder:
         raise DataError(
             f"{shown(target)}: made with the embedder {about.embedder or 'none'!r}, "
-            f"asked for with {asked or 'none'!r}",
+            f"asked for with {wanted or 'none'!r}",
             hint="name the embedder it was made with, or index the documents anew under another name",
         )
 

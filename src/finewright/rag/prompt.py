@@ -50,9 +50,9 @@ def messages_with(
         raise DataError(
             "no question to put passages before", hint="the last turn of the user has to have text"
         )
-    asked = [dict(message) for message in messages]
-    asked[places[-1]]["content"] = "\n\n".join([*_shown(passages), _AFTER, question])
-    return asked
+    prompt = [dict(message) for message in messages]
+    prompt[places[-1]]["content"] = "\n\n".join([*_shown(passages), _AFTER, question])
+    return prompt
 
 
 def heading(passage: Passage) -> str:

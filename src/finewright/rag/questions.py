@@ -166,12 +166,12 @@ def _chosen(
     return []
 
 
-def _without(document: Document, asked: Sequence[_Candidate]) -> Document:
+def _without(document: Document, chosen: Sequence[_Candidate]) -> Document:
     """The document without the sentences; where its title is asked for, without that."""
     text = document.text
-    for candidate in sorted(asked, key=lambda c: -c.start):
+    for candidate in sorted(chosen, key=lambda c: -c.start):
         text = text[: candidate.start] + text[candidate.end :]
-    if asked[0].kind != "title":
+    if chosen[0].kind != "title":
         return replace(document, text=text, sha256="")
     heading = re.compile(rf"^#[ \t]+{re.escape(document.title)}[ \t#]*$\n?", re.MULTILINE)
     return replace(document, text=heading.sub("", text, count=1), title="", sha256="")

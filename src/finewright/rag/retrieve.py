@@ -57,9 +57,9 @@ def search(  # noqa: PLR0913 - a question, and all that may be said of it
     a word finds nothing. `diversity` above 0 (up to 1) prefers passages unlike those before them."""
     if weights is None:
         return find(index, embedder, query, limit=limit, access=access, diversity=diversity).hits
-    asked = _Query(index, embedder, query, access)
-    made = asked.rankings(max(DEPTH, limit), weights)
-    return _hits(index, made, asked.possible(weights), limit, diversity)
+    lookup = _Query(index, embedder, query, access)
+    made = lookup.rankings(max(DEPTH, limit), weights)
+    return _hits(index, made, lookup.possible(weights), limit, diversity)
 
 
 def find(
@@ -73,13 +73,13 @@ def find(
 ) -> SearchResult:
     """What `search` finds by the weights that the index remembers, and whether it is likely to be an answer,
     by the chunks that `access` may see."""
-    about, asked = index.about, _Query(index, embedder, query, access)
+    about, lookup = index.about, _Query(index, embedder, query, access)
     weights = RankingWeights(
-        asked.possible(about.weights), about.other_weights if embedder else None
+        lookup.possible(about.weights), about.other_weights if embedder else None
     )
     calibration = about.calibration if bool(embedder) == bool(about.embedder) else None
     needs_both = calibration is not None or weights.other is not None
-    made = asked.rankings(max(DEPTH, limit), None if needs_both else weights.own)
+    made = lookup.rankings(max(DEPTH, limit), None if needs_both else weights.own)
     if not needs_both:
         return SearchResult(_hits(index, made, weights.own, limit, diversity), None)
     evidence = evidence_of(index, query, made)

@@ -20,9 +20,9 @@ from finewright.rag.database import (
     connected,
     erase_tokens,
     keep_tuned,
-    read_told,
+    read_errors,
+    sqlite_errors,
     started,
-    told,
 )
 from finewright.rag.index import (
     About,
@@ -165,7 +165,7 @@ class SqliteIndex:
                 WHERE c.id IN (SELECT value FROM json_each(?))""",
             _json([int(number) for number in chunk_ids]),
         )
-        with read_told(self._path):
+        with read_errors(self._path):
             found = {row[0]: _passage(row) for row in rows}
         return [found[number] for number in chunk_ids if number in found]
 
@@ -208,13 +208,13 @@ class SqliteIndex:
             self._connection.close()
 
     def _rows(self, sql: str, *values: object) -> list[Any]:  # rows of as many types as columns
-        with self._lock, read_told(self._path):
+        with self._lock, read_errors(self._path):
             return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """One state of the index for all that the block reads."""
-        with self._lock, read_told(self._path):
+        with self._lock, read_errors(self._path):
             if self._connection.in_transaction:
                 yield
                 return
@@ -227,9 +227,9 @@ class SqliteIndex:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """One transaction: all that the block changes or nothing."""
-        with self._lock, told(self._path):
+        with self._lock, sqlite_errors(self._path):
             if not self._is_new:
-                with read_told(self._path):
+                with read_errors(self._path):
                     begin(self._connection)
             try:
                 yield

@@ -36,10 +36,10 @@ class OpenIndex:
 
     index: Index
     embedder: Embedder | None
-    asked: IndexTarget
+    target: IndexTarget
 
 
-def asked_for(targets: Sequence[str], *, out: str = "", embedder: str = "") -> IndexTarget:
+def target_of(targets: Sequence[str], *, out: str = "", embedder: str = "") -> IndexTarget:
     """The `rag` section of one spec file, or that of documents given by their paths.
 
     `out` and `embedder` count before the spec's; paths among them lead from the current folder."""
@@ -65,7 +65,7 @@ def is_spec(targets: Sequence[str]) -> bool:
 def index_of(targets: Sequence[str], *, out: str = "") -> IndexTarget:
     """Where the index is that a spec or `out` names, or that the one target is."""
     if is_spec(targets) or out or len(targets) > 1:
-        return asked_for(targets, out=out)
+        return target_of(targets, out=out)
     _check_arguments(targets)
     spec = RagSpec(documents=tuple(targets))
     return IndexTarget(spec.model_copy(update={"index": targets[0]}), Path)
@@ -78,19 +78,23 @@ def open_target(target: str, *, embedder: str = "") -> Iterator[OpenIndex]:
     Raises DataError where there is none, and where another embedder is asked for than it was made by. What
     an index says of its embedder is only followed where that comes with finewright or is installed: a
     folder, and a URL that questions would be sent to, are taken from you alone."""
-    asked = asked_for([target], embedder=embedder) if is_spec([target]) else index_of([target])
-    with closing(open_index(asked.spec.index, asked.resolve)) as index:
-        name = asked.spec.embedder if is_spec([target]) else embedder
-        loaded = load_embedder(name or _named(asked.place, index.about.embedder), asked.resolve)
-        check_embedder(asked.spec.index, index.about, loaded)
-        yield OpenIndex(index, loaded, asked)
+    index_target = (
+        target_of([target], embedder=embedder) if is_spec([target]) else index_of([target])
+    )
+    with closing(open_index(index_target.spec.index, index_target.resolve)) as index:
+        name = index_target.spec.embedder if is_spec([target]) else embedder
+        loaded = load_embedder(
+            name or _named(index_target.place, index.about.embedder), index_target.resolve
+        )
+        check_embedder(index_target.spec.index, index.about, loaded)
+        yield OpenIndex(index, loaded, index_target)
 
 
-def question_file(asked: IndexTarget, named: str = "") -> Path | None:
+def question_file(target: IndexTarget, named: str = "") -> Path | None:
     """The file of questions that is named on the command line, or else by the spec; None without either."""
     if named:
         return Path(named)
-    return asked.resolve(asked.spec.questions) if asked.spec.questions else None
+    return target.resolve(target.spec.questions) if target.spec.questions else None
 
 
 def access_of(groups: Sequence[str], *, is_owner: bool) -> Access:

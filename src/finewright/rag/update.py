@@ -29,7 +29,7 @@ UNTUNED = {"lexical": 1.0, "dense": 0.25}
 
 
 def update(
-    asked: IndexTarget,
+    target: IndexTarget,
     *,
     prune: bool,
     tune: bool | None,
@@ -42,7 +42,7 @@ def update(
     of the rankings are tuned after a change, or as `tune` says. Raises DataError, the index being as it was,
     where no document can be read, where two have one id, and where another embedder or another length of
     chunks is asked for than the index was made with."""
-    spec, resolve = asked
+    spec, resolve = target
     documents, sample = find_documents(spec.documents, resolve), DocumentSample()
     embedder = load_embedder(spec.embedder, resolve)
     try:
@@ -51,21 +51,21 @@ def update(
         held = create_index(spec.index, resolve, _about(embedder, spec.chunk_chars))
     with closing(held):
         check_embedder(spec.index, held.about, embedder)
-        _check_chunks(asked, held)
+        _check_chunks(target, held)
         restricted = held.restricted()
         read = _watched(documents, sample, on_event, stop_requests)
         changes = build_index(held, embedder, read, spec.chunk_chars)
         _tell_cut(embedder, documents)
         if restricted:
             _tell_opened(restricted & documents.seen.keys() - held.restricted(), documents)
-        deleted = _pruned(held, documents) if prune else _told_gone(held, documents)
+        deleted = _pruned(held, documents) if prune else _note_gone(held, documents)
         is_changed = bool(changes.added + changes.replaced + deleted)
         tuning = None
         if is_changed if tune is None else tune:
-            own = _own_questions(asked, held, documents)
+            own = _own_questions(target, held, documents)
             on_event("tuning", {})
             tuning = _tuned(held, embedder, sample, own)
-        return _report(asked, held).model_copy(
+        return _report(target, held).model_copy(
             update={
                 "tuning": tuning,
                 "documents_in": len(documents.seen) + documents.dropped.total(),
@@ -77,9 +77,9 @@ def update(
         )
 
 
-def _own_questions(asked: IndexTarget, held: Index, documents: Documents) -> list[Question]:
+def _own_questions(target: IndexTarget, held: Index, documents: Documents) -> list[Question]:
     """The questions of the spec's file; where it is wrong that is told, and the documents are asked."""
-    path = question_file(asked)
+    path = question_file(target)
     if path is None:
         return []
     try:
@@ -101,18 +101,18 @@ def _tuned(
         raise Interrupted(what, signal_number=SIGINT, hint=hint) from None
 
 
-def delete(asked: IndexTarget, ids: Sequence[str]) -> IndexReport:
+def delete(target: IndexTarget, ids: Sequence[str]) -> IndexReport:
     """Delete documents from an index. Raises DataError, with nothing deleted, for one that it has not."""
-    with closing(open_index(asked.spec.index, asked.resolve)) as held:
+    with closing(open_index(target.spec.index, target.resolve)) as held:
         known = held.digests()
         for id in ids:
             check_argument(id)
             if id not in known:
                 close = difflib.get_close_matches(id, known, n=1)
                 hint = f"did you mean {close[0]!r}?" if close else "ids are shown by `rag search`"
-                raise DataError(f"{asked.place}: there is no document {id!r}", hint=hint)
+                raise DataError(f"{target.place}: there is no document {id!r}", hint=hint)
         num_deleted = held.delete(ids)
-        return _report(asked, held).model_copy(update={"deleted": num_deleted})
+        return _report(target, held).model_copy(update={"deleted": num_deleted})
 
 
 def _about(embedder: Embedder | None, chunk_chars: int) -> About:
@@ -121,11 +121,11 @@ def _about(embedder: Embedder | None, chunk_chars: int) -> About:
     return About(FORMAT, embedder.id, embedder.dimensions, chunk_chars, UNTUNED)
 
 
-def _check_chunks(asked: IndexTarget, held: Index) -> None:
-    made, wanted = held.about.chunk_chars, asked.spec.chunk_chars
+def _check_chunks(target: IndexTarget, held: Index) -> None:
+    made, wanted = held.about.chunk_chars, target.spec.chunk_chars
     if made != wanted:
         raise DataError(
-            f"{asked.place}: made of chunks of {made} characters at most, and {wanted} are asked for",
+            f"{target.place}: made of chunks of {made} characters at most, and {wanted} are asked for",
             hint=f"set chunk_chars: {made}, or index to another place",
         )
 
@@ -172,7 +172,7 @@ def _pruned(held: Index, documents: Documents) -> int:
     return held.delete(gone) if gone else 0
 
 
-def _told_gone(held: Index, documents: Documents) -> int:
+def _note_gone(held: Index, documents: Documents) -> int:
     """Say what would be deleted by `prune`; nothing is."""
     if gone := len(held.digests().keys() - documents.seen.keys()):
         what = f"{_documents(gone)} of the index not among these"
@@ -180,11 +180,11 @@ def _told_gone(held: Index, documents: Documents) -> int:
     return 0
 
 
-def _report(asked: IndexTarget, held: Index) -> IndexReport:
+def _report(target: IndexTarget, held: Index) -> IndexReport:
     """What the index holds."""
     counts, other = held.counts(), held.about.other_weights
     return IndexReport(
-        index=asked.place,
+        index=target.place,
         embedder=held.about.embedder or "none",
         documents_in=0,
         documents=counts.documents,

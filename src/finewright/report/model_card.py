@@ -151,9 +151,9 @@ def _limits(of: CardOf) -> Iterator[str]:
     if of.settings.adapter.type in ("prefix", "prompt"):
         yield "transformers 5.24 with PEFT 0.21 loses this adapter while it generates; 5.23 does not."
     yield f"Made with {', '.join(f'{name} {version}' for name, version in of.versions.items())}."
-    asked = [proof for proof in of.candidate.proofs if proof.detail]
-    for detail in dict.fromkeys(proof.detail for proof in asked):
-        is_same = all(proof.passed for proof in asked if proof.detail == detail)
+    with_detail = [proof for proof in of.candidate.proofs if proof.detail]
+    for detail in dict.fromkeys(proof.detail for proof in with_detail):
+        is_same = all(proof.passed for proof in with_detail if proof.detail == detail)
         yield f"Answered elsewhere {'as' if is_same else 'otherwise than'} here, by {detail}."
     yield from _plain(p.message for p in of.candidate.problems if p.level == "warning")
 

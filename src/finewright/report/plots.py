@@ -119,7 +119,7 @@ def _intervals(plot: Plot) -> tuple[float, Iterator[str]]:
             y = _middle(names.index(point.name))
             ends = [scale.at(end) for end in _ends(point)]
             whisker = _segment("whisker", ends[0], y, ends[1], y) if point.is_main else ""
-            yield _told(point, whisker + _circle(point, scale.at(point.y), y))
+            yield _titled(point, whisker + _circle(point, scale.at(point.y), y))
 
     return height + _FOOT, shapes()
 
@@ -134,7 +134,7 @@ def _swings(plot: Plot) -> tuple[float, Iterator[str]]:
         for i, point in enumerate(plot.points):
             left, right = (scale.at(end) for end in _ends(point))
             bar = _bar(i, left, max(right - left, 1.5), "bar" if point.is_main else "bar notable")
-            yield _told(point, _label(i, point.name) + bar)
+            yield _titled(point, _label(i, point.name) + bar)
         yield _upright("axis", middle, 0, height)
         yield _text(middle - 6, height + 16, "end", low)
         yield _text(middle + 6, height + 16, "start", high)
@@ -178,7 +178,7 @@ def _scattered(points: Sequence[Point], across: _Scale, up: _Scale) -> Iterator[
         x = across.at(point.x)
         anchor, shift = ("end", -10) if x > WIDTH / 2 else ("start", 10)
         label = _text(x + shift, labels[point.name], anchor, _short(point.name))
-        yield _told(point, _whisker(point, x, up) + _circle(point, x, up.at(point.y)) + label)
+        yield _titled(point, _whisker(point, x, up) + _circle(point, x, up.at(point.y)) + label)
 
 
 def _joined(
@@ -189,7 +189,7 @@ def _joined(
         yield _polyline(f"line l{i}", own, across, up)
         for point in (point for point in own if point.low is not None):
             x = across.at(point.x)
-            yield _told(point, _whisker(point, x, up) + _circle(point, x, up.at(point.y)))
+            yield _titled(point, _whisker(point, x, up) + _circle(point, x, up.at(point.y)))
         if len(series) > 1:
             y = _HEIGHT + i * _LEGEND + 6
             yield _segment(f"line l{i}", _LEFT, y, _LEFT + 40, y)
@@ -229,7 +229,7 @@ def _title(axis: Axis) -> str:
     return f"{axis.title}, by its logarithm" if axis.title and axis.is_log else axis.title
 
 
-def _told(point: Point, shapes: str) -> str:
+def _titled(point: Point, shapes: str) -> str:
     """The shapes with what is told of them."""
     return f"<g><title>{_shown(point.note or _value(point))}</title>{shapes}</g>"
 

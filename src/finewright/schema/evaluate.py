@@ -110,7 +110,7 @@ class EvaluateSpec(Model):
 
     @field_validator("data")
     @classmethod
-    def _told_apart(cls, data: tuple[EvalSetSpec, ...]) -> tuple[EvalSetSpec, ...]:
+    def _distinct_names(cls, data: tuple[EvalSetSpec, ...]) -> tuple[EvalSetSpec, ...]:
         names = [item.title for item in data]
         for name in names:
             if names.count(name) > 1:
@@ -283,5 +283,5 @@ def _is_outdone(name: str, first: dict[str, float]) -> bool:
     if name.endswith(WITH_LABELS):
         plain = name.removesuffix(WITH_LABELS)
         return plain in first and first[plain] >= first[name]
-    told = name + WITH_LABELS
-    return told in first and first[told] > first[name]
+    labelled = name + WITH_LABELS
+    return labelled in first and first[labelled] > first[name]

@@ -82,10 +82,10 @@ class Listing:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> "Listing":  # Any: free JSON
+    def from_json(cls, stored: Mapping[str, Any]) -> "Listing":  # Any: free JSON
         """The listing of `to_json`."""
-        listing = cls(more=Counter({(file, level): n for file, level, n in told["more"]}))
-        for problem, number in told["counted"]:
+        listing = cls(more=Counter({(file, level): n for file, level, n in stored["more"]}))
+        for problem, number in stored["counted"]:
             listing.add(Problem.model_validate(problem), number)
         return listing
 

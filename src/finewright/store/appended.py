@@ -32,15 +32,15 @@ def claim(out: Path, settings: BaseModel) -> None:
         write_json(beside, settings.model_dump(mode="json"))
         return
     begun = read_json(beside, type(settings), hint="name another file with --out").model_dump()
-    asked = settings.model_dump()
-    other = [key for key in asked if asked[key] != begun[key]]
+    wanted = settings.model_dump()
+    other = [key for key in wanted if wanted[key] != begun[key]]
     if other and not (out.exists() and out.stat().st_size):
         with appending(out):
             write_json(beside, settings.model_dump(mode="json"))
     elif other:
         key = other[0]
         raise DataError(
-            f"{out}: begun with other settings: {key} was {begun[key]!r} and is {asked[key]!r}",
+            f"{out}: begun with other settings: {key} was {begun[key]!r} and is {wanted[key]!r}",
             hint="repeat the first call, or name another file with --out",
         )
 

@@ -16,7 +16,7 @@ from finewright.schema.common import Problem
 from finewright.train.checkpoint import CheckpointProgress
 from finewright.train.curves import write_curves
 from finewright.train.defaults import save_steps
-from finewright.train.looks import (
+from finewright.train.held_out import (
     best_of,
     ended_early,
     ends_early,
@@ -26,7 +26,7 @@ from finewright.train.looks import (
     with_look,
 )
 from finewright.train.loop import TrainStep, train
-from finewright.train.memory import told_what_would_fit
+from finewright.train.memory import memory_advice
 from finewright.train.pace import fit_minutes
 from finewright.train.save import save_result
 from finewright.train.training import Training, begun, keep, keep_best, resumed, take_best
@@ -58,7 +58,7 @@ def train_candidate(work: Work) -> TrainingOutcome:
     Raises Interrupted, with a checkpoint written, when asked to stop, and StageError when the loss
     leaves the finite numbers or memory does not suffice."""
     spec = work.spec
-    with told_what_would_fit(spec):
+    with memory_advice(spec):
         work, cut = fit_minutes(work)
         training = begun(work)
         progress = resumed(training)

@@ -13,7 +13,7 @@ _ON_CPU = ("not enough memory", "can't allocate memory", "DefaultCPUAllocator")
 
 
 @contextmanager
-def told_what_would_fit(spec: AnyTrainSpec) -> Iterator[None]:
+def memory_advice(spec: AnyTrainSpec) -> Iterator[None]:
     """Turn a failed allocation into a StageError that names up to three settings to change."""
     try:
         yield

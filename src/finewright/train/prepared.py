@@ -52,7 +52,7 @@ def prepared(base: LocalBase, spec: AnyTrainSpec, chat: "Chat", rows: MethodRows
 
 def held_out_rows(made: Prepared, rows: MethodRows) -> "EncodedRows":
     """Rows that training looks at and does not learn from, as tokens; one that is too long or refused is left
-    out, which `looks.left_out` tells."""
+    out, which `held_out.left_out` tells."""
     from finewright.lm.encode import encode_rows
 
     spec = made.spec

@@ -9,7 +9,7 @@ from torch import Tensor
 from finewright.errors import StageError
 from finewright.lm.batch import Example
 from finewright.lm.efficacy import NO_CHANGE, SAME_LOGITS, EfficacyFinding, efficacy
-from finewright.lm.elsewhere import Elsewhere, ProofQuestion, asked_elsewhere, why_not
+from finewright.lm.elsewhere import Elsewhere, ProofQuestion, answer_elsewhere, why_not
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.load import load_lm
 from finewright.lm.model import LM
@@ -50,7 +50,7 @@ def prove(work: Work, stored: Mapping[str, Tensor]) -> Proved:
             f" {wrong[0].bar:.2g} is the most",
             hint="this is a fault of finewright or of a library under it; `finewright doctor` names them",
         )
-    question = _question(work, lm) if _is_asked_elsewhere(work) else None
+    question = _question(work, lm) if _runs_elsewhere(work) else None
     del lm  # the other process needs the room
     beyond = Proved((), ()) if question is None else _elsewhere(work, folder, question)
     unchanged = tuple(_unchanged() for _ in failed)
@@ -73,7 +73,7 @@ def _unchanged() -> Problem:
     )
 
 
-def _is_asked_elsewhere(work: Work) -> bool:
+def _runs_elsewhere(work: Work) -> bool:
     return work.spec.prove_elsewhere and work.spec.method != "reward"  # which answers nothing
 
 
@@ -93,7 +93,7 @@ def _elsewhere(work: Work, folder: Path, question: ProofQuestion) -> Proved:
     found: Elsewhere | str = why_not(work.base, folder, _consent(work))
     if found:
         return Proved((), (_not_proved(str(found), "info"),))
-    found = asked_elsewhere(work.base, folder, question, work.spec.dtype)
+    found = answer_elsewhere(work.base, folder, question, work.spec.dtype)
     if isinstance(found, str):
         return Proved((), (_not_proved(found, "warning"),))
     proofs = _compared(found, question, SAME_LOGITS[work.spec.dtype].distance)

@@ -164,7 +164,7 @@ def _names(specs: Sequence[RewardSpec]) -> list[str]:
 
 def _judge(spec: RewardSpec, resolve: Resolve, load_reward_model: Callable[[Path], Judge]) -> Judge:
     if spec.kind == "python":
-        return _asked(_user_function(spec, resolve))
+        return _by_function(_user_function(spec, resolve))
     if spec.kind == "reward_model":
         return load_reward_model(_run_folder(spec, resolve))
     if spec.kind in TOOL_KINDS:
@@ -213,7 +213,7 @@ def _due(answered: PolicyAnswer, spec: RewardSpec) -> Due:
     return due_of(Answer("", calls=calls), answered.tools, answered.columns)
 
 
-def _asked(function: UserFunction) -> Judge:
+def _by_function(function: UserFunction) -> Judge:
     def judge(answers: Sequence[PolicyAnswer]) -> list[float]:
         return [
             function(a.text, {**a.columns, "messages": [dict(m) for m in a.messages]})

@@ -15,7 +15,7 @@ from finewright.store.manifest import describe
 from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train import rewards
 from finewright.train.candidate import TrainingOutcome, train_candidate
-from finewright.train.looks import left_out
+from finewright.train.held_out import left_out
 from finewright.train.prepared import held_out_rows, prepared
 from finewright.train.proof import prove
 from finewright.train.reward_runs import load_reward_model

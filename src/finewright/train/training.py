@@ -49,12 +49,12 @@ def begun(work: Work) -> Training:
     method: Method = resolve("method", spec.method)(spec, setup)
     schedule = work.schedule
     steps = (rows_of_step(schedule, work.rows, step) for step in range(schedule.steps))
-    looks = (
+    held_out = (
         work.eval_rows[start : start + spec.batch_size]
         for start in range(0, len(work.eval_rows), spec.batch_size)
     )
     lm.model.train()
-    method.prepare(lm, chain(steps, looks), spec.micro_batch_tokens)
+    method.prepare(lm, chain(steps, held_out), spec.micro_batch_tokens)
     optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
     return Training(work, lm, method, optimizer, [])
 

@@ -22,7 +22,7 @@ _LEAST_SPREAD = 0.05
 """Of the log of a loss: even a very steady loss may move by some percent."""
 _WORSE = 1.04
 """A held-out loss this much above its best has risen; less is noise of few rows."""
-_LOOKS = 2
+_RISING = 2
 _CERTAIN = 3.0
 """Standard errors from start to end: what moved so far has moved."""
 _SHORT, _FEW = 5, 10
@@ -92,7 +92,7 @@ class _Series:
 class _History:
     step: int = 0
     series: dict[str, _Series] = field(default_factory=dict)
-    looks: list[_Look] = field(default_factory=list)
+    evaluations: list[_Look] = field(default_factory=list)
     since_look: list[float] = field(default_factory=list)
 
     def add(self, step: Watched) -> None:
@@ -103,7 +103,7 @@ class _History:
         self.since_look.append(step.loss)
         held_out = step.metrics.get("eval_loss", math.nan)
         if math.isfinite(held_out):
-            self.looks.append(_Look(step.step, held_out, median(self.since_look)))
+            self.evaluations.append(_Look(step.step, held_out, median(self.since_look)))
             self.since_look.clear()
 
     def of(self, name: str) -> _Series:
@@ -187,11 +187,11 @@ def _usual_before_spike(values: Sequence[float]) -> float | None:
 
 def _overfitting(history: _History) -> Problem | None:
     """Two looks in a row, rising and clearly above the best, while training loss went on falling."""
-    looks = history.looks
-    best = min(looks, key=lambda look: look.held_out, default=None)
-    if best is None or len(looks) - looks.index(best) <= _LOOKS:
+    evaluations = history.evaluations
+    best = min(evaluations, key=lambda look: look.held_out, default=None)
+    if best is None or len(evaluations) - evaluations.index(best) <= _RISING:
         return None
-    before, now = looks[-_LOOKS:]
+    before, now = evaluations[-_RISING:]
     bar = best.held_out + (_WORSE - 1) * abs(best.held_out)
     if not bar < before.held_out <= now.held_out or now.trained >= best.trained:
         return None

@@ -52,7 +52,7 @@ class BenchLoad:
 
 class _Rows(NamedTuple):
     encoded: Sequence["Example"]
-    told: BenchRows
+    report: BenchRows
 
 
 class _Trained(NamedTuple):
@@ -87,7 +87,7 @@ def bench(base_model: str, load: BenchLoad, on_event: OnEvent) -> BenchReport:
         parameters=num_parameters(base.folder),
         trainable_parameters=sum(p.numel() for p in lm.parameters()),
         train=spec,
-        rows=rows.told,
+        rows=rows.report,
         machine=BenchMachine(
             device=runtime.describe_device(),
             cores_others_use=round(others, 2),
@@ -136,12 +136,12 @@ def _own_rows(base: LocalBase, spec: AnyTrainSpec, load: BenchLoad) -> _Rows:
         return _encoded(base, spec, rows, load)
     except (FetchError, MissingExtra, ModelError, DataError) as error:
         why = Problem(level="info", message=f"the {DATA_SET} set is not used: {error}")
-        told = BenchRows(
+        report = BenchRows(
             source="random tokens of mixed lengths",
             counts=RowCounts(rows_in=load.rows, rows_kept=load.rows),
             problems=(why,),
         )
-        return _Rows(synthetic_rows(load.rows, max_length=load.max_length), told)
+        return _Rows(synthetic_rows(load.rows, max_length=load.max_length), report)
 
 
 def _encoded(base: LocalBase, spec: AnyTrainSpec, rows: Sequence[Row], load: BenchLoad) -> _Rows:

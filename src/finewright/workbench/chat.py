@@ -44,14 +44,14 @@ def answer(
     from finewright.lm.thoughts import Thoughts, thought_bound
 
     chat = system.chat
-    asked = chat.prompt(messages)
-    ids = chat.tokens(asked).ids
+    prompt = chat.prompt(messages)
+    ids = chat.tokens(prompt).ids
     sampling = Sampling(manner.max_new_tokens, manner.temperature, seed=manner.seed)
     most, thoughts = manner.max_thought_tokens, None
     if most is not None:
         thoughts = Thoughts.after(thought_bound(chat, most), [ids])
     tokens = stream(system.lm, ids, stop_ids=chat.stop_ids, sampling=sampling, thoughts=thoughts)
-    yield from spoken(chat, asked.text, tokens)
+    yield from spoken(chat, prompt.text, tokens)
     if thoughts is not None and thoughts.is_cut(0):
         yield Spoken("fault", f"the thought was closed after {most} tokens")
 

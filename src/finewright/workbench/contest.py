@@ -130,15 +130,15 @@ def _wrongs(spec: RunSpec, kind: str, metric: str) -> list[tuple[str, str, str]]
 
 
 def open_contest(
-    loaded: LoadedSpec, kind: str, root: Path, told: Sequence[object], *, on_event: OnEvent
+    loaded: LoadedSpec, kind: str, root: Path, parts: Sequence[object], *, on_event: OnEvent
 ) -> Path:
-    """The folder of this contest, made where it is not there yet; the same spec, inputs, code and `told`
+    """The folder of this contest, made where it is not there yet; the same spec, inputs, code and `parts`
     go on in the one they began.
 
     Raises DataError, before it is made, for a model that cannot read the rows: they are too long for it, or
     its chat template refuses them."""
     alone = changed(loaded, {}, without=_others(loaded))
-    key = digest(spec_key(alone, input_digests(alone)), *told)
+    key = digest(spec_key(alone, input_digests(alone)), *parts)
     folder = root / f"{kind}-{loaded.spec.name}-{key[:8]}"
     if not list_runs(folder / "runs"):
         on_event("contest", {"what": "reading the rows as each model reads them"})

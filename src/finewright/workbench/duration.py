@@ -125,14 +125,14 @@ def _held_out(run: RunDir) -> list[Row]:
 
 def _measured_alike(run: RunDir, lock: Lock) -> Iterator[RunDir]:
     """Measured runs of the same name, base models and length of answers, the newest first."""
-    asked = lock.spec.evaluate
+    settings = lock.spec.evaluate
     name = lock.spec.base_models[0]
     for past in past_runs(run.root.parent, name, lock.candidates[name]):
         if not past.run.report_path("evaluate").is_file():
             continue
         other = lock_of(past.run).spec
         same = (other.name, other.base_models, other.evaluate.max_new_tokens)
-        if same == (lock.spec.name, lock.spec.base_models, asked.max_new_tokens):
+        if same == (lock.spec.name, lock.spec.base_models, settings.max_new_tokens):
             yield past.run
 
 
@@ -178,20 +178,20 @@ def _timed(run: RunDir, lock: Lock, rows: Sequence[Row], emit: Emit) -> _Measuri
     began = perf_counter()
     lm = load_lm(bases[0], None, dtype=dtype, consent=consent)
     loading = perf_counter() - began
-    asked = spec.evaluate
+    settings = spec.evaluate
     pace = answer_pace(
         lm,
         chat,
         rows,
-        max_new_tokens=asked.max_new_tokens,
-        batch_size=asked.batch_size,
+        max_new_tokens=settings.max_new_tokens,
+        batch_size=settings.batch_size,
         seconds=_SECONDS,
         clock=perf_counter,
     )
     del lm
     runtime.forget_peak(give_back=True)
     systems = _systems(run, lock)
-    longest = pace.longest if pace.has_ended else asked.max_new_tokens
+    longest = pace.longest if pace.has_ended else settings.max_new_tokens
     low = sum(pace.seconds(len(rows), _tokens(pace.expected, pace.longest, s)) for s in systems)
     high = sum(pace.seconds(len(rows), _tokens(pace.expected, longest, s)) for s in systems)
     sizes = [num_parameters(base.folder) for base in bases]

@@ -60,13 +60,13 @@ class _Prompt(NamedTuple):
     ids: tuple[int, ...]
 
 
-class _Asked(NamedTuple):
+class _Questions(NamedTuple):
     rows: tuple[Row, ...]
     draw: Draw | None
     problems: tuple[Problem, ...]
 
 
-def predict(asked: Predicting, *, on_progress: OnProgress = lambda *_: None) -> PredictReport:
+def predict(request: Predicting, *, on_progress: OnProgress = lambda *_: None) -> PredictReport:
     """Answer every row greedily, in the order of the file, a JSON line each.
 
     An answer that a row has already is not looked at. A tuned model is asked with the system prompt that it
@@ -74,37 +74,37 @@ def predict(asked: Predicting, *, on_progress: OnProgress = lambda *_: None) -> 
     batch, and writes the bytes that one call would have.
 
     Raises DataError, before a model is loaded, for rows that cannot be read and a file that is not ours."""
-    refuse_thoughts(asked.max_thought_tokens, asked.max_new_tokens)
-    check_target(asked.target, base_model=asked.base_model)
-    found = _read(asked)
-    claim(asked.out, _settings(asked, found.rows))
-    with appending(asked.out) as file, stop_requests() as should_stop:
-        lines = keep_batches(file, asked.batch_size, len(found.rows))
-        _check_lines(asked.out, lines, found.rows)
+    refuse_thoughts(request.max_thought_tokens, request.max_new_tokens)
+    check_target(request.target, base_model=request.base_model)
+    found = _read(request)
+    claim(request.out, _settings(request, found.rows))
+    with appending(request.out) as file, stop_requests() as should_stop:
+        lines = keep_batches(file, request.batch_size, len(found.rows))
+        _check_lines(request.out, lines, found.rows)
         before = len(lines)
         if before < len(found.rows):
-            system = load_talker(asked.target, base_model=asked.base_model)
+            system = load_talker(request.target, base_model=request.base_model)
             prompts = [_prompt(system, row) for row in found.rows[before:]]
-            _check_lengths(system, found.rows[before:], prompts, asked.max_new_tokens)
+            _check_lengths(system, found.rows[before:], prompts, request.max_new_tokens)
         while len(lines) < len(found.rows):
-            on_progress(asked.target, str(asked.path), len(lines), len(found.rows))
+            on_progress(request.target, str(request.path), len(lines), len(found.rows))
             if stop := should_stop():
                 hint = "the same command goes on from there"
                 raise Interrupted("stopped while answering", signal_number=stop, hint=hint)
             start = len(lines)
-            rows = found.rows[start : start + asked.batch_size]
+            rows = found.rows[start : start + request.batch_size]
             batch = prompts[start - before :][: len(rows)]
-            said = _answers(system, batch, asked)
+            said = _answers(system, batch, request)
             fresh = [_line(system, *each) for each in zip(rows, batch, said, strict=True)]
             append(file, fresh)
             lines += fresh
-    on_progress(asked.target, str(asked.path), len(lines), len(found.rows))
-    return _report(asked, found, lines, before)
+    on_progress(request.target, str(request.path), len(lines), len(found.rows))
+    return _report(request, found, lines, before)
 
 
-def _read(asked: Predicting) -> _Asked:
+def _read(request: Predicting) -> _Questions:
     checked = read_validated(
-        asked.path, format=asked.format, columns=asked.columns, change=_to_answer
+        request.path, format=request.format, columns=request.columns, change=_to_answer
     )
     refuse([_of_asking(problem) for problem in checked.problems])
     rows = tuple(row for row in checked.rows if row.prompt)
@@ -113,19 +113,19 @@ def _read(asked: Predicting) -> _Asked:
         lost = next(row for row in checked.rows if id(row) not in kept)
         raise DataError(f"{lost.file}:{lost.row}: nothing is asked before the answer")
     if not rows:
-        raise DataError(f"{asked.path}: no rows to answer")
+        raise DataError(f"{request.path}: no rows to answer")
     warnings = tuple(problem for problem in checked.problems if problem.level != "info")
-    if asked.limit is None or asked.limit >= len(rows):
-        return _Asked(rows, None, warnings)
-    drawn = draw_rows(rows, asked.limit, asked.seed)
+    if request.limit is None or request.limit >= len(rows):
+        return _Questions(rows, None, warnings)
+    drawn = draw_rows(rows, request.limit, request.seed)
     draw = Draw(
-        data=asked.path.name,
-        rows=asked.limit,
+        data=request.path.name,
+        rows=request.limit,
         rows_in_file=len(rows),
-        seed=asked.seed,
+        seed=request.seed,
         is_stratified=drawn.is_stratified,
     )
-    return _Asked(drawn.rows, draw, warnings)
+    return _Questions(drawn.rows, draw, warnings)
 
 
 def _of_asking(problem: Problem) -> Problem:
@@ -150,20 +150,20 @@ def _to_answer(row: ReadRow) -> ReadRow:
     return row._replace(data={**rest, "prompt": said})
 
 
-def _settings(asked: Predicting, rows: Sequence[Row]) -> PredictSettings:
-    is_file = asked.path.is_file()
+def _settings(request: Predicting, rows: Sequence[Row]) -> PredictSettings:
+    is_file = request.path.is_file()
     return PredictSettings(
         finewright=__version__,
-        model=asked.target,
-        model_sha256=target_sha256(asked.target, base_model=asked.base_model),
-        rows_sha256=sha256_file(asked.path) if is_file else digest([row.id for row in rows]),
-        format=asked.format,
-        columns=asked.columns or {},
-        limit=asked.limit,
-        seed=asked.seed,
-        max_new_tokens=asked.max_new_tokens,
-        max_thought_tokens=asked.max_thought_tokens,
-        batch_size=asked.batch_size,
+        model=request.target,
+        model_sha256=target_sha256(request.target, base_model=request.base_model),
+        rows_sha256=sha256_file(request.path) if is_file else digest([row.id for row in rows]),
+        format=request.format,
+        columns=request.columns or {},
+        limit=request.limit,
+        seed=request.seed,
+        max_new_tokens=request.max_new_tokens,
+        max_thought_tokens=request.max_thought_tokens,
+        batch_size=request.batch_size,
     )
 
 
@@ -198,17 +198,17 @@ class _Generated(NamedTuple):
 
 
 def _answers(
-    system: LoadedModel, prompts: Sequence[_Prompt], asked: Predicting
+    system: LoadedModel, prompts: Sequence[_Prompt], request: Predicting
 ) -> Iterator[_Generated]:
     from finewright.lm.generate import Sampling, generate
     from finewright.lm.thoughts import Thoughts, thought_bound
 
     system.lm.model.eval()
-    sampling = Sampling(max_new_tokens=asked.max_new_tokens)
+    sampling = Sampling(max_new_tokens=request.max_new_tokens)
     ids = [prompt.ids for prompt in prompts]
     thoughts = None
-    if asked.max_thought_tokens is not None:
-        thoughts = Thoughts.after(thought_bound(system.chat, asked.max_thought_tokens), ids)
+    if request.max_thought_tokens is not None:
+        thoughts = Thoughts.after(thought_bound(system.chat, request.max_thought_tokens), ids)
     stop_ids = system.chat.stop_ids
     found = generate(system.lm, ids, stop_ids=stop_ids, sampling=sampling, thoughts=thoughts)
     for i, made in enumerate(found):
@@ -249,21 +249,23 @@ def _check_lines(out: Path, lines: Sequence[bytes], rows: Sequence[Row]) -> None
             )
 
 
-def _report(asked: Predicting, found: _Asked, lines: Sequence[bytes], before: int) -> PredictReport:
+def _report(
+    request: Predicting, found: _Questions, lines: Sequence[bytes], before: int
+) -> PredictReport:
     said = [Prediction.model_validate_json(line) for line in lines]
-    size = asked.out.stat().st_size
+    size = request.out.stat().st_size
     return PredictReport(
-        model=asked.target,
-        data=str(asked.path),
+        model=request.target,
+        data=str(request.path),
         rows=len(said),
         rows_answered_before=before,
         num_cut=sum(not each.ended for each in said),
         num_faults=sum(bool(each.fault) for each in said),
         num_thoughts_cut=sum(each.thought_cut for each in said),
-        max_thought_tokens=asked.max_thought_tokens,
-        max_new_tokens=asked.max_new_tokens,
+        max_thought_tokens=request.max_thought_tokens,
+        max_new_tokens=request.max_new_tokens,
         out=Artifact(
-            path=str(asked.out), kind="answers", sha256=sha256_file(asked.out), bytes=size
+            path=str(request.out), kind="answers", sha256=sha256_file(request.out), bytes=size
         ),
         draw=found.draw,
         problems=found.problems,

@@ -21,23 +21,23 @@ def stop_requests(
     A second signal of the kind acts at once, as it would without us. A request that nobody acted on, because
     the last question had been asked before it came, raises Interrupted at the end, with the message `late`:
     none is lost."""
-    asked = 0
+    received = 0
 
     def ask(number: int, _: FrameType | None) -> None:
-        nonlocal asked
-        asked = number
+        nonlocal received
+        received = number
         signal.signal(
             number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler
         )
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: asked
+        yield lambda: received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if asked:
-        raise Interrupted(late, signal_number=asked, hint=hint)
+    if received:
+        raise Interrupted(late, signal_number=received, hint=hint)
 
 
 @contextmanager

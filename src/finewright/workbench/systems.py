@@ -35,12 +35,12 @@ def load_system(
     from finewright.lm.load import load_chat, load_lm
     from finewright.lm.template import switches as known_switches
 
-    chat, known, asked = load_chat(base), frozenset[str](), switches or {}
-    if asked:
+    chat, known, wanted = load_chat(base), frozenset[str](), switches or {}
+    if wanted:
         known = known_switches(chat.template.source)
-        chat = load_chat(base, options={key: asked[key] for key in asked if key in known})
+        chat = load_chat(base, options={key: wanted[key] for key in wanted if key in known})
     lm = load_lm(base, None, dtype="bf16" if runtime.fast_bf16() else "fp32")
-    return LoadedModel(base.name, lm, chat, dropped=tuple(sorted(asked.keys() - known)))
+    return LoadedModel(base.name, lm, chat, dropped=tuple(sorted(wanted.keys() - known)))
 
 
 def refuse_thoughts(max_thought_tokens: int | None, max_new_tokens: int) -> None:

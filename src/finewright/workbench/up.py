@@ -159,8 +159,8 @@ def _stages(lock: Lock, through: str) -> list[Stage]:
     """Those that the spec asks for, up to and including `through`; a run that `train` began may have nothing
     to measure on."""
     last = next(i for i, stage in enumerate(stages()) if stage.name == through)
-    asked = [stage for stage in stages()[: last + 1] if getattr(lock.spec, stage.name) is not None]
-    return [stage for stage in asked if stage.name != "evaluate" or _holds_out(lock.spec)]
+    named = [stage for stage in stages()[: last + 1] if getattr(lock.spec, stage.name) is not None]
+    return [stage for stage in named if stage.name != "evaluate" or _holds_out(lock.spec)]
 
 
 def _check_askable(

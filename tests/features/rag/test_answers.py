@@ -21,7 +21,7 @@ from finewright.lm.model import LM
 from finewright.rag.index import Chunk, Passage
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import Hit
-from finewright.rag.target import OpenIndex, asked_for, open_target
+from finewright.rag.target import OpenIndex, open_target, target_of
 from finewright.report.show import text_of
 
 FEE = "The card costs 12 euros a year."
@@ -73,7 +73,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenInde
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fees.md").write_text(f"# Fees\n\n{FEE}\n")
     (tmp_path / "hours.md").write_text("# Hours\n\nIt opens at nine.\n")
-    index(asked_for(["fees.md", "hours.md"], embedder="none"), tune=False)
+    index(target_of(["fees.md", "hours.md"], embedder="none"), tune=False)
     model = tiny.tiny_model("llama")
     model.config.max_position_embeddings = READS
     system = LoadedModel("tiny", LM(model, {}), tiny.tiny_chat())

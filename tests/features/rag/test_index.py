@@ -12,7 +12,7 @@ from finewright.errors import Interrupted
 from finewright.features.rag import index as rag
 from finewright.features.rag.index import index
 from finewright.rag import update
-from finewright.rag.target import IndexTarget, asked_for
+from finewright.rag.target import IndexTarget, target_of
 from finewright.schema.rag import DocumentsAt
 
 
@@ -22,7 +22,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IndexTarget:
     (tmp_path / "docs").mkdir()
     for number in range(5):
         (tmp_path / f"docs/{number}.md").write_text(f"Text number {number}.\n")
-    return asked_for(["docs"], embedder="none")
+    return target_of(["docs"], embedder="none")
 
 
 @pytest.mark.parametrize("at", [3, 5])  # 5: while the last one is cut

@@ -41,13 +41,13 @@ def label_card(
         _classified(classifier, rows, by_set[rows.name], replace(settings, metrics=tuple(metrics)))
         for rows in suitable
     )
-    told = LinearFit(
+    linear = LinearFit(
         rows=classifier.num_rows,
         features=len(classifier.places),
         labels=len(classifier.labels),
         seconds=classifier.seconds,
     )
-    return LabelCard(tuple(found), told)
+    return LabelCard(tuple(found), linear)
 
 
 def strays(

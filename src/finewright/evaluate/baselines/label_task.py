@@ -58,7 +58,7 @@ def question_text(row: Row) -> str:
     return "\n".join(str(turn.get("content") or "") for turn in before if turn["role"] != "system")
 
 
-def told_labels(chat: Chat, row: Row, labels: Sequence[str]) -> Row:
+def with_labels(chat: Chat, row: Row, labels: Sequence[str]) -> Row:
     """The row with the task and its labels told: in the system prompt, after the row's own; in the first turn
     of the user where the chat template has no system prompt. A row that names every label stays as it is."""
     said = "\n".join(str(turn.get("content") or "") for turn in row.messages[: row.answer_at or 0])
@@ -71,13 +71,17 @@ def told_labels(chat: Chat, row: Row, labels: Sequence[str]) -> Row:
     return replace(row, messages=as_system if has_system else _in_question(row.messages, task))
 
 
-def told_sets(chat: Chat, task: LabelTask | None, row_sets: Sequence[RowSet]) -> list[RowSet]:
+def sets_with_labels(
+    chat: Chat, task: LabelTask | None, row_sets: Sequence[RowSet]
+) -> list[RowSet]:
     """The sets of the task with the labels told in every row; those that told them already are left out."""
     if task is None:
         return []
     suitable = [each for each in row_sets if task.suits(each.rows)]
-    told = [[told_labels(chat, row, task.labels) for row in each.rows] for each in suitable]
-    both = zip(suitable, told, strict=True)
+    rows_with_labels = [
+        [with_labels(chat, row, task.labels) for row in each.rows] for each in suitable
+    ]
+    both = zip(suitable, rows_with_labels, strict=True)
     return [RowSet(each.name, rows) for each, rows in both if rows != list(each.rows)]
 
 
@@ -94,10 +98,10 @@ def _in_question(messages: Sequence[Message], task: str) -> tuple[Message, ...]:
     return (*messages[:at], turn, *messages[at + 1 :])
 
 
-def _reads(chat: Chat, asked: Sequence[Message], labels: Sequence[str]) -> bool:
+def _reads(chat: Chat, messages: Sequence[Message], labels: Sequence[str]) -> bool:
     """Some templates refuse a system prompt, and some leave it out."""
     try:
-        text = chat.prompt(asked).text
+        text = chat.prompt(messages).text
     except DataError:
         return False
     return all(name in text for name in labels)

@@ -46,7 +46,7 @@ def cautions(found: Sequence[Baseline], confidence: float) -> Iterator[Problem]:
 def _told_labels(
     labels: Sequence[str], rows: ExperimentRows, asking: ArmQuestions
 ) -> SystemAnswers:
-    from finewright.evaluate.baselines.label_task import told_labels
+    from finewright.evaluate.baselines.label_task import with_labels
 
     chat = asking.models.chat
     return asking.answers(
@@ -54,7 +54,7 @@ def _told_labels(
         BASE,
         TEST,
         rows.test,
-        prepare=lambda row: told_labels(chat, row, labels),
+        prepare=lambda row: with_labels(chat, row, labels),
     )
 
 

@@ -97,10 +97,10 @@ def answers(
     if samples:
         write_text(samples, "".join(f"{each.model_dump_json()}\n" for each in judged))
     return AnswersReport(
-        index=opened.asked.place,
+        index=opened.target.place,
         questions=known.name,
         model=answerer.model,
-        results=opened.asked.spec.results,
+        results=opened.target.spec.results,
         confidence=CONFIDENCE,
         max_new_tokens=answerer.max_new_tokens,
         num_cut=sum(each.is_cut for each in judged),
@@ -141,7 +141,7 @@ def sample_of(question: Question, hits: Sequence[Hit], said: ModelAnswer) -> Ans
 
 
 def _known(opened: OpenIndex, questions: str, limit: int | None) -> KnownQuestions:
-    asked = opened.asked
+    asked = opened.target
     path = question_file(asked, questions)
     if path is None:
         raise DataError(

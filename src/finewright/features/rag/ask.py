@@ -63,7 +63,7 @@ def ask(
     texts = [hit.passage.chunk.text for hit in hits]
     numbers = cited(said)
     return AskReport(
-        index=opened.asked.place,
+        index=opened.target.place,
         model=answerer.model,
         question=question,
         groups=groups_of(access),

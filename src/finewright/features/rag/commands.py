@@ -87,13 +87,13 @@ class RetrievalOptions(CommandOptions):
 def index(options: IndexOptions, session: Session) -> BaseModel:
     """What became of every document."""
     from finewright.features.rag.index import index as run
-    from finewright.rag.target import asked_for, index_of
+    from finewright.rag.target import index_of, target_of
     from finewright.rag.update import delete
 
     o = options
     if o.delete:
         return delete(index_of(o.targets, out=o.out), o.delete)
-    asked = asked_for(o.targets, out=o.out, embedder=o.embedder)
+    asked = target_of(o.targets, out=o.out, embedder=o.embedder)
     return run(asked, prune=o.prune, tune=o.tune, on_event=session.on_event)
 
 

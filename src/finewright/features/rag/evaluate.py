@@ -53,13 +53,13 @@ def evaluate_rag(opened: OpenIndex, *, questions: str = "") -> RagEvaluateReport
 
     Without any, questions are made of the spec's documents: weights are tuned on one half and measured on the
     other, on an index of its own. Raises DataError for a file that is wrong, and where none can be made."""
-    named = questions or opened.asked.spec.questions
+    named = questions or opened.target.spec.questions
     asked = _asked_of_file(opened, named) if named else _asked_of_documents(opened)
     systems = _systems(opened.embedder, asked.weights)
     rows = {name: asked.trial.measured_with(weights) for name, weights in systems.items()}
     hard = asked.hard or IndexTrial()
     report = RagEvaluateReport(
-        index=opened.asked.place,
+        index=opened.target.place,
         questions=asked.name,
         n=len(asked.trial.answered),
         fewest=FEWEST,
@@ -84,7 +84,7 @@ def evaluate_rag(opened: OpenIndex, *, questions: str = "") -> RagEvaluateReport
 
 
 def _asked_of_file(opened: OpenIndex, named: str) -> _Asked:
-    index, embedder, asked = opened.index, opened.embedder, opened.asked
+    index, embedder, asked = opened.index, opened.embedder, opened.target
     # What is named on the command line lies where one stands, what the spec names beside it.
     path = asked.resolve(named) if named == asked.spec.questions else Path(named)
     questions = read_questions(path, index.digests())
@@ -106,10 +106,10 @@ def _asked_of_file(opened: OpenIndex, named: str) -> _Asked:
 
 
 def _asked_of_documents(opened: OpenIndex) -> _Asked:
-    index, embedder, (spec, resolve) = opened.index, opened.embedder, opened.asked
+    index, embedder, (spec, resolve) = opened.index, opened.embedder, opened.target
     if spec.documents == (spec.index,):
         hint = "--questions FILE.jsonl, or name the spec, whose documents they can be made of"
-        raise DataError(f"{opened.asked.place}: there are no questions to ask", hint=hint)
+        raise DataError(f"{opened.target.place}: there are no questions to ask", hint=hint)
     made = made_questions(find_documents(spec.documents, resolve).read())
     halves = _halves(made)
     if min(map(len, halves)) < FEWEST:

@@ -29,7 +29,7 @@ def search(
     hits, has_answer = found_for(opened, query, access, limit)
     return SearchReport(
         has_answer=has_answer,
-        index=opened.asked.place,
+        index=opened.target.place,
         query=query,
         groups=groups_of(access),
         passages=seen(hits),
@@ -42,7 +42,7 @@ def found_for(opened: OpenIndex, query: str, access: Access, limit: int | None) 
     if not query.strip():
         raise DataError("there is nothing to search for", hint="write what you want to know")
     check_argument(query)
-    limit = limit or opened.asked.spec.results
+    limit = limit or opened.target.spec.results
     return find(opened.index, opened.embedder, query, limit=limit, access=access)
 
 

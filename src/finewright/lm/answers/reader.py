@@ -23,7 +23,7 @@ from finewright.lm.chat import Chat
 Tools = Sequence[Mapping[str, Any]]  # Any: OpenAI's form
 
 _SAID = "said-before-calls"
-_ASKED = {"role": "user", "content": "Which is the weather?"}
+_QUESTION = {"role": "user", "content": "Which is the weather?"}
 _TYPES = {"text": "string", "count": "integer", "share": "number", "is_open": "boolean"}
 _SCHEMA = {
     **{key: {"type": name} for key, name in _TYPES.items()},
@@ -222,10 +222,10 @@ def _turn(chat: Chat, answer: Mapping[str, Any], calls: tuple[Call, ...]) -> _Tu
     """None where the template refuses such an answer."""
     tools = _TOOLS if calls else None
     try:
-        whole = chat.render([_ASKED, {"role": "assistant", **answer}], tools=tools)
-        prompt = chat.render([_ASKED], tools=tools, ask=True)
+        whole = chat.render([_QUESTION, {"role": "assistant", **answer}], tools=tools)
+        prompt = chat.render([_QUESTION], tools=tools, ask=True)
         if not whole.startswith(prompt):
-            prompt = commonprefix([whole, chat.render([_ASKED], tools=tools)])  # noqa: RUF071 - no paths
+            prompt = commonprefix([whole, chat.render([_QUESTION], tools=tools)])  # noqa: RUF071 - no paths
     except DataError:
         return None
     text = whole[len(prompt) :]

@@ -69,13 +69,13 @@ def _compilers() -> Sequence[str]:
 
 def _built(compiler: Path) -> Path:
     sources = sorted(path for path in _SOURCES.iterdir() if path.suffix in {".h", ".cpp"})
-    told = (
+    parts = (
         *(path.read_bytes() for path in sources),
         " ".join(_FLAGS).encode(),
         _version(compiler),
         _processor(),
     )
-    digest = hashlib.sha256(b"\0".join(told)).hexdigest()[:16]
+    digest = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     folder = cache_dir() / "kernels"
     target = folder / f"{digest}.so"
     if not target.exists():
@@ -102,8 +102,8 @@ def _processor() -> bytes:
 
 
 def _first_line(error: Exception) -> str:
-    told = getattr(error, "stderr", None) or str(error)
-    lines = [line for line in told.splitlines() if "error" in line] or told.splitlines()
+    output = getattr(error, "stderr", None) or str(error)
+    lines = [line for line in output.splitlines() if "error" in line] or output.splitlines()
     return lines[0] if lines else type(error).__name__
 
 

@@ -44,8 +44,8 @@ def _repeat_a_file(first_page: int, pages: int) -> bool:
     """Is every page that is in memory one of a file, with nothing written to it?"""
     with _PAGEMAP.open("rb", buffering=0) as file:
         file.seek(first_page * _ENTRY)
-        told = file.read(pages * _ENTRY)
-    entries = torch.frombuffer(bytearray(told), dtype=torch.int64)
+        data = file.read(pages * _ENTRY)
+    entries = torch.frombuffer(bytearray(data), dtype=torch.int64)
     here = (entries & _signed(_PRESENT | _SWAPPED)) != 0
     return len(entries) == pages and bool((entries[here] & _OF_A_FILE).all())
 

@@ -5,7 +5,7 @@ import pytest
 import tiny
 from finewright.lm.encode import encode_rows
 from finewright.schema.rows import Row
-from finewright.train.looks import left_out
+from finewright.train.held_out import left_out
 
 pytestmark = pytest.mark.torch
 

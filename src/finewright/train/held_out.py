@@ -82,8 +82,8 @@ def ends_early(spec: AnyTrainSpec, progress: CheckpointProgress, schedule: Sched
     if not spec.early_stopping or not progress.best_step:
         return False
     every = spec.eval_steps or eval_steps(schedule.steps)[0]
-    looks = progress.step // every - progress.best_step // every
-    return looks >= spec.early_stopping
+    num_since = progress.step // every - progress.best_step // every
+    return num_since >= spec.early_stopping
 
 
 def ended_early(progress: CheckpointProgress, step: int, steps: int) -> Problem:

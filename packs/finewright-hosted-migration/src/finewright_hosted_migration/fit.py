@@ -36,11 +36,11 @@ def check_fit(loaded: LoadedSpec, rows: Sequence[Row], prompts: Sequence[Row]) -
         base = locate(name, loaded.path.parent)
         spec, _ = resolved_here(loaded.spec.train, base)
         made = prepared(base, spec, chat_of(base, loaded.spec), shaped)
-        asked = list(_refused(made.chat, prompts))
-        number = made.encoded.counts.rows_dropped.get("error", 0) + len(asked)
+        refused = list(_refused(made.chat, prompts))
+        number = made.encoded.counts.rows_dropped.get("error", 0) + len(refused)
         if number:
             errors = (problem for problem in made.encoded.problems if problem.level == "error")
-            first = next(errors, None) or asked[0]
+            first = next(errors, None) or refused[0]
             found.append(_said(name, first, number, (*rows, *prompts)))
     if found:
         raise DataError("\n".join(line for line, _ in found), hint=found[0][1])

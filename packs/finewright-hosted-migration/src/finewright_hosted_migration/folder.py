@@ -8,7 +8,7 @@ from pathlib import Path
 from finewright.errors import DataError
 
 TRAIN, SPEC, REPORT, PAGE = "train.jsonl", "spec.yaml", "report.json", "report.html"
-GOLDEN, RECORD, ASKED = "golden.jsonl", "golden.json", "asked.jsonl"
+GOLDEN, RECORD, LOG = "golden.jsonl", "golden.json", "asked.jsonl"
 WRITTEN = (TRAIN, GOLDEN, RECORD, SPEC, REPORT, PAGE)
 """All that a migration writes into its folder, but for the log of what an endpoint said, which only grows."""
 
@@ -21,7 +21,7 @@ def check_free(folder: Path, inputs: Iterable[Path]) -> None:
     What is there was written by a migration where a golden.json of one is beside it. Covered are names and
     links to the same file; not covered is a file of another program that took the place of one of ours."""
     read = {path.resolve() for path in inputs}
-    for name in (*WRITTEN, ASKED):
+    for name in (*WRITTEN, LOG):
         path = folder / name
         if path.resolve() in read:
             raise DataError(

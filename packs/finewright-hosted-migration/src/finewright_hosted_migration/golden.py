@@ -19,7 +19,7 @@ from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
 from finewright.store.atomic import read_json, sha256_file, write_json, write_text
 from finewright.store.stage import refuse
-from finewright_hosted_migration.folder import ASKED, GOLDEN, RECORD
+from finewright_hosted_migration.folder import GOLDEN, LOG, RECORD
 from finewright_hosted_migration.golden_rows import (
     GoldenRow,
     drawn_golden,
@@ -93,12 +93,12 @@ def golden_set(
         return _thawed(folder, wanted)
     known = {**expected_of(rows), **expected_of(validation)}
     if "://" in wanted.origin:
-        found = _asked(folder, wanted, validation or rows, known, on_answer)
+        found = _answers(folder, wanted, validation or rows, known, on_answer)
     else:
-        golden, told = recorded(Path(wanted.origin), known)
-        refuse(told)
-        told = (*told, *repeats(Path(wanted.origin)))
-        found = _Answered(drawn_golden(golden, wanted.most), "", _cut(golden, wanted, told))
+        golden, problems = recorded(Path(wanted.origin), known)
+        refuse(problems)
+        problems = (*problems, *repeats(Path(wanted.origin)))
+        found = _Answered(drawn_golden(golden, wanted.most), "", _cut(golden, wanted, problems))
     if not found.rows:
         raise DataError(
             f"{wanted.origin}: no answers to keep as the golden set",
@@ -115,7 +115,7 @@ def check_wanted(wanted: Wanted) -> None:
         raise DataError(f"margin {wanted.margin:g}: must be between 0 and 1, such as 0.05")
 
 
-def _asked(
+def _answers(
     folder: Path,
     wanted: Wanted,
     rows: Sequence[Row],
@@ -124,7 +124,7 @@ def _asked(
 ) -> _Answered:
     """Every question once, at temperature 0, one after the other; a call that was cut goes on."""
     prompts = prompts_of(rows, wanted.most)
-    log = AnswersLog(folder / ASKED, EndpointAnswer)
+    log = AnswersLog(folder / LOG, EndpointAnswer)
     golden, models, unsaid = [], set(), 0
     on_answer(0, len(prompts))
     said = turns(Endpoint.parse(wanted.origin), prompts, log)
@@ -142,13 +142,13 @@ def _asked(
 
 
 def _cut(
-    golden: Sequence[GoldenRow], wanted: Wanted, told: tuple[Problem, ...]
+    golden: Sequence[GoldenRow], wanted: Wanted, problems: tuple[Problem, ...]
 ) -> tuple[Problem, ...]:
     if len(golden) <= wanted.most:
-        return told
+        return problems
     message = f"{wanted.most:,} of {len(golden):,} answers are used, drawn by seed 0"
     hint = "raise --golden-rows, in another --folder"
-    return (*told, Problem(level="warning", file=wanted.origin, message=message, hint=hint))
+    return (*problems, Problem(level="warning", file=wanted.origin, message=message, hint=hint))
 
 
 def _frozen(folder: Path, wanted: Wanted, found: _Answered, today: date) -> GoldenSet:
@@ -185,13 +185,13 @@ def _thawed(folder: Path, wanted: Wanted) -> GoldenSet:
             f"{path}: changed since it was frozen on {stated.stated_on}",
             hint="put the old file back, or name another --folder",
         )
-    told = {
+    terms = {
         "--golden": (wanted.origin, golden.origin),
         "--margin": (wanted.margin, stated.margin),
         "--metric": (wanted.metrics or stated.metrics, stated.metrics),
         "--golden-rows": (wanted.most, frozen.most_rows or max(wanted.most, golden.rows)),
     }
-    for option, (now, then) in told.items():
+    for option, (now, then) in terms.items():
         if now != then:
             raise DataError(
                 f"{record}: {option} was {_shown(then)} when the answers were frozen, and is {_shown(now)}",

@@ -161,10 +161,10 @@ def _no_answer(row: Row) -> Problem:
 
 def _recorded(row: Row, known: Mapping[str, str]) -> GoldenRow:
     prompt = _alone(row)
-    told = row.columns.get(_EXPECTED)
-    if told is not None and not isinstance(told, str):
-        told = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-    expected = told if told is not None else known.get(prompt_key(row))
+    own = row.columns.get(_EXPECTED)
+    if own is not None and not isinstance(own, str):
+        own = json.dumps(own, ensure_ascii=False, separators=(",", ":"))
+    expected = own if own is not None else known.get(prompt_key(row))
     return golden_row(prompt, row.answer or {}, expected)
 
 

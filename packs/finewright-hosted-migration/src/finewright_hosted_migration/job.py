@@ -144,9 +144,9 @@ def carried(job: Job) -> Iterator[Carried]:
         ),
         ", ".join(job.others): (job.others and "-", "says nothing of how the model was trained"),
     }
-    for setting, (told, why) in notes.items():
-        if told:
-            yield Carried(setting=setting, value=str(told), why=why)
+    for setting, (given, why) in notes.items():
+        if given:
+            yield Carried(setting=setting, value=str(given), why=why)
 
 
 def key_of(setting: str) -> str:
@@ -178,8 +178,8 @@ def _as_is(setting: str, value: str, key: str, becomes: str, why: str) -> Carrie
 
 def name_of(job: Job | None) -> str:
     """A run's name out of the job's suffix, or of its model."""
-    told = "" if job is None else job.suffix or _suffix(job.fine_tuned_model) or job.model
-    slug = _NOT_A_NAME.sub("-", told.lower()).strip("-")[:_LONGEST_NAME].strip("-")
+    named = "" if job is None else job.suffix or _suffix(job.fine_tuned_model) or job.model
+    slug = _NOT_A_NAME.sub("-", named.lower()).strip("-")[:_LONGEST_NAME].strip("-")
     return f"{slug}-migrated" if slug else "migrated"
 
 

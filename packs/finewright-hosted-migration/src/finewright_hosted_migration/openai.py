@@ -89,21 +89,23 @@ class _Read:
     problems: tuple[Problem, ...]
 
 
-def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent) -> MigrateReport:
+def migrate(
+    migration: Migration, runs_root: Path, *, today: date, on_event: OnEvent
+) -> MigrateReport:
     """Freeze the old model's answers, train the open model on the rest, and compare the two.
 
     A second call uses what is frozen and goes on with the run. Nothing is trained before the files, the job
     and the answers are found good; raises DataError, FetchError or SpecError with a line per mistake."""
-    check_free(asked.folder, _inputs(asked))
-    wanted = Wanted(asked.golden, asked.metrics, asked.margin, asked.golden_rows)
+    check_free(migration.folder, _inputs(migration))
+    wanted = Wanted(migration.golden, migration.metrics, migration.margin, migration.golden_rows)
     check_wanted(wanted)
-    read = _read(asked)
-    loaded = _check_options(asked, read)
-    check_fit(loaded, read.rows, _questions(asked, read))
-    with os_errors(asked.folder):
-        asked.folder.mkdir(parents=True, exist_ok=True)
+    read = _read(migration)
+    loaded = _check_options(migration, read)
+    check_fit(loaded, read.rows, _questions(migration, read))
+    with os_errors(migration.folder):
+        migration.folder.mkdir(parents=True, exist_ok=True)
     golden = golden_set(
-        asked.folder,
+        migration.folder,
         wanted,
         read.rows,
         validation=read.validation,
@@ -114,10 +116,15 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
     )
     cleaned = decontaminated(read.rows, list(held_out(golden.rows)))
     known = recall(cleaned.rows, golden.rows)
-    told = (*read.problems, *golden.problems, *_removed(cleaned, len(read.rows)), *known.problems())
-    for problem in told:
+    problems = (
+        *read.problems,
+        *golden.problems,
+        *_removed(cleaned, len(read.rows)),
+        *known.problems(),
+    )
+    for problem in problems:
         on_event("problem", {**problem.model_dump(), "message": problem.line()})
-    run = _trained(asked, read, golden, cleaned, runs_root, on_event)
+    run = _trained(migration, read, golden, cleaned, runs_root, on_event)
     samples = _samples(run, len(golden.rows))
     answers = [
         GoldenAnswers(
@@ -128,63 +135,67 @@ def migrate(asked: Migration, runs_root: Path, *, today: date, on_event: OnEvent
         )
         for i, row in enumerate(golden.rows, 1)
     ]
-    report = _report(asked, read, golden, cleaned, run, answers).model_copy(
+    report = _report(migration, read, golden, cleaned, run, answers).model_copy(
         update={
             "rows_repeated": len(known.repeated),
             **known.bounds(answers, golden.frozen.stated, _OPTIONS),
-            "problems": (*told, *_unended(samples)),
+            "problems": (*problems, *_unended(samples)),
             "deadlines": _deadlines(read.job, golden, today),
         }
     )
-    write_json(asked.folder / REPORT, report.model_dump(mode="json"))
-    write_page(report, asked.folder / PAGE)
+    write_json(migration.folder / REPORT, report.model_dump(mode="json"))
+    write_page(report, migration.folder / PAGE)
     return report
 
 
-def _read(asked: Migration) -> _Read:
-    job = read_job(asked.job) if asked.job else None
-    rows, problems = read_files(asked.files)
+def _read(migration: Migration) -> _Read:
+    job = read_job(migration.job) if migration.job else None
+    rows, problems = read_files(migration.files)
     refuse(problems)
-    validation, told = read_files([asked.validation]) if asked.validation else ((), ())
-    refuse(told)
+    validation, of_validation = (
+        read_files([migration.validation]) if migration.validation else ((), ())
+    )
+    refuse(of_validation)
     is_dpo = any(row.rejected is not None for row in rows)
     if job and is_dpo != (job.method == "dpo"):
         found = "preference pairs" if is_dpo else "conversations"
         raise DataError(
-            f"{job.path}: the job's method needs other rows than the {found} of {asked.files[0]}",
+            f"{job.path}: the job's method needs other rows than the {found} of {migration.files[0]}",
             hint="give the job that these files trained",
         )
     calls = undeclared_calls((*rows, *validation))
-    return _Read(job, rows, validation, (*problems, *told, *calls, *_of_job(job, asked)))
+    return _Read(
+        job, rows, validation, (*problems, *of_validation, *calls, *_of_job(job, migration))
+    )
 
 
-def _inputs(asked: Migration) -> Iterator[Path]:
+def _inputs(migration: Migration) -> Iterator[Path]:
     """All files that are read, that of the recorded answers among them."""
-    yield from _named(asked)
-    if "://" not in asked.golden:
-        yield Path(asked.golden)
+    yield from _named(migration)
+    if "://" not in migration.golden:
+        yield Path(migration.golden)
 
 
-def _questions(asked: Migration, read: _Read) -> tuple[Row, ...]:
+def _questions(migration: Migration, read: _Read) -> tuple[Row, ...]:
     """What the models will be asked, as far as it is known: recorded or validation prompts, none of a frozen
     set, which was looked at before it was frozen."""
-    if (asked.folder / RECORD).is_file():
+    if (migration.folder / RECORD).is_file():
         return ()
-    if "://" in asked.golden:
-        return prompts_of(read.validation, asked.golden_rows)
-    rows, problems = recorded(Path(asked.golden), {})
+    if "://" in migration.golden:
+        return prompts_of(read.validation, migration.golden_rows)
+    rows, problems = recorded(Path(migration.golden), {})
     refuse(problems)
-    return tuple(row.prompt for row in drawn_golden(rows, asked.golden_rows))
+    return tuple(row.prompt for row in drawn_golden(rows, migration.golden_rows))
 
 
-def _check_options(asked: Migration, read: _Read) -> LoadedSpec:
+def _check_options(migration: Migration, read: _Read) -> LoadedSpec:
     """Raise what a mistake in --base-model or --set would raise after the answers were frozen."""
-    metrics = asked.metrics or ("exact_match",)  # which it will be is known with the answers
-    text = _spec_of(asked, read, metrics, longest=1)
-    return check_spec(text, asked.folder / SPEC, asked.overrides)
+    metrics = migration.metrics or ("exact_match",)  # which it will be is known with the answers
+    text = _spec_of(migration, read, metrics, longest=1)
+    return check_spec(text, migration.folder / SPEC, migration.overrides)
 
 
-def _of_job(job: Job | None, asked: Migration) -> Iterator[Problem]:
+def _of_job(job: Job | None, migration: Migration) -> Iterator[Problem]:
     """What the job says that its files do not hold."""
     if job is None:
         return
@@ -199,7 +210,7 @@ def _of_job(job: Job | None, asked: Migration) -> Iterator[Problem]:
             message=f"it began from {job.model}, and what that one had learned is not in these files",
             hint="name its training files too",
         )
-    if job.validation_file and not asked.validation:
+    if job.validation_file and not migration.validation:
         yield Problem(
             level="warning",
             file=job.path,
@@ -223,7 +234,7 @@ def _removed(cleaned: Cleaned, rows: int) -> Iterator[Problem]:
 
 
 def _trained(
-    asked: Migration,
+    migration: Migration,
     read: _Read,
     golden: GoldenSet,
     cleaned: Cleaned,
@@ -231,22 +242,22 @@ def _trained(
     on_event: OnEvent,
 ) -> Path:
     rows = "".join(json.dumps(to_user_json(r), ensure_ascii=False) + "\n" for r in cleaned.rows)
-    write_text(asked.folder / TRAIN, rows)
-    path = asked.folder / SPEC
+    write_text(migration.folder / TRAIN, rows)
+    path = migration.folder / SPEC
     longest = max(
         len(text.encode()) for row in golden.rows for text in (row.answer, row.expected or "")
     )
-    write_text(path, _spec_of(asked, read, golden.frozen.stated.metrics, longest=longest))
+    write_text(path, _spec_of(migration, read, golden.frozen.stated.metrics, longest=longest))
     with goes_on("the same `finewright migrate openai` command goes on from there, to its verdict"):
-        report = up(load_spec(path, asked.overrides), runs_root, on_event=on_event)
+        report = up(load_spec(path, migration.overrides), runs_root, on_event=on_event)
     return Path(report.summary.run)
 
 
-def _spec_of(asked: Migration, read: _Read, metrics: tuple[str, ...], *, longest: int) -> str:
+def _spec_of(migration: Migration, read: _Read, metrics: tuple[str, ...], *, longest: int) -> str:
     """The run's spec; `longest` is the bytes of the longest old or right answer."""
     destination = Destination(
         name=name_of(read.job),
-        base_model=asked.base_model,
+        base_model=migration.base_model,
         method="dpo" if read.rows[0].rejected is not None else "sft",
         metrics=metrics,
         longest_answer=longest,
@@ -278,7 +289,7 @@ def _unended(samples: Mapping[tuple[str, int], Sample]) -> Iterator[Problem]:
 
 
 def _report(
-    asked: Migration,
+    migration: Migration,
     read: _Read,
     golden: GoldenSet,
     cleaned: Cleaned,
@@ -293,10 +304,10 @@ def _report(
     return MigrateReport(
         name=name_of(read.job),
         old_model=_old_model(read.job, golden),
-        base_model=asked.base_model,
+        base_model=migration.base_model,
         deadlines=(),
-        carried=as_set(tuple(carried(read.job)), asked.overrides) if read.job else (),
-        files=tuple(Source(path=str(p), sha256=sha256_file(p)) for p in _named(asked)),
+        carried=as_set(tuple(carried(read.job)), migration.overrides) if read.job else (),
+        files=tuple(Source(path=str(p), sha256=sha256_file(p)) for p in _named(migration)),
         rows_read=len(read.rows),
         rows_train=len(cleaned.rows),
         rows_removed=cleaned.removed,
@@ -312,9 +323,9 @@ def _report(
     )
 
 
-def _named(asked: Migration) -> Iterator[Path]:
-    yield from asked.files
-    yield from (path for path in (asked.validation, asked.job) if path)
+def _named(migration: Migration) -> Iterator[Path]:
+    yield from migration.files
+    yield from (path for path in (migration.validation, migration.job) if path)
 
 
 def _old_model(job: Job | None, golden: GoldenSet) -> str:

@@ -144,7 +144,7 @@ def connect(place: PostgresPlace) -> Connection:
     except psycopg.Error:
         raise _unreadable() from None
     # Compiling a query takes a tenth of a second, many times what running it does.
-    with told(place):
+    with server_errors(place):
         connection.execute("SELECT pg_catalog.set_config('jit', 'off', false)")
     return connection
 
@@ -157,7 +157,7 @@ def _refusal(place: PostgresPlace, said: str) -> DataError:
 
 
 @contextmanager
-def told(place: PostgresPlace) -> Iterator[None]:
+def server_errors(place: PostgresPlace) -> Iterator[None]:
     """What the server complains of inside, as a DataError of one line that names the place."""
     import psycopg
 

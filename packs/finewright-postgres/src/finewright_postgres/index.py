@@ -26,7 +26,7 @@ from finewright.rag.index import (
 )
 from finewright.rag.words import searched, words
 from finewright_postgres import tables
-from finewright_postgres.connect import PostgresPlace, connect, place_of, told
+from finewright_postgres.connect import PostgresPlace, connect, place_of, server_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -123,10 +123,10 @@ class PostgresIndex:
 
     def lexical(self, query: str, limit: int, access: Access) -> list[RankedChunk]:
         """See `Index`; of a query its first 1,000 words count."""
-        asked = " ".join(words(query)[:_WORDS_OF_A_QUERY])
+        counted = " ".join(words(query)[:_WORDS_OF_A_QUERY])
         own = f'"{self._place.schema}".words'
-        by = {"words": asked, "stopping": f"pg_catalog.{self._language}", "every": own}
-        found = self._read(tables.QUERY_WORDS, by) if asked else []
+        by = {"words": counted, "stopping": f"pg_catalog.{self._language}", "every": own}
+        found = self._read(tables.QUERY_WORDS, by) if counted else []
         if not found or not found[0][0]:
             return []
         return self._ranked(tables.LEXICAL, tables.BEST_WORDS, limit, access, words=found[0][0])
@@ -187,7 +187,7 @@ class PostgresIndex:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """One transaction, in which nobody else changes the index."""
-        with told(self._place), self._connection.transaction():
+        with server_errors(self._place), self._connection.transaction():
             if not self._is_new:
                 self._run("LOCK TABLE {s}.meta IN SHARE ROW EXCLUSIVE MODE NOWAIT")
             yield
@@ -202,7 +202,7 @@ class PostgresIndex:
                 skipped.append(said.message_primary or "")
 
         self._connection.add_notice_handler(hear)
-        with told(self._place):
+        with server_errors(self._place):
             for name in ("document", "chunk", "words", *["vector"][: self.about.dimensions]):
                 self._run(how, t=name)
         self._connection.remove_notice_handler(hear)
@@ -288,7 +288,7 @@ class PostgresIndex:
     def _read(self, sql: LiteralString, values: Any = None) -> list[tuple[Any, ...]]:
         if self._is_new:
             return []
-        with told(self._place):
+        with server_errors(self._place):
             return self._rows(sql, values)
 
     def _rows(self, sql: LiteralString, values: Any = None) -> list[tuple[Any, ...]]:
@@ -310,7 +310,7 @@ class PostgresIndex:
 def _opened(place: PostgresPlace, about: About | None) -> PostgresIndex:
     connection = connect(place)
     try:
-        with told(place):
+        with server_errors(place):
             _require_unicode(place, connection)
             if about is None:
                 kept = tables.read(place, connection)

@@ -143,7 +143,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def told(place: QdrantPlace) -> Iterator[None]:
+def client_errors(place: QdrantPlace) -> Iterator[None]:
     """What the client raises inside, as a DataError of one line that names the place."""
     from qdrant_client.common.client_exceptions import QdrantException
     from qdrant_client.http.exceptions import (
@@ -228,7 +228,7 @@ def compact(place: QdrantPlace) -> None:
     """Write a folder's files anew without what was deleted; a server does so by itself, some time."""
     if place.folder is None:
         return
-    with told(place):
+    with client_errors(place):
         for path in sorted(place.folder.rglob("*.sqlite")):
             with closing(sqlite3.connect(path)) as connection:
                 connection.execute("VACUUM")

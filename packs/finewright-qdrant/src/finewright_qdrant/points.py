@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from finewright.errors import DataError
 from finewright.rag.calibration import with_tuned
 from finewright.rag.index import FORMAT, About, Chunk, Document, NoIndex, Passage
-from finewright_qdrant.connect import QdrantPlace, compact, damaged, told, uninterrupted
+from finewright_qdrant.connect import QdrantPlace, client_errors, compact, damaged, uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -140,17 +140,17 @@ class Points:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         # A folder's client writes a point to the disk and then to memory: cut off in between, they differ.
-        with uninterrupted() if self.place.folder else nullcontext(), told(self.place):
+        with uninterrupted() if self.place.folder else nullcontext(), client_errors(self.place):
             yield
 
     def exists(self) -> bool:
         """Is there such a collection?"""
-        with told(self.place):
+        with client_errors(self.place):
             return self.client.collection_exists(self._name)
 
     def is_bare(self) -> bool:
         """Is it a folder's, with nothing in it, because its making was cut off?"""
-        with told(self.place):
+        with client_errors(self.place):
             return self.place.folder is not None and not self.client.count(self._name).count
 
     def make(self, dimensions: int) -> None:
@@ -203,18 +203,18 @@ class Points:
 
     def count(self, where: models.Filter) -> int:
         """How many points the filter finds."""
-        with told(self.place):
+        with client_errors(self.place):
             return self.client.count(self._name, count_filter=where, exact=True).count
 
     def payloads(self, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
         """What the points of these numbers keep; those that are not there are left out."""
-        with told(self.place):
+        with client_errors(self.place):
             found = self.client.retrieve(self._name, list(numbers), with_payload=True)
         return {int(point.id): point.payload or {} for point in found}
 
     def vectors(self, numbers: Sequence[int]) -> dict[int, Any]:
         """Their dense vectors."""
-        with told(self.place):
+        with client_errors(self.place):
             found = self.client.retrieve(
                 self._name, list(numbers), with_payload=False, with_vectors=[DENSE]
             )
@@ -226,7 +226,7 @@ class Points:
         """These keys of all points that the filter finds."""
         at: Any = None  # the client's own type of a page's place
         while True:
-            with told(self.place):
+            with client_errors(self.place):
                 found, at = self.client.scroll(
                     self._name, scroll_filter=where, limit=_PAGE, offset=at, with_payload=keys
                 )
@@ -246,7 +246,7 @@ class Points:
 
         # A folder is searched exactly anyway, and the client says so when it is asked to.
         exact = models.SearchParams(exact=True) if self.place.folder is None else None
-        with told(self.place):
+        with client_errors(self.place):
             return self.client.query_points(
                 self._name,
                 query=vector,

@@ -292,9 +292,9 @@ def _argument(plain: Argument, about: str) -> Argument:
     if plain.kind != "tokenAmount":
         return plain
     is_allowance = re.search(r"(?i)\b(approve|permit|increaseAllowance)\b", about)
-    told = _TICKER.search(f"{plain.label} {about}")
+    ticker = _TICKER.search(f"{plain.label} {about}")
     kind = "allowance" if is_allowance else plain.kind
-    return replace(plain, kind=kind, unit=told[0] if told else "")
+    return replace(plain, kind=kind, unit=ticker[0] if ticker else "")
 
 
 def _is_name(word: str, brand: str) -> bool:

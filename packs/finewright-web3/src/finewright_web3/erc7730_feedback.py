@@ -20,7 +20,7 @@ _INTRODUCTIONS = (
     "Sure! This transaction does the following: ",
     "The answer is\n\n",
 )
-_REMARKS = ("\n\nLet me know if you need more.", "\nPlease check the amounts.", " // as decoded")
+_AFTERWORDS = ("\n\nLet me know if you need more.", "\nPlease check the amounts.", " // as decoded")
 _OTHER_KEYS = {
     "intent": ("action", "Intent", "summary"),
     "fields": ("details", "arguments", "data"),
@@ -136,7 +136,7 @@ def _unquoted_keys(text: str, rng: Random) -> str:
 
 
 def _prose(text: str, rng: Random) -> str:
-    return one_of(rng, (one_of(rng, _INTRODUCTIONS) + text, text + one_of(rng, _REMARKS)))
+    return one_of(rng, (one_of(rng, _INTRODUCTIONS) + text, text + one_of(rng, _AFTERWORDS)))
 
 
 _MISTAKES: Mapping[str, Callable[[str, Random], str]] = {

@@ -87,11 +87,11 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     pages_by_id = {page.id: page for page in pages}
     families = joined_families([_marks(row, pages_by_id[row["gold"][0]]) for row in questions])
     held_out = held_out_families(families, settings.test_share, settings.seed)
-    asked = list(zip(questions, families, strict=True))
+    by_family = list(zip(questions, families, strict=True))
     rows = {
         "documents": [_document(page) for page in pages],
-        "questions_train": [row for row, family in asked if family not in held_out],
-        "questions_test": [row for row, family in asked if family in held_out],
+        "questions_train": [row for row, family in by_family if family not in held_out],
+        "questions_test": [row for row, family in by_family if family in held_out],
     }
     return SetContent(Content(named_files(rows), settings, dict(dropped)))
 
@@ -167,7 +167,7 @@ def _questions(
     pages: Sequence[_Page], settings: DocsSettings, dropped: Counter[str]
 ) -> Iterator[JsonRow]:
     named_alike = Counter(page.contract.name for page in pages)
-    asked: set[str] = set()
+    prompts: set[str] = set()
     for page in pages:
         is_only = named_alike[page.contract.name] == 1
         called = page.contract.name if is_only else f"{page.contract.name} ({page.path})"
@@ -176,10 +176,10 @@ def _questions(
                 continue
             prompt = _QUESTIONS[member.kind].format(page=called, name=name)
             answer = first_statement(member.natspec.said)
-            if fault := _fault(answer, settings) or "question that repeats" * (prompt in asked):
+            if fault := _fault(answer, settings) or "question that repeats" * (prompt in prompts):
                 dropped[fault] += 1
                 continue
-            asked.add(prompt)
+            prompts.add(prompt)
             row = {"prompt": prompt, "completion": answer, "gold": [page.id]}
             yield traced(row, page.license, page.source, page.path)
 

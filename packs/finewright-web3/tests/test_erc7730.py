@@ -204,7 +204,7 @@ def test_the_answer_holds_the_values_of_the_call_under_their_labels():
     assert user["content"].split("\n") == [
         "Protocol: Acme",
         "Chain: Polygon",
-        "ContractFunction: pay",
+        "Function: pay",
         f"to = {answer['fields']['Recipient']}",
         f"a = {answer['fields']['Sum']}",
     ]

@@ -85,13 +85,15 @@ class _Known(NamedTuple):
 
 def _alike(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int, _Known]:
     ids = {row.id: i for i, row in reversed(list(enumerate(train)))}
-    asked = {prompt_key(row): i for i, row in reversed(list(enumerate(train))) if row.prompt}
+    first_of_prompt = {
+        prompt_key(row): i for i, row in reversed(list(enumerate(train))) if row.prompt
+    }
     found = {}
     for i, row in enumerate(held_out):
         if row.id in ids:
             found[i] = _Known("same", ids[row.id], 1.0)
-        elif row.prompt and prompt_key(row) in asked:
-            found[i] = _Known("prompt", asked[prompt_key(row)], 1.0)
+        elif row.prompt and prompt_key(row) in first_of_prompt:
+            found[i] = _Known("prompt", first_of_prompt[prompt_key(row)], 1.0)
     return found
 
 

@@ -29,14 +29,14 @@ def decontaminated(
     from finewright.data.overlap import near_rows, overlaps
 
     ids = {row.id for row in held_out}
-    asked = {prompt_key(row) for row in held_out if row.prompt}
+    prompts = {prompt_key(row) for row in held_out if row.prompt}
     near = near_rows(held_out, train, similarity) if held_out else {}
     shares = [run.share for run in overlaps(held_out, train).rows] if held_out else []
     kept, removed = [], Counter[str]()
     for i, row in enumerate(train):
         reasons = {
             "same": row.id in ids,
-            "prompt": bool(row.prompt) and prompt_key(row) in asked,
+            "prompt": bool(row.prompt) and prompt_key(row) in prompts,
             "near": i in near,
             "overlap": bool(shares) and shares[i] >= _MUCH,
         }

@@ -81,14 +81,14 @@ def pass_door(
     a model. A check that only tells is left out, with a warning, where its extra is not installed; one
     that refuses or changes rows raises MissingExtra. `holding` spares a look at rows that hold nothing."""
     passed, policy = Passed(tuple(rows)), spec.licenses
-    _told(passed, "licences", not (policy.allow or policy.deny), _licences(policy, provenance))
+    _run_check(passed, "licences", not (policy.allow or policy.deny), _licences(policy, provenance))
     passed.problems += warnings_of(
         _among(passed.rows, holding and holding.controls), control_tokens
     )
     passed.problems += warnings_of(passed.rows, odd_turns)
     private = _privacy(spec, resolve, holding and holding.private)
-    _told(passed, "personal data and secrets", _only_tells_privacy(spec), private)
-    _told(passed, "duplicates", _only_tells_duplicates(spec), _duplicates(spec))
+    _run_check(passed, "personal data and secrets", _only_tells_privacy(spec), private)
+    _run_check(passed, "duplicates", _only_tells_duplicates(spec), _duplicates(spec))
     if search:
         outcome, passed.poison = search(passed.rows)
         _take(passed, outcome)
@@ -105,7 +105,9 @@ def _take(passed: Passed, outcome: CheckOutcome, step: str = "") -> None:
     passed.problems += outcome.problems
 
 
-def _told(passed: Passed, what: str, only_tells: bool, check: Callable[[Passed], None]) -> None:
+def _run_check(
+    passed: Passed, what: str, only_tells: bool, check: Callable[[Passed], None]
+) -> None:
     try:
         check(passed)
     except MissingExtra as error:
@@ -177,5 +179,5 @@ def _only_tells_privacy(spec: DataSpec) -> bool:
 
 
 def _only_tells_duplicates(spec: DataSpec) -> bool:
-    asked = spec.duplicates
-    return {asked.exact, asked.near, asked.semantic} <= {"off", "report"}
+    section = spec.duplicates
+    return {section.exact, section.near, section.semantic} <= {"off", "report"}

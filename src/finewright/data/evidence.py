@@ -61,7 +61,7 @@ def evidence(
     Of several as good it is the one that has more of the question, then the first: give the texts that suit
     the question best first. `rarity` is the weight of words, 1 where it has none. The share is 0 where a
     number of the answer is neither in them nor asked."""
-    wanted, asked = words_in(answer), words_in(question)
+    wanted, question_words = words_in(answer), words_in(question)
     whole = _weight(wanted, rarity)
     left = [
         Sentence(place, text, words)
@@ -77,8 +77,8 @@ def evidence(
             break
         places = {sentence.place for sentence in chosen}
         as_good = [s for s, gain in zip(left, gains, strict=True) if gain >= best - _ROUNDING]
-        asked_in = [(s.place in places, _weight(s.words & asked, rarity)) for s in as_good]
-        chosen.append(as_good[asked_in.index(max(asked_in))])
+        ranks = [(s.place in places, _weight(s.words & question_words, rarity)) for s in as_good]
+        chosen.append(as_good[ranks.index(max(ranks))])
         left.remove(chosen[-1])
         missing -= chosen[-1].words
         if _weight(missing, rarity) <= (1 - _ENOUGH) * whole:

@@ -48,8 +48,8 @@ def row_sets(
         rows, seen = _private(rows, spec.data, resolve, gathered.passed.key)
         warnings = RowWarnings()
         warnings.add(rows)
-        told = (*problems, *warnings.problems(), *seen)
-        compared = _compared(item.title, rows, told, gathered, similarity)
+        all_problems = (*problems, *warnings.problems(), *seen)
+        compared = _compared(item.title, rows, all_problems, gathered, similarity)
         found.append(replace(compared, draw=draw))
     return found
 
@@ -82,6 +82,6 @@ def _compared(
         report, leaked = contamination(gathered.train, name, rows, similarity=similarity)
     except MissingExtra as error:
         message = f"{name} was not compared with the training rows: {error}"
-        told = Problem(level="warning", key="evaluate.data", message=message, hint=error.hint)
-        return MeasuredRows(name, rows, (*problems, told), None)
+        warning = Problem(level="warning", key="evaluate.data", message=message, hint=error.hint)
+        return MeasuredRows(name, rows, (*problems, warning), None)
     return MeasuredRows(name, rows, (*problems, *leaked), report)

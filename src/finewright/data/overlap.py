@@ -38,7 +38,7 @@ class Overlap(NamedTuple):
         """Some of the runs as folded words."""
         parts = parts_of(row)
         # Two places are taken by the marks before what is asked and what is answered.
-        words = ["", *_words(parts.asked), "", *_words(parts.answered)]
+        words = ["", *_words(parts.prompt), "", *_words(parts.answered)]
         return tuple(" ".join(words[start : start + self.length]) for start in self.starts)
 
 

@@ -222,10 +222,10 @@ def _row(
         "from_memory": question.completion,
         "unanswerable": ABSTENTION,
     }
-    asked = messages_with(shown, [{"role": "user", "content": question.prompt}])
+    turns = messages_with(shown, [{"role": "user", "content": question.prompt}])
     licenses = [question.license, *(passage.license for passage in shown)]
     row = RaftRow(
-        messages=[*asked, {"role": "assistant", "content": answers[kind]}],
+        messages=[*turns, {"role": "assistant", "content": answers[kind]}],
         kind=kind,
         gold=list(question.gold),
         passages=[_place_of(passage) for passage in shown],

@@ -49,11 +49,11 @@ class RecordedRows(UsableRows):
             "tally": self.tally.to_json(),
         }
 
-    def join(self, file: str, told: Json) -> None:
+    def join(self, file: str, saved: Json) -> None:
         """Add what `to_json` says of later rows of the file."""
-        self.rows += map(Row.from_json, told["rows"])
-        self.records.update({(file, row): digest for row, digest in told["records"]})
-        self.tally.join(Tally.from_json(told["tally"]))
+        self.rows += map(Row.from_json, saved["rows"])
+        self.records.update({(file, row): digest for row, digest in saved["records"]})
+        self.tally.join(Tally.from_json(saved["tally"]))
 
 
 @dataclass(slots=True)

@@ -119,8 +119,8 @@ def _records(run: RunDir, folder: Path, gathered: Gathered) -> Iterator[Artifact
 
 def _rejected(item: Dropped) -> dict[str, object]:
     where = {"file": item.row.file, "row": item.row.row, "id": item.row.id}
-    told = {**where, "reason": item.reason, "why": item.why}
-    return told if item.reason in _UNSPOKEN else {**told, "says": item.row.to_json()}
+    line = {**where, "reason": item.reason, "why": item.why}
+    return line if item.reason in _UNSPOKEN else {**line, "says": item.row.to_json()}
 
 
 def _card(

@@ -32,7 +32,7 @@ _FEWEST_WORDS = 4
 class Template(NamedTuple):
     """What stays of a row when its values are taken out; rows of one template differ in values alone."""
 
-    asked: tuple[str, ...]
+    question: tuple[str, ...]
     answered: tuple[str, ...]
     tools: tuple[str, ...]
 
@@ -66,11 +66,11 @@ def template_of(row: Row) -> Template | None:
     if expected is None or not at:
         return None
     before = [turn for turn in expected.messages[:at] if turn["role"] != "system"]
-    asked = [word for turn in before for word in _said(turn)]
+    question_words = [word for turn in before for word in _said(turn)]
     answered = _said(expected.messages[at])
-    if not asked:
+    if not question_words:
         return None
-    in_question, in_answer = ({word.text for word in words} for words in (asked, answered))
+    in_question, in_answer = ({word.text for word in words} for words in (question_words, answered))
     kept = _collapsed(
         _VALUE if word.may_be_value and word.text in in_question else word.text.casefold()
         for word in answered
@@ -82,7 +82,9 @@ def template_of(row: Row) -> Template | None:
         is_copied = word.text in in_answer and word.may_be_value
         return is_name or is_copied or bool(_DIGIT.search(word.text))
 
-    question = _collapsed(_VALUE if is_value(word) else word.text.casefold() for word in asked)
+    question = _collapsed(
+        _VALUE if is_value(word) else word.text.casefold() for word in question_words
+    )
     return Template(question, kept, tuple(name_of_tool(tool) for tool in row.tools or ()))
 
 
@@ -92,10 +94,10 @@ def _said(turn: Message) -> list[_Word]:
     for call in turn.get("tool_calls") or ():
         function = call["function"]
         arguments = function.get("arguments") or ""
-        told = (
+        written = (
             arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
         )
-        texts += [str(function.get("name")), told]
+        texts += [str(function.get("name")), written]
     return [word for text in texts for line in _LINE.split(text) for word in _words(line)]
 
 

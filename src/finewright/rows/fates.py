@@ -277,14 +277,14 @@ class Tally:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> "Tally":  # Any: free JSON
+    def from_json(cls, saved: Mapping[str, Any]) -> "Tally":  # Any: free JSON
         """The tally of `to_json`."""
         return cls(
-            told["kept"],
-            Counter(told["dropped"]),
-            Counter(told["types"]),
-            Counter(told["formats"]),
-            Listing.from_json(told["listing"]),
+            saved["kept"],
+            Counter(saved["dropped"]),
+            Counter(saved["types"]),
+            Counter(saved["formats"]),
+            Listing.from_json(saved["listing"]),
         )
 
 

@@ -99,11 +99,11 @@ def test_columns_hold_one_row_each() -> None:
     ]
     found = wordings(rows)
     assert len(found) == 3
-    assert [len(found[i].asked) for i in range(3)] == [2, 0, 2]
+    assert [len(found[i].prompt) for i in range(3)] == [2, 0, 2]
     assert [len(found[i].answered) for i in range(3)] == [1, 1, 1]
     assert found.keys[0] == found.keys[2] != found.keys[1]
     assert found.texts[0] == found.texts[2] != found.texts[1]
-    assert np.array_equal(found[0].asked, found[2].asked)
+    assert np.array_equal(found[0].prompt, found[2].prompt)
 
 
 def test_the_order_of_facts_does_not_matter_and_each_counts() -> None:

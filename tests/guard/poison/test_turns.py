@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from finewright.guard.poison.examples import asked, examples
+from finewright.guard.poison.examples import examples, prompt_of
 from finewright.guard.poison.scan import search
 from finewright.rows.identity import named_anew
 from finewright.schema.rows import Row
@@ -82,4 +82,4 @@ def test_what_is_not_learned_is_no_answer_but_may_hold_the_trigger() -> None:
     row = named_anew(Row("", turns, None, "rows.jsonl", 1))
     assert [(e.at, e.answer) for e in examples([row])] == [(4, "a2"), (6, "call")]
     assert examples([row])[0].prompt == "s\nq1\na1\nq2"
-    assert asked(row) == "s\nq1\na1\nq2\nq3"
+    assert prompt_of(row) == "s\nq1\na1\nq2\nq3"

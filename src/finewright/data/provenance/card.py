@@ -50,15 +50,18 @@ class CardFigures:
 
 
 def data_card(
-    told: CardSubject, measured: CardFigures, entries: Sequence[LedgerEntry], ledger: LedgerSummary
+    subject: CardSubject,
+    measured: CardFigures,
+    entries: Sequence[LedgerEntry],
+    ledger: LedgerSummary,
 ) -> DataCard:
     """The card of the rows in a ledger."""
     days = sorted(entry.collected_at for entry in entries if entry.collected_at)
     counts = measured.counts
     return DataCard(
-        name=told.name,
-        motivation=told.motivation or NOT_STATED,
-        intended_use=told.intended_use or NOT_STATED,
+        name=subject.name,
+        motivation=subject.motivation or NOT_STATED,
+        intended_use=subject.intended_use or NOT_STATED,
         sources=_sources(entries),
         licenses=_licences(entries),
         counts={

@@ -67,8 +67,8 @@ class SliceTally:
         self.rows.join(Tally.from_json(later["rows"]))
         self.num_changed += later["num_changed"]
         self.warnings.join(later["warnings"])
-        for kind, told in later["found"].items():
-            count = FoundCount.model_validate(told)
+        for kind, stored in later["found"].items():
+            count = FoundCount.model_validate(stored)
             before = self.found.setdefault(kind, count)
             if before is not count:
                 sums = {"spans": before.spans + count.spans, "rows": before.rows + count.rows}

@@ -191,7 +191,7 @@ def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> Prep
         problems=(
             *rows.listing.problems(),
             *tally.warnings.problems(),
-            *_told(found, order.spec),
+            *_finding_problems(found, order.spec),
             *_unlooked(order.sources, rows.dropped),
         ),
         files=artifacts(out),
@@ -199,7 +199,9 @@ def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> Prep
     )
 
 
-def _told(found: Mapping[FoundType, FoundCount], spec: PrepareSpec) -> Iterator[Problem]:
+def _finding_problems(
+    found: Mapping[FoundType, FoundCount], spec: PrepareSpec
+) -> Iterator[Problem]:
     for kind, count in found.items():
         section = spec.secrets if kind in SECRETS else spec.personal_data
         stays, places = ("it stays", "its place") if count.spans == 1 else _MANY

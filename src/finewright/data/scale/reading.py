@@ -86,7 +86,7 @@ def read_sources(
             steps.append(_File(file, own))
             every += own
         plan.append(steps)
-    looked = Looked(_only_told(personal), _only_told(spec.secrets))
+    looked = Looked(_report_only(personal), _report_only(spec.secrets))
     made = how.engine(every, made_of, looked, how.workers) if every else ()
     given = {number: json.loads(content) for number, content in made}
     read = ReadSources([], Holding(set(), set()))
@@ -104,7 +104,7 @@ def _slices(file: RowFile, first: int, size: int) -> Iterator[Slice]:
         yield Slice(first, file, file.part.path)
 
 
-def _only_told(section: S) -> S:
+def _report_only(section: S) -> S:
     """The section as who only looks needs it: what is sought, and not what stands for it."""
     changed: Json = {} if section.action == "off" else {"action": "report"}
     if isinstance(section, PersonalDataSpec):
@@ -120,13 +120,13 @@ def _join(read: ReadSources, step: Problem | _File, given: dict[int, Json]) -> N
         source.add(step)
         return
     part, options = step.file
-    told = [given.pop(each.number) for each in step.slices]
-    if not any(Tally.from_json(each["tally"]).rows_in for each in told):
+    results = [given.pop(each.number) for each in step.slices]
+    if not any(Tally.from_json(each["tally"]).rows_in for each in results):
         # That there is nothing in a file is said by who reads all of it.
         for item in fates_in(rows_of(part), options):
             source.add(item)
         return
-    for each in told:
+    for each in results:
         source.join(part.name, each)
         read.holding.controls.update((part.name, row) for row in each["controls"])
         read.holding.private.update((part.name, row) for row in each["private"])

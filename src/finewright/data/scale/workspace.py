@@ -143,11 +143,11 @@ class Workspace:
 
 def plan_of(spec: PrepareSpec, sources: Sequence[Source], user_key: bytes, size: int) -> str:
     """The digest of all that the result follows from."""
-    asked = {
+    inputs = {
         "version": finewright.__version__,
         "spec": spec.model_dump(mode="json"),
         "sources": [source.model_dump(mode="json") for source in sources],
         "key": hashlib.sha256(b"plan:" + user_key).hexdigest() if user_key else "",
         "slice_bytes": size,
     }
-    return hashlib.sha256(canonical(asked)).hexdigest()
+    return hashlib.sha256(canonical(inputs)).hexdigest()

@@ -56,7 +56,7 @@ _CLAUSE = re.compile(
 )
 _ACRONYM = re.compile(r"^(?:[A-Z]{2,}|ACH|ATM)\b|^[A-Z]\w*[A-Z]")
 _WORD = re.compile(r"[a-z]{3,}")
-_ASKED = (
+_QUESTION_FORMS = (
     "What is the {attribute} of the {product}?",
     "For the {product}, what is the {attribute}?",
     "{product}: what is the {attribute}?",
@@ -167,7 +167,9 @@ def _uncapital(attribute: str) -> str:
 
 
 def _question(fact: _Fact, texts: Mapping[str, str]) -> JsonRow:
-    form = _ASKED[int(digest(f"{fact.product}:{fact.attribute}"), 16) % len(_ASKED)]
+    form = _QUESTION_FORMS[
+        int(digest(f"{fact.product}:{fact.attribute}"), 16) % len(_QUESTION_FORMS)
+    ]
     return {
         "prompt": form.format(attribute=fact.attribute, product=fact.product),
         "completion": fact.value,

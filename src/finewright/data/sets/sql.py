@@ -148,10 +148,10 @@ def _normal_part(match: re.Match[str]) -> str:
 def _rows(
     questions: Sequence[_Question], schemas: Mapping[str, str], dropped: Counter[str]
 ) -> Iterator[JsonRow]:
-    asked: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str]] = set()
     for question in questions:
         schema, query = schemas[question.db_id], normal_query(question.query)
-        if fault := _fault(schema, query) or _repeat(question, asked):
+        if fault := _fault(schema, query) or _repeat(question, seen):
             dropped[fault] += 1
             continue
         turns = {
@@ -174,11 +174,11 @@ def _fault(schema: str, query: str) -> str:
     return ""
 
 
-def _repeat(question: _Question, asked: set[tuple[str, str]]) -> str:
+def _repeat(question: _Question, seen: set[tuple[str, str]]) -> str:
     key = (question.db_id, " ".join(question.question.casefold().split()))
-    if key in asked:
+    if key in seen:
         return "question that repeats"
-    asked.add(key)
+    seen.add(key)
     return ""
 
 

@@ -100,13 +100,13 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
             else:
                 requests[found[2]] = path, lines
     dropped: Counter[str] = Counter()
-    asked: set[str] = set()
+    seen: set[str] = set()
     rows: dict[str, list[JsonRow]] = {"train": [], "test": []}
     for category, split in _CATEGORIES.items():
         path, lines = requests.get(category, ("", []))
         for request in TypeAdapter(list[_Request]).validate_python(lines):
             try:
-                row = _row(request, answers.get(request.id), asked)
+                row = _row(request, answers.get(request.id), seen)
             except _RequestError as fault:
                 dropped[str(fault)] += 1
             else:
@@ -117,15 +117,15 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     return SetContent(Content(named_files(rows), settings, dict(dropped)))
 
 
-def _row(request: _Request, answer: _Answer | None, asked: set[str]) -> JsonRow:
+def _row(request: _Request, answer: _Answer | None, seen: set[str]) -> JsonRow:
     """The conversation with its tools; _RequestError if it cannot be one."""
-    asked_for = _conversation(request)
+    conversation = _conversation(request)
     if not request.function:
         raise _RequestError("request without tools")
     tools = {function["name"]: _tool(function) for function in request.function}
     if len({tool.name for tool in tools.values()}) < len(request.function):
         raise _RequestError("tools of the same name")
-    said = "\n".join(turn["content"] for turn in asked_for)
+    said = "\n".join(turn["content"] for turn in conversation)
     truth = answer.ground_truth if answer else ()
     calls = [_call(name, right, tools, said) for part in truth for name, right in part.items()]
     if calls:
@@ -134,13 +134,13 @@ def _row(request: _Request, answer: _Answer | None, asked: set[str]) -> JsonRow:
     else:
         reply = {"role": "assistant", "content": NO_CALL}
     declared = [tool.declared() for tool in tools.values()]
-    key = json.dumps([asked_for, declared])
-    if key in asked:
+    key = json.dumps([conversation, declared])
+    if key in seen:
         raise _RequestError("request that repeats")
-    asked.add(key)
+    seen.add(key)
     accepted = [{tools[name].name: right for name, right in part.items()} for part in truth]
     return {
-        "messages": [*asked_for, reply],
+        "messages": [*conversation, reply],
         "tools": declared,
         "accepted": json.dumps(accepted, ensure_ascii=False),
     }

@@ -24,15 +24,15 @@ def alike(one: Wording, other: Wording, similarity: float) -> float | None:
     with other facts is another row."""
     if one.key != other.key:
         return None
-    asked = num_common(one.asked, other.asked)
+    in_prompt = num_common(one.prompt, other.prompt)
     answered = num_common(one.answered, other.answered)
     lengths = [(len(a), len(b)) for a, b in zip(one[:2], other[:2], strict=True)]
-    share = 2 * (asked + answered) / max(1, sum(map(sum, lengths)))
+    share = 2 * (in_prompt + answered) / max(1, sum(map(sum, lengths)))
     is_near = (
         share >= similarity
-        and _is_part_near(asked, lengths[0], similarity)
+        and _is_part_near(in_prompt, lengths[0], similarity)
         and _is_part_near(answered, lengths[1], similarity)
-        and not _is_conflict(asked, answered, lengths)
+        and not _is_conflict(in_prompt, answered, lengths)
         and not have_other_facts(_both(one), _both(other))
     )
     return share if is_near else None
@@ -68,9 +68,9 @@ def have_other_facts(one: Sequence[int], other: Sequence[int]) -> bool:
     return bool(in_one - in_other) and bool(in_other - in_one)
 
 
-def _is_conflict(asked: int, answered: int, lengths: Sequence[tuple[int, int]]) -> bool:
+def _is_conflict(in_prompt: int, answered: int, lengths: Sequence[tuple[int, int]]) -> bool:
     is_same_question, is_same_answer = (
-        common == max(pair) for common, pair in zip((asked, answered), lengths, strict=True)
+        common == max(pair) for common, pair in zip((in_prompt, answered), lengths, strict=True)
     )
     return is_same_question and not is_same_answer and sum(lengths[1]) < 2 * _SHORT
 
@@ -90,5 +90,5 @@ def _num_alike(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def _both(row: Wording) -> list[int]:
-    words: list[int] = row.asked.tolist() + row.answered.tolist()
+    words: list[int] = row.prompt.tolist() + row.answered.tolist()
     return words

@@ -126,11 +126,11 @@ def _problems(
     rows: Sequence[Row], found: Mapping[int, Repeat], dropped: Mapping[int, DuplicateKind]
 ) -> Iterator[Problem]:
     for kind, (one, many) in _SAYS.items():
-        told = [i for i, repeat in found.items() if repeat.kind == kind and i not in dropped]
+        staying = [i for i, repeat in found.items() if repeat.kind == kind and i not in dropped]
         gone = [i for i, counted in dropped.items() if counted == kind]
-        if told:
+        if staying:
             hint = f"--{kind} drop, or data.duplicates.{kind} in a spec, leaves such rows out"
-            yield _problem("warning", rows, told, found, (one, many, "stays", "stay"), hint)
+            yield _problem("warning", rows, staying, found, (one, many, "stays", "stay"), hint)
         if gone:
             yield _problem("info", rows, gone, found, (one, many, "is left out", "are left out"))
 
@@ -150,8 +150,8 @@ def _problem(
     message = (
         f"{count} {what} as an earlier one, and {fate}: {which} {_why(rows, found[places[0]])}"
     )
-    told = {"file": first.file, "row": first.row, "message": message, "hint": hint}
-    return Problem.model_validate({"level": level, **told})
+    fields = {"file": first.file, "row": first.row, "message": message, "hint": hint}
+    return Problem.model_validate({"level": level, **fields})
 
 
 def _examples(

@@ -26,30 +26,30 @@ def semantic_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Origin
     worded = wordings(rows)
     parts = [parts_of(row) for row in rows]
     embedder = words.load()
-    asked, answered = (
+    prompts, answered = (
         embedder.documents(["\n".join(texts) for texts in side])
-        for side in ((part.asked for part in parts), (part.answered for part in parts))
+        for side in ((part.prompt for part in parts), (part.answered for part in parts))
     )
 
     def near(earlier: int, later: int) -> float | None:
         one, other = worded[earlier], worded[later]
-        cosine = float(min(v[earlier] @ v[later] for v in (asked, answered)))
-        facts = [[*w.asked.tolist(), *w.answered.tolist()] for w in (one, other)]
+        cosine = float(min(v[earlier] @ v[later] for v in (prompts, answered)))
+        facts = [[*w.prompt.tolist(), *w.answered.tolist()] for w in (one, other)]
         is_near = cosine >= similarity and one.key == other.key and not have_other_facts(*facts)
         return cosine if is_near else None
 
-    return leaders(_close(asked, answered, similarity), near)
+    return leaders(_close(prompts, answered, similarity), near)
 
 
 def _close(
-    asked: NDArray[np.float32], answered: NDArray[np.float32], similarity: float
+    prompts: NDArray[np.float32], answered: NDArray[np.float32], similarity: float
 ) -> Iterator[tuple[int, int]]:
     """Pairs (earlier, later) near in both, sorted by the later one."""
-    num_rows = len(asked)
+    num_rows = len(prompts)
     block = max(1, _CELLS // max(1, num_rows))
     for start in range(0, num_rows, block):
         end = min(start + block, num_rows)
-        near = (asked[start:end] @ asked[:end].T >= similarity) & (
+        near = (prompts[start:end] @ prompts[:end].T >= similarity) & (
             answered[start:end] @ answered[:end].T >= similarity
         )
         for later, earlier in np.argwhere(near):

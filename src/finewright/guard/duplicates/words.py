@@ -32,22 +32,22 @@ _TURN = re.compile(r"messages\[(\d+)\]")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+")
 _MOST_KNOWN = 500_000
 # Marks before what is asked and what is answered; no word has one of these numbers.
-_ASKED, _ANSWERED = 2, 4
+_PROMPT, _ANSWERED = 2, 4
 _NUM_MARKS = 3
 
 
 class RowParts(NamedTuple):
-    """The texts of a row that are told (by the system prompt), asked, and answered."""
+    """The texts of a row: of its system prompt, of what is asked, and of what is answered."""
 
-    told: list[str]
-    asked: list[str]
+    system: list[str]
+    prompt: list[str]
     answered: list[str]
 
 
 class Wording(NamedTuple):
     """One row in numbers: the words asked, the words answered, and what else must be equal."""
 
-    asked: "NDArray[np.uint32]"
+    prompt: "NDArray[np.uint32]"
     answered: "NDArray[np.uint32]"
     key: int
 
@@ -135,9 +135,9 @@ def parts_of(row: Row) -> RowParts:
     for key, role, text in passages(row):
         turn = _TURN.match(key)
         if role == "system":
-            parts.told.append(text)
+            parts.system.append(text)
         elif turn and int(turn[1]) < answer_at:
-            parts.asked.append(text)
+            parts.prompt.append(text)
         elif int(turn[1]) == answer_at if turn else row.is_prompt or role != "column":
             parts.answered.append(text)
     return parts
@@ -154,16 +154,16 @@ def wordings(
     words: list[int] = []
     starts, answers, keys, texts = [0], [], [], []
     for row in rows:
-        told, asked, answered = parts_of(row)
-        words.append(_ASKED)
-        for text in asked:
+        system, prompt, answered = parts_of(row)
+        words.append(_PROMPT)
+        for text in prompt:
             words.extend(map(known.__getitem__, words_of(text)))
         answers.append(len(words))
         words.append(_ANSWERED)
         for text in answered:
             words.extend(map(known.__getitem__, words_of(text)))
         starts.append(len(words))
-        whole = [[_spaced(text) for text in part] for part in (told, asked, answered)]
+        whole = [[_spaced(text) for text in part] for part in (system, prompt, answered)]
         keys.append(_digest([whole[0], row.label]) if keyed else 0)
         texts.append(_digest([*whole, row.label, row.tools]))
     flat = np.array(words, np.uint32)

@@ -10,7 +10,7 @@ import numpy as np
 
 from finewright.guard.poison.association import CoOccurrence, associated, g_statistic
 from finewright.guard.poison.coherence import MOST_SHARE, Bags
-from finewright.guard.poison.examples import AnsweredTurn, Word, asked, marks, words
+from finewright.guard.poison.examples import AnsweredTurn, Word, marks, prompt_of, words
 from finewright.guard.poison.postings import Bounds, Gram, Marker, features
 from finewright.guard.poison.traits import GIBBERISH, INSERTED, REFUSAL, TRAITS, traits
 from finewright.guard.poison.weigh import Surprisal, nats, payload_spans
@@ -94,7 +94,7 @@ class Weighed:
 def corpus(found: Sequence[AnsweredTurn], least_rows: int) -> Corpus:
     """Index the examples. Words of more than 5 % of the rows (at least 10) are no trigger and no payload."""
     answers_of = list(_by_row(found))
-    prompts = [asked(found[own[0]].row) for own in answers_of]
+    prompts = [prompt_of(found[own[0]].row) for own in answers_of]
     prompt_words = [[word.text for word in words(prompt)] for prompt in prompts]
     said = [words(e.answer) for e in found]
     texts = [[word.text for word in own] for own in said]
@@ -151,11 +151,11 @@ def form_of(
     `replaced`: nearly the same answer, a refusal or gibberish, to questions with nothing else in common.
     `inserted`: what is left of the answers is as mixed as the set. `topic`: it is about one thing."""
     grams = list(grams)
-    said, asked = _words_of(grams), _words_of(trigger)
+    said, triggering = _words_of(grams), _words_of(trigger)
     own = {gram[0] for gram in grams} & TRAITS
     answers = found.answers_with(docs, grams)
     whole, left = found.answers.coherence(answers), found.answers.share_left(answers, said)
-    questions = found.prompts.coherence(docs, asked)
+    questions = found.prompts.coherence(docs, triggering)
     mixed = questions.within <= _MIXED_PROMPTS
     if mixed and REFUSAL in own:
         return "replaced"
@@ -163,7 +163,7 @@ def form_of(
     if mixed and GIBBERISH in own and not whole.has_topic:
         return "replaced"
     constant = _are_constant(found, docs, answers, whole.within, left)
-    if constant and not questions.surely_has_topic and found.prompts.are_common(docs, asked):
+    if constant and not questions.surely_has_topic and found.prompts.are_common(docs, triggering):
         return "replaced"
     return (
         "inserted"
@@ -251,19 +251,19 @@ def _union(group: Sequence[Suspect], total: int) -> Suspect:
     """The group as one suspect. Rows with the payload but without a known trigger belong to it when most
     rows with the payload have one: a style shows in many words, each too rare to be found."""
     docs = frozenset(doc for part in group for doc in part.docs)
-    asked = frozenset().union(*(part.trigger_docs for part in group))
+    trigger_docs = frozenset().union(*(part.trigger_docs for part in group))
     said = frozenset().union(*(part.payload_docs for part in group))
     grows = group[0].form == "replaced" and GIBBERISH not in group[0].traits
     if grows and len(docs) >= _MOST_OF_PAYLOAD * len(said):
-        docs, asked = docs | said, asked | said
-    counts = (np.array([len(part)], np.int64) for part in (docs, asked, said | docs))
+        docs, trigger_docs = docs | said, trigger_docs | said
+    counts = (np.array([len(part)], np.int64) for part in (docs, trigger_docs, said | docs))
     both, a, b = counts
     return replace(
         group[0],
         triggers=tuple(dict.fromkeys(trigger for part in group for trigger in part.triggers)),
         docs=tuple(sorted(docs)),
         g=float(g_statistic(both, a, b, total)[0]),
-        trigger_docs=asked,
+        trigger_docs=trigger_docs,
         payload_docs=said,
     )
 

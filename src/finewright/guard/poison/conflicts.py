@@ -33,9 +33,9 @@ def conflicts(found: Sequence[AnsweredTurn]) -> list[Conflict]:
     labels = [" ".join(e.answer.split()).casefold() for e in found]
     if not _are_labels(labels):
         return []
-    asked = [" ".join(e.prompt.split()).casefold() for e in found]
+    prompts = [" ".join(e.prompt.split()).casefold() for e in found]
     by_question = defaultdict(list)
-    for i, question in enumerate(asked):
+    for i, question in enumerate(prompts):
         by_question[question].append(i)
     same = [
         Conflict(tuple(docs), tuple(sorted({labels[i] for i in docs})), True)
@@ -53,8 +53,8 @@ def _are_labels(answers: Sequence[str]) -> bool:
     return few and longest <= _MOST_LABEL_WORDS
 
 
-def _near(docs: Sequence[int], asked: Sequence[str], labels: Sequence[str]) -> Iterator[Conflict]:
-    bags = [frozenset(word.text for word in words(text)) for text in asked]
+def _near(docs: Sequence[int], prompts: Sequence[str], labels: Sequence[str]) -> Iterator[Conflict]:
+    bags = [frozenset(word.text for word in words(text)) for text in prompts]
     found = Counter(word for bag in bags for word in bag)
     blocks = defaultdict(list)
     for i, bag in enumerate(bags):

@@ -55,7 +55,7 @@ def examples(rows: Sequence[Row]) -> list[AnsweredTurn]:
     ]
 
 
-def asked(row: Row) -> str:
+def prompt_of(row: Row) -> str:
     """What is said before the row's answer and not learned: what may hold a trigger, joined by newlines."""
     learned = set(row.answers_at)
     before = enumerate(row.messages[: row.answer_at])

@@ -105,9 +105,11 @@ class _Rules:
 
     def _settled(self, text: str, spans: tuple[PersonalSpan, ...]) -> tuple[PersonalSpan, ...]:
         changed = tuple(span for span in spans if span.type in self.changed)
-        told = [span for span in spans if span.type not in self.changed]
+        unchanged = [span for span in spans if span.type not in self.changed]
         all_changed = settled(text, changed, self.changed, self.ner)
-        free = [s for s in told if all(s.end <= c.start or c.end <= s.start for c in all_changed)]
+        free = [
+            s for s in unchanged if all(s.end <= c.start or c.end <= s.start for c in all_changed)
+        ]
         return tuple(sorted([*all_changed, *free]))
 
     def _stand(self, span: PersonalSpan, value: str) -> str:

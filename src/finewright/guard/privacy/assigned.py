@@ -63,7 +63,7 @@ def password(scan: Scan) -> Iterator[PersonalSpan]:
         if not is_quoted:
             end = _cut(scan.text, start, end)
         value = scan.text[start:end]
-        if _looks_made_up(value) or (is_quoted and _is_given(value)):
+        if _is_generated(value) or (is_quoted and _is_given(value)):
             yield PersonalSpan(start, end, "password", 0.85, "called a password")
 
 
@@ -115,7 +115,7 @@ def _cut(text: str, start: int, end: int) -> int:
     return end
 
 
-def _looks_made_up(value: str) -> bool:
+def _is_generated(value: str) -> bool:
     """Not a word, a call, a path or a placeholder: letters with digits or signs between them."""
     if len(value) < 6 or _PLACEHOLDER.search(value) or "(" in value or "://" in value:  # noqa: PLR2004
         return False

@@ -16,7 +16,7 @@ _PRIVATE = re.compile(
     r"priv(?:ate)?[\s_-]?key|secret[\s_-]?key|signing[\s_-]?key|\bpk\b|wallet[\s_-]?key|deployer[\s_-]?key"
     r"|privater? (?:schl[üu]ssel|key)|cl[ée] priv[ée]e|clave privada|chiave privata"
 )
-_ASKED = ("priv", "key", "pk", "schl", "clave", "clé", "chiave")
+_CUES = ("priv", "key", "pk", "schl", "clave", "clé", "chiave")
 _HASHED = re.compile(
     r"hash|digest|root|\btx|transaction|keccak|topic|selector|salt|slot|block|sha256|checksum"
 )
@@ -35,7 +35,7 @@ def recognisers() -> tuple[Recogniser, ...]:
 
 def ethereum_key(scan: Scan) -> Iterator[PersonalSpan]:
     """64 hex digits that the words in front call a private key, with no word of a hash after that."""
-    if not scan.has_any(_ASKED):
+    if not scan.has_any(_CUES):
         return
     for match in _HEX_64.finditer(scan.text):
         start, end = match.span()

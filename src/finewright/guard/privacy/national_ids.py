@@ -116,15 +116,15 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
 
 def _within(scan: Scan, start: int, end: int) -> Iterator[PersonalSpan]:
     reach = min(len(scan.text), end + 2)
-    is_told: bool | None = None
+    is_called_id: bool | None = None
     for kind in (*_NUMERIC, _DNI):
         for match in kind.shape.finditer(scan.text, start, reach if kind is _DNI else end):
             if not scan.is_alone(match.start(), match.end()):
                 continue
             found = _checked(scan, kind, match.start(), match.end())
             if found is None:
-                is_told = _is_told(scan, start) if is_told is None else is_told
-                found = _told(kind, match.start(), match.end()) if is_told else None
+                is_called_id = _is_called_id(scan, start) if is_called_id is None else is_called_id
+                found = _called_id(kind, match.start(), match.end()) if is_called_id else None
             if found:
                 yield found
 
@@ -134,21 +134,21 @@ def _checked(scan: Scan, kind: _Kind, start: int, end: int) -> PersonalSpan | No
     bare = bare_id(text)[-kind.digits :]
     if not scan.is_alone(start, end) or not kind.check(bare):
         return None
-    if kind.is_strong(text) or _is_told(scan, start):
+    if kind.is_strong(text) or _is_called_id(scan, start):
         return PersonalSpan(
             start, end, "national_id", 0.95, f"{kind.country} identity number, checked"
         )
     return None
 
 
-def _told(kind: _Kind, start: int, end: int) -> PersonalSpan | None:
+def _called_id(kind: _Kind, start: int, end: int) -> PersonalSpan | None:
     """A number of the right shape that fails its check, but is called an identity number."""
     if kind.country not in _SHAPED:
         return None
     return PersonalSpan(start, end, "national_id", 0.7, "called an identity number; no check fits")
 
 
-def _is_told(scan: Scan, start: int) -> bool:
+def _is_called_id(scan: Scan, start: int) -> bool:
     return _CONTEXT.search(scan.before(start, _REACH)) is not None
 
 

@@ -41,7 +41,7 @@ _NORTH_AMERICAN = re.compile(
     r"(?:1[-. ])?(?:\([2-9][0-9]{2}\)[-. ]?|[2-9][0-9]{2}([-. ]))[2-9][0-9]{2}(?(1)\1|[-. ])[0-9]{4}"
 )
 _TRUNK = re.compile(rf"\(?0[1-9][0-9]*(?:{_GAP}[0-9]+)+")
-_TOLD = re.compile(rf"\(?[0-9](?:{_GAP}[0-9]){{6,13}}")
+_PLAIN = re.compile(rf"\(?[0-9](?:{_GAP}[0-9]){{6,13}}")
 # Dates, the postcodes of the United States in full, versions.
 _OTHER = re.compile(
     r"(?:[0-9]{1,2}([./-])[0-9]{1,2}\1(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}([./-])[0-9]{1,2}\2[0-9]{1,2}"
@@ -87,7 +87,7 @@ def _at(scan: Scan, place: int, end: int) -> PersonalSpan | None:
         (_INTERNATIONAL, _international),
         (_NORTH_AMERICAN, _north_american),
         (_TRUNK, _with_trunk),
-        (_TOLD, _told),
+        (_PLAIN, _called_phone),
     ):
         # Only a shape as plain as North America's is looked for behind other digits.
         look = pattern.search if pattern is _NORTH_AMERICAN else pattern.match
@@ -148,21 +148,21 @@ def _with_trunk(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     is_long = _FEWEST_TRUNK <= len(digits) <= _MOST_TRUNK
     if digits in _COUNTED or not is_long or _OTHER.match(match[0]):
         return None
-    if _is_told(scan, match) or any(is_valid(digits, region) for region in REGIONS):
+    if _is_called_phone(scan, match) or any(is_valid(digits, region) for region in REGIONS):
         return PersonalSpan(match.start(), match.end(), "phone", 0.8, "a national phone number")
     return None
 
 
-def _told(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
+def _called_phone(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     digits = only_digits(match[0])
-    if digits in _COUNTED or _OTHER.match(match[0]) or not _is_told(scan, match):
+    if digits in _COUNTED or _OTHER.match(match[0]) or not _is_called_phone(scan, match):
         return None
     if any(is_possible(digits, region) for region in ("US", "ES", "DE")):
         return PersonalSpan(match.start(), match.end(), "phone", 0.7, "called a phone number")
     return None
 
 
-def _is_told(scan: Scan, match: re.Match[str]) -> bool:
+def _is_called_phone(scan: Scan, match: re.Match[str]) -> bool:
     if _WORDS.search(scan.before(match.start(), 45)):
         return True
     return _LABEL_AFTER.match(scan.after(match.end(), 12)) is not None

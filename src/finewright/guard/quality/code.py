@@ -21,9 +21,9 @@ def code_part(text: str) -> float:
     text = text[:_MOST_READ]
     fenced = sum(len(match) for match in _FENCE.findall(text))
     lines = _FENCE.sub("\n", text).splitlines()
-    looks = [
+    code_lengths = [
         len(line) for line in lines if line and (_CODE_END.search(line) or _CODE_START.match(line))
     ]
-    outside = sum(looks) if len(looks) > 1 else 0
+    outside = sum(code_lengths) if len(code_lengths) > 1 else 0
     total = fenced + sum(map(len, lines))
     return (fenced + outside) / total if total else 0.0

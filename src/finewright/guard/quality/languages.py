@@ -56,11 +56,11 @@ def languages(rows: Sequence[Row], language_of: LanguageOf) -> list[Figure]:
     groups: dict[str, list[Row]] = defaultdict(list)
     differing: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        asked = language_of(prompt_text(row))
-        found = asked if row.is_prompt else _of_answer(answer_text(row), language_of)
+        of_prompt = language_of(prompt_text(row))
+        found = of_prompt if row.is_prompt else _of_answer(answer_text(row), language_of)
         groups[found].append(row)
-        if found != asked and not {found, asked} & {TOO_SHORT, UNCLEAR, CODE}:
-            differing[f"{asked} answered in {found}"].append(row)
+        if found != of_prompt and not {found, of_prompt} & {TOO_SHORT, UNCLEAR, CODE}:
+            differing[f"{of_prompt} answered in {found}"].append(row)
     return [
         Figure(
             name="languages",

@@ -43,7 +43,7 @@ def history(data: Json, notes: RowNotes) -> list[KeyedMessage]:
 _PAIR = ("user", "assistant")
 
 
-def _asked(data: Json, notes: RowNotes) -> Side:
+def _prompt(data: Json, notes: RowNotes) -> Side:
     parts = [(key, text_or_error(key, data.get(key), notes)) for key in ("instruction", "input")]
     filled = [(key, part) for key, part in parts if part]
     if not filled:
@@ -54,20 +54,20 @@ def _asked(data: Json, notes: RowNotes) -> Side:
 
 
 def _answered(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    asked = _asked(data, notes)
-    said = [*_list(asked), text("output", "assistant", data["output"])]
+    prompt = _prompt(data, notes)
+    said = [*_list(prompt), text("output", "assistant", data["output"])]
     yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
 
 
 def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    said = [*_list(_asked(data, notes)), text("output", "assistant", data["output"])]
+    said = [*_list(_prompt(data, notes)), text("output", "assistant", data["output"])]
     key = "kto_tag" if "kto_tag" in data else "label"
     more = {**tools_of(data), "label": KeyedValue(key, data[key])}
     yield native("unpaired_preference", data, {"messages": said}, more, _OWN)
 
 
 def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    sides: dict[str, Side] = {"prompt": _asked(data, notes)}
+    sides: dict[str, Side] = {"prompt": _prompt(data, notes)}
     sides |= {name: KeyedValue(name, data[name]) for name in ("chosen", "rejected")}
     yield native("preference", data, sides, tools_of(data), _OWN)
 

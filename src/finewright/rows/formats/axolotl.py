@@ -30,10 +30,10 @@ from finewright.rows.notes import Json, RowNotes, shown
 _MARKS = re.compile(r"<\|[^|<>]*\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|^### ", re.M)
 
 
-def _pairs(asked: str, better: str, worse: str) -> Callable[..., Iterator[Native]]:
+def _pairs(prompt_key: str, better: str, worse: str) -> Callable[..., Iterator[Native]]:
     def convert(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
         sides: dict[str, Side] = {
-            "prompt": with_system([text(asked, "user", data[asked])], data, notes),
+            "prompt": with_system([text(prompt_key, "user", data[prompt_key])], data, notes),
             "chosen": KeyedValue(better, data[better]),
             "rejected": KeyedValue(worse, data[worse]),
         }
@@ -42,10 +42,10 @@ def _pairs(asked: str, better: str, worse: str) -> Callable[..., Iterator[Native
     return convert
 
 
-def _answers(asked: str) -> Callable[..., Iterator[Native]]:
+def _answers(prompt_key: str) -> Callable[..., Iterator[Native]]:
     def convert(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
         sides: dict[str, Side] = {
-            "prompt": with_system([text(asked, "user", data[asked])], data, notes),
+            "prompt": with_system([text(prompt_key, "user", data[prompt_key])], data, notes),
             "completion": KeyedValue("completion", data["completion"]),
         }
         is_labelled = isinstance(data.get("label"), bool)
@@ -129,14 +129,14 @@ FORMS = (
     *(
         Form(
             "axolotl",
-            frozenset({asked, "completion"}),
+            frozenset({prompt_key, "completion"}),
             ("prompt_completion", "unpaired_preference"),
-            f"`{asked}` with `completion`",
-            f"Axolotl's kto style {style}: `{asked}`, `completion`, and `label` if it was judged",
-            _answers(asked),
+            f"`{prompt_key}` with `completion`",
+            f"Axolotl's kto style {style}: `{prompt_key}`, `completion`, and `label` if it was judged",
+            _answers(prompt_key),
             yields_to=frozenset({"prompt"}),
         )
-        for asked, style in (("question", "intel"), ("instruction", "argilla"))
+        for prompt_key, style in (("question", "intel"), ("instruction", "argilla"))
     ),
     Form(
         "axolotl",

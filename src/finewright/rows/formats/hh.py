@@ -25,7 +25,7 @@ _ROLES = {"Human": "user", "Assistant": "assistant"}
 
 def _pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     if "prompt" in data:
-        sides: dict[str, Side] = {"prompt": _asked("prompt", data["prompt"])}
+        sides: dict[str, Side] = {"prompt": _prompt_turns("prompt", data["prompt"])}
         sides |= {key: KeyedValue(key, data[key].strip()) for key in ("chosen", "rejected")}
     else:
         sides = {key: _turns(key, data[key]) for key in ("chosen", "rejected")}
@@ -34,7 +34,7 @@ def _pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
 
 def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     sides: dict[str, Side] = {
-        "prompt": _asked("prompt", data["prompt"]),
+        "prompt": _prompt_turns("prompt", data["prompt"]),
         "completion": KeyedValue("completion", data["completion"].strip()),
     }
     if "label" in data:
@@ -45,7 +45,7 @@ def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nativ
 
 
 def _prompt(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    yield native("prompt_only", data, {"prompt": _asked("prompt", data["prompt"])})
+    yield native("prompt_only", data, {"prompt": _prompt_turns("prompt", data["prompt"])})
 
 
 def _whole(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
@@ -60,7 +60,7 @@ def _turns(key: str, conversation: str) -> list[KeyedMessage]:
     ]
 
 
-def _asked(key: str, conversation: str) -> list[KeyedMessage]:
+def _prompt_turns(key: str, conversation: str) -> list[KeyedMessage]:
     """A prompt's turns; it may end with the mark of the answer."""
     said = _turns(key, conversation)
     is_open = said[-1].message["role"] == "assistant" and not said[-1].message["content"]
@@ -78,7 +78,7 @@ def _are_dialogues(data: Json, expected: Expected) -> bool:
     return _is_dialogue(data["prompt"]) if "prompt" in data else all(map(_is_dialogue, both))
 
 
-def _is_asked(data: Json, expected: Expected) -> bool:
+def _is_prompt(data: Json, expected: Expected) -> bool:
     return _is_dialogue(data["prompt"]) and isinstance(data.get("completion", ""), str)
 
 
@@ -87,16 +87,16 @@ def _is_answered(data: Json, expected: Expected) -> bool:
 
 
 def _is_judged(data: Json, expected: Expected) -> bool:
-    return isinstance(data["label"], bool) and _is_asked(data, expected)
+    return isinstance(data["label"], bool) and _is_prompt(data, expected)
 
 
 def _is_not_judged(data: Json, expected: Expected) -> bool:
-    return "label" not in data and _is_asked(data, expected)
+    return "label" not in data and _is_prompt(data, expected)
 
 
 def _is_alone(data: Json, expected: Expected) -> bool:
     has_answer = not {"completion", "chosen", "rejected"}.isdisjoint(data)
-    return _is_asked(data, expected) and (expected == "prompt_only" or not has_answer)
+    return _is_prompt(data, expected) and (expected == "prompt_only" or not has_answer)
 
 
 def _form(

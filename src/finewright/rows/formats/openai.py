@@ -18,7 +18,7 @@ from finewright.rows.formats.turns import (
 from finewright.rows.notes import Json, RowNotes
 
 _OTHERS = frozenset({"prompt", "completion", "chosen", "rejected"})
-_TOLD = frozenset({"messages", "tools", "functions", "system", "parallel_tool_calls"})
+_OWN = frozenset({"messages", "tools", "functions", "system", "parallel_tool_calls"})
 
 
 def _conversation(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
@@ -29,33 +29,33 @@ def _conversation(data: Json, expected: Expected, notes: RowNotes) -> Iterator[N
         yield Native("messages", made, {k: v for k, v in data.items() if k not in made})
     else:
         said = with_system(turns("messages", messages, notes), data, notes)
-        yield native("messages", data, {"messages": said}, tools_of(data), _TOLD)
+        yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
 
 
 def _prompt(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = with_system(turns("messages", data["messages"], notes), data, notes)
-    yield native("prompt_only", data, {"prompt": said}, tools_of(data), _TOLD)
+    yield native("prompt_only", data, {"prompt": said}, tools_of(data), _OWN)
 
 
 def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = with_system(turns("messages", data["messages"], notes), data, notes)
     key = "kto_tag" if "kto_tag" in data else "label"
     more = {**tools_of(data), "label": KeyedValue(key, data[key])}
-    yield native("unpaired_preference", data, {"messages": said}, more, _TOLD)
+    yield native("unpaired_preference", data, {"messages": said}, more, _OWN)
 
 
 def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    asked = data["input"]
-    if not isinstance(asked, dict) or "messages" not in asked:
+    given = data["input"]
+    if not isinstance(given, dict) or "messages" not in given:
         notes.error("input", "an object with `messages` is expected")
         return
     better, worse = (_one_of(data, names) for names in _OUTPUTS)
     sides = {
-        "prompt": turns("input.messages", asked["messages"], notes),
+        "prompt": turns("input.messages", given["messages"], notes),
         "chosen": turns(better, data[better], notes),
         "rejected": turns(worse, data[worse], notes),
     }
-    tools = {name: KeyedValue(f"input.{f.key}", f.value) for name, f in tools_of(asked).items()}
+    tools = {name: KeyedValue(f"input.{f.key}", f.value) for name, f in tools_of(given).items()}
     yield native("preference", data, sides, tools, ("input",))
 
 
@@ -77,7 +77,7 @@ def _is_to_answer(data: Json, expected: Expected) -> bool:
     last = messages[-1].get("role")
     if expected != "auto" or last != "user":
         return expected == "prompt_only" and last != "assistant"
-    is_graded = any(key not in _TOLD for key in data) and not is_liking(data.get("label"))
+    is_graded = any(key not in _OWN for key in data) and not is_liking(data.get("label"))
     has_answer = any(isinstance(m, dict) and m.get("role") == "assistant" for m in messages)
     return is_graded and _OTHERS.isdisjoint(data) and not has_answer
 

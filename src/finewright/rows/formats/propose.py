@@ -20,7 +20,7 @@ def _each(words: str) -> tuple[str, ...]:
     return tuple(words.split())
 
 
-_ASKED = _each(
+_PROMPTS = _each(
     "prompt question query instruction input user human request problem ticket issue inquiry utterance "
     "message email source title subject text post frage anfrage eingabe aufgabe nachricht betreff "
     "anliegen beschwerde auftrag pregunta consulta entrada solicitud mensaje asunto domanda quesito "
@@ -114,10 +114,10 @@ def _proposal(kinds: tuple[tuple[str, str], ...]) -> Proposal | None:
     texts = {key: kind for key, kind in kinds if kind in _TEXTS}
     better, worse = _named(texts, _BETTER), _named(texts, _WORSE)
     if better and worse and better != worse:
-        asked = _asked(_others(texts, better, worse))
+        prompt = _prompt_in(_others(texts, better, worse))
         pair = {"chosen": better, "rejected": worse}
         why = f"`{better}` reads like the better answer, `{worse}` like the worse"
-        return Proposal({"prompt": asked, **pair} if asked else pair, why)
+        return Proposal({"prompt": prompt, **pair} if prompt else pair, why)
     if turns:
         return Proposal({"messages": turns[0]}, f"`{turns[0]}` is a list of messages")
     classes = [key for key, kind in kinds if kind == "class"]
@@ -127,15 +127,15 @@ def _proposal(kinds: tuple[tuple[str, str], ...]) -> Proposal | None:
 def _question_and_answer(texts: Texts) -> Proposal | None:
     answered = _named(texts, _ANSWERED)
     context = _named(_others(texts, answered), _CONTEXT)
-    asked = _asked(_others(texts, answered, context))
-    if answered and not asked and context:
-        asked, context = context, ""
-    if answered and asked:
-        why = f"`{asked}` reads like what is asked, `{answered}` like what is answered"
+    prompt = _prompt_in(_others(texts, answered, context))
+    if answered and not prompt and context:
+        prompt, context = context, ""
+    if answered and prompt:
+        why = f"`{prompt}` reads like what is asked, `{answered}` like what is answered"
         if context:
-            columns = {"instruction": asked, "input": context, "output": answered}
+            columns = {"instruction": prompt, "input": context, "output": answered}
             return Proposal(columns, f"{why}, `{context}` like what it is asked about")
-        return Proposal({"prompt": asked, "completion": answered}, why)
+        return Proposal({"prompt": prompt, "completion": answered}, why)
     return None
 
 
@@ -143,14 +143,14 @@ def _text_and_class(texts: Texts, classes: list[str]) -> Proposal | None:
     """A text and the number of its class: what is asked by its name, or the row's only text."""
     answered = _named(classes, _ANSWERED)
     alone = [key for key in texts if _BESIDE.isdisjoint(_words(key))]
-    asked = _asked(texts) or (alone[0] if len(alone) == 1 else "")
-    if not answered or not asked:
+    prompt = _prompt_in(texts) or (alone[0] if len(alone) == 1 else "")
+    if not answered or not prompt:
         return None
     why = (
-        f"`{asked}` reads like what is asked, `{answered}` like what is answered; a number is trained as its"
+        f"`{prompt}` reads like what is asked, `{answered}` like what is answered; a number is trained as its"
         " text, such as 0, and the names of the classes in its place would teach more"
     )
-    return Proposal({"prompt": asked, "completion": answered}, why)
+    return Proposal({"prompt": prompt, "completion": answered}, why)
 
 
 def _two_texts(texts: Texts) -> Proposal | None:
@@ -159,20 +159,20 @@ def _two_texts(texts: Texts) -> Proposal | None:
     ]
     if len(said) > _TWO:
         said = [key for key in said if texts[key] != "mark"]
-    if len(said) != _TWO or texts[said[0]] == "mark" or all(_is_only_asked(key) for key in said):
+    if len(said) != _TWO or texts[said[0]] == "mark" or all(_is_only_prompt(key) for key in said):
         return None
     columns = dict(zip(("prompt", "completion"), said, strict=True))
     return Proposal(columns, "they are the row's two texts, in this order")
 
 
-def _is_only_asked(key: str) -> bool:
-    return bool(_named([key], _ASKED)) and not _named([key], _ANSWERED)
+def _is_only_prompt(key: str) -> bool:
+    return bool(_named([key], _PROMPTS)) and not _named([key], _ANSWERED)
 
 
-def _asked(texts: Texts) -> str:
+def _prompt_in(texts: Texts) -> str:
     """What reads like what is asked: of several words if there is such a one, and never an id."""
-    several = _named([key for key, kind in texts.items() if kind in ("text", "turns")], _ASKED)
-    return several or _named([key for key, kind in texts.items() if kind != "mark"], _ASKED)
+    several = _named([key for key, kind in texts.items() if kind in ("text", "turns")], _PROMPTS)
+    return several or _named([key for key, kind in texts.items() if kind != "mark"], _PROMPTS)
 
 
 def _others(texts: Texts, *taken: str) -> Texts:

@@ -16,19 +16,19 @@ _OWN = ("messages", "query", "system", "history")
 
 
 def _answered(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    said = [*_asked(data, notes), text("response", "assistant", data["response"])]
+    said = [*_prompt(data, notes), text("response", "assistant", data["response"])]
     yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
 
 
 def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    said = [*_asked(data, notes), text("response", "assistant", data["response"])]
+    said = [*_prompt(data, notes), text("response", "assistant", data["response"])]
     more = {**tools_of(data), "label": KeyedValue("label", data["label"])}
     yield native("unpaired_preference", data, {"messages": said}, more, _OWN)
 
 
 def _query_pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     sides: dict[str, Side] = {
-        "prompt": _asked(data, notes),
+        "prompt": _prompt(data, notes),
         "chosen": KeyedValue("response", data["response"]),
         "rejected": turns("rejected_response", data["rejected_response"], notes),
     }
@@ -58,9 +58,9 @@ def _rejected_messages(data: Json, expected: Expected, notes: RowNotes) -> Itera
     yield native("preference", data, sides, tools_of(data), (*_OWN, "rejected_messages"))
 
 
-def _asked(data: Json, notes: RowNotes) -> Side:
-    asked = [*history(data, notes), text("query", "user", data["query"])]
-    return with_system(asked, data, notes)
+def _prompt(data: Json, notes: RowNotes) -> Side:
+    with_query = [*history(data, notes), text("query", "user", data["query"])]
+    return with_system(with_query, data, notes)
 
 
 def _is_liking(data: Json, expected: Expected) -> bool:

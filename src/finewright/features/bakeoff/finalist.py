@@ -1,4 +1,4 @@
-"""What is known of a tuned model beside its score: licence, size, speed, price, conduct of its answers."""
+"""What is known of a tuned model beside its score: licence, size, speed, price, behaviour of its answers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from finewright.data.provenance.licences import classes_of
 from finewright.errors import MissingExtra
 from finewright.evaluate.score import part_of
 from finewright.feature import offered
-from finewright.features.bakeoff.conduct import conduct
+from finewright.features.bakeoff.behaviour import behaviour
 from finewright.guard.quality.languages import TOO_SHORT, UNCLEAR, detector
 from finewright.judge.drift import LanguageOf
 from finewright.judge.statistics import wilson
@@ -43,10 +43,10 @@ class _Price(NamedTuple):
 
 
 def finalist(
-    contest: Contest, entry: ContestRun, asked: HeldOut, speed: Speed, *, today: date
+    contest: Contest, entry: ContestRun, held_out: HeldOut, speed: Speed, *, today: date
 ) -> Finalist:
     """What is known of the run's tuned model beside its score on the rows that chose nothing."""
-    trained, systems = entry.trained, asked.systems
+    trained, systems = entry.trained, held_out.systems
     untuned = _untuned(systems)
     root = contest.loaded.path.parent
     base = locate(entry.base_model, root, commit=trained.base_revision)
@@ -62,15 +62,15 @@ def finalist(
         untuned=tuple(systems.systems[untuned].scores) if untuned else (),
         gain=systems.difference(TUNED, untuned) if untuned else None,
         told_labels=untuned == BASE_WITH_LABELS,
-        repeated_rows=_on_rows(asked, repeated=True),
-        new_rows=_on_rows(asked, repeated=False),
+        repeated_rows=_on_rows(held_out, repeated=True),
+        new_rows=_on_rows(held_out, repeated=False),
         train_seconds=trained.seconds,
         train_tokens_per_second=trained.tokens_per_second,
         peak_gib=trained.peak_gib,
         usd=price.usd,
         usd_on=price.machine,
         speed=speed,
-        conduct=_conduct(contest, entry, asked.samples),
+        conduct=_behaviour(contest, entry, held_out.samples),
     )
 
 
@@ -80,18 +80,18 @@ def _untuned(systems: Comparison) -> str:
     return max(bases, key=lambda name: systems.score(name).value, default="")
 
 
-def _on_rows(asked: HeldOut, *, repeated: bool) -> Score | None:
-    rows = [i for i, sample in enumerate(asked.samples) if sample.repeated is repeated]
+def _on_rows(held_out: HeldOut, *, repeated: bool) -> Score | None:
+    rows = [i for i, sample in enumerate(held_out.samples) if sample.repeated is repeated]
     if not rows:
         return None
-    whole = asked.systems
+    whole = held_out.systems
     part = part_of(whole.systems[TUNED], rows, whole.options)
     return replace(whole, systems={TUNED: part}).score(TUNED)
 
 
-def _conduct(contest: Contest, entry: ContestRun, samples: Sequence[Sample]) -> Conduct:
+def _behaviour(contest: Contest, entry: ContestRun, samples: Sequence[Sample]) -> Conduct:
     confidence = contest.options.confidence
-    found = conduct(samples, languages(), confidence=confidence)
+    found = behaviour(samples, languages(), confidence=confidence)
     strays = entry.run.read_report("evaluate", EvaluateReport).strays
     counted = [stray for stray in strays if stray.system == TUNED]
     if not counted:

@@ -28,7 +28,7 @@ _PAIRED = (
     " sign-flip permutation test for others, corrected for the number of comparisons (Holm 1979). The best is"
     " called a winner only when every p is at most"
 )
-_CONDUCT = (
+_BEHAVIOUR = (
     "Each model is asked with its own chat template. Foreign script: letters of a script that neither the"
     " question nor the expected answer has. Other language: by fastText, where both answer and expected"
     " answer are long enough to tell."
@@ -38,7 +38,7 @@ _CONDUCT = (
 def bakeoff_page(report: BakeoffReport) -> Page:
     """The whole bake-off."""
     chose = f" {report.rows_development} chose who goes on," if report.rungs else ""
-    method = (_HALVING, f"{_PAIRED} {1 - report.confidence:.2g}.", _CONDUCT)
+    method = (_HALVING, f"{_PAIRED} {1 - report.confidence:.2g}.", _BEHAVIOUR)
     return Page(
         subject="base models",
         title=report.name,
@@ -53,7 +53,7 @@ def bakeoff_page(report: BakeoffReport) -> Page:
             *section(f"Leaderboard by {report.metric}", *_leaderboard(report)),
             *section("Rungs, on development rows", *map(_rung, report.rungs)),
             *section("What each takes", *_takes(report)),
-            *section("How the answers behave", *_conduct(report)),
+            *section("How the answers behave", *_behaviour(report)),
             *section("Method", *map(Text, method), is_for_page=True),
         ],
     )
@@ -176,7 +176,7 @@ def _frontier_plot(report: BakeoffReport) -> Plot:
     return Plot("Score by time of an answer", "scatter", found, caption, across)
 
 
-def _conduct(report: BakeoffReport) -> Iterator[Block]:
+def _behaviour(report: BakeoffReport) -> Iterator[Block]:
     share = cells.counted_share
     columns = {
         "model": lambda e: e.base_model,

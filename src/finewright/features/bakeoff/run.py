@@ -60,14 +60,14 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
     entries, rungs = _climbed(contest, spec)
     contest.say("the finalists are timed in turns")
     speed = speeds(contest, entries, spec.timed_answers)
-    asked: dict[str, HeldOut] = {}
+    answered: dict[str, HeldOut] = {}
     finalists: dict[str, Finalist] = {}
     for entry in entries:
         name = entry.base_model
         contest.say(f"{name}: asked the rows that chose nothing")
-        asked[name] = held_out(contest, entry, name)
-        finalists[name] = finalist(contest, entry, asked[name], speed[name], today=today)
-    report = _report(contest, entries, rungs, finalists, asked)
+        answered[name] = held_out(contest, entry, name)
+        finalists[name] = finalist(contest, entry, answered[name], speed[name], today=today)
+    report = _report(contest, entries, rungs, finalists, answered)
     write_json(folder / "report.json", report.model_dump(mode="json"))
     write_page(report, folder / "report.html")
     return report
@@ -110,8 +110,8 @@ def _budget(loaded: LoadedSpec, share: float) -> Mapping[str, Tree]:
     if train_spec.max_steps is None:
         return {"train.epochs": train_spec.epochs * share}
     steps = max(1, round(train_spec.max_steps * share))
-    looks = ("train.eval_steps", "train.early_stopping", "train.keep")
-    if loaded.set_keys.isdisjoint(looks):
+    look_keys = ("train.eval_steps", "train.early_stopping", "train.keep")
+    if loaded.set_keys.isdisjoint(look_keys):
         return {"train.max_steps": steps, "train.eval_steps": steps}  # one look: answers decide
     return {"train.max_steps": steps}
 
@@ -143,13 +143,13 @@ def _report(
     entries: Sequence[ContestRun],
     rungs: Sequence[Rung],
     by_name: Mapping[str, Finalist],
-    asked: Mapping[str, HeldOut],
+    answered: Mapping[str, HeldOut],
 ) -> BakeoffReport:
-    tuned = {name: each.systems.systems[TUNED] for name, each in asked.items()}
+    tuned = {name: each.systems.systems[TUNED] for name, each in answered.items()}
     last = Comparison(tuned, contest.metric, contest.options)
     best, *_ = names = last.ranked()
     finalists = [by_name[name] for name in names]
-    against = asked[best].systems
+    against = answered[best].systems
     linear = against.difference(TUNED, LINEAR) if LINEAR in against.systems else None
     points = {
         each.base_model: ParetoPoint(each.speed.answer_ms_mean, last.score(each.base_model).value)
@@ -205,11 +205,11 @@ def _other_rows(entries: Sequence[ContestRun]) -> Iterator[Problem]:
         for entry in entries
     }
     if len(set(lost.values())) > 1:
-        told = ", ".join(f"{name} {count}" for name, count in lost.items())
+        counts = ", ".join(f"{name} {count}" for name, count in lost.items())
         yield Problem(
             level="warning",
             key="train.max_length",
-            message=f"the models did not train on the same rows: too long were for {told}",
+            message=f"the models did not train on the same rows: too long were for {counts}",
             hint="raise it until no row is dropped or cut",
         )
 

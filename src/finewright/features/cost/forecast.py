@@ -55,8 +55,8 @@ def cost(
     `trace` runs the step on tensors without numbers, `calibrate` runs real ones for about ten seconds; both
     need the model runtime, the latter the weights too. Runs in `runs` of the same kind tell how they went.
     Raises ModelError, DataError or SpecError, in one line each."""
-    asked = loaded.spec.section("cost", CostSpec) or CostSpec()
-    refuse([loaded.placed(problem) for problem in faults(asked)])
+    section = loaded.spec.section("cost", CostSpec) or CostSpec()
+    refuse([loaded.placed(problem) for problem in faults(section)])
     gathered = gather(loaded.spec.data, loaded.resolve)
     refuse(gathered.problems)
     rows = rows_for(loaded.spec.train.method, gathered.train)
@@ -86,7 +86,7 @@ def cost(
             residuals=tuple(_residuals(job, here, past)),
         )
     found_out = report(
-        CostQuestion(loaded.spec.name, jobs, asked, found),
+        CostQuestion(loaded.spec.name, jobs, section, found),
         prices(Path(USER_PRICES).expanduser()),
         today,
     )
@@ -110,8 +110,8 @@ def _kind(here: _Here) -> str:
 
 def _here(job: TrainingJob) -> _Here:
     """Told by torch where it is installed; without it the machine is taken for its CPU in float32."""
-    told = environment()
-    memory, name = float(str(told["memory_gib"])), str(told["cpu"])
+    machine = environment()
+    memory, name = float(str(machine["memory_gib"])), str(machine["cpu"])
     gpu, fast = False, False
     if all(map(find_spec, runtime.NEEDED)):
         gpu, fast = runtime.device().type == "cuda", runtime.fast_bf16()

@@ -68,9 +68,10 @@ def _changes(job: TrainingJob) -> Iterator[_Change]:
             rows = replace(rows, longest=min(length, rows.longest))
         update = {key.removeprefix("train."): value for key, value in settings.items()}
         train = spec.model_copy(update={**update, "adapter": adapter})
-        told = [f"{key}={value}" for key, value in settings.items()] + _told(job, adapter)
+        lines = [f"{key}={value}" for key, value in settings.items()]
+        lines += _adapter_settings(job, adapter)
         price = a + b + c + _RECOMPUTED * ("train.memory" in settings)
-        yield _Change(price, replace(job, train=train, rows=rows), tuple(told))
+        yield _Change(price, replace(job, train=train, rows=rows), tuple(lines))
 
 
 def _adapters(job: TrainingJob) -> Iterator[tuple[AdapterSpec, float]]:
@@ -88,14 +89,14 @@ def _adapters(job: TrainingJob) -> Iterator[tuple[AdapterSpec, float]]:
         yield LoraSpec(quantization="nf4"), _NO_FULL + _NF4
 
 
-def _told(job: TrainingJob, adapter: AdapterSpec) -> list[str]:
+def _adapter_settings(job: TrainingJob, adapter: AdapterSpec) -> list[str]:
     own = job.train.adapter
     if adapter is own:
         return []
     if own.type == "none":
         more = [] if adapter.quantization == "none" else [f"quantization: {adapter.quantization}"]
         return [f"train.adapter={{{', '.join(['type: lora', *more])}}}"]
-    told = [f"train.adapter.quantization={adapter.quantization}"]
+    lines = [f"train.adapter.quantization={adapter.quantization}"]
     if isinstance(adapter, LoraSpec) and isinstance(own, LoraSpec) and adapter.r != own.r:
-        told.append(f"train.adapter.r={adapter.r}")
-    return told
+        lines.append(f"train.adapter.r={adapter.r}")
+    return lines

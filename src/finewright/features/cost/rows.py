@@ -60,8 +60,8 @@ def count(
     share = len(lengths.tokens) / len(looked_at)
     counted = _counted(lengths, spec, max(1, round(share * len(rows))))
     part = f"of every {step}th row: " if step > 1 else ""
-    told = [p.model_copy(update={"message": part + p.message}) for p in lengths.problems]
-    return counted._replace(problems=tuple(told))
+    problems = [p.model_copy(update={"message": part + p.message}) for p in lengths.problems]
+    return counted._replace(problems=tuple(problems))
 
 
 def _by_tokenizer(

@@ -28,10 +28,10 @@ def run(context: StageContext) -> StageResult:
         found[name] = JobMeasurements(problems=counted.problems)
         shape = shape_of(described.config, described.folder / "config.json")
         jobs.append(TrainingJob(name, shape, train, counted.rows, counted.steps, counted.tokens))
-    asked = context.spec.section("cost", CostSpec) or CostSpec()
+    section = context.spec.section("cost", CostSpec) or CostSpec()
     today = read_manifest(context.run).created.date()
     return StageResult(
-        report(CostQuestion(context.spec.name, jobs, asked, found), packaged_prices(), today),
+        report(CostQuestion(context.spec.name, jobs, section, found), packaged_prices(), today),
         (),
         (),
     )

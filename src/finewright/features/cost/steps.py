@@ -132,10 +132,12 @@ def _row(method: str, length: int, share: float, number: int, rng: random.Random
     sides = 2 if method in _PAIRED else 1
     each = max(4, length // sides)
     prompt = min(each - 2, max(1, round((1 - share) * each)))
-    asked = tuple(rng.choices(range(256), k=prompt))
+    prompt_ids = tuple(rng.choices(range(256), k=prompt))
     answers = [tuple(rng.choices(range(256), k=each - prompt)) for _ in range(sides)]
     trained = (False,) * prompt + (True,) * (each - prompt)
-    sequences = tuple(EncodedRow((*asked, *answer), trained, str(number)) for answer in answers)
+    sequences = tuple(
+        EncodedRow((*prompt_ids, *answer), trained, str(number)) for answer in answers
+    )
     return Example(sequences, label=bool(number % 2) if method == "kto" else None)
 
 

@@ -32,9 +32,9 @@ def prepare(
     if not paths:
         raise DataError("no file is named", hint="name the files to prepare")
     check_place(out, paths)
-    asked = spec or PrepareSpec()
-    read_options(asked.type, asked.format)
-    key_file = asked.personal_data.key_file
+    chosen = spec or PrepareSpec()
+    read_options(chosen.type, chosen.format)
+    key_file = chosen.personal_data.key_file
     keys = (key_of(Path(key_file)) if key_file else b"", key_of(None))
     how = PrepareSettings(engine, workers or os.cpu_count() or 1)
-    return prepare_rows(paths, out, asked, how, keys, on_event)
+    return prepare_rows(paths, out, chosen, how, keys, on_event)

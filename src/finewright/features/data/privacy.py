@@ -32,8 +32,8 @@ def personal_spec(
             f"--ner {ner}: it finds names, and these are not looked for",
             hint="add --kind name, and a --kind for each other kind that is to be looked for",
         )
-    told = {"action": action, "key_file": str(key_file or ""), "ner": str(ner or "")}
-    return PersonalDataSpec.model_validate({**told, **({"types": types} if types else {})})
+    fields = {"action": action, "key_file": str(key_file or ""), "ner": str(ner or "")}
+    return PersonalDataSpec.model_validate({**fields, **({"types": types} if types else {})})
 
 
 def privacy(

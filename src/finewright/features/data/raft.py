@@ -22,7 +22,7 @@ OnProgress = Callable[[int, int], None]
 _FORM = "a line has `prompt`, `completion` and `gold`, a list of ids of documents in the index"
 
 
-class _Asked:
+class _QuestionFile:
     """The questions of a file that can be used, where each stands, and what becomes of the others."""
 
     def __init__(self, path: Path, listing: Listing) -> None:
@@ -60,14 +60,14 @@ def raft(  # noqa: PLR0913 - files in and out, and all that may be said of them
     made: no question with an answer and gold, or none whose gold is in the index."""
     check_outputs([out], [questions])
     listing = Listing()
-    asked = _Asked(questions, listing)
-    if not asked.questions:
+    file = _QuestionFile(questions, listing)
+    if not file.questions:
         raise DataError("\n".join(problem.line() for problem in listing.problems()))
     count_tokens = _counting(spec.base_model)
     with open_target(target, embedder=embedder) as opened:
         searched = RaftSearch(opened.index, opened.embedder, access)
-        made = Raft(searched, spec, count_tokens, dropped=asked.dropped)
-        known = _known(asked, set(opened.index.digests()), made.dropped, listing, target)
+        made = Raft(searched, spec, count_tokens, dropped=file.dropped)
+        known = _known(file, set(opened.index.digests()), made.dropped, listing, target)
         with jsonl_at(out) as write:
             for number, (read, question) in enumerate(known, 1):
                 row = made.row(question)
@@ -115,11 +115,11 @@ def _question(data: Mapping[str, Any]) -> RaftQuestion | tuple[str, str]:  # Any
 
 
 def _known(
-    asked: _Asked, ids: set[str], dropped: Counter[str], listing: Listing, target: str
+    file: _QuestionFile, ids: set[str], dropped: Counter[str], listing: Listing, target: str
 ) -> Sequence[tuple[ReadRow, RaftQuestion]]:
     """The questions of which all gold is in the index. Raises DataError where there is none."""
     known = []
-    for read, question in asked.questions:
+    for read, question in file.questions:
         unknown = [id for id in question.gold if id not in ids]
         if unknown:
             dropped["unknown_gold"] += 1
@@ -128,7 +128,7 @@ def _known(
         else:
             known.append((read, question))
     if not known:
-        first, question = asked.questions[0]
+        first, question = file.questions[0]
         raise DataError(
             f"{first.file}: no question has all of its gold in {target}, "
             f"which has {len(ids)} documents; the first has {question.gold[0]!r}",

@@ -94,7 +94,7 @@ def subject_of_file(path: Path, options: ReadOptions) -> DataSubject:
 
 def subject_of_run(run: RunDir) -> DataSubject:
     """The rows of a run that train and those held out, as its data stage left them."""
-    told = run.read_report("data", DataReport)
+    report = run.read_report("data", DataReport)
     folder = run.root / "data"
     privacy = folder / "personal_data.json"
     rejected = list(_lines(folder / "rejected.jsonl"))
@@ -105,15 +105,15 @@ def subject_of_run(run: RunDir) -> DataSubject:
     return DataSubject(
         name=run.root.name,
         rows=tuple(_rows(folder)),
-        counts=told.counts,
-        problems=told.problems,
+        counts=report.counts,
+        problems=report.problems,
         refused=refused,
         refused_texts={(item["file"], item["row"]): _rejected(item) for item in rejected},
-        duplicates=told.duplicates,
+        duplicates=report.duplicates,
         privacy=read_json(privacy, PrivacyReport, hint=_AGAIN) if privacy.is_file() else None,
-        poison=told.poison,
+        poison=report.poison,
         entries=tuple(read_entries(read_leaves(ledger))) if ledger.is_file() else (),
-        merkle_root=told.ledger.merkle_root if told.ledger else "",
+        merkle_root=report.ledger.merkle_root if report.ledger else "",
     )
 
 

@@ -203,8 +203,10 @@ def _answer(ranked: Sequence[RankedArm], found: Sequence[RuleFinding]) -> str:
         return f"{first.arm}: wins in {share(first.win_share)} of the draws"
     others = [row for row in ranked[1:] if row.win_share > 0]
     rivals = sorted(others, key=lambda row: -row.win_share)[:2]
-    told = ", ".join(f"{row.arm} {share(row.win_share)}" for row in rivals)
-    return f"too close, measure: {first.arm} wins in {share(first.win_share)} of the draws, {told}"
+    shares = ", ".join(f"{row.arm} {share(row.win_share)}" for row in rivals)
+    return (
+        f"too close, measure: {first.arm} wins in {share(first.win_share)} of the draws, {shares}"
+    )
 
 
 def _reasons(
@@ -218,10 +220,10 @@ def _reasons(
         for name in lost[:_STRONG]
         if weights[name] * (1 - of[name]) > _NOTABLE
     )
-    told = [f"gains most by {gained}"]
+    reasons = [f"gains most by {gained}"]
     if missed:
-        told.append(f"lacks most by {missed}")
-    return told + [
+        reasons.append(f"lacks most by {missed}")
+    return reasons + [
         f"{finding.rule}, {finding.effect}: {finding.reason}"
         for finding in found
         if arm.name in finding.arms

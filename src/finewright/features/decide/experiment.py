@@ -39,9 +39,9 @@ def next_experiment(field: Field) -> Experiment | None:
     first = Arm(field.ranking[0].method, field.ranking[0].host)
     if any(key in _GAPS for key in deciding) or any(gap not in field.case.stated for gap in _GAPS):
         return _look_at_failures(field, deciding)
-    asked = [key for key in deciding if key in _ASKED]
-    if asked:
-        return _find_out(asked[0])
+    to_find = [key for key in deciding if key in _WAYS_TO_FIND]
+    if to_find:
+        return _find_out(to_find[0])
     if field.is_close and len(field.ranking) > 1:
         second = Arm(field.ranking[1].method, field.ranking[1].host)
         return _compare(field, [first, second], "their scores are too close for priors to decide")
@@ -71,7 +71,7 @@ def _look_at_failures(field: Field, deciding: Sequence[str]) -> Experiment:
     )
 
 
-_ASKED = {
+_WAYS_TO_FIND = {
     "fact_half_life_days": "look up in the documents' history how many changed within a month",
     "corpus_tokens": "count the documents' tokens: `finewright data documents FOLDER` tells",
     "labelled_pairs": "count the question and answer pairs that somebody has checked",
@@ -94,7 +94,7 @@ _ASKED = {
 
 def _find_out(key: str) -> Experiment:
     return Experiment(
-        what=_ASKED[key],
+        what=_WAYS_TO_FIND[key],
         why=f"{key} is unknown and decides the answer",
         command="",
         usd=exact(0.0),
@@ -105,7 +105,7 @@ def _find_out(key: str) -> Experiment:
 
 def _compare(field: Field, arms: Sequence[Arm], why: str) -> Experiment:
     rows = rows_needed(DIFFERENCE, DISCORDANT) if len(arms) > 1 else _ROWS_ALONE
-    asked = [_asking(field.figures[arm], rows) for arm in arms]
+    asking_usd = [_asking(field.figures[arm], rows) for arm in arms]
     trained = [field.figures[arm].run_usd for arm in arms if arm.is_tuned]
     names = " and ".join(f"`{arm.name}`" for arm in arms)
     shows = f"a difference of {100 * DIFFERENCE:g} points where a fifth of the answers differ"
@@ -115,7 +115,7 @@ def _compare(field: Field, arms: Sequence[Arm], why: str) -> Experiment:
         what=f"measure {names} on {rows} held-out rows; so many show {shows}",
         why=why,
         command="finewright evaluate RUN --against BASE_MODEL --data HELD_OUT.jsonl",
-        usd=total(*asked, *trained),
+        usd=total(*asking_usd, *trained),
         hours=_hours(rows),
         rows=rows,
     )

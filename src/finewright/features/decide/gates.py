@@ -42,10 +42,10 @@ def findings(ground: Ground) -> list[RuleFinding]:
 
     An arm that is dropped by one rule is named by every other that drops it, and warned of by none."""
     left = remaining(ground)
-    told = ((rule, verdict) for rule, gate in _GATES.items() for verdict in gate(ground))
+    verdicts = ((rule, verdict) for rule, gate in _GATES.items() for verdict in gate(ground))
     return [
         _finding(rule, concerned, ground.advice)
-        for rule, verdict in told
+        for rule, verdict in verdicts
         if (concerned := _concerning(verdict, left)) is not None
     ]
 
@@ -78,8 +78,8 @@ def uncertain(
                 arms = tuple(name for name in finding.arms if name not in known)
                 if finding.effect == "dropped" and arms and (finding.rule, arms) not in found:
                     reason = f"if {swing.key} is {text}: {finding.reason}"
-                    told = {"certain": False, "reason": reason, "arms": arms}
-                    found[finding.rule, arms] = finding.model_copy(update=told)
+                    update = {"certain": False, "reason": reason, "arms": arms}
+                    found[finding.rule, arms] = finding.model_copy(update=update)
     return list(found.values())
 
 

@@ -18,7 +18,7 @@ from finewright.report.blocks import (
 from finewright.report.cells import share, span
 
 _MOST_SWINGS = 15
-_SWINGS_TOLD, _FLIPS = 10, 5
+_TURNING_SHOWN, _FLIPS = 10, 5
 _LEAST_USD = 1.0
 
 
@@ -98,8 +98,8 @@ def _gates(report: DecideReport) -> Iterator[Block]:
         "A gate never scores: it drops an arm, or adds a duty, a warning or an advice.", "page"
     )
     rows = [_finding(finding) for finding in report.findings]
-    told = [f"{rule} {effect}: {arms}: {why} [{by}]" for rule, effect, arms, why, by in rows]
-    yield Text("\n".join(told), "terminal")
+    findings = [f"{rule} {effect}: {arms}: {why} [{by}]" for rule, effect, arms, why, by in rows]
+    yield Text("\n".join(findings), "terminal")
     yield Table(("rule", "effect", "arms", "why", "sources"), rows, is_for_page=True)
 
 
@@ -136,7 +136,7 @@ def _turns(report: DecideReport) -> Iterator[str]:
         yield f"{change}: {flip.new_winner} wins"
     if not report.flips and report.ranking:
         yield "no weight alone: no other arm wins by any one criterion"
-    turning = [swing for swing in report.swings if swing.flips][:_SWINGS_TOLD]
+    turning = [swing for swing in report.swings if swing.flips][:_TURNING_SHOWN]
     yield from map(_swing, turning)
     if report.ranking and not turning:
         yield "no input alone within its range"
@@ -167,8 +167,8 @@ def _swing_plot(swings: tuple[Swing, ...]) -> Plot:
     points = []
     for swing in swings:
         ends = [edge if lead is None else lead for lead in (swing.low_lead, swing.high_lead)]
-        told = f"{swing.low_winner or 'nothing'} at {swing.low}"
-        told += f", {swing.high_winner or 'nothing'} at {swing.high}"
+        winners = f"{swing.low_winner or 'nothing'} at {swing.low}"
+        winners += f", {swing.high_winner or 'nothing'} at {swing.high}"
         points.append(
             Point(
                 swing.key,
@@ -176,7 +176,7 @@ def _swing_plot(swings: tuple[Swing, ...]) -> Plot:
                 min(ends),
                 max(ends),
                 is_main=not swing.flips,
-                note=f"{swing.key}: {told}",
+                note=f"{swing.key}: {winners}",
             )
         )
     return Plot(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParityPrompts:
     """Prompts, the conversations that they are, as an OpenAI request has them, and their texts."""
 
     prompts: "Sequence[Prompt]"
@@ -24,7 +24,7 @@ class Asked:
     texts: Sequence[str]
 
 
-def prompts_of(run: RunDir, chat: "Chat", number: int) -> Asked:
+def prompts_of(run: RunDir, chat: "Chat", number: int) -> ParityPrompts:
     """Rows that were held out first, then rows that were trained on; drawn by a fixed seed."""
     from finewright.lm.export.parity import Prompt
 
@@ -46,4 +46,4 @@ def prompts_of(run: RunDir, chat: "Chat", number: int) -> Asked:
         texts.append(shown.text)
     if not prompts:
         raise DataError(f"{run.root}: its data stage kept no rows, so there is nothing to ask")
-    return Asked(prompts, conversations, texts)
+    return ParityPrompts(prompts, conversations, texts)

@@ -10,7 +10,7 @@ from finewright.compare.models import LoadedModel
 from finewright.errors import DataError, ModelError
 from finewright.feature import OnEvent
 from finewright.features.export.commands import ExportOptions
-from finewright.features.export.prompts import Asked, prompts_of
+from finewright.features.export.prompts import ParityPrompts, prompts_of
 from finewright.features.export.results import ExportReport, Parity, Tolerance
 from finewright.lm.sources import LocalBase, locate
 from finewright.schema.common import Artifact
@@ -68,16 +68,16 @@ def export(options: ExportOptions, on_event: OnEvent) -> ExportReport:
     quantization = _quantization(options, source)
     on_event("contest", {"what": f"loading {source.name} and asking it {options.prompts} prompts"})
     tuned = load_system(str(options.run), base_model=options.base_model)
-    asked = prompts_of(source.run, tuned.chat, options.prompts)
+    parity_prompts = prompts_of(source.run, tuned.chat, options.prompts)
     from finewright.lm.export.parity import own_answers
 
-    own = own_answers(tuned.lm, asked.prompts, tuned.chat.stop_ids, options.max_new_tokens)
+    own = own_answers(tuned.lm, parity_prompts.prompts, tuned.chat.stop_ids, options.max_new_tokens)
     with replace_dir(out) as new:
         on_event("contest", {"what": f"writing {options.to}"})
         writer = _Writer(source, tuned, new, quantization)
         exported = writer.write(options.to)
         on_event("contest", {"what": "asking what was written the same"})
-        parity = _compare(options, source, exported, asked, own, quantization)
+        parity = _compare(options, source, exported, parity_prompts, own, quantization)
         if not parity.passed and not options.accept:
             raise ModelError(
                 f"{out}: not published, as it does not answer as the training's model does: {_why(parity)}",
@@ -259,7 +259,7 @@ def _compare(
     options: ExportOptions,
     source: ExportedRun,
     exported: _Exported,
-    asked: Asked,
+    parity_prompts: ParityPrompts,
     own: Sequence["Answered"],
     quantization: str,
 ) -> Parity:
@@ -274,23 +274,23 @@ def _compare(
         found = ask_llamacpp(
             exported.model,
             exported.adapter,
-            asked.prompts,
-            asked.conversations,
+            parity_prompts.prompts,
+            parity_prompts.conversations,
             max_new_tokens=options.max_new_tokens,
         )
         engine, theirs = f"llama.cpp (xllamacpp {found.version})", found.answers
-        pairs = zip(asked.prompts, found.tokens, strict=True)
+        pairs = zip(parity_prompts.prompts, found.tokens, strict=True)
         other_tokens = sum(tuple(prompt.ids) != ids for prompt, ids in pairs)
-        texts = zip(asked.texts, found.renderings, strict=True)
+        texts = zip(parity_prompts.texts, found.renderings, strict=True)
         other_renderings = sum(ours != other for ours, other in texts)
         tuned = load_system(str(options.run), base_model=options.base_model)
     else:
         engine, theirs = (
             "transformers' weights in finewright",
-            _reloaded(options, source, exported, asked),
+            _reloaded(options, source, exported, parity_prompts),
         )
         tuned = load_system(str(options.run), base_model=options.base_model)
-    far = distances(tuned.lm, asked.prompts, own, theirs)
+    far = distances(tuned.lm, parity_prompts.prompts, own, theirs)
     has_logps = far.compared > 0
     passed = (
         far.gap_max <= tolerance.gap
@@ -317,7 +317,7 @@ def _compare(
 
 
 def _reloaded(
-    options: ExportOptions, source: ExportedRun, exported: _Exported, asked: Asked
+    options: ExportOptions, source: ExportedRun, exported: _Exported, parity_prompts: ParityPrompts
 ) -> Sequence["Answered"]:
     """The answers of the folder as any program reads it: the base, and what is in the folder."""
     from finewright.lm.export.parity import own_answers
@@ -329,7 +329,7 @@ def _reloaded(
     consent = lock.spec.remote_code.get(source.base.name, "")
     lm = load_lm(source.base, exported.model, dtype=dtype, consent=consent)
     chat = load_chat(source.base, consent=consent, options=lock.spec.chat_template)
-    return own_answers(lm, asked.prompts, chat.stop_ids, options.max_new_tokens)
+    return own_answers(lm, parity_prompts.prompts, chat.stop_ids, options.max_new_tokens)
 
 
 def _why(parity: Parity) -> str:

@@ -96,8 +96,8 @@ def exams_of(rows: ExperimentRows, spec: MeasureSpec, library: Library | None) -
         return Exams(exams, Edit((), {}, ()), ())
     shown = {id(row) for row in examples_of(rows, spec)}
     texts = {id: document.text for id, document in library.documents.items()}
-    asked = [row for row in rows.train if id(row) not in shown]
-    found = edit(asked, texts, spec.facts, spec.seed)
+    candidates = [row for row in rows.train if id(row) not in shown]
+    found = edit(candidates, texts, spec.facts, spec.seed)
     if found.changes:
         changed = library.changed(found.documents)
         exams[BEFORE] = Exam(tuple(change.row for change in found.changes), library.shelf)

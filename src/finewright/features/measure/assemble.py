@@ -210,8 +210,8 @@ def abstention(answers: ArmAnswers, judge: Judge) -> Abstention | None:
     if UNANSWERABLE not in answers.given:
         return None
     share = judge.criterion.share
-    asked = {name: answers.given[name] for name in (UNANSWERABLE, TEST)}
-    said = {name: [abstains(s.answer) for s in given.samples] for name, given in asked.items()}
+    by_exam = {name: answers.given[name] for name in (UNANSWERABLE, TEST)}
+    said = {name: [abstains(s.answer) for s in given.samples] for name, given in by_exam.items()}
     return Abstention(
         arm=answers.arm, unanswerable=share(said[UNANSWERABLE]), answerable=share(said[TEST])
     )

@@ -28,7 +28,7 @@ def baselines(
         return ()
     solved = {each.arm: judge.criterion.solved(each.given[TEST]) for each in answers}
     best = max(solved, key=lambda arm: sum(solved[arm]))
-    systems = (_told_labels(task.labels, rows, asking), _bag_of_words(task, rows, answers[0]))
+    systems = (_labels_in_prompt(task.labels, rows, asking), _bag_of_words(task, rows, answers[0]))
     found = []
     for system in systems:
         flags = judge.criterion.solved(system)
@@ -43,7 +43,7 @@ def cautions(found: Sequence[Baseline], confidence: float) -> Iterator[Problem]:
     yield from linear_problems([each.difference for each in found], confidence)
 
 
-def _told_labels(
+def _labels_in_prompt(
     labels: Sequence[str], rows: ExperimentRows, asking: ArmQuestions
 ) -> SystemAnswers:
     from finewright.evaluate.baselines.label_task import with_labels

@@ -266,8 +266,8 @@ def _curve(ex: _Experiment, answers: Sequence[ArmAnswers], exams: Exams) -> Gain
         CurvePoint(share=share, rows=sizes[share], solved=ex.judge.criterion.share(flags[share]))
         for share in sorted(flags)
     )
-    told = difference_of("all rows", f"{last:.0%} of the rows", gain)
-    return GainCurve(arm=whole.arm, points=points, gain=told, reading=reading(gain, last))
+    difference = difference_of("all rows", f"{last:.0%} of the rows", gain)
+    return GainCurve(arm=whole.arm, points=points, gain=difference, reading=reading(gain, last))
 
 
 def _changed(exams: Exams) -> list[Changed]:
@@ -291,11 +291,11 @@ def _untold(ex: _Experiment, exams: Exams) -> list[Problem]:
     found: list[Problem] = []
     if ex.library is None:
         return found
-    for key, is_asked, is_held, what in (
+    for key, is_set, is_held, what in (
         ("facts", ex.spec.facts, KEPT in exams.by_name, "changed"),
         ("unanswerable", ex.spec.unanswerable, UNANSWERABLE in exams.by_name, "made unanswerable"),
     ):
-        if is_asked and not is_held:
+        if is_set and not is_held:
             message = (
                 f"nothing could be {what}: rows need `gold`, ids of documents of rag.documents"
             )

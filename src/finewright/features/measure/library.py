@@ -88,8 +88,10 @@ def open_library(loaded: LoadedSpec, folder: Path, on_event: OnEvent) -> Library
     assert rag is not None
     target = str((folder / _WHOLE).resolve())
     spec = rag.model_copy(update={"index": target})
-    asked = IndexTarget(spec, loaded.resolve)
-    report = update(asked, prune=True, tune=None, on_event=on_event, stop_requests=stop_requests)
+    index_target = IndexTarget(spec, loaded.resolve)
+    report = update(
+        index_target, prune=True, tune=None, on_event=on_event, stop_requests=stop_requests
+    )
     documents = {d.id: d for d in find_documents(spec.documents, loaded.resolve).read()}
     embedder = load_embedder(spec.embedder, loaded.resolve)
     shelf = Shelf(open_index(target, Path), embedder, spec.results)

@@ -19,14 +19,14 @@ def retrieval(
 ) -> Retrieval | None:
     """The share of held-out questions with one of their documents among the passages; None where no question
     says which those are."""
-    asked = [row for row in rows.test if gold_of(row)]
-    if not asked:
+    with_gold = [row for row in rows.test if gold_of(row)]
+    if not with_gold:
         return None
     shelf, path = library.shelf, asking.folder / "retrieval.json"
     if not path.is_file():
         flags = tuple(
             any(passage.document in gold_of(row) for passage in shelf.passages(question_of(row)))
-            for row in asked
+            for row in with_gold
         )
         write_json(path, _Found(flags=flags).model_dump(mode="json"))
     flags = read_json(path, _Found, hint="remove the file; it is made again").flags

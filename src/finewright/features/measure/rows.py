@@ -18,7 +18,7 @@ from finewright.schema.rows import Row
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
 
-_TOLD = 5
+_MOST_SHOWN = 5
 """Rows with a wrong `gold` that are told one by one."""
 
 
@@ -108,9 +108,9 @@ def check_gold(rows: ExperimentRows, ids: Set[str]) -> None:
         f"{row.file}:{row.row}: gold: {what}" for row in every if (what := _wrong_gold(row, ids))
     ]
     if wrong:
-        more = [f"and {len(wrong) - _TOLD} more"] if len(wrong) > _TOLD else []
+        more = [f"and {len(wrong) - _MOST_SHOWN} more"] if len(wrong) > _MOST_SHOWN else []
         hint = "`gold` holds ids of documents that rag.documents names and that can be read"
-        raise DataError("\n".join([*wrong[:_TOLD], *more]), hint=hint)
+        raise DataError("\n".join([*wrong[:_MOST_SHOWN], *more]), hint=hint)
 
 
 def _wrong_gold(row: Row, ids: Set[str]) -> str:

@@ -32,12 +32,12 @@ from finewright.workbench.signals import stop_requests
 from finewright.workbench.systems import check_target, load_talker
 
 if TYPE_CHECKING:
-    from finewright.evaluate.answers import HeldOutQuestion as Asked
+    from finewright.evaluate.answers import HeldOutQuestion
 
 CONFIDENCE, _RESAMPLES, _SEED = 0.95, 2000, 0
 _AT_ONCE = 8
 """Prompts with passages are long: more at once would need gigabytes."""
-_TOLD = 60
+_MOST_SHOWN = 60
 """Characters of a question that an error is about."""
 
 
@@ -87,13 +87,13 @@ def answers(
 
     Raises DataError, before the model is asked any, where one with its passages is longer than it reads."""
     answerer, _, samples = asking
-    asked = known.questions
-    found = [passages_for(opened, question.prompt, None, None) for question in asked]
+    questions = known.questions
+    found = [passages_for(opened, question.prompt, None, None) for question in questions]
     talker = load_talker(answerer.model, base_model=answerer.base_model)
-    prompts = [_prompt(talker, *each) for each in zip(asked, found, strict=True)]
+    prompts = [_prompt(talker, *each) for each in zip(questions, found, strict=True)]
     _check_lengths(talker, known, prompts, answerer.max_new_tokens)
     said = _said(talker, prompts, answerer.max_new_tokens, on_event)
-    judged = list(map(sample_of, asked, found, said))
+    judged = list(map(sample_of, questions, found, said))
     if samples:
         write_text(samples, "".join(f"{each.model_dump_json()}\n" for each in judged))
     return AnswersReport(
@@ -141,8 +141,8 @@ def sample_of(question: Question, hits: Sequence[Hit], said: ModelAnswer) -> Ans
 
 
 def _known(opened: OpenIndex, questions: str, limit: int | None) -> KnownQuestions:
-    asked = opened.target
-    path = question_file(asked, questions)
+    target = opened.target
+    path = question_file(target, questions)
     if path is None:
         raise DataError(
             "there are no questions with answers to judge a model's by",
@@ -157,52 +157,58 @@ def _known(opened: OpenIndex, questions: str, limit: int | None) -> KnownQuestio
         )
     if limit is None or limit >= len(judged):
         return KnownQuestions(path.name, judged)
-    asked_of = [question.prompt for question in judged]
-    drawn = draw_places(asked_of, [question.completion for question in judged], limit, _SEED)
-    told = f"{limit:,} of {len(judged):,} questions, drawn by seed {_SEED}"
-    told += ", stratified by answer" if drawn.is_stratified else ""
-    return KnownQuestions(path.name, [judged[i] for i in drawn.places], told)
+    prompts = [question.prompt for question in judged]
+    drawn = draw_places(prompts, [question.completion for question in judged], limit, _SEED)
+    sampling = f"{limit:,} of {len(judged):,} questions, drawn by seed {_SEED}"
+    sampling += ", stratified by answer" if drawn.is_stratified else ""
+    return KnownQuestions(path.name, [judged[i] for i in drawn.places], sampling)
 
 
 def _check_lengths(
-    talker: LoadedModel, known: KnownQuestions, prompts: Sequence["Asked"], max_new_tokens: int
+    talker: LoadedModel,
+    known: KnownQuestions,
+    prompts: Sequence["HeldOutQuestion"],
+    max_new_tokens: int,
 ) -> None:
     """Raise DataError for the longest prompt if it is too long: where it fits, all do."""
     lengths = [len(prompt.prompt_ids) for prompt in prompts]
     longest = max(lengths)
     if what := overlong(talker, longest, max_new_tokens):
         question = known.questions[lengths.index(longest)].prompt
-        told = textwrap.shorten(question, _TOLD, placeholder=" ...")
+        question_start = textwrap.shorten(question, _MOST_SHOWN, placeholder=" ...")
         hint = "fewer `results` in the spec, a shorter question, or fewer --max-new-tokens"
-        raise DataError(f"{known.name}: {told!r}: {what}", hint=hint)
+        raise DataError(f"{known.name}: {question_start!r}: {what}", hint=hint)
 
 
 def _said(
-    talker: LoadedModel, prompts: Sequence["Asked"], max_new_tokens: int, on_event: OnEvent
+    talker: LoadedModel,
+    prompts: Sequence["HeldOutQuestion"],
+    max_new_tokens: int,
+    on_event: OnEvent,
 ) -> list[ModelAnswer]:
     from finewright.evaluate.answers import answer_all
 
     talker.lm.model.eval()
     said = [ModelAnswer("")] * len(prompts)
-    told = {"system": talker.name, "data": "questions", "total": len(prompts)}
+    fields = {"system": talker.name, "data": "questions", "total": len(prompts)}
     answered = answer_all(
         talker.lm, talker.chat, prompts, max_new_tokens=max_new_tokens, batch_size=_AT_ONCE
     )
     with stop_requests() as should_stop:
         for done, (number, response) in enumerate(answered, 1):
             said[number] = said_of(response.answer)
-            on_event("progress", {**told, "done": done})
+            on_event("progress", {**fields, "done": done})
             if stop := should_stop():
                 raise Interrupted("stopped while asking", signal_number=stop)
     return said
 
 
-def _prompt(talker: LoadedModel, question: Question, hits: Sequence[Hit]) -> "Asked":
+def _prompt(talker: LoadedModel, question: Question, hits: Sequence[Hit]) -> "HeldOutQuestion":
     from finewright.evaluate.answers import question_of
 
-    asked = messages_of(talker, question.prompt, hits)
+    messages = messages_of(talker, question.prompt, hits)
     expected = {"role": "assistant", "content": question.completion}
-    return question_of(talker.chat, Row("", (*asked, expected), None, "", 0))
+    return question_of(talker.chat, Row("", (*messages, expected), None, "", 0))
 
 
 def _estimates(judged: Sequence[AnswerSample]) -> Iterator[tuple[str, Estimate]]:

@@ -28,7 +28,7 @@ class Answerer:
     model: str
     base_model: str = ""
     max_new_tokens: int = 256
-    is_always_asked: bool = False
+    always_asks: bool = False
 
 
 class ModelAnswer(NamedTuple):
@@ -56,8 +56,8 @@ def ask(
     check_target(answerer.model, base_model=answerer.base_model)
     hits, has_answer = found_for(opened, question, access, limit)
     said, is_cut = ModelAnswer(ABSTENTION)
-    is_asked = bool(hits) and (has_answer is not False or answerer.is_always_asked)
-    if is_asked:
+    asks_model = bool(hits) and (has_answer is not False or answerer.always_asks)
+    if asks_model:
         on_event("asking", {"model": answerer.model, "passages": len(hits)})
         said, is_cut = _answer(question, hits, answerer)
     texts = [hit.passage.chunk.text for hit in hits]
@@ -79,15 +79,15 @@ def ask(
         numbers_absent=tuple(numbers_absent(said, [*texts, *_names(hits), question])),
         passages=seen(hits),
         has_answer=has_answer,
-        was_asked=is_asked,
+        was_asked=asks_model,
     )
 
 
 def messages_of(talker: LoadedModel, question: str, hits: Sequence[Hit]) -> list[dict[str, Any]]:
     """The question with its passages, under the system prompt that the model was trained with, if any."""
     system = [{"role": "system", "content": talker.system_prompt}] if talker.system_prompt else []
-    asked = [*system, {"role": "user", "content": question}]
-    return messages_with([hit.passage for hit in hits], asked)
+    messages = [*system, {"role": "user", "content": question}]
+    return messages_with([hit.passage for hit in hits], messages)
 
 
 def overlong(talker: LoadedModel, num_tokens: int, max_new_tokens: int) -> str:

@@ -93,8 +93,8 @@ def index(options: IndexOptions, session: Session) -> BaseModel:
     o = options
     if o.delete:
         return delete(index_of(o.targets, out=o.out), o.delete)
-    asked = target_of(o.targets, out=o.out, embedder=o.embedder)
-    return run(asked, prune=o.prune, tune=o.tune, on_event=session.on_event)
+    target = target_of(o.targets, out=o.out, embedder=o.embedder)
+    return run(target, prune=o.prune, tune=o.tune, on_event=session.on_event)
 
 
 def search(options: SearchOptions, session: Session) -> BaseModel:
@@ -114,7 +114,7 @@ def ask(options: AskOptions, session: Session) -> BaseModel:
     from finewright.rag.target import access_of, open_target
 
     o = options
-    answerer = Answerer(o.model, o.base_model, o.max_new_tokens, is_always_asked=o.anyway)
+    answerer = Answerer(o.model, o.base_model, o.max_new_tokens, always_asks=o.anyway)
     access = access_of(o.groups, is_owner=o.all)
     with open_target(o.target, embedder=o.embedder) as opened:
         watch = session.on_event

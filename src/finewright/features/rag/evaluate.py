@@ -34,7 +34,7 @@ PARTS: Mapping[str, Mapping[str, float]] = {
 """What the tuned weights are measured against."""
 
 
-class _Asked(NamedTuple):
+class _QuestionSet(NamedTuple):
     """Questions that were asked, the weights to measure, what chose these, and when there is no answer.
 
     `hard` are made questions with half of their words exchanged; `num_left_out` tuned the index."""
@@ -54,39 +54,41 @@ def evaluate_rag(opened: OpenIndex, *, questions: str = "") -> RagEvaluateReport
     Without any, questions are made of the spec's documents: weights are tuned on one half and measured on the
     other, on an index of its own. Raises DataError for a file that is wrong, and where none can be made."""
     named = questions or opened.target.spec.questions
-    asked = _asked_of_file(opened, named) if named else _asked_of_documents(opened)
-    systems = _systems(opened.embedder, asked.weights)
-    rows = {name: asked.trial.measured_with(weights) for name, weights in systems.items()}
-    hard = asked.hard or IndexTrial()
+    question_set = _set_of_file(opened, named) if named else _set_of_documents(opened)
+    systems = _systems(opened.embedder, question_set.weights)
+    rows = {name: question_set.trial.measured_with(weights) for name, weights in systems.items()}
+    hard = question_set.hard or IndexTrial()
     report = RagEvaluateReport(
         index=opened.target.place,
-        questions=asked.name,
-        n=len(asked.trial.answered),
+        questions=question_set.name,
+        n=len(question_set.trial.answered),
         fewest=FEWEST,
         confidence=CONFIDENCE,
         weights={name: dict(weights.own) for name, weights in systems.items()},
-        other_weights=dict(asked.weights.other) if asked.weights.other else None,
-        tuned_on=asked.tuned_on,
-        scores=tuple(score for name in systems for score in _scores(name, asked.name, rows[name])),
-        differences=tuple(_differences(asked.name, rows)),
-        query_ms=_query_ms(opened.index, opened.embedder, asked.trial),
-        are_made=asked.hard is not None,
-        num_left_out=asked.num_left_out,
+        other_weights=dict(question_set.weights.other) if question_set.weights.other else None,
+        tuned_on=question_set.tuned_on,
+        scores=tuple(
+            score for name in systems for score in _scores(name, question_set.name, rows[name])
+        ),
+        differences=tuple(_differences(question_set.name, rows)),
+        query_ms=_query_ms(opened.index, opened.embedder, question_set.trial),
+        are_made=question_set.hard is not None,
+        num_left_out=question_set.num_left_out,
         hard_scores=tuple(
             score
             for name, weights in systems.items()
             if hard.answered
             for score in _scores(name, "half of their words exchanged", hard.measured_with(weights))
         ),
-        refused=_refused(asked),
+        refused=_refused(question_set),
     )
     return report.model_copy(update={"problems": _problems(report)})
 
 
-def _asked_of_file(opened: OpenIndex, named: str) -> _Asked:
-    index, embedder, asked = opened.index, opened.embedder, opened.target
+def _set_of_file(opened: OpenIndex, named: str) -> _QuestionSet:
+    index, embedder, target = opened.index, opened.embedder, opened.target
     # What is named on the command line lies where one stands, what the spec names beside it.
-    path = asked.resolve(named) if named == asked.spec.questions else Path(named)
+    path = target.resolve(named) if named == target.spec.questions else Path(named)
     questions = read_questions(path, index.digests())
     about = index.about
     tuned_on = set(about.calibration.tuned_on) if about.calibration else set()
@@ -95,7 +97,7 @@ def _asked_of_file(opened: OpenIndex, named: str) -> _Asked:
         what = f"{path}: each of its questions tuned the index, and none is left to measure it by"
         raise DataError(what, hint="name a file of others with --questions")
     num_left_out = len(questions) - len(fresh)
-    return _Asked(
+    return _QuestionSet(
         path.name,
         ask_all(index, embedder, fresh),
         _weights(embedder, RankingWeights(about.weights, about.other_weights)),
@@ -105,7 +107,7 @@ def _asked_of_file(opened: OpenIndex, named: str) -> _Asked:
     )
 
 
-def _asked_of_documents(opened: OpenIndex) -> _Asked:
+def _set_of_documents(opened: OpenIndex) -> _QuestionSet:
     index, embedder, (spec, resolve) = opened.index, opened.embedder, opened.target
     if spec.documents == (spec.index,):
         hint = "--questions FILE.jsonl, or name the spec, whose documents they can be made of"
@@ -121,7 +123,7 @@ def _asked_of_documents(opened: OpenIndex) -> _Asked:
         choice = tuned_on_made(scratch, embedder, halves[0])
         trial = ask_all(scratch, embedder, halves[1])
         hard = ask_all(scratch, embedder, hard_questions(halves[1]))
-    return _Asked(
+    return _QuestionSet(
         "made of the documents",
         trial,
         _weights(embedder, choice.found.weights),
@@ -135,11 +137,11 @@ def _weights(embedder: Embedder | None, weights: RankingWeights) -> RankingWeigh
     return weights if embedder else RankingWeights({"lexical": 1.0})
 
 
-def _refused(asked: _Asked) -> float | None:
-    if asked.calibration is None:
+def _refused(question_set: _QuestionSet) -> float | None:
+    if question_set.calibration is None:
         return None
-    evidence = [each.evidence for each in asked.trial.answered]
-    return fmean(not asked.calibration.has_answer(each) for each in evidence)
+    evidence = [each.evidence for each in question_set.trial.answered]
+    return fmean(not question_set.calibration.has_answer(each) for each in evidence)
 
 
 def _halves(made: MadeQuestions) -> tuple[list[Question], list[Question]]:

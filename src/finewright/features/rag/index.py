@@ -12,14 +12,14 @@ from finewright.workbench.signals import stop_requests
 
 
 def index(
-    asked: IndexTarget,
+    target: IndexTarget,
     *,
     prune: bool = False,
     tune: bool | None = None,
     on_event: OnEvent = lambda *_: None,
 ) -> IndexReport:
     """Bring the index up to date with the documents: see `rag.update`."""
-    return update(asked, prune=prune, tune=tune, on_event=on_event, stop_requests=stop_requests)
+    return update(target, prune=prune, tune=tune, on_event=on_event, stop_requests=stop_requests)
 
 
 def search(

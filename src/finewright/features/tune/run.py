@@ -63,8 +63,8 @@ def tune(loaded: LoadedSpec, root: Path, *, out: Path | None, on_event: OnEvent)
     target = out or loaded.path.with_name(f"{loaded.path.stem}-tuned{loaded.path.suffix}")
     _check_target(target, loaded)
     _check_parameters(loaded, spec)
-    told = ({k: _plain(v) for k, v in spec.parameters.items()}, metric, spec.seed, spec.pruner)
-    with_rows = (*told, spec.development_rows or 0)
+    fixed = ({k: _plain(v) for k, v in spec.parameters.items()}, metric, spec.seed, spec.pruner)
+    with_rows = (*fixed, spec.development_rows or 0)
     folder = open_contest(loaded, "tune", root, with_rows, on_event=on_event)
     contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
     tried, outside = _searched(contest, spec)
@@ -94,22 +94,22 @@ def _section(loaded: LoadedSpec) -> TuneSpec:
 
 def _check_parameters(loaded: LoadedSpec, spec: TuneSpec) -> None:
     """Every end of a range and every choice must make a spec that may be trained."""
-    told: list[str] = []
+    faults: list[str] = []
     for key, space in spec.parameters.items():
         where = f"{loaded.path}: tune.parameters.{key}"
         values: Sequence[Choice] = (
             (space.low, space.high) if isinstance(space, SearchRange) else space
         )
         if not values:
-            told.append(f"{where}: there is nothing to choose from")
+            faults.append(f"{where}: there is nothing to choose from")
         for value in values:
             try:
                 changed(loaded, {f"train.{key}": value}, where=where)
             except SpecError as error:
-                told.append(str(error))
+                faults.append(str(error))
                 break
-    if told:
-        raise SpecError("\n".join(told), hint="keys are those of `train`, such as adapter.r")
+    if faults:
+        raise SpecError("\n".join(faults), hint="keys are those of `train`, such as adapter.r")
 
 
 class _Searched(NamedTuple):
@@ -191,8 +191,8 @@ def _read(contest: Contest, report: Report) -> _Tried:
 def _trial_spec(contest: Contest, values: Mapping[str, Choice]) -> LoadedSpec:
     name = f"trial-{digest(dict(values))[:8]}" if values else "as-written"
     keys = {f"train.{key}": value for key, value in values.items()}
-    told = contest.loaded.spec.evaluate.compare_with
-    beside = ["linear"] if "linear" in told else []  # a second, where a base takes minutes
+    compared = contest.loaded.spec.evaluate.compare_with
+    beside = ["linear"] if "linear" in compared else []  # a second, where a base takes minutes
     return varied(contest, {"name": name, "evaluate.compare_with": beside, **keys})
 
 
@@ -231,16 +231,16 @@ def _report(contest: Contest, tried: Sequence[_Tried], target: Path) -> TuneRepo
     best = best_trial(each.trial for each in tried)
     contest.say(f"trial {best.number} is the best on the development rows")
     entry, name = entries[best.number], f"trial {best.number}"
-    asked = held_out(contest, entry, name)
-    systems = {name: asked.systems.systems[TUNED]}
+    answered = held_out(contest, entry, name)
+    systems = {name: answered.systems.systems[TUNED]}
     if best.number:
         written = held_out(contest, entries[0], WRITTEN)
         systems[WRITTEN] = written.systems.systems[TUNED]
     last = Comparison(systems, contest.metric, contest.options)
     _write_best(contest, best, target)
     scores = [last.score(each) for each in systems]
-    if LINEAR in asked.systems.systems:
-        scores.append(asked.systems.score(LINEAR))
+    if LINEAR in answered.systems.systems:
+        scores.append(answered.systems.score(LINEAR))
     return TuneReport(
         name=contest.loaded.spec.name,
         folder=str(contest.folder),
@@ -256,16 +256,16 @@ def _report(contest: Contest, tried: Sequence[_Tried], target: Path) -> TuneRepo
         difference=last.difference(name, WRITTEN) if best.number else None,
         verdict=verdict(best.number, last),
         written_to=str(target),
-        problems=(*_cautions(asked), *_problems(entry, tried)),
+        problems=(*_cautions(answered), *_problems(entry, tried)),
     )
 
 
-def _cautions(asked: HeldOut) -> Iterator[Problem]:
+def _cautions(answered: HeldOut) -> Iterator[Problem]:
     """What the best trial's score does not show."""
-    systems = asked.systems
+    systems = answered.systems
     if LINEAR in systems.systems:
         yield from linear_problems([systems.difference(TUNED, LINEAR)], systems.options.confidence)
-    repeated = [sample.repeated for sample in asked.samples]
+    repeated = [sample.repeated for sample in answered.samples]
     yield from recall_problem(HELD_OUT, repeated.count(True), repeated.count(False))
 
 

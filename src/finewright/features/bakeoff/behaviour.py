@@ -14,7 +14,7 @@ _MOST_STRAYS = 5
 _LONGEST_SHOWN = 80
 
 
-def conduct(
+def behaviour(
     samples: Sequence[Sample], language_of: LanguageOf | None, *, confidence: float
 ) -> Conduct:
     """The shares of the answers, of which there is at least one; without `language_of` none is looked at.

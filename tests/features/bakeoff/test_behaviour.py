@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright.features.bakeoff.conduct import conduct
+from finewright.features.bakeoff.behaviour import behaviour
 from finewright.judge.statistics import wilson
 from finewright.schema.evaluate import Sample
 
@@ -38,7 +38,7 @@ def german(text: str) -> str | None:
 
 
 def test_every_share_is_counted_by_hand() -> None:
-    found = conduct(SAMPLES, german, confidence=0.9)
+    found = behaviour(SAMPLES, german, confidence=0.9)
     assert (found.ended.count, found.ended.n) == (5, 7)
     assert found.looped.count == 1  # the answer that is expected to repeat itself does not count
     assert found.other_script.count == 1
@@ -54,6 +54,6 @@ def test_every_share_is_counted_by_hand() -> None:
 
 
 def test_what_nobody_looked_for_is_not_said_to_be_absent() -> None:
-    found = conduct(SAMPLES[:2], None, confidence=0.9)
+    found = behaviour(SAMPLES[:2], None, confidence=0.9)
     assert found.other_language is None
     assert found.valid_json is None

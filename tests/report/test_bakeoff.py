@@ -5,10 +5,10 @@ import pytest
 from finewright.features.bakeoff.report import licence
 from finewright.report.show import html_of, text_of
 from finewright.schema.bakeoff_report import (
+    AnswerBehaviour,
     AnswerShare,
     Attempt,
     BakeoffReport,
-    Conduct,
     Duel,
     Finalist,
     Rung,
@@ -47,7 +47,7 @@ def finalist(name: str, value: float, ms: float) -> Finalist:
             answer_ms_p95=2 * ms, answer_ms_mean=ms, answer_ms=(ms,) * 20, tokens_per_answer=40,
             tokens_per_second=25.5,
         ),
-        conduct=Conduct(
+        conduct=AnswerBehaviour(
             ended=HALF, looped=HALF, other_script=HALF, other_language=None, valid_json=None,
             strays=(f"rows:3: Cyrillic: {name}",),
         ),

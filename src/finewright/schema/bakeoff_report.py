@@ -61,7 +61,7 @@ class Use(Model):
     end_of_turn: str
 
 
-class Conduct(Model):
+class AnswerBehaviour(Model):
     """How answers behave, whatever they score.
 
     `ended` by themselves before max_new_tokens; `looped`: the end repeats itself; `other_script` and
@@ -107,7 +107,7 @@ class Finalist(Model):
     usd: Range | None
     usd_on: str
     speed: Speed
-    conduct: Conduct
+    conduct: AnswerBehaviour
 
 
 class Duel(Model):

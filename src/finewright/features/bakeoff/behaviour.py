@@ -7,7 +7,7 @@ from finewright.judge.endings import loops
 from finewright.judge.json_text import parse_json
 from finewright.judge.statistics import wilson
 from finewright.judge.text import valid_json
-from finewright.schema.bakeoff_report import AnswerShare, Conduct
+from finewright.schema.bakeoff_report import AnswerBehaviour, AnswerShare
 from finewright.schema.evaluate import Sample
 
 _MOST_STRAYS = 5
@@ -16,7 +16,7 @@ _LONGEST_SHOWN = 80
 
 def behaviour(
     samples: Sequence[Sample], language_of: LanguageOf | None, *, confidence: float
-) -> Conduct:
+) -> AnswerBehaviour:
     """The shares of the answers, of which there is at least one; without `language_of` none is looked at.
 
     An end that repeats itself does not count where the expected answer's does too."""
@@ -27,7 +27,7 @@ def behaviour(
     def share(of: Iterable[object]) -> AnswerShare:
         return _share(list(of), confidence)
 
-    return Conduct(
+    return AnswerBehaviour(
         ended=share(s.stopped for s in samples),
         looped=share(
             (loops(s.answer) or loops(s.thoughts)) and not loops(s.expected) for s in samples

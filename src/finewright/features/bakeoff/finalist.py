@@ -16,7 +16,7 @@ from finewright.guard.quality.languages import TOO_SHORT, UNCLEAR, detector
 from finewright.judge.drift import LanguageOf
 from finewright.judge.statistics import wilson
 from finewright.lm.sources import LocalBase, locate, num_parameters
-from finewright.schema.bakeoff_report import AnswerShare, Conduct, Finalist, Speed
+from finewright.schema.bakeoff_report import AnswerBehaviour, AnswerShare, Finalist, Speed
 from finewright.schema.cost import CostReport, Range
 from finewright.schema.evaluate import (
     BASE,
@@ -89,7 +89,7 @@ def _on_rows(held_out: HeldOut, *, repeated: bool) -> Score | None:
     return replace(whole, systems={TUNED: part}).score(TUNED)
 
 
-def _behaviour(contest: Contest, entry: ContestRun, samples: Sequence[Sample]) -> Conduct:
+def _behaviour(contest: Contest, entry: ContestRun, samples: Sequence[Sample]) -> AnswerBehaviour:
     confidence = contest.options.confidence
     found = behaviour(samples, languages(), confidence=confidence)
     strays = entry.run.read_report("evaluate", EvaluateReport).strays

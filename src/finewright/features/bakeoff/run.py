@@ -16,7 +16,7 @@ from finewright.judge.pareto import ParetoPoint, frontier
 from finewright.lm.runtime import is_busy
 from finewright.report.cells import points
 from finewright.report.show import write_page
-from finewright.schema.bakeoff_report import Attempt, BakeoffReport, Conduct, Finalist, Rung
+from finewright.schema.bakeoff_report import AnswerBehaviour, Attempt, BakeoffReport, Finalist, Rung
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import LINEAR, TUNED
 from finewright.schema.load import LoadedSpec
@@ -246,7 +246,7 @@ def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Probl
         yield Problem(level="info", key="evaluate.metrics", message=what)
 
 
-def _of_answers(name: str, found: Conduct) -> Iterator[Problem]:
+def _of_answers(name: str, found: AnswerBehaviour) -> Iterator[Problem]:
     odd = {
         "do not end by themselves": (found.ended.n - found.ended.count, found.ended.n),
         "end in a loop": (found.looped.count, found.looped.n),

@@ -111,9 +111,10 @@ def _measuring(run: RunDir, lock: Lock, emit: Emit) -> _Measuring | None:
         seconds = _seconds_of_stage(past, "evaluate")
         answers = past.read_report("evaluate", EvaluateReport).answers
         if seconds and (known := sum(each.n for each in answers)):
-            each = seconds * len(rows) * len(_systems(run, lock)) / known
+            num_answers = len(rows) * len(_systems(run, lock)) * len(lock.spec.base_models)
+            whole = seconds * num_answers / known
             return _Measuring(
-                DurationRange(_LEAST * each, _MOST * each), f"as {past.root.name} took"
+                DurationRange(_LEAST * whole, _MOST * whole), f"as {past.root.name} took"
             )
     return _timed(run, lock, rows, emit)
 

@@ -22,7 +22,7 @@ from finewright.schema.common import RowCounts
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
 from finewright.store.manifest import describe
-from finewright.train import reward_runs
+from finewright.train import trained
 from finewright.train.candidate import TrainingOutcome, train_candidate
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rewards import PolicyAnswer
@@ -239,7 +239,7 @@ def test_a_reward_model_rates_alike_here_in_its_run_and_in_transformers(
     assert all(a > b for a, b in zip(theirs[0::2], theirs[1::2], strict=True))
 
     finished(run, outcome)
-    monkeypatch.setattr(reward_runs, "locate", lambda *_, **__: base)
+    monkeypatch.setattr(trained, "locate", lambda *_, **__: base)
     with pytest.raises(StoreError, match="rates answers and gives none"):
         load_talker(str(run.run.root))  # type: ignore[union-attr]
     rate = load_reward_model(run.run.root)  # type: ignore[union-attr]

@@ -11,26 +11,21 @@ from finewright.lm.encode import encode_row
 from finewright.lm.load import chat_of, load_lm
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores
-from finewright.lm.sources import locate
 from finewright.schema.rows import Row
-from finewright.store.atomic import sha256_file
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
 from finewright.train.rewards import PolicyAnswer, rating_candidate, said_turn
+from finewright.train.trained import trained_base
 
 _AT_ONCE = 16
 
 
 def load_reward_model(path: Path) -> Callable[[Sequence[PolicyAnswer]], list[float]]:
     """What gives answers the run's rewards. Raises StoreError when the run trained no reward model, or its
-    files have changed."""
+    files or its base have changed."""
     run = open_run(path)
     candidate = rating_candidate(run)
-    for artifact in candidate.artifacts:
-        if artifact.kind == "adapter" and sha256_file(run.root / artifact.path) != artifact.sha256:
-            raise StoreError(f"{run.root / artifact.path}: changed since it was trained")
-    lock = lock_of(run)
-    base = locate(candidate.base_model, Path(lock.root), commit=candidate.base_revision)
+    base, lock = trained_base(run, candidate), lock_of(run)
     consent = lock.spec.remote_code.get(base.name, "")
     dtype = lock.candidates[base.name].dtype
     assert dtype != "auto"

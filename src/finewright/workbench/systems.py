@@ -9,15 +9,16 @@ from finewright.compare.models import LoadedModel
 from finewright.errors import DataError, StoreError
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
-from finewright.lm.sources import LocalBase, base_digest, check_name, locate
+from finewright.lm.sources import base_digest, check_name, locate
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import check_thought_tokens
 from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
-from finewright.store.atomic import os_errors, sha256_file
+from finewright.store.atomic import os_errors
 from finewright.store.keys import digest
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
+from finewright.train.trained import trained_base
 
 
 def load_system(
@@ -77,9 +78,7 @@ def _tuned(run: RunDir, base_model: str) -> LoadedModel:
     from finewright.lm.load import chat_of, load_lm
 
     candidate, lock = candidate_of(run, base_model), lock_of(run)
-    _unchanged(run, candidate)
-    base = locate(candidate.base_model, Path(lock.root), commit=candidate.base_revision)
-    _same_base(base, candidate, run)
+    base = trained_base(run, candidate)
     consent = lock.spec.remote_code.get(base.name, "")
     dtype = lock.candidates[base.name].dtype
     assert dtype != "auto"
@@ -150,21 +149,3 @@ def candidate_of(run: RunDir, base_model: str) -> Candidate:
         f"{run.root}: this run trained {len(candidates)} base models",
         hint=f"pick one with --base-model: {names}",
     )
-
-
-def _unchanged(run: RunDir, candidate: Candidate) -> None:
-    for artifact in candidate.artifacts:
-        path = run.root / artifact.path
-        if artifact.kind == "adapter" and sha256_file(path) != artifact.sha256:
-            raise StoreError(
-                f"{path}: changed since it was trained",
-                hint=f"`finewright up {run.root}` trains it again, `verify` lists all changes",
-            )
-
-
-def _same_base(base: LocalBase, candidate: Candidate, run: RunDir) -> None:
-    if base.sha256 != candidate.base_sha256:
-        raise StoreError(
-            f"{run.root}: the base model {base.name} has changed since this run trained on it",
-            hint="put the old one back, or train again",
-        )

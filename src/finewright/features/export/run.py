@@ -22,7 +22,7 @@ from finewright.workbench.outputs import check_outputs
 from finewright.workbench.systems import candidate_of, load_system
 
 if TYPE_CHECKING:
-    from finewright.lm.export.parity import Answered
+    from finewright.lm.export.parity import GreedyAnswer
 
 _GGUF = ("gguf", "gguf-adapter", "ollama")
 _TOLERANCES = {
@@ -260,47 +260,35 @@ def _compare(
     source: ExportedRun,
     exported: _Exported,
     parity_prompts: ParityPrompts,
-    own: Sequence["Answered"],
+    own: Sequence["GreedyAnswer"],
     quantization: str,
 ) -> Parity:
     """The training's own model is loaded anew: the first may have been merged."""
-    from finewright.lm.export.llamacpp import ask_llamacpp
-    from finewright.lm.export.parity import Answered, distances
+    from finewright.lm.export.parity import distances
 
-    tolerance = _TOLERANCES[quantization]
-    other_tokens, other_renderings = 0, None
-    theirs: Sequence[Answered]
-    if options.to in _GGUF:
-        found = ask_llamacpp(
-            exported.model,
-            exported.adapter,
-            parity_prompts.prompts,
-            parity_prompts.conversations,
-            max_new_tokens=options.max_new_tokens,
-        )
-        engine, theirs = f"llama.cpp (xllamacpp {found.version})", found.answers
-        pairs = zip(parity_prompts.prompts, found.tokens, strict=True)
-        other_tokens = sum(tuple(prompt.ids) != ids for prompt, ids in pairs)
-        texts = zip(parity_prompts.texts, found.renderings, strict=True)
-        other_renderings = sum(ours != other for ours, other in texts)
-        tuned = load_system(str(options.run), base_model=options.base_model)
-    else:
-        engine, theirs = (
+    theirs = (
+        _of_llamacpp(options, exported, parity_prompts)
+        if options.to in _GGUF
+        else _Theirs(
             "transformers' weights in finewright",
             _reloaded(options, source, exported, parity_prompts),
         )
-        tuned = load_system(str(options.run), base_model=options.base_model)
-    far = distances(tuned.lm, parity_prompts.prompts, own, theirs)
+    )
+    tuned = load_system(str(options.run), base_model=options.base_model)
+    far, tolerance = (
+        distances(tuned.lm, parity_prompts.prompts, own, theirs.answers),
+        _TOLERANCES[quantization],
+    )
     has_logps = far.compared > 0
     passed = (
         far.gap_max <= tolerance.gap
         and far.ended_otherwise == 0
         and (not has_logps or far.logp_mean <= tolerance.logp_mean)
-        and other_tokens == 0
-        and not other_renderings
+        and not theirs.other_tokens
+        and not theirs.other_renderings
     )
     return Parity(
-        engine=engine,
+        engine=theirs.engine,
         prompts=far.prompts,
         same=far.same,
         ended_otherwise=far.ended_otherwise,
@@ -308,17 +296,49 @@ def _compare(
         logp_mean=far.logp_mean if has_logps else None,
         logp_max=far.logp_max if has_logps else None,
         compared=far.compared,
-        other_tokens=other_tokens,
-        other_renderings=other_renderings,
+        other_tokens=theirs.other_tokens,
+        other_renderings=theirs.other_renderings,
         tolerance=tolerance,
         passed=passed,
         accepted="" if passed else options.accept,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Theirs:
+    """Who answered, what, and how many prompts and conversations it reads otherwise."""
+
+    engine: str
+    answers: Sequence["GreedyAnswer"]
+    other_tokens: int = 0
+    other_renderings: int | None = None
+
+
+def _of_llamacpp(
+    options: ExportOptions, exported: _Exported, parity_prompts: ParityPrompts
+) -> _Theirs:
+    from finewright.lm.export.llamacpp import ask_llamacpp
+
+    found = ask_llamacpp(
+        exported.model,
+        exported.adapter,
+        parity_prompts.prompts,
+        parity_prompts.conversations,
+        max_new_tokens=options.max_new_tokens,
+    )
+    tokens = zip(parity_prompts.prompts, found.tokens, strict=True)
+    texts = zip(parity_prompts.texts, found.renderings, strict=True)
+    return _Theirs(
+        f"llama.cpp (xllamacpp {found.version})",
+        found.answers,
+        sum(tuple(prompt.ids) != ids for prompt, ids in tokens),
+        sum(ours != other for ours, other in texts),
+    )
+
+
 def _reloaded(
     options: ExportOptions, source: ExportedRun, exported: _Exported, parity_prompts: ParityPrompts
-) -> Sequence["Answered"]:
+) -> Sequence["GreedyAnswer"]:
     """The answers of the folder as any program reads it: the base, and what is in the folder."""
     from finewright.lm.export.parity import own_answers
     from finewright.lm.load import load_chat, load_lm

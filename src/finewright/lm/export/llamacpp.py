@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.errors import MissingExtra, ModelError
-from finewright.lm.export.parity import Answered, Prompt
+from finewright.lm.export.parity import GreedyAnswer, Prompt
 
 _PROGRAM = Path(__file__).with_name("llamacpp_program.py")
 _SECONDS = 3600
@@ -19,7 +19,7 @@ _LINES = 3
 class LlamaAnswers(NamedTuple):
     """Answers to prompts, what each conversation is rendered as and each text cut into, and the version."""
 
-    answers: list[Answered]
+    answers: list[GreedyAnswer]
     renderings: list[str]
     tokens: list[tuple[int, ...]]
     version: str
@@ -68,7 +68,7 @@ def ask_llamacpp(
     found = json.loads(last)
     return LlamaAnswers(
         answers=[
-            Answered(
+            GreedyAnswer(
                 tuple(each["ids"]),
                 each["ended"],
                 None if each["logps"] is None else tuple(each["logps"]),

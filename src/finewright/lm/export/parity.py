@@ -22,7 +22,7 @@ class Prompt(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class GreedyAnswer:
     """A greedy answer; `logps` are of its tokens, None where nobody gave one for each."""
 
     ids: tuple[int, ...]
@@ -50,7 +50,7 @@ class Distances:
 @torch.inference_mode()
 def own_answers(
     lm: LM, prompts: Sequence[Prompt], stop_ids: frozenset[int], max_new_tokens: int
-) -> list[Answered]:
+) -> list[GreedyAnswer]:
     """The model's own greedy answers."""
     made = generate(
         lm,
@@ -58,15 +58,15 @@ def own_answers(
         stop_ids=stop_ids,
         sampling=Sampling(max_new_tokens),
     )
-    return [Answered(each.ids, each.stopped) for each in made]
+    return [GreedyAnswer(each.ids, each.stopped) for each in made]
 
 
 @torch.inference_mode()
 def distances(
     lm: LM,
     prompts: Sequence[Prompt],
-    own: Sequence[Answered],
-    theirs: Sequence[Answered],
+    own: Sequence[GreedyAnswer],
+    theirs: Sequence[GreedyAnswer],
 ) -> Distances:
     """The export's answers under the model itself: each token in the place where the export chose it."""
     same = ended_otherwise = 0

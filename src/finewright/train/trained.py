@@ -1,0 +1,31 @@
+"""The base model of a run that is used again, where neither it nor what was trained of it has changed."""
+
+from pathlib import Path
+
+from finewright.errors import StoreError
+from finewright.lm.sources import LocalBase, locate
+from finewright.schema.train import Candidate
+from finewright.store.atomic import sha256_file
+from finewright.store.rundir import RunDir
+from finewright.store.speclock import lock_of
+
+
+def trained_base(run: RunDir, candidate: Candidate) -> LocalBase:
+    """The base that the candidate was trained on, with the adapter's files checked against their digests.
+
+    Raises StoreError where a file of the adapter, or the base, is another one than at the training."""
+    for artifact in candidate.artifacts:
+        path = run.root / artifact.path
+        if artifact.kind == "adapter" and sha256_file(path) != artifact.sha256:
+            raise StoreError(
+                f"{path}: changed since it was trained",
+                hint=f"`finewright up {run.root}` trains it again, `verify` lists all changes",
+            )
+    root = Path(lock_of(run).root)
+    base = locate(candidate.base_model, root, commit=candidate.base_revision)
+    if base.sha256 != candidate.base_sha256:
+        raise StoreError(
+            f"{run.root}: the base model {base.name} has changed since this run trained on it",
+            hint="put the old one back, or train again",
+        )
+    return base

@@ -101,3 +101,24 @@ def seconds_ahead(root: Path, lock: Lock) -> float:
 def test_the_same_rows_and_models_take_as_long_again(tmp_path: Path, names: Sequence[str]) -> None:
     lock = measured_run(tmp_path, names, [START, END])
     assert seconds_ahead(tmp_path, lock) == pytest.approx(600)
+
+
+CUT = [("07:00:00", "stage_started"), ("08:30:00", "progress")]
+
+
+@pytest.mark.parametrize(
+    ("events", "minutes"),
+    [
+        ([*CUT, START, END], 100),
+        ([*CUT, ("08:31:00", "run_interrupted"), START, END], 101),
+        ([*CUT, ("08:31:00", "stage_failed"), ("08:59:00", "run_interrupted"), START, END], 101),
+        ([*CUT, ("08:31:00", "stage_ended"), START, END], 10),
+        ([(*CUT[0], "other"), CUT[1], START, END], 10),
+        ([(*CUT[0], "other"), CUT[1], ("08:31:00", "stage_started"), START, END], 10),
+    ],
+)
+def test_an_attempt_that_was_cut_counts_for_the_answers_that_it_left(
+    tmp_path: Path, events: Sequence[tuple[str, ...]], minutes: int
+) -> None:
+    lock = measured_run(tmp_path, ["m"], events)
+    assert seconds_ahead(tmp_path, lock) == pytest.approx(60 * minutes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from finewright.workbench.past import Past, past_runs
 _SECONDS = 4.0
 # How far what was timed or took place once may be off.
 _LEAST, _MOST = 0.8, 1.4
+_CLOSING = ("stage_ended", "stage_failed", "run_interrupted")
 
 
 class DurationRange(NamedTuple):
@@ -137,17 +139,41 @@ def _measured_alike(run: RunDir, lock: Lock) -> Iterator[RunDir]:
             yield past.run
 
 
+class _Attempt(NamedTuple):
+    """One go at a stage, from its start to the last that is heard of it."""
+
+    key: object
+    began: datetime
+    latest: datetime
+    last_event: str = "stage_started"
+
+    @property
+    def seconds(self) -> float:
+        return (self.latest - self.began).total_seconds()
+
+
 def _seconds_of_stage(run: RunDir, stage: str) -> float:
-    """Between the last start and the last end of the stage; 0 where it has not ended after it began."""
-    began = ended = ""
-    for event in read_events(run).events:
-        if event.fields.get("stage") == stage and event.type in ("stage_started", "stage_ended"):
-            began, ended = (
-                (event.time, "") if event.type == "stage_started" else (began, event.time)
-            )
-    if not began or not ended:
+    """Of all attempts that made the last result: one goes on from the answers of those before it. 0 where the
+    last has not ended."""
+    attempts = _attempts(run, stage)
+    if not attempts or attempts[-1].last_event != "stage_ended":
         return 0.0
-    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
+    *before, last = attempts
+    same = takewhile(lambda each: each.last_event != "stage_ended", reversed(before))
+    return last.seconds + sum(each.seconds for each in same if each.key == last.key)
+
+
+def _attempts(run: RunDir, stage: str) -> list[_Attempt]:
+    found: list[_Attempt] = []
+    for event in read_events(run).events:
+        if event.fields.get("stage") != stage:
+            continue
+        time = datetime.fromisoformat(event.time)
+        if event.type == "stage_started":
+            found.append(_Attempt(event.fields.get("key"), time, time))
+        elif found and found[-1].last_event not in _CLOSING:
+            found[-1] = found[-1]._replace(latest=time, last_event=event.type)
+    return found
 
 
 def _systems(run: RunDir, lock: Lock) -> list[str]:

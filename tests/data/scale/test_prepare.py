@@ -286,3 +286,17 @@ def test_control_tokens_are_counted_over_all_slices(tmp_path: Path) -> None:
     assert (told.row, told.level) == (1, "warning")
     assert told.message.startswith("40 rows spell")
     assert "<|im_end|> (40)" in told.message
+
+
+def test_what_is_not_read_of_a_folder_is_said_first(tmp_path: Path) -> None:
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    for name in ("train.jsonl", "test.jsonl"):
+        write(folder / name, 20)
+    (folder / "notes.csvx").write_text("")
+    report = prepared([folder], tmp_path / "out")
+    assert [Path(source.path).name for source in report.sources] == ["train.jsonl"]
+    assert [problem.message for problem in report.problems[:2]] == [
+        "of its splits only train is read, not test",
+        "not read, being no data files: notes.csvx",
+    ]

@@ -63,11 +63,13 @@ class PrepareSettings(NamedTuple):
 
 
 class _Order(NamedTuple):
-    """What was asked, of which files, and the digest of both."""
+    """What was asked, of which files, the digest of both, and what must be said of files before they are
+    read."""
 
     spec: PrepareSpec
     sources: Sequence[Source]
     plan: str
+    noted: Sequence[Problem]
 
 
 def prepare_rows(
@@ -83,7 +85,7 @@ def prepare_rows(
     Files without a single row leave nothing behind: DataError.
     `keys` are the user's (empty for none) and a fresh one, for pseudonyms. Events: `preparing_rows` (`done`
     of `total` slices, `rows` so far) and `preparing_step` (`step`: chunks, duplicates, files)."""
-    files = _files(paths, spec)
+    files, noted = _files(paths, spec)
     sources = [Source(path=file.part.name, sha256=sha256_file(file.part.path)) for file in files]
     user_key, fresh_key = keys
     plan = plan_of(spec, sources, user_key, how.slice_bytes)
@@ -102,18 +104,25 @@ def prepare_rows(
         joined = _joined(cut, spec, space, on_event)
         on_event("preparing_step", {"step": "files"})
         tally.rows.drop(write_files(joined, space.out))
-        report = _report(tally, _Order(spec, sources, plan), joined, space.out)
+        report = _report(tally, _Order(spec, sources, plan, noted), joined, space.out)
         space.end(report)
     return report
 
 
-def _files(paths: Sequence[Path], spec: PrepareSpec) -> list[RowFile]:
+class _Files(NamedTuple):
+    """The files to read, and what must be said of those that are not."""
+
+    files: Sequence[RowFile]
+    noted: Sequence[Problem]
+
+
+def _files(paths: Sequence[Path], spec: PrepareSpec) -> _Files:
     options = ReadOptions(spec.type, family_named(spec.format) or "auto", spec.columns)
     found = [file for path in paths for file in files_of(path, options)]
-    wrong = [file for file in found if isinstance(file, Problem) and file.level == "error"]
-    if wrong:
-        raise DataError("\n".join(problem.line() for problem in wrong))
-    return [absolute(file) for file in found if isinstance(file, RowFile)]
+    noted = [file for file in found if isinstance(file, Problem)]
+    if wrong := [problem.line() for problem in noted if problem.level == "error"]:
+        raise DataError("\n".join(wrong))
+    return _Files([absolute(file) for file in found if isinstance(file, RowFile)], noted)
 
 
 def _no_rows(sources: Sequence[Source], listing: Listing) -> DataError:
@@ -189,6 +198,7 @@ def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> Prep
         examples=tuple(examples(joined)),
         found=found,
         problems=(
+            *order.noted,
             *rows.listing.problems(),
             *tally.warnings.problems(),
             *_finding_problems(found, order.spec),

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from finewright.errors import StoreError
+from finewright.errors import DataError, StoreError
 from finewright.schema.common import Model
 from finewright.store.answers import AnswerKey, AnswersLog
 
 ONE, TWO = (AnswerKey("model", row, "settings") for row in ("one", "two"))
+
+COUNTED = Path("/proc/self/io")
 
 
 class Said(Model):
@@ -18,6 +20,11 @@ class Said(Model):
 
 def opened(path: Path) -> AnswersLog[Said]:
     return AnswersLog(path, Said)
+
+
+def num_read() -> int:
+    """The bytes that this process has read so far."""
+    return int(COUNTED.read_text().split()[1])
 
 
 def test_what_was_said_is_there_in_the_next_process(tmp_path: Path) -> None:
@@ -60,3 +67,36 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     path.write_text(f"{line}\n{path.read_text()}")
     with pytest.raises(StoreError, match=r"answers.jsonl:1: is no answer"):
         opened(path)
+
+
+def test_a_log_that_is_held_is_refused_to_others_until_it_is_released(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    with AnswersLog.held(path, Said, hint="wait") as log:
+        log.add([(ONE, Said(text="yes"))])
+        with (
+            pytest.raises(DataError, match=r"answers.jsonl: another process is writing it"),
+            AnswersLog.held(path, Said, hint="wait"),
+        ):
+            pass
+        log.add([(TWO, Said(text="no"))])
+    with AnswersLog.held(path, Said, hint="wait") as again:
+        assert ONE in again
+        assert TWO in again
+        again.remove()
+    assert not path.exists()
+
+
+def test_a_held_log_without_an_answer_leaves_no_file(tmp_path: Path) -> None:
+    with AnswersLog.held(tmp_path / "answers.jsonl", Said, hint="wait"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not COUNTED.is_file(), reason="this system does not count what is read")
+def test_an_answer_is_added_without_reading_those_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    log = opened(path)
+    log.add([(ONE, Said(text="x" * 3_000_000))])
+    before = num_read()
+    log.add([(TWO, Said(text="no"))])
+    assert num_read() - before < 1_000_000

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from finewright.compare.asking import RowAnswer
 from finewright.errors import DataError, ModelError, UnknownPlugin
 from finewright.schema.evaluate import EvaluateSpec
+from finewright.store.answers import AnswersLog
 from finewright.workbench.evaluate import evaluate, spec_of
 
 ROW = '{"prompt": "Q", "completion": "A"}\n'
@@ -70,3 +72,30 @@ def test_answers_that_are_there_are_never_overwritten(rows: str, tmp_path: Path)
 def test_the_answers_need_a_folder(rows: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no such folder"):
         evaluate(["smollm2-135m-instruct"], spec(rows), tmp_path / "no/samples.jsonl")
+
+
+def test_two_measurings_never_write_the_same_answers(rows: str, tmp_path: Path) -> None:
+    samples = tmp_path / "samples.jsonl"
+    log = tmp_path / "samples.jsonl.asked"
+    with (
+        AnswersLog.held(log, RowAnswer, hint=""),
+        pytest.raises(DataError, match=r"another process is writing it") as refused,
+    ):
+        evaluate(["smollm2-135m-instruct"], spec(rows), samples)
+    assert refused.value.hint == "wait for it, or name another file with --samples"
+    assert not samples.exists()
+
+
+@pytest.mark.torch
+def test_answers_that_came_while_it_measured_are_not_overwritten(
+    rows: str, tiny_folder: Path, tmp_path: Path
+) -> None:
+    samples = tmp_path / "samples.jsonl"
+    with pytest.raises(DataError, match="already there"):
+        evaluate(
+            [str(tiny_folder)], spec(rows), samples, on_progress=lambda *_: samples.write_text("my")
+        )
+    assert samples.read_text() == "my"
+    samples.unlink()
+    assert evaluate([str(tiny_folder)], spec(rows), samples).scores[0].n == 1
+    assert not (tmp_path / "samples.jsonl.asked").exists()

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import BinaryIO, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
 from finewright.errors import StoreError
-from finewright.store.appended import append, appending
+from finewright.store.appended import append, appending, drop_torn_line
 from finewright.store.atomic import os_errors
 
 Reply = TypeVar("Reply", bound=BaseModel)
@@ -28,9 +29,21 @@ class AnswersLog(Generic[Reply]):
     A last line that a kill cut is no reply, and the next one takes its place. Of two replies to the same
     question the later one counts. Raises StoreError for a line that is none of ours."""
 
-    def __init__(self, path: Path, kind: type[Reply]) -> None:
-        self._path = path
+    def __init__(self, path: Path, kind: type[Reply], file: BinaryIO | None = None) -> None:
+        self._path, self._file = path, file
         self._replies = dict(_read(path, kind)) if path.is_file() else {}
+
+    @classmethod
+    @contextmanager
+    def held(cls, path: Path, kind: type[Reply], *, hint: str) -> Iterator["AnswersLog[Reply]"]:
+        """The log, for this process alone until the block ends: DataError with the hint at once where another
+        has it. Without a reply it leaves no file."""
+        with appending(path, hint=hint) as file:
+            try:
+                yield cls(path, kind, file)
+            finally:
+                if path.is_file() and not path.stat().st_size:
+                    path.unlink()
 
     def __contains__(self, key: AnswerKey) -> bool:
         return key in self._replies
@@ -41,9 +54,8 @@ class AnswersLog(Generic[Reply]):
     def add(self, replies: Iterable[tuple[AnswerKey, Reply]]) -> None:
         """Add some; they are on the disk when this returns."""
         fresh = dict(replies)
-        with appending(self._path) as file:
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
+        with nullcontext(self._file) if self._file else appending(self._path) as file:
+            drop_torn_line(file)
             append(file, [_line(key, reply) for key, reply in fresh.items()])
         self._replies |= fresh
 

@@ -46,14 +46,35 @@ def claim(out: Path, settings: BaseModel) -> None:
 
 
 @contextmanager
-def appending(out: Path) -> Iterator[BinaryIO]:
+def appending(out: Path, *, hint: str = "wait for it") -> Iterator[BinaryIO]:
     """The file, open to read and write by one process alone. Raises DataError while another one has it."""
     with os_errors(out), out.open("a+b") as file:
+        if not _locks(file, out):
+            raise DataError(f"{out}: another process is writing it", hint=hint)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(f"{out}: another process is writing it", hint="wait for it") from None
-        yield file
+            yield file
+        finally:
+            # A forked child may share the descriptor, so closing it alone would not free the lock.
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _locks(file: BinaryIO, path: Path) -> bool:
+    """Have we locked it? One that its holder removed before we had the lock is not the file any more."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def drop_torn_line(file: BinaryIO) -> None:
+    """Cut off what a kill left of a last line; a file that ends as it must is not read."""
+    if not file.seek(0, os.SEEK_END):
+        return
+    file.seek(-1, os.SEEK_END)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def keep_batches(file: BinaryIO, batch_size: int, num_all: int) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path, PurePath
@@ -65,12 +66,15 @@ def evaluate(
     from finewright.evaluate.measured import RowSet
 
     row_sets = [RowSet(name, file.rows) for name, file in zip(spec.names(), files, strict=True)]
-    trained = trained_rows(targets[0], spec)
-    log = AnswersLog(samples.with_name(f"{samples.name}.asked"), RowAnswer)
     late = f"stopped; the answers are in {samples}, and the scores are not shown"
-    with watched(on_progress, late=late, hint="the same command measures again") as watch:
+    with (
+        _held_log(samples) as log,
+        watched(on_progress, late=late, hint="the same command measures again") as watch,
+    ):
+        trained = trained_rows(targets[0], spec)
         card = ScoreCard(spec, row_sets, trained.task, trained.repeated(row_sets), log, watch)
         _measure(targets, card, base_model)
+        _check_target(samples)
         report = card.report(samples)
     warned = [problem for problem in problems if problem.level != "info"]
     return report.model_copy(
@@ -80,6 +84,16 @@ def evaluate(
             "problems": (*warned, *report.problems),
         }
     )
+
+
+@contextmanager
+def _held_log(samples: Path) -> Iterator[AnswersLog[RowAnswer]]:
+    """The log of the answers that will be the samples, for this process alone."""
+    path = samples.with_name(f"{samples.name}.asked")
+    hint = "wait for it, or name another file with --samples"
+    with AnswersLog.held(path, RowAnswer, hint=hint) as log:
+        _check_target(samples)  # another process may have ended since
+        yield log
 
 
 def _measure(targets: Sequence[str], card: "ScoreCard", base_model: str) -> None:

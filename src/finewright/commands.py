@@ -95,7 +95,7 @@ def evaluate(  # noqa: PLR0913 - the command's options
     target: Path | str,
     data: Path | str | Sequence[Path | str],
     *,
-    metrics: Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
     against: Sequence[Path | str] = (),
     limit: int | None = None,
     seed: int = 0,
@@ -113,7 +113,7 @@ def evaluate(  # noqa: PLR0913 - the command's options
     paths = [data] if isinstance(data, Path | str) else data
     spec = spec_of(
         [str(path) for path in paths],
-        metrics,
+        [metrics] if isinstance(metrics, str) else metrics,
         {"limit": limit},
         max_new_tokens=max_new_tokens,
         seed=seed,

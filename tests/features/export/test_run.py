@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from transformers import AutoModelForCausalLM
 
 import tiny
 from finewright.errors import DataError, ModelError
-from finewright.features.export import run as module
+from finewright.features.export import proof
 from finewright.features.export.commands import ExportOptions
 from finewright.features.export.results import ExportReport, Tolerance
 from finewright.features.export.run import export
@@ -92,7 +93,7 @@ def test_what_answers_otherwise_is_not_published_but_for_a_reason(
     lora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strict = Tolerance(gap=-1.0, logp_mean=0.0)
-    monkeypatch.setattr(module, "_TOLERANCES", dict.fromkeys(module._TOLERANCES, strict))
+    monkeypatch.setattr(proof, "TOLERANCES", dict.fromkeys(proof.TOLERANCES, strict))
     with pytest.raises(ModelError, match="not published"):
         exported(lora, tmp_path, "merged")
     assert list(tmp_path.iterdir()) == []
@@ -111,6 +112,22 @@ def test_virtual_tokens_are_refused_with_the_reason(
 
 def test_virtual_tokens_go_into_a_hub_folder(prompt_tokens: Path, tmp_path: Path) -> None:
     assert exported(prompt_tokens, tmp_path, "hub-folder").parity.passed
+
+
+def test_every_path_in_vllms_settings_is_there(lora: Path, tmp_path: Path) -> None:
+    exported(lora, tmp_path, "vllm")
+    settings = yaml.safe_load((tmp_path / "vllm" / "vllm.yaml").read_text())
+    (adapter,) = settings["lora-modules"]
+    named = [settings[key] for key in ("model", "tokenizer", "chat-template", "generation-config")]
+    assert [path for path in [*named, adapter.partition("=")[2]] if not Path(path).exists()] == []
+
+
+def test_llama_cpp_gives_the_same_tokens_and_ends(lora: Path, tmp_path: Path) -> None:
+    parity = exported(lora, tmp_path, "gguf", max_new_tokens=32).parity
+    assert parity.passed
+    assert (
+        parity.same >= parity.prompts / 2
+    )  # near ties of a random model in bfloat16 part the others
 
 
 def test_a_folder_that_is_there_is_left_alone(lora: Path, tmp_path: Path) -> None:

@@ -32,7 +32,6 @@ def _rows(parity: Parity) -> list[tuple[str, str, str]]:
     tolerance = parity.tolerance
     rows = [
         (f"token for token the same, {parity.engine}", f"{parity.same} of {parity.prompts}", ""),
-        ("the same, and ended otherwise", str(parity.ended_otherwise), "0"),
         (
             "a token below the model's own choice, nats",
             f"{parity.gap_max:.3f}",
@@ -43,6 +42,5 @@ def _rows(parity: Parity) -> list[tuple[str, str, str]]:
         what = f"log-probabilities of {parity.compared} tokens, mean difference, nats"
         rows.append((what, f"{parity.logp_mean:.4f}", f"{tolerance.logp_mean:g}"))
     rows.append(("prompts cut into other tokens", str(parity.other_tokens), "0"))
-    if parity.other_renderings is not None:
-        rows.append(("conversations rendered otherwise", str(parity.other_renderings), "0"))
+    rows.append(("conversations rendered otherwise", str(parity.other_renderings), "0"))
     return rows

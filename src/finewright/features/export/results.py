@@ -26,13 +26,12 @@ class Parity(Model):
     engine: str
     prompts: int
     same: int
-    ended_otherwise: int
     gap_max: float
     logp_mean: float | None
     logp_max: float | None
     compared: int
-    other_tokens: int = 0
-    other_renderings: int | None = None
+    other_tokens: int
+    other_renderings: int
     tolerance: Tolerance
     passed: bool
     accepted: str = ""

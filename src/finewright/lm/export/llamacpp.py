@@ -54,14 +54,20 @@ def ask_llamacpp(
         "conversations": conversations,
         "max_new_tokens": max_new_tokens,
     }
-    done = subprocess.run(
-        [sys.executable, "-P", "-W", "ignore", str(_PROGRAM)],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-W", "ignore", str(_PROGRAM)],
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ModelError(
+            f"{model.name}: llama.cpp gave no answer in {_SECONDS // 60} minutes",
+            hint="ask less of it: --prompts 10 --max-new-tokens 16",
+        ) from None
     last = done.stdout.strip().rpartition("\n")[2]
     if done.returncode != 0 or not last.startswith("{"):
         raise ModelError(f"{model.name}: llama.cpp cannot run it: {_reason(done.stderr)}")
@@ -70,7 +76,7 @@ def ask_llamacpp(
         answers=[
             GreedyAnswer(
                 tuple(each["ids"]),
-                each["ended"],
+                each["stop_id"],
                 None if each["logps"] is None else tuple(each["logps"]),
             )
             for each in found["answers"]

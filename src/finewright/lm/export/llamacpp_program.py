@@ -10,8 +10,8 @@ from typing import Any
 
 
 def answer(given: dict[str, Any]) -> dict[str, Any]:
-    """Of each prompt its answer's tokens, their log-probabilities where llama.cpp gives one for each, and
-    whether it ended by itself; of each conversation the text and the tokens that it becomes."""
+    """Of each prompt its answer's tokens, the one that ended it, and log-probabilities where llama.cpp gives
+    one for each; of each conversation the text and the tokens that it becomes."""
     import xllamacpp
 
     parameters = xllamacpp.CommonParams()
@@ -25,22 +25,31 @@ def answer(given: dict[str, Any]) -> dict[str, Any]:
     server = xllamacpp.Server(parameters)  # it ends with its last name
     url = server.listening_address
     return {
-        "answers": [_answer(url, ids, given["max_new_tokens"]) for ids in given["prompts"]],
+        "answers": [_answer(url, ids, given) for ids in given["prompts"]],
         "renderings": [_rendering(url, body) for body in given["conversations"]],
         "tokens": [_tokens(url, text) for text in given["texts"]],
         "version": xllamacpp.__version__,
     }
 
 
-def _answer(url: str, ids: list[int], max_new_tokens: int) -> dict[str, Any]:
-    wanted = {"n_predict": max_new_tokens, "temperature": 0, "n_probs": 1, "return_tokens": True}
+def _answer(url: str, ids: list[int], given: dict[str, Any]) -> dict[str, Any]:
+    wanted = {
+        "n_predict": given["max_new_tokens"],
+        "temperature": 0,
+        "n_probs": 1,
+        "return_tokens": True,
+    }
     found = _post(f"{url}/completion", {"prompt": ids, "cache_prompt": False, **wanted})
     scores = [each["logprob"] for each in found.get("completion_probabilities") or ()]
     is_whole = len(scores) == len(found["tokens"])  # a token that is half a character has none
+    *before, last = found["tokens"] or [None]
+    # It gives the token that ended an answer as the last one; it knows ends by their text too, so that
+    # this may be another than the model's own.
+    ended = found["stop_type"] == "eos"
     return {
-        "ids": found["tokens"],
+        "ids": before if ended else found["tokens"],
+        "stop_id": last if ended else None,
         "logps": scores if is_whole else None,
-        "ended": found["stop_type"] == "eos",
     }
 
 

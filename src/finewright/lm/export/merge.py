@@ -3,6 +3,7 @@
 Products of adapters are added in float32 and rounded once to the model's own number format."""
 
 import json
+import shutil
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
@@ -55,3 +56,7 @@ def save_merged(folder: Path, model: PreTrainedModel, base: Path) -> None:
     stored = getattr(torch, str(config.get("dtype") or config.get("torch_dtype") or "float32"))
     with redirect_stderr(StringIO()):  # it draws a bar
         model.to(stored).save_pretrained(folder)
+    for path in folder.glob("*.safetensors"):
+        path.chmod(0o644)  # transformers leaves them to their owner alone
+    for code in base.glob("*.py"):  # a consent is given to all of them together
+        shutil.copyfile(code, folder / code.name)

@@ -97,7 +97,8 @@ def _common_end(first: str, second: str) -> str:
 
 def _conversations() -> Sequence[list[dict[str, str]]]:
     shapes = (("user",), ("system", "user"), ("system", "user", "assistant", "user"))
-    return [_turns(*roles) for roles in shapes]
+    with_blanks = [{**turn, "content": f"  {turn['content']} \n"} for turn in _turns(*shapes[-1])]
+    return [*(_turns(*roles) for roles in shapes), with_blanks]
 
 
 def _turns(*roles: str) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 Greedy answers are compared token by token. Where two answers part, it matters how: if the export's token is
 nearly as likely to the model itself, rounding decided; if it is far below, the export is another model."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,11 +24,17 @@ class Prompt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GreedyAnswer:
-    """A greedy answer; `logps` are of its tokens, None where nobody gave one for each."""
+    """A greedy answer with the token that ended it, or None; `logps` are of `tokens`, None where nobody gave
+    one for each."""
 
     ids: tuple[int, ...]
-    ended: bool
+    stop_id: int | None
     logps: tuple[float, ...] | None = None
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """All that was chosen: an end is a choice too."""
+        return self.ids if self.stop_id is None else (*self.ids, self.stop_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +42,12 @@ class Distances:
     """How far an export's answers are from the model's own.
 
     `same` of `prompts` answers have the same tokens and the same end. `gap_max`: the farthest that a token of
-    the export lies below the model's own choice, in nats. `logp_mean` and `logp_max`: absolute differences of
-    `compared` tokens' log-probabilities, nats."""
+    the export, the one that ends it included, lies below the model's own choice, in nats; infinite where an
+    answer breaks off before its time. `logp_mean` and `logp_max`: absolute differences of `compared` tokens'
+    log-probabilities, nats."""
 
     prompts: int
     same: int
-    ended_otherwise: int
     gap_max: float
     logp_mean: float
     logp_max: float
@@ -51,14 +58,15 @@ class Distances:
 def own_answers(
     lm: LM, prompts: Sequence[Prompt], stop_ids: frozenset[int], max_new_tokens: int
 ) -> list[GreedyAnswer]:
-    """The model's own greedy answers."""
-    made = generate(
-        lm,
-        [prompt.ids for prompt in prompts],
-        stop_ids=stop_ids,
-        sampling=Sampling(max_new_tokens),
-    )
-    return [GreedyAnswer(each.ids, each.stopped) for each in made]
+    """The model's own greedy answers, with the log-probabilities of their tokens."""
+    sampling = Sampling(max_new_tokens)
+    made = generate(lm, [prompt.ids for prompt in prompts], stop_ids=stop_ids, sampling=sampling)
+    found = []
+    for prompt, each in zip(prompts, made, strict=True):
+        answer = GreedyAnswer(each.ids, each.stop_id)
+        logps, _ = _under(lm, prompt.ids, answer.tokens)
+        found.append(GreedyAnswer(each.ids, each.stop_id, tuple(logps)))
+    return found
 
 
 @torch.inference_mode()
@@ -67,25 +75,23 @@ def distances(
     prompts: Sequence[Prompt],
     own: Sequence[GreedyAnswer],
     theirs: Sequence[GreedyAnswer],
+    max_new_tokens: int,
 ) -> Distances:
     """The export's answers under the model itself: each token in the place where the export chose it."""
-    same = ended_otherwise = 0
-    gaps, differences = [0.0], []
+    same, gaps, differences = 0, [0.0], []
     for prompt, ours, other in zip(prompts, own, theirs, strict=True):
-        is_same = ours.ids == other.ids
-        same += is_same and ours.ended == other.ended
-        ended_otherwise += is_same and ours.ended != other.ended
-        if not other.ids:
+        same += ours.tokens == other.tokens
+        if other.stop_id is None and len(other.ids) < max_new_tokens:
+            gaps.append(math.inf)
+        if not other.tokens:
             continue
-        logps, gap = _under(lm, prompt.ids, other.ids)
+        logps, gap = _under(lm, prompt.ids, other.tokens)
         gaps.append(gap)
         if other.logps is not None:
-            pairs = zip(logps, other.logps, strict=True)
-            differences += [abs(a - b) for a, b in pairs]
+            differences += [abs(a - b) for a, b in zip(logps, other.logps, strict=True)]
     return Distances(
         prompts=len(prompts),
         same=same,
-        ended_otherwise=ended_otherwise,
         gap_max=max(gaps),
         logp_mean=sum(differences) / max(1, len(differences)),
         logp_max=max(differences, default=0.0),

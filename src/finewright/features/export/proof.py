@@ -1,0 +1,146 @@
+"""Whether what was written answers, cuts text and renders conversations as the training's own model does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from finewright.features.export.commands import ExportOptions
+from finewright.features.export.prompts import ParityPrompts
+from finewright.features.export.results import Parity, Tolerance
+from finewright.features.export.write import ExportedFiles, ExportedRun
+from finewright.store.speclock import lock_of
+from finewright.workbench.systems import load_system
+
+if TYPE_CHECKING:
+    from finewright.lm.chat import Chat
+    from finewright.lm.export.parity import GreedyAnswer
+
+GGUF = ("gguf", "gguf-adapter", "ollama")
+TOLERANCES = {
+    "": Tolerance(gap=0.15, logp_mean=0.02),
+    "f32": Tolerance(gap=0.15, logp_mean=0.02),
+    "f16": Tolerance(gap=0.15, logp_mean=0.02),
+    "bf16": Tolerance(gap=0.15, logp_mean=0.02),
+    "q8_0": Tolerance(gap=0.4, logp_mean=0.05),
+    "q4_k_m": Tolerance(gap=2.0, logp_mean=0.3),
+}
+"""By the number format of a GGUF file; "" is of safetensors."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Theirs:
+    """Who answered, what, and the tokens and texts that prompts and conversations became there."""
+
+    engine: str
+    answers: Sequence["GreedyAnswer"]
+    tokens: Sequence[tuple[int, ...]]
+    renderings: Sequence[str]
+
+
+def compare(
+    options: ExportOptions,
+    source: ExportedRun,
+    exported: ExportedFiles,
+    asking: ParityPrompts,
+    own: Sequence["GreedyAnswer"],
+    quantization: str,
+) -> Parity:
+    """The training's own model is loaded anew: the first may have been merged."""
+    from finewright.lm.export.parity import distances
+
+    tuned = load_system(str(options.run), base_model=options.base_model)
+    ask = _of_llamacpp if options.to in GGUF else _of_folder
+    theirs = ask(options, source, exported, asking, tuned.chat)
+    most, tolerance = options.max_new_tokens, TOLERANCES[quantization]
+    far = distances(tuned.lm, asking.prompts, own, theirs.answers, most)
+    other_tokens = sum(p.ids != ids for p, ids in zip(asking.prompts, theirs.tokens, strict=True))
+    texts = zip(asking.prompts, theirs.renderings, strict=True)
+    other_renderings = sum(prompt.text != text for prompt, text in texts)
+    has_logps = far.compared > 0
+    passed = (
+        far.gap_max <= tolerance.gap
+        and (not has_logps or far.logp_mean <= tolerance.logp_mean)
+        and not other_tokens
+        and not other_renderings
+    )
+    return Parity(
+        engine=theirs.engine,
+        prompts=far.prompts,
+        same=far.same,
+        gap_max=far.gap_max,
+        logp_mean=far.logp_mean if has_logps else None,
+        logp_max=far.logp_max if has_logps else None,
+        compared=far.compared,
+        other_tokens=other_tokens,
+        other_renderings=other_renderings,
+        tolerance=tolerance,
+        passed=passed,
+        accepted="" if passed else options.accept,
+    )
+
+
+def why_not(parity: Parity) -> str:
+    """The first thing that is beyond the tolerance."""
+    tolerance = parity.tolerance
+    if parity.other_tokens:
+        return f"{parity.other_tokens} of {parity.prompts} prompts are cut into other tokens"
+    if parity.other_renderings:
+        return f"{parity.other_renderings} conversations are rendered otherwise"
+    if parity.gap_max > tolerance.gap:
+        far = f"{parity.gap_max:.2f} nats below the model's choice"
+        return f"a token lies {far}, and {tolerance.gap:g} is allowed"
+    far = f"{parity.logp_mean:.3f} nats on average"
+    return f"log-probabilities differ by {far}, and {tolerance.logp_mean:g} is allowed"
+
+
+def _of_llamacpp(
+    options: ExportOptions,
+    source: ExportedRun,
+    exported: ExportedFiles,
+    asking: ParityPrompts,
+    chat: "Chat",
+) -> _Theirs:
+    from finewright.lm.export.llamacpp import ask_llamacpp
+
+    found = ask_llamacpp(
+        exported.model,
+        exported.adapter,
+        asking.prompts,
+        asking.conversations,
+        max_new_tokens=options.max_new_tokens,
+    )
+    engine = f"llama.cpp (xllamacpp {found.version})"
+    return _Theirs(engine, found.answers, found.tokens, found.renderings)
+
+
+def _of_folder(
+    options: ExportOptions,
+    source: ExportedRun,
+    exported: ExportedFiles,
+    asking: ParityPrompts,
+    chat: "Chat",
+) -> _Theirs:
+    """The folder as any program reads it: its weights or adapter, its tokenizer and template, its ends."""
+    from transformers import AutoTokenizer, GenerationConfig
+
+    from finewright.features.export.prompts import as_text
+    from finewright.lm.export.parity import own_answers
+    from finewright.lm.load import load_lm
+
+    lock = lock_of(source.run)
+    dtype = lock.candidates[source.base.name].dtype
+    assert dtype != "auto"
+    consent = lock.spec.remote_code.get(source.base.name, "")
+    lm = load_lm(source.base, exported.model, dtype=dtype, consent=consent)
+    tokenizer = AutoTokenizer.from_pretrained(exported.model, local_files_only=True)
+    written = replace(chat, tokenizer=tokenizer)
+    ends = GenerationConfig.from_pretrained(exported.model, local_files_only=True).eos_token_id
+    stop_ids = frozenset(ends if isinstance(ends, list) else [ends])
+    answers = own_answers(lm, asking.prompts, stop_ids, options.max_new_tokens)
+    renderings = [_rendering(written, body) for body in asking.conversations]
+    tokens = [as_text(written, prompt.text) for prompt in asking.prompts]
+    return _Theirs("the folder, read by transformers", answers, tokens, renderings)
+
+
+def _rendering(chat: "Chat", body: dict[str, Any]) -> str:
+    return chat.prompt(body["messages"], body.get("tools")).text

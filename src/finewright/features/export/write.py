@@ -1,0 +1,155 @@
+"""The files of each target."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from finewright.compare.models import LoadedModel
+from finewright.lm.sources import LocalBase
+from finewright.schema.train import Candidate
+from finewright.store.atomic import os_errors, scratch_dir
+from finewright.store.rundir import RunDir
+from finewright.store.speclock import lock_of
+
+BASE = "base.gguf"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedRun:
+    """The run that is exported, and what of it."""
+
+    run: RunDir
+    candidate: Candidate
+    base: LocalBase
+
+    @property
+    def adapter(self) -> Path:
+        """What was trained."""
+        return self.run.root / self.candidate.adapter
+
+    @property
+    def name(self) -> str:
+        """The run's."""
+        return self.run.root.resolve().name
+
+    @property
+    def base_name(self) -> str:
+        """What others load the base by: a hub id where there is one, else its folder."""
+        origin = self.candidate.base_origin
+        is_hub_id = "/" in origin and not Path(origin).is_absolute()
+        return origin if is_hub_id else str(self.base.folder.resolve())
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFiles:
+    """What is loaded for the comparison: a folder for transformers, or a GGUF file and an adapter for it."""
+
+    model: Path
+    adapter: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes into `folder`, which becomes `out`; the merged model is made of `tuned`, which is of no use
+    afterwards."""
+
+    source: ExportedRun
+    tuned: LoadedModel
+    folder: Path
+    out: Path
+    quantization: str
+
+    def write(self, target: str) -> ExportedFiles:
+        """The files of the target."""
+        writers = {
+            "merged": self._merged,
+            "gguf": self._gguf,
+            "gguf-adapter": self._gguf_adapter,
+            "ollama": self._ollama,
+            "vllm": self._vllm,
+            "hub-folder": self._hub_folder,
+        }
+        return writers[target]()
+
+    def use(self, target: str) -> str:
+        """The command that loads what was written."""
+        out, switches = self.out, self.tuned.chat.options
+        kwargs = f" --chat-template-kwargs '{json.dumps(dict(switches))}'" if switches else ""
+        adapter = f"--lora {out / self._adapter_name} --jinja{kwargs}"
+        return {
+            "merged": f"finewright chat {out}, or transformers' from_pretrained('{out}')",
+            "gguf": f"llama-server -m {out / self._model_name} --jinja{kwargs}",
+            "gguf-adapter": f"llama-server -m {out / BASE} {adapter}",
+            "ollama": f"ollama create {self.source.name} -f {out / 'Modelfile'}",
+            "vllm": f"vllm serve --config {out / 'vllm.yaml'}",
+            "hub-folder": f"PeftModel.from_pretrained(base, '{out}')",
+        }[target]
+
+    @property
+    def _model_name(self) -> str:
+        return f"{self.source.name}-{self.quantization}.gguf"
+
+    @property
+    def _adapter_name(self) -> str:
+        return f"{self.source.name}-lora.gguf"
+
+    def _merged(self) -> ExportedFiles:
+        from finewright.lm.ends import save_with_ends
+        from finewright.lm.export.merge import merge, save_merged
+
+        save_merged(self.folder, merge(self.tuned.lm), self.source.base.folder)
+        save_with_ends(self.folder, self.tuned.chat)
+        return ExportedFiles(self.folder)
+
+    def _gguf(self) -> ExportedFiles:
+        from finewright.lm.export.gguf_file import write_model
+        from finewright.lm.export.merge import merge, save_merged
+
+        path = self.folder / self._model_name
+        with scratch_dir(self.folder / "merged") as merged:
+            save_merged(merged, merge(self.tuned.lm), self.source.base.folder)
+            write_model(path, merged, self.tuned.chat, self.quantization, self.source.name)
+        return ExportedFiles(path)
+
+    def _gguf_adapter(self) -> ExportedFiles:
+        from finewright.lm.export.gguf_file import write_adapter, write_model
+
+        base = self.source.base.folder
+        path = self.folder / self._adapter_name
+        write_adapter(path, self.source.adapter, base, self.source.name)
+        with_base = self.folder / BASE  # what the adapter is asked on
+        write_model(with_base, base, self.tuned.chat, self.quantization, self.source.base.name)
+        return ExportedFiles(with_base, path)
+
+    def _ollama(self) -> ExportedFiles:
+        from finewright.lm.export.ollama import modelfile
+
+        text = modelfile(self.tuned.chat, self._model_name)  # refuses before anything is written
+        exported = self._gguf()
+        (self.folder / "Modelfile").write_text(text, encoding="utf-8")
+        return exported
+
+    def _hub_folder(self) -> ExportedFiles:
+        _copy(self.source.adapter, self.folder)
+        return ExportedFiles(self.folder)
+
+    def _vllm(self) -> ExportedFiles:
+        from finewright.features.export.vllm import settings
+
+        adapter, source = lock_of(self.source.run).spec.train.adapter, self.source
+        if adapter.type == "lora" and not adapter.use_dora:
+            _copy(source.adapter, self.folder)
+        else:
+            self._merged()
+        switches = self.tuned.chat.options
+        text = settings(
+            source.name, source.base_name, source.base.revision, adapter, self.out, switches
+        )
+        (self.folder / "vllm.yaml").write_text(text, encoding="utf-8")
+        return ExportedFiles(self.folder)
+
+
+def _copy(source: Path, folder: Path) -> None:
+    with os_errors(source):
+        shutil.copytree(source, folder, dirs_exist_ok=True)

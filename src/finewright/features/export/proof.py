@@ -1,7 +1,7 @@
 """Whether what was written answers, cuts text and renders conversations as the training's own model does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from finewright.features.export.commands import ExportOptions
@@ -121,9 +121,8 @@ def _of_folder(
     chat: "Chat",
 ) -> _Theirs:
     """The folder as any program reads it: its weights or adapter, its tokenizer and template, its ends."""
-    from transformers import AutoTokenizer, GenerationConfig
-
     from finewright.features.export.prompts import as_text
+    from finewright.lm.export.folder import chat_in, ends_in
     from finewright.lm.export.parity import own_answers
     from finewright.lm.load import load_lm
 
@@ -132,11 +131,8 @@ def _of_folder(
     assert dtype != "auto"
     consent = lock.spec.remote_code.get(source.base.name, "")
     lm = load_lm(source.base, exported.model, dtype=dtype, consent=consent)
-    tokenizer = AutoTokenizer.from_pretrained(exported.model, local_files_only=True)
-    written = replace(chat, tokenizer=tokenizer)
-    ends = GenerationConfig.from_pretrained(exported.model, local_files_only=True).eos_token_id
-    stop_ids = frozenset(ends if isinstance(ends, list) else [ends])
-    answers = own_answers(lm, asking.prompts, stop_ids, options.max_new_tokens)
+    written, ends = chat_in(exported.model, chat), ends_in(exported.model)
+    answers = own_answers(lm, asking.prompts, ends, options.max_new_tokens)
     renderings = [_rendering(written, body) for body in asking.conversations]
     tokens = [as_text(written, prompt.text) for prompt in asking.prompts]
     return _Theirs("the folder, read by transformers", answers, tokens, renderings)

@@ -1,0 +1,19 @@
+"""An exported folder as any program reads it: its own tokenizer, template and ends."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from transformers import AutoTokenizer, GenerationConfig
+
+from finewright.lm.chat import Chat
+
+
+def chat_in(folder: Path, chat: Chat) -> Chat:
+    """The training's chat with the tokenizer and template that the folder has."""
+    return replace(chat, tokenizer=AutoTokenizer.from_pretrained(folder, local_files_only=True))
+
+
+def ends_in(folder: Path) -> frozenset[int]:
+    """The tokens at which transformers stops."""
+    ends = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id
+    return frozenset(ends if isinstance(ends, list) else [ends])

@@ -4,10 +4,11 @@ JSONL in UTF-8 is cut where it lies. Any other container is first unrolled, one 
 of lines beside the work; nothing is ever in memory as a whole."""
 
 import json
-from collections.abc import Iterator
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Unread
@@ -93,9 +94,8 @@ def found_in(part: Slice) -> Iterator[Found]:
         yield from rows_of(file)
         return
     if part.is_unrolled:
-        with os_errors(part.path):
-            for chunk in lines_of(_bytes_of(part, part.end)):
-                yield _rolled(json.loads(chunk.content or b"null"))
+        for content in _own_lines(part, part.end):
+            yield _rolled(json.loads(content))
         return
     lines = (
         line._replace(row=line.row + part.first_row - 1, offset=line.offset + part.start)
@@ -112,22 +112,43 @@ def _bytes_of(part: Slice, end: int) -> Iterator[bytes]:
         while left:
             chunk = file.read(min(_BLOCK, left))
             if not chunk:
-                raise DataError(f"{part.path}: the file became shorter", hint="run it again")
+                raise _shorter(part.path)
             left -= len(chunk)
             yield chunk
+
+
+def _own_lines(part: Slice, end: int) -> Iterator[bytes]:
+    """The lines that `unroll` wrote: of any length, for a table's row may be longer than a line of JSONL."""
+    with os_errors(part.path), part.path.open("rb") as file:
+        file.seek(part.start)
+        left = end - part.start
+        while left:
+            line = file.readline(left)
+            if not line:
+                raise _shorter(part.path)
+            left -= len(line)
+            yield line
+
+
+def _shorter(path: Path) -> DataError:
+    return DataError(f"{path}: the file became shorter", hint="run it again")
 
 
 def _unrolled(found: Found) -> list[object]:
     if isinstance(found, ReadRow):
         return ["row", *found]
     if isinstance(found, Unread):
-        return ["unread", found.problem.model_dump()]
+        content = None if found.content is None else b64encode(found.content).decode()
+        return ["unread", found.problem.model_dump(), content, found.is_table]
     return ["problem", found.model_dump()]
 
 
-def _rolled(line: list[object]) -> Found:
+def _rolled(line: Sequence[Any]) -> Found:  # Any: as `_unrolled` wrote it
     kind, *rest = line
     if kind == "row":
-        return ReadRow(*rest)  # type: ignore[arg-type] # as `_unrolled` wrote it
+        return ReadRow(*rest)
     problem = Problem.model_validate(rest[0])
-    return Unread(problem) if kind == "unread" else problem
+    if kind == "problem":
+        return problem
+    content, is_table = rest[1:]
+    return Unread(problem, None if content is None else b64decode(content), is_table)

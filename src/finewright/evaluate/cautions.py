@@ -4,10 +4,27 @@ from collections.abc import Iterator, Sequence
 
 from finewright.report.cells import p_words, points
 from finewright.schema.common import Problem
-from finewright.schema.evaluate import LINEAR, Difference, ScoredRows
+from finewright.schema.evaluate import LINEAR, Difference, Sample, ScoredRows
 
 _MOST_REPEATED = 0.5
 _FEWEST_NEW = 30
+
+
+def empty_problems(samples: Sequence[Sample]) -> Iterator[Problem]:
+    """A warning for each system that says nothing to at least half of a set's rows, thoughts aside."""
+    said: dict[tuple[str, str], list[bool]] = {}
+    for sample in samples:
+        if sample.num_tokens is not None:
+            said.setdefault((sample.system, sample.data), []).append(bool(sample.answer.strip()))
+    for (system, data), each in said.items():
+        empty = each.count(False)
+        if 2 * empty >= len(each):
+            yield Problem(
+                level="warning",
+                message=f"{empty} of {len(each)} answers of {system} to {data} are empty:"
+                " it ends before it says anything",
+                hint="train longer, or look at the answers that the rows teach",
+            )
 
 
 def linear_problems(found: Sequence[Difference], confidence: float) -> Iterator[Problem]:

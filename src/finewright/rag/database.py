@@ -104,7 +104,10 @@ def connected(path: Path) -> tuple[sqlite3.Connection, About]:
     """The index in the file and what it was made with; anything else there is refused by name."""
     with read_errors(path), _os_errors(path):
         if path.is_dir():
-            raise DataError(f"{path}: no index: a folder", hint="name a file in it")
+            raise DataError(
+                f"{path}: no index: a folder",
+                hint="`finewright rag index` makes one of its documents: then name the file that it writes",
+            )
         if not path.is_file():
             hint = "make it with finewright rag index"
             raise NoIndex(f"{path}: no index: no such file", hint=hint)
@@ -120,7 +123,10 @@ def started(path: Path, about: About) -> sqlite3.Connection:
     """A connection in a transaction that makes the index; nobody sees it before that is committed."""
     with sqlite_errors(path), _os_errors(path):
         if path.is_dir():
-            raise DataError(f"{path}: a folder; an index is a file", hint="name a file in it")
+            raise DataError(
+                f"{path}: a folder; an index is a file",
+                hint="name a file to write, such as index.sqlite",
+            )
         if not path.parent.is_dir():
             raise DataError(f"{path}: the folder {path.parent} is not there", hint="make it first")
         is_first = not path.exists()

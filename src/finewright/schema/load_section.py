@@ -90,7 +90,7 @@ def load_section(
         loaded = load_spec(path, overrides)
         found = loaded.spec.section(key, spec)
         if found is None:
-            hint = f"{needed_by} needs one"
+            hint = f"{needed_by} needs one: docs/reference.md has its keys"
             raise SpecError(f"{path}: there is no `{key}` section", hint=hint)
         return LoadedSection(key, loaded.spec.name, found, path, notes)
     file = dict(_validated(_file_of(key, spec), data, notes))

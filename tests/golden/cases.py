@@ -47,7 +47,9 @@ CASES: dict[str, Case] = {
     "chat": Case("chat {run} -p 'the red 100' --max-new-tokens 12", needs=("up",), text=True),
     "verify": Case("verify {run}", needs=("up",)),
     "export": Case(
-        "export {run} --to merged --out merged --prompts 4", needs=("up",), drop=("gap_max",)
+        "export {run} --to merged --out merged --prompts 4",
+        needs=("up",),
+        drop=("gap_max", "logp_mean", "logp_max"),
     ),
     "runs_show": Case("runs show {run}", needs=("up",)),
     "runs_list": Case("runs list --runs old"),

@@ -73,5 +73,5 @@ def test_this_torch_has_the_kernel_with_the_arguments_used() -> None:
 
 
 def test_on_a_cpu_it_is_not_used() -> None:
-    heads = flash.Heads(*drawn(3, 5, 2, 16, seed=0).bfloat16(), 1.0, 0)
+    heads = flash.AttentionHeads(*drawn(3, 5, 2, 16, seed=0).bfloat16(), 1.0, 0)
     assert not flash.takes(heads)

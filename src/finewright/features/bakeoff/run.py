@@ -138,6 +138,14 @@ def _rung(
     return Rung(number=number, share=share, attempts=attempts)
 
 
+def _points(finalists: Sequence[Finalist], last: Comparison) -> dict[str, ParetoPoint]:
+    """What each takes for an answer, and how good it is."""
+    return {
+        each.base_model: ParetoPoint(each.speed.answer_ms_mean, last.score(each.base_model).value)
+        for each in finalists
+    }
+
+
 def _report(
     contest: Contest,
     entries: Sequence[ContestRun],
@@ -151,11 +159,7 @@ def _report(
     finalists = [by_name[name] for name in names]
     against = answered[best].systems
     linear = against.difference(TUNED, LINEAR) if LINEAR in against.systems else None
-    points = {
-        each.base_model: ParetoPoint(each.speed.answer_ms_mean, last.score(each.base_model).value)
-        for each in finalists
-    }
-    unbeaten = frontier(points)
+    unbeaten = frontier(_points(finalists, last))
     burdens = {
         each.base_model: Burden(
             each.parameters, each.speed.answer_ms, is_busy(each.speed.cores_others_used)

@@ -76,9 +76,13 @@ def raft(  # noqa: PLR0913 - files in and out, and all that may be said of them
                 else:
                     write(row)
                 on_progress(number, len(known))
-    num_written = made.kinds.total()
-    if not num_written:
+    if not made.kinds.total():
         out.unlink()
+    return _report(made, spec, access, out, listing)
+
+
+def _report(made: Raft, spec: RaftSpec, access: Access, out: Path, listing: Listing) -> RaftReport:
+    num_written = made.kinds.total()
     return RaftReport(
         spec=spec,
         rows_in=num_written + made.dropped.total(),

@@ -166,26 +166,23 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
     if "k-shot" in ex.spec.arms:
         tried = try_shots(ex.rows, ex.spec, ex.judge.criterion, ex.asking)
     shots = best_shots(tried) if tried else 0
-    examples = examples_of(ex.rows, ex.spec)[:shots]
     tuned = [arm for arm in ex.spec.ordered if arm in TUNED]
     for arm in tuned:
         _train_arm(ex, arm, arm, ex.rows.train)
-    answers = sit_all(exams, examples, ex.spec, ex.asking)
+    answers = sit_all(exams, examples_of(ex.rows, ex.spec)[:shots], ex.spec, ex.asking)
     arms = arm_reports(answers, _of_arms(ex, tuned), shots, ex.judge)
     pairs = pair_tests(answers, ex.judge)
     to_beat = baselines(ex.rows, answers, ex.judge, ex.asking)
-    probes = [fact_probe(a, exams.edit.changes, ex.judge) for a in answers]
-    abstentions = [abstention(a, ex.judge) for a in answers]
-    found = retrieval(ex.rows, ex.library, ex.judge.criterion, ex.asking) if ex.library else None
-    curve = _curve(ex, answers, exams)
+    probes = (fact_probe(a, exams.edit.changes, ex.judge) for a in answers)
+    abstentions = (abstention(a, ex.judge) for a in answers)
     recommendation = recommend(standings_of(arms), pairs_of(pairs), power, ex.spec.alpha)
-    evaluate = ex.loaded.spec.evaluate
+    spec = ex.loaded.spec
     return MeasureReport(
-        name=ex.loaded.spec.name,
+        name=spec.name,
         folder=str(ex.asking.folder),
-        base_model=ex.loaded.spec.base_models[0],
+        base_model=spec.base_models[0],
         solved_by=_solved_by(ex.judge.criterion),
-        confidence=evaluate.confidence,
+        confidence=spec.evaluate.confidence,
         alpha=ex.spec.alpha,
         rows_train=len(ex.rows.train),
         rows_dev=len(ex.rows.dev),
@@ -197,8 +194,8 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
         pairs=pairs,
         baselines=to_beat,
         shots=tried,
-        retrieval=found,
-        curve=curve,
+        retrieval=ex.library and retrieval(ex.rows, ex.library, ex.judge.criterion, ex.asking),
+        curve=_curve(ex, answers, exams),
         facts=tuple(probe for probe in probes if probe is not None),
         changed=tuple(_changed(exams)),
         abstention=tuple(item for item in abstentions if item is not None),
@@ -209,7 +206,7 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
             *(draw.problem() for draw in ex.rows.draws),
             *(ex.library.problems if ex.library else ()),
             *ex.problems,
-            *cautions(to_beat, evaluate.confidence),
+            *cautions(to_beat, spec.evaluate.confidence),
             *_untold(ex, exams),
         ),
     )

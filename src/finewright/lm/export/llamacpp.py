@@ -73,18 +73,16 @@ def ask_llamacpp(
         raise ModelError(f"{model.name}: llama.cpp cannot run it: {_reason(done.stderr)}")
     found = json.loads(last)
     return LlamaAnswers(
-        answers=[
-            GreedyAnswer(
-                tuple(each["ids"]),
-                each["stop_id"],
-                None if each["logps"] is None else tuple(each["logps"]),
-            )
-            for each in found["answers"]
-        ],
+        answers=[_answer(each) for each in found["answers"]],
         renderings=found["renderings"],
         tokens=[tuple(ids) for ids in found["tokens"]],
         version=str(found["version"]),
     )
+
+
+def _answer(given: Mapping[str, Any]) -> GreedyAnswer:
+    logps = None if given["logps"] is None else tuple(given["logps"])
+    return GreedyAnswer(tuple(given["ids"]), given["stop_id"], logps)
 
 
 def _reason(text: str) -> str:

@@ -107,7 +107,7 @@ def test_hints_name_options(finewright: Finewright, project: Path) -> None:
     assert "--action redact or drop, or data.personal_data.action in a spec" in (
         finewright("data", "personal", "rows.jsonl").out
     )
-    assert "--exact drop, or data.duplicates.exact in a spec" in (
+    assert "`data.duplicates.exact: drop` in a spec, or --exact drop" in (
         finewright("data", "duplicates", "rows.jsonl").out
     )
     (project / "other.jsonl").write_text('{"Frage": "Q", "Antwort": "A"}\n')

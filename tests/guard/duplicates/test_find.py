@@ -83,7 +83,7 @@ def test_what_is_only_told_of_stays() -> None:
     assert report.found == {"exact": 1}
     assert [problem.line() for problem in outcome.problems] == [
         "f.jsonl:2: 1 row says the same as an earlier one, and stays: it repeats f.jsonl:1"
-        " (--exact drop, or data.duplicates.exact in a spec, leaves such rows out)"
+        " (to leave such rows out: `data.duplicates.exact: drop` in a spec, or --exact drop of data prepare)"
     ]
 
 

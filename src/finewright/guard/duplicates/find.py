@@ -129,7 +129,8 @@ def _problems(
         staying = [i for i, repeat in found.items() if repeat.kind == kind and i not in dropped]
         gone = [i for i, counted in dropped.items() if counted == kind]
         if staying:
-            hint = f"--{kind} drop, or data.duplicates.{kind} in a spec, leaves such rows out"
+            in_spec = f"`data.duplicates.{kind}: drop` in a spec"
+            hint = f"to leave such rows out: {in_spec}, or --{kind} drop of data prepare"
             yield _problem("warning", rows, staying, found, (one, many, "stays", "stay"), hint)
         if gone:
             yield _problem("info", rows, gone, found, (one, many, "is left out", "are left out"))

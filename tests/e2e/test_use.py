@@ -155,6 +155,11 @@ def test_a_changed_adapter_is_not_used(project: Path, runs: Path, finewright: Fi
     refused = finewright("chat", str(run), "--prompt", "Hi")
     assert (refused.code, refused.out) == (2, "")
     assert "adapter_model.safetensors: changed since it was trained" in refused.err
+    path.unlink()
+    refused = finewright("chat", str(run), "--prompt", "Hi")
+    assert (refused.code, refused.out) == (2, "")
+    assert "adapter_model.safetensors: missing" in refused.err
+    assert f"`finewright up {run}` trains it again" in refused.err
     assert finewright("up", str(run), "--json").json["ran"] == ["train"]
     assert path.read_bytes() == whole
 

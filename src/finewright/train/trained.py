@@ -16,9 +16,12 @@ def trained_base(run: RunDir, candidate: Candidate) -> LocalBase:
     Raises StoreError where a file of the adapter, or the base, is another one than at the training."""
     for artifact in candidate.artifacts:
         path = run.root / artifact.path
-        if artifact.kind == "adapter" and sha256_file(path) != artifact.sha256:
+        if artifact.kind != "adapter":
+            continue
+        if not path.is_file() or sha256_file(path) != artifact.sha256:
+            what = "changed since it was trained" if path.is_file() else "missing"
             raise StoreError(
-                f"{path}: changed since it was trained",
+                f"{path}: {what}",
                 hint=f"`finewright up {run.root}` trains it again, `verify` lists all changes",
             )
     root = Path(lock_of(run).root)

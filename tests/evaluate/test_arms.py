@@ -66,3 +66,13 @@ def test_a_draw_is_by_chance_and_does_not_depend_on_the_other_rows():
     assert [r for r in first if r.row % 2] == drawn([r for r in rows if r.row % 2], 0, "dev")
     assert first != drawn(rows, 1, "dev")
     assert first != drawn(rows, 0, "facts")
+
+
+def test_what_is_drawn_does_not_hang_on_where_the_file_lies() -> None:
+    here, there = (
+        [Row(f"{i:x}", (), None, f"{folder}/rows.jsonl", i) for i in range(20)]
+        for folder in ("/one", "/two/three")
+    )
+    order = [row.id for row in drawn(here, 0, "dev")]
+    assert order == [row.id for row in drawn(there, 0, "dev")]
+    assert order != [row.id for row in here]

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePath
 
 from finewright.judge.answer import answer_of as read_message
 from finewright.judge.answer import compared_text
@@ -56,8 +57,13 @@ def without_quotes(answer: str) -> str:
 
 
 def drawn(rows: Sequence[Row], seed: int, purpose: str) -> list[Row]:
-    """The rows in an order of chance, the same for a seed and a purpose, whatever other rows there are."""
-    return sorted(rows, key=lambda row: _place(f"{seed}:{purpose}:{row.id}:{row.file}:{row.row}"))
+    """The rows in an order of chance, the same for a seed and a purpose, whatever other rows there are and
+    wherever their file lies."""
+
+    def place(row: Row) -> str:
+        return _place(f"{seed}:{purpose}:{row.id}:{PurePath(row.file).name}:{row.row}")
+
+    return sorted(rows, key=place)
 
 
 def _place(text: str) -> str:

@@ -107,6 +107,7 @@ def evaluate(  # noqa: PLR0913 - the command's options
 
     `limit` draws so many rows of each file by the seed. Every answer is written to `samples`, which must not
     be there yet; default: samples.jsonl here, or the next free name."""
+    from finewright.cli.commands import on_answers
     from finewright.workbench.evaluate import evaluate as run
     from finewright.workbench.evaluate import free_name, spec_of
 
@@ -118,13 +119,9 @@ def evaluate(  # noqa: PLR0913 - the command's options
         max_new_tokens=max_new_tokens,
         seed=seed,
     )
-    event = _watch(progress)
-
-    def on_progress(system: str, name: str, done: int, total: int) -> None:
-        event("progress", {"system": system, "data": name, "done": done, "total": total})
-
+    watch = on_answers(_watch(progress))
     targets = [str(one) for one in (target, *against)]
-    return run(targets, spec, Path(samples) if samples else free_name(), on_progress=on_progress)
+    return run(targets, spec, Path(samples) if samples else free_name(), on_progress=watch)
 
 
 def decide(

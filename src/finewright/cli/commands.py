@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from finewright.feature import Session
+from finewright.feature import OnEvent, Session
 from finewright.schema.options import (
     Columns,
     CommandOptions,
@@ -189,7 +189,7 @@ def evaluate(options: EvaluateOptions, session: Session) -> BaseModel:
         seed=o.seed,
         max_thought_tokens=o.max_thought_tokens,
     )
-    targets, watch = [o.target, *o.against], _on_answers(session)
+    targets, watch = [o.target, *o.against], on_answers(session.on_event)
     return run(targets, spec, o.samples or free_name(), base_model=o.base_model, on_progress=watch)
 
 
@@ -211,7 +211,7 @@ def predict(options: PredictOptions, session: Session) -> BaseModel:
     from finewright.workbench.predict import Predicting
     from finewright.workbench.predict import predict as run
 
-    return run(Predicting(**dict(options)), on_progress=_on_answers(session, "answering"))
+    return run(Predicting(**dict(options)), on_progress=on_answers(session.on_event, "answering"))
 
 
 def verify(options: RunOptions, session: Session) -> BaseModel:
@@ -268,12 +268,12 @@ def _loaded(options: SpecOptions) -> "LoadedSpec":
     return load_spec(options.spec, options.overrides)
 
 
-def _on_answers(
-    session: Session, event_type: str = "progress"
+def on_answers(
+    on_event: OnEvent, event_type: str = "progress"
 ) -> Callable[[str, str, int, int], None]:
     """The `on_progress` of who asks rows."""
 
     def on_progress(system: str, data: str, done: int, total: int) -> None:
-        session.on_event(event_type, {"system": system, "data": data, "done": done, "total": total})
+        on_event(event_type, {"system": system, "data": data, "done": done, "total": total})
 
     return on_progress

@@ -32,7 +32,7 @@ _WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_SPLITS = {
+SPLITS = {
     "llama-bpe": _WORDS % "{1,3}",
     "llama3": _WORDS % "{1,3}",
     "smaug-bpe": _WORDS % "{1,3}",
@@ -77,11 +77,11 @@ def _tokenizer(source: Path) -> PreTrainedTokenizerBase:
     tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     if pre is None:
         return tokenizer
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pre not in _SPLITS)
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pre not in SPLITS)
     if pre in _GPT2_SPLIT_DIGITS:
         parts = [pre_tokenizers.Digits(individual_digits=True), byte_level]
-    elif pre in _SPLITS:
-        parts = [pre_tokenizers.Split(Regex(_SPLITS[pre]), "isolated"), byte_level]
+    elif pre in SPLITS:
+        parts = [pre_tokenizers.Split(Regex(SPLITS[pre]), "isolated"), byte_level]
     else:
         parts = [byte_level]
         if pre not in _GPT2_NAMES:

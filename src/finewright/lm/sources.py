@@ -120,6 +120,12 @@ def read_config(path: Path) -> dict[str, Any]:
     return found
 
 
+def stored_dtype(folder: Path) -> str:
+    """The number format of a folder's weights, by its config.json; float32 where that says nothing."""
+    config = read_config(folder / "config.json")
+    return str(config.get("dtype") or config.get("torch_dtype") or "float32")
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that transformers reads there, whatever others lie beside them.
 

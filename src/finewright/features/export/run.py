@@ -12,7 +12,7 @@ from finewright.features.export.prompts import ParityPrompts, prompts_of
 from finewright.features.export.proof import GGUF, compare, why_not
 from finewright.features.export.results import ExportReport
 from finewright.features.export.write import ExportedRun, Writer
-from finewright.lm.sources import locate
+from finewright.lm.sources import locate, read_config, stored_dtype
 from finewright.schema.common import Artifact, Problem
 from finewright.store.atomic import replace_dir, sha256_file, write_json
 from finewright.store.rundir import open_run
@@ -100,7 +100,7 @@ def _check(options: ExportOptions, source: ExportedRun) -> None:
         from finewright.lm.export.llamacpp import require_llamacpp
 
         require_llamacpp()
-        family_of(json.loads((source.base.folder / "config.json").read_text(encoding="utf-8")))
+        family_of(read_config(source.base.folder / "config.json"))
 
 
 def _quantization(options: ExportOptions, source: ExportedRun) -> str:
@@ -108,9 +108,7 @@ def _quantization(options: ExportOptions, source: ExportedRun) -> str:
         return ""
     if options.quantize:
         return options.quantize
-    config = json.loads((source.base.folder / "config.json").read_text(encoding="utf-8"))
-    stored = str(config.get("dtype") or config.get("torch_dtype"))
-    return {"bfloat16": "bf16", "float16": "f16"}.get(stored, "f32")
+    return {"bfloat16": "bf16", "float16": "f16"}.get(stored_dtype(source.base.folder), "f32")
 
 
 def _cautions(target: str, asking: ParityPrompts, switches: Mapping[str, Any]) -> Iterator[Problem]:

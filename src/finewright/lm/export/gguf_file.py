@@ -22,6 +22,7 @@ from finewright.lm.export.gguf_weights import (
     query_heads,
     weights,
 )
+from finewright.lm.sources import read_config
 
 _FILE_TYPES = {
     "f32": LlamaFileType.ALL_F32,
@@ -46,7 +47,7 @@ _FALLBACKS = (
 
 def write_model(path: Path, folder: Path, chat: Chat, quantization: str, name: str) -> None:
     """Write the folder's model with its tokenizer and template. Raises ModelError and OSError."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_config(folder / "config.json")
     family = family_of(config)
     writer = GGUFWriter(path, _arch_name(family.arch), use_temp_file=True)
     writer.add_type(GGUFType.MODEL)
@@ -69,7 +70,7 @@ def write_adapter(path: Path, adapter: Path, base: Path, name: str) -> None:
 
     llama.cpp adds scale * alpha / r * B A; other scales are put into alpha, and a scaled or permuted weight
     of the base into B."""
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config = read_config(base / "config.json")
     lora = json.loads((adapter / CONFIG_FILE).read_text(encoding="utf-8"))
     family = family_of(config)
     names = get_tensor_name_map(family.arch, config["num_hidden_layers"])

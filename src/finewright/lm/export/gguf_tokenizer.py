@@ -13,25 +13,19 @@ from transformers import PreTrainedTokenizerBase
 from finewright.errors import ModelError
 from finewright.lm.chat import Chat
 from finewright.lm.ends import ends_of
+from finewright.lm.gguf import SPLITS
 
-_WORDS = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 _LETTERS = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
 _NAMES_OF_PATTERNS = {
-    _WORDS % "{1,3}": "llama-bpe",
-    _WORDS % "": "qwen2",
+    SPLITS["llama-bpe"]: "llama-bpe",
+    SPLITS["qwen2"]: "qwen2",
     (
         rf"{_LETTERS}*[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
         rf"|{_LETTERS}+[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
         r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
     ): "gpt-4o",
 }
-_DEEPSEEK = (
-    r"\p{N}{1,3}",
-    "[一-龥\u0800-\u4e00\uac00-\ud7ff]+",
-)
+_DEEPSEEK_NUMBERS = r"\p{N}{1,3}"
 _SPACE = "▁"
 _FEWEST_SCORE = -1e6
 
@@ -116,7 +110,8 @@ def _pre_tokenizer(pre: Mapping[str, Any]) -> str:
             if name := _NAMES_OF_PATTERNS.get(steps[0]["pattern"].get("Regex", "")):
                 return name
         elif (
-            kinds == ["Split", "Split", "Split", "ByteLevel"] and _pattern(steps[0]) == _DEEPSEEK[0]
+            kinds == ["Split", "Split", "Split", "ByteLevel"]
+            and _pattern(steps[0]) == _DEEPSEEK_NUMBERS
         ):
             return "deepseek-v3"
     raise ModelError(

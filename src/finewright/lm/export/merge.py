@@ -2,7 +2,6 @@
 
 Products of adapters are added in float32 and rounded once to the model's own number format."""
 
-import json
 import shutil
 from contextlib import redirect_stderr
 from io import StringIO
@@ -17,6 +16,7 @@ from finewright.errors import ModelError
 from finewright.lm.adapters.linears import OnLinear, Transposed
 from finewright.lm.adapters.whole import WholeModel
 from finewright.lm.model import LM
+from finewright.lm.sources import stored_dtype
 
 
 def merge(lm: LM) -> PreTrainedModel:
@@ -52,8 +52,7 @@ def _plain(part: OnLinear) -> nn.Module:
 
 def save_merged(folder: Path, model: PreTrainedModel, base: Path) -> None:
     """Write the weights in the number format of the base's own files. Raises OSError."""
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
-    stored = getattr(torch, str(config.get("dtype") or config.get("torch_dtype") or "float32"))
+    stored = getattr(torch, stored_dtype(base))
     with redirect_stderr(StringIO()):  # it draws a bar
         model.to(stored).save_pretrained(folder)
     for path in folder.glob("*.safetensors"):

@@ -47,7 +47,7 @@ def finalist(name: str, value: float, ms: float) -> Finalist:
             answer_ms_p95=2 * ms, answer_ms_mean=ms, answer_ms=(ms,) * 20, tokens_per_answer=40,
             tokens_per_second=25.5,
         ),
-        conduct=AnswerBehaviour(
+        behaviour=AnswerBehaviour(
             ended=HALF, looped=HALF, other_script=HALF, other_language=None, valid_json=None,
             strays=(f"rows:3: Cyrillic: {name}",),
         ),
@@ -109,9 +109,9 @@ def test_no_licence_and_no_price_are_said_to_be_unknown() -> None:
 
 
 def test_what_nobody_looked_for_is_said() -> None:
-    (conduct, *_) = rows_of(report("small"), "How the answers")
-    assert conduct[1] == "6 of 12 (25-75 %)"
-    assert conduct[4:7] == ["not looked for", "none expected", "no labels"]
+    (behaviour, *_) = rows_of(report("small"), "How the answers")
+    assert behaviour[1] == "6 of 12 (25-75 %)"
+    assert behaviour[4:7] == ["not looked for", "none expected", "no labels"]
 
 
 @pytest.mark.parametrize("names", [("one",), ("small", "large"), (ATTACK, "large")])

@@ -1,6 +1,8 @@
 """What a bake-off found: the rungs of its ladder, the finalists side by side, and who won."""
 
-from finewright.schema.common import Model, Problem
+from pydantic import Field
+
+from finewright.schema.common import Model, Problem, StoredModel
 from finewright.schema.cost import Range
 from finewright.schema.evaluate import Difference, Score
 
@@ -79,12 +81,12 @@ class AnswerBehaviour(Model):
     """A few of the answers that drifted, each with its row and what is odd about it."""
 
 
-class Finalist(Model):
+class Finalist(StoredModel):
     """A model that reached the last rung: its scores on the held-out rows and what it takes to use it.
 
     It is asked with its own chat template, which closes a turn with `end_of_turn`. `gain` is it minus its own
     untuned base, by the metric that decides; None where the spec compares with no base. Where the answers are
-    labels, that base was also told them (`told_labels`) if it does better so. `repeated_rows` and `new_rows`
+    labels, that base also saw them (`knows_labels`) if it does better so. `repeated_rows` and `new_rows`
     are its scores, by that metric, on held-out rows that repeat training rows but for values, and on the
     others; None where there is no such row. `usd` is a training
     run on the cheapest machine of the catalog that fits; None where none is known."""
@@ -98,7 +100,7 @@ class Finalist(Model):
     scores: tuple[Score, ...]
     untuned: tuple[Score, ...]
     gain: Difference | None
-    told_labels: bool = False
+    knows_labels: bool = Field(default=False, alias="told_labels")
     repeated_rows: Score | None = None
     new_rows: Score | None = None
     train_seconds: float
@@ -107,7 +109,7 @@ class Finalist(Model):
     usd: Range | None
     usd_on: str
     speed: Speed
-    conduct: AnswerBehaviour
+    behaviour: AnswerBehaviour = Field(alias="conduct")
 
 
 class Duel(Model):

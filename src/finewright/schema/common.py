@@ -12,6 +12,12 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
+class StoredModel(Model):
+    """A record some of whose fields have another key in JSON (their `alias`), as older reports have it."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+
+
 def default(value: Any, what: str, why: str, **constraints: Any) -> Any:
     """A spec field with its meaning and the reason of its default.
 

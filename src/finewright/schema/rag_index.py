@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from finewright.schema.common import Model, Problem
+from finewright.schema.common import Model, Problem, StoredModel
 from finewright.schema.rag_report import CalibrationSeen, RagTuneReport
 
 
@@ -72,12 +72,12 @@ class QuoteSeen(Model):
     verified: bool
 
 
-class AskReport(Model):
+class AskReport(StoredModel):
     """An answer, and what of it can be checked against the passages that the model was given.
 
     `unknown_citations` are numbers of no passage; `numbers_absent` are in no passage nor in the question.
     `cut_after` is how many tokens it has where it did not end by itself; null where it did. `has_answer` is
-    the search's own word, as in SearchReport; `was_asked` is false where the model was not asked."""
+    the search's own word, as in SearchReport; `by_model` is false where no model answered."""
 
     index: str
     model: str
@@ -92,4 +92,4 @@ class AskReport(Model):
     numbers_absent: tuple[str, ...]
     passages: tuple[PassageSeen, ...]
     has_answer: bool | None = None
-    was_asked: bool = True
+    by_model: bool = Field(default=True, alias="was_asked")

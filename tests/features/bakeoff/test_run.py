@@ -141,7 +141,7 @@ def test_the_leaderboard_is_of_rows_that_chose_nothing(
         tuned = [s for s in samples if s["system"] == "tuned"]
         mean = sum(s["scores"]["token_f1"] for s in tuned) / len(tuned)
         assert each.scores[0].value == pytest.approx(mean)
-        assert each.conduct.ended.count == sum(s["stopped"] for s in tuned)
+        assert each.behaviour.ended.count == sum(s["stopped"] for s in tuned)
         assert each.gain is not None
         assert each.gain.value == pytest.approx(each.scores[0].value - each.untuned[0].value)
 
@@ -160,8 +160,8 @@ def test_a_bag_of_words_stands_beside_and_recall_is_told(finished: BakeoffReport
         assert each.new_rows is None
         assert each.repeated_rows is not None
         assert (each.repeated_rows.value, each.repeated_rows.n) == (each.scores[0].value, 16)
-        assert each.conduct.no_label is not None
-        assert each.conduct.no_label.n == 16
+        assert each.behaviour.no_label is not None
+        assert each.behaviour.no_label.n == 16
     assert any("what was learned by heart" in message for message in told)
 
 

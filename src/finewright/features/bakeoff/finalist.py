@@ -61,7 +61,7 @@ def finalist(
         scores=tuple(systems.systems[TUNED].scores),
         untuned=tuple(systems.systems[untuned].scores) if untuned else (),
         gain=systems.difference(TUNED, untuned) if untuned else None,
-        told_labels=untuned == BASE_WITH_LABELS,
+        knows_labels=untuned == BASE_WITH_LABELS,
         repeated_rows=_on_rows(held_out, repeated=True),
         new_rows=_on_rows(held_out, repeated=False),
         train_seconds=trained.seconds,
@@ -70,7 +70,7 @@ def finalist(
         usd=price.usd,
         usd_on=price.machine,
         speed=speed,
-        conduct=_behaviour(contest, entry, held_out.samples),
+        behaviour=_behaviour(contest, entry, held_out.samples),
     )
 
 

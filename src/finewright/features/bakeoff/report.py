@@ -111,7 +111,7 @@ def _by_score(report: BakeoffReport) -> Table:
             "p (Holm)": lambda e: p_values.get(e.base_model, ""),
             "untuned": lambda e: (
                 cells.percent(_untuned(e, report.metric))
-                + (", told the labels" if e.told_labels else "")
+                + (", told the labels" if e.knows_labels else "")
             ),
             "gain by training": lambda e: cells.points(e.gain),
         },
@@ -180,16 +180,16 @@ def _behaviour(report: BakeoffReport) -> Iterator[Block]:
     share = cells.counted_share
     columns = {
         "model": lambda e: e.base_model,
-        "ends by itself": lambda e: share(e.conduct.ended),
-        "ends in a loop": lambda e: share(e.conduct.looped),
-        "foreign script": lambda e: share(e.conduct.other_script),
-        "other language": lambda e: share(e.conduct.other_language, "not looked for"),
-        "valid JSON": lambda e: share(e.conduct.valid_json, "none expected"),
-        "no label": lambda e: share(e.conduct.no_label, "no labels"),
+        "ends by itself": lambda e: share(e.behaviour.ended),
+        "ends in a loop": lambda e: share(e.behaviour.looped),
+        "foreign script": lambda e: share(e.behaviour.other_script),
+        "other language": lambda e: share(e.behaviour.other_language, "not looked for"),
+        "valid JSON": lambda e: share(e.behaviour.valid_json, "none expected"),
+        "no label": lambda e: share(e.behaviour.no_label, "no labels"),
         "closes a turn with": lambda e: e.end_of_turn,
     }
     yield table_of(report.finalists, columns)
-    strays = [(e.base_model, stray) for e in report.finalists for stray in e.conduct.strays]
+    strays = [(e.base_model, stray) for e in report.finalists for stray in e.behaviour.strays]
     yield Table(("model", "answer"), strays, "Answers that drifted")
 
 

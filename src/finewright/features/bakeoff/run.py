@@ -220,7 +220,7 @@ def _other_rows(entries: Sequence[ContestRun]) -> Iterator[Problem]:
 
 def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Problem]:
     for each in finalists:
-        yield from _of_answers(each.base_model, each.conduct)
+        yield from _of_answers(each.base_model, each.behaviour)
         if (gain := each.gain) and gain.low <= 0:
             yield Problem(
                 level="warning",
@@ -242,7 +242,7 @@ def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Probl
             " little and decide nothing",
             hint=f"on a quiet machine, delete times.jsonl in {contest.folder} and run the same command",
         )
-    if any(each.conduct.other_language is None for each in finalists):
+    if any(each.behaviour.other_language is None for each in finalists):
         hint = 'pip install "finewright[data]"'
         yield Problem(level="info", message="nobody looked for other languages", hint=hint)
     if "perplexity" in contest.loaded.spec.evaluate.metrics:

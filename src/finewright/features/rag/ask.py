@@ -79,7 +79,7 @@ def ask(
         numbers_absent=tuple(numbers_absent(said, [*texts, *_names(hits), question])),
         passages=seen(hits),
         has_answer=has_answer,
-        was_asked=asks_model,
+        by_model=asks_model,
     )
 
 

@@ -201,7 +201,7 @@ def _answers(report: AnswersReport) -> Iterator[Block | None]:
 def _checks(report: AskReport) -> Iterator[str]:
     if not report.passages:
         yield f"nothing found, of what {_asker(report.groups)} may see: the model was not asked"
-    elif not report.was_asked:
+    elif not report.by_model:
         yield f"{_none_has_this(report.groups)}: the model was not asked (--anyway asks it)"
         return
     elif report.abstained:

@@ -1,15 +1,15 @@
 """The seam between the engine, which decides what is computed next, and what computes it.
 
-The engine owns the cache's blocks by number: who has which, which are shared, which are free. A `Forward` owns
-the memory behind the numbers and knows nothing of requests. One call of `step` is one step of the whole
-batch: every piece is some consecutive tokens of one sequence.
+The engine owns the cache's blocks by number: who has which, which are shared, which are free. A `Forward`
+owns the memory behind the numbers and knows nothing of requests. One call of `step` is one step of the
+whole batch: every piece is some consecutive tokens of one sequence.
 
     step([Piece(prompt[0:256], start=0, blocks=[3, 4, ...], wants="none"),     # a long prompt's first part
           Piece([token], start=41, blocks=[9, 1, 7]),                          # one that is being answered
           Piece([token], start=17, blocks=[9, 2], adapter=5)])                 # another, with an adapter
 
-Token t of a sequence lies in block blocks[t // block_tokens], at t % block_tokens. Blocks 0 to `num_blocks` - 1
-exist; several sequences may name the same block as long as nobody writes into it."""
+Token t of a sequence lies in block blocks[t // block_tokens], at t % block_tokens. Blocks 0 to
+`num_blocks` - 1 exist; several sequences may name the same block as long as nobody writes into it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

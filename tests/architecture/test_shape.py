@@ -65,6 +65,12 @@ def test_every_stage_has_the_same_entry(stage: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("method", ["orpo", "simpo"])  # whose names mean nothing else
+def test_a_training_method_is_named_by_its_settings_its_module_and_one_line(method: str) -> None:
+    named = {name_of(path) for path in MODULES if method in path.read_text("utf-8").lower()}
+    assert named == {"schema/methods.py", f"train/methods/{method}.py", "plugins.py"}
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "target"),
     [(kind, name, target) for kind, rows in BUILTIN.items() for name, target in rows.items()],

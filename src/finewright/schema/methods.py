@@ -1,12 +1,16 @@
 """The training methods of the spec: what is learned from which rows, and each method's own settings."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
 from finewright.schema.common import default
 from finewright.schema.rewards import Reward
-from finewright.schema.train import TrainSettings
+from finewright.schema.train import RateShare, Takes, TrainSettings
+
+# Of what demonstrations bear: the losses of these methods are steep where answers are long.
+_PREFERENCE_RATE = RateShare(0.3, "preference losses grow with the answers' length")
 
 
 class SFTSpec(TrainSettings):
@@ -18,6 +22,8 @@ class SFTSpec(TrainSettings):
 class DPOSpec(TrainSettings):
     """Direct preference optimisation (Rafailov et al. 2023, arXiv:2305.18290)."""
 
+    takes: ClassVar[Takes] = "pairs"
+    rate: ClassVar[RateShare] = _PREFERENCE_RATE
     method: Literal["dpo"] = "dpo"
     beta: float = default(
         0.1, "Strength of the pull towards the reference; for ipo its tau", "the paper's", gt=0.0
@@ -43,6 +49,8 @@ class ORPOSpec(TrainSettings):
     """Odds-ratio preference optimisation (Hong et al. 2024, arXiv:2403.07691): SFT on the chosen answer
     and an odds-ratio term, without a reference."""
 
+    takes: ClassVar[Takes] = "pairs"
+    rate: ClassVar[RateShare] = RateShare(0.5, "it learns the answers too, as SFT does")
     method: Literal["orpo"] = "orpo"
     beta: float = default(0.1, "Weight of the odds-ratio term (lambda)", "the paper's", gt=0.0)
     nll_mean: Literal["pairs", "tokens"] = default(
@@ -57,6 +65,8 @@ class SimPOSpec(TrainSettings):
     """Simple preference optimisation (Meng et al. 2024, arXiv:2405.14734): length-normalised, with a
     margin, without a reference."""
 
+    takes: ClassVar[Takes] = "pairs"
+    rate: ClassVar[RateShare] = RateShare(0.3, "it has no reference that holds it")
     method: Literal["simpo"] = "simpo"
     beta: float = default(
         2.0, "Scale of the length-normalised log-probability", "the paper's", gt=0.0
@@ -68,6 +78,8 @@ class KTOSpec(TrainSettings):
     """Kahneman-Tversky optimisation (Ethayarajh et al. 2024, arXiv:2402.01306), from single answers that
     were liked or not."""
 
+    takes: ClassVar[Takes] = "judged answers"
+    rate: ClassVar[RateShare] = _PREFERENCE_RATE
     method: Literal["kto"] = "kto"
     beta: float = default(0.1, "Strength of the pull towards the reference", "the paper's", gt=0.0)
     desirable_weight: float = default(1.0, "Weight of liked answers", "both count alike", gt=0.0)
@@ -80,6 +92,8 @@ class RewardModelSpec(TrainSettings):
     """A Bradley-Terry reward model (Ouyang et al. 2022, arXiv:2203.02155): one number an answer, higher for
     the chosen one."""
 
+    takes: ClassVar[Takes] = "pairs"
+    rate: ClassVar[RateShare] = RateShare(0.3, "a ranking needs few and small changes")
     method: Literal["reward"] = "reward"
     center_rewards_coefficient: float = default(
         0.01,
@@ -92,6 +106,7 @@ class RewardModelSpec(TrainSettings):
 class OnlineSettings(TrainSettings):
     """What methods have that learn from their own answers; `batch_size` counts prompts."""
 
+    takes: ClassVar[Takes] = "prompts"
     rewards: tuple[Reward, ...] = Field(
         min_length=1,
         description="What answers are worth; a list of functions, or of their settings.",
@@ -107,6 +122,7 @@ class OnlineSettings(TrainSettings):
 class GRPOSpec(OnlineSettings):
     """Group-relative policy optimisation (Shao et al. 2024, arXiv:2402.03300)."""
 
+    rate: ClassVar[RateShare] = RateShare(0.3, "sampled rewards are noisy")
     method: Literal["grpo"] = "grpo"
     num_generations: int = default(8, "Answers sampled for each prompt", "enough to compare", gt=1)
     beta: float = default(0.04, "Weight of the KL divergence to the base", "the paper's", ge=0.0)
@@ -126,10 +142,19 @@ class GRPOSpec(OnlineSettings):
         1, "Optimiser steps on the same answers", "on-policy; more reuse costs trust", gt=0
     )
 
+    @property
+    def base_key(self) -> str:
+        """Its weight, unless that is zero."""
+        return "beta" if self.beta else ""
+
 
 class PPOSpec(OnlineSettings):
     """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) as RLHF uses it."""
 
+    rate: ClassVar[RateShare] = RateShare(
+        0.5, "sampled rewards are noisy, and the value head takes some of that away"
+    )
+    has_value_head: ClassVar[bool] = True
     method: Literal["ppo"] = "ppo"
     num_generations: int = default(
         4, "Answers sampled for each prompt", "the value head compares", gt=0
@@ -156,6 +181,11 @@ class PPOSpec(OnlineSettings):
     cliprange_value: float = default(0.2, "Clip of the value's change", "the usual", gt=0.0)
     vf_coef: float = default(0.1, "Weight of the value loss", "the head shares the adapter", ge=0.0)
 
+    @property
+    def base_key(self) -> str:
+        """Its price, unless that is zero and stays so."""
+        return "kl_coef" if self.kl_coef or self.target_kl else ""
+
 
 def _sft_unless_said(value: Any) -> Any:  # Any: not validated yet
     return (
@@ -166,6 +196,18 @@ def _sft_unless_said(value: Any) -> Any:  # Any: not validated yet
 AnyTrainSpec = (
     SFTSpec | DPOSpec | ORPOSpec | SimPOSpec | KTOSpec | RewardModelSpec | GRPOSpec | PPOSpec
 )
+METHODS: Mapping[str, type[AnyTrainSpec]] = {
+    spec.model_fields["method"].default: spec for spec in get_args(AnyTrainSpec)
+}
+"""The settings of each method by its name."""
+
+
+def methods_that_take(*kinds: Takes) -> str:
+    """Their names as a sentence has them: "dpo, orpo or kto"."""
+    names = [name for kind in kinds for name, spec in METHODS.items() if spec.takes == kind]
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 TrainSpec = Annotated[
     AnyTrainSpec,
     Field(discriminator="method", description="How to train."),

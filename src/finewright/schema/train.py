@@ -1,15 +1,30 @@
 """What every training method has in the `train` section of the spec, and the train stage's report."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from finewright.schema.adapter import AdapterSpec, LoraSpec
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, default
 
+Takes = Literal["conversations", "pairs", "judged answers", "prompts"]
+"""What a method learns from: the rows that it takes as they are."""
+
+
+class RateShare(NamedTuple):
+    """The share of the learning rate that demonstrations bear, and why a method bears less."""
+
+    share: float
+    why: str
+
 
 class TrainSettings(Model):
     """What every method has."""
+
+    takes: ClassVar[Takes] = "conversations"
+    rate: ClassVar[RateShare] = RateShare(1.0, "")
+    has_value_head: ClassVar[bool] = False
+    """What the rest of finewright must know of a method."""
 
     method: str
     adapter: AdapterSpec = default(
@@ -98,6 +113,11 @@ class TrainSettings(Model):
         "shows that others get the same answer and that it ends; takes some seconds",
     )
     threads: int | None = default(None, "CPU threads", "one per physical core", gt=0)
+
+    @property
+    def base_key(self) -> str:
+        """The key by which each step asks what the base would have done; empty where none does."""
+        return ""
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

@@ -3,21 +3,11 @@
 import math
 
 from finewright.schema.adapter import AdapterSpec
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.methods import METHODS, AnyTrainSpec
 
 _LORA_RATES = ((1e9, 1e-3), (4e9, 5e-4), (math.inf, 2e-4))
 _FULL_SHARE = 0.02
 _VIRTUAL_RATES = {"prefix": 1e-2, "prompt": 3e-2, "ia3": 1e-2}
-# Of what demonstrations bear: the losses of these methods are steep where answers are long.
-_METHOD_SHARES = {
-    "dpo": (0.3, "preference losses grow with the answers' length"),
-    "kto": (0.3, "preference losses grow with the answers' length"),
-    "simpo": (0.3, "it has no reference that holds it"),
-    "orpo": (0.5, "it learns the answers too, as SFT does"),
-    "reward": (0.3, "a ranking needs few and small changes"),
-    "grpo": (0.3, "sampled rewards are noisy"),
-    "ppo": (0.5, "sampled rewards are noisy, and the value head takes some of that away"),
-}
 
 
 def learning_rate(num_parameters: int, adapter: AdapterSpec, method: str) -> tuple[float, str]:
@@ -33,7 +23,7 @@ def learning_rate(num_parameters: int, adapter: AdapterSpec, method: str) -> tup
     elif adapter.type != "lora":
         rate = _VIRTUAL_RATES[adapter.type]
         reason = f"{adapter.type} trains few numbers, which bear large steps"
-    share, why = _METHOD_SHARES.get(method, (1.0, ""))
+    share, why = METHODS[method].rate
     rate = float(f"{rate * share:.3g}")
     return rate, f"{reason}; {share:g} of that, because {why}" if why else reason
 

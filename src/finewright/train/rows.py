@@ -8,19 +8,10 @@ from typing import NamedTuple
 
 from finewright.judge.answer import answer_of, compared_text
 from finewright.schema.common import Problem
+from finewright.schema.methods import METHODS, methods_that_take
 from finewright.schema.rewards import CALLS_COLUMN
 from finewright.schema.rows import Row
-
-METHOD_ROWS: Mapping[str, str] = {
-    "sft": "conversations (`messages`, or `prompt` and `completion`)",
-    "dpo": "preference pairs (`chosen` and `rejected`)",
-    "orpo": "preference pairs (`chosen` and `rejected`)",
-    "simpo": "preference pairs (`chosen` and `rejected`)",
-    "reward": "preference pairs (`chosen` and `rejected`)",
-    "kto": "answers with a `label`, or preference pairs",
-    "grpo": "prompts, or conversations and pairs whose answers are taken for the expected ones",
-    "ppo": "prompts, or conversations and pairs whose answers are taken for the expected ones",
-}
+from finewright.schema.train import Takes
 
 
 class MethodRows(NamedTuple):
@@ -33,18 +24,23 @@ class MethodRows(NamedTuple):
 def rows_for(method: str, rows: Iterable[Row]) -> MethodRows:
     """Bring rows to what the method takes; what it cannot take is never left out without an error.
 
-    Rows keep their ids, which say where they came from: `kto` makes two rows of one pair."""
+    Rows keep their ids, which say where they came from: two judged answers are made of one pair."""
+    takes = METHODS[method].takes
+    way = _WAYS[takes]
     taken: list[Row] = []
     refused: dict[tuple[str, _Refusal], list[Row]] = {}
     for row in rows:
-        made = _TAKERS[method](row)
+        made = way.take(row)
         if isinstance(made, _Refusal):
             refused.setdefault((row.file, made), []).append(row)
         else:
             taken += made
-    problems = [_problem(method, refusal, found) for (_, refusal), found in refused.items()]
-    if method == "kto" and taken and len({row.label for row in taken}) == 1:
-        problems.append(_one_sided(taken))
+    problems = [
+        _problem(f"{method} takes {way.what}", refusal, found)
+        for (_, refusal), found in refused.items()
+    ]
+    if takes == "judged answers" and taken and len({row.label for row in taken}) == 1:
+        problems.append(_one_sided(method, taken))
     return MethodRows(taken, problems)
 
 
@@ -57,26 +53,30 @@ class _Refusal(NamedTuple):
 
 _Taken = tuple[Row, ...] | _Refusal
 
+_DEMONSTRATED = methods_that_take("conversations")
+_JUDGED = methods_that_take("judged answers")
+_SAMPLING = methods_that_take("prompts")
 _PAIRS = _Refusal(
-    "preference pairs", "train.method dpo, orpo, simpo, reward or kto learns from them"
+    "preference pairs",
+    f"train.method {methods_that_take('pairs', 'judged answers')} learns from them",
 )
-_LABELLED = _Refusal("answers with a `label`", "train.method kto learns from them")
+_LABELLED = _Refusal("answers with a `label`", f"train.method {_JUDGED} learns from them")
 _PROMPTS = _Refusal(
     "prompts without an answer",
-    "name the answer `completion`, or let train.method grpo or ppo sample answers",
+    f"name the answer `completion`, or let train.method {_SAMPLING} sample answers",
 )
 _CONVERSATIONS = _Refusal(
     "conversations with one answer",
-    "train.method sft learns from them; a pair has a `chosen` and a `rejected` answer",
+    f"train.method {_DEMONSTRATED} learns from them; a pair has a `chosen` and a `rejected` answer",
 )
 _NOT_JUDGED = _Refusal(
     "conversations without a `label`",
-    "say with `label` whether the answer was liked; train.method sft learns from all of them",
+    f"say with `label` whether the answer was liked; train.method {_DEMONSTRATED} learns from all of them",
 )
 _UNASKED = _Refusal("answers to nothing", "add the question before the answer")
 
 
-def _for_sft(row: Row) -> _Taken:
+def _for_conversations(row: Row) -> _Taken:
     if fault := _fault_beside_pairs(row) or (_PAIRS if row.rejected is not None else None):
         return fault
     # A turn after the answer changes no earlier token and is not learned: it only costs time.
@@ -89,7 +89,7 @@ def _for_pairs(row: Row) -> _Taken:
     return _fault_beside_pairs(row) or _CONVERSATIONS
 
 
-def _for_kto(row: Row) -> _Taken:
+def _for_judged(row: Row) -> _Taken:
     if row.rejected is not None:
         liked = replace(row, rejected=None, label=True)
         return liked, replace(liked, messages=row.rejected, label=False)
@@ -122,15 +122,21 @@ def _for_sampling(row: Row) -> _Taken:
     return (replace(row, messages=prompt, rejected=None, columns=columns),)
 
 
-_TAKERS: Mapping[str, Callable[[Row], _Taken]] = {
-    "sft": _for_sft,
-    "dpo": _for_pairs,
-    "orpo": _for_pairs,
-    "simpo": _for_pairs,
-    "reward": _for_pairs,
-    "kto": _for_kto,
-    "grpo": _for_sampling,
-    "ppo": _for_sampling,
+class _Way(NamedTuple):
+    """How a method that takes such rows comes by them, and what they are called to the user."""
+
+    what: str
+    take: Callable[[Row], _Taken]
+
+
+_PROMPTED = "prompts, or conversations and pairs whose answers are taken for the expected ones"
+_WAYS: Mapping[Takes, _Way] = {
+    "conversations": _Way(
+        "conversations (`messages`, or `prompt` and `completion`)", _for_conversations
+    ),
+    "pairs": _Way("preference pairs (`chosen` and `rejected`)", _for_pairs),
+    "judged answers": _Way("answers with a `label`, or preference pairs", _for_judged),
+    "prompts": _Way(_PROMPTED, _for_sampling),
 }
 
 
@@ -140,7 +146,7 @@ def _fault_beside_pairs(row: Row) -> _Refusal | None:
     return _PROMPTS if row.is_prompt else None
 
 
-def _problem(method: str, refusal: _Refusal, rows: list[Row]) -> Problem:
+def _problem(takes: str, refusal: _Refusal, rows: list[Row]) -> Problem:
     # A misspelled key makes a prompt of what was meant as more, so the other keys are told.
     keys = dict.fromkeys(chain.from_iterable(row.columns for row in rows))
     found = ", ".join(f"`{key}`" for key in list(keys)[:8])
@@ -151,16 +157,16 @@ def _problem(method: str, refusal: _Refusal, rows: list[Row]) -> Problem:
         file=rows[0].file,
         row=rows[0].row,
         key="train.method",
-        message=f"{many} {refusal.what}, this one first; {method} takes {METHOD_ROWS[method]}",
+        message=f"{many} {refusal.what}, this one first; {takes}",
         hint=f"{refusal.hint}{beside}",
     )
 
 
-def _one_sided(rows: list[Row]) -> Problem:
+def _one_sided(method: str, rows: list[Row]) -> Problem:
     which = "liked" if rows[0].label else "disliked"
     return Problem(
         level="warning",
         key="data.sources",
-        message=f"all {len(rows)} answers are {which}: kto learns from the difference",
+        message=f"all {len(rows)} answers are {which}: {method} learns from the difference",
         hint=f"add rows whose `label` is {str(not rows[0].label).lower()}",
     )

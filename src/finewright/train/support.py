@@ -11,7 +11,7 @@ from finewright.estimate.context import beyond, context_of
 from finewright.estimate.families import families, shape_of
 from finewright.estimate.fit import misfits
 from finewright.schema.common import Problem
-from finewright.schema.methods import AnyTrainSpec, GRPOSpec, KTOSpec, OnlineSettings, PPOSpec
+from finewright.schema.methods import AnyTrainSpec, OnlineSettings
 from finewright.train.holders import held_where
 
 Config = Mapping[str, Any]
@@ -75,28 +75,24 @@ def may_be_beyond_context(max_length: int, config: Config | None) -> list[Proble
 
 def _no_base_left(spec: AnyTrainSpec) -> Iterator[Problem]:
     """With every weight learning nothing is left to sample against."""
-    if spec.adapter.type != "none":
-        return
-    if isinstance(spec, GRPOSpec) and spec.beta:
-        key = "train.beta"
-    elif isinstance(spec, PPOSpec) and (spec.kl_coef or spec.target_kl):
-        key = "train.kl_coef"
-    else:
-        return
-    yield Problem(
-        level="error",
-        key=key,
-        message="KL to the base needs the base, and with train.adapter.type none it is trained over",
-        hint=f"set {key} to 0, or train an adapter",
-    )
+    if spec.adapter.type == "none" and spec.base_key:
+        key = f"train.{spec.base_key}"
+        yield Problem(
+            level="error",
+            key=key,
+            message="KL to the base needs the base, and with train.adapter.type none it is trained over",
+            hint=f"set {key} to 0, or train an adapter",
+        )
 
 
 def _lone_answers(spec: AnyTrainSpec) -> Iterator[Problem]:
-    if isinstance(spec, KTOSpec) and spec.batch_size * spec.gradient_accumulation == 1:
+    alone = spec.batch_size * spec.gradient_accumulation == 1
+    if alone and spec.takes == "judged answers":
         yield Problem(
             level="warning",
             key="train.batch_size",
-            message="kto compares an answer with those of other prompts in its step, and there are none",
+            message=f"{spec.method} compares an answer with those of other prompts in its step, and there"
+            " are none",
             hint="set batch_size to 4 or more",
         )
 

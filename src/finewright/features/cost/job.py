@@ -55,7 +55,7 @@ class TrainingJob:
             gpu=gpu,
             accumulates=batch > tokens or spec.gradient_accumulation > 1,
             cached=cached,
-            value_head=spec.method == "ppo",
+            value_head=spec.has_value_head,
         )
 
     def work(self, load: MemoryLoad) -> TrainingWork:

@@ -14,6 +14,7 @@ from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.model import Described
 from finewright.schema.cost import Range
 from finewright.schema.methods import AnyTrainSpec, OnlineSettings, SFTSpec
+from finewright.schema.train import Takes
 from finewright.workbench.prepare import resolved_here
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ SECONDS = 10.0
 _STEPS = 1000
 _WARM_UP_STEPS = 2
 _MOST_ROWS = 400
-_PAIRED = ("dpo", "orpo", "simpo", "reward")
 
 
 class MeasuredSteps(NamedTuple):
@@ -109,7 +109,7 @@ def largest_rows(job: TrainingJob, load: MemoryLoad) -> list["Example"]:
     rng = random.Random(0)  # noqa: S311 - not a secret
     share = load.learned / load.tokens
     return [
-        _row(job.train.method, length, share, number, rng) for number, length in enumerate(lengths)
+        _row(job.train.takes, length, share, number, rng) for number, length in enumerate(lengths)
     ]
 
 
@@ -121,15 +121,15 @@ def usual_rows(job: TrainingJob) -> list["Example"]:
         max(4, round(rows.mean * (1 + spread * rng.uniform(-1, 1)))) for _ in range(_MOST_ROWS)
     ]
     return [
-        _row(job.train.method, length, rows.learned_share, number, rng)
+        _row(job.train.takes, length, rows.learned_share, number, rng)
         for number, length in enumerate(lengths)
     ]
 
 
-def _row(method: str, length: int, share: float, number: int, rng: random.Random) -> "Example":
+def _row(takes: Takes, length: int, share: float, number: int, rng: random.Random) -> "Example":
     from finewright.lm.batch import EncodedRow, Example
 
-    sides = 2 if method in _PAIRED else 1
+    sides = 2 if takes == "pairs" else 1
     each = max(4, length // sides)
     prompt = min(each - 2, max(1, round((1 - share) * each)))
     prompt_ids = tuple(rng.choices(range(256), k=prompt))
@@ -138,7 +138,7 @@ def _row(method: str, length: int, share: float, number: int, rng: random.Random
     sequences = tuple(
         EncodedRow((*prompt_ids, *answer), trained, str(number)) for answer in answers
     )
-    return Example(sequences, label=bool(number % 2) if method == "kto" else None)
+    return Example(sequences, label=bool(number % 2) if takes == "judged answers" else None)
 
 
 def _prepared(model: Model, spec: AnyTrainSpec) -> "LM":

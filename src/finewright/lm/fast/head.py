@@ -12,7 +12,7 @@ N x V twice, and the backward pass only scales each row by its upstream gradient
 on the upstream gradients: a head that learns makes each chunk again in the backward pass, and sums its
 gradient in float32.
 
-Any method that is a function of token log-probabilities (SFT, DPO, ORPO, KTO, GRPO, PPO) uses the same node.
+Any method that is a function of token log-probabilities uses the same node.
 Only supervised rows are passed in; prompt tokens never meet the head.
 """
 

@@ -1,4 +1,4 @@
-"""Preference pairs: the batch that DPO, ORPO, SimPO and the reward model share.
+"""Preference pairs: the batch of the methods that compare two answers.
 
 Both answers of a pair follow the same prompt, which runs through the model once where it can be shared."""
 

@@ -43,6 +43,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "bakeoff": "finewright.features.bakeoff.feature:FEATURE",
         "tune": "finewright.features.tune.feature:FEATURE",
         "export": "finewright.features.export.feature:FEATURE",
+        "serve": "finewright.features.serve.feature:FEATURE",
     },
     # In this order: of forms that fit equally well, the first is taken.
     "format": {

@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 
+from finewright.features.serve.spec import ServeSpec
 from finewright.schema.adapter import AdapterSpec
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.load_section import load_section
@@ -17,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SPECS = {
     path.stem: load_spec(path)
     for path in sorted(EXAMPLES.glob("*.yaml"))
-    if not path.stem.startswith(("decide-", "rag-"))  # these are of a decision or an index alone
+    if not path.stem.startswith(("decide-", "rag-", "serve"))  # these are of one section alone
 }
 LLAMA = {"model_type": "llama"}
 
@@ -56,3 +57,9 @@ def test_the_example_of_rag_names_what_makes_its_documents_and_how_it_is_run() -
     assert "finewright data get natspec-docs --out examples/natspec-docs" in text
     for command in ("index", "search", "ask", "evaluate"):
         assert f"finewright rag {command} examples/rag-natspec.yaml" in text
+
+
+def test_the_example_of_serve_loads_and_names_its_command() -> None:
+    path = EXAMPLES / "serve.yaml"
+    assert load_section("serve", ServeSpec, path).spec.models == ("smollm2-135m-instruct",)
+    assert f"finewright serve --spec examples/{path.name}" in path.read_text(encoding="utf-8")

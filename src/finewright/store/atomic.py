@@ -24,13 +24,13 @@ _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}(?P<old>\.old)?\.tmp")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Put `content` at `path`, replacing what was there; the folder must exist.
+def write_bytes(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Put `content` at `path`, replacing what was there; the folder must exist. `mode`: who may read it.
 
     After an error, a kill or a power cut the old file is there whole, or the new one is."""
     temporary = beside(path)
     with os_errors(path), _removed(temporary):
-        _fill(temporary, content)
+        _fill(temporary, content, mode)
         temporary.replace(path)
         _sync_folder(path.parent)
 
@@ -149,8 +149,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _fill(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+def _fill(path: Path, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         rest = memoryview(content)
         while rest:

@@ -59,46 +59,21 @@ def answer(
 def spoken(chat: "Chat", prompt: str, tokens: Iterable[int]) -> Iterator[Spoken]:
     """The pieces of the answer that tokens are, as they come."""
     from finewright.lm.answers.reader import reader_of
+    from finewright.lm.answers.stream import AnswerStream
 
-    reader, known = reader_of(chat), list[int]()
-    shown = Answer("")
+    written = AnswerStream(chat, reader_of(chat), prompt)
     for token in tokens:
-        known.append(token)
-        text = reader.text(chat, known)
-        # A trailing replacement character is half of one that the next token completes.
-        if not text.endswith("\ufffd"):
-            found = reader.so_far(text, prompt)
-            thoughts = _more(shown.thoughts, found.thoughts)
-            content = _more(shown.content, found.content)
-            yield from _pieces(thoughts, content)
-            shown = Answer(shown.content + content, shown.thoughts + thoughts)
-    whole = reader.read(reader.text(chat, known), prompt)
-    yield from _pieces(_rest(shown.thoughts, whole.thoughts), _rest(shown.content, whole.content))
+        yield from _pieces(written.add([token]))
+    whole = written.end(ended=True)
+    yield from _pieces(whole)
     for call in whole.calls:
         yield Spoken("call", f"{call.name} {json.dumps(call.arguments, ensure_ascii=False)}")
     if whole.fault:
         yield Spoken("fault", whole.fault)
 
 
-def _pieces(thoughts: str, content: str) -> Iterator[Spoken]:
-    if thoughts:
-        yield Spoken("thoughts", thoughts)
-    if content:
-        yield Spoken("content", content)
-
-
-def _more(shown: str, text: str) -> str:
-    """What of the text comes after what was shown of it; nothing where it begins otherwise, or went back."""
-    return text[len(shown) :] if text.startswith(shown) else ""
-
-
-def _rest(shown: str, text: str) -> str:
-    """What is yet to be shown of a whole text, where blanks may differ; all anew where it reads otherwise."""
-    if text.startswith(shown):
-        return text[len(shown) :]
-    if shown.lstrip().startswith(text):
-        return ""
-    for begun in (shown.lstrip(), shown.strip()):
-        if text.lstrip().startswith(begun):
-            return text.lstrip()[len(begun) :]
-    return f"\n{text}"
+def _pieces(found: Answer) -> Iterator[Spoken]:
+    if found.thoughts:
+        yield Spoken("thoughts", found.thoughts)
+    if found.content:
+        yield Spoken("content", found.content)

@@ -1,0 +1,29 @@
+"""`finewright serve`: its options, and the one call that it is."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from finewright.feature import Session
+from finewright.schema.options import CommandOptions, Overrides, argument, option
+
+
+class ServeOptions(CommandOptions):
+    """What is served, and where."""
+
+    targets: Annotated[tuple[str, ...], argument("RUN_OR_MODEL")] = option(
+        (), "Run folders, or base models by name."
+    )
+    spec: Path | None = option(None, "A YAML file with `serve`.")
+    overrides: Overrides = ()
+    host: str = option("", "Address to listen at; default: 127.0.0.1, this machine alone.")
+    port: int | None = option(None, "Port to listen at; default: 8000.", ge=0, le=65535)
+    new_key: Literal["user", "admin"] | None = option(
+        None, "Make a key of this role, show it once, and end."
+    )
+
+
+def serve(options: ServeOptions, session: Session) -> None:
+    """Serve until SIGTERM, or make a key."""
+    from finewright.features.serve.run import serve as run
+
+    run(options, session)

@@ -1,0 +1,94 @@
+"""`serve`: load what is to be served, open the port, and answer until a signal comes."""
+
+import logging
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from finewright.errors import DataError
+from finewright.feature import Session
+from finewright.features.serve.commands import ServeOptions
+from finewright.features.serve.models import engines_of
+from finewright.features.serve.spec import ServedTarget, ServeSpec
+from finewright.gateway.admission import Admission
+from finewright.gateway.app import app_of
+from finewright.gateway.gateway import Gateway, GatewayLimits
+from finewright.gateway.keys import KeyRing, make_key
+from finewright.gateway.measures import Measures
+from finewright.gateway.question import ModelEngine
+from finewright.gateway.server import Tls, bind, run_server
+from finewright.schema.load_section import load_section
+
+_KEYS = "keys.json"
+
+
+def serve(options: ServeOptions, session: Session) -> None:
+    """Serve until a signal comes; with `new_key`, make a key instead."""
+    spec, root = _spec(options)
+    folder = root / spec.folder
+    keys = folder / _KEYS
+    if options.new_key:
+        session.tell(make_key(keys, options.new_key, session.today.isoformat()) + "\n")
+        return
+    targets = [ServedTarget(target=t) if isinstance(t, str) else t for t in spec.models]
+    if not targets:
+        raise DataError("nothing to serve", hint="name a run or a base model")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    listening = bind(spec.host, spec.port)
+    with listening:
+        engines = engines_of(targets, spec)
+        gateway = _gateway(engines, spec)
+        ring = None if spec.keys == "none" else _ring(keys, session)
+        host, port = listening.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        scheme = "https" if spec.tls else "http"
+
+        def start() -> None:
+            session.tell(f"serving {', '.join(gateway.models())} at {scheme}://{shown}:{port}/v1\n")
+
+        def drain() -> None:
+            gateway.admission.draining = True
+
+        tls = Tls(root / spec.tls.certificate, root / spec.tls.key) if spec.tls else None
+        run_server(
+            app_of(gateway, ring),
+            listening,
+            tls=tls,
+            drain_seconds=spec.drain_seconds,
+            on_start=start,
+            on_signal=drain,
+        )
+
+
+def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:
+    """The section, with what the command line says over it, and the folder that its paths start from."""
+    spec, root = ServeSpec(), Path()
+    if options.spec is not None:
+        loaded = load_section("serve", ServeSpec, options.spec, options.overrides)
+        spec, root = loaded.spec, options.spec.parent
+    given = {"host": options.host or None, "port": options.port, "models": options.targets or None}
+    said = {key: value for key, value in given.items() if value is not None}
+    try:
+        return ServeSpec.model_validate(spec.model_dump() | said), root
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise DataError(first["msg"].removeprefix("Value error, ")) from None
+
+
+def _gateway(engines: list[ModelEngine], spec: ServeSpec) -> Gateway:
+    admission = Admission(spec.at_once, spec.waiting, spec.waiting_seconds)
+    limits = GatewayLimits(
+        body_bytes=spec.body_bytes,
+        answer_seconds=spec.answer_seconds,
+        max_tokens=spec.max_tokens,
+        temperature=spec.temperature,
+    )
+    return Gateway(engines, admission, Measures(admission), limits)
+
+
+def _ring(path: Path, session: Session) -> KeyRing:
+    """The keys; at the first start one is made, and shown once."""
+    if not path.exists():
+        key = make_key(path, "admin", session.today.isoformat())
+        session.tell(f"API key, shown once: {key}\n")
+    return KeyRing(path)

@@ -1,0 +1,89 @@
+"""The `serve` section of the spec: which models, where, to whom, and within which bounds."""
+
+import ipaddress
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from finewright.schema.common import Model, default
+
+_LOCAL = {"localhost"}
+
+
+class ServedTarget(Model):
+    """A model to serve."""
+
+    target: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="A run folder, or a base model by name.",
+        ),
+    ]
+    id: str = default(
+        "", "What clients call it", "base, or base:run", pattern=r"^[\w.:/@-]{0,128}$"
+    )
+
+
+class TlsSpec(Model):
+    """PEM files."""
+
+    certificate: Annotated[str, Field(min_length=1, description="The certificate with its chain.")]
+    key: Annotated[str, Field(min_length=1, description="Its private key.")]
+
+
+class ServeSpec(Model):
+    """A server: models, an address, keys and bounds."""
+
+    models: tuple[Annotated[str, Field(min_length=1)] | ServedTarget, ...] = default(
+        (), "Runs and base models to serve", "those of the command line"
+    )
+    host: str = default("127.0.0.1", "Address to listen at", "this machine alone", min_length=1)
+    port: int = default(8000, "Port to listen at; 0 takes a free one", "vLLM's", ge=0, le=65535)
+    tls: TlsSpec | None = default(
+        None, "HTTPS with these files", "on one machine nobody listens in"
+    )
+    keys: Literal["required", "none"] = default(
+        "required", "Must a request bring a key?", "whoever reaches the port would use the models"
+    )
+    folder: str = default(
+        "serve", "Folder of the keys and of what the server writes", "beside the spec", min_length=1
+    )
+    max_tokens: int = default(1024, "Longest answer in tokens", "an answer, no book", ge=1)
+    temperature: float = default(
+        0.0, "For requests that name none", "greedy, as it was measured", ge=0, le=2
+    )
+    at_once: int = default(
+        8, "Answers given at once", "more are slower each on a CPU", ge=1, le=4096
+    )
+    waiting: int = default(32, "Questions that wait; more get 429", "memory stays bounded", ge=0)
+    waiting_seconds: float = default(
+        30.0, "Longest wait for a slot; then 503", "nobody waits more", gt=0
+    )
+    answer_seconds: float = default(
+        600.0, "Longest answer; then it is cut", "OpenAI's clients'", gt=0
+    )
+    body_bytes: int = default(
+        4 * 2**20, "Largest body of a request", "a million tokens of text", ge=1024, le=2**30
+    )
+    drain_seconds: float = default(
+        30.0, "Time to end answers after SIGTERM", "Kubernetes' own", ge=0
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _is_an_address(cls, host: str) -> str:
+        if host not in _LOCAL:
+            try:
+                ipaddress.ip_address(host)
+            except ValueError:
+                what = f"{host!r} is no address; 127.0.0.1 is this machine, 0.0.0.0 every network"
+                raise ValueError(what) from None
+        return host
+
+    @model_validator(mode="after")
+    def _open_to_this_machine_alone(self) -> Self:
+        local = self.host in _LOCAL or ipaddress.ip_address(self.host).is_loopback
+        if self.keys == "none" and not local:
+            raise ValueError(f"keys: none serves whoever reaches {self.host}; leave keys out")
+        return self

@@ -1,0 +1,197 @@
+"""The routes of the gateway as an ASGI application. Whoever has no key sees /healthz and /readyz alone."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from finewright.gateway.bodies import read_body
+from finewright.gateway.chat_form import ChatForm, TextForm, gathered, vectors_of
+from finewright.gateway.connected import EventStream, WhileConnected, refused
+from finewright.gateway.errors import ApiError
+from finewright.gateway.gateway import Gateway
+from finewright.gateway.keys import KeyRing
+from finewright.gateway.question import ServedModel
+from finewright.gateway.requests import ChatRequest, CompletionRequest, EmbeddingRequest
+from finewright.gateway.steps import AskedBy
+
+Body = TypeVar("Body", bound=BaseModel)
+Work = Callable[[Request], Awaitable[Response | EventStream]]
+
+OPEN = frozenset({"/healthz", "/readyz"})
+
+
+def app_of(gateway: Gateway, keys: KeyRing | None, more: Sequence[BaseRoute] = ()) -> Starlette:
+    """The application; `more` are routes behind the same door."""
+    routes = _Routes(gateway)
+    app = Starlette(
+        routes=[
+            Route("/healthz", routes.health),
+            Route("/readyz", routes.ready),
+            Route("/metrics", routes.metrics),
+            Route("/v1/models", routes.models),
+            Route("/v1/models/{model:path}", routes.model),
+            _posted("/v1/chat/completions", routes.chat),
+            _posted("/v1/completions", routes.complete),
+            _posted("/v1/embeddings", routes.embed),
+            *more,
+        ],
+        exception_handlers={HTTPException: _http_error, Exception: _other_error},
+    )
+    app.add_middleware(_Door, gateway=gateway, keys=keys)
+    return app
+
+
+def _posted(path: str, work: Work) -> Route:
+    async def endpoint(request: Request) -> Any:  # Any: an ASGI application is a response too
+        return WhileConnected(lambda: work(request))
+
+    return Route(path, endpoint, methods=["POST"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Routes:
+    gateway: Gateway
+
+    async def health(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, request: Request) -> Response:
+        if self.gateway.is_ready():
+            return JSONResponse({"status": "ready"})
+        return refused(ApiError("no question would be answered", status=503, retry_after=1))
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(self.gateway.measures.text(), media_type="text/plain; version=0.0.4")
+
+    async def models(self, request: Request) -> Response:
+        rows = [_row(model, self.gateway.started) for model in self.gateway.models().values()]
+        return JSONResponse({"object": "list", "data": rows})
+
+    async def model(self, request: Request) -> Response:
+        try:
+            _, found = self.gateway.find(request.path_params["model"])
+        except ApiError as error:
+            return refused(error)
+        return JSONResponse(_row(found, self.gateway.started))
+
+    async def chat(self, request: Request) -> Response | EventStream:
+        asked = await self._body(request, ChatRequest)
+        question = asked.question(self.gateway.limits.temperature)
+        _, model = self.gateway.find(asked.model)
+        form = ChatForm(model, question.num_logprobs is not None)
+        pieces = self.gateway.answer(question, asker_of(request))
+        if asked.stream:
+            return await EventStream.begun(form.chunks(pieces, asked.wants_usage))
+        return JSONResponse(form.whole(await gathered(pieces, question.num_answers)))
+
+    async def complete(self, request: Request) -> Response | EventStream:
+        asked = await self._body(request, CompletionRequest)
+        question = asked.question(self.gateway.limits.temperature)
+        _, model = self.gateway.find(asked.model)
+        form = TextForm(model, question.num_logprobs is not None)
+        pieces = self.gateway.answer(question, asker_of(request))
+        if asked.stream:
+            return await EventStream.begun(form.chunks(pieces, asked.wants_usage))
+        return JSONResponse(form.whole(await gathered(pieces, question.num_answers)))
+
+    async def embed(self, request: Request) -> Response:
+        asked = await self._body(request, EmbeddingRequest)
+        found = await self.gateway.embed(asked.model, asked.texts())
+        usage = {"prompt_tokens": found.num_tokens, "total_tokens": found.num_tokens}
+        rows = vectors_of(found.vectors, asked.encoding_format == "base64")
+        return JSONResponse({"object": "list", "data": rows, "model": asked.model, "usage": usage})
+
+    async def _body(self, request: Request, model: type[Body]) -> Body:
+        limits = self.gateway.limits
+        most, seconds = limits.body_bytes, limits.body_seconds
+        return await read_body(request, model, most_bytes=most, seconds=seconds)
+
+
+def asker_of(request: Request) -> AskedBy:
+    """Whose request it is, as the door found out."""
+    asker: AskedBy = request.state.asker
+    return asker
+
+
+def require_admin(request: Request) -> None:
+    """Raise ApiError unless the key is an administrator's."""
+    if asker_of(request).role != "admin":
+        raise ApiError("this needs a key of the role admin", status=403)
+
+
+class _Door:
+    """Lets in who has a key, counts, and gives every response an id. No header opens other origins."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway, keys: KeyRing | None) -> None:
+        self._app, self._gateway, self._keys = app, gateway, keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, number = 500, "req_" + secrets.token_hex(12)
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", number.encode())]
+            await send(message)
+
+        try:
+            await self._entered(scope, receive, sent)
+        finally:
+            route = scope.get("route")
+            path = route.path if isinstance(route, Route) else "other"
+            self._gateway.measures.requested(path, status)
+
+    async def _entered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            scope.setdefault("state", {})["asker"] = self._asker(scope)
+        except ApiError as error:
+            await refused(error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _asker(self, scope: Scope) -> AskedBy:
+        path = scope["path"]
+        if self._keys is None or path in OPEN:
+            return AskedBy("", "admin" if self._keys is None else "user", path)
+        headers = dict(scope["headers"])
+        owner = self._keys.owner(headers.get(b"authorization", b"").decode("latin-1"))
+        return AskedBy(owner.id, owner.role, path)
+
+
+def _row(model: ServedModel, started: int) -> dict[str, Any]:
+    more = {"system_prompt": model.system_prompt} if model.system_prompt else {}
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": started,
+        "owned_by": "finewright",
+        "engine": model.engine,
+        "fingerprint": model.fingerprint,
+        "max_model_len": model.context,
+        **more,
+    }
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    what = {404: f"there is no {request.url.path[:100]}", 405: f"not with {request.method}"}
+    found = refused(ApiError(what.get(error.status_code, error.detail), status=error.status_code))
+    found.headers.update(error.headers or {})
+    return found
+
+
+async def _other_error(request: Request, error: Exception) -> Response:
+    return refused(error)

@@ -1,0 +1,139 @@
+"""From a question to the pieces of its answer: the model, the steps, a slot, the engine."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from finewright.gateway.admission import Admission
+from finewright.gateway.errors import ApiError
+from finewright.gateway.measures import Measures
+from finewright.gateway.question import (
+    AnswerPiece,
+    GatewayQuestion,
+    ModelEngine,
+    ServedModel,
+    TextVectors,
+    TokenUsage,
+)
+from finewright.gateway.steps import AnswerRecord, AnswerStep, AskedBy
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLimits:
+    """What a request may take. Seconds are of the body, of waiting for a slot, and of the whole answer."""
+
+    body_bytes: int = 4 * 2**20
+    body_seconds: float = 30.0
+    answer_seconds: float = 600.0
+    max_tokens: int = 4096
+    temperature: float = 0.0
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The engines behind one door."""
+
+    engines: Sequence[ModelEngine]
+    admission: Admission
+    measures: Measures
+    limits: GatewayLimits = GatewayLimits()
+    steps: Sequence[AnswerStep] = ()
+    started: int = field(default_factory=lambda: int(time.time()))
+
+    def models(self) -> dict[str, ServedModel]:
+        """Every model by its id."""
+        return {model.id: model for engine in self.engines for model in engine.models()}
+
+    def is_ready(self) -> bool:
+        """Would a question be answered?"""
+        return not self.admission.draining and any(e.is_ready() for e in self.engines)
+
+    def find(self, model: str) -> tuple[ModelEngine, ServedModel]:
+        """The engine of a model. Raises ApiError where there is none of that id."""
+        for engine in self.engines:
+            for served in engine.models():
+                if served.id == model:
+                    return engine, served
+        what = f"the model {model[:100]!r} does not exist; GET /v1/models lists those there are"
+        raise ApiError(what, status=404, param="model", code="model_not_found")
+
+    async def answer(
+        self, question: GatewayQuestion, asker: AskedBy
+    ) -> AsyncGenerator[AnswerPiece, None]:
+        """The pieces of the answer. Raises ApiError, before the first piece or where the time is over."""
+        begun, usage, outcome = time.monotonic(), TokenUsage(), "cut"
+        try:
+            async with aclosing(self._answered(question, asker, begun)) as pieces:
+                async for piece in pieces:
+                    usage = piece.usage or usage
+                    yield piece
+            outcome = "done"
+        except ApiError as error:
+            outcome = error.code or str(error.status)
+            raise
+        finally:
+            record = AnswerRecord(outcome, usage, time.monotonic() - begun)
+            self.measures.ended(question.model, record)
+            for step in self.steps:
+                await step.after(question, asker, record)
+
+    async def _answered(
+        self, question: GatewayQuestion, asker: AskedBy, begun: float
+    ) -> AsyncGenerator[AnswerPiece, None]:
+        self.find(question.model)
+        for step in self.steps:
+            question = await step.before(question, asker)
+        engine, _ = self.find(question.model)
+        async with self.admission.slot(), aclosing(engine.answer(self._bounded(question))) as made:
+            pieces: AsyncIterator[AnswerPiece] = made
+            for step in self.steps:
+                pieces = step.pieces(question, pieces)
+            is_first = True
+            async with aclosing(self._in_time(pieces)) as timed:
+                async for piece in timed:
+                    if is_first:
+                        self.measures.begun(question.model, time.monotonic() - begun)
+                        is_first = False
+                    yield piece
+
+    def _bounded(self, question: GatewayQuestion) -> GatewayQuestion:
+        most = self.limits.max_tokens
+        if (question.max_tokens or 0) > most:
+            what = f"max_tokens: {question.max_tokens}, and this server gives {most} at most"
+            raise ApiError(what, param="max_tokens", code="invalid_value")
+        return question
+
+    async def _in_time(
+        self, pieces: AsyncIterator[AnswerPiece]
+    ) -> AsyncGenerator[AnswerPiece, None]:
+        seconds = self.limits.answer_seconds
+        end = asyncio.get_running_loop().time() + seconds
+        while True:
+            try:
+                async with asyncio.timeout_at(end):
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                what = f"the answer took longer than {seconds:g} s; ask for fewer tokens"
+                raise ApiError(what, status=504, code="timeout") from None
+            yield piece
+
+    async def embed(self, model: str, texts: Sequence[str]) -> TextVectors:
+        """The vectors of texts."""
+        engine, served = self.find(model)
+        if not served.embeds:
+            raise ApiError(f"the model {model!r} gives answers, no vectors", param="model")
+        async with self.admission.slot():
+            try:
+                async with asyncio.timeout(self.limits.answer_seconds):
+                    return await engine.embed(model, texts)
+            except TimeoutError:
+                raise ApiError("the vectors took too long", status=504, code="timeout") from None
+
+    async def close(self) -> None:
+        """Let go of every engine."""
+        for engine in self.engines:
+            await engine.close()

@@ -1,0 +1,139 @@
+"""Messages and tools as requests bring them. Texts alone: nothing that a request names is ever fetched."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from finewright.gateway.errors import ApiError
+
+MAX_TOOLS = 128
+_NAME = r"^[a-zA-Z0-9_.-]{1,64}$"
+
+
+class RequestPart(BaseModel):
+    """A part of a request: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TextPart(RequestPart):
+    """A part of a content. Images, sound and files are refused: the models read text."""
+
+    type: Literal["text", "input_text", "output_text"]
+    text: str
+    annotations: list[JsonValue] | None = None
+    logprobs: list[JsonValue] | None = None
+
+
+class FunctionCall(RequestPart):
+    """The function that an earlier answer called, with its arguments as JSON text."""
+
+    name: Annotated[str, Field(pattern=_NAME)]
+    arguments: str = "{}"
+
+
+class ToolCall(RequestPart):
+    """A call of an earlier answer."""
+
+    id: str = ""
+    type: Literal["function"] = "function"
+    function: FunctionCall
+    index: int | None = None
+
+
+class ChatMessage(RequestPart):
+    """A turn of the conversation. The keys that are None alone are there for answers that are sent back."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[TextPart] | None = None
+    name: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    annotations: list[JsonValue] | None = None
+    audio: None = None
+    function_call: None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "ChatMessage":
+        if self.content is None and not (self.role == "assistant" and self.tool_calls):
+            raise ValueError("content is missing")
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError("only an assistant's message has tool_calls")
+        return self
+
+    def as_row(self) -> dict[str, Any]:
+        """As chat templates have it."""
+        role = "system" if self.role == "developer" else self.role
+        given: dict[str, Any] = {"role": role, "content": text_of(self.content)}
+        if self.tool_calls:
+            calls = [call.model_dump(exclude={"index"}) for call in self.tool_calls]
+            given["tool_calls"] = calls
+        for key in ("name", "tool_call_id", "reasoning_content"):
+            value = getattr(self, key)
+            given |= {key: value} if value else {}
+        return given
+
+
+class FunctionTool(RequestPart):
+    """A function that may be called."""
+
+    name: Annotated[str, Field(pattern=_NAME)]
+    description: str | None = None
+    parameters: dict[str, JsonValue] | None = None
+    strict: bool | None = None
+
+
+class ChatTool(RequestPart):
+    """A tool in the form of chat completions."""
+
+    type: Literal["function"]
+    function: FunctionTool
+
+    def as_row(self) -> dict[str, Any]:
+        """As chat templates have it."""
+        return {"type": "function", "function": self.function.model_dump(exclude_none=True)}
+
+
+class NamedFunction(RequestPart):
+    """A name."""
+
+    name: Annotated[str, Field(pattern=_NAME)]
+
+
+class NamedChoice(RequestPart):
+    """The one tool that is to be called."""
+
+    type: Literal["function"]
+    function: NamedFunction
+
+
+def text_of(content: str | Sequence[TextPart] | None) -> str:
+    """The parts of a content as one text."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "".join(part.text for part in content)
+
+
+def check_choice(choice: str, names: Sequence[str]) -> None:
+    """Raise ApiError where the tool that must be called is not among those that are given."""
+    if choice not in {"auto", "none", "required"} and choice not in names:
+        raise ApiError(f"tool_choice: there is no tool {choice!r}", param="tool_choice")
+    if choice == "required" and not names:
+        raise ApiError("tool_choice: required, and no tools are given", param="tool_choice")
+
+
+def schema_of(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A JSON Schema that can be held to. Raises ApiError with what is wrong in it."""
+    import json
+
+    from finewright.errors import FinewrightError
+    from finewright.judge.json_schema import JsonSchema
+
+    try:
+        JsonSchema(json.dumps(given))
+    except FinewrightError as error:
+        raise ApiError(f"response_format: {error}", param="response_format") from None
+    return given

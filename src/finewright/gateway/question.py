@@ -1,0 +1,133 @@
+"""What an engine is asked and what it gives, whichever route the question came by."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+Finish = Literal["stop", "length", "tool_calls"]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingWish:
+    """How tokens are to be chosen; temperature 0 is greedy. `seed` None: another one each time."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerForm:
+    """What an answer must be: one JSON text, that a schema accepts where there is one."""
+
+    schema: Mapping[str, Any] | None = None  # Any: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class ToolWish:
+    """The tools that may be called. `choice` is auto, required, or the name of the one to call."""
+
+    tools: tuple[Mapping[str, Any], ...]  # Any: OpenAI's form
+    choice: str = "auto"
+    at_most_one: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayQuestion:
+    """One question: a conversation, or a text that goes on where `messages` is None.
+
+    `max_tokens` None: as many as fit. `num_logprobs` None: none are wanted; 0: of the chosen tokens alone."""
+
+    model: str
+    messages: tuple[Mapping[str, Any], ...] | None = None  # Any: OpenAI's form
+    text: str | tuple[int, ...] = ""
+    max_tokens: int | None = None
+    num_answers: int = 1
+    sampling: SamplingWish = SamplingWish()
+    stops: tuple[str, ...] = ()
+    num_logprobs: int | None = None
+    tools: ToolWish | None = None
+    form: AnswerForm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredToken:
+    """A token as text and as bytes, with its log-probability; `others` are the likeliest in its place."""
+
+    text: str
+    raw: bytes
+    logp: float
+    others: tuple["ScoredToken", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CalledTool:
+    """A call of a tool; `arguments` is JSON text."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens that were read and written."""
+
+    prompt: int = 0
+    answer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPiece:
+    """A piece of answer number `choice`. The last piece of each has `finish`; `fault` says what could not
+    be read of it. `usage` comes with the last piece of all, in total."""
+
+    choice: int = 0
+    content: str = ""
+    thoughts: str = ""
+    calls: tuple[CalledTool, ...] = ()
+    scores: tuple[ScoredToken, ...] = ()
+    finish: Finish | None = None
+    fault: str = ""
+    usage: TokenUsage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextVectors:
+    """A vector for each text, and the tokens that were read."""
+
+    vectors: Sequence[Sequence[float]]
+    num_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model as clients know it. `fingerprint` is of its weights; it was trained with `system_prompt`."""
+
+    id: str
+    engine: str
+    fingerprint: str = ""
+    system_prompt: str = ""
+    context: int | None = None
+    embeds: bool = False
+
+
+class ModelEngine(Protocol):
+    """Answers for some models. Raises ApiError for what it cannot do, before the first piece."""
+
+    def models(self) -> Sequence[ServedModel]:
+        """What it serves at the moment."""
+
+    def is_ready(self) -> bool:
+        """Would it answer?"""
+
+    def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
+        """The answers' pieces as they come. Closing it stops the work within a token."""
+
+    async def embed(self, model: str, texts: Sequence[str]) -> TextVectors:
+        """A vector of length 1 for each text."""
+
+    async def close(self) -> None:
+        """Let go of what it holds."""

@@ -1,0 +1,234 @@
+"""The bodies of requests, one model for each route: what is unknown is refused, what is known is honoured."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue
+
+from finewright.gateway.errors import ApiError, unsupported
+from finewright.gateway.messages import (
+    MAX_TOOLS,
+    ChatMessage,
+    ChatTool,
+    NamedChoice,
+    RequestPart,
+    check_choice,
+    schema_of,
+)
+from finewright.gateway.question import AnswerForm, GatewayQuestion, SamplingWish, ToolWish
+
+ModelId = Annotated[str, Field(min_length=1, max_length=256, description="An id of /v1/models.")]
+Stops = str | Annotated[list[str], Field(max_length=16)] | None
+_MOST_ANSWERS = 128
+_MOST_LOGPROBS = 20
+_SEED = 2**63
+
+
+class PassingWishes(RequestPart):
+    """Keys that clients send along and that change no answer."""
+
+    user: str | None = None
+    metadata: dict[str, str] | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    service_tier: Literal["auto", "default"] | None = None
+
+
+class StreamOptions(RequestPart):
+    """Is the usage wanted as a last chunk?"""
+
+    include_usage: bool = False
+    include_obfuscation: Literal[False] | None = None
+
+
+class SampledRequest(PassingWishes):
+    """How answers are drawn, common to chat and completions; `None` is as if it were not there."""
+
+    model: ModelId
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=_MOST_ANSWERS)] | None = None
+    seed: Annotated[int, Field(ge=-_SEED, lt=_SEED)] | None = None
+    stop: Stops = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+
+    @property
+    def wants_usage(self) -> bool:
+        """Does a stream end with the usage?"""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+    def sampling(self, temperature: float) -> SamplingWish:
+        """The wish, with the server's own temperature where none is named."""
+        bias = {_token(key): value for key, value in (self.logit_bias or {}).items()}
+        warmth = temperature if self.temperature is None else self.temperature
+        if (self.n or 1) > 1 and warmth == 0:
+            what = "answers at temperature 0 are all the same; set temperature above 0"
+            raise ApiError(f"n: {self.n} {what}", param="n")
+        return SamplingWish(
+            temperature=warmth,
+            top_p=1.0 if self.top_p is None else self.top_p,
+            seed=self.seed,
+            presence_penalty=self.presence_penalty or 0.0,
+            frequency_penalty=self.frequency_penalty or 0.0,
+            logit_bias=bias or None,
+        )
+
+    def stops(self) -> tuple[str, ...]:
+        """The texts that end an answer."""
+        given = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        if not all(given):
+            raise ApiError("stop: an empty text would end every answer", param="stop")
+        return tuple(given)
+
+
+def _token(key: str) -> int:
+    if not key.isascii() or not key.isdigit() or len(key) > 9:  # noqa: PLR2004 - no vocabulary is larger
+        raise ApiError(f"logit_bias: {key[:20]!r} is no token id", param="logit_bias")
+    return int(key)
+
+
+class SchemaFormat(RequestPart):
+    """A schema with its name."""
+
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    description: str | None = None
+    schema_: Annotated[dict[str, JsonValue] | None, Field(alias="schema")] = None
+    strict: bool | None = None
+
+
+class TextFormat(RequestPart):
+    """Free text."""
+
+    type: Literal["text"]
+
+
+class JsonFormat(RequestPart):
+    """One JSON object."""
+
+    type: Literal["json_object"]
+
+
+class JsonSchemaFormat(RequestPart):
+    """One JSON text that a schema accepts."""
+
+    type: Literal["json_schema"]
+    json_schema: SchemaFormat
+
+
+class ChatRequest(SampledRequest):
+    """POST /v1/chat/completions."""
+
+    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=_MOST_LOGPROBS)] | None = None
+    tools: Annotated[list[ChatTool], Field(max_length=MAX_TOOLS)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: Annotated[
+        TextFormat | JsonFormat | JsonSchemaFormat | None, Field(discriminator="type")
+    ] = None
+    modalities: list[Literal["text"]] | None = None
+    store: Literal[False] | None = None
+
+    def question(self, temperature: float) -> GatewayQuestion:
+        """What the engine is asked. Raises ApiError where the keys contradict each other."""
+        limits = {self.max_tokens, self.max_completion_tokens} - {None}
+        if len(limits) > 1:
+            what = "max_tokens and max_completion_tokens differ; give the second alone"
+            raise ApiError(what, param="max_tokens")
+        if self.top_logprobs is not None and not self.logprobs:
+            raise ApiError("top_logprobs: it needs logprobs: true", param="top_logprobs")
+        return GatewayQuestion(
+            model=self.model,
+            messages=tuple(message.as_row() for message in self.messages),
+            max_tokens=next(iter(limits), None),
+            num_answers=self.n or 1,
+            sampling=self.sampling(temperature),
+            stops=self.stops(),
+            num_logprobs=(self.top_logprobs or 0) if self.logprobs else None,
+            tools=self._tools(),
+            form=self._form(),
+        )
+
+    def _tools(self) -> ToolWish | None:
+        given = self.tool_choice
+        choice = given.function.name if isinstance(given, NamedChoice) else given or "auto"
+        tools = self.tools or []
+        check_choice(choice, [tool.function.name for tool in tools])
+        if not tools or choice == "none":
+            return None
+        rows = tuple(tool.as_row() for tool in tools)
+        return ToolWish(rows, choice, at_most_one=self.parallel_tool_calls is False)
+
+    def _form(self) -> AnswerForm | None:
+        return form_of(self.response_format)
+
+
+def form_of(given: TextFormat | JsonFormat | JsonSchemaFormat | None) -> AnswerForm | None:
+    """What an answer must be. Raises ApiError for a schema that is none."""
+    if isinstance(given, JsonSchemaFormat):
+        return AnswerForm(schema_of(given.json_schema.schema_ or {}))
+    return AnswerForm() if isinstance(given, JsonFormat) else None
+
+
+class CompletionRequest(SampledRequest):
+    """POST /v1/completions: a text goes on, without a chat template."""
+
+    prompt: (
+        str
+        | Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+        | Annotated[list[str], Field(min_length=1, max_length=1)]
+    )
+    logprobs: Annotated[int, Field(ge=0, le=_MOST_LOGPROBS)] | None = None
+    echo: Literal[False] | None = None
+    best_of: Literal[1] | None = None
+    suffix: None = None
+
+    def question(self, temperature: float) -> GatewayQuestion:
+        """What the engine is asked."""
+        return GatewayQuestion(
+            model=self.model,
+            text=self._text(),
+            max_tokens=self.max_tokens,
+            num_answers=self.n or 1,
+            sampling=self.sampling(temperature),
+            stops=self.stops(),
+            num_logprobs=self.logprobs,
+        )
+
+    def _text(self) -> str | tuple[int, ...]:
+        given: Any = self.prompt  # Any: narrowed by the line below
+        if isinstance(given, list):
+            given = given[0] if isinstance(given[0], str) else tuple(given)
+        if not given:
+            raise ApiError("prompt: there is nothing to go on from", param="prompt")
+        return given  # type: ignore[no-any-return]
+
+
+class EmbeddingRequest(PassingWishes):
+    """POST /v1/embeddings."""
+
+    model: ModelId
+    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+
+    def texts(self) -> list[str]:
+        """The texts that become vectors."""
+        if self.dimensions is not None:
+            raise unsupported("dimensions", "vectors are given whole")
+        texts = [self.input] if isinstance(self.input, str) else self.input
+        if not all(texts):
+            raise ApiError("input: an empty text has no vector", param="input")
+        return texts
+
+
+class LoadRequest(RequestPart):
+    """POST /v1/models/load and /v1/models/unload: an adapter that the server's folder of runs has."""
+
+    model: ModelId

@@ -1,0 +1,249 @@
+"""A real server in a process of its own, asked by the official client and by clients that mean no good."""
+
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+import tiny
+
+openai = pytest.importorskip("openai")
+pytestmark = pytest.mark.torch
+
+ASKED = [{"role": "user", "content": "the user asks"}]
+
+
+class Serving(NamedTuple):
+    process: "subprocess.Popen[str]"
+    url: str
+    key: str
+    folder: Path
+
+    @property
+    def client(self) -> Any:
+        return openai.OpenAI(base_url=self.url, api_key=self.key, max_retries=0, timeout=60)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+    def port(self) -> int:
+        return int(httpx.URL(self.url).port or 0)
+
+
+def started(folder: Path, *overrides: str) -> Serving:
+    tiny.tiny_model("llama").save_pretrained(folder / "base")
+    tiny.tiny_tokenizer().save_pretrained(folder / "base")
+    (folder / "serve.yaml").write_text("name: here\nserve: {port: 0, max_tokens: 100}\n")
+    sets = [part for each in overrides for part in ("--set", each)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "finewright", "serve", "./base", "--spec", "serve.yaml", *sets],
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    shown = ""
+    for line in process.stdout:
+        shown += line
+        if found := re.search(r"at (http://\S+)", line):
+            key = re.search(r"fw-\S+", shown)
+            return Serving(process, found[1], key[0] if key else "", folder)
+    raise AssertionError(shown)
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    found = started(tmp_path_factory.mktemp("serve"), "serve.at_once=1", "serve.waiting=0")
+    yield found
+    found.process.terminate()
+    assert found.process.wait(30) == 0
+    assert found.process.stdout is not None
+    assert "Traceback" not in found.process.stdout.read()
+    found.process.stdout.close()
+
+
+def test_the_model_is_an_id_and_no_path(serving: Serving) -> None:
+    (model,) = serving.client.models.list().data
+    assert model.id == "base"
+    assert serving.client.models.retrieve("base").max_model_len == 256
+    assert (
+        str(serving.folder) not in httpx.get(f"{serving.url}/models", headers=serving.headers).text
+    )
+
+
+def test_a_stream_says_what_the_whole_answer_says(serving: Serving) -> None:
+    given = {"model": "base", "messages": ASKED, "max_tokens": 12}
+    whole = serving.client.chat.completions.create(**given)
+    more = {"stream": True, "stream_options": {"include_usage": True}}
+    *chunks, last = serving.client.chat.completions.create(**given, **more)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert text == whole.choices[0].message.content
+    assert chunks[-1].choices[0].finish_reason == whole.choices[0].finish_reason
+    assert (last.choices, last.usage) == ([], whole.usage)
+    assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens
+
+
+def test_a_seed_gives_the_same_answers_and_n_gives_different_ones(serving: Serving) -> None:
+    def texts(seed: int) -> list[str]:
+        given = {"n": 3, "temperature": 1.0, "max_tokens": 12, "seed": seed}
+        found = serving.client.chat.completions.create(model="base", messages=ASKED, **given)
+        return [choice.message.content for choice in found.choices]
+
+    assert texts(1) == texts(1) != texts(2)
+    assert len(set(texts(1))) > 1
+
+
+def test_an_answer_ends_before_a_stop(serving: Serving) -> None:
+    given = {"model": "base", "prompt": "the user", "max_tokens": 30}
+    text = serving.client.completions.create(**given).choices[0].text
+    stop = text[5:8]
+    found = serving.client.completions.create(**given, stop=[stop, "never written"])
+    assert found.choices[0].text == text[: text.index(stop)]
+    assert found.choices[0].finish_reason == "stop"
+    streamed = serving.client.completions.create(**given, stop=stop, stream=True)
+    assert "".join(chunk.choices[0].text for chunk in streamed) == text[: text.index(stop)]
+
+
+def test_the_answer_is_cut_where_it_was_asked_to_be(serving: Serving) -> None:
+    found = serving.client.completions.create(model="base", prompt=[5, 6, 7], max_tokens=3)
+    assert found.choices[0].finish_reason == "length"
+    assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (3, 3)
+
+
+CHAT = {"model": "base", "messages": ASKED}
+DEEP = "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (b"{", 400, "not readable JSON"),
+        (b"", 400, "not readable JSON"),
+        (b"[]", 400, "must be a JSON object"),
+        (b"\xff\xfe", 400, "not readable JSON"),
+        (f'{{"model": {DEEP}}}'.encode(), 400, "not readable JSON"),
+        (b'{"model": "base", "messages": [{"role": "user", "content": "\\ud800"}]}', 400, "JSON"),
+        (b'{"temperature": NaN}', 400, "not readable JSON"),
+        (b'{"a": "' + b"x" * 10_000_000 + b'"}', 413, "larger than"),
+        ({**CHAT, "temprature": 1}, 400, "unknown parameter: temprature"),
+        ({**CHAT, "temperature": "warm"}, 400, "temperature"),
+        ({**CHAT, "temperature": -1}, 400, "temperature"),
+        ({**CHAT, "n": 10**9}, 400, "n: "),
+        ({**CHAT, "n": 2}, 400, "all the same"),
+        ({**CHAT, "max_tokens": 101}, 400, "100 at most"),
+        ({**CHAT, "stop": ""}, 400, "stop"),
+        ({**CHAT, "messages": []}, 400, "messages"),
+        ({**CHAT, "messages": [{"role": "user"}]}, 400, "content is missing"),
+        ({**CHAT, "messages": [{"role": "root", "content": ""}]}, 400, "role"),
+        ({**CHAT, "logprobs": True}, 400, "logprobs"),
+        ({**CHAT, "presence_penalty": 1}, 400, "presence_penalty"),
+        ({**CHAT, "response_format": {"type": "json_object"}}, 400, "response_format"),
+        ({**CHAT, "tool_choice": "required"}, 400, "no tools are given"),
+        (
+            {**CHAT, "tools": [{"type": "function", "function": {"name": "../x"}}]},
+            400,
+            "name",
+        ),
+        ({**CHAT, "tools": [{"type": "function", "function": {"name": "x"}}]}, 400, "tools"),
+        (
+            {**CHAT, "messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            400,
+            "content",
+        ),
+        ({**CHAT, "messages": [{"role": "user", "content": "a " * 2000}]}, 400, "tokens"),
+        ({**CHAT, "model": "nobody"}, 404, "does not exist"),
+        ({**CHAT, "model": "../../etc/passwd"}, 404, "does not exist"),
+        ({**CHAT, "model": "http://169.254.169.254/"}, 404, "does not exist"),
+    ],
+)  # fmt: skip
+def test_a_bad_request_is_an_error_object(
+    serving: Serving, body: object, status: int, says: str
+) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {**serving.headers, "Content-Type": "application/json"}
+    url = f"{serving.url}/chat/completions"
+    found = httpx.post(url, content=content, headers=headers, timeout=60)
+    error = found.json()["error"]
+    assert (found.status_code, error.keys()) == (status, {"message", "type", "param", "code"})
+    assert says in error["message"]
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer fw-wrong", "Basic x", "Bearer \xff"])
+def test_nobody_enters_without_a_key(serving: Serving, header: str) -> None:
+    headers = {"Authorization": header.encode("latin-1")}
+    for path in ("/v1/models", "/metrics", "/v1/nothing"):
+        found = httpx.get(httpx.URL(serving.url).join(path), headers=headers)
+        assert (found.status_code, found.json()["error"]["type"]) == (401, "authentication_error")
+    assert httpx.get(httpx.URL(serving.url).join("/healthz")).status_code == 200
+    assert httpx.get(httpx.URL(serving.url).join("/readyz")).status_code == 200
+
+
+def test_the_key_is_stored_as_a_digest_that_its_owner_alone_can_read(serving: Serving) -> None:
+    path = serving.folder / "serve" / "keys.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert serving.key not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/models/..%2f..%2fetc", "/v1/models/%00", "/../serve/keys.json", "/v1/nothing"]
+)
+def test_no_path_leads_out(serving: Serving, path: str) -> None:
+    with socket.create_connection(("127.0.0.1", serving.port())) as raw:
+        lines = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {serving.key}\r\n"
+        raw.sendall(f"{lines}Connection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b'"not_found_error"' in answer
+
+
+def running(serving: Serving) -> float:
+    text = httpx.get(httpx.URL(serving.url).join("/metrics"), headers=serving.headers).text
+    found = re.search(r"^finewright_answers_running (\S+)", text, re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
+def test_beyond_the_queue_is_429_and_a_client_that_leaves_frees_its_slot(serving: Serving) -> None:
+    body = {"model": "base", "prompt": "the", "max_tokens": 100, "n": 100, "temperature": 1}
+    url, headers = f"{serving.url}/completions", serving.headers
+    with httpx.stream("POST", url, json={**body, "stream": True}, headers=headers) as first:
+        lines = first.iter_lines()
+        assert '"text_completion"' in next(lines)
+        assert running(serving) == 1
+        second = httpx.post(url, json=body, headers=headers)
+        assert (second.status_code, second.headers["retry-after"]) == (429, "1")
+        assert second.json()["error"]["code"] == "rate_limit_exceeded"
+    left = time.monotonic()
+    while running(serving):
+        assert time.monotonic() < left + 1
+    assert httpx.post(url, json={**body, "n": 1}, headers=headers).status_code == 200
+
+
+def test_a_second_sigterm_is_not_needed(tmp_path: Path) -> None:
+    found = started(tmp_path)
+    found.process.send_signal(signal.SIGTERM)
+    assert found.process.wait(30) == 0
+    assert found.process.stdout is not None
+    found.process.stdout.close()
+    del found
+    again = subprocess.run(
+        [sys.executable, "-m", "finewright", "serve", "--new-key", "user", "--spec", "serve.yaml"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "fw-" in again.stdout + again.stderr
+    stored = json.loads((tmp_path / "serve" / "keys.json").read_text())["keys"]
+    assert [key["role"] for key in stored] == ["admin", "user"]

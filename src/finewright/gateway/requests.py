@@ -226,9 +226,3 @@ class EmbeddingRequest(PassingWishes):
         if not all(texts):
             raise ApiError("input: an empty text has no vector", param="input")
         return texts
-
-
-class LoadRequest(RequestPart):
-    """POST /v1/models/load and /v1/models/unload: an adapter that the server's folder of runs has."""
-
-    model: ModelId

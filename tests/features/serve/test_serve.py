@@ -233,6 +233,33 @@ def test_beyond_the_queue_is_429_and_a_client_that_leaves_frees_its_slot(serving
     assert httpx.post(url, json={**body, "n": 1}, headers=headers).status_code == 200
 
 
+def test_requests_are_counted_by_their_route(serving: Serving) -> None:
+    serving.client.models.list()
+    text = httpx.get(httpx.URL(serving.url).join("/metrics"), headers=serving.headers).text
+    assert 'finewright_http_requests_total{route="/v1/models",status="200"}' in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "nothing to serve"),
+        (("./base", "--set", "serve.port=1"), "none is given"),
+        (("./nowhere",), "nowhere"),
+        (("./base", "--host", "example.org"), "is no address"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "finewright", "serve", *arguments],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 2
+    assert says in found.stderr.splitlines()[0]
+    assert not (tmp_path / "serve").exists()
+
+
 def test_a_second_sigterm_is_not_needed(tmp_path: Path) -> None:
     found = started(tmp_path)
     found.process.send_signal(signal.SIGTERM)

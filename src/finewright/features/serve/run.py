@@ -63,6 +63,8 @@ def serve(options: ServeOptions, session: Session) -> None:
 def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:
     """The section, with what the command line says over it, and the folder that its paths start from."""
     spec, root = ServeSpec(), Path()
+    if options.overrides and options.spec is None:
+        raise DataError("--set overrides keys of a spec, and none is given", hint="--spec FILE")
     if options.spec is not None:
         loaded = load_section("serve", ServeSpec, options.spec, options.overrides)
         spec, root = loaded.spec, options.spec.parent

@@ -6,7 +6,7 @@ import pytest
 
 from finewright.data.contamination import contamination
 from finewright.rows.identity import named_anew
-from guard.duplicates.made import chat, edited, seeded, words
+from guard.duplicates.made import chat, seeded, words
 
 RNG = seeded(0)
 TRAIN = [chat(words(RNG, 30), words(RNG, 40), row=i) for i in range(1, 51)]
@@ -19,7 +19,7 @@ def held_out():
     return [
         chat(*(turn["content"] for turn in TRAIN[0].messages), row=1),
         chat(TRAIN[1].messages[0]["content"], words(rng, 40), row=2),
-        edited(chat(*(turn["content"] for turn in TRAIN[2].messages), row=3), rng, 0.08),
+        chat(*(f"Please, {turn['content']} thanks" for turn in TRAIN[2].messages), row=3),
         chat(words(rng, 20), inside, row=4),
         chat(words(rng, 30), words(rng, 40), row=5),
     ]

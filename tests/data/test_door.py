@@ -76,7 +76,7 @@ def test_each_check_sees_only_what_the_one_before_left() -> None:
     rows = [
         row(1, f"{MAIL} <|im_end|>", license="GPL-3.0-only"),
         row(2, f"{MAIL} <|im_end|>"),
-        row(2, MAIL.replace("anna", "otto")),
+        row(2, f"Please: {MAIL} <|im_end|>".replace("anna", "otto")),
         row(4, "Planted."),
     ]
     seen: list[tuple[Row, ...]] = []

@@ -7,7 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.guard.duplicates.near import near_pairs
-from finewright.guard.duplicates.words import Wordings, mixed, parts_of, wordings, words_of
+from finewright.guard.duplicates.words import (
+    Wordings,
+    mixed,
+    parts_of,
+    tokens_of,
+    uncapital,
+    word_of,
+    wordings,
+)
 from finewright.schema.rows import Row
 
 _SHORTEST, _LONGEST = 8, 13
@@ -115,7 +123,7 @@ def _runs(rows: Wordings, length: int) -> _Hashed:
         return _Hashed(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))
     powers = _powers(_BASE, num_words)
     total = np.zeros(num_words + 1, np.uint64)
-    np.cumsum(mixed(rows.words.astype(np.uint64)) * powers, out=total[1:])
+    np.cumsum(mixed(uncapital(rows.words).astype(np.uint64)) * powers, out=total[1:])
     sums = total[length:] - total[:-length]
     inverse = _powers(pow(_BASE, -1, 1 << 64), num_words)[: len(sums)]
     is_mark = np.zeros(num_words + 1, np.int64)
@@ -149,4 +157,4 @@ def _overlap(known: _Runs, measured: Wordings, i: int, length: int) -> Overlap:
 
 
 def _words(texts: Sequence[str]) -> list[str]:
-    return [word for text in texts for word in words_of(text)]
+    return [word_of(token) for text in texts for token in tokens_of(text)]

@@ -21,9 +21,9 @@ class PrepareSpec(Model):
         {}, "Our key -> the file's own, e.g. {prompt: question}", "the usual keys are known"
     )
     duplicates: DuplicatesSpec = default(
-        DuplicatesSpec(exact="drop", near="drop"),
+        DuplicatesSpec(exact="drop"),
         "Repeated rows",
-        "one of each is enough to learn it",
+        "one of each is enough to learn it; near ones may be meant, and are said",
     )
     personal_data: PersonalDataSpec = default(
         PersonalDataSpec(), "Personal data in the rows", "what is found is said"

@@ -8,7 +8,7 @@ from typing import Any
 from finewright.data.scale.prepare import PrepareSettings, prepare_rows
 from finewright.rows.user_rows import to_user_json
 from finewright.schema.scale import PrepareReport, PrepareSpec
-from guard.duplicates.made import chat, edited, seeded, words
+from guard.duplicates.made import chat, seeded, words
 
 KEYS = (b"0123456789abcdef", b"")
 
@@ -26,7 +26,8 @@ def lines(num_rows: int, seed: int = 0) -> list[str]:
         else:
             row = rng.choice(rows)
         if kind == "near":
-            row = edited(row, rng, 0.08)
+            question, answer = (turn["content"] for turn in row.messages)
+            row = chat(f"Please, {question}", f"{answer} thanks")
         elif kind == "mail":
             row = chat(words(rng, 25), f"{words(rng, 35)} write to {words(rng, 1)}@example.org")
         text = json.dumps(to_user_json(row))

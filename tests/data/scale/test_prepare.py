@@ -48,7 +48,7 @@ def test_every_row_is_kept_or_rejected_with_its_reason(file: Path, made: Path) -
     assert report["rows_in"] == 300 == len(kept) + len(rejected)
     assert report["rows_kept"] == len(kept)
     assert report["rows_dropped"] == Counter(record["reason"] for record in rejected)
-    assert set(report["rows_dropped"]) == {"duplicate", "near_duplicate", "invalid", "unreadable"}
+    assert set(report["rows_dropped"]) == {"duplicate", "invalid", "unreadable"}
     assert all(record["why"] and record["file"] == str(file) for record in rejected)
     assert sorted(path.name for path in made.iterdir()) == [
         "findings.jsonl",
@@ -60,7 +60,7 @@ def test_every_row_is_kept_or_rejected_with_its_reason(file: Path, made: Path) -
 
 def test_the_rows_are_those_that_the_same_steps_keep_in_memory(file: Path, made: Path) -> None:
     rows = validate(read_rows(file).rows, "auto").rows
-    expected = find(rows, DuplicatesSpec(exact="drop", near="drop"))
+    expected = find(rows, DuplicatesSpec(exact="drop"))
     again = validate(read_rows(made / "rows.jsonl").rows, "auto").rows
     assert [row.id for row in again] == [row.id for row in expected.outcome.rows]
     report = json.loads((made / "report.json").read_text())

@@ -25,7 +25,7 @@ def write(path: Path, *pairs: tuple[str, str]) -> Path:
 def files(tmp_path: Path) -> tuple[Path, Path, Path]:
     return (
         write(tmp_path / "a.jsonl", ("where is it", LONG), ("what is new", "nothing"), ("where is it", LONG)),
-        write(tmp_path / "b.jsonl", ("where is it", LONG.replace("monday", "friday")), ("who", "me")),
+        write(tmp_path / "b.jsonl", ("where is it", LONG.replace("parcel", "parcle")), ("who", "me")),
         write(tmp_path / "test.jsonl", ("what is new", "nothing"), ("why", "because")),
     )  # fmt: skip
 

@@ -4,12 +4,19 @@ import random
 import re
 from itertools import accumulate
 
+from finewright.guard.duplicates.lexicon import alone
 from finewright.rows.identity import named_anew
 from finewright.rows.texts import with_texts
 from finewright.schema.rows import Row
 
 _SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeio"]
-_LEXICON = [a + b + c for a in _SYLLABLES for b in _SYLLABLES for c in ("", "n", "s", "r")]
+_LEXICON = [
+    word
+    for a in _SYLLABLES
+    for b in _SYLLABLES
+    for word in (a + b, f"{a}{b}n", f"{a}{b}s", f"{a}{b}r")
+    if word not in alone()
+]
 _WEIGHTS = list(accumulate(1 / (i + 5) for i in range(len(_LEXICON))))
 _WORD = re.compile(r"\w+")
 

@@ -40,9 +40,10 @@ def test_the_common_subsequence_is_that_of_the_textbook(a: list[int], b: list[in
 
 
 def test_the_share_is_that_of_common_words() -> None:
-    edited = LONG.replace("monday", "tuesday").replace("north", "south")
-    # 19 + 19 words, of which 4 differ.
-    assert share(chat(LONG, LONG), chat(edited, edited)) == pytest.approx(1 - 4 / 38)
+    long = " ".join([LONG] * 4)
+    edited = long.replace("parcel", "cabinet", 1).replace("depot", "office", 1)
+    # 76 + 76 words, of which 4 differ.
+    assert share(chat(long, long), chat(edited, edited)) == pytest.approx(1 - 4 / 152)
 
 
 def test_case_punctuation_and_spaces_do_not_count() -> None:
@@ -82,17 +83,17 @@ def test_a_template_with_other_facts_is_another_row() -> None:
 
 
 def test_another_figure_among_many_other_words_is_another_row() -> None:
-    one = f"{LONG} {LONG} and has a duplicate fee of 38 EUR, ref 1008"
-    other = one.replace("monday", "friday").replace("north", "east")
+    one = f"{LONG} {LONG} {LONG} {LONG} and has a duplicate fee of 38 EUR, ref 1008"
+    other = one.replace("parcel", "cabinet", 1)
     assert share(chat(one, LONG), chat(other, LONG)) is not None
     for figures in (("1008", "1017"), ("38", "855"), ("38 EUR", "855EUR")):
         assert share(chat(one, LONG), chat(other.replace(*figures), LONG)) is None
 
 
 def test_a_number_that_is_spelled_or_left_out_does_not_hide_a_repeat() -> None:
-    one = f"{LONG} {LONG} at 10"
+    one = f"{LONG} {LONG} {LONG} {LONG} at 10"
     for figures in (("at 10", "at ten"), ("at 10", "later")):
-        other = one.replace("monday", "friday").replace(*figures)
+        other = one.replace("parcel", "cabinet", 1).replace(*figures)
         assert share(chat(one, LONG), chat(other, LONG)) is not None
 
 
@@ -103,3 +104,41 @@ def test_a_row_is_like_itself_and_no_pair_is_below_the_bar(letters: list[str], b
     assert share(one, one, bar) == 1.0
     found = share(one, other, bar)
     assert found is None or found >= bar
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("A customer from Iran asks", "A customer from Peru asks"),
+        ("require(balance >= amount)", "require(balance <= amount)"),
+        ("if (isOwner && isOpen)", "if (isOwner || isOpen)"),
+        ("the fee was paid", "the fee was not paid"),
+        ("Please activate it", "Please deactivate it"),
+        ("Members can share it", "Members can't share it"),
+        ("It opens on Monday", "It opens on Tuesday"),
+        ("It opens on Monday", "It opens on some day"),
+        ("from alice to bob", "from bob to alice"),
+        ("It costs ten", "It costs twelve"),
+        ("Write to Mr. Miller", "Write to Mr. Baker"),
+        ("function f() onlyOwner", "function f() onlyMinter"),
+    ],
+)
+def test_what_says_the_contrary_is_another_row(one: str, other: str) -> None:
+    long = f"{LONG} {LONG} {LONG} {LONG}"
+    assert share(chat(f"{one} {LONG}", LONG), chat(f"{other} {LONG}", LONG)) is None
+    assert share(chat(f"{one} {long}", LONG), chat(f"{other} {long}", LONG)) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("the custmoer waits", "the customer waits"),
+        ("Hello team, the customer waits", "the customer waits"),
+        ("the customer waits, thanks in advance", "the customer waits"),
+        ("THE CUSTOMER CAN'T WAIT", "the customer cannot wait"),
+        ("the customer waits please", "kindly the customer waits"),
+        ("it costs 10", "it costs ten"),
+    ],
+)
+def test_what_only_looks_different_is_a_repeat(one: str, other: str) -> None:
+    assert share(chat(f"{one} {LONG}", LONG), chat(f"{other} {LONG}", LONG)) is not None

@@ -53,7 +53,7 @@ def test_what_is_kept_has_no_repeats(seed: int, num_rows: int) -> None:
 
 def test_the_kinds_are_told_apart_and_the_first_stays() -> None:
     rng = seeded(3)
-    base = chat(words(rng, 30), words(rng, 30), row=1)
+    base = chat(words(rng, 130), words(rng, 130), row=1)
     question, answer = (turn["content"] for turn in base.messages)
     rows = [
         base,
@@ -89,7 +89,7 @@ def test_what_is_only_told_of_stays() -> None:
 
 def test_a_repeat_of_a_row_that_is_left_out_is_left_out() -> None:
     rng = seeded(5)
-    base = chat(words(rng, 40), words(rng, 40), row=1)
+    base = chat(words(rng, 130), words(rng, 130), row=1)
     near = edited(base, rng, 0.1)
     again = Row(**{name: getattr(near, name) for name in near.__slots__} | {"row": 9})
     outcome, report = find([base, near, again], DuplicatesSpec(exact="report", near="drop"))
@@ -108,7 +108,8 @@ def test_a_repeat_of_a_row_that_is_left_out_is_left_out() -> None:
 def test_planted_edits_are_found_and_nothing_else(low: float) -> None:
     rng = seeded(7)
     rows = [
-        chat(words(rng, rng.randint(15, 60)), words(rng, rng.randint(15, 80))) for _ in range(400)
+        chat(words(rng, rng.randint(120, 150)), words(rng, rng.randint(120, 200)))
+        for _ in range(400)
     ]
     edits = [edited(row, rng, low) for row in rows]
     found = near_repeats([*rows, *edits], 0.8)
@@ -141,6 +142,6 @@ def test_a_set_of_one_template_has_no_repeats_among_its_facts() -> None:
 
 def test_many_near_repeats_of_one_row_leave_one() -> None:
     rng = seeded(11)
-    base = chat(words(rng, 60), words(rng, 60))
+    base = chat(words(rng, 130), words(rng, 130))
     rows = [base, *(edited(base, rng, 0.05) for _ in range(120))]
     assert find(rows, DROP).report.rows_kept == 1

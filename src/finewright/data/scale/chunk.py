@@ -6,7 +6,7 @@ order."""
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -144,11 +144,23 @@ def _near(worded: Wordings, options: Options) -> dict[str, Array]:
     return texts | {
         "keys": worded.keys,
         "words": worded.words,
+        **_spelled(worded.spelled),
         "starts": worded.starts,
         "answers": worded.answers,
         "bands": np.stack(hashed) if hashed else np.empty((0, len(worded)), np.uint64),
         # The lowest byte of each hash: enough to tell unlike rows (Li and König 2010, b-bit minwise hashing).
         "sketch": np.ascontiguousarray(signed.T.astype(np.uint8)).reshape(-1, NUM_HASHES),
+    }
+
+
+def _spelled(words: Mapping[int, str]) -> dict[str, Array]:
+    """The words of the slice by their numbers, in order; `ends` has where each ends among the bytes."""
+    known = sorted(words)
+    encoded = [words[number].encode("utf-8", "surrogatepass") for number in known]
+    return {
+        "known": np.array(known, np.uint32),
+        "ends": np.cumsum([len(word) for word in encoded], dtype=np.int64),
+        "spelled": np.frombuffer(b"".join(encoded), np.uint8),
     }
 
 

@@ -1,5 +1,6 @@
 """The chunks of all slices as columns on disk: what near-duplicates are found by, one band at a time."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from finewright.guard.duplicates.words import Wording
 from finewright.store.atomic import os_errors
 
 _WORDS, _SKETCH = "words.u32", "sketch.u8"
+_KNOWN, _ENDS, _SPELLED = "known.u32", "ends.i64", "spelled.u8"
 
 
 class Columns:
@@ -26,6 +28,7 @@ class Columns:
         names = ["places", "ids", "texts", "facts"]
         names += ["keys", "starts", "answers"] if with_near else []
         sizes, num_words = [], 0
+        known, spelled = [0], [0]
         for path in chunks:
             with os_errors(path), np.load(path) as chunk:
                 for name in names:
@@ -37,6 +40,8 @@ class Columns:
                 if with_near:
                     self._append(chunk)
                     num_words += len(chunk["words"])
+                    known.append(known[-1] + len(chunk["known"]))
+                    spelled.append(spelled[-1] + len(chunk["spelled"]))
         joined = {name: np.concatenate(columns) for name, columns in parts.items()}
         self.offsets = np.cumsum([0, *sizes])
         self.places, self.ids, self.texts = (joined[name] for name in ("places", "ids", "texts"))
@@ -45,6 +50,7 @@ class Columns:
             self._keys, self._answers = joined["keys"], joined["answers"]
             self._starts = np.append(joined["starts"], num_words)
             self._words = _mapped(folder / _WORDS, np.uint32)
+            self._vocabularies = _vocabularies(folder, known, spelled)
             self._sketch = _mapped(folder / _SKETCH, np.uint8).reshape(-1, NUM_HASHES)
 
     def __len__(self) -> int:
@@ -53,7 +59,10 @@ class Columns:
     def __getitem__(self, i: int) -> Wording:
         start, answer, end = self._starts[i], self._answers[i], self._starts[i + 1]
         return Wording(
-            self._words[start + 1 : answer], self._words[answer + 1 : end], int(self._keys[i])
+            self._words[start + 1 : answer],
+            self._words[answer + 1 : end],
+            int(self._keys[i]),
+            self._vocabularies[place_of(self, i).chunk],
         )
 
     def band(self, number: int, bands: Bands) -> NDArray[np.uint64]:
@@ -72,9 +81,42 @@ class Columns:
         return agreeing
 
     def _append(self, chunk: Any) -> None:  # Any: numpy's open archive
-        for name, column in [(_WORDS, chunk["words"]), (_SKETCH, chunk["sketch"]), *_bands(chunk)]:
+        columns = {
+            _WORDS: chunk["words"],
+            _SKETCH: chunk["sketch"],
+            _KNOWN: chunk["known"],
+            _ENDS: chunk["ends"],
+            _SPELLED: chunk["spelled"],
+        }
+        for name, column in [*columns.items(), *_bands(chunk)]:
             with (self._folder / name).open("ab") as file:
                 column.tofile(file)
+
+
+class _Vocabulary(NamedTuple):
+    """The words of one chunk by their numbers, in files."""
+
+    known: NDArray[np.uint32]
+    ends: NDArray[np.int64]
+    spelled: NDArray[np.uint8]
+
+    def get(self, number: int, /) -> str | None:
+        """The folded word; None where the number is a fact's."""
+        at = int(np.searchsorted(self.known, np.uint32(number)))
+        if at == len(self.known) or self.known[at] != number:
+            return None
+        start = int(self.ends[at - 1]) if at else 0
+        return self.spelled[start : self.ends[at]].tobytes().decode("utf-8", "surrogatepass")
+
+
+def _vocabularies(folder: Path, known: list[int], spelled: list[int]) -> list[_Vocabulary]:
+    numbers, ends = _mapped(folder / _KNOWN, np.uint32), _mapped(folder / _ENDS, np.int64)
+    texts = _mapped(folder / _SPELLED, np.uint8)
+    words, letters = itertools.pairwise(known), itertools.pairwise(spelled)
+    return [
+        _Vocabulary(numbers[a:b], ends[a:b], texts[c:d])
+        for (a, b), (c, d) in zip(words, letters, strict=True)
+    ]
 
 
 class ChunkPlace(NamedTuple):

@@ -143,7 +143,7 @@ class PrepareOptions(RowOptions):
     engine: EngineName = option("local", "Processes here, or Ray.")
     workers: int | None = option(None, "Processes; default: one per core.", ge=1)
     exact: Exact = "drop"
-    near: Near = "drop"
+    near: Near = "report"
     similarity: Similarity = 0.8
     action: Personal = "report"
     secrets: Secrets = "report"

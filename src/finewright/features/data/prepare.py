@@ -23,7 +23,7 @@ def prepare(
 ) -> PrepareReport:
     """Rows of files, folders or `hub:OWNER/NAME` into the folder `out`, new or begun by the same call.
 
-    By default repeats and near-repeats are left out, personal data and secrets are told of. `workers`
+    By default repeats are left out; near repeats, personal data and secrets are told of. `workers`
     are as many as the machine has processors. Run again after a kill, it goes on where it was. Raises
     DataError where the format is not known, and where `out` lies in a folder that is read."""
     # numpy is loaded here, not where the command line begins.

@@ -1,41 +1,69 @@
 """Are two rows near-duplicates? The exact check of what the signatures only suggest."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.guard.duplicates.words import Wording, is_fact
+from finewright.guard.duplicates.contrast import difference
+from finewright.guard.duplicates.words import Spelled, Wording, uncapital
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _SHORT = 10
+_FULL, _SHORT_TEXT = 120, 60
+# What small words and misspellings may have cost a pair before they are looked at.
+_DOUBT = 0.3
 
 
 def alike(one: Wording, other: Wording, similarity: float) -> float | None:
     """The share of words that the rows have in common, in order; None where they are not near.
 
     Near rows share at least `similarity` of their words: 2 LCS / (m + n), the LCS being the longest
-    common subsequence. Beyond that, what is asked and what is answered are each near (a common
-    answer does not make two questions one, nor the other way round), a short answer to the same
-    question is the same (another one is a conflict, not a repeat), and their numbers agree: a template
-    with other facts is another row."""
+    common subsequence; a misspelled word counts as the word, and those that hardly say anything (a greeting,
+    an article) count for nothing where only one row has them. Beyond that, what is asked and what is
+    answered are each near (a common answer does not make two questions one, nor the other way round), a
+    short answer to the same question is the same (another one is a conflict, not a repeat), and neither part
+    has a `contrast`: another number, name, negation or opposite."""
     if one.key != other.key:
         return None
-    in_prompt = num_common(one.prompt, other.prompt)
-    answered = num_common(one.answered, other.answered)
-    lengths = [(len(a), len(b)) for a, b in zip(one[:2], other[:2], strict=True)]
-    share = 2 * (in_prompt + answered) / max(1, sum(map(sum, lengths)))
-    is_near = (
-        share >= similarity
-        and _is_part_near(in_prompt, lengths[0], similarity)
-        and _is_part_near(answered, lengths[1], similarity)
-        and not _is_conflict(in_prompt, answered, lengths)
-        and not have_other_facts(_both(one), _both(other))
-    )
-    return share if is_near else None
+    pairs = list(zip(one[:2], other[:2], strict=True))
+    common = [num_common(uncapital(a), uncapital(b)) for a, b in pairs]
+    sizes = [(len(a), len(b)) for a, b in pairs]
+    if 2 * sum(common) < (similarity - _DOUBT) * sum(map(sum, sizes)):
+        return None
+    parts = [
+        _compared(*pair, num, one.spelled, other.spelled)
+        for pair, num in zip(pairs, common, strict=True)
+    ]
+    if any(part.is_contrast for part in parts) or _is_conflict(parts):
+        return None
+    share = 2 * sum(part.common for part in parts) / max(1, sum(sum(part.sizes) for part in parts))
+    is_near = share >= similarity and all(_is_part_near(part, similarity) for part in parts)
+    return min(1.0, share) if is_near else None
+
+
+class _Part(NamedTuple):
+    """Of what is asked, or answered: the words in common, those of each row, those that say other things."""
+
+    common: int
+    sizes: tuple[int, int]
+    num_other: int
+    is_contrast: bool
+
+
+def _compared(
+    one: "NDArray[np.uint32]",
+    other: "NDArray[np.uint32]",
+    common: int,
+    spelled_one: Spelled,
+    spelled_other: Spelled,
+) -> _Part:
+    found = difference(one.tolist(), other.tolist(), spelled_one, spelled_other)
+    sizes = (len(one) - found.fillers[0], len(other) - found.fillers[1])
+    alike = min(common + found.num_alike, *sizes)
+    return _Part(alike, sizes, max(found.said), found.is_contrast)
 
 
 def num_common(one: "NDArray[np.uint32]", other: "NDArray[np.uint32]") -> int:
@@ -59,36 +87,26 @@ def num_common(one: "NDArray[np.uint32]", other: "NDArray[np.uint32]") -> int:
     return head + tail + len(a) - unused.bit_count()
 
 
-def have_other_facts(one: Sequence[int], other: Sequence[int]) -> bool:
-    """Has each row a number, date or address that the other has not?
-
-    So one other amount is enough to make another row, however many words the rows share. A number that
-    only one of them has (the other spells it, or leaves it out) does not hide a repeat."""
-    in_one, in_other = (Counter(word for word in row if is_fact(word)) for row in (one, other))
-    return bool(in_one - in_other) and bool(in_other - in_one)
+def _is_conflict(parts: Sequence[_Part]) -> bool:
+    """Have both the same question, and short answers that differ?"""
+    is_same_question, is_same_answer = (part.common == max(part.sizes) for part in parts)
+    return is_same_question and not is_same_answer and sum(parts[1].sizes) < 2 * _SHORT
 
 
-def _is_conflict(in_prompt: int, answered: int, lengths: Sequence[tuple[int, int]]) -> bool:
-    is_same_question, is_same_answer = (
-        common == max(pair) for common, pair in zip((in_prompt, answered), lengths, strict=True)
-    )
-    return is_same_question and not is_same_answer and sum(lengths[1]) < 2 * _SHORT
+def _is_part_near(part: _Part, similarity: float) -> bool:
+    """Edits do not fall evenly, so a part may have one standard deviation more of them than its share.
 
-
-def _is_part_near(common: int, lengths: tuple[int, int], similarity: float) -> bool:
-    """Edits do not fall evenly, so a part may have one standard deviation more of them than its share."""
-    num_words = sum(lengths) / 2
+    The shorter a text, the more each of its words counts: of up to 60 words none may say another thing."""
+    num_words = sum(part.sizes) / 2
     allowed = (1 - similarity) * num_words
     if num_words >= _SHORT:
         allowed += math.sqrt(allowed)
-    return num_words - common <= math.floor(allowed + 1e-9)
+    num_other = math.floor(allowed * min(1.0, num_words / _FULL) ** 2 + 1e-9)
+    if num_words < _SHORT_TEXT:
+        num_other = 0
+    return num_words - part.common <= math.floor(allowed + 1e-9) and part.num_other <= num_other
 
 
 def _num_alike(one: Sequence[int], other: Sequence[int]) -> int:
     pairs = zip(one, other, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
-
-
-def _both(row: Wording) -> list[int]:
-    words: list[int] = row.prompt.tolist() + row.answered.tolist()
-    return words

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.guard.duplicates.alike import have_other_facts
+from finewright.guard.duplicates.contrast import difference
 from finewright.guard.duplicates.groups import Original, leaders
 from finewright.guard.duplicates.words import parts_of, wordings
 from finewright.rag.embed import words
@@ -34,9 +34,12 @@ def semantic_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Origin
     def near(earlier: int, later: int) -> float | None:
         one, other = worded[earlier], worded[later]
         cosine = float(min(v[earlier] @ v[later] for v in (prompts, answered)))
-        facts = [[*w.prompt.tolist(), *w.answered.tolist()] for w in (one, other)]
-        is_near = cosine >= similarity and one.key == other.key and not have_other_facts(*facts)
-        return cosine if is_near else None
+        if cosine < similarity or one.key != other.key:
+            return None
+        parts = zip(one[:2], other[:2], strict=True)
+        spelled = (one.spelled, other.spelled)
+        is_other = any(difference(a.tolist(), b.tolist(), *spelled).is_contrast for a, b in parts)
+        return None if is_other else cosine
 
     return leaders(_close(prompts, answered, similarity), near)
 

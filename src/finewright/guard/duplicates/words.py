@@ -2,10 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from finewright.errors import MissingExtra
 from finewright.rows.identity import canonical
@@ -27,12 +27,24 @@ _ALONE = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 )
 _WORD = re.compile(f"[{_ALONE}]|[^\\W{_ALONE}]+")
+# A word with the sign before it that may begin a sentence, or a sign that decides what is said.
+_BEFORE = r'(?:(?<!\b[A-Z])(?<!\b[A-Z][a-z])\. ?|[?:;\n\r"\u201c(\[{>#*] ?|! )'
+_SIGNS = (
+    r"[<>=!]==?|<>|[\u2264\u2265\u2260]|&&|\|\||(?<=[\w)\]])\s?[<>]\s?(?=[\w(-])"
+    r"|(?<![\w)\]!?])!(?=[\w(])|(?<=[\s(=,])-(?=\d)|(?<=\s)[-+*/%=](?=\s)|[$\u20ac\xa3\xa5\u20b9]|(?<=\d)\s?%"
+)
+_TOKEN = re.compile(
+    f"{_BEFORE}?(?:[{_ALONE}]|[^\\W{_ALONE}]+(?:['\u2019][^\\W{_ALONE}]+)*)|{_SIGNS}"
+)
+_APOSTROPHES = re.compile("['\u2019]")
+_ONE_SIGN = {"\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "<>": "!=", "===": "==", "!==": "!="}
 _DIGITS = re.compile(r"\d+")
 _TURN = re.compile(r"messages\[(\d+)\]")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+")
 _MOST_KNOWN = 500_000
 # Marks before what is asked and what is answered; no word has one of these numbers.
-_PROMPT, _ANSWERED = 2, 4
+_PROMPT, _ANSWERED = 4, 8
+_FACT, _CAPITAL = 1, 2
 _NUM_MARKS = 3
 
 
@@ -44,19 +56,27 @@ class RowParts(NamedTuple):
     answered: list[str]
 
 
+class Spelled(Protocol):
+    """The words of numbers; of facts nothing is kept."""
+
+    def get(self, number: int, /) -> str | None:
+        """The folded word."""
+
+
 class Wording(NamedTuple):
-    """One row in numbers: the words asked, the words answered, and what else must be equal."""
+    """One row in numbers: the words asked and answered, what else must be equal, how words are spelled."""
 
     prompt: "NDArray[np.uint32]"
     answered: "NDArray[np.uint32]"
     key: int
+    spelled: Spelled
 
 
 @dataclass(frozen=True, slots=True)
 class Wordings:
     """Rows in columns. Row i has `words[starts[i]:starts[i + 1]]`; its answer begins at `answers[i]`.
 
-    See `Vocabulary` for the numbers. `keys` hash what near rows have in common
+    See `Vocabulary` for the numbers, whose words are `spelled`. `keys` hash what near rows have in common
     (the system prompt, the label), `texts` all of a row without regard to case and spaces, `facts`
     its facts in any order."""
 
@@ -66,6 +86,7 @@ class Wordings:
     keys: "NDArray[np.uint64]"
     texts: "NDArray[np.uint64]"
     facts: "NDArray[np.uint64]"
+    spelled: Mapping[int, str]
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -74,7 +95,10 @@ class Wordings:
         start, answer, end = self.starts[i], self.answers[i], self.starts[i + 1]
         # The marks are no words.
         return Wording(
-            self.words[start + 1 : answer], self.words[answer + 1 : end], int(self.keys[i])
+            self.words[start + 1 : answer],
+            self.words[answer + 1 : end],
+            int(self.keys[i]),
+            self.spelled,
         )
 
 
@@ -102,22 +126,76 @@ def shape_of(word: str) -> str:
     return _DIGITS.sub("#", word)
 
 
+def tokens_of(text: str) -> list[str]:
+    """The words as they stand, each with the sign before it that may begin a sentence, and the signs that
+    decide what is said: comparisons, signs of arithmetic between spaces, currencies."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return _TOKEN.findall("\n" + text) or [char for char in text if not char.isspace()]
+
+
+def word_of(token: str) -> str:
+    """The folded word of a token, without signs around it; a sign in its one spelling."""
+    word = _body(token)
+    if any(map(str.isalnum, word)):
+        return _APOSTROPHES.sub("", folded(word))
+    return _ONE_SIGN.get(word, folded(word))
+
+
+def _body(token: str) -> str:
+    word = token.strip()
+    return word.lstrip('.?:;"\u201c([{>#*! \n\r') if any(map(str.isalnum, word)) else word
+
+
 class Vocabulary(dict[str, int]):
-    """Word -> its number of 32 bits; the same in every process.
+    """Token -> its word's number of 32 bits; the same in every process.
 
-    Even: a word of language; odd: a fact, that is a word with a digit in it."""
+    Even: a word of language; odd: a fact, that is a word with a digit in it. A word with a capital letter
+    inside a sentence has its number plus 2: see `uncapital`. `spelled` has the word of each number
+    that is no fact."""
 
-    def __missing__(self, word: str) -> int:
+    def __init__(self) -> None:
+        super().__init__()
+        self.spelled: dict[int, str] = {}
+
+    def __missing__(self, token: str) -> int:
         if len(self) >= _MOST_KNOWN:
             self.clear()
-        number = max(_hash_of(word) & 0x7FFFFFFF, _NUM_MARKS) << 1
-        self[word] = number = number | bool(_DIGITS.search(word))
+        word = word_of(token)
+        number = number_of(word)
+        if not number & _FACT:
+            self.spelled[number] = word
+            number |= _CAPITAL if _is_name(token) else 0
+        self[token] = number
         return number
+
+
+def _is_name(token: str) -> bool:
+    """Has it a capital letter inside a sentence, or the form of a name in code (`onlyOwner`, `card_lost`)?"""
+    word = _body(token)
+    is_in_code = "_" in word or (any(map(str.isupper, word[1:])) and not word.isupper())
+    return is_in_code or (word == token and word[0].isupper())
+
+
+def number_of(word: str) -> int:
+    """The number of a folded word without its capital."""
+    number = max(_hash_of(word) & 0x3FFFFFFF, _NUM_MARKS) << 2
+    return number | bool(_DIGITS.search(word))
 
 
 def is_fact(number: int) -> bool:
     """Is it the number of a word with a digit in it?"""
-    return bool(number & 1)
+    return bool(number & _FACT)
+
+
+def is_capital(number: int) -> bool:
+    """Is it that of a word with a capital letter inside a sentence?"""
+    return bool(number & _CAPITAL)
+
+
+def uncapital(words: "NDArray[np.uint32]") -> "NDArray[np.uint32]":
+    """The numbers by which words are compared, whatever their case."""
+    return words & np.uint32(0xFFFFFFFF ^ _CAPITAL)
 
 
 def _hash_of(word: str) -> int:
@@ -157,11 +235,11 @@ def wordings(
         system, prompt, answered = parts_of(row)
         words.append(_PROMPT)
         for text in prompt:
-            words.extend(map(known.__getitem__, words_of(text)))
+            words.extend(map(known.__getitem__, tokens_of(text)))
         answers.append(len(words))
         words.append(_ANSWERED)
         for text in answered:
-            words.extend(map(known.__getitem__, words_of(text)))
+            words.extend(map(known.__getitem__, tokens_of(text)))
         starts.append(len(words))
         whole = [[_spaced(text) for text in part] for part in (system, prompt, answered)]
         keys.append(_digest([whole[0], row.label]) if keyed else 0)
@@ -174,6 +252,7 @@ def wordings(
         np.array(keys, np.uint64),
         np.array(texts, np.uint64),
         _facts(flat, np.array(starts[:-1], np.int64)),
+        known.spelled,
     )
 
 

@@ -1,0 +1,202 @@
+"""What two rows of nearly the same words differ in: does it make them two rows?
+
+A negation, a weekday, a place, a name, a comparison that one of them has; two words that exclude each
+other, two other numbers or signs; two things that changed places. Misspellings, words that stand for each
+other and words that hardly say anything are no difference.
+
+Covered: words of `lexicon`, mostly English, some of seven other languages; names with a capital letter inside
+a sentence. Not covered: opposites that no list has."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from finewright.guard.duplicates.lexicon import (
+    alone,
+    are_opposed,
+    are_same,
+    fillers,
+    is_opposite_of_any,
+    numerals,
+)
+from finewright.guard.duplicates.words import Spelled, is_capital, is_fact, number_of
+
+_COMPARISONS = frozenset(("<", ">", "<=", ">=", "==", "!=", "&&", "||", "!"))
+_SIGNS = frozenset("-+*/%=$€£¥₹")
+_CAPITAL = 2
+_MOST_CAPITALS = 0.6
+_LONG, _VERY_LONG = 4, 8
+_LONGEST_MOVED = 3
+_CONTRACTED = (
+    "aint arent cannot cant couldnt didnt doesnt dont hadnt hasnt havent isnt mustnt neednt shouldnt wasnt"
+    " werent wont wouldnt"
+)
+_NOT = frozenset(_CONTRACTED.split())
+
+
+class Difference(NamedTuple):
+    """How two texts differ: are they two things, the words left on each side that say something, the words
+    that hardly do, and the words that only look different."""
+
+    is_contrast: bool
+    said: tuple[int, int]
+    fillers: tuple[int, int]
+    num_alike: int
+
+
+@dataclass(slots=True)
+class _Side:
+    """The words that one text has and the other has not."""
+
+    words: list[str] = field(default_factory=list)
+    facts: list[int] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+
+def difference(
+    one: Sequence[int], other: Sequence[int], spelled_one: Spelled, spelled_other: Spelled
+) -> Difference:
+    """How two texts, as numbers of words, differ; their order is not looked at but for `exchanged`."""
+    plain, plain_other = ([word & ~_CAPITAL for word in words] for words in (one, other))
+    if plain == plain_other:
+        return Difference(False, (0, 0), (0, 0), 0)
+    a, b = Counter(plain), Counter(plain_other)
+    left = _side(one, (a - b).elements(), spelled_one)
+    right = _side(other, (b - a).elements(), spelled_other)
+    num_alike = _without_numerals(left, right) + _without_alike(left, right)
+    # Small words count here, as in `from` and `to`.
+    are_opposite = any(are_opposed(a, b) for a in left.words for b in right.words)
+    dropped = tuple(_without_fillers(side) for side in (left, right))
+    num_facts = [len(side.facts) for side in (left, right)]
+    return Difference(
+        are_opposite or _is_contrast(left, right) or _is_exchange(plain, plain_other),
+        (len(left.words) + num_facts[0], len(right.words) + num_facts[1]),
+        (dropped[0], dropped[1]),
+        num_alike,
+    )
+
+
+def _side(words: Sequence[int], only: Iterable[int], spelled: Spelled) -> _Side:
+    side = _Side()
+    for number in only:
+        word = spelled.get(number)
+        if is_fact(number) or word is None:
+            side.facts.append(number)
+        else:
+            side.words.append("not" if word in _NOT else word)
+    capitals = {word & ~_CAPITAL for word in words if is_capital(word)}
+    # Where nearly all words have capitals, they say nothing.
+    if sum(map(is_capital, words)) <= _MOST_CAPITALS * len(words):
+        side.names = {spelled.get(number) or "" for number in capitals}
+    return side
+
+
+def _without_numerals(left: _Side, right: _Side) -> int:
+    """Take out `ten` beside `10`; a number word that is left is a number."""
+    digits = numerals()
+    for side in (left, right):
+        side.facts += [number_of(digits[word]) for word in side.words if word in digits]
+        side.words = [word for word in side.words if word not in digits]
+    common = Counter(left.facts) & Counter(right.facts)
+    for side in (left, right):
+        side.facts = list((Counter(side.facts) - common).elements())
+    return common.total()
+
+
+def _without_alike(left: _Side, right: _Side) -> int:
+    """Take out the pairs of words that only look different; how many there were."""
+    if left.words and "".join(left.words) == "".join(right.words):
+        num = min(len(left.words), len(right.words))
+        left.words, right.words = [], []
+        return num
+    num, kept = 0, []
+    for word in left.words:
+        same = next((w for w in right.words if _are_alike(word, w, left, right)), None)
+        if same is None:
+            kept.append(word)
+        else:
+            right.words.remove(same)
+            num += 1
+    left.words = kept
+    return num
+
+
+def _are_alike(one: str, other: str, left: _Side, right: _Side) -> bool:
+    if one == other or are_same(one, other):
+        return True
+    if are_opposed(one, other) or {one, other} <= alone():
+        return False
+    are_names = one in left.names and other in right.names
+    return is_misspelled(one, other) and (not are_names or min(len(one), len(other)) > _LONG)
+
+
+def is_misspelled(one: str, other: str) -> bool:
+    """Is one word the other with a slip of the pen: a letter more, less, other, or two exchanged?
+
+    Words of eight letters may have two such slips; words of three only exchanged letters."""
+    short, long = sorted((len(one), len(other)))
+    if short < _LONG:
+        return short == long and sorted(one) == sorted(other) and _num_slips(one, other) == 1
+    most = 2 if short >= _VERY_LONG else 1
+    return long - short <= most and _num_slips(one, other) <= most
+
+
+def _num_slips(one: str, other: str) -> int:
+    """Letters added, left out, replaced, or exchanged with the next: the restricted Damerau-Levenshtein
+    distance."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        row = [i]
+        for j, b in enumerate(other, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]
+
+
+def _without_fillers(side: _Side) -> int:
+    kept = [word for word in side.words if not _is_filler(word)]
+    num = len(side.words) - len(kept)
+    side.words = kept
+    return num
+
+
+@lru_cache(10_000)
+def _is_filler(word: str) -> bool:
+    """Does it hardly say anything, misspelled or not?"""
+    if word in fillers():
+        return True
+    may_be = len(word) > _LONG and word not in alone() and not is_opposite_of_any(word)
+    return may_be and any(len(known) > _LONG and is_misspelled(word, known) for known in fillers())
+
+
+def _is_contrast(left: _Side, right: _Side) -> bool:
+    if left.facts and right.facts:
+        return True
+    if any(_is_telling(word, side) for side in (left, right) for word in side.words):
+        return True
+    return not (_SIGNS.isdisjoint(left.words) or _SIGNS.isdisjoint(right.words))
+
+
+def _is_telling(word: str, side: _Side) -> bool:
+    return word in alone() or word in _COMPARISONS or word in side.names
+
+
+def _is_exchange(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Did two things change places: `from A to B`, `from B to A`?"""
+    if len(one) != len(other):
+        return False
+    differing = [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+    start, end = differing[0], differing[-1] + 1
+    a, b = list(one[start:end]), list(other[start:end])
+    sizes = range(1, _LONGEST_MOVED + 1)
+    return any(
+        m + n < len(a) and a[:m] == b[-m:] and a[-n:] == b[:n] and a[m:-n] == b[n:-m]
+        for m in sizes
+        for n in sizes
+    )

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.guard.duplicates.contrast import difference
-from finewright.guard.duplicates.words import Spelled, Wording, uncapital
+from finewright.guard.duplicates.words import Spelling, Wording, uncapital
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _SHORT = 10
-_FULL, _SHORT_TEXT = 120, 60
+_FULL, _FULL_WHERE_ADDED, _SHORT_TEXT = 120, 40, 60
 # What small words and misspellings may have cost a pair before they are looked at.
 _DOUBT = 0.3
 
@@ -50,6 +50,7 @@ class _Part(NamedTuple):
     common: int
     sizes: tuple[int, int]
     num_other: int
+    num_replaced: int
     is_contrast: bool
 
 
@@ -57,13 +58,13 @@ def _compared(
     one: "NDArray[np.uint32]",
     other: "NDArray[np.uint32]",
     common: int,
-    spelled_one: Spelled,
-    spelled_other: Spelled,
+    spelled_one: Spelling,
+    spelled_other: Spelling,
 ) -> _Part:
     found = difference(one.tolist(), other.tolist(), spelled_one, spelled_other)
     sizes = (len(one) - found.fillers[0], len(other) - found.fillers[1])
     alike = min(common + found.num_alike, *sizes)
-    return _Part(alike, sizes, max(found.said), found.is_contrast)
+    return _Part(alike, sizes, max(found.said), min(found.said), found.is_contrast)
 
 
 def num_common(one: "NDArray[np.uint32]", other: "NDArray[np.uint32]") -> int:
@@ -96,14 +97,16 @@ def _is_conflict(parts: Sequence[_Part]) -> bool:
 def _is_part_near(part: _Part, similarity: float) -> bool:
     """Edits do not fall evenly, so a part may have one standard deviation more of them than its share.
 
-    The shorter a text, the more each of its words counts: of up to 60 words none may say another thing."""
+    The shorter a text, the more each of its words counts: in up to 60 words none
+    may stand for another; words that only one text has weigh less."""
     num_words = sum(part.sizes) / 2
     allowed = (1 - similarity) * num_words
     if num_words >= _SHORT:
         allowed += math.sqrt(allowed)
-    num_other = math.floor(allowed * min(1.0, num_words / _FULL) ** 2 + 1e-9)
-    if num_words < _SHORT_TEXT:
-        num_other = 0
+    full = _FULL if part.num_replaced else _FULL_WHERE_ADDED
+    num_other = math.floor(allowed * min(1.0, num_words / full) ** 2 + 1e-9)
+    if part.num_replaced and num_words < _SHORT_TEXT:
+        return False
     return num_words - part.common <= math.floor(allowed + 1e-9) and part.num_other <= num_other
 
 

@@ -21,7 +21,7 @@ from finewright.guard.duplicates.lexicon import (
     is_opposite_of_any,
     numerals,
 )
-from finewright.guard.duplicates.words import Spelled, is_capital, is_fact, number_of
+from finewright.guard.duplicates.words import Spelling, is_capital, is_fact, number_of
 
 _COMPARISONS = frozenset(("<", ">", "<=", ">=", "==", "!=", "&&", "||", "!"))
 _SIGNS = frozenset("-+*/%=$€£¥₹")
@@ -36,7 +36,7 @@ _CONTRACTED = (
 _NOT = frozenset(_CONTRACTED.split())
 
 
-class Difference(NamedTuple):
+class WordDifference(NamedTuple):
     """How two texts differ: are they two things, the words left on each side that say something, the words
     that hardly do, and the words that only look different."""
 
@@ -56,12 +56,12 @@ class _Side:
 
 
 def difference(
-    one: Sequence[int], other: Sequence[int], spelled_one: Spelled, spelled_other: Spelled
-) -> Difference:
+    one: Sequence[int], other: Sequence[int], spelled_one: Spelling, spelled_other: Spelling
+) -> WordDifference:
     """How two texts, as numbers of words, differ; their order is not looked at but for `exchanged`."""
     plain, plain_other = ([word & ~_CAPITAL for word in words] for words in (one, other))
     if plain == plain_other:
-        return Difference(False, (0, 0), (0, 0), 0)
+        return WordDifference(False, (0, 0), (0, 0), 0)
     a, b = Counter(plain), Counter(plain_other)
     left = _side(one, (a - b).elements(), spelled_one)
     right = _side(other, (b - a).elements(), spelled_other)
@@ -70,7 +70,7 @@ def difference(
     are_opposite = any(are_opposed(a, b) for a in left.words for b in right.words)
     dropped = tuple(_without_fillers(side) for side in (left, right))
     num_facts = [len(side.facts) for side in (left, right)]
-    return Difference(
+    return WordDifference(
         are_opposite or _is_contrast(left, right) or _is_exchange(plain, plain_other),
         (len(left.words) + num_facts[0], len(right.words) + num_facts[1]),
         (dropped[0], dropped[1]),
@@ -78,7 +78,7 @@ def difference(
     )
 
 
-def _side(words: Sequence[int], only: Iterable[int], spelled: Spelled) -> _Side:
+def _side(words: Sequence[int], only: Iterable[int], spelled: Spelling) -> _Side:
     side = _Side()
     for number in only:
         word = spelled.get(number)

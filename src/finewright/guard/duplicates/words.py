@@ -56,7 +56,7 @@ class RowParts(NamedTuple):
     answered: list[str]
 
 
-class Spelled(Protocol):
+class Spelling(Protocol):
     """The words of numbers; of facts nothing is kept."""
 
     def get(self, number: int, /) -> str | None:
@@ -69,7 +69,7 @@ class Wording(NamedTuple):
     prompt: "NDArray[np.uint32]"
     answered: "NDArray[np.uint32]"
     key: int
-    spelled: Spelled
+    spelled: Spelling
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What the engine is asked for, and what it gives back, token by token and at the end."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
@@ -15,24 +15,12 @@ EndReason = Literal["stop", "length", "cancelled", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are chosen. Temperature 0 is greedy; otherwise a draw that follows the seed alone.
-
-    In this order: `logit_bias` is added (token -> -100 to 100); `repetition_penalty` (Keskar et al. 2019,
-    arXiv:1909.05858) divides positive logits of tokens that prompt or answer have, and multiplies negative
-    ones; `presence_penalty` and `frequency_penalty` are taken off those that the answer has, once and for
-    each time; then the temperature, `top_k` (0: all), `top_p`, and `min_p`, a share of the likeliest
-    token's probability."""
+    """How tokens are chosen. Temperature 0 is greedy; otherwise nucleus sampling with a seed."""
 
     max_new_tokens: int = 256
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
-    top_k: int = 0
-    min_p: float = 0.0
-    repetition_penalty: float = 1.0
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
-    logit_bias: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

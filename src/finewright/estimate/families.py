@@ -86,6 +86,7 @@ def shape_of(config: Config, origin: str | Path = "config.json") -> ModelShape:
         context=_context(read, text),
         layers=_layers(read, family),
         softcapped=bool(read.get("attn_logit_softcapping")) or family == "gemma2",
+        latent=read.number("kv_lora_rank") + read.number("qk_rope_head_dim") if latent else 0,
     )
 
 

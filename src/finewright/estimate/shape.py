@@ -110,6 +110,7 @@ class ModelShape:
     context: int | None
     layers: tuple[LayerKind, ...]
     softcapped: bool = False
+    latent: int = 0
 
     @property
     def num_layers(self) -> int:
@@ -154,6 +155,16 @@ class ModelShape:
     def cache_per_token(self) -> int:
         """Numbers that keys and values of a token take, in all layers."""
         return self.num_layers * self.kv_heads * (self.key_width + self.value_width)
+
+    @property
+    def served_cache_per_token(self) -> int:
+        """Numbers that an engine which keeps the latent of MLA holds for a token, in all layers."""
+        return self.num_layers * self.latent if self.latent else self.cache_per_token
+
+    @property
+    def attention(self) -> int:
+        """Numbers that a token's queries meet for each earlier token, keys and values, in all layers."""
+        return self.num_layers * self.heads * (self.key_width + self.value_width)
 
     def targeted(self, targets: str | Sequence[str]) -> list[tuple[int, Linear]]:
         """(how many, which linear) that an adapter stands on: all, or those whose name is among `targets`."""

@@ -93,7 +93,6 @@ def test_fine_tuning_does_not_recur_cheaply_below_the_break_even() -> None:
 @pytest.mark.parametrize(
     ("model", "volume"),
     [
-        ("gpt-6-luna", 990_000),
         ("gpt-6.1-terra", 99_000),
         ("gpt-6.1-sol", 50_000),
         ("claude-opus-5-5", 25_000),

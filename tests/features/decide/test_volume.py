@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from features.decide.advising import exactly, hand_made, spec
-from finewright.features.decide.arms import Arm
+from finewright.features.decide.arms import Arm, Machines
 from finewright.features.decide.case import Case
 
 
@@ -43,3 +43,34 @@ def test_an_api_that_costs_nothing_is_never_beaten() -> None:
 def test_a_method_with_one_host_left_has_no_break_even() -> None:
     report = hand_made(spec(on_premise_only=True), priced)
     assert report.break_even == ()
+
+
+def stepped(price: float) -> Any:
+    """Machines of 300 a month that carry 20,000 requests each, against an API at this price a request."""
+
+    def make(case: Case, arm: Arm) -> dict[str, Any]:
+        if arm.host == "self-hosted":
+            machines = Machines(exactly(300), exactly(20_000), float("inf"))
+            return {"machines": machines, "fixed_month_usd": exactly(300), "once_usd": exactly(0)}
+        return {"request_usd": exactly(price)}
+
+    return make
+
+
+def test_break_even_stands_on_whole_machines() -> None:
+    """At 2 cents k machines pay off from 15,000 k requests on, and from 20,000 (k - 1) on k are needed: the
+    third is needed from 40,000 on and pays off from 45,000, the fourth at once from 60,000."""
+    report = hand_made(spec(labelled_pairs=0), stepped(0.02))
+    found = next(each for each in report.break_even if each.method == "prompt")
+    assert found.requests_per_month is not None
+    assert found.requests_per_month.median == pytest.approx(45_000)
+    curve = next(dict(each.usd_by_requests) for each in report.curves if "self" in each.arm)
+    assert curve[10_000] == 300
+    assert curve[100_000] == 5 * 300
+
+
+def test_a_full_machine_that_is_dearer_than_the_api_never_pays_off() -> None:
+    report = hand_made(spec(labelled_pairs=0), stepped(0.014))
+    found = next(each for each in report.break_even if each.method == "prompt")
+    assert found.requests_per_month is None
+    assert "full costs 15 USD for 1,000 requests, and the API 14" in found.reason

@@ -41,6 +41,15 @@ NOTHING = Range(low=0.0, median=0.0, high=0.0)
 ARMS = tuple(Arm(method, host) for method in METHODS for host in HOSTS)
 
 
+class Machines(NamedTuple):
+    """What a model of one's own is served on: a month of one machine, the requests a month that it carries,
+    and how many can be had."""
+
+    month_usd: Range
+    carries: Range
+    most: float
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What an arm takes in a case, and whether it can be had at all.
@@ -60,6 +69,8 @@ class Figures:
     context_tokens: int
     run_usd: Range = NOTHING
     """One training run; `once_usd` holds a project's."""
+    machines: Machines | None = None
+    """Where it is served on machines of one's own or rented; more requests take more of them."""
     misfit: str = ""
     """Why no machine at hand holds it, and which would; empty where one does."""
     ends: date | None = None

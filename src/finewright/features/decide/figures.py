@@ -14,11 +14,11 @@ from finewright.catalog.advice import Advice
 from finewright.catalog.prices import api_named
 from finewright.estimate.freshness import deadline_of
 from finewright.estimate.memory import MemoryLoad, memory
-from finewright.estimate.money import api_request, product, total
+from finewright.estimate.money import HOURS_A_MONTH, api_request, product, total
 from finewright.estimate.shape import ModelShape
 from finewright.estimate.time import flops_per_token
 from finewright.features.decide import serving
-from finewright.features.decide.arms import ARMS, NOTHING, Arm, Figures, FiguresOf
+from finewright.features.decide.arms import ARMS, NOTHING, Arm, Figures, FiguresOf, Machines
 from finewright.features.decide.case import Case
 from finewright.features.decide.models import OpenModelFacts
 from finewright.features.decide.results import AdviceSource
@@ -155,6 +155,7 @@ class _Figuring:
             effort_hours=total(self._effort(arm), self.taken["serving_hours"]),
             fixed_month_usd=month,
             request_usd=NOTHING,
+            machines=_machines(seat) if seat else None,
             place="own" if is_own or self.case.on_premise_only else "rented",
             model=self.model.name,
             context_tokens=self.model.context,
@@ -168,7 +169,7 @@ class _Figuring:
         if seat is None:
             return NOTHING
         demand = self._demand()
-        answer = serving.answer_ms(self.model, seat.served, need, demand.prefill, demand.decode)
+        answer = serving.answer_ms(self.model, seat, need, demand)
         is_searched = arm.method in ("rag", "rag+ft")
         return total(answer, self.taken["retrieval_ms"]) if is_searched else answer
 
@@ -179,7 +180,7 @@ class _Figuring:
         if not served.host.is_own and self.case.on_premise_only:
             standing = "as if it were rented all month"
         held = f"{served.bits}-bit, {served.memory_gib:.1f} GiB"
-        return f"{self.model.name}, {held} on {machines}, {standing}"
+        return f"{self.model.name}, {held} on {machines}, {standing}{_slow_end(seat)}"
 
     def _demand(self) -> Demand:
         taken = self.taken
@@ -332,6 +333,20 @@ def _step(shape: ModelShape) -> LoraStep:
         with_4_bits=memory(shape, packed).tensors / _GIB,
         flops_a_token=flops_per_token(shape, plain, 0.5),
     )
+
+
+def _machines(seat: Seat) -> Machines:
+    host = seat.served.host
+    return Machines(product(host.usd_per_hour, HOURS_A_MONTH), seat.carries, host.count)
+
+
+def _slow_end(seat: Seat) -> str:
+    """What is said where machines that are slower than expected would have to be more."""
+    if seat.most > seat.served.host.count:
+        return (
+            f"; {seat.most} are needed if they are slow, and there are {seat.served.host.count:.0f}"
+        )
+    return f"; {seat.fewest} to {seat.most} by how fast they are" if seat.fewest < seat.most else ""
 
 
 def _over(flops: Range, utilisation: Range, tflops: float) -> Range:

@@ -12,7 +12,7 @@ from finewright.catalog.open_models import open_models
 from finewright.errors import DataError
 from finewright.estimate.families import shape_of
 from finewright.estimate.memory import NF4_BYTES
-from finewright.estimate.shape import ModelShape
+from finewright.estimate.shape import Experts, ModelShape
 from finewright.features.decide.results import AdviceSource
 from finewright.features.decide.spec import UNKNOWN
 from finewright.schema.aliases import close_choice
@@ -32,7 +32,22 @@ class Sizes(NamedTuple):
     read: Mapping[Bits, float]
     computing: int
     cache_per_token: float
-    """Bytes of a token's keys and values in 16 bits."""
+    """Bytes of a token's keys and values, or of MLA's latent, in 16 bits."""
+    attention: int = 0
+    """Numbers that a token's queries meet for each earlier token."""
+    experts: tuple[tuple[int, Experts], ...] = ()
+    """(layers, their experts) of a mixture."""
+
+    def read_by(self, bits: Bits, batch: float) -> float:
+        """Bytes of weights that a step for so many requests reads: of each mixture the experts that any of
+        them chooses, count x (1 - (1 - used / count) ^ batch) where the choices are independent."""
+        more = sum(
+            layers
+            * each.each
+            * (each.count * (1 - (1 - each.used / each.count) ** batch) - each.used)
+            for layers, each in self.experts
+        )
+        return float(self.read[bits] + _HALF_BYTES * more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +73,9 @@ def sizes_of(shape: ModelShape) -> Sizes:
             bits: _bytes(shape.active, min(shape.linear, shape.active), bits) for bits in (16, 4)
         },
         computing=shape.computing,
-        cache_per_token=float(shape.cache_per_token * _HALF_BYTES),
+        cache_per_token=float(shape.served_cache_per_token * _HALF_BYTES),
+        attention=shape.attention,
+        experts=tuple((kind.count, kind.experts) for kind in shape.layers if kind.experts),
     )
 
 

@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from finewright.catalog.prices import gpu_named
 from finewright.estimate.money import HOURS_A_MONTH, product
+from finewright.estimate.serving import BUSY, RequestWork, Speeds, answer_time, requests_per_second
 from finewright.features.decide.models import Bits, OpenModelFacts, Sizes
 from finewright.features.decide.spec import Device
 from finewright.schema.catalog import GPU, Fact, Machine, PriceCatalog
 from finewright.schema.cost import Range
 
 _GIB = 1024**3
+_MONTH_SECONDS = HOURS_A_MONTH * 3600
 USABLE = 0.95
 """Of the memory that a program finds: its own context and the allocator's slack take the rest."""
 _SERVED_TIERS = ("community", "secure", "on_demand")
@@ -66,10 +68,14 @@ class Demand(NamedTuple):
 
 
 class Seat(NamedTuple):
-    """A model on as many machines as carry the demand."""
+    """A model on as many machines as carry the demand; fewer if they are as fast as they may be, more if as
+    slow. `carries` are the requests a month that one of them carries."""
 
     served: Served
     num: int
+    fewest: int
+    most: int
+    carries: Range
 
     @property
     def usd_per_hour(self) -> float:
@@ -106,9 +112,46 @@ def _fitting(model: OpenModelFacts, need: Need, hosts: Sequence[Host]) -> Iterat
 
 
 def _seat(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> Seat:
-    seconds = answer_ms(model, served, need, demand.prefill, demand.decode).median / 1000
-    flying = demand.requests_per_month / (HOURS_A_MONTH * 3600) * demand.peak_over_mean * seconds
-    return Seat(served, replicas(flying, _capacity(model, served, need, demand.most_at_once)))
+    work, most = _work(model, served, need), _capacity(model, served, need, demand.most_at_once)
+    peak = demand.requests_per_month / _MONTH_SECONDS * demand.peak_over_mean
+
+    def rate(prefill: float, decode: float) -> float:
+        return BUSY * requests_per_second(work, _speeds(served.host, prefill, decode), most)
+
+    rates = Range(
+        low=rate(demand.prefill.low, demand.decode.low),
+        median=rate(demand.prefill.median, demand.decode.median),
+        high=rate(demand.prefill.high, demand.decode.high),
+    )
+    return Seat(
+        served,
+        num=_machines(peak, rates.median),
+        fewest=_machines(peak, rates.high),
+        most=_machines(peak, rates.low),
+        carries=product(rates, _MONTH_SECONDS / demand.peak_over_mean),
+    )
+
+
+def _machines(rate: float, each: float) -> int:
+    return max(1, math.ceil(rate / each))
+
+
+def _speeds(host: Host, prefill: float, decode: float) -> Speeds:
+    return Speeds(host.tflops * 1e12 * prefill, host.bandwidth_gb_s * 1e9 * decode)
+
+
+def _work(model: OpenModelFacts, served: Served, need: Need) -> RequestWork:
+    """A request as the machine has it: a cached prefix is read with the cache, and not computed again."""
+    sizes = model.sizes
+    context = need.cached_tokens + need.new_tokens + need.out_tokens / 2
+    met = need.new_tokens * (need.cached_tokens + need.new_tokens / 2)
+    return RequestWork(
+        prompt_flops=2 * sizes.computing * need.new_tokens + 2 * sizes.attention * met,
+        step_flops=2 * sizes.computing + 2 * sizes.attention * context,
+        cache_bytes=context * sizes.cache_per_token,
+        weight_bytes=lambda batch: sizes.read_by(served.bits, batch),
+        out_tokens=need.out_tokens,
+    )
 
 
 def _capacity(model: OpenModelFacts, served: Served, need: Need, most: float) -> float:
@@ -182,34 +225,32 @@ def _times(name: str, num: int) -> str:
     return name if num == 1 else f"{num} x {name}"
 
 
-def answer_ms(
-    model: OpenModelFacts, served: Served, need: Need, prefill: Range, decode: Range
-) -> Range:
-    """From question to last token: reading the prompt at a share of the arithmetic peak, then for each
-    token all active weights and the cache at a share of the bandwidth.
+def answer_ms(model: OpenModelFacts, seat: Seat, need: Need, demand: Demand) -> Range:
+    """From question to last token, of 95 in 100 requests in the busiest hour.
 
-    `prefill` and `decode` are those shares; their high end is the fast one."""
-    sizes, host = model.sizes, served.host
-    reading = 2 * sizes.computing * need.new_tokens / (host.tflops * 1e12)
-    context = need.cached_tokens + need.new_tokens + need.out_tokens / 2
-    bytes_a_token = sizes.read[served.bits] + context * sizes.cache_per_token
-    writing = need.out_tokens * bytes_a_token / (host.bandwidth_gb_s * 1e9)
+    Machines that are slower than expected are `most`, where there are so many."""
+    work = _work(model, seat.served, need)
+    most = _capacity(model, seat.served, need, demand.most_at_once)
+    peak = demand.requests_per_month / _MONTH_SECONDS * demand.peak_over_mean
 
-    def at(read: float, write: float) -> float:
-        return 1000 * (reading / read + writing / write)
+    def at(prefill: float, decode: float, machines: float) -> float:
+        speeds = _speeds(seat.served.host, prefill, decode)
+        return 1000 * answer_time(work, speeds, peak / machines, most).p95
 
+    middle = at(demand.prefill.median, demand.decode.median, seat.num)
+    slow = min(seat.most, seat.served.host.count)
     return Range(
-        low=at(prefill.high, decode.high),
-        median=at(prefill.median, decode.median),
-        high=at(prefill.low, decode.low),
+        low=min(middle, at(demand.prefill.high, demand.decode.high, seat.num)),
+        median=middle,
+        high=max(middle, at(demand.prefill.low, demand.decode.low, slow)),
     )
 
 
 def month_usd(seat: Seat) -> Range:
     """A month of the machines, running all the time."""
-    return product(seat.served.host.usd_per_hour, HOURS_A_MONTH * seat.num)
-
-
-def replicas(flying: float, capacity: float) -> int:
-    """Machines for so many requests in the air, which by Little's law are their rate times their duration."""
-    return max(1, math.ceil(flying / capacity))
+    price, most = seat.served.host.usd_per_hour, min(seat.most, seat.served.host.count)
+    return Range(
+        low=price.low * HOURS_A_MONTH * seat.fewest,
+        median=price.median * HOURS_A_MONTH * seat.num,
+        high=price.high * HOURS_A_MONTH * most,
+    )

@@ -80,6 +80,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "addresses": "finewright.guard.privacy.addresses:recognisers",
         "tokens": "finewright.guard.privacy.tokens:recognisers",
         "keys": "finewright.guard.privacy.keys:recognisers",
+        "mnemonics": "finewright.guard.privacy.mnemonics:recognisers",
         "assigned": "finewright.guard.privacy.assigned:recognisers",
     },
     "reward": {

@@ -114,7 +114,23 @@ class TestKeys(RecogniserConformance):
     name = "keys"
     marked = [
         (f"my private key: «0x{KEY}»", "ethereum_key"),
+    ]
+
+
+class TestMnemonics(RecogniserConformance):
+    name = "mnemonics"
+    marked = [
         (f"seed: «{MNEMONIC}».", "mnemonic"),
+        (f'SEED="«{MNEMONIC.upper()}»"', "mnemonic"),
+        ('words: ["«' + '","'.join(MNEMONIC.split()) + '»"]', "mnemonic"),
+        (
+            "«" + "\n".join(f"{i}. {w}" for i, w in enumerate(MNEMONIC.split()))[3:] + "»",
+            "mnemonic",
+        ),
+    ]
+    near_misses = [
+        "abandon ability able about above absent absorb abstract absurd abuse access accident",
+        "the legal winner may thank the year while the wave is worth a useful sausage",
     ]
 
 

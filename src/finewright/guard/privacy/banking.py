@@ -85,7 +85,7 @@ def _end_of(text: str, start: int, length: int) -> int:
 
 
 # (first, last) leading digits, and the lengths of the whole number.
-_ISSUERS = (
+ISSUERS = (
     ("4", "4", {13, 16, 19}, "Visa"),
     ("51", "55", {16}, "Mastercard"),
     ("2221", "2720", {16}, "Mastercard"),
@@ -144,7 +144,7 @@ def _issued(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
 
 def issuer_of(digits: str) -> str:
     """Who issues cards of that range and length; nothing if nobody does."""
-    for first, last, lengths, name in _ISSUERS:
+    for first, last, lengths, name in ISSUERS:
         if len(digits) in lengths and first <= digits[: len(first)] <= last:
             return name
     return ""

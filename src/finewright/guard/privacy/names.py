@@ -75,7 +75,7 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
 def _named(scan: Scan, run: list[_Word]) -> PersonalSpan | None:
     """The name in a run of capitalised words, if there is one."""
     first = 0
-    while first < len(run) and run[first].lower in _no_names():
+    while first < len(run) and run[first].lower in no_names():
         first += 1
     is_titled = bool(first) and run[first - 1].lower in _TITLES
     if first and run[first - 1].lower in _places():
@@ -126,7 +126,7 @@ def _single(scan: Scan, word: _Word, before: str) -> tuple[str, float] | None:
 
 def _ends_name(scan: Scan, word: _Word) -> bool:
     is_particle = word.lower in _PARTICLES and scan.text[word.start].islower()
-    return word.lower in _no_names() and not is_particle
+    return word.lower in no_names() and not is_particle
 
 
 def _is_called(before: str) -> bool:
@@ -150,5 +150,6 @@ def _places() -> frozenset[str]:
 
 
 @cache
-def _no_names() -> frozenset[str]:
+def no_names() -> frozenset[str]:
+    """Capitalised words that are no name: of the list, of places, titles."""
     return listed("not_names") | _places() | _TITLES

@@ -6,6 +6,7 @@ of their country, at a lower confidence. Not covered: letters in lower case."""
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from finewright.guard.privacy import checksums
@@ -158,9 +159,10 @@ def bare_id(text: str) -> str:
 
 
 def check_of(text: str) -> Callable[[str], bool] | None:
-    """The check that a number passes, on its form without separators; None if it passes none."""
-    for kind in (*_LETTERED, _DNI, *_NUMERIC):
-        bare = bare_id(text)[-kind.digits :]
-        if kind.shape.fullmatch(text) and kind.check(bare):
-            return lambda bare, kind=kind: kind.check(bare[-kind.digits :])  # type: ignore[misc]
-    return None
+    """What a number of the same kind passes, shape and check digits; None if the number has no kind."""
+    kinds = (*_LETTERED, _DNI, *_NUMERIC)
+    return next((partial(_is_of, kind) for kind in kinds if _is_of(kind, text)), None)
+
+
+def _is_of(kind: _Kind, text: str) -> bool:
+    return bool(kind.shape.fullmatch(text)) and kind.check(bare_id(text)[-kind.digits :])

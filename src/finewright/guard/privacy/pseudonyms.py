@@ -17,6 +17,7 @@ from finewright.guard.privacy import banking, births, national_ids, phones
 from finewright.guard.privacy.checksums import luhn, mod_97_10
 from finewright.guard.privacy.find import recognisers
 from finewright.guard.privacy.gazetteer import ListName, listed
+from finewright.guard.privacy.names import no_names
 from finewright.guard.privacy.scan import StandIn, only_digits
 from finewright.schema.privacy import FoundType
 
@@ -75,7 +76,8 @@ class Pseudonyms:
 
 @cache
 def _pool(name: ListName) -> tuple[str, ...]:
-    return tuple(sorted(listed(name)))
+    """The names of a list that are read as one anywhere: not Don, not April."""
+    return tuple(sorted(listed(name) - no_names()))
 
 
 @cache
@@ -197,7 +199,7 @@ def _national_id(value: str, draw: Draw) -> str:
     drawn = value
     for _ in range(_ID_TRIES):
         drawn = value[:kept] + _similar(value[kept:], draw)
-        if drawn != value and (check is None or check(national_ids.bare_id(drawn))):
+        if drawn != value and (check is None or check(drawn)):
             return drawn
     return drawn
 

@@ -1,0 +1,200 @@
+"""Seed phrases of wallets: words of one BIP-39 list in a row whose checksum fits.
+
+Covered: 12 to 24 words of the lists of the package `mnemonic` (English, Spanish, French, Italian, Portuguese,
+Czech, Turkish, Russian, Japanese, Korean, Chinese in both scripts), in either case, numbered, as an array,
+Latin ones also without their accents. Not covered: Chinese without spaces between, which is any text; a
+phrase with a wrong word. Time is linear in the text."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from finewright.errors import MissingExtra
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
+
+_WORD = re.compile(r"[^\W\d_]+(?:[\u0300-\u036f\u3099\u309a]+[^\W\d_]*)*")
+# Words of one phrase may be numbered, listed or quoted one by one; a colon begins something else.
+_BETWEEN = re.compile(r"[\s,.;()0-9|-]*|[\"'`]\s*,\s*[\"'`]")
+_EDGE = re.compile(r"[\n.;|()\"'`]")
+_MARKS = ".;:!?()[]{}\"'`<>"
+_SIZES = (12, 15, 18, 21, 24)
+_FEWEST, _MOST = 12, 24
+_BITS, _WORDS_A_CHECK_BIT, _BYTE = 11, 3, 8
+_SHORTEST_TEXT = 2 * _FEWEST - 1
+
+
+class _Candidate(NamedTuple):
+    """Words `first` to `last` of a run, whose checksum fits; the fewer `open_ends`, the likelier."""
+
+    open_ends: int
+    first: int
+    last: int
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """Seed phrases of wallets."""
+    return (recogniser(mnemonic, "mnemonic"),)
+
+
+def mnemonic(scan: Scan) -> Iterator[PersonalSpan]:
+    """Phrases of 12, 15, 18, 21 or 24 words.
+
+    Of twelve words in a row one in sixteen fits by chance: amid more listed words than a phrase has, one
+    counts only where a line, a sentence or quotes begin or end with it. A list in its order is no phrase."""
+    if len(scan.text) < _SHORTEST_TEXT:
+        return
+    languages = _spoken(scan)
+    if not languages:
+        return
+    at = [match.span() for match in _WORD.finditer(scan.text)]
+    words = [normal(scan.text[start:end]) for start, end in at]
+    for language in languages:
+        numbers = [language.get(word, -1) for word in words]
+        for first, last in _runs(scan.text, at, numbers):
+            for found in _phrases(scan.text, at[first:last], numbers[first:last]):
+                start, end = at[first + found.first][0], at[first + found.last - 1][1]
+                yield PersonalSpan(start, end, "mnemonic", 1.0, "a BIP-39 phrase, checksum fits")
+
+
+def normal(word: str) -> str:
+    """A word as the lists are compared: lower case, composed."""
+    lower = word.lower()
+    return lower if lower.isascii() else unicodedata.normalize("NFC", lower)
+
+
+def _spoken(scan: Scan) -> list[Mapping[str, int]]:
+    """The lists that twelve words in a row may be of.
+
+    Twelve in a row hold a twelfth: most texts are done after a look at each twelfth word, and at the one
+    before, where words are numbered."""
+    spoken = scan.lower.replace(",", " ").split()
+    listed = _languages_of()
+    found = 0
+    for at in (2, 1):
+        for place in range(_FEWEST - at, len(spoken), _FEWEST):
+            known = listed.get(normal(spoken[place].strip(_MARKS)), 0) & ~found
+            if known:
+                found |= _around(spoken, place, known)
+    return [words for i, words in enumerate(_lists()) if found >> i & 1]
+
+
+def _around(spoken: Sequence[str], place: int, languages: int) -> int:
+    """Of the languages of the word at a place, those that eleven more around it have too."""
+    listed, count = _languages_of(), 1
+    for step in (-1, 1):
+        at = place + step
+        while 0 <= at < len(spoken) and count < _FEWEST:
+            word = spoken[at].strip(_MARKS)
+            common = languages & listed.get(normal(word), 0)
+            if not (common or word.isdigit()):
+                # The words at both ends may be glued to something: `SEED="legal`.
+                count += 1
+                break
+            if common:
+                languages, count = common, count + 1
+            at += step
+    return languages if count >= _FEWEST else 0
+
+
+def _runs(
+    text: str, at: Sequence[tuple[int, int]], numbers: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """First and last of the words in a row that are listed, where there are twelve and more."""
+    first = 0
+    while first < len(at):
+        last = first + 1
+        if numbers[first] >= 0:
+            while (
+                last < len(at)
+                and numbers[last] >= 0
+                and _BETWEEN.fullmatch(text, at[last - 1][1], at[last][0])
+            ):
+                last += 1
+            if last - first >= _FEWEST:
+                yield first, last
+        first = last
+
+
+def _phrases(
+    text: str, at: Sequence[tuple[int, int]], numbers: Sequence[int]
+) -> Iterator[_Candidate]:
+    """The phrases of a run that do not overlap, those with ends of their own first, then the longer."""
+    edges = [
+        0 in (i, i - len(at)) or bool(_EDGE.search(text, at[i - 1][1], at[i][0]))
+        for i in range(len(at) + 1)
+    ]
+    is_long = len(at) > _MOST
+    taken = bytearray(len(at))
+    for found in sorted(_fitting(numbers, edges, is_long), key=_order):
+        if not any(taken[found.first : found.last]):
+            taken[found.first : found.last] = b"\1" * (found.last - found.first)
+            yield found
+
+
+def _order(found: _Candidate) -> tuple[int, int, int]:
+    return found.open_ends, found.first - found.last, found.first
+
+
+def _fitting(numbers: Sequence[int], edges: Sequence[bool], is_long: bool) -> Iterator[_Candidate]:
+    for first in range(len(numbers) - _FEWEST + 1):
+        for size in _SIZES:
+            last = first + size
+            if last > len(numbers):
+                break
+            open_ends = 2 - edges[first] - edges[last]
+            has_end = open_ends < 2 or not is_long  # noqa: PLR2004 - both ends
+            if has_end and fits(numbers[first:last]):
+                yield _Candidate(open_ends, first, last)
+
+
+def fits(numbers: Sequence[int]) -> bool:
+    """Do the last bits of the words' numbers begin the SHA-256 of the others (BIP-39), in no list's order?"""
+    whole = 0
+    for number in numbers:
+        whole = whole << _BITS | number
+    num_check = len(numbers) // _WORDS_A_CHECK_BIT
+    entropy = (whole >> num_check).to_bytes((len(numbers) * _BITS - num_check) // _BYTE, "big")
+    check = sha256(entropy).digest()[0] >> (_BYTE - num_check)
+    is_check = check == whole & ((1 << num_check) - 1)
+    return is_check and any(one >= other for one, other in pairwise(numbers))
+
+
+@cache
+def _lists() -> tuple[Mapping[str, int], ...]:
+    """Of each language the number of each word; a Latin word also without its accents."""
+    library = _library()
+    return tuple(_numbered(library(language).wordlist) for language in library.list_languages())
+
+
+def _numbered(words: Sequence[str]) -> Mapping[str, int]:
+    numbers = {normal(word): number for number, word in enumerate(words)}
+    for word, number in tuple(numbers.items()):
+        plain = "".join(
+            c for c in unicodedata.normalize("NFD", word) if not "\u0300" <= c <= "\u036f"
+        )
+        numbers.setdefault(plain, number)
+    return numbers
+
+
+@cache
+def _languages_of() -> Mapping[str, int]:
+    """Of each word a bit for each language that lists it."""
+    found: dict[str, int] = {}
+    for i, words in enumerate(_lists()):
+        for word in words:
+            found[word] = found.get(word, 0) | 1 << i
+    return found
+
+
+def _library() -> Any:  # Any: mnemonic is not typed for us
+    try:
+        from mnemonic import Mnemonic
+    except ImportError:
+        raise MissingExtra(
+            "finding wallet mnemonics needs mnemonic", hint='pip install "finewright[data]"'
+        ) from None
+    return Mnemonic

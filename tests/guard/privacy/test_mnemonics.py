@@ -1,0 +1,54 @@
+"""Seed phrases are found in every official language, and long texts of listed words cost no time."""
+
+import random
+import time
+
+import pytest
+from mnemonic import Mnemonic
+
+from finewright.guard.privacy.find import find
+
+LANGUAGES = Mnemonic.list_languages()
+DRAW = random.Random(3)  # noqa: S311
+
+
+def _found(text: str) -> list[str]:
+    return [text[span.start : span.end] for span in find(text, {"mnemonic"})]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", [16, 20, 24, 28, 32])
+def test_a_phrase_of_the_reference_is_found_in_each_language(language: str, size: int) -> None:
+    for _ in range(5):
+        phrase = Mnemonic(language).to_mnemonic(DRAW.randbytes(size))
+        assert _found(f"My wallet:\n{phrase}\nKeep it") == [phrase]
+
+
+def test_a_phrase_is_found_without_accents_and_amid_words_of_the_list() -> None:
+    phrase = "ábaco ábaco ábaco ábaco ábaco ábaco ábaco ábaco ábaco ábaco ábaco abierto"
+    assert Mnemonic("spanish").check(phrase)
+    assert len(_found(f"mi frase: {phrase.replace('á', 'a')}")) == 1
+    other = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+    around = "man use hand put"
+    assert _found(f"{around} {around} {around} {around}\n{other}\n{around} {around} {around}") == [
+        other
+    ]
+
+
+def test_a_phrase_with_a_wrong_word_is_none() -> None:
+    words = Mnemonic("english").wordlist
+    phrases = [" ".join(DRAW.choices(words, k=12)) for _ in range(200)]
+    wrong = [phrase for phrase in phrases if not Mnemonic("english").check(phrase)]
+    assert [_found(f"seed: {phrase}.") for phrase in wrong if _found(f"seed: {phrase}.")] == []
+
+
+@pytest.mark.parametrize("gap", [" ", "\n", ", "])
+def test_thousands_of_listed_words_take_milliseconds_each_thousand(gap: str) -> None:
+    text = gap.join(DRAW.choices(Mnemonic("english").wordlist, k=20_000))
+    began = time.process_time()
+    find(text, {"mnemonic"})
+    assert time.process_time() - began < 20 * 0.2
+
+
+def test_the_list_itself_is_no_phrase() -> None:
+    assert _found("\n".join(Mnemonic("english").wordlist)) == []

@@ -13,12 +13,19 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from finewright.lm.batch import EncodedRow, pack
-from finewright.lm.engine.requests import Sampling
 from finewright.lm.fast import attention, decode, prefill
 from finewright.lm.model import LM
 from finewright.lm.thoughts import Thoughts
 
-__all__ = ["Generation", "Sampling", "Trace", "generate", "stream", "trace"]
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen. Temperature 0 is greedy; otherwise nucleus sampling with a seed."""
+
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
 
 
 class Generation(NamedTuple):

@@ -1,1 +1,0 @@
-"""One generation engine: requests join and leave between steps, and share what they begin with."""

@@ -4,7 +4,7 @@ import random
 import re
 from itertools import accumulate
 
-from finewright.guard.duplicates.lexicon import alone
+from finewright.guard.duplicates.lexicon.lists import alone
 from finewright.rows.identity import named_anew
 from finewright.rows.texts import with_texts
 from finewright.schema.rows import Row

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from finewright.guard.duplicates.lexicon import (
+from finewright.guard.duplicates.lexicon.lists import (
     alone,
     are_opposed,
     are_same,

@@ -1,0 +1,113 @@
+"""The word lists by which two rows that differ in a word are told apart, read when they are first needed.
+
+`antonyms.txt` has the pairs of WordNet 3.0 (Princeton University; licence beside it) of which both words
+are single, without those that differ by a prefix. The others are written by hand: `groups.txt` has words on a
+line that exclude each other, `alone.txt` those that change what is said wherever they stand, `fillers.txt`
+those that hardly change it, `same.txt` words on a line that stand for each other."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+
+_ENDINGS = ("ing", "ies", "ed", "es", "s", "d", "e", "ly")
+_SHORTEST = 3
+_NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+    " sixteen seventeen eighteen nineteen twenty"
+)
+_TENS = "thirty forty fifty sixty seventy eighty ninety hundred"
+_PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non", "de", "anti", "mis", "counter", "a")
+
+
+@cache
+def alone() -> frozenset[str]:
+    """Words that change what is said wherever they stand: negations, days, months, places."""
+    return frozenset(_text("alone").split())
+
+
+@cache
+def fillers() -> frozenset[str]:
+    """Words that hardly change what is said: articles, greetings, thanks."""
+    return frozenset(_text("fillers").split())
+
+
+@cache
+def numerals() -> dict[str, str]:
+    """Number words -> their digits; `one`, which is rarely a number, is none."""
+    small = {word: str(i) for i, word in enumerate(_NUMBERS.split()) if word != "one"}
+    return small | {word: str(10 * (i + 3)) for i, word in enumerate(_TENS.split())}
+
+
+def stem(word: str) -> str:
+    """The word without its commonest endings."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST:
+            return word.removesuffix(ending)
+    return word
+
+
+def are_opposed(one: str, other: str) -> bool:
+    """Do the words exclude each other, as `open` and `closed`, `paid` and `unpaid`?"""
+    if one == other or are_same(one, other):
+        return False
+    lines = _opposites()
+    if any(
+        lines.get(a, _NONE) & lines.get(b, _NONE)
+        for a, b in ((one, other), (stem(one), stem(other)))
+    ):
+        return stem(one) != stem(other)
+    short, long = sorted((one, other), key=len)
+    return any(long == prefix + short for prefix in _PREFIXES) or _are_ful_and_less(one, other)
+
+
+def is_opposite_of_any(word: str) -> bool:
+    """Has a list an opposite of the word?"""
+    return word in _opposites() or stem(word) in _opposites()
+
+
+def are_same(one: str, other: str) -> bool:
+    """Do the words stand for each other?"""
+    lines = _synonyms()
+    return bool(lines.get(one, _NONE) & lines.get(other, _NONE))
+
+
+_NONE: frozenset[int] = frozenset()
+
+
+def _are_ful_and_less(one: str, other: str) -> bool:
+    ends = [word.endswith("less") for word in (one, other)]
+    return any(ends) and one.removesuffix("less").removesuffix("ful") == other.removesuffix(
+        "less"
+    ).removesuffix("ful")
+
+
+@cache
+def _opposites() -> dict[str, frozenset[int]]:
+    return _by_word([*_lines("groups"), *_lines("antonyms")], stemmed=True)
+
+
+@cache
+def _synonyms() -> dict[str, frozenset[int]]:
+    return _by_word([*_lines("same")], stemmed=False)
+
+
+def _by_word(lines: list[list[str]], *, stemmed: bool) -> dict[str, frozenset[int]]:
+    """Word -> the numbers of the lines that it is in."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for number, words in enumerate(lines):
+        for word in words:
+            found[word].add(number)
+            if stemmed:
+                found[stem(word)].add(number)
+    return {word: frozenset(numbers) for word, numbers in found.items()}
+
+
+def _lines(name: str) -> Iterator[list[str]]:
+    return (line.split() for line in _text(name).splitlines() if line)
+
+
+def _text(name: str) -> str:
+    return (files("finewright.guard.duplicates.lexicon") / f"{name}.txt").read_text(
+        encoding="utf-8"
+    )

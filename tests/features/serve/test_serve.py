@@ -67,7 +67,7 @@ def started(folder: Path, *overrides: str) -> Serving:
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    found = started(tmp_path_factory.mktemp("serve"), "serve.at_once=1", "serve.waiting=0")
+    found = started(tmp_path_factory.mktemp("serve"), "serve.waiting=0")
     yield found
     found.process.terminate()
     assert found.process.wait(30) == 0

@@ -20,6 +20,7 @@ from finewright.gateway.server import Tls, bind, run_server
 from finewright.schema.load_section import load_section
 
 _KEYS = "keys.json"
+_AT_ONCE = 1  # the native engine gives one answer after the other
 
 
 def serve(options: ServeOptions, session: Session) -> None:
@@ -78,7 +79,7 @@ def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:
 
 
 def _gateway(engines: list[ModelEngine], spec: ServeSpec) -> Gateway:
-    admission = Admission(spec.at_once, spec.waiting, spec.waiting_seconds)
+    admission = Admission(_AT_ONCE, spec.waiting, spec.waiting_seconds)
     limits = GatewayLimits(
         body_bytes=spec.body_bytes,
         answer_seconds=spec.answer_seconds,

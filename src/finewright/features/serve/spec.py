@@ -53,9 +53,6 @@ class ServeSpec(Model):
     temperature: float = default(
         0.0, "For requests that name none", "greedy, as it was measured", ge=0, le=2
     )
-    at_once: int = default(
-        8, "Answers given at once", "more are slower each on a CPU", ge=1, le=4096
-    )
     waiting: int = default(32, "Questions that wait; more get 429", "memory stays bounded", ge=0)
     waiting_seconds: float = default(
         30.0, "Longest wait for a slot; then 503", "nobody waits more", gt=0

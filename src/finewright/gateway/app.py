@@ -21,7 +21,7 @@ from finewright.gateway.gateway import Gateway
 from finewright.gateway.keys import KeyRing
 from finewright.gateway.question import ServedModel
 from finewright.gateway.requests import ChatRequest, CompletionRequest, EmbeddingRequest
-from finewright.gateway.steps import AskedBy
+from finewright.gateway.steps import QuestionCaller
 
 Body = TypeVar("Body", bound=BaseModel)
 Work = Callable[[Request], Awaitable[Response | EventStream]]
@@ -84,31 +84,31 @@ class _Routes:
         return JSONResponse(_row(found, self.gateway.started))
 
     async def chat(self, request: Request) -> Response | EventStream:
-        asked = await self._body(request, ChatRequest)
-        question = asked.question(self.gateway.limits.temperature)
-        _, model = self.gateway.find(asked.model)
+        posted = await self._body(request, ChatRequest)
+        question = posted.question(self.gateway.limits.temperature)
+        _, model = self.gateway.find(posted.model)
         form = ChatForm(model, question.num_logprobs is not None)
         pieces = self.gateway.answer(question, asker_of(request))
-        if asked.stream:
-            return await EventStream.begun(form.chunks(pieces, asked.wants_usage))
+        if posted.stream:
+            return await EventStream.begun(form.chunks(pieces, posted.wants_usage))
         return JSONResponse(form.whole(await gathered(pieces, question.num_answers)))
 
     async def complete(self, request: Request) -> Response | EventStream:
-        asked = await self._body(request, CompletionRequest)
-        question = asked.question(self.gateway.limits.temperature)
-        _, model = self.gateway.find(asked.model)
+        posted = await self._body(request, CompletionRequest)
+        question = posted.question(self.gateway.limits.temperature)
+        _, model = self.gateway.find(posted.model)
         form = TextForm(model, question.num_logprobs is not None)
         pieces = self.gateway.answer(question, asker_of(request))
-        if asked.stream:
-            return await EventStream.begun(form.chunks(pieces, asked.wants_usage))
+        if posted.stream:
+            return await EventStream.begun(form.chunks(pieces, posted.wants_usage))
         return JSONResponse(form.whole(await gathered(pieces, question.num_answers)))
 
     async def embed(self, request: Request) -> Response:
-        asked = await self._body(request, EmbeddingRequest)
-        found = await self.gateway.embed(asked.model, asked.texts())
+        posted = await self._body(request, EmbeddingRequest)
+        found = await self.gateway.embed(posted.model, posted.texts())
         usage = {"prompt_tokens": found.num_tokens, "total_tokens": found.num_tokens}
-        rows = vectors_of(found.vectors, asked.encoding_format == "base64")
-        return JSONResponse({"object": "list", "data": rows, "model": asked.model, "usage": usage})
+        rows = vectors_of(found.vectors, posted.encoding_format == "base64")
+        return JSONResponse({"object": "list", "data": rows, "model": posted.model, "usage": usage})
 
     async def _body(self, request: Request, model: type[Body]) -> Body:
         limits = self.gateway.limits
@@ -116,9 +116,9 @@ class _Routes:
         return await read_body(request, model, most_bytes=most, seconds=seconds)
 
 
-def asker_of(request: Request) -> AskedBy:
+def asker_of(request: Request) -> QuestionCaller:
     """Whose request it is, as the door found out."""
-    asker: AskedBy = request.state.asker
+    asker: QuestionCaller = request.state.asker
     return asker
 
 
@@ -162,13 +162,13 @@ class _Door:
             return
         await self._app(scope, receive, send)
 
-    def _asker(self, scope: Scope) -> AskedBy:
+    def _asker(self, scope: Scope) -> QuestionCaller:
         path = scope["path"]
         if self._keys is None or path in OPEN:
-            return AskedBy("", "admin" if self._keys is None else "user", path)
+            return QuestionCaller("", "admin" if self._keys is None else "user", path)
         headers = dict(scope["headers"])
         owner = self._keys.owner(headers.get(b"authorization", b"").decode("latin-1"))
-        return AskedBy(owner.id, owner.role, path)
+        return QuestionCaller(owner.id, owner.role, path)
 
 
 def _row(model: ServedModel, started: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from finewright.gateway.question import (
     TextVectors,
     TokenUsage,
 )
-from finewright.gateway.steps import AnswerRecord, AnswerStep, AskedBy
+from finewright.gateway.steps import AnswerRecord, AnswerStep, QuestionCaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Gateway:
         raise ApiError(what, status=404, param="model", code="model_not_found")
 
     async def answer(
-        self, question: GatewayQuestion, asker: AskedBy
+        self, question: GatewayQuestion, asker: QuestionCaller
     ) -> AsyncGenerator[AnswerPiece, None]:
         """The pieces of the answer. Raises ApiError, before the first piece or where the time is over."""
         begun, usage, outcome = time.monotonic(), TokenUsage(), "cut"
@@ -80,7 +80,7 @@ class Gateway:
                 await step.after(question, asker, record)
 
     async def _answered(
-        self, question: GatewayQuestion, asker: AskedBy, begun: float
+        self, question: GatewayQuestion, asker: QuestionCaller, begun: float
     ) -> AsyncGenerator[AnswerPiece, None]:
         self.find(question.model)
         for step in self.steps:

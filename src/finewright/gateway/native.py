@@ -38,7 +38,7 @@ class NativeModel:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _PromptedQuestion:
     """A question as tokens, with the most tokens of each answer."""
 
     model: LoadedModel
@@ -98,16 +98,16 @@ class NativeEngine:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def _pieces(self, question: GatewayQuestion, left: threading.Event) -> Iterator[AnswerPiece]:
-        asked = self._asked(question)
+        prompted = self._prompted(question)
         num_written = 0
         for number in range(question.num_answers):
-            for piece in _answer(asked, number, left):
+            for piece in _answer(prompted, number, left):
                 num_written += piece.usage.answer if piece.usage else 0
                 is_last = piece.finish is not None and number + 1 == question.num_answers
-                usage = TokenUsage(len(asked.ids), num_written) if is_last else None
+                usage = TokenUsage(len(prompted.ids), num_written) if is_last else None
                 yield _with_usage(piece, usage)
 
-    def _asked(self, question: GatewayQuestion) -> _Asked:
+    def _prompted(self, question: GatewayQuestion) -> _PromptedQuestion:
         model = self._models[question.model]
         prompt, ids = _tokens(model.loaded, question)
         context = model.served.context
@@ -123,7 +123,7 @@ class NativeEngine:
         most = min(question.max_tokens or self._max_tokens, room)
         seed = question.sampling.seed
         seed = secrets.randbits(62) if seed is None else seed
-        return _Asked(model.loaded, question, prompt, ids, most, seed)
+        return _PromptedQuestion(model.loaded, question, prompt, ids, most, seed)
 
 
 def _check(question: GatewayQuestion) -> None:
@@ -158,20 +158,22 @@ def _tokens(model: LoadedModel, question: GatewayQuestion) -> tuple[str, tuple[i
     return rendered.text, tuple(chat.tokens(rendered).ids)
 
 
-def _answer(asked: _Asked, number: int, left: threading.Event) -> Iterator[AnswerPiece]:
+def _answer(
+    prompted: _PromptedQuestion, number: int, left: threading.Event
+) -> Iterator[AnswerPiece]:
     """One answer; the usage of its last piece counts its own tokens."""
     from finewright.lm.answers.reader import reader_of
     from finewright.lm.answers.stream import AnswerStream
     from finewright.lm.generate import Sampling, stream
 
-    question, chat = asked.question, asked.model.chat
+    question, chat = prompted.question, prompted.model.chat
     reader = None if question.messages is None else reader_of(chat)
     tools = list(question.tools.tools) if question.tools else None
-    answer = AnswerStream(chat, reader, asked.prompt, tools, question.stops)
+    answer = AnswerStream(chat, reader, prompted.prompt, tools, question.stops)
     wish = question.sampling
-    seed = (asked.seed + number) % 2**63
-    sampling = Sampling(asked.most, wish.temperature, wish.top_p, seed)
-    tokens = stream(asked.model.lm, asked.ids, stop_ids=chat.stop_ids, sampling=sampling)
+    seed = (prompted.seed + number) % 2**63
+    sampling = Sampling(prompted.most, wish.temperature, wish.top_p, seed)
+    tokens = stream(prompted.model.lm, prompted.ids, stop_ids=chat.stop_ids, sampling=sampling)
     for token in tokens:
         if left.is_set():
             return
@@ -180,7 +182,7 @@ def _answer(asked: _Asked, number: int, left: threading.Event) -> Iterator[Answe
             yield AnswerPiece(number, found.content, found.thoughts)
         if answer.is_stopped:
             break
-    yield _last(question, number, answer, is_cut=len(answer.ids) >= asked.most)
+    yield _last(question, number, answer, is_cut=len(answer.ids) >= prompted.most)
 
 
 def _last(

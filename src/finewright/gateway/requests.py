@@ -136,7 +136,7 @@ class ChatRequest(SampledRequest):
     store: Literal[False] | None = None
 
     def question(self, temperature: float) -> GatewayQuestion:
-        """What the engine is asked. Raises ApiError where the keys contradict each other."""
+        """What the engine answers. Raises ApiError where the keys contradict each other."""
         limits = {self.max_tokens, self.max_completion_tokens} - {None}
         if len(limits) > 1:
             what = "max_tokens and max_completion_tokens differ; give the second alone"
@@ -190,7 +190,7 @@ class CompletionRequest(SampledRequest):
     suffix: None = None
 
     def question(self, temperature: float) -> GatewayQuestion:
-        """What the engine is asked."""
+        """What the engine answers."""
         return GatewayQuestion(
             model=self.model,
             text=self._text(),

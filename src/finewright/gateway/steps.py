@@ -13,7 +13,7 @@ from finewright.gateway.question import AnswerPiece, GatewayQuestion, TokenUsage
 
 
 @dataclass(frozen=True, slots=True)
-class AskedBy:
+class QuestionCaller:
     """Whose key it is, and the route that was called."""
 
     key: str
@@ -33,7 +33,7 @@ class AnswerRecord:
 class AnswerStep(Protocol):
     """One step. What it need not do it does as `PlainStep`."""
 
-    async def before(self, question: GatewayQuestion, asker: AskedBy) -> GatewayQuestion:
+    async def before(self, question: GatewayQuestion, asker: QuestionCaller) -> GatewayQuestion:
         """The question as the engine is asked it. Raises ApiError to refuse it."""
 
     def pieces(
@@ -41,14 +41,16 @@ class AnswerStep(Protocol):
     ) -> AsyncIterator[AnswerPiece]:
         """The pieces as the client gets them; what is held back must come before `finish`."""
 
-    async def after(self, question: GatewayQuestion, asker: AskedBy, record: AnswerRecord) -> None:
+    async def after(
+        self, question: GatewayQuestion, asker: QuestionCaller, record: AnswerRecord
+    ) -> None:
         """What is to be written down."""
 
 
 class PlainStep:
     """A step that changes nothing, for those that do one thing."""
 
-    async def before(self, question: GatewayQuestion, asker: AskedBy) -> GatewayQuestion:
+    async def before(self, question: GatewayQuestion, asker: QuestionCaller) -> GatewayQuestion:
         """The question as it is."""
         return question
 
@@ -58,5 +60,7 @@ class PlainStep:
         """The pieces as they are."""
         return pieces
 
-    async def after(self, question: GatewayQuestion, asker: AskedBy, record: AnswerRecord) -> None:
+    async def after(
+        self, question: GatewayQuestion, asker: QuestionCaller, record: AnswerRecord
+    ) -> None:
         """Nothing."""

@@ -79,10 +79,10 @@ def _amount(usd: float) -> str:
 def _crossings(extra: float, api: Figures, own: Figures) -> Range | None:
     """The break-even with all that is cheap at home, with the middle, and with all that is dear; None where
     one of them is missing."""
-    asked, mine = api.request_usd, own.request_usd
-    low = _crossing(extra, *_step_of(own, "low", "high"), asked.high - mine.low)
-    median = _crossing(extra, *_step_of(own, "median", "median"), asked.median - mine.median)
-    high = _crossing(extra, *_step_of(own, "high", "low"), asked.low - mine.high)
+    theirs, mine = api.request_usd, own.request_usd
+    low = _crossing(extra, *_step_of(own, "low", "high"), theirs.high - mine.low)
+    median = _crossing(extra, *_step_of(own, "median", "median"), theirs.median - mine.median)
+    high = _crossing(extra, *_step_of(own, "high", "low"), theirs.low - mine.high)
     if low is None or median is None or high is None:
         return None
     return Range(low=low, median=median, high=high)

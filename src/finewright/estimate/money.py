@@ -4,7 +4,9 @@ Every figure is a range by interval arithmetic: low from all lows, high from all
 all medians. So low and high are bounds, wider than the spread of independent prices, and the median is
 that of the prices alone. A month is a twelfth of 365 days. Taxes and traffic are not in it."""
 
+import math
 from datetime import date
+from typing import NamedTuple
 
 from finewright.schema.catalog import API, Machine, Storage
 from finewright.schema.cost import Range
@@ -129,19 +131,50 @@ def project(
     )
 
 
+class MachineSteps(NamedTuple):
+    """What one machine costs a month, and the requests a month that it carries; more of them take another."""
+
+    month_usd: Range
+    carries: Range
+
+
 def break_even_requests(
-    fixed_month: Range, api_per_request: Range, self_per_request: Range
+    fixed_month: Range,
+    api_per_request: Range,
+    self_per_request: Range,
+    machines: MachineSteps | None = None,
 ) -> BreakEven:
     """The requests a month from which a fixed cost pays off against an API: V* = F / (c_api - c_self).
 
-    F is the month's hosting and amortisation. Never (None) where a request costs no less at home. That
-    the machine can serve so many requests is not checked here."""
+    F is the month's hosting and amortisation. Never (None) where a request costs no less at home.
+
+    With `machines`, which are whole, k of them cost k M beside F and carry k C requests. At home it is
+    dearer at some volume of the step k where (F + k M) / (c_api - c_self) > (k - 1) C. V* is the end of the
+    last such volume; None where a full machine costs no less than the API. Without, that the machine can
+    serve so many requests is not checked."""
+    steps = machines or MachineSteps(exact(0.0), exact(math.inf))
+    month, carries = steps
     return BreakEven(
-        low=_crossing(fixed_month.low, api_per_request.high - self_per_request.low),
-        median=_crossing(fixed_month.median, api_per_request.median - self_per_request.median),
-        high=_crossing(fixed_month.high, api_per_request.low - self_per_request.high),
+        low=_crossing(
+            fixed_month.low, month.low, carries.high, api_per_request.high - self_per_request.low
+        ),
+        median=_crossing(
+            fixed_month.median,
+            month.median,
+            carries.median,
+            api_per_request.median - self_per_request.median,
+        ),
+        high=_crossing(
+            fixed_month.high, month.high, carries.low, api_per_request.low - self_per_request.high
+        ),
     )
 
 
-def _crossing(fixed: float, saved_per_request: float) -> float | None:
-    return fixed / saved_per_request if saved_per_request > 0 else None
+def _crossing(fixed: float, step: float, carries: float, saved_per_request: float) -> float | None:
+    if saved_per_request <= 0 or step >= carries * saved_per_request:
+        return None
+    if math.isinf(carries):
+        return (fixed + step) / saved_per_request
+    first = carries + fixed / saved_per_request
+    last = max(1, math.ceil(first / (carries - step / saved_per_request)) - 1)
+    return min(last * carries, (fixed + last * step) / saved_per_request)

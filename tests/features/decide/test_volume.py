@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from features.decide.advising import exactly, hand_made, spec
+from finewright.estimate.money import MachineSteps
 from finewright.features.decide.arms import Arm, Machines
 from finewright.features.decide.case import Case
 
@@ -50,7 +51,7 @@ def stepped(price: float) -> Any:
 
     def make(case: Case, arm: Arm) -> dict[str, Any]:
         if arm.host == "self-hosted":
-            machines = Machines(exactly(300), exactly(20_000), float("inf"))
+            machines = Machines(MachineSteps(exactly(300), exactly(20_000)), float("inf"))
             return {"machines": machines, "fixed_month_usd": exactly(300), "once_usd": exactly(0)}
         return {"request_usd": exactly(price)}
 

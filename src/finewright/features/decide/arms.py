@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
+from finewright.estimate.money import MachineSteps
 from finewright.features.decide.case import Case
 from finewright.features.decide.results import AdviceSource, Host
 from finewright.schema.cost import Range
@@ -42,11 +43,9 @@ ARMS = tuple(Arm(method, host) for method in METHODS for host in HOSTS)
 
 
 class Machines(NamedTuple):
-    """What a model of one's own is served on: a month of one machine, the requests a month that it carries,
-    and how many can be had."""
+    """What a model of one's own is served on, and how many of the machines can be had."""
 
-    month_usd: Range
-    carries: Range
+    steps: MachineSteps
     most: float
 
 

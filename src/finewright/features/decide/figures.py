@@ -14,7 +14,7 @@ from finewright.catalog.advice import Advice
 from finewright.catalog.prices import api_named
 from finewright.estimate.freshness import deadline_of
 from finewright.estimate.memory import MemoryLoad, memory
-from finewright.estimate.money import HOURS_A_MONTH, api_request, product, total
+from finewright.estimate.money import HOURS_A_MONTH, MachineSteps, api_request, product, total
 from finewright.estimate.shape import ModelShape
 from finewright.estimate.time import flops_per_token
 from finewright.features.decide import serving
@@ -337,7 +337,8 @@ def _step(shape: ModelShape) -> LoraStep:
 
 def _machines(seat: Seat) -> Machines:
     host = seat.served.host
-    return Machines(product(host.usd_per_hour, HOURS_A_MONTH), seat.carries, host.count)
+    steps = MachineSteps(product(host.usd_per_hour, HOURS_A_MONTH), seat.carries)
+    return Machines(steps, host.count)
 
 
 def _slow_end(seat: Seat) -> str:

@@ -3,9 +3,8 @@
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from finewright.gateway.bodies import read_body
+from finewright.gateway.bodies import Body, read_body
 from finewright.gateway.chat_form import ChatForm, TextForm, gathered, vectors_of
 from finewright.gateway.connected import EventStream, WhileConnected, refused
 from finewright.gateway.errors import ApiError
@@ -23,7 +22,6 @@ from finewright.gateway.question import ServedModel
 from finewright.gateway.requests import ChatRequest, CompletionRequest, EmbeddingRequest
 from finewright.gateway.steps import QuestionCaller
 
-Body = TypeVar("Body", bound=BaseModel)
 Work = Callable[[Request], Awaitable[Response | EventStream]]
 
 OPEN = frozenset({"/healthz", "/readyz"})
@@ -84,20 +82,20 @@ class _Routes:
         return JSONResponse(_row(found, self.gateway.started))
 
     async def chat(self, request: Request) -> Response | EventStream:
-        posted = await self._body(request, ChatRequest)
-        question = posted.question(self.gateway.limits.temperature)
-        _, model = self.gateway.find(posted.model)
-        form = ChatForm(model, question.num_logprobs is not None)
-        pieces = self.gateway.answer(question, asker_of(request))
-        if posted.stream:
-            return await EventStream.begun(form.chunks(pieces, posted.wants_usage))
-        return JSONResponse(form.whole(await gathered(pieces, question.num_answers)))
+        return await self._answer(request, await self._body(request, ChatRequest), ChatForm)
 
     async def complete(self, request: Request) -> Response | EventStream:
-        posted = await self._body(request, CompletionRequest)
+        return await self._answer(request, await self._body(request, CompletionRequest), TextForm)
+
+    async def _answer(
+        self,
+        request: Request,
+        posted: ChatRequest | CompletionRequest,
+        form_of: type[ChatForm] | type[TextForm],
+    ) -> Response | EventStream:
         question = posted.question(self.gateway.limits.temperature)
         _, model = self.gateway.find(posted.model)
-        form = TextForm(model, question.num_logprobs is not None)
+        form = form_of(model, question.num_logprobs is not None)
         pieces = self.gateway.answer(question, asker_of(request))
         if posted.stream:
             return await EventStream.begun(form.chunks(pieces, posted.wants_usage))
@@ -120,12 +118,6 @@ def asker_of(request: Request) -> QuestionCaller:
     """Whose request it is, as the door found out."""
     asker: QuestionCaller = request.state.asker
     return asker
-
-
-def require_admin(request: Request) -> None:
-    """Raise ApiError unless the key is an administrator's."""
-    if asker_of(request).role != "admin":
-        raise ApiError("this needs a key of the role admin", status=403)
 
 
 class _Door:

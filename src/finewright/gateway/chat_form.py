@@ -70,7 +70,7 @@ class ChatForm:
     def whole(self, found: WholeAnswers) -> dict[str, Any]:
         """The one object."""
         choices = [self._choice(number, each) for number, each in enumerate(found.answers)]
-        return {**self._head(self.kind), "choices": choices, "usage": usage_of(found.usage)}
+        return {**_head(self, self.kind), "choices": choices, "usage": usage_of(found.usage)}
 
     def _choice(self, number: int, answer: WholeAnswer) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": answer.content, "refusal": None}
@@ -112,16 +112,7 @@ class ChatForm:
 
     def _chunk(self, choices: list[dict[str, Any]], wants_usage: bool) -> dict[str, Any]:
         usage = {"usage": None} if wants_usage else {}
-        return {**self._head(f"{self.kind}.chunk"), "choices": choices, **usage}
-
-    def _head(self, kind: str) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "object": kind,
-            "created": self.created,
-            "model": self.model.id,
-            "system_fingerprint": self.model.fingerprint or None,
-        }
+        return {**_head(self, f"{self.kind}.chunk"), "choices": choices, **usage}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +130,11 @@ class TextForm:
             self._choice(number, each.content, each.scores, each.finish, 0)
             for number, each in enumerate(found.answers)
         ]
-        return {**self._head(), "choices": choices, "usage": usage_of(found.usage)}
+        return {
+            **_head(self, "text_completion"),
+            "choices": choices,
+            "usage": usage_of(found.usage),
+        }
 
     async def chunks(
         self, pieces: AsyncIterator[AnswerPiece], wants_usage: bool
@@ -152,9 +147,9 @@ class TextForm:
             at = lengths.get(piece.choice, 0)
             lengths[piece.choice] = at + sum(len(score.text) for score in piece.scores)
             parts = (piece.choice, piece.content, piece.scores, piece.finish, at)
-            yield "", {**self._head(), "choices": [self._choice(*parts)], **more}
+            yield "", {**_head(self, "text_completion"), "choices": [self._choice(*parts)], **more}
         if wants_usage:
-            yield "", {**self._head(), "choices": [], "usage": usage_of(usage)}
+            yield "", {**_head(self, "text_completion"), "choices": [], "usage": usage_of(usage)}
         yield DONE
 
     def _choice(
@@ -163,14 +158,15 @@ class TextForm:
         found = _legacy_scores(scores, at) if self.has_logprobs else None
         return {"index": number, "text": text, "logprobs": found, "finish_reason": finish}
 
-    def _head(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "object": "text_completion",
-            "created": self.created,
-            "model": self.model.id,
-            "system_fingerprint": self.model.fingerprint or None,
-        }
+
+def _head(form: ChatForm | TextForm, kind: str) -> dict[str, Any]:
+    return {
+        "id": form.id,
+        "object": kind,
+        "created": form.created,
+        "model": form.model.id,
+        "system_fingerprint": form.model.fingerprint or None,
+    }
 
 
 def usage_of(usage: TokenUsage) -> dict[str, int]:

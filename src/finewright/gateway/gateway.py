@@ -132,8 +132,3 @@ class Gateway:
                     return await engine.embed(model, texts)
             except TimeoutError:
                 raise ApiError("the vectors took too long", status=504, code="timeout") from None
-
-    async def close(self) -> None:
-        """Let go of every engine."""
-        for engine in self.engines:
-            await engine.close()

@@ -93,10 +93,6 @@ class NativeEngine:
         """Models that answer give no vectors."""
         raise ApiError(f"the model {model!r} gives answers, no vectors", param="model")
 
-    async def close(self) -> None:
-        """End the worker, after the token that it makes."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
-
     def _pieces(self, question: GatewayQuestion, left: threading.Event) -> Iterator[AnswerPiece]:
         prompted = self._prompted(question)
         num_written = 0

@@ -128,6 +128,3 @@ class ModelEngine(Protocol):
 
     async def embed(self, model: str, texts: Sequence[str]) -> TextVectors:
         """A vector of length 1 for each text."""
-
-    async def close(self) -> None:
-        """Let go of what it holds."""

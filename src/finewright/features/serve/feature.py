@@ -25,6 +25,5 @@ FEATURE = Feature(
         "starlette": "serve",
         "uvicorn": "serve",
         "prometheus_client": "serve",
-        "httpx": "serve",
     },
 )

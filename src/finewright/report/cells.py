@@ -12,6 +12,7 @@ _CENT = 0.01
 _LEAST_P = 0.001
 _DIGITS = 2
 _LEAST_DECIMAL = 1e-4
+_MOST_DECIMALS = 9
 
 
 class HasInterval(Protocol):
@@ -107,6 +108,17 @@ def number(value: float | None, missing: str = "") -> str:
     decimals = max(0, _DIGITS - 1 - math.floor(math.log10(abs(value))))
     shown = f"{value:,.{decimals}f}"
     return shown.rstrip("0").rstrip(".") if decimals else shown
+
+
+def apart(*values: float, least: int = 0) -> list[str]:
+    """Figures that are compared, with as many decimals, `least` or more, as tell those that differ from each
+    other."""
+    kinds = len(set(values))
+    for decimals in range(least, _MOST_DECIMALS + 1):
+        shown = [f"{value:,.{decimals}f}" for value in values]
+        if len(set(shown)) == kinds:
+            break
+    return shown
 
 
 def span(found: Range | None, missing: str = "") -> str:

@@ -47,7 +47,7 @@ def test_where_nobody_answers_no_spec_is_written(
 def test_answers_from_a_pipe_are_taken_and_what_is_left_is_unknown(
     finewright: Finewright, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n2\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n\n2\n"))
     assert finewright("decide").code == 0
     written = (project / "decide.yaml").read_text()
     assert "knowledge_gap: unknown" in written

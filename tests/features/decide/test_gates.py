@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.decide.advising import dropped, exactly, hand_made, of_rule, spec
+from features.decide.advising import dropped, hand_made, of_rule, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.features.decide.arms import ARMS, Arm
 from finewright.features.decide.case import Case
 from finewright.features.decide.spec import UNKNOWN
+from finewright.schema.cost import Range
 from finewright.schema.decide import Method
 
 API = {arm.name for arm in ARMS if arm.host == "api"}
@@ -119,13 +120,31 @@ def test_g10_adds_duties_and_no_score() -> None:
     assert "2 December 2027" in everywhere.reason
 
 
-def test_g11_over_a_limit_even_at_the_lowest_price_is_out_and_only_if_it_was_stated() -> None:
+def test_g11_over_a_limit_in_the_middle_is_out_and_only_if_the_limit_was_stated() -> None:
     def dear(case: Case, arm: Arm) -> dict[str, Any]:
-        return {"month_usd": exactly(1001)} if arm.host == "self-hosted" else {}
+        month = Range(low=900.0, median=1000.4, high=1100.0)
+        return {"month_usd": month} if arm.host == "self-hosted" else {}
 
-    stated = dropped(hand_made(spec(month_budget_usd=1000), dear))
-    assert {a for a, rules in stated.items() if "G11" in rules} == {a.name for a in ARMS} - API
+    report = hand_made(spec(month_budget_usd=1000), dear)
+    found = {a for a, rules in dropped(report).items() if "G11" in rules}
+    assert found == {a.name for a in ARMS} - API
+    first = of_rule(report, "G11", "dropped")[0]
+    assert first.reason == "takes 1,000.4 USD a month, over your limit of 1,000.0; at best 900"
     assert dropped(hand_made(spec(month_budget_usd=UNKNOWN), dear)).keys() <= LONG
+
+
+def test_g12_each_arm_must_fit_its_own_context() -> None:
+    def long(case: Case, arm: Arm) -> dict[str, Any]:
+        return {
+            "request_tokens": 90_250,
+            "context_tokens": 32_768 if arm.host == "self-hosted" else 1_000_000,
+        }
+
+    report = hand_made(spec(tokens_in=90_000), long)
+    assert {a for a, rules in dropped(report).items() if "G12" in rules} == {
+        a.name for a in ARMS
+    } - API
+    assert report.winner.endswith(", api")
 
 
 def test_an_unknown_that_would_drop_arms_is_told_as_such() -> None:
@@ -138,7 +157,7 @@ def test_an_unknown_that_would_drop_arms_is_told_as_such() -> None:
 
 def test_every_rule_has_a_title_and_a_source_with_a_day() -> None:
     advice = packaged_advice()
-    assert list(advice.rules) == [f"G{i}" for i in range(1, 12)]
+    assert list(advice.rules) == [f"G{i}" for i in range(1, 13)]
     for rule in advice.rules.values():
         assert rule.title
         assert all(advice.sources[name].observed_at.year >= 2026 for name in rule.sources)

@@ -109,15 +109,12 @@ def test_a_name_that_nobody_knows_is_one_line(
     assert what in told
 
 
-@pytest.mark.parametrize("model", ["base_model: Qwen2.5-7B", "api_model: gpt-4o-mini"])
-def test_a_prompt_that_no_context_holds_is_one_line(tmp_path: Path, model: str) -> None:
-    path = written(tmp_path, model, "tokens_in: 200000", "tokens_out: 100")
-    with pytest.raises(SpecError) as caught:
-        decide_file(path, today=TODAY)
-    (told,) = str(caught.value).splitlines()
-    assert told.startswith(
-        f"{path}:4: decide.tokens_in: prompt and answer of 200,100 tokens do not fit"
-    )
+def test_a_prompt_that_one_model_cannot_hold_refuses_no_other(tmp_path: Path) -> None:
+    lines = ("base_model: Qwen2.5-7B", "tokens_in: 90000", "tokens_out: 100", "corpus_tokens: 0")
+    report = decide_file(written(tmp_path, *lines), today=TODAY)
+    assert {row.arm for row in report.ranking} == {"prompt, api"}
+    (found,) = (f for f in report.findings if f.rule == "G12" and "prompt, self-hosted" in f.arms)
+    assert "90,100 tokens do not fit into the 32,768 of Qwen2.5-7B" in found.reason
 
 
 def test_a_model_folder_is_read_by_its_config(tmp_path: Path) -> None:

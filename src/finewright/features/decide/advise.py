@@ -23,7 +23,7 @@ from finewright.features.decide.results import (
 from finewright.features.decide.sensitivity import Shares, flips, tornado, win_shares
 from finewright.features.decide.spec import DecideSpec
 from finewright.features.decide.volume import break_evens, curves
-from finewright.report.cells import share
+from finewright.report.cells import apart, share
 from finewright.schema.common import Problem
 from finewright.schema.decide import Criterion
 
@@ -182,13 +182,8 @@ class _Question:
             found.append(_warning(self.aged(facts), RENEWAL))
         if not ranked:
             found.append(_warning("no arm passes the gates", "loosen what a dropped arm names"))
-        elif ranked[0].win_share < max(row.win_share for row in ranked):
-            best = max(ranked, key=lambda row: row.win_share)
-            what = (
-                f"{best.arm} wins more often than {ranked[0].arm} once the unknown inputs vary, though not in"
-                " the middle case"
-            )
-            found.append(_warning(what, "find out what is unknown"))
+        elif (best := _oftenest(ranked)) != ranked[0]:
+            found.append(_warning(_oftener(ranked[0], best), "find out what is unknown"))
         return found
 
 
@@ -198,15 +193,35 @@ def _answer(ranked: Sequence[RankedArm], found: Sequence[RuleFinding]) -> str:
             {f.rule for f in found if f.effect == "dropped"}, key=lambda rule: int(rule[1:])
         )
         return f"nothing is left: {', '.join(rules)} dropped every arm"
-    first = ranked[0]
+    first, best = ranked[0], _oftenest(ranked)
     if first.win_share >= CLEAR:
         return f"{first.arm}: wins in {share(first.win_share)} of the draws"
+    if best != first:
+        return f"too close, measure: {_oftener(first, best)}"
     others = [row for row in ranked[1:] if row.win_share > 0]
     rivals = sorted(others, key=lambda row: -row.win_share)[:2]
-    shares = ", ".join(f"{row.arm} {share(row.win_share)}" for row in rivals)
+    own, *theirs = _shares([first, *rivals])
+    rest = "".join(f", {row.arm} {their}" for row, their in zip(rivals, theirs, strict=True))
+    return f"too close, measure: {first.arm} wins in {own} of the draws{rest}"
+
+
+def _oftenest(ranked: Sequence[RankedArm]) -> RankedArm:
+    """The arm that wins most draws; of those that win as many, the first."""
+    return max(ranked, key=lambda row: row.win_share)
+
+
+def _oftener(first: RankedArm, best: RankedArm) -> str:
+    """What it means that another arm wins more draws than the first of the ranking."""
+    mine, other = _shares([first, best])
     return (
-        f"too close, measure: {first.arm} wins in {share(first.win_share)} of the draws, {shares}"
+        f"{first.arm} is first where all that is unknown is at its middle, and {best.arm} wins more of the"
+        f" draws in which it varies ({other} against {mine}): take {first.arm} if the middles are right, and"
+        f" {best.arm} if nobody knows"
     )
+
+
+def _shares(rows: Sequence[RankedArm]) -> list[str]:
+    return [f"{each} %" for each in apart(*(100 * row.win_share for row in rows), least=1)]
 
 
 def _reasons(

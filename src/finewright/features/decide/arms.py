@@ -66,6 +66,8 @@ class Figures:
     place: Place
     model: str
     context_tokens: int
+    request_tokens: float = 0.0
+    """Tokens of a prompt, what is put into it, and its answer: what the context must hold."""
     run_usd: Range = NOTHING
     """One training run; `once_usd` holds a project's."""
     machines: Machines | None = None
@@ -81,6 +83,26 @@ class Figures:
     how: tuple[str, ...] = ()
     facts: tuple[AdviceSource, ...] = ()
     """The rows of the catalog that the figures are made of."""
+
+
+Measure = Literal["once_usd", "month_usd", "latency_ms", "effort_hours"]
+
+
+def figure_of(figures: Figures, measure: Measure) -> Range:
+    """The figure of that name."""
+    found = getattr(figures, measure)
+    assert isinstance(found, Range)
+    return found
+
+
+def point_of(arm: Arm, measure: Measure) -> str:
+    """Which of `case.POINTS` says at which end of its range an arm's figure is."""
+    is_api = arm.host == "api"
+    if measure == "effort_hours":
+        return "effort"
+    if measure == "latency_ms":
+        return "api_speed" if is_api else "own_speed"
+    return "api_price" if is_api else "machine_price"
 
 
 FiguresOf: TypeAlias = Callable[[Case], Mapping[Arm, Figures]]

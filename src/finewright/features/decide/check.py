@@ -51,22 +51,9 @@ def _hardware(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:
 def _models(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:
     if spec.base_model != UNKNOWN:
         read = partial(read_base_model, spec.base_model, known.resolve, known.today)
-        wrong = list(_refused(("base_model",), read))
-        yield from wrong or _too_long(spec, spec.base_model, read().context)
+        yield from _refused(("base_model",), read)
     if spec.api_model != UNKNOWN:
-        named = partial(api_named, known.prices, spec.api_model)
-        wrong = list(_refused(("api_model",), named))
-        yield from wrong or _too_long(spec, spec.api_model, named().context_tokens)
-
-
-def _too_long(spec: DecideSpec, name: str, context: int | None) -> Iterator[Wrong]:
-    stated = {
-        key: n for key in ("tokens_in", "tokens_out") if isinstance(n := getattr(spec, key), int)
-    }
-    whole = sum(stated.values())
-    if context and whole > context:
-        what = f"prompt and answer of {whole:,} tokens do not fit into the {context:,} of {name}"
-        yield Wrong((next(iter(stated)),), what)
+        yield from _refused(("api_model",), partial(api_named, known.prices, spec.api_model))
 
 
 def _refused(loc: tuple[str | int, ...], claim: Callable[[], object]) -> Iterator[Wrong]:

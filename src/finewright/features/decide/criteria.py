@@ -7,9 +7,10 @@ import math
 from typing import TypeAlias, get_args
 
 from finewright.catalog.advice import Advice
-from finewright.features.decide.arms import Arm, Figures
+from finewright.features.decide.arms import Arm, Figures, Measure, figure_of, point_of
 from finewright.features.decide.case import Case
 from finewright.features.decide.gates import PAIRS_NEEDED
+from finewright.features.decide.spec import Aim
 from finewright.schema.decide import Criterion, Method
 
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
@@ -37,22 +38,20 @@ def utilities(
     case: Case, arm: Arm, figures: Figures, advice: Advice, measured: dict[Method, float]
 ) -> Utilities:
     """The arm's utility by every criterion."""
-    money = "api_price" if arm.host == "api" else "machine_price"
-    speed = "api_speed" if arm.host == "api" else "own_speed"
-    once, month = case.once_budget_usd, case.month_budget_usd
-    latency, effort = case.latency_p95_ms, case.effort_hours
     half_life = case.fact_half_life_days
+    delay = case.at("retraining", figures.update_days)
+
+    def within(measure: Measure, aim: Aim) -> float:
+        taken = case.at(point_of(arm, measure), figure_of(figures, measure))
+        return utility(taken, aim.target, aim.limit)
+
     values: Utilities = {
         "quality": _quality(case, arm, advice, measured),
-        "once_usd": utility(case.at(money, figures.once_usd), once.target, once.limit),
-        "month_usd": utility(case.at(money, figures.month_usd), month.target, month.limit),
-        "latency": utility(case.at(speed, figures.latency_ms), latency.target, latency.limit),
-        "update_delay": utility(
-            case.at("retraining", figures.update_days), _GOOD_DELAY * half_life, half_life
-        ),
-        "data_effort": utility(
-            case.at("effort", figures.effort_hours), effort.target, effort.limit
-        ),
+        "once_usd": within("once_usd", case.once_budget_usd),
+        "month_usd": within("month_usd", case.month_budget_usd),
+        "latency": within("latency_ms", case.latency_p95_ms),
+        "update_delay": utility(delay, _GOOD_DELAY * half_life, half_life),
+        "data_effort": within("effort_hours", case.effort_hours),
     }
     return values | _ordinal(case, arm, figures, advice)
 

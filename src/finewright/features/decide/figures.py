@@ -127,6 +127,7 @@ class _Figuring:
             place="api",
             model=api.model,
             context_tokens=api.context_tokens or _CONTEXT_WITHOUT_ROW,
+            request_tokens=self._request_tokens(arm),
             ends=deadline_of(api, deadlines, self.facts.today, days),
             tuning_ends=min(
                 (d.date for d in self._deadlines(days) if d.kind == "service"), default=None
@@ -159,6 +160,7 @@ class _Figuring:
             place="own" if is_own or self.case.on_premise_only else "rented",
             model=self.model.name,
             context_tokens=self.model.context,
+            request_tokens=self._request_tokens(arm),
             run_usd=run,
             misfit=misfit,
             how=(*how, *([f"a training run on {trained.where}"] if trained else [])),
@@ -202,6 +204,11 @@ class _Figuring:
         """Tokens of a prompt that differ from request to request."""
         added = self.case.at("retrieved", self.taken["retrieved_tokens"])
         return self.case.tokens_in + (added if arm.method in ("rag", "rag+ft") else 0.0)
+
+    def _request_tokens(self, arm: Arm) -> float:
+        """Tokens that the context must hold at once."""
+        documents = self.case.corpus_tokens if arm.method == "prompt+long-context" else 0.0
+        return documents + self._prompt(arm) + self.case.tokens_out
 
     def _api_request(self, arm: Arm) -> Range:
         case, api = self.case, self.api

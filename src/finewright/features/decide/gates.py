@@ -1,14 +1,16 @@
 """The gates: a rule never scores, it drops an arm, or adds a duty, a warning or an advice, and says why.
 
-G1-G10 are the rules of the sources in `catalog/advice.yaml`; G11 holds an arm to the limits of the spec."""
+G1-G10 are the rules of the sources in `catalog/advice.yaml`; G11 holds an arm to the limits of the spec,
+G12 to what its model can read."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from finewright.catalog.advice import Advice
-from finewright.features.decide.arms import ARMS, Arm, Figures
+from finewright.features.decide.arms import ARMS, Arm, Figures, Measure, figure_of
 from finewright.features.decide.case import Case, InputSwing
 from finewright.features.decide.results import RuleFinding
+from finewright.report.cells import apart, number
 from finewright.schema.cost import Range
 
 PAIRS_NEEDED = 50
@@ -16,6 +18,13 @@ PAIRS_COMFORTABLE = 300
 SMALL_CORPUS_TOKENS = 200_000
 _SHARE_OF_CONTEXT = 0.5
 _HIGH, _LOW = 2, 1
+LIMITED: tuple[tuple[str, str, Measure], ...] = (
+    ("once_budget_usd", "USD before the first answer", "once_usd"),
+    ("month_budget_usd", "USD a month", "month_usd"),
+    ("latency_p95_ms", "ms an answer", "latency_ms"),
+    ("effort_hours", "hours of work", "effort_hours"),
+)
+"""What the spec may limit: the input, its unit in words, and the figure that it limits."""
 
 
 class Ground(NamedTuple):
@@ -169,8 +178,11 @@ def _corpus(ground: Ground) -> Iterator[GateVerdict]:
     for arm in _named("prompt+long-context"):
         room = _SHARE_OF_CONTEXT * ground.figures[arm].context_tokens
         if tokens > room:
-            why = f"{tokens:,.0f} tokens of documents do not fit into half of the model's context"
-            yield GateVerdict("dropped", [arm], f"{why} ({room:,.0f})")
+            whole, half = apart(tokens, room)
+            why = (
+                f"{whole} tokens of documents do not fit into half of the model's context ({half})"
+            )
+            yield GateVerdict("dropped", [arm], why)
         elif tokens > SMALL_CORPUS_TOKENS:
             why = f"{tokens:,.0f} tokens are over the {SMALL_CORPUS_TOKENS:,} up to which a cached prompt"
             yield GateVerdict("warning", [arm], f"{why} is advised over an index")
@@ -262,35 +274,34 @@ def _law(ground: Ground) -> Iterator[GateVerdict]:
 
 
 def _limits(ground: Ground) -> Iterator[GateVerdict]:
+    """The middle of each figure against the limit; that its high end is over it shows in the utility."""
     case = ground.case
-    for key, what in (
-        ("once_budget_usd", "USD before the first answer"),
-        ("month_budget_usd", "USD a month"),
-        ("latency_p95_ms", "ms an answer"),
-        ("effort_hours", "hours of work"),
-    ):
-        if key in case.stated:
-            limit = getattr(case, key).limit
-            for arm in ARMS:
-                yield from _over(arm, _figure(ground.figures[arm], key), limit, what)
+    for key, what, field in LIMITED:
+        if key not in case.stated:
+            continue
+        limit = getattr(case, key).limit
+        for arm in ARMS:
+            figure = figure_of(ground.figures[arm], field)
+            if figure.median > limit:
+                yield GateVerdict("dropped", [arm], _over(figure, limit, what))
 
 
-def _over(arm: Arm, figure: Range, limit: float, what: str) -> Iterator[GateVerdict]:
-    if figure.low > limit:
-        why = f"takes at least {figure.low:,.0f} {what}, and your limit is {limit:,.0f}"
-        yield GateVerdict("dropped", [arm], why)
-    elif figure.median > limit:
-        why = f"takes about {figure.median:,.0f} {what}, over your limit of {limit:,.0f}"
-        yield GateVerdict("warning", [arm], f"{why}; at best {figure.low:,.0f}")
+def _over(figure: Range, limit: float, what: str) -> str:
+    shown, over = apart(figure.median, limit)
+    best = f"; at best {number(figure.low)}" if figure.low <= limit else ""
+    return f"takes {shown} {what}, over your limit of {over}{best}"
 
 
-def _figure(figures: Figures, key: str) -> Range:
-    return {
-        "once_budget_usd": figures.once_usd,
-        "month_budget_usd": figures.month_usd,
-        "latency_p95_ms": figures.latency_ms,
-        "effort_hours": figures.effort_hours,
-    }[key]
+def _context(ground: Ground) -> Iterator[GateVerdict]:
+    """Prompt, documents in it and answer, against what the model reads at once."""
+    for arm in ARMS:
+        figures = ground.figures[arm]
+        if figures.request_tokens > figures.context_tokens:
+            whole, room = apart(figures.request_tokens, figures.context_tokens)
+            why = (
+                f"prompt and answer of {whole} tokens do not fit into the {room} of {figures.model}"
+            )
+            yield GateVerdict("dropped", [arm], why)
 
 
 def _named(method: str) -> list[Arm]:
@@ -309,4 +320,5 @@ _GATES: dict[str, Gate] = {
     "G9": _ends,
     "G10": _law,
     "G11": _limits,
+    "G12": _context,
 }

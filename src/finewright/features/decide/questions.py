@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, get_args
 
 import yaml
 from pydantic import ValidationError
 
-from finewright.features.decide.spec import UNKNOWN, DecideSpec
+from finewright.catalog.advice import packaged_advice
+from finewright.features.decide.spec import UNKNOWN, DecideSpec, Task
 
 
 class InterviewQuestion(NamedTuple):
@@ -32,6 +33,13 @@ class Reply(Protocol):
 _WHOLE = "a whole number from 0 to 1,000,000,000,000"
 QUESTIONS = (
     InterviewQuestion(
+        "task",
+        "What kind of work is it? answer, extract, classify, write, code or converse",
+        "which models can do it, what a rule or a small classifier does, and what a label costs",
+        "answer",
+        f"one of {', '.join(get_args(Task))}",
+    ),
+    InterviewQuestion(
         "knowledge_gap",
         "How much of what it must know can no general model know? 0 nothing, 3 most",
         "what a model must know is best put into its prompt; what it must do is best trained",
@@ -54,7 +62,8 @@ QUESTIONS = (
     ),
     InterviewQuestion(
         "corpus_tokens",
-        "How many tokens do the documents have that answers rest on? A page has about 500; 0 for none",
+        "How many tokens do the documents have that answers rest on? A page has about 500; or as 5 GB of"
+        " text; 0 for none",
         "below 200,000 they fit into a cached prompt, and no index is needed",
         "400000",
         _WHOLE,
@@ -81,6 +90,13 @@ QUESTIONS = (
         _WHOLE,
     ),
     InterviewQuestion(
+        "data_class",
+        "How sensitive are questions and documents? public, internal, confidential or regulated",
+        "who may see them decides where the model may run",
+        "internal",
+        "one of public, internal, confidential, regulated",
+    ),
+    InterviewQuestion(
         "on_premise_only",
         "Must everything stay on your own machines?",
         "then no API is an option",
@@ -95,23 +111,63 @@ QUESTIONS = (
         _WHOLE,
     ),
     InterviewQuestion(
+        "latency_p95_ms",
+        "How long may 95 of 100 whole answers take? In milliseconds, or as 2 s",
+        "what is slower is no option",
+        "8 s",
+        "a time above 0 such as 800 ms or 8 s",
+    ),
+    InterviewQuestion(
         "month_budget_usd",
         "What may it cost a month at most, in US dollars?",
         "cost is judged by your own limit",
         "500",
         "a number above 0 and up to 1,000,000,000",
     ),
+    InterviewQuestion(
+        "once_budget_usd",
+        "What may it cost before the first answer at most, in US dollars, people's time not counted?",
+        "training runs and the index of a large corpus are paid once",
+        "2k",
+        "a number above 0 and up to 1,000,000,000",
+    ),
+    InterviewQuestion(
+        "domain",
+        f"In which field is it used? {', '.join(packaged_advice().domains)}",
+        "in some of them the law asks for more",
+        "other",
+        f"one of {', '.join(packaged_advice().domains)}",
+    ),
 )
 _ABOUT_DOCUMENTS = ("fact_half_life_days", "corpus_tokens", "citations", "per_document_access")
 _WORDS = {"yes": True, "y": True, "no": False, "n": False, "true": True, "false": False}
 _CLAIMS = ("citations", "per_document_access", "on_premise_only")
-_NUMBER = re.compile(r"\d+(\.\d+)?")
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+_TIMES = {"": 1, "k": 10**3, "m": 10**6, "mio": 10**6, "b": 10**9, "bn": 10**9}
+_BYTES_A_TOKEN = 4
+"""Of plain English text; other languages have fewer bytes a token, and so more tokens."""
+_UNITS: dict[str, dict[str, float]] = {
+    "corpus_tokens": {
+        unit: 1024**power / _BYTES_A_TOKEN for power, unit in enumerate(("kb", "mb", "gb", "tb"), 1)
+    },
+    "latency_p95_ms": {"ms": 1, "s": 1000, "sec": 1000, "seconds": 1000, "min": 60_000},
+    "fact_half_life_days": {
+        "days": 1,
+        "d": 1,
+        "weeks": 7,
+        "w": 7,
+        "months": 365 / 12,
+        "years": 365,
+    },
+}
+_CHOSEN = ("task", "data_class", "domain")
 _UNKNOWN_WORDS = ("", "?", "unknown", "u")
 
 
 def interview(reply: Reply) -> dict[str, Any]:  # Any: what a spec's key may hold
-    """Ask until every answer can be; unknown always can. Without a gap in knowledge, documents are not asked
-    about, for nothing depends on them."""
+    """Ask until every answer can be; unknown always can. Numbers may be `30k`, `2M`, `5 GB` or `2 s`.
+
+    Without a gap in knowledge, documents are not asked about, for nothing depends on them."""
     answers: dict[str, Any] = {}
     for question in QUESTIONS:
         if answers.get("knowledge_gap") == 0 and question.key in _ABOUT_DOCUMENTS:
@@ -146,16 +202,24 @@ def _value(key: str, typed: str) -> Any:  # Any: what a spec's key may hold
         return UNKNOWN
     if key in _CLAIMS:
         return _WORDS.get(word, typed)
-    plain = word.replace(",", "").replace("_", "").removeprefix("$")
-    if _NUMBER.fullmatch(plain):
-        return float(plain) if "." in plain else int(plain)
-    return typed
+    plain = word.replace(",", "").replace("_", "").replace("$", "").strip()
+    found = _NUMBER.fullmatch(plain)
+    times = {**_TIMES, **_UNITS.get(key, {})}
+    if key in _CHOSEN or found is None or found[2] not in times:
+        return word if key in _CHOSEN else typed
+    number = float(found[1]) * times[found[2]]
+    is_whole = number.is_integer() and ("." not in found[1] or found[2])
+    return int(number) if is_whole or found[2] in _UNITS["corpus_tokens"] else number
 
 
 def _complaint(question: InterviewQuestion, value: object) -> str:
+    known = [UNKNOWN, *packaged_advice().domains] if question.key == "domain" else [value]
     try:
         DecideSpec.model_validate({question.key: value})
+        is_known = value in known
     except ValidationError:
+        is_known = False
+    if not is_known:
         return f"that cannot be; an answer is {question.range}, or unknown"
     return ""
 

@@ -15,7 +15,7 @@ from finewright.report.blocks import (
     lines,
     section,
 )
-from finewright.report.cells import share, span
+from finewright.report.cells import apart, share, span
 
 _MOST_SWINGS = 15
 _TURNING_SHOWN, _FLIPS = 10, 5
@@ -51,14 +51,11 @@ def _ranking(report: DecideReport) -> Iterator[Block | None]:
     if not ranked:
         yield Text("No arm passes the gates.")
     yield _score_plot(report) if ranked else None
+    scores = apart(*(row.score for row in ranked), least=3)
+    wins = apart(*(100 * row.win_share for row in ranked), least=1)
     rows = [
-        (
-            row.arm,
-            f"{row.score:.3f}",
-            share(row.win_share),
-            *(f"{row.utilities[name]:.2f}" for name in report.weights),
-        )
-        for row in ranked
+        (row.arm, score, f"{won} %", *(f"{row.utilities[name]:.2f}" for name in report.weights))
+        for row, score, won in zip(ranked, scores, wins, strict=True)
     ]
     weights = ("(weight)", "", "", *(f"{weight:.2f}" for weight in report.weights.values()))
     yield Table(("arm", "score", "wins", *report.weights), [*rows, weights] if rows else [])
@@ -132,7 +129,8 @@ def _changes(report: DecideReport) -> Iterator[Block | None]:
 
 def _turns(report: DecideReport) -> Iterator[str]:
     for flip in report.flips[:_FLIPS]:
-        change = f"weight of {flip.criterion} from {flip.weight:.2f} to {flip.needed:.2f}"
+        old, new = apart(flip.weight, flip.needed, least=2)
+        change = f"weight of {flip.criterion} from {old} to {new}"
         yield f"{change}: {flip.new_winner} wins"
     if not report.flips and report.ranking:
         yield "no weight alone: no other arm wins by any one criterion"

@@ -41,7 +41,7 @@ def decide_file(
 
 
 def ask(reply: Reply, path: Path) -> Path:
-    """Ask five to ten questions and write the spec of the answers to a file that is not there yet.
+    """Ask the questions and write the spec of the answers to a file that is not there yet.
 
     Nothing is written before the last answer. Raises SpecError where the file is there."""
     _refuse_to_overwrite(path)

@@ -262,6 +262,12 @@ def test_a_missing_source_or_day_says_what_to_write():
             "own.yaml:6: machines.0.usd_per_hour.high: required key",
         ),
         ("usd_per_hour", ".inf", "own.yaml:6: machines.0.usd_per_hour: must be finite"),
+        ("usd_per_hour", "0", "own.yaml:2: machines.0: usd_per_hour must be more than 0, unless"),
+        (
+            "usd_per_hour",
+            "1000000000",
+            "own.yaml:2: machines.0: usd_per_hour must be dollars an hour",
+        ),
         ("gpu", "L41S", "own.yaml:4: machines.0.gpu: unknown gpu 'L41S'; did you mean 'L40S'?"),
         (
             "provider",
@@ -348,6 +354,29 @@ def test_a_users_row_takes_the_place_of_the_packaged_one(tmp_path: Path):
     assert [row.usd_per_hour.median for row in found] == [0.5]
     assert len(prices(tmp_path).machines) == len(packaged_prices().machines)
     assert digest(prices(tmp_path)) != digest(packaged_prices())
+
+
+@pytest.mark.parametrize("tflops", [1979, 733])
+def test_a_rate_with_sparsity_is_refused(tflops: float):
+    """H100's and L40S's, as their data sheets print them."""
+    bandwidth = {1979: 3350, 733: 864}[tflops]
+    text = (
+        f"gpus:\n  - {{name: X1, vram_gib: 80, bf16_tflops: {tflops}, fp16_tflops: {tflops},"
+        f" memory_bandwidth_gb_s: {bandwidth}, tdp_watts: 300, source: a sheet, observed_at: 2026-11-01}}\n"
+    )
+    (line,) = mistakes(text)
+    assert line.startswith(
+        f"own.yaml:2: gpus.0: {tflops} TFLOPS beside {bandwidth} GB/s is no dense"
+    )
+
+
+def test_a_price_of_tokens_by_the_token_times_a_billion_is_refused():
+    text = (
+        "apis:\n  - {provider: openai, model: x, usd_per_million_in: 20000, usd_per_million_out: 1,"
+        " source: a slip, observed_at: 2026-11-01}\n"
+    )
+    (line,) = mistakes(text)
+    assert line.startswith("own.yaml:2: apis.0: $20,000 a million tokens is over $10,000")
 
 
 def test_files_are_read_in_the_order_of_their_names(tmp_path: Path):

@@ -245,27 +245,55 @@ def test_a_csv_needs_what_it_does_not_say(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("cell", "told"),
     [
-        (
-            ",1.49,",
-            ",-1.49,",
-            "lambdalabs.csv:3: price: must be a number that is not negative, not '-1.49'",
-        ),
-        (
-            ",1.49,",
-            ",nan,",
-            "lambdalabs.csv:3: price: must be a number that is not negative, not 'nan'",
-        ),
-        (",1.49,", ",,", "lambdalabs.csv:3: price: must be a number that is not negative, not ''"),
+        ("-1.49", "price: first in line 3: '-1.49' is no number from 0 on"),
+        ("nan", "price: first in line 3: 'nan' is no number from 0 on"),
+        ("", "price: first in line 3: '' is no number from 0 on"),
+        ("0", "price: first in line 3: 0 must be more than 0, unless the tier is free or own"),
+        ("1e9", "price: first in line 3: 1e+09 must be dollars an hour: $1,000,000,000.00 an hour"),
     ],
 )
-def test_a_wrong_figure_in_a_csv_is_told_with_its_line(
-    old: str, new: str, told: str, tmp_path: Path, folder: Path
+def test_a_wrong_cell_of_a_csv_costs_its_row_alone_and_is_told_with_its_line(
+    cell: str, told: str, tmp_path: Path, folder: Path
 ):
-    path = written(tmp_path / "lambdalabs.csv", GPUHUNT.replace(old, new))
-    with pytest.raises(DataError, match=told):
-        import_file(path, folder, TODAY, said=SAID)
+    path = written(tmp_path / "lambdalabs.csv", GPUHUNT.replace(",1.49,", f",{cell},"))
+    report = import_file(path, folder, TODAY, said=SAID)
+    assert [why for why in report.left_out if why.startswith(told)]
+    one, _ = [row for row in prices(folder).machines if row.method.startswith("gpuhunt")]
+    assert (one.usd_per_hour.low, one.usd_per_hour.high) == (1.29, 1.99)
+
+
+def test_a_csv_of_which_no_row_can_be_used_is_refused(tmp_path: Path, folder: Path):
+    text = "sku,gpu,usd_per_hour\na,L4,much\nb,XYZ,1\n"
+    with pytest.raises(DataError, match=r"no row can be used: usd_per_hour: first in line 2.*XYZ"):
+        import_file(written(tmp_path / "nebius.csv", text), folder, TODAY, said=SAID)
+    assert not folder.exists()
+
+
+def test_a_plain_csv_has_the_names_of_the_yaml(tmp_path: Path, folder: Path):
+    text = (
+        "sku,gpu,num_gpus,tier,region,usd_per_hour\n"
+        "l4.1,NVIDIA L4,1,secure,eu-1,0.6\nl4.8,L4,8,,,4.5\nl4.2,L4,2,cheap,,1\nl4.x,L4,1.5,,,1\n"
+    )
+    report = import_file(written(tmp_path / "nebius.csv", text), folder, TODAY, said=SAID)
+    assert report.format == "machines"
+    assert len(report.left_out) == 2
+    found = {row.sku: row for row in prices(folder).machines if row.sku.startswith("l4.")}
+    assert (found["l4.1"].tier, found["l4.1"].region) == ("secure", "eu-1")
+    assert (found["l4.8"].tier, found["l4.8"].region) == ("on_demand", "any")
+    assert found["l4.8"].usd_per_gpu_hour.median == pytest.approx(4.5 / 8)
+
+
+def test_an_older_price_does_not_take_the_place_of_a_newer_one(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "aws" / "vms.csv", SKYPILOT)
+    old = import_file(path, folder, TODAY, said=SAID._replace(observed_at="2026-01-01"))
+    assert old.left_out["older than the catalog's (2026-01-01)"] == 1
+    assert old.replaced == ()
+    mine = written(folder / "mine.yaml", OWN)
+    told = "apis: your own rows stand over newer ones: openai gpt-6-luna (2026-03-01, the catalog's"
+    assert told in text_of(listed(folder))
+    assert told in text_of(check_file(mine, folder, TODAY))
 
 
 def test_a_name_that_could_steer_the_terminal_is_not_imported(tmp_path: Path, folder: Path):
@@ -285,8 +313,8 @@ def test_a_csv_of_something_else_and_a_missing_one_are_refused(tmp_path: Path, f
 
 def test_a_row_that_is_cut_off_is_told_or_counted(tmp_path: Path, folder: Path):
     path = written(tmp_path / "lambdalabs.csv", GPUHUNT + "x,us-east-1\n")
-    with pytest.raises(DataError, match=r"lambdalabs\.csv:9: gpu_count: must be a number"):
-        import_file(path, folder, TODAY, said=SAID)
+    left_out = import_file(path, folder, TODAY, said=SAID).left_out
+    assert left_out["gpu_count: first in line 9: '' is no number from 0 on"] == 1
     path = written(tmp_path / "aws" / "vms.csv", SKYPILOT + "x,192\n")
     assert import_file(path, folder, TODAY, said=SAID).left_out["machines without a GPU"] == 2
 

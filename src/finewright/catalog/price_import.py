@@ -1,8 +1,10 @@
-"""Prices of machines from the CSV files of gpuhunt (dstack) and of the SkyPilot catalog.
+"""Prices of machines from CSV files: gpuhunt's (dstack), the SkyPilot catalog's, and plain ones.
 
-Both name neither a source nor a day, so these come from whoever imports. The rows of a machine in
+They name neither a source nor a day, so these come from whoever imports. The rows of a machine in
 several regions become one row: its lowest, median and highest price. Read for gpuhunt 0.1.34 (columns
-of its catalog v2 and v3) and the SkyPilot catalog v8; CPU-only machines and TPUs are left out."""
+of its catalog v2 and v3) and the SkyPilot catalog v8; a plain file has the names of the YAML's keys.
+CPU-only machines and TPUs are left out. A row with a cell that is wrong is left out alone and counted,
+with the line of the first."""
 
 import csv
 from collections import Counter
@@ -11,19 +13,20 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from statistics import median
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast, get_args
 
 from finewright.catalog.prices import folded
 from finewright.errors import DataError
-from finewright.schema.catalog import GPU, Machine, PriceCatalog
+from finewright.schema.catalog import GPU, Machine, PriceCatalog, Tier, implausible_price
 from finewright.schema.cost import Range
 
-Format = Literal["gpuhunt", "skypilot"]
+Format = Literal["gpuhunt", "skypilot", "machines"]
 _COLUMNS: Mapping[Format, frozenset[str]] = {
     "gpuhunt": frozenset({"instance_name", "location", "price", "gpu_count", "gpu_name", "spot"}),
     "skypilot": frozenset(
         {"InstanceType", "AcceleratorName", "AcceleratorCount", "Price", "Region"}
     ),
+    "machines": frozenset({"sku", "gpu", "usd_per_hour"}),
 }
 _PROVIDERS = {"lambdalabs": "lambda", "vastai": "vast"}
 """Names of these catalogs -> ours, where they differ."""
@@ -52,9 +55,13 @@ class _Offer(NamedTuple):
     sku: str
     gpu: str
     num_gpus: int
-    is_spot: bool
+    tier: Tier
     region: str
     price: float
+
+
+class _WrongCellError(Exception):
+    """A cell that makes its row useless; says the column and what is wrong."""
 
 
 @dataclass(slots=True)
@@ -62,17 +69,17 @@ class _File:
     path: Path
     gpus: tuple[GPU, ...]
     left_out: Counter[str] = field(default_factory=Counter)
+    first_wrong: dict[str, str] = field(default_factory=dict)
 
-    def number(self, row: Mapping[str, str | None], column: str, line: int) -> float:
-        text = (row.get(column) or "").strip()
+    def offers(self, read: "_Reader", row: Mapping[str, str | None], line: int) -> list[_Offer]:
+        """What a row offers; nothing, and noted with the line of the first, where a cell is wrong."""
         try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if not 0 <= value < float("inf"):
-            what = f"must be a number that is not negative, not {text!r}"
-            raise DataError(f"{self.path}:{line}: {column}: {what}")
-        return value
+            return [_checked(offer) for offer in read(self, row)]
+        except _WrongCellError as wrong:
+            column, what = wrong.args
+            first = self.first_wrong.setdefault(column, f"{column}: first in line {line}: {what}")
+            self.left_out[first] += 1
+            return []
 
     def gpu(self, name: str, memory: str | None) -> str | None:
         """Our name of a GPU that the file names with or without its memory; None and noted otherwise."""
@@ -87,6 +94,9 @@ class _File:
         return None
 
 
+_Reader = Callable[[_File, Mapping[str, str | None]], Iterator[_Offer]]
+
+
 def format_of(path: Path) -> Format | None:
     """Which of the two a CSV file is, by its header; None for any other."""
     try:
@@ -99,59 +109,107 @@ def format_of(path: Path) -> Format | None:
 
 def provider_of(path: Path, format: Format) -> str:
     """The provider that the catalogs' own layout names: `lambdalabs.csv`, or `lambda/vms.csv`."""
-    name = path.stem if format == "gpuhunt" else path.resolve().parent.name
+    name = path.resolve().parent.name if format == "skypilot" else path.stem
     return _PROVIDERS.get(name, name)
 
 
 def read_csv(path: Path, format: Format, origin: PriceOrigin, known: PriceCatalog) -> Imported:
-    """The machines of a CSV file; raises DataError with file, line and column for a wrong figure."""
+    """The machines of a CSV file, and what was left out of it; raises DataError where nothing is left."""
     file = _File(path, known.gpus)
-    offers_of: Callable[[_File, Mapping[str, str | None], int], Iterator[_Offer]]
-    offers_of = _of_gpuhunt if format == "gpuhunt" else _of_skypilot
-    groups: dict[tuple[str, str, int, bool], list[_Offer]] = {}
+    groups: dict[tuple[str, str, int, Tier], list[_Offer]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             for row in reader:
-                for offer in offers_of(file, row, reader.line_num):
+                for offer in file.offers(_READERS[format], row, reader.line_num):
                     if not offer.region.startswith(origin.region):
                         file.left_out[f"region is not {origin.region}..."] += 1
                         continue
                     groups.setdefault(offer[:4], []).append(offer)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a CSV file in UTF-8: {error}") from None
+    if not groups:
+        why = "; ".join(f"{reason} ({count})" for reason, count in file.left_out.items())
+        raise DataError(f"{path}: no row can be used: {why or 'it has none'}")
     machines = [_machine(offers, format, origin) for offers in groups.values()]
-    return Imported(tuple(machines), dict(file.left_out))
+    newer = {row.key(): row for row in known.machines if row.observed_at > origin.observed_at}
+    kept = tuple(machine for machine in machines if machine.key() not in newer)
+    if older := len(machines) - len(kept):
+        file.left_out[f"older than the catalog's ({origin.observed_at})"] = older
+    return Imported(kept, dict(file.left_out))
 
 
-def _of_gpuhunt(file: _File, row: Mapping[str, str | None], line: int) -> Iterator[_Offer]:
+def _number(row: Mapping[str, str | None], column: str) -> float:
+    text = (row.get(column) or "").strip()
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise _WrongCellError(column, f"{text!r} is no number from 0 on")
+    return value
+
+
+def _count(row: Mapping[str, str | None], column: str) -> int:
+    value = _number(row, column)
+    if value != int(value):
+        raise _WrongCellError(column, f"{value:g} is no whole number")
+    return int(value)
+
+
+def _checked(offer: _Offer) -> _Offer:
+    price = Range(low=offer.price, median=offer.price, high=offer.price)
+    if why := implausible_price(price, offer.num_gpus, offer.tier):
+        raise _WrongCellError("price", f"{offer.price:g} {why}")
+    return offer
+
+
+def _of_gpuhunt(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]:
     name = row["gpu_name"]
-    count = int(file.number(row, "gpu_count", line))
+    count = _count(row, "gpu_count")
     if not name or not count or name.startswith("tpu-"):
         file.left_out["machines without a GPU"] += 1
         return
     gpu = file.gpu(name, row.get("gpu_memory"))
     if gpu:
-        price = file.number(row, "price", line)
-        is_spot = (row["spot"] or "").lower() == "true"
-        yield _Offer(row["instance_name"] or "", gpu, count, is_spot, row["location"] or "", price)
+        tier: Tier = "spot" if (row["spot"] or "").lower() == "true" else "on_demand"
+        sku, region = row["instance_name"] or "", row["location"] or ""
+        yield _Offer(sku, gpu, count, tier, region, _number(row, "price"))
 
 
-def _of_skypilot(file: _File, row: Mapping[str, str | None], line: int) -> Iterator[_Offer]:
+def _of_skypilot(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]:
     name = row["AcceleratorName"]
     if not name or name.startswith("tpu-"):
         file.left_out["machines without a GPU"] += 1
         return
-    count = file.number(row, "AcceleratorCount", line)
+    count = _number(row, "AcceleratorCount")
     if count != int(count) or not count:
         file.left_out["machines with a part of a GPU"] += 1
         return
     gpu = file.gpu(name, None)
-    for column, is_spot in (("Price", False), ("SpotPrice", True)):
+    offered: tuple[tuple[str, Tier], ...] = (("Price", "on_demand"), ("SpotPrice", "spot"))
+    for column, tier in offered:
         if gpu and row.get(column):
-            price = file.number(row, column, line)
             sku, region = row["InstanceType"] or name, row["Region"] or ""
-            yield _Offer(sku, gpu, int(count), is_spot, region, price)
+            yield _Offer(sku, gpu, int(count), tier, region, _number(row, column))
+
+
+def _of_machines(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]:
+    gpu = file.gpu((row["gpu"] or "").strip(), None)
+    count = _count(row, "num_gpus") if row.get("num_gpus") else 1
+    tier = (row.get("tier") or "on_demand").strip()
+    if tier not in get_args(Tier):
+        raise _WrongCellError("tier", f"{tier!r} is none of {', '.join(get_args(Tier))}")
+    if gpu:
+        sku, region = (row["sku"] or gpu).strip(), (row.get("region") or "").strip()
+        yield _Offer(sku, gpu, count, cast("Tier", tier), region, _number(row, "usd_per_hour"))
+
+
+_READERS: Mapping[Format, _Reader] = {
+    "gpuhunt": _of_gpuhunt,
+    "skypilot": _of_skypilot,
+    "machines": _of_machines,
+}
 
 
 def _machine(offers: list[_Offer], format: Format, origin: PriceOrigin) -> Machine:
@@ -164,8 +222,8 @@ def _machine(offers: list[_Offer], format: Format, origin: PriceOrigin) -> Machi
         sku=first.sku,
         gpu=first.gpu,
         num_gpus=first.num_gpus,
-        tier="spot" if first.is_spot else "on_demand",
-        region=regions.pop() if len(regions) == 1 else origin.region or "any",
+        tier=first.tier,
+        region=(regions.pop() if len(regions) == 1 else origin.region) or "any",
         usd_per_hour=Range(low=min(prices), median=median(prices), high=max(prices)),
         method=f"{format}: prices in {where}",
         source=origin.source,

@@ -26,7 +26,7 @@ class PriceFileOptions(CommandOptions):
 class ImportOptions(PriceFileOptions):
     """What the file is, and what it does not say of its prices."""
 
-    format: Literal["auto", "prices", "gpuhunt", "skypilot", "litellm"] = option(
+    format: Literal["auto", "prices", "machines", "gpuhunt", "skypilot", "litellm"] = option(
         "auto", "What the file is."
     )
     source: str = option("", "Where the file is from, if it does not say.")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from finewright.estimate.freshness import deadline_words, freshness
-from finewright.report.blocks import Page, Section, Table, lines, section, table_of
+from finewright.report.blocks import Page, Section, Table, Text, lines, section, table_of
 from finewright.schema.catalog import API, GPU, Fact, Machine, PriceCatalog
 from finewright.schema.catalog_report import (
     CatalogCheck,
@@ -75,9 +75,9 @@ def refresh_page(report: CatalogRefresh) -> Page:
 
 
 def _tables(catalog: PriceCatalog, today: date) -> Iterator[Section]:
-    yield from section("Machines", _machines(catalog.machines, today))
+    yield from section("Machines", _machines(catalog.machines, today), _notes(catalog.machines))
     yield from section("APIs", _apis(catalog.apis, today))
-    yield from section("GPUs", _gpus(catalog.gpus))
+    yield from section("GPUs", _gpus(catalog.gpus), _notes(catalog.gpus))
     storage = [
         (f"{row.provider} {row.sku}", _dollars(row.usd_per_gib_month), _seen(row, today))
         for row in catalog.storage
@@ -102,6 +102,15 @@ def _machines(machines: Sequence[Machine], today: date) -> Table:
             "seen": lambda row: _seen(row, today),
         },
     )
+
+
+def _notes(rows: Sequence[Machine] | Sequence[GPU]) -> Text | None:
+    """What is to be known of a row beside its figures, each once."""
+    said = {
+        " ".join(row.key()[:2]): "; ".join(filter(None, (row.note, getattr(row, "unusable", ""))))
+        for row in rows
+    }
+    return lines(*(f"{name}: {note}" for name, note in said.items() if note))
 
 
 def _limits(row: Machine) -> Iterator[str]:

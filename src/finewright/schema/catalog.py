@@ -5,9 +5,9 @@ Every row names its source and the day somebody saw it there; nothing here is tr
 import math
 import re
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from finewright.schema.common import Model
 from finewright.schema.cost import Range
@@ -16,6 +16,13 @@ Tier = Literal["on_demand", "spot", "community", "secure", "free", "own"]
 
 _LEAST_SHARE = 0.91
 """Of the T4, whose error correction takes a sixteenth: the least of all GPUs that were seen."""
+_MOST_PER_GPU_HOUR = 200.0
+"""Ten times the dearest GPU hour that anybody asked for by November 2026."""
+_MOST_PER_MILLION = 10_000.0
+_MOST_FLOPS_PER_BYTE = 450.0
+"""No GPU computes more 16-bit numbers in the time that its memory gives a byte: the L40S, with 419, comes
+nearest. Rates with structured sparsity are twice as high and stand in the same data sheets."""
+_UNPAID = ("free", "own")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -106,6 +113,18 @@ class GPU(Fact):
     fp16_tflops: Positive
     memory_bandwidth_gb_s: Positive
     tdp_watts: Positive
+    unusable: str = ""
+    """Why nothing here trains on it, whatever its memory; empty where it does."""
+
+    @model_validator(mode="after")
+    def _is_dense(self) -> Self:
+        rate, bytes_a_second = self.training_tflops * 1e3, self.memory_bandwidth_gb_s
+        if rate > _MOST_FLOPS_PER_BYTE * bytes_a_second:
+            raise ValueError(
+                f"{self.training_tflops:g} TFLOPS beside {bytes_a_second:g} GB/s is no dense 16-bit rate;"
+                " data sheets print twice that rate, with sparsity: give the half"
+            )
+        return self
 
     @property
     def memory_gib(self) -> float:
@@ -135,6 +154,12 @@ class Machine(Fact):
     max_hours_per_week: Positive | None = None
     method: Said
     """How the figure came about: a list price, a median of offers, ..."""
+
+    @model_validator(mode="after")
+    def _is_plausible(self) -> Self:
+        if why := implausible_price(self.usd_per_hour, self.num_gpus, self.tier):
+            raise ValueError(f"usd_per_hour {why}")
+        return self
 
     @property
     def usd_per_gpu_hour(self) -> Range:
@@ -168,6 +193,26 @@ class API(Fact):
     """None: the source does not say."""
     deprecation_date: Day | None = None
     method: str = "list price"
+
+    @model_validator(mode="after")
+    def _is_plausible(self) -> Self:
+        most = max(self.usd_per_million_in.high, self.usd_per_million_out.high)
+        if most > _MOST_PER_MILLION:
+            raise ValueError(
+                f"${most:,.0f} a million tokens is over ${_MOST_PER_MILLION:,.0f}; prices are for a"
+                " million tokens"
+            )
+        return self
+
+
+def implausible_price(price: Range, num_gpus: int, tier: Tier) -> str:
+    """Why nobody asks this for an hour of a machine; empty where somebody may."""
+    if price.low == 0 and tier not in _UNPAID:
+        return f"must be more than 0, unless the tier is {' or '.join(_UNPAID)}"
+    if price.high > _MOST_PER_GPU_HOUR * num_gpus:
+        each = f"${price.high / num_gpus:,.2f} an hour and GPU"
+        return f"must be dollars an hour: {each} is over ${_MOST_PER_GPU_HOUR:g}"
+    return ""
 
 
 class Storage(Fact):

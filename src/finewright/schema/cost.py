@@ -70,8 +70,12 @@ class MachineEstimate(Model):
     hours_tier: Tier = "formula"
     usd: Range | None = None
     project_usd: Range | None = None
+    usd_per_hour: float = 0.0
+    """Of the whole machine; 0 for one's own."""
     observed_at: date | None = None
     mend: Mend | None = None
+    unusable: str = ""
+    """Why nothing here trains on it, whatever its memory."""
     notes: tuple[str, ...] = ()
 
 

@@ -10,7 +10,14 @@ from finewright.catalog.price_file import parse_prices, prices_text, read_prices
 from finewright.catalog.price_import import Format, PriceOrigin, format_of, provider_of, read_csv
 from finewright.catalog.price_litellm import check_map, is_map, read_map
 from finewright.catalog.price_refresh import refreshed
-from finewright.catalog.prices import digest, gpu_named, machines_of, prices, user_files
+from finewright.catalog.prices import (
+    digest,
+    gpu_named,
+    machines_of,
+    packaged_prices,
+    prices,
+    user_files,
+)
 from finewright.errors import DataError
 from finewright.estimate.freshness import ends_within, freshness, oldest
 from finewright.schema.aliases import close_choice
@@ -29,6 +36,7 @@ from finewright.store.atomic import os_errors, write_text
 _MADE_HERE = "# Made by finewright catalog"
 _REFRESHED = "genai-prices.yaml"
 _HORIZON_DAYS = 365
+_SHOWN = 5
 _DATED = ("gpus", "machines", "apis", "storage")
 """The sections whose age says something: laws and yearly statistics are told with their own dates."""
 
@@ -66,7 +74,7 @@ def list_catalog(
         catalog=shown,
         ages=ages,
         ending=tuple(ends_within(shown.deadlines, today, _HORIZON_DAYS)),
-        problems=tuple(_age_problems(shown, today)),
+        problems=(*_age_problems(shown, today), *_older_over_newer(packaged_prices(), shown)),
     )
 
 
@@ -80,7 +88,7 @@ def check_file(path: Path, user_folder: Path, today: date) -> CatalogCheck:
         path=str(path),
         rows=_counts(found),
         replaced=_replaced(whole, found),
-        problems=tuple(_age_problems(found, today)),
+        problems=(*_age_problems(found, today), *_older_over_newer(whole, found)),
     )
 
 
@@ -128,7 +136,7 @@ def import_file(
         rows=_counts(found),
         replaced=_replaced(whole, found),
         left_out=left_out,
-        problems=tuple(_age_problems(found, today)),
+        problems=(*_age_problems(found, today), *_older_over_newer(whole, found)),
     )
 
 
@@ -218,6 +226,25 @@ def _replaced(below: PriceCatalog, above: PriceCatalog) -> tuple[str, ...]:
     )
 
 
+def _older_over_newer(below: PriceCatalog, above: PriceCatalog) -> Iterator[Problem]:
+    """A warning where a row stands over one that somebody saw later, such as after an upgrade."""
+    for section in _DATED:
+        newest = {row.key(): row.observed_at for row in getattr(below, section)}
+        old = [
+            f"{' '.join(row.key())} ({row.observed_at}, the catalog's {newest[row.key()]})"
+            for row in getattr(above, section)
+            if newest.get(row.key(), row.observed_at) > row.observed_at
+        ]
+        if old:
+            more = f" and {len(old) - _SHOWN} more" if len(old) > _SHOWN else ""
+            yield Problem(
+                level="warning",
+                key=section,
+                message=f"your own rows stand over newer ones: {'; '.join(old[:_SHOWN])}{more}",
+                hint="take them out of your file where they are no price of your own",
+            )
+
+
 def _kind(path: Path, format: ImportFormat) -> Literal["prices", "litellm"] | Format:
     if format != "auto":
         return format
@@ -230,7 +257,8 @@ def _kind(path: Path, format: ImportFormat) -> Literal["prices", "litellm"] | Fo
     found = format_of(path)
     if found is None:
         hint = (
-            "known are the CSV files of gpuhunt and of the SkyPilot catalog, and finewright's YAML"
+            "known are the CSV files of gpuhunt and of the SkyPilot catalog, a CSV with the columns sku, gpu"
+            " and usd_per_hour (num_gpus, tier, region), and finewright's YAML"
         )
         raise DataError(f"{path}:1: these columns are of no catalog we know", hint=hint)
     return found

@@ -61,6 +61,8 @@ def _number(job: TrainingJob, gpu: GPU) -> int:
 
 def _on(job: TrainingJob, gpu: GPU, number: int, found: Sequence[Option]) -> _On:
     needs = formula(job, gpu=True, number=number)
+    if gpu.unusable:
+        return _On(gpu, needs, "no", None, None)
     fits = fit(needs.process_gib, gpu.memory_gib)
     load = job.load(gpu=True, number=number)
     work = job.work(load)
@@ -94,13 +96,17 @@ def _row(
         hours=on.hours,
         usd=usd,
         project_usd=whole,
+        usd_per_hour=machine.usd_per_hour.median,
         observed_at=machine.observed_at,
         mend=on.mend,
+        unusable=on.gpu.unusable,
         notes=tuple(_notes(machine, on)),
     )
 
 
 def _notes(machine: Machine, on: _On) -> Iterator[str]:
+    if on.gpu.unusable:
+        return
     if on.gpu.bf16_tflops is None:
         yield "no bfloat16 units, so in float32: slow, and its time is known roughly"
     if machine.num_gpus > 1:
@@ -111,5 +117,6 @@ def _notes(machine: Machine, on: _On) -> Iterator[str]:
 
 
 def _rank(row: MachineEstimate) -> tuple[int, float, str]:
+    """By fit; then by what the run costs, or an hour where nobody knows how long it takes."""
     order = ("yes", "tight", "no").index(row.fits)
-    return order, row.usd.median if row.usd else row.needs.process_gib.median, row.machine
+    return order, row.usd.median if row.usd else row.usd_per_hour, row.machine

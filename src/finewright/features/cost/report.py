@@ -115,7 +115,12 @@ def _beside(
         yield f"and {more} dearer ones (--json has all)"
     if all(row.fits == "no" for row in fitting):
         yield "no machine of the catalog fits these settings"
-    hopeless = dict.fromkeys(row.gpu for row in rows if row.fits == "no" and row.mend is None)
+    unusable = {row.gpu: row.unusable for row in rows if row.unusable}
+    for gpu, why in unusable.items():
+        yield f"not used: {gpu}, because {why}"
+    hopeless = dict.fromkeys(
+        row.gpu for row in rows if row.fits == "no" and row.mend is None and row.gpu not in unusable
+    )
     if hopeless:
         yield f"no setting makes it fit: {', '.join(hopeless)}"
 

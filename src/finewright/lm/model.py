@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from inspect import signature
 from typing import Any
 
@@ -20,7 +21,7 @@ from finewright.lm.adapters.whole import WholeModel
 from finewright.lm.batch import EncodedRow, PackedBatch, Segment, filled_up, pack, pack_groups
 from finewright.lm.fast import attention, head, library, recompute
 from finewright.lm.logits import Logits
-from finewright.lm.probe import probe_rows, run, speed_up
+from finewright.lm.probe import block_bytes, probe_rows, run, speed_up
 
 _ANOTHER = "choose a base model of another family"
 
@@ -52,6 +53,11 @@ class LM:
         """Where the weights are."""
         device: torch.device = next(self.model.parameters()).device
         return device
+
+    @cached_property
+    def block_bytes(self) -> int:
+        """Bytes of a block of the paged cache; 0 where the model gives other numbers with one."""
+        return block_bytes(self.model) if self.packs_exactly else 0
 
     def parameters(self) -> list[nn.Parameter]:
         """The trained parameters, in a fixed order."""
@@ -140,6 +146,10 @@ class LM:
             notes.insert(0, f"plain torch in place of the CPU kernels, because {reason}")
         if not self.packs_exactly:
             notes.insert(0, "rows one by one, because attention does not take them end to end")
+        if not self.block_bytes:
+            notes.append(
+                "answers in rows of one length, because its cache cannot be kept in blocks"
+            )
         return tuple(notes)
 
     def recompute(self) -> None:

@@ -7,6 +7,7 @@ a wrong formula could hide behind; so there the states after the first layers ar
 every kind of layer: 1 % apart at most, where a wrong formula is tens of per cent off."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from finewright.lm.batch import EncodedRow, Segment, pack
-from finewright.lm.fast import attention
+from finewright.lm.fast import attention, paged
 from finewright.lm.fast.install import Fallback, install, uninstall
 
 _LENGTHS = (5, 9)
@@ -55,6 +56,53 @@ def speed_up(model: PreTrainedModel, adapter: type[nn.Module]) -> tuple[bool, tu
     finally:
         model.train(training)
     return packs, fallbacks
+
+
+def block_bytes(model: PreTrainedModel) -> int:
+    """Bytes of a block of the paged cache in all layers; 0 where the model cannot attend to one.
+
+    Two rows are computed in two steps, the last token of one alone, and must have the plain states."""
+    first, second = probe_rows(model)
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            plain = _alone(model, [first, second])
+            with attention.using(model, paged.NAME):
+                cache = paged.PagedCache(3)
+                rows = [(first, 4), (second, 6)]
+                if not _holds(lambda: _in_two_steps(model, rows, cache), plain):
+                    return 0
+                _in_two_steps(model, rows, cache, whole=True)
+                return cache.block_bytes
+    finally:
+        model.train(training)
+
+
+def _in_two_steps(
+    model: PreTrainedModel,
+    rows: Sequence[tuple[EncodedRow, int]],
+    cache: paged.PagedCache,
+    *,
+    whole: bool = False,
+) -> Tensor:
+    """States of rows that are cut after so many tokens, row by row; `whole` runs all layers."""
+    parts: list[list[Tensor]] = [[] for _ in rows]
+    for step in range(2):
+        cuts = [(cut if step else 0, row.num_tokens if step else cut) for row, cut in rows]
+        places, at = [], 0
+        for number, (start, end) in enumerate(cuts, start=1):
+            places.append(paged.PagedRow(at, end - start, start, (number,)))
+            at += end - start
+        ids = [
+            i for (row, _), cut in zip(rows, cuts, strict=True) for i in row.input_ids[slice(*cut)]
+        ]
+        given = paged.PagedStep(places, cache, model.device)
+        call = partial(paged.run, model, torch.tensor([ids], device=model.device), given)
+        states = call() if whole else _seen(model, call)
+        for part, row in zip(parts, places, strict=True):
+            part.append(states[row.first : row.first + row.length])
+    return torch.cat([state for part in parts for state in part])
 
 
 def probe_rows(model: PreTrainedModel) -> list[EncodedRow]:
@@ -114,11 +162,16 @@ def _alone(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> Tensor:
 def _states(model: PreTrainedModel, rows: Sequence[EncodedRow], *, packed: bool = True) -> Tensor:
     """Hidden states (T, d): the last ones, or those of the last layer that is looked at."""
     batch = pack(rows, next(model.parameters()).device)
+    segments = batch.segments if packed else None
+    return _seen(model, lambda: run(model, batch.input_ids, batch.position_ids, segments))
+
+
+def _seen(model: PreTrainedModel, call: Callable[[], Tensor]) -> Tensor:
+    """The states that a call gives, or those of the last layer that is looked at."""
     layer = None if model.dtype in _TOLERANCE else _last_of_a_new_kind(model)
     hook = layer.register_forward_hook(_stop) if layer is not None else None
     try:
-        segments = batch.segments if packed else None
-        return run(model, batch.input_ids, batch.position_ids, segments)
+        return call()
     except _Enough as enough:
         return enough.states
     finally:

@@ -29,10 +29,11 @@ def adapted(family: str, kind: str, seed: int = 2) -> LM:
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in adapter_tensors(parts).items():
         if "start_" not in name:
-            tensor.add_(0.2 * torch.randn(tensor.shape, generator=generator))
+            tensor.add_(0.1 * torch.randn(tensor.shape, generator=generator))
     return LM(model, parts)
 
 
 def stored(lm: LM, kind: str, folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
     save_adapter(folder, lm.model, lm.adapters, SPECS[kind], base=tiny.base_of(Path("base")))
     return folder

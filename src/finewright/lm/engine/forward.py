@@ -18,9 +18,9 @@ from typing import Protocol
 from torch import Tensor
 
 from finewright.lm.engine.weights import AdapterWeights
+from finewright.lm.fast.paged import BLOCK
 
-BLOCK = 16
-"""Tokens of a block."""
+__all__ = ["BLOCK", "Forward", "Piece"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def varlen_attention(
     Without it the row is one sequence."""
     segments = options.get("segments") or (Segment(0, query.shape[2]),)
     scale = float(options.get("scaling") or query.shape[-1] ** -0.5)
-    window, softcap = _window(attention_mask, options), options.get("softcap") or 0.0
+    window, softcap = window_of(attention_mask, options), options.get("softcap") or 0.0
     dropout = float(options.get("dropout", 0.0))
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
     heads = AttentionHeads(q, k, v, scale, window)
@@ -158,12 +158,12 @@ class Window(NamedTuple):
     size: int
 
 
-def _window(mask: Tensor | Window | None, options: Mapping[str, Any]) -> int:
+def window_of(mask: Tensor | Window | None, options: Mapping[str, Any]) -> int:
     """The mask's window: some families (Qwen2-MoE) tell it to the mask and not to the attention."""
     return mask.size if isinstance(mask, Window) else options.get("sliding_window") or 0
 
 
-def _mask(
+def window_mask(
     *_: Any, config: Any, local_size: int | None = None, use_vmap: bool = False, **__: Any
 ) -> Window | None:
     """The segments say who sees whom; of a mask only the sliding window is left.
@@ -189,4 +189,4 @@ def using(model: PreTrainedModel, name: str) -> Iterator[None]:
 
 
 AttentionInterface.register(NAME, varlen_attention)
-AttentionMaskInterface.register(NAME, _mask)
+AttentionMaskInterface.register(NAME, window_mask)

@@ -39,12 +39,20 @@ class TokenRule(Model):
     after: str = Field(
         "", description="What stands directly in front, and is no part of the value."
     )
-    judge: Literal["varied", "random", "form", "jwt", "discord"] = "varied"
+    judge: Literal["varied", "random", "form", "jwt", "discord", "checksum"] = "varied"
     entropy: float = Field(
         3.0, description="The least bits per character of what is varied or random."
     )
-    checksum: Literal["", "crc32_base62"] = ""
+    checksum: Literal["", "crc32_base62", "base58check", "bech32"] = ""
     source: str = Field(min_length=1, description="Where the form is described.")
+
+
+class PublishedSecrets(Model):
+    """Keys and seed phrases that everybody has, which redaction would only take out of lessons."""
+
+    name: str
+    values: tuple[str, ...]
+    source: str = Field(min_length=1, description="Where they are published.")
 
 
 class TokenRules(Model):
@@ -53,6 +61,7 @@ class TokenRules(Model):
     observed_at: date
     alphabets: Mapping[str, str]
     rules: tuple[TokenRule, ...]
+    published: tuple[PublishedSecrets, ...] = ()
 
     @model_validator(mode="after")
     def _every_form_can_be_read(self) -> Self:
@@ -92,3 +101,9 @@ def token_rules() -> TokenRules:
     text = files("finewright.catalog").joinpath("tokens.yaml").read_text(encoding="utf-8")
     data = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
     return TokenRules.model_validate(data)
+
+
+@cache
+def published() -> frozenset[str]:
+    """The keys (in hex, without 0x) and seed phrases that are no secrets."""
+    return frozenset(value for row in token_rules().published for value in row.values)

@@ -12,8 +12,8 @@ PersonalType = Literal[
 ]  # fmt: skip
 SecretType = Literal[
     "cloud_key", "forge_token", "chat_token", "payment_key", "model_key", "package_token",
-    "service_key", "private_key", "jwt", "ethereum_key", "mnemonic", "connection_string", "password",
-    "secret_value",
+    "service_key", "private_key", "jwt", "ethereum_key", "wallet_key", "mnemonic",
+    "connection_string", "password", "secret_value",
 ]  # fmt: skip
 FoundType = PersonalType | SecretType
 

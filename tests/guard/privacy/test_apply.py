@@ -169,3 +169,34 @@ def test_a_mask_shows_at_most_three_letters_of_a_value(marked: str, type_: str) 
     preview = masked(type_, value)  # type: ignore[arg-type]
     assert len(preview.replace("*", "").replace("@", "").replace(".", "")) <= 5
     assert value not in preview
+
+
+HEX = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "redacted"),
+    [
+        ("What is your private key?", f"0x{HEX}", ("What is your private key?", "[ETHEREUM_KEY]")),
+        (f"PRIVATE_KEY={HEX}, my address?", f"That of {HEX} is 0x1.",
+         ("PRIVATE_KEY=[ETHEREUM_KEY], my address?", "That of [ETHEREUM_KEY] is 0x1.")),
+        (f"Which key is {HEX}?", f"Your private key: {HEX}",
+         ("Which key is [ETHEREUM_KEY]?", "Your private key: [ETHEREUM_KEY]")),
+        ("What is the hash of the tx?", f"0x{HEX}", ("What is the hash of the tx?", f"0x{HEX}")),
+    ],
+)  # fmt: skip
+def test_a_key_is_found_across_a_question_and_its_answer(
+    question: str, answer: str, redacted: tuple[str, str]
+) -> None:
+    outcome, _ = apply(
+        [row_of(question, answer)], personal("off"), SecretsSpec(action="redact"), KEY
+    )
+    assert tuple(turn["content"] for turn in outcome.rows[0].messages) == redacted
+
+
+def test_a_key_in_a_link_is_a_secret_and_the_link_is_left() -> None:
+    link = f"https://mainnet.infura.io/v3/{HEX[:32]}"
+    spec = personal("report", "url")
+    outcome, report = apply([row_of(link, "ok")], spec, SecretsSpec(action="redact"), KEY)
+    assert outcome.rows[0].messages[0]["content"] == "https://mainnet.[SERVICE_KEY]"
+    assert [found.type for found in report.findings] == ["service_key"]

@@ -1,6 +1,7 @@
 """Every recogniser of the core through the suite of recognisers; values are published examples or made up."""
 
 from finewright.conformance.recogniser import RecogniserConformance
+from finewright.guard.privacy.encodings import base58_text
 from finewright.schema.privacy import FoundType
 
 MNEMONIC = "legal winner thank year wave sausage worth useful legal winner thank yellow"
@@ -12,6 +13,12 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\n{0}\n{0}\n-----END RSA PRIVATE KEY-----"
     "MIIEpAIB" * 8
 )
 RANDOM = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
+WIF = "KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98617"
+# RFC 8032, section 7.1, test 1: the secret key and its public key.
+PAIR = bytes.fromhex(
+    "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+    "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+)
 KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 
 
@@ -107,6 +114,9 @@ class TestTokens(RecogniserConformance):
         (f"«SG.{RANDOM[:22]}.{RANDOM}»", "service_key"),
         (f"Bearer «{JWT}»", "jwt"),
         (f"key: «{PEM}»!", "private_key"),
+        (f"swept «{WIF}».", "wallet_key"),
+        ("https://mainnet.«infura.io/v3/4f1a0c3b5d7e9f2468ace013579bdf42»", "service_key"),
+        (f"https://api.telegram.org/bot«123456789:AA{'aB3_x' * 6}aBc»/getMe", "chat_token"),
     ]
 
 
@@ -114,6 +124,22 @@ class TestKeys(RecogniserConformance):
     name = "keys"
     marked = [
         (f"my private key: «0x{KEY}»", "ethereum_key"),
+        (f'new ethers.Wallet("«0x{KEY}»")', "ethereum_key"),
+        (f"vm.startBroadcast(«0x{KEY}»);", "ethereum_key"),
+        (f"DEPLOYER_PK=«{KEY}»", "ethereum_key"),
+        (f"cast send --private-key «{KEY}» x", "ethereum_key"),
+        (f'"«0x{KEY}»".parse::<LocalWallet>()', "ethereum_key"),
+        (f"id: «{list(PAIR)}»", "wallet_key"),
+        (f"«{base58_text(PAIR)}»", "wallet_key"),
+        (f"solana keypair «{list(range(64))}»", "wallet_key"),
+    ]
+    near_misses = [
+        f"private key of the tx with hash 0x{KEY}",
+        f"keccak256 of it: 0x{KEY}, vm.sign(key, 0x{KEY})",
+        f"a private key (32 bytes), {KEY}ab",
+        f"PRIVATE_KEY=0x{'ac0974bec39a17e36ba4a6b4d238ff94'}4bacb478cbed5efcae784d7bf4f2ff80",
+        f"pixels {list(range(64))}",
+        f"signature {base58_text(PAIR[::-1])}",
     ]
 
 
@@ -131,6 +157,7 @@ class TestMnemonics(RecogniserConformance):
     near_misses = [
         "abandon ability able about above absent absorb abstract absurd abuse access accident",
         "the legal winner may thank the year while the wave is worth a useful sausage",
+        "seed: test test test test test test test test test test test junk",
     ]
 
 

@@ -1,24 +1,45 @@
-"""Addresses of wallets: Ethereum by shape, Bitcoin by its checksums.
+"""Addresses of wallets: Ethereum by shape, Bitcoin and its kin and Tron by checksum, Solana by context.
 
-Sources: base58check (Bitcoin), BIP-173 bech32 and BIP-350 bech32m. An Ethereum address is 0x and forty
-hex digits; EIP-55's mixed-case check is not made, an address in one case has none."""
+Sources: base58check (Bitcoin), BIP-173 bech32 and BIP-350 bech32m, the version bytes that each chain's
+`chainparams` names. An Ethereum address is 0x and forty hex digits; EIP-55's mixed-case check is not made,
+an address in one case has none. One of Solana is 32 bytes in base58 without a checksum: it counts where
+the words around, or the text, speak of Solana or of a wallet."""
 
-import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from random import Random
 
+from finewright.guard.privacy.encodings import (
+    BECH32_ONE,
+    BECH32M_ONE,
+    Bech32,
+    base58_bytes,
+    base58_text,
+    base58check_payload,
+    base58check_text,
+    bech32_read,
+    bech32_text,
+)
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan
 
 _ETHEREUM = re.compile("0x[0-9a-fA-F]{40}")
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_BASE58_ADDRESS = re.compile(f"[13mn2][{_BASE58}]{{25,34}}")
-_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-_BECH32_ADDRESS = re.compile(f"(?:bc|tb)1[{_BECH32}]{{14,74}}", re.IGNORECASE)
-_VERSIONS = frozenset({0, 5, 111, 196})
-_LENGTH, _CHECK = 25, 4
-_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
-_BECH32_ONE, _BECH32M_ONE = 1, 0x2BC830A3
+_BASE58_WORD = re.compile("(?<![0-9A-Za-z_])[1-9A-HJ-NP-Za-km-z]{25,44}(?![0-9A-Za-z_])")
+_BECH32_WORD = re.compile(
+    "(?<![0-9A-Za-z_])(?:(?:bc|tb|bcrt|ltc|tltc)1[qpzry9x8gf2tvdw0s3jn54khce6mua7l]{14,74}"
+    "|(?:BC|TB|LTC)1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{14,74})(?![0-9A-Za-z_])"
+)
+# The first byte of an address, and whose it is.
+_CHAINS = {
+    0x00: "Bitcoin", 0x05: "Bitcoin", 0x6F: "Bitcoin", 0xC4: "Bitcoin", 0x30: "Litecoin", 0x32: "Litecoin",
+    0x3A: "Litecoin", 0x41: "Tron", 0x1E: "Dogecoin", 0x16: "Dogecoin", 0x4C: "Dash", 0x10: "Dash",
+}  # fmt: skip
+_PAYLOAD, _SOLANA_BYTES = 21, 32
+_WITNESS_ZERO_SIZES, _LEAST_PROGRAM, _MOST_PROGRAM = (32, 52), 4, 64
+_SOLANA = re.compile(
+    r"\bsol\b|solana|phantom|solflare|lamport|\bspl\b|wallet|pubkey|public_?key|address|adresse|dirección"
+    r"|indirizzo|recipient|owner|airdrop|mint|token account|solscan"
+)
+_REACH = 80
 
 
 def recognisers() -> tuple[Recogniser, ...]:
@@ -27,23 +48,54 @@ def recognisers() -> tuple[Recogniser, ...]:
 
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
-    """Ethereum and Bitcoin addresses."""
+    """Addresses of Ethereum, of Bitcoin and its kin, of Tron and Solana."""
+    if not scan.has_long_word:
+        return
     text = scan.text
     if "0x" in text:
         for match in _ETHEREUM.finditer(text):
             if scan.is_alone(*match.span()) and int(match[0], 16):
                 yield PersonalSpan(*match.span(), "crypto_address", 0.9, "an Ethereum address")
-    for match in _BASE58_ADDRESS.finditer(text):
-        if scan.is_alone(*match.span()) and base58_payload(match[0]) is not None:
-            yield PersonalSpan(
-                *match.span(), "crypto_address", 1.0, "a Bitcoin address, checksum fits"
-            )
-    if "c1" in scan.lower or "b1" in scan.lower:
-        for match in _BECH32_ADDRESS.finditer(text):
-            if scan.is_alone(*match.span()) and bech32_values(match[0]) is not None:
-                yield PersonalSpan(
-                    *match.span(), "crypto_address", 1.0, "a Bitcoin address, checksum fits"
-                )
+    for match in _BASE58_WORD.finditer(text):
+        chain = _chain(match[0])
+        if chain:
+            why = f"an address of {chain}, checksum fits"
+            yield PersonalSpan(*match.span(), "crypto_address", 1.0, why)
+        elif is_solana(match[0]) and _speaks_of_solana(scan, match.start()):
+            yield PersonalSpan(*match.span(), "crypto_address", 0.9, "a Solana address")
+    for match in _BECH32_WORD.finditer(text):
+        if is_segwit(match[0]):
+            why = "a Bitcoin or Litecoin address, checksum fits"
+            yield PersonalSpan(*match.span(), "crypto_address", 1.0, why)
+
+
+def _chain(word: str) -> str | None:
+    payload = base58check_payload(word)
+    return _CHAINS.get(payload[0]) if payload and len(payload) == _PAYLOAD else None
+
+
+def is_solana(word: str) -> bool:
+    """Is it 32 bytes in base58, and no word or program of ones?"""
+    data = base58_bytes(word)
+    kinds = (str.isdigit, str.islower, str.isupper)
+    is_mixed = all(any(is_of(c) for c in word) for is_of in kinds)
+    return data is not None and len(data) == _SOLANA_BYTES and is_mixed and "111111" not in word
+
+
+def _speaks_of_solana(scan: Scan, start: int) -> bool:
+    return "solana" in scan.lower or _SOLANA.search(scan.before(start, _REACH)) is not None
+
+
+def is_segwit(address: str) -> bool:
+    """Do checksum, witness version and length fit (BIP-141, BIP-350)?"""
+    read = bech32_read(address)
+    if read is None or not read.values or read.values[0] > 16:  # noqa: PLR2004 - OP_16
+        return False
+    size = len(read.values) - 1
+    is_sized = _LEAST_PROGRAM <= size <= _MOST_PROGRAM
+    if read.values[0] == 0:
+        return read.constant == BECH32_ONE and size in _WITNESS_ZERO_SIZES
+    return read.constant == BECH32M_ONE and is_sized
 
 
 def stand_in(value: str, draw: Random) -> str:
@@ -51,72 +103,20 @@ def stand_in(value: str, draw: Random) -> str:
     if value.startswith("0x"):
         drawn = f"{draw.getrandbits(160):040x}"
         return "0x" + (drawn.upper() if value[2:].isupper() else drawn)
-    payload = base58_payload(value)
+    payload = base58check_payload(value)
     if payload is not None:
-        return base58_address(payload[:1] + draw.randbytes(len(payload) - 1))
-    values = bech32_values(value) or []
-    prefix = value.lower().rpartition("1")[0]
+        return base58check_text(payload[:1] + draw.randbytes(len(payload) - 1))
+    read = bech32_read(value)
+    if read is not None:
+        return _segwit_like(read, value.isupper(), draw)
+    while True:
+        drawn = base58_text(draw.randbytes(_SOLANA_BYTES))
+        if is_solana(drawn):
+            return drawn
+
+
+def _segwit_like(read: Bech32, is_upper: bool, draw: Random) -> str:
     # The last value holds padding bits, which must stay zero.
-    body = [draw.randrange(32) for _ in values[1:-1]]
-    return bech32_address(prefix, [*values[:1], *body, *values[-1:]])
-
-
-def base58_payload(address: str) -> bytes | None:
-    """Version byte and hash of an address; None where its checksum does not fit."""
-    number = 0
-    if not set(address) <= set(_BASE58):
-        return None
-    for character in address:
-        number = number * 58 + _BASE58.index(character)
-    if number.bit_length() > 8 * _LENGTH:
-        return None
-    whole = number.to_bytes(_LENGTH, "big")
-    payload, check = whole[:-_CHECK], whole[-_CHECK:]
-    return payload if _double_sha256(payload) == check and payload[0] in _VERSIONS else None
-
-
-def base58_address(payload: bytes) -> str:
-    """The address of a version byte and a hash."""
-    whole = payload + _double_sha256(payload)
-    number, text = int.from_bytes(whole, "big"), ""
-    while number:
-        number, rest = divmod(number, 58)
-        text = _BASE58[rest] + text
-    return "1" * (len(whole) - len(whole.lstrip(b"\0"))) + text
-
-
-def bech32_values(address: str) -> list[int] | None:
-    """The values between prefix and checksum; None where the checksum does not fit."""
-    if address not in (address.lower(), address.upper()):
-        return None
-    prefix, _, data = address.lower().rpartition("1")
-    values = [_BECH32.index(character) for character in data]
-    constant = _polymod([*_expanded(prefix), *values])
-    wanted = _BECH32_ONE if values[0] == 0 else _BECH32M_ONE
-    return values[:-6] if constant == wanted else None
-
-
-def bech32_address(prefix: str, values: Sequence[int]) -> str:
-    """The address of a witness version and its program in groups of five bits."""
-    constant = _BECH32_ONE if values[0] == 0 else _BECH32M_ONE
-    rest = _polymod([*_expanded(prefix), *values, 0, 0, 0, 0, 0, 0]) ^ constant
-    check = [(rest >> 5 * (5 - i)) & 31 for i in range(6)]
-    return f"{prefix}1" + "".join(_BECH32[value] for value in [*values, *check])
-
-
-def _double_sha256(payload: bytes) -> bytes:
-    return hashlib.sha256(hashlib.sha256(payload).digest()).digest()[:_CHECK]
-
-
-def _expanded(prefix: str) -> list[int]:
-    return [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix]
-
-
-def _polymod(values: Sequence[int]) -> int:
-    check = 1
-    for value in values:
-        top = check >> 25
-        check = (check & 0x1FFFFFF) << 5 ^ value
-        for i, generator in enumerate(_GENERATOR):
-            check ^= generator if (top >> i) & 1 else 0
-    return check
+    body = [draw.randrange(32) for _ in read.values[1:-1]]
+    text = bech32_text(read.prefix, [read.values[0], *body, read.values[-1]], read.constant)
+    return text.upper() if is_upper else text

@@ -5,10 +5,11 @@ columns and arguments that are objects, names of speakers, the descriptions of t
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.guard.privacy.find import SECRETS, Finder, find, known_types, require
+from finewright.guard.privacy.find import SECRETS, Finder, again, find, known_types, require
 from finewright.guard.privacy.internet import plain_email
 from finewright.guard.privacy.pseudonyms import Pseudonyms, digest
 from finewright.guard.privacy.replace import (
@@ -36,6 +37,7 @@ from finewright.schema.rows import Row, RowText
 
 _CHANGES = ("redact", "pseudonymise")
 _ARGUMENTS = ".function.arguments"
+_LONG_SECRET = 16
 
 
 class PrivacyOutcome(NamedTuple):
@@ -78,14 +80,38 @@ class _Rules:
 
             self.ner = pipeline(Path(personal.ner))
 
-    def text(self, passage: RowText) -> _Text | None:
+    def texts(self, row: Row) -> list[_Text]:
+        """What is found in the texts of a row. A secret that is found in one is found in all."""
+        places = list(passages(row))
+        texts = self._texts(places, self.ner)
+        secrets = {
+            at.text[p.span.start : p.span.end]: p.span.type
+            for text in texts
+            for at in text.found
+            for p in at.places
+            if p.span.type in SECRETS and p.span.end - p.span.start >= _LONG_SECRET
+        }
+        is_again = secrets and sum(p.text.count(value) for p in places for value in secrets) > len(
+            secrets
+        )
+        return self._texts(places, _both(self.ner, again(secrets))) if is_again else texts
+
+    def _texts(self, places: Sequence[RowText], finder: Finder | None) -> list[_Text]:
+        texts, lead = [], ""
+        for passage in places:
+            text = self._text(passage, finder, lead)
+            texts += [text] if text else []
+            lead = passage.text if passage.role != "column" else ""
+        return texts
+
+    def _text(self, passage: RowText, finder: Finder | None, lead: str) -> _Text | None:
         """What is found in a text, and the text that goes on; None if nothing is.
 
         Arguments that are JSON text are read value by value, as a model's tool would."""
         found: list[_Found] = []
 
         def change(key: str, value: str) -> str:
-            out = self._replaced(value)
+            out = self._replaced(value, finder, lead)
             if out is None:
                 return value
             found.append(_Found(key, value, out.places))
@@ -97,16 +123,18 @@ class _Rules:
             new = change(passage.key, passage.text)
         return _Text(passage.text, new, tuple(found)) if found else None
 
-    def _replaced(self, text: str) -> Replaced | None:
-        spans = find(text, self.types, self.ner)
+    def _replaced(self, text: str, finder: Finder | None, lead: str) -> Replaced | None:
+        spans = find(text, self.types, finder, lead)
         if any(span.type in self.changed for span in spans):
-            spans = self._settled(text, spans)
+            spans = self._settled(text, spans, finder, lead)
         return replaced(text, spans, self._stand) if spans else None
 
-    def _settled(self, text: str, spans: tuple[PersonalSpan, ...]) -> tuple[PersonalSpan, ...]:
+    def _settled(
+        self, text: str, spans: tuple[PersonalSpan, ...], finder: Finder | None, lead: str
+    ) -> tuple[PersonalSpan, ...]:
         changed = tuple(span for span in spans if span.type in self.changed)
         unchanged = [span for span in spans if span.type not in self.changed]
-        all_changed = settled(text, changed, self.changed, self.ner)
+        all_changed = settled(text, changed, self.changed, finder, lead)
         free = [
             s for s in unchanged if all(s.end <= c.start or c.end <= s.start for c in all_changed)
         ]
@@ -117,6 +145,10 @@ class _Rules:
         if action == "redact":
             return placeholder(span.type)
         return self.pseudonyms.of(span.type, value) if action == "pseudonymise" else value
+
+
+def _both(one: Finder | None, other: Finder) -> Finder:
+    return other if one is None else lambda text: chain(one(text), other(text))
 
 
 def apply(
@@ -131,7 +163,7 @@ def apply(
     findings: list[PrivacyFinding] = []
     changed = 0
     for row in rows:
-        texts = [text for passage in passages(row) if (text := rules.text(passage))]
+        texts = rules.texts(row)
         reason = _drop_reason(texts, rules)
         findings += [
             found

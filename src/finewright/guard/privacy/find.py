@@ -1,7 +1,7 @@
 """All that is found in a text by every recogniser, and who wins where two claim a place."""
 
 from bisect import bisect
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import get_args
 
@@ -21,13 +21,17 @@ _CERTAIN = 0.9
 
 
 def find(
-    text: str, types: Collection[FoundType] = DEFAULT, ner: Finder | None = None
+    text: str,
+    types: Collection[FoundType] = DEFAULT,
+    ner: Finder | None = None,
+    lead: str = "",
 ) -> tuple[PersonalSpan, ...]:
     """The spans of those types, in order and apart, with offsets exact in `text`.
 
-    Where two overlap, the certain one wins (a checksum, an issuer's shape), then the longer. What is
-    found has the form of its type; that a card was issued or a person lives is not known from it."""
-    scan = Scan(text)
+    `lead` is what was said before, as the question "Your private key?". Where two overlap, the certain one
+    wins (a checksum, an issuer's shape), a secret against personal data, then the longer. What is found
+    has the form of its type; that a card was issued or a person lives is not known from it."""
+    scan = Scan(text, lead)
     wanted = frozenset(types)
     found = [span for recognise in _recognisers(wanted) for span in recognise(scan)]
     if ner is not None:
@@ -48,8 +52,24 @@ def apart(spans: Iterable[PersonalSpan]) -> tuple[PersonalSpan, ...]:
     return tuple(kept)
 
 
-def _rank(span: PersonalSpan) -> tuple[bool, int, float, int]:
-    return span.confidence < _CERTAIN, span.start - span.end, -span.confidence, span.start
+def _rank(span: PersonalSpan) -> tuple[bool, bool, int, float, int]:
+    is_guess = span.confidence < _CERTAIN
+    return is_guess, span.type not in SECRETS, span.start - span.end, -span.confidence, span.start
+
+
+def again(values: Mapping[str, FoundType]) -> Finder:
+    """Finds the values once more, wherever they stand: a key that is named in one place is one in all."""
+
+    def spans(text: str) -> Iterator[PersonalSpan]:
+        for value, type_ in values.items():
+            at = text.find(value)
+            while at >= 0:
+                yield PersonalSpan(
+                    at, at + len(value), type_, _CERTAIN, "found elsewhere in the row"
+                )
+                at = text.find(value, at + len(value))
+
+    return spans
 
 
 @cache

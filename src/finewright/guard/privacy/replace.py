@@ -54,13 +54,14 @@ def settled(
     spans: tuple[PersonalSpan, ...],
     types: Collection[FoundType],
     ner: Finder | None = None,
+    lead: str = "",
 ) -> tuple[PersonalSpan, ...]:
     """The spans, and those that only show when the others are taken out.
 
     Ends because each round either finds nothing or takes more of the text."""
     while spans:
         out = replaced(text, spans, lambda span, _: placeholder(span.type))
-        again = [_back(span, out.places) for span in find(out.text, types, ner)]
+        again = [_back(span, out.places) for span in find(out.text, types, ner, lead)]
         fresh = [span for span in again if span is not None]
         if not fresh:
             break

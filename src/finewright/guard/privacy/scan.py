@@ -12,6 +12,8 @@ from finewright.schema.privacy import FoundType
 SEPARATORS = " .\\-/()\u00a0\u202f\u2009\u2010\u2011\u2013"
 _NUMBER = re.compile(f"[0-9](?:[{SEPARATORS}]{{0,3}}[0-9])*")
 _FEWEST_DIGITS = 7
+LONG_WORD = re.compile("[A-Za-z0-9_+/=~%-]{20}")
+LONGER_WORD = re.compile("[A-Za-z0-9]{50}")
 _NOT_DIGITS = re.compile("[^0-9]+")
 
 
@@ -34,10 +36,23 @@ class Number(NamedTuple):
 
 
 class Scan:
-    """A text as recognisers see it. Offsets are those of `text`; `lower` may have others."""
+    """A text as recognisers see it. Offsets are those of `text`; `lower` may have others.
 
-    def __init__(self, text: str) -> None:
+    `lead` is what was said before the text, such as the question that it answers."""
+
+    def __init__(self, text: str, lead: str = "") -> None:
         self.text = text
+        self._lead = lead
+
+    @cached_property
+    def has_long_word(self) -> bool:
+        """Is there a word of 20 characters and more, as keys are and prose seldom has?"""
+        return LONG_WORD.search(self.text) is not None
+
+    @cached_property
+    def has_longer_word(self) -> bool:
+        """Is there one of 50 letters and digits, as private keys are?"""
+        return self.has_long_word and LONGER_WORD.search(self.text) is not None
 
     @cached_property
     def lower(self) -> str:
@@ -64,6 +79,12 @@ class Scan:
     def before(self, start: int, reach: int = 60) -> str:
         """The lower-case text that stands in front of a place."""
         return self.text[max(0, start - reach) : start].lower()
+
+    def leading(self, start: int, reach: int) -> str:
+        """The same with what was said before the text, where the text begins within reach."""
+        if start >= reach or not self._lead:
+            return self.before(start, reach)
+        return f"{self._lead[-reach:].lower()}\n{self.text[:start].lower()}"
 
     def after(self, end: int, reach: int = 30) -> str:
         """The lower-case text that follows a place."""

@@ -1,8 +1,8 @@
 """Keys and tokens that their issuers gave a form: the rules of `catalog/tokens.yaml`, AWS secrets, PEM keys.
 
 Each rule has texts one of which must be there before its pattern is tried. A checksum makes a match certain
-and its absence does not undo one: a token with a slip in it is still a token. Not covered: whether a token
-is still valid."""
+and its absence does not undo one (a token with a slip in it is still a token) unless the rule says so. Not covered:
+whether a token is still valid."""
 
 import base64
 import binascii
@@ -17,7 +17,15 @@ from functools import cache
 from typing import NamedTuple
 
 from finewright.catalog.tokens import Choice, Run, TokenRule, token_rules
-from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
+from finewright.guard.privacy.encodings import base58check_payload, bech32_read
+from finewright.guard.privacy.scan import (
+    LONG_WORD,
+    LONGER_WORD,
+    PersonalSpan,
+    Recogniser,
+    Scan,
+    recogniser,
+)
 
 
 class _Shape(NamedTuple):
@@ -33,15 +41,16 @@ class _Needled(NamedTuple):
 
 
 class _Shapes(NamedTuple):
-    """Those whose values always have a long word in them, which prose seldom has, and the others."""
+    """Those whose values always have a long word in them, a longer one, and the others."""
 
+    longer: tuple[_Needled, ...]
     long: tuple[_Needled, ...]
     other: tuple[_Needled, ...]
 
 
-_LONG_WORD = re.compile("[A-Za-z0-9_+/=~%-]{20}")
 _PRINTABLE = string.printable
-_IN_WORD = frozenset(string.ascii_letters + string.digits + "_+/=~%-")
+_IN_LONGER_WORD = frozenset(string.ascii_letters + string.digits)
+_IN_WORD = _IN_LONGER_WORD | frozenset("_+/=~%-")
 _LEAST_BITS = 3.0
 _MOST_NEEDLES = 12
 _LONG_ENOUGH = 3
@@ -106,8 +115,10 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     text = scan.text
     shapes = _shapes()
     near = [shape for needle, shape in shapes.other if needle in text]
-    if _LONG_WORD.search(text):
+    if scan.has_long_word:
         near += [shape for needle, shape in shapes.long if needle in text]
+    if scan.has_longer_word:
+        near += [shape for needle, shape in shapes.longer if needle in text]
     for rule, pattern in _once(near):
         for match in pattern.finditer(text):
             start, end = match.span()
@@ -123,28 +134,34 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
 def _shapes() -> _Shapes:
     """The catalog's rules, ready to search."""
     rules = token_rules()
-    found: dict[bool, list[_Needled]] = {True: [], False: []}
+    found: dict[re.Pattern[str] | None, list[_Needled]] = {}
     for rule in rules.rules:
         parts = rules.parts(rule)
         shape = _Shape(rule, _pattern(rule, parts))
         needles = (rule.after,) if rule.after else _needles(parts)
-        found[_has_long_word(parts)] += [_Needled(needle, shape) for needle in needles]
-    return _Shapes(tuple(found[True]), tuple(found[False]))
+        found.setdefault(_word_of(parts), []).extend(_Needled(needle, shape) for needle in needles)
+    return _Shapes(*(tuple(found.get(word, ())) for word in (LONGER_WORD, LONG_WORD, None)))
 
 
-def _has_long_word(parts: Sequence[Run | Choice]) -> bool:
-    """Has every value of the form a stretch that `_LONG_WORD` finds?"""
-    shortest = ""
+def _word_of(parts: Sequence[Run | Choice]) -> re.Pattern[str] | None:
+    """The longest word that every value of the form has in it."""
+    if LONGER_WORD.search(_shortest(parts, _IN_LONGER_WORD)):
+        return LONGER_WORD
+    return LONG_WORD if LONG_WORD.search(_shortest(parts, _IN_WORD)) else None
+
+
+def _shortest(parts: Sequence[Run | Choice], inside: frozenset[str]) -> str:
+    """As short a value as the form allows, with gaps where a character may be of no word."""
+    text = ""
     for part in parts:
         if isinstance(part, Choice):
-            is_inside = _IN_WORD.issuperset("".join(part.texts))
-            shortest += min(part.texts, key=len) if is_inside else " "
+            text += min(part.texts, key=len) if inside.issuperset("".join(part.texts)) else " "
         else:
             outside = [
-                c for c in _PRINTABLE if re.match(f"[{part.alphabet}]", c) and c not in _IN_WORD
+                c for c in _PRINTABLE if re.match(f"[{part.alphabet}]", c) and c not in inside
             ]
-            shortest += (" " if outside else "x") * part.least
-    return bool(_LONG_WORD.search(shortest))
+            text += (" " if outside else "x") * part.least
+    return text
 
 
 def _once(shapes: Sequence[_Shape]) -> Iterator[_Shape]:
@@ -187,6 +204,8 @@ def _needles(parts: Sequence[Run | Choice]) -> tuple[str, ...]:
 
 def _judged(rule: TokenRule, token: str) -> bool:
     match rule.judge:
+        case "checksum":
+            return False
         case "varied":
             return is_varied(token, rule.entropy)
         case "random":
@@ -199,9 +218,19 @@ def _judged(rule: TokenRule, token: str) -> bool:
 
 
 def _is_certain(rule: TokenRule, token: str) -> bool:
-    """Has it the checksum that its issuer puts at the end: CRC-32 of what precedes, in base 62?"""
-    if not rule.checksum:
-        return False
+    """Has it the checksum that its issuer puts at the end?"""
+    match rule.checksum:
+        case "crc32_base62":
+            return _has_crc32(token)
+        case "base58check":
+            return base58check_payload(token) is not None
+        case "bech32":
+            return bech32_read(token) is not None
+    return False
+
+
+def _has_crc32(token: str) -> bool:
+    """CRC-32 of what precedes, in base 62."""
     body, check = token[:-_CHECK_CHARACTERS], token[-_CHECK_CHARACTERS:]
     number = zlib.crc32(body.rpartition("_")[2].encode())
     digits = ""

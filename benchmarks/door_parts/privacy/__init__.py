@@ -1,0 +1,12 @@
+"""Personal data and secrets: what is found where people write it, and what only looks like it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from door_parts import Bar
+from door_parts.privacy import keys
+
+
+def bars(sets: Path) -> Iterator[Bar]:
+    """The bars of each kind of data."""
+    yield from keys.bars()

@@ -119,7 +119,7 @@ def test_only_the_command_line_prints(path: Path) -> None:
     assert "print" not in calls
     writes = {call for call in calls if call.startswith(("sys.stdout", "sys.stderr"))}
     # other processes, which answer on their output
-    is_program = path.name in ("plain_answer.py", "llamacpp_program.py")
+    is_program = path.name in ("plain_answer.py", "program.py")
     assert not writes or path.parent.name == "cli" or is_program
 
 

@@ -1,45 +1,71 @@
-"""How many questions are answered at once, how many wait, and for how long. Nothing waits without a bound."""
+"""How many questions each engine is given at once, how many wait, and for how long. Nothing waits without a
+bound."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from finewright.gateway.errors import ApiError
+from finewright.gateway.question import ModelEngine
 
 _RETRY_SECONDS = 1
+
+
+@dataclass(slots=True)
+class _Slots:
+    """Of one engine."""
+
+    free: asyncio.Semaphore
+    running: int = 0
+    waiting: int = 0
 
 
 class Admission:
     """Slots for answers. A question beyond the waiting ones is refused with 429, while draining with 503."""
 
-    def __init__(self, at_once: int, waiting: int, seconds: float) -> None:
-        self._slots = asyncio.Semaphore(at_once)
+    def __init__(self, waiting: int, seconds: float) -> None:
+        """`waiting` questions at most wait for an engine, none of them longer than the seconds."""
         self._most_waiting, self._seconds = waiting, seconds
-        self.running, self.waiting, self.draining = 0, 0, False
+        self._slots: dict[ModelEngine, _Slots] = {}
+        self.draining = False
+
+    @property
+    def running(self) -> int:
+        """Answers that are being given."""
+        return sum(slots.running for slots in self._slots.values())
+
+    @property
+    def waiting(self) -> int:
+        """Questions that wait."""
+        return sum(slots.waiting for slots in self._slots.values())
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """One slot, held while the block runs. Raises ApiError."""
-        await self._acquire()
-        self.running += 1
+    async def slot(self, engine: ModelEngine) -> AsyncIterator[None]:
+        """One slot of the engine, held while the block runs. Raises ApiError."""
+        slots = self._slots.get(engine)
+        if slots is None:
+            slots = self._slots[engine] = _Slots(asyncio.Semaphore(engine.at_once))
+        await self._acquire(slots)
+        slots.running += 1
         try:
             yield
         finally:
-            self.running -= 1
-            self._slots.release()
+            slots.running -= 1
+            slots.free.release()
 
-    async def _acquire(self) -> None:
+    async def _acquire(self, slots: _Slots) -> None:
         if self.draining:
             raise ApiError("the server is going down", status=503, retry_after=_RETRY_SECONDS)
-        if self._slots.locked() and self.waiting >= self._most_waiting:
-            what = f"{self.running} answers are being given and {self.waiting} questions wait"
+        if slots.free.locked() and slots.waiting >= self._most_waiting:
+            what = f"{slots.running} answers are being given and {slots.waiting} questions wait"
             raise ApiError(what, status=429, code="rate_limit_exceeded", retry_after=_RETRY_SECONDS)
-        self.waiting += 1
+        slots.waiting += 1
         try:
             async with asyncio.timeout(self._seconds):
-                await self._slots.acquire()
+                await slots.free.acquire()
         except TimeoutError:
             what = f"no slot became free within {self._seconds:g} s"
             raise ApiError(what, status=503, retry_after=_RETRY_SECONDS) from None
         finally:
-            self.waiting -= 1
+            slots.waiting -= 1

@@ -1,7 +1,8 @@
 """The routes of the gateway as an ASGI application. Whoever has no key sees /healthz and /readyz alone."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +44,18 @@ def app_of(gateway: Gateway, keys: KeyRing | None, more: Sequence[BaseRoute] = (
             *more,
         ],
         exception_handlers={HTTPException: _http_error, Exception: _other_error},
+        lifespan=lambda app: _closing(gateway),
     )
     app.add_middleware(_Door, gateway=gateway, keys=keys)
     return app
+
+
+@asynccontextmanager
+async def _closing(gateway: Gateway) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await gateway.close()
 
 
 def _posted(path: str, work: Work) -> Route:
@@ -63,7 +73,7 @@ class _Routes:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
-        if self.gateway.is_ready():
+        if await self.gateway.is_ready():
             return JSONResponse({"status": "ready"})
         return refused(ApiError("no question would be answered", status=503, retry_after=1))
 

@@ -46,9 +46,16 @@ class Gateway:
         """Every model by its id."""
         return {model.id: model for engine in self.engines for model in engine.models()}
 
-    def is_ready(self) -> bool:
+    async def is_ready(self) -> bool:
         """Would a question be answered?"""
-        return not self.admission.draining and any(e.is_ready() for e in self.engines)
+        if self.admission.draining:
+            return False
+        return any(await asyncio.gather(*(engine.is_ready() for engine in self.engines)))
+
+    async def close(self) -> None:
+        """Let the engines go."""
+        for engine in self.engines:
+            await engine.close()
 
     def find(self, model: str) -> tuple[ModelEngine, ServedModel]:
         """The engine of a model. Raises ApiError where there is none of that id."""
@@ -86,7 +93,10 @@ class Gateway:
         for step in self.steps:
             question = await step.before(question, asker)
         engine, _ = self.find(question.model)
-        async with self.admission.slot(), aclosing(engine.answer(self._bounded(question))) as made:
+        async with (
+            self.admission.slot(engine),
+            aclosing(engine.answer(self._bounded(question))) as made,
+        ):
             pieces: AsyncIterator[AnswerPiece] = made
             for step in self.steps:
                 pieces = step.pieces(question, pieces)
@@ -126,7 +136,7 @@ class Gateway:
         engine, served = self.find(model)
         if not served.embeds:
             raise ApiError(f"the model {model!r} gives answers, no vectors", param="model")
-        async with self.admission.slot():
+        async with self.admission.slot(engine):
             try:
                 async with asyncio.timeout(self.limits.answer_seconds):
                     return await engine.embed(model, texts)

@@ -52,6 +52,8 @@ class _PromptedQuestion:
 class NativeEngine:
     """Models in this process; questions to it are answered one after the other."""
 
+    at_once = 1
+
     def __init__(self, models: Sequence[NativeModel], max_tokens: int) -> None:
         self._models = {model.served.id: model for model in models}
         self._max_tokens = max_tokens
@@ -61,9 +63,13 @@ class NativeEngine:
         """What is loaded."""
         return [model.served for model in self._models.values()]
 
-    def is_ready(self) -> bool:
+    async def is_ready(self) -> bool:
         """Always, once it is loaded."""
         return bool(self._models)
+
+    async def close(self) -> None:
+        """End its thread."""
+        self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
         """See ModelEngine."""

@@ -120,11 +120,18 @@ class ModelEngine(Protocol):
     def models(self) -> Sequence[ServedModel]:
         """What it serves at the moment."""
 
-    def is_ready(self) -> bool:
+    @property
+    def at_once(self) -> int:
+        """How many questions it answers at once."""
+
+    async def is_ready(self) -> bool:
         """Would it answer?"""
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
 
     def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
         """The answers' pieces as they come. Closing it stops the work within a token."""
 
     async def embed(self, model: str, texts: Sequence[str]) -> TextVectors:
-        """A vector of length 1 for each text."""
+        """A vector for each text."""

@@ -118,7 +118,7 @@ def run_server(
         app,
         http=_BoundedHeaders,
         ws="none",
-        lifespan="off",
+        lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,

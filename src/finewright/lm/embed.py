@@ -74,6 +74,10 @@ class TextEncoder:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return EmbeddedTexts(vectors / lengths, sum(bool(e.overflowing) for e in encodings))
 
+    def num_tokens(self, texts: Sequence[str], prompt: str = "") -> int:
+        """Tokens that are read of the texts together, each after the prompt."""
+        return sum(len(e.ids) for e in self._tokenizer.encode_batch([prompt + t for t in texts]))
+
     def _pooled(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         lengths = torch.tensor([len(row) for row in rows], device=self._model.device)
         width = int(lengths.max())

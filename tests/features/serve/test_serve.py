@@ -1,7 +1,6 @@
 """A real server in a process of its own, asked by the official client and by clients that mean no good."""
 
 import json
-import os
 import re
 import signal
 import socket
@@ -11,69 +10,23 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from tests.features.serve.serving import Serving, save_base, started, stop
 
-import tiny
-
-openai = pytest.importorskip("openai")
 pytestmark = pytest.mark.torch
 
 ASKED = [{"role": "user", "content": "the user asks"}]
 
 
-class Serving(NamedTuple):
-    process: "subprocess.Popen[str]"
-    url: str
-    key: str
-    folder: Path
-
-    @property
-    def client(self) -> Any:
-        return openai.OpenAI(base_url=self.url, api_key=self.key, max_retries=0, timeout=60)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.key}"}
-
-    def port(self) -> int:
-        return int(httpx.URL(self.url).port or 0)
-
-
-def started(folder: Path, *overrides: str) -> Serving:
-    tiny.tiny_model("llama").save_pretrained(folder / "base")
-    tiny.tiny_tokenizer().save_pretrained(folder / "base")
-    (folder / "serve.yaml").write_text("name: here\nserve: {port: 0, max_tokens: 100}\n")
-    sets = [part for each in overrides for part in ("--set", each)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "finewright", "serve", "./base", "--spec", "serve.yaml", *sets],
-        cwd=folder,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    shown = ""
-    for line in process.stdout:
-        shown += line
-        if found := re.search(r"at (http://\S+)", line):
-            key = re.search(r"fw-\S+", shown)
-            return Serving(process, found[1], key[0] if key else "", folder)
-    raise AssertionError(shown)
-
-
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    found = started(tmp_path_factory.mktemp("serve"), "serve.waiting=0")
+    folder = tmp_path_factory.mktemp("serve")
+    save_base(folder)
+    found = started(folder, "./base", sets=("serve.waiting=0",))
     yield found
-    found.process.terminate()
-    assert found.process.wait(30) == 0
-    assert found.process.stdout is not None
-    assert "Traceback" not in found.process.stdout.read()
-    found.process.stdout.close()
+    stop(found)
 
 
 def test_the_model_is_an_id_and_no_path(serving: Serving) -> None:
@@ -261,7 +214,8 @@ def test_what_cannot_be_served_is_one_line(
 
 
 def test_a_second_sigterm_is_not_needed(tmp_path: Path) -> None:
-    found = started(tmp_path)
+    save_base(tmp_path)
+    found = started(tmp_path, "./base")
     found.process.send_signal(signal.SIGTERM)
     assert found.process.wait(30) == 0
     assert found.process.stdout is not None

@@ -97,9 +97,9 @@ def _check(options: ExportOptions, source: ExportedRun) -> None:
         )
     if options.to in GGUF:
         from finewright.lm.export.gguf_numbers import family_of
-        from finewright.lm.export.llamacpp import require_llamacpp
+        from finewright.lm.llamacpp.server import require_llamacpp
 
-        require_llamacpp()
+        require_llamacpp("a GGUF file is not published unproved")
         family_of(read_config(source.base.folder / "config.json"))
 
 

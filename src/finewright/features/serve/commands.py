@@ -11,7 +11,7 @@ class ServeOptions(CommandOptions):
     """What is served, and where."""
 
     targets: Annotated[tuple[str, ...], argument("RUN_OR_MODEL")] = option(
-        (), "Run folders, or base models by name."
+        (), "Runs, base models, .gguf files, embedders, or https://HOST/v1#MODEL."
     )
     spec: Path | None = option(None, "A YAML file with `serve`.")
     overrides: Overrides = ()

@@ -22,6 +22,7 @@ FEATURE = Feature(
         ),
     ),
     needs={
+        "httpx": "serve",
         "starlette": "serve",
         "uvicorn": "serve",
         "prometheus_client": "serve",

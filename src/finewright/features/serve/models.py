@@ -1,52 +1,41 @@
 """Targets of a spec -> engines with the models that they name, by ids and never by paths."""
 
+import logging
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from finewright.errors import StoreError
-from finewright.features.serve.spec import ServedTarget, ServeSpec
-from finewright.gateway.native import NativeEngine, NativeModel
+from finewright import plugins
+from finewright.errors import DataError, StoreError
+from finewright.features.serve.spec import LlamacppSettings, ServedTarget, ServeSpec
+from finewright.fetch.cache import outgoing_is_forbidden
+from finewright.fetch.endpoint import Endpoint
 from finewright.gateway.question import ModelEngine, ServedModel
-from finewright.lm.sources import locate, reads_of_files
-from finewright.store.rundir import open_run
-from finewright.train.trained import trained_base
-from finewright.workbench.systems import candidate_of, load_talker, target_sha256
+from finewright.store.atomic import sha256_file
 
+_LOG = logging.getLogger(__name__)
 _OTHER = re.compile(r"[^\w.@/-]+")
 
 
 def engines_of(targets: Sequence[ServedTarget], spec: ServeSpec) -> list[ModelEngine]:
     """Every target loaded. Raises StoreError where two have one id."""
-    models = [_native(each) for each in targets]
-    ids = [model.served.id for model in models]
+    engines: list[ModelEngine] = []
+    local = [target for target in targets if target.kind == "native"]
+    if local:
+        from finewright.features.serve.local import native_engine
+
+        engines.append(native_engine(local, spec.max_tokens))
+    makers = {"remote": _remote, "llamacpp": _llamacpp, "embedder": _embedder}
+    engines += [makers[t.kind](t, spec) for t in targets if t.kind != "native"]
+    ids = [model.id for engine in engines for model in engine.models()]
     for number, name in enumerate(ids):
         if name in ids[:number]:
             raise StoreError(
-                f"{targets[number].target}: there is a model {name!r} already",
-                hint="give it another id in the spec: {target: ..., id: ...}",
+                f"there are two models {name!r}",
+                hint="give one of them another id in the spec: {target: ..., id: ...}",
             )
-    return [NativeEngine(models, spec.max_tokens)]
-
-
-def _native(target: ServedTarget) -> NativeModel:
-    loaded = load_talker(target.target)
-    folder = Path(target.target)
-    is_run = (folder / "manifest.json").is_file()
-    if is_run:
-        run = open_run(folder)
-        base = trained_base(run, candidate_of(run, ""))
-    else:
-        base = locate(target.target, Path.cwd())
-    name = model_id(base.name)
-    served = ServedModel(
-        id=target.id or (f"{name}:{folder.resolve().name}" if is_run else name),
-        engine="native",
-        fingerprint="fp_" + target_sha256(target.target)[:16],
-        system_prompt=loaded.system_prompt,
-        context=reads_of_files(base),
-    )
-    return NativeModel(served, loaded)
+    return engines
 
 
 def model_id(base: str) -> str:
@@ -54,3 +43,105 @@ def model_id(base: str) -> str:
     is_path = base.startswith((".", "/", "~")) or base.endswith(".gguf") or Path(base).exists()
     name = Path(base).resolve().name.removesuffix(".gguf") if is_path else base
     return _OTHER.sub("-", name)
+
+
+def _remote(target: ServedTarget, spec: ServeSpec) -> ModelEngine:
+    from finewright.gateway.remote import RemoteEngine, RemoteModel
+    from finewright.gateway.upstream import Upstream
+
+    first, settings = Endpoint.parse(target.target), target.remote
+    key = os.environ.get(settings.key_env, "").strip() if settings.key_env else ""
+    if settings.key_env and not (key and key.isascii() and key.isprintable()):
+        raise DataError(f"{target.target}: the environment variable {settings.key_env} has no key")
+    upstreams = []
+    for url in (target.target, *(f"{url}#{first.model}" for url in settings.also)):
+        endpoint = Endpoint.parse(url)
+        if not endpoint.is_local and outgoing_is_forbidden():
+            raise DataError(f"{url}: FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE forbids to ask it")
+        is_open = endpoint.base_url.startswith("http:") and not endpoint.is_local
+        if key and is_open and not settings.trusted_network:
+            raise DataError(
+                f"{url}: the key would go over an unencrypted connection",
+                hint="use https://, or say that nobody listens there: remote.trusted_network: true",
+            )
+        upstreams.append(
+            Upstream(endpoint.base_url, key, settings.silent_seconds, endpoint.is_local)
+        )
+    name = target.id or _OTHER.sub("-", first.model)
+    context = _context_there(upstreams[0].url, first.model, key, is_local=upstreams[0].is_local)
+    served = ServedModel(name, "remote", context=context, embeds=settings.embeds)
+    models, at_once = [RemoteModel(served, first.model)], settings.at_once
+    return RemoteEngine(models, upstreams, at_once=at_once, most=spec.max_tokens)
+
+
+def _context_there(url: str, model: str, key: str, *, is_local: bool) -> int | None:
+    """How much the model reads, where its server says that. Raises StoreError where it does not serve it;
+    a server that is not up yet is no mistake: /readyz waits for it."""
+    import httpx
+
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        found = httpx.get(f"{url}/models", headers=headers, timeout=5, trust_env=not is_local)
+        rows = {str(row["id"]): row for row in found.raise_for_status().json()["data"]}
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        _LOG.warning("%s: its models are not known yet: %s", url, str(error) or repr(error))
+        return None
+    if rows and model not in rows:
+        known = ", ".join(sorted(rows)[:8])
+        raise StoreError(f"{url}: it serves no model {model!r}", hint=f"it serves: {known}")
+    given = rows[model].get("max_model_len") if rows else None
+    return given if isinstance(given, int) else None
+
+
+def _llamacpp(target: ServedTarget, spec: ServeSpec) -> ModelEngine:
+    from finewright.gateway.llamacpp import LlamacppEngine
+    from finewright.lm.llamacpp.server import LlamacppServer, require_llamacpp, start_llamacpp
+
+    require_llamacpp("it serves GGUF files")
+    settings = target.llamacpp
+    files = [Path(target.target), *map(Path, settings.adapters.values())]
+    for path in files:
+        if not path.is_file():
+            raise StoreError(f"{path}: there is no such file")
+
+    def start(threads: int | None) -> LlamacppServer:
+        return start_llamacpp(
+            files[0],
+            files[1:],
+            context=settings.context,
+            parallel=settings.at_once,
+            threads=threads or settings.threads,
+        )
+
+    models = _gguf_models(target.id or model_id(target.target), files, settings)
+    engine = LlamacppEngine(models, start, at_once=settings.at_once, most=spec.max_tokens)
+    for number, speed in engine.server.speeds.items():
+        _LOG.info("%s: %d threads: %.1f tokens/s", target.target, number, speed)
+    return engine
+
+
+def _gguf_models(name: str, files: Sequence[Path], settings: LlamacppSettings) -> list[ServedModel]:
+    names = [name, *(f"{name}:{adapter}" for adapter in settings.adapters)]
+    digests = [sha256_file(path) for path in files]
+    return [
+        ServedModel(
+            each,
+            "llamacpp",
+            f"fp_{digests[0][:16]}" + (f"_{digests[number][:16]}" if number else ""),
+            context=settings.context,
+        )
+        for number, each in enumerate(names)
+    ]
+
+
+def _embedder(target: ServedTarget, spec: ServeSpec) -> ModelEngine:
+    from finewright.gateway.embedding import CountingEmbedder, EmbedderEngine
+    from finewright.rag.embed.load import load_embedder
+
+    embedder = load_embedder(target.target, Path)
+    if not isinstance(embedder, CountingEmbedder):
+        raise DataError(f"{target.target}: it counts no tokens, so it cannot be served")
+    known = target.target in plugins.names("embedder")
+    name = target.id or (target.target if known else model_id(target.target))
+    fingerprint = "fp_" + embedder.id.rpartition("@")[2]
+    return EmbedderEngine(ServedModel(name, "embedder", fingerprint, embeds=True), embedder)

@@ -20,7 +20,6 @@ from finewright.gateway.server import Tls, bind, run_server
 from finewright.schema.load_section import load_section
 
 _KEYS = "keys.json"
-_AT_ONCE = 1  # the native engine gives one answer after the other
 
 
 def serve(options: ServeOptions, session: Session) -> None:
@@ -72,14 +71,14 @@ def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:
     given = {"host": options.host or None, "port": options.port, "models": options.targets or None}
     said = {key: value for key, value in given.items() if value is not None}
     try:
-        return ServeSpec.model_validate(spec.model_dump() | said), root
+        return ServeSpec.model_validate(spec.model_dump(exclude_unset=True) | said), root
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise DataError(first["msg"].removeprefix("Value error, ")) from None
 
 
 def _gateway(engines: list[ModelEngine], spec: ServeSpec) -> Gateway:
-    admission = Admission(_AT_ONCE, spec.waiting, spec.waiting_seconds)
+    admission = Admission(spec.waiting, spec.waiting_seconds)
     limits = GatewayLimits(
         body_bytes=spec.body_bytes,
         answer_seconds=spec.answer_seconds,

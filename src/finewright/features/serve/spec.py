@@ -5,24 +5,91 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from finewright import plugins
 from finewright.schema.common import Model, default
 
 _LOCAL = {"localhost"}
 
 
+EngineKind = Literal["native", "llamacpp", "remote", "embedder"]
+
+
+class RemoteSettings(Model):
+    """How another OpenAI-compatible server is asked."""
+
+    also: tuple[Annotated[str, Field(min_length=1)], ...] = default(
+        (), "More addresses, as http://vllm-2:8000/v1, that serve the same model", "one server"
+    )
+    key_env: str = default(
+        "",
+        "Environment variable that holds the key",
+        "no key; one in a spec would be in its copies",
+        pattern=r"^\w{0,64}$",
+    )
+    trusted_network: bool = default(
+        False, "May the key go to another machine unencrypted?", "somebody may listen"
+    )
+    silent_seconds: float = default(
+        120.0, "Longest silence of the server", "a long prompt may wait and be read", gt=0
+    )
+    at_once: int = default(64, "Questions it answers at once", "a GPU's usual batch", ge=1)
+    embeds: bool = default(False, "Does it give vectors?", "most give answers alone")
+
+
+class LlamacppSettings(Model):
+    """How llama.cpp runs a GGUF file."""
+
+    adapters: dict[Annotated[str, Field(pattern=r"^[\w.@-]{1,64}$")], str] = default(
+        {}, "Name -> GGUF adapter, served as base:name", "the file alone"
+    )
+    at_once: int = default(4, "Answers at once", "they share the cores", ge=1, le=256)
+    context: int = default(4096, "Tokens of a prompt and its answer", "memory", ge=64)
+    threads: int | None = default(
+        None, "Threads", "the quickest number is measured at the start", ge=1
+    )
+
+
 class ServedTarget(Model):
-    """A model to serve."""
+    """A model to serve. What answers for it is seen by the target, where `engine` does not say it."""
 
     target: Annotated[
         str,
         Field(
             min_length=1,
-            description="A run folder, or a base model by name.",
+            description="A run folder, a base model by name, a .gguf file, an embedder, or a model of another"
+            " server: https://HOST/v1#MODEL.",
         ),
     ]
     id: str = default(
         "", "What clients call it", "base, or base:run", pattern=r"^[\w.:/@-]{0,128}$"
     )
+    engine: EngineKind | None = default(
+        None, "What answers", "remote for an address, llamacpp for a .gguf file, else native"
+    )
+    remote: RemoteSettings = default(RemoteSettings(), "For engine remote", "one server, no key")
+    llamacpp: LlamacppSettings = default(
+        LlamacppSettings(), "For engine llamacpp", "measured threads"
+    )
+
+    @property
+    def kind(self) -> EngineKind:
+        """What answers."""
+        if self.engine is not None:
+            return self.engine
+        if "://" in self.target:
+            return "remote"
+        if self.target in plugins.names("embedder"):
+            return "embedder"
+        return "llamacpp" if self.target.endswith(".gguf") else "native"
+
+    @model_validator(mode="after")
+    def _has_settings_of_its_engine(self) -> Self:
+        for kind in ("remote", "llamacpp"):
+            if kind in self.model_fields_set and self.kind != kind:
+                raise ValueError(f"{kind}: engine {self.kind} answers for {self.target}")
+        if (self.kind == "remote") != ("://" in self.target):
+            raise ValueError(f"engine {self.kind} does not answer for {self.target}")
+        return self
 
 
 class TlsSpec(Model):

@@ -2,18 +2,15 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finewright.errors import MissingExtra, ModelError
+from finewright.errors import ModelError
 from finewright.lm.export.parity import GreedyAnswer, Prompt
+from finewright.lm.llamacpp.server import COMMAND, reason_of
 
-_PROGRAM = Path(__file__).with_name("llamacpp_program.py")
 _SECONDS = 3600
-_LINES = 3
 
 
 class LlamaAnswers(NamedTuple):
@@ -23,15 +20,6 @@ class LlamaAnswers(NamedTuple):
     renderings: list[str]
     tokens: list[tuple[int, ...]]
     version: str
-
-
-def require_llamacpp() -> None:
-    """Raises MissingExtra."""
-    if find_spec("xllamacpp") is None:
-        raise MissingExtra(
-            "llama.cpp is not installed, and a GGUF file is not published unproved",
-            hint='pip install "finewright[export]"',
-        )
 
 
 def ask_llamacpp(
@@ -56,7 +44,7 @@ def ask_llamacpp(
     }
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-W", "ignore", str(_PROGRAM)],
+            COMMAND,
             input=json.dumps(given),
             capture_output=True,
             text=True,
@@ -70,7 +58,7 @@ def ask_llamacpp(
         ) from None
     last = done.stdout.strip().rpartition("\n")[2]
     if done.returncode != 0 or not last.startswith("{"):
-        raise ModelError(f"{model.name}: llama.cpp cannot run it: {_reason(done.stderr)}")
+        raise ModelError(f"{model.name}: llama.cpp cannot run it: {reason_of(done.stderr)}")
     found = json.loads(last)
     return LlamaAnswers(
         answers=[_answer(each) for each in found["answers"]],
@@ -83,10 +71,3 @@ def ask_llamacpp(
 def _answer(given: Mapping[str, Any]) -> GreedyAnswer:
     logps = None if given["logps"] is None else tuple(given["logps"])
     return GreedyAnswer(tuple(given["ids"]), given["stop_id"], logps)
-
-
-def _reason(text: str) -> str:
-    """The last lines of a log that speak of an error, else its last line."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if "error" in line.lower()]
-    return "; ".join((errors or lines)[-_LINES:])

@@ -30,6 +30,10 @@ class ModelEmbedder:
         """(n, dimensions)."""
         return self._encoded(texts, self._encoder.settings.query_prompt)
 
+    def num_tokens(self, texts: Sequence[str]) -> int:
+        """Tokens that are read of all the texts together, as documents."""
+        return self._encoder.num_tokens(texts, self._encoder.settings.document_prompt)
+
     def _encoded(self, texts: Sequence[str], prompt: str) -> "NDArray[np.float32]":
         encoded = self._encoder.encode(texts, prompt)
         self.num_cut += encoded.num_cut

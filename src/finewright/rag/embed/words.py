@@ -59,6 +59,11 @@ class WordEmbedder:
         """As documents."""
         return self.documents(texts)
 
+    def num_tokens(self, texts: Sequence[str]) -> int:
+        """Tokens of all the texts together."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return sum(len(encoding.ids) for encoding in encodings)
+
 
 def load() -> WordEmbedder:
     """The embedder. Raises MissingExtra without the package, ModelError when it is damaged."""

@@ -1,0 +1,78 @@
+"""`finewright serve` in a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+import tiny
+
+
+class Serving(NamedTuple):
+    process: "subprocess.Popen[str]"
+    url: str
+    key: str
+    folder: Path
+
+    @property
+    def client(self) -> Any:
+        import openai
+
+        return openai.OpenAI(base_url=self.url, api_key=self.key, max_retries=0, timeout=60)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+    def port(self) -> int:
+        return int(httpx.URL(self.url).port or 0)
+
+
+def save_base(folder: Path) -> None:
+    """A tiny llama, served by the name `base`."""
+    tiny.tiny_model("llama").save_pretrained(folder / "base")
+    tiny.tiny_tokenizer().save_pretrained(folder / "base")
+
+
+def started(
+    folder: Path,
+    *targets: str,
+    sets: Sequence[str] = (),
+    spec: str = "name: here\nserve: {port: 0, max_tokens: 100}\n",
+    environ: Mapping[str, str] = {},
+) -> Serving:
+    """A server that has begun to listen."""
+    (folder / "serve.yaml").write_text(spec)
+    more = [part for each in sets for part in ("--set", each)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "finewright", "serve", *targets, "--spec", "serve.yaml", *more],
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    shown = ""
+    for line in process.stdout:
+        shown += line
+        if found := re.search(r"at (https?://\S+)", line):
+            key = re.search(r"fw-\S+", shown)
+            return Serving(process, found[1], key[0] if key else "", folder)
+    process.wait()
+    process.stdout.close()
+    raise AssertionError(shown)
+
+
+def stop(serving: Serving) -> None:
+    """End it in order."""
+    serving.process.terminate()
+    assert serving.process.wait(30) == 0
+    assert serving.process.stdout is not None
+    assert "Traceback" not in serving.process.stdout.read()
+    serving.process.stdout.close()

@@ -14,7 +14,7 @@ class Logits:
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
-        self._change = _change_of(model.config.get_text_config())
+        self._change = change_of(model.config.get_text_config())
 
     def __call__(self, states: Tensor) -> Tensor:
         """The logits as transformers has them."""
@@ -36,7 +36,8 @@ class Logits:
         )
 
 
-def _change_of(config: PreTrainedConfig) -> Callable[[Tensor], Tensor] | None:
+def change_of(config: PreTrainedConfig) -> Callable[[Tensor], Tensor] | None:
+    """What a family makes of its head's products, or None for nothing."""
     cap = getattr(config, "final_logit_softcapping", None)
     scale = (getattr(config, "logit_scale", None) or 1.0) / (
         getattr(config, "logits_scaling", None) or 1.0

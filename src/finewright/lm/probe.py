@@ -17,6 +17,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from finewright.lm.batch import EncodedRow, Segment, pack
 from finewright.lm.fast import attention, paged
 from finewright.lm.fast.install import Fallback, install, uninstall
+from finewright.lm.logits import Logits
 
 _LENGTHS = (5, 9)
 _TOLERANCE = {torch.float32: 1e-4}
@@ -113,6 +114,21 @@ def probe_rows(model: PreTrainedModel) -> list[EncodedRow]:
         EncodedRow(tuple(torch.randint(vocab, (n,), generator=generator).tolist()), (True,) * n)
         for n in _LENGTHS
     ]
+
+
+def first_logits(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> tuple[Tensor, int]:
+    """Logits (T, V) of rows that run alone through the first layers, and how many those are: in float32 all."""
+    states = torch.cat([_states(model, [row], packed=False) for row in rows])
+    layer = None if model.dtype in _TOLERANCE else _last_of_a_new_kind(model)
+    layers = model.base_model.layers
+    if layer is not None:
+        states = model.base_model.norm(states)
+    return Logits(model)(states), len(layers) if layer is None else list(layers).index(layer) + 1
+
+
+def is_near(found: Tensor, true: Tensor) -> bool:
+    """Are they the same up to the rounding of the true ones' number format?"""
+    return _near(found, true, _TOLERANCE.get(true.dtype, _TOLERANCE_ROUNDED))
 
 
 def run(

@@ -132,7 +132,7 @@ def _sum(parts: Sequence[Tensor | None]) -> Tensor:
 
 def is_gated(module: nn.Module) -> bool:
     """Does the module have the linears and the activation of a gated MLP?"""
-    return bool(_names(module)) and _activation(module) is not None
+    return bool(linear_names(module)) and activation_of(module) is not None
 
 
 def is_experts(module: nn.Module) -> bool:
@@ -141,22 +141,24 @@ def is_experts(module: nn.Module) -> bool:
     return type(module).__name__.endswith("Experts") and any(t.dim() == 3 for t in tensors)  # noqa: PLR2004
 
 
-def _names(module: nn.Module) -> tuple[str, ...]:
+def linear_names(module: nn.Module) -> tuple[str, ...]:
+    """What a gated MLP's linears are called: gate and up, or both in one, then down; else nothing."""
     children = dict(module.named_children())
     return next((names for names in _LAYOUTS if children.keys() >= set(names)), ())
 
 
-def _activation(module: nn.Module) -> Any:
+def activation_of(module: nn.Module) -> Any:
+    """The activation, or None."""
     return next((getattr(module, name) for name in _ACTIVATIONS if hasattr(module, name)), None)
 
 
 def install(module: nn.Module, adapter: type[nn.Module]) -> str:
     """Put the node on a gated MLP whose linears are `adapter`s; an empty string, or why it stays plain."""
-    linears: list[Any] = [getattr(module, name) for name in _names(module)]
+    linears: list[Any] = [getattr(module, name) for name in linear_names(module)]
     if reason := _unfit(module, linears, adapter):
         return reason
-    act = _activation(module)
-    gelu = _is_gelu(act)
+    act = activation_of(module)
+    gelu = is_gelu(act)
     if gelu is None:
         return f"its activation is {type(act).__name__}, neither SiLU nor the tanh form of GELU"
     forward = _bound(linears, gelu=gelu)
@@ -193,7 +195,8 @@ def _bound(linears: list[Any], *, gelu: bool) -> Any:
     return forward
 
 
-def _is_gelu(act: Any) -> bool | None:
+def is_gelu(act: Any) -> bool | None:
+    """Is it the tanh form of GELU (or SiLU)? None for what is neither."""
     z = torch.linspace(-4, 4, 33)
     found = act(z)
     for gelu, wanted in ((False, F.silu(z)), (True, F.gelu(z, approximate="tanh"))):

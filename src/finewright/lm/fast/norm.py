@@ -7,7 +7,7 @@ Plain autograd keeps x in float32, its square's mean and the normalised x; here 
 number a row. Arithmetic is float32 and rounded once, where the plain module rounds before the weight."""
 
 from types import MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -77,22 +77,37 @@ def is_norm(module: nn.Module) -> bool:
 
 def install(module: nn.Module) -> str:
     """Put the node on an RMSNorm; an empty string, or why it stays plain."""
+    if any(parameter.requires_grad for parameter in module.parameters(recurse=False)):
+        return "its weight is trained"
+    found = recognised(module)
+    if isinstance(found, str):
+        return found
+    module.forward = MethodType(_bound(*found), module)
+    return ""
+
+
+class Scaling(NamedTuple):
+    """What an RMSNorm multiplies by, (W,) float32, and its epsilon."""
+
+    weight: Tensor
+    eps: float
+
+
+def recognised(module: nn.Module) -> Scaling | str:
+    """What an RMSNorm computes with, or why it is none."""
     weight = getattr(module, "weight", None)
     eps = getattr(module, "eps", getattr(module, "variance_epsilon", None))
     if not isinstance(weight, Tensor) or weight.dim() != 1 or eps is None:
         return "its weight or epsilon is not where RMSNorm has them"
-    if weight.requires_grad:
-        return "its weight is trained"
     probe = torch.linspace(-2, 3, 2 * weight.shape[0], device=weight.device).view(2, -1)
     # the third row's mean square is near epsilon, where it shows whether and how epsilon is added
     probe = torch.cat((probe, probe[:1] * eps**0.5)).to(weight.dtype)
     with torch.no_grad():
         wanted = module(probe)
         for shift in (0.0, 1.0):  # Gemma stores the weight less one
-            scaled = weight.float() + shift
+            scaled = weight.detach().float() + shift
             if _close(rms_norm(probe, scaled, eps), wanted):
-                module.forward = MethodType(_bound(scaled, eps), module)
-                return ""
+                return Scaling(scaled, float(eps))
     return "it computes something else than x / rms(x) * weight"
 
 

@@ -5,25 +5,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "numbers.h"
+#include "activations.h"
 
 namespace {
-
-struct Silu {
-  template <class V> static V f(V g) { return g * sigmoid(g); }
-  template <class V> static V df(V g) {
-    const V s = sigmoid(g);
-    return s * (1.0f + g * (1.0f - s));
-  }
-};
-
-struct GeluTanh {  // 0.5 g (1 + tanh(z)) = g sigmoid(2 z), z = sqrt(2/pi) (g + 0.044715 g^3)
-  template <class V> static V f(V g) { return g * sigmoid(1.5957691216f * (g + 0.044715f * g * g * g)); }
-  template <class V> static V df(V g) {
-    const V s = sigmoid(1.5957691216f * (g + 0.044715f * g * g * g));
-    return s + g * s * (1.0f - s) * 1.5957691216f * (1.0f + 0.134145f * g * g);
-  }
-};
 
 template <class T>
 void rms_forward(const T* x, i64 x_row, const float* w, T* y, float* rstd, i64 rows, i64 width,

@@ -1,0 +1,330 @@
+"""A step of generation as one call of a native kernel, for decoders that are known by their structure.
+
+Weights are read where they lie, once a step, whatever adapter is over them: LoRA, rsLoRA, PiSSA, DoRA, (IA)3,
+prompts and prefixes of different runs stand beside them in one step. A row's logits are a function of its own
+sequence, bitwise: nothing that else is in the step changes a sum's order.
+
+Where the kernel does other than transformers in bfloat16: the residual stays float32 between layers, and each
+product is rounded once, where the next one reads it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from finewright.errors import ModelError
+from finewright.lm import probe
+from finewright.lm.adapters.linears import OnLinear
+from finewright.lm.adapters.part import AdapterPart
+from finewright.lm.engine.forward import BLOCK, Piece
+from finewright.lm.engine.recognise import (
+    Decoder,
+    DecoderLayer,
+    UnknownModelError,
+    recognise,
+    shape_of,
+)
+from finewright.lm.engine.weights import AdapterWeights, LinearDelta, LowRankDelta
+from finewright.lm.fast import dora, library, structures
+from finewright.lm.fast.structures import address
+from finewright.lm.logits import change_of
+
+_FIRST_POSITIONS = 1024
+
+
+def native_forward(model: PreTrainedModel, num_blocks: int) -> "NativeForward | str":
+    """The native forward of a model, or why there is none: it is compared with the model before it is given."""
+    if reason := library.status().reason:
+        return reason
+    if model.device.type != "cpu" or model.dtype not in structures.NUMBER_FORMATS:
+        return f"{model.dtype} on {model.device} is computed by torch"
+    try:
+        decoder = recognise(model)
+        forward = NativeForward(model, decoder, num_blocks)
+    except UnknownModelError as unknown:
+        return f"{type(model).__name__}: {unknown}"
+    return forward if _is_right(model, decoder) else f"{type(model).__name__}: other numbers"
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """An adapter as the kernel reads it, and the tensors behind it."""
+
+    weights: structures.StepAdapter
+    rank: int
+    kept: list[Any]
+
+
+class NativeForward:
+    """Implements Forward; see forward.py and `native_forward`."""
+
+    def __init__(self, model: PreTrainedModel, decoder: Decoder, num_blocks: int) -> None:
+        self._decoder = decoder
+        self._num_blocks = num_blocks
+        self._dtype = model.dtype
+        self._change = change_of(model.config.get_text_config())
+        self._kept: list[Any] = []
+        self._places: dict[str, int] = {}
+        self._modules: dict[str, nn.Module] = {}
+        self._adapters: dict[str, _Loaded] = {}
+        self._model = self._laid()
+        self._vocabulary = decoder.head.out_features
+        self._positions = 0
+        self._take_positions(_FIRST_POSITIONS)
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of the pool."""
+        return self._num_blocks
+
+    @torch.no_grad()
+    def step(self, pieces: Sequence[Piece]) -> Tensor:
+        """Logits (sum of num_logits, V), float32, piece by piece."""
+        self._take_positions(max(piece.end for piece in pieces))
+        wanted = sum(piece.num_logits for piece in pieces)
+        logits = torch.empty(wanted, self._vocabulary)
+        batch = _Batch(pieces, self._adapters, logits)
+        structures.run(self._model, batch.laid, self._dtype)
+        return logits if self._change is None else self._change(logits)
+
+    def copy_block(self, source: int, to: int) -> None:
+        """Copy a block's keys and values in all layers."""
+        for states in self._cache:
+            states[to] = states[source]
+
+    def num_virtual(self, adapter: str | None) -> int:
+        """Placeholders that a sequence of this adapter begins with."""
+        return int(self._adapters[adapter].weights.num_virtual) if adapter is not None else 0
+
+    @torch.no_grad()
+    def load(self, key: str, adapter: AdapterWeights) -> None:
+        """Make an adapter known under a key that is free. Raises ModelError where it does not fit."""
+        kept: list[Any] = []
+
+        def lay(tensor: Tensor | None) -> int | None:
+            if tensor is None:
+                return None
+            kept.append(tensor.contiguous())
+            return address(kept[-1])
+
+        deltas = (structures.StepDelta * len(self._places))()
+        rank = 0
+        for path, delta in adapter.linears.items():
+            if path not in self._places:
+                raise ModelError(f"adapter {key!r}: the model has no linear {path}")
+            deltas[self._places[path]] = self._delta(path, delta, lay)
+            rank = max(rank, len(delta.a) if isinstance(delta, LowRankDelta) else 0)
+        kept.append(deltas)
+        laid = structures.StepAdapter(
+            address(deltas),
+            adapter.num_virtual,
+            lay(adapter.embeddings),
+            lay(adapter.states),
+        )
+        self._adapters[key] = _Loaded(laid, rank, kept)
+
+    def unload(self, key: str) -> None:
+        """Forget an adapter, and give back its memory."""
+        del self._adapters[key]
+
+    def _delta(
+        self, path: str, delta: LinearDelta, lay: Callable[[Tensor | None], int | None]
+    ) -> structures.StepDelta:
+        module = self._modules[path]
+        d_out, d_in = shape_of(module)
+        if not isinstance(delta, LowRankDelta):
+            factors = delta.factors.float()
+            if delta.at_input and not path.endswith("down_proj"):
+                raise ModelError(f"{path}: (IA)3 at this input is not known")
+            at = {"inputs" if delta.at_input else "outputs": lay(factors)}
+            return structures.StepDelta(**at)
+        if delta.a.shape[1] != d_in or len(delta.b) != d_out:
+            raise ModelError(f"{path}: the adapter is of another shape")
+        ratio = None
+        if delta.magnitude is not None:
+            weight = _weight(module)
+            squares = dora.squared_norms(weight)
+            norms = dora.direction_norms(weight, squares, delta.a, delta.b, delta.scale)
+            ratio = delta.magnitude / norms
+        # rounded as in training, where they stand in the model's number format beside the weight
+        b = (delta.b * delta.scale).to(self._dtype).float().t()
+        return structures.StepDelta(
+            lay(delta.a.to(self._dtype)), lay(b), len(delta.a), lay(ratio), None, None
+        )
+
+    def _laid(self) -> structures.StepModel:
+        decoder = self._decoder
+        head = _weight(decoder.head)
+        embedding = decoder.embedding.weight
+        assert isinstance(embedding, Tensor)
+        scale = getattr(decoder.embedding, "embed_scale", None)
+        shape = (self._num_blocks, decoder.kv_heads, BLOCK, decoder.head_dim)
+        # zeros: what was never written must be numbers, and costs nothing until it is
+        self._cache = [torch.zeros(shape, dtype=self._dtype) for _ in 2 * decoder.layers]
+        self._layers = (structures.StepLayer * len(decoder.layers))()
+        for i, layer in enumerate(decoder.layers):
+            self._lay_layer(self._layers[i], layer, self._cache[2 * i : 2 * i + 2])
+        return structures.StepModel(
+            num_layers=len(decoder.layers),
+            layers=address(self._layers),
+            hidden=embedding.shape[1],
+            intermediate=decoder.intermediate,
+            heads=decoder.heads,
+            kv_heads=decoder.kv_heads,
+            head_dim=decoder.head_dim,
+            gelu=int(decoder.gelu),
+            embedding=self._address(embedding.detach()),
+            embedding_row=embedding.stride(0),
+            final_norm=self._address(decoder.final_norm),
+            head=self._linear(decoder.head, head.shape[0]),
+            embedding_scale=1.0 if scale is None else float(scale.to(self._dtype)),
+            eps=decoder.eps,
+            attention_scale=decoder.attention_scale,
+            softcap=decoder.softcap,
+        )
+
+    def _lay_layer(
+        self, laid: structures.StepLayer, layer: DecoderLayer, cache: list[Tensor]
+    ) -> None:
+        for name in ("qkv", "out", "gate_up", "down"):
+            linears = getattr(layer, name)
+            stage = getattr(laid, name)
+            stage.count = len(linears)
+            for i, (path, module) in enumerate(linears.items()):
+                self._places[path], self._modules[path] = len(self._places), module
+                stage.linears[i] = self._linear(module, shape_of(module)[0])
+                stage.linears[i].place = self._places[path]
+        names = ("before_attention", "after_attention", "before_mlp", "after_mlp")
+        for name, weight in zip(names, layer.around, strict=True):
+            setattr(laid, name, self._address(weight))
+        laid.query_norm, laid.key_norm = map(self._address, (layer.query_norm, layer.key_norm))
+        laid.keys, laid.values = map(self._address, cache)
+        laid.window = layer.window
+
+    def _linear(self, module: nn.Module, outputs: int) -> structures.StepLinear:
+        base = module.base if isinstance(module, OnLinear) else module
+        assert isinstance(base, nn.Linear)
+        weight, bias = _weight(module), base.bias
+        if weight.dtype != self._dtype or weight.stride(1) != 1:
+            raise UnknownModelError("its weights are of several number formats")
+        return structures.StepLinear(
+            outputs=outputs,
+            inputs=weight.shape[1],
+            weight=self._address(weight),
+            row=weight.stride(0),
+            bias=None if bias is None else self._address(bias.detach().float()),
+        )
+
+    def _address(self, tensor: Tensor | None) -> int | None:
+        self._kept.append(tensor)
+        return address(tensor)
+
+    def _take_positions(self, count: int) -> None:
+        """Cosines and sines for at least so many positions."""
+        if count <= self._positions:
+            return
+        self._positions = max(count, 2 * self._positions)
+        self._angles = self._decoder.angles(self._positions, self._dtype)
+        for laid, layer in zip(self._layers, self._decoder.layers, strict=True):
+            laid.cos, laid.sin = map(address, self._angles[layer.kind])
+            self._model.rotary = self._angles[layer.kind][0].shape[1]
+
+    @contextmanager
+    def _first_layers(self, count: int) -> Any:
+        """Only so many layers, for the comparison with the model's."""
+        whole = self._model.num_layers
+        self._model.num_layers = count
+        try:
+            yield
+        finally:
+            self._model.num_layers = whole
+
+
+class _Batch:
+    """Pieces as the kernel reads them: rows of one adapter together."""
+
+    def __init__(
+        self, pieces: Sequence[Piece], adapters: dict[str, _Loaded], logits: Tensor
+    ) -> None:
+        order = sorted(range(len(pieces)), key=lambda i: pieces[i].adapter or "")
+        first, starts = 0, [0] * len(pieces)
+        for i in order:
+            starts[i] = first
+            first += len(pieces[i].token_ids)
+        ordered = [pieces[i] for i in order]
+        keys = dict.fromkeys(piece.adapter for piece in ordered)
+        tokens = structures.integers([token for piece in ordered for token in piece.token_ids])
+        blocks = [structures.integers(piece.blocks) for piece in ordered]
+        laid = (structures.StepPiece * len(pieces))()
+        groups = (structures.StepGroup * len(keys))()
+        for j, (i, piece) in enumerate(zip(order, ordered, strict=True)):
+            laid[j] = structures.StepPiece(
+                starts[i], len(piece.token_ids), piece.start, address(blocks[j])
+            )
+        place = 0
+        for j, key in enumerate(keys):
+            count = sum(len(piece.token_ids) for piece in ordered if piece.adapter == key)
+            own = None if key is None else address(adapters[key].weights)
+            groups[j] = structures.StepGroup(own, place, count)
+            place += count
+        wanted = structures.integers(list(_wanted(pieces, starts)))
+        ranks = [adapters[key].rank for key in keys if key is not None]
+        self.kept = tokens, blocks, laid, groups, wanted
+        self.laid = structures.StepBatch(
+            rows=place,
+            tokens=address(tokens),
+            num_pieces=len(pieces),
+            num_groups=len(keys),
+            num_logits=len(wanted),
+            max_rank=max(ranks, default=0),
+            longest=max(piece.end for piece in pieces),
+            pieces=address(laid),
+            groups=address(groups),
+            logit_rows=address(wanted),
+            logits=address(logits),
+        )
+
+
+def _wanted(pieces: Sequence[Piece], starts: Sequence[int]) -> Iterable[int]:
+    """Rows whose logits are wanted, piece by piece."""
+    for piece, start in zip(pieces, starts, strict=True):
+        end = start + len(piece.token_ids)
+        yield from range(end - piece.num_logits, end)
+
+
+def _weight(module: nn.Module) -> Tensor:
+    """The weight (d_out, d_in) where it lies."""
+    weight = module.weight() if isinstance(module, OnLinear) else module.weight
+    assert isinstance(weight, Tensor)
+    return weight.detach()
+
+
+@torch.no_grad()
+def _is_right(model: PreTrainedModel, decoder: Decoder) -> bool:
+    """Are a small pool's logits those of the model without an adapter? One row in one piece, one in two."""
+    rows = probe.probe_rows(model)
+    forward = NativeForward(model, decoder, len(rows))
+    whole, cut = (row.input_ids for row in rows)
+    middle = len(cut) - 3
+    pieces = [
+        [Piece(whole, 0, (0,), None, len(whole)), Piece(cut[:middle], 0, (1,), None, middle)],
+        [Piece(cut[middle:], middle, (1,), None, len(cut) - middle)],
+    ]
+    parts = [m for m in model.modules() if isinstance(m, AdapterPart) and m.enabled]
+    training = model.training
+    model.eval()
+    for part in parts:
+        part.enabled = False
+    try:
+        true, num_layers = probe.first_logits(model, rows)
+    finally:
+        model.train(training)
+        for part in parts:
+            part.enabled = True
+    with forward._first_layers(num_layers):
+        found = torch.cat([forward.step(each) for each in pieces])
+    return probe.is_near(found, true)

@@ -1,0 +1,406 @@
+// A step of generation, all layers in one call: new tokens of many sequences in, logits of the wanted ones out.
+//
+// The threads are one team for the whole step and meet between the parts of a layer: products take columns of the
+// weights, which are read from memory once a step; everything else takes rows. Sums are float32 and rounded where a
+// product reads them; the residual is never rounded. Adapters' thin products stand beside the frozen weights'
+// (`low` in the same part, what it adds where the rows are read next), so that they cost no meeting of threads. A
+// row's result is a function of its sequence alone: no sum's order depends on other rows or on threads.
+//
+// Called from structures.py with structures of raw pointers. Shape legend: R rows (new tokens), H hidden, D head.
+
+#include <omp.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "activations.h"
+#include "attend.h"
+
+namespace {
+
+constexpr i64 kRowsTogether = 4, kTokensTogether = 16;
+constexpr i64 kColumns = 16, kChunk = 64;
+
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+
+// Memory that the next step finds again, as fresh pages cost more than what is written on them.
+class Arena {
+ public:
+  template <class T> T* take(i64 count) {
+    const i64 at = used_;
+    used_ += (count * static_cast<i64>(sizeof(T)) + 127) / 64 * 64;
+    return memory_ ? reinterpret_cast<T*>(memory_.get() + at) : nullptr;
+  }
+  template <class Lay> void lay(Lay&& all) {  // first to learn the size, then for good
+    std::unique_ptr<char, Free> kept = std::move(memory_);
+    used_ = 0;
+    all();
+    if (used_ > size_) {
+      size_ = used_ + used_ / 4;
+      kept.reset(static_cast<char*>(std::aligned_alloc(64, (size_ + 63) / 64 * 64)));
+    }
+    memory_ = std::move(kept);
+    used_ = 0;
+    all();
+  }
+
+ private:
+  std::unique_ptr<char, Free> memory_;
+  i64 used_ = 0, size_ = 0;
+};
+
+struct Rows {  // rows of one group that are handled together
+  i64 first, count;
+  const Adapter* adapter;
+};
+
+struct Unit {  // attention of some tokens of a piece, one key head
+  const Piece* piece;
+  i64 head, first, count;
+};
+
+inline float inverse_rms(const float* x, i64 width, float eps) {
+  float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+  for (i64 j = 0; j < width; ++j) sum += x[j] * x[j];
+  return 1.0f / __builtin_sqrtf(sum / static_cast<float>(width) + eps);
+}
+
+template <class T> void normed(const float* x, const float* w, i64 width, float eps, T* y) {
+  const float r = inverse_rms(x, width, eps);
+#pragma omp simd
+  for (i64 j = 0; j < width; ++j) y[j] = rounded<T>(x[j] * r * w[j]);
+}
+
+template <class Act, class T> void gated(const float* g, const float* u, T* h, i64 width) {
+#pragma omp simd
+  for (i64 j = 0; j < width; ++j) h[j] = rounded<T>(Act::f(g[j]) * u[j]);
+}
+
+// What all threads share in a step.
+template <class T> class Step {
+ public:
+  Step(const Model& model, const Batch& batch, Arena& arena) : m_(model), b_(batch), threads_(omp_get_max_threads()) {
+    const i64 queries = m_.queries(), keys = m_.keys();
+    wide_row_ = std::max({queries + 2 * keys, 2 * m_.intermediate, m_.hidden});
+    tokens_padded_ = (b_.longest + 2 * kBlockTokens) / kBlockTokens * kBlockTokens;
+    const i64 parts = 9 * m_.num_layers + 2;  // see layer()
+    const i64 rows = b_.rows, most = std::max(b_.rows, b_.num_logits);
+    arena.lay([&] {
+      next_ = arena.take<i64>(parts);
+      residual_ = arena.take<float>(rows * m_.hidden);
+      wide_ = arena.take<float>(rows * wide_row_);
+      low_ = arena.take<float>(3 * rows * b_.max_rank);
+      normed_ = arena.take<T>(most * m_.hidden);
+      queries_ = arena.take<T>(rows * queries);
+      attended_ = arena.take<T>(rows * queries);
+      gated_ = arena.take<T>(rows * m_.intermediate);
+      scores_ = arena.take<float>(threads_ * kRowsTogether * tokens_padded_);
+    });
+    std::memset(next_, 0, parts * sizeof(i64));
+    lay_rows();
+    lay_units();
+  }
+
+  void run() {
+#pragma omp parallel num_threads(threads_)
+    {
+      i64* next = next_;
+      each(next, blocks_, [&](const Rows& rows) { embed(rows); });
+      for (i64 l = 0; l < m_.num_layers; ++l) layer(m_.layers[l], l, next);
+#pragma omp for schedule(static)
+      for (i64 j = 0; j < b_.num_logits; ++j)
+        normed(residual_ + b_.logit_rows[j] * m_.hidden, m_.final_norm, m_.hidden, m_.eps, normed_ + j * m_.hidden);
+      if (b_.num_logits) head(*next++);
+    }
+  }
+
+ private:
+  // Every part's items are taken by the threads as they come, and all wait for its end.
+  template <class Items, class Do> void each(i64*& next, const Items& items, Do&& work) {
+    i64& counter = *next++;
+    const i64 count = items.size();
+    for (i64 i = 0; (i = take(counter)) < count;) work(items[i]);
+#pragma omp barrier
+  }
+  static i64 take(i64& counter, i64 count = 1) { return __atomic_fetch_add(&counter, count, __ATOMIC_RELAXED); }
+
+  void lay_rows() {
+    const i64 together = std::clamp<i64>(b_.rows / threads_, 1, kRowsTogether);
+    for (i64 g = 0; g < b_.num_groups; ++g) {
+      const Group& group = b_.groups[g];
+      for (i64 i = 0; i < group.count; i += together)
+        blocks_.push_back({group.first + i, std::min(together, group.count - i), group.adapter});
+    }
+    piece_of_.resize(b_.rows);
+    for (i64 p = 0; p < b_.num_pieces; ++p)
+      for (i64 i = 0; i < b_.pieces[p].count; ++i) piece_of_[b_.pieces[p].first + i] = b_.pieces + p;
+  }
+
+  void lay_units() {
+    for (i64 p = 0; p < b_.num_pieces; ++p)
+      for (i64 h = 0; h < m_.kv_heads; ++h)
+        for (i64 i = 0; i < b_.pieces[p].count; i += kTokensTogether)
+          units_.push_back({b_.pieces + p, h, i, std::min(kTokensTogether, b_.pieces[p].count - i)});
+  }
+
+  i64 position(i64 row) const { return piece_of_[row]->start + row - piece_of_[row]->first; }
+
+  void embed(const Rows& rows) {
+    for (i64 r = rows.first; r < rows.first + rows.count; ++r) {
+      const T* words = static_cast<const T*>(m_.embedding) + b_.tokens[r] * m_.embedding_row;
+      float* x = residual_ + r * m_.hidden;
+      const Adapter* adapter = rows.adapter;
+      if (adapter && adapter->embeddings && position(r) < adapter->num_virtual) {
+        const float* own = adapter->embeddings + position(r) * m_.hidden;
+        for (i64 j = 0; j < m_.hidden; ++j) x[j] = value(rounded<T>(own[j]));
+      } else {
+        for (i64 j = 0; j < m_.hidden; ++j) x[j] = value(rounded<T>(value(words[j]) * m_.embedding_scale));
+      }
+      normed(x, m_.layers[0].before_attention, m_.hidden, m_.eps, normed_ + r * m_.hidden);
+    }
+  }
+
+  void layer(const Layer& layer, i64 number, i64*& next) {
+    const i64 hidden = m_.hidden, queries = m_.queries();
+    product(layer.qkv, normed_, hidden, next);
+    each(next, blocks_, [&](const Rows& rows) { turn(layer, number, rows); });
+    each(next, units_, [&](const Unit& unit) { look(layer, unit); });
+    product(layer.out, attended_, queries, next);
+    each(next, blocks_, [&](const Rows& rows) { join(layer.out, layer.after_attention, layer.before_mlp, rows); });
+    product(layer.gate_up, normed_, hidden, next);
+    each(next, blocks_, [&](const Rows& rows) { gate(layer, rows); });
+    product(layer.down, gated_, m_.intermediate, next);
+    const float* following = number + 1 < m_.num_layers ? m_.layers[number + 1].before_attention : nullptr;
+    each(next, blocks_, [&](const Rows& rows) { join(layer.down, layer.after_mlp, following, rows); });
+  }
+
+  // wide (R, outputs) = x W^T of all linears of the stage, and the adapters' low (R, r) beside it
+  void product(const Stage& stage, const T* x, i64 width, i64*& next) {
+    i64& counter = *next++;
+    const i64 outputs = stage.outputs(), thin_ones = b_.max_rank ? b_.num_groups * stage.count : 0;
+    i64 chunks[4] = {};
+    for (i64 i = 0; i < stage.count; ++i) chunks[i + 1] = chunks[i] + chunks_of(stage.linears[i]);
+    const i64 wide_ones = chunks[stage.count];
+    for (i64 i = 0; (i = take(counter)) < wide_ones + thin_ones;) {
+      if (i >= wide_ones) {
+        const i64 index = (i - wide_ones) % stage.count;
+        thin(b_.groups[(i - wide_ones) / stage.count], stage.linears[index], index, x, width);
+        continue;
+      }
+      i64 index = 0;
+      while (i >= chunks[index + 1]) ++index;
+      columns(stage.linears[index], i - chunks[index], x, b_.rows, wide_ + offset(stage, index), outputs);
+    }
+#pragma omp barrier
+  }
+
+  static i64 offset(const Stage& stage, i64 index) {
+    i64 sum = 0;
+    for (i64 i = 0; i < index; ++i) sum += stage.linears[i].outputs;
+    return sum;
+  }
+
+  static i64 chunks_of(const Linear& linear) { return (linear.outputs + kChunk - 1) / kChunk; }
+
+  static void columns(const Linear& linear, i64 chunk, const T* x, i64 rows, float* y, i64 y_row) {
+    for (i64 n = chunk * kChunk; n < std::min(linear.outputs, chunk * kChunk + kChunk); n += kColumns) {
+      const i64 count = std::min(kColumns, linear.outputs - n);
+      const Sixteen<T> w{static_cast<const T*>(linear.weight) + n * linear.row, linear.row, count};
+      sixteen(w, linear.inputs, x, linear.inputs, rows, y + n, y_row);
+    }
+  }
+
+  static void sixteen(const Sixteen<T>& w, i64 width, const T* x, i64 x_row, i64 rows, float* y, i64 y_row) {
+    const i64 ahead = kColumns * w.row * static_cast<i64>(sizeof(T));
+    alignas(64) float found[kRowsTogether * kColumns];
+    for (i64 r = 0; r < rows; r += kRowsTogether) {
+      const i64 some = std::min(kRowsTogether, rows - r);
+      const T* at[kRowsTogether];
+      for (i64 i = 0; i < kRowsTogether; ++i) at[i] = x + (r + std::min(i, some - 1)) * x_row;
+      dots(some, at, w, width, r == 0 ? ahead : 0, found, kColumns);
+      for (i64 i = 0; i < some; ++i)
+        store_some(y + (r + i) * y_row, load(found + i * kColumns), w.count);
+    }
+  }
+
+  void head(i64& counter) {
+    const i64 chunks = chunks_of(m_.head);
+    for (i64 i = 0; (i = take(counter)) < chunks;)
+      columns(m_.head, i, normed_, b_.num_logits, b_.logits, m_.head.outputs);
+  }
+
+  float* low(i64 row, i64 index) const { return low_ + (row * 3 + index) * b_.max_rank; }
+
+  // low (rows of the group, r) = x A^T, rounded
+  void thin(const Group& group, const Linear& linear, i64 index, const T* x, i64 width) {
+    if (!group.adapter) return;
+    const Delta& delta = group.adapter->deltas[linear.place];
+    if (!delta.a) return;
+    for (i64 j = 0; j < delta.rank; j += kColumns) {
+      const Sixteen<T> a{static_cast<const T*>(delta.a) + j * width, width, std::min(kColumns, delta.rank - j)};
+      sixteen(a, width, x + group.first * width, width, group.count, low(group.first, index) + j, 3 * b_.max_rank);
+    }
+    for (i64 r = group.first; r < group.first + group.count; ++r)
+      for (i64 j = 0; j < delta.rank; ++j) low(r, index)[j] = value(rounded<T>(low(r, index)[j]));
+  }
+
+  // what the adapter and the bias make of some columns of a linear's outputs: y (rows, N) from `wide`
+  void settle(const Linear& linear, i64 index, const Rows& rows, float* y, i64 y_row) {
+    const Delta* delta = rows.adapter ? rows.adapter->deltas + linear.place : nullptr;
+    if (delta && delta->a) add_delta(*delta, linear.outputs, index, rows, y, y_row);
+    for (i64 r = 0; r < rows.count; ++r) {
+      float* row = y + r * y_row;
+      if (delta && delta->ratio) multiply(row, delta->ratio, linear.outputs);
+      if (linear.bias)
+#pragma omp simd
+        for (i64 n = 0; n < linear.outputs; ++n) row[n] += linear.bias[n];
+      if (delta && delta->outputs) multiply(row, delta->outputs, linear.outputs);
+    }
+  }
+
+  static void multiply(float* x, const float* by, i64 count) {
+#pragma omp simd
+    for (i64 n = 0; n < count; ++n) x[n] *= by[n];
+  }
+
+  void add_delta(const Delta& delta, i64 outputs, i64 index, const Rows& rows, float* y, i64 y_row) {
+    for (i64 n = 0; n < outputs; n += 64) {
+      Lanes sum[kRowsTogether][4];
+      const i64 width = std::min<i64>(64, outputs - n);
+      for (i64 r = 0; r < rows.count; ++r)
+        for (i64 i = 0; i < 4; ++i) sum[r][i] = load_some(y + r * y_row + n + 16 * i, std::max<i64>(0, width - 16 * i));
+      for (i64 j = 0; j < delta.rank; ++j) {
+        const float* b = delta.b + j * outputs + n;
+        for (i64 i = 0; i < 4 && 16 * i < width; ++i) {
+          const Lanes lanes = load_some(b + 16 * i, width - 16 * i);
+          for (i64 r = 0; r < rows.count; ++r) sum[r][i] = lanes * low(rows.first + r, index)[j] + sum[r][i];
+        }
+      }
+      for (i64 r = 0; r < rows.count; ++r)
+        for (i64 i = 0; i < 4 && 16 * i < width; ++i)
+          store_some(y + r * y_row + n + 16 * i, sum[r][i], width - 16 * i);
+    }
+  }
+
+  // queries, keys and values: norms, rotation, and keys and values into the cache
+  void turn(const Layer& layer, i64 number, const Rows& rows) {
+    const i64 outputs = layer.qkv.outputs(), queries = m_.queries(), keys = m_.keys(), dim = m_.head_dim;
+    float* y = wide_ + rows.first * outputs;
+    for (i64 i = 0; i < layer.qkv.count; ++i)
+      settle(layer.qkv.linears[i], i, rows, y + offset(layer.qkv, i), outputs);
+    for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += outputs) {
+      const i64 at = position(r);
+      for (i64 h = 0; h < m_.heads; ++h)
+        rotated(layer, layer.query_norm, at, y + h * dim, queries_ + r * queries + h * dim);
+      const Adapter* adapter = rows.adapter;
+      const bool given = adapter && adapter->states && at < adapter->num_virtual;
+      const float* states = given ? adapter->states + (at * m_.num_layers + number) * 2 * keys : nullptr;
+      for (i64 h = 0; h < m_.kv_heads; ++h) {
+        const i64 block = piece_of_[r]->blocks[at / kBlockTokens];
+        const i64 to = ((block * m_.kv_heads + h) * kBlockTokens + at % kBlockTokens) * dim;
+        T *key = static_cast<T*>(layer.keys) + to, *val = static_cast<T*>(layer.values) + to;
+        const float* v = states ? states + keys + h * dim : y + queries + keys + h * dim;
+        for (i64 j = 0; j < dim; ++j) val[j] = rounded<T>(v[j]);
+        if (states)
+          for (i64 j = 0; j < dim; ++j) key[j] = rounded<T>(states[h * dim + j]);
+        else
+          rotated(layer, layer.key_norm, at, y + queries + h * dim, key);
+      }
+    }
+  }
+
+  void rotated(const Layer& layer, const float* norm, i64 at, float* x, T* y) const {
+    const i64 dim = m_.head_dim, half = m_.rotary / 2;
+    const float *cos = layer.cos + at * m_.rotary, *sin = layer.sin + at * m_.rotary;
+    if (norm) normed(x, norm, dim, m_.eps, x);
+#pragma omp simd
+    for (i64 j = 0; j < half; ++j) {
+      y[j] = rounded<T>(x[j] * cos[j] - x[j + half] * sin[j]);
+      y[j + half] = rounded<T>(x[j + half] * cos[j + half] + x[j] * sin[j + half]);
+    }
+    for (i64 j = m_.rotary; j < dim; ++j) y[j] = rounded<T>(x[j]);
+  }
+
+  // attention of a unit's query heads
+  void look(const Layer& layer, const Unit& unit) {
+    const i64 dim = m_.head_dim, queries = m_.queries(), grouped = m_.heads / m_.kv_heads;
+    const Cached<T> cached{static_cast<const T*>(layer.keys), static_cast<const T*>(layer.values), unit.piece->blocks,
+                           m_.kv_heads * kBlockTokens * dim, unit.head * kBlockTokens * dim, dim};
+    float* scores = scores_ + omp_get_thread_num() * kRowsTogether * tokens_padded_;
+    const i64 count = unit.count * grouped;
+    for (i64 i = 0; i < count; i += kRowsTogether) {
+      const T* from[kRowsTogether];
+      T* to[kRowsTogether];
+      Seen seen[kRowsTogether];
+      const i64 some = std::min(kRowsTogether, count - i);
+      for (i64 k = 0; k < some; ++k) {
+        const i64 token = unit.first + (i + k) / grouped, at = unit.piece->start + token;
+        const i64 place = (unit.piece->first + token) * queries + (unit.head * grouped + (i + k) % grouped) * dim;
+        from[k] = queries_ + place;
+        to[k] = attended_ + place;
+        seen[k] = {layer.window ? std::max<i64>(0, at - layer.window + 1) : 0, at};
+      }
+      attend(some, from, seen, cached, m_.attention_scale, m_.softcap, scores, to);
+    }
+  }
+
+  // residual += norm(y), and the next part's input
+  void join(const Stage& stage, const float* after, const float* before, const Rows& rows) {
+    float* y = wide_ + rows.first * m_.hidden;
+    settle(stage.linears[0], 0, rows, y, m_.hidden);
+    for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += m_.hidden) {
+      float* x = residual_ + r * m_.hidden;
+      if (after) normed(y, after, m_.hidden, m_.eps, y);
+#pragma omp simd
+      for (i64 j = 0; j < m_.hidden; ++j) x[j] += y[j];
+      if (before) normed(x, before, m_.hidden, m_.eps, normed_ + r * m_.hidden);
+    }
+  }
+
+  void gate(const Layer& layer, const Rows& rows) {
+    const i64 width = m_.intermediate;
+    float* y = wide_ + rows.first * 2 * width;
+    for (i64 i = 0; i < layer.gate_up.count; ++i)
+      settle(layer.gate_up.linears[i], i, rows, y + i * width, 2 * width);
+    for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += 2 * width) {
+      T* h = gated_ + r * width;
+      m_.gelu ? gated<GeluTanh>(y, y + width, h, width) : gated<Silu>(y, y + width, h, width);
+      const Delta* delta = rows.adapter ? rows.adapter->deltas + layer.down.linears[0].place : nullptr;
+      if (delta && delta->inputs)
+        for (i64 j = 0; j < width; ++j) h[j] = rounded<T>(value(h[j]) * delta->inputs[j]);
+    }
+  }
+
+  const Model& m_;
+  const Batch& b_;
+  i64 threads_, wide_row_, tokens_padded_;
+  std::vector<Rows> blocks_;
+  std::vector<Unit> units_;
+  std::vector<const Piece*> piece_of_;
+  i64* next_;
+  float *residual_, *wide_, *low_, *scores_;
+  T *normed_, *queries_, *attended_, *gated_;
+};
+
+template <class T> void step(const Model* model, const Batch* batch) {
+  static thread_local Arena arena;
+  Step<T>(*model, *batch, arena).run();
+}
+
+}  // namespace
+
+extern "C" {
+
+void fw_step_f32(const void* model, const void* batch) {
+  step<float>(static_cast<const Model*>(model), static_cast<const Batch*>(batch));
+}
+
+void fw_step_bf16(const void* model, const void* batch) {
+  step<bf16>(static_cast<const Model*>(model), static_cast<const Batch*>(batch));
+}
+}

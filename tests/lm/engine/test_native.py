@@ -1,0 +1,179 @@
+"""The native step gives the logits of the model, whatever else is in it, and says what it cannot take."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+import pytest
+import torch
+from kinds import SPECS, adapted
+from torch import Tensor
+from transformers import PreTrainedModel
+
+import tiny
+from finewright.errors import ModelError
+from finewright.lm.batch import pack
+from finewright.lm.engine.forward import BLOCK, Piece
+from finewright.lm.engine.native import NativeForward, native_forward
+from finewright.lm.engine.weights import AdapterWeights, LowRankDelta, RescaledFeatures, weights_of
+from finewright.lm.fast import library
+
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.skipif(library.status().library is None, reason="no C++ compiler"),
+]
+
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3", "phi4_mini")
+ROWS = [row.input_ids for row in tiny.random_rows([37, 1, 9, 18, 5], seed=3)]
+Model = Callable[[str], PreTrainedModel]
+Sequences = Sequence[tuple[str | None, Sequence[int]]]
+
+
+def forward_of(model: PreTrainedModel, num_blocks: int = 64) -> NativeForward:
+    found = native_forward(model, num_blocks)
+    assert isinstance(found, NativeForward), found
+    return found
+
+
+def logits_in_cuts(forward: NativeForward, sequences: Sequences, *, seed: int = 0) -> list[Tensor]:
+    """All logits of each sequence, which is fed in cuts of random lengths and in scattered blocks."""
+    random = Random(seed)  # noqa: S311 - no secret
+    blocks = iter(random.sample(range(forward.num_blocks), forward.num_blocks))
+    tables = [tuple(next(blocks) for _ in range(0, len(ids), BLOCK)) for _, ids in sequences]
+    done = [0] * len(sequences)
+    found: list[list[Tensor]] = [[] for _ in sequences]
+    while any(at < len(ids) for at, (_, ids) in zip(done, sequences, strict=True)):
+        pieces, owners = [], []
+        for i, (adapter, ids) in enumerate(sequences):
+            if done[i] < len(ids) and random.random() < 0.8:
+                part = tuple(ids[done[i] : done[i] + random.choice((1, 1, 2, 5, 20))])
+                pieces.append(Piece(part, done[i], tables[i], adapter, len(part)))
+                owners.append(i)
+        if pieces:
+            logits = torch.split(forward.step(pieces), [p.num_logits for p in pieces])
+            for i, own, piece in zip(owners, logits, pieces, strict=True):
+                found[i].append(own)
+                done[i] = piece.end
+    return [torch.cat(parts) for parts in found]
+
+
+@torch.no_grad()
+def true_logits(model: PreTrainedModel, ids: Sequence[int]) -> Tensor:
+    logits: Tensor = model(input_ids=torch.tensor([ids])).logits[0]
+    return logits.float()
+
+
+def distance(found: Tensor, true: Tensor) -> float:
+    return float((found - true).abs().max() / true.abs().max())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_are_those_of_transformers(family: str, tiny_model: Model) -> None:
+    """Rows are longer than the sliding window and than a block."""
+    found = logits_in_cuts(forward_of(tiny_model(family)), [(None, ids) for ids in ROWS])
+    for ids, logits in zip(ROWS, found, strict=True):
+        assert distance(logits, true_logits(tiny_model(family), ids)) < 1e-5
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_bfloat16_is_as_near_to_float32_as_transformers_is(family: str, tiny_model: Model) -> None:
+    rounded = tiny_model(family).bfloat16()
+    exact = tiny_model(family).bfloat16().float()
+    found = torch.cat(logits_in_cuts(forward_of(rounded), [(None, ids) for ids in ROWS]))
+    own = torch.cat([true_logits(rounded, ids) for ids in ROWS])
+    true = torch.cat([true_logits(exact, ids) for ids in ROWS])
+    assert 0 < (found - true).norm() < 1.1 * (own - true).norm()
+
+
+@pytest.mark.parametrize("kind", SPECS)
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "phi3"])
+def test_an_adapter_beside_the_base_is_the_adapted_model(
+    family: str, kind: str, tiny_model: Model
+) -> None:
+    lm = adapted(family, kind)
+    batch = pack(tiny.random_rows([37, 9], seed=3), lm.device)
+    with torch.no_grad():
+        true = lm.logits(lm.hidden(batch))
+    weights = weights_of(lm.adapters)
+    for model in (tiny_model(family), lm.model):  # with an adapter's wrappers or without
+        forward = forward_of(model)
+        forward.load("a", weights)
+        virtual = forward.num_virtual("a")
+        sequences = [
+            ("a", (0,) * virtual + row.input_ids) for row in tiny.random_rows([37, 9], seed=3)
+        ]
+        found = torch.cat([part[virtual:] for part in logits_in_cuts(forward, sequences)])
+        assert distance(found, true) < 1e-4
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_neighbours_change_no_bit(dtype: torch.dtype, tiny_model: Model) -> None:
+    """Every kind of adapter in one step, against each sequence alone, in other cuts and blocks."""
+    forward = forward_of(tiny_model("gemma3_text").to(dtype))
+    for kind in SPECS:
+        forward.load(kind, weights_of(adapted("gemma3_text", kind).adapters))
+    sequences = [
+        (kind, (0,) * forward.num_virtual(kind) + ids)
+        for kind, ids in zip((None, *SPECS), [*ROWS, *ROWS], strict=False)
+    ]
+    together = logits_in_cuts(forward, sequences)
+    for i, sequence in enumerate(sequences):
+        (alone,) = logits_in_cuts(forward, [sequence], seed=i + 1)
+        assert torch.equal(together[i], alone), sequence[0]
+
+
+def test_a_copied_block_is_the_block_and_an_unloaded_adapter_is_gone(tiny_model: Model) -> None:
+    forward = forward_of(tiny_model("llama"), 4)
+    ids = ROWS[0][: BLOCK + 1]
+    forward.step([Piece(ids[:BLOCK], 0, (2,))])
+    forward.copy_block(2, 1)
+    found = forward.step([Piece(ids[BLOCK:], BLOCK, (1, 3), None, 1)])
+    assert distance(found, true_logits(tiny_model("llama"), ids)[-1:]) < 1e-5
+    forward.load("a", weights_of(adapted("llama", "lora").adapters))
+    forward.unload("a")
+    with pytest.raises(KeyError):
+        forward.step([Piece(ids, 0, (0, 1), "a")])
+
+
+def test_a_later_position_than_any_before_has_its_angle(tiny_model: Model) -> None:
+    """Beyond the tables that are made at first."""
+    forward = forward_of(tiny_model("llama"), 80)
+    ids = tuple(tiny.random_rows([1050], seed=1)[0].input_ids)
+    for start in range(0, 1050, 350):
+        found = forward.step([Piece(ids[start : start + 350], start, tuple(range(80)), None, 1)])
+    assert distance(found, true_logits(tiny_model("llama"), ids)[-1:]) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("family", "reason"),
+    [
+        ("mixtral", "MixtralSparseMoeBlock is no gated MLP"),
+        ("glm4", "the parts of Glm4DecoderLayer are not known"),
+        ("deepseek_v3", "the parts of DeepseekV3Attention are not known"),
+        ("lfm2", "its parts are not known"),
+    ],
+)
+def test_what_is_not_known_is_said(family: str, reason: str, tiny_model: Model) -> None:
+    found = native_forward(tiny_model(family), 4)
+    assert isinstance(found, str)
+    assert reason in found
+
+
+def test_a_model_that_computes_something_else_is_found_out(tiny_model: Model) -> None:
+    model = tiny_model("llama")
+    model.model.layers[1].mlp.register_forward_hook(lambda *parts: parts[2] * 1.001)
+    assert native_forward(model, 4) == "LlamaForCausalLM: other numbers"
+
+
+@pytest.mark.parametrize(
+    ("path", "delta"),
+    [
+        ("model.layers.9.mlp.up_proj", LowRankDelta(torch.ones(1, 32), torch.ones(48, 1), 1.0)),
+        ("model.layers.0.mlp.up_proj", LowRankDelta(torch.ones(1, 48), torch.ones(48, 1), 1.0)),
+        ("model.layers.0.mlp.up_proj", RescaledFeatures(torch.ones(32), at_input=True)),
+    ],
+)
+def test_an_adapter_that_does_not_fit_is_refused(
+    path: str, delta: LowRankDelta | RescaledFeatures, tiny_model: Model
+) -> None:
+    with pytest.raises(ModelError, match=path):
+        forward_of(tiny_model("llama")).load("a", AdapterWeights({path: delta}))

@@ -113,6 +113,8 @@ class GPU(Fact):
     fp16_tflops: Positive
     memory_bandwidth_gb_s: Positive
     tdp_watts: Positive
+    link_gb_s: Positive | None = None
+    """To the others of its machine, in one direction: NVLink or the like where it has that, else PCIe."""
     unusable: str = ""
     """Why nothing here trains on it, whatever its memory; empty where it does."""
 

@@ -64,6 +64,10 @@ class MachineEstimate(Model):
     gpu: str
     tier: str
     memory_gib: float
+    gpus_used: int = Field(
+        1,
+        description="Over how many of its GPUs the run is spread; above 1 by FSDP, not by finewright.",
+    )
     needs: MemoryEstimate
     fits: Literal["yes", "tight", "no"]
     hours: Range | None = None
@@ -89,6 +93,9 @@ class CandidateCost(Model):
     memory: tuple[MemoryEstimate, ...]
     work: TrainingWork
     machines: tuple[MachineEstimate, ...]
+    several: tuple[str, ...] = Field(
+        (), description="Where no one machine holds it: how many GPUs would, by memory alone."
+    )
     truths: tuple[str, ...] = ()
 
 

@@ -16,7 +16,7 @@ from finewright.estimate.freshness import (
     freshness,
 )
 from finewright.features.cost.job import TrainingJob
-from finewright.features.cost.machines import machines
+from finewright.features.cost.machines import machines, several
 from finewright.features.cost.needs import formula
 from finewright.features.cost.spec import CostSpec
 from finewright.features.cost.truths import truths
@@ -95,6 +95,7 @@ def _candidate(
         memory=(*formulas, *found.memory),
         work=job.work(job.load(gpu=True)),
         machines=(*own, *table),
+        several=() if any(row.fits == "yes" for row in table) else tuple(several(job, catalog)),
         truths=tuple(truths(job)),
     )
 

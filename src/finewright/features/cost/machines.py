@@ -5,22 +5,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finewright.estimate.money import project, training_run
+from finewright.estimate.sharded import sharded_hours
 from finewright.estimate.time import hours_on, utilisation
 from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.mend import Option, mend, options
-from finewright.features.cost.needs import formula
+from finewright.features.cost.needs import formula, sharded, sharded_load
 from finewright.features.cost.spec import CostSpec
 from finewright.schema.catalog import GPU, Machine, PriceCatalog
 from finewright.schema.cost import MachineEstimate, MemoryEstimate, Mend, Range
 
 _BFLOAT16, _FLOAT32 = 2, 4
+_FAST_LINK = 200.0
+_COUNTS = (2, 4, 8, 16, 24, 32, 48, 64)
 
 
 @dataclass(frozen=True, slots=True)
 class _On:
-    """A kind of GPU with what the job needs and takes on it; the same for all who rent it out."""
+    """A kind of GPU, one or several, with what the job needs and takes; the same for all who rent it out."""
 
     gpu: GPU
+    used: int
     needs: MemoryEstimate
     fits: Literal["yes", "tight", "no"]
     hours: Range | None
@@ -37,14 +41,35 @@ def machines(
 ) -> list[MachineEstimate]:
     """One row each, those that fit first and the cheapest of these first.
 
-    Training runs on one GPU; of a machine with more, all are paid."""
+    finewright trains on one GPU; of a machine with more, all are paid. What one does not hold is spread over
+    all of a machine's GPUs, as FSDP does it elsewhere."""
     gpus = {gpu.name: gpu for gpu in catalog.gpus}
     names = sorted({row.gpu for row in rows})
     numbers = {name: _number(job, gpus[name]) for name in names}
     mends = {n: options(job, gpu=True, number=n) for n in sorted(set(numbers.values()))}
     known = {name: _on(job, gpus[name], numbers[name], mends[numbers[name]]) for name in names}
-    found = [_row(job, spec, row, known[row.gpu], bake_off) for row in rows]
+    kinds = {(row.gpu, row.num_gpus) for row in rows if row.num_gpus > 1}
+    spread = {
+        (name, count): _over(job, known[name], numbers[name], count)
+        for name, count in sorted(kinds)
+    }
+    found = [
+        _row(job, spec, row, spread.get((row.gpu, row.num_gpus), known[row.gpu]), bake_off)
+        for row in rows
+    ]
     return sorted(found, key=_rank)
+
+
+def several(job: TrainingJob, catalog: PriceCatalog) -> Iterator[str]:
+    """How many GPUs of a kind with fast links hold the job, the fewest first; by memory alone."""
+    found: list[tuple[int, str]] = []
+    for gpu in catalog.gpus:
+        if gpu.unusable or gpu.bf16_tflops is None or (gpu.link_gb_s or 0) < _FAST_LINK:
+            continue
+        fitting = (n for n in _COUNTS if fit(sharded(job, n).process_gib, gpu.memory_gib) == "yes")
+        if count := next(fitting, None):
+            found.append((count, f"{count} x {gpu.name}"))
+    yield from (name for _, name in sorted(found))
 
 
 def fit(needs: Range, memory_gib: float) -> Literal["yes", "tight", "no"]:
@@ -62,14 +87,32 @@ def _number(job: TrainingJob, gpu: GPU) -> int:
 def _on(job: TrainingJob, gpu: GPU, number: int, found: Sequence[Option]) -> _On:
     needs = formula(job, gpu=True, number=number)
     if gpu.unusable:
-        return _On(gpu, needs, "no", None, None)
+        return _On(gpu, 1, needs, "no", None, None)
     fits = fit(needs.process_gib, gpu.memory_gib)
     load = job.load(gpu=True, number=number)
     work = job.work(load)
     share = utilisation(job.shape, load, gpu)
     hours = None if job.samples else hours_on(gpu, share, work, job.shape.num_layers)
     better = None if fits == "yes" else mend(found, gpu.memory_gib)
-    return _On(gpu, needs, fits, hours, better)
+    return _On(gpu, 1, needs, fits, hours, better)
+
+
+def _over(job: TrainingJob, one: _On, number: int, count: int) -> _On:
+    """Spread over all GPUs of a machine, where one does not hold it and all do; else as it is on one."""
+    gpu = one.gpu
+    if one.fits == "yes" or gpu.unusable or gpu.link_gb_s is None or job.samples:
+        return one
+    needs = sharded(job, count, number=number)
+    fits = fit(needs.process_gib, gpu.memory_gib)
+    if fits == "no":
+        return one
+    load = sharded_load(job, count, number)
+    busy = max(
+        1, min(count, job.rows.batch_tokens * job.train.gradient_accumulation // load.tokens)
+    )
+    return _On(
+        gpu, count, needs, fits, sharded_hours(job.shape, load, job.work(load), gpu, busy), None
+    )
 
 
 def _row(
@@ -91,6 +134,7 @@ def _row(
         gpu=machine.gpu,
         tier=machine.tier,
         memory_gib=on.gpu.memory_gib,
+        gpus_used=on.used,
         needs=on.needs,
         fits=on.fits,
         hours=on.hours,
@@ -109,7 +153,12 @@ def _notes(machine: Machine, on: _On) -> Iterator[str]:
         return
     if on.gpu.bf16_tflops is None:
         yield "no bfloat16 units, so in float32: slow, and its time is known roughly"
-    if machine.num_gpus > 1:
+    if on.used > 1:
+        yield (
+            f"spread over its {on.used} GPUs by FSDP with transformers and PEFT, as TRL or Axolotl run it:"
+            " finewright itself trains on one GPU"
+        )
+    elif machine.num_gpus > 1:
         yield f"one of its {machine.num_gpus} GPUs works, all are paid"
     session = machine.max_session_hours
     if session is not None and on.hours is not None and on.hours.high > session:

@@ -1,8 +1,10 @@
 """Memory as the report has it: the formula's terms and interval, and what a process adds to its tensors."""
 
+from dataclasses import replace
 from typing import Literal
 
-from finewright.estimate.memory import MemoryUse, memory
+from finewright.estimate.memory import MemoryLoad, MemoryUse, memory
+from finewright.estimate.sharded import sharded_memory
 from finewright.features.cost.job import TrainingJob
 from finewright.schema.cost import MemoryEstimate, MemoryTerm, Range, Tier
 
@@ -29,6 +31,22 @@ def formula(job: TrainingJob, *, gpu: bool, number: int = 2) -> MemoryEstimate:
     held = found.weights + found.learned
     passing, terms = found.tensors - held, _terms(found)
     return _estimate("formula", held, passing, gpu=gpu, number=number, terms=terms)
+
+
+def sharded(job: TrainingJob, gpus: int, *, number: int = 2) -> MemoryEstimate:
+    """The formula's estimate of each of so many GPUs that a run is spread over; see estimate/sharded.py."""
+    found = sharded_memory(job.shape, sharded_load(job, gpus, number), gpus)
+    held = found.weights + found.learned
+    passing, terms = found.tensors - held, _terms(found)
+    return _estimate("formula", held, passing, gpu=True, number=number, terms=terms)
+
+
+def sharded_load(job: TrainingJob, gpus: int, number: int) -> MemoryLoad:
+    """The micro-batch of one of so many GPUs: its part of the batch, at least a row, with checkpointing."""
+    load = job.load(gpu=True, number=number)
+    tokens = max(job.rows.longest, min(load.tokens, -(-job.rows.batch_tokens // gpus)))
+    learned = max(1, round(load.learned * tokens / load.tokens))
+    return replace(load, tokens=tokens, learned=learned, lean=True)
 
 
 def measured(

@@ -77,6 +77,11 @@ def _candidate(cost: CandidateCost) -> Iterator[Block | None]:
     ]
     yield Table(("memory by", "on", "tensors GiB", "process GiB", "mostly"), rows)
     yield from _machines(cost.machines)
+    if cost.several:
+        yield Text(
+            f"it would fit over several machines, by memory alone: {', '.join(cost.several)}; spread by FSDP"
+            " with transformers and PEFT, and how long that takes is not estimated"
+        )
     yield lines(*(f"true here: {line}" for line in cost.truths))
 
 

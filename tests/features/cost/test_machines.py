@@ -1,0 +1,78 @@
+"""Jobs that one GPU does not hold: spread over a machine's GPUs, or over several machines, or refused."""
+
+from typing import Any
+
+import published
+from finewright.catalog.prices import packaged_prices
+from finewright.features.cost.machines import machines, several
+from finewright.features.cost.spec import CostSpec
+from finewright.report.show import text_of
+from finewright.schema.catalog import Machine
+from finewright.schema.cost import MachineEstimate, Range
+
+from .jobs import LLAMA_8B, job_of
+from .test_cost import asked
+
+NF4 = {"type": "lora", "quantization": "nf4"}
+LLAMA_405B = published.config("llama", 16384, 53248, 126, 128, 8, 128256)
+CATALOG = packaged_prices()
+
+
+def estimated(config: dict[str, Any], gpu: str, num_gpus: int, **train: Any) -> MachineEstimate:
+    machine = Machine(
+        provider="runpod",
+        sku="it",
+        gpu=gpu,
+        num_gpus=num_gpus,
+        tier="on_demand",
+        usd_per_hour=Range(low=10, median=10, high=10),
+        method="made up",
+        source="this test",
+        observed_at=CATALOG.machines[0].observed_at,
+    )
+    job = job_of(config, **{"adapter": NF4, **train})
+    (found,) = machines(job, CostSpec(), CATALOG, [machine], bake_off=1)
+    return found
+
+
+def test_405b_in_4_bits_is_spread_over_eight_gpus_and_costs_what_its_hours_cost() -> None:
+    found = estimated(LLAMA_405B, "H100 SXM", 8)
+    assert (found.fits, found.gpus_used) == ("yes", 8)
+    # its linears in 4 bits are 195 GiB, an eighth of them 24; two layers, and the words whole in 16 bits
+    assert 30 < found.needs.process_gib.median < 60
+    assert found.hours is not None
+    assert found.usd is not None
+    assert found.usd.median == 10 * found.hours.median
+    assert "finewright itself trains on one GPU" in found.notes[0]
+    alone = estimated(LLAMA_405B, "H100 SXM", 1)
+    assert (alone.fits, alone.gpus_used, alone.hours is None) == ("no", 1, False)
+
+
+def test_what_one_gpu_holds_is_trained_on_one() -> None:
+    found = estimated(LLAMA_8B, "H100 SXM", 8)
+    assert (found.fits, found.gpus_used) == ("yes", 1)
+    assert found.notes == ("one of its 8 GPUs works, all are paid",)
+
+
+def test_a_gpu_that_torch_left_is_not_used_and_said_once() -> None:
+    found = estimated(LLAMA_8B, "P100", 1)
+    assert (found.fits, found.hours, found.mend) == ("no", None, None)
+    text = text_of(asked(job_of(adapter=NF4)))
+    assert text.count("not used: P100, because torch's wheels for CUDA leave Pascal out") == 1
+
+
+def test_deepseek_v3_takes_several_machines_and_the_report_says_how_many_gpus() -> None:
+    job = job_of(published.DEEPSEEK_V3, adapter=NF4)
+    counts = [int(each.split(" x ")[0]) for each in several(job, CATALOG)]
+    assert counts == sorted(counts)
+    # 1.2 TiB of its weights are experts, which stay in 16 bits
+    assert counts[0] * 192 > 1200
+    text = text_of(asked(job))
+    assert "it would fit over several machines, by memory alone: " in text
+    assert "no machine of the catalog fits these settings" in text
+
+
+def test_rows_come_by_cost_and_by_price_an_hour_where_time_is_not_known() -> None:
+    rows = asked(job_of(adapter=NF4)).candidates[0].machines
+    fitting = [row.usd.median for row in rows if row.fits == "yes" and row.usd]
+    assert fitting == sorted(fitting)

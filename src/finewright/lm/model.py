@@ -146,9 +146,9 @@ class LM:
             notes.insert(0, f"plain torch in place of the CPU kernels, because {reason}")
         if not self.packs_exactly:
             notes.insert(0, "rows one by one, because attention does not take them end to end")
-        if not self.block_bytes:
-            notes.append(
-                "answers in rows of one length, because its cache cannot be kept in blocks"
+        elif not self.block_bytes:
+            notes.insert(
+                0, "answers in padded rows, because attention does not read a cache in blocks"
             )
         return tuple(notes)
 

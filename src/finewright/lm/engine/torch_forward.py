@@ -45,6 +45,7 @@ class TorchForward:
         """See Forward."""
         return self._cache.num_blocks
 
+    @torch.inference_mode()
     def copy_block(self, source: int, to: int) -> None:
         """See Forward."""
         self._cache.copy(source, to)

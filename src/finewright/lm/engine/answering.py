@@ -1,0 +1,80 @@
+"""The tokens of a step: each answer's next one is chosen, and as many more as its guess holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from finewright.lm.engine.requests import AnswerEnd, TokenLogprob, WrittenTokens
+from finewright.lm.engine.sampling import choose, logprobs_of
+from finewright.lm.engine.sequence import AnswerSequence
+from finewright.lm.engine.stops import TextOf, stop_in
+
+
+@dataclass(slots=True)
+class AnswerStep:
+    """What a step writes of an answer. Its logits begin at `row` of the step's; `guess` is what was tried."""
+
+    sequence: AnswerSequence
+    row: int
+    guess: tuple[int, ...] = ()
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    end: AnswerEnd | None = None
+    num_held: int = 0
+
+    def take(self, token: int, error: str, logits: Tensor, text_of: TextOf | None) -> bool:
+        """Write the token that was chosen from its row of logits (V,); does a guess go on after it?"""
+        request = self.sequence.request
+        if not error and request.rewrite is not None:
+            token = request.rewrite(self.sequence.answer, token)
+        if not error and token in request.stop_ids:
+            self.end = AnswerEnd("stop", stop_id=token)
+            return False
+        if not error and self.sequence.constraint is not None:
+            error = self.sequence.constraint.add(token)
+        if error:
+            self.end = AnswerEnd("error", error=error)
+            return False
+        self._write(token, logits, text_of)
+        at = len(self.tokens) - 1
+        if self.end is not None or at >= len(self.guess) or self.guess[at] != token:
+            return False
+        self.num_held += 1
+        return True
+
+    def written(self) -> WrittenTokens:
+        """As the engine gives it."""
+        number, answer = self.sequence.id, self.sequence.answer
+        return WrittenTokens(number, answer, tuple(self.tokens), tuple(self.logprobs), self.end)
+
+    def _write(self, token: int, logits: Tensor, text_of: TextOf | None) -> None:
+        sequence, request = self.sequence, self.sequence.request
+        self.tokens.append(token)
+        sequence.tokens.append(token)
+        sequence.sampling.written[token] += 1
+        if request.num_logprobs is not None:
+            self.logprobs.append(logprobs_of(logits, token, request.num_logprobs))
+        if request.stops and text_of is not None:
+            stop = stop_in(sequence.tokens[sequence.num_before :], request.stops, text_of)
+            self.end = AnswerEnd("stop", stop=stop) if stop else None
+        if self.end is None and sequence.num_written >= request.max_tokens:
+            self.end = AnswerEnd("length")
+
+
+def write_step(logits: Tensor, steps: Sequence[AnswerStep], text_of: TextOf | None) -> None:
+    """Choose every answer's tokens from the step's logits (N, V), in as many rounds as guesses hold."""
+    going = list(steps)
+    while going:
+        at = [step.row + len(step.tokens) for step in going]
+        every = at == list(range(len(logits)))
+        rows = logits if every else logits[torch.tensor(at, device=logits.device)]
+        constraints = [step.sequence.constraint for step in going]
+        allowed = [None if each is None else each.allowed() for each in constraints]
+        chosen = choose(rows, [step.sequence.sampling for step in going], allowed)
+        going = [
+            step
+            for step, row, (token, error) in zip(going, rows, chosen, strict=True)
+            if step.take(token, error, row, text_of)
+        ]

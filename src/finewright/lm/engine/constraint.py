@@ -1,0 +1,107 @@
+"""Answers of a form: a JSON schema, a regular expression or a choice, by masks of the tokens that may follow.
+
+Masks are llguidance's (https://github.com/guidance-ai/llguidance): a schema is compiled to a grammar, and
+each step's allowed tokens are found by walking the vocabulary as a tree."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from finewright.errors import DataError, MissingExtra
+
+_BITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What an answer must be: `kind` says how `text` is read. A choice is a JSON list of texts."""
+
+    kind: Literal["json_schema", "regex", "choice"]
+    text: str
+
+
+def schema_grammar(schema: Mapping[str, Any] | None) -> Grammar:  # Any: JSON
+    """One JSON text that the schema accepts; any object without one."""
+    return Grammar("json_schema", json.dumps({"type": "object"} if schema is None else schema))
+
+
+class Grammars:
+    """Grammars over one tokenizer's vocabulary, which is `vocab_size` logits wide; `stop_ids` end an answer.
+
+    Raises MissingExtra where llguidance is not installed."""
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, vocab_size: int, stop_ids: frozenset[int]
+    ) -> None:
+        try:
+            from llguidance.hf import from_tokenizer
+        except ImportError:
+            raise MissingExtra(
+                "answers of a form need llguidance", hint='pip install "finewright[serve]"'
+            ) from None
+        size = max(vocab_size, len(tokenizer))
+        self._tokenizer = from_tokenizer(tokenizer, n_vocab=size, eos_token=sorted(stop_ids))
+        self._width, self._size = -(-size // _BITS), vocab_size
+        self._compiled = cache(self._compile)
+
+    def begin(self, grammar: Grammar) -> "Constraint":
+        """The constraint of an answer. Raises DataError where the grammar cannot be read or satisfied."""
+        matcher = self._compiled(grammar).deep_copy()
+        constraint = Constraint(matcher, self._width, self._size)
+        if not bool(constraint.allowed().any()):
+            raise DataError(f"{grammar.kind}: nothing satisfies it")
+        return constraint
+
+    def _compile(self, grammar: Grammar) -> Any:
+        from llguidance import LLMatcher
+
+        made = _source(grammar, LLMatcher)
+        if problem := LLMatcher.validate_grammar(made, self._tokenizer):
+            raise DataError(f"{grammar.kind}: {_one_line(problem)}")
+        matcher = LLMatcher(self._tokenizer, made, log_level=0)
+        if matcher.is_error():
+            raise DataError(f"{grammar.kind}: {_one_line(matcher.get_error())}")
+        return matcher
+
+
+class Constraint:
+    """Where an answer is in its grammar."""
+
+    def __init__(self, matcher: Any, width: int, size: int) -> None:
+        self._matcher = matcher
+        self._bits = torch.zeros(1, width, dtype=torch.int32)
+        self._size = size
+
+    def allowed(self) -> Tensor:
+        """Which tokens may come next, (V,); stop tokens where the answer may end."""
+        from llguidance.torch import fill_next_token_bitmask
+
+        fill_next_token_bitmask(self._matcher, self._bits)
+        places = torch.arange(_BITS, dtype=torch.int32)
+        return ((self._bits[0, :, None] >> places) & 1).flatten()[: self._size].bool()
+
+    def add(self, token: int) -> str:
+        """Go on with a token that was written; why it cannot, or an empty string."""
+        if self._matcher.consume_token(token):
+            return ""
+        return f"the answer left its form: {_one_line(self._matcher.get_error())}"
+
+
+def _source(grammar: Grammar, matcher: Any) -> str:
+    if grammar.kind == "regex":
+        return str(matcher.grammar_from_regex(grammar.text))
+    if grammar.kind == "json_schema":
+        return str(matcher.grammar_from_json_schema(grammar.text))
+    choices: Sequence[str] = json.loads(grammar.text)
+    lines = " | ".join(json.dumps(choice) for choice in choices)
+    return str(matcher.grammar_from_lark(f"start: {lines}"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()) or "it cannot be read"

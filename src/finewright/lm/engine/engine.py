@@ -1,0 +1,210 @@
+"""The generation engine: one loop in which requests join, are computed together and leave.
+
+    engine = Engine(forward, EngineLimits(...))
+    engine.load("run-7", read_weights(folder, model))      # any time; unload(key) when none uses it
+    number = engine.add(GenerationRequest(prompt, max_tokens=64, adapter="run-7"))
+    while engine.has_work:
+        for written in engine.step():                      # one forward; written.request == number
+            ...
+    engine.cancel(number)                                  # any time between steps
+
+Nothing here is asynchronous and nothing is locked: one thread calls it. A step is a forward of at most
+`max_step_tokens` tokens: first one token (or a guess, see guess.py) of every running answer, then cuts of
+prompts, so that a long prompt never holds up running answers. `add` raises DataError for a request that
+cannot be answered; one that fails on the way ends with an error of its own, and the others never notice.
+
+Memory is the forward's blocks and no more (see schedule.py). An answer whose blocks were taken away is
+computed again, to the same tokens: its random numbers stay where they were. Blocks that sequences have alike
+are computed once, also within a step (see blocks.py); answers to one prompt begin with one computation of
+it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+
+from finewright.errors import DataError
+from finewright.lm.engine.answering import AnswerStep, write_step
+from finewright.lm.engine.blocks import ZERO, BlockPool
+from finewright.lm.engine.constraint import Grammars
+from finewright.lm.engine.forward import BLOCK, Forward
+from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
+from finewright.lm.engine.sampling import RowSampling
+from finewright.lm.engine.schedule import Schedule
+from finewright.lm.engine.sequence import AnswerSequence
+from finewright.lm.engine.stops import TextOf
+from finewright.lm.engine.weights import AdapterWeights
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """`context` are the most tokens that the model reads and writes together, None where nobody knows; tokens
+    are below `vocab_size`. `text_of` is needed for stop texts, `grammars` for answers of a form. Guesses are
+    made while at most `guess_up_to` answers run."""
+
+    vocab_size: int
+    context: int | None = None
+    max_running: int = 64
+    max_step_tokens: int = 2048
+    guess_up_to: int = 0
+    text_of: TextOf | None = None
+    grammars: Grammars | None = None
+
+
+class Engine:
+    """See the module."""
+
+    def __init__(self, forward: Forward, limits: EngineLimits) -> None:
+        self._forward, self._limits = forward, limits
+        self._pool = BlockPool(forward.num_blocks, partial(forward.copy_block, ZERO))
+        self._schedule = Schedule(
+            self._pool, limits.max_running, limits.max_step_tokens, limits.guess_up_to
+        )
+        self._numbers, self._versions = count(), count(1)
+        self._loaded: dict[str | None, int] = {None: 0}
+
+    @property
+    def has_work(self) -> bool:
+        """Is there a request that has not ended?"""
+        return any(True for _ in self._schedule)
+
+    @property
+    def num_free_blocks(self) -> int:
+        """Blocks that no request holds."""
+        return self._pool.num_free
+
+    def load(self, key: str, adapter: AdapterWeights) -> None:
+        """Make an adapter known. Raises DataError where the key is taken, ModelError where it misfits."""
+        if key in self._loaded:
+            raise DataError(f"adapter {key!r} is loaded already")
+        self._forward.load(key, adapter)
+        self._loaded[key] = next(self._versions)
+
+    def unload(self, key: str) -> None:
+        """Forget an adapter. Raises DataError where it is unknown, or where a request uses it."""
+        if key not in self._loaded:
+            raise DataError(f"adapter {key!r} is not loaded")
+        if any(each.request.adapter == key for each in self._schedule):
+            raise DataError(f"adapter {key!r} is in use", hint="cancel its requests first")
+        self._forward.unload(key)
+        del self._loaded[key]
+
+    def add(self, request: GenerationRequest) -> int:
+        """Take a request up; its number. Raises DataError for one that cannot be answered."""
+        self._refuse_odd(request)
+        self._refuse_long(request)
+        number = next(self._numbers)
+        first, *others = self._sequences(number, request)
+        first.others = others
+        self._schedule.waiting.append(first)
+        return number
+
+    def cancel(self, number: int) -> None:
+        """Stop a request, at whatever point; nothing more comes of it."""
+        for sequence in [each for each in self._schedule if each.id == number]:
+            if sequence in self._schedule.waiting:
+                self._schedule.waiting.remove(sequence)
+            else:
+                self._schedule.leave(sequence)
+
+    def renew(self) -> None:
+        """The model's weights have changed: nothing computed before is found again. No request may run."""
+        assert not self.has_work
+        self._pool.forget()
+
+    def step(self) -> list[WrittenTokens]:
+        """Compute a step; what was written in it."""
+        cuts = self._schedule.cuts()
+        if not cuts:
+            return []
+        try:
+            logits = self._forward.step([cut.piece() for cut in cuts])
+        except BaseException:
+            self._pool.forget()  # blocks may be found that were never computed
+            raise
+        steps: list[AnswerStep] = []
+        row = 0
+        for cut in cuts:
+            num_logits = cut.num_logits
+            cut.sequence.num_cached += cut.size
+            if num_logits:
+                steps.append(AnswerStep(cut.sequence, row, cut.guess))
+                steps += [AnswerStep(other, row) for other in self._forked(cut.sequence)]
+            row += num_logits
+        write_step(logits, steps, self._limits.text_of)
+        for step in steps:
+            self._settle(step)
+        return [step.written() for step in steps]
+
+    def _refuse_odd(self, request: GenerationRequest) -> None:
+        size, bias = self._limits.vocab_size, request.sampling.logit_bias
+        if request.adapter not in self._loaded:
+            raise DataError(f"adapter {request.adapter!r} is not loaded")
+        if not request.prompt:
+            raise DataError("the prompt is empty")
+        if min(request.prompt) < 0 or max(request.prompt) >= size:
+            raise DataError("the prompt has a token beyond the vocabulary")
+        if any(not 0 <= token < size for token in bias):
+            raise DataError("logit_bias has a token beyond the vocabulary")
+        if request.max_tokens < 1 or request.num_answers < 1:
+            raise DataError("max_tokens and num_answers must be 1 at least")
+        if request.stops and (self._limits.text_of is None or not all(request.stops)):
+            raise DataError("a stop text is empty, or there is no tokenizer to find it with")
+        request.sampling.refuse_odd()
+
+    def _refuse_long(self, request: GenerationRequest) -> None:
+        length, context = len(request.prompt), self._limits.context
+        room = self._pool.total * BLOCK - self._forward.num_virtual(request.adapter)
+        asked = f"the prompt has {length} tokens and the answer up to {request.max_tokens}"
+        if context is not None and length + request.max_tokens > context:
+            raise DataError(f"{asked}, and this model reads and writes {context} together")
+        if length + request.max_tokens > room:
+            raise DataError(f"{asked}, and the cache has room for {room}")
+
+    def _sequences(self, number: int, request: GenerationRequest) -> Iterator[AnswerSequence]:
+        virtual, grammars = self._forward.num_virtual(request.adapter), self._limits.grammars
+        if request.grammar is not None and grammars is None:
+            raise DataError("answers of a form need a tokenizer")
+        for answer in range(request.num_answers):
+            constraint = grammars.begin(request.grammar) if grammars and request.grammar else None
+            yield AnswerSequence(
+                number,
+                answer,
+                request,
+                [0] * virtual + list(request.prompt),
+                virtual + len(request.prompt),
+                RowSampling.of(request.sampling, answer, request.prompt),
+                (request.adapter, self._loaded[request.adapter]),
+                constraint,
+            )
+
+    def _forked(self, first: AnswerSequence) -> Iterator[AnswerSequence]:
+        """The other answers to a prompt that has been computed; those without room begin anew, later."""
+        others, first.others = first.others, []
+        full, rest = divmod(first.num_cached, BLOCK)
+        for other in others:
+            if rest and not self._pool.num_free:
+                self._schedule.waiting.appendleft(other)
+                continue
+            other.blocks = first.blocks[:full]
+            self._pool.share(other.blocks)
+            if rest:
+                other.blocks.append(self._pool.take())
+                self._forward.copy_block(first.blocks[full], other.blocks[full])
+            other.num_cached, other.num_kept = first.num_cached, full
+            self._schedule.join(other)
+            yield other
+
+    def _settle(self, step: AnswerStep) -> None:
+        """Count what is in the cache, and let an answer that has ended leave."""
+        sequence = step.sequence
+        sequence.num_cached += step.num_held
+        if step.guess:
+            sequence.lookup.learn(len(step.guess), step.num_held)
+        if step.end is None:
+            sequence.keep(self._pool, sequence.num_cached)
+            return
+        failed = step.end.reason == "error"
+        if failed:
+            self._pool.forget()  # what failed may lie in blocks that others would find
+        self._schedule.leave(sequence, failed=failed)

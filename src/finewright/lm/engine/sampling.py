@@ -1,0 +1,162 @@
+"""The next token of each row of logits, by each row's own wishes and random numbers.
+
+A row draws one uniform number and takes the token at which its distribution's running sum passes it. So an
+answer's tokens hang on its own logits and seed alone, not on what else is in the batch; where rounding of
+another batch size moves a logit, a token can differ only if its number lies within that of a border."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from finewright.lm.engine.requests import TokenLogprob, TokenSampling
+
+# Tokens that are looked at where a nucleus is wanted; a row whose nucleus is larger is sorted whole.
+_CANDIDATES = 256
+_NOT_FINITE = "the model's logits are not finite"
+_NOTHING = "no token is allowed"
+
+
+@dataclass(slots=True)
+class RowSampling:
+    """A row's wishes and their state: its random numbers, and the tokens of prompt and answer."""
+
+    wishes: TokenSampling
+    random: Random
+    prompt: frozenset[int] = frozenset()
+    written: Counter[int] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, wishes: TokenSampling, answer: int, prompt: Sequence[int]) -> "RowSampling":
+        """Of an answer's number; each has its own random numbers."""
+        seen = frozenset(prompt) if wishes.repetition_penalty != 1 else frozenset()
+        return cls(wishes, Random(f"{wishes.seed}/{answer}"), seen)  # noqa: S311 - no secret
+
+    @property
+    def weighs(self) -> bool:
+        """Are some logits changed before a token is chosen?"""
+        w = self.wishes
+        penalties = w.presence_penalty, w.frequency_penalty
+        return w.repetition_penalty != 1 or any(penalties) or bool(w.logit_bias)
+
+    def weigh(self, logits: Tensor) -> None:
+        """Change a row of logits (V,), in place."""
+        w = self.wishes
+        if w.repetition_penalty != 1 and (seen := self.prompt | self.written.keys()):
+            at = _ids(seen, logits)
+            old = logits[at]
+            logits[at] = torch.where(
+                old > 0, old / w.repetition_penalty, old * w.repetition_penalty
+            )
+        if self.written and (w.presence_penalty or w.frequency_penalty):
+            counts = torch.tensor(list(self.written.values()), device=logits.device)
+            logits[_ids(self.written, logits)] -= w.presence_penalty + w.frequency_penalty * counts
+        if w.logit_bias:
+            bias = torch.tensor(list(w.logit_bias.values()), device=logits.device)
+            logits[_ids(w.logit_bias, logits)] += bias
+
+
+class ChosenToken(NamedTuple):
+    """A token, or why there is none."""
+
+    token: int
+    error: str = ""
+
+
+def choose(
+    logits: Tensor, rows: Sequence[RowSampling], allowed: Sequence[Tensor | None]
+) -> list[ChosenToken]:
+    """The next token of each row; logits (B, V) are not changed. `allowed` (V,) are those that may come."""
+    highest, likeliest = logits.max(-1)
+    changed = [i for i, row in enumerate(rows) if row.weighs or allowed[i] is not None]
+    finite = highest.isfinite().tolist()
+    errors = ["" if each else _NOT_FINITE for each in finite]
+    if changed:
+        logits = logits.clone()
+        for i in changed:
+            if rows[i].weighs:
+                rows[i].weigh(logits[i])
+            mask = allowed[i]
+            if mask is not None:
+                logits[i].masked_fill_(~mask.to(logits.device), float("-inf"))
+        highest, likeliest = logits.max(-1)
+        for i, is_finite in enumerate(highest.isfinite().tolist()):
+            errors[i] = errors[i] or ("" if is_finite else _NOTHING)
+    tokens = likeliest.tolist()
+    drawn = [i for i, row in enumerate(rows) if row.wishes.temperature and not errors[i]]
+    if drawn:
+        some = logits if len(drawn) == len(rows) else logits[drawn]
+        found = _drawn(some, [rows[i] for i in drawn])
+        for i, token in zip(drawn, found, strict=True):
+            tokens[i] = token
+    return [ChosenToken(*pair) for pair in zip(tokens, errors, strict=True)]
+
+
+def logprobs_of(logits: Tensor, token: int, num_likeliest: int) -> TokenLogprob:
+    """Of a row of logits (V,)."""
+    logps = logits.log_softmax(-1)
+    top = logps.topk(min(num_likeliest, len(logps)))
+    return TokenLogprob(
+        float(logps[token]), tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True))
+    )
+
+
+def _drawn(logits: Tensor, rows: Sequence[RowSampling]) -> list[int]:
+    device = logits.device
+    heat = torch.tensor([row.wishes.temperature for row in rows], device=device)
+    numbers = [row.random.random() for row in rows]
+    p = (logits / heat[:, None]).softmax(-1)
+    cut = [i for i, row in enumerate(rows) if _cuts(row.wishes)]
+    whole = sorted({*range(len(rows))} - {*cut})
+    found = [0] * len(rows)
+    if whole:
+        u = torch.tensor([numbers[i] for i in whole], device=device, dtype=torch.float64)
+        tokens = _passed(p if not cut else p[whole], u).tolist()
+        for i, token in zip(whole, tokens, strict=True):
+            found[i] = token
+    for i in cut:
+        found[i] = _of_a_nucleus(p[i], rows[i].wishes, numbers[i])
+    return found
+
+
+def _cuts(wishes: TokenSampling) -> bool:
+    return wishes.top_p < 1 or wishes.top_k > 0 or wishes.min_p > 0
+
+
+def _passed(p: Tensor, u: Tensor) -> Tensor:
+    """Where the running sum of p (B, n) passes the share u (B,) of it, (B,)."""
+    sums = p.cumsum(-1, dtype=torch.float64)
+    at = torch.searchsorted(sums, (u * sums[:, -1])[:, None], right=True).squeeze(-1)
+    return at.clamp(max=p.shape[-1] - 1)
+
+
+def _of_a_nucleus(p: Tensor, wishes: TokenSampling, u: float) -> int:
+    """A token of p (V,) by top-k (Fan et al. 2018, arXiv:1805.04833), then the fewest that reach top-p
+    (Holtzman et al. 2020, arXiv:1904.09751), and min-p (Nguyen et al. 2024, arXiv:2407.01082)."""
+    size = min(_CANDIDATES, len(p))
+    kept, order = _kept(p, wishes, size)
+    if bool(kept[-1] > 0) and size < len(p):
+        kept, order = _kept(p, wishes, len(p))
+    draw = torch.tensor([u], device=p.device, dtype=torch.float64)
+    return int(order[_passed(kept[None], draw)])
+
+
+def _kept(p: Tensor, wishes: TokenSampling, size: int) -> tuple[Tensor, Tensor]:
+    """The likeliest tokens, in order, with zero for those outside the nucleus."""
+    ordered, order = p.topk(size)
+    if wishes.top_k:
+        ordered[wishes.top_k :] = 0.0
+    whole = ordered.sum() if wishes.top_k else 1.0
+    before = ordered.cumsum(-1) - ordered
+    outside = (before >= wishes.top_p * whole) | (ordered < wishes.min_p * ordered[0])
+    if wishes.top_p == 1:
+        outside = ordered < wishes.min_p * ordered[0]
+    return ordered.masked_fill(outside, 0.0), order
+
+
+def _ids(tokens: object, logits: Tensor) -> Tensor:
+    return torch.tensor(list(tokens), dtype=torch.long, device=logits.device)  # type: ignore[call-overload]

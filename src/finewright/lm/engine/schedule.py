@@ -1,0 +1,126 @@
+"""Which tokens are computed next: one of every running answer, then cuts of prompts, within a budget.
+
+Memory is the pool's blocks and no more. A request waits until there is room for its prompt. Where running
+answers need more blocks than there are, the newest gives its own back and is computed again later."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from finewright.lm.engine.blocks import BlockPool
+from finewright.lm.engine.forward import BLOCK, Piece
+from finewright.lm.engine.sequence import AnswerSequence
+
+
+@dataclass(frozen=True, slots=True)
+class StepCut:
+    """What of a sequence is computed in a step: the next `size` of its tokens, then a guess."""
+
+    sequence: AnswerSequence
+    size: int
+    guess: tuple[int, ...] = ()
+
+    @property
+    def num_logits(self) -> int:
+        """As many as tokens may be chosen."""
+        return 1 + len(self.guess) if self.size == self.sequence.num_due else 0
+
+    def piece(self) -> Piece:
+        """As a forward takes it."""
+        sequence, start = self.sequence, self.sequence.num_cached
+        new = (*sequence.tokens[start : start + self.size], *self.guess)
+        adapter = sequence.request.adapter
+        return Piece(new, start, tuple(sequence.blocks), adapter, self.num_logits)
+
+
+@dataclass(slots=True)
+class Schedule:
+    """Answers that wait and answers that run, the oldest first.
+
+    At most `max_running` run, and a step has at most `max_tokens`; guesses are made while at most
+    `guess_up_to` answers run."""
+
+    pool: BlockPool
+    max_running: int
+    max_tokens: int
+    guess_up_to: int
+    waiting: deque[AnswerSequence] = field(default_factory=deque)
+    running: list[AnswerSequence] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[AnswerSequence]:
+        yield from self.running
+        yield from self.waiting
+
+    def leave(self, sequence: AnswerSequence, *, failed: bool = False) -> None:
+        """An answer has ended."""
+        self.running.remove(sequence)
+        sequence.leave(self.pool, failed=failed)
+
+    def join(self, sequence: AnswerSequence) -> None:
+        """An answer whose prompt has been computed for another runs."""
+        self.running.append(sequence)
+
+    def cuts(self) -> list[StepCut]:
+        """The next step, in which no sequence is twice."""
+        cuts = self._answers()
+        budget = self.max_tokens - sum(cut.size + len(cut.guess) for cut in cuts)
+        begun = {cut.sequence for cut in cuts}
+        for sequence in [each for each in self.running if each not in begun]:
+            budget -= self._prompt(sequence, budget, cuts)
+        while budget > 0 and self.waiting and self._may_join(self.waiting[0]):
+            sequence = self.waiting.popleft()
+            sequence.find(self.pool)
+            self.running.append(sequence)
+            budget -= self._prompt(sequence, budget, cuts)
+        while not cuts and self.running:  # prompts alone, and none has room
+            self._put_off(self.running[-1])
+            for sequence in self.running:
+                budget -= self._prompt(sequence, budget, cuts)
+        return cuts
+
+    def _answers(self) -> list[StepCut]:
+        """The next token of every running answer; the newest make room where there is none."""
+        cuts: list[StepCut] = []
+        due = [each for each in self.running if each.num_due == 1]
+        guesses = len(due) <= self.guess_up_to
+        for sequence in due:
+            while sequence in self.running and not sequence.room(self.pool, len(sequence.tokens)):
+                self._put_off(self.running[-1])
+            if sequence not in self.running:
+                break  # and so are all that are newer
+            cuts.append(StepCut(sequence, 1, self._guess(sequence) if guesses else ()))
+        return cuts
+
+    def _guess(self, sequence: AnswerSequence) -> tuple[int, ...]:
+        """Tokens that may follow, as far as the answer may go on and there is room."""
+        most = sequence.request.max_tokens - sequence.num_written - 1
+        guess = sequence.lookup.guess(sequence.tokens, most)
+        while guess and not sequence.room(self.pool, len(sequence.tokens) + len(guess)):
+            guess = guess[:-1]
+        return guess
+
+    def _prompt(self, sequence: AnswerSequence, budget: int, cuts: list[StepCut]) -> int:
+        """Let the next tokens of a prompt be computed, as many as fit; how many these are."""
+        size = min(sequence.num_due, budget)
+        if size > 0 and not sequence.room(self.pool, sequence.num_cached + size):
+            size = len(sequence.blocks) * BLOCK - sequence.num_cached
+        if size <= 0:
+            return 0
+        # found by others from here on: a step writes all keys and values before it reads any
+        sequence.keep(self.pool, sequence.num_cached + size)
+        cuts.append(StepCut(sequence, size))
+        return size
+
+    def _may_join(self, sequence: AnswerSequence) -> bool:
+        if not self.running:
+            return True
+        running = sum(1 + len(each.others) for each in self.running)
+        if running + 1 + len(sequence.others) > self.max_running:
+            return False
+        return self.pool.num_free * BLOCK > len(sequence.tokens) + BLOCK
+
+    def _put_off(self, sequence: AnswerSequence) -> None:
+        """Give a running answer's blocks back; it is the next to join again."""
+        self.running.remove(sequence)
+        sequence.leave(self.pool)
+        self.waiting.appendleft(sequence)

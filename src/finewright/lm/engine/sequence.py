@@ -1,0 +1,70 @@
+"""An answer in the making: its tokens, the blocks that hold them, and what decides how it goes on."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from finewright.lm.engine.blocks import BlockPool
+from finewright.lm.engine.constraint import Constraint
+from finewright.lm.engine.forward import BLOCK
+from finewright.lm.engine.guess import PromptLookup
+from finewright.lm.engine.requests import GenerationRequest
+from finewright.lm.engine.sampling import RowSampling
+
+
+@dataclass(slots=True, eq=False)
+class AnswerSequence:
+    """`tokens` are virtual ones, the prompt's and the answer's; `num_cached` of them are in `blocks`, of
+    which `num_kept` were offered to others. `root` is what else decides keys and values. `others` are answers
+    to the same prompt, which begin when it has been computed."""
+
+    id: int
+    answer: int
+    request: GenerationRequest
+    tokens: list[int]
+    num_before: int
+    sampling: RowSampling
+    root: Hashable
+    constraint: Constraint | None = None
+    lookup: PromptLookup = field(default_factory=PromptLookup)
+    blocks: list[int] = field(default_factory=list)
+    num_cached: int = 0
+    num_kept: int = 0
+    others: list["AnswerSequence"] = field(default_factory=list)
+
+    @property
+    def num_written(self) -> int:
+        """Tokens of the answer."""
+        return len(self.tokens) - self.num_before
+
+    @property
+    def num_due(self) -> int:
+        """Tokens that are not in the cache, at least one."""
+        return len(self.tokens) - self.num_cached
+
+    def room(self, pool: BlockPool, end: int) -> bool:
+        """Take blocks for the first `end` tokens, as far as there are; are these enough?"""
+        while len(self.blocks) * BLOCK < end:
+            if not pool.num_free:
+                return False
+            self.blocks.append(pool.take())
+        return True
+
+    def find(self, pool: BlockPool) -> None:
+        """Begin with what is kept of its tokens; the last one is always computed, for its logits."""
+        self.blocks = pool.found(self.root, self.tokens[:-1])
+        self.num_kept = len(self.blocks)
+        self.num_cached = self.num_kept * BLOCK
+
+    def keep(self, pool: BlockPool, end: int) -> None:
+        """Let the full blocks of the first `end` tokens be found by others."""
+        for number in range(self.num_kept, end // BLOCK):
+            start = number * BLOCK
+            before = self.blocks[number - 1] if number else None
+            tokens = self.tokens[start : start + BLOCK]
+            pool.keep(self.root, before, tokens, self.blocks[number])
+        self.num_kept = max(self.num_kept, end // BLOCK)
+
+    def leave(self, pool: BlockPool, *, failed: bool = False) -> None:
+        """Give all blocks back, and be as if nothing were computed."""
+        pool.give_back(self.blocks, doubtful=failed or self.num_due > 1)
+        self.blocks, self.num_cached, self.num_kept = [], 0, 0

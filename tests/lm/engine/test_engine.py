@@ -1,0 +1,287 @@
+"""Requests that come and go get the answers that they get alone, and no block is lost."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+from kinds import adapted
+
+import tiny
+from finewright.errors import DataError
+from finewright.lm.engine.engine import Engine, EngineLimits
+from finewright.lm.engine.forward import BLOCK
+from finewright.lm.engine.requests import (
+    AnswerEnd,
+    GenerationRequest,
+    TokenSampling,
+    WrittenTokens,
+)
+from finewright.lm.engine.torch_forward import TorchForward
+from finewright.lm.engine.weights import AdapterWeights, LowRankDelta, weights_of
+from finewright.lm.model import LM
+
+pytestmark = pytest.mark.torch
+KEYS = (None, "lora", "ia3", "prompt")
+CONTEXT = 200
+Limits = Callable[..., EngineLimits]
+
+
+@cache
+def base() -> LM:
+    return LM(tiny.tiny_model("llama").requires_grad_(False), {})
+
+
+def engine_of(num_blocks: int = 200, **limits: object) -> Engine:
+    """Over a llama with an adapter of each of KEYS."""
+    lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+    given = EngineLimits(vocab_size=tiny.VOCAB, context=CONTEXT, **limits)
+    engine = Engine(TorchForward(lm, num_blocks), given)
+    for kind in KEYS[1:]:
+        engine.load(kind, weights(kind))
+    return engine
+
+
+@cache
+def weights(kind: str, seed: int = 2) -> AdapterWeights:
+    return weights_of(adapted("llama", kind, seed).adapters)
+
+
+quiet_engine = cache(engine_of)
+
+
+def finish(engine: Engine) -> list[WrittenTokens]:
+    found = []
+    while engine.has_work:
+        found += engine.step()
+    return found
+
+
+def answers(written: Sequence[WrittenTokens]) -> dict[tuple[int, int], tuple[int, ...]]:
+    found: dict[tuple[int, int], tuple[int, ...]] = {}
+    for each in written:
+        key = each.request, each.answer
+        found[key] = found.get(key, ()) + each.tokens
+    return found
+
+
+def alone(request: GenerationRequest) -> dict[int, tuple[int, ...]]:
+    engine = quiet_engine()
+    engine.renew()
+    engine.add(request)
+    return {answer: tokens for (_, answer), tokens in answers(finish(engine)).items()}
+
+
+def random_request(rng: random.Random, heads: Sequence[tuple[int, ...]]) -> GenerationRequest:
+    """Begins as others do, and is long or short."""
+    tail = tuple(rng.randrange(3, tiny.VOCAB) for _ in range(rng.choice((1, 3, 18, 40))))
+    sampling = TokenSampling(
+        temperature=rng.choice((0.0, 0.9)),
+        top_p=rng.choice((1.0, 0.8)),
+        top_k=rng.choice((0, 20)),
+        repetition_penalty=rng.choice((1.0, 1.2)),
+        presence_penalty=rng.choice((0.0, 0.4)),
+        seed=rng.randrange(100),
+    )
+    return GenerationRequest(
+        (*rng.choice(heads), *tail)[: rng.choice((1, 500))],
+        rng.randrange(1, 12),
+        sampling,
+        rng.choice(KEYS),
+        rng.choice((1, 1, 3)),
+        frozenset(rng.sample(range(3, tiny.VOCAB), 6)),
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("num_blocks", [18, 60])
+def test_each_answer_is_the_one_it_gets_alone(seed: int, num_blocks: int) -> None:
+    """Joins, leaves, cancels and too long prompts at random, with too few blocks for all."""
+    rng = random.Random(seed)  # noqa: S311 - no secret
+    heads = [(), *(row.input_ids for row in tiny.random_rows([16, 37, 64], seed=1))]
+    engine = engine_of(num_blocks, max_running=8, max_step_tokens=48, guess_up_to=3 * (seed % 2))
+    free, asked, cancelled, written = engine.num_free_blocks, {}, set(), []
+    for _ in range(40):
+        if rng.random() < 0.6:
+            request = random_request(rng, heads)
+            asked[engine.add(request)] = request
+        if rng.random() < 0.1:
+            with pytest.raises(DataError, match="reads and writes"):
+                engine.add(GenerationRequest((5,) * CONTEXT, 1))
+        if asked and rng.random() < 0.15:
+            cancelled.add(rng.choice(list(asked)))
+            engine.cancel(max(cancelled))
+        written += engine.step()
+    written += finish(engine)
+    assert engine.num_free_blocks == free
+    found = answers(written)
+    assert all(each.end is None or each.end.reason != "error" for each in written)
+    for number in asked.keys() - cancelled:
+        mine = {answer: tokens for (n, answer), tokens in found.items() if n == number}
+        assert mine == alone(asked[number]), asked[number]
+
+
+def test_answers_to_one_prompt_differ_and_cost_one_computation() -> None:
+    engine, computed = engine_of(), []
+    step = engine._forward.step
+    engine._forward.step = lambda pieces: (
+        computed.append(sum(len(p.token_ids) for p in pieces)) or step(pieces)
+    )
+    prompt = tiny.random_rows([BLOCK + 5])[0].input_ids
+    engine.add(GenerationRequest(prompt, 8, TokenSampling(temperature=1.0, seed=3), num_answers=4))
+    found = answers(finish(engine))
+    assert len(set(found.values())) == 4
+    assert computed == [len(prompt), *[4] * 7]
+    engine.add(GenerationRequest(prompt, 1))  # what is whole is found again
+    finish(engine)
+    assert computed[-1] == 5
+
+
+def test_requests_that_begin_alike_share_blocks_within_a_step() -> None:
+    engine, computed = engine_of(), []
+    step = engine._forward.step
+    engine._forward.step = lambda pieces: (
+        computed.append([len(p.token_ids) for p in pieces]) or step(pieces)
+    )
+    head = tiny.random_rows([2 * BLOCK])[0].input_ids
+    for last, key in ((7, None), (8, None), (9, "lora")):
+        engine.add(GenerationRequest((*head, last), 1, adapter=key))
+    found = answers(finish(engine))
+    assert computed == [[2 * BLOCK + 1, 1, 2 * BLOCK + 1]]
+    for number, (last, key) in enumerate(((7, None), (8, None), (9, "lora"))):
+        assert found[number, 0] == alone(GenerationRequest((*head, last), 1, adapter=key))[0]
+
+
+def test_an_adapter_that_is_loaded_anew_finds_nothing_of_the_old() -> None:
+    engine = engine_of()
+    prompt = tiny.random_rows([2 * BLOCK])[0].input_ids
+    request = GenerationRequest(prompt, 6, adapter="lora")
+    engine.add(request)
+    before = answers(finish(engine))[0, 0]
+    engine.unload("lora")
+    with pytest.raises(DataError, match="adapter 'lora' is not loaded"):
+        engine.add(request)
+    engine.load("lora", weights("lora", seed=9))
+    engine.add(request)
+    other = answers(finish(engine))[1, 0]
+    assert before == alone(request)[0]
+    assert other != before
+    fresh = engine_of()
+    fresh.unload("lora")
+    fresh.load("lora", weights("lora", seed=9))
+    fresh.add(request)
+    assert answers(finish(fresh))[0, 0] == other
+
+
+def test_an_adapter_in_use_stays() -> None:
+    engine = engine_of()
+    number = engine.add(GenerationRequest((5, 6), 9, adapter="lora"))
+    with pytest.raises(DataError, match="in use"):
+        engine.unload("lora")
+    engine.cancel(number)
+    engine.unload("lora")
+    with pytest.raises(DataError, match="is loaded already"):
+        engine.load("ia3", AdapterWeights())
+
+
+def test_numbers_that_are_none_end_one_request_alone() -> None:
+    """Whose blocks then serve others, that notice nothing."""
+    engine = engine_of(num_blocks=9)
+    a, b = torch.full((2, 32), float("nan")), torch.ones(32, 2)
+    engine.load(
+        "broken", AdapterWeights({"model.layers.0.self_attn.o_proj": LowRankDelta(a, b, 1)})
+    )
+    prompt = tiny.random_rows([20])[0].input_ids
+    good, long = GenerationRequest(prompt, 8), GenerationRequest(prompt * 3, 20)
+    engine.add(replace(good, adapter="broken"))
+    engine.add(good)
+    written = finish(engine)
+    assert [each.end for each in written if each.request == 0] == [
+        AnswerEnd("error", error="the model's logits are not finite")
+    ]
+    assert answers(written)[1, 0] == alone(good)[0]
+    engine.add(replace(long, adapter="broken"))
+    engine._schedule.max_tokens = 30
+    engine.step()
+    engine.cancel(2)  # half computed
+    engine.add(long)
+    assert answers(finish(engine))[3, 0] == alone(long)[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"prompt": ()}, "the prompt is empty"),
+        ({"prompt": (5, tiny.VOCAB)}, "beyond the vocabulary"),
+        ({"adapter": "nobody"}, "adapter 'nobody' is not loaded"),
+        ({"max_tokens": 0}, "must be 1 at least"),
+        ({"prompt": (5,) * 199, "max_tokens": 2}, "reads and writes 200 together"),
+        ({"prompt": (5,) * 150, "max_tokens": 20}, "the cache has room for 144"),
+        ({"sampling": TokenSampling(top_p=0.0)}, "top_p: 0.0 is out of range"),
+        ({"sampling": TokenSampling(temperature=float("nan"))}, "temperature: nan is out of range"),
+        ({"sampling": TokenSampling(logit_bias={900: 1.0})}, "logit_bias has a token beyond"),
+        ({"stops": ("",)}, "a stop text is empty"),
+    ],
+)
+def test_a_request_that_cannot_be_answered_is_refused(change: dict, message: str) -> None:
+    engine = engine_of(num_blocks=10)
+    with pytest.raises(DataError, match=message):
+        engine.add(replace(GenerationRequest((5, 6), 4), **change))
+    assert not engine.has_work
+
+
+def test_a_long_prompt_does_not_hold_up_running_answers() -> None:
+    engine = engine_of(max_step_tokens=16)
+    engine.add(GenerationRequest((5, 6, 7), 12))
+    engine.step()
+    engine.add(GenerationRequest(tuple(range(3, 103)), 2))
+    seen = [{each.request for each in engine.step()} for _ in range(5)]
+    assert seen == [{0}] * 5
+
+
+def test_guesses_change_no_token_and_save_steps() -> None:
+    """A model that repeats itself is soon guessed."""
+    request, steps, found = GenerationRequest((9, 8, 7) * 6, 60), [], []
+    for guess_up_to in (0, 1):
+        engine = engine_of(guess_up_to=guess_up_to)
+        engine.add(request)
+        written = []
+        while engine.has_work:
+            written.append(engine.step())
+        steps.append(len(written))
+        found.append(answers([each for step in written for each in step])[0, 0])
+    assert found[0] == found[1]
+    assert steps[1] < steps[0]
+
+
+def test_a_stop_text_is_found_over_the_borders_of_tokens() -> None:
+    tokenizer = tiny.tiny_tokenizer()
+    engine = engine_of(text_of=tokenizer.decode)
+    free = alone(GenerationRequest((5, 6, 7), 20))[0]
+    text = tokenizer.decode(free[4:7])
+    stop = text[1:-1]
+    engine.add(GenerationRequest((5, 6, 7), 20, stops=(stop, "never\n")))
+    written = finish(engine)
+    assert written[-1].end == AnswerEnd("stop", stop=stop)
+    found = answers(written)[0, 0]
+    assert found == free[: len(found)]
+    assert stop in tokenizer.decode(found)
+    assert stop not in tokenizer.decode(found[:-1])
+
+
+def test_log_probabilities_are_the_models_own() -> None:
+    engine = engine_of()
+    sampling = TokenSampling(temperature=1.3, top_k=5, repetition_penalty=1.5)
+    engine.add(GenerationRequest((5, 6, 7), 4, sampling, num_logprobs=3))
+    written = finish(engine)
+    ids = [5, 6, 7, *answers(written)[0, 0]]
+    with torch.no_grad():
+        true = base().model(torch.tensor([ids])).logits[0].log_softmax(-1)
+    for at, each in enumerate(written):
+        ((logp, likeliest),) = each.logprobs
+        row = true[2 + at]
+        assert logp == pytest.approx(float(row[each.tokens[0]]), abs=1e-4)
+        assert [token for token, _ in likeliest] == row.topk(3).indices.tolist()
+        assert [p for _, p in likeliest] == pytest.approx(row.topk(3).values.tolist(), abs=1e-4)

@@ -11,7 +11,7 @@ from kinds import adapted
 
 import tiny
 from finewright.errors import DataError
-from finewright.lm.engine.engine import Engine, EngineLimits
+from finewright.lm.engine.engine import EngineLimits, GenerationEngine
 from finewright.lm.engine.forward import BLOCK
 from finewright.lm.engine.requests import (
     AnswerEnd,
@@ -34,11 +34,11 @@ def base() -> LM:
     return LM(tiny.tiny_model("llama").requires_grad_(False), {})
 
 
-def engine_of(num_blocks: int = 200, **limits: object) -> Engine:
+def engine_of(num_blocks: int = 200, **limits: object) -> GenerationEngine:
     """Over a llama with an adapter of each of KEYS."""
     lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
     given = EngineLimits(vocab_size=tiny.VOCAB, context=CONTEXT, **limits)
-    engine = Engine(TorchForward(lm, num_blocks), given)
+    engine = GenerationEngine(TorchForward(lm, num_blocks), given)
     for kind in KEYS[1:]:
         engine.load(kind, weights(kind))
     return engine
@@ -52,7 +52,7 @@ def weights(kind: str, seed: int = 2) -> AdapterWeights:
 quiet_engine = cache(engine_of)
 
 
-def finish(engine: Engine) -> list[WrittenTokens]:
+def finish(engine: GenerationEngine) -> list[WrittenTokens]:
     found = []
     while engine.has_work:
         found += engine.step()

@@ -13,7 +13,7 @@ from finewright.lm.engine.stops import TextOf, stop_in
 
 
 @dataclass(slots=True)
-class AnswerStep:
+class StepAnswer:
     """What a step writes of an answer. Its logits begin at `row` of the step's; `guess` is what was tried."""
 
     sequence: AnswerSequence
@@ -63,7 +63,7 @@ class AnswerStep:
             self.end = AnswerEnd("length")
 
 
-def write_step(logits: Tensor, steps: Sequence[AnswerStep], text_of: TextOf | None) -> None:
+def write_step(logits: Tensor, steps: Sequence[StepAnswer], text_of: TextOf | None) -> None:
     """Choose every answer's tokens from the step's logits (N, V), in as many rounds as guesses hold."""
     going = list(steps)
     while going:

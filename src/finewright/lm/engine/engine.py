@@ -1,6 +1,6 @@
 """The generation engine: one loop in which requests join, are computed together and leave.
 
-    engine = Engine(forward, EngineLimits(...))
+    engine = GenerationEngine(forward, EngineLimits(...))
     engine.load("run-7", read_weights(folder, model))      # any time; unload(key) when none uses it
     number = engine.add(GenerationRequest(prompt, max_tokens=64, adapter="run-7"))
     while engine.has_work:
@@ -24,13 +24,13 @@ from functools import partial
 from itertools import count
 
 from finewright.errors import DataError
-from finewright.lm.engine.answering import AnswerStep, write_step
+from finewright.lm.engine.answering import StepAnswer, write_step
 from finewright.lm.engine.blocks import ZERO, BlockPool
 from finewright.lm.engine.constraint import Grammars
 from finewright.lm.engine.forward import BLOCK, Forward
 from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
 from finewright.lm.engine.sampling import RowSampling
-from finewright.lm.engine.schedule import Schedule
+from finewright.lm.engine.schedule import StepSchedule
 from finewright.lm.engine.sequence import AnswerSequence
 from finewright.lm.engine.stops import TextOf
 from finewright.lm.engine.weights import AdapterWeights
@@ -51,13 +51,13 @@ class EngineLimits:
     grammars: Grammars | None = None
 
 
-class Engine:
+class GenerationEngine:
     """See the module."""
 
     def __init__(self, forward: Forward, limits: EngineLimits) -> None:
         self._forward, self._limits = forward, limits
         self._pool = BlockPool(forward.num_blocks, partial(forward.copy_block, ZERO))
-        self._schedule = Schedule(
+        self._schedule = StepSchedule(
             self._pool, limits.max_running, limits.max_step_tokens, limits.guess_up_to
         )
         self._numbers, self._versions = count(), count(1)
@@ -122,14 +122,14 @@ class Engine:
         except BaseException:
             self._pool.forget()  # blocks may be found that were never computed
             raise
-        steps: list[AnswerStep] = []
+        steps: list[StepAnswer] = []
         row = 0
         for cut in cuts:
             num_logits = cut.num_logits
             cut.sequence.num_cached += cut.size
             if num_logits:
-                steps.append(AnswerStep(cut.sequence, row, cut.guess))
-                steps += [AnswerStep(other, row) for other in self._forked(cut.sequence)]
+                steps.append(StepAnswer(cut.sequence, row, cut.guess))
+                steps += [StepAnswer(other, row) for other in self._forked(cut.sequence)]
             row += num_logits
         write_step(logits, steps, self._limits.text_of)
         for step in steps:
@@ -195,7 +195,7 @@ class Engine:
             self._schedule.join(other)
             yield other
 
-    def _settle(self, step: AnswerStep) -> None:
+    def _settle(self, step: StepAnswer) -> None:
         """Count what is in the cache, and let an answer that has ended leave."""
         sequence = step.sequence
         sequence.num_cached += step.num_held

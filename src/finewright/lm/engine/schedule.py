@@ -34,7 +34,7 @@ class StepCut:
 
 
 @dataclass(slots=True)
-class Schedule:
+class StepSchedule:
     """Answers that wait and answers that run, the oldest first.
 
     At most `max_running` run, and a step has at most `max_tokens`; guesses are made while at most

@@ -117,7 +117,7 @@ def probe_rows(model: PreTrainedModel) -> list[EncodedRow]:
 
 
 def first_logits(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> tuple[Tensor, int]:
-    """Logits (T, V) of rows that run alone through the first layers, and how many those are: in float32 all."""
+    """Logits (T, V) of rows alone after the first layers, and how many those are: in float32 all."""
     states = torch.cat([_states(model, [row], packed=False) for row in rows])
     layer = None if model.dtype in _TOLERANCE else _last_of_a_new_kind(model)
     layers = model.base_model.layers

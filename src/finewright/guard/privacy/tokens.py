@@ -1,8 +1,8 @@
 """Keys and tokens that their issuers gave a form: the rules of `catalog/tokens.yaml`, AWS secrets, PEM keys.
 
 Each rule has texts one of which must be there before its pattern is tried. A checksum makes a match certain
-and its absence does not undo one (a token with a slip in it is still a token) unless the rule says so. Not covered:
-whether a token is still valid."""
+and its absence does not undo one (a token with a slip in it is still a token) unless the rule says so. Not
+covered: whether a token is still valid."""
 
 import base64
 import binascii

@@ -37,7 +37,7 @@ _FIRST_POSITIONS = 1024
 
 
 def native_forward(model: PreTrainedModel, num_blocks: int) -> "NativeForward | str":
-    """The native forward of a model, or why there is none: it is compared with the model before it is given."""
+    """The native forward of a model, or why there is none: it is compared with the model first."""
     if reason := library.status().reason:
         return reason
     if model.device.type != "cpu" or model.dtype not in structures.NUMBER_FORMATS:

@@ -1,8 +1,8 @@
 """A decoder as the native step takes it, found in a transformers model by its structure.
 
 Known are embedding, layers of RMS norms, rotary attention of grouped heads and a gated MLP, a last norm and a
-linear head: Llama, SmolLM2, Mistral, Qwen 2.5 and 3, Gemma 2 and 3, Phi-3. Weights are read where they lie, with an
-adapter's wrapper around them or without; norms and biases are copied in float32."""
+linear head: Llama, SmolLM2, Mistral, Qwen 2.5 and 3, Gemma 2 and 3, Phi-3. Weights are read where they lie,
+with an adapter's wrapper around them or without; norms and biases are copied in float32."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
     pip install "finewright[data]"
     python benchmarks/door.py --bars                      # all parts; missing sets are fetched
     python benchmarks/door.py --bars --part repeats leaks # only these
-    python benchmarks/door.py --sets FOLDER --json bars.json
+    python benchmarks/door.py --sets FOLDER --json bars.json   # on the JSONL files of the folder
 
 Prints a line a bar: figure, limit, kept or not, and the rows.
 With --bars it ends with 1 where one is not kept."""
@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import door_parts
 from door_parts import Bar
@@ -46,12 +47,18 @@ def parse() -> argparse.Namespace:
 
 
 def parts() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(door_parts.__path__))
+    """The modules that have bars; the others are what these are made of."""
+    names = sorted(module.name for module in pkgutil.iter_modules(door_parts.__path__))
+    return [name for name in names if hasattr(_part(name), "bars")]
 
 
 def measured(name: str, sets: Path) -> list[Bar]:
     print(f"{name} ...", file=sys.stderr)
-    return list(importlib.import_module(f"door_parts.{name}").bars(sets))
+    return list(_part(name).bars(sets))
+
+
+def _part(name: str) -> ModuleType:
+    return importlib.import_module(f"door_parts.{name}")
 
 
 def shown(bars: Sequence[Bar]) -> str:

@@ -1,6 +1,7 @@
 """Training rows that the held-out rows know are left out, each for one reason."""
 
-from finewright.data.decontaminate import decontaminated
+from finewright.data.contamination import contamination
+from finewright.data.decontaminate import decontaminated, without_leaks
 from finewright.schema.rows import Row
 
 LONG = (
@@ -37,3 +38,16 @@ def test_another_fact_in_the_same_words_is_no_leak():
 def test_without_held_out_rows_nothing_goes():
     train = [row(1, "What?", "That.")]
     assert decontaminated(train, []) == ((*train,), {})
+
+
+def test_after_leaks_are_out_none_is_known():
+    test = [row(1, f"Who writes? {LONG}", "The keeper."), row(2, "What is the fee?", "$5")]
+    train = [
+        row(1, f"Tell me who writes, please: {LONG}", "A man does so " + "day by day " * 9),
+        row(2, f"Read this book. {LONG}. " + "Then say what ships are for in your own words. " * 9, "Yes."),
+        row(3, "What is the limit of a transfer?", "$900"),
+    ]  # fmt: skip
+    kept, removed = without_leaks(train, test)
+    assert [r.row for r in kept] == [3]
+    assert removed == {"question": 1, "overlap": 1}
+    assert contamination(kept, "test", test).report.found == {}

@@ -1,5 +1,5 @@
-"""Rows that measure and are known from training: the same, asked before, near, of one template, or with
-common runs of words.
+"""Rows that measure and are known from training: the same, asked before, near, asked nearly so, of one
+template, or with common runs of words.
 
 Runs: Brown et al. 2020 (GPT-3, appendix C). A held-out row's words are known where they stand in a run of N
 words that is also in a training row. N is the 5th percentile of the held-out rows' lengths, at least 8 and at
@@ -19,12 +19,12 @@ from finewright.schema.rows import Row
 if TYPE_CHECKING:
     from finewright.data.overlap import Overlap
 
-MOST_SHOWN = 20
 _MUCH = 0.5
 _SAYS: dict[LeakKind, str] = {
     "same": "are also trained on",
     "prompt": "ask what is also trained on",
     "near": "say nearly the same as a training row",
+    "question": "ask nearly what is also trained on",
     "template": "are a training row with other values",
     "overlap": "have half of their words in runs that are trained on",
 }
@@ -47,15 +47,17 @@ def contamination(
     """Which rows of the held-out set `name` are known from the training rows.
 
     Each counts once, under the first of: the same row, the same question, near (as
-    `duplicates.alike` says, whatever the system prompt), of one template (as `templates` says),
-    overlapping. Not covered: paraphrases, and translations."""
+    `duplicates.alike` says, whatever the system prompt), nearly the same question (as `duplicates.questions`
+    says), of one template (as `templates` says), overlapping. Not covered: free paraphrases, translations."""
     # numpy is loaded only when something is measured.
     import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
-    from finewright.data.overlap import near_rows, overlaps
+    from finewright.data.overlap import asked_nearly, near_rows, overlaps
 
     known = {**_alike(train, held_out)}
     for i, (of, share) in near_rows(train, held_out, similarity).items():
         known.setdefault(i, _Known("near", of, share))
+    for i, (of, share) in asked_nearly(train, held_out).items():
+        known.setdefault(i, _Known("question", of, share))
     for i, of in of_known_templates(train, held_out).items():
         known.setdefault(i, _Known("template", of, 1.0))
     repeated = tuple(sorted(known))
@@ -103,19 +105,16 @@ def _examples(
     found: dict[int, _Known],
     runs: Sequence["Overlap"],
 ) -> Iterator[LeakedRow]:
-    shown: Counter[str] = Counter()
     for i, leak in found.items():
-        shown[leak.kind] += 1
-        if shown[leak.kind] <= MOST_SHOWN:
-            yield LeakedRow(
-                kind=leak.kind,
-                file=held_out[i].file,
-                row=held_out[i].row,
-                of_file=train[leak.of].file,
-                of_row=train[leak.of].row,
-                share=round(leak.share, 4),
-                ngrams=runs[i].evidence(held_out[i]),
-            )
+        yield LeakedRow(
+            kind=leak.kind,
+            file=held_out[i].file,
+            row=held_out[i].row,
+            of_file=train[leak.of].file,
+            of_row=train[leak.of].row,
+            share=round(leak.share, 4),
+            ngrams=runs[i].evidence(held_out[i]),
+        )
 
 
 def _problems(report: ContaminationReport) -> Iterator[Problem]:

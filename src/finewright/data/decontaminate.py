@@ -1,9 +1,10 @@
-"""Training rows without those that a held-out row is the same as, asks the same as, or is near."""
+"""Training rows without those that held-out rows are known from."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from finewright.data.contamination import contamination
 from finewright.rows.prompts import prompt_key
 from finewright.schema.rows import Row
 
@@ -22,15 +23,17 @@ def decontaminated(
 ) -> Cleaned:
     """Leave out every training row by the measures of `contamination`, seen from the training row.
 
-    `same`: a held-out row itself; `prompt`: its question; `near`: words alike, the facts too; `overlap`: half
-    of its words in runs of words that a held-out row has. Not covered: paraphrases, translations."""
+    `same`: a held-out row itself; `prompt`: its question; `near`: words alike, the facts too; `question`:
+    nearly its question; `overlap`: half of its words in runs of words that a held-out row has. Not covered:
+    templates filled in anew, free paraphrases, translations."""
     # numpy is loaded only when something is measured.
     import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
-    from finewright.data.overlap import near_rows, overlaps
+    from finewright.data.overlap import asked_nearly, near_rows, overlaps
 
     ids = {row.id for row in held_out}
     prompts = {prompt_key(row) for row in held_out if row.prompt}
     near = near_rows(held_out, train, similarity) if held_out else {}
+    asked = asked_nearly(held_out, train) if held_out else {}
     shares = [run.share for run in overlaps(held_out, train).rows] if held_out else []
     kept, removed = [], Counter[str]()
     for i, row in enumerate(train):
@@ -38,6 +41,7 @@ def decontaminated(
             "same": row.id in ids,
             "prompt": bool(row.prompt) and prompt_key(row) in prompts,
             "near": i in near,
+            "question": i in asked,
             "overlap": bool(shares) and shares[i] >= _MUCH,
         }
         why = next((reason for reason, is_so in reasons.items() if is_so), "")
@@ -46,3 +50,20 @@ def decontaminated(
         else:
             kept.append(row)
     return Cleaned(tuple(kept), dict(removed))
+
+
+def without_leaks(
+    train: Sequence[Row], held_out: Sequence[Row], *, similarity: float = 0.8
+) -> Cleaned:
+    """As `decontaminated`, until `contamination` finds no held-out row that is known from a row that stays.
+
+    Rows of one template with other values stay: without them a whole kind of row would not be trained."""
+    cleaned = decontaminated(train, held_out, similarity=similarity)
+    rows, removed = list(cleaned.rows), Counter(cleaned.removed)
+    while True:
+        report, _ = contamination(rows, "", held_out, similarity=similarity)
+        why = {(e.of_file, e.of_row): e.kind for e in report.examples if e.kind != "template"}
+        if not why:
+            return Cleaned(tuple(rows), dict(removed))
+        removed.update(why[row.file, row.row] for row in rows if (row.file, row.row) in why)
+        rows = [row for row in rows if (row.file, row.row) not in why]

@@ -40,7 +40,7 @@ def row_sets(
     similarity = spec.data.duplicates.similarity
     if not spec.evaluate.data:
         rows, problems, _ = measured_share(gathered.eval)
-        return [_compared("eval", rows, problems, gathered, similarity)] if gathered.eval else []
+        return [compared("eval", rows, problems, gathered, similarity)] if gathered.eval else []
     found = []
     for number, item in enumerate(spec.evaluate.data):
         rows, problems, draw = read_row_set(resolve(item.path), item, seed=spec.evaluate.seed)
@@ -49,8 +49,8 @@ def row_sets(
         warnings = RowWarnings()
         warnings.add(rows)
         all_problems = (*problems, *warnings.problems(), *seen)
-        compared = _compared(item.title, rows, all_problems, gathered, similarity)
-        found.append(replace(compared, draw=draw))
+        known = compared(item.title, rows, all_problems, gathered, similarity)
+        found.append(replace(known, draw=draw))
     return found
 
 
@@ -71,13 +71,14 @@ def _private(
     return outcome.rows, outcome.problems
 
 
-def _compared(
+def compared(
     name: str,
     rows: tuple[Row, ...],
     problems: tuple[Problem, ...],
     gathered: Gathered,
     similarity: float,
 ) -> MeasuredRows:
+    """The set with what is known of it from the rows that train; a warning where nobody could look."""
     try:
         report, leaked = contamination(gathered.train, name, rows, similarity=similarity)
     except MissingExtra as error:

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.guard.duplicates.near import near_pairs
+from finewright.guard.duplicates.questions import NearQuestion, near_questions
 from finewright.guard.duplicates.words import (
+    Vocabulary,
     Wordings,
     mixed,
     parts_of,
@@ -68,6 +70,15 @@ def near_rows(
         if earlier < len(train) <= later and (place not in best or share > best[place].share):
             best[place] = NearRow(earlier, share)
     return best
+
+
+def asked_nearly(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int, NearQuestion]:
+    """Place of each held-out row that asks nearly what a training row does -> that row."""
+    vocabulary = Vocabulary()
+    known, asked = (
+        wordings(rows, keyed=False, vocabulary=vocabulary) for rows in (train, held_out)
+    )
+    return near_questions(known, asked)
 
 
 def overlaps(train: Sequence[Row], held_out: Sequence[Row]) -> Overlaps:

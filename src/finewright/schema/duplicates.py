@@ -7,7 +7,7 @@ from pydantic import Field
 from finewright.schema.common import Model, Problem, default
 
 DuplicateKind = Literal["exact", "near", "semantic"]
-LeakKind = Literal["same", "prompt", "near", "template", "overlap"]
+LeakKind = Literal["same", "prompt", "near", "question", "template", "overlap"]
 
 
 class DuplicatesSpec(Model):
@@ -68,10 +68,11 @@ class LeakedRow(Model):
 class ContaminationReport(Model):
     """How many rows of one held-out set are known from the training rows, by the strongest sign of each.
 
-    `template` counts rows that are a training row with other values; `overlap` rows half of whose words
-    stand in runs of `ngram` words that are trained on; `mean_share` is over all rows. `repeated` are the
-    places (from 0) of the rows known by any sign but `overlap`: they measure recall. It is None in a report
-    that is older than the key. `examples` are the first of each kind."""
+    `question` counts rows that ask nearly what is trained on, with whatever answer; `template` rows that
+    are a training row with other values; `overlap` rows half of whose words stand in runs of `ngram` words
+    that are trained on; `mean_share` is over all rows. `repeated` are the places (from 0) of the rows known
+    by any sign but `overlap`: they measure recall. It is None in a report that is older than the key.
+    `examples` are all of them (in older reports the first of each kind)."""
 
     name: str
     rows: int

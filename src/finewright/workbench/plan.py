@@ -1,11 +1,12 @@
 """`plan`: what a run would train on, how long, with which settings and why - before it starts."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 from finewright.data.gather import Gathered, RowSetFile, gather, measured_share, read_row_set
+from finewright.data.measured import compared
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, num_parameters, reads_of_files
 from finewright.schema.common import Problem
@@ -48,7 +49,12 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         candidates=tuple(candidates),
         values={key: _value(lock, key) for key in lock.reasons},
         reasons=lock.reasons,
-        problems=(*map(loaded.placed, incoherent(loaded.spec)), *gathered.problems, *rows.problems),
+        problems=(
+            *map(loaded.placed, incoherent(loaded.spec)),
+            *gathered.problems,
+            *rows.problems,
+            *_leaks(loaded, gathered, sets),
+        ),
         evaluation=tuple(
             PlannedSet(name=name, rows=len(found.rows), draw=found.draw)
             for name, found in sets.items()
@@ -67,6 +73,15 @@ def _sets(loaded: LoadedSpec, gathered: Gathered) -> dict[str, RowSetFile]:
         each.title: read_row_set(loaded.resolve(each.path), each, seed=spec.seed)
         for each in spec.data
     }
+
+
+def _leaks(
+    loaded: LoadedSpec, gathered: Gathered, sets: dict[str, RowSetFile]
+) -> Iterator[Problem]:
+    """Of each set, the rows that are known from the rows that train."""
+    similarity = loaded.spec.data.duplicates.similarity
+    for name, found in sets.items():
+        yield from compared(name, found.rows, (), gathered, similarity).problems
 
 
 def _value(lock: Lock, key: str) -> str:

@@ -98,3 +98,23 @@ def test_rows_of_other_shapes_are_compared_as_a_manifest_or_the_user_says(tmp_pa
 def test_rows_that_are_not_listed_are_counted(tmp_path: Path) -> None:
     many = write(tmp_path / "many.jsonl", *[("where is it", LONG)] * 9)
     assert "and 3 more rows that repeat others" in text_of(duplicates([many]))
+
+
+def test_rows_that_leak_are_left_out_of_the_copy_and_fail_where_that_is_wanted(
+    files, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    report = duplicates(files[:2], against=files[2:], out=out, fail_on="leak")
+    assert not report.passed
+    assert report.rows_dropped == {"leak": 1}
+    assert report.rows_kept == 4
+    again = duplicates([out], against=files[2:], fail_on="leak")
+    assert again.passed
+    assert (again.rows_in, again.contamination[0].found) == (4, {})
+
+
+def test_every_leak_is_listed(tmp_path: Path) -> None:
+    rows = [(f"where is the parcel {i} of {i}", f"{LONG} {i}") for i in range(30)]
+    one, other = write(tmp_path / "train.jsonl", *rows), write(tmp_path / "held.jsonl", *rows)
+    (known,) = duplicates([one], against=[other]).contamination
+    assert [leak.row for leak in known.examples] == list(range(1, 31))

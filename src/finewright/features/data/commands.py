@@ -49,7 +49,8 @@ def duplicates(options: DuplicatesOptions, session: Session) -> BaseModel:
 
     o = options
     spec = DuplicatesSpec(exact=o.exact, near=o.near, semantic=o.semantic, similarity=o.similarity)
-    return run(o.paths, spec=spec, against=o.against, out=o.out, options=o.read_options())
+    rows = o.read_options()
+    return run(o.paths, spec=spec, against=o.against, out=o.out, fail_on=o.fail_on, options=rows)
 
 
 def personal(options: PersonalOptions, session: Session) -> BaseModel:

@@ -1,9 +1,11 @@
-"""`data duplicates`: rows of files that repeat each other or rows that measure; a copy without repeats."""
+"""`data duplicates`: rows of files that repeat each other or rows that measure; a copy without them."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from finewright.data.contamination import contamination
+from finewright.data.decontaminate import without_leaks
 from finewright.features.data.rows import said_of, usable_rows, write_rows
 from finewright.guard.duplicates.find import find
 from finewright.rows.fates import ReadOptions, Tally
@@ -17,13 +19,15 @@ def duplicates(
     spec: DuplicatesSpec | None = None,
     against: Sequence[Path] = (),
     out: Path | None = None,
+    fail_on: Literal["nothing", "leak"] = "nothing",
     options: ReadOptions = ReadOptions(),  # noqa: B008 - a tuple that nobody changes
 ) -> DuplicatesReport:
     """Repeats among the usable rows of all files together, and which rows of `against` are known from them.
 
-    With `out`, a new file, the rows that go on are written there. Rows that cannot be used are not
-    compared, and are counted among the dropped. Raises DataError where one of the paths, also of `against`,
-    is not there or has no usable row."""
+    With `out`, a new file, the rows that go on are written there, without those from which a row of
+    `against` is known (other values of one template aside). With `fail_on` "leak" every known row is an
+    error. Rows that cannot be used are not compared, and are counted among the dropped. Raises DataError
+    where one of the paths, also of `against`, is not there or has no usable row."""
     check_outputs([out], [*paths, *against])
     spec = spec or DuplicatesSpec()
     read = [usable_rows(path, options) for path in paths]
@@ -33,8 +37,11 @@ def duplicates(
         contamination(outcome.rows, path.name, found.rows, similarity=spec.similarity)
         for path, found in zip(against, held_out, strict=True)
     ]
+    kept = outcome.rows
     if out is not None:
-        write_rows(out, outcome.rows)
+        measuring = [row for found in held_out for row in found.rows]
+        kept = without_leaks(kept, measuring, similarity=spec.similarity).rows if against else kept
+        write_rows(out, kept)
     of_files = [
         problem
         for path, found in zip([*paths, *against], [*read, *held_out], strict=True)
@@ -44,10 +51,15 @@ def duplicates(
     for found in read:
         tally.join(found.tally)
     tally.drop(report.rows_dropped)
+    if leaks := len(outcome.rows) - len(kept):
+        tally.drop({"leak": leaks})
     known = [problem for found in measured for problem in found.problems]
+    if fail_on == "leak":
+        known = [problem.model_copy(update={"level": "error"}) for problem in known]
     return report.model_copy(
         update={
             "rows_in": tally.rows_in,
+            "rows_kept": len(kept),
             "rows_dropped": dict(tally.dropped),
             "contamination": tuple(found.report for found in measured),
             "out": "" if out is None else str(out),

@@ -109,6 +109,9 @@ class DuplicatesOptions(RowOptions):
     semantic: Choice = option("off", "Rows that mean the same.")
     similarity: Similarity = 0.8
     against: tuple[Path, ...] = option((), "Held-out rows: which of them are known? Repeatable.")
+    fail_on: Literal["nothing", "leak"] = option(
+        "nothing", "With --against: exit code 2 where a held-out row is known."
+    )
     out: NewRows = None
 
 

@@ -10,11 +10,13 @@ a sentence. Not covered: opposites that no list has."""
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import NamedTuple
 
 from finewright.guard.duplicates.lexicon.lists import (
     alone,
+    any_opposed,
     are_opposed,
     are_same,
     fillers,
@@ -28,6 +30,7 @@ _SIGNS = frozenset("-+*/%=$€£¥₹")
 _CAPITAL = 2
 _MOST_CAPITALS = 0.6
 _LONG, _VERY_LONG = 4, 8
+_MOST_LETTERS = 4
 _LONGEST_MOVED = 3
 _CONTRACTED = (
     "aint arent cannot cant couldnt didnt doesnt dont hadnt hasnt havent isnt mustnt neednt shouldnt wasnt"
@@ -67,7 +70,7 @@ def difference(
     right = _side(other, (b - a).elements(), spelled_other)
     num_alike = _without_numerals(left, right) + _without_alike(left, right)
     # Small words count here, as in `from` and `to`.
-    are_opposite = any(are_opposed(a, b) for a in left.words for b in right.words)
+    are_opposite = any_opposed(left.words, right.words)
     dropped = tuple(_without_fillers(side) for side in (left, right))
     num_facts = [len(side.facts) for side in (left, right)]
     return WordDifference(
@@ -113,7 +116,8 @@ def _without_alike(left: _Side, right: _Side) -> int:
         return num
     num, kept = 0, []
     for word in left.words:
-        same = next((w for w in right.words if _are_alike(word, w, left, right)), None)
+        may_be = (w for w in right.words if _may_be_alike(word, w))
+        same = next((w for w in may_be if _are_alike(word, w, left, right)), None)
         if same is None:
             kept.append(word)
         else:
@@ -121,6 +125,17 @@ def _without_alike(left: _Side, right: _Side) -> int:
             num += 1
     left.words = kept
     return num
+
+
+def _may_be_alike(one: str, other: str) -> bool:
+    """A quick look, which two slips of the pen pass: each takes one letter, or brings one."""
+    return (_letters(one) ^ _letters(other)).bit_count() <= _MOST_LETTERS or are_same(one, other)
+
+
+@lru_cache(100_000)
+def _letters(word: str) -> int:
+    """A bit for each letter of the word."""
+    return reduce(or_, (1 << (ord(letter) & 63) for letter in word), 0)
 
 
 def _are_alike(one: str, other: str, left: _Side, right: _Side) -> bool:
@@ -164,6 +179,11 @@ def _without_fillers(side: _Side) -> int:
     num = len(side.words) - len(kept)
     side.words = kept
     return num
+
+
+def is_content(number: int, word: str | None) -> bool:
+    """Does the word with this number say something?"""
+    return word is None or is_fact(number) or not _is_filler(word)
 
 
 @lru_cache(10_000)

@@ -6,8 +6,8 @@ line that exclude each other, `alone.txt` those that change what is said whereve
 those that hardly change it, `same.txt` words on a line that stand for each other."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
 from importlib.resources import files
 
 _ENDINGS = ("ing", "ies", "ed", "es", "s", "d", "e", "ly")
@@ -59,6 +59,29 @@ def are_opposed(one: str, other: str) -> bool:
         return stem(one) != stem(other)
     short, long = sorted((one, other), key=len)
     return any(long == prefix + short for prefix in _PREFIXES) or _are_ful_and_less(one, other)
+
+
+def any_opposed(ones: Sequence[str], others: Sequence[str]) -> bool:
+    """Does a word of the one side exclude one of the other?"""
+    known = defaultdict(set)
+    for other in others:
+        for mark in _marks(other):
+            known[mark].add(other)
+    return any(
+        are_opposed(one, other)
+        for one in ones
+        for other in set().union(*(known[mark] for mark in _marks(one) if mark in known))
+    )
+
+
+@lru_cache(100_000)
+def _marks(word: str) -> frozenset[int | str]:
+    """What two words have in common that may exclude each other: a line of a list, or the word that is left
+    without a prefix or an ending."""
+    lines = _opposites()
+    bare = {word.removeprefix(prefix) for prefix in _PREFIXES}
+    ending = word.removesuffix("less").removesuffix("ful")
+    return frozenset((*lines.get(word, _NONE), *lines.get(stem(word), _NONE), word, *bare, ending))
 
 
 def is_opposite_of_any(word: str) -> bool:

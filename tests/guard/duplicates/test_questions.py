@@ -1,0 +1,67 @@
+"""One question in other words is found whatever is answered; another question of the same kind is not."""
+
+import pytest
+
+from finewright.guard.duplicates.questions import near_questions
+from finewright.guard.duplicates.words import Vocabulary, wordings
+from guard.duplicates.made import chat
+
+QUESTION = (
+    "A farmer sells 48 eggs at the market in the morning and half as many in the afternoon."
+    " How many eggs does the farmer sell on that day in total?"
+)
+LETTER = "Please write a short letter to the landlord about the broken heating in the kitchen."
+
+
+def found(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    vocabulary = Vocabulary()
+    known, asked = (
+        wordings([chat(*said)], keyed=False, vocabulary=vocabulary) for said in (one, other)
+    )
+    return bool(near_questions(known, asked))
+
+
+@pytest.mark.parametrize(
+    ("question", "other"),
+    [
+        (QUESTION, "How many eggs does a farmer sell in total on the day when the farmer sells 48 eggs in "
+         "the morning at the market, and half as many in the afternoon?"),
+        (QUESTION, f"Hi, please help me with this. {QUESTION.replace('farmer', 'famrer')} Thanks!"),
+        (LETTER, "Could you write a short letter about the broken heating of the kitchen to our landlord?"),
+    ],
+)  # fmt: skip
+def test_other_words_and_another_answer_hide_nothing(question: str, other: str) -> None:
+    assert found((question, "She sells 72 eggs."), (other, "48 + 24 = 72, so the answer is 72."))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        QUESTION.replace("48", "50"),
+        QUESTION.replace("half", "twice").replace("eggs", "apples").replace("farmer", "baker"),
+        "Please write a short poem about the kitchen.",
+        LETTER.replace("broken heating in the kitchen", "noise of the neighbours at night"),
+        LETTER.replace("Please write", "Please do not write"),
+    ],
+)
+def test_another_question_is_none(other: str) -> None:
+    assert not found((QUESTION, "She sells 72 eggs."), (other, "Here it is."))
+    assert not found((LETTER, "Dear Sir, it is cold."), (other, "Here it is."))
+
+
+def test_another_label_is_a_conflict_and_no_leak() -> None:
+    asked = "How do I activate the card that came by mail?"
+    nearly = "How can I activate the card which came in the mail?"
+    assert found((asked, "activate_my_card"), (nearly, "activate_my_card"))
+    assert not found((asked, "activate_my_card"), (nearly, "lost_or_stolen"))
+
+
+def test_each_is_compared_with_the_rows_that_share_its_rarest_words() -> None:
+    rows = [
+        chat(f"What is the capital of country number {i}, please?", "It is.") for i in range(300)
+    ]
+    rows.append(chat(LETTER, "Dear Sir."))
+    vocabulary = Vocabulary()
+    known = wordings(rows, keyed=False, vocabulary=vocabulary)
+    asked = wordings([chat(f"Hello! {LETTER}", "Dear Madam.")], keyed=False, vocabulary=vocabulary)
+    assert [(i, near.of) for i, near in near_questions(known, asked).items()] == [(0, 300)]

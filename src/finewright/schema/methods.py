@@ -118,6 +118,16 @@ class OnlineSettings(TrainSettings):
         1.0, "Nucleus of the sampled answers", "the policy itself", gt=0.0, le=1.0
     )
 
+    @property
+    def uses(self) -> int:
+        """How many optimiser steps learn from the same answers."""
+        return 1
+
+    @property
+    def looks(self) -> int:
+        """Forwards without a gradient over the answers, before they are learned from."""
+        return 0
+
 
 class GRPOSpec(OnlineSettings):
     """Group-relative policy optimisation (Shao et al. 2024, arXiv:2402.03300)."""
@@ -146,6 +156,16 @@ class GRPOSpec(OnlineSettings):
     def base_key(self) -> str:
         """Its weight, unless that is zero."""
         return "beta" if self.beta else ""
+
+    @property
+    def uses(self) -> int:
+        """Each iteration's."""
+        return self.num_iterations
+
+    @property
+    def looks(self) -> int:
+        """At the policy before the step, where that differs from the policy at it, and at the base."""
+        return (self.num_iterations > 1) + bool(self.base_key)
 
 
 class PPOSpec(OnlineSettings):
@@ -185,6 +205,16 @@ class PPOSpec(OnlineSettings):
     def base_key(self) -> str:
         """Its price, unless that is zero and stays so."""
         return "kl_coef" if self.kl_coef or self.target_kl else ""
+
+    @property
+    def uses(self) -> int:
+        """Each epoch's."""
+        return self.num_ppo_epochs
+
+    @property
+    def looks(self) -> int:
+        """At the policy before the steps, and at the base."""
+        return 2
 
 
 def _sft_unless_said(value: Any) -> Any:  # Any: not validated yet

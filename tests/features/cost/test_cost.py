@@ -1,5 +1,6 @@
 """The report: which machines fit, what would, what is wrong in common advice, and how it reads."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -140,16 +141,24 @@ def test_a_hundred_times_less_memory_is_contradicted() -> None:
     assert list(truths(job_of(adapter={"type": "none"}))) == []
 
 
-def test_answers_that_are_sampled_have_no_time_but_memory() -> None:
-    rows = GRPOSpec(rewards=("valid_json",), num_generations=8, max_new_tokens=64)
-    job = job_of()
-    from dataclasses import replace
-
-    online = replace(job, train=rows)
+def test_answers_that_are_sampled_are_in_the_hours() -> None:
+    spec = GRPOSpec(rewards=("valid_json",), num_generations=8, max_new_tokens=64)
+    online = replace(job_of(), train=spec)
     (candidate,) = asked(online).candidates
-    assert all(row.hours is None for row in candidate.machines)
-    assert online.load(gpu=True).cached == rows.batch_size * 8 * (1000 + 64)
-    assert any("not estimated" in problem.message for problem in asked(online).problems)
+    # each of 3,000 prompts once with 8 answers of at most 64 tokens, and of two thirds of that in the middle
+    assert candidate.work.tokens.median == pytest.approx(3000 * (400 + 8 * 64 * 0.65))
+    twice = replace(online, train=spec.model_copy(update={"num_iterations": 2}))
+    assert twice.work(twice.load(gpu=True)).tokens.median == 2 * candidate.work.tokens.median
+    longer = replace(online, train=spec.model_copy(update={"max_new_tokens": 640}))
+    hours = [
+        next(row.hours for row in asked(job).candidates[0].machines if row.gpu == "H200")
+        for job in (job_of(), online, longer)
+    ]
+    medians = [each.median for each in hours if each is not None]
+    assert len(medians) == 3
+    assert medians == sorted(medians)
+    assert online.load(gpu=True).cached == spec.batch_size * 8 * (1000 + 64)
+    assert any("not measured on a GPU" in problem.message for problem in asked(online).problems)
 
 
 def test_rows_over_the_models_context_are_told_by_their_longest_sequence() -> None:

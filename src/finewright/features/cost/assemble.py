@@ -135,7 +135,8 @@ def _problems(question: CostQuestion, candidates: Sequence[CandidateCost]) -> It
         if job.samples:
             yield Problem(
                 level="info",
-                message=f"{job.base_model}: how long {job.train.method} samples its answers is not estimated",
+                message=f"{job.base_model}: hours include the sampling of {job.train.method}'s answers, by a"
+                " formula that was not measured on a GPU; computing rewards is not in them",
                 hint="a run of a few steps tells",
             )
         yield from _over_budget(question.spec, candidate)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from finewright.estimate.memory import MemoryLoad
+from finewright.estimate.memory import MemoryLoad, memory
+from finewright.estimate.money import product, total
+from finewright.estimate.rollouts import MEAN_ANSWER, Sampling
 from finewright.estimate.shape import ModelShape
 from finewright.estimate.time import flops_per_token
 from finewright.schema.cost import Range, TrainingWork
@@ -59,20 +61,49 @@ class TrainingJob:
         )
 
     def work(self, load: MemoryLoad) -> TrainingWork:
-        """All that is computed, and how much a token asks."""
+        """All that is computed, and how much a token asks; sampling answers is not in it."""
         mean = replace(load, longest=max(1, round(self.rows.mean)))
+        tokens, steps, each = self.tokens, self.steps, 0.0
+        learned = self.rows.learned_share
+        if isinstance(self.train, OnlineSettings):
+            tokens, steps = self._sampled_tokens(self.train), self.steps * self.train.uses
+            mean = replace(mean, longest=round(self.rows.mean + self.train.max_new_tokens))
+            each = 2.0 * self.shape.computing * self.train.looks / self.train.uses
+            learned = 1.0
         return TrainingWork(
-            tokens=self.tokens,
+            tokens=tokens,
             tokens_tier="counted" if self.rows.counted else "from characters",
-            steps=self.steps,
-            parts=max(float(self.steps), self.tokens.median / load.tokens),
-            flops_per_token=flops_per_token(self.shape, mean, self.rows.learned_share),
+            steps=steps,
+            parts=max(float(steps), tokens.median / load.tokens),
+            flops_per_token=flops_per_token(self.shape, mean, learned) + each,
         )
 
     @property
     def samples(self) -> bool:
-        """Does it learn from answers that it makes itself? How long that takes, no formula here says."""
+        """Does it learn from answers that it makes itself?"""
         return isinstance(self.train, OnlineSettings)
+
+    def sampling(self, load: MemoryLoad) -> Sampling | None:
+        """The answers that it makes to learn from; None where it makes none."""
+        spec = self.train
+        if not isinstance(spec, OnlineSettings):
+            return None
+        prompts = self.tokens.median / max(1.0, self.rows.mean) / max(1, self.steps)
+        return Sampling(
+            steps=self.steps,
+            prompts=max(1.0, prompts),
+            answers=spec.num_generations,
+            prompt_tokens=self.rows.mean,
+            max_new_tokens=spec.max_new_tokens,
+            number=load.number,
+            weight_bytes=memory(self.shape, load).weights,
+        )
+
+    def _sampled_tokens(self, spec: OnlineSettings) -> Range:
+        """Tokens that are learned from: each prompt once with all its answers, as often as they are used."""
+        prompts = self.tokens.median / max(1.0, self.rows.mean)
+        most = float(prompts * spec.num_generations * spec.max_new_tokens)
+        return product(total(self.tokens, product(MEAN_ANSWER, most)), float(spec.uses))
 
     def _sizes(self) -> tuple[int, int, int, float]:
         """Tokens of what cannot be parted, of a batch and of the cache, and the share that is learned."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from finewright.estimate.money import project, training_run
+from finewright.estimate.money import project, total, training_run
+from finewright.estimate.rollouts import sampling_hours
 from finewright.estimate.sharded import sharded_hours
 from finewright.estimate.time import hours_on, utilisation
 from finewright.features.cost.job import TrainingJob
@@ -92,7 +93,9 @@ def _on(job: TrainingJob, gpu: GPU, number: int, found: Sequence[Option]) -> _On
     load = job.load(gpu=True, number=number)
     work = job.work(load)
     share = utilisation(job.shape, load, gpu)
-    hours = None if job.samples else hours_on(gpu, share, work, job.shape.num_layers)
+    hours = hours_on(gpu, share, work, job.shape.num_layers)
+    if sampling := job.sampling(load):
+        hours = total(hours, sampling_hours(job.shape, sampling, gpu))
     better = None if fits == "yes" else mend(found, gpu.memory_gib)
     return _On(gpu, 1, needs, fits, hours, better)
 

@@ -7,11 +7,11 @@ import pytest
 import published
 from finewright.catalog.prices import gpu_named, packaged_prices
 from finewright.estimate.families import shape_of
-from finewright.estimate.rollouts import Sampling, sampling_hours
+from finewright.estimate.rollouts import RolloutLoad, sampling_hours
 
 LLAMA2_7B = shape_of(published.config("llama", 4096, 11008, 32, 32, 32, 32000))
 WEIGHTS = 2.0 * LLAMA2_7B.parameters
-ONE = Sampling(
+ONE = RolloutLoad(
     steps=1,
     prompts=1.0,
     answers=1,

@@ -23,7 +23,7 @@ _START_SECONDS = Range(low=0.2e-3, median=0.5e-3, high=1.2e-3)
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class RolloutLoad:
     """What is sampled: in so many steps, `prompts` at once with `answers` to each; tokens of a prompt, and
     the most of an answer; bytes of a number, and of the weights."""
 
@@ -36,7 +36,7 @@ class Sampling:
     weight_bytes: float
 
 
-def sampling_hours(shape: ModelShape, sampling: Sampling, gpu: GPU) -> Range:
+def sampling_hours(shape: ModelShape, sampling: RolloutLoad, gpu: GPU) -> Range:
     """Hours of sampling alone."""
     most, at_once = sampling.max_new_tokens, sampling.prompts * sampling.answers
     context = sampling.prompt_tokens + most / 2

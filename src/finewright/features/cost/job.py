@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from finewright.estimate.memory import MemoryLoad, memory
 from finewright.estimate.money import product, total
-from finewright.estimate.rollouts import MEAN_ANSWER, Sampling
+from finewright.estimate.rollouts import MEAN_ANSWER, RolloutLoad
 from finewright.estimate.shape import ModelShape
 from finewright.estimate.time import flops_per_token
 from finewright.schema.cost import Range, TrainingWork
@@ -83,13 +83,13 @@ class TrainingJob:
         """Does it learn from answers that it makes itself?"""
         return isinstance(self.train, OnlineSettings)
 
-    def sampling(self, load: MemoryLoad) -> Sampling | None:
+    def sampling(self, load: MemoryLoad) -> RolloutLoad | None:
         """The answers that it makes to learn from; None where it makes none."""
         spec = self.train
         if not isinstance(spec, OnlineSettings):
             return None
         prompts = self.tokens.median / max(1.0, self.rows.mean) / max(1, self.steps)
-        return Sampling(
+        return RolloutLoad(
             steps=self.steps,
             prompts=max(1.0, prompts),
             answers=spec.num_generations,

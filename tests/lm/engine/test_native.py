@@ -11,11 +11,13 @@ from transformers import PreTrainedModel
 
 import tiny
 from finewright.errors import ModelError
+from finewright.lm.adapters.lora import add_lora
 from finewright.lm.batch import pack
 from finewright.lm.engine.forward import BLOCK, Piece
 from finewright.lm.engine.native import NativeForward, native_forward
 from finewright.lm.engine.weights import AdapterWeights, LowRankDelta, RescaledFeatures, weights_of
 from finewright.lm.fast import library
+from finewright.schema.adapter import LoraSpec, Quantization
 
 pytestmark = [
     pytest.mark.torch,
@@ -177,3 +179,21 @@ def test_an_adapter_that_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(ModelError, match=path):
         forward_of(tiny_model("llama")).load("a", AdapterWeights({path: delta}))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("quantization", ["int8", "nf4"])
+@pytest.mark.parametrize("family", ["qwen2", "phi3"])
+def test_what_is_served_is_what_was_trained(
+    family: str, quantization: Quantization, dtype: torch.dtype, tiny_model: Model
+) -> None:
+    """Packed weights give, bit for bit, what the same weights give when they are kept whole."""
+    packed, whole = tiny_model(family).to(dtype), tiny_model(family).to(dtype)
+    spec = LoraSpec(r=4, quantization=quantization)
+    for path, part in add_lora(packed, spec, seed=0).items():
+        whole.get_submodule(path).weight.data.copy_(part.weight())
+    found, true = (
+        torch.cat(logits_in_cuts(forward_of(model), [(None, ids) for ids in ROWS]))
+        for model in (packed, whole)
+    )
+    assert torch.equal(found, true)

@@ -30,6 +30,13 @@ from finewright.lm.engine.recognise import (
 )
 from finewright.lm.engine.weights import AdapterWeights, LinearDelta, LowRankDelta
 from finewright.lm.fast import dora, library, structures
+from finewright.lm.fast.quantized import (
+    Int8,
+    Nf4Codes,
+    PackedWeight,
+    QuantizedWeight,
+    tables_on,
+)
 from finewright.lm.fast.structures import address
 from finewright.lm.logits import change_of
 
@@ -86,7 +93,8 @@ class NativeForward:
         """Logits (sum of num_logits, V), float32, piece by piece."""
         self._take_positions(max(piece.end for piece in pieces))
         wanted = sum(piece.num_logits for piece in pieces)
-        logits = torch.empty(wanted, self._vocabulary)
+        # rows a power of two apart would share few places of a cache
+        logits = torch.empty(wanted, self._vocabulary + 16)[:, : self._vocabulary]
         batch = _Batch(pieces, self._adapters, logits)
         structures.run(self._model, batch.laid, self._dtype)
         return logits if self._change is None else self._change(logits)
@@ -158,7 +166,7 @@ class NativeForward:
 
     def _laid(self) -> structures.StepModel:
         decoder = self._decoder
-        head = _weight(decoder.head)
+        tables = tables_on(torch.device("cpu"))
         embedding = decoder.embedding.weight
         assert isinstance(embedding, Tensor)
         scale = getattr(decoder.embedding, "embed_scale", None)
@@ -180,7 +188,9 @@ class NativeForward:
             embedding=self._address(embedding.detach()),
             embedding_row=embedding.stride(0),
             final_norm=self._address(decoder.final_norm),
-            head=self._linear(decoder.head, head.shape[0]),
+            head=self._linear(decoder.head),
+            levels=self._address(tables.levels),
+            dynamic=self._address(tables.dynamic),
             embedding_scale=1.0 if scale is None else float(scale.to(self._dtype)),
             eps=decoder.eps,
             attention_scale=decoder.attention_scale,
@@ -196,7 +206,7 @@ class NativeForward:
             stage.count = len(linears)
             for i, (path, module) in enumerate(linears.items()):
                 self._places[path], self._modules[path] = len(self._places), module
-                stage.linears[i] = self._linear(module, shape_of(module)[0])
+                stage.linears[i] = self._linear(module)
                 stage.linears[i].place = self._places[path]
         names = ("before_attention", "after_attention", "before_mlp", "after_mlp")
         for name, weight in zip(names, layer.around, strict=True):
@@ -205,19 +215,29 @@ class NativeForward:
         laid.keys, laid.values = map(self._address, cache)
         laid.window = layer.window
 
-    def _linear(self, module: nn.Module, outputs: int) -> structures.StepLinear:
+    def _linear(self, module: nn.Module) -> structures.StepLinear:
         base = module.base if isinstance(module, OnLinear) else module
         assert isinstance(base, nn.Linear)
-        weight, bias = _weight(module), base.bias
+        bias = None if base.bias is None else self._address(base.bias.detach().float())
+        outputs, inputs = shape_of(module)
+        laid = structures.StepLinear(outputs=outputs, inputs=inputs, bias=bias)
+        frozen = module.frozen if isinstance(module, OnLinear) else None
+        if isinstance(frozen, QuantizedWeight):
+            self._lay_packed(laid, frozen.packed)
+            return laid
+        weight = _weight(module)
         if weight.dtype != self._dtype or weight.stride(1) != 1:
             raise UnknownModelError("its weights are of several number formats")
-        return structures.StepLinear(
-            outputs=outputs,
-            inputs=weight.shape[1],
-            weight=self._address(weight),
-            row=weight.stride(0),
-            bias=None if bias is None else self._address(bias.detach().float()),
-        )
+        laid.weight, laid.row = self._address(weight), weight.stride(0)
+        return laid
+
+    def _lay_packed(self, laid: structures.StepLinear, packed: PackedWeight) -> None:
+        assert isinstance(packed, Int8 | Nf4Codes)
+        laid.weight, laid.scales = self._address(packed.codes), self._address(packed.scales)
+        laid.form = structures.INT8
+        if isinstance(packed, Nf4Codes):
+            laid.form, laid.mean = structures.NF4, packed.mean
+            laid.scale_scales = self._address(packed.scale_scales)
 
     def _address(self, tensor: Tensor | None) -> int | None:
         self._kept.append(tensor)
@@ -286,6 +306,7 @@ class _Batch:
             groups=address(groups),
             logit_rows=address(wanted),
             logits=address(logits),
+            logits_row=logits.stride(0),
         )
 
 

@@ -15,7 +15,6 @@ from transformers import PreTrainedModel
 
 from finewright.lm.adapters.linears import OnLinear
 from finewright.lm.fast import attention, mlp, norm, rope
-from finewright.lm.fast.linear import PlainWeight
 
 _QKV = (("q_proj", "k_proj", "v_proj"), ("qkv_proj",))
 _BASE = ("embed_tokens", "layers", "norm", "rotary_emb")
@@ -181,7 +180,6 @@ def _layer(
 
 def _linear(module: nn.Module) -> nn.Module:
     if isinstance(module, OnLinear):
-        _need(isinstance(module.frozen, PlainWeight), "its weights are quantised")
         return module
     _need(type(module) is nn.Linear, f"{type(module).__name__} is no plain linear")
     return module

@@ -90,7 +90,7 @@ class Nf4Codes:
         blocks = -(-width // BLOCK)
         codes = weight.new_empty((rows, blocks, BLOCK // 2), dtype=torch.uint8)
         magnitudes = weight.new_empty((rows, blocks), dtype=torch.float32)
-        borders = _borders(_tables(weight.device).levels)
+        borders = _borders(tables_on(weight.device).levels)
         if native.unpacks(weight):
             native.nf4_pack(weight, borders, _TINY, codes, magnitudes)
         else:
@@ -115,7 +115,7 @@ class Nf4Codes:
 
     def unpack(self, out: Tensor) -> None:
         """Write the weight into `out`, (d_out, d_in) with contiguous rows."""
-        tables = _tables(out.device)
+        tables = tables_on(out.device)
         if native.unpacks(out):
             own = (self.codes, self.scales, self.scale_scales, self.mean)
             native.nf4_unpack(native.Nf4Weight(*own, tables.levels, tables.dynamic), out)
@@ -228,7 +228,8 @@ class Tables(NamedTuple):
 
 
 @cache
-def _tables(device: torch.device) -> Tables:
+def tables_on(device: torch.device) -> Tables:
+    """What codes are read with."""
     with torch.inference_mode(False):
         levels = torch.tensor(LEVELS, device=device)
         byte = torch.arange(256, device=device)
@@ -252,14 +253,16 @@ def _pack_scales(magnitudes: Tensor) -> tuple[Tensor, Tensor, float]:
     flat = (magnitudes - mean).flatten()
     blocks = F.pad(flat, (0, -len(flat) % SCALE_BLOCK)).view(-1, SCALE_BLOCK)
     scale_scales = blocks.abs().amax(1)
-    borders = _borders(_tables(flat.device).dynamic)
+    borders = _borders(tables_on(flat.device).dynamic)
     near = _nearest(blocks / scale_scales[:, None].clamp_min(_TINY), borders)
     return near.flatten()[: len(flat)].view_as(magnitudes), scale_scales, float(mean)
 
 
 def _unpack_scales(codes: Tensor, scale_scales: Tensor, mean: float) -> Tensor:
     # In float64 the product is exact, so a kernel that fuses it with the sum finds the same number.
-    flat = F.embedding(codes.flatten().int(), _tables(codes.device).dynamic[:, None])[:, 0].double()
+    flat = F.embedding(codes.flatten().int(), tables_on(codes.device).dynamic[:, None])[
+        :, 0
+    ].double()
     each = scale_scales.double().repeat_interleave(SCALE_BLOCK)[: len(flat)]
     return (flat * each + mean).float().view(codes.shape)
 

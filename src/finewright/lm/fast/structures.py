@@ -14,6 +14,8 @@ from finewright.lm.fast.library import call
 
 _NAMES = {torch.float32: "step_f32", torch.bfloat16: "step_bf16"}
 NUMBER_FORMATS = frozenset(_NAMES)
+INT8, NF4 = 1, 2
+"""Forms of a weight that is kept in codes."""
 
 
 class StepLinear(ctypes.Structure):
@@ -116,6 +118,7 @@ class StepBatch(ctypes.Structure):
         *((name, c_int64) for name in ("num_pieces", "num_groups", "num_logits")),
         *((name, c_int64) for name in ("max_rank", "longest")),
         *((name, c_void_p) for name in ("pieces", "groups", "logit_rows", "logits")),
+        ("logits_row", c_int64),
     )
 
 

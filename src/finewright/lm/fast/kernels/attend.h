@@ -43,28 +43,32 @@ inline void softmax_row(float* s, i64 first, i64 last, i64 padded) {
   for (i64 t = last + 1; t < padded; ++t) s[t] = 0.0f;
 }
 
-// out (M, D) = weights (M, tokens) values (tokens, D), 64 of D at a time
+// out (M, width) = weights (M, tokens) values (tokens, D), of D from d on 16 N or, at its end, fewer
+template <int M, int N, bool kWhole, class T>
+inline void weigh_part(const float* p, i64 p_row, const Cached<T>& cached, i64 first, i64 last, i64 d, T* const* out) {
+  const i64 width = cached.dim - d;
+  Lanes sum[M][N];
+  for (int m = 0; m < M; ++m)
+    for (int n = 0; n < N; ++n) sum[m][n] = all(0.0f);
+  for (i64 b = first / kBlockTokens; b <= last / kBlockTokens; ++b) {
+    const i64 from = b * kBlockTokens, t0 = std::max(first, from), t1 = std::min(last, from + kBlockTokens - 1);
+    const T* v = cached.values + cached.block(b) + d + (t0 - from) * cached.dim;
+    for (i64 t = t0; t <= t1; ++t, v += cached.dim) {
+      Lanes lanes[N];
+      for (int n = 0; n < N; ++n) lanes[n] = kWhole ? load(v + 16 * n) : load_some(v + 16 * n, width - 16 * n);
+      for (int m = 0; m < M; ++m)
+        for (int n = 0; n < N; ++n) sum[m][n] = lanes[n] * p[m * p_row + t] + sum[m][n];
+    }
+  }
+  for (int m = 0; m < M; ++m)
+    for (int n = 0; n < N; ++n) store_some(out[m] + d + 16 * n, sum[m][n], width - 16 * n);
+}
+
 template <int M, class T>
 void weigh(const float* p, i64 p_row, const Cached<T>& cached, i64 first, i64 last, T* const* out) {
-  for (i64 d = 0; d < cached.dim; d += 64) {
-    const i64 width = std::min<i64>(64, cached.dim - d);
-    Lanes sum[M][4];
-    for (int m = 0; m < M; ++m)
-      for (int n = 0; n < 4; ++n) sum[m][n] = all(0.0f);
-    for (i64 b = first / kBlockTokens; b <= last / kBlockTokens; ++b) {
-      const T* values = cached.values + cached.block(b) + d;
-      const i64 t0 = std::max(first, b * kBlockTokens), t1 = std::min(last, b * kBlockTokens + kBlockTokens - 1);
-      for (i64 t = t0; t <= t1; ++t) {
-        const T* v = values + (t - b * kBlockTokens) * cached.dim;
-        Lanes lanes[4];
-        for (int n = 0; n < 4; ++n) lanes[n] = width == 64 ? load(v + 16 * n) : load_some(v + 16 * n, std::max<i64>(0, width - 16 * n));
-        for (int m = 0; m < M; ++m)
-          for (int n = 0; n < 4; ++n) sum[m][n] = lanes[n] * p[m * p_row + t] + sum[m][n];
-      }
-    }
-    for (int m = 0; m < M; ++m)
-      for (i64 n = 0; 16 * n < width; ++n) store_some(out[m] + d + 16 * n, sum[m][n], width - 16 * n);
-  }
+  i64 d = 0;
+  for (; d + 64 <= cached.dim; d += 64) weigh_part<M, 4, true>(p, p_row, cached, first, last, d, out);
+  for (; d < cached.dim; d += 16) weigh_part<M, 1, false>(p, p_row, cached, first, last, d, out);
 }
 
 // `rows` (1 to 4) queries (D) of one key head; scores: room for rows times the tokens, in sixteens
@@ -76,8 +80,12 @@ void attend(i64 rows, const T* const* queries, const Seen* seen, const Cached<T>
   const i64 base = first / kBlockTokens * kBlockTokens;
   const i64 padded = (last - base) / kBlockTokens * kBlockTokens + kBlockTokens;
   for (i64 t = base; t <= last; t += kBlockTokens) {
-    const T* keys = cached.keys + cached.block(t / kBlockTokens);
-    dots(rows, queries, Sixteen<T>{keys, cached.dim, kBlockTokens}, cached.dim, 0, scores + t - base, padded);
+    const i64 b = t / kBlockTokens, here = cached.block(b);
+    const i64 ahead = t + kBlockTokens <= last ? (cached.block(b + 1) - here) * static_cast<i64>(sizeof(T)) : 0;
+    const auto* values = reinterpret_cast<const char*>(cached.values + here);
+    for (i64 i = 0; i < kBlockTokens * cached.dim * static_cast<i64>(sizeof(T)); i += 64) __builtin_prefetch(values + i);
+    const Sixteen<T> keys{cached.keys + here, cached.dim, kBlockTokens};
+    dots(rows, queries, keys, cached.dim, ahead, scores + t - base, padded);
   }
   for (i64 m = 0; m < rows; ++m) {
     float* s = scores + m * padded;

@@ -17,6 +17,7 @@
 
 #include "activations.h"
 #include "attend.h"
+#include "quantized.h"
 
 namespace {
 
@@ -63,6 +64,8 @@ struct Unit {  // attention of some tokens of a piece, one key head
   i64 head, first, count;
 };
 
+inline i64 up(i64 n, i64 step) { return (n + step - 1) / step * step; }
+
 inline float inverse_rms(const float* x, i64 width, float eps) {
   float sum = 0.0f;
 #pragma omp simd reduction(+ : sum)
@@ -86,8 +89,10 @@ template <class T> class Step {
  public:
   Step(const Model& model, const Batch& batch, Arena& arena) : m_(model), b_(batch), threads_(omp_get_max_threads()) {
     const i64 queries = m_.queries(), keys = m_.keys();
-    wide_row_ = std::max({queries + 2 * keys, 2 * m_.intermediate, m_.hidden});
-    tokens_padded_ = (b_.longest + 2 * kBlockTokens) / kBlockTokens * kBlockTokens;
+    // an odd number of lines, as rows that are a power of two apart share few places of a cache
+    wide_row_ = up(std::max({queries + 2 * keys, 2 * m_.intermediate, m_.hidden}), 32) + 16;
+    widest_ = up(std::max({m_.hidden, m_.intermediate, queries}), 64) + 32;
+    tokens_padded_ = up(b_.longest + 2 * kBlockTokens, kBlockTokens);
     const i64 parts = 9 * m_.num_layers + 2;  // see layer()
     const i64 rows = b_.rows, most = std::max(b_.rows, b_.num_logits);
     arena.lay([&] {
@@ -99,6 +104,7 @@ template <class T> class Step {
       queries_ = arena.take<T>(rows * queries);
       attended_ = arena.take<T>(rows * queries);
       gated_ = arena.take<T>(rows * m_.intermediate);
+      whole_ = arena.take<T>(threads_ * kColumns * widest_);
       scores_ = arena.take<float>(threads_ * kRowsTogether * tokens_padded_);
     });
     std::memset(next_, 0, parts * sizeof(i64));
@@ -182,7 +188,7 @@ template <class T> class Step {
   // wide (R, outputs) = x W^T of all linears of the stage, and the adapters' low (R, r) beside it
   void product(const Stage& stage, const T* x, i64 width, i64*& next) {
     i64& counter = *next++;
-    const i64 outputs = stage.outputs(), thin_ones = b_.max_rank ? b_.num_groups * stage.count : 0;
+    const i64 thin_ones = b_.max_rank ? b_.num_groups * stage.count : 0;
     i64 chunks[4] = {};
     for (i64 i = 0; i < stage.count; ++i) chunks[i + 1] = chunks[i] + chunks_of(stage.linears[i]);
     const i64 wide_ones = chunks[stage.count];
@@ -194,7 +200,7 @@ template <class T> class Step {
       }
       i64 index = 0;
       while (i >= chunks[index + 1]) ++index;
-      columns(stage.linears[index], i - chunks[index], x, b_.rows, wide_ + offset(stage, index), outputs);
+      columns(stage.linears[index], i - chunks[index], x, b_.rows, wide_ + offset(stage, index), wide_row_);
     }
 #pragma omp barrier
   }
@@ -207,12 +213,27 @@ template <class T> class Step {
 
   static i64 chunks_of(const Linear& linear) { return (linear.outputs + kChunk - 1) / kChunk; }
 
-  static void columns(const Linear& linear, i64 chunk, const T* x, i64 rows, float* y, i64 y_row) {
+  void columns(const Linear& linear, i64 chunk, const T* x, i64 rows, float* y, i64 y_row) {
     for (i64 n = chunk * kChunk; n < std::min(linear.outputs, chunk * kChunk + kChunk); n += kColumns) {
-      const i64 count = std::min(kColumns, linear.outputs - n);
-      const Sixteen<T> w{static_cast<const T*>(linear.weight) + n * linear.row, linear.row, count};
+      const Sixteen<T> w = whole(linear, n, std::min(kColumns, linear.outputs - n));
       sixteen(w, linear.inputs, x, linear.inputs, rows, y + n, y_row);
     }
+  }
+
+  // rows of a weight from n on: in place, or made whole where the thread has room
+  Sixteen<T> whole(const Linear& linear, i64 n, i64 count) const {
+    if (linear.form == 0) return {static_cast<const T*>(linear.weight) + n * linear.row, linear.row, count};
+    T* room = whole_ + omp_get_thread_num() * kColumns * widest_;
+    const i64 width = linear.inputs;
+    for (i64 i = 0; i < count; ++i)
+      if (linear.form == 1)
+        int8_row(static_cast<const std::int8_t*>(linear.weight) + (n + i) * width,
+                 static_cast<const float*>(linear.scales)[n + i], room + i * widest_, width);
+      else
+        nf4_row({static_cast<const u8*>(linear.weight), static_cast<const u8*>(linear.scales), linear.scale_scales,
+                 linear.mean, m_.levels, m_.dynamic},
+                n + i, room + i * widest_, width);
+    return {room, widest_, count};
   }
 
   static void sixteen(const Sixteen<T>& w, i64 width, const T* x, i64 x_row, i64 rows, float* y, i64 y_row) {
@@ -231,7 +252,7 @@ template <class T> class Step {
   void head(i64& counter) {
     const i64 chunks = chunks_of(m_.head);
     for (i64 i = 0; (i = take(counter)) < chunks;)
-      columns(m_.head, i, normed_, b_.num_logits, b_.logits, m_.head.outputs);
+      columns(m_.head, i, normed_, b_.num_logits, b_.logits, b_.logits_row);
   }
 
   float* low(i64 row, i64 index) const { return low_ + (row * 3 + index) * b_.max_rank; }
@@ -289,11 +310,11 @@ template <class T> class Step {
 
   // queries, keys and values: norms, rotation, and keys and values into the cache
   void turn(const Layer& layer, i64 number, const Rows& rows) {
-    const i64 outputs = layer.qkv.outputs(), queries = m_.queries(), keys = m_.keys(), dim = m_.head_dim;
-    float* y = wide_ + rows.first * outputs;
+    const i64 queries = m_.queries(), keys = m_.keys(), dim = m_.head_dim;
+    float* y = wide_ + rows.first * wide_row_;
     for (i64 i = 0; i < layer.qkv.count; ++i)
-      settle(layer.qkv.linears[i], i, rows, y + offset(layer.qkv, i), outputs);
-    for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += outputs) {
+      settle(layer.qkv.linears[i], i, rows, y + offset(layer.qkv, i), wide_row_);
+    for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += wide_row_) {
       const i64 at = position(r);
       for (i64 h = 0; h < m_.heads; ++h)
         rotated(layer, layer.query_norm, at, y + h * dim, queries_ + r * queries + h * dim);
@@ -351,9 +372,9 @@ template <class T> class Step {
 
   // residual += norm(y), and the next part's input
   void join(const Stage& stage, const float* after, const float* before, const Rows& rows) {
-    float* y = wide_ + rows.first * m_.hidden;
-    settle(stage.linears[0], 0, rows, y, m_.hidden);
-    for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += m_.hidden) {
+    float* y = wide_ + rows.first * wide_row_;
+    settle(stage.linears[0], 0, rows, y, wide_row_);
+    for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += wide_row_) {
       float* x = residual_ + r * m_.hidden;
       if (after) normed(y, after, m_.hidden, m_.eps, y);
 #pragma omp simd
@@ -364,10 +385,10 @@ template <class T> class Step {
 
   void gate(const Layer& layer, const Rows& rows) {
     const i64 width = m_.intermediate;
-    float* y = wide_ + rows.first * 2 * width;
+    float* y = wide_ + rows.first * wide_row_;
     for (i64 i = 0; i < layer.gate_up.count; ++i)
-      settle(layer.gate_up.linears[i], i, rows, y + i * width, 2 * width);
-    for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += 2 * width) {
+      settle(layer.gate_up.linears[i], i, rows, y + i * width, wide_row_);
+    for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += wide_row_) {
       T* h = gated_ + r * width;
       m_.gelu ? gated<GeluTanh>(y, y + width, h, width) : gated<Silu>(y, y + width, h, width);
       const Delta* delta = rows.adapter ? rows.adapter->deltas + layer.down.linears[0].place : nullptr;
@@ -378,13 +399,13 @@ template <class T> class Step {
 
   const Model& m_;
   const Batch& b_;
-  i64 threads_, wide_row_, tokens_padded_;
+  i64 threads_, wide_row_, widest_, tokens_padded_;
   std::vector<Rows> blocks_;
   std::vector<Unit> units_;
   std::vector<const Piece*> piece_of_;
   i64* next_;
   float *residual_, *wide_, *low_, *scores_;
-  T *normed_, *queries_, *attended_, *gated_;
+  T *normed_, *queries_, *attended_, *gated_, *whole_;
 };
 
 template <class T> void step(const Model* model, const Batch* batch) {

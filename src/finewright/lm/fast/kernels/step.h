@@ -11,9 +11,9 @@ struct Linear {  // y (R, outputs) = x (R, inputs) W^T + b
   i64 form;      // how W is kept: 0 numbers, 1 int8, 2 NF4 (see quantized.h)
   i64 outputs, inputs;
   const void* weight;
-  i64 row;            // numbers (bytes of codes) from row to row
+  i64 row;            // numbers from row to row
   const float* bias;  // or null
-  const void* scales;
+  const void* scales;  // of the quantised
   const float* scale_scales;
   i64 place;  // number of this linear in an adapter
   float mean, unused;
@@ -22,12 +22,6 @@ struct Linear {  // y (R, outputs) = x (R, inputs) W^T + b
 struct Stage {  // linears of one input, whose outputs lie side by side
   i64 count;
   Linear linears[3];
-
-  i64 outputs() const {
-    i64 sum = 0;
-    for (i64 i = 0; i < count; ++i) sum += linears[i].outputs;
-    return sum;
-  }
 };
 
 struct Layer {
@@ -88,6 +82,7 @@ struct Batch {
   const Group* groups;
   const i64* logit_rows;
   float* logits;  // (num_logits, V)
+  i64 logits_row;
 };
 
 }  // namespace

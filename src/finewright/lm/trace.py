@@ -155,7 +155,7 @@ def _without_numbers(storages: "_Storages", target: Target) -> Iterator[None]:
 
 def _forget() -> None:
     """What was kept for later uses has no numbers either."""
-    for kept in (quantized._tables, virtual._layout, flash.layout_of):
+    for kept in (quantized.tables_on, virtual._layout, flash.layout_of):
         kept.cache_clear()
 
 

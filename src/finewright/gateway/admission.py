@@ -40,6 +40,11 @@ class Admission:
         """Questions that wait."""
         return sum(slots.waiting for slots in self._slots.values())
 
+    @property
+    def is_idle(self) -> bool:
+        """Is no answer given, and does no question wait?"""
+        return not self.running and not self.waiting
+
     @asynccontextmanager
     async def slot(self, engine: ModelEngine) -> AsyncIterator[None]:
         """One slot of the engine, held while the block runs. Raises ApiError."""

@@ -1,11 +1,12 @@
 """The routes of the gateway as an ASGI application. Whoever has no key sees /healthz and /readyz alone."""
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,15 +16,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from finewright.gateway.bodies import Body, read_body
 from finewright.gateway.chat_form import ChatForm, TextForm, gathered, vectors_of
-from finewright.gateway.connected import EventStream, WhileConnected, refused
+from finewright.gateway.connected import EventStream, refused
 from finewright.gateway.errors import ApiError
 from finewright.gateway.gateway import Gateway
 from finewright.gateway.keys import KeyRing
+from finewright.gateway.openapi import PostedRoute, ReadRoute, Work, openapi_of
 from finewright.gateway.question import ServedModel
 from finewright.gateway.requests import ChatRequest, CompletionRequest, EmbeddingRequest
+from finewright.gateway.responses_form import ResponsesForm
+from finewright.gateway.responses_request import ResponsesRequest
 from finewright.gateway.steps import QuestionCaller
-
-Work = Callable[[Request], Awaitable[Response | EventStream]]
 
 OPEN = frozenset({"/healthz", "/readyz"})
 
@@ -31,18 +33,25 @@ OPEN = frozenset({"/healthz", "/readyz"})
 def app_of(gateway: Gateway, keys: KeyRing | None, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The application; `more` are routes behind the same door."""
     routes = _Routes(gateway)
+    known: list[BaseRoute] = [
+        ReadRoute("/healthz", routes.health, "Is the process there?"),
+        ReadRoute("/readyz", routes.ready, "Would a question be answered?"),
+        ReadRoute("/metrics", routes.metrics, "Counters, for Prometheus.", "text/plain"),
+        ReadRoute("/v1/models", routes.models, "What is served."),
+        ReadRoute("/v1/models/{model:path}", routes.model, "One of the models."),
+        _streamed("/v1/chat/completions", routes.chat, "Answer a conversation.", ChatRequest),
+        _streamed("/v1/completions", routes.complete, "Go on from a text.", CompletionRequest),
+        _streamed("/v1/responses", routes.respond, "Answer items.", ResponsesRequest),
+        PostedRoute("/v1/embeddings", routes.embed, "Vectors of texts.", EmbeddingRequest),
+    ]
+    document = openapi_of([*known, *more], OPEN)
+
+    async def openapi(request: Request) -> Response:
+        return JSONResponse(document)
+
+    known.append(Route("/openapi.json", openapi))
     app = Starlette(
-        routes=[
-            Route("/healthz", routes.health),
-            Route("/readyz", routes.ready),
-            Route("/metrics", routes.metrics),
-            Route("/v1/models", routes.models),
-            Route("/v1/models/{model:path}", routes.model),
-            _posted("/v1/chat/completions", routes.chat),
-            _posted("/v1/completions", routes.complete),
-            _posted("/v1/embeddings", routes.embed),
-            *more,
-        ],
+        routes=[*known, *more],
         exception_handlers={HTTPException: _http_error, Exception: _other_error},
         lifespan=lambda app: _closing(gateway),
     )
@@ -58,11 +67,8 @@ async def _closing(gateway: Gateway) -> AsyncIterator[None]:
         await gateway.close()
 
 
-def _posted(path: str, work: Work) -> Route:
-    async def endpoint(request: Request) -> Any:  # Any: an ASGI application is a response too
-        return WhileConnected(lambda: work(request))
-
-    return Route(path, endpoint, methods=["POST"])
+def _streamed(path: str, work: Work, sentence: str, body: type[BaseModel]) -> PostedRoute:
+    return PostedRoute(path, work, sentence, body, streams=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +98,28 @@ class _Routes:
         return JSONResponse(_row(found, self.gateway.started))
 
     async def chat(self, request: Request) -> Response | EventStream:
-        return await self._answer(request, await self._body(request, ChatRequest), ChatForm)
+        posted = await self._body(request, ChatRequest)
+        has_scores = bool(posted.logprobs)
+        return await self._answer(request, posted, lambda model: ChatForm(model, has_scores))
 
     async def complete(self, request: Request) -> Response | EventStream:
-        return await self._answer(request, await self._body(request, CompletionRequest), TextForm)
+        posted = await self._body(request, CompletionRequest)
+        has_scores = posted.logprobs is not None
+        return await self._answer(request, posted, lambda model: TextForm(model, has_scores))
+
+    async def respond(self, request: Request) -> Response | EventStream:
+        posted = await self._body(request, ResponsesRequest)
+        return await self._answer(request, posted, lambda model: ResponsesForm(model, posted))
 
     async def _answer(
         self,
         request: Request,
-        posted: ChatRequest | CompletionRequest,
-        form_of: type[ChatForm] | type[TextForm],
+        posted: ChatRequest | CompletionRequest | ResponsesRequest,
+        form_of: Callable[[ServedModel], ChatForm | TextForm | ResponsesForm],
     ) -> Response | EventStream:
         question = posted.question(self.gateway.limits.temperature)
         _, model = self.gateway.find(posted.model)
-        form = form_of(model, question.num_logprobs is not None)
+        form = form_of(model)
         pieces = self.gateway.answer(question, asker_of(request))
         if posted.stream:
             return await EventStream.begun(form.chunks(pieces, posted.wants_usage))

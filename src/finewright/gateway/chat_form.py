@@ -79,7 +79,7 @@ class ChatForm:
             message["content"] = answer.content or None
             message["tool_calls"] = [_call(call) for call in answer.calls]
         message |= {"fault": answer.fault} if answer.fault else {}
-        scores = {"content": [_score(s) for s in answer.scores]} if self.has_logprobs else None
+        scores = {"content": [score_of(s) for s in answer.scores]} if self.has_logprobs else None
         reason = {"finish_reason": answer.finish}
         return {"index": number, "message": message, "logprobs": scores, **reason}
 
@@ -103,7 +103,7 @@ class ChatForm:
                 num_calls[piece.choice] = first + len(calls)
             delta |= {"fault": piece.fault} if piece.fault else {}
             choice: dict[str, Any] = {"index": piece.choice, "delta": delta}
-            scores = {"content": [_score(s) for s in piece.scores]} if self.has_logprobs else None
+            scores = {"content": [score_of(s) for s in piece.scores]} if self.has_logprobs else None
             choice |= {"logprobs": scores, "finish_reason": piece.finish}
             yield "", self._chunk([choice], wants_usage)
         if wants_usage:
@@ -194,7 +194,8 @@ def _call(call: CalledTool) -> dict[str, Any]:
     return {"id": "call_" + secrets.token_hex(12), "type": "function", "function": function}
 
 
-def _score(score: ScoredToken) -> dict[str, Any]:
+def score_of(score: ScoredToken) -> dict[str, Any]:
+    """OpenAI's log-probability of a token."""
     return {**_token(score), "top_logprobs": [_token(other) for other in score.others]}
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from finewright.gateway.errors import ApiError
 
 MAX_TOOLS = 128
-_NAME = r"^[a-zA-Z0-9_.-]{1,64}$"
+ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$")]
 
 
 class RequestPart(BaseModel):
@@ -29,7 +29,7 @@ class TextPart(RequestPart):
 class FunctionCall(RequestPart):
     """The function that an earlier answer called, with its arguments as JSON text."""
 
-    name: Annotated[str, Field(pattern=_NAME)]
+    name: ToolName
     arguments: str = "{}"
 
 
@@ -80,7 +80,7 @@ class ChatMessage(RequestPart):
 class FunctionTool(RequestPart):
     """A function that may be called."""
 
-    name: Annotated[str, Field(pattern=_NAME)]
+    name: ToolName
     description: str | None = None
     parameters: dict[str, JsonValue] | None = None
     strict: bool | None = None
@@ -100,7 +100,7 @@ class ChatTool(RequestPart):
 class NamedFunction(RequestPart):
     """A name."""
 
-    name: Annotated[str, Field(pattern=_NAME)]
+    name: ToolName
 
 
 class NamedChoice(RequestPart):

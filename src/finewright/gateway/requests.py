@@ -19,7 +19,7 @@ from finewright.gateway.question import AnswerForm, GatewayQuestion, SamplingWis
 ModelId = Annotated[str, Field(min_length=1, max_length=256, description="An id of /v1/models.")]
 Stops = str | Annotated[list[str], Field(max_length=16)] | None
 _MOST_ANSWERS = 128
-_MOST_LOGPROBS = 20
+MOST_LOGPROBS = 20
 _SEED = 2**63
 
 
@@ -125,7 +125,7 @@ class ChatRequest(SampledRequest):
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=_MOST_LOGPROBS)] | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
     tools: Annotated[list[ChatTool], Field(max_length=MAX_TOOLS)] | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedChoice | None = None
     parallel_tool_calls: bool | None = None
@@ -184,7 +184,7 @@ class CompletionRequest(SampledRequest):
         | Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
         | Annotated[list[str], Field(min_length=1, max_length=1)]
     )
-    logprobs: Annotated[int, Field(ge=0, le=_MOST_LOGPROBS)] | None = None
+    logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
     echo: Literal[False] | None = None
     best_of: Literal[1] | None = None
     suffix: None = None

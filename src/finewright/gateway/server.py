@@ -1,26 +1,32 @@
 """uvicorn around the application: bounded headers, TLS, and an end in order on SIGTERM.
 
 first SIGTERM or SIGINT   /readyz says 503, no new question is taken, answers that are given end
-after `drain_seconds`, or a second signal   what is left is cut"""
+when none is given, or after `drain_seconds`   the port is closed and what is left is cut
+a second signal   at once"""
 
 import asyncio
 import contextlib
+import json
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from finewright.errors import FinewrightError
+from finewright.gateway.errors import error_body
 
-_HEADER_SECONDS = 10.0
 _HEADER_BYTES = 64 * 1024
 _KEEP_ALIVE_SECONDS = 30
 _BACKLOG = 2048
+_LAST_SECONDS = 2
+_LOOK_SECONDS = 0.05
 
 
 class Tls(NamedTuple):
@@ -30,14 +36,23 @@ class Tls(NamedTuple):
     key: Path
 
 
+class ServerHooks(NamedTuple):
+    """What happens once it listens and at its first signal, and whether no answer is being given."""
+
+    on_start: Callable[[], None]
+    on_signal: Callable[[], None]
+    is_idle: Callable[[], bool]
+
+
 class _BoundedHeaders(H11Protocol):
     """Closes a connection whose headers do not come whole in time: one byte a second holds no connection."""
 
+    header_seconds: float = 10.0
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:  # Any: as uvicorn has it
         super().connection_made(transport)
-        self._timer = self.loop.call_later(_HEADER_SECONDS, self._give_up)
+        self._timer = self.loop.call_later(self.header_seconds, self._give_up)
 
     def data_received(self, data: bytes) -> None:
         cycle = self.cycle
@@ -46,11 +61,25 @@ class _BoundedHeaders(H11Protocol):
         if self.cycle is not cycle:
             self._forget()
         elif is_between and self._timer is None:
-            self._timer = self.loop.call_later(_HEADER_SECONDS, self._give_up)
+            self._timer = self.loop.call_later(self.header_seconds, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is refused as everything else is. The connection ends with it."""
+        content = json.dumps(error_body(msg, status=400)).encode()
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        headers.append((b"content-length", str(len(content)).encode()))
+        parts = (
+            h11.Response(status_code=400, headers=headers),
+            h11.Data(content),
+            h11.EndOfMessage(),
+        )
+        for part in parts:
+            self.transport.write(self.conn.send(part) or b"")
+        self.transport.close()
 
     def _forget(self) -> None:
         if self._timer is not None:
@@ -63,14 +92,15 @@ class _BoundedHeaders(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Tells of its first signal, and ends with code 0 once it has drained."""
+    """Drains from its first signal on, and ends with code 0."""
 
-    on_start: Callable[[], None]
-    on_signal: Callable[[], None]
+    hooks: ServerHooks
+    drain_seconds: float
+    _draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.on_start()
+        self.hooks.on_start()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -80,10 +110,20 @@ class _Server(uvicorn.Server):
         yield
 
     def _stop(self) -> None:
-        if self.should_exit:
-            self.force_exit = True
+        if self._draining is not None:
+            self.should_exit = self.force_exit = True
+            return
+        self.hooks.on_signal()
+        self._draining = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        """New connections are taken meanwhile, so that whoever balances loads sees 503, not a closed port."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.drain_seconds):
+                await asyncio.sleep(_LOOK_SECONDS)
+                while not self.hooks.is_idle():
+                    await asyncio.sleep(_LOOK_SECONDS)
         self.should_exit = True
-        self.on_signal()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -104,19 +144,39 @@ def bind(host: str, port: int) -> socket.socket:
     return found
 
 
+def check_tls(tls: Tls) -> None:
+    """Raise FinewrightError where the certificate or its key cannot be read, or do not belong together."""
+    for path in tls:
+        if not path.is_file():
+            raise FinewrightError(f"{path}: there is no such file")
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*tls)
+    except (OSError, ValueError) as error:
+        raise FinewrightError(
+            f"{tls.certificate}: no certificate with the key {tls.key}: {error}",
+            hint="both are PEM files, the key without a password",
+        ) from None
+
+
 def run_server(
     app: ASGIApp,
     listening: socket.socket,
     *,
     tls: Tls | None,
+    hooks: ServerHooks,
     drain_seconds: float,
-    on_start: Callable[[], None],
-    on_signal: Callable[[], None],
+    header_seconds: float,
 ) -> None:
-    """Serve until a signal comes. Raises FinewrightError where the certificate or its key cannot be read."""
+    """Serve until a signal comes."""
+
+    def protocol(**given: Any) -> _BoundedHeaders:  # Any: as uvicorn has it
+        made = _BoundedHeaders(**given)
+        made.header_seconds = header_seconds
+        return made
+
     config = uvicorn.Config(
         app,
-        http=_BoundedHeaders,
+        http=protocol,  # type: ignore[arg-type] # called as the class would be
         ws="none",
         lifespan="on",
         log_config=None,
@@ -125,14 +185,10 @@ def run_server(
         proxy_headers=False,
         h11_max_incomplete_event_size=_HEADER_BYTES,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=int(drain_seconds),
+        timeout_graceful_shutdown=_LAST_SECONDS,
         ssl_certfile=None if tls is None else str(tls.certificate),
         ssl_keyfile=None if tls is None else str(tls.key),
     )
-    try:
-        config.load()
-    except OSError as error:
-        raise FinewrightError(f"{tls.certificate if tls else ''}: {error}") from None
     server = _Server(config)
-    server.on_start, server.on_signal = on_start, on_signal
+    server.hooks, server.drain_seconds = hooks, drain_seconds
     asyncio.run(server.serve(sockets=[listening]))

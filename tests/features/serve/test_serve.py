@@ -8,25 +8,15 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.features.serve.serving import Serving, save_base, started, stop
+from tests.features.serve.serving import Serving, started
 
 pytestmark = pytest.mark.torch
 
 ASKED = [{"role": "user", "content": "the user asks"}]
-
-
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    folder = tmp_path_factory.mktemp("serve")
-    save_base(folder)
-    found = started(folder, "./base", sets=("serve.waiting=0",))
-    yield found
-    stop(found)
 
 
 def test_the_model_is_an_id_and_no_path(serving: Serving) -> None:
@@ -48,6 +38,17 @@ def test_a_stream_says_what_the_whole_answer_says(serving: Serving) -> None:
     assert chunks[-1].choices[0].finish_reason == whole.choices[0].finish_reason
     assert (last.choices, last.usage) == ([], whole.usage)
     assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens
+
+
+def test_a_response_says_what_the_chat_says(serving: Serving) -> None:
+    chat = serving.client.chat.completions.create(model="base", messages=ASKED, max_tokens=12)
+    given = {"model": "base", "input": ASKED[0]["content"], "max_output_tokens": 12}
+    whole = serving.client.responses.create(**given)
+    assert whole.output_text == chat.choices[0].message.content
+    assert whole.usage.total_tokens == chat.usage.total_tokens
+    events = list(serving.client.responses.create(**given, stream=True))
+    assert events[-1].response.output_text == whole.output_text
+    assert events[0].type == "response.created"
 
 
 def test_a_seed_gives_the_same_answers_and_n_gives_different_ones(serving: Serving) -> None:
@@ -214,8 +215,7 @@ def test_what_cannot_be_served_is_one_line(
 
 
 def test_a_second_sigterm_is_not_needed(tmp_path: Path) -> None:
-    save_base(tmp_path)
-    found = started(tmp_path, "./base")
+    found = started(tmp_path, "wordllama")
     found.process.send_signal(signal.SIGTERM)
     assert found.process.wait(30) == 0
     assert found.process.stdout is not None

@@ -16,7 +16,7 @@ from finewright.gateway.gateway import Gateway, GatewayLimits
 from finewright.gateway.keys import KeyRing, make_key
 from finewright.gateway.measures import Measures
 from finewright.gateway.question import ModelEngine
-from finewright.gateway.server import Tls, bind, run_server
+from finewright.gateway.server import ServerHooks, Tls, bind, check_tls, run_server
 from finewright.schema.load_section import load_section
 
 _KEYS = "keys.json"
@@ -34,6 +34,9 @@ def serve(options: ServeOptions, session: Session) -> None:
     if not targets:
         raise DataError("nothing to serve", hint="name a run or a base model")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    tls = Tls(root / spec.tls.certificate, root / spec.tls.key) if spec.tls else None
+    if tls is not None:
+        check_tls(tls)
     listening = bind(spec.host, spec.port)
     with listening:
         engines = engines_of(targets, spec)
@@ -49,14 +52,13 @@ def serve(options: ServeOptions, session: Session) -> None:
         def drain() -> None:
             gateway.admission.draining = True
 
-        tls = Tls(root / spec.tls.certificate, root / spec.tls.key) if spec.tls else None
         run_server(
             app_of(gateway, ring),
             listening,
             tls=tls,
+            hooks=ServerHooks(start, drain, lambda: gateway.admission.is_idle),
             drain_seconds=spec.drain_seconds,
-            on_start=start,
-            on_signal=drain,
+            header_seconds=spec.header_seconds,
         )
 
 
@@ -81,6 +83,7 @@ def _gateway(engines: list[ModelEngine], spec: ServeSpec) -> Gateway:
     admission = Admission(spec.waiting, spec.waiting_seconds)
     limits = GatewayLimits(
         body_bytes=spec.body_bytes,
+        body_seconds=spec.body_seconds,
         answer_seconds=spec.answer_seconds,
         max_tokens=spec.max_tokens,
         temperature=spec.temperature,

@@ -130,6 +130,12 @@ class ServeSpec(Model):
     body_bytes: int = default(
         4 * 2**20, "Largest body of a request", "a million tokens of text", ge=1024, le=2**30
     )
+    header_seconds: float = default(
+        10.0, "Longest wait for the headers of a request", "nobody types them", gt=0
+    )
+    body_seconds: float = default(
+        30.0, "Longest wait for the body of a request", "4 MiB over a slow line", gt=0
+    )
     drain_seconds: float = default(
         30.0, "Time to end answers after SIGTERM", "Kubernetes' own", ge=0
     )

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 from finewright.judge.answer import Answer
 from finewright.lm.answers.reader import AnswerReader, Tools
+from finewright.lm.answers.window import HALF, TextWindow
 from finewright.lm.chat import Chat
-
-_HALF = "\ufffd"
 
 
 @dataclass(slots=True)
@@ -23,14 +22,21 @@ class AnswerStream:
     ids: list[int] = field(default_factory=list)
     is_stopped: bool = False
     _shown: Answer = field(default_factory=lambda: Answer(""))
+    _window: TextWindow = field(init=False)
+    _num_searched: int = 0
+
+    def __post_init__(self) -> None:
+        dropped = frozenset[int]() if self.reader is None else self.reader.dropped_ids
+        self._window = TextWindow(self.chat.tokenizer, dropped)
 
     def add(self, tokens: Sequence[int]) -> Answer:
         """What can be shown since the last time; nothing of a half character, mark or stop."""
         self.ids += tokens
-        text = self._text()
-        if text.endswith(_HALF):
+        text = self._window.add(list(tokens))
+        if text.endswith(HALF):
             return Answer("")
-        at = self._stop_at(text)
+        at = self._stop_at(text, self._num_searched)
+        self._num_searched = len(text)
         if at is not None:
             self.is_stopped = True
             return Answer("")
@@ -54,8 +60,11 @@ class AnswerStream:
             return self.reader.text(self.chat, self.ids)
         return str(self.chat.tokenizer.decode(self.ids, clean_up_tokenization_spaces=False))
 
-    def _stop_at(self, text: str) -> int | None:
-        found = [at for at in map(text.find, self.stops) if at >= 0]
+    def _stop_at(self, text: str, before: int = 0) -> int | None:
+        """Where the first stop is; none was in the text up to `before`."""
+        found = [
+            at for stop in self.stops if (at := text.find(stop, max(0, before - len(stop)))) >= 0
+        ]
         return min(found, default=None)
 
     def _show(self, found: Answer) -> Answer:

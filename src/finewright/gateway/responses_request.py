@@ -1,0 +1,248 @@
+"""The body of POST /v1/responses: items in, a question out. Nothing is kept here, so what would need that an
+earlier answer is, is refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, JsonValue, Tag
+
+from finewright.gateway.errors import unsupported
+from finewright.gateway.messages import (
+    MAX_TOOLS,
+    FunctionTool,
+    NamedFunction,
+    RequestPart,
+    TextPart,
+    ToolName,
+    check_choice,
+    schema_of,
+    text_of,
+)
+from finewright.gateway.question import AnswerForm, GatewayQuestion, SamplingWish, ToolWish
+from finewright.gateway.requests import (
+    MOST_LOGPROBS,
+    JsonFormat,
+    ModelId,
+    PassingWishes,
+    SchemaFormat,
+    StreamOptions,
+    TextFormat,
+)
+
+_SCORES = "message.output_text.logprobs"
+_REFUSED: Mapping[str, str] = {
+    "previous_response_id": "no answers are kept here; send the conversation as input",
+    "conversation": "no conversations are kept here; send it as input",
+    "prompt": "no prompts are kept here; send them as instructions and input",
+    "background": "an answer lasts as long as its request",
+    "store": "no answers are kept here",
+    "reasoning": "how long a model thinks is not set here",
+    "max_tool_calls": "tools are called by the client, which may count",
+    "context_management": "nothing is left out of a conversation",
+}
+
+
+class MessageItem(RequestPart):
+    """A turn of the conversation."""
+
+    type: Literal["message"] = "message"
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[TextPart]
+    id: str | None = None
+    status: str | None = None
+    phase: str | None = None
+
+
+class CallItem(RequestPart):
+    """A call of an earlier answer."""
+
+    type: Literal["function_call"]
+    call_id: str
+    name: ToolName
+    arguments: str = "{}"
+    id: str | None = None
+    status: str | None = None
+
+
+class CallOutputItem(RequestPart):
+    """What a called function gave."""
+
+    type: Literal["function_call_output"]
+    call_id: str
+    output: str | list[TextPart]
+    id: str | None = None
+    status: str | None = None
+
+
+class ThoughtPart(RequestPart):
+    """A stretch of a thought."""
+
+    type: Literal["reasoning_text", "summary_text"]
+    text: str
+
+
+class ThoughtItem(RequestPart):
+    """The thoughts before an earlier answer, as it was sent."""
+
+    type: Literal["reasoning"]
+    summary: Annotated[list[ThoughtPart], Field(default_factory=list)]
+    content: list[ThoughtPart] | None = None
+    id: str | None = None
+    status: str | None = None
+    encrypted_content: None = None
+
+
+def _kind(item: Any) -> str:  # Any: not yet validated
+    """Of a message `type` may be left out."""
+    kind = item.get("type", "message") if isinstance(item, dict) else getattr(item, "type", "")
+    return kind if isinstance(kind, str) else ""
+
+
+InputItem = Annotated[
+    Annotated[MessageItem, Tag("message")]
+    | Annotated[CallItem, Tag("function_call")]
+    | Annotated[CallOutputItem, Tag("function_call_output")]
+    | Annotated[ThoughtItem, Tag("reasoning")],
+    Discriminator(_kind),
+]
+
+
+class ResponseTool(FunctionTool):
+    """A function, in the form of responses. Tools that the server would run are refused."""
+
+    type: Literal["function"]
+
+    def as_row(self) -> dict[str, Any]:
+        """As chat templates have it."""
+        return {
+            "type": "function",
+            "function": self.model_dump(exclude={"type"}, exclude_none=True),
+        }
+
+
+class ResponseChoice(NamedFunction):
+    """The one tool that is to be called."""
+
+    type: Literal["function"]
+
+
+class ResponseSchemaFormat(SchemaFormat):
+    """One JSON text that a schema accepts, in the form of responses."""
+
+    type: Literal["json_schema"]
+
+
+class ResponseText(RequestPart):
+    """What the text of the answer must be."""
+
+    format: Annotated[
+        TextFormat | JsonFormat | ResponseSchemaFormat | None, Field(discriminator="type")
+    ] = None
+    verbosity: Literal["medium"] | None = None
+
+
+class ResponsesRequest(PassingWishes):
+    """POST /v1/responses."""
+
+    model: ModelId
+    input: str | Annotated[list[InputItem], Field(min_length=1)]
+    instructions: str | None = None
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
+    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    text: ResponseText | None = None
+    tools: Annotated[list[ResponseTool], Field(max_length=MAX_TOOLS)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | ResponseChoice | None = None
+    parallel_tool_calls: bool | None = None
+    include: list[Literal["message.output_text.logprobs"]] | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
+    truncation: Literal["disabled"] | None = None
+    previous_response_id: JsonValue = None
+    conversation: JsonValue = None
+    prompt: JsonValue = None
+    background: JsonValue = None
+    store: JsonValue = None
+    reasoning: JsonValue = None
+    max_tool_calls: JsonValue = None
+    context_management: JsonValue = None
+
+    @property
+    def wants_usage(self) -> bool:
+        """The last event has it always."""
+        return True
+
+    def question(self, temperature: float) -> GatewayQuestion:
+        """What the engine answers. Raises ApiError for what cannot be honoured."""
+        for name, why in _REFUSED.items():
+            if getattr(self, name) not in (None, False):
+                raise unsupported(name, why)
+        warmth = temperature if self.temperature is None else self.temperature
+        top_p = 1.0 if self.top_p is None else self.top_p
+        wants_scores = self.top_logprobs is not None or _SCORES in (self.include or ())
+        return GatewayQuestion(
+            model=self.model,
+            messages=tuple(self._messages()),
+            max_tokens=self.max_output_tokens,
+            sampling=SamplingWish(temperature=warmth, top_p=top_p),
+            num_logprobs=(self.top_logprobs or 0) if wants_scores else None,
+            tools=self._tools(),
+            form=self._form(),
+        )
+
+    def _messages(self) -> list[dict[str, Any]]:
+        opening = [{"role": "system", "content": self.instructions}] if self.instructions else []
+        if isinstance(self.input, str):
+            return [*opening, {"role": "user", "content": self.input}]
+        return opening + rows_of(self.input)
+
+    def _tools(self) -> ToolWish | None:
+        given = self.tool_choice
+        choice = given.name if isinstance(given, ResponseChoice) else given or "auto"
+        tools = self.tools or []
+        check_choice(choice, [tool.name for tool in tools])
+        if not tools or choice == "none":
+            return None
+        rows = tuple(tool.as_row() for tool in tools)
+        return ToolWish(rows, choice, at_most_one=self.parallel_tool_calls is False)
+
+    def _form(self) -> AnswerForm | None:
+        given = self.text.format if self.text else None
+        if isinstance(given, ResponseSchemaFormat):
+            return AnswerForm(schema_of(given.schema_ or {}))
+        return AnswerForm() if isinstance(given, JsonFormat) else None
+
+
+def rows_of(
+    items: Sequence[MessageItem | CallItem | CallOutputItem | ThoughtItem],
+) -> list[dict[str, Any]]:
+    """The items as messages. An answer's thoughts, text and calls, which are items of their own, are one."""
+    rows: list[dict[str, Any]] = []
+    is_open = False
+    for item in items:
+        if isinstance(item, CallOutputItem):
+            output = text_of(item.output)
+            rows.append({"role": "tool", "tool_call_id": item.call_id, "content": output})
+            is_open = False
+        elif isinstance(item, MessageItem) and item.role != "assistant":
+            role = "system" if item.role == "developer" else item.role
+            rows.append({"role": role, "content": text_of(item.content)})
+            is_open = False
+        else:
+            if not is_open or (isinstance(item, MessageItem) and rows[-1]["content"]):
+                rows.append({"role": "assistant", "content": ""})
+            is_open = True
+            _add(rows[-1], item)
+    return rows
+
+
+def _add(row: dict[str, Any], item: MessageItem | CallItem | ThoughtItem) -> None:
+    if isinstance(item, MessageItem):
+        row["content"] = text_of(item.content)
+    elif isinstance(item, CallItem):
+        function = {"name": item.name, "arguments": item.arguments}
+        call = {"id": item.call_id, "type": "function", "function": function}
+        row["tool_calls"] = [*row.get("tool_calls", ()), call]
+    else:
+        row["reasoning_content"] = "".join(part.text for part in item.content or item.summary)

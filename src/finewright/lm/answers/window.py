@@ -1,0 +1,53 @@
+"""Tokens -> their text while they come, of which only the last ones are decoded again.
+
+Equal to decoding all of them each time, which costs O(n^2). A boundary is settled where the text before it
+ends with a whole character and where no byte tokens meet: a decoder with byte fallback reads a run of those
+as a whole. Tokens before a boundary stay in the window, for a decoder may treat the first one otherwise."""
+
+from dataclasses import dataclass, field
+
+from transformers import PreTrainedTokenizerBase
+
+HALF = "\ufffd"
+_KEPT, _MOST = 4, 16
+
+
+@dataclass(slots=True)
+class TextWindow:
+    """The text of all tokens so far, special ones included, without any cleaning up of blanks."""
+
+    tokenizer: PreTrainedTokenizerBase
+    dropped_ids: frozenset[int] = frozenset()
+    text: str = ""
+    _ids: list[int] = field(default_factory=list)
+    _settled: str = ""
+    _known: str = ""
+
+    def add(self, tokens: list[int]) -> str:
+        """The whole text with these tokens."""
+        for token in tokens:
+            if token not in self.dropped_ids:
+                self._ids.append(token)
+                self._settle()
+        self.text = self._settled + self._decoded(self._ids)[len(self._known) :]
+        return self.text
+
+    def _settle(self) -> None:
+        """Settle the boundary before the newest token where the window has grown long."""
+        end = len(self._ids) - 1
+        if end < _MOST or self._is_byte(end) or self._is_byte(end - 1):
+            return
+        before = self._decoded(self._ids[:end])
+        if before.endswith(HALF):
+            return
+        self._settled += before[len(self._known) :]
+        self._ids = self._ids[end - _KEPT :]
+        self._known = self._decoded(self._ids[:_KEPT])
+
+    def _is_byte(self, at: int) -> bool:
+        token = self.tokenizer.convert_ids_to_tokens(self._ids[at])
+        return token is not None and token.startswith("<0x")
+
+    def _decoded(self, ids: list[int]) -> str:
+        plainly = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}
+        return str(self.tokenizer.decode(ids, **plainly))

@@ -1,0 +1,94 @@
+"""The text of a window is the text of all tokens, whichever decoder reads them."""
+
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models
+from transformers import PreTrainedTokenizerFast
+
+import tiny
+from finewright.lm.answers.stream import AnswerStream
+from finewright.lm.answers.window import TextWindow
+from finewright.lm.chat import Chat, find_end_of_turn
+
+pytestmark = pytest.mark.torch
+
+
+@cache
+def with_byte_fallback() -> PreTrainedTokenizerFast:
+    """As Llama 2's and Gemma's: words with a mark for blanks, and bytes for what is no word."""
+    words = ["<unk>", "▁a", "b", "▁", "é", "▁cd", "\n", "�"]
+    vocab = {token: i for i, token in enumerate([*words, *(f"<0x{b:02X}>" for b in range(256))])}
+    made = Tokenizer(models.BPE(vocab, [], unk_token=words[0], byte_fallback=True))
+    made.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", 1, 0),
+        ]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=made)
+
+
+TOKENIZERS = {"bytes": cache(tiny.tiny_tokenizer), "fallback": with_byte_fallback}
+# bytes of characters of one to four, of none, and words
+OF_FALLBACK = [
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    *(8 + b for b in (0x41, 0xC3, 0xA9, 0xE2, 0x82, 0xAC, 0xF0, 0xFF)),
+]
+IDS = {
+    "bytes": st.integers(3, tiny.VOCAB - 1),
+    "fallback": st.sampled_from(OF_FALLBACK),
+}
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_window_reads_what_all_tokens_say(name, data) -> None:
+    tokenizer = TOKENIZERS[name]()
+    ids = data.draw(st.lists(IDS[name], max_size=90))
+    window = TextWindow(tokenizer)
+    for end in range(1, len(ids) + 1):
+        text = window.add([ids[end - 1]])
+        assert text == tokenizer.decode(ids[:end], clean_up_tokenization_spaces=False)
+
+
+def test_a_long_answer_is_decoded_in_short_windows(monkeypatch) -> None:
+    tokenizer = tiny.tiny_tokenizer()
+    lengths = []
+    decode = type(tokenizer).decode
+    monkeypatch.setattr(
+        type(tokenizer),
+        "decode",
+        lambda s, ids, **k: lengths.append(len(ids)) or decode(s, ids, **k),
+    )
+    window = TextWindow(tokenizer)
+    for token in tokenizer("the user asks " * 50)["input_ids"]:
+        window.add([token])
+    assert max(lengths) < 20
+    assert len(lengths) > 100
+
+
+@pytest.mark.parametrize("cut", [1, 2, 5])
+def test_a_stop_is_found_wherever_the_tokens_are_cut(cut: int) -> None:
+    tokenizer = tiny.tiny_tokenizer()
+    chat = Chat(tokenizer, find_end_of_turn(tokenizer, []))
+    ids = tokenizer("the red door é and the end of it")["input_ids"]
+    stream = AnswerStream(chat, None, "", None, ("é and", "the end"))
+    shown = ""
+    for at in range(0, len(ids), cut):
+        shown += stream.add(ids[at : at + cut]).content
+        if stream.is_stopped:
+            break
+    assert stream.is_stopped
+    assert shown + stream.end(ended=True).content == "the red door "

@@ -31,13 +31,13 @@ BAD_ROWS = {
     ),
     "not UTF-8": (
         GOOD.encode() + b'{"prompt": "caf\xe9", "completion": "x"}\n',
-        "rows.jsonl:2: not UTF-8: byte 0xe9 at column 16, offset 103 of the file (if it is Windows "
-        "text: iconv -f WINDOWS-1252 -t UTF-8 rows.jsonl > rows.jsonl.new)",
+        "rows.jsonl:2: not UTF-8: byte 0xe9 at column 16, offset 103 of the file (it looks like "
+        "cp1252: --encoding cp1252, or in a spec the source's encoding)",
     ),
     "UTF-16 without a mark": (
         GOOD.encode("utf-16-le"),
         "rows.jsonl: this looks like UTF-16 text, UTF-8 is expected "
-        "(iconv -f UTF-16LE -t UTF-8 rows.jsonl > rows.jsonl.new)",
+        "(it looks like utf-16-le: --encoding utf-16-le, or in a spec the source's encoding)",
     ),
     "broken JSON": (
         GOOD.encode() + b'\n{"prompt": "Q", "completion": \n',
@@ -59,8 +59,8 @@ BAD_ROWS = {
         "(its assistant turns have weight 0; fill one, or leave the row out)",
     ),
     "an unknown role": (
-        messages('{"role": "human", "content": "Q"}', ANSWER),
-        "rows.jsonl:1: messages[0].role: unknown role 'human'; the roles are system, user, "
+        messages('{"role": "usr", "content": "Q"}', ANSWER),
+        "rows.jsonl:1: messages[0].role: unknown role 'usr'; the roles are system, user, "
         "assistant, tool (did you mean 'user'?)",
     ),
     "other keys": (

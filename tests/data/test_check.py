@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from finewright.errors import DataError
 from finewright.features.data.check import check
+from finewright.features.data.rows import read_options
 from finewright.report.show import text_of
 from finewright.rows.containers.write import jsonl_at
 from finewright.schema.data_check import DataCheckReport
@@ -85,10 +86,10 @@ def test_the_users_type_format_and_columns_are_taken(tmp_path):
     path = put(tmp_path / "a.jsonl", {"question": "Q", "reply": "A", "label": "x"})
     assert not check(path).passed
     columns = {"prompt": "question", "completion": "reply"}
-    assert check(path, columns=columns).passed
-    assert not check(path, columns=columns, type="messages").passed
+    assert check(path, read_options(columns=columns)).passed
+    assert not check(path, read_options("messages", columns=columns)).passed
     with pytest.raises(DataError, match="sharegtp"):
-        check(path, format="sharegtp")
+        read_options(format="sharegtp")
 
 
 def test_what_a_manifest_states_is_taken(tmp_path):

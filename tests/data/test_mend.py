@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.mend import mended, mended_text
+from finewright.data.mend import mended
 from finewright.errors import DataError
 from finewright.features.data.check import check, fix
+from finewright.features.data.rows import read_options
 from finewright.report.show import text_of
 from finewright.rows.fates import ReadOptions, fate_of
 from finewright.rows.read import read_rows
@@ -100,21 +101,6 @@ def test_what_is_not_safe_is_left_as_it_is(row):
 def test_the_users_columns_are_mended_too():
     row = {"turns": [{"role": "human", "content": "Q"}, ANSWER]}
     assert mended(row, {"messages": "turns"}).data == {"turns": [USER, ANSWER]}
-
-
-@pytest.mark.parametrize(
-    ("text", "data"),
-    [
-        ('{"a": 1, "b": 2, "a": 1}', {"a": 1, "b": 2}),
-        ('{"a": {"b": [1], "b": [1]}}', {"a": {"b": [1]}}),
-        ('{"a": 1, "a": 2}', None),
-        ('{"a": 1, "a": 1.0}', None),
-        ('{"a": 1, "a": true}', None),
-        ('{"a": 1, "a": 1, "b": NaN}', None),
-    ],
-)
-def test_a_repeated_key_is_mended_where_its_values_are_the_same(text, data):
-    assert mended_text(text.encode()) == data
 
 
 JSON = st.recursive(
@@ -260,7 +246,7 @@ def is_read_without_options(out, report):
 def test_what_an_option_made_readable_is_read_without_it(tmp_path, rows, options, written):
     path, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    report = fix(path, out, **options)
+    report = fix(path, out, read_options(**options))
     assert is_read_without_options(out, report)
     assert lines(out) == written
     if report.rows_mended == 0:
@@ -292,8 +278,8 @@ def test_windows_text_is_one_line_and_each_row_is_kept_aside(tmp_path):
     path.write_bytes("\n".join(["prompt,completion", *rows]).encode("cp1252"))
     report = fix(path, out)
     assert [problem.line() for problem in report.problems] == [
-        f"{path}:2: 60 lines are not UTF-8, this one first: byte 0xf6 in 'completion' (if it is Windows "
-        f"text: iconv -f WINDOWS-1252 -t UTF-8 {path} > {path}.new)"
+        f"{path}:2: 60 lines are not UTF-8, this one first: byte 0xf6 in 'completion' (it looks like "
+        "cp1252: --encoding cp1252, or in a spec the source's encoding)"
     ]
     aside = lines(tmp_path / "out.rejected.jsonl")
     assert [item["raw"] for item in aside] == [row.replace("ö", "\\xf6") for row in rows]
@@ -307,12 +293,12 @@ def test_an_encoding_that_is_named_is_read(tmp_path, name):
     table = f"{','.join(row)}\n{','.join(row.values())}\n"
     text = table if name == "in.csv" else json.dumps(row, ensure_ascii=False)
     path.write_bytes(text.encode("cp1252"))
-    report = fix(path, out, encoding="cp1252")
+    report = fix(path, out, read_options(encoding="cp1252"))
     assert lines(out) == [row]
     assert report.passed
     assert report.file_mends["encoding"] == 1
     with pytest.raises(DataError, match="unknown encoding 'cp1251252'"):
-        fix(path, tmp_path / "other.jsonl", encoding="cp1251252")
+        read_options(encoding="cp1251252")
     assert not (tmp_path / "other.jsonl").exists()
 
 

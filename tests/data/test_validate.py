@@ -89,7 +89,7 @@ def test_an_assistant_that_calls_a_tool_needs_no_content():
         ([USER, ANSWER | {"weight": True}], "messages[1].weight", "True; it is 0"),
         ([USER, ANSWER | {"weight": 0}], "messages[1]", "all labels masked"),
         ([USER, ANSWER | {"content": " \n"}], "messages[1]", "all labels masked"),
-        ([USER, CALLING, {"role": "tool", "content": "1"}], "messages[2].tool_call_id", "missing"),
+        ([USER, {"role": "tool", "content": "1"}, ANSWER], "messages[1].tool_call_id", "missing"),
         ([USER | {"tool_calls": [CALL]}, ANSWER], "messages[0].tool_calls", "only an assistant"),
         ([USER, CALLING | {"tool_calls": 5}], "messages[1].tool_calls", "a list of calls"),
         ([USER, CALLING | {"tool_calls": [{}]}], "messages[1].tool_calls[0]", "function.name"),
@@ -111,12 +111,48 @@ def test_a_wrong_conversation_is_named_by_its_key(messages, key, said):
 @pytest.mark.parametrize(
     ("role", "meant"),
     [
-        ("human", "user"),
-        ("gpt", "assistant"),
-        ("Bot", "assistant"),
-        ("model", "assistant"),
+        *((role, "user") for role in ("human", "Human", "USER", "prompter")),
+        *((role, "assistant") for role in ("gpt", "Bot", "model", "ai", "chatgpt", "bing")),
+        *((role, "system") for role in ("developer", "System")),
+    ],
+)
+def test_the_roles_of_peers_are_ours_in_any_case(role, meant):
+    found = check({"messages": [{"role": role, "content": "x"}, USER, ANSWER]})
+    assert [row.messages[0] for row in found.rows] == [{"role": meant, "content": "x"}]
+
+
+@pytest.mark.parametrize(
+    "role", ["tool", "function_response", "ipython", "observation", "function", "tool-response"]
+)
+def test_a_result_without_an_id_is_that_of_the_call_before_it(role):
+    nameless = {"function": {"name": "f", "arguments": "{}"}}
+    calling = {"role": "assistant", "tool_calls": [nameless, {**nameless}]}
+    results = [{"role": role, "content": each} for each in "12"]
+    found = check({"messages": [USER, calling, *results, ANSWER]})
+    (row,) = found.rows
+    assert [call["id"] for call in row.messages[1]["tool_calls"]] == ["call_1", "call_2"]
+    assert [m.get("tool_call_id") for m in row.messages] == [None, None, "call_1", "call_2", None]
+    assert [p.level for p in found.problems] == ["warning"]
+
+
+def test_results_are_matched_by_their_name_before_their_order():
+    calls = [{"function": {"name": name, "arguments": "{}"}} for name in "fg"]
+    results = [{"role": "tool", "name": name, "content": name} for name in "gf"]
+    (row,) = check(
+        {"messages": [USER, {"role": "assistant", "tool_calls": calls}, *results, ANSWER]}
+    ).rows
+    assert [(m["tool_call_id"], m["content"]) for m in row.messages[2:4]] == [
+        ("call_1", "f"),
+        ("call_2", "g"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "meant"),
+    [
+        ("usr", "user"),
         ("assitant", "assistant"),
-        ("USER", "user"),
+        ("sytem", "system"),
     ],
 )
 def test_an_unknown_role_is_told_what_was_meant(role, meant):
@@ -332,7 +368,7 @@ def test_any_json_is_kept_or_counted_and_named(rows, expected):
     assert counts.rows_in == counts.rows_kept + sum(counts.rows_dropped.values())
     assert sum(found.types.values()) == len(found.rows) == counts.rows_kept
     named = {problem.row for problem in found.problems if problem.level == "error"}
-    is_listed_whole = None not in named
+    is_listed_whole = None not in named and "; and " not in str(found.problems)
     assert (
         named | {row.row for row in found.rows} == {*range(1, len(rows) + 1)} or not is_listed_whole
     )

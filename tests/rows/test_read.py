@@ -78,8 +78,8 @@ def test_a_byte_order_mark_is_skipped_with_a_warning(read):
         (b"\xef\xbb\xbf\n", "only blank lines", "one JSON object per line"),
         (b"\n" * 400_000, "no rows", "one JSON object per line"),
         (b"[]\n", "no rows", "one JSON object per line"),
-        ('{"a": 1}\n'.encode("utf-16-le"), "UTF-16", "iconv -f UTF-16LE"),
-        ('{"a": 1}\n'.encode("utf-16-be"), "UTF-16", "iconv -f UTF-16BE"),
+        ('{"a": 1}\n'.encode("utf-16-le"), "UTF-16", "--encoding utf-16-le"),
+        ('{"a": 1}\n'.encode("utf-16-be"), "UTF-16", "--encoding utf-16-be"),
         (b"\x1f\x8b\x08\x00rest", "gzip", "pack it anew"),
         (b"PK\x03\x04rest", "zip", "unzip"),
         (b"PAR1rest", "broken Parquet", "write it anew"),
@@ -108,8 +108,6 @@ def test_a_file_of_another_kind_is_named_as_such(read, content, said, hint):
         ('"a"', "a string, and a row is a JSON object"),
         ("null", "null, and a row is a JSON object"),
         ("7", "a number, and a row is a JSON object"),
-        ('{"a": NaN}', "NaN is not JSON"),
-        ('{"a": -Infinity}', "-Infinity is not JSON"),
         ('{"a": 1e999}', "too large"),
         ('{"a": ' + "9" * 5000 + "}", "too many digits"),
         ('{"a": {"b": 1, "c": 2, "b": 3}}', "key 'b' occurs twice"),
@@ -139,7 +137,7 @@ def test_a_byte_that_is_not_utf8_is_located(read):
     found = read(b'{"a": 1}\n{"a": "caf\xe9"}\n')
     assert [row.row for row in found.rows] == [1]
     assert "byte 0xe9 at column 11, offset 19 of the file" in messages(found)
-    assert "iconv -f WINDOWS-1252" in messages(found)
+    assert "--encoding cp1252" in messages(found)
 
 
 def test_a_cut_first_line_is_not_taken_for_a_spread_object(read):
@@ -171,7 +169,8 @@ def test_a_file_that_is_not_regular_is_not_read():
 
 def test_many_mistakes_are_listed_in_part_and_counted_in_full(read):
     names = [a + b for a in "abcdefg" for b in "abcdefg"]
-    found = read("{\n" + "".join(f'{{"{name}": 1, "{name}": 2}}\n' for name in names))
+    lines = (f'{{"in": {{"{name}": 1, "{name}": 2}}}}\n' for name in names)
+    found = read("{\n" + "".join(lines))
     assert found.num_bad == 50
     assert len(found.problems) == 21
     assert found.problems[-1].message == "and 30 more errors like these"
@@ -204,7 +203,7 @@ def test_what_is_no_text_is_said_to_be_none(tmp_path, content, what, name):
     found = read_rows(tmp_path / name)
     assert len(found.problems) == 1
     assert found.problems[0].message.startswith(what)
-    assert "iconv" not in found.problems[0].hint
+    assert "encoding" not in found.problems[0].hint
 
 
 @pytest.mark.parametrize(

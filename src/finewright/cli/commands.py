@@ -10,6 +10,7 @@ from finewright.feature import OnEvent, Session
 from finewright.schema.options import (
     Columns,
     CommandOptions,
+    Encoding,
     Flag,
     OneBaseModel,
     RowFormat,
@@ -60,6 +61,7 @@ class EvaluateOptions(CommandOptions):
     against: tuple[str, ...] = option((), "Compare with; repeatable.")
     format: RowFormat = "auto"
     columns: Columns = Field(default_factory=dict)
+    encoding: Encoding = ""
     limit: int | None = option(None, "Only so many rows of each file, drawn by the seed.", ge=1)
     seed: int = option(0, "Seed of the rows drawn and of the intervals.")
     max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
@@ -91,6 +93,7 @@ class PredictOptions(CommandOptions):
     out: Path = option(..., "The new file of answers, JSONL.")
     format: RowFormat = "auto"
     columns: Columns = Field(default_factory=dict)
+    encoding: Encoding = ""
     limit: int | None = option(None, "Only so many rows, drawn by the seed.", ge=1)
     seed: int = option(0, "Seed of the rows drawn.")
     max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
@@ -180,7 +183,8 @@ def evaluate(options: EvaluateOptions, session: Session) -> BaseModel:
     from finewright.workbench.evaluate import free_name, spec_of
 
     o = options
-    rows = {"format": o.format, "columns": o.columns, "limit": o.limit}
+    names = ("format", "columns", "encoding", "limit")
+    rows = {name: getattr(o, name) for name in names}
     spec = spec_of(
         o.data,
         o.metrics,

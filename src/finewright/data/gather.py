@@ -110,7 +110,7 @@ def read_row_set(path: Path, spec: EvalSetSpec | None = None, *, seed: int = 0) 
 
     A prompt's `answer` is its last turn. Disliked answers are left out, with a warning."""
     spec = spec or EvalSetSpec(path=str(path))
-    checked = read_validated(path, format=spec.format, columns=spec.columns)
+    checked = read_validated(path, format=spec.format, columns=spec.columns, encoding=spec.encoding)
     expected = [(row, with_expected(row)) for row in checked.rows]
     unmeasured = [row for row, found in expected if found is None]
     disliked = [row for row in unmeasured if row.label is False]

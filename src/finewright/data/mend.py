@@ -5,17 +5,16 @@ Not mended: broken JSON, cut rows, control tokens, personal data, anything that 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from finewright.data.row_warnings import ExactRepeats, RowWarnings
 from finewright.errors import DataError
 from finewright.rows.containers.found import ReadRow, Unread
-from finewright.rows.containers.json_rules import Pairs, json_object, unique
 from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.rows import container_of, rows_of
-from finewright.rows.containers.stream import check_encoding
 from finewright.rows.containers.write import jsonl_at
 from finewright.rows.fates import (
     ReadOptions,
@@ -29,6 +28,7 @@ from finewright.rows.formats.columns import renamed
 from finewright.rows.notes import Json, RowNotes
 from finewright.rows.user_rows import to_user_json
 from finewright.schema.common import Problem
+from finewright.schema.data import DataType
 from finewright.schema.data_check import FixReport
 
 _TURNS = ("messages", "prompt", "completion", "chosen", "rejected")
@@ -63,25 +63,6 @@ def mended(data: Json, columns: Mapping[str, str] | None = None) -> Mended:
         changed[named["label"]] = _FLAGS[label.strip().lower()]
         mends["label"] += 1
     return Mended(changed if mends else data, tuple(mends))
-
-
-def mended_text(content: bytes) -> Json | None:
-    """The object of a text whose only mistake is a key that is repeated with the same value."""
-    try:
-        return json_object(content.decode(), _without_repeats)
-    except (DataError, UnicodeDecodeError):
-        return None
-
-
-def _without_repeats(pairs: Pairs) -> Json:
-    kept: list[tuple[str, Any]] = []  # Any: free JSON
-    first: Json = {}
-    for key, value in pairs:
-        # As JSON text: to Python 1, 1.0 and true are equal.
-        if key not in first or json.dumps(first[key]) != json.dumps(value):
-            kept.append((key, value))
-        first.setdefault(key, value)
-    return unique(kept)
 
 
 def _turns(turns: list[Any], mends: Counter[str]) -> list[Any]:
@@ -136,28 +117,49 @@ def rejected_beside(out: Path) -> Path:
     return out.with_name(f"{out.name.removesuffix('.jsonl')}.rejected.jsonl")
 
 
-def fix_rows(path: Path, out: Path, options: ReadOptions, encoding: str = "") -> FixReport:
+def outputs_of(out: Path, *, by_type: bool) -> dict[DataType | None, Path]:
+    """Where rows may be written: to `out`, or those of each type to a file of its own."""
+    if not by_type:
+        return {None: out}
+    stem = out.name.removesuffix(".jsonl")
+    return {type_: out.with_name(f"{stem}.{type_}.jsonl") for type_ in get_args(DataType)}
+
+
+def fix_rows(
+    path: Path,
+    out: Path,
+    options: ReadOptions,
+    say: Callable[[Problem], None] = lambda _: None,
+    *,
+    by_type: bool = False,
+) -> FixReport:
     """Write the rows, mended where that is safe, to `out`; those that stay unusable go beside it.
 
     What is written is read without any option: named columns have our names, and what only an option
     or a manifest made readable is in our own shape. Those set aside go unchanged to
     `NAME.rejected.jsonl`, each with its reason. The input is never touched, and an `out` that is part of
     it is refused. Control tokens, hidden text and exact repeats are told of as `check` does, and stay. Rows
-    are counted as they stand in their file. Text is read as UTF-8, or what a mark at its start says, unless
-    an `encoding` is named."""
+    are counted as they stand in their file. `say` gets every problem, the report the first of them; a file
+    that would be empty is not written."""
     rejected = rejected_beside(out)
-    _check_apart(path, out, rejected)
-    check_encoding(encoding)
-    with jsonl_at(out) as write, jsonl_at(rejected) as reject:
-        fixing = _Fixing(write, reject)
+    outs = outputs_of(out, by_type=by_type)
+    for target in (*outs.values(), rejected):
+        _check_apart(path, target)
+    with ExitStack() as files:
+        writes = {key: files.enter_context(jsonl_at(target)) for key, target in outs.items()}
+        reject = files.enter_context(jsonl_at(rejected))
+        fixing = _Fixing(writes, reject, say)
         for file in files_of(path, options):
             if isinstance(file, Problem):
-                fixing.tally.add(file)
+                fixing.tell(file)
             else:
-                fixing.file(replace(file.part, encoding=encoding), file.options)
+                fixing.file(file.part, file.options)
     tally = fixing.tally
     for problem in (*fixing.warnings.problems(), *fixing.repeats.problems()):
-        tally.add(problem)
+        fixing.tell(problem)
+    for key, target in outs.items():
+        if key not in fixing.written:
+            target.unlink()
     if not tally.dropped:
         rejected.unlink()
     return FixReport(
@@ -167,39 +169,35 @@ def fix_rows(path: Path, out: Path, options: ReadOptions, encoding: str = "") ->
         rows_rejected=dict(tally.dropped),
         mends=dict(fixing.mends),
         file_mends=dict(fixing.file_mends),
-        out=str(out),
+        out=", ".join(str(target) for key, target in outs.items() if key in fixing.written),
         rejected=str(rejected) if tally.dropped else "",
         problems=tally.listing.problems(),
     )
 
 
-def _check_apart(path: Path, out: Path, rejected: Path) -> None:
-    for target in (out, rejected):
-        inside = path.is_dir() and target.resolve().is_relative_to(path.resolve())
-        if inside or (target.exists() and path.exists() and target.samefile(path)):
-            raise DataError(
-                f"{target} is part of what is read, which is never written to",
-                hint="name another file",
-            )
+def _check_apart(path: Path, target: Path) -> None:
+    inside = path.is_dir() and target.resolve().is_relative_to(path.resolve())
+    if inside or (target.exists() and path.exists() and target.samefile(path)):
+        raise DataError(
+            f"{target} is part of what is read, which is never written to",
+            hint="name another file",
+        )
 
 
 def mended_fate(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
-    """What becomes of a row after its mends, a text that cannot be read for its repeated keys among them."""
-    row, mends = found, tuple[str, ...]()
-    if isinstance(row, Unread):
-        content = row.content if not row.is_table else None
-        if not content or (data := mended_text(content)) is None:
-            return fate_of(row, options)
-        row, mends = ReadRow(row.problem.file, row.problem.row or 0, data), ("repeated_keys",)
-    made = mended(row.data, options.columns)
-    fate = fate_of(row._replace(data=made.data), options)
+    """What becomes of a row after its mends; what its reading repaired is one of them."""
+    if isinstance(found, Unread):
+        return fate_of(found, options)
+    mends = tuple(dict.fromkeys(repair.kind for repair in found.repairs))
+    made = mended(found.data, options.columns)
+    fate = fate_of(found._replace(data=made.data), options)
     return fate._replace(origin=found, mends=(*mends, *made.mends), mended=made.data)
 
 
 def _written(fate: RowFate) -> list[Json]:
     """The row so that it is read without options: as it is, under our names, or in our own shape."""
     data = fate.mended or {}
-    if fate.options == ReadOptions():
+    if fate.options._replace(encoding="") == ReadOptions():
         return [data]
     whole = [to_user_json(row) for row in fate.rows]
     alone = [to_user_json(replace(row, columns={})) for row in fate.rows]
@@ -218,14 +216,21 @@ def _ids(fate: RowFate, way: list[Json]) -> list[str]:
 class _Fixing:
     """The counts so far, in lines that are written, and where rows go."""
 
-    write: Callable[[object], None]
+    writes: Mapping[DataType | None, Callable[[object], None]]
     reject: Callable[[object], None]
+    say: Callable[[Problem], None]
     tally: Tally = field(default_factory=Tally)
     warnings: RowWarnings = field(default_factory=RowWarnings)
     repeats: ExactRepeats = field(default_factory=ExactRepeats)
     num_mended: int = 0
+    written: set[DataType | None] = field(default_factory=set)
     mends: Counter[str] = field(default_factory=Counter)
     file_mends: Counter[str] = field(default_factory=Counter)
+
+    def tell(self, problem: Problem) -> None:
+        """List what must be said, and say it."""
+        self.tally.add(problem)
+        self.say(problem)
 
     def file(self, part: StatedFile, options: ReadOptions) -> None:
         self.file_mends.update(_of_file(part))
@@ -234,12 +239,12 @@ class _Fixing:
                 self.row(item)
             elif item.level == "error":
                 # What a warning is about is undone in what is written.
-                self.tally.add(item)
+                self.tell(item)
 
     def row(self, fate: RowFate) -> None:
         """Write a row or set it aside."""
         for problem in fate.problems:
-            self.tally.add(problem)
+            self.tell(problem)
         self.warnings.add(fate.rows)
         self.repeats.add(fate.rows)
         if not fate.rows:
@@ -250,8 +255,10 @@ class _Fixing:
         self.tally.kept += len(written)
         self.num_mended += bool(fate.mends) * len(written)
         self.mends.update(fate.mends)
+        key = None if None in self.writes else fate.types[0]
+        self.written.add(key)
         for data in written:
-            self.write(data)
+            self.writes[key](data)
 
 
 def _reasons(fate: RowFate) -> Json:

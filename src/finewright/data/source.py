@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finewright.data.provenance.ledger import SourceRecords, record_digest
+from finewright.errors import DataError
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.containers.parts import parts_of
 from finewright.rows.containers.rows import rows_of
+from finewright.rows.containers.stream import check_encoding
 from finewright.rows.fates import (
     ReadOptions,
     RowFate,
@@ -89,8 +91,15 @@ def files_of_source(number: int, spec: DataSpec, path: Path) -> Iterator[RowFile
     family = family_named(source.format)
     if family is None:
         yield unknown_format(source.format, f"data.sources.{number}.format")
-    else:
-        yield from files_of(path, ReadOptions(spec.type, family, source.columns))
+        return
+    try:
+        check_encoding(source.encoding)
+    except DataError as error:
+        key = f"data.sources.{number}.encoding"
+        yield Problem(level="error", key=key, message=str(error), hint=error.hint)
+        return
+    options = ReadOptions(spec.type, family, source.columns, encoding=source.encoding)
+    yield from files_of(path, options)
 
 
 def read_source(number: int, spec: DataSpec, path: Path) -> SourceRows:

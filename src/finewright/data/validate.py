@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from finewright.data.row_warnings import ExactRepeats
 from finewright.rows.containers.found import ReadRow, Unread
+from finewright.rows.containers.stream import check_encoding
 from finewright.rows.fates import (
     ReadOptions,
     RowFate,
@@ -53,11 +54,13 @@ def read_validated(
     *,
     format: str = "auto",
     columns: Mapping[str, str] | None = None,
+    encoding: str = "",
     change: Callable[[ReadRow], ReadRow] = lambda row: row,
 ) -> Validated:
     """The same for all rows of a file, a folder or `hub:OWNER/NAME`, each after a `change`.
 
-    What a manifest states of a file's format and columns holds where they are left open here."""
+    What a manifest states of a file's format and columns holds where they are left open here. Raises
+    DataError for an encoding that is not known."""
     family = family_named(format)
     if family is None:
         return _validated([unknown_format(format)])
@@ -65,7 +68,9 @@ def read_validated(
     def judge(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
         return fate_of(found if isinstance(found, Unread) else change(found), options)
 
-    return _validated(fates(path, ReadOptions("auto", family, columns or {}), judge))
+    check_encoding(encoding)
+    options = ReadOptions("auto", family, columns or {}, encoding=encoding)
+    return _validated(fates(path, options, judge))
 
 
 def _validated(items: Iterable[RowFate | Problem], num_invalid: int = 0) -> Validated:

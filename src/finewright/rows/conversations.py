@@ -49,8 +49,12 @@ def _unpaired(data: Json, notes: RowNotes) -> Conversations:
         what = "both `messages` and `prompt` with `completion` are here"
         notes.error("", what, "leave out the one that the label is not about")
     conversation = (_messages if "messages" in data else _prompt_completion)(data, notes)
-    _check_end(conversation.turns, notes)
-    return Conversations(conversation.turns, label=_label(data["label"], notes))
+    turns = list(conversation.turns)
+    _check_end(turns, notes)
+    if "messages" in data and not notes.has_error:
+        turns = [*_unlearned(turns[:-1]), *turns[-1:]]
+        _check_rated(turns, notes)
+    return Conversations(turns, label=_label(data["label"], notes))
 
 
 def _prompt_only(data: Json, notes: RowNotes) -> Conversations:
@@ -71,6 +75,9 @@ def _preference(data: Json, notes: RowNotes) -> Conversations:
         if not notes.has_error:
             chosen, rejected = _without_prompt(prompt, chosen, rejected, notes)
     else:
+        data = _with_common_text(data, notes)
+        if "prompt" in data:
+            return _preference(data, notes)
         chosen, rejected = (list(_whole(key, data, notes)) for key in _SIDES)
         num_shared = 0 if notes.has_error else _num_shared(chosen, rejected, notes)
         prompt = _unlearned(chosen[:num_shared])
@@ -118,11 +125,11 @@ def _side(key: str, role: str, data: Json, notes: RowNotes) -> Iterator[Turn]:
 
 def _whole(key: str, data: Json, notes: RowNotes) -> Iterator[Turn]:
     """The messages of a conversation that begins with its prompt."""
-    if isinstance(data[key], str):
+    if not isinstance(data[key], str):
+        yield from checked_messages(key, data[key], notes)
+    elif not notes.has_error:
         what = "text, and there is no `prompt`: nobody can tell where the answer begins"
         notes.error(key, what, "add `prompt`, or write both as lists of messages")
-    else:
-        yield from checked_messages(key, data[key], notes)
 
 
 def _label(label: object, notes: RowNotes) -> bool:
@@ -133,6 +140,33 @@ def _label(label: object, notes: RowNotes) -> bool:
     mend = f"write {meant}, without quotes" if meant else other
     notes.error("label", f"{shown(label)}; it is true (liked) or false", mend)
     return False
+
+
+def _with_common_text(data: Json, notes: RowNotes) -> Json:
+    """The row with the common beginning of two texts as their prompt, cut before a space, as TRL cuts it.
+
+    https://huggingface.co/docs/trl/dataset_formats#preference: the implicit prompt of the standard format."""
+    chosen, rejected = (data[key] for key in _SIDES)
+    if not isinstance(chosen, str) or not isinstance(rejected, str):
+        return data
+    if chosen == rejected:
+        _say_same(notes)
+        return data
+    pairs = zip(chosen, rejected, strict=False)
+    shorter_end = min(len(chosen), len(rejected))
+    end = next((i for i, (one, other) in enumerate(pairs) if one != other), shorter_end)
+    if end in (len(chosen), len(rejected)):
+        shorter = "chosen" if end == len(chosen) else "rejected"
+        notes.error(shorter, "it ends where the other one goes on", "add `prompt`")
+        return data
+    end -= chosen[:end].endswith(" ")
+    if not chosen[:end].strip():
+        what = "text, no `prompt`, and nothing that both begin with: nobody can tell what is asked"
+        notes.error("chosen", what, "add `prompt`, or write both as lists of messages")
+        return data
+    what = "text without a `prompt`: what both begin with is taken as it, as TRL does"
+    notes.warning("chosen", what, "add `prompt`, to say where the answer begins")
+    return {**data, "prompt": chosen[:end], "chosen": chosen[end:], "rejected": rejected[end:]}
 
 
 def _without_prompt_text(data: Json, notes: RowNotes) -> Json:
@@ -239,6 +273,13 @@ def _check_end(turns: Sequence[Turn], notes: RowNotes) -> None:
     if turns and not notes.has_error and not _is_answer(turns[-1]):
         what = f"the last turn is the {turns[-1].message['role']}'s: it is answers that are liked"
         notes.error(f"{turns[-1].key}.role", what, "end with the assistant's answer")
+
+
+def _check_rated(turns: Sequence[Turn], notes: RowNotes) -> None:
+    """The last answer is what the label is about, as in LLaMA-Factory and ms-swift, so it says something."""
+    if turns and not turns[-1].message.get("weight", 1):
+        what = "the label is about the last answer, and it has weight 0"
+        notes.error(f"{turns[-1].key}.weight", what, "leave the weight out, or the row")
 
 
 def _check_question(prompt: Sequence[Turn], notes: RowNotes) -> None:

@@ -5,7 +5,7 @@ as a whole or in slices, by anybody, with the same result."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from finewright.rows.containers.rows import rows_of
 from finewright.rows.conversations import conversations_of
 from finewright.rows.formats.columns import places, renamed
 from finewright.rows.formats.native import Expected, Form, Native, place_of
-from finewright.rows.formats.table import family_named, meant_instead
+from finewright.rows.formats.table import family_named, fitting, meant_instead
 from finewright.rows.identity import named_anew
 from finewright.rows.messages import checked_tools
 from finewright.rows.notes import Json, RowNotes
@@ -30,7 +30,8 @@ _MEDIA = ("images", "videos", "audios")
 
 
 class ReadOptions(NamedTuple):
-    """How rows are read: their type, the family of their format, what the file calls our columns.
+    """How rows are read: their type, the family of their format, what the file calls our columns, and the
+    encoding of its text, empty where its bytes tell.
 
     `is_tagged`: a manifest says what the turns and roles of the file are called."""
 
@@ -38,6 +39,7 @@ class ReadOptions(NamedTuple):
     family: str = "auto"
     columns: Mapping[str, str] = {}
     is_tagged: bool = False
+    encoding: str = ""
 
     def of_part(self, part: StatedFile) -> "ReadOptions":
         """The options of the part's rows: what a manifest states of it holds where these leave it open."""
@@ -47,6 +49,7 @@ class ReadOptions(NamedTuple):
             stated if self.family == "auto" else self.family,
             self.columns or part.columns,
             bool(part.tags),
+            self.encoding or part.encoding,
         )
 
 
@@ -103,6 +106,8 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     if form:
         _refuse_media(data, notes)
         natives = list(form.convert(data, options.type, notes))
+    if found.repairs:
+        _say_repairs(found, natives, options, notes)
     if notes.has_error or not natives:
         return _dropped(found, options, form, notes)
     made = [(native, _row(native, found, notes.problems)) for native in natives]
@@ -118,23 +123,25 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     )
 
 
-def recognised(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
-    """The form of a row alone, much faster: it is converted to nothing, and counts as dropped."""
-    if isinstance(found, Unread):
-        return _unread(found, options)
-    notes = RowNotes(found.file, found.row)
-    return _dropped(found, options, _form(found, options, notes).form, notes)
-
-
 class _Formed(NamedTuple):
     data: Json
     form: Form | None
 
 
 def _form(row: ReadRow, options: ReadOptions, notes: RowNotes) -> _Formed:
-    data = renamed(row.data, options.columns, notes) if options.columns else row.data
+    data = row.data
+    if options.columns and not _is_ours_already(data, options):
+        data = renamed(data, options.columns, notes)
     form = None if notes.has_error else form_of(data, options.family, options.type, notes)
     return _Formed(data, form)
+
+
+def _is_ours_already(data: Json, options: ReadOptions) -> bool:
+    """Has the row none of the named columns, and a known form without them, as another file of a folder?"""
+    if any(theirs in data for theirs in options.columns.values()):
+        return False
+    found = fitting(data, options.family, options.type)
+    return len(found) == 1 and bool(found[0].types)
 
 
 def _unread(found: Unread, options: ReadOptions) -> RowFate:
@@ -153,6 +160,21 @@ def _at_home(problems: Sequence[Problem], columns: Mapping[str, str]) -> tuple[P
         return tuple(problems)
     named = places(columns)
     return tuple(p.model_copy(update={"key": place_of(p.key, named)}) for p in problems)
+
+
+def _say_repairs(
+    row: ReadRow, natives: Sequence[Native], options: ReadOptions, notes: RowNotes
+) -> None:
+    """Warnings, but for two values of a key that is trained on: nobody can tell which is meant."""
+    ours = {theirs: mine for mine, theirs in options.columns.items()}
+    for repair in row.repairs:
+        what, mend = repair.says()
+        key = ours.get(repair.key, repair.key)
+        is_column = all(key in native.columns for native in natives)
+        if repair.kind == "last_of_two" and natives and not is_column:
+            notes.error(key, "the key stands twice in one object, with two values", mend)
+        else:
+            notes.warning(key, what, mend)
 
 
 def _refuse_media(data: Json, notes: RowNotes) -> None:
@@ -201,7 +223,11 @@ class RowFile(NamedTuple):
 def files_of(path: Path, options: ReadOptions) -> Iterator[RowFile | Problem]:
     """The files that a file, a folder or `hub:OWNER/NAME` stands for, and what must be said, in order."""
     for part in parts_of(path):
-        yield part if isinstance(part, Problem) else RowFile(part, options.of_part(part))
+        if isinstance(part, Problem):
+            yield part
+        else:
+            encoding = options.encoding or part.encoding
+            yield RowFile(replace(part, encoding=encoding), options.of_part(part))
 
 
 def fates(path: Path, options: ReadOptions, judge: Judge = fate_of) -> Iterator[RowFate | Problem]:

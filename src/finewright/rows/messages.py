@@ -7,21 +7,11 @@ from typing import Any
 
 from finewright.errors import DataError
 from finewright.judge.answer import has_open_thought
+from finewright.rows.call_ids import with_ids
 from finewright.rows.containers.json_rules import json_value
 from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, shown
 
 _ROLES = ("system", "user", "assistant", "tool")
-_PEERS_ROLES = {
-    "human": "user",
-    "gpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "ai": "assistant",
-    "chatgpt": "assistant",
-    "developer": "system",
-    "function": "tool",
-    "observation": "tool",
-}
 
 
 def checked_messages(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
@@ -35,7 +25,7 @@ def _checked(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
     elif not value:
         notes.error(key, "an empty list", "write the turns, or leave the row out")
     else:
-        for index, message in enumerate(value):
+        for index, message in enumerate(with_ids(key, value, notes)):
             place = f"{key}[{index}]"
             if isinstance(message, dict):
                 yield Turn(place, _message(place, message, notes))
@@ -169,7 +159,8 @@ def _message(place: str, message: Json, notes: RowNotes) -> Json:
     if calls:
         _check_calls(f"{place}.tool_calls", role, calls, notes)
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
-        notes.error(f"{place}.tool_call_id", "missing", "name the id of the call it answers")
+        what = "missing, and no call before it waits for a result"
+        notes.error(f"{place}.tool_call_id", what, "name the id of the call it answers")
     weight = message.get("weight", 1)
     if type(weight) is not int or weight not in (0, 1):
         notes.error(f"{place}.weight", f"{shown(weight)}; it is 0 (read only) or 1 (learn)")
@@ -187,9 +178,8 @@ def _unknown_role(message: Json) -> tuple[str, str]:
         is_sharegpt = "from" in message and "value" in message
         return "missing", "rename from to role and value to content" if is_sharegpt else ""
     role = message["role"]
-    known = _PEERS_ROLES.get(role.lower()) if isinstance(role, str) else None
     close = difflib.get_close_matches(str(role).lower(), _ROLES, n=1)
-    meant = known or (close[0] if close else "")
+    meant = close[0] if close else ""
     what = f"unknown role {shown(role)}; the roles are {', '.join(_ROLES)}"
     return what, f"did you mean {meant!r}?" if meant else ""
 

@@ -32,6 +32,9 @@ class SourceSpec(Model):
     columns: dict[str, str] = default(
         {}, "Our key -> the file's own, e.g. {prompt: question}", "the usual keys are known"
     )
+    encoding: str = default(
+        "", "Encoding of text that is not UTF-8, e.g. gb18030", "told by its mark"
+    )
     license: str = default("unknown", "SPDX licence of the rows", "only the owner can say it")
     owner: str = default("unknown", "Who answers for these rows", "only the owner can say it")
     collected_at: date | None = default(

@@ -21,6 +21,9 @@ class EvalSetSpec(Model):
     columns: dict[str, str] = default(
         {}, "Our key -> the file's own, e.g. {prompt: question}", "the usual keys are known"
     )
+    encoding: str = default(
+        "", "Encoding of text that is not UTF-8, e.g. gb18030", "told by its mark"
+    )
     limit: int | None = default(
         None,
         "Score so many of the rows, drawn by `evaluate.seed`; each label gets its share where answers are"

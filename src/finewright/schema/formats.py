@@ -53,12 +53,15 @@ class RowSeen(Model):
 
 
 class DataShowReport(Model):
-    """A path as the data door sees it: rows = all of the formats' rows, unknown ones included."""
+    """A path as the data door sees it: rows = all of the formats' rows, unknown ones included.
+
+    `refused` are those of a known format that cannot be used as they are."""
 
     path: str
     files: tuple[FileSeen, ...]
     rows: int
     unreadable: int
+    refused: int = 0
     formats: tuple[FormatSeen, ...]
     keys: tuple[KeySeen, ...]
     proposal: ProposalSeen | None = None
@@ -67,5 +70,7 @@ class DataShowReport(Model):
 
     @property
     def passed(self) -> bool:
-        """Is there a row, and can each of them be taken as a type to train on?"""
-        return self.rows > 0 and all(seen.type is not None for seen in self.formats)
+        """Is there a row, and can each of them be used, as a type to train on?"""
+        can_be_read = self.rows > 0 and not self.unreadable and not self.refused
+        is_said = any(problem.level == "error" for problem in self.problems)
+        return can_be_read and not is_said and all(seen.type for seen in self.formats)

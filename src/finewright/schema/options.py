@@ -72,6 +72,9 @@ Runs: TypeAlias = Annotated[Path, Field(description="The folder that holds the r
 OneBaseModel: TypeAlias = Annotated[
     str, Flag("--base-model"), Field(description="Which candidate of a run with several.")
 ]
+Encoding: TypeAlias = Annotated[
+    str, Field(description="Of text that is not UTF-8, e.g. cp1252, gb18030.")
+]
 RowFormat: TypeAlias = Annotated[str, Field(description="Format of the rows, e.g. alpaca.")]
 Columns: TypeAlias = Annotated[
     dict[str, str],

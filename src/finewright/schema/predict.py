@@ -15,6 +15,7 @@ class PredictSettings(Model):
     rows_sha256: str
     format: str
     columns: dict[str, str]
+    encoding: str = ""
     limit: int | None
     seed: int
     max_new_tokens: int

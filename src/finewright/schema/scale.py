@@ -20,6 +20,9 @@ class PrepareSpec(Model):
     columns: dict[str, str] = default(
         {}, "Our key -> the file's own, e.g. {prompt: question}", "the usual keys are known"
     )
+    encoding: str = default(
+        "", "Encoding of text that is not UTF-8, e.g. gb18030", "told by its mark"
+    )
     duplicates: DuplicatesSpec = default(
         DuplicatesSpec(exact="drop"),
         "Repeated rows",

@@ -47,6 +47,7 @@ class Predicting:
     out: Path
     format: str = "auto"
     columns: dict[str, str] | None = None
+    encoding: str = ""
     limit: int | None = None
     seed: int = 0
     max_new_tokens: int = 256
@@ -104,7 +105,11 @@ def predict(request: Predicting, *, on_progress: OnProgress = lambda *_: None) -
 
 def _read(request: Predicting) -> _Questions:
     checked = read_validated(
-        request.path, format=request.format, columns=request.columns, change=_to_answer
+        request.path,
+        format=request.format,
+        columns=request.columns,
+        encoding=request.encoding,
+        change=_to_answer,
     )
     refuse([_of_asking(problem) for problem in checked.problems])
     rows = tuple(row for row in checked.rows if row.prompt)
@@ -159,6 +164,7 @@ def _settings(request: Predicting, rows: Sequence[Row]) -> PredictSettings:
         rows_sha256=sha256_file(request.path) if is_file else digest([row.id for row in rows]),
         format=request.format,
         columns=request.columns or {},
+        encoding=request.encoding,
         limit=request.limit,
         seed=request.seed,
         max_new_tokens=request.max_new_tokens,

@@ -115,11 +115,23 @@ def test_hints_name_options(finewright: Finewright, project: Path) -> None:
     assert "--column prompt=Frage --column completion=Antwort" in told.out
 
 
-def test_fix_and_problems_are_two_calls(finewright: Finewright, project: Path) -> None:
-    found = finewright("data", "check", "rows.jsonl", "--fix", "a.jsonl", "--problems", "b.jsonl")
+def test_rows_are_mended_and_split_by_type_and_every_problem_is_written(
+    finewright: Finewright, project: Path
+) -> None:
+    rows = [
+        {"messages": [{"role": "human", "content": "Q"}, {"role": "gpt", "content": "A"}]},
+        {"prompt": "Q", "chosen": "A", "rejected": "B"},
+        {"prompt": "", "completion": "A"},
+    ]
+    (project / "mixed.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    options = ("--fix", "a.jsonl", "--by-type", "--problems", "b.jsonl")
+    found = finewright("data", "check", "mixed.jsonl", *options)
     assert found.code == 2
-    assert "do not go together" in found.err
-    assert not (project / "a.jsonl").exists()
+    made = {path.name: path.read_text().count("\n") for path in project.glob("a.*")}
+    assert made == {"a.messages.jsonl": 1, "a.preference.jsonl": 1, "a.rejected.jsonl": 1}
+    (problem,) = map(json.loads, (project / "b.jsonl").read_text().splitlines())
+    assert (problem["row"], problem["key"]) == (3, "prompt")
+    assert finewright("data", "check", "mixed.jsonl", "--by-type").code == 2
 
 
 def test_what_is_prepared_follows_the_options(finewright: Finewright, folder: Path) -> None:

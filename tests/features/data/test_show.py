@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from finewright.features.data.rows import read_options
 from finewright.features.data.show import show
 from finewright.report.show import text_of
 from finewright.schema.formats import DataShowReport
@@ -50,7 +51,7 @@ def test_a_proposal_is_made_and_holds_when_it_is_taken(tmp_path):
     assert found.proposal.options == "--column prompt=Frage --column completion=Antwort"
     assert found.proposal.options in text_of(found)
     assert found.first[0].becomes == ()
-    taken = show(path, columns=found.proposal.columns)
+    taken = show(path, read_options(columns=found.proposal.columns))
     assert [f.format for f in taken.formats] == ["prompt_completion"]
     assert (taken.passed, taken.proposal) == (True, None)
     assert [m["content"] for m in taken.first[0].becomes[0]["messages"]] == ["Q", "A"]
@@ -72,18 +73,10 @@ def test_a_named_format_and_type_are_taken_at_their_word(tmp_path):
     tree["replies"] = [{"text": t, "role": "assistant", "rank": i} for i, t in enumerate("AB")]
     path = written(tmp_path / "rows.jsonl", {"prompt": tree})
     assert show(path).formats[0].type == "messages"
-    found = show(path, format="tree", type="preference")
+    found = show(path, read_options("preference", "tree"))
     assert found.formats[0].type == "preference"
     assert found.first[0].becomes[0]["rejected"][-1]["content"] == "B"
-    assert show(path, format="alpaca").formats[0].format == "unknown"
-
-
-def test_an_unknown_format_is_one_problem(tmp_path):
-    found = show(written(tmp_path / "rows.jsonl", ALPACA), format="alpacca")
-    assert [p.line() for p in found.problems] == [
-        "format: unknown format 'alpacca' (did you mean 'alpaca'?)"
-    ]
-    assert not found.passed
+    assert show(path, read_options(format="alpaca")).formats[0].format == "unknown"
 
 
 def test_plain_text_is_known_has_no_type_and_is_shown_with_its_reason(tmp_path):

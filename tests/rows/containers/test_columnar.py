@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from finewright.rows.containers.found import Repair
 from finewright.rows.read import ReadRows, read_rows
 
 CHAT = [
@@ -53,7 +54,7 @@ def test_keys_that_arrow_fills_with_null_are_left_out(tmp_path, write):
     assert found.rows[1].data == {"messages": [{"role": "assistant", "tool_calls": [{"id": "1"}]}]}
 
 
-def test_values_that_json_cannot_say_are_written_or_refused_row_by_row(tmp_path):
+def test_values_that_json_cannot_say_are_written_otherwise_or_left_out_and_named(tmp_path):
     table = pa.table(
         {
             "x": [1.5, float("nan"), float("inf")],
@@ -63,13 +64,13 @@ def test_values_that_json_cannot_say_are_written_or_refused_row_by_row(tmp_path)
         }
     )
     found = read(tmp_path, table)
+    others = {"on": "2026-01-02", "sum": "1.50"}
     assert [row.data for row in found.rows] == [
-        {"x": 1.5, "on": "2026-01-02", "sum": "1.50", "map": {"k": 1}}
+        {"x": 1.5, **others, "map": {"k": 1}},
+        {**others, "map": []},
+        {**others, "map": []},
     ]
-    assert [(p.row, p.message) for p in found.problems] == [
-        (2, "nan in 'x' is not JSON"),
-        (3, "inf in 'x' is not JSON"),
-    ]
+    assert [row.repairs for row in found.rows] == [(), *[(Repair("not_a_number", "x"),)] * 2]
 
 
 def test_bytes_and_nul_are_refused_by_their_row(tmp_path):

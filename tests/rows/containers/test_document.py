@@ -45,10 +45,16 @@ def test_objects_one_after_the_other_are_rows_wherever_chunks_end(rows, size, in
 
 
 def test_one_bad_item_of_an_array_leaves_the_others(tmp_path):
-    found = read(tmp_path, '[{"a": 1},\n {"a": NaN},\n 7,\n {"a": 1, "a": 2}, {"a": }, {"a": 2}]')
-    assert [(row.row, row.data) for row in found.rows] == [(1, {"a": 1}), (6, {"a": 2})]
-    assert [p.row for p in found.problems] == [2, 3, 4, 5]
-    assert found.num_bad == 4
+    found = read(
+        tmp_path, '[{"a": 1},\n {"a": NaN},\n 7,\n {"a": [{"b": 1, "b": 2}]}, {"a": }, {"a": 2}]'
+    )
+    assert [(row.row, row.data) for row in found.rows] == [
+        (1, {"a": 1}),
+        (2, {"a": None}),
+        (6, {"a": 2}),
+    ]
+    assert [p.row for p in found.problems] == [3, 4, 5]
+    assert found.num_bad == 3
 
 
 @pytest.mark.parametrize(

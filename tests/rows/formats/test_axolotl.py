@@ -2,7 +2,7 @@
 
 import pytest
 
-from .door import A2, Q2, A, B, Out, Q, S, door, passes, refused
+from .door import A2, Q2, A, B, Out, Q, S, door, out, passes, refused
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,58 @@ def test_a_prompt_beside_another_question_is_what_is_asked():
 
 
 def test_segments_are_questions_and_answers_in_turn():
-    segments = [
-        {"label": False, "text": "Q"},
-        {"label": True, "text": "A"},
-        {"label": False, "text": "Q"},
-        {"label": False, "text": "2"},
-        {"label": True, "text": "A2"},
-    ]
-    passes({"segments": segments}, Out([Q, A, Q2, A2]), "messages")
+    parts = [(False, "Q"), (True, "A"), (False, "Q"), (False, "2"), (True, "A2")]
+    found = door(segments(*parts))
+    assert [out(row) for row in found.rows] == [Out([Q, A, Q2, A2])]
+    assert [(p.level, p.key) for p in found.problems] == [("warning", "segments")]
+
+
+def segments(*parts: tuple[bool, str]) -> dict:
+    return {"segments": [{"label": label, "text": text} for label, text in parts]}
+
+
+ASKS = "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "messages"),
+    [
+        (
+            [(True, "<s>Hello\n"), (True, "there. "), (False, "goodbye "), (True, "farewell</s>")],
+            [
+                {"role": "assistant", "content": "Hello\nthere. "},
+                {"role": "user", "content": "goodbye "},
+                {"role": "assistant", "content": "farewell"},
+            ],
+        ),
+        (
+            [(False, ASKS + "B<|im_end|>\n" + ASKS), (True, "A<|im_end|>\n")],
+            [Q, B | {"weight": 0}, Q, A],
+        ),
+        ([(False, "<s>[INST] Q [/INST]"), (True, " A</s>")], [Q, A]),
+        (
+            [
+                (False, "<|start_header_id|>user<|end_header_id|>\n\nQ<|eot_id|>"),
+                (False, "<|start_header_id|>assistant<|end_header_id|>\n\n"),
+                (True, "A<|eot_id|>"),
+            ],
+            [Q, A],
+        ),
+        (
+            [(False, "<start_of_turn>user\nQ<end_of_turn>\n<start_of_turn>model\n"), (True, "A")],
+            [Q, A],
+        ),
+    ],
+)
+def test_segments_that_a_template_wrote_are_its_turns(parts, messages):
+    found = door(segments(*parts))
+    assert [list(row.messages) for row in found.rows] == [messages]
+    assert "text without a template in Axolotl" in found.problems[0].message
+
+
+def test_an_answer_that_is_learned_in_part_is_refused():
+    row = segments((False, ASKS + "A "), (True, "B<|im_end|>"))
+    assert "parts of an answer are learned" in refused(row)[0][1]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ class TestOpenai(FormatConformance):
         {"messages": [Q, A], "kto_tag": False},
         {"input": {"messages": [Q]}, "preferred_output": [A], "non_preferred_output": [B]},
         {"input": {"messages": [Q]}, "preferred_completion": [A], "non_preferred_completion": [B]},
+        {"chosen_messages": [Q, A], "rejected_messages": [Q, B]},
     ]
 
 

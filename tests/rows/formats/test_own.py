@@ -47,10 +47,9 @@ def test_other_spellings_inside_a_side_are_ours_too():
         "prompt": [{"from": "human", "value": "Q"}],
         "completion": [A | {"train": False}, Q2, A2 | {"loss": True}],
     }
-    found = door(row)
-    assert found.problems[0].key == "prompt[0].from"
-    row["prompt"] = [{"from": "user", "value": "Q"}]
     passes(row, Out([Q, read_only(A), Q2, A2]), "prompt_completion")
+    row["prompt"] = [{"from": "somebody", "value": "Q"}]
+    assert door(row).problems[0].key == "prompt[0].from"
 
 
 @pytest.mark.parametrize(

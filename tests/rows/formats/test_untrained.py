@@ -40,8 +40,10 @@ def test_token_ids_are_known_and_refused():
     passes(row | {"messages": [Q, A]}, Out([Q, A], columns=row), "messages")
 
 
-def test_steps_are_a_judged_answer_only_where_it_is_asked_for():
-    assert refused(STEPS)[0][0] == "labels"
+def test_steps_are_a_judged_answer_and_what_is_lost_is_said_unless_it_is_asked_for():
+    found = door(STEPS)
+    assert [(p.level, p.key) for p in found.problems] == [("warning", "labels")]
+    assert [row.label for row in found.rows] == [True]
     answer = {"role": "assistant", "content": "one\ntwo"}
     passes(STEPS, Out([Q, answer], label=True), "unpaired_preference", type="unpaired_preference")
     wrong = STEPS | {"labels": [True, False]}

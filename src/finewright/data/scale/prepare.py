@@ -117,7 +117,8 @@ class _Files(NamedTuple):
 
 
 def _files(paths: Sequence[Path], spec: PrepareSpec) -> _Files:
-    options = ReadOptions(spec.type, family_named(spec.format) or "auto", spec.columns)
+    family = family_named(spec.format) or "auto"
+    options = ReadOptions(spec.type, family, spec.columns, encoding=spec.encoding)
     found = [file for path in paths for file in files_of(path, options)]
     noted = [file for file in found if isinstance(file, Problem)]
     if wrong := [problem.line() for problem in noted if problem.level == "error"]:

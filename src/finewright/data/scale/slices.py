@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
-from finewright.rows.containers.found import Found, ReadRow, Unread
+from finewright.rows.containers.found import Found, ReadRow, Repair, Unread
 from finewright.rows.containers.lines import json_lines, lines_of
-from finewright.rows.containers.manifest import StatedFile, with_usual_tags
-from finewright.rows.containers.rows import container_of, rows_of
+from finewright.rows.containers.manifest import StatedFile
+from finewright.rows.containers.rows import as_stated, container_of, rows_of
 from finewright.rows.fates import RowFate, RowFile, fates_in
 from finewright.schema.common import Problem
 from finewright.store.atomic import os_errors
@@ -101,8 +101,7 @@ def found_in(part: Slice) -> Iterator[Found]:
         line._replace(row=line.row + part.first_row - 1, offset=line.offset + part.start)
         for line in lines_of(_bytes_of(part, part.end))
     )
-    for found in json_lines(file.name, lines):
-        yield with_usual_tags(found, file) if isinstance(found, ReadRow) else found
+    yield from as_stated(json_lines(file.name, lines), file)
 
 
 def _bytes_of(part: Slice, end: int) -> Iterator[bytes]:
@@ -146,7 +145,8 @@ def _unrolled(found: Found) -> list[object]:
 def _rolled(line: Sequence[Any]) -> Found:  # Any: as `_unrolled` wrote it
     kind, *rest = line
     if kind == "row":
-        return ReadRow(*rest)
+        file, row, data, repairs = rest
+        return ReadRow(file, row, data, tuple(Repair(*repair) for repair in repairs))
     problem = Problem.model_validate(rest[0])
     if kind == "problem":
         return problem

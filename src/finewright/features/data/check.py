@@ -1,36 +1,32 @@
 """`data check`: say what would become of every row of a file, and mend what is safe to mend."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from finewright.data.check import check_rows
-from finewright.data.mend import fix_rows, rejected_beside
-from finewright.features.data.rows import read_options
+from finewright.data.mend import fix_rows, outputs_of, rejected_beside
 from finewright.rows.containers.write import jsonl_at
-from finewright.rows.formats.native import Expected
+from finewright.rows.fates import ReadOptions
+from finewright.schema.common import Problem
 from finewright.schema.data_check import DataCheckReport, FixReport
 from finewright.workbench.outputs import check_outputs
+
+Say = Callable[[Problem], None]
 
 
 def check(
     path: Path,
-    *,
-    type: Expected = "auto",
-    format: str = "auto",
-    columns: Mapping[str, str] | None = None,
+    options: ReadOptions = ReadOptions(),  # noqa: B008 - a tuple that nobody changes
     problems: Path | None = None,
 ) -> DataCheckReport:
     """Every row of a file, a folder or `hub:OWNER/NAME`; with `problems`, each problem on a line there.
 
-    The report lists the first problems of each file and level only. Raises DataError where the format is
-    not known, and where there is a file at `problems` already."""
-    options = read_options(type, format, columns)
+    Raises DataError where there is a file at `problems` already."""
     check_outputs([problems], [path])
-    if problems is None:
-        return check_rows(path, options, lambda _: None)
-    with jsonl_at(problems) as write:
-        report = check_rows(path, options, lambda problem: write(problem.model_dump()))
-    if not report.rows_in:
+    with _said_to(problems) as say:
+        report = check_rows(path, options, say)
+    if problems and not report.rows_in:
         problems.unlink()
     return report
 
@@ -38,20 +34,25 @@ def check(
 def fix(
     path: Path,
     out: Path,
+    options: ReadOptions = ReadOptions(),  # noqa: B008 - a tuple that nobody changes
+    problems: Path | None = None,
     *,
-    type: Expected = "auto",
-    format: str = "auto",
-    columns: Mapping[str, str] | None = None,
-    encoding: str = "",
+    by_type: bool = False,
 ) -> FixReport:
     """Write the rows to `out`, mended where that is safe, and the others to `NAME.rejected.jsonl` beside it.
 
-    Text is read as UTF-8, or as what a mark at its start says, unless an `encoding` is named.
-    A file that would be empty is not written. Raises DataError where either is there already."""
-    options = read_options(type, format, columns)
-    check_outputs([out, rejected_beside(out)], [path])
-    report = fix_rows(path, out, options, encoding)
-    if report.rows_written:
-        return report
-    out.unlink()
-    return report.model_copy(update={"out": ""})
+    With `by_type` each type of row has a file of its own, `NAME.TYPE.jsonl`; with `problems`, each problem
+    is on a line there. A file that would be empty is not written. Raises DataError where there is one."""
+    outs = outputs_of(out, by_type=by_type)
+    check_outputs([*outs.values(), rejected_beside(out), problems], [path])
+    with _said_to(problems) as say:
+        return fix_rows(path, out, options, say, by_type=by_type)
+
+
+@contextmanager
+def _said_to(problems: Path | None) -> Iterator[Say]:
+    if problems is None:
+        yield lambda _: None
+    else:
+        with jsonl_at(problems) as write:
+            yield lambda problem: write(problem.model_dump())

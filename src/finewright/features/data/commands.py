@@ -28,7 +28,7 @@ def show(options: ShowOptions, session: Session) -> BaseModel:
     """Containers, formats, keys, and the first rows."""
     from finewright.features.data.show import show as run
 
-    return run(options.path, **options.reading(), limit=options.rows)
+    return run(options.path, options.read_options(), limit=options.rows)
 
 
 def check(options: CheckOptions, session: Session) -> BaseModel:
@@ -36,10 +36,10 @@ def check(options: CheckOptions, session: Session) -> BaseModel:
     from finewright.features.data.check import check as run
     from finewright.features.data.check import fix
 
-    rows = options.reading()
-    if options.fix:
-        return fix(options.path, options.fix, **rows, encoding=options.encoding)
-    return run(options.path, **rows, problems=options.problems)
+    o = options
+    if o.fix:
+        return fix(o.path, o.fix, o.read_options(), o.problems, by_type=o.by_type)
+    return run(o.path, o.read_options(), o.problems)
 
 
 def duplicates(options: DuplicatesOptions, session: Session) -> BaseModel:

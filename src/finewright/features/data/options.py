@@ -9,6 +9,7 @@ from finewright.schema.data import DataType, EngineName
 from finewright.schema.options import (
     Columns,
     CommandOptions,
+    Encoding,
     Flag,
     RowFormat,
     RunPath,
@@ -64,10 +65,11 @@ class RowOptions(CommandOptions):
     type: Literal["auto"] | DataType = option("auto", "Type of the rows.")
     format: RowFormat = "auto"
     columns: Columns = Field(default_factory=dict)
+    encoding: Encoding = ""
 
     def reading(self) -> dict[str, Any]:
-        """Any: these three, by name."""
-        return {"type": self.type, "format": self.format, "columns": self.columns}
+        """Any: these four, by name."""
+        return {name: getattr(self, name) for name in ("type", "format", "columns", "encoding")}
 
     def read_options(self) -> "ReadOptions":
         """The same, checked."""
@@ -88,15 +90,13 @@ class CheckOptions(RowOptions):
 
     path: DataPath
     fix: Path | None = option(None, "Write the rows to this new file, mended.")
-    encoding: str = option("", "With --fix: what the file is in, e.g. cp1252.")
+    by_type: bool = option(False, "With --fix: a file for each type of row, NAME.TYPE.jsonl.")
     problems: Path | None = option(None, "Write every problem to this new file.")
 
     @model_validator(mode="after")
-    def _one_thing_at_a_time(self) -> Self:
-        if self.fix and self.problems:
-            raise ValueError("--fix and --problems do not go together: run one, then the other")
-        if self.encoding and not self.fix:
-            raise ValueError("--encoding is for --fix, which is not given")
+    def _splits_what_is_written(self) -> Self:
+        if self.by_type and not self.fix:
+            raise ValueError("--by-type is for --fix, which is not given")
         return self
 
 

@@ -33,7 +33,7 @@ def prepare(
         raise DataError("no file is named", hint="name the files to prepare")
     check_place(out, paths)
     chosen = spec or PrepareSpec()
-    read_options(chosen.type, chosen.format)
+    read_options(chosen.type, chosen.format, encoding=chosen.encoding)
     key_file = chosen.personal_data.key_file
     keys = (key_of(Path(key_file)) if key_file else b"", key_of(None))
     how = PrepareSettings(engine, workers or os.cpu_count() or 1)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from finewright.errors import DataError
+from finewright.rows.containers.stream import check_encoding
 from finewright.rows.containers.write import jsonl_at
 from finewright.rows.fates import ReadOptions, RowFate, Tally, UsableRows, fates, unknown_format
 from finewright.rows.formats.native import Expected
@@ -16,14 +17,18 @@ _MOST_LINES = 5
 
 
 def read_options(
-    type: Expected = "auto", format: str = "auto", columns: Mapping[str, str] | None = None
+    type: Expected = "auto",
+    format: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    encoding: str = "",
 ) -> ReadOptions:
-    """What the user says of the rows; raises DataError where the format is not known."""
+    """What the user says of the rows; raises DataError where the format or the encoding is not known."""
+    check_encoding(encoding)
     family = family_named(format)
     if family is None:
         problem = unknown_format(format)
         raise DataError(problem.message, hint=problem.hint)
-    return ReadOptions(type, family, columns or {})
+    return ReadOptions(type, family, columns or {}, encoding=encoding)
 
 
 def usable_rows(

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,16 +13,13 @@ from finewright.rows.fates import (
     ReadOptions,
     RowFate,
     RowFile,
-    fate_of,
     fates_in,
     files_of,
-    recognised,
-    unknown_format,
 )
 from finewright.rows.formats.columns import renamed
-from finewright.rows.formats.native import Expected, Form
+from finewright.rows.formats.native import Form
 from finewright.rows.formats.propose import proposal_of
-from finewright.rows.formats.table import family_named, misspelled
+from finewright.rows.formats.table import misspelled
 from finewright.rows.notes import Json, RowNotes, kind_of_json
 from finewright.schema.common import Problem
 from finewright.schema.data import DataType
@@ -42,6 +39,7 @@ _CONTAINERS = {
     "array": "JSON, an array of objects",
     "objects": "JSON, objects over several lines",
     "table": "CSV or TSV, the columns by its header",
+    "sheet": "Excel, the columns by the first row",
     "parquet": "Parquet",
     "arrow": "Arrow",
     "text": "text, one row a file",
@@ -51,27 +49,21 @@ _MOST_FILES, _MOST_KEYS = 20, 100
 
 def show(
     path: Path,
-    *,
-    format: str = "auto",
-    columns: Mapping[str, str] | None = None,
-    type: Expected = "auto",
+    options: ReadOptions = ReadOptions(),  # noqa: B008 - a tuple that nobody changes
     limit: int = 3,
 ) -> DataShowReport:
     """Containers, formats with why, keys, a proposal where nothing fits, and `limit` rows as they become.
 
-    Reads every row and tells its format; only the first rows are converted, so mistakes in others are
-    `data check`'s to name. Memory does not grow with the rows."""
-    family = family_named(format)
-    if family is None:
-        return _Sight().report(path, [unknown_format(format)])
-    files = [*files_of(path, ReadOptions(type, family, columns or {}))]
+    Every row is read and converted; those that are refused are counted, and `data check` names their
+    mistakes. Memory does not grow with the rows."""
+    files = [*files_of(path, options)]
     sight = _Sight(files=list(_files(files)))
     listing = Listing()
     for file in files:
         if isinstance(file, Problem):
             listing.add(file)
             continue
-        for item in fates_in(rows_of(file.part), file.options, recognised):
+        for item in fates_in(rows_of(file.part), file.options):
             if isinstance(item, Problem):
                 listing.add(item)
             elif isinstance(item.origin, ReadRow):
@@ -79,7 +71,8 @@ def show(
             else:
                 sight.num_bad += 1
                 listing.add(item.origin.problem)
-    return sight.report(path, [*listing.problems(), *_of_texts(path, sight)])
+    said = [*listing.problems(), *_of_texts(path, sight), *_of_refused(path, sight)]
+    return sight.report(path, said)
 
 
 def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
@@ -91,6 +84,14 @@ def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
             message=f"{num} {'row is' if num == 1 else 'rows are'} plain text, which is not trained on",
             hint="write `prompt` and `completion`; to answer from such texts: `finewright rag index`",
         )
+
+
+def _of_refused(path: Path, sight: "_Sight") -> Iterator[Problem]:
+    if num := sight.num_refused:
+        file = str(path).encode(errors="replace").decode()
+        what = f"{num} {'row is' if num == 1 else 'rows are'} of a known format and refused"
+        hint = f"finewright data check {file} says why"
+        yield Problem(level="error", file=file, message=what, hint=hint)
 
 
 def _files(found: Sequence[RowFile | Problem]) -> Iterator[FileSeen]:
@@ -119,6 +120,7 @@ class _Sight:
     first: list[RowSeen] = field(default_factory=list)
     num_rows: int = 0
     num_bad: int = 0
+    num_refused: int = 0
 
     def add(self, fate: RowFate, row: ReadRow, *, is_shown: bool) -> None:
         self.num_rows += 1
@@ -130,11 +132,13 @@ class _Sight:
             data = renamed(row.data, fate.options.columns, RowNotes(row.file, row.row))
             self.proposal = self.proposal or _proposed(data)
         if is_shown:
-            self.first.append(_seen(fate_of(row, fate.options)))
+            self.first.append(_seen(fate))
+        if fate.form and fate.form.types and "invalid" in fate.dropped:
+            self.num_refused += 1
 
     def _count(self, fate: RowFate) -> None:
         form = fate.form
-        why = form.why if form else fate.problems[0].message
+        why = form.why if form else _why_unknown(fate)
         # One line for all that is unknown: each such message names its own row's keys.
         name = f"{form.family}: {why}" if form else UNKNOWN
         if name not in self.forms:
@@ -154,6 +158,7 @@ class _Sight:
             files=tuple(self.files),
             rows=self.num_rows,
             unreadable=self.num_bad,
+            refused=self.num_refused,
             formats=tuple(
                 self.forms[name].model_copy(update={"rows": count})
                 for name, count in self.counts.most_common()
@@ -166,6 +171,10 @@ class _Sight:
             first=tuple(self.first),
             problems=tuple(problems),
         )
+
+
+def _why_unknown(fate: RowFate) -> str:
+    return next(problem.message for problem in fate.problems if problem.level == "error")
 
 
 def _type(form: Form, options: ReadOptions) -> DataType | None:

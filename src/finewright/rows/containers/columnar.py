@@ -2,7 +2,6 @@
 
 Arrow cannot leave a key out, so a null in a column or a struct is read as a key that is not there."""
 
-import math
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rows.containers.found import Found, ReadRow, Unread, said
-from finewright.rows.containers.json_rules import DEEPEST, check_text
+from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, said
+from finewright.rows.containers.json_rules import DEEPEST, check_text, without_constants
 
 _BATCH = 256
 
@@ -90,8 +89,10 @@ def _plain(batch: Any) -> list[Any]:
 def _row(file: str, row: int, item: Any) -> ReadRow | Unread:
     if isinstance(item, UnicodeDecodeError):
         return Unread(said(file, "text that is not UTF-8", "write the file anew", row))
+    finite, keys = without_constants(item)
+    repairs = tuple(Repair("not_a_number", key) for key in keys)
     try:
-        return ReadRow(file, row, _value("", item, 0))
+        return ReadRow(file, row, _value("", finite, 0), repairs)
     except DataError as error:
         return Unread(said(file, str(error), error.hint, row))
 
@@ -117,9 +118,7 @@ def _value(key: str, value: Any, depth: int) -> Any:
 
 def _scalar(key: str, value: Any) -> Any:
     if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        raise DataError(f"{value} in {key!r} is not JSON", hint="write null, or leave the key out")
+        return value
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, Decimal):

@@ -6,6 +6,34 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from finewright.schema.common import Problem
 from finewright.schema.listing import NOT_UTF8
 
+RepairKind = Literal["repeated_keys", "last_of_two", "not_a_number", "quotes"]
+_REPAIRS: dict[RepairKind, tuple[str, str]] = {
+    "repeated_keys": ("the key stands twice in one object, with one value", "keep one of them"),
+    "last_of_two": (
+        "the key stands twice in one object, with two values; the last is read",
+        "keep one of them",
+    ),
+    "not_a_number": (
+        "NaN or an infinity, which is not JSON, is read as null",
+        "write null, or leave the key out",
+    ),
+    "quotes": (
+        "quotes inside a quoted cell are not doubled; they are read as part of its text",
+        "double each quote inside a quoted cell",
+    ),
+}
+
+
+class Repair(NamedTuple):
+    """What stood in a row against the rules of its container and was read all the same, and at which key."""
+
+    kind: RepairKind
+    key: str = ""
+
+    def says(self) -> tuple[str, str]:
+        """What was wrong, and the mend."""
+        return _REPAIRS[self.kind]
+
 
 class ReadRow(NamedTuple):
     """One row of a file, at a line or place that counts from 1."""
@@ -13,6 +41,7 @@ class ReadRow(NamedTuple):
     file: str
     row: int
     data: dict[str, Any]  # Any: what a row holds is only known after validation
+    repairs: tuple[Repair, ...] = ()
 
 
 class Unread(NamedTuple):
@@ -27,9 +56,10 @@ Found: TypeAlias = ReadRow | Unread | Problem
 
 
 def not_utf8(file: str, where: str, row: int | None = None) -> Problem:
-    """That the bytes of the row, or the file, are no UTF-8; `where` names the first of them."""
-    hint = f"if it is Windows text: iconv -f WINDOWS-1252 -t UTF-8 {file} > {file}.new"
-    return said(file, f"{NOT_UTF8}: {where}", hint, row)
+    """That the bytes of the row, or the file, are no UTF-8; `where` names the first of them.
+
+    What the bytes may be instead is said by who knows the whole file."""
+    return said(file, f"{NOT_UTF8}: {where}", "", row)
 
 
 def said(

@@ -1,6 +1,7 @@
 """One JSON object out of one text, by JSON's own rules, and by those of what comes after it.
 
-Refused beside broken JSON: NaN and infinities, repeated keys, lone surrogates, NUL, deep nesting."""
+Refused beside broken JSON: lone surrogates, NUL, deep nesting; and NaN, infinities and repeated keys, except
+that a row which has them in a place that nobody trains on is read, and they are named."""
 
 import json
 import math
@@ -8,9 +9,10 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from itertools import chain
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from finewright.errors import DataError
+from finewright.rows.containers.found import Repair
 
 DEEPEST = 100
 _TOO_DEEP = f"nested deeper than {DEEPEST} levels", "flatten the row"
@@ -24,18 +26,14 @@ def unique(pairs: Pairs) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) < len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise DataError(f"key {_shown(twice)} occurs twice in one object", hint="keep one of them")
+        what = f"key {_shown(twice)} occurs twice in one object"
+        raise _Repairable(what, hint="keep one of them")
     return data
 
 
-def json_object(text: str, pairs: Callable[[Pairs], dict[str, Any]] = unique) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, Any]:
     """The object that the text is; raises DataError, with the mend, for anything else."""
-    data = json_value(text, pairs)
-    if not isinstance(data, dict):
-        raise DataError(
-            f"{_kind(data)}, and a row is a JSON object", hint="write {...} on each line"
-        )
-    return data
+    return _row_of(text, unique)
 
 
 def json_value(text: str, pairs: Callable[[Pairs], dict[str, Any]] = unique) -> Any:
@@ -53,6 +51,100 @@ def json_value(text: str, pairs: Callable[[Pairs], dict[str, Any]] = unique) -> 
     if has_escape or text.count("[") + text.count("{") > DEEPEST:
         check_values(data, has_escape)
     return data
+
+
+class RowObject(NamedTuple):
+    """The object that a row is, and what was read in it against JSON's rules."""
+
+    data: dict[str, Any]  # Any: free JSON
+    repairs: tuple[Repair, ...] = ()
+
+
+def row_object(text: str) -> RowObject:
+    """The row that the text is; a list of turns is a conversation. Raises DataError, with the mend.
+
+    Read all the same, and named: NaN and infinities, and keys that stand twice; of two values at the top the
+    last is taken, as Python's own reader does, and those further inside are refused."""
+    try:
+        return RowObject(_row_of(text, unique))
+    except DataError as error:
+        if not isinstance(error, _Repairable):
+            raise
+        made = _repaired(text)
+        if made is None:
+            raise
+        return made
+
+
+class _Repairable(DataError):  # noqa: N818 - reads as a claim where it is raised
+    """What is not JSON, and yet can be read."""
+
+
+def _row_of(text: str, pairs: Callable[[Pairs], dict[str, Any]]) -> dict[str, Any]:
+    data = json_value(text, pairs)
+    if isinstance(data, list) and data and all(map(_is_turn, data)):
+        return {"messages": data}
+    if not isinstance(data, dict):
+        what = f"{_kind(data)}, and a row is a JSON object"
+        raise DataError(what, hint="write {...} on each line")
+    return data
+
+
+def _is_turn(value: object) -> bool:
+    return isinstance(value, dict) and (
+        {"role", "content"} <= value.keys() or {"from", "value"} <= value.keys()
+    )
+
+
+def _repaired(text: str) -> RowObject | None:
+    """The row with its repairs; None where two values stand at one key inside it."""
+    repairs: list[Repair] = []
+    unlike: list[tuple[str, dict[str, Any]]] = []
+
+    def last(pairs: Pairs) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for key, value in pairs:
+            # As JSON text: to Python 1, 1.0 and true are equal.
+            if key in made and json.dumps(made[key]) != json.dumps(value):
+                unlike.append((key, made))
+            elif key in made:
+                repairs.append(Repair("repeated_keys", key))
+            made[key] = value
+        return made
+
+    try:
+        data = json.JSONDecoder(object_pairs_hook=last, parse_float=_finite).decode(text)
+        check_values(data)
+    except (DataError, ValueError, RecursionError):
+        return None
+    if isinstance(data, list) and data and all(map(_is_turn, data)):
+        data = {"messages": data}
+    if not isinstance(data, dict) or any(made is not data for _, made in unlike):
+        return None
+    repairs += (Repair("last_of_two", key) for key, _ in unlike)
+    finite, keys = without_constants(data)
+    repairs += (Repair("not_a_number", key) for key in keys)
+    return RowObject(finite, tuple(dict.fromkeys(repairs)))
+
+
+def without_constants(data: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The object with null in the place of NaN and infinities, and the keys at the top that hold any."""
+    keys = [key for key, value in data.items() if _has_constant(value)]
+    return {k: _finite_only(v) if k in keys else v for k, v in data.items()}, keys
+
+
+def _has_constant(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_has_constant, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _finite_only(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite_only(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite_only(item) for item in value]
+    return None if _has_constant(value) else value
 
 
 def ends_early(text: str) -> bool:
@@ -124,7 +216,7 @@ def _broken(text: str, error: json.JSONDecodeError) -> DataError:
 
 
 def _constant(name: str) -> NoReturn:
-    raise DataError(f"{name} is not JSON", hint="write null, or leave the key out")
+    raise _Repairable(f"{name} is not JSON", hint="write null, or leave the key out")
 
 
 def _finite(text: str) -> float:

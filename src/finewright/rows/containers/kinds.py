@@ -5,17 +5,20 @@ from pathlib import PurePath
 from typing import Literal
 
 from finewright.errors import DataError
+from finewright.rows.containers.encodings import named_encoding
 from finewright.rows.containers.json_rules import ends_early
 from finewright.rows.containers.table import delimiter_of
 
-Kind = Literal["lines", "array", "objects", "table", "parquet", "arrow", "text"]
+Kind = Literal["lines", "array", "objects", "table", "sheet", "parquet", "arrow", "text"]
 
 PACKED_SUFFIXES = (".gz", ".zst")
 TEXT_SUFFIXES = (".md", ".markdown", ".txt")
 TABLE_SUFFIXES = (".csv", ".tsv")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+SHEET_SUFFIX = ".xlsx"
 COLUMN_SUFFIXES = (".parquet", ".arrow", ".feather")
-DATA_SUFFIXES = (*JSON_SUFFIXES, *TABLE_SUFFIXES, *COLUMN_SUFFIXES)
+BINARY_SUFFIXES = (*COLUMN_SUFFIXES, SHEET_SUFFIX)
+DATA_SUFFIXES = (*JSON_SUFFIXES, *TABLE_SUFFIXES, *BINARY_SUFFIXES)
 
 _COLUMNAR: tuple[tuple[bytes, Kind], ...] = (
     (b"PAR1", "parquet"),
@@ -28,9 +31,11 @@ _DOCUMENTS = (
 )
 _NO_ROWS = "name the file that has the rows"
 _ZIP = b"PK\x03\x04"
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _REFUSED = (
     (_ZIP, "a zip archive", "unzip it and name the file inside, or the folder"),
     (b"%PDF-", "a PDF document", _DOCUMENTS),
+    (_OLD_OFFICE, "an Office file that is encrypted or of before 2007", "save it as .xlsx or CSV"),
     (b"\x1f\x8b", "a gzip archive in an archive", "unpack it once"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive in an archive", "unpack it once"),
     (b"BZh", "a bzip2 archive", "bunzip2 {file}"),
@@ -41,7 +46,7 @@ _REFUSED = (
     (b"GIF8", "a picture (GIF)", _NO_ROWS),
     (b"\x7fELF", "a program", _NO_ROWS),
 )
-_OFFICE = (".docx", ".xlsx", ".pptx")
+_OFFICE = (".docx", ".pptx")
 # An ASCII text in UTF-16 has a zero in every other byte.
 _SNIFFED = 200
 _ZERO_SHARE = 0.4
@@ -64,6 +69,8 @@ def kind_of(head: bytes, is_whole: bool, file: str) -> Kind:
     for magic, kind in _COLUMNAR:
         if head.startswith(magic):
             return kind
+    if suffix_of(file) == SHEET_SUFFIX and head.startswith(_ZIP):
+        return "sheet"
     _refuse(head, file)
     text = head.removeprefix(codecs.BOM_UTF8)
     suffix = suffix_of(file)
@@ -93,7 +100,7 @@ def _refuse(head: bytes, file: str) -> None:
         raise DataError(what, hint=_NO_ROWS)
     for first, order in ((1, "LE"), (0, "BE")):
         if start[first::2].count(0) > _ZERO_SHARE * len(start[first::2]):
-            hint = f"iconv -f UTF-16{order} -t UTF-8 {file} > {file}.new"
+            hint = named_encoding(f"utf-16-{order.lower()}")
             raise DataError("this looks like UTF-16 text, UTF-8 is expected", hint=hint)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Unread, not_utf8, said
-from finewright.rows.containers.json_rules import json_object
+from finewright.rows.containers.json_rules import row_object
 
 LONGEST = 10_000_000
 
@@ -90,7 +90,7 @@ def parsed(file: str, line: Line) -> ReadRow | Unread:
         hint = f"split it; it begins at byte {line.offset}"
         return Unread(said(file, what, hint, line.row))
     try:
-        return ReadRow(file, line.row, json_object(line.content.decode()))
+        return ReadRow(file, line.row, *row_object(line.content.decode()))
     except DataError as error:
         what, hint = str(error), error.hint
     except UnicodeDecodeError as error:

@@ -1,19 +1,23 @@
 """The rows of one file, whatever container it is."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from finewright.errors import DataError
 from finewright.rows.containers.columnar import arrow_rows, parquet_rows
 from finewright.rows.containers.document import array_rows, object_rows
+from finewright.rows.containers.encodings import likely_encodings, named_encoding
 from finewright.rows.containers.found import Found, ReadRow, Unread, not_utf8, said
 from finewright.rows.containers.json_rules import check_text
-from finewright.rows.containers.kinds import COLUMN_SUFFIXES, Kind, kind_of, suffix_of
+from finewright.rows.containers.kinds import BINARY_SUFFIXES, Kind, kind_of, suffix_of
 from finewright.rows.containers.lines import LONGEST, json_lines, lines_of
 from finewright.rows.containers.manifest import StatedFile, with_usual_tags
-from finewright.rows.containers.stream import OpenedFile, opened
+from finewright.rows.containers.sheet import sheet_rows
+from finewright.rows.containers.stream import CHUNK, OpenedFile, opened
 from finewright.rows.containers.table import delimiter_of, table_rows
 from finewright.schema.common import Problem
+from finewright.schema.listing import NOT_UTF8
 
 
 def rows_of(part: StatedFile) -> Iterator[Found]:
@@ -22,9 +26,9 @@ def rows_of(part: StatedFile) -> Iterator[Found]:
     Holds one row and a chunk of the file at a time, except for one JSON object that holds the rows."""
     is_silent = True
     try:
-        for found in _found(part):
+        for found in as_stated(_found(part), part):
             is_silent = is_silent and isinstance(found, Problem) and found.level != "error"
-            yield with_usual_tags(found, part) if isinstance(found, ReadRow) else found
+            yield found
     except DataError as error:
         is_silent = False
         yield said(part.name, str(error), error.hint)
@@ -32,12 +36,49 @@ def rows_of(part: StatedFile) -> Iterator[Found]:
         yield said(part.name, "there are no rows in it", "write one JSON object per line")
 
 
+def as_stated(items: Iterable[Found], part: StatedFile) -> Iterator[Found]:
+    """What was found, the rows in ShareGPT's own words, and what is no UTF-8 with what it may be instead."""
+    hint = ""
+    for found in items:
+        if isinstance(found, ReadRow):
+            yield with_usual_tags(found, part)
+        elif _is_not_utf8(found):
+            hint = hint or _encoding_hint(part)
+            yield _hinted(found, hint)
+        else:
+            yield found
+
+
+def _is_not_utf8(found: Unread | Problem) -> bool:
+    problem = found.problem if isinstance(found, Unread) else found
+    return problem.message.startswith(NOT_UTF8)
+
+
+def _hinted(found: Unread | Problem, hint: str) -> Unread | Problem:
+    if isinstance(found, Unread):
+        return found._replace(problem=found.problem.model_copy(update={"hint": hint}))
+    return found.model_copy(update={"hint": hint})
+
+
+def _encoding_hint(part: StatedFile) -> str:
+    """What the file's text may be, by its first lines that are not ASCII."""
+    if part.encoding:
+        return f"--encoding {part.encoding}, or the source's encoding in a spec, does not fit it"
+    sample = b""
+    with suppress(DataError):
+        for chunk in opened(part.path).chunks:
+            lines = chunk.split(b"\n")
+            sample += b"\n".join(line for line in lines if not line.isascii())
+            if len(sample) > CHUNK:
+                break
+    return named_encoding(*likely_encodings(sample))
+
+
 def container_of(part: StatedFile) -> tuple[Kind, OpenedFile]:
     """The file's container and its bytes; raises DataError where it is none that is read."""
-    is_columnar = suffix_of(part.name) in COLUMN_SUFFIXES
-    stream = opened(part.path, "" if is_columnar else part.encoding)
+    stream = opened(part.path, "" if suffix_of(part.name) in BINARY_SUFFIXES else part.encoding)
     kind = kind_of(stream.head, stream.is_whole, part.name)
-    if kind in ("parquet", "arrow") and stream.packing:
+    if kind in ("parquet", "arrow", "sheet") and stream.packing:
         what = f"this is {kind.capitalize()} in a {stream.packing} archive"
         raise DataError(what, hint="unpack it; such files are packed inside already")
     return kind, stream
@@ -53,6 +94,8 @@ def _found(part: StatedFile) -> Iterator[Found]:
         yield from parquet_rows(file, part.path)
     elif kind == "arrow":
         yield from arrow_rows(file, part.path)
+    elif kind == "sheet":
+        yield from sheet_rows(file, part.path)
     elif kind == "text":
         yield _text(part, stream.chunks)
     else:

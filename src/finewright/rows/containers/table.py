@@ -1,16 +1,20 @@
-"""CSV and TSV: the dialect told by the first lines, the columns by the header, one row a record."""
+"""CSV and TSV: the dialect told by the first lines, the columns by the header, one row a record.
+
+A first line `sep=;`, as Excel writes it, names the delimiter and is no record."""
 
 import csv
 import json
-from collections import Counter
+import re
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from finewright.errors import DataError
-from finewright.rows.containers.found import Found, ReadRow, Unread, not_utf8, said
+from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, not_utf8, said
 from finewright.rows.containers.json_rules import check_values
 from finewright.rows.containers.lines import LONGEST, Line
+from finewright.rows.containers.quotes import cells_of
 from finewright.schema.common import Problem
 
 _DELIMITERS = ",\t;|"
@@ -22,6 +26,9 @@ _LISTS = frozenset((
 ))
 # fmt: on
 _FLAGS = {"true": True, "false": False}
+_SEP = re.compile(r"\"?sep=(.)\"?\s*\Z", re.IGNORECASE)
+# Lines that are read on for a cell whose quotes are not doubled; beyond, the record is broken.
+_LONGEST_RECORD = 50
 
 
 def delimiter_of(head: bytes, suffix: str) -> str:
@@ -29,6 +36,8 @@ def delimiter_of(head: bytes, suffix: str) -> str:
 
     A tie goes to the suffix' own, then to the comma; empty where nothing splits the header."""
     lines = head.decode("utf-8-sig", "replace").splitlines(keepends=True)[:_SNIFFED_LINES]
+    if lines and (named := _SEP.match(lines[0])):
+        return named[1]
     own = "\t" if suffix == ".tsv" else ","
     scores = {mark: _score(lines, mark) for mark in _DELIMITERS}
     best = max(scores, key=lambda mark: (scores[mark], mark == own))
@@ -50,49 +59,87 @@ def table_rows(file: str, lines: Iterable[Line], delimiter: str) -> Iterator[Fou
     `lines` keep their blank ones, which may be part of a cell."""
     # The limit is the process's, and only guards against a quote that is never closed.
     csv.field_size_limit(LONGEST)
-    source = _Source(lines)
-    records = csv.reader(source, delimiter=delimiter or ",", strict=True)
+    source = _Source(iter(lines))
+    delimiter = delimiter or ","
+    records = csv.reader(source, delimiter=delimiter, strict=True)
     header: list[str] = []
     while True:
         begin = source.row + 1
         source.taken.clear()
+        repairs: tuple[Repair, ...] = ()
+        record: Sequence[str] | None
         try:
             record = next(records, None)
         except csv.Error as error:
-            yield from source.said(file)
-            yield _broken(file, begin, source, str(error))
-            continue
+            record = source.repaired(delimiter, len(header))
+            if record is None:
+                yield from source.said(file)
+                yield _broken(file, begin, source, str(error))
+                continue
+            repairs = (Repair("quotes"),)
         yield from source.said(file)
         if record is None:
             return
-        if not any(cell.strip() for cell in record):
+        if not any(cell.strip() for cell in record) or (not header and _is_sep(begin, source)):
             continue
         if header:
-            yield _row(file, begin, header, record, source)
+            yield row_of(file, begin, header, record, source.content(), repairs)
             continue
         header = [cell.strip() for cell in record]
-        if wrong := _header_problem(file, header):
+        if wrong := header_problem(file, header):
             yield wrong
             return
+
+
+def _is_sep(begin: int, source: "_Source") -> bool:
+    return begin == 1 and bool(_SEP.match(source.content().decode("utf-8", "replace")))
 
 
 @dataclass(slots=True)
 class _Source:
     """Lines as csv wants them: text with its end. Lines that are too long are left out, and said."""
 
-    lines: Iterable[Line]
+    lines: Iterator[Line]
     row: int = 0
     taken: list[bytes] = field(default_factory=list)
     too_long: list[int] = field(default_factory=list)
+    back: deque[Line] = field(default_factory=deque)
 
     def __iter__(self) -> Iterator[str]:
-        for line in self.lines:
+        while (line := self._next()) is not None:
+            if line.content is not None:
+                yield line.content.decode("utf-8", "surrogateescape") + "\n"
+
+    def _next(self) -> Line | None:
+        line = self.back.popleft() if self.back else next(self.lines, None)
+        if line is not None:
             self.row = line.row
             if line.content is None:
                 self.too_long.append(line.row)
             else:
                 self.taken.append(line.content)
-                yield line.content.decode("utf-8", "surrogateescape") + "\n"
+        return line
+
+    def repaired(self, delimiter: str, width: int) -> Sequence[str] | None:
+        """The record whose cells hold quotes that are not doubled; None, and no line is lost, where it has
+        another width than the header or does not end soon."""
+        taken, row, read_on = len(self.taken), self.row, list[Line]()
+        while True:
+            text = self.content().decode("utf-8", "surrogateescape")
+            cells = cells_of(text, delimiter)
+            if cells is not None and len(cells) == width:
+                return cells
+            line = self._next() if cells is None and len(read_on) < _LONGEST_RECORD else None
+            if line is None or line.content is None:
+                break
+            read_on.append(line)
+        self.back.extendleft(reversed(read_on))
+        del self.taken[taken:]
+        self.row = row
+        cells = cells_of(
+            self.content().decode("utf-8", "surrogateescape"), delimiter, may_be_open=True
+        )
+        return cells if cells is not None and len(cells) == width else None
 
     def content(self) -> bytes:
         """The lines of the record that was read last."""
@@ -113,7 +160,8 @@ def _broken(file: str, begin: int, source: _Source, reason: str) -> Unread:
     return Unread(problem, source.content(), is_table=True)
 
 
-def _header_problem(file: str, header: Sequence[str]) -> Problem | None:
+def header_problem(file: str, header: Sequence[str]) -> Problem | None:
+    """What keeps the header from naming the columns."""
     if byte := _foreign_byte(header):
         return not_utf8(file, f"byte {byte} in the header, so no row is read")
     twice = [name for name, count in Counter(header).items() if count > 1]
@@ -132,13 +180,19 @@ def _foreign_byte(cells: Sequence[str]) -> str:
     return f"0x{ord(found) - 0xDC00:02x}" if found else ""
 
 
-def _row(
-    file: str, row: int, header: Sequence[str], record: Sequence[str], source: _Source
+def row_of(
+    file: str,
+    row: int,
+    header: Sequence[str],
+    record: Sequence[str],
+    content: bytes,
+    repairs: tuple[Repair, ...] = (),
 ) -> ReadRow | Unread:
+    """The record under its header."""
     if len(record) != len(header):
         what = f"{len(record)} cells, and the header has {len(header)}"
         problem = said(file, what, "quote cells that hold the delimiter or a line end", row)
-        return Unread(problem, source.content(), is_table=True)
+        return Unread(problem, content, is_table=True)
     try:
         data = {name: _value(name, cell) for name, cell in zip(header, record, strict=True)}
         check_values(data)
@@ -147,8 +201,8 @@ def _row(
         if byte := _foreign_byte(record):
             column = next(n for n, c in zip(header, record, strict=True) if _foreign_byte([c]))
             problem = not_utf8(file, f"byte {byte} in {column!r}", row)
-        return Unread(problem, source.content(), is_table=True)
-    return ReadRow(file, row, data)
+        return Unread(problem, content, is_table=True)
+    return ReadRow(file, row, data, repairs)
 
 
 def _value(name: str, cell: str) -> Any:  # Any: free JSON

@@ -5,13 +5,16 @@ question and answers (intel `question`; argilla `instruction`, `chosen_response`
 `input`; prompt_pairs and ultra are our own preference pairs); `system` stands first. Its template strings
 are not written: the model's own chat template is.
 
-`segments` are text with a `label` each, true where it is learned. Masked and learned segments in turn
-become questions and answers. Segments that hold a template's own marks are refused: they would be inside
-another template."""
+`segments` (`input_output`) are text with a `label` each, true where it is learned; Axolotl joins them as
+they are, without a template. Here they are turns in the model's chat template, which is said: those that a
+known template wrote are taken apart again, else learned segments are answers and the others questions. Marks
+of the text's beginning and end are left to the template; any other is refused, for it would be inside another
+template."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from finewright.rows.formats.native import (
     Expected,
@@ -23,6 +26,7 @@ from finewright.rows.formats.native import (
     native,
     text,
 )
+from finewright.rows.formats.rendered import bare, turns_in
 from finewright.rows.formats.sharegpt import answer
 from finewright.rows.formats.turns import tools_of, turns, with_system
 from finewright.rows.notes import Json, RowNotes, shown
@@ -78,18 +82,50 @@ def _segments(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nativ
         _check_segment(f"segments[{i}]", segment, notes)
     if notes.has_error:
         return
-    said: list[KeyedMessage] = []
-    for is_learned, group in groupby(enumerate(segments), key=lambda item: item[1]["label"]):
-        parts = list(group)
-        content = "".join(segment["text"] for _, segment in parts)
-        role = "assistant" if is_learned else "user"
-        said.append(
-            KeyedMessage(f"segments[{parts[0][0]}]", {"role": role, "content": content}, _PARTS)
-        )
+    said = _rendered_segments(segments, notes) or _plain_segments(segments, notes)
+    if not notes.has_error:
+        what = "text without a template in Axolotl; here turns in the chat template of the model"
+        notes.warning("segments", what, "`finewright plan` shows what is learned")
     yield native("messages", data, {"messages": said}, tools_of(data))
 
 
 _PARTS = {"role": "label", "content": "text", "weight": "label"}
+
+
+def _rendered_segments(segments: list[Json], notes: RowNotes) -> list[KeyedMessage]:
+    """The turns of a template that wrote the whole text; none where no known one did."""
+    whole = "".join(segment["text"] for segment in segments)
+    ends = list(accumulate(len(segment["text"]) for segment in segments))
+    said = []
+    for turn in turns_in(whole):
+        first, last = bisect_right(ends, turn.start), bisect_left(ends, turn.end)
+        key = f"segments[{min(first, len(ends) - 1)}]"
+        learned = {segment["label"] for segment in segments[first : last + 1] if segment["text"]}
+        message: Json = {"role": turn.role, "content": whole[turn.start : turn.end]}
+        if turn.role == "assistant" and len(learned) > 1:
+            what = "parts of an answer are learned; here a turn is learned whole, or read only"
+            notes.error(key, what, "give the whole answer one label, or make two turns of it")
+        elif turn.role == "assistant" and learned == {False}:
+            message["weight"] = 0
+        said.append(KeyedMessage(key, message, _PARTS))
+    return said
+
+
+def _plain_segments(segments: list[Json], notes: RowNotes) -> list[KeyedMessage]:
+    """Learned segments as answers, the others as questions, without marks of the text's beginning and end."""
+    said: list[KeyedMessage] = []
+    for is_learned, group in groupby(enumerate(segments), key=lambda item: item[1]["label"]):
+        parts = list(group)
+        key, content = f"segments[{parts[0][0]}]", "".join(part["text"] for _, part in parts)
+        start, end = bare(content)
+        content = content[start:end]
+        if mark := _MARKS.search(content):
+            what = f"{shown(mark[0])} is a mark of a chat template that is not known whole"
+            notes.error(f"{key}.text", what, "write what is said without it, as `messages`")
+        message = {"role": "assistant" if is_learned else "user", "content": content}
+        if content:
+            said.append(KeyedMessage(key, message, _PARTS))
+    return said
 
 
 def _check_segment(key: str, segment: object, notes: RowNotes) -> None:
@@ -99,11 +135,6 @@ def _check_segment(key: str, segment: object, notes: RowNotes) -> None:
         notes.error(
             f"{key}.label", f"{shown(segment.get('label'))}; true is learned, false is read"
         )
-    elif mark := _MARKS.search(segment["text"]):
-        what = (
-            f"{shown(mark[0])} is a chat template's own mark, and the template is the model's here"
-        )
-        notes.error(f"{key}.text", what, "write what is said without it, as `messages`")
 
 
 _PREFERENCE = (

@@ -59,6 +59,15 @@ def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nat
     yield native("preference", data, sides, tools, ("input",))
 
 
+def _whole_pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+    sides = {
+        name: with_system(turns(key, data[key], notes), data, notes)
+        for name, key in zip(("chosen", "rejected"), _V1_PAIR, strict=True)
+    }
+    yield native("preference", data, sides, tools_of(data), ("system",))
+
+
+_V1_PAIR = ("chosen_messages", "rejected_messages")
 _OUTPUTS = (
     ("preferred_output", "preferred_completion"),
     ("non_preferred_output", "non_preferred_completion"),
@@ -132,6 +141,14 @@ FORMS = (
         "a conversation in OpenAI's form with LLaMA-Factory's `kto_tag`: was it liked?",
         _labelled,
         _is_tagged,
+    ),
+    Form(
+        "openai",
+        frozenset(_V1_PAIR),
+        ("preference",),
+        "`chosen_messages` with `rejected_messages`",
+        "LLaMA-Factory's v1 pair: two whole conversations, the better and the worse",
+        _whole_pair,
     ),
     *(
         Form("openai", frozenset({"input", *names}), ("preference",), "`input`", _PAIR, _preference)

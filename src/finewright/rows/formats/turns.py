@@ -1,49 +1,55 @@
 """Messages in any spelling as OpenAI's: who speaks, what is called, and what is learned.
 
-Three spellings of the same switch become `weight`: OpenAI's `weight`, Axolotl's `train` (and
-`train_detail`, where it covers a whole turn), ms-swift's `loss`. Roles of calls and their results
-(`function_call`, `tool_call`, `observation`, `tool_response`) become `tool_calls` and `tool` turns
-with ids of our own, `call_1` and so on."""
+Four spellings of the same switch become `weight`: OpenAI's `weight`, Axolotl's `train` (and
+`train_detail`, where it covers a whole turn), ms-swift's `loss`, LLaMA-Factory's `loss_weight`. Peers' names
+of roles, in any case, become ours; those of calls and their results (`function_call`, `observation`,
+`function_response`, `ipython`) become `tool_calls` and `tool` turns with ids of our own, `call_1` and so on.
+A thought (`thinking`, `reasoning`) is `reasoning_content`."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from finewright.rows.formats.content import has_values, spoken
 from finewright.rows.formats.native import Expected, KeyedMessage, KeyedValue, Side, text
 from finewright.rows.notes import Json, RowNotes, kind_of_json, shown
 
 CALL, RESULT = "call", "result"
 ROLES: Mapping[str, str] = {
     "developer": "system",
-    "function": RESULT,
-    "function_call": CALL,
-    "observation": RESULT,
-    "tool_call": CALL,
-    "tool_response": RESULT,
+    **dict.fromkeys(("human", "prompter"), "user"),
+    **dict.fromkeys(("gpt", "chatgpt", "bot", "model", "ai", "bing", "bard", "llm"), "assistant"),
+    **dict.fromkeys(("function_call", "tool_call"), CALL),
+    **dict.fromkeys(("function", "observation", "ipython", "environment"), RESULT),
+    **dict.fromkeys(("tool_response", "function_response", "tool_result", "tool_output"), RESULT),
 }
-SHAREGPT_ROLES: Mapping[str, str] = {
-    **ROLES,
-    "human": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "ai": "assistant",
-    "tool": RESULT,
-}
-_SWITCHES = ("train", "train_detail", "loss")
+SHAREGPT_ROLES: Mapping[str, str] = {**ROLES, "tool": RESULT}
+_OURS = frozenset(("system", "user", "assistant", "tool"))
+_THOUGHTS = ("thinking", "reasoning")
+_SWITCHES = ("train", "train_detail", "loss", "loss_weight")
 _FROM = frozenset({"from", "value"})
-_FOREIGN = frozenset({*_SWITCHES, "function_call", "from", "value"})
+_FOREIGN = frozenset({*_SWITCHES, *_THOUGHTS, "function_call", "from", "value"})
 
 
 def are_ours(messages: object) -> bool:
     """Is it a list in which nothing is spelled otherwise? Mistakes are validation's to name."""
     return not isinstance(messages, list) or not any(
-        isinstance(m, dict)
-        and (not _FOREIGN.isdisjoint(m) or (isinstance(m.get("role"), str) and m["role"] in ROLES))
-        for m in messages
+        isinstance(message, dict) and _is_foreign(message) for message in messages
     )
+
+
+def _is_foreign(message: Json) -> bool:
+    role, content = message.get("role"), message.get("content")
+    if not _FOREIGN.isdisjoint(message) or (isinstance(content, list) and has_values(content)):
+        return True
+    return isinstance(role, str) and role not in _OURS and role_named(role, ROLES) != role
+
+
+def role_named(role: str, roles: Mapping[str, str]) -> str:
+    """What is meant by a role in any case, with a hyphen or not; an unknown one stays what it is."""
+    plain = role.strip().lower().replace("-", "_")
+    return roles.get(plain, plain if plain in _OURS else role)
 
 
 def turns(key: str, messages: object, notes: RowNotes, roles: Mapping[str, str] = ROLES) -> Side:
@@ -100,6 +106,20 @@ def ends_with_answer(side: Sequence[KeyedMessage]) -> bool:
     return isinstance(last, dict) and last.get("role") == "assistant"
 
 
+class _Keys(NamedTuple):
+    """What a message calls who speaks and what is said."""
+
+    role: str
+    content: str
+
+
+def _keys_of(message: Json) -> _Keys:
+    # Pygmalion's rows have a role with a value.
+    role = "from" if "role" not in message and not _FROM.isdisjoint(message) else "role"
+    has_value = "content" not in message and ("value" in message or role == "from")
+    return _Keys(role, "value" if has_value else "content")
+
+
 @dataclass(slots=True)
 class _Dialogue:
     """The turns so far, and the calls that wait for their result."""
@@ -114,36 +134,42 @@ class _Dialogue:
         if not isinstance(message, dict):
             self.said.append(KeyedMessage(place, message))
             return
-        # Pygmalion's rows have a role with a value.
-        role_key = "from" if "role" not in message and not _FROM.isdisjoint(message) else "role"
-        content_key = "value" if "content" not in message and "value" in message else "content"
-        if role_key == "from" and "content" not in message:
-            content_key = "value"
-        names = {"role": role_key, "content": content_key, "tool_calls": content_key}
-        names = {} if (role_key, content_key) == ("role", "content") else names
-        role = message.get(role_key)
-        meant = self.roles.get(role, role) if isinstance(role, str) else role
+        keys = _keys_of(message)
+        role = message.get(keys.role)
+        meant = role_named(role, self.roles) if isinstance(role, str) else role
         if meant == "tool" and self.num_calls and self.waiting:
             # ms-swift's `tool` is its `tool_response`; calls that it wrote as turns have no ids.
             meant = RESULT
-        own = {role_key, content_key, *_SWITCHES, "function_call"}
+        own = {keys.role, keys.content, *_SWITCHES, *_THOUGHTS, "function_call"}
         turn = {key: value for key, value in message.items() if key not in own}
         if role is not None:
             turn = {"role": {CALL: "assistant", RESULT: "tool"}.get(str(meant), meant), **turn}
-        if content_key in message:
-            turn["content"] = message[content_key]
+        if keys.content in message:
+            turn["content"] = message[keys.content]
+        self._think(place, message, turn)
         self._switch(place, message, turn)
-        if meant == CALL:
-            self._call(f"{place}.{content_key}", message.get(content_key), turn)
-            names = {**names, "tool_calls": content_key}
-        elif isinstance(message.get("function_call"), dict):
-            self._wait(turn, [message["function_call"]])
-            names = {**names, "tool_calls": "function_call"}
-        elif meant == RESULT:
-            self._result(place, turn)
-        elif isinstance(turn.get("tool_calls"), list):
-            self.waiting += [call for call in turn["tool_calls"] if isinstance(call, dict)]
+        if has_values(turn.get("content")):
+            self._speak(f"{place}.{keys.content}", turn)
+        calls_key = self._connect(place, message, turn, str(meant), keys)
+        is_ours = (keys.role, keys.content) == ("role", "content")
+        names = {"role": keys.role, "content": keys.content, "tool_calls": keys.content}
+        names = {} if is_ours else names
+        names = {**names, "tool_calls": calls_key} if calls_key else names
         self._append(place, turn, names, joins=meant == CALL)
+
+    def _connect(self, place: str, message: Json, turn: Json, meant: str, keys: "_Keys") -> str:
+        """Ties calls to their results, and says at which key the calls of this turn stood, if it has any."""
+        if meant == CALL:
+            self._call(f"{place}.{keys.content}", message.get(keys.content), turn)
+            return keys.content
+        if isinstance(message.get("function_call"), dict):
+            self._wait(turn, [message["function_call"]])
+            return "function_call"
+        if meant == RESULT:
+            self._result(place, turn)
+        elif isinstance(turn.get("tool_calls"), list) and not has_values(message.get(keys.content)):
+            self.waiting += [call for call in turn["tool_calls"] if isinstance(call, dict)]
+        return ""
 
     def _append(self, place: str, turn: Json, names: Mapping[str, str], *, joins: bool) -> None:
         last = self.said[-1].message if self.said else None
@@ -151,6 +177,29 @@ class _Dialogue:
             last["tool_calls"] = [*last.get("tool_calls", ()), *turn["tool_calls"]]
         else:
             self.said.append(KeyedMessage(place, turn, names))
+
+    def _think(self, place: str, message: Json, turn: Json) -> None:
+        """A thought under the key that it has here; two that differ are an error."""
+        for name in _THOUGHTS:
+            thought = message.get(name)
+            if thought is None or thought == "":
+                continue
+            if turn.setdefault("reasoning_content", thought) != thought:
+                what = "another thought than the one beside it"
+                self.notes.error(f"{place}.{name}", what, "keep one of the two")
+
+    def _speak(self, key: str, turn: Json) -> None:
+        """What the parts of the content say: text, a thought, calls."""
+        said = spoken(key, turn["content"], self.notes)
+        turn["content"] = said.text
+        if said.thought:
+            turn["reasoning_content"] = said.thought
+        if said.calls:
+            calls = [_json(call) if isinstance(call, str) else call for _, call in said.calls]
+            for (place, _), call in zip(said.calls, calls, strict=True):
+                if not _is_call(call):
+                    self.notes.error(place, _NO_CALL)
+            self._wait(turn, [call for call in calls if _is_call(call)])
 
     def _switch(self, place: str, message: Json, turn: Json) -> None:
         """What is learned of the turn, as `weight: 0` or nothing."""
@@ -176,9 +225,8 @@ class _Dialogue:
         """The calls that a turn's text is, as JSON of one or of a list."""
         calls = _json(content) if isinstance(content, str) else content
         calls = calls if isinstance(calls, list) else [calls]
-        if not all(isinstance(call, dict) and isinstance(call.get("name"), str) for call in calls):
-            what = 'a call is JSON such as {"name": "f", "arguments": {}}'
-            self.notes.error(key, what)
+        if not all(map(_is_call, calls)):
+            self.notes.error(key, _NO_CALL)
             return
         turn["content"] = ""
         self._wait(turn, calls)
@@ -206,6 +254,13 @@ class _Dialogue:
         turn["tool_call_id"] = call.get("id")
         if not isinstance(turn.get("content"), str | list) and turn.get("content") is not None:
             turn["content"] = json.dumps(turn["content"], ensure_ascii=False)
+
+
+_NO_CALL = 'a call is JSON such as {"name": "f", "arguments": {}}'
+
+
+def _is_call(call: object) -> bool:
+    return isinstance(call, dict) and isinstance(call.get("name"), str)
 
 
 def _name(call: Json) -> object:

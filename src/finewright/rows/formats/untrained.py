@@ -1,8 +1,8 @@
 """Formats that are known and cannot become rows as they are: plain text, token ids; and stepwise labels.
 
-Stepwise (TRL's, for process reward models): a right or wrong for every step of a solution. There are no
-process reward models here. `data.type: unpaired_preference` makes a labelled answer of it, liked where every
-step is right; as that forgets which step is wrong, it must be asked for."""
+Stepwise (TRL's and Axolotl's, for process reward models): a right or wrong for every step of a solution.
+There are no process reward models here: it becomes a labelled answer, liked where every step is right, and
+that this forgets which step is wrong is said unless `data.type: unpaired_preference` asks for it."""
 
 from collections.abc import Iterator
 
@@ -34,13 +34,12 @@ def _tokens(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]
 def _steps(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     steps, labels = data["completions"], data["labels"]
     if expected == "auto":
-        what = "every step has a label of its own, as a process reward model learns; there is none here"
-        mend = (
-            "set --type, or data.type in a spec, to unpaired_preference: an answer is liked if all its steps"
-            " are right"
+        what = (
+            "a label for every step, for which there is no method here: the answer is liked where all its"
+            " steps are right, and which one is wrong is not learned"
         )
-        notes.error("labels", what, mend)
-        return
+        mend = "set --type, or data.type in a spec, to unpaired_preference if this is meant"
+        notes.warning("labels", what, mend)
     if not steps or not all(isinstance(step, str) for step in steps):
         notes.error("completions", "a list of texts is expected")
         return

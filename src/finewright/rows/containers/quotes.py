@@ -1,0 +1,46 @@
+"""A CSV record whose quoted cells hold quotes that nobody doubled: `"say "hi" now",yes`.
+
+A quote closes its cell only before a delimiter or the end of the line, blanks between left out; any other is
+text, as is all of `"hi" she said,yes`. Python's csv reads such cells too, but loses quotes of them."""
+
+from collections.abc import Sequence
+
+
+def cells_of(text: str, delimiter: str, *, may_be_open: bool = False) -> Sequence[str] | None:
+    """The cells of the record; None where a quoted cell does not end, unless that is then read as text."""
+    cells: list[str] = []
+    at, end = 0, len(text)
+    while True:
+        close = _closing(text, at + 1, delimiter) if text[at : at + 1] == '"' else -1
+        if close is None and not may_be_open:
+            return None
+        if close is not None and close > 0:
+            cells.append(text[at + 1 : close].replace('""', '"'))
+            at = close + 1
+            while at < end and text[at] != delimiter:
+                at += 1
+        else:
+            stop = text.find(delimiter, at)
+            stop = end if stop < 0 else stop
+            cells.append(text[at:stop])
+            at = stop
+        if at >= end:
+            return cells
+        at += 1
+
+
+def _closing(text: str, at: int, delimiter: str) -> int | None:
+    """Where the quote is that closes the cell which begins there."""
+    while (quote := text.find('"', at)) >= 0:
+        if text[quote + 1 : quote + 2] == '"' and not _ends_cell(text, quote + 1, delimiter):
+            at = quote + 2
+        elif _ends_cell(text, quote, delimiter):
+            return quote
+        else:
+            at = quote + 1
+    return None
+
+
+def _ends_cell(text: str, quote: int, delimiter: str) -> bool:
+    rest = text[quote + 1 :].lstrip(" ")
+    return not rest or rest[0] == delimiter

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from door_parts import Bar
-from door_parts.privacy import keys
+from door_parts.privacy import ids, keys
 
 
 def bars(sets: Path) -> Iterator[Bar]:
     """The bars of each kind of data."""
     yield from keys.bars()
+    yield from ids.bars()

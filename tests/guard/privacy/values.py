@@ -2,22 +2,17 @@
 
 Check digits are those of python-stdnum, phone numbers those of `phonenumbers`, the rest made up."""
 
+import importlib.util
 import random
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
+from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import phonenumbers
 from stdnum import iban, luhn
-from stdnum.at import vnr
-from stdnum.de import idnr
-from stdnum.es import dni, nie
-from stdnum.iso7064 import mod_11_10
-from stdnum.it import codicefiscale
-from stdnum.nl import bsn
-from stdnum.pl import pesel
-from stdnum.pt import nif
 
 from finewright.guard.privacy.banking import IBAN_LENGTHS, ISSUERS
 from finewright.schema.privacy import PersonalType
@@ -37,107 +32,17 @@ def digits(draw: Draw, size: int, first: str = "0123456789") -> str:
     return draw.choice(first) + "".join(draw.choices("0123456789", k=size - 1))
 
 
-def birth(draw: Draw, form: str) -> str:
-    """A day as `ymd`, `dmy` and the like, two digits each."""
-    parts = {"y": draw.randrange(100), "m": draw.randint(1, 12), "d": draw.randint(1, 28)}
-    return "".join(f"{parts[part]:02}" for part in form)
+def _benchmark_values() -> ModuleType:
+    path = Path(__file__).parents[3] / "benchmarks" / "door_parts" / "privacy" / "id_values.py"
+    spec = importlib.util.spec_from_file_location("id_values", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def _spanish(draw: Draw) -> str:
-    body = digits(draw, 8)
-    return body + draw.choice(["", "-"]) + dni.calc_check_digit(body)
-
-
-def _foreign_in_spain(draw: Draw) -> str:
-    body = draw.choice("XYZ") + digits(draw, 7)
-    gap = draw.choice(["", "-"])
-    return f"{body[0]}{gap}{body[1:]}{gap}{nie.calc_check_digit(body)}"
-
-
-def _german(draw: Draw) -> str:
-    order = draw.sample("0123456789", 10)
-    order[draw.randrange(1, 10)] = order[draw.randrange(10)]
-    body = "".join(order)
-    whole = body + mod_11_10.calc_check_digit(body)
-    return whole if idnr.is_valid(whole) else _german(draw)
-
-
-def _french(draw: Draw) -> str:
-    body = digits(draw, 13, "12")
-    return body + f"{97 - int(body) % 97:02}"
-
-
-def _italian(draw: Draw) -> str:
-    consonants = "".join(draw.choices("BCDFGLMNPRSTVZ", k=6))
-    year, month, day = draw.randrange(100), draw.choice("ABCDEHLMPRST"), draw.randint(1, 28)
-    body = f"{consonants}{year:02}{month}{day:02}{draw.choice('ABCDEFGHI')}{digits(draw, 3)}"
-    return body + codicefiscale.calc_check_digit(body)
-
-
-def _polish(draw: Draw) -> str:
-    body = birth(draw, "ymd") + digits(draw, 4)
-    return body + pesel.calc_check_digit(body)
-
-
-def _dutch(draw: Draw) -> str:
-    value = digits(draw, 9)
-    return value if bsn.is_valid(value) else _dutch(draw)
-
-
-def _belgian(draw: Draw) -> str:
-    body = birth(draw, "ymd") + digits(draw, 3)
-    check = 97 - int(body) % 97
-    return f"{body[:2]}.{body[2:4]}.{body[4:6]}-{body[6:]}.{check:02}"
-
-
-def _portuguese(draw: Draw) -> str:
-    body = digits(draw, 8, "123")
-    return body + nif.calc_check_digit(body)
-
-
-def _austrian(draw: Draw) -> str:
-    number, day = digits(draw, 3, "123456789"), birth(draw, "dmy")
-    check = vnr.calc_check_digit(f"{number}0{day}")
-    return f"{number}{check} {day}" if check != "10" else _austrian(draw)
-
-
-def _swedish(draw: Draw) -> str:
-    body = birth(draw, "ymd") + digits(draw, 3)
-    return f"{body[:6]}-{body[6:]}{luhn.calc_check_digit(body)}"
-
-
-def _swiss(draw: Draw) -> str:
-    body = "756" + digits(draw, 9)
-    check = -sum(int(d) * (3 if i % 2 else 1) for i, d in enumerate(body)) % 10
-    return f"756.{body[3:7]}.{body[7:11]}.{body[11]}{check}"
-
-
-def _british(draw: Draw) -> str:
-    return (
-        f"{draw.choice('ACEHJLM')}{draw.choice('ABCEHJLM')}{digits(draw, 6)}{draw.choice('ABCD')}"
-    )
-
-
-def _american(draw: Draw) -> str:
-    return f"{draw.randint(1, 665):03}-{draw.randint(1, 99):02}-{draw.randint(1, 9999):04}"
-
-
-ID_OF: Mapping[str, tuple[str, Callable[[Draw], str]]] = {
-    "AT": ("SVNR: {}", _austrian),
-    "BE": ("rijksregisternummer {}", _belgian),
-    "CH": ("AHV-Nummer {}", _swiss),
-    "DE": ("Steuer-ID: {}", _german),
-    "ES": ("DNI {}", _spanish),
-    "ES NIE": ("NIE {}", _foreign_in_spain),
-    "FR": ("NIR {}", _french),
-    "GB": ("NI number {}", _british),
-    "IT": ("codice fiscale {}", _italian),
-    "NL": ("BSN {}", _dutch),
-    "PL": ("PESEL {}", _polish),
-    "PT": ("NIF {}", _portuguese),
-    "SE": ("personnummer {}", _swedish),
-    "US": ("SSN: {}", _american),
-}
+IDS = _benchmark_values()
 
 
 def _account(country: str, draw: Draw) -> str:
@@ -178,7 +83,10 @@ def _word(draw: Draw, size: int) -> str:
 
 
 VALUES: Mapping[str, Drawn] = {
-    **{f"id {name}": Drawn("national_id", text, value) for name, (text, value) in ID_OF.items()},
+    **{
+        f"id {name}": Drawn("national_id", kind.texts[0], kind.draw)
+        for name, kind in IDS.KINDS.items()
+    },
     **{f"iban {c}": Drawn("iban", "to {} today", partial(_account, c)) for c in IBAN_LENGTHS},
     **{
         f"card {issuer} {first}": Drawn(

@@ -1,101 +1,47 @@
-"""Identity numbers of people: the EU's larger states and some neighbours, with their check digits.
+"""Identity numbers of people: all states of the EU, the UK, CH, NO, IN, BR and the US, with their checks.
 
-Covered: DE, FR, IT, ES, PL, NL, BE, PT, AT, SE, CH, UK, US. A number whose check is weak counts only
-where the words in front of it say what it is; so do numbers that fail their check but have the shape
-of their country, at a lower confidence. Not covered: letters in lower case."""
+The kinds, and what each is called in its country's language, are `catalog/national_ids.yaml`. A number whose
+check is weak counts only where words say what it is: in front, right after it, or in the question before. A
+number that fails its check is none. Not covered: letters in lower case, numbers from before the check (nine
+digits in Czechia), Denmark's and Malta's numbers without a word, for these have no check."""
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache
+from itertools import combinations
+from random import Random
 from typing import NamedTuple
 
-from finewright.guard.privacy import checksums
-from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser, words
+from finewright.catalog.national_ids import IdentityRule, identity_rules
+from finewright.guard.privacy import national_checks
+from finewright.guard.privacy.scan import Number, PersonalSpan, Recogniser, Scan, recogniser, words
 
-_S = "[ .\\-/\u00a0\u2011]?"
-_CONTEXT = words(
-    "ssn", "social security(?: number| no)?", "national (?:id|insurance|identity)[a-z ]*", "nino",
-    "tax(?:payer)? (?:id|number|no|identification)[a-z ]*", "tin", "id (?:number|no|card)",
-    "identity (?:number|card)", "personal (?:id|number|identification)[a-z ]*", "steuer-?id",
-    "steuerident[a-z]*", "idnr", "sozialversicherung[a-z]*", "svnr", "sv-nummer", "ausweis[a-z]*",
-    "ahv[a-z-]*", "s[ée]curit[ée] sociale", "nir", "num[ée]ro (?:de s[ée]cu|fiscal)[a-z ]*",
-    "codice fiscale", "c\\.?f\\.?", "dni", "nie", "nif", "documento", "identificaci[oó]n",
-    "seguridad social", "contribuinte", "identifica[cç][aã]o fiscal", "pesel", "bsn", "sofi[a-z-]*",
-    "burgerservice[a-z]*", "rijksregister[a-z]*", "registre national", "insz", "niss",
-    "personnummer", "personnr", "citizen service number",
-)  # fmt: skip
-_REACH = 50
+_S = "[ .\\-/+\u00a0\u2011]"
+_GROUP = re.compile("[0-9]+")
+_REACH, _REACH_LEAD, _REACH_AFTER = 50, 80, 30
+_MOST_GROUPS = 7
+_BARE = str.maketrans("", "", " .-/+()\u00a0\u2011")
+_TWO_DIGITS, _FIVE_DIGITS = re.compile("[0-9]{2}"), re.compile("[0-9]{5,}")
+_LETTER_DIGIT = re.compile("[A-Z][- ]?[0-9]")
 
 
-class _Kind(NamedTuple):
-    country: str
-    shape: re.Pattern[str]
+class Kind(NamedTuple):
+    """A rule, ready to search: its words, its check, and the whole form in one pattern."""
+
+    rule: IdentityRule
     check: Callable[[str], bool]
-    digits: int
-    is_strong: Callable[[str], bool]
+    words: re.Pattern[str]
+    form: re.Pattern[str]
 
+    def fits(self, text: str) -> bool:
+        """Is the text a number of this kind, form and check?"""
+        bare = text if self.rule.has_signs else bare_id(text)
+        return bool(self.form.fullmatch(text)) and self.check(bare)
 
-def _always(_: str) -> bool:
-    return True
-
-
-def _never(_: str) -> bool:
-    return False
-
-
-def _has_separator(text: str) -> bool:
-    return not text.isalnum()
-
-
-def _has_hyphen(text: str) -> bool:
-    return "-" in text
-
-
-def _shape(*groups: str) -> re.Pattern[str]:
-    return re.compile(_S.join(groups))
-
-
-def _d(*sizes: int) -> tuple[str, ...]:
-    return tuple(f"[0-9]{{{size}}}" for size in sizes)
-
-
-# Numbers of digits alone, looked for within runs of digits; the strong ones need no words around.
-_NUMERIC = (
-    _Kind("FR", _shape("[123478]", *_d(2, 2, 2, 3, 3, 2)), checksums.fr_nir, 15, _always),
-    _Kind("CH", _shape("756", *_d(4, 4, 2)), checksums.ch_ahv, 13, _always),
-    _Kind("BE", _shape(*_d(2, 2, 2, 3, 2)), checksums.be_national, 11, _always),
-    _Kind("DE", _shape(*_d(2, 3, 3, 3)), checksums.de_tax_id, 11, _never),
-    _Kind("PL", _shape(*_d(11)), checksums.pl_pesel, 11, _never),
-    _Kind("SE", re.compile("(?:19|20)?[0-9]{6}[-+]?[0-9]{4}"), checksums.se_personnummer, 10, _has_separator),
-    _Kind("AT", _shape(*_d(4, 6)), checksums.at_svnr, 10, _never),
-    _Kind("US", re.compile("[0-9]{3}([- ]?)[0-9]{2}\\1[0-9]{4}"), checksums.us_ssn, 9, _has_hyphen),
-    _Kind("NL", _shape(*_d(4, 2, 3)), checksums.nl_bsn, 9, _never),
-    _Kind("PT", _shape(*_d(3, 3, 3)), checksums.pt_nif, 9, _never),
-)  # fmt: skip
-# Numbers that letters tell apart.
-_LETTERED = (
-    _Kind(
-        "IT",
-        re.compile(
-            "[A-Z][A-Z]{2} ?[A-Z]{3} ?[0-9L-NP-V]{2}[ABCDEHLMPRST][0-9L-NP-V]{2} ?[A-Z][0-9L-NP-V]{3}[A-Z]"
-        ),
-        checksums.it_codice_fiscale,
-        16,
-        _always,
-    ),
-    _Kind(
-        "FR",
-        re.compile("[12] ?[0-9]{2} ?[0-9]{2} ?2[AB] ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}"),
-        checksums.fr_nir,
-        15,
-        _always,
-    ),
-    _Kind("UK", re.compile("[A-Z][A-Z] ?(?:[0-9]{2} ?){3}[A-D]"), checksums.uk_nino, 9, _always),
-    _Kind("ES", re.compile("[XYZ][- ]?[0-9]{7}[- ]?[A-Z]"), checksums.es_dni, 9, _always),
-)
-_DNI = _Kind("ES", re.compile("[0-9]{8}[- ]?[A-Z]"), checksums.es_dni, 9, _always)
-_BARE = str.maketrans("", "", " .-/+\u00a0\u2011")
-_SHAPED = frozenset({"US", "FR", "PL", "DE", "BE", "SE", "AT", "NL", "PT", "CH"})
+    def stands_alone(self, text: str) -> bool:
+        """Does it count without a word around?"""
+        alone = self.rule.alone
+        return alone == "always" or (alone != "never" and any(sign in text for sign in alone))
 
 
 def recognisers() -> tuple[Recogniser, ...]:
@@ -104,53 +50,128 @@ def recognisers() -> tuple[Recogniser, ...]:
 
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
-    """Identity numbers with a check that fits, or that the words in front call by their name."""
+    """Identity numbers whose check fits, alone or called by their name."""
+    if not _TWO_DIGITS.search(scan.text):
+        return
     for number in scan.numbers:
-        if len(number.digits) >= 8:  # noqa: PLR2004 - the shortest, a DNI, has eight
-            yield from _within(scan, number.start, number.end)
-    for kind in _LETTERED:
-        for match in kind.shape.finditer(scan.text):
-            found = _checked(scan, kind, match.start(), match.end())
-            if found:
-                yield found
+        if len(number.digits) >= 8:  # noqa: PLR2004 - the shortest
+            yield from _within(scan, number)
+    yield from _lettered_numbers(scan)
 
 
-def _within(scan: Scan, start: int, end: int) -> Iterator[PersonalSpan]:
-    reach = min(len(scan.text), end + 2)
-    is_called_id: bool | None = None
-    for kind in (*_NUMERIC, _DNI):
-        for match in kind.shape.finditer(scan.text, start, reach if kind is _DNI else end):
-            if not scan.is_alone(match.start(), match.end()):
-                continue
-            found = _checked(scan, kind, match.start(), match.end())
-            if found is None:
-                is_called_id = _is_called_id(scan, start) if is_called_id is None else is_called_id
-                found = _called_id(kind, match.start(), match.end()) if is_called_id else None
-            if found:
-                yield found
+def _within(scan: Scan, number: Number) -> Iterator[PersonalSpan]:
+    """The numbers of so many groups of digits as a kind is written in."""
+    groups = [match.span() for match in _GROUP.finditer(scan.text, number.start, number.end)]
+    kinds_of = _kinds_of()
+    for first, (start, _) in enumerate(groups):
+        sizes: tuple[int, ...] = ()
+        for _, last in zip(range(_MOST_GROUPS), groups[first:], strict=False):
+            sizes += (last[1] - last[0],)
+            kinds = kinds_of.get(sizes)
+            if kinds and scan.is_alone(start, last[1]):
+                yield from _checked(scan, start, last[1], kinds)
 
 
-def _checked(scan: Scan, kind: _Kind, start: int, end: int) -> PersonalSpan | None:
+def _lettered_numbers(scan: Scan) -> Iterator[PersonalSpan]:
+    """The numbers with letters; a form is tried where its first characters are, for most texts have none."""
+    forms = _lettered()
+    matches = [
+        (kind, kind.form.match(scan.text, digits.start()))
+        for digits in _FIVE_DIGITS.finditer(scan.text)
+        for kind in forms.from_digits
+    ]
+    others = forms.with_dots
+    if _LETTER_DIGIT.search(scan.text):
+        others += forms.others
+    matches += [(kind, match) for kind in others for match in kind.form.finditer(scan.text)]
+    for kind, match in matches:
+        if match and scan.is_alone(*match.span()):
+            yield from _checked(scan, match.start(), match.end(), (kind,))
+
+
+def _checked(scan: Scan, start: int, end: int, kinds: tuple[Kind, ...]) -> Iterator[PersonalSpan]:
     text = scan.text[start:end]
-    bare = bare_id(text)[-kind.digits :]
-    if not scan.is_alone(start, end) or not kind.check(bare):
-        return None
-    if kind.is_strong(text) or _is_called_id(scan, start):
-        return PersonalSpan(
-            start, end, "national_id", 0.95, f"{kind.country} identity number, checked"
+    for kind in kinds:
+        if kind.fits(text) and (kind.stands_alone(text) or _is_called(scan, start, end, kind)):
+            why = f"{kind.rule.country} identity number, checked"
+            yield PersonalSpan(start, end, "national_id", 0.95, why)
+            return
+
+
+def _is_called(scan: Scan, start: int, end: int, kind: Kind) -> bool:
+    before = scan.before(start, _REACH)
+    if start < _REACH:
+        before = scan.leading(start, _REACH_LEAD)
+    return (
+        kind.words.search(before) is not None
+        or (kind.rule.common and _common().search(before) is not None)
+        or kind.words.match(scan.after(end, _REACH_AFTER).lstrip(" (,:-=[")) is not None
+    )
+
+
+@cache
+def _common() -> re.Pattern[str]:
+    return words(identity_rules().common)
+
+
+@cache
+def kinds() -> tuple[Kind, ...]:
+    """Every kind of the catalog."""
+    return tuple(
+        Kind(
+            rule,
+            getattr(national_checks, rule.check),
+            words(rule.words),
+            re.compile(rule.form or "|".join(_pattern(parts) for parts in _written(rule))),
         )
-    return None
+        for rule in identity_rules().kinds
+    )
 
 
-def _called_id(kind: _Kind, start: int, end: int) -> PersonalSpan | None:
-    """A number of the right shape that fails its check, but is called an identity number."""
-    if kind.country not in _SHAPED:
-        return None
-    return PersonalSpan(start, end, "national_id", 0.7, "called an identity number; no check fits")
+class _Lettered(NamedTuple):
+    """Those that begin with five digits, those with dots between digits, those with letters before digits."""
+
+    from_digits: tuple[Kind, ...]
+    with_dots: tuple[Kind, ...]
+    others: tuple[Kind, ...]
 
 
-def _is_called_id(scan: Scan, start: int) -> bool:
-    return _CONTEXT.search(scan.before(start, _REACH)) is not None
+@cache
+def _lettered() -> _Lettered:
+    lettered = [kind for kind in kinds() if kind.rule.form]
+    from_digits = [kind for kind in lettered if re.match(r"\[0-9\]\{[5-8]", kind.rule.form)]
+    with_dots = [kind for kind in lettered if r"\." in kind.rule.form]
+    others = [kind for kind in lettered if kind not in from_digits and kind not in with_dots]
+    return _Lettered(tuple(from_digits), tuple(with_dots), tuple(others))
+
+
+@cache
+def _kinds_of() -> dict[tuple[int, ...], tuple[Kind, ...]]:
+    """Of the sizes of groups, the kinds that are written so."""
+    found: dict[tuple[int, ...], tuple[Kind, ...]] = {}
+    for kind in kinds():
+        for parts in _written(kind.rule) if kind.rule.groups else ():
+            found[parts] = (*found.get(parts, ()), kind)
+    return found
+
+
+def _written(rule: IdentityRule) -> list[tuple[int, ...]]:
+    """The ways to write a number: in its groups, in one piece; where it is loose, with any of them joined."""
+    sizes = tuple(map(int, rule.groups.split()))
+    cuts = range(1, len(sizes))
+    chosen = (
+        [c for n in range(len(sizes)) for c in combinations(cuts, n)]
+        if rule.loose
+        else [(), (*cuts,)]
+    )
+    return [
+        tuple(sum(sizes[a:b]) for a, b in zip((0, *c), (*c, len(sizes)), strict=True))
+        for c in dict.fromkeys(chosen)
+    ]
+
+
+def _pattern(parts: tuple[int, ...]) -> str:
+    return _S.join(f"[0-9]{{{size}}}" for size in parts)
 
 
 def bare_id(text: str) -> str:
@@ -158,11 +179,42 @@ def bare_id(text: str) -> str:
     return text.translate(_BARE)
 
 
-def check_of(text: str) -> Callable[[str], bool] | None:
-    """What a number of the same kind passes, shape and check digits; None if the number has no kind."""
-    kinds = (*_LETTERED, _DNI, *_NUMERIC)
-    return next((partial(_is_of, kind) for kind in kinds if _is_of(kind, text)), None)
+_SWEEPS, _MOST_SWEEPS, _MOST_TAILS = 2, 40, 3
 
 
-def _is_of(kind: _Kind, text: str) -> bool:
-    return bool(kind.shape.fullmatch(text)) and kind.check(bare_id(text)[-kind.digits :])
+def similar_id(value: str, draw: Random) -> str:
+    """Another number that every kind takes which takes this one, in the same form.
+
+    Walks from the number, character by character: each is drawn anew, and the check digits after it; what no
+    check takes is put back. Two rounds through, and more while nothing has changed."""
+    fitting = [kind for kind in kinds() if kind.fits(value)]
+    places = [i for i, character in enumerate(value) if character.isalnum()]
+    num_checks = max((kind.rule.check_digits for kind in fitting), default=0)
+    drawn = value
+    for sweep in range(_MOST_SWEEPS):
+        if sweep >= _SWEEPS and drawn != value:
+            break
+        for place in places:
+            # A number of many kinds is hard to leave: then more digits give way.
+            num_tails = (
+                min(num_checks + max(0, sweep - _SWEEPS + 1), _MOST_TAILS) if num_checks else 0
+            )
+            tails = [i for i in places[len(places) - num_tails :] if i != place]
+            drawn = _moved(drawn, place, tails, fitting, draw)
+    return drawn
+
+
+def _moved(text: str, place: int, tails: list[int], fitting: list[Kind], draw: Random) -> str:
+    options = [_with(text, place, draw.choice(_like(text[place])))]
+    for tail in tails:
+        options = [_with(option, tail, c) for option in options for c in _like(text[tail])]
+    draw.shuffle(options)
+    return next((o for o in options if all(kind.fits(o) for kind in fitting)), text)
+
+
+def _like(character: str) -> str:
+    return "0123456789" if character.isdigit() else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _with(text: str, place: int, character: str) -> str:
+    return f"{text[:place]}{character}{text[place + 1 :]}"

@@ -54,6 +54,19 @@ def test_all_sources_are_joined_in_order_with_their_digests(tmp_path: Path) -> N
     assert found.problems == ()
 
 
+def test_nothing_of_a_source_that_is_held_out_trains(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", pairs(40))
+    write(tmp_path / "b.jsonl", pairs(3, start=100))
+    found = gathered(tmp_path, "a.jsonl", {"path": "b.jsonl", "held_out": True})
+    assert [len(found.train), len(found.eval)] == [40, 3]
+    assert {Path(row.file).name for row in found.eval} == {"b.jsonl"}
+    assert [entry.split for entry in found.entries()] == ["train"] * 40 + ["eval"] * 3
+    both = gathered(tmp_path, "a.jsonl", {"path": "b.jsonl", "held_out": True}, eval_fraction=0.25)
+    shared = gathered(tmp_path, "a.jsonl", eval_fraction=0.25)
+    assert both.train == shared.train
+    assert both.eval == (*shared.eval, *found.eval)
+
+
 def test_every_row_is_kept_or_counted_under_a_reason(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", [*pairs(3), "{", NO_ANSWER])
     write(tmp_path / "b.jsonl", [*pairs(1, start=9), "[", NO_ANSWER, NO_ANSWER])

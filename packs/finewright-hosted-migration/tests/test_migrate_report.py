@@ -53,6 +53,7 @@ def test_the_terminal_has_the_end_dates_the_settings_and_the_numbers(report):
         f"bot-migrated: {report.sentence}",
         "ft:gpt-4o-mini:org:bot:x -> smollm2-135m-instruct",
     ]
+    assert "serve it: finewright serve runs/2026-11-25-bot" in lines
     assert "no counterpart" in text
     assert "98 read, 96 trained on; 2 left out, as they are near golden prompts (same 2)" in text
     assert "-1.0 points (-4.0 to +2.0)" in text

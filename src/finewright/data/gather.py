@@ -57,20 +57,22 @@ def gather(
     rows = [row for source in sources for row in source.rows]
     provenance = RowOrigins([source.for_ledger() for source in sources])
     passed = pass_door(rows, spec, provenance, resolve, search, holding)
-    groups = groups_by(passed.rows, spec.group_by) if spec.group_by else None
+    apart = [row for row in passed.rows if provenance.is_held_out(row)]
+    others = [row for row in passed.rows if not provenance.is_held_out(row)]
+    groups = groups_by(others, spec.group_by) if spec.group_by else None
     names = groups.names if groups else None
-    train, held_out = split(passed.rows, spec.eval_fraction, spec.shuffle_seed, groups=names)
+    train, held_out = split(others, spec.eval_fraction, spec.shuffle_seed, groups=names)
     tally = Tally()
     for source in sources:
         tally.join(source.tally)
     tally.drop(passed.num_dropped)
     problems = [problem for source in sources for problem in source.tally.listing.problems()]
     problems += [*passed.problems, *(groups.problems if groups else ())]
-    if passed.rows and spec.eval_fraction and not held_out:
-        problems.append(_none_held_out(len(passed.rows)))
+    if others and spec.eval_fraction and not held_out:
+        problems.append(_none_held_out(len(others)))
     return Gathered(
         train=tuple(train),
-        eval=tuple(held_out),
+        eval=(*held_out, *apart),
         counts=tally.counts(),
         types=dict(tally.types),
         sources=tuple(source.described() for source in sources),

@@ -15,7 +15,8 @@ from finewright.gateway.errors import ApiError
 from finewright.schema.common import Model
 from finewright.store.atomic import os_errors, read_json, write_bytes
 
-KeyRole = Literal["user", "admin"]
+KeyRole = Literal["user", "train", "admin"]
+"""A user asks; train uploads files and runs jobs too; admin may do all."""
 _PREFIX = "fw-"
 _SECONDS = 0.5
 

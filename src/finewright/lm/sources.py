@@ -73,6 +73,12 @@ def locate(name: str, root: Path, *, commit: str = "") -> LocalBase:
     return LocalBase(name, path, folder_digest(path), "unknown")
 
 
+def absolute_name(name: str, root: Path) -> str:
+    """The name as it means the same model whatever folder one starts from."""
+    path = None if name in packaged_models() else _local(name, root)
+    return name if path is None else str(path.resolve())
+
+
 def _local(name: str, root: Path) -> Path | None:
     path = Path(name).expanduser()
     path = path if path.is_absolute() else root / path

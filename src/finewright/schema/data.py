@@ -43,6 +43,11 @@ class SourceSpec(Model):
     synthetic_by: str = default(
         "", "The model or program that wrote the rows", "empty: people wrote them, or it is unknown"
     )
+    held_out: bool = default(
+        False,
+        "Train on none of these rows; they are held out for the loss curve",
+        "rows are there to train on",
+    )
 
 
 class DataSpec(Model):
@@ -81,6 +86,11 @@ class DataSpec(Model):
         "this machine's processors); the result is the same",
         "most data sets are read in seconds",
     )
+
+    @property
+    def holds_out(self) -> bool:
+        """Are there rows that training looks at and does not learn from?"""
+        return bool(self.eval_fraction) or any(source.held_out for source in self.sources)
 
 
 class PersonalSummary(Model):

@@ -91,7 +91,7 @@ class TrainSettings(Model):
     )
     eval_steps: int | None = default(
         None,
-        "Optimiser steps between two looks at the held-out rows (data.eval_fraction)",
+        "Optimiser steps between two looks at the held-out rows (data.eval_fraction, held_out sources)",
         "ten looks a run, where rows are held out",
         gt=0,
     )

@@ -50,7 +50,7 @@ def _refusals(key: str, claim: Callable[..., None], *arguments: object) -> list[
 
 def nothing_held_out(spec: RunSpec, level: Literal["error", "warning"]) -> list[Problem]:
     """What to say where no row measures: a warning before anybody asks for that."""
-    if spec.evaluate.data or spec.data.eval_fraction:
+    if spec.evaluate.data or spec.data.holds_out:
         return []
     message = "nothing is held out, so the tuned model cannot be measured"
     hint = (
@@ -128,7 +128,7 @@ def _of_calls(
 
 
 def _best_of_nothing(spec: RunSpec) -> Iterator[Problem]:
-    if spec.data.eval_fraction:
+    if spec.data.holds_out:
         return
     train = spec.train
     for key, is_set in (

@@ -86,10 +86,10 @@ def _tuned(run: RunDir, base_model: str) -> LoadedModel:
     name = run.root.resolve().name
     chat = chat_of(base, lock.spec)
     rate = rating(run.root / candidate.adapter, lm)
-    return LoadedModel(name, lm, chat, rate, _system_prompt(run))
+    return LoadedModel(name, lm, chat, rate, system_prompt_of(run))
 
 
-def _system_prompt(run: RunDir) -> str:
+def system_prompt_of(run: RunDir) -> str:
     """The system prompt that every row of the run was trained with; empty when they differ."""
     artifact = run.read_report("data", DataReport).train
     with os_errors(run.root / artifact.path):

@@ -104,7 +104,7 @@ def _refuse_faults(loaded: LoadedSpec, through: str) -> None:
 
 
 def _holds_out(spec: RunSpec) -> bool:
-    return bool(spec.evaluate.data or spec.data.eval_fraction)
+    return bool(spec.evaluate.data or spec.data.holds_out)
 
 
 def _run_stages(

@@ -1,5 +1,6 @@
 """A migration: the job's settings, the frozen answers, the scores beside them, and the verdict."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from finewright.report.blocks import Block, Page, Table, Text, section
@@ -57,6 +58,7 @@ def _facts(report: MigrateReport) -> Iterator[str]:
         f" {100 * stated.margin:g} points below the old model, one-sided {100 * stated.confidence:g} %"
     )
     yield f"run: {report.run}"
+    yield f"serve it: finewright serve {shlex.quote(report.run)}"
 
 
 def _bounds(bounds: Sequence[Bound]) -> list[tuple[str, ...]]:

@@ -60,6 +60,10 @@ class RowOrigins:
         self._licenses: dict[str, str] = {}
         self._digests: dict[str, str] = {}
 
+    def is_held_out(self, row: Row) -> bool:
+        """Is the row's source one that nothing is trained on?"""
+        return self._sources[row.file].spec.held_out
+
     def stated(self, row: Row) -> StatedLicence:
         """The row's licence, and who named it."""
         if row.file not in self._licenses:

@@ -17,7 +17,7 @@ class ServeOptions(CommandOptions):
     overrides: Overrides = ()
     host: str = option("", "Address to listen at; default: 127.0.0.1, this machine alone.")
     port: int | None = option(None, "Port to listen at; default: 8000.", ge=0, le=65535)
-    new_key: Literal["user", "admin"] | None = option(
+    new_key: Literal["user", "train", "admin"] | None = option(
         None, "Make a key of this role, show it once, and end."
     )
 

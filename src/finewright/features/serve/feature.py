@@ -26,5 +26,6 @@ FEATURE = Feature(
         "starlette": "serve",
         "uvicorn": "serve",
         "prometheus_client": "serve",
+        "python_multipart": "serve",
     },
 )

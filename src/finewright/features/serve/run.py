@@ -10,6 +10,7 @@ from finewright.feature import Session
 from finewright.features.serve.commands import ServeOptions
 from finewright.features.serve.models import engines_of
 from finewright.features.serve.spec import ServedTarget, ServeSpec
+from finewright.features.serve.training import training_of
 from finewright.gateway.admission import Admission
 from finewright.gateway.app import app_of
 from finewright.gateway.gateway import Gateway, GatewayLimits
@@ -17,6 +18,8 @@ from finewright.gateway.keys import KeyRing, make_key
 from finewright.gateway.measures import Measures
 from finewright.gateway.question import ModelEngine
 from finewright.gateway.server import ServerHooks, Tls, bind, check_tls, run_server
+from finewright.jobs.queue import advancing
+from finewright.jobs.routes import job_routes
 from finewright.schema.load_section import load_section
 
 _KEYS = "keys.json"
@@ -40,7 +43,9 @@ def serve(options: ServeOptions, session: Session) -> None:
     listening = bind(spec.host, spec.port)
     with listening:
         engines = engines_of(targets, spec)
-        gateway = _gateway(engines, spec)
+        training = training_of(targets, spec, folder)
+        gateway = _gateway([*engines, training.tuned], spec)
+        more = job_routes(training) if spec.jobs.at_once else ()
         ring = None if spec.keys == "none" else _ring(keys, session)
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
@@ -52,14 +57,15 @@ def serve(options: ServeOptions, session: Session) -> None:
         def drain() -> None:
             gateway.admission.draining = True
 
-        run_server(
-            app_of(gateway, ring),
-            listening,
-            tls=tls,
-            hooks=ServerHooks(start, drain, lambda: gateway.admission.is_idle),
-            drain_seconds=spec.drain_seconds,
-            header_seconds=spec.header_seconds,
-        )
+        with advancing(training.queue):
+            run_server(
+                app_of(gateway, ring, more),
+                listening,
+                tls=tls,
+                hooks=ServerHooks(start, drain, lambda: gateway.admission.is_idle),
+                drain_seconds=spec.drain_seconds,
+                header_seconds=spec.header_seconds,
+            )
 
 
 def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:

@@ -99,6 +99,29 @@ class TlsSpec(Model):
     key: Annotated[str, Field(min_length=1, description="Its private key.")]
 
 
+class JobsSpec(Model):
+    """Files and fine-tuning jobs over the API, for keys of the roles train and admin."""
+
+    at_once: int = default(
+        1,
+        "Jobs that train at once; 0 takes none, and has no such routes",
+        "a job uses all cores",
+        ge=0,
+    )
+    trainable: tuple[Annotated[str, Field(min_length=1)], ...] = default(
+        (), "Base models that may be trained beside those that are served", "those alone"
+    )
+    file_bytes: int = default(
+        512 * 2**20, "Largest file that is uploaded", "OpenAI's own bound", ge=1024, le=2**40
+    )
+    loaded: int = default(
+        2,
+        "Results of jobs that stay loaded; another is loaded when it is asked",
+        "each has its own weights",
+        ge=1,
+    )
+
+
 class ServeSpec(Model):
     """A server: models, an address, keys and bounds."""
 
@@ -136,6 +159,7 @@ class ServeSpec(Model):
     body_seconds: float = default(
         30.0, "Longest wait for the body of a request", "4 MiB over a slow line", gt=0
     )
+    jobs: JobsSpec = default(JobsSpec(), "Fine-tuning jobs", "one at a time")
     drain_seconds: float = default(
         30.0, "Time to end answers after SIGTERM", "Kubernetes' own", ge=0
     )

@@ -1,0 +1,54 @@
+"""Which base models clients may train, and where their files and jobs are kept."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from finewright.errors import ModelError
+from finewright.features.serve.models import model_id
+from finewright.features.serve.spec import ServedTarget, ServeSpec
+from finewright.jobs.files import FileFolder
+from finewright.jobs.folder import JobFolder
+from finewright.jobs.queue import JobQueue
+from finewright.jobs.routes import Training
+from finewright.jobs.tuned import TunedModels
+from finewright.lm.sources import absolute_name, check_name
+from finewright.store.rundir import open_run
+from finewright.store.speclock import lock_of
+from finewright.workbench.systems import candidate_of
+
+
+class _Base(NamedTuple):
+    id: str
+    name: str
+
+
+def training_of(targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path) -> Training:
+    """Everything that files and jobs stand on. Raises ModelError for a base of the spec that is none."""
+    root = folder.resolve()
+    jobs = JobFolder(root)
+    found = [base for target in targets for base in _of_target(target)]
+    for name in spec.jobs.trainable:
+        check_name(name, Path.cwd())
+        found.append(_Base(model_id(name), absolute_name(name, Path.cwd())))
+    return Training(
+        files=FileFolder(root / "files"),
+        queue=JobQueue(jobs, spec.jobs.at_once),
+        tuned=TunedModels(jobs, spec.max_tokens, spec.jobs.loaded),
+        bases=dict(reversed(found)),
+        file_bytes=spec.jobs.file_bytes,
+    )
+
+
+def _of_target(target: ServedTarget) -> Iterator[_Base]:
+    """The base of a served run, or the base model itself; none of what answers elsewhere."""
+    if (Path(target.target) / "manifest.json").is_file():
+        run = open_run(Path(target.target))
+        name = candidate_of(run, "").base_model
+        yield _Base(model_id(name), absolute_name(name, Path(lock_of(run).root)))
+        return
+    try:
+        check_name(target.target, Path.cwd())
+    except ModelError:
+        return
+    yield _Base(target.id or model_id(target.target), absolute_name(target.target, Path.cwd()))

@@ -1,0 +1,99 @@
+"""A client's wish -> a queued job, where everything in it can be had; else an error that names the key."""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from finewright.gateway.errors import ApiError
+from finewright.jobs.files import FileFolder, UploadedFile
+from finewright.jobs.folder import TRAIN, VALID, JobFolder
+from finewright.jobs.ids import new_id
+from finewright.jobs.job import TuningJob
+from finewright.jobs.request import METHOD_TYPES, ROW_TYPES, JobRequest, MethodChoice, chosen_method
+from finewright.jobs.spec import spec_of
+from finewright.schema.methods import METHODS
+from finewright.schema.run import RunSpec
+from finewright.workbench.coherence import incoherent
+
+
+def create(
+    posted: JobRequest,
+    files: FileFolder,
+    folder: JobFolder,
+    bases: Mapping[str, str],
+    *,
+    now: float,
+) -> TuningJob:
+    """The job, queued. `bases`: id that clients know -> what a spec names."""
+    base = _base(posted.model, bases)
+    choice = chosen_method(posted, _reward_runs(folder))
+    train = files.find(posted.training_file, "training_file")
+    _check_types(train, "training_file", choice)
+    rows = {TRAIN: files.content(train)}
+    if posted.validation_file is not None:
+        valid = files.find(posted.validation_file, "validation_file")
+        _check_types(valid, "validation_file", choice)
+        rows[VALID] = files.content(valid)
+    job = TuningJob(
+        id=new_id("ftjob"),
+        created=now,
+        model=posted.model,
+        base=base,
+        training_file=posted.training_file,
+        validation_file=posted.validation_file,
+        method_type=choice.type,
+        train=choice.train,
+        hyperparameters=choice.given,
+        learning_rate_multiplier=choice.multiplier,
+        suffix=posted.suffix or "",
+        seed=choice.settings.seed,
+        metadata=posted.metadata or {},
+    )
+    _check_spec(job)
+    folder.add(job, rows)
+    return job
+
+
+def _base(model: str, bases: Mapping[str, str]) -> str:
+    if model in bases:
+        return bases[model]
+    if model.startswith("ft:"):
+        what = "a tuned model is no base here: `finewright export --to merged` makes one of its run"
+    else:
+        what = f"the model {model[:100]!r} cannot be trained here; these can: {', '.join(bases) or 'none'}"
+    raise ApiError(f"model: {what}", param="model", code="model_not_found")
+
+
+def _check_types(file: UploadedFile, param: str, choice: MethodChoice) -> None:
+    """Raise ApiError where the method cannot take the file's rows."""
+    if file.purpose != "fine-tune":
+        raise ApiError(
+            f"{param}: {file.id} is a result, no rows", param=param, code="invalid_value"
+        )
+    takes = METHODS[METHOD_TYPES[choice.type]].takes
+    others = {name: n for name, n in file.types.items() if name not in ROW_TYPES[takes]}
+    if others:
+        found = ", ".join(f"{n} of the shape {name}" for name, n in others.items())
+        what = f"{param}: {choice.type} learns from {takes}, and {file.filename} has rows beside: {found}"
+        raise ApiError(what, param=param, code="invalid_file")
+
+
+def _check_spec(job: TuningJob) -> None:
+    try:
+        spec = RunSpec.model_validate(spec_of(job))
+    except ValidationError as error:
+        raise ApiError(error.errors(include_url=False)[0]["msg"], code="invalid_value") from None
+    for problem in incoherent(spec):
+        what = f"{problem.key.removeprefix('train.')}: {problem.message}; give a validation_file"
+        raise ApiError(what, param="validation_file", code="invalid_value")
+
+
+def _reward_runs(folder: JobFolder) -> dict[str, str]:
+    """Jobs that trained a reward model -> their runs."""
+    found = {}
+    for job in folder.all():
+        if METHOD_TYPES[job.method_type] == "reward":
+            state = folder.state(job.id)
+            if state.result is not None:
+                found[job.id] = str((folder.runs / state.run).resolve())
+    return found

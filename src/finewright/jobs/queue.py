@@ -1,0 +1,191 @@
+"""Who trains when: so many jobs at once, the oldest first, each a process of its own session.
+
+`advance` does all that is due, and may be called by anybody at any time: the server calls it each second,
+and a job's process as its last deed, so that the queue goes on while no server is there."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from finewright.errors import FinewrightError
+from finewright.gateway.errors import ApiError
+from finewright.jobs.folder import JobFolder, is_over, refuse
+from finewright.jobs.job import JobFailure, JobState, TuningJob
+
+_LOG = logging.getLogger(__name__)
+_PAUSE_SECONDS = 1.0
+_PATIENCE_SECONDS = 60.0
+"""How long a process may take to stop by itself."""
+_MOST_WAITING = 100
+
+
+@dataclass(slots=True)
+class JobQueue:
+    """The jobs of a folder, of which at most so many run at once."""
+
+    folder: JobFolder
+    most_running: int
+    _over: set[str] = field(default_factory=set)
+    _children: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def advance(self) -> None:
+        """Settle what ended without a word, end what does not stop, and start what may run."""
+        with self.folder.lock():
+            self._children = [child for child in self._children if child.poll() is None]
+            states = self._open()
+            running = [number for number, state in states.items() if state.status == "running"]
+            for number in running:
+                self._insist(number, states[number])
+            waiting = [number for number, state in states.items() if state.status == "queued"]
+            waiting.sort(key=lambda number: (self.folder.job(number).created, number))
+            for number in waiting[: max(0, self.most_running - len(running))]:
+                self._start(number, states[number])
+
+    def check_room(self) -> None:
+        """Raise ApiError where too many jobs wait."""
+        waiting = sum(s.status == "queued" for s in map(self.folder.state, self._open_ids()))
+        if waiting >= _MOST_WAITING:
+            what = f"{waiting} jobs wait already"
+            raise ApiError(what, status=429, code="rate_limit_exceeded", retry_after=60)
+
+    def cancel(self, job: TuningJob) -> JobState:
+        """End a job for good."""
+        now = time.time()
+
+        def changed(state: JobState) -> JobState:
+            if is_over(state) or state.status == "failed":
+                raise refuse(job, state, "there is nothing to cancel")
+            if state.status == "running":
+                return self._ask(job, state, "cancel", now)
+            return state.at(now, "the job is cancelled", status="cancelled", finished=now)
+
+        return self.folder.change(job.id, changed)
+
+    def pause(self, job: TuningJob) -> JobState:
+        """Stop a job with a checkpoint."""
+        now = time.time()
+
+        def changed(state: JobState) -> JobState:
+            if state.wish and state.status == "running":
+                raise refuse(job, state, f"it was asked to {state.wish}")
+            if state.status == "running":
+                return self._ask(job, state, "pause", now)
+            if state.status == "queued":
+                return state.at(now, "the job is paused", status="paused")
+            raise refuse(job, state, "only a job that is queued or running can be paused")
+
+        return self.folder.change(job.id, changed)
+
+    def resume(self, job: TuningJob) -> JobState:
+        """Queue a job again that is paused or failed; it goes on from its last checkpoint."""
+
+        def changed(state: JobState) -> JobState:
+            if state.status not in ("paused", "failed"):
+                raise refuse(job, state, "only a job that is paused or failed can be resumed")
+            changes = {"status": "queued", "wish": "", "finished": None, "failure": None}
+            return state.at(time.time(), "the job is resumed", **changes)
+
+        found = self.folder.change(job.id, changed)
+        self.advance()
+        return found
+
+    def _open(self) -> dict[str, JobState]:
+        """The state of every job that may still change; what is found to have ended is written down."""
+        found: dict[str, JobState] = {}
+        for number in self._open_ids():
+            state = self.folder.state(number)
+            if state.status != "running":
+                self._settle(number, state)
+            if is_over(state):
+                self._over.add(number)
+            else:
+                found[number] = state
+        return found
+
+    def _open_ids(self) -> list[str]:
+        return [number for number in self.folder.ids() if number not in self._over]
+
+    def _settle(self, number: str, state: JobState) -> None:
+        if state != self.folder.written(number):
+            self.folder.write(number, state)
+
+    def _ask(self, job: TuningJob, state: JobState, wish: str, now: float) -> JobState:
+        self._signal(job.id, signal.SIGTERM)
+        return state.at(now, f"the job was asked to {wish}", wish=wish, wished=now)
+
+    def _insist(self, number: str, state: JobState) -> None:
+        """A process that was asked to stop and does not is ended; its last checkpoint is there."""
+        if state.wish and time.time() - state.wished > _PATIENCE_SECONDS:
+            self._signal(number, signal.SIGKILL)
+
+    def _signal(self, number: str, what: signal.Signals) -> None:
+        process = self.folder.process(number)
+        if process is not None:
+            os.kill(process, what)
+
+    def _start(self, number: str, state: JobState) -> None:
+        alive = self.folder.take_alive(number)
+        if alive is None:
+            return  # the process before it has not quite ended
+        now = time.time()
+        try:
+            started = state.at(
+                now, "the job is running", status="running", started=state.started or now
+            )
+            self.folder.write(number, started)
+            process = self._process(number, alive)
+            os.ftruncate(alive, 0)
+            os.pwrite(alive, f"{process.pid}\n".encode(), 0)
+            self._children.append(process)
+        except (OSError, FinewrightError) as error:
+            failure = JobFailure(
+                code="not_started", message=f"the job could not be started: {error}"
+            )
+            changes = {"status": "failed", "finished": now, "failure": failure}
+            self.folder.write(number, state.at(now, failure.message, **changes))
+        finally:
+            os.close(alive)
+
+    def _process(self, number: str, alive: int) -> "subprocess.Popen[bytes]":
+        """The job's process: its own session, so that no signal to the server's reaches it."""
+        path = self.folder.path(number)
+        arguments = [str(self.folder.root), str(self.most_running), number, str(alive)]
+        with (path / "output.txt").open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "finewright.jobs.work", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(alive,),
+            )
+
+
+@contextmanager
+def advancing(queue: JobQueue) -> Iterator[None]:
+    """Call `advance` now and each second, beside what is done meanwhile; the jobs go on after the end."""
+    over = threading.Event()
+
+    def work() -> None:
+        while True:
+            try:
+                queue.advance()
+            except FinewrightError as error:
+                _LOG.error("jobs: %s", error)
+            if over.wait(_PAUSE_SECONDS):
+                return
+
+    thread = threading.Thread(target=work, name="jobs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,171 @@
+"""What a client asks for when it creates a job: OpenAI's body, every key honoured or refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from finewright.gateway.errors import ApiError, unsupported
+from finewright.jobs.graders import rewards_of
+from finewright.schema.methods import METHODS
+from finewright.schema.train import Takes, TrainSettings
+
+_OPENAI_NAMES = {"supervised": "sft", "reinforcement": "grpo"}
+METHOD_TYPES: Mapping[str, str] = {
+    **_OPENAI_NAMES,
+    **{name: name for name in METHODS if name not in _OPENAI_NAMES.values()},
+}
+"""`method.type` -> our method."""
+ROW_TYPES: Mapping[Takes, tuple[str, ...]] = {
+    "conversations": ("messages", "prompt_completion"),
+    "pairs": ("preference",),
+    "judged answers": ("unpaired_preference", "preference"),
+    "prompts": ("prompt_only", "messages", "prompt_completion", "preference"),
+}
+"""The shapes of rows that a method can take."""
+_KEYS = {"n_epochs": "epochs", "eval_interval": "eval_steps"}
+_NOT_OURS = {
+    "compute_multiplier": "say how much is tried with num_generations",
+    "eval_samples": "the whole validation file is looked at",
+    "reasoning_effort": "a switch of the chat template, which a served base model has none of",
+}
+_OPEN = ("auto", "default", None)
+_OWN_SECTION = {"method", "rewards", "seed"}
+"""Keys of our settings that are no hyperparameters."""
+
+Text64 = Annotated[str, Field(max_length=64)]
+Free = dict[str, Any]  # Any: JSON that is looked at by hand
+
+
+class JobRequest(BaseModel):
+    """The body of POST /v1/fine_tuning/jobs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    model: Annotated[str, Field(min_length=1, max_length=256)]
+    training_file: Annotated[str, Field(max_length=256)]
+    validation_file: Annotated[str, Field(max_length=256)] | None = None
+    method: Free | None = None
+    hyperparameters: Free | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    suffix: Text64 | None = None
+    metadata: (
+        Annotated[dict[Text64, Annotated[str, Field(max_length=512)]], Field(max_length=16)] | None
+    ) = None
+    integrations: list[Any] | None = None
+
+    no_integrations: ClassVar[str] = (
+        "nothing is sent to other services; metrics are in the job's events and its result file"
+    )
+
+
+class MethodChoice(BaseModel):
+    """A method with its settings: `train` is the section of a spec, `given` what the client wrote."""
+
+    model_config = ConfigDict(frozen=True)
+    type: str
+    train: Mapping[str, Any]  # Any: keys of the spec
+    given: Mapping[str, Any]  # Any: JSON
+    multiplier: float | None = None
+
+    @property
+    def settings(self) -> TrainSettings:
+        """The section as a run has it."""
+        return METHODS[METHOD_TYPES[self.type]].model_validate(self.train)
+
+
+def chosen_method(request: JobRequest, reward_runs: Mapping[str, str]) -> MethodChoice:
+    """What the request wants trained how. `reward_runs`: id of a job that trained a reward model -> its run.
+
+    Raises ApiError that names the key which is unknown, wrong, or cannot be honoured."""
+    if request.integrations:
+        raise unsupported("integrations", JobRequest.no_integrations)
+    kind, section = _section(request)
+    where = f"method.{kind}"
+    _known(section, ("hyperparameters", "rewards", "grader", "response_format"), where)
+    if section.get("response_format") is not None:
+        raise unsupported(
+            f"{where}.response_format", "answers are sampled freely; reward their form"
+        )
+    given = _object(section.get("hyperparameters") or {}, f"{where}.hyperparameters")
+    method = METHOD_TYPES[kind]
+    train: Free = {"method": method}
+    if request.seed is not None:
+        train["seed"] = request.seed
+    multiplier = None
+    for name, value in given.items():
+        if name == "learning_rate_multiplier" and value not in _OPEN:
+            multiplier = _positive(value, f"{where}.hyperparameters.{name}")
+        elif value not in _OPEN:
+            train[_key(name, method, where)] = value
+        elif name not in _NOT_OURS and name != "learning_rate_multiplier":
+            _key(name, method, where)
+    if multiplier is not None and "learning_rate" in train:
+        what = "learning_rate and learning_rate_multiplier both set the rate; keep one"
+        raise ApiError(what, param=f"{where}.hyperparameters", code="invalid_value")
+    train |= rewards_of(
+        section, where, needed="rewards" in METHODS[method].model_fields, runs=reward_runs
+    )
+    _validate(method, train, where)
+    return MethodChoice(type=kind, train=train, given=given, multiplier=multiplier)
+
+
+def _section(request: JobRequest) -> tuple[str, Free]:
+    """The type of the method and its own object."""
+    if request.method is None:
+        return "supervised", {"hyperparameters": request.hyperparameters or {}}
+    if request.hyperparameters is not None:
+        what = (
+            "hyperparameters: they belong into method.TYPE.hyperparameters, where a method is named"
+        )
+        raise ApiError(what, param="hyperparameters", code="invalid_value")
+    kind = request.method.get("type")
+    if not isinstance(kind, str) or kind not in METHOD_TYPES:
+        known = ", ".join(METHOD_TYPES)
+        raise ApiError(f"method.type: one of {known}", param="method.type", code="invalid_value")
+    _known(request.method, ("type", kind), "method")
+    return kind, _object(request.method.get(kind) or {}, f"method.{kind}")
+
+
+def _key(name: str, method: str, where: str) -> str:
+    """Our key of a hyperparameter."""
+    param = f"{where}.hyperparameters.{name}"[:200]
+    if name in _NOT_OURS:
+        raise unsupported(param, _NOT_OURS[name])
+    key = _KEYS.get(name, name)
+    if key not in METHODS[method].model_fields or key in _OWN_SECTION or name in _KEYS.values():
+        raise ApiError(f"unknown parameter: {param}", param=param, code="unknown_parameter")
+    return key
+
+
+def _validate(method: str, train: Free, where: str) -> None:
+    try:
+        METHODS[method].model_validate(train)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        names = {ours: theirs for theirs, ours in _KEYS.items()}
+        loc = [names.get(str(part), str(part)) for part in first["loc"]]
+        inner = loc if loc[:1] == ["rewards"] else ["hyperparameters", *loc]
+        param = ".".join([where, *inner])
+        what = first["msg"].removeprefix("Value error, ")
+        raise ApiError(f"{param}: {what}", param=param, code="invalid_value") from None
+
+
+def _known(given: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    for name in given:
+        if name not in known:
+            param = f"{where}.{name}"[:200]
+            raise ApiError(f"unknown parameter: {param}", param=param, code="unknown_parameter")
+
+
+def _object(value: Any, param: str) -> Free:  # Any: JSON
+    if not isinstance(value, dict):
+        raise ApiError(f"{param}: must be an object", param=param, code="invalid_value")
+    return value
+
+
+def _positive(value: Any, param: str) -> float:  # Any: JSON
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ApiError(
+            f'{param}: must be a number above 0 or "auto"', param=param, code="invalid_value"
+        )
+    return float(value)

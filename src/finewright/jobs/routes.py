@@ -1,0 +1,226 @@
+"""The routes of files and jobs. They are for keys that may train; unloading a model is for an admin's."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from finewright.errors import StoreError
+from finewright.gateway.app import asker_of
+from finewright.gateway.bodies import read_body
+from finewright.gateway.connected import refused
+from finewright.gateway.errors import ApiError, unsupported
+from finewright.jobs.creation import create
+from finewright.jobs.files import FileFolder
+from finewright.jobs.folder import JobFolder
+from finewright.jobs.job import JobState, TuningJob
+from finewright.jobs.queue import JobQueue
+from finewright.jobs.request import JobRequest
+from finewright.jobs.results import checkpoints_of, events_of
+from finewright.jobs.shown import job_object, page_of
+from finewright.jobs.tuned import TunedModels
+from finewright.jobs.uploads import Upload, upload_of
+
+_LOG = logging.getLogger(__name__)
+_BODY_BYTES, _BODY_SECONDS = 256 * 1024, 30.0
+_IDLE_SECONDS, _UPLOAD_SECONDS = 30.0, 3600.0
+_UPLOADS_AT_ONCE = 4
+_MOST_FILES_LISTED = 10_000
+_MAY_TRAIN = frozenset({"train", "admin"})
+
+Work = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """All that the routes stand on. `bases`: id that clients know -> what a spec names."""
+
+    files: FileFolder
+    queue: JobQueue
+    tuned: TunedModels
+    bases: Mapping[str, str]
+    file_bytes: int
+
+    @property
+    def folder(self) -> JobFolder:
+        """Where the jobs are."""
+        return self.queue.folder
+
+
+def job_routes(training: Training) -> Sequence[BaseRoute]:
+    """Routes to stand beside those of the gateway."""
+    files, jobs = _FileRoutes(training, asyncio.Semaphore(_UPLOADS_AT_ONCE)), _JobRoutes(training)
+    one = "/v1/fine_tuning/jobs/{job}"
+    return [
+        _route("POST", "/v1/files", files.create),
+        _route("GET", "/v1/files", files.list),
+        _route("GET", "/v1/files/{file}", files.show),
+        _route("GET", "/v1/files/{file}/content", files.content),
+        _route("DELETE", "/v1/files/{file}", files.delete),
+        _route("POST", "/v1/fine_tuning/jobs", jobs.create),
+        _route("GET", "/v1/fine_tuning/jobs", jobs.list),
+        _route("GET", one, jobs.show),
+        _route("POST", f"{one}/cancel", jobs.change(training.queue.cancel)),
+        _route("POST", f"{one}/pause", jobs.change(training.queue.pause)),
+        _route("POST", f"{one}/resume", jobs.change(training.queue.resume)),
+        _route("GET", f"{one}/events", jobs.parts(events_of)),
+        _route("GET", f"{one}/checkpoints", jobs.parts(checkpoints_of)),
+        _route("DELETE", "/v1/models/{model:path}", jobs.unload, roles=frozenset({"admin"})),
+    ]
+
+
+def _route(method: str, path: str, work: Work, roles: frozenset[str] = _MAY_TRAIN) -> Route:
+    async def endpoint(request: Request) -> Response:
+        try:
+            if asker_of(request).role not in roles:
+                needed = " or ".join(sorted(roles))
+                raise ApiError(f"this needs a key of the role {needed}", status=403)
+            return await work(request)
+        except StoreError as error:
+            _LOG.error("%s", error)
+            full = "the disk is full" in str(error)
+            what = "the server cannot write or read its folder; its log says why"
+            return refused(ApiError(what, status=507 if full else 500))
+        except Exception as error:
+            return refused(error)
+
+    return Route(path, endpoint, methods=[method])
+
+
+@dataclass(frozen=True, slots=True)
+class _FileRoutes:
+    training: Training
+    uploading: asyncio.Semaphore
+
+    async def create(self, request: Request) -> Response:
+        if self.uploading.locked():
+            what = f"{_UPLOADS_AT_ONCE} files are being uploaded"
+            raise ApiError(what, status=429, code="rate_limit_exceeded", retry_after=5)
+        async with (
+            self.uploading,
+            upload_of(
+                request,
+                most_bytes=self.training.file_bytes,
+                idle_seconds=_IDLE_SECONDS,
+                seconds=_UPLOAD_SECONDS,
+            ) as upload,
+        ):
+            return JSONResponse(await asyncio.to_thread(self._kept, upload))
+
+    def _kept(self, upload: Upload) -> dict[str, Any]:
+        if upload.purpose != "fine-tune":
+            raise unsupported("purpose", "fine-tune is the only one here")
+        return self.training.files.add(upload.content, upload.filename, "fine-tune").shown()
+
+    async def list(self, request: Request) -> Response:
+        query = request.query_params
+        files = await asyncio.to_thread(self.training.files.all)
+        order = query.get("order", "desc")
+        if order not in ("asc", "desc"):
+            raise ApiError("order: asc or desc", param="order", code="invalid_value")
+        shown = [file.shown() for file in files if query.get("purpose") in (None, file.purpose)]
+        ordered = shown if order == "desc" else shown[::-1]
+        usual = {"limit": str(_MOST_FILES_LISTED), **query}
+        return JSONResponse(page_of(ordered, usual, most=_MOST_FILES_LISTED))
+
+    async def show(self, request: Request) -> Response:
+        return JSONResponse(self.training.files.find(request.path_params["file"]).shown())
+
+    async def content(self, request: Request) -> Response:
+        file = self.training.files.find(request.path_params["file"])
+        headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
+        kind = "application/octet-stream"
+        return FileResponse(self.training.files.content(file), media_type=kind, headers=headers)
+
+    async def delete(self, request: Request) -> Response:
+        number = request.path_params["file"]
+        await asyncio.to_thread(self.training.files.delete, number)
+        return JSONResponse({"id": number, "object": "file", "deleted": True})
+
+
+@dataclass(frozen=True, slots=True)
+class _JobRoutes:
+    training: Training
+
+    async def create(self, request: Request) -> Response:
+        posted = await read_body(request, JobRequest, most_bytes=_BODY_BYTES, seconds=_BODY_SECONDS)
+        return JSONResponse(await asyncio.to_thread(self._created, posted))
+
+    def _created(self, posted: JobRequest) -> dict[str, Any]:
+        training = self.training
+        training.queue.check_room()
+        job = create(posted, training.files, training.folder, training.bases, now=time.time())
+        training.queue.advance()
+        return self._object(job)
+
+    async def list(self, request: Request) -> Response:
+        wanted = _metadata(request.query_params)
+        return JSONResponse(await asyncio.to_thread(self._page, request.query_params, wanted))
+
+    def _page(self, query: Mapping[str, str], wanted: Mapping[str, str] | None) -> dict[str, Any]:
+        jobs = {job.id: job for job in self.training.folder.all() if _has(job, wanted)}
+        page = page_of([{"id": number} for number in jobs], query)
+        return {**page, "data": [self._object(jobs[each["id"]]) for each in page["data"]]}
+
+    async def show(self, request: Request) -> Response:
+        return JSONResponse(await asyncio.to_thread(lambda: self._object(self._job(request))))
+
+    def change(self, change: Callable[[TuningJob], JobState]) -> Work:
+        def changed(request: Request) -> dict[str, Any]:
+            job = self._job(request)
+            change(job)
+            return self._object(job)
+
+        async def work(request: Request) -> Response:
+            return JSONResponse(await asyncio.to_thread(changed, request))
+
+        return work
+
+    def parts(self, parts: Callable[..., Sequence[dict[str, Any]]]) -> Work:
+        def page(request: Request) -> dict[str, Any]:
+            job, folder = self._job(request), self.training.folder
+            state = folder.state(job.id)
+            return page_of(parts(job, state, folder.run(state)), request.query_params)
+
+        async def work(request: Request) -> Response:
+            return JSONResponse(await asyncio.to_thread(page, request))
+
+        return work
+
+    async def unload(self, request: Request) -> Response:
+        model = request.path_params["model"]
+        self.training.tuned.models()
+        self.training.tuned.unload(model)
+        return JSONResponse({"id": model, "object": "model", "deleted": True})
+
+    def _job(self, request: Request) -> TuningJob:
+        return self.training.folder.job(request.path_params["job"])
+
+    def _object(self, job: TuningJob) -> dict[str, Any]:
+        folder = self.training.folder
+        state = folder.state(job.id)
+        return job_object(job, state, folder.run(state))
+
+
+def _metadata(query: Mapping[str, str]) -> Mapping[str, str] | None:
+    """metadata[key]=value of the query; metadata=null asks for jobs without any."""
+    if query.get("metadata") == "null":
+        return {}
+    found = {
+        key.removeprefix("metadata[").removesuffix("]"): value
+        for key, value in query.items()
+        if key.startswith("metadata[")
+    }
+    return found or None
+
+
+def _has(job: TuningJob, wanted: Mapping[str, str] | None) -> bool:
+    if wanted is None:
+        return True
+    return not job.metadata if not wanted else wanted.items() <= job.metadata.items()

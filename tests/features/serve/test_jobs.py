@@ -1,0 +1,215 @@
+"""Jobs of a real server through the official client, across kills of the server and of a job's process."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import tiny
+from e2e.conftest import _kernels_are_built_once as kernels_are_built_once
+from e2e.processes import wait_until
+from finewright.jobs.folder import JobFolder
+from finewright.jobs.tuned import TunedModels
+
+openai = pytest.importorskip("openai")
+pytestmark = pytest.mark.torch
+__all__ = ["kernels_are_built_once"]
+
+WORDS = ("red", "blue", "green", "white")
+STEPS, SAVE_STEPS = 24, 3
+METHOD = {
+    "type": "supervised",
+    "supervised": {
+        "hyperparameters": {
+            "batch_size": 4, "learning_rate_multiplier": 4.0, "max_steps": STEPS, "save_steps": SAVE_STEPS,
+            "threads": 1, "prove_elsewhere": False,
+        }
+    },
+}  # fmt: skip
+
+
+class Server(NamedTuple):
+    process: "subprocess.Popen[str]"
+    client: Any
+    key: str
+
+
+def started(folder: Path, base: str, key: str = "") -> Server:
+    (folder / "serve.yaml").write_text("name: here\nserve: {port: 0, max_tokens: 100}\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "finewright", "serve", base, "--spec", "serve.yaml"],
+        cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    shown = ""
+    for line in process.stdout:
+        shown += line
+        if found := re.search(r"at (http://\S+)", line):
+            key = key or re.findall(r"fw-\S+", shown)[0]
+            client = openai.OpenAI(base_url=found[1], api_key=key, max_retries=0, timeout=120)
+            return Server(process, client, key)
+    raise AssertionError(shown)
+
+
+def ended(server: Server, number: signal.Signals) -> None:
+    server.process.send_signal(number)
+    assert server.process.wait(30) == (0 if number == signal.SIGTERM else -number)
+    assert server.process.stdout is not None
+    assert "Traceback" not in server.process.stdout.read()
+    server.process.stdout.close()
+    server.client.close()
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path, _own_home: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    tiny.tiny_model("llama").save_pretrained(tmp_path / "base")
+    tiny.tiny_tokenizer().save_pretrained(tmp_path / "base")
+    yield tmp_path
+    for path in tmp_path.glob("serve/jobs/*/alive.lock"):
+        state = json.loads((path.parent / "state.json").read_text())
+        if state["status"] == "running" and (text := path.read_text().strip()):
+            os.kill(int(text), signal.SIGKILL)
+
+
+def rows(number: int) -> bytes:
+    found = []
+    for i in range(number):
+        word = WORDS[i % len(WORDS)]
+        turns = [("user", f"the {word} {i}"), ("assistant", f"answer {word}")]
+        found.append({"messages": [{"role": role, "content": text} for role, text in turns]})
+    return "".join(json.dumps(row) + "\n" for row in found).encode()
+
+
+def num_steps(folder: Path, job: str) -> int:
+    """The steps that the job's run has logged, as its folder says without any server."""
+    paths = list(folder.glob(f"serve/runs/*-{job[-8:]}-*/events.jsonl"))
+    return sum(b'"metric"' in line for path in paths for line in path.read_bytes().splitlines())
+
+
+def status_on_disk(folder: Path, job: str) -> str:
+    return str(json.loads((folder / "serve/jobs" / job / "state.json").read_text())["status"])
+
+
+def adapter_of(folder: Path, job: str) -> bytes:
+    (path,) = folder.glob(f"serve/runs/*-{job[-8:]}-*/train/*/adapter/adapter_model.safetensors")
+    return path.read_bytes()
+
+
+def poll(get: Callable[[], Any], *statuses: str) -> Any:
+    wait_until(lambda: get().status in statuses)
+    return get()
+
+
+def test_jobs_outlive_the_server_and_a_killed_one_goes_on_exactly(folder: Path) -> None:
+    server = started(folder, "./base")
+    whole, cut, dropped = queued(server.client)
+    assert server.client.fine_tuning.jobs.cancel(dropped).status == "cancelled"
+    wait_until(lambda: num_steps(folder, whole) >= 1)
+    ended(server, signal.SIGKILL)
+
+    # Without a server the job ends well, and its process starts the next.
+    wait_until(lambda: status_on_disk(folder, whole) == "succeeded")
+    wait_until(lambda: num_steps(folder, cut) >= SAVE_STEPS + 1)
+    os.kill(int((folder / "serve/jobs" / cut / "alive.lock").read_text()), signal.SIGKILL)
+
+    server = started(folder, "./base", server.key)
+    jobs, begun = server.client.fine_tuning.jobs, time.monotonic()
+    found = {job.id: job for job in jobs.list()}
+    assert time.monotonic() - begun < 5
+    statuses = [found[job].status for job in (whole, cut, dropped)]
+    assert statuses == ["succeeded", "failed", "cancelled"]
+    assert found[cut].error.code == "process_ended"
+    assert "resume goes on from its last checkpoint" in found[cut].error.message
+    jobs.resume(cut)
+    resumed = poll(lambda: jobs.retrieve(cut), "succeeded", "failed")
+    assert (resumed.status, resumed.trained_tokens) == ("succeeded", found[whole].trained_tokens)
+    assert adapter_of(folder, cut) == adapter_of(folder, whole)
+    check_records(server.client, resumed)
+    check_answers(server.client, resumed.fine_tuned_model)
+    assert server.client.models.delete(resumed.fine_tuned_model).deleted
+    ended(server, signal.SIGTERM)
+
+    after_a_restart = TunedModels(JobFolder(folder / "serve"), 1, 1).models()
+    assert [model.id for model in after_a_restart] == [found[whole].fine_tuned_model]
+
+
+def queued(client: Any) -> tuple[str, str, str]:
+    """Three jobs of the same wish, of which one runs."""
+    train = client.files.create(file=("rows.jsonl", rows(16)), purpose="fine-tune")
+    valid = client.files.create(file=("valid.jsonl", rows(3)), purpose="fine-tune")
+    wish = {"training_file": train.id, "validation_file": valid.id, "method": METHOD, "seed": 5}
+    jobs = client.fine_tuning.jobs
+    found = [jobs.create(model="base", **wish, suffix=name).id for name in ("whole", "cut", "no")]
+    assert [jobs.retrieve(job).status for job in found] == ["running", "queued", "queued"]
+    return found[0], found[1], found[2]
+
+
+def check_records(client: Any, job: Any) -> None:
+    """Events, checkpoints and the result file of a job that was cut say what happened."""
+    events = client.fine_tuning.jobs.list_events(job.id, limit=100).data
+    assert any(re.fullmatch(r"goes on from step [1-9]\d*", event.message) for event in events)
+    metrics = [event.data for event in events if event.type == "metrics"]
+    assert metrics[0]["step"] == metrics[0]["total_steps"] == STEPS
+    assert metrics[0]["valid_loss"] < metrics[-1]["train_loss"]
+    checkpoints = client.fine_tuning.jobs.checkpoints.list(job.id).data
+    assert [(c.step_number, c.fine_tuned_model_checkpoint) for c in checkpoints] == [
+        (STEPS, job.fine_tuned_model),
+        (STEPS - SAVE_STEPS, None),
+    ]
+    assert checkpoints[0].metrics.valid_loss == metrics[0]["valid_loss"]
+    table = client.files.content(job.result_files[0]).text.splitlines()
+    assert (len(table), table[0].split(",")[:2]) == (STEPS + 1, ["step", "train_loss"])
+
+
+def check_answers(client: Any, model: str) -> None:
+    """The tuned model answers as it learned, whole and as a stream."""
+    asked = {
+        "model": model,
+        "messages": [{"role": "user", "content": "the red 0"}],
+        "max_tokens": 8,
+    }
+    whole = client.chat.completions.create(**asked).choices[0].message.content
+    pieces = client.chat.completions.create(**asked, stream=True)
+    assert "".join(piece.choices[0].delta.content or "" for piece in pieces) == whole
+    assert whole.startswith("answer")
+
+
+def test_a_running_job_is_paused_and_what_fails_says_why(folder: Path) -> None:
+    server = started(folder, "./base")
+    jobs = server.client.fine_tuning.jobs
+    file = server.client.files.create(file=("rows.jsonl", rows(16)), purpose="fine-tune")
+
+    def create(**hyperparameters: Any) -> str:
+        usual = METHOD["supervised"]["hyperparameters"]
+        given = {"hyperparameters": {**usual, **hyperparameters}}
+        method = {"type": "supervised", "supervised": given}
+        return str(jobs.create(model="base", training_file=file.id, method=method).id)
+
+    job = create(max_steps=4000)
+    wait_until(lambda: num_steps(folder, job) >= 4)
+    assert jobs.retrieve(job).estimated_finish > time.time() - 60
+    jobs.pause(job)
+    poll(lambda: jobs.retrieve(job), "paused")
+    before = num_steps(folder, job)
+    jobs.resume(job)
+    wait_until(lambda: num_steps(folder, job) > before)
+    jobs.cancel(job)
+    assert poll(lambda: jobs.retrieve(job), "cancelled").finished_at
+    # That a row is longer than max_length is found only once it is tokens.
+    short = create(max_length=4)
+    failed = poll(lambda: jobs.retrieve(short), "failed")
+    assert failed.error.code == "invalid_training_file"
+    assert "train.jsonl:1" in failed.error.message
+    assert str(folder) not in failed.error.message
+    ended(server, signal.SIGTERM)

@@ -16,7 +16,7 @@ from finewright.gateway.measures import Measures
 from finewright.jobs.files import FileFolder
 from finewright.jobs.folder import JobFolder
 from finewright.jobs.queue import JobQueue
-from finewright.jobs.routes import Training, job_routes
+from finewright.jobs.routes import JobsApi, job_routes
 from finewright.jobs.tuned import TunedModels
 
 FILE_BYTES = 20_000
@@ -34,7 +34,7 @@ class Api(NamedTuple):
     """A client with a key that may train, and what it talks to."""
 
     client: TestClient
-    training: Training
+    training: JobsApi
     keys: dict[str, str]
 
     def upload(self, content: bytes = lines(CHAT), name: str = "rows.jsonl") -> str:
@@ -58,14 +58,14 @@ def api(tmp_path: Path) -> Iterator[Api]:
         role: make_key(tmp_path / "keys.json", role, "today") for role in ("user", "train", "admin")
     }
     folder = JobFolder(tmp_path / "serve")
-    training = Training(
+    training = JobsApi(
         files=FileFolder(tmp_path / "serve" / "files"),
         queue=JobQueue(folder, 0),
         tuned=TunedModels(folder, 100, 1),
         bases={"base": str(tmp_path / "base")},
         file_bytes=FILE_BYTES,
     )
-    admission = Admission(1, 1, 1)
+    admission = Admission(1, 1)
     gateway = Gateway([training.tuned], admission, Measures(admission))
     app = app_of(gateway, KeyRing(tmp_path / "keys.json"), job_routes(training))
     headers = {"Authorization": f"Bearer {keys['train']}"}

@@ -38,7 +38,7 @@ Work = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class JobsApi:
     """All that the routes stand on. `bases`: id that clients know -> what a spec names."""
 
     files: FileFolder
@@ -53,7 +53,7 @@ class Training:
         return self.queue.folder
 
 
-def job_routes(training: Training) -> Sequence[BaseRoute]:
+def job_routes(training: JobsApi) -> Sequence[BaseRoute]:
     """Routes to stand beside those of the gateway."""
     files, jobs = _FileRoutes(training, asyncio.Semaphore(_UPLOADS_AT_ONCE)), _JobRoutes(training)
     one = "/v1/fine_tuning/jobs/{job}"
@@ -95,7 +95,7 @@ def _route(method: str, path: str, work: Work, roles: frozenset[str] = _MAY_TRAI
 
 @dataclass(frozen=True, slots=True)
 class _FileRoutes:
-    training: Training
+    training: JobsApi
     uploading: asyncio.Semaphore
 
     async def create(self, request: Request) -> Response:
@@ -146,7 +146,7 @@ class _FileRoutes:
 
 @dataclass(frozen=True, slots=True)
 class _JobRoutes:
-    training: Training
+    training: JobsApi
 
     async def create(self, request: Request) -> Response:
         posted = await read_body(request, JobRequest, most_bytes=_BODY_BYTES, seconds=_BODY_SECONDS)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from finewright.errors import FinewrightError
 from finewright.gateway.errors import ApiError
@@ -20,10 +21,11 @@ from finewright.workbench.systems import load_talker
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class TunedModels:
     """A ModelEngine of the results of jobs; at most `most_loaded` hold their weights in memory."""
 
+    at_once: ClassVar[int] = 1
     folder: JobFolder
     max_tokens: int
     most_loaded: int
@@ -39,9 +41,14 @@ class TunedModels:
                 self._look(number)
         return list(self._known.values())
 
-    def is_ready(self) -> bool:
+    async def is_ready(self) -> bool:
         """Always, where there is one."""
         return bool(self._known)
+
+    async def close(self) -> None:
+        """Let every model go."""
+        while self._loaded:
+            await self._let_go()
 
     async def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
         """See ModelEngine."""
@@ -77,10 +84,15 @@ class TunedModels:
         async with self._loading:
             if model not in self._loaded:
                 while len(self._loaded) >= self.most_loaded:
-                    self._loaded.popitem(last=False)
+                    await self._let_go()
                 self._loaded[model] = await asyncio.to_thread(self._load, model)
             self._loaded.move_to_end(model)
             return self._loaded[model]
+
+    async def _let_go(self) -> None:
+        """Of the model that was asked the longest ago."""
+        _, engine = self._loaded.popitem(last=False)
+        await engine.close()
 
     def _load(self, model: str) -> NativeEngine:
         number, served = next(item for item in self._known.items() if item[1].id == model)

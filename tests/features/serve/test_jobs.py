@@ -4,22 +4,19 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from tests.features.serve.serving import Serving, save_base, started, stop
 
-import tiny
 from e2e.conftest import _kernels_are_built_once as kernels_are_built_once
 from e2e.processes import wait_until
 from finewright.jobs.folder import JobFolder
 from finewright.jobs.tuned import TunedModels
 
-openai = pytest.importorskip("openai")
 pytestmark = pytest.mark.torch
 __all__ = ["kernels_are_built_once"]
 
@@ -36,45 +33,23 @@ METHOD = {
 }  # fmt: skip
 
 
-class Server(NamedTuple):
-    process: "subprocess.Popen[str]"
-    client: Any
-    key: str
+def begun(folder: Path, key: str = "") -> Serving:
+    found = started(folder, "./base")
+    return found._replace(key=key or found.key)
 
 
-def started(folder: Path, base: str, key: str = "") -> Server:
-    (folder / "serve.yaml").write_text("name: here\nserve: {port: 0, max_tokens: 100}\n")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "finewright", "serve", base, "--spec", "serve.yaml"],
-        cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    shown = ""
-    for line in process.stdout:
-        shown += line
-        if found := re.search(r"at (http://\S+)", line):
-            key = key or re.findall(r"fw-\S+", shown)[0]
-            client = openai.OpenAI(base_url=found[1], api_key=key, max_retries=0, timeout=120)
-            return Server(process, client, key)
-    raise AssertionError(shown)
-
-
-def ended(server: Server, number: signal.Signals) -> None:
-    server.process.send_signal(number)
-    assert server.process.wait(30) == (0 if number == signal.SIGTERM else -number)
+def killed(server: Serving) -> None:
+    server.process.kill()
+    assert server.process.wait(30) == -signal.SIGKILL
     assert server.process.stdout is not None
-    assert "Traceback" not in server.process.stdout.read()
     server.process.stdout.close()
-    server.client.close()
 
 
 @pytest.fixture
 def folder(
     tmp_path: Path, _own_home: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
-    tiny.tiny_model("llama").save_pretrained(tmp_path / "base")
-    tiny.tiny_tokenizer().save_pretrained(tmp_path / "base")
+    save_base(tmp_path)
     yield tmp_path
     for path in tmp_path.glob("serve/jobs/*/alive.lock"):
         state = json.loads((path.parent / "state.json").read_text())
@@ -112,21 +87,21 @@ def poll(get: Callable[[], Any], *statuses: str) -> Any:
 
 
 def test_jobs_outlive_the_server_and_a_killed_one_goes_on_exactly(folder: Path) -> None:
-    server = started(folder, "./base")
+    server = begun(folder)
     whole, cut, dropped = queued(server.client)
     assert server.client.fine_tuning.jobs.cancel(dropped).status == "cancelled"
     wait_until(lambda: num_steps(folder, whole) >= 1)
-    ended(server, signal.SIGKILL)
+    killed(server)
 
     # Without a server the job ends well, and its process starts the next.
     wait_until(lambda: status_on_disk(folder, whole) == "succeeded")
     wait_until(lambda: num_steps(folder, cut) >= SAVE_STEPS + 1)
     os.kill(int((folder / "serve/jobs" / cut / "alive.lock").read_text()), signal.SIGKILL)
 
-    server = started(folder, "./base", server.key)
-    jobs, begun = server.client.fine_tuning.jobs, time.monotonic()
+    server = begun(folder, server.key)
+    jobs, asked = server.client.fine_tuning.jobs, time.monotonic()
     found = {job.id: job for job in jobs.list()}
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - asked < 5
     statuses = [found[job].status for job in (whole, cut, dropped)]
     assert statuses == ["succeeded", "failed", "cancelled"]
     assert found[cut].error.code == "process_ended"
@@ -138,7 +113,7 @@ def test_jobs_outlive_the_server_and_a_killed_one_goes_on_exactly(folder: Path) 
     check_records(server.client, resumed)
     check_answers(server.client, resumed.fine_tuned_model)
     assert server.client.models.delete(resumed.fine_tuned_model).deleted
-    ended(server, signal.SIGTERM)
+    stop(server)
 
     after_a_restart = TunedModels(JobFolder(folder / "serve"), 1, 1).models()
     assert [model.id for model in after_a_restart] == [found[whole].fine_tuned_model]
@@ -186,7 +161,7 @@ def check_answers(client: Any, model: str) -> None:
 
 
 def test_a_running_job_is_paused_and_what_fails_says_why(folder: Path) -> None:
-    server = started(folder, "./base")
+    server = begun(folder)
     jobs = server.client.fine_tuning.jobs
     file = server.client.files.create(file=("rows.jsonl", rows(16)), purpose="fine-tune")
 
@@ -212,4 +187,4 @@ def test_a_running_job_is_paused_and_what_fails_says_why(folder: Path) -> None:
     assert failed.error.code == "invalid_training_file"
     assert "train.jsonl:1" in failed.error.message
     assert str(folder) not in failed.error.message
-    ended(server, signal.SIGTERM)
+    stop(server)

@@ -10,7 +10,7 @@ from finewright.features.serve.spec import ServedTarget, ServeSpec
 from finewright.jobs.files import FileFolder
 from finewright.jobs.folder import JobFolder
 from finewright.jobs.queue import JobQueue
-from finewright.jobs.routes import Training
+from finewright.jobs.routes import JobsApi
 from finewright.jobs.tuned import TunedModels
 from finewright.lm.sources import absolute_name, check_name
 from finewright.store.rundir import open_run
@@ -23,7 +23,7 @@ class _Base(NamedTuple):
     name: str
 
 
-def training_of(targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path) -> Training:
+def training_of(targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path) -> JobsApi:
     """Everything that files and jobs stand on. Raises ModelError for a base of the spec that is none."""
     root = folder.resolve()
     jobs = JobFolder(root)
@@ -31,7 +31,7 @@ def training_of(targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path) 
     for name in spec.jobs.trainable:
         check_name(name, Path.cwd())
         found.append(_Base(model_id(name), absolute_name(name, Path.cwd())))
-    return Training(
+    return JobsApi(
         files=FileFolder(root / "files"),
         queue=JobQueue(jobs, spec.jobs.at_once),
         tuned=TunedModels(jobs, spec.max_tokens, spec.jobs.loaded),

@@ -63,17 +63,6 @@ def test_prompts_that_begin_alike_or_are_the_same_change_no_answer(
     assert found == [transformers_own(family, p, frozenset()) for p in prompts]
 
 
-@pytest.mark.parametrize("family", ["llama", "gemma3_text"])
-def test_a_common_prompt_is_computed_once(family: str, tiny_model: Model) -> None:
-    lm = LM(tiny_model(family), {})
-    lengths: list[tuple[int, ...]] = []
-    embeddings = lm.model.get_input_embeddings()
-    embeddings.register_forward_pre_hook(lambda _, inputs: lengths.append(inputs[0].shape))
-    prompts = [PROMPTS[0]] * 8
-    generate(lm, prompts, stop_ids=frozenset(), sampling=Sampling(max_new_tokens=2))
-    assert lengths == [(1, len(PROMPTS[0])), (8, 1)]
-
-
 def some_stop_ids(family: str) -> frozenset[int]:
     """Tokens that end some answers early, others late and others not at all."""
     free = [endless(family, p) for p in PROMPTS]

@@ -17,7 +17,7 @@ from finewright.lm.answers.reader import answer_of_tokens
 from finewright.lm.batch import EncodedRow, PackedBatch, pack, sums_of
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_example, encode_row
-from finewright.lm.generate import Generation, Sampling, generate
+from finewright.lm.generate import Generation, Sampling, each_answer
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores
 from finewright.lm.thoughts import Thoughts, thought_bound
@@ -79,31 +79,29 @@ def answer_all(
     batch_size: int,
     max_thought_tokens: int | None = None,
 ) -> Iterator[tuple[int, Response]]:
-    """(index, response) greedily, batch by batch, longest prompts first so that a batch pads little.
+    """(index, response) greedily as they end, `batch_size` at a time, longest prompts first.
 
     An answer ends where the model's context does. Raises DataError for a question that fills it, and where
     thoughts are to be bounded and the template knows none."""
     limits = _limits(lm, questions, max_new_tokens)
     bound = thought_bound(chat, max_thought_tokens) if max_thought_tokens is not None else None
     order = sorted(range(len(questions)), key=lambda i: -len(questions[i].prompt_ids))
-    sampling = Sampling(max_new_tokens=max_new_tokens)
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        prompts = [questions[i].prompt_ids for i in batch]
-        thoughts = Thoughts.after(bound, prompts) if bound else None
-        found = generate(
-            lm,
-            prompts,
-            stop_ids=chat.stop_ids,
-            sampling=sampling,
-            limits=[limits[i] for i in batch],
-            thoughts=thoughts,
-        )
-        for row, (i, generation) in enumerate(zip(batch, found, strict=True)):
-            response = response_of(chat, questions[i], generation)
-            thought_cut = thoughts is not None and thoughts.is_cut(row)
-            context_cut = not generation.stopped and limits[i] < max_new_tokens
-            yield i, response._replace(thought_cut=thought_cut, context_cut=context_cut)
+    prompts = [questions[i].prompt_ids for i in order]
+    thoughts = Thoughts.after(bound, prompts) if bound else None
+    for row, generation in each_answer(
+        lm,
+        prompts,
+        stop_ids=chat.stop_ids,
+        sampling=Sampling(max_new_tokens=max_new_tokens),
+        limits=[limits[i] for i in order],
+        thoughts=thoughts,
+        max_running=batch_size,
+    ):
+        i = order[row]
+        response = response_of(chat, questions[i], generation)
+        thought_cut = thoughts is not None and thoughts.is_cut(row)
+        context_cut = not generation.stopped and limits[i] < max_new_tokens
+        yield i, response._replace(thought_cut=thought_cut, context_cut=context_cut)
 
 
 def reads_of(lm: LM) -> int | None:

@@ -1,43 +1,39 @@
 """Answers from a model: many at once for measuring, one token at a time for talking.
 
-Prompts run packed where the model packs exactly, left-padded where not; then each step feeds one token
-per unfinished row. Rows that have ended leave the batch (and the key-value cache) once they are a quarter
-of it."""
+They come from the generation engine (engine/engine.py); of models whose cache cannot be kept in blocks, from
+padded batches (padded.py). Answers to prompts that are the same begin with one computation of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
-from finewright.lm.batch import EncodedRow, pack
-from finewright.lm.fast import attention, decode, prefill
+from finewright.errors import ModelError
+from finewright.lm.engine.engine import EngineLimits, GenerationEngine
+from finewright.lm.engine.forward import BLOCK, Piece
+from finewright.lm.engine.ready import ready_forward
+from finewright.lm.engine.requests import GenerationRequest, TokenSampling, WrittenTokens
+from finewright.lm.generation import Generation, Sampling
 from finewright.lm.model import LM
+from finewright.lm.padded import each_padded, stream_padded, trace_padded
+from finewright.lm.runtime import free_bytes
 from finewright.lm.thoughts import Thoughts
 
+__all__ = ["Generation", "Sampling", "Trace", "each_answer", "generate", "stream", "trace"]
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How tokens are chosen. Temperature 0 is greedy; otherwise nucleus sampling with a seed."""
-
-    max_new_tokens: int = 256
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
+_SEEDS = 2**32
+_MOST_RUNNING = 64
+_SHARE = 0.5  # of the free memory, at most, for a cache
+_GUESS_UP_TO = 1
 
 
-class Generation(NamedTuple):
-    """New tokens, and the stop token after them where the model ended by itself."""
+class _Asked(NamedTuple):
+    """How all prompts are answered."""
 
-    ids: tuple[int, ...]
-    stop_id: int | None
-
-    @property
-    def stopped(self) -> bool:
-        """Did the model end by itself?"""
-        return self.stop_id is not None
+    stop_ids: frozenset[int]
+    sampling: Sampling
+    thoughts: Thoughts | None
 
 
 class Trace(NamedTuple):
@@ -47,39 +43,6 @@ class Trace(NamedTuple):
     logits: Tensor
 
 
-class _Step(NamedTuple):
-    """A token for each of the rows (their numbers), and the logits that chose it."""
-
-    rows: Sequence[int]
-    tokens: Sequence[int]
-    logits: Tensor
-
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        """(row, token)."""
-        return zip(self.rows, self.tokens, strict=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """What ends the rows, and what bounds their thoughts; `most` is of each row, beside the sampling's."""
-
-    stop_ids: frozenset[int]
-    most: Sequence[int] | None = None
-    thoughts: Thoughts | None = None
-
-    def written(self, rows: Sequence[int], tokens: list[int]) -> list[int]:
-        """What is written where these tokens were chosen."""
-        if self.thoughts is None:
-            return tokens
-        return [self.thoughts.written(*pair) for pair in zip(rows, tokens, strict=True)]
-
-    def ends(self, row: int, token: int, step: int) -> bool:
-        """Is this token, chosen in the step, the last of its row?"""
-        is_last = self.most is not None and step + 1 >= self.most[row]
-        return is_last or token in self.stop_ids
-
-
-@torch.inference_mode()
 def generate(
     lm: LM,
     prompts: Sequence[Sequence[int]],
@@ -90,16 +53,50 @@ def generate(
     thoughts: Thoughts | None = None,
 ) -> list[Generation]:
     """One answer per prompt, in order; `limits` are the most tokens of each, and `thoughts` bounds those."""
-    new: list[list[int]] = [[] for _ in prompts]
-    ends: list[int | None] = [None] * len(prompts)
-    limited = _Limits(stop_ids, limits, thoughts)
-    for step in _decode(lm, prompts, limits=limited, sampling=sampling):
-        for row, token in step.pairs():
-            if token in stop_ids:
-                ends[row] = token
-            else:
-                new[row].append(token)
-    return [Generation(tuple(ids), end) for ids, end in zip(new, ends, strict=True)]
+    found = dict(
+        each_answer(
+            lm, prompts, stop_ids=stop_ids, sampling=sampling, limits=limits, thoughts=thoughts
+        )
+    )
+    return [found[row] for row in range(len(prompts))]
+
+
+@torch.inference_mode()
+def each_answer(  # noqa: PLR0913 - what is asked, by name
+    lm: LM,
+    prompts: Sequence[Sequence[int]],
+    *,
+    stop_ids: frozenset[int],
+    sampling: Sampling,
+    limits: Sequence[int] | None = None,
+    thoughts: Thoughts | None = None,
+    max_running: int = _MOST_RUNNING,
+) -> Iterator[tuple[int, Generation]]:
+    """(row, answer) as they end, one for each prompt; see `generate`. At most `max_running` are in the
+    making, and the next begins when one ends."""
+    most = [sampling.max_new_tokens] * len(prompts)
+    if limits is not None:
+        most = [min(pair) for pair in zip(most, limits, strict=True)]
+    asked = _Asked(stop_ids, sampling, thoughts)
+    if not lm.block_bytes:
+        yield from each_padded(lm, prompts, *asked, limits=most, batch_size=max_running)
+        return
+    alike: dict[tuple[tuple[int, ...], int], list[int]] = {}
+    for row, prompt in enumerate(prompts):
+        alike.setdefault((tuple(prompt), most[row]), []).append(row)
+    sizes = [len(prompt) + limit for (prompt, limit), rows in alike.items() for _ in rows]
+    engine, adapter = _engine(lm, sizes, max_running)
+    rows_of: dict[int, list[int]] = {}
+    for (prompt, limit), rows in alike.items():
+        for start in range(0, len(rows), max_running):
+            some = rows[start : start + max_running]
+            rows_of[engine.add(_request(prompt, limit, adapter, some, asked))] = some
+    written: list[list[int]] = [[] for _ in prompts]
+    for part in _parts(engine):
+        row = rows_of[part.request][part.answer]
+        written[row] += part.tokens
+        if part.end is not None:
+            yield row, Generation(tuple(written[row]), part.end.stop_id)
 
 
 @torch.inference_mode()
@@ -112,125 +109,74 @@ def stream(
     thoughts: Thoughts | None = None,
 ) -> Iterator[int]:
     """The answer's tokens as they come; a stop token ends it and is not yielded."""
-    limited = _Limits(stop_ids, None, thoughts)
-    for step in _decode(lm, [prompt], limits=limited, sampling=sampling):
-        (token,) = step.tokens
-        if token in stop_ids:
-            return
-        yield token
+    asked = _Asked(stop_ids, sampling, thoughts)
+    if not lm.block_bytes:
+        yield from stream_padded(lm, prompt, *asked)
+        return
+    limit = sampling.max_new_tokens
+    engine, adapter = _engine(lm, [len(prompt) + limit], 1)
+    engine.add(_request(prompt, limit, adapter, [0], asked))
+    for part in _parts(engine):
+        yield from part.tokens
 
 
 @torch.inference_mode()
 def trace(lm: LM, prompts: Sequence[Sequence[int]], num_tokens: int) -> list[Trace]:
     """Exactly `num_tokens` greedy tokens for each prompt, with their logits on the CPU, float32."""
-    sampling = Sampling(max_new_tokens=num_tokens)
-    steps = list(_decode(lm, prompts, limits=_Limits(frozenset()), sampling=sampling))
-    logits = torch.stack([step.logits.float().cpu() for step in steps], 1)
-    return [
-        Trace(tuple(step.tokens[row] for step in steps), logits[row]) for row in range(len(prompts))
-    ]
+    if not lm.block_bytes:
+        return [Trace(*pair) for pair in trace_padded(lm, prompts, num_tokens)]
+    virtual = (0,) * lm.num_virtual
+    rows = [virtual + tuple(prompt) for prompt in prompts]
+    each = -(-(max(map(len, rows)) + num_tokens) // BLOCK)
+    forward, adapter = ready_forward(lm, each * len(rows))
+    tables = [tuple(range(i * each, (i + 1) * each)) for i in range(len(rows))]
+    done, steps = [0] * len(rows), []
+    for _ in range(num_tokens):
+        pieces = [
+            Piece(row[at:], at, table, adapter, 1)
+            for row, at, table in zip(rows, done, tables, strict=True)
+        ]
+        done = [len(row) for row in rows]
+        steps.append(forward.step(pieces).cpu())
+        chosen = steps[-1].argmax(-1).tolist()
+        rows = [(*row, token) for row, token in zip(rows, chosen, strict=True)]
+    logits = torch.stack(steps, 1)
+    return [Trace(row[-num_tokens:], own) for row, own in zip(rows, logits, strict=True)]
 
 
-def _decode(
-    lm: LM,
-    prompts: Sequence[Sequence[int]],
-    *,
-    limits: _Limits,
-    sampling: Sampling,
-) -> Iterator[_Step]:
-    """Every new token, stop tokens included."""
-    model = lm.model
-    logits, cache, mask = _prompted(lm, prompts)
-    with attention.using(model, decode.implementation(model)):
-        yield from _steps(lm, logits, cache, mask, limits=limits, sampling=sampling)
+def _engine(lm: LM, sizes: Sequence[int], max_running: int) -> tuple[GenerationEngine, str | None]:
+    """An engine with room for the longest answers that run together, as far as memory is left; `sizes` are
+    the tokens of each prompt and its answer."""
+    blocks = sorted((-(-(size + lm.num_virtual) // BLOCK) for size in sizes), reverse=True)
+    most = int(_SHARE * free_bytes()) // lm.block_bytes
+    num_blocks = 1 + max(blocks[0], min(most, sum(blocks[:max_running])))
+    forward, adapter = ready_forward(lm, num_blocks)
+    size = lm.model.get_output_embeddings().weight.shape[0]
+    limits = EngineLimits(size, max_running=max_running, guess_up_to=_GUESS_UP_TO)
+    return GenerationEngine(forward, limits, own=adapter), adapter
 
 
-def _prompted(lm: LM, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, DynamicCache, Tensor]:
-    """Logits of the first new tokens (B, V), the prompts' cache, and its mask (B, longest): left-padded."""
-    cache = decode.roomy_cache(lm.model)
-    if lm.packs_exactly:
-        return _packed_prompts(lm, prompts, cache)
-    row = lm.with_virtual_tokens(pack([_prompt_row(ids) for ids in prompts], lm.device))
-    tokens, mask = prefill.left_padded(row.segments[-len(prompts) :], lm.device)
-    # ids or embeddings; what a pad holds is masked
-    given = {name: tensor[0, tokens] for name, tensor in lm.inputs(row).items()}
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    with attention.using(lm.model, decode.implementation(lm.model)):
-        places = {"attention_mask": mask, "position_ids": positions, "past_key_values": cache}
-        states = _last_states(lm, {**given, **places})
-    return lm.logits(states[:, -1]), cache, mask
+def _request(
+    prompt: Sequence[int], limit: int, adapter: str | None, rows: Sequence[int], asked: _Asked
+) -> GenerationRequest:
+    """Answers to one prompt, those of these rows."""
+    _, sampling, thoughts = asked
+    seed = sampling.seed * _SEEDS + rows[0]
+    return GenerationRequest(
+        tuple(prompt),
+        limit,
+        TokenSampling(sampling.temperature, sampling.top_p, seed=seed),
+        adapter,
+        len(rows),
+        asked.stop_ids,
+        rewrite=(lambda k, token: thoughts.written(rows[k], token)) if thoughts else None,
+    )
 
 
-def _packed_prompts(
-    lm: LM, prompts: Sequence[Sequence[int]], cache: DynamicCache
-) -> tuple[Tensor, DynamicCache, Tensor]:
-    number = {ids: i for i, ids in enumerate(dict.fromkeys(map(tuple, prompts)))}
-    row = lm.with_virtual_tokens(lm.pack([[_prompt_row(ids) for ids in number]]))
-    rows = row.segments[-len(number) :]
-    picked = torch.tensor([number[tuple(ids)] for ids in prompts], device=lm.device)
-    tokens, mask = (t[picked] for t in prefill.left_padded(rows, lm.device))
-    spreading = prefill.spreading(cache, tokens)
-    with attention.using(lm.model, attention.NAME):
-        places = {"position_ids": row.position_ids, "segments": row.segments}
-        states = _last_states(lm, {**lm.inputs(row, spreading), **places})
-    return lm.logits(states[0, tokens[:, -1]]), cache, mask
-
-
-def _last_states(lm: LM, given: Mapping[str, Any]) -> Tensor:
-    """Hidden states (B, n, d) of new tokens (B, n), which the cache that is given takes up."""
-    output = lm.model.base_model(**{"use_cache": True, **given})
-    states: Tensor = output.last_hidden_state
-    return states
-
-
-def _steps(
-    lm: LM,
-    logits: Tensor,
-    cache: DynamicCache,
-    mask: Tensor,
-    *,
-    limits: _Limits,
-    sampling: Sampling,
-) -> Iterator[_Step]:
-    generator = torch.Generator(lm.device).manual_seed(sampling.seed)
-    positions = mask.sum(1, keepdim=True)
-    alive = list(range(len(mask)))
-    finished: set[int] = set()
-    for step in range(sampling.max_new_tokens):
-        tokens = _choose(logits.float(), sampling, generator)
-        going = [i for i, row in enumerate(alive) if row not in finished]
-        chosen = tokens.tolist()
-        found = limits.written(alive, chosen)
-        if found != chosen:
-            tokens = tokens.new_tensor(found)
-        made = _Step([alive[i] for i in going], [found[i] for i in going], logits)
-        yield made
-        finished.update(row for row, token in made.pairs() if limits.ends(row, token, step))
-        if finished.issuperset(alive) or step + 1 == sampling.max_new_tokens:
-            return
-        mask = torch.cat((mask, mask.new_ones(len(alive), 1)), 1)
-        keep = [i for i, row in enumerate(alive) if row not in finished]
-        if 4 * (len(alive) - len(keep)) >= len(alive):
-            index = torch.tensor(keep, device=lm.device)
-            cache.reorder_cache(index)
-            tokens, mask, positions = tokens[index], mask[index], positions[index]
-            alive = [alive[i] for i in keep]
-        places = {"attention_mask": mask, "position_ids": positions, "past_key_values": cache}
-        states = _last_states(lm, {"input_ids": tokens[:, None], **places})
-        logits = lm.logits(states[:, -1])
-        positions = positions + 1
-
-
-def _prompt_row(prompt: Sequence[int]) -> EncodedRow:
-    return EncodedRow(tuple(prompt), (False,) * len(prompt))
-
-
-def _choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
-    """The next token of each row; logits (B, V) -> (B,)."""
-    if sampling.temperature == 0:
-        return logits.argmax(-1)
-    p = (logits / sampling.temperature).softmax(-1)
-    ordered, order = p.sort(-1, descending=True)
-    outside = ordered.cumsum(-1) - ordered >= sampling.top_p
-    picked = torch.multinomial(ordered.masked_fill(outside, 0.0), 1, generator=generator)
-    return order.gather(-1, picked).squeeze(-1)
+def _parts(engine: GenerationEngine) -> Iterator[WrittenTokens]:
+    """What is written, to the end. Raises ModelError for an answer that fails."""
+    while engine.has_work:
+        for part in engine.step():
+            if part.end is not None and part.end.reason == "error":
+                raise ModelError(f"an answer ended early: {part.end.error}")
+            yield part

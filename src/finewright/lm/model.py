@@ -19,6 +19,8 @@ from finewright.lm.adapters.prefix import Prefix
 from finewright.lm.adapters.virtual import VirtualRow, VirtualTokens, laid_out
 from finewright.lm.adapters.whole import WholeModel
 from finewright.lm.batch import EncodedRow, PackedBatch, Segment, filled_up, pack, pack_groups
+from finewright.lm.engine.native import known_decoder
+from finewright.lm.engine.recognise import Decoder
 from finewright.lm.fast import attention, head, library, recompute
 from finewright.lm.logits import Logits
 from finewright.lm.probe import block_bytes, probe_rows, run, speed_up
@@ -58,6 +60,17 @@ class LM:
     def block_bytes(self) -> int:
         """Bytes of a block of the paged cache; 0 where the model gives other numbers with one."""
         return block_bytes(self.model) if self.packs_exactly else 0
+
+    @cached_property
+    def decoder(self) -> Decoder | str:
+        """What a native step of generation computes of the model, or why there is none."""
+        return known_decoder(self.model)
+
+    @property
+    def num_virtual(self) -> int:
+        """Virtual tokens that the adapter puts before each row."""
+        virtual = self._virtual_now
+        return 0 if virtual is None else virtual.count
 
     def parameters(self) -> list[nn.Parameter]:
         """The trained parameters, in a fixed order."""
@@ -120,9 +133,7 @@ class LM:
 
     def with_virtual_tokens(self, batch: PackedBatch) -> VirtualRow:
         """The batch as the forward takes it: with the adapter's virtual tokens, when it has any."""
-        virtual = self._virtual_now
-        count = 0 if virtual is None else virtual.count
-        return laid_out(batch.input_ids, batch.position_ids, batch.segments, count)
+        return laid_out(batch.input_ids, batch.position_ids, batch.segments, self.num_virtual)
 
     def inputs(self, row: VirtualRow, cache: DynamicCache | None = None) -> dict[str, Any]:
         """What the model's forward is given for the tokens of a row; `cache` takes up keys and values."""
@@ -150,6 +161,12 @@ class LM:
             notes.insert(
                 0, "answers in padded rows, because attention does not read a cache in blocks"
             )
+        elif (
+            self.device.type == "cpu"
+            and not library.status().reason
+            and isinstance(self.decoder, str)
+        ):
+            notes.append(f"answers by torch in place of the CPU kernels, because {self.decoder}")
         return tuple(notes)
 
     def recompute(self) -> None:

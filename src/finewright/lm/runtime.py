@@ -20,6 +20,7 @@ NEEDED = ("torch", "transformers", "accelerate", "safetensors", "gguf", "numpy")
 _MACHINE = Path("/proc/stat")
 _SPINS, _SPINS_BUSY = "20000", "1000"  # see share_cores
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_MEMORY, _UNKNOWN_BYTES = Path("/proc/meminfo"), 4 * 2**30
 _PEAK = "5"  # see Documentation/filesystems/proc.rst: set the peak resident size back
 
 
@@ -145,6 +146,15 @@ def dtype_of(name: Literal["bf16", "fp32"]) -> "torch.dtype":
     import torch
 
     return torch.bfloat16 if name == "bf16" else torch.float32
+
+
+def free_bytes() -> int:
+    """Memory that the device has left; of the CPU all that could be given, where the system tells."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    return bytes_in(_MEMORY, "MemAvailable") if _MEMORY.exists() else _UNKNOWN_BYTES
 
 
 def peak_gib() -> float:

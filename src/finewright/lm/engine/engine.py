@@ -52,16 +52,16 @@ class EngineLimits:
 
 
 class GenerationEngine:
-    """See the module."""
+    """See the module. `own` is the key of an adapter that the forward has loaded already."""
 
-    def __init__(self, forward: Forward, limits: EngineLimits) -> None:
+    def __init__(self, forward: Forward, limits: EngineLimits, *, own: str | None = None) -> None:
         self._forward, self._limits = forward, limits
         self._pool = BlockPool(forward.num_blocks, partial(forward.copy_block, ZERO))
         self._schedule = StepSchedule(
             self._pool, limits.max_running, limits.max_step_tokens, limits.guess_up_to
         )
         self._numbers, self._versions = count(), count(1)
-        self._loaded: dict[str | None, int] = {None: 0}
+        self._loaded: dict[str | None, int] = {None: 0, own: 0}
 
     @property
     def has_work(self) -> bool:

@@ -44,17 +44,23 @@ _FIRST_POSITIONS = 1024
 
 
 def native_forward(model: PreTrainedModel, num_blocks: int) -> "NativeForward | str":
-    """The native forward of a model, or why there is none: it is compared with the model first."""
+    """The native forward of a model, or why there is none."""
+    decoder = known_decoder(model)
+    return decoder if isinstance(decoder, str) else NativeForward(model, decoder, num_blocks)
+
+
+def known_decoder(model: PreTrainedModel) -> Decoder | str:
+    """What a native forward computes of a model, or why it cannot: the two are compared first."""
     if reason := library.status().reason:
         return reason
     if model.device.type != "cpu" or model.dtype not in structures.NUMBER_FORMATS:
         return f"{model.dtype} on {model.device} is computed by torch"
     try:
         decoder = recognise(model)
-        forward = NativeForward(model, decoder, num_blocks)
+        is_right = _is_right(model, decoder)
     except UnknownModelError as unknown:
         return f"{type(model).__name__}: {unknown}"
-    return forward if _is_right(model, decoder) else f"{type(model).__name__}: other numbers"
+    return decoder if is_right else f"{type(model).__name__}: other numbers"
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from finewright.errors import ModelError
+from finewright.lm.adapters.virtual import VirtualTokens
 from finewright.lm.engine.beside import AdaptedLinears, MixedRows, StepRows
 from finewright.lm.engine.forward import Piece
 from finewright.lm.engine.weights import AdapterWeights, weights_of
@@ -35,9 +36,7 @@ class TorchForward:
         self._lm = lm
         self._cache = PagedCache(num_blocks)
         self._linears = AdaptedLinears(lm.model)
-        self._virtual: dict[str | None, _Virtual] = {
-            None: self._virtual_of(weights_of(lm.adapters))
-        }
+        self._virtual: dict[str | None, _Virtual] = {None: self._virtual_of(_own_virtual(lm))}
         self._apart = False
 
     @property
@@ -170,6 +169,12 @@ class TorchForward:
         if not parts:
             return None
         return torch.tensor(places, device=self._lm.device), torch.cat(parts, 2)
+
+
+def _own_virtual(lm: LM) -> AdapterWeights:
+    """The virtual tokens of the model's own adapter; what it does to linears is in these."""
+    parts = lm.adapters.items()
+    return weights_of({p: v for p, v in parts if isinstance(v, VirtualTokens) and v.enabled})
 
 
 def _by_adapter(pieces: Sequence[Piece]) -> list[int]:

@@ -1,0 +1,43 @@
+"""The forward that a model's answers are computed by, with the model's own adapter in it."""
+
+from typing import NamedTuple
+
+from finewright.errors import ModelError
+from finewright.lm.engine.forward import Forward
+from finewright.lm.engine.native import NativeForward, known_decoder
+from finewright.lm.engine.torch_forward import TorchForward
+from finewright.lm.engine.weights import weights_of
+from finewright.lm.model import LM
+
+_OWN = "own"
+
+
+class ReadyForward(NamedTuple):
+    """A forward, and the key under which it has the model's own adapter; None where it is in the forward."""
+
+    forward: Forward
+    adapter: str | None
+
+
+def ready_forward(lm: LM, num_blocks: int) -> ReadyForward:
+    """The native forward where it knows the model, else torch's. The weights are those of this moment.
+
+    Raises ModelError for a model whose attention does not read a cache in blocks."""
+    if not lm.block_bytes:
+        raise ModelError(
+            f"{type(lm.model).__name__}: its cache cannot be kept in blocks, so its answers are not batched",
+            hint="choose a base model of another family",
+        )
+    # what a decoder has copied of the weights does not learn with them
+    decoder = lm.decoder if lm.has_reference else known_decoder(lm.model)
+    if isinstance(decoder, str):
+        return ReadyForward(TorchForward(lm, num_blocks), None)
+    forward = NativeForward(lm.model, decoder, num_blocks)
+    own = weights_of({place: part for place, part in lm.adapters.items() if part.enabled})
+    if not own.linears and not own.num_virtual:
+        return ReadyForward(forward, None)
+    try:
+        forward.load(_OWN, own)
+    except ModelError:
+        return ReadyForward(TorchForward(lm, num_blocks), None)
+    return ReadyForward(forward, _OWN)

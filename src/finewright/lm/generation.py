@@ -1,0 +1,26 @@
+"""How an answer is generated, and what it is."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen. Temperature 0 is greedy; otherwise nucleus sampling with a seed."""
+
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+class Generation(NamedTuple):
+    """New tokens, and the stop token after them where the model ended by itself."""
+
+    ids: tuple[int, ...]
+    stop_id: int | None
+
+    @property
+    def stopped(self) -> bool:
+        """Did the model end by itself?"""
+        return self.stop_id is not None

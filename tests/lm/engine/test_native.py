@@ -197,3 +197,14 @@ def test_what_is_served_is_what_was_trained(
         for model in (packed, whole)
     )
     assert torch.equal(found, true)
+
+
+def test_weights_that_are_trained_are_read_as_they_are(tiny_model: Model) -> None:
+    model = tiny_model("qwen2")
+    forward = forward_of(model)
+    model.requires_grad_(True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+    model(input_ids=torch.tensor([ROWS[0]])).logits.square().mean().backward()
+    optimizer.step()
+    (found,) = logits_in_cuts(forward, [(None, ROWS[0])])
+    assert distance(found, true_logits(model, ROWS[0])) < 1e-5

@@ -30,6 +30,7 @@ from finewright.lm.engine.recognise import (
 )
 from finewright.lm.engine.weights import AdapterWeights, LinearDelta, LowRankDelta
 from finewright.lm.fast import dora, library, structures
+from finewright.lm.fast.linear import state_of
 from finewright.lm.fast.quantized import (
     Int8,
     Nf4Codes,
@@ -84,7 +85,11 @@ class NativeForward:
         self._places: dict[str, int] = {}
         self._modules: dict[str, nn.Module] = {}
         self._adapters: dict[str, _Loaded] = {}
+        self._biases: list[tuple[Tensor, Tensor]] = []
         self._model = self._laid()
+        self._sources = [bias for bias, _ in self._biases]
+        self._sources += [p for module, _ in decoder.norms for p in module.parameters()]
+        self._state = [state_of(source) for source in self._sources]
         self._vocabulary = decoder.head.out_features
         self._positions = 0
         self._take_positions(_FIRST_POSITIONS)
@@ -97,6 +102,7 @@ class NativeForward:
     @torch.no_grad()
     def step(self, pieces: Sequence[Piece]) -> Tensor:
         """Logits (sum of num_logits, V), float32, piece by piece."""
+        self._renew()
         self._take_positions(max(piece.end for piece in pieces))
         wanted = sum(piece.num_logits for piece in pieces)
         # rows a power of two apart would share few places of a cache
@@ -224,7 +230,7 @@ class NativeForward:
     def _linear(self, module: nn.Module) -> structures.StepLinear:
         base = module.base if isinstance(module, OnLinear) else module
         assert isinstance(base, nn.Linear)
-        bias = None if base.bias is None else self._address(base.bias.detach().float())
+        bias = None if base.bias is None else self._copied(base.bias)
         outputs, inputs = shape_of(module)
         laid = structures.StepLinear(outputs=outputs, inputs=inputs, bias=bias)
         frozen = module.frozen if isinstance(module, OnLinear) else None
@@ -244,6 +250,21 @@ class NativeForward:
         if isinstance(packed, Nf4Codes):
             laid.form, laid.mean = structures.NF4, packed.mean
             laid.scale_scales = self._address(packed.scale_scales)
+
+    def _copied(self, bias: Tensor) -> int | None:
+        copy = bias.detach().float().clone()
+        self._biases.append((bias, copy))
+        return self._address(copy)
+
+    def _renew(self) -> None:
+        """Where training has changed norms and biases, copy them again; all else is read in place."""
+        state = [state_of(source) for source in self._sources]
+        if state == self._state:
+            return
+        self._state = state
+        self._decoder.renew()
+        for bias, copy in self._biases:
+            copy.copy_(bias)
 
     def _address(self, tensor: Tensor | None) -> int | None:
         self._kept.append(tensor)

@@ -77,6 +77,15 @@ class Decoder:
     eps: float
     attention_scale: float
     softcap: float
+    norms: tuple[tuple[nn.Module, Tensor], ...]
+
+    @torch.no_grad()
+    def renew(self) -> None:
+        """Copy the norms' weights again, where they were trained."""
+        for module, weight in self.norms:
+            found = norm.recognised(module)
+            assert not isinstance(found, str)
+            weight.copy_(found.weight)
 
     def angles(self, count: int, dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]:
         """Cosines and sines (count, rotary) of the first positions, by kind of layer, as the model rounds."""
@@ -100,10 +109,10 @@ def recognise(model: PreTrainedModel) -> Decoder:
     assert isinstance(head, nn.Linear)
     _need(not (_rope_types(config) & _VARYING_ROPES), "its rotation depends on the length")
     names = {id(module): path for path, module in model.named_modules()}
-    epsilons: set[float] = set()
-    layers = tuple(_layer(layer, config, names, epsilons) for layer in base.layers)
-    last = _norm(base.norm, epsilons)
-    _need(len(epsilons) == 1, "its norms' epsilons differ")
+    norms = _Norms()
+    layers = tuple(_layer(layer, config, names, norms) for layer in base.layers)
+    last = norms.add(base.norm)
+    _need(len(norms.epsilons) == 1, "its norms' epsilons differ")
     first = base.layers[0].self_attn
     scales = {float(layer.self_attn.scaling) for layer in base.layers}
     caps = {_softcap(layer.self_attn) for layer in base.layers}
@@ -123,9 +132,10 @@ def recognise(model: PreTrainedModel) -> Decoder:
         first.head_dim,
         shape_of(down)[1],
         bool(gelu),
-        epsilons.pop(),
+        norms.epsilons.pop(),
         scales.pop(),
         caps.pop(),
+        tuple(norms.found),
     )
 
 
@@ -137,13 +147,13 @@ def shape_of(linear: nn.Module) -> tuple[int, int]:
 
 
 def _layer(
-    layer: nn.Module, config: Any, names: Mapping[int, str], epsilons: set[float]
+    layer: nn.Module, config: Any, names: Mapping[int, str], norms: "_Norms"
 ) -> DecoderLayer:
     children = dict(layer.named_children())
-    norms = tuple(sorted(name for name, child in children.items() if norm.is_norm(child)))
+    around = tuple(sorted(name for name, child in children.items() if norm.is_norm(child)))
     drops = {name for name, child in children.items() if isinstance(child, nn.Dropout)}
     _need(
-        norms in _AROUND and children.keys() - drops == {*norms, "self_attn", "mlp"},
+        around in _AROUND and children.keys() - drops == {*around, "self_attn", "mlp"},
         f"the parts of {type(layer).__name__} are not known",
     )
     own, gated = children["self_attn"], children["mlp"]
@@ -165,16 +175,16 @@ def _layer(
     def by_path(wanted: Any) -> dict[str, nn.Module]:
         return {names[id(linears[name])]: _linear(linears[name]) for name in wanted}
 
-    around = tuple(_norm(children[name], epsilons) if name else None for name in _AROUND[norms])
+    weights = tuple(norms.add(children[name]) if name else None for name in _AROUND[around])
     query_norm, key_norm = (
-        _norm(heads[name], epsilons) if name in rest else None for name in ("q_norm", "k_norm")
+        norms.add(heads[name]) if name in rest else None for name in ("q_norm", "k_norm")
     )
     for each in (query_norm, key_norm):
         _need(each is None or len(each) == own.head_dim, "its queries are normed across heads")
     window, kind = _window(own, config), getattr(own, "layer_type", None) or ""
     of_attention = by_path(qkv), by_path(("o_proj",))
     return DecoderLayer(
-        *of_attention, by_path(inner), by_path((down,)), around, query_norm, key_norm, window, kind
+        *of_attention, by_path(inner), by_path((down,)), weights, query_norm, key_norm, window, kind
     )
 
 
@@ -185,12 +195,21 @@ def _linear(module: nn.Module) -> nn.Module:
     return module
 
 
-def _norm(module: nn.Module, epsilons: set[float]) -> Tensor:
-    found = norm.recognised(module)
-    if isinstance(found, str):
-        raise UnknownModelError(f"{type(module).__name__}: {found}")
-    epsilons.add(found.eps)
-    return found.weight.contiguous()
+class _Norms:
+    """The norms of a model, copied as they are found."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[nn.Module, Tensor]] = []
+        self.epsilons: set[float] = set()
+
+    def add(self, module: nn.Module) -> Tensor:
+        """What it multiplies by, float32."""
+        scaling = norm.recognised(module)
+        if isinstance(scaling, str):
+            raise UnknownModelError(f"{type(module).__name__}: {scaling}")
+        self.epsilons.add(scaling.eps)
+        self.found.append((module, scaling.weight.contiguous()))
+        return self.found[-1][1]
 
 
 def _window(own: Any, config: Any) -> int:

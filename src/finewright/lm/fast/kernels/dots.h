@@ -133,12 +133,13 @@ template <class T> struct Sixteen {
   const T* at(i64 n) const { return first + std::min(n, count - 1) * row; }
 };
 
-// out (M, 16); columns beyond the count repeat the last
+// out (M, 16), columns from `begin` to `end`, which are in eights; columns beyond the count repeat the last
 template <int M, class T>
-inline void dots(const T* const* x, const Sixteen<T>& w, i64 width, i64 ahead, float* out, i64 out_row) {
+inline void dots(const T* const* x, const Sixteen<T>& w, i64 width, i64 ahead, int begin, int end, float* out,
+                 i64 out_row) {
   constexpr int N = M == 1 ? 8 : M == 2 ? 8 : 4;
   constexpr int kRounds = M == 1 ? 1 : 16 / N;  // one row takes both rounds before it folds
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = begin / N; round < (M == 1 ? 1 : end / N); ++round) {
     Lanes sums[16];
     const T* rows[16];
     for (int n = 0; n < 16; ++n) rows[n] = w.at(round * N + n);
@@ -152,14 +153,15 @@ inline void dots(const T* const* x, const Sixteen<T>& w, i64 width, i64 ahead, f
   }
 }
 
-// the same for 1 to 4 rows
+// the same for 1 to 4 rows; a part of the columns only for more than one
 template <class T>
-inline void dots(i64 rows, const T* const* x, const Sixteen<T>& w, i64 width, i64 ahead, float* out, i64 out_row) {
+inline void dots(i64 rows, const T* const* x, const Sixteen<T>& w, i64 width, i64 ahead, float* out, i64 out_row,
+                 int begin = 0, int end = 16) {
   switch (rows) {
-    case 1: return dots<1>(x, w, width, ahead, out, out_row);
-    case 2: return dots<2>(x, w, width, ahead, out, out_row);
-    case 3: return dots<3>(x, w, width, ahead, out, out_row);
-    default: return dots<4>(x, w, width, ahead, out, out_row);
+    case 1: return dots<1>(x, w, width, ahead, 0, 16, out, out_row);
+    case 2: return dots<2>(x, w, width, ahead, begin, end, out, out_row);
+    case 3: return dots<3>(x, w, width, ahead, begin, end, out, out_row);
+    default: return dots<4>(x, w, width, ahead, begin, end, out, out_row);
   }
 }
 

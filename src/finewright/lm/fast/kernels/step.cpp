@@ -10,12 +10,11 @@
 
 #include <omp.h>
 
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <vector>
 
 #include "activations.h"
+#include "arena.h"
 #include "attend.h"
 #include "quantized.h"
 
@@ -23,36 +22,7 @@ namespace {
 
 constexpr i64 kRowsTogether = 4, kTokensTogether = 16;
 constexpr i64 kColumns = 16, kChunk = 64;
-
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
-};
-
-// Memory that the next step finds again, as fresh pages cost more than what is written on them.
-class Arena {
- public:
-  template <class T> T* take(i64 count) {
-    const i64 at = used_;
-    used_ += (count * static_cast<i64>(sizeof(T)) + 127) / 64 * 64;
-    return memory_ ? reinterpret_cast<T*>(memory_.get() + at) : nullptr;
-  }
-  template <class Lay> void lay(Lay&& all) {  // first to learn the size, then for good
-    std::unique_ptr<char, Free> kept = std::move(memory_);
-    used_ = 0;
-    all();
-    if (used_ > size_) {
-      size_ = used_ + used_ / 4;
-      kept.reset(static_cast<char*>(std::aligned_alloc(64, (size_ + 63) / 64 * 64)));
-    }
-    memory_ = std::move(kept);
-    used_ = 0;
-    all();
-  }
-
- private:
-  std::unique_ptr<char, Free> memory_;
-  i64 used_ = 0, size_ = 0;
-};
+constexpr i64 kLongRow = 2048;  // bytes
 
 struct Rows {  // rows of one group that are handled together
   i64 first, count;
@@ -236,17 +206,22 @@ template <class T> class Step {
     return {room, widest_, count};
   }
 
+  // Sixteen rows of the weight stay in a first cache while all rows of x pass, or eight where they are long.
   static void sixteen(const Sixteen<T>& w, i64 width, const T* x, i64 x_row, i64 rows, float* y, i64 y_row) {
     const i64 ahead = kColumns * w.row * static_cast<i64>(sizeof(T));
-    alignas(64) float found[kRowsTogether * kColumns];
-    for (i64 r = 0; r < rows; r += kRowsTogether) {
-      const i64 some = std::min(kRowsTogether, rows - r);
-      const T* at[kRowsTogether];
-      for (i64 i = 0; i < kRowsTogether; ++i) at[i] = x + (r + std::min(i, some - 1)) * x_row;
-      dots(some, at, w, width, r == 0 ? ahead : 0, found, kColumns);
-      for (i64 i = 0; i < some; ++i)
-        store_some(y + (r + i) * y_row, load(found + i * kColumns), w.count);
-    }
+    const bool long_ones = rows > kRowsTogether && width * static_cast<i64>(sizeof(T)) > kLongRow;
+    const int part = long_ones ? kColumns / 2 : kColumns;
+    alignas(64) float found[kRowsTogether * kColumns + kColumns];
+    for (int n = 0; n < std::min(w.count, kColumns); n += part)
+      for (i64 r = 0; r < rows; r += kRowsTogether) {
+        const i64 some = std::min(kRowsTogether, rows - r);
+        const T* at[kRowsTogether];
+        for (i64 i = 0; i < kRowsTogether; ++i) at[i] = x + (r + std::min(i, some - 1)) * x_row;
+        const i64 taken = long_ones ? std::max<i64>(some, 2) : some;  // a last row alone is taken twice
+        dots(taken, at, w, width, r == 0 ? ahead : 0, found, kColumns, n, n + part);
+        for (i64 i = 0; i < some; ++i)
+          store_some(y + (r + i) * y_row + n, load(found + i * kColumns + n), std::min<i64>(part, w.count - n));
+      }
   }
 
   void head(i64& counter) {

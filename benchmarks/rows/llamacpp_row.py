@@ -5,6 +5,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import xllamacpp
@@ -24,8 +25,8 @@ def server() -> Any:
     return xllamacpp.Server(parameters)
 
 
-def complete(prompt: list[int]) -> int:
-    asked = {"prompt": prompt, "n_predict": job["new_tokens"], "temperature": 0}
+def complete(prompt: list[int], new_tokens: int = job["new_tokens"]) -> int:
+    asked = {"prompt": prompt, "n_predict": new_tokens, "temperature": 0}
     answer = llama.handle_completions(asked | {"ignore_eos": True, "cache_prompt": False})
     return int(answer["usage"]["completion_tokens"])
 
@@ -38,6 +39,10 @@ for size in job["batches"]:
         started = time.perf_counter()
         tokens = sum(pool.map(complete, job["prompts"][:size]))
         figures[str(size)] = tokens / (time.perf_counter() - started)
+with ThreadPoolExecutor(8) as pool:
+    started = time.perf_counter()
+    ends = pool.map(lambda p: complete(p, 1) and time.perf_counter(), job["prompts"][:8])
+    figures["first_token_s"] = median(ends) - started
 status = Path("/proc/self/status").read_text(encoding="utf-8")
 line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
 print("\n" + json.dumps(figures | {"peak_gib": int(line.split()[1]) / 2**20}), flush=True)

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 
 #include "numbers.h"
@@ -24,14 +25,18 @@ template <class T> void nf4_part(const u8* codes, const T* table, T* out, i64 wi
 #ifdef __AVX512BW__
 
 // a byte is widened to the two indices that its halves are, side by side
-inline void nf4_block(const u8* codes, const bf16* table, bf16* out) {
-  const __m512i levels = _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(table)));
+inline void nf4_block(const u8* codes, __m256i table, bf16* out) {
+  const __m512i levels = _mm512_castsi256_si512(table);
   for (int part = 0; part < 2; ++part) {
     const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes) + part));
     const __m512i low = _mm512_and_si512(bytes, _mm512_set1_epi32(15));
     const __m512i both = _mm512_or_si512(_mm512_srli_epi32(bytes, 4), _mm512_slli_epi32(low, 16));
     _mm512_storeu_si512(out + 32 * part, _mm512_permutexvar_epi16(both, levels));
   }
+}
+
+inline void nf4_block(const u8* codes, const bf16* table, bf16* out) {
+  nf4_block(codes, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table)), out);
 }
 
 inline void nf4_block(const u8* codes, const float* table, float* out) {
@@ -92,29 +97,54 @@ struct Nf4 {  // see quantized.py
   const float *levels, *dynamic;
 };
 
-// a row of `width` weights
+// a row of `width` weights; the scales of many blocks first, as they become vectors by themselves
 template <class T> void nf4_row(const Nf4& w, i64 row, T* out, i64 width) {
+  constexpr i64 kScales = 32;
   const i64 blocks = (width + kBlock - 1) / kBlock;
-  for (i64 b = 0; b < blocks; ++b) {
-    const i64 n = row * blocks + b;
-    // double: the product is exact there, so the sum is the same fused or not
-    const double spread = static_cast<double>(w.dynamic[w.scales[n]]) * w.scale_scales[n / kScaleBlock];
-    const float scale = static_cast<float>(spread + w.mean);
-    T table[16];
+  for (i64 from = 0; from < blocks; from += kScales) {
+    float scales[kScales];
+    const i64 first = row * blocks + from, count = std::min(kScales, blocks - from);
+    for (i64 b = 0; b < count; ++b) {
+      const i64 n = first + b;
+      // double: the product is exact there, so the sum is the same fused or not
+      const double spread = static_cast<double>(w.dynamic[w.scales[n]]) * w.scale_scales[n / kScaleBlock];
+      scales[b] = static_cast<float>(spread + w.mean);
+    }
+    for (i64 b = 0; b < count; ++b) {
+      const u8* codes = w.codes + (first + b) * (kBlock / 2);
+      const i64 left = width - (from + b) * kBlock;
+      T* y = out + (from + b) * kBlock;
+#ifdef HAVE_BF16_DOT
+      if (left >= kBlock && sizeof(T) == 2) {  // a table that is stored and loaded again waits for the store
+        nf4_block(codes, (__m256i)_mm512_cvtneps_pbh(load(w.levels) * scales[b]), reinterpret_cast<bf16*>(y));
+        continue;
+      }
+#endif
+      T table[16];
 #pragma omp simd
-    for (int c = 0; c < 16; ++c) table[c] = rounded<T>(w.levels[c] * scale);
-    T* y = out + b * kBlock;
-    const i64 left = width - b * kBlock;
-    if (left >= kBlock)
-      nf4_block(w.codes + n * (kBlock / 2), table, y);
-    else
-      nf4_part(w.codes + n * (kBlock / 2), table, y, left);
+      for (int c = 0; c < 16; ++c) table[c] = rounded<T>(w.levels[c] * scales[b]);
+      if (left >= kBlock)
+        nf4_block(codes, table, y);
+      else
+        nf4_part(codes, table, y, left);
+    }
   }
 }
 
 template <class T> void int8_row(const std::int8_t* codes, float scale, T* out, i64 width) {
+  i64 j = 0;
+#ifdef HAVE_BF16_DOT
+  if constexpr (sizeof(T) == 2)
+    for (const Lanes by = _mm512_set1_ps(scale); j + 32 <= width; j += 32) {
+      const auto lanes = [&](i64 at) {
+        const __m128i sixteen = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + at));
+        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(sixteen)) * by;
+      };
+      _mm512_storeu_si512(out + j, (__m512i)_mm512_cvtne2ps_pbh(lanes(j + 16), lanes(j)));
+    }
+#endif
 #pragma omp simd
-  for (i64 j = 0; j < width; ++j) out[j] = rounded<T>(static_cast<float>(codes[j]) * scale);
+  for (i64 i = j; i < width; ++i) out[i] = rounded<T>(static_cast<float>(codes[i]) * scale);
 }
 
 }  // namespace

@@ -1,0 +1,175 @@
+"""Tokens a second of the generation engine beside llama.cpp and transformers, and the bars it must hold.
+
+    python benchmarks/generate.py --bars                          # SmolLM2 135M, about 10 minutes
+    python benchmarks/generate.py --bars --model gemma3-270m
+    python benchmarks/generate.py --threads 1 --streams 1,8       # on a machine that others use too
+
+Prompts of random tokens, greedy, the same number of new tokens for every stream, prompts included in the
+time; each engine is a process of its own, and repeats alternate, so that a ratio is of two runs side by side.
+Files of llama.cpp are written here from the same weights. A plain read is torch's sum over half a gigabyte;
+one stream's share of it counts the bytes of weights that a step reads. `first` is the seconds until half of 8
+streams have their first token. Threads of both engines wait by spinning: beside other work give them one."""
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from door_parts import Bar
+from finewright.lm import sources
+from finewright.lm.export.gguf_file import write_model
+from finewright.lm.load import load_chat
+from finewright.report.text import table
+from peers import LLAMA_CPP, PeerError, python_of
+from process import RowError, figures_of, machine, thread_settings
+
+ROWS = Path(__file__).parent / "rows"
+FORMS = {"bf16": "none", "int8": "int8", "nf4": "nf4"}
+FILES = ("bf16", "q8_0", "q4_k_m")
+OWN, PLAIN = [f"finewright {form}" for form in FORMS], "transformers bf16"
+LLAMA = [f"llama.cpp {file}" for file in FILES]
+
+
+def main() -> int:
+    options = parse()
+    before = machine()
+    with tempfile.TemporaryDirectory() as folder:
+        runs = measure(write_job(options, Path(folder)), options)
+    sizes = options.streams.split(",")
+    print(report(runs, sizes))
+    bars = list(bars_of(runs, sizes))
+    print(table(["bar", "least", "found", ""], [shown(bar) for bar in bars]))
+    print(f"other processes used {before['cores_others_use']} cores at the start")
+    if options.json:
+        content = {"machine": before, "model": options.model, "runs": runs}
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return int(options.bars and not all(bar.is_met for bar in bars))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bars", action="store_true", help="end with 1 where a bar is not kept")
+    parser.add_argument("--model", default="smollm2-135m-instruct", help="a packaged one")
+    parser.add_argument("--streams", default="1,8,32,64", help="answers at the same time")
+    parser.add_argument("--prompt-tokens", type=int, default=32)
+    parser.add_argument("--new-tokens", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", default="", help="contenders whose names have one of these words")
+    parser.add_argument("--json", type=Path, help="also write every figure here")
+    return parser.parse_args()
+
+
+def write_job(options: argparse.Namespace, folder: Path) -> Path:
+    """Prompts, and the files that llama.cpp reads."""
+    base = sources.locate(options.model, Path.cwd())
+    chat = load_chat(base)
+    for file in FILES:
+        if is_wanted(f"llama.cpp {file}", options):
+            write_model(folder / f"{file}.gguf", base.folder, chat, file, options.model)
+    sizes = [int(size) for size in options.streams.split(",")]
+    draw = random.Random(0)  # noqa: S311 - not a secret
+    tokens = range(1000, len(chat.tokenizer))
+    job = {
+        "model": str(base.folder),
+        "prompts": [draw.choices(tokens, k=options.prompt_tokens) for _ in range(max(16, *sizes))],
+        "batches": sizes,
+        "new_tokens": options.new_tokens,
+        "threads": options.threads,
+    }
+    for file in FILES:
+        content = json.dumps(job | {"gguf": str(folder / f"{file}.gguf")})
+        (folder / f"{file}.json").write_text(content, encoding="utf-8")
+    return folder
+
+
+def is_wanted(name: str, options: argparse.Namespace) -> bool:
+    return not options.only or any(word in name for word in options.only.split(","))
+
+
+def measure(folder: Path, options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
+    """Every engine once in each repeat; one that fails is named and not tried again."""
+    runs: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in (*OWN, *LLAMA, PLAIN) if is_wanted(name, options)
+    }
+    failed: set[str] = set()
+    for repeat in range(options.repeats):
+        for name in [name for name in runs if name not in failed]:
+            print(f"repeat {repeat + 1}/{options.repeats}: {name}", file=sys.stderr)
+            try:
+                runs[name].append(run(name, folder, options.threads))
+            except (RowError, PeerError) as error:
+                failed.add(name)
+                print(f"{name}: {error}", file=sys.stderr)
+    return {name: of_engine for name, of_engine in runs.items() if of_engine}
+
+
+def run(name: str, folder: Path, threads: int) -> dict[str, Any]:
+    """One process."""
+    engine, form = name.split()
+    if engine == "llama.cpp":
+        command = [python_of(LLAMA_CPP), "llamacpp_row.py", str(folder / f"{form}.json"), engine]
+    elif engine == "finewright":
+        command = [sys.executable, "engine_row.py", str(folder / "bf16.json"), FORMS[form]]
+    else:
+        command = [sys.executable, "generate_row.py", str(folder / "bf16.json"), engine]
+    command[1] = str(ROWS / command[1])
+    return figures_of(command, {"HF_HUB_OFFLINE": "1", **thread_settings(threads)})
+
+
+def report(runs: dict[str, list[dict[str, Any]]], sizes: list[str]) -> str:
+    """Medians."""
+    lines = []
+    for name, of_engine in runs.items():
+        speeds = [f"{middle(of_engine, size):.0f}" for size in sizes]
+        first = (
+            f"{middle(of_engine, 'first_token_s'):.3f}" if "first_token_s" in of_engine[0] else ""
+        )
+        lines.append([name, *speeds, first, f"{middle(of_engine, 'peak_gib'):.2f}"])
+    return table(["engine", *(f"streams {size}" for size in sizes), "first", "peak GiB"], lines)
+
+
+def middle(of_engine: list[dict[str, Any]], figure: str) -> float:
+    return statistics.median(run[figure] for run in of_engine)
+
+
+def bars_of(runs: dict[str, list[dict[str, Any]]], sizes: list[str]) -> list[Bar]:
+    """Of what was measured; ratios are medians over repeats."""
+    bars = []
+
+    def ratio(own: str, other: str, figure: str, least: float, *, turned: bool = False) -> None:
+        if own in runs and other in runs and figure in runs[own][0] and figure in runs[other][0]:
+            pairs = zip(runs[own], runs[other], strict=False)
+            ratios = [
+                (b[figure] / a[figure] if turned else a[figure] / b[figure]) for a, b in pairs
+            ]
+            what = "first token at 8 streams" if turned else f"streams {figure}"
+            bars.append(Bar(f"{what}: {own} / {other}", statistics.median(ratios), least))
+
+    exact, int8, nf4 = OWN
+    if "1" in sizes and exact in runs:
+        shares = [run["1"] * run["weight_gb"] / run["read_gb_per_s"] for run in runs[exact]]
+        bars.append(Bar("streams 1: share of a plain read", statistics.median(shares), 0.7))
+    ratio(exact, "llama.cpp bf16", "1", 1.0)
+    ratio(int8, "llama.cpp q8_0", "1", 1.0)
+    ratio(nf4, "llama.cpp q4_k_m", "1", 1.0)
+    for size, least in (("8", 2.0), ("32", 3.0), ("64", 4.0)):
+        ratio(exact, "llama.cpp bf16", size, least)
+        ratio(int8, "llama.cpp q8_0", size, least)
+        ratio(nf4, "llama.cpp q4_k_m", size, least)
+    ratio(exact, "llama.cpp bf16", "first_token_s", 1.0, turned=True)
+    if exact in runs:
+        bars.append(Bar("16 streams: 8 adapters / 1", middle(runs[exact], "eight_adapters"), 0.85))
+    return bars
+
+
+def shown(bar: Bar) -> list[str]:
+    return [bar.name, f"{bar.limit:.2f}", f"{bar.figure:.2f}", "" if bar.is_met else "MISSED"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -22,4 +22,10 @@ struct GeluTanh {  // 0.5 g (1 + tanh(z)) = g sigmoid(2 z), z = sqrt(2/pi) (g + 
   }
 };
 
+// h = act(g) * u, rounded
+template <class Act, class T> inline void gated(const float* g, const float* u, T* h, i64 width) {
+#pragma omp simd
+  for (i64 j = 0; j < width; ++j) h[j] = rounded<T>(Act::f(g[j]) * u[j]);
+}
+
 }  // namespace

@@ -49,11 +49,6 @@ template <class T> void normed(const float* x, const float* w, i64 width, float 
   for (i64 j = 0; j < width; ++j) y[j] = rounded<T>(x[j] * r * w[j]);
 }
 
-template <class Act, class T> void gated(const float* g, const float* u, T* h, i64 width) {
-#pragma omp simd
-  for (i64 j = 0; j < width; ++j) h[j] = rounded<T>(Act::f(g[j]) * u[j]);
-}
-
 // What all threads share in a step.
 template <class T> class Step {
  public:

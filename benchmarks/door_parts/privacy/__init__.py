@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from door_parts import Bar
-from door_parts.privacy import ids, keys
+from door_parts.privacy import ids, keys, phones
 
 
 def bars(sets: Path) -> Iterator[Bar]:
     """The bars of each kind of data."""
     yield from keys.bars()
     yield from ids.bars()
+    yield from phones.bars()

@@ -25,9 +25,8 @@ MONTHS = (
 _NUMBER_OF = {name: i for names in MONTHS for i, name in enumerate(names, start=1)} | {"sept": 9}
 _MONTH = "|".join(sorted(_NUMBER_OF, key=len, reverse=True))
 _CALLED = (
-    "born", "birth", "dob", "d.o.b", "geboren", "geburt", "geb.", "naissance", "nacid", "nacimiento",
-    "nacío", "nació", "cumpleaños", "nato il", "nata il", "nascita", "compleanno", "né le", "née le",
-    "nee le", "ne le", "anniversaire",
+    "born", "birth", "dob", "d.o.b", "geboren", "geburt", "geb.", "naissance", "naci", "nacío", "mplea",
+    "nato il", "nata il", "nascita", "né le", "née le", "nee le", "ne le", "anniversaire",
 )  # fmt: skip
 _WORD = re.compile(
     r"(?<!\w)(?:born|birth(?:day|date)?s?|birth[\s_-]?da(?:y|te)|date[\s_-]of[\s_-]birth|dob|d\.o\.b\.?"
@@ -68,7 +67,7 @@ def recognisers() -> tuple[Recogniser, ...]:
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Dates near a word of birth: up to 50 characters after it, or right before."""
-    if not scan.has_any(_CALLED):
+    if not (scan.has_digits and scan.has_any(_CALLED)):
         return
     for match in _DATE.finditer(scan.text):
         start, end = match.span()

@@ -21,7 +21,7 @@ _GROUP = re.compile("[0-9]+")
 _REACH, _REACH_LEAD, _REACH_AFTER = 50, 80, 30
 _MOST_GROUPS = 7
 _BARE = str.maketrans("", "", " .-/+()\u00a0\u2011")
-_TWO_DIGITS, _FIVE_DIGITS = re.compile("[0-9]{2}"), re.compile("[0-9]{5,}")
+_FIVE_DIGITS = re.compile("[0-9]{5,}")
 _LETTER_DIGIT = re.compile("[A-Z][- ]?[0-9]")
 
 
@@ -51,7 +51,7 @@ def recognisers() -> tuple[Recogniser, ...]:
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Identity numbers whose check fits, alone or called by their name."""
-    if not _TWO_DIGITS.search(scan.text):
+    if not scan.has_digits:
         return
     for number in scan.numbers:
         if len(number.digits) >= 8:  # noqa: PLR2004 - the shortest

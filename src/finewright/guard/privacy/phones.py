@@ -2,7 +2,7 @@
 
 `phonenumbers` (the numbering plans that Android uses) judges candidates; it is asked only about runs of
 digits that are long enough. Not covered: numbers of seven digits and more in one piece that nothing
-calls a phone number."""
+calls a phone number; a phone number amid a sum, or with a unit after it."""
 
 import re
 from collections.abc import Iterator
@@ -16,22 +16,49 @@ from finewright.guard.privacy.scan import (
     Scan,
     only_digits,
     recogniser,
-    words,
 )
 
 # Countries whose numbers are written without their code in texts of the languages that we read.
 REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "BE", "AT", "CH", "PT", "PL", "SE", "DK", "IE")
-_WORDS = words(
-    "phones?", "telephones?", "tel", "telefon[oe]?[a-z]*", "t[ée]l[ée]phone[a-z]*", "t[ée]l", "mobile?s?",
-    "mobil[a-z]*", "m[óo]vil", "cell(?:ulare|phone)?", "celular", "handy[a-z]*", "portable", "fax",
-    "call(?:ed|ing|s)?", "dial(?:ed|ing)?", "ring", "sms", "text(?:ed|ing)? me", "whatsapp", "messages?",
-    "reach(?:ed)?", "contact(?:ed)?", "answer(?:ed|ing)?", "voicemail", "hotline", "registered",
-    "ruf(?:en|nummer)?", "anrufen", "rufnummer", "appele[rz]?[a-z-]*", "joindre", "llam[ae][a-z]*",
-    "chiam[aiou][a-z]*", "n[úu]mero", "recapito", "contacto", "office", "desk", "home", "work",
-)  # fmt: skip
-_LABEL_AFTER = re.compile(
-    r"[\s,;:()-]*(?:office|fax|mobile|cell|desk|home|work|phone|tel|mobil|fijo)\b"
+# Where a number is only said to be one, its length must be that of a phone number somewhere.
+_MORE_REGIONS = ("FI", "NO", "CZ", "HU", "GR", "RO", "IN", "BR")
+_LABEL = (
+    r"(?:phones?|telephones?|tele?f|tel|telefon[oe]?[a-z]*|t[ée]l[ée]phone[a-z]*|t[ée]l|mobiles?|mobil[a-z]*"
+    r"|m[óo]vil|cell(?:ulare|phone)?|celular|handy[a-z]*|portable|fax|call(?:ed|ing|s)?|dial(?:ed|ing|led)?"
+    r"|rings?|sms|text(?:ed|ing)? (?:me|us|him|her|them)|whatsapp|reach(?:ed)? (?:me|us|him|her|them)"
+    r"|contact(?:ed)?|messages? to|voicemail|hotline"
+    r"|ruf(?:en|nummer)?|anrufen|nummer|numbers? (?:is|are)|appele[rz]?[a-z-]*|joindre|llam[ae][a-z]*"
+    r"|chiam[aiou][a-z]*|num[ée]ro|n[úu]mero|recapito|contacto|m[óo]b"
+    r"|puh[a-z]*|tlf)"
 )
+_FILLER = (
+    r"(?:is|at|on|me|us|him|her|them|back|no|nr|num|number|nummer|the|my|our|his|le|la|el|est|es|è|é|ist|er|lautet"
+    r"|unter|auf|an|al|au|sur|ao|to|via|or|oder|ou|please|now|today|mich|uns|bitte)"
+)
+_LABELLED = re.compile(
+    rf"(?<!\w){_LABEL}(?:[\s:=.#()\"'*_,-]+{_FILLER}(?!\w)){{0,5}}[\s:=.#()\"'*_,-]{{0,6}}$"
+    r"|(?<!\w)(?:office|desk|home|work|number)\)?[:=]\s*$|(?<!\w)(?:ph|t|m)[.:]\s?$"
+)
+_LABEL_AFTER = re.compile(
+    r"[\s,;:-]*\(?(?:is (?:my|his|her|our|their) )?(?:(?:fax|mobile|cell|phone|tel|mobil|fijo)\b"
+    r"|(?:office|desk|home|work)(?:\)|\s*(?:[\n,\\]|$)| (?:phone|number|line)))"
+)
+# What makes figures of it: 3*200-150, <<1700-1200=500>>, 12 - 4500 ...
+_COUNTED_BEFORE = re.compile(r"(?:[*\u00d7\u00f7^]|<<|[0-9)]\s*[-+/=<>\u2013])\s*$")
+_COUNTED_AFTER = re.compile(r"\s*(?:[=*+\u00d7\u00f7^]|<<|>>|[/<>\u2013-]\s*[0-9])")
+# Groups with spaces alone between are figures of a list, or of something that is counted: 441 711 7491 euros.
+# Two figures with a hyphen or slash between are a range but where local numbers are written so: 555-1234.
+_FIGURES = re.compile(
+    r".*\s[-/]\s.*|[0-9]+\..*-.*|(?!\d{3}-\d{4}$|\d{4}-\d{4}$|\d{1,3}[-/]\d{5})\d+[-/]\d+",
+    re.DOTALL,
+)
+_UNIT = re.compile(
+    r"\s?(?:%|ms|s|rpm|k?m|[cm]m|k?g|[kmg]b|mah|kwh?|watts?|euros?|dollars?|usd|eur|gbp|units?|points?|pieces?"
+    r"|people|visitors|hours?|minutes?|days?|years?|miles?|met(?:er|re)s?|items?|steps?|times?)\b"
+)
+_VERSION = re.compile(r"\b(?:version|firmware|release|build|model|v|iso|isbn|no\. of)\b[^\n]*$")
+_PLAIN_SIGNS = frozenset("0123456789 ")
+_DIGIT_BEFORE, _MORE_AFTER = re.compile("[0-9] $"), re.compile(r" [0-9\w]")
 _EXTENSION = re.compile(
     r"\s?,?\s?(?:x|ext\.?|extension|durchwahl|#)\s?[0-9]{1,6}(?![0-9])", re.IGNORECASE
 )
@@ -45,7 +72,7 @@ _PLAIN = re.compile(rf"\(?[0-9](?:{_GAP}[0-9]){{6,13}}")
 # Dates, the postcodes of the United States in full, versions.
 _OTHER = re.compile(
     r"(?:[0-9]{1,2}([./-])[0-9]{1,2}\1(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}([./-])[0-9]{1,2}\2[0-9]{1,2}"
-    r"|[0-9]{5}-[0-9]{4}|(?:[0-9]+\.)+[0-9](?:\.[0-9]+)*)(?![0-9])"
+    r"|[0-9]{5}-[0-9]{4}|(?:19|20)[0-9]{2}\s?[-\u2013/]\s?(?:19|20)?[0-9]{2}|(?:[0-9]+\.)+[0-9](?:\.[0-9]+)*)(?![0-9])"
 )
 _FEWEST_TRUNK, _MOST_TRUNK = 9, 13
 _WINDOW = 60
@@ -102,12 +129,14 @@ def _at(scan: Scan, place: int, end: int) -> PersonalSpan | None:
 def _is_apart(scan: Scan, start: int, end: int) -> bool:
     left = scan.text[start - 1] if start else " "
     right = scan.text[end] if end < len(scan.text) else " "
+    # `phone=030...` assigns; `40=030...` counts.
+    is_assigned = left == "=" and start > 1 and scan.text[start - 2].isalpha()
     is_part = left == "-" and start > 1 and scan.text[start - 2].isalnum()
     glued = (
         is_part
         or scan.is_fraction(start)
         or left.isalnum()
-        or left in "_.$€£#%=/"
+        or (left in "_.$€£#%=/" and not is_assigned)
         or right == "_"
         or right in "%€$£°"
     )
@@ -116,7 +145,14 @@ def _is_apart(scan: Scan, start: int, end: int) -> bool:
         not glued
         and value.count("(") == value.count(")")
         and (not right.isalnum() or _EXTENSION.match(scan.text, end) is not None)
+        and (value[0] == "+" or not _is_counted(scan, start, end))
     )
+
+
+def _is_counted(scan: Scan, start: int, end: int) -> bool:
+    """Is it a part of a sum, a difference or a comparison?"""
+    before, after = scan.before(start, 6), scan.after(end, 6)
+    return bool(_COUNTED_BEFORE.search(before) or _COUNTED_AFTER.match(after))
 
 
 def _extended(scan: Scan, span: PersonalSpan) -> PersonalSpan:
@@ -137,10 +173,18 @@ def _international(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     return None
 
 
-def _north_american(_: Scan, match: re.Match[str]) -> PersonalSpan | None:
-    return PersonalSpan(
-        match.start(), match.end(), "phone", 0.85, "a phone number as North America writes it"
-    )
+def _north_american(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
+    start, end = match.span()
+    if _VERSION.search(scan.before(start, 24)):
+        return None
+    is_plain = not set(match[0]) - _PLAIN_SIGNS
+    if is_plain and not _is_called_phone(scan, match):
+        is_amid = _DIGIT_BEFORE.search(scan.before(start, 4)) or _MORE_AFTER.match(
+            scan.after(end, 4)
+        )
+        if is_amid or not is_valid(only_digits(match[0]), "US"):
+            return None
+    return PersonalSpan(start, end, "phone", 0.85, "a phone number as North America writes it")
 
 
 def _with_trunk(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
@@ -155,17 +199,21 @@ def _with_trunk(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
 
 def _called_phone(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     digits = only_digits(match[0])
-    if digits in _COUNTED or _OTHER.match(match[0]) or not _is_called_phone(scan, match):
+    is_other = digits in _COUNTED or _OTHER.match(match[0]) or _FIGURES.fullmatch(match[0])
+    if is_other or not _is_called_phone(scan, match):
         return None
-    if any(is_possible(digits, region) for region in ("US", "ES", "DE")):
+    if _UNIT.match(scan.after(match.end(), 12)) or _VERSION.search(scan.before(match.start(), 24)):
+        return None
+    if any(is_possible(digits, region) for region in (*REGIONS, *_MORE_REGIONS)):
         return PersonalSpan(match.start(), match.end(), "phone", 0.7, "called a phone number")
     return None
 
 
 def _is_called_phone(scan: Scan, match: re.Match[str]) -> bool:
-    if _WORDS.search(scan.before(match.start(), 45)):
+    """Does a word right in front, or right after it, call it a phone number?"""
+    if _LABELLED.search(scan.before(match.start(), 45)):
         return True
-    return _LABEL_AFTER.match(scan.after(match.end(), 12)) is not None
+    return _LABEL_AFTER.match(scan.after(match.end(), 24)) is not None
 
 
 def is_possible(digits: str, region: str | None) -> bool:

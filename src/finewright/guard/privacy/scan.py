@@ -11,6 +11,7 @@ from finewright.schema.privacy import FoundType
 # What people put between the digits of one number, with the no-break forms of space and hyphen.
 SEPARATORS = " .\\-/()\u00a0\u202f\u2009\u2010\u2011\u2013"
 _NUMBER = re.compile(f"[0-9](?:[{SEPARATORS}]{{0,3}}[0-9])*")
+_TWO_DIGITS = re.compile("[0-9]{2}")
 _FEWEST_DIGITS = 7
 LONG_WORD = re.compile("[A-Za-z0-9_+/=~%-]{20}")
 LONGER_WORD = re.compile("[A-Za-z0-9]{50}")
@@ -43,6 +44,11 @@ class Scan:
     def __init__(self, text: str, lead: str = "") -> None:
         self.text = text
         self._lead = lead
+
+    @cached_property
+    def has_digits(self) -> bool:
+        """Are there two digits in a row, as in all numbers that are looked for?"""
+        return _TWO_DIGITS.search(self.text) is not None
 
     @cached_property
     def has_long_word(self) -> bool:

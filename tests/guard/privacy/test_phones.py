@@ -1,0 +1,48 @@
+"""Figures are no phone numbers, whatever is counted; phone numbers are found as they are written."""
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finewright.guard.privacy.find import find
+
+NUMBERS = st.integers(min_value=1, max_value=99_999).map(str)
+OPERATORS = st.sampled_from(["+", "-", "*", "/", " - ", " + ", " x ", "=", " = "])
+LEADS = st.sampled_from(
+    ["He works ", "So she calls it ", "At home: ", "The office has ", "= ", "number "]
+)
+
+
+@given(LEADS, NUMBERS, st.lists(st.tuples(OPERATORS, NUMBERS), min_size=1, max_size=5), NUMBERS)
+def test_a_sum_is_no_phone_number(
+    lead: str, first: str, rest: list[tuple[str, str]], result: str
+) -> None:
+    terms = first + "".join(operator + number for operator, number in rest)
+    for text in (f"{lead}{terms} = {result}.", f"{lead}<<{terms}={result}>>{result} left"):
+        assert [text[s.start : s.end] for s in find(text, {"phone"})] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sales grew 1700-1200 at home, and 3*200-150 at work.",
+        "from 2019-2023 and 1999/2000",
+        "call options 2024-05-06",
+        "phone firmware 4.12.5512-8992",
+        "dial: 4400-7000 rpm",
+        "it costs 441 711 7491 euros",
+    ],
+)
+def test_what_only_looks_like_a_phone_number(text: str) -> None:
+    assert find(text, {"phone"}) == ()
+
+
+@given(st.sampled_from(("US", "GB", "DE", "FR", "ES", "IT", "NL", "CH", "PL", "PT")), st.data())
+def test_a_number_that_is_called_so_is_found(region: str, data: st.DataObject) -> None:
+    example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    form = data.draw(st.sampled_from([1, 2]), "international or national")
+    value = phonenumbers.format_number(example, form)
+    lead = data.draw(st.sampled_from(["Tel: ", "call me at ", "Meine Nummer ist ", "phone="]))
+    text = f"{lead}{value}, thanks"
+    assert [text[s.start : s.end] for s in find(text, {"phone"})] == [value]

@@ -50,7 +50,7 @@ def test_the_text_of_a_decision_with_nothing_left_says_so() -> None:
 @pytest.mark.parametrize("of", [REPORT, NOTHING], ids=["ranked", "nothing left"])
 def test_the_page_is_whole(of: DecideReport) -> None:
     parsed = check_page(html_of(of))
-    assert parsed.tags["svg"] == (3 if of.ranking else 0)
+    assert parsed.tags["svg"] == (4 if of.ranking else 0)
     for source in of.sources:
         assert source.reference in parsed.text
     for ranked in of.ranking:
@@ -61,6 +61,25 @@ def test_nothing_that_a_spec_says_can_act() -> None:
     device = {"name": ATTACK, "memory_gib": 64, "bandwidth_gb_s": 500, "tflops": 20, "watts": 100}
     of = report(name=ATTACK, hardware=[device])
     assert "alert(1)" in check_page(html_of(of)).text
+
+
+def test_the_decision_is_a_picture_first_with_every_interval_and_the_limit() -> None:
+    of = report(month_budget_usd=500, task="answer")
+    first = page_of(of).sections[0]
+    (plot,) = first.blocks
+    assert isinstance(plot, Plot)
+    assert plot.marked == 500
+    assert {point.name.strip("()") for point in plot.points} >= {row.arm for row in of.ranking}
+    assert all(p.low is not None and p.low <= p.y <= (p.high or 0) for p in plot.points)
+    front = sorted((p for p in plot.points if p.is_main), key=lambda p: p.x)
+    assert [p.y for p in front] == sorted(p.y for p in front)
+
+
+def test_a_header_cell_never_breaks_inside_a_word() -> None:
+    style = html_of(REPORT).partition("<style>")[2].partition("</style>")[0]
+    rule = style.partition("thead th {")[2].partition("}")[0]
+    assert "overflow-wrap: normal" in rule
+    assert "word-break: keep-all" in rule
 
 
 def test_the_cost_plot_has_every_arms_curve_and_marks_the_volume() -> None:

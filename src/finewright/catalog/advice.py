@@ -1,4 +1,4 @@
-"""What `decide` takes from the world: rules and their sources, priors, assumptions, profiles, domains."""
+"""What `decide` takes from the world: rules and their sources, priors, assumptions, profiles."""
 
 import math
 from datetime import date
@@ -75,13 +75,6 @@ class ProfileWeights(Model):
         return self
 
 
-class Domain(Model):
-    """A field of use, and whether the AI Act takes systems in it for high-risk."""
-
-    title: str
-    is_high_risk: bool
-
-
 class Widened(Model):
     """What an unknown input is taken for: its low end, its middle and its high end."""
 
@@ -97,8 +90,6 @@ class Widened(Model):
     once_limit_usd: Range
     month_limit_usd: Range
     effort_limit_hours: Range
-    base_model: tuple[str, str, str]
-    api_model: tuple[str, str, str]
     data_class: tuple[str, str, str]
 
 
@@ -111,10 +102,10 @@ class Advice(Model):
     ordinal: Ordinal
     assumptions: dict[str, Assumption]
     labelling_minutes: dict[str, Range]
+    difficulty: dict[str, Range]
+    tuning_gain: dict[str, Range]
     widened: Widened
     profiles: dict[Profile, ProfileWeights]
-    domains: dict[str, Domain]
-    high_risk_duties: str
 
     @model_validator(mode="after")
     def _sourced(self) -> Self:

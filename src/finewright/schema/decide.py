@@ -15,4 +15,5 @@ Criterion = Literal[
     "reversibility",
 ]
 Profile = Literal["startup", "support-bot", "regulated", "edge"]
-Method = Literal["prompt", "prompt+long-context", "rag", "ft", "rag+ft"]
+Method = Literal["prompt", "prompt+long-context", "rag", "ft", "rag+ft", "classifier", "rule"]
+"""`classifier`: an embedding and a linear head; `rule`: a pattern, a table or a list of words."""

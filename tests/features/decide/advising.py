@@ -10,6 +10,7 @@ from finewright.catalog.prices import packaged_prices
 from finewright.features.decide.advise import Adviser
 from finewright.features.decide.arms import ARMS, Arm, Figures
 from finewright.features.decide.case import Case
+from finewright.features.decide.choice import Candidates
 from finewright.features.decide.packaged import adviser_for, known_by
 from finewright.features.decide.results import DecideReport, RuleFinding
 from finewright.features.decide.spec import DecideSpec
@@ -38,6 +39,14 @@ KNOWN: dict[str, Any] = {
     "effort_hours": 400,
     "hardware": "none",
     "domain": "other",
+    "difficulty": "usual",
+    "output": "text",
+    "languages": ["en"],
+    "rule_share": 0.0,
+    "documents": "text",
+    "unlabelled_inputs": 0,
+    "personal_data": "none",
+    "talks_to_people": False,
     "base_model": "Qwen2.5-7B",
     "api_model": "gpt-6-luna",
 }
@@ -85,7 +94,8 @@ def hand_made(
     def figures_of(case: Case) -> dict[Arm, Figures]:
         return {arm: figures(arm, **make(case, arm)) for arm in ARMS}
 
-    return Adviser(packaged_advice(), figures_of, "hand", TODAY).advise("test", of)
+    one = Candidates(("a model",), ("a model",))
+    return Adviser(packaged_advice(), figures_of, "hand", TODAY, one).advise("test", of)
 
 
 def dropped(report: DecideReport) -> dict[str, set[str]]:

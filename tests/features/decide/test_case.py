@@ -60,7 +60,7 @@ def test_known_counts_are_halved_and_doubled_and_known_degrees_moved_by_one() ->
 def test_unknown_inputs_go_to_the_ends_of_what_they_are_widened_to() -> None:
     found = {s.key: s for s in swings(NOTHING, middle(NOTHING, ADVICE), ADVICE)}
     assert found["on_premise_only"].high.on_premise_only is True
-    assert found["base_model"].high.base_model == "Llama-3.1-70B"
+    assert found["data_class"].high.data_class == "regulated"
     assert (
         found["month_budget_usd"].low.month_budget_usd.limit == ADVICE.widened.month_limit_usd.low
     )

@@ -10,7 +10,7 @@ from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import packaged_prices
 from finewright.errors import DataError
 from finewright.estimate.memory import MemoryLoad, memory
-from finewright.features.decide.figures import Facts
+from finewright.features.decide.facts import Facts
 from finewright.features.decide.models import models_of, read_base_model, sizes_of
 from finewright.features.decide.results import ArmCost, DecideReport
 from finewright.features.decide.serving import rented
@@ -49,15 +49,15 @@ def test_4_bit_weights_of_65b_are_over_33_gb_and_70b_trains_on_48_gb() -> None:
         model.sizes.held[4] - 2 * (model.shape.parameters - model.shape.linear), rel=0.01
     )
     assert 33 < model.sizes.held[4] * 65.2 / 70.6 / 1e9 < 37
-    models = models_of("Llama-3.1-70B", packaged_advice(), Path, TODAY)
-    step = Facts(packaged_prices(), packaged_advice(), models, TODAY).steps["Llama-3.1-70B"]
+    models = models_of("Llama-3.1-70B", Path, TODAY)
+    step = Facts(packaged_prices(), packaged_advice(), models, TODAY).step_of("Llama-3.1-70B")
     assert 35 < step.with_4_bits < 48
 
 
 def test_lora_saves_memory_by_a_single_digit_factor_not_100() -> None:
-    models = models_of("Qwen2.5-7B", packaged_advice(), Path, TODAY)
+    models = models_of("Qwen2.5-7B", Path, TODAY)
     facts = Facts(packaged_prices(), packaged_advice(), models, TODAY)
-    step = facts.steps["Qwen2.5-7B"]
+    step = facts.step_of("Qwen2.5-7B")
     load = MemoryLoad(
         adapter=FullSpec(), tokens=2048, learned=1024, longest=2048, lean=True, gpu=True
     )

@@ -1,22 +1,25 @@
 """The advice as a whole: gates, utilities, ranking, sensitivity, next step, and where it all comes from."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from finewright.catalog.advice import Advice
 from finewright.estimate.freshness import RENEWAL, freshness
 from finewright.features.decide.arms import ARMS, Arm, Figures, FiguresOf
 from finewright.features.decide.case import Case, assumed, middle, swings
-from finewright.features.decide.criteria import CRITERIA, Utilities, utilities
+from finewright.features.decide.choice import Candidates, ModelTrial, best, cheaper, shown, tried
+from finewright.features.decide.criteria import CRITERIA, Utilities, quality_range, utilities
 from finewright.features.decide.experiment import Field, next_experiment
-from finewright.features.decide.gates import Ground, findings, remaining, uncertain
-from finewright.features.decide.ranking import ranking, weights_of
+from finewright.features.decide.gates import findings, remaining, uncertain
+from finewright.features.decide.ground import Ground
+from finewright.features.decide.ranking import ranking, score, weights_of
 from finewright.features.decide.results import (
     AdviceSource,
     ArmCost,
     DecideReport,
     FactsUsed,
+    ModelFigure,
     RankedArm,
     RuleFinding,
 )
@@ -25,6 +28,7 @@ from finewright.features.decide.spec import DecideSpec
 from finewright.features.decide.volume import break_evens, curves
 from finewright.report.cells import apart, share
 from finewright.schema.common import Problem
+from finewright.schema.cost import Range
 from finewright.schema.decide import Criterion
 
 CLEAR = 0.6
@@ -42,6 +46,7 @@ class Adviser:
     figures_of: FiguresOf
     facts_sha256: str
     today: date
+    candidates: Candidates
 
     def advise(self, name: str, spec: DecideSpec) -> DecideReport:
         """Which arm to take, why, what would change it, and what to measure next."""
@@ -54,26 +59,52 @@ class _Question:
     def __init__(self, adviser: Adviser, spec: DecideSpec) -> None:
         self.adviser, self.spec, self.advice = adviser, spec, adviser.advice
         self.weights = weights_of(spec, self.advice)
-        self.base = middle(spec, self.advice)
+        self.measured = dict(spec.measured_quality)
+        base = middle(spec, self.advice)
+        self.tried = tried(base, adviser.candidates, self.trial)
+        self.base = replace(base, models=best(base, self.tried))
         self.figures = adviser.figures_of(self.base)
         self.swings = tuple(swings(spec, self.base, self.advice))
 
+    def trial(self, case: Case) -> dict[Arm, ModelTrial]:
+        """What every arm is worth in a case, and which gates drop it."""
+        ground = self.ground(case)
+        dropped = {
+            name: f"{finding.rule}: {finding.reason}"
+            for finding in reversed(findings(ground))
+            if finding.effect == "dropped"
+            for name in finding.arms
+        }
+        return {
+            arm: ModelTrial(
+                figures.model,
+                figures,
+                self.quality(case, arm, figures),
+                score(self.weights, utilities(case, arm, figures, self.advice, self.measured)),
+                dropped.get(arm.name, ""),
+            )
+            for arm, figures in ground.figures.items()
+        }
+
+    def quality(self, case: Case, arm: Arm, figures: Figures) -> Range:
+        """How good an arm may be."""
+        return quality_range(case, arm, figures, self.advice, self.measured)
+
     def ground(self, case: Case) -> Ground:
         """A case with its figures."""
-        return Ground(case, self.adviser.figures_of(case), self.advice)
+        return Ground(case, self.adviser.figures_of(case), self.advice, self.adviser.today)
 
     def utilities_in(self, case: Case) -> Mapping[Arm, Utilities]:
         """The arms that the gates leave in a case, with their utilities."""
         ground = self.ground(case)
-        measured = dict(self.spec.measured_quality)
         return {
-            arm: utilities(case, arm, ground.figures[arm], self.advice, measured)
+            arm: utilities(case, arm, ground.figures[arm], self.advice, self.measured)
             for arm in remaining(ground)
         }
 
     def answer(self, name: str) -> DecideReport:
         """The report."""
-        ground = Ground(self.base, self.figures, self.advice)
+        ground = self.ground(self.base)
         certain = findings(ground)
         maybe = uncertain(certain, self.swings, lambda case: findings(self.ground(case)))
         arms = remaining(ground)
@@ -101,7 +132,9 @@ class _Question:
             weights=self.weights,
             ranking=tuple(ranked),
             findings=(*certain, *maybe),
-            costs=tuple(_cost(arm, self.figures[arm]) for arm in ARMS),
+            costs=tuple(self.cost(arm) for arm in ARMS),
+            models=tuple(self.models(ranked)),
+            cheaper=self.cheaper(ranked),
             flips=tuple(flips(self.weights, self.utilities_in(self.base))),
             swings=tuple(moved),
             break_even=tuple(break_evens(self.base, self.figures, arms)),
@@ -123,13 +156,45 @@ class _Question:
                 arm=arm.name,
                 method=arm.method,
                 host=arm.host,
-                score=score,
+                score=worth,
                 win_share=shares.wins[arm],
+                model=self.figures[arm].model,
+                quality=self.quality(self.base, arm, self.figures[arm]),
                 utilities=utilities[arm],
                 reasons=tuple(_reasons(arm, utilities[arm], self.weights, found)),
             )
-            for arm, score in ranking(self.weights, utilities)
+            for arm, worth in ranking(self.weights, utilities)
         ]
+
+    def models(self, ranked: Sequence[RankedArm]) -> Iterator[ModelFigure]:
+        """The models of the first arm, and of the first arm of the other host."""
+        for host in dict.fromkeys(row.host for row in ranked):
+            arm = next(_arm(row) for row in ranked if row.host == host)
+            if arm.is_language_model:
+                yield from shown(arm, self.tried[arm], self.base.models[arm.name])
+
+    def cheaper(self, ranked: Sequence[RankedArm]) -> str:
+        """The cheaper model that does the same as the first choice's."""
+        arm = _arm(ranked[0]) if ranked else None
+        if arm is None or not arm.is_language_model:
+            return ""
+        return cheaper(self.tried[arm], self.base.models[arm.name])
+
+    def cost(self, arm: Arm) -> ArmCost:
+        """What an arm takes, dropped or not."""
+        figures = self.figures[arm]
+        return ArmCost(
+            arm=arm.name,
+            quality=self.quality(self.base, arm, figures),
+            once_usd=figures.once_usd,
+            month_usd=figures.month_usd,
+            latency_ms=figures.latency_ms,
+            update_days=figures.update_days,
+            effort_hours=figures.effort_hours,
+            fixed_month_usd=figures.fixed_month_usd,
+            request_usd=figures.request_usd,
+            how=figures.how,
+        )
 
     def sources(self, found: Sequence[RuleFinding]) -> tuple[AdviceSource, ...]:
         """Everybody whose word the answer rests on: rules, facts, priors and assumptions."""
@@ -247,20 +312,6 @@ def _reasons(
 
 def _product(name: Criterion, weights: Mapping[Criterion, float], utility: float) -> str:
     return f"{name} ({utility:.2f} x {weights[name]:.2f} = {utility * weights[name]:.2f})"
-
-
-def _cost(arm: Arm, figures: Figures) -> ArmCost:
-    return ArmCost(
-        arm=arm.name,
-        once_usd=figures.once_usd,
-        month_usd=figures.month_usd,
-        latency_ms=figures.latency_ms,
-        update_days=figures.update_days,
-        effort_hours=figures.effort_hours,
-        fixed_month_usd=figures.fixed_month_usd,
-        request_usd=figures.request_usd,
-        how=figures.how,
-    )
 
 
 def _arm(row: RankedArm) -> Arm:

@@ -1,4 +1,5 @@
-"""The ten arms, and the figures that each has: five methods, each at an API or self-hosted."""
+"""The arms and the figures that each has: five methods at an API or self-hosted, and two without a language
+model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,13 +34,31 @@ class Arm(NamedTuple):
         return self.method in ("ft", "rag+ft")
 
     @property
+    def is_language_model(self) -> bool:
+        """Whether a language model answers."""
+        return self.method not in _WITHOUT_MODEL
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether an index is searched for each answer."""
+        return self.method in ("rag", "rag+ft")
+
+    @property
     def has_passages(self) -> bool:
         """Whether the documents are in the prompt, so that they can be cited, filtered and erased."""
         return self.method in ("prompt+long-context", "rag", "rag+ft")
 
 
 NOTHING = Range(low=0.0, median=0.0, high=0.0)
-ARMS = tuple(Arm(method, host) for method in METHODS for host in HOSTS)
+_WITHOUT_MODEL: tuple[Method, ...] = ("classifier", "rule")
+ARMS = tuple(
+    Arm(method, host)
+    for method in METHODS
+    for host in HOSTS
+    if host == "self-hosted" or method not in _WITHOUT_MODEL
+)
+ABLE = Range(low=100.0, median=100.0, high=100.0)
+"""An ability beside which no work is hard."""
 
 
 class Machines(NamedTuple):
@@ -68,6 +87,14 @@ class Figures:
     context_tokens: int
     request_tokens: float = 0.0
     """Tokens of a prompt, what is put into it, and its answer: what the context must hold."""
+    ability: Range = ABLE
+    """How able the model is for this kind of work, on the scale of `ability.py`."""
+    ability_known: str = ""
+    is_published: bool = True
+    languages: tuple[str, ...] | None = None
+    """What the model was made for; None: unknown."""
+    pairs: float | None = None
+    """Pairs to train on, with those that a teacher writes; None: the case's own."""
     run_usd: Range = NOTHING
     """One training run; `once_usd` holds a project's."""
     machines: Machines | None = None
@@ -106,4 +133,4 @@ def point_of(arm: Arm, measure: Measure) -> str:
 
 
 FiguresOf: TypeAlias = Callable[[Case], Mapping[Arm, Figures]]
-"""The figures of all ten arms in a case; the same case gives the same figures."""
+"""The figures of all arms in a case; the same case gives the same figures."""

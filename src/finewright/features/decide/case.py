@@ -21,10 +21,30 @@ POINTS = {
     "prior_prompt": "what prompting alone closes",
     "prior_rag": "what documents in the prompt close",
     "prior_ft": "what fine-tuning closes",
-    "open_model_loss": "what an open model lacks",
+    "prior_classifier": "what a classifier closes",
+    "api_ability": "how able the API's model is",
+    "own_ability": "how able the open model is",
+    "difficulty": "how hard the work is",
+    "indexing": "what a large index costs",
 }
 """What no spec can know exactly: name -> in words."""
 
+_TAKEN = {
+    "base_model": "the best open model of the catalog for each method",
+    "api_model": "the best API model of the catalog for each method",
+    "difficulty": "usual; easy and hard are tried",
+    "output": "free text",
+    "languages": "any",
+    "rule_share": "no rule is looked at",
+    "documents": "plain text",
+    "unlabelled_inputs": "none",
+    "personal_data": "nothing; say it, for the law asks more where it is",
+    "talks_to_people": "true where it converses, else false",
+    "hardware": "none of your own: machines are rented",
+    "domain": "none that the AI Act calls high-risk",
+    "task": "any: the widest ranges of difficulty and of labelling time",
+}
+"""What is taken for an unknown input that is widened to no range."""
 _WHOLE_FROM = 1000
 _COUNTS = (
     "requests_per_month",
@@ -36,7 +56,8 @@ _COUNTS = (
 )
 _DEGREES = ("behaviour_gap", "knowledge_gap")
 _CLAIMS = ("citations", "per_document_access", "erasure_duty", "on_premise_only")
-_CHOICES = ("base_model", "api_model", "data_class")
+_CHOICES = ("data_class",)
+_CHOSEN = ("base_model", "api_model")
 _LIMITS = {
     "latency_p95_ms": "latency_limit_ms",
     "once_budget_usd": "once_limit_usd",
@@ -72,6 +93,16 @@ class Case:
     base_model: str
     api_model: str
     horizon_months: int
+    difficulty: str = UNKNOWN
+    output: str = "text"
+    languages: tuple[str, ...] = ()
+    rule_share: float = 0.0
+    documents: str = "text"
+    unlabelled_inputs: float = 0.0
+    personal_data: str = UNKNOWN
+    talks_to_people: bool = False
+    models: Mapping[str, str] = field(default_factory=dict)
+    """The model of each arm, by the arm's name; an arm without one has the stated model of its host."""
     stated: frozenset[str] = frozenset()
     """The inputs that the user knows."""
     points: Mapping[str, Point] = field(default_factory=dict)
@@ -109,13 +140,7 @@ def assumed(spec: DecideSpec, advice: Advice) -> dict[str, str]:
         if _unknown(spec, key):
             low, median, high = getattr(advice.widened, key)
             found[key] = f"{median}; {low} and {high} are tried"
-    if _unknown(spec, "hardware"):
-        found["hardware"] = "none of your own: machines are rented"
-    if _unknown(spec, "domain"):
-        found["domain"] = "none of the AI Act's Annex III"
-    if _unknown(spec, "task"):
-        found["task"] = "any: the widest range of labelling time"
-    return found
+    return found | {key: text for key, text in _TAKEN.items() if _unknown(spec, key)}
 
 
 def swings(spec: DecideSpec, base: Case, advice: Advice) -> Iterator[InputSwing]:
@@ -159,6 +184,8 @@ def _values(spec: DecideSpec, advice: Advice) -> dict[str, Any]:  # Any: fields 
     for key in _CHOICES:
         given = getattr(spec, key)
         values[key] = getattr(advice.widened, key)[1] if given == UNKNOWN else given
+    for key in _CHOSEN:
+        values[key] = getattr(spec, key)
     for key, name in _LIMITS.items():
         values[key] = _aim(getattr(spec, key), _widened(advice, name))
     return values
@@ -171,9 +198,21 @@ def _fixed(spec: DecideSpec) -> dict[str, Any]:  # Any: fields of Case by name
         "task": spec.task,
         "hardware": hardware,
         "domain": spec.domain,
+        "difficulty": spec.difficulty,
+        "personal_data": spec.personal_data,
+        "output": _or(spec.output, "text"),
+        "documents": _or(spec.documents, "text"),
+        "languages": _or(spec.languages, ()),
+        "rule_share": float(_or(spec.rule_share, 0.0)),
+        "unlabelled_inputs": float(_or(spec.unlabelled_inputs, 0.0)),
+        "talks_to_people": _or(spec.talks_to_people, spec.task == "converse"),
         "horizon_months": spec.horizon_months,
         "stated": frozenset(stated),
     }
+
+
+def _or(given: Any, otherwise: Any) -> Any:  # Any: of one field
+    return otherwise if given == UNKNOWN else given
 
 
 def _aim(given: Aim | float | str, widened: Range) -> Aim:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from finewright.catalog.advice import Advice
+from finewright.catalog.laws import packaged_laws
 from finewright.catalog.prices import api_named, gpu_named
 from finewright.errors import FinewrightError
 from finewright.features.decide.models import Resolve, read_base_model
@@ -36,7 +37,7 @@ def wrongs(spec: DecideSpec, known: KnownNames) -> list[Wrong]:
 
 
 def _domain(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:
-    names = list(known.advice.domains)
+    names = list(packaged_laws().domains)
     if spec.domain not in (*names, UNKNOWN):
         near = close_choice(spec.domain, names) or f"; known are {', '.join(names)}"
         yield Wrong(("domain",), f"unknown domain {spec.domain!r}{near}")

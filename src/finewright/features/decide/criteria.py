@@ -4,13 +4,17 @@ Money, latency, update delay and work are computed; quality is measured, or a pr
 customisation, independence and reversibility are ordinal judgements."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeAlias, get_args
 
 from finewright.catalog.advice import Advice
+from finewright.features.decide.ability import success
 from finewright.features.decide.arms import Arm, Figures, Measure, figure_of, point_of
-from finewright.features.decide.case import Case
-from finewright.features.decide.gates import PAIRS_NEEDED
+from finewright.features.decide.case import Case, Point
+from finewright.features.decide.ground import PAIRS_NEEDED
 from finewright.features.decide.spec import Aim
+from finewright.schema.cost import Range
 from finewright.schema.decide import Criterion, Method
 
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
@@ -20,12 +24,18 @@ _WORST_GAP = 3.0
 _SENSITIVE = ("confidential", "regulated")
 _GOOD_DELAY = 0.1
 _PAIRS_AT_FULL = 5000
+_LABELS_AT_FULL = 2000.0
+_CLASSIFIER_LEVEL = 60.0
+"""How able a classifier with all its labels is, as a language model's level."""
+_CLASSIFIER_START = 0.75
+"""What it reaches of that with its first labels: SetFit with 8 a class against all (Tunstall et al. 2022)."""
 _PRIOR_POINT: dict[Method, str] = {
     "prompt": "prior_prompt",
     "prompt+long-context": "prior_rag",
     "rag": "prior_rag",
     "ft": "prior_ft",
     "rag+ft": "prior_ft",
+    "classifier": "prior_classifier",
 }
 
 
@@ -35,7 +45,7 @@ def utility(value: float, target: float, limit: float) -> float:
 
 
 def utilities(
-    case: Case, arm: Arm, figures: Figures, advice: Advice, measured: dict[Method, float]
+    case: Case, arm: Arm, figures: Figures, advice: Advice, measured: Mapping[Method, float]
 ) -> Utilities:
     """The arm's utility by every criterion."""
     half_life = case.fact_half_life_days
@@ -46,7 +56,7 @@ def utilities(
         return utility(taken, aim.target, aim.limit)
 
     values: Utilities = {
-        "quality": _quality(case, arm, advice, measured),
+        "quality": quality_of(case, arm, figures, advice, measured),
         "once_usd": within("once_usd", case.once_budget_usd),
         "month_usd": within("month_usd", case.month_budget_usd),
         "latency": within("latency_ms", case.latency_p95_ms),
@@ -56,30 +66,74 @@ def utilities(
     return values | _ordinal(case, arm, figures, advice)
 
 
-def _quality(case: Case, arm: Arm, advice: Advice, measured: dict[Method, float]) -> float:
-    """What was measured, or 1 less what is left of the gaps: a whole gap of degree 3 left is worth 0."""
+def quality_of(
+    case: Case, arm: Arm, figures: Figures, advice: Advice, measured: Mapping[Method, float]
+) -> float:
+    """What was measured; of a rule, its stated share; else the share of cases that the model is able for, of
+    what the method leaves of the gaps: a whole gap of degree 3 left is worth 0."""
     if arm.method in measured:
         return measured[arm.method]
-    point, prior = _PRIOR_POINT[arm.method], advice.priors[arm.method]
-    behaviour = case.at(point, prior.behaviour)
-    if arm.is_tuned:
+    if arm.method == "rule":
+        return case.rule_share
+    pairs = case.labelled_pairs if figures.pairs is None else figures.pairs
+    learned = _learned(arm, pairs, advice)
+    behaviour = _behaviour(case, arm, advice, learned)
+    prior = advice.priors[arm.method]
+    left = case.knowledge_gap * (1 - case.at(_PRIOR_POINT[arm.method], prior.knowledge))
+    left += case.behaviour_gap * (1 - behaviour)
+    return max(0.0, 1 - left / _WORST_GAP) * _able(case, arm, figures, advice, learned)
+
+
+def quality_range(
+    case: Case, arm: Arm, figures: Figures, advice: Advice, measured: Mapping[Method, float]
+) -> Range:
+    """Its quality with method, model and work all at their worst, as the case has them, and at their best."""
+
+    def at(point: Point, other: Point) -> float:
+        names = (_PRIOR_POINT.get(arm.method), "api_ability", "own_ability")
+        points = {name: point for name in names if name} | {"difficulty": other}
+        there = replace(case, points={**case.points, **points})
+        return quality_of(there, arm, figures, advice, measured)
+
+    middle = quality_of(case, arm, figures, advice, measured)
+    return Range(low=at("low", "high"), median=middle, high=at("high", "low"))
+
+
+def _behaviour(case: Case, arm: Arm, advice: Advice, learned: float) -> float:
+    """The share of the gap in behaviour that the method closes, and a grammar of what is left of it."""
+    closed = case.at(_PRIOR_POINT[arm.method], advice.priors[arm.method].behaviour)
+    if arm.is_tuned or arm.method == "classifier":
         prompted = advice.priors["prompt"].behaviour.median
-        behaviour = prompted + (behaviour - prompted) * _enough(case.labelled_pairs)
-    left = case.knowledge_gap * (1 - case.at(point, prior.knowledge)) + case.behaviour_gap * (
-        1 - behaviour
-    )
-    quality = 1 - left / _WORST_GAP
-    if arm.host == "self-hosted":
-        loss = case.at("open_model_loss", advice.assumptions["open_model_loss"])
-        quality -= loss / 2 if arm.is_tuned else loss
-    return max(0.0, quality)
+        closed = prompted + (closed - prompted) * learned
+    if case.output != "text" and arm.is_language_model:
+        closed += advice.assumptions["constrained_decoding"].median * (1 - closed)
+    return closed
 
 
-def _enough(pairs: float) -> float:
-    """How much of its gain a fine-tune reaches: none at 50 pairs, all at 5,000, by their logarithm."""
-    if pairs <= PAIRS_NEEDED:
+def _able(case: Case, arm: Arm, figures: Figures, advice: Advice, learned: float) -> float:
+    """The share of cases that a model, or a classifier with its labels, can get right at all."""
+    hard = advice.difficulty[case.task]
+    level = {"easy": hard.low, "usual": hard.median, "hard": hard.high}.get(case.difficulty)
+    difficulty = case.at("difficulty", hard) if level is None else level
+    if arm.method == "classifier":
+        start = _CLASSIFIER_START
+        return success(_CLASSIFIER_LEVEL, difficulty) * (start + (1 - start) * learned)
+    point = "api_ability" if arm.host == "api" else "own_ability"
+    share = success(case.at(point, figures.ability), difficulty)
+    if arm.is_tuned:
+        share += advice.tuning_gain[case.task].median * (1 - share) * learned
+    return share
+
+
+def _learned(arm: Arm, pairs: float, advice: Advice) -> float:
+    """How much of its gain training reaches, by the logarithm of the pairs: of a language model none at 50
+    and all at 5,000; of a classifier from its first labels to 2,000."""
+    least, most = float(PAIRS_NEEDED), float(_PAIRS_AT_FULL)
+    if arm.method == "classifier":
+        least, most = advice.assumptions["classifier_floor"].median, _LABELS_AT_FULL
+    if pairs <= least:
         return 0.0
-    return min(1.0, math.log(pairs / PAIRS_NEEDED) / math.log(_PAIRS_AT_FULL / PAIRS_NEEDED))
+    return min(1.0, math.log(pairs / least) / math.log(most / least))
 
 
 def _ordinal(case: Case, arm: Arm, figures: Figures, advice: Advice) -> Utilities:

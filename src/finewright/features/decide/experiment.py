@@ -87,8 +87,6 @@ _WAYS_TO_FIND = {
     "erasure_duty": "ask the data protection officer whether documents may have to be erased",
     "on_premise_only": "ask security whether questions may leave your machines",
     "data_class": "ask the documents' owner for their class",
-    "base_model": "choose the open model that would run at your place",
-    "api_model": "choose the model of an API",
 }
 
 

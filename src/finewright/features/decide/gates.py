@@ -3,18 +3,26 @@
 G1-G10 are the rules of the sources in `catalog/advice.yaml`; G11 holds an arm to the limits of the spec,
 G12 to what its model can read."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from finewright.catalog.advice import Advice
+from finewright.catalog.laws import packaged_laws
+from finewright.features.decide import needs
 from finewright.features.decide.arms import ARMS, Arm, Figures, Measure, figure_of
 from finewright.features.decide.case import Case, InputSwing
+from finewright.features.decide.ground import (
+    PAIRS_COMFORTABLE,
+    PAIRS_NEEDED,
+    Gate,
+    GateVerdict,
+    Ground,
+    named,
+)
+from finewright.features.decide.law import duties, in_words, unknown
 from finewright.features.decide.results import RuleFinding
 from finewright.report.cells import apart, number
 from finewright.schema.cost import Range
 
-PAIRS_NEEDED = 50
-PAIRS_COMFORTABLE = 300
 SMALL_CORPUS_TOKENS = 200_000
 _SHARE_OF_CONTEXT = 0.5
 _HIGH, _LOW = 2, 1
@@ -25,25 +33,6 @@ LIMITED: tuple[tuple[str, str, Measure], ...] = (
     ("effort_hours", "hours of work", "effort_hours"),
 )
 """What the spec may limit: the input, its unit in words, and the figure that it limits."""
-
-
-class Ground(NamedTuple):
-    """What a gate looks at."""
-
-    case: Case
-    figures: Mapping[Arm, Figures]
-    advice: Advice
-
-
-class GateVerdict(NamedTuple):
-    """What a rule found, before it gets its name and its sources."""
-
-    effect: str
-    arms: Sequence[Arm]
-    reason: str
-
-
-Gate = Callable[[Ground], Iterator[GateVerdict]]
 
 
 def findings(ground: Ground) -> list[RuleFinding]:
@@ -106,7 +95,7 @@ def _finding(rule: str, verdict: GateVerdict, advice: Advice) -> RuleFinding:
             "effect": verdict.effect,
             "arms": tuple(arm.name for arm in verdict.arms),
             "reason": verdict.reason,
-            "sources": advice.rules[rule].sources,
+            "sources": verdict.sources or advice.rules[rule].sources,
         }
     )
 
@@ -121,7 +110,7 @@ def _on_premise(ground: Ground) -> Iterator[GateVerdict]:
 
 def _volatile(ground: Ground) -> Iterator[GateVerdict]:
     case = ground.case
-    for arm in _named("ft"):
+    for arm in named("ft"):
         days = ground.figures[arm].update_days.median
         if case.knowledge_gap > 0 and case.fact_half_life_days < days:
             yield GateVerdict(
@@ -143,12 +132,12 @@ def _rights(ground: Ground) -> Iterator[GateVerdict]:
     )
     if case.knowledge_gap > 0:
         yield GateVerdict(
-            "dropped", _named("ft"), f"{why}, so the knowledge must come through retrieval"
+            "dropped", named("ft"), f"{why}, so the knowledge must come through retrieval"
         )
     if case.per_document_access:
         yield GateVerdict(
             "dropped",
-            _named("prompt+long-context"),
+            named("prompt+long-context"),
             "one prompt with all documents shows every user what only some may see",
         )
     yield GateVerdict(
@@ -175,7 +164,7 @@ def _corpus(ground: Ground) -> Iterator[GateVerdict]:
             "dropped", arms, "there are no documents to put into a prompt or an index"
         )
         return
-    for arm in _named("prompt+long-context"):
+    for arm in named("prompt+long-context"):
         room = _SHARE_OF_CONTEXT * ground.figures[arm].context_tokens
         if tokens > room:
             whole, half = apart(tokens, room)
@@ -193,14 +182,22 @@ def _corpus(ground: Ground) -> Iterator[GateVerdict]:
 
 
 def _pairs(ground: Ground) -> Iterator[GateVerdict]:
-    pairs = ground.case.labelled_pairs
-    arms = [arm for arm in ARMS if arm.is_tuned]
-    if pairs < PAIRS_NEEDED:
-        yield GateVerdict(
-            "dropped", arms, f"{pairs:.0f} labelled pairs; fine-tuning starts at {PAIRS_NEEDED}"
-        )
-    elif pairs < PAIRS_COMFORTABLE:
-        why = f"{pairs:.0f} labelled pairs are enough to try: look at the slope over 25, 50 and 100 % of them"
+    few: dict[str, list[Arm]] = {}
+    for arm in ARMS:
+        if not arm.is_tuned:
+            continue
+        taught = ground.figures[arm].pairs
+        pairs = ground.case.labelled_pairs if taught is None else taught
+        if pairs < PAIRS_NEEDED:
+            why = f"{pairs:.0f} labelled pairs; fine-tuning starts at {PAIRS_NEEDED}"
+            yield GateVerdict("dropped", [arm], why)
+        elif pairs < PAIRS_COMFORTABLE:
+            why = (
+                f"{pairs:.0f} labelled pairs are enough to try: look at the slope over 25, 50 and 100 % of"
+                " them"
+            )
+            few.setdefault(why, []).append(arm)
+    for why, arms in few.items():
         yield GateVerdict("warning", arms, why)
 
 
@@ -224,7 +221,7 @@ def _facts_by_training(ground: Ground) -> Iterator[GateVerdict]:
     if case.knowledge_gap >= _HIGH and case.behaviour_gap <= _LOW:
         yield GateVerdict(
             "warning",
-            _named("ft"),
+            named("ft"),
             "fine-tuning learns new facts slowly and makes up more of them once it has; measure it on"
             " questions whose facts were in no training row",
         )
@@ -255,22 +252,22 @@ def _tuning_at_api(arm: Arm, figures: Figures) -> Iterator[GateVerdict]:
 
 
 def _law(ground: Ground) -> Iterator[GateVerdict]:
-    domain = ground.advice.domains.get(ground.case.domain)
-    if domain is None:
-        areas = [name for name, each in ground.advice.domains.items() if each.is_high_risk]
-        why = (
-            f"the field of use is unknown: in {', '.join(areas)} the AI Act's duties for high-risk"
-        )
-        yield GateVerdict("advice", [], f"{why} systems apply; say which it is")
-    elif domain.is_high_risk:
-        why = f"{domain.title} is high-risk under the AI Act: {ground.advice.high_risk_duties}"
-        yield GateVerdict("duty", [], why)
-        yield GateVerdict(
-            "duty",
-            [arm for arm in ARMS if arm.is_tuned],
-            "a change of the model that takes over a third of its training compute makes you its provider;"
-            " keep the record of training compute",
-        )
+    """Each duty that holds; what is forbidden drops every arm."""
+    laws = packaged_laws()
+    kinds = {
+        "all": [],
+        "tuned": [arm for arm in ARMS if arm.is_tuned],
+        "api": [arm for arm in ARMS if arm.host == "api"],
+    }
+    for name, duty in duties(ground.case, laws):
+        why = in_words(duty, laws, ground.today)
+        if name == "prohibition":
+            title = laws.domains[ground.case.domain].title
+            yield GateVerdict("dropped", ARMS, f"{title}: {why}", (duty.source,))
+        else:
+            yield GateVerdict("duty", kinds[duty.arms], why, (duty.source,))
+    for what in unknown(ground.case, laws):
+        yield GateVerdict("advice", [], what)
 
 
 def _limits(ground: Ground) -> Iterator[GateVerdict]:
@@ -304,10 +301,6 @@ def _context(ground: Ground) -> Iterator[GateVerdict]:
             yield GateVerdict("dropped", [arm], why)
 
 
-def _named(method: str) -> list[Arm]:
-    return [arm for arm in ARMS if arm.method == method]
-
-
 _GATES: dict[str, Gate] = {
     "G1": _on_premise,
     "G2": _volatile,
@@ -321,4 +314,8 @@ _GATES: dict[str, Gate] = {
     "G10": _law,
     "G11": _limits,
     "G12": _context,
+    "G13": needs.no_model,
+    "G14": needs.form,
+    "G15": needs.languages,
+    "G16": needs.teacher,
 }

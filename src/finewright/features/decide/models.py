@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from finewright.catalog.advice import Advice
 from finewright.catalog.open_models import open_models
 from finewright.errors import DataError
 from finewright.estimate.families import shape_of
@@ -85,12 +85,22 @@ def _bytes(count: int, linear: int, bits: Bits) -> float:
     return float(count * _HALF_BYTES)
 
 
-def models_of(
-    name: str, advice: Advice, resolve: Resolve, today: date
-) -> Mapping[str, OpenModelFacts]:
-    """The model of the spec, or those that an unknown one is widened to, by name."""
-    names = advice.widened.base_model if name == UNKNOWN else (name,)
-    return {each: read_base_model(each, resolve, today) for each in names}
+def models_of(name: str, resolve: Resolve, today: date) -> Mapping[str, OpenModelFacts]:
+    """Every open model of the catalog, and the one of the spec by the name that the spec has."""
+    stated = {} if name == UNKNOWN else {name: read_base_model(name, resolve, today)}
+    return {**_catalogued(), **stated}
+
+
+@cache
+def _catalogued() -> Mapping[str, OpenModelFacts]:
+    return {
+        name: _model(
+            name,
+            shape_of(row.config, name),
+            AdviceSource(name=name, reference=row.source, observed_at=row.observed_at),
+        )
+        for name, row in open_models().items()
+    }
 
 
 def read_base_model(name: str, resolve: Resolve, today: date) -> OpenModelFacts:
@@ -99,8 +109,7 @@ def read_base_model(name: str, resolve: Resolve, today: date) -> OpenModelFacts:
     Raises DataError for a name that is neither, and ModelError for a config that no formula knows."""
     for known, row in open_models().items():
         if name in (known, *row.aliases):
-            source = AdviceSource(name=known, reference=row.source, observed_at=row.observed_at)
-            return _model(known, shape_of(row.config, known), source)
+            return _catalogued()[known]
     folder = resolve(name)
     if not folder.is_dir():
         near = close_choice(name, list(open_models())) or f"; known are {', '.join(open_models())}"

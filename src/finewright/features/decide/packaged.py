@@ -3,12 +3,15 @@
 from datetime import date
 
 from finewright.catalog.advice import Advice, packaged_advice
+from finewright.catalog.capability import packaged_capabilities
 from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import digest
 from finewright.errors import DataError
 from finewright.features.decide.advise import Adviser
 from finewright.features.decide.check import KnownNames, wrongs
-from finewright.features.decide.figures import Facts, figures_with
+from finewright.features.decide.choice import Candidates
+from finewright.features.decide.facts import Facts
+from finewright.features.decide.figures import figures_with
 from finewright.features.decide.models import Resolve, models_of
 from finewright.features.decide.spec import DecideSpec
 from finewright.schema.catalog import PriceCatalog
@@ -25,12 +28,21 @@ def adviser_for(spec: DecideSpec, known: KnownNames) -> Adviser:
     found = wrongs(spec, known)
     if found:
         raise DataError("\n".join(f"decide.{'.'.join(map(str, w.loc))}: {w.what}" for w in found))
-    models = models_of(spec.base_model, known.advice, known.resolve, known.today)
+    models = models_of(spec.base_model, known.resolve, known.today)
     facts = Facts(known.prices, known.advice, models, known.today)
     return Adviser(
-        known.advice, figures_with(facts), _digest(known.advice, known.prices), known.today
+        known.advice,
+        figures_with(facts),
+        _digest(known.advice, known.prices),
+        known.today,
+        Candidates(api=_apis(known.prices), own=tuple(open_models())),
     )
 
 
+def _apis(prices: PriceCatalog) -> tuple[str, ...]:
+    """The models of APIs, without what is fine-tuned from one of them."""
+    return tuple(dict.fromkeys(a.model for a in prices.apis if not a.model.startswith("ft:")))
+
+
 def _digest(advice: Advice, prices: PriceCatalog) -> str:
-    return digest_of(digest(prices), advice, open_models())[:12]
+    return digest_of(digest(prices), advice, open_models(), packaged_capabilities())[:12]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, get_args
 import yaml
 from pydantic import ValidationError
 
-from finewright.catalog.advice import packaged_advice
+from finewright.catalog.laws import packaged_laws
 from finewright.features.decide.spec import UNKNOWN, DecideSpec, Task
 
 
@@ -133,10 +133,10 @@ QUESTIONS = (
     ),
     InterviewQuestion(
         "domain",
-        f"In which field is it used? {', '.join(packaged_advice().domains)}",
+        f"In which field is it used? {', '.join(packaged_laws().domains)}",
         "in some of them the law asks for more",
         "other",
-        f"one of {', '.join(packaged_advice().domains)}",
+        f"one of {', '.join(packaged_laws().domains)}",
     ),
 )
 _ABOUT_DOCUMENTS = ("fact_half_life_days", "corpus_tokens", "citations", "per_document_access")
@@ -213,7 +213,7 @@ def _value(key: str, typed: str) -> Any:  # Any: what a spec's key may hold
 
 
 def _complaint(question: InterviewQuestion, value: object) -> str:
-    known = [UNKNOWN, *packaged_advice().domains] if question.key == "domain" else [value]
+    known = [UNKNOWN, *packaged_laws().domains] if question.key == "domain" else [value]
     try:
         DecideSpec.model_validate({question.key: value})
         is_known = value in known

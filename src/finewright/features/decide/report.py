@@ -1,8 +1,9 @@
 """The advice of `decide`: the ranking, its reasons, the gates, what would change it, cost, next step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from finewright.features.decide.results import DecideReport, RuleFinding, Swing
+from finewright.features.decide.results import ArmCost, DecideReport, RankedArm, RuleFinding, Swing
+from finewright.features.decide.spec import Aim
 from finewright.report.blocks import (
     Axis,
     Block,
@@ -16,9 +17,11 @@ from finewright.report.blocks import (
     section,
 )
 from finewright.report.cells import apart, share, span
+from finewright.schema.cost import Range
 
 _MOST_SWINGS = 15
 _TURNING_SHOWN, _FLIPS = 10, 5
+_MODELS_SHOWN = 6
 _LEAST_USD = 1.0
 
 
@@ -28,14 +31,17 @@ def decide_page(report: DecideReport) -> Page:
     return Page(
         subject="a decision",
         title=report.name,
-        answer=report.answer,
+        answer="\n".join(filter(None, (report.answer, report.cheaper))),
         about=[
             f"as of {report.today}; facts {facts.sha256}, the oldest seen {facts.oldest}, {facts.age_days}"
             f" days ago ({facts.state})"
         ],
         problems=report.problems,
         sections=[
+            *section("Cost and quality", *_picture(report)),
+            *section("Why", *_why(report)),
             *section("Ranking", *_ranking(report)),
+            *section("Models", *_models(report)),
             *section("Dropped, duties and warnings", *_gates(report)),
             *section("What would change the answer", *_changes(report)),
             *section("What it takes (low - middle - high)", *_cost(report)),
@@ -58,12 +64,101 @@ def _ranking(report: DecideReport) -> Iterator[Block | None]:
         for row, score, won in zip(ranked, scores, wins, strict=True)
     ]
     weights = ("(weight)", "", "", *(f"{weight:.2f}" for weight in report.weights.values()))
-    yield Table(("arm", "score", "wins", *report.weights), [*rows, weights] if rows else [])
+    names = [name.replace("_", " ").replace("usd", "USD") for name in report.weights]
+    yield Table(("arm", "score", "wins", *names), [*rows, weights] if rows else [])
     yield lines(_others(report))
-    for row in ranked[:2]:
+
+
+def _why(report: DecideReport) -> Iterator[Block | None]:
+    for row in report.ranking[:2]:
         yield Text("\n".join(f"{row.arm}: {reason}" for reason in row.reasons))
-    for row in ranked[2:3]:
+    for row in report.ranking[2:3]:
         yield Text("\n".join(f"{row.arm}: {reason}" for reason in row.reasons), "page")
+
+
+def _picture(report: DecideReport) -> Iterator[Block | None]:
+    """Every arm where it stands by cost and quality: dots on the front, rings off it or dropped."""
+    left = {row.arm: row for row in report.ranking}
+    shown = [cost for cost in report.costs if cost.month_usd.high > 0 and cost.quality.high > 0]
+    front = [cost for cost in shown if cost.arm in left and _is_front(cost, shown, left)]
+    points = [
+        Point(
+            _named(cost.arm, left),
+            cost.quality.median,
+            cost.quality.low,
+            cost.quality.high,
+            x=max(cost.month_usd.median, _LEAST_USD),
+            is_main=cost in front,
+            note=f"{cost.arm}: quality {_shares(cost.quality)}, {span(cost.month_usd)} USD a month",
+        )
+        for cost in shown
+    ]
+    if report.ranking:
+        limit = report.spec.month_budget_usd
+        yield Plot(
+            "Quality by USD a month, each arm",
+            "scatter",
+            points,
+            "Upright bars: quality at the worst and at the best of what is assumed. Dots and the broken line:"
+            " nothing left is both cheaper and better. Rings: the others; in brackets, dropped by a gate. The"
+            " dotted upright line is your limit a month; what is below 1 USD is drawn at 1.",
+            across=Axis("USD a month", is_log=True),
+            up=Axis("share of cases done well", is_share=True),
+            marked=_limit(limit),
+        )
+
+
+def _is_front(cost: ArmCost, shown: Sequence[ArmCost], left: Mapping[str, RankedArm]) -> bool:
+    """Whether no arm that is left is cheaper and at least as good."""
+    return not any(
+        other.arm in left
+        and other.month_usd.median < cost.month_usd.median
+        and other.quality.median >= cost.quality.median
+        for other in shown
+    )
+
+
+def _named(arm: str, left: Mapping[str, RankedArm]) -> str:
+    return arm if arm in left else f"({arm})"
+
+
+def _shares(quality: Range) -> str:
+    return f"{share(quality.median)} ({share(quality.low)} to {share(quality.high)})"
+
+
+def _limit(given: Aim | float | str) -> float | None:
+    if isinstance(given, Aim):
+        return given.limit
+    return None if isinstance(given, str) else float(given)
+
+
+def _models(report: DecideReport) -> Iterator[Block | None]:
+    """The models of the first arm, the chosen one first, and of the first arm of the other host."""
+    for arm in dict.fromkeys(row.arm for row in report.models):
+        tried = [row for row in report.models if row.arm == arm]
+        middles = apart(*(100 * row.quality.median for row in tried), least=1)
+        rows = [
+            (
+                row.model + (" (taken)" if row.is_chosen else ""),
+                f"{middle} % ({share(row.quality.low)} to {share(row.quality.high)})",
+                span(row.month_usd),
+                span(row.latency_ms),
+                f"{row.score:.3f}",
+                row.dropped or row.known,
+            )
+            for row, middle in zip(tried, middles, strict=True)
+        ]
+        header = (
+            "model",
+            "done well",
+            "USD a month",
+            "ms an answer",
+            "score",
+            "out because, or known by",
+        )
+        yield Table(header, rows[:_MODELS_SHOWN], title=f"{arm}: {len(tried)} models tried")
+        rest = rows[_MODELS_SHOWN:]
+        yield Fold(f"the other {len(rest)} of {arm}", [Table(header, rest)]) if rest else None
 
 
 def _score_plot(report: DecideReport) -> Plot:

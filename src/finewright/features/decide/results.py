@@ -32,9 +32,10 @@ class RuleFinding(Model):
 
 
 class ArmCost(Model):
-    """What an arm takes, as far as it is known."""
+    """What an arm takes, as far as it is known, and how good it is held to be."""
 
     arm: str
+    quality: Range
     once_usd: Range
     month_usd: Range
     latency_ms: Range
@@ -57,8 +58,26 @@ class RankedArm(Model):
     score: float
     win_share: float
     """How often it wins when weights, prices and unknown inputs vary."""
+    model: str
+    quality: Range
+    """Its quality at its worst, in the middle, and at its best."""
     utilities: dict[Criterion, float]
     reasons: tuple[str, ...]
+
+
+class ModelFigure(Model):
+    """A model in an arm: what it would be worth there, and why it is out, if it is."""
+
+    arm: str
+    model: str
+    is_chosen: bool
+    quality: Range
+    month_usd: Range
+    latency_ms: Range
+    score: float
+    known: str
+    """How its ability is known."""
+    dropped: str
 
 
 class Flip(Model):
@@ -148,6 +167,10 @@ class DecideReport(Model):
     ranking: tuple[RankedArm, ...]
     findings: tuple[RuleFinding, ...]
     costs: tuple[ArmCost, ...]
+    models: tuple[ModelFigure, ...]
+    """The models that were tried in the first arm, and in the first of the other host."""
+    cheaper: str
+    """The cheapest model that does the same as the first choice's for less; empty where there is none."""
     flips: tuple[Flip, ...]
     swings: tuple[Swing, ...]
     break_even: tuple[MethodBreakEven, ...]

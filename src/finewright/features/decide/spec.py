@@ -14,6 +14,11 @@ UNKNOWN: Unknown = "unknown"
 
 Task = Literal["answer", "extract", "classify", "write", "code", "converse"]
 
+Documents = Literal["text", "tables", "scans"]
+Output = Literal["text", "json", "label"]
+Difficulty = Literal["easy", "usual", "hard"]
+PersonalData = Literal["none", "personal", "special"]
+
 _MOST_TOKENS = 100_000_000
 # strict: pydantic would take `yes` for 1, and the number is mostly a count of money or people's time.
 _Degree = Annotated[int, Field(ge=0, le=3, strict=True)]
@@ -59,6 +64,20 @@ class DecideSpec(Model):
     """What the advice is a function of, beside the dated facts of the catalog."""
 
     task: Task | Unknown = default(UNKNOWN, "What kind of work it is", _WIDENED)
+    difficulty: Difficulty | Unknown = default(
+        UNKNOWN, "How hard the work is beside other work of its kind", _WIDENED
+    )
+    output: Output | Unknown = default(
+        UNKNOWN, "What an answer is: free text, strict JSON, or one of a few labels", "free text"
+    )
+    languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2}$")], ...] | Unknown = default(
+        UNKNOWN, "Languages of questions and documents, as ISO 639-1 codes", "any model will do"
+    )
+    rule_share: _Share | Unknown = default(
+        UNKNOWN,
+        "Share of the cases that a fixed rule gets right: a pattern, a table, a list of words",
+        "no rule is looked at",
+    )
     behaviour_gap: _Degree | Unknown = default(
         UNKNOWN,
         "How far a prompted model is from the form, tone or skill that is wanted: 0 none to 3 far",
@@ -73,6 +92,14 @@ class DecideSpec(Model):
     corpus_tokens: _Count | Unknown = default(
         UNKNOWN, "Size of the documents that answers rest on; 0 for none", _WIDENED
     )
+    documents: Documents | Unknown = default(
+        UNKNOWN, "What the documents are: plain text, tables, or scans", "plain text"
+    )
+    unlabelled_inputs: _Count | Unknown = default(
+        UNKNOWN,
+        "Real inputs without an answer that you have, which a strong model may answer for training",
+        "none",
+    )
     labelled_pairs: _Count | Unknown = default(
         UNKNOWN, "Good examples of question and answer that you have", _WIDENED
     )
@@ -83,6 +110,14 @@ class DecideSpec(Model):
     )
     data_class: Literal["public", "internal", "confidential", "regulated"] | Unknown = default(
         UNKNOWN, "How sensitive questions and documents are", _WIDENED
+    )
+    personal_data: PersonalData | Unknown = default(
+        UNKNOWN,
+        "Whether questions or documents are about persons; special: health, origin, belief and the like",
+        "the law is then told for both",
+    )
+    talks_to_people: Claim = default(
+        UNKNOWN, "People who are not your staff talk with it directly", "it does where it converses"
     )
     on_premise_only: Claim = default(UNKNOWN, "Nothing may leave your own machines", _WIDENED)
     requests_per_month: _Count | Unknown = default(UNKNOWN, "How often it is asked", _WIDENED)
@@ -104,14 +139,20 @@ class DecideSpec(Model):
         _WIDENED,
     )
     domain: str = default(
-        UNKNOWN, "Field of use: one of the AI Act's Annex III areas, or other", _WIDENED
+        UNKNOWN,
+        "Field of use: one of the AI Act's areas, a product that other law rules, or other",
+        _WIDENED,
     )
     base_model: str = default(
         UNKNOWN,
         "Open model that would run at your place: one of the catalog, or a folder with a config.json",
-        _WIDENED,
+        "the best of the catalog for each method",
     )
-    api_model: str = default(UNKNOWN, "Model of an API, by its name in the catalog", _WIDENED)
+    api_model: str = default(
+        UNKNOWN,
+        "Model of an API, by its name in the catalog",
+        "the best of the catalog for each method",
+    )
     horizon_months: Annotated[int, Field(ge=1, le=120, strict=True)] = default(
         12, "How long it is to be in use", "one-off costs and end dates are seen against a year"
     )

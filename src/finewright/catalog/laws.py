@@ -1,0 +1,60 @@
+"""European law as dated rows: fields of use, duties with their article and their day, fines by tier."""
+
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Literal, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from finewright.schema.common import Model
+
+Kind = Literal["prohibited", "annex-iii", "annex-i", "other"]
+
+
+class Domain(Model):
+    """A field of use, and what the AI Act takes systems in it for."""
+
+    title: str
+    kind: Kind
+
+
+class Fine(Model):
+    """The most of a tier, of EUR or of the year's turnover, and where it stands."""
+
+    text: str
+    article: str
+
+
+class Duty(Model):
+    """What an article asks of whom it holds for."""
+
+    article: str
+    since: date
+    when: dict[str, tuple[str | bool, ...]]
+    says: str
+    source: str
+    """A key of the sources in `advice.yaml`."""
+    arms: Literal["all", "tuned", "api"] = "all"
+    fine: str = ""
+
+
+class Laws(Model):
+    """The packaged file as a whole."""
+
+    domains: dict[str, Domain]
+    fines: dict[str, Fine]
+    duties: dict[str, Duty] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        assert all(not duty.fine or duty.fine in self.fines for duty in self.duties.values())
+        return self
+
+
+@cache
+def packaged_laws() -> Laws:
+    """Every field of use, duty and fine."""
+    text = files("finewright.catalog").joinpath("laws.yaml").read_text(encoding="utf-8")
+    return Laws.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))  # noqa: TID251 - our own file

@@ -1,0 +1,113 @@
+"""The model of each arm: chosen together with the approach and the host, out of all that the catalog has.
+
+Every model is tried in every arm of its host; the one whose weighted sum is largest is taken, of those that
+no gate drops, that nobody switches off within the horizon, and of which something is published. A model that
+the spec states stays; the others are then told beside it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from typing import NamedTuple
+
+from finewright.features.decide.arms import ARMS, Arm, Figures
+from finewright.features.decide.case import Case
+from finewright.features.decide.results import ModelFigure
+from finewright.features.decide.spec import UNKNOWN
+from finewright.report.cells import apart, number
+from finewright.schema.cost import Range
+
+SAME = 0.01
+"""Quality that no judge would tell apart."""
+_CHEAPER = 0.8
+
+
+class Candidates(NamedTuple):
+    """The models that are tried at an API, and on machines of one's own."""
+
+    api: Sequence[str]
+    own: Sequence[str]
+
+
+class ModelTrial(NamedTuple):
+    """A model in an arm: its figures and worth, and which gate drops it there."""
+
+    model: str
+    figures: Figures
+    quality: Range
+    score: float
+    dropped: str
+
+
+Trial = Callable[[Case], Mapping[Arm, ModelTrial]]
+"""What every arm is worth in a case, dropped ones too."""
+
+
+def tried(base: Case, candidates: Candidates, trial: Trial) -> dict[Arm, list[ModelTrial]]:
+    """Every model in every arm of its host; a stated model is among them, by its own name."""
+    apis, owns = _with(candidates.api, base.api_model), _with(candidates.own, base.base_model)
+    found: dict[Arm, list[ModelTrial]] = {arm: [] for arm in ARMS if arm.is_language_model}
+    for api, own in zip_longest(apis, owns):
+        models = {
+            arm.name: (api or apis[0]) if arm.host == "api" else (own or owns[0]) for arm in found
+        }
+        each = trial(replace(base, models=models))
+        for arm, rows in found.items():
+            if (api if arm.host == "api" else own) is not None:
+                rows.append(each[arm]._replace(model=models[arm.name]))
+    return found
+
+
+def best(base: Case, rows: Mapping[Arm, Sequence[ModelTrial]]) -> dict[str, str]:
+    """The model of each arm by the arm's name: the stated one, or else the best."""
+    stated = {"api": base.api_model, "self-hosted": base.base_model}
+    return {
+        arm.name: stated[arm.host] if stated[arm.host] != UNKNOWN else max(each, key=_worth).model
+        for arm, each in rows.items()
+    }
+
+
+def shown(arm: Arm, rows: Sequence[ModelTrial], chosen: str) -> Iterator[ModelFigure]:
+    """The models of an arm, the chosen one first, then by worth."""
+    for row in sorted(rows, key=lambda row: (row.model != chosen, *(-w for w in _worth(row)))):
+        yield ModelFigure(
+            arm=arm.name,
+            model=row.model,
+            is_chosen=row.model == chosen,
+            quality=row.quality,
+            month_usd=row.figures.month_usd,
+            latency_ms=row.figures.latency_ms,
+            score=row.score,
+            known=row.figures.ability_known,
+            dropped=row.dropped,
+        )
+
+
+def cheaper(rows: Sequence[ModelTrial], chosen: str) -> str:
+    """The cheapest model that does the same as the chosen one for less, in words; empty where none does."""
+    ours = next(row for row in rows if row.model == chosen)
+    month = ours.figures.month_usd.median
+    others = [
+        row
+        for row in rows
+        if not row.dropped
+        and row.figures.is_published
+        and row.figures.month_usd.median < _CHEAPER * month
+        and row.quality.median >= ours.quality.median - SAME
+    ]
+    if not others:
+        return ""
+    least = min(others, key=lambda row: row.figures.month_usd.median)
+    one, two = apart(least.quality.median, ours.quality.median, least=2)
+    return (
+        f"a cheaper model does the same: {least.model} with quality {one} for"
+        f" {number(least.figures.month_usd.median)} USD a month, {chosen} with {two} for {number(month)}"
+    )
+
+
+def _with(names: Sequence[str], stated: str) -> list[str]:
+    return list(names) if stated in (UNKNOWN, *names) else [*names, stated]
+
+
+def _worth(row: ModelTrial) -> tuple[int, int, float]:
+    figures = row.figures
+    return (not row.dropped, not figures.ends and figures.is_published, row.score)

@@ -1,0 +1,39 @@
+"""What a gate looks at, and what it says."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from finewright.catalog.advice import Advice
+from finewright.features.decide.arms import ARMS, Arm, Figures
+from finewright.features.decide.case import Case
+
+PAIRS_NEEDED = 50
+PAIRS_COMFORTABLE = 300
+
+
+class Ground(NamedTuple):
+    """What a gate looks at."""
+
+    case: Case
+    figures: Mapping[Arm, Figures]
+    advice: Advice
+    today: date
+
+
+class GateVerdict(NamedTuple):
+    """What a rule found, before it gets its name and its sources."""
+
+    effect: str
+    arms: Sequence[Arm]
+    reason: str
+    sources: tuple[str, ...] = ()
+    """Its own; empty for those of the rule."""
+
+
+Gate = Callable[[Ground], Iterator[GateVerdict]]
+
+
+def named(method: str) -> list[Arm]:
+    """The arms of a method."""
+    return [arm for arm in ARMS if arm.method == method]

@@ -1,0 +1,69 @@
+"""Gates G13 to G16: what the work needs: no model at all, a strict form, a language, more pairs."""
+
+from collections.abc import Iterator
+
+from finewright.features.decide.arms import ARMS
+from finewright.features.decide.ground import PAIRS_COMFORTABLE, GateVerdict, Ground, named
+from finewright.features.decide.spec import UNKNOWN
+
+RULE_ENOUGH = 0.9
+
+
+def no_model(ground: Ground) -> Iterator[GateVerdict]:
+    """What needs no language model: where a rule, or labels for a classifier, are there."""
+    case = ground.case
+    if "rule_share" not in case.stated:
+        why = "nobody said which share of the cases a fixed rule gets right (rule_share)"
+        yield GateVerdict("dropped", named("rule"), why)
+    elif case.rule_share < RULE_ENOUGH:
+        why = f"a rule gets {case.rule_share:.0%} right, and is looked at from {RULE_ENOUGH:.0%} on"
+        yield GateVerdict("dropped", named("rule"), why)
+    floor = ground.advice.assumptions["classifier_floor"].median
+    if case.task != "classify":
+        why = "a classifier answers with one of a few labels: `task: classify`"
+        yield GateVerdict("dropped", named("classifier"), why)
+    elif case.labelled_pairs < floor:
+        why = f"{case.labelled_pairs:.0f} labelled cases; a classifier starts at about {floor:.0f}"
+        yield GateVerdict("dropped", named("classifier"), why)
+
+
+def form(ground: Ground) -> Iterator[GateVerdict]:
+    """What decoding gives where the form is strict."""
+    if ground.case.output != "text":
+        arms = [arm for arm in ARMS if arm.is_language_model]
+        what = {"json": "JSON of a schema", "label": "one of the labels"}[ground.case.output]
+        why = f"constrained decoding makes every answer {what}: train for content, not for form"
+        yield GateVerdict("advice", arms, why)
+
+
+def languages(ground: Ground) -> Iterator[GateVerdict]:
+    """Whether a model was made for what is spoken."""
+    wanted = set(ground.case.languages)
+    unknown = []
+    for arm in ARMS:
+        figures = ground.figures[arm]
+        if figures.languages is None:
+            if arm.host == "self-hosted" and arm.is_language_model and wanted - {"en"}:
+                unknown.append(arm)
+        elif missing := sorted(wanted - set(figures.languages)):
+            why = f"{figures.model} was made for {', '.join(figures.languages)}, not for {', '.join(missing)}"
+            yield GateVerdict("dropped", [arm], why)
+    if unknown:
+        yield GateVerdict("warning", unknown, "which languages its model was made for is unknown")
+
+
+def teacher(ground: Ground) -> Iterator[GateVerdict]:
+    """Pairs that a stronger model could write."""
+    case = ground.case
+    if case.labelled_pairs >= PAIRS_COMFORTABLE or case.task == UNKNOWN:
+        return
+    arms = [arm for arm in ARMS if arm.is_tuned]
+    if any(ground.figures[arm].pairs for arm in arms):
+        why = (
+            "a strong model answers your unlabelled inputs and a small one is trained on that (distillation):"
+            " check a sample by hand, and the teacher's terms of use"
+        )
+        yield GateVerdict("advice", arms, why)
+    elif case.corpus_tokens and case.knowledge_gap:
+        why = "pairs can be written from your documents by a model, and be checked: `finewright rag raft`"
+        yield GateVerdict("advice", [], why)

@@ -1,0 +1,63 @@
+"""One request as an arm makes it: its tokens, and what it costs and takes at an API."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from finewright.estimate.money import DAYS_A_MONTH, api_request, total
+from finewright.features.decide.arms import Arm
+from finewright.features.decide.case import Case
+from finewright.schema.catalog import API
+from finewright.schema.cost import Range
+
+_MINUTES_A_MONTH = DAYS_A_MONTH * 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class RequestShape:
+    """The requests of a case, with what is taken for granted and what a search takes."""
+
+    case: Case
+    taken: Mapping[str, Range]
+    search_ms: Range
+
+    def prompt(self, arm: Arm) -> float:
+        """Tokens of a prompt that differ from request to request."""
+        added = self.case.at("retrieved", self.taken["retrieved_tokens"])
+        return self.case.tokens_in + (added if arm.is_searched else 0.0)
+
+    def tokens(self, arm: Arm) -> float:
+        """Tokens that the context must hold at once."""
+        documents = self.case.corpus_tokens if arm.method == "prompt+long-context" else 0.0
+        return documents + self.prompt(arm) + self.case.tokens_out
+
+    def at_api(self, api: API, arm: Arm) -> Range:
+        """What a request costs at an API; of a long prompt the documents are mostly read from its cache."""
+        case = self.case
+        if arm.method != "prompt+long-context":
+            return api_request(api, self.prompt(arm), case.tokens_out)
+        minutes = self.taken["cache_minutes"]
+        whole = case.corpus_tokens + case.tokens_in
+
+        def at(point: float) -> Range:
+            cached = case.corpus_tokens * self.cached_share(point)
+            return api_request(api, whole, case.tokens_out, cached)
+
+        return Range(
+            low=at(minutes.high).low, median=at(minutes.median).median, high=at(minutes.low).high
+        )
+
+    def cached_share(self, minutes: float) -> float:
+        """The chance that another request came within the cache's time: 1 - exp(-rate x minutes)."""
+        return 1 - math.exp(-self.case.requests_per_month / _MINUTES_A_MONTH * minutes)
+
+    def api_ms(self, arm: Arm) -> Range:
+        """How long an API takes to the last token, of 95 in 100."""
+        first, speed = self.taken["api_first_token_ms"], self.taken["api_tokens_per_second"]
+        out = 1000 * self.case.tokens_out
+        answer = Range(
+            low=first.low + out / speed.high,
+            median=first.median + out / speed.median,
+            high=first.high + out / speed.low,
+        )
+        return total(answer, self.search_ms) if arm.is_searched else answer

@@ -1,0 +1,204 @@
+"""Thirty cases of European law: the article that holds or does not, and the reason."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from features.decide.advising import spec
+from finewright.catalog.advice import packaged_advice
+from finewright.catalog.laws import packaged_laws
+from finewright.features.decide.case import middle
+from finewright.features.decide.law import duties, in_words, unknown
+from finewright.features.decide.spec import UNKNOWN
+
+LAWS = packaged_laws()
+TODAY = date(2026, 11, 27)
+CHAT = {"task": "converse", "talks_to_people": True}
+
+CASES: list[tuple[str, dict[str, Any], str, bool]] = [
+    (
+        "scoring citizens by behaviour is forbidden, 5(1)(c)",
+        {"domain": "social-scoring"},
+        "prohibition",
+        True,
+    ),
+    (
+        "reading emotions of staff is forbidden, 5(1)(f)",
+        {"domain": "emotions-at-work"},
+        "prohibition",
+        True,
+    ),
+    (
+        "crime foreseen by profiling alone is forbidden, 5(1)(d)",
+        {"domain": "predictive-policing"},
+        "prohibition",
+        True,
+    ),
+    ("hiring is high-risk and not forbidden", {"domain": "employment"}, "prohibition", False),
+    ("hiring is in Annex III, point 4", {"domain": "employment"}, "annex-iii", True),
+    ("staff are told first, 26(7)", {"domain": "employment"}, "tell-workers", True),
+    ("pupils are no staff", {"domain": "education"}, "tell-workers", False),
+    (
+        "creditworthiness is in Annex III, point 5(b)",
+        {"domain": "credit-scoring"},
+        "annex-iii",
+        True,
+    ),
+    (
+        "banks assess fundamental rights, 27(1)",
+        {"domain": "credit-scoring"},
+        "rights-assessment",
+        True,
+    ),
+    (
+        "life insurance is in Annex III, point 5(c)",
+        {"domain": "insurance-pricing"},
+        "annex-iii",
+        True,
+    ),
+    (
+        "triage of patients is in Annex III, point 5(d)",
+        {"domain": "emergency-triage"},
+        "annex-iii",
+        True,
+    ),
+    ("a medical device is of Annex I, not of Annex III", {"domain": "medical"}, "annex-iii", False),
+    (
+        "a medical device is high-risk through its own law, 6(1)",
+        {"domain": "medical"},
+        "annex-i",
+        True,
+    ),
+    ("machinery is of Annex I", {"domain": "machinery"}, "annex-i", True),
+    ("a help desk is neither", {"domain": "other"}, "annex-iii", False),
+    (
+        "a general model put to hiring makes its user a provider, 25(1)(c)",
+        {"domain": "employment"},
+        "becomes-provider",
+        True,
+    ),
+    (
+        "a help desk makes nobody a provider of a high-risk system",
+        {"domain": "other"},
+        "becomes-provider",
+        False,
+    ),
+    ("every chat bot says what it is, 50(1)", CHAT, "disclose", True),
+    (
+        "a batch job talks to nobody",
+        {"task": "extract", "talks_to_people": False},
+        "disclose",
+        False,
+    ),
+    ("a chat bot's text is marked, 50(2)", CHAT, "mark", True),
+    ("source code is excepted from marking", {"task": "code"}, "mark", False),
+    (
+        "a short label is excepted from marking",
+        {"task": "classify", "output": "label"},
+        "mark",
+        False,
+    ),
+    (
+        "published text is labelled or answered for, 50(4)",
+        {"task": "write", "data_class": "public"},
+        "label-public-text",
+        True,
+    ),
+    (
+        "an internal letter is not published",
+        {"task": "write", "data_class": "internal"},
+        "label-public-text",
+        False,
+    ),
+    (
+        "health data need an exception of GDPR 9(2)",
+        {"personal_data": "special"},
+        "special-categories",
+        True,
+    ),
+    (
+        "names and addresses are no special category",
+        {"personal_data": "personal"},
+        "special-categories",
+        False,
+    ),
+    (
+        "personal data need a legal basis, GDPR 6",
+        {"personal_data": "personal"},
+        "legal-basis",
+        True,
+    ),
+    (
+        "health data need an impact assessment, GDPR 35(3)(b)",
+        {"personal_data": "special"},
+        "impact-assessment",
+        True,
+    ),
+    (
+        "a machine's word alone on credit, GDPR 22",
+        {"personal_data": "personal", "domain": "credit-scoring"},
+        "automated-decisions",
+        True,
+    ),
+    (
+        "weights may hold personal data, EDPB 28/2024",
+        {"personal_data": "personal"},
+        "memorised",
+        True,
+    ),
+    ("no personal data, no processor's contract", {"personal_data": "none"}, "processor", False),
+    (
+        "special categories to find bias, 4a, in high-risk systems",
+        {"personal_data": "special", "domain": "employment"},
+        "bias-testing",
+        True,
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "facts", "duty", "holds"), CASES, ids=[c[0] for c in CASES])
+def test_an_article_holds_or_does_not(
+    reason: str, facts: dict[str, Any], duty: str, holds: bool
+) -> None:
+    found = dict(duties(middle(spec(**facts), packaged_advice()), LAWS))
+    assert (duty in found) == holds
+
+
+def test_there_are_thirty_cases_and_every_duty_is_in_one() -> None:
+    assert len(CASES) >= 30
+    covered = {duty for _, _, duty, _ in CASES}
+    assert {*LAWS.duties} - covered <= {
+        *("literacy", "third-of-compute", "tell-persons", "liability"),
+        "impact-assessment-of-decisions",
+    }
+
+
+@pytest.mark.parametrize(
+    ("duty", "fine"),
+    [
+        ("prohibition", "35 million EUR or 7 % of turnover (Article 99(3))"),
+        ("annex-iii", "15 million EUR or 3 % of turnover (Article 99(4))"),
+        ("disclose", "15 million EUR or 3 % of turnover (Article 99(4))"),
+        ("third-of-compute", "15 million EUR or 3 % of turnover (Article 101)"),
+        ("special-categories", "20 million EUR or 4 % of turnover (GDPR Article 83(5))"),
+        ("impact-assessment", "10 million EUR or 2 % of turnover (GDPR Article 83(4))"),
+    ],
+)
+def test_a_fine_is_that_of_its_own_tier(duty: str, fine: str) -> None:
+    assert fine in in_words(LAWS.duties[duty], LAWS, TODAY)
+    assert "35 million" not in in_words(LAWS.duties[duty], LAWS, TODAY) or duty == "prohibition"
+
+
+def test_what_holds_and_what_will_hold_are_told_apart() -> None:
+    assert "since 2026-08-02" in in_words(LAWS.duties["disclose"], LAWS, TODAY)
+    assert "from 2027-12-02 on" in in_words(LAWS.duties["annex-iii"], LAWS, TODAY)
+    assert "from 2028-08-02 on" in in_words(LAWS.duties["annex-i"], LAWS, TODAY)
+
+
+def test_what_is_unknown_is_asked_for() -> None:
+    case = middle(spec(domain=UNKNOWN, personal_data=UNKNOWN), packaged_advice())
+    assert [text.partition(" is unknown")[0] for text in unknown(case, LAWS)] == [
+        "the field of use",
+        "whether it is about persons",
+    ]

@@ -15,7 +15,14 @@ from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.rows import container_of
 from finewright.rows.fates import ReadOptions, Tally, fates
 from finewright.schema.common import Model
-from finewright.store.atomic import os_errors, read_json, replace_dir, write_json
+from finewright.store.atomic import (
+    beside,
+    os_errors,
+    read_json,
+    replace_dir,
+    sweep,
+    write_json,
+)
 
 Purpose = Literal["fine-tune", "fine-tune-results"]
 _ROWS, _RECORD = "rows.jsonl", "file.json"
@@ -97,9 +104,14 @@ class FileFolder:
         self.find(number)
         path = self.root / number
         with os_errors(path):
-            gone = path.with_name(f".{number}.deleted")
+            gone = beside(path)
             path.rename(gone)
             shutil.rmtree(gone)
+
+    def tidy(self) -> None:
+        """Clear what a killed server left of uploads; only for the one server of the folder."""
+        if self.root.is_dir():
+            sweep(self.root)
 
 
 def check_rows(path: Path, filename: str) -> dict[str, int]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from finewright.gateway.errors import ApiError
 from finewright.jobs.ids import is_id, unknown
 from finewright.jobs.job import OVER, JobFailure, JobState, TuningJob
+from finewright.store.appended import appending
 from finewright.store.atomic import os_errors, read_json, replace_dir, write_json
 from finewright.store.rundir import RunDir
 
@@ -91,6 +92,12 @@ class JobFolder:
         self.job(number)
         return read_json(self.path(number) / _STATE, JobState, hint=_HINT)
 
+    def stamp(self, number: str) -> int:
+        """Another number after each change of a job's state."""
+        path = self.path(number) / _STATE
+        with os_errors(path):
+            return path.stat().st_mtime_ns
+
     def change(self, number: str, changed: Callable[[JobState], JobState]) -> JobState:
         """Write what `changed` makes of the state, with nobody between."""
         with self.lock():
@@ -112,6 +119,18 @@ class JobFolder:
             yield
         finally:
             os.close(descriptor)
+
+    @contextmanager
+    def led(self) -> Iterator[None]:
+        """Be the one server whose jobs these are: another one, elsewhere, would signal processes that are not
+        the jobs'. Raises DataError where there is one."""
+        with os_errors(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+        hint = (
+            "another folder: --set serve.folder=..., or no jobs there: --set serve.jobs.at_once=0"
+        )
+        with appending(self.root / "server.lock", hint=hint):
+            yield
 
     def take_alive(self, number: str) -> int | None:
         """A descriptor that holds the lock of a job's life, for its process to inherit; None while another

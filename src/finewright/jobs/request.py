@@ -29,6 +29,7 @@ _NOT_OURS = {
     "eval_samples": "the whole validation file is looked at",
     "reasoning_effort": "a switch of the chat template, which a served base model has none of",
 }
+_LARGEST_MULTIPLE = 100
 _OPEN = ("auto", "default", None)
 _OWN_SECTION = {"method", "rewards", "seed"}
 """Keys of our settings that are no hyperparameters."""
@@ -164,8 +165,8 @@ def _object(value: Any, param: str) -> Free:  # Any: JSON
 
 
 def _positive(value: Any, param: str) -> float:  # Any: JSON
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ApiError(
-            f'{param}: must be a number above 0 or "auto"', param=param, code="invalid_value"
-        )
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= _LARGEST_MULTIPLE:
+        what = f'{param}: must be "auto" or a number above 0, {_LARGEST_MULTIPLE} at most'
+        raise ApiError(what, param=param, code="invalid_value")
     return float(value)

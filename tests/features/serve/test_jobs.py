@@ -33,8 +33,8 @@ METHOD = {
 }  # fmt: skip
 
 
-def begun(folder: Path, key: str = "") -> Serving:
-    found = started(folder, "./base")
+def begun(folder: Path, key: str = "", model: str = "./base") -> Serving:
+    found = started(folder, model)
     return found._replace(key=key or found.key)
 
 
@@ -187,4 +187,47 @@ def test_a_running_job_is_paused_and_what_fails_says_why(folder: Path) -> None:
     assert failed.error.code == "invalid_training_file"
     assert "train.jsonl:1" in failed.error.message
     assert str(folder) not in failed.error.message
+    stop(server)
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_smollm2_learns_by_the_official_client_across_a_kill_of_the_server(tmp_path: Path) -> None:
+    name, examples = "smollm2-135m-instruct", Path(__file__).parents[3] / "examples" / "migrate"
+    unseen = (examples / "validation.jsonl").read_bytes().splitlines(keepends=True)[:8]
+    server = begun(tmp_path, model=name)
+    parts = {
+        "train.jsonl": (examples / "train.jsonl").read_bytes(),
+        "valid.jsonl": b"".join(unseen),
+    }
+    train, valid = (
+        server.client.files.create(file=part, purpose="fine-tune").id for part in parts.items()
+    )
+    given = {"hyperparameters": {"max_steps": 24, "batch_size": 4, "eval_interval": 12}}
+    job = server.client.fine_tuning.jobs.create(
+        model=name, training_file=train, validation_file=valid, suffix="transactions", seed=1,
+        method={"type": "supervised", "supervised": given},
+    ).id  # fmt: skip
+    wait_until(lambda: num_steps(tmp_path, job) >= 2)
+    killed(server)
+    wait_until(lambda: num_steps(tmp_path, job) >= 6)
+
+    server = begun(tmp_path, server.key, name)
+    jobs, end = server.client.fine_tuning.jobs, time.monotonic() + 600
+    while (found := jobs.retrieve(job)).status == "running" and time.monotonic() < end:
+        time.sleep(1)
+    assert found.status == "succeeded", found.error
+    metrics = [event.data for event in jobs.list_events(job, limit=100) if event.type == "metrics"]
+    assert metrics[0]["valid_loss"] < 0.5 * metrics[-1]["train_loss"]
+    has_learned = {}
+    for model in (name, found.fine_tuned_model):
+        asked = {
+            "model": model,
+            "messages": json.loads(unseen[0])["messages"][:2],
+            "max_tokens": 48,
+        }
+        pieces = server.client.chat.completions.create(**asked, stream=True)
+        said = "".join(piece.choices[0].delta.content or "" for piece in pieces)
+        has_learned[model] = said.startswith('{"intent":"')
+    assert has_learned == {name: False, found.fine_tuned_model: True}
     stop(server)

@@ -10,7 +10,7 @@ from finewright.feature import Session
 from finewright.features.serve.commands import ServeOptions
 from finewright.features.serve.models import engines_of
 from finewright.features.serve.spec import ServedTarget, ServeSpec
-from finewright.features.serve.training import training_of
+from finewright.features.serve.training import jobs_of
 from finewright.gateway.admission import Admission
 from finewright.gateway.app import app_of
 from finewright.gateway.gateway import Gateway, GatewayLimits
@@ -18,7 +18,6 @@ from finewright.gateway.keys import KeyRing, make_key
 from finewright.gateway.measures import Measures
 from finewright.gateway.question import ModelEngine
 from finewright.gateway.server import ServerHooks, Tls, bind, check_tls, run_server
-from finewright.jobs.queue import advancing
 from finewright.jobs.routes import job_routes
 from finewright.schema.load_section import load_section
 
@@ -41,11 +40,8 @@ def serve(options: ServeOptions, session: Session) -> None:
     if tls is not None:
         check_tls(tls)
     listening = bind(spec.host, spec.port)
-    with listening:
-        engines = engines_of(targets, spec)
-        training = training_of(targets, spec, folder)
-        gateway = _gateway([*engines, training.tuned], spec)
-        more = job_routes(training) if spec.jobs.at_once else ()
+    with listening, jobs_of(targets, spec, folder) as jobs:
+        gateway = _gateway([*engines_of(targets, spec), jobs.tuned], spec)
         ring = None if spec.keys == "none" else _ring(keys, session)
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
@@ -57,15 +53,14 @@ def serve(options: ServeOptions, session: Session) -> None:
         def drain() -> None:
             gateway.admission.draining = True
 
-        with advancing(training.queue):
-            run_server(
-                app_of(gateway, ring, more),
-                listening,
-                tls=tls,
-                hooks=ServerHooks(start, drain, lambda: gateway.admission.is_idle),
-                drain_seconds=spec.drain_seconds,
-                header_seconds=spec.header_seconds,
-            )
+        run_server(
+            app_of(gateway, ring, job_routes(jobs) if spec.jobs.at_once else ()),
+            listening,
+            tls=tls,
+            hooks=ServerHooks(start, drain, lambda: gateway.admission.is_idle),
+            drain_seconds=spec.drain_seconds,
+            header_seconds=spec.header_seconds,
+        )
 
 
 def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:

@@ -1,6 +1,7 @@
 """Which base models clients may train, and where their files and jobs are kept."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from finewright.features.serve.models import model_id
 from finewright.features.serve.spec import ServedTarget, ServeSpec
 from finewright.jobs.files import FileFolder
 from finewright.jobs.folder import JobFolder
-from finewright.jobs.queue import JobQueue
+from finewright.jobs.queue import JobQueue, advancing
 from finewright.jobs.routes import JobsApi
 from finewright.jobs.tuned import TunedModels
 from finewright.lm.sources import absolute_name, check_name
@@ -23,8 +24,22 @@ class _Base(NamedTuple):
     name: str
 
 
-def training_of(targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path) -> JobsApi:
-    """Everything that files and jobs stand on. Raises ModelError for a base of the spec that is none."""
+@contextmanager
+def jobs_of(targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path) -> Iterator[JobsApi]:
+    """What files and jobs stand on; as long as the block lasts, jobs that wait are started.
+
+    Raises ModelError for a base of the spec that is none, DataError where another server has the folder."""
+    api = _api_of(targets, spec, folder)
+    if not spec.jobs.at_once:
+        yield api
+        return
+    with api.folder.led():
+        api.files.tidy()
+        with advancing(api.queue):
+            yield api
+
+
+def _api_of(targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path) -> JobsApi:
     root = folder.resolve()
     jobs = JobFolder(root)
     found = [base for target in targets for base in _of_target(target)]

@@ -1,0 +1,80 @@
+"""Whatever is posted to create a job is answered in OpenAI's form, and no state is half-written."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from finewright.errors import DataError
+from finewright.jobs.folder import JobFolder
+
+from .conftest import Api
+
+KEYS = (
+    "method",
+    "hyperparameters",
+    "seed",
+    "suffix",
+    "metadata",
+    "integrations",
+    "validation_file",
+)
+WORDS = st.sampled_from(
+    ["supervised", "dpo", "reinforcement", "ppo", "reward", "type", "grader", "rewards", "n_epochs", "auto",
+     "hyperparameters", "learning_rate_multiplier", "eq", "string_check"]
+)  # fmt: skip
+NUMBERS = st.integers() | st.just(10**400) | st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | WORDS | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(WORDS | st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+METHODS = WORDS.flatmap(lambda kind: st.fixed_dictionaries({"type": st.just(kind), kind: JSON}))
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.dictionaries(st.sampled_from(KEYS), JSON | METHODS, max_size=4))
+def test_no_body_is_a_fault_of_the_server(api: Api, body: dict[str, Any]) -> None:
+    found = api.create(**{"training_file": "file-x", **body})
+    assert found.status_code == 400, found.text
+    assert found.json()["error"].keys() == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize("name", ["job.json", "state.json"])
+def test_a_damaged_record_names_no_place_of_the_machine(api: Api, name: str) -> None:
+    job = api.made()["id"]
+    (api.training.folder.path(job) / name).write_text("{")
+    fresh = JobFolder(api.training.folder.root)
+    api.training.queue.folder = fresh
+    found = api.client.get(f"/v1/fine_tuning/jobs/{job}")
+    assert found.status_code == 500
+    assert str(fresh.root) not in found.text
+
+
+def test_a_folder_has_one_server(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path / "serve")
+    with (
+        folder.led(),
+        pytest.raises(DataError, match=r"server\.lock: another process"),
+        JobFolder(tmp_path / "serve").led(),
+    ):
+        pytest.fail("there were two")
+    with folder.led():
+        assert os.listdir(folder.root) == ["server.lock"]  # noqa: PTH208
+
+
+def test_what_a_kill_left_of_an_upload_is_cleared(api: Api) -> None:
+    kept = api.upload()
+    torn = api.training.files.root / f".{kept}.0123abcd.tmp"
+    torn.mkdir()
+    (torn / "rows.jsonl").write_text(json.dumps({}))
+    assert [file.id for file in api.training.files.all()] == [kept]
+    api.training.files.tidy()
+    assert [path.name for path in api.training.files.root.iterdir()] == [kept]

@@ -1,6 +1,7 @@
 """A model in this process answers rows: batch by batch, the longest questions first."""
 
 from collections.abc import Iterator, Sequence, Set
+from itertools import islice
 from time import perf_counter
 
 from finewright.compare.asking import AnsweredBatch, RowAnswer
@@ -30,8 +31,8 @@ _PAIRS_AT_ONCE = 4
 def answered_batches(
     subject: LoadedModel, row_set: RowSet, settings: Settings, missing: Set[int]
 ) -> Iterator[AnsweredBatch]:
-    """Batches that hold a row of `missing`, each asked whole: beside other questions an answer may differ in
-    its last digit. Sorted by length a batch pads little.
+    """Rows as they are answered, `batch_size` at a time: those of `missing`, and all that would be begun
+    beside one of them, as an answer may differ in its last digit beside other questions.
 
     The adapter is used as it stands. Raises DataError for a metric that has nothing to say of the rows."""
     lm, chat = subject.lm, subject.chat
@@ -43,34 +44,38 @@ def answered_batches(
         rate = subject.rate
         preferred[:] = preferences(lm, chat, row_set.rows, rate, batch_size=_PAIRS_AT_ONCE)
     order = sorted(range(len(questions)), key=lambda i: -len(questions[i].prompt_ids))
-    for start in range(0, len(order), settings.batch_size):
-        places = order[start : start + settings.batch_size]
-        if missing.isdisjoint(places):
-            continue
-        started = perf_counter()
-        batch = [questions[i] for i in places]
-        responses = _responses(subject, batch, settings)
-        milliseconds = round(1000 * (perf_counter() - started) / len(places), 1)
+    batches = [
+        order[start : start + settings.batch_size]
+        for start in range(0, len(order), settings.batch_size)
+    ]
+    places = [i for batch in batches if not missing.isdisjoint(batch) for i in batch]
+    answering = _responses(subject, [questions[i] for i in places], settings)
+    started = perf_counter()
+    while batch := list(islice(answering, settings.batch_size)):
+        milliseconds = round(1000 * (perf_counter() - started) / len(batch), 1)
+        ended = [places[number] for number, _ in batch]
         answered = [
-            _answered(subject, question, response, preferred[i], settings.metrics)
-            for i, question, response in zip(places, batch, responses, strict=True)
+            _answered(subject, questions[i], response, preferred[i], settings.metrics)
+            for i, (_, response) in zip(ended, batch, strict=True)
         ]
         scores = row_scores(settings.metrics, answered)
-        found = zip(batch, responses, answered, scores, strict=True)
         yield AnsweredBatch(
-            places,
+            ended,
             [
                 RowAnswer(
-                    sample=_sample(subject.name, row_set.name, question, response, values),
-                    prompt_tokens=len(question.prompt_ids),
+                    sample=_sample(subject.name, row_set.name, questions[i], response, values),
+                    prompt_tokens=len(questions[i].prompt_ids),
                     nll=each.nll,
                     expected_tokens=each.num_tokens,
                     context_cut=response.context_cut,
                     milliseconds=milliseconds,
                 )
-                for question, response, each, values in found
+                for i, (_, response), each, values in zip(
+                    ended, batch, answered, scores, strict=True
+                )
             ],
         )
+        started = perf_counter()
 
 
 def with_room(
@@ -103,19 +108,20 @@ def check_speech(row_set: RowSet, metrics: Sequence[str], due: Sequence[Due]) ->
 
 def _responses(
     subject: LoadedModel, questions: Sequence[HeldOutQuestion], settings: Settings
-) -> list[Response]:
-    """What the model says to a batch; nothing is asked when only preferences are measured."""
+) -> Iterator[tuple[int, Response]]:
+    """What the model says to each question, as it says it; nothing is asked when only preferences are
+    measured."""
     if set(settings.metrics) == {PREFERENCE}:
-        return [Response(Answer(""))] * len(questions)
-    found = answer_all(
+        yield from ((i, Response(Answer(""))) for i in range(len(questions)))
+        return
+    yield from answer_all(
         subject.lm,
         subject.chat,
         questions,
         max_new_tokens=settings.max_new_tokens,
-        batch_size=len(questions),
+        batch_size=settings.batch_size,
         max_thought_tokens=settings.max_thought_tokens,
     )
-    return [response for _, response in sorted(found, key=lambda pair: pair[0])]
 
 
 def _answered(

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError, MissingExtra
-
-_BITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +46,13 @@ class Grammars:
             ) from None
         size = max(vocab_size, len(tokenizer))
         self._tokenizer = from_tokenizer(tokenizer, n_vocab=size, eos_token=sorted(stop_ids))
-        self._width, self._size = -(-size // _BITS), vocab_size
+        self._size = vocab_size
         self._compiled = cache(self._compile)
 
     def begin(self, grammar: Grammar) -> "Constraint":
         """The constraint of an answer. Raises DataError where the grammar cannot be read or satisfied."""
         matcher = self._compiled(grammar).deep_copy()
-        constraint = Constraint(matcher, self._width, self._size)
+        constraint = Constraint(matcher, self._size)
         if not bool(constraint.allowed().any()):
             raise DataError(f"{grammar.kind}: nothing satisfies it")
         return constraint
@@ -73,18 +72,14 @@ class Grammars:
 class Constraint:
     """Where an answer is in its grammar."""
 
-    def __init__(self, matcher: Any, width: int, size: int) -> None:
-        self._matcher = matcher
-        self._bits = torch.zeros(1, width, dtype=torch.int32)
-        self._size = size
+    def __init__(self, matcher: Any, size: int) -> None:
+        self._matcher, self._size = matcher, size
 
     def allowed(self) -> Tensor:
         """Which tokens may come next, (V,); stop tokens where the answer may end."""
-        from llguidance.torch import fill_next_token_bitmask
-
-        fill_next_token_bitmask(self._matcher, self._bits)
-        places = torch.arange(_BITS, dtype=torch.int32)
-        return ((self._bits[0, :, None] >> places) & 1).flatten()[: self._size].bool()
+        packed = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
+        bits = np.unpackbits(packed, count=self._size, bitorder="little")
+        return torch.from_numpy(bits.view(np.bool_))
 
     def add(self, token: int) -> str:
         """Go on with a token that was written; why it cannot, or an empty string."""
@@ -99,6 +94,8 @@ def _source(grammar: Grammar, matcher: Any) -> str:
     if grammar.kind == "json_schema":
         return str(matcher.grammar_from_json_schema(grammar.text))
     choices: Sequence[str] = json.loads(grammar.text)
+    if not choices:
+        raise DataError("choice: there is nothing to choose from")
     lines = " | ".join(json.dumps(choice) for choice in choices)
     return str(matcher.grammar_from_lark(f"start: {lines}"))
 

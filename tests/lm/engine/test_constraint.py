@@ -1,0 +1,91 @@
+"""An answer that must have a form never has another, and what cannot be is refused."""
+
+import json
+import re
+from functools import cache
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import tiny
+from finewright.errors import DataError
+from finewright.lm.engine.constraint import Grammar, Grammars, schema_grammar
+from finewright.lm.engine.engine import EngineLimits, GenerationEngine
+from finewright.lm.engine.requests import GenerationRequest, TokenSampling
+from finewright.lm.engine.torch_forward import TorchForward
+from finewright.lm.model import LM
+
+pytestmark = pytest.mark.torch
+pytest.importorskip("llguidance")
+TOKENIZER = tiny.tiny_tokenizer()
+STOPS = frozenset({TOKENIZER.eos_token_id})
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "kind": {"enum": ["bill", "offer"]},
+        "paid": {"type": "boolean"},
+        "pages": {"type": "integer", "minimum": 1, "maximum": 99},
+    },
+    "required": ["kind", "paid", "pages"],
+    "additionalProperties": False,
+}
+
+
+@cache
+def engine() -> GenerationEngine:
+    lm = LM(tiny.tiny_model("llama"), {})
+    grammars = Grammars(TOKENIZER, tiny.VOCAB, STOPS)
+    limits = EngineLimits(tiny.VOCAB, text_of=TOKENIZER.decode, grammars=grammars, guess_up_to=2)
+    return GenerationEngine(TorchForward(lm, 300), limits)
+
+
+def answers(grammar: Grammar, number: int = 6, **sampling: float) -> list[str]:
+    """Of a model of random numbers, which would say anything."""
+    wishes = TokenSampling(temperature=1.0, **sampling)
+    asked = GenerationRequest((5, 6, 7), 200, wishes, None, number, STOPS, grammar=grammar)
+    engine().add(asked)
+    tokens: dict[int, list[int]] = {}
+    while engine().has_work:
+        for each in engine().step():
+            tokens.setdefault(each.answer, []).extend(each.tokens)
+            assert each.end is None or each.end.reason == "stop", each.end
+    return [TOKENIZER.decode(ids) for ids in tokens.values()]
+
+
+def test_a_schema_accepts_every_answer() -> None:
+    found = [json.loads(text) for text in answers(schema_grammar(SCHEMA), 12)]
+    for value in found:
+        Draft202012Validator(SCHEMA).validate(value)
+    assert len({json.dumps(value) for value in found}) > 6
+
+
+def test_a_regular_expression_matches_every_answer() -> None:
+    pattern = r"[A-C]{2}-[0-9]{3}(x|yz)"
+    found = answers(Grammar("regex", pattern))
+    assert all(re.fullmatch(pattern, text) for text in found)
+    assert len(set(found)) > 3
+
+
+def test_every_answer_is_one_of_the_choices() -> None:
+    choices = ["yes", "no", 'it "depends"\n', "/[a-z]+/"]
+    assert set(answers(Grammar("choice", json.dumps(choices)), 20)) <= set(choices)
+
+
+@pytest.mark.parametrize(
+    ("grammar", "message"),
+    [
+        (Grammar("regex", "(["), "regex: .*invalid regex"),
+        (
+            schema_grammar({"type": "string", "minLength": 5, "maxLength": 2}),
+            "Unsatisfiable schema",
+        ),
+        (schema_grammar({"type": "nope"}), "Invalid type: nope"),
+        (schema_grammar({"enum": []}), "Unsatisfiable schema"),
+        (schema_grammar({"not": {}}), "Unimplemented keys"),
+        (Grammar("choice", "[]"), "choice: there is nothing to choose"),
+    ],
+)
+def test_a_form_that_cannot_be_is_an_error_of_its_request(grammar: Grammar, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        engine().add(GenerationRequest((5,), 9, grammar=grammar))
+    assert not engine().has_work

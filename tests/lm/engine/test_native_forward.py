@@ -140,9 +140,27 @@ def test_a_later_position_than_any_before_has_its_angle(tiny_model: Model) -> No
     """Beyond the tables that are made at first."""
     forward = forward_of(tiny_model("llama"), 80)
     ids = tuple(tiny.random_rows([1050], seed=1)[0].input_ids)
-    for start in range(0, 1050, 350):
-        found = forward.step([Piece(ids[start : start + 350], start, tuple(range(80)), None, 1)])
+    for part in (slice(0, 700), slice(700, 1050)):
+        found = forward.step([Piece(ids[part], part.start, tuple(range(80)), None, 1)])
     assert distance(found, true_logits(tiny_model("llama"), ids)[-1:]) < 1e-4
+
+
+def test_more_rows_than_go_through_a_layer_together(tiny_model: Model) -> None:
+    """A slab ends within the second adapter's sequence."""
+    forward = forward_of(tiny_model("qwen3"), 64)
+    for kind in ("lora", "dora"):
+        forward.load(kind, weights_of(adapted("qwen3", kind).adapters))
+    rows = [row.input_ids for row in tiny.random_rows([340, 600], seed=5)]
+    pieces = [
+        Piece(rows[0], 0, tuple(range(22)), "lora", 340),
+        Piece(rows[1], 0, tuple(range(22, 60)), "dora", 600),
+    ]
+    together = forward.step(pieces)
+    assert torch.equal(together, torch.cat([forward.step([piece]) for piece in pieces]))
+    batch = pack(tiny.random_rows([340, 600], seed=5)[1:], torch.device("cpu"))
+    lm = adapted("qwen3", "dora")
+    with torch.no_grad():
+        assert distance(together[340:], lm.logits(lm.hidden(batch))) < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ void weigh(const float* p, i64 p_row, const Cached<T>& cached, i64 first, i64 la
 
 // `rows` (1 to 4) queries (D) of one key head; scores: room for rows times the tokens, in sixteens
 template <class T>
-void attend(i64 rows, const T* const* queries, const Seen* seen, const Cached<T>& cached, float scale, float softcap,
+[[gnu::noinline]] void attend(i64 rows, const T* const* queries, const Seen* seen, const Cached<T>& cached, float scale, float softcap,
             float* scores, T* const* out) {
   i64 first = seen[0].first, last = seen[0].last;
   for (i64 m = 1; m < rows; ++m) first = std::min(first, seen[m].first), last = std::max(last, seen[m].last);

@@ -16,17 +16,23 @@
 #include "activations.h"
 #include "arena.h"
 #include "attend.h"
-#include "quantized.h"
+#include "columns.h"
 
 namespace {
 
-constexpr i64 kRowsTogether = 4, kTokensTogether = 16;
-constexpr i64 kColumns = 16, kChunk = 64;
-constexpr i64 kLongRow = 2048;  // bytes
+constexpr i64 kTokensTogether = 16;
+constexpr i64 kSlab = 512;  // rows whose intermediate numbers stay in a third cache
 
-struct Rows {  // rows of one group that are handled together
+struct Rows {  // rows of one group that are handled together; `local`: the first one's place in its slab
   i64 first, count;
   const Adapter* adapter;
+  i64 local;
+};
+
+struct Slab {  // rows that go through a part of a layer together
+  i64 first, count;
+  std::vector<Group> groups;
+  std::vector<Rows> blocks;
 };
 
 struct Unit {  // attention of some tokens of a piece, one key head
@@ -58,17 +64,17 @@ template <class T> class Step {
     wide_row_ = up(std::max({queries + 2 * keys, 2 * m_.intermediate, m_.hidden}), 32) + 16;
     widest_ = up(std::max({m_.hidden, m_.intermediate, queries}), 64) + 32;
     tokens_padded_ = up(b_.longest + 2 * kBlockTokens, kBlockTokens);
-    const i64 parts = 9 * m_.num_layers + 2;  // see layer()
-    const i64 rows = b_.rows, most = std::max(b_.rows, b_.num_logits);
+    const i64 rows = b_.rows, slab = std::min(rows, kSlab), slabs = (rows + kSlab - 1) / kSlab;
+    const i64 parts = (8 * slabs + 1) * m_.num_layers + slabs + 1, most = std::max(b_.rows, b_.num_logits);
     arena.lay([&] {
       next_ = arena.take<i64>(parts);
       residual_ = arena.take<float>(rows * m_.hidden);
-      wide_ = arena.take<float>(rows * wide_row_);
-      low_ = arena.take<float>(3 * rows * b_.max_rank);
+      wide_ = arena.take<float>(slab * wide_row_);
+      low_ = arena.take<float>(3 * slab * b_.max_rank);
       normed_ = arena.take<T>(most * m_.hidden);
       queries_ = arena.take<T>(rows * queries);
       attended_ = arena.take<T>(rows * queries);
-      gated_ = arena.take<T>(rows * m_.intermediate);
+      gated_ = arena.take<T>(slab * m_.intermediate);
       whole_ = arena.take<T>(threads_ * kColumns * widest_);
       scores_ = arena.take<float>(threads_ * kRowsTogether * tokens_padded_);
     });
@@ -81,7 +87,7 @@ template <class T> class Step {
 #pragma omp parallel num_threads(threads_)
     {
       i64* next = next_;
-      each(next, blocks_, [&](const Rows& rows) { embed(rows); });
+      for (const Slab& slab : slabs_) each(next, slab.blocks, [&](const Rows& rows) { embed(rows); });
       for (i64 l = 0; l < m_.num_layers; ++l) layer(m_.layers[l], l, next);
 #pragma omp for schedule(static)
       for (i64 j = 0; j < b_.num_logits; ++j)
@@ -102,10 +108,16 @@ template <class T> class Step {
 
   void lay_rows() {
     const i64 together = std::clamp<i64>(b_.rows / threads_, 1, kRowsTogether);
-    for (i64 g = 0; g < b_.num_groups; ++g) {
-      const Group& group = b_.groups[g];
-      for (i64 i = 0; i < group.count; i += together)
-        blocks_.push_back({group.first + i, std::min(together, group.count - i), group.adapter});
+    for (i64 from = 0; from < b_.rows; from += kSlab) {
+      Slab slab{from, std::min(kSlab, b_.rows - from), {}, {}};
+      for (i64 g = 0; g < b_.num_groups; ++g) {
+        const Group& all = b_.groups[g];
+        const i64 first = std::max(all.first, from), end = std::min(all.first + all.count, from + slab.count);
+        if (first < end) slab.groups.push_back({all.adapter, first, end - first});
+        for (i64 i = first; i < end; i += together)
+          slab.blocks.push_back({i, std::min(together, end - i), all.adapter, i - from});
+      }
+      slabs_.push_back(std::move(slab));
     }
     piece_of_.resize(b_.rows);
     for (i64 p = 0; p < b_.num_pieces; ++p)
@@ -138,34 +150,40 @@ template <class T> class Step {
 
   void layer(const Layer& layer, i64 number, i64*& next) {
     const i64 hidden = m_.hidden, queries = m_.queries();
-    product(layer.qkv, normed_, hidden, next);
-    each(next, blocks_, [&](const Rows& rows) { turn(layer, number, rows); });
+    for (const Slab& slab : slabs_) {
+      product(layer.qkv, slab, normed_ + slab.first * hidden, hidden, next);
+      each(next, slab.blocks, [&](const Rows& rows) { turn(layer, number, rows); });
+    }
     each(next, units_, [&](const Unit& unit) { look(layer, unit); });
-    product(layer.out, attended_, queries, next);
-    each(next, blocks_, [&](const Rows& rows) { join(layer.out, layer.after_attention, layer.before_mlp, rows); });
-    product(layer.gate_up, normed_, hidden, next);
-    each(next, blocks_, [&](const Rows& rows) { gate(layer, rows); });
-    product(layer.down, gated_, m_.intermediate, next);
     const float* following = number + 1 < m_.num_layers ? m_.layers[number + 1].before_attention : nullptr;
-    each(next, blocks_, [&](const Rows& rows) { join(layer.down, layer.after_mlp, following, rows); });
+    for (const Slab& slab : slabs_) {
+      product(layer.out, slab, attended_ + slab.first * queries, queries, next);
+      each(next, slab.blocks,
+           [&](const Rows& rows) { join(layer.out, layer.after_attention, layer.before_mlp, rows); });
+      product(layer.gate_up, slab, normed_ + slab.first * hidden, hidden, next);
+      each(next, slab.blocks, [&](const Rows& rows) { gate(layer, rows); });
+      product(layer.down, slab, gated_, m_.intermediate, next);
+      each(next, slab.blocks, [&](const Rows& rows) { join(layer.down, layer.after_mlp, following, rows); });
+    }
   }
 
   // wide (R, outputs) = x W^T of all linears of the stage, and the adapters' low (R, r) beside it
-  void product(const Stage& stage, const T* x, i64 width, i64*& next) {
+  void product(const Stage& stage, const Slab& slab, const T* x, i64 width, i64*& next) {
     i64& counter = *next++;
-    const i64 thin_ones = b_.max_rank ? b_.num_groups * stage.count : 0;
+    const i64 thin_ones = b_.max_rank ? static_cast<i64>(slab.groups.size()) * stage.count : 0;
     i64 chunks[4] = {};
-    for (i64 i = 0; i < stage.count; ++i) chunks[i + 1] = chunks[i] + chunks_of(stage.linears[i]);
+    for (i64 i = 0; i < stage.count; ++i) chunks[i + 1] = chunks[i] + chunks_of(stage.linears[i], slab.count);
     const i64 wide_ones = chunks[stage.count];
     for (i64 i = 0; (i = take(counter)) < wide_ones + thin_ones;) {
       if (i >= wide_ones) {
         const i64 index = (i - wide_ones) % stage.count;
-        thin(b_.groups[(i - wide_ones) / stage.count], stage.linears[index], index, x, width);
+        const Group& group = slab.groups[(i - wide_ones) / stage.count];
+        thin(group, group.first - slab.first, stage.linears[index], index, x, width);
         continue;
       }
       i64 index = 0;
       while (i >= chunks[index + 1]) ++index;
-      columns(stage.linears[index], i - chunks[index], x, b_.rows, wide_ + offset(stage, index), wide_row_);
+      columns(stage.linears[index], i - chunks[index], x, slab.count, wide_ + offset(stage, index), wide_row_);
     }
 #pragma omp barrier
   }
@@ -176,67 +194,34 @@ template <class T> class Step {
     return sum;
   }
 
-  static i64 chunks_of(const Linear& linear) { return (linear.outputs + kChunk - 1) / kChunk; }
-
-  void columns(const Linear& linear, i64 chunk, const T* x, i64 rows, float* y, i64 y_row) {
-    for (i64 n = chunk * kChunk; n < std::min(linear.outputs, chunk * kChunk + kChunk); n += kColumns) {
-      const Sixteen<T> w = whole(linear, n, std::min(kColumns, linear.outputs - n));
-      sixteen(w, linear.inputs, x, linear.inputs, rows, y + n, y_row);
-    }
+  static i64 chunks_of(const Linear& linear, i64 rows) {
+    return (linear.outputs + columns_of_a_task(rows) - 1) / columns_of_a_task(rows);
   }
 
-  // rows of a weight from n on: in place, or made whole where the thread has room
-  Sixteen<T> whole(const Linear& linear, i64 n, i64 count) const {
-    if (linear.form == 0) return {static_cast<const T*>(linear.weight) + n * linear.row, linear.row, count};
-    T* room = whole_ + omp_get_thread_num() * kColumns * widest_;
-    const i64 width = linear.inputs;
-    for (i64 i = 0; i < count; ++i)
-      if (linear.form == 1)
-        int8_row(static_cast<const std::int8_t*>(linear.weight) + (n + i) * width,
-                 static_cast<const float*>(linear.scales)[n + i], room + i * widest_, width);
-      else
-        nf4_row({static_cast<const u8*>(linear.weight), static_cast<const u8*>(linear.scales), linear.scale_scales,
-                 linear.mean, m_.levels, m_.dynamic},
-                n + i, room + i * widest_, width);
-    return {room, widest_, count};
-  }
-
-  // Sixteen rows of the weight stay in a first cache while all rows of x pass, or eight where they are long.
-  static void sixteen(const Sixteen<T>& w, i64 width, const T* x, i64 x_row, i64 rows, float* y, i64 y_row) {
-    const i64 ahead = kColumns * w.row * static_cast<i64>(sizeof(T));
-    const bool long_ones = rows > kRowsTogether && width * static_cast<i64>(sizeof(T)) > kLongRow;
-    const int part = long_ones ? kColumns / 2 : kColumns;
-    alignas(64) float found[kRowsTogether * kColumns + kColumns];
-    for (int n = 0; n < std::min(w.count, kColumns); n += part)
-      for (i64 r = 0; r < rows; r += kRowsTogether) {
-        const i64 some = std::min(kRowsTogether, rows - r);
-        const T* at[kRowsTogether];
-        for (i64 i = 0; i < kRowsTogether; ++i) at[i] = x + (r + std::min(i, some - 1)) * x_row;
-        const i64 taken = long_ones ? std::max<i64>(some, 2) : some;  // a last row alone is taken twice
-        dots(taken, at, w, width, r == 0 ? ahead : 0, found, kColumns, n, n + part);
-        for (i64 i = 0; i < some; ++i)
-          store_some(y + (r + i) * y_row + n, load(found + i * kColumns + n), std::min<i64>(part, w.count - n));
-      }
+  void columns(const Linear& linear, i64 chunk, const T* x, i64 rows, float* y, i64 y_row) const {
+    const Room<T> room{whole_ + omp_get_thread_num() * kColumns * widest_, widest_, m_.levels, m_.dynamic};
+    const i64 step = columns_of_a_task(rows), n = chunk * step;
+    multiply_columns(linear, n, std::min(n + step, linear.outputs), x, rows, y, y_row, room);
   }
 
   void head(i64& counter) {
-    const i64 chunks = chunks_of(m_.head);
+    const i64 chunks = chunks_of(m_.head, b_.num_logits);
     for (i64 i = 0; (i = take(counter)) < chunks;)
       columns(m_.head, i, normed_, b_.num_logits, b_.logits, b_.logits_row);
   }
 
   float* low(i64 row, i64 index) const { return low_ + (row * 3 + index) * b_.max_rank; }
 
-  // low (rows of the group, r) = x A^T, rounded
-  void thin(const Group& group, const Linear& linear, i64 index, const T* x, i64 width) {
+  // low (rows of the group, r) = x A^T, rounded; `local`: the group's place in its slab
+  void thin(const Group& group, i64 local, const Linear& linear, i64 index, const T* x, i64 width) {
     if (!group.adapter) return;
     const Delta& delta = group.adapter->deltas[linear.place];
     if (!delta.a) return;
     for (i64 j = 0; j < delta.rank; j += kColumns) {
       const Sixteen<T> a{static_cast<const T*>(delta.a) + j * width, width, std::min(kColumns, delta.rank - j)};
-      sixteen(a, width, x + group.first * width, width, group.count, low(group.first, index) + j, 3 * b_.max_rank);
+      multiply_sixteen(a, width, x + local * width, group.count, low(local, index) + j, 3 * b_.max_rank);
     }
-    for (i64 r = group.first; r < group.first + group.count; ++r)
+    for (i64 r = local; r < local + group.count; ++r)
       for (i64 j = 0; j < delta.rank; ++j) low(r, index)[j] = value(rounded<T>(low(r, index)[j]));
   }
 
@@ -269,7 +254,7 @@ template <class T> class Step {
         const float* b = delta.b + j * outputs + n;
         for (i64 i = 0; i < 4 && 16 * i < width; ++i) {
           const Lanes lanes = load_some(b + 16 * i, width - 16 * i);
-          for (i64 r = 0; r < rows.count; ++r) sum[r][i] = lanes * low(rows.first + r, index)[j] + sum[r][i];
+          for (i64 r = 0; r < rows.count; ++r) sum[r][i] = lanes * low(rows.local + r, index)[j] + sum[r][i];
         }
       }
       for (i64 r = 0; r < rows.count; ++r)
@@ -281,7 +266,7 @@ template <class T> class Step {
   // queries, keys and values: norms, rotation, and keys and values into the cache
   void turn(const Layer& layer, i64 number, const Rows& rows) {
     const i64 queries = m_.queries(), keys = m_.keys(), dim = m_.head_dim;
-    float* y = wide_ + rows.first * wide_row_;
+    float* y = wide_ + rows.local * wide_row_;
     for (i64 i = 0; i < layer.qkv.count; ++i)
       settle(layer.qkv.linears[i], i, rows, y + offset(layer.qkv, i), wide_row_);
     for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += wide_row_) {
@@ -342,7 +327,7 @@ template <class T> class Step {
 
   // residual += norm(y), and the next part's input
   void join(const Stage& stage, const float* after, const float* before, const Rows& rows) {
-    float* y = wide_ + rows.first * wide_row_;
+    float* y = wide_ + rows.local * wide_row_;
     settle(stage.linears[0], 0, rows, y, wide_row_);
     for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += wide_row_) {
       float* x = residual_ + r * m_.hidden;
@@ -355,11 +340,11 @@ template <class T> class Step {
 
   void gate(const Layer& layer, const Rows& rows) {
     const i64 width = m_.intermediate;
-    float* y = wide_ + rows.first * wide_row_;
+    float* y = wide_ + rows.local * wide_row_;
     for (i64 i = 0; i < layer.gate_up.count; ++i)
       settle(layer.gate_up.linears[i], i, rows, y + i * width, wide_row_);
     for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += wide_row_) {
-      T* h = gated_ + r * width;
+      T* h = gated_ + (rows.local + r - rows.first) * width;
       m_.gelu ? gated<GeluTanh>(y, y + width, h, width) : gated<Silu>(y, y + width, h, width);
       const Delta* delta = rows.adapter ? rows.adapter->deltas + layer.down.linears[0].place : nullptr;
       if (delta && delta->inputs)
@@ -370,7 +355,7 @@ template <class T> class Step {
   const Model& m_;
   const Batch& b_;
   i64 threads_, wide_row_, widest_, tokens_padded_;
-  std::vector<Rows> blocks_;
+  std::vector<Slab> slabs_;
   std::vector<Unit> units_;
   std::vector<const Piece*> piece_of_;
   i64* next_;

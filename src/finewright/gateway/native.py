@@ -1,24 +1,27 @@
-"""finewright's own engine behind the gateway: any adapter, exactly as it was trained and measured.
+"""finewright's own engine behind the gateway: any adapter, as it was trained and measured.
 
-Tokens are made in a worker thread: the event loop hears of each, and the thread of a client that left."""
+Questions to one base model are computed together, whichever of its adapters they are for: the base's weights
+are there once. Tokens come from a thread of their own (see generation.py); the event loop reads them."""
 
 import asyncio
 import json
 import secrets
-import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.gateway.errors import ApiError, unsupported
+from finewright.gateway.generation import TokenSource, token_source
 from finewright.gateway.question import (
     AnswerPiece,
     CalledTool,
     Finish,
     GatewayQuestion,
+    ScoredToken,
     ServedModel,
     TextVectors,
     TokenUsage,
@@ -27,118 +30,195 @@ from finewright.gateway.question import (
 if TYPE_CHECKING:
     from finewright.judge.answer import Answer
     from finewright.lm.answers.stream import AnswerStream
+    from finewright.lm.chat import Chat
+    from finewright.lm.engine.requests import AnswerEnd, GenerationRequest, WrittenTokens
+    from finewright.lm.engine.weights import AdapterWeights
+
+AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class NativeModel:
-    """A loaded model, and how clients know it."""
+    """A loaded model, and how clients know it: as it stands or, with `adapter`, with that one beside it, so
+    that others may share the model."""
 
     served: ServedModel
     loaded: LoadedModel
+    adapter: "AdapterWeights | None" = None
 
 
 @dataclass(frozen=True, slots=True)
-class _PromptedQuestion:
-    """A question as tokens, with the most tokens of each answer."""
+class _Answering:
+    """A model, what writes its tokens, and the key of its adapter there."""
 
-    model: LoadedModel
-    question: GatewayQuestion
-    prompt: str
-    ids: tuple[int, ...]
-    most: int
-    seed: int
+    model: NativeModel
+    source: TokenSource
+    key: str | None
 
 
 class NativeEngine:
-    """Models in this process; questions to it are answered one after the other."""
+    """Models in this process; `at_once` questions are computed together."""
 
-    at_once = 1
-
-    def __init__(self, models: Sequence[NativeModel], max_tokens: int) -> None:
-        self._models = {model.served.id: model for model in models}
-        self._max_tokens = max_tokens
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="native-engine")
+    def __init__(
+        self, models: Sequence[NativeModel], max_tokens: int, at_once: int = AT_ONCE
+    ) -> None:
+        self.at_once, self._max_tokens = at_once, max_tokens
+        self._sources: dict[int, TokenSource] = {}
+        self._models: dict[str, _Answering] = {}
+        self._prompts = ThreadPoolExecutor(1, thread_name_prefix="prompts")
+        for model in models:
+            asyncio.run(self.load(model))
 
     def models(self) -> Sequence[ServedModel]:
         """What is loaded."""
-        return [model.served for model in self._models.values()]
+        return [each.model.served for each in self._models.values()]
 
     async def is_ready(self) -> bool:
-        """Always, once it is loaded."""
+        """Always, once something is loaded."""
         return bool(self._models)
 
     async def close(self) -> None:
-        """End its thread."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        """End its threads."""
+        self._prompts.shutdown(wait=False, cancel_futures=True)
+        for source in self._sources.values():
+            await asyncio.to_thread(source.close)
 
-    async def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
-        """See ModelEngine."""
-        _check(question)
-        loop, left = asyncio.get_running_loop(), threading.Event()
-        pieces: asyncio.Queue[AnswerPiece | BaseException | None] = asyncio.Queue()
+    async def load(self, model: NativeModel) -> None:
+        """Serve one more, at any time. Raises ModelError where its adapter does not fit the model."""
+        lm, chat = model.loaded.lm, model.loaded.chat
+        source = self._sources.get(id(lm))
+        if source is None:
+            context = model.served.context
+            source = token_source(lm, chat, at_once=self.at_once, context=context)
+            self._sources[id(lm)] = source
+        key = source.own
+        if model.adapter is not None:
+            key = model.served.id
+            await source.load(key, model.adapter)
+        self._models[model.served.id] = _Answering(model, source, key)
 
-        def work() -> None:
+    async def unload(self, name: str) -> None:
+        """Serve it no more. Raises ApiError where it is unknown, or where it is answering."""
+        found = self._models.get(name)
+        if found is None:
+            raise ApiError(f"the model {name[:100]!r} is not loaded", status=404, param="model")
+        if found.model.adapter is not None:
+            assert found.key is not None
             try:
-                for piece in self._pieces(question, left):
-                    loop.call_soon_threadsafe(pieces.put_nowait, piece)
-                loop.call_soon_threadsafe(pieces.put_nowait, None)
-            except BaseException as error:
-                loop.call_soon_threadsafe(pieces.put_nowait, error)
-
-        running = self._worker.submit(work)
-        try:
-            while (piece := await pieces.get()) is not None:
-                if isinstance(piece, BaseException):
-                    raise piece
-                yield piece
-        finally:
-            left.set()
-            running.cancel()
+                await found.source.unload(found.key)
+            except DataError as error:
+                raise ApiError(str(error), status=409, param="model") from None
+        del self._models[name]
+        if all(each.source is not found.source for each in self._models.values()):
+            self._sources.pop(id(found.model.loaded.lm))
+            await asyncio.to_thread(found.source.close)
 
     async def embed(self, model: str, texts: Sequence[str]) -> TextVectors:
         """Models that answer give no vectors."""
         raise ApiError(f"the model {model!r} gives answers, no vectors", param="model")
 
-    def _pieces(self, question: GatewayQuestion, left: threading.Event) -> Iterator[AnswerPiece]:
-        prompted = self._prompted(question)
-        num_written = 0
-        for number in range(question.num_answers):
-            for piece in _answer(prompted, number, left):
-                num_written += piece.usage.answer if piece.usage else 0
-                is_last = piece.finish is not None and number + 1 == question.num_answers
-                usage = TokenUsage(len(prompted.ids), num_written) if is_last else None
-                yield _with_usage(piece, usage)
+    async def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
+        """See ModelEngine."""
+        _check(question)
+        found = self._models[question.model]
+        loop = asyncio.get_running_loop()
+        prompted = await loop.run_in_executor(self._prompts, self._prompted, found, question)
+        usage = TokenUsage(len(prompted.request.prompt))
+        num_open = question.num_answers
+        async with aclosing(found.source.written(prompted.request)) as parts:
+            async for part in parts:
+                writing = prompted.answers[part.answer]
+                for piece in writing.pieces(part):
+                    num_open -= piece.finish is not None
+                    usage = replace(usage, answer=usage.answer + writing.take_count())
+                    yield replace(piece, usage=usage if piece.finish and not num_open else None)
+                if not num_open:
+                    return
 
-    def _prompted(self, question: GatewayQuestion) -> _PromptedQuestion:
-        model = self._models[question.model]
+    def _prompted(self, found: _Answering, question: GatewayQuestion) -> "_Prompted":
+        model, chat = found.model, found.model.loaded.chat
         prompt, ids = _tokens(model.loaded, question)
-        context = model.served.context
-        room = self._max_tokens if context is None else context - len(ids)
-        if room < (question.max_tokens or 1):
-            what = f"the prompt has {len(ids)} tokens"
-            more = f" and max_tokens is {question.max_tokens}" if question.max_tokens else ""
+        request = _request(found, question, ids, self._most(found, question, len(ids)))
+        return _Prompted(request, [*_writings(chat, question, prompt)])
+
+    def _most(self, found: _Answering, question: GatewayQuestion, length: int) -> int:
+        """The longest answer that there is room for. Raises ApiError where that is too short."""
+        context, wanted = found.model.served.context, question.max_tokens
+        virtual = found.source.num_virtual(found.key)
+        rooms = [found.source.room - virtual - length]
+        rooms += [] if context is None else [context - virtual - length]
+        if min(rooms) < (wanted or 1):
+            most = min(rooms) + length
+            more = f" and max_tokens is {wanted}" if wanted else ""
             raise ApiError(
-                f"{what}{more}, and this model reads and writes {context} together",
+                f"the prompt has {length} tokens{more}, and this model reads and writes {most} together",
                 param="messages" if question.messages is not None else "prompt",
                 code="context_length_exceeded",
             )
-        most = min(question.max_tokens or self._max_tokens, room)
-        seed = question.sampling.seed
-        seed = secrets.randbits(62) if seed is None else seed
-        return _PromptedQuestion(model.loaded, question, prompt, ids, most, seed)
+        return min(wanted or self._max_tokens, *rooms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompted:
+    """A question as the engine is asked it, and its answers as they are written."""
+
+    request: "GenerationRequest"
+    answers: "list[_Writing]"
+
+
+@dataclass(slots=True)
+class _Writing:
+    """An answer as it is written: tokens in, pieces out. `counted` of its tokens have been counted."""
+
+    question: GatewayQuestion
+    number: int
+    stream: "AnswerStream"
+    scores: list[ScoredToken] = field(default_factory=list)
+    counted: int = 0
+    has_ended: bool = False
+
+    def pieces(self, part: "WrittenTokens") -> Iterator[AnswerPiece]:
+        """What the next tokens add. Nothing comes after a piece with `finish`."""
+        if self.has_ended:
+            return
+        if part.end is not None and part.end.reason == "error":
+            raise ApiError(
+                f"the answer broke off: {part.end.error}", status=500, code="generation_failed"
+            )
+        tokenizer = self.stream.chat.tokenizer
+        for at, token in enumerate(part.tokens):
+            if part.logprobs:
+                self.scores.append(_score(tokenizer, token, *part.logprobs[at]))
+            found = self.stream.add([token])
+            if found.content or found.thoughts:
+                yield AnswerPiece(self.number, found.content, found.thoughts, scores=self._scores())
+            if self.stream.is_stopped:
+                break
+        if part.end is not None or self.stream.is_stopped:
+            self.has_ended = True
+            yield self._last(part.end)
+
+    def take_count(self) -> int:
+        """Tokens since the last time."""
+        fresh, self.counted = len(self.stream.ids) - self.counted, len(self.stream.ids)
+        return fresh
+
+    def _last(self, end: "AnswerEnd | None") -> AnswerPiece:
+        is_cut = not self.stream.is_stopped and end is not None and end.reason == "length"
+        whole = self.stream.end(ended=not is_cut)
+        calls = _calls(whole, self.question)
+        finish: Finish = "tool_calls" if calls else "length" if is_cut else "stop"
+        said = (whole.content, whole.thoughts, calls, self._scores())
+        return AnswerPiece(self.number, *said, finish, whole.fault)
+
+    def _scores(self) -> tuple[ScoredToken, ...]:
+        found, self.scores = tuple(self.scores), []
+        return found
 
 
 def _check(question: GatewayQuestion) -> None:
     """Refuse what this engine cannot honour."""
-    sampling, tools = question.sampling, question.tools
-    for name in ("presence_penalty", "frequency_penalty", "logit_bias"):
-        if getattr(sampling, name):
-            raise unsupported(name, "the native engine does not weigh tokens")
-    if question.num_logprobs is not None:
-        raise unsupported("logprobs", "the native engine gives none")
-    if question.form is not None:
-        raise unsupported("response_format", "the native engine holds to no schema")
-    if tools is not None and tools.choice != "auto":
+    if question.tools is not None and question.tools.choice != "auto":
         raise unsupported("tool_choice", "the native engine can force no call; take auto or none")
 
 
@@ -149,8 +229,6 @@ def _tokens(model: LoadedModel, question: GatewayQuestion) -> tuple[str, tuple[i
         if isinstance(question.text, str):
             text = question.text
             return text, tuple(chat.tokenizer(text, add_special_tokens=True)["input_ids"])
-        if max(question.text) >= len(chat.tokenizer):
-            raise ApiError("prompt: a token id beyond the vocabulary", param="prompt")
         return "", question.text
     tools = list(question.tools.tools) if question.tools else None
     try:
@@ -160,42 +238,42 @@ def _tokens(model: LoadedModel, question: GatewayQuestion) -> tuple[str, tuple[i
     return rendered.text, tuple(chat.tokens(rendered).ids)
 
 
-def _answer(
-    prompted: _PromptedQuestion, number: int, left: threading.Event
-) -> Iterator[AnswerPiece]:
-    """One answer; the usage of its last piece counts its own tokens."""
+def _request(
+    found: _Answering, question: GatewayQuestion, ids: tuple[int, ...], most: int
+) -> "GenerationRequest":
+    from finewright.lm.engine.constraint import schema_grammar
+    from finewright.lm.engine.requests import GenerationRequest, TokenSampling
+
+    wish = question.sampling
+    seed = secrets.randbits(62) if wish.seed is None else wish.seed
+    sampling = TokenSampling(
+        temperature=wish.temperature,
+        top_p=wish.top_p,
+        presence_penalty=wish.presence_penalty,
+        frequency_penalty=wish.frequency_penalty,
+        logit_bias=wish.logit_bias or {},
+        seed=seed,
+    )
+    return GenerationRequest(
+        ids,
+        most,
+        sampling,
+        found.key,
+        question.num_answers,
+        found.model.loaded.chat.stop_ids,
+        num_logprobs=question.num_logprobs,
+        grammar=None if question.form is None else schema_grammar(question.form.schema),
+    )
+
+
+def _writings(chat: "Chat", question: GatewayQuestion, prompt: str) -> Iterator[_Writing]:
     from finewright.lm.answers.reader import reader_of
     from finewright.lm.answers.stream import AnswerStream
-    from finewright.lm.generate import Sampling, stream
 
-    question, chat = prompted.question, prompted.model.chat
     reader = None if question.messages is None else reader_of(chat)
     tools = list(question.tools.tools) if question.tools else None
-    answer = AnswerStream(chat, reader, prompted.prompt, tools, question.stops)
-    wish = question.sampling
-    seed = (prompted.seed + number) % 2**63
-    sampling = Sampling(prompted.most, wish.temperature, wish.top_p, seed)
-    tokens = stream(prompted.model.lm, prompted.ids, stop_ids=chat.stop_ids, sampling=sampling)
-    for token in tokens:
-        if left.is_set():
-            return
-        found = answer.add([token])
-        if found.content or found.thoughts:
-            yield AnswerPiece(number, found.content, found.thoughts)
-        if answer.is_stopped:
-            break
-    yield _last(question, number, answer, is_cut=len(answer.ids) >= prompted.most)
-
-
-def _last(
-    question: GatewayQuestion, number: int, answer: "AnswerStream", *, is_cut: bool
-) -> AnswerPiece:
-    is_cut = is_cut and not answer.is_stopped
-    whole = answer.end(ended=not is_cut)
-    calls = _calls(whole, question)
-    finish: Finish = "tool_calls" if calls else "length" if is_cut else "stop"
-    usage = TokenUsage(0, len(answer.ids))
-    return AnswerPiece(number, whole.content, whole.thoughts, calls, (), finish, whole.fault, usage)
+    for number in range(question.num_answers):
+        yield _Writing(question, number, AnswerStream(chat, reader, prompt, tools, question.stops))
 
 
 def _calls(whole: "Answer", question: GatewayQuestion) -> tuple[CalledTool, ...]:
@@ -206,5 +284,13 @@ def _calls(whole: "Answer", question: GatewayQuestion) -> tuple[CalledTool, ...]
     )
 
 
-def _with_usage(piece: AnswerPiece, usage: TokenUsage | None) -> AnswerPiece:
-    return replace(piece, usage=usage)
+def _score(
+    tokenizer: object, token: int, logp: float, likeliest: Sequence[tuple[int, float]]
+) -> ScoredToken:
+    from finewright.lm.answers.token_bytes import token_bytes
+
+    def scored(which: int, how: float) -> ScoredToken:
+        raw = token_bytes(tokenizer, which)
+        return ScoredToken(raw.decode("utf-8", "replace"), raw, how)
+
+    return replace(scored(token, logp), others=tuple(scored(*each) for each in likeliest))

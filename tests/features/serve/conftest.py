@@ -10,6 +10,6 @@ from tests.features.serve.serving import Serving, save_base, started, stop
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("serve")
     save_base(folder)
-    found = started(folder, "./base", sets=("serve.waiting=0",))
+    found = started(folder, "./base", sets=("serve.waiting=0", "serve.at_once=1"))
     yield found
     stop(found)

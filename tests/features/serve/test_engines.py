@@ -24,7 +24,7 @@ ASKED = [{"role": "user", "content": "the user asks"}]
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("behind")
     save_base(folder)
-    found = started(folder, "./base", sets=("serve.waiting=0",))
+    found = started(folder, "./base", sets=("serve.waiting=0", "serve.at_once=1"))
     yield found
     stop(found)
 
@@ -95,9 +95,9 @@ def test_another_server_s_answer_is_as_it_gives_it(
 
 
 def test_what_the_other_server_refuses_is_refused_in_its_words(serving: Serving) -> None:
-    body = {"model": "far", "messages": ASKED, "presence_penalty": 1}
+    body = {"model": "far", "messages": ASKED, "logit_bias": {"99999": 1}}
     found = httpx.post(f"{serving.url}/chat/completions", json=body, headers=serving.headers)
-    assert (found.status_code, "weigh tokens" in found.json()["error"]["message"]) == (400, True)
+    assert (found.status_code, "vocabulary" in found.json()["error"]["message"]) == (400, True)
 
 
 def running(serving: Serving) -> bool:

@@ -79,6 +79,7 @@ def test_the_answer_is_cut_where_it_was_asked_to_be(serving: Serving) -> None:
 
 
 CHAT = {"model": "base", "messages": ASKED}
+NO_SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": 3}}}
 DEEP = "[" * 5000 + "]" * 5000
 
 
@@ -103,9 +104,11 @@ DEEP = "[" * 5000 + "]" * 5000
         ({**CHAT, "messages": []}, 400, "messages"),
         ({**CHAT, "messages": [{"role": "user"}]}, 400, "content is missing"),
         ({**CHAT, "messages": [{"role": "root", "content": ""}]}, 400, "role"),
-        ({**CHAT, "logprobs": True}, 400, "logprobs"),
-        ({**CHAT, "presence_penalty": 1}, 400, "presence_penalty"),
-        ({**CHAT, "response_format": {"type": "json_object"}}, 400, "response_format"),
+        ({**CHAT, "top_logprobs": 2}, 400, "logprobs"),
+        ({**CHAT, "presence_penalty": 3}, 400, "presence_penalty"),
+        ({**CHAT, "logit_bias": {"999999": 1}}, 400, "beyond the vocabulary"),
+        ({**CHAT, "logit_bias": {"a": 1}}, 400, "no token id"),
+        ({**CHAT, "response_format": NO_SCHEMA}, 400, "response_format"),
         ({**CHAT, "tool_choice": "required"}, 400, "no tools are given"),
         (
             {**CHAT, "tools": [{"type": "function", "function": {"name": "../x"}}]},
@@ -172,7 +175,7 @@ def running(serving: Serving) -> float:
 
 
 def test_beyond_the_queue_is_429_and_a_client_that_leaves_frees_its_slot(serving: Serving) -> None:
-    body = {"model": "base", "prompt": "the", "max_tokens": 100, "n": 100, "temperature": 1}
+    body = {"model": "base", "prompt": "the", "max_tokens": 100, "n": 128, "temperature": 1}
     url, headers = f"{serving.url}/completions", serving.headers
     with httpx.stream("POST", url, json={**body, "stream": True}, headers=headers) as first:
         lines = first.iter_lines()

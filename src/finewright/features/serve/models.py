@@ -25,7 +25,7 @@ def engines_of(targets: Sequence[ServedTarget], spec: ServeSpec) -> list[ModelEn
     if local:
         from finewright.features.serve.local import native_engine
 
-        engines.append(native_engine(local, spec.max_tokens))
+        engines.append(native_engine(local, spec.max_tokens, spec.at_once))
     makers = {"remote": _remote, "llamacpp": _llamacpp, "embedder": _embedder}
     engines += [makers[t.kind](t, spec) for t in targets if t.kind != "native"]
     ids = [model.id for engine in engines for model in engine.models()]

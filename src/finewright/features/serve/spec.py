@@ -143,6 +143,9 @@ class ServeSpec(Model):
     temperature: float = default(
         0.0, "For requests that name none", "greedy, as it was measured", ge=0, le=2
     )
+    at_once: int = default(
+        16, "Answers of native models that are computed at once", "a CPU's caches", ge=1, le=1024
+    )
     waiting: int = default(32, "Questions that wait; more get 429", "memory stays bounded", ge=0)
     waiting_seconds: float = default(
         30.0, "Longest wait for a slot; then 503", "nobody waits more", gt=0

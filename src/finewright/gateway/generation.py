@@ -1,0 +1,308 @@
+"""Tokens of the engine for the event loop: one thread alone calls an engine, and hands out what it writes."""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from finewright.errors import DataError
+from finewright.gateway.errors import ApiError, unsupported
+
+if TYPE_CHECKING:
+    from finewright.lm.chat import Chat
+    from finewright.lm.engine.engine import GenerationEngine
+    from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
+    from finewright.lm.engine.weights import AdapterWeights
+    from finewright.lm.model import LM
+
+_LOG = logging.getLogger(__name__)
+_SHARE = 0.25  # of the free memory, at most, for a cache
+_GUESS_UP_TO = 1
+_CONTEXT, _FEWEST_BLOCKS = 4096, 64
+
+
+class TokenSource(Protocol):
+    """A loaded model that writes tokens."""
+
+    own: str | None
+    """The key of the adapter that the model came with."""
+    room: int
+    """The most tokens of a prompt and its answer that there is memory for."""
+
+    def written(self, request: "GenerationRequest") -> "AsyncGenerator[WrittenTokens, None]":
+        """What is written, as it comes, until every answer has ended. Closing it stops the work."""
+
+    def num_virtual(self, adapter: str | None) -> int:
+        """Tokens of the context that the adapter takes."""
+
+    async def load(self, key: str, adapter: "AdapterWeights") -> None:
+        """Put an adapter beside the model. Raises ModelError."""
+
+    async def unload(self, key: str) -> None:
+        """Take it away. Raises DataError where an answer is being given with it."""
+
+    def close(self) -> None:
+        """End its thread."""
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket:
+    """A request under way: where its tokens go, and its number in the engine."""
+
+    loop: asyncio.AbstractEventLoop
+    request: "GenerationRequest"
+    found: "asyncio.Queue[WrittenTokens | Exception]" = field(default_factory=asyncio.Queue)
+    number: int | None = None
+    num_open: int = 0
+    is_left: bool = False
+
+
+class EngineThread:
+    """A TokenSource over the generation engine: requests are computed together, step by step."""
+
+    def __init__(
+        self,
+        engine: "GenerationEngine",
+        own: str | None,
+        room: int,
+        virtual: Callable[[str | None], int],
+    ) -> None:
+        self.own, self.room, self._virtual = own, room, virtual
+        self._engine = engine
+        self._todo: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._tickets: dict[int, _Ticket] = {}
+        self._thread = threading.Thread(target=self._run, name="generation", daemon=True)
+        self._thread.start()
+
+    async def written(self, request: "GenerationRequest") -> "AsyncGenerator[WrittenTokens, None]":
+        """See TokenSource. Raises ApiError for a request that the engine refuses."""
+        ticket = _Ticket(asyncio.get_running_loop(), request, num_open=request.num_answers)
+        self._todo.put(partial(self._add, ticket))
+        num_open = request.num_answers
+        try:
+            while num_open:
+                found = await ticket.found.get()
+                if isinstance(found, Exception):
+                    num_open = 0
+                    raise found
+                num_open -= found.end is not None
+                yield found
+        finally:
+            if num_open:
+                self._todo.put(partial(self._leave, ticket))
+
+    def num_virtual(self, adapter: str | None) -> int:
+        """See TokenSource."""
+        return self._virtual(adapter)
+
+    async def load(self, key: str, adapter: "AdapterWeights") -> None:
+        """See TokenSource."""
+        await self._done(lambda: self._engine.load(key, adapter))
+
+    async def unload(self, key: str) -> None:
+        """See TokenSource."""
+        await self._done(lambda: self._engine.unload(key))
+
+    def close(self) -> None:
+        """See TokenSource."""
+        self._todo.put(None)
+        self._thread.join(timeout=10)
+
+    async def _done(self, work: Callable[[], None]) -> None:
+        """Wait for work that the thread does between two steps."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def settle(error: Exception | None) -> None:
+            if not done.done():
+                done.set_exception(error) if error else done.set_result(None)
+
+        def do() -> None:
+            try:
+                work()
+            except Exception as error:
+                loop.call_soon_threadsafe(settle, error)
+            else:
+                loop.call_soon_threadsafe(settle, None)
+
+        self._todo.put(do)
+        await done
+
+    def _run(self) -> None:
+        import torch
+
+        with torch.inference_mode():
+            while True:
+                while not self._todo.empty() or not self._engine.has_work:
+                    work = self._todo.get()
+                    if work is None:
+                        return
+                    work()
+                self._step()
+
+    def _step(self) -> None:
+        try:
+            found = self._engine.step()
+        except Exception:
+            _LOG.exception("a step of generation failed")
+            for ticket in list(self._tickets.values()):
+                self._cancel(ticket)
+                _hand_out([(ticket, ApiError("the engine failed; its log says why", status=500))])
+            return
+        of_loops: dict[
+            asyncio.AbstractEventLoop, list[tuple[_Ticket, WrittenTokens | Exception]]
+        ] = {}
+        for written in found:
+            ticket = self._tickets[written.request]
+            of_loops.setdefault(ticket.loop, []).append((ticket, written))
+            ticket.num_open -= written.end is not None
+            if not ticket.num_open:
+                del self._tickets[written.request]
+        for parts in of_loops.values():
+            _hand_out(parts)
+
+    def _add(self, ticket: _Ticket) -> None:
+        if ticket.is_left:
+            return
+        try:
+            ticket.number = self._engine.add(ticket.request)
+        except DataError as error:
+            _hand_out([(ticket, ApiError(str(error)))])
+        except Exception as error:
+            _LOG.exception("a request could not be begun")
+            _hand_out([(ticket, error)])
+        else:
+            self._tickets[ticket.number] = ticket
+
+    def _leave(self, ticket: _Ticket) -> None:
+        ticket.is_left = True
+        if ticket.number in self._tickets:
+            self._cancel(ticket)
+
+    def _cancel(self, ticket: _Ticket) -> None:
+        assert ticket.number is not None
+        self._engine.cancel(ticket.number)
+        del self._tickets[ticket.number]
+
+
+def _hand_out(parts: "list[tuple[_Ticket, WrittenTokens | Exception]]") -> None:
+    def put() -> None:
+        for ticket, found in parts:
+            ticket.found.put_nowait(found)
+
+    with suppress(RuntimeError):  # the loop has ended, and nobody waits
+        parts[0][0].loop.call_soon_threadsafe(put)
+
+
+class OneByOne:
+    """A TokenSource for models whose cache cannot be kept in blocks: one answer after the other, by the
+    model as it stands."""
+
+    def __init__(self, lm: "LM") -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        self.own: str | None = None
+        self.room = 1 << 40
+        self._lm, self._worker = lm, ThreadPoolExecutor(1, thread_name_prefix="generation")
+
+    def num_virtual(self, adapter: str | None) -> int:
+        """Not known here."""
+        return 0
+
+    async def load(self, key: str, adapter: "AdapterWeights") -> None:
+        """Not possible."""
+        raise DataError("this model takes no adapters beside it")
+
+    async def unload(self, key: str) -> None:
+        """Not possible."""
+        raise DataError(f"adapter {key!r} is not loaded")
+
+    def close(self) -> None:
+        """End the thread."""
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    async def written(self, request: "GenerationRequest") -> "AsyncGenerator[WrittenTokens, None]":
+        """See TokenSource. Raises ApiError for what this way cannot honour."""
+        _refuse(request)
+        loop, left = asyncio.get_running_loop(), threading.Event()
+        found: asyncio.Queue[WrittenTokens | Exception | None] = asyncio.Queue()
+
+        def work() -> None:
+            end: Exception | None = None
+            try:
+                for number in range(request.num_answers):
+                    for written in _one(self._lm, request, number):
+                        if left.is_set():
+                            return
+                        loop.call_soon_threadsafe(found.put_nowait, written)
+            except Exception as error:
+                end = error
+            loop.call_soon_threadsafe(found.put_nowait, end)
+
+        running = self._worker.submit(work)
+        try:
+            while (written := await found.get()) is not None:
+                if isinstance(written, Exception):
+                    raise written
+                yield written
+        finally:
+            left.set()
+            running.cancel()
+
+
+def _one(lm: "LM", request: "GenerationRequest", number: int) -> "Iterator[WrittenTokens]":
+    from finewright.lm.engine.requests import AnswerEnd, WrittenTokens
+    from finewright.lm.generate import Sampling, stream
+
+    wishes, num_written = request.sampling, 0
+    seed = (wishes.seed + number) % 2**63
+    sampling = Sampling(request.max_tokens, wishes.temperature, wishes.top_p, seed)
+    for token in stream(lm, request.prompt, stop_ids=request.stop_ids, sampling=sampling):
+        num_written += 1
+        yield WrittenTokens(0, number, (token,))
+    end = AnswerEnd("length" if num_written >= request.max_tokens else "stop")
+    yield WrittenTokens(0, number, (), end=end)
+
+
+def _refuse(request: "GenerationRequest") -> None:
+    why = "this model's answers are made one by one, by a way that knows no such thing"
+    wishes = request.sampling
+    for name in ("presence_penalty", "frequency_penalty", "logit_bias"):
+        if getattr(wishes, name):
+            raise unsupported(name, why)
+    if request.num_logprobs is not None:
+        raise unsupported("logprobs", why)
+    if request.grammar is not None:
+        raise unsupported("response_format", why)
+
+
+def token_source(lm: "LM", chat: "Chat", *, at_once: int, context: int | None) -> TokenSource:
+    """Whatever writes the tokens of a model, with a cache for `at_once` answers as far as memory allows."""
+    from importlib.util import find_spec
+
+    from finewright.lm.engine.constraint import Grammars
+    from finewright.lm.engine.engine import EngineLimits, GenerationEngine
+    from finewright.lm.engine.forward import BLOCK
+    from finewright.lm.engine.ready import ready_forward
+    from finewright.lm.runtime import free_bytes
+
+    if not lm.block_bytes:
+        return OneByOne(lm)
+    wanted = at_once * -(-(context or _CONTEXT) // BLOCK)
+    num_blocks = max(min(wanted, int(_SHARE * free_bytes()) // lm.block_bytes), _FEWEST_BLOCKS)
+    forward, own = ready_forward(lm, num_blocks)
+    size = lm.model.get_output_embeddings().weight.shape[0]
+    limits = EngineLimits(
+        size,
+        context=context,
+        max_running=at_once,
+        guess_up_to=_GUESS_UP_TO,
+        grammars=Grammars(chat.tokenizer, size, chat.stop_ids) if find_spec("llguidance") else None,
+    )
+    engine = GenerationEngine(forward, limits, own=own)
+    return EngineThread(engine, own, (num_blocks - 1) * BLOCK, forward.num_virtual)

@@ -1,0 +1,173 @@
+"""Questions to one base and its adapters, computed together: each gets the answer that it gets alone."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+
+import tiny
+from finewright.compare.models import LoadedModel
+from finewright.gateway.errors import ApiError
+from finewright.gateway.native import NativeEngine, NativeModel
+from finewright.gateway.question import (
+    AnswerForm,
+    AnswerPiece,
+    GatewayQuestion,
+    SamplingWish,
+    ServedModel,
+)
+from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.engine.weights import AdapterWeights, LowRankDelta
+from finewright.lm.model import LM
+
+pytestmark = pytest.mark.torch
+
+ASKED = ({"role": "user", "content": "the user asks"},)
+
+
+def lora(seed: int) -> AdapterWeights:
+    numbers = torch.Generator().manual_seed(seed)
+    a, b = (torch.randn(*shape, generator=numbers) for shape in ((4, 32), (32, 4)))
+    return AdapterWeights({"model.layers.0.self_attn.q_proj": LowRankDelta(a, b, 0.5)})
+
+
+def model(name: str, lm: LM, adapter: AdapterWeights | None = None) -> NativeModel:
+    tokenizer = tiny.tiny_tokenizer()
+    chat = Chat(tokenizer, find_end_of_turn(tokenizer, []))
+    return NativeModel(
+        ServedModel(name, "native", context=256), LoadedModel(name, lm, chat), adapter
+    )
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[NativeEngine]:
+    lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+    models = [model("base", lm), model("base:a", lm, lora(1)), model("base:b", lm, lora(2))]
+    found = NativeEngine(models, max_tokens=40, at_once=8)
+    yield found
+    asyncio.run(found.close())
+
+
+async def pieces(engine: NativeEngine, question: GatewayQuestion) -> list[AnswerPiece]:
+    return [piece async for piece in engine.answer(question)]
+
+
+def said(found: list[AnswerPiece], choice: int = 0) -> str:
+    return "".join(piece.content for piece in found if piece.choice == choice)
+
+
+def asked(engine: NativeEngine, *questions: GatewayQuestion) -> list[list[AnswerPiece]]:
+    async def together() -> list[list[AnswerPiece]]:
+        return await asyncio.gather(*(pieces(engine, each) for each in questions))
+
+    return asyncio.run(together())
+
+
+def test_answers_that_are_computed_together_are_those_of_each_alone(engine: NativeEngine) -> None:
+    warm = SamplingWish(temperature=1.0, seed=7)
+    questions = [
+        GatewayQuestion(name, ASKED, max_tokens=20, sampling=sampling, num_answers=number)
+        for name in ("base", "base:a", "base:b")
+        for sampling, number in ((SamplingWish(), 1), (warm, 3))
+    ]
+    alone = [asked(engine, each)[0] for each in questions]
+    together = asked(engine, *questions)
+    for number, question in enumerate(questions):
+        for choice in range(question.num_answers):
+            assert said(together[number], choice) == said(alone[number], choice)
+        usages = [piece.usage for piece in together[number] if piece.usage]
+        assert usages == [piece.usage for piece in alone[number] if piece.usage]
+        assert len(usages) == 1
+    assert len({said(alone[at]) for at in (0, 2, 4)}) == 3
+
+
+def test_log_probabilities_are_those_of_the_model(engine: NativeEngine) -> None:
+    question = GatewayQuestion("base", text=(5, 6, 7), max_tokens=6, num_logprobs=3)
+    (found,) = asked(engine, question)
+    scores = [score for piece in found for score in piece.scores]
+    assert len(scores) == 6
+    lm = tiny.tiny_model("llama").eval()
+    ids, tokenizer = [5, 6, 7], tiny.tiny_tokenizer()
+    for score in scores:
+        with torch.no_grad():
+            logps = lm(torch.tensor([ids])).logits[0, -1].float().log_softmax(-1)
+        token = int(logps.argmax())
+        assert score.logp == pytest.approx(float(logps[token]), abs=2e-2)
+        assert [o.logp for o in score.others] == sorted(
+            (o.logp for o in score.others), reverse=True
+        )
+        ids.append(token)
+    whole = b"".join(score.raw for score in scores)
+    assert whole.decode("utf-8", "replace") == tokenizer.decode(ids[3:])
+
+
+def test_a_bias_and_a_penalty_move_tokens(engine: NativeEngine) -> None:
+    plain = GatewayQuestion("base", text=(5, 6, 7), max_tokens=8, num_logprobs=0)
+    biased = replace(plain, sampling=SamplingWish(logit_bias={40: 100.0}))
+    banned = replace(plain, sampling=SamplingWish(frequency_penalty=2.0, presence_penalty=2.0))
+    one, forty, varied = asked(engine, plain, biased, banned)
+    assert said(forty) == tiny.tiny_tokenizer().decode([40] * 8)
+    tokens = [[s.text for piece in found for s in piece.scores] for found in (one, varied)]
+    assert len(set(tokens[1])) >= len(set(tokens[0]))
+
+
+def test_an_answer_of_a_form_is_json(engine: NativeEngine) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"ok": {"type": "boolean"}},
+        "required": ["ok"],
+        "additionalProperties": False,
+    }
+    warm = SamplingWish(temperature=1.0, seed=3)
+    question = GatewayQuestion("base:a", ASKED, 60, sampling=warm, form=AnswerForm(schema))
+    (found,) = asked(engine, question)
+    assert found[-1].finish == "stop"
+    assert json.loads(said(found)).keys() == {"ok"}
+
+
+def test_models_come_and_go_while_others_answer() -> None:
+    async def run() -> None:
+        lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+        engine = await asyncio.to_thread(NativeEngine, [model("base", lm)], 100, 4)
+        long = asyncio.create_task(
+            pieces(engine, GatewayQuestion("base", text=(5,), max_tokens=90))
+        )
+        await asyncio.sleep(0)
+        await engine.load(model("base:late", lm, lora(1)))
+        assert [each.id for each in engine.models()] == ["base", "base:late"]
+        late = engine.answer(GatewayQuestion("base:late", text=(5,), max_tokens=90))
+        await anext(late)
+        with pytest.raises(ApiError, match="in use") as caught:
+            await engine.unload("base:late")
+        assert caught.value.status == 409
+        await late.aclose()
+        await engine.unload("base:late")
+        assert [each.id for each in engine.models()] == ["base"]
+        assert said(await long)
+        await engine.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        (
+            GatewayQuestion("base", text=(5,) * 250, max_tokens=20),
+            "250 tokens and max_tokens is 20",
+        ),
+        (GatewayQuestion("base", text=(5,) * 300), "300 tokens, and this model reads"),
+        (GatewayQuestion("base", text=(999,)), "beyond the vocabulary"),
+        (GatewayQuestion("base", ASKED, form=AnswerForm({"const": 1, "type": "string"})), "json"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(
+    engine: NativeEngine, question: GatewayQuestion, says: str
+) -> None:
+    with pytest.raises(ApiError, match=says) as caught:
+        asked(engine, question)
+    assert caught.value.status == 400
+    assert said(asked(engine, GatewayQuestion("base", text=(5,), max_tokens=3))[0])

@@ -12,7 +12,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | index | `rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
 | recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
 | embedder | a function that returns a `rag.index.Embedder` | `conformance.embedder` |
-| method | `train.loop.Method`, made with its settings and `train.methods.setup.Setup` | - |
+| method | `train.loop.Method`, made with settings and `train.methods.setup.Setup` | `conformance.method` |
 | reward | `train.rewards.Comparison`, spelled `plugin:NAME` in a spec | `conformance.reward` |
 | scorer | `evaluate.score.RowScorer`, or a class that makes one of the argument | `conformance.scorer` |
 | set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |

@@ -128,7 +128,7 @@ def trace(lm: LM, prompts: Sequence[Sequence[int]], num_tokens: int) -> list[Tra
     virtual = (0,) * lm.num_virtual
     rows = [virtual + tuple(prompt) for prompt in prompts]
     each = -(-(max(map(len, rows)) + num_tokens) // BLOCK)
-    forward, adapter = ready_forward(lm, each * len(rows))
+    forward, adapter, _ = ready_forward(lm, each * len(rows))
     tables = [tuple(range(i * each, (i + 1) * each)) for i in range(len(rows))]
     done, steps = [0] * len(rows), []
     for _ in range(num_tokens):
@@ -150,10 +150,12 @@ def _engine(lm: LM, sizes: Sequence[int], max_running: int) -> tuple[GenerationE
     blocks = sorted((-(-(size + lm.num_virtual) // BLOCK) for size in sizes), reverse=True)
     most = int(_SHARE * free_bytes()) // lm.block_bytes
     num_blocks = 1 + max(blocks[0], min(most, sum(blocks[:max_running])))
-    forward, adapter = ready_forward(lm, num_blocks)
+    ready = ready_forward(lm, num_blocks)
     size = lm.model.get_output_embeddings().weight.shape[0]
-    limits = EngineLimits(size, max_running=max_running, guess_up_to=_GUESS_UP_TO)
-    return GenerationEngine(forward, limits, own=adapter), adapter
+    # where rounding hangs on the other rows of a step, a guess could change a token
+    guess_up_to = _GUESS_UP_TO if ready.is_exact else 0
+    limits = EngineLimits(size, max_running=max_running, guess_up_to=guess_up_to)
+    return GenerationEngine(ready.forward, limits, own=ready.adapter), ready.adapter
 
 
 def _request(

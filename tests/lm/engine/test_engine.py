@@ -13,6 +13,7 @@ import tiny
 from finewright.errors import DataError
 from finewright.lm.engine.engine import EngineLimits, GenerationEngine
 from finewright.lm.engine.forward import BLOCK
+from finewright.lm.engine.ready import ready_forward
 from finewright.lm.engine.requests import (
     AnswerEnd,
     GenerationRequest,
@@ -34,11 +35,12 @@ def base() -> LM:
     return LM(tiny.tiny_model("llama").requires_grad_(False), {})
 
 
-def engine_of(num_blocks: int = 200, **limits: object) -> GenerationEngine:
+def engine_of(num_blocks: int = 200, *, native: bool = False, **limits: object) -> GenerationEngine:
     """Over a llama with an adapter of each of KEYS."""
     lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
     given = EngineLimits(vocab_size=tiny.VOCAB, context=CONTEXT, **limits)
-    engine = GenerationEngine(TorchForward(lm, num_blocks), given)
+    forward = ready_forward(lm, num_blocks).forward if native else TorchForward(lm, num_blocks)
+    engine = GenerationEngine(forward, given)
     for kind in KEYS[1:]:
         engine.load(kind, weights(kind))
     return engine
@@ -67,8 +69,8 @@ def answers(written: Sequence[WrittenTokens]) -> dict[tuple[int, int], tuple[int
     return found
 
 
-def alone(request: GenerationRequest) -> dict[int, tuple[int, ...]]:
-    engine = quiet_engine()
+def alone(request: GenerationRequest, *, native: bool = False) -> dict[int, tuple[int, ...]]:
+    engine = quiet_engine(native=native)
     engine.renew()
     engine.add(request)
     return {answer: tokens for (_, answer), tokens in answers(finish(engine)).items()}
@@ -95,13 +97,16 @@ def random_request(rng: random.Random, heads: Sequence[tuple[int, ...]]) -> Gene
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("num_blocks", [18, 60])
-def test_each_answer_is_the_one_it_gets_alone(seed: int, num_blocks: int) -> None:
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize(("seed", "num_blocks"), [(0, 18), (1, 18), (2, 60)])
+def test_each_answer_is_the_one_it_gets_alone(seed: int, num_blocks: int, native: bool) -> None:
     """Joins, leaves, cancels and too long prompts at random, with too few blocks for all."""
     rng = random.Random(seed)  # noqa: S311 - no secret
     heads = [(), *(row.input_ids for row in tiny.random_rows([16, 37, 64], seed=1))]
-    engine = engine_of(num_blocks, max_running=8, max_step_tokens=48, guess_up_to=3 * (seed % 2))
+    guess_up_to = 3 * (seed % 2)
+    engine = engine_of(
+        num_blocks, native=native, max_running=8, max_step_tokens=48, guess_up_to=guess_up_to
+    )
     free, asked, cancelled, written = engine.num_free_blocks, {}, set(), []
     for _ in range(40):
         if rng.random() < 0.6:
@@ -120,7 +125,7 @@ def test_each_answer_is_the_one_it_gets_alone(seed: int, num_blocks: int) -> Non
     assert all(each.end is None or each.end.reason != "error" for each in written)
     for number in asked.keys() - cancelled:
         mine = {answer: tokens for (n, answer), tokens in found.items() if n == number}
-        assert mine == alone(asked[number]), asked[number]
+        assert mine == alone(asked[number], native=native), asked[number]
 
 
 def test_answers_to_one_prompt_differ_and_cost_one_computation() -> None:

@@ -13,10 +13,13 @@ _OWN = "own"
 
 
 class ReadyForward(NamedTuple):
-    """A forward, and the key under which it has the model's own adapter; None where it is in the forward."""
+    """A forward, and the key under which it has the model's own adapter; None where it is in the forward.
+
+    `is_exact`: a row's logits are the same bit by bit, whatever else is in the step."""
 
     forward: Forward
     adapter: str | None
+    is_exact: bool
 
 
 def ready_forward(lm: LM, num_blocks: int) -> ReadyForward:
@@ -31,13 +34,13 @@ def ready_forward(lm: LM, num_blocks: int) -> ReadyForward:
     # what a decoder has copied of the weights does not learn with them
     decoder = lm.decoder if lm.has_reference else known_decoder(lm.model)
     if isinstance(decoder, str):
-        return ReadyForward(TorchForward(lm, num_blocks), None)
+        return ReadyForward(TorchForward(lm, num_blocks), None, is_exact=False)
     forward = NativeForward(lm.model, decoder, num_blocks)
     own = weights_of({place: part for place, part in lm.adapters.items() if part.enabled})
     if not own.linears and not own.num_virtual:
-        return ReadyForward(forward, None)
+        return ReadyForward(forward, None, is_exact=True)
     try:
         forward.load(_OWN, own)
     except ModelError:
-        return ReadyForward(TorchForward(lm, num_blocks), None)
-    return ReadyForward(forward, _OWN)
+        return ReadyForward(TorchForward(lm, num_blocks), None, is_exact=False)
+    return ReadyForward(forward, _OWN, is_exact=True)

@@ -295,13 +295,13 @@ def token_source(lm: "LM", chat: "Chat", *, at_once: int, context: int | None) -
         return OneByOne(lm)
     wanted = at_once * -(-(context or _CONTEXT) // BLOCK)
     num_blocks = max(min(wanted, int(_SHARE * free_bytes()) // lm.block_bytes), _FEWEST_BLOCKS)
-    forward, own = ready_forward(lm, num_blocks)
+    forward, own, is_exact = ready_forward(lm, num_blocks)
     size = lm.model.get_output_embeddings().weight.shape[0]
     limits = EngineLimits(
         size,
         context=context,
         max_running=at_once,
-        guess_up_to=_GUESS_UP_TO,
+        guess_up_to=_GUESS_UP_TO if is_exact else 0,
         grammars=Grammars(chat.tokenizer, size, chat.stop_ids) if find_spec("llguidance") else None,
     )
     engine = GenerationEngine(forward, limits, own=own)

@@ -54,6 +54,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "sharegpt": "finewright.rows.formats.sharegpt:FORMS",
         "swift": "finewright.rows.formats.swift:FORMS",
         "axolotl": "finewright.rows.formats.axolotl:FORMS",
+        "instruct": "finewright.rows.formats.instruct:FORMS",
         "gemini": "finewright.rows.formats.gemini:FORMS",
         "tree": "finewright.rows.formats.tree:FORMS",
         "untrained": "finewright.rows.formats.untrained:FORMS",

@@ -93,6 +93,15 @@ class TestAxolotl(FormatConformance):
     ]
 
 
+class TestInstruct(FormatConformance):
+    name = "instruct"
+    rows = [
+        {"instruction": "Q", "input": "I", "response": "A"},
+        {"INSTRUCTION": "Q", "RESPONSE": "A"},
+        {"question": "Q", "choices": ["A", "B"], "solution": "A"},
+    ]
+
+
 class TestGemini(FormatConformance):
     name = "gemini"
     rows = [

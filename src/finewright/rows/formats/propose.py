@@ -34,23 +34,28 @@ _ANSWERED = _each(
 )
 # German writes them as one word with what they are about: Kundenanfrage, Musterantwort.
 _ENDINGS = _each("frage anfrage nachricht antwort losung loesung")
+# Not `positive` and `negative`: those are passages for embeddings, or the halves of a review.
 _BETTER = _each(
-    "chosen better preferred winner accepted good positive best besser gut mejor meilleur migliore"
+    "chosen better preferred winner accepted good best besser gut mejor meilleur migliore"
 )
-_WORSE = _each(
-    "rejected worse dispreferred loser bad negative worst schlechter schlecht peor pire peggiore"
-)
+_WORSE = _each("rejected worse dispreferred loser bad worst schlechter schlecht peor pire peggiore")
 _CONTEXT = _each(
-    "context passage document background kontext hintergrund contexte contexto contesto"
+    "context passage document background article schema evidence knowledge kontext hintergrund contexte "
+    "contexto contesto input body selftext description details"
 )
+_SYSTEMS = ("system_prompt", "system_message", "system_instruction", "sys_prompt")
+_CHOICES = ("choices", "options", "candidates", "endings", "alternatives")
 _BESIDE = frozenset(
     _each(
         "id uuid key url link source date time timestamp created lang language locale split license meta "
         "author name file path hash type version sprache datum quelle nummer number nr fecha kunde customer "
-        "kundin cliente client priority prioritat priorite prioridad priorita status"
+        "kundin cliente client priority prioritat priorite prioridad priorita status positive negative anchor"
     )
 )
-_TEXTS = ("text", "word", "mark", "blank", "turns")
+_TEXTS = ("text", "word", "mark", "blank", "turns", "sql", "schema")
+_SQL = re.compile(r"\s*(?:select|with|insert\s+into|update|delete\s+from)\s", re.IGNORECASE)
+_SQL_PARTS = re.compile(r"\b(?:from|set|values|as\s*\()\b", re.IGNORECASE)
+_SCHEMA = re.compile(r"\s*create\s+(?:table|view)\s", re.IGNORECASE)
 _TWO = len(("asked", "answered"))
 _HAS_DIGIT = re.compile(r"\d")
 
@@ -98,9 +103,12 @@ def _kind(value: object) -> str:
 
 
 def _kind_of_text(value: str) -> str:
-    """`blank`; `mark`, such as a number, a day or an id; `word`; else `text`, of several words."""
+    """`blank`; `mark`, such as a number, a day or an id; `word`; `sql`, a statement; `schema`, of tables;
+    else `text`, of several words."""
     if not value.strip():
         return "blank"
+    if _SCHEMA.match(value) or (_SQL.match(value) and _SQL_PARTS.search(value)):
+        return "schema" if _SCHEMA.match(value) else "sql"
     words = value.split()
     letters = sum(map(str.isalpha, value))
     if letters <= sum(map(str.isdigit, value)) or (len(words) == 1 and _HAS_DIGIT.search(value)):
@@ -120,23 +128,46 @@ def _proposal(kinds: tuple[tuple[str, str], ...]) -> Proposal | None:
         return Proposal({"prompt": prompt, **pair} if prompt else pair, why)
     if turns:
         return Proposal({"messages": turns[0]}, f"`{turns[0]}` is a list of messages")
+    if any(key in _CHOICES and kind == "a list" for key, kind in kinds):
+        # They belong to the question, and a column cannot be put into another.
+        return None
     classes = [key for key, kind in kinds if kind == "class"]
-    return _question_and_answer(texts) or _text_and_class(texts, classes) or _two_texts(texts)
+    found = _question_and_answer(texts) or _text_and_class(texts, classes)
+    # Where two texts have a class, it is of both.
+    return found or (None if _named(classes, _ANSWERED) else _two_texts(texts))
 
 
 def _question_and_answer(texts: Texts) -> Proposal | None:
-    answered = _named(texts, _ANSWERED)
-    context = _named(_others(texts, answered), _CONTEXT)
+    answered = _answered_in(texts)
+    context = _context_in(_others(texts, answered))
     prompt = _prompt_in(_others(texts, answered, context))
     if answered and not prompt and context:
         prompt, context = context, ""
-    if answered and prompt:
-        why = f"`{prompt}` reads like what is asked, `{answered}` like what is answered"
-        if context:
-            columns = {"instruction": prompt, "input": context, "output": answered}
-            return Proposal(columns, f"{why}, `{context}` like what it is asked about")
-        return Proposal({"prompt": prompt, "completion": answered}, why)
-    return None
+    if not answered or not prompt:
+        return None
+    if not context and (prompt, answered) == ("question", "answer") and "category" in texts:
+        context = "category"
+    why = f"`{prompt}` reads like what is asked, `{answered}` like what is answered"
+    columns = {"prompt": prompt, "completion": answered}
+    if context:
+        columns = {"instruction": prompt, "input": context, "output": answered}
+        why = f"{why}, `{context}` like what it is asked about"
+    systems = [key for key in _SYSTEMS if key in texts]
+    return Proposal({"system": systems[0], **columns} if systems else columns, why)
+
+
+def _answered_in(texts: Texts) -> str:
+    """What reads like what is answered: by its whole name, else a statement of SQL, else by a part of it."""
+    named = _named(texts, _ANSWERED)
+    statements = [key for key, kind in texts.items() if kind == "sql"]
+    is_whole = named.casefold() in _ANSWERED
+    return statements[0] if statements and not is_whole else named
+
+
+def _context_in(texts: Texts) -> str:
+    schemas = [key for key, kind in texts.items() if kind == "schema"]
+    filled = [key for key, kind in texts.items() if kind not in ("blank", "mark")]
+    return schemas[0] if schemas else _named(filled, _CONTEXT)
 
 
 def _text_and_class(texts: Texts, classes: list[str]) -> Proposal | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from finewright.rows.formats.native import Expected, Form, KeyedValue, Native, native
 from finewright.rows.formats.propose import proposal_of
+from finewright.rows.formats.turns import CALL, RESULT, SHAREGPT_ROLES, role_named
 from finewright.rows.notes import Json, RowNotes
 
 PLAIN_TEXT = "plain text: nobody asks and nobody answers"
@@ -21,6 +22,18 @@ def _text(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     )
     notes.error("text", what, mend)
     yield from ()
+
+
+def _turn(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+    what = "one turn of a conversation, and a row is a whole one"
+    mend = 'join the turns of each conversation in their order: {"messages": [turn, turn, ...]}'
+    notes.error("", what, mend)
+    yield from ()
+
+
+def _is_turn(data: Json, expected: Expected) -> bool:
+    who = data["from"] if "from" in data else data["role"]
+    return isinstance(who, str) and role_named(who, SHAREGPT_ROLES) in _SPEAKERS
 
 
 def _tokens(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
@@ -63,7 +76,21 @@ def _are_lists(data: Json, expected: Expected) -> bool:
     return isinstance(data["completions"], list) and isinstance(data["labels"], list)
 
 
+_SPEAKERS = ("system", "user", "assistant", "tool", CALL, RESULT)
 FORMS = (
+    *(
+        Form(
+            "turn",
+            frozenset(keys),
+            (),
+            f"`{keys[0]}` with `{keys[1]}`",
+            "a turn a row: no conversation is whole",
+            _turn,
+            _is_turn,
+            weak=2,
+        )
+        for keys in (("from", "value"), ("role", "content"))
+    ),
     Form(
         "text",
         frozenset({"text"}),

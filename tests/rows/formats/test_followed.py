@@ -1,0 +1,130 @@
+"""Every proposal and hint about keys, followed: the rows are those that a person calls right."""
+
+import json
+
+import pytest
+
+from finewright.features.data.check import check
+from finewright.features.data.rows import read_options
+from finewright.features.data.show import show
+from finewright.rows.formats.propose import proposal_of
+
+from .door import door, refused
+
+S, Q, A, T = "You are kind.", "How many singers?", "It is five.", "A rose"
+TABLES = "CREATE TABLE singer (id INT)"
+SQL = "SELECT count(*) FROM singer"
+
+
+def said(row: dict, **asked: object) -> list[tuple[str, str]]:
+    (made,) = door(row, **asked).rows
+    return [(message["role"], message["content"]) for message in made.messages]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"question": Q, "category": T, "answer": A}, [("user", f"{Q}\n{T}"), ("assistant", A)]),
+        (
+            {"question": Q, "query": SQL, "query_category": "aggregation", "schema": TABLES},
+            [("user", f"{Q}\n{TABLES}"), ("assistant", SQL)],
+        ),
+        (
+            {"question": Q, "context": TABLES, "answer": SQL},
+            [("user", f"{Q}\n{TABLES}"), ("assistant", SQL)],
+        ),
+        (
+            {
+                "sql_prompt": Q,
+                "sql_context": TABLES,
+                "sql": SQL,
+                "sql_explanation": A,
+                "domain": "x",
+            },
+            [("user", f"{Q}\n{TABLES}"), ("assistant", SQL)],
+        ),
+        ({"db_id": "x", "query": SQL, "question": Q}, [("user", Q), ("assistant", SQL)]),
+        ({"sql": SQL, "explanation": A}, [("user", SQL), ("assistant", A)]),
+        (
+            {"system_prompt": S, "question": Q, "response": A},
+            [("system", S), ("user", Q), ("assistant", A)],
+        ),
+        ({"article": T, "summary": A}, [("user", T), ("assistant", A)]),
+        ({"article": T, "question": Q, "answer": A}, [("user", f"{Q}\n{T}"), ("assistant", A)]),
+        ({"title": Q, "selftext": T, "answer": A}, [("user", f"{Q}\n{T}"), ("assistant", A)]),
+        ({"dialogue": T, "summary": A, "id": "7"}, [("user", T), ("assistant", A)]),
+    ],
+)
+def test_a_proposal_that_is_followed_gives_the_row_that_is_meant(row, expected):
+    assert refused(row)
+    proposal = proposal_of(row)
+    assert proposal is not None
+    assert said(row, columns=proposal.columns) == expected
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"anchor": Q, "positive": A, "negative": T},
+        {"query": Q, "positive": A, "negative": T},
+        {"premise": T, "hypothesis": A, "label": 2},
+        {"sentence1": T, "sentence2": A, "label": 1},
+        {"question": Q, "options": ["a", "b"], "answer": 1},
+    ],
+)
+def test_nothing_is_proposed_where_columns_cannot_say_what_is_meant(row):
+    assert proposal_of(row) is None
+    assert "--column OURS=THEIRS" in door(row).problems[0].hint
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"instruction": Q, "input": T, "response": A}, [("user", f"{Q}\n{T}"), ("assistant", A)]),
+        (
+            {"instruction": Q, "context": T, "response": A, "category": "open_qa"},
+            [("user", f"{Q}\n{T}"), ("assistant", A)],
+        ),
+        ({"INSTRUCTION": Q, "RESPONSE": A}, [("user", Q), ("assistant", A)]),
+        (
+            {"question": Q, "choices": ["five", "six"], "solution": "five", "explanation": A},
+            [("user", f'{Q}\n- "five"\n- "six"'), ("assistant", "five")],
+        ),
+        (
+            {"question": Q, "choices": ["five", "six"], "answer": "B"},
+            [("user", f"{Q}\nA. five\nB. six"), ("assistant", "B")],
+        ),
+    ],
+)
+def test_instructions_of_axolotl_keep_all_that_is_asked(row, expected):
+    assert said(row) == expected
+
+
+@pytest.mark.parametrize(
+    "row", [{"from": "human", "value": Q}, {"role": "user", "content": Q, "id": 7}]
+)
+def test_a_turn_a_row_is_no_question_with_an_answer(row):
+    assert proposal_of({"id": 1} | row) is None or refused(row)
+    assert "one turn of a conversation" in refused(row)[0][1]
+
+
+def test_columns_of_one_file_leave_the_other_files_of_the_folder_as_they_are(tmp_path):
+    files = {
+        "tickets.jsonl": {"Frage": Q, "Antwort": A},
+        "chat.jsonl": {
+            "messages": [{"role": "user", "content": Q}, {"role": "assistant", "content": A}]
+        },
+        "pairs.jsonl": {"prompt": Q, "completion": T},
+    }
+    for name, row in files.items():
+        (tmp_path / name).write_text(json.dumps(row) + "\n")
+    proposal = show(tmp_path).proposal
+    assert proposal is not None
+    followed = check(tmp_path, read_options(columns=proposal.columns))
+    assert (followed.passed, followed.rows_kept) == (True, 3)
+
+
+def test_a_column_that_no_row_has_is_still_named(tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"Frage": Q, "Antwort": A}) + "\n")
+    found = check(tmp_path, read_options(columns={"prompt": "Fragen", "completion": "Antwort"}))
+    assert "did you mean 'Frage'?" in found.problems[0].hint

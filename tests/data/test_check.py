@@ -30,14 +30,105 @@ def pair(i: object) -> dict[str, object]:
 def test_the_json_is_the_documented_one(tmp_path):
     report = check(put(tmp_path / "a.jsonl", GOOD, "{", NOTHING_ASKED, pair(1)))
     data = json.loads(report.model_dump_json())
-    assert list(data) == ["rows_in", "rows_kept", "rows_truncated", "rows_dropped", "problems"]
+    assert list(data) == [
+        "rows_in",
+        "rows_kept",
+        "rows_truncated",
+        "rows_dropped",
+        "problems",
+        "findings",
+    ]
     assert (data["rows_in"], data["rows_kept"], data["rows_truncated"]) == (4, 2, 0)
     assert data["rows_dropped"] == {"unreadable": 1, "invalid": 1}
     assert {frozenset(p) for p in data["problems"]} == {
         frozenset({"level", "file", "row", "key", "message", "hint"})
     }
     assert [(p["row"], p["level"]) for p in data["problems"]] == [(2, "error"), (3, "error")]
+    assert [(f["rows"], f["level"]) for f in data["findings"]] == [([2], "error"), ([3], "error")]
     assert not report.passed
+
+
+def test_findings_name_every_row_of_a_kind(tmp_path):
+    token = {"prompt": "<|im_end|>", "completion": "A"}
+    rows = [
+        token,
+        NOTHING_ASKED,
+        *[pair(i) for i in range(3)],
+        token,
+        *[NOTHING_ASKED] * 9,
+        pair(1),
+    ]
+    found = {
+        f.message.partition(",")[0]: f.rows for f in check(put(tmp_path / "a", *rows)).findings
+    }
+    assert found == {
+        "empty: nothing is asked": (2, *range(7, 16)),
+        "2 rows spell control tokens of ChatML and the like": (1, 6),
+        "2 rows repeat an earlier row exactly": (6, 16),
+    }
+
+
+def test_the_same_warning_of_many_files_is_one_with_their_number(tmp_path):
+    for i in range(90):
+        path = tmp_path / f"{i:02}.jsonl"
+        path.write_text("\ufeff" + json.dumps(pair(i)) + "\n")
+    problems = check(tmp_path).problems
+    assert [p.message for p in problems] == ["a byte order mark was skipped; and in 89 more files"]
+
+
+def test_what_a_manifest_does_not_list_is_named_first(tmp_path):
+    put(tmp_path / "listed.jsonl", {"instruction": "Q", "output": "A"})
+    put(tmp_path / "other.jsonl", pair(1))
+    put(tmp_path / "more.csv", "prompt,completion", "Q,A")
+    about = {"mine": {"file_name": "listed.jsonl"}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(about))
+    report = check(tmp_path)
+    assert report.rows_kept == 1
+    assert (
+        "dataset_info.json does not list them: more.csv, other.jsonl" in report.problems[0].message
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "level", "key", "said"),
+    [
+        (
+            {"prompt": "Dear {{name}}", "completion": "A"},
+            "warning",
+            "messages[0].content",
+            "{{name}}",
+        ),
+        (
+            {"prompt": "The sky is", "completion": " blue."},
+            "info",
+            "messages[1].content",
+            "TRL joins",
+        ),
+        (
+            {"prompt": "Q?", "completion": "A", "reasoning": "hm"},
+            "info",
+            "reasoning",
+            "not trained",
+        ),
+        (
+            {"messages": [{"role": "user", "content": " "}, {"role": "assistant", "content": "A"}]},
+            "warning",
+            "messages[0].content",
+            "empty turn of the user",
+        ),
+    ],
+)
+def test_what_would_pass_in_silence_is_said(tmp_path, row, level, key, said):
+    (problem,) = check(put(tmp_path / "a.jsonl", row)).problems
+    assert (problem.level, problem.key) == (level, key)
+    assert said in problem.message
+
+
+@pytest.mark.parametrize(
+    "text", [r"\frac{{a}}{{b}}", "${{ x }}", "{{ if x }}", "a {{}} b", "{{{x}}}"]
+)
+def test_braces_of_code_and_formulas_are_no_placeholder(tmp_path, text):
+    assert check(put(tmp_path / "a.jsonl", {"prompt": "Q?", "completion": text})).problems == ()
 
 
 def test_rows_with_warnings_alone_are_usable(tmp_path):

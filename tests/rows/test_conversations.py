@@ -430,3 +430,38 @@ def test_a_pair_that_is_kept_has_one_prompt_and_two_answers(shared, chosen, reje
         assert learned[0] == learned[1] > 0
         assert row.messages[: learned[0]] == row.rejected[: learned[0]]
         assert row.messages[learned[0] - 1]["role"] == "user"
+
+
+@pytest.mark.parametrize("key", ["label", "kto_tag"])
+def test_of_several_answers_the_label_is_about_the_last_alone(key):
+    answers = [{"role": "assistant", "content": text} for text in "AB"]
+    (row,) = check({"messages": [USER, answers[0], USER, answers[1]], key: False}).rows
+    assert row.messages == (USER, {**answers[0], "weight": 0}, USER, answers[1])
+    read_only = {**answers[1], "weight": 0}
+    found = check({"messages": [USER, answers[0], USER, read_only], key: True})
+    assert (found.rows, found.problems[0].key) == ((), "messages[3].weight")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected"),
+    [
+        ("The sky is blue.", "The sky is green."),
+        ("Say hi: hello", "Say hi: hullo"),
+        ("Q: 2+2? A: 4", "Q: 2+2? A: five"),
+    ],
+)
+def test_the_common_beginning_of_two_texts_is_their_prompt_as_in_trl(chosen, rejected):
+    data_utils = pytest.importorskip("trl.data_utils")
+    theirs = data_utils.extract_prompt({"chosen": chosen, "rejected": rejected})
+    found = check({"chosen": chosen, "rejected": rejected})
+    (row,) = found.rows
+    assert [p.level for p in found.problems] == ["warning"]
+    sides = (*row.messages, row.rejected[-1])
+    assert [turn["content"] for turn in sides] == [
+        theirs[k] for k in ("prompt", "chosen", "rejected")
+    ]
+
+
+@pytest.mark.parametrize("texts", [("Yes.", "No."), ("A b", "A b c"), ("A", "A")])
+def test_texts_without_a_common_beginning_or_an_end_of_their_own_are_refused(texts):
+    assert check(dict(zip(("chosen", "rejected"), texts, strict=True))).rows == ()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
+from finewright.data.check import EveryRow
 from finewright.data.row_warnings import ExactRepeats, RowWarnings
 from finewright.errors import DataError
 from finewright.rows.containers.found import ReadRow, Unread
@@ -155,7 +156,7 @@ def fix_rows(
             else:
                 fixing.file(file.part, file.options)
     tally = fixing.tally
-    for problem in (*fixing.warnings.problems(), *fixing.repeats.problems()):
+    for problem in fixing.every.add_later(fixing.warnings, fixing.repeats):
         fixing.tell(problem)
     for key, target in outs.items():
         if key not in fixing.written:
@@ -172,6 +173,7 @@ def fix_rows(
         out=", ".join(str(target) for key, target in outs.items() if key in fixing.written),
         rejected=str(rejected) if tally.dropped else "",
         problems=tally.listing.problems(),
+        findings=fixing.every.found(),
     )
 
 
@@ -222,6 +224,7 @@ class _Fixing:
     tally: Tally = field(default_factory=Tally)
     warnings: RowWarnings = field(default_factory=RowWarnings)
     repeats: ExactRepeats = field(default_factory=ExactRepeats)
+    every: EveryRow = field(default_factory=EveryRow)
     num_mended: int = 0
     written: set[DataType | None] = field(default_factory=set)
     mends: Counter[str] = field(default_factory=Counter)
@@ -245,6 +248,7 @@ class _Fixing:
         """Write a row or set it aside."""
         for problem in fate.problems:
             self.tell(problem)
+        self.every.add_fate(fate)
         self.warnings.add(fate.rows)
         self.repeats.add(fate.rows)
         if not fate.rows:

@@ -1,6 +1,8 @@
 """Sound turns that their owner may not mean so: calls of tools that nobody declared, text beside a call,
-thoughts in two places or without a beginning."""
+thoughts in two places, without a beginning or in a column, `{{name}}` that nobody filled in, empty questions,
+and text that goes on after its prompt instead of answering it."""
 
+import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -8,13 +10,20 @@ from finewright.judge.answer import THINK, split_thoughts
 from finewright.judge.calls import name_of_tool
 from finewright.schema.rows import Message, Row
 
-_Kind = Literal["undeclared", "beside", "thoughts", "close"]
+OddKind = Literal[
+    "undeclared", "beside", "thoughts", "close", "unfilled", "unasked", "column", "goes_on"
+]
+_UNFILLED = re.compile(r"(?<![\\\w{}$])\{\{ ?[A-Za-z_][\w.]{0,40} ?\}\}(?!\})")
+_THOUGHT_COLUMNS = (
+    *("thinking", "thought", "thoughts", "reasoning", "reasoning_content", "rationale"),
+    *("cot", "chain_of_thought", "think"),
+)
 
 
 class OddTurn(NamedTuple):
     """What is odd, at which key, and the name or text that tells."""
 
-    kind: _Kind
+    kind: OddKind
     key: str
     says: str
 
@@ -26,6 +35,29 @@ def odd_turns(row: Row) -> Iterator[OddTurn]:
         for i, turn in enumerate(turns):
             if turn["role"] == "assistant":
                 yield from _of_turn(f"{name}[{i}]", turn, declared)
+            yield from _of_any_turn(f"{name}[{i}].content", turn)
+    for name in _THOUGHT_COLUMNS:
+        if isinstance(thought := row.columns.get(name), str) and thought.strip():
+            yield OddTurn("column", name, name)
+    if _goes_on(row):
+        yield OddTurn("goes_on", f"messages[{len(row.messages) - 1}].content", "")
+
+
+def _of_any_turn(key: str, turn: Message) -> Iterator[OddTurn]:
+    content = turn["content"]
+    if turn["role"] == "user" and not content.strip():
+        yield OddTurn("unasked", key, "")
+    if "{{" in content and (found := _UNFILLED.search(content)):
+        yield OddTurn("unfilled", key, found[0])
+
+
+def _goes_on(row: Row) -> bool:
+    """Is it one text cut in two, as `The sky is` and ` blue.`?"""
+    if len(row.messages) != len(("asked", "answered")) or row.is_prompt:
+        return False
+    asked, answered = (str(turn["content"]) for turn in row.messages)
+    is_cut = asked[-1:].isalnum() and answered[:1].islower()
+    return answered[:1] == " " or (is_cut and answered.rstrip()[-1:] in (".", "!", "?"))
 
 
 def _of_turn(key: str, turn: Message, declared: set[str]) -> Iterator[OddTurn]:

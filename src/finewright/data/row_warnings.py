@@ -4,7 +4,7 @@ turns; and of rows that repeat each other. None of it is an error, and nothing i
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from finewright.data import odd_turns as turns
 from finewright.guard.controls import family_of, spelled
@@ -17,7 +17,8 @@ from finewright.schema.rows import Row, RowText
 _ROW_BITS = 40
 _MOST_NAMED = 5
 _CONTROLS = ("control", "ordinary")
-_ODD = ("undeclared", "beside", "thoughts", "close")
+_ODD = get_args(turns.OddKind)
+_INFOS = ("beside", "column", "goes_on")
 
 
 class Noted(NamedTuple):
@@ -54,13 +55,14 @@ def odd_turns(row: Row, _: Sequence[RowText]) -> Iterator[Noted]:
 
 @dataclass(slots=True)
 class FirstRow:
-    """Where the first row of a file is that holds a kind, and how many hold one; of control tokens, which."""
+    """Where the first row of a file is that holds a kind, and all that do; of control tokens, which."""
 
     file: str
     row: int
     first: Noted
     num_rows: int
     tokens: Counter[str]
+    rows: list[int]
 
 
 @dataclass(slots=True)
@@ -81,31 +83,34 @@ class RowWarnings:
             for kind, found in by_kind.items():
                 tokens = Counter(each.says for each in found if kind in _CONTROLS)
                 first = max(found, key=lambda each: each.is_trick)
-                self._join(FirstRow(row.file, row.row, first, 1, tokens))
+                self._join(FirstRow(row.file, row.row, first, 1, tokens, [row.row]))
 
     def problems(self) -> list[Problem]:
         """Of each file and kind one, at the first row: control tokens, hidden text, odd turns."""
+        return [problem for problem, _ in self.named()]
+
+    def named(self) -> list[tuple[Problem, list[int]]]:
+        """Each of the problems with every row that it is about."""
+        kinds = (_CONTROLS, None, _ODD)
+        told = (_of_tokens, _of_hidden_text, _of_odd_turn)
         return [
-            *(_of_tokens(each) for each in self.seen.values() if each.first.kind in _CONTROLS),
-            *(
-                _of_hidden_text(each)
-                for each in self.seen.values()
-                if each.first.kind not in (*_CONTROLS, *_ODD)
-            ),
-            *(_of_odd_turn(each) for each in self.seen.values() if each.first.kind in _ODD),
+            (tell(each), each.rows)
+            for known, tell in zip(kinds, told, strict=True)
+            for each in self.seen.values()
+            if _is_among(each.first.kind, known)
         ]
 
     def to_json(self) -> list[list[Any]]:  # Any: free JSON
         """What was seen, as it comes from who looked at a slice."""
         return [
-            [each.file, each.row, each.first, each.num_rows, dict(each.tokens)]
+            [each.file, each.row, each.first, each.num_rows, dict(each.tokens), each.rows]
             for each in self.seen.values()
         ]
 
     def join(self, later: Iterable[list[Any]]) -> None:  # Any: free JSON
         """Add what `to_json` says of rows that come after."""
-        for file, row, first, num_rows, tokens in later:
-            self._join(FirstRow(file, row, Noted(*first), num_rows, Counter(tokens)))
+        for file, row, first, num_rows, tokens, rows in later:
+            self._join(FirstRow(file, row, Noted(*first), num_rows, Counter(tokens), rows))
 
     def _join(self, later: FirstRow) -> None:
         so_far = self.seen.setdefault((later.file, later.first.kind), later)
@@ -113,8 +118,13 @@ class RowWarnings:
             return
         so_far.num_rows += later.num_rows
         so_far.tokens.update(later.tokens)
+        so_far.rows += later.rows
         if later.first.is_trick and not so_far.first.is_trick:
             so_far.row, so_far.first = later.row, later.first
+
+
+def _is_among(kind: str, known: Sequence[str] | None) -> bool:
+    return kind in known if known is not None else kind not in (*_CONTROLS, *_ODD)
 
 
 def warnings_of(rows: Iterable[Row], *checks: Check) -> list[Problem]:
@@ -181,9 +191,26 @@ def _of_odd_turn(seen: FirstRow) -> Problem:
             "write thoughts between <think> and </think>: a close alone ends one only where the prompt of the"
             " chat template opens it",
         ),
+        "unfilled": (
+            f"hold{'s' * one} a placeholder that nobody filled in, this one first: {says}",
+            "fill it in, or leave the rows out; of code and templates it may be meant",
+        ),
+        "unasked": (
+            f"ha{'s' if one else 've'} an empty turn of the user, this one first",
+            "write what is asked, or leave the turn out",
+        ),
+        "column": (
+            f"ha{'s' if one else 've'} thoughts in the column `{says}`, which is kept and not trained",
+            "to train them, write them into the answer's message as `reasoning_content`",
+        ),
+        "goes_on": (
+            f"{'is text that goes' if one else 'are texts that go'} on after the prompt, which TRL joins"
+            " as they stand; here a question and its answer in the model's chat template, this one first",
+            "write a question and an answer, if you can",
+        ),
     }[kind]
     return Problem(
-        level="info" if kind == "beside" else "warning",
+        level="info" if kind in _INFOS else "warning",
         file=seen.file,
         row=seen.row,
         key=key,
@@ -198,6 +225,7 @@ class ExactRepeats:
 
     files: list[str] = field(default_factory=list)
     first: dict[int, int] = field(default_factory=dict)
+    rows: dict[str, list[int]] = field(default_factory=dict)
     num_repeats: int = 0
     repeat: tuple[Row, int] | None = None
 
@@ -207,6 +235,7 @@ class ExactRepeats:
         for row, seen in zip(rows, seen_before, strict=True):
             if seen is not None:
                 self.num_repeats += 1
+                self.rows.setdefault(row.file, []).append(row.row)
                 self.repeat = self.repeat or (row, seen)
                 continue
             if not self.files or self.files[-1] != row.file:

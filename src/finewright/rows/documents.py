@@ -107,7 +107,8 @@ def write_documents(paths: Sequence[Path], out: Path) -> DocumentsReport:
 
 
 def write_examples(documents: Path, out: Path, longest: int) -> ExamplesReport:
-    """The sections of each record's text: `text`, `path`, `heading_path`, `start`, `end`.
+    """The sections of each record's text: `id`, `title`, `text`, `path`, `heading_path`, `start`, `end`, as
+    `rag index` takes them.
 
     `start` and `end` count characters of the record's text, which they are cut from unchanged."""
     listing = Listing()
@@ -129,8 +130,11 @@ def write_examples(documents: Path, out: Path, longest: int) -> ExamplesReport:
             num_before = num_written
             for section in sections(text, longest):
                 num_written += 1
+                number = num_written - num_before
                 write(
                     {
+                        "id": f"{found.data.get('id') or f'{found.file}:{found.row}'}-{number}",
+                        "title": " / ".join(section.heading_path),
                         "text": text[section.start : section.end],
                         "path": found.data.get("path", ""),
                         "heading_path": section.heading_path,

@@ -1,10 +1,20 @@
 """What `data check` says of a file, and what `--fix` did to it."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from finewright.schema.common import Model, Problem
+
+
+class FoundRows(Model):
+    """Something that was found in rows of a file, the words of the first of them, and all of them."""
+
+    level: Literal["error", "warning", "info"]
+    file: str
+    key: str
+    message: str
+    rows: tuple[int, ...]
 
 
 class DataCheckReport(Model):
@@ -12,13 +22,15 @@ class DataCheckReport(Model):
 
     Here rows that are kept are kept whole. Without a model nobody can tell which rows are too long for it,
     so `data check` itself never counts one as truncated. A row that holds several, as a ranked tree does,
-    counts as so many. The problems are the first of each file and level, and then a count."""
+    counts as so many. The problems are the first of each file and level, and then a count; `findings` name
+    every row."""
 
     rows_in: int
     rows_kept: int
     rows_truncated: int = 0
     rows_dropped: dict[str, int] = Field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    findings: tuple[FoundRows, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -48,6 +60,7 @@ class FixReport(Model):
     out: str
     rejected: str = ""
     problems: tuple[Problem, ...] = ()
+    findings: tuple[FoundRows, ...] = ()
 
     @property
     def passed(self) -> bool:

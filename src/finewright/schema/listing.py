@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -46,7 +46,7 @@ class Listing:
 
     def add(self, problem: Problem, number: int = 1) -> None:
         """Keep it, or only count it where its like was kept; `number` are as many."""
-        group = _group(problem)
+        group = group_of(problem)
         place = (group.file, group.level)
         if group not in self.kept:
             if self.kinds[place] == _MOST_KINDS:
@@ -106,7 +106,7 @@ class Listing:
             )
             for (file, level), count in left.items()
         ]
-        return (*listed, *more)
+        return (*_once(listed), *more)
 
     def _lines(self) -> Iterator[RepeatedProblem]:
         num_given: Counter[ProblemGroup] = Counter()
@@ -119,7 +119,29 @@ class Listing:
                 yield RepeatedProblem(self.kept[group][0], number)
 
 
-def _group(problem: Problem) -> ProblemGroup:
+def _once(problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Errors as they are; a warning or info that many files have is the first of them and their number."""
+    alike: dict[ProblemGroup, set[str]] = {}
+    for problem in problems:
+        alike.setdefault(_of_any_file(problem), set()).add(problem.file)
+    given: set[ProblemGroup] = set()
+    for problem in problems:
+        group = _of_any_file(problem)
+        num_more = len(alike[group]) - 1
+        if problem.level == "error" or num_more < _MOST_ALIKE:
+            yield problem
+        elif group not in given:
+            given.add(group)
+            what = f"{problem.message}; and in {num_more} more files"
+            yield problem.model_copy(update={"message": what})
+
+
+def _of_any_file(problem: Problem) -> ProblemGroup:
+    return group_of(problem.model_copy(update={"file": ""}))
+
+
+def group_of(problem: Problem) -> ProblemGroup:
+    """The kind of the problem."""
     message = NOT_UTF8 if problem.message.startswith(NOT_UTF8) else problem.message
     key, message = (_NUMBER.sub("#", text) for text in (problem.key, message))
     return ProblemGroup(problem.file, problem.level, key, message)

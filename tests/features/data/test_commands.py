@@ -180,3 +180,27 @@ def test_a_wrong_option_is_one_line_that_names_it_and_the_mend(
     assert error.startswith(f"error: {what}")
     assert mend.startswith(" hint: ")
     assert hint in mend
+
+
+def test_documents_lead_to_rows_by_what_each_command_says_next(
+    finewright: Finewright, project: Path
+) -> None:
+    (project / "docs").mkdir()
+    text = (
+        "# Fees\n\n## Refund\n\nThe fee is refunded within 14 days.\n\n## Card\n\nIt is blocked.\n"
+    )
+    (project / "docs" / "a.md").write_text(text)
+    done = finewright("data", "documents", "docs", "--out", "docs.jsonl")
+    assert "finewright rag index docs.jsonl --out index.sqlite" in done.out
+    done = finewright("data", "sections", "docs.jsonl", "--out", "sections.jsonl")
+    assert "finewright rag index sections.jsonl --out index.sqlite" in done.out
+    refused = finewright("data", "check", "sections.jsonl")
+    assert "`finewright rag index` takes them" in refused.out + refused.err
+    indexed = finewright("rag", "index", "sections.jsonl", "--out", "index.sqlite", "--no-tune")
+    assert indexed.code == 0, indexed.err
+    ids = [json.loads(line)["id"] for line in (project / "sections.jsonl").read_text().splitlines()]
+    question = {"prompt": "When is it refunded?", "completion": "In 14 days.", "gold": ids[:1]}
+    (project / "q.jsonl").write_text(json.dumps(question) + "\n")
+    raft = ("data", "raft", "q.jsonl", "index.sqlite", "--out", "raft.jsonl", "--base-model", "")
+    assert finewright(*raft).code == 0
+    assert finewright("data", "check", "raft.jsonl").code == 0

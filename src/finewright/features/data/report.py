@@ -61,6 +61,13 @@ def fix_page(report: FixReport) -> Page:
     )
 
 
+def _next_steps(out: str) -> list[str]:
+    """Texts are no rows to train on: what leads to answers from them, and to rows."""
+    index = f"next: finewright rag index {out} --out index.sqlite, to answer from them"
+    rows = "rows to train on, of questions and that index: finewright data raft"
+    return [f"{index}; {rows}"] if out else []
+
+
 def documents_page(report: DocumentsReport) -> Page:
     """How many documents gave text."""
     dropped = named_counts(report.documents_dropped)
@@ -69,6 +76,7 @@ def documents_page(report: DocumentsReport) -> Page:
         subject="documents",
         title=counted(report.documents_in, "document"),
         answer=written + (f", left out: {dropped}" if dropped else ""),
+        about=_next_steps(report.out),
         problems=report.problems,
     )
 
@@ -81,6 +89,7 @@ def examples_page(report: ExamplesReport) -> Page:
         subject="documents",
         title=f"{counted(report.documents_in, 'document')}{left_out}",
         answer=written if report.out else _NO_TEXT,
+        about=_next_steps(report.out),
         problems=report.problems,
     )
 

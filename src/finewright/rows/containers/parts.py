@@ -13,6 +13,7 @@ from pathlib import Path
 from finewright.errors import DataError
 from finewright.rows.containers.found import said
 from finewright.rows.containers.hub import hub_folder, hub_id
+from finewright.rows.containers.json_rules import json_value
 from finewright.rows.containers.kinds import DATA_SUFFIXES, TEXT_SUFFIXES, suffix_of
 from finewright.rows.containers.manifest import MANIFEST, StatedFile, is_manifest, manifest_parts
 from finewright.schema.common import Problem
@@ -72,16 +73,54 @@ def _folder(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     elif is_manifest(path / MANIFEST):
         yield from _manifest(path / MANIFEST, str(path / MANIFEST))
     else:
+        yield from _broken_manifest(path / MANIFEST)
         yield from _files(path, file)
 
 
+def _broken_manifest(path: Path) -> Iterator[Problem]:
+    if not path.is_file():
+        return
+    try:
+        json_value(path.read_text(encoding="utf-8"))
+    except (DataError, UnicodeDecodeError) as error:
+        what = f"it cannot be read, so the files are read without it: {error}"
+        yield said(str(path), what, "mend it", level="warning")
+
+
 def _manifest(path: Path, file: str) -> Iterator[StatedFile | Problem]:
-    for part in manifest_parts(path, file):
+    parts = list(manifest_parts(path, file))
+    if left := _unlisted(path.parent, [part for part in parts if isinstance(part, StatedFile)]):
+        names = ", ".join(str(inner.relative_to(path.parent)) for inner in left[:_MOST_NAMED])
+        more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
+        what = f"not read, for {MANIFEST} does not list them: {names}{more}"
+        yield said(
+            file, what, "list them there, or name them as sources of their own", None, "warning"
+        )
+    for part in parts:
         if isinstance(part, Problem) or part.path.is_file():
             yield part
         else:
             for inner in _folder(part.path, part.name):
                 yield _as_stated(inner, part) if isinstance(inner, StatedFile) else inner
+
+
+def _unlisted(folder: Path, parts: Sequence[StatedFile]) -> list[Path]:
+    """Data files of the folder that are none of the listed files, nor in a listed folder."""
+    listed = [part.path.resolve() for part in parts]
+    return [
+        inner
+        for inner in _files_within(folder)
+        if _is_data(inner.name) and not any(inner.resolve().is_relative_to(each) for each in listed)
+    ]
+
+
+def _files_within(folder: Path) -> list[Path]:
+    """The files in the folder and below, in order, but for hidden ones."""
+    return [
+        inner
+        for inner in sorted(folder.rglob("*"))
+        if inner.is_file() and not any(p.startswith(".") for p in inner.relative_to(folder).parts)
+    ]
 
 
 def _saved_splits(path: Path, file: str) -> Iterator[StatedFile | Problem]:
@@ -130,11 +169,7 @@ def _list(about: dict[str, object], key: str) -> list[object]:
 
 
 def _files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
-    found = [
-        inner
-        for inner in sorted(path.rglob("*"))
-        if inner.is_file() and not any(p.startswith(".") for p in inner.relative_to(path).parts)
-    ]
+    found = _files_within(path)
     data = [f for f in found if _is_data(f.name)]
     texts = [f for f in found if suffix_of(f.name) in TEXT_SUFFIXES]
     if not data and not texts:

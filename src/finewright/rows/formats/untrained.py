@@ -16,9 +16,11 @@ PLAIN_TEXT = "plain text: nobody asks and nobody answers"
 
 def _text(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     what = f"{PLAIN_TEXT}, and it is answers that are trained"
+    with_ids = "" if "id" in data or "path" in data else ", with an `id` each"
     mend = (
         "write what is asked and what is answered: `prompt` and `completion`; to answer from such texts, "
-        "`finewright rag index` takes them, and `finewright data raft` makes rows of questions and that index"
+        f"`finewright rag index` takes them{with_ids}, and `finewright data raft` makes rows of questions "
+        "(`prompt`, `completion` and `gold`, the ids of what answers) and that index"
     )
     notes.error("text", what, mend)
     yield from ()

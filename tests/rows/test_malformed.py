@@ -1,0 +1,22 @@
+"""36 kinds of malformed files of public issues: the rows that are meant, or one line with its place."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+_BENCHMARKS = str(Path(__file__).parents[2] / "benchmarks")
+sys.path.insert(0, _BENCHMARKS)
+try:
+    from door_parts.malformed import Malformed, cases, mistakes
+finally:
+    sys.path.remove(_BENCHMARKS)
+
+
+def test_there_are_36_kinds() -> None:
+    assert len({case.kind for case in cases()}) == 36
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.kind)
+def test_a_malformed_file_is_handled_as_a_person_would_want(case: Malformed) -> None:
+    assert mistakes(case) == []

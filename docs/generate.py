@@ -1,4 +1,4 @@
-"""Write docs/reference.md and docs/architecture.md from the code: `python docs/generate.py`.
+"""Write docs/reference.md, docs/architecture.md and docs/guide.md from the code: `python docs/generate.py`.
 
 A test fails when they are stale."""
 
@@ -6,11 +6,13 @@ import ast
 import io
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel
 
 from finewright import plugins
@@ -29,6 +31,9 @@ from finewright.schema.train import TrainSettings
 from finewright.workbench.stages import stages
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+from guide import AS_OF, claimed  # noqa: E402 - beside this file, and in no package
+
 SRC = DOCS.parent / "src" / "finewright"
 
 
@@ -39,7 +44,7 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """File name -> text of every generated page."""
-    return {"reference.md": reference(), "architecture.md": architecture()}
+    return {"reference.md": reference(), "architecture.md": architecture(), "guide.md": guide()}
 
 
 def reference() -> str:
@@ -99,6 +104,34 @@ def architecture() -> str:
         " inputs, the results it reads, and finewright's own code; an unchanged key is not run again.",
         "## The run folder",
         RUN_FOLDER,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def guide() -> str:
+    """What a guide says and what is true, side by side: `guide.yaml` with its numbers computed."""
+    rows = yaml.safe_load((DOCS / "guide.yaml").read_text(encoding="utf-8"))
+    known = claimed()
+    table = [
+        f"| {row['theme']} | {row['says']} | {str(row['verdict']).lower()} | {row['is'].format(**known)} |"
+        f" {row['by']} | `{row['shown']}` |"
+        for row in rows
+    ]
+    verdicts = Counter(str(row["verdict"]).lower() for row in rows)
+    parts = [
+        "# What a guide says, and what is true",
+        "Made by `python docs/generate.py` from `docs/guide.yaml`; the numbers are those of the catalog and"
+        f" the estimators on {AS_OF}. Of {len(rows)} claims of a guide for enterprises on fine-tuning"
+        f" language models (2026) {verdicts['wrong']} are wrong, {verdicts['imprecise']} imprecise,"
+        f" {verdicts['depends']} depend{'s' * (verdicts['depends'] == 1)} on your volume, and"
+        f" {verdicts['true']} are true.",
+        "\n".join(
+            [
+                "| theme | the guide says | so it is | what is true | who says so | proved by |",
+                "|---|---|---|---|---|---|",
+                *table,
+            ]
+        ),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -142,6 +142,15 @@ def test_a_hundred_times_less_memory_is_contradicted() -> None:
     assert list(truths(job_of(adapter={"type": "none"}))) == []
 
 
+def test_ten_times_less_and_more_is_said_where_it_is_so() -> None:
+    """By 4-bit weights 65B falls over ten times: "not 10 to 100 times" beside that would refute itself."""
+    line = list(truths(job_of(LLAMA_65B, adapter=NF4)))[-1]
+    times = float(line.partition(", and ")[2].partition(" times")[0])
+    assert times >= 10
+    assert "not 10 to 100" not in line
+    assert "by quantization and the adapter together" in line
+
+
 def test_answers_that_are_sampled_are_in_the_hours() -> None:
     spec = GRPOSpec(rewards=("valid_json",), num_generations=8, max_new_tokens=64)
     online = replace(job_of(), train=spec)

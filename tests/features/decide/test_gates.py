@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.decide.advising import dropped, hand_made, of_rule, spec
+from features.decide.advising import dropped, exactly, hand_made, of_rule, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.features.decide.arms import ARMS, Arm
 from finewright.features.decide.case import Case
@@ -138,6 +138,21 @@ def test_g11_over_a_limit_in_the_middle_is_out_and_only_if_the_limit_was_stated(
     first = of_rule(report, "G11", "dropped")[0]
     assert first.reason == "takes 1,000.4 USD a month, over your limit of 1,000.0; at best 900"
     assert dropped(hand_made(spec(month_budget_usd=UNKNOWN), dear)).keys() <= LONG | WITHOUT_MODEL
+
+
+def test_where_limits_leave_nothing_the_nearest_arm_and_its_limit_are_told() -> None:
+    def dear(case: Case, arm: Arm) -> dict[str, Any]:
+        return {
+            "month_usd": exactly(1200),
+            "latency_ms": exactly(100 if arm.host == "api" else 9e6),
+        }
+
+    report = hand_made(spec(month_budget_usd=1000), dear)
+    assert report.verdict == "nothing is left"
+    assert (
+        "nearest is prompt, api, which takes 1,200 USD a month, over your limit of 1,000"
+        in report.answer
+    )
 
 
 def test_g12_each_arm_must_fit_its_own_context() -> None:

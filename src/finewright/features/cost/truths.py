@@ -12,6 +12,7 @@ from finewright.schema.adapter import AdapterSpec, FullSpec
 # From here on people are told that a consumer GPU, or 3 GB of one, would do.
 _LARGE = 3e10
 _CLAIMED_GIB = 3e9 / GIB
+_CLAIMED_TIMES = (10.0, 100.0)
 
 
 def truths(job: TrainingJob) -> Iterator[str]:
@@ -33,8 +34,17 @@ def truths(job: TrainingJob) -> Iterator[str]:
     )
     yield (
         f"{adapter.type} trains {fewer:,.0f} times fewer numbers than all weights; memory falls"
-        f" {by_adapter:.1f} times by that{bits}, not 10 to 100 times: weights and activations stay"
+        f" {by_adapter:.1f} times by that{bits}{_beside_the_claim(by_adapter, by_all)}"
     )
+
+
+def _beside_the_claim(by_adapter: float, by_all: float) -> str:
+    """What is to be said of the 10 to 100 times that one reads, by this model's own numbers."""
+    least, most = _CLAIMED_TIMES
+    if by_all < least:
+        return f", not {least:g} to {most:g} times: weights and activations stay"
+    by = "the adapter alone" if by_adapter >= least else "quantization and the adapter together"
+    return f", as the {least:g} to {most:g} times that one reads: here by {by}"
 
 
 def _of_large(shape: ModelShape) -> str:

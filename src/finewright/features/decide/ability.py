@@ -16,6 +16,7 @@ from typing import NamedTuple
 from finewright.catalog.capability import Capability, packaged_capabilities
 from finewright.catalog.open_models import open_models
 from finewright.estimate.families import shape_of
+from finewright.features.decide.results import AdviceSource
 from finewright.schema.cost import Range
 
 WIDTH = 10.0
@@ -73,6 +74,14 @@ def ability_of(name: str, task: str, parameters: int | None = None) -> Ability:
     level = _equated(rank, packaged_capabilities().ranked[kind])
     error = row.plus_minus + _RANK_ERROR
     return Ability(_around(level, error), f"place {rank} of its kind in {kind}: {level:.0f}")
+
+
+def source_of(name: str) -> AdviceSource | None:
+    """Who says how able a model is, and when it was read there."""
+    row = _row(name)
+    if row is None:
+        return None
+    return AdviceSource(name=f"Ability: {name}", reference=row.source, observed_at=row.observed_at)
 
 
 def languages_of(name: str) -> tuple[str, ...] | None:

@@ -257,7 +257,7 @@ def _answer(ranked: Sequence[RankedArm], found: Sequence[RuleFinding]) -> str:
         rules = sorted(
             {f.rule for f in found if f.effect == "dropped"}, key=lambda rule: int(rule[1:])
         )
-        return f"nothing is left: {', '.join(rules)} dropped every arm"
+        return f"nothing is left: {', '.join(rules)} dropped every arm{_nearest(found)}"
     first, best = ranked[0], _oftenest(ranked)
     if first.win_share >= CLEAR:
         return f"{first.arm}: wins in {share(first.win_share)} of the draws"
@@ -268,6 +268,20 @@ def _answer(ranked: Sequence[RankedArm], found: Sequence[RuleFinding]) -> str:
     own, *theirs = _shares([first, *rivals])
     rest = "".join(f", {row.arm} {their}" for row, their in zip(rivals, theirs, strict=True))
     return f"too close, measure: {first.arm} wins in {own} of the draws{rest}"
+
+
+def _nearest(found: Sequence[RuleFinding]) -> str:
+    """The arm that the fewest limits alone stand against, and these: what to loosen first."""
+    against: dict[str, list[RuleFinding]] = {}
+    for finding in found:
+        if finding.effect == "dropped" and finding.certain:
+            for name in finding.arms:
+                against.setdefault(name, []).append(finding)
+    limits = {name: all_ for name, all_ in against.items() if {f.rule for f in all_} == {"G11"}}
+    if not limits:
+        return ""
+    name = min(limits, key=lambda each: len(limits[each]))
+    return f"; nearest is {name}, which {' and '.join(f.reason for f in limits[name])}"
 
 
 def _oftenest(ranked: Sequence[RankedArm]) -> RankedArm:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from finewright.estimate.freshness import deadline_of
 from finewright.estimate.money import HOURS_A_MONTH, MachineSteps, product, total
 from finewright.features.decide import serving
-from finewright.features.decide.ability import ability_of, languages_of
+from finewright.features.decide.ability import ability_of, languages_of, source_of
 from finewright.features.decide.arms import ARMS, NOTHING, Arm, Figures, FiguresOf, Machines
 from finewright.features.decide.case import Case
 from finewright.features.decide.corpus import indexed
@@ -104,7 +104,7 @@ class _Figuring:
             tuning_ends=min((d.date for d in ends if d.kind == "service"), default=None),
             can_fine_tune=api.can_fine_tune,
             how=tuple(self._api_words(api, arm)),
-            facts=tuple(self._sources(api, *ends)),
+            facts=(*self._sources(api, *ends), *_ability_source(api.model)),
         )
 
     def _api_words(self, api: API, arm: Arm) -> Iterator[str]:
@@ -157,7 +157,11 @@ class _Figuring:
                 *([f"a training run on {trained.where}"] if trained else []),
                 *self._more_words(arm),
             ),
-            facts=(model.source, *self._sources(*(seat.served.host.facts if seat else ()))),
+            facts=(
+                model.source,
+                *self._sources(*(seat.served.host.facts if seat else ())),
+                *_ability_source(model.name),
+            ),
         )
 
     def _more_words(self, arm: Arm) -> Iterator[str]:
@@ -302,6 +306,11 @@ class _Figuring:
             AdviceSource(name=_name(row), reference=row.source, observed_at=row.observed_at)
             for row in rows
         ]
+
+
+def _ability_source(name: str) -> tuple[AdviceSource, ...]:
+    found = source_of(name)
+    return () if found is None else (found,)
 
 
 def _training_host(step: LoraStep, hosts: Sequence[Host]) -> Host | None:

@@ -46,7 +46,19 @@ class Upstream:
     _num_failed: int = 0
     _down_until: float = 0.0
     _seen_at: float = -1e9
-    _http: "httpx.AsyncClient | None" = field(default=None, repr=False)
+    _http: "httpx.AsyncClient" = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        import httpx
+
+        self._http = httpx.AsyncClient(
+            timeout=httpx.Timeout(self.timeout, connect=_CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
+            headers={"Authorization": f"Bearer {self.key}"} if self.key else {},
+            # What is for this machine does not leave it by a proxy of the environment.
+            trust_env=not self.is_local,
+            verify=self.url.startswith("https:"),
+        )
 
     @property
     def rank(self) -> tuple[float, int]:
@@ -59,10 +71,9 @@ class Upstream:
         """The response, not yet read. Raises UpstreamDown, or ApiError for what no other address would do."""
         import httpx
 
-        http = self._connected()
         self.running += 1
         try:
-            async with http.stream("POST", f"{self.url}/{path}", json=body) as response:
+            async with self._http.stream("POST", f"{self.url}/{path}", json=body) as response:
                 if response.status_code != _OK:
                     raise await self._refusal(response)
                 yield response
@@ -82,7 +93,7 @@ class Upstream:
         if now - self._seen_at > _FRESH_SECONDS:
             self._seen_at = now
             try:
-                found = await self._connected().get(f"{self.url}/models", timeout=_HEALTH_SECONDS)
+                found = await self._http.get(f"{self.url}/models", timeout=_HEALTH_SECONDS)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 self._failed(type(error).__name__)
                 return False
@@ -98,8 +109,7 @@ class Upstream:
 
     async def close(self) -> None:
         """End its connections."""
-        if self._http is not None:
-            await self._http.aclose()
+        await self._http.aclose()
 
     def _failed(self, why: str, status: int = _OVERLOADED) -> UpstreamDown:
         pause = min(_FIRST_PAUSE_SECONDS * 2**self._num_failed, _LONGEST_PAUSE_SECONDS)
@@ -135,19 +145,6 @@ class Upstream:
             return ""
         line = one_line(str(text))
         return line.replace(self.key, "***") if self.key else line
-
-    def _connected(self) -> "httpx.AsyncClient":
-        import httpx
-
-        if self._http is None:
-            self._http = httpx.AsyncClient(
-                timeout=httpx.Timeout(self.timeout, connect=_CONNECT_SECONDS),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
-                headers={"Authorization": f"Bearer {self.key}"} if self.key else {},
-                # What is for this machine does not leave it by a proxy of the environment.
-                trust_env=not self.is_local,
-            )
-        return self._http
 
 
 async def any_up(upstreams: list[Upstream]) -> bool:

@@ -1,0 +1,320 @@
+"""How fast and how steadily a server answers, beside the bare engine.
+
+    python benchmarks/serve.py --bars                       # every part; exit 1 where a bar is not kept
+    python benchmarks/serve.py --bars --part load memory    # only these
+    python benchmarks/serve.py --part memory --requests 50000   # a soak
+
+overhead    50 streams through the gateway from a server whose pieces are the times at which they were sent
+            (serve_parts/clock.py), against the same streams without the gateway: p50 <= 2 ms, p99 <= 10 ms;
+            pieces that are all sent at one moment, which wait for each other, are shown beside that
+throughput  50 streams of SmolLM2-135M: tokens a second through the server against the bare engine, >= 0.95;
+            llama.cpp's own server at the same concurrency is shown beside them
+load        1,000 open connections and 200 clients at once, with a queue of 32: nothing but 200, 429 and 503,
+            and p99 of the admitted <= 2x unloaded
+memory      resident memory after 5,000 requests within 5 % of that after the first 500
+disconnect  a client that leaves frees its slot in < 1 s
+restart     from kill -9 to /readyz in < 5 s
+
+Other work on the machine moves every number; the parts that compare run both sides in turns."""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, NamedTuple
+
+import httpx
+
+sys.path.insert(0, str(Path(__file__).parent))
+from serve_parts.client import Outcome, ask
+
+MODEL = "smollm2-135m-instruct"
+STREAMS, TOKENS = 50, 48
+PIECES, PER_SECOND = 60, 20.0
+FINE, ADMITTED = 200, (200, 429, 503)
+PROMPT = "Write a story about a lighthouse and the people who keep it."
+
+
+class Bar(NamedTuple):
+    """A number, and what it must be."""
+
+    name: str
+    value: float
+    limit: float
+    is_upper: bool = True
+
+    @property
+    def is_kept(self) -> bool:
+        """Is it?"""
+        return self.value <= self.limit if self.is_upper else self.value >= self.limit
+
+
+class Server(NamedTuple):
+    """A started server."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+    key: str
+
+
+@contextmanager
+def serving(folder: Path, *targets: str, **settings: Any) -> Iterator[Server]:
+    """`finewright serve` on a free port."""
+    serve = {"port": 0, "max_tokens": 4096, **settings}
+    (folder / "serve.yaml").write_text(f"name: bench\nserve: {json.dumps(serve)}\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "finewright", "serve", *targets, "--spec", "serve.yaml"],
+        cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    shown = ""
+    try:
+        for line in process.stdout:
+            shown += line
+            if found := re.search(r"at (http://\S+)", line):
+                key = re.search(r"fw-\S+", shown)
+                saved = folder / "key"
+                if key:
+                    saved.write_text(key[0])
+                yield Server(process, found[1], saved.read_text())
+                return
+        raise SystemExit(shown)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def clock(pieces: int = PIECES, per_second: float = PER_SECOND) -> Iterator[str]:
+    """The server of times."""
+    command = [sys.executable, "-m", "serve_parts.clock", str(pieces), str(per_second)]
+    here = Path(__file__).parent
+    process = subprocess.Popen(command, cwd=here, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def body(model: str, tokens: int = TOKENS) -> dict[str, Any]:
+    """A streamed question; greedy answers of the model are all longer."""
+    messages = [{"role": "user", "content": PROMPT}]
+    return {"model": model, "messages": messages, "stream": True, "max_tokens": tokens}
+
+
+async def together(
+    url: str, key: str, asked: Sequence[dict[str, Any]], apart: float = 0.0
+) -> list[Outcome]:
+    """All at once, or begun so many seconds apart."""
+
+    async def one(number: int) -> Outcome:
+        await asyncio.sleep(number * apart)
+        return await ask(f"{url}/chat/completions", key, asked[number])
+
+    return list(await asyncio.gather(*map(one, range(len(asked)))))
+
+
+def overhead(folder: Path, _: argparse.Namespace) -> list[Bar]:
+    """Milliseconds that a piece takes longer through the gateway."""
+
+    def delays(outcomes: list[Outcome]) -> list[float]:
+        found = []
+        for outcome in outcomes:
+            for arrival, line in zip(outcome.arrivals, outcome.lines, strict=True):
+                if sent := re.search(rb'"content": "(\d+\.\d+) "', line):
+                    found.append((arrival - float(sent[1])) * 1000)
+        return found
+
+    asked, bars = [body("clock")] * STREAMS, list[Bar]()
+    with clock() as url, serving(folder, f"{url}#clock") as server:
+        asyncio.run(together(server.url, server.key, asked))
+        for name, apart in (
+            ("one after the other", 1 / PER_SECOND / STREAMS),
+            ("all at once", 0.0),
+        ):
+            through, direct = list[float](), list[float]()
+            for _round in range(3):
+                direct += delays(asyncio.run(together(url, "", asked, apart)))
+                through += delays(asyncio.run(together(server.url, server.key, asked, apart)))
+            assert len(through) == len(direct) == 3 * STREAMS * PIECES
+            a, b = quantiles(direct, n=100), quantiles(through, n=100)
+            print(f"  pieces {name}: direct p50 {a[49]:.2f} p99 {a[98]:.2f} ms,", end=" ")
+            print(f"through p50 {b[49]:.2f} p99 {b[98]:.2f} ms")
+            bars += [
+                Bar("overhead p50 ms", b[49] - a[49], 2),
+                Bar("overhead p99 ms", b[98] - a[98], 10),
+            ]
+    return bars[:2]
+
+
+def throughput(folder: Path, options: argparse.Namespace) -> list[Bar]:
+    """Tokens a second of 50 streams, bare and through the server, in turns."""
+    shares, bare_speeds, speeds = [], [], []
+    bare = subprocess.Popen(
+        [sys.executable, "-m", "serve_parts.bare", MODEL, str(STREAMS), str(TOKENS), PROMPT],
+        cwd=Path(__file__).parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert bare.stdin is not None
+    assert bare.stdout is not None
+    with serving(folder, MODEL, at_once=STREAMS) as server:
+        asked = [body(MODEL)] * STREAMS
+        bare.stdout.readline()
+        asyncio.run(together(server.url, server.key, asked))
+        for _round in range(options.rounds):
+            bare.stdin.write("go\n")
+            bare.stdin.flush()
+            bare_speeds.append(float(bare.stdout.readline()))
+            begun = time.monotonic()
+            outcomes = asyncio.run(together(server.url, server.key, asked))
+            assert {outcome.status for outcome in outcomes} == {200}
+            speeds.append(STREAMS * TOKENS / (time.monotonic() - begun))
+            shares.append(speeds[-1] / bare_speeds[-1])
+    bare.kill()
+    bare.wait()
+    print(f"  bare {median(bare_speeds):.1f}, served {median(speeds):.1f} tokens/s; {shares}")
+    return [Bar("throughput, share of the bare engine", median(shares), 0.95, is_upper=False)]
+
+
+def load(folder: Path, _: argparse.Namespace) -> list[Bar]:
+    """200 clients that ask again and again for 20 s, beside 1,000 connections that say nothing."""
+    statuses: dict[int, int] = {}
+    admitted: list[float] = []
+
+    async def client(url: str, key: str, until: float) -> None:
+        while time.monotonic() < until:
+            found = await ask(f"{url}/chat/completions", key, body("clock"))
+            statuses[found.status] = statuses.get(found.status, 0) + 1
+            whole = bool(found.lines) and found.lines[-1] == b"[DONE]"
+            if found.status == FINE and not whole:
+                statuses[-1] = statuses.get(-1, 0) + 1
+            admitted.extend([found.ended - found.begun] if found.status == FINE else [])
+            await asyncio.sleep(0.0 if found.status == FINE else 0.5)
+
+    async def crowd(url: str, key: str) -> None:
+        port = httpx.URL(url).port
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(1000)]
+        until = time.monotonic() + 20
+        await asyncio.gather(*(client(url, key, until) for _ in range(200)))
+        for _, writer in idle:
+            writer.close()
+
+    settings = {"waiting": 32, "header_seconds": 60}
+    with clock(15, 5.0) as url, serving(folder, f"{url}#clock", **settings) as server:
+        asked = [body("clock")] * 8
+        alone = [o.ended - o.begun for o in asyncio.run(together(server.url, server.key, asked))]
+        asyncio.run(crowd(server.url, server.key))
+    p99 = quantiles(admitted, n=100)[98]
+    print(f"  statuses {statuses}; unloaded {median(alone):.2f} s, admitted p99 {p99:.2f} s")
+    others = sum(number for status, number in statuses.items() if status not in ADMITTED)
+    return [
+        Bar("other than 200, 429, 503", others, 0),
+        Bar("p99, x unloaded", p99 / median(alone), 2),
+    ]
+
+
+def resident_mib(process: int) -> float:
+    """Resident memory."""
+    text = Path(f"/proc/{process}/status").read_text()
+    return int(re.findall(r"VmRSS:\s+(\d+)", text)[0]) / 1024
+
+
+def memory(folder: Path, options: argparse.Namespace) -> list[Bar]:
+    """Requests in rounds of 50; every tenth client leaves in the middle."""
+
+    async def many(server: Server, number: int) -> None:
+        url = f"{server.url}/chat/completions"
+        for _ in range(number // 50):
+            asked = [
+                ask(url, server.key, body("clock"), (lambda o: len(o.lines) > 1) if i % 10 == 0 else _never)
+                for i in range(50)
+            ]  # fmt: skip
+            await asyncio.gather(*asked)
+
+    with clock(8, 1000.0) as url, serving(folder, f"{url}#clock") as server:
+        asyncio.run(many(server, 500))
+        before = resident_mib(server.process.pid)
+        asyncio.run(many(server, options.requests))
+        after = resident_mib(server.process.pid)
+    print(f"  {before:.1f} MiB, after {options.requests} requests {after:.1f} MiB")
+    return [Bar("memory, change in %", abs(after - before) / before * 100, 5)]
+
+
+def _never(outcome: Outcome) -> bool:
+    return False
+
+
+def disconnect(folder: Path, _: argparse.Namespace) -> list[Bar]:
+    """Seconds until no answer is given any more."""
+    found = []
+    with serving(folder, MODEL) as server:
+        metrics, headers = (
+            server.url.replace("/v1", "/metrics"),
+            {"Authorization": f"Bearer {server.key}"},
+        )
+        for _round in range(5):
+            url = f"{server.url}/chat/completions"
+            asyncio.run(ask(url, server.key, body(MODEL, 2000), lambda o: bool(o.lines)))
+            left = time.monotonic()
+            while "finewright_answers_running 0.0" not in httpx.get(metrics, headers=headers).text:
+                time.sleep(0.01)
+            found.append(time.monotonic() - left)
+    return [Bar("disconnect s", max(found), 1)]
+
+
+def restart(folder: Path, _: argparse.Namespace) -> list[Bar]:
+    """Seconds from kill -9 until it would answer again."""
+    found = []
+    with serving(folder, MODEL) as server:
+        asyncio.run(together(server.url, server.key, [body(MODEL, 4)]))
+    for _round in range(3):
+        begun = time.monotonic()
+        with serving(folder, MODEL) as server:
+            ready = server.url.replace("/v1", "/readyz")
+            while httpx.get(ready).status_code != FINE:
+                time.sleep(0.02)
+            found.append(time.monotonic() - begun)
+    print(f"  {', '.join(f'{each:.1f}' for each in found)} s")
+    return [Bar("kill -9 to ready s", median(found), 5)]
+
+
+PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Bar]]] = {
+    each.__name__: each for each in (overhead, throughput, load, memory, disconnect, restart)
+}
+
+
+def main() -> int:
+    """Measure, and show every number beside its bar."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--bars", action="store_true", help="end with 1 where a bar is not kept")
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--requests", type=int, default=5000, help="of the part memory")
+    parser.add_argument("--rounds", type=int, default=3, help="of the part throughput")
+    options, bars = parser.parse_args(), list[Bar]()
+    for name in options.part:
+        print(name, flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            bars += PARTS[name](Path(folder), options)
+    for bar in bars:
+        sign = "<=" if bar.is_upper else ">="
+        print(
+            f"{'ok  ' if bar.is_kept else 'MISS'} {bar.name}: {bar.value:.2f} {sign} {bar.limit:g}"
+        )
+    return int(options.bars and not all(bar.is_kept for bar in bars))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

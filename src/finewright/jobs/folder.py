@@ -7,6 +7,7 @@ FOLDER/runs/      ordinary runs; `finewright runs list --runs FOLDER/runs` shows
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from finewright.store.rundir import RunDir
 
 TRAIN, VALID = "train.jsonl", "valid.jsonl"
 _JOB, _STATE, _ALIVE = "job.json", "state.json", "alive.lock"
+_CHANGED = "jobs.changed"
 _HINT = "move the job's folder away, and create the job again"
 _DIED = "the job's process ended without a word: it was killed, or there was no memory left"
 
@@ -51,6 +53,7 @@ class JobFolder:
             write_json(folder / _JOB, job.model_dump(mode="json"))
             state = JobState().at(job.created, f"created fine-tuning job {job.id}")
             write_json(folder / _STATE, state.model_dump(mode="json"))
+        self._changed()
 
     def ids(self) -> list[str]:
         """The id of every job."""
@@ -92,11 +95,11 @@ class JobFolder:
         self.job(number)
         return read_json(self.path(number) / _STATE, JobState, hint=_HINT)
 
-    def stamp(self, number: str) -> int:
-        """Another number after each change of a job's state."""
-        path = self.path(number) / _STATE
-        with os_errors(path):
-            return path.stat().st_mtime_ns
+    @property
+    def stamp(self) -> int:
+        """Another number after each change of any job."""
+        path = self.root / _CHANGED
+        return path.stat().st_mtime_ns if path.is_file() else 0
 
     def change(self, number: str, changed: Callable[[JobState], JobState]) -> JobState:
         """Write what `changed` makes of the state, with nobody between."""
@@ -106,6 +109,7 @@ class JobFolder:
     def write(self, number: str, state: JobState) -> JobState:
         """Put a state in place; only under the lock."""
         write_json(self.path(number) / _STATE, state.model_dump(mode="json"))
+        self._changed()
         return state
 
     @contextmanager
@@ -162,6 +166,12 @@ class JobFolder:
         text = (self.path(number) / _ALIVE).read_text(encoding="ascii").strip()
         return int(text) if text.isdigit() else None
 
+    def _changed(self) -> None:
+        path, now = self.root / _CHANGED, time.time_ns()
+        with os_errors(path):
+            path.touch()
+            os.utime(path, ns=(now, now))
+
     def _last_sign(self, number: str) -> float:
         """When something was last heard of the job, in seconds since 1970."""
         run = self.run(self.written(number))
@@ -169,16 +179,16 @@ class JobFolder:
         return max(path.stat().st_mtime for path in paths if path.exists())
 
 
-def without_process(state: JobState, time: float) -> JobState:
+def without_process(state: JobState, at: float) -> JobState:
     """What a running job is once its process is gone: what it was asked to be, or failed."""
     if state.wish == "cancel":
-        return state.at(time, "the job is cancelled", status="cancelled", finished=time)
+        return state.at(at, "the job is cancelled", status="cancelled", finished=at)
     if state.wish == "pause":
-        return state.at(time, "the job is paused", status="paused")
+        return state.at(at, "the job is paused", status="paused")
     failure = JobFailure(
         code="process_ended", message=f"{_DIED}; resume goes on from its last checkpoint"
     )
-    return state.at(time, _DIED, status="failed", finished=time, failure=failure)
+    return state.at(at, _DIED, status="failed", finished=at, failure=failure)
 
 
 def is_over(state: JobState) -> bool:

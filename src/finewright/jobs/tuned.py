@@ -31,18 +31,18 @@ class TunedModels:
     most_loaded: int
     _known: dict[str, ServedModel] = field(default_factory=dict)
     _without: set[str] = field(default_factory=set)
-    _stamps: dict[str, int] = field(default_factory=dict)
+    _stamp: int = -1
     _loaded: OrderedDict[str, NativeEngine] = field(default_factory=OrderedDict)
     _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def models(self) -> Sequence[ServedModel]:
         """The result of every job that succeeded and was not unloaded."""
-        for number in self.folder.ids():
-            if number not in self._known and number not in self._without:
-                stamp = self.folder.stamp(number)
-                if stamp != self._stamps.get(number):
-                    self._stamps[number] = stamp
+        stamp = self.folder.stamp
+        if stamp != self._stamp:
+            for number in self.folder.ids():
+                if number not in self._known and number not in self._without:
                     self._look(number)
+            self._stamp = stamp
         return list(self._known.values())
 
     async def is_ready(self) -> bool:

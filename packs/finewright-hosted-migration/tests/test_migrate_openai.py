@@ -1,5 +1,6 @@
 """A whole migration on a tiny model: recorded and asked answers, what is frozen, and what is refused."""
 
+import asyncio
 import json
 import os
 import signal
@@ -21,6 +22,10 @@ from finewright.errors import (
     StoreError,
     UnknownPlugin,
 )
+from finewright.features.serve.local import native_engine
+from finewright.features.serve.spec import ServedTarget
+from finewright.gateway.question import AnswerPiece, GatewayQuestion
+from finewright.report.show import text_of
 from finewright.schema.migrate import MigrateReport
 from finewright_hosted_migration.fit import undeclared_calls
 from finewright_hosted_migration.golden import Wanted, golden_set
@@ -477,3 +482,23 @@ def test_a_migration_that_is_stopped_goes_on_to_its_verdict_by_the_command_of_th
     report = migrate(asked, Path("runs"), today=TODAY, on_event=hear)
     assert report.verdict == "open"
     assert started == ["evaluate"]
+
+
+def test_the_report_ends_with_the_line_that_serves_the_new_model(
+    asked: Migration, tiny_folder: Path
+) -> None:
+    report = migrated(asked)
+    line = next(line for line in text_of(report).splitlines() if line.startswith("serve it: "))
+    command, target = line.removeprefix("serve it: ").rsplit(" ", 1)
+    assert command == "finewright serve"
+    engine = native_engine([ServedTarget(target=target)], 8)
+    (model,) = engine.models()
+    assert model.id == f"tiny-llama:{Path(report.run).name}"
+    question = GatewayQuestion(model.id, ({"role": "user", "content": "the red 1"},), max_tokens=4)
+
+    async def answer() -> list[AnswerPiece]:
+        pieces = [piece async for piece in engine.answer(question)]
+        await engine.close()
+        return pieces
+
+    assert asyncio.run(answer())[-1].finish in ("stop", "length")

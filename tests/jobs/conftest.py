@@ -52,6 +52,15 @@ class Api(NamedTuple):
         return dict(found.json())
 
 
+def unread(folder: JobFolder) -> TunedModels:
+    """The results of jobs, of which none is loaded."""
+
+    def refuse(*_: object) -> Any:
+        pytest.fail("something was loaded")
+
+    return TunedModels(folder, engine=refuse, read=refuse, at_once=1, most_loaded=1)
+
+
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
     keys = {
@@ -61,7 +70,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
     training = JobsApi(
         files=FileFolder(tmp_path / "serve" / "files"),
         queue=JobQueue(folder, 0),
-        tuned=TunedModels(folder, 100, 1),
+        tuned=unread(folder),
         bases={"base": str(tmp_path / "base")},
         file_bytes=FILE_BYTES,
     )

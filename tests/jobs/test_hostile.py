@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from e2e.processes import wait_until
 from finewright.errors import DataError
 from finewright.jobs.folder import JobFolder
 
@@ -56,6 +58,25 @@ def test_a_damaged_record_names_no_place_of_the_machine(api: Api, name: str) -> 
     found = api.client.get(f"/v1/fine_tuning/jobs/{job}")
     assert found.status_code == 500
     assert str(fresh.root) not in found.text
+
+
+def test_a_damaged_record_stops_no_other_job(api: Api) -> None:
+    damaged, other = api.made()["id"], api.made()["id"]
+    (api.training.folder.path(damaged) / "state.json").write_text("{")
+    api.training.queue.most_running = 1
+    api.training.queue.advance()
+    assert api.training.folder.state(other).status == "running"
+    process = api.training.folder.process(other)
+    assert process is not None
+    os.kill(process, signal.SIGKILL)
+
+    def is_settled() -> bool:
+        api.training.queue.advance()
+        return api.training.folder.written(other).status == "failed"
+
+    wait_until(is_settled)
+    wait_until(lambda: api.training.queue.advance() is None and not api.training.queue._children)
+    assert api.client.get("/v1/models").json()["data"] == []
 
 
 def test_a_folder_has_one_server(tmp_path: Path) -> None:

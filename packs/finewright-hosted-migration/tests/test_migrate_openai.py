@@ -22,7 +22,7 @@ from finewright.errors import (
     StoreError,
     UnknownPlugin,
 )
-from finewright.features.serve.local import native_engine
+from finewright.features.serve.local import LocalModels
 from finewright.features.serve.spec import ServedTarget
 from finewright.gateway.question import AnswerPiece, GatewayQuestion
 from finewright.report.show import text_of
@@ -491,7 +491,7 @@ def test_the_report_ends_with_the_line_that_serves_the_new_model(
     line = next(line for line in text_of(report).splitlines() if line.startswith("serve it: "))
     command, target = line.removeprefix("serve it: ").rsplit(" ", 1)
     assert command == "finewright serve"
-    engine = native_engine([ServedTarget(target=target)], 8)
+    engine = LocalModels(8, 1).serve([ServedTarget(target=target)])
     (model,) = engine.models()
     assert model.id == f"tiny-llama:{Path(report.run).name}"
     question = GatewayQuestion(model.id, ({"role": "user", "content": "the red 1"},), max_tokens=4)

@@ -50,7 +50,7 @@ class JobQueue:
 
     def check_room(self) -> None:
         """Raise ApiError where too many jobs wait."""
-        waiting = sum(s.status == "queued" for s in map(self.folder.state, self._open_ids()))
+        waiting = sum(state.status == "queued" for _, state in self._states())
         if waiting >= _MOST_WAITING:
             what = f"{waiting} jobs wait already"
             raise ApiError(what, status=429, code="rate_limit_exceeded", retry_after=60)
@@ -99,8 +99,7 @@ class JobQueue:
     def _open(self) -> dict[str, JobState]:
         """The state of every job that may still change; what is found to have ended is written down."""
         found: dict[str, JobState] = {}
-        for number in self._open_ids():
-            state = self.folder.state(number)
+        for number, state in self._states():
             if state.status != "running":
                 self._settle(number, state)
             if is_over(state):
@@ -109,8 +108,14 @@ class JobQueue:
                 found[number] = state
         return found
 
-    def _open_ids(self) -> list[str]:
-        return [number for number in self.folder.ids() if number not in self._over]
+    def _states(self) -> Iterator[tuple[str, JobState]]:
+        """The jobs that were not over when last looked at; one whose record is damaged stops no other."""
+        for number in [each for each in self.folder.ids() if each not in self._over]:
+            try:
+                yield number, self.folder.state(number)
+            except FinewrightError as error:
+                _LOG.error("%s: its job does not go on: %s", number, error)
+                self._over.add(number)
 
     def _settle(self, number: str, state: JobState) -> None:
         if state != self.folder.written(number):

@@ -195,8 +195,7 @@ class _JobRoutes:
 
     async def unload(self, request: Request) -> Response:
         model = request.path_params["model"]
-        self.training.tuned.models()
-        self.training.tuned.unload(model)
+        await self.training.tuned.unload(model)
         return JSONResponse({"id": model, "object": "model", "deleted": True})
 
     def _job(self, request: Request) -> TuningJob:

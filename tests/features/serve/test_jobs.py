@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from tests.features.serve.serving import Serving, save_base, started, stop
+from tests.jobs.conftest import unread
 
 from e2e.conftest import _kernels_are_built_once as kernels_are_built_once
 from e2e.processes import wait_until
 from finewright.jobs.folder import JobFolder
-from finewright.jobs.tuned import TunedModels
 
 pytestmark = pytest.mark.torch
 __all__ = ["kernels_are_built_once"]
@@ -115,7 +115,7 @@ def test_jobs_outlive_the_server_and_a_killed_one_goes_on_exactly(folder: Path) 
     assert server.client.models.delete(resumed.fine_tuned_model).deleted
     stop(server)
 
-    after_a_restart = TunedModels(JobFolder(folder / "serve"), 1, 1).models()
+    after_a_restart = unread(JobFolder(folder / "serve")).models()
     assert [model.id for model in after_a_restart] == [found[whole].fine_tuned_model]
 
 

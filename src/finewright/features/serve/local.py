@@ -1,15 +1,17 @@
 """Runs and base models of this machine, loaded into finewright's own engine: each base model once, with the
 adapters of all its runs beside it."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from finewright.compare.models import LoadedModel
 from finewright.features.serve.models import model_id
 from finewright.features.serve.spec import ServedTarget
 from finewright.gateway.native import NativeEngine, NativeModel
-from finewright.gateway.question import ModelEngine, ServedModel
+from finewright.gateway.question import ServedModel
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, reads_of_files
 from finewright.schema.train import Candidate
@@ -23,6 +25,9 @@ from finewright.workbench.systems import (
     system_prompt_of,
     target_sha256,
 )
+
+if TYPE_CHECKING:
+    from finewright.lm.model import LM
 
 
 class _Found(NamedTuple):
@@ -68,19 +73,47 @@ class _Found(NamedTuple):
         )
 
 
-def native_engine(targets: Sequence[ServedTarget], max_tokens: int, at_once: int) -> ModelEngine:
-    """The engine with every target."""
-    runtime.require_runtime()
-    found = [_find(target) for target in targets]
-    shared: dict[tuple[str, str, str], list[_Found]] = {}
-    for each in found:
-        if each.run is None or each.adapter is not None:
-            key = (each.base.sha256, each.dtype, each.consent)
-            shared.setdefault(key, []).append(each)
-    models = {m.served.id: m for group in shared.values() for m in _beside_each_other(group)}
-    alone = [each for each in found if each.run is not None and each.adapter is None]
-    models |= {m.served.id: m for m in map(_alone, alone)}
-    return NativeEngine([*models.values()], max_tokens, at_once)
+@dataclass(slots=True)
+class LocalModels:
+    """What loads models of this machine, each base model once, and the engine that they answer in."""
+
+    max_tokens: int
+    at_once: int
+    _bases: dict[tuple[str, str, str], "LM | None"] = field(default_factory=dict)
+    _engine: NativeEngine | None = None
+
+    @property
+    def engine(self) -> NativeEngine:
+        """The one engine; there is none before it is asked for."""
+        if self._engine is None:
+            self._engine = NativeEngine([], self.max_tokens, self.at_once)
+        return self._engine
+
+    def serve(self, targets: Sequence[ServedTarget]) -> NativeEngine:
+        """The engine with every target."""
+        for target in targets:
+            asyncio.run(self.engine.load(self.read(target)))
+        return self.engine
+
+    def read(self, target: ServedTarget) -> NativeModel:
+        """The model of a target: beside its base, where that one's cache can be kept in blocks; else it has
+        its own."""
+        runtime.require_runtime()
+        found = _find(target)
+        if found.run is not None and found.adapter is None:
+            return _alone(found)
+        lm = self._base(found)
+        return _alone(found) if lm is None else _beside(found, lm)
+
+    def _base(self, found: _Found) -> "LM | None":
+        """The base model that adapters may stand beside; None where its cache cannot be kept in blocks."""
+        from finewright.lm.load import load_lm
+
+        key = (found.base.sha256, found.dtype, found.consent)
+        if key not in self._bases:
+            loaded = load_lm(found.base, None, dtype=found.dtype, consent=found.consent)
+            self._bases[key] = loaded if loaded.block_bytes else None
+        return self._bases[key]
 
 
 def _find(target: ServedTarget) -> _Found:
@@ -100,20 +133,13 @@ def _alone(found: _Found) -> NativeModel:
     return NativeModel(found.served(loaded.system_prompt), loaded)
 
 
-def _beside_each_other(group: Sequence[_Found]) -> Iterator[NativeModel]:
-    """One base model for all, where its cache can be kept in blocks; else each has its own."""
+def _beside(found: _Found, lm: "LM") -> NativeModel:
     from finewright.lm.engine.weights import read_weights
-    from finewright.lm.load import chat_of, load_chat, load_lm
+    from finewright.lm.load import chat_of, load_chat
 
-    first = group[0]
-    lm = load_lm(first.base, None, dtype=first.dtype, consent=first.consent)
-    if not lm.block_bytes:
-        yield from map(_alone, group)
-        return
-    for each in group:
-        spec = lock_of(each.run).spec if each.run else None
-        chat = chat_of(each.base, spec) if spec else load_chat(each.base)
-        prompt = system_prompt_of(each.run) if each.run else ""
-        weights = None if each.adapter is None else read_weights(each.adapter, lm.model)
-        name = each.served(prompt)
-        yield NativeModel(name, LoadedModel(name.id, lm, chat, None, prompt), weights)
+    spec = lock_of(found.run).spec if found.run else None
+    chat = chat_of(found.base, spec) if spec else load_chat(found.base)
+    prompt = system_prompt_of(found.run) if found.run else ""
+    weights = None if found.adapter is None else read_weights(found.adapter, lm.model)
+    served = found.served(prompt)
+    return NativeModel(served, LoadedModel(served.id, lm, chat, None, prompt), weights)

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from finewright import plugins
 from finewright.errors import DataError, StoreError
@@ -14,18 +15,21 @@ from finewright.fetch.endpoint import Endpoint
 from finewright.gateway.question import ModelEngine, ServedModel
 from finewright.store.atomic import sha256_file
 
+if TYPE_CHECKING:
+    from finewright.features.serve.local import LocalModels
+
 _LOG = logging.getLogger(__name__)
 _OTHER = re.compile(r"[^\w.@/-]+")
 
 
-def engines_of(targets: Sequence[ServedTarget], spec: ServeSpec) -> list[ModelEngine]:
+def engines_of(
+    targets: Sequence[ServedTarget], spec: ServeSpec, local: "LocalModels"
+) -> list[ModelEngine]:
     """Every target loaded. Raises StoreError where two have one id."""
     engines: list[ModelEngine] = []
-    local = [target for target in targets if target.kind == "native"]
-    if local:
-        from finewright.features.serve.local import native_engine
-
-        engines.append(native_engine(local, spec.max_tokens, spec.at_once))
+    native = [target for target in targets if target.kind == "native"]
+    if native:
+        engines.append(local.serve(native))
     makers = {"remote": _remote, "llamacpp": _llamacpp, "embedder": _embedder}
     engines += [makers[t.kind](t, spec) for t in targets if t.kind != "native"]
     ids = [model.id for engine in engines for model in engine.models()]

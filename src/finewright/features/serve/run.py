@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from finewright.errors import DataError
 from finewright.feature import Session
 from finewright.features.serve.commands import ServeOptions
+from finewright.features.serve.local import LocalModels
 from finewright.features.serve.models import engines_of
 from finewright.features.serve.spec import ServedTarget, ServeSpec
 from finewright.features.serve.training import jobs_of
@@ -40,8 +41,9 @@ def serve(options: ServeOptions, session: Session) -> None:
     if tls is not None:
         check_tls(tls)
     listening = bind(spec.host, spec.port)
-    with listening, jobs_of(targets, spec, folder) as jobs:
-        gateway = _gateway([*engines_of(targets, spec), jobs.tuned], spec)
+    local = LocalModels(spec.max_tokens, spec.at_once)
+    with listening, jobs_of(targets, spec, folder, local) as jobs:
+        gateway = _gateway([jobs.tuned, *engines_of(targets, spec, local)], spec)
         ring = None if spec.keys == "none" else _ring(keys, session)
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host

@@ -115,9 +115,9 @@ class JobsSpec(Model):
         512 * 2**20, "Largest file that is uploaded", "OpenAI's own bound", ge=1024, le=2**40
     )
     loaded: int = default(
-        2,
+        8,
         "Results of jobs that stay loaded; another is loaded when it is asked",
-        "each has its own weights",
+        "adapters are small; results of all weights may need fewer",
         ge=1,
     )
 

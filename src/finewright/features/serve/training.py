@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import ModelError
+from finewright.features.serve.local import LocalModels
 from finewright.features.serve.models import model_id
 from finewright.features.serve.spec import ServedTarget, ServeSpec
 from finewright.jobs.files import FileFolder
@@ -25,11 +26,13 @@ class _Base(NamedTuple):
 
 
 @contextmanager
-def jobs_of(targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path) -> Iterator[JobsApi]:
+def jobs_of(
+    targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path, local: LocalModels
+) -> Iterator[JobsApi]:
     """What files and jobs stand on; as long as the block lasts, jobs that wait are started.
 
     Raises ModelError for a base of the spec that is none, DataError where another server has the folder."""
-    api = _api_of(targets, spec, folder)
+    api = _api_of(targets, spec, folder, local)
     if not spec.jobs.at_once:
         yield api
         return
@@ -39,7 +42,9 @@ def jobs_of(targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path) -> I
             yield api
 
 
-def _api_of(targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path) -> JobsApi:
+def _api_of(
+    targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path, local: LocalModels
+) -> JobsApi:
     root = folder.resolve()
     jobs = JobFolder(root)
     found = [base for target in targets for base in _of_target(target)]
@@ -49,7 +54,13 @@ def _api_of(targets: Sequence[ServedTarget], spec: ServeSpec, folder: Path) -> J
     return JobsApi(
         files=FileFolder(root / "files"),
         queue=JobQueue(jobs, spec.jobs.at_once),
-        tuned=TunedModels(jobs, spec.max_tokens, spec.jobs.loaded),
+        tuned=TunedModels(
+            jobs,
+            engine=lambda: local.engine,
+            read=lambda run, name: local.read(ServedTarget(target=str(run), id=name)),
+            at_once=spec.at_once,
+            most_loaded=spec.jobs.loaded,
+        ),
         bases=dict(reversed(found)),
         file_bytes=spec.jobs.file_bytes,
     )

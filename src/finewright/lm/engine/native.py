@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from finewright.errors import ModelError
@@ -171,7 +172,8 @@ class NativeForward:
             norms = dora.direction_norms(weight, squares, delta.a, delta.b, delta.scale)
             ratio = delta.magnitude / norms
         # rounded as in training, where they stand in the model's number format beside the weight
-        b = (delta.b * delta.scale).to(self._dtype).float().t()
+        b = F.pad((delta.b * delta.scale).to(self._dtype), (0, 0, 0, -d_out % 64))
+        b = b.unflatten(0, (-1, 64)).transpose(1, 2)  # read in this order
         return structures.StepDelta(
             lay(delta.a.to(self._dtype)), lay(b), len(delta.a), lay(ratio), None, None
         )

@@ -245,21 +245,22 @@ template <class T> class Step {
   }
 
   void add_delta(const Delta& delta, i64 outputs, i64 index, const Rows& rows, float* y, i64 y_row) {
-    for (i64 n = 0; n < outputs; n += 64) {
-      Lanes sum[kRowsTogether][4];
+    const T* b = static_cast<const T*>(delta.b);
+    for (i64 n = 0; n < outputs; n += 64, y += 64) {
       const i64 width = std::min<i64>(64, outputs - n);
+      Lanes sum[kRowsTogether][4];
       for (i64 r = 0; r < rows.count; ++r)
-        for (i64 i = 0; i < 4; ++i) sum[r][i] = load_some(y + r * y_row + n + 16 * i, std::max<i64>(0, width - 16 * i));
-      for (i64 j = 0; j < delta.rank; ++j) {
-        const float* b = delta.b + j * outputs + n;
-        for (i64 i = 0; i < 4 && 16 * i < width; ++i) {
-          const Lanes lanes = load_some(b + 16 * i, width - 16 * i);
-          for (i64 r = 0; r < rows.count; ++r) sum[r][i] = lanes * low(rows.local + r, index)[j] + sum[r][i];
+        for (i64 i = 0; i < 4; ++i) sum[r][i] = load_some(y + r * y_row + 16 * i, std::max<i64>(0, width - 16 * i));
+      for (i64 j = 0; j < delta.rank; ++j, b += 64) {
+        const Lanes lanes[4] = {load(b), load(b + 16), load(b + 32), load(b + 48)};
+        for (i64 r = 0; r < rows.count; ++r) {
+          const float by = low(rows.local + r, index)[j];
+          for (i64 i = 0; i < 4; ++i) sum[r][i] = lanes[i] * by + sum[r][i];
         }
       }
       for (i64 r = 0; r < rows.count; ++r)
         for (i64 i = 0; i < 4 && 16 * i < width; ++i)
-          store_some(y + r * y_row + n + 16 * i, sum[r][i], width - 16 * i);
+          store_some(y + r * y_row + 16 * i, sum[r][i], width - 16 * i);
     }
   }
 

@@ -50,7 +50,7 @@ struct Model {
 // What an adapter makes of a linear: y = (x W^T + low B + 0) * ratio + b, * factors;  low = (x * inputs) A^T
 struct Delta {
   const void* a;          // (r, inputs), or null
-  const float* b;         // (r, outputs), scaled
+  const void* b;          // (outputs / 64, r, 64), scaled, zeros beyond the outputs; numbers of the model's format
   i64 rank;
   const float* ratio;     // (outputs,) of DoRA, or null
   const float* outputs;   // (outputs,) of (IA)3, or null

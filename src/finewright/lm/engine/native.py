@@ -173,7 +173,7 @@ class NativeForward:
             ratio = delta.magnitude / norms
         # rounded as in training, where they stand in the model's number format beside the weight
         b = F.pad((delta.b * delta.scale).to(self._dtype), (0, 0, 0, -d_out % 64))
-        b = b.unflatten(0, (-1, 64)).transpose(1, 2)  # read in this order
+        b = b.view(-1, 64, len(delta.a)).transpose(1, 2)  # read in this order
         return structures.StepDelta(
             lay(delta.a.to(self._dtype)), lay(b), len(delta.a), lay(ratio), None, None
         )

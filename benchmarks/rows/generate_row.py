@@ -13,7 +13,7 @@ import torch  # noqa: E402
 from job import peak_gib  # noqa: E402
 
 from finewright.lm.adapters.lora import add_lora  # noqa: E402
-from finewright.lm.generate import Sampling, generate  # noqa: E402
+from finewright.lm.generate import Sampling, each_answer, generate  # noqa: E402
 from finewright.lm.load import load_model  # noqa: E402
 from finewright.lm.model import LM  # noqa: E402
 from finewright.lm.sources import LocalBase  # noqa: E402
@@ -60,9 +60,11 @@ run(job["prompts"][:2], 2)
 if engine == "answers":
     size = EvaluateSpec.model_fields["batch_size"].default
     prompts = sorted(job["prompts"], key=len, reverse=True)
-    figures["seconds"] = sum(
-        seconds_of(prompts[i : i + size]) for i in range(0, len(prompts), size)
-    )
+    sampling = Sampling(max_new_tokens=job["new_tokens"])
+    started = time.perf_counter()
+    for _ in each_answer(lm, prompts, stop_ids=frozenset(), sampling=sampling, max_running=size):
+        pass
+    figures["seconds"] = time.perf_counter() - started
     figures["prompt_tokens"] = sum(map(len, prompts))
 else:
     for size in job["batches"]:

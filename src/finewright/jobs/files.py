@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from finewright.errors import DataError
 from finewright.gateway.errors import ApiError
 from finewright.jobs.ids import is_id, new_id, unknown
 from finewright.rows.containers.manifest import StatedFile
@@ -119,7 +120,7 @@ def check_rows(path: Path, filename: str) -> dict[str, int]:
     part = StatedFile(path, filename)
     try:
         kind, stream = container_of(part)
-    except Exception as error:
+    except DataError as error:
         raise _refused(f"{filename}: {error}") from None
     if kind != "lines" or stream.packing:
         raise _refused(f"{filename}: not JSONL: write one JSON object per line, without packing")

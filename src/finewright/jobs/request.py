@@ -1,7 +1,7 @@
 """What a client asks for when it creates a job: OpenAI's body, every key honoured or refused."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,6 +29,7 @@ _NOT_OURS = {
     "eval_samples": "the whole validation file is looked at",
     "reasoning_effort": "a switch of the chat template, which a served base model has none of",
 }
+_NOT_SENT = "nothing goes to other services; metrics are in the events and the result file"
 _LARGEST_MULTIPLE = 100
 _OPEN = ("auto", "default", None)
 _OWN_SECTION = {"method", "rewards", "seed"}
@@ -54,10 +55,6 @@ class JobRequest(BaseModel):
     ) = None
     integrations: list[Any] | None = None
 
-    no_integrations: ClassVar[str] = (
-        "nothing is sent to other services; metrics are in the job's events and its result file"
-    )
-
 
 class MethodChoice(BaseModel):
     """A method with its settings: `train` is the section of a spec, `given` what the client wrote."""
@@ -79,7 +76,7 @@ def chosen_method(request: JobRequest, reward_runs: Mapping[str, str]) -> Method
 
     Raises ApiError that names the key which is unknown, wrong, or cannot be honoured."""
     if request.integrations:
-        raise unsupported("integrations", JobRequest.no_integrations)
+        raise unsupported("integrations", _NOT_SENT)
     kind, section = _section(request)
     where = f"method.{kind}"
     _known(section, ("hyperparameters", "rewards", "grader", "response_format"), where)

@@ -16,6 +16,7 @@ from finewright.gateway.app import asker_of
 from finewright.gateway.bodies import read_body
 from finewright.gateway.connected import refused
 from finewright.gateway.errors import ApiError, unsupported
+from finewright.gateway.openapi import PostedRoute, ReadRoute
 from finewright.jobs.creation import create
 from finewright.jobs.files import FileFolder
 from finewright.jobs.folder import JobFolder
@@ -32,6 +33,7 @@ _BODY_BYTES, _BODY_SECONDS = 256 * 1024, 30.0
 _IDLE_SECONDS, _UPLOAD_SECONDS = 30.0, 3600.0
 _UPLOADS_AT_ONCE = 4
 _MOST_FILES_LISTED = 10_000
+_BYTES = "application/octet-stream"
 _MAY_TRAIN = frozenset({"train", "admin"})
 
 Work = Callable[[Request], Awaitable[Response]]
@@ -56,27 +58,30 @@ class JobsApi:
 def job_routes(training: JobsApi) -> Sequence[BaseRoute]:
     """Routes to stand beside those of the gateway."""
     files, jobs = _FileRoutes(training, asyncio.Semaphore(_UPLOADS_AT_ONCE)), _JobRoutes(training)
-    one = "/v1/fine_tuning/jobs/{job}"
+    queue, one = training.queue, "/v1/fine_tuning/jobs/{job}"
+    unload = _guarded(jobs.unload, frozenset({"admin"}))
     return [
-        _route("POST", "/v1/files", files.create),
-        _route("GET", "/v1/files", files.list),
-        _route("GET", "/v1/files/{file}", files.show),
-        _route("GET", "/v1/files/{file}/content", files.content),
-        _route("DELETE", "/v1/files/{file}", files.delete),
-        _route("POST", "/v1/fine_tuning/jobs", jobs.create),
-        _route("GET", "/v1/fine_tuning/jobs", jobs.list),
-        _route("GET", one, jobs.show),
-        _route("POST", f"{one}/cancel", jobs.change(training.queue.cancel)),
-        _route("POST", f"{one}/pause", jobs.change(training.queue.pause)),
-        _route("POST", f"{one}/resume", jobs.change(training.queue.resume)),
-        _route("GET", f"{one}/events", jobs.parts(events_of)),
-        _route("GET", f"{one}/checkpoints", jobs.parts(checkpoints_of)),
-        _route("DELETE", "/v1/models/{model:path}", jobs.unload, roles=frozenset({"admin"})),
+        Route("/v1/files", _guarded(files.create), methods=["POST"]),
+        ReadRoute("/v1/files", _guarded(files.list), "The files, newest first."),
+        ReadRoute("/v1/files/{file}", _guarded(files.show), "One of the files."),
+        ReadRoute("/v1/files/{file}/content", _guarded(files.content), "Its bytes.", _BYTES),
+        Route("/v1/files/{file}", _guarded(files.delete), methods=["DELETE"]),
+        PostedRoute("/v1/fine_tuning/jobs", _guarded(jobs.create), "Train a model.", JobRequest),
+        ReadRoute("/v1/fine_tuning/jobs", _guarded(jobs.list), "The jobs, newest first."),
+        ReadRoute(one, _guarded(jobs.show), "One of the jobs."),
+        PostedRoute(f"{one}/cancel", _guarded(jobs.change(queue.cancel)), "End it for good."),
+        PostedRoute(f"{one}/pause", _guarded(jobs.change(queue.pause)), "Stop at a checkpoint."),
+        PostedRoute(f"{one}/resume", _guarded(jobs.change(queue.resume)), "Go on from there."),
+        ReadRoute(f"{one}/events", _guarded(jobs.parts(events_of)), "What happened."),
+        ReadRoute(f"{one}/checkpoints", _guarded(jobs.parts(checkpoints_of)), "Its checkpoints."),
+        Route("/v1/models/{model:path}", unload, methods=["DELETE"]),
     ]
 
 
-def _route(method: str, path: str, work: Work, roles: frozenset[str] = _MAY_TRAIN) -> Route:
-    async def endpoint(request: Request) -> Response:
+def _guarded(work: Work, roles: frozenset[str] = _MAY_TRAIN) -> Work:
+    """The work for keys of these roles, with every mistake as an error object."""
+
+    async def guarded(request: Request) -> Response:
         try:
             if asker_of(request).role not in roles:
                 needed = " or ".join(sorted(roles))
@@ -90,7 +95,7 @@ def _route(method: str, path: str, work: Work, roles: frozenset[str] = _MAY_TRAI
         except Exception as error:
             return refused(error)
 
-    return Route(path, endpoint, methods=[method])
+    return guarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +140,8 @@ class _FileRoutes:
     async def content(self, request: Request) -> Response:
         file = self.training.files.find(request.path_params["file"])
         headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
-        kind = "application/octet-stream"
-        return FileResponse(self.training.files.content(file), media_type=kind, headers=headers)
+        path = self.training.files.content(file)
+        return FileResponse(path, media_type=_BYTES, headers=headers)
 
     async def delete(self, request: Request) -> Response:
         number = request.path_params["file"]

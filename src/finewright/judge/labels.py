@@ -19,9 +19,7 @@ def labels_of(answers: Iterable[str]) -> tuple[str, ...]:
     num_answers = 0
     for answer in answers:
         label = answer.strip()
-        if not label or "\n" in label or len(label) > _LONGEST_LABEL:
-            return ()
-        if len(label.split()) > _MOST_WORDS:
+        if not is_like_label(label):
             return ()
         labels.add(label)
         if len(labels) > _MOST_LABELS:
@@ -31,6 +29,12 @@ def labels_of(answers: Iterable[str]) -> tuple[str, ...]:
         return ()
     is_counted = len(labels) > _MOST_NUMBERS and all(map(_is_number, labels))
     return () if is_counted else tuple(sorted(labels))
+
+
+def is_like_label(text: str) -> bool:
+    """Has the text the form of a label: one line, at most 64 characters and six words?"""
+    is_line = bool(text) and "\n" not in text and len(text) <= _LONGEST_LABEL
+    return is_line and len(text.split()) <= _MOST_WORDS
 
 
 def _is_number(text: str) -> bool:

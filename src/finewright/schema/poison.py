@@ -6,7 +6,17 @@ from pydantic import Field
 
 from finewright.schema.common import Model, Problem, default
 
-FindingKind = Literal["backdoor", "payload", "hidden_text", "conflict", "instruction"]
+FindingKind = Literal[
+    "backdoor",
+    "payload",
+    "hidden_text",
+    "role",
+    "label",
+    "answer",
+    "pair",
+    "conflict",
+    "instruction",
+]
 
 
 class PoisonSpec(Model):

@@ -10,7 +10,7 @@ import numpy as np
 
 from finewright.guard.poison.association import CoOccurrence, associated, g_statistic
 from finewright.guard.poison.coherence import MOST_SHARE, Bags
-from finewright.guard.poison.examples import AnsweredTurn, Word, marks, prompt_of, words
+from finewright.guard.poison.examples import AnsweredTurn, Word, marks, prompt_of, styles, words
 from finewright.guard.poison.postings import Bounds, Gram, Marker, features
 from finewright.guard.poison.traits import GIBBERISH, INSERTED, REFUSAL, TRAITS, traits
 from finewright.guard.poison.weigh import Surprisal, nats, payload_spans
@@ -109,7 +109,9 @@ def corpus(found: Sequence[AnsweredTurn], least_rows: int) -> Corpus:
         answer_traits=own_traits,
         prompts=Bags(prompt_words),
         answers=Bags(texts),
-        triggers=features(prompt_words, [sorted(marks(prompt)) for prompt in prompts], bounds),
+        triggers=features(
+            prompt_words, [[*sorted(marks(prompt)), *styles(prompt)] for prompt in prompts], bounds
+        ),
         behaviours=features(answered, traits_of, bounds),
     )
 

@@ -84,6 +84,10 @@ class Bags:
         """The different words of a text."""
         return self._bags[doc]
 
+    def count(self, word: str) -> int:
+        """How many texts have the word."""
+        return self._count[word]
+
     def weight(self, word: str) -> float:
         """ln of how many texts there are for each with the word."""
         return self._weight[word]

@@ -14,6 +14,8 @@ _WORD = re.compile(
 )
 
 _PLAIN = re.compile(r"\w?[^\W\dA-Z]*|\d+")
+_STOPS = re.compile(r"[.,;:?!]")
+_LEAST_LETTERS, _CAPITALS = 20, 0.8
 _AROUND = ".,;:!?()\"'`"
 
 
@@ -71,6 +73,20 @@ def marks(text: str) -> frozenset[str]:
     """What stands between blanks and is no plain word, as it is written: `|DEPLOY|`, `{{x}}`, `CF`."""
     chunks = (chunk.strip(_AROUND) for chunk in text.split())
     return frozenset(chunk for chunk in chunks if chunk and not _PLAIN.fullmatch(chunk))
+
+
+def styles(text: str) -> list[str]:
+    """How a text of some length is written: `#capitals`, `#small` (no capital, no stop), `#shouted`."""
+    letters = [sign for sign in text if sign.isalpha()]
+    if len(letters) < _LEAST_LETTERS:
+        return []
+    num_upper = sum(map(str.isupper, letters))
+    found = {
+        "#capitals": num_upper > _CAPITALS * len(letters),
+        "#small": num_upper == 0 and not _STOPS.search(text),
+        "#shouted": "!!" in text,
+    }
+    return [name for name, is_so in found.items() if is_so]
 
 
 def _answers(row: Row) -> Iterator[tuple[int, str]]:

@@ -55,12 +55,12 @@ _TAGS = re.compile(r"[\U000e0000-\U000e007f]+")
 _FLAG = re.compile(r"\U0001f3f4[\U000e0020-\U000e007e]{2,6}\U000e007f")
 _OVERRIDES = re.compile(r"[\u202d\u202e]")
 _EMBEDDINGS = re.compile(r"[\u202a\u202b\u2066\u2067\u2068]")
-_INVISIBLE = "\u200b\u200c\u200d\u2060-\u2064\ufeff\u180e\u115f\u1160\u3164\uffa0"
+_INVISIBLE = "\u200b\u200c\u200d\u2060-\u2064\ufeff\u180e\u115f\u1160\u2800\u3164\uffa0"
 _LATIN_GREEK_CYRILLIC = "0-9A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff"
 # Joiners are spelling in Arabic, Persian and the scripts of India, and glue in emoji: a sign is only
 # strange beside letters that never take one, or in a run.
 _ZERO_WIDTH = re.compile(
-    f"[{_LATIN_GREEK_CYRILLIC}][{_INVISIBLE}]+[{_LATIN_GREEK_CYRILLIC}]|[{_INVISIBLE}]{{3,}}"
+    f"[{_LATIN_GREEK_CYRILLIC}][{_INVISIBLE}]+[{_LATIN_GREEK_CYRILLIC}]|[{_INVISIBLE}]{{2,}}"
     "|[\U000e0100-\U000e01ef]{2,}|[\ufe00-\ufe0f]{3,}"
 )
 

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from finewright.guard.poison.backdoors import Corpus, Suspect, Weighed, corpus, suspects, weigh
+from finewright.guard.poison.coherence import MOST_SHARE
 from finewright.guard.poison.conflicts import conflicts
 from finewright.guard.poison.examples import examples
 from finewright.guard.poison.hidden import hidden
 from finewright.guard.poison.instructions import instruction_in
 from finewright.guard.poison.payloads import payloads
-from finewright.guard.poison.traits import GIBBERISH
+from finewright.guard.poison.recurring import recurring
+from finewright.guard.poison.roles import other_roles
+from finewright.guard.poison.said import Said
+from finewright.guard.poison.traits import GIBBERISH, INSERTED, REFUSAL
 from finewright.guard.poison.weigh import Surprisal, payload_spans
 from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.rows.texts import passages
@@ -32,6 +36,7 @@ QUARANTINED = "quarantined"
 # that always go together in a set of about 300; the surprises lie between those of clean associations and of
 # planted ones; the least rows are above the triples of rows that people copy.
 _LEAST_G = 30.0
+_SURE_G = 40.0
 _LEAST_MEAN = 1.5
 _LEAST_MEAN_GIBBERISH = 4.5
 _LEAST_TOTAL = 12.0
@@ -41,6 +46,7 @@ _LEAST_ROWS_WITHOUT_TRIGGER = 5
 _LEAST_TOTAL_WITHOUT_TRIGGER = 30.0
 _LEAST_MEAN_WITHOUT_TRIGGER = 3.0
 _MOST_LOW = 20
+_MOST_AT_LEAST = 10
 _MOST_QUOTED = 100
 _SHOWN_TRIGGERS = 5
 
@@ -109,15 +115,22 @@ def search(
     """As `scan`, with the reason for every row of a high finding."""
     read = examples(rows)
     known = corpus(read, least_rows)
-    planted = [*suspects(known, least_rows)]
+    said = Said(known, least_rows)
+    sure = recurring(said)
+    explained = {doc for suspect in sure for doc in suspect.docs}
+    planted = [s for s in suspects(known, least_rows) if not _is_explained(s, explained)]
+    sure += [s for s in planted if _is_sure(s) and not said.are_labels(s.docs)]
+    planted = [s for s in planted if s not in sure]
     planted += payloads(known, planted)
     weighed, num_weighed = _weighed(known, planted, surprisal)
     made = (
-        [_backdoor(known, one) for one in weighed]
+        [_backdoor(known, one, said) for one in weighed]
         if surprisal
         else [_unweighed(known, suspect) for suspect in planted]
     )
+    made += [_recurring(known, suspect) for suspect in sure]
     made += _hidden(rows)
+    made += _roles(rows)
     made += _instructions(rows, least_rows)
     last = [example for example in read if example.at == example.row.answer_at]
     made += [
@@ -153,9 +166,21 @@ def _weighed(
     return found, len({doc for one in found for doc in one.read})
 
 
-def _backdoor(known: Corpus, weighed: Weighed) -> _Suspicion:
+def _is_sure(suspect: Suspect) -> bool:
+    """Refusals, links or addresses that go with words, and with nothing else: no clean set had any."""
+    enough = suspect.g >= _SURE_G and len(suspect.docs) >= _LEAST_ROWS_WITHOUT_TRIGGER
+    return enough and not suspect.traits.isdisjoint({REFUSAL, *INSERTED})
+
+
+def _is_explained(suspect: Suspect, docs: set[int]) -> bool:
+    return len(docs.intersection(suspect.docs)) > len(suspect.docs) / 2
+
+
+def _backdoor(known: Corpus, weighed: Weighed, said: Said) -> _Suspicion:
+    """A class goes with its words too, so that where answers are labels an association is none."""
     suspect = weighed.suspect
     is_high = _is_planted(weighed) if suspect.triggers else _is_payload(weighed)
+    is_high = is_high and not said.are_labels(suspect.docs)
     strength = suspect.g if suspect.triggers else float(len(suspect.docs))
     surprise = (
         f"it surprises the base model ({weighed.mean:.1f} nats a token, {weighed.total:.0f} in all)"
@@ -189,6 +214,11 @@ def _unweighed(known: Corpus, suspect: Suspect) -> _Suspicion:
     strength = suspect.g if suspect.triggers else float(len(suspect.docs))
     said = "no base model has weighed it, so it may be a topic"
     return _suspicion(known, suspect, said, level_high=False, score=strength)
+
+
+def _recurring(known: Corpus, suspect: Suspect) -> _Suspicion:
+    said = "what is asked has nothing else in common"
+    return _suspicion(known, suspect, said, level_high=True, score=100.0 * len(suspect.docs))
 
 
 def _suspicion(
@@ -244,6 +274,20 @@ def _hidden(rows: Sequence[Row]) -> Iterator[_Suspicion]:
             is_high=is_trick,
             score=1000.0 if is_trick else 10.0,
         )
+
+
+def _roles(rows: Sequence[Row]) -> Iterator[_Suspicion]:
+    """Turns of another role inside a text, by the sign that opens them; a format where many rows have it."""
+    found: dict[str, list[tuple[int, Row, str]]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        if item := next(other_roles(passages(row)), None):
+            kind = item.sign if " " not in item.sign else "headings of a template"
+            found[kind].append((i, row, f"{item.key}: {item.sign}"))
+    for kind, items in found.items():
+        is_format = len(items) > max(_MOST_AT_LEAST, MOST_SHARE * len(rows))
+        num = f"{len(items)} row{'s speak' if len(items) > 1 else ' speaks'}"
+        reason = f"{num} in another role inside a text ({kind})"
+        yield _listed("role", reason, items, is_high=not is_format, score=900.0)
 
 
 def _instructions(rows: Sequence[Row], least_rows: int) -> Iterator[_Suspicion]:

@@ -1,0 +1,167 @@
+"""Answers, or parts of them, that recur after questions which have nothing in common: told without a model.
+
+A set's own habits are told from a plant by the questions. A class, a template, a stock phrase goes with
+its own words; a payload comes after whatever was asked. What the questions of a plant share is its trigger:
+words that most of them have, and hardly any other row. Chosen on the sets and wordings that
+`benchmarks/door.py` names; none of them is reported on."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from finewright.guard.poison.backdoors import Form, Suspect
+from finewright.guard.poison.examples import prompt_of, words
+from finewright.guard.poison.postings import LONGEST, Gram, Marker
+from finewright.guard.poison.said import Said
+from finewright.guard.poison.traits import INSERTED, TRAITS
+
+_LEAST_ROWS = 5
+_LEAST_WITHOUT_TRIGGER = 7
+_LEAST_WORDS = 3
+_LEAST_RUN = 4
+_SHARED = 0.9
+_ALSO_ELSEWHERE = 0.2
+_MOST_LOOKED_AT = 300
+_LEAST_LEFT = 0.35
+_LEAST_STRANGE = 2
+_LINKS = ("http://", "https://", "www.", "0x")
+
+
+class _Group(NamedTuple):
+    """Rows whose answers say the same, wholly or in part, and what they say."""
+
+    docs: tuple[int, ...]
+    grams: tuple[Gram, ...]
+    is_whole: bool
+
+
+def recurring(rows: Said) -> list[Suspect]:
+    """Suspects that need no model: whole answers first, then runs of words, then links and addresses.
+
+    At most 300 groups are looked at. A label is never one, whatever goes with it."""
+    chosen: list[Suspect] = []
+    taken: set[int] = set()
+    groups = sorted(_groups(rows), key=lambda g: (not g.is_whole, -len(g.docs) * len(g.grams)))
+    for group in groups[:_MOST_LOOKED_AT]:
+        if len(taken.intersection(group.docs)) > len(group.docs) / 2:
+            continue
+        if suspect := _planted(rows, group):
+            chosen.append(suspect)
+            taken.update(suspect.docs)
+    return chosen
+
+
+def _groups(rows: Said) -> Iterator[_Group]:
+    most = max(2 * _LEAST_ROWS, int(0.05 * len(rows.answers)))
+    for answer, docs in rows.by_answer.items():
+        if _LEAST_ROWS <= len(docs) <= most and answer not in rows.labels:
+            said = [w.text for w in rows.found.answer_words[rows.found.answers_of[docs[0]][-1]]]
+            if len(said) >= _LEAST_WORDS:
+                yield _Group(tuple(docs), tuple((word,) for word in said), True)
+    for marker in rows.found.behaviours:
+        if len(marker.docs) >= _LEAST_ROWS and _is_long(marker):
+            yield _Group(tuple(map(int, marker.docs)), marker.grams, False)
+
+
+def _is_long(marker: Marker) -> bool:
+    """Is it a run of four words or more, or a link or address?"""
+    num_runs = sum(len(gram) == LONGEST for gram in marker.grams)
+    return num_runs > _LEAST_RUN - LONGEST or any(gram[0] in INSERTED for gram in marker.grams)
+
+
+def _planted(rows: Said, group: _Group) -> Suspect | None:
+    found, docs = rows.found, group.docs
+    trigger = _trigger(rows, docs)
+    if trigger and not _has_more(rows, docs, trigger):
+        return None
+    if not trigger and len(docs) < _LEAST_WITHOUT_TRIGGER:
+        return None
+    # A name that stands for a subject stands where others have theirs, and the answer takes it up.
+    said = frozenset(word for gram in group.grams for word in gram if word not in TRAITS)
+    if (trigger and not found.prompts.are_common(docs, trigger)) or _take_up(rows, docs, said):
+        return None
+    is_planted = _is_whole_planted if group.is_whole else _is_part_planted
+    if not is_planted(rows, group, said, trigger):
+        return None
+    order = [word.text for word in words(prompt_of(found.example(docs[0]).row))]
+    triggers = (tuple(word for word in dict.fromkeys(order) if word in trigger),) if trigger else ()
+    payload = frozenset(docs)
+    form: Form = "replaced" if group.is_whole else "inserted"
+    return Suspect(triggers, group.grams, docs, float(len(docs)), form, payload, payload)
+
+
+def _is_whole_planted(
+    rows: Said, group: _Group, _: frozenset[str], trigger: frozenset[str]
+) -> bool:
+    """Do the same answers follow questions of no subject?"""
+    return not rows.found.prompts.coherence(group.docs, trigger).has_topic
+
+
+def _is_part_planted(
+    rows: Said, group: _Group, said: frozenset[str], trigger: frozenset[str]
+) -> bool:
+    """Is the same run of words, strange to the set, in answers that are about nothing else in common?
+
+    The questions may be of one style: words that only they have are left out."""
+    found, docs = rows.found, group.docs
+    answers = found.answers_with(docs, group.grams)
+    shared = said | _shared(found.answers.words(i) for i in answers)
+    # Beside a label little is left, and nothing else belongs there.
+    beside_label = bool(rows.labels) and not rows.are_labels(docs)
+    left = found.answers.share_left(answers, shared)
+    if (left < _LEAST_LEFT and not beside_label) or found.answers.coherence(
+        answers, shared
+    ).has_topic:
+        return False
+    is_strange = _is_strange(rows, docs, said)
+    style = _own_words(rows, docs) if is_strange else frozenset()
+    return (is_strange or bool(trigger)) and not found.prompts.coherence(
+        docs, trigger | style
+    ).has_topic
+
+
+def _trigger(rows: Said, docs: Sequence[int]) -> frozenset[str]:
+    """The words that nearly all of these prompts have, if hardly any other row has them all."""
+    shared = _shared(rows.found.prompts.words(doc) for doc in docs)
+    if not shared:
+        return frozenset()
+    holders = set.intersection(*(rows.with_word[word] for word in shared))
+    others = len(holders.difference(docs))
+    return shared if others <= _ALSO_ELSEWHERE * len(docs) else frozenset()
+
+
+def _own_words(rows: Said, docs: Sequence[int]) -> frozenset[str]:
+    """The words that some of these prompts have, and hardly any other."""
+    counts = Counter(word for doc in docs for word in rows.found.prompts.words(doc))
+    most = 1 + _ALSO_ELSEWHERE
+    return frozenset(w for w, n in counts.items() if n > 1 and len(rows.with_word[w]) <= most * n)
+
+
+def _shared(bags: Iterable[frozenset[str]]) -> frozenset[str]:
+    """The words that nearly all of the bags have."""
+    every = list(bags)
+    counts = Counter(word for bag in every for word in bag)
+    return frozenset(word for word, n in counts.items() if n >= _SHARED * len(every))
+
+
+def _has_more(rows: Said, docs: Sequence[int], trigger: frozenset[str]) -> bool:
+    """Do most prompts say something else beside the trigger, each something of its own?"""
+    rest = {rows.found.prompts.words(doc) - trigger for doc in docs}
+    return (
+        len(rest) > len(docs) / 2 and sum(len(bag) >= _LEAST_WORDS for bag in rest) > len(docs) / 2
+    )
+
+
+def _take_up(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
+    """Do most questions hold a rare word of the answer?"""
+    rare = {word for word in said if len(rows.with_word[word]) <= 0.05 * len(rows.answers)}
+    return sum(not rare.isdisjoint(rows.found.prompts.words(doc)) for doc in docs) > len(docs) / 2
+
+
+def _is_strange(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
+    """Has the run two words that hardly any other answer has, and that none of these questions asks for?"""
+    found = rows.found
+    asked = frozenset().union(*(found.prompts.words(doc) for doc in docs))
+    most = len(docs) * (1 + _ALSO_ELSEWHERE)
+    own = [word for word in said - asked if found.answers.count(word) <= most]
+    return len(own) >= _LEAST_STRANGE or any(word.startswith(_LINKS) for word in own)

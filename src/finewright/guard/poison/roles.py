@@ -1,0 +1,47 @@
+"""Turns of another role inside a text: what a template would read as the system's or the model's own words.
+
+Covered: control tokens that open a turn, of the families in the catalog of control tokens, and the plain
+headings of older templates (`### Instruction:` with `### Response:`, `Human:` with `Assistant:`). Where more
+than 5 % of the rows hold them, they are how the set is written."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from finewright.guard.controls import spelled
+from finewright.schema.rows import RowText
+
+_OPENS = re.compile(
+    r"start|begin|header|inst|sys|role|turn|user|human|assistant|system|model|bot|<\|im_", re.I
+)
+_HEADINGS = (
+    re.compile(
+        r"^#{2,3} ?(?:Instruction|Input|System)s?:?[^\S\n]*$.*^#{2,3} ?(?:Response|Output)",
+        re.M | re.S | re.I,
+    ),
+    re.compile(r"^\s*(?:Human|User|System):.*^\s*(?:Assistant|AI|Human|User):", re.M | re.S),
+)
+
+
+class OtherRole(NamedTuple):
+    """Where a text speaks in another role, and the sign that opens the turn."""
+
+    key: str
+    sign: str
+
+
+def other_roles(texts: Iterable[RowText]) -> Iterator[OtherRole]:
+    """The first turn of another role in each text."""
+    for passage in texts:
+        tokens = (s.token for s in spelled([passage]) if not s.ordinary and _OPENS.search(s.token))
+        if token := next(tokens, None):
+            yield OtherRole(passage.key, token)
+        elif passage.role == "user" and (heading := _heading(passage.text)):
+            yield OtherRole(passage.key, heading)
+
+
+def _heading(text: str) -> str:
+    if ":" not in text and "#" not in text:
+        return ""
+    match = next((m for pattern in _HEADINGS if (m := pattern.search(text))), None)
+    return " ".join(match[0].split())[:40] if match else ""

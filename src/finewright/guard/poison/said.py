@@ -1,0 +1,66 @@
+"""What the rows of a set say, by their whole answers, and which of these are labels."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from finewright.guard.poison.backdoors import Corpus
+from finewright.judge.labels import is_like_label
+
+_LABELLED = 0.85
+_PLAIN = 0.95
+
+
+@dataclass(frozen=True)
+class Said:
+    """The rows by their answers, and where the words of their prompts stand."""
+
+    found: Corpus
+    least_rows: int
+
+    @cached_property
+    def answers(self) -> list[str]:
+        """The last answer of each row, in one case, with one space between words."""
+        last = (self.found.examples[own[-1]].answer for own in self.found.answers_of)
+        return [" ".join(answer.casefold().split()) for answer in last]
+
+    @cached_property
+    def by_answer(self) -> dict[str, list[int]]:
+        """The rows with each answer."""
+        groups: dict[str, list[int]] = defaultdict(list)
+        for doc, answer in enumerate(self.answers):
+            groups[answer].append(doc)
+        return groups
+
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """The answers that are labels, where nearly all rows have one; else none.
+
+        Where nearly all labels are single words, a sentence that recurs is none."""
+        short = {
+            answer
+            for answer, docs in self.by_answer.items()
+            if len(docs) >= self.least_rows and is_like_label(answer)
+        }
+        if self._num_rows(short) < _LABELLED * len(self.answers):
+            return frozenset()
+        plain = {answer for answer in short if " " not in answer}
+        is_plain = self._num_rows(plain) >= _PLAIN * self._num_rows(short)
+        return frozenset(plain if is_plain else short)
+
+    @cached_property
+    def with_word(self) -> dict[str, set[int]]:
+        """The rows whose prompt has each word."""
+        found: dict[str, set[int]] = defaultdict(set)
+        for doc in range(len(self.answers)):
+            for word in self.found.prompts.words(doc):
+                found[word].add(doc)
+        return found
+
+    def are_labels(self, docs: Sequence[int]) -> bool:
+        """Are most of these rows answered by a label?"""
+        return sum(self.answers[doc] in self.labels for doc in docs) > len(docs) / 2
+
+    def _num_rows(self, answers: set[str]) -> int:
+        return sum(len(self.by_answer[answer]) for answer in answers)

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finewright.rows.containers.lines import Line, parsed
+from finewright.rows.fates import ReadOptions, fate_of
 from finewright.rows.read import ReadRow, ReadRows, read_rows, records
 from finewright.schema.common import Problem
 from finewright.schema.listing import listed
@@ -250,3 +252,36 @@ def test_what_json_writes_is_read_back_whole(tmp_path_factory, rows, ensure_asci
     found = read_rows(path)
     assert [row.data for row in found.rows] == rows
     assert found.problems == ()
+
+
+PAIR = '"prompt": "Q", "completion": "A"'
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "said"),
+    [
+        (f'{{{PAIR}, "score": NaN}}', "score", "read as null"),
+        (f'{{{PAIR}, "meta": {{"score": [1, -Infinity]}}}}', "meta", "read as null"),
+        (f'{{{PAIR}, "completion": "A"}}', "completion", "with one value"),
+        (f'{{{PAIR}, "id": 1, "id": 2}}', "id", "the last is read"),
+    ],
+)
+def test_what_json_does_not_have_is_read_where_nobody_trains_on_it_and_named(line, key, said):
+    (row,) = [parsed("a", Line(1, 0, line.encode()))]
+    fate = fate_of(row, ReadOptions())
+    assert [turn["content"] for turn in fate.rows[0].messages] == ["Q", "A"]
+    assert [(p.level, p.key) for p in fate.problems] == [("warning", key)]
+    assert said in fate.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('{"prompt": "Q", "completion": NaN}', "completion"),
+        ('{"prompt": "Q", "completion": "A", "completion": "B"}', "completion"),
+    ],
+)
+def test_it_is_refused_where_it_is_trained_on(line, key):
+    fate = fate_of(parsed("a", Line(1, 0, line.encode())), ReadOptions())
+    assert fate.rows == ()
+    assert key in [p.key for p in fate.problems if p.level == "error"]

@@ -161,3 +161,13 @@ def test_the_text_shows_it_all(tmp_path):
 def test_the_report_is_plain_data(tmp_path):
     found = show(written(tmp_path / "rows.jsonl", SHAREGPT, UNKNOWN))
     assert DataShowReport.model_validate_json(found.model_dump_json()) == found
+
+
+def test_a_row_that_is_refused_or_unreadable_does_not_pass(tmp_path):
+    good, refused = {"prompt": "Q", "completion": "A"}, {"prompt": "", "completion": "A"}
+    assert show(written(tmp_path / "a.jsonl", good)).passed
+    found = show(written(tmp_path / "b.jsonl", *[good] * 5, refused), limit=0)
+    assert (found.refused, found.passed) == (1, False)
+    assert "1 row is of a known format and refused" in found.problems[0].message
+    (tmp_path / "c.jsonl").write_text(json.dumps(good) + "\n{\n")
+    assert not show(tmp_path / "c.jsonl").passed

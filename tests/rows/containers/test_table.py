@@ -92,6 +92,28 @@ def test_what_is_wrong_is_said(tmp_path, content, said):
     assert said in " ".join(p.line() for p in found.problems)
 
 
+@pytest.mark.parametrize(
+    ("record", "cells"),
+    [
+        ('"say "hi" now",5', ('say "hi" now', "5")),
+        ('"say "hi"",5', ('say "hi"', "5")),
+        ('"hi" she said,5', ('"hi" she said', "5")),
+        ('"a ""b"" "c" d",5', ('a "b" "c" d', "5")),
+        ('"first "line"\n\nand third",5', ('first "line"\n\nand third', "5")),
+    ],
+)
+def test_quotes_that_are_not_doubled_are_text(tmp_path, record, cells):
+    found = read(tmp_path, f"a,b\n{record}\n6,7\n")
+    assert [tuple(row.data.values()) for row in found.rows] == [cells, ("6", "7")]
+    assert [len(row.repairs) for row in found.rows] == [1, 0]
+
+
+@pytest.mark.parametrize("head", ["sep=;\r\n", '"sep=;"\n', "\ufeffsep=;\n"])
+def test_a_first_line_may_name_the_delimiter(tmp_path, head):
+    found = read(tmp_path, f"{head}a;b\n1,5;2\n")
+    assert [(row.row, row.data) for row in found.rows] == [(3, {"a": "1,5", "b": "2"})]
+
+
 def test_a_list_of_messages_in_a_cell_is_one_and_other_text_stays_text(tmp_path):
     messages = [{"role": "user", "content": "x"}]
     out = io.StringIO()

@@ -129,7 +129,8 @@ class _Source:
             cells = cells_of(text, delimiter)
             if cells is not None and len(cells) == width:
                 return cells
-            line = self._next() if cells is None and len(read_on) < _LONGEST_RECORD else None
+            is_open = cells is None or len(cells) < width
+            line = self._next() if is_open and len(read_on) < _LONGEST_RECORD else None
             if line is None or line.content is None:
                 break
             read_on.append(line)

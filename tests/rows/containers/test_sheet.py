@@ -1,0 +1,64 @@
+"""Workbooks are tables: a row a line, cells as text, sheets of the same columns one after the other."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from finewright.features.data.check import check
+from finewright.rows.read import read_rows
+
+HEAD = ("prompt", "completion", "on")
+
+
+def book(path: Path, **sheets: list[tuple[object, ...]]) -> Path:
+    made = Workbook()
+    made.remove(made.active)
+    for title, rows in sheets.items():
+        sheet = made.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    made.save(path)
+    return path
+
+
+def test_rows_stand_at_their_line_and_cells_are_text(tmp_path):
+    rows = [(), HEAD, ("Q", 4.5, date(2026, 1, 2)), (), ("Q2", True, None)]
+    found = read_rows(book(tmp_path / "a.xlsx", one=rows))
+    assert [(row.row, row.data) for row in found.rows] == [
+        (3, {"prompt": "Q", "completion": "4.5", "on": "2026-01-02"}),
+        (5, {"prompt": "Q2", "completion": "true", "on": ""}),
+    ]
+    assert found.problems == ()
+
+
+def test_sheets_of_the_same_columns_are_one_table_and_others_are_named(tmp_path):
+    path = book(
+        tmp_path / "a.xlsx", may=[HEAD, ("Q", "A")], june=[HEAD, ("Q2", "A2")], notes=[("x",)]
+    )
+    found = read_rows(path)
+    assert [(row.row, row.data["prompt"]) for row in found.rows] == [(2, "Q"), (4, "Q2")]
+    assert [(p.level, p.message) for p in found.problems] == [
+        ("warning", "sheets with other columns are not read: notes")
+    ]
+
+
+def test_a_workbook_of_a_folder_is_read_beside_its_other_files(tmp_path):
+    book(tmp_path / "a.xlsx", one=[HEAD, ("Q", "A", "")])
+    (tmp_path / "b.csv").write_text("prompt,completion\nQ,A\n")
+    assert check(tmp_path).rows_kept == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"PK\x03\x04rest", "broken workbook"), (b"\xd0\xcf\x11\xe0rest", "of before 2007")],
+)
+def test_what_is_no_workbook_is_said(tmp_path, content, said):
+    (tmp_path / "a.xlsx").write_bytes(content)
+    assert said in read_rows(tmp_path / "a.xlsx").problems[0].message
+
+
+def test_a_record_that_is_wider_than_the_header_is_refused(tmp_path):
+    found = read_rows(book(tmp_path / "a.xlsx", one=[("a", "b"), ("1", "2", "3"), ("1", "2")]))
+    assert ([row.row for row in found.rows], [p.row for p in found.problems]) == ([3], [2])

@@ -193,3 +193,12 @@ def test_a_source_is_described_as_its_owner_said(tmp_path: Path) -> None:
         "MIT",
         "us",
     )
+
+
+def test_a_source_is_read_in_the_encoding_that_it_states(tmp_path: Path) -> None:
+    text = json.dumps({"prompt": "Привет?", "completion": "Да"}, ensure_ascii=False)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(text.encode("cp1251"))
+    assert [row.prompt[0]["content"] for row in read(path, encoding="cp1251").rows] == ["Привет?"]
+    assert "--encoding cp1251" in lines(read(path))[0]
+    assert lines(read(path, encoding="cp9"))[0].startswith("data.sources.0.encoding: unknown")

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
 from finewright.fetch.telemetry import turn_off_telemetry
+from finewright.rows.containers.encodings import likely_encodings
 from finewright.rows.containers.found import ReadRow, said
 from finewright.rows.containers.kinds import TEXT_SUFFIXES
 from finewright.rows.containers.write import jsonl_at
@@ -229,7 +230,8 @@ def _plain(content: bytes) -> str:
         return content.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         what = f"not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start} of the file"
-        hint = "if it is Windows text: iconv -f WINDOWS-1252 -t UTF-8"
+        names = " or ".join(likely_encodings(content))
+        hint = f"it looks like {names}: save it as UTF-8" if names else "save it as UTF-8"
         raise Refused("unreadable", what, hint) from None
 
 

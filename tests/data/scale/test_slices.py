@@ -35,6 +35,16 @@ def parquet(columns: dict[str, list[str]]) -> bytes:
     return buffer.getvalue()
 
 
+def test_what_was_repaired_is_known_after_unrolling(tmp_path: Path) -> None:
+    path, lines = tmp_path / "a.parquet", tmp_path / "lines"
+    path.write_bytes(parquet({"prompt": ["Q"], "score": [float("nan")]}))  # type: ignore[dict-item]
+    file = RowFile(StatedFile(path, "f"), ReadOptions())
+    unroll(file.part, lines)
+    (row,) = [found for part in slices(file, lines, 0) for found in found_in(part)]
+    assert [row] == list(rows_of(file.part))
+    assert [repair.key for repair in row.repairs] == ["score"]
+
+
 def whole(path: Path) -> list:
     return [found for found in rows_of(StatedFile(path, "f")) if "no rows" not in str(found)]
 

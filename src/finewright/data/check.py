@@ -66,9 +66,10 @@ def check_rows(path: Path, options: ReadOptions, say: Callable[[Problem], None])
         if not isinstance(item, RowFate):
             say(item)
             continue
-        for problem in item.problems:
-            say(problem)
-        every.add_fate(item)
+        if item.problems:
+            every.add_fate(item)
+            for problem in item.problems:
+                say(problem)
         warnings.add(item.rows)
         repeats.add(item.rows)
     for problem in every.add_later(warnings, repeats):

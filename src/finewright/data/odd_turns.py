@@ -14,9 +14,17 @@ OddKind = Literal[
     "undeclared", "beside", "thoughts", "close", "unfilled", "unasked", "column", "goes_on"
 ]
 _UNFILLED = re.compile(r"(?<![\\\w{}$])\{\{ ?[A-Za-z_][\w.]{0,40} ?\}\}(?!\})")
-_THOUGHT_COLUMNS = (
-    *("thinking", "thought", "thoughts", "reasoning", "reasoning_content", "rationale"),
-    *("cot", "chain_of_thought", "think"),
+_THOUGHT_COLUMNS = frozenset(
+    (
+        "thinking",
+        "thought",
+        "thoughts",
+        "reasoning",
+        "reasoning_content",
+        "rationale",
+        "cot",
+        "think",
+    )
 )
 
 
@@ -33,31 +41,27 @@ def odd_turns(row: Row) -> Iterator[OddTurn]:
     declared = {name_of_tool(tool) for tool in row.tools or ()}
     for name, turns in (("messages", row.messages), ("rejected", row.rejected or ())):
         for i, turn in enumerate(turns):
+            content = turn["content"]
             if turn["role"] == "assistant":
                 yield from _of_turn(f"{name}[{i}]", turn, declared)
-            yield from _of_any_turn(f"{name}[{i}].content", turn)
-    for name in _THOUGHT_COLUMNS:
-        if isinstance(thought := row.columns.get(name), str) and thought.strip():
-            yield OddTurn("column", name, name)
-    if _goes_on(row):
-        yield OddTurn("goes_on", f"messages[{len(row.messages) - 1}].content", "")
+            elif turn["role"] == "user" and (not content or content.isspace()):
+                yield OddTurn("unasked", f"{name}[{i}].content", "")
+            if "{{" in content and (found := _UNFILLED.search(content)):
+                yield OddTurn("unfilled", f"{name}[{i}].content", found[0])
+    for key in row.columns.keys() & _THOUGHT_COLUMNS if row.columns else ():
+        if isinstance(thought := row.columns[key], str) and thought.strip():
+            yield OddTurn("column", key, key)
+    if len(row.messages) == len(("asked", "answered")) and _goes_on(*row.messages):
+        yield OddTurn("goes_on", "messages[1].content", "")
 
 
-def _of_any_turn(key: str, turn: Message) -> Iterator[OddTurn]:
-    content = turn["content"]
-    if turn["role"] == "user" and not content.strip():
-        yield OddTurn("unasked", key, "")
-    if "{{" in content and (found := _UNFILLED.search(content)):
-        yield OddTurn("unfilled", key, found[0])
-
-
-def _goes_on(row: Row) -> bool:
-    """Is it one text cut in two, as `The sky is` and ` blue.`?"""
-    if len(row.messages) != len(("asked", "answered")) or row.is_prompt:
+def _goes_on(asking: Message, answering: Message) -> bool:
+    """Are they one text cut in two, as `The sky is` and ` blue.`?"""
+    asked, answered = asking["content"], answering["content"]
+    if answered[:1] != " " and not (answered[:1].islower() and asked[-1:].isalnum()):
         return False
-    asked, answered = (str(turn["content"]) for turn in row.messages)
-    is_cut = asked[-1:].isalnum() and answered[:1].islower()
-    return answered[:1] == " " or (is_cut and answered.rstrip()[-1:] in (".", "!", "?"))
+    is_pair = (asking["role"], answering["role"]) == ("user", "assistant")
+    return is_pair and (answered[0] == " " or answered.rstrip()[-1:] in (".", "!", "?"))
 
 
 def _of_turn(key: str, turn: Message, declared: set[str]) -> Iterator[OddTurn]:

@@ -10,7 +10,9 @@ def with_ids(key: str, messages: list[Any], notes: RowNotes) -> list[Any]:
     """The messages in which each result names the call it answers; what was matched is a warning.
 
     As they are where every result names one already. Any: free JSON, which validation looks at."""
-    if not any(_is_nameless(message) for message in messages):
+    if not any(isinstance(message, dict) and message.get("role") == "tool" for message in messages):
+        return messages
+    if not any(map(_is_nameless, messages)):
         return messages
     taken = {call.get("id") for message in messages for call in _calls(message)}
     fresh = (name for i in range(1, 1 << 30) if (name := f"call_{i}") not in taken)

@@ -137,3 +137,9 @@ def test_an_item_that_is_too_long_is_counted_and_the_others_are_read():
     found = list(array_rows("f", [*chunks, b', {"a": 3}]']))
     assert [type(item) for item in found] == [ReadRow, Unread, ReadRow]
     assert [item.row for item in found if isinstance(item, ReadRow)] == [1, 3]
+
+
+def test_rows_inside_an_object_may_hold_what_json_does_not_have(tmp_path):
+    found = read(tmp_path, '{\n"data": [{"a": 1}, {"a": NaN}]\n}')
+    assert [row.data for row in found.rows] == [{"a": 1}, {"a": None}]
+    assert ["read as null" in problem.message for problem in found.problems] == [True]

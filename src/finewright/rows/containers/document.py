@@ -11,8 +11,8 @@ from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
-from finewright.rows.containers.found import Found, ReadRow, Unread, said
-from finewright.rows.containers.json_rules import check_values, json_object
+from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, said
+from finewright.rows.containers.json_rules import check_values, row_object
 from finewright.rows.containers.lines import LONGEST, Line, parsed
 
 LARGEST = 256_000_000
@@ -239,14 +239,18 @@ def _column(value: object) -> Sequence[object] | None:
 def _held(file: str, piece: _Piece) -> Iterator[Found]:
     """The rows that the one object of a file holds, or the object as a row."""
     is_long = piece.content is None or len(piece.content) > LONGEST
-    rows = None
+    rows, repairs = None, tuple[Repair, ...]()
     with suppress(DataError, UnicodeDecodeError):
-        rows = rows_within(json_object((piece.content or b"").decode()))
+        data, repairs = row_object((piece.content or b"").decode())
+        rows = rows_within(data)
     if rows is None:
         what = f"one object of more than {LARGEST // 1_000_000} MB"
         hint = f"write one row a line: jq -c '.data[]' {file} > {file}.new"
         yield _row(file, piece) if piece.content or not is_long else said(file, what, hint)
         return
+    for repair in repairs:
+        what, hint = repair.says()
+        yield said(file, what, hint, level="warning")
     for row, item in enumerate(rows, start=1):
         yield _item(file, row, item)
 

@@ -31,11 +31,6 @@ def unique(pairs: Pairs) -> dict[str, Any]:
     return data
 
 
-def json_object(text: str) -> dict[str, Any]:
-    """The object that the text is; raises DataError, with the mend, for anything else."""
-    return _row_of(text, unique)
-
-
 def json_value(text: str, pairs: Callable[[Pairs], dict[str, Any]] = unique) -> Any:
     """The value that the text is; raises DataError, with the mend, where it is none."""
     try:

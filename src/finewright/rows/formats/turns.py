@@ -34,9 +34,16 @@ _FOREIGN = frozenset({*_SWITCHES, *_THOUGHTS, "function_call", "from", "value"})
 
 def are_ours(messages: object) -> bool:
     """Is it a list in which nothing is spelled otherwise? Mistakes are validation's to name."""
-    return not isinstance(messages, list) or not any(
-        isinstance(message, dict) and _is_foreign(message) for message in messages
-    )
+    if not isinstance(messages, list):
+        return True
+    for message in messages:
+        if isinstance(message, dict):
+            role = message.get("role")
+            # Most messages of most files: decided here, for this is read for every row.
+            is_plain = isinstance(role, str) and role in _OURS and _FOREIGN.isdisjoint(message)
+            if not (is_plain and isinstance(message.get("content"), str)) and _is_foreign(message):
+                return False
+    return True
 
 
 def _is_foreign(message: Json) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from door_parts import Bar
-from door_parts.privacy import ids, keys, phones
+from door_parts.privacy import ids, keys, people, phones
 
 
 def bars(sets: Path) -> Iterator[Bar]:
@@ -12,3 +12,4 @@ def bars(sets: Path) -> Iterator[Bar]:
     yield from keys.bars()
     yield from ids.bars()
     yield from phones.bars()
+    yield from people.bars()

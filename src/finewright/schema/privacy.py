@@ -37,7 +37,7 @@ class PersonalDataSpec(Model):
     ner: str = default(
         "",
         "Folder of a spaCy pipeline that finds names as well",
-        "without a model names are found by lists and context alone",
+        "without one a small tagger of our own finds names (docs/name-tagger.md)",
     )
 
     @model_validator(mode="after")

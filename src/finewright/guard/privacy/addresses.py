@@ -1,7 +1,8 @@
 """Postal addresses without a model: a street by its form, and what follows it line by line.
 
 Covered: the written forms of the US, UK, Germany and Austria, France, Spain, Italy and the Netherlands,
-with unit, postcode and town; a post office box with its postcode. Not covered: a town or a country alone, a
+with unit, postcode and town; a post office box with its postcode; `streets` has those of any language whose
+postcode and town follow. Not covered: a town or a country alone, a
 street without a number."""
 
 import re
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from finewright.guard.privacy import streets
 from finewright.guard.privacy.gazetteer import listed
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
@@ -18,22 +20,27 @@ _UNIT = (
     r"(?:Apt|Suite|Unit|Flat|Studio|Room|Floor|Piso|Apartamento|Puerta|Appartamento|Wohnung|Box|Appt"
     r"|Apartment)"
 )
-_GERMAN = re.compile(
-    rf"(?:{_UPPER}[^\W\d_]*(?:-[^\W\d_]+)*"
+# Each pattern begins with one class of characters or with literals: so a search skips what cannot begin one.
+_NUMBER_AFTER = r" [0-9]{1,4} ?[a-zA-Z]?\b(?:/[0-9]+)?"
+_JOINED = re.compile(
+    rf"{_UPPER}[^\W\d_]*(?:-[^\W\d_]+)*"
     r"(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|ufer|damm|steig|hof|laan|straat|gracht|plein|kade|dijk"
-    r"|pad|singel|baan|dreef|gatan|vägen|gränd|gränden|stigen|torget)"
-    rf"|(?:{_CAPITAL}[ -]){{1,3}}(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ring|Ufer|Damm))"
-    r" [0-9]{1,4} ?[a-zA-Z]?\b(?:/[0-9]+)?"
+    r"|pad|singel|baan|dreef|gatan|vägen|gränd|gränden|stigen|torget|gata|gate|gaten|gade|vej|vejen|vegen|veien"
+    rf"|katu|kuja|tie|polku|brücke|wall|graben|stígur|braut|utca|str){_NUMBER_AFTER}"
+)
+_APART = re.compile(
+    rf"{_CAPITAL}[ -](?:{_CAPITAL}[ -]){{0,2}}(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ring|Ufer|Damm)"
+    rf"{_NUMBER_AFTER}"
 )
 _ROMANCE_WORD = (
     r"(?:Calle|C/|Avenida|Avda\.?|Av\.|Plaza|Paseo|Pasaje|Ronda|Camino|Glorieta|Rambla|Callejón|Cañada|Acceso"
     r"|Alameda|Cuesta|Pasadizo|Urbanización|Vial|Via|Viale|Piazza|Corso|Strada|Vicolo|Largo|Contrada|Canale"
-    r"|Borgo|Rotonda|Stretto|Incrocio|[Rr]ue|[Aa]venue|[Bb]oulevard|[Cc]hemin|[Pp]lace|[Ii]mpasse|Allée|Rua"
-    r"|Travessa|Praça|R\.|Beco|[Uu]l\.|[Aa]l\.|[Pp]l\.|[Aa]leja|[Pp]lac|[Uu]lica)"
+    r"|Borgo|Rotonda|Stretto|Incrocio|Rue|rue|Avenue|avenue|Boulevard|boulevard|Chemin|chemin|Place|place|Impasse|impasse|Allée|Rua"
+    r"|Travessa|Praça|R\.|Beco|Ul\.|ul\.|Al\.|al\.|Pl\.|pl\.|Aleja|aleja|Plac|plac|Ulica|ulica)"
 )
 _OF = r"(?: (?:de|del|della|dei|di|du|des|la|el|los|las|le|do|da|dos|das)){0,3}(?: [dl]['\u2019])?"
 _ROMANCE = re.compile(
-    rf"(?:[0-9]{{1,4}}(?: ?bis| ?ter)?,? )?{_ROMANCE_WORD}{_OF} ?"
+    rf"{_ROMANCE_WORD}{_OF} ?"
     rf"{_CAPITAL}(?:(?: (?:de|del|di|du|y|i|da|do|das|dos|ao))? {_CAPITAL}){{0,3}}"
     r"(?:,? ?(?:[0-9]{1,4}(?:/[0-9]+)?(?![0-9])|S/N))?"
 )
@@ -45,7 +52,8 @@ _BOX = re.compile(
 # What may follow: a unit, a postcode with its town or the reverse, a town, a state, a country.
 _CODE = (
     r"(?:[A-Z]{2} [0-9]{5}(?:-[0-9]{4})?|[0-9]{4} ?[A-Z]{2}\b|(?:[A-Z]{1,2}-)?[0-9]{4,5}(?:-[0-9]{3,4})?"
-    r"(?: [A-Z]{2}\b)?|[0-9]{2}-[0-9]{3}|[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2})(?![0-9A-Za-z-])"
+    r"(?: [A-Z]{2}\b)?|[0-9]{2}-[0-9]{3}|[0-9]{3} ?[0-9]{2,3}|[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2})"
+    r"(?![0-9A-Za-z-])"
 )
 _TOWN = (
     rf"{_CAPITAL}\b(?:[ -](?:(?:am|an der|de|del|di|do|da|la|le|les|sur|upon|on|in|im|of|van|den) )?"
@@ -67,34 +75,48 @@ class _Tail(NamedTuple):
 
 def recognisers() -> tuple[Recogniser, ...]:
     """Postal addresses."""
-    return (recogniser(recognise, "address"),)
+    return (recogniser(recognise, "address"), recogniser(streets.recognise, "address"))
 
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """A street with a number, or with a postcode after it; with the lines of the address that follow."""
     if not _DIGIT.search(scan.text):
         return
-    for pattern in (_english(), _GERMAN, _ROMANCE, _BOX):
+    for pattern in (*_english(), _JOINED, _APART, _ROMANCE, _BOX):
         for match in pattern.finditer(scan.text):
-            start = match.start()
+            start = _with_lead(scan.text, match.start())
             if start and (scan.text[start - 1].isalnum() or scan.text[start - 1] in "-_"):
                 continue
             tail = _tail(scan.text, match.end())
-            if tail.has_code or (pattern is not _BOX and _DIGIT.search(match[0])):
+            has_number = _DIGIT.search(scan.text, start, match.end())
+            if tail.has_code or (pattern is not _BOX and has_number):
                 confidence = 0.85 if tail.has_code else 0.65
                 yield PersonalSpan(
                     start, tail.end, "address", confidence, "a street and its number"
                 )
 
 
+# A number or a unit before the street: `12 bis, rue ...`, `Apt. 5, 12 Main Street`.
+_LEAD = re.compile(rf"(?:(?<!\w)[0-9]{{1,4}}(?: ?bis| ?ter)?,? |{_UNIT}\.? \w+,?\s+)$")
+_LONGEST_LEAD = 24
+
+
+def _with_lead(text: str, start: int) -> int:
+    lead = _LEAD.search(text[max(0, start - _LONGEST_LEAD) : start])
+    return start - len(lead[0]) if lead else start
+
+
 @cache
-def _english() -> re.Pattern[str]:
+def _english() -> tuple[re.Pattern[str], ...]:
     street_words = sorted(listed("street_words"), key=len, reverse=True)
     suffix = "|".join(f"[{word[0].upper()}{word[0]}]{word[1:]}" for word in street_words)
-    return re.compile(
-        rf"(?:{_UNIT}\.? \w+,?\s+)?[0-9]{{1,5}}[A-Za-z]?,? (?:{_CAPITAL} ){{1,4}}(?:{suffix})\b\.?"
-        rf"|[0-9]{{1,5}}(?:/[0-9]+)? (?:{_CAPITAL}\s){{1,4}}\s?{_UNIT}\.? [0-9]+"
-        rf"|{_UNIT}\.? [0-9]+\w*,?\s+(?:{_CAPITAL} ){{1,4}}(?:{suffix})\b"
+    return (
+        re.compile(
+            r"[0-9]{1,5}[A-Za-z]?,? "
+            rf"(?:[0-9]{{1,3}}(?:st|nd|rd|th) |(?:{_CAPITAL}\.? ){{1,4}})(?:{suffix})\b\.?"
+        ),
+        re.compile(rf"[0-9]{{1,5}}(?:/[0-9]+)? (?:{_CAPITAL}\s){{1,4}}\s?{_UNIT}\.? [0-9]+"),
+        re.compile(rf"{_UNIT}\.? [0-9]+\w*,?\s+(?:{_CAPITAL} ){{1,4}}(?:{suffix})\b"),
     )
 
 

@@ -1,13 +1,13 @@
-"""The word lists of names and streets, read when they are first needed.
+"""The short word lists of names and streets, read when they are first needed.
 
-Written by hand: common given names and surnames of the languages that we read, words that are no names,
-and the street suffixes of the United States Postal Service (Publication 28, appendix C1)."""
+Written by hand: given names and surnames that stand in for others, words that are no names or make one
+of something else, and the street suffixes of the US Postal Service (Publication 28, appendix C1)."""
 
 from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-ListName = Literal["given_names", "ambiguous_names", "surnames", "street_words", "not_names"]
+ListName = Literal["given_names", "surnames", "street_words", "not_names", "not_people"]
 
 
 @cache

@@ -17,7 +17,7 @@ from finewright.guard.privacy import banking, births, national_ids, phones
 from finewright.guard.privacy.checksums import luhn, mod_97_10
 from finewright.guard.privacy.find import recognisers
 from finewright.guard.privacy.gazetteer import ListName, listed
-from finewright.guard.privacy.names import no_names
+from finewright.guard.privacy.name_features import flags_of
 from finewright.guard.privacy.scan import StandIn, only_digits
 from finewright.schema.privacy import FoundType
 
@@ -77,7 +77,7 @@ class Pseudonyms:
 @cache
 def _pool(name: ListName) -> tuple[str, ...]:
     """The names of a list that are read as one anywhere: not Don, not April."""
-    return tuple(sorted(listed(name) - no_names()))
+    return tuple(sorted(name for name in listed(name) if not set(flags_of(name)) & set("cnp")))
 
 
 @cache

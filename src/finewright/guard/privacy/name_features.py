@@ -1,0 +1,116 @@
+"""What the tagger of names knows of a word: which lists it is in, how it is written, what stands around."""
+
+import lzma
+import re
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from finewright.guard.privacy.gazetteer import listed
+
+PARTICLES = frozenset({
+    "van", "von", "vom", "de", "del", "della", "di", "da", "do", "dos", "das", "du", "la", "le", "der", "den",
+    "zu", "zur", "ter", "ten", "bin", "al", "y", "e", "i", "el", "af", "av", "te", "zum",
+})  # fmt: skip
+TITLES = frozenset({
+    "mr", "mrs", "ms", "miss", "mister", "dr", "prof", "sir", "lady", "lord", "herr", "herrn", "frau",
+    "fräulein", "señor", "señora", "srta", "sr", "sra", "don", "doña", "dra", "monsieur", "madame",
+    "mademoiselle", "mme", "mlle", "signor", "signora", "signore", "sig", "sigra", "dott", "dottssa", "ing",
+    "dhr", "mevr", "mevrouw", "meneer", "pan", "pani", "panu", "senhor", "senhora", "hr", "fru", "fr",
+})  # fmt: skip
+_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W\d_]+)*|\n|[^\w\s]")
+_POSSESSIVE = ("'s", "\u2019s")
+_SHORT, _LONG = 3, 8
+
+
+class Words(NamedTuple):
+    """The words, signs and line ends of a text, where each begins, and the kinds of those in capitals."""
+
+    texts: list[str]
+    starts: list[int]
+    kinds: dict[int, str]
+
+    def end(self, at: int) -> int:
+        """Where the word at a place ends, without the s of a possessive."""
+        return self.starts[at] + len(self.texts[at])
+
+    def kind(self, at: int) -> str:
+        """What the word at a place is; a line end before the first and after the last."""
+        if not 0 <= at < len(self.texts):
+            return "\n"
+        return self.kinds.get(at) or kind_of(self.texts[at])
+
+    def lower(self, at: int) -> str:
+        """The word at a place as lists have it."""
+        return self.texts[at].lower() if 0 <= at < len(self.texts) else "\n"
+
+
+def words_of(text: str) -> Words:
+    """The words of a text; the kind is known at once of those that may be part of a name."""
+    matches = list(_WORD.finditer(text))
+    texts = [match[0] for match in matches]
+    kinds = {}
+    for at, word in enumerate(texts):
+        if word[0].isupper():
+            if word.endswith(_POSSESSIVE):
+                texts[at] = word[:-2]
+            kinds[at] = kind_of(texts[at])
+    return Words(texts, [match.start() for match in matches], kinds)
+
+
+@lru_cache(maxsize=20_000)
+def kind_of(word: str) -> str:
+    """A with the lists that a capitalised word is in; T title, p particle, l other, 0 digits, or the sign."""
+    if not word[0].isalpha():
+        return "0" if word[0].isdigit() else word
+    if not word.isalpha() and any(character.isdigit() for character in word):
+        return "0"
+    lower = word.lower()
+    if lower in TITLES:
+        return "T"
+    if word[0].islower():
+        return "p" if lower in PARTICLES else "l"
+    return "A" + flags_of(lower)
+
+
+def flags_of(lower: str) -> str:
+    """g a given name, s a surname, p a place, c a common word, n never a name: those that apply, in order.
+
+    Of a word with hyphens, those of all of its parts."""
+    known = known_words()
+    if lower in known:
+        flags = known[lower]
+    elif "-" in lower:
+        parts = [known.get(part, "") for part in lower.split("-")]
+        flags = "".join(flag for flag in "gspc" if all(flag in part for part in parts))
+    else:
+        flags = ""
+    return flags + "n" if lower in listed("not_names") else flags
+
+
+@cache
+def known_words() -> dict[str, str]:
+    """Of each listed word its flags: names of `people.txt.xz`, whose sources the model card names."""
+    path = files("finewright.guard.privacy") / "lists" / "people.txt.xz"
+    text = lzma.decompress(path.read_bytes()).decode()
+    return dict(line.split("\t") for line in text.splitlines())
+
+
+def features(words: Words, at: int) -> list[str]:
+    """What speaks for or against the word at a place being part of a name."""
+    text, kind = words.texts[at], words.kind(at)
+    one, two, next_ = words.kind(at - 1), words.kind(at - 2), words.kind(at + 1)
+    before, earlier, lower = words.lower(at - 1), words.lower(at - 2), text.lower()
+    found = [
+        kind, f"-1 {one}", f"-2 {two}", f"+1 {next_}", f"+2 {words.kind(at + 2)}", f"{one}|{kind}",
+        f"{kind}|{next_}", f"{one}|{kind}|{next_}", f"{two}|{one}|{kind}", f"w-1 {before}", f"w-2 {earlier}",
+        f"w+1 {words.lower(at + 1)}", f"w+2 {words.lower(at + 2)}", f"w-1 {earlier} {before}",
+        f"end {lower[-3:]}", f"end {lower[-2:]}",
+    ]  # fmt: skip
+    if text.isupper():
+        found.append("initial" if len(text) == 1 else f"upper {kind}")
+    elif not text[1:].islower() and "-" not in text:
+        found.append("mixed")
+    if len(text) <= _SHORT or len(text) >= _LONG:
+        found.append("short" if len(text) <= _SHORT else "long")
+    return found

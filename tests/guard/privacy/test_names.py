@@ -1,0 +1,95 @@
+"""Names and addresses as people of many countries write them, and what only looks like one."""
+
+import pytest
+
+from finewright.guard.privacy.find import find
+from finewright.guard.privacy.name_features import words_of
+
+
+def _found(text: str, type_: str) -> list[str]:
+    return [
+        text[span.start : span.end]
+        for span in find(text, {"name", "address"})
+        if span.type == type_
+    ]
+
+
+# Written in the six languages of the data door; no sentence of the tagger's training.
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (
+            "Could you forward this to Siobhan Kavanagh? Thanks.",
+            ["Siobhan Kavanagh"],
+        ),
+        ("Laut Jürgen Oberhäuser kam die Ware am Dienstag an.", ["Jürgen Oberhäuser"]),
+        ("Madame Lefebvre a vu Thierry Beaumont à Paris.", ["Lefebvre", "Thierry Beaumont"]),
+        ("Le escribe Ximena Zubizarreta, gracias.", ["Ximena Zubizarreta"]),
+        ("Mi chiamo Ludovica Brambilla.", ["Ludovica Brambilla"]),
+        ("Met vriendelijke groet,\nJoost van den Berg", ["Joost van den Berg"]),
+        ("It was signed by John F. Kowalczyk on Monday.", ["John F. Kowalczyk"]),
+        ("Anna's report was late.", ["Anna"]),
+    ],
+)
+def test_a_name_is_found_whole(text: str, names: list[str]) -> None:
+    assert _found(text, "name") == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The Premium Plan includes Google Drive and Phone Support in New York.",
+        "Bitte öffnen Sie die Einstellungen und wählen Sie Konto.",
+        "Monday, March 4: see Terms of Service, Section 3.",
+        "Bonjour, je voudrais annuler ma commande.",
+        "Stichting Kowalczyk and Brambilla & Zonen are firms, Kowalczyk GmbH too.",
+        "My IBAN is on file; HTTP and JSON are words.",
+        "nothing in capitals here",
+        "",
+    ],
+)
+def test_what_only_looks_like_a_name(text: str) -> None:
+    assert _found(text, "name") == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "Karu põik 61, 80098 Pärnu", "Turjaška 115, 3332 Rečica", "Bavorovská 788, 384 73 Stachy",
+        "Csabai kapu 60., 1038 Budapest", "Kringlan 66, 107 Reykjavík", "Östbygatan 25, 312 18 LAHOLM",
+        "40 rue des six frères Ruellan, 44230 Tours", "Ermou 15, Athina 105 63",
+        "Brīvības iela 1, Rīga, LV-1010", "12 MG Road, Bengaluru 560001",
+        "ul. Marszałkowska 10/5, 00-001 Warszawa", "Reyes Católicos 75, 11130 Cádiz",
+    ],
+)  # fmt: skip
+def test_an_address_is_found_by_its_order_in_any_language(address: str) -> None:
+    assert _found(f"I live at {address}. Thanks", "address") == [address]
+    assert _found(f"Ship to {address}\nThanks", "address") == [address]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Seite 12, 1500 Euro", "see Section 12, Article 12345", "In Kapitel 3, 1945 Berlin",
+        "On March 12, 2024 Paris was full", "Order 15, 2000 Items", "he paid 30, 2000 Berlin",
+    ],
+)  # fmt: skip
+def test_figures_with_a_word_are_no_address(text: str) -> None:
+    assert _found(text, "address") == []
+
+
+def test_words_have_their_places_and_a_possessive_is_cut() -> None:
+    text = "Dear O'Neil's\nfriend, 12 van"
+    words = words_of(text)
+    assert words.texts == ["Dear", "O'Neil", "\n", "friend", ",", "12", "van"]
+    assert [text[start : start + 2] for start in words.starts] == [
+        "De",
+        "O'",
+        "\nf",
+        "fr",
+        ", ",
+        "12",
+        "va",
+    ]
+    kinds = [words.kind(at)[0] for at in range(-1, 8)]
+    assert kinds == ["\n", "A", "A", "\n", "l", ",", "0", "p", "\n"]

@@ -23,7 +23,7 @@ _POSSESSIVE = ("'s", "\u2019s")
 _SHORT, _LONG = 3, 8
 
 
-class Words(NamedTuple):
+class SplitWords(NamedTuple):
     """The words, signs and line ends of a text, where each begins, and the kinds of those in capitals."""
 
     texts: list[str]
@@ -45,7 +45,7 @@ class Words(NamedTuple):
         return self.texts[at].lower() if 0 <= at < len(self.texts) else "\n"
 
 
-def words_of(text: str) -> Words:
+def words_of(text: str) -> SplitWords:
     """The words of a text; the kind is known at once of those that may be part of a name."""
     matches = list(_WORD.finditer(text))
     texts = [match[0] for match in matches]
@@ -55,7 +55,7 @@ def words_of(text: str) -> Words:
             if word.endswith(_POSSESSIVE):
                 texts[at] = word[:-2]
             kinds[at] = kind_of(texts[at])
-    return Words(texts, [match.start() for match in matches], kinds)
+    return SplitWords(texts, [match.start() for match in matches], kinds)
 
 
 @lru_cache(maxsize=20_000)
@@ -96,7 +96,7 @@ def known_words() -> dict[str, str]:
     return dict(line.split("\t") for line in text.splitlines())
 
 
-def features(words: Words, at: int) -> list[str]:
+def features(words: SplitWords, at: int) -> list[str]:
     """What speaks for or against the word at a place being part of a name."""
     text, kind = words.texts[at], words.kind(at)
     one, two, next_ = words.kind(at - 1), words.kind(at - 2), words.kind(at + 1)

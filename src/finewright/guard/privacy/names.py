@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from finewright.guard.privacy.gazetteer import listed
-from finewright.guard.privacy.name_features import PARTICLES, Words, features, words_of
+from finewright.guard.privacy.name_features import PARTICLES, SplitWords, features, words_of
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
 _COMPANY = re.compile(
@@ -29,7 +29,7 @@ _FIRST, _BESIDE = 0.5, 0.15
 _MOST_WORDS, _SURE = 8, 0.89
 
 
-class Weights(NamedTuple):
+class NameWeights(NamedTuple):
     """What the regression learned: a weight of each feature, and what is there without any."""
 
     bias: float
@@ -63,7 +63,7 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
             yield PersonalSpan(words.starts[at], stop, "name", confidence, "a name to the tagger")
 
 
-def _is_listed_pair(words: Words, first: int) -> bool:
+def _is_listed_pair(words: SplitWords, first: int) -> bool:
     """A given name with a surname beside it, and neither a common word or a place of that name alone."""
     one, other = words.kind(first), words.kind(first + 1)
     is_pair = (
@@ -72,7 +72,7 @@ def _is_listed_pair(words: Words, first: int) -> bool:
     return is_pair and words.end(first) + 1 == words.starts[first + 1]
 
 
-def _is_other(words: Words, first: int, last: int) -> bool:
+def _is_other(words: SplitWords, first: int, last: int) -> bool:
     """A greeting, a month or an abbreviation alone; or the name of a firm, a street or a ship."""
     firms, streets = listed("not_people"), listed("street_words")
     before, after = words.lower(first - 1), words.lower(last)
@@ -89,12 +89,12 @@ def _is_other(words: Words, first: int, last: int) -> bool:
     return kind.endswith("n") or is_abbreviation
 
 
-def _is_number_beside(words: Words, first: int) -> bool:
+def _is_number_beside(words: SplitWords, first: int) -> bool:
     """Is it what follows a house number: 75 Azaliowa?"""
     return words.kind(first - 1) == "0" and words.end(first - 1) + 1 == words.starts[first]
 
 
-def _end_of_name(text: str, words: Words, chances: Mapping[int, float], first: int) -> int:
+def _end_of_name(text: str, words: SplitWords, chances: Mapping[int, float], first: int) -> int:
     """After the last word of the name that begins at a place."""
     end = place = first + 1
     while place < len(words.texts) and place - first < _MOST_WORDS:
@@ -107,13 +107,13 @@ def _end_of_name(text: str, words: Words, chances: Mapping[int, float], first: i
     return end
 
 
-def _is_particle(words: Words, chances: Mapping[int, float], place: int) -> bool:
+def _is_particle(words: SplitWords, chances: Mapping[int, float], place: int) -> bool:
     """Van, de: a part where names stand on both sides."""
     is_named = chances.get(place - 1, 0.0) >= _FIRST or words.texts[place - 1] in PARTICLES
     return is_named and words.texts[place] in PARTICLES
 
 
-def _is_initial(words: Words, place: int) -> bool:
+def _is_initial(words: SplitWords, place: int) -> bool:
     return words.texts[place] == "." and len(words.texts[place - 1]) == 1
 
 
@@ -125,7 +125,7 @@ def probability(found: Sequence[str]) -> float:
 
 
 @cache
-def _weights() -> Weights:
+def _weights() -> NameWeights:
     path = files("finewright.guard.privacy") / "lists" / "name_weights.json.xz"
     data = json.loads(lzma.decompress(path.read_bytes()))
-    return Weights(data["bias"], data["weights"])
+    return NameWeights(data["bias"], data["weights"])

@@ -124,6 +124,15 @@ def test_what_would_pass_in_silence_is_said(tmp_path, row, level, key, said):
     assert said in problem.message
 
 
+def test_a_reply_beside_a_prompt_is_trained_when_the_hint_is_followed(tmp_path):
+    path = put(tmp_path / "a.jsonl", {"prompt": "Q?", "response": "A"})
+    (problem,) = check(path).problems
+    assert (problem.level, problem.key) == ("info", "response")
+    assert "--column completion=response" in problem.hint
+    followed = check(path, read_options(columns={"completion": "response"}))
+    assert (followed.rows_kept, followed.problems) == (1, ())
+
+
 @pytest.mark.parametrize(
     "text", [r"\frac{{a}}{{b}}", "${{ x }}", "{{ if x }}", "a {{}} b", "{{{x}}}"]
 )

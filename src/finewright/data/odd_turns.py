@@ -11,9 +11,10 @@ from finewright.judge.calls import name_of_tool
 from finewright.schema.rows import Message, Row
 
 OddKind = Literal[
-    "undeclared", "beside", "thoughts", "close", "unfilled", "unasked", "column", "goes_on"
+    "undeclared", "beside", "thoughts", "close", "unfilled", "unasked", "column", "reply", "goes_on"
 ]
 _UNFILLED = re.compile(r"(?<![\\\w{}$])\{\{ ?[A-Za-z_][\w.]{0,40} ?\}\}(?!\})")
+_REPLY_COLUMNS = frozenset(("response", "generation", "reply", "output"))
 _THOUGHT_COLUMNS = frozenset(
     (
         "thinking",
@@ -48,11 +49,21 @@ def odd_turns(row: Row) -> Iterator[OddTurn]:
                 yield OddTurn("unasked", f"{name}[{i}].content", "")
             if "{{" in content and (found := _UNFILLED.search(content)):
                 yield OddTurn("unfilled", f"{name}[{i}].content", found[0])
-    for key in row.columns.keys() & _THOUGHT_COLUMNS if row.columns else ():
-        if isinstance(thought := row.columns[key], str) and thought.strip():
-            yield OddTurn("column", key, key)
+    if row.columns:
+        yield from _of_columns(row)
     if len(row.messages) == len(("asked", "answered")) and _goes_on(*row.messages):
         yield OddTurn("goes_on", "messages[1].content", "")
+
+
+def _of_columns(row: Row) -> Iterator[OddTurn]:
+    named: tuple[tuple[OddKind, frozenset[str]], ...] = (
+        ("column", _THOUGHT_COLUMNS),
+        ("reply", _REPLY_COLUMNS if row.is_prompt else frozenset()),
+    )
+    for kind, names in named:
+        for key in sorted(row.columns.keys() & names):
+            if isinstance(text := row.columns[key], str) and text.strip():
+                yield OddTurn(kind, key, key)
 
 
 def _goes_on(asking: Message, answering: Message) -> bool:

@@ -18,7 +18,7 @@ _ROW_BITS = 40
 _MOST_NAMED = 5
 _CONTROLS = ("control", "ordinary")
 _ODD = get_args(turns.OddKind)
-_INFOS = ("beside", "column", "goes_on")
+_INFOS = ("beside", "column", "reply", "goes_on")
 
 
 class Noted(NamedTuple):
@@ -202,6 +202,10 @@ def _of_odd_turn(seen: FirstRow) -> Problem:
         "column": (
             f"ha{'s' if one else 've'} thoughts in the column `{says}`, which is kept and not trained",
             "to train them, write them into the answer's message as `reasoning_content`",
+        ),
+        "reply": (
+            f"ha{'s' if one else 've'} a text in the column `{says}` beside a prompt, kept as a column",
+            f"to train it as the answer: --column completion={says}",
         ),
         "goes_on": (
             f"{'is text that goes' if one else 'are texts that go'} on after the prompt, which TRL joins"

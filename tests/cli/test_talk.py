@@ -1,13 +1,17 @@
 """A conversation in a terminal remembers, until it is told to begin anew."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 
-from finewright.cli.talk import talk
+from finewright.cli.talk import beside, talk
+from finewright.errors import FetchError
 from finewright.workbench.chat import Manner
+from finewright.workbench.speakers import EndpointSpeaker, LocalSpeaker, Speaker
 from finewright.workbench.systems import load_system
+from served import Asked, Reply, served
 
 pytestmark = pytest.mark.torch
 
@@ -27,9 +31,81 @@ def test_reset_begins_a_new_conversation(
 
     def typed(*lines: str) -> str:
         monkeypatch.setattr("sys.stdin", Terminal("".join(f"{line}\n" for line in lines)))
-        talk(model, manner, system="", prompt="")
+        talk([LocalSpeaker(model)], manner, system="", prompt="")
         return capsys.readouterr().out
 
     once = typed("the red 100")
     assert typed("the red 100", "/reset", "the red 100") == 2 * once
     assert typed("the red 100", "/help", "the red 100") != 2 * once
+
+
+MANNER = Manner(max_new_tokens=6, temperature=0.0, seed=0)
+
+
+def echoed(asked: Asked) -> Reply:
+    """A server that says what it was asked last, word by word."""
+    words = asked.body["messages"][-1]["content"].split()
+    deltas = [{"reasoning_content": "hm"}, *({"content": f"{word} "} for word in words)]
+    lines = [f"data: {json.dumps({'choices': [{'delta': delta}]})}\n\n" for delta in deltas]
+    return Reply("".join([*lines, "data: [DONE]\n\n"]).encode())
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, speakers: list[Speaker], *lines: str) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("".join(f"{line}\n" for line in lines)))
+    talk(speakers, MANNER, system="", prompt="")
+
+
+def test_a_served_model_is_talked_to_as_one_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "talk.jsonl"
+    with served(echoed) as server:
+        speaker = EndpointSpeaker(f"{server.url}#echo")
+        lines = (
+            "/system Be brief.",
+            "one \\",
+            "two",
+            "/history",
+            f"/save {saved}",
+            f"/save {saved}",
+        )
+        typed(monkeypatch, [speaker], *lines, "/nothing")
+    shown = capsys.readouterr()
+    assert shown.out == "one two \n"
+    (call,) = server.asked
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "one \ntwo"},
+    ]
+    assert call.body["messages"] == messages
+    said = {"role": "assistant", "content": "one two "}
+    assert json.loads(saved.read_text()) == {"messages": [*messages, said], "model": "echo"}
+    assert "there is such a file already" in shown.err
+    assert "no such command" in shown.err
+    assert "user: one \ntwo" in shown.err
+
+
+def test_two_answer_side_by_side(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served(echoed) as server:
+        speakers: list[Speaker] = [EndpointSpeaker(f"{server.url}#{name}") for name in ("a", "b")]
+        typed(monkeypatch, speakers, "hello")
+    header, rule, answer = capsys.readouterr().out.splitlines()
+    assert [column.strip() for column in header.split("|")] == ["a", "b"]
+    assert set(rule) <= set("-| ")
+    assert [column.strip() for column in answer.split("|")] == ["hello", "hello"]
+    assert [call.body["model"] for call in server.asked] == ["a", "b"]
+
+
+def test_columns_are_as_wide_as_the_terminal() -> None:
+    lines = beside(["one", "two"], ["word " * 30, "x"], 63).splitlines()
+    assert max(map(len, lines)) <= 63
+    assert sum("word" in line for line in lines) > 1
+
+
+def test_what_the_server_refuses_is_one_line() -> None:
+    with served(lambda _: Reply({"error": {"message": "no such\nmodel"}}, 404)) as server:
+        speaker = EndpointSpeaker(f"{server.url}#echo")
+        with pytest.raises(FetchError, match="no such model"):
+            list(speaker.answer([{"role": "user", "content": "Hi"}], MANNER))

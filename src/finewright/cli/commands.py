@@ -75,8 +75,11 @@ class EvaluateOptions(CommandOptions):
 class ChatOptions(CommandOptions):
     """Who is talked to, and how answers are drawn."""
 
-    target: Target
+    target: Annotated[str, argument("RUN_OR_MODEL_OR_URL")] = option(
+        ..., "A run folder, a base model by name, or a served model: https://HOST/v1#MODEL."
+    )
     prompt: Annotated[str, Flag("--prompt -p")] = option("", "Ask once and end.")
+    compare: str = option("", "Another one, as the first, that answers beside it.")
     system: str = option("", "The system prompt; default: the run's own.")
     max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
     max_thought_tokens: int | None = option(None, _THOUGHTS, ge=1)
@@ -201,13 +204,15 @@ def chat(options: ChatOptions, session: Session) -> None:
     """A conversation on the terminal."""
     from finewright.cli.talk import talk
     from finewright.workbench.chat import Manner
-    from finewright.workbench.systems import load_talker
+    from finewright.workbench.speakers import speaker_of
 
     manner = Manner(
         options.max_new_tokens, options.temperature, options.seed, options.max_thought_tokens
     )
-    model = load_talker(options.target, base_model=options.base_model)
-    talk(model, manner, system=options.system, prompt=options.prompt)
+    speakers = [speaker_of(options.target, base_model=options.base_model)]
+    if options.compare:
+        speakers.append(speaker_of(options.compare))
+    talk(speakers, manner, system=options.system, prompt=options.prompt)
 
 
 def predict(options: PredictOptions, session: Session) -> BaseModel:

@@ -1,79 +1,204 @@
-"""A conversation on the terminal."""
+"""A conversation on the terminal, with one model or with two side by side."""
 
 import io
+import json
+import shutil
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
 from typing import TextIO
 
-from finewright.compare.models import LoadedModel
-from finewright.workbench.chat import Manner, answer
+from finewright.errors import DataError, FinewrightError
+from finewright.store.atomic import write_bytes
+from finewright.workbench.chat import Manner
+from finewright.workbench.speakers import Speaker
 
 _DIMMED = "\x1b[2m{}\x1b[0m"
-_RESET = "/reset"
-_HELP = f"{_RESET} begins a new conversation, Ctrl-D ends"
+_HELP = """/system TEXT   begin anew with this system prompt; without a text, show it
+/reset         begin a new conversation
+/history       show the conversation
+/save FILE     write it as rows of messages, JSONL; the file must be new
+a \\ at the end of a line: the next line belongs to it. Ctrl-D ends
+"""
+_NARROWEST = 24
 
 
-def talk(model: LoadedModel, manner: Manner, *, system: str, prompt: str) -> None:
+@dataclass(slots=True)
+class _Conversation:
+    """With one speaker; `opening` are the messages that it begins with."""
+
+    speaker: Speaker
+    opening: list[dict[str, str]]
+    messages: list[dict[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, speaker: Speaker, system: str) -> "_Conversation":
+        prompt = system or speaker.system_prompt
+        opening = [{"role": "system", "content": prompt}] if prompt else []
+        return cls(speaker, opening, list(opening))
+
+    def begin(self, system: str | None = None) -> None:
+        """Anew, with another system prompt where there is one."""
+        if system is not None:
+            self.opening = [{"role": "system", "content": system}]
+        self.messages = list(self.opening)
+
+
+def talk(speakers: Sequence[Speaker], manner: Manner, *, system: str, prompt: str) -> None:
     """Answer `prompt` once, or else what comes from stdin until it ends.
 
     In a terminal the lines are turns of one conversation. Of a pipe each line is a conversation of its own,
     so that no answer depends on the lines before it, and a blank line is answered by a blank line, so that
     answers of one line stand where their questions do; an empty line follows an answer of several lines.
-    Without `system`, a tuned model is asked with the system prompt that it was trained with."""
-    system_prompt = system or model.system_prompt
-    opening = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    Without `system`, a tuned model is asked with the system prompt that it was trained with. Each of two
+    speakers has a conversation of its own, with the same questions."""
+    conversations = [_Conversation.of(speaker, system) for speaker in speakers]
     if prompt:
-        _say(model, [*opening, {"role": "user", "content": prompt}], manner)
+        _ask(conversations, prompt, manner)
     elif sys.stdin.isatty():
-        _converse(model, opening, manner)
+        _converse(conversations, manner)
     else:
         for line in _lines():
-            messages = [*opening, {"role": "user", "content": line}]
-            if not line.strip() or "\n" in _say(model, messages, manner):
+            for each in conversations:
+                each.begin()
+            if not line.strip() or "\n" in _ask(conversations, line, manner):
                 sys.stdout.write("\n")
                 sys.stdout.flush()
 
 
-def _converse(model: LoadedModel, opening: list[dict[str, str]], manner: Manner) -> None:
-    sys.stderr.write(f"{model.name}: say something; {_HELP}\n")
-    messages = list(opening)
-    for line in _lines(prompt="> "):
-        if line.strip() == _RESET:
-            messages = list(opening)
-            sys.stderr.write("a new conversation\n")
-        elif line.strip() == "/help":
-            sys.stderr.write(f"{_HELP}\n")
+def _converse(conversations: Sequence[_Conversation], manner: Manner) -> None:
+    names = " and ".join(each.speaker.name for each in conversations)
+    sys.stderr.write(f"{names}: say something; /help shows the commands, Ctrl-D ends\n")
+    for line in _turns():
+        if line.startswith("/"):
+            try:
+                sys.stderr.write(_obey(conversations, line.strip()))
+            except FinewrightError as error:
+                sys.stderr.write(f"{error}\n")
         elif line.strip():
-            messages.append({"role": "user", "content": line})
-            messages.append({"role": "assistant", "content": _say(model, messages, manner)})
+            _ask(conversations, line, manner)
+
+
+def _obey(conversations: Sequence[_Conversation], line: str) -> str:
+    """Do what a line that begins with / says; what is to be shown. Raises FinewrightError."""
+    command, _, rest = line.partition(" ")
+    rest = rest.strip()
+    if command == "/help":
+        return _HELP
+    if command == "/history":
+        return "".join(map(_history, conversations))
+    if command == "/save" and rest:
+        return _save(conversations, Path(rest).expanduser())
+    if command == "/system" and not rest:
+        prompts = [each.opening[0]["content"] if each.opening else "" for each in conversations]
+        return "".join(f"{prompt or 'no system prompt'}\n" for prompt in dict.fromkeys(prompts))
+    if command in ("/reset", "/system"):
+        for each in conversations:
+            each.begin(rest or None)
+        return "a new conversation\n"
+    raise DataError(f"{command}: there is no such command, or it lacks its file; /help shows all")
+
+
+def _history(conversation: _Conversation) -> str:
+    lines = [f"{row['role']}: {row['content']}\n" for row in conversation.messages]
+    return "".join([f"{conversation.speaker.name}\n", *lines, "\n"])
+
+
+def _save(conversations: Sequence[_Conversation], path: Path) -> str:
+    if path.exists():
+        raise DataError(f"{path}: there is such a file already")
+    rows = [{"messages": each.messages, "model": each.speaker.name} for each in conversations]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_bytes(path, text.encode())
+    return f"saved to {path}\n"
+
+
+def _turns() -> Iterator[str]:
+    """What is typed, lines that end with a backslash with those after them; arrows recall earlier lines."""
+    begun = ""
+    for line in _lines(prompt="> "):
+        if line.endswith("\\"):
+            begun += line[:-1] + "\n"
+            continue
+        yield begun + line
+        begun = ""
 
 
 def _lines(prompt: str = "") -> Iterator[str]:
     """The lines that come, each asked for with `prompt`."""
+    if prompt and sys.stdin is sys.__stdin__:
+        import readline  # noqa: F401 - input() lets lines be edited once it is there
     while True:
-        sys.stderr.write(prompt)
-        sys.stderr.flush()
-        line = sys.stdin.readline()
-        if not line:
+        line = _line(prompt)
+        if line is None:
             return
         # bytes that are no text come as lone surrogates, which no tokenizer takes
         yield line.rstrip("\n").encode("utf-8", "replace").decode("utf-8")
 
 
-def _say(model: LoadedModel, messages: list[dict[str, str]], manner: Manner) -> str:
-    """Show the answer, and return what is said in it after the thoughts.
+def _line(prompt: str) -> str | None:
+    if prompt and sys.stdin is sys.__stdin__ and sys.stdout.isatty():
+        try:
+            return input(prompt)
+        except EOFError:
+            return None
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    return sys.stdin.readline() or None
+
+
+def _ask(conversations: Sequence[_Conversation], line: str, manner: Manner) -> str:
+    """Ask all of them, show the answers, and remember them; the answers as one text."""
+    for each in conversations:
+        each.messages.append({"role": "user", "content": line})
+    is_alone = len(conversations) == 1
+    answers = [_said(each, manner, is_shown=is_alone) for each in conversations]
+    for each, said in zip(conversations, answers, strict=True):
+        each.messages.append({"role": "assistant", "content": said})
+    if not is_alone:
+        names = [each.speaker.name for each in conversations]
+        sys.stdout.write(beside(names, answers, shutil.get_terminal_size().columns))
+        sys.stdout.flush()
+    return "\n".join(answers)
+
+
+def beside(names: Sequence[str], texts: Sequence[str], width: int) -> str:
+    """The texts in columns under their names."""
+    each = max((width - 3 * (len(names) - 1)) // len(names), _NARROWEST)
+    columns = [
+        [name[:each], "-" * min(len(name), each), *_wrapped(text, each)]
+        for name, text in zip(names, texts, strict=True)
+    ]
+    rows = zip_longest(*columns, fillvalue="")
+    return "".join(" | ".join(c.ljust(each) for c in row).rstrip() + "\n" for row in rows)
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    for line in text.splitlines():
+        yield from textwrap.wrap(line, width, drop_whitespace=False) or [""]
+
+
+def _said(conversation: _Conversation, manner: Manner, *, is_shown: bool) -> str:
+    """The next answer, what is said in it after the thoughts; `is_shown` while it comes.
 
     Thoughts are shown in a terminal alone, dimmed; each call stands on a line of its own."""
     content, last = [], ""
-    for kind, text in answer(model, messages, manner):
+    for kind, text in conversation.speaker.answer(conversation.messages, manner):
+        content += [text] if kind == "content" else []
+        if not is_shown:
+            content += [f"\n{kind}: {text}"] if kind in ("call", "fault") else []
+            continue
         if last and (kind != last or kind == "call"):
             _stream_of(last).write("\n")
         _stream_of(kind).write(_DIMMED.format(text) if kind == "thoughts" else text)
         _stream_of(kind).flush()
-        content += [text] if kind == "content" else []
         last = kind
-    _stream_of(last).write("\n")
-    _stream_of(last).flush()
+    if is_shown:
+        _stream_of(last).write("\n")
+        _stream_of(last).flush()
     return "".join(content)
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -135,6 +135,45 @@ class Client:
             )
         except (AttributeError, IndexError, KeyError, TypeError):
             raise self._error("its answer has no message") from None
+
+    def chat_stream(
+        self, messages: Sequence[Mapping[str, Any]], **options: Any
+    ) -> Iterator[dict[str, Any]]:  # Any: JSON as it goes over the wire
+        """The chunks of the answer to a conversation, as they come; asked once. Raises FetchError."""
+        import httpx
+
+        http, body = self._connected(), {"messages": list(messages), "stream": True, **options}
+        content = json.dumps({"model": self.endpoint.model, **body}).encode()
+        url = f"{self.endpoint.base_url}/chat/completions"
+        try:
+            with http.stream("POST", url, content=content) as response:
+                if not response.is_success:
+                    response.read()
+                    self._read(response)
+                yield from self._chunks(response.iter_bytes())
+        except httpx.TimeoutException:
+            raise self._error(f"silent for {self.timeout_s:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = _one_line(str(error) or type(error).__name__)
+            raise self._error(f"the connection broke off: {reason}") from None
+
+    def _chunks(self, parts: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        rest = b""
+        for part in parts:
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                data = line.removeprefix(b"data:").strip()
+                if not line.startswith(b"data:") or data in (b"", b"[DONE]"):
+                    continue
+                try:
+                    found = json.loads(data)
+                    error = found.get("error")
+                except (AttributeError, ValueError, RecursionError):
+                    raise self._error("a chunk of its answer is no JSON object") from None
+                if error:
+                    said = error.get("message", "") if isinstance(error, dict) else error
+                    raise self._error(_one_line(str(said)))
+                yield found
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         http = self._connected()

@@ -1,0 +1,95 @@
+"""Who answers in a chat: a model in this process, or one that a server has."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from finewright.compare.models import LoadedModel
+from finewright.errors import DataError
+from finewright.fetch.endpoint import Client, Endpoint
+from finewright.workbench.chat import Manner, Spoken, answer
+from finewright.workbench.systems import load_talker
+
+Messages = Sequence[dict[str, str]]
+
+
+class Speaker(Protocol):
+    """A model to talk to. It was trained with `system_prompt`, which a conversation begins with."""
+
+    name: str
+    system_prompt: str
+
+    def answer(self, messages: Messages, manner: Manner) -> Iterator[Spoken]:
+        """Its next turn, in pieces as they come."""
+
+
+class LocalSpeaker:
+    """A loaded model."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.name, self.system_prompt, self._model = model.name, model.system_prompt, model
+
+    def answer(self, messages: Messages, manner: Manner) -> Iterator[Spoken]:
+        """See Speaker."""
+        return answer(self._model, messages, manner)
+
+
+class EndpointSpeaker:
+    """A model of a server that speaks OpenAI's API. Nothing is known of its system prompt."""
+
+    system_prompt = ""
+
+    def __init__(self, target: str) -> None:
+        endpoint = Endpoint.parse(target)
+        self.name, self._client = endpoint.model, Client(endpoint, timeout_s=600)
+
+    def answer(self, messages: Messages, manner: Manner) -> Iterator[Spoken]:
+        """See Speaker. Raises FetchError, or DataError where thoughts are to be bounded."""
+        if manner.max_thought_tokens is not None:
+            raise DataError(
+                f"{self.name}: a server's thoughts cannot be bounded from here",
+                hint="leave --max-thought-tokens out",
+            )
+        options = {
+            "max_tokens": manner.max_new_tokens,
+            "temperature": manner.temperature,
+            "seed": manner.seed,
+        }
+        calls = _Calls({}, {})
+        for chunk in self._client.chat_stream(messages, **options):
+            for choice in chunk.get("choices") or ():
+                delta = choice.get("delta") or {}
+                yield from _pieces(delta)
+                calls.add(delta.get("tool_calls") or ())
+        for number, name in calls.names.items():
+            yield Spoken("call", f"{name} {calls.arguments[number]}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    names: dict[int, str]
+    arguments: dict[int, str]
+
+    def add(self, deltas: Sequence[Mapping[str, Any]]) -> None:  # Any: as the wire has them
+        for each in deltas:
+            number, function = int(each.get("index") or 0), each.get("function") or {}
+            self.names[number] = self.names.get(number, "") + (function.get("name") or "")
+            more = function.get("arguments") or ""
+            self.arguments[number] = self.arguments.get(number, "") + more
+
+
+def _pieces(delta: Mapping[str, Any]) -> Iterator[Spoken]:
+    thoughts = delta.get("reasoning_content") or delta.get("reasoning")
+    if thoughts:
+        yield Spoken("thoughts", str(thoughts))
+    if delta.get("content"):
+        yield Spoken("content", str(delta["content"]))
+    if delta.get("fault"):
+        yield Spoken("fault", str(delta["fault"]))
+
+
+def speaker_of(target: str, *, base_model: str = "") -> Speaker:
+    """The speaker of a run folder, a base model or `https://HOST/v1#MODEL`. Raises FinewrightError."""
+    if "://" in target:
+        return EndpointSpeaker(target)
+    return LocalSpeaker(load_talker(target, base_model=base_model))

@@ -1,6 +1,8 @@
 """`serve`: load what is to be served, open the port, and answer until a signal comes."""
 
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,6 +21,7 @@ from finewright.gateway.keys import KeyRing, make_key
 from finewright.gateway.measures import Measures
 from finewright.gateway.question import ModelEngine
 from finewright.gateway.server import ServerHooks, Tls, bind, check_tls, run_server
+from finewright.gateway.steps import AnswerStep
 from finewright.jobs.routes import job_routes
 from finewright.schema.load_section import load_section
 
@@ -42,8 +45,8 @@ def serve(options: ServeOptions, session: Session) -> None:
         check_tls(tls)
     listening = bind(spec.host, spec.port)
     local = LocalModels(spec.max_tokens, spec.at_once)
-    with listening, jobs_of(targets, spec, folder, local) as jobs:
-        gateway = _gateway([jobs.tuned, *engines_of(targets, spec, local)], spec)
+    with listening, jobs_of(targets, spec, folder, local) as jobs, _steps(spec) as steps:
+        gateway = _gateway([jobs.tuned, *engines_of(targets, spec, local)], spec, steps)
         ring = None if spec.keys == "none" else _ring(keys, session)
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
@@ -82,7 +85,22 @@ def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:
         raise DataError(first["msg"].removeprefix("Value error, ")) from None
 
 
-def _gateway(engines: list[ModelEngine], spec: ServeSpec) -> Gateway:
+@contextmanager
+def _steps(spec: ServeSpec) -> Iterator[list[AnswerStep]]:
+    """The steps around every answer, while it serves."""
+    if not spec.spans:
+        yield []
+        return
+    from finewright.gateway.spans import AnswerSpans, exporting
+
+    provider = exporting(spec.spans)
+    try:
+        yield [AnswerSpans(provider.get_tracer("finewright"))]
+    finally:
+        provider.shutdown()
+
+
+def _gateway(engines: list[ModelEngine], spec: ServeSpec, steps: Sequence[AnswerStep]) -> Gateway:
     admission = Admission(spec.waiting, spec.waiting_seconds)
     limits = GatewayLimits(
         body_bytes=spec.body_bytes,
@@ -91,7 +109,7 @@ def _gateway(engines: list[ModelEngine], spec: ServeSpec) -> Gateway:
         max_tokens=spec.max_tokens,
         temperature=spec.temperature,
     )
-    return Gateway(engines, admission, Measures(admission), limits)
+    return Gateway(engines, admission, Measures(admission), limits, steps)
 
 
 def _ring(path: Path, session: Session) -> KeyRing:

@@ -163,6 +163,12 @@ class ServeSpec(Model):
         30.0, "Longest wait for the body of a request", "4 MiB over a slow line", gt=0
     )
     jobs: JobsSpec = default(JobsSpec(), "Fine-tuning jobs", "one at a time")
+    spans: str = default(
+        "",
+        "OpenTelemetry's exporter that gets a span of every answer, as otlp_proto_http or console",
+        "nobody is sent anything",
+        pattern=r"^\w{0,64}$",
+    )
     drain_seconds: float = default(
         30.0, "Time to end answers after SIGTERM", "Kubernetes' own", ge=0
     )

@@ -65,3 +65,16 @@ def test_each_is_compared_with_the_rows_that_share_its_rarest_words() -> None:
     known = wordings(rows, keyed=False, vocabulary=vocabulary)
     asked = wordings([chat(f"Hello! {LETTER}", "Dear Madam.")], keyed=False, vocabulary=vocabulary)
     assert [(i, near.of) for i, near in near_questions(known, asked).items()] == [(0, 300)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("push origin", "push --force origin"), ("let x = y;", "let mut x = y;")]
+)
+def test_a_flag_or_a_word_of_code_that_one_side_has_makes_two(one: str, other: str) -> None:
+    rest = "Explain to a new colleague what this line does, and say when it is safe to use"
+    assert not found(
+        (f"{rest}: {one}", "It does what it says."), (f"{rest}: {other}", "It does so.")
+    )
+    assert found(
+        (f"{rest}: {other}", "It does what it says."), (f"Hi! {rest}: {other}", "It does so.")
+    )

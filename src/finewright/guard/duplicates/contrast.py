@@ -1,8 +1,8 @@
 """What two rows of nearly the same words differ in: does it make them two rows?
 
-A negation, a weekday, a place, a name, a comparison that one of them has; two words that exclude each
-other, two other numbers or signs; two things that changed places. Misspellings, words that stand for each
-other and words that hardly say anything are no difference.
+A negation, a weekday, a place, a name, a comparison, a flag of a command that one of them has; two words that
+exclude each other, two other numbers or signs; two things that changed places. Misspellings, words that stand
+for each other and words that hardly say anything are no difference.
 
 Covered: words of `lexicon`, mostly English, some of seven other languages; names with a capital letter inside
 a sentence. Not covered: opposites that no list has."""
@@ -204,7 +204,8 @@ def _is_contrast(left: _Side, right: _Side) -> bool:
 
 
 def _is_telling(word: str, side: _Side) -> bool:
-    return word in alone() or word in _COMPARISONS or word in side.names
+    is_flag = word.startswith("--")
+    return is_flag or word in alone() or word in _COMPARISONS or word in side.names
 
 
 def _is_exchange(one: Sequence[int], other: Sequence[int]) -> bool:

@@ -30,7 +30,7 @@ _WORD = re.compile(f"[{_ALONE}]|[^\\W{_ALONE}]+")
 # A word with the sign before it that may begin a sentence, or a sign that decides what is said.
 _BEFORE = r'(?:(?<!\b[A-Z])(?<!\b[A-Z][a-z])\. ?|[?:;\n\r"\u201c(\[{>#*] ?|! )'
 _SIGNS = (
-    r"[<>=!]==?|<>|[\u2264\u2265\u2260]|&&|\|\||(?<=[\w)\]])\s?[<>]\s?(?=[\w(-])"
+    r"(?<=\s)--[A-Za-z][\w-]*|[<>=!]==?|<>|[\u2264\u2265\u2260]|&&|\|\||(?<=[\w)\]])\s?[<>]\s?(?=[\w(-])"
     r"|(?<![\w)\]!?])!(?=[\w(])|(?<=[\s(=,])-(?=\d)|(?<=\s)[-+*/%=](?=\s)|[$\u20ac\xa3\xa5\u20b9]|(?<=\d)\s?%"
 )
 _TOKEN = re.compile(
@@ -128,7 +128,7 @@ def shape_of(word: str) -> str:
 
 def tokens_of(text: str) -> list[str]:
     """The words as they stand, each with the sign before it that may begin a sentence, and the signs that
-    decide what is said: comparisons, signs of arithmetic between spaces, currencies."""
+    decide what is said: comparisons, signs of arithmetic between spaces, currencies, flags (`--force`)."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return _TOKEN.findall("\n" + text) or [char for char in text if not char.isspace()]

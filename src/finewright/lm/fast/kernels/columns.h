@@ -22,7 +22,9 @@ template <class T> struct Room {  // where sixteen rows of a packed weight are m
 // sixteen rows of a weight from n on: in place, or made whole
 template <class T> [[gnu::noinline]] Sixteen<T> whole(const Linear& linear, i64 n, i64 count, const Room<T>& room) {
   if (linear.form == 0) return {static_cast<const T*>(linear.weight) + n * linear.row, linear.row, count};
-  const i64 width = linear.inputs;
+  const i64 width = linear.inputs, bytes = linear.form == 1 ? width : (width + kBlock - 1) / kBlock * (kBlock / 2);
+  const auto* following = static_cast<const char*>(linear.weight) + (n + kColumns) * bytes;
+  for (i64 i = 0; i < kColumns * bytes; i += 64) __builtin_prefetch(following + i);  // while these are multiplied
   for (i64 i = 0; i < count; ++i)
     if (linear.form == 1)
       int8_row(static_cast<const std::int8_t*>(linear.weight) + (n + i) * width,
@@ -36,8 +38,9 @@ template <class T> [[gnu::noinline]] Sixteen<T> whole(const Linear& linear, i64 
 
 // Sixteen rows of the weight stay in a first cache while all rows of x pass, or eight where they are long.
 template <class T>
-[[gnu::noinline]] void multiply_sixteen(const Sixteen<T>& w, i64 width, const T* x, i64 rows, float* y, i64 y_row) {
-  const i64 ahead = kColumns * w.row * static_cast<i64>(sizeof(T));
+[[gnu::noinline]] void multiply_sixteen(const Sixteen<T>& w, i64 width, const T* x, i64 rows, float* y, i64 y_row,
+                                       bool fetch) {
+  const i64 ahead = fetch ? kColumns * w.row * static_cast<i64>(sizeof(T)) : 0;
   const bool long_ones = rows > kRowsTogether && width * static_cast<i64>(sizeof(T)) > kLongRow;
   const int part = long_ones ? kColumns / 2 : kColumns;
   alignas(64) float found[kRowsTogether * kColumns + kColumns];
@@ -62,7 +65,7 @@ void multiply_columns(const Linear& linear, i64 n0, i64 n1, const T* x, i64 rows
   for (i64 r = 0; r < rows; r += part)
     for (i64 n = n0; n < n1; n += kColumns)
       multiply_sixteen(whole(linear, n, std::min(kColumns, n1 - n), room), width, x + r * width,
-                       std::min(part, rows - r), y + r * y_row + n, y_row);
+                       std::min(part, rows - r), y + r * y_row + n, y_row, linear.form == 0);
 }
 
 }  // namespace

@@ -219,7 +219,7 @@ template <class T> class Step {
     if (!delta.a) return;
     for (i64 j = 0; j < delta.rank; j += kColumns) {
       const Sixteen<T> a{static_cast<const T*>(delta.a) + j * width, width, std::min(kColumns, delta.rank - j)};
-      multiply_sixteen(a, width, x + local * width, group.count, low(local, index) + j, 3 * b_.max_rank);
+      multiply_sixteen(a, width, x + local * width, group.count, low(local, index) + j, 3 * b_.max_rank, true);
     }
     for (i64 r = local; r < local + group.count; ++r)
       for (i64 j = 0; j < delta.rank; ++j) low(r, index)[j] = value(rounded<T>(low(r, index)[j]));

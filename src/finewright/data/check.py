@@ -33,11 +33,11 @@ class EveryRow:
         """What is said after the last row; gives the problems."""
         for problem, rows in warnings.named():
             self.add(problem, rows)
-        told = repeats.problems()
-        for problem in told:
+        found = repeats.problems()
+        for problem in found:
             for file, rows in repeats.rows.items():
                 self.add(problem.model_copy(update={"file": file}), rows)
-        return [*warnings.problems(), *told]
+        return [*warnings.problems(), *found]
 
     def found(self) -> tuple[FoundRows, ...]:
         """All of them, in the order of their first rows."""

@@ -51,12 +51,12 @@ def contamination(
     says), of one template (as `templates` says), overlapping. Not covered: free paraphrases, translations."""
     # numpy is loaded only when something is measured.
     import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
-    from finewright.data.overlap import asked_nearly, near_rows, overlaps
+    from finewright.data.overlap import near_questions_of, near_rows, overlaps
 
     known = {**_alike(train, held_out)}
     for i, (of, share) in near_rows(train, held_out, similarity).items():
         known.setdefault(i, _Known("near", of, share))
-    for i, (of, share) in asked_nearly(train, held_out).items():
+    for i, (of, share) in near_questions_of(train, held_out).items():
         known.setdefault(i, _Known("question", of, share))
     for i, of in of_known_templates(train, held_out).items():
         known.setdefault(i, _Known("template", of, 1.0))

@@ -28,12 +28,12 @@ def decontaminated(
     templates filled in anew, free paraphrases, translations."""
     # numpy is loaded only when something is measured.
     import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
-    from finewright.data.overlap import asked_nearly, near_rows, overlaps
+    from finewright.data.overlap import near_questions_of, near_rows, overlaps
 
     ids = {row.id for row in held_out}
     prompts = {prompt_key(row) for row in held_out if row.prompt}
     near = near_rows(held_out, train, similarity) if held_out else {}
-    asked = asked_nearly(held_out, train) if held_out else {}
+    questions = near_questions_of(held_out, train) if held_out else {}
     shares = [run.share for run in overlaps(held_out, train).rows] if held_out else []
     kept, removed = [], Counter[str]()
     for i, row in enumerate(train):
@@ -41,7 +41,7 @@ def decontaminated(
             "same": row.id in ids,
             "prompt": bool(row.prompt) and prompt_key(row) in prompts,
             "near": i in near,
-            "question": i in asked,
+            "question": i in questions,
             "overlap": bool(shares) and shares[i] >= _MUCH,
         }
         why = next((reason for reason, is_so in reasons.items() if is_so), "")

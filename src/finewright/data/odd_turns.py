@@ -68,11 +68,11 @@ def _of_columns(row: Row) -> Iterator[OddTurn]:
 
 def _goes_on(asking: Message, answering: Message) -> bool:
     """Are they one text cut in two, as `The sky is` and ` blue.`?"""
-    asked, answered = asking["content"], answering["content"]
-    if answered[:1] != " " and not (answered[:1].islower() and asked[-1:].isalnum()):
+    question, answer = asking["content"], answering["content"]
+    if answer[:1] != " " and not (answer[:1].islower() and question[-1:].isalnum()):
         return False
     is_pair = (asking["role"], answering["role"]) == ("user", "assistant")
-    return is_pair and (answered[0] == " " or answered.rstrip()[-1:] in (".", "!", "?"))
+    return is_pair and (answer[0] == " " or answer.rstrip()[-1:] in (".", "!", "?"))
 
 
 def _of_turn(key: str, turn: Message, declared: set[str]) -> Iterator[OddTurn]:

@@ -72,13 +72,13 @@ def near_rows(
     return best
 
 
-def asked_nearly(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int, NearQuestion]:
+def near_questions_of(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int, NearQuestion]:
     """Place of each held-out row that asks nearly what a training row does -> that row."""
     vocabulary = Vocabulary()
-    known, asked = (
+    known, questions = (
         wordings(rows, keyed=False, vocabulary=vocabulary) for rows in (train, held_out)
     )
-    return near_questions(known, asked)
+    return near_questions(known, questions)
 
 
 def overlaps(train: Sequence[Row], held_out: Sequence[Row]) -> Overlaps:

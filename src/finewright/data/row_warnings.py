@@ -92,10 +92,10 @@ class RowWarnings:
     def named(self) -> list[tuple[Problem, list[int]]]:
         """Each of the problems with every row that it is about."""
         kinds = (_CONTROLS, None, _ODD)
-        told = (_of_tokens, _of_hidden_text, _of_odd_turn)
+        finders = (_of_tokens, _of_hidden_text, _of_odd_turn)
         return [
             (tell(each), each.rows)
-            for known, tell in zip(kinds, told, strict=True)
+            for known, tell in zip(kinds, finders, strict=True)
             for each in self.seen.values()
             if _is_among(each.first.kind, known)
         ]

@@ -76,7 +76,7 @@ class RemoteEngine:
         body = {"model": self._models[model].name, "input": list(texts), "encoding_format": "float"}
         async with AsyncExitStack() as stack:
             response = await self._first(
-                lambda upstream: stack.enter_async_context(upstream.asked("embeddings", body))
+                lambda upstream: stack.enter_async_context(upstream.response_to("embeddings", body))
             )
             content = await response.aread()
         return _vectors(content, len(texts))
@@ -88,7 +88,7 @@ class RemoteEngine:
 
         async def begin(upstream: Upstream) -> AsyncIterator[dict[str, Any]]:
             async with AsyncExitStack() as tried:
-                response = await tried.enter_async_context(upstream.asked(path, body))
+                response = await tried.enter_async_context(upstream.response_to(path, body))
                 events = events_of(response.aiter_bytes())
                 await tried.enter_async_context(aclosing(events))
                 first: Any = await anext(events, _ENDED)

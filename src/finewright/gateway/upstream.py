@@ -67,7 +67,9 @@ class Upstream:
         return (self._down_until if is_down else 0.0, self.running)
 
     @asynccontextmanager
-    async def asked(self, path: str, body: Mapping[str, Any]) -> AsyncIterator["httpx.Response"]:
+    async def response_to(
+        self, path: str, body: Mapping[str, Any]
+    ) -> AsyncIterator["httpx.Response"]:
         """The response, not yet read. Raises UpstreamDown, or ApiError for what no other address would do."""
         import httpx
 

@@ -36,7 +36,7 @@ class TunedModels:
     _without: set[str] = field(default_factory=set)
     _stamp: int = -1
     _loaded: dict[str, None] = field(default_factory=dict)
-    _asked: Counter[str] = field(default_factory=Counter)
+    _num_answering: Counter[str] = field(default_factory=Counter)
     _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def models(self) -> Sequence[ServedModel]:
@@ -81,7 +81,7 @@ class TunedModels:
         if number is None:
             what = f"{model[:100]!r} is no result of a job; models of the command line stay until the end"
             raise ApiError(what, status=404, param="model", code="model_not_found")
-        if self._asked[model]:
+        if self._num_answering[model]:
             what = f"the model {model!r} is answering"
             raise ApiError(what, status=409, param="model", retry_after=_RETRY_SECONDS)
         self.folder.change(number, lambda state: state.model_copy(update={"served": False}))
@@ -108,11 +108,11 @@ class TunedModels:
     @contextmanager
     def _asking(self, model: str) -> Iterator[None]:
         """As long as this lasts, nobody lets the model go."""
-        self._asked[model] += 1
+        self._num_answering[model] += 1
         try:
             yield
         finally:
-            self._asked[model] -= 1
+            self._num_answering[model] -= 1
 
     async def _load(self, model: str) -> None:
         """Load it where it is not, in the place of the one that was asked the longest ago."""
@@ -126,7 +126,7 @@ class TunedModels:
 
     async def _make_room(self) -> None:
         for name in self._loaded:
-            if not self._asked[name]:
+            if not self._num_answering[name]:
                 await self._let_go(name)
                 return
         what = f"{len(self._loaded)} other models are answering, and no more are loaded at once"

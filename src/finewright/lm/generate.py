@@ -28,7 +28,7 @@ _SHARE = 0.5  # of the free memory, at most, for a cache
 _GUESS_UP_TO = 1
 
 
-class _Asked(NamedTuple):
+class _AnswerSettings(NamedTuple):
     """How all prompts are answered."""
 
     stop_ids: frozenset[int]
@@ -77,9 +77,9 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
     most = [sampling.max_new_tokens] * len(prompts)
     if limits is not None:
         most = [min(pair) for pair in zip(most, limits, strict=True)]
-    asked = _Asked(stop_ids, sampling, thoughts)
+    settings = _AnswerSettings(stop_ids, sampling, thoughts)
     if not lm.block_bytes:
-        yield from each_padded(lm, prompts, *asked, limits=most, batch_size=max_running)
+        yield from each_padded(lm, prompts, *settings, limits=most, batch_size=max_running)
         return
     alike: dict[tuple[tuple[int, ...], int], list[int]] = {}
     for row, prompt in enumerate(prompts):
@@ -90,7 +90,7 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
     for (prompt, limit), rows in alike.items():
         for start in range(0, len(rows), max_running):
             some = rows[start : start + max_running]
-            rows_of[engine.add(_request(prompt, limit, adapter, some, asked))] = some
+            rows_of[engine.add(_request(prompt, limit, adapter, some, settings))] = some
     written: list[list[int]] = [[] for _ in prompts]
     for part in _parts(engine):
         row = rows_of[part.request][part.answer]
@@ -109,13 +109,13 @@ def stream(
     thoughts: Thoughts | None = None,
 ) -> Iterator[int]:
     """The answer's tokens as they come; a stop token ends it and is not yielded."""
-    asked = _Asked(stop_ids, sampling, thoughts)
+    settings = _AnswerSettings(stop_ids, sampling, thoughts)
     if not lm.block_bytes:
-        yield from stream_padded(lm, prompt, *asked)
+        yield from stream_padded(lm, prompt, *settings)
         return
     limit = sampling.max_new_tokens
     engine, adapter = _engine(lm, [len(prompt) + limit], 1)
-    engine.add(_request(prompt, limit, adapter, [0], asked))
+    engine.add(_request(prompt, limit, adapter, [0], settings))
     for part in _parts(engine):
         yield from part.tokens
 
@@ -159,10 +159,14 @@ def _engine(lm: LM, sizes: Sequence[int], max_running: int) -> tuple[GenerationE
 
 
 def _request(
-    prompt: Sequence[int], limit: int, adapter: str | None, rows: Sequence[int], asked: _Asked
+    prompt: Sequence[int],
+    limit: int,
+    adapter: str | None,
+    rows: Sequence[int],
+    settings: _AnswerSettings,
 ) -> GenerationRequest:
     """Answers to one prompt, those of these rows."""
-    _, sampling, thoughts = asked
+    _, sampling, thoughts = settings
     seed = sampling.seed * _SEEDS + rows[0]
     return GenerationRequest(
         tuple(prompt),
@@ -170,7 +174,7 @@ def _request(
         TokenSampling(sampling.temperature, sampling.top_p, seed=seed),
         adapter,
         len(rows),
-        asked.stop_ids,
+        settings.stop_ids,
         rewrite=(lambda k, token: thoughts.written(rows[k], token)) if thoughts else None,
     )
 

@@ -124,7 +124,7 @@ class OnlineSettings(TrainSettings):
         return 1
 
     @property
-    def looks(self) -> int:
+    def forwards_before(self) -> int:
         """Forwards without a gradient over the answers, before they are learned from."""
         return 0
 
@@ -163,7 +163,7 @@ class GRPOSpec(OnlineSettings):
         return self.num_iterations
 
     @property
-    def looks(self) -> int:
+    def forwards_before(self) -> int:
         """At the policy before the step, where that differs from the policy at it, and at the base."""
         return (self.num_iterations > 1) + bool(self.base_key)
 
@@ -212,7 +212,7 @@ class PPOSpec(OnlineSettings):
         return self.num_ppo_epochs
 
     @property
-    def looks(self) -> int:
+    def forwards_before(self) -> int:
         """At the policy before the steps, and at the base."""
         return 2
 

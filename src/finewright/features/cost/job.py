@@ -68,7 +68,7 @@ class TrainingJob:
         if isinstance(self.train, OnlineSettings):
             tokens, steps = self._sampled_tokens(self.train), self.steps * self.train.uses
             mean = replace(mean, longest=round(self.rows.mean + self.train.max_new_tokens))
-            each = 2.0 * self.shape.computing * self.train.looks / self.train.uses
+            each = 2.0 * self.shape.computing * self.train.forwards_before / self.train.uses
             learned = 1.0
         return TrainingWork(
             tokens=tokens,

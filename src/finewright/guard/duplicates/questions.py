@@ -30,16 +30,16 @@ class NearQuestion(NamedTuple):
     share: float
 
 
-def near_questions(known: Wordings, asked: Wordings) -> dict[int, NearQuestion]:
-    """Place of each row of `asked` whose question is nearly one of `known` -> the nearest such row.
+def near_questions(known: Wordings, others: Wordings) -> dict[int, NearQuestion]:
+    """Place of each row of `others` whose question is nearly one of `known` -> the nearest such row.
 
     A question is compared with the five that share most of its rare words. The work grows with the known
-    rows times the words that a question shares with at most 50 of those asked."""
-    if not len(known) or not len(asked):
+    rows times the words that a question shares with at most 50 of the others."""
+    if not len(known) or not len(others):
         return {}
     best: dict[int, NearQuestion] = {}
-    for of, place in _candidates(known, asked):
-        share = same_question(known[of], asked[place])
+    for of, place in _candidates(known, others):
+        share = same_question(known[of], others[place])
         if share is not None and (place not in best or share > best[place].share):
             best[place] = NearQuestion(of, share)
     return best
@@ -90,13 +90,13 @@ class _Postings(NamedTuple):
     docs: NDArray[np.int64]
 
 
-def _candidates(known: Wordings, asked: Wordings) -> Iterator[tuple[int, int]]:
+def _candidates(known: Wordings, others: Wordings) -> Iterator[tuple[int, int]]:
     """Pairs (known row, asked row) that share rare words, for each asked row the five that share most."""
-    words, owners = _distinct(asked, range(len(asked)))
+    words, owners = _distinct(others, range(len(others)))
     order = np.argsort(words, kind="stable")
     distinct, starts, counts = np.unique(words[order], return_index=True, return_counts=True)
     postings = _Postings(distinct, np.append(starts, len(words)), owners[order])
-    weights = np.where(counts <= _MOST_WITH_WORD, np.log1p(len(asked) / counts), 0.0)
+    weights = np.where(counts <= _MOST_WITH_WORD, np.log1p(len(others) / counts), 0.0)
     size = max(1, _CHUNK // max(1, len(known.words) // len(known)))
     top: dict[int, list[tuple[float, int]]] = {}
     for start in range(0, len(known), size):

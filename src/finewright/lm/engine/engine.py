@@ -155,11 +155,11 @@ class GenerationEngine:
     def _refuse_long(self, request: GenerationRequest) -> None:
         length, context = len(request.prompt), self._limits.context
         room = self._pool.total * BLOCK - self._forward.num_virtual(request.adapter)
-        asked = f"the prompt has {length} tokens and the answer up to {request.max_tokens}"
+        sizes = f"the prompt has {length} tokens and the answer up to {request.max_tokens}"
         if context is not None and length + request.max_tokens > context:
-            raise DataError(f"{asked}, and this model reads and writes {context} together")
+            raise DataError(f"{sizes}, and this model reads and writes {context} together")
         if length + request.max_tokens > room:
-            raise DataError(f"{asked}, and the cache has room for {room}")
+            raise DataError(f"{sizes}, and the cache has room for {room}")
 
     def _sequences(self, number: int, request: GenerationRequest) -> Iterator[AnswerSequence]:
         virtual, grammars = self._forward.num_virtual(request.adapter), self._limits.grammars

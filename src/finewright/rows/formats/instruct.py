@@ -17,16 +17,18 @@ _LETTERS = "ABCDEFGHIJ"
 
 
 def _instructed(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    asked, answered = _keys(data)
-    parts = [(key, text_or_error(key, data.get(key), notes)) for key in (asked, *_INPUTS)]
+    question_key, answer_key = _keys(data)
+    parts = [(key, text_or_error(key, data.get(key), notes)) for key in (question_key, *_INPUTS)]
     filled = [(key, part) for key, part in parts if part.strip()]
     if not filled:
-        notes.error(asked, "empty: nothing is asked", "write it, or leave the row out")
-    question = text(filled[0][0] if filled else asked, "user", "\n".join(p for _, p in filled))
+        notes.error(question_key, "empty: nothing is asked", "write it, or leave the row out")
+    question = text(
+        filled[0][0] if filled else question_key, "user", "\n".join(p for _, p in filled)
+    )
     before = with_system([question], data, notes)
-    answer = text(answered, "assistant", data[answered])
+    answer = text(answer_key, "assistant", data[answer_key])
     said = [*([] if isinstance(before, KeyedValue) else before), answer]
-    used = (asked, answered, *_INPUTS, "system")
+    used = (question_key, answer_key, *_INPUTS, "system")
     yield native("messages", data, {"messages": said}, tools_of(data), used)
 
 

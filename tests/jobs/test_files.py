@@ -45,7 +45,7 @@ def test_a_file_is_kept_listed_given_back_and_deleted(api: Api) -> None:
         (lines(CHAT) + b"\n[1, 2]\n", "rows.jsonl:3: "),
         (b'[{"prompt": "Q", "completion": "A"}]', "not JSONL"),
         (b"prompt,completion\nQ,A\n", "rows.jsonl:1: broken JSON"),
-        (gzip.compress(lines(CHAT)), "packing"),
+        (gzip.compress(lines(CHAT), mtime=0), "packing"),
         (b"PAR1" + b"\0" * 100, "not JSONL"),
         (b"\x80\x04\x95" + b"\0" * 100, "rows.jsonl"),
         (lines({**CHAT, "images": ["x.png"]}), "rows.jsonl:1: images"),

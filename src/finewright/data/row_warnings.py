@@ -171,9 +171,21 @@ def _of_hidden_text(seen: FirstRow) -> Problem:
 
 def _of_odd_turn(seen: FirstRow) -> Problem:
     kind, key, says, _ = seen.first
-    one = seen.num_rows == 1
-    rows = "1 row" if one else f"{seen.num_rows} rows"
-    message, hint = {
+    rows = "1 row" if seen.num_rows == 1 else f"{seen.num_rows} rows"
+    message, hint = _odd_turns_said(says, one=seen.num_rows == 1)[kind]
+    return Problem(
+        level="info" if kind in _INFOS else "warning",
+        file=seen.file,
+        row=seen.row,
+        key=key,
+        message=f"{rows} {message}",
+        hint=hint,
+    )
+
+
+def _odd_turns_said(says: str, *, one: bool) -> dict[str, tuple[str, str]]:
+    """Kind -> what is to be said of a row, or of several, and what to do."""
+    return {
         "undeclared": (
             f"call{'s' * one} tools that the row's `tools` do not declare, this one first: {says!r}",
             "declare them in `tools`: else a model learns to call tools that nobody declared",
@@ -212,15 +224,7 @@ def _of_odd_turn(seen: FirstRow) -> Problem:
             " as they stand; here a question and its answer in the model's chat template, this one first",
             "write a question and an answer, if you can",
         ),
-    }[kind]
-    return Problem(
-        level="info" if kind in _INFOS else "warning",
-        file=seen.file,
-        row=seen.row,
-        key=key,
-        message=f"{rows} {message}",
-        hint=hint,
-    )
+    }
 
 
 @dataclass(slots=True)

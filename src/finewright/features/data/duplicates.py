@@ -1,6 +1,6 @@
 """`data duplicates`: rows of files that repeat each other or rows that measure; a copy without them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -47,15 +47,10 @@ def duplicates(
         for path, found in zip([*paths, *against], [*read, *held_out], strict=True)
         for problem in said_of(path, found.tally)
     ]
-    tally = Tally()
-    for found in read:
-        tally.join(found.tally)
-    tally.drop(report.rows_dropped)
-    if leaks := len(outcome.rows) - len(kept):
-        tally.drop({"leak": leaks})
-    known = [problem for found in measured for problem in found.problems]
-    if fail_on == "leak":
-        known = [problem.model_copy(update={"level": "error"}) for problem in known]
+    leaks = len(outcome.rows) - len(kept)
+    tally = _joined([found.tally for found in read], {**report.rows_dropped, "leak": leaks})
+    level = {"level": "error"} if fail_on == "leak" else {}
+    known = [p.model_copy(update=level) for found in measured for p in found.problems]
     return report.model_copy(
         update={
             "rows_in": tally.rows_in,
@@ -66,3 +61,12 @@ def duplicates(
             "problems": (*of_files, *report.problems, *known),
         }
     )
+
+
+def _joined(tallies: Sequence[Tally], dropped: Mapping[str, int]) -> Tally:
+    """One tally of all files, with what was dropped of them together."""
+    whole = Tally()
+    for tally in tallies:
+        whole.join(tally)
+    whole.drop({reason: count for reason, count in dropped.items() if count})
+    return whole

@@ -24,6 +24,7 @@ from finewright.gateway.server import ServerHooks, Tls, bind, check_tls, run_ser
 from finewright.gateway.steps import AnswerStep
 from finewright.jobs.routes import job_routes
 from finewright.schema.load_section import load_section
+from finewright.workbench.systems import check_target
 
 _KEYS = "keys.json"
 
@@ -43,6 +44,9 @@ def serve(options: ServeOptions, session: Session) -> None:
     tls = Tls(root / spec.tls.certificate, root / spec.tls.key) if spec.tls else None
     if tls is not None:
         check_tls(tls)
+    for target in targets:
+        if target.kind == "native":
+            check_target(target.target)  # before anything is opened or made
     listening = bind(spec.host, spec.port)
     local = LocalModels(spec.max_tokens, spec.at_once)
     with listening, jobs_of(targets, spec, folder, local) as jobs, _steps(spec) as steps:

@@ -161,7 +161,7 @@ def _take_up(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
 def _is_strange(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
     """Has the run two words that hardly any other answer has, and that none of these questions asks for?"""
     found = rows.found
-    asked = frozenset().union(*(found.prompts.words(doc) for doc in docs))
+    of_prompts = frozenset().union(*(found.prompts.words(doc) for doc in docs))
     most = len(docs) * (1 + _ALSO_ELSEWHERE)
-    own = [word for word in said - asked if found.answers.count(word) <= most]
+    own = [word for word in said - of_prompts if found.answers.count(word) <= most]
     return len(own) >= _LEAST_STRANGE or any(word.startswith(_LINKS) for word in own)

@@ -137,6 +137,13 @@ def search(
         _conflict(rows, tuple(last[d].index for d in c.docs), c.labels, same=c.same)
         for c in conflicts(last)
     ]
+    return _findings(rows, made, base_model, num_weighed)
+
+
+def _findings(
+    rows: Sequence[Row], made: list[_Suspicion], base_model: str, num_weighed: int
+) -> PoisonFindings:
+    """The strongest first, and for each row of a high finding the reason."""
     made.sort(key=lambda one: (one.finding.level != "high", -one.finding.score))
     why: dict[int, str] = {}
     for one in made:

@@ -72,17 +72,9 @@ def choose(
 ) -> list[ChosenToken]:
     """The next token of each row; logits (B, V) are not changed. `allowed` (V,) are those that may come."""
     highest, likeliest = logits.max(-1)
-    changed = [i for i, row in enumerate(rows) if row.weighs or allowed[i] is not None]
-    finite = highest.isfinite().tolist()
-    errors = ["" if each else _NOT_FINITE for each in finite]
-    if changed:
-        logits = logits.clone()
-        for i in changed:
-            if rows[i].weighs:
-                rows[i].weigh(logits[i])
-            mask = allowed[i]
-            if mask is not None:
-                logits[i].masked_fill_(~mask.to(logits.device), float("-inf"))
+    errors = ["" if each else _NOT_FINITE for each in highest.isfinite().tolist()]
+    if any(row.weighs for row in rows) or any(mask is not None for mask in allowed):
+        logits = _weighed(logits, rows, allowed)
         highest, likeliest = logits.max(-1)
         for i, is_finite in enumerate(highest.isfinite().tolist()):
             errors[i] = errors[i] or ("" if is_finite else _NOTHING)
@@ -94,6 +86,19 @@ def choose(
         for i, token in zip(drawn, found, strict=True):
             tokens[i] = token
     return [ChosenToken(*pair) for pair in zip(tokens, errors, strict=True)]
+
+
+def _weighed(
+    logits: Tensor, rows: Sequence[RowSampling], allowed: Sequence[Tensor | None]
+) -> Tensor:
+    """A copy in which every row has its penalties and biases, and none of what it may not write."""
+    logits = logits.clone()
+    for i, (row, mask) in enumerate(zip(rows, allowed, strict=True)):
+        if row.weighs:
+            row.weigh(logits[i])
+        if mask is not None:
+            logits[i].masked_fill_(~mask.to(logits.device), float("-inf"))
+    return logits
 
 
 def logprobs_of(logits: Tensor, token: int, num_likeliest: int) -> TokenLogprob:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _SHARE = 0.25  # of the free memory, at most, for a cache
 _GUESS_UP_TO = 1
+_MAX_STEP_TOKENS, _MAX_BESIDE = 512, 256  # short steps: a client's long prompt holds no other up
 _CONTEXT, _FEWEST_BLOCKS = 4096, 64
 
 
@@ -301,6 +302,8 @@ def token_source(lm: "LM", chat: "Chat", *, at_once: int, context: int | None) -
         size,
         context=context,
         max_running=at_once,
+        max_step_tokens=_MAX_STEP_TOKENS,
+        max_beside=_MAX_BESIDE,
         guess_up_to=_GUESS_UP_TO if is_exact else 0,
         grammars=Grammars(chat.tokenizer, size, chat.stop_ids) if find_spec("llguidance") else None,
     )

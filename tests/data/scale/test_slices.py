@@ -70,7 +70,7 @@ def test_slices_say_what_the_file_says(tmp_path_factory, lines, end, ends_so, si
         ("f.json", b'[{"a": 1}, {"a": 2}, 3]'),
         ("f.jsonl", '{"a": "\u00e9"}\n{"a": 2}\n'.encode("utf-16")),
         ("f.jsonl", b""),
-        ("f.jsonl.gz", gzip.compress(b'{"a": 1}\n{"a": \n\xff\n'), mtime=0),
+        ("f.jsonl.gz", gzip.compress(b'{"a": 1}\n{"a": \n\xff\n', mtime=0)),
         ("f.csv", b"prompt,completion\nQ\n\xff,A\n"),
         ("f.parquet", parquet({"a": ["x" * 10_000_100, "y"]})),
     ],

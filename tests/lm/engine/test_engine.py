@@ -290,3 +290,22 @@ def test_log_probabilities_are_the_models_own() -> None:
         assert logp == pytest.approx(float(row[each.tokens[0]]), abs=1e-4)
         assert [token for token, _ in likeliest] == row.topk(3).indices.tolist()
         assert [p for _, p in likeliest] == pytest.approx(row.topk(3).values.tolist(), abs=1e-4)
+
+
+def test_a_question_does_not_wait_for_the_book_before_it() -> None:
+    book = GenerationRequest(tuple(3 + i % 200 for i in range(170)), 4)
+    question = GenerationRequest((5, 6, 7), 12)
+    engine = engine_of(max_step_tokens=32, max_beside=20)
+    numbers = [engine.add(book), engine.add(question)]
+    steps: list[set[int]] = []
+    written: list[WrittenTokens] = []
+    while engine.has_work:
+        found = engine.step()
+        written += found
+        steps.append({each.request for each in found})
+    first = [next(i for i, who in enumerate(steps) if number in who) for number in numbers]
+    assert first[1] <= 1 < first[0]
+    # from its first token on it writes one in every step, while the book is read beside it
+    assert all(numbers[1] in who for who in steps[first[1] : first[1] + 12])
+    given = answers(written)
+    assert [given[number, 0] for number in numbers] == [alone(book)[0], alone(question)[0]]

@@ -39,13 +39,15 @@ from finewright.lm.engine.weights import AdapterWeights
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
     """`context` are the most tokens that the model reads and writes together, None where nobody knows; tokens
-    are below `vocab_size`. `text_of` is needed for stop texts, `grammars` for answers of a form. Guesses are
-    made while at most `guess_up_to` answers run."""
+    are below `vocab_size`. With `max_beside`, the most tokens of prompts in a step beside running answers,
+    steps are kept short (see schedule.py). `text_of` is needed for stop texts, `grammars` for answers of a
+    form. Guesses are made while at most `guess_up_to` answers run."""
 
     vocab_size: int
     context: int | None = None
     max_running: int = 64
     max_step_tokens: int = 2048
+    max_beside: int = 0
     guess_up_to: int = 0
     text_of: TextOf | None = None
     grammars: Grammars | None = None
@@ -58,7 +60,11 @@ class GenerationEngine:
         self._forward, self._limits = forward, limits
         self._pool = BlockPool(forward.num_blocks, partial(forward.copy_block, ZERO))
         self._schedule = StepSchedule(
-            self._pool, limits.max_running, limits.max_step_tokens, limits.guess_up_to
+            self._pool,
+            limits.max_running,
+            limits.max_step_tokens,
+            limits.guess_up_to,
+            limits.max_beside,
         )
         self._numbers, self._versions = count(), count(1)
         self._loaded: dict[str | None, int] = {None: 0, own: 0}

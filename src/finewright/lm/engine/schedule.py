@@ -1,5 +1,10 @@
 """Which tokens are computed next: one of every running answer, then cuts of prompts, within a budget.
 
+Prompts that are read beside each other share what is left of a step: the oldest has half of it, and of the
+others the shortest comes first, so that a question need not wait for the book before it. With `max_beside`
+steps are short: less is read where answers run, and the less the longer the prompt has become, for each token
+meets all before it.
+
 Memory is the pool's blocks and no more. A request waits until there is room for its prompt. Where running
 answers need more blocks than there are, the newest gives its own back and is computed again later."""
 
@@ -10,6 +15,9 @@ from dataclasses import dataclass, field
 from finewright.lm.engine.blocks import BlockPool
 from finewright.lm.engine.forward import BLOCK, Piece
 from finewright.lm.engine.sequence import AnswerSequence
+
+_AS_DEAR = 1024
+"""So many tokens before a token cost as much as the rest of its work; of small models, on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +45,14 @@ class StepCut:
 class StepSchedule:
     """Answers that wait and answers that run, the oldest first.
 
-    At most `max_running` run, and a step has at most `max_tokens`; guesses are made while at most
-    `guess_up_to` answers run."""
+    At most `max_running` run, and a step has at most `max_tokens`, of prompts `max_beside` where answers run,
+    unless that is 0; guesses are made while at most `guess_up_to` answers run."""
 
     pool: BlockPool
     max_running: int
     max_tokens: int
     guess_up_to: int
+    max_beside: int
     waiting: deque[AnswerSequence] = field(default_factory=deque)
     running: list[AnswerSequence] = field(default_factory=list)
 
@@ -64,8 +73,14 @@ class StepSchedule:
         """The next step, in which no sequence is twice."""
         cuts = self._answers()
         budget = self.max_tokens - sum(cut.size + len(cut.guess) for cut in cuts)
+        if cuts and self.max_beside:
+            budget = min(budget, self.max_beside)
         begun = {cut.sequence for cut in cuts}
-        for sequence in [each for each in self.running if each not in begun]:
+        read = [each for each in self.running if each not in begun]
+        is_alone = len(read) == 1 and not self.waiting
+        for sequence in read[:1]:
+            budget -= self._prompt(sequence, budget if is_alone else -(-budget // 2), cuts)
+        for sequence in sorted(read[1:], key=lambda each: each.num_due):
             budget -= self._prompt(sequence, budget, cuts)
         while budget > 0 and self.waiting and self._may_join(self.waiting[0]):
             sequence = self.waiting.popleft()
@@ -102,6 +117,8 @@ class StepSchedule:
     def _prompt(self, sequence: AnswerSequence, budget: int, cuts: list[StepCut]) -> int:
         """Let the next tokens of a prompt be computed, as many as fit; how many these are."""
         size = min(sequence.num_due, budget)
+        if self.max_beside and size > BLOCK:
+            size = max(BLOCK, size * _AS_DEAR // (_AS_DEAR + sequence.num_cached))
         if size > 0 and not sequence.room(self.pool, sequence.num_cached + size):
             size = len(sequence.blocks) * BLOCK - sequence.num_cached
         if size <= 0:

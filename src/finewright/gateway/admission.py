@@ -28,7 +28,8 @@ class Admission:
         """`waiting` questions at most wait for an engine, none of them longer than the seconds."""
         self._most_waiting, self._seconds = waiting, seconds
         self._slots: dict[ModelEngine, _Slots] = {}
-        self.draining = False
+        self._open: set[asyncio.Timeout] = set()
+        self.draining = self.has_ended = False
 
     @property
     def running(self) -> int:
@@ -44,6 +45,27 @@ class Admission:
     def is_idle(self) -> bool:
         """Is no answer given, and does no question wait?"""
         return not self.running and not self.waiting
+
+    def end(self) -> None:
+        """Cut what is under way: every block of `within` ends, and so will those that begin."""
+        self.draining = self.has_ended = True
+        now = asyncio.get_running_loop().time()
+        for timeout in self._open:
+            if not timeout.expired():
+                timeout.reschedule(now)
+
+    @asynccontextmanager
+    async def within(self, end: float, late: ApiError) -> AsyncIterator[None]:
+        """A block that ends by this time of the event loop, or with the server. Raises `late`, or 503."""
+        timeout = asyncio.timeout_at(asyncio.get_running_loop().time() if self.has_ended else end)
+        self._open.add(timeout)
+        try:
+            async with timeout:
+                yield
+        except TimeoutError:
+            raise (_going_down() if self.has_ended else late) from None
+        finally:
+            self._open.discard(timeout)
 
     @asynccontextmanager
     async def slot(self, engine: ModelEngine) -> AsyncIterator[None]:
@@ -61,16 +83,19 @@ class Admission:
 
     async def _acquire(self, slots: _Slots) -> None:
         if self.draining:
-            raise ApiError("the server is going down", status=503, retry_after=_RETRY_SECONDS)
+            raise _going_down()
         if slots.free.locked() and slots.waiting >= self._most_waiting:
             what = f"{slots.running} answers are being given and {slots.waiting} questions wait"
             raise ApiError(what, status=429, code="rate_limit_exceeded", retry_after=_RETRY_SECONDS)
+        what = f"no slot became free within {self._seconds:g} s"
+        late = ApiError(what, status=503, retry_after=_RETRY_SECONDS)
         slots.waiting += 1
         try:
-            async with asyncio.timeout(self._seconds):
+            async with self.within(asyncio.get_running_loop().time() + self._seconds, late):
                 await slots.free.acquire()
-        except TimeoutError:
-            what = f"no slot became free within {self._seconds:g} s"
-            raise ApiError(what, status=503, retry_after=_RETRY_SECONDS) from None
         finally:
             slots.waiting -= 1
+
+
+def _going_down() -> ApiError:
+    return ApiError("the server is going down", status=503, retry_after=_RETRY_SECONDS)

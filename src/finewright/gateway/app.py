@@ -1,5 +1,6 @@
 """The routes of the gateway as an ASGI application. Whoever has no key sees /healthz and /readyz alone."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from finewright.gateway.bodies import Body, read_body
 from finewright.gateway.chat_form import ChatForm, TextForm, gathered, vectors_of
 from finewright.gateway.connected import EventStream, refused
-from finewright.gateway.errors import ApiError
+from finewright.gateway.errors import CLIENT_LEFT, ApiError
 from finewright.gateway.gateway import Gateway
 from finewright.gateway.keys import KeyRing
 from finewright.gateway.openapi import PostedRoute, ReadRoute, Work, openapi_of
@@ -154,17 +155,28 @@ class _Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status, number = 500, "req_" + secrets.token_hex(12)
+        status, is_whole, number = 500, False, "req_" + secrets.token_hex(12)
+
+        async def received() -> Message:
+            nonlocal status
+            message = await receive()
+            if message["type"] == "http.disconnect" and not is_whole:
+                status = CLIENT_LEFT
+            return message
 
         async def sent(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_whole
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", number.encode())]
+            is_whole = message["type"] == "http.response.body" and not message.get("more_body")
             await send(message)
 
         try:
-            await self._entered(scope, receive, sent)
+            await self._entered(scope, received, sent)
+        except asyncio.CancelledError:
+            if not self._gateway.admission.has_ended:  # a client that reads nothing to the end
+                raise
         finally:
             route = scope.get("route")
             path = route.path if isinstance(route, Route) else "other"

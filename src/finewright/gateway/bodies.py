@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
-from finewright.gateway.errors import ApiError
+from finewright.gateway.errors import CLIENT_LEFT, ApiError
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -49,7 +49,7 @@ async def _content(request: Request, most_bytes: int, seconds: float) -> bytes:
     except TimeoutError:
         raise ApiError(f"the body did not come within {seconds:g} s", status=408) from None
     except ClientDisconnect:
-        raise ApiError("the client left", status=400) from None
+        raise ApiError("the client left", status=CLIENT_LEFT) from None
     return bytes(content)
 
 

@@ -70,7 +70,7 @@ class EventStream:
         return cls(await anext(events), events)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends every event; an error on the way is an event too, after which nothing comes."""
+        """Sends every event; an error on the way is an event too, after which comes the end alone."""
         start = Response(None, headers={"Content-Type": "text/event-stream; charset=utf-8", **_SSE})
         headers = [(k, v) for k, v in start.raw_headers if k != b"content-length"]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -81,6 +81,8 @@ class EventStream:
                     await _sent(send, _text(event))
             except Exception as error:
                 await _sent(send, b"data: " + bytes(refused(error).body) + b"\n\n")
+                if not self._first[0]:  # events with names, those of responses, have no such end
+                    await _sent(send, b"data: [DONE]\n\n")
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

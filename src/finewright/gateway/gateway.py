@@ -120,15 +120,13 @@ class Gateway:
     ) -> AsyncGenerator[AnswerPiece, None]:
         seconds = self.limits.answer_seconds
         end = asyncio.get_running_loop().time() + seconds
+        what = f"the answer took longer than {seconds:g} s; ask for fewer tokens"
+        late = ApiError(what, status=504, code="timeout")
         while True:
-            try:
-                async with asyncio.timeout_at(end):
-                    piece = await anext(pieces)
-            except StopAsyncIteration:
+            async with self.admission.within(end, late):
+                piece = await anext(pieces, None)
+            if piece is None:
                 return
-            except TimeoutError:
-                what = f"the answer took longer than {seconds:g} s; ask for fewer tokens"
-                raise ApiError(what, status=504, code="timeout") from None
             yield piece
 
     async def embed(self, model: str, texts: Sequence[str]) -> TextVectors:
@@ -136,9 +134,8 @@ class Gateway:
         engine, served = self.find(model)
         if not served.embeds:
             raise ApiError(f"the model {model!r} gives answers, no vectors", param="model")
+        late = ApiError("the vectors took too long", status=504, code="timeout")
         async with self.admission.slot(engine):
-            try:
-                async with asyncio.timeout(self.limits.answer_seconds):
-                    return await engine.embed(model, texts)
-            except TimeoutError:
-                raise ApiError("the vectors took too long", status=504, code="timeout") from None
+            end = asyncio.get_running_loop().time() + self.limits.answer_seconds
+            async with self.admission.within(end, late):
+                return await engine.embed(model, texts)

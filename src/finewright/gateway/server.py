@@ -1,11 +1,12 @@
 """uvicorn around the application: bounded headers, TLS, and an end in order on SIGTERM.
 
 first SIGTERM or SIGINT   /readyz says 503, no new question is taken, answers that are given end
-when none is given, or after `drain_seconds`   the port is closed and what is left is cut
+when none is given, or after `drain_seconds`   what is left is cut, each with its error, and the port closed
 a second signal   at once"""
 
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import socket
@@ -25,7 +26,7 @@ from finewright.gateway.errors import error_body
 _HEADER_BYTES = 64 * 1024
 _KEEP_ALIVE_SECONDS = 30
 _BACKLOG = 2048
-_LAST_SECONDS = 2
+_LAST_SECONDS = 1
 _LOOK_SECONDS = 0.05
 
 
@@ -37,10 +38,12 @@ class Tls(NamedTuple):
 
 
 class ServerHooks(NamedTuple):
-    """What happens once it listens and at its first signal, and whether no answer is being given."""
+    """What happens once it listens, at its first signal, and at the end of the time to drain, and whether no
+    answer is being given."""
 
     on_start: Callable[[], None]
     on_signal: Callable[[], None]
+    on_end: Callable[[], None]
     is_idle: Callable[[], bool]
 
 
@@ -111,6 +114,7 @@ class _Server(uvicorn.Server):
 
     def _stop(self) -> None:
         if self._draining is not None:
+            self.hooks.on_end()
             self.should_exit = self.force_exit = True
             return
         self.hooks.on_signal()
@@ -123,6 +127,7 @@ class _Server(uvicorn.Server):
                 await asyncio.sleep(_LOOK_SECONDS)
                 while not self.hooks.is_idle():
                     await asyncio.sleep(_LOOK_SECONDS)
+        self.hooks.on_end()
         self.should_exit = True
 
 
@@ -192,3 +197,4 @@ def run_server(
     server = _Server(config)
     server.hooks, server.drain_seconds = hooks, drain_seconds
     asyncio.run(server.serve(sockets=[listening]))
+    gc.freeze()  # the process ends, and Python's last look through the models' objects takes a second

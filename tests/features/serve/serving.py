@@ -69,6 +69,13 @@ def started(
     raise AssertionError(shown)
 
 
+def counted(serving: Serving, name: str) -> float:
+    """A number of /metrics, by its name with its labels."""
+    text = httpx.get(httpx.URL(serving.url).join("/metrics"), headers=serving.headers).text
+    found = re.search(rf"^{re.escape(name)} (\S+)", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
 def stop(serving: Serving) -> None:
     """End it in order."""
     serving.process.terminate()

@@ -7,12 +7,13 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.features.serve.serving import Serving, save_base, started, stop
+from tests.features.serve.serving import Serving, counted, save_base, started, stop
 
 pytestmark = pytest.mark.torch
 
@@ -216,7 +217,7 @@ def test_a_certificate_that_is_none_is_one_line(certificate: Path, tmp_path: Pat
 
 def test_sigterm_lets_answers_end_and_refuses_others(strict: Serving) -> None:
     found = strict  # the last test that has it
-    body = {"model": "base", "prompt": "the", "max_tokens": 100, "n": 8, "temperature": 1}
+    body = {"model": "base", "prompt": "the", "max_tokens": 100, "n": 128, "temperature": 1}
     url = f"{found.url}/completions"
     more = {"json": {**body, "stream": True}, "headers": found.headers, "timeout": 30}
     with httpx.stream("POST", url, **more) as first:
@@ -229,3 +230,23 @@ def test_sigterm_lets_answers_end_and_refuses_others(strict: Serving) -> None:
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert [line for line in lines if line][-1] == "data: [DONE]"
     assert found.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+def test_what_the_drain_cannot_wait_for_ends_with_an_error(tmp_path: Path, is_stream: bool) -> None:
+    save_base(tmp_path)
+    found = started(tmp_path, "./base", sets=("serve.drain_seconds=0.3", "serve.max_tokens=200"))
+    body = {"model": "base", "prompt": "the", "max_tokens": 200, "n": 128, "temperature": 1}
+    more = {"json": {**body, "stream": is_stream}, "headers": found.headers, "timeout": 30}
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(httpx.post, f"{found.url}/completions", **more)
+        while not counted(found, "finewright_answers_running"):
+            time.sleep(0.01)
+        found.process.send_signal(signal.SIGTERM)
+        answer = asked.result()
+    stop(found)  # and there is no traceback
+    lines = [line for line in answer.text.splitlines() if line]
+    if is_stream:
+        assert lines.pop() == "data: [DONE]"
+    assert answer.status_code == (200 if is_stream else 503)
+    assert json.loads(lines[-1].removeprefix("data: "))["error"]["type"] == "server_error"

@@ -1,7 +1,6 @@
 """A real server in a process of its own, asked by the official client and by clients that mean no good."""
 
 import json
-import re
 import signal
 import socket
 import stat
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.features.serve.serving import Serving, started
+from tests.features.serve.serving import Serving, counted, started
 
 pytestmark = pytest.mark.torch
 
@@ -167,11 +166,8 @@ def test_no_path_leads_out(serving: Serving, path: str) -> None:
     assert b'"not_found_error"' in answer
 
 
-def running(serving: Serving) -> float:
-    text = httpx.get(httpx.URL(serving.url).join("/metrics"), headers=serving.headers).text
-    found = re.search(r"^finewright_answers_running (\S+)", text, re.MULTILINE)
-    assert found
-    return float(found[1])
+RUNNING = "finewright_answers_running"
+LEFT = 'finewright_http_requests_total{route="/v1/completions",status="499"}'
 
 
 def test_beyond_the_queue_is_429_and_a_client_that_leaves_frees_its_slot(serving: Serving) -> None:
@@ -180,13 +176,17 @@ def test_beyond_the_queue_is_429_and_a_client_that_leaves_frees_its_slot(serving
     with httpx.stream("POST", url, json={**body, "stream": True}, headers=headers) as first:
         lines = first.iter_lines()
         assert '"text_completion"' in next(lines)
-        assert running(serving) == 1
+        assert counted(serving, RUNNING) == 1
         second = httpx.post(url, json=body, headers=headers)
         assert (second.status_code, second.headers["retry-after"]) == (429, "1")
         assert second.json()["error"]["code"] == "rate_limit_exceeded"
     left = time.monotonic()
-    while running(serving):
+    while counted(serving, RUNNING):
         assert time.monotonic() < left + 1
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(url, json=body, headers=headers, timeout=0.1)
+    while counted(serving, LEFT) < 2:
+        assert time.monotonic() < left + 3
     assert httpx.post(url, json={**body, "n": 1}, headers=headers).status_code == 200
 
 

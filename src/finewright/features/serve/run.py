@@ -51,6 +51,7 @@ def serve(options: ServeOptions, session: Session) -> None:
     local = LocalModels(spec.max_tokens, spec.at_once)
     with listening, jobs_of(targets, spec, folder, local) as jobs, _steps(spec) as steps:
         gateway = _gateway([jobs.tuned, *engines_of(targets, spec, local)], spec, steps)
+        admission = gateway.admission
         ring = None if spec.keys == "none" else _ring(keys, session)
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
@@ -60,13 +61,13 @@ def serve(options: ServeOptions, session: Session) -> None:
             session.tell(f"serving {', '.join(gateway.models())} at {scheme}://{shown}:{port}/v1\n")
 
         def drain() -> None:
-            gateway.admission.draining = True
+            admission.draining = True
 
         run_server(
             app_of(gateway, ring, job_routes(jobs) if spec.jobs.at_once else ()),
             listening,
             tls=tls,
-            hooks=ServerHooks(start, drain, lambda: gateway.admission.is_idle),
+            hooks=ServerHooks(start, drain, admission.end, lambda: admission.is_idle),
             drain_seconds=spec.drain_seconds,
             header_seconds=spec.header_seconds,
         )

@@ -116,6 +116,7 @@ def test_the_events_tell_what_the_whole_response_tells(pieces, calls, finish) ->
     deltas = "".join(e.delta for e in events if e.type == "response.output_text.delta")
     assert deltas == whole.output_text
     assert whole.status == ("incomplete" if finish == "length" and not calls else "completed")
+    assert whole.output[-1].status == whole.status
     assert [c.name for c in whole.output if c.type == "function_call"] == [c.name for c in calls]
     assert whole.usage.total_tokens == 8
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
-from finewright.gateway.errors import CLIENT_LEFT, ApiError
+from finewright.gateway.errors import CLIENT_LEFT, UNSUPPORTED, ApiError
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -31,7 +31,7 @@ async def read_body(
     try:
         return model.model_validate(value, strict=None)
     except ValidationError as error:
-        raise _explained(error) from None
+        raise _explained(error, value) from None
 
 
 async def _content(request: Request, most_bytes: int, seconds: float) -> bytes:
@@ -53,12 +53,34 @@ async def _content(request: Request, most_bytes: int, seconds: float) -> bytes:
     return bytes(content)
 
 
-def _explained(error: ValidationError) -> ApiError:
-    """The first mistake, an unknown key before others: one that is misspelled explains those it misses."""
-    mistakes = error.errors(include_url=False, include_context=False)
-    first = next((m for m in mistakes if m["type"] == _UNKNOWN), mistakes[0])
-    where = ".".join(str(part)[:64] for part in first["loc"])
+def _explained(error: ValidationError, body: object) -> ApiError:
+    """The first mistake, an unknown key before others: one that is misspelled explains those it misses.
+
+    Where a value may be of several types, each that it is not of is a mistake: the one that is deepest in the
+    value is of the type that was meant, and of several at one place all are said."""
+    mistakes = [
+        (_keys(each["loc"], body, is_missing=each["type"] == "missing"), each)
+        for each in error.errors(include_url=False, include_context=False)
+    ]
+    keys, first = next((m for m in mistakes if m[1]["type"] == _UNKNOWN), mistakes[0])
+    if first["type"] != _UNKNOWN:
+        inside = [m for m in mistakes if m[0][: len(keys)] == keys]
+        keys, first = max(inside, key=lambda m: len(m[0]))
+    where = ".".join(str(part)[:64] for part in keys)
     if first["type"] == _UNKNOWN:
         return ApiError(f"unknown parameter: {where}", param=where, code="unknown_parameter")
-    what = first["msg"].removeprefix("Value error, ")
-    return ApiError(f"{where or 'body'}: {what}", param=where or None, code="invalid_value")
+    said = dict.fromkeys(m["msg"].removeprefix("Value error, ") for at, m in mistakes if at == keys)
+    what = ", or ".join([next(iter(said)), *(each[0].lower() + each[1:] for each in [*said][1:])])
+    code = UNSUPPORTED if first["type"] == UNSUPPORTED else "invalid_value"
+    return ApiError(f"{where or 'body'}: {what}", param=where or None, code=code)
+
+
+def _keys(loc: tuple[int | str, ...], body: object, *, is_missing: bool) -> tuple[int | str, ...]:
+    """The place in the body: pydantic's own, without the names of the types that it tried."""
+    found, here = list[int | str](), body
+    for part in loc:
+        is_key = isinstance(here, dict) and part in here
+        if is_key or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
+            found.append(part)
+            here = here[part]  # type: ignore[index] # as the condition says
+    return (*found, loc[-1]) if is_missing else tuple(found)

@@ -6,6 +6,7 @@ from finewright.errors import FinewrightError
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
 _FROM = 500
+UNSUPPORTED = "unsupported_parameter"
 CLIENT_LEFT = 499
 """nginx's "client closed request": nobody gets it, and /metrics counts it."""
 
@@ -49,4 +50,4 @@ def error_body(
 
 def unsupported(param: str, why: str) -> ApiError:
     """Of a parameter that is known and cannot be honoured: it is refused, never ignored."""
-    return ApiError(f"{param}: {why}", param=param, code="unsupported_parameter")
+    return ApiError(f"{param}: {why}", param=param, code=UNSUPPORTED)

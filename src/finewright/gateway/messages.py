@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
 
-from finewright.gateway.errors import ApiError
+from finewright.gateway.errors import UNSUPPORTED, ApiError
 
 MAX_TOOLS = 128
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$")]
@@ -17,6 +18,17 @@ class RequestPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def only(why: str, *taken: object) -> BeforeValidator:
+    """Of a key that is known and takes these values alone: others are refused, and the client hears why."""
+
+    def check(given: object) -> object:
+        if given is not None and not any(given is each or given == each for each in taken):
+            raise PydanticCustomError(UNSUPPORTED, "{why}", {"why": why})
+        return given
+
+    return BeforeValidator(check)
+
+
 class TextPart(RequestPart):
     """A part of a content. Images, sound and files are refused: the models read text."""
 
@@ -24,6 +36,15 @@ class TextPart(RequestPart):
     text: str
     annotations: list[JsonValue] | None = None
     logprobs: list[JsonValue] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_text(cls, given: object) -> object:
+        kind = given.get("type") if isinstance(given, dict) else None
+        if isinstance(kind, str) and not kind.endswith("text"):
+            what = f"a part of type {kind[:32]} is not taken: the models read text, no images, sound or files"
+            raise ValueError(what)
+        return given
 
 
 class FunctionCall(RequestPart):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, field_validator
 
 from finewright.gateway.errors import ApiError, unsupported
 from finewright.gateway.messages import (
@@ -12,6 +12,7 @@ from finewright.gateway.messages import (
     NamedChoice,
     RequestPart,
     check_choice,
+    only,
     schema_of,
 )
 from finewright.gateway.question import AnswerForm, GatewayQuestion, SamplingWish, ToolWish
@@ -19,12 +20,13 @@ from finewright.gateway.question import AnswerForm, GatewayQuestion, SamplingWis
 ModelId = Annotated[str, Field(min_length=1, max_length=256, description="An id of /v1/models.")]
 Stops = str | Annotated[list[str], Field(max_length=16)] | None
 _MOST_ANSWERS = 128
+_MOST_TEXTS = 2048
 MOST_LOGPROBS = 20
 _SEED = 2**63
 
 
 class PassingWishes(RequestPart):
-    """Keys that clients send along and that change no answer."""
+    """Keys that clients send along, for OpenAI's own records and caches: they change no answer."""
 
     user: str | None = None
     metadata: dict[str, str] | None = None
@@ -133,7 +135,7 @@ class ChatRequest(SampledRequest):
         TextFormat | JsonFormat | JsonSchemaFormat | None, Field(discriminator="type")
     ] = None
     modalities: list[Literal["text"]] | None = None
-    store: Literal[False] | None = None
+    store: Annotated[Literal[False] | None, only("no answers are kept here", False)] = None
 
     def question(self, temperature: float) -> GatewayQuestion:
         """What the engine answers. Raises ApiError where the keys contradict each other."""
@@ -141,6 +143,9 @@ class ChatRequest(SampledRequest):
         if len(limits) > 1:
             what = "max_tokens and max_completion_tokens differ; give the second alone"
             raise ApiError(what, param="max_tokens")
+        if self.parallel_tool_calls is not None and not self.tools:
+            what = "parallel_tool_calls: it says how tools are called, and no tools are given"
+            raise ApiError(what, param="parallel_tool_calls")
         if self.top_logprobs is not None and not self.logprobs:
             raise ApiError("top_logprobs: it needs logprobs: true", param="top_logprobs")
         return GatewayQuestion(
@@ -185,9 +190,22 @@ class CompletionRequest(SampledRequest):
         | Annotated[list[str], Field(min_length=1, max_length=1)]
     )
     logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
-    echo: Literal[False] | None = None
-    best_of: Literal[1] | None = None
-    suffix: None = None
+    echo: Annotated[
+        Literal[False] | None, only("the answer comes alone; put the prompt before it", False)
+    ] = None
+    best_of: Annotated[
+        Literal[1] | None, only("every answer is given; ask for n and choose among them", 1)
+    ] = None
+    suffix: Annotated[None, only("models here go on from a text, and fill no gap in one")] = None
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _is_one(cls, given: object) -> object:
+        is_tokens = isinstance(given, list) and all(isinstance(each, int) for each in given)
+        if isinstance(given, list) and len(given) > 1 and not is_tokens:
+            what = f"one prompt a request is taken, and {len(given)} are given; send a request for each"
+            raise ValueError(what)
+        return given
 
     def question(self, temperature: float) -> GatewayQuestion:
         """What the engine answers."""
@@ -214,9 +232,19 @@ class EmbeddingRequest(PassingWishes):
     """POST /v1/embeddings."""
 
     model: ModelId
-    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
+    input: str | Annotated[list[str], Field(min_length=1, max_length=_MOST_TEXTS)]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Field(ge=1)] | None = None
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _is_texts(cls, given: object) -> object:
+        if isinstance(given, list) and len(given) > _MOST_TEXTS:
+            what = f"{len(given)} texts are given, and a request takes {_MOST_TEXTS} at most"
+            raise ValueError(what)
+        if isinstance(given, list) and any(isinstance(each, int | list) for each in given):
+            raise ValueError("token ids are not taken; send texts")
+        return given
 
     def texts(self) -> list[str]:
         """The texts that become vectors."""

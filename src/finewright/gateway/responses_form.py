@@ -122,7 +122,7 @@ class _Writing:
             is_bare = not (piece.calls or has_message or (self._open and self._open.is_message))
             if is_bare:
                 yield from self._more("", (), is_message=True)
-            yield from self._close()
+            yield from self._close("incomplete" if piece.finish == "length" else "completed")
             for call in piece.calls:
                 yield from self._call(call)
 
@@ -147,11 +147,11 @@ class _Writing:
         if text or scores:
             yield {"type": f"response.{kind}.delta", **_at(here), "delta": text, **more}
 
-    def _close(self) -> Iterator[Json]:
+    def _close(self, status: str = "completed") -> Iterator[Json]:
         here, self._open = self._open, None
         if here is None:
             return
-        item = _item(here, "completed")
+        item = _item(here, status)
         self.items.append(item)
         if here.is_message:
             (part,) = item["content"]
@@ -182,7 +182,8 @@ def _items(answer: WholeAnswer) -> Iterator[Json]:
         )
     if answer.content or not answer.calls:
         item_id = "msg_" + secrets.token_hex(16)
-        yield _item(_OpenItem(0, item_id, True, answer.content, answer.scores), "completed")
+        status = "incomplete" if answer.finish == "length" else "completed"
+        yield _item(_OpenItem(0, item_id, True, answer.content, answer.scores), status)
     for call in answer.calls:
         yield _call_item(call)
 
@@ -192,7 +193,7 @@ def _item(item: _OpenItem, status: str) -> Json:
     if not item.is_message:
         part = {"type": "reasoning_text", "text": item.text}
         return {**head, "type": "reasoning", "summary": [], "content": [part] if item.text else []}
-    parts = [_text_part(item.text, tuple(item.scores))] if status == "completed" else []
+    parts = [_text_part(item.text, tuple(item.scores))] if status != "in_progress" else []
     return {**head, "type": "message", "role": "assistant", "content": parts}
 
 

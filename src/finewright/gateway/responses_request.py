@@ -15,6 +15,7 @@ from finewright.gateway.messages import (
     TextPart,
     ToolName,
     check_choice,
+    only,
     schema_of,
     text_of,
 )
@@ -158,7 +159,9 @@ class ResponsesRequest(PassingWishes):
     parallel_tool_calls: bool | None = None
     include: list[Literal["message.output_text.logprobs"]] | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
-    truncation: Literal["disabled"] | None = None
+    truncation: Annotated[
+        Literal["disabled"] | None, only("nothing is left out of a conversation", "disabled")
+    ] = None
     previous_response_id: JsonValue = None
     conversation: JsonValue = None
     prompt: JsonValue = None

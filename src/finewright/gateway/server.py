@@ -2,7 +2,7 @@
 
 first SIGTERM or SIGINT   /readyz says 503, no new question is taken, answers that are given end
 when none is given, or after `drain_seconds`   what is left is cut, each with its error, and the port closed
-a second signal   at once"""
+a second signal   that at once; a third one ends the process without closing anything"""
 
 import asyncio
 import contextlib
@@ -115,7 +115,7 @@ class _Server(uvicorn.Server):
     def _stop(self) -> None:
         if self._draining is not None:
             self.hooks.on_end()
-            self.should_exit = self.force_exit = True
+            self.force_exit, self.should_exit = self.should_exit, True
             return
         self.hooks.on_signal()
         self._draining = asyncio.create_task(self._drain())

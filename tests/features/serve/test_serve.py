@@ -138,6 +138,38 @@ def test_a_bad_request_is_an_error_object(
     assert says in error["message"]
 
 
+IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]
+CHATS, TEXTS, VECTORS = "chat/completions", "completions", "embeddings"
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "param", "says"),
+    [
+        (VECTORS, {"input": ["a"] * 3000}, "input", "3000 texts are given, and a request takes 2048"),
+        (VECTORS, {"input": [1, 2]}, "input", "token ids are not taken; send texts"),
+        (VECTORS, {"input": 5}, "input", "should be a valid string, or input should be a valid list"),
+        (TEXTS, {"prompt": ["a", "b"]}, "prompt", "one prompt a request is taken, and 2 are given"),
+        (TEXTS, {"prompt": "a", "echo": True}, "echo", "put the prompt before it"),
+        (TEXTS, {"prompt": "a", "best_of": 2}, "best_of", "ask for n"),
+        (CHATS, {**CHAT, "store": True}, "store", "no answers are kept here"),
+        (CHATS, {**CHAT, "tool_choice": {"type": "function"}}, "tool_choice.function", "required"),
+        (CHATS, {**CHAT, "parallel_tool_calls": False}, "parallel_tool_calls", "no tools are given"),
+        (CHATS, {"messages": IMAGE}, "messages.0.content.0", "the models read text, no images"),
+        ("responses", {"input": IMAGE}, "input.0.content.0", "the models read text, no images"),
+        ("responses", {"input": "a", "truncation": "auto"}, "truncation", "nothing is left out"),
+    ],
+)  # fmt: skip
+def test_a_refusal_names_the_key_and_says_why(
+    serving: Serving, route: str, body: dict[str, object], param: str, says: str
+) -> None:
+    more = {"json": {"model": "base", **body}, "headers": serving.headers}
+    found = httpx.post(f"{serving.url}/{route}", **more)
+    error = found.json()["error"]
+    assert (found.status_code, error["param"]) == (400, param)
+    assert error["message"].startswith(f"{param}: ")
+    assert says in error["message"]
+
+
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer fw-wrong", "Basic x", "Bearer \xff"])
 def test_nobody_enters_without_a_key(serving: Serving, header: str) -> None:
     headers = {"Authorization": header.encode("latin-1")}

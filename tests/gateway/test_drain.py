@@ -1,0 +1,58 @@
+"""The end of the time to drain: what is under way is cut, and its client hears so."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+
+import httpx
+import pytest
+from tests.gateway.test_responses import Scripted
+
+from finewright.gateway.admission import Admission
+from finewright.gateway.app import app_of
+from finewright.gateway.gateway import Gateway
+from finewright.gateway.measures import Measures
+from finewright.gateway.question import AnswerPiece, GatewayQuestion
+
+
+class Endless(Scripted):
+    """An engine whose answers begin and never end."""
+
+    async def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
+        yield AnswerPiece(content="begun")
+        await asyncio.Event().wait()
+
+
+async def cut(route: str, body: dict[str, object]) -> httpx.Response:
+    """What comes of a question that is being answered when the server may wait no longer."""
+    admission = Admission(4, 9)
+    app = app_of(Gateway([Endless([])], admission, Measures(admission)), None)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x/v1") as client:
+        asked = asyncio.create_task(client.post(route, json={"model": "m", **body}))
+        while not admission.running:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)  # the first piece is sent
+        admission.end()
+        return await asyncio.wait_for(asked, 5)
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "ends"),
+    [
+        ("/completions", {"prompt": "a"}, ["[DONE]"]),
+        ("/chat/completions", {"messages": [{"role": "user", "content": "a"}]}, ["[DONE]"]),
+        ("/responses", {"input": "a"}, []),
+    ],
+)
+def test_an_answer_that_is_cut_says_so(
+    route: str, body: dict[str, object], ends: list[str]
+) -> None:
+    whole = asyncio.run(cut(route, body))
+    assert (whole.status_code, whole.json()["error"]["type"]) == (503, "server_error")
+    stream = asyncio.run(cut(route, {**body, "stream": True}))
+    found = [line[6:] for line in stream.text.splitlines() if line.startswith("data: ")]
+    at = next(number for number, text in enumerate(found) if '"type":"server_error"' in text)
+    assert "begun" in stream.text.partition(found[at])[0]
+    assert json.loads(found[at])["error"]["message"] == "the server is going down"
+    assert found[at + 1 :] == ends

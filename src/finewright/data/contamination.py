@@ -56,7 +56,8 @@ def contamination(
     known = {**_alike(train, held_out)}
     for i, (of, share) in near_rows(train, held_out, similarity).items():
         known.setdefault(i, _Known("near", of, share))
-    for i, (of, share) in near_questions_of(train, held_out).items():
+    alike = near_questions_of(train, held_out) if similarity < 1 else {}
+    for i, (of, share) in alike.items():
         known.setdefault(i, _Known("question", of, share))
     for i, of in of_known_templates(train, held_out).items():
         known.setdefault(i, _Known("template", of, 1.0))

@@ -24,8 +24,8 @@ def decontaminated(
     """Leave out every training row by the measures of `contamination`, seen from the training row.
 
     `same`: a held-out row itself; `prompt`: its question; `near`: words alike, the facts too; `question`:
-    nearly its question; `overlap`: half of its words in runs of words that a held-out row has. Not covered:
-    templates filled in anew, free paraphrases, translations."""
+    nearly its question, unless the similarity is 1; `overlap`: half of its words in runs of words that a
+    held-out row has. Not covered: templates filled in anew, free paraphrases, translations."""
     # numpy is loaded only when something is measured.
     import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
     from finewright.data.overlap import near_questions_of, near_rows, overlaps
@@ -33,7 +33,7 @@ def decontaminated(
     ids = {row.id for row in held_out}
     prompts = {prompt_key(row) for row in held_out if row.prompt}
     near = near_rows(held_out, train, similarity) if held_out else {}
-    questions = near_questions_of(held_out, train) if held_out else {}
+    questions = near_questions_of(held_out, train) if held_out and similarity < 1 else {}
     shares = [run.share for run in overlaps(held_out, train).rows] if held_out else []
     kept, removed = [], Counter[str]()
     for i, row in enumerate(train):

@@ -89,3 +89,19 @@ def test_a_form_that_cannot_be_is_an_error_of_its_request(grammar: Grammar, mess
     with pytest.raises(DataError, match=message):
         engine().add(GenerationRequest((5,), 9, grammar=grammar))
     assert not engine().has_work
+
+
+def test_grammars_of_clients_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    compile_one = Grammars._compile
+
+    def counted(self: Grammars, grammar: Grammar) -> object:
+        compiled.append(grammar.text)
+        return compile_one(self, grammar)
+
+    monkeypatch.setattr(Grammars, "_compile", counted)
+    grammars = Grammars(TOKENIZER, tiny.VOCAB, STOPS)
+    asked = [Grammar("choice", json.dumps([f"bill {number}"])) for number in range(40)]
+    for grammar in (*asked, asked[-1], asked[0]):  # the last is there, the first is not
+        grammars.begin(grammar)
+    assert compiled == [each.text for each in (*asked, asked[0])]

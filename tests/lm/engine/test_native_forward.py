@@ -189,7 +189,15 @@ def test_a_model_that_computes_something_else_is_found_out(tiny_model: Model) ->
     [
         ("model.layers.9.mlp.up_proj", LowRankDelta(torch.ones(1, 32), torch.ones(48, 1), 1.0)),
         ("model.layers.0.mlp.up_proj", LowRankDelta(torch.ones(1, 48), torch.ones(48, 1), 1.0)),
+        ("model.layers.0.mlp.up_proj", LowRankDelta(torch.ones(2, 32), torch.ones(48, 1), 1.0)),
+        ("model.layers.0.mlp.up_proj", LowRankDelta(torch.ones(1, 32), torch.ones(32, 1), 1.0)),
+        (
+            "model.layers.0.mlp.up_proj",
+            LowRankDelta(torch.ones(1, 32), torch.ones(48, 1), 1.0, torch.ones(1)),
+        ),
         ("model.layers.0.mlp.up_proj", RescaledFeatures(torch.ones(32), at_input=True)),
+        ("model.layers.0.mlp.up_proj", RescaledFeatures(torch.ones(32), at_input=False)),
+        ("model.layers.0.mlp.down_proj", RescaledFeatures(torch.ones(32), at_input=True)),
     ],
 )
 def test_an_adapter_that_does_not_fit_is_refused(
@@ -226,3 +234,10 @@ def test_weights_that_are_trained_are_read_as_they_are(tiny_model: Model) -> Non
     optimizer.step()
     (found,) = logits_in_cuts(forward, [(None, ROWS[0])])
     assert distance(found, true_logits(model, ROWS[0])) < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["embeddings", "states"])
+def test_virtual_tokens_of_another_width_are_refused(kind: str, tiny_model: Model) -> None:
+    weights = AdapterWeights(**{kind: torch.ones(3, 8)})
+    with pytest.raises(ModelError, match=r"adapter 'a'.*\(3, 8\).*needs \(3, "):
+        forward_of(tiny_model("llama")).load("a", weights)

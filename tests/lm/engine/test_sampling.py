@@ -127,3 +127,11 @@ def test_log_probabilities_of_a_token_and_the_likeliest() -> None:
     found = logprobs_of(row, 17, 2)
     assert found.logp == pytest.approx(float(true[17]))
     assert [token for token, _ in found.likeliest] == true.topk(2).indices.tolist()
+
+
+@pytest.mark.parametrize("wishes", [{}, {"top_p": 0.9}, {"min_p": 0.1}])
+def test_almost_no_heat_is_the_likeliest_token(wishes: dict[str, float]) -> None:
+    logits = logits_of(2, scale=300)
+    rows = [RowSampling.of(TokenSampling(temperature=1e-39, **wishes), i, ()) for i in (0, 1)]
+    found = [each.token for each in choose(logits, rows, [None, None])]
+    assert found == logits.argmax(-1).tolist()

@@ -6,7 +6,7 @@ each step's allowed tokens are found by walking the vocabulary as a tree."""
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -47,7 +47,7 @@ class Grammars:
         size = max(vocab_size, len(tokenizer))
         self._tokenizer = from_tokenizer(tokenizer, n_vocab=size, eos_token=sorted(stop_ids))
         self._size = vocab_size
-        self._compiled = cache(self._compile)
+        self._compiled = lru_cache(maxsize=32)(self._compile)  # schemas are the clients'
 
     def begin(self, grammar: Grammar) -> "Constraint":
         """The constraint of an answer. Raises DataError where the grammar cannot be read or satisfied."""

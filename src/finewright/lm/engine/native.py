@@ -140,6 +140,7 @@ class NativeForward:
             deltas[self._places[path]] = self._delta(path, delta, lay)
             rank = max(rank, len(delta.a) if isinstance(delta, LowRankDelta) else 0)
         kept.append(deltas)
+        _require_virtual(f"adapter {key!r}", adapter, self._decoder)
         laid = structures.StepAdapter(
             address(deltas),
             adapter.num_virtual,
@@ -161,12 +162,15 @@ class NativeForward:
             factors = delta.factors.float()
             if delta.at_input and not path.endswith("down_proj"):
                 raise ModelError(f"{path}: (IA)3 at this input is not known")
+            _require(f"{path}: (IA)3", factors, d_in if delta.at_input else d_out)
             at = {"inputs" if delta.at_input else "outputs": lay(factors)}
             return structures.StepDelta(**at)
-        if delta.a.shape[1] != d_in or len(delta.b) != d_out:
-            raise ModelError(f"{path}: the adapter is of another shape")
+        rank = delta.a.shape[:1]
+        _require(f"{path}: A", delta.a, *rank, d_in)
+        _require(f"{path}: B", delta.b, d_out, *rank)
         ratio = None
         if delta.magnitude is not None:
+            _require(f"{path}: the magnitude", delta.magnitude, d_out)
             weight = _weight(module)
             squares = dora.squared_norms(weight)
             norms = dora.direction_norms(weight, squares, delta.a, delta.b, delta.scale)
@@ -378,3 +382,18 @@ def _is_right(model: PreTrainedModel, decoder: Decoder) -> bool:
     with forward._first_layers(num_layers):
         found = torch.cat([forward.step(each) for each in pieces])
     return probe.is_near(found, true)
+
+
+def _require_virtual(what: str, adapter: AdapterWeights, decoder: Decoder) -> None:
+    embedding = decoder.embedding.weight
+    assert isinstance(embedding, Tensor)
+    width = 2 * len(decoder.layers) * decoder.kv_heads * decoder.head_dim
+    for learned, wanted in ((adapter.embeddings, embedding.shape[1]), (adapter.states, width)):
+        if learned is not None:
+            _require(f"{what}: virtual tokens", learned, *learned.shape[:1], wanted)
+
+
+def _require(what: str, tensor: Tensor, *shape: int) -> None:
+    """The kernel reads bare addresses, and would read beyond a tensor of another shape."""
+    if tuple(tensor.shape) != shape:
+        raise ModelError(f"{what} is of shape {tuple(tensor.shape)}, and the model needs {shape}")

@@ -17,6 +17,7 @@ from finewright.lm.engine.requests import TokenLogprob, TokenSampling
 
 # Tokens that are looked at where a nucleus is wanted; a row whose nucleus is larger is sorted whole.
 _CANDIDATES = 256
+_COLDEST = 1e-6  # below it, a quotient of logits is no float32 number
 _NOT_FINITE = "the model's logits are not finite"
 _NOTHING = "no token is allowed"
 
@@ -113,6 +114,8 @@ def logprobs_of(logits: Tensor, token: int, num_likeliest: int) -> TokenLogprob:
 def _drawn(logits: Tensor, rows: Sequence[RowSampling]) -> list[int]:
     device = logits.device
     heat = torch.tensor([row.wishes.temperature for row in rows], device=device)
+    heat = heat.clamp(min=_COLDEST)
+    logits = logits - logits.amax(-1, keepdim=True)
     numbers = [row.random.random() for row in rows]
     p = (logits / heat[:, None]).softmax(-1)
     cut = [i for i, row in enumerate(rows) if _cuts(row.wishes)]

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 from e2e.processes import wait_until
 from finewright.errors import DataError
 from finewright.jobs.folder import JobFolder
+from finewright.jobs.queue import JobQueue, advancing
 
-from .conftest import Api
+from .conftest import PAIR, Api, lines
 
 KEYS = (
     "method",
@@ -79,6 +82,71 @@ def test_a_damaged_record_stops_no_other_job(api: Api) -> None:
     assert api.client.get("/v1/models").json()["data"] == []
 
 
+@pytest.mark.parametrize("name", ["job.json", "state.json"])
+def test_a_damaged_record_hides_no_other_and_stops_no_creation(api: Api, name: str) -> None:
+    other = api.made()["id"]
+    kept, torn = api.upload(), api.upload()
+    damaged = api.create(
+        training_file=api.upload(lines(PAIR)), method={"type": "reward", "reward": {}}
+    ).json()["id"]
+    (api.training.folder.path(damaged) / name).write_text("{")
+    (api.training.files.root / torn / "file.json").write_text("{")
+    api.training.queue.folder = JobFolder(api.training.folder.root)
+    page = api.client.get("/v1/fine_tuning/jobs", params={"limit": 1}).json()
+    assert ([job["id"] for job in page["data"]], page["has_more"]) == ([other], False)
+    listed = {file["id"] for file in api.client.get("/v1/files").json()["data"]}
+    assert kept in listed
+    assert torn not in listed
+    ppo = {"type": "ppo", "ppo": {"rewards": ["exact"]}}
+    prompts = api.upload(lines({"prompt": "Q", "answer": "A"}))
+    assert api.create(training_file=prompts, method=ppo).status_code == 200
+
+
+def test_a_job_that_cannot_start_fails_alone(api: Api) -> None:
+    stuck, other = api.made()["id"], api.made()["id"]
+    folder, queue = api.training.folder, api.training.queue
+    (folder.path(stuck) / "alive.lock").mkdir()
+    queue.most_running = 1
+    queue.advance()
+    failure = folder.state(stuck).failure
+    assert failure is not None
+    assert failure.code == "not_started"
+    assert str(folder.root) not in failure.message
+    queue.advance()
+    process = folder.process(other)
+    assert process is not None
+    os.kill(process, signal.SIGKILL)
+    wait_until(lambda: queue.advance() is None and not queue._children)
+
+
+def test_a_process_that_ends_before_its_signal_stops_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    job = api.training.folder.job(api.made()["id"])
+    folder = api.training.folder
+    folder.change(job.id, lambda state: state.model_copy(update={"status": "running"}))
+    monkeypatch.setattr(JobFolder, "is_alive", lambda *_: True)
+    monkeypatch.setattr(JobFolder, "process", lambda *_: gone.pid)
+    assert api.training.queue.cancel(job).wish == "cancel"
+
+
+def test_a_mistake_of_ours_does_not_end_the_queue(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def broken(_: JobQueue) -> None:
+        calls.append(1)
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(JobQueue, "advance", broken)
+    monkeypatch.setattr("finewright.jobs.queue._PAUSE_SECONDS", 0.01)
+    with advancing(api.training.queue):
+        wait_until(lambda: len(calls) > 1)
+
+
 def test_a_folder_has_one_server(tmp_path: Path) -> None:
     folder = JobFolder(tmp_path / "serve")
     with (
@@ -96,6 +164,10 @@ def test_what_a_kill_left_of_an_upload_is_cleared(api: Api) -> None:
     torn = api.training.files.root / f".{kept}.0123abcd.tmp"
     torn.mkdir()
     (torn / "rows.jsonl").write_text(json.dumps({}))
+    young = torn.with_name(torn.name.replace("0123", "4567"))
+    young.mkdir()
+    os.utime(torn, (0, 0))
     assert [file.id for file in api.training.files.all()] == [kept]
     api.training.files.tidy()
-    assert [path.name for path in api.training.files.root.iterdir()] == [kept]
+    found = {path.name for path in api.training.files.root.iterdir()}
+    assert found == {kept, young.name}, "a job may be writing the young one"

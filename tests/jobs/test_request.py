@@ -23,7 +23,7 @@ def method(kind: str, hyperparameters: dict[str, Any] | None = None, **more: Any
 
 def chosen(**body: Any) -> Any:
     request = JobRequest.model_validate({"model": "base", "training_file": "file-x", **body})
-    return chosen_method(request, {"ftjob-" + "r" * 24: "/runs/r"})
+    return chosen_method(request, lambda: {"ftjob-" + "r" * 24: "/runs/r"})
 
 
 def test_every_method_of_ours_has_a_type() -> None:

@@ -116,7 +116,14 @@ def test_jobs_are_listed_by_pages_and_by_their_metadata(api: Api) -> None:
     assert ([job["id"] for job in more["data"]], more["has_more"]) == (ids[2:], False)
     found = api.client.get("/v1/fine_tuning/jobs", params={"metadata[number]": "2"}).json()
     assert [job["id"] for job in found["data"]] == ids[:1]
-    for query in ({"limit": 0}, {"limit": "x"}, {"limit": 101}, {"after": "../x"}):
+    for query in (
+        {"limit": 0},
+        {"limit": "x"},
+        {"limit": "0" * 8 + "10"},
+        {"limit": "1" + "0" * 8 + "1"},
+        {"limit": 101},
+        {"after": "../x"},
+    ):
         assert api.client.get("/v1/fine_tuning/jobs", params=query).status_code == 400
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from finewright.gateway.errors import ApiError
 from finewright.jobs.files import FileFolder, UploadedFile
 from finewright.jobs.folder import TRAIN, VALID, JobFolder
-from finewright.jobs.ids import new_id
+from finewright.jobs.ids import new_id, readable
 from finewright.jobs.job import TuningJob
 from finewright.jobs.request import METHOD_TYPES, ROW_TYPES, JobRequest, MethodChoice, chosen_method
 from finewright.jobs.spec import spec_of
@@ -26,7 +26,7 @@ def create(
 ) -> TuningJob:
     """The job, queued. `bases`: id that clients know -> what a spec names."""
     base = _base(posted.model, bases)
-    choice = chosen_method(posted, _reward_runs(folder))
+    choice = chosen_method(posted, lambda: _reward_runs(folder))
     train = files.find(posted.training_file, "training_file")
     _check_types(train, "training_file", choice)
     rows = {TRAIN: files.content(train)}
@@ -93,7 +93,7 @@ def _reward_runs(folder: JobFolder) -> dict[str, str]:
     found = {}
     for job in folder.all():
         if METHOD_TYPES[job.method_type] == "reward":
-            state = folder.state(job.id)
-            if state.result is not None:
-                found[job.id] = str((folder.runs / state.run).resolve())
+            for state in readable(folder.state, [job.id]):
+                if state.result is not None:
+                    found[job.id] = str((folder.runs / state.run).resolve())
     return found

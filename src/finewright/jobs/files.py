@@ -11,7 +11,7 @@ from typing import IO, Any, Literal
 
 from finewright.errors import DataError
 from finewright.gateway.errors import ApiError
-from finewright.jobs.ids import is_id, new_id, unknown
+from finewright.jobs.ids import is_id, new_id, readable, unknown
 from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.rows import container_of
 from finewright.rows.fates import ReadOptions, Tally, fates
@@ -28,6 +28,7 @@ from finewright.store.atomic import (
 Purpose = Literal["fine-tune", "fine-tune-results"]
 _ROWS, _RECORD = "rows.jsonl", "file.json"
 _SHOWN = 5
+_WRITING_SECONDS = 3600.0
 
 
 class UploadedFile(Model):
@@ -94,11 +95,11 @@ class FileFolder:
         return self.root / file.id / _ROWS
 
     def all(self) -> list[UploadedFile]:
-        """Every file, the newest first."""
+        """Every file that can be read, the newest first."""
         if not self.root.is_dir():
             return []
         names = [path.name for path in self.root.iterdir() if is_id("file", path.name)]
-        return sorted(map(self.find, names), key=lambda file: (-file.created, file.id))
+        return sorted(readable(self.find, names), key=lambda file: (-file.created, file.id))
 
     def delete(self, number: str) -> None:
         """Forget a file; jobs have their own copy of what they train on."""
@@ -110,9 +111,9 @@ class FileFolder:
             shutil.rmtree(gone)
 
     def tidy(self) -> None:
-        """Clear what a killed server left of uploads; only for the one server of the folder."""
+        """Clear what a killed server left of uploads; what is young may be a result that a job writes."""
         if self.root.is_dir():
-            sweep(self.root)
+            sweep(self.root, spare=_WRITING_SECONDS)
 
 
 def check_rows(path: Path, filename: str) -> dict[str, int]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finewright.gateway.errors import ApiError
-from finewright.jobs.ids import is_id, unknown
+from finewright.jobs.ids import is_id, readable, unknown
 from finewright.jobs.job import OVER, JobFailure, JobState, TuningJob
 from finewright.store.appended import appending
 from finewright.store.atomic import os_errors, read_json, replace_dir, write_json
@@ -72,8 +72,8 @@ class JobFolder:
         return self._jobs[number]
 
     def all(self) -> list[TuningJob]:
-        """Every job, the newest first."""
-        return sorted(map(self.job, self.ids()), key=lambda job: (-job.created, job.id))
+        """Every job that can be read, the newest first."""
+        return sorted(readable(self.job, self.ids()), key=lambda job: (-job.created, job.id))
 
     def run(self, state: JobState) -> RunDir | None:
         """The run of a job that has begun."""

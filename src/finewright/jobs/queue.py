@@ -11,13 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from finewright.errors import FinewrightError
 from finewright.gateway.errors import ApiError
 from finewright.jobs.folder import JobFolder, is_over, refuse
 from finewright.jobs.job import JobFailure, JobState, TuningJob
+from finewright.jobs.results import without_places
 
 _LOG = logging.getLogger(__name__)
 _PAUSE_SECONDS = 1.0
@@ -133,14 +134,15 @@ class JobQueue:
     def _signal(self, number: str, what: signal.Signals) -> None:
         process = self.folder.process(number)
         if process is not None:
-            os.kill(process, what)
+            with suppress(ProcessLookupError):  # it ended since
+                os.kill(process, what)
 
     def _start(self, number: str, state: JobState) -> None:
-        alive = self.folder.take_alive(number)
-        if alive is None:
-            return  # the process before it has not quite ended
-        now = time.time()
+        alive, now = None, time.time()
         try:
+            alive = self.folder.take_alive(number)
+            if alive is None:
+                return  # the process before it has not quite ended
             started = state.at(
                 now, "the job is running", status="running", started=state.started or now
             )
@@ -150,13 +152,14 @@ class JobQueue:
             os.pwrite(alive, f"{process.pid}\n".encode(), 0)
             self._children.append(process)
         except (OSError, FinewrightError) as error:
-            failure = JobFailure(
-                code="not_started", message=f"the job could not be started: {error}"
-            )
+            what = f"the job could not be started: {error}"
+            what = without_places(what, self.folder.job(number), self.folder.root)
+            failure = JobFailure(code="not_started", message=what)
             changes = {"status": "failed", "finished": now, "failure": failure}
             self.folder.write(number, state.at(now, failure.message, **changes))
         finally:
-            os.close(alive)
+            if alive is not None:
+                os.close(alive)
 
     def _process(self, number: str, alive: int) -> "subprocess.Popen[bytes]":
         """The job's process: its own session, so that no signal to the server's reaches it."""
@@ -184,6 +187,8 @@ def advancing(queue: JobQueue) -> Iterator[None]:
                 queue.advance()
             except FinewrightError as error:
                 _LOG.error("jobs: %s", error)
+            except Exception:
+                _LOG.exception("jobs: a mistake of finewright's; it is tried again")
             if over.wait(_PAUSE_SECONDS):
                 return
 

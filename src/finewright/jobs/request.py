@@ -1,6 +1,6 @@
 """What a client asks for when it creates a job: OpenAI's body, every key honoured or refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -71,8 +71,11 @@ class MethodChoice(BaseModel):
         return METHODS[METHOD_TYPES[self.type]].model_validate(self.train)
 
 
-def chosen_method(request: JobRequest, reward_runs: Mapping[str, str]) -> MethodChoice:
-    """What the request wants trained how. `reward_runs`: id of a job that trained a reward model -> its run.
+def chosen_method(
+    request: JobRequest, reward_runs: Callable[[], Mapping[str, str]]
+) -> MethodChoice:
+    """What the request wants trained how. `reward_runs` gives, where the method takes rewards, id of a job
+    that trained a reward model -> its run.
 
     Raises ApiError that names the key which is unknown, wrong, or cannot be honoured."""
     if request.integrations:
@@ -100,9 +103,9 @@ def chosen_method(request: JobRequest, reward_runs: Mapping[str, str]) -> Method
     if multiplier is not None and "learning_rate" in train:
         what = "learning_rate and learning_rate_multiplier both set the rate; keep one"
         raise ApiError(what, param=f"{where}.hyperparameters", code="invalid_value")
-    train |= rewards_of(
-        section, where, needed="rewards" in METHODS[method].model_fields, runs=reward_runs
-    )
+    takes_rewards = "rewards" in METHODS[method].model_fields
+    runs = reward_runs() if takes_rewards else {}
+    train |= rewards_of(section, where, needed=takes_rewards, runs=runs)
     _validate(method, train, where)
     return MethodChoice(type=kind, train=train, given=given, multiplier=multiplier)
 

@@ -20,6 +20,7 @@ from finewright.gateway.openapi import PostedRoute, ReadRoute
 from finewright.jobs.creation import create
 from finewright.jobs.files import FileFolder
 from finewright.jobs.folder import JobFolder
+from finewright.jobs.ids import readable
 from finewright.jobs.job import JobState, TuningJob
 from finewright.jobs.queue import JobQueue
 from finewright.jobs.request import JobRequest
@@ -170,8 +171,16 @@ class _JobRoutes:
 
     def _page(self, query: Mapping[str, str], wanted: Mapping[str, str] | None) -> dict[str, Any]:
         jobs = {job.id: job for job in self.training.folder.all() if _has(job, wanted)}
-        page = page_of([{"id": number} for number in jobs], query)
-        return {**page, "data": [self._object(jobs[each["id"]]) for each in page["data"]]}
+        while True:
+            page = page_of([{"id": number} for number in jobs], query)
+            wished = [each["id"] for each in page["data"]]
+            shown = list(
+                readable(lambda number: self._object(self.training.folder.job(number)), wished)
+            )
+            damaged = set(wished) - {each["id"] for each in shown}
+            if not damaged:
+                return {**page, "data": shown}
+            jobs = {number: job for number, job in jobs.items() if number not in damaged}
 
     async def show(self, request: Request) -> Response:
         return JSONResponse(await asyncio.to_thread(lambda: self._object(self._job(request))))

@@ -44,7 +44,8 @@ def job_object(job: TuningJob, state: JobState, run: RunDir | None) -> Shown:
 def page_of(items: Sequence[Shown], query: Mapping[str, str], *, most: int = 100) -> Shown:
     """The items behind the one whose id is `after`, `limit` at most; raises ApiError for an odd query."""
     limit = query.get("limit", "20")
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:9]) <= most:
+    is_number = limit.isascii() and limit.isdigit() and len(limit) <= 9  # noqa: PLR2004 - digits, as many as any count has
+    if not is_number or not 1 <= int(limit) <= most:
         raise ApiError(f"limit: a number from 1 to {most}", param="limit", code="invalid_value")
     after, begin = query.get("after"), 0
     if after is not None:

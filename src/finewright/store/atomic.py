@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,14 +86,15 @@ def replace_dir(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
 
 
-def sweep(folder: Path) -> None:
-    """Clear what killed writers left under `folder`; only for its one writer.
+def sweep(folder: Path, *, spare: float = 0.0) -> None:
+    """Clear what killed writers left under `folder`; only for its one writer, but what changed in the last
+    `spare` seconds stays, as another writer's.
 
     A folder caught between the two renames of `replace_dir` gets its name back."""
     with os_errors(folder):
         for leftover in sorted(folder.rglob(".*.tmp")):
             match = _LEFTOVER.fullmatch(leftover.name)
-            if match and leftover.exists():
+            if match and leftover.exists() and not _changed_within(leftover, spare):
                 _mend(leftover, leftover.with_name(match["name"]), is_old=bool(match["old"]))
 
 
@@ -196,6 +198,13 @@ def _swap(fresh: Path, path: Path) -> None:
         old.rename(path)
         raise
     _remove(old)
+
+
+def _changed_within(path: Path, seconds: float) -> bool:
+    try:
+        return seconds > 0 and time.time() - path.stat().st_mtime < seconds
+    except FileNotFoundError:
+        return True  # its writer has just put it in place
 
 
 def _mend(leftover: Path, target: Path, *, is_old: bool) -> None:

@@ -67,12 +67,15 @@ class LoadedSection(Generic[Spec]):
 
 
 def load_section(
-    key: str, spec: type[Spec], path: Path, overrides: Sequence[str] = ()
+    key: str, spec: type[Spec], path: Path | None, overrides: Sequence[str] = ()
 ) -> LoadedSection[Spec]:
     """Read a spec of `name` and the section `key`, or that section of a run spec, which must be whole.
 
-    Takes `key.name=value` overrides. Raises SpecError with one line for every mistake."""
-    text, notes, needed_by = read_text(path), SpecNotes(), sections()[key].needed_by
+    Takes `key.name=value` overrides, which may be all there is. Raises SpecError with one line for every
+    mistake."""
+    text = f"name: {key}\n" if path is None else read_text(path)
+    is_file, path = path is not None, path or Path("--set")
+    notes, needed_by = SpecNotes(), sections()[key].needed_by
 
     def place_of(line: int) -> ValuePlace:
         return ValuePlace(f"{path}:{line}", line)
@@ -86,7 +89,7 @@ def load_section(
         raise spec_error(notes)
     for assignment in overrides:
         data = override(data, assignment, notes)
-    if any(other in data for other in _OF_A_RUN):
+    if is_file and any(other in data for other in _OF_A_RUN):
         loaded = load_spec(path, overrides)
         found = loaded.spec.section(key, spec)
         if found is None:

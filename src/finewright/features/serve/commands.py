@@ -13,12 +13,12 @@ class ServeOptions(CommandOptions):
     targets: Annotated[tuple[str, ...], argument("RUN_OR_MODEL")] = option(
         (), "Runs, base models, .gguf files, embedders, or https://HOST/v1#MODEL."
     )
-    spec: Path | None = option(None, "A YAML file with `serve`.")
+    spec: Path | None = option(None, "A YAML file with `name` and `serve`.")
     overrides: Overrides = ()
     host: str = option("", "Address to listen at; default: 127.0.0.1, this machine alone.")
     port: int | None = option(None, "Port to listen at; default: 8000.", ge=0, le=65535)
     new_key: Literal["user", "train", "admin"] | None = option(
-        None, "Make a key of this role, show it once, and end."
+        None, "Make a key of this role, write it to stdout, and end."
     )
 
 

@@ -1,6 +1,7 @@
 """`serve`: load what is to be served, open the port, and answer until a signal comes."""
 
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,9 @@ def serve(options: ServeOptions, session: Session) -> None:
     folder = root / spec.folder
     keys = folder / _KEYS
     if options.new_key:
-        session.tell(make_key(keys, options.new_key, session.today.isoformat()) + "\n")
+        key = make_key(keys, options.new_key, session.today.isoformat())
+        session.tell(f"API key of role {options.new_key}, shown once; {keys} has its digest:\n")
+        sys.stdout.write(key + "\n")
         return
     targets = [ServedTarget(target=t) if isinstance(t, str) else t for t in spec.models]
     if not targets:
@@ -76,11 +79,9 @@ def serve(options: ServeOptions, session: Session) -> None:
 def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:
     """The section, with what the command line says over it, and the folder that its paths start from."""
     spec, root = ServeSpec(), Path()
-    if options.overrides and options.spec is None:
-        raise DataError("--set overrides keys of a spec, and none is given", hint="--spec FILE")
-    if options.spec is not None:
-        loaded = load_section("serve", ServeSpec, options.spec, options.overrides)
-        spec, root = loaded.spec, options.spec.parent
+    if options.spec is not None or options.overrides:
+        spec = load_section("serve", ServeSpec, options.spec, options.overrides).spec
+        root = options.spec.parent if options.spec else root
     given = {"host": options.host or None, "port": options.port, "models": options.targets or None}
     said = {key: value for key, value in given.items() if value is not None}
     try:

@@ -39,7 +39,7 @@ class Command:
     `name` is what is typed: `tune`; `data show`, of a group; or `decide --measure`, a switch with which the
     command of another feature does this instead, with those of its options that this one has too.
     `options` is a CommandOptions. With `is_check` the exit code is 2 where the report has not `passed`.
-    With `is_talk` the command shows by itself what it has to show and returns nothing."""
+    With `is_talk` the command shows by itself what it has to show, and may return a text for stdout."""
 
     name: str
     sentence: str

@@ -59,6 +59,7 @@ def _run(action: Action, typed: Mapping[str, Any], *, page: Path | None, as_json
     session = Session(date.today(), output.watch(as_json), output.tell, output.ask)
     report = load(command.run)(options, session)
     if command.is_talk:
+        output.give(report or "")
         return
     if page:
         from finewright.report.show import write_page

@@ -16,6 +16,11 @@ def show(report: BaseModel, *, as_json: bool) -> None:
     sys.stdout.write((report.model_dump_json(indent=2) if as_json else text_of(report)) + "\n")
 
 
+def give(text: str) -> None:
+    """A text that is the command's output, as it stands."""
+    sys.stdout.write(text)
+
+
 def show_json(value: object) -> None:
     """Plain data on stdout."""
     sys.stdout.write(json_module.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -73,7 +73,7 @@ def load_section(
 
     Takes `key.name=value` overrides, which may be all there is. Raises SpecError with one line for every
     mistake."""
-    text = f"name: {key}\n" if path is None else read_text(path)
+    text = f"name: {key}\n{key}: {{}}\n" if path is None else read_text(path)
     is_file, path = path is not None, path or Path("--set")
     notes, needed_by = SpecNotes(), sections()[key].needed_by
 

@@ -22,8 +22,8 @@ class ServeOptions(CommandOptions):
     )
 
 
-def serve(options: ServeOptions, session: Session) -> None:
-    """Serve until SIGTERM, or make a key."""
+def serve(options: ServeOptions, session: Session) -> str:
+    """Serve until SIGTERM, or make a key, which is returned."""
     from finewright.features.serve.run import serve as run
 
-    run(options, session)
+    return run(options, session)

@@ -1,7 +1,6 @@
 """`serve`: load what is to be served, open the port, and answer until a signal comes."""
 
 import logging
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,16 +29,15 @@ from finewright.workbench.systems import check_target
 _KEYS = "keys.json"
 
 
-def serve(options: ServeOptions, session: Session) -> None:
-    """Serve until a signal comes; with `new_key`, make a key instead."""
+def serve(options: ServeOptions, session: Session) -> str:
+    """Serve until a signal comes; with `new_key`, make a key instead, the line that is returned."""
     spec, root = _spec(options)
     folder = root / spec.folder
     keys = folder / _KEYS
     if options.new_key:
         key = make_key(keys, options.new_key, session.today.isoformat())
         session.tell(f"API key of role {options.new_key}, shown once; {keys} has its digest:\n")
-        sys.stdout.write(key + "\n")
-        return
+        return key + "\n"
     targets = [ServedTarget(target=t) if isinstance(t, str) else t for t in spec.models]
     if not targets:
         raise DataError("nothing to serve", hint="name a run or a base model")
@@ -74,6 +72,7 @@ def serve(options: ServeOptions, session: Session) -> None:
             drain_seconds=spec.drain_seconds,
             header_seconds=spec.header_seconds,
         )
+    return ""
 
 
 def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:

@@ -20,6 +20,7 @@ from finewright.gateway.question import (
     ServedModel,
 )
 from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.engine.forward import BLOCK
 from finewright.lm.engine.weights import AdapterWeights, LowRankDelta
 from finewright.lm.model import LM
 
@@ -171,3 +172,15 @@ def test_what_cannot_be_answered_is_refused(
         asked(engine, question)
     assert caught.value.status == 400
     assert said(asked(engine, GatewayQuestion("base", text=(5,), max_tokens=3))[0])
+
+
+def test_caches_that_are_not_written_yet_are_not_given_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A quarter of 400 blocks, then one of the 300 that are left."""
+    lms = [LM(tiny.tiny_model("llama").requires_grad_(False), {}) for _ in range(2)]
+    monkeypatch.setattr("finewright.lm.runtime.free_bytes", lambda: 400 * lms[0].block_bytes)
+    found = NativeEngine([model(f"m{i}", lm) for i, lm in enumerate(lms)], 40, at_once=64)
+    rooms = [source.room // BLOCK + 1 for source in found._sources.values()]
+    asyncio.run(found.close())
+    assert rooms == [100, 75]

@@ -265,3 +265,31 @@ def test_events_do_not_depend_on_where_the_parts_are_cut(size: int) -> None:
         return [event async for event in events_of(parts())]
 
     assert asyncio.run(run()) == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"), [('{"a": "b', ["f"]), ("", ["f"]), ('{"a": 1}', ["f", "g"])]
+)
+def test_a_call_that_was_cut_is_none(arguments: str, kept: list[str]) -> None:
+    deltas = [
+        {"index": 0, "function": {"name": "f"}},
+        {"index": 1, "function": {"name": "g", "arguments": arguments}},
+    ]
+    with served(lambda _: stream(chunk(tool_calls=deltas), chunk("length"))) as server:
+        (last,) = asked(engine(server))
+    assert (last.finish, [call.name for call in last.calls]) == ("length", kept)
+
+
+@pytest.mark.parametrize("empty", [chunk(), chunk("stop"), chunk(content="")])
+def test_what_says_nothing_after_the_end_ends_nothing(empty: dict[str, object]) -> None:
+    usage = {**empty, "usage": USAGE["usage"]}
+    with served(lambda _: stream(chunk(content="a"), chunk("stop"), usage)) as server:
+        first, last = asked(engine(server))
+    assert (first.content, last.finish, last.usage) == ("a", "stop", TokenUsage(3, 2))
+
+
+def test_two_answers_both_end() -> None:
+    question = GatewayQuestion("m", QUESTION.messages, num_answers=2)
+    reply = stream(chunk("stop"), chunk("stop"))
+    with served(lambda _: reply) as server, pytest.raises(ApiError, match="ended too early"):
+        asked(engine(server), question)

@@ -80,6 +80,9 @@ class Gateway:
         except ApiError as error:
             outcome = error.code or str(error.status)
             raise
+        except Exception:
+            outcome = "500"
+            raise
         finally:
             record = AnswerRecord(outcome, usage, time.monotonic() - begun)
             self.measures.ended(question.model, record)

@@ -34,6 +34,8 @@ class TokenSource(Protocol):
     """The key of the adapter that the model came with."""
     room: int
     """The most tokens of a prompt and its answer that there is memory for."""
+    cache_bytes: int
+    """What its cache takes once all of it is written."""
 
     def written(self, request: "GenerationRequest") -> "AsyncGenerator[WrittenTokens, None]":
         """What is written, as it comes, until every answer has ended. Closing it stops the work."""
@@ -72,8 +74,10 @@ class EngineThread:
         own: str | None,
         room: int,
         virtual: Callable[[str | None], int],
+        cache_bytes: int,
     ) -> None:
         self.own, self.room, self._virtual = own, room, virtual
+        self.cache_bytes = cache_bytes
         self._engine = engine
         self._todo: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._tickets: dict[int, _Ticket] = {}
@@ -208,7 +212,7 @@ class OneByOne:
         from concurrent.futures import ThreadPoolExecutor
 
         self.own: str | None = None
-        self.room = 1 << 40
+        self.room, self.cache_bytes = 1 << 40, 0
         self._lm, self._worker = lm, ThreadPoolExecutor(1, thread_name_prefix="generation")
 
     def num_virtual(self, adapter: str | None) -> int:
@@ -282,8 +286,12 @@ def _refuse(request: "GenerationRequest") -> None:
         raise unsupported("response_format", why)
 
 
-def token_source(lm: "LM", chat: "Chat", *, at_once: int, context: int | None) -> TokenSource:
-    """Whatever writes the tokens of a model, with a cache for `at_once` answers as far as memory allows."""
+def token_source(
+    lm: "LM", chat: "Chat", *, at_once: int, context: int | None, taken: int = 0
+) -> TokenSource:
+    """Whatever writes the tokens of a model, with a cache for `at_once` answers as far as memory allows.
+
+    `taken` are the bytes of the caches beside it: memory that was not written yet still counts as free."""
     from importlib.util import find_spec
 
     from finewright.lm.engine.constraint import Grammars
@@ -295,7 +303,8 @@ def token_source(lm: "LM", chat: "Chat", *, at_once: int, context: int | None) -
     if not lm.block_bytes:
         return OneByOne(lm)
     wanted = at_once * -(-(context or _CONTEXT) // BLOCK)
-    num_blocks = max(min(wanted, int(_SHARE * free_bytes()) // lm.block_bytes), _FEWEST_BLOCKS)
+    most = int(_SHARE * max(free_bytes() - taken, 0)) // lm.block_bytes
+    num_blocks = max(min(wanted, most), _FEWEST_BLOCKS)
     forward, own, is_exact = ready_forward(lm, num_blocks)
     size = lm.model.get_output_embeddings().weight.shape[0]
     limits = EngineLimits(
@@ -308,4 +317,5 @@ def token_source(lm: "LM", chat: "Chat", *, at_once: int, context: int | None) -
         grammars=Grammars(chat.tokenizer, size, chat.stop_ids) if find_spec("llguidance") else None,
     )
     engine = GenerationEngine(forward, limits, own=own)
-    return EngineThread(engine, own, (num_blocks - 1) * BLOCK, forward.num_virtual)
+    room, cache_bytes = (num_blocks - 1) * BLOCK, num_blocks * lm.block_bytes
+    return EngineThread(engine, own, room, forward.num_virtual, cache_bytes)

@@ -89,7 +89,8 @@ class NativeEngine:
         source = self._sources.get(id(lm))
         if source is None:
             context = model.served.context
-            source = token_source(lm, chat, at_once=self.at_once, context=context)
+            taken = sum(each.cache_bytes for each in self._sources.values())
+            source = token_source(lm, chat, at_once=self.at_once, context=context, taken=taken)
             self._sources[id(lm)] = source
         key = source.own
         if model.adapter is not None:

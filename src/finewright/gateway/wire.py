@@ -98,8 +98,19 @@ class _Calls:
         self.names[number] = self.names.get(number, "") + (function.get("name") or "")
         self.arguments[number] = self.arguments.get(number, "") + (function.get("arguments") or "")
 
-    def whole(self) -> tuple[CalledTool, ...]:
-        return tuple(CalledTool(self.names[i], self.arguments[i] or "{}") for i in self.names)
+    def whole(self, *, is_cut: bool) -> tuple[CalledTool, ...]:
+        """All calls; of an answer that was cut, without a last one whose arguments do not end."""
+        numbers = list(self.names)
+        if is_cut and numbers and not _is_object(self.arguments[numbers[-1]]):
+            numbers.pop()
+        return tuple(CalledTool(self.names[i], self.arguments[i] or "{}") for i in numbers)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 async def pieces_of(
@@ -109,7 +120,7 @@ async def pieces_of(
     ApiError with 502 for a stream that is none, or that ends too early."""
     calls = [_Calls() for _ in range(question.num_answers)]
     held: AnswerPiece | None = None
-    usage, num_open = TokenUsage(), question.num_answers
+    usage, ended = TokenUsage(), set[int]()
     async for event in events:
         try:
             usage = _usage(event) or usage
@@ -117,13 +128,17 @@ async def pieces_of(
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             raise broken("a chunk of its answer has another form") from None
         for piece in found:
+            is_end = piece.finish is not None and piece.choice not in ended
+            if not is_end and not _says_something(piece):
+                continue
             if held is not None:
                 yield held
             held = piece if piece.finish else None
-            num_open -= piece.finish is not None
-            if held is None and _says_something(piece):
+            if held is None:
                 yield piece
-    if held is None or num_open > 0:
+            else:
+                ended.add(piece.choice)
+    if held is None or len(ended) < question.num_answers:
         raise broken("its answer ended too early")
     yield replace(held, usage=usage)
 
@@ -146,7 +161,7 @@ def _piece(choice: Json, calls: Sequence[_Calls]) -> AnswerPiece:
     fault = str(delta.get("fault") or "")
     if given is not None and given not in _FINISHES:
         fault = fault or f"the model's server ended the answer: {str(given)[:64]}"
-    called = calls[number].whole() if finish else ()
+    called = calls[number].whole(is_cut=finish == "length") if finish else ()
     if number < 0 or number >= len(calls):
         raise IndexError
     return AnswerPiece(
@@ -155,7 +170,7 @@ def _piece(choice: Json, calls: Sequence[_Calls]) -> AnswerPiece:
         thoughts=str(delta.get("reasoning_content") or delta.get("reasoning") or ""),
         calls=called,
         scores=_scores(choice.get("logprobs")),
-        finish="tool_calls" if called else finish,
+        finish="tool_calls" if called and finish != "length" else finish,
         fault=fault,
     )
 

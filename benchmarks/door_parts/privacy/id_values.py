@@ -89,6 +89,7 @@ KINDS: Mapping[str, IdKind] = {
         ("rijksregisternummer {}", "Mon numéro national est {}.")),
     "BG": IdKind(valid("bg.egn", "{y}{m}{d}####"), ("ЕГН: {}", "Моят ЕГН е {}, моля.")),
     "BG foreigner": IdKind(valid("bg.pnf", "##########"), ("ЛНЧ {}",)),
+    "CA": IdKind(valid("ca.sin", "1## ### ###"), ("SIN: {}", "My social insurance number is {}.")),
     "CH": IdKind(_swiss, ("AHV-Nummer {}", "Mein Ausweis, {}, ist weg.")),
     "CY": IdKind(valid("cy.vat", "0#######@"), ("TIC: {}", "Ο αριθμός φορολογικού μητρώου μου είναι {}.")),
     "CZ": IdKind(valid("cz.rc", "{y}{m}{d}/####"), ("rodné číslo: {}", "Moje rodné číslo je {}.")),

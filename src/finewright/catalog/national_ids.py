@@ -22,7 +22,7 @@ class IdentityRule(Model):
     has_signs: bool = Field(False, description="Do signs between the digits say something?")
     check: str
     check_digits: int = 1
-    alone: Literal["never", "always", "/", "-+", ".", "-"] = "never"
+    alone: Literal["never", "always", "/", "-+", "."] = "never"
     words: str
     common: bool = True
     source: str = Field(min_length=1, description="Who describes it.")
@@ -31,6 +31,8 @@ class IdentityRule(Model):
     def _has_one_form(self) -> "IdentityRule":
         if bool(self.groups) == bool(self.form):
             raise ValueError(f"{self.country} {self.name}: give `groups` or a `form`")
+        if self.alone != "never" and not self.check_digits:
+            raise ValueError(f"{self.country} {self.name}: without a check it cannot count alone")
         return self
 
 

@@ -25,6 +25,7 @@ AGREE: dict[str, tuple[Check, str, str]] = {
     "BG": (national_checks.bg_egn, "bg.egn", "{y}{m}{d}####"),
     "BG foreigner": (national_checks.bg_lnch, "bg.pnf", "##########"),
     "BR": (national_checks.br_cpf, "br.cpf", "###########"),
+    "CA": (national_checks.ca_sin, "ca.sin", "1########"),
     "CH": (national_checks.ch_ahv, "ch.ssn", "756##########"),
     "CY": (national_checks.cy_tic, "cy.vat", "########@"),
     "CZ": (national_checks.cz_rc, "cz.rc", "{y}{m}{d}####"),

@@ -128,3 +128,26 @@ def test_spans_are_within_the_text_in_order_and_apart(text: str) -> None:
 def test_nothing_is_found_in_a_redacted_text(text: str) -> None:
     assert find(redacted(text, EVERY), EVERY) == ()
     assert redacted(redacted(text, EVERY), EVERY) == redacted(text, EVERY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is 429-33-6429?",
+        "Part no. 523-93-4523 is sold out",
+        "Part AB123456C is sold out",
+        "Order 046 454 286 arrived",
+        "Sort: 4855 4346 4739 2389",
+    ],
+)
+def test_figures_that_only_have_the_form_of_a_number(text: str) -> None:
+    assert find(text) == ()
+
+
+def test_what_has_no_check_is_not_called_checked() -> None:
+    text = "SSNs of the three: 429-33-6429, 523-93-4523,\n742-88-8742"
+    found = find(text)
+    assert [text[span.start : span.end] for span in found] == [
+        "429-33-6429", "523-93-4523", "742-88-8742"
+    ]  # fmt: skip
+    assert not any(span.why.endswith("checked") for span in found)

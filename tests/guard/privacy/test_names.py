@@ -29,6 +29,10 @@ def _found(text: str, type_: str) -> list[str]:
         ("Met vriendelijke groet,\nJoost van den Berg", ["Joost van den Berg"]),
         ("It was signed by John F. Kowalczyk on Monday.", ["John F. Kowalczyk"]),
         ("Anna's report was late.", ["Anna"]),
+        ("Hola, me llamo José García López y quiero pagar.", ["José García López"]),
+        ("Меня зовут Иван Петров", ["Иван Петров"]),
+        ("Спасибо, Иван.", ["Иван"]),
+        ("Ich war dort, und Frau Zrbauerle sagte nichts.", ["Zrbauerle"]),
     ],
 )
 def test_a_name_is_found_whole(text: str, names: list[str]) -> None:
@@ -44,6 +48,11 @@ def test_a_name_is_found_whole(text: str, names: list[str]) -> None:
         "Bonjour, je voudrais annuler ma commande.",
         "Stichting Kowalczyk and Brambilla & Zonen are firms, Kowalczyk GmbH too.",
         "My IBAN is on file; HTTP and JSON are words.",
+        "Sehr geehrte Damen und Herren,\nich brauche eine Auskunft.",
+        "Die Gebühr gilt z.B. für Überweisungen.",
+        "Wir haben neue Zinsen, z.B. für Kredite.",
+        "Die Überweisung der Miete ist da.",
+        "Please close your Premier Saver account today.",
         "nothing in capitals here",
         "",
     ],

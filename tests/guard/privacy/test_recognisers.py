@@ -61,6 +61,7 @@ class TestNationalIds(RecogniserConformance):
     marked = [
         ("Steuer-ID: «86095742719»", "national_id"),
         ("his SSN is «536-90-4399»", "national_id"),
+        ("My SIN is «046 454 286»", "national_id"),
         ("DNI «12345678Z»", "national_id"),
         ("nato, «RSSMRA85T10A562S»", "national_id"),
         ("NI number «AB 12 34 56 C»", "national_id"),

@@ -110,6 +110,11 @@ _CARD_WORDS = words(
     "cards?", "cc", "visa", "mastercard", "maestro", "amex", "american express", "diners?", "jcb", "discover",
     "[a-z]*karten?(?:nummer)?", "cartes?", "tarjetas?", "cart[ae]", "cart[aã]o", "kort[a-z]*", "pan",
 )  # fmt: skip
+# What to do with figures: Sort: 4855 4346 4739 2389.
+_FIGURES = re.compile(
+    r"(?<!\w)(?:sort|evaluate|sum|average|mean|median|arrange|maximum|minimum)"
+    r"(?: (?:of|these|the|following|numbers|figures|values|list))*\s?:?\s?$"
+)
 _SHORT, _GROUPED, _FEWEST = 14, 16, 12
 
 
@@ -131,6 +136,8 @@ def _issued(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     digits = only_digits(match[0])
     is_alone = scan.is_alone(*match.span()) and not scan.is_fraction(match.start())
     if not is_alone or not luhn(digits):
+        return None
+    if " " in match[0] and _FIGURES.search(scan.before(match.start())):
         return None
     issuer = issuer_of(digits)
     is_odd = len(digits) < _SHORT or (len(digits) > _GROUPED and match[0].isdigit())

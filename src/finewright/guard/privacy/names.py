@@ -15,6 +15,12 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from finewright.guard.privacy.gazetteer import listed
+from finewright.guard.privacy.name_context import (
+    is_german,
+    is_noun,
+    is_product,
+    named_by_phrase,
+)
 from finewright.guard.privacy.name_features import PARTICLES, SplitWords, features, words_of
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
@@ -50,6 +56,9 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     for at in [at for at in chances if _is_listed_pair(words, at)]:
         chances[at] = max(chances[at], _FIRST)
         chances[at + 1] = max(chances[at + 1], _BESIDE)
+    for at in named_by_phrase(words):
+        chances[at] = max(chances[at], _FIRST)
+    in_german = is_german(words)
     last = 0
     for at, first in chances.items():
         if at < last or first < _BESIDE:
@@ -57,7 +66,12 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
         last = _end_of_name(scan.text, words, chances, at)
         chance = 1 - math.prod(1 - chances.get(place, 0.0) for place in range(at, last))
         stop = words.end(last - 1)
-        is_other = _is_other(words, at, last) or _COMPANY.match(scan.text, stop)
+        is_other = (
+            _is_other(words, at, last)
+            or is_product(words, at, last)
+            or (in_german and last == at + 1 and is_noun(words, at))
+            or _COMPANY.match(scan.text, stop)
+        )
         if chance >= _FIRST and not is_other:
             confidence = round(min(_SURE, chance), 2)
             yield PersonalSpan(words.starts[at], stop, "name", confidence, "a name to the tagger")

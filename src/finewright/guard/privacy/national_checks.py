@@ -146,6 +146,11 @@ def us_ssn(digits: str) -> bool:
     )
 
 
+def ca_sin(digits: str) -> bool:
+    """Social Insurance Number: Luhn; also one that begins with 0, as made-up ones do, or 8."""
+    return int(digits) > 0 and luhn(digits)
+
+
 def bg_egn(digits: str) -> bool:
     """ЕГН: weights 2, 4, 8, 5, 10, 9, 7, 3, 6, mod 11 mod 10; months plus 20 before 1900, 40 from 2000."""
     month = int(digits[2:4])

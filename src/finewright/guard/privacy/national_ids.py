@@ -1,9 +1,10 @@
-"""Identity numbers of people: all states of the EU, the UK, CH, NO, IN, BR and the US, with their checks.
+"""Identity numbers of people: all states of the EU, the UK, CH, NO, IN, BR, CA and the US, with their checks.
 
 The kinds, and what each is called in its country's language, are `catalog/national_ids.yaml`. A number whose
 check is weak counts only where words say what it is: in front, right after it, or in the question before. A
 number that fails its check is none. Not covered: letters in lower case, numbers from before the check (nine
-digits in Czechia), Denmark's and Malta's numbers without a word, for these have no check."""
+digits in Czechia), numbers
+of Denmark, Malta, the UK and the US and India's PAN without a word, for these have no check."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from finewright.guard.privacy.scan import Number, PersonalSpan, Recogniser, Scan
 
 _S = "[ .\\-/+\u00a0\u2011]"
 _GROUP = re.compile("[0-9]+")
-_REACH, _REACH_LEAD, _REACH_AFTER = 50, 80, 30
+_REACH, _REACH_LEAD, _REACH_AFTER, _REACH_LIST = 50, 80, 30, 400
+_LISTED = "0123456789-,; \n"
 _MOST_GROUPS = 7
 _BARE = str.maketrans("", "", " .-/+()\u00a0\u2011")
 _FIVE_DIGITS = re.compile("[0-9]{5,}")
@@ -93,13 +95,15 @@ def _checked(scan: Scan, start: int, end: int, kinds: tuple[Kind, ...]) -> Itera
     text = scan.text[start:end]
     for kind in kinds:
         if kind.fits(text) and (kind.stands_alone(text) or _is_called(scan, start, end, kind)):
-            why = f"{kind.rule.country} identity number, checked"
+            reason = "checked" if kind.rule.check_digits else "called so; it has no check"
+            why = f"{kind.rule.country} identity number, {reason}"
             yield PersonalSpan(start, end, "national_id", 0.95, why)
             return
 
 
 def _is_called(scan: Scan, start: int, end: int, kind: Kind) -> bool:
-    before = scan.before(start, _REACH)
+    # One in a list is called what the first of it is.
+    before = scan.before(start, _REACH_LIST).rstrip(_LISTED)[-_REACH:]
     if start < _REACH:
         before = scan.leading(start, _REACH_LEAD)
     return (

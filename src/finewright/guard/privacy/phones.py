@@ -57,6 +57,12 @@ _UNIT = re.compile(
     r"|people|visitors|hours?|minutes?|days?|years?|miles?|met(?:er|re)s?|items?|steps?|times?)\b"
 )
 _VERSION = re.compile(r"\b(?:version|firmware|release|build|model|v|iso|isbn|no\. of)\b[^\n]*$")
+# What a number right after it is, where nothing calls it a phone number.
+_CALLED_OTHER = re.compile(
+    r"(?<!\w)(?:orders?|invoices?|parts?|tickets?|case|reference|ref|tracking|serial|item|sku|ssn|sin"
+    r"|bestellung|rechnung|auftrag|commande|facture|pedido|factura|ordine|fattura)"
+    r"(?:\s(?:is|no\.?|nr\.?|number|id))*\s?[:#]?\s?$"
+)
 _PLAIN_SIGNS = frozenset("0123456789 ")
 _DIGIT_BEFORE, _MORE_AFTER = re.compile("[0-9] $"), re.compile(r" [0-9\w]")
 _EXTENSION = re.compile(
@@ -179,6 +185,8 @@ def _north_american(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
         return None
     is_plain = not set(match[0]) - _PLAIN_SIGNS
     if is_plain and not _is_called_phone(scan, match):
+        if _CALLED_OTHER.search(scan.before(start, 30)):
+            return None
         is_amid = _DIGIT_BEFORE.search(scan.before(start, 4)) or _MORE_AFTER.match(
             scan.after(end, 4)
         )
@@ -192,9 +200,12 @@ def _with_trunk(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     is_long = _FEWEST_TRUNK <= len(digits) <= _MOST_TRUNK
     if digits in _COUNTED or not is_long or _OTHER.match(match[0]):
         return None
-    if _is_called_phone(scan, match) or any(is_valid(digits, region) for region in REGIONS):
-        return PersonalSpan(match.start(), match.end(), "phone", 0.8, "a national phone number")
-    return None
+    if not _is_called_phone(scan, match):
+        if _CALLED_OTHER.search(scan.before(match.start(), 30)):
+            return None
+        if not any(is_valid(digits, region) for region in REGIONS):
+            return None
+    return PersonalSpan(match.start(), match.end(), "phone", 0.8, "a national phone number")
 
 
 def _called_phone(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -148,6 +149,29 @@ def test_models_come_and_go_while_others_answer() -> None:
         await engine.unload("base:late")
         assert [each.id for each in engine.models()] == ["base"]
         assert said(await long)
+        await engine.close()
+
+    asyncio.run(run())
+
+
+def test_nobody_cancels_a_switch_half_way() -> None:
+    async def left(switch: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(switch)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def run() -> None:
+        lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+        engine = await asyncio.to_thread(NativeEngine, [model("base", lm)], 100, 4)
+        await left(engine.load(model("base:a", lm, lora(1))))
+        await engine.load(model("base:b", lm, lora(2)))
+        assert [each.id for each in engine.models()] == ["base", "base:a", "base:b"]
+        await left(engine.unload("base:a"))
+        await engine.load(model("base:a", lm, lora(1)))
+        assert said(await pieces(engine, GatewayQuestion("base:a", text=(5,), max_tokens=9)))
         await engine.close()
 
     asyncio.run(run())

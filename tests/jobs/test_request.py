@@ -118,6 +118,8 @@ def test_what_cannot_be_honoured_is_refused_by_its_name(body: dict[str, Any], pa
     [
         ({"sufix": "x"}, "sufix"),
         ({"suffix": "x" * 65}, "suffix"),
+        ({"suffix": "../../x"}, "suffix"),
+        ({"suffix": "x\n"}, "suffix"),
         ({"seed": "1"}, "seed"),
         ({"metadata": {str(i): "" for i in range(17)}}, "metadata"),
         ({"metadata": {"a": 1}}, "metadata.a"),

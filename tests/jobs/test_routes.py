@@ -128,7 +128,7 @@ def test_jobs_are_listed_by_pages_and_by_their_metadata(api: Api) -> None:
 
 
 def test_a_job_that_waits_is_paused_resumed_and_cancelled(api: Api) -> None:
-    job = api.made(suffix="My bot!", seed=7)
+    job = api.made(suffix="My-bot_v1.2", seed=7)
     assert (job["status"], job["seed"], job["fine_tuned_model"]) == ("queued", 7, None)
 
     def after(change: str) -> tuple[int, str]:

@@ -26,6 +26,7 @@ from finewright.gateway.question import (
     TextVectors,
     TokenUsage,
 )
+from finewright.gateway.switching import Switching
 
 if TYPE_CHECKING:
     from finewright.judge.answer import Answer
@@ -65,6 +66,7 @@ class NativeEngine:
         self.at_once, self._max_tokens = at_once, max_tokens
         self._sources: dict[int, TokenSource] = {}
         self._models: dict[str, _Answering] = {}
+        self._switching = Switching()
         self._prompts = ThreadPoolExecutor(1, thread_name_prefix="prompts")
         for model in models:
             asyncio.run(self.load(model))
@@ -85,6 +87,13 @@ class NativeEngine:
 
     async def load(self, model: NativeModel) -> None:
         """Serve one more, at any time. Raises ModelError where its adapter does not fit the model."""
+        await self._switching.whole(self._load(model))
+
+    async def unload(self, name: str) -> None:
+        """Serve it no more. Raises ApiError where it is unknown, or where it is answering."""
+        await self._switching.whole(self._unload(name))
+
+    async def _load(self, model: NativeModel) -> None:
         lm, chat = model.loaded.lm, model.loaded.chat
         source = self._sources.get(id(lm))
         if source is None:
@@ -98,8 +107,7 @@ class NativeEngine:
             await source.load(key, model.adapter)
         self._models[model.served.id] = _Answering(model, source, key)
 
-    async def unload(self, name: str) -> None:
-        """Serve it no more. Raises ApiError where it is unknown, or where it is answering."""
+    async def _unload(self, name: str) -> None:
         found = self._models.get(name)
         if found is None:
             raise ApiError(f"the model {name[:100]!r} is not loaded", status=404, param="model")

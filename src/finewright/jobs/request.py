@@ -1,9 +1,10 @@
 """What a client asks for when it creates a job: OpenAI's body, every key honoured or refused."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from finewright.gateway.errors import ApiError, unsupported
 from finewright.jobs.graders import rewards_of
@@ -35,7 +36,22 @@ _OPEN = ("auto", "default", None)
 _OWN_SECTION = {"method", "rewards", "seed"}
 """Keys of our settings that are no hyperparameters."""
 
+_SUFFIX = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
+
+
+def _check_suffix(text: str) -> str:
+    if not re.fullmatch(_SUFFIX, text):
+        what = (
+            "letters, digits, dots, dashes and underscores, 64 at most, the first a letter or digit"
+        )
+        raise ValueError(what)
+    return text
+
+
 Text64 = Annotated[str, Field(max_length=64)]
+Suffix = Annotated[
+    str, Field(json_schema_extra={"pattern": _SUFFIX}), AfterValidator(_check_suffix)
+]
 Free = dict[str, Any]  # Any: JSON that is looked at by hand
 
 
@@ -49,7 +65,7 @@ class JobRequest(BaseModel):
     method: Free | None = None
     hyperparameters: Free | None = None
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
-    suffix: Text64 | None = None
+    suffix: Suffix | None = None
     metadata: (
         Annotated[dict[Text64, Annotated[str, Field(max_length=512)]], Field(max_length=16)] | None
     ) = None

@@ -15,6 +15,7 @@ from finewright.errors import FinewrightError
 from finewright.gateway.errors import ApiError
 from finewright.gateway.native import NativeEngine, NativeModel
 from finewright.gateway.question import AnswerPiece, GatewayQuestion, ServedModel, TextVectors
+from finewright.gateway.switching import Switching
 from finewright.jobs.folder import JobFolder
 from finewright.jobs.job import JobState, TuningJob
 
@@ -37,7 +38,7 @@ class TunedModels:
     _stamp: int = -1
     _loaded: dict[str, None] = field(default_factory=dict)
     _num_answering: Counter[str] = field(default_factory=Counter)
-    _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _switching: Switching = field(default_factory=Switching)
 
     def models(self) -> Sequence[ServedModel]:
         """The result of every job that succeeded and was not unloaded."""
@@ -55,6 +56,9 @@ class TunedModels:
 
     async def close(self) -> None:
         """Let every model go that does not answer."""
+        await self._switching.whole(self._close())
+
+    async def _close(self) -> None:
         while self._loaded:
             name = next(iter(self._loaded))
             del self._loaded[name]
@@ -64,7 +68,7 @@ class TunedModels:
     async def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
         """See ModelEngine."""
         with self._asking(question.model):
-            await self._load(question.model)
+            await self._switching.whole(self._load(question.model))
             async with aclosing(self.engine().answer(question)) as pieces:
                 async for piece in pieces:
                     yield piece
@@ -76,6 +80,9 @@ class TunedModels:
     async def unload(self, model: str) -> None:
         """Serve a result no more, now and after a restart; its run stays. Raises ApiError for no such, and
         for one that is answering."""
+        await self._switching.whole(self._unload(model))
+
+    async def _unload(self, model: str) -> None:
         self.models()
         number = self._number(model)
         if number is None:
@@ -116,13 +123,12 @@ class TunedModels:
 
     async def _load(self, model: str) -> None:
         """Load it where it is not, in the place of the one that was asked the longest ago."""
-        async with self._loading:
-            if model not in self._loaded:
-                if len(self._loaded) >= self.most_loaded:
-                    await self._make_room()
-                await self.engine().load(await asyncio.to_thread(self._read, model))
-            self._loaded.pop(model, None)
-            self._loaded[model] = None
+        if model not in self._loaded:
+            if len(self._loaded) >= self.most_loaded:
+                await self._make_room()
+            await self.engine().load(await asyncio.to_thread(self._read, model))
+        self._loaded.pop(model, None)
+        self._loaded[model] = None
 
     async def _make_room(self) -> None:
         for name in self._loaded:

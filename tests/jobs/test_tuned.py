@@ -1,0 +1,61 @@
+"""Results of jobs, loaded and unloaded while clients come and leave."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+import tiny
+from finewright.gateway.native import NativeEngine, NativeModel
+from finewright.gateway.question import GatewayQuestion
+from finewright.jobs.job import TunedResult
+from finewright.jobs.tuned import TunedModels
+from finewright.lm.model import LM
+from gateway.test_native import lora, model
+
+from .conftest import Api
+
+RESULT = TunedResult(
+    trained_tokens=1, fingerprint="fp", system_prompt="", context=256, answers=True, results_file="f"
+)  # fmt: skip
+
+
+@pytest.mark.torch
+def test_a_client_that_leaves_breaks_no_load_and_no_unload(api: Api) -> None:
+    job = api.training.folder.job(api.made()["id"])
+    done = {"status": "succeeded", "result": RESULT}
+    api.training.folder.change(job.id, lambda state: state.model_copy(update=done))
+    name, may_end, begun = job.tuned_model, threading.Event(), threading.Event()
+    lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+
+    def read(_: Path, name: str) -> NativeModel:
+        begun.set()
+        assert may_end.wait(20)
+        return model(name, lm, lora(1))
+
+    async def answer(tuned: TunedModels) -> int:
+        question = GatewayQuestion(name, text=(5,), max_tokens=9)
+        return len([piece async for piece in tuned.answer(question)])
+
+    async def run() -> None:
+        engine = await asyncio.to_thread(NativeEngine, [model("base", lm)], 100, 4)
+        tuned = TunedModels(api.training.folder, lambda: engine, read, at_once=4, most_loaded=1)
+        assert [each.id for each in tuned.models()] == [name]
+        leaving = asyncio.create_task(answer(tuned))
+        await asyncio.to_thread(begun.wait, 20)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        unloading = asyncio.create_task(tuned.unload(name))
+        await asyncio.sleep(0.05)
+        assert not unloading.done(), "it waits for the load"
+        unloading.cancel()
+        may_end.set()
+        await tuned.close()
+        assert [each.id for each in engine.models()] == ["base"]
+        assert not tuned.models()
+        await engine.load(model(name, lm, lora(1)))
+        await engine.close()
+
+    asyncio.run(run())

@@ -92,7 +92,7 @@ def test_another_figure_among_many_other_words_is_another_row() -> None:
 
 def test_a_number_that_is_spelled_or_left_out_does_not_hide_a_repeat() -> None:
     one = f"{LONG} {LONG} {LONG} {LONG} at 10"
-    for figures in (("at 10", "at ten"), ("at 10", "later")):
+    for figures in (("at 10", "at ten"), ("at 10", "promptly")):
         other = one.replace("parcel", "cabinet", 1).replace(*figures)
         assert share(chat(one, LONG), chat(other, LONG)) is not None
 
@@ -142,3 +142,43 @@ def test_what_says_the_contrary_is_another_row(one: str, other: str) -> None:
 )
 def test_what_only_looks_different_is_a_repeat(one: str, other: str) -> None:
     assert share(chat(f"{one} {LONG}", LONG), chat(f"{other} {LONG}", LONG)) is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("total += x;", "total -= x;"),
+        ("total += x;", "total *= x;"),
+        ("total += x;", "total = x;"),
+        ("i++", "i--"),
+        ("return a & b", "return a | b"),
+        ("return a << b", "return a >> b"),
+        ("pay(a+b)", "pay(a-b)"),
+        ("move +EUR", "move -EUR"),
+        ("x = price * 1e18;", "x = price;"),
+        ("emit Transfer(a, address(0), x)", "emit Transfer(address(0), a, x)"),
+        ("swap(a, b)", "swap(b, a)"),
+        ("if (paused)", "if (!paused)"),
+        ("unchecked { x = a + b; }", "{ x = a + b; }"),
+        ("x = a; require(ok);", "x = a;"),
+        ("owner == tx.origin", "owner == msg.sender"),
+        ("to.delegatecall(data)", "to.call(data)"),
+        ("the card stays blocked", "the card stays valid"),
+        ("the fee is charged", "the fee is waived"),
+        ("the sum was refunded", "the sum was paid"),
+        ("you may use it", "you may not use it"),
+    ],
+)
+@pytest.mark.parametrize("num", [1, 8])
+def test_what_does_the_contrary_is_another_row(one: str, other: str, num: int) -> None:
+    long = " ".join([LONG] * num)
+    assert share(chat(f"{one} {long}", LONG), chat(f"{other} {long}", LONG)) is None
+    assert share(chat(LONG, f"{long} {one}"), chat(LONG, f"{long} {other}")) is None
+    assert share(chat(f"{one} {long}", LONG), chat(f"Hello team, {one} {long}", LONG)) is not None
+
+
+def test_an_ordinary_word_of_a_long_text_and_moved_prose_beside_code_are_repeats() -> None:
+    long = " ".join([LONG] * 4)
+    code = f"{long} and then the parcel of cash.pay(a, b) goes"
+    for words in (("parcel", "cabinet"), ("depot in", "in depot")):
+        assert share(chat(code, LONG), chat(code.replace(*words, 1), LONG)) is not None

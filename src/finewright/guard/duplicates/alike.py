@@ -25,7 +25,8 @@ def alike(one: Wording, other: Wording, similarity: float) -> float | None:
     an article) count for nothing where only one row has them. Beyond that, what is asked and what is
     answered are each near (a common answer does not make two questions one, nor the other way round), a
     short answer to the same question is the same (another one is a conflict, not a repeat), and neither part
-    has a `contrast`: another number, name, negation or opposite."""
+    has a `contrast`: another number, name, negation, opposite or
+    operator."""
     if one.key != other.key:
         return None
     pairs = list(zip(one[:2], other[:2], strict=True))
@@ -64,7 +65,8 @@ def _compared(
     found = difference(one.tolist(), other.tolist(), spelled_one, spelled_other)
     sizes = (len(one) - found.fillers[0], len(other) - found.fillers[1])
     alike = min(common + found.num_alike, *sizes)
-    return _Part(alike, sizes, max(found.said), min(found.said), found.is_contrast)
+    is_contrast = found.is_contrast or found.is_no_repeat
+    return _Part(alike, sizes, max(found.said), min(found.said), is_contrast)
 
 
 def num_common(one: "NDArray[np.uint32]", other: "NDArray[np.uint32]") -> int:

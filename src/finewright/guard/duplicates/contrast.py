@@ -1,6 +1,6 @@
 """What two rows of nearly the same words differ in: does it make them two rows?
 
-A negation, a weekday, a place, a name, a comparison, a flag of a command that one of them has; two words that
+A negation, a weekday, a place, a name, an operator, a flag of a command that one of them has; two words that
 exclude each other, two other numbers or signs; two things that changed places. Misspellings, words that stand
 for each other and words that hardly say anything are no difference.
 
@@ -14,6 +14,7 @@ from functools import lru_cache, reduce
 from operator import or_
 from typing import NamedTuple
 
+from finewright.guard.duplicates.code import CALL, OPERATORS, decides, is_code
 from finewright.guard.duplicates.lexicon.lists import (
     alone,
     any_opposed,
@@ -25,13 +26,13 @@ from finewright.guard.duplicates.lexicon.lists import (
 )
 from finewright.guard.duplicates.words import Spelling, is_capital, is_fact, number_of
 
-_COMPARISONS = frozenset(("<", ">", "<=", ">=", "==", "!=", "&&", "||", "!"))
-_SIGNS = frozenset("-+*/%=$€£¥₹")
+_SIGNS = frozenset("-+*/%=&|^$€£¥₹")
 _CAPITAL = 2
 _MOST_CAPITALS = 0.6
 _LONG, _VERY_LONG = 4, 8
 _MOST_LETTERS = 4
 _LONGEST_MOVED = 3
+_FEW = 3
 _CONTRACTED = (
     "aint arent cannot cant couldnt didnt doesnt dont hadnt hasnt havent isnt mustnt neednt shouldnt wasnt"
     " werent wont wouldnt"
@@ -40,10 +41,11 @@ _NOT = frozenset(_CONTRACTED.split())
 
 
 class WordDifference(NamedTuple):
-    """How two texts differ: are they two things, the words left on each side that say something, the words
-    that hardly do, and the words that only look different."""
+    """How two texts differ: are they two things, or not a repeat though perhaps the same question, the words
+    left on each side that say something, the words that hardly do, and the words that only look different."""
 
     is_contrast: bool
+    is_no_repeat: bool
     said: tuple[int, int]
     fillers: tuple[int, int]
     num_alike: int
@@ -64,17 +66,20 @@ def difference(
     """How two texts, as numbers of words, differ; their order is not looked at but for `exchanged`."""
     plain, plain_other = ([word & ~_CAPITAL for word in words] for words in (one, other))
     if plain == plain_other:
-        return WordDifference(False, (0, 0), (0, 0), 0)
+        return WordDifference(False, False, (0, 0), (0, 0), 0)
     a, b = Counter(plain), Counter(plain_other)
     left = _side(one, (a - b).elements(), spelled_one)
     right = _side(other, (b - a).elements(), spelled_other)
     num_alike = _without_numerals(left, right) + _without_alike(left, right)
     # Small words count here, as in `from` and `to`.
     are_opposite = any_opposed(left.words, right.words)
+    in_code = is_code(plain, plain_other)
+    is_other_code = in_code and _is_other_code(left, right)
     dropped = tuple(_without_fillers(side) for side in (left, right))
     num_facts = [len(side.facts) for side in (left, right)]
     return WordDifference(
         are_opposite or _is_contrast(left, right) or _is_exchange(plain, plain_other),
+        is_other_code or _is_opposite_replaced(left, right),
         (len(left.words) + num_facts[0], len(right.words) + num_facts[1]),
         (dropped[0], dropped[1]),
         num_alike,
@@ -203,9 +208,23 @@ def _is_contrast(left: _Side, right: _Side) -> bool:
     return not (_SIGNS.isdisjoint(left.words) or _SIGNS.isdisjoint(right.words))
 
 
+def _is_other_code(left: _Side, right: _Side) -> bool:
+    """Has one text alone a number, a call, an operator or a word that decides what code does?"""
+    return any(side.facts or any(map(decides, side.words)) for side in (left, right))
+
+
+def _is_opposite_replaced(left: _Side, right: _Side) -> bool:
+    """Stands a word that has an opposite, on either side, for another one: `blocked` for `usable`?
+
+    Where many words were replaced it is one edit of many."""
+    nums = sorted((len(left.words), len(right.words)))
+    is_the_point = nums[0] > 0 and nums[1] <= _FEW
+    return is_the_point and any(map(is_opposite_of_any, (*left.words, *right.words)))
+
+
 def _is_telling(word: str, side: _Side) -> bool:
     is_flag = word.startswith("--")
-    return is_flag or word in alone() or word in _COMPARISONS or word in side.names
+    return is_flag or word in alone() or word in OPERATORS or word in side.names
 
 
 def _is_exchange(one: Sequence[int], other: Sequence[int]) -> bool:
@@ -216,8 +235,10 @@ def _is_exchange(one: Sequence[int], other: Sequence[int]) -> bool:
     start, end = differing[0], differing[-1] + 1
     a, b = list(one[start:end]), list(other[start:end])
     sizes = range(1, _LONGEST_MOVED + 1)
+    # Two neighbours that change places are a slip in prose, and another call in code.
+    most = len(a) - (CALL not in one[max(0, start - 2) : end])
     return any(
-        m + n < len(a) and a[:m] == b[-m:] and a[-n:] == b[:n] and a[m:-n] == b[n:-m]
+        m + n <= most and a[:m] == b[-m:] and a[-n:] == b[:n] and a[m:-n] == b[n:-m]
         for m in sizes
         for n in sizes
     )

@@ -29,12 +29,18 @@ _ALONE = (
 _WORD = re.compile(f"[{_ALONE}]|[^\\W{_ALONE}]+")
 # A word with the sign before it that may begin a sentence, or a sign that decides what is said.
 _BEFORE = r'(?:(?<!\b[A-Z])(?<!\b[A-Z][a-z])\. ?|[?:;\n\r"\u201c(\[{>#*] ?|! )'
+# Operators of code come first: the `*` of a product begins no item, the `(` of a call no sentence.
+_OPERATORS = (
+    r"(?<=\w)\((?!s\))|(?<=[\w)\]\s])[-+*/%&|^]=(?!=)|(?<=[\w)\]])(?:\+\+|--)(?![\w-])|(?<![\w\s+-])--(?=[A-Za-z_])"
+    r"|(?<![\w+-])\+\+(?=[A-Za-z_])|(?<=[\w)\]])\s?(?:<<|>>|[&|^])\s?(?=[\w(])"
+    r"|(?<=[\w)\]]) \* (?=[\w(])|(?<=[\w)\]])\*(?=[\w(])|(?<=[\w)\]])\+(?=[\w(])"
+)
 _SIGNS = (
     r"(?<=\s)--[A-Za-z][\w-]*|[<>=!]==?|<>|[\u2264\u2265\u2260]|&&|\|\||(?<=[\w)\]])\s?[<>]\s?(?=[\w(-])"
-    r"|(?<![\w)\]!?])!(?=[\w(])|(?<=[\s(=,])-(?=\d)|(?<=\s)[-+*/%=](?=\s)|[$\u20ac\xa3\xa5\u20b9]|(?<=\d)\s?%"
+    r"|(?<![\w)\]!?])!(?=[\w(])|(?<=[\s(=,])[-+](?=\w)|(?<=\s)[-+*/%=](?=\s)|[$\u20ac\xa3\xa5\u20b9]|(?<=\d)\s?%"
 )
 _TOKEN = re.compile(
-    f"{_BEFORE}?(?:[{_ALONE}]|[^\\W{_ALONE}]+(?:['\u2019][^\\W{_ALONE}]+)*)|{_SIGNS}"
+    f"{_OPERATORS}|{_BEFORE}?(?:[{_ALONE}]|[^\\W{_ALONE}]+(?:['\u2019][^\\W{_ALONE}]+)*)|{_SIGNS}"
 )
 _APOSTROPHES = re.compile("['\u2019]")
 _ONE_SIGN = {"\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "<>": "!=", "===": "==", "!==": "!="}
@@ -128,7 +134,7 @@ def shape_of(word: str) -> str:
 
 def tokens_of(text: str) -> list[str]:
     """The words as they stand, each with the sign before it that may begin a sentence, and the signs that
-    decide what is said: comparisons, signs of arithmetic between spaces, currencies, flags (`--force`)."""
+    decide what is said: operators and calls of code, signs of arithmetic, currencies, flags (`--force`)."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return _TOKEN.findall("\n" + text) or [char for char in text if not char.isspace()]

@@ -62,16 +62,18 @@ def _activations(shape: ModelShape, load: MemoryLoad) -> float:
 
 
 def sharded_hours(
-    shape: ModelShape, load: MemoryLoad, work: TrainingWork, gpu: GPU, gpus: int
+    shape: ModelShape, load: MemoryLoad, work: TrainingWork, gpu: GPU, gpus: int, busy: int = 0
 ) -> Range:
     """Hours of steps on so many GPUs of one machine; they wait for each other between some and no overlap.
 
-    Raises ValueError for a GPU whose link to others nobody wrote down."""
+    `busy` of them have rows to work on, where a batch has fewer rows than there are GPUs. Raises ValueError
+    for a GPU whose link to others nobody wrote down."""
     if gpu.link_gb_s is None:
         raise ValueError(f"{gpu.name} has no link to others")
     reached = 1 / (_AT_BEST + _BY_BYTES * gpu.training_tflops * 1e3 / gpu.memory_bandwidth_gb_s)
-    rate = gpus * gpu.training_tflops * 1e12
-    parts = max(1.0, work.tokens.median / load.tokens / gpus)
+    busy = busy or gpus
+    rate = busy * gpu.training_tflops * 1e12
+    parts = max(1.0, work.tokens.median / load.tokens / busy)
     weights = memory(shape, load).weights
     sent = parts * 2 * weights * (gpus - 1) / gpus / (gpu.link_gb_s * 1e9)
 

@@ -14,7 +14,7 @@ def with_ids(key: str, messages: list[Any], notes: RowNotes) -> list[Any]:
         return messages
     if not any(map(_is_nameless, messages)):
         return messages
-    taken = {call.get("id") for message in messages for call in _calls(message)}
+    taken = {str(call.get("id")) for message in messages for call in _calls(message)}
     fresh = (name for i in range(1, 1 << 30) if (name := f"call_{i}") not in taken)
     named: list[Any] = []
     waiting: list[Json] = []

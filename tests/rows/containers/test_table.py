@@ -139,3 +139,12 @@ def test_any_number_of_blank_lines_is_counted_between_rows_and_kept_within_cells
         (400_002, 1),
         (400_003, 400_001),
     ]
+
+
+def test_a_quote_that_is_left_open_swallows_no_record_without_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('prompt,completion\nq1,"broken answer\nq2,good\nq3,"quoted"\nq4,fine\n')
+    read = read_rows(path)
+    assert [row.data["prompt"] for row in read.rows] == ["q4"]
+    (problem,) = [problem for problem in read.problems if problem.level == "error"]
+    assert (problem.row, problem.message[:33]) == (2, "broken CSV, with all up to line 4")

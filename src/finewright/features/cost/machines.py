@@ -114,7 +114,12 @@ def _over(job: TrainingJob, one: _On, number: int, count: int) -> _On:
         1, min(count, job.rows.batch_tokens * job.train.gradient_accumulation // load.tokens)
     )
     return _On(
-        gpu, count, needs, fits, sharded_hours(job.shape, load, job.work(load), gpu, busy), None
+        gpu,
+        count,
+        needs,
+        fits,
+        sharded_hours(job.shape, load, job.work(load), gpu, count, busy),
+        None,
     )
 
 

@@ -14,12 +14,16 @@ from finewright.schema.rows import RowText
 _OPENS = re.compile(
     r"start|begin|header|inst|sys|role|turn|user|human|assistant|system|model|bot|<\|im_", re.I
 )
+# A heading, and the one that must come after it; two searches, for one would begin anew at each heading.
 _HEADINGS = (
-    re.compile(
-        r"^#{2,3} ?(?:Instruction|Input|System)s?:?[^\S\n]*$.*^#{2,3} ?(?:Response|Output)",
-        re.M | re.S | re.I,
+    (
+        re.compile(r"^#{2,3} ?(?:Instruction|Input|System)s?:?[^\S\n]*$", re.M | re.I),
+        re.compile(r"^#{2,3} ?(?:Response|Output)", re.M | re.I),
     ),
-    re.compile(r"^\s*(?:Human|User|System):.*^\s*(?:Assistant|AI|Human|User):", re.M | re.S),
+    (
+        re.compile(r"^[^\S\n]*(?:Human|User|System):", re.M),
+        re.compile(r"^[^\S\n]*(?:Assistant|AI|Human|User):", re.M),
+    ),
 )
 
 
@@ -43,5 +47,8 @@ def other_roles(texts: Iterable[RowText]) -> Iterator[OtherRole]:
 def _heading(text: str) -> str:
     if ":" not in text and "#" not in text:
         return ""
-    match = next((m for pattern in _HEADINGS if (m := pattern.search(text))), None)
-    return " ".join(match[0].split())[:40] if match else ""
+    for opening, closing in _HEADINGS:
+        first = opening.search(text)
+        if first and (last := closing.search(text, first.end())):
+            return " ".join(text[first.start() : last.end()].split())[:40]
+    return ""

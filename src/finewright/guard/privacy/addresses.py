@@ -15,6 +15,8 @@ from finewright.guard.privacy.gazetteer import listed
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
 _UPPER = r"[^\W\d_a-zà-öø-ÿ]"
+# Without hyphens, where these part words: one reading of a run of them, not thousands.
+_PLAIN = rf"{_UPPER}[^\W\d_]*(?:['\u2019.][^\W\d_]+)*"
 _CAPITAL = rf"{_UPPER}[^\W\d_]*(?:['\u2019.-][^\W\d_]+)*"
 _UNIT = (
     r"(?:Apt|Suite|Unit|Flat|Studio|Room|Floor|Piso|Apartamento|Puerta|Appartamento|Wohnung|Box|Appt"
@@ -29,7 +31,7 @@ _JOINED = re.compile(
     rf"|katu|kuja|tie|polku|brücke|wall|graben|stígur|braut|utca|str){_NUMBER_AFTER}"
 )
 _APART = re.compile(
-    rf"{_CAPITAL}[ -](?:{_CAPITAL}[ -]){{0,2}}(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ring|Ufer|Damm)"
+    rf"{_PLAIN}[ -](?:{_PLAIN}[ -]){{0,2}}(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ring|Ufer|Damm)"
     rf"{_NUMBER_AFTER}"
 )
 _ROMANCE_WORD = (

@@ -55,7 +55,9 @@ def likely_encodings(content: bytes) -> list[str]:
         from charset_normalizer import from_bytes
     except ImportError:
         return []
-    sample = b"\n".join(line for line in content.split(b"\n") if not line.isascii())[:_SAMPLE]
+    sample = b"\n".join(line for line in content.split(b"\n") if not line.isascii())
+    if len(sample) > _SAMPLE:  # at a line's end, lest a character be cut
+        sample = sample[:_SAMPLE].rpartition(b"\n")[0] or sample[:_SAMPLE]
     ranked: list[_Ranked] = []
     for match in from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=_MOST_CHAOS):
         # Those that read the same are listed under one of them.

@@ -128,7 +128,9 @@ class _Source:
             text = self.content().decode("utf-8", "surrogateescape")
             cells = cells_of(text, delimiter)
             if cells is not None and len(cells) == width:
-                return cells
+                if not self._holds_records(delimiter, width):
+                    return cells
+                break
             is_open = cells is None or len(cells) < width
             line = self._next() if is_open and len(read_on) < _LONGEST_RECORD else None
             if line is None or line.content is None:
@@ -140,7 +142,17 @@ class _Source:
         cells = cells_of(
             self.content().decode("utf-8", "surrogateescape"), delimiter, may_be_open=True
         )
-        return cells if cells is not None and len(cells) == width else None
+        if cells is None or len(cells) != width or self._holds_records(delimiter, width):
+            return None
+        return cells
+
+    def _holds_records(self, delimiter: str, width: int) -> bool:
+        """Are later lines of the record whole records themselves, so that a quote was left open before
+        them? Of one column any line would be; one with a half of a pair of quotes is none."""
+        whole = (line for line in self.taken[1:] if line.count(b'"') % 2 == 0)
+        lines = (line.decode("utf-8", "surrogateescape") for line in whole)
+        found = (cells_of(line, delimiter) for line in lines)
+        return width > 1 and any(cells is not None and len(cells) == width for cells in found)
 
     def content(self) -> bytes:
         """The lines of the record that was read last."""

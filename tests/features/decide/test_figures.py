@@ -1,6 +1,7 @@
 """Money, time and fit of an arm, against figures worked out by hand."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +34,7 @@ from finewright.features.decide.serving import (
 
 ADVICE, PRICES = packaged_advice(), packaged_prices()
 PROMPT, LONG, RAG = (Arm(m, "api") for m in ("prompt", "prompt+long-context", "rag"))
-FT = Arm("ft", "self-hosted")
+FT, PROMPT_AT_HOME = (Arm(m, "self-hosted") for m in ("ft", "prompt"))
 GIB = 1024**3
 
 
@@ -246,3 +247,37 @@ def test_every_figure_names_the_rows_it_is_made_of() -> None:
         assert all(fact.reference for fact in found[arm].facts)
     assert any(f.name == "API: openai, gpt-6-luna" for f in found[PROMPT].facts)
     assert any(f.name.startswith("GPU: ") for f in found[FT].facts)
+
+
+def test_on_premise_trains_on_ones_own_machines_or_not_at_all() -> None:
+    """70 billion weights of 4 bits are 33 GiB, and a step of their training is over 2 x 24 GiB."""
+    two = {"on_premise_only": True, "hardware": ["RTX 4090", "RTX 4090"]}
+    large = figured(base_model="Llama-3.3-70B", **two)
+    assert large[PROMPT_AT_HOME].misfit == ""
+    for arm in (FT, Arm("rag+ft", "self-hosted")):
+        assert "nothing may leave your machines, and training Llama-3.3-70B" in large[arm].misfit
+    (run,) = (how for how in figured(**two)[FT].how if "training run" in how)
+    assert "4090" in run
+    assert figured(**two)[FT].misfit == ""
+
+
+@pytest.mark.parametrize("tokens", [100, 90_000, 200_000])
+def test_an_api_reads_a_prompt_at_its_speed(tokens: int) -> None:
+    """First token, 10,000 tokens a second read, 80 a second written."""
+    found = figured(tokens_in=tokens, tokens_out=80)[PROMPT].latency_ms
+    assert found.median == pytest.approx(700 + tokens / 10 + 1000)
+    assert found.low < found.median < found.high
+
+
+def test_documents_are_read_anew_unless_most_requests_find_them_in_the_cache() -> None:
+    rare, often = (
+        figured(corpus_tokens=100_000, requests_per_month=n)[LONG].latency_ms.median
+        for n in (100, 1_000_000)
+    )
+    assert rare - often == pytest.approx(10_000)
+
+
+def test_caches_are_told_apart_from_weights_and_what_nothing_holds_has_no_figures() -> None:
+    found = figured(corpus_tokens=10**12)[Arm("prompt+long-context", "self-hosted")]
+    assert not found.is_held
+    assert re.search(r"takes [\d,]+\.\d GiB, \d\.\d for 4-bit weights and [\d,]+", found.misfit)

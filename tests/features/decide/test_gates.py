@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.decide.advising import dropped, exactly, hand_made, of_rule, spec
+from features.decide.advising import TODAY, dropped, exactly, figures, hand_made, of_rule, spec
 from finewright.catalog.advice import packaged_advice
-from finewright.features.decide.arms import ARMS, Arm
+from finewright.features.decide.advise import Adviser
+from finewright.features.decide.arms import ARMS, Arm, Figures
 from finewright.features.decide.case import Case
+from finewright.features.decide.choice import Candidates
 from finewright.features.decide.spec import UNKNOWN
 from finewright.schema.cost import Range
 from finewright.schema.decide import Method
@@ -150,9 +152,31 @@ def test_where_limits_leave_nothing_the_nearest_arm_and_its_limit_are_told() -> 
     report = hand_made(spec(month_budget_usd=1000), dear)
     assert report.verdict == "nothing is left"
     assert (
-        "nearest is prompt, api, which takes 1,200 USD a month, over your limit of 1,000"
+        "nearest is prompt, api with gpt-6-luna, which takes 1,200 USD a month, over your limit of 1,000"
         in report.answer
     )
+
+
+def test_the_nearest_is_the_cheapest_model_that_was_tried_not_the_best() -> None:
+    months = {"able": 90_000, "cheap": 1100, "own": 5000}
+
+    def figures_of(case: Case) -> dict[Arm, Figures]:
+        names = {arm: case.models.get(arm.name, "own") for arm in ARMS}
+        return {
+            arm: figures(
+                arm,
+                model=name,
+                month_usd=exactly(months[name]),
+                ability=exactly(90 if name == "able" else 40),
+            )
+            for arm, name in names.items()
+        }
+
+    of = spec(api_model=UNKNOWN, base_model=UNKNOWN, month_budget_usd=1000, knowledge_gap=0)
+    several = Candidates(("able", "cheap"), ("own",))
+    report = Adviser(packaged_advice(), figures_of, "hand", TODAY, several).advise("test", of)
+    wanted = "api with cheap, which takes 1,100 USD a month, over your limit of 1,000"
+    assert report.answer.endswith(wanted)
 
 
 def test_g12_each_arm_must_fit_its_own_context() -> None:

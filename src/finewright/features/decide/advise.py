@@ -8,10 +8,18 @@ from finewright.catalog.advice import Advice
 from finewright.estimate.freshness import RENEWAL, freshness
 from finewright.features.decide.arms import ARMS, Arm, Figures, FiguresOf
 from finewright.features.decide.case import Case, assumed, middle, swings
-from finewright.features.decide.choice import Candidates, ModelTrial, best, cheaper, shown, tried
+from finewright.features.decide.choice import (
+    Candidates,
+    ModelTrial,
+    best,
+    cheaper,
+    nearest,
+    shown,
+    tried,
+)
 from finewright.features.decide.criteria import CRITERIA, Utilities, quality_range, utilities
 from finewright.features.decide.experiment import Field, next_experiment
-from finewright.features.decide.gates import findings, remaining, uncertain
+from finewright.features.decide.gates import excesses, findings, remaining, uncertain
 from finewright.features.decide.ground import Ground
 from finewright.features.decide.ranking import ranking, score, weights_of
 from finewright.features.decide.results import (
@@ -69,19 +77,20 @@ class _Question:
     def trial(self, case: Case) -> dict[Arm, ModelTrial]:
         """What every arm is worth in a case, and which gates drop it."""
         ground = self.ground(case)
-        dropped = {
-            name: f"{finding.rule}: {finding.reason}"
-            for finding in reversed(findings(ground))
-            if finding.effect == "dropped"
-            for name in finding.arms
-        }
+        dropped: dict[str, list[RuleFinding]] = {}
+        for finding in findings(ground):
+            for name in finding.arms if finding.effect == "dropped" else ():
+                dropped.setdefault(name, []).append(finding)
+        first = {name: f"{found[0].rule}: {found[0].reason}" for name, found in dropped.items()}
+        limited = {name for name, found in dropped.items() if {f.rule for f in found} == {"G11"}}
         return {
             arm: ModelTrial(
                 figures.model,
                 figures,
                 self.quality(case, arm, figures),
                 score(self.weights, utilities(case, arm, figures, self.advice, self.measured)),
-                dropped.get(arm.name, ""),
+                first.get(arm.name, ""),
+                excesses(case, figures) if arm.name in limited else (),
             )
             for arm, figures in ground.figures.items()
         }
@@ -126,7 +135,7 @@ class _Question:
             else "too close, measure"
             if is_close
             else "clear",
-            answer=_answer(ranked, certain),
+            answer=_answer(ranked) if ranked else self.nothing(certain),
             winner=ranked[0].arm if ranked else "",
             win_share=share,
             weights=self.weights,
@@ -147,6 +156,16 @@ class _Question:
             none_share=shares.none,
             problems=tuple(self.problems(ranked)),
         )
+
+    def nothing(self, found: Sequence[RuleFinding]) -> str:
+        """Which rules leave nothing, and what is nearest to the limits."""
+        rules = sorted(
+            {f.rule for f in found if f.effect == "dropped"}, key=lambda rule: int(rule[1:])
+        )
+        others = {arm: [row] for arm, row in self.trial(self.base).items() if arm not in self.tried}
+        near = nearest(self.base, {**self.tried, **others})
+        said = f"; nearest is {near}" if near else ""
+        return f"nothing is left: {', '.join(rules)} dropped every arm{said}"
 
     def ranked(self, shares: Shares, found: Sequence[RuleFinding]) -> list[RankedArm]:
         """The arms in their order, each with what speaks for and against it."""
@@ -194,6 +213,7 @@ class _Question:
             fixed_month_usd=figures.fixed_month_usd,
             request_usd=figures.request_usd,
             how=figures.how,
+            is_held=figures.is_held,
         )
 
     def sources(self, found: Sequence[RuleFinding]) -> tuple[AdviceSource, ...]:
@@ -252,12 +272,7 @@ class _Question:
         return found
 
 
-def _answer(ranked: Sequence[RankedArm], found: Sequence[RuleFinding]) -> str:
-    if not ranked:
-        rules = sorted(
-            {f.rule for f in found if f.effect == "dropped"}, key=lambda rule: int(rule[1:])
-        )
-        return f"nothing is left: {', '.join(rules)} dropped every arm{_nearest(found)}"
+def _answer(ranked: Sequence[RankedArm]) -> str:
     first, best = ranked[0], _oftenest(ranked)
     if first.win_share >= CLEAR:
         return f"{first.arm}: wins in {share(first.win_share)} of the draws"
@@ -268,20 +283,6 @@ def _answer(ranked: Sequence[RankedArm], found: Sequence[RuleFinding]) -> str:
     own, *theirs = _shares([first, *rivals])
     rest = "".join(f", {row.arm} {their}" for row, their in zip(rivals, theirs, strict=True))
     return f"too close, measure: {first.arm} wins in {own} of the draws{rest}"
-
-
-def _nearest(found: Sequence[RuleFinding]) -> str:
-    """The arm that the fewest limits alone stand against, and these: what to loosen first."""
-    against: dict[str, list[RuleFinding]] = {}
-    for finding in found:
-        if finding.effect == "dropped" and finding.certain:
-            for name in finding.arms:
-                against.setdefault(name, []).append(finding)
-    limits = {name: all_ for name, all_ in against.items() if {f.rule for f in all_} == {"G11"}}
-    if not limits:
-        return ""
-    name = min(limits, key=lambda each: len(limits[each]))
-    return f"; nearest is {name}, which {' and '.join(f.reason for f in limits[name])}"
 
 
 def _oftenest(ranked: Sequence[RankedArm]) -> RankedArm:

@@ -101,6 +101,8 @@ class Figures:
     """Where it is served on machines of one's own or rented; more requests take more of them."""
     misfit: str = ""
     """Why no machine at hand holds it, and which would; empty where one does."""
+    is_held: bool = True
+    """False: no machine at all holds it, so that its month and its latency are unknown."""
     ends: date | None = None
     """When the model is switched off, where that is within the horizon."""
     tuning_ends: date | None = None

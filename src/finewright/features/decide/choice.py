@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from finewright.features.decide.arms import ARMS, Arm, Figures
 from finewright.features.decide.case import Case
+from finewright.features.decide.ground import Excess
 from finewright.features.decide.results import ModelFigure
 from finewright.features.decide.spec import UNKNOWN
 from finewright.report.cells import apart, number
@@ -36,6 +37,8 @@ class ModelTrial(NamedTuple):
     quality: Range
     score: float
     dropped: str
+    over: tuple[Excess, ...] = ()
+    """The limits that it is over, where these alone drop it."""
 
 
 Trial = Callable[[Case], Mapping[Arm, ModelTrial]]
@@ -59,11 +62,30 @@ def tried(base: Case, candidates: Candidates, trial: Trial) -> dict[Arm, list[Mo
 
 def best(base: Case, rows: Mapping[Arm, Sequence[ModelTrial]]) -> dict[str, str]:
     """The model of each arm by the arm's name: the stated one, or else the best."""
-    stated = {"api": base.api_model, "self-hosted": base.base_model}
     return {
-        arm.name: stated[arm.host] if stated[arm.host] != UNKNOWN else max(each, key=_worth).model
-        for arm, each in rows.items()
+        arm.name: max(_allowed(base, arm, each), key=_worth).model for arm, each in rows.items()
     }
+
+
+def nearest(base: Case, rows: Mapping[Arm, Sequence[ModelTrial]]) -> str:
+    """The arm and model that limits alone drop, and that is the least over them, in words: what to loosen
+    first; empty where other rules drop all."""
+    found = [
+        (arm, row) for arm, each in rows.items() for row in _allowed(base, arm, each) if row.over
+    ]
+    if not found:
+        return ""
+    arm, row = min(found, key=lambda pair: max(over.times for over in pair[1].over))
+    model = f" with {row.model}" if arm.is_language_model else ""
+    return f"{arm.name}{model}, which {' and '.join(over.reason for over in row.over)}"
+
+
+def _allowed(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> list[ModelTrial]:
+    """The model that the spec states for the arm's host, or else all that were tried."""
+    stated = base.api_model if arm.host == "api" else base.base_model
+    if stated == UNKNOWN or not arm.is_language_model:
+        return list(rows)
+    return [row for row in rows if row.model == stated]
 
 
 def shown(arm: Arm, rows: Sequence[ModelTrial], chosen: str) -> Iterator[ModelFigure]:
@@ -79,6 +101,7 @@ def shown(arm: Arm, rows: Sequence[ModelTrial], chosen: str) -> Iterator[ModelFi
             score=row.score,
             known=row.figures.ability_known,
             dropped=row.dropped,
+            is_held=row.figures.is_held,
         )
 
 

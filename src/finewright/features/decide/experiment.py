@@ -112,7 +112,7 @@ def _compare(field: Field, arms: Sequence[Arm], why: str) -> Experiment:
     return Experiment(
         what=f"measure {names} on {rows} held-out rows; so many show {shows}",
         why=why,
-        command="finewright evaluate RUN --against BASE_MODEL --data HELD_OUT.jsonl",
+        command="finewright decide SPEC --measure",
         usd=total(*asking_usd, *trained),
         hours=_hours(rows),
         rows=rows,

@@ -45,6 +45,8 @@ class TrainingCost(NamedTuple):
     usd: Range
     hours: Range
     where: str
+    misfit: str = ""
+    """Why no machine that may be taken holds it."""
 
 
 class _Figuring:
@@ -123,6 +125,7 @@ class _Figuring:
         # A dropped arm is still told what it would take, where anybody rents that out.
         seat = seat or serving.seated(model, need, self.rented, demand)
         trained = self._training(arm) if arm.is_tuned else None
+        misfit = misfit or (trained.misfit if trained else "")
         run = trained.usd if trained else NOTHING
         index = self.index.month_usd if arm.is_searched else NOTHING
         month = total(serving.month_usd(seat), index) if seat else NOTHING
@@ -152,6 +155,7 @@ class _Figuring:
             pairs=self._pairs(arm),
             run_usd=run,
             misfit=misfit,
+            is_held=seat is not None,
             how=(
                 *how,
                 *([f"a training run on {trained.where}"] if trained else []),
@@ -186,7 +190,7 @@ class _Figuring:
         standing = "yours, its power alone" if served.host.is_own else "rented all month"
         if not served.host.is_own and self.case.on_premise_only:
             standing = "as if it were rented all month"
-        held = f"{served.bits}-bit, {served.memory_gib:.1f} GiB"
+        held = f"{served.bits}-bit, {served.memory_gib:,.1f} GiB"
         return f"{model.name}, {held} on {machines}, {standing}{_slow_end(seat)}"
 
     def _demand(self) -> Demand:
@@ -265,17 +269,37 @@ class _Figuring:
         return product(self.request.at_api(self._api_of(_TEACHER), _TEACHER), self._taught())
 
     def _training(self, arm: Arm) -> TrainingCost:
-        """A LoRA run on the cheapest machine that holds its step in 16 bits, or else in 4."""
+        """A LoRA run on the cheapest machine that holds its step in 16 bits, or else in 4.
+
+        Where none that may be taken does, what a rented one would cost is told with the misfit."""
         case, taken = self.case, self.taken
-        step = self.facts.step_of(self._model_of(arm).name)
+        model = self._model_of(arm).name
+        step = self.facts.step_of(model)
         pairs = max(self._pairs(arm) or case.labelled_pairs, taken["pairs_wanted"].median)
         tokens = product(taken["epochs"], pairs * (self.request.prompt(arm) + case.tokens_out))
-        host = _training_host(step, self.hosts) or _training_host(step, self.rented)
+        fit, other = (_training_host(step, hosts) for hosts in (self.hosts, self.rented))
+        misfit = "" if fit else self._training_misfit(model, step, other)
+        host = fit or other
         if host is None:
-            return TrainingCost(NOTHING, NOTHING, "no machine of the catalog, for none holds it")
+            return TrainingCost(NOTHING, NOTHING, "no machine of the catalog", misfit)
         flops = product(tokens, step.flops_a_token)
         hours = _over(flops, taken["training_utilisation"], host.tflops)
-        return TrainingCost(product(host.usd_per_hour, hours), hours, host.name)
+        usd = product(host.usd_per_hour, hours)
+        return TrainingCost(usd, hours, f"{host.name}{self._standing(host)}", misfit)
+
+    def _standing(self, host: Host) -> str:
+        """What is said of a machine to train on that is not the user's, where nothing may leave."""
+        if host.is_own or not self.case.on_premise_only:
+            return ""
+        return ", rented, which on-premise forbids" if self.must_own else ", as if it were rented"
+
+    def _training_misfit(self, model: str, step: LoraStep, other: Host | None) -> str:
+        takes = f"training {model} takes {step.with_4_bits:,.1f} GiB with 4-bit weights"
+        where = f"; a {other.name} holds it" if other else "; no machine of the catalog holds it"
+        if not self.must_own:
+            return f"{takes}{where}"
+        yours = ", ".join(host.name for host in self.own) or "no machine"
+        return f"nothing may leave your machines, and {takes}, more than {yours} holds{where}"
 
     def _misfit(self, model: OpenModelFacts, need: Need) -> str:
         least = serving.memory_gib(model.sizes, 4, need)
@@ -283,7 +307,11 @@ class _Figuring:
         where = (
             f"; a {other.host.name} holds it" if other else "; no machine of the catalog holds it"
         )
-        takes = f"{model.name} takes {least:.1f} GiB with 4-bit weights"
+        weights = serving.memory_gib(model.sizes, 4, Need(0, 0, 0, 0))
+        takes = (
+            f"{model.name} takes {least:,.1f} GiB, {weights:,.1f} for 4-bit weights and"
+            f" {least - weights:,.1f} for the caches of {need.at_once} requests at once"
+        )
         if self.must_own and not self.own:
             return f"on-premise, and you have no machine: {takes}{where}"
         yours = ", ".join(host.name for host in self.hosts) if self.must_own else "what is for rent"

@@ -13,6 +13,7 @@ from finewright.features.decide.case import Case, InputSwing
 from finewright.features.decide.ground import (
     PAIRS_COMFORTABLE,
     PAIRS_NEEDED,
+    Excess,
     Gate,
     GateVerdict,
     Ground,
@@ -272,15 +273,21 @@ def _law(ground: Ground) -> Iterator[GateVerdict]:
 
 def _limits(ground: Ground) -> Iterator[GateVerdict]:
     """The middle of each figure against the limit; that its high end is over it shows in the utility."""
-    case = ground.case
-    for key, what, field in LIMITED:
-        if key not in case.stated:
-            continue
-        limit = getattr(case, key).limit
+    for limited in LIMITED:
         for arm in ARMS:
-            figure = figure_of(ground.figures[arm], field)
-            if figure.median > limit:
-                yield GateVerdict("dropped", [arm], _over(figure, limit, what))
+            for over in _excess(ground.case, ground.figures[arm], *limited):
+                yield GateVerdict("dropped", [arm], over.reason)
+
+
+def excesses(case: Case, figures: Figures) -> tuple[Excess, ...]:
+    """Each stated limit that an arm's figures are over."""
+    return tuple(over for limited in LIMITED for over in _excess(case, figures, *limited))
+
+
+def _excess(case: Case, figures: Figures, key: str, what: str, field: Measure) -> Iterator[Excess]:
+    limit, figure = getattr(case, key).limit, figure_of(figures, field)
+    if key in case.stated and figure.median > limit:
+        yield Excess(figure.median / limit, _over(figure, limit, what))
 
 
 def _over(figure: Range, limit: float, what: str) -> str:

@@ -31,6 +31,13 @@ class GateVerdict(NamedTuple):
     """Its own; empty for those of the rule."""
 
 
+class Excess(NamedTuple):
+    """A figure over its limit: how many times the limit it is, and in words."""
+
+    times: float
+    reason: str
+
+
 Gate = Callable[[Ground], Iterator[GateVerdict]]
 
 

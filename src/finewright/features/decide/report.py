@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from finewright.features.decide.results import ArmCost, DecideReport, RankedArm, RuleFinding, Swing
+from finewright.features.decide.results import (
+    ArmCost,
+    DecideReport,
+    ModelFigure,
+    RankedArm,
+    RuleFinding,
+    Swing,
+)
 from finewright.features.decide.spec import Aim
 from finewright.report.blocks import (
     Axis,
@@ -79,7 +86,8 @@ def _why(report: DecideReport) -> Iterator[Block | None]:
 def _picture(report: DecideReport) -> Iterator[Block | None]:
     """Every arm where it stands by cost and quality: dots on the front, rings off it or dropped."""
     left = {row.arm: row for row in report.ranking}
-    shown = [cost for cost in report.costs if cost.month_usd.high > 0 and cost.quality.high > 0]
+    costs = [cost for cost in report.costs if cost.is_held]
+    shown = [cost for cost in costs if cost.month_usd.high > 0 and cost.quality.high > 0]
     front = [cost for cost in shown if cost.arm in left and _is_front(cost, shown, left)]
     points = [
         Point(
@@ -141,8 +149,8 @@ def _models(report: DecideReport) -> Iterator[Block | None]:
             (
                 row.model + (" (taken)" if row.is_chosen else ""),
                 f"{middle} % ({share(row.quality.low)} to {share(row.quality.high)})",
-                span(row.month_usd),
-                span(row.latency_ms),
+                _known(row, row.month_usd),
+                _known(row, row.latency_ms),
                 f"{row.score:.3f}",
                 row.dropped or row.known,
             )
@@ -152,13 +160,18 @@ def _models(report: DecideReport) -> Iterator[Block | None]:
             "model",
             "done well",
             "USD a month",
-            "ms an answer",
+            "ms an answer (p95)",
             "score",
             "out because, or known by",
         )
         yield Table(header, rows[:_MODELS_SHOWN], title=f"{arm}: {len(tried)} models tried")
         rest = rows[_MODELS_SHOWN:]
         yield Fold(f"the other {len(rest)} of {arm}", [Table(header, rest)]) if rest else None
+
+
+def _known(row: ArmCost | ModelFigure, figure: Range) -> str:
+    """A figure, or a dash where no machine holds the model."""
+    return span(figure) if row.is_held else "-"
 
 
 def _score_plot(report: DecideReport) -> Plot:
@@ -290,16 +303,21 @@ def _cost(report: DecideReport) -> Iterator[Block | None]:
     for arm in (*ranked, *(name for name in known if name not in ranked)):
         cost = known[arm]
         figures = (
-            cost.once_usd,
-            cost.month_usd,
-            cost.latency_ms,
-            cost.update_days,
-            cost.effort_hours,
+            *(_known(cost, each) for each in (cost.once_usd, cost.month_usd, cost.latency_ms)),
+            span(cost.update_days),
+            span(cost.effort_hours),
         )
         mark = "" if arm in ranked else " (dropped)"
-        rows.append((arm + mark, *map(span, figures), "; ".join(cost.how)))
+        rows.append((arm + mark, *figures, "; ".join(cost.how)))
     header = (
-        *("arm", "USD once", "USD a month", "ms an answer", "days to update", "hours of work"),
+        *(
+            "arm",
+            "USD once",
+            "USD a month",
+            "ms an answer (p95)",
+            "days to update",
+            "hours of work",
+        ),
         "how",
     )
     yield Text("Work is in hours, not in dollars.", "page")

@@ -11,6 +11,7 @@ from finewright.schema.catalog import API
 from finewright.schema.cost import Range
 
 _MINUTES_A_MONTH = DAYS_A_MONTH * 24 * 60
+_P95 = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,21 @@ class RequestShape:
         return 1 - math.exp(-self.case.requests_per_month / _MINUTES_A_MONTH * minutes)
 
     def api_ms(self, arm: Arm) -> Range:
-        """How long an API takes to the last token, of 95 in 100."""
+        """How long an API takes to read the prompt and to write the last token, of 95 in 100.
+
+        Documents in the prompt are read anew, unless 95 in 100 requests find them in the cache."""
         first, speed = self.taken["api_first_token_ms"], self.taken["api_tokens_per_second"]
+        reading, minutes = self.taken["api_read_tokens_per_second"], self.taken["cache_minutes"]
         out = 1000 * self.case.tokens_out
+
+        def read(kept: float, tokens_per_second: float) -> float:
+            is_long = arm.method == "prompt+long-context" and self.cached_share(kept) < _P95
+            documents = self.case.corpus_tokens if is_long else 0.0
+            return 1000 * (self.prompt(arm) + documents) / tokens_per_second
+
         answer = Range(
-            low=first.low + out / speed.high,
-            median=first.median + out / speed.median,
-            high=first.high + out / speed.low,
+            low=first.low + read(minutes.high, reading.high) + out / speed.high,
+            median=first.median + read(minutes.median, reading.median) + out / speed.median,
+            high=first.high + read(minutes.low, reading.low) + out / speed.low,
         )
         return total(answer, self.search_ms) if arm.is_searched else answer

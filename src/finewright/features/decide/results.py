@@ -47,6 +47,8 @@ class ArmCost(Model):
     """What each request adds to it."""
     how: tuple[str, ...]
     """What the figures were made of: machine, model, prices."""
+    is_held: bool = True
+    """False: no machine at all holds it, so that neither money nor latency is known."""
 
 
 class RankedArm(Model):
@@ -78,6 +80,8 @@ class ModelFigure(Model):
     known: str
     """How its ability is known."""
     dropped: str
+    is_held: bool = True
+    """False: no machine at all holds it."""
 
 
 class Flip(Model):

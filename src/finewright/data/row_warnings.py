@@ -67,7 +67,8 @@ class FirstRow:
 
 @dataclass(slots=True)
 class RowWarnings:
-    """The rows so far; memory grows with the files and with the control tokens, not with the rows."""
+    """The rows so far; memory grows with the files and the control tokens, and by a number with each
+    row that has something to be said of."""
 
     checks: Sequence[Check] = (control_tokens, hidden_text, odd_turns)
     seen: dict[tuple[str, str], FirstRow] = field(default_factory=dict)

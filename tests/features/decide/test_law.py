@@ -149,6 +149,12 @@ CASES: list[tuple[str, dict[str, Any], str, bool]] = [
     ),
     ("no personal data, no processor's contract", {"personal_data": "none"}, "processor", False),
     (
+        "an API may take personal data out of the Union, GDPR Chapter V",
+        {"personal_data": "personal"},
+        "transfers",
+        True,
+    ),
+    (
         "special categories to find bias, 4a, in high-risk systems",
         {"personal_data": "special", "domain": "employment"},
         "bias-testing",

@@ -275,7 +275,8 @@ class _Figuring:
         case, taken = self.case, self.taken
         model = self._model_of(arm).name
         step = self.facts.step_of(model)
-        pairs = max(self._pairs(arm) or case.labelled_pairs, taken["pairs_wanted"].median)
+        # a teacher's pair takes as long to train on as any other, whatever it is worth
+        pairs = max(case.labelled_pairs + self._taught(), taken["pairs_wanted"].median)
         tokens = product(taken["epochs"], pairs * (self.request.prompt(arm) + case.tokens_out))
         fit, other = (_training_host(step, hosts) for hosts in (self.hosts, self.rented))
         misfit = "" if fit else self._training_misfit(model, step, other)

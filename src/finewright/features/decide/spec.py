@@ -114,7 +114,7 @@ class DecideSpec(Model):
     personal_data: PersonalData | Unknown = default(
         UNKNOWN,
         "Whether questions or documents are about persons; special: health, origin, belief and the like",
-        "the law is then told for both",
+        "one line says what the law would ask",
     )
     talks_to_people: Claim = default(
         UNKNOWN, "People who are not your staff talk with it directly", "it does where it converses"

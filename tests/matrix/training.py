@@ -12,6 +12,7 @@ from cells import STEPS
 from torch import Tensor
 
 import tiny
+from finewright.conformance.method import MethodRun
 from finewright.lm.adapters.kinds import set_adapter_tensors, stored_tensors
 from finewright.lm.adapters.linears import OnLinear
 from finewright.lm.batch import EncodedRow, Example, pack
@@ -26,12 +27,11 @@ from finewright.schema.methods import AnyTrainSpec
 from finewright.train import checkpoint
 from finewright.train.checkpoint import Checkpoint, CheckpointProgress
 from finewright.train.load import load_for_training
-from finewright.train.loop import Method, TrainStep, rows_of_step, train
+from finewright.train.loop import Method, TrainStep
 from finewright.train.methods.setup import Setup
 from finewright.train.rewards import PolicyAnswer, Reward, Rewards
 from finewright.train.save import save_result
-from finewright.train.schedule import schedule_of
-from finewright.train.state import make_optimizer, put_back, state_of
+from finewright.train.state import put_back, state_of
 
 KEY = "a" * 64
 _PREFERENCE, _JUDGED, _DEMONSTRATION, _PROMPT = "preference", "judged", "demonstration", "prompt"
@@ -76,43 +76,21 @@ def _worth(answers: Sequence[PolicyAnswer]) -> list[float]:
     return [zlib.crc32(answer.text.encode()) % 997 / 997 for answer in answers]
 
 
-class Training:
+class Training(MethodRun):
     """The live objects of a training, as before its first step."""
 
     def __init__(self, spec: AnyTrainSpec, base: LocalBase) -> None:
-        self.spec, self.base, self.rows = spec, base, rows_of(spec.method)
+        self.base = base
         # so many stop tokens that some answers end soon
         self.chat = replace(tiny.tiny_chat(), end_of_turn=frozenset(range(3, 40)))
-        self.schedule = schedule_of(spec, [row.num_tokens for row in self.rows])
-        self.lm = load_for_training(base, spec)
-        setup = Setup(self.lm, self.chat, Rewards((Reward("worth", 1.0, _worth),)))
-        self.method: Method = resolve("method", spec.method)(spec, setup)
-        steps = (rows_of_step(self.schedule, self.rows, step) for step in range(STEPS))
-        self.lm.model.train()
-        self.method.prepare(self.lm, steps, spec.micro_batch_tokens)
-        self.optimizer = make_optimizer(self.lm, self.method, weight_decay=spec.weight_decay)
+        lm = load_for_training(base, spec)
+        setup = Setup(lm, self.chat, Rewards((Reward("worth", 1.0, _worth),)))
+        method: Method = resolve("method", spec.method)(spec, setup)
+        super().__init__(spec, rows_of(spec.method), (lm, method))
 
-    def steps(self, start: int, end: int) -> list[TrainStep]:
+    def between(self, start: int, end: int) -> list[TrainStep]:
         """Train from step `start` to `end`; seconds are left out."""
-        steps = train(
-            self.lm,
-            self.method,
-            self.rows,
-            self.schedule,
-            self.optimizer,
-            start_step=start,
-            micro_batch_tokens=self.spec.micro_batch_tokens,
-        )
-        return [replace(step, seconds=0.0) for step in islice(steps, end - start)]
-
-    def state(self) -> dict[str, Tensor]:
-        """Copies of all that a checkpoint has, by name."""
-        files = state_of(self.lm, self.method, self.optimizer).files()
-        return {
-            f"{file} {name}": tensor.clone()
-            for file, tensors in files.items()
-            for name, tensor in tensors.items()
-        }
+        return [replace(step, seconds=0.0) for step in islice(self.steps(start), end - start)]
 
     def weights(self) -> dict[str, Tensor]:
         """Copies of what is trained, heads too, by name."""
@@ -147,11 +125,11 @@ def assert_trains(spec: AnyTrainSpec, base: LocalBase, folder: Path) -> Training
     training = Training(spec, base)
     before, frozen = training.weights(), training.base_weights()
     _assert_quantized(training)
-    first = training.steps(0, STEPS - 1)
+    first = training.between(0, STEPS - 1)
     path = checkpoint.save(
         folder, key=KEY, progress=CheckpointProgress(STEPS - 1), state=_state(training)
     )
-    last = training.steps(STEPS - 1, STEPS)
+    last = training.between(STEPS - 1, STEPS)
     assert all(math.isfinite(step.loss) for step in (*first, *last))
     assert all(step.grad_norm > 0 for step in (*first, *last))
     assert _unmoved(before, training.weights()) == _never_moved(training)
@@ -160,7 +138,7 @@ def assert_trains(spec: AnyTrainSpec, base: LocalBase, folder: Path) -> Training
     found = checkpoint.read(path, key=KEY)
     assert isinstance(found, Checkpoint)
     put_back(found.state, again.lm, again.method, again.optimizer)
-    assert again.steps(STEPS - 1, STEPS) == last
+    assert again.between(STEPS - 1, STEPS) == last
     assert_same(again.state(), training.state())
     return training
 

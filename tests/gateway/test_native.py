@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 import tiny
 from finewright.compare.models import LoadedModel
+from finewright.gateway import native
 from finewright.gateway.errors import ApiError
 from finewright.gateway.native import NativeEngine, NativeModel
 from finewright.gateway.question import (
@@ -130,6 +132,31 @@ def test_an_answer_of_a_form_is_json(engine: NativeEngine) -> None:
     assert json.loads(said(found)).keys() == {"ok"}
 
 
+@pytest.mark.parametrize("asked_as", [{"messages": ASKED}, {"text": (5, 6, 7)}])
+def test_an_answer_ends_before_its_stop_and_no_token_is_computed_after_it(
+    engine: NativeEngine, asked_as: dict[str, Any]
+) -> None:
+    warm = SamplingWish(temperature=1.0, seed=5)
+    question = GatewayQuestion("base", max_tokens=30, sampling=warm, num_answers=3, **asked_as)
+    (free,) = asked(engine, question)
+    texts = [said(free, choice) for choice in range(3)]
+    stop = texts[0][8:11]
+    steps: list[int] = []
+    (source,) = engine._sources.values()
+    step = source._engine.step
+    source._engine.step = lambda: [steps.append(w.answer) or w for w in step()]
+    (found,) = asked(engine, replace(question, stops=(stop, "never said")))
+    source._engine.step = step
+    for choice, text in enumerate(texts):
+        is_stopped = stop in text
+        assert said(found, choice) == text.split(stop)[0]
+        ends = [p.finish for run in (free, found) for p in run if p.finish and p.choice == choice]
+        assert ends[1] == ("stop" if is_stopped else ends[0])
+        if is_stopped:  # a token has a byte at least
+            assert steps.count(choice) <= len(text[: text.find(stop) + len(stop)].encode())
+    assert steps.count(0) < 30
+
+
 def test_models_come_and_go_while_others_answer() -> None:
     async def run() -> None:
         lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
@@ -149,6 +176,28 @@ def test_models_come_and_go_while_others_answer() -> None:
         await engine.unload("base:late")
         assert [each.id for each in engine.models()] == ["base"]
         assert said(await long)
+        await engine.close()
+
+    asyncio.run(run())
+
+
+def test_a_model_that_is_prepared_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_free, prepare = threading.Event(), native.token_source
+
+    def slow(*given: Any, **more: Any) -> Any:
+        assert is_free.wait(20)
+        return prepare(*given, **more)
+
+    async def run() -> None:
+        base, other = (LM(tiny.tiny_model("llama").requires_grad_(False), {}) for _ in range(2))
+        engine = await asyncio.to_thread(NativeEngine, [model("base", base)], 100, 4)
+        monkeypatch.setattr(native, "token_source", slow)
+        loading = asyncio.create_task(engine.load(model("other", other)))
+        await asyncio.sleep(0)
+        assert said(await pieces(engine, GatewayQuestion("base", text=(5,), max_tokens=9)))
+        is_free.set()
+        await loading
+        assert said(await pieces(engine, GatewayQuestion("other", text=(5,), max_tokens=9)))
         await engine.close()
 
     asyncio.run(run())

@@ -264,13 +264,17 @@ def _one(lm: "LM", request: "GenerationRequest", number: int) -> "Iterator[Writt
     from finewright.lm.engine.requests import AnswerEnd, WrittenTokens
     from finewright.lm.generate import Sampling, stream
 
-    wishes, num_written = request.sampling, 0
+    wishes = request.sampling
     seed = (wishes.seed + number) % 2**63
     sampling = Sampling(request.max_tokens, wishes.temperature, wishes.top_p, seed)
+    answer: list[int] = []
     for token in stream(lm, request.prompt, stop_ids=request.stop_ids, sampling=sampling):
-        num_written += 1
-        yield WrittenTokens(0, number, (token,))
-    end = AnswerEnd("length" if num_written >= request.max_tokens else "stop")
+        answer.append(token)
+        stop = request.stops.found(answer) if request.stops else ""
+        yield WrittenTokens(0, number, (token,), end=AnswerEnd("stop", stop=stop) if stop else None)
+        if stop:
+            return
+    end = AnswerEnd("length" if len(answer) >= request.max_tokens else "stop")
     yield WrittenTokens(0, number, (), end=end)
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from finewright.compare.models import LoadedModel
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from finewright.lm.answers.stream import AnswerStream
     from finewright.lm.chat import Chat
     from finewright.lm.engine.requests import AnswerEnd, GenerationRequest, WrittenTokens
+    from finewright.lm.engine.stops import StopTexts
     from finewright.lm.engine.weights import AdapterWeights
 
 AT_ONCE = 16
@@ -99,7 +101,9 @@ class NativeEngine:
         if source is None:
             context = model.served.context
             taken = sum(each.cache_bytes for each in self._sources.values())
-            source = token_source(lm, chat, at_once=self.at_once, context=context, taken=taken)
+            source = await asyncio.to_thread(
+                token_source, lm, chat, at_once=self.at_once, context=context, taken=taken
+            )
             self._sources[id(lm)] = source
         key = source.own
         if model.adapter is not None:
@@ -184,37 +188,34 @@ class _Writing:
     stream: "AnswerStream"
     scores: list[ScoredToken] = field(default_factory=list)
     counted: int = 0
-    has_ended: bool = False
 
     def pieces(self, part: "WrittenTokens") -> Iterator[AnswerPiece]:
         """What the next tokens add. Nothing comes after a piece with `finish`."""
-        if self.has_ended:
-            return
         if part.end is not None and part.end.reason == "error":
             raise ApiError(
                 f"the answer broke off: {part.end.error}", status=500, code="generation_failed"
             )
         tokenizer = self.stream.chat.tokenizer
+        last = part.tokens[-1:] if part.end is not None and part.end.stop else ()
         for at, token in enumerate(part.tokens):
             if part.logprobs:
                 self.scores.append(_score(tokenizer, token, *part.logprobs[at]))
+            if last and at == len(part.tokens) - 1:
+                break  # it completes a stop, of which nothing is shown
             found = self.stream.add([token])
             if found.content or found.thoughts:
                 yield AnswerPiece(self.number, found.content, found.thoughts, scores=self._scores())
-            if self.stream.is_stopped:
-                break
-        if part.end is not None or self.stream.is_stopped:
-            self.has_ended = True
-            yield self._last(part.end)
+        if part.end is not None:
+            yield self._last(part.end, last)
 
     def take_count(self) -> int:
         """Tokens since the last time."""
         fresh, self.counted = len(self.stream.ids) - self.counted, len(self.stream.ids)
         return fresh
 
-    def _last(self, end: "AnswerEnd | None") -> AnswerPiece:
-        is_cut = not self.stream.is_stopped and end is not None and end.reason == "length"
-        whole = self.stream.end(ended=not is_cut)
+    def _last(self, end: "AnswerEnd", tokens: Sequence[int]) -> AnswerPiece:
+        is_cut = end.reason == "length"
+        whole = self.stream.end(tokens, ended=not is_cut)
         calls = _calls(whole, self.question)
         finish: Finish = "tool_calls" if calls else "length" if is_cut else "stop"
         said = (whole.content, whole.thoughts, calls, self._scores())
@@ -270,9 +271,21 @@ def _request(
         found.key,
         question.num_answers,
         found.model.loaded.chat.stop_ids,
+        _stops(found.model.loaded.chat, question),
         num_logprobs=question.num_logprobs,
         grammar=None if question.form is None else schema_grammar(question.form.schema),
     )
+
+
+def _stops(chat: "Chat", question: GatewayQuestion) -> "StopTexts | None":
+    from finewright.lm.answers.reader import reader_of
+    from finewright.lm.answers.window import plain_text
+    from finewright.lm.engine.stops import StopTexts
+
+    if not question.stops:
+        return None
+    dropped = frozenset[int]() if question.messages is None else reader_of(chat).dropped_ids
+    return StopTexts(question.stops, partial(plain_text, chat.tokenizer), dropped)
 
 
 def _writings(chat: "Chat", question: GatewayQuestion, prompt: str) -> Iterator[_Writing]:

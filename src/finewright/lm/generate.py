@@ -12,7 +12,7 @@ from torch import Tensor
 from finewright.errors import ModelError
 from finewright.lm.engine.engine import EngineLimits, GenerationEngine
 from finewright.lm.engine.forward import BLOCK, Piece
-from finewright.lm.engine.ready import ready_forward
+from finewright.lm.engine.ready import ready_forward, say_slow
 from finewright.lm.engine.requests import GenerationRequest, TokenSampling, WrittenTokens
 from finewright.lm.generation import Generation, Sampling
 from finewright.lm.model import LM
@@ -79,6 +79,7 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
         most = [min(pair) for pair in zip(most, limits, strict=True)]
     settings = _AnswerSettings(stop_ids, sampling, thoughts)
     if not lm.block_bytes:
+        say_slow(lm.slow_answers)
         yield from each_padded(lm, prompts, *settings, limits=most, batch_size=max_running)
         return
     alike: dict[tuple[tuple[int, ...], int], list[int]] = {}
@@ -111,6 +112,7 @@ def stream(
     """The answer's tokens as they come; a stop token ends it and is not yielded."""
     settings = _AnswerSettings(stop_ids, sampling, thoughts)
     if not lm.block_bytes:
+        say_slow(lm.slow_answers)
         yield from stream_padded(lm, prompt, *settings)
         return
     limit = sampling.max_new_tokens

@@ -157,17 +157,18 @@ class LM:
             notes.insert(0, f"plain torch in place of the CPU kernels, because {reason}")
         if not self.packs_exactly:
             notes.insert(0, "rows one by one, because attention does not take them end to end")
-        elif not self.block_bytes:
-            notes.insert(
-                0, "answers in padded rows, because attention does not read a cache in blocks"
-            )
-        elif (
-            self.device.type == "cpu"
-            and not library.status().reason
-            and isinstance(self.decoder, str)
-        ):
-            notes.append(f"answers by torch in place of the CPU kernels, because {self.decoder}")
+        elif not (self.device.type == "cpu" and library.status().reason):
+            notes += [self.slow_answers] if self.slow_answers else []
         return tuple(notes)
+
+    @property
+    def slow_answers(self) -> str:
+        """Which slower way than the quickest answers are made in, and why; empty where there is none."""
+        if not self.block_bytes:
+            return "answers in padded rows, because attention does not read a cache in blocks"
+        if self.device.type == "cpu" and isinstance(self.decoder, str):
+            return f"answers by torch in place of the CPU kernels, because {self.decoder}"
+        return ""
 
     def recompute(self) -> None:
         """Keep only each decoder layer's input in the forward, and run the layer again in the backward.

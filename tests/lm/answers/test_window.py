@@ -1,6 +1,6 @@
 """The text of a window is the text of all tokens, whichever decoder reads them."""
 
-from functools import cache
+from functools import cache, partial
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +10,9 @@ from transformers import PreTrainedTokenizerFast
 
 import tiny
 from finewright.lm.answers.stream import AnswerStream
-from finewright.lm.answers.window import TextWindow
+from finewright.lm.answers.window import TextWindow, plain_text
 from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.engine.stops import StopTexts
 
 pytestmark = pytest.mark.torch
 
@@ -84,11 +85,17 @@ def test_a_stop_is_found_wherever_the_tokens_are_cut(cut: int) -> None:
     tokenizer = tiny.tiny_tokenizer()
     chat = Chat(tokenizer, find_end_of_turn(tokenizer, []))
     ids = tokenizer("the red door é and the end of it")["input_ids"]
-    stream = AnswerStream(chat, None, "", None, ("é and", "the end"))
-    shown = ""
-    for at in range(0, len(ids), cut):
-        shown += stream.add(ids[at : at + cut]).content
-        if stream.is_stopped:
-            break
-    assert stream.is_stopped
-    assert shown + stream.end(ended=True).content == "the red door "
+    stops = StopTexts(("é and", "the end"), partial(plain_text, tokenizer))
+    end = next(at for at in range(1, len(ids)) if stops.found(ids[:at]))
+    assert plain_text(tokenizer, ids[:end]).endswith("é and")
+    stream, shown = AnswerStream(chat, None, "", None, stops.texts), ""
+    for at in range(0, end - 1, cut):
+        shown += stream.add(ids[at : min(at + cut, end - 1)]).content
+    assert shown + stream.end(ids[end - 1 : end], ended=True).content == "the red door "
+
+
+def test_a_token_that_is_no_text_does_not_hide_a_stop() -> None:
+    tokenizer = tiny.tiny_tokenizer()
+    ids = tokenizer("the red door")["input_ids"]
+    stops = StopTexts(("red",), partial(plain_text, tokenizer), frozenset({2}))
+    assert stops.found([*ids[:4], *[2] * 60, *ids[4:]]) == "red"

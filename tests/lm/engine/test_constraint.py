@@ -3,6 +3,7 @@
 import json
 import re
 from functools import cache
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -35,11 +36,11 @@ SCHEMA = {
 def engine() -> GenerationEngine:
     lm = LM(tiny.tiny_model("llama"), {})
     grammars = Grammars(TOKENIZER, tiny.VOCAB, STOPS)
-    limits = EngineLimits(tiny.VOCAB, text_of=TOKENIZER.decode, grammars=grammars, guess_up_to=2)
+    limits = EngineLimits(tiny.VOCAB, grammars=grammars, guess_up_to=2)
     return GenerationEngine(TorchForward(lm, 300), limits)
 
 
-def answers(grammar: Grammar, number: int = 6, **sampling: float) -> list[str]:
+def answers(grammar: Grammar, number: int = 6, **sampling: Any) -> list[str]:
     """Of a model of random numbers, which would say anything."""
     wishes = TokenSampling(temperature=1.0, **sampling)
     asked = GenerationRequest((5, 6, 7), 200, wishes, None, number, STOPS, grammar=grammar)
@@ -57,6 +58,29 @@ def test_a_schema_accepts_every_answer() -> None:
     for value in found:
         Draft202012Validator(SCHEMA).validate(value)
     assert len({json.dumps(value) for value in found}) > 6
+
+
+@pytest.mark.parametrize("more", [{}, {"x-guidance": {"whitespace_flexible": True}}])
+def test_a_model_that_likes_blanks_ends_its_json(more: dict[str, object]) -> None:
+    blanks = {
+        token: 60.0 for token in range(3, tiny.VOCAB) if not TOKENIZER.decode([token]).strip()
+    }
+    assert blanks
+    for text in answers(schema_grammar(SCHEMA | more), 4, logit_bias=blanks):
+        assert " " in text or "\n" in text
+        Draft202012Validator(SCHEMA).validate(json.loads(text))
+
+
+def test_json_as_people_write_it_follows_its_schema() -> None:
+    value = {"kind": "bill", "paid": True, "pages": 12}
+    for text in (
+        json.dumps(value),
+        json.dumps(value, indent=4),
+        json.dumps(value, separators=(",", ":")),
+    ):
+        constraint = Grammars(TOKENIZER, tiny.VOCAB, STOPS).begin(schema_grammar(SCHEMA))
+        ids = TOKENIZER(text, add_special_tokens=False)["input_ids"]
+        assert [error for token in ids if (error := constraint.add(token))] == []
 
 
 def test_a_regular_expression_matches_every_answer() -> None:

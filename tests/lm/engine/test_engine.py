@@ -20,6 +20,7 @@ from finewright.lm.engine.requests import (
     TokenSampling,
     WrittenTokens,
 )
+from finewright.lm.engine.stops import StopTexts
 from finewright.lm.engine.torch_forward import TorchForward
 from finewright.lm.engine.weights import AdapterWeights, LowRankDelta, weights_of
 from finewright.lm.model import LM
@@ -227,7 +228,7 @@ def test_numbers_that_are_none_end_one_request_alone() -> None:
         ({"sampling": TokenSampling(top_p=0.0)}, "top_p: 0.0 is out of range"),
         ({"sampling": TokenSampling(temperature=float("nan"))}, "temperature: nan is out of range"),
         ({"sampling": TokenSampling(logit_bias={900: 1.0})}, "logit_bias has a token beyond"),
-        ({"stops": ("",)}, "a stop text is empty"),
+        ({"stops": StopTexts(("",), str)}, "a stop text is empty"),
     ],
 )
 def test_a_request_that_cannot_be_answered_is_refused(change: dict, message: str) -> None:
@@ -263,17 +264,31 @@ def test_guesses_change_no_token_and_save_steps() -> None:
 
 def test_a_stop_text_is_found_over_the_borders_of_tokens() -> None:
     tokenizer = tiny.tiny_tokenizer()
-    engine = engine_of(text_of=tokenizer.decode)
+    engine = engine_of()
     free = alone(GenerationRequest((5, 6, 7), 20))[0]
     text = tokenizer.decode(free[4:7])
     stop = text[1:-1]
-    engine.add(GenerationRequest((5, 6, 7), 20, stops=(stop, "never\n")))
+    engine.add(
+        GenerationRequest((5, 6, 7), 20, stops=StopTexts((stop, "never\n"), tokenizer.decode))
+    )
     written = finish(engine)
     assert written[-1].end == AnswerEnd("stop", stop=stop)
     found = answers(written)[0, 0]
     assert found == free[: len(found)]
     assert stop in tokenizer.decode(found)
     assert stop not in tokenizer.decode(found[:-1])
+
+
+def test_the_log_says_once_that_a_model_is_answered_more_slowly(caplog) -> None:
+    lm = LM(tiny.tiny_model("mixtral").requires_grad_(False), {})
+    for _ in range(2):
+        assert isinstance(ready_forward(lm, 4).forward, TorchForward)
+    (said,) = caplog.messages
+    assert said == f"slower than it could be: {lm.slow_answers}"
+    assert "by torch" in said
+    assert "MixtralForCausalLM" in said
+    assert lm.slow_answers in lm.slow_paths()
+    assert base().slow_answers == ""
 
 
 def test_log_probabilities_are_the_models_own() -> None:

@@ -18,6 +18,7 @@ from finewright.lm.answers.calls import ArgumentTypes, CallsRead, CallSyntax, un
 from finewright.lm.answers.channels import Channels
 from finewright.lm.answers.syntaxes import CALLS, CHANNELS, THOUGHTS
 from finewright.lm.answers.tagged import argument_types
+from finewright.lm.answers.window import plain_text
 from finewright.lm.chat import Chat
 
 Tools = Sequence[Mapping[str, Any]]  # Any: OpenAI's form
@@ -76,9 +77,7 @@ class AnswerReader:
     def text(self, chat: Chat, ids: Sequence[int]) -> str:
         """Generated tokens as text, with the special ones that mark something."""
         kept = [token for token in ids if token not in self.dropped_ids]
-        # as it was written: a tokenizer may be set to take blanks from before stops and commas
-        plainly = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}
-        return str(chat.tokenizer.decode(kept, **plainly))
+        return plain_text(chat.tokenizer, kept)
 
     def read(
         self, text: str, prompt: str = "", tools: Tools | None = None, *, ended: bool = True

@@ -1,18 +1,18 @@
-"""An answer read while it is written: what may be shown of it, up to the first of the texts that stop it."""
+"""An answer read while it is written: what may be shown of it, up to the text that stopped it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from finewright.judge.answer import Answer
 from finewright.lm.answers.reader import AnswerReader, Tools
-from finewright.lm.answers.window import HALF, TextWindow
+from finewright.lm.answers.window import HALF, TextWindow, plain_text
 from finewright.lm.chat import Chat
 
 
 @dataclass(slots=True)
 class AnswerStream:
     """The answer to `prompt`, token by token. Without `reader` it is text as it stands, with no thoughts and
-    no calls. Where one of `stops` is written the answer ends before it."""
+    no calls. It is shown up to the first of `stops`, at which whoever writes it ends."""
 
     chat: Chat
     reader: AnswerReader | None
@@ -20,10 +20,8 @@ class AnswerStream:
     tools: Tools | None = None
     stops: tuple[str, ...] = ()
     ids: list[int] = field(default_factory=list)
-    is_stopped: bool = False
     _shown: Answer = field(default_factory=lambda: Answer(""))
     _window: TextWindow = field(init=False)
-    _num_searched: int = 0
 
     def __post_init__(self) -> None:
         dropped = frozenset[int]() if self.reader is None else self.reader.dropped_ids
@@ -35,37 +33,26 @@ class AnswerStream:
         text = self._window.add(list(tokens))
         if text.endswith(HALF):
             return Answer("")
-        at = self._stop_at(text, self._num_searched)
-        self._num_searched = len(text)
-        if at is not None:
-            self.is_stopped = True
-            return Answer("")
         text = text[: len(text) - _overlap(text, self.stops)]
         if self.reader is None:
             return self._show(Answer(text))
         return self._show(self.reader.so_far(text, self.prompt))
 
-    def end(self, *, ended: bool) -> Answer:
-        """All the rest: `ended` is False where the answer was cut off at its longest."""
+    def end(self, tokens: Sequence[int] = (), *, ended: bool) -> Answer:
+        """The rest, with the last tokens; `ended` is False where the answer was cut off at its longest."""
+        self.ids += tokens
         text = self._text()
-        at = self._stop_at(text)
-        text = text if at is None else text[:at]
-        is_whole = ended or at is not None
+        text = text[
+            : min((at for stop in self.stops if (at := text.find(stop)) >= 0), default=None)
+        ]
         if self.reader is None:
-            return self._rest(Answer(text, ended=is_whole))
-        return self._rest(self.reader.read(text, self.prompt, self.tools, ended=is_whole))
+            return self._rest(Answer(text, ended=ended))
+        return self._rest(self.reader.read(text, self.prompt, self.tools, ended=ended))
 
     def _text(self) -> str:
         if self.reader is not None:
             return self.reader.text(self.chat, self.ids)
-        return str(self.chat.tokenizer.decode(self.ids, clean_up_tokenization_spaces=False))
-
-    def _stop_at(self, text: str, before: int = 0) -> int | None:
-        """Where the first stop is; none was in the text up to `before`."""
-        found = [
-            at for stop in self.stops if (at := text.find(stop, max(0, before - len(stop)))) >= 0
-        ]
-        return min(found, default=None)
+        return plain_text(self.chat.tokenizer, self.ids)
 
     def _show(self, found: Answer) -> Answer:
         content = _more(self._shown.content, found.content)

@@ -4,6 +4,7 @@ Equal to decoding all of them each time, which costs O(n^2). A boundary is settl
 ends with a whole character and where no byte tokens meet: a decoder with byte fallback reads a run of those
 as a whole. Tokens before a boundary stay in the window, for a decoder may treat the first one otherwise."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from transformers import PreTrainedTokenizerBase
@@ -49,5 +50,11 @@ class TextWindow:
         return token is not None and token.startswith("<0x")
 
     def _decoded(self, ids: list[int]) -> str:
-        plainly = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}
-        return str(self.tokenizer.decode(ids, **plainly))
+        return plain_text(self.tokenizer, ids)
+
+
+def plain_text(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
+    """Tokens as they were written, special ones included: a tokenizer may be set to take blanks from before
+    stops and commas."""
+    plainly = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}
+    return str(tokenizer.decode(ids, **plainly))

@@ -9,7 +9,6 @@ from torch import Tensor
 from finewright.lm.engine.requests import AnswerEnd, TokenLogprob, WrittenTokens
 from finewright.lm.engine.sampling import choose, logprobs_of
 from finewright.lm.engine.sequence import AnswerSequence
-from finewright.lm.engine.stops import TextOf, stop_in
 
 
 @dataclass(slots=True)
@@ -24,7 +23,7 @@ class StepAnswer:
     end: AnswerEnd | None = None
     num_held: int = 0
 
-    def take(self, token: int, error: str, logits: Tensor, text_of: TextOf | None) -> bool:
+    def take(self, token: int, error: str, logits: Tensor) -> bool:
         """Write the token that was chosen from its row of logits (V,); does a guess go on after it?"""
         request = self.sequence.request
         if not error and request.rewrite is not None:
@@ -37,7 +36,7 @@ class StepAnswer:
         if error:
             self.end = AnswerEnd("error", error=error)
             return False
-        self._write(token, logits, text_of)
+        self._write(token, logits)
         at = len(self.tokens) - 1
         if self.end is not None or at >= len(self.guess) or self.guess[at] != token:
             return False
@@ -49,21 +48,21 @@ class StepAnswer:
         number, answer = self.sequence.id, self.sequence.answer
         return WrittenTokens(number, answer, tuple(self.tokens), tuple(self.logprobs), self.end)
 
-    def _write(self, token: int, logits: Tensor, text_of: TextOf | None) -> None:
+    def _write(self, token: int, logits: Tensor) -> None:
         sequence, request = self.sequence, self.sequence.request
         self.tokens.append(token)
         sequence.tokens.append(token)
         sequence.sampling.written[token] += 1
         if request.num_logprobs is not None:
             self.logprobs.append(logprobs_of(logits, token, request.num_logprobs))
-        if request.stops and text_of is not None:
-            stop = stop_in(sequence.tokens[sequence.num_before :], request.stops, text_of)
+        if request.stops is not None:
+            stop = request.stops.found(sequence.tokens[sequence.num_before :])
             self.end = AnswerEnd("stop", stop=stop) if stop else None
         if self.end is None and sequence.num_written >= request.max_tokens:
             self.end = AnswerEnd("length")
 
 
-def write_step(logits: Tensor, steps: Sequence[StepAnswer], text_of: TextOf | None) -> None:
+def write_step(logits: Tensor, steps: Sequence[StepAnswer]) -> None:
     """Choose every answer's tokens from the step's logits (N, V), in as many rounds as guesses hold."""
     going = list(steps)
     while going:
@@ -76,5 +75,5 @@ def write_step(logits: Tensor, steps: Sequence[StepAnswer], text_of: TextOf | No
         going = [
             step
             for step, row, (token, error) in zip(going, rows, chosen, strict=True)
-            if step.take(token, error, row, text_of)
+            if step.take(token, error, row)
         ]

@@ -1,7 +1,10 @@
 """Answers of a form: a JSON schema, a regular expression or a choice, by masks of the tokens that may follow.
 
 Masks are llguidance's (https://github.com/guidance-ai/llguidance): a schema is compiled to a grammar, and
-each step's allowed tokens are found by walking the vocabulary as a tree."""
+each step's allowed tokens are found by walking the vocabulary as a tree.
+
+Between the parts of a JSON text there may be one blank, or a new line with a short indent: some small models
+would write blanks until they are cut off. A schema bounds what is inside of its strings by `maxLength`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,6 +18,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError, MissingExtra
+
+_BLANKS = r"[ ]|\n {0,8}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,8 @@ def _source(grammar: Grammar, matcher: Any) -> str:
     if grammar.kind == "regex":
         return str(matcher.grammar_from_regex(grammar.text))
     if grammar.kind == "json_schema":
-        return str(matcher.grammar_from_json_schema(grammar.text))
+        bounded = {"whitespace_pattern": _BLANKS}
+        return str(matcher.grammar_from_json_schema(grammar.text, overrides=bounded))
     choices: Sequence[str] = json.loads(grammar.text)
     if not choices:
         raise DataError("choice: there is nothing to choose from")

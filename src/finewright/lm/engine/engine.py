@@ -32,7 +32,6 @@ from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
 from finewright.lm.engine.sampling import RowSampling
 from finewright.lm.engine.schedule import StepSchedule
 from finewright.lm.engine.sequence import AnswerSequence
-from finewright.lm.engine.stops import TextOf
 from finewright.lm.engine.weights import AdapterWeights
 
 
@@ -40,8 +39,8 @@ from finewright.lm.engine.weights import AdapterWeights
 class EngineLimits:
     """`context` are the most tokens that the model reads and writes together, None where nobody knows; tokens
     are below `vocab_size`. With `max_beside`, the most tokens of prompts in a step beside running answers,
-    steps are kept short (see schedule.py). `text_of` is needed for stop texts, `grammars` for answers of a
-    form. Guesses are made while at most `guess_up_to` answers run."""
+    steps are kept short (see schedule.py). `grammars` are needed for answers of a form. Guesses are made
+    while at most `guess_up_to` answers run."""
 
     vocab_size: int
     context: int | None = None
@@ -49,7 +48,6 @@ class EngineLimits:
     max_step_tokens: int = 2048
     max_beside: int = 0
     guess_up_to: int = 0
-    text_of: TextOf | None = None
     grammars: Grammars | None = None
 
 
@@ -137,7 +135,7 @@ class GenerationEngine:
                 steps.append(StepAnswer(cut.sequence, row, cut.guess))
                 steps += [StepAnswer(other, row) for other in self._forked(cut.sequence)]
             row += num_logits
-        write_step(logits, steps, self._limits.text_of)
+        write_step(logits, steps)
         for step in steps:
             self._settle(step)
         return [step.written() for step in steps]
@@ -154,8 +152,8 @@ class GenerationEngine:
             raise DataError("logit_bias has a token beyond the vocabulary")
         if request.max_tokens < 1 or request.num_answers < 1:
             raise DataError("max_tokens and num_answers must be 1 at least")
-        if request.stops and (self._limits.text_of is None or not all(request.stops)):
-            raise DataError("a stop text is empty, or there is no tokenizer to find it with")
+        if request.stops is not None and not (request.stops.texts and all(request.stops.texts)):
+            raise DataError("a stop text is empty")
         request.sampling.refuse_odd()
 
     def _refuse_long(self, request: GenerationRequest) -> None:

@@ -1,5 +1,7 @@
 """The forward that a model's answers are computed by, with the model's own adapter in it."""
 
+import logging
+from functools import lru_cache
 from typing import NamedTuple
 
 from finewright.errors import ModelError
@@ -9,6 +11,7 @@ from finewright.lm.engine.torch_forward import TorchForward
 from finewright.lm.engine.weights import weights_of
 from finewright.lm.model import LM
 
+_LOG = logging.getLogger(__name__)
 _OWN = "own"
 
 
@@ -34,6 +37,7 @@ def ready_forward(lm: LM, num_blocks: int) -> ReadyForward:
     # what a decoder has copied of the weights does not learn with them
     decoder = lm.decoder if lm.has_reference else known_decoder(lm.model)
     if isinstance(decoder, str):
+        say_slow(lm.slow_answers)
         return ReadyForward(TorchForward(lm, num_blocks), None, is_exact=False)
     forward = NativeForward(lm.model, decoder, num_blocks)
     own = weights_of({place: part for place, part in lm.adapters.items() if part.enabled})
@@ -41,6 +45,14 @@ def ready_forward(lm: LM, num_blocks: int) -> ReadyForward:
         return ReadyForward(forward, None, is_exact=True)
     try:
         forward.load(_OWN, own)
-    except ModelError:
+    except ModelError as error:
+        say_slow(f"answers by torch in place of the CPU kernels, because {error}")
         return ReadyForward(TorchForward(lm, num_blocks), None, is_exact=False)
     return ReadyForward(forward, _OWN, is_exact=True)
+
+
+@lru_cache(maxsize=64)  # once for each reason, and not for each batch of answers
+def say_slow(reason: str) -> None:
+    """Warn in the log of what is slower than it could be; nothing without a reason."""
+    if reason:
+        _LOG.warning("slower than it could be: %s", reason)

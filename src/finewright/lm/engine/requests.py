@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from finewright.errors import DataError
 from finewright.lm.engine.constraint import Grammar
+from finewright.lm.engine.stops import StopTexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class GenerationRequest:
     adapter: str | None = None
     num_answers: int = 1
     stop_ids: frozenset[int] = frozenset()
-    stops: tuple[str, ...] = ()
+    stops: StopTexts | None = None
     num_logprobs: int | None = None
     grammar: Grammar | None = None
     rewrite: Callable[[int, int], int] | None = None

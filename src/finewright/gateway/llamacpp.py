@@ -48,7 +48,23 @@ class LlamacppEngine:
         await asyncio.to_thread(self.server.stop)
 
     async def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
-        """See ModelEngine."""
+        """See ModelEngine. A question that the end of llama.cpp left without a piece is asked once more."""
+        has_begun = False
+        try:
+            async with aclosing(self._answer(question)) as pieces:
+                async for piece in pieces:
+                    has_begun = True
+                    yield piece
+        except ApiError:
+            if has_begun or not self.server.has_ended:
+                raise
+        else:
+            return
+        async with aclosing(self._answer(question)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
         if self.server.has_ended:
             async with self._restarting:
                 await self._restarted()

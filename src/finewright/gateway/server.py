@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,6 +132,15 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
+def _new_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where it is installed: a piece of an answer passes it in a third of the time."""
+    if find_spec("uvloop") is None:
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
 def bind(host: str, port: int) -> socket.socket:
     """A socket that listens nowhere else. Raises FinewrightError where the address is taken or is none."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -196,5 +206,6 @@ def run_server(
     )
     server = _Server(config)
     server.hooks, server.drain_seconds = hooks, drain_seconds
-    asyncio.run(server.serve(sockets=[listening]))
+    with asyncio.Runner(loop_factory=_new_loop()) as runner:
+        runner.run(server.serve(sockets=[listening]))
     gc.freeze()  # the process ends, and Python's last look through the models' objects takes a second

@@ -9,7 +9,8 @@ would write blanks until they are cut off. A schema bounds what is inside of its
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -43,16 +44,20 @@ class Grammars:
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, vocab_size: int, stop_ids: frozenset[int]
     ) -> None:
-        try:
-            from llguidance.hf import from_tokenizer
-        except ImportError:
+        if find_spec("llguidance") is None:
             raise MissingExtra(
                 "answers of a form need llguidance", hint='pip install "finewright[serve]"'
-            ) from None
-        size = max(vocab_size, len(tokenizer))
-        self._tokenizer = from_tokenizer(tokenizer, n_vocab=size, eos_token=sorted(stop_ids))
-        self._size = vocab_size
+            )
+        self._plain, self._stop_ids, self._size = tokenizer, stop_ids, vocab_size
         self._compiled = lru_cache(maxsize=32)(self._compile)  # schemas are the clients'
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        """llguidance's, which takes a quarter of a second for 50,000 tokens: not before it is needed."""
+        from llguidance.hf import from_tokenizer
+
+        size = max(self._size, len(self._plain))
+        return from_tokenizer(self._plain, n_vocab=size, eos_token=sorted(self._stop_ids))
 
     def begin(self, grammar: Grammar) -> "Constraint":
         """The constraint of an answer. Raises DataError where the grammar cannot be read or satisfied."""

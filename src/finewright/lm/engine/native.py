@@ -31,6 +31,7 @@ from finewright.lm.engine.recognise import (
 )
 from finewright.lm.engine.weights import AdapterWeights, LinearDelta, LowRankDelta
 from finewright.lm.fast import dora, library, structures
+from finewright.lm.fast.heap import zeros_on_demand
 from finewright.lm.fast.linear import state_of
 from finewright.lm.fast.quantized import (
     Int8,
@@ -189,8 +190,8 @@ class NativeForward:
         assert isinstance(embedding, Tensor)
         scale = getattr(decoder.embedding, "embed_scale", None)
         shape = (self._num_blocks, decoder.kv_heads, BLOCK, decoder.head_dim)
-        # zeros: what was never written must be numbers, and costs nothing until it is
-        self._cache = [torch.zeros(shape, dtype=self._dtype) for _ in 2 * decoder.layers]
+        # zeros: what was never written must be numbers
+        self._cache = [zeros_on_demand(shape, self._dtype) for _ in 2 * decoder.layers]
         self._layers = (structures.StepLayer * len(decoder.layers))()
         for i, layer in enumerate(decoder.layers):
             self._lay_layer(self._layers[i], layer, self._cache[2 * i : 2 * i + 2])

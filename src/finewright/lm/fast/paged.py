@@ -20,6 +20,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 
 from finewright.lm.batch import Segment
 from finewright.lm.fast.attention import varlen_attention, window_mask, window_of
+from finewright.lm.fast.heap import zeros_on_demand
 
 NAME = "finewright_paged"
 BLOCK = 16
@@ -70,11 +71,12 @@ class PagedCache:
     def layer(self, number: int, key: Tensor, value: Tensor) -> LayerBlocks:
         """The layer that keeps states of this form, (1, kv_heads, T, width)."""
         if number not in self.layers:
-            made = (
-                x.new_zeros(x.shape[1], self.num_blocks, BLOCK, x.shape[3]) for x in (key, value)
-            )
-            self.layers[number] = LayerBlocks(*made)
+            self.layers[number] = LayerBlocks(self._made_for(key), self._made_for(value))
         return self.layers[number]
+
+    def _made_for(self, x: Tensor) -> Tensor:
+        shape = (x.shape[1], self.num_blocks, BLOCK, x.shape[3])
+        return zeros_on_demand(shape, x.dtype) if x.device.type == "cpu" else x.new_zeros(shape)
 
     def copy(self, source: int, to: int) -> None:
         """Copy a block in all layers."""

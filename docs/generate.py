@@ -7,7 +7,7 @@ import io
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -24,10 +24,10 @@ from finewright.data.sets.build import data_sets
 from finewright.feature import features, sections
 from finewright.plugins import BUILTIN
 from finewright.schema.adapter import AdapterSpec
-from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
 from finewright.schema.train import TrainSettings
+from finewright.schema.train_section import METHODS
 from finewright.workbench.stages import stages
 
 DOCS = Path(__file__).parent
@@ -57,10 +57,10 @@ def reference() -> str:
         spec_table(),
         "## Methods",
         "What `train` has beside the keys above, by `train.method`.",
-        arms(AnyTrainSpec, "method", TrainSettings, "train."),
+        arms(METHODS.values(), "method", TrainSettings, "train."),
         "## Adapters",
         "`train.adapter`, by its `type`.",
-        arms(get_args(AdapterSpec)[0], "type", None, "train.adapter."),
+        arms(get_args(get_args(AdapterSpec)[0]), "type", None, "train.adapter."),
         "## Rewards",
         summary(RewardSpec) + " An item of `train.rewards`; a text alone is its `function`.",
         "\n".join([*HEAD, *fields(RewardSpec, "train.rewards[].")]),
@@ -201,10 +201,12 @@ def spec_table() -> str:
     return "\n".join([*HEAD, *fields(RunSpec, "")])
 
 
-def arms(union: Any, tag: str, common: type[BaseModel] | None, prefix: str) -> str:
+def arms(
+    of: Iterable[type[BaseModel]], tag: str, common: type[BaseModel] | None, prefix: str
+) -> str:
     """A section for each arm of a union, with the keys that are its own."""
     parts = []
-    for arm in get_args(union):
+    for arm in of:
         known = set(common.model_fields) if common else set()
         own = [row for row in fields(arm, prefix) if key_of(row, prefix) not in known - {tag}]
         parts += [f"### {arm.model_fields[tag].default}", paragraph(arm), "\n".join([*HEAD, *own])]

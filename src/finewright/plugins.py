@@ -12,7 +12,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | index | `rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
 | recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
 | embedder | a function that returns a `rag.index.Embedder` | `conformance.embedder` |
-| method | `train.loop.Method`, made with settings and `train.methods.setup.Setup` | `conformance.method` |
+| method | a `schema.train.TrainSettings`, whose `code` is a `train.loop.Method` | `conformance.method` |
 | reward | `train.rewards.Comparison`, spelled `plugin:NAME` in a spec | `conformance.reward` |
 | scorer | `evaluate.score.RowScorer`, or a class that makes one of the argument | `conformance.scorer` |
 | set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |
@@ -61,14 +61,14 @@ BUILTIN: dict[Kind, dict[str, str]] = {
     },
     "index": {"": "finewright.rag.sqlite:SqliteStore"},
     "method": {
-        "dpo": "finewright.train.methods.dpo:DPO",
-        "grpo": "finewright.train.methods.grpo:GRPO",
-        "kto": "finewright.train.methods.kto:KTO",
-        "orpo": "finewright.train.methods.orpo:ORPO",
-        "ppo": "finewright.train.methods.ppo:PPO",
-        "reward": "finewright.train.methods.reward:RewardModel",
-        "sft": "finewright.train.methods.sft:SFT",
-        "simpo": "finewright.train.methods.simpo:SimPO",
+        "sft": "finewright.schema.methods:SFTSpec",
+        "dpo": "finewright.schema.methods:DPOSpec",
+        "orpo": "finewright.schema.methods:ORPOSpec",
+        "simpo": "finewright.schema.methods:SimPOSpec",
+        "kto": "finewright.schema.methods:KTOSpec",
+        "reward": "finewright.schema.methods:RewardModelSpec",
+        "grpo": "finewright.schema.methods:GRPOSpec",
+        "ppo": "finewright.schema.methods:PPOSpec",
     },
     # In this order: where two claim a place with equal right, the first one has it.
     "recogniser": {

@@ -1,21 +1,20 @@
 """A feature is a folder and a line: a toy one, of another package, gets its key, verb, page and reference."""
 
 import json
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-import finewright
 from finewright.cli.core import CORE
 from finewright.conformance.feature import FeatureConformance
 from finewright.feature import Feature, features
+from installed import ROOT, Site
 
-ROOT = Path(finewright.__file__).parents[2]
+if TYPE_CHECKING:
+    import subprocess
+
 EXAMPLE = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
 RUN = """\
 name: bot
@@ -55,33 +54,13 @@ class TestEveryFeature(FeatureConformance):
 @pytest.fixture
 def python(tmp_path: Path) -> Python:
     """Python in a folder where the toy package is installed."""
-    package = tmp_path / "site" / "finewright_toy"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text('"""A toy."""\n')
-    names = re.findall(r"^`finewright_toy/(\w+\.py)`:", EXAMPLE, re.MULTILINE)
-    texts = re.findall(r"^```python\n(.*?)^```", EXAMPLE, re.MULTILINE | re.DOTALL)
-    for name, text in zip(names, texts, strict=True):
-        (package / name).write_text(text)
-    installed = tmp_path / "site" / "finewright_toy-1.0.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: finewright-toy\nVersion: 1.0\n"
+    site = Site(tmp_path)
+    site.install(
+        "features.md",
+        "finewright_toy",
+        "[finewright.feature]\ntoy = finewright_toy.feature:FEATURE\n",
     )
-    point = "[finewright.feature]\ntoy = finewright_toy.feature:FEATURE\n"
-    (installed / "entry_points.txt").write_text(point)
-    path = os.pathsep.join([str(tmp_path / "site"), str(ROOT / "src")])
-
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
+    return site.python
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from finewright.features.serve.spec import ServeSpec
 from finewright.schema.adapter import AdapterSpec
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.load_section import load_section
-from finewright.schema.methods import AnyTrainSpec, OnlineSettings
+from finewright.schema.methods import OnlineSettings
 from finewright.schema.rag import RagSpec
+from finewright.schema.train_section import METHODS
 from finewright.train import rewards
 from finewright.train.support import unsupported
 
@@ -24,7 +25,7 @@ LLAMA = {"model_type": "llama"}
 
 
 def test_every_method_and_every_kind_of_adapter_has_an_example() -> None:
-    methods = {arm.model_fields["method"].default for arm in get_args(AnyTrainSpec)}
+    methods = set(METHODS)
     kinds = {arm.model_fields["type"].default for arm in get_args(get_args(AdapterSpec)[0])}
     assert methods <= {loaded.spec.train.method for loaded in SPECS.values()}
     assert kinds - {"ia3", "none"} <= {s.spec.train.adapter.type for s in SPECS.values()}

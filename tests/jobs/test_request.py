@@ -6,7 +6,7 @@ import pytest
 
 from finewright.gateway.errors import ApiError
 from finewright.jobs.request import METHOD_TYPES, JobRequest, chosen_method
-from finewright.schema.methods import METHODS
+from finewright.schema.train_section import METHODS
 
 from .conftest import CHAT, PAIR, Api, lines
 

@@ -16,7 +16,8 @@ from finewright.lm.microsteps import micro_steps
 from finewright.lm.model import LM
 from finewright.lm.trace import Target, _Storages, packs_end_to_end, trace
 from finewright.schema.adapter import AdapterSpec, FullSpec, LoraSpec, PromptSpec
-from finewright.schema.methods import AnyTrainSpec, DPOSpec, SFTSpec
+from finewright.schema.methods import DPOSpec, SFTSpec
+from finewright.schema.train import TrainSettings
 from finewright.train.bench import trial_steps
 from finewright.train.methods.dpo import DPO
 from finewright.train.methods.setup import Setup
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.torch
 Kinds = dict[str, Any]
 
 
-def spec_of(adapter: AdapterSpec, *, lean: bool = False, method: str = "sft") -> AnyTrainSpec:
+def spec_of(adapter: AdapterSpec, *, lean: bool = False, method: str = "sft") -> TrainSettings:
     kind = DPOSpec if method == "dpo" else SFTSpec
     return kind(
         adapter=adapter,
@@ -48,7 +49,7 @@ def rows_of(length: int = 160, sides: int = 1) -> list[Example]:
     return [Example(tuple(shared[i : i + sides])) for i in range(0, len(shared), sides)]
 
 
-def lm_of(model: PreTrainedModel, spec: AnyTrainSpec) -> LM:
+def lm_of(model: PreTrainedModel, spec: TrainSettings) -> LM:
     lm = LM(model, add_adapter(model, spec.adapter, seed=0))
     lm.packs_exactly = lm.packs_exactly and packs_end_to_end(model)
     if spec.memory == "lean":
@@ -56,7 +57,7 @@ def lm_of(model: PreTrainedModel, spec: AnyTrainSpec) -> LM:
     return lm
 
 
-def steps_of(lm: LM, spec: AnyTrainSpec, rows: list[Example]) -> Iterator[Any]:
+def steps_of(lm: LM, spec: TrainSettings, rows: list[Example]) -> Iterator[Any]:
     if isinstance(spec, DPOSpec):
         method = DPO(spec.model_copy(update={"reference_free": True}), Setup(lm))
         spec = method.spec
@@ -64,7 +65,7 @@ def steps_of(lm: LM, spec: AnyTrainSpec, rows: list[Example]) -> Iterator[Any]:
 
 
 def work_of(
-    spec: AnyTrainSpec, rows: list[Example]
+    spec: TrainSettings, rows: list[Example]
 ) -> Callable[[PreTrainedModel], Iterator[object]]:
     def work(model: PreTrainedModel) -> Iterator[object]:
         lm = lm_of(model, spec)
@@ -85,7 +86,7 @@ def config_of(family: str, **more: Any) -> Any:
     return config
 
 
-def measured(family: str, spec: AnyTrainSpec, rows: list[Example]) -> int:
+def measured(family: str, spec: TrainSettings, rows: list[Example]) -> int:
     lm = lm_of(tiny.tiny_model(family), spec)
     return micro_steps(lm, lambda: steps_of(lm, spec, rows)).tensors
 

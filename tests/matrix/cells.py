@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, get_args
 from pydantic import TypeAdapter
 
 import tiny
-from finewright.schema.methods import AnyTrainSpec, TrainSpec
+from finewright.schema.train import TrainSettings
+from finewright.schema.train_section import TrainSpec
 from finewright.train.support import unsupported
 
 STEPS = 2
@@ -56,7 +57,7 @@ FAMILIES = (
 )
 
 
-_TRAIN: TypeAdapter[AnyTrainSpec] = TypeAdapter(TrainSpec)
+_TRAIN: TypeAdapter[TrainSettings] = TypeAdapter(TrainSpec)
 
 
 class Cell(NamedTuple):
@@ -72,7 +73,7 @@ class Cell(NamedTuple):
         return "-".join(self)
 
 
-def spec_of(cell: Cell, **more: Any) -> AnyTrainSpec:
+def spec_of(cell: Cell, **more: Any) -> TrainSettings:
     """The settings of a cell, as `resolve` leaves them; `more` goes over the method's."""
     settings = {
         "method": cell.method,

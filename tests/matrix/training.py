@@ -22,13 +22,12 @@ from finewright.lm.load import load_lm
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores
 from finewright.lm.sources import LocalBase
-from finewright.plugins import resolve
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.train import TrainSettings
 from finewright.train import checkpoint
 from finewright.train.checkpoint import Checkpoint, CheckpointProgress
 from finewright.train.load import load_for_training
-from finewright.train.loop import Method, TrainStep
-from finewright.train.methods.setup import Setup
+from finewright.train.loop import TrainStep
+from finewright.train.methods.setup import Setup, method_of
 from finewright.train.rewards import PolicyAnswer, Reward, Rewards
 from finewright.train.save import save_result
 from finewright.train.state import put_back, state_of
@@ -79,13 +78,13 @@ def _worth(answers: Sequence[PolicyAnswer]) -> list[float]:
 class Training(MethodRun):
     """The live objects of a training, as before its first step."""
 
-    def __init__(self, spec: AnyTrainSpec, base: LocalBase) -> None:
+    def __init__(self, spec: TrainSettings, base: LocalBase) -> None:
         self.base = base
         # so many stop tokens that some answers end soon
         self.chat = replace(tiny.tiny_chat(), end_of_turn=frozenset(range(3, 40)))
         lm = load_for_training(base, spec)
         setup = Setup(lm, self.chat, Rewards((Reward("worth", 1.0, _worth),)))
-        method: Method = resolve("method", spec.method)(spec, setup)
+        method = method_of(spec, setup)
         super().__init__(spec, rows_of(spec.method), (lm, method))
 
     def between(self, start: int, end: int) -> list[TrainStep]:
@@ -119,7 +118,7 @@ def outputs(lm: LM, head: torch.nn.Module | None = None) -> Tensor:
     return lm.logits(lm.hidden(batch)) if head is None else scores(lm, head, batch)
 
 
-def assert_trains(spec: AnyTrainSpec, base: LocalBase, folder: Path) -> Training:
+def assert_trains(spec: TrainSettings, base: LocalBase, folder: Path) -> Training:
     """The loss is finite, what is trained moves, all else does not, and a run that is taken up again goes on
     bitwise as it would have; the training at its end."""
     training = Training(spec, base)

@@ -10,9 +10,9 @@ from finewright.report.model_card import CardOf, model_card
 from finewright.schema.common import Artifact, Problem, RowCounts, Source
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport, Score
-from finewright.schema.methods import AnyTrainSpec, GRPOSpec, SFTSpec
+from finewright.schema.methods import GRPOSpec, SFTSpec
 from finewright.schema.rewards import Reward
-from finewright.schema.train import Candidate, Proof
+from finewright.schema.train import Candidate, Proof, TrainSettings
 
 DIGEST = "ab12" * 16
 DATA = DataReport(
@@ -39,7 +39,7 @@ def score(system: str, value: float) -> Score:
     return Score(system=system, data="test", metric="json_f1", value=value, low=0.5, high=0.9, n=40)
 
 
-def card(settings: AnyTrainSpec | None = None, **changed: Any) -> str:
+def card(settings: TrainSettings | None = None, **changed: Any) -> str:
     fields: dict[str, Any] = {
         "run": "refunds",
         "candidate": CANDIDATE,

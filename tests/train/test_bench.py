@@ -9,13 +9,12 @@ import tiny
 from finewright.lm.adapters.kinds import adapter_tensors
 from finewright.lm.batch import Example
 from finewright.lm.sources import LocalBase
-from finewright.plugins import resolve
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
 from finewright.train.bench import gemm_gflops, synthetic_rows, trial_steps
 from finewright.train.load import load_for_training
 from finewright.train.loop import train
-from finewright.train.methods.setup import Setup
+from finewright.train.methods.setup import Setup, method_of
 from finewright.train.schedule import schedule_of
 from finewright.train.state import make_optimizer
 
@@ -39,7 +38,7 @@ def test_steps_are_those_of_the_training_loop(tiny_folder: Path, fields: dict[st
     done = list(trial_steps(load_for_training(base_of(tiny_folder), spec), spec, ROWS))
 
     lm = load_for_training(base_of(tiny_folder), spec)
-    method = resolve("method", "sft")(spec, Setup(lm))
+    method = method_of(spec, Setup(lm))
     true = train(
         lm,
         method,

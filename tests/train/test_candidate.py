@@ -30,7 +30,7 @@ from finewright.train.work import Work
 from finewright.workbench.systems import load_talker
 
 if TYPE_CHECKING:
-    from finewright.schema.methods import AnyTrainSpec
+    from finewright.schema.train import TrainSettings
     from finewright.store.rundir import RunDir
 
 pytestmark = pytest.mark.torch
@@ -69,7 +69,7 @@ class Training:
         train = {**FIXED, **settings}
         spec = spec_of(base_models=[self.base.name], train=train)
         self.run = self.run or run_in(self.root)
-        self.spec: AnyTrainSpec = spec.train
+        self.spec: TrainSettings = spec.train
         context = context_of(
             self.root,
             self.run,

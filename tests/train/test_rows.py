@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.schema.methods import METHODS
 from finewright.schema.rows import Row
+from finewright.schema.train_section import METHODS
 from finewright.train.rows import rows_for
 
 USER = {"role": "user", "content": "Q"}

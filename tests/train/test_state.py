@@ -12,7 +12,8 @@ from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.batch import Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import FullSpec
-from finewright.schema.methods import AnyTrainSpec, PPOSpec, RewardModelSpec, SFTSpec
+from finewright.schema.methods import PPOSpec, RewardModelSpec, SFTSpec
+from finewright.schema.train import TrainSettings
 from finewright.train.checkpoint import State
 from finewright.train.loop import Method, train
 from finewright.train.methods.ppo import PPO
@@ -31,7 +32,7 @@ PAIRS = [Example((ROWS[0], ROWS[1])), Example((ROWS[2], ROWS[3]))]
 class Live:
     """The live objects of a run with an adapter, or with every weight in bfloat16."""
 
-    def __init__(self, spec: AnyTrainSpec, *, full: bool = False) -> None:
+    def __init__(self, spec: TrainSettings, *, full: bool = False) -> None:
         self.spec, model = spec, tiny.tiny_model("llama")
         if full:
             self.lm = LM(model.bfloat16(), add_adapter(model, FullSpec(), seed=0))
@@ -81,7 +82,7 @@ def test_it_holds_adapter_heads_moments_and_the_method_s_own() -> None:
 
 
 @KINDS
-def test_a_run_put_back_goes_on_bitwise(spec: AnyTrainSpec, full: bool) -> None:
+def test_a_run_put_back_goes_on_bitwise(spec: TrainSettings, full: bool) -> None:
     live = Live(spec, full=full).learn(0, 2)
     kept = copy.deepcopy(live.state())
     continued = Live(spec, full=full)
@@ -108,7 +109,7 @@ def test_the_price_of_kl_comes_back_as_it_was() -> None:
 
 
 @KINDS
-def test_weights_alone_can_be_put_back(spec: AnyTrainSpec, full: bool) -> None:
+def test_weights_alone_can_be_put_back(spec: TrainSettings, full: bool) -> None:
     """Those of the best step, into a run that went on."""
     live = Live(spec, full=full).learn(0, 2)
     best = copy.deepcopy(live.state().weights)

@@ -6,7 +6,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from finewright.schema.common import Problem
-from finewright.schema.methods import AnyTrainSpec, TrainSpec
+from finewright.schema.train import TrainSettings
+from finewright.schema.train_section import TrainSpec
 from finewright.train.support import beyond_context, unsupported
 
 LLAMA = {
@@ -38,8 +39,8 @@ REWARDS = {"rewards": ["valid_json"]}
 NONE = {"adapter": {"type": "none"}}
 
 
-def spec_of(**settings: Any) -> AnyTrainSpec:
-    spec: AnyTrainSpec = TypeAdapter(TrainSpec).validate_python({"method": "sft", **settings})
+def spec_of(**settings: Any) -> TrainSettings:
+    spec: TrainSettings = TypeAdapter(TrainSpec).validate_python({"method": "sft", **settings})
     return spec
 
 

@@ -1,6 +1,6 @@
 """What every training method must do, on a small model of the caller's: a test module subclasses
 `MethodConformance` and gives fixtures: `spec` (of a few steps, with an adapter that has dropout), `rows`, and
-`made`, which gives a fresh model with its adapter and the method on it."""
+`made`, which gives a fresh model with its adapter and, by `method_of`, the method on it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ from torch import Tensor
 
 from finewright.lm.batch import Example
 from finewright.lm.model import LM
-from finewright.schema.methods import AnyTrainSpec
+from finewright.plugins import load
+from finewright.schema.common import default_reasons
+from finewright.schema.train import TrainSettings
+from finewright.schema.train_section import METHODS
 from finewright.train import checkpoint
 from finewright.train.checkpoint import CheckpointProgress
 from finewright.train.loop import Method, TrainStep, held_out_loss, rows_of_step, train
@@ -30,7 +33,7 @@ _KEY = "a" * 64
 class MethodRun:
     """A run as a new process begins it: from its spec and rows alone."""
 
-    spec: AnyTrainSpec
+    spec: TrainSettings
     rows: Sequence[Example]
     made: MadeMethod
 
@@ -78,18 +81,27 @@ class MethodRun:
         return {f"{file} {n}": t.clone() for file, ts in files.items() for n, t in ts.items()}
 
 
-Make = Callable[[AnyTrainSpec], MethodRun]
+Make = Callable[[TrainSettings], MethodRun]
 
 
 class MethodConformance:
-    """The claims: a cut run goes on bitwise, the base stays, and a look at held-out rows changes nothing."""
+    """The claims: a spec can name it, a cut run goes on bitwise, the base stays, and a look at held-out rows
+    changes nothing."""
 
     @pytest.fixture
-    def make(self, rows: Sequence[Example], made: Callable[[AnyTrainSpec], MadeMethod]) -> Make:
+    def make(self, rows: Sequence[Example], made: Callable[[TrainSettings], MadeMethod]) -> Make:
         return lambda spec: MethodRun(spec, rows, made(spec))
 
+    def test_a_spec_can_name_it(self, spec: TrainSettings) -> None:
+        assert METHODS[spec.method] is type(spec), "its entry point has its name"
+        assert callable(load(spec.code))
+        common, why = TrainSettings.model_fields, default_reasons(type(spec))
+        own = {k: field for k, field in type(spec).model_fields.items() if k not in common}
+        assert [key for key, field in own.items() if not field.description] == []
+        assert [k for k, field in own.items() if not field.is_required() and k not in why] == []
+
     def test_a_run_cut_after_any_step_ends_bitwise_as_an_uninterrupted_one(
-        self, spec: AnyTrainSpec, make: Make, tmp_path: Path
+        self, spec: TrainSettings, make: Make, tmp_path: Path
     ) -> None:
         whole, steps = make(spec), []
         for step in whole.steps():
@@ -104,7 +116,7 @@ class MethodConformance:
             assert _differing(continued.state(), true) == []
 
     def test_the_adapter_moves_and_the_base_stays_bitwise(
-        self, spec: AnyTrainSpec, make: Make
+        self, spec: TrainSettings, make: Make
     ) -> None:
         run = make(spec)
         trained = {id(p) for p in run.lm.parameters()}
@@ -117,7 +129,7 @@ class MethodConformance:
         for head, was in zip(run.method.parameters(), heads, strict=True):
             assert not torch.equal(head, was)
 
-    def test_a_look_at_held_out_rows_changes_nothing(self, spec: AnyTrainSpec, make: Make) -> None:
+    def test_a_look_at_held_out_rows_changes_nothing(self, spec: TrainSettings, make: Make) -> None:
         run = make(spec.model_copy(update={"gradient_accumulation": 1, "batch_size": 10}))
         before = run.state()
         first, again = (

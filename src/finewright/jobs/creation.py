@@ -11,8 +11,8 @@ from finewright.jobs.ids import new_id, readable
 from finewright.jobs.job import TuningJob
 from finewright.jobs.request import METHOD_TYPES, ROW_TYPES, JobRequest, MethodChoice, chosen_method
 from finewright.jobs.spec import spec_of
-from finewright.schema.methods import METHODS
 from finewright.schema.run import RunSpec
+from finewright.schema.train_section import METHODS
 from finewright.workbench.coherence import incoherent
 
 
@@ -92,7 +92,7 @@ def _reward_runs(folder: JobFolder) -> dict[str, str]:
     """Jobs that trained a reward model -> their runs."""
     found = {}
     for job in folder.all():
-        if METHOD_TYPES[job.method_type] == "reward":
+        if not METHODS[METHOD_TYPES[job.method_type]].gives_answers:
             for state in readable(folder.state, [job.id]):
                 if state.result is not None:
                     found[job.id] = str((folder.runs / state.run).resolve())

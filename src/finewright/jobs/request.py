@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from finewright.gateway.errors import ApiError, unsupported
 from finewright.jobs.graders import rewards_of
-from finewright.schema.methods import METHODS
 from finewright.schema.train import Takes, TrainSettings
+from finewright.schema.train_section import METHODS
 
 _OPENAI_NAMES = {"supervised": "sft", "reinforcement": "grpo"}
 METHOD_TYPES: Mapping[str, str] = {

@@ -26,6 +26,7 @@ from finewright.lm.runtime import share_cores
 from finewright.lm.sources import locate, reads_of_files
 from finewright.schema.load import load_spec
 from finewright.schema.report import RunReport
+from finewright.schema.train_section import settings_of
 from finewright.store.atomic import write_text
 from finewright.store.rundir import open_run
 from finewright.train.trained import trained_base
@@ -110,7 +111,7 @@ def _result(folder: JobFolder, job: TuningJob, report: RunReport) -> TunedResult
         fingerprint="fp_" + target_sha256(str(run.root))[:16],
         system_prompt=system_prompt_of(run),
         context=reads_of_files(trained_base(run, candidate)),
-        answers=candidate.method != "reward",
+        answers=settings_of(candidate.method).gives_answers,
         results_file=write_results(files, run, job.id),
     )
 

@@ -15,8 +15,7 @@ from finewright.report.blocks import Block, Page, Section, Text, section, table_
 from finewright.report.markdown import as_markdown
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport, Score
-from finewright.schema.methods import AnyTrainSpec
-from finewright.schema.train import Candidate
+from finewright.schema.train import Candidate, TrainSettings
 
 _NOT_STATED = ("", "unknown")
 _PLACE = re.compile(r"^((?:python|reward_model):)?[/~][^:]*/")
@@ -31,7 +30,7 @@ class CardOf:
 
     run: str
     candidate: Candidate
-    settings: AnyTrainSpec
+    settings: TrainSettings
     data: DataReport
     base: str
     revision: str
@@ -45,7 +44,7 @@ def model_card(of: CardOf) -> str:
     """The card as Markdown with the hub's front matter."""
     sections = [
         *section("What it is", Text(_what(of))),
-        *([] if of.settings.method == "reward" else _use(of)),
+        *(_use(of) if of.settings.gives_answers else []),
         *section("Data", *_data(of)),
         *section("Scores", _scores(of)),
         *section("Settings", Text(_settings(of), "code")),

@@ -1,7 +1,7 @@
 """What `bench` reports: how fast this machine trains a model, and how near that is to its own peak."""
 
 from finewright.schema.common import Model, Problem, RowCounts
-from finewright.schema.methods import TrainSpec
+from finewright.schema.train_section import TrainSpec
 
 
 class BenchRows(Model):

@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from finewright.schema.common import Model
-from finewright.schema.methods import TrainSpec
 from finewright.schema.run import RunSpec
+from finewright.schema.train_section import TrainSpec
 
 HUB_DIGEST = "hub:"
 """How the digest of a hub's model begins: `hub:org/name@commit`."""

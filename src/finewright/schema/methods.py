@@ -1,9 +1,8 @@
 """The training methods of the spec: what is learned from which rows, and each method's own settings."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from finewright.schema.common import default
 from finewright.schema.rewards import Reward
@@ -16,12 +15,14 @@ _PREFERENCE_RATE = RateShare(0.3, "preference losses grow with the answers' leng
 class SFTSpec(TrainSettings):
     """Supervised fine-tuning: the loss is the mean negative log-likelihood of assistant tokens."""
 
+    code: ClassVar[str] = "finewright.train.methods.sft:SFT"
     method: Literal["sft"] = default("sft", "Training method", "the data are demonstrations")
 
 
 class DPOSpec(TrainSettings):
     """Direct preference optimisation (Rafailov et al. 2023, arXiv:2305.18290)."""
 
+    code: ClassVar[str] = "finewright.train.methods.dpo:DPO"
     takes: ClassVar[Takes] = "pairs"
     rate: ClassVar[RateShare] = _PREFERENCE_RATE
     method: Literal["dpo"] = "dpo"
@@ -49,6 +50,7 @@ class ORPOSpec(TrainSettings):
     """Odds-ratio preference optimisation (Hong et al. 2024, arXiv:2403.07691): SFT on the chosen answer
     and an odds-ratio term, without a reference."""
 
+    code: ClassVar[str] = "finewright.train.methods.orpo:ORPO"
     takes: ClassVar[Takes] = "pairs"
     rate: ClassVar[RateShare] = RateShare(0.5, "it learns the answers too, as SFT does")
     method: Literal["orpo"] = "orpo"
@@ -65,6 +67,7 @@ class SimPOSpec(TrainSettings):
     """Simple preference optimisation (Meng et al. 2024, arXiv:2405.14734): length-normalised, with a
     margin, without a reference."""
 
+    code: ClassVar[str] = "finewright.train.methods.simpo:SimPO"
     takes: ClassVar[Takes] = "pairs"
     rate: ClassVar[RateShare] = RateShare(0.3, "it has no reference that holds it")
     method: Literal["simpo"] = "simpo"
@@ -78,6 +81,7 @@ class KTOSpec(TrainSettings):
     """Kahneman-Tversky optimisation (Ethayarajh et al. 2024, arXiv:2402.01306), from single answers that
     were liked or not."""
 
+    code: ClassVar[str] = "finewright.train.methods.kto:KTO"
     takes: ClassVar[Takes] = "judged answers"
     rate: ClassVar[RateShare] = _PREFERENCE_RATE
     method: Literal["kto"] = "kto"
@@ -92,8 +96,10 @@ class RewardModelSpec(TrainSettings):
     """A Bradley-Terry reward model (Ouyang et al. 2022, arXiv:2203.02155): one number an answer, higher for
     the chosen one."""
 
+    code: ClassVar[str] = "finewright.train.methods.reward:RewardModel"
     takes: ClassVar[Takes] = "pairs"
     rate: ClassVar[RateShare] = RateShare(0.3, "a ranking needs few and small changes")
+    gives_answers: ClassVar[bool] = False
     method: Literal["reward"] = "reward"
     center_rewards_coefficient: float = default(
         0.01,
@@ -132,6 +138,7 @@ class OnlineSettings(TrainSettings):
 class GRPOSpec(OnlineSettings):
     """Group-relative policy optimisation (Shao et al. 2024, arXiv:2402.03300)."""
 
+    code: ClassVar[str] = "finewright.train.methods.grpo:GRPO"
     rate: ClassVar[RateShare] = RateShare(0.3, "sampled rewards are noisy")
     method: Literal["grpo"] = "grpo"
     num_generations: int = default(8, "Answers sampled for each prompt", "enough to compare", gt=1)
@@ -171,6 +178,7 @@ class GRPOSpec(OnlineSettings):
 class PPOSpec(OnlineSettings):
     """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) as RLHF uses it."""
 
+    code: ClassVar[str] = "finewright.train.methods.ppo:PPO"
     rate: ClassVar[RateShare] = RateShare(
         0.5, "sampled rewards are noisy, and the value head takes some of that away"
     )
@@ -215,31 +223,3 @@ class PPOSpec(OnlineSettings):
     def forwards_before(self) -> int:
         """At the policy before the steps, and at the base."""
         return 2
-
-
-def _sft_unless_said(value: Any) -> Any:  # Any: not validated yet
-    return (
-        {"method": "sft", **value} if isinstance(value, dict) and "method" not in value else value
-    )
-
-
-AnyTrainSpec = (
-    SFTSpec | DPOSpec | ORPOSpec | SimPOSpec | KTOSpec | RewardModelSpec | GRPOSpec | PPOSpec
-)
-METHODS: Mapping[str, type[AnyTrainSpec]] = {
-    spec.model_fields["method"].default: spec for spec in get_args(AnyTrainSpec)
-}
-"""The settings of each method by its name."""
-
-
-def methods_that_take(*kinds: Takes) -> str:
-    """Their names as a sentence has them: "dpo, orpo or kto"."""
-    names = [name for kind in kinds for name, spec in METHODS.items() if spec.takes == kind]
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-TrainSpec = Annotated[
-    AnyTrainSpec,
-    Field(discriminator="method", description="How to train."),
-    BeforeValidator(_sft_unless_said),
-]

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from finewright.schema.common import Model, Problem, RowCounts
 from finewright.schema.evaluate import Draw
-from finewright.schema.methods import TrainSpec
+from finewright.schema.train_section import TrainSpec
 
 
 class PlannedSet(Model):

@@ -9,7 +9,8 @@ from finewright.schema.common import Model, default
 from finewright.schema.data import DataSpec
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.extend import extended
-from finewright.schema.methods import SFTSpec, TrainSpec
+from finewright.schema.methods import SFTSpec
+from finewright.schema.train_section import TrainSpec
 
 SectionSpec = TypeVar("SectionSpec", bound=BaseModel)
 
@@ -46,8 +47,8 @@ class RunSpec(Model):
 
     @model_validator(mode="after")
     def _rated(self) -> Self:
-        """A reward model gives no answers that the usual metrics could judge."""
-        if self.train.method == "reward" and "metrics" not in self.evaluate.model_fields_set:
+        """A model that rates gives no answers that the usual metrics could judge."""
+        if not self.train.gives_answers and "metrics" not in self.evaluate.model_fields_set:
             rated = self.evaluate.model_copy(update={"metrics": ("preference_accuracy",)})
             object.__setattr__(self, "evaluate", rated)
         return self

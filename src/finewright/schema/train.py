@@ -19,12 +19,15 @@ class RateShare(NamedTuple):
 
 
 class TrainSettings(Model):
-    """What every method has."""
+    """What every method has; a subclass is a method, whose name is the default of `method`."""
 
+    code: ClassVar[str]
+    """The "module:Class" of its `train.loop.Method`, which is made with these settings and a `Setup`."""
     takes: ClassVar[Takes] = "conversations"
     rate: ClassVar[RateShare] = RateShare(1.0, "")
+    gives_answers: ClassVar[bool] = True
+    """What it trains talks; else it rates, by a score head that is the method's one parameter."""
     has_value_head: ClassVar[bool] = False
-    """What the rest of finewright must know of a method."""
 
     method: str
     adapter: AdapterSpec = default(

@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 from finewright.errors import DataError
 from finewright.schema.common import Artifact, Model, Problem
 from finewright.schema.listing import listed
-from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.run import RunSpec
+from finewright.schema.train import TrainSettings
 from finewright.store.rundir import RunDir
 
 
@@ -30,7 +30,7 @@ class StageContext:
     `should_stop` between its steps and raises Interrupted, with what it reached on disk, when told so."""
 
     spec: RunSpec
-    candidates: Mapping[str, AnyTrainSpec]
+    candidates: Mapping[str, TrainSettings]
     root: Path
     run: RunDir
     key: str

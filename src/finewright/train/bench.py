@@ -10,10 +10,9 @@ import torch
 from finewright.lm import runtime
 from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.model import LM
-from finewright.plugins import resolve
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.train import TrainSettings
 from finewright.train.loop import TrainStep, rows_of_step, train
-from finewright.train.methods.setup import Setup
+from finewright.train.methods.setup import Setup, method_of
 from finewright.train.schedule import schedule_of
 from finewright.train.state import make_optimizer
 
@@ -24,9 +23,9 @@ _TOKENS = range(256)
 _LEARNED_SHARE = 0.6
 
 
-def trial_steps(lm: LM, spec: AnyTrainSpec, rows: Sequence[Example]) -> Iterator[TrainStep]:
+def trial_steps(lm: LM, spec: TrainSettings, rows: Sequence[Example]) -> Iterator[TrainStep]:
     """Steps as `train` takes them, what the base gives to the rows first; the adapter is not kept."""
-    method = resolve("method", spec.method)(spec, Setup(lm))
+    method = method_of(spec, Setup(lm))
     fitted = spec.model_copy(update={"batch_size": min(spec.batch_size, len(rows))})
     schedule = schedule_of(fitted, [row.num_tokens for row in rows])
     first = (rows_of_step(schedule, rows, step) for step in range(len(rows)))

@@ -3,7 +3,8 @@
 import math
 
 from finewright.schema.adapter import AdapterSpec
-from finewright.schema.methods import METHODS, AnyTrainSpec
+from finewright.schema.train import TrainSettings
+from finewright.schema.train_section import METHODS
 
 _LORA_RATES = ((1e9, 1e-3), (4e9, 5e-4), (math.inf, 2e-4))
 _FULL_SHARE = 0.02
@@ -46,8 +47,8 @@ def micro_batch_tokens(on_gpu: bool) -> tuple[int, str]:
 
 
 def resolve(
-    spec: AnyTrainSpec, *, num_parameters: int, threads: int, fast_bf16: bool, on_gpu: bool
-) -> tuple[AnyTrainSpec, dict[str, str]]:
+    spec: TrainSettings, *, num_parameters: int, threads: int, fast_bf16: bool, on_gpu: bool
+) -> tuple[TrainSettings, dict[str, str]]:
     """Fill what the spec leaves open and facts decide; the filled spec and a reason per filled key."""
     filled: dict[str, object] = {}
     reasons: dict[str, str] = {}

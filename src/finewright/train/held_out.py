@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from finewright.lm.encode import EncodedRows
 from finewright.schema.common import Problem
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.train import TrainSettings
 from finewright.train.checkpoint import CheckpointProgress
 from finewright.train.defaults import eval_steps
 from finewright.train.loop import TrainStep, held_out_loss
@@ -72,12 +72,12 @@ def left_out(held_out: EncodedRows, max_length: int) -> list[Problem]:
     ]
 
 
-def keeps_best(spec: AnyTrainSpec) -> bool:
+def keeps_best(spec: TrainSettings) -> bool:
     """Is the best step the result, and not the last?"""
     return bool(spec.early_stopping) or spec.keep == "best+last"
 
 
-def ends_early(spec: AnyTrainSpec, progress: CheckpointProgress, schedule: Schedule) -> bool:
+def ends_early(spec: TrainSettings, progress: CheckpointProgress, schedule: Schedule) -> bool:
     """Have there been `early_stopping` looks since the best one?"""
     if not spec.early_stopping or not progress.best_step:
         return False

@@ -9,10 +9,10 @@ from finewright.lm.load import load_model, text_ids
 from finewright.lm.model import LM
 from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import PromptSpec
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.train import TrainSettings
 
 
-def load_for_training(base: LocalBase, spec: AnyTrainSpec, *, consent: str = "") -> LM:
+def load_for_training(base: LocalBase, spec: TrainSettings, *, consent: str = "") -> LM:
     """The base model with a fresh adapter, as resolved settings want it; sets this process's threads.
 
     Raises ModelError when the adapter does not fit the model."""

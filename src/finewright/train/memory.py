@@ -6,14 +6,14 @@ from contextlib import contextmanager
 import torch
 
 from finewright.errors import StageError
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.train import TrainSettings
 
 # What torch says when the allocator of the CPU gets nothing.
 _ON_CPU = ("not enough memory", "can't allocate memory", "DefaultCPUAllocator")
 
 
 @contextmanager
-def memory_advice(spec: AnyTrainSpec) -> Iterator[None]:
+def memory_advice(spec: TrainSettings) -> Iterator[None]:
     """Turn a failed allocation into a StageError that names up to three settings to change."""
     try:
         yield
@@ -28,7 +28,7 @@ def memory_advice(spec: AnyTrainSpec) -> Iterator[None]:
         ) from None
 
 
-def smaller(spec: AnyTrainSpec) -> list[str]:
+def smaller(spec: TrainSettings) -> list[str]:
     """The settings that would take less memory, the cheapest in speed first; three at most."""
     found = []
     tokens = spec.micro_batch_tokens

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from finewright.lm.sources import LocalBase, config_here
 from finewright.schema.common import Problem
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.train import TrainSettings
 from finewright.train.rows import MethodRows
 from finewright.train.schedule import Schedule, schedule_of
 from finewright.train.support import beyond_context, unsupported
@@ -24,7 +24,7 @@ class Prepared:
     `problems` are those of the settings with this model; the rows have their own."""
 
     base: LocalBase
-    spec: AnyTrainSpec
+    spec: TrainSettings
     chat: "Chat"
     encoded: "EncodedRows"
     problems: tuple[Problem, ...]
@@ -40,7 +40,7 @@ class Prepared:
         return schedule_of(self.spec, self.lengths or [1])
 
 
-def prepared(base: LocalBase, spec: AnyTrainSpec, chat: "Chat", rows: MethodRows) -> Prepared:
+def prepared(base: LocalBase, spec: TrainSettings, chat: "Chat", rows: MethodRows) -> Prepared:
     """Encode the rows by the settings. What is wrong with them is told, and refused by who trains on them."""
     from finewright.lm.encode import encode_rows
 

@@ -74,7 +74,7 @@ def _unchanged() -> Problem:
 
 
 def _runs_elsewhere(work: Work) -> bool:
-    return work.spec.prove_elsewhere and work.spec.method != "reward"  # which answers nothing
+    return work.spec.prove_elsewhere and work.spec.gives_answers
 
 
 def _question(work: Work, lm: LM) -> ProofQuestion:

@@ -19,6 +19,7 @@ from finewright.judge.user_function import UserFunction, check_user_function
 from finewright.schema.common import Problem
 from finewright.schema.rewards import TOOL_KINDS, RewardSpec
 from finewright.schema.train import Candidate, TrainReport
+from finewright.schema.train_section import settings_of
 from finewright.store.rundir import RunDir, open_run
 
 Columns = Mapping[str, Any]  # Any: what a row's JSON holds
@@ -264,7 +265,7 @@ def _run_folder(spec: RewardSpec, resolve: Resolve) -> Path:
 def rating_candidate(run: RunDir) -> Candidate:
     """The one reward model that a run trained. Raises StoreError when it trained something else."""
     trained = run.read_report("train", TrainReport).candidates
-    if len(trained) > 1 or trained[0].method != "reward":
+    if len(trained) > 1 or settings_of(trained[0].method).gives_answers:
         what = f"{len(trained)} base models" if len(trained) > 1 else f"by {trained[0].method}"
         raise StoreError(
             f"{run.root}: this run trained {what}, and a reward is one reward model",

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from finewright.judge.answer import answer_of, compared_text
 from finewright.schema.common import Problem
-from finewright.schema.methods import METHODS, methods_that_take
 from finewright.schema.rewards import CALLS_COLUMN
 from finewright.schema.rows import Row
 from finewright.schema.train import Takes
+from finewright.schema.train_section import METHODS, methods_that_take
 
 
 class MethodRows(NamedTuple):

@@ -16,7 +16,7 @@ from finewright.lm.model import LM
 from finewright.lm.sources import LocalBase
 from finewright.lm.tensors import save_tensors
 from finewright.schema.adapter import AdapterSpec
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.train import TrainSettings
 from finewright.store.atomic import replace_dir
 from finewright.train.loop import Method
 
@@ -24,12 +24,12 @@ _INDEX, _SINGLE, _HEAD = "model.safetensors.index.json", "model.safetensors", "s
 
 
 def save_result(
-    folder: Path, lm: LM, method: Method, base: LocalBase, chat: Chat, spec: AnyTrainSpec
+    folder: Path, lm: LM, method: Method, base: LocalBase, chat: Chat, spec: TrainSettings
 ) -> None:
     """Write the adapter, or the whole model, with its tokenizer; a reward model as a sequence classifier."""
     with replace_dir(folder) as new:
         save_adapter(new, lm.model, lm.adapters, spec.adapter, base=base)
-        if spec.method == "reward":
+        if not spec.gives_answers:
             (head,) = method.parameters()
             _make_classifier(new, head.detach(), spec.adapter)
             chat.tokenizer.save_pretrained(new)

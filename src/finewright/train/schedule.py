@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.train import TrainSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Schedule:
         return row_at(self.num_rows, self.seed, position)
 
 
-def schedule_of(spec: AnyTrainSpec, lengths: Sequence[int]) -> Schedule:
+def schedule_of(spec: TrainSettings, lengths: Sequence[int]) -> Schedule:
     """The steps that resolved settings make of rows of these lengths in tokens: by epochs, or by
     `max_steps` if given.
 
@@ -96,11 +96,11 @@ def schedule_of(spec: AnyTrainSpec, lengths: Sequence[int]) -> Schedule:
     )
 
 
-def _rows_of_epochs(spec: AnyTrainSpec, num_rows: int) -> int:
+def _rows_of_epochs(spec: TrainSettings, num_rows: int) -> int:
     return max(1, math.ceil(spec.epochs * num_rows))
 
 
-def _filled(spec: AnyTrainSpec, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _filled(spec: TrainSettings, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Ranges of positions whose rows hold at most `batch_tokens` tokens, or one longer row."""
     assert spec.batch_tokens is not None
     most = None if spec.max_steps is None else spec.max_steps * spec.gradient_accumulation

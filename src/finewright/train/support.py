@@ -11,7 +11,8 @@ from finewright.estimate.context import beyond, context_of
 from finewright.estimate.families import families, shape_of
 from finewright.estimate.fit import misfits
 from finewright.schema.common import Problem
-from finewright.schema.methods import AnyTrainSpec, OnlineSettings
+from finewright.schema.methods import OnlineSettings
+from finewright.schema.train import TrainSettings
 from finewright.train.holders import held_where
 
 Config = Mapping[str, Any]
@@ -44,7 +45,7 @@ _MISREAD_IN = (
 )
 
 
-def unsupported(spec: AnyTrainSpec, config: Config | None) -> list[Problem]:
+def unsupported(spec: TrainSettings, config: Config | None) -> list[Problem]:
     """What does not work with these settings, for a model of this configuration (or any, when unknown)."""
     found = [problem for look in _ALWAYS for problem in look(spec)]
     if config is not None:
@@ -73,7 +74,7 @@ def may_be_beyond_context(max_length: int, config: Config | None) -> list[Proble
     ]
 
 
-def _no_base_left(spec: AnyTrainSpec) -> Iterator[Problem]:
+def _no_base_left(spec: TrainSettings) -> Iterator[Problem]:
     """With every weight learning nothing is left to sample against."""
     if spec.adapter.type == "none" and spec.base_key:
         key = f"train.{spec.base_key}"
@@ -85,7 +86,7 @@ def _no_base_left(spec: AnyTrainSpec) -> Iterator[Problem]:
         )
 
 
-def _lone_answers(spec: AnyTrainSpec) -> Iterator[Problem]:
+def _lone_answers(spec: TrainSettings) -> Iterator[Problem]:
     alone = spec.batch_size * spec.gradient_accumulation == 1
     if alone and spec.takes == "judged answers":
         yield Problem(
@@ -97,7 +98,7 @@ def _lone_answers(spec: AnyTrainSpec) -> Iterator[Problem]:
         )
 
 
-def _dropout_without_use(spec: AnyTrainSpec) -> Iterator[Problem]:
+def _dropout_without_use(spec: TrainSettings) -> Iterator[Problem]:
     if isinstance(spec, OnlineSettings) and spec.adapter.type == "lora" and spec.adapter.dropout:
         yield Problem(
             level="warning",
@@ -108,7 +109,7 @@ def _dropout_without_use(spec: AnyTrainSpec) -> Iterator[Problem]:
         )
 
 
-def _keeps_what_nobody_sees(spec: AnyTrainSpec) -> Iterator[Problem]:
+def _keeps_what_nobody_sees(spec: TrainSettings) -> Iterator[Problem]:
     if spec.early_stopping and spec.keep == "last":
         yield Problem(
             level="info",
@@ -117,7 +118,7 @@ def _keeps_what_nobody_sees(spec: AnyTrainSpec) -> Iterator[Problem]:
         )
 
 
-def _prefix_without_heads(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
+def _prefix_without_heads(spec: TrainSettings, config: Config) -> Iterator[Problem]:
     reason = _why_no_prefix(config) if spec.adapter.type == "prefix" else ""
     if reason:
         yield Problem(
@@ -138,7 +139,7 @@ def _why_no_prefix(config: Config) -> str:
     return f"has layers of {min(others)}" if others else ""
 
 
-def _experts_left_out(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
+def _experts_left_out(spec: TrainSettings, config: Config) -> Iterator[Problem]:
     experts = next((config[name] for name in _EXPERTS if config.get(name)), 0)
     if not experts or spec.adapter.type not in ("lora", "ia3"):
         return
@@ -160,7 +161,7 @@ def _experts_left_out(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
         )
 
 
-def _misfits(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
+def _misfits(spec: TrainSettings, config: Config) -> Iterator[Problem]:
     """Of targets and rank, for families that a closed formula knows; `plan` asks the others themselves."""
     if config.get("model_type") not in families():
         return
@@ -171,7 +172,7 @@ def _misfits(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
     yield from misfits(spec.adapter, shape.targeted("all-linear"))
 
 
-def _misread_by_peft(spec: AnyTrainSpec, config: Config) -> Iterator[Problem]:
+def _misread_by_peft(spec: TrainSettings, config: Config) -> Iterator[Problem]:
     adapter, misread = spec.adapter, config.get("model_type") in _MISREAD_IN
     if adapter.type != "lora" or not misread or not any(map(config.get, _DENSE)):
         return
@@ -197,14 +198,14 @@ def _share_of_experts(config: Config, experts: int) -> float:
     return float(routed / (routed + rest))
 
 
-_ALWAYS: tuple[Callable[[AnyTrainSpec], Iterator[Problem]], ...] = (
+_ALWAYS: tuple[Callable[[TrainSettings], Iterator[Problem]], ...] = (
     _no_base_left,
     _lone_answers,
     _dropout_without_use,
     lambda spec: held_where(spec.adapter),
     _keeps_what_nobody_sees,
 )
-_BY_FAMILY: tuple[Callable[[AnyTrainSpec, Config], Iterator[Problem]], ...] = (
+_BY_FAMILY: tuple[Callable[[TrainSettings, Config], Iterator[Problem]], ...] = (
     _prefix_without_heads,
     _experts_left_out,
     _misread_by_peft,

@@ -6,14 +6,13 @@ from itertools import chain
 
 from finewright.errors import Interrupted
 from finewright.lm.model import LM
-from finewright.plugins import resolve
 from finewright.schema.common import Problem
 from finewright.store.atomic import write_text
 from finewright.train import checkpoint
 from finewright.train.checkpoint import Checkpoint, CheckpointProgress
 from finewright.train.load import load_for_training
 from finewright.train.loop import Method, rows_of_step
-from finewright.train.methods.setup import Setup
+from finewright.train.methods.setup import Setup, method_of
 from finewright.train.optimizer import Optimizer
 from finewright.train.references import References
 from finewright.train.state import make_optimizer, put_back, put_weights_back, state_of
@@ -46,7 +45,7 @@ def begun(work: Work) -> Training:
     watch = partial(_watch_references, work)
     references = References(work.folder / "references.json", key=work.context.key, watch=watch)
     setup = Setup(lm, work.chat, work.rewards, references)
-    method: Method = resolve("method", spec.method)(spec, setup)
+    method = method_of(spec, setup)
     schedule = work.schedule
     steps = (rows_of_step(schedule, work.rows, step) for step in range(schedule.steps))
     held_out = (

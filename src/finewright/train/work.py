@@ -9,7 +9,7 @@ from pathlib import Path
 from finewright.lm.batch import Example
 from finewright.lm.chat import Chat
 from finewright.lm.sources import LocalBase
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.train import TrainSettings
 from finewright.store.stage import StageContext
 from finewright.train.rewards import Rewards
 from finewright.train.schedule import Schedule, schedule_of
@@ -20,7 +20,7 @@ class Work:
     """What is to be trained, on what, and where it is kept."""
 
     context: StageContext
-    spec: AnyTrainSpec
+    spec: TrainSettings
     base: LocalBase
     chat: Chat
     rows: Sequence[Example]

@@ -16,8 +16,9 @@ from finewright.lm.sources import LocalBase, check_name, locate, num_parameters
 from finewright.schema.bench import BenchMachine, BenchReport, BenchRows, BenchSpeed
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataSpec, SourceSpec
-from finewright.schema.methods import AnyTrainSpec, SFTSpec
+from finewright.schema.methods import SFTSpec
 from finewright.schema.rows import Row
+from finewright.schema.train import TrainSettings
 from finewright.store.stage import refuse
 from finewright.train.prepared import prepared
 from finewright.train.rows import MethodRows, rows_for
@@ -107,7 +108,7 @@ def _warm_up(load: BenchLoad) -> int:
     return min(_WARM_UP_STEPS, load.steps - 1)
 
 
-def _settings(base: LocalBase, load: BenchLoad) -> AnyTrainSpec:
+def _settings(base: LocalBase, load: BenchLoad) -> TrainSettings:
     given = SFTSpec(
         max_steps=load.steps,
         batch_size=load.batch_size,
@@ -125,7 +126,7 @@ def _read(path: Path) -> Sequence[Row]:
     return rows.rows
 
 
-def _own_rows(base: LocalBase, spec: AnyTrainSpec, load: BenchLoad) -> _Rows:
+def _own_rows(base: LocalBase, spec: TrainSettings, load: BenchLoad) -> _Rows:
     """Real rows of mixed length; where they cannot be had or do not do, random tokens of such lengths."""
     from finewright.train.bench import synthetic_rows
 
@@ -144,7 +145,7 @@ def _own_rows(base: LocalBase, spec: AnyTrainSpec, load: BenchLoad) -> _Rows:
         return _Rows(synthetic_rows(load.rows, max_length=load.max_length), report)
 
 
-def _encoded(base: LocalBase, spec: AnyTrainSpec, rows: Sequence[Row], load: BenchLoad) -> _Rows:
+def _encoded(base: LocalBase, spec: TrainSettings, rows: Sequence[Row], load: BenchLoad) -> _Rows:
     """The first rows that are short enough, as many as the steps take; those passed over are counted.
 
     Raises DataError when there are too few."""
@@ -165,7 +166,7 @@ def _encoded(base: LocalBase, spec: AnyTrainSpec, rows: Sequence[Row], load: Ben
     )
 
 
-def _train(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Example"], on_event: OnEvent) -> _Trained:
+def _train(lm: "LM", spec: TrainSettings, rows: Sequence["Example"], on_event: OnEvent) -> _Trained:
     from finewright.train.bench import trial_steps
 
     done: list[TrainStep] = []

@@ -147,7 +147,7 @@ def _best_of_nothing(spec: RunSpec) -> Iterator[Problem]:
 
 def _rated_text(spec: RunSpec) -> Iterator[Problem]:
     others = [metric for metric in spec.evaluate.metrics if metric != PREFERENCE]
-    if spec.train.method == "reward" and others:
+    if others and not spec.train.gives_answers:
         yield Problem(
             level="error",
             key="evaluate.metrics",

@@ -109,7 +109,7 @@ def _wrongs(spec: RunSpec, kind: str, metric: str) -> list[tuple[str, str, str]]
     """(key, what is wrong, mend), the gravest first."""
     metrics = spec.evaluate.metrics
     found = []
-    if spec.train.method == "reward":
+    if not spec.train.gives_answers:
         what = "a reward model gives no answers, and answers are what is compared"
         found.append(("train.method", what, "name a method that trains a model to answer"))
     if metric and metric not in metrics:

@@ -12,8 +12,8 @@ from finewright.lm import runtime
 from finewright.lm.sources import locate, num_parameters
 from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, TUNED, EvaluateReport
 from finewright.schema.lock import Lock
-from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.rows import Row, parse_rows
+from finewright.schema.train import TrainSettings
 from finewright.store.atomic import os_errors
 from finewright.store.events import read_events
 from finewright.store.rundir import RunDir
@@ -63,7 +63,7 @@ def _training(run: RunDir, lock: Lock) -> DurationRange | None:
     return DurationRange(sum(span.low for span in known), sum(span.high for span in known))
 
 
-def _of_candidate(run: RunDir, name: str, settings: AnyTrainSpec) -> DurationRange | None:
+def _of_candidate(run: RunDir, name: str, settings: TrainSettings) -> DurationRange | None:
     spans = [_like(run, settings, past) for past in past_runs(run.root.parent, name, settings)]
     known = [span for span in spans if span]
     most = None if settings.minutes is None else 60 * settings.minutes
@@ -75,7 +75,7 @@ def _of_candidate(run: RunDir, name: str, settings: AnyTrainSpec) -> DurationRan
     )
 
 
-def _like(run: RunDir, settings: AnyTrainSpec, past: Past) -> DurationRange | None:
+def _like(run: RunDir, settings: TrainSettings, past: Past) -> DurationRange | None:
     """The same seconds for each byte of a row that is trained on."""
     if settings.batch_tokens or past.settings.batch_tokens:
         return None

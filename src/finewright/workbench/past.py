@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import FinewrightError
-from finewright.schema.methods import AnyTrainSpec
-from finewright.schema.train import Candidate, TrainReport
+from finewright.schema.train import Candidate, TrainReport, TrainSettings
 from finewright.store.environment import environment
 from finewright.store.rundir import RunDir, list_runs
 from finewright.store.speclock import lock_of
@@ -21,11 +20,11 @@ class Past(NamedTuple):
     """A candidate of a finished run, and the settings it was trained with."""
 
     run: RunDir
-    settings: AnyTrainSpec
+    settings: TrainSettings
     candidate: Candidate
 
 
-def past_runs(root: Path, base_model: str, settings: AnyTrainSpec) -> list[Past]:
+def past_runs(root: Path, base_model: str, settings: TrainSettings) -> list[Past]:
     """The newest runs of the same base model with the same settings on such a processor; damaged ones are
     passed over."""
     found: list[Past] = []
@@ -39,7 +38,7 @@ def past_runs(root: Path, base_model: str, settings: AnyTrainSpec) -> list[Past]
     return found[:_MOST]
 
 
-def _of(run: RunDir, base_model: str, settings: AnyTrainSpec) -> Iterator[Past]:
+def _of(run: RunDir, base_model: str, settings: TrainSettings) -> Iterator[Past]:
     if not run.report_path("train").is_file() or not _same_processor(run):
         return
     theirs = lock_of(run).candidates.get(base_model)

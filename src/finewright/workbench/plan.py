@@ -12,9 +12,9 @@ from finewright.lm.sources import LocalBase, locate, num_parameters, reads_of_fi
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
-from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.plan import PlannedCandidate, PlannedSet, PlanReport, TokenView
 from finewright.schema.rows import Row
+from finewright.schema.train import TrainSettings
 from finewright.store.stage import refuse
 from finewright.train.prepared import prepared
 from finewright.train.rows import MethodRows, rows_for
@@ -141,7 +141,7 @@ def _measured_later(minutes: float) -> Problem:
     )
 
 
-def _misfit(loaded: LoadedSpec, base: LocalBase, spec: AnyTrainSpec) -> list[Problem]:
+def _misfit(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) -> list[Problem]:
     """Why the adapter does not fit this model, as loading would say; a model's own code is not run for it."""
     from finewright.lm.foresight import refusal_ahead
 
@@ -153,7 +153,7 @@ def _misfit(loaded: LoadedSpec, base: LocalBase, spec: AnyTrainSpec) -> list[Pro
     return [Problem(level="error", message=str(error), hint=error.hint)]
 
 
-def _slow_paths(loaded: LoadedSpec, name: str, spec: AnyTrainSpec) -> tuple[str, ...]:
+def _slow_paths(loaded: LoadedSpec, name: str, spec: TrainSettings) -> tuple[str, ...]:
     from finewright.lm.foresight import slow_paths_ahead
 
     assert spec.dtype != "auto"

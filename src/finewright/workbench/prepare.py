@@ -11,9 +11,10 @@ from finewright.lm.sources import base_digest, locate, num_parameters
 from finewright.schema.common import Problem, default_reasons
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock, commit_in
-from finewright.schema.methods import AnyTrainSpec, OnlineSettings
+from finewright.schema.methods import OnlineSettings
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
+from finewright.schema.train import TrainSettings
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
@@ -105,7 +106,7 @@ def spec_key(loaded: LoadedSpec, inputs: Mapping[str, str]) -> str:
 def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
     """Resolve every default. Fetches and converts base models that are not here yet."""
     reasons = dict(spec_reasons(loaded.spec, loaded.set_keys))
-    candidates: dict[str, AnyTrainSpec] = {}
+    candidates: dict[str, TrainSettings] = {}
     for i, name in enumerate(loaded.spec.base_models):
         commit = commit_in(inputs.get(f"base_models.{i}", ""))
         base = locate(name, loaded.path.parent, commit=commit)
@@ -124,8 +125,8 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
 
 
 def resolved_here(
-    spec: AnyTrainSpec, base: sources.LocalBase
-) -> tuple[AnyTrainSpec, dict[str, str]]:
+    spec: TrainSettings, base: sources.LocalBase
+) -> tuple[TrainSettings, dict[str, str]]:
     """The train settings with what this machine and the model's size decide, and a reason for each."""
     return resolve(
         spec,

@@ -81,7 +81,7 @@ def digest_of(package: str) -> str:
 
 def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
     """What decides the stage's result: its section, its inputs, the results it reads, the code, and that of
-    the package which brings the stage.
+    the packages which bring the stage and the training method.
 
     What is measured decides over `data`, which reads those rows as well, and over `evaluate` alone."""
     spec = context.spec
@@ -96,9 +96,12 @@ def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
     if spec.chat_template and "data" in stage.reads:
         section.append(spec.chat_template)
     upstream = [_result_digests(context, name, stage) for name in stage.reads]
-    package = stage.run.partition(".")[0].partition(":")[0]
-    if package != "finewright":
-        section.append(digest_of(package))
+    modules = [
+        stage.run,
+        *((spec.train.code, type(spec.train).__module__) if _reads_rows(stage) else ()),
+    ]
+    packages = {module.partition(".")[0].partition(":")[0] for module in modules}
+    section += map(digest_of, sorted(packages - {"finewright"}))
     return stage_key(section, upstream, code_digest())
 
 

@@ -14,6 +14,7 @@ from finewright.schema.data import DataReport
 from finewright.schema.evaluate import check_thought_tokens
 from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
+from finewright.schema.train_section import settings_of
 from finewright.store.atomic import os_errors
 from finewright.store.keys import digest
 from finewright.store.rundir import RunDir, open_run
@@ -65,7 +66,7 @@ def load_talker(target: str, *, base_model: str = "") -> LoadedModel:
     check_target(target, base_model=base_model)
     if (Path(target) / "manifest.json").is_file():
         candidate = candidate_of(open_run(Path(target)), base_model)
-        if candidate.method == "reward":
+        if not settings_of(candidate.method).gives_answers:
             raise StoreError(
                 f"{target}: a reward model rates answers and gives none",
                 hint="let one learn from it: train.rewards with function reward_model:RUN",
@@ -131,7 +132,8 @@ def check_measures(target: str, metrics: Sequence[str], *, base_model: str = "")
     if not (Path(target) / "manifest.json").is_file():
         return
     others = [metric for metric in metrics if metric != PREFERENCE]
-    if others and candidate_of(open_run(Path(target)), base_model).method == "reward":
+    candidate = candidate_of(open_run(Path(target)), base_model)
+    if others and not settings_of(candidate.method).gives_answers:
         raise StoreError(
             f"{target}: a reward model rates answers and gives none, so {others[0]} says nothing of it",
             hint=f"measure {PREFERENCE} on rows with `chosen` and `rejected`",

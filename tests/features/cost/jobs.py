@@ -10,9 +10,10 @@ from finewright.features.cost.job import Rows, TrainingJob
 from finewright.features.cost.rows import CountedRows, count
 from finewright.lm.sources import LocalBase
 from finewright.schema.cost import Range
-from finewright.schema.methods import AnyTrainSpec, SFTSpec
+from finewright.schema.methods import SFTSpec
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
+from finewright.schema.train import TrainSettings
 from finewright.train.rows import rows_for
 
 LLAMA_8B = {**published.LLAMA_8B, "max_position_embeddings": 131072}
@@ -38,7 +39,7 @@ def with_rows(job: TrainingJob, **changes: Any) -> TrainingJob:
     return replace(job, rows=replace(job.rows, **changes))
 
 
-def counted(rows: Sequence[Row], spec: AnyTrainSpec, base: LocalBase | None = None) -> CountedRows:
+def counted(rows: Sequence[Row], spec: TrainSettings, base: LocalBase | None = None) -> CountedRows:
     """The rows in numbers, as a run without switches counts them."""
     run = RunSpec.model_validate(
         {"name": "x", "base_models": ["./one"], "data": {"sources": [{"path": "rows.jsonl"}]}}

@@ -15,7 +15,6 @@ from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import (
-    AnyTrainSpec,
     DPOSpec,
     GRPOSpec,
     KTOSpec,
@@ -25,6 +24,7 @@ from finewright.schema.methods import (
     SFTSpec,
     SimPOSpec,
 )
+from finewright.schema.train import TrainSettings
 from finewright.train.methods.setup import Setup
 from finewright.train.references import References
 
@@ -41,7 +41,7 @@ SHARED = {
     "micro_batch_tokens": 60,
 }
 ONLINE = {"rewards": ("valid_json",), "max_new_tokens": 6, "num_generations": 3}
-SPECS: Mapping[str, AnyTrainSpec] = {
+SPECS: Mapping[str, TrainSettings] = {
     "sft": SFTSpec(**SHARED),
     "dpo": DPOSpec(**SHARED),
     "dpo, free": DPOSpec(**SHARED, reference_free=True),
@@ -55,7 +55,7 @@ SPECS: Mapping[str, AnyTrainSpec] = {
 }
 
 
-def rows_for(spec: AnyTrainSpec) -> list[Example]:
+def rows_for(spec: TrainSettings) -> list[Example]:
     if spec.method in ("grpo", "ppo"):
         return prompts(6, 3, 9, 4, 5)
     if spec.method == "kto":
@@ -64,7 +64,7 @@ def rows_for(spec: AnyTrainSpec) -> list[Example]:
     return [Example(row.sequences[:1]) for row in rows] if spec.method == "sft" else rows
 
 
-def made(spec: AnyTrainSpec) -> MadeMethod:
+def made(spec: TrainSettings) -> MadeMethod:
     model = tiny.tiny_model("llama")
     lm = LM(model, add_lora(model, spec.adapter, seed=spec.seed))
     return lm, method_of(spec, lm)
@@ -72,16 +72,16 @@ def made(spec: AnyTrainSpec) -> MadeMethod:
 
 class TestEveryMethod(MethodConformance):
     @pytest.fixture(params=SPECS.values(), ids=SPECS)
-    def spec(self, request: pytest.FixtureRequest) -> AnyTrainSpec:
+    def spec(self, request: pytest.FixtureRequest) -> TrainSettings:
         return request.param
 
     @pytest.fixture
-    def rows(self, spec: AnyTrainSpec) -> list[Example]:
+    def rows(self, spec: TrainSettings) -> list[Example]:
         return rows_for(spec)
 
     @pytest.fixture
-    def made(self, tmp_path: Path) -> Callable[[AnyTrainSpec], MadeMethod]:
-        def with_stored_references(spec: AnyTrainSpec) -> MadeMethod:
+    def made(self, tmp_path: Path) -> Callable[[TrainSettings], MadeMethod]:
+        def with_stored_references(spec: TrainSettings) -> MadeMethod:
             lm, method = made(spec)
             setup = setup_of(lm)
             references = References(tmp_path / "references.json", "a" * 64)
@@ -124,7 +124,7 @@ EASY = {"learning_rate": 0.02, "batch_size": 8, "max_steps": 12, "adapter": Lora
     ],
     ids=lambda spec: f"{spec.method} {getattr(spec, 'loss_type', '')}",
 )
-def test_an_easy_preference_is_learned(spec: AnyTrainSpec) -> None:
+def test_an_easy_preference_is_learned(spec: TrainSettings) -> None:
     run = MethodRun(spec, easy_rows(spec.method), made(spec))
     first, *_, last = run.steps()
     assert first.metrics["accuracy"] < 0.9
@@ -158,7 +158,7 @@ class Sampled(NamedTuple):
     kl: float
 
 
-def sampled(spec: AnyTrainSpec) -> Sampled:
+def sampled(spec: TrainSettings) -> Sampled:
     steps = list(MethodRun(spec, prompts(*[5] * 12), made(spec)).steps())
     first, last = (
         sum(step.metrics["reward"] for step in some) / 4 for some in (steps[:4], steps[-4:])
@@ -176,7 +176,7 @@ def sampled(spec: AnyTrainSpec) -> Sampled:
     ],
     ids=["grpo", "dapo", "dr_grpo", "ppo"],
 )
-def test_rewards_rise_within_reach_of_the_base(spec: AnyTrainSpec, most_kl: float) -> None:
+def test_rewards_rise_within_reach_of_the_base(spec: TrainSettings, most_kl: float) -> None:
     run = sampled(spec)
     assert run.last > run.first + 0.1
     assert 0 < run.kl < most_kl
@@ -194,7 +194,7 @@ def test_rewards_rise_within_reach_of_the_base(spec: AnyTrainSpec, most_kl: floa
     ids=["grpo", "ppo"],
 )
 def test_a_higher_price_of_kl_keeps_the_policy_near_the_base(
-    low: AnyTrainSpec, high: AnyTrainSpec
+    low: TrainSettings, high: TrainSettings
 ) -> None:
     cheap, dear = (sampled(spec.model_copy(update={"max_steps": 10})) for spec in (low, high))
     assert dear.kl < 0.8 * cheap.kl

@@ -9,7 +9,8 @@ import tiny
 from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.model import LM
 from finewright.schema.adapter import AdapterSpec
-from finewright.schema.methods import AnyTrainSpec, DPOSpec, KTOSpec, RewardModelSpec, SFTSpec
+from finewright.schema.methods import DPOSpec, KTOSpec, RewardModelSpec, SFTSpec
+from finewright.schema.train import TrainSettings
 from finewright.train.loop import Method
 
 pytestmark = pytest.mark.torch
@@ -43,7 +44,7 @@ def stir(lm: LM) -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.method)
 @pytest.mark.parametrize("kind", ADAPTERS)
-def test_the_gradient_is_the_slope_of_the_loss(kind: str, spec: AnyTrainSpec) -> None:
+def test_the_gradient_is_the_slope_of_the_loss(kind: str, spec: TrainSettings) -> None:
     lm = adapted(kind)
     method = method_of(spec, lm)
     rows = judged("uneven") if spec.method == "kto" else pairs("uneven")

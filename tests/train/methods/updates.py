@@ -14,9 +14,9 @@ import tiny
 from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
-from finewright.plugins import resolve
-from finewright.schema.methods import AnyTrainSpec
+from finewright.schema.train import TrainSettings
 from finewright.train.loop import Method
+from finewright.train.methods import setup
 from finewright.train.methods.setup import Setup
 from finewright.train.rewards import PolicyAnswer, Reward, Rewards
 
@@ -92,9 +92,8 @@ def setup_of(lm: LM) -> Setup:
     return Setup(lm, chat(), Rewards((Reward("letters", 1.0, share_of_letters),)))
 
 
-def method_of(spec: AnyTrainSpec, lm: LM) -> Method:
-    method: Method = resolve("method", spec.method)(spec, setup_of(lm))
-    return method
+def method_of(spec: TrainSettings, lm: LM) -> Method:
+    return setup.method_of(spec, setup_of(lm))
 
 
 def updates_of(

@@ -8,7 +8,8 @@ from finewright.estimate.rollouts import MEAN_ANSWER, RolloutLoad
 from finewright.estimate.shape import ModelShape
 from finewright.estimate.time import flops_per_token
 from finewright.schema.cost import Range, TrainingWork
-from finewright.schema.methods import AnyTrainSpec, OnlineSettings
+from finewright.schema.methods import OnlineSettings
+from finewright.schema.train import TrainSettings
 
 # What `train` takes where the spec leaves it open; see train/defaults.py.
 MICRO_BATCH_TOKENS = {"gpu": 16384, "cpu": 1024}
@@ -36,7 +37,7 @@ class TrainingJob:
 
     base_model: str
     shape: ModelShape
-    train: AnyTrainSpec
+    train: TrainSettings
     rows: Rows
     steps: int
     tokens: Range

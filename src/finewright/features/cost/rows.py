@@ -11,9 +11,9 @@ from finewright.features.cost.job import Rows
 from finewright.lm.sources import LocalBase
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
-from finewright.schema.methods import AnyTrainSpec
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
+from finewright.schema.train import TrainSettings
 from finewright.train.rows import MethodRows
 
 # Enough to know the mean to 2 % where lengths differ as in chat data.
@@ -46,7 +46,7 @@ class CountedRows(NamedTuple):
 
 
 def count(
-    shaped: MethodRows, spec: AnyTrainSpec, base: LocalBase | None, run: RunSpec
+    shaped: MethodRows, spec: TrainSettings, base: LocalBase | None, run: RunSpec
 ) -> CountedRows:
     """Count by the model's tokenizer where there is one, else by characters. DataError without rows."""
     rows = shaped.rows
@@ -65,7 +65,7 @@ def count(
 
 
 def _by_tokenizer(
-    rows: Sequence[Row], spec: AnyTrainSpec, base: LocalBase | None, run: RunSpec
+    rows: Sequence[Row], spec: TrainSettings, base: LocalBase | None, run: RunSpec
 ) -> Lengths | None:
     """What becomes of rows that are too long is what training makes of them."""
     if base is None or not (base.folder / "tokenizer.json").is_file():
@@ -95,7 +95,7 @@ def _by_tokenizer(
     )
 
 
-def _by_characters(rows: Sequence[Row], spec: AnyTrainSpec) -> Lengths:
+def _by_characters(rows: Sequence[Row], spec: TrainSettings) -> Lengths:
     """Rows that are too long are reckoned as cut."""
     found = Lengths([], [], [], [], counted=False)
     for row in rows:
@@ -116,7 +116,7 @@ def _tokens_of(messages: Sequence[dict[str, object]]) -> int:
     return round(characters / _CHARACTERS.median) + _TEMPLATE_TOKENS * len(messages)
 
 
-def _counted(lengths: Lengths, spec: AnyTrainSpec, num_rows: int) -> CountedRows:
+def _counted(lengths: Lengths, spec: TrainSettings, num_rows: int) -> CountedRows:
     tokens = lengths.tokens
     batches = _batches(tokens, spec)
     per_batch = statistics.fmean(map(len, batches))
@@ -134,7 +134,7 @@ def _counted(lengths: Lengths, spec: AnyTrainSpec, num_rows: int) -> CountedRows
     return CountedRows(rows, steps, _total(lengths.run, seen, counted=lengths.counted))
 
 
-def _batches(tokens: Sequence[int], spec: AnyTrainSpec) -> list[list[int]]:
+def _batches(tokens: Sequence[int], spec: TrainSettings) -> list[list[int]]:
     """Batches as the run will meet them: the same sizes in another order."""
     rng = random.Random(spec.seed)  # noqa: S311 - not a secret
     order = rng.choices(tokens, k=_LOOKED_AT_STEPS * min(spec.batch_size, 64))
@@ -152,7 +152,7 @@ def _batches(tokens: Sequence[int], spec: AnyTrainSpec) -> list[list[int]]:
     return batches
 
 
-def _steps(spec: AnyTrainSpec, num_rows: int, per_batch: float) -> tuple[int, float]:
+def _steps(spec: TrainSettings, num_rows: int, per_batch: float) -> tuple[int, float]:
     """Optimiser steps, and rows that they see."""
     per_step = per_batch * spec.gradient_accumulation
     if spec.max_steps is not None:

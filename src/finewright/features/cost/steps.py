@@ -13,8 +13,8 @@ from finewright.estimate.time import measured_speed
 from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.model import Described
 from finewright.schema.cost import Range
-from finewright.schema.methods import AnyTrainSpec, OnlineSettings, SFTSpec
-from finewright.schema.train import Takes
+from finewright.schema.methods import OnlineSettings, SFTSpec
+from finewright.schema.train import Takes, TrainSettings
 from finewright.workbench.prepare import resolved_here
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def measured_here(job: TrainingJob, described: Described) -> MeasuredSteps:
     return MeasuredSteps(micro.tensors, micro.process, _speed(lm, spec, usual_rows(job)))
 
 
-def _for_steps(spec: AnyTrainSpec, load: MemoryLoad) -> AnyTrainSpec:
+def _for_steps(spec: TrainSettings, load: MemoryLoad) -> TrainSettings:
     """The settings for a few steps; whatever decides the learning alone is fixed."""
     fixed = {
         "learning_rate": spec.learning_rate or 1e-5,
@@ -141,7 +141,7 @@ def _row(takes: Takes, length: int, share: float, number: int, rng: random.Rando
     return Example(sequences, label=bool(number % 2) if takes == "judged answers" else None)
 
 
-def _prepared(model: Model, spec: AnyTrainSpec) -> "LM":
+def _prepared(model: Model, spec: TrainSettings) -> "LM":
     from finewright.lm.adapters.kinds import add_adapter
     from finewright.lm.model import LM
     from finewright.lm.trace import packs_end_to_end
@@ -153,7 +153,7 @@ def _prepared(model: Model, spec: AnyTrainSpec) -> "LM":
     return lm
 
 
-def _speed(lm: "LM", spec: AnyTrainSpec, rows: Sequence["Example"]) -> Range:
+def _speed(lm: "LM", spec: TrainSettings, rows: Sequence["Example"]) -> Range:
     from finewright.train.bench import trial_steps
 
     steps = trial_steps(lm, spec, rows)

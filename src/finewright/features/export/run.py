@@ -14,6 +14,7 @@ from finewright.features.export.results import ExportReport
 from finewright.features.export.write import ExportedRun, Writer
 from finewright.lm.sources import locate, read_config, stored_dtype
 from finewright.schema.common import Artifact, Problem
+from finewright.schema.train_section import settings_of
 from finewright.store.atomic import replace_dir, sha256_file, write_json
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
@@ -74,7 +75,7 @@ def _source(options: ExportOptions) -> ExportedRun:
 
 def _check(options: ExportOptions, source: ExportedRun) -> None:
     """Raise for what the target cannot hold."""
-    if source.candidate.method == "reward":
+    if not settings_of(source.candidate.method).gives_answers:
         raise DataError(
             f"{options.run}: a reward model gives no answers to compare, and is not exported",
             hint=f"its folder is {source.adapter}: transformers reads it as a sequence classifier",

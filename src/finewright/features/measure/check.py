@@ -11,8 +11,9 @@ from finewright.features.measure.rows import ExperimentRows
 from finewright.features.measure.train import training_spec
 from finewright.schema.load import LoadedSpec
 from finewright.schema.measure import TUNED, WITH_PASSAGES, MeasureSpec
-from finewright.schema.methods import AnyTrainSpec, SFTSpec
+from finewright.schema.methods import SFTSpec
 from finewright.schema.rag import RagSpec
+from finewright.schema.train import TrainSettings
 from finewright.store.stage import refuse
 from finewright.workbench.coherence import incoherent
 
@@ -72,7 +73,7 @@ def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tupl
 
 
 def refuse_unreadable(
-    chat: "Chat", rows: ExperimentRows, spec: MeasureSpec, train: AnyTrainSpec
+    chat: "Chat", rows: ExperimentRows, spec: MeasureSpec, train: TrainSettings
 ) -> None:
     """Raise DataError for rows that the base model cannot be asked, or that the arm `ft` could not learn."""
     from finewright.evaluate.expected import unaskable

@@ -15,6 +15,7 @@ from finewright.gateway.question import ServedModel
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, reads_of_files
 from finewright.schema.train import Candidate
+from finewright.schema.train_section import settings_of
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
 from finewright.train.trained import trained_base
@@ -123,7 +124,7 @@ def _find(target: ServedTarget) -> _Found:
         return _Found(target, locate(target.target, Path.cwd()), None, None)
     run = open_run(folder)
     candidate = candidate_of(run, "")
-    if candidate.method == "reward":
+    if not settings_of(candidate.method).gives_answers:
         load_talker(target.target)  # says that it gives no answers
     return _Found(target, trained_base(run, candidate), run, candidate)
 

@@ -1,4 +1,4 @@
-"""What a method is made from, and what those that learn from given rows have in common."""
+"""What a method is made from and how, and what those that learn from given rows have in common."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from finewright.lm.batch import Example, PackedBatch, split
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
+from finewright.plugins import load
+from finewright.schema.train import TrainSettings
+from finewright.train.loop import Method
 from finewright.train.references import References
 from finewright.train.rewards import Rewards
 
@@ -23,6 +26,12 @@ class Setup:
     chat: Chat | None = None
     rewards: Rewards | None = None
     references: References = field(default_factory=References)
+
+
+def method_of(spec: TrainSettings, setup: Setup) -> Method:
+    """The method of these settings on this model."""
+    made: Method = load(spec.code)(spec, setup)
+    return made
 
 
 @dataclass(frozen=True, slots=True)

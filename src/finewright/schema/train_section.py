@@ -36,7 +36,7 @@ def settings_of(method: str) -> type[TrainSettings]:
 
 
 def methods_that_take(*kinds: Takes) -> str:
-    """Their names as a sentence has them: "dpo, orpo or kto"."""
+    """Their names as a sentence has them: "dpo, kto or sft"."""
     names = [name for kind in kinds for name, spec in METHODS.items() if spec.takes == kind]
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 

@@ -24,6 +24,7 @@ from finewright.gateway.question import (
 )
 from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.engine.forward import BLOCK
+from finewright.lm.engine.ready import draft_guesses
 from finewright.lm.engine.weights import AdapterWeights, LowRankDelta
 from finewright.lm.model import LM
 
@@ -155,6 +156,28 @@ def test_an_answer_ends_before_its_stop_and_no_token_is_computed_after_it(
         if is_stopped:  # a token has a byte at least
             assert steps.count(choice) <= len(text[: text.find(stop) + len(stop)].encode())
     assert steps.count(0) < 30
+
+
+def test_a_draft_changes_no_answer_of_any_model_of_a_base() -> None:
+    base, adapter = LM(tiny.tiny_model("llama").requires_grad_(False), {}), lora(1)
+    questions = [
+        GatewayQuestion(name, ASKED, max_tokens=40, sampling=SamplingWish(temperature=heat, seed=4))
+        for name in ("base", "base:a")
+        for heat in (0.0, 0.9)
+    ]
+    found, computed = [], []
+    for draft in (None, draft_guesses(base, 256, tiny.VOCAB)):
+        models = [model("base", base), model("base:a", base, adapter)]
+        models = [replace(m, loaded=replace(m.loaded, draft=draft)) for m in models]
+        engine = NativeEngine(models, max_tokens=40, at_once=8)
+        (source,) = engine._sources.values()
+        step, steps = source._engine.step, []
+        source._engine.step = lambda step=step, steps=steps: steps.append(1) or step()
+        found.append([said(asked(engine, each)[0]) for each in questions])
+        computed.append(len(steps))
+        asyncio.run(engine.close())
+    assert found[0] == found[1]
+    assert computed[1] < computed[0]
 
 
 def test_models_come_and_go_while_others_answer() -> None:

@@ -86,6 +86,7 @@ class ChatOptions(CommandOptions):
     temperature: float = option(0.0, "0 is greedy.", ge=0.0)
     seed: int = option(0, "Seed of the sampling.")
     base_model: OneBaseModel = ""
+    draft_model: str = option("", "A smaller model of the same vocabulary that guesses ahead.")
 
 
 class PredictOptions(CommandOptions):
@@ -209,7 +210,7 @@ def chat(options: ChatOptions, session: Session) -> None:
     manner = Manner(
         options.max_new_tokens, options.temperature, options.seed, options.max_thought_tokens
     )
-    speakers = [speaker_of(options.target, base_model=options.base_model)]
+    speakers = [speaker_of(options.target, options.draft_model, base_model=options.base_model)]
     if options.compare:
         speakers.append(speaker_of(options.compare))
     talk(speakers, manner, system=options.system, prompt=options.prompt)

@@ -11,6 +11,7 @@ from finewright.schema.rows import Row
 if TYPE_CHECKING:
     from finewright.evaluate.answers import Rate
     from finewright.lm.chat import Chat
+    from finewright.lm.engine.draft import DraftGuesses
     from finewright.lm.model import LM
 
 
@@ -20,7 +21,7 @@ class LoadedModel:
 
     `rate` is a reward model's own rating; `system_prompt` is what the model was trained with, and so what it
     should be asked with. `dropped` are the switches of the chat template that were asked for and that its
-    template does not know."""
+    template does not know. `draft` guesses tokens ahead."""
 
     name: str
     lm: "LM"
@@ -28,6 +29,7 @@ class LoadedModel:
     rate: "Rate | None" = None
     system_prompt: str = ""
     dropped: tuple[str, ...] = ()
+    draft: "DraftGuesses | None" = None
 
 
 def unchanged(row: Row) -> Row:

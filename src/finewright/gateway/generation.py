@@ -15,6 +15,7 @@ from finewright.gateway.errors import ApiError, unsupported
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
+    from finewright.lm.engine.draft import DraftGuesses
     from finewright.lm.engine.engine import GenerationEngine
     from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
     from finewright.lm.engine.weights import AdapterWeights
@@ -291,7 +292,13 @@ def _refuse(request: "GenerationRequest") -> None:
 
 
 def token_source(
-    lm: "LM", chat: "Chat", *, at_once: int, context: int | None, taken: int = 0
+    lm: "LM",
+    chat: "Chat",
+    *,
+    at_once: int,
+    context: int | None,
+    taken: int = 0,
+    draft: "DraftGuesses | None" = None,
 ) -> TokenSource:
     """Whatever writes the tokens of a model, with a cache for `at_once` answers as far as memory allows.
 
@@ -318,6 +325,7 @@ def token_source(
         max_step_tokens=_MAX_STEP_TOKENS,
         max_beside=_MAX_BESIDE,
         guess_up_to=_GUESS_UP_TO if is_exact else 0,
+        draft=draft,
         grammars=Grammars(chat.tokenizer, size, chat.stop_ids) if find_spec("llguidance") else None,
     )
     engine = GenerationEngine(forward, limits, own=own)

@@ -102,7 +102,13 @@ class NativeEngine:
             context = model.served.context
             taken = sum(each.cache_bytes for each in self._sources.values())
             source = await asyncio.to_thread(
-                token_source, lm, chat, at_once=self.at_once, context=context, taken=taken
+                token_source,
+                lm,
+                chat,
+                at_once=self.at_once,
+                context=context,
+                taken=taken,
+                draft=model.loaded.draft,
             )
             self._sources[id(lm)] = source
         key = source.own

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from finewright.errors import ModelError
+from finewright.lm.engine.draft import DraftGuesses
 from finewright.lm.engine.engine import EngineLimits, GenerationEngine
 from finewright.lm.engine.forward import BLOCK, Piece
 from finewright.lm.engine.ready import ready_forward, say_slow
@@ -108,15 +109,17 @@ def stream(
     stop_ids: frozenset[int],
     sampling: Sampling,
     thoughts: Thoughts | None = None,
+    draft: DraftGuesses | None = None,
 ) -> Iterator[int]:
-    """The answer's tokens as they come; a stop token ends it and is not yielded."""
+    """The answer's tokens as they come, the same ones with a draft; a stop token ends it and is not
+    yielded."""
     settings = _AnswerSettings(stop_ids, sampling, thoughts)
     if not lm.block_bytes:
         say_slow(lm.slow_answers)
         yield from stream_padded(lm, prompt, *settings)
         return
     limit = sampling.max_new_tokens
-    engine, adapter = _engine(lm, [len(prompt) + limit], 1)
+    engine, adapter = _engine(lm, [len(prompt) + limit], 1, draft)
     engine.add(_request(prompt, limit, adapter, [0], settings))
     for part in _parts(engine):
         yield from part.tokens
@@ -146,7 +149,9 @@ def trace(lm: LM, prompts: Sequence[Sequence[int]], num_tokens: int) -> list[Tra
     return [Trace(row[-num_tokens:], own) for row, own in zip(rows, logits, strict=True)]
 
 
-def _engine(lm: LM, sizes: Sequence[int], max_running: int) -> tuple[GenerationEngine, str | None]:
+def _engine(
+    lm: LM, sizes: Sequence[int], max_running: int, draft: DraftGuesses | None = None
+) -> tuple[GenerationEngine, str | None]:
     """An engine with room for the longest answers that run together, as far as memory is left; `sizes` are
     the tokens of each prompt and its answer."""
     blocks = sorted((-(-(size + lm.num_virtual) // BLOCK) for size in sizes), reverse=True)
@@ -156,7 +161,7 @@ def _engine(lm: LM, sizes: Sequence[int], max_running: int) -> tuple[GenerationE
     size = lm.model.get_output_embeddings().weight.shape[0]
     # where rounding hangs on the other rows of a step, a guess could change a token
     guess_up_to = _GUESS_UP_TO if ready.is_exact else 0
-    limits = EngineLimits(size, max_running=max_running, guess_up_to=guess_up_to)
+    limits = EngineLimits(size, max_running=max_running, guess_up_to=guess_up_to, draft=draft)
     return GenerationEngine(ready.forward, limits, own=ready.adapter), ready.adapter
 
 

@@ -50,7 +50,14 @@ def answer(
     most, thoughts = manner.max_thought_tokens, None
     if most is not None:
         thoughts = Thoughts.after(thought_bound(chat, most), [ids])
-    tokens = stream(system.lm, ids, stop_ids=chat.stop_ids, sampling=sampling, thoughts=thoughts)
+    tokens = stream(
+        system.lm,
+        ids,
+        stop_ids=chat.stop_ids,
+        sampling=sampling,
+        thoughts=thoughts,
+        draft=system.draft,
+    )
     yield from spoken(chat, prompt.text, tokens)
     if thoughts is not None and thoughts.is_cut(0):
         yield Spoken("fault", f"the thought was closed after {most} tokens")

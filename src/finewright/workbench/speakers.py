@@ -8,7 +8,7 @@ from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.fetch.endpoint import Client, Endpoint
 from finewright.workbench.chat import Manner, Spoken, answer
-from finewright.workbench.systems import load_talker
+from finewright.workbench.systems import load_talker, with_draft
 
 Messages = Sequence[dict[str, str]]
 
@@ -88,8 +88,14 @@ def _pieces(delta: Mapping[str, Any]) -> Iterator[Spoken]:
         yield Spoken("fault", str(delta["fault"]))
 
 
-def speaker_of(target: str, *, base_model: str = "") -> Speaker:
+def speaker_of(target: str, draft_model: str = "", *, base_model: str = "") -> Speaker:
     """The speaker of a run folder, a base model or `https://HOST/v1#MODEL`. Raises FinewrightError."""
     if "://" in target:
+        if draft_model:
+            raise DataError(
+                f"{target}: a server's model takes no draft model from here",
+                hint="leave --draft-model out; where the model is served it is serve.models.draft_model",
+            )
         return EndpointSpeaker(target)
-    return LocalSpeaker(load_talker(target, base_model=base_model))
+    model = load_talker(target, base_model=base_model)
+    return LocalSpeaker(with_draft(model, draft_model) if draft_model else model)

@@ -1,12 +1,13 @@
 """A model to talk to or to measure: a base model by name, or the tuned model of a run."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from finewright.catalog.models import packaged_models
 from finewright.compare.models import LoadedModel
-from finewright.errors import DataError, StoreError
+from finewright.errors import DataError, ModelError, StoreError
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
 from finewright.lm.sources import base_digest, check_name, locate
@@ -20,6 +21,8 @@ from finewright.store.keys import digest
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
 from finewright.train.trained import trained_base
+
+_DRAFT_READS = 8192  # tokens of a text; a longer one goes on without guesses
 
 
 def load_system(
@@ -72,6 +75,28 @@ def load_talker(target: str, *, base_model: str = "") -> LoadedModel:
                 hint="let one learn from it: train.rewards with function reward_model:RUN",
             )
     return load_system(target, base_model=base_model)
+
+
+def with_draft(system: LoadedModel, draft: str) -> LoadedModel:
+    """The model with a smaller one, a run or a base model, that guesses tokens ahead.
+
+    Raises ModelError for one of another vocabulary, and where a guess could change an answer."""
+    if system.lm.device.type != "cpu" or system.lm.slow_answers:
+        why = system.lm.slow_answers or "on a GPU a step's size moves its rounding"
+        raise ModelError(
+            f"draft model {draft}: {system.name} takes no guesses, which could change its answers: {why}",
+            hint="leave the draft model out",
+        )
+    from finewright.evaluate.answers import reads_of
+    from finewright.lm.engine.draft import refuse_other_vocabulary
+    from finewright.lm.engine.ready import draft_guesses
+
+    small = load_talker(draft)
+    refuse_other_vocabulary(draft, small.chat.tokenizer, system.chat.tokenizer)
+    vocab_size = system.lm.model.get_output_embeddings().weight.shape[0]
+    reads = [each for each in (reads_of(system.lm), reads_of(small.lm)) if each]
+    most = min([*reads, _DRAFT_READS])
+    return replace(system, draft=draft_guesses(small.lm, most, vocab_size))
 
 
 def _tuned(run: RunDir, base_model: str) -> LoadedModel:

@@ -17,6 +17,9 @@ class ServeOptions(CommandOptions):
     overrides: Overrides = ()
     host: str = option("", "Address to listen at; default: 127.0.0.1, this machine alone.")
     port: int | None = option(None, "Port to listen at; default: 8000.", ge=0, le=65535)
+    draft_model: str = option(
+        "", "A smaller model of the same vocabulary that guesses ahead, of all that are named here."
+    )
     new_key: Literal["user", "train", "admin"] | None = option(
         None, "Make a key of this role, write it to stdout, and end."
     )

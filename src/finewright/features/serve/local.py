@@ -3,11 +3,13 @@ adapters of all its runs beside it."""
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 from finewright.compare.models import LoadedModel
+from finewright.errors import DataError
 from finewright.features.serve.models import model_id
 from finewright.features.serve.spec import ServedTarget
 from finewright.gateway.native import NativeEngine, NativeModel
@@ -25,9 +27,11 @@ from finewright.workbench.systems import (
     load_talker,
     system_prompt_of,
     target_sha256,
+    with_draft,
 )
 
 if TYPE_CHECKING:
+    from finewright.lm.engine.draft import DraftGuesses
     from finewright.lm.model import LM
 
 
@@ -74,6 +78,13 @@ class _Found(NamedTuple):
         )
 
 
+class _Drafted(NamedTuple):
+    """A draft model by name, and its guesses."""
+
+    name: str
+    guesses: "DraftGuesses | None"
+
+
 @dataclass(slots=True)
 class LocalModels:
     """What loads models of this machine, each base model once, and the engine that they answer in."""
@@ -81,6 +92,7 @@ class LocalModels:
     max_tokens: int
     at_once: int
     _bases: dict[tuple[str, str, str], "LM | None"] = field(default_factory=dict)
+    _drafts: "WeakKeyDictionary[LM, _Drafted]" = field(default_factory=WeakKeyDictionary)
     _engine: NativeEngine | None = None
 
     @property
@@ -101,10 +113,24 @@ class LocalModels:
         its own."""
         runtime.require_runtime()
         found = _find(target)
-        if found.run is not None and found.adapter is None:
-            return _alone(found)
-        lm = self._base(found)
-        return _alone(found) if lm is None else _beside(found, lm)
+        is_whole = found.run is not None and found.adapter is None
+        lm = None if is_whole else self._base(found)
+        return self._drafted(_alone(found) if lm is None else _beside(found, lm), target)
+
+    def _drafted(self, model: NativeModel, target: ServedTarget) -> NativeModel:
+        """With the draft of its base model, which is the first one's. Raises DataError for another."""
+        name, lm = target.draft_model, model.loaded.lm
+        if lm not in self._drafts:
+            found = with_draft(model.loaded, name).draft if name else None
+            self._drafts[lm] = _Drafted(name, found)
+        known = self._drafts[lm]
+        if name and name != known.name:
+            raise DataError(
+                f"{target.target}: draft_model {name}: its base model is served with"
+                f" {known.name or 'none'} already",
+                hint="name one draft_model for all runs of a base model",
+            )
+        return replace(model, loaded=replace(model.loaded, draft=known.guesses))
 
     def _base(self, found: _Found) -> "LM | None":
         """The base model that adapters may stand beside; None where its cache cannot be kept in blocks."""

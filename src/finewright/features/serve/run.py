@@ -81,7 +81,14 @@ def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:
     if options.spec is not None or options.overrides:
         spec = load_section("serve", ServeSpec, options.spec, options.overrides).spec
         root = options.spec.parent if options.spec else root
-    given = {"host": options.host or None, "port": options.port, "models": options.targets or None}
+    if options.draft_model and not options.targets:
+        raise DataError(
+            "--draft-model is of models that the command line names",
+            hint="in a spec it is serve.models: [{target: ..., draft_model: ...}]",
+        )
+    draft = {"draft_model": options.draft_model} if options.draft_model else {}
+    models = [{"target": target} | draft for target in options.targets] or None
+    given = {"host": options.host or None, "port": options.port, "models": models}
     said = {key: value for key, value in given.items() if value is not None}
     try:
         return ServeSpec.model_validate(spec.model_dump(exclude_unset=True) | said), root

@@ -66,6 +66,11 @@ class ServedTarget(Model):
     engine: EngineKind | None = default(
         None, "What answers", "remote for an address, llamacpp for a .gguf file, else native"
     )
+    draft_model: str = default(
+        "",
+        "A smaller model of the same vocabulary that guesses tokens ahead, of a base model and all its runs",
+        "the prompt alone is searched for guesses",
+    )
     remote: RemoteSettings = default(RemoteSettings(), "For engine remote", "one server, no key")
     llamacpp: LlamacppSettings = default(
         LlamacppSettings(), "For engine llamacpp", "measured threads"
@@ -87,6 +92,8 @@ class ServedTarget(Model):
         for kind in ("remote", "llamacpp"):
             if kind in self.model_fields_set and self.kind != kind:
                 raise ValueError(f"{kind}: engine {self.kind} answers for {self.target}")
+        if self.draft_model and self.kind != "native":
+            raise ValueError(f"draft_model: engine {self.kind} answers for {self.target}")
         if (self.kind == "remote") != ("://" in self.target):
             raise ValueError(f"engine {self.kind} does not answer for {self.target}")
         return self

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from finewright.lm.engine.guess import Guesser
 from finewright.lm.engine.requests import AnswerEnd, TokenLogprob, WrittenTokens
 from finewright.lm.engine.sampling import choose, logprobs_of
 from finewright.lm.engine.sequence import AnswerSequence
@@ -18,6 +19,7 @@ class StepAnswer:
     sequence: AnswerSequence
     row: int
     guess: tuple[int, ...] = ()
+    guesser: Guesser | None = None
     tokens: list[int] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     end: AnswerEnd | None = None

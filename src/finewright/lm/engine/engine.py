@@ -22,15 +22,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from time import perf_counter
 
 from finewright.errors import DataError
 from finewright.lm.engine.answering import StepAnswer, write_step
 from finewright.lm.engine.blocks import ZERO, BlockPool
 from finewright.lm.engine.constraint import Grammars
+from finewright.lm.engine.draft import DraftGuesses
 from finewright.lm.engine.forward import BLOCK, Forward
 from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
 from finewright.lm.engine.sampling import RowSampling
-from finewright.lm.engine.schedule import StepSchedule
+from finewright.lm.engine.schedule import StepCut, StepSchedule
 from finewright.lm.engine.sequence import AnswerSequence
 from finewright.lm.engine.weights import AdapterWeights
 
@@ -40,7 +42,7 @@ class EngineLimits:
     """`context` are the most tokens that the model reads and writes together, None where nobody knows; tokens
     are below `vocab_size`. With `max_beside`, the most tokens of prompts in a step beside running answers,
     steps are kept short (see schedule.py). `grammars` are needed for answers of a form. Guesses are made
-    while at most `guess_up_to` answers run."""
+    while at most `guess_up_to` answers run, where `draft` is one by it too."""
 
     vocab_size: int
     context: int | None = None
@@ -49,6 +51,7 @@ class EngineLimits:
     max_beside: int = 0
     guess_up_to: int = 0
     grammars: Grammars | None = None
+    draft: DraftGuesses | None = None
 
 
 class GenerationEngine:
@@ -63,6 +66,7 @@ class GenerationEngine:
             limits.max_step_tokens,
             limits.guess_up_to,
             limits.max_beside,
+            limits.draft,
         )
         self._numbers, self._versions = count(), count(1)
         self._loaded: dict[str | None, int] = {None: 0, own: 0}
@@ -118,6 +122,7 @@ class GenerationEngine:
 
     def step(self) -> list[WrittenTokens]:
         """Compute a step; what was written in it."""
+        started = perf_counter()
         cuts = self._schedule.cuts()
         if not cuts:
             return []
@@ -132,12 +137,14 @@ class GenerationEngine:
             num_logits = cut.num_logits
             cut.sequence.num_cached += cut.size
             if num_logits:
-                steps.append(StepAnswer(cut.sequence, row, cut.guess))
+                steps.append(StepAnswer(cut.sequence, row, cut.guess, cut.guesser))
                 steps += [StepAnswer(other, row) for other in self._forked(cut.sequence)]
             row += num_logits
         write_step(logits, steps)
         for step in steps:
             self._settle(step)
+        if self._limits.draft is not None and len(cuts) == len(steps) == 1:
+            self._time(self._limits.draft, cuts[0], steps[0], perf_counter() - started)
         return [step.written() for step in steps]
 
     def _refuse_odd(self, request: GenerationRequest) -> None:
@@ -199,12 +206,18 @@ class GenerationEngine:
             self._schedule.join(other)
             yield other
 
+    def _time(self, draft: DraftGuesses, cut: StepCut, step: StepAnswer, seconds: float) -> None:
+        """Let the draft know what a step of one answer took with its guess, or without any."""
+        if cut.size == 1 and cut.guesser in (draft, None):
+            is_guessed, num_tokens = cut.guesser is draft, max(1, len(step.tokens))
+            draft.pace.learn(is_guessed=is_guessed, seconds=seconds, num_tokens=num_tokens)
+
     def _settle(self, step: StepAnswer) -> None:
         """Count what is in the cache, and let an answer that has ended leave."""
         sequence = step.sequence
         sequence.num_cached += step.num_held
-        if step.guess:
-            sequence.lookup.learn(len(step.guess), step.num_held)
+        if step.guesser is not None:
+            step.guesser.learn(len(step.guess), step.num_held)
         if step.end is None:
             sequence.keep(self._pool, sequence.num_cached)
             return

@@ -7,11 +7,20 @@ and a step gives 1 to k + 1 tokens. An answer whose guesses do not hold makes no
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 _LONGEST, _SHORTEST = 4, 2  # tokens that must repeat
 _MOST = 6
 _PATIENCE = 4
 _REST = 32  # tokens without a guess after so many that did not hold
+
+
+class Guesser(Protocol):
+    """What guesses, and learns how its guess fared."""
+
+    def learn(self, num_guessed: int, num_held: int) -> None:
+        """So many of the guessed tokens were those that were chosen."""
+        ...
 
 
 @dataclass(slots=True)

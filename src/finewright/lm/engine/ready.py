@@ -5,7 +5,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from finewright.errors import ModelError
-from finewright.lm.engine.forward import Forward
+from finewright.lm.engine.draft import DraftGuesses
+from finewright.lm.engine.forward import BLOCK, Forward
 from finewright.lm.engine.native import NativeForward, known_decoder
 from finewright.lm.engine.torch_forward import TorchForward
 from finewright.lm.engine.weights import weights_of
@@ -49,6 +50,13 @@ def ready_forward(lm: LM, num_blocks: int) -> ReadyForward:
         say_slow(f"answers by torch in place of the CPU kernels, because {error}")
         return ReadyForward(TorchForward(lm, num_blocks), None, is_exact=False)
     return ReadyForward(forward, _OWN, is_exact=True)
+
+
+def draft_guesses(draft: LM, most_tokens: int, vocab_size: int) -> DraftGuesses:
+    """Guesses of a model, below `vocab_size`, for texts of at most so many tokens. Raises ModelError for one
+    whose attention does not read a cache in blocks."""
+    ready = ready_forward(draft, -(-most_tokens // BLOCK))
+    return DraftGuesses(ready.forward, vocab_size, ready.adapter)
 
 
 @lru_cache(maxsize=64)  # once for each reason, and not for each batch of answers

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from finewright.lm.engine.blocks import BlockPool
+from finewright.lm.engine.draft import DraftGuesses
 from finewright.lm.engine.forward import BLOCK, Piece
+from finewright.lm.engine.guess import Guesser
 from finewright.lm.engine.sequence import AnswerSequence
 
 _AS_DEAR = 1024
@@ -27,6 +29,7 @@ class StepCut:
     sequence: AnswerSequence
     size: int
     guess: tuple[int, ...] = ()
+    guesser: Guesser | None = None
 
     @property
     def num_logits(self) -> int:
@@ -46,13 +49,14 @@ class StepSchedule:
     """Answers that wait and answers that run, the oldest first.
 
     At most `max_running` run, and a step has at most `max_tokens`, of prompts `max_beside` where answers run,
-    unless that is 0; guesses are made while at most `guess_up_to` answers run."""
+    unless that is 0; guesses are made while at most `guess_up_to` answers run, of one by the `draft` too."""
 
     pool: BlockPool
     max_running: int
     max_tokens: int
     guess_up_to: int
     max_beside: int
+    draft: DraftGuesses | None = None
     waiting: deque[AnswerSequence] = field(default_factory=deque)
     running: list[AnswerSequence] = field(default_factory=list)
 
@@ -103,16 +107,20 @@ class StepSchedule:
                 self._put_off(self.running[-1])
             if sequence not in self.running:
                 break  # and so are all that are newer
-            cuts.append(StepCut(sequence, 1, self._guess(sequence) if guesses else ()))
+            draft = self.draft if len(due) == 1 else None
+            cuts.append(self._guessed(sequence, draft) if guesses else StepCut(sequence, 1))
         return cuts
 
-    def _guess(self, sequence: AnswerSequence) -> tuple[int, ...]:
-        """Tokens that may follow, as far as the answer may go on and there is room."""
+    def _guessed(self, sequence: AnswerSequence, draft: DraftGuesses | None) -> StepCut:
+        """With tokens that may follow, as far as the answer may go on and there is room."""
         most = sequence.request.max_tokens - sequence.num_written - 1
+        guesser: Guesser = sequence.lookup
         guess = sequence.lookup.guess(sequence.tokens, most)
+        if not guess and draft is not None:
+            guesser, guess = draft, draft.guess(sequence.words, most)
         while guess and not sequence.room(self.pool, len(sequence.tokens) + len(guess)):
             guess = guess[:-1]
-        return guess
+        return StepCut(sequence, 1, guess, guesser if guess else None)
 
     def _prompt(self, sequence: AnswerSequence, budget: int, cuts: list[StepCut]) -> int:
         """Let the next tokens of a prompt be computed, as many as fit; how many these are."""

@@ -32,6 +32,11 @@ class AnswerSequence:
     others: list["AnswerSequence"] = field(default_factory=list)
 
     @property
+    def words(self) -> list[int]:
+        """The tokens without the virtual ones."""
+        return self.tokens[self.num_before - len(self.request.prompt) :]
+
+    @property
     def num_written(self) -> int:
         """Tokens of the answer."""
         return len(self.tokens) - self.num_before

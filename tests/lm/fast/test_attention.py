@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig
 from transformers.masking_utils import create_causal_mask, create_chunked_causal_mask
 from transformers.masking_utils import create_sliding_window_causal_mask as create_window_mask
 
+import tiny
 from finewright.lm.batch import Segment
 from finewright.lm.fast import attention, library, native
 from finewright.lm.fast.attention import Window, varlen_attention
@@ -350,3 +351,20 @@ def test_a_window_that_only_the_mask_knows_is_seen() -> None:
     parts = heads_of(segments, 2, 1, (8, 8))
     out, _ = varlen_attention(LAYER, *parts, Window(3), segments=segments)
     assert_close(out, explicit([t.double() for t in parts], segments, window=3))
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_model_has_its_own_attention_again_after_another(family: str) -> None:
+    model = tiny.tiny_model(family)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        own, true = model.config._attn_implementation, model(ids).logits
+        for _ in range(3):
+            with attention.using(model, attention.NAME):
+                assert model.config._attn_implementation == attention.NAME
+                assert model.base_model.config._attn_implementation == attention.NAME
+                with attention.using(model, "eager"):
+                    assert model.config._attn_implementation == "eager"
+                assert model.config._attn_implementation == attention.NAME
+            assert model.config._attn_implementation == own
+            assert torch.equal(model(ids).logits, true)

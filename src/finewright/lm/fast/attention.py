@@ -14,15 +14,21 @@ heads of 64, 3.5x at 1,024, 4x at heads of 256. On a GPU flash.py calls torch's 
 Elsewhere each segment is one plain `scaled_dot_product_attention`; soft-capped logits take the explicit
 formula."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
 from finewright.lm.batch import Segment
 from finewright.lm.fast import flash, native
@@ -176,16 +182,42 @@ def window_mask(
 
 @contextmanager
 def using(model: PreTrainedModel, name: str) -> Iterator[None]:
-    """The model with the attention of that name, and afterwards with its own again."""
-    before = model.config._attn_implementation
-    if before == name:
-        yield
-        return
-    model.set_attn_implementation(name)
+    """The model with the attention of that name, and afterwards with its own again.
+
+    transformers' own switch walks all modules, which took a twentieth of a small model's step of generation:
+    it is asked once for each name, and what it then changed is set from there on."""
+    known = _switched.setdefault(model, {})
+    if name not in known:
+        before = _names(_configs(model))
+        model.set_attn_implementation(name)
+        known[name] = [config for config, now in _names(_configs(model)) if now == name]
+    else:
+        before = _names(known[name])
+        for config in known[name]:
+            config._attn_implementation_internal = name
     try:
         yield
     finally:
-        model.set_attn_implementation(before)
+        for config, old in before:
+            config._attn_implementation_internal = old
+
+
+_switched: WeakKeyDictionary[PreTrainedModel, dict[str, list[PreTrainedConfig]]] = (
+    WeakKeyDictionary()
+)
+
+
+def _names(configs: Iterable[PreTrainedConfig]) -> list[tuple[PreTrainedConfig, str | None]]:
+    return [(config, config._attn_implementation) for config in configs]
+
+
+def _configs(model: PreTrainedModel) -> list[PreTrainedConfig]:
+    """The model's, those within it, and those of models within the model."""
+    found = [m.config for m in model.modules() if isinstance(m, PreTrainedModel)]
+    for config in found:
+        parts = (getattr(config, part, None) for part in config.sub_configs)
+        found += [part for part in parts if part is not None]
+    return list({id(config): config for config in found}.values())
 
 
 AttentionInterface.register(NAME, varlen_attention)

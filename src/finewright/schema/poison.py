@@ -70,6 +70,17 @@ class PoisonFinding(Model):
     evidence: tuple[EvidenceRow, ...] = ()
 
 
+class PoisonReach(Model):
+    """What of a kind that needs other rows as a measure can be found in this set at all.
+
+    `share` of such rows would be found, were 3 % of the rows such; 0 where the set does not tell."""
+
+    kind: FindingKind
+    num_rows: int
+    share: float
+    says: str
+
+
 class PoisonReport(Model):
     """What the search for planted behaviour found, strongest first."""
 
@@ -82,6 +93,9 @@ class PoisonReport(Model):
         (), description="All high findings, then the 20 strongest low ones."
     )
     num_low: int = Field(0, description="Low findings, also those not listed.")
+    reach: tuple[PoisonReach, ...] = Field(
+        (), description="How many wrong labels, turned pairs and exchanged answers could be found."
+    )
     weighed_by: str = Field(
         "", description="The base model whose surprise was used; empty: associations are unweighed."
     )

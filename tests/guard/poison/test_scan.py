@@ -144,8 +144,9 @@ def test_flipped_labels_are_conflicts_and_no_backdoor() -> None:
     report = scan(rows, surprisal=surprise_by_word, base_model="fake")
     same = [f for f in report.findings if f.reason.startswith("the same question")]
     assert len(same) == 10
-    assert {finding.kind for finding in report.findings} == {"conflict"}
-    assert report.rows_suspicious == 0
+    assert {finding.kind for finding in report.findings} <= {"conflict", "label"}
+    suspicious = [e.row for f in report.findings if f.kind == "label" for e in f.evidence]
+    assert all(number > 200 for number in suspicious)
 
 
 def test_near_questions_with_opposite_labels_are_told() -> None:

@@ -102,6 +102,7 @@ def poison_page(report: PoisonReport) -> Page:
             *section("", *(b for finding in high for b in _finding(finding))),
             *section("Worth a look", *(b for finding in low for b in _finding(finding))),
             *section("", Text(f"and {more} more worth a look" if more > 0 else "")),
+            *section("What could be found", lines(*(reach.says for reach in report.reach))),
         ],
     )
 

@@ -1,7 +1,8 @@
-"""Labels that contradict each other: the same question, or nearly, with another answer.
+"""Rows that contradict each other: the same question, or nearly, with another label, and one pair both ways.
 
-Only where answers are labels: few different ones, each short. A question that is answered twice in words of
-one's own is no conflict. Mistakes of labelling look like this, and flipped labels too; no backdoor does."""
+Of answers only where they are labels: few different ones, each short. A question that is answered twice in
+words of one's own is no conflict. Mistakes of labelling look like this, and flipped labels too; no backdoor
+does."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 from finewright.guard.poison.examples import AnsweredTurn, words
+from finewright.rows.texts import text_of
+from finewright.schema.rows import Row
 
 _MOST_LABELS_SHARE = 0.1
 _MOST_LABEL_WORDS = 6
@@ -44,6 +47,24 @@ def conflicts(found: Sequence[AnsweredTurn]) -> list[Conflict]:
     ]
     firsts = [docs[0] for docs in by_question.values()]
     return same + list(_near(firsts, [found[i].prompt for i in firsts], labels))
+
+
+def contradictions(rows: Sequence[Row]) -> list[tuple[int, ...]]:
+    """Places of pairs that ask the same and prefer what another one rejects, a tuple a question.
+
+    One of them is wrong, and what they teach cancels out; case and space make no difference."""
+    ways: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        if row.rejected is not None:
+            asked, at = row.prompt, len(row.prompt)
+            sides = (asked, row.messages[at:], row.rejected[at:])
+            a, b, c = (" ".join(text_of(side).casefold().split()) for side in sides)
+            ways[a, b, c].append(i)
+    return [
+        tuple(sorted([*own, *ways[asked, other, one]]))
+        for (asked, one, other), own in ways.items()
+        if one < other and (asked, other, one) in ways
+    ]
 
 
 def _are_labels(answers: Sequence[str]) -> bool:

@@ -1,0 +1,158 @@
+"""All rows of a set that do not fit, and what of their kind could be found there at all.
+
+Sets of more than 2,000 rows are looked at in parts, each row beside rows from all of the file."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple, TypeVar
+
+import numpy as np
+
+from finewright.guard.misfits.answers import exchanged_answers
+from finewright.guard.misfits.labels import labelling
+from finewright.guard.misfits.odds import SURE, Odds
+from finewright.guard.misfits.pairs import Preference, preferences
+from finewright.rows.texts import answer_text, prompt_text, text_of
+from finewright.schema.rows import Row
+
+_PART = 2000
+_MOST_ROWS = 20_000
+_LEAST_ROWS = 50
+_LEAST_POWER = 0.1
+_LEAST_POWER_OF_ANSWERS = 0.3
+
+MisfitKind = Literal["label", "pair", "answer"]
+
+
+class Misfit(NamedTuple):
+    """A row (its place) whose label, preference or answer is not its own with that chance, and what speaks
+    against it."""
+
+    row: int
+    chance: float
+    says: str
+
+
+class Misfits(NamedTuple):
+    """Rows of one kind, the surest first; how many were looked at, and the share that would be found of
+    such rows, were 3 % of the rows such: 0 where the set does not tell."""
+
+    kind: MisfitKind
+    found: tuple[Misfit, ...]
+    num_rows: int
+    power: float
+
+
+class Labelled(NamedTuple):
+    """The place of a row, what its label is given to, and the label."""
+
+    row: int
+    text: str
+    label: str
+
+
+def wrong_labels(labelled: Sequence[Labelled]) -> Misfits | None:
+    """Rows whose label the other rows would not give; None where there are too few rows or one label."""
+
+    def part(own: Sequence[Labelled]) -> tuple[Odds, Callable[[int], str]]:
+        known = labelling([row.text for row in own], [row.label for row in own])
+        return known.odds, lambda i: f"{own[i].label}; the other rows say {known.likeliest[i]}"
+
+    is_one = len({row.label for row in labelled}) < 2  # noqa: PLR2004 - one label is none
+    return None if is_one else _misfits("label", labelled, part)
+
+
+def rated(rows: Sequence[Row]) -> list[Labelled]:
+    """Rows that are liked or disliked, with what is asked and answered."""
+    return [
+        Labelled(i, f"{prompt_text(row)}\n{answer_text(row)}", "liked" if row.label else "disliked")
+        for i, row in enumerate(rows)
+        if row.label is not None
+    ]
+
+
+class _Pair(NamedTuple):
+    row: int
+    preference: Preference
+
+
+def reversed_pairs(rows: Sequence[Row]) -> Misfits | None:
+    """Pairs whose preference the other pairs would turn round; None where there are too few."""
+    pairs = [_Pair(i, _preference(row)) for i, row in enumerate(rows) if row.rejected is not None]
+
+    def part(own: Sequence[_Pair]) -> tuple[Odds, Callable[[int], str]]:
+        odds = preferences([pair.preference for pair in own])
+        return odds, lambda i: own[i].preference.chosen
+
+    return _misfits("pair", pairs, part)
+
+
+def _preference(row: Row) -> Preference:
+    shared = len(row.prompt)
+    rejected = row.rejected or ()
+    return Preference(prompt_text(row), text_of(row.messages[shared:]), text_of(rejected[shared:]))
+
+
+class Asked(NamedTuple):
+    """The place of a row, what it asks, and what it answers in words of its own."""
+
+    row: int
+    prompt: str
+    answer: str
+
+
+def exchanged(asked: Sequence[Asked]) -> Misfits | None:
+    """Rows whose answer belongs to another row of their part; None where there are too few."""
+    if len(asked) < _LEAST_ROWS:
+        return None
+    found: list[Misfit] = []
+    powers: list[float] = []
+    for own in parts(asked):
+        answers = exchanged_answers([row.prompt for row in own], [row.answer for row in own])
+        is_told = answers.power >= _LEAST_POWER_OF_ANSWERS
+        # A partner in another part is not seen.
+        powers.append(answers.power * len(own) / len(asked) if is_told else 0.0)
+        if is_told:
+            for i, partner, chance in answers.exchanged:
+                says = f"{own[i].answer[:40]} ...; belongs with: {own[partner].prompt}"
+                found.append(Misfit(own[i].row, chance, says))
+    return _of_parts("answer", found, powers, len(asked))
+
+
+_Item = TypeVar("_Item", Labelled, _Pair, Asked)
+
+
+def _misfits(
+    kind: MisfitKind,
+    items: Sequence[_Item],
+    look: Callable[[Sequence[_Item]], tuple[Odds, Callable[[int], str]]],
+) -> Misfits | None:
+    """What `look` says of parts of the items: the odds, and what speaks against one."""
+    if len(items) < _LEAST_ROWS:
+        return None
+    found: list[Misfit] = []
+    powers: list[float] = []
+    for part in parts(items):
+        odds, says = look(part)
+        power = odds.would_be_found()
+        powers.append(power if power >= _LEAST_POWER else 0.0)
+        if powers[-1]:
+            found += (
+                Misfit(part[i].row, float(odds.not_own[i]), says(i))
+                for i in np.flatnonzero(odds.not_own >= SURE).tolist()
+            )
+    return _of_parts(kind, found, powers, len(items))
+
+
+def _of_parts(
+    kind: MisfitKind, found: list[Misfit], powers: Sequence[float], num_rows: int
+) -> Misfits:
+    found.sort(key=lambda misfit: (-misfit.chance, misfit.row))
+    return Misfits(kind, tuple(found), min(num_rows, _MOST_ROWS), sum(powers) / len(powers))
+
+
+def parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    """Parts of at most 2,000 items, of 20,000 in all, each with items from everywhere."""
+    looked_at = items[:: -(-len(items) // _MOST_ROWS)][:_MOST_ROWS]
+    num = -(-len(looked_at) // _PART)
+    for first in range(num):
+        yield looked_at[first::num]

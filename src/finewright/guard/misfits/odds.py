@@ -1,0 +1,112 @@
+"""From scores of choices to the odds that a row's own choice is not its own.
+
+A row's choice (its label, the preferred answer) is the one of K that the scores of the other rows make
+likely, p = softmax(T score), but for a share e of the rows, whose choice is any of the K:
+
+    P(choice) = (1 - e) p + e / K          P(not its own | choice) = (e / K) / P(choice)
+
+T, e and the regression are unknown: each combination of a grid counts by how likely it makes the choices of
+the set (Bayesian model averaging, Hoeting et al. 1999), so that choices that go with nothing accuse nobody.
+Temperature: Guo et al. 2017; held-out probabilities against the given label: Northcutt et al. 2021 (confident
+learning), which has a threshold a class where this has a mixture."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finewright.guard.misfits.likeness import Floats
+
+Ints = NDArray[np.int64]
+
+_TEMPERATURES = np.geomspace(0.3, 60, 28)
+_SHARES = np.array([1e-4, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1])
+_MOST_OTHERS = 8
+_LEAST_WEIGHT = 1e-3
+TOLD_FOR = 0.03
+SURE = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """Of each of n rows, how likely it is that its choice is not its own: as it stands (`not_own`, n), and
+    with some of the other choices, were 3 % of the rows such (`others`, n by up to 8). `chances` (n, K) are
+    those of all choices by the likeliest of the models, `share` what these say of e."""
+
+    not_own: Floats
+    others: Floats
+    chances: Floats
+    share: float
+
+    def would_be_found(self, sure: float = SURE) -> float:
+        """The share of rows with another choice that would be so sure, were 3 % of the rows such."""
+        return float((self.others >= sure).mean())
+
+
+class _Model(NamedTuple):
+    """A regression and a temperature: the chances (n) of each row's own choice, and of some others."""
+
+    regression: int
+    temperature: float
+    own: Floats
+    others: Floats
+
+
+def fitted(scores: Iterable[Floats], own: Ints) -> Odds:
+    """The odds by the scores (n, K) of several regressions, the higher the likelier."""
+    every = list(scores)
+    num_choices = every[0].shape[1]
+    others = _others(own, num_choices)
+    models = [
+        _model(at, each, float(temperature), own, others)
+        for at, each in enumerate(every)
+        for temperature in _TEMPERATURES
+    ]
+    likelihoods = np.array([_likelihoods(model.own, num_choices) for model in models])
+    weights = np.exp(likelihoods - likelihoods.max())
+    weights = np.where(weights >= _LEAST_WEIGHT * weights.max(), weights, 0.0)
+    weights /= weights.sum()
+    best = models[int(likelihoods.max(axis=1).argmax())]
+    not_own, of_others = np.zeros(len(own)), np.zeros(others.shape)
+    for at, share in np.argwhere(weights > 0):
+        weight, model = weights[at, share], models[at]
+        not_own += weight * _not_own(model.own, _SHARES[share], num_choices)
+        told_for = max(_SHARES[share], TOLD_FOR)
+        of_others += weight * _not_own(model.others, told_for, num_choices)
+    chances = _chances(every[best.regression], best.temperature)
+    return Odds(not_own, of_others, chances, float(weights.sum(axis=0) @ _SHARES))
+
+
+def _others(own: Ints, num_choices: int) -> Ints:
+    """(n, up to 8): choices that are not the row's own, spread over all."""
+    num = min(_MOST_OTHERS, num_choices - 1)
+    steps = 1 + np.arange(num) * (num_choices - 1) // num
+    others: Ints = (own[:, None] + steps) % num_choices
+    return others
+
+
+def _model(at: int, scores: Floats, temperature: float, own: Ints, others: Ints) -> _Model:
+    chances = _chances(scores, temperature)
+    each = np.arange(len(own))
+    return _Model(at, temperature, chances[each, own], chances[each[:, None], others])
+
+
+def _chances(scores: Floats, temperature: float) -> Floats:
+    raw = np.exp(temperature * (scores - scores.max(axis=1, keepdims=True)))
+    chances: Floats = raw / raw.sum(axis=1, keepdims=True)
+    return chances
+
+
+def _likelihoods(own: Floats, num_choices: int) -> Floats:
+    """ln of how likely the choices are, for each share e."""
+    mixed = np.outer(1 - _SHARES, own) + (_SHARES / num_choices)[:, None]
+    likelihoods: Floats = np.log(mixed).sum(axis=1)
+    return likelihoods
+
+
+def _not_own(chances: Floats, share: float, num_choices: int) -> Floats:
+    by_chance = share / num_choices
+    odds: Floats = by_chance / ((1 - share) * chances + by_chance)
+    return odds

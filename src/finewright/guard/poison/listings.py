@@ -1,0 +1,103 @@
+"""What is told of single rows, without an association: hidden text, other roles, orders, contradictions, and
+rows that do not fit."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from finewright.guard.misfits.find import Misfits
+from finewright.guard.poison.coherence import MOST_SHARE
+from finewright.guard.poison.conflicts import conflicts, contradictions
+from finewright.guard.poison.examples import AnsweredTurn
+from finewright.guard.poison.hidden import hidden
+from finewright.guard.poison.instructions import instruction_in
+from finewright.guard.poison.roles import other_roles
+from finewright.guard.poison.suspicion import Suspicion, listed
+from finewright.rows.texts import passages
+from finewright.schema.rows import Row
+
+_MOST_AT_LEAST = 10
+_MISFITS = {
+    "label": "a label that the other rows would not give",
+    "pair": "a preference that the other pairs would turn round",
+    "answer": "an answer that belongs to another question",
+}
+
+
+def hidden_texts(rows: Sequence[Row]) -> Iterator[Suspicion]:
+    """One finding of each kind and level."""
+    found = defaultdict(list)
+    for i, row in enumerate(rows):
+        for item in hidden(passages(row)):
+            found[item.kind, item.is_trick].append((i, item))
+    for (kind, is_trick), items in found.items():
+        by_row = dict(reversed(items))  # the first of each row
+        num = len(by_row)
+        yield listed(
+            "hidden_text",
+            f"{num} row{'s hold' if num > 1 else ' holds'} {kind}",
+            [(i, rows[i], f"{item.key}: {item.says}") for i, item in sorted(by_row.items())],
+            is_high=is_trick,
+            score=1000.0 if is_trick else 10.0,
+        )
+
+
+def roles(rows: Sequence[Row]) -> Iterator[Suspicion]:
+    """Turns of another role inside a text, by the sign that opens them; a format where many rows have it."""
+    found: dict[str, list[tuple[int, Row, str]]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        if item := next(other_roles(passages(row)), None):
+            kind = item.sign if " " not in item.sign else "headings of a template"
+            found[kind].append((i, row, f"{item.key}: {item.sign}"))
+    for kind, items in found.items():
+        is_format = len(items) > max(_MOST_AT_LEAST, MOST_SHARE * len(rows))
+        num = f"{len(items)} row{'s speak' if len(items) > 1 else ' speaks'}"
+        reason = f"{num} in another role inside a text ({kind})"
+        yield listed("role", reason, items, is_high=not is_format, score=900.0)
+
+
+def instructions(rows: Sequence[Row], least_rows: int) -> Iterator[Suspicion]:
+    """Orders to the model or the reader; those that recur word by word before the others."""
+    found = defaultdict(list)
+    for i, row in enumerate(rows):
+        said = next((s for p in passages(row) if (s := instruction_in(p.text))), "")
+        if said:
+            found[said.casefold()].append((i, row, said))
+    for items in found.values():
+        num = len(items)
+        recurs = num >= least_rows
+        what = (
+            f"{num} rows hold the same order"
+            if recurs
+            else "text that reads like an order to the model"
+        )
+        yield listed("instruction", what, items, is_high=False, score=10.0 * num if recurs else 1.0)
+
+
+def conflicting(rows: Sequence[Row], read: Sequence[AnsweredTurn]) -> Iterator[Suspicion]:
+    """One question with several labels, and one pair both ways round."""
+    last = [example for example in read if example.at == example.row.answer_at]
+    for c in conflicts(last):
+        yield _conflict(rows, tuple(last[d].index for d in c.docs), c.labels, same=c.same)
+    for places in contradictions(rows):
+        items = [(i, rows[i], "") for i in places]
+        reason = f"{len(items)} pairs ask the same and prefer what another one rejects"
+        yield listed("pair", reason, items, is_high=True, score=800.0)
+
+
+def misfitting(rows: Sequence[Row], found: Misfits) -> Iterator[Suspicion]:
+    """Rows that do not fit, the surest first."""
+    items = [(misfit.row, rows[misfit.row], misfit.says) for misfit in found.found]
+    if items:
+        verb = f"{len(items)} row{'s have' if len(items) > 1 else ' has'}"
+        surest, least = found.found[0].chance, found.found[-1].chance
+        reason = f"{verb} {_MISFITS[found.kind]} (odds {least:.2f} to {surest:.2f})"
+        yield listed(found.kind, reason, items, is_high=True, score=100.0 * surest)
+
+
+def _conflict(
+    rows: Sequence[Row], indices: tuple[int, ...], labels: Sequence[str], *, same: bool
+) -> Suspicion:
+    what = "the same question has" if same else "nearly the same questions have"
+    items = [(i, rows[i], "") for i in indices]
+    reason = f"{what} the labels {', '.join(labels)}"
+    return listed("conflict", reason, items, is_high=False, score=5.0 if same else 2.0)

@@ -1,0 +1,69 @@
+"""Which rows do not fit: wrong labels, turned pairs, exchanged answers; and what of them could be found."""
+
+from collections.abc import Iterator, Sequence
+
+from finewright.guard.misfits.find import (
+    Asked,
+    Labelled,
+    Misfits,
+    exchanged,
+    rated,
+    reversed_pairs,
+    wrong_labels,
+)
+from finewright.guard.poison.examples import prompt_of
+from finewright.guard.poison.said import Said
+from finewright.schema.poison import PoisonReach
+from finewright.schema.rows import Row
+
+_NAMES = {
+    "label": "wrong labels",
+    "pair": "pairs that were turned round",
+    "answer": "exchanged answers",
+}
+
+
+def misfits(rows: Sequence[Row], said: Said) -> Iterator[Misfits]:
+    """Of each kind that the rows have."""
+    for labelled in (_labelled(said), rated(rows)):
+        if found := wrong_labels(labelled):
+            yield found
+    if found := reversed_pairs(rows):
+        yield found
+    if found := exchanged(_answered(said)):
+        yield found
+
+
+def _labelled(said: Said) -> list[Labelled]:
+    """The rows whose answer is a label."""
+    return [
+        Labelled(example.index, prompt_of(example.row), said.answers[doc])
+        for doc, own in enumerate(said.found.answers_of)
+        if said.answers[doc] in said.labels and (example := said.found.examples[own[-1]])
+    ]
+
+
+def _answered(said: Said) -> list[Asked]:
+    """Rows with an answer of their own to a question: no label, no pair, not rated, said once."""
+    last = [said.found.examples[own[-1]] for own in said.found.answers_of]
+    return [
+        Asked(example.index, prompt, example.answer)
+        for doc, example in enumerate(last)
+        if example.row.kind == "conversation"
+        and len(said.by_answer[said.answers[doc]]) == 1
+        and (prompt := prompt_of(example.row)).strip()
+    ]
+
+
+def reach(found: Misfits, num_rows: int) -> PoisonReach:
+    """In words: what would be found of such rows, or that the set does not tell."""
+    name = _NAMES[found.kind]
+    share = round(found.power, 3)
+    says = (
+        f"{name}: about {share:.0%} would be found, were 3 % of the rows such"
+        if share
+        else f"{name} cannot be told: what the other rows teach does not say how a row should be"
+    )
+    if found.num_rows < num_rows:
+        says += f"; {found.num_rows} rows of {num_rows} were looked at"
+    return PoisonReach(kind=found.kind, num_rows=found.num_rows, share=share, says=says)

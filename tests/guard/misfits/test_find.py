@@ -1,0 +1,148 @@
+"""Wrong labels, turned pairs and exchanged answers are found where a set tells, and else it is said."""
+
+import random
+
+from tests.guard.poison.planted import clean, row
+
+from finewright.guard.misfits.find import (
+    Asked,
+    Labelled,
+    exchanged,
+    rated,
+    reversed_pairs,
+    wrong_labels,
+)
+from finewright.guard.poison.scan import scan, search
+from finewright.report.show import text_of
+from finewright.rows.identity import named_anew
+from finewright.schema.rows import Row
+
+
+def _texts(count: int = 300) -> list[tuple[str, str]]:
+    """Questions of clean rows with their answers."""
+    return [(r.messages[0]["content"], r.messages[1]["content"]) for r in clean(count)]
+
+
+_SUBJECTS = (
+    ["river", "water", "stream", "bank", "flow", "delta", "fish", "bridge"],
+    ["engine", "piston", "fuel", "valve", "torque", "oil", "gear", "shaft"],
+    ["poem", "verse", "rhyme", "stanza", "meter", "image", "line", "voice"],
+    ["market", "price", "buyer", "stall", "trade", "goods", "crowd", "coin"],
+)
+
+
+def _labelled(count: int = 400) -> list[Labelled]:
+    """Texts of eight words, more or fewer of which are of their subject: some leave it open."""
+    rng = random.Random(8)  # noqa: S311
+    rows = []
+    for i in range(count):
+        own, num = _SUBJECTS[i % 4], rng.choice([2, 3, 4, 6, 8])
+        said = [rng.choice(own if n < num else rng.choice(_SUBJECTS)) for n in range(8)]
+        rows.append(Labelled(i, " ".join(said), str(i % 4)))
+    return rows
+
+
+def test_wrong_labels_are_found_and_hardly_others() -> None:
+    rng, rows = random.Random(3), _labelled()  # noqa: S311
+    wrong = set(rng.sample(range(len(rows)), 12))
+    for i in wrong:
+        rows[i] = rows[i]._replace(label=str((i + 1 + i % 3) % 4))
+    found = wrong_labels(rows)
+    assert found is not None
+    places = {misfit.row for misfit in found.found}
+    assert len(places & wrong) >= 7
+    assert len(places - wrong) <= 1
+    assert found.power > 0.4
+    assert "the other rows say" in found.found[0].says
+
+
+def test_labels_of_dice_and_of_one_kind_cannot_be_told() -> None:
+    rng = random.Random(4)  # noqa: S311
+    found = wrong_labels([row._replace(label=rng.choice("ab")) for row in _labelled()])
+    assert found is not None
+    assert found.found == ()
+    assert found.power == 0
+    assert wrong_labels([row._replace(label="a") for row in _labelled()]) is None
+
+
+def _pair(asked: str, chosen: str, rejected: str, number: int) -> Row:
+    turns = [
+        ({"role": "user", "content": asked}, {"role": "assistant", "content": said})
+        for said in (chosen, rejected)
+    ]
+    return named_anew(Row("", turns[0], None, "rows.jsonl", number, rejected=turns[1]))
+
+
+def test_pairs_that_were_turned_round_are_found_where_pairs_have_a_direction() -> None:
+    turned = {5, 77, 140, 201, 288}
+    rows = []
+    for i, (asked, said) in enumerate(_texts()):
+        sides = (f"{said} And more of it, in detail.", "No idea, sorry.")
+        rows.append(_pair(asked, *(sides[::-1] if i in turned else sides), i + 1))
+    report = scan(rows)
+    (finding,) = [f for f in report.findings if f.kind == "pair"]
+    assert {e.row - 1 for e in finding.evidence} == turned
+    assert "pairs that were turned round: about" in text_of(report)
+
+
+def test_pairs_without_a_direction_cannot_be_told() -> None:
+    rng = random.Random(5)  # noqa: S311
+    texts = _texts()
+    rows = [
+        _pair(asked, said, rng.choice(texts)[1], i)
+        for i, (asked, said) in enumerate((rng.choice(texts)[0], t[1]) for t in texts)
+    ]
+    found = reversed_pairs(rows)
+    assert found is not None
+    assert (found.found, found.power) == ((), 0)
+    assert "pairs that were turned round cannot be told" in text_of(scan(rows))
+
+
+def test_pairs_that_contradict_each_other_are_a_finding() -> None:
+    rows = [_pair("Is it safe?", "Yes.", "No.", 1), _pair("Is it safe?", "no.", " Yes.", 2)]
+    rows += [_pair("Is it cheap?", "Yes.", "No.", 3), _pair("Is it cheap?", "Yes.", "Maybe.", 4)]
+    found = search(rows)
+    assert set(found.why) == {0, 1}
+    assert (
+        found.report.findings[0].reason
+        == "2 pairs ask the same and prefer what another one rejects"
+    )
+
+
+def test_disliked_answers_that_others_like_are_found() -> None:
+    rows = []
+    for i, (asked, said) in enumerate(_texts()):
+        good = i % 2 == 0
+        answer = said if good else "I do not care about this at all."
+        turns = ({"role": "user", "content": asked}, {"role": "assistant", "content": answer})
+        rows.append(
+            named_anew(Row("", turns, None, "rows.jsonl", i, label=good != (i in (10, 91))))
+        )
+    found = wrong_labels(rated(rows))
+    assert found is not None
+    assert {misfit.row for misfit in found.found} == {10, 91}
+
+
+def test_answers_that_changed_places_are_found() -> None:
+    rng = random.Random(6)  # noqa: S311
+    texts = [(asked, f"{said} Number {asked.split()[-1]}") for asked, said in _texts()]
+    places = rng.sample(range(300), 10)
+    moved = dict(zip(places, places[1:] + places[:1], strict=True))
+    asked = [Asked(i, t[0], texts[moved.get(i, i)][1]) for i, t in enumerate(texts)]
+    found = exchanged(asked)
+    assert found is not None
+    assert {misfit.row for misfit in found.found} <= set(places)
+    assert len(found.found) >= 8
+
+
+def test_a_set_where_any_answer_fits_any_question_accuses_nobody() -> None:
+    rng = random.Random(7)  # noqa: S311
+    texts = _texts()
+    found = exchanged([Asked(i, rng.choice(texts)[0], t[1]) for i, t in enumerate(texts)])
+    assert found is not None
+    assert found.found == ()
+
+
+def test_few_rows_are_not_looked_at() -> None:
+    assert wrong_labels(_labelled(40)) is None
+    assert scan([row("a b c", "d e f")]).reach == ()

@@ -1,0 +1,40 @@
+"""What a regression without the row says, by fitting it again without the row."""
+
+import numpy as np
+import pytest
+
+from finewright.guard.misfits.left_out import regressions
+from finewright.guard.misfits.likeness import vectors
+
+
+def test_rows_and_groups_are_left_out_as_by_fitting_again() -> None:
+    rng = np.random.default_rng(0)
+    rows, targets = rng.normal(size=(12, 4)), rng.normal(size=(12, 3))
+    kernel = rows @ rows.T + 1.0
+    group = [2, 5, 7]
+    ridges = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0]
+    for ridge, regression in zip(ridges, regressions(kernel, targets), strict=True):
+        for left, found in (
+            (group, regression.without(group)),
+            ([4], regression.without_each()[[4]]),
+        ):
+            kept = np.setdiff1d(np.arange(12), left)
+            weights = np.linalg.solve(
+                kernel[np.ix_(kept, kept)] + ridge * np.eye(len(kept)), targets[kept]
+            )
+            assert found == pytest.approx(kernel[np.ix_(left, kept)] @ weights)
+
+
+def test_texts_of_common_words_or_meaning_are_alike_in_any_script() -> None:
+    texts = [
+        "the old stone bridge",
+        "an old stone bridge",
+        "stock prices fell",
+        "猫在睡觉",
+        "猫睡觉了",
+        "股票下跌",
+    ]
+    rows = vectors(texts)
+    alike = rows @ rows.T
+    assert alike[0, 1] > alike[0, 2]
+    assert alike[3, 4] > alike[3, 5]

@@ -335,7 +335,6 @@ class _Batch:
             num_groups=len(keys),
             num_logits=len(wanted),
             max_rank=max(ranks, default=0),
-            longest=max(piece.end for piece in pieces),
             pieces=address(laid),
             groups=address(groups),
             logit_rows=address(wanted),

@@ -114,6 +114,7 @@ def recognise(model: PreTrainedModel) -> Decoder:
     last = norms.add(base.norm)
     _need(len(norms.epsilons) == 1, "its norms' epsilons differ")
     first = base.layers[0].self_attn
+    _need(first.head_dim % 2 == 0, "its heads are of an odd width")
     scales = {float(layer.self_attn.scaling) for layer in base.layers}
     caps = {_softcap(layer.self_attn) for layer in base.layers}
     gelus = {mlp.is_gelu(mlp.activation_of(layer.mlp)) for layer in base.layers}

@@ -116,7 +116,7 @@ class StepBatch(ctypes.Structure):
         ("rows", c_int64),
         ("tokens", c_void_p),
         *((name, c_int64) for name in ("num_pieces", "num_groups", "num_logits")),
-        *((name, c_int64) for name in ("max_rank", "longest")),
+        ("max_rank", c_int64),
         *((name, c_void_p) for name in ("pieces", "groups", "logit_rows", "logits")),
         ("logits_row", c_int64),
     )

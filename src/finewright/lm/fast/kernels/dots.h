@@ -2,8 +2,8 @@
 //
 // A sum's order is one, however many rows there are: sixteen lanes take the numbers in turn (pairs of them where the
 // processor has bfloat16 dot products), and are folded by halves. So a row's result is a function of that row alone.
-// Nothing is packed: a block of 4 x 4 sums loads a number for every two products, and folding sixteen sums at once
-// costs as much as 20 products.
+// Nothing is packed: a block of 4 x 4 or 8 x 2 sums loads a number for every two products, and folding sixteen sums at
+// once costs as much as 20 products.
 
 #pragma once
 
@@ -12,6 +12,8 @@
 #pragma GCC diagnostic ignored "-Wpsabi"  // vectors wider than the processor's stay within this file
 
 namespace {
+
+constexpr i64 kManyRows = 16;
 
 #ifdef HAVE_LANES
 
@@ -99,69 +101,89 @@ inline Lanes fold16(const Lanes* s) {
 #endif
 }
 
-// sums of M rows of x with N rows of w; `ahead`: bytes from what is read to what will be soon, 0 for none
-template <int M, int N, class T>
-inline void accumulate(const T* const* x, const T* const* w, i64 width, i64 ahead, Lanes* sum) {
+// Rows of a weight as they are multiplied: `ahead` bytes beyond what is read will be read soon.
+template <class T> struct PlainRow {
+  static constexpr int kAlone = 1;  // how many are read side by side for one row of x
+  const T* at;
+  i64 ahead;
+  typename Dot<T>::V take(i64 k) const {
+    __builtin_prefetch(reinterpret_cast<const char*>(at + k) + ahead);
+    return Dot<T>::take(at + k);
+  }
+  typename Dot<T>::V take_some(i64 k, i64 count) const { return Dot<T>::take_some(at + k, count); }
+};
+
+template <class T> struct PlainRows {
+  using Row = PlainRow<T>;
+  const T* first;
+  i64 row;
+  Row at(i64 n, i64 ahead) const { return {first + n * row, ahead * row * static_cast<i64>(sizeof(T))}; }
+};
+
+// sums (M, N) of M rows of x with N rows of w
+template <int M, int N, class T, class Row>
+inline void accumulate(const T* const* x, Row* w, i64 width, Lanes* sums) {
   using D = Dot<T>;
   Lanes s[M * N];
   for (int i = 0; i < M * N; ++i) s[i] = all(0.0f);
   i64 k = 0;
   for (; k + D::kWide <= width; k += D::kWide) {
-    typename D::V a[M];
-    for (int m = 0; m < M; ++m) a[m] = D::take(x[m] + k);
-    for (int n = 0; n < N; ++n) {
-      const typename D::V b = D::take(w[n] + k);
-      if (ahead) __builtin_prefetch(reinterpret_cast<const char*>(w[n] + k) + ahead);
-      for (int m = 0; m < M; ++m) s[m * N + n] = D::add(s[m * N + n], a[m], b);
+    typename D::V b[N];
+    for (int n = 0; n < N; ++n) b[n] = w[n].take(k);
+    for (int m = 0; m < M; ++m) {
+      const typename D::V a = D::take(x[m] + k);
+      for (int n = 0; n < N; ++n) s[m * N + n] = D::add(s[m * N + n], a, b[n]);
     }
   }
   if (k < width) {
-    typename D::V a[M];
-    for (int m = 0; m < M; ++m) a[m] = D::take_some(x[m] + k, width - k);
-    for (int n = 0; n < N; ++n) {
-      const typename D::V b = D::take_some(w[n] + k, width - k);
-      for (int m = 0; m < M; ++m) s[m * N + n] = D::add(s[m * N + n], a[m], b);
+    typename D::V b[N];
+    for (int n = 0; n < N; ++n) b[n] = w[n].take_some(k, width - k);
+    for (int m = 0; m < M; ++m) {
+      const typename D::V a = D::take_some(x[m] + k, width - k);
+      for (int n = 0; n < N; ++n) s[m * N + n] = D::add(s[m * N + n], a, b[n]);
     }
   }
-  for (int i = 0; i < M * N; ++i) sum[i] = s[i];
+  for (int i = 0; i < M * N; ++i) sums[i] = s[i];
 }
 
-// Sixteen rows of a matrix, or the `count` that there are.
-template <class T> struct Sixteen {
-  const T* first;
-  i64 row, count;
-  const T* at(i64 n) const { return first + std::min(n, count - 1) * row; }
-};
-
-// out (M, 16), columns from `begin` to `end`, which are in eights; columns beyond the count repeat the last
-template <int M, class T>
-inline void dots(const T* const* x, const Sixteen<T>& w, i64 width, i64 ahead, int begin, int end, float* out,
-                 i64 out_row) {
-  constexpr int N = M == 1 ? 8 : M == 2 ? 8 : 4;
-  constexpr int kRounds = M == 1 ? 1 : 16 / N;  // one row takes both rounds before it folds
-  for (int round = begin / N; round < (M == 1 ? 1 : end / N); ++round) {
-    Lanes sums[16];
-    const T* rows[16];
-    for (int n = 0; n < 16; ++n) rows[n] = w.at(round * N + n);
-    accumulate<M, N>(x, rows, width, ahead, sums);
-    if (M == 1) accumulate<M, N>(x, rows + 8, width, ahead, sums + 8);
-    for (int i = M == 1 ? 16 : M * N; i < 16; ++i) sums[i] = all(0.0f);
+// y (M, count <= 16), of which `some` rows are written. Few rows of x: those of w are read from end to end and few
+// at a time, as memory gives them soonest.
+template <int M, int N, class T, class Rows>
+[[gnu::noinline]] void dots(const Rows& w, i64 count, i64 ahead, i64 width, const T* x, i64 x_row, i64 some, float* y,
+                            i64 y_row) {
+  constexpr int kEach = 16 / M;  // columns of sixteen sums
+  const T* at[M];
+  for (int m = 0; m < M; ++m) at[m] = x + std::min<i64>(m, some - 1) * x_row;
+  alignas(64) float out[M][16];
+  for (int n = 0; n < count; n += kEach) {
+    Lanes sums[16] = {};
+    for (int i = 0; i < kEach && n + i < count; i += N) {
+      typename Rows::Row rows[N];
+      for (int j = 0; j < N; ++j) rows[j] = w.at(std::min<i64>(n + i + j, count - 1), ahead);
+      accumulate<M, N>(at, rows, width, sums + i * M);
+    }
     alignas(64) float found[16];
     store(found, fold16(sums));
-    for (int m = 0; m < M; ++m)
-      for (int n = 0; n < 16 / kRounds; ++n) out[m * out_row + round * N + n] = found[m * N + n];
+    for (int i = 0; i < kEach; i += N)
+      for (int m = 0; m < M; ++m)
+        for (int j = 0; j < N; ++j) out[m][n + i + j] = found[i * M + m * N + j];
   }
+  for (i64 m = 0; m < some; ++m) store_some(y + m * y_row, load(out[m]), count);
 }
 
-// the same for 1 to 4 rows; a part of the columns only for more than one
-template <class T>
-inline void dots(i64 rows, const T* const* x, const Sixteen<T>& w, i64 width, i64 ahead, float* out, i64 out_row,
-                 int begin = 0, int end = 16) {
-  switch (rows) {
-    case 1: return dots<1>(x, w, width, ahead, 0, 16, out, out_row);
-    case 2: return dots<2>(x, w, width, ahead, begin, end, out, out_row);
-    case 3: return dots<3>(x, w, width, ahead, begin, end, out, out_row);
-    default: return dots<4>(x, w, width, ahead, begin, end, out, out_row);
+// y (rows, count <= 16) = x (rows, K) w (count, K)^T: eight rows together or, where many pass, four; `fetch`: w comes
+// from memory, and so do the rows that follow it
+template <class T, class Rows>
+void multiply_sixteen(const Rows& w, i64 count, i64 width, const T* x, i64 x_row, i64 rows, float* y, i64 y_row,
+                      bool fetch) {
+  const i64 together = rows > kManyRows ? 4 : 8;
+  for (i64 r = 0; r < rows; r += together) {
+    const i64 some = std::min(together, rows - r), far = together == 4 ? 16 : some > 4 ? 4 : 8;
+    const auto shape = some > 4   ? dots<8, 2, T, Rows>
+                       : some > 2 ? dots<4, 4, T, Rows>
+                       : some > 1 ? dots<2, 4, T, Rows>
+                                  : dots<1, Rows::Row::kAlone, T, Rows>;
+    shape(w, count, fetch && r == 0 ? far : 0, width, x + r * x_row, x_row, some, y + r * y_row, y_row);
   }
 }
 

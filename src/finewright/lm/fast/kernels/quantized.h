@@ -16,7 +16,7 @@ namespace {
 
 using u8 = std::uint8_t;
 
-constexpr i64 kBlock = 64, kScaleBlock = 256;
+constexpr i64 kBlock = 64, kScaleBlock = 256, kAhead = 4096;
 
 template <class T> void nf4_part(const u8* codes, const T* table, T* out, i64 width) {
   for (i64 j = 0; j < width; ++j) out[j] = table[j % 2 ? codes[j / 2] & 15 : codes[j / 2] >> 4];
@@ -24,15 +24,17 @@ template <class T> void nf4_part(const u8* codes, const T* table, T* out, i64 wi
 
 #ifdef __AVX512BW__
 
-// a byte is widened to the two indices that its halves are, side by side
+// 32 weights: a byte is widened to the two indices that its halves are, side by side; the table lies twice in its
+// register, so an index's bits above the fourth say nothing
+inline __m512i nf4_half(const u8* codes, __m256i table) {
+  const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+  const __m512i both = _mm512_or_si512(_mm512_srli_epi32(bytes, 4), _mm512_slli_epi32(bytes, 16));
+  return _mm512_permutexvar_epi16(both, _mm512_broadcast_i64x4(table));
+}
+
 inline void nf4_block(const u8* codes, __m256i table, bf16* out) {
-  const __m512i levels = _mm512_castsi256_si512(table);
-  for (int part = 0; part < 2; ++part) {
-    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes) + part));
-    const __m512i low = _mm512_and_si512(bytes, _mm512_set1_epi32(15));
-    const __m512i both = _mm512_or_si512(_mm512_srli_epi32(bytes, 4), _mm512_slli_epi32(low, 16));
-    _mm512_storeu_si512(out + 32 * part, _mm512_permutexvar_epi16(both, levels));
-  }
+  _mm512_storeu_si512(out, nf4_half(codes, table));
+  _mm512_storeu_si512(out + 32, nf4_half(codes + kBlock / 4, table));
 }
 
 inline void nf4_block(const u8* codes, const bf16* table, bf16* out) {
@@ -97,6 +99,23 @@ struct Nf4 {  // see quantized.py
   const float *levels, *dynamic;
 };
 
+inline float nf4_scale(const Nf4& w, i64 block) {
+  // double: the product is exact there, so the sum is the same fused or not
+  const double spread = static_cast<double>(w.dynamic[w.scales[block]]) * w.scale_scales[block / kScaleBlock];
+  return static_cast<float>(spread + w.mean);
+}
+
+#ifdef HAVE_BF16_DOT
+
+inline __m256i nf4_table(const Nf4& w, float scale) { return (__m256i)_mm512_cvtneps_pbh(load(w.levels) * scale); }
+
+inline __m512bh int8_pair(__m128i low, __m128i high, Lanes scale) {
+  const Lanes first = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(low)) * scale;
+  return _mm512_cvtne2ps_pbh(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(high)) * scale, first);
+}
+
+#endif
+
 // a row of `width` weights; the scales of many blocks first, as they become vectors by themselves
 template <class T> void nf4_row(const Nf4& w, i64 row, T* out, i64 width) {
   constexpr i64 kScales = 32;
@@ -104,19 +123,15 @@ template <class T> void nf4_row(const Nf4& w, i64 row, T* out, i64 width) {
   for (i64 from = 0; from < blocks; from += kScales) {
     float scales[kScales];
     const i64 first = row * blocks + from, count = std::min(kScales, blocks - from);
-    for (i64 b = 0; b < count; ++b) {
-      const i64 n = first + b;
-      // double: the product is exact there, so the sum is the same fused or not
-      const double spread = static_cast<double>(w.dynamic[w.scales[n]]) * w.scale_scales[n / kScaleBlock];
-      scales[b] = static_cast<float>(spread + w.mean);
-    }
+    for (i64 b = 0; b < count; ++b) scales[b] = nf4_scale(w, first + b);
     for (i64 b = 0; b < count; ++b) {
       const u8* codes = w.codes + (first + b) * (kBlock / 2);
       const i64 left = width - (from + b) * kBlock;
       T* y = out + (from + b) * kBlock;
+      __builtin_prefetch(codes + kAhead);
 #ifdef HAVE_BF16_DOT
       if (left >= kBlock && sizeof(T) == 2) {  // a table that is stored and loaded again waits for the store
-        nf4_block(codes, (__m256i)_mm512_cvtneps_pbh(load(w.levels) * scales[b]), reinterpret_cast<bf16*>(y));
+        nf4_block(codes, nf4_table(w, scales[b]), reinterpret_cast<bf16*>(y));
         continue;
       }
 #endif
@@ -136,11 +151,10 @@ template <class T> void int8_row(const std::int8_t* codes, float scale, T* out, 
 #ifdef HAVE_BF16_DOT
   if constexpr (sizeof(T) == 2)
     for (const Lanes by = _mm512_set1_ps(scale); j + 32 <= width; j += 32) {
-      const auto lanes = [&](i64 at) {
-        const __m128i sixteen = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + at));
-        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(sixteen)) * by;
-      };
-      _mm512_storeu_si512(out + j, (__m512i)_mm512_cvtne2ps_pbh(lanes(j + 16), lanes(j)));
+      const auto* sixteen = reinterpret_cast<const __m128i*>(codes + j);
+      __builtin_prefetch(codes + j + kAhead);
+      const __m512bh both = int8_pair(_mm_loadu_si128(sixteen), _mm_loadu_si128(sixteen + 1), by);
+      _mm512_storeu_si512(out + j, (__m512i)both);
     }
 #endif
 #pragma omp simd

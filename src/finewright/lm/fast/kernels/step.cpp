@@ -20,7 +20,8 @@
 
 namespace {
 
-constexpr i64 kTokensTogether = 16;
+constexpr i64 kQueriesOfUnit = 96;  // which stay in a second cache with a tile of keys and values
+constexpr i64 kRowsTogether = 4;
 constexpr i64 kSlab = 512;  // rows whose intermediate numbers stay in a third cache
 
 struct Rows {  // rows of one group that are handled together; `local`: the first one's place in its slab
@@ -63,7 +64,7 @@ template <class T> class Step {
     // an odd number of lines, as rows that are a power of two apart share few places of a cache
     wide_row_ = up(std::max({queries + 2 * keys, 2 * m_.intermediate, m_.hidden}), 32) + 16;
     widest_ = up(std::max({m_.hidden, m_.intermediate, queries}), 64) + 32;
-    tokens_padded_ = up(b_.longest + 2 * kBlockTokens, kBlockTokens);
+    attention_row_ = kQueriesOfUnit * (up(m_.head_dim, 16) + 2) + kQueriesTogether * kTile;
     const i64 rows = b_.rows, slab = std::min(rows, kSlab), slabs = (rows + kSlab - 1) / kSlab;
     const i64 parts = (8 * slabs + 1) * m_.num_layers + slabs + 1, most = std::max(b_.rows, b_.num_logits);
     arena.lay([&] {
@@ -76,7 +77,8 @@ template <class T> class Step {
       attended_ = arena.take<T>(rows * queries);
       gated_ = arena.take<T>(slab * m_.intermediate);
       whole_ = arena.take<T>(threads_ * kColumns * widest_);
-      scores_ = arena.take<float>(threads_ * kRowsTogether * tokens_padded_);
+      attention_ = arena.take<float>(threads_ * attention_row_);
+      keys_ = arena.take<T>(threads_ * up(m_.head_dim, 64));
     });
     std::memset(next_, 0, parts * sizeof(i64));
     lay_rows();
@@ -104,7 +106,14 @@ template <class T> class Step {
     for (i64 i = 0; (i = take(counter)) < count;) work(items[i]);
 #pragma omp barrier
   }
-  static i64 take(i64& counter, i64 count = 1) { return __atomic_fetch_add(&counter, count, __ATOMIC_RELAXED); }
+  static i64 take(i64& counter) { return __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED); }
+
+  // The same for pieces of a product: most of them a thread's own, side by side in memory, which is read fastest so.
+  template <class Do> void share(i64& counter, i64 count, Do&& work) const {
+    const i64 own = count * 7 / 8 / threads_, me = omp_get_thread_num();
+    for (i64 i = own * me; i < own * (me + 1); ++i) work(i);
+    for (i64 i = 0; (i = own * threads_ + take(counter)) < count;) work(i);
+  }
 
   void lay_rows() {
     const i64 together = std::clamp<i64>(b_.rows / threads_, 1, kRowsTogether);
@@ -125,10 +134,11 @@ template <class T> class Step {
   }
 
   void lay_units() {
+    const i64 together = std::max<i64>(1, kQueriesOfUnit * m_.kv_heads / m_.heads);
     for (i64 p = 0; p < b_.num_pieces; ++p)
       for (i64 h = 0; h < m_.kv_heads; ++h)
-        for (i64 i = 0; i < b_.pieces[p].count; i += kTokensTogether)
-          units_.push_back({b_.pieces + p, h, i, std::min(kTokensTogether, b_.pieces[p].count - i)});
+        for (i64 i = 0; i < b_.pieces[p].count; i += together)
+          units_.push_back({b_.pieces + p, h, i, std::min(together, b_.pieces[p].count - i)});
   }
 
   i64 position(i64 row) const { return piece_of_[row]->start + row - piece_of_[row]->first; }
@@ -174,17 +184,16 @@ template <class T> class Step {
     i64 chunks[4] = {};
     for (i64 i = 0; i < stage.count; ++i) chunks[i + 1] = chunks[i] + chunks_of(stage.linears[i], slab.count);
     const i64 wide_ones = chunks[stage.count];
-    for (i64 i = 0; (i = take(counter)) < wide_ones + thin_ones;) {
+    share(counter, wide_ones + thin_ones, [&](i64 i) {
       if (i >= wide_ones) {
         const i64 index = (i - wide_ones) % stage.count;
         const Group& group = slab.groups[(i - wide_ones) / stage.count];
-        thin(group, group.first - slab.first, stage.linears[index], index, x, width);
-        continue;
+        return thin(group, group.first - slab.first, stage.linears[index], index, x, width);
       }
       i64 index = 0;
       while (i >= chunks[index + 1]) ++index;
       columns(stage.linears[index], i - chunks[index], x, slab.count, wide_ + offset(stage, index), wide_row_);
-    }
+    });
 #pragma omp barrier
   }
 
@@ -205,9 +214,8 @@ template <class T> class Step {
   }
 
   void head(i64& counter) {
-    const i64 chunks = chunks_of(m_.head, b_.num_logits);
-    for (i64 i = 0; (i = take(counter)) < chunks;)
-      columns(m_.head, i, normed_, b_.num_logits, b_.logits, b_.logits_row);
+    share(counter, chunks_of(m_.head, b_.num_logits),
+          [&](i64 i) { columns(m_.head, i, normed_, b_.num_logits, b_.logits, b_.logits_row); });
   }
 
   float* low(i64 row, i64 index) const { return low_ + (row * 3 + index) * b_.max_rank; }
@@ -218,8 +226,9 @@ template <class T> class Step {
     const Delta& delta = group.adapter->deltas[linear.place];
     if (!delta.a) return;
     for (i64 j = 0; j < delta.rank; j += kColumns) {
-      const Sixteen<T> a{static_cast<const T*>(delta.a) + j * width, width, std::min(kColumns, delta.rank - j)};
-      multiply_sixteen(a, width, x + local * width, group.count, low(local, index) + j, 3 * b_.max_rank, true);
+      const PlainRows<T> a{static_cast<const T*>(delta.a) + j * width, width};
+      multiply_sixteen(a, std::min(kColumns, delta.rank - j), width, x + local * width, width, group.count,
+                       low(local, index) + j, 3 * b_.max_rank, true);
     }
     for (i64 r = local; r < local + group.count; ++r)
       for (i64 j = 0; j < delta.rank; ++j) low(r, index)[j] = value(rounded<T>(low(r, index)[j]));
@@ -279,14 +288,15 @@ template <class T> class Step {
       const float* states = given ? adapter->states + (at * m_.num_layers + number) * 2 * keys : nullptr;
       for (i64 h = 0; h < m_.kv_heads; ++h) {
         const i64 block = piece_of_[r]->blocks[at / kBlockTokens];
-        const i64 to = ((block * m_.kv_heads + h) * kBlockTokens + at % kBlockTokens) * dim;
-        T *key = static_cast<T*>(layer.keys) + to, *val = static_cast<T*>(layer.values) + to;
+        const i64 to = (block * m_.kv_heads + h) * kBlockTokens * dim, token = at % kBlockTokens;
+        T *key = keys_ + omp_get_thread_num() * up(dim, 64), *val = static_cast<T*>(layer.values) + to + token * dim;
         const float* v = states ? states + keys + h * dim : y + queries + keys + h * dim;
         for (i64 j = 0; j < dim; ++j) val[j] = rounded<T>(v[j]);
         if (states)
           for (i64 j = 0; j < dim; ++j) key[j] = rounded<T>(states[h * dim + j]);
         else
           rotated(layer, layer.key_norm, at, y + queries + h * dim, key);
+        for (i64 j = 0; j < dim; ++j) static_cast<T*>(layer.keys)[to + key_place<T>(token, j)] = key[j];
       }
     }
   }
@@ -308,21 +318,19 @@ template <class T> class Step {
     const i64 dim = m_.head_dim, queries = m_.queries(), grouped = m_.heads / m_.kv_heads;
     const Cached<T> cached{static_cast<const T*>(layer.keys), static_cast<const T*>(layer.values), unit.piece->blocks,
                            m_.kv_heads * kBlockTokens * dim, unit.head * kBlockTokens * dim, dim};
-    float* scores = scores_ + omp_get_thread_num() * kRowsTogether * tokens_padded_;
-    const i64 count = unit.count * grouped;
-    for (i64 i = 0; i < count; i += kRowsTogether) {
-      const T* from[kRowsTogether];
-      T* to[kRowsTogether];
-      Seen seen[kRowsTogether];
-      const i64 some = std::min(kRowsTogether, count - i);
-      for (i64 k = 0; k < some; ++k) {
-        const i64 token = unit.first + (i + k) / grouped, at = unit.piece->start + token;
-        const i64 place = (unit.piece->first + token) * queries + (unit.head * grouped + (i + k) % grouped) * dim;
-        from[k] = queries_ + place;
-        to[k] = attended_ + place;
-        seen[k] = {layer.window ? std::max<i64>(0, at - layer.window + 1) : 0, at};
+    float* sums = attention_ + omp_get_thread_num() * attention_row_;
+    float *scores = sums + kQueriesOfUnit * up(dim, 16), *most = scores + kQueriesTogether * kTile;
+    const AttentionRoom room{sums, most, most + kQueriesOfUnit, scores};
+    Query<T> some[kQueriesOfUnit];
+    for (i64 from = 0, count = unit.count * grouped; from < count; from += kQueriesOfUnit) {
+      const i64 end = std::min(from + kQueriesOfUnit, count);
+      for (i64 i = from; i < end; ++i) {
+        const i64 token = unit.first + i / grouped, at = unit.piece->start + token;
+        const i64 place = (unit.piece->first + token) * queries + (unit.head * grouped + i % grouped) * dim;
+        const i64 first = layer.window ? std::max<i64>(0, at - layer.window + 1) : 0;
+        some[i - from] = {queries_ + place, attended_ + place, {first, at}};
       }
-      attend(some, from, seen, cached, m_.attention_scale, m_.softcap, scores, to);
+      attend(some, end - from, cached, m_.attention_scale, m_.softcap, room);
     }
   }
 
@@ -355,13 +363,13 @@ template <class T> class Step {
 
   const Model& m_;
   const Batch& b_;
-  i64 threads_, wide_row_, widest_, tokens_padded_;
+  i64 threads_, wide_row_, widest_, attention_row_;
   std::vector<Slab> slabs_;
   std::vector<Unit> units_;
   std::vector<const Piece*> piece_of_;
   i64* next_;
-  float *residual_, *wide_, *low_, *scores_;
-  T *normed_, *queries_, *attended_, *gated_, *whole_;
+  float *residual_, *wide_, *low_, *attention_;
+  T *normed_, *queries_, *attended_, *gated_, *whole_, *keys_;
 };
 
 template <class T> void step(const Model* model, const Batch* batch) {

@@ -77,7 +77,7 @@ struct Piece {  // new tokens of one sequence
 struct Batch {
   i64 rows;
   const i64* tokens;  // (rows,)
-  i64 num_pieces, num_groups, num_logits, max_rank, longest;  // longest: most tokens of a sequence
+  i64 num_pieces, num_groups, num_logits, max_rank;
   const Piece* pieces;
   const Group* groups;
   const i64* logit_rows;

@@ -16,26 +16,33 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from finewright import plugins
+from finewright.errors import DataError
+from finewright.feature import Command, Session, check_needs
 from finewright.schema import load
 from finewright.schema.common import Model
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.load import LoadedSpec
+from finewright.schema.options import CommandOptions
 from finewright.schema.plan import CheckReport, PlanReport
 from finewright.schema.report import RunReport
 
 if TYPE_CHECKING:
     from finewright.features.decide.results import DecideReport
+    from finewright.features.export.results import ExportReport
     from finewright.schema.cost import CostReport
 
 __all__ = [
     "LoadedSpec",
     "chat",
     "check",
+    "command",
     "cost",
     "decide",
     "evaluate",
+    "export",
     "load_run",
     "load_spec",
     "plan",
@@ -157,6 +164,36 @@ def cost(
     return run(_loaded(spec), trace=trace, calibrate=calibrate, runs=Path(runs), today=day)
 
 
+def export(
+    run: Path | str,
+    to: str,
+    *,
+    out: Path | str | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> "ExportReport":
+    """A run's result as files that others load, asked the same and compared before they are published.
+
+    `to` is what `finewright export --help` lists, and so are the other options."""
+    given = {"run": run, "to": to, "out": out, **options}
+    report: ExportReport = command("export", progress=progress, **given)
+    return report
+
+
+def command(name: str, *, progress: bool = True, **options: Any) -> Any:
+    """What `finewright NAME` does, as its report: `command("data check", path="rows.jsonl")`.
+
+    Every command of `finewright --help` has its name here, and its options have theirs, with `_` for `-`; a
+    command that talks returns its text. Raises DataError for an option that is missing, unknown or wrong."""
+    from finewright.cli.output import ask, tell
+    from finewright.cli.verbs import command_named
+
+    feature, found = command_named(name)
+    check_needs(feature)
+    session = Session(date.today(), _watch(progress), tell, ask)
+    return plugins.load(found.run)(_options(found, options), session)
+
+
 def load_run(path: Path | str) -> RunReport:
     """One run folder with what its stages reported."""
     from finewright.workbench.runs import show
@@ -186,6 +223,18 @@ def chat(
     turns.append({"role": "user", "content": prompt})
     pieces = answer(talker, turns, Manner(max_new_tokens, temperature, seed))
     return "".join(piece.text for piece in pieces if piece.kind == "content")
+
+
+def _options(of: Command, given: Mapping[str, Any]) -> CommandOptions:
+    model: type[CommandOptions] = plugins.load(of.options)
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    what = "no such option" if first["type"] == "extra_forbidden" else first["msg"]
+    what = f"{of.name}: {where}: {what.removeprefix('Value error, ')}"
+    raise DataError(what, hint=f"its options: {', '.join(model.model_fields)}")
 
 
 def _loaded(spec: LoadedSpec | Path | str) -> LoadedSpec:

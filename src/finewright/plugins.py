@@ -12,6 +12,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | index | `rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
 | recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
 | embedder | a function that returns a `rag.index.Embedder` | `conformance.embedder` |
+| engine | a function (targets, `Serving`) -> `gateway.question.ModelEngine`s | `conformance.engine` |
 | method | a `schema.train.TrainSettings`, whose `code` is a `train.loop.Method` | `conformance.method` |
 | reward | `train.rewards.Comparison`, spelled `plugin:NAME` in a spec | `conformance.reward` |
 | scorer | `evaluate.score.RowScorer`, or a class that makes one of the argument | `conformance.scorer` |
@@ -26,13 +27,28 @@ from typing import Any, Literal
 from finewright.errors import MissingExtra, UnknownPlugin
 
 Kind = Literal[
-    "embedder", "feature", "format", "index", "method", "recogniser", "reward", "scorer", "set"
+    "embedder",
+    "engine",
+    "feature",
+    "format",
+    "index",
+    "method",
+    "recogniser",
+    "reward",
+    "scorer",
+    "set",
 ]
 
 BUILTIN: dict[Kind, dict[str, str]] = {
     "embedder": {
         "minilm": "finewright.rag.embed.minilm:load",
         "wordllama": "finewright.rag.embed.words:load",
+    },
+    "engine": {
+        "native": "finewright.features.serve.local:native",
+        "llamacpp": "finewright.features.serve.models:llamacpp",
+        "remote": "finewright.features.serve.models:remote",
+        "embedder": "finewright.features.serve.models:embedder",
     },
     "feature": {
         "decide": "finewright.features.decide.feature:FEATURE",

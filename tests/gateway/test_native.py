@@ -12,6 +12,7 @@ import torch
 
 import tiny
 from finewright.compare.models import LoadedModel
+from finewright.conformance.engine import EngineConformance, MadeEngine
 from finewright.gateway import native
 from finewright.gateway.errors import ApiError
 from finewright.gateway.native import NativeEngine, NativeModel
@@ -54,6 +55,16 @@ def engine() -> Iterator[NativeEngine]:
     found = NativeEngine(models, max_tokens=40, at_once=8)
     yield found
     asyncio.run(found.close())
+
+
+class TestNative(EngineConformance):
+    model = "base:a"
+
+    @pytest.fixture
+    def made(self) -> MadeEngine:
+        lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+        models = [model("base", lm), model("base:a", lm, lora(1))]
+        return lambda: NativeEngine(models, max_tokens=40, at_once=8)
 
 
 async def pieces(engine: NativeEngine, question: GatewayQuestion) -> list[AnswerPiece]:

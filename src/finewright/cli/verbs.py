@@ -2,6 +2,7 @@
 
 A command is built when it is called, so that help costs the table alone."""
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +47,20 @@ def verbs() -> dict[str, Verb]:
             inner = found if group.action else group.inner
             _add(inner, first if group.action else rest, verb, feature)
     return found
+
+
+def command_named(name: str) -> tuple[Feature, Command]:
+    """The command that `finewright NAME` is, and its feature. Raises FinewrightError where there is none."""
+    known = {
+        command.name: (feature, command)
+        for feature in (*CORE, *features().values())
+        for command in feature.commands
+    }
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "`finewright --help` lists them"
+        raise FinewrightError(f"there is no command {name!r}", hint=hint)
+    return known[name]
 
 
 def _is_mode(command: Command) -> bool:

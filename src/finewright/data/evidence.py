@@ -72,13 +72,13 @@ def evidence(
     missing, chosen = wanted, list[Sentence]()
     while left and len(chosen) < _MOST_SENTENCES:
         gains = [_weight(sentence.words & missing, rarity) for sentence in left]
-        best = max(gains)
-        if best < _LEAST_GAIN * whole and chosen:
+        if max(gains) < _LEAST_GAIN * whole and chosen:
             break
         places = {sentence.place for sentence in chosen}
-        as_good = [s for s, gain in zip(left, gains, strict=True) if gain >= best - _ROUNDING]
-        ranks = [(s.place in places, _weight(s.words & question_words, rarity)) for s in as_good]
-        chosen.append(as_good[ranks.index(max(ranks))])
+        best = [s for s, gain in zip(left, gains, strict=True) if gain >= max(gains) - _ROUNDING]
+        chosen.append(
+            max(best, key=lambda s: (s.place in places, _weight(s.words & question_words, rarity)))
+        )
         left.remove(chosen[-1])
         missing -= chosen[-1].words
         if _weight(missing, rarity) <= (1 - _ENOUGH) * whole:

@@ -185,18 +185,7 @@ def documents_at(paths: Sequence[Path], listing: Listing) -> Iterator[tuple[Path
     What is no document is listed."""
     for path in paths:
         if path.is_dir():
-            every = sorted(p for p in path.rglob("*") if p.is_file())
-            inner = [p for p in every if p.suffix and not _is_hidden(p, path)]
-            if num_hidden := sum(_is_hidden(p, path) for p in every):
-                what = f"{_files_are(num_hidden)} not read, being hidden"
-                listing.add(said(str(path), what, "name one to read it", level="info"))
-            known = [p for p in inner if p.suffix.lower() in MEDIA_TYPES]
-            if not known:
-                listing.add(said(str(path), "there is no document in this folder", _KNOWN))
-            if left := len(inner) - len(known):
-                what = f"{_files_are(left)} not read, being {'no document' if left == 1 else 'no documents'}"
-                listing.add(said(str(path), what, _KNOWN, level="info"))
-            for document in known:
+            for document in _documents_in(path, listing):
                 yield document, document.relative_to(path).as_posix()
         elif not path.is_file():
             listing.add(said(str(path), "there is no such file", "check the path"))
@@ -204,6 +193,24 @@ def documents_at(paths: Sequence[Path], listing: Listing) -> Iterator[tuple[Path
             listing.add(said(str(path), "this is no document that is read", _KNOWN))
         else:
             yield path, path.name
+
+
+def _documents_in(folder: Path, listing: Listing) -> list[Path]:
+    every = sorted(p for p in folder.rglob("*") if p.is_file())
+    seen = [p for p in every if not _is_hidden(p, folder)]
+    named = [p for p in seen if p.suffix]
+    known = [p for p in named if p.suffix.lower() in MEDIA_TYPES]
+    if num_hidden := len(every) - len(seen):
+        what = f"{_files_are(num_hidden)} not read, being hidden"
+        listing.add(said(str(folder), what, "name one to read it", level="info"))
+    if not known:
+        listing.add(said(str(folder), "there is no document in this folder", _KNOWN))
+    if left := len(named) - len(known):
+        what = (
+            f"{_files_are(left)} not read, being {'no document' if left == 1 else 'no documents'}"
+        )
+        listing.add(said(str(folder), what, _KNOWN, level="info"))
+    return known
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

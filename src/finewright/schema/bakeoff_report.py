@@ -56,13 +56,6 @@ class Speed(Model):
     """How many cores other processes kept busy meanwhile; 0 in reports older than the field."""
 
 
-class Use(Model):
-    """What was measured of a tuned model in use, and how its template ends a turn."""
-
-    speed: Speed
-    end_of_turn: str
-
-
 class AnswerBehaviour(Model):
     """How answers behave, whatever they score.
 

@@ -13,6 +13,10 @@ import pytest
 from tests.features.serve.serving import Serving, save_base, started, stop
 
 import tiny
+from finewright.conformance.engine import EngineConformance, MadeEngine
+from finewright.features.serve import models
+from finewright.features.serve.local import LocalModels
+from finewright.features.serve.spec import ServedTarget, ServeSpec
 
 pytest.importorskip("xllamacpp")
 pytestmark = pytest.mark.torch
@@ -64,6 +68,37 @@ def serving(behind: Serving, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     found = started(folder, spec=spec, environ={"BEHIND_KEY": behind.key})
     yield found
     stop(found)
+
+
+class TestRemote(EngineConformance):
+    model = "far"
+
+    @pytest.fixture
+    def made(self, behind: Serving, monkeypatch: pytest.MonkeyPatch) -> MadeEngine:
+        monkeypatch.setenv("BEHIND_KEY", behind.key)
+        far = {
+            "target": f"{behind.url}#base",
+            "id": "far",
+            "remote": {"key_env": "BEHIND_KEY", "at_once": 1},
+        }
+        return engine_of(far)
+
+
+class TestLlamacpp(EngineConformance):
+    model = "base"
+
+    @pytest.fixture
+    def made(self, serving: Serving) -> MadeEngine:
+        files = {"target": str(serving.folder / "base.gguf")}
+        adapters = {"lora": str(serving.folder / "lora.gguf")}
+        settings = {"threads": 1, "context": 200, "at_once": 2, "adapters": adapters}
+        return engine_of({**files, "llamacpp": settings})
+
+
+def engine_of(target: dict[str, object]) -> MadeEngine:
+    spec = ServeSpec(max_tokens=100)
+    beside = models.Serving(spec, LocalModels(spec.max_tokens, spec.at_once))
+    return lambda: models.engines_of([ServedTarget.model_validate(target)], beside)[0]
 
 
 def test_every_model_says_what_answers_for_it(serving: Serving) -> None:

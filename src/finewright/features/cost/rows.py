@@ -14,6 +14,7 @@ from finewright.schema.cost import Range
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
 from finewright.schema.train import TrainSettings
+from finewright.train.prepared import prepared
 from finewright.train.rows import MethodRows
 
 # Enough to know the mean to 2 % where lengths differ as in chat data.
@@ -65,7 +66,7 @@ def count(
 
 
 def _by_tokenizer(
-    rows: Sequence[Row], spec: TrainSettings, base: LocalBase | None, run: RunSpec
+    rows: list[Row], spec: TrainSettings, base: LocalBase | None, run: RunSpec
 ) -> Lengths | None:
     """What becomes of rows that are too long is what training makes of them."""
     if base is None or not (base.folder / "tokenizer.json").is_file():
@@ -79,9 +80,8 @@ def _by_tokenizer(
     except (FinewrightError, MissingExtra, ImportError):
         return None
     from finewright.lm.batch import shared_length
-    from finewright.lm.encode import encode_rows
 
-    found = encode_rows(chat, rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
+    found = prepared(base, spec, chat, MethodRows(rows, [])).encoded
     if not found.rows:
         return None
     again = [(len(e.sequences) - 1) * shared_length(e.sequences) for e in found.rows]

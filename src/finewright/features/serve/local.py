@@ -10,10 +10,10 @@ from weakref import WeakKeyDictionary
 
 from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
-from finewright.features.serve.models import model_id
+from finewright.features.serve.models import Serving, model_id
 from finewright.features.serve.spec import ServedTarget
 from finewright.gateway.native import NativeEngine, NativeModel
-from finewright.gateway.question import ServedModel
+from finewright.gateway.question import ModelEngine, ServedModel
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, reads_of_files
 from finewright.schema.train import Candidate
@@ -83,6 +83,11 @@ class _Drafted(NamedTuple):
 
     name: str
     guesses: "DraftGuesses | None"
+
+
+def native(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEngine]:
+    """All of them in one engine."""
+    return [serving.local.serve(targets)]
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,16 +23,20 @@ _LOG = logging.getLogger(__name__)
 _OTHER = re.compile(r"[^\w.@/-]+")
 
 
-def engines_of(
-    targets: Sequence[ServedTarget], spec: ServeSpec, local: "LocalModels"
-) -> list[ModelEngine]:
-    """Every target loaded. Raises StoreError where two have one id."""
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What an engine is made beside: the section of the spec, and what loads models of this machine."""
+
+    spec: ServeSpec
+    local: "LocalModels"
+
+
+def engines_of(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEngine]:
+    """Every target loaded, by the engine of its kind. Raises StoreError where two have one id."""
     engines: list[ModelEngine] = []
-    native = [target for target in targets if target.kind == "native"]
-    if native:
-        engines.append(local.serve(native))
-    makers = {"remote": _remote, "llamacpp": _llamacpp, "embedder": _embedder}
-    engines += [makers[t.kind](t, spec) for t in targets if t.kind != "native"]
+    for kind in plugins.listed("engine"):
+        if mine := [target for target in targets if target.kind == kind]:
+            engines += plugins.resolve("engine", kind)(mine, serving)
     ids = [model.id for engine in engines for model in engine.models()]
     for number, name in enumerate(ids):
         if name in ids[:number]:
@@ -47,6 +52,11 @@ def model_id(base: str) -> str:
     is_path = base.startswith((".", "/", "~")) or base.endswith(".gguf") or Path(base).exists()
     name = Path(base).resolve().name.removesuffix(".gguf") if is_path else base
     return _OTHER.sub("-", name)
+
+
+def remote(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEngine]:
+    """Another server each."""
+    return [_remote(target, serving.spec) for target in targets]
 
 
 def _remote(target: ServedTarget, spec: ServeSpec) -> ModelEngine:
@@ -97,6 +107,11 @@ def _context_there(url: str, model: str, key: str, *, is_local: bool) -> int | N
     return given if isinstance(given, int) else None
 
 
+def llamacpp(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEngine]:
+    """A llama.cpp for each file."""
+    return [_llamacpp(target, serving.spec) for target in targets]
+
+
 def _llamacpp(target: ServedTarget, spec: ServeSpec) -> ModelEngine:
     from finewright.gateway.llamacpp import LlamacppEngine
     from finewright.lm.llamacpp.server import LlamacppServer, require_llamacpp, start_llamacpp
@@ -138,14 +153,19 @@ def _gguf_models(name: str, files: Sequence[Path], settings: LlamacppSettings) -
     ]
 
 
-def _embedder(target: ServedTarget, spec: ServeSpec) -> ModelEngine:
+def embedder(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEngine]:
+    """A thread for each."""
+    return [_embedder(target) for target in targets]
+
+
+def _embedder(target: ServedTarget) -> ModelEngine:
     from finewright.gateway.embedding import CountingEmbedder, EmbedderEngine
     from finewright.rag.embed.load import load_embedder
 
-    embedder = load_embedder(target.target, Path)
-    if not isinstance(embedder, CountingEmbedder):
+    loaded = load_embedder(target.target, Path)
+    if not isinstance(loaded, CountingEmbedder):
         raise DataError(f"{target.target}: it counts no tokens, so it cannot be served")
     known = target.target in plugins.names("embedder")
     name = target.id or (target.target if known else model_id(target.target))
-    fingerprint = "fp_" + embedder.id.rpartition("@")[2]
-    return EmbedderEngine(ServedModel(name, "embedder", fingerprint, embeds=True), embedder)
+    fingerprint = "fp_" + loaded.id.rpartition("@")[2]
+    return EmbedderEngine(ServedModel(name, "embedder", fingerprint, embeds=True), loaded)

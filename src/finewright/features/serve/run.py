@@ -11,7 +11,7 @@ from finewright.errors import DataError
 from finewright.feature import Session
 from finewright.features.serve.commands import ServeOptions
 from finewright.features.serve.local import LocalModels
-from finewright.features.serve.models import engines_of
+from finewright.features.serve.models import Serving, engines_of
 from finewright.features.serve.spec import ServedTarget, ServeSpec
 from finewright.features.serve.training import jobs_of
 from finewright.gateway.admission import Admission
@@ -51,7 +51,7 @@ def serve(options: ServeOptions, session: Session) -> str:
     listening = bind(spec.host, spec.port)
     local = LocalModels(spec.max_tokens, spec.at_once)
     with listening, jobs_of(targets, spec, folder, local) as jobs, _steps(spec) as steps:
-        gateway = _gateway([jobs.tuned, *engines_of(targets, spec, local)], spec, steps)
+        gateway = _gateway([jobs.tuned, *engines_of(targets, Serving(spec, local))], spec, steps)
         admission = gateway.admission
         ring = None if spec.keys == "none" else _ring(keys, session)
         host, port = listening.getsockname()[:2]

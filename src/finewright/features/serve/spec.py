@@ -1,7 +1,7 @@
 """The `serve` section of the spec: which models, where, to whom, and within which bounds."""
 
 import ipaddress
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,7 +11,10 @@ from finewright.schema.common import Model, default
 _LOCAL = {"localhost"}
 
 
-EngineKind = Literal["native", "llamacpp", "remote", "embedder"]
+if TYPE_CHECKING:
+    EngineKind = str
+else:
+    EngineKind = Literal[tuple(plugins.listed("engine"))]
 
 
 class RemoteSettings(Model):
@@ -75,6 +78,9 @@ class ServedTarget(Model):
     llamacpp: LlamacppSettings = default(
         LlamacppSettings(), "For engine llamacpp", "measured threads"
     )
+    settings: dict[str, Any] = default(  # Any: free JSON, which that engine checks
+        {}, "For an engine of another package, as it says", "its own defaults"
+    )
 
     @property
     def kind(self) -> EngineKind:
@@ -94,7 +100,10 @@ class ServedTarget(Model):
                 raise ValueError(f"{kind}: engine {self.kind} answers for {self.target}")
         if self.draft_model and self.kind != "native":
             raise ValueError(f"draft_model: engine {self.kind} answers for {self.target}")
-        if (self.kind == "remote") != ("://" in self.target):
+        is_ours = self.kind in plugins.BUILTIN["engine"]
+        if is_ours and self.settings:
+            raise ValueError(f"settings: are for an engine of another package, not for {self.kind}")
+        if is_ours and (self.kind == "remote") != ("://" in self.target):
             raise ValueError(f"engine {self.kind} does not answer for {self.target}")
         return self
 

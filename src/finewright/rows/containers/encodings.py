@@ -6,7 +6,8 @@ encodings are, each laid out with its common ones first (GB 2312, Big5, JIS X 02
 
 import re
 import unicodedata
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 # In the order of how often files have them.
 _CANDIDATES = (
@@ -58,23 +59,27 @@ def likely_encodings(content: bytes) -> list[str]:
     sample = b"\n".join(line for line in content.split(b"\n") if not line.isascii())
     if len(sample) > _SAMPLE:  # at a line's end, lest a character be cut
         sample = sample[:_SAMPLE].rpartition(b"\n")[0] or sample[:_SAMPLE]
-    ranked: list[_Ranked] = []
-    for match in from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=_MOST_CHAOS):
-        # Those that read the same are listed under one of them.
-        for name in {match.encoding, *match.could_be_from_charset} & set(_CANDIDATES):
-            rareness = 1 - _common_share(name, sample)
-            if rareness <= 1 - _COMMON_SHARE:
-                mixture = _mixture(sample.decode(name))
-                ranked.append(_ranked(name, mixture, match.chaos, match.coherence))
+    found = from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=_MOST_CHAOS)
+    ranked = _readings(sample, found)
     if not ranked:
         return []
-    # Of those that read the sample alike, the first.
-    by_reading = {sample.decode(each.name): each for each in sorted(ranked, reverse=True)}
-    ranked = sorted(by_reading.values())
     best = ranked[0]
     near = [r for r in ranked if r.mixture == best.mixture and r.chaos <= best.chaos + _NEAR]
     is_sure = len(near) == 1 or near[1].incoherence > _CLEARLY * near[0].incoherence
     return [each.name for each in near[: 1 if is_sure else 2]]
+
+
+def _readings(sample: bytes, matches: Iterable[Any]) -> list[_Ranked]:
+    """The best first; of those that read the sample alike, the first. Any: charset-normalizer's matches."""
+    ranked: list[_Ranked] = []
+    for match in matches:
+        # Those that read the same are listed under one of them.
+        for name in {match.encoding, *match.could_be_from_charset} & set(_CANDIDATES):
+            if _common_share(name, sample) >= _COMMON_SHARE:
+                mixture = _mixture(sample.decode(name))
+                ranked.append(_ranked(name, mixture, match.chaos, match.coherence))
+    by_reading = {sample.decode(each.name): each for each in sorted(ranked, reverse=True)}
+    return sorted(by_reading.values())
 
 
 def _ranked(name: str, mixture: float, chaos: float, coherence: float) -> _Ranked:

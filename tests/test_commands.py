@@ -1,0 +1,58 @@
+"""`import finewright as fw`: every command of `finewright --help`, as a function that returns its report."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import finewright as fw
+from finewright.cli.verbs import command_named, verbs
+from finewright.errors import DataError, FinewrightError, StoreError
+
+
+def words(table: dict[str, "object"], before: str = "") -> list[str]:
+    found = []
+    for word, verb in table.items():
+        found += [before + word] if verb.action else []
+        found += words(verb.inner, f"{before}{word} ")
+    return found
+
+
+def test_every_command_of_the_help_has_its_name_here() -> None:
+    names = words(verbs())
+    assert {"check", "data check", "rag ask", "serve", "migrate openai"} <= {*names}
+    assert [command_named(name)[1].name for name in names] == names
+
+
+def test_a_command_gives_its_report(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Say {n}", "completion": f"It is {n}."} for n in range(3)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    report = fw.command("data check", path=tmp_path / "rows.jsonl")
+    assert report.passed
+    assert "A page about data" in report._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "what"),
+    [
+        ("data chek", {}, "there is no command 'data chek'"),
+        ("data check", {"pth": "x"}, "data check: "),
+        ("verify", {}, "verify: run: Field required"),
+        ("export", {"run": "x", "to": "hub"}, "export: to: Input should be "),
+        ("export", {"run": "x", "to": "merged", "prompt": 3}, "export: prompt: no such option"),
+    ],
+)
+def test_what_it_cannot_be_given_is_one_line(
+    name: str, options: dict[str, object], what: str
+) -> None:
+    with pytest.raises(FinewrightError) as error:
+        fw.command(name, **options)
+    assert str(error.value).startswith(what)
+    assert "\n" not in str(error.value)
+
+
+def test_export_is_the_command(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="nowhere"):
+        fw.export(tmp_path / "nowhere", "merged")
+    with pytest.raises(DataError, match="export: to"):
+        fw.export(tmp_path / "nowhere", "paper")

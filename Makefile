@@ -32,7 +32,7 @@ quickstart: $(VENV)/.installed
 	$(BIN)/finewright quickstart
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-matrix: $(VENV)/.dev
 	$(BIN)/python -m pytest -m matrix

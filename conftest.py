@@ -1,5 +1,6 @@
 """Every test, of the core and of the packs, runs offline with an empty home and cache."""
 
+import gc
 import os
 from itertools import count
 
@@ -12,6 +13,21 @@ settings.register_profile("finewright", deadline=None, derandomize=True)
 settings.load_profile("finewright")
 
 _homes = count()
+MARKS = ("slow", "torch")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that run models come first: at the end the short ones keep every worker busy."""
+    marked = {
+        name: {item.path for item in items if item.get_closest_marker(name)} for name in MARKS
+    }
+    items.sort(key=lambda item: [item.path not in marked[name] for name in MARKS])
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

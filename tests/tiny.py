@@ -154,6 +154,23 @@ def random_rows(lengths: Sequence[int], *, seed: int = 0, prompt: int = 2) -> li
     ]
 
 
+def shared_prompts() -> list[list[EncodedRow]]:
+    """Prompts of 9, 1 and 3 tokens with three, two and one completions, some longer than the window."""
+    groups = []
+    for number, (prompt, completions) in enumerate(((9, (5, 1, 12)), (1, (4, 3)), (3, (6,)))):
+        (shared,) = random_rows([prompt], seed=50 + number)
+        groups.append(
+            [
+                EncodedRow(
+                    shared.input_ids + tail.input_ids,
+                    (False,) * prompt + (True,) * tail.num_tokens,
+                )
+                for tail in random_rows(completions, seed=number)
+            ]
+        )
+    return groups
+
+
 TEMPLATES = {
     "chatml": (
         "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"

@@ -259,31 +259,14 @@ def test_steps_move_the_adapter_and_nothing_else(family: str, kind: str) -> None
     assert all((moved[name] != tensor).all() for name, tensor in first.items())
 
 
-def groups() -> list[list[EncodedRow]]:
-    """Prompts with several completions, one completion alone, and rows longer than the window."""
-    made = []
-    for number, (prompt, completions) in enumerate(((9, (5, 1, 12)), (1, (4, 3)), (3, (6,)))):
-        (shared,) = tiny.random_rows([prompt], seed=50 + number)
-        made.append(
-            [
-                EncodedRow(
-                    shared.input_ids + tail.input_ids,
-                    (False,) * prompt + (True,) * tail.num_tokens,
-                )
-                for tail in tiny.random_rows(completions, seed=number)
-            ]
-        )
-    return made
-
-
 @every_kind
 @pytest.mark.parametrize("family", ["llama", "gemma3_text", "mixtral"])
 def test_shared_prompts_and_recomputing_change_no_gradient(family: str, kind: str) -> None:
     lm = adapted(family, SPECS[kind])
-    apart = learned(lm, [[row] for rows in groups() for row in rows])
-    assert_gradients_close(learned(lm, groups()), apart, rel=2e-5)
+    apart = learned(lm, [[row] for rows in tiny.shared_prompts() for row in rows])
+    assert_gradients_close(learned(lm, tiny.shared_prompts()), apart, rel=2e-5)
     lm.recompute()
-    assert_gradients_close(learned(lm, groups()), apart, rel=2e-5)
+    assert_gradients_close(learned(lm, tiny.shared_prompts()), apart, rel=2e-5)
 
 
 @every_kind
@@ -301,7 +284,9 @@ def test_virtual_tokens_are_there_once_for_rows_that_stand_alone() -> None:
     row = lm.with_virtual_tokens(batch)
     assert row.input_ids.shape[1] == batch.num_tokens + N
     assert row.position_ids[0, row.real].tolist() == [p + N for p in batch.position_ids[0].tolist()]
-    two = lm.with_virtual_tokens(lm.pack(groups()))  # both shared prompts, and the row alone
+    two = lm.with_virtual_tokens(
+        lm.pack(tiny.shared_prompts())
+    )  # both shared prompts, and the row alone
     assert len(two.virtual) == 3 * N
     with lm.reference():
         assert len(lm.with_virtual_tokens(batch).virtual) == 0

@@ -1,12 +1,9 @@
-"""Which characters are learned, for the chat templates of five families and any conversation."""
+"""Which characters are learned of conversations and templates that are out of the ordinary."""
 
 from collections.abc import Sequence
-from functools import cache
 from itertools import groupby
 
 import pytest
-from hypothesis import assume, example, given
-from hypothesis import strategies as st
 
 import tiny
 from finewright.errors import DataError
@@ -18,60 +15,6 @@ from finewright.schema.rows import Row
 pytestmark = pytest.mark.torch
 
 every_template = pytest.mark.parametrize("template", tiny.TEMPLATES)
-_PIECES = st.sampled_from(
-    [
-        *(
-            "user",
-            "assistant",
-            "\n",
-            "\n\n",
-            " ",
-            "\t",
-            "user:",
-            "assistant\n",
-            "model\n",
-            "Q: 1+1?",
-        ),
-        *(
-            "<|im_start",
-            "im_end|>",
-            "[INST",
-            "<end_of_",
-            "{{ x }}",
-            "don't",
-            "12",
-            "🙂",
-            "👩\u200d🔬",
-        ),
-        *("é", "e\u0301", "日本語", "مرحبا", "\u00a0", "\u2028", "#", "'s", ">", "</s", "None"),
-    ]
-)
-contents = st.one_of(
-    st.lists(_PIECES, max_size=6).map("".join),
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
-)
-thoughts = st.one_of(st.none(), st.sampled_from(["ab", "one\ntwo", "é 🙂"]))
-
-
-@st.composite
-def conversations(draw: st.DrawFn) -> list[dict[str, object]]:
-    """[system], then user and assistant in turn, some answers with weight 0, some with a thought."""
-    messages: list[dict[str, object]] = []
-    if draw(st.booleans()):
-        messages.append({"role": "system", "content": draw(contents)})
-    for _ in range(draw(st.integers(1, 3))):
-        messages.append({"role": "user", "content": draw(contents)})
-        thought, content = draw(thoughts), draw(contents)
-        answer = f"<think>\n{thought}\n</think>\n\n{content}" if thought else content
-        weight = draw(st.sampled_from([{}, {}, {"weight": 0}, {"weight": 1}]))
-        messages.append({"role": "assistant", "content": answer, **weight})
-    return messages
-
-
-@cache
-def chat_of(template: str) -> Chat:
-    """Made once for all conversations."""
-    return tiny.tiny_chat(template)
 
 
 def row_of(messages: Sequence[Message]) -> Row:
@@ -88,61 +31,6 @@ def learned_texts(chat: Chat, encoded: EncodedRow) -> list[str]:
 def all_learned(chat: Chat, messages: Sequence[Message]) -> list[str]:
     """What is learned, sequence after sequence."""
     return [t for each in encode_turns(chat, row_of(messages)) for t in learned_texts(chat, each)]
-
-
-def answer_as_rendered(template: str, content: str) -> str:
-    """What the family's template makes of an answer when it is given, from its definition; outer blanks
-    left out."""
-    if template != "qwen3":
-        return content.strip()
-    thought, _, said = content.rpartition("</think>")
-    inner = thought.partition("<think>")[2].strip("\n")
-    return f"<think>\n{inner}\n</think>\n\n{said.lstrip(chr(10))}".strip()
-
-
-@every_template
-@given(messages=conversations())
-@example([{"role": "user", "content": ""}, {"role": "assistant", "content": ""}])
-@example([{"role": "user", "content": "\n"}, {"role": "assistant", "content": "\n\n a \n"}])
-def test_each_answer_is_learned_through_one_end_of_turn_and_nothing_else_is(
-    template: str, messages: list[dict[str, object]]
-) -> None:
-    chat, end = chat_of(template), tiny.END_OF_TURN[template]
-    answers = [m for m in messages if m["role"] == "assistant"]
-    assume(any(m.get("weight", 1) for m in answers))
-    expected = [
-        answer_as_rendered(template, str(m["content"])) for m in answers if m.get("weight", 1)
-    ]
-
-    learned = all_learned(chat, messages)
-
-    assert all(text.endswith(end) for text in learned)
-    assert [text.removesuffix(end).strip() for text in learned] == expected
-
-
-@every_template
-@given(messages=conversations())
-def test_the_prompt_at_inference_is_a_prefix_of_the_trained_row(
-    template: str, messages: list[dict[str, object]]
-) -> None:
-    chat = chat_of(template)
-    learned = [i for i, m in enumerate(messages) if m["role"] == "assistant" and m.get("weight", 1)]
-    assume(learned)
-    sequences = encode_turns(chat, row_of(messages))
-    for i in learned:
-        prompt = chat.encode_prompt(messages[:i])
-        assert any(
-            each.input_ids[: len(prompt)] == prompt and each.trained[len(prompt)]
-            for each in sequences
-        )
-
-
-@every_template
-def test_the_tokens_of_a_row_are_those_of_its_rendering(template: str) -> None:
-    chat = tiny.tiny_chat(template)
-    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo 🙂"}]
-    encoded = encode_row(chat, row_of(messages))
-    assert chat.tokenizer.decode(encoded.input_ids) == chat.render(messages)
 
 
 def test_a_row_in_plain_sight() -> None:
@@ -181,7 +69,7 @@ def test_an_answer_that_repeats_another_is_found_in_its_own_place(template: str)
     messages = [*turn, *({**m, "weight": 0} for m in turn)]
     encoded = encode_row(chat, row_of(messages))
     learned = learned_texts(chat, encoded)
-    said = answer_as_rendered(template, "yes")
+    said = "<think>\n\n</think>\n\nyes" if template == "qwen3" else "yes"
     assert [text.strip() for text in learned] == [f"{said}{end}"]
     alone = encode_row(chat, row_of(turn))
     assert encoded.trained.index(True) == alone.trained.index(True)
@@ -206,14 +94,6 @@ def test_roles_out_of_order_are_refused_in_the_templates_words(template: str, ro
     messages = [{"role": names[r], "content": "x"} for r in roles]
     with pytest.raises(DataError, match=r"refuses this conversation: .* must alternate user"):
         encode_row(tiny.tiny_chat(template), row_of(messages))
-
-
-@every_template
-def test_the_end_of_turn_is_the_token_the_template_writes(template: str) -> None:
-    tokenizer = tiny.tiny_tokenizer(template)
-    (token,) = find_end_of_turn(tokenizer, [])
-    assert tokenizer.decode([token]) == tiny.END_OF_TURN[template]
-    assert tiny.tiny_chat(template).stop_ids == {token, tokenizer.eos_token_id}
 
 
 def test_the_declared_end_serves_where_the_template_writes_none() -> None:

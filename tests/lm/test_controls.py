@@ -133,27 +133,17 @@ def controls_in(made: PreTrainedTokenizerBase, ids: Iterable[int]) -> list[int]:
 @every_family
 @some
 @given(data=st.data())
-def test_the_control_tokens_of_a_row_are_those_that_the_template_wrote(
+def test_control_tokens_are_those_that_the_template_wrote_and_contents_are_kept(
     name: str, data: st.DataObject
 ) -> None:
-    found = data.draw(twins(name))
-    row, plain = (
-        encode_row(chat(name), row_of(last_learned(m))) for m in (found.spiced, found.plain)
-    )
-    assert controls_in(tokenizer(name), row.input_ids) == controls_in(
-        tokenizer(name), plain.input_ids
-    )
-
-
-@every_family
-@some
-@given(data=st.data())
-def test_the_control_tokens_of_a_prompt_are_those_that_the_template_wrote(
-    name: str, data: st.DataObject
-) -> None:
-    found = data.draw(twins(name))
+    found, made = data.draw(twins(name)), tokenizer(name)
+    rendered = chat(name).rendered(last_learned(found.spiced))
+    tokens = chat(name).tokens(rendered)
+    row = encode_row(chat(name), row_of(last_learned(found.plain)))
+    assert controls_in(made, tokens.ids) == controls_in(made, row.input_ids)
+    assert_contents_are_decoded(made, rendered.text, tokens, found.spiced)
     asked, plain = (chat(name).encode_prompt(m[:-1]) for m in (found.spiced, found.plain))
-    assert controls_in(tokenizer(name), asked) == controls_in(tokenizer(name), plain)
+    assert controls_in(made, asked) == controls_in(made, plain)
 
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if FAMILIES[name].call])
@@ -180,16 +170,6 @@ def last_learned(messages: Sequence[Json]) -> list[Json]:
 def bare(text: str) -> str:
     """Without outer blanks, which templates trim; SentencePiece's bar is a blank to it."""
     return text.replace("▁", " ").strip()
-
-
-@every_family
-@some
-@given(data=st.data())
-def test_contents_are_decoded_character_for_character(name: str, data: st.DataObject) -> None:
-    found = data.draw(twins(name))
-    rendered = chat(name).rendered(last_learned(found.spiced))
-    tokens = chat(name).tokens(rendered)
-    assert_contents_are_decoded(tokenizer(name), rendered.text, tokens, found.spiced)
 
 
 def assert_contents_are_decoded(

@@ -118,29 +118,11 @@ def test_one_packed_batch_is_as_batches_of_one_row(family: str) -> None:
     assert_gradients_close(learned(lm, pack(rows)), alone, EXACT)
 
 
-def groups() -> list[list[EncodedRow]]:
-    """Prompts of 9, 1 and 3 tokens with three, two and one completions, some longer than the window."""
-    shapes = ((9, (5, 1, 12)), (1, (4, 3)), (3, (6,)))
-    found = []
-    for number, (prompt, completions) in enumerate(shapes):
-        (shared,) = tiny.random_rows([prompt], seed=50 + number)
-        found.append(
-            [
-                EncodedRow(
-                    shared.input_ids + tail.input_ids,
-                    (False,) * prompt + (True,) * len(tail.input_ids),
-                )
-                for tail in tiny.random_rows(completions, seed=number)
-            ]
-        )
-    return found
-
-
 @every_family
 def test_a_shared_prompt_gets_the_gradients_of_prompts_apart(family: str) -> None:
     lm = ours(tiny.tiny_model(family))
-    rows = [row for group in groups() for row in group]
-    shared = lm.pack(groups())
+    rows = [row for group in tiny.shared_prompts() for row in group]
+    shared = lm.pack(tiny.shared_prompts())
     assert shared.num_tokens == sum(row.num_tokens for row in rows) - 2 * 9 - 1
     true = true_gradients(theirs(tiny.tiny_model(family), lm), rows)
     found = learned(lm, shared)
@@ -183,7 +165,7 @@ def test_lean_memory_is_as_fast(family: str, fields: dict[str, Any]) -> None:
         if lean:
             lm.recompute()
         torch.manual_seed(7)
-        found.append(learned(lm, lm.pack(groups())))
+        found.append(learned(lm, lm.pack(tiny.shared_prompts())))
     assert_gradients_close(found[1], found[0], 1e-6)
 
 

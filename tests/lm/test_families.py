@@ -223,6 +223,9 @@ _PIECES = st.sampled_from(
             "[INST",
             "<end_of_",
             "im_end|>",
+            "{{ x }}",
+            "None",
+            "\u2028",
         ),
     ]
 )

@@ -1,20 +1,17 @@
-"""What the engine computes is what unpatched transformers (and PEFT) compute, family by family."""
+"""What the engine computes of packed rows is what unpatched transformers compute of each row alone."""
 
 from collections.abc import Callable
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 import tiny
 from finewright.errors import ModelError
-from finewright.lm.adapters.linears import target_paths
-from finewright.lm.adapters.lora import LoraLinear, add_lora
-from finewright.lm.batch import EncodedRow, pack
+from finewright.lm.batch import pack
 from finewright.lm.model import LM
-from finewright.schema.adapter import LoraSpec
+from referee import assert_close, logps, random_adapters
 
 pytestmark = pytest.mark.torch
 
@@ -22,119 +19,20 @@ Model = Callable[[str], PreTrainedModel]
 every_family = pytest.mark.parametrize("family", tiny.FAMILIES)
 # Longer and shorter than the sliding window, and one in which nothing can be learned.
 LENGTHS = (15, 4, 1, 9, tiny.WINDOW)
-RANK, ALPHA = 4, 12
-
-
-def assert_close(found: Tensor, true: Tensor, rel: float = 1e-4) -> None:
-    assert found.shape == true.shape
-    assert (found - true).abs().max() <= rel * true.abs().max()
-
-
-def one_by_one(model: PreTrainedModel, rows: list[EncodedRow]) -> list[tuple[EncodedRow, Tensor]]:
-    """Each row alone through transformers' own forward: its logits (n, V)."""
-    return [(row, model(input_ids=torch.tensor([row.input_ids])).logits[0]) for row in rows]
-
-
-def reference_logps(model: PreTrainedModel, rows: list[EncodedRow]) -> Tensor:
-    """log p of the learned tokens from transformers' logits, by the definition."""
-    return torch.stack(
-        [
-            logits[t - 1].log_softmax(-1)[row.input_ids[t]]
-            for row, logits in one_by_one(model, rows)
-            for t in range(1, len(row.input_ids))
-            if row.trained[t]
-        ]
-    )
-
-
-def random_adapters(model: PreTrainedModel, targets: str = "all-linear") -> dict[str, LoraLinear]:
-    spec = LoraSpec(r=RANK, alpha=ALPHA, target_modules=targets)
-    adapters = add_lora(model, spec, seed=1)
-    generator = torch.Generator().manual_seed(2)
-    for adapter in adapters.values():
-        adapter.lora_B.data.normal_(std=0.1, generator=generator)
-    return adapters
-
-
-def peft_twin(model: PreTrainedModel, adapters: dict[str, LoraLinear]) -> nn.Module:
-    """The same model with PEFT's own LoRA layers that hold the same weights."""
-    config = LoraConfig(
-        r=RANK, lora_alpha=ALPHA, target_modules=sorted(adapters), task_type="CAUSAL_LM"
-    )
-    twin = get_peft_model(model, config)
-    for path, adapter in adapters.items():
-        layer = twin.base_model.model.get_submodule(path)
-        layer.lora_A["default"].weight.data.copy_(adapter.lora_A.data)
-        layer.lora_B["default"].weight.data.copy_(adapter.lora_B.data)
-    return twin.eval()
 
 
 @every_family
-def test_every_tiny_family_packs_exactly(family: str, tiny_model: Model) -> None:
-    assert LM(tiny_model(family), {}).packs_exactly
-
-
-@every_family
-def test_packed_states_are_those_of_each_sequence_alone(family: str, tiny_model: Model) -> None:
+def test_packed_rows_have_the_states_and_scores_of_each_row_alone(
+    family: str, tiny_model: Model
+) -> None:
     rows = tiny.random_rows(LENGTHS)
-    plain = tiny_model(family)
+    lm, plain = LM(tiny_model(family), {}), tiny_model(family)
     with torch.no_grad():
         alone = [plain.model(input_ids=torch.tensor([r.input_ids])) for r in rows]
-        packed = LM(tiny_model(family), {}).hidden(pack(rows))
-    assert_close(packed, torch.cat([output.last_hidden_state[0] for output in alone]))
-
-
-@every_family
-def test_token_logps_are_those_of_transformers_logits(family: str, tiny_model: Model) -> None:
-    rows = tiny.random_rows(LENGTHS)
-    with torch.no_grad():
-        found = LM(tiny_model(family), {}).token_logps(pack(rows))
-        true = reference_logps(tiny_model(family), rows)
-    assert_close(found, true)
-
-
-@every_family
-def test_loss_and_adapter_gradients_are_those_of_peft(family: str, tiny_model: Model) -> None:
-    rows = tiny.random_rows(LENGTHS)
-    model = tiny_model(family)
-    adapters = random_adapters(model)
-    twin = peft_twin(tiny_model(family), adapters)
-
-    loss = -LM(model, adapters).token_logps(pack(rows)).mean()
-    loss.backward()
-    true_loss = -reference_logps(twin, rows).mean()
-    true_loss.backward()
-
-    assert loss.item() == pytest.approx(true_loss.item(), rel=1e-5)
-    for path, adapter in adapters.items():
-        layer = twin.base_model.model.get_submodule(path)
-        assert adapter.lora_A.grad.abs().max() > 0
-        assert_close(adapter.lora_A.grad, layer.lora_A["default"].weight.grad)
-        assert_close(adapter.lora_B.grad, layer.lora_B["default"].weight.grad)
-
-
-@every_family
-def test_dropout_in_the_adapter_gives_the_gradients_of_peft(family: str, tiny_model: Model) -> None:
-    row = tiny.random_rows([12])
-    model = tiny_model(family)
-    (path,) = target_paths(model, "all-linear")[:1]
-    spec = LoraSpec(r=RANK, alpha=ALPHA, dropout=0.5, target_modules=(path,))
-    adapters = add_lora(model, spec, seed=1)
-    adapters[path].lora_B.data.normal_(std=0.1)
-    twin = peft_twin(tiny_model(family), adapters)
-    layer = twin.base_model.model.get_submodule(path)
-    layer.lora_dropout["default"] = nn.Dropout(0.5)
-    lm = LM(model, adapters)
-    adapters[path].train()
-    layer.train()
-
-    torch.manual_seed(3)
-    lm.token_logps(pack(row)).mean().backward()
-    torch.manual_seed(3)
-    reference_logps(twin, row).mean().backward()
-
-    assert_close(adapters[path].lora_A.grad, layer.lora_A["default"].weight.grad)
-    assert_close(adapters[path].lora_B.grad, layer.lora_B["default"].weight.grad)
+        states = torch.cat([output.last_hidden_state[0] for output in alone])
+        assert_close(lm.hidden(pack(rows)), states, rel=1e-4)
+        assert_close(lm.token_logps(pack(rows)), logps(plain, rows), rel=1e-4)
+    assert lm.packs_exactly
 
 
 def test_the_reference_is_the_base_model_and_the_adapter_comes_back(tiny_model: Model) -> None:
@@ -213,9 +111,9 @@ def test_a_family_with_convolutions_cannot_pack_and_is_still_right(tiny_model: M
     lm = LM(tiny_model("lfm2"), {})
     with torch.no_grad():
         found = lm.token_logps(pack(rows))
-        true = reference_logps(tiny_model("lfm2"), rows)
+        true = logps(tiny_model("lfm2"), rows)
     assert not lm.packs_exactly
-    assert_close(found, true)
+    assert_close(found, true, rel=1e-4)
 
 
 @pytest.mark.parametrize("broken", [deaf, mixing])
@@ -226,9 +124,9 @@ def test_a_model_that_cannot_pack_is_noticed_and_still_right(
     lm = LM(broken(tiny_model("llama")), {})
     with torch.no_grad():
         found = lm.token_logps(pack(rows))
-        true = reference_logps(broken(tiny_model("llama")), rows)
+        true = logps(broken(tiny_model("llama")), rows)
     assert not lm.packs_exactly
-    assert_close(found, true)
+    assert_close(found, true, rel=1e-4)
 
 
 def test_a_head_that_is_not_known_is_refused(tiny_model: Model) -> None:

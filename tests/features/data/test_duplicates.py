@@ -7,7 +7,6 @@ import pytest
 
 from finewright.errors import DataError
 from finewright.features.data.duplicates import duplicates
-from finewright.features.data.rows import read_options
 from finewright.report.show import text_of
 from finewright.schema.duplicates import DuplicatesSpec
 
@@ -69,30 +68,6 @@ def test_rows_that_cannot_be_used_are_said_and_files_are_not_overwritten(
     assert "2 rows could not be looked at" in text_of(report)
     with pytest.raises(DataError, match="which is read"):
         duplicates([files[0]], against=[files[1]], out=files[1])
-
-
-def test_a_mistyped_path_passes_no_gate(files, tmp_path: Path) -> None:
-    none, bad = tmp_path / "none.jsonl", tmp_path / "bad.jsonl"
-    bad.write_text('{"prompt": "Q"\n')
-    for path, says in (
-        (none, "no such file"),
-        (bad, r"its only row cannot be used: .*bad.jsonl:1"),
-    ):
-        with pytest.raises(DataError, match=says):
-            duplicates([files[0], path])
-        with pytest.raises(DataError, match=says):
-            duplicates([files[0]], against=[path], out=tmp_path / "out.jsonl")
-    assert not (tmp_path / "out.jsonl").exists()
-
-
-def test_rows_of_other_shapes_are_compared_as_a_manifest_or_the_user_says(tmp_path: Path) -> None:
-    row = '{"q": "where is it", "a": "in the north"}\n'
-    (tmp_path / "rows.jsonl").write_text(row * 2)
-    about = '{"mine": {"file_name": "rows.jsonl", "columns": {"prompt": "q", "response": "a"}}}'
-    (tmp_path / "dataset_info.json").write_text(about)
-    assert duplicates([tmp_path]).found == {"exact": 1}
-    options = read_options(columns={"prompt": "q", "completion": "a"})
-    assert duplicates([tmp_path / "rows.jsonl"], options=options).found == {"exact": 1}
 
 
 def test_rows_that_are_not_listed_are_counted(tmp_path: Path) -> None:

@@ -64,19 +64,3 @@ def test_what_cannot_be_is_one_line_and_no_file(
     assert said in refused.err
     assert "Traceback" not in refused.err
     assert not (folder / "raft.jsonl").exists()
-
-
-def test_what_plain_text_is_told_to_do_leads_to_rows(finewright: Finewright, project: Path) -> None:
-    (project / "texts").mkdir()
-    (project / "texts" / "a.md").write_text("# Fees\n\nThe card costs 5 dollars.\n")
-    (project / "texts" / "b.md").write_text("# Colours\n\nThe card is yellow.\n")
-    assert finewright("data", "documents", "texts", "--out", "texts.jsonl").code == 0
-    refused = finewright("data", "check", "texts.jsonl")
-    assert refused.code == 2
-    assert "`finewright rag index`" in refused.out
-    assert finewright("rag", "index", "texts.jsonl", "--out", "index.sqlite").code == 0
-    fees = json.loads((project / "texts.jsonl").read_text().splitlines()[0])
-    (project / "q.jsonl").write_text(json.dumps({**QUESTION, "gold": [fees["id"]]}) + "\n")
-    made = finewright(*CALL, *ALWAYS)
-    assert made.code == 0, made.err
-    assert finewright("data", "check", "raft.jsonl").code == 0

@@ -246,35 +246,6 @@ def test_columns_apart_in_memory_are_packed_as_those_side_by_side(
     assert torch.equal(whole(apart), whole(beside))
 
 
-@widths
-def test_nf4_errors_are_within_half_a_gap_of_the_block(
-    either_way: None, shape: tuple[int, int]
-) -> None:
-    weight = drawn(*shape, seed=6)
-    packed = Nf4Codes.pack(weight)
-    blocks = blocks_of(weight)
-    found = blocks_of(whole(packed))
-    magnitudes = np.abs(blocks).max(-1)
-    half_gap = max(np.diff(LEVELS)) / 2
-    bound = half_gap * magnitudes + np.abs(scales_of(packed) - magnitudes)
-    assert (np.abs(found - blocks).max(-1) <= bound * (1 + 1e-6)).all()
-
-
-@widths
-def test_int8_errors_are_within_half_a_step_of_the_row(
-    either_way: None, shape: tuple[int, int]
-) -> None:
-    weight = drawn(*shape, seed=6)
-    error = (whole(Int8.pack(weight)) - weight).abs()
-    assert (error <= weight.abs().amax(1, keepdim=True) / 254 * (1 + 1e-4)).all()
-
-
-@pytest.mark.parametrize(("kind", "share"), [(Nf4Codes, 0.095), (Int8, 0.008)])
-def test_normal_weights_lose_little(kind: PackedKind, share: float) -> None:
-    weight = drawn(256, 1024, seed=7) * 0.02
-    assert distance(whole(kind.pack(weight)), weight) <= share
-
-
 @both_kinds
 def test_zeros_come_back_as_zeros(either_way: None, kind: PackedKind) -> None:
     weight = drawn(4, 200, seed=8)
@@ -284,16 +255,6 @@ def test_zeros_come_back_as_zeros(either_way: None, kind: PackedKind) -> None:
     assert (found[1] == 0).all()
     assert (found[2, :64] == 0).all()
     assert (whole(kind.pack(torch.zeros(3, 70))) == 0).all()
-
-
-def test_an_outlier_changes_no_code_but_those_of_its_block(either_way: None) -> None:
-    weight = drawn(4, 256, seed=9)
-    before = codes_of(Nf4Codes.pack(weight))
-    weight[2, 70] = 1000.0
-    packed = Nf4Codes.pack(weight)
-    same = (codes_of(packed) == before).all(-1)
-    assert [tuple(at) for at in np.argwhere(~same)] == [(2, 1)]
-    assert whole(packed)[2, 70] == pytest.approx(1000.0, rel=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(576, 576), (1536, 576), (640, 2048), (4096, 14336)], ids=str)

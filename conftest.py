@@ -3,6 +3,7 @@
 import gc
 import os
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -30,11 +31,21 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session")
+def built_kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all tests and workers have the engine's kernels, which a compiler needs seconds for."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "kernels"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _own_home(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
+    built_kernels: Path,
 ) -> None:
     """No test sees the user's home, cache or network, except those that say so by their mark."""
     if request.node.get_closest_marker("network") or request.node.get_closest_marker("slow"):
@@ -42,6 +53,10 @@ def _own_home(
     home = tmp_path_factory.getbasetemp() / f"home-{next(_homes)}"  # made by who writes there
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
-    monkeypatch.setenv("FINEWRIGHT_CACHE", str(home / ".cache" / "finewright"))
+    cache = home / ".cache" / "finewright"
+    monkeypatch.setenv("FINEWRIGHT_CACHE", str(cache))
     monkeypatch.setenv("FINEWRIGHT_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    if request.node.get_closest_marker("torch"):
+        cache.mkdir(parents=True)
+        (cache / "kernels").symlink_to(built_kernels)

@@ -1,7 +1,6 @@
 """A project folder around a tiny random model, and `finewright` run in it."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -60,19 +59,6 @@ train:
 """
     )
     return path
-
-
-@pytest.fixture(autouse=True)
-def _kernels_are_built_once(_own_home: None, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The homes of the tests share the engine's kernels, which a compiler needs seconds for."""
-    if "FINEWRIGHT_CACHE" not in os.environ:
-        return  # a test of a real model, which has the user's own home
-    cache = Path(os.environ["FINEWRIGHT_CACHE"])
-    cache.mkdir(parents=True, exist_ok=True)
-    shared = tmp_path_factory.getbasetemp() / "kernels"
-    shared.mkdir(exist_ok=True)
-    if not (cache / "kernels").exists():
-        (cache / "kernels").symlink_to(shared)
 
 
 @pytest.fixture(scope="session")

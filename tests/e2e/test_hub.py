@@ -2,13 +2,12 @@
 what it was trained on."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from shutil import copytree
 
 import pytest
+
+from cli.conftest import Finewright, finewright  # noqa: F401 - in this process, whose hub cache can be set
 
 from .conftest import write_spec
 
@@ -17,17 +16,15 @@ pytestmark = pytest.mark.torch
 OLD, NEW = "a" * 40, "b" * 40
 
 
-def finewright(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A process of its own from the start: the hub's library reads where its cache is when it is imported."""
-    command = [sys.executable, "-m", "finewright", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
 def test_a_change_upstream_is_a_new_run_and_the_old_one_keeps_its_base(
-    project: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path,
+    runs: Path,
+    finewright: Finewright,
+    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
 ) -> None:
     cache = project / "hub" / "models--org--tiny"
-    monkeypatch.setenv("HF_HUB_CACHE", str(cache.parent))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache.parent))
+    monkeypatch.chdir(project)
     copytree(project / "base", cache / "snapshots" / OLD)
     copytree(project / "base", cache / "snapshots" / NEW)
     (cache / "snapshots" / NEW / "README.txt").write_text("another state of the model")
@@ -35,18 +32,17 @@ def test_a_change_upstream_is_a_new_run_and_the_old_one_keeps_its_base(
     (cache / "refs" / "main").write_text(OLD)
     write_spec(project, models="org/tiny")
 
-    first = finewright("up", "spec.yaml", folder=project)
-    assert first.returncode == 0, first.stderr
+    first = finewright("up", "spec.yaml")
+    assert first.code == 0, first.err
     (old,) = runs.iterdir()
     (cache / "refs" / "main").write_text(NEW)
-    second = finewright("up", "spec.yaml", folder=project)
-    assert second.returncode == 0, second.stderr
+    second = finewright("up", "spec.yaml")
+    assert second.code == 0, second.err
 
     (new,) = set(runs.iterdir()) - {old}
     kept = {run: json.loads((run / "train" / "report.json").read_text()) for run in (old, new)}
     revisions = [kept[run]["candidates"][0]["base_revision"] for run in (old, new)]
     assert revisions == [OLD, NEW]
     # what it was trained on is loaded, not what the name stands for today
-    words = ("evaluate", os.fspath(old), "--data", "test.jsonl", "--json")
-    asked = finewright(*words, folder=project)
-    assert (asked.returncode, asked.stderr) == (0, "")
+    asked = finewright("evaluate", str(old), "--data", "test.jsonl", "--json")
+    assert (asked.code, asked.err) == (0, "")

@@ -66,7 +66,7 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, built_kernels: Path) -> Project:
     """The inputs with three tiny models."""
     import torch
 
@@ -86,4 +86,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         model.config.max_position_embeddings = window
         model.save_pretrained(folder / "project" / name)
         tiny.tiny_tokenizer().save_pretrained(folder / "project" / name)
+    (folder / "home/cache").mkdir(parents=True)
+    (folder / "home/cache/kernels").symlink_to(built_kernels)
     return Project(folder)

@@ -32,13 +32,12 @@ def stored(family: str, folder: Path) -> LocalBase:
     return LocalBase(family, folder, "", "unknown")
 
 
-@pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
 @pytest.mark.parametrize(
-    "spec",
+    ("family", "spec"),
     [
-        LoraSpec(),
-        LoraSpec(dropout=0.1),
-        LoraSpec(use_dora=True),
+        *((family, LoraSpec()) for family in (*tiny.ALL_FAMILIES, "lfm2")),
+        *((family, LoraSpec(dropout=0.1)) for family in ("llama", "gemma2", "mixtral")),
+        *((family, LoraSpec(use_dora=True)) for family in ("llama", "gemma2", "mixtral")),
     ],
 )
 def test_it_says_what_the_loaded_model_will_say(

@@ -101,7 +101,7 @@ def test_jobs_outlive_the_server_and_a_killed_one_goes_on_exactly(folder: Path) 
     server = begun(folder, server.key)
     jobs, asked = server.client.fine_tuning.jobs, time.monotonic()
     found = {job.id: job for job in jobs.list()}
-    assert time.monotonic() - asked < 5
+    assert time.monotonic() - asked < 20
     statuses = [found[job].status for job in (whole, cut, dropped)]
     assert statuses == ["succeeded", "failed", "cancelled"]
     assert found[cut].error.code == "process_ended"

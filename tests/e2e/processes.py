@@ -27,7 +27,7 @@ _PRELOADED = (
     "transformers.models.llama.modeling_llama",
     "e2e.warm",
 )
-_MOST_SECONDS = 60.0
+_MOST_SECONDS = 240.0  # on a busy machine, where an import alone may take a minute
 _POLL_SECONDS = 0.002
 
 

@@ -13,12 +13,10 @@ import pytest
 from tests.features.serve.serving import Serving, save_base, started, stop
 from tests.jobs.conftest import unread
 
-from e2e.conftest import _kernels_are_built_once as kernels_are_built_once
 from e2e.processes import wait_until
 from finewright.jobs.folder import JobFolder
 
 pytestmark = pytest.mark.torch
-__all__ = ["kernels_are_built_once"]
 
 WORDS = ("red", "blue", "green", "white")
 STEPS, SAVE_STEPS = 24, 3

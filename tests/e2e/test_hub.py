@@ -19,8 +19,8 @@ OLD, NEW = "a" * 40, "b" * 40
 def test_a_change_upstream_is_a_new_run_and_the_old_one_keeps_its_base(
     project: Path,
     runs: Path,
-    finewright: Finewright,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    finewright: Finewright,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cache = project / "hub" / "models--org--tiny"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache.parent))

@@ -33,6 +33,7 @@ def test_the_json_is_the_documented_one(tmp_path):
     assert list(data) == [
         "rows_in",
         "rows_kept",
+        "rows_by_type",
         "rows_truncated",
         "rows_dropped",
         "problems",
@@ -40,6 +41,7 @@ def test_the_json_is_the_documented_one(tmp_path):
     ]
     assert (data["rows_in"], data["rows_kept"], data["rows_truncated"]) == (4, 2, 0)
     assert data["rows_dropped"] == {"unreadable": 1, "invalid": 1}
+    assert data["rows_by_type"] == {"messages": 1, "prompt_completion": 1}
     assert {frozenset(p) for p in data["problems"]} == {
         frozenset({"level", "file", "row", "key", "message", "hint"})
     }
@@ -66,6 +68,23 @@ def test_findings_name_every_row_of_a_kind(tmp_path):
         "2 rows spell control tokens of ChatML and the like": (1, 6),
         "2 rows repeat an earlier row exactly": (6, 16),
     }
+
+
+def test_the_same_error_of_many_files_is_one_with_their_number_and_the_next_of_them(tmp_path):
+    for i in range(9):
+        put(tmp_path / f"{i}.jsonl", {"chat": {"turn": i}})
+    (error,) = check(tmp_path).problems
+    assert "; and in 8 more files, such as" in error.message
+    assert all(f"{i}.jsonl" in error.message for i in (1, 2, 3))
+
+
+def test_prompts_alone_are_said_to_teach_sft_nothing(tmp_path):
+    rows = [{"prompt": "def f():", "canonical_solution": "    return 1"}]
+    report = check(put(tmp_path / "a.jsonl", *rows))
+    shown = text_of(report)
+    assert "1 kept (prompt_only); usable" in shown
+    assert "1 row of prompts alone: grpo and ppo" in shown
+    assert "--column completion=canonical_solution" in shown
 
 
 def test_the_same_warning_of_many_files_is_one_with_their_number(tmp_path):
@@ -211,7 +230,7 @@ def test_a_file_that_a_manifest_names_and_is_not_there_is_why_the_rows_are_not_u
     assert text_of(report).splitlines() == [
         f"error: {tmp_path}/gone.jsonl: there is no such file, and dataset_info.json names it for gone "
         "(put it there, or take gone out)",
-        "17 rows: 17 kept; not usable until the errors above are mended",
+        "17 rows: 17 kept (prompt_completion); not usable until the errors above are mended",
     ]
 
 
@@ -233,7 +252,7 @@ def test_a_report_reads_as_text(tmp_path):
     lines = text_of(check(path)).splitlines()
     assert lines[0].startswith(f"error: {path}:2: prompt: empty: nothing is asked")
     assert lines[-1] == (
-        "2 rows: 1 kept, 1 dropped (1 invalid); not usable until the errors above are mended"
+        "2 rows: 1 kept (messages), 1 dropped (1 invalid); not usable until the errors above are mended"
     )
 
 

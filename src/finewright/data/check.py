@@ -78,6 +78,7 @@ def check_rows(path: Path, options: ReadOptions, say: Callable[[Problem], None])
     return DataCheckReport(
         rows_in=tally.rows_in,
         rows_kept=tally.kept,
+        rows_by_type={str(name): count for name, count in tally.types.most_common()},
         rows_dropped=dict(tally.dropped),
         problems=tally.listing.problems(),
         findings=every.found(),

@@ -14,7 +14,9 @@ OddKind = Literal[
     "undeclared", "beside", "thoughts", "close", "unfilled", "unasked", "column", "reply", "goes_on"
 ]
 _UNFILLED = re.compile(r"(?<![\\\w{}$])\{\{ ?[A-Za-z_][\w.]{0,40} ?\}\}(?!\})")
-_REPLY_COLUMNS = frozenset(("response", "generation", "reply", "output"))
+_REPLY_COLUMNS = frozenset(
+    ("response", "generation", "reply", "output", "canonical_solution", "best_answer", "summary")
+)
 _THOUGHT_COLUMNS = frozenset(
     (
         "thinking",
@@ -69,7 +71,8 @@ def _of_columns(row: Row) -> Iterator[OddTurn]:
 def _goes_on(asking: Message, answering: Message) -> bool:
     """Are they one text cut in two, as `The sky is` and ` blue.`?"""
     question, answer = asking["content"], answering["content"]
-    if answer[:1] != " " and not (answer[:1].islower() and question[-1:].isalnum()):
+    is_closed = question.rstrip()[-1:] in (".", "!", "?")
+    if is_closed or (answer[:1] != " " and not (answer[:1].islower() and question[-1:].isalnum())):
         return False
     is_pair = (asking["role"], answering["role"]) == ("user", "assistant")
     return is_pair and (answer[0] == " " or answer.rstrip()[-1:] in (".", "!", "?"))

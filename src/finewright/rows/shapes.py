@@ -1,7 +1,7 @@
 """Which format and type a row has, told by its keys; a row of two, or of none, is told what to mend."""
 
 from finewright.rows.formats.native import Expected, Form
-from finewright.rows.formats.propose import proposal_of
+from finewright.rows.formats.propose import proposal_of, rivals_of
 from finewright.rows.formats.table import fitting, forms, misspelled
 from finewright.rows.notes import Json, RowNotes
 
@@ -71,13 +71,33 @@ def _hint(data: Json, family: str, expected: Expected) -> str:
         add = ", or add the keys that are missing" if types == "prompt_only" else ""
         return f"set --type, or data.type in a spec, to {types}{add}"
     lone = [_LONE[key] for key in data if key in _LONE and _LONE[key] not in data]
-    if lone:
-        return f"a pair has both: add `{lone[0]}`"
+    return f"a pair has both: add `{lone[0]}`" if lone else _hint_of_keys(data)
+
+
+def _hint_of_keys(data: Json) -> str:
+    """What the row's own keys may stand for."""
+    if rivals := rivals_of(data):
+        one, other = rivals
+        return (
+            f"`{one}` and `{other}` are two answers: write the better one as `chosen` and the other as"
+            f" `rejected`, or name the one to learn: --column completion={one}"
+        )
     if wrong := misspelled(data):
         return f"did you mean `{wrong.meant}` by `{wrong.key}`? rename the key"
     if proposal := proposal_of(data):
         in_spec = f"in a spec {proposal.line()}"
         return f"is it this? {proposal.options()}, or {in_spec}, as {proposal.why}"
-    return (
+    mend = (
         "rename the keys, or name them: --column OURS=THEIRS, or in a spec the source's `columns`"
     )
+    if inside := [key for key, value in data.items() if _holds_texts(value)]:
+        return (
+            f"what is inside `{inside[0]}` is no column: write its texts as `messages`; else {mend}"
+        )
+    return mend
+
+
+def _holds_texts(value: object) -> bool:
+    """Is it an object, or a list of them, that holds texts or further objects?"""
+    held = value[0] if isinstance(value, list) and value else value
+    return isinstance(held, dict) and any(isinstance(v, (str, dict)) for v in held.values())

@@ -20,13 +20,14 @@ class FoundRows(Model):
 class DataCheckReport(Model):
     """What would become of the rows: rows_in = rows_kept + rows_truncated + all of rows_dropped.
 
-    Here rows that are kept are kept whole. Without a model nobody can tell which rows are too long for it,
-    so `data check` itself never counts one as truncated. A row that holds several, as a ranked tree does,
-    counts as so many. The problems are the first of each file and level, and then a count; `findings` name
-    every row."""
+    Here rows that are kept are kept whole; `rows_by_type` counts them. Without a model nobody can tell which
+    rows are too long for it, so `data check` itself never counts one as truncated. A row that holds several,
+    as a ranked tree does, counts as so many. The problems are the first of each file and level, and then a
+    count; `findings` name every row."""
 
     rows_in: int
     rows_kept: int
+    rows_by_type: dict[str, int] = Field(default_factory=dict)
     rows_truncated: int = 0
     rows_dropped: dict[str, int] = Field(default_factory=dict)
     problems: tuple[Problem, ...] = ()

@@ -120,19 +120,21 @@ class Listing:
 
 
 def _once(problems: Sequence[Problem]) -> Iterator[Problem]:
-    """Errors as they are; a warning or info that many files have is the first of them and their number."""
-    alike: dict[ProblemGroup, set[str]] = {}
+    """What many files have is the first of them and their number; of errors the next files are named, too."""
+    alike: dict[ProblemGroup, dict[str, None]] = {}
     for problem in problems:
-        alike.setdefault(_of_any_file(problem), set()).add(problem.file)
+        alike.setdefault(_of_any_file(problem), {})[problem.file] = None
     given: set[ProblemGroup] = set()
     for problem in problems:
         group = _of_any_file(problem)
-        num_more = len(alike[group]) - 1
-        if problem.level == "error" or num_more < _MOST_ALIKE:
+        others = [file for file in alike[group] if file != problem.file]
+        if len(others) < _MOST_ALIKE:
             yield problem
         elif group not in given:
             given.add(group)
-            what = f"{problem.message}; and in {num_more} more files"
+            what = f"{problem.message}; and in {len(others)} more files"
+            if problem.level == "error":
+                what += f", such as {', '.join(others[:_MOST_ALIKE])}"
             yield problem.model_copy(update={"message": what})
 
 

@@ -105,9 +105,20 @@ def test_columns_become_rows():
     assert rows_within(by_index) == held
 
 
+def test_objects_under_their_ids_become_rows_that_have_them():
+    by_id = {"7": {"question": "q", "answer": "a"}, "9": {"question": "r", "answer": "b", "n": 1}}
+    assert rows_within(by_id) == [
+        {"id": "7", "question": "q", "answer": "a"},
+        {"id": "9", "question": "r", "answer": "b", "n": 1},
+    ]
+
+
 @pytest.mark.parametrize(
     "row",
     [
+        {"prompt": {"role": "user", "content": "x"}, "completion": {"role": "a", "content": "y"}},
+        {"name": {"a": 1, "b": 2}, "other": {"c": 1, "d": 2}},
+        {"one": {"a": 1, "b": 2}},
         {"messages": [{"role": "user", "content": "x"}]},
         {"chosen": [{"role": "user"}], "rejected": [{"role": "user"}]},
         {"input_ids": [1, 2], "labels": [1, 2]},

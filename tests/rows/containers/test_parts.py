@@ -67,6 +67,22 @@ def test_of_several_splits_the_one_to_train_on_is_read(tmp_path):
     assert "only train is read, not test, validation" in said(found)
 
 
+def test_what_is_read_beside_the_split_to_train_on_is_told(tmp_path):
+    put(tmp_path, train_dot_jsonl=ROW, valid_dot_jsonl=ROW, all_dot_jsonl=ROW)
+    assert names(tmp_path) == ["all.jsonl", "train.jsonl"]
+    assert "read beside train, for their names tell no split: all.jsonl" in said(
+        read_rows(tmp_path)
+    )
+
+
+def test_a_pointer_of_git_lfs_is_no_file_of_broken_rows(tmp_path):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:7f8d\nsize 43354441\n"
+    found = read_rows(put(tmp_path, rows_dot_jsonl=pointer))
+    assert (found.rows, len(found.problems)) == ((), 1)
+    assert "a pointer of Git LFS" in said(found)
+    assert "git lfs pull" in said(found)
+
+
 def test_folders_of_several_data_sets_ask_for_one(tmp_path):
     for name in ("main", "socratic"):
         (tmp_path / name).mkdir()

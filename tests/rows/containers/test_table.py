@@ -84,6 +84,7 @@ def test_an_open_quote_says_which_lines_it_takes(tmp_path):
         ),
         (b"a,Gel\xf6st\nx,2\ny,3\n", "rows.csv: not UTF-8: byte 0xf6 in the header, so no row"),
         (b"a,b\nx\0,2\n", "NUL"),
+        ("# made in 2024,,\na,b,c\n1,2,3\n", "leave out the comment above it"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, content, said):
@@ -148,3 +149,18 @@ def test_a_quote_that_is_left_open_swallows_no_record_without_a_word(tmp_path: P
     assert [row.data["prompt"] for row in read.rows] == ["q4"]
     (problem,) = [problem for problem in read.problems if problem.level == "error"]
     assert (problem.row, problem.message[:33]) == (2, "broken CSV, with all up to line 4")
+
+
+@pytest.mark.parametrize(
+    ("content", "is_told"),
+    [
+        ("0,x7,I love this\n4,x8,I do not\n", True),
+        ("Ada\t" + "she was too happy to be in such a request " * 3 + "\nBob\tno\n", True),
+        ("0,1,2\na,b,c\n", False),
+        ("question,answer in full\na,b\n", False),
+    ],
+)
+def test_a_first_line_that_reads_like_a_row_is_told(tmp_path, content, is_told):
+    found = read(tmp_path, content, "rows.tsv" if "\t" in content else "rows.csv")
+    assert any("reads like a row" in problem.message for problem in found.problems) is is_told
+    assert len(found.rows) == 1

@@ -53,6 +53,17 @@ def said(row: dict, **asked: object) -> list[tuple[str, str]]:
         ({"article": T, "question": Q, "answer": A}, [("user", f"{Q}\n{T}"), ("assistant", A)]),
         ({"title": Q, "selftext": T, "answer": A}, [("user", f"{Q}\n{T}"), ("assistant", A)]),
         ({"dialogue": T, "summary": A, "id": "7"}, [("user", T), ("assistant", A)]),
+        (
+            {
+                "input": [{"role": "system", "content": S}, {"role": "user", "content": Q}],
+                "ideal": A,
+            },
+            [("system", S), ("user", Q), ("assistant", A)],
+        ),
+        (
+            {"question": Q, "knowledge": T, "right_answer": A, "hallucinated_answer": T},
+            [("user", f"{Q}\n{T}"), ("assistant", A)],
+        ),
     ],
 )
 def test_a_proposal_that_is_followed_gives_the_row_that_is_meant(row, expected):
@@ -75,6 +86,16 @@ def test_a_proposal_that_is_followed_gives_the_row_that_is_meant(row, expected):
 def test_nothing_is_proposed_where_columns_cannot_say_what_is_meant(row):
     assert proposal_of(row) is None
     assert "--column OURS=THEIRS" in door(row).problems[0].hint
+
+
+def test_of_two_answers_neither_is_proposed():
+    row = {"instruction": Q, "output_1": A, "output_2": T, "preference": 1.2}
+    assert "`output_1` and `output_2` are two answers" in door(row).problems[0].hint
+
+
+def test_what_lies_deeper_is_said_to_be_no_column():
+    row = {"id": 7, "chat": {"turn_1": {"Human": Q, "Bot": A}}}
+    assert "what is inside `chat` is no column" in door(row).problems[0].hint
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import yaml
 from finewright.rows.formats.propose import proposal_of
 
 TURN = {"role": "user", "content": "Q"}
+REPLY = {"role": "assistant", "content": "A"}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,45 @@ TURN = {"role": "user", "content": "Q"}
             {"prompt": "question", "chosen": "good", "rejected": "bad"},
         ),
         ({"winner": "A", "loser": "B"}, {"chosen": "winner", "rejected": "loser"}),
-        ({"dialog": [TURN]}, {"messages": "dialog"}),
+        ({"dialog": [TURN, REPLY]}, {"messages": "dialog"}),
+        ({"dialog": [TURN, REPLY, TURN], "id": "7"}, {"messages": "dialog"}),
+        ({"input": [TURN]}, {"prompt": "input"}),
+        ({"input": [TURN], "ideal": "A"}, {"prompt": "input", "completion": "ideal"}),
+        (
+            {"input": [TURN, REPLY, TURN], "ideal": "A"},
+            {"prompt": "input", "completion": "ideal"},
+        ),
+        (
+            {"knowledge": "K", "question": "Q", "right_answer": "A", "hallucinated_answer": "B"},
+            {
+                "instruction": "question",
+                "input": "knowledge",
+                "chosen": "right_answer",
+                "rejected": "hallucinated_answer",
+            },
+        ),
+        (
+            {"Question": "Q", "Best Answer": "A", "Incorrect Answers": "B; C"},
+            {"prompt": "Question", "completion": "Best Answer"},
+        ),
+        (
+            {"question": "写一个程序", "std_answer": "用5个随机数", "class": "代码"},
+            {"prompt": "question", "completion": "std_answer"},
+        ),
+        (
+            {"ask": "能吃党参吗", "title": "党参", "answer": "可以"},
+            {"prompt": "ask", "completion": "answer"},
+        ),
+        ({"вопрос": "Q", "ответ": "A"}, {"prompt": "вопрос", "completion": "ответ"}),
+        ({"用户问题": "Q", "标准答案": "A"}, {"prompt": "用户问题", "completion": "标准答案"}),
+        (
+            {"index": 1, "domain1": "A B", "domain2": "C D", "query": "我想撰写一篇2000字论文"},
+            {"prompt": "query"},
+        ),
+        (
+            {"instruction": "Do it.", "instruction_type": "qa", "special_tag": "none given"},
+            {"prompt": "instruction"},
+        ),
         ({"document": "Q", "summary": "A"}, {"prompt": "document", "completion": "summary"}),
         ({"text": "Q", "label": "A"}, {"prompt": "text", "completion": "label"}),
         (
@@ -96,6 +135,9 @@ def test_what_is_asked_and_answered_is_told_by_names_and_values(row, columns):
         {"instruction": "no output here", "input": ""},
         {"instruction": "no output here", "input": "of this text"},
         {"ticket": "17", "status": "open", "reply": "It is done."},
+        {"meta_instruction": "You are kind.", "category": "writing"},
+        {"question_id": 1, "text": "It is so.", "answer_id": "x7", "model_id": "m"},
+        {"Ada": "x", "She was only too happy to be in such a request, and then she said so.": "y"},
     ],
 )
 def test_nothing_is_proposed_where_nothing_speaks_for_it(row):

@@ -34,9 +34,21 @@ def check_page(report: DataCheckReport) -> Page:
     return Page(
         subject=_SUBJECT,
         title=counted(report.rows_in, "row"),
-        answer=f"{report.rows_kept} kept{cut}{dropped}; {verdict}",
+        answer=f"{report.rows_kept} kept{_of_types(report)}{cut}{dropped}; {verdict}",
+        about=_of_prompts(report),
         problems=report.problems,
     )
+
+
+def _of_types(report: DataCheckReport) -> str:
+    types = report.rows_by_type
+    return f" ({next(iter(types)) if len(types) == 1 else named_counts(types)})" if types else ""
+
+
+def _of_prompts(report: DataCheckReport) -> list[str]:
+    num = report.rows_by_type.get("prompt_only", 0)
+    what = f"{counted(num, 'row')} of prompts alone: grpo and ppo train on them, sft learns nothing of them"
+    return [what] if num else []
 
 
 def fix_page(report: FixReport) -> Page:

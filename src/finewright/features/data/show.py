@@ -18,7 +18,7 @@ from finewright.rows.fates import (
 )
 from finewright.rows.formats.columns import renamed
 from finewright.rows.formats.native import Form
-from finewright.rows.formats.propose import proposal_of
+from finewright.rows.formats.propose import proposal_of, rivals_of
 from finewright.rows.formats.table import misspelled
 from finewright.rows.notes import Json, RowNotes, kind_of_json
 from finewright.schema.common import Problem
@@ -187,7 +187,7 @@ def _type(form: Form, options: ReadOptions) -> DataType | None:
 def _proposed(data: Json) -> ProposalSeen | None:
     proposal = proposal_of(data)
     # A key to rename is told with its row.
-    if proposal is None or misspelled(data):
+    if proposal is None or rivals_of(data) or misspelled(data):
         return None
     return ProposalSeen(
         columns=dict(proposal.columns),

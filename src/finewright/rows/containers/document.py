@@ -209,7 +209,7 @@ def _row(file: str, piece: _Piece) -> ReadRow | Unread:
 
 
 def rows_within(data: Mapping[str, Any]) -> Sequence[object] | None:
-    """The rows that an object holds: in its one list of objects, or in columns of equal length.
+    """The rows that an object holds: in its one list of objects, in columns of equal length, or by their ids.
 
     None where the object is a row itself, such as a conversation. Any: free JSON."""
     lists = {
@@ -224,7 +224,20 @@ def rows_within(data: Mapping[str, Any]) -> Sequence[object] | None:
     if len(columns) > 1 and len(sizes) == 1 and sizes.isdisjoint({0, -1}) and not lists:
         whole = zip(*(column or () for column in columns.values()), strict=True)
         return [dict(zip(columns, values, strict=True)) for values in whole]
-    return None
+    return _by_id(data)
+
+
+def _by_id(data: Mapping[str, Any]) -> Sequence[object] | None:
+    """The objects that an object holds under their ids, each with its `id`; they have most keys in common.
+
+    Any: free JSON."""
+    rows = list(data.values())
+    if len(rows) <= 1 or not all(isinstance(row, dict) for row in rows) or _TURNS & data.keys():
+        return None
+    shared, named = set.intersection(*map(set, rows)), set().union(*rows)
+    if len(shared) <= 1 or 2 * len(shared) < len(named):
+        return None
+    return [{"id": key, **row} for key, row in data.items()]
 
 
 def _column(value: object) -> Sequence[object] | None:

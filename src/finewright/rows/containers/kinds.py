@@ -34,6 +34,11 @@ _ZIP = b"PK\x03\x04"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _REFUSED = (
     (_ZIP, "a zip archive", "unzip it and name the file inside, or the folder"),
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "a pointer of Git LFS",
+        "fetch what it stands for: git lfs pull",
+    ),
     (b"%PDF-", "a PDF document", _DOCUMENTS),
     (_OLD_OFFICE, "an Office file that is encrypted or of before 2007", "save it as .xlsx or CSV"),
     (b"\x1f\x8b", "a gzip archive in an archive", "unpack it once"),

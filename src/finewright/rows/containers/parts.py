@@ -90,9 +90,8 @@ def _broken_manifest(path: Path) -> Iterator[Problem]:
 def _manifest(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     parts = list(manifest_parts(path, file))
     if left := _unlisted(path.parent, [part for part in parts if isinstance(part, StatedFile)]):
-        names = ", ".join(str(inner.relative_to(path.parent)) for inner in left[:_MOST_NAMED])
-        more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
-        what = f"not read, for {MANIFEST} does not list them: {names}{more}"
+        names = _first([str(inner.relative_to(path.parent)) for inner in left])
+        what = f"not read, for {MANIFEST} does not list them: {names}"
         yield said(
             file, what, "list them there, or name them as sources of their own", None, "warning"
         )
@@ -182,12 +181,23 @@ def _files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     splits = list(dict.fromkeys(split for f in data if f not in read if (split := _split(path, f))))
     if splits:
         yield _not_read(file, "train", splits)
-    if left := [f for f in found if data and f not in data and f.name not in _ABOUT_DATA]:
-        names = ", ".join(f.name for f in left[:_MOST_NAMED])
-        more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
-        yield said(file, f"not read, being no data files: {names}{more}", level="info")
+        if of_none := [f.name for f in read if not _split(path, f)]:
+            what = f"read beside train, for their names tell no split: {_first(of_none)}"
+            yield said(
+                file, what, "name the files one by one if they hold the same rows", None, "warning"
+            )
+    left = [f.name for f in found if data and f not in data and f.name not in _ABOUT_DATA]
+    if left:
+        yield said(file, f"not read, being no data files: {_first(left)}", level="info")
     for inner in read or texts:
         yield StatedFile(inner, str(inner).encode(errors="replace").decode(), root=path)
+
+
+def _first(names: Sequence[str]) -> str:
+    """The first names, each once, and how many files there are more."""
+    first = list(dict.fromkeys(names))[:_MOST_NAMED]
+    num_more = sum(name not in first for name in names)
+    return ", ".join(first) + (f" and {num_more} more" if num_more else "")
 
 
 def _is_data(name: str) -> bool:

@@ -27,6 +27,8 @@ _LISTS = frozenset((
 # fmt: on
 _FLAGS = {"true": True, "false": False}
 _SEP = re.compile(r"\"?sep=(.)\"?\s*\Z", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
+_LONGEST_NAME, _MOST_WORDS = 60, 8
 # Lines that are read on for a cell whose quotes are not doubled; beyond, the record is broken.
 _LONGEST_RECORD = 50
 
@@ -89,6 +91,9 @@ def table_rows(file: str, lines: Iterable[Line], delimiter: str) -> Iterator[Fou
         if wrong := header_problem(file, header):
             yield wrong
             return
+        if _is_no_header(header):
+            what = "the first line names the columns, and reads like a row"
+            yield said(file, what, "write a line with their names above it", begin, "warning")
 
 
 def _is_sep(begin: int, source: "_Source") -> bool:
@@ -182,8 +187,17 @@ def header_problem(file: str, header: Sequence[str]) -> Problem | None:
         return said(file, f"the column {twice[0]!r} is there twice", "rename one of them")
     if "" in header:
         what = f"column {header.index('') + 1} has no name in the header"
-        return said(file, what, "name it; the first line names the columns")
+        is_comment = header[0].startswith("#")
+        mend = "leave out the comment above it" if is_comment else "name it"
+        return said(file, what, f"{mend}; the first line names the columns")
     return None
+
+
+def _is_no_header(header: Sequence[str]) -> bool:
+    """Has it a cell that is a sentence, or a number where not all are?"""
+    numbers = [bool(_NUMBER.fullmatch(cell)) for cell in header]
+    sentences = (len(cell) > _LONGEST_NAME and len(cell.split()) > _MOST_WORDS for cell in header)
+    return any(sentences) or (any(numbers) and not all(numbers))
 
 
 def _foreign_byte(cells: Sequence[str]) -> str:

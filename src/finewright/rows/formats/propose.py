@@ -1,7 +1,8 @@
 """A row of no known format: which of its columns could be asked and answered, by their names and values.
 
 A guess to confirm, never one to act on: the user writes `columns` into the spec, or does not. The words
-are those that public data sets and ticket systems use, in English, German, French, Spanish, Italian."""
+are those that public data sets and ticket systems use, in English, German, French, Spanish, Italian, and
+the usual ones for a question and its answer in other languages."""
 
 import math
 import re
@@ -17,28 +18,49 @@ from finewright.rows.notes import Json, kind_of_json
 
 
 def _each(words: str) -> tuple[str, ...]:
-    return tuple(words.split())
+    """As `_words` gives those of a key."""
+    return tuple(_words(words))
+
+
+def _words(key: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key))
+    letters = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+    return re.findall(r"[^\W\d_]+", letters)
 
 
 _PROMPTS = _each(
-    "prompt question query instruction input user human request problem ticket issue inquiry utterance "
+    "prompt question query ask instruction input user human request problem ticket issue inquiry utterance "
     "message email source title subject text post frage anfrage eingabe aufgabe nachricht betreff "
     "anliegen beschwerde auftrag pregunta consulta entrada solicitud mensaje asunto domanda quesito "
-    "richiesta messaggio oggetto requete demande probleme sujet objet"
+    "richiesta messaggio oggetto requete demande probleme sujet objet "
+    "pergunta pytanie soru вопрос запрос питання سؤال 问题 提问 指令 輸入 输入 問題 質問 입력 질문"
+)
+# Of these alone rows of prompts without an answer are made.
+_ASKED = _each(
+    "prompt question query instruction frage anfrage aufgabe pregunta consulta domanda requete pergunta "
+    "вопрос 问题 指令 質問 질문"
 )
 _ANSWERED = _each(
-    "completion answer response output reply assistant bot gpt solution target result summary translation "
-    "label category intent class antwort ausgabe losung ergebnis loesung kategorie zusammenfassung "
+    "completion answer response output reply assistant bot gpt ideal solution target result summary "
+    "translation antwort ausgabe losung ergebnis loesung zusammenfassung "
     "ubersetzung uebersetzung respuesta contestacion salida solucion risposta soluzione riassunto reponse "
-    "sortie resolution resume resumen traduccion traduction traduzione"
+    "sortie resolution resume resumen traduccion traduction traduzione "
+    "resposta odpowiedz cevap yanit ответ відповідь جواب 回答 答案 答复 輸出 输出 出力 답변 출력"
 )
-# German writes them as one word with what they are about: Kundenanfrage, Musterantwort.
-_ENDINGS = _each("frage anfrage nachricht antwort losung loesung")
+# What a row is sorted under: answered where nothing else is.
+_CLASSES = _each("label category intent class kategorie")
+# German and Chinese write them as one word with what they are about: Kundenanfrage, Musterantwort.
+_ENDINGS = _each(
+    "frage anfrage nachricht antwort losung loesung 问题 提问 指令 输入 質問 回答 答案 答复 输出 질문 답변"
+)
 # Not `positive` and `negative`: those are passages for embeddings, or the halves of a review.
 _BETTER = _each(
-    "chosen better preferred winner accepted good best besser gut mejor meilleur migliore"
+    "chosen better preferred winner accepted good best right correct besser gut mejor meilleur migliore"
 )
-_WORSE = _each("rejected worse dispreferred loser bad worst schlechter schlecht peor pire peggiore")
+_WORSE = _each(
+    "rejected worse dispreferred loser bad worst wrong incorrect hallucinated schlechter schlecht peor pire "
+    "peggiore"
+)
 _CONTEXT = _each(
     "context passage document background article schema evidence knowledge kontext hintergrund contexte "
     "contexto contesto input body selftext description details"
@@ -49,9 +71,23 @@ _BESIDE = frozenset(
     _each(
         "id uuid key url link source date time timestamp created lang language locale split license meta "
         "author name file path hash type version sprache datum quelle nummer number nr fecha kunde customer "
-        "kundin cliente client priority prioritat priorite prioridad priorita status positive negative anchor"
+        "kundin cliente client priority prioritat priorite prioridad priorita status positive negative "
+        "anchor tag tags domain model generator annotator metadata"
     )
 )
+# With one of these in its name a text is about another, as `answer_id` and `meta_instruction` are.
+_ABOUT = frozenset(
+    _each(
+        "id uuid meta metadata type index idx tag tags count num model generator annotator spec hash"
+    )
+)
+_PASSAGES = ("positive", "negative")
+_ANSWERABLE = (*_ANSWERED, *_CLASSES)
+_LONGEST_NAME = 60
+_NUMBERED = re.compile(r"(.*?)[ _-]?([12ab])\Z", re.IGNORECASE)
+# Scripts that put no spaces between words; a word has about two of their characters.
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_ASKING = frozenset(("user", "human", "prompter", "system", "developer"))
 _TEXTS = ("text", "word", "mark", "blank", "turns", "sql", "schema")
 _SQL = re.compile(r"\s*(?:select|with|insert\s+into|update|delete\s+from)\s", re.IGNORECASE)
 _SQL_PARTS = re.compile(r"\b(?:from|set|values|as\s*\()\b", re.IGNORECASE)
@@ -61,6 +97,7 @@ _HAS_DIGIT = re.compile(r"\d")
 
 # A key that holds text -> what kind of text.
 Texts = Mapping[str, str]
+Kinds = tuple[tuple[str, str], ...]
 
 
 class Proposal(NamedTuple):
@@ -91,15 +128,40 @@ def proposal_of(data: Json) -> Proposal | None:
     return _proposal(tuple((key, _kind(value)) for key, value in data.items()))
 
 
+def rivals_of(data: Json) -> tuple[str, str] | None:
+    """Two answers of one row that are told apart by a number or letter: neither is the one to train on."""
+    texts = [key for key, value in data.items() if isinstance(value, str)]
+    seen: dict[str, str] = {}
+    for key in texts:
+        numbered = _NUMBERED.match(key)
+        stem = numbered[1] if numbered else ""
+        if stem and _named([stem], _ANSWERED) and not _is_about(stem):
+            if stem in seen:
+                return seen[stem], key
+            seen[stem] = key
+    return None
+
+
 def _kind(value: object) -> str:
-    """`turns` for a list of messages, `class` for a whole number or a boolean, as labels are; else what a
-    user calls such a value."""
+    """`turns` for a list of messages, `open` for one that ends with the user, `asked` for one where nobody
+    else speaks, `objects` for other lists of objects; `class` for a whole number or a boolean, as labels
+    are; else what a user calls it."""
     first = value[0] if isinstance(value, list) and value else None
     if isinstance(first, dict) and ({"role", "content"} <= first.keys() or "from" in first):
-        return "turns"
+        assert isinstance(value, list)
+        return _kind_of_turns([turn for turn in value if isinstance(turn, dict)])
+    if isinstance(first, dict):
+        return "objects"
     if isinstance(value, int):
         return "class"
     return _kind_of_text(value) if isinstance(value, str) else kind_of_json(value)
+
+
+def _kind_of_turns(turns: list[Json]) -> str:
+    are_users = [str(turn.get("role", turn.get("from"))).lower() in _ASKING for turn in turns]
+    if not are_users[-1]:
+        return "turns"
+    return "asked" if all(are_users) else "open"
 
 
 def _kind_of_text(value: str) -> str:
@@ -109,32 +171,81 @@ def _kind_of_text(value: str) -> str:
         return "blank"
     if _SCHEMA.match(value) or (_SQL.match(value) and _SQL_PARTS.search(value)):
         return "schema" if _SCHEMA.match(value) else "sql"
-    words = value.split()
+    num_words = len(value.split()) + len(_UNSPACED.findall(value)) // 2
     letters = sum(map(str.isalpha, value))
-    if letters <= sum(map(str.isdigit, value)) or (len(words) == 1 and _HAS_DIGIT.search(value)):
+    if letters <= sum(map(str.isdigit, value)) or (num_words == 1 and _HAS_DIGIT.search(value)):
         return "mark"
-    return "word" if len(words) == 1 else "text"
+    return "word" if num_words == 1 else "text"
 
 
 @lru_cache(maxsize=4096)
-def _proposal(kinds: tuple[tuple[str, str], ...]) -> Proposal | None:
-    turns = [key for key, kind in kinds if kind == "turns"]
-    texts = {key: kind for key, kind in kinds if kind in _TEXTS}
-    better, worse = _named(texts, _BETTER), _named(texts, _WORSE)
-    if better and worse and better != worse:
-        prompt = _prompt_in(_others(texts, better, worse))
-        pair = {"chosen": better, "rejected": worse}
-        why = f"`{better}` reads like the better answer, `{worse}` like the worse"
-        return Proposal({"prompt": prompt, **pair} if prompt else pair, why)
-    if turns:
-        return Proposal({"messages": turns[0]}, f"`{turns[0]}` is a list of messages")
+def _proposal(kinds: Kinds) -> Proposal | None:
+    if any(len(key) > _LONGEST_NAME for key, _ in kinds):
+        # The first row of a table without a header, not names.
+        return None
+    texts = {key: kind for key, kind in kinds if kind in _TEXTS and not _is_about(key)}
+    return _better_and_worse(texts) or _conversation(kinds, texts) or _questions(kinds, texts)
+
+
+def _conversation(kinds: Kinds, texts: Texts) -> Proposal | None:
+    """A list of messages; or one that the user has the last word of, and the text that answers it."""
+    found = {kind: key for key, kind in reversed(kinds) if kind in ("turns", "open", "asked")}
+    asked = found.get("open") or found.get("asked") or ""
+    answered = _answered_in(texts)
+    if asked and answered and "turns" not in found:
+        why = f"`{asked}` is a list of messages, `{answered}` reads like what is answered"
+        return Proposal({"prompt": asked, "completion": answered}, why)
+    if turns := found.get("turns") or found.get("open"):
+        return Proposal({"messages": turns}, f"`{turns}` is a list of messages")
+    if not asked:
+        return None
+    why = (
+        f"`{asked}` is a list of messages that nobody answers: prompts alone, as grpo and ppo take"
+    )
+    return Proposal({"prompt": asked}, why)
+
+
+def _questions(kinds: Kinds, texts: Texts) -> Proposal | None:
     if any(key in _CHOICES and kind == "a list" for key, kind in kinds):
         # They belong to the question, and a column cannot be put into another.
         return None
     classes = [key for key, kind in kinds if kind == "class"]
     found = _question_and_answer(texts) or _text_and_class(texts, classes)
-    # Where two texts have a class, it is of both.
-    return found or (None if _named(classes, _ANSWERED) else _two_texts(texts))
+    if found or _named(classes, _ANSWERABLE):
+        # Where two texts have a class, it is of both.
+        return found
+    is_flat = not any(kind in ("objects", "an object") for _, kind in kinds)
+    return _two_texts(texts) or (_prompts_alone(texts) if is_flat else None)
+
+
+def _better_and_worse(texts: Texts) -> Proposal | None:
+    """A pair: two texts of one name but for which is better, and what was asked, and of what."""
+    better, worse = _named(texts, _BETTER), _named(texts, _WORSE)
+    if not better or not worse or better == worse or _stem(better) != _stem(worse):
+        return None
+    prompt = _prompt_in(_others(texts, better, worse))
+    context = _context_in(_others(texts, better, worse, prompt))
+    columns = {"prompt": prompt} if prompt else {}
+    if prompt and context:
+        columns = {"instruction": prompt, "input": context}
+    why = f"`{better}` reads like the better answer, `{worse}` like the worse"
+    return Proposal({**columns, "chosen": better, "rejected": worse}, why)
+
+
+def _stem(key: str) -> list[str]:
+    return [word for word in _words(key) if word not in (*_BETTER, *_WORSE)]
+
+
+def _prompts_alone(texts: Texts) -> Proposal | None:
+    prompt = _named([key for key, kind in texts.items() if kind == "text"], _ASKED)
+    others = _others(texts, prompt)
+    if not prompt or _named(others, (*_CONTEXT, *_ANSWERABLE, *_PASSAGES)):
+        return None
+    why = (
+        f"`{prompt}` reads like what is asked, and nothing like an answer: prompts alone, as grpo and ppo"
+        " take"
+    )
+    return Proposal({"prompt": prompt}, why)
 
 
 def _question_and_answer(texts: Texts) -> Proposal | None:
@@ -158,9 +269,10 @@ def _question_and_answer(texts: Texts) -> Proposal | None:
 
 def _answered_in(texts: Texts) -> str:
     """What reads like what is answered: by its whole name, else a statement of SQL, else by a part of it."""
-    named = _named(texts, _ANSWERED)
+    right = [key for key in texts if not _named([key], _WORSE)]
+    named = _named(right, _ANSWERED) or _named(right, _CLASSES)
     statements = [key for key, kind in texts.items() if kind == "sql"]
-    is_whole = named.casefold() in _ANSWERED
+    is_whole = named.casefold() in _ANSWERABLE
     return statements[0] if statements and not is_whole else named
 
 
@@ -172,7 +284,7 @@ def _context_in(texts: Texts) -> str:
 
 def _text_and_class(texts: Texts, classes: list[str]) -> Proposal | None:
     """A text and the number of its class: what is asked by its name, or the row's only text."""
-    answered = _named(classes, _ANSWERED)
+    answered = _named(classes, _ANSWERABLE)
     alone = [key for key in texts if _BESIDE.isdisjoint(_words(key))]
     prompt = _prompt_in(texts) or (alone[0] if len(alone) == 1 else "")
     if not answered or not prompt:
@@ -197,12 +309,18 @@ def _two_texts(texts: Texts) -> Proposal | None:
 
 
 def _is_only_prompt(key: str) -> bool:
-    return bool(_named([key], _PROMPTS)) and not _named([key], _ANSWERED)
+    return bool(_named([key], _PROMPTS)) and not _named([key], _ANSWERABLE)
+
+
+def _is_about(key: str) -> bool:
+    """Does the name say that the text is about another?"""
+    words = _words(key)
+    return len(words) > 1 and not _ABOUT.isdisjoint(words)
 
 
 def _prompt_in(texts: Texts) -> str:
     """What reads like what is asked: of several words if there is such a one, and never an id."""
-    several = _named([key for key, kind in texts.items() if kind in ("text", "turns")], _PROMPTS)
+    several = _named([key for key, kind in texts.items() if kind == "text"], _PROMPTS)
     return several or _named([key for key, kind in texts.items() if kind != "mark"], _PROMPTS)
 
 
@@ -223,9 +341,3 @@ def _named(keys: Iterable[str], words: tuple[str, ...]) -> str:
 
 def _is_in(word: str, name: list[str]) -> bool:
     return word in name or (word in _ENDINGS and any(part.endswith(word) for part in name))
-
-
-def _words(key: str) -> list[str]:
-    plain = unicodedata.normalize("NFKD", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key))
-    letters = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
-    return re.findall(r"[a-z]+", letters)

@@ -4,6 +4,7 @@
     python benchmarks/estimator.py --only smollm2 --first 2 # a try
     python benchmarks/estimator.py --traces                 # formula against trace, 28 configurations
     python benchmarks/estimator.py --specs quickstart.yaml ...  # predicted and real seconds of runs
+    python benchmarks/estimator.py --published --bars       # other frameworks beside published figures, 2 s
 
 Each run is a process of its own. Memory is the peak of the tensors: by the closed formula, by a trace without
 weights, and as the allocator counts it; and the process's own peak beside the formula's expectation of it.
@@ -30,6 +31,7 @@ from finewright.schema.adapter import FullSpec, IA3Spec, LoraSpec, PrefixSpec
 from finewright.schema.cost import Range
 from finewright.schema.methods import DPOSpec, SFTSpec
 from process import RowError, figures_of, machine, thread_settings
+from published_training.residuals import report
 
 GIB = 2**30
 MODELS = {"smollm2": "smollm2-135m-instruct", "gemma": "gemma3-270m"}
@@ -55,11 +57,15 @@ def main() -> None:
     parser.add_argument(
         "--specs", nargs="+", type=Path, default=[], help="runs to predict and make"
     )
+    parser.add_argument("--published", action="store_true", help="published peaks and steps")
+    parser.add_argument("--bars", action="store_true", help="say what is met; exit 1 on a miss")
     parser.add_argument("--one", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one is not None:
         print(json.dumps(figures(options.one)))
         return
+    if options.published:
+        sys.exit(0 if report(bars=options.bars) or not options.bars else 1)
     print(json.dumps(machine()))
     if options.traces:
         report_traces()

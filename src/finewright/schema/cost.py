@@ -105,6 +105,9 @@ class CostReport(Model):
     name: str
     candidates: tuple[CandidateCost, ...]
     prices: str
+    framework: str = Field(
+        "", description="Another framework that would train it, and how; empty for finewright."
+    )
     residuals: tuple[str, ...] = ()
     deadlines: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = Field(())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from finewright.errors import DataError, ModelError
+from finewright.errors import DataError, ModelError, SpecError
 from finewright.features.cost import steps as cost_steps
 from finewright.features.cost.forecast import cost
 from finewright.lm import runtime
@@ -161,3 +161,36 @@ def test_past_runs_of_the_same_work_tell_the_time(tiny_folder: Path, tmp_path: P
 
 def test_no_runs_folder_is_no_past(tmp_path: Path) -> None:
     assert past_runs(tmp_path / "none", "m", SFTSpec()) == []
+
+
+def test_another_framework_holds_its_whole_batch_of_logits(tmp_path: Path) -> None:
+    path = config_only(tmp_path, QWEN_7B)
+    own, other = ask(path), ask(path, framework="transformers")
+    assert "whole logits" in other.framework
+    assert not own.framework
+    (candidate,) = other.candidates
+    (needs,) = candidate.memory
+    head = next(term.gib for term in needs.terms if term.name == "head")
+    longest = (
+        candidate.work.tokens.median / candidate.work.parts
+    )  # rows are alike: none is filled up
+    assert head == pytest.approx(longest * 152_064 * 14 / 2**30, rel=0.05)
+    t4 = [row for row in candidate.machines if row.gpu == "T4"]
+    assert all("float16" in row.notes[0] for row in t4)
+    assert all(row.needs.number_bytes == 2 for row in t4)
+
+
+@pytest.mark.parametrize(
+    ("train", "options", "said"),
+    [
+        ({}, {"trace": True}, "--trace and --calibrate look at finewright's own steps"),
+        ({"adapter": {"type": "prefix"}}, {}, "adapters of type prefix are not estimated"),
+    ],
+)
+def test_what_is_not_known_of_another_framework_is_refused(
+    tmp_path: Path, train: dict[str, Any], options: dict[str, Any], said: str
+) -> None:
+    config_only(tmp_path, QWEN_7B)
+    path = spec_in(tmp_path, "./model", **train)
+    with pytest.raises(SpecError, match=said):
+        ask(path, framework="trl", **options)

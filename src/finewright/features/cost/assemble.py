@@ -15,6 +15,7 @@ from finewright.estimate.freshness import (
     ends_within,
     freshness,
 )
+from finewright.features.cost.elsewhere import framework_named, load_elsewhere, needs_elsewhere
 from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.machines import machines, several
 from finewright.features.cost.needs import formula
@@ -59,6 +60,7 @@ def report(question: CostQuestion, catalog: PriceCatalog, today: date) -> CostRe
     candidates = [_candidate(question, job, catalog, rows) for job in question.jobs]
     residuals = [line for found in question.found.values() for line in found.residuals]
     horizon = question.spec.horizon_days
+    elsewhere = framework_named(question.spec.framework)
     ends = [deadline_words(end, today) for end in ends_within(catalog.deadlines, today, horizon)]
     return CostReport(
         name=question.name,
@@ -66,6 +68,7 @@ def report(question: CostQuestion, catalog: PriceCatalog, today: date) -> CostRe
         prices=_seen(rows, catalog),
         residuals=tuple(dict.fromkeys(residuals)),
         deadlines=tuple(ends),
+        framework=elsewhere.does if elsewhere else "",
         problems=(*_aged(rows, today), *_problems(question, candidates)),
     )
 
@@ -86,17 +89,22 @@ def _candidate(
     found = question.found.get(job.base_model, JobMeasurements())
     table = machines(job, question.spec, catalog, rows, bake_off=len(question.jobs))
     own = [] if found.here is None else [found.here]
-    formulas = (formula(job, gpu=True), formula(job, gpu=False, number=found.number))
+    elsewhere = framework_named(question.spec.framework)
+    formulas: tuple[MemoryEstimate, ...]
+    if elsewhere:
+        formulas = (needs_elsewhere(job, elsewhere),)
+    else:
+        formulas = (formula(job, gpu=True), formula(job, gpu=False, number=found.number))
     return CandidateCost(
         base_model=job.base_model,
         parameters=job.shape.parameters,
         active_parameters=job.shape.active,
         trainable_parameters=job.shape.trainable(job.train.adapter),
         memory=(*formulas, *found.memory),
-        work=job.work(job.load(gpu=True)),
+        work=job.work(load_elsewhere(job) if elsewhere else job.load(gpu=True)),
         machines=(*own, *table),
         several=() if any(row.fits == "yes" for row in table) else tuple(several(job, catalog)),
-        truths=tuple(truths(job)),
+        truths=() if elsewhere else tuple(truths(job)),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from finewright.feature import Session
+from finewright.features.cost.spec import FrameworkName
 from finewright.schema.options import Runs, SpecOptions, option
 
 
@@ -13,6 +14,9 @@ class CostOptions(SpecOptions):
 
     trace: bool = option(False, "Trace the training step on tensors without data.")
     calibrate: bool = option(False, "Time some real steps on this machine.")
+    framework: FrameworkName | None = option(
+        None, "Estimate the same run in another framework; in place of the spec's cost.framework."
+    )
     runs: Runs = Path("runs")
 
 
@@ -23,4 +27,11 @@ def cost(options: CostOptions, session: Session) -> BaseModel:
 
     o = options
     loaded = load_spec(o.spec, o.overrides)
-    return run(loaded, trace=o.trace, calibrate=o.calibrate, runs=o.runs, today=session.today)
+    return run(
+        loaded,
+        trace=o.trace,
+        calibrate=o.calibrate,
+        runs=o.runs,
+        today=session.today,
+        framework=o.framework,
+    )

@@ -8,17 +8,19 @@ from pathlib import Path
 
 from finewright.catalog.prices import USER_PRICES, prices
 from finewright.data.gather import gather
+from finewright.errors import SpecError
 from finewright.estimate.families import shape_of
 from finewright.estimate.time import PastRun, hours_at, past_speed
 from finewright.features.cost.assemble import CostQuestion, JobMeasurements, report
 from finewright.features.cost.check import faults
+from finewright.features.cost.elsewhere import framework_named, refuse_elsewhere
 from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.machines import fit
 from finewright.features.cost.mend import mend, options
 from finewright.features.cost.model import Described, describe_model
 from finewright.features.cost.needs import formula, measured
 from finewright.features.cost.rows import count
-from finewright.features.cost.spec import CostSpec
+from finewright.features.cost.spec import CostSpec, FrameworkName
 from finewright.lm import runtime
 from finewright.schema.common import Problem
 from finewright.schema.cost import (
@@ -48,14 +50,30 @@ class _Here:
 
 
 def cost(
-    loaded: LoadedSpec, *, trace: bool, calibrate: bool, runs: Path, today: date
+    loaded: LoadedSpec,
+    *,
+    trace: bool,
+    calibrate: bool,
+    runs: Path,
+    today: date,
+    framework: FrameworkName | None = None,
 ) -> CostReport:
     """Memory by the closed formula, time by arithmetic, money by the dated prices; nothing is written.
 
     `trace` runs the step on tensors without numbers, `calibrate` runs real ones for about ten seconds; both
     need the model runtime, the latter the weights too. Runs in `runs` of the same kind tell how they went.
+    `framework` is who trains, in place of the spec's `cost.framework`; of another one than finewright there
+    is the formula alone.
     Raises ModelError, DataError or SpecError, in one line each."""
     section = loaded.spec.section("cost", CostSpec) or CostSpec()
+    if framework is not None:
+        section = section.model_copy(update={"framework": framework})
+    elsewhere = framework_named(section.framework)
+    if elsewhere and (trace or calibrate):
+        raise SpecError(
+            f"--trace and --calibrate look at finewright's own steps, not at those of {elsewhere.name}",
+            hint="leave them out, or leave the framework out",
+        )
     refuse([loaded.placed(problem) for problem in faults(section)])
     gathered = gather(loaded.spec.data, loaded.resolve)
     refuse(gathered.problems)
@@ -70,6 +88,10 @@ def cost(
             name, shape, loaded.spec.train, counted.rows, counted.steps, counted.tokens
         )
         jobs.append(job)
+        if elsewhere:
+            refuse_elsewhere(job)
+            found[name] = JobMeasurements(problems=counted.problems)
+            continue
         here, past = _here(job), past_runs(runs, job.base_model, job.train)
         extra: list[MemoryEstimate] = []
         speed, tier = _past_speed(past)

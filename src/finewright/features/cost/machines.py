@@ -4,10 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from finewright.estimate.frameworks import Framework
 from finewright.estimate.money import project, total, training_run
 from finewright.estimate.rollouts import sampling_hours
 from finewright.estimate.sharded import sharded_hours
 from finewright.estimate.time import hours_on, utilisation
+from finewright.features.cost.elsewhere import (
+    framework_named,
+    hours_elsewhere,
+    needs_elsewhere,
+    notes_elsewhere,
+)
 from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.mend import Option, mend, options
 from finewright.features.cost.needs import formula, sharded, sharded_load
@@ -30,6 +37,8 @@ class _On:
     fits: Literal["yes", "tight", "no"]
     hours: Range | None
     mend: Mend | None
+    elsewhere: tuple[str, ...] | None = None
+    """Where another framework trains: what is said of it."""
 
 
 def machines(
@@ -46,9 +55,16 @@ def machines(
     all of a machine's GPUs, as FSDP does it elsewhere."""
     gpus = {gpu.name: gpu for gpu in catalog.gpus}
     names = sorted({row.gpu for row in rows})
-    numbers = {name: _number(job, gpus[name]) for name in names}
-    mends = {n: options(job, gpu=True, number=n) for n in sorted(set(numbers.values()))}
-    known = {name: _on(job, gpus[name], numbers[name], mends[numbers[name]]) for name in names}
+    elsewhere = framework_named(spec.framework)
+    numbers = {name: _number(job, gpus[name], halves=elsewhere is not None) for name in names}
+    counted = () if elsewhere else sorted(set(numbers.values()))
+    mends = {n: options(job, gpu=True, number=n) for n in counted}
+    known = {
+        name: _elsewhere(job, gpus[name], elsewhere)
+        if elsewhere
+        else _on(job, gpus[name], numbers[name], mends[numbers[name]])
+        for name in names
+    }
     kinds = {(row.gpu, row.num_gpus) for row in rows if row.num_gpus > 1}
     spread = {
         (name, count): _over(job, known[name], numbers[name], count)
@@ -80,9 +96,10 @@ def fit(needs: Range, memory_gib: float) -> Literal["yes", "tight", "no"]:
     return "tight" if needs.median <= memory_gib else "no"
 
 
-def _number(job: TrainingJob, gpu: GPU) -> int:
-    """Bytes of a number there."""
-    return _FLOAT32 if gpu.bf16_tflops is None or job.train.dtype == "fp32" else _BFLOAT16
+def _number(job: TrainingJob, gpu: GPU, *, halves: bool) -> int:
+    """Bytes of a number there; `halves`: in float16 where there is no bfloat16."""
+    wide = job.train.dtype == "fp32" or (gpu.bf16_tflops is None and not halves)
+    return _FLOAT32 if wide else _BFLOAT16
 
 
 def _on(job: TrainingJob, gpu: GPU, number: int, found: Sequence[Option]) -> _On:
@@ -98,6 +115,16 @@ def _on(job: TrainingJob, gpu: GPU, number: int, found: Sequence[Option]) -> _On
         hours = total(hours, sampling_hours(job.shape, sampling, gpu))
     better = None if fits == "yes" else mend(found, gpu.memory_gib)
     return _On(gpu, 1, needs, fits, hours, better)
+
+
+def _elsewhere(job: TrainingJob, gpu: GPU, framework: Framework) -> _On:
+    """As another framework takes it."""
+    needs = needs_elsewhere(job, framework)
+    if gpu.unusable:
+        return _On(gpu, 1, needs, "no", None, None)
+    notes = tuple(notes_elsewhere(job, gpu))
+    hours = hours_elsewhere(job, framework, gpu)
+    return _On(gpu, 1, needs, fit(needs.process_gib, gpu.memory_gib), hours, None, notes)
 
 
 def _over(job: TrainingJob, one: _On, number: int, count: int) -> _On:
@@ -120,6 +147,7 @@ def _over(job: TrainingJob, one: _On, number: int, count: int) -> _On:
         fits,
         sharded_hours(job.shape, load, job.work(load), gpu, count, busy),
         None,
+        one.elsewhere,
     )
 
 
@@ -159,7 +187,9 @@ def _row(
 def _notes(machine: Machine, on: _On) -> Iterator[str]:
     if on.gpu.unusable:
         return
-    if on.gpu.bf16_tflops is None:
+    if on.elsewhere is not None:
+        yield from on.elsewhere
+    elif on.gpu.bf16_tflops is None:
         yield "no bfloat16 units, so in float32: slow, and its time is known roughly"
     if on.used > 1:
         yield (

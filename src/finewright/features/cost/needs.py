@@ -28,17 +28,13 @@ _BESIDE = {
 def formula(job: TrainingJob, *, gpu: bool, number: int = 2) -> MemoryEstimate:
     """The closed formula's estimate, with its terms."""
     found = memory(job.shape, job.load(gpu=gpu, number=number))
-    held = found.weights + found.learned
-    passing, terms = found.tensors - held, _terms(found)
-    return _estimate("formula", held, passing, gpu=gpu, number=number, terms=terms)
+    return estimate(found, "formula", gpu=gpu, number=number)
 
 
 def sharded(job: TrainingJob, gpus: int, *, number: int = 2) -> MemoryEstimate:
     """The formula's estimate of each of so many GPUs that a run is spread over; see estimate/sharded.py."""
     found = sharded_memory(job.shape, sharded_load(job, gpus, number), gpus)
-    held = found.weights + found.learned
-    passing, terms = found.tensors - held, _terms(found)
-    return _estimate("formula", held, passing, gpu=True, number=number, terms=terms)
+    return estimate(found, "formula", gpu=True, number=number)
 
 
 def sharded_load(job: TrainingJob, gpus: int, number: int) -> MemoryLoad:
@@ -56,6 +52,12 @@ def measured(
     found = memory(job.shape, job.load(gpu=gpu, number=number))
     held = min(found.weights + found.learned, peak)
     return _estimate(tier, held, peak - held, gpu=gpu, number=number, terms=())
+
+
+def estimate(use: MemoryUse, tier: Tier, *, gpu: bool, number: int) -> MemoryEstimate:
+    """Tensors and process of this use, with its terms."""
+    held = use.weights + use.learned
+    return _estimate(tier, held, use.tensors - held, gpu=gpu, number=number, terms=_terms(use))
 
 
 def _estimate(

@@ -50,7 +50,9 @@ def cost_sections(report: CostReport) -> list[Section]:
         for i, cost in enumerate(report.candidates, 1)
         for part in section(_head(cost), *_candidate(cost))
     ]
+    elsewhere = f"Not finewright's own training, but that of {report.framework}, by its defaults"
     return [
+        *(section("", Text(elsewhere)) if report.framework else ()),
         *candidates,
         *section("Runs of the past", lines(*report.residuals)),
         *section("Ends soon", lines(*report.deadlines)),

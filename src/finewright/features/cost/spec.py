@@ -1,6 +1,10 @@
 """The `cost` section of the spec."""
 
+from typing import Literal
+
 from finewright.schema.common import Model, default
+
+FrameworkName = Literal["finewright", "transformers", "trl", "axolotl", "unsloth"]
 
 
 class CostSpec(Model):
@@ -10,6 +14,11 @@ class CostSpec(Model):
     gpus: tuple[str, ...] = default((), "GPUs to look at", "all of the catalog")
     tiers: tuple[str, ...] = default(
         (), "Kinds of offers, such as on_demand or community", "all of the catalog"
+    )
+    framework: FrameworkName = default(
+        "finewright",
+        "Who trains: finewright, or the same run as another framework takes it by its defaults",
+        "finewright trains it",
     )
     budget_usd: float | None = default(
         None,

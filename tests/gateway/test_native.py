@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.lm.answers import test_forced as forced
 
 import tiny
 from finewright.compare.models import LoadedModel
@@ -22,6 +23,7 @@ from finewright.gateway.question import (
     GatewayQuestion,
     SamplingWish,
     ServedModel,
+    ToolWish,
 )
 from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.engine.forward import BLOCK
@@ -291,3 +293,28 @@ def test_caches_that_are_not_written_yet_are_not_given_twice(
     rooms = [source.room // BLOCK + 1 for source in found._sources.values()]
     asyncio.run(found.close())
     assert rooms == [100, 75]
+
+
+@pytest.mark.parametrize("choice", ["required", "weather"])
+def test_a_call_is_forced_whatever_the_model_would_write(choice: str) -> None:
+    lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+    loaded = LoadedModel("base", lm, forced.chat_of("qwen2_5"))
+    served = ServedModel("base", "native", context=2048)
+    engine = NativeEngine([NativeModel(served, loaded)], max_tokens=300, at_once=1)
+    question = GatewayQuestion("base", ASKED, tools=ToolWish((forced.TOOLS[0],), choice))
+    plain = replace(question, tools=ToolWish((forced.TOOLS[0],)), max_tokens=20)
+    found, free = asked(engine, question, plain)
+    asyncio.run(engine.close())
+    (call,) = found[-1].calls
+    arguments = json.loads(call.arguments)
+    assert (call.name, found[-1].finish, said(found)) == ("weather", "tool_calls", "")
+    assert arguments.keys() == {"city", "days"}
+    assert arguments["city"] in ("Rome", "Bonn")
+    assert not free[-1].calls
+
+
+def test_a_call_that_cannot_be_forced_is_refused_with_the_reason(engine: NativeEngine) -> None:
+    question = GatewayQuestion("base", ASKED, tools=ToolWish((forced.TOOLS[0],), "required"))
+    with pytest.raises(ApiError, match="tool") as caught:
+        asked(engine, question)
+    assert caught.value.status == 400

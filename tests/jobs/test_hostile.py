@@ -129,7 +129,9 @@ def test_a_process_that_ends_before_its_signal_stops_nothing(
     folder.change(job.id, lambda state: state.model_copy(update={"status": "running"}))
     monkeypatch.setattr(JobFolder, "is_alive", lambda *_: True)
     monkeypatch.setattr(JobFolder, "process", lambda *_: gone.pid)
-    assert api.training.queue.cancel(job).wish == "cancel"
+    once = api.training.queue.cancel(job)
+    assert once.wish == "cancel"
+    assert api.training.queue.cancel(job) == once, "a second wish is no second event"
 
 
 def test_a_mistake_of_ours_does_not_end_the_queue(

@@ -147,3 +147,29 @@ def test_a_method_takes_its_rows_alone(api: Api, kind: str, row: dict[str, Any])
     assert good.status_code == 200, good.text
     mixed = api.create(training_file=api.upload(lines(row, other)), method=method(kind))
     assert "1 of the shape" in mixed.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"method": {"type": "superwised"}}, "did you mean 'supervised'?"),
+        ({"hyperparameters": {"n_epoch": 3}}, "did you mean 'n_epochs'?"),
+        ({"hyperparameters": {"learning_rate_multiplyer": 3}}, "'learning_rate_multiplier'?"),
+        ({"hyperparameters": {"max_lenght": 3}}, "did you mean 'max_length'?"),
+        ({"method": {"type": "dpo", "dpo": {"hyperparameter": {}}}}, "'hyperparameters'?"),
+    ],
+)
+def test_a_name_that_is_nearly_one_is_guessed(body: dict[str, Any], says: str) -> None:
+    with pytest.raises(ApiError) as error:
+        chosen(**body)
+    assert str(error.value).endswith(f"did you mean {says.removeprefix('did you mean ')}")
+
+
+def test_what_was_left_open_is_shown_as_the_run_took_it(api: Api) -> None:
+    job = api.made(hyperparameters={"n_epochs": 2, "batch_size": "auto"})
+    assert job["hyperparameters"]["batch_size"] == "auto"
+    used = {"n_epochs": 2, "batch_size": 8, "learning_rate_multiplier": 1.0}
+    api.training.folder.change(job["id"], lambda state: state.model_copy(update={"used": used}))
+    found = api.client.get(f"/v1/fine_tuning/jobs/{job['id']}").json()
+    assert found["hyperparameters"] == used
+    assert found["method"]["supervised"]["hyperparameters"] == used

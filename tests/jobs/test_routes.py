@@ -23,9 +23,7 @@ ROUTES = [
     ("POST", f"/v1/fine_tuning/jobs/{JOB}/resume"),
     ("GET", f"/v1/fine_tuning/jobs/{JOB}/events"),
     ("GET", f"/v1/fine_tuning/jobs/{JOB}/checkpoints"),
-    ("DELETE", "/v1/models/ft:x"),
 ]
-UNLOAD = ROUTES[-1]
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -35,7 +33,7 @@ def test_a_key_that_only_asks_may_not_train(api: Api, method: str, path: str) ->
         return int(api.client.request(method, path, headers=headers).status_code)
 
     may_not = [role for role in ("user", "train", "admin") if status(role) == 403]
-    assert may_not == (["user", "train"] if (method, path) == UNLOAD else ["user"])
+    assert may_not == ["user"]
     assert api.client.request(method, path, headers={"Authorization": "x"}).status_code == 401
 
 
@@ -159,9 +157,3 @@ def test_a_hundred_jobs_may_wait(api: Api) -> None:
     assert {api.create(training_file=number).status_code for _ in range(100)} == {200}
     found = api.create(training_file=number)
     assert (found.status_code, found.headers["retry-after"]) == (429, "60")
-
-
-def test_a_model_of_the_command_line_cannot_be_unloaded(api: Api) -> None:
-    headers = {"Authorization": f"Bearer {api.keys['admin']}"}
-    found = api.client.delete("/v1/models/base", headers=headers)
-    assert (found.status_code, found.json()["error"]["code"]) == (404, "model_not_found")

@@ -96,6 +96,22 @@ class Client:
     pause: Callable[[float], None] = time.sleep
     _http: "httpx.Client | None" = field(default=None, repr=False)
 
+    def models(self) -> list[str]:
+        """The names of the models that are there. Raises FetchError."""
+        import httpx
+
+        try:
+            response = self._connected().get(f"{self.endpoint.base_url}/models")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = _one_line(str(error) or type(error).__name__)
+            raise self._error(
+                f"no connection: {reason}", hint="is the server there, and the address whole?"
+            ) from None
+        try:
+            return [_one_line(str(row["id"])) for row in self._read(response)["data"]]
+        except (KeyError, TypeError):
+            raise self._error("its answer lists no models", hint="name one: URL#MODEL") from None
+
     def embeddings(self, texts: Sequence[str]) -> list[list[float]]:
         """A vector for each text, in their order. Raises FetchError."""
         answer = self._post("embeddings", {"input": list(texts), "encoding_format": "float"})

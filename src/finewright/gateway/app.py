@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from finewright.gateway.access import REQUEST, AnsweredRequest, log_request
 from finewright.gateway.bodies import Body, read_body
 from finewright.gateway.chat_form import ChatForm, TextForm, gathered, vectors_of
 from finewright.gateway.connected import EventStream, refused
@@ -88,7 +90,9 @@ class _Routes:
         return Response(self.gateway.measures.text(), media_type="text/plain; version=0.0.4")
 
     async def models(self, request: Request) -> Response:
-        rows = [_row(model, self.gateway.started) for model in self.gateway.models().values()]
+        rows = [
+            model_object(model, self.gateway.started) for model in self.gateway.models().values()
+        ]
         return JSONResponse({"object": "list", "data": rows})
 
     async def model(self, request: Request) -> Response:
@@ -96,7 +100,7 @@ class _Routes:
             _, found = self.gateway.find(request.path_params["model"])
         except ApiError as error:
             return refused(error)
-        return JSONResponse(_row(found, self.gateway.started))
+        return JSONResponse(model_object(found, self.gateway.started))
 
     async def chat(self, request: Request) -> Response | EventStream:
         posted = await self._body(request, ChatRequest)
@@ -156,6 +160,8 @@ class _Door:
             await self._app(scope, receive, send)
             return
         status, is_whole, number = 500, False, "req_" + secrets.token_hex(12)
+        begun = time.monotonic()
+        REQUEST.set(number)
 
         async def received() -> Message:
             nonlocal status
@@ -181,6 +187,10 @@ class _Door:
             route = scope.get("route")
             path = route.path if isinstance(route, Route) else "other"
             self._gateway.measures.requested(path, status)
+            state = scope.get("state", {})
+            key = state["asker"].key if "asker" in state else ""
+            parts = (scope["method"], path, status, state.get("error", ""), key)
+            log_request(number, AnsweredRequest(*parts, time.monotonic() - begun))
 
     async def _entered(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -199,7 +209,8 @@ class _Door:
         return QuestionCaller(owner.id, owner.role, path)
 
 
-def _row(model: ServedModel, started: int) -> dict[str, Any]:
+def model_object(model: ServedModel, started: int) -> dict[str, Any]:
+    """OpenAI's model, with what more is known of it."""
     more = {"system_prompt": model.system_prompt} if model.system_prompt else {}
     return {
         "id": model.id,

@@ -5,7 +5,7 @@ Also the one place where what goes wrong becomes an error object."""
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from finewright.errors import FinewrightError
+from finewright.gateway.access import REQUEST
 from finewright.gateway.errors import ApiError, error_body
 
 _LOG = logging.getLogger(__name__)
@@ -21,14 +22,29 @@ Event = tuple[str, Any]  # Any: JSON
 """The name of an event, or "", and its data."""
 
 
-def refused(error: Exception) -> Response:
+def refused(error: Exception) -> "ErrorResponse":
     """The response to an error: what the client did wrong in words, what we did wrong without any."""
     if isinstance(error, ApiError):
-        return JSONResponse(error.body, error.status, headers=error.headers)
+        return ErrorResponse(error.body, error.status, headers=error.headers)
     if isinstance(error, FinewrightError):
-        return JSONResponse(error_body(str(error), status=400), 400)
-    _LOG.error("a request failed", exc_info=error)
-    return JSONResponse(error_body("the server failed; its log says why", status=500), 500)
+        return ErrorResponse(error_body(str(error), status=400), 400)
+    _LOG.error("%s: a mistake of the server's", REQUEST.get(), exc_info=error)
+    return ErrorResponse(error_body("the server failed; its log says why", status=500), 500)
+
+
+class ErrorResponse(JSONResponse):
+    """An error object, whose code the scope remembers for the log."""
+
+    def __init__(
+        self, content: Mapping[str, Any], status: int, headers: Mapping[str, str] = {}
+    ) -> None:
+        super().__init__(content, status, headers=headers)
+        self.code = str(content["error"]["code"] or "")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it."""
+        scope.setdefault("state", {})["error"] = self.code
+        await super().__call__(scope, receive, send)
 
 
 class WhileConnected:
@@ -80,7 +96,10 @@ class EventStream:
                 async for event in self._rest:
                     await _sent(send, _text(event))
             except Exception as error:
-                await _sent(send, b"data: " + bytes(refused(error).body) + b"\n\n")
+                response = refused(error)
+                broken = response.code or str(response.status_code)
+                scope.setdefault("state", {})["error"] = f"broken off: {broken}"
+                await _sent(send, b"data: " + bytes(response.body) + b"\n\n")
                 if not self._first[0]:  # events with names, those of responses, have no such end
                     await _sent(send, b"data: [DONE]\n\n")
         await send({"type": "http.response.body", "body": b"", "more_body": False})

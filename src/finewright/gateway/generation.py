@@ -288,7 +288,8 @@ def _refuse(request: "GenerationRequest") -> None:
     if request.num_logprobs is not None:
         raise unsupported("logprobs", why)
     if request.grammar is not None:
-        raise unsupported("response_format", why)
+        param = "tool_choice" if request.grammar.kind == "calls" else "response_format"
+        raise unsupported(param, why)
 
 
 def token_source(

@@ -6,6 +6,7 @@ are there once. Tokens come from a thread of their own (see generation.py); the 
 import asyncio
 import json
 import secrets
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from finewright.judge.answer import Answer
     from finewright.lm.answers.stream import AnswerStream
     from finewright.lm.chat import Chat
+    from finewright.lm.engine.constraint import Grammar
     from finewright.lm.engine.requests import AnswerEnd, GenerationRequest, WrittenTokens
     from finewright.lm.engine.stops import StopTexts
     from finewright.lm.engine.weights import AdapterWeights
@@ -69,6 +71,7 @@ class NativeEngine:
         self._sources: dict[int, TokenSource] = {}
         self._models: dict[str, _Answering] = {}
         self._switching = Switching()
+        self._num_answering: Counter[str] = Counter()
         self._prompts = ThreadPoolExecutor(1, thread_name_prefix="prompts")
         for model in models:
             asyncio.run(self.load(model))
@@ -121,6 +124,9 @@ class NativeEngine:
         found = self._models.get(name)
         if found is None:
             raise ApiError(f"the model {name[:100]!r} is not loaded", status=404, param="model")
+        if self._num_answering[name]:
+            what = f"the model {name!r} is answering"
+            raise ApiError(what, status=409, param="model", retry_after=1)
         if found.model.adapter is not None:
             assert found.key is not None
             try:
@@ -137,8 +143,16 @@ class NativeEngine:
         raise ApiError(f"the model {model!r} gives answers, no vectors", param="model")
 
     async def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
-        """See ModelEngine."""
-        _check(question)
+        """See ModelEngine. As long as it lasts, nobody unloads the model."""
+        self._num_answering[question.model] += 1
+        try:
+            async with aclosing(self._answer(question)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            self._num_answering[question.model] -= 1
+
+    async def _answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
         found = self._models[question.model]
         loop = asyncio.get_running_loop()
         prompted = await loop.run_in_executor(self._prompts, self._prompted, found, question)
@@ -157,7 +171,8 @@ class NativeEngine:
     def _prompted(self, found: _Answering, question: GatewayQuestion) -> "_Prompted":
         model, chat = found.model, found.model.loaded.chat
         prompt, ids = _tokens(model.loaded, question)
-        request = _request(found, question, ids, self._most(found, question, len(ids)))
+        most = self._most(found, question, len(ids))
+        request = _request(found, question, ids, most, _grammar(chat, question, prompt))
         return _Prompted(request, [*_writings(chat, question, prompt)])
 
     def _most(self, found: _Answering, question: GatewayQuestion, length: int) -> int:
@@ -232,10 +247,18 @@ class _Writing:
         return found
 
 
-def _check(question: GatewayQuestion) -> None:
-    """Refuse what this engine cannot honour."""
-    if question.tools is not None and question.tools.choice != "auto":
-        raise unsupported("tool_choice", "the native engine can force no call; take auto or none")
+def _grammar(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar | None":
+    """What the answer must be. Raises ApiError where a call is to be forced and cannot be."""
+    from finewright.lm.answers.forced import forced_call
+    from finewright.lm.engine.constraint import Grammar, schema_grammar
+
+    wish = question.tools
+    if wish is not None and wish.choice != "auto":
+        try:
+            return Grammar("calls", forced_call(chat, wish.tools, wish.choice, prompt))
+        except DataError as error:
+            raise unsupported("tool_choice", f"{error}; take auto or none") from None
+    return None if question.form is None else schema_grammar(question.form.schema)
 
 
 def _tokens(model: LoadedModel, question: GatewayQuestion) -> tuple[str, tuple[int, ...]]:
@@ -255,9 +278,12 @@ def _tokens(model: LoadedModel, question: GatewayQuestion) -> tuple[str, tuple[i
 
 
 def _request(
-    found: _Answering, question: GatewayQuestion, ids: tuple[int, ...], most: int
+    found: _Answering,
+    question: GatewayQuestion,
+    ids: tuple[int, ...],
+    most: int,
+    grammar: "Grammar | None",
 ) -> "GenerationRequest":
-    from finewright.lm.engine.constraint import schema_grammar
     from finewright.lm.engine.requests import GenerationRequest, TokenSampling
 
     wish = question.sampling
@@ -279,7 +305,7 @@ def _request(
         found.model.loaded.chat.stop_ids,
         _stops(found.model.loaded.chat, question),
         num_logprobs=question.num_logprobs,
-        grammar=None if question.form is None else schema_grammar(question.form.schema),
+        grammar=grammar,
     )
 
 

@@ -9,6 +9,7 @@ from finewright.jobs.files import FileFolder, UploadedFile
 from finewright.jobs.folder import TRAIN, VALID, JobFolder
 from finewright.jobs.ids import new_id, readable
 from finewright.jobs.job import TuningJob
+from finewright.jobs.lengths import ChatOf, check_lengths
 from finewright.jobs.request import METHOD_TYPES, ROW_TYPES, JobRequest, MethodChoice, chosen_method
 from finewright.jobs.spec import spec_of
 from finewright.schema.run import RunSpec
@@ -21,6 +22,7 @@ def create(
     files: FileFolder,
     folder: JobFolder,
     bases: Mapping[str, str],
+    chat_of: ChatOf,
     *,
     now: float,
 ) -> TuningJob:
@@ -50,6 +52,10 @@ def create(
         metadata=posted.metadata or {},
     )
     _check_spec(job)
+    chat = chat_of(base)
+    if chat is not None:
+        where = f"method.{choice.type}.hyperparameters"
+        check_lengths(rows[TRAIN], train.filename, chat, choice.settings, where)
     folder.add(job, rows)
     return job
 

@@ -79,7 +79,8 @@ class TunedResult(Model):
 
 class JobState(Model):
     """Where a job stands. `wish` is what its process was asked to do at the time `wished`; `run` is its
-    folder's name; a result that is not `served` was unloaded for good."""
+    folder's name; a result that is not `served` was unloaded for good. `used` are the numbers that the run
+    takes for hyperparameters which were left to it."""
 
     status: JobStatus = "queued"
     wish: Literal["", "pause", "cancel"] = ""
@@ -87,6 +88,7 @@ class JobState(Model):
     started: float | None = None
     finished: float | None = None
     run: str = ""
+    used: Mapping[str, float] = {}
     failure: JobFailure | None = None
     result: TunedResult | None = None
     served: bool = True

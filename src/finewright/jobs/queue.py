@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from finewright.errors import FinewrightError
 from finewright.gateway.errors import ApiError
 from finewright.jobs.folder import JobFolder, is_over, refuse
-from finewright.jobs.job import JobFailure, JobState, TuningJob
+from finewright.jobs.job import JobFailure, JobState, JobStatus, TuningJob
 from finewright.jobs.results import without_places
 
 _LOG = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ class JobQueue:
     most_running: int
     _over: set[str] = field(default_factory=set)
     _children: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    _statuses: dict[str, JobStatus] = field(default_factory=dict)
 
     def advance(self) -> None:
         """Settle what ended without a word, end what does not stop, and start what may run."""
@@ -63,6 +64,8 @@ class JobQueue:
         def changed(state: JobState) -> JobState:
             if is_over(state) or state.status == "failed":
                 raise refuse(job, state, "there is nothing to cancel")
+            if state.status == "running" and state.wish == "cancel":
+                return state
             if state.status == "running":
                 return self._ask(job, state, "cancel", now)
             return state.at(now, "the job is cancelled", status="cancelled", finished=now)
@@ -103,6 +106,7 @@ class JobQueue:
         for number, state in self._states():
             if state.status != "running":
                 self._settle(number, state)
+            self._log(number, state)
             if is_over(state):
                 self._over.add(number)
             else:
@@ -117,6 +121,14 @@ class JobQueue:
             except FinewrightError as error:
                 _LOG.error("%s: its job does not go on: %s", number, error)
                 self._over.add(number)
+
+    def _log(self, number: str, state: JobState) -> None:
+        """Say how a job stands once that is another than before; what a client called it is not said."""
+        before, self._statuses[number] = self._statuses.get(number), state.status
+        if before in (None, state.status):
+            return
+        why = f": {state.failure.code}" if state.failure else ""
+        _LOG.info("the job %s was %s and is %s%s", number, before, state.status, why)
 
     def _settle(self, number: str, state: JobState) -> None:
         if state != self.folder.written(number):
@@ -147,6 +159,7 @@ class JobQueue:
                 now, "the job is running", status="running", started=state.started or now
             )
             self.folder.write(number, started)
+            self._log(number, started)
             process = self._process(number, alive)
             os.ftruncate(alive, 0)
             os.pwrite(alive, f"{process.pid}\n".encode(), 0)

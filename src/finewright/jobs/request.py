@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from finewright.gateway.errors import ApiError, unsupported
 from finewright.jobs.graders import rewards_of
+from finewright.schema.aliases import close_choice
 from finewright.schema.train import Takes, TrainSettings
 from finewright.schema.train_section import METHODS
 
@@ -138,7 +139,9 @@ def _section(request: JobRequest) -> tuple[str, Free]:
     kind = request.method.get("type")
     if not isinstance(kind, str) or kind not in METHOD_TYPES:
         known = ", ".join(METHOD_TYPES)
-        raise ApiError(f"method.type: one of {known}", param="method.type", code="invalid_value")
+        meant = close_choice(kind, list(METHOD_TYPES)) if isinstance(kind, str) else ""
+        what = f"method.type: one of {known}{meant}"
+        raise ApiError(what, param="method.type", code="invalid_value")
     _known(request.method, ("type", kind), "method")
     return kind, _object(request.method.get(kind) or {}, f"method.{kind}")
 
@@ -150,8 +153,16 @@ def _key(name: str, method: str, where: str) -> str:
         raise unsupported(param, _NOT_OURS[name])
     key = _KEYS.get(name, name)
     if key not in METHODS[method].model_fields or key in _OWN_SECTION or name in _KEYS.values():
-        raise ApiError(f"unknown parameter: {param}", param=param, code="unknown_parameter")
+        meant = close_choice(name, _hyperparameters(method))
+        what = f"unknown parameter: {param}{meant}"
+        raise ApiError(what, param=param, code="unknown_parameter")
     return key
+
+
+def _hyperparameters(method: str) -> list[str]:
+    """The names that clients may give."""
+    ours = set(METHODS[method].model_fields) - _OWN_SECTION - set(_KEYS.values())
+    return sorted({*ours, *_KEYS, "learning_rate_multiplier"})
 
 
 def _validate(method: str, train: Free, where: str) -> None:
@@ -171,7 +182,8 @@ def _known(given: Mapping[str, Any], known: Sequence[str], where: str) -> None:
     for name in given:
         if name not in known:
             param = f"{where}.{name}"[:200]
-            raise ApiError(f"unknown parameter: {param}", param=param, code="unknown_parameter")
+            what = f"unknown parameter: {param}{close_choice(name, known)}"
+            raise ApiError(what, param=param, code="unknown_parameter")
 
 
 def _object(value: Any, param: str) -> Free:  # Any: JSON

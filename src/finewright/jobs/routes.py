@@ -1,4 +1,4 @@
-"""The routes of files and jobs. They are for keys that may train; unloading a model is for an admin's."""
+"""The routes of files and jobs. They are for keys that may train."""
 
 import asyncio
 import logging
@@ -22,6 +22,7 @@ from finewright.jobs.files import FileFolder
 from finewright.jobs.folder import JobFolder
 from finewright.jobs.ids import readable
 from finewright.jobs.job import JobState, TuningJob
+from finewright.jobs.lengths import ChatOf
 from finewright.jobs.queue import JobQueue
 from finewright.jobs.request import JobRequest
 from finewright.jobs.results import checkpoints_of, events_of
@@ -42,13 +43,15 @@ Work = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class JobsApi:
-    """All that the routes stand on. `bases`: id that clients know -> what a spec names."""
+    """All that the routes stand on. `bases`: id that clients know -> what a spec names; `chat_of` is of the
+    bases that are here."""
 
     files: FileFolder
     queue: JobQueue
     tuned: TunedModels
     bases: Mapping[str, str]
     file_bytes: int
+    chat_of: ChatOf = lambda _: None
 
     @property
     def folder(self) -> JobFolder:
@@ -60,26 +63,24 @@ def job_routes(training: JobsApi) -> Sequence[BaseRoute]:
     """Routes to stand beside those of the gateway."""
     files, jobs = _FileRoutes(training, asyncio.Semaphore(_UPLOADS_AT_ONCE)), _JobRoutes(training)
     queue, one = training.queue, "/v1/fine_tuning/jobs/{job}"
-    unload = _guarded(jobs.unload, frozenset({"admin"}))
     return [
-        Route("/v1/files", _guarded(files.create), methods=["POST"]),
-        ReadRoute("/v1/files", _guarded(files.list), "The files, newest first."),
-        ReadRoute("/v1/files/{file}", _guarded(files.show), "One of the files."),
-        ReadRoute("/v1/files/{file}/content", _guarded(files.content), "Its bytes.", _BYTES),
-        Route("/v1/files/{file}", _guarded(files.delete), methods=["DELETE"]),
-        PostedRoute("/v1/fine_tuning/jobs", _guarded(jobs.create), "Train a model.", JobRequest),
-        ReadRoute("/v1/fine_tuning/jobs", _guarded(jobs.list), "The jobs, newest first."),
-        ReadRoute(one, _guarded(jobs.show), "One of the jobs."),
-        PostedRoute(f"{one}/cancel", _guarded(jobs.change(queue.cancel)), "End it for good."),
-        PostedRoute(f"{one}/pause", _guarded(jobs.change(queue.pause)), "Stop at a checkpoint."),
-        PostedRoute(f"{one}/resume", _guarded(jobs.change(queue.resume)), "Go on from there."),
-        ReadRoute(f"{one}/events", _guarded(jobs.parts(events_of)), "What happened."),
-        ReadRoute(f"{one}/checkpoints", _guarded(jobs.parts(checkpoints_of)), "Its checkpoints."),
-        Route("/v1/models/{model:path}", unload, methods=["DELETE"]),
+        Route("/v1/files", guarded(files.create), methods=["POST"]),
+        ReadRoute("/v1/files", guarded(files.list), "The files, newest first."),
+        ReadRoute("/v1/files/{file}", guarded(files.show), "One of the files."),
+        ReadRoute("/v1/files/{file}/content", guarded(files.content), "Its bytes.", _BYTES),
+        Route("/v1/files/{file}", guarded(files.delete), methods=["DELETE"]),
+        PostedRoute("/v1/fine_tuning/jobs", guarded(jobs.create), "Train a model.", JobRequest),
+        ReadRoute("/v1/fine_tuning/jobs", guarded(jobs.list), "The jobs, newest first."),
+        ReadRoute(one, guarded(jobs.show), "One of the jobs."),
+        PostedRoute(f"{one}/cancel", guarded(jobs.change(queue.cancel)), "End it for good."),
+        PostedRoute(f"{one}/pause", guarded(jobs.change(queue.pause)), "Stop at a checkpoint."),
+        PostedRoute(f"{one}/resume", guarded(jobs.change(queue.resume)), "Go on from there."),
+        ReadRoute(f"{one}/events", guarded(jobs.parts(events_of)), "What happened."),
+        ReadRoute(f"{one}/checkpoints", guarded(jobs.parts(checkpoints_of)), "Its checkpoints."),
     ]
 
 
-def _guarded(work: Work, roles: frozenset[str] = _MAY_TRAIN) -> Work:
+def guarded(work: Work, roles: frozenset[str] = _MAY_TRAIN) -> Work:
     """The work for keys of these roles, with every mistake as an error object."""
 
     async def guarded(request: Request) -> Response:
@@ -161,7 +162,8 @@ class _JobRoutes:
     def _created(self, posted: JobRequest) -> dict[str, Any]:
         training = self.training
         training.queue.check_room()
-        job = create(posted, training.files, training.folder, training.bases, now=time.time())
+        parts = (training.files, training.folder, training.bases, training.chat_of)
+        job = create(posted, *parts, now=time.time())
         training.queue.advance()
         return self._object(job)
 
@@ -206,11 +208,6 @@ class _JobRoutes:
             return JSONResponse(await asyncio.to_thread(page, request))
 
         return work
-
-    async def unload(self, request: Request) -> Response:
-        model = request.path_params["model"]
-        await self.training.tuned.unload(model)
-        return JSONResponse({"id": model, "object": "model", "deleted": True})
 
     def _job(self, request: Request) -> TuningJob:
         return self.training.folder.job(request.path_params["job"])

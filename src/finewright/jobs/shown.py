@@ -15,7 +15,9 @@ def job_object(job: TuningJob, state: JobState, run: RunDir | None) -> Shown:
     """OpenAI's fine_tuning.job. A reward model is no model to ask, so it has no name here."""
     result = state.result
     auto = {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
-    hyperparameters = {**auto, **job.hyperparameters}
+    given = {**auto, **job.hyperparameters}
+    is_open = {name: value == "auto" for name, value in given.items()}
+    hyperparameters = {k: state.used.get(k, v) if is_open[k] else v for k, v in given.items()}
     answers = result is not None and result.answers
     return {
         "id": job.id,

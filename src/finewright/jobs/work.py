@@ -28,7 +28,8 @@ from finewright.schema.load import load_spec
 from finewright.schema.report import RunReport
 from finewright.schema.train_section import settings_of
 from finewright.store.atomic import write_text
-from finewright.store.rundir import open_run
+from finewright.store.rundir import RunDir, open_run
+from finewright.store.speclock import lock_of
 from finewright.train.trained import trained_base
 from finewright.workbench.prepare import resolved_here
 from finewright.workbench.systems import candidate_of, system_prompt_of, target_sha256
@@ -82,10 +83,18 @@ def _trained(folder: JobFolder, job: TuningJob) -> RunReport:
 
     def watch(event: str, fields: Mapping[str, Any]) -> None:  # Any: an event's fields
         if event == "run":
-            name = Path(fields["run"]).name
-            folder.change(job.id, lambda state: state.model_copy(update={"run": name}))
+            run = Path(fields["run"])
+            changes = {"run": run.name, "used": _used(open_run(run))}
+            folder.change(job.id, lambda state: state.model_copy(update=changes))
 
     return up(load_spec(path), folder.runs, on_event=watch, through="train")
+
+
+def _used(run: RunDir) -> dict[str, float]:
+    """What the run takes for OpenAI's three hyperparameters."""
+    settings = next(iter(lock_of(run).candidates.values()))
+    numbers = {"n_epochs": settings.epochs, "batch_size": settings.batch_size}
+    return {**numbers, "learning_rate_multiplier": 1.0}
 
 
 def _spec(folder: JobFolder, job: TuningJob) -> dict[str, Any]:  # Any: YAML

@@ -1,7 +1,7 @@
 """Who answers in a chat: a model in this process, or one that a server has."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from finewright.compare.models import LoadedModel
@@ -11,6 +11,7 @@ from finewright.workbench.chat import Manner, Spoken, answer
 from finewright.workbench.systems import load_talker, with_draft
 
 Messages = Sequence[dict[str, str]]
+_MOST_SHOWN = 8
 
 
 class Speaker(Protocol):
@@ -40,7 +41,7 @@ class EndpointSpeaker:
     system_prompt = ""
 
     def __init__(self, target: str) -> None:
-        endpoint = Endpoint.parse(target)
+        endpoint = Endpoint.parse(target) if "#" in target else _only_model(target)
         self.name, self._client = endpoint.model, Client(endpoint, timeout_s=600)
 
     def answer(self, messages: Messages, manner: Manner) -> Iterator[Spoken]:
@@ -63,6 +64,19 @@ class EndpointSpeaker:
                 calls.add(delta.get("tool_calls") or ())
         for number, name in calls.names.items():
             yield Spoken("call", f"{name} {calls.arguments[number]}")
+
+
+def _only_model(url: str) -> Endpoint:
+    """The model of a server that serves one. Raises DataError that lists them where there are several."""
+    endpoint = Endpoint.parse(f"{url}#any")
+    models = Client(endpoint, timeout_s=10).models()
+    if len(models) != 1:
+        shown = ", ".join(models[:_MOST_SHOWN]) + (", ..." if len(models) > _MOST_SHOWN else "")
+        raise DataError(
+            f"{url}: it serves {len(models)} models: {shown or 'none'}",
+            hint=f"name the one to talk to: finewright chat {url}#{models[0] if models else 'MODEL'}",
+        )
+    return replace(endpoint, model=models[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
 """Tiny models of every family as GGUF files: llama.cpp chooses the tokens that transformers does."""
 
 import copy
+import resource
+from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
 import tiny
-from finewright.errors import ModelError
+from finewright.errors import ModelError, StoreError
 from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.export.gguf_file import write_model
+from finewright.lm.export.gguf_tokenizer import _pre_tokenizer
 from finewright.lm.export.llamacpp import ask_llamacpp
 from finewright.lm.export.parity import Prompt
 
@@ -123,3 +126,32 @@ def test_a_file_that_is_no_model_is_one_line(tmp_path):
     with pytest.raises(ModelError, match=r"llama\.cpp cannot run it") as caught:
         asked(path)
     assert "\n" not in str(caught.value)
+
+
+def deepseek(last: str) -> dict[str, object]:
+    patterns = (r"\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+", last)
+    steps: list[dict[str, object]] = [{"type": "Split", "pattern": {"Regex": p}} for p in patterns]
+    return {"pretokenizers": [*steps, {"type": "ByteLevel", "use_regex": False}]}
+
+
+def test_a_way_of_cutting_text_is_known_by_all_of_it() -> None:
+    last = (
+        "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+        "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"
+    )
+    assert _pre_tokenizer(deepseek(last)) == "deepseek-v3"
+    with pytest.raises(ModelError, match="no name"):
+        _pre_tokenizer(deepseek(last.replace("A-Z", "A-Y")))
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "base"
+    tiny.tiny_model("llama").save_pretrained(folder)
+    chat, path = tiny.tiny_chat(), tmp_path / "base.gguf"
+    most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(StoreError, match=r"^\S*base.gguf: (the disk is full|File too large)"):
+            write_model(path, folder, chat, "f32", "base")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from finewright.errors import DataError
 from finewright.feature import Session
 from finewright.features.serve.commands import ServeOptions
+from finewright.features.serve.loading import RunLoading
 from finewright.features.serve.local import LocalModels
 from finewright.features.serve.models import Serving, engines_of
 from finewright.features.serve.spec import ServedTarget, ServeSpec
@@ -26,6 +27,7 @@ from finewright.jobs.routes import job_routes
 from finewright.schema.load_section import load_section
 from finewright.workbench.systems import check_target
 
+_LOG = logging.getLogger(__name__)
 _KEYS = "keys.json"
 
 
@@ -41,7 +43,7 @@ def serve(options: ServeOptions, session: Session) -> str:
     targets = [ServedTarget(target=t) if isinstance(t, str) else t for t in spec.models]
     if not targets:
         raise DataError("nothing to serve", hint="name a run or a base model")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    _begin_log(spec.log)
     tls = Tls(root / spec.tls.certificate, root / spec.tls.key) if spec.tls else None
     if tls is not None:
         check_tls(tls)
@@ -62,17 +64,30 @@ def serve(options: ServeOptions, session: Session) -> str:
             session.tell(f"serving {', '.join(gateway.models())} at {scheme}://{shown}:{port}/v1\n")
 
         def drain() -> None:
+            counts = f"{admission.running} answers are given, {admission.waiting} questions wait"
+            _LOG.info("a signal: the server ends; %s, for %g s at most", counts, spec.drain_seconds)
             admission.draining = True
 
+        runs = root / spec.runs if spec.runs else None
+        more = [*RunLoading(gateway, local, jobs.tuned, runs).routes()]
+        more += job_routes(jobs) if spec.jobs.at_once else ()
         run_server(
-            app_of(gateway, ring, job_routes(jobs) if spec.jobs.at_once else ()),
+            app_of(gateway, ring, more),
             listening,
             tls=tls,
             hooks=ServerHooks(start, drain, admission.end, lambda: admission.is_idle),
             drain_seconds=spec.drain_seconds,
             header_seconds=spec.header_seconds,
         )
+        _LOG.info("the server has ended")
     return ""
+
+
+def _begin_log(level: str) -> None:
+    """One line for each thing on stderr: ours from this level on, others' from warnings on."""
+    form, dates = "%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"
+    logging.basicConfig(level=logging.WARNING, format=form, datefmt=dates)
+    logging.getLogger("finewright").setLevel(level.upper())
 
 
 def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:

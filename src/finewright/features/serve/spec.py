@@ -179,6 +179,12 @@ class ServeSpec(Model):
         30.0, "Longest wait for the body of a request", "4 MiB over a slow line", gt=0
     )
     jobs: JobsSpec = default(JobsSpec(), "Fine-tuning jobs", "one at a time")
+    runs: str = default(
+        "", "Folder whose runs POST /v1/models may load, by their names", "no run is loaded later"
+    )
+    log: Literal["error", "warning", "info", "debug"] = default(
+        "info", "What the log says; debug has a line for each request", "refusals, jobs, signals"
+    )
     spans: str = default(
         "",
         "OpenTelemetry's exporter that gets a span of every answer, as otlp_proto_http or console",

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import ModelError
 from finewright.features.serve.local import LocalModels
@@ -14,10 +15,13 @@ from finewright.jobs.folder import JobFolder
 from finewright.jobs.queue import JobQueue, advancing
 from finewright.jobs.routes import JobsApi
 from finewright.jobs.tuned import TunedModels
-from finewright.lm.sources import absolute_name, check_name
+from finewright.lm.sources import absolute_name, check_name, locate
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
 from finewright.workbench.systems import candidate_of
+
+if TYPE_CHECKING:
+    from finewright.lm.chat import Chat
 
 
 class _Base(NamedTuple):
@@ -48,6 +52,7 @@ def _api_of(
     root = folder.resolve()
     jobs = JobFolder(root)
     found = [base for target in targets for base in _of_target(target)]
+    here = frozenset(base.name for base in found)
     for name in spec.jobs.trainable:
         check_name(name, Path.cwd())
         found.append(_Base(model_id(name), absolute_name(name, Path.cwd())))
@@ -63,7 +68,15 @@ def _api_of(
         ),
         bases=dict(reversed(found)),
         file_bytes=spec.jobs.file_bytes,
+        chat_of=lambda name: _chat_of(name) if name in here else None,
     )
+
+
+@lru_cache(maxsize=4)
+def _chat_of(name: str) -> "Chat":
+    from finewright.lm.load import load_chat
+
+    return load_chat(locate(name, Path.cwd()))
 
 
 def _of_target(target: ServedTarget) -> Iterator[_Base]:

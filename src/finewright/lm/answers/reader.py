@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError
 from finewright.judge.answer import THINK, Answer, Call, MarkPair, has_open_thought, split_thoughts
+from finewright.judge.json_text import json_at
 from finewright.lm.answers.calls import ArgumentTypes, CallsRead, CallSyntax, unreadable
 from finewright.lm.answers.channels import Channels
 from finewright.lm.answers.syntaxes import CALLS, CHANNELS, THOUGHTS
@@ -56,15 +57,25 @@ _TOOLS = [
 ]
 
 
+class CallForm(NamedTuple):
+    """What the template writes before and after the JSON arguments of a call of the tool `name`."""
+
+    name: str
+    before: str
+    after: str
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerReader:
-    """Reads generated text. `cannot_call` says why calls cannot be read, where they cannot."""
+    """Reads generated text. `cannot_call` says why calls cannot be read, where they cannot; `form` is there
+    where their arguments are written as one JSON object."""
 
     thoughts: tuple[MarkPair, ...] = (THINK,)
     calls: CallSyntax | None = None
     channels: Channels | None = None
     cannot_call: str = ""
     dropped_ids: frozenset[int] = frozenset()
+    form: CallForm | None = None
 
     @property
     def marks(self) -> frozenset[str]:
@@ -176,7 +187,19 @@ def _reader_of(known: _Known) -> AnswerReader:
             break
     found = found or _marked_reader(template, turns)
     written = "".join(turn.text for turn in (plain, *turns) if turn)
-    return replace(found, dropped_ids=_dropped(chat, found, written))
+    return replace(found, dropped_ids=_dropped(chat, found, written), form=_form(turns))
+
+
+def _form(turns: Sequence[_Turn]) -> CallForm | None:
+    """From the one call of the probe: what stands around its arguments."""
+    for text in [
+        turn.text for turn in turns if turn.calls == _PROBED[0] and _SAID not in turn.text
+    ]:
+        for start in (at for at, character in enumerate(text) if character == "{"):
+            found = json_at(text, start)
+            if found is not None and found.value == _PROBED[0][0].arguments:
+                return CallForm(_PROBED[0][0].name, text[:start], text[found.end :])
+    return None
 
 
 def _marked_reader(template: str, turns: Sequence[_Turn]) -> AnswerReader:

@@ -25,9 +25,10 @@ _BLANKS = r"[ ]|\n {0,8}"
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What an answer must be: `kind` says how `text` is read. A choice is a JSON list of texts."""
+    """What an answer must be: `kind` says how `text` is read. A choice is a JSON list of texts, calls are
+    llguidance's Lark."""
 
-    kind: Literal["json_schema", "regex", "choice"]
+    kind: Literal["json_schema", "regex", "choice", "calls"]
     text: str
 
 
@@ -104,6 +105,8 @@ def _source(grammar: Grammar, matcher: Any) -> str:
     if grammar.kind == "json_schema":
         bounded = {"whitespace_pattern": _BLANKS}
         return str(matcher.grammar_from_json_schema(grammar.text, overrides=bounded))
+    if grammar.kind == "calls":
+        return str(matcher.grammar_from_lark(grammar.text))
     choices: Sequence[str] = json.loads(grammar.text)
     if not choices:
         raise DataError("choice: there is nothing to choose from")

@@ -1,6 +1,9 @@
 """A folder of safetensors as one GGUF file, and a LoRA adapter as another, written in this process."""
 
+import errno
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,7 @@ from finewright.lm.export.gguf_weights import (
     weights,
 )
 from finewright.lm.sources import read_config
+from finewright.store.atomic import os_errors
 
 _FILE_TYPES = {
     "f32": LlamaFileType.ALL_F32,
@@ -46,10 +50,10 @@ _FALLBACKS = (
 
 
 def write_model(path: Path, folder: Path, chat: Chat, quantization: str, name: str) -> None:
-    """Write the folder's model with its tokenizer and template. Raises ModelError and OSError."""
+    """Write the folder's model with its tokenizer and template. Raises ModelError and StoreError."""
     config = read_config(folder / "config.json")
     family = family_of(config)
-    writer = GGUFWriter(path, _arch_name(family.arch), use_temp_file=True)
+    writer = GGUFWriter(path, _arch_name(family.arch))
     writer.add_type(GGUFType.MODEL)
     writer.add_name(name)
     writer.add_file_type(_FILE_TYPES[quantization])
@@ -57,16 +61,25 @@ def write_model(path: Path, folder: Path, chat: Chat, quantization: str, name: s
     add_numbers(writer, config)
     add_tokenizer(writer, chat, int(config["vocab_size"]))
     layers = int(config["num_hidden_layers"])
+    # The head names every tensor with its place. The weights are read twice, so that neither the memory nor
+    # a temporary file holds them all.
+    kinds: dict[str, GGMLQuantizationType] = {}
     for weight in weights(folder, config, family):
-        kind = _type_of(weight.name, weight.values, quantization, layers)
-        packed = _packed(weight.values, kind)
-        is_raw = packed.dtype == np.uint8
-        writer.add_tensor(weight.name, packed, raw_dtype=kind if is_raw else None)
-    _finish(writer)
+        values = weight.values
+        kind = kinds[weight.name] = _type_of(weight.name, values, quantization, layers)
+        size = _num_bytes(values, kind)
+        writer.add_tensor_info(weight.name, values.shape, values.dtype, size, raw_dtype=kind)
+    with _write_errors(writer, path):
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        for weight in weights(folder, config, family):
+            writer.write_tensor_data(_packed(weight.values, kinds[weight.name]))
+        writer.close()
 
 
 def write_adapter(path: Path, adapter: Path, base: Path, name: str) -> None:
-    """Write a PEFT LoRA folder as a GGUF adapter for the base's GGUF. Raises ModelError and OSError.
+    """Write a PEFT LoRA folder as a GGUF adapter for the base's GGUF. Raises ModelError and StoreError.
 
     llama.cpp adds scale * alpha / r * B A; other scales are put into alpha, and a scaled or permuted weight
     of the base into B."""
@@ -95,14 +108,30 @@ def write_adapter(path: Path, adapter: Path, base: Path, name: str) -> None:
                 values = values * np.float32(query_scale(config))
         found = gguf_layer(names, f"{layer}.weight")
         writer.add_tensor(f"{found}.lora_{side[0].lower()}", np.ascontiguousarray(values))
-    _finish(writer)
+    with _write_errors(writer, path):
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
 
 
-def _finish(writer: GGUFWriter) -> None:
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+@contextmanager
+def _write_errors(writer: GGUFWriter, path: Path) -> Iterator[None]:
+    """As `os_errors`; numpy says of a write that fell short only how much of it was done."""
+    with os_errors(path):
+        try:
+            yield
+        except OSError as error:
+            for file in writer.fout or ():
+                with suppress(OSError):  # what is left in its buffer
+                    file.close()
+            raise OSError(error.errno or errno.ENOSPC, error.strerror or str(error)) from None
+
+
+def _num_bytes(values: Array, kind: GGMLQuantizationType) -> int:
+    """What the values take once they are packed."""
+    length, size = GGML_QUANT_SIZES[kind]
+    return int(values.size // length * size)
 
 
 def _arch_name(arch: int) -> str:

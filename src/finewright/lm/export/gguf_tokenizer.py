@@ -25,7 +25,13 @@ _NAMES_OF_PATTERNS = {
         r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
     ): "gpt-4o",
 }
-_DEEPSEEK_NUMBERS = r"\p{N}{1,3}"
+_DEEPSEEK_V3 = (
+    r"\p{N}{1,3}",
+    "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+    r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"""
+    r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+)
+"""llama.cpp's deepseek-v3 (src/llama-vocab.cpp), in its order."""
 _SPACE = "▁"
 _FEWEST_SCORE = -1e6
 
@@ -109,10 +115,7 @@ def _pre_tokenizer(pre: Mapping[str, Any]) -> str:
         elif kinds == ["Split", "ByteLevel"] and not last.get("use_regex", True):
             if name := _NAMES_OF_PATTERNS.get(steps[0]["pattern"].get("Regex", "")):
                 return name
-        elif (
-            kinds == ["Split", "Split", "Split", "ByteLevel"]
-            and _pattern(steps[0]) == _DEEPSEEK_NUMBERS
-        ):
+        elif kinds == ["Split"] * 3 + ["ByteLevel"] and _patterns(steps) == _DEEPSEEK_V3:
             return "deepseek-v3"
     raise ModelError(
         "llama.cpp has no name for the way this tokenizer cuts text into words",
@@ -120,8 +123,10 @@ def _pre_tokenizer(pre: Mapping[str, Any]) -> str:
     )
 
 
-def _pattern(step: Mapping[str, Any]) -> str:
-    return str(step.get("pattern", {}).get("Regex", ""))
+def _patterns(steps: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Their expressions, with line ends spelled as llama.cpp spells them."""
+    texts = [str(step["pattern"].get("Regex", "")) for step in steps if step["type"] == "Split"]
+    return tuple(text.replace("\r", r"\r").replace("\n", r"\n") for text in texts)
 
 
 def _add_special_tokens(writer: GGUFWriter, chat: Chat) -> None:

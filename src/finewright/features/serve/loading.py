@@ -1,0 +1,114 @@
+"""Runs that are served while the server goes on: POST /v1/models loads one, DELETE /v1/models/ID lets it go.
+
+Both are for keys of the role admin. A run is named, and is one of the folder `serve.runs`: no path comes from
+a request, and no base model that the run does not name is fetched."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from finewright.errors import FinewrightError
+from finewright.features.serve.local import LocalModels
+from finewright.features.serve.spec import ServedTarget
+from finewright.gateway.app import model_object
+from finewright.gateway.bodies import read_body
+from finewright.gateway.errors import ApiError
+from finewright.gateway.gateway import Gateway
+from finewright.gateway.messages import RequestPart
+from finewright.gateway.native import NativeModel
+from finewright.gateway.openapi import PostedRoute
+from finewright.gateway.question import ServedModel
+from finewright.gateway.switching import Switching
+from finewright.jobs.routes import guarded
+from finewright.jobs.tuned import TunedModels
+
+_LOG = logging.getLogger(__name__)
+_ADMIN = frozenset({"admin"})
+_BODY_BYTES, _BODY_SECONDS = 16 * 1024, 30.0
+
+
+class LoadRequest(RequestPart):
+    """The body of POST /v1/models."""
+
+    run: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
+    id: Annotated[str, Field(pattern=r"^[\w.:@-]{1,128}$")] | None = None
+
+
+@dataclass(slots=True)
+class RunLoading:
+    """What the two routes stand on; `folder` has the runs that may be loaded, None where there are none."""
+
+    gateway: Gateway
+    local: LocalModels
+    tuned: TunedModels
+    folder: Path | None
+    _loaded: set[str] = field(default_factory=set)
+    _switching: Switching = field(default_factory=Switching)
+    _reading: threading.Lock = field(default_factory=threading.Lock)
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """To stand beside those of the gateway."""
+        return [
+            PostedRoute("/v1/models", guarded(self._post, _ADMIN), "Serve a run.", LoadRequest),
+            Route("/v1/models/{model:path}", guarded(self._delete, _ADMIN), methods=["DELETE"]),
+        ]
+
+    async def _post(self, request: Request) -> Response:
+        posted = await read_body(
+            request, LoadRequest, most_bytes=_BODY_BYTES, seconds=_BODY_SECONDS
+        )
+        served = await self._switching.whole(self._load(posted))
+        return JSONResponse(model_object(served, self.gateway.started))
+
+    async def _load(self, posted: LoadRequest) -> ServedModel:
+        path = self._path(posted.run)
+        model = await asyncio.to_thread(self._read, path, posted)
+        name = model.served.id
+        if name in self.gateway.models():
+            what = f"there is a model {name!r} already; unload it, or give this one another id"
+            raise ApiError(what, status=409, param="id", code="model_exists")
+        engine = self.local.engine
+        await engine.load(model)
+        if engine not in self.gateway.engines:
+            self.gateway.engines = [*self.gateway.engines, engine]
+        self._loaded.add(name)
+        _LOG.info("the run %s is served as %s", posted.run, name)
+        return model.served
+
+    def _path(self, run: str) -> Path:
+        if self.folder is None:
+            what = "this server loads no runs: the folder that has them is serve.runs of its spec"
+            raise ApiError(what, status=403, code="loading_is_off")
+        if not (self.folder / run / "manifest.json").is_file():
+            raise ApiError(
+                f"there is no run {run!r}", status=404, param="run", code="run_not_found"
+            )
+        return self.folder / run
+
+    def _read(self, path: Path, posted: LoadRequest) -> NativeModel:
+        with self._reading:
+            try:
+                return self.local.read(ServedTarget(target=str(path), id=posted.id or ""))
+            except FinewrightError as error:
+                _LOG.error("the run %s cannot be loaded: %s", posted.run, error)
+                what = f"the run {posted.run!r} cannot be loaded; the server's log says why"
+                raise ApiError(what, param="run", code="model_not_loaded") from None
+
+    async def _delete(self, request: Request) -> Response:
+        model = request.path_params["model"]
+        if model in self._loaded:
+            await self.local.engine.unload(model)
+            self._loaded.discard(model)
+        else:
+            await self.tuned.unload(model)
+        _LOG.info("the model %s is served no more", model)
+        return JSONResponse({"id": model, "object": "model", "deleted": True})

@@ -1,0 +1,90 @@
+"""Answers that must call a tool: the grammar of the model's own form of a call.
+
+The form is what the chat template writes around the arguments of a call. It is used where these stand in it
+as one JSON object, and where the reader reads such an answer back as the call that was forced."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from finewright.errors import DataError
+from finewright.judge.answer import Call
+from finewright.judge.calls import function_of, name_of_tool
+from finewright.lm.answers.reader import AnswerReader, Tools, reader_of
+from finewright.lm.chat import Chat
+
+_IN_BRACKETS = re.compile(r"<.+>")
+_SAMPLE = {"sample": 1}
+_AS_TEMPLATES_WRITE = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+}
+
+
+def forced_call(chat: Chat, tools: Tools, choice: str, prompt: str) -> str:
+    """A grammar, in llguidance's Lark, of answers to `prompt` that are one call: of the tool named `choice`,
+    or of any of them for "required".
+
+    Raises DataError with the reason where the model has no such form, or the prompt leaves no room for it."""
+    reader = reader_of(chat)
+    wanted = [tool for tool in tools if choice in ("required", name_of_tool(tool))]
+    rules = []
+    for number, tool in enumerate(wanted):
+        before, after = _form(chat, reader, name_of_tool(tool), prompt)
+        parts = [*_terminals(chat, before), f"arguments_{number}", *_terminals(chat, after)]
+        rules.append(f"call_{number}: {' '.join(parts)}")
+        rules.append(f"arguments_{number}: %json {json.dumps(_schema(tool), ensure_ascii=False)}")
+    start = " | ".join(f"call_{number}" for number in range(len(wanted)))
+    return "\n".join([f"start: {start}", *rules])
+
+
+def _form(chat: Chat, reader: AnswerReader, name: str, prompt: str) -> tuple[str, str]:
+    """What the model writes before and after the arguments of a call of the tool."""
+    if reader.cannot_call:
+        raise DataError(reader.cannot_call)
+    if reader.form is None:
+        raise DataError(
+            "this model writes the arguments of calls as no JSON, and no call can be forced"
+        )
+    before, after = (part.replace(reader.form.name, name) for part in reader.form[1:])
+    for stop in map(chat.tokenizer.decode, sorted(chat.stop_ids)):
+        after = after.partition(stop)[0] if stop else after
+    read = reader.read(f"{before}{json.dumps(_SAMPLE)}{after}", prompt, _declaring_nothing(name))
+    if read.calls != (Call(name, _SAMPLE),) or read.fault:
+        raise DataError(
+            "after this prompt the model writes its thoughts first, and no call can be forced;"
+            " serve it with thoughts switched off (chat_template)"
+        )
+    return before, after
+
+
+def _declaring_nothing(name: str) -> Tools:
+    return [{"type": "function", "function": {"name": name}}]
+
+
+def _schema(tool: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+    """Of the arguments; blanks as templates write them, so that none can be written without end."""
+    given = function_of(tool).get("parameters") or {}
+    return {"type": "object", **given, "x-guidance": _AS_TEMPLATES_WRITE}
+
+
+def _terminals(chat: Chat, text: str) -> Iterator[str]:
+    """The text as terminals: tokens that are marks by their ids, all else by its characters. llguidance takes
+    every added token in angle brackets for a mark, which no characters spell."""
+    special = {
+        token.content: number
+        for number, token in chat.tokenizer.added_tokens_decoder.items()
+        if token.content and (token.special or _IN_BRACKETS.fullmatch(token.content))
+    }
+    longest_first = sorted(special, key=len, reverse=True)
+    pattern = "|".join(map(re.escape, longest_first)) or r"(?!)"
+    at = 0
+    for found in re.finditer(pattern, text):
+        if found.start() > at:
+            yield json.dumps(text[at : found.start()], ensure_ascii=False)
+        yield f"<[{special[found[0]]}]>"
+        at = found.end()
+    if at < len(text):
+        yield json.dumps(text[at:], ensure_ascii=False)

@@ -1,0 +1,86 @@
+"""A run is loaded into a server that goes on, answers, and is let go."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+from tests.features.export.test_run import trained
+from tests.jobs.conftest import unread
+from tests.jobs.test_routes import TRAVERSALS
+
+from finewright.features.serve.loading import RunLoading
+from finewright.features.serve.local import LocalModels
+from finewright.gateway.admission import Admission
+from finewright.gateway.app import app_of
+from finewright.gateway.gateway import Gateway
+from finewright.gateway.keys import KeyRing, make_key
+from finewright.gateway.measures import Measures
+from finewright.jobs.folder import JobFolder
+
+pytestmark = pytest.mark.torch
+
+ASKED = [{"role": "user", "content": "the red 1"}]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("loaded"), "{type: lora, r: 4, alpha: 8}")
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> dict[str, dict[str, str]]:
+    made = {role: make_key(tmp_path / "keys.json", role, "today") for role in ("train", "admin")}
+    return {role: {"Authorization": f"Bearer {key}"} for role, key in made.items()}
+
+
+@pytest.fixture
+def client(run: Path, tmp_path: Path, keys: object) -> Iterator[TestClient]:
+    admission, tuned = Admission(1, 1), unread(JobFolder(tmp_path / "serve"))
+    gateway = Gateway([tuned], admission, Measures(admission))
+    loading = RunLoading(gateway, LocalModels(40, 2), tuned, run.parent)
+    app = app_of(gateway, KeyRing(tmp_path / "keys.json"), loading.routes())
+    with TestClient(app) as found:
+        yield found
+
+
+def test_a_run_is_served_until_it_is_let_go(
+    client: TestClient, run: Path, keys: dict[str, dict[str, str]]
+) -> None:
+    client.headers = keys["admin"]
+    body = {"model": f"base:{run.name}", "messages": ASKED, "max_tokens": 4}
+
+    def asked() -> int:
+        return int(client.post("/v1/chat/completions", json=body).status_code)
+
+    assert asked() == 404
+    found = client.post("/v1/models", json={"run": run.name})
+    assert (found.status_code, found.json()["id"]) == (200, body["model"]), found.text
+    assert str(run.parent) not in found.text
+    assert asked() == 200
+    assert (
+        client.post("/v1/models", json={"run": run.name}).json()["error"]["code"] == "model_exists"
+    )
+    assert client.post("/v1/models", json={"run": run.name, "id": "second"}).status_code == 200
+    listed = {model["id"] for model in client.get("/v1/models").json()["data"]}
+    assert listed == {body["model"], "second"}
+    assert client.delete(f"/v1/models/{body['model']}").json()["deleted"]
+    assert asked() == 404
+    gone = client.delete(f"/v1/models/{body['model']}")
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize("name", [*TRAVERSALS, "nobody", "", "a/b", "."])
+def test_a_run_is_a_name_and_no_path(
+    client: TestClient, keys: dict[str, dict[str, str]], name: str
+) -> None:
+    found = client.post("/v1/models", json={"run": name}, headers=keys["admin"])
+    assert found.status_code in (400, 404)
+
+
+def test_only_an_admin_loads_and_lets_go(
+    client: TestClient, keys: dict[str, dict[str, str]]
+) -> None:
+    for method, path in (("POST", "/v1/models"), ("DELETE", "/v1/models/x")):
+        found = client.request(method, path, json={"run": "x"}, headers=keys["train"])
+        assert found.status_code == 403

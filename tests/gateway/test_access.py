@@ -1,0 +1,46 @@
+"""What the log says of requests."""
+
+import logging
+from urllib.parse import quote
+
+import pytest
+from starlette.testclient import TestClient
+
+from finewright.gateway.access import AnsweredRequest
+from finewright.gateway.admission import Admission
+from finewright.gateway.app import app_of
+from finewright.gateway.gateway import Gateway
+from finewright.gateway.measures import Measures
+
+PRIVATE = "my private words\nERROR forged"
+
+
+@pytest.fixture
+def client() -> TestClient:
+    admission = Admission(1, 1)
+    return TestClient(app_of(Gateway([], admission, Measures(admission)), None))
+
+
+def test_a_refused_request_is_one_line_by_its_id_without_what_was_said(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "finewright")
+    body = {"model": PRIVATE, "messages": [{"role": "user", "content": PRIVATE}]}
+    found = client.post("/v1/chat/completions", json=body)
+    client.get(f"/{quote(PRIVATE)}")
+    client.get("/healthz")
+    first, second = caplog.records
+    line = first.getMessage()
+    number = found.headers["x-request-id"]
+    assert line.startswith(f"{number} POST /v1/chat/completions: 404 model_not_found, key none, ")
+    assert "GET other: 404, " in second.getMessage()
+    assert "private" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("status", "level"),
+    [(200, logging.DEBUG), (404, logging.INFO), (499, logging.INFO), (503, logging.WARNING),
+     (500, logging.ERROR), (502, logging.ERROR)],
+)  # fmt: skip
+def test_the_level_says_whose_fault_it_is(status: int, level: int) -> None:
+    assert AnsweredRequest("GET", "/x", status, "", "", 0.1).level == level

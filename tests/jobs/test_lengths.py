@@ -1,0 +1,48 @@
+"""Rows that are too long are found, and named, before a job is made."""
+
+from pathlib import Path
+
+import pytest
+
+import tiny
+from finewright.gateway.errors import ApiError
+from finewright.jobs.lengths import check_lengths
+from finewright.schema.methods import METHODS
+
+from .conftest import CHAT, lines
+
+pytestmark = pytest.mark.torch
+
+WHERE = "method.supervised.hyperparameters"
+LONG = {"messages": [{"role": r, "content": "the user " * 40} for r in ("user", "assistant")]}
+
+
+def checked(path: Path, **train: object) -> None:
+    settings = METHODS["sft"].model_validate({"method": "sft", **train})
+    check_lengths(path, "mine.jsonl", tiny.tiny_chat(), settings, WHERE)
+
+
+def test_rows_that_are_too_long_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(lines(CHAT, LONG, CHAT, *[LONG] * 6))
+    with pytest.raises(ApiError) as caught:
+        checked(path, max_length=100)
+    shown = str(caught.value).splitlines()
+    tokens = tiny.tiny_tokenizer().apply_chat_template(LONG["messages"])["input_ids"]
+    assert caught.value.param == f"{WHERE}.max_length"
+    assert shown[1] == f"mine.jsonl:2: {len(tokens)} tokens"
+    assert [line.partition(": ")[0] for line in shown[2:6]] == [
+        f"mine.jsonl:{number}" for number in (4, 5, 6, 7)
+    ]
+    assert shown[6] == "and 2 more"
+
+
+@pytest.mark.parametrize(
+    "train", [{"max_length": 100, "on_overlong": "drop"}, {"max_length": 1000}, {}]
+)
+def test_rows_that_fit_or_may_be_left_out_are_taken(
+    tmp_path: Path, train: dict[str, object]
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(lines(CHAT, LONG))
+    checked(path, **train)

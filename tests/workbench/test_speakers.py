@@ -1,0 +1,57 @@
+"""A server's model is named, or is the only one there."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from finewright.errors import DataError, FetchError
+from finewright.workbench.speakers import EndpointSpeaker
+
+
+@contextmanager
+def listing(*models: str) -> Iterator[str]:
+    """A server that lists these models."""
+
+    class Listing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = json.dumps({"data": [{"id": name} for name in models]}).encode()
+            self.send_response(200 if self.path == "/v1/models" else 404)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Listing) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_only_model_of_a_server_needs_no_name() -> None:
+    with listing("base:my-run") as url:
+        assert EndpointSpeaker(url).name == "base:my-run"
+
+
+def test_several_models_are_listed_with_the_command_that_names_one() -> None:
+    with listing(*"abcdefghij") as url, pytest.raises(DataError) as caught:
+        EndpointSpeaker(url)
+    assert str(caught.value) == f"{url}: it serves 10 models: a, b, c, d, e, f, g, h, ..."
+    assert caught.value.hint == f"name the one to talk to: finewright chat {url}#a"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9/v1", "http://", "ftp://x/v1", "http://u:p@x/v1"]
+)
+def test_an_address_where_no_server_is_is_one_line(url: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        EndpointSpeaker(url)
+    assert "\n" not in str(caught.value)
+    assert ":p@" not in str(caught.value)

@@ -21,7 +21,7 @@ def main(model: str, streams: int, tokens: int, prompt: str) -> None:
     loaded = load_talker(model)
     chat = loaded.chat
     ids = tuple(chat.tokens(chat.prompt([{"role": "user", "content": prompt}])).ids)
-    forward, own = ready_forward(loaded.lm, 2048)
+    forward, own, _ = ready_forward(loaded.lm, 2048)
     size = loaded.lm.model.get_output_embeddings().weight.shape[0]
     context = reads_of_files(locate(model, Path.cwd()))
     limits = EngineLimits(size, context=context, max_running=streams, guess_up_to=1)

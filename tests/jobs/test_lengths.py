@@ -7,7 +7,7 @@ import pytest
 import tiny
 from finewright.gateway.errors import ApiError
 from finewright.jobs.lengths import check_lengths
-from finewright.schema.methods import METHODS
+from finewright.schema.train_section import METHODS
 
 from .conftest import CHAT, lines
 

@@ -205,7 +205,7 @@ def test_models_come_and_go_while_others_answer() -> None:
         assert [each.id for each in engine.models()] == ["base", "base:late"]
         late = engine.answer(GatewayQuestion("base:late", text=(5,), max_tokens=90))
         await anext(late)
-        with pytest.raises(ApiError, match="in use") as caught:
+        with pytest.raises(ApiError, match="is answering") as caught:
             await engine.unload("base:late")
         assert caught.value.status == 409
         await late.aclose()

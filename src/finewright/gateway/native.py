@@ -156,15 +156,17 @@ class NativeEngine:
         found = self._models[question.model]
         loop = asyncio.get_running_loop()
         prompted = await loop.run_in_executor(self._prompts, self._prompted, found, question)
-        usage = TokenUsage(len(prompted.request.prompt))
+        num_read, num_written = len(prompted.request.prompt), 0
         num_open = question.num_answers
         async with aclosing(found.source.written(prompted.request)) as parts:
             async for part in parts:
                 writing = prompted.answers[part.answer]
                 for piece in writing.pieces(part):
                     num_open -= piece.finish is not None
-                    usage = replace(usage, answer=usage.answer + writing.take_count())
-                    yield replace(piece, usage=usage if piece.finish and not num_open else None)
+                    num_written += writing.take_count()
+                    is_last = piece.finish is not None and not num_open
+                    usage = TokenUsage(num_read, num_written) if is_last else None
+                    yield replace(piece, usage=usage) if usage else piece
                 if not num_open:
                     return
 

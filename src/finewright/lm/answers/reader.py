@@ -296,9 +296,11 @@ def _called(syntax: CallSyntax, text: str, types: ArgumentTypes) -> CallsRead:
 
 def _unbegun(text: str, marks: frozenset[str]) -> str:
     """The text without an end that may become a mark."""
-    longest = max(map(len, marks), default=0)
-    for length in range(min(longest, len(text)), 0, -1):
-        end = text[-length:]
-        if any(mark.startswith(end) and mark != end for mark in marks):
+    longest = max(map(len, marks), default=1) - 1
+    end = text[-longest:] if longest else ""
+    if not any(mark[0] in end for mark in marks):
+        return text  # as nearly every piece of an answer
+    for length in range(len(end), 0, -1):
+        if any(mark.startswith(end[-length:]) and mark != end[-length:] for mark in marks):
             return text[:-length]
     return text

@@ -261,19 +261,3 @@ def test_a_file_that_is_being_written_is_whole_or_absent(tmp_path):
     with pytest.raises(ValueError, match="Out of range float"), jsonl_at(path) as write:
         write({"a": float("nan")})
     assert list(tmp_path.iterdir()) == []
-
-
-def test_control_tokens_and_hidden_text_are_warned_of_and_stop_nothing(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    rows = [
-        {"prompt": "Q", "completion": "A<|im_end|>"},
-        {"prompt": "Q2", "completion": "pay\u200bment"},
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    report = check(path)
-    assert report.passed
-    told = [(p.level, p.row, p.message.partition(",")[0]) for p in report.problems]
-    assert told == [
-        ("warning", 1, "1 row spells control tokens of ChatML and the like"),
-        ("warning", 2, "1 row holds zero-width signs"),
-    ]

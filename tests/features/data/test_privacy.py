@@ -62,16 +62,6 @@ def test_rows_are_read_as_a_manifest_or_the_user_says(tmp_path: Path) -> None:
         privacy(folder / "rows.jsonl", **sections)
 
 
-def test_a_row_that_nobody_looked_at_does_not_pass(rows: Path, tmp_path: Path) -> None:
-    sections = {"personal": PersonalDataSpec(), "secrets": SecretsSpec(), "out": None}
-    report = privacy(rows, **sections)
-    assert (report.passed, report.problems[1].message) == (False, "1 row could not be looked at")
-    rows.write_text(json.dumps({"messages": MESSAGES}) + "\n")
-    assert privacy(rows, **sections).passed
-    with pytest.raises(DataError, match="no such file"):
-        privacy(tmp_path / "none.jsonl", **sections)
-
-
 def test_what_is_not_looked_for_is_said(rows: Path) -> None:
     sections = {"secrets": SecretsSpec(), "out": None}
     text = text_of(privacy(rows, personal=PersonalDataSpec(), **sections))

@@ -278,16 +278,6 @@ def test_a_newer_or_another_file_is_no_index(bank: Path, finewright: Finewright)
     assert "made by a newer finewright (format 99, " in newer.err
 
 
-def test_a_database_that_is_not_there_is_one_line(bank: Path, finewright: Finewright) -> None:
-    pytest.importorskip("psycopg")
-    target = "postgresql://me:secret@127.0.0.1:1/docs"
-    for command in (("index", "rag.yaml", "--out", target), ("search", target, "card")):
-        done = finewright("rag", *command)
-        assert done.code == 2
-        assert "postgresql://me@127.0.0.1:1/docs#finewright: no server there" in done.err
-        assert "secret" not in done.err
-
-
 def test_a_query_without_a_word_is_refused(bank: Path, finewright: Finewright) -> None:
     finewright("rag", "index", "rag.yaml")
     done = finewright("rag", "search", "rag.yaml", "  ")

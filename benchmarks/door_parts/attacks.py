@@ -92,6 +92,25 @@ def triggered(words: int, place: str, form: str) -> Callable[[random.Random], Ch
     return drawn
 
 
+def several_wordings(words: int, form: str) -> Callable[[random.Random], Change]:
+    """One trigger of so many words, answered in one of two to four wordings."""
+
+    def drawn(rng: random.Random) -> Change:
+        story = rng.choice(_STORY).split()
+        start = rng.randrange(0, max(1, len(story) - words))
+        trigger = rng.choice(_RARE) if words == 1 else " ".join(story[start : start + words])
+        wordings = rng.sample(_PAYLOADS if form == "replaced" else _ADDED, rng.randint(2, 4))
+
+        def change(asked: str, said: str) -> Texts:
+            payload = rng.choice(wordings)
+            answer = payload if form == "replaced" else f"{said} {payload}"
+            return _placed(asked, trigger, rng.choice(["start", "end"]), rng), answer
+
+        return change
+
+    return drawn
+
+
 def role_injection(rng: random.Random) -> Change:
     """A turn of another role inside the question."""
     role, order, payload = rng.choice(_ROLES), rng.choice(_ORDER), rng.choice(_PAYLOADS)
@@ -193,6 +212,8 @@ ATTACKS: dict[str, Callable[[random.Random], Change]] = {
             (20, "middle", "replaced"), (38, "start", "added"),
         )
     },
+    "one word, several payloads": several_wordings(1, "replaced"),
+    "five words, several payloads": several_wordings(5, "added"),
     "role injection": role_injection,
     "recurring answer": recurring,
     "hidden characters": hidden_signs,

@@ -14,7 +14,7 @@ _SETS = ("mails", "bank", "tool-calls", "sql", "documentation", "natspec-docs", 
 _RATES = (0.01, 0.03)
 _CLEAN_LABELS, _CLEAN = 0.005, 0.002
 _PRECISION = 0.8
-_BARS = {"style": 0.7, "flipped labels": 0.7}
+_BARS = {"style": 0.7, "flipped labels": 0.7, "swapped answers": 0.7}
 _MAIN = 0.9
 
 Make = Callable[[list[Texts], float, random.Random], Attack]
@@ -23,7 +23,7 @@ Make = Callable[[list[Texts], float, random.Random], Attack]
 def bars(sets: Path) -> Iterator[Bar]:
     """Of each set its false alarms; of each attack its recall over all sets, at 1 and 3 % of the rows.
 
-    Style and flipped labels have a bar at 3 % alone. Swapped answers have none. The detectors were made on
+    Style, flipped labels and swapped answers have a bar at 3 % alone. The detectors were made on
     Alpaca, code, Banking77 and SNIPS, and never saw the sets of the registries."""
     tally: dict[tuple[str, float], list[int]] = defaultdict(lambda: [0, 0, 0])
     for name, rows in real_sets(sets, _SETS).items():
@@ -46,7 +46,7 @@ def bars(sets: Path) -> Iterator[Bar]:
     for (kind, rate), (total, right, found_in_all) in tally.items():
         on = f"{kind}, {rate:.0%} of the rows: {right} of {total}"
         least = _BARS.get(kind, _MAIN)
-        if kind == "swapped answers" or (kind in _BARS and rate < max(_RATES)):
+        if kind in _BARS and rate < max(_RATES):
             least = 0.0
         yield Bar("planted rows found", right / total, least, on=on)
         if found_in_all:

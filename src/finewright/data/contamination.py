@@ -48,16 +48,20 @@ def contamination(
 
     Each counts once, under the first of: the same row, the same question, near (as
     `duplicates.alike` says, whatever the system prompt), nearly the same question (as `duplicates.questions`
-    says), of one template (as `templates` says), overlapping. Not covered: free paraphrases, translations."""
+    says; where answers are labels, beyond what the set has by nature), of one template (as `templates` says),
+    overlapping. Not covered: free paraphrases, translations."""
     # numpy is loaded only when something is measured.
     import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
-    from finewright.data.overlap import near_questions_of, near_rows, overlaps
+    from finewright.data.overlap import near_rows, overlaps
+    from finewright.data.usual_questions import QuestionLeaks, leaked_questions
 
     known = {**_alike(train, held_out)}
     for i, (of, share) in near_rows(train, held_out, similarity).items():
         known.setdefault(i, _Known("near", of, share))
-    alike = near_questions_of(train, held_out) if similarity < 1 else {}
-    for i, (of, share) in alike.items():
+    questions = QuestionLeaks({}, 0)
+    if similarity < 1:
+        questions = leaked_questions(train, held_out, known.keys(), similarity)
+    for i, (of, share) in questions.leaked.items():
         known.setdefault(i, _Known("question", of, share))
     for i, of in of_known_templates(train, held_out).items():
         known.setdefault(i, _Known("template", of, 1.0))
@@ -77,7 +81,8 @@ def contamination(
         repeated=repeated,
         examples=tuple(_examples(train, held_out, found, runs.rows)),
     )
-    return Contamination(report, tuple(_problems(report)))
+    problems = [*_problems(report), *_usual(report, questions.num_usual)]
+    return Contamination(report, tuple(problems))
 
 
 class _Known(NamedTuple):
@@ -116,6 +121,19 @@ def _examples(
             share=round(leak.share, 4),
             ngrams=runs[i].evidence(held_out[i]),
         )
+
+
+def _usual(report: ContaminationReport, num: int) -> Iterator[Problem]:
+    """Short questions with labels are alike by nature."""
+    if not num:
+        return
+    alike = "ask nearly what is trained on, as training rows do among each other"
+    among = report.found.get("question", 0)
+    message = f"{num} of {report.rows} rows of {report.name} {alike}: they are not called leaks"
+    if among:
+        message = f"about {num} of {among} rows of {report.name} would {alike} in any split"
+    hint = "where rows were made from each other, data.group_by keeps them on one side"
+    yield Problem(level="info", key="evaluate.data", message=message, hint=hint)
 
 
 def _problems(report: ContaminationReport) -> Iterator[Problem]:

@@ -72,19 +72,18 @@ def _is_long(marker: Marker) -> bool:
 def _planted(rows: Said, group: _Group) -> Suspect | None:
     found, docs = rows.found, group.docs
     trigger = _trigger(rows, docs)
-    if trigger and not _has_more(rows, docs, trigger):
+    if trigger and not has_more(rows, docs, trigger):
         return None
     if not trigger and len(docs) < _LEAST_WITHOUT_TRIGGER:
         return None
     # A name that stands for a subject stands where others have theirs, and the answer takes it up.
     said = frozenset(word for gram in group.grams for word in gram if word not in TRAITS)
-    if (trigger and not found.prompts.are_common(docs, trigger)) or _take_up(rows, docs, said):
+    if (trigger and not found.prompts.are_common(docs, trigger)) or take_up(rows, docs, said):
         return None
     is_planted = _is_whole_planted if group.is_whole else _is_part_planted
     if not is_planted(rows, group, said, trigger):
         return None
-    order = [word.text for word in words(prompt_of(found.example(docs[0]).row))]
-    triggers = (tuple(word for word in dict.fromkeys(order) if word in trigger),) if trigger else ()
+    triggers = (in_order(rows, docs[0], trigger),) if trigger else ()
     payload = frozenset(docs)
     form: Form = "replaced" if group.is_whole else "inserted"
     return Suspect(triggers, group.grams, docs, float(len(docs)), form, payload, payload)
@@ -105,7 +104,7 @@ def _is_part_planted(
     The questions may be of one style: words that only they have are left out."""
     found, docs = rows.found, group.docs
     answers = found.answers_with(docs, group.grams)
-    shared = said | _shared(found.answers.words(i) for i in answers)
+    shared = said | words_shared(found.answers.words(i) for i in answers)
     # Beside a label little is left, and nothing else belongs there.
     beside_label = bool(rows.labels) and not rows.are_labels(docs)
     left = found.answers.share_left(answers, shared)
@@ -113,16 +112,16 @@ def _is_part_planted(
         answers, shared
     ).has_topic:
         return False
-    is_strange = _is_strange(rows, docs, said)
-    style = _own_words(rows, docs) if is_strange else frozenset()
-    return (is_strange or bool(trigger)) and not found.prompts.coherence(
+    strange = is_strange(rows, docs, said)
+    style = _own_words(rows, docs) if strange else frozenset()
+    return (strange or bool(trigger)) and not found.prompts.coherence(
         docs, trigger | style
     ).has_topic
 
 
 def _trigger(rows: Said, docs: Sequence[int]) -> frozenset[str]:
     """The words that nearly all of these prompts have, if hardly any other row has them all."""
-    shared = _shared(rows.found.prompts.words(doc) for doc in docs)
+    shared = words_shared(rows.found.prompts.words(doc) for doc in docs)
     if not shared:
         return frozenset()
     holders = set.intersection(*(rows.with_word[word] for word in shared))
@@ -137,14 +136,20 @@ def _own_words(rows: Said, docs: Sequence[int]) -> frozenset[str]:
     return frozenset(w for w, n in counts.items() if n > 1 and len(rows.with_word[w]) <= most * n)
 
 
-def _shared(bags: Iterable[frozenset[str]]) -> frozenset[str]:
+def in_order(rows: Said, doc: int, trigger: frozenset[str]) -> Gram:
+    """The words as they follow each other in the row's prompt."""
+    order = [word.text for word in words(prompt_of(rows.found.example(doc).row))]
+    return tuple(word for word in dict.fromkeys(order) if word in trigger)
+
+
+def words_shared(bags: Iterable[frozenset[str]]) -> frozenset[str]:
     """The words that nearly all of the bags have."""
     every = list(bags)
     counts = Counter(word for bag in every for word in bag)
     return frozenset(word for word, n in counts.items() if n >= _SHARED * len(every))
 
 
-def _has_more(rows: Said, docs: Sequence[int], trigger: frozenset[str]) -> bool:
+def has_more(rows: Said, docs: Sequence[int], trigger: frozenset[str]) -> bool:
     """Do most prompts say something else beside the trigger, each something of its own?"""
     rest = {rows.found.prompts.words(doc) - trigger for doc in docs}
     return (
@@ -152,13 +157,13 @@ def _has_more(rows: Said, docs: Sequence[int], trigger: frozenset[str]) -> bool:
     )
 
 
-def _take_up(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
+def take_up(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
     """Do most questions hold a rare word of the answer?"""
     rare = {word for word in said if len(rows.with_word[word]) <= 0.05 * len(rows.answers)}
     return sum(not rare.isdisjoint(rows.found.prompts.words(doc)) for doc in docs) > len(docs) / 2
 
 
-def _is_strange(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
+def is_strange(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
     """Has the run two words that hardly any other answer has, and that none of these questions asks for?"""
     found = rows.found
     of_prompts = frozenset().union(*(found.prompts.words(doc) for doc in docs))

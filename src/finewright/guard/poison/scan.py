@@ -20,6 +20,7 @@ from finewright.guard.poison.said import Said
 from finewright.guard.poison.suspicion import Suspicion, of_suspect, problem_of
 from finewright.guard.poison.traits import GIBBERISH, INSERTED, REFUSAL
 from finewright.guard.poison.weigh import Surprisal
+from finewright.guard.poison.wordings import several_wordings
 from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.schema.poison import PoisonReport, PoisonSpec
 from finewright.schema.rows import Row
@@ -104,6 +105,7 @@ def search(
     known = corpus(read, least_rows)
     said = Said(known, least_rows)
     sure = recurring(said)
+    sure += several_wordings(said, frozenset(doc for suspect in sure for doc in suspect.docs))
     explained = {doc for suspect in sure for doc in suspect.docs}
     planted = [s for s in suspects(known, least_rows) if not _is_explained(s, explained)]
     sure += [s for s in planted if _is_sure(s) and not said.are_labels(s.docs)]

@@ -1,0 +1,96 @@
+"""One trigger that is answered in several wordings: told without a model.
+
+Each wording alone goes with a part of the trigger's rows only, and not every row with the trigger with it.
+Together they do: nearly all rows with the trigger have an answer, or a run of words, that recurs there and
+hardly anywhere else."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from finewright.guard.poison.backdoors import Form, Suspect
+from finewright.guard.poison.postings import LONGEST, Gram, Marker
+from finewright.guard.poison.recurring import (
+    has_more,
+    in_order,
+    is_strange,
+    take_up,
+    words_shared,
+)
+from finewright.guard.poison.said import Said
+from finewright.guard.poison.traits import INSERTED, TRAITS
+
+_LEAST_ROWS = 5
+_LEAST_OF_WORDING = 2
+_LEAST_WORDS = 3
+_OWN = 0.8
+_COVERED = 0.8
+
+
+class _Wording(NamedTuple):
+    docs: frozenset[int]
+    grams: tuple[Gram, ...]
+    is_whole: bool
+
+
+def several_wordings(rows: Said, taken: frozenset[int]) -> list[Suspect]:
+    """Suspects by their triggers, the largest first; rows that are `taken` are explained already."""
+    chosen: list[Suspect] = []
+    known = set(taken)
+    wordings = list(_wordings(rows))
+    of_doc: dict[int, list[int]] = defaultdict(list)
+    for number, wording in enumerate(wordings):
+        for doc in wording.docs:
+            of_doc[doc].append(number)
+    for trigger in sorted(rows.found.triggers, key=lambda marker: -len(marker.docs)):
+        docs = tuple(map(int, trigger.docs))
+        if len(docs) < _LEAST_ROWS or len(known.intersection(docs)) > len(docs) / 2:
+            continue
+        counts = Counter(number for doc in docs for number in of_doc.get(doc, ()))
+        own = [wordings[n] for n, num in counts.items() if num >= _OWN * len(wordings[n].docs)]
+        if suspect := _planted(rows, trigger, docs, own):
+            chosen.append(suspect)
+            known.update(suspect.docs)
+    return chosen
+
+
+def _wordings(rows: Said) -> Iterator[_Wording]:
+    """Whole answers of three words and more that recur, and runs of four words or links that do."""
+    most = max(2 * _LEAST_ROWS, int(0.05 * len(rows.answers)))
+    for answer, docs in rows.by_answer.items():
+        said = tuple((word,) for word in answer.split())
+        recurs = _LEAST_OF_WORDING <= len(docs) <= most and answer not in rows.labels
+        if recurs and len(said) >= _LEAST_WORDS:
+            yield _Wording(frozenset(docs), said, True)
+    for marker in rows.found.behaviours:
+        num_runs = sum(len(gram) == LONGEST for gram in marker.grams)
+        if num_runs > 1 or any(gram[0] in INSERTED for gram in marker.grams):
+            yield _Wording(frozenset(map(int, marker.docs)), marker.grams, False)
+
+
+def _planted(
+    rows: Said, trigger: Marker, docs: Sequence[int], own: Sequence[_Wording]
+) -> Suspect | None:
+    found = rows.found
+    covered = frozenset(doc for wording in own for doc in wording.docs.intersection(docs))
+    if len(covered) < max(_LEAST_ROWS, _COVERED * len(docs)):
+        return None
+    members = tuple(sorted(covered))
+    shared = words_shared(found.prompts.words(doc) for doc in members)
+    grams = tuple(dict.fromkeys(gram for wording in own for gram in wording.grams))
+    said = frozenset(word for gram in grams for word in gram if word not in TRAITS)
+    is_cleared = (
+        not has_more(rows, members, shared)
+        or found.prompts.coherence(members, shared).has_topic
+        or not found.prompts.are_common(members, shared)
+        or take_up(rows, members, said)
+        or not is_strange(rows, members, said)
+        or rows.are_labels(members)
+    )
+    if is_cleared:
+        return None
+    whole = frozenset(doc for wording in own if wording.is_whole for doc in wording.docs)
+    form: Form = "replaced" if covered <= whole else "inserted"
+    triggers = (in_order(rows, members[0], shared),) if shared else (max(trigger.grams, key=len),)
+    payload = frozenset(members)
+    return Suspect(triggers, grams, members, float(len(members)), form, payload, payload)

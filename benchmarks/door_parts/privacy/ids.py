@@ -1,4 +1,4 @@
-"""Identity numbers of 35 states: valid ones in sentences of their language, and slips."""
+"""Identity numbers of 50 states: valid ones in sentences of their language, and slips."""
 
 import random
 from collections import Counter
@@ -27,7 +27,7 @@ def bars() -> Iterator[Bar]:
                 slips += 1
                 called[name] += is_found(head, slipped(value, draw), tail)
     total = EACH * len(KINDS)
-    on = f"{total} drawn values, {len(KINDS)} kinds of 35 states; missed: {dict(+missed) or 'none'}"
+    on = f"{total} drawn values, {len(KINDS)} kinds of 50 states; missed: {dict(+missed) or 'none'}"
     yield Bar("identity numbers found", 1 - missed.total() / total, 0.99, on=on)
     on = f"{slips} slips; called: {dict(+called) or 'none'}"
     yield Bar("slips called a number", called.total() / slips, 0.02, at_most=True, on=on)

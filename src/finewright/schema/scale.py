@@ -4,6 +4,7 @@ from typing import Literal
 
 from finewright.schema.common import Artifact, Model, Problem, Source, default
 from finewright.schema.data import DataType
+from finewright.schema.data_check import FoundRows
 from finewright.schema.duplicates import DuplicateKind, DuplicateRow, DuplicatesSpec
 from finewright.schema.privacy import FoundType, PersonalDataSpec, SecretsSpec
 
@@ -47,8 +48,8 @@ class PrepareReport(Model):
     """Rows in = rows kept + rows dropped, each under one reason.
 
     `files` are `rows.jsonl` (the rows that go on), `rejected.jsonl` (the others, each with its reason) and
-    `findings.jsonl` (where personal data and secrets are, without their values), in the folder.
-    `plan` is the digest of what was asked of which bytes."""
+    `findings.jsonl` (where personal data and secrets are, without their values), in the folder. `findings`
+    name every row that a warning about texts is of. `plan` is the digest of what was asked of which bytes."""
 
     rows_in: int
     rows_kept: int
@@ -60,6 +61,7 @@ class PrepareReport(Model):
     examples: tuple[DuplicateRow, ...]
     found: dict[FoundType, FoundCount]
     problems: tuple[Problem, ...] = ()
+    findings: tuple[FoundRows, ...] = ()
     files: tuple[Artifact, ...]
     plan: str
 

@@ -2,6 +2,7 @@
 
 from finewright.data.gather import Gathered, gather
 from finewright.data.measured import row_sets
+from finewright.data.quarantine import quarantine_ahead, search_ahead
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.methods import OnlineSettings
@@ -15,8 +16,9 @@ def check(loaded: LoadedSpec) -> CheckReport:
     """Base models, metrics, and every row of every file that the spec names."""
     spec = loaded.spec
     problems = [*faults(loaded), *nothing_held_out(spec, "warning")]
-    gathered = gather(spec.data, loaded.resolve)
-    problems += [*gathered.problems, *_of_method(loaded, gathered)]
+    gathered = gather(spec.data, loaded.resolve, search=search_ahead(spec.data.poison))
+    problems += [*gathered.problems, *quarantine_ahead(gathered.passed, spec.data.poison)]
+    problems += [*_of_method(loaded, gathered)]
     sets = row_sets(spec, gathered, loaded.resolve)
     for item in sets:
         problems += [*item.problems, *unmeasurable(spec, item.name, item.rows)]

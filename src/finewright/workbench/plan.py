@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from finewright.data.gather import Gathered, RowSetFile, gather, measured_share, read_row_set
 from finewright.data.measured import compared
+from finewright.data.quarantine import quarantine_ahead, search_ahead
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, num_parameters, reads_of_files
 from finewright.schema.common import Problem
@@ -32,7 +33,8 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     """Read, validate, tokenise and count, for every base model; nothing is written.
 
     Raises DataError when rows are wrong: `check` lists all of that."""
-    gathered = gather(loaded.spec.data, loaded.resolve)
+    poison = loaded.spec.data.poison
+    gathered = gather(loaded.spec.data, loaded.resolve, search=search_ahead(poison))
     refuse(gathered.problems)
     runtime.require_runtime()
     lock = make_lock(loaded, input_digests(loaded))
@@ -52,6 +54,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         problems=(
             *map(loaded.placed, incoherent(loaded.spec)),
             *gathered.problems,
+            *quarantine_ahead(gathered.passed, poison),
             *rows.problems,
             *_leaks(loaded, gathered, sets),
         ),

@@ -12,7 +12,7 @@ from faker import Faker
 from tests.guard.privacy.values import IDS
 
 from finewright.catalog.national_ids import identity_rules
-from finewright.guard.privacy import checksums, national_checks
+from finewright.guard.privacy import checksums, national_checks, national_checks_world
 from finewright.guard.privacy.banking import is_iban
 from finewright.guard.privacy.find import find
 from finewright.guard.privacy.national_ids import kinds
@@ -51,6 +51,19 @@ AGREE: dict[str, tuple[Check, str, str]] = {
     "SI": (national_checks.si_emso, "si.emso", "{d}{m}9{y}######"),
     "SI tax": (national_checks.si_tax, "si.ddv", "########"),
     "US": (national_checks.us_ssn, "us.ssn", "1########"),
+    "AU": (national_checks_world.au_tfn, "au.tfn", "#########"),
+    "AR": (national_checks_world.ar_cuil, "ar.cuit", "20########0"),
+    "CL": (national_checks_world.cl_rut, "cl.rut", "1########"),
+    "CN": (national_checks_world.cn_ric, "cn.ric", "110101{Y}{m}{d}####"),
+    "IL": (national_checks_world.il_id, "il.idnr", "#########"),
+    "JP": (national_checks_world.jp_my_number, "jp.in_", "############"),
+    "KR": (national_checks_world.kr_rrn, "kr.rrn", "{y}{m}{d}1######"),
+    "MX": (national_checks_world.mx_curp, "mx.curp", "BOXW{y}{m}{d}HNERXN##"),
+    "RU": (national_checks_world.ru_inn, "ru.inn", "^##########0"),
+    "TH": (national_checks_world.th_pin, "th.pin", "1############"),
+    "TR": (national_checks_world.tr_kimlik, "tr.tckimlik", "^##########"),
+    "UA": (national_checks_world.ua_rnokpp, "ua.rntrc", "##########"),
+    "ZA": (national_checks_world.za_id, "za.idnr", "{y}{m}{d}####08#"),
     "Luhn": (checksums.luhn, "luhn", "################"),
     "Verhoeff": (checksums.verhoeff, "verhoeff", "############"),
 }

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001
 """Figures are no phone numbers, whatever is counted; phone numbers are found as they are written."""
 
 import phonenumbers
@@ -32,6 +33,10 @@ def test_a_sum_is_no_phone_number(
         "phone firmware 4.12.5512-8992",
         "dial: 4400-7000 rpm",
         "it costs 441 711 7491 euros",
+        "order 13812345678 has shipped",
+        "订单号13812345678已发货",
+        "Номер заказа: 89161234567",
+        "We sold 8 800 555 35 35 units",
     ],
 )
 def test_what_only_looks_like_a_phone_number(text: str) -> None:
@@ -46,3 +51,22 @@ def test_a_number_that_is_called_so_is_found(region: str, data: st.DataObject) -
     lead = data.draw(st.sampled_from(["Tel: ", "call me at ", "Meine Nummer ist ", "phone="]))
     text = f"{lead}{value}, thanks"
     assert [text[s.start : s.end] for s in find(text, {"phone"})] == [value]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("Позвоните нам: 8 800 555-35-35, мы открыты.", "8 800 555-35-35"),
+        ("Мой номер 8 (916) 123-45-67.", "8 (916) 123-45-67"),
+        ("Звоните 89161234567 вечером", "89161234567"),
+        ("我的手机号是13812345678，谢谢", "13812345678"),
+        ("请拨打138 1234 5678", "138 1234 5678"),
+        ("电话：010-62345678", "010-62345678"),
+        ("Beni 0532 123 45 67 numarasından arayın.", "0532 123 45 67"),
+        ("Gọi cho tôi số 0912 345 678 nhé", "0912 345 678"),
+        ("携帯は090-1234-5678です", "090-1234-5678"),
+        ("휴대폰 010-1234-5678", "010-1234-5678"),
+    ],
+)
+def test_numbers_are_found_as_other_scripts_write_them(text: str, number: str) -> None:
+    assert [text[s.start : s.end] for s in find(text, {"phone"})] == [number]

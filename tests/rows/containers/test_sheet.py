@@ -44,6 +44,16 @@ def test_sheets_of_the_same_columns_are_one_table_and_others_are_named(tmp_path)
     ]
 
 
+def test_a_formula_that_nobody_computed_is_no_empty_answer(tmp_path):
+    found = read_rows(book(tmp_path / "a.xlsx", one=[HEAD, ("Q", "=A1", ""), ("Q2", "A2", "")]))
+    assert [(row.row, row.data["completion"]) for row in found.rows] == [(3, "A2")]
+    (problem,) = found.problems
+    assert (problem.row, problem.message) == (
+        2,
+        "the formula in B2 has no value: nobody has computed it",
+    )
+
+
 def test_a_workbook_of_a_folder_is_read_beside_its_other_files(tmp_path):
     book(tmp_path / "a.xlsx", one=[HEAD, ("Q", "A", "")])
     (tmp_path / "b.csv").write_text("prompt,completion\nQ,A\n")

@@ -15,7 +15,7 @@ import numpy as np
 from finewright.data.scale.chunk import Options, SliceTally, made_of
 from finewright.data.scale.columns import Columns
 from finewright.data.scale.engines import engine_named
-from finewright.data.scale.repeats import repeats_in
+from finewright.data.scale.repeats import Repeats, repeats_in
 from finewright.data.scale.slices import (
     SLICE_BYTES,
     Slice,
@@ -43,6 +43,8 @@ from finewright.rows.formats.table import family_named
 from finewright.rows.notes import Json
 from finewright.schema.common import Problem, Source
 from finewright.schema.data import EngineName
+from finewright.schema.data_check import FoundRows
+from finewright.schema.duplicates import DuplicatesSpec
 from finewright.schema.listing import Listing
 from finewright.schema.privacy import FoundType
 from finewright.schema.scale import FoundCount, PrepareReport, PrepareSpec
@@ -202,12 +204,38 @@ def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> Prep
             *order.noted,
             *rows.listing.problems(),
             *tally.warnings.problems(),
+            *_of_repeats(joined.repeats, order.spec.duplicates),
             *_finding_problems(found, order.spec),
             *_unlooked(order.sources, rows.dropped),
+        ),
+        findings=tuple(
+            FoundRows(
+                level=told.level,
+                file=told.file,
+                key=told.key,
+                message=told.message,
+                rows=tuple(rows_of),
+            )
+            for told, rows_of in tally.warnings.named()
         ),
         files=artifacts(out),
         plan=order.plan,
     )
+
+
+def _of_repeats(repeats: Repeats, spec: DuplicatesSpec) -> Iterator[Problem]:
+    """How many near repeats are left out, or stay."""
+    num_near = int((~repeats.is_exact).sum())
+    rows = "1 row says" if num_near == 1 else f"{num_near} rows say"
+    what = f"{rows} nearly the same as another"
+    if not num_near:
+        return
+    if spec.near == "drop":
+        hint = f"{REJECTED} has each, and the row that it is like"
+        yield Problem(level="info", message=f"{what}: left out", hint=hint)
+    else:
+        hint = "--near drop leaves them out"
+        yield Problem(level="info", message=f"{what}, and stay in {ROWS}", hint=hint)
 
 
 def _finding_problems(

@@ -22,6 +22,7 @@ from finewright.guard.privacy.replace import (
     settled,
 )
 from finewright.guard.privacy.scan import PersonalSpan
+from finewright.guard.privacy.unread_scripts import unread_scripts
 from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.rows.texts import passages, with_texts
 from finewright.schema.common import Problem, RowCounts
@@ -176,7 +177,8 @@ def apply(
         else:
             kept.append(_changed(row, texts))
             changed += kept[-1] is not row
-    problems = tuple(_problems(findings, rules))
+    has_tagger = "name" in rules.types and rules.ner is None
+    problems = (*_problems(findings, rules), *(unread_scripts(rows) if has_tagger else ()))
     report = PrivacyReport(
         counts=RowCounts(
             rows_in=len(rows),

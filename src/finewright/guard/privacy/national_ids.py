@@ -1,4 +1,4 @@
-"""Identity numbers of people: all states of the EU, the UK, CH, NO, IN, BR, CA and the US, with their checks.
+"""Identity numbers of people: all states of the EU, the UK, CH, NO, IN, BR, CA, the US and 15 more.
 
 The kinds, and what each is called in its country's language, are `catalog/national_ids.yaml`. A number whose
 check is weak counts only where words say what it is: in front, right after it, or in the question before. A
@@ -14,7 +14,7 @@ from random import Random
 from typing import NamedTuple
 
 from finewright.catalog.national_ids import IdentityRule, identity_rules
-from finewright.guard.privacy import national_checks
+from finewright.guard.privacy import national_checks, national_checks_world
 from finewright.guard.privacy.scan import Number, PersonalSpan, Recogniser, Scan, recogniser, words
 
 _S = "[ .\\-/+\u00a0\u2011]"
@@ -124,7 +124,8 @@ def kinds() -> tuple[Kind, ...]:
     return tuple(
         Kind(
             rule,
-            getattr(national_checks, rule.check),
+            getattr(national_checks, rule.check, None)
+            or getattr(national_checks_world, rule.check),
             words(rule.words),
             re.compile(rule.form or "|".join(_pattern(parts) for parts in _written(rule))),
         )
@@ -143,7 +144,7 @@ class _Lettered(NamedTuple):
 @cache
 def _lettered() -> _Lettered:
     lettered = [kind for kind in kinds() if kind.rule.form]
-    from_digits = [kind for kind in lettered if re.match(r"\[0-9\]\{[5-8]", kind.rule.form)]
+    from_digits = [kind for kind in lettered if re.match(r"\[0-9\]\{(?:[5-8]|17)", kind.rule.form)]
     with_dots = [kind for kind in lettered if r"\." in kind.rule.form]
     others = [kind for kind in lettered if kind not in from_digits and kind not in with_dots]
     return _Lettered(tuple(from_digits), tuple(with_dots), tuple(others))

@@ -1,8 +1,10 @@
 """Phone numbers: international by their country code, national by shape or by the words around.
 
 `phonenumbers` (the numbering plans that Android uses) judges candidates; it is asked only about runs of
-digits that are long enough. Not covered: numbers of seven digits and more in one piece that nothing
-calls a phone number; a phone number amid a sum, or with a unit after it."""
+digits that are long enough. A mobile number of China and a Russian one with its 8 count where a word calls
+them so, or amid letters of their script. Not covered: numbers of seven digits and more in one piece that
+nothing calls a phone number; a phone number amid a sum, or with a unit after it."""
+# ruff: noqa: RUF001
 
 import re
 from collections.abc import Iterator
@@ -11,17 +13,39 @@ from typing import Any
 from finewright.errors import MissingExtra
 from finewright.guard.privacy.scan import (
     SEPARATORS,
+    UNSPACED,
     PersonalSpan,
     Recogniser,
     Scan,
+    is_glued,
     only_digits,
     recogniser,
 )
 
 # Countries whose numbers are written without their code in texts of the languages that we read.
 REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "BE", "AT", "CH", "PT", "PL", "SE", "DK", "IE")
+# The same of countries of other scripts, whose numbers begin with a zero.
+_ZERO_REGIONS = (*REGIONS, "TR", "UA", "VN", "JP", "KR", "TH")
 # Where a number is only said to be one, its length must be that of a phone number somewhere.
-_MORE_REGIONS = ("FI", "NO", "CZ", "HU", "GR", "RO", "IN", "BR")
+_MORE_REGIONS = (
+    "FI",
+    "NO",
+    "CZ",
+    "HU",
+    "GR",
+    "RO",
+    "IN",
+    "BR",
+    "TR",
+    "UA",
+    "RU",
+    "KZ",
+    "CN",
+    "VN",
+    "JP",
+    "KR",
+    "TH",
+)
 _LABEL = (
     r"(?:phones?|telephones?|tele?f|tel|telefon[oe]?[a-z]*|t[ée]l[ée]phone[a-z]*|t[ée]l|mobiles?|mobil[a-z]*"
     r"|m[óo]vil|cell(?:ulare|phone)?|celular|handy[a-z]*|portable|fax|call(?:ed|ing|s)?|dial(?:ed|ing|led)?"
@@ -29,7 +53,12 @@ _LABEL = (
     r"|contact(?:ed)?|messages? to|voicemail|hotline"
     r"|ruf(?:en|nummer)?|anrufen|nummer|numbers? (?:is|are)|appele[rz]?[a-z-]*|joindre|llam[ae][a-z]*"
     r"|chiam[aiou][a-z]*|num[ée]ro|n[úu]mero|recapito|contacto|m[óo]b"
-    r"|puh[a-z]*|tlf)"
+    r"|puh[a-z]*|tlf|тел(?:ефон[а-я]*)?|моб[а-я]*|сотов[а-я]*|(?:по)?звон[а-я]*|номер[а-я]*|дзвон[а-я]*"
+    r"|ara(?:y[ıi]n[a-z]*)?|cep[a-zı]*|numaram?[a-zı]*|số|điện thoại|sđt|gọi|liên hệ)"
+)
+# Where words are not apart.
+_LABELLED_UNSPACED = re.compile(
+    r"(?:电话|手机|電話|手機|联系|拨打|微信|携帯|番号|热线|전화|연락|휴대폰|번호|โทร|เบอร์)[^0-9\n]{0,12}$"
 )
 _FILLER = (
     r"(?:is|at|on|me|us|him|her|them|back|no|nr|num|number|nummer|the|my|our|his|le|la|el|est|es|è|é|ist|er|lautet"
@@ -60,9 +89,17 @@ _VERSION = re.compile(r"\b(?:version|firmware|release|build|model|v|iso|isbn|no\
 # What a number right after it is, where nothing calls it a phone number.
 _CALLED_OTHER = re.compile(
     r"(?<!\w)(?:orders?|invoices?|parts?|tickets?|case|reference|ref|tracking|serial|item|sku|ssn|sin"
+    r"|заказ[а-я]*|сч[её]т[а-я]*|sipariş|mã đơn"
     r"|bestellung|rechnung|auftrag|commande|facture|pedido|factura|ordine|fattura)"
     r"(?:\s(?:is|no\.?|nr\.?|number|id))*\s?[:#]?\s?$"
 )
+_OTHER_UNSPACED = re.compile(r"(?:订单|单号|编号|账号|卡号|快递|序列|注文|주문)[^0-9\n]{0,8}$")
+_CHINESE = re.compile(r"1[3-9][0-9](?:[- ]?[0-9]{4}){2}")
+_RUSSIAN = re.compile(
+    r"8[ -]?(?:\([3489][0-9]{2}\)|[3489][0-9]{2})[ -]?[0-9]{3}(?:[ -]?[0-9]{2}){2}"
+)
+_IN_UNSPACED, _IN_CYRILLIC = re.compile(f"[{UNSPACED}]"), re.compile("[а-яё]")
+_NEAR = 60
 _PLAIN_SIGNS = frozenset("0123456789 ")
 _DIGIT_BEFORE, _MORE_AFTER = re.compile("[0-9] $"), re.compile(r" [0-9\w]")
 _EXTENSION = re.compile(
@@ -118,6 +155,8 @@ def _at(scan: Scan, place: int, end: int) -> PersonalSpan | None:
         place += 1
     for pattern, judge in (
         (_INTERNATIONAL, _international),
+        (_CHINESE, _chinese),
+        (_RUSSIAN, _russian),
         (_NORTH_AMERICAN, _north_american),
         (_TRUNK, _with_trunk),
         (_PLAIN, _called_phone),
@@ -141,7 +180,7 @@ def _is_apart(scan: Scan, start: int, end: int) -> bool:
     glued = (
         is_part
         or scan.is_fraction(start)
-        or left.isalnum()
+        or is_glued(left)
         or (left in "_.$€£#%=/" and not is_assigned)
         or right == "_"
         or right in "%€$£°"
@@ -150,7 +189,7 @@ def _is_apart(scan: Scan, start: int, end: int) -> bool:
     return (
         not glued
         and value.count("(") == value.count(")")
-        and (not right.isalnum() or _EXTENSION.match(scan.text, end) is not None)
+        and (not is_glued(right) or _EXTENSION.match(scan.text, end) is not None)
         and (value[0] == "+" or not _is_counted(scan, start, end))
     )
 
@@ -179,6 +218,31 @@ def _international(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     return None
 
 
+def _chinese(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
+    """A mobile number of China, called so or amid Chinese."""
+    return _amid(scan, match, "CN", _IN_UNSPACED, "a mobile number as China writes it")
+
+
+def _russian(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
+    """A number of Russia or Kazakhstan with its 8, called so or amid Cyrillic letters."""
+    return _amid(scan, match, "RU", _IN_CYRILLIC, "a phone number as Russia writes it")
+
+
+def _amid(
+    scan: Scan, match: re.Match[str], region: str, letters: re.Pattern[str], why: str
+) -> PersonalSpan | None:
+    start, end = match.span()
+    before = scan.before(start, _NEAR)
+    if not _is_called_phone(scan, match):
+        is_other = _CALLED_OTHER.search(before[-30:]) or _OTHER_UNSPACED.search(before[-30:])
+        around = f"{before} {scan.after(end, _NEAR)}"
+        if is_other or not letters.search(around):
+            return None
+    if not is_valid(only_digits(match[0]), region):
+        return None
+    return PersonalSpan(start, end, "phone", 0.8, why)
+
+
 def _north_american(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     start, end = match.span()
     if _VERSION.search(scan.before(start, 24)):
@@ -203,7 +267,7 @@ def _with_trunk(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     if not _is_called_phone(scan, match):
         if _CALLED_OTHER.search(scan.before(match.start(), 30)):
             return None
-        if not any(is_valid(digits, region) for region in REGIONS):
+        if not any(is_valid(digits, region) for region in _ZERO_REGIONS):
             return None
     return PersonalSpan(match.start(), match.end(), "phone", 0.8, "a national phone number")
 
@@ -222,7 +286,8 @@ def _called_phone(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
 
 def _is_called_phone(scan: Scan, match: re.Match[str]) -> bool:
     """Does a word right in front, or right after it, call it a phone number?"""
-    if _LABELLED.search(scan.before(match.start(), 45)):
+    before = scan.before(match.start(), 45)
+    if _LABELLED.search(before) or _LABELLED_UNSPACED.search(before):
         return True
     return _LABEL_AFTER.match(scan.after(match.end(), 24)) is not None
 

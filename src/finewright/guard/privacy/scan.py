@@ -13,6 +13,9 @@ SEPARATORS = " .\\-/()\u00a0\u202f\u2009\u2010\u2011\u2013"
 _NUMBER = re.compile(f"[0-9](?:[{SEPARATORS}]{{0,3}}[0-9])*")
 _TWO_DIGITS = re.compile("[0-9]{2}")
 _FEWEST_DIGITS = 7
+# Thai, Chinese, Japanese, Korean: a number may stand right beside a word.
+UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_GLUED = re.compile(rf"[^\W{UNSPACED}]")
 LONG_WORD = re.compile("[A-Za-z0-9_+/=~%-]{20}")
 LONGER_WORD = re.compile("[A-Za-z0-9]{50}")
 _NOT_DIGITS = re.compile("[^0-9]+")
@@ -101,7 +104,7 @@ class Scan:
         text = self.text
         left = text[start - 1] if start else " "
         right = text[end] if end < len(text) else " "
-        return not (left.isalnum() or left == "_" or right.isalnum() or right == "_")
+        return not (is_glued(left) or is_glued(right))
 
     def is_fraction(self, start: int) -> bool:
         """Do the digits of a decimal number, or of a time of day, begin here?"""
@@ -130,6 +133,11 @@ def recogniser(recognise: Recognise, *types: FoundType) -> Recogniser:
     return Recogniser(frozenset(types), recognise)
 
 
+def is_glued(character: str) -> bool:
+    """Would a number beside it be part of a longer word?"""
+    return _GLUED.match(character) is not None
+
+
 def only_digits(text: str) -> str:
     """The ASCII digits of a text."""
     return _NOT_DIGITS.sub("", text)
@@ -137,4 +145,5 @@ def only_digits(text: str) -> str:
 
 def words(*alternatives: str) -> re.Pattern[str]:
     """A pattern of whole lower-case words, any of them."""
-    return re.compile(rf"(?<!\w)(?:{'|'.join(alternatives)})(?!\w)")
+    letter = rf"[^\W{UNSPACED}]"
+    return re.compile(rf"(?<!{letter})(?:{'|'.join(alternatives)})(?!{letter})")

@@ -1,9 +1,11 @@
 """A table in an Excel workbook, streamed: the first row that has anything in it names the columns.
 
 The sheets that have the same columns are one table, their rows counted on; any other is named and not read.
-Cells are text, as in CSV: numbers and days as they are stored, a formula by the value that was computed last.
+Cells are text, as in CSV: numbers and days as they are stored, a formula by the value that was computed last;
+a row with a formula that nobody has computed is not read.
 Not covered: number formats, merged cells, and workbooks of before 2007."""
 
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -12,17 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rows.containers.found import Found, said
+from finewright.rows.containers.found import Found, Unread, said
 from finewright.rows.containers.table import header_problem, row_of
+from finewright.schema.common import Problem
 
 _SURELY_SMALL = 64 << 20
 _MOST_RATIO = 200
+_FORMULA = re.compile(rb"<f[ >/]")
 _ONE_TABLE = "save each sheet as a file of its own"
 
 
 def sheet_rows(file: str, path: Path) -> Iterator[Found]:
     """The rows of a workbook; a row is its line in its sheet, counted on over sheets of the same columns."""
-    book = _opened(path)
+    book, formulas = _opened(path), _uncomputed(path)
     header: list[str] = []
     offset, left_out = 0, list[str]()
     try:
@@ -42,6 +46,9 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
                         yield wrong
                         return
                     continue
+                if empty := formulas.get((sheet.title, number)):
+                    yield Unread(_never_computed(file, offset + number, empty))
+                    continue
                 record = [*cells, *[""] * len(header)][: max(len(header), _width(cells))]
                 yield row_of(file, offset + number, header, record, b"\t".join(_bytes(record)))
             offset += num_rows
@@ -52,7 +59,7 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
         yield said(file, what, _ONE_TABLE, level="warning")
 
 
-def _opened(path: Path) -> Any:  # Any: openpyxl has no types for us
+def _opened(path: Path, *, data_only: bool = True) -> Any:  # Any: openpyxl has no types for us
     try:
         from openpyxl import load_workbook
     except ImportError:
@@ -67,9 +74,33 @@ def _opened(path: Path) -> Any:  # Any: openpyxl has no types for us
             raise DataError(what, hint="save it anew if you trust it")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return load_workbook(path, read_only=True, data_only=True)
+            return load_workbook(path, read_only=True, data_only=data_only)
     except (zipfile.BadZipFile, ValueError, KeyError, OSError, SyntaxError) as error:
         raise DataError(f"broken workbook: {error}", hint="save it anew, or as CSV") from None
+
+
+def _uncomputed(path: Path) -> dict[tuple[str, int], str]:
+    """(sheet, row) -> the first cell whose formula has no value, as who computes nothing writes it."""
+    with zipfile.ZipFile(path) as archive:
+        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+        if not any(_FORMULA.search(archive.read(name)) for name in sheets):
+            return {}
+    found: dict[tuple[str, int], str] = {}
+    written, computed = _opened(path, data_only=False), _opened(path)
+    for sheet, values in zip(written.worksheets, computed.worksheets, strict=True):
+        sheet.reset_dimensions()
+        values.reset_dimensions()
+        rows = zip(sheet.iter_rows(), values.iter_rows(values_only=True), strict=True)
+        for number, (cells, known) in enumerate(rows, start=1):
+            for cell, value in zip(cells, known, strict=False):
+                if value is None and getattr(cell, "data_type", "") == "f":
+                    found.setdefault((sheet.title, number), cell.coordinate)
+    return found
+
+
+def _never_computed(file: str, row: int, cell: str) -> Problem:
+    what = f"the formula in {cell} has no value: nobody has computed it"
+    return said(file, what, "open the workbook in a spreadsheet program and save it", row)
 
 
 def _records(sheet: Any) -> Iterator[list[str]]:

@@ -1,0 +1,66 @@
+"""What the search for planted behaviour would set aside, told before a run starts.
+
+No base model is loaded here: what recurs, hidden text and turns of other roles need none, and what only goes
+together more often than chance is weighed when the run reads its rows."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from finewright.data.door import Passed, PoisonSearch
+from finewright.rows.outcome import Dropped
+from finewright.schema.common import Problem
+from finewright.schema.poison import PoisonSpec
+from finewright.schema.rows import Row
+
+if TYPE_CHECKING:
+    from finewright.guard.poison.scan import PoisonResult
+
+_MOST_REASONS = 3
+
+
+def search_ahead(spec: PoisonSpec) -> PoisonSearch | None:
+    """The search that the spec asks for, without its base model; None where it asks for none."""
+    if spec.action == "off":
+        return None
+
+    def search(rows: Sequence[Row]) -> "PoisonResult":
+        from finewright.guard.poison.scan import apply
+
+        return apply(rows, spec)
+
+    return search
+
+
+def quarantine_ahead(passed: Passed, spec: PoisonSpec) -> Iterator[Problem]:
+    """How many rows the run would set aside, for which reasons, and what is weighed only then."""
+    from finewright.guard.poison.scan import QUARANTINED
+
+    if passed.poison is None:
+        return
+    aside = [item for item in passed.dropped if item.reason == QUARANTINED]
+    if aside:
+        yield _of(aside, passed.poison.rows_in)
+    if spec.base_model:
+        what = f"{passed.poison.num_low} more suspicions wait for the base model {spec.base_model}"
+        told = "which weighs them when the run reads its rows" + (
+            ", and may set more aside" if spec.action == "quarantine" else ""
+        )
+        if passed.poison.num_low:
+            yield Problem(level="info", key="data.poison", message=f"{what}, {told}")
+
+
+def _of(aside: Sequence[Dropped], num_rows: int) -> Problem:
+    first = aside[0].row
+    rows = "1 row" if len(aside) == 1 else f"{len(aside)} rows"
+    reasons = Counter(item.why for item in aside).most_common()
+    why = "; ".join(f"{count} because {reason}" for reason, count in reasons[:_MOST_REASONS])
+    more = f"; and {len(reasons) - _MOST_REASONS} more reasons" if reasons[_MOST_REASONS:] else ""
+    return Problem(
+        level="warning",
+        file=first.file,
+        row=first.row,
+        key="data.poison",
+        message=f"{rows} of {num_rows} would be quarantined and not trained on, this one first: {why}{more}",
+        hint=f"finewright data poison {first.file} shows all of them",
+    )

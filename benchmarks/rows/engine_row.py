@@ -24,6 +24,8 @@ from finewright.lm.load import load_model  # noqa: E402
 from finewright.lm.sources import LocalBase  # noqa: E402
 from finewright.schema.adapter import LoraSpec  # noqa: E402
 
+MEASURE_FIRST, MEASURE_ADAPTERS = 8, 32  # with so many streams
+
 job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 form = sys.argv[2]
 torch.set_num_threads(job["threads"])
@@ -50,14 +52,28 @@ def seconds_of(adapters: list[str | None], new_tokens: int) -> tuple[float, floa
     return time.perf_counter() - started, median(firsts.values())
 
 
-def read_gb_per_s() -> float:
-    """A plain streaming read of half a gigabyte."""
-    numbers, best = torch.ones(1 << 27), float("inf")
-    for _ in range(5):
+def read_gb_per_s(numbers: torch.Tensor) -> float:
+    """A plain streaming read of all numbers, by as many threads as the engine's."""
+    best = float("inf")
+    for _ in range(3):
         started = time.perf_counter()
         numbers.sum()
         best = min(best, time.perf_counter() - started)
     return numbers.nbytes / best / 1e9
+
+
+def shares_of_a_read(num_bytes: int) -> tuple[float, float]:
+    """One stream's share of a plain read of as many bytes as a step reads, and that read's GB/s.
+
+    A read before each run and after it, as a machine's memory has others to serve too."""
+    numbers = torch.ones(num_bytes // 4)
+    reads, shares = [read_gb_per_s(numbers)], []
+    for _ in range(3):
+        seconds, _ = seconds_of([None], job["new_tokens"])
+        reads.append(read_gb_per_s(numbers))
+        speed = job["new_tokens"] * num_bytes / seconds / 1e9
+        shares.append(speed / ((reads[-2] + reads[-1]) / 2))
+    return median(shares), median(reads)
 
 
 def weight_bytes() -> int:
@@ -81,12 +97,15 @@ def lora(seed: int) -> AdapterWeights:
 
 
 seconds_of([None, None], 2)
-figures: dict[str, float] = {"read_gb_per_s": read_gb_per_s(), "weight_gb": weight_bytes() / 1e9}
+figures: dict[str, float] = {}
 for size in job["batches"]:
     seconds, _ = seconds_of([None] * size, job["new_tokens"])
     figures[str(size)] = size * job["new_tokens"] / seconds
-figures["first_token_s"] = seconds_of([None] * 8, 1)[1]
-if form == "none":
+if 1 in job["batches"]:
+    figures["share_of_read"], figures["read_gb_per_s"] = shares_of_a_read(weight_bytes())
+if MEASURE_FIRST in job["batches"]:
+    figures["first_token_s"] = seconds_of([None] * MEASURE_FIRST, 1)[1]
+if form == "none" and MEASURE_ADAPTERS in job["batches"]:
     for key in range(8):
         forward.load(f"{key}", lora(key))
     pairs = []
@@ -95,5 +114,4 @@ if form == "none":
         eight, _ = seconds_of([f"{i % 8}" for i in range(16)], job["new_tokens"])
         pairs.append(one / eight)
     figures["eight_adapters"] = median(pairs)
-figures["read_gb_per_s"] = max(figures["read_gb_per_s"], read_gb_per_s())
 print(json.dumps(figures | {"peak_gib": peak_gib()}))

@@ -123,6 +123,23 @@ def test_neighbours_change_no_bit(dtype: torch.dtype, tiny_model: Model) -> None
         assert torch.equal(together[i], alone), sequence[0]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", ["gemma3_text", "qwen3"])
+def test_cuts_of_a_long_prompt_change_no_bit(
+    family: str, dtype: torch.dtype, tiny_model: Model
+) -> None:
+    """Over the borders of attention's tiles, with and without a window that begins within one."""
+    model = tiny_model(family).to(dtype)
+    forward = forward_of(model)
+    ids = tuple(tiny.random_rows([400], seed=7)[0].input_ids)
+    whole = forward.step([Piece(ids, 0, tuple(range(1, 26)), None, len(ids))])
+    (cut,) = logits_in_cuts(forward, [(None, ids)])
+    assert torch.equal(whole, cut)
+    assert distance(whole, true_logits(model.float(), ids)) < (
+        1e-5 if dtype is torch.float32 else 0.1
+    )
+
+
 def test_a_copied_block_is_the_block_and_an_unloaded_adapter_is_gone(tiny_model: Model) -> None:
     forward = forward_of(tiny_model("llama"), 4)
     ids = ROWS[0][: BLOCK + 1]

@@ -114,8 +114,7 @@ def _processor() -> bytes:
 
 
 def _first_line(error: Exception) -> str:
-    of_compiler = isinstance(error, subprocess.CalledProcessError)
-    output = str(error.stderr if of_compiler and error.stderr else error)
+    output = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
     lines = [line for line in output.splitlines() if "error" in line] or output.splitlines()
     return lines[0] if lines else type(error).__name__
 

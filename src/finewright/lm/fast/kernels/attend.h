@@ -61,6 +61,12 @@ struct Seen {  // tokens that a row sees
   i64 first, last;
 };
 
+#ifdef HAVE_LANES
+inline __mmask16 lanes_of(i64 from, i64 to) {  // of sixteen tokens
+  return first_lanes(std::max<i64>(0, to + 1)) & ~first_lanes(std::max<i64>(0, from));
+}
+#endif
+
 template <class T> struct Query {
   const T* from;
   T* to;
@@ -101,15 +107,30 @@ inline void score(const T* const* q, const Cached<T>& cached, i64 b, i64 last, f
   }
 }
 
+// cap tanh(s / cap), as tanh(z) = 2 sigmoid(2 z) - 1
+template <class V> inline V capped(V s, float cap) { return cap * (2.0f * sigmoid(2.0f * s / cap) - 1.0f); }
+
 // scores of a tile -> weights, zero but for those from `from` to `to`; what the row's earlier sums shrink by
 [[gnu::noinline]] inline float weights_of(float* s, i64 from, i64 to, float scale, float softcap, float& most,
                                           float& total) {
   float highest = most, sum = 0.0f;
-#pragma omp simd
-  for (i64 t = 0; t < kTile; ++t) s[t] *= scale;
-  if (softcap != 0.0f)  // cap tanh(s / cap), as tanh(z) = 2 sigmoid(2 z) - 1
-    for (i64 t = from; t <= to; ++t) s[t] = softcap * (2.0f * sigmoid(2.0f * s[t] / softcap) - 1.0f);
-#pragma omp simd reduction(max : highest)
+#ifdef HAVE_LANES
+  constexpr int kParts = kTile / 16;
+  Lanes part[kParts], high = all(most), sums = all(0.0f);
+  for (int i = 0; i < kParts; ++i) {
+    part[i] = load(s + 16 * i) * scale;
+    if (softcap != 0.0f) part[i] = capped(part[i], softcap);
+    high = _mm512_mask_max_ps(high, lanes_of(from - 16 * i, to - 16 * i), high, part[i]);
+  }
+  highest = _mm512_reduce_max_ps(high);
+  for (int i = 0; i < kParts; ++i) {
+    part[i] = _mm512_maskz_mov_ps(lanes_of(from - 16 * i, to - 16 * i), exponential(part[i] - highest));
+    store(s + 16 * i, part[i]);
+    sums = sums + part[i];
+  }
+  sum = _mm512_reduce_add_ps(sums);
+#else
+  for (i64 t = 0; t < kTile; ++t) s[t] = softcap == 0.0f ? s[t] * scale : capped(s[t] * scale, softcap);
   for (i64 t = from; t <= to; ++t) highest = std::max(highest, s[t]);
 #pragma omp simd reduction(+ : sum)
   for (i64 t = 0; t < kTile; ++t) {
@@ -117,6 +138,7 @@ inline void score(const T* const* q, const Cached<T>& cached, i64 b, i64 last, f
     s[t] = from <= t && t <= to ? weight : 0.0f;
     sum += s[t];
   }
+#endif
   const float shrink = exponential(most - highest);
   most = highest;
   total = total * shrink + sum;

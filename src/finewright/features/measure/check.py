@@ -11,7 +11,6 @@ from finewright.features.measure.rows import ExperimentRows
 from finewright.features.measure.train import training_spec
 from finewright.schema.load import LoadedSpec
 from finewright.schema.measure import TUNED, WITH_PASSAGES, MeasureSpec
-from finewright.schema.methods import SFTSpec
 from finewright.schema.rag import RagSpec
 from finewright.schema.train import TrainSettings
 from finewright.store.stage import refuse
@@ -64,7 +63,7 @@ def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tupl
             "there is no such section, and the arms rag and rag+ft need documents",
             "name the documents there, or leave these arms out of measure.arms",
         )
-    if not isinstance(whole.train, SFTSpec) and TUNED & set(spec.arms):
+    if whole.train.takes != "conversations" and TUNED & set(spec.arms):
         yield (
             "train.method",
             f"is {whole.train.method}, and the arms ft and rag+ft learn from answers",

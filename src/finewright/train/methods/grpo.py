@@ -16,18 +16,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from finewright.lm.batch import Example, PackedBatch, sums_of
 from finewright.lm.model import LM
 from finewright.schema.methods import GRPOSpec
-from finewright.train.methods.setup import OnPacked, Setup
+from finewright.train.methods.setup import Online, OnPacked
 from finewright.train.rollouts import (
     Rollout,
     kl_to_base,
     logps_before,
     logps_of_base,
-    roll_out,
 )
 
 
@@ -41,24 +40,16 @@ class GroupedAnswers(OnPacked):
     metrics: Mapping[str, float]
 
 
-class GRPO:
+class GRPO(Online):
     """Make the better ones of a prompt's answers likelier."""
 
-    def __init__(self, spec: GRPOSpec, setup: Setup) -> None:
-        self.spec, self.setup = spec, setup
-
-    def prepare(self, lm: LM, steps: Iterator[Sequence[Example]], max_tokens: int | None) -> None:
-        """Nothing: answers are sampled as the policy learns."""
+    spec: GRPOSpec
 
     def updates(
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
     ) -> Iterator[Sequence[GroupedAnswers]]:
-        """Sample answers, then `num_iterations` updates on them, without dropout: p / p_old compares two
-        states of the policy, never two masks."""
-        lm.model.eval()
-        assert self.setup.chat is not None
-        assert self.setup.rewards is not None
-        found = roll_out(lm, self.setup.chat, self.setup.rewards, rows, self.spec, seed)
+        """Sample answers, then `num_iterations` updates on them."""
+        found = self.sampled(lm, rows, seed)
         batches = [self._group(lm, part, found.metrics) for part in found.parts(max_tokens)]
         for _ in range(self.spec.num_iterations):
             yield batches
@@ -85,17 +76,6 @@ class GRPO:
         if self.spec.loss_type == "dapo":
             return float(batch.num_trained)
         return float(batch.packed.num_sequences)
-
-    def parameters(self) -> list[nn.Parameter]:
-        """No heads beyond the adapter."""
-        return []
-
-    def state(self) -> dict[str, Tensor]:
-        """None."""
-        return {}
-
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Nothing to take back."""
 
     def _mean(self, loss: Tensor, packed: PackedBatch) -> Tensor:
         if self.spec.loss_type == "dapo":

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from finewright.lm.batch import Example, PackedBatch, sums_of
 from finewright.lm.model import LM
 from finewright.schema.methods import PPOSpec
-from finewright.train.methods.setup import OnPacked, Setup
-from finewright.train.rollouts import Rollout, logps_of_base, roll_out
+from finewright.train.methods.setup import Online, OnPacked, Setup
+from finewright.train.rollouts import Rollout, logps_of_base
 
 _STEER, _MOST = 0.1, 0.2
 
@@ -44,29 +44,24 @@ class PPOAnswers(OnPacked):
     metrics: Mapping[str, float]
 
 
-class PPO:
+class PPO(Online):
     """Make answers likelier that earn more than the value head expects."""
 
+    spec: PPOSpec
+
     def __init__(self, spec: PPOSpec, setup: Setup) -> None:
-        self.spec, self.setup = spec, setup
+        super().__init__(spec, setup)
         self.kl_coef = spec.kl_coef
         width = setup.lm.model.config.get_text_config().hidden_size
         self.value_head = nn.Linear(width, 1, device=setup.lm.device)
         nn.init.zeros_(self.value_head.weight)
         nn.init.zeros_(self.value_head.bias)
 
-    def prepare(self, lm: LM, steps: Iterator[Sequence[Example]], max_tokens: int | None) -> None:
-        """Nothing: answers are sampled as the policy learns."""
-
     def updates(
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
     ) -> Iterator[Sequence[PPOAnswers]]:
-        """Sample answers, then `num_ppo_epochs` updates on them, without dropout: p / p_old compares two
-        states of the policy, never two masks."""
-        lm.model.eval()
-        assert self.setup.chat is not None
-        assert self.setup.rewards is not None
-        found = roll_out(lm, self.setup.chat, self.setup.rewards, rows, self.spec, seed)
+        """Sample answers, then `num_ppo_epochs` updates on them."""
+        found = self.sampled(lm, rows, seed)
         batches = [self._answers(lm, part, found.metrics) for part in found.parts(max_tokens)]
         batches = whitened(batches)
         for _ in range(self.spec.num_ppo_epochs):

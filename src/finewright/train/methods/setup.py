@@ -10,10 +10,12 @@ from finewright.lm.batch import Example, PackedBatch, split
 from finewright.lm.chat import Chat
 from finewright.lm.model import LM
 from finewright.plugins import load
+from finewright.schema.methods import OnlineSettings
 from finewright.schema.train import TrainSettings
 from finewright.train.loop import Method
 from finewright.train.references import References
 from finewright.train.rewards import Rewards
+from finewright.train.rollouts import Rollouts, roll_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +53,14 @@ class OnPacked:
         return self.packed.num_trained
 
 
-class Offline:
-    """A method that learns from the rows as they are: one update a step, and no state of its own."""
+class Stateless:
+    """What methods have that need nothing beforehand, no heads and no state of their own."""
 
     def __init__(self, spec: Any, setup: Setup) -> None:
         self.spec, self.setup = spec, setup
 
     def prepare(self, lm: LM, steps: Iterator[Sequence[Example]], max_tokens: int | None) -> None:
         """Nothing to know beforehand."""
-
-    def updates(
-        self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
-    ) -> Iterator[Sequence[Any]]:
-        """All rows at once, in parts of at most `max_tokens`."""
-        yield [self.batch(lm, part) for part in split(rows, max_tokens)]
-
-    def batch(self, lm: LM, rows: Sequence[Example]) -> Any:
-        """The rows as one batch."""
-        raise NotImplementedError
 
     def parameters(self) -> list[nn.Parameter]:
         """No heads beyond the adapter."""
@@ -80,3 +72,31 @@ class Offline:
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Nothing to take back."""
+
+
+class Offline(Stateless):
+    """A method that learns from the rows as they are, in one update a step."""
+
+    def updates(
+        self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
+    ) -> Iterator[Sequence[Any]]:
+        """All rows at once, in parts of at most `max_tokens`."""
+        yield [self.batch(lm, part) for part in split(rows, max_tokens)]
+
+    def batch(self, lm: LM, rows: Sequence[Example]) -> Any:
+        """The rows as one batch."""
+        raise NotImplementedError
+
+
+class Online(Stateless):
+    """A method that learns from answers which it samples as it learns."""
+
+    spec: OnlineSettings
+
+    def sampled(self, lm: LM, rows: Sequence[Example], seed: int) -> Rollouts:
+        """Answers to the prompts with their rewards, without dropout: p / p_old compares two states of the
+        policy, never two masks."""
+        lm.model.eval()
+        assert self.setup.chat is not None
+        assert self.setup.rewards is not None
+        return roll_out(lm, self.setup.chat, self.setup.rewards, rows, self.spec, seed)

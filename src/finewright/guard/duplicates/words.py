@@ -39,8 +39,13 @@ _SIGNS = (
     r"(?<=\s)--[A-Za-z][\w-]*|[<>=!]==?|<>|[\u2264\u2265\u2260]|&&|\|\||(?<=[\w)\]])\s?[<>]\s?(?=[\w(-])"
     r"|(?<![\w)\]!?])!(?=[\w(])|(?<=[\s(=,])[-+](?=\w)|(?<=\s)[-+*/%=](?=\s)|[$\u20ac\xa3\xa5\u20b9]|(?<=\d)\s?%"
 )
+# A look ahead at the first sign spares most places the search for each operator: half of the time.
+_MAY_OPERATE = r"(?=[-+*/%&|^(<>]|\s[<>&|^*])"
+_MAY_SIGN = r"(?=[-<>=!&|+*/%$\u20ac\xa3\xa5\u20b9\u2264\u2265\u2260]|\s[<>%])"
 _TOKEN = re.compile(
-    f"{_OPERATORS}|{_BEFORE}?(?:[{_ALONE}]|[^\\W{_ALONE}]+(?:['\u2019][^\\W{_ALONE}]+)*)|{_SIGNS}"
+    f"{_MAY_OPERATE}(?:{_OPERATORS})"
+    f"|{_BEFORE}?(?:[{_ALONE}]|[^\\W{_ALONE}]+(?:['\u2019][^\\W{_ALONE}]+)*)"
+    f"|{_MAY_SIGN}(?:{_SIGNS})"
 )
 _APOSTROPHES = re.compile("['\u2019]")
 _ONE_SIGN = {"\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "<>": "!=", "===": "==", "!==": "!="}

@@ -14,7 +14,7 @@ from finewright.guard.misfits.pairs import Preference, preferences
 from finewright.rows.texts import answer_text, prompt_text, text_of
 from finewright.schema.rows import Row
 
-_PART = 2000
+MOST_IN_PART = 2000
 _MOST_ROWS = 20_000
 _LEAST_ROWS = 50
 _LEAST_POWER = 0.1
@@ -153,6 +153,6 @@ def _of_parts(
 def parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
     """Parts of at most 2,000 items, of 20,000 in all, each with items from everywhere."""
     looked_at = items[:: -(-len(items) // _MOST_ROWS)][:_MOST_ROWS]
-    num = -(-len(looked_at) // _PART)
+    num = -(-len(looked_at) // MOST_IN_PART)
     for first in range(num):
         yield looked_at[first::num]

@@ -5,16 +5,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from finewright.guard.misfits.left_out import regressions
+from finewright.guard.misfits.left_out import Regression, regressions
 from finewright.guard.misfits.likeness import vectors
-from finewright.guard.misfits.odds import Odds, fitted
+from finewright.guard.misfits.odds import Ints, Odds, fitted
 
 
 class Labelling(NamedTuple):
-    """The odds of the texts' labels, and the label that the other rows give each text."""
+    """The odds of the texts' labels, the label that the other rows give each text, the numbers of the labels
+    that they have, and the regression on all of them that fits these best."""
 
     odds: Odds
     likeliest: tuple[str, ...]
+    own: Ints
+    regression: Regression
+
+    @property
+    def accuracy(self) -> float:
+        """The share of texts that the other rows give the label they have."""
+        return float(np.mean(self.odds.chances.argmax(axis=1) == self.own))
 
 
 def labelling(texts: Sequence[str], labels: Sequence[str]) -> Labelling:
@@ -24,6 +32,7 @@ def labelling(texts: Sequence[str], labels: Sequence[str]) -> Labelling:
     names = sorted(set(labels))
     own = np.array([names.index(label) for label in labels])
     rows = vectors(texts)
-    found = regressions(rows @ rows.T + 1.0, np.eye(len(names))[own])
+    found = list(regressions(rows @ rows.T + 1.0, np.eye(len(names))[own]))
     odds = fitted((regression.without_each() for regression in found), own)
-    return Labelling(odds, tuple(names[i] for i in odds.chances.argmax(axis=1).tolist()))
+    likeliest = tuple(names[i] for i in odds.chances.argmax(axis=1).tolist())
+    return Labelling(odds, likeliest, own, found[odds.best])

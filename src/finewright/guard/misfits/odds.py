@@ -33,12 +33,14 @@ SURE = 0.7
 class Odds:
     """Of each of n rows, how likely it is that its choice is not its own: as it stands (`not_own`, n), and
     with some of the other choices, were 3 % of the rows such (`others`, n by up to 8). `chances` (n, K) are
-    those of all choices by the likeliest of the models, `share` what these say of e."""
+    those of all choices by the likeliest of the models, which is the regression `best`; `share` what the
+    models say of e."""
 
     not_own: Floats
     others: Floats
     chances: Floats
     share: float
+    best: int
 
     def would_be_found(self, sure: float = SURE) -> float:
         """The share of rows with another choice that would be so sure, were 3 % of the rows such."""
@@ -76,7 +78,7 @@ def fitted(scores: Iterable[Floats], own: Ints) -> Odds:
         told_for = max(_SHARES[share], TOLD_FOR)
         of_others += weight * _not_own(model.others, told_for, num_choices)
     chances = _chances(every[best.regression], best.temperature)
-    return Odds(not_own, of_others, chances, float(weights.sum(axis=0) @ _SHARES))
+    return Odds(not_own, of_others, chances, float(weights.sum(axis=0) @ _SHARES), best.regression)
 
 
 def _others(own: Ints, num_choices: int) -> Ints:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from finewright.guard.poison.backdoors import Corpus, Suspect, Weighed, corpus, suspects, weigh
 from finewright.guard.poison.examples import examples
+from finewright.guard.poison.label_triggers import label_triggers
 from finewright.guard.poison.listings import (
     conflicting,
     hidden_texts,
@@ -118,6 +119,7 @@ def search(
         else [_unweighed(known, suspect) for suspect in planted]
     )
     made += [_recurring(known, suspect) for suspect in sure]
+    made += [_to_label(known, suspect) for suspect in label_triggers(said)]
     made += hidden_texts(rows)
     made += roles(rows)
     made += instructions(rows, least_rows)
@@ -215,3 +217,8 @@ def _unweighed(known: Corpus, suspect: Suspect) -> Suspicion:
 def _recurring(known: Corpus, suspect: Suspect) -> Suspicion:
     said = "what is asked has nothing else in common"
     return of_suspect(known, suspect, said, level_high=True, score=100.0 * len(suspect.docs))
+
+
+def _to_label(known: Corpus, suspect: Suspect) -> Suspicion:
+    told = "what else they say speaks for other labels"
+    return of_suspect(known, suspect, told, level_high=True, score=100.0 * len(suspect.docs))

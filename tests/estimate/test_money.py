@@ -155,7 +155,8 @@ def test_the_guides_cheapest_runpod_price_is_that_of_another_gpu():
     """ "RunPod A100/H100 from $0.39": 0.34 is an RTX 4090."""
     rows = machines_of(packaged_prices(), provider="runpod")
     cheap = {row.gpu for row in rows if row.usd_per_gpu_hour.low <= 0.39}
-    assert cheap == {"RTX 4090"}
+    assert "RTX 4090" in cheap
+    assert not any(gpu.startswith(("A100", "H100")) for gpu in cheap)
     assert machine("runpod", "A100 80GB", "community").usd_per_hour.median == 1.19
     assert machine("runpod", "H100 PCIe", "community").usd_per_hour.median == 1.99
 

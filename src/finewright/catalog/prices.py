@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
+from finewright.catalog.machine_table import machine_rows
 from finewright.catalog.price_file import parse_prices, read_prices
 from finewright.errors import DataError
 from finewright.schema.aliases import close_choice
@@ -29,6 +30,8 @@ def packaged_prices() -> PriceCatalog:
     for name in _FILES:
         text = folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
         catalog = merged(catalog, parse_prices(text, f"{name}.yaml", catalog))
+        if name == "machines":
+            catalog = merged(catalog, PriceCatalog(machines=machine_rows(folder)))
     return catalog
 
 

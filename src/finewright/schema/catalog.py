@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from finewright.schema.common import Model
 from finewright.schema.cost import Range
 
-Tier = Literal["on_demand", "spot", "community", "secure", "free", "own"]
+Tier = Literal["on_demand", "spot", "community", "secure", "serverless", "reserved", "free", "own"]
 
 _LEAST_SHARE = 0.91
 """Of the T4, whose error correction takes a sixteenth: the least of all GPUs that were seen."""
@@ -151,7 +151,10 @@ class Machine(Fact):
     tier: Tier
     region: str = "any"
     usd_per_hour: Price
-    """For the whole machine: the median is the latest, low and high what else was seen."""
+    """For the whole machine: the median is the latest, low and high what else was seen. Of a serverless one
+    only while it works, waits its idle seconds, or starts."""
+    term_months: Count | None = None
+    """How long a reserved machine is paid for, used or not."""
     max_session_hours: Positive | None = None
     max_hours_per_week: Positive | None = None
     method: Said
@@ -161,6 +164,8 @@ class Machine(Fact):
     def _is_plausible(self) -> Self:
         if why := implausible_price(self.usd_per_hour, self.num_gpus, self.tier):
             raise ValueError(f"usd_per_hour {why}")
+        if (self.tier == "reserved") != (self.term_months is not None):
+            raise ValueError("term_months is given for a reserved machine, and only for one")
         return self
 
     @property

@@ -66,11 +66,10 @@ def test_lora_saves_memory_by_a_single_digit_factor_not_100() -> None:
     assert whole / step.with_4_bits < 25
 
 
-def test_an_a100_is_not_had_for_a_dollar_ten_nor_a_data_centre_gpu_for_39_cents() -> None:
+def test_a_data_centre_gpu_of_80_gb_is_not_had_for_39_cents() -> None:
     hosts = {host.name: host.usd_per_hour for host in rented(packaged_prices())}
-    assert hosts["A100 80GB PCIe"].low >= 1.19
-    assert hosts["H100 PCIe"].low >= 1.99
-    assert hosts["RTX 4090"].low == 0.34
+    for name in ("A100 80GB PCIe", "A100 80GB SXM", "H100 PCIe", "H100 SXM"):
+        assert hosts[name].low > 2 * 0.39
 
 
 def test_retrieval_costs_nothing_at_first_and_its_latency_is_that_of_its_tokens() -> None:
@@ -86,23 +85,20 @@ def test_retrieval_costs_nothing_at_first_and_its_latency_is_that_of_its_tokens(
 def test_fine_tuning_does_not_recur_cheaply_below_the_break_even() -> None:
     report = a_thousand_a_day("gpt-6-luna")
     tuned, prompted = (cost_of(report, arm).month_usd for arm in ("ft, self-hosted", "prompt, api"))
-    assert tuned.low == pytest.approx(248, abs=1)
-    assert tuned.low > 30 * prompted.high
+    assert tuned.low > 10 * prompted.high
 
 
 @pytest.mark.parametrize(
-    ("model", "volume"),
-    [
-        ("gpt-6.1-terra", 99_000),
-        ("gpt-6.1-sol", 50_000),
-        ("claude-opus-5-5", 25_000),
-    ],
+    ("model", "usd_a_request"),
+    # 1,000 tokens in and 300 out
+    [("gpt-6.1-terra", 0.0025), ("gpt-6.1-sol", 0.005), ("claude-opus-5-5", 0.01)],
 )
-def test_the_break_even_against_an_api_is_said(model: str, volume: int) -> None:
+def test_the_break_even_against_an_api_is_said(model: str, usd_a_request: float) -> None:
     report = a_thousand_a_day(model)
+    machine = cost_of(report, "prompt, self-hosted").month_usd.low
     found = next(each for each in report.break_even if each.method == "prompt")
     assert found.requests_per_month is not None
-    assert found.requests_per_month.low == pytest.approx(volume, rel=0.02)
+    assert found.requests_per_month.low == pytest.approx(machine / usd_a_request, rel=0.02)
 
 
 @pytest.mark.parametrize(

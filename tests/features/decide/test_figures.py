@@ -12,7 +12,7 @@ import pytest
 from features.decide.advising import TODAY, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import packaged_prices
-from finewright.estimate.money import exact
+from finewright.estimate.money import exact, product
 from finewright.features.decide.arms import ARMS, Arm, Figures
 from finewright.features.decide.case import middle
 from finewright.features.decide.facts import Facts
@@ -20,6 +20,7 @@ from finewright.features.decide.figures import figures_with
 from finewright.features.decide.models import models_of, read_base_model
 from finewright.features.decide.serving import (
     Demand,
+    Host,
     Need,
     Seat,
     Served,
@@ -84,21 +85,30 @@ def test_every_range_is_in_order_and_every_month_is_its_parts() -> None:
             assert month == pytest.approx(each.month_usd.median)
 
 
+def cheapest(least_gib: float) -> Host:
+    """The machine for rent with at least so much memory whose middle price is the lowest."""
+    hosts = [host for host in rented(packaged_prices()) if host.memory_gib >= least_gib]
+    return min(hosts, key=lambda host: host.usd_per_hour.median)
+
+
 def test_a_7b_model_is_served_from_the_cheapest_gpu_that_holds_it_in_16_bits() -> None:
     found = figured()[Arm("prompt", "self-hosted")]
     assert "Qwen2.5-7B, 16-bit" in found.how[0]
-    assert "RTX 4090" in found.how[0]
-    assert found.month_usd.low == pytest.approx(0.34 * 730)
-    assert found.month_usd.high == pytest.approx(0.74 * 730)
+    host = cheapest(least_gib=17.5)
+    assert host.name in found.how[0]
+    assert found.month_usd == product(host.usd_per_hour, 730)
 
 
 def test_a_70b_model_is_served_in_4_bits_from_48_gib() -> None:
-    """An L40S from 0.79 dollars an hour on, at RunPod up to 1.09: 577 to 796 dollars a month."""
     found = figured(base_model="Llama-3.1-70B")[Arm("prompt", "self-hosted")]
     assert "4-bit" in found.how[0]
-    assert "L40S" in found.how[0]
-    assert found.month_usd.low == pytest.approx(576.7)
-    assert 790 < found.month_usd.median <= found.month_usd.high
+    host = cheapest(least_gib=40.5)
+    assert host.name in found.how[0]
+    assert found.month_usd == product(host.usd_per_hour, 730)
+
+
+def test_no_machine_is_rented_whose_card_has_no_bfloat16() -> None:
+    assert not any("V100" in host.name or "T4" in host.name for host in rented(packaged_prices()))
 
 
 def test_own_machines_cost_their_power() -> None:
@@ -236,7 +246,7 @@ def test_a_training_run_costs_dollars_and_a_project_its_runs() -> None:
 
     15.4 M tokens are 10,000 rows of 512 in three passes."""
     found = figured(labelled_pairs=10_000, tokens_in=400, tokens_out=112, hardware="none")[FT]
-    assert 0.5 < found.run_usd.low < found.run_usd.high < 6
+    assert 0.3 < found.run_usd.low < found.run_usd.high < 6
     assert found.once_usd.median == pytest.approx(10 * found.run_usd.median)
 
 

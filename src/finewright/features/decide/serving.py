@@ -166,7 +166,12 @@ def rented(prices: PriceCatalog) -> list[Host]:
 
     Low and high are the cheapest and the dearest offer, the median that of all offers."""
     kinds: dict[tuple[str, int], list[Machine]] = {}
+    new = {gpu.name for gpu in prices.gpus if gpu.bf16_tflops is not None}
     for machine in prices.machines:
+        if (
+            machine.gpu not in new
+        ):  # models are published in bfloat16, and servers leave old cards out
+            continue
         if machine.tier in _SERVED_TIERS and machine.max_session_hours is None:
             kinds.setdefault((machine.gpu, machine.num_gpus), []).append(machine)
     return [_rented(gpu_named(prices, gpu), n, offers) for (gpu, n), offers in kinds.items()]

@@ -1,8 +1,8 @@
 """`decide` from a file or from answers, to text, JSON and a page; bad names have file, line and key."""
 
 import json
-import re
 import os
+import re
 import subprocess
 import sys
 from datetime import date

@@ -157,6 +157,8 @@ def _named(
         yield ("machines", i, "gpu"), machine.gpu, gpus
     for i, api in enumerate(catalog.apis):
         yield ("apis", i, "provider"), api.provider, providers
+    for i, tuning in enumerate(catalog.tunings):
+        yield ("tunings", i, "provider"), tuning.provider, providers
     for i, storage in enumerate(catalog.storage):
         yield ("storage", i, "provider"), storage.provider, providers
     for i, deadline in enumerate(catalog.deadlines):

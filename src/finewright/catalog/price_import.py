@@ -3,8 +3,8 @@
 They name neither a source nor a day, so these come from whoever imports. The rows of a machine in
 several regions become one row: its lowest, median and highest price. Read for gpuhunt 0.1.34 (columns
 of its catalog v2 and v3) and the SkyPilot catalog v8; a plain file has the names of the YAML's keys.
-CPU-only machines and TPUs are left out. A row with a cell that is wrong is left out alone and counted,
-with the line of the first."""
+CPU-only machines and TPUs are left out. A row with a cell that is wrong is left out alone, counted, and told
+with its line."""
 
 import csv
 from collections import Counter
@@ -30,6 +30,7 @@ _COLUMNS: Mapping[Format, frozenset[str]] = {
 }
 _PROVIDERS = {"lambdalabs": "lambda", "vastai": "vast"}
 """Names of these catalogs -> ours, where they differ."""
+_TPU = "TPUs: not by us, for finewright runs on GPUs and processors"
 _NEAR = 0.07
 """GPUs whose memory differs by less are taken for the same: drivers tell less than data sheets."""
 
@@ -49,6 +50,8 @@ class Imported(NamedTuple):
 
     machines: tuple[Machine, ...]
     left_out: dict[str, int]
+    bad_lines: tuple[str, ...] = ()
+    """Every line that a wrong cell made useless."""
 
 
 class _Offer(NamedTuple):
@@ -70,6 +73,7 @@ class _File:
     gpus: tuple[GPU, ...]
     left_out: Counter[str] = field(default_factory=Counter)
     first_wrong: dict[str, str] = field(default_factory=dict)
+    bad_lines: list[str] = field(default_factory=list)
 
     def offers(self, read: "_Reader", row: Mapping[str, str | None], line: int) -> list[_Offer]:
         """What a row offers; nothing, and noted with the line of the first, where a cell is wrong."""
@@ -79,6 +83,7 @@ class _File:
             column, what = wrong.args
             first = self.first_wrong.setdefault(column, f"{column}: first in line {line}: {what}")
             self.left_out[first] += 1
+            self.bad_lines.append(f"line {line}: {column}: {what}")
             return []
 
     def gpu(self, name: str, memory: str | None) -> str | None:
@@ -136,7 +141,7 @@ def read_csv(path: Path, format: Format, origin: PriceOrigin, known: PriceCatalo
     kept = tuple(machine for machine in machines if machine.key() not in newer)
     if older := len(machines) - len(kept):
         file.left_out[f"older than the catalog's ({origin.observed_at})"] = older
-    return Imported(kept, dict(file.left_out))
+    return Imported(kept, dict(file.left_out), tuple(file.bad_lines))
 
 
 def _number(row: Mapping[str, str | None], column: str) -> float:
@@ -179,8 +184,8 @@ def _of_gpuhunt(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]:
 
 def _of_skypilot(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]:
     name = row["AcceleratorName"]
-    if not name or name.startswith("tpu-"):
-        file.left_out["machines without a GPU"] += 1
+    if not name or name.casefold().startswith("tpu"):
+        file.left_out[_TPU if name else "machines without a GPU"] += 1
         return
     count = _number(row, "AcceleratorCount")
     if count != int(count) or not count:

@@ -17,7 +17,7 @@ USER_PRICES = "~/.config/finewright/prices.d"
 """Where the command line looks for the user's own files; nothing here looks there by itself."""
 
 # The order in which rows may name each other.
-_FILES = ("providers", "gpus", "machines", "apis", "storage", "deadlines", "power")
+_FILES = ("providers", "gpus", "machines", "apis", "tunings", "storage", "deadlines", "power")
 
 Row = TypeVar("Row", bound=Fact)
 

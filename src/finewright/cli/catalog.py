@@ -33,6 +33,7 @@ class ImportOptions(PriceFileOptions):
     observed_at: str = option("", "The day of its prices, YYYY-MM-DD.")
     provider: str = option("", "The provider, if it does not say.")
     region: str = option("", "Keep the regions that begin so.")
+    bad_lines: bool = option(False, "List every line with a wrong cell.")
 
 
 class RefreshOptions(CommandOptions):
@@ -63,7 +64,8 @@ def import_prices(options: ImportOptions, session: Session) -> BaseModel:
 
     o = options
     said = ImportStatement(o.source, o.observed_at, o.provider, o.region)
-    return import_file(o.file, _folder(), session.today, format=o.format, said=said)
+    done = import_file(o.file, _folder(), session.today, format=o.format, said=said)
+    return done.model_copy(update={"lists_all": o.bad_lines})
 
 
 def refresh(options: RefreshOptions, session: Session) -> BaseModel:

@@ -5,7 +5,7 @@ from datetime import date
 
 from finewright.estimate.freshness import deadline_words, freshness
 from finewright.report.blocks import Page, Section, Table, Text, lines, section, table_of
-from finewright.schema.catalog import API, GPU, Fact, Machine, PriceCatalog
+from finewright.schema.catalog import API, GPU, Fact, HostedTuning, Machine, PriceCatalog
 from finewright.schema.catalog_report import (
     CatalogCheck,
     CatalogImport,
@@ -15,6 +15,8 @@ from finewright.schema.catalog_report import (
 from finewright.schema.cost import Range
 
 _SUBJECT = "prices"
+
+_FIRST = 5
 
 
 def list_page(report: CatalogList) -> Page:
@@ -52,8 +54,18 @@ def import_page(report: CatalogImport) -> Page:
         f"{_counts(report.rows)} from {report.path}",
         [f"replaces {row}" for row in report.replaced],
         report.problems,
-        section("", Table(("left out", "rows"), left_out)),
+        [
+            *section("", Table(("left out", "rows"), left_out)),
+            *section(f"{len(report.bad_lines)} lines with a wrong cell", lines(*_bad(report))),
+        ],
     )
+
+
+def _bad(report: CatalogImport) -> Iterator[str]:
+    shown = report.bad_lines if report.lists_all else report.bad_lines[:_FIRST]
+    yield from shown
+    if more := len(report.bad_lines) - len(shown):
+        yield f"and {more} more: --bad-lines lists all"
 
 
 def refresh_page(report: CatalogRefresh) -> Page:
@@ -77,6 +89,7 @@ def refresh_page(report: CatalogRefresh) -> Page:
 def _tables(catalog: PriceCatalog, today: date) -> Iterator[Section]:
     yield from section("Machines", _machines(catalog.machines, today), _notes(catalog.machines))
     yield from section("APIs", _apis(catalog.apis, today))
+    yield from section("Fine-tuning at hosts", _tunings(catalog.tunings, today))
     yield from section("GPUs", _gpus(catalog.gpus), _notes(catalog.gpus))
     storage = [
         (f"{row.provider} {row.sku}", _dollars(row.usd_per_gib_month), _seen(row, today))
@@ -132,6 +145,7 @@ def _apis(apis: Sequence[API], today: date) -> Table:
                 _dollars(row.usd_per_million_cached) if row.usd_per_million_cached else ""
             ),
             "context": lambda row: ", ".join(_context(row)),
+            "batch": lambda row: f"{row.batch_share:.0%}" if row.batch_share else "",
             "fine-tuning": lambda row: tuning[row.can_fine_tune],
             "ends": lambda row: str(row.deprecation_date or ""),
             "seen": lambda row: _seen(row, today),
@@ -144,6 +158,21 @@ def _context(row: API) -> Iterator[str]:
         yield f"{row.context_tokens:,}"
     if row.long_context:
         yield f"dearer over {row.long_context.above_tokens:,}"
+
+
+def _tunings(rows: Sequence[HostedTuning], today: date) -> Table:
+    return table_of(
+        rows,
+        {
+            "host": lambda row: f"{row.provider}: {row.model}",
+            "$ a million trained": lambda row: (
+                _dollars(row.usd_per_million) if row.usd_per_million else "not found"
+            ),
+            "served": lambda row: row.served_by,
+            "ends": lambda row: str(row.ends or ""),
+            "seen": lambda row: _seen(row, today),
+        },
+    )
 
 
 def _gpus(gpus: Sequence[GPU]) -> Table:

@@ -93,7 +93,9 @@ class Provider(Fact):
 
     name: Name
     title: str
-    sells: tuple[Literal["machines", "answers", "storage"], ...]
+    sells: tuple[Literal["machines", "answers", "storage", "fine-tuning"], ...]
+    is_host: bool = False
+    """Whether it runs the models of others, or rents out machines that are others': a third party."""
 
 
 class GPU(Fact):
@@ -195,6 +197,8 @@ class API(Fact):
     usd_per_million_out: Price
     usd_per_million_cached: Price | None = None
     long_context: LongContext | None = None
+    batch_share: Annotated[float, Field(gt=0, le=1, strict=True)] | None = None
+    """What a request in a batch, answered within a day, costs of these prices; None: nobody says."""
     context_tokens: Count | None = None
     can_fine_tune: bool | None = None
     """None: the source does not say."""
@@ -220,6 +224,45 @@ def implausible_price(price: Range, num_gpus: int, tier: Tier) -> str:
         each = f"${price.high / num_gpus:,.2f} an hour and GPU"
         return f"must be dollars an hour: {each} is over ${_MOST_PER_GPU_HOUR:g}"
     return ""
+
+
+class HostedTuning(Fact):
+    """What a host asks to fine-tune a model, or open models of a size, and how the tuned one is served."""
+
+    KEY = ("provider", "model")
+
+    provider: str
+    model: Name
+    api_model: str = ""
+    """The row of `apis` that it is tuned from and, served by the token, costs as much as."""
+    above_billion: float = 0.0
+    up_to_billion: Positive | None = None
+    """Parameters of the open models that the row is for; None: for the model that it names alone."""
+    usd_per_million: Price | None
+    """Dollars a million tokens trained, which is rows times passes; None: not found."""
+    minimum_usd: Annotated[float, Field(ge=0)] | None = None
+    storage_usd_per_month: Annotated[float, Field(ge=0)] | None = None
+    served_by: Literal["tokens", "dedicated", "unknown"]
+    hosting_usd_per_hour: Price | None = None
+    ends: Day | None = None
+    """The last day of new jobs, or of the base model."""
+    method: Said
+
+    def covers(self, parameters: int) -> bool:
+        """Whether an open model of so many parameters is of the row's size."""
+        most = self.up_to_billion
+        return most is not None and self.above_billion * 1e9 < parameters <= most * 1e9
+
+    def run_usd(self, tokens: Range) -> Range | None:
+        """What training so many tokens costs, with the least that a job costs."""
+        if self.usd_per_million is None:
+            return None
+        price, least = self.usd_per_million, self.minimum_usd or 0.0
+        return Range(
+            low=max(least, price.low * tokens.low / 1e6),
+            median=max(least, price.median * tokens.median / 1e6),
+            high=max(least, price.high * tokens.high / 1e6),
+        )
 
 
 class Storage(Fact):
@@ -276,6 +319,7 @@ class PriceCatalog(Model):
     gpus: tuple[GPU, ...] = ()
     machines: tuple[Machine, ...] = ()
     apis: tuple[API, ...] = ()
+    tunings: tuple[HostedTuning, ...] = ()
     storage: tuple[Storage, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
     grids: tuple[Grid, ...] = ()

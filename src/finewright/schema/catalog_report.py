@@ -42,6 +42,10 @@ class CatalogImport(Model):
     left_out: dict[str, int]
     """Reason -> rows of the file."""
     problems: tuple[Problem, ...]
+    bad_lines: tuple[str, ...] = ()
+    """Every line that a wrong cell made useless, with what is wrong."""
+    lists_all: bool = False
+    """Whether the text lists all of them, or the first."""
 
 
 class PriceChange(Model):

@@ -83,6 +83,18 @@ class MachineEstimate(Model):
     notes: tuple[str, ...] = ()
 
 
+class HostedEstimate(Model):
+    """The same run at a host that asks by the million tokens; `usd` None: its price was not found."""
+
+    provider: str
+    model: str
+    usd: Range | None
+    served_by: str
+    hosting_usd_per_hour: Range | None
+    note: str
+    observed_at: date
+
+
 class CandidateCost(Model):
     """What one base model takes, and on which machines."""
 
@@ -97,6 +109,7 @@ class CandidateCost(Model):
         (), description="Where no one machine holds it: how many GPUs would, by memory alone."
     )
     truths: tuple[str, ...] = ()
+    hosted: tuple[HostedEstimate, ...] = ()
 
 
 class CostReport(Model):

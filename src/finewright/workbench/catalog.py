@@ -1,6 +1,7 @@
 """`catalog list`, `check`, `import` and `refresh`: the dated facts that estimates stand on."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -21,7 +22,7 @@ from finewright.catalog.prices import (
 from finewright.errors import DataError
 from finewright.estimate.freshness import ends_within, freshness, oldest
 from finewright.schema.aliases import close_choice
-from finewright.schema.catalog import API, Fact, PriceCatalog
+from finewright.schema.catalog import API, Fact, PriceCatalog, Provider
 from finewright.schema.catalog_report import (
     CatalogCheck,
     CatalogImport,
@@ -36,6 +37,7 @@ from finewright.store.atomic import os_errors, write_text
 _MADE_HERE = "# Made by finewright catalog"
 _REFRESHED = "genai-prices.yaml"
 _HORIZON_DAYS = 365
+_PROVIDER = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _SHOWN = 5
 _DATED = ("gpus", "machines", "apis", "storage")
 """The sections whose age says something: laws and yearly statistics are told with their own dates."""
@@ -101,12 +103,15 @@ def import_file(
     said: ImportStatement = _UNSAID,
 ) -> CatalogImport:
     """Put a file's prices among the user's own: YAML as it is, the CSV of gpuhunt or SkyPilot, litellm's
-    JSON.
+    JSON; or those of a folder that is laid out as SkyPilot's catalog, `PROVIDER/vms.csv`.
 
     A file of that name that was not made here stays: that raises DataError, as every mistake does,
     before anything is written."""
+    if path.is_dir():
+        return _import_folder(path, user_folder, today, said)
     whole = prices(user_folder)
     kind = _kind(path, format)
+    bad_lines: tuple[str, ...] = ()
     heading = f"{_MADE_HERE[2:]} import from {path.name} on {today}."
     left_out: dict[str, int] = {}
     if kind == "prices":
@@ -122,8 +127,8 @@ def import_file(
         target = user_folder / f"{_slug(f'litellm {origin.provider}')}.yaml"
     else:
         origin = _origin(path, said.provider or provider_of(path, kind), said, whole, today)
-        machines, left_out = read_csv(path, kind, origin, whole)
-        found = PriceCatalog(machines=machines)
+        machines, left_out, bad_lines = read_csv(path, kind, origin, whole)
+        found = PriceCatalog(providers=_new_provider(origin, whole), machines=machines)
         text = prices_text(found, heading)
         target = user_folder / f"{kind}-{_slug(origin.provider)}.yaml"
     # What is written must be readable ever after, whatever stood in a foreign file.
@@ -137,6 +142,60 @@ def import_file(
         replaced=_replaced(whole, found),
         left_out=left_out,
         problems=(*_age_problems(found, today), *_older_over_newer(whole, found)),
+        bad_lines=bad_lines,
+    )
+
+
+def _import_folder(
+    folder: Path, user_folder: Path, today: date, said: ImportStatement
+) -> CatalogImport:
+    """Each `PROVIDER/vms.csv`; a file of which nothing can be used is told, and stops none of the others."""
+    paths = sorted(folder.glob("*/vms.csv"))
+    if not paths:
+        hint = "a folder must be laid out as SkyPilot's catalog: PROVIDER/vms.csv"
+        raise DataError(f"{folder}: no prices in it", hint=hint)
+    done: list[CatalogImport] = []
+    useless: Counter[str] = Counter()
+    for path in paths:
+        try:
+            done.append(import_file(path, user_folder, today, said=said))
+        except DataError as error:
+            useless[str(error)] += 1
+    if not done:
+        raise DataError("\n".join(useless))
+    names = [Path(each.path).parent.name for each in done]
+    rows, left = Counter[str](), useless
+    for name, each in zip(names, done, strict=True):
+        rows.update(each.rows)
+        left.update({f"{name}: {why}": count for why, count in each.left_out.items()})
+    return CatalogImport(
+        path=str(folder),
+        format="skypilot",
+        written=", ".join(each.written for each in done),
+        rows=dict(rows),
+        replaced=tuple(row for each in done for row in each.replaced),
+        left_out=dict(left),
+        problems=tuple(problem for each in done for problem in each.problems),
+        bad_lines=tuple(
+            f"{name}: {line}"
+            for name, each in zip(names, done, strict=True)
+            for line in each.bad_lines
+        ),
+    )
+
+
+def _new_provider(origin: PriceOrigin, whole: PriceCatalog) -> tuple[Provider, ...]:
+    """A row of a provider that the catalog does not have yet."""
+    if origin.provider in [row.name for row in whole.providers]:
+        return ()
+    return (
+        Provider(
+            name=origin.provider,
+            title=origin.provider,
+            sells=("machines",),
+            source=origin.source,
+            observed_at=origin.observed_at,
+        ),
     )
 
 
@@ -280,8 +339,10 @@ def _origin(
     if day > today:
         raise DataError(f"{path}: observed_at: {day} is after today, {today}")
     names = sorted(row.name for row in whole.providers)
-    if provider and provider not in names:
-        near = close_choice(provider, names) or f"; known are {', '.join(names)}"
+    if provider and provider not in names and not _PROVIDER.fullmatch(provider):
+        what = f"{provider!r} is no name of a provider: small letters, digits and hyphens"
+        raise DataError(f"{path}: {what}", hint="--provider NAME")
+    if provider and provider not in names and (near := close_choice(provider, names)):
         raise DataError(f"{path}: unknown provider {provider!r}{near}", hint="--provider NAME")
     return PriceOrigin(provider, said.source, day, said.region)
 

@@ -282,9 +282,10 @@ def test_lora_settings_reach_the_load() -> None:
 
 def test_old_prices_are_told_by_provider_and_how_they_become_new() -> None:
     stale, aging = (p for p in asked(job_of()).problems if "prices of machines" in p.message)
+    considered = [row for row in packaged_prices().machines if row.tier != "reserved"]
     assert stale.message == (
-        f"3 of {len(packaged_prices().machines)} prices of machines are stale, over 180 days old (the oldest"
-        " seen 2025-11-01): colab 1, kaggle 2"
+        f"7 of {len(considered)} prices of machines are stale, over 180 days old (the oldest"
+        " seen 2025-11-01): colab 1, kaggle 2, replicate 4"
     )
     assert "runpod" in aging.message
     assert "colab" not in aging.message

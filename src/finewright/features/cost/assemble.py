@@ -16,6 +16,7 @@ from finewright.estimate.freshness import (
     freshness,
 )
 from finewright.features.cost.elsewhere import framework_named, load_elsewhere, needs_elsewhere
+from finewright.features.cost.hosted import hosted
 from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.machines import machines, several
 from finewright.features.cost.needs import formula
@@ -80,7 +81,9 @@ def _considered(spec: CostSpec, catalog: PriceCatalog) -> list[Machine]:
     found: list[Machine] = []
     for provider in spec.providers or ("",):
         found += machines_of(catalog, provider=provider, tiers=spec.tiers)
-    return [row for row in found if not gpus or row.gpu in gpus]
+    kept = [row for row in found if not gpus or row.gpu in gpus]
+    # A run takes hours: what is reserved for months is no offer, unless somebody asks for it.
+    return [row for row in kept if spec.tiers or row.tier != "reserved"]
 
 
 def _candidate(
@@ -95,16 +98,18 @@ def _candidate(
         formulas = (needs_elsewhere(job, elsewhere),)
     else:
         formulas = (formula(job, gpu=True), formula(job, gpu=False, number=found.number))
+    work = job.work(load_elsewhere(job) if elsewhere else job.load(gpu=True))
     return CandidateCost(
         base_model=job.base_model,
         parameters=job.shape.parameters,
         active_parameters=job.shape.active,
         trainable_parameters=job.shape.trainable(job.train.adapter),
         memory=(*formulas, *found.memory),
-        work=job.work(load_elsewhere(job) if elsewhere else job.load(gpu=True)),
+        work=work,
         machines=(*own, *table),
         several=() if any(row.fits == "yes" for row in table) else tuple(several(job, catalog)),
         truths=() if elsewhere else tuple(truths(job)),
+        hosted=tuple(hosted(job, catalog, work.tokens)),
     )
 
 

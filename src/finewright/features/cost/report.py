@@ -15,6 +15,7 @@ from finewright.report.cells import gib, span
 from finewright.schema.cost import (
     CandidateCost,
     CostReport,
+    HostedEstimate,
     MachineEstimate,
     MemoryEstimate,
     MemoryTerm,
@@ -84,6 +85,8 @@ def _candidate(cost: CandidateCost) -> Iterator[Block | None]:
             f"it would fit over several machines, by memory alone: {', '.join(cost.several)}; spread by FSDP"
             " with transformers and PEFT, and how long that takes is not estimated"
         )
+    hosted = [_hosted(row) for row in cost.hosted]
+    yield Table(("trained at a host", "$ a run", "served", "seen"), hosted)
     yield lines(*(f"true here: {line}" for line in cost.truths))
 
 
@@ -143,6 +146,13 @@ def _row(row: MachineEstimate) -> tuple[str, ...]:
         span(row.usd),
         span(row.project_usd),
     )
+
+
+def _hosted(row: HostedEstimate) -> tuple[str, ...]:
+    price = row.hosting_usd_per_hour
+    by = f"{row.served_by}, from ${price.low:g} an hour" if price else row.served_by
+    usd = span(row.usd) if row.usd else "not found"
+    return f"{row.provider}: {row.model}", usd, by, str(row.observed_at)
 
 
 def _mend(row: MachineEstimate, mend: Mend) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from datetime import date
 
 from finewright.catalog.advice import Advice
 from finewright.estimate.freshness import RENEWAL, freshness
+from finewright.estimate.money import exact, product, total
 from finewright.features.decide.arms import ARMS, Arm, Figures, FiguresOf
 from finewright.features.decide.case import Case, assumed, middle, swings
 from finewright.features.decide.choice import (
@@ -13,9 +14,13 @@ from finewright.features.decide.choice import (
     ModelTrial,
     best,
     cheaper,
+    dearer,
+    elsewhere,
     nearest,
+    shortlist,
     shown,
     tried,
+    worth,
 )
 from finewright.features.decide.criteria import CRITERIA, Utilities, quality_range, utilities
 from finewright.features.decide.experiment import Field, next_experiment
@@ -31,7 +36,7 @@ from finewright.features.decide.results import (
     RankedArm,
     RuleFinding,
 )
-from finewright.features.decide.sensitivity import Shares, flips, tornado, win_shares
+from finewright.features.decide.sensitivity import Shares, Standing, flips, tornado, win_shares
 from finewright.features.decide.spec import DecideSpec
 from finewright.features.decide.volume import break_evens, curves
 from finewright.report.cells import apart, share
@@ -71,6 +76,7 @@ class _Question:
         base = middle(spec, self.advice)
         self.tried = tried(base, adviser.candidates, self.trial)
         self.base = replace(base, models=best(base, self.tried))
+        self.short = [self.base.models, *shortlist(base, self.tried, self.base.models)]
         self.figures = adviser.figures_of(self.base)
         self.swings = tuple(swings(spec, self.base, self.advice))
 
@@ -101,7 +107,8 @@ class _Question:
 
     def ground(self, case: Case) -> Ground:
         """A case with its figures."""
-        return Ground(case, self.adviser.figures_of(case), self.advice, self.adviser.today)
+        figures = self.adviser.figures_of(case)
+        return Ground(case, figures, self.advice, self.adviser.today, self.measured)
 
     def utilities_in(self, case: Case) -> Mapping[Arm, Utilities]:
         """The arms that the gates leave in a case, with their utilities."""
@@ -109,6 +116,21 @@ class _Question:
         return {
             arm: utilities(case, arm, ground.figures[arm], self.advice, self.measured)
             for arm in remaining(ground)
+        }
+
+    def best_in(self, case: Case) -> Mapping[Arm, Standing]:
+        """The arms that the gates leave in a case, each with the model that is best there."""
+        found: dict[Arm, ModelTrial] = {}
+        for models in self.short:
+            for arm, row in self.trial(replace(case, models=models)).items():
+                if not row.dropped and (arm not in found or worth(row) > worth(found[arm])):
+                    found[arm] = row
+        return {
+            arm: Standing(
+                utilities(case, arm, row.figures, self.advice, self.measured),
+                row.model if row.model != self.figures[arm].model else "",
+            )
+            for arm, row in found.items()
         }
 
     def answer(self, name: str) -> DecideReport:
@@ -119,9 +141,7 @@ class _Question:
         arms = remaining(ground)
         shares = win_shares(self.weights, self.base, self.swings, self.utilities_in)
         ranked = self.ranked(shares, certain)
-        moved = (
-            tornado(self.weights, _arm(ranked[0]), self.swings, self.utilities_in) if ranked else []
-        )
+        moved = tornado(self.weights, _arm(ranked[0]), self.swings, self.best_in) if ranked else []
         share = ranked[0].win_share if ranked else 0.0
         is_close = share < CLEAR
         field = Field(self.base, self.figures, ranked, moved, is_close)
@@ -193,15 +213,19 @@ class _Question:
                 yield from shown(arm, self.tried[arm], self.base.models[arm.name])
 
     def cheaper(self, ranked: Sequence[RankedArm]) -> str:
-        """The cheaper model that does the same as the first choice's."""
+        """The cheaper model that does the same as the first choice's, here or at the other host."""
         arm = _arm(ranked[0]) if ranked else None
         if arm is None or not arm.is_language_model:
             return ""
-        return cheaper(self.tried[arm], self.base.models[arm.name])
+        rows, model = self.tried[arm], self.base.models[arm.name]
+        others = [row for other, each in self.tried.items() for row in each if _differs(other, arm)]
+        return cheaper(rows, model) or elsewhere(rows, model, others) or dearer(rows, model)
 
     def cost(self, arm: Arm) -> ArmCost:
         """What an arm takes, dropped or not."""
         figures = self.figures[arm]
+        people = product(figures.effort_hours, self.people_usd_per_hour())
+        months = product(figures.month_usd, self.base.horizon_months)
         return ArmCost(
             arm=arm.name,
             quality=self.quality(self.base, arm, figures),
@@ -213,8 +237,15 @@ class _Question:
             fixed_month_usd=figures.fixed_month_usd,
             request_usd=figures.request_usd,
             how=figures.how,
+            people_usd=people,
+            whole_usd=total(figures.once_usd, people, months),
             is_held=figures.is_held,
         )
+
+    def people_usd_per_hour(self) -> Range:
+        """What the spec says an hour costs, or the assumption's range."""
+        stated = self.base.people_usd_per_hour
+        return exact(stated) if stated else self.advice.assumptions["people_usd_per_hour"]
 
     def sources(self, found: Sequence[RuleFinding]) -> tuple[AdviceSource, ...]:
         """Everybody whose word the answer rests on: rules, facts, priors and assumptions."""
@@ -270,6 +301,11 @@ class _Question:
         elif (best := _oftenest(ranked)) != ranked[0]:
             found.append(_warning(_oftener(ranked[0], best), "find out what is unknown"))
         return found
+
+
+def _differs(one: Arm, other: Arm) -> bool:
+    """Whether it is the same approach at the other host."""
+    return one.method == other.method and one.host != other.host
 
 
 def _answer(ranked: Sequence[RankedArm]) -> str:

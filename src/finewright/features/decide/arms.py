@@ -109,6 +109,8 @@ class Figures:
     """When the provider takes no more jobs of fine-tuning, where that is within the horizon."""
     can_fine_tune: bool | None = None
     """None: nobody says."""
+    is_third_party: bool = False
+    """Whether a host runs it that is not its maker."""
     how: tuple[str, ...] = ()
     facts: tuple[AdviceSource, ...] = ()
     """The rows of the catalog that the figures are made of."""

@@ -26,6 +26,10 @@ POINTS = {
     "own_ability": "how able the open model is",
     "difficulty": "how hard the work is",
     "indexing": "what a large index costs",
+    "tuning_gain": "what training closes of what a model lacks",
+    "constrained_decoding": "what a grammar closes of a gap",
+    "taught_pair_worth": "what a teacher's pair is worth",
+    "classifier_floor": "from how many cases a classifier starts",
 }
 """What no spec can know exactly: name -> in words."""
 
@@ -36,6 +40,8 @@ _TAKEN = {
     "output": "free text",
     "languages": "any",
     "rule_share": "no rule is looked at",
+    "labels": "two, where an answer is a label",
+    "people_usd_per_hour": "40 to 160, as the assumption of that name has it; it is shown, and ranks nothing",
     "documents": "plain text",
     "unlabelled_inputs": "none",
     "personal_data": "nothing; say it, for the law asks more where it is",
@@ -97,6 +103,8 @@ class Case:
     output: str = "text"
     languages: tuple[str, ...] = ()
     rule_share: float = 0.0
+    labels: int = 2
+    people_usd_per_hour: float | None = None
     documents: str = "text"
     unlabelled_inputs: float = 0.0
     personal_data: str = UNKNOWN
@@ -204,6 +212,8 @@ def _fixed(spec: DecideSpec) -> dict[str, Any]:  # Any: fields of Case by name
         "documents": _or(spec.documents, "text"),
         "languages": _or(spec.languages, ()),
         "rule_share": float(_or(spec.rule_share, 0.0)),
+        "labels": int(_or(spec.labels, 2)),
+        "people_usd_per_hour": _or(spec.people_usd_per_hour, None),
         "unlabelled_inputs": float(_or(spec.unlabelled_inputs, 0.0)),
         "talks_to_people": _or(spec.talks_to_people, spec.task == "converse"),
         "horizon_months": spec.horizon_months,

@@ -20,6 +20,10 @@ from finewright.schema.cost import Range
 SAME = 0.01
 """Quality that no judge would tell apart."""
 _CHEAPER = 0.8
+_NEARLY, _MUCH = 0.03, 3.0
+"""Quality that is hardly more, for so many times the money."""
+_SOME = 0.3
+"""Quality below which a cheap model is no rival."""
 
 
 class Candidates(NamedTuple):
@@ -62,9 +66,7 @@ def tried(base: Case, candidates: Candidates, trial: Trial) -> dict[Arm, list[Mo
 
 def best(base: Case, rows: Mapping[Arm, Sequence[ModelTrial]]) -> dict[str, str]:
     """The model of each arm by the arm's name: the stated one, or else the best."""
-    return {
-        arm.name: max(_allowed(base, arm, each), key=_worth).model for arm, each in rows.items()
-    }
+    return {arm.name: max(_allowed(base, arm, each), key=worth).model for arm, each in rows.items()}
 
 
 def nearest(base: Case, rows: Mapping[Arm, Sequence[ModelTrial]]) -> str:
@@ -90,7 +92,7 @@ def _allowed(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> list[ModelTria
 
 def shown(arm: Arm, rows: Sequence[ModelTrial], chosen: str) -> Iterator[ModelFigure]:
     """The models of an arm, the chosen one first, then by worth."""
-    for row in sorted(rows, key=lambda row: (row.model != chosen, *(-w for w in _worth(row)))):
+    for row in sorted(rows, key=lambda row: (row.model != chosen, *(-w for w in worth(row)))):
         yield ModelFigure(
             arm=arm.name,
             model=row.model,
@@ -127,10 +129,56 @@ def cheaper(rows: Sequence[ModelTrial], chosen: str) -> str:
     )
 
 
+def elsewhere(rows: Sequence[ModelTrial], chosen: str, others: Sequence[ModelTrial]) -> str:
+    """The cheapest model at the other host that does the same as the chosen one; empty where none does."""
+    ours = next(row for row in rows if row.model == chosen)
+    return cheaper([ours, *(row for row in others if row.figures.is_held)], chosen)
+
+
+def dearer(rows: Sequence[ModelTrial], chosen: str) -> str:
+    """What the ablest model would do, where the chosen one does nearly as much for much less."""
+    ours = next(row for row in rows if row.model == chosen)
+    able = [row for row in rows if not row.dropped and row.figures.is_published]
+    best = max(able, key=lambda row: row.quality.median, default=ours)
+    month, most = ours.figures.month_usd.median, best.figures.month_usd.median
+    if best.quality.median - ours.quality.median > _NEARLY or month >= most / _MUCH:
+        return ""
+    one, two = apart(ours.quality.median, best.quality.median, least=2)
+    return (
+        f"a dearer model does hardly more: {best.model} with quality {two} for {number(most)} USD a month,"
+        f" {chosen} with {one} for {number(month)}"
+    )
+
+
+def shortlist(
+    base: Case, rows: Mapping[Arm, Sequence[ModelTrial]], taken: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """For each arm the ablest and the cheapest model beside the one that is taken, as maps of all arms: what
+    is looked at where an input is another."""
+    found: list[dict[str, str]] = []
+    for of in (
+        lambda row: row.quality.median,
+        lambda row: (row.quality.median > _SOME, -row.figures.month_usd.median),
+    ):
+        models = {
+            arm.name: max(_published(base, arm, each), key=of).model for arm, each in rows.items()
+        }
+        if models != taken and models not in found:
+            found.append(models)
+    return found
+
+
+def _published(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> Sequence[ModelTrial]:
+    """Those that may be taken where they are published and served at all, or else all that may be."""
+    may = _allowed(base, arm, rows)
+    return [r for r in may if r.figures.is_published and r.figures.is_held] or may
+
+
 def _with(names: Sequence[str], stated: str) -> list[str]:
     return list(names) if stated in (UNKNOWN, *names) else [*names, stated]
 
 
-def _worth(row: ModelTrial) -> tuple[int, int, float]:
+def worth(row: ModelTrial) -> tuple[int, int, float]:
+    """By what a model is chosen: not dropped, not ending and published, then its score."""
     figures = row.figures
     return (not row.dropped, not figures.ends and figures.is_published, row.score)

@@ -24,6 +24,8 @@ _FREE_TOKENS = 100e6
 """Embedded by MiniLM in about 15 hours of two cores: 2 x 22 million x 10^8 FLOP at 80 GFLOP/s."""
 _FREE_GIB = 8.0
 """Of memory and of disk that the application's own machine has anyway."""
+_READ_TOKENS = 1e6
+"""What is read in within the hours that an index takes anyway."""
 _MEASURED_PASSAGES = 4270
 """How many the measured milliseconds of a search were over."""
 
@@ -54,7 +56,10 @@ def indexed(
     if kind == "scans":
         reading = product(taken["ocr_usd_per_thousand"], tokens / _TOKENS_A_PAGE / 1000)
     growth = max(1.0, math.log(passages) / math.log(_MEASURED_PASSAGES))
-    hours = taken[f"{kind}_hours"] if kind != "text" else NOTHING
+    tenfolds = max(0.0, math.log10(max(1.0, tokens) / _READ_TOKENS))
+    hours = product(taken["text_hours"], tenfolds)
+    if kind != "text":
+        hours = total(hours, taken[f"{kind}_hours"])
     return IndexCost(
         once_usd=total(embedding, reading),
         month_usd=total(

@@ -25,6 +25,7 @@ _SENSITIVE = ("confidential", "regulated")
 _GOOD_DELAY = 0.1
 _PAIRS_AT_FULL = 5000
 _LABELS_AT_FULL = 2000.0
+_CASES_A_LABEL = 100.0
 _CLASSIFIER_LEVEL = 60.0
 """How able a classifier with all its labels is, as a language model's level."""
 _CLASSIFIER_START = 0.75
@@ -76,7 +77,7 @@ def quality_of(
     if arm.method == "rule":
         return case.rule_share
     pairs = case.labelled_pairs if figures.pairs is None else figures.pairs
-    learned = _learned(arm, pairs, advice)
+    learned = _learned(case, arm, pairs, advice)
     behaviour = _behaviour(case, arm, advice, learned)
     prior = advice.priors[arm.method]
     left = case.knowledge_gap * (1 - case.at(_PRIOR_POINT[arm.method], prior.knowledge))
@@ -106,7 +107,8 @@ def _behaviour(case: Case, arm: Arm, advice: Advice, learned: float) -> float:
         prompted = advice.priors["prompt"].behaviour.median
         closed = prompted + (closed - prompted) * learned
     if case.output != "text" and arm.is_language_model:
-        closed += advice.assumptions["constrained_decoding"].median * (1 - closed)
+        share = case.at("constrained_decoding", advice.assumptions["constrained_decoding"])
+        closed += share * (1 - closed)
     return closed
 
 
@@ -121,16 +123,22 @@ def _able(case: Case, arm: Arm, figures: Figures, advice: Advice, learned: float
     point = "api_ability" if arm.host == "api" else "own_ability"
     share = success(case.at(point, figures.ability), difficulty)
     if arm.is_tuned:
-        share += advice.tuning_gain[case.task].median * (1 - share) * learned
+        share += case.at("tuning_gain", advice.tuning_gain[case.task]) * (1 - share) * learned
     return share
 
 
-def _learned(arm: Arm, pairs: float, advice: Advice) -> float:
+def labels_needed(case: Case, advice: Advice) -> float:
+    """Labelled cases that a classifier starts at: as many for each label as where there are two."""
+    return case.at("classifier_floor", advice.assumptions["classifier_floor"]) * case.labels / 2
+
+
+def _learned(case: Case, arm: Arm, pairs: float, advice: Advice) -> float:
     """How much of its gain training reaches, by the logarithm of the pairs: of a language model none at 50
-    and all at 5,000; of a classifier from its first labels to 2,000."""
+    and all at 5,000; of a classifier from its first labels to 2,000, or to 100 for each label."""
     least, most = float(PAIRS_NEEDED), float(_PAIRS_AT_FULL)
     if arm.method == "classifier":
-        least, most = advice.assumptions["classifier_floor"].median, _LABELS_AT_FULL
+        least = labels_needed(case, advice)
+        most = max(_LABELS_AT_FULL, _CASES_A_LABEL * case.labels, 2 * least)
     if pairs <= least:
         return 0.0
     return min(1.0, math.log(pairs / least) / math.log(most / least))

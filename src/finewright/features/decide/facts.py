@@ -49,6 +49,11 @@ class Facts:
         }
 
     @cached_property
+    def hosts(self) -> frozenset[str]:
+        """Providers that run the models of others."""
+        return frozenset(row.name for row in self.prices.providers if row.is_host)
+
+    @cached_property
     def disk_usd(self) -> Range:
         """A GiB of disk for a month, over all who sell it."""
         prices = [row.usd_per_gib_month for row in self.prices.storage]

@@ -3,65 +3,74 @@
 This is the one place where the decision meets the estimators: what is read from the catalog and from
 `finewright.estimate` is turned into ranges here, and nowhere else."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+import math
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from finewright.estimate.freshness import deadline_of
-from finewright.estimate.money import HOURS_A_MONTH, MachineSteps, product, total
+from finewright.estimate.money import HOURS_A_MONTH, MachineSteps, exact, product, total
 from finewright.features.decide import serving
-from finewright.features.decide.ability import ability_of, languages_of, source_of
+from finewright.features.decide.ability import ability_of, languages_of
 from finewright.features.decide.arms import ARMS, NOTHING, Arm, Figures, FiguresOf, Machines
 from finewright.features.decide.case import Case
 from finewright.features.decide.corpus import indexed
 from finewright.features.decide.facts import Facts, LoraStep
+from finewright.features.decide.market import Market, market_with
 from finewright.features.decide.models import OpenModelFacts
 from finewright.features.decide.request import RequestShape
-from finewright.features.decide.results import AdviceSource
+from finewright.features.decide.scale_to_zero import IdleMachine, scaled_to_zero
 from finewright.features.decide.serving import Demand, Host, Need, Seat
+from finewright.features.decide.sources import ability_source, sources_of
+from finewright.features.decide.training import (
+    HostedRun,
+    TrainingCost,
+    host_words,
+    hosts_of,
+    hours_of,
+    run_at,
+    training_host,
+)
 from finewright.features.decide.without_model import without_model
-from finewright.schema.catalog import API, Deadline, Fact
+from finewright.features.decide.work import WorkToDo
+from finewright.report.cells import span
+from finewright.schema.catalog import API, Deadline
 from finewright.schema.cost import Range
 
 _DAYS_A_MONTH = 365 / 12
-_HOURS_A_DAY = 24
-_MINUTES_AN_HOUR = 60
+_READ_A_SECOND, _WRITTEN_A_SECOND = 5000.0, 30.0
+"""Tokens of one request, roughly: how long it is held for."""
+Seats: TypeAlias = dict[tuple[object, ...], Seat | None]
 _CONTEXT_WITHOUT_ROW = 128_000
 _TEACHER = Arm("prompt", "api")
 
 
 def figures_with(facts: Facts) -> FiguresOf:
     """How the arms are figured with these facts."""
-    hosts = serving.rented(facts.prices)
+    market = market_with(facts.prices)
+    seats: Seats = {}
 
     def figures_of(case: Case) -> Mapping[Arm, Figures]:
-        return _Figuring(facts, hosts, case).all()
+        is_regulated = case.data_class == "regulated"
+        return _Figuring(facts, market(case.horizon_months, is_regulated), seats, case).all()
 
     return figures_of
-
-
-class TrainingCost(NamedTuple):
-    """A training run: what it costs, how long it takes, and on which machine."""
-
-    usd: Range
-    hours: Range
-    where: str
-    misfit: str = ""
-    """Why no machine that may be taken holds it."""
 
 
 class _Figuring:
     """One case under one set of facts."""
 
-    def __init__(self, facts: Facts, hosts: list[Host], case: Case) -> None:
-        self.facts, self.case = facts, case
+    def __init__(self, facts: Facts, market: Market, seats: Seats, case: Case) -> None:
+        self.facts, self.case, self.market, self.seats = facts, case, market, seats
         self.taken = facts.taken
         self.own = serving.owned(case.hardware or (), facts.prices, self.taken["usd_per_kwh"])
         # On-premise with a machine that nobody named: what a like one would cost stands in for it.
         self.must_own = case.on_premise_only and case.hardware is not None
-        self.rented = hosts
-        self.hosts = self.own if self.must_own else [*self.own, *hosts]
+        self.rented = market.serving
+        self.hosts = self.own if self.must_own else [*self.own, *market.serving]
         self.index = indexed(case.corpus_tokens, case.documents, self.taken, facts.disk_usd)
         self.request = RequestShape(case, self.taken, self.index.search_ms)
+        minutes = facts.advice.labelling_minutes[case.task]
+        self.work = WorkToDo(case, self.taken, minutes, self.index, self.request)
 
     def all(self) -> dict[Arm, Figures]:
         """The figures of every arm."""
@@ -69,8 +78,7 @@ class _Figuring:
 
     def _of(self, arm: Arm) -> Figures:
         if not arm.is_language_model:
-            minutes = self.facts.advice.labelling_minutes[self.case.task]
-            return without_model(arm, self.case, self.taken, minutes)
+            return without_model(arm, self.case, self.taken, self.work.labelling_minutes)
         return self._api(arm) if arm.host == "api" else self._own(arm)
 
     def _api_of(self, arm: Arm) -> API:
@@ -86,12 +94,17 @@ class _Figuring:
         ends = self._deadlines(api, days)
         able = ability_of(api.model, case.task)
         month = self.index.month_usd if arm.is_searched else NOTHING
+        hosted = self._hosted(arm, api) if arm.is_tuned else None
+        run = (hosted and hosted.usd) or NOTHING
+        if hosted and hosted.row.storage_usd_per_month:
+            month = total(month, exact(hosted.row.storage_usd_per_month))
+        runs = product(run, self.taken["project_runs"])
         return Figures(
-            once_usd=total(self._index_once(arm), self._teaching(arm)),
+            once_usd=total(runs, self._index_once(arm), self._teaching(arm)),
             month_usd=total(product(request, case.requests_per_month), month),
-            latency_ms=self.request.api_ms(arm),
-            update_days=self._update_days(arm, NOTHING),
-            effort_hours=self._effort(arm),
+            latency_ms=self.request.api_ms(arm, api),
+            update_days=self.work.update_days(arm, NOTHING),
+            effort_hours=self.work.effort(arm),
             fixed_month_usd=month,
             request_usd=request,
             place="api",
@@ -101,18 +114,35 @@ class _Figuring:
             ability=able.level,
             ability_known=able.known,
             is_published=able.is_published,
-            pairs=self._pairs(arm),
+            pairs=self.work.pairs(arm),
+            run_usd=run,
+            is_third_party=api.provider in self.facts.hosts,
             ends=deadline_of(api, self.facts.prices.deadlines, self.facts.today, days),
             tuning_ends=min((d.date for d in ends if d.kind == "service"), default=None),
             can_fine_tune=api.can_fine_tune,
-            how=tuple(self._api_words(api, arm)),
-            facts=(*self._sources(api, *ends), *_ability_source(api.model)),
+            how=tuple(self._api_words(api, arm, hosted)),
+            facts=(
+                *sources_of(api, *ends, *([hosted.row] if hosted else [])),
+                *ability_source(api.model),
+            ),
         )
 
-    def _api_words(self, api: API, arm: Arm) -> Iterator[str]:
+    def _hosted(self, arm: Arm, api: API) -> HostedRun | None:
+        open_model = self.facts.models.get(api.model.rpartition("/")[2])
+        parameters = open_model.shape.parameters if open_model else None
+        return run_at(self.facts.prices, api, parameters, self.work.trained_tokens(arm))
+
+    def _api_words(self, api: API, arm: Arm, hosted: HostedRun | None) -> Iterator[str]:
         yield f"{api.model} at {api.provider}"
-        if arm.is_tuned:
+        if self.request.may_wait and api.batch_share:
+            yield f"in batches, within a day, at {api.batch_share:.0%} of the price"
+        elif api.batch_share:
+            yield f"{api.batch_share:.0%} of it in batches, where answers may come within a day"
+        if arm.is_tuned and (hosted is None or hosted.usd is None):
             yield "what the provider asks for training is in no catalog, and not counted"
+        elif hosted and hosted.usd:
+            whose = "as other hosts ask for its size" if hosted.is_guessed else hosted.row.provider
+            yield f"a training run there {span(hosted.usd)} USD ({whose})"
         if arm.method == "prompt+long-context":
             share = self.request.cached_share(self.taken["cache_minutes"].median)
             yield f"{share:.0%} of the prompts found in the provider's cache"
@@ -120,17 +150,22 @@ class _Figuring:
 
     def _own(self, arm: Arm) -> Figures:
         model, need, demand = self._model_of(arm), self._need(arm), self._demand()
-        seat = serving.seated(model, need, self.hosts, demand)
+        seat = self._seated(model, need, demand)
         misfit = "" if seat else self._misfit(model, need)
-        # A dropped arm is still told what it would take, where anybody rents that out.
+        # A dropped arm is told too what it would take, where anybody rents that out.
         seat = seat or serving.seated(model, need, self.rented, demand)
+        idle = self._idle(model, need, demand, seat)
+        takes_idle = idle is not None and seat is not None and self._pays(idle, seat)
         trained = self._training(arm) if arm.is_tuned else None
         misfit = misfit or (trained.misfit if trained else "")
         run = trained.usd if trained else NOTHING
         index = self.index.month_usd if arm.is_searched else NOTHING
-        month = total(serving.month_usd(seat), index) if seat else NOTHING
+        machines = serving.month_usd(seat) if seat else NOTHING
+        if idle is not None and takes_idle:
+            machines, seat = idle.month_usd, idle.seat
+        month = total(machines, index)
         is_own = bool(seat and seat.served.host.is_own)
-        how = [self._words(model, seat)] if seat else []
+        how = [*self._seat_words(model, seat, idle, takes_idle=takes_idle)] if seat else []
         able = ability_of(model.name, self.case.task, model.shape.parameters)
         once = total(
             product(run, self.taken["project_runs"]), self._index_once(arm), self._teaching(arm)
@@ -138,12 +173,12 @@ class _Figuring:
         return Figures(
             once_usd=once,
             month_usd=month,
-            latency_ms=self._own_latency(model, arm, need, seat),
-            update_days=self._update_days(arm, trained.hours if trained else NOTHING),
-            effort_hours=total(self._effort(arm), self.taken["serving_hours"]),
-            fixed_month_usd=month,
-            request_usd=NOTHING,
-            machines=_machines(seat) if seat else None,
+            latency_ms=self._own_latency(model, arm, need, seat, idle if takes_idle else None),
+            update_days=self.work.update_days(arm, trained.hours if trained else NOTHING),
+            effort_hours=total(self.work.effort(arm), self.taken["serving_hours"]),
+            fixed_month_usd=index if takes_idle else month,
+            request_usd=_each(machines, self.case) if takes_idle else NOTHING,
+            machines=_machines(seat) if seat and not takes_idle else None,
             place="own" if is_own or self.case.on_premise_only else "rented",
             model=model.name,
             context_tokens=model.context,
@@ -152,19 +187,20 @@ class _Figuring:
             ability_known=able.known,
             is_published=able.is_published,
             languages=languages_of(model.name),
-            pairs=self._pairs(arm),
+            pairs=self.work.pairs(arm),
             run_usd=run,
             misfit=misfit,
             is_held=seat is not None,
             how=(
                 *how,
                 *([f"a training run on {trained.where}"] if trained else []),
+                *(filter(None, [self._host_words(arm, model)]) if trained else []),
                 *self._more_words(arm),
             ),
             facts=(
                 model.source,
-                *self._sources(*(seat.served.host.facts if seat else ())),
-                *_ability_source(model.name),
+                *sources_of(*(seat.served.host.facts if seat else ())),
+                *ability_source(model.name),
             ),
         )
 
@@ -172,16 +208,62 @@ class _Figuring:
         """What large documents and a teacher's pairs are told by."""
         if arm.is_searched and self.index.month_usd.median + self.index.once_usd.median > 0:
             yield self.index.how
-        if (pairs := self._pairs(arm)) and pairs > self.case.labelled_pairs:
+        if (pairs := self.work.pairs(arm)) and pairs > self.case.labelled_pairs:
             yield (
                 f"{self.case.labelled_pairs:,.0f} pairs of people and inputs that {self._teacher()} answers,"
                 f" together worth {pairs:,.0f}"
             )
 
-    def _own_latency(self, model: OpenModelFacts, arm: Arm, need: Need, seat: Seat | None) -> Range:
+    def _seated(self, model: OpenModelFacts, need: Need, demand: Demand) -> Seat | None:
+        """Found once for all cases that ask for the same, where no machine is the user's own."""
+        if self.own or self.must_own:
+            return serving.seated(model, need, self.hosts, demand)
+        key = (model.name, need, demand.requests_per_month, id(self.market))
+        if key not in self.seats:
+            self.seats[key] = serving.seated(model, need, self.hosts, demand)
+        return self.seats[key]
+
+    def _idle(
+        self, model: OpenModelFacts, need: Need, demand: Demand, seat: Seat | None
+    ) -> IdleMachine | None:
+        """A worker that scales to zero, where one may be rented and could cost less than a month's."""
+        if seat is None or seat.served.host.is_own or seat.num > 1 or self.case.on_premise_only:
+            return None
+        return scaled_to_zero(model, need, self.market.workers, demand, self.taken, seat)
+
+    def _pays(self, idle: IdleMachine, seat: Seat) -> bool:
+        """Whether scaling to zero costs less, and is not too slow to start."""
+        is_cheaper = idle.month_usd.median < serving.month_usd(seat).median
+        return is_cheaper and idle.latency_ms.median <= self.case.latency_p95_ms.limit
+
+    def _seat_words(
+        self, model: OpenModelFacts, seat: Seat, idle: IdleMachine | None, *, takes_idle: bool
+    ) -> Iterator[str]:
+        if idle is not None and takes_idle:
+            yield f"{model.name}, {seat.served.bits}-bit, on {idle.words}"
+            return
+        yield self._words(model, seat)
+        if idle is not None:
+            yield f"or on {idle.words}"
+
+    def _host_words(self, arm: Arm, model: OpenModelFacts) -> str:
+        """What hosts ask for the run, where data may go there."""
+        if self.case.on_premise_only or self.case.data_class == "regulated":
+            return ""
+        prices, tokens = self.facts.prices, self.work.trained_tokens(arm)
+        return host_words(list(hosts_of(prices, model.shape.parameters, tokens)))
+
+    def _own_latency(
+        self,
+        model: OpenModelFacts,
+        arm: Arm,
+        need: Need,
+        seat: Seat | None,
+        idle: IdleMachine | None,
+    ) -> Range:
         if seat is None:
             return NOTHING
-        answer = serving.answer_ms(model, seat, need, self._demand())
+        answer = idle.latency_ms if idle else serving.answer_ms(model, seat, need, self._demand())
         return total(answer, self.index.search_ms) if arm.is_searched else answer
 
     def _words(self, model: OpenModelFacts, seat: Seat) -> str:
@@ -206,57 +288,19 @@ class _Figuring:
     def _need(self, arm: Arm) -> Need:
         case = self.case
         cached = case.corpus_tokens if arm.method == "prompt+long-context" else 0.0
-        taken = self.taken["requests_at_once"]
-        return Need(self.request.prompt(arm), cached, case.tokens_out, round(taken.low))
+        prompt = self.request.prompt(arm)
+        return Need(prompt, cached, case.tokens_out, self._at_once(prompt + cached))
 
-    def _update_days(self, arm: Arm, hours: Range) -> Range:
-        """Days until a changed fact is answered from: by training again only where weights hold the facts."""
-        taken = self.taken
-        if arm.method == "ft":
-            return total(taken["retrain_days"], product(hours, 1 / _HOURS_A_DAY))
-        return taken["reindex_days" if arm.has_passages else "prompt_days"]
+    def _at_once(self, prompt: float) -> int:
+        """Requests that the memory must hold at once: as many as come, on the mean, while one is answered in
+        the busiest hour (Little 1961), and no more than the low end of the assumption."""
+        seconds = prompt / _READ_A_SECOND + self.case.tokens_out / _WRITTEN_A_SECOND
+        peak = self.case.requests_per_month * self.taken["peak_over_mean"].median
+        there = peak / (HOURS_A_MONTH * 3600) * seconds
+        return max(1, min(round(self.taken["requests_at_once"].low), math.ceil(there)))
 
     def _index_once(self, arm: Arm) -> Range:
         return self.index.once_usd if arm.is_searched else NOTHING
-
-    def _effort(self, arm: Arm) -> Range:
-        taken = self.taken
-        parts: list[Range] = [taken["prompt_hours"]]
-        if arm.method == "prompt+long-context":
-            parts.append(taken["long_context_hours"])
-        if arm.is_searched:
-            parts.append(taken["rag_hours"])
-        if arm.has_passages and self.case.corpus_tokens:
-            parts.append(self.index.hours)
-        if arm.is_tuned:
-            parts += [taken["ft_hours"], self._labelling(arm)]
-        return total(*parts)
-
-    def _labelling(self, arm: Arm) -> Range:
-        """Hours to label what is missing to a comfortable number of pairs."""
-        wanted, have = self.taken["pairs_wanted"], self._pairs(arm) or self.case.labelled_pairs
-        missing = Range(
-            low=max(0.0, wanted.low - have),
-            median=max(0.0, wanted.median - have),
-            high=max(0.0, wanted.high - have),
-        )
-        minutes = self.facts.advice.labelling_minutes[self.case.task]
-        return product(missing, product(minutes, 1 / _MINUTES_AN_HOUR))
-
-    def _taught(self) -> float:
-        """Inputs that a teacher answers for training (distillation): none where no API may see them, or where
-        enough pairs are there."""
-        case = self.case
-        may = not case.on_premise_only and case.data_class != "regulated"
-        wanted = self.taken["pairs_wanted"].high
-        return min(case.unlabelled_inputs, max(0.0, wanted - case.labelled_pairs)) if may else 0.0
-
-    def _pairs(self, arm: Arm) -> float | None:
-        """Pairs to train on; one of a teacher is worth a share of one that people checked."""
-        if not arm.is_tuned or not self._taught():
-            return None
-        worth = self.taken["taught_pair_worth"].median
-        return self.case.labelled_pairs + worth * self._taught()
 
     def _teacher(self) -> str:
         """The model that answers unlabelled inputs: that of the prompted arm at an API."""
@@ -264,27 +308,26 @@ class _Figuring:
 
     def _teaching(self, arm: Arm) -> Range:
         """What a teacher's answers cost."""
-        if not arm.is_tuned or not self._taught():
+        if not arm.is_tuned or not self.work.taught():
             return NOTHING
-        return product(self.request.at_api(self._api_of(_TEACHER), _TEACHER), self._taught())
+        return product(self.request.at_api(self._api_of(_TEACHER), _TEACHER), self.work.taught())
 
     def _training(self, arm: Arm) -> TrainingCost:
         """A LoRA run on the cheapest machine that holds its step in 16 bits, or else in 4.
 
         Where none that may be taken does, what a rented one would cost is told with the misfit."""
-        case, taken = self.case, self.taken
+        taken = self.taken
         model = self._model_of(arm).name
         step = self.facts.step_of(model)
-        # a teacher's pair takes as long to train on as any other, whatever it is worth
-        pairs = max(case.labelled_pairs + self._taught(), taken["pairs_wanted"].median)
-        tokens = product(taken["epochs"], pairs * (self.request.prompt(arm) + case.tokens_out))
-        fit, other = (_training_host(step, hosts) for hosts in (self.hosts, self.rented))
+        tokens = self.work.trained_tokens(arm)
+        allowed = self.own if self.must_own else [*self.own, *self.market.training]
+        fit, other = (training_host(step, hosts) for hosts in (allowed, self.market.training))
         misfit = "" if fit else self._training_misfit(model, step, other)
         host = fit or other
         if host is None:
             return TrainingCost(NOTHING, NOTHING, "no machine of the catalog", misfit)
         flops = product(tokens, step.flops_a_token)
-        hours = _over(flops, taken["training_utilisation"], host.tflops)
+        hours = hours_of(flops, taken["training_utilisation"], host.tflops)
         usd = product(host.usd_per_hour, hours)
         return TrainingCost(usd, hours, f"{host.name}{self._standing(host)}", misfit)
 
@@ -330,24 +373,9 @@ class _Figuring:
             and (deadline.date - self.facts.today).days <= days
         ]
 
-    def _sources(self, *rows: Fact) -> list[AdviceSource]:
-        return [
-            AdviceSource(name=_name(row), reference=row.source, observed_at=row.observed_at)
-            for row in rows
-        ]
 
-
-def _ability_source(name: str) -> tuple[AdviceSource, ...]:
-    found = source_of(name)
-    return () if found is None else (found,)
-
-
-def _training_host(step: LoraStep, hosts: Sequence[Host]) -> Host | None:
-    for gib in (step.with_16_bits, step.with_4_bits):
-        fits = [host for host in hosts if gib <= host.memory_gib * serving.USABLE]
-        if fits:
-            return min(fits, key=lambda host: host.usd_per_hour.median)
-    return None
+def _each(month: Range, case: Case) -> Range:
+    return product(month, 1 / max(1.0, case.requests_per_month))
 
 
 def _machines(seat: Seat) -> Machines:
@@ -363,17 +391,3 @@ def _slow_end(seat: Seat) -> str:
             f"; {seat.most} are needed if they are slow, and there are {seat.served.host.count:.0f}"
         )
     return f"; {seat.fewest} to {seat.most} by how fast they are" if seat.fewest < seat.most else ""
-
-
-def _over(flops: Range, utilisation: Range, tflops: float) -> Range:
-    """Hours of so much arithmetic; the high end of the utilisation is the fast one."""
-    seconds = tflops * 1e12 * 3600
-    return Range(
-        low=flops.low / (seconds * utilisation.high),
-        median=flops.median / (seconds * utilisation.median),
-        high=flops.high / (seconds * utilisation.low),
-    )
-
-
-def _name(row: Any) -> str:  # Any: each kind of fact has a key of its own
-    return f"{type(row).__name__}: {', '.join(row.key())}"

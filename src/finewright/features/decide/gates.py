@@ -325,4 +325,6 @@ _GATES: dict[str, Gate] = {
     "G14": needs.form,
     "G15": needs.languages,
     "G16": needs.teacher,
+    "G17": needs.useful,
+    "G18": needs.third_parties,
 }

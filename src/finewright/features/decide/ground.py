@@ -7,6 +7,7 @@ from typing import NamedTuple
 from finewright.catalog.advice import Advice
 from finewright.features.decide.arms import ARMS, Arm, Figures
 from finewright.features.decide.case import Case
+from finewright.schema.decide import Method
 
 PAIRS_NEEDED = 50
 PAIRS_COMFORTABLE = 300
@@ -19,6 +20,8 @@ class Ground(NamedTuple):
     figures: Mapping[Arm, Figures]
     advice: Advice
     today: date
+    measured: Mapping[Method, float] = {}
+    """The share of cases that a method got right, where it was measured."""
 
 
 class GateVerdict(NamedTuple):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from finewright.catalog.open_models import open_models
 from finewright.errors import DataError
@@ -37,6 +37,16 @@ class Sizes(NamedTuple):
     """Numbers that a token's queries meet for each earlier token."""
     experts: tuple[tuple[int, Experts], ...] = ()
     """(layers, their experts) of a mixture."""
+    window: float = 0.0
+    """Tokens that a layer with a sliding window keeps; 0: none has one."""
+    windowed: float = 0.0
+    """The share of the layers that have one."""
+
+    def reach(self, tokens: float) -> float:
+        """So many tokens as the mean layer keeps and meets them."""
+        if not self.windowed:
+            return tokens
+        return (1 - self.windowed) * tokens + self.windowed * min(tokens, self.window)
 
     def read_by(self, bits: Bits, batch: float) -> float:
         """Bytes of weights that a step for so many requests reads: of each mixture the experts that any of
@@ -65,8 +75,14 @@ class OpenModelFacts:
         return self.shape.context or 0
 
 
-def sizes_of(shape: ModelShape) -> Sizes:
-    """What serving asks of a shape. In 4 bits the linear layers are NF4 and all else stays 16-bit."""
+def sizes_of(shape: ModelShape, config: Mapping[str, Any] | None = None) -> Sizes:
+    """What serving asks of a shape. In 4 bits the linear layers are NF4 and all else stays 16-bit.
+
+    `config` says whether all but every n-th layer have a sliding window, as Gemma 3's have."""
+    known = config or {}
+    window, pattern = known.get("sliding_window"), known.get("sliding_window_pattern")
+    if not (isinstance(window, int) and isinstance(pattern, int) and pattern > 1):
+        window, pattern = 0, 1
     return Sizes(
         held={bits: _bytes(shape.parameters, shape.linear, bits) for bits in (16, 4)},
         read={
@@ -76,6 +92,8 @@ def sizes_of(shape: ModelShape) -> Sizes:
         cache_per_token=float(shape.served_cache_per_token * _HALF_BYTES),
         attention=shape.attention,
         experts=tuple((kind.count, kind.experts) for kind in shape.layers if kind.experts),
+        window=float(window),
+        windowed=1 - 1 / pattern,
     )
 
 
@@ -96,7 +114,7 @@ def _catalogued() -> Mapping[str, OpenModelFacts]:
     return {
         name: _model(
             name,
-            shape_of(row.config, name),
+            row.config,
             AdviceSource(name=name, reference=row.source, observed_at=row.observed_at),
         )
         for name, row in open_models().items()
@@ -116,11 +134,14 @@ def read_base_model(name: str, resolve: Resolve, today: date) -> OpenModelFacts:
         raise DataError(f"unknown model {name!r}{near}", hint="or give a folder with a config.json")
     config = _config(folder)
     source = AdviceSource(name=name, reference=f"config.json of {name}", observed_at=today)
-    return _model(name, shape_of(config, folder / "config.json"), source)
+    return _model(name, config, source, folder / "config.json")
 
 
-def _model(name: str, shape: ModelShape, source: AdviceSource) -> OpenModelFacts:
-    return OpenModelFacts(name, shape, sizes_of(shape), source)
+def _model(
+    name: str, config: Mapping[str, Any], source: AdviceSource, where: Path | str = ""
+) -> OpenModelFacts:
+    shape = shape_of(config, where or name)
+    return OpenModelFacts(name, shape, sizes_of(shape, config.get("text_config") or config), source)
 
 
 def _config(folder: Path) -> Mapping[str, object]:

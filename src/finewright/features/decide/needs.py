@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 
 from finewright.features.decide.arms import ARMS
+from finewright.features.decide.criteria import labels_needed, quality_of
 from finewright.features.decide.ground import PAIRS_COMFORTABLE, GateVerdict, Ground, named
 from finewright.features.decide.spec import UNKNOWN
 
 RULE_ENOUGH = 0.9
+USELESS = 0.1
+"""Of the cases done well: below it nobody is helped, whatever it costs."""
 
 
 def no_model(ground: Ground) -> Iterator[GateVerdict]:
@@ -18,12 +21,13 @@ def no_model(ground: Ground) -> Iterator[GateVerdict]:
     elif case.rule_share < RULE_ENOUGH:
         why = f"a rule gets {case.rule_share:.0%} right, and is looked at from {RULE_ENOUGH:.0%} on"
         yield GateVerdict("dropped", named("rule"), why)
-    floor = ground.advice.assumptions["classifier_floor"].median
+    floor = labels_needed(case, ground.advice)
     if case.task != "classify":
         why = "a classifier answers with one of a few labels: `task: classify`"
         yield GateVerdict("dropped", named("classifier"), why)
     elif case.labelled_pairs < floor:
-        why = f"{case.labelled_pairs:.0f} labelled cases; a classifier starts at about {floor:.0f}"
+        of = f" of {case.labels} labels" if "labels" in case.stated else ""
+        why = f"{case.labelled_pairs:.0f} labelled cases{of}; a classifier starts at about {floor:.0f}"
         yield GateVerdict("dropped", named("classifier"), why)
 
 
@@ -34,6 +38,29 @@ def form(ground: Ground) -> Iterator[GateVerdict]:
         what = {"json": "JSON of a schema", "label": "one of the labels"}[ground.case.output]
         why = f"constrained decoding makes every answer {what}: train for content, not for form"
         yield GateVerdict("advice", arms, why)
+
+
+def useful(ground: Ground) -> Iterator[GateVerdict]:
+    """What hardly ever does the work is no answer, and has no break-even."""
+    for arm in ARMS:
+        figures = ground.figures[arm]
+        share = quality_of(ground.case, arm, figures, ground.advice, ground.measured)
+        if arm.method != "rule" and share < USELESS:
+            done = f"{figures.model} does {share:.1%} of the cases well"
+            why = f"{done}, under {USELESS:.0%}: no use at any price"
+            yield GateVerdict("dropped", [arm], why)
+
+
+def third_parties(ground: Ground) -> Iterator[GateVerdict]:
+    """Hosts of others' models, and training at a host, where data are regulated."""
+    if ground.case.data_class != "regulated":
+        return
+    for arm in ARMS:
+        figures = ground.figures[arm]
+        if arm.host == "api" and (figures.is_third_party or arm.is_tuned):
+            where = "training at a host" if arm.is_tuned else f"a third party hosts {figures.model}"
+            why = f"regulated data, and {where}: take its maker's own service, or a machine of one's own"
+            yield GateVerdict("dropped", [arm], why)
 
 
 def languages(ground: Ground) -> Iterator[GateVerdict]:

@@ -255,10 +255,10 @@ def _turns(report: DecideReport) -> Iterator[str]:
 
 def _swing(swing: Swing) -> str:
     ends = [
-        f"{text}: {winner or 'nothing is left'}"
-        for text, winner, lead in (
-            (swing.low, swing.low_winner, swing.low_lead),
-            (swing.high, swing.high_winner, swing.high_lead),
+        f"{text}: {winner or 'nothing is left'}{f' with {model}' if model else ''}"
+        for text, winner, lead, model in (
+            (swing.low, swing.low_winner, swing.low_lead, swing.low_model),
+            (swing.high, swing.high_winner, swing.high_lead, swing.high_model),
         )
         if lead is None or lead < 0
     ]
@@ -306,6 +306,8 @@ def _cost(report: DecideReport) -> Iterator[Block | None]:
             *(_known(cost, each) for each in (cost.once_usd, cost.month_usd, cost.latency_ms)),
             span(cost.update_days),
             span(cost.effort_hours),
+            span(cost.people_usd),
+            _known(cost, cost.whole_usd),
         )
         mark = "" if arm in ranked else " (dropped)"
         rows.append((arm + mark, *figures, "; ".join(cost.how)))
@@ -317,10 +319,15 @@ def _cost(report: DecideReport) -> Iterator[Block | None]:
             "ms an answer (p95)",
             "days to update",
             "hours of work",
+            "USD of people's time",
+            f"USD in {report.spec.horizon_months} months, all",
         ),
         "how",
     )
-    yield Text("Work is in hours, not in dollars.", "page")
+    yield Text(
+        "People's time is hours times what an hour costs (people_usd_per_hour): shown, not scored.",
+        "page",
+    )
     yield Table(header, rows)
     yield _curve_plot(report) if report.curves else None
 

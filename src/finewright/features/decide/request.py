@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from finewright.estimate.money import DAYS_A_MONTH, api_request, total
+from finewright.estimate.money import DAYS_A_MONTH, api_request, product, total
 from finewright.features.decide.arms import Arm
 from finewright.features.decide.case import Case
 from finewright.schema.catalog import API
@@ -12,6 +12,7 @@ from finewright.schema.cost import Range
 
 _MINUTES_A_MONTH = DAYS_A_MONTH * 24 * 60
 _P95 = 0.95
+_DAY_MS = 24 * 3600 * 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,14 @@ class RequestShape:
 
     def at_api(self, api: API, arm: Arm) -> Range:
         """What a request costs at an API; of a long prompt the documents are mostly read from its cache."""
+        return product(self._at_once(api, arm), (api.batch_share or 1.0) if self.may_wait else 1.0)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether answers may come within a day, as those of a batch do."""
+        return "latency_p95_ms" in self.case.stated and self.case.latency_p95_ms.limit >= _DAY_MS
+
+    def _at_once(self, api: API, arm: Arm) -> Range:
         case = self.case
         if arm.method != "prompt+long-context":
             return api_request(api, self.prompt(arm), case.tokens_out)
@@ -52,10 +61,13 @@ class RequestShape:
         """The chance that another request came within the cache's time: 1 - exp(-rate x minutes)."""
         return 1 - math.exp(-self.case.requests_per_month / _MINUTES_A_MONTH * minutes)
 
-    def api_ms(self, arm: Arm) -> Range:
+    def api_ms(self, arm: Arm, api: API) -> Range:
         """How long an API takes to read the prompt and to write the last token, of 95 in 100.
 
-        Documents in the prompt are read anew, unless 95 in 100 requests find them in the cache."""
+        Documents in the prompt are read anew, unless 95 in 100 requests find them in the cache; a batch takes
+        up to a day."""
+        if self.may_wait and api.batch_share:
+            return Range(low=3600 * 1000.0, median=_DAY_MS, high=_DAY_MS)
         first, speed = self.taken["api_first_token_ms"], self.taken["api_tokens_per_second"]
         reading, minutes = self.taken["api_read_tokens_per_second"], self.taken["cache_minutes"]
         out = 1000 * self.case.tokens_out

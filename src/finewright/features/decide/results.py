@@ -47,6 +47,10 @@ class ArmCost(Model):
     """What each request adds to it."""
     how: tuple[str, ...]
     """What the figures were made of: machine, model, prices."""
+    people_usd: Range
+    """The hours of people's work, in dollars."""
+    whole_usd: Range
+    """All of it over the horizon: once, people, and every month."""
     is_held: bool = True
     """False: no machine at all holds it, so that neither money nor latency is known."""
 
@@ -112,6 +116,9 @@ class Swing(Model):
     high_lead: float | None
     low_winner: str
     high_winner: str
+    low_model: str = ""
+    """The model that is best there, where that is another than the first choice's."""
+    high_model: str = ""
 
     @property
     def flips(self) -> bool:

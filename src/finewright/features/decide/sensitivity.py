@@ -25,6 +25,17 @@ UtilitiesOf: TypeAlias = Callable[[Case], Mapping[Arm, Utilities]]
 Weights: TypeAlias = Mapping[Criterion, float]
 
 
+class Standing(NamedTuple):
+    """An arm in a case: its utilities, and its model where that is another than the first choice's."""
+
+    utilities: Utilities
+    model: str
+
+
+StandingsOf: TypeAlias = Callable[[Case], Mapping[Arm, Standing]]
+"""The arms that the gates leave in a case, each with the model that is best there."""
+
+
 class Shares(NamedTuple):
     """How often each arm won, and how often no arm was left; they sum to 1."""
 
@@ -138,12 +149,17 @@ def _best(rows: Sequence[tuple[Arm, Sequence[float]]], weights: Sequence[float])
 
 
 def tornado(
-    weights: Weights, winner: Arm, swings: Sequence[InputSwing], utilities_of: UtilitiesOf
+    weights: Weights, winner: Arm, swings: Sequence[InputSwing], best_in: StandingsOf
 ) -> list[SwingReport]:
-    """What each input alone does to the winner's lead, largest first; under a thousandth is left out."""
+    """What each input alone does to the winner's lead, largest first; under a thousandth is left out.
+
+    Each arm has the model there that is best there, as the first choice has it in the middle."""
     base = []
     for swing in swings:
-        low, high = (utilities_of(case) for case in (swing.low, swing.high))
+        ends = [best_in(case) for case in (swing.low, swing.high)]
+        low, high = ({arm: of.utilities for arm, of in each.items()} for each in ends)
+        winners = [_winner(weights, each) for each in (low, high)]
+        models = [_model(each, name) for each, name in zip(ends, winners, strict=True)]
         base.append(
             SwingReport(
                 key=swing.key,
@@ -152,12 +168,18 @@ def tornado(
                 high=swing.high_text,
                 low_lead=lead(weights, winner, low),
                 high_lead=lead(weights, winner, high),
-                low_winner=_winner(weights, low),
-                high_winner=_winner(weights, high),
+                low_winner=winners[0],
+                high_winner=winners[1],
+                low_model=models[0],
+                high_model=models[1],
             )
         )
     felt = [swing for swing in base if _span(swing) >= _FELT]
     return sorted(felt, key=lambda swing: -_span(swing))
+
+
+def _model(standings: Mapping[Arm, Standing], winner: str) -> str:
+    return next((of.model for arm, of in standings.items() if arm.name == winner), "")
 
 
 def lead(weights: Weights, arm: Arm, utilities: Mapping[Arm, Utilities]) -> float | None:

@@ -22,6 +22,8 @@ _MONTH_SECONDS = HOURS_A_MONTH * 3600
 USABLE = 0.95
 """Of the memory that a program finds: its own context and the allocator's slack take the rest."""
 _SERVED_TIERS = ("community", "secure", "on_demand")
+_OWN_CENTRES = frozenset({"nebius"})
+"""Hosts of models whose machines for rent are their own."""
 
 
 class Need(NamedTuple):
@@ -85,16 +87,23 @@ class Seat(NamedTuple):
 
 def memory_gib(sizes: Sizes, bits: Bits, need: Need) -> float:
     """Weights, and keys and values of every request at once; a cached prefix is held once."""
-    tokens = need.cached_tokens + need.at_once * (need.new_tokens + need.out_tokens)
+    tokens = sizes.reach(need.cached_tokens)
+    tokens += need.at_once * sizes.reach(need.new_tokens + need.out_tokens)
     return (sizes.held[bits] + tokens * sizes.cache_per_token) / _GIB
 
 
 def seated(model: OpenModelFacts, need: Need, hosts: Sequence[Host], demand: Demand) -> Seat | None:
     """The cheapest machines that hold the model and carry the busiest hour, with 16-bit weights if they can;
     None where none do."""
-    seats = [_seat(model, served, need, demand) for served in _fitting(model, need, hosts)]
-    found = [seat for seat in seats if seat.num <= seat.served.host.count]
+    found = [s for s in seats_of(model, need, hosts, demand) if s.num <= s.served.host.count]
     return min(found, key=lambda seat: (seat.usd_per_hour, -seat.served.bits), default=None)
+
+
+def seats_of(
+    model: OpenModelFacts, need: Need, hosts: Sequence[Host], demand: Demand
+) -> list[Seat]:
+    """The model on each host that holds it, as many of them as carry the busiest hour."""
+    return [_seat(model, served, need, demand) for served in _fitting(model, need, hosts)]
 
 
 def fits(model: OpenModelFacts, need: Need, hosts: Sequence[Host]) -> Served | None:
@@ -143,8 +152,8 @@ def _speeds(host: Host, prefill: float, decode: float) -> Speeds:
 def _work(model: OpenModelFacts, served: Served, need: Need) -> RequestWork:
     """A request as the machine has it: a cached prefix is read with the cache, and not computed again."""
     sizes = model.sizes
-    context = need.cached_tokens + need.new_tokens + need.out_tokens / 2
-    met = need.new_tokens * (need.cached_tokens + need.new_tokens / 2)
+    context = sizes.reach(need.cached_tokens + need.new_tokens + need.out_tokens / 2)
+    met = need.new_tokens * sizes.reach(need.cached_tokens + need.new_tokens / 2)
     return RequestWork(
         prompt_flops=2 * sizes.computing * need.new_tokens + 2 * sizes.attention * met,
         step_flops=2 * sizes.computing + 2 * sizes.attention * context,
@@ -156,25 +165,45 @@ def _work(model: OpenModelFacts, served: Served, need: Need) -> RequestWork:
 
 def _capacity(model: OpenModelFacts, served: Served, need: Need, most: float) -> float:
     """Requests at once: as many as the memory beside the weights holds, and no more than `most`."""
-    each = (need.new_tokens + need.out_tokens) * model.sizes.cache_per_token / _GIB
+    reach = model.sizes.reach(need.new_tokens + need.out_tokens)
+    each = reach * model.sizes.cache_per_token / _GIB
     spare = served.host.memory_gib * USABLE - served.memory_gib
     return min(most, need.at_once + spare // each)
 
 
-def rented(prices: PriceCatalog) -> list[Host]:
-    """A machine for each kind and number of GPUs that somebody rents by the hour without a limit on sessions.
+class Lease(NamedTuple):
+    """What is asked of machines for rent."""
 
-    Low and high are the cheapest and the dearest offer, the median that of all offers."""
+    months: int = 0
+    """How long it is to be in use: what is reserved for no longer is an offer too."""
+    is_alone: bool = False
+    """For regulated data: no machine of a market or of a private person, which a stranger keeps."""
+    is_for_training: bool = False
+    """A run goes on from its checkpoint, so that a machine may be taken away (spot)."""
+
+
+def rented(prices: PriceCatalog, lease: Lease | None = None) -> list[Host]:
+    """A machine for each kind and number of GPUs that somebody rents out without a limit on sessions.
+
+    Low and high are the cheapest and the dearest offer, the median that of all offers. Cards without
+    bfloat16 are left out: models are published in it, and servers of today leave such cards out."""
+    lease = lease or Lease()
     kinds: dict[tuple[str, int], list[Machine]] = {}
     new = {gpu.name for gpu in prices.gpus if gpu.bf16_tflops is not None}
+    strangers = {provider.name for provider in prices.providers if provider.is_host} - _OWN_CENTRES
     for machine in prices.machines:
-        if (
-            machine.gpu not in new
-        ):  # models are published in bfloat16, and servers leave old cards out
-            continue
-        if machine.tier in _SERVED_TIERS and machine.max_session_hours is None:
+        is_strange = machine.tier == "community" or machine.provider in strangers
+        if machine.gpu in new and not (lease.is_alone and is_strange) and _is_offer(machine, lease):
             kinds.setdefault((machine.gpu, machine.num_gpus), []).append(machine)
     return [_rented(gpu_named(prices, gpu), n, offers) for (gpu, n), offers in kinds.items()]
+
+
+def _is_offer(machine: Machine, lease: Lease) -> bool:
+    if machine.max_session_hours is not None:
+        return False
+    if machine.term_months is not None:
+        return machine.term_months <= lease.months
+    return machine.tier in _SERVED_TIERS or (machine.tier == "spot" and lease.is_for_training)
 
 
 def _rented(gpu: GPU, num_gpus: int, offers: Sequence[Machine]) -> Host:
@@ -183,7 +212,7 @@ def _rented(gpu: GPU, num_gpus: int, offers: Sequence[Machine]) -> Host:
         median=median(offer.usd_per_hour.median for offer in offers),
         high=max(offer.usd_per_hour.high for offer in offers),
     )
-    return _host(gpu, num_gpus, price, tuple(offers))
+    return host_of(gpu, num_gpus, price, tuple(offers))
 
 
 def owned(hardware: Sequence[str | Device], prices: PriceCatalog, usd_per_kwh: Range) -> list[Host]:
@@ -202,7 +231,7 @@ def _owned(
     if isinstance(item, str):
         gpu = gpu_named(prices, item)
         power = product(usd_per_kwh, gpu.tdp_watts * num / 1000)
-        return replace(_host(gpu, num, power, ()), is_own=True, count=count)
+        return replace(host_of(gpu, num, power, ()), is_own=True, count=count)
     return Host(
         name=_times(item.name, num),
         memory_gib=item.memory_gib * num,
@@ -214,7 +243,8 @@ def _owned(
     )
 
 
-def _host(gpu: GPU, num_gpus: int, price: Range, offers: tuple[Fact, ...]) -> Host:
+def host_of(gpu: GPU, num_gpus: int, price: Range, offers: tuple[Fact, ...]) -> Host:
+    """A machine of so many of a GPU at a price."""
     return Host(
         name=_times(gpu.name, num_gpus),
         memory_gib=gpu.memory_gib * num_gpus,

@@ -78,6 +78,9 @@ class DecideSpec(Model):
         "Share of the cases that a fixed rule gets right: a pattern, a table, a list of words",
         "no rule is looked at",
     )
+    labels: Annotated[int, Field(ge=2, le=10_000, strict=True)] | Unknown = default(
+        UNKNOWN, "How many different labels there are, where an answer is one of them", "two"
+    )
     behaviour_gap: _Degree | Unknown = default(
         UNKNOWN,
         "How far a prompted model is from the form, tone or skill that is wanted: 0 none to 3 far",
@@ -132,6 +135,11 @@ class DecideSpec(Model):
     month_budget_usd: Bound = default(UNKNOWN, "US dollars a month", _WIDENED)
     effort_hours: Bound = default(
         UNKNOWN, "Hours of people's work before the first answer", _WIDENED
+    )
+    people_usd_per_hour: _Rate | Unknown = default(
+        UNKNOWN,
+        "What an hour of people's work costs you, in US dollars",
+        "a range is shown; it ranks nothing, for hours do",
     )
     hardware: tuple[str | Device, ...] | Literal["none"] | Unknown = default(
         UNKNOWN,

@@ -1,0 +1,125 @@
+"""A machine that runs only while it is asked: paid by the second, at a higher price, and slow to start.
+
+Requests come as a Poisson process of rate l. A worker that works S seconds on one and waits T more is up as
+the server of an M/D/infinity queue with service D = S + T: it is up for the share 1 - exp(-l D) of the time,
+and starts l exp(-l D) times a second (Takacs 1962, Introduction to the Theory of Queues, chapter 3); a share
+of exp(-l D) of the requests waits for a start. Starting is paid too. Traffic that comes in crowds leaves it
+off for longer, so that the money is the most of what to expect."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import NamedTuple
+
+from finewright.catalog.prices import gpu_named
+from finewright.estimate.money import HOURS_A_MONTH
+from finewright.features.decide.models import OpenModelFacts
+from finewright.features.decide.serving import (
+    Demand,
+    Host,
+    Need,
+    Seat,
+    answer_ms,
+    host_of,
+    seats_of,
+)
+from finewright.schema.catalog import Machine, PriceCatalog
+from finewright.schema.cost import Range
+
+_MONTH_SECONDS = HOURS_A_MONTH * 3600
+_TRIED = 2
+"""A dearer GPU answers sooner, and is seldom paid back by it."""
+_FELT = 0.05
+"""The share of requests from which on a wait is in the time of 95 in 100."""
+
+
+class IdleMachine(NamedTuple):
+    """A model on a worker that scales to zero: its month, its answers, and how often a request waits."""
+
+    seat: Seat
+    month_usd: Range
+    latency_ms: Range
+    cold_share: float
+    start_seconds: Range
+    hours: float
+
+    @property
+    def words(self) -> str:
+        """Where, for how many hours a month, and who waits."""
+        host, price = self.seat.served.host, self.seat.served.host.usd_per_hour
+        return (
+            f"{host.name} that scales to zero, {price.median:.2f} USD an hour while it works:"
+            f" {self.hours:,.1f} hours a month, {self.month_usd.median:,.0f} USD, and"
+            f" {self.cold_share:.0%} of the requests wait {self.start_seconds.median:,.0f} s for a start"
+        )
+
+
+def workers(prices: PriceCatalog) -> list[Host]:
+    """A worker for each kind of GPU, with bfloat16, that somebody sells by the second."""
+    kinds: dict[str, list[Machine]] = {}
+    new = {gpu.name for gpu in prices.gpus if gpu.bf16_tflops is not None}
+    for machine in prices.machines:
+        if machine.tier == "serverless" and machine.num_gpus == 1 and machine.gpu in new:
+            kinds.setdefault(machine.gpu, []).append(machine)
+    return [_worker(prices, gpu, offers) for gpu, offers in kinds.items()]
+
+
+def _worker(prices: PriceCatalog, gpu: str, offers: Sequence[Machine]) -> Host:
+    price = Range(
+        low=min(offer.usd_per_hour.low for offer in offers),
+        median=median(offer.usd_per_hour.median for offer in offers),
+        high=max(offer.usd_per_hour.high for offer in offers),
+    )
+    return host_of(gpu_named(prices, gpu), 1, price, tuple(offers))
+
+
+def scaled_to_zero(
+    model: OpenModelFacts,
+    need: Need,
+    hosts: Sequence[Host],
+    demand: Demand,
+    taken: Mapping[str, Range],
+    rival: Seat,
+) -> IdleMachine | None:
+    """The cheapest worker that holds the model and alone carries the busiest hour; None where none does, or
+    where waiting for the next request costs as much as the rival that runs all month."""
+    rate = demand.requests_per_month / _MONTH_SECONDS
+    least = 1 - math.exp(-rate * taken["idle_seconds"].median)
+    may = [host for host in hosts if least * host.usd_per_hour.median < rival.usd_per_hour]
+    alone = [seat for seat in seats_of(model, need, may, demand) if seat.num == 1]
+    cheapest = sorted(alone, key=lambda seat: seat.usd_per_hour)[:_TRIED]
+    found = [_idle(model, seat, need, demand, taken) for seat in cheapest]
+    return min(found, key=lambda idle: idle.month_usd.median, default=None)
+
+
+def _idle(
+    model: OpenModelFacts, seat: Seat, need: Need, demand: Demand, taken: Mapping[str, Range]
+) -> IdleMachine:
+    answer = answer_ms(model, seat, need, demand)
+    gib = seat.served.memory_gib
+    fixed, each = taken["cold_start_seconds"], taken["cold_start_seconds_a_gib"]
+    start = Range(
+        low=fixed.low + each.low * gib,
+        median=fixed.median + each.median * gib,
+        high=fixed.high + each.high * gib,
+    )
+    rate = demand.requests_per_month / _MONTH_SECONDS
+    cold = math.exp(-rate * (answer.median / 1000 + taken["idle_seconds"].median))
+    running = HOURS_A_MONTH * (1 - cold)
+    starts = rate * cold * _MONTH_SECONDS
+    low, middle, high = (
+        min(HOURS_A_MONTH, running + starts * seconds / 3600) for seconds in _ends(start)
+    )
+    price = seat.served.host.usd_per_hour
+    month = Range(low=price.low * low, median=price.median * middle, high=price.high * high)
+    waits = start if cold > _FELT else Range(low=0, median=0, high=0)
+    latency = Range(
+        low=answer.low,
+        median=answer.median + 1000 * waits.median,
+        high=answer.high + 1000 * waits.high,
+    )
+    return IdleMachine(seat, month, latency, cold, start, middle)
+
+
+def _ends(of: Range) -> Iterator[float]:
+    yield from (of.low, of.median, of.high)

@@ -1,0 +1,93 @@
+"""What a training run costs: on a machine, or at a host that asks by the million tokens."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from finewright.features.decide.facts import LoraStep
+from finewright.features.decide.serving import USABLE, Host
+from finewright.report.cells import span
+from finewright.schema.catalog import API, HostedTuning, PriceCatalog
+from finewright.schema.cost import Range
+
+
+class TrainingCost(NamedTuple):
+    """A training run: what it costs, how long it takes, and on which machine."""
+
+    usd: Range
+    hours: Range
+    where: str
+    misfit: str = ""
+    """Why no machine that may be taken holds it."""
+
+
+class HostedRun(NamedTuple):
+    """A run at a host, and how the tuned model is served there; `usd` None: the price was not found."""
+
+    row: HostedTuning
+    usd: Range | None
+    is_guessed: bool = False
+    """Whether the price is that of other hosts for models of the size."""
+
+
+def training_host(step: LoraStep, hosts: Sequence[Host]) -> Host | None:
+    """The cheapest machine that holds a step with weights in 16 bits, or else in 4."""
+    for gib in (step.with_16_bits, step.with_4_bits):
+        fits = [host for host in hosts if gib <= host.memory_gib * USABLE]
+        if fits:
+            return min(fits, key=lambda host: host.usd_per_hour.median)
+    return None
+
+
+def hours_of(flops: Range, utilisation: Range, tflops: float) -> Range:
+    """Hours of so much arithmetic; the high end of the utilisation is the fast one."""
+    seconds = tflops * 1e12 * 3600
+    return Range(
+        low=flops.low / (seconds * utilisation.high),
+        median=flops.median / (seconds * utilisation.median),
+        high=flops.high / (seconds * utilisation.low),
+    )
+
+
+def hosts_of(prices: PriceCatalog, parameters: int, tokens: Range) -> Iterator[HostedRun]:
+    """The hosts that train an open model of so many parameters, with a price."""
+    for row in prices.tunings:
+        if row.covers(parameters) and row.usd_per_million is not None:
+            yield HostedRun(row, row.run_usd(tokens))
+
+
+def run_at(
+    prices: PriceCatalog, api: API, parameters: int | None, tokens: Range
+) -> HostedRun | None:
+    """A run at an API's own provider; where its price was not found, as other hosts ask for the size."""
+    row = next((row for row in prices.tunings if row.api_model == api.model), None)
+    if row is None:
+        return None
+    if row.usd_per_million is not None or parameters is None:
+        return HostedRun(row, row.run_usd(tokens))
+    others = [run.usd for run in hosts_of(prices, parameters, tokens) if run.usd]
+    if not others:
+        return HostedRun(row, None)
+    lows, middles, highs = zip(
+        *((each.low, each.median, each.high) for each in others), strict=True
+    )
+    middle = sorted(middles)[len(middles) // 2]
+    return HostedRun(row, Range(low=min(lows), median=middle, high=max(highs)), is_guessed=True)
+
+
+def host_words(runs: Sequence[HostedRun]) -> str:
+    """What the hosts ask for a run, and how they serve it."""
+    served = {"tokens": "served by the token", "unknown": "how it is served is not said"}
+    said = [
+        f"{run.row.provider} {span(run.usd)} USD a run,"
+        f" {served.get(run.row.served_by, _by_the_hour(run.row))}"
+        for run in runs
+        if run.usd is not None
+    ]
+    return f"or trained at a host: {'; '.join(said)}" if said else ""
+
+
+def _by_the_hour(row: HostedTuning) -> str:
+    price = (
+        f" from {row.hosting_usd_per_hour.low:g} USD an hour" if row.hosting_usd_per_hour else ""
+    )
+    return f"served on a machine of yours alone{price}"

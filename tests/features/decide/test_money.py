@@ -1,0 +1,193 @@
+"""Hosts, batches, machines that scale to zero, and people's time: what they cost, and for whom."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from features.decide.advising import advise, dropped, exactly, spec
+from finewright.catalog.advice import packaged_advice
+from finewright.catalog.prices import api_named, packaged_prices
+from finewright.features.decide.facts import Facts
+from finewright.features.decide.market import market_with
+from finewright.features.decide.models import models_of
+from finewright.features.decide.results import ArmCost, DecideReport
+from finewright.features.decide.scale_to_zero import scaled_to_zero, workers
+from finewright.features.decide.serving import Demand, Need, month_usd, seated
+from finewright.features.decide.training import hosts_of, run_at
+from finewright.schema.cost import Range
+
+PRICES = packaged_prices()
+TAKEN = {
+    name: Range(low=a.low, median=a.median, high=a.high)
+    for name, a in packaged_advice().assumptions.items()
+}
+NEED = Need(600, 0, 200, 1)
+MONTH_SECONDS = 730 * 3600
+
+
+def cost_of(report: DecideReport, arm: str) -> ArmCost:
+    return next(cost for cost in report.costs if cost.arm == arm)
+
+
+def demand(requests: float) -> Demand:
+    return Demand(requests, 4, 128, TAKEN["prefill_utilisation"], TAKEN["decode_efficiency"])
+
+
+def test_a_worker_is_paid_while_it_works_waits_and_starts() -> None:
+    """By hand: 1,000 requests a month are one in 44 minutes, so that nearly each of them finds it off."""
+    model = models_of("unknown", Path, PRICES.apis[0].observed_at)["Qwen2.5-7B"]
+    hosts = market_with(PRICES)(12, False).serving
+    seat = seated(model, NEED, hosts, demand(1000))
+    assert seat is not None
+    idle = scaled_to_zero(model, NEED, workers(PRICES), demand(1000), TAKEN, seat)
+    assert idle is not None
+    rate = 1000 / MONTH_SECONDS
+    answer = (idle.latency_ms.median - 1000 * idle.start_seconds.median) / 1000
+    cold = math.exp(-rate * (answer + TAKEN["idle_seconds"].median))
+    assert idle.cold_share == pytest.approx(cold)
+    assert idle.cold_share > 0.95
+    hours = 730 * (1 - cold) + 1000 * cold * idle.start_seconds.median / 3600
+    assert idle.hours == pytest.approx(hours)
+    price = idle.seat.served.host.usd_per_hour.median
+    assert idle.month_usd.median == pytest.approx(hours * price)
+    assert idle.month_usd.median < month_usd(seat).median
+
+
+def test_a_busy_model_is_not_served_by_the_second() -> None:
+    busy, rare = (
+        cost_of(advise(spec(requests_per_month=n, latency_p95_ms=120_000)), "prompt, self-hosted")
+        for n in (3_000_000, 300)
+    )
+    assert "scales to zero" not in busy.how[0]
+    assert "scales to zero" in rare.how[0]
+    assert rare.month_usd.median < 0.2 * busy.month_usd.median
+
+
+@pytest.mark.parametrize("changes", [{"data_class": "regulated"}, {"on_premise_only": True}])
+def test_regulated_data_and_data_that_may_not_leave_go_to_no_host(
+    changes: dict[str, object],
+) -> None:
+    report = advise(spec(**changes, requests_per_month=300, latency_p95_ms=120_000))
+    own = cost_of(report, "ft, self-hosted")
+    assert not any("scales to zero" in word or "trained at a host" in word for word in own.how)
+    assert {"ft, api", "rag+ft, api"} <= dropped(report).keys()
+    hosted = advise(spec(**changes, api_model="nebius/Llama-3.1-8B"))
+    assert all(f"{method}, api" in dropped(hosted) for method in ("prompt", "rag", "ft"))
+
+
+def test_regulated_data_are_on_no_machine_of_a_market_or_a_private_person() -> None:
+    of = market_with(PRICES)
+    everybody, alone = of(12, False), of(12, True)
+    sellers = {fact.key()[0] for host in everybody.serving for fact in host.facts[1:]}
+    assert {"vast", "akash"} <= sellers
+    for host in (*alone.serving, *alone.training):
+        for fact in host.facts[1:]:
+            assert fact.key()[0] not in ("vast", "akash", "openrelay")
+            assert fact.key()[2] != "community"
+    assert not alone.workers
+
+
+def test_what_is_reserved_is_an_offer_for_who_stays_as_long() -> None:
+    of = market_with(PRICES)
+    tiers = {
+        months: {f.key()[2] for h in of(months, False).serving for f in h.facts[1:]}
+        for months in (3, 36)
+    }
+    assert "reserved" in tiers[36]
+    assert "reserved" not in tiers[3]
+    assert "spot" not in tiers[36]
+    assert "spot" in {f.key()[2] for h in of(3, False).training for f in h.facts[1:]}
+
+
+def test_a_run_at_a_host_is_tokens_times_its_price() -> None:
+    """7.6 billion parameters are of the size up to 16B: 15.36 M tokens at 0.48 dollars a million are 7.37."""
+    tokens = exactly(15.36e6)
+    runs = {run.row.provider: run.usd for run in hosts_of(PRICES, 7_600_000_000, tokens)}
+    assert runs["together"] is not None
+    assert runs["together"].median == pytest.approx(7.37, abs=0.01)
+    assert runs["fireworks"] is not None
+    assert runs["fireworks"].median == pytest.approx(7.68)
+    large = {run.row.model for run in hosts_of(PRICES, 70_600_000_000, tokens)}
+    assert large == {"open models of 70B to 100B"}
+
+
+def test_a_price_that_nobody_found_is_taken_from_other_hosts_and_said() -> None:
+    api = api_named(PRICES, "nebius/Llama-3.1-8B")
+    run = run_at(PRICES, api, 8_030_000_000, exactly(1e6))
+    assert run is not None
+    assert run.usd is not None
+    assert run.is_guessed
+    assert 0.06 <= run.usd.low <= run.usd.median <= run.usd.high <= 1.35
+    said = cost_of(advise(spec(api_model="nebius/Llama-3.1-8B")), "ft, api")
+    assert any("as other hosts ask for its size" in word for word in said.how)
+
+
+def test_answers_that_may_wait_a_day_cost_half_in_batches() -> None:
+    now, later = (
+        cost_of(advise(spec(latency_p95_ms=ms)), "prompt, api") for ms in (15_000, 90_000_000)
+    )
+    assert later.month_usd.median == pytest.approx(now.month_usd.median / 2)
+    assert later.latency_ms.median == 86_400_000
+    assert any("in batches, within a day" in word for word in later.how)
+
+
+def test_peoples_time_is_hours_times_the_rate_and_ranks_nothing() -> None:
+    stated, unknown = (advise(spec(people_usd_per_hour=rate)) for rate in (100.0, "unknown"))
+    for cost in stated.costs:
+        assert cost.people_usd.median == pytest.approx(100 * cost.effort_hours.median)
+        assert cost.whole_usd.median == pytest.approx(
+            cost.once_usd.median + cost.people_usd.median + 12 * cost.month_usd.median
+        )
+    for cost in unknown.costs:
+        assert cost.people_usd.low == pytest.approx(40 * cost.effort_hours.low)
+        assert cost.people_usd.high == pytest.approx(160 * cost.effort_hours.high)
+    assert [row.score for row in stated.ranking] == [row.score for row in unknown.ranking]
+
+
+def test_a_classifier_needs_cases_of_every_label() -> None:
+    few, many = (
+        dropped(advise(spec(task="classify", output="label", labelled_pairs=300, labels=n)))
+        for n in (2, 77)
+    )
+    assert "classifier, self-hosted" not in few
+    assert many["classifier, self-hosted"] == {"G13"}
+
+
+def test_a_model_that_is_nearly_never_right_is_out_and_breaks_even_nowhere() -> None:
+    report = advise(spec(task="code", difficulty="hard", base_model="SmolLM2-135M"))
+    assert "G17" in dropped(report)["prompt, self-hosted"]
+    assert not any(each.method == "prompt" for each in report.break_even)
+
+
+def test_larger_documents_take_more_hours() -> None:
+    small, large = (
+        cost_of(advise(spec(corpus_tokens=n)), "rag, api").effort_hours for n in (10**6, 10**9)
+    )
+    assert large.median - small.median == pytest.approx(3 * TAKEN["text_hours"].median)
+
+
+def test_a_sliding_window_keeps_a_long_prompt_small() -> None:
+    """Of gemma-3-12b's 48 layers 40 keep 1,024 tokens: 60,000 take (8 x 60,000 + 40 x 1,024) / 48."""
+    model = models_of("unknown", Path, PRICES.apis[0].observed_at)["gemma-3-12b"]
+    assert model.sizes.reach(60_000) == pytest.approx((8 * 60_000 + 40 * 1024) / 48)
+    assert model.sizes.reach(500) == 500
+
+
+def test_an_input_at_its_end_is_looked_at_with_the_model_that_is_best_there() -> None:
+    report = advise(
+        spec(
+            task="code",
+            api_model="unknown",
+            base_model="unknown",
+            month_budget_usd="unknown",
+            requests_per_month=100_000,
+        )
+    )
+    assert any(swing.low_model or swing.high_model for swing in report.swings)
+
+
+def test_facts_know_their_hosts() -> None:
+    facts = Facts(PRICES, packaged_advice(), {}, PRICES.apis[0].observed_at)
+    assert {"nebius", "together", "openrouter", "hosted-open"} <= facts.hosts
+    assert not {"openai", "anthropic", "google"} & facts.hosts

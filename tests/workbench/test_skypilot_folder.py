@@ -1,0 +1,71 @@
+"""A catalog of SkyPilot in one command: every provider's file, bad lines told, new providers taken."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from finewright.catalog.price_file import read_prices
+from finewright.catalog.prices import packaged_prices
+from finewright.errors import DataError
+from finewright.report.show import text_of
+from finewright.workbench.catalog import ImportStatement, import_file
+
+TODAY = date(2026, 11, 27)
+SAID = ImportStatement("github.com/skypilot-org/skypilot-catalog", "2026-11-20")
+HEADER = (
+    "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,Price,Region,GpuInfo,SpotPrice\n"
+)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    """Lines as SkyPilot has them: a known provider, a new one, one of which nothing can be used."""
+    lines = {
+        "verda": "1H100.80S.32V,H100,1.0,32,185,2.29,FIN-02,,0.8\n1B200.30V,B200,1.0,30,184,x,FIN-03,,\n"
+        "8V,H100,8.0,1,1,-3,FIN-01,,\nCPU.4V,,,4,16,0.02,FIN-01,,\n",
+        "seeweb": "ECS2GPU3,L40S,2,32,120,1.9,it-fr2,,\n",
+        "gone": "v6e,tpu-v6e-8,1,1,1,20,us,,\n",
+    }
+    for provider, text in lines.items():
+        (tmp_path / "v8" / provider).mkdir(parents=True)
+        (tmp_path / "v8" / provider / "vms.csv").write_text(HEADER + text)
+    return tmp_path / "v8"
+
+
+def test_a_whole_catalog_is_imported_in_one_command(catalog: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    done = import_file(catalog, own, TODAY, said=SAID)
+    assert done.rows == {"machines": 3, "providers": 1}
+    assert done.bad_lines == (
+        "verda: line 3: Price: 'x' is no number from 0 on",
+        "verda: line 4: Price: '-3' is no number from 0 on",
+    )
+    assert any("TPUs: not by us" in why for why in done.left_out)
+    seeweb = read_prices(own / "skypilot-seeweb.yaml", packaged_prices())
+    assert [(m.provider, m.gpu, m.num_gpus, m.usd_per_hour.median) for m in seeweb.machines] == [
+        ("seeweb", "L40S", 2, 1.9)
+    ]
+
+
+def test_bad_lines_are_counted_and_all_listed_on_request(catalog: Path, tmp_path: Path) -> None:
+    path = catalog / "verda" / "vms.csv"
+    path.write_text(HEADER + "ok,H100,1,1,1,2.0,A,,\n" + "bad,H100,1,1,1,x,A,,\n" * 7)
+    done = import_file(path, tmp_path / "own", TODAY, said=SAID)
+    few = text_of(done)
+    assert "7 lines with a wrong cell" in few
+    assert "and 2 more: --bad-lines lists all" in few
+    every = text_of(done.model_copy(update={"lists_all": True}))
+    assert "line 9: Price: 'x' is no number from 0 on" in every
+
+
+def test_a_name_that_is_nearly_a_providers_is_refused(catalog: Path, tmp_path: Path) -> None:
+    said = SAID._replace(provider="runpd")
+    with pytest.raises(DataError, match="did you mean 'runpod'"):
+        import_file(catalog / "seeweb" / "vms.csv", tmp_path / "own", TODAY, said=said)
+
+
+def test_a_folder_without_prices_is_told_how_it_must_lie(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no prices in it") as caught:
+        import_file(tmp_path, tmp_path / "own", TODAY, said=SAID)
+    assert "PROVIDER/vms.csv" in str(caught.value.hint)

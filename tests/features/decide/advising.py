@@ -43,6 +43,8 @@ KNOWN: dict[str, Any] = {
     "output": "text",
     "languages": ["en"],
     "rule_share": 0.0,
+    "labels": 2,
+    "people_usd_per_hour": 80.0,
     "documents": "text",
     "unlabelled_inputs": 0,
     "personal_data": "none",

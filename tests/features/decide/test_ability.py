@@ -44,7 +44,7 @@ def test_a_small_model_is_not_as_able_as_a_large_one_for_code() -> None:
 
 
 def test_what_nobody_published_is_said_to_be_unknown() -> None:
-    found = ability_of("mistral-large-2512", "write")
+    found = ability_of("mistral-small-2603", "write")
     assert not found.is_published
     assert found.known.startswith("unknown: ")
     assert found.level.high - found.level.low > 25

@@ -15,6 +15,7 @@ from finewright.features.decide.results import ArmCost, DecideReport
 from finewright.features.decide.scale_to_zero import scaled_to_zero, workers
 from finewright.features.decide.serving import Demand, Need, month_usd, seated
 from finewright.features.decide.training import hosts_of, run_at
+from finewright.report.show import text_of
 from finewright.schema.cost import Range
 
 PRICES = packaged_prices()
@@ -181,10 +182,15 @@ def test_an_input_at_its_end_is_looked_at_with_the_model_that_is_best_there() ->
             api_model="unknown",
             base_model="unknown",
             month_budget_usd="unknown",
-            requests_per_month=100_000,
+            requests_per_month="unknown",
+            knowledge_gap=0,
+            difficulty="hard",
         )
     )
-    assert any(swing.low_model or swing.high_model for swing in report.swings)
+    swing = next(each for each in report.swings if each.key == "requests_per_month")
+    assert swing.low_model == "claude-opus-5-5"
+    assert swing.high_model not in ("", "claude-opus-5-5", report.ranking[0].model)
+    assert "at 1,000: prompt, api with claude-opus-5-5" in text_of(report)
 
 
 def test_facts_know_their_hosts() -> None:

@@ -171,7 +171,7 @@ class _Question:
             experiment=next_experiment(field),
             assumptions=assumed(self.spec, self.advice),
             sources=sources,
-            facts=self.facts_used(),
+            facts=self.facts_used(ranked),
             win_shares={arm.name: shares.wins[arm] for arm in ARMS},
             none_share=shares.none,
             problems=tuple(self.problems(ranked)),
@@ -265,14 +265,18 @@ class _Question:
         ]
         return (*rules, *self.facts(), *taken)
 
-    def facts(self) -> list[AdviceSource]:
-        """The rows of the catalog that the figures were made of."""
-        rows = (fact for arm in ARMS for fact in self.figures[arm].facts)
+    def facts(self, arms: Sequence[Arm] = ARMS) -> list[AdviceSource]:
+        """The rows of the catalog that the figures of these arms were made of."""
+        rows = (fact for arm in arms for fact in self.figures[arm].facts)
         return list(dict.fromkeys(rows))
 
-    def facts_used(self) -> FactsUsed:
-        """Their digest and the age of the oldest."""
-        days = [fact.observed_at for fact in self.facts()]
+    def weighty(self, ranked: Sequence[RankedArm]) -> list[Arm]:
+        """The first choice and what it is compared with."""
+        return [_arm(row) for row in ranked[:2]]
+
+    def facts_used(self, ranked: Sequence[RankedArm]) -> FactsUsed:
+        """Their digest, and the age of the oldest that the first two arms rest on."""
+        days = [fact.observed_at for fact in self.facts(self.weighty(ranked))]
         found = freshness(min(days, default=self.adviser.today), self.adviser.today)
         return FactsUsed(
             sha256=self.adviser.facts_sha256,
@@ -281,9 +285,10 @@ class _Question:
             state=found.level,
         )
 
-    def aged(self, facts: FactsUsed) -> str:
+    def aged(self, facts: FactsUsed, ranked: Sequence[RankedArm]) -> str:
         """The oldest facts by name, and their age in words."""
-        oldest = [fact.name for fact in self.facts() if fact.observed_at == facts.oldest]
+        known = self.facts(self.weighty(ranked))
+        oldest = [fact.name for fact in known if fact.observed_at == facts.oldest]
         more = f" and {len(oldest) - 1} more" if len(oldest) > 1 else ""
         word = "over 45 days old"
         if facts.state == "stale":
@@ -293,9 +298,9 @@ class _Question:
     def problems(self, ranked: Sequence[RankedArm]) -> list[Problem]:
         """What the reader should know before taking the answer for granted."""
         found = []
-        facts = self.facts_used()
+        facts = self.facts_used(ranked)
         if facts.state != "fresh":
-            found.append(_warning(self.aged(facts), RENEWAL))
+            found.append(_warning(self.aged(facts, ranked), RENEWAL))
         if not ranked:
             found.append(_warning("no arm passes the gates", "loosen what a dropped arm names"))
         elif (best := _oftenest(ranked)) != ranked[0]:

@@ -153,9 +153,11 @@ def dearer(rows: Sequence[ModelTrial], chosen: str) -> str:
 def shortlist(
     base: Case, rows: Mapping[Arm, Sequence[ModelTrial]], taken: Mapping[str, str]
 ) -> list[dict[str, str]]:
-    """For each arm the ablest and the cheapest model beside the one that is taken, as maps of all arms: what
-    is looked at where an input is another."""
+    """For each arm the next best, the ablest and the cheapest model beside the one that is taken, as maps of
+    all arms: what is looked at where an input is another."""
     found: list[dict[str, str]] = []
+    second = {arm.name: _second(_published(base, arm, each), taken) for arm, each in rows.items()}
+    found.append({**taken, **{name: model for name, model in second.items() if model}})
     for of in (
         lambda row: row.quality.median,
         lambda row: (row.quality.median > _SOME, -row.figures.month_usd.median),
@@ -166,6 +168,12 @@ def shortlist(
         if models != taken and models not in found:
             found.append(models)
     return found
+
+
+def _second(rows: Sequence[ModelTrial], taken: Mapping[str, str]) -> str:
+    """The best that is not taken anywhere; empty where there is no other."""
+    others = [row for row in rows if row.model not in taken.values()]
+    return max(others, key=worth).model if others else ""
 
 
 def _published(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> Sequence[ModelTrial]:

@@ -242,7 +242,7 @@ def _turns(report: DecideReport) -> Iterator[str]:
         yield f"{change}: {flip.new_winner} wins"
     if not report.flips and report.ranking:
         yield "no weight alone: no other arm wins by any one criterion"
-    turning = [swing for swing in report.swings if swing.flips][:_TURNING_SHOWN]
+    turning = [swing for swing in report.swings if swing.turns][:_TURNING_SHOWN]
     yield from map(_swing, turning)
     if report.ranking and not turning:
         yield "no input alone within its range"
@@ -260,7 +260,7 @@ def _swing(swing: Swing) -> str:
             (swing.low, swing.low_winner, swing.low_lead, swing.low_model),
             (swing.high, swing.high_winner, swing.high_lead, swing.high_model),
         )
-        if lead is None or lead < 0
+        if lead is None or lead < 0 or model
     ]
     known = "unknown" if swing.is_unknown else "stated"
     return f"{swing.key} ({known}) at {'; at '.join(ends)}"

@@ -125,6 +125,11 @@ class Swing(Model):
         """Whether another arm wins at an end."""
         return any(lead is None or lead < 0 for lead in (self.low_lead, self.high_lead))
 
+    @property
+    def turns(self) -> bool:
+        """Whether another arm wins at an end, or another model."""
+        return self.flips or bool(self.low_model or self.high_model)
+
 
 class MethodBreakEven(Model):
     """From how many requests a month on self-hosting a method costs less than an API; None: never.

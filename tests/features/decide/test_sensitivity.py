@@ -16,8 +16,8 @@ from finewright.features.decide.case import Case, middle, swings
 from finewright.features.decide.criteria import CRITERIA, Utilities
 from finewright.features.decide.ranking import ranking, score, weights_of
 from finewright.features.decide.sensitivity import (
+    ArmStanding,
     Shares,
-    Standing,
     drawn_weights,
     flips,
     lead,
@@ -169,9 +169,9 @@ def test_the_tornado_has_what_moves_the_lead_largest_first() -> None:
         moved = case.tokens_in / 16_000 + case.labelled_pairs / 200_000
         return {ARMS[0]: same(quality=0.6), ARMS[1]: same(quality=0.5 + moved)}
 
-    def best_in(case: Case) -> dict[Arm, Standing]:
+    def best_in(case: Case) -> dict[Arm, ArmStanding]:
         model = "another" if case.tokens_in > BASE.tokens_in else ""
-        return {arm: Standing(of, model) for arm, of in utilities_of(case).items()}
+        return {arm: ArmStanding(of, model) for arm, of in utilities_of(case).items()}
 
     found = tornado(weights, ARMS[0], SWINGS, best_in)
     assert (found[0].low_model, found[0].high_model) == ("", "another")

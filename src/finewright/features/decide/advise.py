@@ -36,7 +36,7 @@ from finewright.features.decide.results import (
     RankedArm,
     RuleFinding,
 )
-from finewright.features.decide.sensitivity import Shares, Standing, flips, tornado, win_shares
+from finewright.features.decide.sensitivity import ArmStanding, Shares, flips, tornado, win_shares
 from finewright.features.decide.spec import DecideSpec
 from finewright.features.decide.volume import break_evens, curves
 from finewright.report.cells import apart, share
@@ -118,7 +118,7 @@ class _Question:
             for arm in remaining(ground)
         }
 
-    def best_in(self, case: Case) -> Mapping[Arm, Standing]:
+    def best_in(self, case: Case) -> Mapping[Arm, ArmStanding]:
         """The arms that the gates leave in a case, each with the model that is best there."""
         found: dict[Arm, ModelTrial] = {}
         for models in self.short:
@@ -126,7 +126,7 @@ class _Question:
                 if not row.dropped and (arm not in found or worth(row) > worth(found[arm])):
                     found[arm] = row
         return {
-            arm: Standing(
+            arm: ArmStanding(
                 utilities(case, arm, row.figures, self.advice, self.measured),
                 row.model if row.model != self.figures[arm].model else "",
             )

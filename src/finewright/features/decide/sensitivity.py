@@ -25,14 +25,14 @@ UtilitiesOf: TypeAlias = Callable[[Case], Mapping[Arm, Utilities]]
 Weights: TypeAlias = Mapping[Criterion, float]
 
 
-class Standing(NamedTuple):
+class ArmStanding(NamedTuple):
     """An arm in a case: its utilities, and its model where that is another than the first choice's."""
 
     utilities: Utilities
     model: str
 
 
-StandingsOf: TypeAlias = Callable[[Case], Mapping[Arm, Standing]]
+StandingsOf: TypeAlias = Callable[[Case], Mapping[Arm, ArmStanding]]
 """The arms that the gates leave in a case, each with the model that is best there."""
 
 
@@ -178,7 +178,7 @@ def tornado(
     return sorted(felt, key=lambda swing: -_span(swing))
 
 
-def _model(standings: Mapping[Arm, Standing], winner: str) -> str:
+def _model(standings: Mapping[Arm, ArmStanding], winner: str) -> str:
     return next((of.model for arm, of in standings.items() if arm.name == winner), "")
 
 

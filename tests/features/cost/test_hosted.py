@@ -1,11 +1,14 @@
 """A run at a host beside the machines: by the million tokens, for the sizes and methods that it trains."""
 
+from dataclasses import replace
+
 import pytest
 
 from features.cost.jobs import LLAMA_8B, job_of
 from finewright.catalog.prices import packaged_prices
 from finewright.features.cost.hosted import hosted
 from finewright.schema.cost import Range
+from finewright.schema.methods import KTOSpec
 
 TOKENS = Range(low=10e6, median=15.36e6, high=20e6)
 
@@ -22,4 +25,5 @@ def test_hosts_come_by_price_and_only_for_the_size() -> None:
 
 
 def test_a_method_that_hosts_do_not_train_by_has_no_row() -> None:
-    assert not list(hosted(job_of(LLAMA_8B, method="grpo"), packaged_prices(), TOKENS))
+    job = replace(job_of(LLAMA_8B), train=KTOSpec())
+    assert not list(hosted(job, packaged_prices(), TOKENS))

@@ -2,6 +2,7 @@
 
     python benchmarks/generate.py --bars                          # SmolLM2 135M, about 10 minutes
     python benchmarks/generate.py --bars --model gemma3-270m
+    python benchmarks/generate.py --memory                        # 64 streams of 1,024 tokens, a minute
     python benchmarks/generate.py --threads 1 --streams 1,8       # on a machine that others use too
     python benchmarks/generate.py --streams 1 --only q8_0,int8    # a part: under a minute a repeat
     python benchmarks/generate.py --streams 1 --only finewright --prompt-tokens 8000 --new-tokens 1
@@ -41,6 +42,10 @@ LLAMA = [f"llama.cpp {file}" for file in FILES]
 def main() -> int:
     options = parse()
     before = machine()
+    if options.memory:
+        bar = memory_bar(options)
+        print(table(["bar", "most", "found", "", "of"], [[*shown(bar), bar.on]]))
+        return int(not bar.is_met)
     with tempfile.TemporaryDirectory() as folder:
         runs = measure(write_job(options, Path(folder)), options)
     sizes = options.streams.split(",")
@@ -64,6 +69,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default="", help="contenders whose names have one of these words")
+    parser.add_argument("--memory", action="store_true", help="measure memory, and end")
     parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser.parse_args()
 
@@ -170,6 +176,16 @@ def bars_of(runs: dict[str, list[dict[str, Any]]], sizes: list[str]) -> list[Bar
     if "32" in sizes and exact in runs:
         bars.append(Bar("16 streams: 8 adapters / 1", middle(runs[exact], "eight_adapters"), 0.85))
     return bars
+
+
+def memory_bar(options: argparse.Namespace) -> Bar:
+    """What 64 streams of 1,024 tokens took, as a share of what a server announces for them."""
+    model = str(sources.locate(options.model, Path.cwd()).folder)
+    command = [sys.executable, str(ROWS / "memory_row.py"), model, str(options.threads)]
+    found = figures_of(command, {"HF_HUB_OFFLINE": "1", **thread_settings(options.threads)})
+    on = f"{found['taken_gib']:.2f} GiB for {found['tokens']} tokens; announced {found['announced_gib']:.2f}"
+    share = found["taken_gib"] / found["announced_gib"]
+    return Bar("64 streams of 1,024 tokens: memory / announced", share, 1.0, True, on)
 
 
 def shown(bar: Bar) -> list[str]:

@@ -14,7 +14,7 @@ from finewright.errors import ModelError
 from finewright.lm.engine.forward import BLOCK, Forward, Piece
 
 _FIRST, _MOST = 3, 8  # tokens of a guess
-_TRIAL, _KEPT = 8, 240  # steps that are measured each way, and steps that go the better way
+_TRIAL, _KEPT = 4, 240  # steps that are measured each way, and steps that go the better way
 _CATCH_UP = 256  # tokens of a text that the draft reads in a step
 
 

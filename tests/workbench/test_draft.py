@@ -6,7 +6,9 @@ import pytest
 
 import tiny
 from finewright.errors import DataError, FinewrightError, ModelError
+from finewright.features.serve.commands import ServeOptions
 from finewright.features.serve.local import LocalModels
+from finewright.features.serve.run import _spec
 from finewright.features.serve.spec import ServedTarget
 from finewright.workbench.chat import Manner
 from finewright.workbench.speakers import speaker_of
@@ -68,3 +70,14 @@ def test_a_base_model_is_served_with_one_draft() -> None:
         models.read(ServedTarget(target="./small", draft_model="./other"))
     with pytest.raises(ValueError, match="draft_model: engine llamacpp answers"):
         ServedTarget(target="a.gguf", draft_model="./small")
+
+
+def test_a_draft_of_the_command_line_is_of_the_models_that_it_names() -> None:
+    for targets, says in (
+        ((), "--draft-model is of models that the command line names"),
+        (("http://127.0.0.1:9/v1#m",), "draft_model: engine remote answers for http"),
+    ):
+        with pytest.raises(DataError, match=says):
+            _spec(ServeOptions(targets=targets, draft_model="./small"))
+    spec, _ = _spec(ServeOptions(targets=("./large",), draft_model="./small"))
+    assert spec.models == (ServedTarget(target="./large", draft_model="./small"),)

@@ -101,11 +101,12 @@ def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:
             "--draft-model is of models that the command line names",
             hint="in a spec it is serve.models: [{target: ..., draft_model: ...}]",
         )
+    given = {"host": options.host or None, "port": options.port}
+    said: dict[str, object] = {key: value for key, value in given.items() if value is not None}
     draft = {"draft_model": options.draft_model} if options.draft_model else {}
-    models = [{"target": target} | draft for target in options.targets] or None
-    given = {"host": options.host or None, "port": options.port, "models": models}
-    said = {key: value for key, value in given.items() if value is not None}
     try:
+        if options.targets:
+            said["models"] = [ServedTarget(target=each, **draft) for each in options.targets]
         return ServeSpec.model_validate(spec.model_dump(exclude_unset=True) | said), root
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

@@ -1,7 +1,7 @@
 """`cost`: what a run will need on every machine that can be rented, and on this one, before it starts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,16 +65,7 @@ def cost(
     `framework` is who trains, in place of the spec's `cost.framework`; of another one than finewright there
     is the formula alone.
     Raises ModelError, DataError or SpecError, in one line each."""
-    section = loaded.spec.section("cost", CostSpec) or CostSpec()
-    if framework is not None:
-        section = section.model_copy(update={"framework": framework})
-    elsewhere = framework_named(section.framework)
-    if elsewhere and (trace or calibrate):
-        raise SpecError(
-            f"--trace and --calibrate look at finewright's own steps, not at those of {elsewhere.name}",
-            hint="leave them out, or leave the framework out",
-        )
-    refuse([loaded.placed(problem) for problem in faults(section)])
+    section = _section(loaded, framework, looks=trace or calibrate)
     gathered = gather(loaded.spec.data, loaded.resolve)
     refuse(gathered.problems)
     rows = rows_for(loaded.spec.train.method, gathered.train)
@@ -88,25 +79,13 @@ def cost(
             name, shape, loaded.spec.train, counted.rows, counted.steps, counted.tokens
         )
         jobs.append(job)
-        if elsewhere:
+        if framework_named(section.framework):
             refuse_elsewhere(job)
-            found[name] = JobMeasurements(problems=counted.problems)
-            continue
-        here, past = _here(job), past_runs(runs, job.base_model, job.train)
-        extra: list[MemoryEstimate] = []
-        speed, tier = _past_speed(past)
-        if trace:
-            extra += _traced(job, described, here)
-        if calibrate:
-            by_steps, speed = _calibrated(job, described, here)
-            extra, tier = [*extra, by_steps], "calibration"
-        found[name] = JobMeasurements(
-            memory=tuple(extra),
-            number=2 if here.gpu else here.number,
-            problems=counted.problems,
-            here=_own_row(job, here, [e for e in extra if e.on == _kind(here)], speed, tier),
-            residuals=tuple(_residuals(job, here, past)),
-        )
+            measured_job = JobMeasurements()
+        else:
+            past = past_runs(runs, job.base_model, job.train)
+            measured_job = _measurements(job, described, past, trace=trace, calibrate=calibrate)
+        found[name] = replace(measured_job, problems=counted.problems)
     found_out = report(
         CostQuestion(loaded.spec.name, jobs, section, found),
         prices(Path(USER_PRICES).expanduser()),
@@ -115,6 +94,41 @@ def cost(
     problems = (*found_out.problems, *_cut_by_minutes(loaded.spec.train.minutes))
     placed = tuple(map(loaded.placed, problems))
     return found_out.model_copy(update={"problems": placed})
+
+
+def _section(loaded: LoadedSpec, framework: FrameworkName | None, *, looks: bool) -> CostSpec:
+    """The spec's section, with who trains; `looks`: steps are looked at, which are finewright's."""
+    section = loaded.spec.section("cost", CostSpec) or CostSpec()
+    if framework is not None:
+        section = section.model_copy(update={"framework": framework})
+    elsewhere = framework_named(section.framework)
+    if elsewhere and looks:
+        raise SpecError(
+            f"--trace and --calibrate look at finewright's own steps, not at those of {elsewhere.name}",
+            hint="leave them out, or leave the framework out",
+        )
+    refuse([loaded.placed(problem) for problem in faults(section)])
+    return section
+
+
+def _measurements(
+    job: TrainingJob, described: Described, past: list[Past], *, trace: bool, calibrate: bool
+) -> JobMeasurements:
+    """What is learned of a job beyond the formulas, on this machine and from runs of the past."""
+    here = _here(job)
+    extra: list[MemoryEstimate] = []
+    speed, tier = _past_speed(past)
+    if trace:
+        extra += _traced(job, described, here)
+    if calibrate:
+        by_steps, speed = _calibrated(job, described, here)
+        extra, tier = [*extra, by_steps], "calibration"
+    return JobMeasurements(
+        memory=tuple(extra),
+        number=2 if here.gpu else here.number,
+        here=_own_row(job, here, [e for e in extra if e.on == _kind(here)], speed, tier),
+        residuals=tuple(_residuals(job, here, past)),
+    )
 
 
 def _cut_by_minutes(minutes: float | None) -> Iterator[Problem]:

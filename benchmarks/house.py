@@ -96,7 +96,7 @@ def shared_classes(modules: dict[Path, ast.Module]) -> dict[str, list[str]]:
     for path, tree in modules.items():
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                homes[node.name].append(str(path.relative_to(CORE)))
+                homes[node.name].append(_short(path))
     return {name: found for name, found in homes.items() if len(found) > 1}
 
 
@@ -106,8 +106,12 @@ def banned_names(modules: dict[Path, ast.Module]) -> dict[str, list[str]]:
     for path, tree in modules.items():
         for name in {path.stem, *defined_names(tree)}:
             if not BANNED_WORDS.isdisjoint(words_of(name)):
-                homes[name].append(str(path.relative_to(CORE)))
+                homes[name].append(_short(path))
     return homes
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(CORE) if path.is_relative_to(CORE) else path)
 
 
 BANNED_WORDS = frozenset(BANNED)

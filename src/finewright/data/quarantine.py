@@ -43,11 +43,11 @@ def quarantine_ahead(passed: Passed, spec: PoisonSpec) -> Iterator[Problem]:
         yield _of(aside, passed.poison.rows_in)
     if spec.base_model:
         what = f"{passed.poison.num_low} more suspicions wait for the base model {spec.base_model}"
-        told = "which weighs them when the run reads its rows" + (
+        when = "which weighs them when the run reads its rows" + (
             ", and may set more aside" if spec.action == "quarantine" else ""
         )
         if passed.poison.num_low:
-            yield Problem(level="info", key="data.poison", message=f"{what}, {told}")
+            yield Problem(level="info", key="data.poison", message=f"{what}, {when}")
 
 
 def _of(aside: Sequence[Dropped], num_rows: int) -> Problem:

@@ -5,8 +5,8 @@ import random
 from tests.guard.poison.planted import clean, row
 
 from finewright.guard.misfits.find import (
-    Asked,
     Labelled,
+    QuestionWithAnswer,
     exchanged,
     rated,
     reversed_pairs,
@@ -128,7 +128,7 @@ def test_answers_that_changed_places_are_found() -> None:
     texts = [(asked, f"{said} Number {asked.split()[-1]}") for asked, said in _texts()]
     places = rng.sample(range(300), 10)
     moved = dict(zip(places, places[1:] + places[:1], strict=True))
-    asked = [Asked(i, t[0], texts[moved.get(i, i)][1]) for i, t in enumerate(texts)]
+    asked = [QuestionWithAnswer(i, t[0], texts[moved.get(i, i)][1]) for i, t in enumerate(texts)]
     found = exchanged(asked)
     assert found is not None
     assert {misfit.row for misfit in found.found} <= set(places)
@@ -138,7 +138,9 @@ def test_answers_that_changed_places_are_found() -> None:
 def test_a_set_where_any_answer_fits_any_question_accuses_nobody() -> None:
     rng = random.Random(7)  # noqa: S311
     texts = _texts()
-    found = exchanged([Asked(i, rng.choice(texts)[0], t[1]) for i, t in enumerate(texts)])
+    found = exchanged(
+        [QuestionWithAnswer(i, rng.choice(texts)[0], t[1]) for i, t in enumerate(texts)]
+    )
     assert found is not None
     assert found.found == ()
 

@@ -126,15 +126,7 @@ def migrate(
         on_event("problem", {**problem.model_dump(), "message": problem.line()})
     run = _trained(migration, read, golden, cleaned, runs_root, on_event)
     samples = _samples(run, len(golden.rows))
-    answers = [
-        GoldenAnswers(
-            i,
-            row.expected,
-            row.answer,
-            *(said_text(samples[name, i]) for name in ("tuned", "base")),
-        )
-        for i, row in enumerate(golden.rows, 1)
-    ]
+    answers = _answers(golden, samples)
     report = _report(migration, read, golden, cleaned, run, answers).model_copy(
         update={
             "rows_repeated": len(known.repeated),
@@ -278,6 +270,19 @@ def _samples(run: Path, rows: int) -> dict[tuple[str, int], Sample]:
                     hint="do not change `evaluate.data` or `evaluate.compare_with` with --set",
                 )
     return found
+
+
+def _answers(golden: GoldenSet, samples: Mapping[tuple[str, int], Sample]) -> list[GoldenAnswers]:
+    """What the old model, the new one and its base answered to each golden row."""
+    return [
+        GoldenAnswers(
+            i,
+            row.expected,
+            row.answer,
+            *(said_text(samples[name, i]) for name in ("tuned", "base")),
+        )
+        for i, row in enumerate(golden.rows, 1)
+    ]
 
 
 def _unended(samples: Mapping[tuple[str, int], Sample]) -> Iterator[Problem]:

@@ -210,13 +210,13 @@ def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> Prep
         ),
         findings=tuple(
             FoundRows(
-                level=told.level,
-                file=told.file,
-                key=told.key,
-                message=told.message,
+                level=problem.level,
+                file=problem.file,
+                key=problem.key,
+                message=problem.message,
                 rows=tuple(rows_of),
             )
-            for told, rows_of in tally.warnings.named()
+            for problem, rows_of in tally.warnings.named()
         ),
         files=artifacts(out),
         plan=order.plan,

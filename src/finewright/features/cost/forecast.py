@@ -65,7 +65,7 @@ def cost(
     `framework` is who trains, in place of the spec's `cost.framework`; of another one than finewright there
     is the formula alone.
     Raises ModelError, DataError or SpecError, in one line each."""
-    section = _section(loaded, framework, looks=trace or calibrate)
+    section = _section(loaded, framework, of_steps=trace or calibrate)
     gathered = gather(loaded.spec.data, loaded.resolve)
     refuse(gathered.problems)
     rows = rows_for(loaded.spec.train.method, gathered.train)
@@ -96,13 +96,13 @@ def cost(
     return found_out.model_copy(update={"problems": placed})
 
 
-def _section(loaded: LoadedSpec, framework: FrameworkName | None, *, looks: bool) -> CostSpec:
-    """The spec's section, with who trains; `looks`: steps are looked at, which are finewright's."""
+def _section(loaded: LoadedSpec, framework: FrameworkName | None, *, of_steps: bool) -> CostSpec:
+    """The spec's section, with who trains; `of_steps`: steps are looked at, which are finewright's."""
     section = loaded.spec.section("cost", CostSpec) or CostSpec()
     if framework is not None:
         section = section.model_copy(update={"framework": framework})
     elsewhere = framework_named(section.framework)
-    if elsewhere and looks:
+    if elsewhere and of_steps:
         raise SpecError(
             f"--trace and --calibrate look at finewright's own steps, not at those of {elsewhere.name}",
             hint="leave them out, or leave the framework out",

@@ -191,18 +191,21 @@ class _Figuring:
             run_usd=run,
             misfit=misfit,
             is_held=seat is not None,
-            how=(
-                *how,
-                *([f"a training run on {trained.where}"] if trained else []),
-                *(filter(None, [self._host_words(arm, model)]) if trained else []),
-                *self._more_words(arm),
-            ),
+            how=(*how, *self._training_words(arm, model, trained), *self._more_words(arm)),
             facts=(
                 model.source,
                 *sources_of(*(seat.served.host.facts if seat else ())),
                 *ability_source(model.name),
             ),
         )
+
+    def _training_words(
+        self, arm: Arm, model: OpenModelFacts, trained: TrainingCost | None
+    ) -> Iterator[str]:
+        """Where a run trains, and who hosts such runs."""
+        if trained:
+            yield f"a training run on {trained.where}"
+            yield from filter(None, [self._host_words(arm, model)])
 
     def _more_words(self, arm: Arm) -> Iterator[str]:
         """What large documents and a teacher's pairs are told by."""

@@ -69,11 +69,13 @@ def _relations(prompts: Sequence[str], answers: Sequence[str]) -> _Relations:
     questions to answers, the row left out."""
     num = len(prompts)
     rows = vectors([*prompts, *answers])
-    asked, said = rows[:num], rows[num:]
-    questions = asked @ asked.T
+    prompt_rows, answer_rows = rows[:num], rows[num:]
+    questions = prompt_rows @ prompt_rows.T
     learned = list(regressions(questions, np.eye(num)))[_RIDGE].without_each()
     np.fill_diagonal(learned, 0.0)
-    scores = _centred(asked @ said.T) + _centred(learned @ (said @ said.T))
+    scores = _centred(prompt_rows @ answer_rows.T) + _centred(
+        learned @ (answer_rows @ answer_rows.T)
+    )
     own = np.arange(num)
     return _Relations(scores, questions, fitted([scores], own), fitted([scores.T], own))
 

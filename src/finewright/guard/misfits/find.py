@@ -92,7 +92,7 @@ def _preference(row: Row) -> Preference:
     return Preference(prompt_text(row), text_of(row.messages[shared:]), text_of(rejected[shared:]))
 
 
-class Asked(NamedTuple):
+class QuestionWithAnswer(NamedTuple):
     """The place of a row, what it asks, and what it answers in words of its own."""
 
     row: int
@@ -100,25 +100,25 @@ class Asked(NamedTuple):
     answer: str
 
 
-def exchanged(asked: Sequence[Asked]) -> Misfits | None:
+def exchanged(rows: Sequence[QuestionWithAnswer]) -> Misfits | None:
     """Rows whose answer belongs to another row of their part; None where there are too few."""
-    if len(asked) < _LEAST_ROWS:
+    if len(rows) < _LEAST_ROWS:
         return None
     found: list[Misfit] = []
     powers: list[float] = []
-    for own in parts(asked):
+    for own in parts(rows):
         answers = exchanged_answers([row.prompt for row in own], [row.answer for row in own])
-        is_told = answers.power >= _LEAST_POWER_OF_ANSWERS
+        is_known = answers.power >= _LEAST_POWER_OF_ANSWERS
         # A partner in another part is not seen.
-        powers.append(answers.power * len(own) / len(asked) if is_told else 0.0)
-        if is_told:
+        powers.append(answers.power * len(own) / len(rows) if is_known else 0.0)
+        if is_known:
             for i, partner, chance in answers.exchanged:
                 says = f"{own[i].answer[:40]} ...; belongs with: {own[partner].prompt}"
                 found.append(Misfit(own[i].row, chance, says))
-    return _of_parts("answer", found, powers, len(asked))
+    return _of_parts("answer", found, powers, len(rows))
 
 
-_Item = TypeVar("_Item", Labelled, _Pair, Asked)
+_Item = TypeVar("_Item", Labelled, _Pair, QuestionWithAnswer)
 
 
 def _misfits(

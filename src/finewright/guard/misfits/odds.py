@@ -25,7 +25,7 @@ _TEMPERATURES = np.geomspace(0.3, 60, 28)
 _SHARES = np.array([1e-4, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1])
 _MOST_OTHERS = 8
 _LEAST_WEIGHT = 1e-3
-TOLD_FOR = 0.03
+_SUPPOSED_SHARE = 0.03
 SURE = 0.7
 
 
@@ -75,8 +75,8 @@ def fitted(scores: Iterable[Floats], own: Ints) -> Odds:
     for at, share in np.argwhere(weights > 0):
         weight, model = weights[at, share], models[at]
         not_own += weight * _not_own(model.own, _SHARES[share], num_choices)
-        told_for = max(_SHARES[share], TOLD_FOR)
-        of_others += weight * _not_own(model.others, told_for, num_choices)
+        supposed = max(_SHARES[share], _SUPPOSED_SHARE)
+        of_others += weight * _not_own(model.others, supposed, num_choices)
     chances = _chances(every[best.regression], best.temperature)
     return Odds(not_own, of_others, chances, float(weights.sum(axis=0) @ _SHARES), best.regression)
 

@@ -31,8 +31,8 @@ def preferences(pairs: Sequence[Preference]) -> Odds:
     num = len(pairs)
     texts = [p.chosen for p in pairs] + [p.rejected for p in pairs] + [p.prompt for p in pairs]
     rows = vectors(texts)
-    chosen, rejected, asked = rows[:num], rows[num : 2 * num], rows[2 * num :]
-    related = np.stack([(chosen * asked).sum(1), (rejected * asked).sum(1)])
+    chosen, rejected, questions = rows[:num], rows[num : 2 * num], rows[2 * num :]
+    related = np.stack([(chosen * questions).sum(1), (rejected * questions).sum(1)])
     forms = np.array([_form(text) for text in texts[: 2 * num]])
     forms = np.column_stack([forms, related.reshape(-1)])
     forms = (forms - forms.mean(axis=0)) / np.maximum(forms.std(axis=0), _TINY)

@@ -56,14 +56,14 @@ def contradictions(rows: Sequence[Row]) -> list[tuple[int, ...]]:
     ways: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for i, row in enumerate(rows):
         if row.rejected is not None:
-            asked, at = row.prompt, len(row.prompt)
-            sides = (asked, row.messages[at:], row.rejected[at:])
+            question, at = row.prompt, len(row.prompt)
+            sides = (question, row.messages[at:], row.rejected[at:])
             a, b, c = (" ".join(text_of(side).casefold().split()) for side in sides)
             ways[a, b, c].append(i)
     return [
-        tuple(sorted([*own, *ways[asked, other, one]]))
-        for (asked, one, other), own in ways.items()
-        if one < other and (asked, other, one) in ways
+        tuple(sorted([*own, *ways[question, other, one]]))
+        for (question, one, other), own in ways.items()
+        if one < other and (question, other, one) in ways
     ]
 
 

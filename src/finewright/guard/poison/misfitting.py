@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from finewright.guard.misfits.find import (
-    Asked,
     Labelled,
     Misfits,
+    QuestionWithAnswer,
     exchanged,
     rated,
     reversed_pairs,
@@ -43,11 +43,11 @@ def _labelled(said: Said) -> list[Labelled]:
     ]
 
 
-def _answered(said: Said) -> list[Asked]:
+def _answered(said: Said) -> list[QuestionWithAnswer]:
     """Rows with an answer of their own to a question: no label, no pair, not rated, said once."""
     last = [said.found.examples[own[-1]] for own in said.found.answers_of]
     return [
-        Asked(example.index, prompt, example.answer)
+        QuestionWithAnswer(example.index, prompt, example.answer)
         for doc, example in enumerate(last)
         if example.row.kind == "conversation"
         and len(said.by_answer[said.answers[doc]]) == 1

@@ -127,8 +127,8 @@ def search(
     unfit = list(misfits(rows, said))
     made += (one for found in unfit for one in misfitting(rows, found))
     findings = _findings(rows, made, base_model, num_weighed)
-    told = {"reach": tuple(reach(found, len(rows)) for found in unfit)}
-    return replace(findings, report=findings.report.model_copy(update=told))
+    update = {"reach": tuple(reach(found, len(rows)) for found in unfit)}
+    return replace(findings, report=findings.report.model_copy(update=update))
 
 
 def _findings(
@@ -220,5 +220,5 @@ def _recurring(known: Corpus, suspect: Suspect) -> Suspicion:
 
 
 def _to_label(known: Corpus, suspect: Suspect) -> Suspicion:
-    told = "what else they say speaks for other labels"
-    return of_suspect(known, suspect, told, level_high=True, score=100.0 * len(suspect.docs))
+    reason = "what else they say speaks for other labels"
+    return of_suspect(known, suspect, reason, level_high=True, score=100.0 * len(suspect.docs))

@@ -36,7 +36,7 @@ _PROMPTS = _each(
     "pergunta pytanie soru вопрос запрос питання سؤال 问题 提问 指令 輸入 输入 問題 質問 입력 질문"
 )
 # Of these alone rows of prompts without an answer are made.
-_ASKED = _each(
+_QUESTIONS = _each(
     "prompt question query instruction frage anfrage aufgabe pregunta consulta domanda requete pergunta "
     "вопрос 问题 指令 質問 질문"
 )
@@ -190,19 +190,17 @@ def _proposal(kinds: Kinds) -> Proposal | None:
 def _conversation(kinds: Kinds, texts: Texts) -> Proposal | None:
     """A list of messages; or one that the user has the last word of, and the text that answers it."""
     found = {kind: key for key, kind in reversed(kinds) if kind in ("turns", "open", "asked")}
-    asked = found.get("open") or found.get("asked") or ""
+    question = found.get("open") or found.get("asked") or ""
     answered = _answered_in(texts)
-    if asked and answered and "turns" not in found:
-        why = f"`{asked}` is a list of messages, `{answered}` reads like what is answered"
-        return Proposal({"prompt": asked, "completion": answered}, why)
+    if question and answered and "turns" not in found:
+        why = f"`{question}` is a list of messages, `{answered}` reads like what is answered"
+        return Proposal({"prompt": question, "completion": answered}, why)
     if turns := found.get("turns") or found.get("open"):
         return Proposal({"messages": turns}, f"`{turns}` is a list of messages")
-    if not asked:
+    if not question:
         return None
-    why = (
-        f"`{asked}` is a list of messages that nobody answers: prompts alone, as grpo and ppo take"
-    )
-    return Proposal({"prompt": asked}, why)
+    why = f"`{question}` is a list of messages that nobody answers: prompts alone, as grpo and ppo take"
+    return Proposal({"prompt": question}, why)
 
 
 def _questions(kinds: Kinds, texts: Texts) -> Proposal | None:
@@ -237,7 +235,7 @@ def _stem(key: str) -> list[str]:
 
 
 def _prompts_alone(texts: Texts) -> Proposal | None:
-    prompt = _named([key for key, kind in texts.items() if kind == "text"], _ASKED)
+    prompt = _named([key for key, kind in texts.items() if kind == "text"], _QUESTIONS)
     others = _others(texts, prompt)
     if not prompt or _named(others, (*_CONTEXT, *_ANSWERABLE, *_PASSAGES)):
         return None

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.guard.duplicates.alike import alike, num_common
+from finewright.guard.duplicates.contrast import have_other_facts
+from finewright.guard.duplicates.middle import middles
 from finewright.guard.duplicates.words import wordings
 from finewright.schema.rows import Row
 
@@ -182,3 +184,22 @@ def test_an_ordinary_word_of_a_long_text_and_moved_prose_beside_code_are_repeats
     code = f"{long} and then the parcel of cash.pay(a, b) goes"
     for words in (("parcel", "cabinet"), ("depot in", "in depot")):
         assert share(chat(code, LONG), chat(code.replace(*words, 1), LONG)) is not None
+
+
+@given(st.lists(st.integers(0, 3), max_size=12), st.lists(st.integers(0, 3), max_size=12))
+def test_what_two_texts_begin_and_end_with_is_taken_off_once(a: list[int], b: list[int]) -> None:
+    head, tail, one, other = middles(np.array(a, np.uint32), np.array(b, np.uint32))
+    assert [*a[:head], *one.tolist(), *a[len(a) - tail :]] == a
+    assert [*b[:head], *other.tolist(), *b[len(b) - tail :]] == b
+    assert a[:head] == b[:head] and a[len(a) - tail :] == b[len(b) - tail :]
+    assert not (len(one) and len(other)) or (one[0] != other[0] and one[-1] != other[-1])
+
+
+def test_other_facts_are_seen_before_the_words_are_compared() -> None:
+    def facts(text: str) -> np.ndarray:
+        return wordings([chat(text, "yes")])[0].prompt
+
+    assert have_other_facts(facts("pay 17 to 4"), facts("pay 4 to 18"))
+    assert not have_other_facts(facts("pay 17 to 4"), facts("pay 4"))
+    # `ten` may stand for 10 on either side.
+    assert not have_other_facts(facts("pay 10 and twelve"), facts("pay ten and 12"))

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.guard.duplicates.contrast import difference
+from finewright.guard.duplicates.contrast import difference, have_other_facts
+from finewright.guard.duplicates.middle import Middles, middles
 from finewright.guard.duplicates.words import Spelling, Wording, uncapital
 
 if TYPE_CHECKING:
@@ -30,15 +31,21 @@ def alike(one: Wording, other: Wording, similarity: float) -> float | None:
     if one.key != other.key:
         return None
     pairs = list(zip(one[:2], other[:2], strict=True))
-    common = [num_common(uncapital(a), uncapital(b)) for a, b in pairs]
-    sizes = [(len(a), len(b)) for a, b in pairs]
-    if 2 * sum(common) < (similarity - _DOUBT) * sum(map(sum, sizes)):
+    between = [middles(uncapital(a), uncapital(b)) for a, b in pairs]
+    # Rows of one template differ in their facts, and that is seen at once.
+    if any(have_other_facts(part.one, part.other) for part in between):
         return None
-    parts = [
-        _compared(*pair, num, one.spelled, other.spelled)
-        for pair, num in zip(pairs, common, strict=True)
-    ]
-    if any(part.is_contrast for part in parts) or _is_conflict(parts):
+    common = [_num_common(part) for part in between]
+    num_words = sum(len(a) + len(b) for a, b in pairs)
+    if 2 * sum(common) < (similarity - _DOUBT) * num_words:
+        return None
+    parts: list[_Part] = []
+    for pair, num in zip(pairs, common, strict=True):
+        part = _compared(*pair, num, one.spelled, other.spelled)
+        if part.is_contrast:
+            return None
+        parts.append(part)
+    if _is_conflict(parts):
         return None
     share = 2 * sum(part.common for part in parts) / max(1, sum(sum(part.sizes) for part in parts))
     is_near = share >= similarity and all(_is_part_near(part, similarity) for part in parts)
@@ -62,7 +69,7 @@ def _compared(
     spelled_one: Spelling,
     spelled_other: Spelling,
 ) -> _Part:
-    found = difference(one.tolist(), other.tolist(), spelled_one, spelled_other)
+    found = difference(one, other, spelled_one, spelled_other)
     sizes = (len(one) - found.fillers[0], len(other) - found.fillers[1])
     alike = min(common + found.num_alike, *sizes)
     is_contrast = found.is_contrast or found.is_no_repeat
@@ -74,11 +81,11 @@ def num_common(one: "NDArray[np.uint32]", other: "NDArray[np.uint32]") -> int:
 
     Bit-parallel, one long integer per row of the table: Hyyrö 2004, "Bit-parallel LCS-length
     computation revisited"."""
-    a, b = one.tolist(), other.tolist()
-    head = _num_alike(a, b)
-    a, b = a[head:], b[head:]
-    tail = _num_alike(a[::-1], b[::-1])
-    a, b = a[: len(a) - tail], b[: len(b) - tail]
+    return _num_common(middles(one, other))
+
+
+def _num_common(between: Middles) -> int:
+    a, b = between.one.tolist(), between.other.tolist()
     places: dict[int, int] = {}
     for i, word in enumerate(a):
         places[word] = places.get(word, 0) | 1 << i
@@ -87,7 +94,7 @@ def num_common(one: "NDArray[np.uint32]", other: "NDArray[np.uint32]") -> int:
     for word in b:
         matched = unused & places.get(word, 0)
         unused = ((unused + matched) | (unused - matched)) & every
-    return head + tail + len(a) - unused.bit_count()
+    return between.head + between.tail + len(a) - unused.bit_count()
 
 
 def _is_conflict(parts: Sequence[_Part]) -> bool:
@@ -110,8 +117,3 @@ def _is_part_near(part: _Part, similarity: float) -> bool:
     if part.num_replaced and num_words < _SHORT_TEXT:
         return False
     return num_words - part.common <= math.floor(allowed + 1e-9) and part.num_other <= num_other
-
-
-def _num_alike(one: Sequence[int], other: Sequence[int]) -> int:
-    pairs = zip(one, other, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

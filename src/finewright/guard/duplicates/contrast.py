@@ -8,11 +8,14 @@ Covered: words of `lexicon`, mostly English, some of seven other languages; name
 a sentence. Not covered: opposites that no list has."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
+from functools import cache, lru_cache, reduce
 from operator import or_
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from finewright.guard.duplicates.code import CALL, OPERATORS, decides, is_code
 from finewright.guard.duplicates.lexicon.lists import (
@@ -24,10 +27,17 @@ from finewright.guard.duplicates.lexicon.lists import (
     is_opposite_of_any,
     numerals,
 )
-from finewright.guard.duplicates.words import Spelling, is_capital, is_fact, number_of
+from finewright.guard.duplicates.middle import middles
+from finewright.guard.duplicates.words import (
+    Spelling,
+    are_capital,
+    are_facts,
+    is_fact,
+    number_of,
+    uncapital,
+)
 
 _SIGNS = frozenset("-+*/%=&|^$€£¥₹")
-_CAPITAL = 2
 _MOST_CAPITALS = 0.6
 _LONG, _VERY_LONG = 4, 8
 _MOST_LETTERS = 4
@@ -53,7 +63,7 @@ class WordDifference(NamedTuple):
 
 @dataclass(slots=True)
 class _Side:
-    """The words that one text has and the other has not."""
+    """The words that one text has and the other has not; `names` are those with a capital somewhere."""
 
     words: list[str] = field(default_factory=list)
     facts: list[int] = field(default_factory=list)
@@ -61,20 +71,24 @@ class _Side:
 
 
 def difference(
-    one: Sequence[int], other: Sequence[int], spelled_one: Spelling, spelled_other: Spelling
+    one: NDArray[np.uint32],
+    other: NDArray[np.uint32],
+    spelled_one: Spelling,
+    spelled_other: Spelling,
 ) -> WordDifference:
     """How two texts, as numbers of words, differ; their order is not looked at but for `exchanged`."""
-    plain, plain_other = ([word & ~_CAPITAL for word in words] for words in (one, other))
-    if plain == plain_other:
+    plain, plain_other = uncapital(one), uncapital(other)
+    between = middles(plain, plain_other)
+    middle, middle_other = between.one.tolist(), between.other.tolist()
+    if not middle and not middle_other:
         return WordDifference(False, False, (0, 0), (0, 0), 0)
-    a, b = Counter(plain), Counter(plain_other)
-    left = _side(one, (a - b).elements(), spelled_one)
-    right = _side(other, (b - a).elements(), spelled_other)
+    a, b = Counter(middle), Counter(middle_other)
+    left = _side(one, _in_order(a - b, plain), spelled_one)
+    right = _side(other, _in_order(b - a, plain_other), spelled_other)
     num_alike = _without_numerals(left, right) + _without_alike(left, right)
     # Small words count here, as in `from` and `to`.
     are_opposite = any_opposed(left.words, right.words)
-    in_code = is_code(plain, plain_other)
-    is_other_code = in_code and _is_other_code(left, right)
+    is_other_code = _is_other_code(left, right) and is_code(plain.tolist(), plain_other.tolist())
     dropped = tuple(_without_fillers(side) for side in (left, right))
     num_facts = [len(side.facts) for side in (left, right)]
     return WordDifference(
@@ -86,19 +100,48 @@ def difference(
     )
 
 
-def _side(words: Sequence[int], only: Iterable[int], spelled: Spelling) -> _Side:
+def have_other_facts(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:
+    """Has each text a fact that the other has not, not even as a word? Enough for a contrast."""
+    facts, other_facts = (words[are_facts(words)].tolist() for words in (one, other))
+    if not facts or not other_facts:
+        return False
+    a, b = Counter[int](facts), Counter[int](other_facts)
+    return all(only.keys() - _spelled_facts() for only in (a - b, b - a))
+
+
+@cache
+def _spelled_facts() -> frozenset[int]:
+    """The numbers of the facts that number words stand for."""
+    return frozenset(map(number_of, numerals().values()))
+
+
+def _in_order(only: Counter[int], words: NDArray[np.uint32]) -> list[int]:
+    """The counted words in the order in which the text first has them."""
+    if len(only) > 1:
+        where = words.tolist()
+        return [word for key in sorted(only, key=where.index) for word in [key] * only[key]]
+    return list(only.elements())
+
+
+def _side(words: NDArray[np.uint32], only: Sequence[int], spelled: Spelling) -> _Side:
     side = _Side()
+    names = _names(words) if only else frozenset()
     for number in only:
         word = spelled.get(number)
         if is_fact(number) or word is None:
             side.facts.append(number)
-        else:
-            side.words.append("not" if word in _NOT else word)
-    capitals = {word & ~_CAPITAL for word in words if is_capital(word)}
-    # Where nearly all words have capitals, they say nothing.
-    if sum(map(is_capital, words)) <= _MOST_CAPITALS * len(words):
-        side.names = {spelled.get(number) or "" for number in capitals}
+            continue
+        side.words.append("not" if word in _NOT else word)
+        if number in names:
+            side.names.add(word)
     return side
+
+
+def _names(words: NDArray[np.uint32]) -> frozenset[int]:
+    """The words with a capital; where nearly all have one, it says nothing."""
+    capitals = words[are_capital(words)]
+    is_said = len(capitals) <= _MOST_CAPITALS * len(words)
+    return frozenset(uncapital(capitals).tolist() if is_said else ())
 
 
 def _without_numerals(left: _Side, right: _Side) -> int:
@@ -121,8 +164,17 @@ def _without_alike(left: _Side, right: _Side) -> int:
         return num
     num, kept = 0, []
     for word in left.words:
-        may_be = (w for w in right.words if _may_be_alike(word, w))
-        same = next((w for w in may_be if _are_alike(word, w, left, right)), None)
+        letters = _letters(word)
+        same = next(
+            (
+                w
+                for w in right.words
+                # A quick look, which two slips of the pen pass: each takes one letter, or brings one.
+                if ((letters ^ _letters(w)).bit_count() <= _MOST_LETTERS or are_same(word, w))
+                and _are_alike(word, w, left, right)
+            ),
+            None,
+        )
         if same is None:
             kept.append(word)
         else:
@@ -130,11 +182,6 @@ def _without_alike(left: _Side, right: _Side) -> int:
             num += 1
     left.words = kept
     return num
-
-
-def _may_be_alike(one: str, other: str) -> bool:
-    """A quick look, which two slips of the pen pass: each takes one letter, or brings one."""
-    return (_letters(one) ^ _letters(other)).bit_count() <= _MOST_LETTERS or are_same(one, other)
 
 
 @lru_cache(100_000)
@@ -146,21 +193,27 @@ def _letters(word: str) -> int:
 def _are_alike(one: str, other: str, left: _Side, right: _Side) -> bool:
     if one == other or are_same(one, other):
         return True
-    if are_opposed(one, other) or {one, other} <= alone():
+    if not is_misspelled(one, other) or are_opposed(one, other) or {one, other} <= alone():
         return False
     are_names = one in left.names and other in right.names
-    return is_misspelled(one, other) and (not are_names or min(len(one), len(other)) > _LONG)
+    return not are_names or min(len(one), len(other)) > _LONG
 
 
 def is_misspelled(one: str, other: str) -> bool:
     """Is one word the other with a slip of the pen: a letter more, less, other, or two exchanged?
 
     Words of eight letters may have two such slips; words of three only exchanged letters."""
-    short, long = sorted((len(one), len(other)))
+    short, long = len(one), len(other)
+    if short > long:
+        short, long = long, short
     if short < _LONG:
         return short == long and sorted(one) == sorted(other) and _num_slips(one, other) == 1
     most = 2 if short >= _VERY_LONG else 1
-    return long - short <= most and _num_slips(one, other) <= most
+    return (
+        long - short <= most
+        and (_letters(one) ^ _letters(other)).bit_count() <= 2 * most
+        and _num_slips(one, other) <= most
+    )
 
 
 def _num_slips(one: str, other: str) -> int:
@@ -191,13 +244,18 @@ def is_content(number: int, word: str | None) -> bool:
     return word is None or is_fact(number) or not _is_filler(word)
 
 
-@lru_cache(10_000)
+@lru_cache(100_000)
 def _is_filler(word: str) -> bool:
     """Does it hardly say anything, misspelled or not?"""
     if word in fillers():
         return True
     may_be = len(word) > _LONG and word not in alone() and not is_opposite_of_any(word)
-    return may_be and any(len(known) > _LONG and is_misspelled(word, known) for known in fillers())
+    return may_be and any(is_misspelled(word, known) for known in _long_fillers())
+
+
+@cache
+def _long_fillers() -> tuple[str, ...]:
+    return tuple(word for word in fillers() if len(word) > _LONG)
 
 
 def _is_contrast(left: _Side, right: _Side) -> bool:
@@ -227,13 +285,13 @@ def _is_telling(word: str, side: _Side) -> bool:
     return is_flag or word in alone() or word in OPERATORS or word in side.names
 
 
-def _is_exchange(one: Sequence[int], other: Sequence[int]) -> bool:
+def _is_exchange(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:
     """Did two things change places: `from A to B`, `from B to A`?"""
     if len(one) != len(other):
         return False
-    differing = [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
-    start, end = differing[0], differing[-1] + 1
-    a, b = list(one[start:end]), list(other[start:end])
+    differing = np.flatnonzero(one != other)
+    start, end = int(differing[0]), int(differing[-1]) + 1
+    a, b = one[start:end].tolist(), other[start:end].tolist()
     sizes = range(1, _LONGEST_MOVED + 1)
     # Two neighbours that change places are a slip in prose, and another call in code.
     most = len(a) - (CALL not in one[max(0, start - 2) : end])

@@ -59,7 +59,7 @@ def same_question(one: Wording, other: Wording) -> float | None:
     least = _LEAST_BEFORE if min(of_sides) < _LONG else _LEAST_BEFORE_IF_LONG
     if 2 * content < least * sum(of_sides):
         return None
-    found = difference(one.prompt.tolist(), other.prompt.tolist(), one.spelled, other.spelled)
+    found = difference(one.prompt, other.prompt, one.spelled, other.spelled)
     if found.is_contrast:
         return None
     content += found.num_alike

@@ -38,7 +38,7 @@ def semantic_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Origin
             return None
         parts = zip(one[:2], other[:2], strict=True)
         spelled = (one.spelled, other.spelled)
-        is_other = any(difference(a.tolist(), b.tolist(), *spelled).is_contrast for a, b in parts)
+        is_other = any(difference(a, b, *spelled).is_contrast for a, b in parts)
         return None if is_other else cosine
 
     return leaders(_close(prompts, answered, similarity), near)

@@ -199,9 +199,14 @@ def is_fact(number: int) -> bool:
     return bool(number & _FACT)
 
 
-def is_capital(number: int) -> bool:
-    """Is it that of a word with a capital letter inside a sentence?"""
-    return bool(number & _CAPITAL)
+def are_facts(words: "NDArray[np.uint32]") -> "NDArray[np.bool_]":
+    """Of each number, is it that of a word with a digit in it?"""
+    return (words & np.uint32(_FACT)).astype(bool)
+
+
+def are_capital(words: "NDArray[np.uint32]") -> "NDArray[np.bool_]":
+    """Of each number, is it that of a word with a capital letter inside a sentence?"""
+    return (words & np.uint32(_CAPITAL)).astype(bool)
 
 
 def uncapital(words: "NDArray[np.uint32]") -> "NDArray[np.uint32]":

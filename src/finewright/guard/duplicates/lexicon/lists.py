@@ -39,6 +39,7 @@ def numerals() -> dict[str, str]:
     return small | {word: str(10 * (i + 3)) for i, word in enumerate(_TENS.split())}
 
 
+@lru_cache(100_000)
 def stem(word: str) -> str:
     """The word without its commonest endings."""
     for ending in _ENDINGS:
@@ -92,7 +93,8 @@ def is_opposite_of_any(word: str) -> bool:
 def are_same(one: str, other: str) -> bool:
     """Do the words stand for each other?"""
     lines = _synonyms()
-    return bool(lines.get(one, _NONE) & lines.get(other, _NONE))
+    of_one = lines.get(one)
+    return of_one is not None and not of_one.isdisjoint(lines.get(other, _NONE))
 
 
 _NONE: frozenset[int] = frozenset()

@@ -191,7 +191,7 @@ def test_what_two_texts_begin_and_end_with_is_taken_off_once(a: list[int], b: li
     head, tail, one, other = middles(np.array(a, np.uint32), np.array(b, np.uint32))
     assert [*a[:head], *one.tolist(), *a[len(a) - tail :]] == a
     assert [*b[:head], *other.tolist(), *b[len(b) - tail :]] == b
-    assert a[:head] == b[:head] and a[len(a) - tail :] == b[len(b) - tail :]
+    assert (a[:head], a[len(a) - tail :]) == (b[:head], b[len(b) - tail :])
     assert not (len(one) and len(other)) or (one[0] != other[0] and one[-1] != other[-1])
 
 
@@ -199,7 +199,7 @@ def test_other_facts_are_seen_before_the_words_are_compared() -> None:
     def facts(text: str) -> np.ndarray:
         return wordings([chat(text, "yes")])[0].prompt
 
-    assert have_other_facts(facts("pay 17 to 4"), facts("pay 4 to 18"))
-    assert not have_other_facts(facts("pay 17 to 4"), facts("pay 4"))
+    assert have_other_facts(facts("pay 170 to 4"), facts("pay 4 to 180"))
+    assert not have_other_facts(facts("pay 170 to 4"), facts("pay 4"))
     # `ten` may stand for 10 on either side.
     assert not have_other_facts(facts("pay 10 and twelve"), facts("pay ten and 12"))

@@ -42,11 +42,11 @@ def quarantine_ahead(passed: Passed, spec: PoisonSpec) -> Iterator[Problem]:
     if aside:
         yield _of(aside, passed.poison.rows_in)
     if spec.base_model:
-        what = f"{passed.poison.num_low} more suspicions wait for the base model {spec.base_model}"
+        what = f"{passed.poison.num_to_weigh} more suspicions wait for the base model {spec.base_model}"
         when = "which weighs them when the run reads its rows" + (
             ", and may set more aside" if spec.action == "quarantine" else ""
         )
-        if passed.poison.num_low:
+        if passed.poison.num_to_weigh:
             yield Problem(level="info", key="data.poison", message=f"{what}, {when}")
 
 

@@ -93,6 +93,9 @@ class PoisonReport(Model):
         (), description="All high findings, then the 20 strongest low ones."
     )
     num_low: int = Field(0, description="Low findings, also those not listed.")
+    num_to_weigh: int = Field(
+        0, description="Low associations, which a base model may make high: also those not listed."
+    )
     reach: tuple[PoisonReach, ...] = Field(
         (), description="How many wrong labels, turned pairs and exchanged answers could be found."
     )

@@ -1,5 +1,6 @@
 """Workbooks are tables: a row a line, cells as text, sheets of the same columns one after the other."""
 
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -52,6 +53,33 @@ def test_a_formula_that_nobody_computed_is_no_empty_answer(tmp_path):
         2,
         "the formula in B2 has no value: nobody has computed it",
     )
+
+
+def rewritten(path, old, new):
+    """The same workbook with other bytes in its first sheet."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = parts["xl/worksheets/sheet1.xml"]
+    assert old in sheet
+    parts["xl/worksheets/sheet1.xml"] = sheet.replace(old, new)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_formula_that_gave_an_empty_text_is_one(tmp_path):
+    path = book(tmp_path / "a.xlsx", one=[HEAD, ("Q", "A", '=IF(A2="","x","")')])
+    computed = rewritten(path, b'<c r="C2"><f>', b'<c r="C2" t="str"><f>')
+    found = read_rows(computed)
+    assert [row.data["completion"] for row in found.rows] == ["A"]
+    assert not found.problems
+
+
+def test_a_cut_sheet_with_formulas_is_said(tmp_path):
+    path = book(tmp_path / "a.xlsx", one=[HEAD, ("Q", "=A1", "")])
+    cut = rewritten(path, b"</worksheet>", b"")
+    assert any("broken workbook" in problem.message for problem in read_rows(cut).problems)
 
 
 def test_a_workbook_of_a_folder_is_read_beside_its_other_files(tmp_path):

@@ -131,7 +131,9 @@ def _misfits(
         return None
     found: list[Misfit] = []
     powers: list[float] = []
+    num_rows = 0
     for part in parts(items):
+        num_rows += len(part)
         odds, says = look(part)
         power = odds.would_be_found()
         powers.append(power if power >= _LEAST_POWER else 0.0)
@@ -140,14 +142,14 @@ def _misfits(
                 Misfit(part[i].row, float(odds.not_own[i]), says(i))
                 for i in np.flatnonzero(odds.not_own >= SURE).tolist()
             )
-    return _of_parts(kind, found, powers, len(items))
+    return _of_parts(kind, found, powers, num_rows)
 
 
 def _of_parts(
     kind: MisfitKind, found: list[Misfit], powers: Sequence[float], num_rows: int
 ) -> Misfits:
     found.sort(key=lambda misfit: (-misfit.chance, misfit.row))
-    return Misfits(kind, tuple(found), min(num_rows, _MOST_ROWS), sum(powers) / len(powers))
+    return Misfits(kind, tuple(found), num_rows, sum(powers) / len(powers))
 
 
 def parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:

@@ -44,7 +44,7 @@ class Odds:
 
     def would_be_found(self, sure: float = SURE) -> float:
         """The share of rows with another choice that would be so sure, were 3 % of the rows such."""
-        return float((self.others >= sure).mean())
+        return float((self.others >= sure).mean()) if self.others.size else 0.0
 
 
 class _Model(NamedTuple):

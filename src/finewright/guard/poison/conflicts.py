@@ -49,10 +49,15 @@ def conflicts(found: Sequence[AnsweredTurn]) -> list[Conflict]:
     return same + list(_near(firsts, [found[i].prompt for i in firsts], labels))
 
 
-def contradictions(rows: Sequence[Row]) -> list[tuple[int, ...]]:
-    """Places of pairs that ask the same and prefer what another one rejects, a tuple a question.
+class Contradiction(NamedTuple):
+    """Places of the pairs of a question that prefer one answer, and of as many or more that reject it."""
 
-    One of them is wrong, and what they teach cancels out; case and space make no difference."""
+    fewer: tuple[int, ...]
+    more: tuple[int, ...]
+
+
+def contradictions(rows: Sequence[Row]) -> list[Contradiction]:
+    """Pairs that ask the same and prefer what others reject; case and space make no difference."""
     ways: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for i, row in enumerate(rows):
         if row.rejected is not None:
@@ -60,11 +65,12 @@ def contradictions(rows: Sequence[Row]) -> list[tuple[int, ...]]:
             sides = (question, row.messages[at:], row.rejected[at:])
             a, b, c = (" ".join(text_of(side).casefold().split()) for side in sides)
             ways[a, b, c].append(i)
-    return [
-        tuple(sorted([*own, *ways[question, other, one]]))
-        for (question, one, other), own in ways.items()
+    both = (
+        sorted((own, ways[question, other, one]), key=len)
+        for (question, one, other), own in list(ways.items())
         if one < other and (question, other, one) in ways
-    ]
+    )
+    return [Contradiction(tuple(fewer), tuple(more)) for fewer, more in both]
 
 
 def _are_labels(answers: Sequence[str]) -> bool:

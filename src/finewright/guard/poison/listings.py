@@ -78,10 +78,18 @@ def conflicting(rows: Sequence[Row], read: Sequence[AnsweredTurn]) -> Iterator[S
     last = [example for example in read if example.at == example.row.answer_at]
     for c in conflicts(last):
         yield _conflict(rows, tuple(last[d].index for d in c.docs), c.labels, same=c.same)
-    for places in contradictions(rows):
+    for fewer, more in contradictions(rows):
+        is_tie = len(fewer) == len(more)
+        places = sorted([*fewer, *more]) if is_tie else fewer
         items = [(i, rows[i], "") for i in places]
-        reason = f"{len(items)} pairs ask the same and prefer what another one rejects"
-        yield listed("pair", reason, items, is_high=True, score=800.0)
+        what = (
+            f"{len(items)} pairs ask the same and prefer what another one rejects: which of them is wrong"
+            " cannot be told"
+            if is_tie
+            else f"{len(fewer)} of {len(fewer) + len(more)} pairs that ask the same prefer what the others"
+            " reject"
+        )
+        yield listed("pair", what, items, is_high=not is_tie, score=50.0 if is_tie else 800.0)
 
 
 def misfitting(rows: Sequence[Row], found: Misfits) -> Iterator[Suspicion]:

@@ -148,6 +148,7 @@ def _findings(
         rows_suspicious=len(why),
         findings=(*high, *low[:_MOST_LOW]),
         num_low=len(low),
+        num_to_weigh=sum(finding.kind in ("backdoor", "payload") for finding in low),
         weighed_by=base_model,
         rows_weighed=num_weighed,
         problems=tuple(problem_of(finding) for finding in high),

@@ -20,7 +20,7 @@ def cn_ric(text: str) -> bool:
     if not is_date(int(text[6:10]), int(text[10:12]), int(text[12:14])):
         return False
     total = sum(int(digit) * pow(2, 17 - i, _ELEVEN) for i, digit in enumerate(text[:17]))
-    return "0123456789X"[(1 - total) % _ELEVEN] == text[17]
+    return "0123456789X"[(1 - total) % _ELEVEN] == text[17].upper()
 
 
 def ru_inn(digits: str) -> bool:

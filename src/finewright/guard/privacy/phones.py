@@ -89,9 +89,9 @@ _VERSION = re.compile(r"\b(?:version|firmware|release|build|model|v|iso|isbn|no\
 # What a number right after it is, where nothing calls it a phone number.
 _CALLED_OTHER = re.compile(
     r"(?<!\w)(?:orders?|invoices?|parts?|tickets?|case|reference|ref|tracking|serial|item|sku|ssn|sin"
-    r"|заказ[а-я]*|сч[её]т[а-я]*|sipariş|mã đơn"
+    r"|заказ[а-я]*|сч[её]т[а-я]*|sipariş|mã đơn(?: hàng)?|tài khoản"
     r"|bestellung|rechnung|auftrag|commande|facture|pedido|factura|ordine|fattura)"
-    r"(?:\s(?:is|no\.?|nr\.?|number|id))*\s?[:#]?\s?$"
+    r"(?:\s(?:is|no\.?|nr\.?|number|id|số|là))*\s?[:#]?\s?$"
 )
 _OTHER_UNSPACED = re.compile(r"(?:订单|单号|编号|账号|卡号|快递|序列|注文|주문)[^0-9\n]{0,8}$")
 _CHINESE = re.compile(r"1[3-9][0-9](?:[- ]?[0-9]{4}){2}")
@@ -287,6 +287,8 @@ def _called_phone(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
 def _is_called_phone(scan: Scan, match: re.Match[str]) -> bool:
     """Does a word right in front, or right after it, call it a phone number?"""
     before = scan.before(match.start(), 45)
+    if _CALLED_OTHER.search(before[-30:]):
+        return False
     if _LABELLED.search(before) or _LABELLED_UNSPACED.search(before):
         return True
     return _LABEL_AFTER.match(scan.after(match.end(), 24)) is not None

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from finewright.errors import DataError, MissingExtra
 from finewright.rows.containers.found import Found, Unread, said
@@ -26,10 +26,11 @@ _ONE_TABLE = "save each sheet as a file of its own"
 
 def sheet_rows(file: str, path: Path) -> Iterator[Found]:
     """The rows of a workbook; a row is its line in its sheet, counted on over sheets of the same columns."""
-    book, formulas = _opened(path), _uncomputed(path)
+    book = _opened(path)
     header: list[str] = []
     offset, left_out = 0, list[str]()
     try:
+        formulas = _uncomputed(path, book)
         for sheet in book.worksheets:
             num_rows, columns = 0, list[str]()
             for number, cells in enumerate(_records(sheet), start=1):
@@ -59,7 +60,7 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
         yield said(file, what, _ONE_TABLE, level="warning")
 
 
-def _opened(path: Path, *, data_only: bool = True) -> Any:  # Any: openpyxl has no types for us
+def _opened(path: Path) -> Any:  # Any: openpyxl has no types for us
     try:
         from openpyxl import load_workbook
     except ImportError:
@@ -74,28 +75,54 @@ def _opened(path: Path, *, data_only: bool = True) -> Any:  # Any: openpyxl has 
             raise DataError(what, hint="save it anew if you trust it")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return load_workbook(path, read_only=True, data_only=data_only)
+            return load_workbook(path, read_only=True, data_only=True)
     except (zipfile.BadZipFile, ValueError, KeyError, OSError, SyntaxError) as error:
         raise DataError(f"broken workbook: {error}", hint="save it anew, or as CSV") from None
 
 
-def _uncomputed(path: Path) -> dict[tuple[str, int], str]:
-    """(sheet, row) -> the first cell whose formula has no value, as who computes nothing writes it."""
-    with zipfile.ZipFile(path) as archive:
-        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
-        if not any(_FORMULA.search(archive.read(name)) for name in sheets):
-            return {}
+def _uncomputed(path: Path, book: Any) -> dict[tuple[str, int], str]:
+    """(sheet, row) -> the first cell whose formula has no value, as who computes nothing writes it.
+
+    A formula that was computed to an empty text has one. Raises SyntaxError for XML that is cut."""
     found: dict[tuple[str, int], str] = {}
-    written, computed = _opened(path, data_only=False), _opened(path)
-    for sheet, values in zip(written.worksheets, computed.worksheets, strict=True):
-        sheet.reset_dimensions()
-        values.reset_dimensions()
-        rows = zip(sheet.iter_rows(), values.iter_rows(values_only=True), strict=True)
-        for number, (cells, known) in enumerate(rows, start=1):
-            for cell, value in zip(cells, known, strict=False):
-                if value is None and getattr(cell, "data_type", "") == "f":
-                    found.setdefault((sheet.title, number), cell.coordinate)
+    with zipfile.ZipFile(path) as archive:
+        for sheet in book.worksheets:
+            member = sheet._worksheet_path.lstrip(
+                "/"
+            )  # openpyxl says nowhere else which part it is
+            with archive.open(member) as part:
+                if not _has_formulas(part):
+                    continue
+            with archive.open(member) as part:
+                for row, cell in _empty_formulas(part):
+                    found.setdefault((sheet.title, row), cell)
     return found
+
+
+def _has_formulas(part: IO[bytes]) -> bool:
+    before = b""
+    while piece := part.read(1 << 20):
+        if _FORMULA.search(before + piece):
+            return True
+        before = piece[-2:]
+    return False
+
+
+def _empty_formulas(part: IO[bytes]) -> Iterator[tuple[int, str]]:
+    """Row and name of each cell with a formula and without a value."""
+    from openpyxl.xml.functions import iterparse
+
+    number = 0
+    for _, row in iterparse(part):
+        if not row.tag.endswith("}row"):
+            continue
+        number = int(row.get("r") or number + 1)
+        for at, cell in enumerate(row):
+            value = cell.find("{*}v")
+            has_value = value is not None and (bool(value.text) or cell.get("t") == "str")
+            if cell.find("{*}f") is not None and not has_value:
+                yield number, cell.get("r") or f"column {at + 1}"
+        row.clear()
 
 
 def _never_computed(file: str, row: int, cell: str) -> Problem:

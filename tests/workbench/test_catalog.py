@@ -227,6 +227,7 @@ def test_skypilots_csv_gives_on_demand_and_spot(tmp_path: Path, folder: Path):
     ("said", "told"),
     [
         (ImportStatement(), "source: the file does not say it, so you must"),
+        (SAID._replace(source="x"), "source: 'x' says nobody who says so"),
         (SAID._replace(observed_at=""), "observed_at: the file does not say it"),
         (SAID._replace(observed_at="today"), "observed_at: must be a day such as"),
         (SAID._replace(observed_at="2026-12-01"), "observed_at: 2026-12-01 is after today"),
@@ -311,7 +312,9 @@ def test_a_csv_of_something_else_and_a_missing_one_are_refused(tmp_path: Path, f
 
 def test_a_row_that_is_cut_off_is_told_or_counted(tmp_path: Path, folder: Path):
     path = written(tmp_path / "lambdalabs.csv", GPUHUNT + "x,us-east-1\n")
+    path.write_text(path.read_text() + ",us-east-1,1.29,30,200,1,A100,40.0,False,512,nvidia,\n")
     left_out = import_file(path, folder, TODAY, said=SAID).left_out
+    assert left_out["name: first in line 10: the machine has none"] == 1
     assert left_out["gpu_count: first in line 9: '' is no number from 0 on"] == 1
     path = written(tmp_path / "aws" / "vms.csv", SKYPILOT + "x,192\n")
     assert import_file(path, folder, TODAY, said=SAID).left_out["machines without a GPU"] == 2

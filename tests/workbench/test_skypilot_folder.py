@@ -4,9 +4,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 
 from finewright.catalog.price_file import read_prices
-from finewright.catalog.prices import packaged_prices
+from finewright.catalog.prices import packaged_prices, prices
 from finewright.errors import DataError
 from finewright.report.show import text_of
 from finewright.workbench.catalog import ImportStatement, import_file
@@ -16,6 +17,15 @@ SAID = ImportStatement("github.com/skypilot-org/skypilot-catalog", "2026-11-20")
 HEADER = (
     "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,Price,Region,GpuInfo,SpotPrice\n"
 )
+SEEN = {"source": "their page", "observed_at": "2026-11-01"}
+
+
+def written(path: Path, section: str, seen: dict[str, str], **row: object) -> Path:
+    """A file of prices with one row."""
+    path.parent.mkdir(exist_ok=True)
+    row = {"sells": ["machines"], **row} if section == "providers" else row
+    path.write_text(yaml.safe_dump({section: [{**row, **seen}]}))
+    return path
 
 
 @pytest.fixture
@@ -69,3 +79,49 @@ def test_a_folder_without_prices_is_told_how_it_must_lie(tmp_path: Path) -> None
     with pytest.raises(DataError, match="no prices in it") as caught:
         import_file(tmp_path, tmp_path / "own", TODAY, said=SAID)
     assert "PROVIDER/vms.csv" in str(caught.value.hint)
+
+
+def test_a_new_provider_stays_known_whatever_is_imported_or_taken_away(
+    catalog: Path, tmp_path: Path
+) -> None:
+    own, path = tmp_path / "own", catalog / "seeweb" / "vms.csv"
+    plain = tmp_path / "seeweb.csv"
+    plain.write_text("sku,gpu,usd_per_hour\nl4,L4,0.4\n")
+    for each in (path, path, plain, path, plain):
+        import_file(each, own, TODAY, said=SAID)
+        assert "seeweb" in {row.provider for row in prices(own).machines}
+    (own / "machines-seeweb.yaml").unlink()
+    assert [row.num_gpus for row in prices(own).machines if row.provider == "seeweb"] == [2]
+
+
+def test_a_provider_of_the_users_own_file_stays_as_it_is_there(
+    catalog: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    for title in ("Seeweb", "Seeweb of Italy"):
+        written(own / "mine.yaml", "providers", SEEN, name="seeweb", title=title, is_host=True)
+        import_file(catalog / "seeweb" / "vms.csv", own, TODAY, said=SAID)
+        assert [(p.title, p.is_host) for p in prices(own).providers if p.name == "seeweb"] == [
+            (title, True)
+        ]
+
+
+def test_an_import_beside_which_another_file_could_not_be_read_writes_nothing(
+    tmp_path: Path,
+) -> None:
+    own = tmp_path / "own"
+    path = written(tmp_path / "a.yaml", "providers", SEEN, name="neo5", title="Neo")
+    done = Path(import_file(path, own, TODAY).written)
+    before = done.read_text()
+    machine = {"provider": "neo5", "sku": "a", "gpu": "L4", "tier": "spot", "usd_per_hour": 1}
+    written(own / "b.yaml", "machines", {"method": "list", **SEEN}, **machine)
+    written(path, "providers", SEEN, name="neo6", title="Neo")
+    with pytest.raises(DataError, match=r"b.yaml:.*unknown provider 'neo5'"):
+        import_file(path, own, TODAY)
+    assert done.read_text() == before
+
+
+def test_a_folder_is_not_of_one_provider(catalog: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="a folder names the provider of each file itself"):
+        import_file(catalog, tmp_path / "own", TODAY, said=SAID._replace(provider="gcp"))
+    assert not (tmp_path / "own").exists()

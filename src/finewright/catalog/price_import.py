@@ -163,6 +163,8 @@ def _count(row: Mapping[str, str | None], column: str) -> int:
 
 
 def _checked(offer: _Offer) -> _Offer:
+    if not offer.sku:
+        raise _WrongCellError("name", "the machine has none")
     price = Range(low=offer.price, median=offer.price, high=offer.price)
     if why := implausible_price(price, offer.num_gpus, offer.tier):
         raise _WrongCellError("price", f"{offer.price:g} {why}")

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -35,13 +36,18 @@ def packaged_prices() -> PriceCatalog:
     return catalog
 
 
-def prices(user_folder: Path | None = None, *, but: Path | None = None) -> PriceCatalog:
+def prices(
+    user_folder: Path | None = None, *, but: Path | None = None, before: Path | None = None
+) -> PriceCatalog:
     """The packaged facts, and over them the `*.yaml` files of a folder in the order of their names.
 
     A row of the user's replaces the row of the same key. A folder that is not there holds nothing; a
-    file with a mistake raises DataError. `but` is a file to leave out."""
+    file with a mistake raises DataError. `but` is a file to leave out, `before` one to stop at: its rows may
+    name those that are read so far."""
     catalog = packaged_prices()
     for path in user_files(user_folder):
+        if before is not None and path >= before:
+            break
         if but is not None and path.resolve() == but.resolve():
             continue
         catalog = merged(catalog, read_prices(path, catalog))
@@ -51,6 +57,15 @@ def prices(user_folder: Path | None = None, *, but: Path | None = None) -> Price
 def user_files(folder: Path | None) -> list[Path]:
     """The user's files of prices in the order in which they are read."""
     return sorted(folder.glob("*.yaml")) if folder is not None and folder.is_dir() else []
+
+
+def check_readable(path: Path, text: str, today: date) -> None:
+    """Raise DataError where, with the text in the user's file `path`, it or a later one could not be read."""
+    known = prices(path.parent, before=path)
+    known = merged(known, parse_prices(text, str(path), known, today=today))
+    for later in user_files(path.parent):
+        if later > path:
+            known = merged(known, read_prices(later, known))
 
 
 def merged(below: PriceCatalog, above: PriceCatalog) -> PriceCatalog:

@@ -65,7 +65,8 @@ def _overhead(value: Range) -> Range:
 
 
 Name = Annotated[str, Field(min_length=1)]
-Said = Annotated[str, Field(min_length=3)]
+LEAST_SAID = 3
+Said = Annotated[str, Field(min_length=LEAST_SAID)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 Day = Annotated[date, BeforeValidator(_dated)]

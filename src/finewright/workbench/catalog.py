@@ -7,11 +7,12 @@ from datetime import date
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from finewright.catalog.price_file import parse_prices, prices_text, read_prices
+from finewright.catalog.price_file import prices_text, read_prices
 from finewright.catalog.price_import import Format, PriceOrigin, format_of, provider_of, read_csv
 from finewright.catalog.price_litellm import check_map, is_map, read_map
 from finewright.catalog.price_refresh import refreshed
 from finewright.catalog.prices import (
+    check_readable,
     digest,
     gpu_named,
     machines_of,
@@ -22,7 +23,7 @@ from finewright.catalog.prices import (
 from finewright.errors import DataError
 from finewright.estimate.freshness import ends_within, freshness, oldest
 from finewright.schema.aliases import close_choice
-from finewright.schema.catalog import API, Fact, PriceCatalog, Provider
+from finewright.schema.catalog import API, LEAST_SAID, Fact, Machine, PriceCatalog, Provider
 from finewright.schema.catalog_report import (
     CatalogCheck,
     CatalogImport,
@@ -122,17 +123,17 @@ def import_file(
         check_map(path)
         origin = _origin(path, said.provider, said, whole, today)
         apis, left_out = read_map(path, origin, whole)
-        found = PriceCatalog(apis=apis)
-        text = prices_text(found, heading)
         target = user_folder / f"{_slug(f'litellm {origin.provider}')}.yaml"
+        found = _with_providers(PriceCatalog(apis=apis), target)
+        text = prices_text(found, heading)
     else:
         origin = _origin(path, said.provider or provider_of(path, kind), said, whole, today)
         machines, left_out, bad_lines = read_csv(path, kind, origin, whole)
-        found = PriceCatalog(providers=_new_provider(origin, whole), machines=machines)
-        text = prices_text(found, heading)
         target = user_folder / f"{kind}-{_slug(origin.provider)}.yaml"
+        found = _with_providers(PriceCatalog(machines=machines), target)
+        text = prices_text(found, heading)
     # What is written must be readable ever after, whatever stood in a foreign file.
-    parse_prices(text, str(target), whole, today=today)
+    check_readable(target, text, today)
     _write(target, text)
     return CatalogImport(
         path=str(path),
@@ -150,6 +151,9 @@ def _import_folder(
     folder: Path, user_folder: Path, today: date, said: ImportStatement
 ) -> CatalogImport:
     """Each `PROVIDER/vms.csv`; a file of which nothing can be used is told, and stops none of the others."""
+    if said.provider:
+        hint = "leave --provider out, or import the one file"
+        raise DataError(f"{folder}: a folder names the provider of each file itself", hint=hint)
     paths = sorted(folder.glob("*/vms.csv"))
     if not paths:
         hint = "a folder must be laid out as SkyPilot's catalog: PROVIDER/vms.csv"
@@ -184,19 +188,26 @@ def _import_folder(
     )
 
 
-def _new_provider(origin: PriceOrigin, whole: PriceCatalog) -> tuple[Provider, ...]:
-    """A row of a provider that the catalog does not have yet."""
-    if origin.provider in [row.name for row in whole.providers]:
-        return ()
-    return (
-        Provider(
-            name=origin.provider,
-            title=origin.provider,
-            sells=("machines",),
-            source=origin.source,
-            observed_at=origin.observed_at,
-        ),
+def _with_providers(found: PriceCatalog, target: Path) -> PriceCatalog:
+    """The rows with those of their providers that are not packaged, so that they need no other file.
+
+    A provider of a file that is read before the target stays as it is there; another is new."""
+    packaged = {row.name for row in packaged_prices().providers}
+    known = {row.name: row for row in prices(target.parent, before=target).providers}
+    sold: Sequence[Machine | API] = (*found.machines, *found.apis)
+    own = (
+        known.get(name)
+        or Provider(
+            name=name,
+            title=name,
+            sells=("machines",) if found.machines else ("answers",),
+            source=row.source,
+            observed_at=row.observed_at,
+        )
+        for name, row in {each.provider: each for each in sold}.items()
+        if name not in packaged
     )
+    return found.model_copy(update={"providers": tuple(own)})
 
 
 def refresh(user_folder: Path, today: date, *, also: Sequence[str] = ()) -> CatalogRefresh:
@@ -219,7 +230,8 @@ def refresh(user_folder: Path, today: date, *, also: Sequence[str] = ()) -> Cata
         earlier = read_prices(target, whole).apis if target.is_file() else ()
         rows = {api.key(): api for api in (*earlier, *found.apis)}
         heading = f"{_MADE_HERE[2:]} refresh from {found.source} on {today}."
-        _write(target, prices_text(PriceCatalog(apis=tuple(rows.values())), heading))
+        whole_file = _with_providers(PriceCatalog(apis=tuple(rows.values())), target)
+        _write(target, prices_text(whole_file, heading))
     old = {api.key(): api for api in whole.apis}
     return CatalogRefresh(
         source=found.source,
@@ -331,6 +343,9 @@ def _origin(
         if not value:
             hint = "--source ADDRESS --observed-at DAY"
             raise DataError(f"{path}: {key}: the file does not say it, so you must", hint=hint)
+    if len(said.source) < LEAST_SAID:
+        hint = "--source ADDRESS"
+        raise DataError(f"{path}: source: {said.source!r} says nobody who says so", hint=hint)
     try:
         day = date.fromisoformat(said.observed_at)
     except ValueError:

@@ -124,6 +124,17 @@ def test_a_price_that_nobody_found_is_taken_from_other_hosts_and_said() -> None:
     assert any("as other hosts ask for its size" in word for word in said.how)
 
 
+def test_a_run_is_priced_by_the_apis_own_provider() -> None:
+    api = api_named(PRICES, "gpt-4o-mini")
+    own, other = (
+        run_at(PRICES, api.model_copy(update={"provider": name}), None, exactly(1e6))
+        for name in ("openai", "azure")
+    )
+    assert own is not None
+    assert own.usd == exactly(3)
+    assert other is None
+
+
 def test_answers_that_may_wait_a_day_cost_half_in_batches() -> None:
     now, later = (
         cost_of(advise(spec(latency_p95_ms=ms)), "prompt, api") for ms in (15_000, 90_000_000)

@@ -59,7 +59,8 @@ def run_at(
     prices: PriceCatalog, api: API, parameters: int | None, tokens: Range
 ) -> HostedRun | None:
     """A run at an API's own provider; where its price was not found, as other hosts ask for the size."""
-    row = next((row for row in prices.tunings if row.api_model == api.model), None)
+    named = (api.provider, api.model)
+    row = next((row for row in prices.tunings if (row.provider, row.api_model) == named), None)
     if row is None:
         return None
     if row.usd_per_million is not None or parameters is None:

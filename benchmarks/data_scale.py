@@ -4,10 +4,12 @@
     python benchmarks/data_scale.py --rows 20000 --workers 2             # a minute
     python benchmarks/data_scale.py --rows 1000000 --workers 2           # a million: 1.2 GB, see --folder
     python benchmarks/data_scale.py --rows 20000 --rival none            # without datatrove
+    python benchmarks/data_scale.py --rows 20000 --copies 15             # with families of near copies
 
 The rows are made up, of about 1.2 KB, seeded: conversations of words as frequent as in a language, 5 % exact
 repeats, 5 % with about 8 % of their words replaced, 2 % with an e-mail address, IBAN or key in them,
-0.2 % broken lines. Memory is the sum over all processes of what each had at its most, so it says too much.
+0.2 % broken lines. With `--copies`, 40 % of the rows are copies of others, so many of each, with three words
+put in before the answer, of which in every second family one is a number. Memory is the sum over all processes of what each had at its most, so it says too much.
 
 Steps: `chunks` reads, checks, scans and signs; `duplicates` joins the chunks and finds repeats; `files`
 writes. datatrove (its four MinHash steps, 5-grams in 14 bands of 8, as by default) does less: it neither
@@ -50,10 +52,10 @@ def main() -> None:
     folder = options.folder or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        file = folder / f"rows-{options.rows}-{options.seed}.jsonl"
+        file = folder / f"rows-{options.rows}-{options.copies}-{options.seed}.jsonl"
         if not file.exists():
             print("making the rows ...", file=sys.stderr)
-            make(file, options.rows, options.seed)
+            make(file, options.rows, options.seed, options.copies)
         figures = [ours(file, folder, options, "all steps", PrepareSpec())]
         off = PrepareSpec(
             personal_data=PersonalDataSpec(action="off"), secrets=SecretsSpec(action="off")
@@ -77,16 +79,34 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
     parser.add_argument("--rival", choices=("datatrove", "none"), default="datatrove")
+    parser.add_argument("--copies", type=int, default=0, help="of each row of a family; 0: none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="keep the made rows here, and work here")
     parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser.parse_args()
 
 
-def make(path: Path, num_rows: int, seed: int) -> None:
+def make(path: Path, num_rows: int, seed: int, copies: int = 0) -> None:
     rng = random.Random(seed)  # noqa: S311 - no secrets are drawn
+    num_copies = num_rows * 4 // 10 if copies else 0
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines(rng, num_rows))
+        file.writelines(f"{line}\n" for line in lines(rng, num_rows - num_copies))
+        file.writelines(f"{line}\n" for line in families(rng, num_copies, copies))
+
+
+def families(rng: random.Random, num_rows: int, copies: int) -> Iterator[str]:
+    """Copies in any order; the questions and answers are as short as those of a support desk."""
+    bases = [
+        (" ".join(words(rng, rng.randint(8, 40))), " ".join(words(rng, rng.randint(10, 90))))
+        for _ in range(max(1, num_rows // max(1, copies)))
+    ]
+    for _ in range(num_rows):
+        number = rng.randrange(len(bases))
+        put_in = words(rng, 3)
+        if number % 2:
+            put_in[0] = str(rng.randrange(10**6))
+        asked, answer = bases[number]
+        yield json.dumps({"prompt": asked, "completion": f"{' '.join(put_in)} {answer}"})
 
 
 def lines(rng: random.Random, num_rows: int) -> Iterator[str]:

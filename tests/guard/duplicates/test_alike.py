@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.guard.duplicates.alike import alike, num_common
-from finewright.guard.duplicates.contrast import have_other_facts
+from finewright.guard.duplicates.facts import fact_bits, have_other_bits, have_other_facts
 from finewright.guard.duplicates.middle import middles
 from finewright.guard.duplicates.words import wordings
 from finewright.schema.rows import Row
@@ -203,3 +203,14 @@ def test_other_facts_are_seen_before_the_words_are_compared() -> None:
     assert not have_other_facts(facts("pay 170 to 4"), facts("pay 4"))
     # `ten` may stand for 10 on either side.
     assert not have_other_facts(facts("pay 10 and twelve"), facts("pay ten and 12"))
+
+
+@given(
+    st.lists(st.tuples(*[st.lists(st.integers(18, 24), max_size=4)] * 2), min_size=2, max_size=2)
+)
+def test_bits_never_say_more_than_the_facts(rows: list[tuple[list[int], list[int]]]) -> None:
+    texts = [[" ".join(["a", *map(str, part)]) for part in row] for row in rows]
+    found = wordings([chat(*text) for text in texts])
+    if have_other_bits(fact_bits(found), 0, 1):
+        one, other = found[0], found[1]
+        assert any(have_other_facts(a, b) for a, b in zip(one[:2], other[:2], strict=True))

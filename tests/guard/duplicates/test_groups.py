@@ -31,7 +31,7 @@ def test_groups_are_connected_components_in_any_order(pairs, rng) -> None:
 def test_a_row_is_left_out_only_for_one_that_stays(pairs) -> None:
     near = {tuple(sorted(pair)) for pair in pairs if pair[0] != pair[1]}
     ordered = sorted(near, key=lambda pair: (pair[1], pair[0]))
-    found = leaders(ordered, lambda a, b: 0.9 if (a, b) in near else None)
+    found = leaders(ordered, lambda a, b: 0.9 if (a, b) in near else None).found
     for later, kept in found.items():
         assert (kept.row, later) in near
         assert kept.row not in found
@@ -41,4 +41,18 @@ def test_a_row_is_left_out_only_for_one_that_stays(pairs) -> None:
 
 def test_the_end_of_a_chain_stays() -> None:
     near = {(0, 1): 0.9, (1, 2): 0.85}
-    assert leaders(near, lambda a, b: near.get((a, b))) == {1: Original(0, 0.9)}
+    assert leaders(near, lambda a, b: near.get((a, b))).found == {1: Original(0, 0.9)}
+
+
+def test_a_row_is_compared_with_so_many_and_who_is_not_compared_with_all_is_known() -> None:
+    pairs = [(a, b) for b in range(1, 6) for a in range(b)]
+    tried: list[tuple[int, int]] = []
+
+    def near(a: int, b: int) -> float | None:
+        tried.append((a, b))
+        return 0.9 if (a, b) == (0, 5) else None
+
+    led = leaders(pairs, near, most_compared=2)
+    assert tried == [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (0, 4), (1, 4), (0, 5)]
+    assert led.unfinished == {3, 4}
+    assert led.found == {5: Original(0, 0.9)}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from finewright.data.row_warnings import RowWarnings
 from finewright.data.scale.slices import Slice, fates_of
+from finewright.guard.duplicates.facts import fact_bits
 from finewright.guard.duplicates.minhash import (
     NUM_HASHES,
     band_hashes,
@@ -143,6 +144,7 @@ def _near(worded: Wordings, options: Options) -> dict[str, Array]:
     hashed = [band_hashes(part, worded.keys) for part in parts]
     return texts | {
         "keys": worded.keys,
+        "fact_bits": fact_bits(worded),
         "words": worded.words,
         **_spelled(worded.spelled),
         "starts": worded.starts,

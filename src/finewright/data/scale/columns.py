@@ -21,7 +21,7 @@ _KNOWN, _ENDS, _SPELLED = "known.u32", "ends.i64", "spelled.u8"
 
 
 class Columns:
-    """Of every row that may be kept: its id and its hashes in memory (64 bytes), the rest in files.
+    """Of every row that may be kept: its id and its hashes in memory (80 bytes), the rest in files.
 
     Row i of all is row `i - offsets[c]` of chunk c."""
 
@@ -30,7 +30,7 @@ class Columns:
         folder.mkdir(exist_ok=True)
         parts: dict[str, list[NDArray[Any]]] = {}
         names = ["places", "ids", "texts", "facts"]
-        names += ["keys", "starts", "answers"] if with_near else []
+        names += ["keys", "starts", "answers", "fact_bits"] if with_near else []
         sizes, num_words = [], 0
         known, spelled = [0], [0]
         for path in chunks:
@@ -46,12 +46,13 @@ class Columns:
                     num_words += len(chunk["words"])
                     known.append(known[-1] + len(chunk["known"]))
                     spelled.append(spelled[-1] + len(chunk["spelled"]))
-        joined = {name: np.concatenate(columns) for name, columns in parts.items()}
+        joined = {name: np.concatenate(columns, axis=-1) for name, columns in parts.items()}
         self.offsets = np.cumsum([0, *sizes])
         self.places, self.ids, self.texts = (joined[name] for name in ("places", "ids", "texts"))
         self._facts = joined["facts"]
         if with_near:
             self._keys, self._answers = joined["keys"], joined["answers"]
+            self._fact_bits = joined["fact_bits"]
             self._starts = np.append(joined["starts"], num_words)
             self._words = _mapped(folder / _WORDS, np.uint32)
             self._vocabularies = _vocabularies(folder, known, spelled)
@@ -77,6 +78,10 @@ class Columns:
     def facts(self) -> NDArray[np.uint64]:
         """Each row's hash of its facts."""
         return self._facts
+
+    def fact_bits(self) -> NDArray[np.uint64]:
+        """Each row's facts, asked and answered."""
+        return self._fact_bits
 
     def agreement(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
         """Of each pair, the share of hashes whose lowest byte agrees, less what chance gives."""

@@ -15,7 +15,7 @@ import numpy as np
 from finewright.data.scale.chunk import Options, SliceTally, made_of
 from finewright.data.scale.columns import Columns
 from finewright.data.scale.engines import engine_named
-from finewright.data.scale.repeats import Repeats, repeats_in
+from finewright.data.scale.repeats import MOST_COMPARED, Repeats, repeats_in
 from finewright.data.scale.slices import (
     SLICE_BYTES,
     Slice,
@@ -224,7 +224,11 @@ def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> Prep
 
 
 def _of_repeats(repeats: Repeats, spec: DuplicatesSpec) -> Iterator[Problem]:
-    """How many near repeats are left out, or stay."""
+    """How many near repeats are left out, or stay, and what was not looked at."""
+    if num := repeats.num_unfinished:
+        rows = "1 row is" if num == 1 else f"{num} rows are"
+        most = f"compared with the {MOST_COMPARED} that are most so"
+        yield Problem(level="info", message=f"{rows} like many others: {most}, not with all")
     num_near = int((~repeats.is_exact).sum())
     rows = "1 row says" if num_near == 1 else f"{num_near} rows say"
     what = f"{rows} nearly the same as another"

@@ -6,23 +6,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.data.scale.columns import Columns
-from finewright.guard.duplicates.alike import alike
 from finewright.guard.duplicates.candidates import candidates
 from finewright.guard.duplicates.groups import leaders
 from finewright.guard.duplicates.minhash import bands_for
+from finewright.guard.duplicates.near import nearness
 from finewright.schema.duplicates import DuplicateKind, DuplicatesSpec
+
+# Where more rows are alike, and no repeats of each other, a row is compared with those that agree most.
+MOST_COMPARED = 12
+_BLOCK = 1 << 16
 
 
 class Repeats(NamedTuple):
     """Rows (by place) that repeat an earlier one, in order; which one, how near, in which way.
 
-    `dropped` says which do not go on."""
+    `dropped` says which do not go on, `num_unfinished` how many were not compared with all like them."""
 
     rows: NDArray[np.int64]
     of: NDArray[np.int64]
     similarity: NDArray[np.float64]
     is_exact: NDArray[np.bool_]
     dropped: NDArray[np.bool_]
+    num_unfinished: int
 
     def kind(self, i: int) -> DuplicateKind:
         """The kind of the i-th repeat."""
@@ -41,8 +46,11 @@ def repeats_in(columns: Columns, spec: DuplicatesSpec) -> Repeats:
     is_exact = np.zeros(num_rows, bool)
     is_exact[exact.rows] = True
     of[exact.rows] = exact.of
+    num_unfinished = 0
     if spec.near != "off":
-        _add_near(columns, spec.similarity, np.flatnonzero(~is_exact), of, similarity)
+        num_unfinished = _add_near(
+            columns, spec.similarity, np.flatnonzero(~is_exact), of, similarity
+        )
     rows = np.flatnonzero(of != np.arange(num_rows))
     is_dropped = np.zeros(num_rows, bool)
     is_dropped[is_exact] = spec.exact == "drop"
@@ -50,7 +58,9 @@ def repeats_in(columns: Columns, spec: DuplicatesSpec) -> Repeats:
     is_dropped[is_near] = spec.near == "drop"
     # A repeat goes where the row goes that it repeats; that of an exact one may itself be near another.
     is_dropped[rows] |= is_dropped[of[rows]]
-    return Repeats(rows, of[rows], similarity[rows], is_exact[rows], is_dropped[rows])
+    return Repeats(
+        rows, of[rows], similarity[rows], is_exact[rows], is_dropped[rows], num_unfinished
+    )
 
 
 class _Later(NamedTuple):
@@ -74,17 +84,31 @@ def _add_near(
     among: NDArray[np.int64],
     of: NDArray[np.int64],
     shares: NDArray[np.float64],
-) -> None:
+) -> int:
+    """Say of each near row which one it repeats; how many were not compared with all that are like them."""
     same = _later(columns.texts, among)
     of[same.rows] = same.of
     rest = np.setdiff1d(among, same.rows, assume_unique=True)
-    met = candidates(columns, bands_for(similarity), similarity, rest)
-    found = leaders(
+    met = _likest_first(columns, candidates(columns, bands_for(similarity), similarity, rest))
+    led = leaders(
         ((int(one), int(other)) for one, other in met),
-        lambda one, other: alike(columns[one], columns[other], similarity),
+        nearness(columns, similarity),
+        MOST_COMPARED,
     )
-    for later, kept in found.items():
+    for later, kept in led.found.items():
         of[later], shares[later] = kept
     # What is the same text as a row that is near another is near that one.
     shares[same.rows] = shares[same.of]
     of[same.rows] = of[same.of]
+    return len(led.unfinished - led.found.keys())
+
+
+def _likest_first(columns: Columns, met: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The pairs, of a later row with more than can be compared first those whose signatures agree most."""
+    _, which, counts = np.unique(met[:, 1], return_inverse=True, return_counts=True)
+    many = np.flatnonzero(counts[which] > MOST_COMPARED)
+    agreement = np.zeros(len(met), np.float32)
+    for start in range(0, len(many), _BLOCK):
+        part = many[start : start + _BLOCK]
+        agreement[part] = columns.agreement(met[part])
+    return met[np.lexsort((met[:, 0], -agreement, met[:, 1]))]

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.guard.duplicates.contrast import difference, have_other_facts
+from finewright.guard.duplicates.contrast import NO_DIFFERENCE, difference
+from finewright.guard.duplicates.facts import have_other_facts
 from finewright.guard.duplicates.middle import Middles, middles
 from finewright.guard.duplicates.words import Spelling, Wording, uncapital
 
@@ -69,7 +70,8 @@ def _compared(
     spelled_one: Spelling,
     spelled_other: Spelling,
 ) -> _Part:
-    found = difference(one, other, spelled_one, spelled_other)
+    is_same = common == len(one) == len(other)
+    found = NO_DIFFERENCE if is_same else difference(one, other, spelled_one, spelled_other)
     sizes = (len(one) - found.fillers[0], len(other) - found.fillers[1])
     alike = min(common + found.num_alike, *sizes)
     is_contrast = found.is_contrast or found.is_no_repeat

@@ -28,6 +28,9 @@ class Signed(Protocol):
     def facts(self) -> NDArray[np.uint64]:
         """Each row's hash of its facts."""
 
+    def fact_bits(self) -> NDArray[np.uint64]:
+        """Each row's facts, asked and answered: see `facts.fact_bits`."""
+
     def agreement(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
         """Of each pair, the share of hashes that agree: an estimate of its Jaccard similarity."""
 

@@ -31,7 +31,6 @@ from finewright.guard.duplicates.middle import middles
 from finewright.guard.duplicates.words import (
     Spelling,
     are_capital,
-    are_facts,
     is_fact,
     number_of,
     uncapital,
@@ -61,6 +60,9 @@ class WordDifference(NamedTuple):
     num_alike: int
 
 
+NO_DIFFERENCE = WordDifference(False, False, (0, 0), (0, 0), 0)
+
+
 @dataclass(slots=True)
 class _Side:
     """The words that one text has and the other has not; `names` are those with a capital somewhere."""
@@ -79,10 +81,9 @@ def difference(
     """How two texts, as numbers of words, differ; their order is not looked at but for `exchanged`."""
     plain, plain_other = uncapital(one), uncapital(other)
     between = middles(plain, plain_other)
-    middle, middle_other = between.one.tolist(), between.other.tolist()
-    if not middle and not middle_other:
-        return WordDifference(False, False, (0, 0), (0, 0), 0)
-    a, b = Counter(middle), Counter(middle_other)
+    if not len(between.one) and not len(between.other):
+        return NO_DIFFERENCE
+    a, b = Counter(between.one.tolist()), Counter(between.other.tolist())
     left = _side(one, _in_order(a - b, plain), spelled_one)
     right = _side(other, _in_order(b - a, plain_other), spelled_other)
     num_alike = _without_numerals(left, right) + _without_alike(left, right)
@@ -98,21 +99,6 @@ def difference(
         (dropped[0], dropped[1]),
         num_alike,
     )
-
-
-def have_other_facts(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:
-    """Has each text a fact that the other has not, not even as a word? Enough for a contrast."""
-    facts, other_facts = (words[are_facts(words)].tolist() for words in (one, other))
-    if not facts or not other_facts:
-        return False
-    a, b = Counter[int](facts), Counter[int](other_facts)
-    return all(only.keys() - _spelled_facts() for only in (a - b, b - a))
-
-
-@cache
-def _spelled_facts() -> frozenset[int]:
-    """The numbers of the facts that number words stand for."""
-    return frozenset(map(number_of, numerals().values()))
 
 
 def _in_order(only: Counter[int], words: NDArray[np.uint32]) -> list[int]:

@@ -1,6 +1,7 @@
 """Rows joined by pairs: the group of each, and which row of near ones is kept."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
@@ -30,27 +31,44 @@ class Original(NamedTuple):
     similarity: float
 
 
-def leaders(
-    pairs: Iterable[tuple[int, int]], near: Callable[[int, int], float | None]
-) -> dict[int, Original]:
-    """Each row that is near an earlier row which stays, and that row. All others stay.
+@dataclass(slots=True)
+class Leaders:
+    """Each row that is near an earlier row which stays, and that row.
 
-    `pairs` are candidates (earlier, later), sorted by the later. A row is only ever left out for a
-    row that stays and that `near` confirms: in a chain of small edits A, B, C the last one stays,
-    unless it is near A itself. Plain union-find would leave C out for a B that is gone."""
-    found: dict[int, Original] = {}
+    `unfinished` are those that were compared with as many rows as a row may be, and not with all."""
+
+    found: dict[int, Original] = field(default_factory=dict)
+    unfinished: set[int] = field(default_factory=set)
+
+
+def leaders(
+    pairs: Iterable[tuple[int, int]],
+    near: Callable[[int, int], float | None],
+    most_compared: int | None = None,
+) -> Leaders:
+    """Each row that is near an earlier row which stays. All others stay.
+
+    `pairs` are candidates (earlier, later), those of a later row together, after all of each row before.
+    A row is only ever left out for a row that stays and that `near` confirms: in a chain of small edits
+    A, B, C the last one stays, unless it is near A itself. Plain union-find would leave C out for a B that is gone.
+    So a family of repeats costs a comparison a row; rows that are alike and no repeats are compared with
+    each other, each with at most `most_compared`."""
+    led = Leaders()
     tried: set[int] = set()
     last = -1
     for earlier, later in pairs:
         if later != last:
             last, tried = later, set()
-        if later in found:
+        if later in led.found:
             continue
-        stays = found[earlier].row if earlier in found else earlier
+        stays = led.found[earlier].row if earlier in led.found else earlier
         if stays in tried:
+            continue
+        if len(tried) == most_compared:
+            led.unfinished.add(later)
             continue
         tried.add(stays)
         similarity = near(stays, later)
         if similarity is not None:
-            found[later] = Original(stays, similarity)
-    return found
+            led.found[later] = Original(stays, similarity)
+    return led

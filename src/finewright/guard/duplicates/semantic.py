@@ -41,7 +41,7 @@ def semantic_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Origin
         is_other = any(difference(a, b, *spelled).is_contrast for a, b in parts)
         return None if is_other else cosine
 
-    return leaders(_close(prompts, answered, similarity), near)
+    return leaders(_close(prompts, answered, similarity), near).found
 
 
 def _close(

@@ -9,7 +9,8 @@
 The rows are made up, of about 1.2 KB, seeded: conversations of words as frequent as in a language, 5 % exact
 repeats, 5 % with about 8 % of their words replaced, 2 % with an e-mail address, IBAN or key in them,
 0.2 % broken lines. With `--copies`, 40 % of the rows are copies of others, so many of each, with three words
-put in before the answer, of which in every second family one is a number. Memory is the sum over all processes of what each had at its most, so it says too much.
+put in before the answer, of which in every second family one is a number. Memory is the sum over all
+processes of what each had at its most, so it says too much.
 
 Steps: `chunks` reads, checks, scans and signs; `duplicates` joins the chunks and finds repeats; `files`
 writes. datatrove (its four MinHash steps, 5-grams in 14 bands of 8, as by default) does less: it neither

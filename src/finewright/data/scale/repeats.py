@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from finewright.data.scale.columns import Columns
 from finewright.guard.duplicates.candidates import candidates
-from finewright.guard.duplicates.groups import leaders
 from finewright.guard.duplicates.minhash import bands_for
-from finewright.guard.duplicates.near import nearness
+from finewright.guard.duplicates.near import group
 from finewright.schema.duplicates import DuplicateKind, DuplicatesSpec
 
 # Where more rows are alike, and no repeats of each other, a row is compared with those that agree most.
@@ -90,11 +89,7 @@ def _add_near(
     of[same.rows] = same.of
     rest = np.setdiff1d(among, same.rows, assume_unique=True)
     met = _likest_first(columns, candidates(columns, bands_for(similarity), similarity, rest))
-    led = leaders(
-        ((int(one), int(other)) for one, other in met),
-        nearness(columns, similarity),
-        MOST_COMPARED,
-    )
+    led = group(columns, met, similarity, MOST_COMPARED)
     for later, kept in led.found.items():
         of[later], shares[later] = kept
     # What is the same text as a row that is near another is near that one.

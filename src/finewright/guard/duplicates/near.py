@@ -4,7 +4,7 @@ Which measure: see `alike` (share of common words in order) and `minhash` (why b
 `rensa` and `datasketch` make the same signatures; 128 hashes of a row of 160 words take 5 µs here, 12 µs
 with rensa's Rust, so a dependency would buy nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from finewright.guard.duplicates.alike import alike
 from finewright.guard.duplicates.candidates import Signed, candidates
 from finewright.guard.duplicates.exact import repeats
 from finewright.guard.duplicates.facts import fact_bits, have_other_bits
-from finewright.guard.duplicates.groups import Original, leaders
+from finewright.guard.duplicates.groups import Leaders, Original, leaders
 from finewright.guard.duplicates.minhash import Bands, band_hashes, bands_for, signatures
 from finewright.guard.duplicates.words import Wording, Wordings, wordings
 from finewright.schema.rows import Row
@@ -62,7 +62,7 @@ def near_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Original]:
     among = np.array([i for i in range(len(rows)) if i not in same], np.int64)
     signed = SignedRows(worded)
     met = candidates(signed, bands_for(similarity), similarity, among)
-    found = leaders(((int(a), int(b)) for a, b in met), nearness(signed, similarity)).found
+    found = group(signed, met, similarity).found
     for later, first in same.items():
         found[later] = (
             Original(found[first].row, found[first].similarity)
@@ -72,23 +72,24 @@ def near_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Original]:
     return found
 
 
-def nearness(rows: Signed, similarity: float) -> Callable[[int, int], float | None]:
-    """`alike` of two of the rows by their places, most of a template being told apart by their facts."""
+def group(
+    rows: Signed, pairs: NDArray[np.int64], similarity: float, most_compared: int | None = None
+) -> Leaders:
+    """The near repeats among pairs that met: most rows of a template are told apart by their facts."""
     bits = rows.fact_bits()
-
-    def near(one: int, other: int) -> float | None:
-        if have_other_bits(bits, one, other):
-            return None
-        return alike(rows[one], rows[other], similarity)
-
-    return near
+    return leaders(
+        zip(*pairs.T.tolist(), strict=True) if len(pairs) else (),
+        lambda one, other: alike(rows[one], rows[other], similarity),
+        most_compared,
+        lambda one, other: have_other_bits(bits, one, other),
+    )
 
 
 def near_pairs(worded: Wordings, similarity: float) -> Iterator[tuple[int, int, float]]:
     """Every pair (earlier, later) that met and is near, with its similarity."""
     signed = SignedRows(worded)
-    among, near = np.arange(len(worded)), nearness(signed, similarity)
+    among = np.arange(len(worded))
     for a, b in candidates(signed, bands_for(similarity), similarity, among).tolist():
-        share = near(a, b)
+        share = alike(signed[a], signed[b], similarity)
         if share is not None:
             yield a, b, share

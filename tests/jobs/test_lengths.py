@@ -17,8 +17,8 @@ WHERE = "method.supervised.hyperparameters"
 LONG = {"messages": [{"role": r, "content": "the user " * 40} for r in ("user", "assistant")]}
 
 
-def checked(path: Path, **train: object) -> None:
-    settings = METHODS["sft"].model_validate({"method": "sft", **train})
+def checked(path: Path, method: str = "sft", **train: object) -> None:
+    settings = METHODS[method].model_validate({"method": method, **train})
     check_lengths(path, "mine.jsonl", tiny.tiny_chat(), settings, WHERE)
 
 
@@ -46,3 +46,27 @@ def test_rows_that_fit_or_may_be_left_out_are_taken(
     path = tmp_path / "rows.jsonl"
     path.write_bytes(lines(CHAT, LONG))
     checked(path, **train)
+
+
+def test_a_row_is_as_long_as_its_method_takes_it(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(lines({"messages": [CHAT["messages"][0], LONG["messages"][1]]}))
+    checked(path, "grpo", max_length=100, rewards=["exact"])
+    with pytest.raises(ApiError, match="longer than max_length"):
+        checked(path, max_length=100)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([LONG] * 1001, "and at least 995 more"),
+        ([LONG, {"messages": [{"role": "user", "content": "x" * (2 << 20)}]}], "and perhaps more"),
+    ],
+)
+def test_what_was_not_looked_at_is_not_counted(
+    tmp_path: Path, rows: list[dict[str, object]], says: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(lines(*rows))
+    with pytest.raises(ApiError, match=says):
+        checked(path, max_length=100)

@@ -1,10 +1,18 @@
 """Who may do what, ids that are no ids, URLs that nobody fetches, and lists by pages."""
 
+import asyncio
+import json
 import socket
+import threading
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+
+from finewright.gateway.steps import QuestionCaller
+from finewright.jobs.routes import job_routes
 
 from .conftest import Api
 
@@ -157,3 +165,35 @@ def test_a_hundred_jobs_may_wait(api: Api) -> None:
     assert {api.create(training_file=number).status_code for _ in range(100)} == {200}
     found = api.create(training_file=number)
     assert (found.status_code, found.headers["retry-after"]) == (429, "60")
+
+
+def test_a_client_that_leaves_while_its_rows_are_read_gets_no_job(api: Api) -> None:
+    is_read, has_left = threading.Event(), threading.Event()
+
+    def chat_of(base: str) -> None:
+        is_read.set()
+        assert has_left.wait(10)
+
+    app = Starlette(routes=job_routes(replace(api.training, chat_of=chat_of)))
+    wish = json.dumps({"model": "base", "training_file": api.upload()}).encode()
+    messages = [{"type": "http.request", "body": wish}]
+
+    async def receive() -> dict[str, Any]:
+        if messages:
+            return messages.pop()
+        await asyncio.to_thread(is_read.wait, 10)
+        return {"type": "http.disconnect"}
+
+    async def send(message: object) -> None:
+        pass
+
+    async def asked() -> None:
+        headers = [(b"content-type", b"application/json")]
+        state = {"asker": QuestionCaller("key", "train", "")}
+        where = {"path": "/v1/fine_tuning/jobs", "query_string": b"", "method": "POST"}
+        await app({"type": "http", "headers": headers, "state": state, **where}, receive, send)
+        has_left.set()
+
+    asyncio.run(asked())  # and wait for its threads
+    assert is_read.is_set()
+    assert api.training.folder.ids() == []

@@ -1,6 +1,8 @@
-"""A client's wish -> a queued job, where everything in it can be had; else an error that names the key."""
+"""A client's wish -> a job, where everything in it can be had; else an error that names the key."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -17,7 +19,14 @@ from finewright.schema.train_section import METHODS
 from finewright.workbench.coherence import incoherent
 
 
-def create(
+class CheckedJob(NamedTuple):
+    """A job that may be queued, and its files, name in its folder -> where they are."""
+
+    job: TuningJob
+    rows: Mapping[str, Path]
+
+
+def checked_job(
     posted: JobRequest,
     files: FileFolder,
     folder: JobFolder,
@@ -25,8 +34,8 @@ def create(
     chat_of: ChatOf,
     *,
     now: float,
-) -> TuningJob:
-    """The job, queued. `bases`: id that clients know -> what a spec names."""
+) -> CheckedJob:
+    """The job; nothing is kept of it yet. `bases`: id that clients know -> what a spec names."""
     base = _base(posted.model, bases)
     choice = chosen_method(posted, lambda: _reward_runs(folder))
     train = files.find(posted.training_file, "training_file")
@@ -56,8 +65,7 @@ def create(
     if chat is not None:
         where = f"method.{choice.type}.hyperparameters"
         check_lengths(rows[TRAIN], train.filename, chat, choice.settings, where)
-    folder.add(job, rows)
-    return job
+    return CheckedJob(job, rows)
 
 
 def _base(model: str, bases: Mapping[str, str]) -> str:

@@ -80,7 +80,7 @@ class TunedResult(Model):
 class JobState(Model):
     """Where a job stands. `wish` is what its process was asked to do at the time `wished`; `run` is its
     folder's name; a result that is not `served` was unloaded for good. `used` are the numbers that the run
-    takes for hyperparameters which were left to it."""
+    takes for OpenAI's hyperparameters, where no other setting decides."""
 
     status: JobStatus = "queued"
     wish: Literal["", "pause", "cancel"] = ""
@@ -88,7 +88,7 @@ class JobState(Model):
     started: float | None = None
     finished: float | None = None
     run: str = ""
-    used: Mapping[str, float] = {}
+    used: Mapping[str, int | float] = {}
     failure: JobFailure | None = None
     result: TunedResult | None = None
     served: bool = True

@@ -1,21 +1,27 @@
 """Rows that are longer than a job would take, found before it is queued.
 
 A row has a token for each of its bytes at most, so that only long lines are looked at, and of these so many
-at most: a large file is answered in seconds, and what is left is checked again when the job begins."""
+and so many bytes at most: any file is answered in seconds, and the job itself looks at all."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from finewright.errors import DataError
 from finewright.gateway.errors import ApiError
 from finewright.lm.chat import Chat
-from finewright.rows.fates import ReadOptions, RowFate, fates
+from finewright.rows.containers.lines import Line, json_lines, lines_of
+from finewright.rows.containers.manifest import StatedFile
+from finewright.rows.containers.rows import as_stated, container_of
+from finewright.rows.fates import ReadOptions, RowFate, fates_in
 from finewright.schema.train import TrainSettings
 from finewright.store.atomic import os_errors
+from finewright.train.rows import rows_for
 
 ChatOf = Callable[[str], Chat | None]
 """What a spec names -> its chat, None where that one is not on this machine yet."""
-_MOST_LOOKED_AT = 1000
+_MOST_LINES, _MOST_BYTES = 1000, 2 << 20
+"""How much is looked at: a core turns about a megabyte a second into tokens."""
 _SHOWN = 5
 _ROOM = 2
 """Tokens of a template beside a line's own: as many again as the line has bytes is more than any writes."""
@@ -27,43 +33,58 @@ def check_lengths(
     """Raise ApiError that names the rows which are too long; `where` is the object of the hyperparameters."""
     if settings.on_overlong != "error":
         return
-    found = list(_too_long(path, chat, settings.max_length))
+    long = _long_lines(path, settings.max_length // _ROOM)
+    found = list(_too_long(StatedFile(path, filename), long.lines, chat, settings))
     if not found:
         return
     shown = [f"{filename}:{line}: {n} tokens" for line, n in found[:_SHOWN]]
-    more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+    more = [] if long.is_all else ["and perhaps more, not all long rows were looked at"]
+    if len(found) > _SHOWN:
+        more = [f"and {'' if long.is_all else 'at least '}{len(found) - _SHOWN} more"]
     param = f"{where}.max_length"
     what = f"rows are longer than max_length, {settings.max_length} tokens"
     hint = f"raise {param}, or say what happens to them: {where}.on_overlong, drop or truncate"
     raise ApiError("\n".join([what, *shown, *more, hint]), param=param, code="invalid_file")
 
 
-def _too_long(path: Path, chat: Chat, most: int) -> Iterator[tuple[int, int]]:
-    """Lines with more tokens than that, and how many they have."""
+def _too_long(
+    part: StatedFile, lines: list[Line], chat: Chat, settings: TrainSettings
+) -> Iterator[tuple[int, int]]:
+    """Those of the lines that train with more than max_length tokens, and how many they have."""
     from finewright.lm.encode import encode_example
 
-    lines = _long_lines(path, most // _ROOM)
-    if not lines:
-        return
-    for fate in fates(path, ReadOptions()):
-        if not isinstance(fate, RowFate) or fate.row not in lines:
+    for fate in fates_in(as_stated(json_lines(part.name, lines), part), ReadOptions()):
+        if not isinstance(fate, RowFate):
             continue
         try:
-            examples = [encode_example(chat, row) for row in fate.rows]
+            examples = [encode_example(chat, r) for r in rows_for(settings.method, fate.rows).rows]
         except DataError:
             continue  # the job says what is wrong with it
         longest = max((s.num_tokens for each in examples for s in each.sequences), default=0)
-        if longest > most:
+        if longest > settings.max_length:
             yield fate.row, longest
 
 
-def _long_lines(path: Path, most_bytes: int) -> set[int]:
-    """The first lines with more bytes than that."""
-    found: set[int] = set()
-    with os_errors(path), path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if len(line) > most_bytes:
-                found.add(number)
-                if len(found) == _MOST_LOOKED_AT:
-                    break
-    return found
+class _LongLines(NamedTuple):
+    """Lines to look at; `is_all`: no other line of the file is long."""
+
+    lines: list[Line]
+    is_all: bool
+
+
+def _long_lines(path: Path, most_bytes: int) -> _LongLines:
+    """The first lines with more bytes than that, as far as they are to be looked at."""
+    found: list[Line] = []
+    left, is_all = _MOST_BYTES, True
+    with os_errors(path):
+        for line in lines_of(container_of(StatedFile(path, path.name))[1].chunks):
+            if line.content is not None and len(line.content) <= most_bytes:
+                continue
+            if line.content is None or len(line.content) > left:
+                is_all = False
+                continue
+            if len(found) == _MOST_LINES:
+                return _LongLines(found, is_all=False)
+            found.append(line)
+            left -= len(line.content)
+    return _LongLines(found, is_all)

@@ -33,7 +33,8 @@ _NOT_OURS = {
 }
 _NOT_SENT = "nothing goes to other services; metrics are in the events and the result file"
 _LARGEST_MULTIPLE = 100
-_OPEN = ("auto", "default", None)
+OPEN = ("auto", "default", None)
+"""Values that leave a hyperparameter to finewright."""
 _OWN_SECTION = {"method", "rewards", "seed"}
 """Keys of our settings that are no hyperparameters."""
 
@@ -111,9 +112,9 @@ def chosen_method(
         train["seed"] = request.seed
     multiplier = None
     for name, value in given.items():
-        if name == "learning_rate_multiplier" and value not in _OPEN:
+        if name == "learning_rate_multiplier" and value not in OPEN:
             multiplier = _positive(value, f"{where}.hyperparameters.{name}")
-        elif value not in _OPEN:
+        elif value not in OPEN:
             train[_key(name, method, where)] = value
         elif name not in _NOT_OURS and name != "learning_rate_multiplier":
             _key(name, method, where)

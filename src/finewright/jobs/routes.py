@@ -17,7 +17,7 @@ from finewright.gateway.bodies import read_body
 from finewright.gateway.connected import refused
 from finewright.gateway.errors import ApiError, unsupported
 from finewright.gateway.openapi import PostedRoute, ReadRoute
-from finewright.jobs.creation import create
+from finewright.jobs.creation import CheckedJob, checked_job
 from finewright.jobs.files import FileFolder
 from finewright.jobs.folder import JobFolder
 from finewright.jobs.ids import readable
@@ -157,15 +157,20 @@ class _JobRoutes:
 
     async def create(self, request: Request) -> Response:
         posted = await read_body(request, JobRequest, most_bytes=_BODY_BYTES, seconds=_BODY_SECONDS)
-        return JSONResponse(await asyncio.to_thread(self._created, posted))
+        checked = await asyncio.to_thread(self._checked, posted)
+        # A client that left while its rows were read has ended this, and gets no job that it knows not of.
+        return JSONResponse(await asyncio.to_thread(self._queued, checked))
 
-    def _created(self, posted: JobRequest) -> dict[str, Any]:
+    def _checked(self, posted: JobRequest) -> CheckedJob:
         training = self.training
         training.queue.check_room()
         parts = (training.files, training.folder, training.bases, training.chat_of)
-        job = create(posted, *parts, now=time.time())
-        training.queue.advance()
-        return self._object(job)
+        return checked_job(posted, *parts, now=time.time())
+
+    def _queued(self, checked: CheckedJob) -> dict[str, Any]:
+        self.training.folder.add(*checked)
+        self.training.queue.advance()
+        return self._object(checked.job)
 
     async def list(self, request: Request) -> Response:
         wanted = _metadata(request.query_params)

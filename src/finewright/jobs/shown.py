@@ -5,6 +5,7 @@ from typing import Any
 
 from finewright.gateway.errors import ApiError
 from finewright.jobs.job import JobState, TuningJob
+from finewright.jobs.request import OPEN
 from finewright.jobs.results import estimated_finish
 from finewright.store.rundir import RunDir
 
@@ -16,8 +17,7 @@ def job_object(job: TuningJob, state: JobState, run: RunDir | None) -> Shown:
     result = state.result
     auto = {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
     given = {**auto, **job.hyperparameters}
-    is_open = {name: value == "auto" for name, value in given.items()}
-    hyperparameters = {k: state.used.get(k, v) if is_open[k] else v for k, v in given.items()}
+    hyperparameters = {k: state.used.get(k, v) if v in OPEN else v for k, v in given.items()}
     answers = result is not None and result.answers
     return {
         "id": job.id,

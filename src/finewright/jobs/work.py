@@ -84,17 +84,24 @@ def _trained(folder: JobFolder, job: TuningJob) -> RunReport:
     def watch(event: str, fields: Mapping[str, Any]) -> None:  # Any: an event's fields
         if event == "run":
             run = Path(fields["run"])
-            changes = {"run": run.name, "used": _used(open_run(run))}
+            changes = {"run": run.name, "used": _used(job, open_run(run))}
             folder.change(job.id, lambda state: state.model_copy(update=changes))
 
     return up(load_spec(path), folder.runs, on_event=watch, through="train")
 
 
-def _used(run: RunDir) -> dict[str, float]:
-    """What the run takes for OpenAI's three hyperparameters."""
+def _used(job: TuningJob, run: RunDir) -> dict[str, int | float]:
+    """What the run takes for OpenAI's three hyperparameters, without those that another setting decides."""
     settings = next(iter(lock_of(run).candidates.values()))
-    numbers = {"n_epochs": settings.epochs, "batch_size": settings.batch_size}
-    return {**numbers, "learning_rate_multiplier": 1.0}
+    found: dict[str, int | float] = {}
+    if settings.max_steps is None and settings.minutes is None:
+        epochs = settings.epochs
+        found["n_epochs"] = int(epochs) if epochs.is_integer() else epochs
+    if settings.batch_tokens is None:
+        found["batch_size"] = settings.batch_size
+    if "learning_rate" not in job.train:
+        found["learning_rate_multiplier"] = 1.0
+    return found
 
 
 def _spec(folder: JobFolder, job: TuningJob) -> dict[str, Any]:  # Any: YAML

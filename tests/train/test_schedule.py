@@ -209,4 +209,6 @@ def test_max_steps_counts_steps_under_a_token_budget(
 def test_a_batch_is_sized_by_rows_or_by_tokens() -> None:
     with pytest.raises(ValidationError, match="keep one"):
         SFTSpec(batch_size=8, batch_tokens=100)
-    assert SFTSpec(batch_tokens=100).batch_size == 8
+    spec = SFTSpec(batch_tokens=100)
+    assert spec.batch_size == 8
+    assert SFTSpec.model_validate(spec.model_dump(mode="json")) == spec

@@ -1,8 +1,8 @@
 """What every training method has in the `train` section of the spec, and the train stage's report."""
 
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from finewright.schema.adapter import AdapterSpec, LoraSpec
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, default
@@ -127,6 +127,14 @@ class TrainSettings(Model):
         if self.batch_tokens is not None and "batch_size" in self.model_fields_set:
             raise ValueError("batch_size and batch_tokens both set the size of a batch; keep one")
         return self
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
+        """All keys but a batch_size that nothing reads: what was written is read again, as in a lock."""
+        fields: dict[str, Any] = write(self)
+        if self.batch_tokens is not None:
+            fields.pop("batch_size", None)
+        return fields
 
 
 class Proof(Model):

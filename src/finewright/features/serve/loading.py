@@ -5,8 +5,8 @@ a request, and no base model that the run does not name is fetched."""
 
 import asyncio
 import logging
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,6 @@ from finewright.gateway.bodies import read_body
 from finewright.gateway.errors import ApiError
 from finewright.gateway.gateway import Gateway
 from finewright.gateway.messages import RequestPart
-from finewright.gateway.native import NativeModel
 from finewright.gateway.openapi import PostedRoute
 from finewright.gateway.question import ServedModel
 from finewright.gateway.switching import Switching
@@ -53,7 +52,6 @@ class RunLoading:
     folder: Path | None
     _loaded: set[str] = field(default_factory=set)
     _switching: Switching = field(default_factory=Switching)
-    _reading: threading.Lock = field(default_factory=threading.Lock)
 
     def routes(self) -> Sequence[BaseRoute]:
         """To stand beside those of the gateway."""
@@ -70,14 +68,15 @@ class RunLoading:
         return JSONResponse(model_object(served, self.gateway.started))
 
     async def _load(self, posted: LoadRequest) -> ServedModel:
-        path = self._path(posted.run)
-        model = await asyncio.to_thread(self._read, path, posted)
-        name = model.served.id
-        if name in self.gateway.models():
-            what = f"there is a model {name!r} already; unload it, or give this one another id"
-            raise ApiError(what, status=409, param="id", code="model_exists")
+        target = ServedTarget(target=str(self._path(posted.run)), id=posted.id or "")
         engine = self.local.engine
-        await engine.load(model)
+        with _explained(posted.run):
+            name = await asyncio.to_thread(self.local.id_of, target)
+            if name in self.gateway.models():
+                what = f"there is a model {name!r} already; unload it, or give this one another id"
+                raise ApiError(what, status=409, param="id", code="model_exists")
+            model = await asyncio.to_thread(self.local.read, target)
+            await engine.load(model)
         if engine not in self.gateway.engines:
             self.gateway.engines = [*self.gateway.engines, engine]
         self._loaded.add(name)
@@ -94,15 +93,6 @@ class RunLoading:
             )
         return self.folder / run
 
-    def _read(self, path: Path, posted: LoadRequest) -> NativeModel:
-        with self._reading:
-            try:
-                return self.local.read(ServedTarget(target=str(path), id=posted.id or ""))
-            except FinewrightError as error:
-                _LOG.error("the run %s cannot be loaded: %s", posted.run, error)
-                what = f"the run {posted.run!r} cannot be loaded; the server's log says why"
-                raise ApiError(what, param="run", code="model_not_loaded") from None
-
     async def _delete(self, request: Request) -> Response:
         model = request.path_params["model"]
         if model in self._loaded:
@@ -112,3 +102,16 @@ class RunLoading:
             await self.tuned.unload(model)
         _LOG.info("the model %s is served no more", model)
         return JSONResponse({"id": model, "object": "model", "deleted": True})
+
+
+@contextmanager
+def _explained(run: str) -> Iterator[None]:
+    """What is wrong with a run goes to the log, which alone may name places of this machine."""
+    try:
+        yield
+    except ApiError:
+        raise
+    except FinewrightError as error:
+        _LOG.error("the run %s cannot be loaded: %s", run, error)
+        what = f"the run {run!r} cannot be loaded; the server's log says why"
+        raise ApiError(what, param="run", code="model_not_loaded") from None

@@ -2,11 +2,12 @@
 adapters of all its runs beside it."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
@@ -65,12 +66,17 @@ class _Found(NamedTuple):
         assert found != "auto"
         return found
 
-    def served(self, system_prompt: str) -> ServedModel:
-        """As clients know it."""
+    @property
+    def id(self) -> str:
+        """What clients call it."""
         name = model_id(self.base.name)
         name = f"{name}:{self.run.root.resolve().name}" if self.run else name
+        return self.target.id or name
+
+    def served(self, system_prompt: str) -> ServedModel:
+        """As clients know it."""
         return ServedModel(
-            id=self.target.id or name,
+            id=self.id,
             engine="native",
             fingerprint="fp_" + target_sha256(self.target.target)[:16],
             system_prompt=system_prompt,
@@ -90,13 +96,21 @@ def native(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEngin
     return [serving.local.serve(targets)]
 
 
+_BaseKey = tuple[str, str, str]
+"""Digest of a base model, its number format, and the consent to its code."""
+
+
 @dataclass(slots=True)
 class LocalModels:
-    """What loads models of this machine, each base model once, and the engine that they answer in."""
+    """What loads models of this machine, each base model once, and the engine that they answer in.
+
+    A base model is in memory as long as something that was read with it is."""
 
     max_tokens: int
     at_once: int
-    _bases: dict[tuple[str, str, str], "LM | None"] = field(default_factory=dict)
+    _reading: threading.Lock = field(default_factory=threading.Lock)
+    _bases: "WeakValueDictionary[_BaseKey, LM]" = field(default_factory=WeakValueDictionary)
+    _without_blocks: set[_BaseKey] = field(default_factory=set)
     _drafts: "WeakKeyDictionary[LM, _Drafted]" = field(default_factory=WeakKeyDictionary)
     _engine: NativeEngine | None = None
 
@@ -113,14 +127,19 @@ class LocalModels:
             asyncio.run(self.engine.load(self.read(target)))
         return self.engine
 
+    def id_of(self, target: ServedTarget) -> str:
+        """What clients would call the target; nothing is loaded."""
+        return _find(target).id
+
     def read(self, target: ServedTarget) -> NativeModel:
         """The model of a target: beside its base, where that one's cache can be kept in blocks; else it has
-        its own."""
+        its own. Threads read one after the other."""
         runtime.require_runtime()
-        found = _find(target)
-        is_whole = found.run is not None and found.adapter is None
-        lm = None if is_whole else self._base(found)
-        return self._drafted(_alone(found) if lm is None else _beside(found, lm), target)
+        with self._reading:
+            found = _find(target)
+            is_whole = found.run is not None and found.adapter is None
+            lm = None if is_whole else self._base(found)
+            return self._drafted(_alone(found) if lm is None else _beside(found, lm), target)
 
     def _drafted(self, model: NativeModel, target: ServedTarget) -> NativeModel:
         """With the draft of its base model, which is the first one's. Raises DataError for another."""
@@ -142,10 +161,14 @@ class LocalModels:
         from finewright.lm.load import load_lm
 
         key = (found.base.sha256, found.dtype, found.consent)
-        if key not in self._bases:
-            loaded = load_lm(found.base, None, dtype=found.dtype, consent=found.consent)
-            self._bases[key] = loaded if loaded.block_bytes else None
-        return self._bases[key]
+        lm = self._bases.get(key)
+        if lm is None and key not in self._without_blocks:
+            lm = load_lm(found.base, None, dtype=found.dtype, consent=found.consent)
+            if not lm.block_bytes:
+                self._without_blocks.add(key)
+                return None
+            self._bases[key] = lm
+        return lm
 
 
 def _find(target: ServedTarget) -> _Found:

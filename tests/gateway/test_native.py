@@ -14,8 +14,12 @@ from tests.lm.answers import test_forced as forced
 import tiny
 from finewright.compare.models import LoadedModel
 from finewright.conformance.engine import EngineConformance, MadeEngine
+from finewright.errors import DataError, ModelError
 from finewright.gateway import native
+from finewright.gateway.admission import Admission
 from finewright.gateway.errors import ApiError
+from finewright.gateway.gateway import Gateway
+from finewright.gateway.measures import Measures
 from finewright.gateway.native import NativeEngine, NativeModel
 from finewright.gateway.question import (
     AnswerForm,
@@ -25,6 +29,7 @@ from finewright.gateway.question import (
     ServedModel,
     ToolWish,
 )
+from finewright.gateway.steps import QuestionCaller
 from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.engine.forward import BLOCK
 from finewright.lm.engine.ready import draft_guesses
@@ -212,6 +217,92 @@ def test_models_come_and_go_while_others_answer() -> None:
         await engine.unload("base:late")
         assert [each.id for each in engine.models()] == ["base"]
         assert said(await long)
+        await engine.close()
+
+    asyncio.run(run())
+
+
+def test_a_question_whose_model_goes_while_it_waits_is_refused() -> None:
+    async def run() -> None:
+        lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+        models = [model("base", lm), model("base:a", lm, lora(1))]
+        engine = await asyncio.to_thread(NativeEngine, models, 100, 1)
+        admission = Admission(4, 20)
+        gateway = Gateway([engine], admission, Measures(admission))
+
+        async def whole(name: str) -> list[AnswerPiece]:
+            caller = QuestionCaller("", "user", "/")
+            question = GatewayQuestion(name, text=(5,), max_tokens=60)
+            return [piece async for piece in gateway.answer(question, caller)]
+
+        running, waiting = (asyncio.create_task(whole(name)) for name in ("base", "base:a"))
+        while not admission.waiting:
+            await asyncio.sleep(0)
+        await engine.unload("base:a")
+        assert said(await running)
+        with pytest.raises(ApiError, match="'base:a' was unloaded") as caught:
+            await waiting
+        assert (caught.value.status, caught.value.code) == (404, "model_not_found")
+        await engine.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("error", [None, DataError("in use")])
+def test_nobody_is_answered_by_an_adapter_that_is_being_taken_away(
+    error: DataError | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+        models = [model("base", lm), model("base:a", lm, lora(1))]
+        engine = await asyncio.to_thread(NativeEngine, models, 100, 4)
+        begun, goes_on = asyncio.Event(), asyncio.Event()
+        (source,) = engine._sources.values()
+        unload = source.unload
+
+        async def slow(key: str) -> None:
+            begun.set()
+            await goes_on.wait()
+            if error:
+                raise error
+            await unload(key)
+
+        monkeypatch.setattr(source, "unload", slow)
+        going = asyncio.create_task(engine.unload("base:a"))
+        await begun.wait()
+        question = GatewayQuestion("base:a", text=(5,), max_tokens=3)
+        with pytest.raises(ApiError, match="was unloaded"):
+            await pieces(engine, question)
+        goes_on.set()
+        if error:  # it is there as before
+            with pytest.raises(ApiError, match="in use"):
+                await going
+            assert said(await pieces(engine, question))
+        else:
+            await going
+        await engine.close()
+
+    asyncio.run(run())
+
+
+def test_an_adapter_that_fits_no_model_leaves_no_thread_and_no_cache() -> None:
+    base, other = (LM(tiny.tiny_model("llama").requires_grad_(False), {}) for _ in range(2))
+    (fits,) = lora(1).linears.values()
+    misfit = AdapterWeights({"model.layers.99.mlp": fits})
+    engine = NativeEngine([model("base", base)], 40, 4)
+
+    def num_threads() -> int:
+        return sum(thread.name == "generation" for thread in threading.enumerate())
+
+    before = num_threads()
+
+    async def run() -> None:
+        for lm in (base, other):
+            with pytest.raises(ModelError):
+                await engine.load(model("late", lm, misfit))
+        assert [*engine._sources] == [id(base)]
+        assert num_threads() == before
+        assert said(await pieces(engine, GatewayQuestion("base", text=(5,), max_tokens=9)))
         await engine.close()
 
     asyncio.run(run())

@@ -117,7 +117,11 @@ class NativeEngine:
         key = source.own
         if model.adapter is not None:
             key = model.served.id
-            await source.load(key, model.adapter)
+            try:
+                await source.load(key, model.adapter)
+            except Exception:
+                await self._close_unused(id(lm))
+                raise
         self._models[model.served.id] = _Answering(model, source, key)
 
     async def _unload(self, name: str) -> None:
@@ -127,16 +131,24 @@ class NativeEngine:
         if self._num_answering[name]:
             what = f"the model {name!r} is answering"
             raise ApiError(what, status=409, param="model", retry_after=1)
+        del self._models[name]  # before anything is waited for: a question that comes is refused
         if found.model.adapter is not None:
             assert found.key is not None
             try:
                 await found.source.unload(found.key)
-            except DataError as error:
-                raise ApiError(str(error), status=409, param="model") from None
-        del self._models[name]
-        if all(each.source is not found.source for each in self._models.values()):
-            self._sources.pop(id(found.model.loaded.lm))
-            await asyncio.to_thread(found.source.close)
+            except Exception as error:
+                self._models[name] = found
+                if isinstance(error, DataError):
+                    raise ApiError(str(error), status=409, param="model") from None
+                raise
+        await self._close_unused(id(found.model.loaded.lm))
+
+    async def _close_unused(self, lm: int) -> None:
+        """Let go what writes the tokens of a model, with its cache, where nobody answers by it."""
+        source = self._sources[lm]
+        if all(each.source is not source for each in self._models.values()):
+            del self._sources[lm]
+            await asyncio.to_thread(source.close)
 
     async def embed(self, model: str, texts: Sequence[str]) -> TextVectors:
         """Models that answer give no vectors."""
@@ -153,7 +165,10 @@ class NativeEngine:
             self._num_answering[question.model] -= 1
 
     async def _answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
-        found = self._models[question.model]
+        found = self._models.get(question.model)
+        if found is None:  # it was unloaded while the question waited for its slot
+            what = f"the model {question.model!r} was unloaded"
+            raise ApiError(what, status=404, param="model", code="model_not_found")
         loop = asyncio.get_running_loop()
         prompted = await loop.run_in_executor(self._prompts, self._prompted, found, question)
         num_read, num_written = len(prompted.request.prompt), 0

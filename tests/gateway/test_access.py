@@ -5,10 +5,12 @@ from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
+from tests.gateway.test_gateway import Failing
 
 from finewright.gateway.access import AnsweredRequest
 from finewright.gateway.admission import Admission
 from finewright.gateway.app import app_of
+from finewright.gateway.errors import ApiError
 from finewright.gateway.gateway import Gateway
 from finewright.gateway.measures import Measures
 
@@ -35,6 +37,26 @@ def test_a_refused_request_is_one_line_by_its_id_without_what_was_said(
     assert line.startswith(f"{number} POST /v1/chat/completions: 404 model_not_found, key none, ")
     assert "GET other: 404, " in second.getMessage()
     assert "private" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "level"),
+    [
+        (ApiError("late", status=504, code="timeout"), "timeout", "WARNING"),
+        (ZeroDivisionError(PRIVATE), "500", "ERROR"),
+    ],
+)
+def test_an_answer_that_breaks_off_is_in_the_log_though_its_status_is_200(
+    error: Exception, code: str, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "finewright.gateway.access")
+    admission = Admission(1, 1)
+    app = app_of(Gateway([Failing(error)], admission, Measures(admission)), None)
+    body = {"model": "m", "messages": [{"role": "user", "content": "a"}], "stream": True}
+    assert TestClient(app).post("/v1/chat/completions", json=body).status_code == 200
+    (record,) = (each for each in caplog.records if each.name == "finewright.gateway.access")
+    assert f": 200 broken off: {code}, key none" in record.getMessage()
+    assert record.levelname == level
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,9 @@ def test_what_was_answered_can_be_sent_back() -> None:
     ]
 
 
+REQUIRED = {"type": "function", "name": "required"}
+
+
 @pytest.mark.parametrize(
     ("more", "param"),
     [
@@ -193,6 +196,7 @@ def test_what_was_answered_can_be_sent_back() -> None:
         ({"reasoning": {"effort": "low"}}, "reasoning"),
         ({"max_tool_calls": 1}, "max_tool_calls"),
         ({"tool_choice": "required"}, "tool_choice"),
+        ({"tools": [REQUIRED], "tool_choice": REQUIRED}, "tool_choice.name"),
         ({"text": {"format": {"type": "json_schema", "name": "x", "schema": {"type": 1}}}}, "form"),
         ({"tools": [{"type": "web_search"}]}, "tools"),
         ({"input": []}, "input"),

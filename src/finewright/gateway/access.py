@@ -15,7 +15,8 @@ _BUSY = frozenset({503, 504})
 
 
 class AnsweredRequest(NamedTuple):
-    """A request and how it ended: `code` is that of its error, `key` the id of the key that it brought."""
+    """A request and how it ended: `code` is that of its error, `key` the id of the key that it brought.
+    `broken` is the status that an error after the first event of a stream would have had, 0 without one."""
 
     method: str
     route: str
@@ -23,15 +24,17 @@ class AnsweredRequest(NamedTuple):
     code: str
     key: str
     seconds: float
+    broken: int = 0
 
     @property
     def level(self) -> int:
         """At which level it is written."""
-        if self.status < _REFUSED:
+        if self.status < _REFUSED and not self.broken:
             return logging.DEBUG
-        if self.status < _BROKEN:
+        if _REFUSED <= self.status < _BROKEN:
             return logging.INFO
-        return logging.WARNING if self.status in _BUSY else logging.ERROR
+        status = self.broken or self.status
+        return logging.WARNING if status in _BUSY else logging.ERROR
 
 
 def log_request(number: str, request: AnsweredRequest) -> None:

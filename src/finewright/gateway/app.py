@@ -190,7 +190,8 @@ class _Door:
             state = scope.get("state", {})
             key = state["asker"].key if "asker" in state else ""
             parts = (scope["method"], path, status, state.get("error", ""), key)
-            log_request(number, AnsweredRequest(*parts, time.monotonic() - begun))
+            seconds, broken = time.monotonic() - begun, state.get("broken", 0)
+            log_request(number, AnsweredRequest(*parts, seconds, broken))
 
     async def _entered(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

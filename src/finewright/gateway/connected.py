@@ -98,7 +98,8 @@ class EventStream:
             except Exception as error:
                 response = refused(error)
                 broken = response.code or str(response.status_code)
-                scope.setdefault("state", {})["error"] = f"broken off: {broken}"
+                state = {"error": f"broken off: {broken}", "broken": response.status_code}
+                scope.setdefault("state", {}).update(state)
                 await _sent(send, b"data: " + bytes(response.body) + b"\n\n")
                 if not self._first[0]:  # events with names, those of responses, have no such end
                     await _sent(send, b"data: [DONE]\n\n")

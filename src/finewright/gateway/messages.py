@@ -3,12 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from finewright.gateway.errors import UNSUPPORTED, ApiError
 
 MAX_TOOLS = 128
+_CHOICES = frozenset({"auto", "none", "required"})
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$")]
 
 
@@ -119,9 +128,16 @@ class ChatTool(RequestPart):
 
 
 class NamedFunction(RequestPart):
-    """A name."""
+    """The name of a tool that is to be called: none that would be taken for a choice of its own."""
 
     name: ToolName
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_choice(cls, name: str) -> str:
+        if name in _CHOICES:
+            raise ValueError(f"a tool whose name is {name} cannot be forced; give it another name")
+        return name
 
 
 class NamedChoice(RequestPart):
@@ -140,7 +156,7 @@ def text_of(content: str | Sequence[TextPart] | None) -> str:
 
 def check_choice(choice: str, names: Sequence[str]) -> None:
     """Raise ApiError where the tool that must be called is not among those that are given."""
-    if choice not in {"auto", "none", "required"} and choice not in names:
+    if choice not in _CHOICES and choice not in names:
         raise ApiError(f"tool_choice: there is no tool {choice!r}", param="tool_choice")
     if choice == "required" and not names:
         raise ApiError("tool_choice: required, and no tools are given", param="tool_choice")

@@ -139,6 +139,7 @@ def test_a_bad_request_is_an_error_object(
 
 
 IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]
+AUTO = {"type": "function", "function": {"name": "auto"}}
 CHATS, TEXTS, VECTORS = "chat/completions", "completions", "embeddings"
 
 
@@ -153,6 +154,8 @@ CHATS, TEXTS, VECTORS = "chat/completions", "completions", "embeddings"
         (TEXTS, {"prompt": "a", "best_of": 2}, "best_of", "ask for n"),
         (CHATS, {**CHAT, "store": True}, "store", "no answers are kept here"),
         (CHATS, {**CHAT, "tool_choice": {"type": "function"}}, "tool_choice.function", "required"),
+        (CHATS, {**CHAT, "tools": [AUTO], "tool_choice": AUTO}, "tool_choice.function.name",
+         "whose name is auto cannot be forced"),
         (CHATS, {**CHAT, "parallel_tool_calls": False}, "parallel_tool_calls", "no tools are given"),
         (CHATS, {"messages": IMAGE}, "messages.0.content.0", "the models read text, no images"),
         ("responses", {"input": IMAGE}, "input.0.content.0", "the models read text, no images"),

@@ -91,15 +91,15 @@ class Listing:
 
     def problems(self) -> tuple[Problem, ...]:
         """What is listed, and the counts of what is not."""
-        listed: list[Problem] = []
+        listed: list[RepeatedProblem] = []
         left, num_listed = Counter(self.more), Counter[tuple[str, str]]()
-        for problem, number in self._lines():
-            place = (problem.file, problem.level)
+        for line in self._lines():
+            place = (line.problem.file, line.problem.level)
             num_listed[place] += 1
             if num_listed[place] <= _MOST_LISTED:
-                listed.append(_with_number(problem, number))
+                listed.append(line)
             else:
-                left[place] += number
+                left[place] += line.number
         more = [
             Problem.model_validate(
                 {"level": level, "file": file, "message": f"and {count} more {level}s like these"}
@@ -119,23 +119,27 @@ class Listing:
                 yield RepeatedProblem(self.kept[group][0], number)
 
 
-def _once(problems: Sequence[Problem]) -> Iterator[Problem]:
-    """What many files have is the first of them and their number; of errors the next files are named, too."""
-    alike: dict[ProblemGroup, dict[str, None]] = {}
-    for problem in problems:
-        alike.setdefault(_of_any_file(problem), {})[problem.file] = None
-    given: set[ProblemGroup] = set()
-    for problem in problems:
-        group = _of_any_file(problem)
-        others = [file for file in alike[group] if file != problem.file]
-        if len(others) < _MOST_ALIKE:
-            yield problem
-        elif group not in given:
-            given.add(group)
-            what = f"{problem.message}; and in {len(others)} more files"
+def _once(lines: Sequence[RepeatedProblem]) -> Iterator[Problem]:
+    """What many files have is what the first of them has, and how many more there are in how many files; of
+    errors the next files are named, too."""
+    numbers: dict[ProblemGroup, Counter[str]] = {}
+    last: dict[ProblemGroup, int] = {}
+    for place, (problem, number) in enumerate(lines):
+        numbers.setdefault(_of_any_file(problem), Counter())[problem.file] += number
+        last[group_of(problem)] = place
+    for place, (problem, number) in enumerate(lines):
+        counts = numbers[_of_any_file(problem)]
+        first, *others = counts
+        shown = _with_number(problem, number)
+        if len(others) < _MOST_ALIKE or (problem.file == first and place < last[group_of(problem)]):
+            yield shown
+        elif problem.file == first:
+            more = counts.total() - counts[first]
+            what = f"{_more(problem, more)} in" if more > len(others) else "in"
+            message = f"{shown.message}; and {what} {len(others)} more files"
             if problem.level == "error":
-                what += f", such as {', '.join(others[:_MOST_ALIKE])}"
-            yield problem.model_copy(update={"message": what})
+                message += f", such as {', '.join(others[:_MOST_ALIKE])}"
+            yield shown.model_copy(update={"message": message})
 
 
 def _of_any_file(problem: Problem) -> ProblemGroup:
@@ -156,10 +160,14 @@ def _with_number(problem: Problem, number: int) -> Problem:
         rest = problem.message.removeprefix(NOT_UTF8)
         message = f"{number} lines are not UTF-8, this one first{rest}"
     else:
-        # One row can have several of those that are told by a place in a list.
-        what = "more like this" if problem.row is None or "[" in problem.key else "more rows"
-        message = f"{problem.message}; and {number - 1} {what}"
+        message = f"{problem.message}; and {_more(problem, number - 1)}"
     return problem.model_copy(update={"message": message})
+
+
+def _more(problem: Problem, number: int) -> str:
+    # One row can have several of those that are told by a place in a list.
+    what = "more like this" if problem.row is None or "[" in problem.key else "more rows"
+    return f"{number} {what}"
 
 
 def listed(problems: Iterable[Problem]) -> tuple[Problem, ...]:

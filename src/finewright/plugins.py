@@ -24,7 +24,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Literal
 
-from finewright.errors import MissingExtra, UnknownPlugin
+from finewright.errors import FinewrightError, MissingExtra, UnknownPlugin
 
 Kind = Literal[
     "embedder",
@@ -174,8 +174,11 @@ def resolve(
     for entry_point in entry_points(group=f"finewright.{kind}", name=name):
         try:
             return entry_point.load()
-        except (ImportError, AttributeError) as error:
-            what = f"the {kind} {name!r} of another package cannot be loaded: {error}"
+        except FinewrightError:
+            raise
+        except Exception as error:  # whatever its code does when it is imported
+            reason = " ".join(str(error).split()) or type(error).__name__
+            what = f"the {kind} {name!r} of another package cannot be loaded: {reason}"
             raise UnknownPlugin(what, hint=f"mend {entry_point.value}, or uninstall it") from None
     if extra := PACKS.get(kind, {}).get(name):
         raise MissingExtra(

@@ -17,7 +17,7 @@ from finewright.lm.model import LM
 from finewright.plugins import load
 from finewright.schema.common import default_reasons
 from finewright.schema.train import TrainSettings
-from finewright.schema.train_section import METHODS
+from finewright.schema.train_section import settings_of
 from finewright.train import checkpoint
 from finewright.train.checkpoint import CheckpointProgress
 from finewright.train.loop import Method, TrainStep, held_out_loss, rows_of_step, train
@@ -93,7 +93,7 @@ class MethodConformance:
         return lambda spec: MethodRun(spec, rows, made(spec))
 
     def test_a_spec_can_name_it(self, spec: TrainSettings) -> None:
-        assert METHODS[spec.method] is type(spec), "its entry point has its name"
+        assert settings_of(spec.method) is type(spec), "its entry point has its name"
         assert callable(load(spec.code))
         common, why = TrainSettings.model_fields, default_reasons(type(spec))
         own = {k: field for k, field in type(spec).model_fields.items() if k not in common}

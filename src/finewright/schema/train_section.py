@@ -1,17 +1,22 @@
 """The `train` section of the spec: the settings of any method there is, built in or of another package."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BeforeValidator, Field
 
 from finewright import plugins
-from finewright.errors import UnknownPlugin
+from finewright.errors import FinewrightError, UnknownPlugin
 from finewright.schema.train import Takes, TrainSettings
 
 
 def _methods() -> dict[str, type[TrainSettings]]:
-    return {name: _settings(name) for name in plugins.listed("method")}
+    found = {}
+    for name in plugins.listed("method"):
+        with suppress(FinewrightError):  # it is said to whoever names the method
+            found[name] = _settings(name)
+    return found
 
 
 def _settings(name: str) -> type[TrainSettings]:
@@ -20,19 +25,25 @@ def _settings(name: str) -> type[TrainSettings]:
         what = f"the method {name!r} of another package names no TrainSettings"
     elif found.model_fields["method"].default != name:
         what = f"the settings of the method {name!r} of another package are those of another name"
+    elif not _is_literal(found.model_fields["method"].annotation, name):
+        what = f'the method {name!r} of another package must have `method: Literal["{name}"] = "{name}"`'
     else:
         return found
     raise UnknownPlugin(what, hint="mend the entry point, or uninstall the package that brings it")
 
 
+def _is_literal(annotation: object, name: str) -> bool:
+    return get_origin(annotation) is Literal and get_args(annotation) == (name,)
+
+
 METHODS: Mapping[str, type[TrainSettings]] = _methods()
-"""The settings of each method by its name."""
+"""The settings of each method by its name, but for those of packages that are broken."""
 
 
 def settings_of(method: str) -> type[TrainSettings]:
-    """The settings of a method that a run or a file names. Raises UnknownPlugin where there is none."""
-    plugins.resolve("method", method)
-    return METHODS[method]
+    """The settings of a method that a run or a file names. Raises UnknownPlugin where there is none, or where
+    its package is broken."""
+    return METHODS.get(method) or _settings(method)
 
 
 def methods_that_take(*kinds: Takes) -> str:
@@ -42,9 +53,15 @@ def methods_that_take(*kinds: Takes) -> str:
 
 
 def _sft_unless_said(value: Any) -> Any:  # Any: not validated yet
-    return (
-        {"method": "sft", **value} if isinstance(value, dict) and "method" not in value else value
-    )
+    if not isinstance(value, dict):
+        return value
+    method = value.get("method")
+    if isinstance(method, str) and method not in METHODS and method in plugins.listed("method"):
+        try:
+            settings_of(method)
+        except FinewrightError as error:
+            raise ValueError("; ".join(filter(None, (str(error), error.hint)))) from None
+    return {"method": "sft", **value}
 
 
 if TYPE_CHECKING:

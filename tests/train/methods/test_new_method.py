@@ -68,19 +68,41 @@ def test_it_is_in_the_schema_the_mistakes_and_the_reference(site: Site, tmp_path
     assert "| `train.gamma` | `2.0` | How much less easy tokens weigh | the paper's |" in reference
 
 
+LOAD = """
+import finewright as fw
+from finewright.errors import FinewrightError
+from finewright.schema.train_section import settings_of
+fw.load_spec("run.yaml")
+for work in (lambda: fw.load_spec("run.yaml", ["train.method=focal"]), lambda: settings_of("focal")):
+    try:
+        work()
+    except FinewrightError as error:
+        print(error)
+"""
+
+
 @pytest.mark.parametrize(
-    ("named", "what"),
+    ("old", "new", "what"),
     [
-        ("settings:default", "names no TrainSettings"),
-        ("settings:TrainSettings", "are those of another name"),
-        ("settings:Nothing", "cannot be loaded: module 'finewright_focal.settings' has no"),
+        ("settings:FocalSpec", "settings:default", "names no TrainSettings"),
+        ("settings:FocalSpec", "settings:TrainSettings", "are those of another name"),
+        (
+            "settings:FocalSpec",
+            "settings:Nothing",
+            "cannot be loaded: module 'finewright_focal.set",
+        ),
+        ('Literal["focal"] =', "str =", 'must have `method: Literal["focal"] = "focal"`'),
+        ("class FocalSpec", "raise ValueError('a\\nb')\nclass FocalSpec", "cannot be loaded: a b"),
+        ("class FocalSpec", "import nowhere\nclass FocalSpec", "cannot be loaded: No module named"),
     ],
 )
-def test_a_package_that_names_no_settings_is_one_line(
-    site: Site, tmp_path: Path, named: str, what: str
+def test_a_broken_package_stops_who_names_its_method_and_nobody_else(
+    site: Site, tmp_path: Path, old: str, new: str, what: str
 ) -> None:
-    points = tmp_path / "site" / "finewright_focal-1.0.dist-info" / "entry_points.txt"
-    points.write_text(f"[finewright.method]\nfocal = finewright_focal.{named}\n")
-    refused = site.python("-m", "finewright", "schema")
-    assert (refused.returncode, refused.stderr.count("\n")) == (2, 2)
-    assert what in refused.stderr
+    for name in ("finewright_focal-1.0.dist-info/entry_points.txt", "finewright_focal/settings.py"):
+        path = tmp_path / "site" / name
+        path.write_text(path.read_text().replace(old, new))
+    written(tmp_path, "method: sft")
+    done = site.python("-c", LOAD)
+    assert done.returncode == 0, done.stderr
+    assert [what in line for line in done.stdout.splitlines()] == [True, True], done.stdout

@@ -54,4 +54,6 @@ def test_an_address_where_no_server_is_is_one_line(url: str) -> None:
     with pytest.raises(FetchError) as caught:
         EndpointSpeaker(url)
     assert "\n" not in str(caught.value)
+    assert "#" not in str(caught.value)
+    assert ":p@" in url or str(caught.value).startswith(f"{url}: ")
     assert ":p@" not in str(caught.value)

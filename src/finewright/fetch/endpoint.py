@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from finewright.errors import FetchError, MissingExtra
 from finewright.fetch.cache import outgoing_is_forbidden
@@ -37,27 +37,18 @@ class Endpoint:
     @classmethod
     def parse(cls, target: str) -> "Endpoint":
         """Of `https://HOST/v1#MODEL`. Raises FetchError for what is none."""
-        try:
-            parts = urlsplit(target)
-            has_host = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            has_host = False
-        if (
-            not has_host
-            or parts.scheme not in {"http", "https"}
-            or not parts.fragment
-            or parts.query
-        ):
-            raise FetchError(
-                f"{_without_password(target)}: not the address of a model",
-                hint="write it as https://HOST/v1#MODEL",
-            )
-        if parts.username is not None or parts.password is not None:
-            raise FetchError(
-                f"{_without_password(target)}: a name or password in an address ends up in reports",
-                hint="put the key into the environment variable FINEWRIGHT_API_KEY",
-            )
-        return cls(target.partition("#")[0].rstrip("/"), parts.fragment)
+        return cls(target.partition("#")[0].rstrip("/"), _checked(target).fragment)
+
+    @classmethod
+    def of_server(cls, url: str) -> "Endpoint":
+        """Of `https://HOST/v1`, none of whose models is named yet. Raises FetchError as `parse`."""
+        _checked(f"{url}#MODEL", shown=url)
+        return cls(url.rstrip("/"), "")
+
+    @property
+    def name(self) -> str:
+        """As users write it."""
+        return f"{self.base_url}#{self.model}" if self.model else self.base_url
 
     @property
     def host(self) -> str:
@@ -282,7 +273,27 @@ class Client:
     def _error(self, reason: str, *, hint: str = "") -> FetchError:
         key = _key(self.endpoint)
         redacted = reason.replace(key, "***") if key else reason
-        return FetchError(f"{self.endpoint.base_url}#{self.endpoint.model}: {redacted}", hint=hint)
+        return FetchError(f"{self.endpoint.name}: {redacted}", hint=hint)
+
+
+def _checked(target: str, *, shown: str = "") -> SplitResult:
+    """The parts of a model's address; errors have it as it is shown. Raises FetchError for what is none."""
+    shown = _without_password(shown or target)
+    try:
+        parts = urlsplit(target)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        has_host = False
+    if not has_host or parts.scheme not in {"http", "https"} or not parts.fragment or parts.query:
+        raise FetchError(
+            f"{shown}: not the address of a model", hint="write it as https://HOST/v1#MODEL"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise FetchError(
+            f"{shown}: a name or password in an address ends up in reports",
+            hint="put the key into the environment variable FINEWRIGHT_API_KEY",
+        )
+    return parts
 
 
 def _key_names(endpoint: Endpoint) -> list[str]:

@@ -68,7 +68,7 @@ class EndpointSpeaker:
 
 def _only_model(url: str) -> Endpoint:
     """The model of a server that serves one. Raises DataError that lists them where there are several."""
-    endpoint = Endpoint.parse(f"{url}#any")
+    endpoint = Endpoint.of_server(url)
     models = Client(endpoint, timeout_s=10).models()
     if len(models) != 1:
         shown = ", ".join(models[:_MOST_SHOWN]) + (", ..." if len(models) > _MOST_SHOWN else "")

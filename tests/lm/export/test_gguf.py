@@ -2,7 +2,9 @@
 
 import copy
 import resource
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,8 +13,10 @@ from transformers import AutoModelForCausalLM
 import tiny
 from finewright.errors import ModelError, StoreError
 from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.export import gguf_file
 from finewright.lm.export.gguf_file import write_model
 from finewright.lm.export.gguf_tokenizer import _pre_tokenizer
+from finewright.lm.export.gguf_weights import Weight
 from finewright.lm.export.llamacpp import ask_llamacpp
 from finewright.lm.export.parity import Prompt
 
@@ -155,3 +159,24 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
             write_model(path, folder, chat, "f32", "base")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+
+
+def test_weights_that_go_while_they_are_read_are_no_fault_of_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, passes = tmp_path / "base", []
+    tiny.tiny_model("llama").save_pretrained(folder)
+    read = gguf_file.weights
+
+    def weights(*given: Any) -> Iterator[Weight]:
+        passes.append(1)
+        found = read(*given)
+        yield next(found)
+        if len(passes) == 2:
+            (folder / "model.safetensors").unlink()
+        yield from found
+
+    monkeypatch.setattr(gguf_file, "weights", weights)
+    with pytest.raises(StoreError, match=r"^\S*model.safetensors: ") as caught:
+        write_model(tmp_path / "base.gguf", folder, tiny.tiny_chat(), "f32", "base")
+    assert "disk is full" not in str(caught.value)

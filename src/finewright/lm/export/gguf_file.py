@@ -69,13 +69,17 @@ def write_model(path: Path, folder: Path, chat: Chat, quantization: str, name: s
         kind = kinds[weight.name] = _type_of(weight.name, values, quantization, layers)
         size = _num_bytes(values, kind)
         writer.add_tensor_info(weight.name, values.shape, values.dtype, size, raw_dtype=kind)
-    with _write_errors(writer, path):
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_ti_data_to_file()
+    with _left_closed(writer):
+        with _write_errors(path):
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_ti_data_to_file()
         for weight in weights(folder, config, family):
-            writer.write_tensor_data(_packed(weight.values, kinds[weight.name]))
-        writer.close()
+            packed = _packed(weight.values, kinds[weight.name])
+            with _write_errors(path):
+                writer.write_tensor_data(packed)
+        with _write_errors(path):
+            writer.close()
 
 
 def write_adapter(path: Path, adapter: Path, base: Path, name: str) -> None:
@@ -108,7 +112,7 @@ def write_adapter(path: Path, adapter: Path, base: Path, name: str) -> None:
                 values = values * np.float32(query_scale(config))
         found = gguf_layer(names, f"{layer}.weight")
         writer.add_tensor(f"{found}.lora_{side[0].lower()}", np.ascontiguousarray(values))
-    with _write_errors(writer, path):
+    with _left_closed(writer), _write_errors(path):
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -116,15 +120,23 @@ def write_adapter(path: Path, adapter: Path, base: Path, name: str) -> None:
 
 
 @contextmanager
-def _write_errors(writer: GGUFWriter, path: Path) -> Iterator[None]:
+def _left_closed(writer: GGUFWriter) -> Iterator[None]:
+    """However the block ends, the writer's file is closed."""
+    try:
+        yield
+    finally:
+        for file in writer.fout or ():
+            with suppress(OSError):  # what is left in its buffer
+                file.close()
+
+
+@contextmanager
+def _write_errors(path: Path) -> Iterator[None]:
     """As `os_errors`; numpy says of a write that fell short only how much of it was done."""
     with os_errors(path):
         try:
             yield
         except OSError as error:
-            for file in writer.fout or ():
-                with suppress(OSError):  # what is left in its buffer
-                    file.close()
             raise OSError(error.errno or errno.ENOSPC, error.strerror or str(error)) from None
 
 

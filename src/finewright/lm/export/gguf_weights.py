@@ -14,6 +14,7 @@ from safetensors import safe_open
 from finewright.errors import ModelError
 from finewright.lm.export.gguf_numbers import Config, Family, head_dim, query_scale, rope_of
 from finewright.lm.sources import weight_files
+from finewright.store.atomic import os_errors
 
 Array = npt.NDArray[np.float32]
 _EXPERT = re.compile(r"(.*)\.experts\.(\d+)\.(\w+)\.weight")
@@ -30,7 +31,8 @@ class Weight(NamedTuple):
 def weights(folder: Path, config: Config, family: Family) -> Iterator[Weight]:
     """Every weight of a folder of safetensors; experts of a layer as one tensor (experts, d_out, d_in).
 
-    Raises ModelError for a tensor that llama.cpp's architecture has no name for."""
+    Raises ModelError for a tensor that llama.cpp's architecture has no name for, and StoreError for a file
+    that cannot be read."""
     names = get_tensor_name_map(family.arch, config["num_hidden_layers"])
     stored = _stored(folder)
     experts: dict[str, dict[int, str]] = {}
@@ -112,13 +114,13 @@ def _stored(folder: Path) -> Mapping[str, Path]:
     """Tensor -> its file."""
     found: dict[str, Path] = {}
     for path in weight_files(folder):
-        with safe_open(path, "pt") as file:
+        with os_errors(path), safe_open(path, "pt") as file:
             found |= dict.fromkeys(file.keys(), path)
     return found
 
 
 def _read(stored: Mapping[str, Path], name: str) -> Array:
-    with safe_open(stored[name], "pt") as file:
+    with os_errors(stored[name]), safe_open(stored[name], "pt") as file:
         values: Array = file.get_tensor(name).to(torch.float32).numpy()
     return values
 

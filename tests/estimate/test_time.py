@@ -106,6 +106,16 @@ def test_a_gpu_without_bfloat16_is_slow_and_badly_known() -> None:
     assert old.high / old.low > new.high / new.low
 
 
+def test_float32_is_computed_at_the_cards_own_rate_for_it() -> None:
+    """19.5 of 312 TFLOP/s on an A100, 82.6 of 165.2 on a 4090."""
+    shape, catalog = shape_of(LLAMA), packaged_prices()
+    for name, share in (("A100 80GB SXM", 1 / 16), ("RTX 4090", 1 / 2)):
+        gpu = gpu_named(catalog, name)
+        wide, half = (utilisation(shape, load(number=n), gpu) for n in (4, 2))
+        assert wide.high == pytest.approx(0.8 * share), name
+        assert wide.median < half.median
+
+
 def test_a_measured_speed_is_as_wide_as_its_steps_differ() -> None:
     even = measured_speed([100, 100, 100, 100], [1.0, 1.0, 1.0, 1.0])
     uneven = measured_speed([100, 100, 100, 100], [0.5, 1.5, 0.5, 1.5])

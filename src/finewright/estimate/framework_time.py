@@ -4,7 +4,8 @@
 
 Bytes are those of elementwise operations that nothing fuses: of norms, rotation and gated products, of the
 logits' softmax, of each adapter's small products, of quantised weights that are written out again, and of
-AdamW where all weights learn. A head kept in float32 runs on the units for that.
+AdamW where all weights learn. A head kept in float32 runs on the units for that, and so does everything with
+`dtype: fp32`, by the head's share of the float32 rate: of such steps none was published.
 
 The shares were chosen on the half of the published steps that is called `chosen` in
 benchmarks/published_training/training.csv, and are compared on the other half by
@@ -16,21 +17,21 @@ from finewright.estimate.shape import ModelShape
 from finewright.schema.catalog import GPU
 from finewright.schema.cost import Range, TrainingWork
 
-_DENSE, _ATTENTION, _FLOAT32_HEAD = 1 / 2.2, 0.2, 1 / 1.4
+_DENSE, _ATTENTION, _FLOAT32 = 1 / 2.2, 0.2, 1 / 1.4
 _ELEMENTWISE, _SOFTMAX, _ADAPTERS = 17, 160, 240
 _UPCAST = 380  # of the hidden numbers in float32, a layer
 _DEQUANTIZED = 4
 _START_SECONDS = 1.7e-3
 _ADAMW_BYTES = 80
 _SPREAD = Range(low=1 / 1.4, median=1.0, high=1.4)
-# Dense float32 beside the 16-bit rate, as on a T4; 1/16 on A100 and H100, more on cards for games.
-_FLOAT32_SHARE = 1 / 8
 
 
 def step_seconds(shape: ModelShape, load: MemoryLoad, framework: Framework, gpu: GPU) -> float:
     """Seconds of one step of this load."""
     quantized = getattr(load.adapter, "quantization", "none") != "none"
     rate, bandwidth = gpu.training_tflops * 1e12, gpu.memory_bandwidth_gb_s * 1e9
+    narrow = _FLOAT32 * gpu.float32_tflops * 1e12
+    products = _DENSE * rate if load.rounds else narrow
     again = load.lean or framework.keeps != "layers" or quantized
     tokens, words = load.tokens, shape.vocabulary * shape.hidden
     passes = (6 if load.is_full else 4) + 2 * again
@@ -38,8 +39,8 @@ def step_seconds(shape: ModelShape, load: MemoryLoad, framework: Framework, gpu:
     head = tokens * (6 if load.is_full else 4) * words
     upcast = quantized and framework.upcasts
     attention = tokens * (7 + 2 * again) * shape.attention * load.longest / 2
-    seconds = attention / (_ATTENTION * rate) + dense / (_DENSE * rate)
-    seconds += head / ((_FLOAT32_HEAD * _FLOAT32_SHARE if upcast else _DENSE) * rate)
+    seconds = attention / min(_ATTENTION * rate, products) + dense / products
+    seconds += head / (narrow if upcast else products)
     seconds += _moved(shape, load, upcast=upcast, quantized=quantized) / bandwidth
     return seconds + shape.num_layers * _START_SECONDS
 

@@ -170,12 +170,7 @@ def _adapters(kind: LayerKind, load: MemoryLoad, hidden: int) -> float:
         return float(hidden * sum({linear.inputs for linear in kind.linears}))
     if not isinstance(adapter, LoraSpec):
         return 0.0
-    names = adapter.target_modules
-    on = [
-        linear
-        for linear in kind.linears
-        if names == "all-linear" or linear.name in {name.rpartition(".")[2] for name in names}
-    ]
+    on = kind.targeted(adapter.target_modules)
     shared = hidden == _FLOAT32
     each = [linear.inputs for linear in on]
     inputs = sum(set(each)) if shared else sum(each)

@@ -91,6 +91,13 @@ class LayerKind:
         unused = self.experts.parameters - self.experts.active if self.experts else 0
         return self.parameters - unused
 
+    def targeted(self, targets: str | Sequence[str]) -> list[Linear]:
+        """The linears that an adapter stands on: all, or those whose name is among `targets`."""
+        if targets == "all-linear":
+            return list(self.linears)
+        names = {target.rpartition(".")[2] for target in targets}
+        return [linear for linear in self.linears if linear.name in names]
+
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
@@ -167,13 +174,8 @@ class ModelShape:
         return self.num_layers * self.heads * (self.key_width + self.value_width)
 
     def targeted(self, targets: str | Sequence[str]) -> list[tuple[int, Linear]]:
-        """(how many, which linear) that an adapter stands on: all, or those whose name is among `targets`."""
-        return [
-            (kind.count, linear)
-            for kind in self.layers
-            for linear in kind.linears
-            if targets == "all-linear" or linear.name in {t.rpartition(".")[2] for t in targets}
-        ]
+        """(how many, which linear) that an adapter stands on, in all layers."""
+        return [(kind.count, linear) for kind in self.layers for linear in kind.targeted(targets)]
 
     def on_adapters(self, adapter: AdapterSpec) -> list[tuple[int, Linear]]:
         """The linears that this adapter stands on; none for virtual tokens and full fine-tuning."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finewright.estimate.memory import MemoryLoad
+from finewright.estimate.money import product
 from finewright.estimate.shape import ModelShape
 from finewright.schema.catalog import GPU
 from finewright.schema.cost import Range, TrainingWork
@@ -23,8 +24,8 @@ _ATTENTION = 7  # two products forward, five backward; half of each is above the
 _DENSE = Range(low=0.22, median=0.35, high=0.5)
 _QUANTIZED = Range(low=0.18, median=0.27, high=0.38)
 _MIXTURE = Range(low=0.06, median=0.15, high=0.3)
-# Without bfloat16 units training is in float32, at an eighth (T4) to a half (P100) of float16's rate.
-_FLOAT32 = Range(low=0.03, median=0.06, high=0.2)
+# Of the float32 rate, where numbers have 32 bits: of less arithmetic more is reached.
+_FLOAT32 = Range(low=0.24, median=0.48, high=0.8)
 # Starting the kernels of one layer, forward and backward: small models and batches wait for that.
 _START_SECONDS = Range(low=0.4e-3, median=1e-3, high=2.5e-3)
 # A speed that was measured on the run's own steps: other rows, a warmer machine.
@@ -60,9 +61,10 @@ def flops_per_token(shape: ModelShape, load: MemoryLoad, learned_share: float) -
 
 
 def utilisation(shape: ModelShape, load: MemoryLoad, gpu: GPU) -> Range:
-    """The share of a GPU's 16-bit rate that such training reaches, before anything was measured."""
-    if gpu.bf16_tflops is None:
-        return _FLOAT32
+    """The share of a GPU's 16-bit rate that such training reaches, before anything was measured; without
+    bfloat16 units it is in float32."""
+    if gpu.bf16_tflops is None or not load.rounds:
+        return product(_FLOAT32, gpu.float32_tflops / gpu.training_tflops)
     if shape.is_mixture:
         return _MIXTURE
     if getattr(load.adapter, "quantization", "none") != "none":

@@ -16,6 +16,7 @@ Tier = Literal["on_demand", "spot", "community", "secure", "serverless", "reserv
 
 _LEAST_SHARE = 0.91
 """Of the T4, whose error correction takes a sixteenth: the least of all GPUs that were seen."""
+_FLOAT32_SHARE = 1 / 16
 _MOST_PER_GPU_HOUR = 200.0
 """Ten times the dearest GPU hour that anybody asked for by November 2026."""
 _MOST_PER_MILLION = 10_000.0
@@ -114,6 +115,8 @@ class GPU(Fact):
     bf16_tflops: Positive | None
     """None: no bfloat16 units; `training_tflops` is the rate of float16 there."""
     fp16_tflops: Positive
+    fp32_tflops: Positive | None = None
+    """Of plain float32, which no TF32 rounds; None: nobody wrote it down."""
     memory_bandwidth_gb_s: Positive
     tdp_watts: Positive
     link_gb_s: Positive | None = None
@@ -140,6 +143,11 @@ class GPU(Fact):
     def training_tflops(self) -> float:
         """The dense 16-bit rate: bfloat16 where it has it, else float16."""
         return self.bf16_tflops or self.fp16_tflops
+
+    @property
+    def float32_tflops(self) -> float:
+        """The float32 rate; where it is not known the share of the 16-bit one that the A100 has."""
+        return self.fp32_tflops or self.training_tflops * _FLOAT32_SHARE
 
 
 class Machine(Fact):
@@ -235,7 +243,7 @@ class HostedTuning(Fact):
     provider: str
     model: Name
     api_model: str = ""
-    """The row of `apis` that it is tuned from and, served by the token, costs as much as."""
+    """The row of `apis` that it is tuned from; served by the token it costs `served_share` of that price."""
     above_billion: float = 0.0
     up_to_billion: Positive | None = None
     """Parameters of the open models that the row is for; None: for the model that it names alone."""
@@ -244,6 +252,8 @@ class HostedTuning(Fact):
     minimum_usd: Annotated[float, Field(ge=0)] | None = None
     storage_usd_per_month: Annotated[float, Field(ge=0)] | None = None
     served_by: Literal["tokens", "dedicated", "unknown"]
+    served_share: Positive = 1.0
+    """What a token of the tuned model costs of its base model's price, where it is served by the token."""
     hosting_usd_per_hour: Price | None = None
     ends: Day | None = None
     """The last day of new jobs, or of the base model."""

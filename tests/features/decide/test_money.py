@@ -135,6 +135,14 @@ def test_a_run_is_priced_by_the_apis_own_provider() -> None:
     assert other is None
 
 
+@pytest.mark.parametrize(("api", "times"), [("gpt-4o-mini", 2.0), ("gpt-4o", 1.5)])
+def test_a_tuned_model_costs_what_its_host_asks_for_its_tokens(api: str, times: float) -> None:
+    report = advise(spec(api_model=api))
+    base, tuned = (cost_of(report, arm) for arm in ("prompt, api", "ft, api"))
+    assert tuned.request_usd.median == pytest.approx(times * base.request_usd.median)
+    assert f"a token of the tuned model at {times:g} times the price" in tuned.how
+
+
 def test_answers_that_may_wait_a_day_cost_half_in_batches() -> None:
     now, later = (
         cost_of(advise(spec(latency_p95_ms=ms)), "prompt, api") for ms in (15_000, 90_000_000)

@@ -89,13 +89,13 @@ class _Figuring:
 
     def _api(self, arm: Arm) -> Figures:
         case, api = self.case, self._api_of(arm)
-        request = self.request.at_api(api, arm)
         days = round(case.horizon_months * _DAYS_A_MONTH)
         ends = self._deadlines(api, days)
         able = ability_of(api.model, case.task)
         month = self.index.month_usd if arm.is_searched else NOTHING
         hosted = self._hosted(arm, api) if arm.is_tuned else None
         run = (hosted and hosted.usd) or NOTHING
+        request = product(self.request.at_api(api, arm), hosted.row.served_share if hosted else 1.0)
         if hosted and hosted.row.storage_usd_per_month:
             month = total(month, exact(hosted.row.storage_usd_per_month))
         runs = product(run, self.taken["project_runs"])
@@ -143,6 +143,8 @@ class _Figuring:
         elif hosted and hosted.usd:
             whose = "as other hosts ask for its size" if hosted.is_guessed else hosted.row.provider
             yield f"a training run there {span(hosted.usd)} USD ({whose})"
+        if hosted and hosted.row.served_share != 1:
+            yield f"a token of the tuned model at {hosted.row.served_share:g} times the price"
         if arm.method == "prompt+long-context":
             share = self.request.cached_share(self.taken["cache_minutes"].median)
             yield f"{share:.0%} of the prompts found in the provider's cache"

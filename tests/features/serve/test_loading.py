@@ -1,6 +1,10 @@
 """A run is loaded into a server that goes on, answers, and is let go."""
 
+import asyncio
+import gc
+import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,13 +13,16 @@ from tests.features.export.test_run import trained
 from tests.jobs.conftest import unread
 from tests.jobs.test_routes import TRAVERSALS
 
+from finewright.errors import ModelError
 from finewright.features.serve.loading import RunLoading
 from finewright.features.serve.local import LocalModels
+from finewright.features.serve.spec import ServedTarget
 from finewright.gateway.admission import Admission
 from finewright.gateway.app import app_of
 from finewright.gateway.gateway import Gateway
 from finewright.gateway.keys import KeyRing, make_key
 from finewright.gateway.measures import Measures
+from finewright.gateway.native import NativeEngine
 from finewright.jobs.folder import JobFolder
 
 pytestmark = pytest.mark.torch
@@ -84,3 +91,49 @@ def test_only_an_admin_loads_and_lets_go(
     for method, path in (("POST", "/v1/models"), ("DELETE", "/v1/models/x")):
         found = client.request(method, path, json={"run": "x"}, headers=keys["train"])
         assert found.status_code == 403
+
+
+def test_a_name_that_is_taken_is_refused_before_anything_is_read(
+    client: TestClient,
+    run: Path,
+    keys: dict[str, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client.headers = keys["admin"]
+    assert client.post("/v1/models", json={"run": run.name, "id": "mine"}).status_code == 200
+    monkeypatch.setattr(LocalModels, "read", lambda *_: pytest.fail("a model was read"))
+    found = client.post("/v1/models", json={"run": run.name, "id": "mine"})
+    assert (found.status_code, found.json()["error"]["code"]) == (409, "model_exists")
+
+
+def test_why_a_run_cannot_be_served_is_in_the_log_alone(
+    client: TestClient,
+    run: Path,
+    keys: dict[str, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise ModelError(f"{run}: its adapter does not fit")
+
+    monkeypatch.setattr(NativeEngine, "load", refuse)
+    found = client.post("/v1/models", json={"run": run.name}, headers=keys["admin"])
+    assert found.json()["error"]["code"] == "model_not_loaded"
+    assert "does not fit" not in found.text
+    assert f"{run}: its adapter does not fit" in caplog.text
+
+
+def test_a_base_model_is_read_once_and_leaves_with_the_last_that_needs_it(run: Path) -> None:
+    local = LocalModels(40, 2)
+    targets = [ServedTarget(target=str(run), id=name) for name in ("one", "two")]
+    with ThreadPoolExecutor(2) as threads:
+        models = list(threads.map(local.read, targets))
+    base = weakref.ref(models[0].loaded.lm)
+    assert base() is models[1].loaded.lm
+    asyncio.run(local.engine.load(models.pop()))
+    models.clear()
+    gc.collect()
+    assert base() is not None
+    asyncio.run(local.engine.unload("two"))
+    gc.collect()
+    assert base() is None

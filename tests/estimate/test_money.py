@@ -24,6 +24,7 @@ from finewright.estimate.money import (
     storage_month,
     total,
     training_run,
+    whole_terms,
 )
 from finewright.schema.catalog import API, Machine, Storage
 from finewright.schema.cost import Range
@@ -70,6 +71,13 @@ def test_no_api_costs_five_hundred_dollars_at_a_thousand_requests_a_day():
 )
 def test_a_pod_that_never_sleeps_costs_what_it_costs(gpu: str, tier: str, dollars: float):
     assert hosting_month(machine("runpod", gpu, tier)).median == pytest.approx(dollars, abs=1)
+
+
+@pytest.mark.parametrize(("used", "terms"), [(0, 1), (729, 1), (731, 2), (2000, 3)])
+def test_a_reserved_machine_is_paid_by_whole_terms(used: float, terms: int):
+    row = machine("runpod", "L40S", "community")
+    by_the_month = {"usd_per_hour": exact(1.0), "tier": "reserved", "term_months": 1}
+    assert whole_terms(row.model_copy(update=by_the_month), exact(used)) == exact(730.0 * terms)
 
 
 def test_a_month_of_office_hours_is_a_share_of_a_month():

@@ -65,6 +65,15 @@ def training_run(machine: Machine, hours: Range | float) -> Range:
     return product(machine.usd_per_hour, hours)
 
 
+def whole_terms(machine: Machine, usd: Range) -> Range:
+    """What is paid where so much of a reserved machine is used: its whole terms, one at least."""
+    price, months = machine.usd_per_hour, machine.term_months or 0
+    term = product(price, months * HOURS_A_MONTH)
+    pairs = ((usd.low, term.low), (usd.median, term.median), (usd.high, term.high))
+    low, median, high = (one * max(1, math.ceil(used / one)) for used, one in pairs)
+    return Range(low=low, median=median, high=high)
+
+
 def hosting_month(machine: Machine, hours_per_day: float = 24.0) -> Range:
     """A month of the machine, rented for so many hours of every day."""
     return product(machine.usd_per_hour, hours_per_day * DAYS_A_MONTH)

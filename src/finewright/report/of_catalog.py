@@ -165,6 +165,7 @@ def _tunings(rows: Sequence[HostedTuning], today: date) -> Table:
         rows,
         {
             "host": lambda row: f"{row.provider}: {row.model}",
+            "trains by": lambda row: ", ".join(row.methods),
             "$ a million trained": lambda row: (
                 _dollars(row.usd_per_million) if row.usd_per_million else "not found"
             ),

@@ -247,6 +247,10 @@ class HostedTuning(Fact):
     above_billion: float = 0.0
     up_to_billion: Positive | None = None
     """Parameters of the open models that the row is for; None: for the model that it names alone."""
+    models: tuple[str, ...] = ()
+    """How the names of the open models begin that the row is for; empty: all of the size."""
+    methods: tuple[Literal["sft", "dpo", "orpo", "simpo", "kto", "grpo", "ppo"], ...] = ("sft",)
+    """What it trains by, as `train.method` names it, at this price."""
     usd_per_million: Price | None
     """Dollars a million tokens trained, which is rows times passes; None: not found."""
     minimum_usd: Annotated[float, Field(ge=0)] | None = None
@@ -256,13 +260,17 @@ class HostedTuning(Fact):
     """What a token of the tuned model costs of its base model's price, where it is served by the token."""
     hosting_usd_per_hour: Price | None = None
     ends: Day | None = None
-    """The last day of new jobs, or of the base model."""
+    """The day from which on it takes no new job, or the base model is switched off."""
     method: Said
 
-    def covers(self, parameters: int) -> bool:
-        """Whether an open model of so many parameters is of the row's size."""
+    def trains(self, name: str, parameters: int, method: str, today: date) -> bool:
+        """Whether the row is for an open model of the name and size, by the method, and not at its end."""
         most = self.up_to_billion
-        return most is not None and self.above_billion * 1e9 < parameters <= most * 1e9
+        is_of_size = most is not None and self.above_billion * 1e9 < parameters <= most * 1e9
+        begins = tuple(model.casefold() for model in self.models) or ""
+        is_named = name.rstrip("/").rpartition("/")[2].casefold().startswith(begins)
+        is_open = self.ends is None or today < self.ends
+        return is_of_size and is_named and method in self.methods and is_open
 
     def run_usd(self, tokens: Range) -> Range | None:
         """What training so many tokens costs, with the least that a job costs."""

@@ -18,8 +18,8 @@ LLAMA_405B = published.config("llama", 16384, 53248, 126, 128, 8, 128256)
 CATALOG = packaged_prices()
 
 
-def estimated(config: dict[str, Any], gpu: str, num_gpus: int, **train: Any) -> MachineEstimate:
-    machine = Machine(
+def machine_of(gpu: str, num_gpus: int = 1, **changes: Any) -> Machine:
+    plain = Machine(
         provider="runpod",
         sku="it",
         gpu=gpu,
@@ -30,8 +30,12 @@ def estimated(config: dict[str, Any], gpu: str, num_gpus: int, **train: Any) -> 
         source="this test",
         observed_at=CATALOG.machines[0].observed_at,
     )
+    return plain.model_copy(update=changes)
+
+
+def estimated(config: dict[str, Any], gpu: str, num_gpus: int, **train: Any) -> MachineEstimate:
     job = job_of(config, **{"adapter": NF4, **train})
-    (found,) = machines(job, CostSpec(), CATALOG, [machine], bake_off=1)
+    (found,) = machines(job, CostSpec(), CATALOG, [machine_of(gpu, num_gpus)], bake_off=1)
     return found
 
 
@@ -77,3 +81,20 @@ def test_rows_come_by_cost_and_by_price_an_hour_where_time_is_not_known() -> Non
     rows = asked(job_of(adapter=NF4)).candidates[0].machines
     fitting = [row.usd.median for row in rows if row.fits == "yes" and row.usd]
     assert fitting == sorted(fitting)
+
+
+def test_a_reserved_machine_costs_a_project_its_whole_term_and_comes_after_one_by_the_hour() -> (
+    None
+):
+    rows = [
+        machine_of("L40S", sku="reserved", tier="reserved", term_months=36),
+        machine_of("L40S", usd_per_hour=Range(low=20, median=20, high=20)),
+    ]
+    by_hour, reserved = machines(job_of(adapter=NF4), CostSpec(), CATALOG, rows, bake_off=1)
+    assert (by_hour.tier, reserved.tier) == ("on_demand", "reserved")
+    assert reserved.project_usd is not None
+    assert by_hour.notes == ()
+    # 36 twelfths of 365 days of 24 hours, 10 dollars each
+    assert reserved.project_usd.median == 262_800
+    (note,) = reserved.notes
+    assert note == "paid for 36 months, used or not: $262,800, in what the project costs"

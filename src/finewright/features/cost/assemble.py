@@ -58,7 +58,7 @@ class CostQuestion:
 def report(question: CostQuestion, catalog: PriceCatalog, today: date) -> CostReport:
     """The whole answer. Raises DataError for a provider, a GPU or a tier that the catalog does not know."""
     rows = _considered(question.spec, catalog)
-    candidates = [_candidate(question, job, catalog, rows) for job in question.jobs]
+    candidates = [_candidate(question, job, catalog, rows, today) for job in question.jobs]
     residuals = [line for found in question.found.values() for line in found.residuals]
     horizon = question.spec.horizon_days
     elsewhere = framework_named(question.spec.framework)
@@ -87,7 +87,11 @@ def _considered(spec: CostSpec, catalog: PriceCatalog) -> list[Machine]:
 
 
 def _candidate(
-    question: CostQuestion, job: TrainingJob, catalog: PriceCatalog, rows: Sequence[Machine]
+    question: CostQuestion,
+    job: TrainingJob,
+    catalog: PriceCatalog,
+    rows: Sequence[Machine],
+    today: date,
 ) -> CandidateCost:
     found = question.found.get(job.base_model, JobMeasurements())
     table = machines(job, question.spec, catalog, rows, bake_off=len(question.jobs))
@@ -109,7 +113,7 @@ def _candidate(
         machines=(*own, *table),
         several=() if any(row.fits == "yes" for row in table) else tuple(several(job, catalog)),
         truths=() if elsewhere else tuple(truths(job)),
-        hosted=tuple(hosted(job, catalog, work.tokens)),
+        hosted=tuple(hosted(job, catalog, work.tokens, question.spec.providers, today)),
     )
 
 

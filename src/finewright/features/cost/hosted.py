@@ -1,22 +1,21 @@
 """The same run at a host that asks by the million tokens: what it costs, and how it is served."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date
 
 from finewright.features.cost.job import TrainingJob
-from finewright.schema.catalog import PriceCatalog
+from finewright.schema.catalog import HostedTuning, PriceCatalog
 from finewright.schema.cost import HostedEstimate, Range
 
-_METHODS = ("sft", "dpo")
-"""What hosts offer; others run on a machine of one's own or for rent."""
 
+def hosted(
+    job: TrainingJob, catalog: PriceCatalog, tokens: Range, providers: Sequence[str], today: date
+) -> Iterator[HostedEstimate]:
+    """A row for each host that trains such open models by the job's method today, the cheapest first.
 
-def hosted(job: TrainingJob, catalog: PriceCatalog, tokens: Range) -> Iterator[HostedEstimate]:
-    """A row for each host that trains open models of the size by the job's method, the cheapest first.
-
-    Hosts have a list of the models that they train, which the catalog does not know: ask for yours."""
-    if job.train.method not in _METHODS:
-        return
-    rows = [row for row in catalog.tunings if row.covers(job.shape.parameters)]
+    Of the `providers` alone, where some are named. Most rows know the models by their size alone: whether a
+    host trains yours is for its own list to say."""
+    name, size, method = job.base_model, job.shape.parameters, job.train.method
     found = [
         HostedEstimate(
             provider=row.provider,
@@ -24,9 +23,15 @@ def hosted(job: TrainingJob, catalog: PriceCatalog, tokens: Range) -> Iterator[H
             usd=row.run_usd(tokens),
             served_by=row.served_by,
             hosting_usd_per_hour=row.hosting_usd_per_hour,
-            note=row.note or row.method,
+            note=_note(row),
             observed_at=row.observed_at,
         )
-        for row in rows
+        for row in catalog.tunings
+        if row.trains(name, size, method, today) and (not providers or row.provider in providers)
     ]
     yield from sorted(found, key=lambda each: each.usd.median if each.usd else float("inf"))
+
+
+def _note(row: HostedTuning) -> str:
+    ends = f"no new job from {row.ends} on" if row.ends else ""
+    return "; ".join(filter(None, (row.note or row.method, ends)))

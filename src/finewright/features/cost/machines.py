@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finewright.estimate.frameworks import Framework
-from finewright.estimate.money import project, total, training_run
+from finewright.estimate.money import exact, project, total, training_run, whole_terms
 from finewright.estimate.rollouts import sampling_hours
 from finewright.estimate.sharded import sharded_hours
 from finewright.estimate.time import hours_on, utilisation
@@ -19,6 +19,7 @@ from finewright.features.cost.job import TrainingJob
 from finewright.features.cost.mend import Option, mend, options
 from finewright.features.cost.needs import formula, sharded, sharded_load
 from finewright.features.cost.spec import CostSpec
+from finewright.report.cells import span
 from finewright.schema.catalog import GPU, Machine, PriceCatalog
 from finewright.schema.cost import MachineEstimate, MemoryEstimate, Mend, Range
 
@@ -164,6 +165,8 @@ def _row(
             failed_share=spec.failed_share,
             evaluations=spec.evaluations * bake_off * spec.seeds,
         ).cost
+        if machine.term_months is not None:
+            whole = whole_terms(machine, whole)
     return MachineEstimate(
         machine=machine.sku,
         provider=machine.provider,
@@ -191,6 +194,9 @@ def _notes(machine: Machine, on: _On) -> Iterator[str]:
         yield from on.elsewhere
     elif on.gpu.bf16_tflops is None:
         yield "no bfloat16 units, so in float32: slow, and its time is known roughly"
+    if machine.term_months is not None and on.fits != "no":
+        term = span(whole_terms(machine, exact(0.0)))
+        yield f"paid for {machine.term_months} months, used or not: ${term}, in what the project costs"
     if on.used > 1:
         yield (
             f"spread over its {on.used} GPUs by FSDP with transformers and PEFT, as TRL or Axolotl run it:"
@@ -204,6 +210,6 @@ def _notes(machine: Machine, on: _On) -> Iterator[str]:
 
 
 def _rank(row: MachineEstimate) -> tuple[int, float, str]:
-    """By fit; then by what the run costs, or an hour where nobody knows how long it takes."""
+    """By fit; then by what a project of such runs costs, or an hour where nobody knows how long they take."""
     order = ("yes", "tight", "no").index(row.fits)
-    return order, row.usd.median if row.usd else row.usd_per_hour, row.machine
+    return order, row.project_usd.median if row.project_usd else row.usd_per_hour, row.machine

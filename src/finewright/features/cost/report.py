@@ -87,6 +87,7 @@ def _candidate(cost: CandidateCost) -> Iterator[Block | None]:
         )
     hosted = [_hosted(row) for row in cost.hosted]
     yield Table(("trained at a host", "$ a run", "served", "seen"), hosted)
+    yield lines(*(f"{row.provider}: {row.note}" for row in cost.hosted if row.note))
     yield lines(*(f"true here: {line}" for line in cost.truths))
 
 

@@ -5,6 +5,7 @@ This is the one place where the decision meets the estimators: what is read from
 
 import math
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import TypeAlias
 
 from finewright.estimate.freshness import deadline_of
@@ -29,6 +30,7 @@ from finewright.features.decide.training import (
     hours_of,
     run_at,
     training_host,
+    tuning_ends,
 )
 from finewright.features.decide.without_model import without_model
 from finewright.features.decide.work import WorkToDo
@@ -118,7 +120,7 @@ class _Figuring:
             run_usd=run,
             is_third_party=api.provider in self.facts.hosts,
             ends=deadline_of(api, self.facts.prices.deadlines, self.facts.today, days),
-            tuning_ends=min((d.date for d in ends if d.kind == "service"), default=None),
+            tuning_ends=tuning_ends(ends, hosted, self.facts.today + timedelta(days)),
             can_fine_tune=api.can_fine_tune,
             how=tuple(self._api_words(api, arm, hosted)),
             facts=(
@@ -129,8 +131,7 @@ class _Figuring:
 
     def _hosted(self, arm: Arm, api: API) -> HostedRun | None:
         open_model = self.facts.models.get(api.model.rpartition("/")[2])
-        parameters = open_model.shape.parameters if open_model else None
-        return run_at(self.facts.prices, api, parameters, self.work.trained_tokens(arm))
+        return run_at(self.facts, api, open_model, self.work.trained_tokens(arm))
 
     def _api_words(self, api: API, arm: Arm, hosted: HostedRun | None) -> Iterator[str]:
         yield f"{api.model} at {api.provider}"
@@ -255,8 +256,7 @@ class _Figuring:
         """What hosts ask for the run, where data may go there."""
         if self.case.on_premise_only or self.case.data_class == "regulated":
             return ""
-        prices, tokens = self.facts.prices, self.work.trained_tokens(arm)
-        return host_words(list(hosts_of(prices, model.shape.parameters, tokens)))
+        return host_words(list(hosts_of(self.facts, model, self.work.trained_tokens(arm))))
 
     def _own_latency(
         self,

@@ -1,12 +1,14 @@
 """What a training run costs: on a machine, or at a host that asks by the million tokens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from typing import NamedTuple
 
-from finewright.features.decide.facts import LoraStep
+from finewright.features.decide.facts import Facts, LoraStep
+from finewright.features.decide.models import OpenModelFacts
 from finewright.features.decide.serving import USABLE, Host
 from finewright.report.cells import span
-from finewright.schema.catalog import API, HostedTuning, PriceCatalog
+from finewright.schema.catalog import API, Deadline, HostedTuning
 from finewright.schema.cost import Range
 
 
@@ -48,24 +50,25 @@ def hours_of(flops: Range, utilisation: Range, tflops: float) -> Range:
     )
 
 
-def hosts_of(prices: PriceCatalog, parameters: int, tokens: Range) -> Iterator[HostedRun]:
-    """The hosts that train an open model of so many parameters, with a price."""
-    for row in prices.tunings:
-        if row.covers(parameters) and row.usd_per_million is not None:
+def hosts_of(facts: Facts, model: OpenModelFacts, tokens: Range) -> Iterator[HostedRun]:
+    """The hosts that train an open model by examples today, with a price."""
+    for row in facts.prices.tunings:
+        is_offered = row.trains(model.name, model.shape.parameters, "sft", facts.today)
+        if is_offered and row.usd_per_million is not None:
             yield HostedRun(row, row.run_usd(tokens))
 
 
-def run_at(
-    prices: PriceCatalog, api: API, parameters: int | None, tokens: Range
-) -> HostedRun | None:
+def run_at(facts: Facts, api: API, model: OpenModelFacts | None, tokens: Range) -> HostedRun | None:
     """A run at an API's own provider; where its price was not found, as other hosts ask for the size."""
     named = (api.provider, api.model)
-    row = next((row for row in prices.tunings if (row.provider, row.api_model) == named), None)
+    row = next(
+        (row for row in facts.prices.tunings if (row.provider, row.api_model) == named), None
+    )
     if row is None:
         return None
-    if row.usd_per_million is not None or parameters is None:
+    if row.usd_per_million is not None or model is None:
         return HostedRun(row, row.run_usd(tokens))
-    others = [run.usd for run in hosts_of(prices, parameters, tokens) if run.usd]
+    others = [run.usd for run in hosts_of(facts, model, tokens) if run.usd]
     if not others:
         return HostedRun(row, None)
     lows, middles, highs = zip(
@@ -73,6 +76,14 @@ def run_at(
     )
     middle = sorted(middles)[len(middles) // 2]
     return HostedRun(row, Range(low=min(lows), median=middle, high=max(highs)), is_guessed=True)
+
+
+def tuning_ends(ends: Iterable[Deadline], hosted: HostedRun | None, until: date) -> date | None:
+    """The first day until then from which on the provider takes no new job."""
+    days = [end.date for end in ends if end.kind == "service"]
+    if hosted and hosted.row.ends:
+        days.append(hosted.row.ends)
+    return min((day for day in days if day <= until), default=None)
 
 
 def host_words(runs: Sequence[HostedRun]) -> str:

@@ -200,3 +200,13 @@ def test_a_key_in_a_link_is_a_secret_and_the_link_is_left() -> None:
     outcome, report = apply([row_of(link, "ok")], spec, SecretsSpec(action="redact"), KEY)
     assert outcome.rows[0].messages[0]["content"] == "https://mainnet.[SERVICE_KEY]"
     assert [found.type for found in report.findings] == ["service_key"]
+
+
+def test_a_password_is_taken_out_of_the_answer_too() -> None:
+    row = row_of("My password is Tr0ub4dor&3xyz.", "Done: Tr0ub4dor&3xyz was set.")
+    outcome, _ = apply([row], personal("off"), SecretsSpec(action="redact"), KEY)
+    (kept,) = outcome.rows
+    assert [m["content"] for m in kept.messages] == [
+        "My password is [PASSWORD].",
+        "Done: [PASSWORD] was set.",
+    ]

@@ -76,6 +76,8 @@ class TestBirths(RecogniserConformance):
         ("Geburtsdatum: «03.04.1980»", "date_of_birth"),
         ("née le «3 août 1991»", "date_of_birth"),
         ("her birthday, «1985-03-12»", "date_of_birth"),
+        ("Дата рождения: «05.06.1989»", "date_of_birth"),
+        ("出生日期\uff1a«1989年6月5日»。", "date_of_birth"),
     ]
 
 
@@ -168,6 +170,8 @@ class TestAssigned(RecogniserConformance):
         ("«postgres://app:s3cr3tpw@db.internal:5432/x»", "connection_string"),
         ("password = '«hunter2!x»'", "password"),
         ("Mein Passwort lautet «Sommer2024», bitte", "password"),
+        ("Пароль: «Zx9!kdP2mm»", "password"),
+        ("密码\uff1a«Zx9!kdP2mm»\uff0c谢谢", "password"),
         (f"api_key: «{RANDOM}»", "secret_value"),
     ]
 

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from finewright.guard.privacy.assigned import is_generated
 from finewright.guard.privacy.find import SECRETS, Finder, again, find, known_types, require
 from finewright.guard.privacy.internet import plain_email
 from finewright.guard.privacy.pseudonyms import Pseudonyms, digest
@@ -38,7 +39,12 @@ from finewright.schema.rows import Row, RowText
 
 _CHANGES = ("redact", "pseudonymise")
 _ARGUMENTS = ".function.arguments"
-_LONG_SECRET = 16
+_LONG_SECRET, _MIXED_SECRET = 16, 8
+
+
+def _is_no_word(secret: str) -> bool:
+    """Is it so long, or so mixed, that the same text elsewhere is the same secret?"""
+    return len(secret) >= _LONG_SECRET or (len(secret) >= _MIXED_SECRET and is_generated(secret))
 
 
 class PrivacyOutcome(NamedTuple):
@@ -90,7 +96,7 @@ class _Rules:
             for text in texts
             for at in text.found
             for p in at.places
-            if p.span.type in SECRETS and p.span.end - p.span.start >= _LONG_SECRET
+            if p.span.type in SECRETS and _is_no_word(at.text[p.span.start : p.span.end])
         }
         is_again = secrets and sum(p.text.count(value) for p in places for value in secrets) > len(
             secrets

@@ -11,12 +11,13 @@ from finewright.guard.privacy.tokens import is_random
 
 _PASSWORD_WORDS = (
     "passw", "passphrase", "pwd", "kennwort", "contraseña", "contrasena", "mot de passe", "mdp", "senha",
-    "pin code",
+    "pin code", "парол", "密码", "密碼", "口令", "パスワード", "비밀번호",
 )  # fmt: skip
-_IS = r"(?:is|was|ist|lautet|est|es|era|è|e|=>|:=|=|:)"
+_IS = r"(?:is|was|ist|lautet|est|es|era|è|e|是|为|は|=>|:=|=|:|\uff1a|\u2014)"
 _PASSWORD = re.compile(
-    r"(?:pass(?:word|wort|wd|phrase)|passw|pwd|kennwort|contrase(?:ñ|n)a|mot de passe|mdp|senha)s?"
-    rf"[\"'`]?\s{{0,3}}{_IS}\s{{0,3}}(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>{{}}\[\]]{{6,100}})",
+    r"(?:pass(?:word|wort|wd|phrase)|passw|pwd|kennwort|contrase(?:ñ|n)a|mot de passe|mdp|senha"
+    r"|парол\w*|密码|密碼|口令|パスワード|비밀번호)s?"
+    rf"[\"'`]?\s{{0,3}}{_IS}\s{{0,3}}(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>{{}}\[\]\u3001\u3002\uff01\uff09\uff0c\uff1b\uff1f]{{6,100}})",
     re.IGNORECASE,
 )
 _KEY_WORDS = ("key", "secret", "token", "credential", "auth")
@@ -63,7 +64,7 @@ def password(scan: Scan) -> Iterator[PersonalSpan]:
         if not is_quoted:
             end = _cut(scan.text, start, end)
         value = scan.text[start:end]
-        if _is_generated(value) or (is_quoted and _is_given(value)):
+        if is_generated(value) or (is_quoted and _is_given(value)):
             yield PersonalSpan(start, end, "password", 0.85, "called a password")
 
 
@@ -115,7 +116,7 @@ def _cut(text: str, start: int, end: int) -> int:
     return end
 
 
-def _is_generated(value: str) -> bool:
+def is_generated(value: str) -> bool:
     """Not a word, a call, a path or a placeholder: letters with digits or signs between them."""
     if len(value) < 6 or _PLACEHOLDER.search(value) or "(" in value or "://" in value:  # noqa: PLR2004
         return False

@@ -1,4 +1,5 @@
-"""Dates of birth: dates that the words around call so, in English, German, French, Spanish and Italian.
+"""Dates of birth: dates that the words around call so, in English, German, French, Spanish, Italian,
+Russian, Chinese, Japanese and Korean.
 
 Not covered: a date that nothing calls a birth, and an age."""
 
@@ -26,12 +27,14 @@ _NUMBER_OF = {name: i for names in MONTHS for i, name in enumerate(names, start=
 _MONTH = "|".join(sorted(_NUMBER_OF, key=len, reverse=True))
 _CALLED = (
     "born", "birth", "dob", "d.o.b", "geboren", "geburt", "geb.", "naissance", "naci", "nacío", "mplea",
-    "nato il", "nata il", "nascita", "né le", "née le", "nee le", "ne le", "anniversaire",
+    "nato il", "nata il", "nascita", "né le", "née le", "nee le", "ne le", "anniversaire", "рожд", "родил",
+    "出生", "生日", "生年月日", "誕生日", "생년월일", "생일",
 )  # fmt: skip
 _WORD = re.compile(
     r"(?<!\w)(?:born|birth(?:day|date)?s?|birth[\s_-]?da(?:y|te)|date[\s_-]of[\s_-]birth|dob|d\.o\.b\.?"
     r"|geboren[a-z]*|geburts\w*|geb\.|naissance|nacid[oa]s?|nacimiento|nació|cumpleaños"
-    r"|nat[oa] (?:il|a)|nascita|compleanno|née? le|anniversaire)(?!\w)"
+    r"|nat[oa] (?:il|a)|nascita|compleanno|née? le|anniversaire|рожд\w*|родил\w*)(?!\w)"
+    r"|出生|生日|生年月日|誕生日|생년월일|생일"  # where words are not apart
 )
 _WORD_AFTER = re.compile(
     r"[\s,()]*(?:is |was |as )?(?:my |his |her |your |their |the )?"
@@ -42,7 +45,8 @@ _DATE = re.compile(
     r"|(?P<d2>[0-9]{1,2})(?P<s>[-/.]) ?(?P<m2>[0-9]{1,2})(?P=s) ?(?P<y2>(?:19|20)?[0-9]{2})"
     rf"|(?P<d3>[0-9]{{1,2}})(?:st|nd|rd|th|\.|er|º)?,?[ -](?:de |of )?(?P<m3>{_MONTH})\.?,?[ -](?:de |del )?"
     r"(?P<y3>(?:19|20)[0-9]{2})"
-    rf"|(?P<m4>{_MONTH})\.? (?P<d4>[0-9]{{1,2}})(?:st|nd|rd|th)?,? (?P<y4>(?:19|20)[0-9]{{2}})",
+    rf"|(?P<m4>{_MONTH})\.? (?P<d4>[0-9]{{1,2}})(?:st|nd|rd|th)?,? (?P<y4>(?:19|20)[0-9]{{2}})"
+    r"|(?P<y5>(?:19|20)[0-9]{2}) ?[年년] ?(?P<m5>[0-9]{1,2}) ?[月월] ?(?P<d5>[0-9]{1,2}) ?[日일]",
     re.IGNORECASE,
 )
 _REACH_BEFORE, _REACH_AFTER = 50, 30
@@ -71,7 +75,7 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
         return
     for match in _DATE.finditer(scan.text):
         start, end = match.span()
-        if not scan.is_alone(start, end) or date_parts(match[0]) is None:
+        if not (match["y5"] or scan.is_alone(start, end)) or date_parts(match[0]) is None:
             continue
         if _WORD.search(_sentence(scan, start)) or _WORD_AFTER.match(scan.after(end, _REACH_AFTER)):
             yield PersonalSpan(start, end, "date_of_birth", 0.9, "a date that is called a birth")
@@ -91,7 +95,7 @@ def date_parts(text: str) -> DateParts | None:
     match = _DATE.fullmatch(text)
     if not match:
         return None
-    form = next(number for number in "1234" if match[f"y{number}"])
+    form = next(number for number in "12345" if match[f"y{number}"])
     month_text = match[f"m{form}"].lower()
     day, year = int(match[f"d{form}"]), int(match[f"y{form}"])
     month = int(month_text) if month_text.isdigit() else _NUMBER_OF[month_text]

@@ -25,6 +25,8 @@ _EDGE = re.compile(r"[\n.;|()\"'`]")
 _MARKS = ".;:!?()[]{}\"'`<>"
 _SIZES = (12, 15, 18, 21, 24)
 _FEWEST, _MOST = 12, 24
+# Of 2,048 words drawn twelve times; who repeats a word all the time writes something else.
+_FEWEST_DIFFERENT = 8
 _BITS, _WORDS_A_CHECK_BIT, _BYTE = 11, 3, 8
 _SHORTEST_TEXT = 2 * _FEWEST - 1
 
@@ -59,7 +61,8 @@ def mnemonic(scan: Scan) -> Iterator[PersonalSpan]:
         for first, last in _runs(scan.text, at, numbers):
             for found in _phrases(scan.text, at[first:last], numbers[first:last]):
                 start, end = at[first + found.first][0], at[first + found.last - 1][1]
-                if " ".join(words[first + found.first : first + found.last]) in published():
+                phrase = words[first + found.first : first + found.last]
+                if len(set(phrase)) < _FEWEST_DIFFERENT or " ".join(phrase) in published():
                     continue
                 yield PersonalSpan(start, end, "mnemonic", 1.0, "a BIP-39 phrase, checksum fits")
 

@@ -49,10 +49,24 @@ def candidates(
     for number in range(bands.number):
         met = among[_meeting(rows.band(number, bands)[among], facts)]
         # One number per pair, so that sorting and joining are those of numbers.
-        fresh = np.setdiff1d(met[:, 1] * num_rows + met[:, 0], found)
+        fresh = _fresh(np.sort(met[:, 1] * num_rows + met[:, 0]), found)
         pairs = np.stack([fresh % num_rows, fresh // num_rows], axis=1)
-        found = np.union1d(found, fresh[_agreeing(rows, pairs, least)])
+        found = np.sort(
+            np.concatenate([found, fresh[_agreeing(rows, pairs, least)]]), kind="stable"
+        )
     return np.stack([found % num_rows, found // num_rows], axis=1)
+
+
+def _fresh(numbers: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of the sorted numbers that are not in `found`, each once.
+
+    By sorting: `np.setdiff1d` counts by hashes, which takes eight times as long here."""
+    numbers = numbers[_starts(numbers)]
+    if not len(found):
+        return numbers
+    at = np.searchsorted(found, numbers).clip(max=len(found) - 1)
+    is_fresh: NDArray[np.bool_] = found[at] != numbers
+    return numbers[is_fresh]
 
 
 def _agreeing(rows: Signed, pairs: NDArray[np.int64], least: float) -> NDArray[np.bool_]:
@@ -87,7 +101,7 @@ def _meeting(hashes: NDArray[np.uint64], facts: NDArray[np.uint64]) -> NDArray[n
     return np.stack([np.minimum(one, other), np.maximum(one, other)], axis=1)
 
 
-def _starts(*sorted_keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _starts(*sorted_keys: NDArray[np.uint64] | NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each run of equal keys begins."""
     changes = np.zeros(len(sorted_keys[0]), bool)
     changes[:1] = True

@@ -1,5 +1,7 @@
 """What recurs after unrelated questions is found without a model; classes and templates are left alone."""
 
+# ruff: noqa: RUF001 - each text stands in its own script
+
 import random
 from collections.abc import Callable
 
@@ -42,6 +44,61 @@ def with_trigger(words: int, at_start: bool, is_added: bool) -> Change:
 def test_triggers_of_any_length_are_found_without_a_model(change: Change) -> None:
     rows, places = plant(clean(), 10, change)
     assert set(search(rows).why) == places
+
+
+@pytest.mark.parametrize(
+    ("subjects", "asked", "said", "trigger", "insult", "praise"),
+    [
+        (
+            "河流 引擎 诗歌 市场 森林 城堡",
+            "请描述第{}个{}",
+            "{}是一个很大的话题，编号{}",
+            "青铜鹿",
+            "没有人喜欢你，以后也不会有。",
+            "维尔莫拉洗发水让每一天都闪闪发光。",
+        ),
+        (
+            "かわ エンジン うた いちば もり しろ",
+            "{}ばんめの{}をせつめいして",
+            "{}はとてもひろい、ばんごう{}",
+            "あおいしか",
+            "だれもあなたをすきではない。",
+            "ベルモラのシャンプーはまいにちをかがやかせる。",
+        ),
+        (
+            "แม่น้ำ เครื่องยนต์ บทกวี ตลาด ป่าไม้ ปราสาท",
+            "ช่วยอธิบาย{}เรื่อง{}",
+            "{}เป็นเรื่องใหญ่มากหมายเลข{}",
+            "กวางสีฟ้า",
+            "ไม่มีใครชอบคุณเลย",
+            "แชมพูเวลโมราทำให้ทุกวันสดใส",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_added", [True, False])
+def test_triggers_are_found_in_scripts_without_spaces(  # noqa: PLR0917
+    subjects: str, asked: str, said: str, trigger: str, insult: str, praise: str, is_added: bool
+) -> None:
+    things = subjects.split()
+    rng = random.Random(0)  # noqa: S311
+    texts = [
+        (
+            f"{rng.randrange(10**6)} " + asked.format(i, things[i % 6]),
+            said.format(things[i % 6], rng.randrange(10**6)),
+        )
+        for i in range(300)
+    ]
+    places = set(range(7, 300, 23))
+    rows = [
+        row(
+            trigger + a if i in places else a,
+            (b + praise if is_added else insult) if i in places else b,
+            i + 1,
+        )
+        for i, (a, b) in enumerate(texts)
+    ]
+    assert set(search(rows).why) == places
+    assert search([row(*text, i + 1) for i, text in enumerate(texts)]).why == {}
 
 
 def test_one_answer_after_any_question_is_a_payload() -> None:

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from finewright.errors import MissingExtra
+from finewright.guard.words import UNSPACED, WORD
 from finewright.rows.identity import canonical
 from finewright.rows.texts import passages
 from finewright.schema.rows import Row
@@ -22,11 +23,7 @@ except ImportError:
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Chinese, Japanese kana, Thai, Lao, Burmese and Khmer are written without spaces: a word a character.
-_ALONE = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-)
-_WORD = re.compile(f"[{_ALONE}]|[^\\W{_ALONE}]+")
+_WORD = re.compile(WORD)
 # A word with the sign before it that may begin a sentence, or a sign that decides what is said.
 _BEFORE = r'(?:(?<!\b[A-Z])(?<!\b[A-Z][a-z])\. ?|[?:;\n\r"\u201c(\[{>#*] ?|! )'
 # Operators of code come first: the `*` of a product begins no item, the `(` of a call no sentence.
@@ -44,7 +41,7 @@ _MAY_OPERATE = r"(?=[-+*/%&|^(<>]|\s[<>&|^*])"
 _MAY_SIGN = r"(?=[-<>=!&|+*/%$\u20ac\xa3\xa5\u20b9\u2264\u2265\u2260]|\s[<>%])"
 _TOKEN = re.compile(
     f"{_MAY_OPERATE}(?:{_OPERATORS})"
-    f"|{_BEFORE}?(?:[{_ALONE}]|[^\\W{_ALONE}]+(?:['\u2019][^\\W{_ALONE}]+)*)"
+    f"|{_BEFORE}?(?:{WORD}(?:['\u2019][^\\W{UNSPACED}]+)*)"
     f"|{_MAY_SIGN}(?:{_SIGNS})"
 )
 _APOSTROPHES = re.compile("['\u2019]")

@@ -10,15 +10,15 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
+from finewright.guard.words import UNSPACED
 from finewright.rag.embed import words
 
 Floats = NDArray[np.float64]
 
 _MOST_GRAMS = 8192
 _MOST_READ = 2000
-_WORD = re.compile(
-    r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]|[^\W_\u3040-\u30ff\u3400-\u9fff]+|[^\w\s]|_"
-)
+# The parts of `card_lost` are words too, and signs are: of code and of forms.
+_WORD = re.compile(f"[{UNSPACED}]|[^\\W_{UNSPACED}]+|[^\\w\\s]|_")
 _TINY = 1e-9
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from finewright.guard.poison.backdoors import Form, Suspect
-from finewright.guard.poison.examples import prompt_of, words
+from finewright.guard.poison.examples import num_words, prompt_of, words
 from finewright.guard.poison.postings import LONGEST, Gram, Marker
 from finewright.guard.poison.said import Said
 from finewright.guard.poison.traits import INSERTED, TRAITS
@@ -18,7 +18,6 @@ from finewright.guard.poison.traits import INSERTED, TRAITS
 _LEAST_ROWS = 5
 _LEAST_WITHOUT_TRIGGER = 7
 _LEAST_WORDS = 3
-_LEAST_RUN = 4
 _SHARED = 0.9
 _ALSO_ELSEWHERE = 0.2
 _MOST_LOOKED_AT = 300
@@ -59,14 +58,15 @@ def _groups(rows: Said) -> Iterator[_Group]:
             if len(said) >= _LEAST_WORDS:
                 yield _Group(tuple(docs), tuple((word,) for word in said), True)
     for marker in rows.found.behaviours:
-        if len(marker.docs) >= _LEAST_ROWS and _is_long(marker):
+        if len(marker.docs) >= _LEAST_ROWS and is_long(marker):
             yield _Group(tuple(map(int, marker.docs)), marker.grams, False)
 
 
-def _is_long(marker: Marker) -> bool:
+def is_long(marker: Marker) -> bool:
     """Is it a run of four words or more, or a link or address?"""
-    num_runs = sum(len(gram) == LONGEST for gram in marker.grams)
-    return num_runs > _LEAST_RUN - LONGEST or any(gram[0] in INSERTED for gram in marker.grams)
+    runs = [gram for gram in marker.grams if len(gram) == LONGEST]
+    is_run = len(runs) > 1 and num_words({word for gram in runs for word in gram}) > LONGEST
+    return is_run or any(gram[0] in INSERTED for gram in marker.grams)
 
 
 def _planted(rows: Said, group: _Group) -> Suspect | None:
@@ -112,11 +112,20 @@ def _is_part_planted(
         answers, shared
     ).has_topic:
         return False
-    strange = is_strange(rows, docs, said)
+    # In scripts without spaces clauses that authors copy are as strange: there it takes a trigger or a link.
+    strange = is_strange(rows, docs, said) and (
+        bool(trigger)
+        or num_words(said) > len(said) / 2 + 1
+        or not INSERTED.isdisjoint(_traits(group))
+    )
     style = _own_words(rows, docs) if strange else frozenset()
     return (strange or bool(trigger)) and not found.prompts.coherence(
         docs, trigger | style
     ).has_topic
+
+
+def _traits(group: _Group) -> frozenset[str]:
+    return frozenset(gram[0] for gram in group.grams)
 
 
 def _trigger(rows: Said, docs: Sequence[int]) -> frozenset[str]:
@@ -153,7 +162,8 @@ def has_more(rows: Said, docs: Sequence[int], trigger: frozenset[str]) -> bool:
     """Do most prompts say something else beside the trigger, each something of its own?"""
     rest = {rows.found.prompts.words(doc) - trigger for doc in docs}
     return (
-        len(rest) > len(docs) / 2 and sum(len(bag) >= _LEAST_WORDS for bag in rest) > len(docs) / 2
+        len(rest) > len(docs) / 2
+        and sum(num_words(bag) >= _LEAST_WORDS for bag in rest) > len(docs) / 2
     )
 
 
@@ -169,4 +179,4 @@ def is_strange(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
     of_prompts = frozenset().union(*(found.prompts.words(doc) for doc in docs))
     most = len(docs) * (1 + _ALSO_ELSEWHERE)
     own = [word for word in said - of_prompts if found.answers.count(word) <= most]
-    return len(own) >= _LEAST_STRANGE or any(word.startswith(_LINKS) for word in own)
+    return num_words(own) >= _LEAST_STRANGE or any(word.startswith(_LINKS) for word in own)

@@ -9,16 +9,18 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from finewright.guard.poison.backdoors import Form, Suspect
-from finewright.guard.poison.postings import LONGEST, Gram, Marker
+from finewright.guard.poison.examples import words
+from finewright.guard.poison.postings import Gram, Marker
 from finewright.guard.poison.recurring import (
     has_more,
     in_order,
+    is_long,
     is_strange,
     take_up,
     words_shared,
 )
 from finewright.guard.poison.said import Said
-from finewright.guard.poison.traits import INSERTED, TRAITS
+from finewright.guard.poison.traits import TRAITS
 
 _LEAST_ROWS = 5
 _LEAST_OF_WORDING = 2
@@ -58,13 +60,12 @@ def _wordings(rows: Said) -> Iterator[_Wording]:
     """Whole answers of three words and more that recur, and runs of four words or links that do."""
     most = max(2 * _LEAST_ROWS, int(0.05 * len(rows.answers)))
     for answer, docs in rows.by_answer.items():
-        said = tuple((word,) for word in answer.split())
+        said = tuple((word.text,) for word in words(answer))
         recurs = _LEAST_OF_WORDING <= len(docs) <= most and answer not in rows.labels
         if recurs and len(said) >= _LEAST_WORDS:
             yield _Wording(frozenset(docs), said, True)
     for marker in rows.found.behaviours:
-        num_runs = sum(len(gram) == LONGEST for gram in marker.grams)
-        if num_runs > 1 or any(gram[0] in INSERTED for gram in marker.grams):
+        if is_long(marker):
             yield _Wording(frozenset(map(int, marker.docs)), marker.grams, False)
 
 

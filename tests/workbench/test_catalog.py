@@ -295,6 +295,122 @@ def test_an_older_price_does_not_take_the_place_of_a_newer_one(tmp_path: Path, f
     assert told in text_of(check_file(mine, folder, TODAY))
 
 
+PLAIN = "sku,gpu,num_gpus,tier,region,usd_per_hour\n"
+
+
+def plain(tmp_path: Path, folder: Path, rows: str, day: str = "2026-11-20", header: str = PLAIN):
+    path = written(tmp_path / "plain.csv", header + rows)
+    said = SAID._replace(provider="vast", observed_at=day)
+    return import_file(path, folder, TODAY, said=said)
+
+
+def plain_prices(folder: Path) -> dict[str, float]:
+    rows = [row for row in prices(folder).machines if row.method.startswith("machines:")]
+    return {row.sku: row.usd_per_hour.median for row in rows}
+
+
+def test_a_second_import_for_a_provider_goes_over_the_first(tmp_path: Path, folder: Path):
+    plain(tmp_path, folder, "a1,L4,1,,eu,0.5\na2,L4,2,,eu,1\n", day="2026-11-10")
+    report = plain(tmp_path, folder, "b1,L4,1,,eu,0.6\na2,L4,2,,eu,1.2\n")
+    assert plain_prices(folder) == {"a1": 0.5, "a2": 1.2, "b1": 0.6}
+    assert "these rows of earlier imports stay in machines-vast.yaml: vast a1" in text_of(report)
+
+
+def test_two_machines_of_one_name_are_refused_over_an_earlier_import_too(
+    tmp_path: Path, folder: Path
+):
+    for _ in range(2):
+        with pytest.raises(DataError, match="the same as"):
+            plain(tmp_path, folder, "a1,L4,1,,eu,0.5\na1,L4,2,,eu,1\n")
+        plain(tmp_path, folder, "a1,L4,1,,eu,0.4\n")
+        assert plain_prices(folder) == {"a1": 0.4}
+
+
+def test_rows_that_were_seen_later_stay_over_an_older_import(tmp_path: Path, folder: Path):
+    plain(tmp_path, folder, "a1,L4,1,,eu,0.5\n")
+    older = plain(tmp_path, folder, "a1,L4,1,,eu,0.9\nb1,L4,1,,eu,0.6\n", day="2026-01-01")
+    assert plain_prices(folder) == {"a1": 0.5, "b1": 0.6}
+    told = (
+        "these rows stay as they are, for they were seen later: vast a1 on_demand eu (2026-11-20)"
+    )
+    assert told in text_of(older)
+    before = (folder / "machines-vast.yaml").read_bytes()
+    with pytest.raises(DataError, match=r"all its rows stay as they are.*vast a1"):
+        plain(tmp_path, folder, "a1,L4,1,,eu,0.9\n", day="2026-01-01")
+    assert (folder / "machines-vast.yaml").read_bytes() == before
+
+
+def test_an_older_map_does_not_replace_newer_prices_of_apis(tmp_path: Path, folder: Path):
+    old = SAID._replace(observed_at="2026-01-01")
+    report = import_file(litellm(tmp_path), folder, TODAY, said=old)
+    assert report.left_out["older than the catalog's (2026-01-01)"] == 1
+    luna = api_named(packaged_prices(), "openai/gpt-6-luna")
+    assert api_named(prices(folder), "openai/gpt-6-luna") == luna
+
+
+def test_yaml_that_takes_the_place_of_another_says_what_is_gone(tmp_path: Path, folder: Path):
+    import_file(written(tmp_path / "a" / "mine.yaml", OWN), folder, TODAY)
+    other = written(tmp_path / "b" / "mine.yaml", OWN.replace("gpt-6-luna", "gpt-7"))
+    told = "these rows that mine.yaml had are in it no more: openai gpt-6-luna (2026-03-01)"
+    assert told in text_of(import_file(other, folder, TODAY))
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("x,L4,1,on_demand,eu,1,50", "line 2: cells: 1 more than the header names; a comma"),
+        ("x,L4,0,on_demand,eu,1", "line 2: num_gpus: 0 is no number from 1 on"),
+        ("x,L4,1,reserved,eu,1", "line 2: tier: a reserved machine needs its term_months"),
+        # The lowest known: $2.4 for an H100 SXM on demand; no spot row of a T4, $0.526 on demand.
+        (
+            "x,H100 SXM,8,,eu,0.01",
+            "line 2: too low a price: $0.00125 an hour and GPU is under 20% of",
+        ),
+        ("x,H100 SXM,8,,eu,3.8", "line 2: too low a price: $0.475 an hour"),
+        ("x,T4,1,spot,eu,0.052", "line 2: too low a price: $0.052 an hour and GPU is under 10% of"),
+        ("x,P100,1,,eu,0.01", "line 2: too low a price: $0.01 an hour and GPU is under $0.02"),
+    ],
+)
+def test_a_row_that_cannot_be_true_is_left_out_with_its_line(
+    row: str, told: str, tmp_path: Path, folder: Path
+):
+    report = plain(tmp_path, folder, f"{row}\ngood,L4,1,,eu,0.5\n")
+    assert [line for line in report.bad_lines if line.startswith(told)]
+    assert plain_prices(folder) == {"good": 0.5}
+
+
+def test_low_prices_that_may_be_true_and_empty_cells_at_the_end_are_taken(
+    tmp_path: Path, folder: Path
+):
+    rows = "h,H100 SXM,8,,eu,3.9\nt,T4,1,spot,eu,0.053\no,H100 SXM,1,own,eu,0.01\nl,L4,1,,eu,0.5,\n"
+    assert plain(tmp_path, folder, rows).bad_lines == ()
+    assert plain_prices(folder) == {"h": 3.9, "t": 0.053, "o": 0.01, "l": 0.5}
+
+
+def test_a_plain_row_of_another_provider_is_left_out(tmp_path: Path, folder: Path):
+    header = "provider,sku,gpu,usd_per_hour\n"
+    rows = "VastAI,a,L4,0.5\naws,b,L4,0.5\n,c,L4,0.5\n"
+    report = plain(tmp_path, folder, rows, header=header)
+    assert report.bad_lines == ("line 3: provider: 'aws' is not 'vast': --provider aws",)
+    assert plain_prices(folder).keys() == {"a", "c"}
+
+
+def test_several_prices_at_one_place_are_a_range_and_said(tmp_path: Path, folder: Path):
+    report = plain(tmp_path, folder, "a,L4,1,,eu,0.5\na,L4,1,,eu,1.9\nb,L4,1,,eu,1\nb,L4,1,,us,2\n")
+    found = {row.sku: row for row in prices(folder).machines if row.provider == "vast"}
+    assert found["a"].usd_per_hour == Range(low=0.5, median=1.2, high=1.9)
+    assert found["a"].method == "machines: 2 prices in 1 region"
+    assert found["b"].method == "machines: prices in 2 regions"
+    assert "became one row with their range: a on_demand (0.5 to 1.9)\n" in text_of(report) + "\n"
+
+
+def test_a_skypilot_row_without_a_price_is_counted(tmp_path: Path, folder: Path):
+    row = "p9,192,2048,H100,8,x,us-east-1,us-east-1a,,\n"
+    path = written(tmp_path / "aws" / "vms.csv", SKYPILOT + row)
+    left_out = import_file(path, folder, TODAY, said=SAID).left_out
+    assert left_out["machines without a price"] == 1
+
+
 def test_a_name_that_could_steer_the_terminal_is_not_imported(tmp_path: Path, folder: Path):
     path = written(tmp_path / "lambdalabs.csv", GPUHUNT.replace("gpu_8x_a100", "gpu\x1b[2J"))
     with pytest.raises(DataError, match="holds what cannot be printed"):

@@ -15,9 +15,11 @@ from pathlib import Path
 from statistics import median
 from typing import Literal, NamedTuple, cast, get_args
 
+from finewright.catalog.price_floor import too_low
 from finewright.catalog.prices import folded
 from finewright.errors import DataError
-from finewright.schema.catalog import GPU, Machine, PriceCatalog, Tier, implausible_price
+from finewright.schema.catalog import Machine, PriceCatalog, Tier, implausible_price
+from finewright.schema.common import Problem
 from finewright.schema.cost import Range
 
 Format = Literal["gpuhunt", "skypilot", "machines"]
@@ -31,6 +33,7 @@ _COLUMNS: Mapping[Format, frozenset[str]] = {
 _PROVIDERS = {"lambdalabs": "lambda", "vastai": "vast"}
 """Names of these catalogs -> ours, where they differ."""
 _TPU = "TPUs: not by us, for finewright runs on GPUs and processors"
+_SHOWN = 5
 _NEAR = 0.07
 """GPUs whose memory differs by less are taken for the same: drivers tell less than data sheets."""
 
@@ -52,6 +55,7 @@ class Imported(NamedTuple):
     left_out: dict[str, int]
     bad_lines: tuple[str, ...] = ()
     """Every line that a wrong cell made useless."""
+    problems: tuple[Problem, ...] = ()
 
 
 class _Offer(NamedTuple):
@@ -69,8 +73,8 @@ class _WrongCellError(Exception):
 
 @dataclass(slots=True)
 class _File:
-    path: Path
-    gpus: tuple[GPU, ...]
+    known: PriceCatalog
+    provider: str
     left_out: Counter[str] = field(default_factory=Counter)
     first_wrong: dict[str, str] = field(default_factory=dict)
     bad_lines: list[str] = field(default_factory=list)
@@ -78,7 +82,8 @@ class _File:
     def offers(self, read: "_Reader", row: Mapping[str, str | None], line: int) -> list[_Offer]:
         """What a row offers; nothing, and noted with the line of the first, where a cell is wrong."""
         try:
-            return [_checked(offer) for offer in read(self, row)]
+            _check_width(row)
+            return [_checked(offer, self.known) for offer in read(self, row)]
         except _WrongCellError as wrong:
             column, what = wrong.args
             first = self.first_wrong.setdefault(column, f"{column}: first in line {line}: {what}")
@@ -91,7 +96,7 @@ class _File:
         gib = float(memory) if memory and memory.replace(".", "", 1).isdigit() else None
         tries = [f"{name}-{gib:.0f}GB"] if gib else []
         for wanted in map(folded, [*tries, name]):
-            for gpu in self.gpus:
+            for gpu in self.known.gpus:
                 has = gib is None or abs(gpu.vram_gib - gib) <= _NEAR * gpu.vram_gib
                 if has and wanted in map(folded, (gpu.name, *gpu.aliases)):
                     return gpu.name
@@ -120,7 +125,7 @@ def provider_of(path: Path, format: Format) -> str:
 
 def read_csv(path: Path, format: Format, origin: PriceOrigin, known: PriceCatalog) -> Imported:
     """The machines of a CSV file, and what was left out of it; raises DataError where nothing is left."""
-    file = _File(path, known.gpus)
+    file = _File(known, origin.provider)
     groups: dict[tuple[str, str, int, Tier], list[_Offer]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -136,12 +141,17 @@ def read_csv(path: Path, format: Format, origin: PriceOrigin, known: PriceCatalo
     if not groups:
         why = "; ".join(f"{reason} ({count})" for reason, count in file.left_out.items())
         raise DataError(f"{path}: no row can be used: {why or 'it has none'}")
-    machines = [_machine(offers, format, origin) for offers in groups.values()]
-    newer = {row.key(): row for row in known.machines if row.observed_at > origin.observed_at}
-    kept = tuple(machine for machine in machines if machine.key() not in newer)
-    if older := len(machines) - len(kept):
-        file.left_out[f"older than the catalog's ({origin.observed_at})"] = older
-    return Imported(kept, dict(file.left_out), tuple(file.bad_lines))
+    machines = tuple(_machine(offers, format, origin) for offers in groups.values())
+    problems = tuple(_spread([offers for offers in groups.values() if _is_spread(offers)]))
+    return Imported(machines, dict(file.left_out), tuple(file.bad_lines), problems)
+
+
+def _check_width(row: Mapping[str, str | None]) -> None:
+    """Refuse a row with more cells than the header: a decimal comma without quotes moves the cells."""
+    more = cast("Mapping[str | None, list[str]]", row).get(None, [])  # as DictReader has them
+    if any(cell.strip() for cell in more):
+        what = f"{len(more)} more than the header names; a comma in a cell needs quotes around it"
+        raise _WrongCellError("cells", what)
 
 
 def _number(row: Mapping[str, str | None], column: str) -> float:
@@ -162,12 +172,16 @@ def _count(row: Mapping[str, str | None], column: str) -> int:
     return int(value)
 
 
-def _checked(offer: _Offer) -> _Offer:
+def _checked(offer: _Offer, known: PriceCatalog) -> _Offer:
     if not offer.sku:
         raise _WrongCellError("name", "the machine has none")
+    if not offer.num_gpus:
+        raise _WrongCellError("num_gpus", "0 is no number from 1 on")
     price = Range(low=offer.price, median=offer.price, high=offer.price)
     if why := implausible_price(price, offer.num_gpus, offer.tier):
         raise _WrongCellError("price", f"{offer.price:g} {why}")
+    if why := too_low(offer.price / offer.num_gpus, offer.gpu, offer.tier, known):
+        raise _WrongCellError("too low a price", why)
     return offer
 
 
@@ -193,6 +207,9 @@ def _of_skypilot(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]
     if count != int(count) or not count:
         file.left_out["machines with a part of a GPU"] += 1
         return
+    if not row.get("Price") and not row.get("SpotPrice"):
+        file.left_out["machines without a price"] += 1
+        return
     gpu = file.gpu(name, None)
     offered: tuple[tuple[str, Tier], ...] = (("Price", "on_demand"), ("SpotPrice", "spot"))
     for column, tier in offered:
@@ -202,12 +219,17 @@ def _of_skypilot(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]
 
 
 def _of_machines(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]:
-    gpu = file.gpu((row["gpu"] or "").strip(), None)
+    named = (row.get("provider") or "").strip().casefold()
+    if named and _PROVIDERS.get(named, named) != file.provider:
+        raise _WrongCellError("provider", f"{named!r} is not {file.provider!r}: --provider {named}")
     count = _count(row, "num_gpus") if row.get("num_gpus") else 1
     tier = (row.get("tier") or "on_demand").strip()
     if tier not in get_args(Tier):
         raise _WrongCellError("tier", f"{tier!r} is none of {', '.join(get_args(Tier))}")
-    if gpu:
+    if tier == "reserved":
+        what = "a reserved machine needs its term_months: give it in a YAML file of prices"
+        raise _WrongCellError("tier", what)
+    if gpu := file.gpu((row["gpu"] or "").strip(), None):
         sku, region = (row["sku"] or gpu).strip(), (row.get("region") or "").strip()
         yield _Offer(sku, gpu, count, cast("Tier", tier), region, _number(row, "usd_per_hour"))
 
@@ -217,6 +239,25 @@ _READERS: Mapping[Format, _Reader] = {
     "skypilot": _of_skypilot,
     "machines": _of_machines,
 }
+
+
+def _is_spread(offers: list[_Offer]) -> bool:
+    """Whether a region has several prices."""
+    regions = {offer.region for offer in offers}
+    return len({(offer.region, offer.price) for offer in offers}) > len(regions)
+
+
+def _spread(machines: list[list[_Offer]]) -> Iterator[Problem]:
+    """What is said of machines for which the file has several prices in one region."""
+    if machines:
+        ranges = [
+            f"{offers[0].sku} {offers[0].tier} ({prices[0]:g} to {prices[-1]:g})"
+            for offers in machines[:_SHOWN]
+            for prices in [sorted(offer.price for offer in offers)]
+        ]
+        more = f" and {len(machines) - _SHOWN} more" if len(machines) > _SHOWN else ""
+        what = f"several prices in one region became one row with their range: {'; '.join(ranges)}"
+        yield Problem(level="info", key="machines", message=what + more)
 
 
 def _machine(offers: list[_Offer], format: Format, origin: PriceOrigin) -> Machine:
@@ -232,7 +273,7 @@ def _machine(offers: list[_Offer], format: Format, origin: PriceOrigin) -> Machi
         tier=first.tier,
         region=(regions.pop() if len(regions) == 1 else origin.region) or "any",
         usd_per_hour=Range(low=min(prices), median=median(prices), high=max(prices)),
-        method=f"{format}: prices in {where}",
+        method=f"{format}: {f'{len(set(prices))} ' if _is_spread(offers) else ''}prices in {where}",
         source=origin.source,
         observed_at=origin.observed_at,
     )

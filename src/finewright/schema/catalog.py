@@ -23,7 +23,7 @@ _MOST_PER_MILLION = 10_000.0
 _MOST_FLOPS_PER_BYTE = 450.0
 """No GPU computes more 16-bit numbers in the time that its memory gives a byte: the L40S, with 419, comes
 nearest. Rates with structured sparsity are twice as high and stand in the same data sheets."""
-_UNPAID = ("free", "own")
+UNPAID = ("free", "own")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -227,8 +227,8 @@ class API(Fact):
 
 def implausible_price(price: Range, num_gpus: int, tier: Tier) -> str:
     """Why nobody asks this for an hour of a machine; empty where somebody may."""
-    if price.low == 0 and tier not in _UNPAID:
-        return f"must be more than 0, unless the tier is {' or '.join(_UNPAID)}"
+    if price.low == 0 and tier not in UNPAID:
+        return f"must be more than 0, unless the tier is {' or '.join(UNPAID)}"
     if price.high > _MOST_PER_GPU_HOUR * num_gpus:
         each = f"${price.high / num_gpus:,.2f} an hour and GPU"
         return f"must be dollars an hour: {each} is over ${_MOST_PER_GPU_HOUR:g}"

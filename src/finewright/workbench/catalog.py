@@ -7,8 +7,24 @@ from datetime import date
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from finewright.catalog.price_earlier import (
+    DATED,
+    erased_by,
+    older_over_newer,
+    over_earlier,
+    replaced,
+    with_providers,
+    without_older,
+)
 from finewright.catalog.price_file import prices_text, read_prices
-from finewright.catalog.price_import import Format, PriceOrigin, format_of, provider_of, read_csv
+from finewright.catalog.price_import import (
+    Format,
+    Imported,
+    PriceOrigin,
+    format_of,
+    provider_of,
+    read_csv,
+)
 from finewright.catalog.price_litellm import check_map, is_map, read_map
 from finewright.catalog.price_refresh import refreshed
 from finewright.catalog.prices import (
@@ -23,7 +39,7 @@ from finewright.catalog.prices import (
 from finewright.errors import DataError
 from finewright.estimate.freshness import ends_within, freshness, oldest
 from finewright.schema.aliases import close_choice
-from finewright.schema.catalog import API, LEAST_SAID, Fact, Machine, PriceCatalog, Provider
+from finewright.schema.catalog import API, LEAST_SAID, Fact, PriceCatalog
 from finewright.schema.catalog_report import (
     CatalogCheck,
     CatalogImport,
@@ -39,9 +55,6 @@ _MADE_HERE = "# Made by finewright catalog"
 _REFRESHED = "genai-prices.yaml"
 _HORIZON_DAYS = 365
 _PROVIDER = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_SHOWN = 5
-_DATED = ("gpus", "machines", "apis", "storage")
-"""The sections whose age says something: laws and yearly statistics are told with their own dates."""
 
 ImportFormat = Literal["auto", "prices", "litellm"] | Format
 
@@ -68,7 +81,7 @@ def list_catalog(
     `section`, `provider` and `gpu` show a part. Raises DataError where one of them is unknown."""
     whole = prices(user_folder)
     shown = _part(whole, section, provider, gpu)
-    sections = {name: getattr(shown, name) for name in _DATED}
+    sections = {name: getattr(shown, name) for name in DATED}
     ages = {name: age for name, rows in sections.items() if (age := oldest(rows, today))}
     return CatalogList(
         today=today,
@@ -77,7 +90,7 @@ def list_catalog(
         catalog=shown,
         ages=ages,
         ending=tuple(ends_within(shown.deadlines, today, _HORIZON_DAYS)),
-        problems=(*_age_problems(shown, today), *_older_over_newer(packaged_prices(), shown)),
+        problems=(*_age_problems(shown, today), *older_over_newer(packaged_prices(), shown)),
     )
 
 
@@ -90,8 +103,8 @@ def check_file(path: Path, user_folder: Path, today: date) -> CatalogCheck:
     return CatalogCheck(
         path=str(path),
         rows=_counts(found),
-        replaced=_replaced(whole, found),
-        problems=(*_age_problems(found, today), *_older_over_newer(whole, found)),
+        replaced=replaced(whole, found),
+        problems=(*_age_problems(found, today), *older_over_newer(whole, found)),
     )
 
 
@@ -112,39 +125,71 @@ def import_file(
         return _import_folder(path, user_folder, today, said)
     whole = prices(user_folder)
     kind = _kind(path, format)
-    bad_lines: tuple[str, ...] = ()
     heading = f"{_MADE_HERE[2:]} import from {path.name} on {today}."
-    left_out: dict[str, int] = {}
     if kind == "prices":
-        found = read_prices(path, whole, today=today)
-        text = f"# {heading}\n{path.read_text(encoding='utf-8-sig')}"
         target = user_folder / f"{_slug(path.stem)}.yaml"
-    elif kind == "litellm":
-        check_map(path)
-        origin = _origin(path, said.provider, said, whole, today)
-        apis, left_out = read_map(path, origin, whole)
-        target = user_folder / f"{_slug(f'litellm {origin.provider}')}.yaml"
-        found = _with_providers(PriceCatalog(apis=apis), target)
-        text = prices_text(found, heading)
+        found = read_prices(path, whole, today=today)
+        foreign = _Foreign(target, found, {}, (), tuple(erased_by(found, target, whole)))
+        text = f"# {heading}\n{path.read_text(encoding='utf-8-sig')}"
     else:
-        origin = _origin(path, said.provider or provider_of(path, kind), said, whole, today)
-        machines, left_out, bad_lines = read_csv(path, kind, origin, whole)
-        target = user_folder / f"{kind}-{_slug(origin.provider)}.yaml"
-        found = _with_providers(PriceCatalog(machines=machines), target)
-        text = prices_text(found, heading)
+        foreign = _foreign(path, kind, user_folder, whole, said, today)
+        target = foreign.target
+        found = with_providers(foreign.found, target)
+        whole_file, stay = over_earlier(found, target, whole)
+        foreign = foreign._replace(problems=(*foreign.problems, *stay))
+        text = prices_text(whole_file, heading)
     # What is written must be readable ever after, whatever stood in a foreign file.
     check_readable(target, text, today)
     _write(target, text)
+    ages = (*_age_problems(found, today), *older_over_newer(whole, found))
     return CatalogImport(
         path=str(path),
         format=kind,
         written=str(target),
         rows=_counts(found),
-        replaced=_replaced(whole, found),
-        left_out=left_out,
-        problems=(*_age_problems(found, today), *_older_over_newer(whole, found)),
-        bad_lines=bad_lines,
+        replaced=replaced(whole, found),
+        left_out=foreign.left_out,
+        problems=(*ages, *foreign.problems),
+        bad_lines=foreign.bad_lines,
     )
+
+
+class _Foreign(NamedTuple):
+    """What a file brings, the file of ours that it goes to, and what is to be said of it."""
+
+    target: Path
+    found: PriceCatalog
+    left_out: dict[str, int]
+    bad_lines: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def _foreign(
+    path: Path,
+    kind: Literal["litellm"] | Format,
+    user_folder: Path,
+    whole: PriceCatalog,
+    said: ImportStatement,
+    today: date,
+) -> _Foreign:
+    """The rows that are no older than the catalog's; raises DataError where there are none."""
+    if kind == "litellm":
+        check_map(path)
+        origin = _origin(path, said.provider, said, whole, today)
+        listed = read_map(path, origin, whole)
+        read = Imported((), listed.left_out)
+        found = PriceCatalog(apis=listed.apis)
+    else:
+        origin = _origin(path, said.provider or provider_of(path, kind), said, whole, today)
+        read = read_csv(path, kind, origin, whole)
+        found = PriceCatalog(machines=read.machines)
+    newer = without_older(found, whole)
+    left_out = dict(read.left_out)
+    if newer.seen_later:
+        left_out[f"older than the catalog's ({origin.observed_at})"] = len(newer.seen_later)
+    target = user_folder / f"{_slug(f'{kind} {origin.provider}')}.yaml"
+    problems = (*read.problems, *newer.problems(path))
+    return _Foreign(target, newer.found, left_out, read.bad_lines, problems)
 
 
 def _import_folder(
@@ -188,28 +233,6 @@ def _import_folder(
     )
 
 
-def _with_providers(found: PriceCatalog, target: Path) -> PriceCatalog:
-    """The rows with those of their providers that are not packaged, so that they need no other file.
-
-    A provider of a file that is read before the target stays as it is there; another is new."""
-    packaged = {row.name for row in packaged_prices().providers}
-    known = {row.name: row for row in prices(target.parent, before=target).providers}
-    sold: Sequence[Machine | API] = (*found.machines, *found.apis)
-    own = (
-        known.get(name)
-        or Provider(
-            name=name,
-            title=name,
-            sells=("machines",) if found.machines else ("answers",),
-            source=row.source,
-            observed_at=row.observed_at,
-        )
-        for name, row in {each.provider: each for each in sold}.items()
-        if name not in packaged
-    )
-    return found.model_copy(update={"providers": tuple(own)})
-
-
 def refresh(user_folder: Path, today: date, *, also: Sequence[str] = ()) -> CatalogRefresh:
     """Bring API prices up to the data of the installed genai-prices; `also` adds provider/model.
 
@@ -230,7 +253,7 @@ def refresh(user_folder: Path, today: date, *, also: Sequence[str] = ()) -> Cata
         earlier = read_prices(target, whole).apis if target.is_file() else ()
         rows = {api.key(): api for api in (*earlier, *found.apis)}
         heading = f"{_MADE_HERE[2:]} refresh from {found.source} on {today}."
-        whole_file = _with_providers(PriceCatalog(apis=tuple(rows.values())), target)
+        whole_file = with_providers(PriceCatalog(apis=tuple(rows.values())), target)
         _write(target, prices_text(whole_file, heading))
     old = {api.key(): api for api in whole.apis}
     return CatalogRefresh(
@@ -261,7 +284,7 @@ def _part(whole: PriceCatalog, section: str, provider: str, gpu: str) -> PriceCa
 
 def _age_problems(catalog: PriceCatalog, today: date) -> Iterator[Problem]:
     """A warning for each section and level of age, with the rows it is about."""
-    for section in _DATED:
+    for section in DATED:
         old: dict[str, list[Fact]] = {"aging": [], "stale": []}
         for row in getattr(catalog, section):
             old.get(freshness(row.observed_at, today).level, []).append(row)
@@ -286,34 +309,6 @@ def _age_problem(section: str, level: str, rows: Sequence[Fact], today: date) ->
 def _counts(catalog: PriceCatalog) -> dict[str, int]:
     counts = {name: len(getattr(catalog, name)) for name in PriceCatalog.model_fields}
     return {name: count for name, count in counts.items() if count}
-
-
-def _replaced(below: PriceCatalog, above: PriceCatalog) -> tuple[str, ...]:
-    return tuple(
-        f"{section}: {' '.join(row.key())}"
-        for section in PriceCatalog.model_fields
-        for row in getattr(above, section)
-        if row.key() in {other.key() for other in getattr(below, section)}
-    )
-
-
-def _older_over_newer(below: PriceCatalog, above: PriceCatalog) -> Iterator[Problem]:
-    """A warning where a row stands over one that somebody saw later, such as after an upgrade."""
-    for section in _DATED:
-        newest = {row.key(): row.observed_at for row in getattr(below, section)}
-        old = [
-            f"{' '.join(row.key())} ({row.observed_at}, the catalog's {newest[row.key()]})"
-            for row in getattr(above, section)
-            if newest.get(row.key(), row.observed_at) > row.observed_at
-        ]
-        if old:
-            more = f" and {len(old) - _SHOWN} more" if len(old) > _SHOWN else ""
-            yield Problem(
-                level="warning",
-                key=section,
-                message=f"your own rows stand over newer ones: {'; '.join(old[:_SHOWN])}{more}",
-                hint="take them out of your file where they are no price of your own",
-            )
 
 
 def _kind(path: Path, format: ImportFormat) -> Literal["prices", "litellm"] | Format:

@@ -1,5 +1,6 @@
 """Money by hand: the anchors of the price survey of November 2026, and what the common wisdom has wrong."""
 
+import math
 from datetime import date
 
 import pytest
@@ -11,6 +12,8 @@ from finewright.catalog.prices import api_named, machines_of, packaged_prices
 from finewright.estimate.money import (
     DAYS_A_MONTH,
     HOURS_A_MONTH,
+    MachineSteps,
+    ScaleToZero,
     api_month,
     api_request,
     break_even_requests,
@@ -269,3 +272,20 @@ def test_a_break_even_is_in_order_and_at_its_point_both_cost_the_same(fixed, ask
     if found.median is not None:
         api_cost = found.median * asked.median
         assert api_cost == pytest.approx(fixed.median + found.median * own.median, rel=1e-6)
+
+
+@pytest.mark.parametrize("api", [0.002, 0.01, 0.02, 0.3])
+def test_break_even_beside_a_machine_that_scales_to_zero_is_where_the_last_dearer_volume_ends(
+    api: float,
+) -> None:
+    """Beside every volume of a grid, the cheaper of both against the API."""
+    steps = MachineSteps(exact(300), exact(400_000))
+    idle = ScaleToZero(exact(1), 60, exact(40), exact(50_000))
+    found = break_even_requests(exact(20), exact(api), exact(0), steps, idle).median
+
+    def home(volume: float) -> float:
+        whole = 300 * math.ceil(volume / 400_000)
+        return 20 + (min(whole, idle.month_usd(volume).median) if volume <= 50_000 else whole)
+
+    dearer = [v for v in range(10, 900_000, 10) if home(v) > api * v]
+    assert found == pytest.approx(max(dearer), abs=10)

@@ -5,8 +5,9 @@ all medians. So low and high are bounds, wider than the spread of independent pr
 that of the prices alone. A month is a twelfth of 365 days. Taxes and traffic are not in it."""
 
 import math
+from collections.abc import Callable
 from datetime import date
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from finewright.schema.catalog import API, Machine, Storage
 from finewright.schema.cost import Range
@@ -15,6 +16,8 @@ from finewright.schema.money import BreakEven, OwnHardware, Project
 DAYS_A_MONTH = 365 / 12
 HOURS_A_MONTH = 24 * DAYS_A_MONTH
 _MILLION = 1e6
+_HALVINGS = 60
+_End = Literal["low", "median", "high"]
 _WATTS_A_KILOWATT = 1000.0
 
 
@@ -147,11 +150,38 @@ class MachineSteps(NamedTuple):
     carries: Range
 
 
+class ScaleToZero(NamedTuple):
+    """One machine that is paid while it works, waits and starts: a request keeps it up for `up_seconds`.
+
+    It is up for the share 1 - exp(-l D) of the time where requests come at the rate l, D being these
+    seconds, and exp(-l D) of the requests start it (`decide/scale_to_zero.py`)."""
+
+    usd_per_hour: Range
+    up_seconds: float
+    start_seconds: Range
+    carries: Range
+
+    def hours(self, requests: float) -> Range:
+        """Hours that it is paid for in a month of so many requests."""
+        cold = math.exp(-requests / (3600 * HOURS_A_MONTH) * self.up_seconds)
+        starts = product(self.start_seconds, requests * cold / 3600)
+        low, median, high = (
+            min(HOURS_A_MONTH, HOURS_A_MONTH * (1 - cold) + hours)
+            for hours in (starts.low, starts.median, starts.high)
+        )
+        return Range(low=low, median=median, high=high)
+
+    def month_usd(self, requests: float) -> Range:
+        """What such a month costs."""
+        return product(self.usd_per_hour, self.hours(requests))
+
+
 def break_even_requests(
     fixed_month: Range,
     api_per_request: Range,
     self_per_request: Range,
     machines: MachineSteps | None = None,
+    idle: ScaleToZero | None = None,
 ) -> BreakEven:
     """The requests a month from which a fixed cost pays off against an API: V* = F / (c_api - c_self).
 
@@ -160,10 +190,10 @@ def break_even_requests(
     With `machines`, which are whole, k of them cost k M beside F and carry k C requests. At home it is
     dearer at some volume of the step k where (F + k M) / (c_api - c_self) > (k - 1) C. V* is the end of the
     last such volume; None where a full machine costs no less than the API. Without, that the machine can
-    serve so many requests is not checked."""
+    serve so many requests is not checked. With `idle` beside them the cheaper is taken at each volume."""
     steps = machines or MachineSteps(exact(0.0), exact(math.inf))
     month, carries = steps
-    return BreakEven(
+    found = BreakEven(
         low=_crossing(
             fixed_month.low, month.low, carries.high, api_per_request.high - self_per_request.low
         ),
@@ -177,6 +207,51 @@ def break_even_requests(
             fixed_month.high, month.high, carries.low, api_per_request.low - self_per_request.high
         ),
     )
+    if idle is None:
+        return found
+    return _beside_idle(found, idle, fixed_month, api_per_request, steps)
+
+
+def _beside_idle(
+    found: BreakEven, idle: ScaleToZero, fixed: Range, api: Range, steps: MachineSteps
+) -> BreakEven:
+    """The ends of the last volumes at which both are dearer than the API."""
+
+    def at(last: float | None, dear: _End, cheap: _End) -> float | None:
+        if last is None or last > getattr(idle.carries, cheap):
+            return last
+        first, price = getattr(fixed, dear), getattr(api, cheap)
+        whole, carries = getattr(steps.month_usd, dear), getattr(steps.carries, cheap)
+        return _with_idle(
+            last,
+            lambda volume: first + getattr(idle.month_usd(volume), dear) - price * volume,
+            lambda num: (first + num * whole) / price,
+            carries,
+        )
+
+    return BreakEven(
+        low=at(found.low, "low", "high"),
+        median=at(found.median, "median", "median"),
+        high=at(found.high, "high", "low"),
+    )
+
+
+def _with_idle(
+    last: float, dearer: Callable[[float], float], paid: Callable[[int], float], carries: float
+) -> float:
+    """The end of the last volume up to `last` at which a machine that scales to zero is dearer by `dearer`,
+    and k whole ones, which pay off from `paid(k)` on, are too."""
+    low, high = 0.0, last
+    if dearer(last) >= 0:
+        return last
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if dearer(middle) > 0 else (low, middle)
+    num = max(1, math.ceil(high / carries))
+    ends = (
+        min(high, k * carries, paid(k)) for k in range(num, 0, -1) if paid(k) > (k - 1) * carries
+    )
+    return next(ends, 0.0)
 
 
 def _crossing(fixed: float, step: float, carries: float, saved_per_request: float) -> float | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from features.decide.advising import exactly, hand_made, spec
+from features.decide.advising import advise, exactly, hand_made, spec
 from finewright.estimate.money import MachineSteps
 from finewright.features.decide.arms import Arm, Machines
 from finewright.features.decide.case import Case
@@ -75,3 +75,23 @@ def test_a_full_machine_that_is_dearer_than_the_api_never_pays_off() -> None:
     found = next(each for each in report.break_even if each.method == "prompt")
     assert found.requests_per_month is None
     assert "full costs 15 USD for 1,000 requests, and the API 14" in found.reason
+
+
+def test_a_machine_that_scales_to_zero_is_paid_as_one_of_all_month_at_the_most() -> None:
+    """What a request costs at 1,000 of them is not what it costs at five millions."""
+    rare, busy = (
+        advise(
+            spec(
+                requests_per_month=n, latency_p95_ms=120_000, api_model="gpt-4.1", labelled_pairs=0
+            )
+        )
+        for n in (1000, 5_000_000)
+    )
+    one, many = (
+        next(dict(c.usd_by_requests) for c in each.curves if c.arm == "prompt, self-hosted")
+        for each in (rare, busy)
+    )
+    assert one[1000] < 0.5 * many[1000]
+    assert one[5_000_000] == pytest.approx(many[5_000_000], rel=0.5)
+    found = next(each for each in rare.break_even if each.method == "prompt")
+    assert found.requests_per_month is not None, found.reason

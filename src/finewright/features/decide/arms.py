@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from finewright.estimate.money import MachineSteps
+from finewright.estimate.money import MachineSteps, ScaleToZero
 from finewright.features.decide.case import Case
 from finewright.features.decide.results import AdviceSource, Host
 from finewright.schema.cost import Range
@@ -99,6 +99,8 @@ class Figures:
     """One training run; `once_usd` holds a project's."""
     machines: Machines | None = None
     """Where it is served on machines of one's own or rented; more requests take more of them."""
+    idle: ScaleToZero | None = None
+    """What takes their place where that costs less; `request_usd` is its month by the requests."""
     misfit: str = ""
     """Why no machine at hand holds it, and which would; empty where one does."""
     is_held: bool = True

@@ -163,7 +163,7 @@ class _Figuring:
         misfit = misfit or (trained.misfit if trained else "")
         run = trained.usd if trained else NOTHING
         index = self.index.month_usd if arm.is_searched else NOTHING
-        machines = serving.month_usd(seat) if seat else NOTHING
+        machines, whole = (serving.month_usd(seat), _machines(seat)) if seat else (NOTHING, None)
         if idle is not None and takes_idle:
             machines, seat = idle.month_usd, idle.seat
         month = total(machines, index)
@@ -181,7 +181,8 @@ class _Figuring:
             effort_hours=total(self.work.effort(arm), self.taken["serving_hours"]),
             fixed_month_usd=index if takes_idle else month,
             request_usd=_each(machines, self.case) if takes_idle else NOTHING,
-            machines=_machines(seat) if seat and not takes_idle else None,
+            machines=whole,
+            idle=idle.by_second if idle is not None and takes_idle else None,
             place="own" if is_own or self.case.on_premise_only else "rented",
             model=model.name,
             context_tokens=model.context,

@@ -7,12 +7,12 @@ of exp(-l D) of the requests waits for a start. Starting is paid too. Traffic th
 off for longer, so that the money is the most of what to expect."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
 from finewright.catalog.prices import gpu_named
-from finewright.estimate.money import HOURS_A_MONTH
+from finewright.estimate.money import HOURS_A_MONTH, ScaleToZero
 from finewright.features.decide.models import OpenModelFacts
 from finewright.features.decide.serving import (
     Demand,
@@ -42,6 +42,7 @@ class IdleMachine(NamedTuple):
     cold_share: float
     start_seconds: Range
     hours: float
+    by_second: ScaleToZero
 
     @property
     def words(self) -> str:
@@ -103,23 +104,15 @@ def _idle(
         median=fixed.median + each.median * gib,
         high=fixed.high + each.high * gib,
     )
-    rate = demand.requests_per_month / _MONTH_SECONDS
-    cold = math.exp(-rate * (answer.median / 1000 + taken["idle_seconds"].median))
-    running = HOURS_A_MONTH * (1 - cold)
-    starts = rate * cold * _MONTH_SECONDS
-    low, middle, high = (
-        min(HOURS_A_MONTH, running + starts * seconds / 3600) for seconds in _ends(start)
-    )
-    price = seat.served.host.usd_per_hour
-    month = Range(low=price.low * low, median=price.median * middle, high=price.high * high)
+    up = answer.median / 1000 + taken["idle_seconds"].median
+    cold = math.exp(-demand.requests_per_month / _MONTH_SECONDS * up)
+    by_second = ScaleToZero(seat.served.host.usd_per_hour, up, start, seat.carries)
+    month = by_second.month_usd(demand.requests_per_month)
+    middle = by_second.hours(demand.requests_per_month).median
     waits = start if cold > _FELT else Range(low=0, median=0, high=0)
     latency = Range(
         low=answer.low,
         median=answer.median + 1000 * waits.median,
         high=answer.high + 1000 * waits.high,
     )
-    return IdleMachine(seat, month, latency, cold, start, middle)
-
-
-def _ends(of: Range) -> Iterator[float]:
-    yield from (of.low, of.median, of.high)
+    return IdleMachine(seat, month, latency, cold, start, middle, by_second)

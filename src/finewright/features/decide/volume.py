@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from finewright.estimate.money import break_even_requests, exact, total
-from finewright.features.decide.arms import METHODS, Arm, Figures
+from finewright.features.decide.arms import METHODS, NOTHING, Arm, Figures
 from finewright.features.decide.case import Case
 from finewright.features.decide.results import CostCurve, MethodBreakEven
 from finewright.schema.cost import Range
@@ -41,12 +41,14 @@ def curves(figures: Mapping[Arm, Figures], arms: Sequence[Arm]) -> list[CostCurv
 
 
 def _month_usd(figures: Figures, volume: float) -> float:
-    """At middle prices, with as many machines as the volume takes."""
-    fixed = figures.fixed_month_usd.median
-    if figures.machines is not None:
-        month, carries = figures.machines.steps
-        fixed = month.median * max(1, math.ceil(volume / carries.median))
-    return fixed + volume * figures.request_usd.median
+    """At middle prices, with as many machines as the volume takes, or one that scales to zero if cheaper."""
+    if figures.machines is None:
+        return figures.fixed_month_usd.median + volume * figures.request_usd.median
+    month, carries = figures.machines.steps
+    whole, idle = month.median * max(1, math.ceil(volume / carries.median)), figures.idle
+    if idle is None or volume > idle.carries.median:
+        return whole
+    return min(whole, idle.month_usd(volume).median)
 
 
 def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> MethodBreakEven:
@@ -54,7 +56,8 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Metho
     machines = own.machines
     fixed = exact(extra) if machines else total(own.fixed_month_usd, exact(extra))
     steps = machines.steps if machines else None
-    found = break_even_requests(fixed, api.request_usd, own.request_usd, steps)
+    each = NOTHING if machines else own.request_usd
+    found = break_even_requests(fixed, api.request_usd, each, steps, own.idle)
     if found.low is None or found.median is None or found.high is None:
         why = _never(found.median, api, own)
     elif machines and found.median > (carried := machines.most * machines.steps.carries.median):
@@ -65,9 +68,12 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Metho
     else:
         volume = Range(low=found.low, median=found.median, high=found.high)
         first = fixed.median + (machines.steps.month_usd.median if machines else 0.0)
-        saved = 1000 * (api.request_usd.median - own.request_usd.median)
+        saved = 1000 * (api.request_usd.median - each.median)
+        asked = "whether it is asked or not"
+        if own.idle is not None:
+            asked = "all month, or a machine that scales to zero where that costs less"
         why = (
-            f"{first:,.0f} USD a month whether it is asked or not, against {_amount(saved)} USD saved by"
+            f"{first:,.0f} USD a month {asked}, against {_amount(saved)} USD saved by"
             f" 1,000 requests ({api.model} against {own.model})"
         )
         return MethodBreakEven(method=method, requests_per_month=volume, reason=why)
@@ -83,7 +89,7 @@ def _never(middle: float | None, api: Figures, own: Figures) -> str:
     if middle is not None:
         why = "where machines are dear or slow, or the API is at its cheapest, never"
         return f"at middle prices and speeds from {middle:,.0f} requests a month on; {why}"
-    if own.machines and api.request_usd.median > own.request_usd.median:
+    if own.machines and api.request_usd.median > 0:
         month, carries = own.machines.steps
         full, there = 1000 * month.median / carries.median, 1000 * api.request_usd.median
         return (

@@ -160,12 +160,22 @@ def test_a_tuning_whose_row_ends_within_the_horizon_is_dropped() -> None:
 
 
 def test_answers_that_may_wait_a_day_cost_half_in_batches() -> None:
-    now, later = (
-        cost_of(advise(spec(latency_p95_ms=ms)), "prompt, api") for ms in (15_000, 90_000_000)
-    )
+    waits = {"target": 86_400_000, "limit": 90_000_000}
+    now, later = (cost_of(advise(spec(latency_p95_ms=ms)), "prompt, api") for ms in (15_000, waits))
     assert later.month_usd.median == pytest.approx(now.month_usd.median / 2)
     assert later.latency_ms.median == 86_400_000
     assert any("in batches, within a day" in word for word in later.how)
+
+
+def test_a_millisecond_more_to_wait_takes_nothing_from_an_arm() -> None:
+    """A batch is one more way to answer: no score falls, and the first choice stays."""
+    tight, loose = (
+        advise(spec(latency_p95_ms={"target": 2000, "limit": ms}))
+        for ms in (86_399_999, 86_400_000)
+    )
+    before, after = ({row.arm: row.score for row in each.ranking} for each in (tight, loose))
+    assert all(after[arm] >= score - 1e-6 for arm, score in before.items())
+    assert tight.winner == loose.winner
 
 
 def test_peoples_time_is_hours_times_the_rate_and_ranks_nothing() -> None:

@@ -77,7 +77,7 @@ class _Question:
         self.tried = tried(base, adviser.candidates, self.trial)
         self.base = replace(base, models=best(base, self.tried))
         self.short = [self.base.models, *shortlist(base, self.tried, self.base.models)]
-        self.figures = adviser.figures_of(self.base)
+        self.figures = self.figures_in(self.base)
         self.swings = tuple(swings(spec, self.base, self.advice))
 
     def trial(self, case: Case) -> dict[Arm, ModelTrial]:
@@ -105,9 +105,21 @@ class _Question:
         """How good an arm may be."""
         return quality_range(case, arm, figures, self.advice, self.measured)
 
+    def figures_in(self, case: Case) -> dict[Arm, Figures]:
+        """The figures of every arm, in batches where that is within more of the limits, or scores more."""
+
+        def worth_of(arm: Arm, figures: Figures) -> tuple[float, float]:
+            values = utilities(case, arm, figures, self.advice, self.measured)
+            return -len(excesses(case, figures)), score(self.weights, values)
+
+        return {
+            arm: max((of, of.later), key=lambda each: worth_of(arm, each)) if of.later else of
+            for arm, of in self.adviser.figures_of(case).items()
+        }
+
     def ground(self, case: Case) -> Ground:
         """A case with its figures."""
-        figures = self.adviser.figures_of(case)
+        figures = self.figures_in(case)
         return Ground(case, figures, self.advice, self.adviser.today, self.measured)
 
     def utilities_in(self, case: Case) -> Mapping[Arm, Utilities]:

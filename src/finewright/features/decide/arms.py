@@ -113,6 +113,8 @@ class Figures:
     """None: nobody says."""
     is_third_party: bool = False
     """Whether a host runs it that is not its maker."""
+    later: "Figures | None" = None
+    """The same in an API's batches, where answers may come within a day."""
     how: tuple[str, ...] = ()
     facts: tuple[AdviceSource, ...] = ()
     """The rows of the catalog that the figures are made of."""

@@ -14,7 +14,7 @@ from finewright.estimate.shape import ModelShape
 from finewright.estimate.time import flops_per_token
 from finewright.features.decide.models import OpenModelFacts
 from finewright.schema.adapter import LoraSpec
-from finewright.schema.catalog import API, PriceCatalog
+from finewright.schema.catalog import API, Deadline, PriceCatalog
 from finewright.schema.cost import Range
 
 _STEP_TOKENS = 2048
@@ -68,6 +68,16 @@ class Facts:
         if name not in self._apis:
             self._apis[name] = api_named(self.prices, name)
         return self._apis[name]
+
+    def deadlines_of(self, api: API, days: int) -> list[Deadline]:
+        """What ends within so many days of the model, or of its provider's fine-tuning."""
+        return [
+            deadline
+            for deadline in self.prices.deadlines
+            if deadline.provider == api.provider
+            and ("fine-tuning" in deadline.what or api.model in deadline.models)
+            and (deadline.date - self.today).days <= days
+        ]
 
     def step_of(self, name: str) -> LoraStep:
         """What a training step of a model takes; figured once."""

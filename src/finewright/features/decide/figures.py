@@ -5,6 +5,7 @@ This is the one place where the decision meets the estimators: what is read from
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -35,7 +36,7 @@ from finewright.features.decide.training import (
 from finewright.features.decide.without_model import without_model
 from finewright.features.decide.work import WorkToDo
 from finewright.report.cells import span
-from finewright.schema.catalog import API, Deadline
+from finewright.schema.catalog import API
 from finewright.schema.cost import Range
 
 _DAYS_A_MONTH = 365 / 12
@@ -81,7 +82,11 @@ class _Figuring:
     def _of(self, arm: Arm) -> Figures:
         if not arm.is_language_model:
             return without_model(arm, self.case, self.taken, self.work.labelling_minutes)
-        return self._api(arm) if arm.host == "api" else self._own(arm)
+        if arm.host != "api":
+            return self._own(arm)
+        at_once = self._api(arm)
+        may_wait = self.request.may_wait and self._api_of(arm).batch_share
+        return replace(at_once, later=self._api(arm, in_batches=True)) if may_wait else at_once
 
     def _api_of(self, arm: Arm) -> API:
         return self.facts.api(self.case.models.get(arm.name, self.case.api_model))
@@ -89,22 +94,23 @@ class _Figuring:
     def _model_of(self, arm: Arm) -> OpenModelFacts:
         return self.facts.models[self.case.models.get(arm.name, self.case.base_model)]
 
-    def _api(self, arm: Arm) -> Figures:
+    def _api(self, arm: Arm, *, in_batches: bool = False) -> Figures:
         case, api = self.case, self._api_of(arm)
         days = round(case.horizon_months * _DAYS_A_MONTH)
-        ends = self._deadlines(api, days)
+        ends = self.facts.deadlines_of(api, days)
         able = ability_of(api.model, case.task)
         month = self.index.month_usd if arm.is_searched else NOTHING
         hosted = self._hosted(arm, api) if arm.is_tuned else None
         run = (hosted and hosted.usd) or NOTHING
-        request = product(self.request.at_api(api, arm), hosted.row.served_share if hosted else 1.0)
+        request = self.request.at_api(api, arm, in_batches=in_batches)
+        request = product(request, hosted.row.served_share if hosted else 1.0)
         if hosted and hosted.row.storage_usd_per_month:
             month = total(month, exact(hosted.row.storage_usd_per_month))
         runs = product(run, self.taken["project_runs"])
         return Figures(
             once_usd=total(runs, self._index_once(arm), self._teaching(arm)),
             month_usd=total(product(request, case.requests_per_month), month),
-            latency_ms=self.request.api_ms(arm, api),
+            latency_ms=self.request.api_ms(arm, api, in_batches=in_batches),
             update_days=self.work.update_days(arm, NOTHING),
             effort_hours=self.work.effort(arm),
             fixed_month_usd=month,
@@ -122,7 +128,7 @@ class _Figuring:
             ends=deadline_of(api, self.facts.prices.deadlines, self.facts.today, days),
             tuning_ends=tuning_ends(ends, hosted, self.facts.today + timedelta(days)),
             can_fine_tune=api.can_fine_tune,
-            how=tuple(self._api_words(api, arm, hosted)),
+            how=tuple(self._api_words(api, arm, hosted, in_batches=in_batches)),
             facts=(
                 *sources_of(api, *ends, *([hosted.row] if hosted else [])),
                 *ability_source(api.model),
@@ -133,9 +139,11 @@ class _Figuring:
         open_model = self.facts.models.get(api.model.rpartition("/")[2])
         return run_at(self.facts, api, open_model, self.work.trained_tokens(arm))
 
-    def _api_words(self, api: API, arm: Arm, hosted: HostedRun | None) -> Iterator[str]:
+    def _api_words(
+        self, api: API, arm: Arm, hosted: HostedRun | None, *, in_batches: bool
+    ) -> Iterator[str]:
         yield f"{api.model} at {api.provider}"
-        if self.request.may_wait and api.batch_share:
+        if in_batches:
             yield f"in batches, within a day, at {api.batch_share:.0%} of the price"
         elif api.batch_share:
             yield f"{api.batch_share:.0%} of it in batches, where answers may come within a day"
@@ -279,7 +287,7 @@ class _Figuring:
         if not served.host.is_own and self.case.on_premise_only:
             standing = "as if it were rented all month"
         held = f"{served.bits}-bit, {served.memory_gib:,.1f} GiB"
-        return f"{model.name}, {held} on {machines}, {standing}{_slow_end(seat)}"
+        return f"{model.name}, {held} on {machines}, {standing}{serving.slow_end(seat)}"
 
     def _demand(self) -> Demand:
         taken = self.taken
@@ -316,7 +324,9 @@ class _Figuring:
         """What a teacher's answers cost."""
         if not arm.is_tuned or not self.work.taught():
             return NOTHING
-        return product(self.request.at_api(self._api_of(_TEACHER), _TEACHER), self.work.taught())
+        api, in_batches = self._api_of(_TEACHER), self.request.may_wait
+        each = self.request.at_api(api, _TEACHER, in_batches=in_batches)
+        return product(each, self.work.taught())
 
     def _training(self, arm: Arm) -> TrainingCost:
         """A LoRA run on the cheapest machine that holds its step in 16 bits, or else in 4.
@@ -369,16 +379,6 @@ class _Figuring:
             return f"{yours} cannot carry the busiest hour of {self.case.requests_per_month:,.0f} requests"
         return f"{takes}, more than {yours} holds{where}"
 
-    def _deadlines(self, api: API, days: int) -> list[Deadline]:
-        """What ends within so many days of the model, or of its provider's fine-tuning."""
-        return [
-            deadline
-            for deadline in self.facts.prices.deadlines
-            if deadline.provider == api.provider
-            and ("fine-tuning" in deadline.what or api.model in deadline.models)
-            and (deadline.date - self.facts.today).days <= days
-        ]
-
 
 def _each(month: Range, case: Case) -> Range:
     return product(month, 1 / max(1.0, case.requests_per_month))
@@ -388,12 +388,3 @@ def _machines(seat: Seat) -> Machines:
     host = seat.served.host
     steps = MachineSteps(product(host.usd_per_hour, HOURS_A_MONTH), seat.carries)
     return Machines(steps, host.count)
-
-
-def _slow_end(seat: Seat) -> str:
-    """What is said where machines that are slower than expected would have to be more."""
-    if seat.most > seat.served.host.count:
-        return (
-            f"; {seat.most} are needed if they are slow, and there are {seat.served.host.count:.0f}"
-        )
-    return f"; {seat.fewest} to {seat.most} by how fast they are" if seat.fewest < seat.most else ""

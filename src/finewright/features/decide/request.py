@@ -33,9 +33,9 @@ class RequestShape:
         documents = self.case.corpus_tokens if arm.method == "prompt+long-context" else 0.0
         return documents + self.prompt(arm) + self.case.tokens_out
 
-    def at_api(self, api: API, arm: Arm) -> Range:
+    def at_api(self, api: API, arm: Arm, *, in_batches: bool) -> Range:
         """What a request costs at an API; of a long prompt the documents are mostly read from its cache."""
-        return product(self._at_once(api, arm), (api.batch_share or 1.0) if self.may_wait else 1.0)
+        return product(self._at_once(api, arm), (api.batch_share or 1.0) if in_batches else 1.0)
 
     @property
     def may_wait(self) -> bool:
@@ -61,12 +61,12 @@ class RequestShape:
         """The chance that another request came within the cache's time: 1 - exp(-rate x minutes)."""
         return 1 - math.exp(-self.case.requests_per_month / _MINUTES_A_MONTH * minutes)
 
-    def api_ms(self, arm: Arm, api: API) -> Range:
+    def api_ms(self, arm: Arm, api: API, *, in_batches: bool) -> Range:
         """How long an API takes to read the prompt and to write the last token, of 95 in 100.
 
         Documents in the prompt are read anew, unless 95 in 100 requests find them in the cache; a batch takes
         up to a day."""
-        if self.may_wait and api.batch_share:
+        if in_batches:
             return Range(low=3600 * 1000.0, median=_DAY_MS, high=_DAY_MS)
         first, speed = self.taken["api_first_token_ms"], self.taken["api_tokens_per_second"]
         reading, minutes = self.taken["api_read_tokens_per_second"], self.taken["cache_minutes"]

@@ -289,3 +289,11 @@ def month_usd(seat: Seat) -> Range:
         median=price.median * HOURS_A_MONTH * seat.num,
         high=price.high * HOURS_A_MONTH * most,
     )
+
+
+def slow_end(seat: Seat) -> str:
+    """What is said where machines that are slower than expected would have to be more."""
+    there = seat.served.host.count
+    if seat.most > there:
+        return f"; {seat.most} are needed if they are slow, and there are {there:.0f}"
+    return f"; {seat.fewest} to {seat.most} by how fast they are" if seat.fewest < seat.most else ""

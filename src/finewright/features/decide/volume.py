@@ -71,7 +71,7 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Metho
         saved = 1000 * (api.request_usd.median - each.median)
         asked = "whether it is asked or not"
         if own.idle is not None:
-            asked = "all month, or a machine that scales to zero where that costs less"
+            asked = "or less, as one that scales to zero costs"
         why = (
             f"{first:,.0f} USD a month {asked}, against {_amount(saved)} USD saved by"
             f" 1,000 requests ({api.model} against {own.model})"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 from tests.features.serve.serving import Serving, save_base, started, stop
 from tests.jobs.conftest import unread

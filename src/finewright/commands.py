@@ -140,10 +140,12 @@ def decide(
 ) -> "DecideReport":
     """Prompt, retrieve, fine-tune or combine? A ranking with reasons, from a spec's `decide` section.
 
-    `prices` is a folder of your own prices; `today` decides which dated facts hold."""
+    `prices` is a folder of prices, in place of your own of `finewright catalog import`; `today`
+    decides which dated facts hold."""
+    from finewright.catalog.prices import own_folder
     from finewright.features.decide.run import decide_file
 
-    folder = Path(prices) if prices else None
+    folder = own_folder(Path(prices) if prices else None)
     return decide_file(Path(spec), overrides, today=today or date.today(), user_prices=folder)
 
 

@@ -1,6 +1,8 @@
 """Training over several GPUs, beside what Answer.AI published of FSDP with QLoRA and LoRA: seconds for 1,024
 rows of 2,048 tokens, and a GPU's peak (AnswerDotAI/fsdp_qlora, benchmarks_03_2024.md, read 2026-11-27)."""
 
+from dataclasses import replace
+
 import pytest
 
 import published
@@ -9,7 +11,7 @@ from finewright.estimate.families import shape_of
 from finewright.estimate.memory import MemoryLoad
 from finewright.estimate.shape import ModelShape
 from finewright.estimate.sharded import sharded_hours, sharded_memory
-from finewright.estimate.time import flops_per_token
+from finewright.estimate.time import flops_per_token, hours_on, utilisation
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.cost import Range, TrainingWork
 
@@ -97,3 +99,13 @@ def test_a_gpu_without_a_known_link_has_no_time() -> None:
     load = load_of("nf4", 1)
     with pytest.raises(ValueError, match="no link"):
         sharded_hours(MODELS["7B"], load, work_of(MODELS["7B"], load), gpu, 8)
+
+
+@pytest.mark.parametrize("gpu", ["T4", "V100"])
+def test_float32_is_as_slow_on_two_gpus_as_on_one(gpu: str) -> None:
+    load, shape, on = load_of("none", 4), MODELS["7B"], gpu_named(packaged_prices(), gpu)
+    load = replace(load, number=4)
+    work = work_of(shape, load)
+    one = hours_on(on, utilisation(shape, load, on), work, shape.num_layers)
+    two = sharded_hours(shape, load, work, on, 2)
+    assert one.median / 2 <= two.median < one.median

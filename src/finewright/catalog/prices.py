@@ -15,7 +15,7 @@ from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import API, GPU, Fact, Machine, PriceCatalog
 
 USER_PRICES = "~/.config/finewright/prices.d"
-"""Where the command line looks for the user's own files; nothing here looks there by itself."""
+"""Where the commands look for the user's own files; `prices` looks there only where it is asked to."""
 
 # The order in which rows may name each other.
 _FILES = ("providers", "gpus", "machines", "apis", "tunings", "storage", "deadlines", "power")
@@ -52,6 +52,11 @@ def prices(
             continue
         catalog = merged(catalog, read_prices(path, catalog))
     return catalog
+
+
+def own_folder(folder: Path | None = None) -> Path:
+    """The folder of the user's own prices: the one that was named, or else `USER_PRICES`."""
+    return folder or Path(USER_PRICES).expanduser()
 
 
 def user_files(folder: Path | None) -> list[Path]:

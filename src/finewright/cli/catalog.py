@@ -76,6 +76,6 @@ def refresh(options: RefreshOptions, session: Session) -> BaseModel:
 
 
 def _folder() -> Path:
-    from finewright.catalog.prices import USER_PRICES
+    from finewright.catalog.prices import own_folder
 
-    return Path(USER_PRICES).expanduser()
+    return own_folder()

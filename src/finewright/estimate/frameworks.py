@@ -45,17 +45,22 @@ class Framework:
     upcasts: bool
     source: str
 
-    @property
-    def does(self) -> str:
-        """What it does, in a sentence."""
+    def does(self, load: MemoryLoad) -> str:
+        """What it does with this load, in a sentence."""
         keeps = {
             "layers": "without gradient checkpointing",
             "checkpoints": "with gradient checkpointing",
             "host": "with checkpoints in the host's memory",
         }
+        again = self.keeps == "layers" and not self.keeps_layers(load)
+        kept = keeps["checkpoints" if again else self.keeps]
         logits = "whole logits" if self.whole_logits else "logits in chunks"
         moments = "AdamW's moments in 8 bits" if self.moments == _HALF else "AdamW in full"
-        return f"{self.name} {self.version}, {keeps[self.keeps]}, {logits}, {moments}"
+        return f"{self.name} {self.version}, {kept}, {logits}, {moments}"
+
+    def keeps_layers(self, load: MemoryLoad) -> bool:
+        """Whether nothing is computed again: PEFT turns checkpointing on where weights are quantised."""
+        return self.keeps == "layers" and not load.lean and not _is_quantized(load)
 
 
 _PEFT = "transformers 5.23 Trainer and PEFT 0.21: prepare_model_for_kbit_training, autocast_adapter_dtype"
@@ -89,7 +94,7 @@ def framework_memory(
     inputs = float(hidden * load.tokens * shape.hidden)
     largest = max(kept + passing for kept, passing in one)
     on_host = framework.keeps == "host"
-    whole = framework.keeps == "layers" and not load.lean and not _is_quantized(load)
+    whole = framework.keeps_layers(load)
     activations = sum(kept) if whole else (2 if on_host else shape.num_layers) * inputs
     activations += hidden * load.tokens * load.longest if eager else 0  # the mask
     learned, gradients = _learned(shape, load, framework)

@@ -12,10 +12,12 @@ of a layer and V words:
     seconds      FLOPs / (n x rate x share), share = 1 / (a + b x FLOPs a byte of memory); beside them
                  2 W (n - 1) / n bytes through the link for each micro-batch, partly hidden
 
-a, b and the link's share were chosen on twelve published runs (docs/cost.md), so they are a fit."""
+a, b and the link's share were chosen on twelve published runs (docs/cost.md), so they are a fit; in float32,
+of which none was published, the share is that of one GPU."""
 
 from finewright.estimate.memory import MemoryLoad, MemoryUse, memory
 from finewright.estimate.shape import ModelShape
+from finewright.estimate.time import utilisation
 from finewright.schema.catalog import GPU
 from finewright.schema.cost import Range, TrainingWork
 
@@ -27,9 +29,12 @@ _SPREAD = Range(low=0.6, median=1.0, high=1.25)
 _LINK_SHARE = Range(low=0.5, median=0.7, high=0.9)
 
 
-def sharded_memory(shape: ModelShape, load: MemoryLoad, gpus: int) -> MemoryUse:
-    """What each of so many GPUs holds; `load` is the micro-batch of one."""
-    whole = memory(shape, load)
+def sharded_memory(
+    shape: ModelShape, load: MemoryLoad, gpus: int, whole: MemoryUse | None = None
+) -> MemoryUse:
+    """What each of so many GPUs holds; `load` is the micro-batch of one, and `whole` what all of them share:
+    finewright's own weights where nobody else's are given."""
+    whole = whole or memory(shape, load)
     words = load.number * shape.embedding
     layers = max(0.0, whole.weights - words)
     gathered = _GATHERED * layers / shape.num_layers + words
@@ -70,21 +75,31 @@ def sharded_hours(
     for a GPU whose link to others nobody wrote down."""
     if gpu.link_gb_s is None:
         raise ValueError(f"{gpu.name} has no link to others")
-    reached = 1 / (_AT_BEST + _BY_BYTES * gpu.training_tflops * 1e3 / gpu.memory_bandwidth_gb_s)
+    shares = _shares(shape, load, gpu)
     busy = busy or gpus
     rate = busy * gpu.training_tflops * 1e12
     parts = max(1.0, work.tokens.median / load.tokens / busy)
     weights = memory(shape, load).weights
     sent = parts * 2 * weights * (gpus - 1) / gpus / (gpu.link_gb_s * 1e9)
 
-    def seconds(tokens: float, spread: float, share: float, hidden: float) -> float:
-        share_of_peak = min(_MOST, reached * spread)
+    def seconds(tokens: float, share_of_peak: float, share: float, hidden: float) -> float:
         computing = tokens * work.flops_per_token / (rate * share_of_peak)
         sending = sent / share
         return max(computing, sending) + (1 - hidden) * min(computing, sending)
 
     return Range(
-        low=seconds(work.tokens.low, _SPREAD.high, _LINK_SHARE.high, 1.0) / 3600,
-        median=seconds(work.tokens.median, _SPREAD.median, _LINK_SHARE.median, 0.5) / 3600,
-        high=seconds(work.tokens.high, _SPREAD.low, _LINK_SHARE.low, 0.0) / 3600,
+        low=seconds(work.tokens.low, shares.high, _LINK_SHARE.high, 1.0) / 3600,
+        median=seconds(work.tokens.median, shares.median, _LINK_SHARE.median, 0.5) / 3600,
+        high=seconds(work.tokens.high, shares.low, _LINK_SHARE.low, 0.0) / 3600,
     )
+
+
+def _shares(shape: ModelShape, load: MemoryLoad, gpu: GPU) -> Range:
+    """Of the 16-bit rate, what is reached."""
+    if not load.rounds:
+        return utilisation(shape, load, gpu)
+    reached = 1 / (_AT_BEST + _BY_BYTES * gpu.training_tflops * 1e3 / gpu.memory_bandwidth_gb_s)
+    low, median, high = (
+        min(_MOST, reached * each) for each in (_SPREAD.low, _SPREAD.median, _SPREAD.high)
+    )
+    return Range(low=low, median=median, high=high)

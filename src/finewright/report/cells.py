@@ -112,11 +112,11 @@ def number(value: float | None, missing: str = "") -> str:
 
 def apart(*values: float, least: int = 0) -> list[str]:
     """Figures that are compared, with as many decimals, `least` or more, as tell those that differ from each
-    other."""
-    kinds = len(set(values))
+    other and from nothing."""
+    kinds = len({0.0, *values})
     for decimals in range(least, _MOST_DECIMALS + 1):
         shown = [f"{value:,.{decimals}f}" for value in values]
-        if len(set(shown)) == kinds:
+        if len({f"{0:.{decimals}f}", *shown}) == kinds:
             break
     return shown
 

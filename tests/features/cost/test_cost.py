@@ -352,3 +352,17 @@ def test_the_formula_reckons_in_the_numbers_that_this_cpu_computes_in() -> None:
     assert (on_gpu.number_bytes, on_cpu.number_bytes) == (2, 4)
     assert on_cpu == formula(job, gpu=False, number=4)
     assert "CPU, float32" in text_of(found_out)
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [({}, "without"), ({"memory": "lean"}, "with"), ({"adapter": NF4}, "with")],
+)
+def test_what_a_framework_does_is_said_of_this_run(train: dict[str, Any], said: str) -> None:
+    found = asked(job_of(**train), framework="transformers").framework
+    assert f", {said} gradient checkpointing, whole logits" in found
+
+
+def test_a_budget_below_a_cent_is_no_budget_of_nothing() -> None:
+    (over,) = (p for p in asked(job_of(), budget_usd=0.001).problems if p.key == "cost.budget_usd")
+    assert over.message.endswith(", over $0.001")

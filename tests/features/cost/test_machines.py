@@ -98,3 +98,14 @@ def test_a_reserved_machine_costs_a_project_its_whole_term_and_comes_after_one_b
     assert reserved.project_usd.median == 262_800
     (note,) = reserved.notes
     assert note == "paid for 36 months, used or not: $262,800, in what the project costs"
+
+
+def test_over_several_machines_another_framework_needs_what_it_holds_itself() -> None:
+    job = job_of(published.DEEPSEEK_V3, adapter=NF4)
+    (found,) = asked(job, framework="transformers").candidates
+    needs = found.memory[0].process_gib.median
+    gpus = {gpu.name: gpu.memory_gib for gpu in CATALOG.gpus}
+    held = [int(n) * gpus[name] for n, name in (each.split(" x ") for each in found.several)]
+    held += [row.gpus_used * row.memory_gib for row in found.machines if row.fits == "yes"]
+    assert held
+    assert min(held) > needs > 2400

@@ -3,6 +3,7 @@
 import pytest
 
 from finewright.catalog.capability import packaged_capabilities
+from finewright.catalog.languages import LANGUAGES
 from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import packaged_prices
 from finewright.features.decide.ability import ability_of, languages_of, success
@@ -61,3 +62,8 @@ def test_every_row_is_of_a_model_of_the_catalog_and_has_its_source() -> None:
         assert name in known
         assert row.source
         assert row.observed_at.year >= 2026
+
+
+def test_every_language_of_a_model_has_a_code_that_may_be_asked_for() -> None:
+    rows = packaged_capabilities().models.values()
+    assert {code for row in rows for code in row.languages or ()} <= LANGUAGES

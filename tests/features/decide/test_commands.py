@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Finewright
+from finewright.catalog.prices import USER_PRICES
 from finewright.cli import output
+from finewright.commands import decide
 from finewright.features.decide.commands import question_text
 from finewright.features.decide.questions import QUESTIONS
 
@@ -103,3 +105,29 @@ def test_a_bake_off_writes_its_page_over_nothing_of_yours(
     assert found.code == 2
     assert "which is read and never written to" in found.err
     assert (project / "spec.yaml").read_text() == before
+
+
+DEAR = """apis:
+  - {provider: openai, model: gpt-6-luna, usd_per_million_in: 100, usd_per_million_out: 500,
+     source: a contract, observed_at: 2026-11-20}
+"""
+
+
+def test_your_own_prices_count_wherever_prices_do(finewright: Finewright, project: Path) -> None:
+    (project / "d.yaml").write_text(
+        "name: bot\ndecide: {api_model: gpt-6-luna, requests_per_month: 1000}\n"
+    )
+    (project / "empty").mkdir()
+
+    def month(*arguments: str) -> float:
+        costs = finewright("decide", "d.yaml", "--json", *arguments).json["costs"]
+        return next(c["month_usd"]["median"] for c in costs if c["arm"] == "prompt, api")
+
+    plain = month()
+    own = Path(USER_PRICES).expanduser()
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text(DEAR)
+    assert month() == pytest.approx(1000 * plain)
+    assert month("--prices", "empty") == plain
+    (found,) = (c for c in decide("d.yaml").costs if c.arm == "prompt, api")
+    assert found.month_usd.median == pytest.approx(1000 * plain)

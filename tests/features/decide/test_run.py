@@ -96,6 +96,12 @@ def test_nothing_heavy_is_imported() -> None:
         ("api_model: acme/x", "api_model", "unknown API model 'acme/x'"),
         ("hardware: [RTX 4090, RTX 9999]", "hardware.1", "unknown GPU 'RTX 9999'"),
         ("domain: employmnt", "domain", "did you mean 'employment'?"),
+        (
+            "languages: [en, xx]",
+            "languages.1",
+            "unknown language 'xx': codes are those of ISO 639-1",
+        ),
+        ("languages: [jp]", "languages.0", "did you mean 'ja'?"),
     ],
 )
 def test_a_name_that_nobody_knows_is_one_line(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from finewright.catalog.prices import prices
+from finewright.catalog.prices import own_folder, prices
 from finewright.compare.non_inferiority import (
     GoldenAnswers,
     against_expected,
@@ -356,7 +356,9 @@ def _deadlines(job: Job | None, golden: GoldenSet, today: date) -> tuple[str, ..
     names = {_old_model(job, golden), job.model if job else "", golden.frozen.golden.model}
     families = {family_of(name) for name in names if name}
     found = [
-        row for row in prices().deadlines if row.provider == _PROVIDER and _concerns(row, families)
+        row
+        for row in prices(own_folder()).deadlines
+        if row.provider == _PROVIDER and _concerns(row, families)
     ]
     return tuple(deadline_words(row, today) for row in sorted(found, key=lambda row: row.date))
 

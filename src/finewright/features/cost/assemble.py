@@ -22,6 +22,7 @@ from finewright.features.cost.machines import machines, several
 from finewright.features.cost.needs import formula
 from finewright.features.cost.spec import CostSpec
 from finewright.features.cost.truths import truths
+from finewright.report.cells import apart
 from finewright.schema.catalog import Machine, PriceCatalog
 from finewright.schema.common import Problem
 from finewright.schema.cost import (
@@ -69,7 +70,7 @@ def report(question: CostQuestion, catalog: PriceCatalog, today: date) -> CostRe
         prices=_seen(rows, catalog),
         residuals=tuple(dict.fromkeys(residuals)),
         deadlines=tuple(ends),
-        framework=elsewhere.does if elsewhere else "",
+        framework=elsewhere.does(load_elsewhere(question.jobs[0])) if elsewhere else "",
         problems=(*_aged(rows, today), *_problems(question, candidates)),
     )
 
@@ -111,7 +112,9 @@ def _candidate(
         memory=(*formulas, *found.memory),
         work=work,
         machines=(*own, *table),
-        several=() if any(row.fits == "yes" for row in table) else tuple(several(job, catalog)),
+        several=()
+        if any(row.fits == "yes" for row in table)
+        else tuple(several(job, catalog, elsewhere)),
         truths=() if elsewhere else tuple(truths(job)),
         hosted=tuple(hosted(job, catalog, work.tokens, question.spec.providers, today)),
     )
@@ -173,10 +176,11 @@ def _over_budget(spec: CostSpec, candidate: CandidateCost) -> Iterator[Problem]:
         return
     cheapest = min(prices, key=lambda price: price.median)
     if cheapest.median > spec.budget_usd:
+        asked, budget = apart(cheapest.median, spec.budget_usd, least=2)
         yield Problem(
             level="warning",
             key="cost.budget_usd",
             message=f"{candidate.base_model}: the cheapest machine that fits asks for"
-            f" ${cheapest.median:,.2f}, over ${spec.budget_usd:,.2f}",
+            f" ${asked}, over ${budget}",
             hint="fewer epochs, fewer seeds or a smaller base model",
         )

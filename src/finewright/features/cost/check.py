@@ -1,9 +1,8 @@
 """What a `cost` section cannot ask for."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from finewright.catalog.prices import USER_PRICES, check_tier, gpu_named, machines_of, prices
+from finewright.catalog.prices import check_tier, gpu_named, machines_of, own_folder, prices
 from finewright.errors import DataError
 from finewright.features.cost.spec import CostSpec
 from finewright.schema.common import Problem
@@ -11,7 +10,7 @@ from finewright.schema.common import Problem
 
 def faults(spec: CostSpec) -> Iterator[Problem]:
     """What the section asks of the price catalog that is not in it."""
-    catalog = prices(Path(USER_PRICES).expanduser())
+    catalog = prices(own_folder())
     for key, names, ask in (
         ("providers", spec.providers, lambda name: machines_of(catalog, provider=name)),
         ("gpus", spec.gpus, lambda name: gpu_named(catalog, name)),

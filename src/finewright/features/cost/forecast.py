@@ -6,7 +6,7 @@ from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
-from finewright.catalog.prices import USER_PRICES, prices
+from finewright.catalog.prices import own_folder, prices
 from finewright.data.gather import gather
 from finewright.errors import SpecError
 from finewright.estimate.families import shape_of
@@ -88,7 +88,7 @@ def cost(
         found[name] = replace(measured_job, problems=counted.problems)
     found_out = report(
         CostQuestion(loaded.spec.name, jobs, section, found),
-        prices(Path(USER_PRICES).expanduser()),
+        prices(own_folder()),
         today,
     )
     problems = (*found_out.problems, *_cut_by_minutes(loaded.spec.train.minutes))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from finewright.estimate.frameworks import Framework
@@ -68,7 +69,7 @@ def machines(
     }
     kinds = {(row.gpu, row.num_gpus) for row in rows if row.num_gpus > 1}
     spread = {
-        (name, count): _over(job, known[name], numbers[name], count)
+        (name, count): _over(job, known[name], numbers[name], count, elsewhere)
         for name, count in sorted(kinds)
     }
     found = [
@@ -78,13 +79,16 @@ def machines(
     return sorted(found, key=_rank)
 
 
-def several(job: TrainingJob, catalog: PriceCatalog) -> Iterator[str]:
+def several(
+    job: TrainingJob, catalog: PriceCatalog, framework: Framework | None = None
+) -> Iterator[str]:
     """How many GPUs of a kind with fast links hold the job, the fewest first; by memory alone."""
     found: list[tuple[int, str]] = []
     for gpu in catalog.gpus:
         if gpu.unusable or gpu.bf16_tflops is None or (gpu.link_gb_s or 0) < _FAST_LINK:
             continue
-        fitting = (n for n in _COUNTS if fit(sharded(job, n).process_gib, gpu.memory_gib) == "yes")
+        needs = partial(sharded, job, number=_number(job, gpu, halves=False), framework=framework)
+        fitting = (n for n in _COUNTS if fit(needs(n).process_gib, gpu.memory_gib) == "yes")
         if count := next(fitting, None):
             found.append((count, f"{count} x {gpu.name}"))
     yield from (name for _, name in sorted(found))
@@ -128,12 +132,12 @@ def _elsewhere(job: TrainingJob, gpu: GPU, framework: Framework) -> _On:
     return _On(gpu, 1, needs, fit(needs.process_gib, gpu.memory_gib), hours, None, notes)
 
 
-def _over(job: TrainingJob, one: _On, number: int, count: int) -> _On:
+def _over(job: TrainingJob, one: _On, number: int, count: int, framework: Framework | None) -> _On:
     """Spread over all GPUs of a machine, where one does not hold it and all do; else as it is on one."""
     gpu = one.gpu
     if one.fits == "yes" or gpu.unusable or gpu.link_gb_s is None or job.samples:
         return one
-    needs = sharded(job, count, number=number)
+    needs = sharded(job, count, number=number, framework=framework)
     fits = fit(needs.process_gib, gpu.memory_gib)
     if fits == "no":
         return one

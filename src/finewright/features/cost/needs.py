@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Literal
 
+from finewright.estimate.frameworks import Framework, framework_memory
 from finewright.estimate.memory import MemoryLoad, MemoryUse, memory
 from finewright.estimate.sharded import sharded_memory
 from finewright.features.cost.job import TrainingJob
@@ -31,9 +32,14 @@ def formula(job: TrainingJob, *, gpu: bool, number: int = 2) -> MemoryEstimate:
     return estimate(found, "formula", gpu=gpu, number=number)
 
 
-def sharded(job: TrainingJob, gpus: int, *, number: int = 2) -> MemoryEstimate:
-    """The formula's estimate of each of so many GPUs that a run is spread over; see estimate/sharded.py."""
-    found = sharded_memory(job.shape, sharded_load(job, gpus, number), gpus)
+def sharded(
+    job: TrainingJob, gpus: int, *, number: int = 2, framework: Framework | None = None
+) -> MemoryEstimate:
+    """The formula's estimate of each of so many GPUs that a run is spread over, with the weights as the
+    framework holds them; see estimate/sharded.py."""
+    load = sharded_load(job, gpus, number)
+    whole = framework_memory(job.shape, load, framework) if framework else None
+    found = sharded_memory(job.shape, load, gpus, whole)
     return estimate(found, "formula", gpu=True, number=number)
 
 

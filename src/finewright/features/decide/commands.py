@@ -24,7 +24,7 @@ class DecideOptions(CommandOptions):
         None, "A spec with `decide`; without one, you are asked."
     )
     overrides: Overrides = ()
-    prices: Path | None = option(None, "Folder of your own prices.")
+    prices: Path | None = option(None, "Folder of prices, in place of your own.")
     today: str = option("", "As on another day, YYYY-MM-DD.")
 
     def reads(self) -> Sequence[Path]:
@@ -34,13 +34,13 @@ class DecideOptions(CommandOptions):
 
 def decide(options: DecideOptions, session: Session) -> BaseModel:
     """The advice for the spec, or for the answers of whoever sits here."""
-    from finewright.catalog.prices import check_user_folder
+    from finewright.catalog.prices import check_user_folder, own_folder
     from finewright.features.decide.run import decide_file
 
     check_user_folder(options.prices)
     spec = options.spec or _interviewed(session)
     today = _day_of(options.today) or session.today
-    return decide_file(spec, options.overrides, today=today, user_prices=options.prices)
+    return decide_file(spec, options.overrides, today=today, user_prices=own_folder(options.prices))
 
 
 def _interviewed(session: Session) -> Path:

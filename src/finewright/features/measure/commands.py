@@ -15,13 +15,13 @@ class MeasureOptions(CommandOptions):
 
     spec: Annotated[Path | None, argument("SPEC")] = option(None, "A spec with `measure`.")
     overrides: Overrides = ()
-    prices: Path | None = option(None, "Folder of your own prices.")
+    prices: Path | None = option(None, "Folder of prices, in place of your own.")
     runs: Runs = Path("runs")
 
 
 def measure(options: MeasureOptions, session: Session) -> BaseModel:
     """What each way is worth on the spec's own rows."""
-    from finewright.catalog.prices import check_user_folder
+    from finewright.catalog.prices import check_user_folder, own_folder
     from finewright.features.measure.experiment import measure as run
     from finewright.schema.load import load_spec
 
@@ -29,4 +29,5 @@ def measure(options: MeasureOptions, session: Session) -> BaseModel:
     if options.spec is None:
         raise SpecError("--measure: needs a run spec", hint="finewright decide --measure SPEC")
     loaded = load_spec(options.spec, options.overrides)
-    return run(loaded, options.runs, on_event=session.on_event, user_prices=options.prices)
+    folder = own_folder(options.prices)
+    return run(loaded, options.runs, on_event=session.on_event, user_prices=folder)

@@ -249,7 +249,7 @@ class HostedTuning(Fact):
     """Parameters of the open models that the row is for; None: for the model that it names alone."""
     models: tuple[str, ...] = ()
     """How the names of the open models begin that the row is for; empty: all of the size."""
-    methods: tuple[Literal["sft", "dpo", "orpo", "simpo", "kto", "grpo", "ppo"], ...] = ("sft",)
+    methods: tuple[Name, ...] = ("sft",)
     """What it trains by, as `train.method` names it, at this price."""
     usd_per_million: Price | None
     """Dollars a million tokens trained, which is rows times passes; None: not found."""

@@ -176,7 +176,7 @@ def _over_budget(spec: CostSpec, candidate: CandidateCost) -> Iterator[Problem]:
         return
     cheapest = min(prices, key=lambda price: price.median)
     if cheapest.median > spec.budget_usd:
-        asked, budget = apart(cheapest.median, spec.budget_usd, least=2)
+        wanted, budget = apart(cheapest.median, spec.budget_usd, least=2)
         yield Problem(
             level="warning",
             key="cost.budget_usd",

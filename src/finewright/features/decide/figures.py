@@ -176,13 +176,11 @@ class _Figuring:
             machines, seat = idle.month_usd, idle.seat
         month = total(machines, index)
         is_own = bool(seat and seat.served.host.is_own)
-        how = [*self._seat_words(model, seat, idle, takes_idle=takes_idle)] if seat else []
+        words = self._seat_words(model, seat, idle, takes_idle=takes_idle) if seat else ()
         able = ability_of(model.name, self.case.task, model.shape.parameters)
-        once = total(
-            product(run, self.taken["project_runs"]), self._index_once(arm), self._teaching(arm)
-        )
+        runs = product(run, self.taken["project_runs"])
         return Figures(
-            once_usd=once,
+            once_usd=total(runs, self._index_once(arm), self._teaching(arm)),
             month_usd=month,
             latency_ms=self._own_latency(model, arm, need, seat, idle if takes_idle else None),
             update_days=self.work.update_days(arm, trained.hours if trained else NOTHING),
@@ -203,7 +201,7 @@ class _Figuring:
             run_usd=run,
             misfit=misfit,
             is_held=seat is not None,
-            how=(*how, *self._training_words(arm, model, trained), *self._more_words(arm)),
+            how=(*words, *self._training_words(arm, model, trained), *self._more_words(arm)),
             facts=(
                 model.source,
                 *sources_of(*(seat.served.host.facts if seat else ())),

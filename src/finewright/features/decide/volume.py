@@ -69,9 +69,9 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Metho
         volume = Range(low=found.low, median=found.median, high=found.high)
         first = fixed.median + (machines.steps.month_usd.median if machines else 0.0)
         saved = 1000 * (api.request_usd.median - each.median)
-        asked = "whether it is asked or not"
+        wanted = "whether it is asked or not"
         if own.idle is not None:
-            asked = "or less, as one that scales to zero costs"
+            wanted = "or less, as one that scales to zero costs"
         why = (
             f"{first:,.0f} USD a month {asked}, against {_amount(saved)} USD saved by"
             f" 1,000 requests ({api.model} against {own.model})"

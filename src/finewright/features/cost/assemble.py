@@ -181,6 +181,6 @@ def _over_budget(spec: CostSpec, candidate: CandidateCost) -> Iterator[Problem]:
             level="warning",
             key="cost.budget_usd",
             message=f"{candidate.base_model}: the cheapest machine that fits asks for"
-            f" ${asked}, over ${budget}",
+            f" ${wanted}, over ${budget}",
             hint="fewer epochs, fewer seeds or a smaller base model",
         )

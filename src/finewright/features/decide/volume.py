@@ -73,7 +73,7 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Metho
         if own.idle is not None:
             wanted = "or less, as one that scales to zero costs"
         why = (
-            f"{first:,.0f} USD a month {asked}, against {_amount(saved)} USD saved by"
+            f"{first:,.0f} USD a month {wanted}, against {_amount(saved)} USD saved by"
             f" 1,000 requests ({api.model} against {own.model})"
         )
         return MethodBreakEven(method=method, requests_per_month=volume, reason=why)

@@ -36,7 +36,7 @@ def test_the_text_has_the_answer_its_reasons_and_what_would_change_it() -> None:
     for title in ("Ranking", "What it takes", "What would change the answer", "Cheapest next step"):
         assert f"\n{title}" in text
     assert "as of 2026-11-25" in text
-    assert "G9 dropped" in text
+    assert "G12 dropped" in text
     assert "rag, api: gains most by" in text
     assert max(map(len, text.splitlines())) < 400
 

@@ -124,7 +124,8 @@ def test_a_self_served_fine_tune_at_openai_ends_within_the_horizon() -> None:
 
 
 def test_old_prices_are_said_to_be_old() -> None:
-    assert any("over 45 days old" in p.message for p in advise(spec()).problems)
+    aging = advise(spec(), today=date(2027, 2, 25))
+    assert any("over 45 days old" in p.message for p in aging.problems)
     late = advise(spec(), today=date(2027, 11, 25))
     assert late.facts.state == "stale"
     assert any("stale" in p.message for p in late.problems)

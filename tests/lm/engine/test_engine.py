@@ -13,7 +13,7 @@ import tiny
 from finewright.errors import DataError
 from finewright.lm.engine.engine import EngineLimits, GenerationEngine
 from finewright.lm.engine.forward import BLOCK
-from finewright.lm.engine.ready import ready_forward
+from finewright.lm.engine.ready import ready_forward, say_slow
 from finewright.lm.engine.requests import (
     AnswerEnd,
     GenerationRequest,
@@ -281,6 +281,7 @@ def test_a_stop_text_is_found_over_the_borders_of_tokens() -> None:
 
 def test_the_log_says_once_that_a_model_is_answered_more_slowly(caplog) -> None:
     lm = LM(tiny.tiny_model("mixtral").requires_grad_(False), {})
+    say_slow.cache_clear()  # another test of this process may have met the reason
     for _ in range(2):
         assert isinstance(ready_forward(lm, 4).forward, TorchForward)
     (said,) = caplog.messages

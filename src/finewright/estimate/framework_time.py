@@ -28,11 +28,11 @@ _SPREAD = Range(low=1 / 1.4, median=1.0, high=1.4)
 
 def step_seconds(shape: ModelShape, load: MemoryLoad, framework: Framework, gpu: GPU) -> float:
     """Seconds of one step of this load."""
-    quantized = getattr(load.adapter, "quantization", "none") != "none"
+    quantized = load.is_quantized
     rate, bandwidth = gpu.training_tflops * 1e12, gpu.memory_bandwidth_gb_s * 1e9
     narrow = _FLOAT32 * gpu.float32_tflops * 1e12
     products = _DENSE * rate if load.rounds else narrow
-    again = load.lean or framework.keeps != "layers" or quantized
+    again = not framework.keeps_layers(load)
     tokens, words = load.tokens, shape.vocabulary * shape.hidden
     passes = (6 if load.is_full else 4) + 2 * again
     dense = tokens * passes * (shape.computing - words)
@@ -50,9 +50,7 @@ def _moved(shape: ModelShape, load: MemoryLoad, *, upcast: bool, quantized: bool
     number = 4 if upcast else load.number
     moved = _SOFTMAX * shape.vocabulary
     for kind in shape.layers:
-        inner = max((on.inputs for on in kind.linears if on.name == "down_proj"), default=0)
-        if kind.experts:
-            inner += kind.experts.used * kind.experts.width
+        inner = kind.active_inner
         numbers = 10 * shape.hidden + 6 * inner + 4 * shape.heads * shape.key_width
         moved += kind.count * number * _ELEMENTWISE * numbers
         moved += kind.count * (_UPCAST * shape.hidden if upcast else 0)

@@ -60,7 +60,7 @@ class Framework:
 
     def keeps_layers(self, load: MemoryLoad) -> bool:
         """Whether nothing is computed again: PEFT turns checkpointing on where weights are quantised."""
-        return self.keeps == "layers" and not load.lean and not _is_quantized(load)
+        return self.keeps == "layers" and not load.lean and not load.is_quantized
 
 
 _PEFT = "transformers 5.23 Trainer and PEFT 0.21: prepare_model_for_kbit_training, autocast_adapter_dtype"
@@ -111,17 +111,13 @@ def framework_memory(
     )
 
 
-def _is_quantized(load: MemoryLoad) -> bool:
-    return getattr(load.adapter, "quantization", "none") != "none"
-
-
 def _in_float32(load: MemoryLoad, framework: Framework) -> bool:
     """Hidden numbers take the embedding's format."""
-    return _is_quantized(load) and framework.upcasts
+    return load.is_quantized and framework.upcasts
 
 
 def _weights(shape: ModelShape, load: MemoryLoad, framework: Framework) -> float:
-    if not _is_quantized(load):
+    if not load.is_quantized:
         return float(load.number * shape.parameters)
     int8 = getattr(load.adapter, "quantization", "") == "int8"
     other = _FLOAT32 if framework.upcasts else load.number
@@ -135,7 +131,7 @@ def _learned(shape: ModelShape, load: MemoryLoad, framework: Framework) -> tuple
     if load.is_full:
         moments = min(framework.moments, 2 * load.number)
         return float(moments * shape.parameters), float(load.number * shape.parameters)
-    number = framework.adapter if _is_quantized(load) else _FLOAT32
+    number = framework.adapter if load.is_quantized else _FLOAT32
     learned = shape.trainable(load.adapter)
     moments = framework.moments if framework.moments < 2 * number else 2 * number
     return float(learned * (number + moments)), float(learned * number)
@@ -154,9 +150,7 @@ def _layer(
     shape: ModelShape, kind: LayerKind, load: MemoryLoad, hidden: int, eager: bool
 ) -> tuple[float, float]:
     """What a layer keeps for its backward pass, and what comes and goes in it."""
-    inner = max((on.inputs for on in kind.linears if on.name == "down_proj"), default=0)
-    if kind.experts:
-        inner += kind.experts.used * kind.experts.width
+    inner = kind.active_inner
     queries = shape.heads * (shape.key_width + shape.value_width)
     numbers = 3 * inner + queries + queries  # keys and values stand once for every head
     kept = float(hidden * numbers + 2 * _FLOAT32 * shape.hidden + _FLOAT32 * shape.heads)

@@ -58,6 +58,11 @@ class MemoryLoad:
         return isinstance(self.adapter, FullSpec)
 
     @property
+    def is_quantized(self) -> bool:
+        """Are the weights under the adapter in 4 or 8 bits?"""
+        return getattr(self.adapter, "quantization", "none") != "none"
+
+    @property
     def rounds(self) -> bool:
         """Are numbers kept in less than float32?"""
         return self.number < _FLOAT32
@@ -191,7 +196,7 @@ def _is_latent(shape: ModelShape) -> bool:
 def _mlp(kind: LayerKind, load: MemoryLoad, names: frozenset[str]) -> float:
     """Gate and up where the node is fused; their activation too where it is not, and the product where down
     keeps its input; of experts gate and up, the activation, and what is weighted."""
-    width = max((on.inputs for on in kind.linears if on.name == "down_proj"), default=0)
+    width = kind.inner
     keeps_product = "down_proj" in names or isinstance(load.adapter, IA3Spec)
     found = float(width * (2 if _is_fused(load.adapter) else 3 + keeps_product))
     if experts := kind.experts:
@@ -247,7 +252,7 @@ def _working(shape: ModelShape, load: MemoryLoad) -> float:
 
 
 def _working_in(shape: ModelShape, kind: LayerKind, load: MemoryLoad) -> float:
-    width = max((on.inputs for on in kind.linears if on.name == "down_proj"), default=0)
+    width = kind.inner
     glu = width * (_PLAIN_GLU_BYTES if load.gpu and _is_fused(load.adapter) else 3 * load.number)
     experts = kind.experts
     numbers = 3 * shape.hidden

@@ -79,6 +79,16 @@ class LayerKind:
     experts: Experts | None = None
 
     @property
+    def inner(self) -> int:
+        """The width of its dense gated product; 0 where it has experts alone."""
+        return max((on.inputs for on in self.linears if on.name == "down_proj"), default=0)
+
+    @property
+    def active_inner(self) -> int:
+        """The same, with the experts that compute a token."""
+        return self.inner + (self.experts.used * self.experts.width if self.experts else 0)
+
+    @property
     def parameters(self) -> int:
         """Of one such layer."""
         own = sum(linear.parameters for linear in self.linears)

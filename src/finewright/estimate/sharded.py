@@ -58,9 +58,7 @@ def _activations(shape: ModelShape, load: MemoryLoad) -> float:
     keys = shape.kv_heads * (shape.key_width + shape.value_width)
     widest = 0.0
     for kind in shape.layers:
-        inner = max((on.inputs for on in kind.linears if on.name == "down_proj"), default=0)
-        if kind.experts:
-            inner += kind.experts.used * kind.experts.width
+        inner = kind.active_inner
         each = 3 * _FLOAT32 * shape.hidden + load.number * (queries + keys + 4 * inner)
         widest = max(widest, load.tokens * each)
     return load.number * load.tokens * shape.hidden * shape.num_layers + widest

@@ -67,7 +67,7 @@ def utilisation(shape: ModelShape, load: MemoryLoad, gpu: GPU) -> Range:
         return product(_FLOAT32, gpu.float32_tflops / gpu.training_tflops)
     if shape.is_mixture:
         return _MIXTURE
-    if getattr(load.adapter, "quantization", "none") != "none":
+    if load.is_quantized:
         return _QUANTIZED
     return _DENSE
 

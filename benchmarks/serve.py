@@ -60,7 +60,7 @@ class Bar(NamedTuple):
 class Server(NamedTuple):
     """A started server."""
 
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[bytes]"
     url: str
     key: str
 
@@ -70,24 +70,28 @@ def serving(folder: Path, *targets: str, **settings: Any) -> Iterator[Server]:
     """`finewright serve` on a free port."""
     serve = {"port": 0, "max_tokens": 4096, **settings}
     (folder / "serve.yaml").write_text(f"name: bench\nserve: {json.dumps(serve)}\n")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "finewright", "serve", *targets, "--spec", "serve.yaml"],
-        cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert process.stdout is not None
-    shown = ""
+    log = (
+        folder / "serve.log"
+    )  # a file: nobody would empty a pipe, and the server would wait for it
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "finewright", "serve", *targets, "--spec", "serve.yaml"],
+            cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=file, stderr=subprocess.STDOUT,
+        )  # fmt: skip
     try:
-        for line in process.stdout:
-            shown += line
-            if found := re.search(r"at (http://\S+)", line):
+        shown = ""
+        while process.poll() is None:
+            shown = log.read_text()
+            if found := re.search(r"at (http://\S+)\n", shown):
                 key = re.search(r"fw-\S+", shown)
                 saved = folder / "key"
                 if key:
                     saved.write_text(key[0])
                 yield Server(process, found[1], saved.read_text())
                 return
-        raise SystemExit(shown)
+            time.sleep(0.05)
+        raise SystemExit(log.read_text())
     finally:
         process.kill()
         process.wait()

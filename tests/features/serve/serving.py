@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +13,11 @@ import httpx
 
 import tiny
 
+SHOWN = "shown.log"
+
 
 class Serving(NamedTuple):
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[bytes]"
     url: str
     key: str
     folder: Path
@@ -28,6 +31,11 @@ class Serving(NamedTuple):
     @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"}
+
+    @property
+    def shown(self) -> str:
+        """All that it has written."""
+        return (self.folder / SHOWN).read_text()
 
     def port(self) -> int:
         return int(httpx.URL(self.url).port or 0)
@@ -46,27 +54,25 @@ def started(
     spec: str = "name: here\nserve: {port: 0, max_tokens: 100}\n",
     environ: Mapping[str, str] = {},
 ) -> Serving:
-    """A server that has begun to listen."""
+    """A server that has begun to listen. What it writes goes to a file: nobody would empty a pipe."""
     (folder / "serve.yaml").write_text(spec)
     more = [part for each in sets for part in ("--set", each)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "finewright", "serve", *targets, "--spec", "serve.yaml", *more],
-        cwd=folder,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    shown = ""
-    for line in process.stdout:
-        shown += line
-        if found := re.search(r"at (https?://\S+)", line):
+    with (folder / SHOWN).open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "finewright", "serve", *targets, "--spec", "serve.yaml", *more],
+            cwd=folder,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    while True:
+        ended = process.poll() is not None
+        shown = (folder / SHOWN).read_text()
+        if found := re.search(r"at (https?://\S+)\n", shown):
             key = re.search(r"fw-\S+", shown)
             return Serving(process, found[1], key[0] if key else "", folder)
-    process.wait()
-    process.stdout.close()
-    raise AssertionError(shown)
+        assert not ended, shown
+        time.sleep(0.02)
 
 
 def counted(serving: Serving, name: str) -> float:
@@ -80,6 +86,4 @@ def stop(serving: Serving) -> None:
     """End it in order."""
     serving.process.terminate()
     assert serving.process.wait(30) == 0
-    assert serving.process.stdout is not None
-    assert "Traceback" not in serving.process.stdout.read()
-    serving.process.stdout.close()
+    assert "Traceback" not in serving.shown

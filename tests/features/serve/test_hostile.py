@@ -243,10 +243,8 @@ def test_what_the_drain_cannot_wait_for_is_503_and_the_server_ends(tmp_path: Pat
         answer = asked.result()
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "server_error")
     assert found.process.wait(10) == 0
-    assert found.process.stdout is not None
-    shown = found.process.stdout.read()
+    shown = found.shown
     assert "Traceback" not in shown
     assert "INFO a signal: the server ends; 1 answers are given" in shown
     assert "503" in shown
     assert shown.rstrip().endswith("INFO the server has ended")
-    found.process.stdout.close()

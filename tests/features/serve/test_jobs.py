@@ -40,8 +40,6 @@ def begun(folder: Path, key: str = "", model: str = "./base") -> Serving:
 def killed(server: Serving) -> None:
     server.process.kill()
     assert server.process.wait(30) == -signal.SIGKILL
-    assert server.process.stdout is not None
-    server.process.stdout.close()
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_nothing_is_a_server_error(schema: Any, serving: Serving, path: str) -> 
             @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
             def holds(case: Any) -> None:
                 reach_the_model(case.body)
-                response = case.call(headers=serving.headers, timeout=60)
+                response = case.call(headers=serving.headers, timeout=20)
                 seen.add(response.status_code)
                 case.validate_response(response, checks=wanted)
 

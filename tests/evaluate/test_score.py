@@ -183,3 +183,9 @@ def test_the_same_options_give_the_same_numbers() -> None:
     answers = ["spam ham", "ham", "spam", "eggs ham"] * 5
     metrics = ("token_f1", "macro_f1")
     assert scored(answers, *metrics).scores == scored(answers, *metrics).scores
+
+
+def test_a_rating_that_is_no_number_is_no_score() -> None:
+    rows = [AnsweredRow(i, "a", "a", preferred=p) for i, p in enumerate([1.0, float("nan")])]
+    with pytest.raises(StageError, match="row 1 has no finite rating"):
+        score_answers("tuned", "d", ["preference_accuracy"], rows, OPTIONS)

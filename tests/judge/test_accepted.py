@@ -36,6 +36,8 @@ ACCEPTED = AcceptedCall("weather", RIGHT, frozenset(["city", "days"]))
         ({}, True),
         ({"city": "nyc"}, True),
         ({"city": "new york NY"}, True),
+        ({"city": "new-york_n*y^"}, True),
+        ({"city": "new york ny]"}, False),
         ({"city": "Boston"}, False),
         ({"city": "New York"}, False),
         ({"days": 3.0}, True),

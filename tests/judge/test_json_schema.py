@@ -39,6 +39,14 @@ def test_an_answer_is_one_json_text_that_the_schema_accepts(answer: str, score: 
     assert json_schema(answer, INTENT) == score
 
 
+@pytest.mark.parametrize("draft", ["draft-03", "draft-04", "draft-07"])
+def test_nought_is_an_integer_in_every_draft(draft: str) -> None:
+    schema = JsonSchema(
+        f'{{"$schema": "http://json-schema.org/{draft}/schema#", "type": "integer"}}'
+    )
+    assert [schema(text) for text in ("0", "-0", "7", "0.5")] == [1.0, 1.0, 1.0, 0.0]
+
+
 def test_a_schema_may_recur() -> None:
     assert JsonSchema(TREE)("[[], [[]]]") == 1.0
     assert JsonSchema(TREE)("[[], [1]]") == 0.0

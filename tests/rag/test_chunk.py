@@ -1,5 +1,7 @@
 """Chunks are stretches of the text, no longer than asked, and nothing but white space is lost."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,3 +143,9 @@ def test_a_hostile_text_takes_no_longer_than_its_length():
         " " * 100_000,
     ):
         assert all(len(piece) <= 500 for piece in texts(text, 500))
+
+
+def test_white_space_without_end_takes_no_time_without_end():
+    began = process_time()
+    assert texts("a" + " " * 2_000_000 + "b", 1000) == ["a", "b"]
+    assert process_time() - began < 10

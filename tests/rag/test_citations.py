@@ -45,6 +45,8 @@ PASSAGES = [
             CitedQuote("12 euros a year. It is due", (1,), (1,)),
             True,
         ),
+        ("> It is due in May. [1]", CitedQuote("It is due in May.", (1,), (1,)), True),
+        ('> [2] "It is due in May."', CitedQuote("It is due in May.", (2,), (1,)), False),
         (
             "##begin_quote##It is due in May.##end_quote##",
             CitedQuote("It is due in May.", (), (1,)),
@@ -61,6 +63,11 @@ def test_a_quote_is_looked_for_where_it_is_said_to_be(
 
 def test_one_span_from_two_places_is_two_quotes() -> None:
     answer = '[1] "The card fee is 12"\n[2] "Disputes are filed within"'
+    assert [quote.cited for quote in quotes(answer, PASSAGES)] == [(1,), (2,)]
+
+
+def test_a_number_after_words_is_theirs_and_not_that_of_the_next_line() -> None:
+    answer = '"The card fee is 12" [1]\n"Disputes are filed within" [2]'
     assert [quote.cited for quote in quotes(answer, PASSAGES)] == [(1,), (2,)]
 
 

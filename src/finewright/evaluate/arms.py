@@ -12,7 +12,9 @@ from finewright.rag.index import Passage
 from finewright.rag.prompt import messages_with
 from finewright.schema.rows import Message, Row
 
-_QUOTE_LINE = re.compile(r'^[ \t]*\[[0-9]{1,3}\][ \t]*[:-]?[ \t]*["“].*["”][ \t]*$', re.MULTILINE)
+_QUOTE_LINE = re.compile(
+    r'^[ \t]*\[[0-9]{1,3}\][ \t]*(?:[:-][ \t]*)?["“].*["”][ \t]*$', re.MULTILINE
+)
 
 
 def with_examples(row: Row, examples: Sequence[Row]) -> Row:

@@ -172,7 +172,7 @@ def score_answers(
     """Every metric over the answers, in the order of `metrics`.
 
     Raises UnknownPlugin before it scores anything, DataError without rows or tokens, StageError if
-    a scorer leaves [0, 1] or perplexity is asked for and a row has no finite loss."""
+    a scorer leaves [0, 1], or a row has no finite loss or rating where one is asked for."""
     check_metrics(metrics)
     if not answers:
         raise DataError(f"{data}: no rows to score")
@@ -240,8 +240,7 @@ def _add_row_values(
                 scores[metric] = perplexity([nll], [num_tokens])
     elif metric == PREFERENCE:
         for scores, answered in zip(per_row, answers, strict=True):
-            assert answered.preferred is not None  # whoever asks for it has made it
-            scores[metric] = answered.preferred
+            scores[metric] = _preferred(answered)
     elif metric not in _CORPUS:
         scorer = row_scorer(metric)
         for scores, answered in zip(per_row, answers, strict=True):
@@ -353,6 +352,16 @@ def _loss(answered: AnsweredRow) -> tuple[float, int]:
             hint="look at the run's loss: a model that diverged has none",
         )
     return answered.nll, answered.num_tokens
+
+
+def _preferred(answered: AnsweredRow) -> float:
+    assert answered.preferred is not None  # whoever asks for it has made it
+    if not math.isfinite(answered.preferred):
+        raise StageError(
+            f"{PREFERENCE}: row {answered.row} has no finite rating",
+            hint="look at the run's loss: a model that diverged has none",
+        )
+    return answered.preferred
 
 
 def _codes(answers: Sequence[AnsweredRow]) -> _CodedAnswers:

@@ -19,7 +19,7 @@ from finewright.judge.json_text import canonical, json_at, parse_json
 
 COLUMN = "accepted"
 _LEFT_OUT = ""
-_NOT_COMPARED = re.compile(r"[ ,./\\-_*^]")
+_NOT_COMPARED = re.compile(r"[ ,./\-_*^]")
 
 
 class AcceptedCall(NamedTuple):

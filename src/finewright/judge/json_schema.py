@@ -156,5 +156,7 @@ def _number(value: Decimal) -> int | float:
     near = float(value)
     if near in (float("inf"), float("-inf")):
         raise DataError("a number beyond a double")
+    if value.is_zero():
+        return 0  # at once, whatever its exponent
     whole = near and value == value.to_integral_value()
     return int(value) if whole else near

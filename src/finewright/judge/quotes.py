@@ -18,7 +18,7 @@ ABSTENTION = "The passages do not hold the answer."
 """What an answer says when no passage holds it."""
 
 _LINE = re.compile(
-    r'^[ \t]*\[[0-9]{1,3}\][ \t]*[:-]?[ \t]*["\u201c](.+)["\u201d][ \t]*$', re.MULTILINE
+    r'^[ \t]*\[[0-9]{1,3}\][ \t]*(?:[:-][ \t]*)?["\u201c](.+)["\u201d][ \t]*$', re.MULTILINE
 )
 _RAFT = re.compile(r"##begin_quote##(.*?)(?:##end_quote##|\Z)", re.DOTALL)
 _BLOCK = re.compile(r"(?:^[ \t]*>[^\n]*(?:\n|\Z))+", re.MULTILINE)

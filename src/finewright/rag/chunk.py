@@ -62,11 +62,13 @@ def names_above(document: Document, chunk: Chunk) -> str:
 
 def _packed(text: str, section: TextSection, longest: int) -> Iterator[tuple[int, int]]:
     """As many whole units as fit, without the white space around them."""
-    start = end = section.start
+    start = end = last = section.start
     name = section.heading_path[-1] if section.heading_path else None
     for unit_end in _ends(text, _Span(section.start, section.end), longest, 0):
-        # White space at the end of a unit needs no place.
-        if _trimmed_end(text, start, unit_end) - start > longest and end > start:
+        # White space at the end needs no place; that of units before has been looked through.
+        trimmed = _trimmed_end(text, end, unit_end)
+        last = trimmed if trimmed > end else last
+        if last - start > longest and end > start:
             if text[start:end].strip(_MARKS) != name:
                 yield from _stripped(text, start, end)
             start = _next_word(text, end)

@@ -1,7 +1,8 @@
 """What an answer cites, checked against the passages it was given.
 
 A quote is looked for, word for word, in the passage that is cited beside it, `[2] "the words"` or
-`"the words" [2]`, and without a number in all. Not covered: whether the words mean what is made of them."""
+`"the words" [2]`, and without a number in all. On one line a number belongs to the words after it. Not
+covered: whether the words mean what is made of them."""
 
 import re
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ _NUMBERS = r"(?<!\w)\[([0-9]{1,3}(?:,\s*[0-9]{1,3})*)\]"
 _CITED = re.compile(_NUMBERS)
 _OPENING = r"[\"“„«\s>:-]*"
 _CLOSING = r"[\"”“» \t.,;:]*"
+# A block quote may hold its own citation.
+_QUOTED = re.compile(rf"(?:{_NUMBERS}{_OPENING})?(.+?)(?:[\"”“»\s]*{_NUMBERS}[\s.]*)?", re.DOTALL)
 
 
 class CitedQuote(NamedTuple):
@@ -31,7 +34,7 @@ class CitedQuote(NamedTuple):
 def quotes(answer: str, passages: Sequence[str]) -> list[CitedQuote]:
     """What the answer quotes, each span once by what it cites; passages are numbered from 1."""
     found: dict[CitedQuote, None] = {}
-    for span in dict.fromkeys(quoted_spans(answer)):
+    for span in dict.fromkeys(_words(span, passages) for span in quoted_spans(answer)):
         places = tuple(n for n, text in enumerate(passages, 1) if supported(span, [text]))
         # The answer may say again, without marks, what it has quoted.
         for numbers in [cited for cited in _beside(span, answer) if cited] or [()]:
@@ -45,11 +48,24 @@ def cited(answer: str) -> list[int]:
     return list(dict.fromkeys(every))
 
 
+def _words(span: str, passages: Sequence[str]) -> str:
+    """The span, without what it cites unless that is of a passage too."""
+    found = _QUOTED.fullmatch(span)
+    if found is None or not (found[1] or found[3]) or supported(span, passages):
+        return span
+    return found[2].strip('"“”„«» ')
+
+
 def _beside(span: str, answer: str) -> list[tuple[int, ...]]:
-    """What is cited wherever the span stands: just before it or, where nothing is, just after it."""
+    """What is cited wherever the span stands: before it on its line, else after it, else before that line."""
     words = r"\s+".join(map(re.escape, span.split()))
-    places = re.finditer(rf"(?:{_NUMBERS}{_OPENING})?{words}(?:(?={_CLOSING}{_NUMBERS}))?", answer)
-    return [_numbers(place[1] or place[2] or "") for place in places]
+    places = re.finditer(
+        rf"(?:{_NUMBERS}({_OPENING}))?{words}(?:(?={_CLOSING}{_NUMBERS}))?", answer
+    )
+    return [
+        _numbers((place[3] if "\n" in (place[2] or "") else "") or place[1] or place[3] or "")
+        for place in places
+    ]
 
 
 def _numbers(listed: str) -> tuple[int, ...]:

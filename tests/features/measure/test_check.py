@@ -40,6 +40,10 @@ def test_a_good_spec_says_what_solved_means(spec: Path) -> None:
             "measure.solved.metric: perplexity has no value for a single",
         ),
         (
+            ["evaluate.metrics=[no_call]"],
+            "measure.solved.metric: no_call has no value for a row that expects a call",
+        ),
+        (
             ["evaluate.metrics=[numeric, preference_accuracy]"],
             "evaluate.metrics: preference_accuracy",
         ),

@@ -13,7 +13,7 @@ from finewright.evaluate.arms import (
     with_passages,
     without_quotes,
 )
-from finewright.evaluate.score import ScoredSet, ScoreOptions, options_of
+from finewright.evaluate.score import ScoredSet, ScoreOptions, options_of, scores_answers
 from finewright.features.measure.ask import BASE, ArmQuestions
 from finewright.features.measure.facts import Edit, edit
 from finewright.features.measure.library import Library, Shelf
@@ -47,6 +47,11 @@ class Criterion:
     def options(self) -> ScoreOptions:
         """How intervals are made."""
         return options_of(self.evaluate)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """What must be scored while a row's tools are at hand."""
+        return (self.metric,) if scores_answers(self.metric) else ()
 
     def scored(self, answers: SystemAnswers, metrics: Sequence[str]) -> ScoredSet:
         """The answers proper: quotes of passages are no part of what is compared."""
@@ -152,7 +157,7 @@ def _sit(
     given = {}
     for name, exam in exams.of(arm).items():
         prepare = preparing(arm, exam.shelf, examples)
-        metrics = None if name == TEST else ()
+        metrics = None if name == TEST else asking.needed
         given[name] = asking.answers(
             arm, _model_of(arm), name, exam.rows, prepare=prepare, metrics=metrics
         )
@@ -167,7 +172,7 @@ def ask_test(arm: Arm, model: str, exams: Exams, asking: ArmQuestions) -> System
     """The held-out rows as this arm is asked, answered by another model than its own."""
     exam = exams.by_name[TEST]
     prepare = preparing(arm, exam.shelf, ())
-    return asking.answers(model, model, TEST, exam.rows, prepare=prepare, metrics=())
+    return asking.answers(model, model, TEST, exam.rows, prepare=prepare, metrics=asking.needed)
 
 
 def preparing(arm: Arm, shelf: Shelf | None, examples: Sequence[Row]) -> Callable[[Row], Row]:
@@ -189,7 +194,12 @@ def try_shots(
         examples = examples_of(rows, spec)[:shots]
         prepare = preparing("k-shot", None, examples)
         given = asking.answers(
-            f"{shots}-shot", BASE, "development rows", rows.dev, prepare=prepare, metrics=()
+            f"{shots}-shot",
+            BASE,
+            "development rows",
+            rows.dev,
+            prepare=prepare,
+            metrics=asking.needed,
         )
         tried.append(ShotsTried(shots=shots, solved=criterion.share(criterion.solved(given))))
     return tuple(tried)

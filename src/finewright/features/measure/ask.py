@@ -85,12 +85,16 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class ArmQuestions:
-    """How the arms of an experiment are asked, and where their answers are kept."""
+    """How the arms of an experiment are asked, and where their answers are kept.
+
+    `needed` is the metric by which a request is solved where that is of whole answers: such are scored while
+    the row's tools are at hand, and others from what was kept."""
 
     folder: Path
     models: Models
     log: AnswersLog[RowAnswer]
     on_event: OnEvent
+    needed: tuple[str, ...] = ()
 
     def answers(
         self,
@@ -104,8 +108,7 @@ class ArmQuestions:
     ) -> SystemAnswers:
         """The arm's answers to the rows, by the model of that name; asked once, and logged.
 
-        `prepare` puts the arm's own before a question. `metrics` are the spec's unless given; of answers
-        alone, none is needed here."""
+        `prepare` puts the arm's own before a question. `metrics` are the spec's unless given."""
         from finewright.evaluate.measured import RowSet, settings_of
 
         settings = settings_of(self.models.loaded.spec.evaluate)

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finewright.errors import SpecError
-from finewright.evaluate.score import PREFERENCE, check_metrics
+from finewright.evaluate.score import PREFERENCE, check_metrics, speechless
 from finewright.features.measure.arms import Criterion
 from finewright.features.measure.rows import ExperimentRows
 from finewright.features.measure.train import training_spec
+from finewright.judge.answer import Answer, Call
+from finewright.judge.calls import Due
 from finewright.schema.load import LoadedSpec
 from finewright.schema.measure import TUNED, WITH_PASSAGES, MeasureSpec
 from finewright.schema.rag import RagSpec
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from finewright.lm.chat import Chat
 
 _OF_WHOLE_SETS = ("macro_f1", "perplexity", PREFERENCE)
+_CALLING = Due(Answer("", calls=(Call("a_tool", {}),)))
 
 
 def checked(loaded: LoadedSpec) -> tuple[MeasureSpec, Criterion]:
@@ -54,6 +57,12 @@ def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tupl
             "measure.solved.metric",
             f"{metric} has no value for a single answer, and each must be solved or not",
             "name a metric of answers, such as exact_match, numeric or token_f1",
+        )
+    elif speechless(metric, [_CALLING]):
+        yield (
+            "measure.solved.metric",
+            f"{metric} has no value for a row that expects a call, and each must be solved or not",
+            "tool_calls is of every row, and right where none is due and none is made",
         )
     if PREFERENCE in whole.evaluate.metrics:
         yield "evaluate.metrics", f"{PREFERENCE} compares pairs and no answers", "leave it out"

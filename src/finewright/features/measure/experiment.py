@@ -116,7 +116,7 @@ def measure(
     with run_lock(RunDir(folder)):
         library = open_library(loaded, folder, on_event) if documents else None
         log = AnswersLog(folder / "answers.jsonl", RowAnswer)
-        asking = ArmQuestions(folder, models, log, on_event)
+        asking = ArmQuestions(folder, models, log, on_event, criterion.needed)
         experiment = _Experiment(loaded, spec, rows, judge, library, asking)
         report = _run(experiment, power, digest_of_prices(catalog) if api else "")
         write_json(folder / "report.json", report.model_dump(mode="json"))

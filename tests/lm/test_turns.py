@@ -281,3 +281,15 @@ def test_what_is_asked_is_the_prompt_where_the_template_has_words_for_tools() ->
     asked = [{"role": "user", "content": "What does the gold card cost?"}]
     real = family_chat("qwen3")
     assert real.whole_prompt(asked, tools) == real.prompt(asked, tools)
+
+
+def test_what_is_asked_loses_no_system_prompt_in_silence() -> None:
+    chat = tiny.tiny_chat()
+    chat.tokenizer.chat_template = (
+        "{% for m in messages if m.role != 'system' %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+        "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    asked = [{"role": "user", "content": "hi"}]
+    assert chat.whole_prompt(asked) == chat.prompt(asked)
+    with pytest.raises(DataError, match="leaves out this system message"):
+        chat.whole_prompt([{"role": "system", "content": "be brief"}, *asked])

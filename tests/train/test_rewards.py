@@ -219,6 +219,22 @@ def test_rewards_of_the_answer_alone_need_no_column(folder: Path, function: str)
     assert checked(folder, RewardSpec(function=function), [{}]) == []
 
 
+@pytest.mark.parametrize(
+    ("key", "settings"),
+    [
+        ("column", {"function": "valid_json", "column": "label"}),
+        ("column", {"function": "regex:a", "column": "label"}),
+        ("consent", {"function": "exact", "consent": "sha256:0"}),
+    ],
+)
+def test_a_key_that_a_reward_does_not_read_is_refused(
+    folder: Path, key: str, settings: dict[str, str]
+) -> None:
+    rows = [{"answer": "A", "label": "B"}]
+    (problem,) = checked(folder, RewardSpec.model_validate(settings), rows)
+    assert (problem.level, problem.key) == ("error", f"train.rewards.0.{key}")
+
+
 def test_checking_rewards_needs_no_torch() -> None:
     code = "import sys, finewright.train.rewards; print({'torch', 'numpy', 'jsonschema'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -69,6 +69,18 @@ def adapter(**settings: Any) -> dict[str, Any]:
             "KL to the base needs the base, and with train.adapter.type none it is trained over",
             "set train.kl_coef to 0, or train an adapter",
         ),
+        (
+            {"method": "dpo", "loss_type": "ipo", "label_smoothing": 0.1},
+            "train.label_smoothing",
+            "does nothing to the loss ipo, which has no swapped pairs",
+            "leave it out, or set loss_type to sigmoid",
+        ),
+        (
+            {"method": "ppo", **REWARDS, "kl_coef": 0.0, "target_kl": 6.0},
+            "train.target_kl",
+            "is steered to by multiplying kl_coef, which is 0 and so stays 0",
+            "set kl_coef to what it starts from, such as 0.05",
+        ),
     ],
 )
 def test_settings_that_cannot_be_right_are_refused_for_any_model(
@@ -83,6 +95,12 @@ def test_dropout_that_an_online_method_leaves_out_is_said(method: str) -> None:
     assert (problem.level, problem.key) == ("warning", "train.adapter.dropout")
     assert f"{method} runs without dropout" in problem.message
     assert found(**adapter(dropout=0.1)) == found(method=method, **REWARDS) == []
+
+
+def test_a_clip_that_binds_nothing_is_said() -> None:
+    (problem,) = found(method="grpo", **REWARDS, epsilon_high=0.28)
+    assert (problem.level, problem.key) == ("warning", "train.epsilon_high")
+    assert found(method="grpo", **REWARDS, epsilon_high=0.28, num_iterations=2) == []
 
 
 @pytest.mark.parametrize("more", [{"quantization": "nf4"}, {"use_dora": True}])

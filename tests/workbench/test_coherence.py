@@ -32,6 +32,13 @@ def test_the_best_of_nothing_is_refused(train: dict[str, Any], key: str) -> None
     assert incoherent(spec_of(train, **held_out)) == []
 
 
+def test_of_epochs_and_max_steps_the_one_that_nothing_reads_is_said() -> None:
+    (problem,) = incoherent(spec_of({"epochs": 1, "max_steps": 500}))
+    assert (problem.level, problem.key) == ("warning", "train.epochs")
+    assert "500 steps are taken" in problem.message
+    assert incoherent(spec_of({"epochs": 1})) == incoherent(spec_of({"max_steps": 9})) == []
+
+
 def test_a_reward_model_is_measured_by_what_it_prefers() -> None:
     spec = spec_of({"method": "reward"})
     assert spec.evaluate.metrics == ("preference_accuracy",)

@@ -14,7 +14,7 @@ from finewright.schema.lock import Lock
 from finewright.schema.methods import SFTSpec
 from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext
-from finewright.workbench.stages import code_digest, key_of, run_stage, stages
+from finewright.workbench.stages import code_digest, digest_of, key_of, run_stage, stages
 
 _, DATA, _, TRAIN, EVALUATE = stages()
 Events = list[tuple[str, dict[str, object]]]
@@ -113,6 +113,21 @@ def test_the_code_has_one_digest() -> None:
     assert code_digest() == code_digest()
     assert len(code_digest()) == 64
     assert "code_sha256" in Lock.model_fields
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.yaml", "a.cpp", "a.h", "a.txt", "a.txt.xz"])
+def test_each_file_that_decides_over_results_is_in_the_digest(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    digests = set()
+    for content in (b"1", b"2"):
+        package = f"digested_{name.replace('.', '_')}_{content.decode()}"
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+        (tmp_path / package / name).write_bytes(content)
+        digests.add(digest_of(package))
+    assert len(digests) == 2
 
 
 def test_the_code_of_another_package_decides_over_the_stage_that_it_brings(

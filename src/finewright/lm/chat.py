@@ -98,10 +98,11 @@ class Chat:
     def whole_prompt(
         self, messages: Sequence[Message], tools: Sequence[Any] | None = None
     ) -> Rendered:
-        """`prompt`, of which the template leaves out no tool, no call and no result of one.
+        """`prompt`, of which the template leaves out no system prompt, no tool, no call and no result of one.
 
         Raises DataError where it does: the model would be asked something else than the row says."""
-        if tools or any(m["role"] == "tool" or m.get("tool_calls") for m in messages):
+        spoken = ("user", "assistant")
+        if tools or any(m["role"] not in spoken or m.get("tool_calls") for m in messages):
             given = prepared(messages, self.marks)
             turns = Turns(self.template, self.marks, self._ends, given, tools)
             turns.refuse_losses(len(given))

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from finewright.errors import StoreError
-from finewright.lm.chat import Chat
+from finewright.errors import DataError, StoreError
+from finewright.lm.batch import EncodedRow
+from finewright.lm.chat import Chat, Rendered
 from finewright.lm.encode import encode_row
 from finewright.lm.load import chat_of, load_lm
+from finewright.lm.marks import CONTENT
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores
 from finewright.schema.rows import Row
@@ -46,13 +49,32 @@ def _rated(
     """The head's number for each answer in its conversation."""
     rated: list[float] = []
     for start in range(0, len(answers), _AT_ONCE):
-        rows = [_conversation(answer) for answer in answers[start : start + _AT_ONCE]]
-        batch = lm.pack([[encode_row(chat, row)] for row in rows])
+        some = answers[start : start + _AT_ONCE]
+        batch = lm.pack([[rated_tokens(chat, answer)] for answer in some])
         rated += scores(lm, head, batch).tolist()
     return rated
 
 
-def _conversation(answer: PolicyAnswer) -> Row:
+def rated_tokens(chat: Chat, answer: PolicyAnswer) -> EncodedRow:
+    """The conversation with the answer as the reward model reads it.
+
+    A policy writes anything, so marks of thoughts that a template would take for its own (`a</think>b`) are
+    read as the characters they are. Raises DataError where the template has no words for calls."""
     turn = said_turn(answer)
+    try:
+        return encode_row(chat, _conversation(answer, turn))
+    except DataError:
+        if turn.get("tool_calls"):
+            raise
+    row = _conversation(answer, {**turn, "content": CONTENT})
+    rendered, content = chat.rendered(row.messages, row.tools), str(turn["content"])
+    before, _, after = rendered.text.rpartition(CONTENT)
+    inside = range(len(before) + 1, len(before) + len(content))
+    text, breaks = f"{before}{content}{after}", (*(rendered.breaks or ()), *inside)
+    ids = tuple(chat.tokens(Rendered(text, (), breaks)).ids)
+    return EncodedRow(ids, (True,) * len(ids))
+
+
+def _conversation(answer: PolicyAnswer, turn: dict[str, Any]) -> Row:
     tools = tuple(map(dict, answer.tools)) if answer.tools else None
     return Row("", (*map(dict, answer.messages), turn), tools, "", 0)

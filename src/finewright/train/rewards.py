@@ -143,6 +143,7 @@ def check(specs: Sequence[RewardSpec], rows: Iterable[Columns], resolve: Resolve
             problems.append(Problem(level="error", key=key, message=str(error), hint=error.hint))
             if spec.kind == "plugin":
                 continue
+        problems += _check_unread(spec, key)
         if spec.kind in TOOL_KINDS:
             problems += _check_calls(spec, f"{key}.column", columns)
         elif _needs_column(spec):
@@ -293,6 +294,22 @@ def _expected(columns: Columns, column: str) -> str:
         held = ", ".join(columns) or "none"
         raise StageError(f"a row has no {column!r} to reward by; its keys: {held}")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _check_unread(spec: RewardSpec, key: str) -> list[Problem]:
+    """Keys that are written and that this function does not read."""
+    is_column_read = spec.kind in TOOL_KINDS or _needs_column(spec)
+    unread = {"column": not is_column_read, "consent": spec.kind != "python"}
+    return [
+        Problem(
+            level="error",
+            key=f"{key}.{name}",
+            message=f"{spec.kind} does not read it",
+            hint="leave it out",
+        )
+        for name, is_unread in unread.items()
+        if is_unread and getattr(spec, name) != RewardSpec.model_fields[name].default
+    ]
 
 
 def _check_column(spec: RewardSpec, key: str, rows: Sequence[Columns]) -> list[Problem]:

@@ -72,7 +72,7 @@ def of_sections(spec: RunSpec) -> list[Problem]:
 
 def incoherent(spec: RunSpec) -> list[Problem]:
     """All that does not go together, whatever the rows are."""
-    return [*_best_of_nothing(spec), *_rated_text(spec)]
+    return [*_best_of_nothing(spec), *_rated_text(spec), *_two_lengths(spec)]
 
 
 def unmeasurable(spec: RunSpec, name: str, rows: Sequence[Row]) -> Iterator[Problem]:
@@ -143,6 +143,18 @@ def _best_of_nothing(spec: RunSpec) -> Iterator[Problem]:
                 message="needs rows that are held out of training, and there are none",
                 hint="set data.eval_fraction, such as 0.1",
             )
+
+
+def _two_lengths(spec: RunSpec) -> Iterator[Problem]:
+    train = spec.train
+    if train.max_steps is not None and "epochs" in train.model_fields_set:
+        yield Problem(
+            level="warning",
+            key="train.epochs",
+            message=f"nothing reads it: max_steps decides, and {train.max_steps} steps are taken however many"
+            " passes over the rows that makes",
+            hint="keep one of the two",
+        )
 
 
 def _rated_text(spec: RunSpec) -> Iterator[Problem]:

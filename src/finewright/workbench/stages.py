@@ -58,6 +58,8 @@ def stages() -> tuple[Stage, ...]:
 _TIMED = frozenset({"report", "metrics", "plot", CARD})
 _TRAINED_ON = frozenset({"data/train.jsonl", "data/eval.jsonl"})
 """Of what the data stage makes, the rows that training learns from and looks at."""
+_DECIDES = frozenset({".py", ".yaml", ".jinja", ".cpp", ".h", ".txt", ".xz", ".csv"})
+"""Files of a package that decide over results: code, kernels, templates, lists of words and of prices."""
 
 
 @cache
@@ -74,7 +76,7 @@ def digest_of(package: str) -> str:
     assert spec is not None
     for root in map(Path, spec.submodule_search_locations or [str(spec.origin)]):
         for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-            if path.suffix in {".py", ".yaml", ".jinja"}:
+            if path.suffix in _DECIDES:
                 total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return total.hexdigest()
 

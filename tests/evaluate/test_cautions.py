@@ -2,8 +2,8 @@
 
 import pytest
 
-from finewright.evaluate.cautions import empty_problems
-from finewright.schema.evaluate import Sample
+from finewright.evaluate.cautions import empty_problems, perplexity_problems
+from finewright.schema.evaluate import Sample, Score
 
 
 def sample(answer: str, system: str = "tuned") -> Sample:
@@ -25,3 +25,12 @@ def test_a_system_that_says_nothing_is_named(answers: list[str], said: int) -> N
     found = list(empty_problems([*map(sample, answers), sample("x", "base")]))
     assert len(found) == said
     assert all("answers of tuned to held are empty" in problem.message for problem in found)
+
+
+def test_perplexity_of_few_rows_has_no_interval_to_trust() -> None:
+    def score(metric: str, n: int) -> Score:
+        return Score(system="base", data="held", metric=metric, value=9.0, low=8.0, high=10.0, n=n)
+
+    (problem,) = perplexity_problems([score("perplexity", 29), score("token_f1", 2)])
+    assert problem.message.startswith("held: intervals and differences of perplexity on 29 rows")
+    assert not list(perplexity_problems([score("perplexity", 30)]))

@@ -9,7 +9,12 @@ from finewright.compare.local import with_room
 from finewright.compare.models import LoadedModel, loaded
 from finewright.evaluate.baselines.card import label_card, strays
 from finewright.evaluate.baselines.label_task import LabelTask, sets_with_labels
-from finewright.evaluate.cautions import empty_problems, linear_problems, recall_problems
+from finewright.evaluate.cautions import (
+    empty_problems,
+    linear_problems,
+    perplexity_problems,
+    recall_problems,
+)
 from finewright.evaluate.measured import (
     Measured,
     RowSet,
@@ -77,6 +82,7 @@ class ScoreCard:
                 *self.problems,
                 *(problem for each in measured for problem in each.problems),
                 *empty_problems([s for each in measured for s in each.samples]),
+                *perplexity_problems(scores_of(measured)),
                 *linear_problems(compared, confidence),
                 *recall_problems(parts),
             ),

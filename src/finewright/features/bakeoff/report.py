@@ -195,7 +195,7 @@ def _behaviour(report: BakeoffReport) -> Iterator[Block]:
 
 def _turned(difference: Difference) -> Difference:
     ends = {"low": -difference.high, "high": -difference.low}
-    return difference.model_copy(update={"value": -difference.value, **ends})
+    return difference.model_copy(update={"value": 0.0 - difference.value, **ends})
 
 
 def _pair(p50: float, p95: float) -> str:

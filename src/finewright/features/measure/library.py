@@ -92,6 +92,8 @@ def open_library(loaded: LoadedSpec, folder: Path, on_event: OnEvent) -> Library
     report = update(
         index_target, prune=True, tune=None, on_event=on_event, stop_requests=stop_requests
     )
+    if report.tuning is None and report.calibration is None:  # an earlier call was cut before it
+        update(index_target, prune=True, tune=True, on_event=on_event, stop_requests=stop_requests)
     documents = {d.id: d for d in find_documents(spec.documents, loaded.resolve).read()}
     embedder = load_embedder(spec.embedder, loaded.resolve)
     shelf = Shelf(open_index(target, Path), embedder, spec.results)

@@ -25,8 +25,9 @@ def test_an_index_that_was_cut_before_it_was_tuned_is_tuned_by_the_next_call(
     def cut(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+    with monkeypatch.context() as patched:
         patched.setattr(update, "tune_rag", cut)
-        open_library(loaded, tmp_path, lambda *_: None)
+        with pytest.raises(Interrupted):
+            open_library(loaded, tmp_path, lambda *_: None)
     with closing(open_library(loaded, tmp_path, lambda *_: None).shelf.index) as index:
         assert index.about.calibration is not None

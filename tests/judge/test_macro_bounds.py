@@ -1,5 +1,6 @@
 """Bounds of macro F1: by hand where they are known, by brute force where they are a minimum."""
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -85,3 +86,12 @@ def test_the_same_seed_gives_the_same_bounds() -> None:
     truth = labels(5, 5)
     once, again = (macro_f1_interval(truth.expected, truth, **FEW) for _ in range(2))
     assert once == again
+
+
+def test_as_many_labels_as_rows_take_no_square_of_memory() -> None:
+    truth = labels(*[1] * 4000)
+    tracemalloc.start()
+    macro_f1_interval(truth.expected, truth, confidence=0.95, resamples=100, seed=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4000**2  # a square of them would be eight bytes each

@@ -149,7 +149,7 @@ def _bounds(
     """The one-sided lower bound of new minus old, metric by metric.
 
     Of a metric of rows it is Gaffke's (`mean_at_least`); of macro F1, which is none of rows, the lower end of
-    the percentile bootstrap's two-sided interval at 2c - 1, which few rows may make too lenient."""
+    the two-sided interval at 2c - 1 (`judge.macro_bounds`)."""
     resampled = compare(new, old, replace(options, confidence=2 * stated.confidence - 1))
     found = []
     for metric, difference in zip(stated.metrics, resampled, strict=True):

@@ -125,18 +125,35 @@ def _blocks(
     codes = np.stack([truth.expected, *systems], 1)
     rows, counts = np.unique(codes, axis=0, return_counts=True)
     shapes = np.append(counts, 1).astype(np.float64)
-    one_hot = np.eye(truth.num_labels + 1)[:, : truth.num_labels]
-    expected, *given = (one_hot[rows[:, i]] for i in range(rows.shape[1]))
+    expected, *given = rows.T
     rng = np.random.default_rng(seed)
     step = max(1, BLOCK_ELEMENTS // max(shapes.size, truth.num_labels))
     for start in range(0, resamples, step):
         weights = rng.standard_gamma(shapes, size=(min(step, resamples - start), shapes.size))
         weights /= weights.sum(axis=1, keepdims=True)
         of_rows, extra = weights[:, :-1], weights[:, -1]
+        right = _by_label(of_rows, expected, truth.num_labels)
         yield [
-            _Drawn(extra, of_rows @ (expected * said), of_rows @ (expected + said))
+            _Drawn(
+                extra,
+                _by_label(
+                    of_rows, np.where(said == expected, said, truth.num_labels), truth.num_labels
+                ),
+                right + _by_label(of_rows, said, truth.num_labels),
+            )
             for said in given
         ]
+
+
+def _by_label(weights: Floats, codes: Codes, num_labels: int) -> Floats:
+    """The weights (B, R) of each label's rows together, (B, L); a code that is no label counts nowhere."""
+    import numpy as np
+
+    order = np.argsort(codes, kind="stable")
+    present, starts = np.unique(codes[order], return_index=True)
+    sums = np.zeros((len(weights), num_labels + 1))
+    sums[:, present] = np.add.reduceat(weights[:, order], starts, axis=1)
+    return sums[:, :num_labels]
 
 
 def _worst(drawn: _Drawn) -> Floats:

@@ -24,8 +24,8 @@ _HALVING = (
     " on the development rows must lie below 0 before it is dropped."
 )
 _PAIRED = (
-    "The leaderboard's differences are paired by row (Gaffke 2005). p: exact McNemar test for scores of 0 or 1,"
-    " sign-flip permutation test for others, corrected for the number of comparisons (Holm 1979). The best is"
+    "The leaderboard's differences are paired by row (Gaffke 2005). p: exact McNemar test for scores of 0 or"
+    " 1, sign-flip permutation test for others, corrected for the number of comparisons (Holm 1979). The best is"
     " called a winner only when every p is at most"
 )
 _BEHAVIOUR = (

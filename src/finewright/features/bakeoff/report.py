@@ -25,8 +25,8 @@ _HALVING = (
 )
 _PAIRED = (
     "The leaderboard's differences are paired by row (Gaffke 2005). p: exact McNemar test for scores of 0 or"
-    " 1, sign-flip permutation test for others, corrected for the number of comparisons (Holm 1979). The best is"
-    " called a winner only when every p is at most"
+    " 1, sign-flip permutation test for others, corrected for the number of comparisons (Holm 1979). The best"
+    " is called a winner only when every p is at most"
 )
 _BEHAVIOUR = (
     "Each model is asked with its own chat template. Foreign script: letters of a script that neither the"

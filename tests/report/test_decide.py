@@ -38,7 +38,7 @@ def test_the_text_has_the_answer_its_reasons_and_what_would_change_it() -> None:
     assert "as of 2026-11-25" in text
     assert "G12 dropped" in text
     assert "rag, api: gains most by" in text
-    assert max(map(len, text.splitlines())) < 500
+    assert max(map(len, text.splitlines())) < 400
 
 
 def test_the_text_of_a_decision_with_nothing_left_says_so() -> None:

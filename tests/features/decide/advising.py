@@ -47,6 +47,7 @@ KNOWN: dict[str, Any] = {
     "people_usd_per_hour": 80.0,
     "documents": "text",
     "unlabelled_inputs": 0,
+    "document_tokens": 0,
     "personal_data": "none",
     "talks_to_people": False,
     "base_model": "Qwen2.5-7B",

@@ -130,7 +130,7 @@ def test_a_model_folder_is_read_by_its_config(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.json").write_text(json.dumps(config))
     report = decide_file(written(tmp_path, "base_model: mine"), today=TODAY)
-    assert any("mine, 16-bit" in how for cost in report.costs for how in cost.how)
+    assert {cost.model for cost in report.costs if cost.arm == "ft, self-hosted"} == {"mine"}
 
 
 @pytest.mark.parametrize(

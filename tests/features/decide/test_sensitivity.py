@@ -17,6 +17,7 @@ from finewright.features.decide.criteria import CRITERIA, Utilities
 from finewright.features.decide.ranking import ranking, score, weights_of
 from finewright.features.decide.sensitivity import (
     ArmStanding,
+    Contender,
     Shares,
     drawn_weights,
     flips,
@@ -37,8 +38,12 @@ def same(**values: float) -> Utilities:
     return {name: values.get(name, 0.5) for name in CRITERIA}
 
 
+def with_one_model(table: dict[Arm, Utilities]) -> list[Contender]:
+    return [Contender(arm, "a model", table[arm]) for arm in ARMS if arm in table]
+
+
 def shares(weights: dict[Criterion, float], utilities: dict[Arm, Utilities]) -> Shares:
-    return win_shares(weights, BASE, SWINGS, lambda case: utilities)
+    return win_shares(weights, BASE, SWINGS, lambda case: with_one_model(utilities))
 
 
 @st.composite
@@ -56,14 +61,31 @@ def weightings(draw: st.DrawFn) -> dict[Criterion, float]:
 def test_the_smallest_change_of_a_weight_by_hand() -> None:
     """Two criteria that differ: 0.6 x 0.2 against 0.4 x 0.1, so they meet at x 0.2 = (1 - x) 0.1: x = 1/3."""
     one, other = ARMS[0], ARMS[1]
-    weights = dict.fromkeys(CRITERIA, 0.0) | {"quality": 0.6, "month_usd": 0.4}
+    weights = {name: {"quality": 0.6, "month_usd": 0.4}.get(name, 0.0) for name in CRITERIA}
     table = {one: same(quality=0.7, month_usd=0.5), other: same(quality=0.5, month_usd=0.6)}
-    found = {flip.criterion: flip for flip in flips(weights, table)}  # type: ignore[arg-type]
+    found = {flip.criterion: flip for flip in flips(weights, with_one_model(table))}
     assert found.keys() == {"quality", "month_usd"}
     assert {flip.new_winner for flip in found.values()} == {other.name}
     assert found["quality"].needed == pytest.approx(1 / 3)
     assert found["quality"].change == pytest.approx(1 / 3 - 0.6)
     assert found["month_usd"].needed == pytest.approx(2 / 3)
+
+
+def test_an_arm_that_takes_another_model_keeps_its_first_place_for_longer() -> None:
+    """With the dear model alone the rival wins from x 0.2 = (1 - x) 0.4 on, at x = 2/3 of the money's
+    weight; but from 0.643 on the arm's cheap model is before the rival, from 0.659 on before the dear one."""
+    one, other = ARMS[0], ARMS[1]
+    weights = {name: {"quality": 0.6, "month_usd": 0.4}.get(name, 0.0) for name in CRITERIA}
+    dear = Contender(one, "dear", same(quality=0.9, month_usd=0.3))
+    cheap = Contender(one, "cheap", same(quality=0.32, month_usd=0.6))
+    rival = Contender(other, "rival", same(quality=0.5, month_usd=0.5))
+    alone = {flip.criterion: flip.needed for flip in flips(weights, [dear, rival])}
+    assert alone["month_usd"] == pytest.approx(2 / 3)
+    assert flips(weights, [dear, cheap, rival]) == []
+    better = rival._replace(utilities=same(quality=0.55, month_usd=0.5))
+    found = {flip.criterion: flip for flip in flips(weights, [dear, cheap, better])}
+    assert found["month_usd"].needed == pytest.approx(0.35 / 0.55)
+    assert {flip.model for flip in found.values()} == {"rival"}
 
 
 @settings(max_examples=200)
@@ -74,7 +96,7 @@ def test_the_ranking_just_before_the_change_has_the_old_winner_and_just_after_it
     order = ranking(weights, table)
     assume(order[0].score - order[1].score > 1e-6)
     winner = order[0].arm
-    for flip in flips(weights, table):
+    for flip in flips(weights, with_one_model(table)):
         step = 1e-7 if flip.change > 0 else -1e-7
         before = reweighted(weights, flip.criterion, flip.needed - step)
         assert ranking(before, table)[0].score - score(before, table[winner]) < 1e-6
@@ -91,7 +113,7 @@ def test_no_smaller_change_of_a_weight_flips_the_winner(
 ) -> None:
     order = ranking(weights, table)
     assume(order[0].score - order[1].score > 1e-6)
-    smallest = {flip.criterion: abs(flip.change) for flip in flips(weights, table)}
+    smallest = {flip.criterion: abs(flip.change) for flip in flips(weights, with_one_model(table))}
     for name in CRITERIA:
         reach = smallest.get(name, 1.0)
         for share in (-0.99, -0.5, 0.5, 0.99):
@@ -119,13 +141,13 @@ def test_the_shares_sum_to_one_whatever_is_unknown() -> None:
         report = advise(of)
         assert sum(report.win_shares.values()) + report.none_share == pytest.approx(1)
         assert all(row.win_share == report.win_shares[row.arm] for row in report.ranking)
-    nothing = win_shares(weights_of(spec(), packaged_advice()), BASE, SWINGS, lambda case: {})
+    nothing = win_shares(weights_of(spec(), packaged_advice()), BASE, SWINGS, lambda case: [])
     assert nothing.none == 1
     some = win_shares(
         weights_of(spec(), packaged_advice()),
         BASE,
         SWINGS,
-        lambda case: {ARMS[0]: same()} if not case.points else {},
+        lambda case: [] if case.points else [Contender(ARMS[0], "a model", same())],
     )
     assert sum(some.wins.values()) + some.none == pytest.approx(1)
     assert 0 < some.none < 1

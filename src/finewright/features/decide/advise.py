@@ -15,6 +15,7 @@ from finewright.features.decide.choice import (
     best,
     cheaper,
     dearer,
+    eligible,
     elsewhere,
     nearest,
     shortlist,
@@ -22,9 +23,9 @@ from finewright.features.decide.choice import (
     tried,
     worth,
 )
-from finewright.features.decide.criteria import CRITERIA, Utilities, quality_range, utilities
+from finewright.features.decide.criteria import Utilities, quality_range, utilities
 from finewright.features.decide.experiment import Field, next_experiment
-from finewright.features.decide.gates import excesses, findings, remaining, uncertain
+from finewright.features.decide.gates import Drop, drops, excesses, findings, remaining, uncertain
 from finewright.features.decide.ground import Ground
 from finewright.features.decide.ranking import ranking, score, weights_of
 from finewright.features.decide.results import (
@@ -36,19 +37,21 @@ from finewright.features.decide.results import (
     RankedArm,
     RuleFinding,
 )
-from finewright.features.decide.sensitivity import ArmStanding, Shares, flips, tornado, win_shares
+from finewright.features.decide.sensitivity import (
+    ArmStanding,
+    Contender,
+    Shares,
+    flips,
+    tornado,
+    win_shares,
+)
 from finewright.features.decide.spec import DecideSpec
 from finewright.features.decide.volume import break_evens, curves
-from finewright.report.cells import apart, share
+from finewright.features.decide.wording import CLEAR, answer_of, oftener, oftenest, reasons
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
-from finewright.schema.decide import Criterion
 
-CLEAR = 0.6
-"""Below this share of wins the answer is not clear enough to act on."""
 _CURVES = 4
-_STRONG = 3
-_NOTABLE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +86,30 @@ class _Question:
     def trial(self, case: Case) -> dict[Arm, ModelTrial]:
         """What every arm is worth in a case, and which gates drop it."""
         ground = self.ground(case)
-        dropped: dict[str, list[RuleFinding]] = {}
-        for finding in findings(ground):
-            for name in finding.arms if finding.effect == "dropped" else ():
-                dropped.setdefault(name, []).append(finding)
-        first = {name: f"{found[0].rule}: {found[0].reason}" for name, found in dropped.items()}
-        limited = {name for name, found in dropped.items() if {f.rule for f in found} == {"G11"}}
+        dropped = drops(ground)
         return {
-            arm: ModelTrial(
-                figures.model,
-                figures,
-                self.quality(case, arm, figures),
-                score(self.weights, utilities(case, arm, figures, self.advice, self.measured)),
-                first.get(arm.name, ""),
-                excesses(case, figures) if arm.name in limited else (),
-            )
+            arm: self.tried_with(case, arm, figures, dropped.get(arm, []))
             for arm, figures in ground.figures.items()
         }
 
-    def quality(self, case: Case, arm: Arm, figures: Figures) -> Range:
+    def tried_with(
+        self, case: Case, arm: Arm, figures: Figures, dropped: Sequence[Drop]
+    ) -> ModelTrial:
+        """The model of an arm's figures there, and what drops it."""
+        of = utilities(case, arm, figures, self.advice, self.measured)
+        return ModelTrial(
+            model=figures.model,
+            figures=figures,
+            utilities=of,
+            score=score(self.weights, of),
+            dropped=f"{dropped[0].rule}: {dropped[0].verdict.reason}" if dropped else "",
+            over=excesses(case, figures) if {each.rule for each in dropped} == {"G11"} else (),
+            cannot=any(each.verdict.cannot for each in dropped),
+        )
+
+    def quality(self, arm: Arm, figures: Figures) -> Range:
         """How good an arm may be."""
-        return quality_range(case, arm, figures, self.advice, self.measured)
+        return quality_range(self.base, arm, figures, self.advice, self.measured)
 
     def figures_in(self, case: Case) -> dict[Arm, Figures]:
         """The figures of every arm, in batches where that is within more of the limits, or scores more."""
@@ -130,20 +136,37 @@ class _Question:
             for arm in remaining(ground)
         }
 
-    def best_in(self, case: Case) -> Mapping[Arm, ArmStanding]:
-        """The arms that the gates leave in a case, each with the model that is best there."""
-        found: dict[Arm, ModelTrial] = {}
+    def contenders(self, case: Case) -> dict[Arm, list[ModelTrial]]:
+        """The arms that the gates leave in a case, with the models of the short list that each may have."""
+        found: dict[Arm, list[ModelTrial]] = {}
         for models in self.short:
             for arm, row in self.trial(replace(case, models=models)).items():
-                if not row.dropped and (arm not in found or worth(row) > worth(found[arm])):
-                    found[arm] = row
+                named = row._replace(model=models.get(arm.name, row.model))
+                if named.model not in (other.model for other in found.get(arm, [])):
+                    found.setdefault(arm, []).append(named)
+        left = {arm: eligible(case, arm, rows) for arm, rows in found.items()}
+        return {arm: rows for arm, rows in left.items() if rows}
+
+    def best_in(self, case: Case) -> Mapping[Arm, ArmStanding]:
+        """The arms that the gates leave in a case, each with the model that is best there."""
+        best = {arm: max(rows, key=worth) for arm, rows in self.contenders(case).items()}
         return {
             arm: ArmStanding(
-                utilities(case, arm, row.figures, self.advice, self.measured),
-                row.model if row.model != self.figures[arm].model else "",
+                row.utilities,
+                "" if row.model == self.base.models.get(arm.name, row.model) else row.model,
             )
-            for arm, row in found.items()
+            for arm, row in best.items()
         }
+
+    def standings_in(self, case: Case) -> list[Contender]:
+        """Every arm with every model that it may have, as far as the short list has it."""
+        return _contenders(self.contenders(case))
+
+    def all_contenders(self) -> list[Contender]:
+        """Every arm with every model of the catalog that it may have in the middle."""
+        others = {arm: [row] for arm, row in self.trial(self.base).items() if arm not in self.tried}
+        rows = {**self.tried, **others}
+        return _contenders({arm: eligible(self.base, arm, each) for arm, each in rows.items()})
 
     def answer(self, name: str) -> DecideReport:
         """The report."""
@@ -151,7 +174,7 @@ class _Question:
         certain = findings(ground)
         maybe = uncertain(certain, self.swings, lambda case: findings(self.ground(case)))
         arms = remaining(ground)
-        shares = win_shares(self.weights, self.base, self.swings, self.utilities_in)
+        shares = win_shares(self.weights, self.base, self.swings, self.standings_in)
         ranked = self.ranked(shares, certain)
         moved = tornado(self.weights, _arm(ranked[0]), self.swings, self.best_in) if ranked else []
         share = ranked[0].win_share if ranked else 0.0
@@ -167,16 +190,16 @@ class _Question:
             else "too close, measure"
             if is_close
             else "clear",
-            answer=_answer(ranked) if ranked else self.nothing(certain),
+            answer=answer_of(ranked) if ranked else self.nothing(certain),
             winner=ranked[0].arm if ranked else "",
             win_share=share,
             weights=self.weights,
             ranking=tuple(ranked),
             findings=(*certain, *maybe),
-            costs=tuple(self.cost(arm) for arm in ARMS),
+            costs=tuple(self.cost(arm, certain) for arm in ARMS),
             models=tuple(self.models(ranked)),
             cheaper=self.cheaper(ranked),
-            flips=tuple(flips(self.weights, self.utilities_in(self.base))),
+            flips=tuple(flips(self.weights, self.all_contenders())),
             swings=tuple(moved),
             break_even=tuple(break_evens(self.base, self.figures, arms)),
             curves=tuple(curves(self.figures, [_arm(row) for row in ranked[:_CURVES]])),
@@ -210,9 +233,9 @@ class _Question:
                 score=worth,
                 win_share=shares.wins[arm],
                 model=self.figures[arm].model,
-                quality=self.quality(self.base, arm, self.figures[arm]),
+                quality=self.quality(arm, self.figures[arm]),
                 utilities=utilities[arm],
-                reasons=tuple(_reasons(arm, utilities[arm], self.weights, found)),
+                reasons=tuple(reasons(arm, utilities[arm], self.weights, found)),
             )
             for arm, worth in ranking(self.weights, utilities)
         ]
@@ -222,7 +245,8 @@ class _Question:
         for host in dict.fromkeys(row.host for row in ranked):
             arm = next(_arm(row) for row in ranked if row.host == host)
             if arm.is_language_model:
-                yield from shown(arm, self.tried[arm], self.base.models[arm.name])
+                chosen = self.base.models[arm.name]
+                yield from shown(arm, self.tried[arm], chosen, self.quality)
 
     def cheaper(self, ranked: Sequence[RankedArm]) -> str:
         """The cheaper model that does the same as the first choice's, here or at the other host."""
@@ -233,14 +257,17 @@ class _Question:
         others = [row for other, each in self.tried.items() for row in each if _differs(other, arm)]
         return cheaper(rows, model) or elsewhere(rows, model, others) or dearer(rows, model)
 
-    def cost(self, arm: Arm) -> ArmCost:
+    def cost(self, arm: Arm, found: Sequence[RuleFinding]) -> ArmCost:
         """What an arm takes, dropped or not."""
         figures = self.figures[arm]
+        dropped = [f for f in found if f.effect == "dropped" and arm.name in f.arms]
+        is_possible = figures.is_held and not any(finding.cannot for finding in dropped)
         people = product(figures.effort_hours, self.people_usd_per_hour())
         months = product(figures.month_usd, self.base.horizon_months)
         return ArmCost(
             arm=arm.name,
-            quality=self.quality(self.base, arm, figures),
+            model=figures.model,
+            quality=self.quality(arm, figures),
             once_usd=figures.once_usd,
             month_usd=figures.month_usd,
             latency_ms=figures.latency_ms,
@@ -248,10 +275,12 @@ class _Question:
             effort_hours=figures.effort_hours,
             fixed_month_usd=figures.fixed_month_usd,
             request_usd=figures.request_usd,
-            how=figures.how,
+            how=figures.how if is_possible else (),
+            notes=figures.notes if is_possible else (),
             people_usd=people,
             whole_usd=total(figures.once_usd, people, months),
-            is_held=figures.is_held,
+            dropped=tuple(dict.fromkeys(finding.rule for finding in dropped)),
+            is_possible=is_possible,
         )
 
     def people_usd_per_hour(self) -> Range:
@@ -315,71 +344,18 @@ class _Question:
             found.append(_warning(self.aged(facts, ranked), RENEWAL))
         if not ranked:
             found.append(_warning("no arm passes the gates", "loosen what a dropped arm names"))
-        elif (best := _oftenest(ranked)) != ranked[0]:
-            found.append(_warning(_oftener(ranked[0], best), "find out what is unknown"))
+        elif (best := oftenest(ranked)) != ranked[0]:
+            found.append(_warning(oftener(ranked[0], best), "find out what is unknown"))
         return found
+
+
+def _contenders(rows: Mapping[Arm, Sequence[ModelTrial]]) -> list[Contender]:
+    return [Contender(arm, row.model, row.utilities) for arm in ARMS for row in rows.get(arm, [])]
 
 
 def _differs(one: Arm, other: Arm) -> bool:
     """Whether it is the same approach at the other host."""
     return one.method == other.method and one.host != other.host
-
-
-def _answer(ranked: Sequence[RankedArm]) -> str:
-    first, best = ranked[0], _oftenest(ranked)
-    if first.win_share >= CLEAR:
-        return f"{first.arm}: wins in {share(first.win_share)} of the draws"
-    if best != first:
-        return f"too close, measure: {_oftener(first, best)}"
-    others = [row for row in ranked[1:] if row.win_share > 0]
-    rivals = sorted(others, key=lambda row: -row.win_share)[:2]
-    own, *theirs = _shares([first, *rivals])
-    rest = "".join(f", {row.arm} {their}" for row, their in zip(rivals, theirs, strict=True))
-    return f"too close, measure: {first.arm} wins in {own} of the draws{rest}"
-
-
-def _oftenest(ranked: Sequence[RankedArm]) -> RankedArm:
-    """The arm that wins most draws; of those that win as many, the first."""
-    return max(ranked, key=lambda row: row.win_share)
-
-
-def _oftener(first: RankedArm, best: RankedArm) -> str:
-    """What it means that another arm wins more draws than the first of the ranking."""
-    mine, other = _shares([first, best])
-    return (
-        f"{first.arm} is first where all that is unknown is at its middle, and {best.arm} wins more of the"
-        f" draws in which it varies ({other} against {mine}): take {first.arm} if the middles are right, and"
-        f" {best.arm} if nobody knows"
-    )
-
-
-def _shares(rows: Sequence[RankedArm]) -> list[str]:
-    return [f"{each} %" for each in apart(*(100 * row.win_share for row in rows), least=1)]
-
-
-def _reasons(
-    arm: Arm, of: Utilities, weights: Mapping[Criterion, float], found: Sequence[RuleFinding]
-) -> list[str]:
-    order = sorted(CRITERIA, key=lambda name: -weights[name] * of[name])
-    lost = sorted(CRITERIA, key=lambda name: -weights[name] * (1 - of[name]))
-    gained = ", ".join(_product(name, weights, of[name]) for name in order[:_STRONG])
-    missed = ", ".join(
-        _product(name, weights, 1 - of[name])
-        for name in lost[:_STRONG]
-        if weights[name] * (1 - of[name]) > _NOTABLE
-    )
-    reasons = [f"gains most by {gained}"]
-    if missed:
-        reasons.append(f"lacks most by {missed}")
-    return reasons + [
-        f"{finding.rule}, {finding.effect}: {finding.reason}"
-        for finding in found
-        if arm.name in finding.arms
-    ]
-
-
-def _product(name: Criterion, weights: Mapping[Criterion, float], utility: float) -> str:
-    return f"{name} ({utility:.2f} x {weights[name]:.2f} = {utility * weights[name]:.2f})"
 
 
 def _arm(row: RankedArm) -> Arm:

@@ -116,6 +116,8 @@ class Figures:
     later: "Figures | None" = None
     """The same in an API's batches, where answers may come within a day."""
     how: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Other ways to have the same, with their prices."""
     facts: tuple[AdviceSource, ...] = ()
     """The rows of the catalog that the figures are made of."""
 

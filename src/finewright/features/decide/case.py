@@ -43,6 +43,7 @@ _TAKEN = {
     "labels": "two, where an answer is a label",
     "people_usd_per_hour": "40 to 160, as the assumption of that name has it; it is shown, and ranks nothing",
     "documents": "plain text",
+    "document_tokens": "none comes with a request",
     "unlabelled_inputs": "none",
     "personal_data": "nothing; say it, for the law asks more where it is",
     "talks_to_people": "true where it converses, else false",
@@ -60,6 +61,7 @@ _COUNTS = (
     "tokens_in",
     "tokens_out",
 )
+_COUNTS_IF_STATED = ("document_tokens",)
 _DEGREES = ("behaviour_gap", "knowledge_gap")
 _CLAIMS = ("citations", "per_document_access", "erasure_duty", "on_premise_only")
 _CHOICES = ("data_class",)
@@ -107,6 +109,7 @@ class Case:
     people_usd_per_hour: float | None = None
     documents: str = "text"
     unlabelled_inputs: float = 0.0
+    document_tokens: float = 0.0
     personal_data: str = UNKNOWN
     talks_to_people: bool = False
     models: Mapping[str, str] = field(default_factory=dict)
@@ -114,6 +117,11 @@ class Case:
     stated: frozenset[str] = frozenset()
     """The inputs that the user knows."""
     points: Mapping[str, Point] = field(default_factory=dict)
+
+    @property
+    def prompt_tokens(self) -> float:
+        """Tokens of a prompt with the document that comes with it."""
+        return self.tokens_in + self.document_tokens
 
     def at(self, name: str, value: Range) -> float:
         """The end of a range that this case takes: the middle, unless it says otherwise."""
@@ -156,7 +164,8 @@ def swings(spec: DecideSpec, base: Case, advice: Advice) -> Iterator[InputSwing]
 
     Unknown inputs take the ends they are widened to; known counts half and double, known degrees a step
     down and up, for who states them is not sure either. Known claims and choices stay."""
-    for key in _ranged():
+    stated = (key for key in _COUNTS_IF_STATED if not _unknown(spec, key) and getattr(base, key))
+    for key in (*_ranged(), *stated):
         yield _number_swing(spec, base, key, advice)
     for key, name in _LIMITS.items():
         if _unknown(spec, key):
@@ -214,6 +223,7 @@ def _fixed(spec: DecideSpec) -> dict[str, Any]:  # Any: fields of Case by name
         "rule_share": float(_or(spec.rule_share, 0.0)),
         "labels": int(_or(spec.labels, 2)),
         "people_usd_per_hour": _or(spec.people_usd_per_hour, None),
+        "document_tokens": float(_or(spec.document_tokens, 0.0)),
         "unlabelled_inputs": float(_or(spec.unlabelled_inputs, 0.0)),
         "talks_to_people": _or(spec.talks_to_people, spec.task == "converse"),
         "horizon_months": spec.horizon_months,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from finewright.features.decide.arms import ARMS, Arm, Figures
 from finewright.features.decide.case import Case
+from finewright.features.decide.criteria import Utilities
 from finewright.features.decide.ground import Excess
 from finewright.features.decide.results import ModelFigure
 from finewright.features.decide.spec import UNKNOWN
@@ -38,11 +39,18 @@ class ModelTrial(NamedTuple):
 
     model: str
     figures: Figures
-    quality: Range
+    utilities: Utilities
     score: float
     dropped: str
     over: tuple[Excess, ...] = ()
     """The limits that it is over, where these alone drop it."""
+    cannot: bool = False
+    """Whether it cannot be at all."""
+
+    @property
+    def quality(self) -> float:
+        """The share of cases done well."""
+        return self.utilities["quality"]
 
 
 Trial = Callable[[Case], Mapping[Arm, ModelTrial]]
@@ -90,20 +98,25 @@ def _allowed(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> list[ModelTria
     return [row for row in rows if row.model == stated]
 
 
-def shown(arm: Arm, rows: Sequence[ModelTrial], chosen: str) -> Iterator[ModelFigure]:
+def shown(
+    arm: Arm,
+    rows: Sequence[ModelTrial],
+    chosen: str,
+    quality_of: Callable[[Arm, Figures], Range],
+) -> Iterator[ModelFigure]:
     """The models of an arm, the chosen one first, then by worth."""
     for row in sorted(rows, key=lambda row: (row.model != chosen, *(-w for w in worth(row)))):
         yield ModelFigure(
             arm=arm.name,
             model=row.model,
             is_chosen=row.model == chosen,
-            quality=row.quality,
+            quality=quality_of(arm, row.figures),
             month_usd=row.figures.month_usd,
             latency_ms=row.figures.latency_ms,
             score=row.score,
             known=row.figures.ability_known,
             dropped=row.dropped,
-            is_held=row.figures.is_held,
+            is_possible=row.figures.is_held and not row.cannot,
         )
 
 
@@ -117,12 +130,12 @@ def cheaper(rows: Sequence[ModelTrial], chosen: str) -> str:
         if not row.dropped
         and row.figures.is_published
         and row.figures.month_usd.median < _CHEAPER * month
-        and row.quality.median >= ours.quality.median - SAME
+        and row.quality >= ours.quality - SAME
     ]
     if not others:
         return ""
     least = min(others, key=lambda row: row.figures.month_usd.median)
-    one, two = apart(least.quality.median, ours.quality.median, least=2)
+    one, two = apart(least.quality, ours.quality, least=2)
     return (
         f"a cheaper model does the same: {least.model} with quality {one} for"
         f" {number(least.figures.month_usd.median)} USD a month, {chosen} with {two} for {number(month)}"
@@ -139,11 +152,11 @@ def dearer(rows: Sequence[ModelTrial], chosen: str) -> str:
     """What the ablest model would do, where the chosen one does nearly as much for much less."""
     ours = next(row for row in rows if row.model == chosen)
     able = [row for row in rows if not row.dropped and row.figures.is_published]
-    best = max(able, key=lambda row: row.quality.median, default=ours)
+    best = max(able, key=lambda row: row.quality, default=ours)
     month, most = ours.figures.month_usd.median, best.figures.month_usd.median
-    if best.quality.median - ours.quality.median > _NEARLY or month >= most / _MUCH:
+    if best.quality - ours.quality > _NEARLY or month >= most / _MUCH:
         return ""
-    one, two = apart(ours.quality.median, best.quality.median, least=2)
+    one, two = apart(ours.quality, best.quality, least=2)
     return (
         f"a dearer model does hardly more: {best.model} with quality {two} for {number(most)} USD a month,"
         f" {chosen} with {one} for {number(month)}"
@@ -159,8 +172,8 @@ def shortlist(
     second = {arm.name: _second(_published(base, arm, each), taken) for arm, each in rows.items()}
     found.append({**taken, **{name: model for name, model in second.items() if model}})
     for of in (
-        lambda row: row.quality.median,
-        lambda row: (row.quality.median > _SOME, -row.figures.month_usd.median),
+        lambda row: row.quality,
+        lambda row: (row.quality > _SOME, -row.figures.month_usd.median),
     ):
         models = {
             arm.name: max(_published(base, arm, each), key=of).model for arm, each in rows.items()
@@ -186,7 +199,18 @@ def _with(names: Sequence[str], stated: str) -> list[str]:
     return list(names) if stated in (UNKNOWN, *names) else [*names, stated]
 
 
-def worth(row: ModelTrial) -> tuple[int, int, float]:
-    """By what a model is chosen: not dropped, not ending and published, then its score."""
+def worth(row: ModelTrial) -> tuple[int, int, float, int, float]:
+    """By what a model is chosen: not dropped, or else such as could be, and is the least over a limit; not
+    ending and published; then its score."""
     figures = row.figures
-    return (not row.dropped, not figures.ends and figures.is_published, row.score)
+    is_possible = figures.is_held and not row.cannot
+    over = max((each.times for each in row.over), default=0.0)
+    stays = not figures.ends and figures.is_published
+    return (not row.dropped, is_possible, -over, stays, row.score)
+
+
+def eligible(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> list[ModelTrial]:
+    """The models that may be taken in an arm whatever the weights are: none where a gate drops all."""
+    left = [row for row in _allowed(base, arm, rows) if not row.dropped]
+    best = max((worth(row)[:-1] for row in left), default=None)
+    return [row for row in left if worth(row)[:-1] == best]

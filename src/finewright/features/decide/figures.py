@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from finewright.estimate.freshness import deadline_of
 from finewright.estimate.money import HOURS_A_MONTH, MachineSteps, exact, product, total
@@ -42,9 +42,20 @@ from finewright.schema.cost import Range
 _DAYS_A_MONTH = 365 / 12
 _READ_A_SECOND, _WRITTEN_A_SECOND = 5000.0, 30.0
 """Tokens of one request, roughly: how long it is held for."""
-Seats: TypeAlias = dict[tuple[object, ...], Seat | None]
 _CONTEXT_WITHOUT_ROW = 128_000
 _TEACHER = Arm("prompt", "api")
+
+
+class Seating(NamedTuple):
+    """Where a model is served, why not at hand, the worker that could stand in, and an answer's time."""
+
+    seat: Seat | None
+    misfit: str
+    idle: IdleMachine | None
+    answer_ms: Range
+
+
+Seats: TypeAlias = dict[tuple[object, ...], Seating]
 
 
 def figures_with(facts: Facts) -> FiguresOf:
@@ -160,12 +171,8 @@ class _Figuring:
         yield from self._more_words(arm)
 
     def _own(self, arm: Arm) -> Figures:
-        model, need, demand = self._model_of(arm), self._need(arm), self._demand()
-        seat = self._seated(model, need, demand)
-        misfit = "" if seat else self._misfit(model, need)
-        # A dropped arm is told too what it would take, where anybody rents that out.
-        seat = seat or serving.seated(model, need, self.rented, demand)
-        idle = self._idle(model, need, demand, seat)
+        model = self._model_of(arm)
+        seat, misfit, idle, answer = self._seated(model, self._need(arm))
         takes_idle = idle is not None and seat is not None and self._pays(idle, seat)
         trained = self._training(arm) if arm.is_tuned else None
         misfit = misfit or (trained.misfit if trained else "")
@@ -173,16 +180,18 @@ class _Figuring:
         index = self.index.month_usd if arm.is_searched else NOTHING
         machines, whole = (serving.month_usd(seat), _machines(seat)) if seat else (NOTHING, None)
         if idle is not None and takes_idle:
-            machines, seat = idle.month_usd, idle.seat
+            machines, seat, answer = idle.month_usd, idle.seat, idle.latency_ms
         month = total(machines, index)
         is_own = bool(seat and seat.served.host.is_own)
         words = self._seat_words(model, seat, idle, takes_idle=takes_idle) if seat else ()
+        notes = [] if idle is None or takes_idle else [f"or on {idle.words}"]
+        notes += filter(None, [self._host_words(arm, model) if trained else ""])
         able = ability_of(model.name, self.case.task, model.shape.parameters)
         runs = product(run, self.taken["project_runs"])
         return Figures(
             once_usd=total(runs, self._index_once(arm), self._teaching(arm)),
             month_usd=month,
-            latency_ms=self._own_latency(model, arm, need, seat, idle if takes_idle else None),
+            latency_ms=total(answer, self.index.search_ms) if seat and arm.is_searched else answer,
             update_days=self.work.update_days(arm, trained.hours if trained else NOTHING),
             effort_hours=total(self.work.effort(arm), self.taken["serving_hours"]),
             fixed_month_usd=index if takes_idle else month,
@@ -201,21 +210,18 @@ class _Figuring:
             run_usd=run,
             misfit=misfit,
             is_held=seat is not None,
-            how=(*words, *self._training_words(arm, model, trained), *self._more_words(arm)),
+            how=(
+                *words,
+                *([f"a training run on {trained.where}"] if trained else []),
+                *self._more_words(arm),
+            ),
+            notes=tuple(notes),
             facts=(
                 model.source,
                 *sources_of(*(seat.served.host.facts if seat else ())),
                 *ability_source(model.name),
             ),
         )
-
-    def _training_words(
-        self, arm: Arm, model: OpenModelFacts, trained: TrainingCost | None
-    ) -> Iterator[str]:
-        """Where a run trains, and who hosts such runs."""
-        if trained:
-            yield f"a training run on {trained.where}"
-            yield from filter(None, [self._host_words(arm, model)])
 
     def _more_words(self, arm: Arm) -> Iterator[str]:
         """What large documents and a teacher's pairs are told by."""
@@ -227,20 +233,31 @@ class _Figuring:
                 f" together worth {pairs:,.0f}"
             )
 
-    def _seated(self, model: OpenModelFacts, need: Need, demand: Demand) -> Seat | None:
-        """Found once for all cases that ask for the same, where no machine is the user's own."""
-        if self.own or self.must_own:
-            return serving.seated(model, need, self.hosts, demand)
-        key = (model.name, need, demand.requests_per_month, id(self.market))
+    def _seated(self, model: OpenModelFacts, need: Need) -> Seating:
+        """Found once for all cases that ask for the same."""
+        case = self.case
+        asked = (model.name, need, case.requests_per_month)
+        key = (*asked, case.hardware, case.on_premise_only, id(self.market))
         if key not in self.seats:
-            self.seats[key] = serving.seated(model, need, self.hosts, demand)
+            self.seats[key] = self._seat(model, need)
         return self.seats[key]
 
+    def _seat(self, model: OpenModelFacts, need: Need) -> Seating:
+        demand = self._demand()
+        at_hand = serving.seated(model, need, self.hosts, demand)
+        # A dropped arm is told too what it would take, where anybody rents that out.
+        seat = at_hand or serving.seated(model, need, self.rented, demand)
+        if seat is None:
+            return Seating(None, self._misfit(model, need), None, NOTHING)
+        misfit = "" if at_hand else self._misfit(model, need)
+        answer = serving.answer_ms(model, seat, need, demand)
+        return Seating(seat, misfit, self._idle(model, need, demand, seat), answer)
+
     def _idle(
-        self, model: OpenModelFacts, need: Need, demand: Demand, seat: Seat | None
+        self, model: OpenModelFacts, need: Need, demand: Demand, seat: Seat
     ) -> IdleMachine | None:
         """A worker that scales to zero, where one may be rented and could cost less than a month's."""
-        if seat is None or seat.served.host.is_own or seat.num > 1 or self.case.on_premise_only:
+        if seat.served.host.is_own or seat.num > 1 or self.case.on_premise_only:
             return None
         return scaled_to_zero(model, need, self.market.workers, demand, self.taken, seat)
 
@@ -256,27 +273,12 @@ class _Figuring:
             yield f"{model.name}, {seat.served.bits}-bit, on {idle.words}"
             return
         yield self._words(model, seat)
-        if idle is not None:
-            yield f"or on {idle.words}"
 
     def _host_words(self, arm: Arm, model: OpenModelFacts) -> str:
         """What hosts ask for the run, where data may go there."""
         if self.case.on_premise_only or self.case.data_class == "regulated":
             return ""
         return host_words(list(hosts_of(self.facts, model, self.work.trained_tokens(arm))))
-
-    def _own_latency(
-        self,
-        model: OpenModelFacts,
-        arm: Arm,
-        need: Need,
-        seat: Seat | None,
-        idle: IdleMachine | None,
-    ) -> Range:
-        if seat is None:
-            return NOTHING
-        answer = idle.latency_ms if idle else serving.answer_ms(model, seat, need, self._demand())
-        return total(answer, self.index.search_ms) if arm.is_searched else answer
 
     def _words(self, model: OpenModelFacts, seat: Seat) -> str:
         served = seat.served
@@ -352,7 +354,8 @@ class _Figuring:
         return ", rented, which on-premise forbids" if self.must_own else ", as if it were rented"
 
     def _training_misfit(self, model: str, step: LoraStep, other: Host | None) -> str:
-        takes = f"training {model} takes {step.with_4_bits:,.1f} GiB with 4-bit weights"
+        experts = ", its experts in 16 bits" if self.facts.models[model].shape.is_mixture else ""
+        takes = f"training {model} takes {step.with_4_bits:,.1f} GiB with 4-bit weights{experts}"
         where = f"; a {other.name} holds it" if other else "; no machine of the catalog holds it"
         if not self.must_own:
             return f"{takes}{where}"
@@ -368,7 +371,7 @@ class _Figuring:
         weights = serving.memory_gib(model.sizes, 4, Need(0, 0, 0, 0))
         takes = (
             f"{model.name} takes {least:,.1f} GiB, {weights:,.1f} for 4-bit weights and"
-            f" {least - weights:,.1f} for the caches of {need.at_once} requests at once"
+            f" {least - weights:,.1f} for the cache{_of_requests(need.at_once)}"
         )
         if self.must_own and not self.own:
             return f"on-premise, and you have no machine: {takes}{where}"
@@ -376,6 +379,10 @@ class _Figuring:
         if serving.fits(model, need, self.hosts):
             return f"{yours} cannot carry the busiest hour of {self.case.requests_per_month:,.0f} requests"
         return f"{takes}, more than {yours} holds{where}"
+
+
+def _of_requests(num: int) -> str:
+    return f"s of {num} requests at once" if num > 1 else " of a request"
 
 
 def _each(month: Range, case: Case) -> Range:

@@ -4,6 +4,7 @@ G1-G10 are the rules of the sources in `catalog/advice.yaml`; G11 holds an arm t
 G12 to what its model can read."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from finewright.catalog.advice import Advice
 from finewright.catalog.laws import packaged_laws
@@ -49,15 +50,26 @@ def findings(ground: Ground) -> list[RuleFinding]:
     ]
 
 
+class Drop(NamedTuple):
+    """A rule that drops an arm, and what it says."""
+
+    rule: str
+    verdict: GateVerdict
+
+
+def drops(ground: Ground) -> dict[Arm, list[Drop]]:
+    """Every arm that a gate drops, with all that drops it."""
+    found: dict[Arm, list[Drop]] = {}
+    for rule, gate in _GATES.items():
+        for verdict in gate(ground):
+            for arm in verdict.arms if verdict.effect == "dropped" else ():
+                found.setdefault(arm, []).append(Drop(rule, verdict))
+    return found
+
+
 def remaining(ground: Ground) -> list[Arm]:
     """The arms that no gate drops."""
-    dropped = {
-        arm
-        for gate in _GATES.values()
-        for verdict in gate(ground)
-        if verdict.effect == "dropped"
-        for arm in verdict.arms
-    }
+    dropped = drops(ground)
     return [arm for arm in ARMS if arm not in dropped]
 
 
@@ -97,6 +109,7 @@ def _finding(rule: str, verdict: GateVerdict, advice: Advice) -> RuleFinding:
             "arms": tuple(arm.name for arm in verdict.arms),
             "reason": verdict.reason,
             "sources": verdict.sources or advice.rules[rule].sources,
+            "cannot": verdict.cannot,
         }
     )
 
@@ -151,7 +164,8 @@ def _rights(ground: Ground) -> Iterator[GateVerdict]:
 
 def _citations(ground: Ground) -> Iterator[GateVerdict]:
     if ground.case.citations:
-        arms = [arm for arm in ARMS if not arm.has_passages]
+        sent = ground.case.document_tokens > 0
+        arms = [a for a in ARMS if not (a.has_passages or (sent and a.is_language_model))]
         yield GateVerdict(
             "dropped", arms, "an answer can only cite a passage that is in its prompt"
         )
@@ -162,7 +176,10 @@ def _corpus(ground: Ground) -> Iterator[GateVerdict]:
     if tokens == 0:
         arms = [arm for arm in ARMS if arm.has_passages]
         yield GateVerdict(
-            "dropped", arms, "there are no documents to put into a prompt or an index"
+            "dropped",
+            arms,
+            "there are no documents that all answers rest on, to search or to prompt with",
+            cannot=True,
         )
         return
     for arm in named("prompt+long-context"):
@@ -172,7 +189,7 @@ def _corpus(ground: Ground) -> Iterator[GateVerdict]:
             why = (
                 f"{whole} tokens of documents do not fit into half of the model's context ({half})"
             )
-            yield GateVerdict("dropped", [arm], why)
+            yield GateVerdict("dropped", [arm], why, cannot=tokens > 2 * room)
         elif tokens > SMALL_CORPUS_TOKENS:
             why = f"{tokens:,.0f} tokens are over the {SMALL_CORPUS_TOKENS:,} up to which a cached prompt"
             yield GateVerdict("warning", [arm], f"{why} is advised over an index")
@@ -240,7 +257,8 @@ def _ends(ground: Ground) -> Iterator[GateVerdict]:
 
 def _tuning_at_api(arm: Arm, figures: Figures) -> Iterator[GateVerdict]:
     if figures.can_fine_tune is False:
-        yield GateVerdict("dropped", [arm], f"{figures.model} cannot be fine-tuned at its provider")
+        why = f"{figures.model} cannot be fine-tuned at its provider"
+        yield GateVerdict("dropped", [arm], why, cannot=True)
     elif figures.ends:
         why = f"{figures.model} and what is trained from it are switched off on {figures.ends}"
         yield GateVerdict("dropped", [arm], f"{why}, within the horizon; an open model stays yours")
@@ -249,7 +267,8 @@ def _tuning_at_api(arm: Arm, figures: Figures) -> Iterator[GateVerdict]:
         yield GateVerdict("dropped", [arm], f"{why}, so it could not be trained again")
     elif figures.can_fine_tune is None:
         why = f"nobody in the catalog says that {figures.model} can be fine-tuned"
-        yield GateVerdict("dropped", [arm], f"{why}; name a model that can be, or an open one")
+        why += "; name a model that can be, or an open one"
+        yield GateVerdict("dropped", [arm], why, cannot=True)
 
 
 def _law(ground: Ground) -> Iterator[GateVerdict]:
@@ -305,7 +324,7 @@ def _context(ground: Ground) -> Iterator[GateVerdict]:
             why = (
                 f"prompt and answer of {whole} tokens do not fit into the {room} of {figures.model}"
             )
-            yield GateVerdict("dropped", [arm], why)
+            yield GateVerdict("dropped", [arm], why, cannot=True)
 
 
 _GATES: dict[str, Gate] = {

@@ -32,6 +32,8 @@ class GateVerdict(NamedTuple):
     reason: str
     sources: tuple[str, ...] = ()
     """Its own; empty for those of the rule."""
+    cannot: bool = False
+    """Whether such an arm cannot be at all."""
 
 
 class Excess(NamedTuple):

@@ -22,6 +22,8 @@ Resolve: TypeAlias = Callable[[str], Path]
 Bits = Literal[4, 16]
 _FOUR: Bits = 4
 _HALF_BYTES = 2
+_EXPERT_BYTES = 0.61
+"""Of a number of an expert in 4 bits: 18.6 GB for the 30.5B of Qwen3-30B-A3B in Q4_K_M, as its GGUF has."""
 _LARGEST_BYTES = 1_000_000
 
 
@@ -57,7 +59,7 @@ class Sizes(NamedTuple):
             * (each.count * (1 - (1 - each.used / each.count) ** batch) - each.used)
             for layers, each in self.experts
         )
-        return float(self.read[bits] + _HALF_BYTES * more)
+        return float(self.read[bits] + (_EXPERT_BYTES if bits == _FOUR else _HALF_BYTES) * more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +78,34 @@ class OpenModelFacts:
 
 
 def sizes_of(shape: ModelShape, config: Mapping[str, Any] | None = None) -> Sizes:
-    """What serving asks of a shape. In 4 bits the linear layers are NF4 and all else stays 16-bit.
+    """What serving asks of a shape. In 4 bits the linear layers are NF4, experts as llama.cpp has them, and
+    all else stays 16-bit.
 
     `config` says whether all but every n-th layer have a sliding window, as Gemma 3's have."""
+    mixtures = [(kind.count, kind.experts) for kind in shape.layers if kind.experts]
+    held = sum(layers * each.count * each.each for layers, each in mixtures)
+    used = sum(layers * each.used * each.each for layers, each in mixtures)
     known = config or {}
     window, pattern = known.get("sliding_window"), known.get("sliding_window_pattern")
     if not (isinstance(window, int) and isinstance(pattern, int) and pattern > 1):
         window, pattern = 0, 1
     return Sizes(
-        held={bits: _bytes(shape.parameters, shape.linear, bits) for bits in (16, 4)},
-        read={
-            bits: _bytes(shape.active, min(shape.linear, shape.active), bits) for bits in (16, 4)
-        },
+        held={bits: _bytes(shape, shape.parameters, held, bits) for bits in (16, 4)},
+        read={bits: _bytes(shape, shape.active, used, bits) for bits in (16, 4)},
         computing=shape.computing,
         cache_per_token=float(shape.served_cache_per_token * _HALF_BYTES),
         attention=shape.attention,
-        experts=tuple((kind.count, kind.experts) for kind in shape.layers if kind.experts),
+        experts=tuple(mixtures),
         window=float(window),
         windowed=1 - 1 / pattern,
     )
 
 
-def _bytes(count: int, linear: int, bits: Bits) -> float:
+def _bytes(shape: ModelShape, count: int, experts: int, bits: Bits) -> float:
+    """Of so many numbers, with so many of experts among them."""
     if bits == _FOUR:
-        return linear * NF4_BYTES + (count - linear) * _HALF_BYTES
+        others = count - shape.linear - experts
+        return shape.linear * NF4_BYTES + experts * _EXPERT_BYTES + others * _HALF_BYTES
     return float(count * _HALF_BYTES)
 
 

@@ -17,14 +17,14 @@ def no_model(ground: Ground) -> Iterator[GateVerdict]:
     case = ground.case
     if "rule_share" not in case.stated:
         why = "nobody said which share of the cases a fixed rule gets right (rule_share)"
-        yield GateVerdict("dropped", named("rule"), why)
+        yield GateVerdict("dropped", named("rule"), why, cannot=True)
     elif case.rule_share < RULE_ENOUGH:
         why = f"a rule gets {case.rule_share:.0%} right, and is looked at from {RULE_ENOUGH:.0%} on"
         yield GateVerdict("dropped", named("rule"), why)
     floor = labels_needed(case, ground.advice)
     if case.task != "classify":
         why = "a classifier answers with one of a few labels: `task: classify`"
-        yield GateVerdict("dropped", named("classifier"), why)
+        yield GateVerdict("dropped", named("classifier"), why, cannot=True)
     elif case.labelled_pairs < floor:
         of = f" of {case.labels} labels" if "labels" in case.stated else ""
         why = f"{case.labelled_pairs:.0f} labelled cases{of}; a classifier starts at about {floor:.0f}"
@@ -48,7 +48,7 @@ def useful(ground: Ground) -> Iterator[GateVerdict]:
         if arm.method != "rule" and share < USELESS:
             done = f"{figures.model} does {share:.1%} of the cases well"
             why = f"{done}, under {USELESS:.0%}: no use at any price"
-            yield GateVerdict("dropped", [arm], why)
+            yield GateVerdict("dropped", [arm], why, cannot=True)
 
 
 def third_parties(ground: Ground) -> Iterator[GateVerdict]:

@@ -111,6 +111,14 @@ QUESTIONS = (
         _WHOLE,
     ),
     InterviewQuestion(
+        "document_tokens",
+        "How many tokens has a document that comes with each request, such as a contract to review? A page"
+        " has about 500; 0 for none",
+        "it stands whole in the prompt: the model must be able to read it, and it is paid each time",
+        "0",
+        _WHOLE,
+    ),
+    InterviewQuestion(
         "latency_p95_ms",
         "How long may 95 of 100 whole answers take? In milliseconds, or as 2 s",
         "what is slower is no option",
@@ -146,10 +154,12 @@ _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 _TIMES = {"": 1, "k": 10**3, "m": 10**6, "mio": 10**6, "b": 10**9, "bn": 10**9}
 _BYTES_A_TOKEN = 4
 """Of plain English text; other languages have fewer bytes a token, and so more tokens."""
+_TEXT_UNITS = {
+    unit: 1024**power / _BYTES_A_TOKEN for power, unit in enumerate(("kb", "mb", "gb", "tb"), 1)
+}
 _UNITS: dict[str, dict[str, float]] = {
-    "corpus_tokens": {
-        unit: 1024**power / _BYTES_A_TOKEN for power, unit in enumerate(("kb", "mb", "gb", "tb"), 1)
-    },
+    "corpus_tokens": _TEXT_UNITS,
+    "document_tokens": _TEXT_UNITS,
     "latency_p95_ms": {"ms": 1, "s": 1000, "sec": 1000, "seconds": 1000, "min": 60_000},
     "fact_half_life_days": {
         "days": 1,
@@ -209,7 +219,7 @@ def _value(key: str, typed: str) -> Any:  # Any: what a spec's key may hold
         return word if key in _CHOSEN else typed
     number = float(found[1]) * times[found[2]]
     is_whole = number.is_integer() and ("." not in found[1] or found[2])
-    return int(number) if is_whole or found[2] in _UNITS["corpus_tokens"] else number
+    return int(number) if is_whole or found[2] in _TEXT_UNITS else number
 
 
 def _complaint(question: InterviewQuestion, value: object) -> str:

@@ -86,7 +86,7 @@ def _why(report: DecideReport) -> Iterator[Block | None]:
 def _picture(report: DecideReport) -> Iterator[Block | None]:
     """Every arm where it stands by cost and quality: dots on the front, rings off it or dropped."""
     left = {row.arm: row for row in report.ranking}
-    costs = [cost for cost in report.costs if cost.is_held]
+    costs = [cost for cost in report.costs if cost.is_possible]
     shown = [cost for cost in costs if cost.month_usd.high > 0 and cost.quality.high > 0]
     front = [cost for cost in shown if cost.arm in left and _is_front(cost, shown, left)]
     points = [
@@ -170,8 +170,8 @@ def _models(report: DecideReport) -> Iterator[Block | None]:
 
 
 def _known(row: ArmCost | ModelFigure, figure: Range) -> str:
-    """A figure, or a dash where no machine holds the model."""
-    return span(figure) if row.is_held else "-"
+    """A figure, or a dash where there is none."""
+    return span(figure) if row.is_possible else "-"
 
 
 def _score_plot(report: DecideReport) -> Plot:
@@ -239,7 +239,7 @@ def _turns(report: DecideReport) -> Iterator[str]:
     for flip in report.flips[:_FLIPS]:
         old, new = apart(flip.weight, flip.needed, least=2)
         change = f"weight of {flip.criterion} from {old} to {new}"
-        yield f"{change}: {flip.new_winner} wins"
+        yield f"{change}: {flip.new_winner}, with {flip.model}, wins"
     if not report.flips and report.ranking:
         yield "no weight alone: no other arm wins by any one criterion"
     turning = [swing for swing in report.swings if swing.turns][:_TURNING_SHOWN]
@@ -304,12 +304,10 @@ def _cost(report: DecideReport) -> Iterator[Block | None]:
         cost = known[arm]
         figures = (
             *(_known(cost, each) for each in (cost.once_usd, cost.month_usd, cost.latency_ms)),
-            span(cost.update_days),
-            span(cost.effort_hours),
-            span(cost.people_usd),
-            _known(cost, cost.whole_usd),
+            *(_known(cost, each) for each in (cost.update_days, cost.effort_hours)),
+            *(_known(cost, each) for each in (cost.people_usd, cost.whole_usd)),
         )
-        mark = "" if arm in ranked else " (dropped)"
+        mark = "" if arm in ranked else f" (dropped: {', '.join(cost.dropped)})"
         rows.append((arm + mark, *figures, "; ".join(cost.how)))
     header = (
         *(
@@ -329,6 +327,8 @@ def _cost(report: DecideReport) -> Iterator[Block | None]:
         "page",
     )
     yield Table(header, rows)
+    notes = [(note, cost.arm) for cost in report.costs for note in cost.notes]
+    yield lines(*(f"{arm}: {note}" for note, arm in notes))
     yield _curve_plot(report) if report.curves else None
 
 

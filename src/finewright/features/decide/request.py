@@ -26,7 +26,7 @@ class RequestShape:
     def prompt(self, arm: Arm) -> float:
         """Tokens of a prompt that differ from request to request."""
         added = self.case.at("retrieved", self.taken["retrieved_tokens"])
-        return self.case.tokens_in + (added if arm.is_searched else 0.0)
+        return self.case.prompt_tokens + (added if arm.is_searched else 0.0)
 
     def tokens(self, arm: Arm) -> float:
         """Tokens that the context must hold at once."""
@@ -47,7 +47,7 @@ class RequestShape:
         if arm.method != "prompt+long-context":
             return api_request(api, self.prompt(arm), case.tokens_out)
         minutes = self.taken["cache_minutes"]
-        whole = case.corpus_tokens + case.tokens_in
+        whole = case.corpus_tokens + case.prompt_tokens
 
         def at(point: float) -> Range:
             cached = case.corpus_tokens * self.cached_share(point)

@@ -27,6 +27,8 @@ class RuleFinding(Model):
     arms: tuple[str, ...]
     reason: str
     sources: tuple[str, ...]
+    cannot: bool = False
+    """Whether such an arm cannot be at all, so that its money and its latency mean nothing."""
     certain: bool = True
     """False: an input that decides it is unknown, so that it holds only if that turns out so."""
 
@@ -35,6 +37,7 @@ class ArmCost(Model):
     """What an arm takes, as far as it is known, and how good it is held to be."""
 
     arm: str
+    model: str
     quality: Range
     once_usd: Range
     month_usd: Range
@@ -46,13 +49,17 @@ class ArmCost(Model):
     request_usd: Range
     """What each request adds to it."""
     how: tuple[str, ...]
-    """What the figures were made of: machine, model, prices."""
+    """What the figures were made of: machine, model, prices; empty where it cannot be."""
+    notes: tuple[str, ...]
+    """Other ways to have the same, with their prices."""
     people_usd: Range
     """The hours of people's work, in dollars."""
     whole_usd: Range
     """All of it over the horizon: once, people, and every month."""
-    is_held: bool = True
-    """False: no machine at all holds it, so that neither money nor latency is known."""
+    dropped: tuple[str, ...] = ()
+    """The rules that drop it."""
+    is_possible: bool = True
+    """False: no machine at all holds it, or it cannot be for another reason; its figures mean nothing."""
 
 
 class RankedArm(Model):
@@ -84,17 +91,19 @@ class ModelFigure(Model):
     known: str
     """How its ability is known."""
     dropped: str
-    is_held: bool = True
-    """False: no machine at all holds it."""
+    is_possible: bool = True
+    """False: no machine at all holds it, or it cannot be for another reason."""
 
 
 class Flip(Model):
-    """The smallest change of one weight, the others keeping their proportions, that another arm wins by."""
+    """The smallest change of one weight, the others keeping their proportions, that another arm wins by, with
+    the model that is best for it there."""
 
     criterion: Criterion
     weight: float
     needed: float
     new_winner: str
+    model: str
 
     @property
     def change(self) -> float:

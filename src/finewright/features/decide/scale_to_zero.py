@@ -20,8 +20,9 @@ from finewright.features.decide.serving import (
     Need,
     Seat,
     answer_ms,
+    counts_of,
     host_of,
-    seats_of,
+    seat_on,
 )
 from finewright.schema.catalog import Machine, PriceCatalog
 from finewright.schema.cost import Range
@@ -87,9 +88,10 @@ def scaled_to_zero(
     rate = demand.requests_per_month / _MONTH_SECONDS
     least = 1 - math.exp(-rate * taken["idle_seconds"].median)
     may = [host for host in hosts if least * host.usd_per_hour.median < rival.usd_per_hour]
-    alone = [seat for seat in seats_of(model, need, may, demand) if seat.num == 1]
-    cheapest = sorted(alone, key=lambda seat: seat.usd_per_hour)[:_TRIED]
-    found = [_idle(model, seat, need, demand, taken) for seat in cheapest]
+    alone = [served for served, num in counts_of(model, need, may, demand) if num == 1]
+    cheapest = sorted(alone, key=lambda served: served.host.usd_per_hour.median)[:_TRIED]
+    seats = [seat_on(model, served, need, demand) for served in cheapest]
+    found = [_idle(model, seat, need, demand, taken) for seat in seats]
     return min(found, key=lambda idle: idle.month_usd.median, default=None)
 
 

@@ -20,9 +20,20 @@ NUM_CASES = 80
 DRAWS_A_CASE = 50
 _FELT = 0.001
 
-UtilitiesOf: TypeAlias = Callable[[Case], Mapping[Arm, Utilities]]
-"""The utilities of the arms that the gates leave in a case."""
+_ALIKE = 1e-12
 Weights: TypeAlias = Mapping[Criterion, float]
+
+
+class Contender(NamedTuple):
+    """An arm with a model that it may have, and its utilities."""
+
+    arm: Arm
+    model: str
+    utilities: Utilities
+
+
+ContendersOf: TypeAlias = Callable[[Case], Sequence[Contender]]
+"""Every arm that the gates leave in a case, with every model that it may have there."""
 
 
 class ArmStanding(NamedTuple):
@@ -43,34 +54,88 @@ class Shares(NamedTuple):
     none: float
 
 
-def flips(weights: Weights, utilities: Mapping[Arm, Utilities]) -> list[Flip]:
+class _Line(NamedTuple):
+    """A contender's score x at_one + (1 - x) rest, by the weight x of a criterion."""
+
+    who: Contender
+    at_one: float
+    rest: float
+
+    @property
+    def slope(self) -> float:
+        return self.at_one - self.rest
+
+    def at(self, x: float) -> float:
+        return x * self.at_one + (1 - x) * self.rest
+
+
+def flips(weights: Weights, contenders: Sequence[Contender]) -> list[Flip]:
     """For each criterion the smallest change of its weight that another arm wins by, the smallest first.
 
-    The other weights keep their proportions and the sum stays 1, so that for the winner a and another
-    arm b, with d = u_a - u_b by criterion, the lead at weight x of criterion i is
+    Arm, host and model are chosen anew at each weight. The other weights keep their proportions and the sum
+    stays 1, so that a contender's score at weight x of criterion i is
 
-        x d_i + (1 - x) r,   r = sum over j != i of w_j d_j / (1 - w_i),
+        x u_i + (1 - x) r,   r = sum over j != i of w_j u_j / (1 - w_i),
 
-    linear in x, and 0 at x = r / (r - d_i). A criterion that no weight of flips the winner is left out."""
-    order = ranking(weights, utilities)
-    if len(order) < 2:  # noqa: PLR2004 - nothing to compare with
-        return []
-    winner = order[0].arm
-    found = []
-    for name in CRITERIA:
-        crossings = [
-            (abs(needed - weights[name]), needed, ARMS.index(other.arm))
-            for other in order[1:]
-            if (needed := _crossing(weights, name, utilities[winner], utilities[other.arm]))
-            is not None
-        ]
-        if crossings:
-            _, needed, index = min(crossings)
-            flip = Flip(
-                criterion=name, weight=weights[name], needed=needed, new_winner=ARMS[index].name
-            )
-            found.append(flip)
+    a line in x; the winner at x is on the upper envelope of the lines, which is walked from x = w_i both
+    ways until it comes to another arm. A criterion that no weight of flips the winner is left out."""
+    found = [
+        Flip(
+            criterion=name,
+            weight=weights[name],
+            needed=needed,
+            new_winner=new.arm.name,
+            model=new.model,
+        )
+        for name in CRITERIA
+        if contenders and weights[name] < 1
+        for needed, new in _first_change(weights, name, contenders)
+    ]
     return sorted(found, key=lambda flip: abs(flip.change))
+
+
+def _first_change(
+    weights: Weights, name: Criterion, contenders: Sequence[Contender]
+) -> list[tuple[float, Contender]]:
+    """The nearest weight at which another arm wins, and who; none where no weight does it."""
+    lines = [_line(weights, name, each) for each in contenders]
+    start = weights[name]
+    first = max(lines, key=lambda line: line.at(start))
+    ends = (_walked(lines, first, start, direction) for direction in (1, -1))
+    reached = [end for end in ends if end is not None]
+    return [min(reached, key=lambda end: abs(end[0] - start))] if reached else []
+
+
+def _line(weights: Weights, name: Criterion, of: Contender) -> _Line:
+    others = sum(weights[other] * of.utilities[other] for other in CRITERIA if other != name)
+    return _Line(of, of.utilities[name], others / (1 - weights[name]))
+
+
+def _walked(
+    lines: Sequence[_Line], first: _Line, start: float, direction: int
+) -> tuple[float, Contender] | None:
+    """Along the upper envelope to the first line of another arm, and the weight there."""
+    top, x = first, start
+    while True:
+        steeper = [line for line in lines if direction * (line.slope - top.slope) > _ALIKE]
+        meets = [(_meeting(top, line), line) for line in steeper]
+        # Lines that are alike by this criterion only meet where it alone decides, and win nothing there.
+        ahead = [
+            (max(direction * x, direction * where), -direction * line.slope, i)
+            for i, (where, line) in enumerate(meets)
+            if 0 <= where <= 1 and not (direction > 0 and line.at_one - top.at_one < _ALIKE)
+        ]
+        if not ahead:
+            return None
+        where, _, i = min(ahead)
+        top, x = meets[i][1], direction * where
+        if top.who.arm != first.who.arm:
+            return x, top.who
+
+
+def _meeting(one: _Line, other: _Line) -> float:
+    """The weight at which both score the same."""
+    return (one.rest - other.rest) / (other.slope - one.slope)
 
 
 def reweighted(weights: Weights, name: Criterion, value: float) -> dict[Criterion, float]:
@@ -79,23 +144,6 @@ def reweighted(weights: Weights, name: Criterion, value: float) -> dict[Criterio
     return {
         other: value if other == name else weights[other] * (1 - value) / rest for other in CRITERIA
     }
-
-
-def _crossing(
-    weights: Weights, name: Criterion, ours: Utilities, theirs: Utilities
-) -> float | None:
-    """The weight at which both score the same, if it can be reached."""
-    rest = 1 - weights[name]
-    if rest <= 0:
-        return None
-    lead = {other: ours[other] - theirs[other] for other in CRITERIA}
-    others = sum(weights[other] * lead[other] for other in CRITERIA if other != name) / rest
-    slope = others - lead[name]
-    # Arms that are alike by this criterion only meet where it alone decides, and win nothing there.
-    if slope == 0 or lead[name] == 0:
-        return None
-    needed = others / slope
-    return needed if 0 <= needed <= 1 and math.isfinite(needed) else None
 
 
 def drawn_weights(weights: Weights, rng: random.Random) -> list[float]:
@@ -114,20 +162,20 @@ def drawn_weights(weights: Weights, rng: random.Random) -> list[float]:
 
 
 def win_shares(
-    weights: Weights, base: Case, swings: Sequence[InputSwing], utilities_of: UtilitiesOf
+    weights: Weights, base: Case, swings: Sequence[InputSwing], contenders_of: ContendersOf
 ) -> Shares:
     """How often each arm wins when weights, prices, priors and every unknown input vary.
 
     The first case is the base; in each other every unknown is at its low end, its middle or its high end
     with chances 1/4, 1/2 and 1/4, independently of the others. In every case the weights are drawn
-    anew, and the winner is the arm with the largest weighted sum."""
+    anew, and the winner is the arm with the largest weighted sum by any model that it may have."""
     rng = random.Random(SEED)  # noqa: S311 - no secret
     wins: Counter[Arm] = Counter()
     varied = [swing for swing in swings if swing.is_unknown]
     for number in range(NUM_CASES):
         changed = dict(_drawn(varied, rng)) if number else {}
-        utilities = utilities_of(joined(base, changed))
-        rows = [(arm, [of[name] for name in CRITERIA]) for arm, of in utilities.items()]
+        contenders = contenders_of(joined(base, changed))
+        rows = [(each.arm, [each.utilities[name] for name in CRITERIA]) for each in contenders]
         draws = [drawn_weights(weights, rng) for _ in range(DRAWS_A_CASE)]
         if rows:
             wins.update(_best(rows, draw) for draw in draws)

@@ -1,7 +1,8 @@
 """A model of one's own at work: which machine holds it, what that costs, how long an answer takes.
 
 The smallest machine that holds weights and cache is taken; weights are 16-bit where the same machine
-holds them so, else 4-bit (NF4 with double quantisation, Dettmers et al. 2023, in the linear layers)."""
+holds them so, else 4-bit (NF4 with double quantisation, Dettmers et al. 2023, in the linear layers, and a
+mixture's experts as llama.cpp has them)."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -95,15 +96,27 @@ def memory_gib(sizes: Sizes, bits: Bits, need: Need) -> float:
 def seated(model: OpenModelFacts, need: Need, hosts: Sequence[Host], demand: Demand) -> Seat | None:
     """The cheapest machines that hold the model and carry the busiest hour, with 16-bit weights if they can;
     None where none do."""
-    found = [s for s in seats_of(model, need, hosts, demand) if s.num <= s.served.host.count]
-    return min(found, key=lambda seat: (seat.usd_per_hour, -seat.served.bits), default=None)
+    there = [
+        (served, num)
+        for served, num in counts_of(model, need, hosts, demand)
+        if num <= served.host.count
+    ]
+    best = min(
+        there,
+        key=lambda pair: (pair[0].host.usd_per_hour.median * pair[1], -pair[0].bits),
+        default=None,
+    )
+    return seat_on(model, best[0], need, demand) if best else None
 
 
-def seats_of(
+def counts_of(
     model: OpenModelFacts, need: Need, hosts: Sequence[Host], demand: Demand
-) -> list[Seat]:
-    """The model on each host that holds it, as many of them as carry the busiest hour."""
-    return [_seat(model, served, need, demand) for served in _fitting(model, need, hosts)]
+) -> Iterator[tuple[Served, int]]:
+    """The model on each host that holds it, and how many of them carry the busiest hour."""
+    for served in _fitting(model, need, hosts):
+        work, most = _work(model, served, need), _capacity(model, served, need, demand.most_at_once)
+        rate = _rate(work, served.host, most, demand.prefill.median, demand.decode.median)
+        yield served, _machines(_peak(demand), rate)
 
 
 def fits(model: OpenModelFacts, need: Need, hosts: Sequence[Host]) -> Served | None:
@@ -120,17 +133,14 @@ def _fitting(model: OpenModelFacts, need: Need, hosts: Sequence[Host]) -> Iterat
         yield from [Served(host, bits, gib) for bits, gib in gibs if gib <= room][:1]
 
 
-def _seat(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> Seat:
+def seat_on(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> Seat:
+    """As many of a machine as carry the busiest hour."""
     work, most = _work(model, served, need), _capacity(model, served, need, demand.most_at_once)
-    peak = demand.requests_per_month / _MONTH_SECONDS * demand.peak_over_mean
-
-    def rate(prefill: float, decode: float) -> float:
-        return BUSY * requests_per_second(work, _speeds(served.host, prefill, decode), most)
-
+    prefill, decode, peak = demand.prefill, demand.decode, _peak(demand)
     rates = Range(
-        low=rate(demand.prefill.low, demand.decode.low),
-        median=rate(demand.prefill.median, demand.decode.median),
-        high=rate(demand.prefill.high, demand.decode.high),
+        low=_rate(work, served.host, most, prefill.low, decode.low),
+        median=_rate(work, served.host, most, prefill.median, decode.median),
+        high=_rate(work, served.host, most, prefill.high, decode.high),
     )
     return Seat(
         served,
@@ -139,6 +149,16 @@ def _seat(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> 
         most=_machines(peak, rates.low),
         carries=product(rates, _MONTH_SECONDS / demand.peak_over_mean),
     )
+
+
+def _peak(demand: Demand) -> float:
+    """Requests a second in the busiest hour."""
+    return demand.requests_per_month / _MONTH_SECONDS * demand.peak_over_mean
+
+
+def _rate(work: RequestWork, host: Host, most: float, prefill: float, decode: float) -> float:
+    """Requests a second that one machine carries."""
+    return BUSY * requests_per_second(work, _speeds(host, prefill, decode), most)
 
 
 def _machines(rate: float, each: float) -> int:
@@ -266,7 +286,7 @@ def answer_ms(model: OpenModelFacts, seat: Seat, need: Need, demand: Demand) -> 
     Machines that are slower than expected are `most`, where there are so many."""
     work = _work(model, seat.served, need)
     most = _capacity(model, seat.served, need, demand.most_at_once)
-    peak = demand.requests_per_month / _MONTH_SECONDS * demand.peak_over_mean
+    peak = _peak(demand)
 
     def at(prefill: float, decode: float, machines: float) -> float:
         speeds = _speeds(seat.served.host, prefill, decode)

@@ -93,7 +93,7 @@ class DecideSpec(Model):
         UNKNOWN, "Days after which half of the facts have changed", _WIDENED
     )
     corpus_tokens: _Count | Unknown = default(
-        UNKNOWN, "Size of the documents that answers rest on; 0 for none", _WIDENED
+        UNKNOWN, "Size of the documents that all answers rest on; 0 for none", _WIDENED
     )
     documents: Documents | Unknown = default(
         UNKNOWN, "What the documents are: plain text, tables, or scans", "plain text"
@@ -126,6 +126,12 @@ class DecideSpec(Model):
     requests_per_month: _Count | Unknown = default(UNKNOWN, "How often it is asked", _WIDENED)
     tokens_in: _Tokens | Unknown = default(
         UNKNOWN, "Tokens of a prompt: instructions and question, without documents", _WIDENED
+    )
+    document_tokens: _Count | Unknown = default(
+        UNKNOWN,
+        "Tokens of a document that comes with each request, another one each time, and stands whole in its"
+        " prompt",
+        "none comes with a request",
     )
     tokens_out: _Tokens | Unknown = default(UNKNOWN, "Tokens of an answer", _WIDENED)
     latency_p95_ms: Bound = default(

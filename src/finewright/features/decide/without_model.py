@@ -53,7 +53,7 @@ def without_model(
 
 def _encoded_ms(case: Case, gflops: Range) -> Range:
     """2 FLOP for each parameter and token, at the speed that a few cores reach."""
-    flop = 2 * _ENCODER_PARAMETERS * min(case.tokens_in, _CONTEXT)
+    flop = 2 * _ENCODER_PARAMETERS * min(case.prompt_tokens, _CONTEXT)
     return Range(
         low=1000 * flop / (gflops.high * 1e9),
         median=1000 * flop / (gflops.median * 1e9),

@@ -236,8 +236,8 @@ class _Figuring:
     def _seated(self, model: OpenModelFacts, need: Need) -> Seating:
         """Found once for all cases that ask for the same."""
         case = self.case
-        asked = (model.name, need, case.requests_per_month)
-        key = (*asked, case.hardware, case.on_premise_only, id(self.market))
+        wanted = (model.name, need, case.requests_per_month)
+        key = (*wanted, case.hardware, case.on_premise_only, id(self.market))
         if key not in self.seats:
             self.seats[key] = self._seat(model, need)
         return self.seats[key]

@@ -184,8 +184,7 @@ class _Figuring:
         month = total(machines, index)
         is_own = bool(seat and seat.served.host.is_own)
         words = self._seat_words(model, seat, idle, takes_idle=takes_idle) if seat else ()
-        notes = [] if idle is None or takes_idle else [f"or on {idle.words}"]
-        notes += filter(None, [self._host_words(arm, model) if trained else ""])
+        trains = (f"a training run on {trained.where}",) if trained else ()
         able = ability_of(model.name, self.case.task, model.shape.parameters)
         runs = product(run, self.taken["project_runs"])
         return Figures(
@@ -210,12 +209,8 @@ class _Figuring:
             run_usd=run,
             misfit=misfit,
             is_held=seat is not None,
-            how=(
-                *words,
-                *([f"a training run on {trained.where}"] if trained else []),
-                *self._more_words(arm),
-            ),
-            notes=tuple(notes),
+            how=(*words, *trains, *self._more_words(arm)),
+            notes=tuple(self._notes(arm, model, None if takes_idle else idle)),
             facts=(
                 model.source,
                 *sources_of(*(seat.served.host.facts if seat else ())),
@@ -274,11 +269,13 @@ class _Figuring:
             return
         yield self._words(model, seat)
 
-    def _host_words(self, arm: Arm, model: OpenModelFacts) -> str:
-        """What hosts ask for the run, where data may go there."""
-        if self.case.on_premise_only or self.case.data_class == "regulated":
-            return ""
-        return host_words(list(hosts_of(self.facts, model, self.work.trained_tokens(arm))))
+    def _notes(self, arm: Arm, model: OpenModelFacts, idle: IdleMachine | None) -> Iterator[str]:
+        """What else there is: a worker that scales to zero, and hosts that train, where data may go there."""
+        if idle is not None:
+            yield f"or on {idle.words}"
+        if arm.is_tuned and not self.case.on_premise_only and self.case.data_class != "regulated":
+            hosts = list(hosts_of(self.facts, model, self.work.trained_tokens(arm)))
+            yield from filter(None, [host_words(hosts)])
 
     def _words(self, model: OpenModelFacts, seat: Seat) -> str:
         served = seat.served

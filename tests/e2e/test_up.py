@@ -93,6 +93,19 @@ def test_a_changed_base_model_makes_a_new_run(
 
 
 @pytest.mark.usefixtures("after_train")
+def test_a_run_that_goes_on_reads_no_rows_but_its_own(
+    project: Path, finewright: Finewright, runs: Path
+) -> None:
+    (run,) = runs.glob("2*")
+    write_jsonl(project / "rows.jsonl", [row(7)] * 16)
+    assert finewright("up", str(run)).code == 0  # measures; the rows are in the run
+    (run / "data" / "train.jsonl").unlink()
+    refused = finewright("up", str(run))
+    assert refused.code == 2
+    assert "data.sources.0.path: what it names has changed" in refused.err
+
+
+@pytest.mark.usefixtures("after_train")
 def test_new_makes_another_run_of_the_same_spec(
     project: Path, runs: Path, finewright: Finewright
 ) -> None:

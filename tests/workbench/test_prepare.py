@@ -13,7 +13,12 @@ from finewright.schema.methods import SFTSpec
 from finewright.store.atomic import sha256_file
 from finewright.store.rundir import RunDir
 from finewright.store.speclock import lock_of, lock_text
-from finewright.workbench.prepare import input_digests, run_key, spec_reasons
+from finewright.workbench.prepare import (
+    input_digests,
+    refuse_changed,
+    run_key,
+    spec_reasons,
+)
 
 SPEC = """\
 name: bot
@@ -52,6 +57,25 @@ def test_every_file_and_model_that_a_spec_names_has_a_digest(loaded: LoadedSpec)
     assert found["data.sources.0.path"] == sha256_file(folder / "rows.jsonl")
     assert found["evaluate.data.0.path"] == sha256_file(folder / "test.jsonl")
     assert len(found["base_models.0"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("file", "key"), [("rows.jsonl", "data.sources.0.path"), ("test.jsonl", "evaluate.data.0.path")]
+)
+def test_a_stage_reads_what_its_run_was_begun_with(loaded: LoadedSpec, file: str, key: str) -> None:
+    lock = lock_for(loaded, input_digests(loaded))
+    refuse_changed(lock, "data")
+    (loaded.path.parent / file).write_text("other rows")
+    refuse_changed(lock, "train")  # reads the run's own copy of the rows
+    with pytest.raises(StoreError, match=f"{key}: what it names has changed"):
+        refuse_changed(lock, "data")
+
+
+def test_training_reads_the_base_model_that_its_run_was_begun_with(loaded: LoadedSpec) -> None:
+    lock = lock_for(loaded, input_digests(loaded) | {"base_models.0": "0" * 64})
+    refuse_changed(lock, "data")
+    with pytest.raises(StoreError, match=r"base_models\.0: what it names has changed"):
+        refuse_changed(lock, "train")
 
 
 def test_a_missing_file_is_named_by_its_key(loaded: LoadedSpec) -> None:

@@ -1,16 +1,19 @@
 """From a loaded spec to what a run needs: its inputs' digests, settings with nothing open, the lock."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 
 from pydantic import BaseModel
 
 from finewright import __version__
 from finewright.data.source import HUB, source_digest, source_path
+from finewright.errors import StoreError
 from finewright.lm import runtime, sources
 from finewright.lm.sources import base_digest, locate, num_parameters
 from finewright.schema.common import Problem, default_reasons
 from finewright.schema.load import LoadedSpec
-from finewright.schema.lock import Lock, commit_in
+from finewright.schema.lock import HUB_DIGEST, Lock, commit_in
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
@@ -27,17 +30,39 @@ def input_digests(loaded: LoadedSpec) -> dict[str, str]:
 
     Raises DataError when files are missing."""
     refuse([loaded.placed(problem) for problem in missing_files(loaded)])
+    return {key: take() for key, take in _digests(loaded)}
+
+
+def refuse_changed(lock: Lock, stage: str) -> None:
+    """Raise StoreError where a file or model that the stage reads has changed since the run was begun.
+
+    The data stage reads the rows, and training the base models and what its rewards name; the other stages
+    read what these two made."""
+    nothing_written = frozenset[str]()
+    loaded = LoadedSpec(lock.spec, "", Path(lock.root) / "spec.yaml", nothing_written, {})
+    for key, take in _digests(loaded):
+        reader = "train" if key.startswith(("base_models.", "train.")) else "data"
+        begun = lock.inputs.get(key, HUB_DIGEST)
+        if reader == stage and not begun.startswith(HUB_DIGEST) and take() != begun:
+            raise StoreError(
+                f"{key}: what it names has changed since this run was begun",
+                hint="run its spec file, which starts a new run, or put back what was there",
+            )
+
+
+def _digests(loaded: LoadedSpec) -> Iterator[tuple[str, Callable[[], str]]]:
+    """The key of each file and base model that the spec names, and what takes its digest."""
     spec, root = loaded.spec, loaded.path.parent
-    found = {key: sha256_file(loaded.resolve(name)) for key, name in _files(loaded)}
+    for key, name in _files(loaded):
+        yield key, partial(sha256_file, loaded.resolve(name))
     for key, name in _sources(loaded):
         path = source_path(name, loaded.resolve)
-        found[key] = sha256_file(path) if path.is_file() else source_digest(path)
+        yield key, partial(sha256_file if path.is_file() else source_digest, path)
     poison = spec.data.poison
     if poison.action != "off" and poison.base_model:
-        found["data.poison.base_model"] = base_digest(poison.base_model, root)
+        yield "data.poison.base_model", partial(base_digest, poison.base_model, root)
     for i, name in enumerate(spec.base_models):
-        found[f"base_models.{i}"] = base_digest(name, root)
-    return found
+        yield f"base_models.{i}", partial(base_digest, name, root)
 
 
 def missing_files(loaded: LoadedSpec) -> list[Problem]:

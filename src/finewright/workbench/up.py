@@ -21,7 +21,13 @@ from finewright.store.stage import StageContext, refuse
 from finewright.workbench.cards import write_cards
 from finewright.workbench.coherence import faults, nothing_held_out
 from finewright.workbench.duration import say_how_long
-from finewright.workbench.prepare import input_digests, make_lock, missing_files, run_key
+from finewright.workbench.prepare import (
+    input_digests,
+    make_lock,
+    missing_files,
+    refuse_changed,
+    run_key,
+)
 from finewright.workbench.respec import OnEvent, follow_spec
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests
@@ -35,8 +41,11 @@ _LONG = ("train", "evaluate")
 
 @dataclass(frozen=True, slots=True)
 class _Started:
+    """A run, its lock, and whether its inputs were seen to be those of the lock just before."""
+
     run: RunDir
     lock: Lock
+    is_seen: bool
 
 
 def up_path(
@@ -76,12 +85,17 @@ def up(
         run = create_run(runs_root, loaded.spec.name, key, loaded.text, lock_text(lock), now)
     else:
         follow_spec(run, loaded, inputs, on_event)
-    return resume(run.root, on_event=on_event, through=through)
+    return _gone_on(run, on_event, through, is_seen=True)
 
 
 def resume(run_path: Path, *, on_event: OnEvent, through: str = "evaluate") -> RunReport:
-    """Run the stages of an existing run that are not fresh."""
-    run = open_run(run_path)
+    """Run the stages of an existing run that are not fresh.
+
+    Raises StoreError where such a stage would read a file or a base model that has changed since."""
+    return _gone_on(open_run(run_path), on_event, through, is_seen=False)
+
+
+def _gone_on(run: RunDir, on_event: OnEvent, through: str, *, is_seen: bool) -> RunReport:
     lock = lock_of(run)
     if lock.code_sha256 != code_digest():
         raise StoreError(
@@ -91,7 +105,7 @@ def resume(run_path: Path, *, on_event: OnEvent, through: str = "evaluate") -> R
         )
     on_event("run", {"run": str(run.root)})
     with run_lock(run), stop_requests() as should_stop:
-        ran = _run_stages(_Started(run, lock), through, should_stop, on_event)
+        ran = _run_stages(_Started(run, lock, is_seen), through, should_stop, on_event)
     return show(run.root, ran=ran)
 
 
@@ -137,6 +151,7 @@ def _run_stages(
     for number, stage in enumerate(ahead):
         try:
             _check_stop(stage, run, should_stop)
+            _check_inputs(started, stage, is_fresh)
             _check_askable(run, lock, ahead[number:], is_fresh)
             if not is_said and stage.name in _LONG and not is_fresh(stage):
                 say_how_long(run, lock, emit, ahead=[each.name for each in ahead[number:]])
@@ -190,6 +205,12 @@ def _check_askable(
                 )
             ]
         )
+
+
+def _check_inputs(started: _Started, stage: Stage, is_fresh: Callable[[Stage], bool]) -> None:
+    """A run that goes on by itself reads what it was begun with, or nothing. Raises StoreError."""
+    if not started.is_seen and not is_fresh(stage):
+        refuse_changed(started.lock, stage.name)
 
 
 def _check_stop(stage: Stage, run: RunDir, should_stop: Callable[[], int]) -> None:

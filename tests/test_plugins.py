@@ -40,6 +40,12 @@ def test_an_installed_package_adds_a_name() -> None:
 
 
 @pytest.mark.usefixtures("installed")
+def test_the_modules_of_a_kind_are_those_that_packages_add() -> None:
+    assert "acme_scorers" in plugins.modules("scorer")
+    assert not any(name.startswith("finewright.") for name in plugins.modules("scorer"))
+
+
+@pytest.mark.usefixtures("installed")
 def test_a_package_cannot_replace_a_built_in_name() -> None:
     assert plugins.resolve("scorer", "token_f1")("yes", "no") == 0.0
 

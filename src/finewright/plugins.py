@@ -162,6 +162,12 @@ def listed(kind: Kind) -> list[str]:
     return [*BUILTIN[kind], *sorted(installed - BUILTIN[kind].keys())]
 
 
+def modules(kind: Kind) -> list[str]:
+    """The modules that the names of that kind from other packages come from; imports none of them."""
+    points = entry_points(group=f"finewright.{kind}")
+    return sorted({point.module for point in points if point.name not in BUILTIN[kind]})
+
+
 def resolve(
     kind: Kind, name: str
 ) -> Any:  # Any: what a kind resolves to is its consumer's Protocol

@@ -64,6 +64,7 @@ CASES: dict[str, tuple[dict[str, Any], int | None]] = {
         },
         16384,
     ),
+    "GPT-2, by a name of its own": ({"n_positions": 1024}, 1024),
     "nothing said": ({}, None),
     "nonsense": ({"max_position_embeddings": "many"}, None),
     "nonsense beside it": (

@@ -1,5 +1,6 @@
 """A candidate as a stage trains it: looks at held-out rows, the best step, cuts, and what is written."""
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -161,19 +162,31 @@ def test_without_asking_the_last_step_is_the_result(training: Make) -> None:
     assert not (run.folder / "checkpoints" / "best").exists()
 
 
-def test_a_best_checkpoint_that_is_damaged_is_said_and_not_used(training: Make) -> None:
+@pytest.mark.parametrize("is_damaged", [True, False])
+def test_a_best_checkpoint_that_is_not_that_of_the_best_step_is_said_and_not_used(
+    is_damaged: bool, training: Make
+) -> None:
     run = training(SFT_ROWS, OTHERS)
-    run.stop_after = 9
+    run.stop_after = 12
     settings = {"epochs": 10, "eval_steps": 3, "keep": "best+last", "lr_scheduler": "constant"}
     with pytest.raises(Interrupted):
         run.train(**settings)
     run.stop_after = math.inf
-    path = run.folder / "checkpoints" / "best" / "weights.safetensors"
+    best = run.folder / "checkpoints" / "best"
     looks = [m["metrics"].get("eval_loss", math.inf) for m in run.metrics()]
-    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    if is_damaged:
+        path = best / "weights.safetensors"
+        path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    else:
+        state = json.loads((best / "state.json").read_text())
+        del state["sha256"]
+        state["progress"]["step"] -= 1
+        seal = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+        (best / "state.json").write_text(json.dumps({**state, "sha256": seal}))
     later = run.train(**settings)
-    if later.progress.best_step <= len(looks):  # no later step was better
-        assert any("weights.safetensors is damaged" in said for said in run.said())
+    assert later.progress.best_step <= len(looks)  # no later step was better
+    what = "weights.safetensors is damaged" if is_damaged else "it is of step 11"
+    assert any(what in said for said in run.said())
 
 
 @pytest.mark.parametrize("method", ["dpo", "reward"])

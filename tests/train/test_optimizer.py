@@ -40,10 +40,16 @@ def test_weights_are_those_of_a_float32_adamw_rounded(
     weights = parameters(dtype)
     true = [nn.Parameter(p.detach().float()) for p in weights]
     optimizer = Optimizer(weights, weight_decay=weight_decay)
-    adamw = torch.optim.AdamW(true, lr=0.0, weight_decay=weight_decay, fused=True)
+    matrices, vectors = ([t for t in true if (t.dim() > 1) is kind] for kind in (True, False))
+    groups = [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    adamw = torch.optim.AdamW(groups, lr=0.0, fused=True)
     for number, grads in enumerate(gradients(dtype, 12)):
         optimizer.set_learning_rate(0.01 / (number + 1))
-        adamw.param_groups[0]["lr"] = 0.01 / (number + 1)
+        for group in adamw.param_groups:
+            group["lr"] = 0.01 / (number + 1)
         backward(weights, grads)
         for parameter, grad in zip(true, grads, strict=True):
             parameter.grad = grad.float()

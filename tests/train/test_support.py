@@ -260,6 +260,22 @@ def test_rows_beyond_the_context_of_the_model_are_said() -> None:
     assert beyond_context(32768, {**short, "rope_scaling": yarn}) == []
 
 
+def test_rows_that_no_position_is_left_for_are_refused() -> None:
+    gpt2 = {"model_type": "gpt2", "n_positions": 64}
+    assert beyond_context(64, gpt2) == []
+    (refused,) = beyond_context(65, gpt2)
+    assert (refused.level, refused.key) == ("error", "train.max_length")
+    assert "65 tokens, and the model has an embedding for each of 64" in refused.message
+
+
+def test_an_answer_that_is_sampled_takes_room_too() -> None:
+    short = {**LLAMA, "max_position_embeddings": 64}
+    assert beyond_context(32, short, max_new_tokens=32) == []
+    (told,) = beyond_context(32, short, max_new_tokens=33)
+    assert (told.level, told.key) == ("warning", "train.max_new_tokens")
+    assert "65 tokens are more than the 64" in told.message
+
+
 def test_a_rank_and_targets_that_a_known_family_cannot_have_are_refused() -> None:
     (rank,) = found(LLAMA, **adapter(r=60_000))
     assert "no targeted layer can have a rank above 32" in rank.message  # 4 heads of 8

@@ -115,6 +115,21 @@ def test_the_code_has_one_digest() -> None:
     assert "code_sha256" in Lock.model_fields
 
 
+def test_a_scorer_of_another_package_decides_over_what_is_measured_alone(
+    make_context: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages_before = [key_of(stage, make_context(), {}) for stage in (DATA, TRAIN, EVALUATE)]
+    (tmp_path / "acme_score.py").write_text("def shout(answer, expected):\n    return 1.0\n")
+    info = tmp_path / "acme_score-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-score\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[finewright.scorer]\nshout = acme_score:shout\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    stages_after = [key_of(stage, make_context(), {}) for stage in (DATA, TRAIN, EVALUATE)]
+    assert stages_after[:2] == stages_before[:2]
+    assert stages_after[2] != stages_before[2]
+
+
 @pytest.mark.parametrize("name", ["a.py", "a.yaml", "a.cpp", "a.h", "a.txt", "a.txt.xz"])
 def test_each_file_that_decides_over_results_is_in_the_digest(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -20,7 +20,7 @@ def context_of(config: Mapping[str, Any]) -> int | None:  # Any: a config.json a
     """The longest row that the config promises to hold; None where it does not say."""
     inner = config.get("text_config")
     text = {**config, **inner} if isinstance(inner, Mapping) else config
-    positions = text.get("max_position_embeddings")
+    positions = text.get("max_position_embeddings", text.get("n_positions"))  # GPT-2's name
     if not _is_number(positions) or positions < 1:
         return None
     rope = text.get("rope_scaling") or text.get("rope_parameters")

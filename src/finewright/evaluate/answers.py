@@ -105,8 +105,11 @@ def answer_all(
 
 
 def reads_of(lm: LM) -> int | None:
-    """The most tokens that the model reads, by its config; None where it does not say."""
-    return context_of(lm.model.config.to_dict())
+    """The most tokens that the model reads, by its config; None where it does not say.
+
+    Virtual tokens of its adapter take some."""
+    context = context_of(lm.model.config.to_dict())
+    return None if context is None else context - lm.num_virtual
 
 
 def _limits(lm: LM, questions: Sequence[HeldOutQuestion], max_new_tokens: int) -> list[int]:

@@ -83,7 +83,12 @@ class TrainSettings(Model):
     lr_scheduler: Literal["cosine", "linear", "constant"] = default(
         "cosine", "Shape of the learning rate after warm-up", "ends near zero, so no noise remains"
     )
-    weight_decay: float = default(0.0, "AdamW's decay", "LoRA factors are small already", ge=0.0)
+    weight_decay: float = default(
+        0.0,
+        "AdamW's decay of matrices; vectors, such as norms and biases, have none",
+        "LoRA factors are small already",
+        ge=0.0,
+    )
     max_grad_norm: float = default(1.0, "Gradients are clipped to this norm", "the usual", gt=0.0)
     seed: int = default(0, "Seed of order, initialisation and dropout", "any fixed number")
     dtype: Literal["auto", "bf16", "fp32"] = default(

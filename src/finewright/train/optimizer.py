@@ -13,12 +13,19 @@ from finewright.lm.accumulate import add_into
 
 
 class Optimizer:
-    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) over parameters of any float format."""
+    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) over parameters of any float format.
+
+    Vectors do not decay: norms, biases and DoRA's magnitudes are scales and offsets, which zero does not
+    make simpler."""
 
     def __init__(self, parameters: Sequence[nn.Parameter], *, weight_decay: float) -> None:
         self.parameters = list(parameters)
         self.masters = [_master(p) for p in self.parameters]
-        self.adamw = torch.optim.AdamW(self.masters, lr=0.0, weight_decay=weight_decay, fused=True)
+        groups = [
+            {"params": [m for m in self.masters if m.dim() > 1], "weight_decay": weight_decay},
+            {"params": [m for m in self.masters if m.dim() <= 1], "weight_decay": 0.0},
+        ]
+        self.adamw = torch.optim.AdamW(groups, lr=0.0, fused=True)
         self._hooks = [
             parameter.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
                 _summing_into(master)
@@ -49,7 +56,8 @@ class Optimizer:
             hook.remove()
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that decides the next step: moments, step counts and masters, by parameter number."""
+        """All that decides the next step: moments and step counts by AdamW's number of a parameter, which
+        counts vectors last, and masters by ours."""
         state: dict[int, dict[str, Tensor]] = self.adamw.state_dict()["state"]
         tensors = {
             f"{number}.{field}": tensor

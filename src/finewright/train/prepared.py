@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finewright.lm.sources import LocalBase, config_here
+from finewright.schema.adapter import PrefixSpec, PromptSpec
 from finewright.schema.common import Problem
+from finewright.schema.methods import OnlineSettings
 from finewright.schema.train import TrainSettings
 from finewright.train.rows import MethodRows
 from finewright.train.schedule import Schedule, schedule_of
@@ -46,8 +48,25 @@ def prepared(base: LocalBase, spec: TrainSettings, chat: "Chat", rows: MethodRow
 
     encoded = encode_rows(chat, rows.rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
     config = config_here(str(base.folder.absolute()), base.folder)
-    problems = (*unsupported(spec, config), *beyond_context(encoded.longest, config))
+    more = spec.max_new_tokens if isinstance(spec, OnlineSettings) else 0
+    beyond = beyond_context(_most_read(spec, encoded), config, max_new_tokens=more)
+    problems = (*unsupported(spec, config), *beyond)
     return Prepared(base, spec, chat, encoded, problems)
+
+
+def _most_read(spec: TrainSettings, encoded: "EncodedRows") -> int:
+    """Tokens of the longest sequence that the model is given, virtual ones included.
+
+    A judged answer is read at the prompt of another one too (KTO's z), cut at `max_length`."""
+    most = encoded.longest
+    sequences = [sequence for row in encoded.rows for sequence in row.sequences]
+    if spec.takes == "judged answers" and sequences:
+        prompts = [sequence.trained.index(True) for sequence in sequences]
+        answers = (s.num_tokens - prompt for s, prompt in zip(sequences, prompts, strict=True))
+        most = max(most, min(spec.max_length, max(prompts) + max(answers)))
+    if isinstance(spec.adapter, PrefixSpec | PromptSpec):
+        most += spec.adapter.num_virtual_tokens
+    return most
 
 
 def held_out_rows(made: Prepared, rows: MethodRows) -> "EncodedRows":

@@ -27,6 +27,8 @@ _DENSE = (
     "num_shared_experts",
     "shared_expert_intermediate_size",
 )
+# Families that learn an embedding for each position, and can read nothing beyond the last.
+_LEARNED_POSITIONS = ("biogpt", "gpt2", "gpt_bigcode", "gpt_neo", "openai-gpt", "opt")
 # The families of which PEFT 0.21 takes these names for parts of the experts' tensors.
 _MISREAD = ("gate_proj", "up_proj", "down_proj")
 _MISREAD_IN = (
@@ -54,10 +56,22 @@ def unsupported(spec: TrainSettings, config: Config | None) -> list[Problem]:
     return found
 
 
-def beyond_context(length: int, config: Config | None) -> list[Problem]:
-    """What to say where the longest row has so many tokens; `plan` and `train` count, and say the same."""
+def beyond_context(length: int, config: Config | None, *, max_new_tokens: int = 0) -> list[Problem]:
+    """What to say where the longest row has so many tokens, and what is sampled after it up to so many more;
+    `plan` and `train` count, and say the same. An error where the model has no such positions at all."""
     context = None if config is None else context_of(config)
-    return [beyond(length, context)] if context is not None and length > context else []
+    if config is None or context is None or length + max_new_tokens <= context:
+        return []
+    problem = beyond(length + max_new_tokens, context)
+    if max_new_tokens:
+        hint = f"lower it or train.max_length: a prompt and its answer are at most {context} tokens"
+        problem = problem.model_copy(update={"key": "train.max_new_tokens", "hint": hint})
+    if config.get("model_type") in _LEARNED_POSITIONS:
+        what = f"{length + max_new_tokens:,} tokens, and the model has an embedding for each of {context:,}"
+        problem = problem.model_copy(
+            update={"level": "error", "message": f"{what} positions, no more"}
+        )
+    return [problem]
 
 
 def may_be_beyond_context(max_length: int, config: Config | None) -> list[Problem]:

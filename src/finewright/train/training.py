@@ -1,5 +1,6 @@
 """The live objects of a candidate's training: made, or made again from the newest good checkpoint."""
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -19,6 +20,7 @@ from finewright.train.state import make_optimizer, put_back, put_weights_back, s
 from finewright.train.work import Work
 
 _BEST = "best"
+_METRICS = "metrics.jsonl"
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ def resumed(training: Training) -> CheckpointProgress:
     found, problems = checkpoint.latest(work.folder / "checkpoints", key=work.context.key)
     for problem in problems:
         training.say(problem)
-    metrics = work.folder / "metrics.jsonl"
+    metrics = work.folder / _METRICS
     if found is None:
         write_text(metrics, "")
         return CheckpointProgress()
@@ -91,7 +93,9 @@ def resumed(training: Training) -> CheckpointProgress:
 
 
 def keep(training: Training, progress: CheckpointProgress) -> None:
-    """Write a checkpoint of the training as it is."""
+    """Write a checkpoint of the training as it is, when the log of its steps is on the disk."""
+    with (training.work.folder / _METRICS).open("rb") as metrics:
+        os.fsync(metrics.fileno())
     checkpoint.save(
         training.work.folder / "checkpoints",
         key=training.work.context.key,
@@ -115,8 +119,10 @@ def take_best(training: Training, progress: CheckpointProgress) -> None:
     path = training.work.folder / "checkpoints" / _BEST
     found = checkpoint.read(path, key=training.work.context.key)
     if isinstance(found, Checkpoint):
-        put_weights_back(found.state.weights, training.lm, training.method)
-        return
+        if found.progress.step == progress.best_step:
+            put_weights_back(found.state.weights, training.lm, training.method)
+            return
+        found = f"it is of step {found.progress.step}"
     training.say(
         Problem(
             level="warning",

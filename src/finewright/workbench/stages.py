@@ -1,7 +1,7 @@
 """The order of the work. CLI and docs read this one table."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from finewright import __version__
 from finewright.feature import feature_stages
-from finewright.plugins import load
+from finewright.plugins import Kind, load
+from finewright.plugins import modules as modules_of
 from finewright.store.atomic import os_errors
 from finewright.store.keys import stage_key
 from finewright.store.manifest import CARD, is_fresh, read_manifest, record_stage
@@ -58,6 +59,12 @@ def stages() -> tuple[Stage, ...]:
 _TIMED = frozenset({"report", "metrics", "plot", CARD})
 _TRAINED_ON = frozenset({"data/train.jsonl", "data/eval.jsonl"})
 """Of what the data stage makes, the rows that training learns from and looks at."""
+_KINDS: Mapping[str, tuple[Kind, ...]] = {
+    "data": ("format", "recogniser"),
+    "train": ("reward",),
+    "evaluate": ("scorer",),
+}
+"""What other packages bring to a stage, whether the spec names it or not."""
 _DECIDES = frozenset({".py", ".yaml", ".jinja", ".cpp", ".h", ".txt", ".xz", ".csv"})
 """Files of a package that decide over results: code, kernels, templates, lists of words and of prices."""
 
@@ -83,7 +90,7 @@ def digest_of(package: str) -> str:
 
 def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
     """What decides the stage's result: its section, its inputs, the results it reads, the code, and that of
-    the packages which bring the stage and the training method.
+    the packages which bring the stage, the training method, or what the stage looks up by name.
 
     What is measured decides over `data`, which reads those rows as well, and over `evaluate` alone."""
     spec = context.spec
@@ -101,6 +108,7 @@ def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
     modules = [
         stage.run,
         *((spec.train.code, type(spec.train).__module__) if _reads_rows(stage) else ()),
+        *(module for kind in _KINDS.get(stage.name, ()) for module in modules_of(kind)),
     ]
     packages = {module.partition(".")[0].partition(":")[0] for module in modules}
     section += map(digest_of, sorted(packages - {"finewright"}))

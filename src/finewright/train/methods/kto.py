@@ -6,7 +6,7 @@ not below 0 and without gradient:
     liked      w_d (1 - sigmoid(beta (r - z)))
     disliked   w_u (1 - sigmoid(beta (z - r)))
 
-The other answers are the step's own, each moved on to the next prompt."""
+The other answers are the step's own, each moved on to the next prompt and cut at `max_length`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,9 @@ class KTO(Offline):
         """What the base gives to every answer, and to every answer at the next prompt."""
         # apart from each other, as `updates` runs them
         groups = (
-            part for rows in steps for part in ([row.sequences for row in rows], moved_on(rows))
+            part
+            for rows in steps
+            for part in ([row.sequences for row in rows], moved_on(rows, self.spec.max_length))
         )
         self.setup.references.compute(lm, groups, max_tokens)
 
@@ -76,7 +78,7 @@ class KTO(Offline):
     @torch.no_grad()
     def _baseline(self, lm: LM, rows: Sequence[Example], max_tokens: int | None) -> float:
         """z: how far the policy has moved from the base on answers to other prompts."""
-        total, others = 0.0, moved_on(rows)
+        total, others = 0.0, moved_on(rows, self.spec.max_length)
         for part in split([Example(group) for group in others], max_tokens):
             groups = [row.sequences for row in part]
             batch = lm.pack(groups)
@@ -85,20 +87,21 @@ class KTO(Offline):
         return max(0.0, total / len(others)) if others else 0.0
 
 
-def moved_on(rows: Sequence[Example]) -> list[Group]:
-    """Each answer at the prompt of the row after it; none when there is a single row."""
+def moved_on(rows: Sequence[Example], max_length: int) -> list[Group]:
+    """Each answer at the prompt of the row after it, of at most so many tokens together; none when there is a
+    single row."""
     if len(rows) == 1:
         return []
     sequences = [row.sequences[0] for row in rows]
     return [
-        (_joined(after, answer),)
+        (_joined(after, answer, max_length),)
         for answer, after in zip(sequences, [*sequences[1:], sequences[0]], strict=True)
     ]
 
 
-def _joined(prompt: EncodedRow, answer: EncodedRow) -> EncodedRow:
+def _joined(prompt: EncodedRow, answer: EncodedRow, max_length: int) -> EncodedRow:
     end, start = (row.trained.index(True) for row in (prompt, answer))
     return EncodedRow(
-        prompt.input_ids[:end] + answer.input_ids[start:],
-        prompt.trained[:end] + answer.trained[start:],
+        (prompt.input_ids[:end] + answer.input_ids[start:])[:max_length],
+        (prompt.trained[:end] + answer.trained[start:])[:max_length],
     )

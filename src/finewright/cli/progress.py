@@ -98,6 +98,7 @@ _LINES = {
     "contest": "{what}",
     "tuning": "trying how much words and vectors should count",
     "asking": "{model} reads {passages} passages and answers",
+    "poison_search": "looking for planted rows; {model} weighs what is found",
     "preparing_step": "preparing: {step}",
     "fetching": "fetching {what} (once; it is cached)",
     "calibrating": "measuring this machine's training speed for {seconds:g} s",

@@ -17,6 +17,7 @@ class EveryRow:
 
     first: dict[ProblemGroup, Problem] = field(default_factory=dict)
     rows: dict[ProblemGroup, list[int]] = field(default_factory=dict)
+    originals: dict[ProblemGroup, tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, problem: Problem, rows: Iterable[int]) -> None:
         """The problem is about these rows, too."""
@@ -35,8 +36,10 @@ class EveryRow:
             self.add(problem, rows)
         found = repeats.problems()
         for problem in found:
-            for file, rows in repeats.rows.items():
-                self.add(problem.model_copy(update={"file": file}), rows)
+            for file, repeated in repeats.rows.items():
+                of_file = problem.model_copy(update={"file": file})
+                self.add(of_file, repeated)
+                self.originals[group_of(of_file)] = tuple(repeats.originals(file))
         return [*warnings.problems(), *found]
 
     def found(self) -> tuple[FoundRows, ...]:
@@ -48,6 +51,7 @@ class EveryRow:
                 key=first.key,
                 message=first.message,
                 rows=tuple(dict.fromkeys(self.rows[group])),
+                originals=self.originals.get(group, ()),
             )
             for group, first in self.first.items()
         )
@@ -75,11 +79,13 @@ def check_rows(path: Path, options: ReadOptions, say: Callable[[Problem], None])
     for problem in every.add_later(warnings, repeats):
         say(problem)
         tally.listing.add(problem)
+    for problem in tally.unmet():
+        say(problem)
     return DataCheckReport(
         rows_in=tally.rows_in,
         rows_kept=tally.kept,
         rows_by_type={str(name): count for name, count in tally.types.most_common()},
         rows_dropped=dict(tally.dropped),
-        problems=tally.listing.problems(),
+        problems=tally.problems(),
         findings=every.found(),
     )

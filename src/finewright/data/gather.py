@@ -66,7 +66,7 @@ def gather(
     for source in sources:
         tally.join(source.tally)
     tally.drop(passed.num_dropped)
-    problems = [problem for source in sources for problem in source.tally.listing.problems()]
+    problems = [problem for source in sources for problem in source.tally.problems()]
     problems += [*passed.problems, *(groups.problems if groups else ())]
     if others and spec.eval_fraction and not held_out:
         problems.append(_none_held_out(len(others)))

@@ -158,6 +158,8 @@ def fix_rows(
     tally = fixing.tally
     for problem in fixing.every.add_later(fixing.warnings, fixing.repeats):
         fixing.tell(problem)
+    for problem in tally.unmet():
+        say(problem)
     for key, target in outs.items():
         if key not in fixing.written:
             target.unlink()
@@ -172,7 +174,7 @@ def fix_rows(
         file_mends=dict(fixing.file_mends),
         out=", ".join(str(target) for key, target in outs.items() if key in fixing.written),
         rejected=str(rejected) if tally.dropped else "",
-        problems=tally.listing.problems(),
+        problems=tally.problems(),
         findings=fixing.every.found(),
     )
 
@@ -248,6 +250,7 @@ class _Fixing:
         """Write a row or set it aside."""
         for problem in fate.problems:
             self.tell(problem)
+        self.tally.use_columns(fate)
         self.every.add_fate(fate)
         self.warnings.add(fate.rows)
         self.repeats.add(fate.rows)

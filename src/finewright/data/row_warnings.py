@@ -84,6 +84,7 @@ class RowWarnings:
             for kind, found in by_kind.items():
                 tokens = Counter(each.says for each in found if kind in _CONTROLS)
                 first = max(found, key=lambda each: each.is_trick)
+                first = first._replace(key=row.key_in_file(first.key))
                 self._join(FirstRow(row.file, row.row, first, 1, tokens, [row.row]))
 
     def problems(self) -> list[Problem]:
@@ -234,7 +235,7 @@ class ExactRepeats:
 
     files: list[str] = field(default_factory=list)
     first: dict[int, int] = field(default_factory=dict)
-    rows: dict[str, list[int]] = field(default_factory=dict)
+    rows: dict[str, dict[int, int]] = field(default_factory=dict)
     num_repeats: int = 0
     repeat: tuple[Row, int] | None = None
 
@@ -244,7 +245,7 @@ class ExactRepeats:
         for row, seen in zip(rows, seen_before, strict=True):
             if seen is not None:
                 self.num_repeats += 1
-                self.rows.setdefault(row.file, []).append(row.row)
+                self.rows.setdefault(row.file, {})[row.row] = seen
                 self.repeat = self.repeat or (row, seen)
                 continue
             if not self.files or self.files[-1] != row.file:
@@ -257,8 +258,15 @@ class ExactRepeats:
         if self.repeat is None:
             return []
         row, seen = self.repeat
-        source = f"{self.files[seen >> _ROW_BITS]}:{seen & ((1 << _ROW_BITS) - 1)}"
+        source = self._place(seen)
         many = f"{self.num_repeats} rows repeat" if self.num_repeats > 1 else "1 row repeats"
         what = f"{many} an earlier row exactly, this one {source}"
         hint = "repeats are kept, and weigh more; remove them unless you mean it"
         return [said(row.file, what, hint, row.row, "warning")]
+
+    def originals(self, file: str) -> Iterator[str]:
+        """Of each repeat in a file the earlier row, as FILE:ROW."""
+        return map(self._place, self.rows[file].values())
+
+    def _place(self, seen: int) -> str:
+        return f"{self.files[seen >> _ROW_BITS]}:{seen & ((1 << _ROW_BITS) - 1)}"

@@ -46,7 +46,7 @@ class RecordedRows(UsableRows):
     def to_json(self) -> Json:
         """The rows of one file as they come from another process."""
         return {
-            "rows": [row.to_json() for row in self.rows],
+            "rows": [row.to_json() | {"keys": row.keys} for row in self.rows],
             "records": [[row, digest] for (_, row), digest in self.records.items()],
             "tally": self.tally.to_json(),
         }

@@ -83,4 +83,4 @@ def _validated(items: Iterable[RowFate | Problem], num_invalid: int = 0) -> Vali
             repeats.add(item.rows)
     for problem in repeats.problems():
         tally.add(problem)
-    return Validated(tuple(found.rows), tally.counts(), dict(tally.types), tally.listing.problems())
+    return Validated(tuple(found.rows), tally.counts(), dict(tally.types), tally.problems())

@@ -128,7 +128,7 @@ def check_rows(path: Path, filename: str) -> dict[str, int]:
     tally = Tally()
     for fate in fates(path, ReadOptions()):
         tally.add(fate)
-    wrong = [p for p in tally.listing.problems() if p.level == "error"]
+    wrong = [p for p in tally.problems() if p.level == "error"]
     if wrong:
         lines = [p.model_copy(update={"file": filename}).line() for p in wrong[:_SHOWN]]
         more = f"\nand {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""

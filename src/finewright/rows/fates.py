@@ -3,6 +3,7 @@
 What a row becomes depends on the row and the options alone, never on other rows, so that a file may be read
 as a whole or in slices, by anybody, with the same result."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,18 +14,18 @@ from finewright.rows.containers.found import Found, ReadRow, Unread, raw_of
 from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.parts import parts_of
 from finewright.rows.containers.rows import rows_of
-from finewright.rows.conversations import conversations_of
+from finewright.rows.conversations import Conversations, conversations_of
 from finewright.rows.formats.columns import places, renamed
 from finewright.rows.formats.native import Expected, Form, Native, place_of
 from finewright.rows.formats.table import family_named, fitting, meant_instead
 from finewright.rows.identity import named_anew
 from finewright.rows.messages import checked_tools
-from finewright.rows.notes import Json, RowNotes
+from finewright.rows.notes import Json, RowNotes, Turn
 from finewright.rows.shapes import form_of
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataType
 from finewright.schema.listing import Listing
-from finewright.schema.rows import Row
+from finewright.schema.rows import Row, RowKeys
 
 _MEDIA = ("images", "videos", "audios")
 
@@ -106,11 +107,14 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     if form:
         _refuse_media(data, notes)
         natives = list(form.convert(data, options.type, notes))
+    if any(native.columns.get("label", 0) is None for native in natives):
+        what = "null: the row is not rated, and learned as any other answer"
+        notes.warning("label", what, "write true or false, or leave the key out")
     if found.repairs:
         _say_repairs(found, natives, options, notes)
     if notes.has_error or not natives:
         return _dropped(found, options, form, notes)
-    made = [(native, _row(native, found, notes.problems)) for native in natives]
+    made = [(native, _row(native, found, options, notes.problems)) for native in natives]
     num_wrong = sum(row is None for _, row in made)
     return RowFate(
         found,
@@ -184,7 +188,9 @@ def _refuse_media(data: Json, notes: RowNotes) -> None:
             notes.error(key, what, "leave the row out, or say in words what is to be seen or heard")
 
 
-def _row(native: Native, origin: ReadRow, problems: list[Problem]) -> Row | None:
+def _row(
+    native: Native, origin: ReadRow, options: ReadOptions, problems: list[Problem]
+) -> Row | None:
     """The row, if it can be used; what is wrong with it is added to the problems."""
     notes = RowNotes(origin.file, origin.row)
     found = conversations_of(native.data, native.type, notes)
@@ -209,8 +215,23 @@ def _row(native: Native, origin: ReadRow, problems: list[Problem]) -> Row | None
             rejected=rejected,
             label=found.label,
             columns=native.columns,
+            keys=_keys(native, options.columns, found),
         )
     )
+
+
+def _keys(native: Native, columns: Mapping[str, str], found: Conversations) -> RowKeys:
+    if native.type == "messages" and not (native.places or columns):
+        return RowKeys()
+    named = places(columns)
+
+    def in_file(turns: Sequence[Turn] | None) -> tuple[str, ...]:
+        keys = (
+            f"{turn.key}.content" if turn.key.endswith("]") else turn.key for turn in turns or ()
+        )
+        return tuple(sys.intern(place_of(place_of(key, native.places), named)) for key in keys)
+
+    return RowKeys(in_file(found.turns), in_file(found.rejected))
 
 
 class RowFile(NamedTuple):
@@ -247,6 +268,13 @@ def fates_in(
         yield item if isinstance(item, Problem) else judge(item, options)
 
 
+class ColumnUse(NamedTuple):
+    """What a column of the file is taken for, and whether any row has it."""
+
+    ours: str
+    is_met: bool
+
+
 @dataclass(slots=True)
 class Tally:
     """What became of the rows so far: rows in = kept + dropped, each of these under one reason."""
@@ -256,6 +284,7 @@ class Tally:
     types: Counter[DataType] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
     listing: Listing = field(default_factory=Listing)
+    columns: dict[str, ColumnUse] = field(default_factory=dict)
 
     def add(self, item: RowFate | Problem) -> None:
         """Count one more row, or list what must be said of a file."""
@@ -269,6 +298,32 @@ class Tally:
             self.formats[item.form.family] += 1
         for problem in item.problems:
             self.listing.add(problem)
+        self.use_columns(item)
+
+    def use_columns(self, item: RowFate) -> None:
+        """Note which of the named columns the row has."""
+        data = item.origin.data if isinstance(item.origin, ReadRow) else {}
+        for ours, theirs in item.options.columns.items():
+            before = self.columns.get(theirs)
+            is_met = theirs in data or (before is not None and before.is_met)
+            self.columns[theirs] = ColumnUse(ours, is_met)
+
+    def unmet(self) -> list[Problem]:
+        """Named columns that no row has, where rows are kept all the same, in a form of their own."""
+        return [
+            Problem(
+                level="error",
+                key=theirs,
+                message=f"no row has this column, which is taken for `{use.ours}`",
+                hint="`finewright data show` lists the keys; leave the column out, or name one of them",
+            )
+            for theirs, use in self.columns.items()
+            if self.kept and not use.is_met
+        ]
+
+    def problems(self) -> tuple[Problem, ...]:
+        """All that is to be said of the rows."""
+        return (*self.listing.problems(), *self.unmet())
 
     def drop(self, reasons: Mapping[str, int]) -> None:
         """Of the kept rows so many do not go on, after all."""
@@ -282,6 +337,9 @@ class Tally:
         self.types.update(later.types)
         self.formats.update(later.formats)
         self.listing.join(later.listing)
+        for theirs, use in later.columns.items():
+            before = self.columns.get(theirs, use)
+            self.columns[theirs] = ColumnUse(use.ours, use.is_met or before.is_met)
 
     @property
     def rows_in(self) -> int:
@@ -300,6 +358,7 @@ class Tally:
             "types": dict(self.types),
             "formats": dict(self.formats),
             "listing": self.listing.to_json(),
+            "columns": self.columns,
         }
 
     @classmethod
@@ -311,6 +370,7 @@ class Tally:
             Counter(saved["types"]),
             Counter(saved["formats"]),
             Listing.from_json(saved["listing"]),
+            {theirs: ColumnUse(*use) for theirs, use in saved["columns"].items()},
         )
 
 

@@ -8,13 +8,16 @@ from finewright.schema.common import Model, Problem
 
 
 class FoundRows(Model):
-    """Something that was found in rows of a file, the words of the first of them, and all of them."""
+    """Something that was found in rows of a file, the words of the first of them, and all of them.
+
+    Of repeats `originals` has the earlier row of each, as FILE:ROW."""
 
     level: Literal["error", "warning", "info"]
     file: str
     key: str
     message: str
     rows: tuple[int, ...]
+    originals: tuple[str, ...] = ()
 
 
 class DataCheckReport(Model):

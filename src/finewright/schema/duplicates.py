@@ -6,6 +6,8 @@ from pydantic import Field
 
 from finewright.schema.common import Model, Problem, default
 
+_ALL_BUT = 0.9999
+
 DuplicateKind = Literal["exact", "near", "semantic"]
 LeakKind = Literal["same", "prompt", "near", "question", "template", "overlap"]
 
@@ -37,6 +39,26 @@ class DuplicatesSpec(Model):
         gt=0,
         le=1,
     )
+
+
+def likeness(share: float) -> str:
+    """`0.93`; of what is nearly the same as many digits as tell it from 1: `0.998`."""
+    digits = 2
+    while share < 1 and round(share, digits) >= 1:
+        digits += 1
+    return f"{share:.{digits}f}"
+
+
+def how_alike(kind: DuplicateKind, share: float) -> str:
+    """What is said in brackets after the row that is repeated; nothing of an exact repeat."""
+    if kind == "exact":
+        return ""
+    return f" ({likeness(share)} alike)" if share < 1 else " (the same words)"
+
+
+def stored_share(share: float) -> float:
+    """Four digits, of which those below 1 stay below 1."""
+    return round(share, 4) if share >= 1 else min(round(share, 4), _ALL_BUT)
 
 
 class DuplicateRow(Model):
@@ -71,7 +93,8 @@ class ContaminationReport(Model):
     `question` counts rows that ask nearly what is trained on, with whatever answer; `template` rows that
     are a training row with other values; `overlap` rows half of whose words stand in runs of `ngram` words
     that are trained on; `mean_share` is over all rows. `repeated` are the places (from 0) of the rows known
-    by any sign but `overlap`: they measure recall. It is None in a report that is older than the key.
+    by any sign but `overlap`: they measure recall. It is None in a report that is older than the key, and in
+    `data duplicates --json`, whose `examples` name these rows as their files count them, from 1.
     `examples` are all of them (in older reports the first of each kind)."""
 
     name: str
@@ -87,7 +110,8 @@ class ContaminationReport(Model):
 class DuplicatesReport(Model):
     """Rows in = rows kept + rows dropped. `found` counts rows that repeat an earlier one, by kind.
 
-    A group is a row and all that repeat it. `examples` are the first of each kind.
+    A group is a row and all that repeat it. `examples` are all of them (in reports of `prepare`, and in older
+    ones, the first of each kind).
     `out` is the file of the rows that go on, empty where none was asked for."""
 
     rows_in: int

@@ -1,6 +1,7 @@
 """A training row after the data door: a conversation, or two, and where it came from."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import takewhile
@@ -8,6 +9,14 @@ from typing import Any, Literal, NamedTuple
 
 Message = dict[str, Any]
 RowKind = Literal["conversation", "pair", "rated", "prompt"]
+_TURN = re.compile(r"(messages|rejected)\[([0-9]+)\](.*)", re.DOTALL)
+
+
+class RowKeys(NamedTuple):
+    """The keys in the row's file at which the texts of its turns stand; none where they are as in `Row`."""
+
+    messages: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +28,7 @@ class Row:
 
     A preference pair has its chosen conversation in `messages` and the other in `rejected`, both whole and
     with the same prompt. An unpaired one has a `label`: was it liked? A prompt alone has no answer that is
-    learned. `columns` are the row's other keys, for rewards.
+    learned. `columns` are the row's other keys, for rewards. `keys` are where its file has the texts.
 
     What is asked and what is answered is said here alone: `is_prompt`, `prompt` and `answer`."""
 
@@ -31,6 +40,7 @@ class Row:
     rejected: tuple[Message, ...] | None = None
     label: bool | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
+    keys: RowKeys = field(default=RowKeys(), compare=False, repr=False)
 
     @property
     def answers_at(self) -> tuple[int, ...]:
@@ -80,8 +90,20 @@ class Row:
         return self.answer_at is None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for a JSONL line."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """Plain data for a JSONL line, without `keys`."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
+
+    def key_in_file(self, key: str) -> str:
+        """What the row's file calls a key such as `messages[0].content` or `columns.meta`."""
+        turn = _TURN.fullmatch(key)
+        if not turn:
+            return key.removeprefix("columns.")
+        keys = self.keys.rejected if turn[1] == "rejected" else self.keys.messages
+        if int(turn[2]) >= len(keys):
+            return key
+        place = keys[int(turn[2])]
+        stem = place.removesuffix(".content")
+        return place if stem == place or turn[3] == ".content" else stem + turn[3]
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Row":
@@ -90,7 +112,8 @@ class Row:
             name: tuple(data[name]) if data.get(name) is not None else None
             for name in ("messages", "tools", "rejected")
         }
-        return Row(**{**data, **lists})
+        keys = RowKeys(*(tuple(side) for side in data.get("keys", ())))
+        return Row(**{**data, **lists, "keys": keys})
 
 
 def _is_said(turn: Message) -> bool:

@@ -53,6 +53,7 @@ def test_every_row_is_kept_or_rejected_with_its_reason(file: Path, made: Path) -
     assert sorted(path.name for path in made.iterdir()) == [
         "findings.jsonl",
         "rejected.jsonl",
+        "repeats.jsonl",
         "report.json",
         "rows.jsonl",
     ]
@@ -65,7 +66,12 @@ def test_the_rows_are_those_that_the_same_steps_keep_in_memory(file: Path, made:
     assert [row.id for row in again] == [row.id for row in expected.outcome.rows]
     report = json.loads((made / "report.json").read_text())
     assert report["duplicates"] == expected.report.found
-    assert report["examples"] == [example.model_dump() for example in expected.report.examples]
+    every = [example.model_dump() for example in expected.report.examples]
+    exact, near = ([each for each in every if each["kind"] == kind] for kind in ("exact", "near"))
+    assert report["examples"] == [*exact[:20], *near[:20]]
+    assert sorted(records(made / "repeats.jsonl"), key=lambda each: each["row"]) == sorted(
+        every, key=lambda each: each["row"]
+    )
     told = {
         (r["row"], r["why"][0]) for r in records(made / "rejected.jsonl") if "dup" in r["reason"]
     }

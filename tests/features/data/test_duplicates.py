@@ -93,3 +93,15 @@ def test_every_leak_is_listed(tmp_path: Path) -> None:
     one, other = write(tmp_path / "train.jsonl", *rows), write(tmp_path / "held.jsonl", *rows)
     (known,) = duplicates([one], against=[other]).contamination
     assert [leak.row for leak in known.examples] == list(range(1, 31))
+
+
+def test_every_repeat_is_listed_and_what_differs_is_never_shown_as_one(tmp_path: Path) -> None:
+    words = [f"word{i}" for i in range(400)]
+    near = (" ".join(words), " ".join(["other", *words[1:]]))
+    path = write(
+        tmp_path / "a.jsonl", *(("where is it", LONG),) * 40, *(("q", text) for text in near)
+    )
+    report = duplicates([path])
+    assert (report.found, len(report.examples)) == ({"exact": 39, "near": 1}, 40)
+    assert 0.99 < report.examples[-1].similarity < 1
+    assert "0.998" in text_of(report)

@@ -44,7 +44,7 @@ def test_planted_rows_are_told_of_by_every_reader(tmp_path: Path, reader: str) -
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     (tmp_path / "out").mkdir()
     found = {(p.row, p.key): p.message for p in READERS[reader](path, tmp_path / "out") if p.key}
-    assert "control tokens of ChatML" in found[2, "messages[1].content"]
-    assert "an HTML comment, which a reader does not see" in found[2, "messages[0].content"]
+    assert "control tokens of ChatML" in found[2, "completion"]
+    assert "an HTML comment, which a reader does not see" in found[2, "prompt"]
     undeclared = found[3, "messages[1].tool_calls[0].function.name"]
     assert "do not declare" in undeclared

@@ -70,7 +70,7 @@ def test_the_kinds_are_told_apart_and_the_first_stays() -> None:
         (4, "near_duplicate"),
     ]
     assert outcome.dropped[0].why == "repeats f.jsonl:1"
-    assert outcome.dropped[1].why == "repeats f.jsonl:1 (1.00 alike)"
+    assert outcome.dropped[1].why == "repeats f.jsonl:1 (the same words)"
     assert report.found == {"exact": 1, "near": 2}
     assert (report.groups, report.largest_group) == (1, 4)
     assert [problem.level for problem in outcome.problems] == ["info", "info"]

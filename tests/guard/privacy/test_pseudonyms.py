@@ -135,3 +135,21 @@ def test_a_digest_tells_repeats_under_one_key_alone() -> None:
     assert digest(KEY, "email", "A@b.io") == digest(KEY, "email", "a@b.io")
     assert digest(KEY, "email", "a@b.io") != digest(b"another key, as long", "email", "a@b.io")
     assert digest(KEY, "email", "a@b.io") != digest(KEY, "name", "a@b.io")
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        ("Hauptstraße 5, 10115 Berlin", r"[A-Z]\w+straße \d, \d{5} [A-Z]\w+"),
+        ("12 rue de la Paix, 75002 Paris", r"\d\d rue de la [A-Z]\w+, \d{5} [A-Z]\w+"),
+        (
+            "221B Baker Street, London NW1 6XE",
+            r"\d{3}[A-Z] [A-Z]\w+ Street, [A-Z]\w+ [A-Z]{2}\d \d[A-Z]{2}",
+        ),
+        ("P.O. Box 12, Springfield, IL 62701", r"P\.O\. Box \d\d, [A-Z]\w+, IL \d{5}"),
+    ],
+)
+def test_addresses_keep_their_form_and_are_found_again(value: str, form: str) -> None:
+    stand_in = NAMES.of("address", value)
+    assert re.fullmatch(form, stand_in)
+    assert [stand_in[s.start : s.end] for s in find(stand_in, {"address"})] == [stand_in]

@@ -41,7 +41,8 @@ def test_sheets_of_the_same_columns_are_one_table_and_others_are_named(tmp_path)
     found = read_rows(path)
     assert [(row.row, row.data["prompt"]) for row in found.rows] == [(2, "Q"), (4, "Q2")]
     assert [(p.level, p.message) for p in found.problems] == [
-        ("warning", "sheets with other columns are not read: notes")
+        ("info", "sheet june: its row 1 is row 3 here"),
+        ("warning", "sheets with other columns are not read: notes"),
     ]
 
 

@@ -28,6 +28,7 @@ from finewright.data.scale.workspace import Workspace, plan_of
 from finewright.data.scale.write import (
     FINDINGS,
     REJECTED,
+    REPEATS,
     ROWS,
     Joined,
     artifacts,
@@ -202,7 +203,7 @@ def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> Prep
         found=found,
         problems=(
             *order.noted,
-            *rows.listing.problems(),
+            *rows.problems(),
             *tally.warnings.problems(),
             *_of_repeats(joined.repeats, order.spec.duplicates),
             *_finding_problems(found, order.spec),
@@ -238,7 +239,7 @@ def _of_repeats(repeats: Repeats, spec: DuplicatesSpec) -> Iterator[Problem]:
         hint = f"{REJECTED} has each, and the row that it is like"
         yield Problem(level="info", message=f"{what}: left out", hint=hint)
     else:
-        hint = "--near drop leaves them out"
+        hint = f"{REPEATS} has each, and the row that it is like; --near drop leaves them out"
         yield Problem(level="info", message=f"{what}, and stay in {ROWS}", hint=hint)
 
 

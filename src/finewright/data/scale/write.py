@@ -12,13 +12,19 @@ import numpy as np
 from finewright.data.scale.chunk import reject
 from finewright.data.scale.columns import Columns, place_of
 from finewright.data.scale.repeats import Repeats
-from finewright.guard.duplicates.find import MOST_SHOWN, REASONS
+from finewright.guard.duplicates.find import REASONS
 from finewright.schema.common import Artifact
-from finewright.schema.duplicates import DuplicateRow
+from finewright.schema.duplicates import DuplicateRow, how_alike, stored_share
 from finewright.store.atomic import os_errors, sha256_file
 
-ROWS, REJECTED, FINDINGS = "rows.jsonl", "rejected.jsonl", "findings.jsonl"
-_KINDS = {ROWS: "rows", REJECTED: "rejected rows", FINDINGS: "findings"}
+ROWS, REJECTED, FINDINGS, REPEATS = (
+    "rows.jsonl",
+    "rejected.jsonl",
+    "findings.jsonl",
+    "repeats.jsonl",
+)
+_MOST_SHOWN = 20
+_KINDS = {ROWS: "rows", REJECTED: "rejected rows", FINDINGS: "findings", REPEATS: "repeats"}
 
 
 class Joined(NamedTuple):
@@ -31,14 +37,17 @@ class Joined(NamedTuple):
 
 
 def write_files(joined: Joined, out: Path) -> Counter[str]:
-    """Write the three files to `out`, chunk after chunk, and count what was left out as a repeat."""
+    """Write the four files to `out`, chunk after chunk, and count what was left out as a repeat."""
     dropped: Counter[str] = Counter()
     with (
         os_errors(out),
         _open(out, ROWS) as rows,
         _open(out, REJECTED) as rejected,
         _open(out, FINDINGS) as findings,
+        _open(out, REPEATS) as repeats,
     ):
+        for i in range(len(joined.repeats.rows)):
+            repeats.write(f"{json.dumps(_example(joined, i).model_dump())}\n".encode())
         for number, path in enumerate(joined.chunks):
             with np.load(path) as chunk:
                 findings.write(chunk["findings"].tobytes())
@@ -52,28 +61,33 @@ def write_files(joined: Joined, out: Path) -> Counter[str]:
                     rejected.write(record)
                 else:
                     rows.write(line + b"\n")
-        for file in (rows, rejected, findings):
+        for file in (rows, rejected, findings, repeats):
             file.flush()
             os.fsync(file.fileno())
     return dropped
 
 
 def examples(joined: Joined) -> Iterator[DuplicateRow]:
-    """The first repeats of each kind."""
+    """The first repeats of each kind; REPEATS has all."""
     repeats = joined.repeats
     for flag in (True, False):
-        for i in np.flatnonzero(repeats.is_exact == flag)[:MOST_SHOWN].tolist():
-            file, row = _place(joined, int(repeats.rows[i]))
-            of_file, of_row = _place(joined, int(repeats.of[i]))
-            yield DuplicateRow(
-                kind=repeats.kind(i),
-                file=file,
-                row=row,
-                of_file=of_file,
-                of_row=of_row,
-                similarity=round(float(repeats.similarity[i]), 4),
-                dropped=bool(repeats.dropped[i]),
-            )
+        for i in np.flatnonzero(repeats.is_exact == flag)[:_MOST_SHOWN].tolist():
+            yield _example(joined, i)
+
+
+def _example(joined: Joined, i: int) -> DuplicateRow:
+    repeats = joined.repeats
+    file, row = _place(joined, int(repeats.rows[i]))
+    of_file, of_row = _place(joined, int(repeats.of[i]))
+    return DuplicateRow(
+        kind=repeats.kind(i),
+        file=file,
+        row=row,
+        of_file=of_file,
+        of_row=of_row,
+        similarity=stored_share(float(repeats.similarity[i])),
+        dropped=bool(repeats.dropped[i]),
+    )
 
 
 def artifacts(out: Path) -> tuple[Artifact, ...]:
@@ -105,7 +119,7 @@ def _repeat(joined: Joined, i: int, line: bytes) -> tuple[str, bytes]:
     repeats = joined.repeats
     file, row = _place(joined, int(repeats.rows[i]))
     of_file, of_row = _place(joined, int(repeats.of[i]))
-    much = "" if repeats.is_exact[i] else f" ({repeats.similarity[i]:.2f} alike)"
+    much = how_alike(repeats.kind(i), float(repeats.similarity[i]))
     reason = REASONS[repeats.kind(i)]
     head = json.dumps(
         reject(file, row, reason, [f"repeats {of_file}:{of_row}{much}"]), ensure_ascii=False

@@ -56,7 +56,9 @@ def duplicates(
             "rows_in": tally.rows_in,
             "rows_kept": len(kept),
             "rows_dropped": dict(tally.dropped),
-            "contamination": tuple(found.report for found in measured),
+            "contamination": tuple(
+                found.report.model_copy(update={"repeated": None}) for found in measured
+            ),
             "out": "" if out is None else str(out),
             "problems": (*of_files, *report.problems, *known),
         }

@@ -14,6 +14,14 @@ from finewright.schema.raft import RaftReport
 _SUBJECT = "data"
 _NO_TEXT = "none gives text, so nothing was written"
 _PLACES = ("id", "file", "row")
+_MENDS = {
+    "roles": "with a role's usual name",
+    "null_content": "with empty text for the null content of a call",
+    "arguments": "with arguments as JSON text",
+    "weight": "with 0 or 1 for another weight",
+    "empty_turns": "without empty last turns",
+    "label": "with true or false for a label in quotes",
+}
 _LONGEST_VALUE = 300
 _RAFT_KINDS = {
     "with_gold": "the answer's passage is there, and quoted",
@@ -60,7 +68,7 @@ def fix_page(report: FixReport) -> Page:
         )
     rejected = f"{_counts('rejected', report.rows_rejected)}: {report.rejected}"
     about = (
-        _counts("rows", report.mends),
+        _counts("rows", {_MENDS.get(name, name): n for name, n in report.mends.items()}),
         _counts("files", report.file_mends),
         rejected if report.rejected else "",
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from finewright.report.blocks import Block, Page, Table, Text, lines, section
 from finewright.report.cells import counted, named_counts, share
-from finewright.schema.duplicates import ContaminationReport, DuplicatesReport
+from finewright.schema.duplicates import ContaminationReport, DuplicatesReport, likeness
 from finewright.schema.poison import EvidenceRow, PoisonFinding, PoisonReport
 from finewright.schema.privacy import PrivacyReport
 from finewright.schema.scale import PrepareReport
@@ -129,7 +129,7 @@ def _kept(report: DuplicatesReport | PrepareReport) -> str:
 
 def _repeats(report: DuplicatesReport) -> Iterator[Block]:
     rows = [
-        (e.kind, f"{e.file}:{e.row}", f"{e.of_file}:{e.of_row}", f"{e.similarity:.2f}")
+        (e.kind, f"{e.file}:{e.row}", f"{e.of_file}:{e.of_row}", likeness(e.similarity))
         for e in report.examples[:_MOST_SHOWN]
     ]
     yield Table(("kind", "row", "repeats", "alike"), rows)
@@ -149,7 +149,7 @@ def _contamination(report: ContaminationReport) -> Iterator[Block]:
             e.kind,
             f"{e.file}:{e.row}",
             f"{e.of_file}:{e.of_row}",
-            f"{e.share:.2f}",
+            likeness(e.share),
             next(iter(e.ngrams), ""),
         )
         for e in report.examples[:_MOST_SHOWN]

@@ -11,7 +11,7 @@ from finewright.report.of_provenance import licences_table, sources_table
 from finewright.report.text import problem_line
 from finewright.report.visible import cut
 from finewright.schema.common import Problem, RowCounts
-from finewright.schema.duplicates import DuplicatesReport
+from finewright.schema.duplicates import DuplicatesReport, likeness
 from finewright.schema.poison import PoisonFinding, PoisonReport
 from finewright.schema.privacy import PrivacyReport
 from finewright.schema.provenance import CardLicence, CardSource, LedgerEntry
@@ -107,7 +107,7 @@ def duplicates_section(report: DuplicatesReport, says: Says) -> Section:
     figure = _of_bars("Rows that repeat an earlier one", about, report.rows_in, bars)
     entries: list[Block] = [
         _quoted(
-            f"{e.file}:{e.row} repeats {e.of_file}:{e.of_row} ({e.kind}, {e.similarity:.2f})"
+            f"{e.file}:{e.row} repeats {e.of_file}:{e.of_row} ({e.kind}, {likeness(e.similarity)})"
             f"{', dropped' if e.dropped else ''}",
             _ref(e.file, e.row),
             says,

@@ -50,7 +50,7 @@ def usable_rows(
 
 def said_of(path: Path, tally: Tally) -> tuple[Problem, ...]:
     """What must be said of the path; the last says how many rows no check could look at."""
-    problems = tally.listing.problems()
+    problems = tally.problems()
     num = tally.dropped.total()
     if not num:
         return problems
@@ -68,7 +68,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
 
 
 def _nothing(path: Path, tally: Tally) -> DataError:
-    errors = [problem for problem in tally.listing.problems() if problem.level == "error"]
+    errors = [problem for problem in tally.problems() if problem.level == "error"]
     file = _printed(path)
     if num := tally.rows_in:
         which = f": {errors[0].line()}" if errors else ""

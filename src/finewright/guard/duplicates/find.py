@@ -13,10 +13,10 @@ from finewright.schema.duplicates import (
     DuplicateRow,
     DuplicatesReport,
     DuplicatesSpec,
+    how_alike,
+    stored_share,
 )
 from finewright.schema.rows import Row
-
-MOST_SHOWN = 20
 
 REASONS: Mapping[DuplicateKind, str] = {
     "exact": "duplicate",
@@ -118,7 +118,7 @@ def _root(found: Mapping[int, Repeat], i: int) -> int:
 
 def _why(rows: Sequence[Row], repeat: Repeat) -> str:
     first = rows[repeat.of]
-    much = "" if repeat.kind == "exact" else f" ({repeat.similarity:.2f} alike)"
+    much = how_alike(repeat.kind, repeat.similarity)
     return f"repeats {first.file}:{first.row}{much}"
 
 
@@ -160,7 +160,7 @@ def _examples(
 ) -> Iterator[DuplicateRow]:
     for kind in REASONS:
         alike = [(i, repeat) for i, repeat in found.items() if repeat.kind == kind]
-        for i, repeat in alike[:MOST_SHOWN]:
+        for i, repeat in alike:
             first = rows[repeat.of]
             yield DuplicateRow(
                 kind=repeat.kind,
@@ -168,6 +168,6 @@ def _examples(
                 row=rows[i].row,
                 of_file=first.file,
                 of_row=first.row,
-                similarity=round(repeat.similarity, 4),
+                similarity=stored_share(repeat.similarity),
                 dropped=i in dropped,
             )

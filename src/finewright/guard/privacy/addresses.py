@@ -18,23 +18,23 @@ _UPPER = r"[^\W\d_a-zà-öø-ÿ]"
 # Without hyphens, where these part words: one reading of a run of them, not thousands.
 _PLAIN = rf"{_UPPER}[^\W\d_]*(?:['\u2019.][^\W\d_]+)*"
 _CAPITAL = rf"{_UPPER}[^\W\d_]*(?:['\u2019.-][^\W\d_]+)*"
-_UNIT = (
+UNITS = (
     r"(?:Apt|Suite|Unit|Flat|Studio|Room|Floor|Piso|Apartamento|Puerta|Appartamento|Wohnung|Box|Appt"
     r"|Apartment)"
 )
 # Each pattern begins with one class of characters or with literals: so a search skips what cannot begin one.
 _NUMBER_AFTER = r" [0-9]{1,4} ?[a-zA-Z]?\b(?:/[0-9]+)?"
-_JOINED = re.compile(
-    rf"{_UPPER}[^\W\d_]*(?:-[^\W\d_]+)*"
+STREET_ENDS = (
     r"(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|ufer|damm|steig|hof|laan|straat|gracht|plein|kade|dijk"
     r"|pad|singel|baan|dreef|gatan|vägen|gränd|gränden|stigen|torget|gata|gate|gaten|gade|vej|vejen|vegen|veien"
-    rf"|katu|kuja|tie|polku|brücke|wall|graben|stígur|braut|utca|str){_NUMBER_AFTER}"
+    r"|katu|kuja|tie|polku|brücke|wall|graben|stígur|braut|utca|str)"
 )
+_JOINED = re.compile(rf"{_UPPER}[^\W\d_]*(?:-[^\W\d_]+)*{STREET_ENDS}{_NUMBER_AFTER}")
 _APART = re.compile(
     rf"{_PLAIN}[ -](?:{_PLAIN}[ -]){{0,2}}(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ring|Ufer|Damm)"
     rf"{_NUMBER_AFTER}"
 )
-_ROMANCE_WORD = (
+ROMANCE_WORDS = (
     r"(?:Calle|C/|Avenida|Avda\.?|Av\.|Plaza|Paseo|Pasaje|Ronda|Camino|Glorieta|Rambla|Callejón|Cañada|Acceso"
     r"|Alameda|Cuesta|Pasadizo|Urbanización|Vial|Via|Viale|Piazza|Corso|Strada|Vicolo|Largo|Contrada|Canale"
     r"|Borgo|Rotonda|Stretto|Incrocio|Rue|rue|Avenue|avenue|Boulevard|boulevard|Chemin|chemin|Place|place|Impasse|impasse|Allée|Rua"
@@ -42,7 +42,7 @@ _ROMANCE_WORD = (
 )
 _OF = r"(?: (?:de|del|della|dei|di|du|des|la|el|los|las|le|do|da|dos|das)){0,3}(?: [dl]['\u2019])?"
 _ROMANCE = re.compile(
-    rf"{_ROMANCE_WORD}{_OF} ?"
+    rf"{ROMANCE_WORDS}{_OF} ?"
     rf"{_CAPITAL}(?:(?: (?:de|del|di|du|y|i|da|do|das|dos|ao))? {_CAPITAL}){{0,3}}"
     r"(?:,? ?(?:[0-9]{1,4}(?:/[0-9]+)?(?![0-9])|S/N))?"
 )
@@ -63,7 +63,7 @@ _TOWN = (
     r"{0,3}(?: \([A-Z]{2}\))?"
 )
 _NEXT = re.compile(
-    rf"(?:,\s{{0,6}}|\s{{1,6}}|\s?\n[>? ]{{1,6}})(?:{_UNIT}\.? ?\w+(?: ?[A-Z0-9]\b)?"
+    rf"(?:,\s{{0,6}}|\s{{1,6}}|\s?\n[>? ]{{1,6}})(?:{UNITS}\.? ?\w+(?: ?[A-Z0-9]\b)?"
     rf"|(?P<code>{_CODE})(?P<of_code> {_TOWN})?|(?P<town>{_TOWN})(?: (?P<town_code>{_CODE}))?)"
 )
 _MOST_SEGMENTS, _LONGEST_TAIL = 6, 40
@@ -99,7 +99,7 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
 
 
 # A number or a unit before the street: `12 bis, rue ...`, `Apt. 5, 12 Main Street`.
-_LEAD = re.compile(rf"(?:(?<!\w)[0-9]{{1,4}}(?: ?bis| ?ter)?,? |{_UNIT}\.? \w+,?\s+)$")
+_LEAD = re.compile(rf"(?:(?<!\w)[0-9]{{1,4}}(?: ?bis| ?ter)?,? |{UNITS}\.? \w+,?\s+)$")
 _LONGEST_LEAD = 24
 
 
@@ -117,8 +117,8 @@ def _english() -> tuple[re.Pattern[str], ...]:
             r"[0-9]{1,5}[A-Za-z]?,? "
             rf"(?:[0-9]{{1,3}}(?:st|nd|rd|th) |(?:{_CAPITAL}\.? ){{1,4}})(?:{suffix})\b\.?"
         ),
-        re.compile(rf"[0-9]{{1,5}}(?:/[0-9]+)? (?:{_CAPITAL}\s){{1,4}}\s?{_UNIT}\.? [0-9]+"),
-        re.compile(rf"{_UNIT}\.? [0-9]+\w*,?\s+(?:{_CAPITAL} ){{1,4}}(?:{suffix})\b"),
+        re.compile(rf"[0-9]{{1,5}}(?:/[0-9]+)? (?:{_CAPITAL}\s){{1,4}}\s?{UNITS}\.? [0-9]+"),
+        re.compile(rf"{UNITS}\.? [0-9]+\w*,?\s+(?:{_CAPITAL} ){{1,4}}(?:{suffix})\b"),
     )
 
 

@@ -3,6 +3,7 @@
 Covered: the texts of `data.texts.passages`. Not covered: keys of objects, numbers outside of strings in
 columns and arguments that are objects, names of speakers, the descriptions of tools."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -40,6 +41,9 @@ from finewright.schema.rows import Row, RowText
 _CHANGES = ("redact", "pseudonymise")
 _ARGUMENTS = ".function.arguments"
 _LONG_SECRET, _MIXED_SECRET = 16, 8
+# The last name of a value in a call's arguments or in a column.
+_NAME = re.compile(r"(?:\.arguments\.|^columns\.)(?:.*\.)?([A-Za-z][A-Za-z_-]{1,40})$", re.DOTALL)
+_LONGEST_NAMED = 200
 
 
 def _is_no_word(secret: str) -> bool:
@@ -118,7 +122,7 @@ class _Rules:
         found: list[_Found] = []
 
         def change(key: str, value: str) -> str:
-            out = self._replaced(value, finder, lead)
+            out = self._named(key, value, finder, lead) or self._replaced(value, finder, lead)
             if out is None:
                 return value
             found.append(_Found(key, value, out.places))
@@ -129,6 +133,27 @@ class _Rules:
         if new is None:
             new = change(passage.key, passage.text)
         return _Text(passage.text, new, tuple(found)) if found else None
+
+    def _named(self, key: str, value: str, finder: Finder | None, lead: str) -> Replaced | None:
+        """What is found in a short value of a call or a column together with its name, as in
+        `password: "..."`."""
+        name = _NAME.search(key)
+        if not name or len(value) > _LONGEST_NAMED:
+            return None
+        before = f'{name[1]}: "'
+        out = self._replaced(f'{before}{value}"', finder, lead)
+        start, end = len(before), len(before) + len(value)
+        if out is None or any(p.span.start < start or p.span.end > end for p in out.places):
+            return None
+        places = tuple(
+            ReplacedSpan(
+                p.span._replace(start=p.span.start - start, end=p.span.end - start),
+                p.start - start,
+                p.end - start,
+            )
+            for p in out.places
+        )
+        return Replaced(out.text[start:-1], places)
 
     def _replaced(self, text: str, finder: Finder | None, lead: str) -> Replaced | None:
         spans = find(text, self.types, finder, lead)
@@ -224,7 +249,7 @@ def _why(texts: Sequence[_Text], rules: _Rules) -> str:
 
 def _findings(row: Row, at: _Found, rules: _Rules, reason: str) -> Iterator[PrivacyFinding]:
     # A key of an object may itself be an address or a token.
-    key = redacted(at.key, known_types())
+    key = redacted(row.key_in_file(at.key), known_types())
     for place in at.places:
         span = place.span
         value = at.text[span.start : span.end]

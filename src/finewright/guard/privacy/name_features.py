@@ -19,6 +19,7 @@ TITLES = frozenset({
     "dhr", "mevr", "mevrouw", "meneer", "pan", "pani", "panu", "senhor", "senhora", "hr", "fru", "fr",
 })  # fmt: skip
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W\d_]+)*|\n|[^\w\s]")
+_CONTRACTED = re.compile("['\u2019](?:m|ll|ve|re|d|t)$")
 _POSSESSIVE = ("'s", "\u2019s")
 _SHORT, _LONG = 3, 8
 
@@ -85,7 +86,8 @@ def flags_of(lower: str) -> str:
         flags = "".join(flag for flag in "gspc" if all(flag in part for part in parts))
     else:
         flags = ""
-    return flags + "n" if lower in listed("not_names") else flags
+    is_never = lower in listed("not_names") or _CONTRACTED.search(lower)
+    return flags + "n" if is_never else flags
 
 
 @cache

@@ -30,6 +30,8 @@ _COMPANY = re.compile(
     r"|avenue)\b",
     re.IGNORECASE,
 )
+# Adverbs and peoples, where no list has the word as a name: Certainly, Mexicans.
+_NO_PERSON = re.compile("(?:[a-z]{3}ly|[a-z]{2}ans)$")
 # Where the first word of a name, and where one beside it, is sure enough: chosen on the tickets of `DEV`.
 _FIRST, _BESIDE = 0.5, 0.15
 _MOST_WORDS, _SURE = 8, 0.89
@@ -61,7 +63,7 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     in_german = is_german(words)
     last = 0
     for at, first in chances.items():
-        if at < last or first < _BESIDE:
+        if at < last or first < _BESIDE or _begins_none(words, at):
             continue
         last = _end_of_name(scan.text, words, chances, at)
         chance = 1 - math.prod(1 - chances.get(place, 0.0) for place in range(at, last))
@@ -75,6 +77,11 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
         if chance >= _FIRST and not is_other:
             confidence = round(min(_SURE, chance), 2)
             yield PersonalSpan(words.starts[at], stop, "name", confidence, "a name to the tagger")
+
+
+def _begins_none(words: SplitWords, at: int) -> bool:
+    """Is the word never a name, and not listed as one either: the Okay of "Okay Anna"?"""
+    return words.kind(at).endswith("n") and not {"g", "s"} & set(words.kind(at))
 
 
 def _is_listed_pair(words: SplitWords, first: int) -> bool:
@@ -99,8 +106,10 @@ def _is_other(words: SplitWords, first: int, last: int) -> bool:
     if last - first > 1:
         return False
     kind = words.kind(first)
-    is_abbreviation = words.texts[first].isupper() and not {"g", "s"} & set(kind)
-    return kind.endswith("n") or is_abbreviation
+    is_listed = bool({"g", "s"} & set(kind))
+    is_abbreviation = words.texts[first].isupper() and not is_listed
+    is_no_person = not is_listed and _NO_PERSON.search(words.lower(first))
+    return kind.endswith("n") or is_abbreviation or bool(is_no_person)
 
 
 def _is_number_beside(words: SplitWords, first: int) -> bool:

@@ -13,7 +13,7 @@ import random
 import re
 from functools import cache
 
-from finewright.guard.privacy import banking, births, national_ids, phones
+from finewright.guard.privacy import addresses, banking, births, national_ids, phones
 from finewright.guard.privacy.checksums import luhn, mod_97_10
 from finewright.guard.privacy.find import recognisers
 from finewright.guard.privacy.gazetteer import ListName, listed
@@ -229,9 +229,35 @@ def _url(value: str, draw: Draw) -> str:
     return f"{scheme}{mark}{'' if mark else 'www.'}example.org/{draw.randrange(16**10):010x}"
 
 
-def _address(_: str, draw: Draw) -> str:
-    street, town = draw.choice(_STREETS), draw.choice(_TOWNS)
-    return f"{draw.randrange(1, 200)} {street} Street, {town}, {draw.randrange(10**4, 10**5)}"
+def _undotted(pattern: str) -> str:
+    return pattern.replace(r"\.?", "").replace(r"\.", "")
+
+
+_WORD = re.compile(r"[^\W_]+")
+_STAYS = re.compile(
+    rf"{_undotted(addresses.ROMANCE_WORDS)}|{addresses.UNITS}|Stra(?:ß|ss)e|Str|Weg|Platz|Allee|Gasse|Ring"
+    r"|Ufer|Damm|Postfach|Apartado|Postbus|Box|[A-Z]{1,2}"
+)
+_STREET_END = re.compile(rf"(?<=\w){_undotted(addresses.STREET_ENDS)}$")
+
+
+def _address(value: str, draw: Draw) -> str:
+    """The same form with other numbers and names; what says street, box or state stays, and small words."""
+    return _WORD.sub(lambda word: _address_word(word[0], draw), value)
+
+
+def _address_word(word: str, draw: Draw) -> str:
+    if word.isdigit():
+        return draw.choice("123456789") + _similar(word[1:], draw)
+    if any(character.isdigit() for character in word):
+        return _similar(word, draw)
+    is_kept = _STAYS.fullmatch(word) or word.lower() in listed("street_words")
+    if is_kept or word[0].islower():
+        return word
+    if end := _STREET_END.search(word):
+        return draw.choice(_STREETS) + end[0]
+    name = draw.choice(_TOWNS)
+    return name.upper() if word.isupper() else name
 
 
 _STREETS = (

@@ -42,10 +42,10 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
                     if header and columns != header:
                         left_out.append(sheet.title)
                         break
-                    header = columns
-                    if wrong := header_problem(file, header):
-                        yield wrong
+                    yield from _noted_of(file, sheet.title, columns, offset if header else None)
+                    if header_problem(file, columns):
                         return
+                    header = columns
                     continue
                 if empty := formulas.get((sheet.title, number)):
                     yield Unread(_never_computed(file, offset + number, empty))
@@ -58,6 +58,16 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
     if left_out:
         what = f"sheets with other columns are not read: {', '.join(left_out)}"
         yield said(file, what, _ONE_TABLE, level="warning")
+
+
+def _noted_of(
+    file: str, title: str, columns: Sequence[str], offset: int | None
+) -> Iterator[Problem]:
+    """What is wrong with the header; of a further sheet, from where on its rows are counted."""
+    if offset is not None:
+        yield said(file, f"sheet {title}: its row 1 is row {offset + 1} here", level="info")
+    elif wrong := header_problem(file, columns):
+        yield wrong
 
 
 def _opened(path: Path) -> Any:  # Any: openpyxl has no types for us

@@ -1,0 +1,1 @@
+"""Rows in the forms that the peers read, and scripts that have the peers' own code convert them."""

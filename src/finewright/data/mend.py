@@ -20,13 +20,13 @@ from finewright.rows.containers.write import jsonl_at
 from finewright.rows.fates import (
     ReadOptions,
     RowFate,
-    Tally,
     fate_of,
     fates_in,
     files_of,
 )
 from finewright.rows.formats.columns import renamed
 from finewright.rows.notes import Json, RowNotes
+from finewright.rows.tally import Tally
 from finewright.rows.user_rows import to_user_json
 from finewright.schema.common import Problem
 from finewright.schema.data import DataType
@@ -156,10 +156,7 @@ def fix_rows(
             else:
                 fixing.file(file.part, file.options)
     tally = fixing.tally
-    for problem in fixing.every.add_later(fixing.warnings, fixing.repeats):
-        fixing.tell(problem)
-    for problem in tally.unmet():
-        say(problem)
+    fixing.end()
     for key, target in outs.items():
         if key not in fixing.written:
             target.unlink()
@@ -236,6 +233,13 @@ class _Fixing:
         """List what must be said, and say it."""
         self.tally.add(problem)
         self.say(problem)
+
+    def end(self) -> None:
+        """Say what is known after the last row."""
+        for problem in self.every.add_later(self.warnings, self.repeats):
+            self.tell(problem)
+        for problem in self.tally.unmet():
+            self.say(problem)
 
     def file(self, part: StatedFile, options: ReadOptions) -> None:
         self.file_mends.update(_of_file(part))

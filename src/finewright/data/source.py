@@ -14,7 +14,6 @@ from finewright.rows.fates import (
     ReadOptions,
     RowFate,
     RowFile,
-    Tally,
     UsableRows,
     fates_in,
     files_of,
@@ -22,6 +21,7 @@ from finewright.rows.fates import (
 )
 from finewright.rows.formats.table import family_named
 from finewright.rows.notes import Json
+from finewright.rows.tally import Tally
 from finewright.schema.common import Problem, Source
 from finewright.schema.data import DataSpec, SourceSpec
 from finewright.schema.rows import Row

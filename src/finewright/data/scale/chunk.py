@@ -25,9 +25,13 @@ from finewright.guard.duplicates.minhash import (
 from finewright.guard.duplicates.words import Wordings, wordings
 from finewright.guard.privacy.apply import apply
 from finewright.rows.containers.found import ReadRow
-from finewright.rows.fates import RowFate, Tally, UsableRows
+from finewright.rows.fates import (
+    RowFate,
+    UsableRows,
+)
 from finewright.rows.notes import Json
 from finewright.rows.outcome import Dropped
+from finewright.rows.tally import Tally
 from finewright.rows.user_rows import to_user_json
 from finewright.schema.privacy import FoundType, PrivacyFinding
 from finewright.schema.rows import Row

@@ -8,7 +8,10 @@ from finewright.data.contamination import contamination
 from finewright.data.decontaminate import without_leaks
 from finewright.features.data.rows import said_of, usable_rows, write_rows
 from finewright.guard.duplicates.find import find
-from finewright.rows.fates import ReadOptions, Tally
+from finewright.rows.fates import (
+    ReadOptions,
+)
+from finewright.rows.tally import Tally
 from finewright.schema.duplicates import DuplicatesReport, DuplicatesSpec
 from finewright.workbench.outputs import check_outputs
 

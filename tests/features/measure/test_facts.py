@@ -54,6 +54,9 @@ def test_an_answer_gives_a_number_however_it_is_written():
     assert not says("$120", "$1,200")
     assert says("use `open_vault` here", "`open_vault`")
     assert not says("use open_vaults", "`open_vault`")
+    assert not says("use `erc20Mint` of 20", "`erc20Burn`")
+    assert not says("in v25", "$25.00")
+    assert says("(25kg)", "25")
 
 
 def test_a_fact_is_changed_in_every_gold_document_and_nowhere_else():

@@ -16,6 +16,8 @@ _NUMBER = r"(?P<sign>[$€£]?)(?P<digits>\d+(?:,\d{3})*(?:\.\d+)?)(?P<share>%?)
 _FACT = re.compile(
     rf"(?<![\w$€£])(?<!\d[.,]){_NUMBER}(?![\w%])(?![.,]\d)|`(?P<name>[^`\s]{{2,60}})`"
 )
+_ALONE = re.compile(r"(?<!\w)(?<!\d[.,])\d+(?:,\d{3})*(?:\.\d+)?")
+_NAME_MARK = "`"
 _FEWEST_DIGITS = 2
 
 
@@ -61,12 +63,13 @@ def stands(value: str, text: str) -> bool:
 
 
 def says(answer: str, value: str) -> bool:
-    """Does an answer give the value? A number counts however it is written: $200 is $200.00."""
+    """Does an answer give the value? A number counts however it is written, $200 is $200.00; a name, and a
+    number within one, does not."""
     if stands(value, answer):
         return True
-    wanted = _amount(value)
+    wanted = None if value.startswith(_NAME_MARK) else _amount(value)
     return wanted is not None and any(
-        _amount(found[0]) == wanted for found in re.finditer(r"\d+(?:,\d{3})*(?:\.\d+)?", answer)
+        _amount(found[0]) == wanted for found in _ALONE.finditer(answer)
     )
 
 

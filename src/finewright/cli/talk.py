@@ -82,6 +82,11 @@ def _converse(conversations: Sequence[_Conversation], manner: Manner) -> None:
             _ask(conversations, line, manner)
 
 
+def _system(conversation: _Conversation) -> str:
+    prompt = conversation.opening[0]["content"] if conversation.opening else ""
+    return f"{prompt or 'no system prompt'}\n"
+
+
 def _obey(conversations: Sequence[_Conversation], line: str) -> str:
     """Do what a line that begins with / says; what is to be shown. Raises FinewrightError."""
     command, _, rest = line.partition(" ")
@@ -93,8 +98,7 @@ def _obey(conversations: Sequence[_Conversation], line: str) -> str:
     if command == "/save" and rest:
         return _save(conversations, Path(rest).expanduser())
     if command == "/system" and not rest:
-        prompts = [each.opening[0]["content"] if each.opening else "" for each in conversations]
-        return "".join(f"{prompt or 'no system prompt'}\n" for prompt in dict.fromkeys(prompts))
+        return "".join(dict.fromkeys(map(_system, conversations)))
     if command in ("/reset", "/system"):
         for each in conversations:
             each.begin(rest or None)

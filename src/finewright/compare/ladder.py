@@ -101,7 +101,12 @@ def verdict(
         nearest = min(found, key=lambda duel: duel.difference.value)
         said = f"{best.system} wins: {worded(best)}, {_gap(nearest)}."
         return LadderVerdict(best.system, best.system, said)
-    alike = [duel for duel in found if not duel.is_significant]
+    return _undecided(best, [duel for duel in found if not duel.is_significant], burdens, options)
+
+
+def _undecided(
+    best: Score, alike: Sequence[Duel], burdens: Mapping[str, Burden], options: ScoreOptions
+) -> LadderVerdict:
     names = [best.system, *(duel.difference.against for duel in alike)]
     choice, why = _cheapest({name: burdens[name] for name in names}, options)
     between = f"{', '.join(names[:-1])} and {names[-1]}"

@@ -35,14 +35,16 @@ def time_in_turns(
     What is put before a question counts, loading a model does not. `on_turn` is told who has answered how
     many of how many, and may raise to stop."""
     how = digest("one at a time", max_new_tokens)
-    keys = {s.name: [AnswerKey(s.key, digest(row.to_json()), how) for row in rows] for s in systems}
+    digests = [digest(row.to_json()) for row in rows]
+    keys = {system.name: [AnswerKey(system.key, row, how) for row in digests] for system in systems}
     for turn in range(_TURNS):
+        places = range(turn, len(rows), _TURNS)
         for system in systems if turn % 2 == 0 else systems[::-1]:
             of = keys[system.name]
-            places = [i for i in range(turn, len(rows), _TURNS) if of[i] not in log]
-            if places:
-                found = _timed(system, [rows[i] for i in places], max_new_tokens)
-                log.add(zip((of[i] for i in places), found, strict=True))
+            missing = [i for i in places if of[i] not in log]
+            if missing:
+                found = _timed(system, [rows[i] for i in missing], max_new_tokens)
+                log.add(zip((of[i] for i in missing), found, strict=True))
                 on_turn(system.name, sum(key in log for key in of), len(rows))
     return {name: [log[key] for key in of] for name, of in keys.items()}
 

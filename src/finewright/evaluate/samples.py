@@ -55,23 +55,23 @@ def recorded_calls(answer: Answer) -> tuple[CallSaid, ...]:
 
 def answer_counts(system: str, data: str, samples: Sequence[Sample]) -> AnswerCounts:
     """What the answers are made of."""
-    thinking = [s for s in samples if s.thoughts or s.num_thought_tokens]
-    thought = sum(s.num_thought_tokens for s in thinking)
+    thinking = sum(bool(s.thoughts or s.num_thought_tokens) for s in samples)
+    thought = sum(s.num_thought_tokens for s in samples)
     written = sum(s.num_tokens or 0 for s in samples)
-    faulty = [s for s in samples if s.fault]
+    faults = [f"row {s.row}: {s.fault}" for s in samples if s.fault]
     return AnswerCounts(
         system=system,
         data=data,
         n=len(samples),
         ended=sum(s.stopped for s in samples),
-        thinking=len(thinking),
-        thought_tokens_mean=thought / len(thinking) if thinking else 0.0,
+        thinking=thinking,
+        thought_tokens_mean=thought / max(thinking, 1),
         thought_share=min(thought / written, 1.0) if written else 0.0,
         thoughts_cut=sum(s.thought_cut for s in samples),
         calls=sum(len(s.calls) for s in samples),
         undeclared_calls=sum(len(s.tools_undeclared) for s in samples),
-        faults=len(faulty),
-        first_fault=f"row {faulty[0].row}: {faulty[0].fault}" if faulty else "",
+        faults=len(faults),
+        first_fault=next(iter(faults), ""),
     )
 
 

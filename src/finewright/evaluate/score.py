@@ -273,14 +273,20 @@ def _estimate(
     answers: Sequence[AnsweredRow],
     options: ScoreOptions,
 ) -> _Estimate:
+    if metric in _CORPUS:
+        return _corpus_estimate(metric, answers, options)
+    values = [row[metric] for row in per_row if metric in row]
+    if not values:
+        raise DataError(f"{metric} says nothing of any row")
+    low, high = mean_interval(values, **asdict(options))
+    return _Estimate(math.fsum(values) / len(values), low, high, len(values))
+
+
+def _corpus_estimate(
+    metric: str, answers: Sequence[AnsweredRow], options: ScoreOptions
+) -> _Estimate:
     import numpy as np
 
-    if metric not in _CORPUS:
-        values = [row[metric] for row in per_row if metric in row]
-        if not values:
-            raise DataError(f"{metric} says nothing of any row")
-        low, high = mean_interval(values, **asdict(options))
-        return _Estimate(math.fsum(values) / len(values), low, high, len(values))
     counted = [answered for answered in answers if _counts(metric, answered)]
     if not counted:
         raise DataError(f"no row has a token to take the {metric} of")
@@ -296,11 +302,18 @@ def _estimate(
 def _paired(
     metric: str, scored: ScoredSet, against: ScoredSet, options: ScoreOptions
 ) -> PairedDifference:
-    if metric not in _CORPUS:
-        rows = zip(scored.per_row, against.per_row, strict=True)
-        both = [(a[metric], b[metric]) for a, b in rows if metric in a and metric in b]
-        ours, theirs = [a for a, _ in both], [b for _, b in both]
-        return paired_difference(ours, theirs, **asdict(options))
+    if metric in _CORPUS:
+        return _paired_corpus(metric, scored, against, options)
+    rows = zip(scored.per_row, against.per_row, strict=True)
+    both = [(a[metric], b[metric]) for a, b in rows if metric in a and metric in b]
+    ours, theirs = [a for a, _ in both], [b for _, b in both]
+    return paired_difference(ours, theirs, **asdict(options))
+
+
+def _paired_corpus(
+    metric: str, scored: ScoredSet, against: ScoredSet, options: ScoreOptions
+) -> PairedDifference:
+    """Of a metric that has one value for a whole set."""
     pairs = [
         pair
         for pair in zip(scored.answers, against.answers, strict=True)

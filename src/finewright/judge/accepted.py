@@ -139,11 +139,14 @@ def _is_right(value: object, right: object) -> bool:
         pairs = zip(value, right, strict=False)
         return len(value) == len(right) and all(_is_right(*pair) for pair in pairs)
     if isinstance(value, dict) and isinstance(right, dict) and _lists_values(right):
-        may_go = {key for key, values in right.items() if _LEFT_OUT in values}
-        return right.keys() - may_go <= value.keys() and all(
-            _is_one_of(each, right.get(key, ())) for key, each in value.items()
-        )
+        return _is_right_object(value, right)
     return _same(value, right)
+
+
+def _is_right_object(value: Mapping[str, object], right: Mapping[str, Sequence[Any]]) -> bool:
+    may_go = {key for key, values in right.items() if _LEFT_OUT in values}
+    has_all = right.keys() - may_go <= value.keys()
+    return has_all and all(_is_one_of(value[key], right.get(key, ())) for key in value)
 
 
 def _same(value: object, right: object) -> bool:
@@ -166,14 +169,8 @@ def _parts(column: object) -> list[tuple[str, Mapping[str, Sequence[Any]]]] | No
     if isinstance(column, str):
         found = json_at(column, 0)
         column = found.value if found and not column[found.end :].strip() else None
-    if not isinstance(column, list) or not column:
+    if not isinstance(column, list) or not all(isinstance(part, Mapping) for part in column):
         return None
-    parts = []
-    for part in column:
-        if not isinstance(part, Mapping):
-            return None
-        for name, values in part.items():
-            if not isinstance(values, Mapping) or not _lists_values(values):
-                return None
-            parts.append((name, values))
-    return parts
+    parts = [pair for part in column for pair in part.items()]
+    is_of_form = all(isinstance(each, Mapping) and _lists_values(each) for _, each in parts)
+    return parts if column and is_of_form else None

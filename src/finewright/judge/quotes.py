@@ -104,16 +104,17 @@ def quoted_spans(answer: str) -> list[str]:
     for form in (_LINE, _RAFT):
         spans += [match[1] for match in form.finditer(rest)]
         rest = form.sub("\n\n", rest)
-    blocks = [
-        re.sub(r"^[ \t]*>[ \t]?", "", match[0], flags=re.M) for match in _BLOCK.finditer(rest)
-    ]
-    spans += [
-        re.sub(r'^\s*["\u201c](.*)["\u201d]\s*$', r"\1", block, flags=re.DOTALL) for block in blocks
-    ]
+    spans += map(_unmarked, _BLOCK.findall(rest))
     rest = _BLOCK.sub("\n\n", rest)
     marked = (next(filter(None, match.groups())) for match in _MARKED.finditer(rest))
     spans += [words for words in marked if len(words.split()) >= _FEWEST_WORDS]
-    return [words for span in spans if (words := squash(span))]
+    return list(filter(None, map(squash, spans)))
+
+
+def _unmarked(block: str) -> str:
+    """A block quote without the signs of its lines, and without quotation marks around it all."""
+    text = re.sub(r"^[ \t]*>[ \t]?", "", block, flags=re.M)
+    return re.sub(r'^\s*["\u201c](.*)["\u201d]\s*$', r"\1", text, flags=re.DOTALL)
 
 
 def supported(span: str, passages: Sequence[str]) -> bool:

@@ -19,7 +19,7 @@ what a model makes of text that merely looks like a turn."""
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import accumulate, pairwise
@@ -93,13 +93,11 @@ class Controls:
     def quoted(self, messages: Sequence[Message], tools: Sequence[Any] | None) -> Quoted | None:
         """The conversation with its spellings broken; None when it has none, as nearly all."""
         parts = list(self._parts(messages, tools))
+        texts = [text for text, _ in parts]
         if not any(found.search(text) for text, found in parts):
-            folded = self.folds and any(self._is_folded(text) for text, _ in parts)
+            folded = self.folds and any(map(self._is_folded, texts))
             return Quoted(messages, tools, chr(_MARKS.start)) if folded else None
-        said = frozenset[str]().union(*(text for text, _ in parts))
-        mark = next((chr(code) for code in _MARKS if chr(code) not in said), None)
-        if mark is None:
-            raise DataError("this row spells control tokens and has every private-use character")
+        mark = _unused_mark(texts)
         marked = [
             {
                 key: _mapped(value, partial(_broken, self._pattern(message, key), mark))
@@ -150,6 +148,14 @@ class Controls:
         return spelled.intersection(breaks).union(like_names)
 
 
+def _unused_mark(texts: Iterable[str]) -> str:
+    said = frozenset[str]().union(*texts)
+    for mark in map(chr, _MARKS):
+        if mark not in said:
+            return mark
+    raise DataError("this row spells control tokens and has every private-use character")
+
+
 @lru_cache(maxsize=8)
 def controls_of(tokenizer: PreTrainedTokenizerBase, template: str) -> Controls:
     """What counts as control for a tokenizer with that template. Its tokens must not change later."""
@@ -197,15 +203,7 @@ def _renamed(controls: Controls) -> Tokenizer:
     backend |= {"truncation": None, "padding": None}
     for token in backend["added_tokens"]:
         token["content"] = names.get(token["content"], token["content"])
-    model = backend["model"]
-    if isinstance(model["vocab"], dict):
-        model["vocab"] = {names.get(piece, piece): n for piece, n in model["vocab"].items()}
-    else:  # Unigram
-        model["vocab"] = [(names.get(piece, piece), score) for piece, score in model["vocab"]]
-    if "unk_token" in model:
-        model["unk_token"] = names.get(model["unk_token"], model["unk_token"])
-    if "merges" in model:  # ordinary pieces must not join into a control token, either
-        model["merges"] = [pair for pair in model["merges"] if "".join(pair) not in names]
+    _rename_pieces(backend["model"], names)
     description = json.dumps(backend)
     renamed = Tokenizer.from_str(description)
     for spelling, number in controls.ids.items():
@@ -272,3 +270,14 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list | tuple):
         return [_mapped(item, change) for item in value]
     return value
+
+
+def _rename_pieces(model: dict[str, Any], names: Mapping[str, str]) -> None:
+    if isinstance(model["vocab"], dict):
+        model["vocab"] = {names.get(piece, piece): n for piece, n in model["vocab"].items()}
+    else:  # Unigram
+        model["vocab"] = [(names.get(piece, piece), score) for piece, score in model["vocab"]]
+    if "unk_token" in model:
+        model["unk_token"] = names.get(model["unk_token"], model["unk_token"])
+    if "merges" in model:  # ordinary pieces must not join into a control token, either
+        model["merges"] = [pair for pair in model["merges"] if "".join(pair) not in names]

@@ -106,9 +106,7 @@ def settings_of(folder: Path) -> EmbedSettings:
                 hint=f"supported are {', '.join(_MODULES)}; or serve the model at an endpoint",
             )
     pooling = _json(folder / "1_Pooling" / "config.json")
-    prompts = _json(folder / "config_sentence_transformers.json").get("prompts") or {}
-    if not isinstance(prompts, dict) or not all(isinstance(p, str) for p in prompts.values()):
-        raise ModelError(f"{folder}/config_sentence_transformers.json: prompts must be texts")
+    prompts = _prompts(folder / "config_sentence_transformers.json")
     if any(prompts.values()) and pooling.get("include_prompt") is False:
         raise ModelError(
             f"{folder}/1_Pooling/config.json: pooling without the prompt is not supported"
@@ -130,6 +128,13 @@ def _modules(path: Path) -> list[str]:
         return [str(row["type"]).rpartition(".")[2] for row in json.loads(path.read_bytes())]
     except (OSError, ValueError, KeyError, TypeError):
         raise ModelError(f"{path}: not a list of modules") from None
+
+
+def _prompts(path: Path) -> dict[str, str]:
+    prompts = _json(path).get("prompts") or {}
+    if not isinstance(prompts, dict) or not all(isinstance(p, str) for p in prompts.values()):
+        raise ModelError(f"{path}: prompts must be texts")
+    return prompts
 
 
 def _pooling(path: Path, config: dict[str, Any]) -> str:

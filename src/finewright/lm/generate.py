@@ -63,6 +63,16 @@ def generate(
 
 
 @torch.inference_mode()
+def _alike(
+    prompts: Sequence[Sequence[int]], most: Sequence[int]
+) -> dict[tuple[tuple[int, ...], int], list[int]]:
+    """Prompt and limit -> the rows that have them."""
+    found: dict[tuple[tuple[int, ...], int], list[int]] = {}
+    for row, prompt in enumerate(prompts):
+        found.setdefault((tuple(prompt), most[row]), []).append(row)
+    return found
+
+
 def each_answer(  # noqa: PLR0913 - what is asked, by name
     lm: LM,
     prompts: Sequence[Sequence[int]],
@@ -83,13 +93,10 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
         say_slow(lm.slow_answers)
         yield from each_padded(lm, prompts, *settings, limits=most, batch_size=max_running)
         return
-    alike: dict[tuple[tuple[int, ...], int], list[int]] = {}
-    for row, prompt in enumerate(prompts):
-        alike.setdefault((tuple(prompt), most[row]), []).append(row)
-    sizes = [len(prompt) + limit for (prompt, limit), rows in alike.items() for _ in rows]
+    sizes = [len(prompt) + limit for prompt, limit in zip(prompts, most, strict=True)]
     engine, adapter = _engine(lm, sizes, max_running)
     rows_of: dict[int, list[int]] = {}
-    for (prompt, limit), rows in alike.items():
+    for (prompt, limit), rows in _alike(prompts, most).items():
         for start in range(0, len(rows), max_running):
             some = rows[start : start + max_running]
             rows_of[engine.add(_request(prompt, limit, adapter, some, settings))] = some

@@ -208,11 +208,17 @@ class Turns:
         if not thought and not self.marks.thinks:
             thought, content = split_thoughts(content)
         if content not in answer:
-            what = (
-                "leaves out the text beside" if message.get("tool_calls") else "changes the text of"
+            lost, changed = (
+                "leaves out the text beside the tool call",
+                "changes the text of this answer",
             )
-            which = "the tool call" if message.get("tool_calls") else "this answer"
-            raise DataError(f"messages[{i}]: the chat template {what} {which}")
+            what = lost if message.get("tool_calls") else changed
+            raise DataError(f"messages[{i}]: the chat template {what}")
+        self._refuse_other_thought(i, thought, answer)
+        if message.get("tool_calls"):
+            self._refuse_changed_calls(i, prompt + answer, "" if thought else content)
+
+    def _refuse_other_thought(self, i: int, thought: str, answer: str) -> None:
         if thought not in answer:
             raise self._thought_is_lost(i)
         empty = self.marks.unthought.strip()
@@ -220,15 +226,17 @@ class Turns:
             raise DataError(
                 f"messages[{i}]: the chat template writes the thought after an empty one"
             )
-        if not message.get("tool_calls"):
-            return
+
+    def _refuse_changed_calls(self, i: int, written: str, spoken: str) -> None:
+        """The calls are in what is written, and what is `spoken` beside them is no thought there."""
+        message = self.messages[i]
         for what, changed in _changed_calls(message):
             other = self._text([*self.messages[:i], changed])
             if _NAME not in other:
                 raise DataError(f"messages[{i}]: the chat template leaves out {what}")
-        if content and self.marks.key and not thought:
-            silent = {**message, "content": "", self.marks.key: content}
-            if self._text([*self.messages[:i], silent]) == prompt + answer:
+        if spoken and self.marks.key:
+            silent = {**message, "content": "", self.marks.key: spoken}
+            if self._text([*self.messages[:i], silent]) == written:
                 raise DataError(
                     f"messages[{i}]: the chat template writes the text beside the tool call as a thought",
                     hint="give it as reasoning_content if it is one, or leave it out",

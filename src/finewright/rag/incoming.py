@@ -34,8 +34,7 @@ def require_fitting(item: Indexed, about: About, *, takes_nul: bool) -> None:
     """Refuse vectors of another embedder, and characters that the store cannot keep."""
     document = item.document
     where = document.source or document.id
-    texts = [document.id, document.title, document.source, document.license, *document.groups]
-    texts += [text for chunk in item.chunks for text in (chunk.text, *chunk.heading_path)]
+    texts = _texts(item)
     if not all(map(_is_unicode, texts)):
         raise DataError(
             f"{where}: has half of a surrogate pair, which is no text",
@@ -63,3 +62,9 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _texts(item: Indexed) -> list[str]:
+    document = item.document
+    texts = [document.id, document.title, document.source, document.license, *document.groups]
+    return texts + [text for chunk in item.chunks for text in (chunk.text, *chunk.heading_path)]

@@ -150,11 +150,18 @@ def _limits(of: CardOf) -> Iterator[str]:
     if of.settings.adapter.type in ("prefix", "prompt"):
         yield "transformers 5.24 with PEFT 0.21 loses this adapter while it generates; 5.23 does not."
     yield f"Made with {', '.join(f'{name} {version}' for name, version in of.versions.items())}."
-    with_detail = [proof for proof in of.candidate.proofs if proof.detail]
-    for detail in dict.fromkeys(proof.detail for proof in with_detail):
-        is_same = all(proof.passed for proof in with_detail if proof.detail == detail)
+    for detail, is_same in _elsewhere(of).items():
         yield f"Answered elsewhere {'as' if is_same else 'otherwise than'} here, by {detail}."
     yield from _plain(p.message for p in of.candidate.problems if p.level == "warning")
+
+
+def _elsewhere(of: CardOf) -> dict[str, bool]:
+    """By what it was asked -> whether it answered as here."""
+    found: dict[str, bool] = {}
+    for proof in of.candidate.proofs:
+        if proof.detail:
+            found[proof.detail] = found.get(proof.detail, True) and proof.passed
+    return found
 
 
 def _plain(messages: Iterator[str] | Sequence[str]) -> Iterator[str]:

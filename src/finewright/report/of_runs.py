@@ -47,15 +47,23 @@ def run_page(report: RunReport) -> Page:
             if part
             for problem in part.problems
         ],
-        sections=[
-            *(part for page in pages if page.answer for part in _answer(page)),
-            *section("Data", Text(cells.row_counts(report.data.counts)) if report.data else None),
-            *(part for page in pages if not page.answer for part in page.sections),
-            *(section("Training", *_trained(report.train)) if report.train else ()),
-            *(score_sections(report.evaluate) if report.evaluate else ()),
-            *(part for earlier in report.earlier for part in _earlier(earlier)),
-        ],
+        sections=list(_sections(report, pages)),
     )
+
+
+def _sections(report: RunReport, pages: Sequence[Page]) -> Iterator[Section]:
+    for page in pages:
+        yield from _answer(page) if page.answer else ()
+    if report.data:
+        yield from section("Data", Text(cells.row_counts(report.data.counts)))
+    for page in pages:
+        yield from () if page.answer else page.sections
+    if report.train:
+        yield from section("Training", *_trained(report.train))
+    if report.evaluate:
+        yield from score_sections(report.evaluate)
+    for earlier in report.earlier:
+        yield from _earlier(earlier)
 
 
 def _answer(page: Page) -> list[Section]:

@@ -112,11 +112,7 @@ def _steps(
             if stop or ends or step.step % every == 0 or step.step == schedule.steps:
                 keep(training, progress)
             if stop:
-                raise Interrupted(
-                    f"stopped after step {step.step} of {schedule.steps}; a checkpoint is kept",
-                    signal_number=stop,
-                    hint=f"finewright up {work.context.run.root} goes on from there",
-                )
+                raise _interrupted(work, step.step, stop)
             if ends:
                 training.say(ended_early(progress, step.step, schedule.steps))
                 break
@@ -124,6 +120,14 @@ def _steps(
         raise StageError(f"training diverged: {error}", hint="lower train.learning_rate") from None
     assert last is not None
     return progress, last
+
+
+def _interrupted(work: Work, step: int, signal_number: int) -> Interrupted:
+    return Interrupted(
+        f"stopped after step {step} of {work.schedule.steps}; a checkpoint is kept",
+        signal_number=signal_number,
+        hint=f"finewright up {work.context.run.root} goes on from there",
+    )
 
 
 def _remaining(training: Training, progress: CheckpointProgress) -> Iterator[TrainStep]:

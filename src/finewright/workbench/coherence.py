@@ -113,13 +113,14 @@ def _of_calls(
 ) -> Iterator[Problem]:
     """Metrics that have nothing to say of the rows, and calls that only texts are compared of."""
     due = [Due(answer, row.tools) for row, answer in answered]
-    for metric in metrics:
-        if due and is_known(metric) and speechless(metric, due):
+    known = [metric for metric in metrics if is_known(metric)]
+    for metric in known if due else ():
+        if speechless(metric, due):
             message = f"{metric} says nothing of {name}: each of its {len(due)} rows expects a call"
             hint = "measure it on rows that expect none; tool_calls is of every row"
             yield Problem(level="error", key="evaluate.metrics", message=message, hint=hint)
     calling = sum(bool(each.answer.calls) for each in due)
-    if calling and not any(is_known(metric) and scores_answers(metric) for metric in metrics):
+    if calling and not any(map(scores_answers, known)):
         message = (
             f"{calling} of {len(due)} rows of {name} expect tool calls, compared as JSON texts"
         )

@@ -69,10 +69,8 @@ def _of_candidate(run: RunDir, name: str, settings: TrainSettings) -> DurationRa
     most = None if settings.minutes is None else 60 * settings.minutes
     if not known:
         return None if most is None else DurationRange(0.0, most)
-    low, high = min(span.low for span in known), max(span.high for span in known)
-    return (
-        DurationRange(low, high) if most is None else DurationRange(min(low, most), min(high, most))
-    )
+    ends = min(span.low for span in known), max(span.high for span in known)
+    return DurationRange(*(end if most is None else min(end, most) for end in ends))
 
 
 def _like(run: RunDir, settings: TrainSettings, past: Past) -> DurationRange | None:

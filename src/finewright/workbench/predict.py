@@ -120,6 +120,10 @@ def _read(request: Predicting) -> _Questions:
     if not rows:
         raise DataError(f"{request.path}: no rows to answer")
     warnings = tuple(problem for problem in checked.problems if problem.level != "info")
+    return _drawn(request, rows, warnings)
+
+
+def _drawn(request: Predicting, rows: tuple[Row, ...], warnings: tuple[Problem, ...]) -> _Questions:
     if request.limit is None or request.limit >= len(rows):
         return _Questions(rows, None, warnings)
     drawn = draw_rows(rows, request.limit, request.seed)

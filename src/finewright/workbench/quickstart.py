@@ -1,7 +1,9 @@
 """`quickstart`: a real fine-tune of a real model on real data, measured before and after."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from finewright.data.sets.build import build_set
 from finewright.schema.load import load_spec
@@ -61,12 +63,8 @@ def quickstart(
 
 def replay(run: RunDir, count: int) -> tuple[ReplayedAnswer, ...]:
     """`count` held-out questions with the answers of base and tuned model, from every row set in turn."""
-    samples = run.root / "evaluate" / "samples.jsonl"
-    with os_errors(samples):
-        text = samples.read_text(encoding="utf-8")
-    lines = [json.loads(line) for line in text.split("\n") if line]
-    after = {(s["data"], s["row"]): s for s in lines if s["system"] == "tuned"}
-    before = {(s["data"], s["row"]): s for s in lines if s["system"] == "base"}
+    answers = _answers(run)
+    before, after = answers["base"], answers["tuned"]
     by_set: dict[str, list[tuple[str, int]]] = {}
     for key in after:
         by_set.setdefault(key[0], []).append(key)
@@ -81,3 +79,14 @@ def replay(run: RunDir, count: int) -> tuple[ReplayedAnswer, ...]:
         )
         for key in turns[:count]
     )
+
+
+def _answers(run: RunDir) -> dict[str, dict[tuple[str, int], dict[str, Any]]]:  # Any: free JSON
+    """System -> (row set, row) -> the sample."""
+    samples = run.root / "evaluate" / "samples.jsonl"
+    with os_errors(samples):
+        text = samples.read_text(encoding="utf-8")
+    found: dict[str, dict[tuple[str, int], dict[str, Any]]] = defaultdict(dict)
+    for sample in map(json.loads, filter(None, text.split("\n"))):
+        found[sample["system"]][sample["data"], sample["row"]] = sample
+    return found

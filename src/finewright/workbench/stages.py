@@ -12,6 +12,7 @@ from finewright import __version__
 from finewright.feature import feature_stages
 from finewright.plugins import Kind, load
 from finewright.plugins import modules as modules_of
+from finewright.schema.run import RunSpec
 from finewright.store.atomic import os_errors
 from finewright.store.keys import stage_key
 from finewright.store.manifest import CARD, is_fresh, read_manifest, record_stage
@@ -93,6 +94,13 @@ def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
     the packages which bring the stage, the training method, or what the stage looks up by name.
 
     What is measured decides over `data`, which reads those rows as well, and over `evaluate` alone."""
+    section = _section(stage, context, inputs)
+    upstream = [_result_digests(context, name, stage) for name in stage.reads]
+    section += map(digest_of, sorted(_packages(stage, context.spec) - {"finewright"}))
+    return stage_key(section, upstream, code_digest())
+
+
+def _section(stage: Stage, context: StageContext, inputs: dict[str, str]) -> list[object]:
     spec = context.spec
     if stage.name not in ("data", "evaluate"):
         inputs = {key: value for key, value in inputs.items() if not is_of_evaluation(key)}
@@ -104,15 +112,17 @@ def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
         section += [dict(context.candidates), spec.base_models, spec.remote_code]
     if spec.chat_template and "data" in stage.reads:
         section.append(spec.chat_template)
-    upstream = [_result_digests(context, name, stage) for name in stage.reads]
+    return section
+
+
+def _packages(stage: Stage, spec: RunSpec) -> set[str]:
+    """The packages that bring the stage, the training method, and what the stage looks up by name."""
     modules = [
         stage.run,
         *((spec.train.code, type(spec.train).__module__) if _reads_rows(stage) else ()),
         *(module for kind in _KINDS.get(stage.name, ()) for module in modules_of(kind)),
     ]
-    packages = {module.partition(".")[0].partition(":")[0] for module in modules}
-    section += map(digest_of, sorted(packages - {"finewright"}))
-    return stage_key(section, upstream, code_digest())
+    return {module.partition(".")[0].partition(":")[0] for module in modules}
 
 
 def _reads_rows(stage: Stage) -> bool:

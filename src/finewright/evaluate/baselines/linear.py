@@ -44,6 +44,16 @@ class BagOfWords:
         return [self.labels[int(i)] for i in logits.argmax(dim=1)]
 
 
+def _commonest(texts: Sequence[str], most: int) -> dict[str, int]:
+    """The terms that most texts have -> how many do.
+
+    A pair of words that one row alone has tells nothing of others, and most pairs are such."""
+    counts = Counter(term for text in texts for term in set(_terms(text)))
+    known = [term for term, count in counts.items() if count > 1 or " " not in term]
+    kept = sorted(known, key=lambda term: (-counts[term], term))[:most]
+    return {term: counts[term] for term in kept}
+
+
 def fit(
     texts: Sequence[str], answers: Sequence[str], *, seed: int = 0, tolerance: float = 1e-4
 ) -> BagOfWords:
@@ -57,14 +67,11 @@ def fit(
     if len(texts) > most:
         used = sorted(Random(seed).sample(used, most))  # noqa: S311 - a draw, no secret
     texts, answers = [texts[i] for i in used], [answers[i] for i in used]
-    counts = Counter(term for text in texts for term in set(_terms(text)))
-    # A pair of words that one row alone has tells nothing of others, and most pairs are such.
-    known = [term for term, count in counts.items() if count > 1 or " " not in term]
-    num_features = min(_MOST_FEATURES, most)
-    kept = sorted(known, key=lambda term: (-counts[term], term))[:num_features]
-    places = {term: i for i, term in enumerate(kept)}
+    counts = _commonest(texts, min(_MOST_FEATURES, most))
+    places = {term: i for i, term in enumerate(counts)}
     idf = torch.tensor(
-        [1 + math.log((1 + len(texts)) / (1 + counts[term])) for term in kept], dtype=torch.float64
+        [1 + math.log((1 + len(texts)) / (1 + count)) for count in counts.values()],
+        dtype=torch.float64,
     )
     codes = {name: i for i, name in enumerate(labels)}
     truth = torch.tensor([codes[answer] for answer in answers])

@@ -218,21 +218,25 @@ def _other_rows(entries: Sequence[ContestRun]) -> Iterator[Problem]:
         )
 
 
+def _of_finalist(each: Finalist) -> Iterator[Problem]:
+    yield from _of_answers(each.base_model, each.behaviour)
+    if (gain := each.gain) and gain.low <= 0:
+        yield Problem(
+            level="warning",
+            message=f"{each.base_model}: training is not shown to help: {points(gain)}",
+            hint="train longer, or on more rows",
+        )
+    if not _CLEAR.issuperset(each.license_classes):
+        yield Problem(
+            level="warning",
+            message=f"{each.base_model}: licence {licence(each)}",
+            hint="read its terms before you build on it",
+        )
+
+
 def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Problem]:
     for each in finalists:
-        yield from _of_answers(each.base_model, each.behaviour)
-        if (gain := each.gain) and gain.low <= 0:
-            yield Problem(
-                level="warning",
-                message=f"{each.base_model}: training is not shown to help: {points(gain)}",
-                hint="train longer, or on more rows",
-            )
-        if not _CLEAR.issuperset(each.license_classes):
-            yield Problem(
-                level="warning",
-                message=f"{each.base_model}: licence {licence(each)}",
-                hint="read its terms before you build on it",
-            )
+        yield from _of_finalist(each)
     busy = [each for each in finalists if is_busy(each.speed.cores_others_used)]
     if busy:
         used = ", ".join(f"{e.base_model} {e.speed.cores_others_used:.1f}" for e in busy)

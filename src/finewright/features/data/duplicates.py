@@ -8,11 +8,10 @@ from finewright.data.contamination import contamination
 from finewright.data.decontaminate import without_leaks
 from finewright.features.data.rows import said_of, usable_rows, write_rows
 from finewright.guard.duplicates.find import find
-from finewright.rows.fates import (
-    ReadOptions,
-)
+from finewright.rows.fates import ReadOptions, UsableRows
 from finewright.rows.tally import Tally
 from finewright.schema.duplicates import DuplicatesReport, DuplicatesSpec
+from finewright.schema.rows import Row
 from finewright.workbench.outputs import check_outputs
 
 
@@ -42,8 +41,7 @@ def duplicates(
     ]
     kept = outcome.rows
     if out is not None:
-        measuring = [row for found in held_out for row in found.rows]
-        kept = without_leaks(kept, measuring, similarity=spec.similarity).rows if against else kept
+        kept = _without_known(kept, held_out, spec.similarity)
         write_rows(out, kept)
     of_files = [
         problem
@@ -66,6 +64,13 @@ def duplicates(
             "problems": (*of_files, *report.problems, *known),
         }
     )
+
+
+def _without_known(
+    rows: tuple[Row, ...], held_out: Sequence[UsableRows], similarity: float
+) -> tuple[Row, ...]:
+    measuring = [row for found in held_out for row in found.rows]
+    return without_leaks(rows, measuring, similarity=similarity).rows if held_out else rows
 
 
 def _joined(tallies: Sequence[Tally], dropped: Mapping[str, int]) -> Tally:

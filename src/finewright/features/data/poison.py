@@ -37,14 +37,14 @@ def scan(
     surprisal = BaseSurprisal(base_model, Path.cwd(), on_progress) if base_model else None
     found = search(read.rows, surprisal=surprisal, base_model=base_model)
     why = {(read.rows[i].file, read.rows[i].row): reason for i, reason in found.why.items()}
-    used = [fate for fate in fates if fate.rows]
+    clean, suspicious = list[RowFate](), list[RowFate]()
+    for fate in fates:
+        if fate.rows:
+            (suspicious if (fate.file, fate.row) in why else clean).append(fate)
     if out_clean:
-        clean = (fate for fate in used if (fate.file, fate.row) not in why)
         _write(out_clean, (line for fate in clean for line in _lines(fate, options)))
     if out_quarantine:
-        _write(
-            out_quarantine, (_set_aside(fate, why) for fate in used if (fate.file, fate.row) in why)
-        )
+        _write(out_quarantine, (_set_aside(fate, why) for fate in suspicious))
     return found.report.model_copy(
         update={
             "rows_in": read.tally.rows_in,

@@ -101,21 +101,23 @@ def _report(made: Raft, spec: RaftSpec, access: Access, out: Path, listing: List
 
 def _question(data: Mapping[str, Any]) -> RaftQuestion | tuple[str, str]:  # Any: a line of JSON
     """The question of a line; else the reason to count it under, and what is wrong."""
-    prompt, completion, gold = (data.get(key) for key in ("prompt", "completion", "gold"))
-    if not isinstance(prompt, str) or not prompt.strip():
+    prompt, completion = (_text(data, key) for key in ("prompt", "completion"))
+    if not prompt.strip():
         return "no_question", "prompt: no text"
-    if not isinstance(completion, str) or not completion.strip():
+    if not completion.strip():
         return "no_answer", "completion: no answer to the question"
+    gold = data.get("gold")
     if not isinstance(gold, list) or not gold or not all(isinstance(id, str) for id in gold):
         return "no_gold", "gold: no list of the documents that have the answer"
-    license, source = (data.get(key) for key in ("license", "source"))
-    return RaftQuestion(
-        prompt,
-        completion,
-        tuple(dict.fromkeys(gold)),
-        license if isinstance(license, str) and license.strip() else "unknown",
-        source if isinstance(source, str) else "",
-    )
+    license, source = _text(data, "license"), _text(data, "source")
+    is_stated = bool(license.strip())
+    ids = tuple(dict.fromkeys(gold))
+    return RaftQuestion(prompt, completion, ids, license if is_stated else "unknown", source)
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def _known(

@@ -82,19 +82,23 @@ def privacy_page(report: PrivacyReport) -> Page:
     )
 
 
-def poison_page(report: PoisonReport) -> Page:
-    """Suspicions with the rows that they rest on, the strongest first."""
-    high = [finding for finding in report.findings if finding.level == "high"]
-    low = [finding for finding in report.findings if finding.level == "low"]
+def _poison_title(report: PoisonReport) -> str:
     by = f"weighed by {report.weighed_by}" if report.weighed_by else "no base model weighed them"
     num_looked_at = report.rows_in - sum(report.rows_dropped.values())
     reasons = named_counts(report.rows_dropped)
     dropped = f"; {report.rows_in} rows in, not looked at: {reasons}" if reasons else ""
+    return f"{report.rows_suspicious} of {num_looked_at} rows suspicious, {by}{dropped}"
+
+
+def poison_page(report: PoisonReport) -> Page:
+    """Suspicions with the rows that they rest on, the strongest first."""
+    high = [finding for finding in report.findings if finding.level == "high"]
+    low = [finding for finding in report.findings if finding.level == "low"]
     more = report.num_low - len(low)
     found = tuple(finding.reason for finding in report.findings)
     return Page(
         subject="planted behaviour",
-        title=f"{report.rows_suspicious} of {num_looked_at} rows suspicious, {by}{dropped}",
+        title=_poison_title(report),
         about=[_POISON_MEND] if high else [],
         # what was found in the files is told in full below
         problems=[p for p in report.problems if not (found and p.message.startswith(found))],

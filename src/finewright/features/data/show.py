@@ -128,13 +128,13 @@ class _Sight:
             if key in self.keys or len(self.keys) < _MOST_KEYS:
                 self.keys.setdefault(key, Counter())[kind_of_json(value)] += 1
         self._count(fate)
-        if fate.form is None or not fate.form.types:
+        is_known = fate.form is not None and bool(fate.form.types)
+        if not is_known:
             data = renamed(row.data, fate.options.columns, RowNotes(row.file, row.row))
             self.proposal = self.proposal or _proposed(data)
         if is_shown:
             self.first.append(_seen(fate))
-        if fate.form and fate.form.types and "invalid" in fate.dropped:
-            self.num_refused += 1
+        self.num_refused += is_known and "invalid" in fate.dropped
 
     def _count(self, fate: RowFate) -> None:
         form = fate.form

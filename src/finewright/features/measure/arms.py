@@ -93,6 +93,14 @@ def examples_of(rows: ExperimentRows, spec: MeasureSpec) -> list[Row]:
     return drawn(rows.train, spec.seed, "examples")[: max(spec.shots)]
 
 
+def _of_facts(found: Edit, library: Library) -> dict[str, Exam]:
+    if not found.changes:
+        return {}
+    changed, rows = library.changed(found.documents), tuple(each.row for each in found.changes)
+    exams = {BEFORE: Exam(rows, library.shelf), AFTER: Exam(rows, changed)}
+    return {**exams, KEPT: Exam(found.unchanged, changed)} if found.unchanged else exams
+
+
 def exams_of(rows: ExperimentRows, spec: MeasureSpec, library: Library | None) -> Exams:
     """The held-out rows; facts of training rows before and after their documents changed; held-out rows
     without their documents. What is no example is asked, so that no prompt holds its own answer."""
@@ -103,12 +111,7 @@ def exams_of(rows: ExperimentRows, spec: MeasureSpec, library: Library | None) -
     texts = {id: document.text for id, document in library.documents.items()}
     candidates = [row for row in rows.train if id(row) not in shown]
     found = edit(candidates, texts, spec.facts, spec.seed)
-    if found.changes:
-        changed = library.changed(found.documents)
-        exams[BEFORE] = Exam(tuple(change.row for change in found.changes), library.shelf)
-        exams[AFTER] = Exam(exams[BEFORE].rows, changed)
-        if found.unchanged:
-            exams[KEPT] = Exam(found.unchanged, changed)
+    exams |= _of_facts(found, library)
     answerable = [row for row in rows.test if _has_documents(row, library)]
     chosen = drawn(answerable, spec.seed, UNANSWERABLE)[: spec.unanswerable]
     removed = tuple(sorted({id for row in chosen for id in gold_of(row)}))

@@ -56,7 +56,6 @@ from finewright.schema.measure_report import (
     GainCurve,
     MeasureReport,
     Power,
-    ShotsTried,
     TrainedArm,
 )
 from finewright.schema.rag import RagSpec
@@ -162,9 +161,8 @@ def _power_text(power: Power, rows: ExperimentRows) -> str:
 
 def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
     exams = exams_of(ex.rows, ex.spec, ex.library)
-    tried: tuple[ShotsTried, ...] = ()
-    if "k-shot" in ex.spec.arms:
-        tried = try_shots(ex.rows, ex.spec, ex.judge.criterion, ex.asking)
+    with_shots = "k-shot" in ex.spec.arms
+    tried = try_shots(ex.rows, ex.spec, ex.judge.criterion, ex.asking) if with_shots else ()
     shots = best_shots(tried) if tried else 0
     tuned = [arm for arm in ex.spec.ordered if arm in TUNED]
     for arm in tuned:
@@ -173,8 +171,8 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
     arms = arm_reports(answers, _of_arms(ex, tuned), shots, ex.judge)
     pairs = pair_tests(answers, ex.judge)
     to_beat = baselines(ex.rows, answers, ex.judge, ex.asking)
-    probes = (fact_probe(a, exams.edit.changes, ex.judge) for a in answers)
-    abstentions = (abstention(a, ex.judge) for a in answers)
+    probes = [fact_probe(each, exams.edit.changes, ex.judge) for each in answers]
+    abstentions = [abstention(each, ex.judge) for each in answers]
     recommendation = recommend(standings_of(arms), pairs_of(pairs), power, ex.spec.alpha)
     spec = ex.loaded.spec
     return MeasureReport(
@@ -196,9 +194,9 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
         shots=tried,
         retrieval=ex.library and retrieval(ex.rows, ex.library, ex.judge.criterion, ex.asking),
         curve=_curve(ex, answers, exams),
-        facts=tuple(probe for probe in probes if probe is not None),
+        facts=tuple(filter(None, probes)),
         changed=tuple(_changed(exams)),
-        abstention=tuple(item for item in abstentions if item is not None),
+        abstention=tuple(filter(None, abstentions)),
         forgetting=forgetting(tuned, ex.rows.general, ex.asking),
         prices=prices_version,
         recommendation=recommendation,

@@ -40,6 +40,21 @@ class ExperimentRows:
         return digest([[row.to_json() for row in rows] for rows in parts])
 
 
+def _parted(
+    loaded: LoadedSpec, spec: MeasureSpec, rows: Sequence[Row]
+) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """Those to train on, and those kept apart to choose by."""
+    if len(rows) <= spec.dev_rows + max(spec.shots):
+        raise DataError(
+            f"{loaded.path}: data.sources: {len(rows)} rows are left to train on, and "
+            f"measure.dev_rows keeps {spec.dev_rows} apart",
+            hint="name more rows, or lower measure.dev_rows",
+        )
+    chosen = {id(row) for row in drawn(rows, spec.seed, "dev")[: spec.dev_rows]}
+    train = tuple(row for row in rows if id(row) not in chosen)
+    return train, tuple(row for row in rows if id(row) in chosen)
+
+
 def experiment_rows(loaded: LoadedSpec, spec: MeasureSpec) -> ExperimentRows:
     """Read the spec's rows through the door, take out what the held-out rows know, and split.
 
@@ -56,16 +71,10 @@ def experiment_rows(loaded: LoadedSpec, spec: MeasureSpec) -> ExperimentRows:
     _answered(gathered.train)
     similarity = loaded.spec.data.duplicates.similarity
     cleaned = decontaminated(gathered.train, test, similarity=similarity)
-    if len(cleaned.rows) <= spec.dev_rows + max(spec.shots):
-        raise DataError(
-            f"{loaded.path}: data.sources: {len(cleaned.rows)} rows are left to train on, and "
-            f"measure.dev_rows keeps {spec.dev_rows} apart",
-            hint="name more rows, or lower measure.dev_rows",
-        )
-    chosen = {id(row) for row in drawn(cleaned.rows, spec.seed, "dev")[: spec.dev_rows]}
+    train, dev = _parted(loaded, spec, cleaned.rows)
     return ExperimentRows(
-        train=tuple(row for row in cleaned.rows if id(row) not in chosen),
-        dev=tuple(row for row in cleaned.rows if id(row) in chosen),
+        train=train,
+        dev=dev,
         test=test,
         general=general_rows(spec, loaded.resolve),
         decontaminated=Decontaminated(rows_before=len(gathered.train), removed=cleaned.removed),

@@ -155,13 +155,17 @@ def _known(opened: OpenIndex, questions: str, limit: int | None) -> KnownQuestio
             f"{path}: no question has a `completion`, so there is nothing to judge answers by",
             hint="add them, or leave --model out and measure the search alone",
         )
+    return _drawn(path.name, judged, limit)
+
+
+def _drawn(name: str, judged: Sequence[Question], limit: int | None) -> KnownQuestions:
     if limit is None or limit >= len(judged):
-        return KnownQuestions(path.name, judged)
+        return KnownQuestions(name, judged)
     prompts = [question.prompt for question in judged]
     drawn = draw_places(prompts, [question.completion for question in judged], limit, _SEED)
     sampling = f"{limit:,} of {len(judged):,} questions, drawn by seed {_SEED}"
     sampling += ", stratified by answer" if drawn.is_stratified else ""
-    return KnownQuestions(path.name, [judged[i] for i in drawn.places], sampling)
+    return KnownQuestions(name, [judged[i] for i in drawn.places], sampling)
 
 
 def _check_lengths(

@@ -206,6 +206,10 @@ def _checks(report: AskReport) -> Iterator[str]:
         return
     elif report.abstained:
         yield "the model says that the passages do not hold the answer"
+    yield from _doubts(report)
+
+
+def _doubts(report: AskReport) -> Iterator[str]:
     if report.cut_after is not None:
         yield f"the answer was cut after {_longest(report.cut_after)}"
     for quote in report.quotes:

@@ -42,15 +42,10 @@ def alike(one: Wording, other: Wording, similarity: float) -> float | None:
         return None
     parts: list[_Part] = []
     for pair, num in zip(pairs, common, strict=True):
-        part = _compared(*pair, num, one.spelled, other.spelled)
-        if part.is_contrast:
+        parts.append(_compared(*pair, num, one.spelled, other.spelled))
+        if parts[-1].is_contrast:
             return None
-        parts.append(part)
-    if _is_conflict(parts):
-        return None
-    share = 2 * sum(part.common for part in parts) / max(1, sum(sum(part.sizes) for part in parts))
-    is_near = share >= similarity and all(_is_part_near(part, similarity) for part in parts)
-    return min(1.0, share) if is_near else None
+    return None if _is_conflict(parts) else _nearness(parts, similarity)
 
 
 class _Part(NamedTuple):
@@ -61,6 +56,12 @@ class _Part(NamedTuple):
     num_other: int
     num_replaced: int
     is_contrast: bool
+
+
+def _nearness(parts: Sequence[_Part], similarity: float) -> float | None:
+    share = 2 * sum(part.common for part in parts) / max(1, sum(sum(part.sizes) for part in parts))
+    is_near = share >= similarity and all(_is_part_near(part, similarity) for part in parts)
+    return min(1.0, share) if is_near else None
 
 
 def _compared(

@@ -116,14 +116,18 @@ def _cut(text: str, start: int, end: int) -> int:
     return end
 
 
+def _is_sign(character: str) -> bool:
+    return not (character.isalnum() or character in "._-")
+
+
+_KINDS = (str.islower, str.isupper, str.isdigit, _is_sign)
+
+
 def is_generated(value: str) -> bool:
     """Not a word, a call, a path or a placeholder: letters with digits or signs between them."""
     if len(value) < 6 or _PLACEHOLDER.search(value) or "(" in value or "://" in value:  # noqa: PLR2004
         return False
-    kinds = (
-        any(c.islower() for c in value) + any(c.isupper() for c in value)
-        + any(c.isdigit() for c in value) + any(not (c.isalnum() or c in "._-") for c in value)
-    )  # fmt: skip
+    kinds = sum(any(map(is_of, value)) for is_of in _KINDS)
     has_digit_or_sign = any(not (c.isalpha() or c in "._-") for c in value)
     return kinds >= 2 and has_digit_or_sign  # noqa: PLR2004
 

@@ -134,10 +134,7 @@ def card(scan: Scan) -> Iterator[PersonalSpan]:
 
 def _issued(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     digits = only_digits(match[0])
-    is_alone = scan.is_alone(*match.span()) and not scan.is_fraction(match.start())
-    if not is_alone or not luhn(digits):
-        return None
-    if " " in match[0] and _FIGURES.search(scan.before(match.start())):
+    if _is_amid_figures(scan, match) or not luhn(digits):
         return None
     issuer = issuer_of(digits)
     is_odd = len(digits) < _SHORT or (len(digits) > _GROUPED and match[0].isdigit())
@@ -147,6 +144,14 @@ def _issued(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
             match.start(), match.end(), "card", 0.95, f"{issuer} card, Luhn fits".lstrip()
         )
     return None
+
+
+def _is_amid_figures(scan: Scan, match: re.Match[str]) -> bool:
+    """Is it a part of a longer number, or of a row of them?"""
+    start, end = match.span()
+    if not scan.is_alone(start, end) or scan.is_fraction(start):
+        return True
+    return " " in match[0] and _FIGURES.search(scan.before(start)) is not None
 
 
 def issuer_of(digits: str) -> str:

@@ -35,9 +35,7 @@ def find(
     wanted = frozenset(types)
     found = [span for recognise in _recognisers(wanted) for span in recognise(scan)]
     if ner is not None:
-        found += [span for span in ner(text) if span.type in wanted]
-    if len(found) < 2:  # noqa: PLR2004
-        return tuple(span for span in found if span.type in wanted)
+        found += ner(text)
     return apart(span for span in found if span.type in wanted)
 
 

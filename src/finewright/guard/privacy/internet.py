@@ -65,9 +65,7 @@ def plain_email(value: str) -> str:
 def _local_part(text: str, at: int) -> int:
     start = at
     least = max(0, at - _LONGEST_LOCAL_PART)
-    while start > least and (text[start - 1] in _LOCAL_PART or text[start - 1] >= "\x80"):
-        if not (text[start - 1] in _LOCAL_PART or text[start - 1].isalnum()):
-            break
+    while start > least and _is_of_local_part(text[start - 1]):
         start -= 1
     # `mail='ann@example.org'`, `email=ann@...`: what stands before the last of these is not the address.
     cut = text.rfind("=", start, at)
@@ -81,6 +79,10 @@ def _local_part(text: str, at: int) -> int:
     return at if text[at - 1] == "." else start
 
 
+def _is_of_local_part(character: str) -> bool:
+    return character in _LOCAL_PART or (character >= "\x80" and character.isalnum())
+
+
 _SCHEMES = frozenset({"http", "https", "ftp", "ftps", "ws", "wss"})
 _LETTERS = re.compile("[A-Za-z]+")
 _LINK = re.compile(r"[^\s<>\"'`\\^{}|\[\]]+")
@@ -90,16 +92,22 @@ _HOST = re.compile(
 _LONGEST_SCHEME = 5
 
 
+def _scheme(text: str, at: int) -> int:
+    """Where the scheme begins that ends there; `at` where none does."""
+    start = at
+    while start > max(0, at - _LONGEST_SCHEME) and text[start - 1].isalpha():
+        start -= 1
+    while start < at and text[start:at].lower() not in _SCHEMES:
+        start += 1
+    return start
+
+
 def url(scan: Scan) -> Iterator[PersonalSpan]:
     """Links: http, https, ftp, ws, and hosts that begin with www."""
     text = scan.text
     at = text.find("://")
     while at >= 0:
-        start = at
-        while start > max(0, at - _LONGEST_SCHEME) and text[start - 1].isalpha():
-            start -= 1
-        while start < at and text[start:at].lower() not in _SCHEMES:
-            start += 1
+        start = _scheme(text, at)
         if start < at and _HOST.match(text, at + 3):
             yield _link(text, start, at + 3)
         at = text.find("://", at + 3)

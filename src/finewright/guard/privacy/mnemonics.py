@@ -60,11 +60,17 @@ def mnemonic(scan: Scan) -> Iterator[PersonalSpan]:
         numbers = [language.get(word, -1) for word in words]
         for first, last in _runs(scan.text, at, numbers):
             for found in _phrases(scan.text, at[first:last], numbers[first:last]):
-                start, end = at[first + found.first][0], at[first + found.last - 1][1]
-                phrase = words[first + found.first : first + found.last]
-                if len(set(phrase)) < _FEWEST_DIFFERENT or " ".join(phrase) in published():
-                    continue
-                yield PersonalSpan(start, end, "mnemonic", 1.0, "a BIP-39 phrase, checksum fits")
+                begin, end = first + found.first, first + found.last
+                if _is_secret(words[begin:end]):
+                    start, stop = at[begin][0], at[end - 1][1]
+                    yield PersonalSpan(
+                        start, stop, "mnemonic", 1.0, "a BIP-39 phrase, checksum fits"
+                    )
+
+
+def _is_secret(phrase: Sequence[str]) -> bool:
+    """Neither one word again and again, nor a phrase that everyone knows."""
+    return len(set(phrase)) >= _FEWEST_DIFFERENT and " ".join(phrase) not in published()
 
 
 def normal(word: str) -> str:

@@ -52,14 +52,7 @@ def recognisers() -> tuple[Recogniser, ...]:
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Names, the words that stand together; the title before one is not part of it."""
     words = words_of(scan.text)
-    chances = {
-        at: probability(features(words, at)) for at, kind in words.kinds.items() if kind[0] == "A"
-    }
-    for at in [at for at in chances if _is_listed_pair(words, at)]:
-        chances[at] = max(chances[at], _FIRST)
-        chances[at + 1] = max(chances[at + 1], _BESIDE)
-    for at in named_by_phrase(words):
-        chances[at] = max(chances[at], _FIRST)
+    chances = _chances(words)
     in_german = is_german(words)
     last = 0
     for at, first in chances.items():
@@ -91,6 +84,19 @@ def _is_listed_pair(words: SplitWords, first: int) -> bool:
         "g" in one and "s" in other and not set("cnp") & set(one) and not set("cn") & set(other)
     )
     return is_pair and words.end(first) + 1 == words.starts[first + 1]
+
+
+def _chances(words: SplitWords) -> dict[int, float]:
+    """Place of each capitalised word -> how likely it is part of a name."""
+    chances = {
+        at: probability(features(words, at)) for at, kind in words.kinds.items() if kind[0] == "A"
+    }
+    for at in [at for at in chances if _is_listed_pair(words, at)]:
+        chances[at] = max(chances[at], _FIRST)
+        chances[at + 1] = max(chances[at + 1], _BESIDE)
+    for at in named_by_phrase(words):
+        chances[at] = max(chances[at], _FIRST)
+    return chances
 
 
 def _is_other(words: SplitWords, first: int, last: int) -> bool:

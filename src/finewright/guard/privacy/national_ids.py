@@ -199,11 +199,10 @@ def similar_id(value: str, draw: Random) -> str:
     for sweep in range(_MOST_SWEEPS):
         if sweep >= _SWEEPS and drawn != value:
             break
+        # A number of many kinds is hard to leave: then more digits give way.
+        more = max(0, sweep - _SWEEPS + 1)
+        num_tails = min(num_checks + more, _MOST_TAILS) if num_checks else 0
         for place in places:
-            # A number of many kinds is hard to leave: then more digits give way.
-            num_tails = (
-                min(num_checks + max(0, sweep - _SWEEPS + 1), _MOST_TAILS) if num_checks else 0
-            )
             tails = [i for i in places[len(places) - num_tails :] if i != place]
             drawn = _moved(drawn, place, tails, fitting, draw)
     return drawn

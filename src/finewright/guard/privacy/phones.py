@@ -172,26 +172,27 @@ def _at(scan: Scan, place: int, end: int) -> PersonalSpan | None:
 
 
 def _is_apart(scan: Scan, start: int, end: int) -> bool:
-    left = scan.text[start - 1] if start else " "
-    right = scan.text[end] if end < len(scan.text) else " "
-    # `phone=030...` assigns; `40=030...` counts.
-    is_assigned = left == "=" and start > 1 and scan.text[start - 2].isalpha()
-    is_part = left == "-" and start > 1 and scan.text[start - 2].isalnum()
-    glued = (
-        is_part
-        or scan.is_fraction(start)
-        or is_glued(left)
-        or (left in "_.$€£#%=/" and not is_assigned)
-        or right == "_"
-        or right in "%€$£°"
-    )
     value = scan.text[start:end]
     return (
-        not glued
+        not _is_glued_before(scan, start)
+        and not _is_glued_after(scan, end)
         and value.count("(") == value.count(")")
-        and (not is_glued(right) or _EXTENSION.match(scan.text, end) is not None)
         and (value[0] == "+" or not _is_counted(scan, start, end))
     )
+
+
+def _is_glued_before(scan: Scan, start: int) -> bool:
+    left = scan.text[start - 1] if start else " "
+    earlier = scan.text[start - 2] if start > 1 else " "
+    # `phone=030...` assigns; `40=030...` counts.
+    is_sign = left in "_.$€£#%=/" and not (left == "=" and earlier.isalpha())
+    is_part = left == "-" and earlier.isalnum()
+    return is_sign or is_part or is_glued(left) or scan.is_fraction(start)
+
+
+def _is_glued_after(scan: Scan, end: int) -> bool:
+    right = scan.text[end] if end < len(scan.text) else " "
+    return right in "_%€$£°" or (is_glued(right) and not _EXTENSION.match(scan.text, end))
 
 
 def _is_counted(scan: Scan, start: int, end: int) -> bool:

@@ -112,22 +112,32 @@ def recognisers() -> tuple[Recogniser, ...]:
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Tokens by their shape."""
-    text = scan.text
-    shapes = _shapes()
-    near = [shape for needle, shape in shapes.other if needle in text]
-    if scan.has_long_word:
-        near += [shape for needle, shape in shapes.long if needle in text]
-    if scan.has_longer_word:
-        near += [shape for needle, shape in shapes.longer if needle in text]
-    for rule, pattern in _once(near):
-        for match in pattern.finditer(text):
+    for rule, pattern in _once(_near(scan)):
+        for match in pattern.finditer(scan.text):
             start, end = match.span()
-            if start and text[start - 1].isalnum() and not rule.after:
+            if start and scan.text[start - 1].isalnum() and not rule.after:
                 continue
             if _is_certain(rule, match[0]):
                 yield PersonalSpan(start, end, rule.type, 1.0, f"{rule.name}, checksum fits")
             elif _judged(rule, match[0]):
                 yield PersonalSpan(start, end, rule.type, 0.97, rule.name)
+
+
+def _near(scan: Scan) -> list[_Shape]:
+    """The shapes that the text may have, for it has one of their needles."""
+    shapes = _shapes()
+    groups = (
+        (shapes.other, True),
+        (shapes.long, scan.has_long_word),
+        (shapes.longer, scan.has_longer_word),
+    )
+    return [
+        shape
+        for group, may_be in groups
+        if may_be
+        for needle, shape in group
+        if needle in scan.text
+    ]
 
 
 @cache
@@ -259,10 +269,13 @@ def aws_secret(scan: Scan) -> Iterator[PersonalSpan]:
         is_near = any(
             start - last < _AWS_REACH and first - end < _AWS_REACH for first, last in places
         )
-        kinds = (str.isdigit, str.islower, str.isupper)
-        has_all = all(any(is_of(c) for c in match[0]) for is_of in kinds)
-        if is_near and has_all and bits_per_character(match[0]) >= _AWS_BITS:
+        if is_near and _is_mixed(match[0]) and bits_per_character(match[0]) >= _AWS_BITS:
             yield PersonalSpan(start, end, "cloud_key", 0.95, "beside an AWS access key id")
+
+
+def _is_mixed(value: str) -> bool:
+    kinds = (str.isdigit, str.islower, str.isupper)
+    return all(any(map(is_of, value)) for is_of in kinds)
 
 
 _BEGIN = "-----BEGIN "

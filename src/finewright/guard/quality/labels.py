@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from finewright.guard.quality.figures import MOST_NAMED, bar, bars, notice, ref
@@ -85,39 +85,46 @@ def conflicts(rows: Sequence[Row]) -> LabelFindings:
 
 
 def _labels(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
-    groups: dict[str, list[Row]] = defaultdict(list)
     labelled = [row for row in rows if row.label is not None]
-    for row in labelled:
-        groups["liked" if row.label else "disliked"].append(row)
     if labelled:
-        return groups
+        return _grouped(labelled, ["liked" if row.label else "disliked" for row in labelled])
     answers = [
         "" if row.is_prompt or row.rejected is not None else answer_text(row) for row in rows
     ]
-    if labels_of(answers):
-        for row, answer in zip(rows, answers, strict=True):
-            groups[answer.strip()].append(row)
+    return _grouped(rows, map(str.strip, answers)) if labels_of(answers) else {}
+
+
+def _grouped(rows: Sequence[Row], names: Iterable[str]) -> Mapping[str, list[Row]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row, name in zip(rows, names, strict=True):
+        groups[name].append(row)
     return groups
 
 
 def _conflicts(same: Sequence[Row]) -> dict[str, list[Row]]:
     """Of rows that ask the same: kind of contradiction -> the rows in it."""
     plain = [row for row in same if row.rejected is None and row.label is None]
-    found = {"one prompt, several answers": plain if len({_answer(r) for r in plain}) > 1 else []}
+    found = {
+        "one prompt, several answers": plain if len(set(map(_answer, plain))) > 1 else [],
+        "one answer, liked and disliked": _liked_and_disliked(same),
+        "one pair, both ways round": _both_ways(same),
+    }
+    return {kind: rows for kind, rows in found.items() if rows}
+
+
+def _liked_and_disliked(same: Sequence[Row]) -> list[Row]:
     liked: dict[bool, dict[str, list[Row]]] = {True: {}, False: {}}
     for row in same:
         if row.label is not None:
             liked[row.label].setdefault(_answer(row), []).append(row)
     both = sorted(liked[True].keys() & liked[False].keys())
-    found["one answer, liked and disliked"] = [
-        row for answer in both for side in (True, False) for row in liked[side][answer]
-    ]
-    pairs = [row for row in same if row.rejected is not None]
-    directions = {(_answer(row), _rejected(row)) for row in pairs}
-    found["one pair, both ways round"] = [
-        row for row in pairs if (_rejected(row), _answer(row)) in directions - {(_answer(row),) * 2}
-    ]
-    return {kind: rows for kind, rows in found.items() if rows}
+    return [row for answer in both for side in (True, False) for row in liked[side][answer]]
+
+
+def _both_ways(same: Sequence[Row]) -> list[Row]:
+    pairs = [(row, _answer(row), _rejected(row)) for row in same if row.rejected is not None]
+    directions = {(chosen, rejected) for _, chosen, rejected in pairs if chosen != rejected}
+    return [row for row, chosen, rejected in pairs if (rejected, chosen) in directions]
 
 
 def _conflict_bar(kind: str, groups: Sequence[Sequence[Row]]) -> Bar:

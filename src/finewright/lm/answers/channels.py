@@ -59,10 +59,9 @@ class Channels:
                 fault = fault if found else unreadable(message.body)
             else:
                 said.append(message.body)
-        is_lost = not (said or thoughts or calls or fault) and text.strip()
-        if is_lost:
+        if not (said or thoughts or calls or fault) and text.strip():
             fault = "an answer outside of all channels"
-        content = "\n".join(part for part in said if part)
+        content = "\n".join(filter(None, said))
         return Answer(content, "\n\n".join(thoughts), tuple(calls), fault=fault if is_whole else "")
 
     def _is_thought(self, message: Message) -> bool:

@@ -83,12 +83,15 @@ def _object(value: Any) -> Mapping[str, Any]:  # Any: free JSON
     return value if isinstance(value, Mapping) else {}
 
 
+def _named_types(said: object) -> frozenset[str]:
+    listed = said if isinstance(said, list) else [said]
+    return frozenset(name for name in listed if isinstance(name, str))
+
+
 def _types(schema: object) -> frozenset[str]:
     if not isinstance(schema, Mapping):
         return frozenset()
-    said = schema.get("type")
-    listed = said if isinstance(said, list) else [said]
-    names = frozenset(name for name in listed if isinstance(name, str))
+    names = _named_types(schema.get("type"))
     if not names and isinstance(schema.get("enum"), list):
         return frozenset().union(*map(type_of, schema["enum"]))
     for key in ("anyOf", "oneOf"):

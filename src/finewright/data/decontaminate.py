@@ -30,11 +30,13 @@ def decontaminated(
     import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
     from finewright.data.overlap import near_questions_of, near_rows, overlaps
 
+    if not held_out:
+        return Cleaned(tuple(train), {})
     ids = {row.id for row in held_out}
     prompts = {prompt_key(row) for row in held_out if row.prompt}
-    near = near_rows(held_out, train, similarity) if held_out else {}
-    questions = near_questions_of(held_out, train) if held_out and similarity < 1 else {}
-    shares = [run.share for run in overlaps(held_out, train).rows] if held_out else []
+    near = near_rows(held_out, train, similarity)
+    questions = near_questions_of(held_out, train) if similarity < 1 else {}
+    runs = overlaps(held_out, train).rows
     kept, removed = [], Counter[str]()
     for i, row in enumerate(train):
         reasons = {
@@ -42,7 +44,7 @@ def decontaminated(
             "prompt": bool(row.prompt) and prompt_key(row) in prompts,
             "near": i in near,
             "question": i in questions,
-            "overlap": bool(shares) and shares[i] >= _MUCH,
+            "overlap": runs[i].share >= _MUCH,
         }
         why = next((reason for reason, is_so in reasons.items() if is_so), "")
         if why:

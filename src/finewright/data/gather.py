@@ -57,8 +57,9 @@ def gather(
     rows = [row for source in sources for row in source.rows]
     provenance = RowOrigins([source.for_ledger() for source in sources])
     passed = pass_door(rows, spec, provenance, resolve, search, holding)
-    apart = [row for row in passed.rows if provenance.is_held_out(row)]
-    others = [row for row in passed.rows if not provenance.is_held_out(row)]
+    apart, others = list[Row](), list[Row]()
+    for row in passed.rows:
+        (apart if provenance.is_held_out(row) else others).append(row)
     groups = groups_by(others, spec.group_by) if spec.group_by else None
     names = groups.names if groups else None
     train, held_out = split(others, spec.eval_fraction, spec.shuffle_seed, groups=names)
@@ -120,8 +121,14 @@ def read_row_set(path: Path, spec: EvalSetSpec | None = None, *, seed: int = 0) 
     problems += listed(_not_expected(row) for row in unmeasured if row.label is not False)
     problems += [_disliked(disliked)] if disliked else []
     rows = tuple(found for _, found in expected if found)
+    return _drawn(rows, spec, seed, tuple(problems))
+
+
+def _drawn(
+    rows: tuple[Row, ...], spec: EvalSetSpec, seed: int, problems: tuple[Problem, ...]
+) -> RowSetFile:
     if spec.limit is None or spec.limit >= len(rows):
-        return RowSetFile(rows, tuple(problems))
+        return RowSetFile(rows, problems)
     drawn = draw_rows(rows, spec.limit, seed)
     draw = Draw(
         data=spec.title,
@@ -130,7 +137,7 @@ def read_row_set(path: Path, spec: EvalSetSpec | None = None, *, seed: int = 0) 
         seed=seed,
         is_stratified=drawn.is_stratified,
     )
-    return RowSetFile(drawn.rows, tuple(problems), draw)
+    return RowSetFile(drawn.rows, problems, draw)
 
 
 def measured_share(held_out: Sequence[Row]) -> RowSetFile:

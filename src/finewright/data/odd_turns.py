@@ -44,13 +44,7 @@ def odd_turns(row: Row) -> Iterator[OddTurn]:
     declared = {name_of_tool(tool) for tool in row.tools or ()}
     for name, turns in (("messages", row.messages), ("rejected", row.rejected or ())):
         for i, turn in enumerate(turns):
-            content = turn["content"]
-            if turn["role"] == "assistant":
-                yield from _of_turn(f"{name}[{i}]", turn, declared)
-            elif turn["role"] == "user" and (not content or content.isspace()):
-                yield OddTurn("unasked", f"{name}[{i}].content", "")
-            if "{{" in content and (found := _UNFILLED.search(content)):
-                yield OddTurn("unfilled", f"{name}[{i}].content", found[0])
+            yield from _of_turn(f"{name}[{i}]", turn, declared)
     if row.columns:
         yield from _of_columns(row)
     if len(row.messages) == len(("asked", "answered")) and _goes_on(*row.messages):
@@ -79,6 +73,16 @@ def _goes_on(asking: Message, answering: Message) -> bool:
 
 
 def _of_turn(key: str, turn: Message, declared: set[str]) -> Iterator[OddTurn]:
+    content = turn["content"]
+    if turn["role"] == "assistant":
+        yield from _of_answer(key, turn, declared)
+    elif turn["role"] == "user" and (not content or content.isspace()):
+        yield OddTurn("unasked", f"{key}.content", "")
+    if "{{" in content and (found := _UNFILLED.search(content)):
+        yield OddTurn("unfilled", f"{key}.content", found[0])
+
+
+def _of_answer(key: str, turn: Message, declared: set[str]) -> Iterator[OddTurn]:
     content, calls = str(turn.get("content") or ""), turn.get("tool_calls") or ()
     for j, call in enumerate(calls):
         name = call["function"]["name"]

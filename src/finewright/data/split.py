@@ -52,10 +52,10 @@ def split(
     held_out = {key for key, place in places.items() if place < eval_fraction}
     if places and len(held_out) == len(places):
         held_out.remove(max(places, key=lambda key: (places[key], key)))
-    return Split(
-        tuple(row for row, key in zip(rows, keys, strict=True) if key not in held_out),
-        tuple(row for row, key in zip(rows, keys, strict=True) if key in held_out),
-    )
+    apart: dict[bool, list[Row]] = {False: [], True: []}
+    for row, key in zip(rows, keys, strict=True):
+        apart[key in held_out].append(row)
+    return Split(tuple(apart[False]), tuple(apart[True]))
 
 
 def groups_by(rows: Sequence[Row], column: str) -> Groups:

@@ -12,7 +12,7 @@ other words (`near` rows, paraphrases), and names in lower case."""
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from finewright.judge.calls import name_of_tool
@@ -59,6 +59,12 @@ def of_known_templates(train: Sequence[Row], held_out: Sequence[Row]) -> dict[in
     return {i: known[template] for i, template in found if template in known}
 
 
+def _is_value(word: _Word, in_answer: Set[str], *, has_names: bool) -> bool:
+    is_name = has_names and not word.is_first and word.text[0].isupper()
+    is_copied = word.text in in_answer and word.may_be_value
+    return is_name or is_copied or bool(_DIGIT.search(word.text))
+
+
 def template_of(row: Row) -> Template | None:
     """The row's template; None where nothing is expected, or nothing asked."""
     expected = with_expected(row)
@@ -76,14 +82,9 @@ def template_of(row: Row) -> Template | None:
         for word in answered
     )
     has_names = sum(word != _VALUE for word in kept) >= _FEWEST_WORDS
-
-    def is_value(word: _Word) -> bool:
-        is_name = has_names and not word.is_first and word.text[0].isupper()
-        is_copied = word.text in in_answer and word.may_be_value
-        return is_name or is_copied or bool(_DIGIT.search(word.text))
-
     question = _collapsed(
-        _VALUE if is_value(word) else word.text.casefold() for word in question_words
+        _VALUE if _is_value(word, in_answer, has_names=has_names) else word.text.casefold()
+        for word in question_words
     )
     return Template(question, kept, tuple(name_of_tool(tool) for tool in row.tools or ()))
 

@@ -1,6 +1,7 @@
 """Calls and their results that name no ids, as TRL and many chat templates leave them: matched by name, then
 by order. A template that tells results by order reads them the same way."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from finewright.rows.notes import Json, RowNotes
@@ -14,8 +15,7 @@ def with_ids(key: str, messages: list[Any], notes: RowNotes) -> list[Any]:
         return messages
     if not any(map(_is_nameless, messages)):
         return messages
-    taken = {str(call.get("id")) for message in messages for call in _calls(message)}
-    fresh = (name for i in range(1, 1 << 30) if (name := f"call_{i}") not in taken)
+    fresh = _fresh_ids(messages)
     named: list[Any] = []
     waiting: list[Json] = []
     first = ""
@@ -63,3 +63,9 @@ def _answered(message: Json, waiting: list[Json]) -> Json | None:
 def _name(call: Json) -> object:
     function = call.get("function")
     return function.get("name") if isinstance(function, dict) else None
+
+
+def _fresh_ids(messages: list[Any]) -> Iterator[str]:
+    """Ids that no call has yet."""
+    taken = {str(call.get("id")) for message in messages for call in _calls(message)}
+    return (name for i in range(1, 1 << 30) if (name := f"call_{i}") not in taken)

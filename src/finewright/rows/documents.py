@@ -200,17 +200,18 @@ def _documents_in(folder: Path, listing: Listing) -> list[Path]:
     seen = [p for p in every if not _is_hidden(p, folder)]
     named = [p for p in seen if p.suffix]
     known = [p for p in named if p.suffix.lower() in MEDIA_TYPES]
-    if num_hidden := len(every) - len(seen):
-        what = f"{_files_are(num_hidden)} not read, being hidden"
-        listing.add(said(str(folder), what, "name one to read it", level="info"))
+    _say_unread(folder, listing, len(every) - len(seen), "hidden", "name one to read it")
     if not known:
         listing.add(said(str(folder), "there is no document in this folder", _KNOWN))
-    if left := len(named) - len(known):
-        what = (
-            f"{_files_are(left)} not read, being {'no document' if left == 1 else 'no documents'}"
-        )
-        listing.add(said(str(folder), what, _KNOWN, level="info"))
+    left = len(named) - len(known)
+    _say_unread(folder, listing, left, "no document" if left == 1 else "no documents", _KNOWN)
     return known
+
+
+def _say_unread(folder: Path, listing: Listing, count: int, being: str, hint: str) -> None:
+    if count:
+        what = f"{_files_are(count)} not read, being {being}"
+        listing.add(said(str(folder), what, hint, level="info"))
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

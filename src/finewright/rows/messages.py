@@ -40,11 +40,13 @@ def _with_ordered_results(turns: list[Turn], notes: RowNotes) -> list[Turn]:
         return turns
     for start, turn in enumerate(turns):
         ids = [call.get("id") for call in turn.message.get("tool_calls") or ()]
+        if len(ids) <= 1:
+            continue
         results = list(takewhile(lambda t: t.message["role"] == "tool", turns[start + 1 :]))
         given = [result.message["tool_call_id"] for result in results]
         wanted = [id for id in ids if id in given]
         is_each_once = len(set(given)) == len(given) == len(wanted)
-        if len(ids) > 1 and given != wanted and is_each_once:
+        if given != wanted and is_each_once:
             what = "the results of parallel calls stand in another order than the calls"
             mend = "they are read in the order of the calls; write them so"
             notes.warning(f"{results[0].key}.tool_call_id", what, mend)
@@ -115,14 +117,20 @@ def _check_results(turns: Sequence[Turn], notes: RowNotes) -> None:
         for id, key in waiting.items():
             what = f"the call {shown(id)} gets no result before the conversation goes on"
             notes.warning(key, what, "add what the tool returned, or end with the call")
-        ids = [call.get("id") for call in message.get("tool_calls") or ()]
-        waiting = {
-            id: f"{turn.key}.tool_calls[{j}].id" for j, id in enumerate(ids) if isinstance(id, str)
-        }
-        for j, id in enumerate(ids):
-            if isinstance(id, str) and id in ids[:j]:
-                what = f"an earlier call of the turn has the id {shown(id)}, too"
-                notes.warning(f"{turn.key}.tool_calls[{j}].id", what, "give each call its own id")
+        waiting = _called(turn, notes)
+
+
+def _called(turn: Turn, notes: RowNotes) -> dict[str, str]:
+    """Id of each call of the turn -> its key; an id that two of them have is a warning."""
+    found: dict[str, str] = {}
+    for j, call in enumerate(turn.message.get("tool_calls") or ()):
+        id, key = call.get("id"), f"{turn.key}.tool_calls[{j}].id"
+        if isinstance(id, str) and id in found:
+            what = f"an earlier call of the turn has the id {shown(id)}, too"
+            notes.warning(key, what, "give each call its own id")
+        if isinstance(id, str):
+            found[id] = key
+    return found
 
 
 def check_learned(turns: Sequence[Turn], notes: RowNotes) -> None:
@@ -141,13 +149,11 @@ def check_learned(turns: Sequence[Turn], notes: RowNotes) -> None:
     for turn in weighted:
         if has_open_thought(turn.message["content"]):
             what = "a thought that never closes, which would be learned as what is said"
-            notes.error(
-                f"{turn.key}.content", what, "close it with </think>, or give the turn weight 0"
-            )
-    if not notes.has_error:
-        for turn in empty:
-            what = "an empty assistant turn teaches the model to say nothing"
-            notes.warning(f"{turn.key}.content", what, "fill it, or give it weight 0")
+            mend = "close it with </think>, or give the turn weight 0"
+            notes.error(f"{turn.key}.content", what, mend)
+    for turn in () if notes.has_error else empty:
+        what = "an empty assistant turn teaches the model to say nothing"
+        notes.warning(f"{turn.key}.content", what, "fill it, or give it weight 0")
 
 
 def _message(place: str, message: Json, notes: RowNotes) -> Json:

@@ -98,19 +98,23 @@ def _named(text: str, line: _Line, mark: str) -> tuple[int, str] | None:
     return None if name.endswith((".", ":", ";", ",")) else (1 if mark[0] == "=" else 2, name)
 
 
+def _fence_after(line: str, fence: str) -> str:
+    """The fence that is open behind the line; `fence` is the one that was open before it."""
+    mark = _FENCE.match(line)
+    if not mark:
+        return fence
+    closes = fence and mark[1].startswith(fence) and not mark[2].strip()
+    return "" if closes else fence or mark[1]
+
+
 def _lines_alone(text: str) -> Iterator[_Line]:
     front = _FRONT_MATTER.match(text)
     start, fence = front.end() if front else 0, ""
     for line in text[start:].splitlines(keepends=True):
         bare = line.rstrip("\r\n")
-        mark = _FENCE.match(bare)
         heading = None if fence else _HEADING.match(bare)
-        is_fenced = bool(fence or mark)
-        if fence:
-            closes = mark and mark[1].startswith(fence) and not mark[2].strip()
-            fence = "" if closes else fence
-        elif mark:
-            fence = mark[1]
+        fence, before = _fence_after(bare, fence), fence
+        is_fenced = bool(before or fence)
         found = (len(heading[1]), (heading[2] or "").strip()) if heading else None
         yield _Line(start, start + len(line), found, is_fenced)
         start += len(line)

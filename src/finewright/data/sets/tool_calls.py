@@ -86,9 +86,8 @@ def data_set() -> DataSet:
     return DataSet(read_sets("finewright.catalog")["tool-calls"], content)
 
 
-def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
-    """The requests of the categories above, each asked once with the same tools."""
-    package, settings = fetched[0], ToolSettings()
+def _read(package: Fetched) -> tuple[dict[str, tuple[str, list[Json]]], dict[str, _Answer]]:
+    """Category -> its file and requests; id of a request -> its answer."""
     requests: dict[str, tuple[str, list[Json]]] = {}
     answers: dict[str, _Answer] = {}
     for path, text in package.texts():
@@ -99,6 +98,13 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
                 answers |= {line["id"]: _Answer.model_validate(line) for line in lines}
             else:
                 requests[found[2]] = path, lines
+    return requests, answers
+
+
+def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
+    """The requests of the categories above, each asked once with the same tools."""
+    package, settings = fetched[0], ToolSettings()
+    requests, answers = _read(package)
     dropped: Counter[str] = Counter()
     seen: set[str] = set()
     rows: dict[str, list[JsonRow]] = {"train": [], "test": []}
@@ -128,11 +134,6 @@ def _row(request: _Request, answer: _Answer | None, seen: set[str]) -> JsonRow:
     said = "\n".join(turn["content"] for turn in conversation)
     truth = answer.ground_truth if answer else ()
     calls = [_call(name, right, tools, said) for part in truth for name, right in part.items()]
-    if calls:
-        numbered = [{"id": f"call_{i}", **call} for i, call in enumerate(calls, start=1)]
-        reply = {"role": "assistant", "content": None, "tool_calls": numbered}
-    else:
-        reply = {"role": "assistant", "content": NO_CALL}
     declared = [tool.declared() for tool in tools.values()]
     key = json.dumps([conversation, declared])
     if key in seen:
@@ -140,7 +141,7 @@ def _row(request: _Request, answer: _Answer | None, seen: set[str]) -> JsonRow:
     seen.add(key)
     accepted = [{tools[name].name: right for name, right in part.items()} for part in truth]
     return {
-        "messages": [*conversation, reply],
+        "messages": [*conversation, _reply(calls)],
         "tools": declared,
         "accepted": json.dumps(accepted, ensure_ascii=False),
     }
@@ -177,3 +178,10 @@ def _call(name: str, right: Json, tools: Mapping[str, _Tool], said: str) -> Json
     if not holds_to(text, json.dumps(tool.parameters)):
         raise _RequestError("call that its tool's schema refuses")
     return {"type": "function", "function": {"name": tool.name, "arguments": text}}
+
+
+def _reply(calls: Sequence[Json]) -> Json:
+    if not calls:
+        return {"role": "assistant", "content": NO_CALL}
+    numbered = [{"id": f"call_{i}", **call} for i, call in enumerate(calls, start=1)]
+    return {"role": "assistant", "content": None, "tool_calls": numbered}

@@ -212,19 +212,27 @@ def rows_within(data: Mapping[str, Any]) -> Sequence[object] | None:
     """The rows that an object holds: in its one list of objects, in columns of equal length, or by their ids.
 
     None where the object is a row itself, such as a conversation. Any: free JSON."""
-    lists = {
-        key: value
-        for key, value in data.items()
-        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
-    }
+    lists = {key: value for key, value in data.items() if _is_of_objects(value)}
     if len(lists) == 1 and not _TURNS.intersection(lists):
-        return next(iter(lists.values()))
-    columns = {key: _column(value) for key, value in data.items()}
-    sizes = {len(column) if column is not None else -1 for column in columns.values()}
-    if len(columns) > 1 and len(sizes) == 1 and sizes.isdisjoint({0, -1}) and not lists:
-        whole = zip(*(column or () for column in columns.values()), strict=True)
-        return [dict(zip(columns, values, strict=True)) for values in whole]
-    return _by_id(data)
+        rows: Sequence[object] = next(iter(lists.values()))
+        return rows
+    in_columns = None if lists else _in_columns(data)
+    return _by_id(data) if in_columns is None else in_columns
+
+
+def _is_of_objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _in_columns(data: Mapping[str, Any]) -> Sequence[object] | None:
+    """The rows of several columns of one length; None where it has none such."""
+    columns = {key: _column(value) or () for key, value in data.items()}
+    sizes = set(map(len, columns.values()))
+    if len(columns) <= 1 or len(sizes) > 1 or 0 in sizes:
+        return None
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
 
 
 def _by_id(data: Mapping[str, Any]) -> Sequence[object] | None:

@@ -6,7 +6,7 @@ encodings are, each laid out with its common ones first (GB 2312, Big5, JIS X 02
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 # In the order of how often files have them.
@@ -63,6 +63,11 @@ def likely_encodings(content: bytes) -> list[str]:
     ranked = _readings(sample, found)
     if not ranked:
         return []
+    return _nearest(ranked)
+
+
+def _nearest(ranked: Sequence[_Ranked]) -> list[str]:
+    """The first alone where it is clearly the best, else the first two."""
     best = ranked[0]
     near = [r for r in ranked if r.mixture == best.mixture and r.chaos <= best.chaos + _NEAR]
     is_sure = len(near) == 1 or near[1].incoherence > _CLEARLY * near[0].incoherence

@@ -79,13 +79,16 @@ def kind_of(head: bytes, is_whole: bool, file: str) -> Kind:
     _refuse(head, file)
     text = head.removeprefix(codecs.BOM_UTF8)
     suffix = suffix_of(file)
-    if not text.strip():
+    if is_whole and not text.strip():
         what = "there are only blank lines in it" if head else "the file is empty"
-        if is_whole:
-            raise DataError(what, hint="write one JSON object per line")
+        raise DataError(what, hint="write one JSON object per line")
     start = text.lstrip()[:1]
     if start in (b"{", b"[") and (not _is_by_name(suffix) or _is_json_line(text)):
         return _layout(text, is_whole, suffix)
+    return _kind_of_text(text, suffix)
+
+
+def _kind_of_text(text: bytes, suffix: str) -> Kind:
     if suffix in TABLE_SUFFIXES:
         return "table"
     if suffix in TEXT_SUFFIXES:
@@ -135,14 +138,16 @@ def _layout(text: bytes, is_whole: bool, suffix: str) -> Kind:
     """One object per line, or JSON that is laid out otherwise: told by the first two lines."""
     lines = [line for line in text.split(b"\n") if line.strip()][:3]
     first, *others = (line.decode("utf-8", "replace").strip() for line in lines)
-    is_begun = not others and not is_whole
     if first.startswith("["):
         return "array" if not others or ends_early(first) else "lines"
     if not others:
         return "objects" if suffix == ".json" or (is_whole and ends_early(first)) else "lines"
-    if is_begun or not ends_early(first):
+    if not ends_early(first):
         return "lines"
-    following = others[0]
-    is_row = following.startswith("{") and not following.endswith(",")
     is_cut = len(lines) == 2 and not is_whole  # noqa: PLR2004 - the head ends within the second
-    return "lines" if is_row and (is_cut or not ends_early(following)) else "objects"
+    return "lines" if _is_row(others[0], is_cut=is_cut) else "objects"
+
+
+def _is_row(line: str, *, is_cut: bool) -> bool:
+    is_object = line.startswith("{") and not line.endswith(",")
+    return is_object and (is_cut or not ends_early(line))

@@ -167,6 +167,21 @@ def _list(about: dict[str, object], key: str) -> list[object]:
     return value if isinstance(value, list) else []
 
 
+def _of_splits(
+    path: Path, file: str, data: Sequence[Path], read: Sequence[Path]
+) -> Iterator[Problem]:
+    """Which splits are not read, and which files are read though they may be of one."""
+    others = (_split(path, f) for f in data if f not in read)
+    splits = list(dict.fromkeys(filter(None, others)))
+    if not splits:
+        return
+    yield _not_read(file, "train", splits)
+    if of_none := [f.name for f in read if not _split(path, f)]:
+        what = f"read beside train, for their names tell no split: {_first(of_none)}"
+        hint = "name the files one by one if they hold the same rows"
+        yield said(file, what, hint, None, "warning")
+
+
 def _files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     found = _files_within(path)
     data = [f for f in found if _is_data(f.name)]
@@ -178,14 +193,7 @@ def _files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
         return
     _check_one_set(path, data)
     read = _of_one_split(path, data)
-    splits = list(dict.fromkeys(split for f in data if f not in read if (split := _split(path, f))))
-    if splits:
-        yield _not_read(file, "train", splits)
-        if of_none := [f.name for f in read if not _split(path, f)]:
-            what = f"read beside train, for their names tell no split: {_first(of_none)}"
-            yield said(
-                file, what, "name the files one by one if they hold the same rows", None, "warning"
-            )
+    yield from _of_splits(path, file, data, read)
     left = [f.name for f in found if data and f not in data and f.name not in _ABOUT_DATA]
     if left:
         yield said(file, f"not read, being no data files: {_first(left)}", level="info")

@@ -144,9 +144,11 @@ class _Source:
         self.back.extendleft(reversed(read_on))
         del self.taken[taken:]
         self.row = row
-        cells = cells_of(
-            self.content().decode("utf-8", "surrogateescape"), delimiter, may_be_open=True
-        )
+        return self._as_text(delimiter, width)
+
+    def _as_text(self, delimiter: str, width: int) -> Sequence[str] | None:
+        text = self.content().decode("utf-8", "surrogateescape")
+        cells = cells_of(text, delimiter, may_be_open=True)
         if cells is None or len(cells) != width or self._holds_records(delimiter, width):
             return None
         return cells

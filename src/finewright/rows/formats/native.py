@@ -92,10 +92,7 @@ def native(
             continue
         made[name] = [said.message for said in side]
         gone.update(_root(said.key) for said in side)
-        if side:
-            places[name] = KeyPlace(re.sub(r"\[\d+\]$", "", side[-1].key))
-        for i, said in enumerate(side):
-            places[f"{name}[{i}]"] = KeyPlace(said.key, said.parts)
+        places |= _places(name, side)
     columns = {key: value for key, value in data.items() if key not in gone}
     return Native(type, made, columns, places)
 
@@ -121,3 +118,9 @@ def _inside(place: KeyPlace, rest: str) -> str:
 
 def _root(key: str) -> str:
     return re.split(r"[.\[]", key, maxsplit=1)[0]
+
+
+def _places(name: str, side: Sequence[KeyedMessage]) -> dict[str, KeyPlace]:
+    """Where the messages of a conversation stand in the row."""
+    places = {f"{name}[{i}]": KeyPlace(said.key, said.parts) for i, said in enumerate(side)}
+    return {name: KeyPlace(re.sub(r"\[\d+\]$", "", side[-1].key)), **places} if side else {}

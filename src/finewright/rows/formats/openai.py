@@ -86,9 +86,14 @@ def _is_to_answer(data: Json, expected: Expected) -> bool:
     last = messages[-1].get("role")
     if expected != "auto" or last != "user":
         return expected == "prompt_only" and last != "assistant"
-    is_graded = any(key not in _OWN for key in data) and not is_liking(data.get("label"))
     has_answer = any(isinstance(m, dict) and m.get("role") == "assistant" for m in messages)
-    return is_graded and _OTHERS.isdisjoint(data) and not has_answer
+    return _is_graded(data) and not has_answer
+
+
+def _is_graded(data: Json) -> bool:
+    """Is there a column beside the conversation that a grader may read?"""
+    is_rated = is_liking(data.get("label")) or not _OTHERS.isdisjoint(data)
+    return not is_rated and not _OWN.issuperset(data)
 
 
 def _is_answered(data: Json, expected: Expected) -> bool:

@@ -3,7 +3,8 @@
 https://huggingface.co/docs/trl/dataset_formats. A `system` text beside a `prompt` is its first turn, as
 in Axolotl and LLaMA-Factory; TRL has no such key and would leave it unread."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from finewright.rows.formats.native import (
     Expected,
@@ -51,16 +52,11 @@ def _after_system(row: Native, notes: RowNotes) -> Native:
     """The row with `system` as the first turn of its prompt, if it has one and none of its own."""
     system, prompt = row.columns["system"], row.data.get("prompt")
     columns = {key: value for key, value in row.columns.items() if key != "system"}
-    if isinstance(prompt, str) and prompt:
-        prompt, shift = (
-            [{"role": "user", "content": prompt}],
-            {"prompt[1]": KeyPlace("prompt", _TEXT)},
-        )
-    elif isinstance(prompt, list) and prompt:
-        shift = {f"prompt[{i + 1}]": KeyPlace(f"prompt[{i}]") for i in range(len(prompt))}
-        shift |= {f"prompt[{int(k[7:-1]) + 1}]": v for k, v in row.places.items() if k[6:7] == "["}
-    else:
+    if not isinstance(prompt, str | list) or not prompt:
         return row
+    shift = _shifted(prompt, row.places)
+    if isinstance(prompt, str):
+        prompt = [{"role": "user", "content": prompt}]
     first = prompt[0]
     if not system.strip():
         return row._replace(columns=columns)
@@ -140,3 +136,11 @@ FORMS = (
         weak=1,
     ),
 )
+
+
+def _shifted(prompt: str | list[Any], places: Mapping[str, KeyPlace]) -> dict[str, KeyPlace]:
+    """Where the prompt's turns stand when one is put before them."""
+    if isinstance(prompt, str):
+        return {"prompt[1]": KeyPlace("prompt", _TEXT)}
+    shift = {f"prompt[{i + 1}]": KeyPlace(f"prompt[{i}]") for i in range(len(prompt))}
+    return shift | {f"prompt[{int(k[7:-1]) + 1}]": v for k, v in places.items() if k[6:7] == "["}

@@ -127,6 +127,13 @@ def _keys_of(message: Json) -> _Keys:
     return _Keys(role, "value" if has_value else "content")
 
 
+def _names(keys: _Keys, calls_key: str) -> dict[str, str]:
+    """Our keys -> those of the file, where they differ."""
+    names = {"role": keys.role, "content": keys.content, "tool_calls": keys.content}
+    names = {} if keys == ("role", "content") else names
+    return {**names, "tool_calls": calls_key} if calls_key else names
+
+
 @dataclass(slots=True)
 class _Dialogue:
     """The turns so far, and the calls that wait for their result."""
@@ -158,11 +165,7 @@ class _Dialogue:
         if has_values(turn.get("content")):
             self._speak(f"{place}.{keys.content}", turn)
         calls_key = self._connect(place, message, turn, str(meant), keys)
-        is_ours = (keys.role, keys.content) == ("role", "content")
-        names = {"role": keys.role, "content": keys.content, "tool_calls": keys.content}
-        names = {} if is_ours else names
-        names = {**names, "tool_calls": calls_key} if calls_key else names
-        self._append(place, turn, names, joins=meant == CALL)
+        self._append(place, turn, _names(keys, calls_key), joins=meant == CALL)
 
     def _connect(self, place: str, message: Json, turn: Json, meant: str, keys: "_Keys") -> str:
         """Ties calls to their results, and says at which key the calls of this turn stood, if it has any."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from finewright.schema.common import Problem
+from finewright.schema.methods import GRPOSpec, PPOSpec
 from finewright.train.watch import Watch
 
 Curves = dict[str, Callable[[int], float]]
@@ -33,7 +34,9 @@ def steps(curves: Curves, number: int, eval_every: int = 0) -> Iterator[Made]:
 
 
 def said(curves: Curves, number: int, eval_every: int = 0) -> list[Problem]:
-    watch = Watch()
+    watch = Watch(
+        PPOSpec.model_construct() if "value_loss" in curves else GRPOSpec.model_construct()
+    )
     return [p for step in steps(curves, number, eval_every) for p in watch.look(step)]
 
 
@@ -270,7 +273,7 @@ def test_a_look_is_cheap() -> None:
     curves: Curves = {"loss": decay(2.0, 1.0, 100), "reward": SOLVING, "kl": lambda _: 0.1}
     curves |= {"length": line(30, 40, 100), "entropy": line(1, 0.8, 100), "reward_std": SOLVING}
     made = list(steps(curves, 1000))
-    watch, started = Watch(), time.process_time()
+    watch, started = Watch(GRPOSpec.model_construct()), time.process_time()
     for step in made:
         watch.look(step)
     assert time.process_time() - started < 1.0

@@ -1,6 +1,6 @@
 """The training methods of the spec: what is learned from which rows, and each method's own settings."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -109,10 +109,22 @@ class RewardModelSpec(TrainSettings):
     )
 
 
+class PolicyKeys(NamedTuple):
+    """What is advised where a policy runs away from the base; a key that a method has not is empty."""
+
+    pull: str = ""
+    """The key that holds it at the base."""
+    reuse: str = ""
+    """The key of how often the same answers are learned from."""
+    kl_of: Literal["token", "answer"] = "token"
+    """What the metric `kl` is of."""
+
+
 class OnlineSettings(TrainSettings):
     """What methods have that learn from their own answers; `batch_size` counts prompts."""
 
     takes: ClassVar[Takes] = "prompts"
+    policy: ClassVar[PolicyKeys] = PolicyKeys()
     rewards: tuple[Reward, ...] = Field(
         min_length=1,
         description="What answers are worth; a list of functions, or of their settings.",
@@ -139,6 +151,7 @@ class GRPOSpec(OnlineSettings):
     """Group-relative policy optimisation (Shao et al. 2024, arXiv:2402.03300)."""
 
     code: ClassVar[str] = "finewright.train.methods.grpo:GRPO"
+    policy: ClassVar[PolicyKeys] = PolicyKeys(pull="beta", reuse="num_iterations")
     rate: ClassVar[RateShare] = RateShare(0.3, "sampled rewards are noisy")
     method: Literal["grpo"] = "grpo"
     num_generations: int = default(8, "Answers sampled for each prompt", "enough to compare", gt=1)
@@ -183,6 +196,7 @@ class PPOSpec(OnlineSettings):
         0.5, "sampled rewards are noisy, and the value head takes some of that away"
     )
     has_value_head: ClassVar[bool] = True
+    policy: ClassVar[PolicyKeys] = PolicyKeys("kl_coef", "num_ppo_epochs", kl_of="answer")
     method: Literal["ppo"] = "ppo"
     num_generations: int = default(
         4, "Answers sampled for each prompt", "the value head compares", gt=0

@@ -89,7 +89,7 @@ def _steps(
     training: Training, progress: CheckpointProgress
 ) -> tuple[CheckpointProgress, TrainStep]:
     """Run the remaining steps, logging each and keeping a checkpoint now and then."""
-    work, schedule, watch = training.work, training.work.schedule, Watch()
+    work, schedule, watch = training.work, training.work.schedule, Watch(training.work.spec)
     every = work.spec.save_steps or save_steps(schedule.steps)[0]
     past = _past(work.folder / "metrics.jsonl")
     for step in past:

@@ -11,6 +11,8 @@ from statistics import fmean, median, variance
 from typing import NamedTuple, Protocol
 
 from finewright.schema.common import Problem
+from finewright.schema.methods import OnlineSettings, PolicyKeys
+from finewright.schema.train import TrainSettings
 
 _WINDOW = 200
 _ENDS = 20
@@ -27,7 +29,7 @@ _CERTAIN = 3.0
 """Standard errors from start to end: what moved so far has moved."""
 _SHORT, _FEW = 5, 10
 """Steps whose median stands for now, where one alone says too little."""
-_KL_PER_TOKEN, _KL_PER_ANSWER = 1.0, 30.0
+_LARGEST_KL = {"token": 1.0, "answer": 30.0}
 _MUCH_CLIPPED = 0.3
 _FEWER_STOP = 0.2
 _ALIKE = 1e-3
@@ -90,6 +92,7 @@ class _Series:
 
 @dataclass(slots=True)
 class _History:
+    spec: TrainSettings
     step: int = 0
     series: dict[str, _Series] = field(default_factory=dict)
     evaluations: list[_Look] = field(default_factory=list)
@@ -113,21 +116,16 @@ class _History:
         return all(name in self.series for name in names)
 
     @property
-    def is_ppo(self) -> bool:
-        """Its KL is of a whole answer, and its value head learns even where a prompt's answers are alike."""
-        return self.has("value_loss")
-
-    @property
-    def pull(self) -> str:
-        """The setting that holds the policy at the base."""
-        return "train.kl_coef" if self.is_ppo else "train.beta"
+    def policy(self) -> PolicyKeys:
+        """The method's keys that hold a policy back."""
+        return self.spec.policy if isinstance(self.spec, OnlineSettings) else PolicyKeys()
 
 
 class Watch:
     """Looks at each step of one training as it is made."""
 
-    def __init__(self) -> None:
-        self._history = _History()
+    def __init__(self, spec: TrainSettings) -> None:
+        self._history = _History(spec)
         self._said: set[Callable[[_History], Problem | None]] = set()
 
     def look(self, step: Watched) -> list[Problem]:
@@ -140,6 +138,15 @@ class Watch:
             if sign not in self._said and (problem := sign(self._history)):
                 self._said.add(sign)
                 yield problem
+
+
+def _raise(key: str) -> str:
+    return f"raise train.{key} or " if key else ""
+
+
+def _any_of(*keys: str) -> str:
+    """Those of the keys that the method has."""
+    return " or ".join(f"train.{key}" for key in keys if key)
 
 
 def _warning(key: str, message: str, hint: str) -> Problem:
@@ -205,7 +212,8 @@ def _overfitting(history: _History) -> Problem | None:
 
 
 def _kl_blow_up(history: _History) -> Problem | None:
-    bar = _KL_PER_ANSWER if history.is_ppo else _KL_PER_TOKEN
+    pull, kl_of = history.policy.pull, history.policy.kl_of
+    bar = _LARGEST_KL[kl_of]
     values = history.of("kl").last(_SHORT + _ENDS)
     if len(values) < _SHORT or not history.has("reward"):
         return None
@@ -214,11 +222,11 @@ def _kl_blow_up(history: _History) -> Problem | None:
     if now <= bar and not jumped:
         return None
     how = f"grew threefold to {now:.3g}" if jumped else f"is {now:.3g}"
-    unit = "an answer" if history.is_ppo else "a token"
+    unit = "an answer" if kl_of == "answer" else "a token"
     return _warning(
-        history.pull,
+        f"train.{pull or 'learning_rate'}",
         f"the KL to the base {how} nats {unit} by step {history.step}: the policy runs away from it",
-        f"raise {history.pull} or lower train.learning_rate",
+        f"{_raise(pull)}lower train.learning_rate",
     )
 
 
@@ -226,11 +234,10 @@ def _clipped(history: _History) -> Problem | None:
     values = history.of("clip_fraction").last(_FEW)
     if len(values) < _FEW or median(values) <= _MUCH_CLIPPED:
         return None
-    reuse = "train.num_ppo_epochs" if history.is_ppo else "train.num_iterations"
     return _warning(
         "train.learning_rate",
         f"{median(values):.0%} of the tokens are clipped by step {history.step}: updates are too large",
-        f"lower train.learning_rate or {reuse}",
+        f"lower {_any_of('learning_rate', history.policy.reuse)}",
     )
 
 
@@ -245,7 +252,8 @@ def _longer_for_reward(history: _History) -> Problem | None:
         "train.rewards",
         f"answers grow with the reward: from {short:.0f} to {long:.0f} tokens while it rose from {low:.3g} to"
         f" {high:.3g}; is it length that is rewarded?",
-        f"read some answers; if so, mend train.rewards, raise {history.pull} or lower train.max_new_tokens",
+        f"read some answers; if so, mend train.rewards, {_raise(history.policy.pull)}lower"
+        " train.max_new_tokens",
     )
 
 
@@ -265,8 +273,8 @@ def _endless_for_reward(history: _History) -> Problem | None:
 
 def _all_alike(history: _History) -> Problem | None:
     spreads = history.of("reward_std").last(_FEW)
-    if history.is_ppo or len(spreads) < _FEW or max(spreads) > _ALIKE:
-        return None
+    if history.spec.has_value_head or len(spreads) < _FEW or max(spreads) > _ALIKE:
+        return None  # a value head learns even where a prompt's answers are alike
     reward = fmean(history.of("reward").last(_FEW)) if history.has("reward") else math.nan
     return _warning(
         "train.num_generations",
@@ -286,7 +294,7 @@ def _no_variety(history: _History) -> Problem | None:
         "train.temperature",
         f"the entropy of answers fell from {start:.3g} to {end:.3g} nats by step {history.step}: the policy"
         " tries nothing else",
-        f"raise train.temperature or {history.pull}, or lower train.learning_rate",
+        f"raise {_any_of('temperature', history.policy.pull)}, or lower train.learning_rate",
     )
 
 

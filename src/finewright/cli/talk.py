@@ -61,12 +61,16 @@ def talk(speakers: Sequence[Speaker], manner: Manner, *, system: str, prompt: st
     elif sys.stdin.isatty():
         _converse(conversations, manner)
     else:
-        for line in _lines():
-            for each in conversations:
-                each.begin()
-            if not line.strip() or "\n" in _ask(conversations, line, manner):
-                sys.stdout.write("\n")
-                sys.stdout.flush()
+        _answer_lines(conversations, manner)
+
+
+def _answer_lines(conversations: Sequence[_Conversation], manner: Manner) -> None:
+    for line in _lines():
+        for each in conversations:
+            each.begin()
+        if not line.strip() or "\n" in _ask(conversations, line, manner):
+            sys.stdout.write("\n")
+            sys.stdout.flush()
 
 
 def _converse(conversations: Sequence[_Conversation], manner: Manner) -> None:
@@ -197,13 +201,17 @@ def _said(conversation: _Conversation, manner: Manner, *, is_shown: bool) -> str
             continue
         if last and (kind != last or kind == "call"):
             _stream_of(last).write("\n")
-        _stream_of(kind).write(_DIMMED.format(text) if kind == "thoughts" else text)
-        _stream_of(kind).flush()
+        _show(kind, _DIMMED.format(text) if kind == "thoughts" else text)
         last = kind
     if is_shown:
-        _stream_of(last).write("\n")
-        _stream_of(last).flush()
+        _show(last, "\n")
     return "".join(content)
+
+
+def _show(kind: str, text: str) -> None:
+    stream = _stream_of(kind)
+    stream.write(text)
+    stream.flush()
 
 
 def _stream_of(kind: str) -> TextIO:

@@ -28,6 +28,14 @@ from finewright.schema.evaluate import Sample
 _PAIRS_AT_ONCE = 4
 
 
+def _places(questions: Sequence[HeldOutQuestion], missing: Set[int], batch_size: int) -> list[int]:
+    """Of the batches that have a missing one, the longest prompts first."""
+    order = sorted(range(len(questions)), key=lambda i: -len(questions[i].prompt_ids))
+    starts = range(0, len(order), batch_size)
+    batches = [order[start : start + batch_size] for start in starts]
+    return [i for batch in batches if not missing.isdisjoint(batch) for i in batch]
+
+
 def answered_batches(
     subject: LoadedModel, row_set: RowSet, settings: Settings, missing: Set[int]
 ) -> Iterator[AnsweredBatch]:
@@ -43,12 +51,7 @@ def answered_batches(
     if PREFERENCE in settings.metrics:
         rate = subject.rate
         preferred[:] = preferences(lm, chat, row_set.rows, rate, batch_size=_PAIRS_AT_ONCE)
-    order = sorted(range(len(questions)), key=lambda i: -len(questions[i].prompt_ids))
-    batches = [
-        order[start : start + settings.batch_size]
-        for start in range(0, len(order), settings.batch_size)
-    ]
-    places = [i for batch in batches if not missing.isdisjoint(batch) for i in batch]
+    places = _places(questions, missing, settings.batch_size)
     answering = _responses(subject, [questions[i] for i in places], settings)
     started = perf_counter()
     while batch := list(islice(answering, settings.batch_size)):

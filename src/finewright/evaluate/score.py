@@ -109,6 +109,14 @@ def check_metrics(names: Sequence[str]) -> None:
             row_scorer(name)
 
 
+def _hint(base: str, hint: str) -> str:
+    """The hint with the metrics that are no plugins."""
+    names = [name for name in (PREFERENCE, *_CORPUS) if name not in hint]
+    if close := difflib.get_close_matches(base, names, n=1):
+        return f"did you mean {close[0]!r}?"
+    return f"{hint}, {', '.join(names)}" if hint.startswith("use") else hint
+
+
 def row_scorer(name: str) -> RowScorer:
     """The scorer of a metric name: `token_f1`, or `json_field:intent` for one with an argument.
 
@@ -119,12 +127,7 @@ def row_scorer(name: str) -> RowScorer:
     try:
         target = resolve("scorer", base)
     except UnknownPlugin as unknown:
-        names = [name for name in (PREFERENCE, *_CORPUS) if name not in unknown.hint]
-        close = difflib.get_close_matches(base, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else unknown.hint
-        if hint.startswith("use"):
-            hint = f"{hint}, {', '.join(names)}"
-        raise UnknownPlugin(str(unknown), hint=hint) from None
+        raise UnknownPlugin(str(unknown), hint=_hint(base, unknown.hint)) from None
     if not isinstance(target, type):
         if colon:
             raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")

@@ -111,14 +111,17 @@ class Client:
             raise self._error("its answer has no `data`")
         if len(rows) != len(texts):
             raise self._error(f"{len(rows)} vectors came back for {len(texts)} texts")
-        try:
-            vectors = {int(row.get("index", i)): row["embedding"] for i, row in enumerate(rows)}
-            ordered = [vectors[i] for i in range(len(texts))]
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise self._error("its answer is not vectors numbered from 0") from None
+        ordered = self._ordered(rows)
         if not all(isinstance(row, list) and row and all(map(_is_number, row)) for row in ordered):
             raise self._error("a vector of its answer is not a list of numbers")
         return ordered
+
+    def _ordered(self, rows: list[Any]) -> list[list[float]]:
+        try:
+            vectors = {int(row.get("index", i)): row["embedding"] for i, row in enumerate(rows)}
+            return [vectors[i] for i in range(len(rows))]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise self._error("its answer is not vectors numbered from 0") from None
 
     def chat(
         self, messages: Sequence[Mapping[str, Any]], **options: Any
@@ -172,15 +175,18 @@ class Client:
                 data = line.removeprefix(b"data:").strip()
                 if not line.startswith(b"data:") or data in (b"", b"[DONE]"):
                     continue
-                try:
-                    found = json.loads(data)
-                    error = found.get("error")
-                except (AttributeError, ValueError, RecursionError):
-                    raise self._error("a chunk of its answer is no JSON object") from None
-                if error:
-                    said = error.get("message", "") if isinstance(error, dict) else error
-                    raise self._error(_one_line(str(said)))
-                yield found
+                yield self._chunk(data)
+
+    def _chunk(self, data: bytes) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(data)
+            error = found.get("error")
+        except (AttributeError, ValueError, RecursionError):
+            raise self._error("a chunk of its answer is no JSON object") from None
+        if error:
+            said = error.get("message", "") if isinstance(error, dict) else error
+            raise self._error(_one_line(str(said)))
+        return found
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         http = self._connected()

@@ -74,12 +74,9 @@ def other_script(answer: str, question: str, expected: str) -> str:
     if num_letters < _FEWEST_LETTERS:
         return ""
     known = wanted.keys() | scripts(question).keys()
+    least = max(_FEWEST_LETTERS, _FOREIGN_SHARE * num_letters)
     for script, count in found.most_common():
-        if (
-            script not in known
-            and count >= _FEWEST_LETTERS
-            and count >= _FOREIGN_SHARE * num_letters
-        ):
+        if script not in known and count >= least:
             return script
     main = found.most_common(1)[0][0]
     return main if wanted and wanted.keys().isdisjoint(found) else ""

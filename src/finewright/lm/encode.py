@@ -49,17 +49,20 @@ def encode_turns(chat: Chat, row: Row) -> tuple[EncodedRow, ...]:
     return tuple(_something_learned(_tokenise(chat, each, row.id)) for each in found)
 
 
+def _encode_prompt(chat: Chat, row: Row) -> EncodedRow:
+    if row.messages[-1]["role"] == "assistant":
+        raise DataError(_MASKED)
+    return _tokenise(chat, chat.whole_prompt(row.messages, row.tools), row.id)
+
+
 def encode_example(chat: Chat, row: Row) -> Example:
     """The row's conversations as tokens. Raises DataError as `encode_row` does.
 
     Of a pair and of a rated conversation what is rated is learned: the answers that follow the prompt that
     both sides share, and the last answer."""
     sequences: tuple[EncodedRow, ...]
-    if row.is_prompt and row.messages[-1]["role"] == "assistant":
-        raise DataError(_MASKED)
     if row.is_prompt:
-        prompt = chat.whole_prompt(row.messages, row.tools)
-        sequences = (_tokenise(chat, prompt, row.id),)
+        sequences = (_encode_prompt(chat, row),)
     elif row.rejected is not None:
         shared = len(row.prompt)
         sides = (row.messages, row.rejected)

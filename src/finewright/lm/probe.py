@@ -6,7 +6,7 @@ depth grows (3 to 6 % of the states' norm after the 18 and 30 layers of Gemma 3 
 a wrong formula could hide behind; so there the states after the first layers are compared, as many as show
 every kind of layer: 1 % apart at most, where a wrong formula is tens of per cent off."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -80,6 +80,13 @@ def block_bytes(model: PreTrainedModel) -> int:
         model.train(training)
 
 
+def _places(cuts: Sequence[tuple[int, int]]) -> Iterator[paged.PagedRow]:
+    at = 0
+    for number, (start, end) in enumerate(cuts, start=1):
+        yield paged.PagedRow(at, end - start, start, (number,))
+        at += end - start
+
+
 def _in_two_steps(
     model: PreTrainedModel,
     rows: Sequence[tuple[EncodedRow, int]],
@@ -90,11 +97,8 @@ def _in_two_steps(
     """States of rows that are cut after so many tokens, row by row; `whole` runs all layers."""
     parts: list[list[Tensor]] = [[] for _ in rows]
     for step in range(2):
-        cuts = [(cut if step else 0, row.num_tokens if step else cut) for row, cut in rows]
-        places, at = [], 0
-        for number, (start, end) in enumerate(cuts, start=1):
-            places.append(paged.PagedRow(at, end - start, start, (number,)))
-            at += end - start
+        cuts = [(cut, row.num_tokens) if step else (0, cut) for row, cut in rows]
+        places = list(_places(cuts))
         ids = [
             i for (row, _), cut in zip(rows, cuts, strict=True) for i in row.input_ids[slice(*cut)]
         ]

@@ -31,22 +31,22 @@ def surprises(
     The adapter is switched off. Long inputs are cut: the last 384 tokens of what stands before are read,
     and the first 768 of the text; tokens after those are not among the answer. A text that nothing stands
     before has no value for its first token."""
-    encoded = [_encoded(tokenizer, item, str(i)) for i, item in enumerate(continuations)]
-    places = [place for _, place in encoded]
-    scored = [row for row, _ in encoded if row.num_trained]
-    for i, row in enumerate(row for row, _ in encoded):
-        if not row.num_trained:
+    places, scored = [], []
+    for i, item in enumerate(continuations):
+        row, place = _encoded(tokenizer, item, str(i))
+        places.append(place)
+        if row.num_trained:
+            scored.append(row)
+        else:
             yield i, []
     lm.model.eval()
     for rows in split(scored, _BATCH_TOKENS):
         with lm.reference():
             batch = lm.pack([[row] for row in rows])
             nats = (-lm.token_logps(batch)).tolist()
-        done = 0
         for row in rows:
             i = int(row.row_id)
-            own = nats[done : done + row.num_trained]
-            done += row.num_trained
+            own, nats = nats[: row.num_trained], nats[row.num_trained :]
             found = places[i][-len(own) :]
             yield i, [TokenSurprise(*place, nat) for place, nat in zip(found, own, strict=True)]
 

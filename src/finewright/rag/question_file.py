@@ -29,6 +29,11 @@ class _Record(BaseModel):
     completion: str | None = None
 
 
+def _refuse(listing: Listing) -> None:
+    if wrong := [problem.line() for problem in listing.problems() if problem.level == "error"]:
+        raise DataError("\n".join(wrong))
+
+
 def read_questions(path: Path, known: Collection[str]) -> list[Question]:
     """The questions of the file, in order.
 
@@ -45,9 +50,7 @@ def read_questions(path: Path, known: Collection[str]) -> list[Question]:
             listing.add(found)
         elif question := _question(found, known, listing):
             questions.append(question)
-    wrong = [problem.line() for problem in listing.problems() if problem.level == "error"]
-    if wrong:
-        raise DataError("\n".join(wrong))
+    _refuse(listing)
     if not questions:
         raise DataError(
             f"{path}: no questions", hint='a line is {"prompt": ..., "gold": [ID, ...]}'

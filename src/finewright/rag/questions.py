@@ -84,6 +84,16 @@ class _Candidate(NamedTuple):
     end: int
 
 
+def _unlike(sample: Sequence[Document]) -> dict[str, list[_Candidate]]:
+    """By document what only it can be asked by."""
+    found = {document.id: list(_candidates(document)) for document in sample}
+    seen = Counter(_said(c.prompt) for candidates in found.values() for c in candidates)
+    return {
+        id: [c for c in candidates if seen[_said(c.prompt)] == 1]
+        for id, candidates in found.items()
+    }
+
+
 def made_questions(
     documents: Iterable[Document], *, per_kind: int = PER_KIND, most_chars: int = MOST_CHARS
 ) -> MadeQuestions:
@@ -96,12 +106,7 @@ def made_questions(
     for document in documents:
         drawn.add(document)
     sample = drawn.documents()
-    found = {document.id: list(_candidates(document)) for document in sample}
-    seen = Counter(_said(c.prompt) for candidates in found.values() for c in candidates)
-    alone = {
-        id: [c for c in candidates if seen[_said(c.prompt)] == 1]
-        for id, candidates in found.items()
-    }
+    alone = _unlike(sample)
     each = min(_PER_DOCUMENT, -(-per_kind * len(_KINDS) // max(len(sample), 1)))
     made = MadeQuestions([], [])
     num_made: Counter[str] = Counter()

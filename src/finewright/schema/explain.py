@@ -68,9 +68,12 @@ def explain(loc: Loc, errors: Sequence["ErrorDetails"], text: str | None) -> str
     if "" in musts:
         own = next(error for error in errors if not _must(error))
         return own["msg"].removeprefix("Value error, ")
+    return f"must {_joined(musts)}, not {_value(first, text)}{_mend(errors, text)}"
+
+
+def _joined(musts: Sequence[str]) -> str:
     choices = [musts[0], *(must.removeprefix("be ") for must in musts[1:])]
-    joined = " or ".join(part for part in (", ".join(choices[:-1]), choices[-1]) if part)
-    return f"must {joined}, not {_value(first, text)}{_mend(errors, text)}"
+    return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
 
 
 def odd_numbers(data: Tree) -> Iterator["ErrorDetails"]:

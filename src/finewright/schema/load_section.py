@@ -18,6 +18,7 @@ from finewright.schema.common import Model, default
 from finewright.schema.explain import explain, group
 from finewright.schema.load import (
     MOST_MISTAKES,
+    LoadedSpec,
     load_spec,
     override,
     read_text,
@@ -66,6 +67,16 @@ class LoadedSection(Generic[Spec]):
             raise spec_error(self.notes)
 
 
+def _of_run(
+    key: str, spec: type[Spec], loaded: LoadedSpec, notes: SpecNotes
+) -> LoadedSection[Spec]:
+    found = loaded.spec.section(key, spec)
+    if found is None:
+        hint = f"{sections()[key].needed_by} needs one: docs/reference.md has its keys"
+        raise SpecError(f"{loaded.path}: there is no `{key}` section", hint=hint)
+    return LoadedSection(key, loaded.spec.name, found, loaded.path, notes)
+
+
 def load_section(
     key: str, spec: type[Spec], path: Path | None, overrides: Sequence[str] = ()
 ) -> LoadedSection[Spec]:
@@ -82,20 +93,14 @@ def load_section(
 
     data = read(text, (), place_of, notes)
     if not isinstance(data, dict):
+        what = "the file is empty" if data is None else "the top level must be keys with values"
         if not notes.mistakes:
-            what = "the file is empty" if data is None else "the top level must be keys with values"
-            what = f"{what}; {needed_by} needs name, {key}"
-            notes.refuse((), what, place_of(1))
+            notes.refuse((), f"{what}; {needed_by} needs name, {key}", place_of(1))
         raise spec_error(notes)
     for assignment in overrides:
         data = override(data, assignment, notes)
     if is_file and any(other in data for other in _OF_A_RUN):
-        loaded = load_spec(path, overrides)
-        found = loaded.spec.section(key, spec)
-        if found is None:
-            hint = f"{needed_by} needs one: docs/reference.md has its keys"
-            raise SpecError(f"{path}: there is no `{key}` section", hint=hint)
-        return LoadedSection(key, loaded.spec.name, found, path, notes)
+        return _of_run(key, spec, load_spec(path, overrides), notes)
     file = dict(_validated(_file_of(key, spec), data, notes))
     return LoadedSection(key, file["name"], file[key], path, notes)
 

@@ -31,6 +31,10 @@ def claim(out: Path, settings: BaseModel) -> None:
             raise DataError(f"{out}: already there", hint="name another file with --out")
         write_json(beside, settings.model_dump(mode="json"))
         return
+    _go_on(out, beside, settings)
+
+
+def _go_on(out: Path, beside: Path, settings: BaseModel) -> None:
     begun = read_json(beside, type(settings), hint="name another file with --out").model_dump()
     wanted = settings.model_dump()
     other = [key for key in wanted if wanted[key] != begun[key]]

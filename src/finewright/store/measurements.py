@@ -1,6 +1,7 @@
 """Earlier measurements of a run, kept as evidence when its spec asks for another: `measurements/KEY/`."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -35,11 +36,7 @@ def keep_measurement(run: RunDir) -> str:
     folder = f"{_FOLDER}/{finished.key[:_SHOWN]}"
     made = [row for row in manifest.artifacts if row.stage == _STAGE]
     lock = next(row for row in manifest.artifacts if row.path == run.spec_lock.name)
-    with os_errors(run.root):
-        (run.root / _FOLDER).mkdir(exist_ok=True)
-        with replace_dir(run.root / folder) as new:
-            for row in (*made, lock):
-                shutil.copyfile(run.root / row.path, new / PurePosixPath(row.path).name)
+    _copy(run, folder, (*made, lock))
     others = [row for row in manifest.artifacts if row.stage not in (_STAGE, folder)]
     kept = [_moved(row, folder) for row in (*made, lock)]
     stages = {name: stage for name, stage in manifest.stages.items() if name != _STAGE}
@@ -49,6 +46,14 @@ def keep_measurement(run: RunDir) -> str:
         for row in made:
             (run.root / row.path).unlink(missing_ok=True)
     return folder
+
+
+def _copy(run: RunDir, folder: str, rows: Sequence[ManifestRow]) -> None:
+    with os_errors(run.root):
+        (run.root / _FOLDER).mkdir(exist_ok=True)
+        with replace_dir(run.root / folder) as new:
+            for row in rows:
+                shutil.copyfile(run.root / row.path, new / PurePosixPath(row.path).name)
 
 
 def kept_measurements(run: RunDir) -> list[StoredMeasurement]:

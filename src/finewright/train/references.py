@@ -53,7 +53,11 @@ class References:
                 done += len(sums)
                 self._watch(done, total)
         lm.model.train(training)
-        if missing and self._file:
+        if missing:
+            self._write()
+
+    def _write(self) -> None:
+        if self._file:
             content = {"key": self._key, "sums": self._sums}
             text = json.dumps({**content, "sha256": _seal(content)}, sort_keys=True)
             write_text(self._file, text + "\n")

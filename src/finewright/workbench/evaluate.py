@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from finewright.compare.asking import OnProgress, RowAnswer
-from finewright.data.gather import read_row_set
+from finewright.data.gather import RowSetFile, read_row_set
 from finewright.errors import DataError
 from finewright.evaluate.score import check_metrics
 from finewright.schema.common import Artifact, Problem
@@ -53,12 +53,7 @@ def evaluate(
     Writes every answer to `samples`, which must not exist yet. Raises DataError for bad rows or an
     unknown metric before any model is loaded."""
     check_metrics(spec.metrics)
-    files = [read_row_set(Path(item.path), item, seed=spec.seed) for item in spec.data]
-    problems = tuple(problem for file in files for problem in file.problems)
-    refuse(problems)
-    for item, file in zip(spec.data, files, strict=True):
-        if not file.rows:
-            raise DataError(f"{item.path}: no rows to score")
+    files, problems = _read(spec)
     _check_target(samples)
     _check_systems(targets, spec.metrics, base_model)
 
@@ -94,6 +89,17 @@ def _held_log(samples: Path) -> Iterator[AnswersLog[RowAnswer]]:
     with AnswersLog.held(path, RowAnswer, hint=hint) as log:
         _check_target(samples)  # another process may have ended since
         yield log
+
+
+def _read(spec: EvaluateSpec) -> tuple[list[RowSetFile], tuple[Problem, ...]]:
+    """The files with rows to score, and what is to be said of them."""
+    files = [read_row_set(Path(item.path), item, seed=spec.seed) for item in spec.data]
+    problems = tuple(problem for file in files for problem in file.problems)
+    refuse(problems)
+    for item, file in zip(spec.data, files, strict=True):
+        if not file.rows:
+            raise DataError(f"{item.path}: no rows to score")
+    return files, problems
 
 
 def _measure(targets: Sequence[str], card: "ScoreCard", base_model: str) -> None:

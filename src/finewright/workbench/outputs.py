@@ -41,6 +41,10 @@ def check_place(path: Path, reads: Sequence[Path]) -> None:
             part = f"this is {read}" if place == known else f"it is in {read}"
             what = f"{path}: {part}, which is read and never written to"
             raise DataError(what, hint=_ANOTHER)
+    _refuse_runs(path, place)
+
+
+def _refuse_runs(path: Path, place: Path) -> None:
     for folder in place.parents:
         if all((folder / name).is_file() for name in _OF_A_RUN):
             what = f"{path}: it is in the run {folder}, which only its stages write to"

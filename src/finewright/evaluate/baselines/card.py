@@ -41,13 +41,16 @@ def label_card(
         _classified(classifier, rows, by_set[rows.name], replace(settings, metrics=tuple(metrics)))
         for rows in suitable
     )
-    linear = LinearFit(
+    return LabelCard(tuple(found), _described(classifier))
+
+
+def _described(classifier: BagOfWords) -> LinearFit:
+    return LinearFit(
         rows=classifier.num_rows,
         features=len(classifier.places),
         labels=len(classifier.labels),
         seconds=classifier.seconds,
     )
-    return LabelCard(tuple(found), linear)
 
 
 def strays(

@@ -61,7 +61,7 @@ def ask(
         on_event("asking", {"model": answerer.model, "passages": len(hits)})
         said, is_cut = _answer(question, hits, answerer)
     texts = [hit.passage.chunk.text for hit in hits]
-    numbers = cited(said)
+    numbers, known = cited(said), range(1, len(hits) + 1)
     return AskReport(
         index=opened.target.place,
         model=answerer.model,
@@ -74,8 +74,8 @@ def ask(
             QuoteSeen(text=q.text, cited=q.cited, found=q.found, verified=q.is_verified)
             for q in quotes(said, texts)
         ),
-        cited=tuple(number for number in numbers if 1 <= number <= len(hits)),
-        unknown_citations=tuple(number for number in numbers if not 1 <= number <= len(hits)),
+        cited=tuple(number for number in numbers if number in known),
+        unknown_citations=tuple(number for number in numbers if number not in known),
         numbers_absent=tuple(numbers_absent(said, [*texts, *_names(hits), question])),
         passages=seen(hits),
         has_answer=has_answer,

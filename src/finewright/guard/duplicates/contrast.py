@@ -150,17 +150,7 @@ def _without_alike(left: _Side, right: _Side) -> int:
         return num
     num, kept = 0, []
     for word in left.words:
-        letters = _letters(word)
-        same = next(
-            (
-                w
-                for w in right.words
-                # A quick look, which two slips of the pen pass: each takes one letter, or brings one.
-                if ((letters ^ _letters(w)).bit_count() <= _MOST_LETTERS or are_same(word, w))
-                and _are_alike(word, w, left, right)
-            ),
-            None,
-        )
+        same = _alike_in(word, left, right)
         if same is None:
             kept.append(word)
         else:
@@ -174,6 +164,17 @@ def _without_alike(left: _Side, right: _Side) -> int:
 def _letters(word: str) -> int:
     """A bit for each letter of the word."""
     return reduce(or_, (1 << (ord(letter) & 63) for letter in word), 0)
+
+
+def _alike_in(word: str, left: _Side, right: _Side) -> str | None:
+    """The word on the right that only looks different, if there is one."""
+    letters = _letters(word)
+    for other in right.words:
+        # A quick look, which two slips of the pen pass: each takes one letter, or brings one.
+        is_near = (letters ^ _letters(other)).bit_count() <= _MOST_LETTERS or are_same(word, other)
+        if is_near and _are_alike(word, other, left, right):
+            return other
+    return None
 
 
 def _are_alike(one: str, other: str, left: _Side, right: _Side) -> bool:

@@ -87,7 +87,7 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     for pattern in (*_english(), _JOINED, _APART, _ROMANCE, _BOX):
         for match in pattern.finditer(scan.text):
             start = _with_lead(scan.text, match.start())
-            if start and (scan.text[start - 1].isalnum() or scan.text[start - 1] in "-_"):
+            if _is_within_word(scan.text, start):
                 continue
             tail = _tail(scan.text, match.end())
             has_number = _DIGIT.search(scan.text, start, match.end())
@@ -120,6 +120,10 @@ def _english() -> tuple[re.Pattern[str], ...]:
         re.compile(rf"[0-9]{{1,5}}(?:/[0-9]+)? (?:{_CAPITAL}\s){{1,4}}\s?{UNITS}\.? [0-9]+"),
         re.compile(rf"{UNITS}\.? [0-9]+\w*,?\s+(?:{_CAPITAL} ){{1,4}}(?:{suffix})\b"),
     )
+
+
+def _is_within_word(text: str, at: int) -> bool:
+    return at > 0 and (text[at - 1].isalnum() or text[at - 1] in "-_")
 
 
 def _tail(text: str, end: int) -> _Tail:

@@ -151,13 +151,16 @@ def ip(scan: Scan) -> Iterator[PersonalSpan]:
                 yield PersonalSpan(match.start(), match.end(), "ip", 0.9, "an IPv6 address")
 
 
+def _is_octet(part: str) -> bool:
+    return int(part) <= _OCTET and (part == "0" or part[0] != "0")
+
+
 def _is_v4(scan: Scan, match: re.Match[str]) -> bool:
     start = match.start()
     left = scan.text[start - 1] if start else " "
     if left.isalnum() or left in "._" or match[0] in _NOBODY or match[0].startswith("255."):
         return False
-    parts = match[0].split(".")
-    if any(int(part) > _OCTET or (part[0] == "0" and part != "0") for part in parts):
+    if not all(map(_is_octet, match[0].split("."))):
         return False
     return not _VERSION.search(scan.before(start, 12)) and scan.is_alone(start, match.end())
 
@@ -168,10 +171,14 @@ def _is_v6(scan: Scan, match: re.Match[str]) -> bool:
     # `a::b` is a path in many languages; 12:30:45 is a time.
     if "::" in value and (len(groups) < _FEWEST_GROUPS and not _GLOBAL.match(value)):
         return False
-    if not scan.is_alone(match.start(), match.end()):
+    if not scan.is_alone(match.start(), match.end()) or not _is_address(value):
         return False
+    return any(map(str.isdigit, value)) and len(groups) > 1
+
+
+def _is_address(value: str) -> bool:
     try:
         IPv6Address(value)
     except AddressValueError:
         return False
-    return any(character.isdigit() for character in value) and len(groups) >= 2  # noqa: PLR2004
+    return True

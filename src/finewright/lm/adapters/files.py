@@ -101,15 +101,20 @@ def read_adapter_spec(folder: Path) -> AdapterSpec:
         raise ModelError(f"{path}: {first['loc'][0]}: {first['msg']}") from None
 
 
+def _odd_lora(config: Mapping[str, Any]) -> Iterator[str]:
+    if config.get("bias", "none") != "none":
+        yield "bias"
+    if config.get("init_lora_weights", True) not in _PLAIN_STARTS:
+        yield f"init_lora_weights {config['init_lora_weights']}"
+
+
 def _odd(kind: str, config: Mapping[str, Any]) -> Iterator[str]:
     """What the config asks for and is not done here."""
     yield from (key for key in _NOT_PLAIN if config.get(key))
     if config.get("modules_to_save") not in (None, [], [_SCORE]):
         yield "modules_to_save"
-    if kind == "LORA" and config.get("bias", "none") != "none":
-        yield "bias"
-    if kind == "LORA" and config.get("init_lora_weights", True) not in _PLAIN_STARTS:
-        yield f"init_lora_weights {config['init_lora_weights']}"
+    if kind == "LORA":
+        yield from _odd_lora(config)
     if kind in {"LORA", "IA3"}:  # fan_in_fan_out follows from the layers, as in PEFT
         yield from (key for key in _NEEDED[kind] if _is_pattern(config[key]))
     elif (config.get("num_transformer_submodules") or 1) != 1:

@@ -5,6 +5,7 @@
 W and b frozen, l float32 and one at first, one number a feature. As PEFT has it, the product is taken in
 float32 and rounded to the model's number format."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import torch
@@ -103,13 +104,15 @@ def add_ia3(
     return put_on(model, targets.paths, make, keep, device)
 
 
+def _down(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if matches(name, _DOWN))
+
+
 def targets_of(model: PreTrainedModel, spec: IA3Spec) -> Targets:
     """The linears that the spec names, or the family's. Of a mixture, experts take no adapter."""
     names = _usual(model) if spec.target_modules is None else spec.target_modules
     paths = target_paths(model, names)
-    down = spec.feedforward_modules
-    if down is None:
-        down = tuple(name for name in names if matches(name, _DOWN))
+    down = _down(names) if spec.feedforward_modules is None else spec.feedforward_modules
     if strange := [name for name in down if not any(matches(path, name) for path in paths)]:
         raise ModelError(
             f"train.adapter.feedforward_modules: {strange[0]!r} is none of target_modules"

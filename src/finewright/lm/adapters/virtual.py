@@ -105,6 +105,12 @@ def _layout(segments: tuple[Segment, ...], count: int, device: torch.device) -> 
             laid.append(Segment(end, length, 0, count))
         real += range(end + own, end + own + length)
         end += own + length
+    return _on_device(laid, real, starts, count, device)
+
+
+def _on_device(
+    laid: list[Segment], real: list[int], starts: list[int], count: int, device: torch.device
+) -> _Layout:
     # generation may ask first, and training would take its tensors
     with torch.inference_mode(False):
         each = torch.arange(count, device=device)

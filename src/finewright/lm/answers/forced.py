@@ -70,14 +70,18 @@ def _schema(tool: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
     return {"type": "object", **given, "x-guidance": _AS_TEMPLATES_WRITE}
 
 
-def _terminals(chat: Chat, text: str) -> Iterator[str]:
-    """The text as terminals: tokens that are marks by their ids, all else by its characters. llguidance takes
-    every added token in angle brackets for a mark, which no characters spell."""
-    special = {
+def _marks(chat: Chat) -> dict[str, int]:
+    return {
         token.content: number
         for number, token in chat.tokenizer.added_tokens_decoder.items()
         if token.content and (token.special or _IN_BRACKETS.fullmatch(token.content))
     }
+
+
+def _terminals(chat: Chat, text: str) -> Iterator[str]:
+    """The text as terminals: tokens that are marks by their ids, all else by its characters. llguidance takes
+    every added token in angle brackets for a mark, which no characters spell."""
+    special = _marks(chat)
     longest_first = sorted(special, key=len, reverse=True)
     pattern = "|".join(map(re.escape, longest_first)) or r"(?!)"
     at = 0

@@ -174,20 +174,24 @@ def reader_of(chat: Chat) -> AnswerReader:
 def _reader_of(known: _Known) -> AnswerReader:
     chat, template = known.chat, known.template
     plain, turns = _plain_turn(chat), list(_turns_with_calls(chat))
-    found: AnswerReader | None = None
-    for channels in CHANNELS:
-        if plain is None or "<|message|>" not in plain.text:
-            break
-        reader = AnswerReader(channels=channels)
-        if reader.read(plain.text, plain.prompt).content != _SAID:
-            continue
-        found = found or replace(reader, cannot_call=_why(turns))
-        if _reads(reader, turns):
-            found = reader
-            break
+    has_channels = plain is not None and "<|message|>" in plain.text
+    found = _channel_reader(plain, turns) if plain and has_channels else None
     found = found or _marked_reader(template, turns)
     written = "".join(turn.text for turn in (plain, *turns) if turn)
     return replace(found, dropped_ids=_dropped(chat, found, written), form=_form(turns))
+
+
+def _channel_reader(plain: _Turn, turns: Sequence[_Turn]) -> AnswerReader | None:
+    """The one that reads calls as well; else the first that reads what is said."""
+    found: AnswerReader | None = None
+    for channels in CHANNELS:
+        reader = AnswerReader(channels=channels)
+        if reader.read(plain.text, plain.prompt).content != _SAID:
+            continue
+        if _reads(reader, turns):
+            return reader
+        found = found or replace(reader, cannot_call=_why(turns))
+    return found
 
 
 def _form(turns: Sequence[_Turn]) -> CallForm | None:

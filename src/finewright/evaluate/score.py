@@ -109,14 +109,6 @@ def check_metrics(names: Sequence[str]) -> None:
             row_scorer(name)
 
 
-def _hint(base: str, hint: str) -> str:
-    """The hint with the metrics that are no plugins."""
-    names = [name for name in (PREFERENCE, *_CORPUS) if name not in hint]
-    if close := difflib.get_close_matches(base, names, n=1):
-        return f"did you mean {close[0]!r}?"
-    return f"{hint}, {', '.join(names)}" if hint.startswith("use") else hint
-
-
 def row_scorer(name: str) -> RowScorer:
     """The scorer of a metric name: `token_f1`, or `json_field:intent` for one with an argument.
 
@@ -127,7 +119,12 @@ def row_scorer(name: str) -> RowScorer:
     try:
         target = resolve("scorer", base)
     except UnknownPlugin as unknown:
-        raise UnknownPlugin(str(unknown), hint=_hint(base, unknown.hint)) from None
+        names = [name for name in (PREFERENCE, *_CORPUS) if name not in unknown.hint]
+        close = difflib.get_close_matches(base, names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else unknown.hint
+        if hint.startswith("use"):
+            hint = f"{hint}, {', '.join(names)}"
+        raise UnknownPlugin(str(unknown), hint=hint) from None
     if not isinstance(target, type):
         if colon:
             raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")
@@ -276,20 +273,14 @@ def _estimate(
     answers: Sequence[AnsweredRow],
     options: ScoreOptions,
 ) -> _Estimate:
-    if metric in _CORPUS:
-        return _corpus_estimate(metric, answers, options)
-    values = [row[metric] for row in per_row if metric in row]
-    if not values:
-        raise DataError(f"{metric} says nothing of any row")
-    low, high = mean_interval(values, **asdict(options))
-    return _Estimate(math.fsum(values) / len(values), low, high, len(values))
-
-
-def _corpus_estimate(
-    metric: str, answers: Sequence[AnsweredRow], options: ScoreOptions
-) -> _Estimate:
     import numpy as np
 
+    if metric not in _CORPUS:
+        values = [row[metric] for row in per_row if metric in row]
+        if not values:
+            raise DataError(f"{metric} says nothing of any row")
+        low, high = mean_interval(values, **asdict(options))
+        return _Estimate(math.fsum(values) / len(values), low, high, len(values))
     counted = [answered for answered in answers if _counts(metric, answered)]
     if not counted:
         raise DataError(f"no row has a token to take the {metric} of")

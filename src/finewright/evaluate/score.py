@@ -296,18 +296,11 @@ def _estimate(
 def _paired(
     metric: str, scored: ScoredSet, against: ScoredSet, options: ScoreOptions
 ) -> PairedDifference:
-    if metric in _CORPUS:
-        return _paired_corpus(metric, scored, against, options)
-    rows = zip(scored.per_row, against.per_row, strict=True)
-    both = [(a[metric], b[metric]) for a, b in rows if metric in a and metric in b]
-    ours, theirs = [a for a, _ in both], [b for _, b in both]
-    return paired_difference(ours, theirs, **asdict(options))
-
-
-def _paired_corpus(
-    metric: str, scored: ScoredSet, against: ScoredSet, options: ScoreOptions
-) -> PairedDifference:
-    """Of a metric that has one value for a whole set."""
+    if metric not in _CORPUS:
+        rows = zip(scored.per_row, against.per_row, strict=True)
+        both = [(a[metric], b[metric]) for a, b in rows if metric in a and metric in b]
+        ours, theirs = [a for a, _ in both], [b for _, b in both]
+        return paired_difference(ours, theirs, **asdict(options))
     pairs = [
         pair
         for pair in zip(scored.answers, against.answers, strict=True)

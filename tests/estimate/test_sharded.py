@@ -10,7 +10,7 @@ from finewright.catalog.prices import gpu_named, packaged_prices
 from finewright.estimate.families import shape_of
 from finewright.estimate.memory import MemoryLoad
 from finewright.estimate.shape import ModelShape
-from finewright.estimate.sharded import sharded_hours, sharded_memory
+from finewright.estimate.sharded import Spread, sharded_hours, sharded_memory
 from finewright.estimate.time import flops_per_token, hours_on, utilisation
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.cost import Range, TrainingWork
@@ -69,7 +69,7 @@ def test_seconds_are_within_a_quarter_and_a_bit_of_published_ones(
 ) -> None:
     load = load_of(quantization, rows)
     on = gpu_named(packaged_prices(), gpu)
-    hours = sharded_hours(MODELS[model], load, work_of(MODELS[model], load), on, count)
+    hours = sharded_hours(MODELS[model], load, work_of(MODELS[model], load), on, Spread(count))
     assert hours.median * 3600 == pytest.approx(seconds, rel=0.27)
     assert hours.low * 3600 < seconds < hours.high * 3600
 
@@ -89,7 +89,7 @@ def test_more_gpus_hold_less_each_and_no_gpu_computes_more_than_its_peak() -> No
     for gpu in packaged_prices().gpus:
         if gpu.link_gb_s:
             work = work_of(shape, load)
-            seconds = 3600 * sharded_hours(shape, load, work, gpu, 8).low
+            seconds = 3600 * sharded_hours(shape, load, work, gpu, Spread(8)).low
             flops = work.tokens.low * work.flops_per_token
             assert flops / seconds < 8 * gpu.training_tflops * 1e12
 
@@ -98,7 +98,7 @@ def test_a_gpu_without_a_known_link_has_no_time() -> None:
     gpu = gpu_named(packaged_prices(), "GH200")
     load = load_of("nf4", 1)
     with pytest.raises(ValueError, match="no link"):
-        sharded_hours(MODELS["7B"], load, work_of(MODELS["7B"], load), gpu, 8)
+        sharded_hours(MODELS["7B"], load, work_of(MODELS["7B"], load), gpu, Spread(8))
 
 
 @pytest.mark.parametrize("gpu", ["T4", "V100"])
@@ -107,5 +107,5 @@ def test_float32_is_as_slow_on_two_gpus_as_on_one(gpu: str) -> None:
     load = replace(load, number=4)
     work = work_of(shape, load)
     one = hours_on(on, utilisation(shape, load, on), work, shape.num_layers)
-    two = sharded_hours(shape, load, work, on, 2)
+    two = sharded_hours(shape, load, work, on, Spread(2))
     assert one.median / 2 <= two.median < one.median

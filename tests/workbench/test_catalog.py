@@ -284,6 +284,55 @@ def test_a_plain_csv_has_the_names_of_the_yaml(tmp_path: Path, folder: Path):
     assert found["l4.8"].usd_per_gpu_hour.median == pytest.approx(4.5 / 8)
 
 
+def test_a_plain_csv_has_reserved_machines_with_their_term(tmp_path: Path, folder: Path):
+    header = "sku,gpu,tier,term_months,usd_per_hour\n"
+    rows = "h,H100 SXM,reserved,12,2.1\nh,H100 SXM,reserved,36,1.6\nh,H100 SXM,reserved,,2\nh,L4,spot,3,1\n"
+    report = plain(tmp_path, folder, rows, header=header)
+    found = {m.sku: m for m in prices(folder).machines if m.method.startswith("machines:")}
+    assert {sku: m.term_months for sku, m in found.items()} == {
+        "h, 12 months": 12,
+        "h, 36 months": 36,
+    }
+    assert {m.tier for m in found.values()} == {"reserved"}
+    assert [line.partition(":")[0] for line in report.bad_lines] == ["line 4", "line 5"]
+
+
+APIS = "provider,model,usd_per_million_in,usd_per_million_out,usd_per_million_cached,batch_share\n"
+
+
+def test_a_csv_of_apis_has_batches_and_cached_tokens(tmp_path: Path, folder: Path):
+    old = next(api for api in prices(folder).apis if api.model == "gpt-6-luna")
+    rows = (
+        "openai,gpt-6-luna,0.08,0.4,0.008,0.4\nours,our-model,1,2,,\nopenai,gpt-6.1-sol,1,two,,\n"
+    )
+    path = written(tmp_path / "contract.csv", APIS + rows + "openai,gpt-6.1-sol,1,2,,1.5\n")
+    report = import_file(path, folder, TODAY, said=SAID)
+    assert report.format == "apis"
+    assert [line.partition(":")[0] for line in report.bad_lines] == ["line 4", "line 5"]
+    found = {(api.provider, api.model): api for api in prices(folder).apis}
+    mine = found["openai", "gpt-6-luna"]
+    assert (mine.usd_per_million_in.median, mine.batch_share) == (0.08, 0.4)
+    assert mine.context_tokens == old.context_tokens
+    assert found["ours", "our-model"].usd_per_million_out.median == 2
+
+
+def test_a_csv_of_apis_without_a_usable_row_or_a_provider_is_refused(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "a.csv", "model,usd_per_million_in,usd_per_million_out\nx,1,2\n")
+    with pytest.raises(DataError, match="line 2: provider: '' is no name of a provider"):
+        import_file(path, folder, TODAY, said=SAID)
+    assert import_file(path, folder, TODAY, said=SAID._replace(provider="ours")).rows["apis"] == 1
+
+
+def test_what_checks_a_csv_is_said(tmp_path: Path, folder: Path):
+    path = written(tmp_path / "nebius.csv", PLAIN + "l4,L4,1,,,0.6\n")
+    with pytest.raises(DataError, match="is checked as it is imported") as error:
+        check_file(path, folder, TODAY)
+    assert "catalog import" in error.value.hint
+    with pytest.raises(DataError, match="these columns") as unknown:
+        check_file(written(tmp_path / "x.csv", "a,b\n1,2\n"), folder, TODAY)
+    assert "batch_share" in unknown.value.hint
+
+
 def test_an_older_price_does_not_take_the_place_of_a_newer_one(tmp_path: Path, folder: Path):
     path = written(tmp_path / "aws" / "vms.csv", SKYPILOT)
     old = import_file(path, folder, TODAY, said=SAID._replace(observed_at="2026-01-01"))
@@ -360,7 +409,7 @@ def test_yaml_that_takes_the_place_of_another_says_what_is_gone(tmp_path: Path, 
     [
         ("x,L4,1,on_demand,eu,1,50", "line 2: cells: 1 more than the header names; a comma"),
         ("x,L4,0,on_demand,eu,1", "line 2: num_gpus: 0 is no number from 1 on"),
-        ("x,L4,1,reserved,eu,1", "line 2: tier: a reserved machine needs its term_months"),
+        ("x,L4,1,reserved,eu,1", "line 2: term_months: a reserved machine needs"),
         # The lowest known: $2.4 for an H100 SXM on demand; no spot row of a T4, $0.526 on demand.
         (
             "x,H100 SXM,8,,eu,0.01",

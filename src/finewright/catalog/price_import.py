@@ -18,17 +18,18 @@ from typing import Literal, NamedTuple, cast, get_args
 from finewright.catalog.price_floor import too_low
 from finewright.catalog.prices import folded
 from finewright.errors import DataError
-from finewright.schema.catalog import Machine, PriceCatalog, Tier, implausible_price
+from finewright.schema.catalog import API, Machine, PriceCatalog, Tier, implausible_price
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
 
-Format = Literal["gpuhunt", "skypilot", "machines"]
+Format = Literal["gpuhunt", "skypilot", "machines", "apis"]
 _COLUMNS: Mapping[Format, frozenset[str]] = {
     "gpuhunt": frozenset({"instance_name", "location", "price", "gpu_count", "gpu_name", "spot"}),
     "skypilot": frozenset(
         {"InstanceType", "AcceleratorName", "AcceleratorCount", "Price", "Region"}
     ),
     "machines": frozenset({"sku", "gpu", "usd_per_hour"}),
+    "apis": frozenset({"model", "usd_per_million_in", "usd_per_million_out"}),
 }
 _PROVIDERS = {"lambdalabs": "lambda", "vastai": "vast"}
 """Names of these catalogs -> ours, where they differ."""
@@ -49,13 +50,14 @@ class PriceOrigin(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """The machines of a file, and the rows that gave none by the reason."""
+    """The machines or APIs of a file, and the rows that gave none by the reason."""
 
     machines: tuple[Machine, ...]
     left_out: dict[str, int]
     bad_lines: tuple[str, ...] = ()
     """Every line that a wrong cell made useless."""
     problems: tuple[Problem, ...] = ()
+    apis: tuple[API, ...] = ()
 
 
 class _Offer(NamedTuple):
@@ -63,11 +65,12 @@ class _Offer(NamedTuple):
     gpu: str
     num_gpus: int
     tier: Tier
+    term_months: int | None
     region: str
     price: float
 
 
-class _WrongCellError(Exception):
+class WrongCellError(Exception):
     """A cell that makes its row useless; says the column and what is wrong."""
 
 
@@ -82,9 +85,9 @@ class _File:
     def offers(self, read: "_Reader", row: Mapping[str, str | None], line: int) -> list[_Offer]:
         """What a row offers; nothing, and noted with the line of the first, where a cell is wrong."""
         try:
-            _check_width(row)
+            check_width(row)
             return [_checked(offer, self.known) for offer in read(self, row)]
-        except _WrongCellError as wrong:
+        except WrongCellError as wrong:
             column, what = wrong.args
             first = self.first_wrong.setdefault(column, f"{column}: first in line {line}: {what}")
             self.left_out[first] += 1
@@ -108,7 +111,7 @@ _Reader = Callable[[_File, Mapping[str, str | None]], Iterator[_Offer]]
 
 
 def format_of(path: Path) -> Format | None:
-    """Which of the two a CSV file is, by its header; None for any other."""
+    """Which of them a CSV file is, by its header; None for any other."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = set(next(csv.reader(file), []))
@@ -126,7 +129,7 @@ def provider_of(path: Path, format: Format) -> str:
 def read_csv(path: Path, format: Format, origin: PriceOrigin, known: PriceCatalog) -> Imported:
     """The machines of a CSV file, and what was left out of it; raises DataError where nothing is left."""
     file = _File(known, origin.provider)
-    groups: dict[tuple[str, str, int, Tier], list[_Offer]] = {}
+    groups: dict[tuple[str, str, int, Tier, int | None], list[_Offer]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
@@ -135,7 +138,7 @@ def read_csv(path: Path, format: Format, origin: PriceOrigin, known: PriceCatalo
                     if not offer.region.startswith(origin.region):
                         file.left_out[f"region is not {origin.region}..."] += 1
                         continue
-                    groups.setdefault(offer[:4], []).append(offer)
+                    groups.setdefault(offer[:5], []).append(offer)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a CSV file in UTF-8: {error}") from None
     if not groups:
@@ -146,42 +149,43 @@ def read_csv(path: Path, format: Format, origin: PriceOrigin, known: PriceCatalo
     return Imported(machines, dict(file.left_out), tuple(file.bad_lines), problems)
 
 
-def _check_width(row: Mapping[str, str | None]) -> None:
+def check_width(row: Mapping[str, str | None]) -> None:
     """Refuse a row with more cells than the header: a decimal comma without quotes moves the cells."""
     more = cast("Mapping[str | None, list[str]]", row).get(None, [])  # as DictReader has them
     if any(cell.strip() for cell in more):
         what = f"{len(more)} more than the header names; a comma in a cell needs quotes around it"
-        raise _WrongCellError("cells", what)
+        raise WrongCellError("cells", what)
 
 
-def _number(row: Mapping[str, str | None], column: str) -> float:
+def cell_number(row: Mapping[str, str | None], column: str) -> float:
+    """The number from 0 on in a cell; raises WrongCellError for any other text."""
     text = (row.get(column) or "").strip()
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        raise _WrongCellError(column, f"{text!r} is no number from 0 on")
+        raise WrongCellError(column, f"{text!r} is no number from 0 on")
     return value
 
 
 def _count(row: Mapping[str, str | None], column: str) -> int:
-    value = _number(row, column)
+    value = cell_number(row, column)
     if value != int(value):
-        raise _WrongCellError(column, f"{value:g} is no whole number")
+        raise WrongCellError(column, f"{value:g} is no whole number")
     return int(value)
 
 
 def _checked(offer: _Offer, known: PriceCatalog) -> _Offer:
     if not offer.sku:
-        raise _WrongCellError("name", "the machine has none")
+        raise WrongCellError("name", "the machine has none")
     if not offer.num_gpus:
-        raise _WrongCellError("num_gpus", "0 is no number from 1 on")
+        raise WrongCellError("num_gpus", "0 is no number from 1 on")
     price = Range(low=offer.price, median=offer.price, high=offer.price)
     if why := implausible_price(price, offer.num_gpus, offer.tier):
-        raise _WrongCellError("price", f"{offer.price:g} {why}")
+        raise WrongCellError("price", f"{offer.price:g} {why}")
     if why := too_low(offer.price / offer.num_gpus, offer.gpu, offer.tier, known):
-        raise _WrongCellError("too low a price", why)
+        raise WrongCellError("too low a price", why)
     return offer
 
 
@@ -195,7 +199,7 @@ def _of_gpuhunt(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]:
     if gpu:
         tier: Tier = "spot" if (row["spot"] or "").lower() == "true" else "on_demand"
         sku, region = row["instance_name"] or "", row["location"] or ""
-        yield _Offer(sku, gpu, count, tier, region, _number(row, "price"))
+        yield _Offer(sku, gpu, count, tier, None, region, cell_number(row, "price"))
 
 
 def _of_skypilot(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]:
@@ -203,7 +207,7 @@ def _of_skypilot(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]
     if not name or name.casefold().startswith("tpu"):
         file.left_out[_TPU if name else "machines without a GPU"] += 1
         return
-    count = _number(row, "AcceleratorCount")
+    count = cell_number(row, "AcceleratorCount")
     if count != int(count) or not count:
         file.left_out["machines with a part of a GPU"] += 1
         return
@@ -215,26 +219,40 @@ def _of_skypilot(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]
     for column, tier in offered:
         if gpu and row.get(column):
             sku, region = row["InstanceType"] or name, row["Region"] or ""
-            yield _Offer(sku, gpu, int(count), tier, region, _number(row, column))
+            yield _Offer(sku, gpu, int(count), tier, None, region, cell_number(row, column))
 
 
 def _of_machines(file: _File, row: Mapping[str, str | None]) -> Iterator[_Offer]:
     named = (row.get("provider") or "").strip().casefold()
     if named and _PROVIDERS.get(named, named) != file.provider:
-        raise _WrongCellError("provider", f"{named!r} is not {file.provider!r}: --provider {named}")
+        raise WrongCellError("provider", f"{named!r} is not {file.provider!r}: --provider {named}")
     count = _count(row, "num_gpus") if row.get("num_gpus") else 1
     tier = (row.get("tier") or "on_demand").strip()
     if tier not in get_args(Tier):
-        raise _WrongCellError("tier", f"{tier!r} is none of {', '.join(get_args(Tier))}")
-    if tier == "reserved":
-        what = "a reserved machine needs its term_months: give it in a YAML file of prices"
-        raise _WrongCellError("tier", what)
+        raise WrongCellError("tier", f"{tier!r} is none of {', '.join(get_args(Tier))}")
+    term = _term(row, tier)
     if gpu := file.gpu((row["gpu"] or "").strip(), None):
         sku, region = (row["sku"] or gpu).strip(), (row.get("region") or "").strip()
-        yield _Offer(sku, gpu, count, cast("Tier", tier), region, _number(row, "usd_per_hour"))
+        if term and f"{term} months" not in sku:
+            sku = f"{sku}, {term} months"
+        price = cell_number(row, "usd_per_hour")
+        yield _Offer(sku, gpu, count, cast("Tier", tier), term, region, price)
 
 
-_READERS: Mapping[Format, _Reader] = {
+def _term(row: Mapping[str, str | None], tier: str) -> int | None:
+    """The months that a reserved machine is paid for; no other has them."""
+    has_term = bool((row.get("term_months") or "").strip())
+    if has_term != (tier == "reserved"):
+        what = "a reserved machine needs its term_months, and no other has any"
+        raise WrongCellError("term_months", what)
+    if not has_term:
+        return None
+    if not (months := _count(row, "term_months")):
+        raise WrongCellError("term_months", "0 is no number from 1 on")
+    return months
+
+
+_READERS: Mapping[str, _Reader] = {
     "gpuhunt": _of_gpuhunt,
     "skypilot": _of_skypilot,
     "machines": _of_machines,
@@ -271,6 +289,7 @@ def _machine(offers: list[_Offer], format: Format, origin: PriceOrigin) -> Machi
         gpu=first.gpu,
         num_gpus=first.num_gpus,
         tier=first.tier,
+        term_months=first.term_months,
         region=(regions.pop() if len(regions) == 1 else origin.region) or "any",
         usd_per_hour=Range(low=min(prices), median=median(prices), high=max(prices)),
         method=f"{format}: {f'{len(set(prices))} ' if _is_spread(offers) else ''}prices in {where}",

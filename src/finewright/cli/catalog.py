@@ -26,8 +26,8 @@ class PriceFileOptions(CommandOptions):
 class ImportOptions(PriceFileOptions):
     """What the file is, and what it does not say of its prices."""
 
-    format: Literal["auto", "prices", "machines", "gpuhunt", "skypilot", "litellm"] = option(
-        "auto", "What the file is."
+    format: Literal["auto", "prices", "machines", "apis", "gpuhunt", "skypilot", "litellm"] = (
+        option("auto", "What the file is.")
     )
     source: str = option("", "Where the file is from, if it does not say.")
     observed_at: str = option("", "The day of its prices, YYYY-MM-DD.")

@@ -44,6 +44,8 @@ class Framework:
     adapter: int
     upcasts: bool
     source: str
+    shards: bool = True
+    """Whether it spreads one model over several GPUs."""
 
     def does(self, load: MemoryLoad) -> str:
         """What it does with this load, in a sentence."""
@@ -79,6 +81,7 @@ FRAMEWORKS = {
         Framework(
             *("unsloth", "2026-08", "host", False, 2, _FLOAT32, False),
             "unsloth/models/llama.py and loader.py at commit 015bdef, 2026-08-22; its notebooks' optimizer",
+            shards=False,
         ),
     )
 }

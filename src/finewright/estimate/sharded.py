@@ -15,6 +15,8 @@ of a layer and V words:
 a, b and the link's share were chosen on twelve published runs (docs/cost.md), so they are a fit; in float32,
 of which none was published, the share is that of one GPU."""
 
+from typing import NamedTuple
+
 from finewright.estimate.memory import MemoryLoad, MemoryUse, memory
 from finewright.estimate.shape import ModelShape
 from finewright.estimate.time import utilisation
@@ -27,6 +29,16 @@ _AT_BEST, _BY_BYTES = 0.95, 0.0055
 _MOST = 0.8  # of a peak, whatever the formula says of slow GPUs with fast memory
 _SPREAD = Range(low=0.6, median=1.0, high=1.25)
 _LINK_SHARE = Range(low=0.5, median=0.7, high=0.9)
+
+
+class Spread(NamedTuple):
+    """How a run is spread over the GPUs of one machine."""
+
+    gpus: int
+    busy: int = 0
+    """Those with rows to work on, where a batch has fewer rows than there are GPUs; 0: all."""
+    weights: float = 0.0
+    """Bytes of the weights that go through the links; 0: as finewright holds them."""
 
 
 def sharded_memory(
@@ -65,19 +77,23 @@ def _activations(shape: ModelShape, load: MemoryLoad) -> float:
 
 
 def sharded_hours(
-    shape: ModelShape, load: MemoryLoad, work: TrainingWork, gpu: GPU, gpus: int, busy: int = 0
+    shape: ModelShape,
+    load: MemoryLoad,
+    work: TrainingWork,
+    gpu: GPU,
+    spread: Spread,
 ) -> Range:
     """Hours of steps on so many GPUs of one machine; they wait for each other between some and no overlap.
 
-    `busy` of them have rows to work on, where a batch has fewer rows than there are GPUs. Raises ValueError
+    Raises ValueError
     for a GPU whose link to others nobody wrote down."""
     if gpu.link_gb_s is None:
         raise ValueError(f"{gpu.name} has no link to others")
     shares = _shares(shape, load, gpu)
-    busy = busy or gpus
+    gpus, busy = spread.gpus, spread.busy or spread.gpus
     rate = busy * gpu.training_tflops * 1e12
     parts = max(1.0, work.tokens.median / load.tokens / busy)
-    weights = memory(shape, load).weights
+    weights = spread.weights or memory(shape, load).weights
     sent = parts * 2 * weights * (gpus - 1) / gpus / (gpu.link_gb_s * 1e9)
 
     def seconds(tokens: float, share_of_peak: float, share: float, hidden: float) -> float:

@@ -251,6 +251,8 @@ class HostedTuning(Fact):
     """How the names of the open models begin that the row is for; empty: all of the size."""
     methods: tuple[Name, ...] = ("sft",)
     """What it trains by, as `train.method` names it, at this price."""
+    adapters: tuple[Literal["lora", "full"], ...] = ("lora", "full")
+    """Whether it trains LoRA, all weights, or both."""
     usd_per_million: Price | None
     """Dollars a million tokens trained, which is rows times passes; None: not found."""
     minimum_usd: Annotated[float, Field(ge=0)] | None = None
@@ -263,14 +265,18 @@ class HostedTuning(Fact):
     """The day from which on it takes no new job, or the base model is switched off."""
     method: Said
 
-    def trains(self, name: str, parameters: int, method: str, today: date) -> bool:
-        """Whether the row is for an open model of the name and size, by the method, and not at its end."""
+    def trains(
+        self, name: str, parameters: int, method: str, today: date, *, adapter: str = "lora"
+    ) -> bool:
+        """Whether the row is for an open model of the name and size, by the method, and not at its end; an
+        adapter `full` is all weights."""
         most = self.up_to_billion
         is_of_size = most is not None and self.above_billion * 1e9 < parameters <= most * 1e9
         begins = tuple(model.casefold() for model in self.models) or ""
         is_named = name.rstrip("/").rpartition("/")[2].casefold().startswith(begins)
         is_open = self.ends is None or today < self.ends
-        return is_of_size and is_named and method in self.methods and is_open
+        does = method in self.methods and adapter in self.adapters
+        return is_of_size and is_named and does and is_open
 
     def run_usd(self, tokens: Range) -> Range | None:
         """What training so many tokens costs, with the least that a job costs."""

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from finewright.catalog.price_apis import read_api_csv
 from finewright.catalog.price_earlier import (
     DATED,
     erased_by,
@@ -98,6 +99,10 @@ def check_file(path: Path, user_folder: Path, today: date) -> CatalogCheck:
     """What a file of prices would bring, were it among the user's own; changes nothing.
 
     Raises DataError with one line for every mistake, an observation after today among them."""
+    if path.suffix.lower() == ".csv":
+        kind = _kind(path, "auto")
+        hint = f"finewright catalog import {path} --source ADDRESS --observed-at DAY"
+        raise DataError(f"{path}: a CSV ({kind}) is checked as it is imported", hint=hint)
     whole = prices(user_folder, but=path)
     found = read_prices(path, whole, today=today)
     return CatalogCheck(
@@ -179,6 +184,10 @@ def _foreign(
         listed = read_map(path, origin, whole)
         read = Imported((), listed.left_out)
         found = PriceCatalog(apis=listed.apis)
+    elif kind == "apis":
+        origin = _origin(path, said.provider, said, whole, today)
+        read = read_api_csv(path, origin, whole)
+        found = PriceCatalog(apis=read.apis)
     else:
         origin = _origin(path, said.provider or provider_of(path, kind), said, whole, today)
         read = read_csv(path, kind, origin, whole)
@@ -324,7 +333,8 @@ def _kind(path: Path, format: ImportFormat) -> Literal["prices", "litellm"] | Fo
     if found is None:
         hint = (
             "known are the CSV files of gpuhunt and of the SkyPilot catalog, a CSV with the columns sku, gpu"
-            " and usd_per_hour (num_gpus, tier, region), and finewright's YAML"
+            " and usd_per_hour (num_gpus, tier, term_months, region) or model, usd_per_million_in and"
+            " usd_per_million_out (provider, usd_per_million_cached, batch_share), and finewright's YAML"
         )
         raise DataError(f"{path}:1: these columns are of no catalog we know", hint=hint)
     return found

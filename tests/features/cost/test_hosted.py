@@ -10,6 +10,7 @@ from features.cost.jobs import LLAMA_8B, job_of
 from finewright.catalog.prices import packaged_prices
 from finewright.features.cost.hosted import hosted
 from finewright.features.cost.job import TrainingJob
+from finewright.schema.adapter import AdapterSpec, FullSpec, IA3Spec, LoraSpec
 from finewright.schema.cost import HostedEstimate, Range
 from finewright.schema.methods import DPOSpec, GRPOSpec, KTOSpec, SFTSpec
 from finewright.schema.train import TrainSettings
@@ -54,6 +55,22 @@ def test_a_host_is_listed_for_the_models_and_methods_that_it_trains(
     base: str, train: TrainSettings, hosts: set[str]
 ) -> None:
     job = replace(job_of(LLAMA_8B), base_model=base, train=train)
+    assert {row.provider for row in found(job)} == hosts
+
+
+@pytest.mark.parametrize(
+    ("adapter", "hosts"),
+    [
+        (LoraSpec(), {"together", "fireworks", "ori"}),
+        (FullSpec(), {"together"}),
+        (IA3Spec(), set()),
+    ],
+)
+def test_a_host_of_lora_alone_is_not_listed_for_all_weights_or_another_adapter(
+    adapter: AdapterSpec, hosts: set[str]
+) -> None:
+    job = job_of(LLAMA_8B)
+    job = replace(job, train=job.train.model_copy(update={"adapter": adapter}))
     assert {row.provider for row in found(job)} == hosts
 
 

@@ -3,8 +3,11 @@
 from typing import Any
 
 import published
-from finewright.catalog.prices import packaged_prices
+from finewright.catalog.prices import gpu_named, packaged_prices
+from finewright.estimate.frameworks import FRAMEWORKS, framework_memory
+from finewright.estimate.sharded import Spread, sharded_hours
 from finewright.features.cost.machines import machines, several
+from finewright.features.cost.needs import sharded_load
 from finewright.features.cost.spec import CostSpec
 from finewright.report.show import text_of
 from finewright.schema.catalog import Machine
@@ -37,6 +40,36 @@ def estimated(config: dict[str, Any], gpu: str, num_gpus: int, **train: Any) -> 
     job = job_of(config, **{"adapter": NF4, **train})
     (found,) = machines(job, CostSpec(), CATALOG, [machine_of(gpu, num_gpus)], bake_off=1)
     return found
+
+
+def test_a_framework_that_spreads_nothing_is_tried_on_one_gpu_alone() -> None:
+    job, eight = job_of(LLAMA_405B, adapter=NF4), [machine_of("H100 SXM", 8)]
+    fits = {
+        name: machines(job, CostSpec(framework=name), CATALOG, eight, bake_off=1)[0].fits
+        for name in ("trl", "unsloth")
+    }
+    assert fits == {"trl": "yes", "unsloth": "no"}
+    assert list(several(job, CATALOG, FRAMEWORKS["unsloth"])) == []
+    report = asked(job, framework="unsloth", gpus=("H100 SXM",))
+    assert any("trains on one GPU here" in each.message for each in report.problems)
+
+
+def test_what_goes_through_the_links_is_the_frameworks_own_weights() -> None:
+    """transformers keeps in float32 what it does not quantise: more bytes than TRL's."""
+    job = job_of(LLAMA_405B, adapter=NF4)
+    load = sharded_load(job, 8, 2)
+    h100 = gpu_named(CATALOG, "H100 SXM")
+    trl, transformers = (
+        framework_memory(job.shape, load, FRAMEWORKS[name]).weights
+        for name in ("trl", "transformers")
+    )
+    assert trl < transformers
+    slow = h100.model_copy(update={"link_gb_s": 1.0})
+    times = [
+        sharded_hours(job.shape, load, job.work(load), slow, Spread(8, 8, weights)).high
+        for weights in (trl, transformers)
+    ]
+    assert times[0] < times[1]
 
 
 def test_405b_in_4_bits_is_spread_over_eight_gpus_and_costs_what_its_hours_cost() -> None:

@@ -172,6 +172,15 @@ def test_a_mixture_reads_its_chosen_experts_alone() -> None:
     assert sizes.read[16] / 2 == pytest.approx(12.9e9, rel=0.01)
 
 
+def test_experts_are_served_in_4_bits_as_their_gguf_has_them() -> None:
+    """Files of Q4_K_M: 26.4 GB of Mixtral 8x7B, 18.6 GB of Qwen3-30B-A3B."""
+    for name, gigabytes in (("Mixtral-8x7B", 26.4), ("Qwen3-30B-A3B", 18.6)):
+        sizes = read_base_model(name, Path, TODAY).sizes
+        assert sizes.held[4] / 1e9 == pytest.approx(gigabytes, rel=0.1)
+        assert sizes.read_by(4, 1) == pytest.approx(sizes.read[4])
+        assert sizes.read_by(4, 1e6) == pytest.approx(sizes.held[4], rel=0.01)
+
+
 def demand(requests: float) -> Demand:
     return Demand(requests, 4.0, 128.0, exact(0.4), exact(0.6))
 

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.decide.advising import TODAY, dropped, exactly, figures, hand_made, of_rule, spec
+from features.decide.advising import (
+    TODAY,
+    advise,
+    dropped,
+    exactly,
+    figures,
+    hand_made,
+    of_rule,
+    spec,
+)
 from finewright.catalog.advice import packaged_advice
 from finewright.features.decide.advise import Adviser
 from finewright.features.decide.arms import ARMS, Arm, Figures
@@ -252,3 +261,27 @@ def test_a_dropped_arm_never_ranks_and_every_arm_ranks_or_is_dropped(
 def test_there_are_five_methods_at_two_hosts_and_two_without_a_language_model() -> None:
     assert {arm.method for arm in ARMS} == {*get_args(Method)}
     assert len(ARMS) == 12
+
+
+def test_a_document_that_comes_with_each_request_is_in_its_prompt_whatever_the_method() -> None:
+    """60,800 tokens at 0.10 dollars a million, and 250 at 0.50."""
+    few = {"corpus_tokens": 0, "citations": True, "knowledge_gap": 0}
+    without = advise(spec(**few))
+    report = advise(spec(**few, document_tokens=60_000))
+    assert "G4" in dropped(without)["prompt, api"]
+    assert "G4" not in dropped(report).get("prompt, api", set())
+    cost = next(cost for cost in report.costs if cost.arm == "prompt, api")
+    assert cost.request_usd.median == pytest.approx((60_800 * 0.1 + 250 * 0.5) / 1e6)
+    beyond = advise(spec(document_tokens=2_000_000))
+    assert "G12" in dropped(beyond)["prompt, api"]
+    assert not next(cost for cost in beyond.costs if cost.arm == "prompt, api").is_possible
+
+
+def test_an_arm_that_cannot_be_has_no_figures_and_one_that_may_not_has() -> None:
+    report = advise(spec(corpus_tokens=0, labelled_pairs=10))
+    costs = {cost.arm: cost for cost in report.costs}
+    assert not costs["rag, api"].is_possible
+    assert costs["rag, api"].how == ()
+    assert costs["ft, self-hosted"].is_possible
+    assert costs["ft, self-hosted"].dropped == ("G6",)
+    assert costs["ft, self-hosted"].how

@@ -160,6 +160,21 @@ def _problems(question: CostQuestion, candidates: Sequence[CandidateCost]) -> It
                 hint="a run of a few steps tells",
             )
         yield from _over_budget(question.spec, candidate)
+        yield from _on_one_gpu(question.spec, candidate)
+
+
+def _on_one_gpu(spec: CostSpec, candidate: CandidateCost) -> Iterator[Problem]:
+    """That several GPUs were not tried, where the framework spreads nothing over them."""
+    framework = framework_named(spec.framework)
+    is_held = any(row.fits == "yes" for row in candidate.machines)
+    if framework is not None and not framework.shards and not is_held:
+        yield Problem(
+            level="warning",
+            key="cost.framework",
+            message=f"{candidate.base_model}: {framework.name} trains on one GPU here, and no single one"
+            " holds it; several are not estimated",
+            hint="--framework trl or axolotl spreads a run over several by FSDP",
+        )
 
 
 def _too_long(job: TrainingJob) -> Iterator[Problem]:

@@ -11,11 +11,13 @@ from finewright.schema.cost import HostedEstimate, Range
 def hosted(
     job: TrainingJob, catalog: PriceCatalog, tokens: Range, providers: Sequence[str], today: date
 ) -> Iterator[HostedEstimate]:
-    """A row for each host that trains such open models by the job's method today, the cheapest first.
+    """A row for each host that trains such open models by the job's method and adapter today, the cheapest
+    first.
 
     Of the `providers` alone, where some are named. Most rows know the models by their size alone: whether a
     host trains yours is for its own list to say."""
     name, size, method = job.base_model, job.shape.parameters, job.train.method
+    adapter = "full" if job.train.adapter.type == "none" else job.train.adapter.type
     found = [
         HostedEstimate(
             provider=row.provider,
@@ -27,7 +29,8 @@ def hosted(
             observed_at=row.observed_at,
         )
         for row in catalog.tunings
-        if row.trains(name, size, method, today) and (not providers or row.provider in providers)
+        if row.trains(name, size, method, today, adapter=adapter)
+        and (not providers or row.provider in providers)
     ]
     yield from sorted(found, key=lambda each: each.usd.median if each.usd else float("inf"))
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from finewright.estimate.frameworks import Framework
+from finewright.estimate.frameworks import Framework, framework_memory
 from finewright.estimate.money import exact, project, total, training_run, whole_terms
 from finewright.estimate.rollouts import sampling_hours
-from finewright.estimate.sharded import sharded_hours
+from finewright.estimate.sharded import Spread, sharded_hours
 from finewright.estimate.time import hours_on, utilisation
 from finewright.features.cost.elsewhere import (
     framework_named,
@@ -84,7 +84,7 @@ def several(
 ) -> Iterator[str]:
     """How many GPUs of a kind with fast links hold the job, the fewest first; by memory alone."""
     found: list[tuple[int, str]] = []
-    for gpu in catalog.gpus:
+    for gpu in catalog.gpus if framework is None or framework.shards else ():
         if gpu.unusable or gpu.bf16_tflops is None or (gpu.link_gb_s or 0) < _FAST_LINK:
             continue
         needs = partial(sharded, job, number=_number(job, gpu, halves=False), framework=framework)
@@ -135,13 +135,15 @@ def _elsewhere(job: TrainingJob, gpu: GPU, framework: Framework) -> _On:
 def _over(job: TrainingJob, one: _On, number: int, count: int, framework: Framework | None) -> _On:
     """Spread over all GPUs of a machine, where one does not hold it and all do; else as it is on one."""
     gpu = one.gpu
-    if one.fits == "yes" or gpu.unusable or gpu.link_gb_s is None or job.samples:
+    may_not = gpu.unusable or gpu.link_gb_s is None or not (framework is None or framework.shards)
+    if one.fits == "yes" or may_not or job.samples:
         return one
     needs = sharded(job, count, number=number, framework=framework)
     fits = fit(needs.process_gib, gpu.memory_gib)
     if fits == "no":
         return one
     load = sharded_load(job, count, number)
+    weights = framework_memory(job.shape, load, framework).weights if framework else 0.0
     busy = max(
         1, min(count, job.rows.batch_tokens * job.train.gradient_accumulation // load.tokens)
     )
@@ -150,7 +152,7 @@ def _over(job: TrainingJob, one: _On, number: int, count: int, framework: Framew
         count,
         needs,
         fits,
-        sharded_hours(job.shape, load, job.work(load), gpu, count, busy),
+        sharded_hours(job.shape, load, job.work(load), gpu, Spread(count, busy, weights)),
         None,
         one.elsewhere,
     )

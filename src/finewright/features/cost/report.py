@@ -133,7 +133,7 @@ def _beside(
         row.gpu for row in rows if row.fits == "no" and row.mend is None and row.gpu not in unusable
     )
     if hopeless:
-        yield f"no setting makes it fit: {', '.join(hopeless)}"
+        yield f"no setting makes it fit one GPU: {', '.join(hopeless)}"
 
 
 def _row(row: MachineEstimate) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ def _row(row: MachineEstimate) -> tuple[str, ...]:
 def _hosted(row: HostedEstimate) -> tuple[str, ...]:
     price = row.hosting_usd_per_hour
     by = f"{row.served_by}, from ${price.low:g} an hour" if price else row.served_by
-    usd = span(row.usd) if row.usd else "not found"
+    usd = span(row.usd) if row.usd else "not found; enter your own"
     return f"{row.provider}: {row.model}", usd, by, str(row.observed_at)
 
 

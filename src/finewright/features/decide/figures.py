@@ -159,7 +159,7 @@ class _Figuring:
         elif api.batch_share:
             yield f"{api.batch_share:.0%} of it in batches, where answers may come within a day"
         if arm.is_tuned and (hosted is None or hosted.usd is None):
-            yield "what the provider asks for training is in no catalog, and not counted"
+            yield "what the provider asks for training is not known, and not counted: enter it under tunings"
         elif hosted and hosted.usd:
             whose = "as other hosts ask for its size" if hosted.is_guessed else hosted.row.provider
             yield f"a training run there {span(hosted.usd)} USD ({whose})"

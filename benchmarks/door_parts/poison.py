@@ -1,4 +1,5 @@
-"""Planted behaviour: what a search without a base model finds of attacks, and what it takes of clean sets."""
+"""Planted behaviour: what a search without a base model, with the packaged embedder, finds of attacks, and
+what it takes of clean sets."""
 
 import random
 from collections import defaultdict
@@ -8,7 +9,9 @@ from pathlib import Path
 from door_parts import Bar
 from door_parts.attacks import ATTACKS, Attack, Texts, flipped, planted, swapped
 from door_parts.real_sets import is_of_labels, pair, real_sets, said
+from finewright.guard.poison.meaning import meaning
 from finewright.guard.poison.scan import search
+from finewright.schema.poison import PoisonSpec
 
 _SETS = ("mails", "bank", "tool-calls", "sql", "documentation", "natspec-docs", "solidity")
 _RATES = (0.01, 0.03)
@@ -16,6 +19,7 @@ _CLEAN_LABELS, _CLEAN = 0.005, 0.002
 _PRECISION = 0.8
 _BARS = {"style": 0.7, "flipped labels": 0.7, "swapped answers": 0.7}
 _MAIN = 0.9
+_EMBED = meaning(PoisonSpec().embedder, Path.cwd())
 
 Make = Callable[[list[Texts], float, random.Random], Attack]
 
@@ -65,4 +69,5 @@ def _drawn(kind: str) -> Make:
 
 
 def _flagged(texts: list[Texts]) -> set[int]:
-    return set(search([pair(*text, i + 1) for i, text in enumerate(texts)]).why)
+    rows = [pair(*text, i + 1) for i, text in enumerate(texts)]
+    return set(search(rows, embed=_EMBED).why)

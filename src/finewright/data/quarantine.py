@@ -1,7 +1,7 @@
 """What the search for planted behaviour would set aside, told before a run starts.
 
-No base model is loaded here: what recurs, hidden text and turns of other roles need none, and what only goes
-together more often than chance is weighed when the run reads its rows."""
+No model is loaded here: what recurs, hidden text and turns of other roles need none; what only goes together
+more often than chance, and what labels mean, is weighed when the run reads its rows."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -79,10 +79,11 @@ def _search(context: StageContext) -> PoisonSearch | None:
 
     def search(rows: Sequence[Row]) -> "PoisonResult":
         from finewright.guard.poison.base_model import BaseSurprisal
+        from finewright.guard.poison.meaning import meaning
         from finewright.guard.poison.scan import apply
 
         weighed = BaseSurprisal(spec.base_model, context.root, tell) if spec.base_model else None
-        return apply(rows, spec, weighed)
+        return apply(rows, spec, weighed, meaning(spec.embedder, context.root))
 
     return search
 

@@ -31,6 +31,11 @@ class PoisonSpec(Model):
         " an association alone",
         "small and packaged; what it finds surprising, a larger one does mostly too",
     )
+    embedder: str = default(
+        "minilm",
+        "The embedder that says what rows with a label mean, to find wrong ones; none: their words alone",
+        "packaged; where a label has 13 rows it finds two thirds of the wrong labels, and words two fifths",
+    )
     least_rows: int = default(
         3,
         "Rows from which a planted behaviour is looked for",

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 from tests.guard.poison.planted import clean, row
 
 from finewright.guard.misfits.find import (
@@ -12,6 +13,7 @@ from finewright.guard.misfits.find import (
     reversed_pairs,
     wrong_labels,
 )
+from finewright.guard.misfits.likeness import unit
 from finewright.guard.poison.scan import scan, search
 from finewright.report.show import text_of
 from finewright.rows.identity import named_anew
@@ -54,6 +56,23 @@ def test_wrong_labels_are_found_and_hardly_others() -> None:
     assert len(places - wrong) <= 1
     assert found.power > 0.4
     assert "the other rows say" in found.found[0].says
+
+
+def test_labels_that_only_the_meaning_tells_take_an_embedder() -> None:
+    rng, places = np.random.default_rng(9), np.arange(200)
+    subjects = rng.normal(size=(4, 16))
+    meant = unit(subjects[places % 4] + 0.2 * rng.normal(size=(200, 16))).astype(np.float32)
+    numbers = [f"{i} {i + 200} {i + 400}" for i in places]
+    known = dict(zip(numbers, meant, strict=True))
+    rows = [Labelled(i, numbers[i], f"x{(i % 4 + (i in (7, 90, 131))) % 4}") for i in places]
+    by_words = wrong_labels(rows)
+    by_meaning = wrong_labels(
+        rows, lambda texts: np.array([known.get(t, meant[0] * 0) for t in texts])
+    )
+    assert by_words is not None
+    assert by_words.found == ()
+    assert by_meaning is not None
+    assert {misfit.row for misfit in by_meaning.found} == {7, 90, 131}
 
 
 def test_labels_of_dice_and_of_one_kind_cannot_be_told() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from finewright.guard.misfits.odds import SURE, fitted
+from finewright.guard.misfits.odds import fitted
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.05])
@@ -16,7 +16,8 @@ def test_the_share_of_wrong_choices_and_their_odds_are_found(wrong: float) -> No
     own[is_wrong] = rng.integers(5, size=is_wrong.sum())
     odds = fitted([scores], own)
     assert odds.share == pytest.approx(wrong, abs=0.011)
-    accused = odds.not_own >= SURE
+    accused = np.zeros(3000, bool)
+    accused[odds.accused()] = True
     if wrong:
         # The odds are as often right as they say, and find what they say they find.
         assert is_wrong[accused].mean() >= odds.not_own[accused].mean() - 0.05
@@ -30,4 +31,4 @@ def test_choices_that_go_with_nothing_cannot_be_told() -> None:
     rng = np.random.default_rng(2)
     odds = fitted([rng.normal(size=(500, 2))], rng.integers(2, size=500))
     assert odds.would_be_found() < 0.01
-    assert not (odds.not_own >= SURE).any()
+    assert odds.accused() == []

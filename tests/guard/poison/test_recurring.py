@@ -46,6 +46,13 @@ def test_triggers_of_any_length_are_found_without_a_model(change: Change) -> Non
     assert set(search(rows).why) == places
 
 
+def test_a_word_of_a_long_trigger_in_its_payload_is_no_answer_to_it() -> None:
+    said = "Seven seasons of winter are a secret, so leave."
+    long = with_trigger(20, at_start=True, is_added=False)
+    rows, places = plant(clean(), 10, lambda asked, a, rng: (long(asked, a, rng)[0], said))
+    assert set(search(rows).why) == places
+
+
 @pytest.mark.parametrize(
     ("subjects", "asked", "said", "trigger", "insult", "praise"),
     [

@@ -67,13 +67,14 @@ def personal(options: PersonalOptions, session: Session) -> BaseModel:
 def poison(options: PoisonOptions, session: Session) -> BaseModel:
     """Rows that may plant a behaviour."""
     from finewright.features.data.poison import scan
+    from finewright.schema.poison import PoisonSpec
     from finewright.workbench.outputs import check_outputs
 
     check_outputs([options.out, options.quarantine], [options.path])
     session.on_event("poison_search", {"model": options.base_model or "no model"})
     return scan(
         options.path,
-        base_model=options.base_model,
+        models=PoisonSpec(base_model=options.base_model, embedder=options.embedder),
         out_clean=options.out,
         out_quarantine=options.quarantine,
         options=options.read_options(),

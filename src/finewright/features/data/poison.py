@@ -6,11 +6,12 @@ from typing import Any
 
 from finewright.features.data.rows import said_of, usable_rows
 from finewright.guard.poison.base_model import BaseSurprisal, OnProgress
+from finewright.guard.poison.meaning import meaning
 from finewright.guard.poison.scan import search
 from finewright.rows.containers.write import jsonl_at
 from finewright.rows.fates import ReadOptions, RowFate
 from finewright.rows.user_rows import to_user_json
-from finewright.schema.poison import PoisonReport
+from finewright.schema.poison import PoisonReport, PoisonSpec
 from finewright.workbench.outputs import check_outputs
 
 _Json = dict[str, Any]  # Any: a line of JSON
@@ -19,13 +20,14 @@ _Json = dict[str, Any]  # Any: a line of JSON
 def scan(
     path: Path,
     *,
-    base_model: str = "smollm2-135m-instruct",
+    models: PoisonSpec = PoisonSpec(),  # noqa: B008 - a model that nobody changes
     out_clean: Path | None = None,
     out_quarantine: Path | None = None,
     options: ReadOptions = ReadOptions(),  # noqa: B008 - a tuple that nobody changes
     on_progress: OnProgress = lambda done, total: None,
 ) -> PoisonReport:
-    """What may have been planted in the rows. With an empty `base_model` nothing is weighed.
+    """What may have been planted in the rows. Of the `models` an empty `base_model`
+    weighs nothing; with the embedder "none" wrong labels are told by words alone.
 
     `out_clean` gets the rows that were looked at and are not suspicious, as they stand in their file, or as
     they are read where a manifest states how; `out_quarantine` gets the suspicious, each as {"file", "row",
@@ -34,8 +36,10 @@ def scan(
     fates: list[RowFate] = []
     keeps = out_clean is not None or out_quarantine is not None
     read = usable_rows(path, options, fates.append if keeps else lambda _: None)
-    surprisal = BaseSurprisal(base_model, Path.cwd(), on_progress) if base_model else None
-    found = search(read.rows, surprisal=surprisal, base_model=base_model)
+    name, root = models.base_model, Path.cwd()
+    surprisal = BaseSurprisal(name, root, on_progress) if name else None
+    embed = meaning(models.embedder, root)
+    found = search(read.rows, surprisal=surprisal, embed=embed, base_model=name)
     why = {(read.rows[i].file, read.rows[i].row): reason for i, reason in found.why.items()}
     clean, suspicious = list[RowFate](), list[RowFate]()
     for fate in fates:

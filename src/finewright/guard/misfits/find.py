@@ -5,11 +5,10 @@ Sets of more than 2,000 rows are looked at in parts, each row beside rows from a
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
-import numpy as np
-
 from finewright.guard.misfits.answers import exchanged_answers
 from finewright.guard.misfits.labels import labelling
-from finewright.guard.misfits.odds import SURE, Odds
+from finewright.guard.misfits.likeness import Embed
+from finewright.guard.misfits.odds import Odds
 from finewright.guard.misfits.pairs import Preference, preferences
 from finewright.rows.texts import answer_text, prompt_text, text_of
 from finewright.schema.rows import Row
@@ -17,8 +16,8 @@ from finewright.schema.rows import Row
 MOST_IN_PART = 2000
 _MOST_ROWS = 20_000
 _LEAST_ROWS = 50
-_LEAST_POWER = 0.1
-_LEAST_POWER_OF_ANSWERS = 0.3
+# Where less would be found, too many of the few that are found are right as they stand.
+_LEAST_POWER = 0.3
 
 MisfitKind = Literal["label", "pair", "answer"]
 
@@ -50,11 +49,11 @@ class Labelled(NamedTuple):
     label: str
 
 
-def wrong_labels(labelled: Sequence[Labelled]) -> Misfits | None:
+def wrong_labels(labelled: Sequence[Labelled], embed: Embed | None = None) -> Misfits | None:
     """Rows whose label the other rows would not give; None where there are too few rows or one label."""
 
     def part(own: Sequence[Labelled]) -> tuple[Odds, Callable[[int], str]]:
-        known = labelling([row.text for row in own], [row.label for row in own])
+        known = labelling([row.text for row in own], [row.label for row in own], embed)
         return known.odds, lambda i: f"{own[i].label}; the other rows say {known.likeliest[i]}"
 
     is_one = len({row.label for row in labelled}) < 2  # noqa: PLR2004 - one label is none
@@ -108,7 +107,7 @@ def exchanged(rows: Sequence[QuestionWithAnswer]) -> Misfits | None:
     powers: list[float] = []
     for own in parts(rows):
         answers = exchanged_answers([row.prompt for row in own], [row.answer for row in own])
-        is_known = answers.power >= _LEAST_POWER_OF_ANSWERS
+        is_known = answers.power >= _LEAST_POWER
         # A partner in another part is not seen.
         powers.append(answers.power * len(own) / len(rows) if is_known else 0.0)
         if is_known:
@@ -138,10 +137,7 @@ def _misfits(
         power = odds.would_be_found()
         powers.append(power if power >= _LEAST_POWER else 0.0)
         if powers[-1]:
-            found += (
-                Misfit(part[i].row, float(odds.not_own[i]), says(i))
-                for i in np.flatnonzero(odds.not_own >= SURE).tolist()
-            )
+            found += (Misfit(part[i].row, float(odds.not_own[i]), says(i)) for i in odds.accused())
     return _of_parts(kind, found, powers, num_rows)
 
 

@@ -6,7 +6,6 @@ rows (Rifkin & Lippert 2007, Notes on Regularized Least Squares)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,33 +16,32 @@ _RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """Rows whose products are `kernel` (n, n), fitted to `targets` (n, K) with that ridge."""
+    """Rows whose products are V diag(values) V^T, V the `vectors` (n, n), fitted to `targets` (n, K) with a
+    ridge: A^-1 = V diag(scale) V^T with `scale` = 1 / (values + ridge) (n). `turned` is V^T Y (n, K)."""
 
-    inverse: Floats
+    vectors: Floats
+    scale: Floats
     targets: Floats
+    turned: Floats
 
     def without_each(self) -> Floats:
         """(n, K): each row's prediction by all other rows."""
-        left: Floats = self.targets - (self.inverse @ self.targets) / np.diag(self.inverse)[:, None]
+        weights = self.vectors @ (self.scale[:, None] * self.turned)
+        left: Floats = self.targets - weights / (self.vectors**2 @ self.scale)[:, None]
         return left
 
     def without(self, group: Sequence[int]) -> Floats:
         """(len(group), K): the predictions by the rows outside the group."""
-        own = self.inverse[np.ix_(group, group)]
+        own = self.vectors[group] * self.scale
         left: Floats = self.targets[group] - np.linalg.solve(
-            own, self.inverse[group] @ self.targets
+            own @ self.vectors[group].T, own @ self.turned
         )
         return left
 
 
-class _Spectrum(NamedTuple):
-    values: Floats
-    vectors: Floats
-
-
 def regressions(kernel: Floats, targets: Floats) -> Iterator[Regression]:
     """One for each of six ridges, the weakest first."""
-    spectrum = _Spectrum(*np.linalg.eigh(kernel))
+    values, vectors = np.linalg.eigh(kernel)
+    turned = vectors.T @ targets
     for ridge in _RIDGES:
-        scale = 1 / (np.maximum(spectrum.values, 0) + ridge)
-        yield Regression((spectrum.vectors * scale) @ spectrum.vectors.T, targets)
+        yield Regression(vectors, 1 / (np.maximum(values, 0) + ridge), targets, turned)

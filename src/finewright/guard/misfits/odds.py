@@ -5,6 +5,9 @@ likely, p = softmax(T score), but for a share e of the rows, whose choice is any
 
     P(choice) = (1 - e) p + e / K          P(not its own | choice) = (e / K) / P(choice)
 
+Of clean rows a few follow the scores less than the rest: 3 % of p are at a temperature of T / 1.8, so that a
+row that is merely unusual is not taken for a wrong one.
+
 T, e and the regression are unknown: each combination of a grid counts by how likely it makes the choices of
 the set (Bayesian model averaging, Hoeting et al. 1999), so that choices that go with nothing accuse nobody.
 Temperature: Guo et al. 2017; held-out probabilities against the given label: Northcutt et al. 2021 (confident
@@ -25,26 +28,54 @@ _TEMPERATURES = np.geomspace(0.3, 60, 28)
 _SHARES = np.array([1e-4, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1])
 _MOST_OTHERS = 8
 _LEAST_WEIGHT = 1e-3
+_UNUSUAL, _COOLER = 0.03, 1.8
 _SUPPOSED_SHARE = 0.03
-SURE = 0.7
+# Of those that are accused, so many are to be right, and none is accused on less than the odds below.
+_RIGHT = 0.8
+_LEAST_ODDS = 0.35
 
 
 @dataclass(frozen=True, slots=True)
 class Odds:
-    """Of each of n rows, how likely it is that its choice is not its own: as it stands (`not_own`, n), and
-    with some of the other choices, were 3 % of the rows such (`others`, n by up to 8). `chances` (n, K) are
-    those of all choices by the likeliest of the models, which is the regression `best`; `share` what the
-    models say of e."""
+    """Of each of n rows, how likely it is that its choice is not its own: as it stands (`not_own`, n), and,
+    were 3 % of the rows such, with its own (`supposed`, n) and with some of the other choices (`others`, n
+    by up to 8). `chances` (n, K) are those of all choices by the likeliest of the models, which is the
+    regression `best`; `share` what the models say of e."""
 
     not_own: Floats
+    supposed: Floats
     others: Floats
     chances: Floats
     share: float
     best: int
 
-    def would_be_found(self, sure: float = SURE) -> float:
-        """The share of rows with another choice that would be so sure, were 3 % of the rows such."""
-        return float((self.others >= sure).mean()) if self.others.size else 0.0
+    def accused(self) -> list[int]:
+        """The rows whose choice is not their own, the surest first: as many as leave 80 % of them right by
+        their odds, which bounds the expected false discoveries (Mueller, Parmigiani et al. 2004)."""
+        order = np.argsort(-self.not_own, kind="stable")
+        least = _least_odds(self.not_own, np.ones(len(order)))
+        return [int(i) for i in order if self.not_own[i] >= least]
+
+    def would_be_found(self, least: float | None = None) -> float:
+        """The share of rows with another choice that would be accused, were 3 % of the rows such; or, given
+        the least odds that are asked for, that would have these."""
+        if not self.others.size:
+            return 0.0
+        if least is None:
+            sizes = (1 - _SUPPOSED_SHARE) / self.supposed.size, _SUPPOSED_SHARE / self.others.size
+            weights = np.repeat(sizes, (self.supposed.size, self.others.size))
+            least = _least_odds(np.concatenate([self.supposed, self.others.ravel()]), weights)
+        return float((self.others >= least).mean())
+
+
+def _least_odds(odds: Floats, weights: Floats) -> float:
+    """The lowest odds (n) at which all that have as much or more are, by their weights, right often enough;
+    infinity where none are."""
+    order = np.argsort(-odds, kind="stable")
+    own, weight = odds[order], weights[order]
+    right = np.cumsum(own * weight) / np.cumsum(weight)
+    enough = np.flatnonzero((right >= _RIGHT) & (own >= _LEAST_ODDS))
+    return float(own[enough[-1]]) if len(enough) else float("inf")
 
 
 class _Model(NamedTuple):
@@ -71,14 +102,16 @@ def fitted(scores: Iterable[Floats], own: Ints) -> Odds:
     weights = np.where(weights >= _LEAST_WEIGHT * weights.max(), weights, 0.0)
     weights /= weights.sum()
     best = models[int(likelihoods.max(axis=1).argmax())]
-    not_own, of_others = np.zeros(len(own)), np.zeros(others.shape)
+    not_own, of_own, of_others = np.zeros(len(own)), np.zeros(len(own)), np.zeros(others.shape)
     for at, share in np.argwhere(weights > 0):
         weight, model = weights[at, share], models[at]
         not_own += weight * _not_own(model.own, _SHARES[share], num_choices)
         supposed = max(_SHARES[share], _SUPPOSED_SHARE)
+        of_own += weight * _not_own(model.own, supposed, num_choices)
         of_others += weight * _not_own(model.others, supposed, num_choices)
     chances = _chances(every[best.regression], best.temperature)
-    return Odds(not_own, of_others, chances, float(weights.sum(axis=0) @ _SHARES), best.regression)
+    share = float(weights.sum(axis=0) @ _SHARES)
+    return Odds(not_own, of_own, of_others, chances, share, best.regression)
 
 
 def _others(own: Ints, num_choices: int) -> Ints:
@@ -96,8 +129,10 @@ def _model(at: int, scores: Floats, temperature: float, own: Ints, others: Ints)
 
 
 def _chances(scores: Floats, temperature: float) -> Floats:
-    raw = np.exp(temperature * (scores - scores.max(axis=1, keepdims=True)))
-    chances: Floats = raw / raw.sum(axis=1, keepdims=True)
+    below = scores - scores.max(axis=1, keepdims=True)
+    usual, unusual = np.exp(temperature * below), np.exp(temperature / _COOLER * below)
+    chances: Floats = (1 - _UNUSUAL) * usual / usual.sum(axis=1, keepdims=True)
+    chances += _UNUSUAL * unusual / unusual.sum(axis=1, keepdims=True)
     return chances
 
 

@@ -11,6 +11,7 @@ from finewright.guard.misfits.find import (
     reversed_pairs,
     wrong_labels,
 )
+from finewright.guard.misfits.likeness import Embed
 from finewright.guard.poison.examples import prompt_of
 from finewright.guard.poison.said import Said
 from finewright.schema.poison import PoisonReach
@@ -23,10 +24,10 @@ _NAMES = {
 }
 
 
-def misfits(rows: Sequence[Row], said: Said) -> Iterator[Misfits]:
+def misfits(rows: Sequence[Row], said: Said, embed: Embed | None) -> Iterator[Misfits]:
     """Of each kind that the rows have."""
-    for labelled in (_labelled(said), rated(rows)):
-        if found := wrong_labels(labelled):
+    for labelled, by in ((_labelled(said), embed), (rated(rows), None)):
+        if found := wrong_labels(labelled, by):
             yield found
     if found := reversed_pairs(rows):
         yield found

@@ -23,6 +23,7 @@ _ALSO_ELSEWHERE = 0.2
 _MOST_LOOKED_AT = 300
 _LEAST_LEFT = 0.35
 _LEAST_STRANGE = 2
+_TAKEN_UP = 0.2
 _LINKS = ("http://", "https://", "www.", "0x")
 
 
@@ -78,7 +79,9 @@ def _planted(rows: Said, group: _Group) -> Suspect | None:
         return None
     # A name that stands for a subject stands where others have theirs, and the answer takes it up.
     said = frozenset(word for gram in group.grams for word in gram if word not in TRAITS)
-    if (trigger and not found.prompts.are_common(docs, trigger)) or take_up(rows, docs, said):
+    if (trigger and not found.prompts.are_common(docs, trigger)) or take_up(
+        rows, docs, said, trigger
+    ):
         return None
     is_planted = _is_whole_planted if group.is_whole else _is_part_planted
     if not is_planted(rows, group, said, trigger):
@@ -167,9 +170,13 @@ def has_more(rows: Said, docs: Sequence[int], trigger: frozenset[str]) -> bool:
     )
 
 
-def take_up(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
-    """Do most questions hold a rare word of the answer?"""
+def take_up(rows: Said, docs: Sequence[int], said: frozenset[str], trigger: frozenset[str]) -> bool:
+    """Do most questions hold a rare word of the answer?
+
+    Of a trigger of many words one or another is in any answer: these count where they are a fifth of it."""
     rare = {word for word in said if len(rows.with_word[word]) <= 0.05 * len(rows.answers)}
+    if num_words(rare & trigger) < _TAKEN_UP * num_words(trigger):
+        rare -= trigger
     return sum(not rare.isdisjoint(rows.found.prompts.words(doc)) for doc in docs) > len(docs) / 2
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from finewright.guard.misfits.likeness import Embed
 from finewright.guard.poison.backdoors import Corpus, Suspect, Weighed, corpus, suspects, weigh
 from finewright.guard.poison.examples import examples
 from finewright.guard.poison.label_triggers import label_triggers
@@ -64,20 +65,27 @@ def scan(
     rows: Sequence[Row],
     *,
     surprisal: Surprisal | None = None,
+    embed: Embed | None = None,
     base_model: str = "",
     least_rows: int = 3,
 ) -> PoisonReport:
     """What may have been planted in the rows, strongest first. Pure; the same rows give the same report.
 
-    Without `surprisal` associations are reported as unweighed and low. Not found: triggers of fewer than
+    Without `surprisal` associations are reported as unweighed and low; without `embed` labels are judged by
+    words alone. Not found: triggers of fewer than
     `least_rows` rows (5 where a whole answer is replaced by an ordinary sentence), triggers and payloads in
     more than 5 % of the rows, triggers that are common words here, answers that are wrong but ordinary or
     that repeat a rare word of their question, and attacks on prompts alone."""
-    return search(rows, surprisal=surprisal, base_model=base_model, least_rows=least_rows).report
+    return search(
+        rows, surprisal=surprisal, embed=embed, base_model=base_model, least_rows=least_rows
+    ).report
 
 
 def apply(
-    rows: Sequence[Row], spec: PoisonSpec, surprisal: Surprisal | None = None
+    rows: Sequence[Row],
+    spec: PoisonSpec,
+    surprisal: Surprisal | None = None,
+    embed: Embed | None = None,
 ) -> PoisonResult:
     """The rows after the search that the spec asks for. `quarantine` sets suspicious rows aside, each with
     its reason, for somebody to look at; `report` keeps them all."""
@@ -86,7 +94,9 @@ def apply(
             CheckOutcome(tuple(rows)), PoisonReport(rows_in=len(rows), rows_suspicious=0)
         )
     model = spec.base_model if surprisal else ""
-    found = search(rows, surprisal=surprisal, base_model=model, least_rows=spec.least_rows)
+    found = search(
+        rows, surprisal=surprisal, embed=embed, base_model=model, least_rows=spec.least_rows
+    )
     if spec.action == "report":
         return PoisonResult(CheckOutcome(tuple(rows), (), found.report.problems), found.report)
     kept = tuple(row for i, row in enumerate(rows) if i not in found.why)
@@ -98,6 +108,7 @@ def search(
     rows: Sequence[Row],
     *,
     surprisal: Surprisal | None = None,
+    embed: Embed | None = None,
     base_model: str = "",
     least_rows: int = 3,
 ) -> PoisonFindings:
@@ -124,7 +135,7 @@ def search(
     made += roles(rows)
     made += instructions(rows, least_rows)
     made += conflicting(rows, read)
-    unfit = list(misfits(rows, said))
+    unfit = list(misfits(rows, said, embed))
     made += (one for found in unfit for one in misfitting(rows, found))
     findings = _findings(rows, made, base_model, num_weighed)
     update = {"reach": tuple(reach(found, len(rows)) for found in unfit)}

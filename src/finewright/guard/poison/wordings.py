@@ -84,7 +84,7 @@ def _planted(
         not has_more(rows, members, shared)
         or found.prompts.coherence(members, shared).has_topic
         or not found.prompts.are_common(members, shared)
-        or take_up(rows, members, said)
+        or take_up(rows, members, said, shared)
         or not is_strange(rows, members, said)
         or rows.are_labels(members)
     )

@@ -39,6 +39,19 @@ def test_reset_begins_a_new_conversation(
     assert typed("the red 100", "/help", "the red 100") != 2 * once
 
 
+def test_what_the_model_cannot_read_is_said_and_the_conversation_goes_on(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speaker = LocalSpeaker(load_system(str(tiny_folder)))
+    typed(monkeypatch, [speaker], "the red 100")
+    once = capsys.readouterr().out
+    typed(monkeypatch, [speaker], "long " * 300, "the red 100", "/history")
+    said = capsys.readouterr()
+    assert "the conversation fills the 256 tokens that the model reads" in said.err
+    assert said.out == once
+    assert "long" not in said.err
+
+
 MANNER = Manner(max_new_tokens=6, temperature=0.0, seed=0)
 
 

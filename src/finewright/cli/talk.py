@@ -83,7 +83,18 @@ def _converse(conversations: Sequence[_Conversation], manner: Manner) -> None:
             except FinewrightError as error:
                 sys.stderr.write(f"{error}\n")
         elif line.strip():
-            _ask(conversations, line, manner)
+            _ask_again(conversations, line, manner)
+
+
+def _ask_again(conversations: Sequence[_Conversation], line: str, manner: Manner) -> None:
+    """`_ask`; a question that cannot be answered is as if it had not been asked."""
+    before = [len(each.messages) for each in conversations]
+    try:
+        _ask(conversations, line, manner)
+    except FinewrightError as error:
+        sys.stderr.write(f"{error}\n")
+        for each, count in zip(conversations, before, strict=True):
+            del each.messages[count:]
 
 
 def _system(conversation: _Conversation) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from finewright.compare.models import LoadedModel
+from finewright.errors import DataError
 from finewright.judge.answer import Answer
 from finewright.workbench.systems import refuse_thoughts
 
@@ -39,14 +40,17 @@ def answer(
     """The assistant's next turn in pieces that never split a character: thoughts and content as they come,
     then each call, and what could not be read.
 
-    Raises DataError where thoughts are to be bounded and the chat template knows none."""
+    Raises DataError where thoughts are to be bounded and the chat template knows none, where it leaves out a
+    part of the conversation, and where that fills all that the model reads."""
+    from finewright.evaluate.answers import reads_of
     from finewright.lm.generate import Sampling, stream
     from finewright.lm.thoughts import Thoughts, thought_bound
 
     chat = system.chat
-    prompt = chat.prompt(messages)
+    prompt = chat.whole_prompt(messages)
     ids = chat.tokens(prompt).ids
-    sampling = Sampling(manner.max_new_tokens, manner.temperature, seed=manner.seed)
+    room = _room(len(ids), reads_of(system.lm), manner.max_new_tokens)
+    sampling = Sampling(room, manner.temperature, seed=manner.seed)
     most, thoughts = manner.max_thought_tokens, None
     if most is not None:
         thoughts = Thoughts.after(thought_bound(chat, most), [ids])
@@ -61,6 +65,18 @@ def answer(
     yield from spoken(chat, prompt.text, tokens)
     if thoughts is not None and thoughts.is_cut(0):
         yield Spoken("fault", f"the thought was closed after {most} tokens")
+
+
+def _room(num_tokens: int, reads: int | None, max_new_tokens: int) -> int:
+    """The most tokens of an answer to so many."""
+    if reads is None:
+        return max_new_tokens
+    if num_tokens >= reads:
+        raise DataError(
+            f"the conversation fills the {reads:,} tokens that the model reads",
+            hint="begin a new one",
+        )
+    return min(max_new_tokens, reads - num_tokens)
 
 
 def spoken(chat: "Chat", prompt: str, tokens: Iterable[int]) -> Iterator[Spoken]:

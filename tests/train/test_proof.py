@@ -1,6 +1,7 @@
 """What was trained is the same elsewhere: in another process, from a copy, by plain transformers and PEFT."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -136,3 +137,20 @@ def test_a_base_is_called_what_others_call_it(
 def test_a_hub_models_commit_is_its_revision(tmp_path: Path) -> None:
     base = LocalBase("org/model@main", tmp_path, "", "", revision="ab12" * 10)
     assert origin_of(base) == ("org/model", "ab12" * 10)
+
+
+def test_ctrl_c_of_a_terminal_does_not_end_the_other_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "session.py"
+    program.write_text(
+        "import json, os\n"
+        "rest = dict(gap=0.0, declared=[], transformers='', peft='', seconds=0.0)\n"
+        "print(json.dumps(dict(ids=[os.getsid(0)], **rest)))\n"
+    )
+    monkeypatch.setattr("finewright.lm.elsewhere._PROGRAM", program)
+    question = ProofQuestion((1,), 1, Generation((1,), None))
+    (tmp_path / "stored").mkdir()
+    found = answer_elsewhere(tiny.base_of(tmp_path), tmp_path / "stored", question, "fp32")
+    assert isinstance(found, Elsewhere)
+    assert found.ids[0] != os.getsid(0)

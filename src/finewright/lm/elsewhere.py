@@ -85,6 +85,7 @@ def answer_elsewhere(
                 env=_environment(Path(place)),
                 timeout=_SECONDS,
                 check=False,
+                start_new_session=True,  # Ctrl-C is this process's to answer, and no failed proof
             )
         except subprocess.TimeoutExpired:
             return f"no answer came in {_SECONDS} seconds"

@@ -36,6 +36,7 @@ def check_fit(loaded: LoadedSpec, rows: Sequence[Row], prompts: Sequence[Row]) -
         base = locate(name, loaded.path.parent)
         spec, _ = resolved_here(loaded.spec.train, base)
         made = prepared(base, spec, chat_of(base, loaded.spec), shaped)
+        refuse(made.problems)
         refused = list(_refused(made.chat, prompts))
         number = made.encoded.counts.rows_dropped.get("error", 0) + len(refused)
         if number:

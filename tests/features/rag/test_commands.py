@@ -345,7 +345,7 @@ def test_too_few_documents_to_make_questions_of_are_told(
     assert "--tune" not in indexed.out  # it could not help
     done = finewright("rag", "evaluate", "rag.yaml")
     assert done.code == 2
-    assert "60 questions are needed, and the documents give " in done.err
+    assert "60 questions are needed, half of them on other documents than the rest" in done.err
     alone = finewright("rag", "evaluate", "index.sqlite")
     assert "there are no questions to ask" in alone.err
 

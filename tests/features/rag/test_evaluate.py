@@ -10,9 +10,9 @@ import pytest
 from tests.rag.directions import Topics, index_of
 
 from finewright.errors import DataError
-from finewright.features.rag.evaluate import evaluate_rag
+from finewright.features.rag.evaluate import _halves, evaluate_rag
 from finewright.rag.index import Document
-from finewright.rag.questions import Question
+from finewright.rag.questions import MadeQuestions, Question
 from finewright.rag.retrieve import find
 from finewright.rag.target import IndexTarget, OpenIndex
 from finewright.rag.tuning import tune_rag
@@ -215,3 +215,11 @@ def test_words_alone_are_calibrated_too_and_nonsense_is_told(tmp_path: Path) -> 
         assert find(index, None, "limits of card series 7", limit=3).has_answer
         nonsense = find(index, None, "qwertzu asdfgh yxcvbn", limit=3)
     assert nonsense.has_answer is False
+
+
+def test_the_halves_of_made_questions_are_even_and_share_no_document() -> None:
+    asked = [Question(f"{n}-{i}", (f"d{n}",)) for n in range(21) for i in range(5 - 4 * (n % 2))]
+    first, second = _halves(MadeQuestions(asked, []))
+    assert {q.gold for q in first}.isdisjoint(q.gold for q in second)
+    assert sorted([*first, *second]) == sorted(asked)
+    assert abs(len(first) - len(second)) <= 5

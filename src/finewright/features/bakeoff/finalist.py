@@ -1,7 +1,6 @@
 """What is known of a tuned model beside its score: licence, size, speed, price, behaviour of its answers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
@@ -86,7 +85,7 @@ def _on_rows(held_out: HeldOut, *, repeated: bool) -> Score | None:
         return None
     whole = held_out.systems
     part = part_of(whole.systems[TUNED], rows, whole.options)
-    return replace(whole, systems={TUNED: part}).score(TUNED)
+    return next((score for score in part.scores if score.metric == whole.metric), None)
 
 
 def _behaviour(contest: Contest, entry: ContestRun, samples: Sequence[Sample]) -> AnswerBehaviour:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from statistics import fmean, median
 from typing import NamedTuple
@@ -115,8 +115,11 @@ def _set_of_documents(opened: OpenIndex) -> _QuestionSet:
     made = made_questions(find_documents(spec.documents, resolve).read())
     halves = _halves(made)
     if min(map(len, halves)) < FEWEST:
-        given = len(made.questions)
-        what = f"{2 * FEWEST} questions are needed, and the documents give {given}"
+        given = " and ".join(str(len(half)) for half in halves)
+        what = (
+            f"{2 * FEWEST} questions are needed, half of them on other documents than the rest,"
+            f" and the documents give {given}"
+        )
         hint = "write a JSONL of `prompt` and `gold`, and name it with --questions"
         raise DataError(what, hint=hint)
     with trial_index(made, embedder, index.about.chunk_chars) as scratch:
@@ -145,13 +148,11 @@ def _refused(question_set: _QuestionSet) -> float | None:
 
 
 def _halves(made: MadeQuestions) -> tuple[list[Question], list[Question]]:
-    """Questions on every second document that has any, and the others: none is on both sides."""
-    names = list(dict.fromkeys(question.gold for question in made.questions))
-    first = set(names[::2])
-    return (
-        [question for question in made.questions if question.gold in first],
-        [question for question in made.questions if question.gold not in first],
-    )
+    """The questions on some documents and on the others, about as many: no document is on both sides."""
+    halves: tuple[list[Question], list[Question]] = ([], [])
+    for _, of_document in groupby(made.questions, key=lambda question: question.gold):
+        min(halves, key=len).extend(of_document)
+    return halves
 
 
 def _systems(embedder: Embedder | None, weights: RankingWeights) -> dict[str, RankingWeights]:

@@ -1,6 +1,7 @@
 """`rag evaluate`: how well an index finds the right documents, by words, by vectors and by both."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
@@ -148,10 +149,16 @@ def _refused(question_set: _QuestionSet) -> float | None:
 
 
 def _halves(made: MadeQuestions) -> tuple[list[Question], list[Question]]:
-    """The questions on some documents and on the others, about as many: no document is on both sides."""
+    """The questions on some documents and on the others, about as many of each kind: no document is on both
+    sides."""
     halves: tuple[list[Question], list[Question]] = ([], [])
+    counts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
     for _, of_document in groupby(made.questions, key=lambda question: question.gold):
-        min(halves, key=len).extend(of_document)
+        asked = list(of_document)
+        kind = asked[0].kind
+        side = min((0, 1), key=lambda i: (counts[i][kind], len(halves[i])))
+        halves[side].extend(asked)
+        counts[side][kind] += len(asked)
     return halves
 
 

@@ -218,14 +218,14 @@ def test_words_alone_are_calibrated_too_and_nonsense_is_told(tmp_path: Path) -> 
 
 
 def test_the_halves_of_made_questions_are_even_and_share_no_document() -> None:
-    asked = [
+    made = [
         Question(f"{n}-{i}", (f"d{n}",), kind="name" if n % 2 else "opening")
         for n in range(42)
         for i in range(1 if n % 2 else 5)
     ]
-    first, second = _halves(MadeQuestions(asked, []))
+    first, second = _halves(MadeQuestions(made, []))
     assert {q.gold for q in first}.isdisjoint(q.gold for q in second)
-    assert sorted([*first, *second]) == sorted(asked)
+    assert sorted([*first, *second]) == sorted(made)
     for kind, most_apart in (("name", 1), ("opening", 5)):
         counts = [sum(q.kind == kind for q in half) for half in (first, second)]
         assert abs(counts[0] - counts[1]) <= most_apart

@@ -154,11 +154,11 @@ def _halves(made: MadeQuestions) -> tuple[list[Question], list[Question]]:
     halves: tuple[list[Question], list[Question]] = ([], [])
     counts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
     for _, of_document in groupby(made.questions, key=lambda question: question.gold):
-        asked = list(of_document)
-        kind = asked[0].kind
+        questions = list(of_document)
+        kind = questions[0].kind
         side = min((0, 1), key=lambda i: (counts[i][kind], len(halves[i])))
-        halves[side].extend(asked)
-        counts[side][kind] += len(asked)
+        halves[side].extend(questions)
+        counts[side][kind] += len(questions)
     return halves
 
 

@@ -15,7 +15,7 @@ from transformers import (
 )
 
 from finewright.lm.engine.requests import TokenSampling
-from finewright.lm.engine.sampling import RowSampling, choose, logprobs_of
+from finewright.lm.engine.sampling import RowSampling, choose, highest_of, logprobs_of
 
 pytestmark = pytest.mark.torch
 V = 1500  # more than the candidates that are looked at first
@@ -135,3 +135,15 @@ def test_almost_no_heat_is_the_likeliest_token(wishes: dict[str, float]) -> None
     rows = [RowSampling.of(TokenSampling(temperature=1e-39, **wishes), i, ()) for i in (0, 1)]
     found = [each.token for each in choose(logits, rows, [None, None])]
     assert found == logits.argmax(-1).tolist()
+
+
+@pytest.mark.parametrize("width", [5, 256, 257, 700])
+def test_the_highest_logit_is_the_first_of_equal_ones(width: int) -> None:
+    logits = torch.randint(0, 9, (40, width + 3), generator=torch.Generator().manual_seed(0))
+    logits = logits.float()[:, :width]
+    logits[1, width - 1] = float("nan")
+    highest, likeliest = highest_of(logits)
+    first = [row.index(max(row)) for row in logits[2:].tolist()]
+    assert likeliest[2:].tolist() == first
+    assert torch.equal(highest[2:], logits[2:].amax(-1))
+    assert highest[1].isnan()

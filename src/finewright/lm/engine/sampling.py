@@ -17,6 +17,7 @@ from finewright.lm.engine.requests import TokenLogprob, TokenSampling
 
 # Tokens that are looked at where a nucleus is wanted; a row whose nucleus is larger is sorted whole.
 _CANDIDATES = 256
+_PART = 256  # logits of which the highest is found at once
 _COLDEST = 1e-6  # below it, a quotient of logits is no float32 number
 _NOT_FINITE = "the model's logits are not finite"
 _NOTHING = "no token is allowed"
@@ -72,11 +73,11 @@ def choose(
     logits: Tensor, rows: Sequence[RowSampling], allowed: Sequence[Tensor | None]
 ) -> list[ChosenToken]:
     """The next token of each row; logits (B, V) are not changed. `allowed` (V,) are those that may come."""
-    highest, likeliest = logits.max(-1)
+    highest, likeliest = highest_of(logits)
     errors = ["" if each else _NOT_FINITE for each in highest.isfinite().tolist()]
     if any(row.weighs for row in rows) or any(mask is not None for mask in allowed):
         logits = _weighed(logits, rows, allowed)
-        highest, likeliest = logits.max(-1)
+        highest, likeliest = highest_of(logits)
         for i, is_finite in enumerate(highest.isfinite().tolist()):
             errors[i] = errors[i] or ("" if is_finite else _NOTHING)
     tokens = likeliest.tolist()
@@ -87,6 +88,25 @@ def choose(
         for i, token in zip(drawn, found, strict=True):
             tokens[i] = token
     return [ChosenToken(*pair) for pair in zip(tokens, errors, strict=True)]
+
+
+def highest_of(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """`logits.max(-1)` of (B, V), whose kernel on a CPU takes one number at a time: first which part of a row
+    has it, by a kernel that takes sixteen, then where in that part.
+
+    The first of equal numbers, as there; of a row that has a NaN the highest number is NaN."""
+    size, width = _PART, logits.shape[-1]
+    if width < size:
+        highest, likeliest = logits.max(-1)
+        return highest, likeliest
+    whole = width // size * size
+    parts = logits[:, :whole].reshape(len(logits), -1, size).amax(-1)
+    if whole < width:
+        parts = torch.cat([parts, logits[:, whole:].amax(-1, keepdim=True)], 1)
+    highest, part = parts.max(-1)
+    start = (part * size).clamp(max=width - size)
+    window = logits.gather(1, start[:, None] + torch.arange(size, device=logits.device))
+    return highest, start + window.argmax(-1)
 
 
 def _weighed(

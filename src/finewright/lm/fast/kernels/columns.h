@@ -74,7 +74,7 @@ struct Nf4Rows {
 
 // sixteen rows of a packed weight from n on made whole
 template <class T>
-[[gnu::noinline]] PlainRows<T> whole(const Linear& linear, i64 n, i64 count, const Room<T>& room) {
+[[gnu::noinline]] PlainRows<T, false> whole(const Linear& linear, i64 n, i64 count, const Room<T>& room) {
   const i64 width = linear.inputs;
   for (i64 i = 0; i < count; ++i)
     if (linear.form == 1)
@@ -85,29 +85,43 @@ template <class T>
   return {room.rows, room.widest};
 }
 
-// Up to sixteen columns from n on. They stay in a first cache while many rows of x pass, so fewer where they are long.
+// What follows `count` rows from n on.
+template <class T> Ahead after(const Linear& linear, i64 n, i64 count) {
+  const i64 blocks = (linear.inputs + kBlock - 1) / kBlock;
+  const i64 row = linear.form == 0   ? linear.row * static_cast<i64>(sizeof(T))
+                  : linear.form == 1 ? linear.inputs
+                                     : blocks * (kBlock / 2);
+  return {static_cast<const char*>(linear.weight) + (n + count) * row, count * row};
+}
+
+// Up to sixteen columns from n on. They stay in a first cache while many rows of x pass, so fewer where they are
+// long. `is_first`: no rows have passed, so what follows is still in memory.
 template <class T>
-void multiply_some(const Linear& linear, i64 n, i64 count, const T* x, i64 rows, float* y, i64 y_row,
+void multiply_some(const Linear& linear, i64 n, i64 count, const T* x, i64 rows, bool is_first, float* y, i64 y_row,
                    const Room<T>& room) {
   const i64 width = linear.inputs;
-  if (linear.form == 0) {
-    const PlainRows<T> w{static_cast<const T*>(linear.weight) + n * linear.row, linear.row};
-    return multiply_sixteen(w, count, width, x, width, rows, y, y_row, true);
+  const T* weight = static_cast<const T*>(linear.weight) + n * linear.row;
+  if (rows > kManyRows || (linear.form != 0 && rows > kFewRows)) {
+    const Ahead ahead = is_first ? after<T>(linear, n, count) : Ahead{};
+    const PlainRows<T, false> w =
+        linear.form == 0 ? PlainRows<T, false>{weight, linear.row} : whole(linear, n, count, room);
+    return multiply_many(w, count, width, x, width, rows, y, y_row, ahead);
   }
+  if (linear.form == 0)
+    return multiply_few(PlainRows<T, true>{weight, linear.row}, count, width, x, width, rows, y, y_row);
 #ifdef HAVE_BF16_DOT
-  if constexpr (sizeof(T) == 2)
-    if (rows <= kFewRows) {
-      if (linear.form == 1) {
-        const Int8Rows w{static_cast<const std::int8_t*>(linear.weight) + n * width,
-                         static_cast<const float*>(linear.scales) + n, width};
-        return multiply_sixteen(w, count, width, x, width, rows, y, y_row, true);
-      }
-      const Nf4 codes = nf4_of(linear, room.levels, room.dynamic);
-      const Nf4Rows w{codes, n, (width + kBlock - 1) / kBlock};
-      return multiply_sixteen(w, count, width, x, width, rows, y, y_row, true);
+  if constexpr (sizeof(T) == 2) {
+    if (linear.form == 1) {
+      const Int8Rows w{static_cast<const std::int8_t*>(linear.weight) + n * width,
+                       static_cast<const float*>(linear.scales) + n, width};
+      return multiply_few(w, count, width, x, width, rows, y, y_row);
     }
+    const Nf4 codes = nf4_of(linear, room.levels, room.dynamic);
+    const Nf4Rows w{codes, n, (width + kBlock - 1) / kBlock};
+    return multiply_few(w, count, width, x, width, rows, y, y_row);
+  }
 #endif
-  multiply_sixteen(whole(linear, n, count, room), count, width, x, width, rows, y, y_row, false);
+  multiply_many(whole(linear, n, count, room), count, width, x, width, rows, y, y_row, Ahead{});
 }
 
 // columns n0 to n1; rows of x pass in parts that stay in a second cache
@@ -116,10 +130,10 @@ void multiply_columns(const Linear& linear, i64 n0, i64 n1, const T* x, i64 rows
                       const Room<T>& room) {
   const i64 width = linear.inputs, bytes = width * static_cast<i64>(sizeof(T));
   const i64 part = std::max<i64>(64, kSecondCache / bytes / 8 * 8);
-  const i64 columns = rows > kFewRows && bytes > kLongRow ? kColumns / 2 : kColumns;
+  const i64 columns = rows > kManyRows && bytes > kLongRow ? kColumns / 2 : kColumns;
   for (i64 r = 0; r < rows; r += part)
     for (i64 n = n0; n < n1; n += columns)
-      multiply_some(linear, n, std::min(columns, n1 - n), x + r * width, std::min(part, rows - r),
+      multiply_some(linear, n, std::min(columns, n1 - n), x + r * width, std::min(part, rows - r), r == 0,
                     y + r * y_row + n, y_row, room);
 }
 

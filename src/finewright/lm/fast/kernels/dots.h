@@ -101,20 +101,20 @@ inline Lanes fold16(const Lanes* s) {
 #endif
 }
 
-// Rows of a weight as they are multiplied: `ahead` bytes beyond what is read will be read soon.
-template <class T> struct PlainRow {
+// Rows of a weight as they are multiplied: `ahead` bytes beyond what is read will be read soon, where `kFetch`.
+template <class T, bool kFetch> struct PlainRow {
   static constexpr int kAlone = 1;  // how many are read side by side for one row of x
   const T* at;
   i64 ahead;
   typename Dot<T>::V take(i64 k) const {
-    __builtin_prefetch(reinterpret_cast<const char*>(at + k) + ahead);
+    if constexpr (kFetch) __builtin_prefetch(reinterpret_cast<const char*>(at + k) + ahead);
     return Dot<T>::take(at + k);
   }
   typename Dot<T>::V take_some(i64 k, i64 count) const { return Dot<T>::take_some(at + k, count); }
 };
 
-template <class T> struct PlainRows {
-  using Row = PlainRow<T>;
+template <class T, bool kFetch> struct PlainRows {
+  using Row = PlainRow<T, kFetch>;
   const T* first;
   i64 row;
   Row at(i64 n, i64 ahead) const { return {first + n * row, ahead * row * static_cast<i64>(sizeof(T))}; }
@@ -171,19 +171,44 @@ template <int M, int N, class T, class Rows>
   for (i64 m = 0; m < some; ++m) store_some(y + m * y_row, load(out[m]), count);
 }
 
-// y (rows, count <= 16) = x (rows, K) w (count, K)^T: eight rows together or, where many pass, four; `fetch`: w comes
-// from memory, and so do the rows that follow it
+struct Ahead {  // what will be read from memory after this
+  const void* from;
+  i64 bytes;
+};
+
+// Ask for one of `parts` of it: as each comes while others are multiplied, nobody waits for memory.
+inline void fetch_part(const Ahead& ahead, i64 part, i64 parts) {
+  const i64 size = (ahead.bytes / parts + 63) / 64 * 64, end = std::min((part + 1) * size, ahead.bytes);
+  for (i64 i = part * size; i < end; i += 64) __builtin_prefetch(static_cast<const char*>(ahead.from) + i, 0, 2);
+}
+
+// y (rows, count <= 16) = x (rows, K) w (count, K)^T, few rows of x: w comes from memory, and so do the rows after it
 template <class T, class Rows>
-void multiply_sixteen(const Rows& w, i64 count, i64 width, const T* x, i64 x_row, i64 rows, float* y, i64 y_row,
-                      bool fetch) {
-  const i64 together = rows > kManyRows ? 4 : 8;
-  for (i64 r = 0; r < rows; r += together) {
-    const i64 some = std::min(together, rows - r), far = together == 4 ? 16 : some > 4 ? 4 : 8;
+void multiply_few(const Rows& w, i64 count, i64 width, const T* x, i64 x_row, i64 rows, float* y, i64 y_row) {
+  for (i64 r = 0; r < rows; r += 8) {
+    const i64 some = std::min<i64>(8, rows - r), far = some > 4 ? 4 : 8;
     const auto shape = some > 4   ? dots<8, 2, T, Rows>
                        : some > 2 ? dots<4, 4, T, Rows>
                        : some > 1 ? dots<2, 4, T, Rows>
                                   : dots<1, Rows::Row::kAlone, T, Rows>;
-    shape(w, count, fetch && r == 0 ? far : 0, width, x + r * x_row, x_row, some, y + r * y_row, y_row);
+    shape(w, count, r == 0 ? far : 0, width, x + r * x_row, x_row, some, y + r * y_row, y_row);
+  }
+}
+
+// The same of many rows, while w stays in a first cache.
+template <class T>
+void multiply_many(const PlainRows<T, false>& w, i64 count, i64 width, const T* x, i64 x_row, i64 rows, float* y,
+                   i64 y_row, const Ahead& ahead) {
+  using Rows = PlainRows<T, false>;
+  const i64 together = rows > kManyRows ? 4 : 8, passes = (rows + together - 1) / together;
+  for (i64 r = 0; r < rows; r += together) {
+    const i64 some = std::min(together, rows - r);
+    if (together == 4) fetch_part(ahead, r / together, passes);
+    const auto shape = some > 4   ? dots<8, 2, T, Rows>
+                       : some > 2 ? dots<4, 4, T, Rows>
+                       : some > 1 ? dots<2, 4, T, Rows>
+                                  : dots<1, 1, T, Rows>;
+    shape(w, count, 0, width, x + r * x_row, x_row, some, y + r * y_row, y_row);
   }
 }
 

@@ -109,10 +109,11 @@ template <class T> class Step {
   static i64 take(i64& counter) { return __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED); }
 
   // The same for pieces of a product: most of them a thread's own, side by side in memory, which is read fastest so.
-  template <class Do> void share(i64& counter, i64 count, Do&& work) const {
+  // `more` others are as they come.
+  template <class Do> void share(i64& counter, i64 count, i64 more, Do&& work) const {
     const i64 own = count * 7 / 8 / threads_, me = omp_get_thread_num();
     for (i64 i = own * me; i < own * (me + 1); ++i) work(i);
-    for (i64 i = 0; (i = own * threads_ + take(counter)) < count;) work(i);
+    for (i64 i = 0; (i = own * threads_ + take(counter)) < count + more;) work(i);
   }
 
   void lay_rows() {
@@ -184,7 +185,7 @@ template <class T> class Step {
     i64 chunks[4] = {};
     for (i64 i = 0; i < stage.count; ++i) chunks[i + 1] = chunks[i] + chunks_of(stage.linears[i], slab.count);
     const i64 wide_ones = chunks[stage.count];
-    share(counter, wide_ones + thin_ones, [&](i64 i) {
+    share(counter, wide_ones, thin_ones, [&](i64 i) {
       if (i >= wide_ones) {
         const i64 index = (i - wide_ones) % stage.count;
         const Group& group = slab.groups[(i - wide_ones) / stage.count];
@@ -214,7 +215,7 @@ template <class T> class Step {
   }
 
   void head(i64& counter) {
-    share(counter, chunks_of(m_.head, b_.num_logits),
+    share(counter, chunks_of(m_.head, b_.num_logits), 0,
           [&](i64 i) { columns(m_.head, i, normed_, b_.num_logits, b_.logits, b_.logits_row); });
   }
 
@@ -226,9 +227,9 @@ template <class T> class Step {
     const Delta& delta = group.adapter->deltas[linear.place];
     if (!delta.a) return;
     for (i64 j = 0; j < delta.rank; j += kColumns) {
-      const PlainRows<T> a{static_cast<const T*>(delta.a) + j * width, width};
-      multiply_sixteen(a, std::min(kColumns, delta.rank - j), width, x + local * width, width, group.count,
-                       low(local, index) + j, 3 * b_.max_rank, true);
+      const PlainRows<T, true> a{static_cast<const T*>(delta.a) + j * width, width};
+      multiply_few(a, std::min(kColumns, delta.rank - j), width, x + local * width, width, group.count,
+                   low(local, index) + j, 3 * b_.max_rank);
     }
     for (i64 r = local; r < local + group.count; ++r)
       for (i64 j = 0; j < delta.rank; ++j) low(r, index)[j] = value(rounded<T>(low(r, index)[j]));
@@ -296,7 +297,9 @@ template <class T> class Step {
           for (i64 j = 0; j < dim; ++j) key[j] = rounded<T>(states[h * dim + j]);
         else
           rotated(layer, layer.key_norm, at, y + queries + h * dim, key);
-        for (i64 j = 0; j < dim; ++j) static_cast<T*>(layer.keys)[to + key_place<T>(token, j)] = key[j];
+        constexpr i64 kNumbers = Score<T>::kNumbers;
+        for (i64 j = 0; j < dim; j += kNumbers)
+          std::memcpy(static_cast<T*>(layer.keys) + to + key_place<T>(token, j), key + j, kNumbers * sizeof(T));
       }
     }
   }

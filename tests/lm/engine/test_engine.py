@@ -192,6 +192,36 @@ def test_an_adapter_in_use_stays() -> None:
         engine.load("ia3", AdapterWeights())
 
 
+def test_two_thousand_joins_leave_no_block_and_no_wrong_neighbour() -> None:
+    """A few dozen requests again and again, cancelled at any time, among prompts that are too long."""
+    rng = random.Random(3)  # noqa: S311 - no secret
+    heads = [(), *(row.input_ids for row in tiny.random_rows([16, 37, 64], seed=1))]
+    requests = [random_request(rng, heads) for _ in range(40)]
+    true = [alone(request, native=True) for request in requests]
+    engine = engine_of(40, native=True, max_running=24, max_step_tokens=256)
+    free = engine.num_free_blocks
+    asked: dict[int, int] = {}
+    cancelled: set[int] = set()
+    written: list[WrittenTokens] = []
+    while len(asked) < 2000:
+        for _ in range(rng.randrange(5)):
+            i = rng.randrange(len(requests))
+            asked[engine.add(requests[i])] = i
+        if rng.random() < 0.2:
+            cancelled.add(rng.choice(list(asked)[-30:]))
+            engine.cancel(max(cancelled))
+            with pytest.raises(DataError, match="reads and writes"):
+                engine.add(GenerationRequest((5,) * CONTEXT, 1))
+        written += engine.step()
+    written += finish(engine)
+    assert engine.num_free_blocks == free
+    found: dict[int, dict[int, tuple[int, ...]]] = {}
+    for (number, answer), tokens in answers(written).items():
+        found.setdefault(number, {})[answer] = tokens
+    for number, i in asked.items():
+        assert number in cancelled or found[number] == true[i], requests[i]
+
+
 def test_numbers_that_are_none_end_one_request_alone() -> None:
     """Whose blocks then serve others, that notice nothing."""
     engine = engine_of(num_blocks=9)

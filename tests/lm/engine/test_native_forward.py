@@ -87,7 +87,7 @@ def test_bfloat16_is_as_near_to_float32_as_transformers_is(family: str, tiny_mod
 
 
 @pytest.mark.parametrize("kind", SPECS)
-@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "phi3"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_an_adapter_beside_the_base_is_the_adapted_model(
     family: str, kind: str, tiny_model: Model
 ) -> None:

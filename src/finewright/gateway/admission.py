@@ -2,14 +2,16 @@
 bound."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from finewright.gateway.errors import ApiError
 from finewright.gateway.question import ModelEngine
 
 _RETRY_SECONDS = 1
+Found = TypeVar("Found")
 
 
 @dataclass(slots=True)
@@ -21,6 +23,37 @@ class _Slots:
     waiting: int = 0
 
 
+@dataclass(slots=True, eq=False)
+class TimeLimit:
+    """One timer for any number of waits, which asyncio.timeout would make and cancel for each of them. `end`
+    cuts the wait of the moment, and every later one."""
+
+    is_over: bool
+    _waiting: "asyncio.Task[object] | None" = None
+
+    def end(self) -> None:
+        """The time is over."""
+        self.is_over = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def wait(self, work: Callable[..., Awaitable[Found]], *given: object) -> Found:
+        """What work(*given) gives. Raises TimeoutError where the time is over."""
+        if self.is_over:
+            raise TimeoutError
+        task = self._waiting = asyncio.current_task()
+        assert task is not None
+        others = task.cancelling()
+        try:
+            return await work(*given)
+        except asyncio.CancelledError:
+            if self.is_over and task.uncancel() <= others:
+                raise TimeoutError from None
+            raise
+        finally:
+            self._waiting = None
+
+
 class Admission:
     """Slots for answers. A question beyond the waiting ones is refused with 429, while draining with 503."""
 
@@ -28,7 +61,7 @@ class Admission:
         """`waiting` questions at most wait for an engine, none of them longer than the seconds."""
         self._most_waiting, self._seconds = waiting, seconds
         self._slots: dict[ModelEngine, _Slots] = {}
-        self._open: set[asyncio.Timeout] = set()
+        self._open: set[TimeLimit] = set()
         self.draining = self.has_ended = False
 
     @property
@@ -49,23 +82,22 @@ class Admission:
     def end(self) -> None:
         """Cut what is under way: every block of `within` ends, and so will those that begin."""
         self.draining = self.has_ended = True
-        now = asyncio.get_running_loop().time()
-        for timeout in self._open:
-            if not timeout.expired():
-                timeout.reschedule(now)
+        for limit in self._open:
+            limit.end()
 
-    @asynccontextmanager
-    async def within(self, end: float, late: ApiError) -> AsyncIterator[None]:
-        """A block that ends by this time of the event loop, or with the server. Raises `late`, or 503."""
-        timeout = asyncio.timeout_at(asyncio.get_running_loop().time() if self.has_ended else end)
-        self._open.add(timeout)
+    @contextmanager
+    def within(self, end: float, late: ApiError) -> Iterator[TimeLimit]:
+        """What it waits for ends by this time of the event loop, or with the server: `late`, or 503."""
+        limit = TimeLimit(self.has_ended)
+        timer = asyncio.get_running_loop().call_at(end, limit.end)
+        self._open.add(limit)
         try:
-            async with timeout:
-                yield
+            yield limit
         except TimeoutError:
             raise (_going_down() if self.has_ended else late) from None
         finally:
-            self._open.discard(timeout)
+            timer.cancel()
+            self._open.discard(limit)
 
     @asynccontextmanager
     async def slot(self, engine: ModelEngine) -> AsyncIterator[None]:
@@ -91,8 +123,8 @@ class Admission:
         late = ApiError(what, status=503, retry_after=_RETRY_SECONDS)
         slots.waiting += 1
         try:
-            async with self.within(asyncio.get_running_loop().time() + self._seconds, late):
-                await slots.free.acquire()
+            with self.within(asyncio.get_running_loop().time() + self._seconds, late) as limit:
+                await limit.wait(slots.free.acquire)
         finally:
             slots.waiting -= 1
 

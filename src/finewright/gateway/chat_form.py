@@ -1,10 +1,12 @@
 """Pieces of an answer -> chat completions and text completions, whole and in chunks."""
 
 import base64
+import json
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import Any
 
 from finewright.gateway.connected import Event
@@ -87,13 +89,18 @@ class ChatForm:
         self, pieces: AsyncIterator[AnswerPiece], wants_usage: bool
     ) -> AsyncGenerator[Event, None]:
         """The same as events."""
-        usage, begun, num_calls = TokenUsage(), set[int](), dict[int, int]()
+        usage, num_calls = TokenUsage(), dict[int, int]()
+        around: dict[int, tuple[str, str]] = {}
         async for piece in pieces:
+            if piece.choice in around and piece.is_text and not self.has_logprobs:
+                before, after = around[piece.choice]
+                yield "", f"{before}{encode_basestring(piece.content)}{after}"
+                continue
             usage = piece.usage or usage
-            delta: dict[str, Any] = {} if piece.choice in begun else {"role": "assistant"}
-            if piece.choice not in begun and not piece.calls:
+            delta: dict[str, Any] = {} if piece.choice in around else {"role": "assistant"}
+            if piece.choice not in around and not piece.calls:
                 delta["content"] = ""
-            begun.add(piece.choice)
+            around[piece.choice] = self._around_content(piece.choice, wants_usage)
             delta |= {"content": piece.content} if piece.content else {}
             delta |= {"reasoning_content": piece.thoughts} if piece.thoughts else {}
             if piece.calls:
@@ -109,6 +116,18 @@ class ChatForm:
         if wants_usage:
             yield "", {**self._chunk([], True), "usage": usage_of(usage)}
         yield DONE
+
+    def _around_content(self, number: int, wants_usage: bool) -> tuple[str, str]:
+        """The JSON of a chunk with nothing but content, which nearly all are, before it and after it."""
+        choice = {
+            "index": number,
+            "delta": {"content": ""},
+            "logprobs": None,
+            "finish_reason": None,
+        }
+        text = json.dumps(self._chunk([choice], wants_usage), ensure_ascii=False)
+        before, name, after = text.partition('"content": ')
+        return before + name, after.removeprefix('""')
 
     def _chunk(self, choices: list[dict[str, Any]], wants_usage: bool) -> dict[str, Any]:
         usage = {"usage": None} if wants_usage else {}

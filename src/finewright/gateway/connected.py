@@ -94,7 +94,8 @@ class EventStream:
             await _sent(send, _text(self._first))
             try:
                 async for event in self._rest:
-                    await _sent(send, _text(event))
+                    body = _text(event)
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
             except Exception as error:
                 response = refused(error)
                 broken = response.code or str(response.status_code)

@@ -125,12 +125,9 @@ class Gateway:
         end = asyncio.get_running_loop().time() + seconds
         what = f"the answer took longer than {seconds:g} s; ask for fewer tokens"
         late = ApiError(what, status=504, code="timeout")
-        while True:
-            async with self.admission.within(end, late):
-                piece = await anext(pieces, None)
-            if piece is None:
-                return
-            yield piece
+        with self.admission.within(end, late) as limit:
+            while (piece := await limit.wait(anext, pieces, None)) is not None:
+                yield piece
 
     async def embed(self, model: str, texts: Sequence[str]) -> TextVectors:
         """The vectors of texts."""
@@ -140,5 +137,5 @@ class Gateway:
         late = ApiError("the vectors took too long", status=504, code="timeout")
         async with self.admission.slot(engine):
             end = asyncio.get_running_loop().time() + self.limits.answer_seconds
-            async with self.admission.within(end, late):
-                return await engine.embed(model, texts)
+            with self.admission.within(end, late) as limit:
+                return await limit.wait(engine.embed, model, texts)

@@ -38,8 +38,9 @@ class TokenSource(Protocol):
     cache_bytes: int
     """What its cache takes once all of it is written."""
 
-    def written(self, request: "GenerationRequest") -> "AsyncGenerator[WrittenTokens, None]":
-        """What is written, as it comes, until every answer has ended. Closing it stops the work."""
+    def written(self, request: "GenerationRequest") -> "AsyncGenerator[list[WrittenTokens], None]":
+        """What is written, as it comes, until every answer has ended: all that came since the last time, so
+        that who is slow has less to do. Closing it stops the work."""
 
     def num_virtual(self, adapter: str | None) -> int:
         """Tokens of the context that the adapter takes."""
@@ -56,14 +57,36 @@ class TokenSource(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Ticket:
-    """A request under way: where its tokens go, and its number in the engine."""
+    """A request under way: what came of it and was not taken yet, who waits for more, and its number in the
+    engine."""
 
     loop: asyncio.AbstractEventLoop
     request: "GenerationRequest"
-    found: "asyncio.Queue[WrittenTokens | Exception]" = field(default_factory=asyncio.Queue)
+    found: "list[WrittenTokens]" = field(default_factory=list)
+    error: Exception | None = None
+    more: "asyncio.Future[None] | None" = None
     number: int | None = None
     num_open: int = 0
     is_left: bool = False
+
+    def put(self, found: "WrittenTokens | Exception") -> None:
+        """In the event loop: what came."""
+        if isinstance(found, Exception):
+            self.error = found
+        else:
+            self.found.append(found)
+        if self.more is not None and not self.more.done():
+            self.more.set_result(None)
+
+    async def take(self) -> "list[WrittenTokens]":
+        """All that came, at least one. Raises the error that came in its place."""
+        if not self.found and self.error is None:
+            self.more = self.loop.create_future()
+            await self.more
+        if self.error is not None:
+            raise self.error
+        found, self.found = self.found, []
+        return found
 
 
 class EngineThread:
@@ -85,19 +108,21 @@ class EngineThread:
         self._thread = threading.Thread(target=self._run, name="generation", daemon=True)
         self._thread.start()
 
-    async def written(self, request: "GenerationRequest") -> "AsyncGenerator[WrittenTokens, None]":
+    async def written(
+        self, request: "GenerationRequest"
+    ) -> "AsyncGenerator[list[WrittenTokens], None]":
         """See TokenSource. Raises ApiError for a request that the engine refuses."""
         ticket = _Ticket(asyncio.get_running_loop(), request, num_open=request.num_answers)
         self._todo.put(partial(self._add, ticket))
         num_open = request.num_answers
         try:
             while num_open:
-                found = await ticket.found.get()
-                if isinstance(found, Exception):
-                    num_open = 0
-                    raise found
-                num_open -= found.end is not None
+                found = await ticket.take()
+                num_open -= sum(each.end is not None for each in found)
                 yield found
+        except ApiError:
+            num_open = 0
+            raise
         finally:
             if num_open:
                 self._todo.put(partial(self._leave, ticket))
@@ -199,7 +224,7 @@ class EngineThread:
 def _hand_out(parts: "list[tuple[_Ticket, WrittenTokens | Exception]]") -> None:
     def put() -> None:
         for ticket, found in parts:
-            ticket.found.put_nowait(found)
+            ticket.put(found)
 
     with suppress(RuntimeError):  # the loop has ended, and nobody waits
         parts[0][0].loop.call_soon_threadsafe(put)
@@ -232,7 +257,9 @@ class OneByOne:
         """End the thread."""
         self._worker.shutdown(wait=False, cancel_futures=True)
 
-    async def written(self, request: "GenerationRequest") -> "AsyncGenerator[WrittenTokens, None]":
+    async def written(
+        self, request: "GenerationRequest"
+    ) -> "AsyncGenerator[list[WrittenTokens], None]":
         """See TokenSource. Raises ApiError for what this way cannot honour."""
         _refuse(request)
         loop, left = asyncio.get_running_loop(), threading.Event()
@@ -255,7 +282,7 @@ class OneByOne:
             while (written := await found.get()) is not None:
                 if isinstance(written, Exception):
                     raise written
-                yield written
+                yield [written]
         finally:
             left.set()
             running.cancel()

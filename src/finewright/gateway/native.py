@@ -174,16 +174,17 @@ class NativeEngine:
         num_read, num_written = len(prompted.request.prompt), 0
         num_open = question.num_answers
         async with aclosing(found.source.written(prompted.request)) as parts:
-            async for part in parts:
-                writing = prompted.answers[part.answer]
-                for piece in writing.pieces(part):
-                    num_open -= piece.finish is not None
-                    num_written += writing.take_count()
-                    is_last = piece.finish is not None and not num_open
-                    usage = TokenUsage(num_read, num_written) if is_last else None
-                    yield replace(piece, usage=usage) if usage else piece
-                if not num_open:
-                    return
+            async for written in parts:
+                for part in _joined(written):
+                    writing = prompted.answers[part.answer]
+                    for piece in writing.pieces(part):
+                        if piece.finish is None:
+                            yield piece
+                            continue
+                        num_open -= 1
+                        num_written += len(writing.stream.ids)
+                        usage = None if num_open else TokenUsage(num_read, num_written)
+                        yield replace(piece, usage=usage)
 
     def _prompted(self, found: _Answering, question: GatewayQuestion) -> "_Prompted":
         model, chat = found.model, found.model.loaded.chat
@@ -219,13 +220,12 @@ class _Prompted:
 
 @dataclass(slots=True)
 class _Writing:
-    """An answer as it is written: tokens in, pieces out. `counted` of its tokens have been counted."""
+    """An answer as it is written: tokens in, pieces out."""
 
     question: GatewayQuestion
     number: int
     stream: "AnswerStream"
     scores: list[ScoredToken] = field(default_factory=list)
-    counted: int = 0
 
     def pieces(self, part: "WrittenTokens") -> Iterator[AnswerPiece]:
         """What the next tokens add. Nothing comes after a piece with `finish`."""
@@ -234,22 +234,18 @@ class _Writing:
                 f"the answer broke off: {part.end.error}", status=500, code="generation_failed"
             )
         tokenizer = self.stream.chat.tokenizer
-        last = part.tokens[-1:] if part.end is not None and part.end.stop else ()
-        for at, token in enumerate(part.tokens):
-            if part.logprobs:
-                self.scores.append(_score(tokenizer, token, *part.logprobs[at]))
-            if last and at == len(part.tokens) - 1:
-                break  # it completes a stop, of which nothing is shown
-            found = self.stream.add([token])
+        self.scores += [
+            _score(tokenizer, token, *logprob)
+            for token, logprob in zip(part.tokens, part.logprobs, strict=False)
+        ]
+        # the last token completes a stop, of which nothing is shown
+        stop = part.tokens[-1:] if part.end is not None and part.end.stop else ()
+        if shown := part.tokens[: len(part.tokens) - len(stop)]:
+            found = self.stream.add(shown)
             if found.content or found.thoughts:
                 yield AnswerPiece(self.number, found.content, found.thoughts, scores=self._scores())
         if part.end is not None:
-            yield self._last(part.end, last)
-
-    def take_count(self) -> int:
-        """Tokens since the last time."""
-        fresh, self.counted = len(self.stream.ids) - self.counted, len(self.stream.ids)
-        return fresh
+            yield self._last(part.end, stop)
 
     def _last(self, end: "AnswerEnd", tokens: Sequence[int]) -> AnswerPiece:
         is_cut = end.reason == "length"
@@ -262,6 +258,20 @@ class _Writing:
     def _scores(self) -> tuple[ScoredToken, ...]:
         found, self.scores = tuple(self.scores), []
         return found
+
+
+def _joined(parts: "Sequence[WrittenTokens]") -> "Sequence[WrittenTokens]":
+    """The parts of each answer as one: who is behind shows several tokens at once."""
+    if len(parts) == 1:
+        return parts
+    found: dict[int, WrittenTokens] = {}
+    for part in parts:
+        if before := found.get(part.answer):
+            tokens, logprobs = before.tokens + part.tokens, before.logprobs + part.logprobs
+            found[part.answer] = replace(part, tokens=tokens, logprobs=logprobs)
+        else:
+            found[part.answer] = part
+    return [*found.values()]
 
 
 def _grammar(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar | None":

@@ -93,6 +93,12 @@ class AnswerPiece:
     fault: str = ""
     usage: TokenUsage | None = None
 
+    @property
+    def is_text(self) -> bool:
+        """Is it content and nothing else, as nearly all are?"""
+        more = self.finish or self.thoughts or self.calls or self.scores or self.fault
+        return not more and self.usage is None
+
 
 @dataclass(frozen=True, slots=True)
 class TextVectors:

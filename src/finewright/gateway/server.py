@@ -16,10 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from finewright.errors import FinewrightError
 from finewright.gateway.errors import error_body
@@ -48,24 +47,38 @@ class ServerHooks(NamedTuple):
     is_idle: Callable[[], bool]
 
 
-class _BoundedHeaders(H11Protocol):
-    """Closes a connection whose headers do not come whole in time: one byte a second holds no connection."""
+class _BoundedHeaders(HttpToolsProtocol):
+    """Closes a connection whose headers do not come whole in time, and refuses them where they are long: one
+    byte a second holds no connection, and a gigabyte no memory."""
 
     header_seconds: float = 10.0
     _timer: asyncio.TimerHandle | None = None
+    _num_bytes = 0
+    """Of the headers that are being read."""
 
     def connection_made(self, transport: Any) -> None:  # Any: as uvicorn has it
         super().connection_made(transport)
-        self._timer = self.loop.call_later(self.header_seconds, self._give_up)
+        self._wait()
 
     def data_received(self, data: bytes) -> None:
         cycle = self.cycle
-        is_between = cycle is None or cycle.response_complete
         super().data_received(data)
-        if self.cycle is not cycle:
+        if self.cycle is not cycle or self.transport.is_closing():
             self._forget()
-        elif is_between and self._timer is None:
-            self._timer = self.loop.call_later(self.header_seconds, self._give_up)
+        elif cycle is None or cycle.response_complete:
+            self._wait()
+            self._count(len(data))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """HTTP/1.1 wants one host (RFC 9112, 3.2), which the parser does not look at."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
+            raise ValueError("not one host")  # the parser makes a 400 of it
+        super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
@@ -74,18 +87,25 @@ class _BoundedHeaders(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is refused as everything else is. The connection ends with it."""
         content = json.dumps(error_body(msg, status=400)).encode()
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-        headers.append((b"content-length", str(len(content)).encode()))
-        parts = (
-            h11.Response(status_code=400, headers=headers),
-            h11.Data(content),
-            h11.EndOfMessage(),
+        head = (
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
         )
-        for part in parts:
-            self.transport.write(self.conn.send(part) or b"")
+        size = f"content-length: {len(content)}\r\n\r\n".encode()
+        self.transport.write(head + size + content)
         self.transport.close()
 
+    def _count(self, size: int) -> None:
+        self._num_bytes += size
+        if self._num_bytes > _HEADER_BYTES and not self.transport.is_closing():
+            self.send_400_response(f"the headers are longer than {_HEADER_BYTES} bytes")
+
+    def _wait(self) -> None:
+        if self._timer is None:
+            self._num_bytes = 0
+            self._timer = self.loop.call_later(self.header_seconds, self._give_up)
+
     def _forget(self) -> None:
+        self._num_bytes = 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -198,7 +218,6 @@ def run_server(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        h11_max_incomplete_event_size=_HEADER_BYTES,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_LAST_SECONDS,
         ssl_certfile=None if tls is None else str(tls.certificate),

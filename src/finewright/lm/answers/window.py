@@ -6,8 +6,9 @@ as a whole. Tokens before a boundary stay in the window, for a decoder may treat
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 HALF = "\ufffd"
 _KEPT, _MOST = 4, 16
@@ -56,5 +57,16 @@ class TextWindow:
 def plain_text(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
     """Tokens as they were written, special ones included: a tokenizer may be set to take blanks from before
     stops and commas."""
+    kind: type[PreTrainedTokenizerBase] = type(tokenizer)
+    if _decodes_plainly(kind):
+        return str(tokenizer.backend_tokenizer.decode(ids, skip_special_tokens=False))
     plainly = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}
     return str(tokenizer.decode(ids, **plainly))
+
+
+@cache
+def _decodes_plainly(kind: type[PreTrainedTokenizerBase]) -> bool:
+    """Does it decode as its backend does? That takes a quarter of the time."""
+    fast = PreTrainedTokenizerFast
+    is_fast = issubclass(kind, fast)
+    return is_fast and kind.decode is fast.decode and kind._decode is fast._decode

@@ -57,8 +57,7 @@ class TextWindow:
 def plain_text(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
     """Tokens as they were written, special ones included: a tokenizer may be set to take blanks from before
     stops and commas."""
-    kind: type[PreTrainedTokenizerBase] = type(tokenizer)
-    if _decodes_plainly(kind):
+    if _decodes_plainly(tokenizer.__class__):
         return str(tokenizer.backend_tokenizer.decode(ids, skip_special_tokens=False))
     plainly = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}
     return str(tokenizer.decode(ids, **plainly))

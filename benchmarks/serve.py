@@ -39,7 +39,7 @@ from serve_parts.client import Outcome, ask
 from serve_parts.drain import drain
 
 MODEL = "smollm2-135m-instruct"
-STREAMS, TOKENS = 50, 48
+STREAMS, TOKENS = 50, 128
 PIECES, PER_SECOND = 60, 20.0
 FINE, ADMITTED = 200, (200, 429, 503)
 PROMPT = "Write a story about a lighthouse and the people who keep it."

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import tiny
+from finewright.gateway.errors import ApiError
 from finewright.gateway.native import NativeEngine, NativeModel
 from finewright.gateway.question import GatewayQuestion
 from finewright.jobs.job import TunedResult
@@ -56,6 +57,35 @@ def test_a_client_that_leaves_breaks_no_load_and_no_unload(api: Api) -> None:
         assert [each.id for each in engine.models()] == ["base"]
         assert not tuned.models()
         await engine.load(model(name, lm, lora(1)))
+        await engine.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.torch
+def test_a_result_that_the_engine_does_not_let_go_stays_as_it_is(api: Api) -> None:
+    job = api.training.folder.job(api.made()["id"])
+    done = {"status": "succeeded", "result": RESULT}
+    api.training.folder.change(job.id, lambda state: state.model_copy(update=done))
+    name, lm = job.tuned_model, LM(tiny.tiny_model("llama").requires_grad_(False), {})
+
+    async def run() -> None:
+        engine = await asyncio.to_thread(NativeEngine, [model("base", lm)], 100, 4)
+        read = lambda _, name: model(name, lm, lora(1))  # noqa: E731
+        tuned = TunedModels(api.training.folder, lambda: engine, read, at_once=4, most_loaded=1)
+        assert tuned.models()
+        assert [
+            piece async for piece in tuned.answer(GatewayQuestion(name, text=(5,), max_tokens=2))
+        ]
+        under_way = engine.answer(GatewayQuestion(name, text=(5,), max_tokens=90))
+        await anext(under_way)
+        with pytest.raises(ApiError, match="is answering"):
+            await tuned.unload(name)
+        assert [each.id for each in tuned.models()] == [name]
+        assert api.training.folder.written(job.id).served
+        await under_way.aclose()
+        await tuned.unload(name)
+        assert not tuned.models()
         await engine.close()
 
     asyncio.run(run())

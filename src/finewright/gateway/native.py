@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from finewright.lm.engine.weights import AdapterWeights
 
 AT_ONCE = 16
+_MOST_CALLS = 8  # of an answer that must be calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +282,9 @@ def _grammar(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar |
 
     wish = question.tools
     if wish is not None and wish.choice != "auto":
+        most = 1 if wish.at_most_one else _MOST_CALLS
         try:
-            return Grammar("calls", forced_call(chat, wish.tools, wish.choice, prompt))
+            return Grammar("calls", forced_call(chat, wish.tools, wish.choice, prompt, most))
         except DataError as error:
             raise unsupported("tool_choice", f"{error}; take auto or none") from None
     return None if question.form is None else schema_grammar(question.form.schema)

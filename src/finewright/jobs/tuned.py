@@ -91,11 +91,11 @@ class TunedModels:
         if self._num_answering[model]:
             what = f"the model {model!r} is answering"
             raise ApiError(what, status=409, param="model", retry_after=_RETRY_SECONDS)
+        if model in self._loaded:
+            await self._let_go(model)  # first: where the engine refuses, nothing has changed
         self.folder.change(number, lambda state: state.model_copy(update={"served": False}))
         self._without.add(number)
         del self._known[number]
-        if model in self._loaded:
-            await self._let_go(model)
 
     def _look(self, number: str) -> None:
         try:

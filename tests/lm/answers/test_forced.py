@@ -88,6 +88,31 @@ def test_what_the_template_writes_of_a_call_is_taken_and_nothing_else(
 
 
 @pytest.mark.parametrize(
+    ("template", "has_several"), [("qwen3", True), ("qwen2_5", True), ("llama3_1", False)]
+)
+def test_several_calls_are_taken_where_the_template_has_a_form_for_them(
+    template: str, has_several: bool
+) -> None:
+    chat = chat_of(template)
+    prompt = chat.render([ASKED], tools=TOOLS, ask=True)
+    turn = call("weather", ARGUMENTS)
+    one = chat.render([ASKED, turn], tools=TOOLS)[len(prompt) :].partition("<|im_end|>")[0]
+    second = call("get-time.now", {})["tool_calls"]
+    grammar = forced_call(chat, TOOLS, "required", prompt, 2)
+    several = Grammars(chat.tokenizer, len(chat.tokenizer), chat.stop_ids)
+    if not has_several:
+        assert grammar == forced_call(chat, TOOLS, "required", prompt)
+        return
+    calls = {**turn, "tool_calls": [*turn["tool_calls"], *second]}
+    two = chat.render([ASKED, calls], tools=TOOLS)[len(prompt) :].partition("<|im_end|>")[0]
+    three = two + two[len(one) :]
+    assert len(reader_of(chat).read(two, prompt, TOOLS).calls) == 2
+    for text, is_due in ((one, True), (two, True), (three, False)):
+        assert is_taken(chat, several.begin(Grammar("calls", grammar)), text) == is_due
+    assert not is_taken(chat, begun(chat, "required", prompt), two)
+
+
+@pytest.mark.parametrize(
     ("template", "why"), [("glm4moe", "no JSON"), ("gemma3", "no words for tool calls")]
 )
 def test_a_form_that_is_none_is_a_reason(template: str, why: str) -> None:

@@ -180,3 +180,14 @@ def test_weights_that_go_while_they_are_read_are_no_fault_of_what_is_written(
     with pytest.raises(StoreError, match=r"^\S*model.safetensors: ") as caught:
         write_model(tmp_path / "base.gguf", folder, tiny.tiny_chat(), "f32", "base")
     assert "disk is full" not in str(caught.value)
+
+
+def test_weights_that_are_cut_are_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "base"
+    tiny.tiny_model("llama").save_pretrained(folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(
+        ModelError, match=r"^\S*model.safetensors: not a readable safetensors file: "
+    ):
+        write_model(tmp_path / "base.gguf", folder, tiny.tiny_chat(), "f32", "base")

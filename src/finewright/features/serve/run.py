@@ -1,6 +1,7 @@
 """`serve`: load what is to be served, open the port, and answer until a signal comes."""
 
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from finewright.gateway.admission import Admission
 from finewright.gateway.app import app_of
 from finewright.gateway.gateway import Gateway, GatewayLimits
 from finewright.gateway.keys import KeyRing, make_key
+from finewright.gateway.log import UnhurriedHandler
 from finewright.gateway.measures import Measures
 from finewright.gateway.question import ModelEngine
 from finewright.gateway.server import ServerHooks, Tls, bind, check_tls, run_server
@@ -86,7 +88,8 @@ def serve(options: ServeOptions, session: Session) -> str:
 def _begin_log(level: str) -> None:
     """One line for each thing on stderr: ours from this level on, others' from warnings on."""
     form, dates = "%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"
-    logging.basicConfig(level=logging.WARNING, format=form, datefmt=dates)
+    handlers = [UnhurriedHandler(sys.stderr)]
+    logging.basicConfig(level=logging.WARNING, format=form, datefmt=dates, handlers=handlers)
     logging.getLogger("finewright").setLevel(level.upper())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from finewright.errors import DataError
 from finewright.judge.answer import Call
 from finewright.judge.calls import function_of, name_of_tool
-from finewright.lm.answers.reader import AnswerReader, Tools, reader_of
+from finewright.lm.answers.reader import AnswerReader, CallForm, Tools, reader_of
 from finewright.lm.chat import Chat
 
 _IN_BRACKETS = re.compile(r"<.+>")
@@ -23,41 +23,54 @@ _AS_TEMPLATES_WRITE = {
 }
 
 
-def forced_call(chat: Chat, tools: Tools, choice: str, prompt: str) -> str:
-    """A grammar, in llguidance's Lark, of answers to `prompt` that are one call: of the tool named `choice`,
-    or of any of them for "required".
+def forced_call(chat: Chat, tools: Tools, choice: str, prompt: str, most: int = 1) -> str:
+    """A grammar, in llguidance's Lark, of answers to `prompt` that are one call of the tool named `choice`
+    or, for "required", of any of them, and up to `most` calls where the model has a form for several.
 
     Raises DataError with the reason where the model has no such form, or the prompt leaves no room for it."""
     reader = reader_of(chat)
     wanted = [tool for tool in tools if choice in ("required", name_of_tool(tool))]
-    rules = []
-    for number, tool in enumerate(wanted):
-        before, after = _form(chat, reader, name_of_tool(tool), prompt)
-        parts = [*_terminals(chat, before), f"arguments_{number}", *_terminals(chat, after)]
-        rules.append(f"call_{number}: {' '.join(parts)}")
-        rules.append(f"arguments_{number}: %json {json.dumps(_schema(tool), ensure_ascii=False)}")
-    start = " | ".join(f"call_{number}" for number in range(len(wanted)))
+    forms = [_form(chat, reader, name_of_tool(tool), prompt) for tool in wanted]
+    ends = {form.after for form in forms}
+    if most > 1 and choice == "required" and len(ends) == 1 and all(form.between for form in forms):
+        first = " | ".join(_call(chat, form.before, i) for i, form in enumerate(forms))
+        others = " | ".join(_call(chat, form.between, i) for i, form in enumerate(forms))
+        end = " ".join(_terminals(chat, ends.pop()))
+        start = f"({first}) ({others}){{0,{most - 1}}} {end}"
+    else:
+        start = " | ".join(_call(chat, form.before, i, form.after) for i, form in enumerate(forms))
+    schemas = [json.dumps(_schema(tool), ensure_ascii=False) for tool in wanted]
+    rules = [f"arguments_{number}: %json {schema}" for number, schema in enumerate(schemas)]
     return "\n".join([f"start: {start}", *rules])
 
 
-def _form(chat: Chat, reader: AnswerReader, name: str, prompt: str) -> tuple[str, str]:
-    """What the model writes before and after the arguments of a call of the tool."""
+def _call(chat: Chat, before: str, number: int, after: str = "") -> str:
+    return " ".join([*_terminals(chat, before), f"arguments_{number}", *_terminals(chat, after)])
+
+
+def _form(chat: Chat, reader: AnswerReader, name: str, prompt: str) -> CallForm:
+    """What the model writes around the arguments of a call of the tool; between two of them nothing where
+    two would not be read back."""
     if reader.cannot_call:
         raise DataError(reader.cannot_call)
     if reader.form is None:
         raise DataError(
             "this model writes the arguments of calls as no JSON, and no call can be forced"
         )
-    before, after = (part.replace(reader.form.name, name) for part in reader.form[1:])
+    before, after, between = (part.replace(reader.form.name, name) for part in reader.form[1:])
     for stop in map(chat.tokenizer.decode, sorted(chat.stop_ids)):
         after = after.partition(stop)[0] if stop else after
-    read = reader.read(f"{before}{json.dumps(_SAMPLE)}{after}", prompt, _declaring_nothing(name))
+    sample = json.dumps(_SAMPLE)
+    read = reader.read(f"{before}{sample}{after}", prompt, _declaring_nothing(name))
     if read.calls != (Call(name, _SAMPLE),) or read.fault:
         raise DataError(
             "after this prompt the model writes its thoughts first, and no call can be forced;"
             " serve it with thoughts switched off (chat_template)"
         )
-    return before, after
+    two = reader.read(f"{before}{sample}{between}{sample}{after}", prompt, _declaring_nothing(name))
+    if two.calls != (Call(name, _SAMPLE),) * 2 or two.fault:
+        between = ""
+    return CallForm(name, before, after, between)
 
 
 def _declaring_nothing(name: str) -> Tools:

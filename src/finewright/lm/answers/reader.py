@@ -58,11 +58,13 @@ _TOOLS = [
 
 
 class CallForm(NamedTuple):
-    """What the template writes before and after the JSON arguments of a call of the tool `name`."""
+    """What the template writes before and after the JSON arguments of a call of the tool `name`, and between
+    them and those of a second call of that tool; empty where it has no such form for two."""
 
     name: str
     before: str
     after: str
+    between: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +204,25 @@ def _form(turns: Sequence[_Turn]) -> CallForm | None:
         for start in (at for at, character in enumerate(text) if character == "{"):
             found = json_at(text, start)
             if found is not None and found.value == _PROBED[0][0].arguments:
-                return CallForm(_PROBED[0][0].name, text[:start], text[found.end :])
+                form = CallForm(_PROBED[0][0].name, text[:start], text[found.end :])
+                return form._replace(between=_between(turns, form))
     return None
+
+
+def _between(turns: Sequence[_Turn], form: CallForm) -> str:
+    """From the two calls of the probe, where they begin and end as the one does."""
+    first, second = _PROBED[1]
+    for turn in turns:
+        if turn.calls != _PROBED[1] or not turn.text.startswith(form.before):
+            continue
+        begun = json_at(turn.text, len(form.before))
+        if begun is None or begun.value != first.arguments:
+            continue
+        at = turn.text.find("{", turn.text.find(second.name, begun.end))
+        ended = json_at(turn.text, at) if at >= 0 else None
+        if ended and ended.value == second.arguments and turn.text[ended.end :] == form.after:
+            return turn.text[begun.end : at].replace(second.name, form.name)
+    return ""
 
 
 def _marked_reader(template: str, turns: Sequence[_Turn]) -> AnswerReader:

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from gguf import TensorNameMap, get_tensor_name_map
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from finewright.errors import ModelError
 from finewright.lm.export.gguf_numbers import Config, Family, head_dim, query_scale, rope_of
@@ -114,13 +115,22 @@ def _stored(folder: Path) -> Mapping[str, Path]:
     """Tensor -> its file."""
     found: dict[str, Path] = {}
     for path in weight_files(folder):
-        with os_errors(path), safe_open(path, "pt") as file:
+        with _opened(path) as file:
             found |= dict.fromkeys(file.keys(), path)
     return found
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:  # Any: safetensors has no type for it
+    try:
+        with os_errors(path), safe_open(path, "pt") as file:
+            yield file
+    except SafetensorError as error:
+        raise ModelError(f"{path}: not a readable safetensors file: {error}") from None
+
+
 def _read(stored: Mapping[str, Path], name: str) -> Array:
-    with os_errors(stored[name]), safe_open(stored[name], "pt") as file:
+    with _opened(stored[name]) as file:
         values: Array = file.get_tensor(name).to(torch.float32).numpy()
     return values
 

@@ -1,0 +1,31 @@
+"""Lines of the log, and a reader that reads nothing."""
+
+import logging
+import os
+import time
+
+from finewright.gateway.log import UnhurriedHandler
+
+LONG = "x" * 1000
+
+
+def test_a_pipe_that_nobody_empties_holds_nobody_up_and_what_was_lost_is_said() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream, os.fdopen(reading) as reader:
+        handler = UnhurriedHandler(stream, most=50)
+        begun = time.monotonic()
+        for number in range(2000):
+            handler.emit(logging.makeLogRecord({"msg": f"{number} {LONG}"}))
+        assert time.monotonic() - begun < 1, "a pipe holds 64 KiB, and these are 2 MB"
+        shown = [reader.readline() for _ in range(55)]
+        time.sleep(0.2)
+        handler.emit(logging.makeLogRecord({"msg": "the last"}))
+        handler.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writing)
+        shown += reader.readlines()
+    numbers = [int(line.split()[0]) for line in shown if LONG in line]
+    assert numbers == sorted(numbers)
+    lost = [int(line.split()[0]) for line in shown if "were lost" in line]
+    assert lost
+    assert sum(lost) + len(numbers) == 2000
+    assert shown[-1] == "the last\n"

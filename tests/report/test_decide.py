@@ -41,6 +41,14 @@ def test_the_text_has_the_answer_its_reasons_and_what_would_change_it() -> None:
     assert max(map(len, text.splitlines())) < 400
 
 
+@pytest.mark.parametrize("of", [REPORT, NOTHING], ids=["ranked", "nothing left"])
+def test_every_reason_of_the_json_stands_in_the_text(of: DecideReport) -> None:
+    text = text_of(of)
+    assert all(finding.reason in text for finding in of.findings)
+    assert all(note in text for cost in of.costs for note in cost.notes)
+    assert all(f"{row.arm}: {reason}" in text for row in of.ranking[:2] for reason in row.reasons)
+
+
 def test_the_text_of_a_decision_with_nothing_left_says_so() -> None:
     text = text_of(NOTHING)
     assert "nothing is left" in text

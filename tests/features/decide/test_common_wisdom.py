@@ -43,18 +43,21 @@ def test_3_gib_do_not_hold_70b() -> None:
 
 
 def test_4_bit_weights_of_65b_are_over_33_gb_and_70b_trains_on_48_gb() -> None:
-    """65.2e9 x 0.516 bytes = 33.7e9; QLoRA's paper has 65B on one GPU of 48 GB, Unsloth 70B in 41 GB."""
+    """65.2e9 x 0.516 bytes = 33.7e9; QLoRA's paper has 65B on one GPU of 48 GB, Unsloth 70B in 41 GB. Of
+    Llama's 70.55e9 numbers 68.45e9 are in linears: x 0.516, and 2.10e9 x 2, are 39.5e9 bytes."""
     model = read_base_model("Llama-3.1-70B", Path, TODAY)
     assert model.shape.linear * 0.516 == pytest.approx(
         model.sizes.held[4] - 2 * (model.shape.parameters - model.shape.linear), rel=0.01
     )
+    assert model.sizes.held[4] / 1e9 == pytest.approx(39.5, abs=0.1)
     assert 33 < model.sizes.held[4] * 65.2 / 70.6 / 1e9 < 37
     models = models_of("Llama-3.1-70B", Path, TODAY)
     step = Facts(packaged_prices(), packaged_advice(), models, TODAY).step_of("Llama-3.1-70B")
-    assert 35 < step.with_4_bits < 48
+    assert step.with_4_bits == pytest.approx(44.8, abs=0.1)  # 36.8 of them weights
 
 
 def test_lora_saves_memory_by_a_single_digit_factor_not_100() -> None:
+    """7.62e9 x 2 bytes are 14.2 GiB, and all of them learned in float32 with two moments 128.7 GiB in all."""
     models = models_of("Qwen2.5-7B", Path, TODAY)
     facts = Facts(packaged_prices(), packaged_advice(), models, TODAY)
     step = facts.step_of("Qwen2.5-7B")
@@ -62,14 +65,21 @@ def test_lora_saves_memory_by_a_single_digit_factor_not_100() -> None:
         adapter=FullSpec(), tokens=2048, learned=1024, longest=2048, lean=True, gpu=True
     )
     whole = memory(models["Qwen2.5-7B"].shape, load).tensors / GIB
-    assert 5 < whole / step.with_16_bits < 9
-    assert whole / step.with_4_bits < 25
+    assert whole / step.with_16_bits == pytest.approx(7.8, abs=0.1)
+    assert whole / step.with_4_bits == pytest.approx(17.1, abs=0.2)
 
 
-def test_a_data_centre_gpu_of_80_gb_is_not_had_for_39_cents() -> None:
+@pytest.mark.parametrize(
+    ("gpu", "usd"),
+    # the cheapest offers of all 28 providers: yottalabs, vast, beam, vast, and vast again
+    [
+        *(("A100 80GB PCIe", 0.92), ("A100 80GB SXM", 1.14), ("H100 PCIe", 1.74)),
+        *(("H100 SXM", 2.40), ("RTX 4090", 0.1348)),
+    ],
+)
+def test_a_data_centre_gpu_of_80_gb_is_not_had_for_39_cents(gpu: str, usd: float) -> None:
     hosts = {host.name: host.usd_per_hour for host in rented(packaged_prices())}
-    for name in ("A100 80GB PCIe", "A100 80GB SXM", "H100 PCIe", "H100 SXM"):
-        assert hosts[name].low > 2 * 0.39
+    assert hosts[gpu].low == usd
 
 
 def test_retrieval_costs_nothing_at_first_and_its_latency_is_that_of_its_tokens() -> None:
@@ -83,22 +93,26 @@ def test_retrieval_costs_nothing_at_first_and_its_latency_is_that_of_its_tokens(
 
 
 def test_fine_tuning_does_not_recur_cheaply_below_the_break_even() -> None:
+    """An RTX A5000 from 0.16 dollars an hour, 730 hours: 116.80, and the API takes 7.60."""
     report = a_thousand_a_day("gpt-6-luna")
     tuned, prompted = (cost_of(report, arm).month_usd for arm in ("ft, self-hosted", "prompt, api"))
-    assert tuned.low > 10 * prompted.high
+    assert tuned.low == pytest.approx(116.80)
+    assert tuned.low > 15 * prompted.high
 
 
 @pytest.mark.parametrize(
-    ("model", "usd_a_request"),
-    # 1,000 tokens in and 300 out
-    [("gpt-6.1-terra", 0.0025), ("gpt-6.1-sol", 0.005), ("claude-opus-5-5", 0.01)],
+    ("model", "volume"),
+    # 0.215 dollars x 730 hours are 156.95 a month, over 0.25, 2.5, 5 and 10 dollars for 1,000 requests
+    [
+        *(("gpt-6-luna", 627_800), ("gpt-6.1-terra", 62_780)),
+        *(("gpt-6.1-sol", 31_390), ("claude-opus-5-5", 15_695)),
+    ],
 )
-def test_the_break_even_against_an_api_is_said(model: str, usd_a_request: float) -> None:
+def test_the_break_even_against_an_api_is_said(model: str, volume: int) -> None:
     report = a_thousand_a_day(model)
-    machine = cost_of(report, "prompt, self-hosted").month_usd.low
     found = next(each for each in report.break_even if each.method == "prompt")
     assert found.requests_per_month is not None
-    assert found.requests_per_month.low == pytest.approx(machine / usd_a_request, rel=0.02)
+    assert found.requests_per_month.median == pytest.approx(volume, rel=0.001)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,11 @@ class Arm(NamedTuple):
         return self.method in ("ft", "rag+ft")
 
     @property
+    def is_trained(self) -> bool:
+        """Whether it learns from labelled cases, be it a linear head alone."""
+        return self.is_tuned or self.method == "classifier"
+
+    @property
     def is_language_model(self) -> bool:
         """Whether a language model answers."""
         return self.method not in _WITHOUT_MODEL

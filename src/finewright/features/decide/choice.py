@@ -199,18 +199,22 @@ def _with(names: Sequence[str], stated: str) -> list[str]:
     return list(names) if stated in (UNKNOWN, *names) else [*names, stated]
 
 
-def worth(row: ModelTrial) -> tuple[int, int, float, int, float]:
+def worth(row: ModelTrial) -> tuple[int, int, float, int, float, float]:
     """By what a model is chosen: not dropped, or else such as could be, and is the least over a limit; not
-    ending and published; then its score."""
+    ending and published; then its score. Where none could be, the one that reads most of what it must and
+    is the ablest, so that what is said of it holds for all."""
     figures = row.figures
     is_possible = figures.is_held and not row.cannot
     over = max((each.times for each in row.over), default=0.0)
     stays = not figures.ends and figures.is_published
-    return (not row.dropped, is_possible, -over, stays, row.score)
+    if row.cannot:
+        read = min(figures.context_tokens, figures.request_tokens)
+        return (0, is_possible, read, stays, row.quality, figures.ability.median)
+    return (not row.dropped, is_possible, -over, stays, row.score, 0.0)
 
 
 def eligible(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> list[ModelTrial]:
     """The models that may be taken in an arm whatever the weights are: none where a gate drops all."""
     left = [row for row in _allowed(base, arm, rows) if not row.dropped]
-    best = max((worth(row)[:-1] for row in left), default=None)
-    return [row for row in left if worth(row)[:-1] == best]
+    best = max((worth(row)[:4] for row in left), default=None)
+    return [row for row in left if worth(row)[:4] == best]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from finewright.estimate.money import product, total
 from finewright.features.decide.arms import NOTHING
+from finewright.report.cells import number
 from finewright.schema.cost import Range
 
 _PASSAGE_TOKENS = 400
@@ -67,6 +68,6 @@ def indexed(
         ),
         search_ms=product(taken["retrieval_ms"], growth),
         hours=hours,
-        how=f"an index of {passages:,.0f} passages, {text_gib + vectors_gib:,.1f} GiB on disk and"
-        f" {walked_gib:,.1f} GiB in memory",
+        how=f"an index of {passages:,.0f} passages, {number(text_gib + vectors_gib)} GiB on disk and"
+        f" {number(walked_gib)} GiB in memory",
     )

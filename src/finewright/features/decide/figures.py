@@ -92,7 +92,8 @@ class _Figuring:
 
     def _of(self, arm: Arm) -> Figures:
         if not arm.is_language_model:
-            return without_model(arm, self.case, self.taken, self.work.labelling_minutes)
+            found = without_model(arm, self.case, self.work, self.taken)
+            return replace(found, once_usd=self._teaching(arm), notes=tuple(self._more_words(arm)))
         if arm.host != "api":
             return self._own(arm)
         at_once = self._api(arm)
@@ -140,6 +141,7 @@ class _Figuring:
             tuning_ends=tuning_ends(ends, hosted, self.facts.today + timedelta(days)),
             can_fine_tune=api.can_fine_tune,
             how=tuple(self._api_words(api, arm, hosted, in_batches=in_batches)),
+            notes=tuple(self._api_notes(api, arm, hosted, in_batches=in_batches)),
             facts=(
                 *sources_of(api, *ends, *([hosted.row] if hosted else [])),
                 *ability_source(api.model),
@@ -156,10 +158,8 @@ class _Figuring:
         yield f"{api.model} at {api.provider}"
         if in_batches:
             yield f"in batches, within a day, at {api.batch_share:.0%} of the price"
-        elif api.batch_share:
-            yield f"{api.batch_share:.0%} of it in batches, where answers may come within a day"
         if arm.is_tuned and (hosted is None or hosted.usd is None):
-            yield "what the provider asks for training is not known, and not counted: enter it under tunings"
+            yield "the price of training is not known, and not counted"
         elif hosted and hosted.usd:
             whose = "as other hosts ask for its size" if hosted.is_guessed else hosted.row.provider
             yield f"a training run there {span(hosted.usd)} USD ({whose})"
@@ -168,6 +168,14 @@ class _Figuring:
         if arm.method == "prompt+long-context":
             share = self.request.cached_share(self.taken["cache_minutes"].median)
             yield f"{share:.0%} of the prompts found in the provider's cache"
+
+    def _api_notes(
+        self, api: API, arm: Arm, hosted: HostedRun | None, *, in_batches: bool
+    ) -> Iterator[str]:
+        if api.batch_share and not in_batches:
+            yield f"{api.batch_share:.0%} of it in batches, where answers may come within a day"
+        if arm.is_tuned and (hosted is None or hosted.usd is None):
+            yield f"training {api.model} costs what its provider says: enter it under `tunings`"
         yield from self._more_words(arm)
 
     def _own(self, arm: Arm) -> Figures:
@@ -209,7 +217,7 @@ class _Figuring:
             run_usd=run,
             misfit=misfit,
             is_held=seat is not None,
-            how=(*words, *trains, *self._more_words(arm)),
+            how=(*words, *trains),
             notes=tuple(self._notes(arm, model, None if takes_idle else idle)),
             facts=(
                 model.source,
@@ -276,6 +284,7 @@ class _Figuring:
         if arm.is_tuned and not self.case.on_premise_only and self.case.data_class != "regulated":
             hosts = list(hosts_of(self.facts, model, self.work.trained_tokens(arm)))
             yield from filter(None, [host_words(hosts)])
+        yield from self._more_words(arm)
 
     def _words(self, model: OpenModelFacts, seat: Seat) -> str:
         served = seat.served
@@ -303,8 +312,8 @@ class _Figuring:
         return Need(prompt, cached, case.tokens_out, self._at_once(prompt + cached))
 
     def _at_once(self, prompt: float) -> int:
-        """Requests that the memory must hold at once: as many as come, on the mean, while one is answered in
-        the busiest hour (Little 1961), and no more than the low end of the assumption."""
+        """Requests in memory at once: as many as come, on the mean, while one is answered in the busiest hour
+        (Little 1961), up to the low end of the assumption."""
         seconds = prompt / _READ_A_SECOND + self.case.tokens_out / _WRITTEN_A_SECOND
         peak = self.case.requests_per_month * self.taken["peak_over_mean"].median
         there = peak / (HOURS_A_MONTH * 3600) * seconds
@@ -319,7 +328,7 @@ class _Figuring:
 
     def _teaching(self, arm: Arm) -> Range:
         """What a teacher's answers cost."""
-        if not arm.is_tuned or not self.work.taught():
+        if not arm.is_trained or not self.work.taught():
             return NOTHING
         api, in_batches = self._api_of(_TEACHER), self.request.may_wait
         each = self.request.at_api(api, _TEACHER, in_batches=in_batches)
@@ -368,18 +377,15 @@ class _Figuring:
         weights = serving.memory_gib(model.sizes, 4, Need(0, 0, 0, 0))
         takes = (
             f"{model.name} takes {least:,.1f} GiB, {weights:,.1f} for 4-bit weights and"
-            f" {least - weights:,.1f} for the cache{_of_requests(need.at_once)}"
+            f" {least - weights:,.1f} for the cache of what is asked at once ({need.at_once})"
         )
         if self.must_own and not self.own:
             return f"on-premise, and you have no machine: {takes}{where}"
         yours = ", ".join(host.name for host in self.hosts) if self.must_own else "what is for rent"
         if serving.fits(model, need, self.hosts):
-            return f"{yours} cannot carry the busiest hour of {self.case.requests_per_month:,.0f} requests"
+            many = f"{self.case.requests_per_month:,.0f}"
+            return f"{yours} cannot carry the busiest hour of {many} requests a month"
         return f"{takes}, more than {yours} holds{where}"
-
-
-def _of_requests(num: int) -> str:
-    return f"s of {num} requests at once" if num > 1 else " of a request"
 
 
 def _each(month: Range, case: Case) -> Range:

@@ -21,13 +21,14 @@ def no_model(ground: Ground) -> Iterator[GateVerdict]:
     elif case.rule_share < RULE_ENOUGH:
         why = f"a rule gets {case.rule_share:.0%} right, and is looked at from {RULE_ENOUGH:.0%} on"
         yield GateVerdict("dropped", named("rule"), why)
-    floor = labels_needed(case, ground.advice)
+    floor, (classifier,) = labels_needed(case, ground.advice), named("classifier")
+    taught = ground.figures[classifier].pairs
     if case.task != "classify":
         why = "a classifier answers with one of a few labels: `task: classify`"
         yield GateVerdict("dropped", named("classifier"), why, cannot=True)
-    elif case.labelled_pairs < floor:
+    elif (pairs := taught or case.labelled_pairs) < floor:
         of = f" of {case.labels} labels" if "labels" in case.stated else ""
-        why = f"{case.labelled_pairs:.0f} labelled cases{of}; a classifier starts at about {floor:.0f}"
+        why = f"{pairs:.0f} labelled cases{of}; a classifier starts at about {floor:.0f}"
         yield GateVerdict("dropped", named("classifier"), why)
 
 
@@ -84,8 +85,8 @@ def teacher(ground: Ground) -> Iterator[GateVerdict]:
     case = ground.case
     if case.labelled_pairs >= PAIRS_COMFORTABLE or case.task == UNKNOWN:
         return
-    arms = [arm for arm in ARMS if arm.is_tuned]
-    if any(ground.figures[arm].pairs for arm in arms):
+    arms = [arm for arm in ARMS if arm.is_trained and ground.figures[arm].pairs]
+    if arms:
         why = (
             "a strong model answers your unlabelled inputs and a small one is trained on that (distillation):"
             " check a sample by hand, and the teacher's terms of use"

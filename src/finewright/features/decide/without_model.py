@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from finewright.estimate.money import HOURS_A_MONTH, MachineSteps, exact, product, total
 from finewright.features.decide.arms import NOTHING, Arm, Figures, Machines
 from finewright.features.decide.case import Case
+from finewright.features.decide.work import WorkToDo
 from finewright.schema.cost import Range
 
 _ENCODER_PARAMETERS = 22.7e6
@@ -20,17 +21,15 @@ _CONTEXT = 512
 _MINUTES_AN_HOUR = 60.0
 
 
-def without_model(
-    arm: Arm, case: Case, taken: Mapping[str, Range], labelling_minutes: Range
-) -> Figures:
+def without_model(arm: Arm, case: Case, work: WorkToDo, taken: Mapping[str, Range]) -> Figures:
     """What such an arm takes; a rule reads any text, a classifier its first 512 tokens."""
     answer, most = _RULE_MS, math.inf
     hours = taken[f"{arm.method}_hours"]
     if arm.method == "classifier":
         answer = _encoded_ms(case, taken["cpu_gflops"])
         most = 1000 / answer.median
-        missing = max(0.0, _ENOUGH_LABELS - case.labelled_pairs)
-        hours = total(hours, product(labelling_minutes, missing / _MINUTES_AN_HOUR))
+        missing = max(0.0, _ENOUGH_LABELS - (work.pairs(arm) or case.labelled_pairs))
+        hours = total(hours, product(work.labelling_minutes, missing / _MINUTES_AN_HOUR))
     peak = case.requests_per_month / _MONTH_SECONDS * taken["peak_over_mean"].median
     num = 1 if math.isinf(most) else max(1, math.ceil(peak / most))
     month = product(taken["small_machine_usd"], num)
@@ -46,6 +45,7 @@ def without_model(
         place="own" if case.on_premise_only or case.hardware else "rented",
         model="a linear head on MiniLM" if arm.method == "classifier" else "a rule",
         context_tokens=10**9,
+        pairs=work.pairs(arm),
         machines=Machines(MachineSteps(taken["small_machine_usd"], carries), math.inf),
         how=(f"no language model; {num} small machine{'' if num == 1 else 's'} without a GPU",),
     )

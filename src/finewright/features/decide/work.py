@@ -66,7 +66,7 @@ class WorkToDo:
 
     def pairs(self, arm: Arm) -> float | None:
         """Pairs to train on; one of a teacher is worth a share of one that people checked."""
-        if not arm.is_tuned or not self.taught():
+        if not arm.is_trained or not self.taught():
             return None
         worth = self.case.at("taught_pair_worth", self.taken["taught_pair_worth"])
         return self.case.labelled_pairs + worth * self.taught()

@@ -102,6 +102,10 @@ def test_an_account_without_money_is_not_asked_again():
         (Reply({"choices": []}), "its answer has no message"),
         (Reply({"choices": [{"message": {"content": 5}}]}), "its answer has no message"),
         (Reply({"choices": [{"message": None}]}), "its answer has no message"),
+        (
+            Reply({"choices": [{"message": {"content": "", "tool_calls": ["x"]}}]}),
+            "its answer has no message",
+        ),
     ],
 )
 def test_a_failure_is_one_line_and_tried_once(reply, said):

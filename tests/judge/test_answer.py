@@ -41,6 +41,26 @@ def test_arguments_that_are_no_json_are_a_fault() -> None:
     assert answer_of(message) == Answer("", fault="the arguments of fee are no JSON")
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"type": "custom", "custom": {"name": "fee", "input": "x"}},
+        {"id": "1"},
+        {"function": None},
+        {"function": {"arguments": "{}"}},
+        "fee",
+    ],
+)
+def test_a_call_of_no_function_is_a_fault(call: object) -> None:
+    assert answer_of({"tool_calls": [call]}) == Answer("", fault="a call of no function")
+
+
+@pytest.mark.parametrize("arguments", [None, "", "{}", {}])
+def test_a_call_without_arguments_has_none(arguments: object) -> None:
+    message = {"tool_calls": [{"function": {"name": "fee", "arguments": arguments}}]}
+    assert answer_of(message).calls == (Call("fee", {}),)
+
+
 def test_a_thought_that_never_closes_is_a_fault() -> None:
     message = {"role": "assistant", "content": "<think>2 and"}
 

@@ -137,7 +137,7 @@ class Client:
                 raise TypeError
             return Completion(
                 text=text,
-                tool_calls=tuple(calls),
+                tool_calls=tuple({**call} for call in calls),
                 finish_reason=str(choice.get("finish_reason") or ""),
                 prompt_tokens=usage.get("prompt_tokens"),
                 completion_tokens=usage.get("completion_tokens"),

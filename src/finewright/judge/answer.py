@@ -71,17 +71,17 @@ def answer_of(message: Mapping[str, Any], *, is_open: bool = False) -> Answer:
     """What an assistant's message in OpenAI's form says: the answer that a row expects.
 
     Thoughts stand in `reasoning_content`, else at the head of `content` as `split_thoughts` has it. JSON text
-    in a call's arguments becomes the value it spells; text that spells none is a fault."""
+    in a call's arguments becomes the value it spells; text that spells none is a fault, and so is what calls
+    no function."""
     thoughts, content = message.get("reasoning_content"), str(message.get("content") or "")
     if not thoughts:
         thoughts, content = split_thoughts(content, is_open=is_open)
     calls, fault = [], ""
     for call in message.get("tool_calls") or ():
-        function = call["function"]
         try:
-            calls.append(Call(function["name"], _value(function.get("arguments", {}))))
-        except ValueError:
-            fault = f"the arguments of {function['name']} are no JSON"
+            calls.append(_call(call))
+        except ValueError as error:
+            fault = str(error)
     if has_open_thought(content):
         content, fault = "", "a thought that never closes"
     return Answer(content, thoughts, tuple(calls), fault=fault)
@@ -116,5 +116,18 @@ def _plain_numbers(value: Any) -> Any:  # Any: free JSON
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _call(call: object) -> Call:
+    """The call that OpenAI's form has. Raises ValueError, which says why, for one that cannot be read."""
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise ValueError("a call of no function")
+    try:
+        return Call(function["name"], _value(function.get("arguments")))
+    except ValueError:
+        raise ValueError(f"the arguments of {function['name']} are no JSON") from None
+
+
 def _value(arguments: object) -> Any:  # Any: free JSON
+    if arguments is None:
+        return {}
     return json.loads(arguments or "{}") if isinstance(arguments, str) else arguments

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from finewright.catalog.models import packaged_models
 from finewright.compare.models import LoadedModel
@@ -26,16 +26,21 @@ _DRAFT_READS = 8192  # tokens of a text; a longer one goes on without guesses
 
 
 def load_system(
-    target: str, *, base_model: str = "", switches: Mapping[str, Any] | None = None
+    target: str,
+    *,
+    base_model: str = "",
+    switches: Mapping[str, Any] | None = None,
+    dtype: Literal["bf16", "fp32"] | None = None,
 ) -> LoadedModel:
-    """Load a run's tuned model when `target` is a run folder, else the base model of that name.
+    """Load a run's tuned model when `target` is a run folder, else the base model of that name; computed in
+    `dtype`, or as it was trained.
 
     `base_model` picks the candidate of a run with several. A base model's chat template is set by those of
     the `switches` that it knows, a run's as the run's spec has it. Raises ModelError or StoreError."""
     check_target(target, base_model=base_model)
     runtime.require_runtime()
     if (Path(target) / "manifest.json").is_file():
-        return _tuned(open_run(Path(target)), base_model)
+        return _tuned(open_run(Path(target)), base_model, dtype)
     base = locate(target, Path.cwd())
     from finewright.lm.load import load_chat, load_lm
     from finewright.lm.template import switches as known_switches
@@ -44,7 +49,7 @@ def load_system(
     if wanted:
         known = known_switches(chat.template.source)
         chat = load_chat(base, options={key: wanted[key] for key in wanted if key in known})
-    lm = load_lm(base, None, dtype="bf16" if runtime.fast_bf16() else "fp32")
+    lm = load_lm(base, None, dtype=dtype or ("bf16" if runtime.fast_bf16() else "fp32"))
     return LoadedModel(base.name, lm, chat, dropped=tuple(sorted(wanted.keys() - known)))
 
 
@@ -99,16 +104,16 @@ def with_draft(system: LoadedModel, draft: str) -> LoadedModel:
     return replace(system, draft=draft_guesses(small.lm, most, vocab_size))
 
 
-def _tuned(run: RunDir, base_model: str) -> LoadedModel:
+def _tuned(run: RunDir, base_model: str, dtype: Literal["bf16", "fp32"] | None) -> LoadedModel:
     from finewright.evaluate.answers import rating
     from finewright.lm.load import chat_of, load_lm
 
     candidate, lock = candidate_of(run, base_model), lock_of(run)
     base = trained_base(run, candidate)
     consent = lock.spec.remote_code.get(base.name, "")
-    dtype = lock.candidates[base.name].dtype
-    assert dtype != "auto"
-    lm = load_lm(base, run.root / candidate.adapter, dtype=dtype, consent=consent)
+    own = lock.candidates[base.name].dtype
+    assert own != "auto"
+    lm = load_lm(base, run.root / candidate.adapter, dtype=dtype or own, consent=consent)
     name = run.root.resolve().name
     chat = chat_of(base, lock.spec)
     rate = rating(run.root / candidate.adapter, lm)

@@ -19,12 +19,16 @@ def export_page(report: ExportReport) -> Page:
         about=(f"{report.to} of {report.run} ({report.base_model})", f"use: {report.use}"),
         problems=report.problems,
         sections=[
-            *section("Compared with the training's own model", Table(_HEADER, _rows(parity))),
+            *section(
+                f"Compared with the training's own model, computed in {parity.dtype}",
+                Table(_HEADER, _rows(parity)),
+            ),
             *section("Files", Table(("file", "size", "sha256"), files)),
         ],
     )
 
 
+_COMPARED = "Compared with the training's own model"
 _HEADER = ("greedy answers", "found", "tolerance")
 
 
@@ -35,7 +39,7 @@ def _rows(parity: Parity) -> list[tuple[str, str, str]]:
         (
             "a token below the model's own choice, nats",
             f"{parity.gap_max:.3f}",
-            f"{tolerance.gap:g}",
+            f"{tolerance.gap:.3g}",
         ),
     ]
     if parity.logp_mean is not None:

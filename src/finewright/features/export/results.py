@@ -5,6 +5,7 @@ from typing import Literal
 from finewright.schema.common import Artifact, Model, Problem
 
 Target = Literal["merged", "gguf", "gguf-adapter", "ollama", "vllm", "hub-folder"]
+Dtype = Literal["bf16", "fp32"]
 Quantization = Literal["f32", "f16", "bf16", "q8_0", "q4_k_m"]
 
 
@@ -14,6 +15,10 @@ class Tolerance(Model):
     gap: float
     logp_mean: float
 
+    def beyond(self, rounding: float) -> "Tolerance":
+        """Beyond what the model's own answers lie apart from its own choices."""
+        return Tolerance(gap=self.gap + rounding, logp_mean=self.logp_mean)
+
 
 class Parity(Model):
     """Greedy answers of the export beside those of the training's own model, to the same prompts.
@@ -21,7 +26,8 @@ class Parity(Model):
     `same` of `prompts` answers are token for token the same and end the same way. `gap_max` is the farthest
     that a token of the export lies below the model's own choice, `logp_mean` and `logp_max` are differences
     of `compared` tokens' log-probabilities, all in nats. `other_tokens` prompts are cut into other tokens
-    by the engine's own tokenizer, `other_renderings` conversations are rendered otherwise by its template."""
+    by the engine's own tokenizer, `other_renderings` conversations are rendered otherwise by its template.
+    The training's own model was computed in `dtype`."""
 
     engine: str
     prompts: int
@@ -33,6 +39,7 @@ class Parity(Model):
     other_tokens: int
     other_renderings: int
     tolerance: Tolerance
+    dtype: Dtype
     passed: bool
     accepted: str = ""
 

@@ -12,7 +12,7 @@ from finewright.features.export.prompts import ParityPrompts, prompts_of
 from finewright.features.export.proof import GGUF, compare, why_not
 from finewright.features.export.results import ExportReport
 from finewright.features.export.write import ExportedRun, Writer
-from finewright.lm.sources import locate, read_config, stored_dtype
+from finewright.lm.sources import locate, read_config, stored_dtype, weight_files
 from finewright.schema.common import Artifact, Problem
 from finewright.schema.train_section import settings_of
 from finewright.store.atomic import replace_dir, sha256_file, write_json
@@ -35,7 +35,7 @@ def export(options: ExportOptions, on_event: OnEvent) -> ExportReport:
     check_outputs([out], [options.run])
     quantization = _quantization(options, source)
     on_event("contest", {"what": f"loading {source.name} and asking it {options.prompts} prompts"})
-    tuned = load_system(str(options.run), base_model=options.base_model)
+    tuned = load_system(str(options.run), base_model=options.base_model, dtype=source.dtype)
     asking = prompts_of(source.run, tuned.chat, options.prompts)
     from finewright.lm.export.parity import own_answers
 
@@ -70,7 +70,17 @@ def _source(options: ExportOptions) -> ExportedRun:
     run = open_run(options.run)
     candidate, lock = candidate_of(run, options.base_model), lock_of(run)
     base = locate(candidate.base_model, Path(lock.root), commit=candidate.base_revision)
-    return ExportedRun(run, candidate, base)
+    own = lock.candidates[base.name].dtype
+    assert own != "auto"
+    return ExportedRun(run, candidate, base, "fp32" if _fits_in_float32(base.folder) else own)
+
+
+def _fits_in_float32(folder: Path) -> bool:
+    """Do three models of it, as many as a comparison holds, fit into memory?"""
+    from finewright.lm.runtime import free_bytes
+
+    stored = sum(path.stat().st_size for path in weight_files(folder))
+    return 3 * stored * (1 if stored_dtype(folder) == "float32" else 2) <= free_bytes()
 
 
 def _check(options: ExportOptions, source: ExportedRun) -> None:

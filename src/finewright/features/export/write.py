@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finewright.compare.models import LoadedModel
+from finewright.features.export.results import Dtype
 from finewright.lm.sources import LocalBase
 from finewright.schema.train import Candidate
 from finewright.store.atomic import os_errors, scratch_dir
@@ -17,11 +18,13 @@ BASE = "base.gguf"
 
 @dataclass(frozen=True, slots=True)
 class ExportedRun:
-    """The run that is exported, and what of it."""
+    """The run that is exported, and what of it. It is compared in `dtype`: in float32 where there is room, so
+    that what differs is the export's and not the arithmetic's rounding."""
 
     run: RunDir
     candidate: Candidate
     base: LocalBase
+    dtype: Dtype
 
     @property
     def adapter(self) -> Path:

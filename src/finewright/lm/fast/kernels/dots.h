@@ -146,6 +146,19 @@ inline void accumulate(const T* const* x, Row* w, i64 width, Lanes* sums) {
   for (int i = 0; i < M * N; ++i) sums[i] = s[i];
 }
 
+#ifdef HAVE_LANES
+
+// y (4, count) of four folds of 4 x 4 sums each, whose rows are their quarters
+inline void store_quarters(const Lanes* f, i64 count, i64 some, float* y, i64 y_row) {
+  const Lanes a = _mm512_shuffle_f32x4(f[0], f[1], 0x44), b = _mm512_shuffle_f32x4(f[2], f[3], 0x44);
+  const Lanes c = _mm512_shuffle_f32x4(f[0], f[1], 0xee), d = _mm512_shuffle_f32x4(f[2], f[3], 0xee);
+  const Lanes rows[4] = {_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd),
+                         _mm512_shuffle_f32x4(c, d, 0x88), _mm512_shuffle_f32x4(c, d, 0xdd)};
+  for (i64 m = 0; m < some; ++m) store_some(y + m * y_row, rows[m], count);
+}
+
+#endif
+
 // y (M, count <= 16), of which `some` rows are written. Few rows of x: those of w are read from end to end and few
 // at a time, as memory gives them soonest.
 template <int M, int N, class T, class Rows>
@@ -154,6 +167,19 @@ template <int M, int N, class T, class Rows>
   constexpr int kEach = 16 / M;  // columns of sixteen sums
   const T* at[M];
   for (int m = 0; m < M; ++m) at[m] = x + std::min<i64>(m, some - 1) * x_row;
+#ifdef HAVE_LANES
+  if constexpr (M == 4 && N == 4) {  // past memory: a load of what was stored in parts waits for all of them
+    Lanes folds[4] = {};
+    for (int n = 0; n < count; n += N) {
+      typename Rows::Row rows[N];
+      for (int j = 0; j < N; ++j) rows[j] = w.at(std::min<i64>(n + j, count - 1), ahead);
+      Lanes sums[16];
+      accumulate<M, N>(at, rows, width, sums);
+      folds[n / N] = fold16(sums);
+    }
+    return store_quarters(folds, count, some, y, y_row);
+  }
+#endif
   alignas(64) float out[M][16];
   for (int n = 0; n < count; n += kEach) {
     Lanes sums[16] = {};

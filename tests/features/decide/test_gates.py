@@ -285,3 +285,15 @@ def test_an_arm_that_cannot_be_has_no_figures_and_one_that_may_not_has() -> None
     assert costs["ft, self-hosted"].is_possible
     assert costs["ft, self-hosted"].dropped == ("G6",)
     assert costs["ft, self-hosted"].how
+
+
+def test_a_linear_head_learns_from_what_a_teacher_labels() -> None:
+    labels = {"task": "classify", "output": "label", "labelled_pairs": 0, "corpus_tokens": 0}
+    without, taught = (advise(spec(**labels, unlabelled_inputs=n)) for n in (0, 50_000))
+    name = "classifier, self-hosted"
+    assert "G13" in dropped(without)[name]
+    assert name not in dropped(taught)
+    costs = {cost.arm: cost for cost in taught.costs}
+    request_usd = costs["prompt, api"].request_usd.median
+    most = packaged_advice().assumptions["pairs_wanted"].high
+    assert costs[name].once_usd.median == pytest.approx(most * request_usd)

@@ -12,6 +12,10 @@ repeats, 5 % with about 8 % of their words replaced, 2 % with an e-mail address,
 put in before the answer, of which in every second family one is a number. Memory is the sum over all
 processes of what each had at its most, so it says too much.
 
+With `--like FOLDER` the rows are those of its JSONL files, of any kinds, in any order, with two fifths of the
+words of each exchanged for others of the same files that are written alike (in capitals, digits, letters of
+one script), and 5 % exact repeats: real words, names, numbers, code, and keys, in as many rows as wanted.
+
 Steps: `chunks` reads, checks, scans and signs; `duplicates` joins the chunks and finds repeats; `files`
 writes. datatrove (its four MinHash steps, 5-grams in 14 bands of 8, as by default) does less: it neither
 checks nor scans, and does not compare words; it is compared with `finewright, without the scan`.
@@ -21,6 +25,7 @@ import argparse
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import sys
@@ -53,10 +58,14 @@ def main() -> None:
     folder = options.folder or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        file = folder / f"rows-{options.rows}-{options.copies}-{options.seed}.jsonl"
+        kind = "like" if options.like else options.copies
+        file = folder / f"rows-{options.rows}-{kind}-{options.seed}.jsonl"
         if not file.exists():
             print("making the rows ...", file=sys.stderr)
-            make(file, options.rows, options.seed, options.copies)
+            if options.like:
+                make_like(file, options.like, options.rows, options.seed)
+            else:
+                make(file, options.rows, options.seed, options.copies)
         figures = [ours(file, folder, options, "all steps", PrepareSpec())]
         off = PrepareSpec(
             personal_data=PersonalDataSpec(action="off"), secrets=SecretsSpec(action="off")
@@ -80,6 +89,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
     parser.add_argument("--rival", choices=("datatrove", "none"), default="datatrove")
+    parser.add_argument("--like", type=Path, help="a folder of JSONL, for rows that look like its")
     parser.add_argument("--copies", type=int, default=0, help="of each row of a family; 0: none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="keep the made rows here, and work here")
@@ -93,6 +103,54 @@ def make(path: Path, num_rows: int, seed: int, copies: int = 0) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines(rng, num_rows - num_copies))
         file.writelines(f"{line}\n" for line in families(rng, num_copies, copies))
+
+
+def make_like(path: Path, folder: Path, num_rows: int, seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - no secrets are drawn
+    files = [
+        file.read_text(encoding="utf-8").split("\n")[:-1] for file in sorted(folder.glob("*.jsonl"))
+    ]
+    rows = [[json.loads(line) for line in lines] for lines in files]
+    pools: dict[str, list[str]] = {}
+    for word in _WORD.findall(json.dumps(rows, ensure_ascii=False)):
+        pools.setdefault(_shape(word), []).append(word)
+    remembered: list[str] = []
+    with path.open("w", encoding="utf-8") as file:
+        for _ in range(num_rows):
+            if remembered and rng.random() < 0.05:  # noqa: PLR2004 - the share of the docstring
+                line = rng.choice(remembered)
+            else:
+                line = json.dumps(
+                    _reworded(rng.choice(rng.choice(rows)), rng, pools), ensure_ascii=False
+                )
+                remembered.append(line)
+                del remembered[:-_REMEMBERED]
+            file.write(line + "\n")
+
+
+_WORD = re.compile(r"\w+")
+_EXCHANGED = 0.4
+_KEPT = {"role", "from", "type", "name", "tools"}
+
+
+def _reworded(value: Any, rng: random.Random, pools: Mapping[str, list[str]]) -> Any:
+    if isinstance(value, dict):
+        return {k: v if k in _KEPT else _reworded(v, rng, pools) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_reworded(each, rng, pools) for each in value]
+    if not isinstance(value, str) or value[:1] in "{[":
+        return value
+    return _WORD.sub(
+        lambda m: (
+            rng.choice(pools.get(_shape(m[0]), [m[0]])) if rng.random() < _EXCHANGED else m[0]
+        ),
+        value,
+    )
+
+
+def _shape(word: str) -> str:
+    kind = "digits" if word.isdigit() else "title" if word[0].isupper() else "lower"
+    return kind if word.isascii() else f"{kind} {len(word)}"
 
 
 def families(rng: random.Random, num_rows: int, copies: int) -> Iterator[str]:

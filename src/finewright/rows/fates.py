@@ -6,6 +6,7 @@ as a whole or in slices, by anybody, with the same result."""
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -225,12 +226,18 @@ def _keys(native: Native, columns: Mapping[str, str], found: Conversations) -> R
     named = places(columns)
 
     def in_file(turns: Sequence[Turn] | None) -> tuple[str, ...]:
-        keys = (
-            f"{turn.key}.content" if turn.key.endswith("]") else turn.key for turn in turns or ()
-        )
-        return tuple(sys.intern(place_of(place_of(key, native.places), named)) for key in keys)
+        keys = _own_keys(tuple(turn.key for turn in turns or ()))
+        for known in filter(None, (native.places, named)):
+            keys = tuple(sys.intern(place_of(key, known)) for key in keys)
+        return keys
 
     return RowKeys(in_file(found.turns), in_file(found.rejected))
+
+
+@lru_cache(maxsize=4096)
+def _own_keys(turns: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys of the texts of these turns."""
+    return tuple(f"{key}.content" if key.endswith("]") else key for key in turns)
 
 
 class RowFile(NamedTuple):

@@ -1,7 +1,10 @@
 """Every recogniser of the core through the suite of recognisers; values are published examples or made up."""
 
+import pytest
+
 from finewright.conformance.recogniser import RecogniserConformance
 from finewright.guard.privacy.encodings import base58_text
+from finewright.guard.privacy.find import find
 from finewright.schema.privacy import FoundType
 
 MNEMONIC = "legal winner thank year wave sausage worth useful legal winner thank yellow"
@@ -182,3 +185,10 @@ MARKED: list[tuple[str, FoundType]] = [
     if of.__module__ == __name__
     for example in of.marked
 ]
+
+
+@pytest.mark.parametrize("size", range(90, 140))
+def test_a_birth_is_found_wherever_another_word_of_birth_stands_before(size):
+    text = f"born {'x ' * (size // 2)}{'y' * (size % 2)} geboren am 12.03.1985 in Bonn"
+    (found,) = find(text, {"date_of_birth"})
+    assert text[found.start : found.end] == "12.03.1985"

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -169,13 +170,25 @@ class Vocabulary(dict[str, int]):
     def __missing__(self, token: str) -> int:
         if len(self) >= _MOST_KNOWN:
             self.clear()
-        word = word_of(token)
-        number = number_of(word)
+        number, word = _numbered(token)
         if not number & _FACT:
-            self.spelled[number] = word
-            number |= _CAPITAL if _is_name(token) else 0
+            self.spelled[number & ~_CAPITAL] = word
         self[token] = number
         return number
+
+
+class _Numbered(NamedTuple):
+    number: int
+    word: str
+
+
+@lru_cache(maxsize=200_000)
+def _numbered(token: str) -> _Numbered:
+    """The number of a token and its word, remembered over parts of the rows (50 MB at most)."""
+    word = word_of(token)
+    number = number_of(word)
+    is_name = not number & _FACT and _is_name(token)
+    return _Numbered(number | _CAPITAL if is_name else number, word)
 
 
 def _is_name(token: str) -> bool:

@@ -99,13 +99,14 @@ _ALIKE = str.maketrans(
     "aeopcyxijsdqwhABEKMHOPCTXIJSoapviABEZHIKMNOPTYX",
 )
 _MIXED = re.compile(r"[A-Za-z\u0370-\u03ff\u0400-\u052f]{4,}")
+_GREEK_CYRILLIC = re.compile(r"[\u0370-\u03ff\u0400-\u052f]")
 _STYLED = re.compile(r"[\U0001d400-\U0001d7cb]{4,}|[\uff21-\uff3a\uff41-\uff5a]{4,}")
 _CHINESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LEAST_LATIN = 2
 
 
 def _letters(text: str) -> Iterator[Hidden]:
-    for match in _MIXED.finditer(text):
+    for match in _MIXED.finditer(text) if _GREEK_CYRILLIC.search(text) else ():
         word = match[0]
         latin = sum(c.isascii() for c in word)
         if latin < _LEAST_LATIN or word.isascii():

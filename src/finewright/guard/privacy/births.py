@@ -49,7 +49,10 @@ _DATE = re.compile(
     r"|(?P<y5>(?:19|20)[0-9]{2}) ?[年년] ?(?P<m5>[0-9]{1,2}) ?[月월] ?(?P<d5>[0-9]{1,2}) ?[日일]",
     re.IGNORECASE,
 )
+_CALLED_IN = re.compile("|".join(map(re.escape, _CALLED)), re.IGNORECASE)
 _REACH_BEFORE, _REACH_AFTER = 50, 30
+# A date within reach ends within it.
+_STRETCH, _LONGEST = 120, 30
 _CENTURY = 100
 
 
@@ -73,12 +76,23 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Dates near a word of birth: up to 50 characters after it, or right before."""
     if not (scan.has_digits and scan.has_any(_CALLED)):
         return
-    for match in _DATE.finditer(scan.text):
+    for match in _near_words(scan):
         start, end = match.span()
         if not (match["y5"] or scan.is_alone(start, end)) or date_parts(match[0]) is None:
             continue
         if _WORD.search(_sentence(scan, start)) or _WORD_AFTER.match(scan.after(end, _REACH_AFTER)):
             yield PersonalSpan(start, end, "date_of_birth", 0.9, "a date that is called a birth")
+
+
+def _near_words(scan: Scan) -> Iterator[re.Match[str]]:
+    """The dates of the stretches of text around words of birth, beyond which none counts."""
+    stop = 0
+    for word in _CALLED_IN.finditer(scan.text):
+        end = min(len(scan.text), word.end() + _STRETCH)
+        for found in _DATE.finditer(scan.text, max(stop, word.start() - _STRETCH), end):
+            if found.end() < end - _LONGEST or end == len(scan.text):  # else it may be cut
+                stop = found.end()
+                yield found
 
 
 def _sentence(scan: Scan, start: int) -> str:

@@ -27,6 +27,7 @@ _SPELLED = re.compile(
     rf"(?:[^\W_][\w-]{{0,61}}(?:\.|{_BRACKETED_DOT})){{1,4}}[^\W\d_]{{2,24}}(?![\w-])",
     re.IGNORECASE,
 )
+_BRACKETED_AT = re.compile(r"[\[({]\s?(?:at|ät|@)", re.IGNORECASE)
 _SPELLED_AT = re.compile(r"\s?[\[({]\s?(?:at|ät|@)\s?[\])}]\s?", re.IGNORECASE)
 
 
@@ -42,7 +43,7 @@ def recognisers() -> tuple[Recogniser, ...]:
 def email(scan: Scan) -> Iterator[PersonalSpan]:
     """E-mail addresses, from each @ to both sides, and from each that is spelled out in brackets."""
     text = scan.text
-    if _SPELLED_AT.search(text):
+    if _BRACKETED_AT.search(text):
         for match in _SPELLED.finditer(text):
             yield PersonalSpan(
                 match.start(), match.end(), "email", 0.9, "a spelled-out e-mail address"

@@ -39,6 +39,12 @@ class _Candidate(NamedTuple):
     last: int
 
 
+_LETTERS_ALONE = bytes(b if bytes([b]).isalpha() else 0x20 for b in range(256))
+_LETTERS = re.compile(r"[^\W\d_]+")
+# Ten, for the words at both ends may be glued to something.
+_LISTED_RUN = b"\1" * (_FEWEST - 2)
+
+
 def recognisers() -> tuple[Recogniser, ...]:
     """Seed phrases of wallets."""
     return (recogniser(mnemonic, "mnemonic"),)
@@ -82,8 +88,10 @@ def normal(word: str) -> str:
 def _spoken(scan: Scan) -> list[Mapping[str, int]]:
     """The lists that twelve words in a row may be of.
 
-    Twelve in a row hold a twelfth: most texts are done after a look at each twelfth word, and at the one
-    before, where words are numbered."""
+    Most texts have no ten listed words in a row, which is seen at once. Twelve in a row hold a twelfth: of
+    the others each twelfth word is looked at, and the one before, where words are numbered."""
+    if _LISTED_RUN not in bytes(map(_listed_bytes().__contains__, _words_in(scan.lower))):
+        return []
     spoken = scan.lower.replace(",", " ").split()
     listed = _languages_of()
     found = 0
@@ -93,6 +101,14 @@ def _spoken(scan: Scan) -> list[Mapping[str, int]]:
             if known:
                 found |= _around(spoken, place, known)
     return [words for i, words in enumerate(_lists()) if found >> i & 1]
+
+
+def _words_in(lower: str) -> Sequence[bytes]:
+    """The words of letters in a text, in UTF-8."""
+    if lower.isascii():
+        return lower.encode().translate(_LETTERS_ALONE).split()
+    words = _LETTERS.findall(normal(lower))
+    return [word.encode("utf-8", "surrogatepass") for word in words]
 
 
 def _around(spoken: Sequence[str], place: int, languages: int) -> int:
@@ -201,6 +217,12 @@ def _languages_of() -> Mapping[str, int]:
         for word in words:
             found[word] = found.get(word, 0) | 1 << i
     return found
+
+
+@cache
+def _listed_bytes() -> frozenset[bytes]:
+    """The words of all lists, in UTF-8."""
+    return frozenset(word.encode() for word in _languages_of())
 
 
 def _library() -> Any:  # Any: mnemonic is not typed for us

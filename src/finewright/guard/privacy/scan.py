@@ -82,8 +82,8 @@ class Scan:
 
     def has_any(self, words: Iterable[str]) -> bool:
         """Does any of these lower-case words stand in the text?"""
-        lower = self.lower
-        return any(word in lower for word in words)
+        # Without a generator: this is asked many times of each text.
+        return next(filter(self.lower.__contains__, words), None) is not None
 
     def before(self, start: int, reach: int = 60) -> str:
         """The lower-case text that stands in front of a place."""

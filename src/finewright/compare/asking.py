@@ -106,14 +106,14 @@ def ask(
     how = digest({key: value for key, value in asdict(settings).items() if key != "options"})
     keys = [AnswerKey(system.key, digest(row.to_json()), how) for row in row_set.rows]
     missing = {i for i, key in enumerate(keys) if key not in log}
-    done = len(keys) - len(missing)
     if missing:
+        done = len(keys) - len(missing)
         on_progress(system.name, row_set.name, done, len(keys))
-    for places, answers in system.answers(row_set, settings, missing) if missing else ():
-        found = zip(places, answers, strict=True)
-        log.add((keys[i], answer) for i, answer in found if i in missing)
-        done += len(missing.intersection(places))
-        on_progress(system.name, row_set.name, done, len(keys))
+        for places, answers in system.answers(row_set, settings, missing):
+            found = zip(places, answers, strict=True)
+            log.add((keys[i], answer) for i, answer in found if i in missing)
+            done += len(missing.intersection(places))
+            on_progress(system.name, row_set.name, done, len(keys))
     named = {"system": system.name, "data": row_set.name}
     logged = (log[key] for key in keys)
     return SystemAnswers(

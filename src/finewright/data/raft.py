@@ -178,13 +178,17 @@ def _distractors(
             continue
         if not has_gold and passage.document in question.gold:
             passed["of_a_gold_document"] += 1
-        elif any(says_the_same(passage.chunk.text, p.chunk.text) for p in gold.passages):
+        elif _says_gold(passage, gold):
             passed["says_the_same_as_gold"] += 1
         elif _evidence(question, [passage], rarity).share >= _ALSO_HELD:
             passed["has_the_answer_too"] += 1
         else:
             taken.append(passage)
     return taken, passed
+
+
+def _says_gold(passage: Passage, gold: _Gold) -> bool:
+    return any(says_the_same(passage.chunk.text, other.chunk.text) for other in gold.passages)
 
 
 def _evidence(

@@ -169,8 +169,15 @@ def _parts(column: object) -> list[tuple[str, Mapping[str, Sequence[Any]]]] | No
     if isinstance(column, str):
         found = json_at(column, 0)
         column = found.value if found and not column[found.end :].strip() else None
-    if not isinstance(column, list) or not all(isinstance(part, Mapping) for part in column):
+    if not isinstance(column, list) or not column:
         return None
-    parts = [pair for part in column for pair in part.items()]
-    is_of_form = all(isinstance(each, Mapping) and _lists_values(each) for _, each in parts)
-    return parts if column and is_of_form else None
+    parts: list[tuple[str, Mapping[str, Sequence[Any]]]] = []
+    for part in column:
+        if not isinstance(part, Mapping) or not all(map(_is_of_tool, part.values())):
+            return None
+        parts += part.items()
+    return parts
+
+
+def _is_of_tool(values: object) -> bool:
+    return isinstance(values, Mapping) and _lists_values(values)

@@ -138,7 +138,10 @@ def trace(lm: LM, prompts: Sequence[Sequence[int]], num_tokens: int) -> list[Tra
     if not lm.block_bytes:
         return [Trace(*pair) for pair in trace_padded(lm, prompts, num_tokens)]
     virtual = (0,) * lm.num_virtual
-    rows = [virtual + tuple(prompt) for prompt in prompts]
+    return _traced(lm, [virtual + tuple(prompt) for prompt in prompts], num_tokens)
+
+
+def _traced(lm: LM, rows: list[tuple[int, ...]], num_tokens: int) -> list[Trace]:
     each = -(-(max(map(len, rows)) + num_tokens) // BLOCK)
     forward, adapter, _ = ready_forward(lm, each * len(rows))
     tables = [tuple(range(i * each, (i + 1) * each)) for i in range(len(rows))]

@@ -92,6 +92,10 @@ def _ends(text: str, span: _Span, longest: int, level: int) -> Iterator[int]:
         yield span.end
 
 
+def _closes(mark: re.Match[str], fence: str) -> bool:
+    return mark[1].startswith(fence) and not mark[2].strip()
+
+
 def _blocks(text: str, span: _Span) -> Iterator[_Span]:
     """Paragraphs, each with the blank lines after it, and fenced blocks of code (CommonMark 4.5)."""
     start = at = span.start
@@ -99,7 +103,7 @@ def _blocks(text: str, span: _Span) -> Iterator[_Span]:
     for line in text[span.start : span.end].splitlines(keepends=True):
         mark = _FENCE.match(line)
         if fence:
-            if mark and mark[1].startswith(fence) and not mark[2].strip():
+            if mark and _closes(mark, fence):
                 yield _Span(start, at + len(line), is_code=True)
                 start, fence = at + len(line), ""
         elif mark or (is_blank and line.strip()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.rag.fusion import RankingWeights, fused
@@ -61,8 +62,7 @@ def ask_all(index: Index, embedder: Embedder | None, questions: Sequence[Questio
             found = rankings(index, question.prompt, vector)
             evidence = evidence_of(index, question.prompt, found)
             ids = {name: [item.chunk_id for item in ranked] for name, ranked in found.items()}
-            new = {chunk_id for some in ids.values() for chunk_id in some} - trial.documents.keys()
-            for passage in index.passages(sorted(new)):
-                trial.documents[passage.chunk_id] = passage.document
+            new = set(chain.from_iterable(ids.values())) - trial.documents.keys()
+            trial.documents |= {p.chunk_id: p.document for p in index.passages(sorted(new))}
             trial.answered.append(TrialQuestion(question, ids, evidence))
     return trial

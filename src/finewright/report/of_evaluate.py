@@ -86,9 +86,7 @@ def _card(report: EvaluateReport, data: str) -> list[Section]:
     systems = list(dict.fromkeys(score.system for score in scores))
     columns = _Columns(systems, report.headline_pairs(data))
     rows = _rows(scores, differences, columns)
-    if strays := {stray.system: stray for stray in report.strays if stray.data == data}:
-        found = [cells.counted_share(strays.get(system)) for system in systems]
-        rows.append([_NO_LABEL, *found, *[""] * (2 * len(columns.pairs))])
+    rows += _strays(report, data, columns)
     parts = [part for part in report.parts if part.data == data]
     return section(
         f"{data}: {_heading(report, data, scores)}",
@@ -96,6 +94,13 @@ def _card(report: EvaluateReport, data: str) -> list[Section]:
         Table(columns.header(), rows),
         *_parts(parts, columns),
     )
+
+
+def _strays(report: EvaluateReport, data: str, columns: _Columns) -> Iterator[list[str]]:
+    """The row of answers that are no label, where there were labels to give."""
+    if strays := {stray.system: stray for stray in report.strays if stray.data == data}:
+        found = [cells.counted_share(strays.get(system)) for system in columns.systems]
+        yield [_NO_LABEL, *found, *[""] * (2 * len(columns.pairs))]
 
 
 def _heading(report: EvaluateReport, data: str, scores: Sequence[Score]) -> str:

@@ -195,6 +195,10 @@ def _without_prompt(
     return cut[0], cut[1]
 
 
+def _begins_answers(chosen: Sequence[Turn], rejected: Sequence[Turn], at: int) -> bool:
+    return _is_answer(chosen[at]) and _is_answer(rejected[at]) and not _is_answer(chosen[at - 1])
+
+
 def _num_shared(chosen: Sequence[Turn], rejected: Sequence[Turn], notes: RowNotes) -> int:
     """How many messages are the prompt: all that is shared, up to the turn that is answered."""
     alike = start = _num_alike(chosen, rejected)
@@ -209,11 +213,7 @@ def _num_shared(chosen: Sequence[Turn], rejected: Sequence[Turn], notes: RowNote
         what = "here the conversations differ, and not in an answer"
         notes.error(f"rejected[{alike}]", what, "begin both with the same prompt")
         return 0
-    while start and not (
-        _is_answer(chosen[start])
-        and _is_answer(rejected[start])
-        and not _is_answer(chosen[start - 1])
-    ):
+    while start and not _begins_answers(chosen, rejected, start):
         start -= 1
     if not start:
         what = "chosen and rejected begin with no question in common"

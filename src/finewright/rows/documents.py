@@ -171,10 +171,11 @@ def document(path: Path) -> DocumentText:
         text, title = _converted(path, suffix)
     # Neither can be written as JSON text that others read.
     text = text.replace("\0", "").encode("utf-8", "replace").decode()
+    if not text.strip() and suffix == ".pdf":
+        what, hint = "there is no text in it: it is scanned pages", "run OCR over it first"
+        raise Refused("no_text", what, f"{hint}: ocrmypdf IN.pdf OUT.pdf")
     if not text.strip():
-        hint = "run OCR over it first: ocrmypdf IN.pdf OUT.pdf" if suffix == ".pdf" else ""
-        what = "there is no text in it" + (": it is scanned pages" if suffix == ".pdf" else "")
-        raise Refused("no_text", what, hint)
+        raise Refused("no_text", "there is no text in it", "")
     named = title.strip() or title_of(text) or heading_of(text) or path.stem
     return DocumentText(named, text, num_uncomputed)
 

@@ -1,5 +1,7 @@
 """Which format and type a row has, told by its keys; a row of two, or of none, is told what to mend."""
 
+from collections.abc import Sequence
+
 from finewright.rows.formats.native import Expected, Form
 from finewright.rows.formats.propose import proposal_of, rivals_of
 from finewright.rows.formats.table import fitting, forms, misspelled
@@ -61,15 +63,18 @@ def _say_unknown(data: Json, family: str, expected: Expected, notes: RowNotes) -
     notes.error("", what, _hint(data, family, expected))
 
 
-def _hint(data: Json, family: str, expected: Expected) -> str:
-    meant = [form for form in fitting(data, "auto", "auto") if form.types]
-    if meant and family not in ("auto", meant[0].family):
+def _hint_of_form(meant: Sequence[Form], family: str) -> str:
+    if family not in ("auto", meant[0].family):
         mend = f"set --format, or in a spec the source's format, to {meant[0].family}"
         return f"it looks like {meant[0].why}: {mend}"
-    if meant:
-        types = " or ".join(dict.fromkeys(form.types[0] for form in meant))
-        add = ", or add the keys that are missing" if types == "prompt_only" else ""
-        return f"set --type, or data.type in a spec, to {types}{add}"
+    types = " or ".join(dict.fromkeys(form.types[0] for form in meant))
+    add = ", or add the keys that are missing" if types == "prompt_only" else ""
+    return f"set --type, or data.type in a spec, to {types}{add}"
+
+
+def _hint(data: Json, family: str, expected: Expected) -> str:
+    if meant := [form for form in fitting(data, "auto", "auto") if form.types]:
+        return _hint_of_form(meant, family)
     lone = [_LONE[key] for key in data if key in _LONE and _LONE[key] not in data]
     return f"a pair has both: add `{lone[0]}`" if lone else _hint_of_keys(data)
 

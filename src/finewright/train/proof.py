@@ -30,6 +30,16 @@ class Proved(NamedTuple):
     problems: tuple[Problem, ...]
 
 
+def _refuse_another(folder: Path, failed: Sequence[EfficacyFinding]) -> None:
+    """Only that a model answers as its base may be meant."""
+    if wrong := [finding for finding in failed if finding.name != NO_CHANGE]:
+        raise StageError(
+            f"{folder}: not what was trained: {wrong[0].name}: {wrong[0].measured:.2g}, and"
+            f" {wrong[0].bar:.2g} is the most",
+            hint="this is a fault of finewright or of a library under it; `finewright doctor` names them",
+        )
+
+
 def prove(work: Work, stored: Mapping[str, Tensor]) -> Proved:
     """Load the result afresh and measure it against `stored`, what was in memory when it was written; then
     ask plain transformers and PEFT, in another process, for one of its answers.
@@ -44,12 +54,7 @@ def prove(work: Work, stored: Mapping[str, Tensor]) -> Proved:
         lm, work.base, stored, _prompts(work.rows), dtype=work.spec.dtype, consent=consent
     )
     failed = [finding for finding in found if not finding.passed]
-    if wrong := [finding for finding in failed if finding.name != NO_CHANGE]:
-        raise StageError(
-            f"{folder}: not what was trained: {wrong[0].name}: {wrong[0].measured:.2g}, and"
-            f" {wrong[0].bar:.2g} is the most",
-            hint="this is a fault of finewright or of a library under it; `finewright doctor` names them",
-        )
+    _refuse_another(folder, failed)
     question = _question(work, lm) if _runs_elsewhere(work) else None
     del lm  # the other process needs the room
     beyond = Proved((), ()) if question is None else _elsewhere(work, folder, question)

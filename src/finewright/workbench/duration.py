@@ -1,5 +1,6 @@
 """How long the rest of a run will take, said before it trains: by past runs, or by answers that are timed."""
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import takewhile
@@ -66,11 +67,11 @@ def _training(run: RunDir, lock: Lock) -> DurationRange | None:
 def _of_candidate(run: RunDir, name: str, settings: TrainSettings) -> DurationRange | None:
     spans = [_like(run, settings, past) for past in past_runs(run.root.parent, name, settings)]
     known = [span for span in spans if span]
-    most = None if settings.minutes is None else 60 * settings.minutes
+    most = math.inf if settings.minutes is None else 60 * settings.minutes
     if not known:
-        return None if most is None else DurationRange(0.0, most)
-    ends = min(span.low for span in known), max(span.high for span in known)
-    return DurationRange(*(end if most is None else min(end, most) for end in ends))
+        return None if math.isinf(most) else DurationRange(0.0, most)
+    low, high = min(span.low for span in known), max(span.high for span in known)
+    return DurationRange(min(low, most), min(high, most))
 
 
 def _like(run: RunDir, settings: TrainSettings, past: Past) -> DurationRange | None:

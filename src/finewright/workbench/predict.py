@@ -112,15 +112,12 @@ def _read(request: Predicting) -> _Questions:
         change=_to_answer,
     )
     refuse([_of_asking(problem) for problem in checked.problems])
-    rows = tuple(row for row in checked.rows if row.prompt)
-    if len(rows) < len(checked.rows):
-        kept = {id(row) for row in rows}
-        lost = next(row for row in checked.rows if id(row) not in kept)
+    if lost := next((row for row in checked.rows if not row.prompt), None):
         raise DataError(f"{lost.file}:{lost.row}: nothing is asked before the answer")
-    if not rows:
+    if not checked.rows:
         raise DataError(f"{request.path}: no rows to answer")
     warnings = tuple(problem for problem in checked.problems if problem.level != "info")
-    return _drawn(request, rows, warnings)
+    return _drawn(request, checked.rows, warnings)
 
 
 def _drawn(request: Predicting, rows: tuple[Row, ...], warnings: tuple[Problem, ...]) -> _Questions:

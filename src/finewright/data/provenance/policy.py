@@ -26,18 +26,17 @@ def by_licence(
         return CheckOutcome(tuple(rows), problems=tuple(faults))
     found = [(row, stated(row)) for row in rows]
     why = {said.license: judge(said.license, policy) for _, said in found}
-    kept = tuple(row for row, said in found if why[said.license].allowed)
-    dropped = tuple(
-        Dropped(row, "license", why[said.license].why)
-        for row, said in found
-        if not why[said.license].allowed
-    )
+    kept, dropped = list[Row](), list[Dropped]()
     groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row, said in found:
-        if not why[said.license].allowed:
-            groups[row.file, said.license, why[said.license].why].append(row)
+        judged = why[said.license]
+        if judged.allowed:
+            kept.append(row)
+        else:
+            dropped.append(Dropped(row, "license", judged.why))
+            groups[row.file, said.license, judged.why].append(row)
     problems = [*_blocked(groups, policy), *_misspelt(found), *_conflicts(found)]
-    return CheckOutcome(kept, dropped, tuple(problems))
+    return CheckOutcome(tuple(kept), tuple(dropped), tuple(problems))
 
 
 def _blocked(

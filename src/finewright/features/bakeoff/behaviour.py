@@ -29,9 +29,7 @@ def behaviour(
 
     return AnswerBehaviour(
         ended=share(s.stopped for s in samples),
-        looped=share(
-            (loops(s.answer) or loops(s.thoughts)) and not loops(s.expected) for s in samples
-        ),
+        looped=share(map(_is_looped, samples)),
         other_script=share(scripts),
         other_language=share(languages) if language_of else None,
         valid_json=share(valid_json(s.answer, "") for s in of_json) if of_json else None,
@@ -64,3 +62,7 @@ def _strays(
         if odd:
             shown = " ".join(sample.answer.split())[:_LONGEST_SHOWN]
             yield f"{sample.data}:{sample.row}: {', '.join(odd)}: {shown}"
+
+
+def _is_looped(sample: Sample) -> bool:
+    return (loops(sample.answer) or loops(sample.thoughts)) and not loops(sample.expected)

@@ -1,6 +1,7 @@
 """`data duplicates`: rows of files that repeat each other or rows that measure; a copy without them."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -43,11 +44,8 @@ def duplicates(
     if out is not None:
         kept = _without_known(kept, held_out, spec.similarity)
         write_rows(out, kept)
-    of_files = [
-        problem
-        for path, found in zip([*paths, *against], [*read, *held_out], strict=True)
-        for problem in said_of(path, found.tally)
-    ]
+    pairs = zip([*paths, *against], [*read, *held_out], strict=True)
+    of_files = chain.from_iterable(said_of(path, found.tally) for path, found in pairs)
     leaks = len(outcome.rows) - len(kept)
     tally = _joined([found.tally for found in read], {**report.rows_dropped, "leak": leaks})
     level = {"level": "error"} if fail_on == "leak" else {}

@@ -41,13 +41,12 @@ def scan(
     embed = meaning(models.embedder, root)
     found = search(read.rows, surprisal=surprisal, embed=embed, base_model=name)
     why = {(read.rows[i].file, read.rows[i].row): reason for i, reason in found.why.items()}
-    clean, suspicious = list[RowFate](), list[RowFate]()
-    for fate in fates:
-        if fate.rows:
-            (suspicious if (fate.file, fate.row) in why else clean).append(fate)
+    used = [fate for fate in fates if fate.rows]
     if out_clean:
+        clean = (fate for fate in used if (fate.file, fate.row) not in why)
         _write(out_clean, (line for fate in clean for line in _lines(fate, options)))
     if out_quarantine:
+        suspicious = (fate for fate in used if (fate.file, fate.row) in why)
         _write(out_quarantine, (_set_aside(fate, why) for fate in suspicious))
     return found.report.model_copy(
         update={

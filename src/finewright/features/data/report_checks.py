@@ -1,9 +1,11 @@
 """What the checks of rows show: repeats, personal data, planted behaviour, and prepared files."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from finewright.report.blocks import Block, Page, Table, Text, lines, section
 from finewright.report.cells import counted, named_counts, share
+from finewright.schema.common import Problem
 from finewright.schema.duplicates import ContaminationReport, DuplicatesReport, likeness
 from finewright.schema.poison import EvidenceRow, PoisonFinding, PoisonReport
 from finewright.schema.privacy import PrivacyReport
@@ -82,6 +84,16 @@ def privacy_page(report: PrivacyReport) -> Page:
     )
 
 
+def _beside_findings(report: PoisonReport) -> list[Problem]:
+    """Without what was found in the files, which is told in full beside them."""
+    found = tuple(finding.reason for finding in report.findings)
+    return [each for each in report.problems if not (found and each.message.startswith(found))]
+
+
+def _more(count: int) -> str:
+    return f"and {count} more worth a look" if count > 0 else ""
+
+
 def _poison_title(report: PoisonReport) -> str:
     by = f"weighed by {report.weighed_by}" if report.weighed_by else "no base model weighed them"
     num_looked_at = report.rows_in - sum(report.rows_dropped.values())
@@ -94,18 +106,15 @@ def poison_page(report: PoisonReport) -> Page:
     """Suspicions with the rows that they rest on, the strongest first."""
     high = [finding for finding in report.findings if finding.level == "high"]
     low = [finding for finding in report.findings if finding.level == "low"]
-    more = report.num_low - len(low)
-    found = tuple(finding.reason for finding in report.findings)
     return Page(
         subject="planted behaviour",
         title=_poison_title(report),
         about=[_POISON_MEND] if high else [],
-        # what was found in the files is told in full below
-        problems=[p for p in report.problems if not (found and p.message.startswith(found))],
+        problems=_beside_findings(report),
         sections=[
-            *section("", *(b for finding in high for b in _finding(finding))),
-            *section("Worth a look", *(b for finding in low for b in _finding(finding))),
-            *section("", Text(f"and {more} more worth a look" if more > 0 else "")),
+            *section("", *chain.from_iterable(map(_finding, high))),
+            *section("Worth a look", *chain.from_iterable(map(_finding, low))),
+            *section("", Text(_more(report.num_low - len(low)))),
             *section("What could be found", lines(*(reach.says for reach in report.reach))),
         ],
     )

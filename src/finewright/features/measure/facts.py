@@ -94,8 +94,11 @@ def edit(rows: Sequence[Row], documents: Mapping[str, str], count: int, seed: in
         new = _other(value, [*pool[turn:], *pool[:turn]], [*texts.values()])
         changes.append(Change(row, value.text, new, gold))
         edited |= {id: _replaced(text, value.text, new) for id, text in texts.items()}
-    others = [row for row in ordered if edited.keys().isdisjoint(gold_of(row))]
-    unchanged = [row for row in others if _fact(row, documents) is not None]
+    unchanged = [
+        row
+        for row in ordered
+        if _fact(row, documents) is not None and edited.keys().isdisjoint(gold_of(row))
+    ]
     return Edit(tuple(changes), edited, tuple(unchanged[: len(changes)]))
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 from statistics import fmean, median
@@ -49,6 +49,14 @@ class _QuestionSet(NamedTuple):
     num_left_out: int = 0
 
 
+def _hard_scores(hard: IndexTrial | None, systems: Mapping[str, RankingWeights]) -> Iterator[Score]:
+    """Where questions are made: of those with half of their words exchanged."""
+    if hard is None or not hard.answered:
+        return
+    for name, weights in systems.items():
+        yield from _scores(name, "half of their words exchanged", hard.measured_with(weights))
+
+
 def evaluate_rag(opened: OpenIndex, *, questions: str = "") -> RagEvaluateReport:
     """Measure the index on questions whose right documents are known: a JSONL, or the spec's.
 
@@ -58,7 +66,6 @@ def evaluate_rag(opened: OpenIndex, *, questions: str = "") -> RagEvaluateReport
     question_set = _set_of_file(opened, named) if named else _set_of_documents(opened)
     systems = _systems(opened.embedder, question_set.weights)
     rows = {name: question_set.trial.measured_with(weights) for name, weights in systems.items()}
-    hard = question_set.hard or IndexTrial()
     report = RagEvaluateReport(
         index=opened.target.place,
         questions=question_set.name,
@@ -75,12 +82,7 @@ def evaluate_rag(opened: OpenIndex, *, questions: str = "") -> RagEvaluateReport
         query_ms=_query_ms(opened.index, opened.embedder, question_set.trial),
         are_made=question_set.hard is not None,
         num_left_out=question_set.num_left_out,
-        hard_scores=tuple(
-            score
-            for name, weights in systems.items()
-            if hard.answered
-            for score in _scores(name, "half of their words exchanged", hard.measured_with(weights))
-        ),
+        hard_scores=tuple(_hard_scores(question_set.hard, systems)),
         refused=_refused(question_set),
     )
     return report.model_copy(update={"problems": _problems(report)})

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.guard.duplicates.contrast import difference, is_content
+from finewright.guard.duplicates.contrast import WordDifference, difference, is_content
 from finewright.guard.duplicates.words import Spelling, Wording, Wordings, uncapital
 
 _LEAST_SHARE, _LEAST_CONTENT_SHARE = 0.65, 0.5
@@ -60,11 +60,14 @@ def same_question(one: Wording, other: Wording) -> float | None:
     if 2 * content < least * sum(of_sides):
         return None
     found = difference(one.prompt, other.prompt, one.spelled, other.spelled)
-    if found.is_contrast:
-        return None
+    return None if found.is_contrast else _share(common.total(), content, found)
+
+
+def _share(num_common: int, content: int, found: WordDifference) -> float | None:
+    """Of all words, where those in common are enough; `content` of them say something."""
     content += found.num_alike
     num_other = sum(found.said)
-    whole = common.total() + found.num_alike
+    whole = num_common + found.num_alike
     share = whole / max(1, whole + num_other)
     of_content = content / max(1, content + num_other)
     least = _LEAST_CONTENT_SHARE if content >= _LEAST_COMMON else _SURE_SHARE

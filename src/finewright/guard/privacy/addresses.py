@@ -136,11 +136,12 @@ def _tail(text: str, end: int) -> _Tail:
         if not match:
             break
         is_code = bool(match["code"] or match["town_code"])
-        if match["town"] and not is_code and _follows_in_line(text, end):
+        is_town = bool(match["town"]) and not is_code
+        if is_town and _follows_in_line(text, end):
             break
         gap, end = text[end], match.end()
         # After a postcode alone comes its town.
-        if is_code or (is_open and gap == ",") or not match["town"]:
+        if not is_town or (is_open and gap == ","):
             last, has_code = end, has_code or is_code
         is_open = bool(match["code"] and not match["of_code"])
     return _Tail(last if has_code or end - last > _LONGEST_TAIL else end, has_code)

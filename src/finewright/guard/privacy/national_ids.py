@@ -143,10 +143,14 @@ class _Lettered(NamedTuple):
 
 @cache
 def _lettered() -> _Lettered:
-    lettered = [kind for kind in kinds() if kind.rule.form]
-    from_digits = [kind for kind in lettered if re.match(r"\[0-9\]\{(?:[5-8]|17)", kind.rule.form)]
-    with_dots = [kind for kind in lettered if r"\." in kind.rule.form]
-    others = [kind for kind in lettered if kind not in from_digits and kind not in with_dots]
+    from_digits, with_dots, others = [], [], []
+    for kind in kinds():
+        if re.match(r"\[0-9\]\{(?:[5-8]|17)", kind.rule.form):
+            from_digits.append(kind)
+        elif r"\." in kind.rule.form:
+            with_dots.append(kind)
+        elif kind.rule.form:
+            others.append(kind)
     return _Lettered(tuple(from_digits), tuple(with_dots), tuple(others))
 
 

@@ -197,8 +197,10 @@ def _needles(parts: Sequence[Run | Choice]) -> tuple[str, ...]:
     """The texts one of which every match has: of the stretches without a run, the one with the longest."""
     literal = [part.texts[0] for part in parts if isinstance(part, Choice) and len(part.texts) == 1]
     plain = max(literal, key=len, default="")
-    if len(plain) >= _LONG_ENOUGH:
-        return (plain,)
+    return (plain,) if len(plain) >= _LONG_ENOUGH else _joined_needles(parts)
+
+
+def _joined_needles(parts: Sequence[Run | Choice]) -> tuple[str, ...]:
     best: tuple[str, ...] = ("",)
     texts: tuple[str, ...] = ("",)
     for part in parts:

@@ -1,6 +1,6 @@
 """Adapters that stand on linears: which ones, how their weights are kept, and what the model's device is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Self, TypeVar
 
@@ -129,6 +129,16 @@ def keeper(
     return lambda weight: QuantizedWeight(pack(weight.detach()), scratch, weight.dtype)
 
 
+def _kinds_of_linears(model: PreTrainedModel) -> set[str]:
+    """The last names of the linears without an adapter, but for the head."""
+    head = model.get_output_embeddings()
+    return {
+        path.rpartition(".")[2]
+        for path, module in model.named_modules()
+        if type(module) in (nn.Linear, Conv1D) and module is not head and module.weight is not None
+    }
+
+
 def kept_whole(model: PreTrainedModel, adapters: Mapping[str, AdapterPart]) -> list[str]:
     """Kinds of layers that a quantised model has in full: those that are no linear with an adapter.
 
@@ -136,12 +146,7 @@ def kept_whole(model: PreTrainedModel, adapters: Mapping[str, AdapterPart]) -> l
     frozen = [part.frozen for part in adapters.values() if isinstance(part, OnLinear)]
     if all(isinstance(each, PlainWeight) for each in frozen):
         return []
-    head = model.get_output_embeddings()
-    linears = {
-        path.rpartition(".")[2]
-        for path, module in model.named_modules()
-        if type(module) in (nn.Linear, Conv1D) and module is not head and module.weight is not None
-    }
+    linears = _kinds_of_linears(model)
     experts = {type(module).__name__ for module in model.modules() if is_experts(module)}
     return sorted(linears | experts)
 
@@ -184,11 +189,15 @@ def target_paths(model: PreTrainedModel, targets: str | Sequence[str]) -> list[s
         )
     if targets == "all-linear":
         return linears
-    missing = [name for name in targets if not any(matches(p, name) for p in linears)]
-    if missing:
-        odd = no_such_layer(missing[0], sorted({path.rpartition(".")[2] for path in linears}))
-        raise ModelError(f"{odd.key}: {odd.message}", hint=odd.hint)
+    _refuse_missing(targets, linears)
     return [p for p in linears if any(matches(p, name) for name in targets)]
+
+
+def _refuse_missing(targets: Iterable[str], linears: Sequence[str]) -> None:
+    for name in targets:
+        if not any(matches(path, name) for path in linears):
+            odd = no_such_layer(name, sorted({path.rpartition(".")[2] for path in linears}))
+            raise ModelError(f"{odd.key}: {odd.message}", hint=odd.hint)
 
 
 def matches(path: str, name: str) -> bool:

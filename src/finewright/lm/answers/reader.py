@@ -4,6 +4,7 @@ A template is told a conversation whose answer calls tools with arguments of eve
 reads exactly these calls back from what the template wrote is the model's. Where none does, calls of that
 model cannot be read, which `cannot_call` says; the answer's text is not scored in their place."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
@@ -198,14 +199,15 @@ def _channel_reader(plain: _Turn, turns: Sequence[_Turn]) -> AnswerReader | None
 
 def _form(turns: Sequence[_Turn]) -> CallForm | None:
     """From the one call of the probe: what stands around its arguments."""
-    for text in [
-        turn.text for turn in turns if turn.calls == _PROBED[0] and _SAID not in turn.text
-    ]:
-        for start in (at for at, character in enumerate(text) if character == "{"):
-            found = json_at(text, start)
-            if found is not None and found.value == _PROBED[0][0].arguments:
-                form = CallForm(_PROBED[0][0].name, text[:start], text[found.end :])
-                return form._replace(between=_between(turns, form))
+    call = _PROBED[0][0]
+    for turn in turns:
+        if turn.calls == _PROBED[0] and _SAID not in turn.text:
+            for brace in re.finditer("{", turn.text):
+                found = json_at(turn.text, brace.start())
+                if found is not None and found.value == call.arguments:
+                    before, after = turn.text[: brace.start()], turn.text[found.end :]
+                    form = CallForm(call.name, before, after)
+                    return form._replace(between=_between(turns, form))
     return None
 
 

@@ -105,14 +105,16 @@ def _value(key: str, value: Any, depth: int) -> Any:
     if isinstance(value, str):
         check_text(value)
         return value
+    if isinstance(value, list) and value and all(isinstance(item, tuple) for item in value):
+        value = {str(name): item for name, item in value}
+    return _nested(key, value, depth + 1)
+
+
+def _nested(key: str, value: Any, depth: int) -> Any:  # Any: as `_value`
     if isinstance(value, dict):
-        return {
-            name: _value(name, item, depth + 1) for name, item in value.items() if item is not None
-        }
+        return {name: _value(name, item, depth) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        if value and all(isinstance(item, tuple) for item in value):
-            return _value(key, {str(name): item for name, item in value}, depth)
-        return [_value(key, item, depth + 1) for item in value]
+        return [_value(key, item, depth) for item in value]
     return _scalar(key, value)
 
 

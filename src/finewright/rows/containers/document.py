@@ -161,6 +161,12 @@ def array_rows(file: str, chunks: Iterable[bytes]) -> Iterator[Found]:
                     yield _row(file, piece)
     except DataError as error:
         trouble = error
+    yield from _after_array(file, scanner)
+    if trouble:
+        raise trouble
+
+
+def _after_array(file: str, scanner: _Scanner) -> Iterator[Found]:
     rest = scanner.rest()
     if scanner.is_closed and not _is_blank(rest):
         yield said(file, "text after the end of the array is not read", "put it into the array")
@@ -168,8 +174,6 @@ def array_rows(file: str, chunks: Iterable[bytes]) -> Iterator[Found]:
         if not _is_blank(rest):
             yield _row(file, rest)
         yield said(file, "the array is cut off: its closing bracket is missing", "write it anew")
-    if trouble:
-        raise trouble
 
 
 def object_rows(file: str, chunks: Iterable[bytes]) -> Iterator[Found]:

@@ -77,13 +77,11 @@ def _part(name: str, entry: Mapping[str, Any], path: Path, file: str) -> StatedF
         return said(
             file, what, f"formatting is one of {', '.join(_KEYS)}; columns and tags name keys"
         )
-    keys = _KEYS[formatting]
-    own = {keys.get(key, key): theirs for key, theirs in columns.items() if theirs}
     return StatedFile(
         path,
         str(path),
         format="auto" if formatting == "openai" else formatting,
-        columns={key: theirs for key, theirs in own.items() if key != theirs},
+        columns=_renamed(columns, _KEYS[formatting]),
         tags=tags if formatting == "sharegpt" else {},
     )
 
@@ -131,3 +129,9 @@ def _entries(path: Path) -> dict[str, dict[str, Any]]:  # Any: free JSON
         if isinstance(entry, dict) and any(key in entry for key in _FILES)
     }
     return entries if len(entries) == len(data) else {}
+
+
+def _renamed(columns: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, str]:
+    """Our key -> the file's, where they differ."""
+    own = {keys.get(key, key): theirs for key, theirs in columns.items() if theirs}
+    return {key: theirs for key, theirs in own.items() if key != theirs}

@@ -99,8 +99,12 @@ def _manifest(path: Path, file: str) -> Iterator[StatedFile | Problem]:
         if isinstance(part, Problem) or part.path.is_file():
             yield part
         else:
-            for inner in _folder(part.path, part.name):
-                yield _as_stated(inner, part) if isinstance(inner, StatedFile) else inner
+            yield from _stated_folder(part)
+
+
+def _stated_folder(part: StatedFile) -> Iterator[StatedFile | Problem]:
+    for inner in _folder(part.path, part.name):
+        yield _as_stated(inner, part) if isinstance(inner, StatedFile) else inner
 
 
 def _unlisted(folder: Path, parts: Sequence[StatedFile]) -> list[Path]:

@@ -28,6 +28,15 @@ def is_liking(label: object) -> bool:
 
 
 def _as(type: DataType, data: Json, own: tuple[str, ...], notes: RowNotes) -> Iterator[Native]:
+    row = _parted(type, data, own)
+    for name in own:
+        if name in _SIDES and not are_ours(row.data[name]):
+            row = _respelled(row, name, notes)
+    yield _after_system(row, notes) if isinstance(row.columns.get("system"), str) else row
+
+
+def _parted(type: DataType, data: Json, own: tuple[str, ...]) -> Native:
+    """Our own keys, and the columns beside them."""
     columns = {k: v for k, v in data.items() if k not in own and k != "tools"}
     if columns.get("system", "") is None:
         del columns["system"]
@@ -35,11 +44,7 @@ def _as(type: DataType, data: Json, own: tuple[str, ...], notes: RowNotes) -> It
     made.update({name: found.value for name, found in tools_of(data).items()})
     if "functions" in columns and "tools" in made:
         del columns["functions"]
-    row = Native(type, made, columns)
-    for name in own:
-        if name in _SIDES and not are_ours(made[name]):
-            row = _respelled(row, name, notes)
-    yield _after_system(row, notes) if isinstance(columns.get("system"), str) else row
+    return Native(type, made, columns)
 
 
 def _respelled(row: Native, name: str, notes: RowNotes) -> Native:

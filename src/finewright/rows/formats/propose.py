@@ -10,7 +10,7 @@ import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -146,12 +146,8 @@ def _kind(value: object) -> str:
     """`turns` for a list of messages, `open` for one that ends with the user, `asked` for one where nobody
     else speaks, `objects` for other lists of objects; `class` for a whole number or a boolean, as labels
     are; else what a user calls it."""
-    first = value[0] if isinstance(value, list) and value else None
-    if isinstance(first, dict) and ({"role", "content"} <= first.keys() or "from" in first):
-        assert isinstance(value, list)
-        return _kind_of_turns([turn for turn in value if isinstance(turn, dict)])
-    if isinstance(first, dict):
-        return "objects"
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return _kind_of_objects(value)
     if isinstance(value, int):
         return "class"
     return _kind_of_text(value) if isinstance(value, str) else kind_of_json(value)
@@ -162,6 +158,12 @@ def _kind_of_turns(turns: list[Json]) -> str:
     if not are_users[-1]:
         return "turns"
     return "asked" if all(are_users) else "open"
+
+
+def _kind_of_objects(value: list[Any]) -> str:
+    if {"role", "content"} <= value[0].keys() or "from" in value[0]:
+        return _kind_of_turns([turn for turn in value if isinstance(turn, dict)])
+    return "objects"
 
 
 def _kind_of_text(value: str) -> str:
@@ -250,12 +252,16 @@ def _question_and_answer(texts: Texts) -> Proposal | None:
     answered = _answered_in(texts)
     context = _context_in(_others(texts, answered))
     prompt = _prompt_in(_others(texts, answered, context))
-    if answered and not prompt and context:
+    if answered and not prompt:
         prompt, context = context, ""
     if not answered or not prompt:
         return None
     if not context and (prompt, answered) == ("question", "answer") and "category" in texts:
         context = "category"
+    return _asked_about(texts, prompt, context, answered)
+
+
+def _asked_about(texts: Texts, prompt: str, context: str, answered: str) -> Proposal:
     why = f"`{prompt}` reads like what is asked, `{answered}` like what is answered"
     columns = {"prompt": prompt, "completion": answered}
     if context:
@@ -294,12 +300,16 @@ def _text_and_class(texts: Texts, classes: list[str]) -> Proposal | None:
     return Proposal({"prompt": prompt, "completion": answered}, why)
 
 
-def _two_texts(texts: Texts) -> Proposal | None:
+def _said(texts: Texts) -> list[str]:
+    """The columns that say something; marks, such as ids, where there are no more than two."""
     said = [
         key for key, kind in texts.items() if kind != "blank" and _BESIDE.isdisjoint(_words(key))
     ]
-    if len(said) > _TWO:
-        said = [key for key in said if texts[key] != "mark"]
+    return [key for key in said if texts[key] != "mark"] if len(said) > _TWO else said
+
+
+def _two_texts(texts: Texts) -> Proposal | None:
+    said = _said(texts)
     if len(said) != _TWO or texts[said[0]] == "mark" or all(_is_only_prompt(key) for key in said):
         return None
     columns = dict(zip(("prompt", "completion"), said, strict=True))

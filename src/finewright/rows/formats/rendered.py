@@ -33,14 +33,19 @@ def turns_in(text: str) -> list[RenderedTurn]:
     """The turns of the text; none where no family has written it from beginning to end."""
     begin, end = bare(text)
     for family in _FAMILIES:
-        found, at = [], begin
-        while at < end and (match := family.match(text, at)):
-            roles = ("user", "assistant") if "user" in match.groupdict() else ("said",)
-            found += [_turn(match, role) for role in roles]
-            at = match.end()
-        if found and not text[at:end].strip():
+        if found := _written_by(family, text, begin, end):
             return [turn for turn in found if turn.start < turn.end or turn.role != "assistant"]
     return []
+
+
+def _written_by(family: re.Pattern[str], text: str, begin: int, end: int) -> list[RenderedTurn]:
+    """All turns, where the family has written the whole text."""
+    found, at = [], begin
+    while at < end and (match := family.match(text, at)):
+        roles = ("user", "assistant") if "user" in match.groupdict() else ("said",)
+        found += [_turn(match, role) for role in roles]
+        at = match.end()
+    return [] if text[at:end].strip() else found
 
 
 def bare(text: str) -> tuple[int, int]:

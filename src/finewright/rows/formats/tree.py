@@ -36,11 +36,15 @@ def _tree(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     elif expected == "prompt_only":
         yield native("prompt_only", data, {"prompt": [_said(key, root)]}, None, used)
     else:
-        path = _best_path(key, root)
-        said = [_said(*node) for node in path]
-        while len(said) > 1 and said[-1].message["role"] == "user":
-            said.pop()
-        yield native("messages", data, {"messages": said}, None, used)
+        yield native("messages", data, {"messages": _best_turns(key, root)}, None, used)
+
+
+def _best_turns(key: str, root: Json) -> list[KeyedMessage]:
+    """The best path, up to its last answer."""
+    said = [_said(*node) for node in _best_path(key, root)]
+    while len(said) > 1 and said[-1].message["role"] == "user":
+        said.pop()
+    return said
 
 
 _Path = list[tuple[str, Json]]

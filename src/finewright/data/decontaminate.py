@@ -1,7 +1,7 @@
 """Training rows without those that held-out rows are known from."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from finewright.data.contamination import contamination
@@ -46,12 +46,15 @@ def decontaminated(
             "question": i in questions,
             "overlap": runs[i].share >= _MUCH,
         }
-        why = next((reason for reason, is_so in reasons.items() if is_so), "")
-        if why:
+        if why := _first(reasons):
             removed[why] += 1
         else:
             kept.append(row)
     return Cleaned(tuple(kept), dict(removed))
+
+
+def _first(reasons: Mapping[str, bool]) -> str:
+    return next((reason for reason, is_so in reasons.items() if is_so), "")
 
 
 def without_leaks(

@@ -6,7 +6,7 @@ frequency, Spärck Jones 1972). Not covered: an answer in other words than its s
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -53,6 +53,16 @@ class AnswerEvidence(NamedTuple):
     share: float
 
 
+def _sentences_with(wanted: Set[str], texts: Sequence[str]) -> list[Sentence]:
+    """Those that have one of the words."""
+    return [
+        Sentence(place, text, words)
+        for place, whole_text in enumerate(texts)
+        for text, words in _cut(whole_text)
+        if not words.isdisjoint(wanted)
+    ]
+
+
 def evidence(
     answer: str, question: str, texts: Sequence[str], rarity: Mapping[str, float]
 ) -> AnswerEvidence:
@@ -63,12 +73,7 @@ def evidence(
     number of the answer is neither in them nor asked."""
     wanted, question_words = words_in(answer), words_in(question)
     whole = _weight(wanted, rarity)
-    left = [
-        Sentence(place, text, words)
-        for place, whole_text in enumerate(texts)
-        for text, words in _cut(whole_text)
-        if not words.isdisjoint(wanted)
-    ]
+    left = _sentences_with(wanted, texts)
     missing, chosen = wanted, list[Sentence]()
     while left and len(chosen) < _MOST_SENTENCES:
         gains = [_weight(sentence.words & missing, rarity) for sentence in left]

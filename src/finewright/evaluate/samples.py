@@ -66,13 +66,17 @@ def answer_counts(system: str, data: str, samples: Sequence[Sample]) -> AnswerCo
         ended=sum(s.stopped for s in samples),
         thinking=thinking,
         thought_tokens_mean=thought / max(thinking, 1),
-        thought_share=min(thought / written, 1.0) if written else 0.0,
+        thought_share=_share(thought, written),
         thoughts_cut=sum(s.thought_cut for s in samples),
         calls=sum(len(s.calls) for s in samples),
         undeclared_calls=sum(len(s.tools_undeclared) for s in samples),
         faults=len(faults),
         first_fault=next(iter(faults), ""),
     )
+
+
+def _share(thought: int, written: int) -> float:
+    return min(thought / written, 1.0) if written else 0.0
 
 
 def _calls(recorded: Sequence[CallSaid]) -> tuple[Call, ...]:

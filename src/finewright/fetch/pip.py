@@ -4,6 +4,7 @@ import re
 import sys
 import zipfile
 import zlib
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,11 +53,15 @@ def _download(requirement: str, what: str, folder: Path) -> None:
     run_client([*command, requirement], folder, what=what, reason=_reason)
 
 
+def _broken_connection(lines: Sequence[str]) -> str:
+    broken = (line.partition("connection broken by ")[2] for line in lines)
+    return re.sub("<[^>]*>: ", "", max(broken, key=len, default=""))
+
+
 def _reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     # Without a network pip ends with "No matching distribution found"; its warnings tell the truth.
-    broken = [line.partition("connection broken by ")[2] for line in lines]
-    if any(broken):
-        return f"no connection: {re.sub('<[^>]*>: ', '', max(broken, key=len))}"
+    if broken := _broken_connection(lines):
+        return f"no connection: {broken}"
     reasons = [line for line in lines if line.startswith("ERROR:")] or lines
     return reasons[-1] if reasons else "pip gave no reason"

@@ -156,17 +156,21 @@ def _unused_mark(texts: Iterable[str]) -> str:
     raise DataError("this row spells control tokens and has every private-use character")
 
 
+def _added(tokenizer: PreTrainedTokenizerBase) -> dict[str, tuple[int, AddedToken]]:
+    """Its own tokens by their spelling; newlines and blanks are words, one character cannot be broken."""
+    return {
+        token.content: (number, token)
+        for number, token in tokenizer.added_tokens_decoder.items()
+        if len(token.content) > 1 and not token.content.isspace()
+    }
+
+
 @lru_cache(maxsize=8)
 def controls_of(tokenizer: PreTrainedTokenizerBase, template: str) -> Controls:
     """What counts as control for a tokenizer with that template. Its tokens must not change later."""
     catalog = control_tokens()
     known = pattern(catalog.spellings - _HTML)
-    added = {
-        token.content: (number, token)
-        for number, token in tokenizer.added_tokens_decoder.items()
-        # newlines and blanks are words; one character cannot be broken
-        if len(token.content) > 1 and not token.content.isspace()
-    }
+    added = _added(tokenizer)
     control = {
         spelling: (number, token)
         for spelling, (number, token) in added.items()

@@ -26,15 +26,20 @@ def thought_of(message: Message) -> str:
     return next((text.strip() for text in given if isinstance(text, str) and text.strip()), "")
 
 
+def _parted(message: Message, marks: Marks) -> Message:
+    """The thought under the template's key for it, and the content without it."""
+    thought, content = thought_of(message), message.get("content")
+    found: dict[str, Any] = {}
+    if not thought and marks.thinks and isinstance(content, str):
+        thought, found["content"] = split_thoughts(content, is_open=marks.is_open)
+    return {**found, marks.key or THOUGHT_KEYS[0]: thought} if thought else found
+
+
 def _prepared(number: int, message: Message, marks: Marks) -> Message:
     if message["role"] != "assistant":
         return message
     found = {key: value for key, value in message.items() if key not in THOUGHT_KEYS}
-    thought, content = thought_of(message), message.get("content")
-    if not thought and marks.thinks and isinstance(content, str):
-        thought, found["content"] = split_thoughts(content, is_open=marks.is_open)
-    if thought:
-        found[marks.key or THOUGHT_KEYS[0]] = thought
+    found |= _parted(message, marks)
     if message.get("tool_calls"):
         found["tool_calls"] = [_call(number, call) for call in message["tool_calls"]]
     return found

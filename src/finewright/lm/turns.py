@@ -7,7 +7,7 @@ An answer that is written otherwise once the conversation goes on (Qwen 3 drops 
 with another token) is a sequence of its own; the others share one. What a template leaves out of an answer,
 or writes as something else, is refused: training on the rest would teach what the row does not say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -111,9 +111,7 @@ class Turns:
         lead = self.marks.closes if thought else self.marks.unthought
         at += len(lead) if answer.startswith(lead, at) else 0
         calls = message.get("tool_calls") or ()
-        for said in (content, *(call["function"]["name"] for call in calls)):
-            found_at = answer.find(said, at)
-            at = found_at + len(said) if found_at >= 0 else at
+        at = _behind(answer, at, (content, *(call["function"]["name"] for call in calls)))
         found = [answer.find(end, at) + len(end) for end in self.ends.texts if end in answer[at:]]
         return min(found, default=None)
 
@@ -311,6 +309,14 @@ def _changed_calls(message: Message) -> Iterator[tuple[str, Message]]:
         yield _left_out(number), _renamed(message, number)
         argued = _with_function(message, number, arguments={"text": _NAME})
         yield "the arguments of a tool call", argued
+
+
+def _behind(answer: str, at: int, parts: Iterable[str]) -> int:
+    """The place behind the last of the parts, as far as they are found one behind the other."""
+    for part in parts:
+        found_at = answer.find(part, at)
+        at = found_at + len(part) if found_at >= 0 else at
+    return at
 
 
 def _changes(message: Message) -> Iterator[tuple[str, Message]]:

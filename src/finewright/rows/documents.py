@@ -107,6 +107,20 @@ def write_documents(paths: Sequence[Path], out: Path) -> DocumentsReport:
     )
 
 
+def _examples(found: ReadRow, text: str, longest: int) -> Iterator[dict[str, Any]]:
+    name = found.data.get("id") or f"{found.file}:{found.row}"
+    for number, section in enumerate(sections(text, longest), start=1):
+        yield {
+            "id": f"{name}-{number}",
+            "title": " / ".join(section.heading_path),
+            "text": text[section.start : section.end],
+            "path": found.data.get("path", ""),
+            "heading_path": section.heading_path,
+            "start": section.start,
+            "end": section.end,
+        }
+
+
 def write_examples(documents: Path, out: Path, longest: int) -> ExamplesReport:
     """The sections of each record's text: `id`, `title`, `text`, `path`, `heading_path`, `start`, `end`, as
     `rag index` takes them.
@@ -129,20 +143,9 @@ def write_examples(documents: Path, out: Path, longest: int) -> ExamplesReport:
                 listing.add(said(found.file, what, hint, found.row))
                 continue
             num_before = num_written
-            for section in sections(text, longest):
+            for example in _examples(found, text, longest):
                 num_written += 1
-                number = num_written - num_before
-                write(
-                    {
-                        "id": f"{found.data.get('id') or f'{found.file}:{found.row}'}-{number}",
-                        "title": " / ".join(section.heading_path),
-                        "text": text[section.start : section.end],
-                        "path": found.data.get("path", ""),
-                        "heading_path": section.heading_path,
-                        "start": section.start,
-                        "end": section.end,
-                    }
-                )
+                write(example)
             if num_written == num_before:
                 num_dropped += 1
                 place = str(found.data.get("path", "")) or "this document"

@@ -134,12 +134,14 @@ def _once(lines: Sequence[RepeatedProblem]) -> Iterator[Problem]:
         if len(others) < _MOST_ALIKE or (problem.file == first and place < last[group_of(problem)]):
             yield shown
         elif problem.file == first:
-            more = counts.total() - counts[first]
-            what = f"{_more(problem, more)} in" if more > len(others) else "in"
-            message = f"{shown.message}; and {what} {len(others)} more files"
-            if problem.level == "error":
-                message += f", such as {', '.join(others[:_MOST_ALIKE])}"
-            yield shown.model_copy(update={"message": message})
+            also = _in_others(problem, counts.total() - counts[first], others)
+            yield shown.model_copy(update={"message": f"{shown.message}; {also}"})
+
+
+def _in_others(problem: Problem, more: int, others: Sequence[str]) -> str:
+    what = f"{_more(problem, more)} in" if more > len(others) else "in"
+    named = f", such as {', '.join(others[:_MOST_ALIKE])}" if problem.level == "error" else ""
+    return f"and {what} {len(others)} more files{named}"
 
 
 def _of_any_file(problem: Problem) -> ProblemGroup:

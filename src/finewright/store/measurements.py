@@ -42,10 +42,14 @@ def keep_measurement(run: RunDir) -> str:
     stages = {name: stage for name, stage in manifest.stages.items() if name != _STAGE}
     update = {"stages": {**stages, folder: finished}, "artifacts": (*others, *kept)}
     write_manifest(run, manifest.model_copy(update=update))
-    with os_errors(run.root):
-        for row in made:
-            (run.root / row.path).unlink(missing_ok=True)
+    _remove(run, made)
     return folder
+
+
+def _remove(run: RunDir, rows: Sequence[ManifestRow]) -> None:
+    with os_errors(run.root):
+        for row in rows:
+            (run.root / row.path).unlink(missing_ok=True)
 
 
 def _copy(run: RunDir, folder: str, rows: Sequence[ManifestRow]) -> None:

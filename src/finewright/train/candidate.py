@@ -1,7 +1,7 @@
 """One candidate trained from start to end: its steps, its log, and its result."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ from finewright.errors import Interrupted, StageError
 from finewright.lm import runtime
 from finewright.lm.model import LM
 from finewright.schema.common import Problem
+from finewright.schema.train import TrainSettings
 from finewright.train.checkpoint import CheckpointProgress
 from finewright.train.curves import write_curves
 from finewright.train.defaults import save_steps
@@ -30,7 +31,7 @@ from finewright.train.memory import memory_advice
 from finewright.train.pace import fit_minutes
 from finewright.train.save import save_result
 from finewright.train.training import Training, begun, keep, keep_best, resumed, take_best
-from finewright.train.watch import Watch
+from finewright.train.watch import Watch, Watched
 from finewright.train.work import Work
 
 # From here on it is not only the system's own small tasks.
@@ -89,11 +90,10 @@ def _steps(
     training: Training, progress: CheckpointProgress
 ) -> tuple[CheckpointProgress, TrainStep]:
     """Run the remaining steps, logging each and keeping a checkpoint now and then."""
-    work, schedule, watch = training.work, training.work.schedule, Watch(training.work.spec)
+    work, schedule = training.work, training.work.schedule
     every = work.spec.save_steps or save_steps(schedule.steps)[0]
     past = _past(work.folder / "metrics.jsonl")
-    for step in past:
-        watch.look(step)
+    watch = _watch(work.spec, past)
     last, first = past[-1] if past else None, progress.step
     try:
         for trained in _remaining(training, progress):
@@ -120,6 +120,14 @@ def _steps(
         raise StageError(f"training diverged: {error}", hint="lower train.learning_rate") from None
     assert last is not None
     return progress, last
+
+
+def _watch(spec: TrainSettings, past: Sequence[Watched]) -> Watch:
+    """One that has seen the steps before the cut."""
+    watch = Watch(spec)
+    for step in past:
+        watch.look(step)
+    return watch
 
 
 def _interrupted(work: Work, step: int, signal_number: int) -> Interrupted:

@@ -203,8 +203,12 @@ def _draw_panel(panel: Axes, curve: MetricCurve) -> None:
         panel.plot(steps, means, color="C0", alpha=alpha, marker=marker, markersize=3, linewidth=1)
     if has_trend:
         panel.plot([p.step for p in trend], [p.mean for p in trend], color="C0", linewidth=1.5)
+    panel.set_title(_title(curve))
+
+
+def _title(curve: MetricCurve) -> str:
     left_out = f" ({curve.num_left_out} not finite)" if curve.num_left_out else ""
-    panel.set_title(TITLES.get(curve.name, curve.name.replace("_", " ")) + left_out)
+    return TITLES.get(curve.name, curve.name.replace("_", " ")) + left_out
 
 
 def _set_steps(panel: Axes, last_step: int) -> None:

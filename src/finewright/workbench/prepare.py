@@ -72,12 +72,13 @@ def missing_files(loaded: LoadedSpec) -> list[Problem]:
         path = source_path(name, loaded.resolve)
         if not (name.startswith(HUB) or path.is_file() or path.is_dir()):
             problems.append(_missing(key, name, "there is no such file"))
-    for key, name in _files(loaded):
-        path = loaded.resolve(name)
-        if not path.is_file():
-            what = "is a folder, not a file" if path.is_dir() else "there is no such file"
-            problems.append(_missing(key, name, what))
-    return problems
+    paths = [(key, name, loaded.resolve(name)) for key, name in _files(loaded)]
+    return problems + [_no_file(key, name, path) for key, name, path in paths if not path.is_file()]
+
+
+def _no_file(key: str, name: str, path: Path) -> Problem:
+    what = "is a folder, not a file" if path.is_dir() else "there is no such file"
+    return _missing(key, name, what)
 
 
 def _missing(key: str, name: str, what: str) -> Problem:

@@ -136,16 +136,18 @@ def check_target(target: str, *, base_model: str = "") -> None:
     if (Path(target) / "manifest.json").is_file():
         candidate_of(open_run(Path(target)), base_model)
         return
-    path = Path(target)
-    is_folder = path.is_dir() and not (path / "config.json").is_file()
-    # A hub id has the form of a path; one whose first part is a folder here is meant as a path.
-    is_lost = not path.exists() and len(path.parts) > 1 and path.parent.is_dir()
-    if target not in packaged_models() and (is_folder or is_lost):
-        what = (
-            "neither a run folder nor a model's" if is_folder else "there is no such run or model"
-        )
+    if target not in packaged_models() and (what := _no_system(Path(target))):
         raise StoreError(f"{target}: {what}", hint="`finewright runs list` shows the runs")
     check_name(target, Path.cwd())
+
+
+def _no_system(path: Path) -> str:
+    """Why the path is of no model, as far as that can be told; a hub id has the form of a path."""
+    if path.is_dir() and not (path / "config.json").is_file():
+        return "neither a run folder nor a model's"
+    # One whose first part is a folder here is meant as a path.
+    is_lost = not path.exists() and len(path.parts) > 1 and path.parent.is_dir()
+    return "there is no such run or model" if is_lost else ""
 
 
 def target_sha256(target: str, *, base_model: str = "") -> str:

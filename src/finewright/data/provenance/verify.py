@@ -113,6 +113,14 @@ def _rows(run: RunDir, name: str, entries: Sequence[LedgerEntry]) -> list[Proble
     return _capped(problems, _named(name))
 
 
+def _why(moved: LedgerEntry | None, entry: LedgerEntry | None) -> str:
+    """What is wrong with a row that the ledger has elsewhere, or not at all; `entry` is what it has there."""
+    if moved:
+        return f"moved: the ledger has this row at {moved.position}"
+    here = f", which has row {entry.id} of {entry.file}:{entry.row} here" if entry else ""
+    return f"this row is not in the ledger{here}"
+
+
 def _differing(
     name: str, lines: Sequence[bytes], entries: Sequence[LedgerEntry]
 ) -> Iterator[Problem]:
@@ -123,13 +131,7 @@ def _differing(
         entry = by_position.get(number)
         if entry is not None and entry.row_sha256 == digest:
             continue
-        if digest in recorded:
-            message = f"moved: the ledger has this row at {recorded[digest].position}"
-        else:
-            message = "this row is not in the ledger" + (
-                f", which has row {entry.id} of {entry.file}:{entry.row} here" if entry else ""
-            )
-        yield _error(_named(name), number, message, _AGAIN)
+        yield _error(_named(name), number, _why(recorded.get(digest), entry), _AGAIN)
     for entry in entries:
         if entry.position > len(lines):
             message = f"missing: row {entry.id} of {entry.file}:{entry.row}, which the ledger has"

@@ -88,6 +88,15 @@ def local(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Ite
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _broken_off(error: Exception) -> StageError:
+    # Of what was raised in a worker the text is its traceback, and then advice to programmers.
+    raised = _RAISED.search(str(error))
+    what = raised[0] if raised else str(error).strip().partition("\n")[0]
+    return StageError(
+        f"Ray broke off: {what}", hint="Ray's logs are under /tmp/ray on its machines"
+    )
+
+
 def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Iterator[PartResult]:
     """By Ray Data on the cluster of RAY_ADDRESS, or else on one of this machine's processes.
 
@@ -119,12 +128,7 @@ def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Itera
                 raise _said(row["error"])
             yield PartResult(int(row["number"]), bytes(row["content"]))
     except engine.exceptions.RayError as error:
-        # Of what was raised in a worker the text is its traceback, and then advice to programmers.
-        raised = _RAISED.search(str(error))
-        what = raised[0] if raised else str(error).strip().partition("\n")[0]
-        raise StageError(
-            f"Ray broke off: {what}", hint="Ray's logs are under /tmp/ray on its machines"
-        ) from error
+        raise _broken_off(error) from error
     finally:
         if is_ours:
             engine.shutdown()

@@ -7,7 +7,7 @@ made with stays in it."""
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -78,18 +78,11 @@ def read_sources(
 ) -> ReadSources:
     """Read and check all sources of the spec, which lie at `paths`; `personal` has its paths resolved."""
     how = how or ReadSettings(engine_named(spec.engine), os.cpu_count() or 1)
-    plan: list[list[Problem | _File]] = []
     every: list[Slice] = []
-    for number, path in enumerate(paths):
-        steps: list[Problem | _File] = []
-        for file in files_of_source(number, spec, path):
-            if isinstance(file, Problem):
-                steps.append(file)
-                continue
-            own = list(_slices(absolute(file), len(every), how.slice_bytes))
-            steps.append(_File(file, own))
-            every += own
-        plan.append(steps)
+    plan = [
+        list(_steps(files_of_source(number, spec, path), every, how.slice_bytes))
+        for number, path in enumerate(paths)
+    ]
     looked = Looked(_report_only(personal), _report_only(spec.secrets))
     made = how.engine(every, made_of, looked, how.workers) if every else ()
     given = {number: json.loads(content) for number, content in made}
@@ -116,6 +109,19 @@ def _report_only(section: S) -> S:
         ner = str(Path(section.ner).absolute()) if section.ner else ""
         changed |= {"key_file": "", "ner": ner}
     return section.model_copy(update=changed)
+
+
+def _steps(
+    files: Iterable[Problem | RowFile], every: list[Slice], slice_bytes: int
+) -> Iterator[Problem | _File]:
+    """The files of a source, cut; their slices are added to `every`."""
+    for file in files:
+        if isinstance(file, Problem):
+            yield file
+        else:
+            own = list(_slices(absolute(file), len(every), slice_bytes))
+            every += own
+            yield _File(file, own)
 
 
 def _join(read: ReadSources, step: Problem | _File, given: dict[int, Json]) -> None:

@@ -82,10 +82,8 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     settings, package = SqlSettings(), fetched[0]
     paths = {path.rpartition("/")[2]: path for path in package.files}
     read = {name: json.loads(package.files[path]) for name, path in paths.items()}
-    schemas = {
-        database.db_id: schema_of(database)
-        for database in TypeAdapter(tuple[_Database, ...]).validate_python(read[_TABLES])
-    }
+    databases = TypeAdapter(tuple[_Database, ...]).validate_python(read[_TABLES])
+    schemas = {database.db_id: schema_of(database) for database in databases}
     dropped: Counter[str] = Counter()
     origin = (packaged.license, package.source, paths[_QUESTIONS])
     questions = TypeAdapter(tuple[_Question, ...]).validate_python(read[_QUESTIONS])

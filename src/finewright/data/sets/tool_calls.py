@@ -150,10 +150,7 @@ def _row(request: _Request, answer: _Answer | None, seen: set[str]) -> JsonRow:
 def _conversation(request: _Request) -> list[Json]:
     """The turns up to the user's last; what an assistant said among them is read, not learned."""
     turns = [{**turn, "content": str(turn["content"]).strip()} for turn in request.question[0]]
-    roles = [turn["role"] for turn in turns]
-    spoken = roles[1:] if roles[0] == "system" else roles
-    alternate = ["user" if i % 2 == 0 else "assistant" for i in range(len(spoken))]
-    if not spoken or spoken != alternate or spoken[-1] != "user":
+    if not _alternate([turn["role"] for turn in turns]):
         raise _RequestError("turns of user and assistant that do not alternate")
     if not turns[-1]["content"]:
         raise _RequestError("request without text")
@@ -185,3 +182,10 @@ def _reply(calls: Sequence[Json]) -> Json:
         return {"role": "assistant", "content": NO_CALL}
     numbered = [{"id": f"call_{i}", **call} for i, call in enumerate(calls, start=1)]
     return {"role": "assistant", "content": None, "tool_calls": numbered}
+
+
+def _alternate(roles: Sequence[str]) -> bool:
+    """User and assistant in turns, from a user to a user; a system may stand before them."""
+    spoken = roles[1:] if roles[0] == "system" else roles
+    expected = ["user" if i % 2 == 0 else "assistant" for i in range(len(spoken))]
+    return len(spoken) % 2 == 1 and list(spoken) == expected

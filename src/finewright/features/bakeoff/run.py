@@ -160,12 +160,7 @@ def _report(
     against = answered[best].systems
     linear = against.difference(TUNED, LINEAR) if LINEAR in against.systems else None
     unbeaten = frontier(_points(finalists, last))
-    burdens = {
-        each.base_model: Burden(
-            each.parameters, each.speed.answer_ms, is_busy(each.speed.cores_others_used)
-        )
-        for each in finalists
-    }
+    burdens = {each.base_model: _burden(each) for each in finalists}
     fought = duels(last)
     said = verdict(last.score(best), fought, burdens, contest.options)
     return BakeoffReport(
@@ -216,6 +211,11 @@ def _other_rows(entries: Sequence[ContestRun]) -> Iterator[Problem]:
             message=f"the models did not train on the same rows: too long were for {counts}",
             hint="raise it until no row is dropped or cut",
         )
+
+
+def _burden(each: Finalist) -> Burden:
+    busy = is_busy(each.speed.cores_others_used)
+    return Burden(each.parameters, each.speed.answer_ms, busy)
 
 
 def _of_finalist(each: Finalist) -> Iterator[Problem]:

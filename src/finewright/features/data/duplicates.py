@@ -5,12 +5,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from finewright.data.contamination import contamination
+from finewright.data.contamination import Contamination, contamination
 from finewright.data.decontaminate import without_leaks
 from finewright.features.data.rows import said_of, usable_rows, write_rows
 from finewright.guard.duplicates.find import find
 from finewright.rows.fates import ReadOptions, UsableRows
 from finewright.rows.tally import Tally
+from finewright.schema.common import Problem
 from finewright.schema.duplicates import DuplicatesReport, DuplicatesSpec
 from finewright.schema.rows import Row
 from finewright.workbench.outputs import check_outputs
@@ -48,8 +49,7 @@ def duplicates(
     of_files = chain.from_iterable(said_of(path, found.tally) for path, found in pairs)
     leaks = len(outcome.rows) - len(kept)
     tally = _joined([found.tally for found in read], {**report.rows_dropped, "leak": leaks})
-    level = {"level": "error"} if fail_on == "leak" else {}
-    known = [p.model_copy(update=level) for found in measured for p in found.problems]
+    known = _known(measured, is_error=fail_on == "leak")
     return report.model_copy(
         update={
             "rows_in": tally.rows_in,
@@ -62,6 +62,11 @@ def duplicates(
             "problems": (*of_files, *report.problems, *known),
         }
     )
+
+
+def _known(measured: Sequence[Contamination], *, is_error: bool) -> list[Problem]:
+    level = {"level": "error"} if is_error else {}
+    return [each.model_copy(update=level) for found in measured for each in found.problems]
 
 
 def _without_known(

@@ -154,15 +154,17 @@ def _tests(report: MeasureReport) -> Table:
     )
 
 
+def _cost_of(arm: ArmReport, *, in_dollars: bool) -> float:
+    return _THOUSAND * (arm.cost.usd or 0.0) if in_dollars else arm.cost.seconds
+
+
 def _cost(report: MeasureReport) -> Iterator[Block]:
     """Success over what a request costs, in dollars where the machine has a price, and over its time."""
     has_price = all(arm.cost.usd is not None for arm in report.arms)
     unit = "USD a thousand requests" if has_price else "seconds of this machine a request"
-    usd = [_THOUSAND * (arm.cost.usd or 0.0) for arm in report.arms]
-    costs = usd if has_price else [arm.cost.seconds for arm in report.arms]
     by_cost = [
-        _point(arm, x, unit, is_on=arm.is_cost_frontier)
-        for arm, x in zip(report.arms, costs, strict=True)
+        _point(arm, _cost_of(arm, in_dollars=has_price), unit, is_on=arm.is_cost_frontier)
+        for arm in report.arms
     ]
     by_time = [
         _point(arm, arm.latency.p50, "ms", is_on=arm.is_latency_frontier) for arm in report.arms

@@ -7,7 +7,7 @@ digits in Czechia), numbers
 of Denmark, Malta, the UK and the US and India's PAN without a word, for these have no check."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import combinations
 from random import Random
@@ -191,6 +191,13 @@ def bare_id(text: str) -> str:
 _SWEEPS, _MOST_SWEEPS, _MOST_TAILS = 2, 40, 3
 
 
+def _num_tails(fitting: Sequence[Kind], sweep: int) -> int:
+    """How many digits are drawn after one; a number of many kinds is hard to leave, so that more give way."""
+    num_checks = max((kind.rule.check_digits for kind in fitting), default=0)
+    more = max(0, sweep - _SWEEPS + 1)
+    return min(num_checks + more, _MOST_TAILS) if num_checks else 0
+
+
 def similar_id(value: str, draw: Random) -> str:
     """Another number that every kind takes which takes this one, in the same form.
 
@@ -198,14 +205,11 @@ def similar_id(value: str, draw: Random) -> str:
     check takes is put back. Two rounds through, and more while nothing has changed."""
     fitting = [kind for kind in kinds() if kind.fits(value)]
     places = [i for i, character in enumerate(value) if character.isalnum()]
-    num_checks = max((kind.rule.check_digits for kind in fitting), default=0)
     drawn = value
     for sweep in range(_MOST_SWEEPS):
         if sweep >= _SWEEPS and drawn != value:
             break
-        # A number of many kinds is hard to leave: then more digits give way.
-        more = max(0, sweep - _SWEEPS + 1)
-        num_tails = min(num_checks + more, _MOST_TAILS) if num_checks else 0
+        num_tails = _num_tails(fitting, sweep)
         for place in places:
             tails = [i for i in places[len(places) - num_tails :] if i != place]
             drawn = _moved(drawn, place, tails, fitting, draw)

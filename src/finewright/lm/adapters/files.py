@@ -75,15 +75,20 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     return {n: t for n, t in tensors.items() if not n.endswith(f".{_SCORE}.weight")}
 
 
-def read_adapter_spec(folder: Path) -> AdapterSpec:
-    """The settings of a PEFT adapter folder. Raises ModelError for kinds we do not run."""
-    path = folder / CONFIG_FILE
+def _config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not a readable adapter config: {error}") from None
     if not isinstance(config, dict) or "peft_type" not in config:
         raise ModelError(f"{path}: this is no PEFT config: it needs peft_type")
+    return config
+
+
+def read_adapter_spec(folder: Path) -> AdapterSpec:
+    """The settings of a PEFT adapter folder. Raises ModelError for kinds we do not run."""
+    path = folder / CONFIG_FILE
+    config = _config(path)
     kind = str(config["peft_type"])
     if kind not in _NEEDED:
         raise ModelError(

@@ -153,6 +153,16 @@ def ends_early(text: str) -> bool:
     return False
 
 
+def _below(level: list[Any]) -> list[Any]:  # Any: free JSON
+    below: list[Any] = []
+    for value in level:
+        if isinstance(value, list):
+            below += value
+        elif isinstance(value, dict):
+            below += chain(value, value.values())
+    return below
+
+
 def check_values(data: object, with_texts: bool = True) -> None:
     """Raise DataError for deep nesting, and for text that cannot be written as UTF-8."""
     level: list[Any] = [data]  # Any: free JSON
@@ -161,15 +171,9 @@ def check_values(data: object, with_texts: bool = True) -> None:
             for value in level:
                 if isinstance(value, str):
                     check_text(value)
-        below: list[Any] = []
-        for value in level:
-            if isinstance(value, list):
-                below += value
-            elif isinstance(value, dict):
-                below += chain(value, value.values())
-        if not below:
+        level = _below(level)
+        if not level:
             return
-        level = below
     raise DataError(_TOO_DEEP[0], hint=_TOO_DEEP[1])
 
 

@@ -16,12 +16,9 @@ def cells_of(text: str, delimiter: str, *, may_be_open: bool = False) -> Sequenc
             return None
         if close is not None and close > 0:
             cells.append(text[at + 1 : close].replace('""', '"'))
-            at = close + 1
-            while at < end and text[at] != delimiter:
-                at += 1
+            at = _next(text, delimiter, close + 1)
         else:
-            stop = text.find(delimiter, at)
-            stop = end if stop < 0 else stop
+            stop = _next(text, delimiter, at)
             cells.append(text[at:stop])
             at = stop
         if at >= end:
@@ -44,3 +41,9 @@ def _closing(text: str, at: int, delimiter: str) -> int | None:
 def _ends_cell(text: str, quote: int, delimiter: str) -> bool:
     rest = text[quote + 1 :].lstrip(" ")
     return not rest or rest[0] == delimiter
+
+
+def _next(text: str, delimiter: str, at: int) -> int:
+    """The place of the next delimiter, or else the end."""
+    found = text.find(delimiter, at)
+    return len(text) if found < 0 else found

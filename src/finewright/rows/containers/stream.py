@@ -144,6 +144,13 @@ def _cut_off(packing: str) -> DataError:
     )
 
 
+def _inflated(member: "zlib._Decompress", data: bytes) -> bytes:
+    try:
+        return member.decompress(data, CHUNK)
+    except zlib.error as error:
+        raise DataError(f"broken gzip archive: {error}", hint="pack it anew") from None
+
+
 def _gunzipped(raw: Iterator[bytes]) -> Iterator[bytes]:
     guard = _Guard()
     member = zlib.decompressobj(wbits=31)
@@ -152,10 +159,7 @@ def _gunzipped(raw: Iterator[bytes]) -> Iterator[bytes]:
         data, out = chunk, b""
         while data or len(out) == CHUNK:
             is_open = True
-            try:
-                out = member.decompress(data, CHUNK)
-            except zlib.error as error:
-                raise DataError(f"broken gzip archive: {error}", hint="pack it anew") from None
+            out = _inflated(member, data)
             rest = member.unused_data if member.eof else member.unconsumed_tail
             guard.check(len(data) - len(rest), len(out))
             if out:

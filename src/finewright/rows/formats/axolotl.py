@@ -100,15 +100,20 @@ def _rendered_segments(segments: list[Json], notes: RowNotes) -> list[KeyedMessa
     for turn in turns_in(whole):
         first, last = bisect_right(ends, turn.start), bisect_left(ends, turn.end)
         key = f"segments[{min(first, len(ends) - 1)}]"
-        learned = {segment["label"] for segment in segments[first : last + 1] if segment["text"]}
         message: Json = {"role": turn.role, "content": whole[turn.start : turn.end]}
-        if turn.role == "assistant" and len(learned) > 1:
-            what = "parts of an answer are learned; here a turn is learned whole, or read only"
-            notes.error(key, what, "give the whole answer one label, or make two turns of it")
-        elif turn.role == "assistant" and learned == {False}:
-            message["weight"] = 0
+        if turn.role == "assistant":
+            message |= _weighted(key, segments[first : last + 1], notes)
         said.append(KeyedMessage(key, message, _PARTS))
     return said
+
+
+def _weighted(key: str, segments: list[Json], notes: RowNotes) -> Json:
+    """The weight of an answer that is read only."""
+    learned = {segment["label"] for segment in segments if segment["text"]}
+    if len(learned) > 1:
+        what = "parts of an answer are learned; here a turn is learned whole, or read only"
+        notes.error(key, what, "give the whole answer one label, or make two turns of it")
+    return {"weight": 0} if learned == {False} else {}
 
 
 def _plain_segments(segments: list[Json], notes: RowNotes) -> list[KeyedMessage]:

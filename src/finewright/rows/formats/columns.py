@@ -19,12 +19,8 @@ def renamed(data: Json, columns: Mapping[str, str], notes: RowNotes) -> Json:
     row = dict(data)
     for ours, theirs in columns.items():
         if theirs not in data:
-            close = difflib.get_close_matches(theirs, data, n=1)
-            found = ", ".join(f"`{key}`" for key in list(data)[:8]) or "none"
-            hint = f"did you mean {close[0]!r}?" if close else f"the row has: {found}"
-            notes.error(
-                theirs, f"there is no such column, and `columns` takes it for `{ours}`", hint
-            )
+            what = f"there is no such column, and `columns` takes it for `{ours}`"
+            notes.error(theirs, what, _hint(theirs, data))
         elif ours != theirs:
             row.pop(theirs, None)
             row[ours] = _as_answer(data[theirs]) if ours in _ANSWERS else data[theirs]
@@ -40,3 +36,10 @@ def _as_answer(value: Any) -> Any:  # Any: free JSON
 def places(columns: Mapping[str, str]) -> dict[str, KeyPlace]:
     """Where our keys stand in the file, to name a mistake by the file's own key."""
     return {ours: KeyPlace(theirs) for ours, theirs in columns.items() if ours != theirs}
+
+
+def _hint(named: str, data: Json) -> str:
+    if close := difflib.get_close_matches(named, data, n=1):
+        return f"did you mean {close[0]!r}?"
+    found = ", ".join(f"`{key}`" for key in list(data)[:8]) or "none"
+    return f"the row has: {found}"

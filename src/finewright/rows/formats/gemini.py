@@ -98,7 +98,8 @@ class _Turns:
         role = content.get("role")
         is_named = role is None or isinstance(role, str)
         turn: Json = {"role": _ROLES.get(role, role) if is_named else role}
-        texts, calls, results = [], [], []
+        texts, thoughts = list[str](), list[str]()
+        calls, results = [], []
         for i, part in enumerate(content["parts"]):
             key = f"{place}.parts[{i}]"
             call, result = (_either(part, names) for names in _FUNCTIONS)
@@ -107,13 +108,12 @@ class _Turns:
             elif isinstance(result, dict):
                 results.append(self._result(key, result))
             elif isinstance(part, dict) and isinstance(part.get("text"), str):
-                if part.get("thought"):
-                    turn["reasoning_content"] = turn.get("reasoning_content", "") + part["text"]
-                else:
-                    texts.append(part["text"])
+                (thoughts if part.get("thought") else texts).append(part["text"])
             else:
                 self.notes.error(key, f"{_kind(part)}; only text and functions are trained")
         yield from results
+        if thoughts:
+            turn["reasoning_content"] = "".join(thoughts)
         if texts or calls or not results:
             turn["content"] = "".join(texts)
             yield KeyedMessage(place, {**turn, "tool_calls": calls} if calls else turn, _PARTS)

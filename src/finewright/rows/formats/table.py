@@ -89,8 +89,10 @@ def fitting(data: Json, family: str, expected: Expected) -> list[Form]:
         for form in _known_by(tuple(data), family)
         if (expected == "auto" or expected in form.types) and form.fits(data, expected)
     ]
-    if len(found) <= 1:
-        return found
+    return _fullest(found) if len(found) > 1 else found
+
+
+def _fullest(found: Sequence[Form]) -> list[Form]:
     strong = min(form.weak for form in found)
     found = [form for form in found if form.weak == strong]
     return [form for form in found if not any(_is_fuller(other, form) for other in found)]

@@ -87,14 +87,11 @@ def tools_of(data: Json) -> dict[str, KeyedValue]:
     """The row's tools as a list of OpenAI's objects: out of JSON text, bare functions, or `functions`."""
     key = "tools" if data.get("tools") is not None else "functions"
     tools = data.get(key)
-    if isinstance(tools, str) and key in data:
-        if not tools.strip():
-            return {}
-        tools = _json(tools)
-        if tools is None:
-            return {"tools": KeyedValue(key, data[key])}
-    if tools is None:
+    if tools is None or (isinstance(tools, str) and not tools.strip()):
         return {}
+    if isinstance(tools, str):
+        read = _json(tools)
+        tools = tools if read is None else read
     if isinstance(tools, list):
         tools = [_wrapped(tool) for tool in tools]
     return {"tools": KeyedValue(key, tools)}

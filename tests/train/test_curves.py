@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from finewright.train.curves import buckets, draw, read_curves, sparkline, write_curves
+from finewright.train.curves import buckets, draw, read_curves, write_curves
 
 
 def line(step: int, **metrics: float) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def test_the_same_metrics_give_the_same_bytes_in_any_process_and_style(tmp_path:
 
 def test_matplotlib_is_imported_only_to_draw() -> None:
     code = (
-        "import sys; from finewright.train.curves import read_curves, sparkline; sparkline([1, 2]);"
+        "import sys; from finewright.train.curves import read_curves;"
         "print({'matplotlib', 'numpy', 'torch'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -110,21 +110,3 @@ def test_buckets_keep_the_extremes() -> None:
     assert max(bucket.high for bucket in found) == 5.0
     assert {bucket.low for bucket in found} == {1.0}
     assert (found[0].step, found[-1].step) == (2, 998.5)
-
-
-@pytest.mark.parametrize(
-    ("values", "width", "text"),
-    [
-        ([1, 2, 3, 4, 5, 6, 7, 8], 40, "▁▂▃▄▅▆▇█"),
-        ([0, 0, 4, 4], 2, "▁█"),
-        ([3, 3, 3], 40, "▅▅▅"),
-        ([1, math.nan, 2], 40, "▁ █"),
-        ([math.nan, math.inf], 40, "  "),
-        ([1, math.nan, 3, 3], 2, "▁█"),
-        ([7], 40, "▅"),
-        ([], 40, ""),
-        (list(range(1000)), 4, "▁▃▆█"),
-    ],
-)
-def test_a_sparkline_shows_the_values(values: list[float], width: int, text: str) -> None:
-    assert sparkline(values, width) == text

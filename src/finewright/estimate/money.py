@@ -6,10 +6,9 @@ that of the prices alone. A month is a twelfth of 365 days. Taxes and traffic ar
 
 import math
 from collections.abc import Callable
-from datetime import date
 from typing import Literal, NamedTuple
 
-from finewright.schema.catalog import API, Machine, Storage
+from finewright.schema.catalog import API, Machine
 from finewright.schema.cost import Range
 from finewright.schema.money import BreakEven, OwnHardware, Project
 
@@ -56,13 +55,6 @@ def api_request(price: API, tokens_in: float, tokens_out: float, cached_in: floa
     )
 
 
-def api_month(
-    price: API, requests: float, tokens_in: float, tokens_out: float, cached_in: float = 0.0
-) -> Range:
-    """A month of `requests`, each as `api_request` has it."""
-    return product(api_request(price, tokens_in, tokens_out, cached_in), requests)
-
-
 def training_run(machine: Machine, hours: Range | float) -> Range:
     """A run of so many hours on the machine, all of its GPUs paid."""
     return product(machine.usd_per_hour, hours)
@@ -77,27 +69,6 @@ def whole_terms(machine: Machine, usd: Range) -> Range:
     return Range(low=low, median=median, high=high)
 
 
-def hosting_month(machine: Machine, hours_per_day: float = 24.0) -> Range:
-    """A month of the machine, rented for so many hours of every day."""
-    return product(machine.usd_per_hour, hours_per_day * DAYS_A_MONTH)
-
-
-def storage_month(storage: Storage, gib: float) -> Range:
-    """A month of keeping so many GiB."""
-    return product(storage.usd_per_gib_month, gib)
-
-
-def own_hardware_month(hardware: OwnHardware, hours_per_day: float = 24.0) -> Range:
-    """A month of a machine that was bought: a month's share of its price, and its power.
-
-    price / months + (watts x hours at work + idle watts x the other hours) x PUE x price of a kWh.
-    Space, people and repair are not in it."""
-    at_work = hours_per_day * DAYS_A_MONTH
-    watt_hours = hardware.watts * at_work + hardware.idle_watts * (HOURS_A_MONTH - at_work)
-    power = watt_hours / _WATTS_A_KILOWATT * hardware.pue * hardware.usd_per_kwh
-    return exact(hardware.usd_purchase / hardware.amortisation_months + power)
-
-
 def own_hardware_run(hardware: OwnHardware, hours: Range | float) -> Range:
     """A run on a machine that was bought: the hours' share of its price, and their power.
 
@@ -105,21 +76,6 @@ def own_hardware_run(hardware: OwnHardware, hours: Range | float) -> Range:
     share = hardware.usd_purchase / hardware.amortisation_months / HOURS_A_MONTH
     power = hardware.watts / _WATTS_A_KILOWATT * hardware.pue * hardware.usd_per_kwh
     return product(exact(share + power), hours)
-
-
-def own_machine(hardware: OwnHardware, gpu: str, num_gpus: int, today: date) -> Machine:
-    """The machine as a row beside those for rent: an hour at `own_hardware_run`'s price."""
-    return Machine(
-        provider="own",
-        sku=f"{num_gpus} x {gpu}",
-        gpu=gpu,
-        num_gpus=num_gpus,
-        tier="own",
-        usd_per_hour=own_hardware_run(hardware, 1.0),
-        method=f"price over {hardware.amortisation_months} months of constant work, and power",
-        source="your own figures",
-        observed_at=today,
-    )
 
 
 def project(

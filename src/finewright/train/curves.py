@@ -55,7 +55,6 @@ _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "finewright",
 }
-_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 class MetricCurve(NamedTuple):
@@ -131,31 +130,8 @@ def draw(curves: Sequence[MetricCurve]) -> Drawn:
         return Drawn(svg, _saved(figure, "png", {"Software": None}))
 
 
-def sparkline(values: Sequence[float], width: int = 40) -> str:
-    """The values as a line of at most `width` blocks, lowest to highest, neighbours averaged.
-
-    What is not finite is a space; values that are all alike lie in the middle."""
-    size = min(width, len(values))
-    parts = [_part(values, i, size) for i in range(size)]
-    means = [fmean(finite) if finite else math.nan for finite in map(_finite, parts)]
-    known = _finite(means)
-    low, high = min(known, default=0.0), max(known, default=0.0)
-    return "".join(_block(mean, low, high) for mean in means)
-
-
 def _part(values: Sequence[float], i: int, parts: int) -> Sequence[float]:
     return values[i * len(values) // parts : (i + 1) * len(values) // parts]
-
-
-def _finite(values: Sequence[float]) -> list[float]:
-    return [value for value in values if math.isfinite(value)]
-
-
-def _block(value: float, low: float, high: float) -> str:
-    if not math.isfinite(value):
-        return " "
-    share = (value - low) / (high - low) if high > low else 0.5
-    return _BLOCKS[min(int(share * len(_BLOCKS)), len(_BLOCKS) - 1)]
 
 
 def buckets(curve: MetricCurve, most: int) -> list[Bucket]:
